@@ -5,7 +5,8 @@
 What a cell means is data and never guessed. lab/cells/training.csv and serving.csv look it up: `columns` names one to four
 columns of the research table, `cell_1` to `cell_4` hold their cells as written ("*": whatever stands there), and `sets` the
 canonical columns: name=value, or name+=word for a column of several words (assumed, habits). Every group of columns is looked
-up in every row, the groups in the file's order; a cell that the file does not know is refused with row, column and value.
+up in every row, the groups in the file's order; a cell that the file does not know is refused with row, column and value. Cells
+of serving runs that have a grammar are read by it (lab/serving_cells.py), and stand as they are where it does not reach them.
 Numbers and dates are copied; where such a cell is none, it is looked up too. lab/cells/rows.csv sets what notes alone say, row
 by row, and says why; what it takes away again is name-=word. lab/cells/notes.csv sets what a phrase of the notes says.
 """
@@ -18,6 +19,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from serving_cells import inferred, settle_serving
 
 from roi.errors import InputError
 from roi.store.tables.serving_table import ServingRow
@@ -110,13 +113,20 @@ def canonical_row(row: Row, kind: Kind, own: str = "") -> Row:
             apply(found, look_up(row, (column,), kind.known.get((column,), {})))
     for columns, known in kind.known.items():
         if columns[0] not in (*kind.numbers, kind.date) or len(columns) > 1:
-            apply(found, look_up(row, columns, known))
+            try:
+                apply(found, look_up(row, columns, known))
+            except InputError:
+                if "engine" not in row:
+                    raise
+                apply(found, inferred(row, columns))
     for phrase, sets in kind.notes:
         if phrase.lower() in (row.get("notes") or "").lower():
             apply(found, sets)
     apply(found, own)
     if "method" in row:
         settle_training(row, found)
+    else:
+        settle_serving(row, found)
     return {column: found.get(column, "") for column in kind.columns}
 
 

@@ -1,174 +1,294 @@
-"""Efficiencies of an engine from measured runs: each run is one equation, linear in 1/efficiency and in the overheads."""
+"""Efficiencies of an engine from measured runs, fitted through the replay that predicts them.
+
+What a run's replay does in steps does not depend on how long they take: requests of a batch, a burst or a closed loop are there
+when the engine has room. So the seconds of a request, TTFT and TPOT are linear in the five coefficients of an `Iteration`, and
+what multiplies each follows from five replays (`work_of`). Efficiencies enter the coefficients through `roofline_iteration`
+itself. They are fitted in their logarithms, by least squares of log errors, reweighted towards least absolute ones (some labels
+are wrong), with what is known of hardware before any row as a prior: a source with a few hundred rows alike counts for no more
+than EFFECTIVE of them.
+"""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.accuracy.serving_loads import FIRST_WAVE_SHARE
-from roi.estimate.accuracy.serving_run import ServingRun, replica_of
-from roi.estimate.serving.iteration import (
-    PERFECT,
-    SIXTEEN_BIT,
-    Efficiencies,
-    Iteration,
-    kv_bytes_per_gpu,
-    query_group,
-    roofline_iteration,
-    weight_format,
-)
-from roi.numerics.least_squares import nnls
+from roi.catalog.efficiencies.serving_efficiencies import engine_habits
+from roi.estimate.accuracy.serving_run import ServingRun, holding_one
+from roi.estimate.replay.engine import Server
+from roi.estimate.replay.loads import GENERATIONS, LEAST_CLOSED, LENGTH_SCATTER
+from roi.estimate.replay.replica_plan import ReplicaPlan
+from roi.estimate.replay.router import Requests, replay, replay_closed
+from roi.estimate.serving.iteration import PERFECT, Efficiencies, Iteration
+from roi.evidence.serving_speed import reached
+from roi.facts.model import Number
 
 Array = NDArray[np.float64]
 
-MOST: Final = {
-    "decode_mbu": 0.93,  # copy kernels reach 90 to 93% of the datasheet bandwidth on A100, H100 and B200
-    "kv_mbu": 0.93,
-    "decode_mfu": 0.80,  # large cuBLAS products reach 70 to 80% of the dense peak before power limits
-    "prefill_mfu": 0.80,
-    "step_overhead_s": math.inf, "layer_overhead_s": math.inf, "sequence_overhead_s": math.inf,
-    "collective_latency_s": math.inf,
-    "link_efficiency": 0.85,  # NCCL bus bandwidth over NVLink's one-direction rate
-    "kv_reread": math.inf,
+NOISE: Final = 0.15
+"""Residual of a log that counts as one: sources repeat themselves to 5 to 10%, and such a model is no closer."""
+EFFECTIVE: Final = 8.0
+"""Rows that all rows of one model, card and engine count for together."""
+ROUNDS: Final = 8
+ROWS: Final = 24
+"""Runs of one model, format, card and engine that a fit looks at."""
+MOST_BURST: Final = 6000
+"""Requests of a burst whose work is counted; longer ones go on as they were in the second half of these."""
+
+
+class Prior(NamedTuple):
+    """What is known of a coefficient before any row: its middle, the spread of its log, and the most and least it can be."""
+
+    middle: float
+    spread: float
+    least: float = 0.0
+    most: float = math.inf
+
+
+PRIORS: Final = {
+    # copy kernels reach 90 to 93% of the datasheet bandwidth on A100, H100 and B200; the terms of a step add, and what overlaps
+    # in fact makes them come out higher, by a tenth for reading and by a half for the products of a step that mostly reads
+    "decode_mbu": Prior(0.90, 0.10, most=1.1), "kv_mbu": Prior(0.85, 0.20, most=1.1),
+    # large products reach 70 to 80% of the dense peak before power limits
+    "decode_mfu": Prior(0.80, 0.40, most=1.5), "prefill_mfu": Prior(0.60, 0.20, most=0.85),
+    "step_overhead_s": Prior(1e-3, 0.5), "layer_overhead_s": Prior(3e-5, 0.6), "sequence_overhead_s": Prior(5e-6, 1.5),
+    # one-shot all-reduce over NVLink of a few KB: 5 to 15 us with its launch (nccl-tests, TensorRT-LLM's custom kernels)
+    "collective_latency_s": Prior(1e-5, 0.5),
+    # NCCL bus bandwidth over NVLink's one-direction rate: 0.75 to 0.85 of 450 GB/s on HGX H100 (nccl-tests)
+    "link_efficiency": Prior(0.70, 0.15, most=0.9),
+    "kv_reread": Prior(0.05, 1.5),
+    "expert_reading": Prior(1.3, 0.4, least=1.0), "expert_products": Prior(2.0, 0.6, least=1.0),
+    "unpacking": Prior(0.3, 0.7),
+    # four launches of 2 to 3 us that quantise activations
+    "quantise_layer_s": Prior(8e-6, 0.7),
+    # H100 fp8 products reach 0.6 to 0.65 of their peak where bf16 reaches 0.75 to 0.8; B200 fp4 0.5 to 0.6
+    "fp8_products": Prior(1.2, 0.06, least=1.0), "fp4_products": Prior(1.5, 0.10, least=1.0),
+    # tiled attention reaches what dense products do, within a third (arXiv 2307.08691)
+    "attention_products": Prior(1.0, 0.2, least=0.7),
 }
-"""Columns of the fit with the highest efficiency allowed; overheads are seconds and only kept from below zero."""
-
-ROOM: Final = 1.1
-"""Slots over concurrency from which no request of a closed loop waits for one: what waits says nothing of the server."""
-
-ROUNDS: Final = 20
-"""Rounds of reweighting from least squares towards least absolute relative residuals: some labels are wrong."""
-
-FLOOR: Final = 0.05
-"""Residuals below this count as squares: sources repeat themselves to about 5%."""
+"""Coefficients of the fit."""
+HOSTED: Final = {
+    # some 15 kernels a layer, started one by one from Python at about 40 us each; caches that are copied to grow by a token
+    "host_layer_s": Prior(6e-4, 0.2), "host_expert_s": Prior(8e-5, 0.5), "host_linear_s": Prior(1e-4, 0.5),
+    "step_overhead_s": Prior(5e-4, 0.5), "layer_overhead_s": Prior(3e-5, 0.5), "kv_mbu": Prior(0.1, 0.7, most=0.93),
+}
+"""Priors of transformers, whose steps are as long as Python takes to start their kernels."""
+SINGLE: Final = {
+    # kernels of one sequence keep few bytes in flight: an A100 reads no more than a 4090
+    "read_limit_bytes_per_s": Prior(1.1e12, 0.1), "step_overhead_s": Prior(3e-4, 0.7), "layer_overhead_s": Prior(5e-5, 0.4),
+    # attention in three products, its scores written and read (before flash attention, 2024-05)
+    "attention_products": Prior(4.0, 0.5),
+}
+"""Priors of llama.cpp."""
 
 
 @dataclass(frozen=True)
-class StepEquation:
-    """seconds = parts . coefficients, with a coefficient an overhead or one over an efficiency, in the order of MOST."""
+class Work:
+    """What a run's replay does: for each time the steps, sequences, KV bytes, prompt tokens and reads of all experts."""
 
     run: ServingRun
-    parts: Array
-    seconds: float
+    plan: ReplicaPlan
+    parts: dict[str, Array]
+    """pace (seconds of the replica a request), tpot, ttft -> five multipliers."""
+    seconds: dict[str, float]
+    """The same as measured, where it is."""
+
+    @property
+    def setting(self) -> tuple[Hashable, ...]:
+        """What its iteration depends on: runs that differ in concurrency alone share it."""
+        system, load = self.run.system, self.run.load
+        return (system.shape.id, system.gpu.id, system.tensor_parallel, system.weight_dtype, system.kv_dtype, system.stages,
+                system.attention_parallel, load.input_tokens, load.output_tokens, load.length_cv, self.run.engine)
+
+    def predicted(
+        self, efficiencies: Efficiencies, steps: dict[tuple[Hashable, ...], Iteration] | None = None,
+    ) -> dict[str, Number]:
+        """Seconds of each at these efficiencies, which broadcast; `steps` keeps the iterations of a setting."""
+        load, kept = self.run.load, {} if steps is None else steps
+        if self.setting not in kept:
+            kept[self.setting] = self.plan.iteration(load.requests, reached(efficiencies, self.run.system.gpu))
+        step = kept[self.setting]
+        prompt = step.prefill_token_s * self.plan.prompt_share(load.input_tokens, _busy(self.run) / self.run.system.replicas)
+        values = (step.step_s, step.sequence_s, step.kv_byte_s, prompt, step.experts_s)
+        found = {name: sum(part * value for part, value in zip(parts.tolist(), values, strict=True))
+                 for name, parts in self.parts.items()}
+        if "ttft" in found:
+            found["ttft"] = found["ttft"] + step.request_s + np.maximum(step.request_steps - 1.5, 0.0) * step.step_s
+        return found
 
 
-def step_equation(run: ServingRun) -> StepEquation | None:
-    """The run's equation; None where it states no step time, ran in waves, or has quantised weights on an engine of 2024.
-
-    Quantised kernels of that time were young, on AMD above all, where vLLM ran one fp8 checkpoint at a quarter of another's
-    speed: they say nothing of the 16-bit ones that nearly all runs of those engines use.
-
-    static: latency / output tokens. closed: TPOT, with the rate and the sequences that follow from TTFT and TPOT (Little).
-    """
+def work_of(run: ServingRun) -> Work | None:
+    """The work of a run; None where its arrivals have a pace of their own, or adapters or another stage share its steps."""
     load, system = run.load, run.system
-    batch = (load.concurrency or 0.0) / system.replicas
-    if run.implausible or load.adapters or system.prefill_replicas or (quantised(run) and not run.recent):
+    if run.implausible or load.kind == "open" or load.slo is not None or load.adapters or system.prefill_replicas:
         return None
-    if load.kind == "static" and run.requests_per_s is not None:
-        seconds = batch / (run.requests_per_s / system.replicas) / load.output_tokens
-        return StepEquation(run, _parts(run, batch, batch / load.output_tokens), seconds) if _holds(run, batch) else None
-    if load.kind != "closed" or run.tpot_s is None or run.ttft_s is None:
+    seconds = _measured(run)
+    if not seconds:
         return None
-    rate = batch / (run.ttft_s + load.output_tokens * run.tpot_s)
-    decoding = max(rate * load.output_tokens * run.tpot_s, 1.0)
-    return StepEquation(run, _parts(run, decoding, rate * run.tpot_s), run.tpot_s)
+    plan = system.plan(engine_habits(run.engine))
+    server = holding_one(plan.server(load.requests, PERFECT), plan, load)
+    busy = _busy(run)
+    base = _times(run, plan, server, Iteration(1.0, 0.0, 0.0, 0.0), busy)
+    share = server.iteration.expert_share
+    found = {name: [value] for name, value in base.items()}
+    for more in (Iteration(1.0, 1.0, 0.0, 0.0), Iteration(1.0, 0.0, 1.0, 0.0), Iteration(1.0, 0.0, 0.0, 1.0),
+                 Iteration(1.0, 0.0, 0.0, 0.0, 1.0, share)):
+        times = base if more.experts_s and not share else _times(run, plan, server, more, busy)
+        for name, value in times.items():
+            found[name].append(value - base[name])
+    return Work(run, plan, {name: np.maximum(np.array(values), 0.0) for name, values in found.items()}, seconds)
 
 
-def quantised(run: ServingRun) -> bool:
-    """True where weights take fewer than 16 bits."""
-    return weight_format(run.system.weight_dtype).bytes_per_parameter < SIXTEEN_BIT
+def _busy(run: ServingRun) -> float:
+    """Replicas that the load keeps busy."""
+    whole = run.load.concurrency or math.inf
+    return min(run.system.replicas * run.system.stages, whole)
 
 
-def _holds(run: ServingRun, batch: float) -> bool:
-    return replica_of(run, PERFECT).slots >= batch
-
-
-def _parts(run: ServingRun, sequences: float, prefills: float) -> Array:
-    """Seconds at the roofline of each part of one step with so many sequences and so many prompts computed in it."""
-    system, isl = run.system, run.load.input_tokens
-
-    def at(link: float | None = None, **changes: float) -> Iteration:
-        gpu = system.gpu if link is None else system.gpu.model_copy(update={"link_bytes_per_s": link})
-        return roofline_iteration(system.shape, gpu, system.tensor_parallel, system.weight_dtype, isl / 2.0,
-                                  replace(PERFECT, **changes))
-
-    free, base, late = at(1e30), at(), at(collective_latency_s=1.0)
-    tokens = isl * prefills
-    kv = kv_bytes_per_gpu(system.shape, isl + run.load.output_tokens / 2.0, system.tensor_parallel, system.kv_element_bytes)
-    link = (base.sequence_s - free.sequence_s) * sequences + (base.prefill_token_s - free.prefill_token_s) * tokens
-    return np.array([
-        base.step_s + base.experts_s * base.touched(sequences), base.kv_byte_s * kv * sequences, free.sequence_s * sequences,
-        free.prefill_token_s * tokens, 1.0, system.shape.layers, sequences, late.step_s - base.step_s, link,
-        base.kv_byte_s * kv * sequences * (query_group(system.shape) - 1.0),
-    ], dtype=np.float64)  # fmt: skip
-
-
-def fit_coefficients(equations: Sequence[StepEquation]) -> Array:
-    """Coefficients that fit the equations' seconds, relative, each at least what MOST allows.
-
-    kv_reread is fitted for engines of 2024 alone. Those after it have decode kernels that read a KV head once; and the models
-    that they were measured on have 8 query heads a KV head nearly all, so that the column could not be told from kv_mbu.
-    """
-    least = np.array([1.0 / most for most in MOST.values()])
-    parts = np.array([e.parts / e.seconds for e in equations])
-    if all(e.run.recent for e in equations):
-        parts[:, -1] = 0.0
-    pull, found = np.ones(len(equations)), least
-    for _ in range(ROUNDS):
-        found = least + nnls(parts * pull[:, None], (1.0 - parts @ least) * pull)
-        pull = 1.0 / np.sqrt(np.maximum(np.abs(np.log(parts @ found)), FLOOR))
+def _measured(run: ServingRun) -> dict[str, float]:
+    load, busy = run.load, _busy(run)
+    rate = run.requests_per_s
+    if run.output_tokens_per_s is not None:
+        rate = run.output_tokens_per_s / load.output_tokens
+    elif run.total_tokens_per_s is not None:
+        rate = run.total_tokens_per_s / (load.input_tokens + load.output_tokens)
+    found = {} if rate is None else {"pace": busy / rate}
+    if run.tpot_s is not None and run.tpot_kind == "between-tokens" and load.output_tokens > 1.0:
+        found["tpot"] = run.tpot_s
+    if run.ttft_s is not None:
+        found["ttft"] = run.ttft_s
     return found
 
 
-def as_efficiencies(coefficients: Array, request_s: float = 0.0, request_steps: float = 1.5) -> Efficiencies:
-    """The coefficients under the names of the iteration model; the re-read coefficient is one over both its efficiencies."""
-    values = {name: float(c if math.isinf(most) else 1.0 / c)
-              for (name, most), c in zip(MOST.items(), coefficients, strict=True)}
-    values["kv_reread"] *= values["kv_mbu"]
-    return Efficiencies(**values, request_s=request_s, request_steps=request_steps)
+def _times(run: ServingRun, plan: ReplicaPlan, server: Server, step: Iteration, busy: float) -> dict[str, float]:
+    """pace, tpot and ttft of a replay with these coefficients."""
+    load, server = run.load, replace(server, iteration=step, request_s=0.0)
+    if load.kind == "closed":
+        each = max(round((load.concurrency or 1.0) / busy), 1)
+        count = max(GENERATIONS * each, LEAST_CLOSED)
+        found = replay_closed(plan.requests(load.drawn(count, LENGTH_SCATTER), np.zeros(count)), server, each)
+        pace = float(np.mean(found.e2e_s)) / each
+    else:
+        whole = (load.concurrency or 1.0) if load.kind == "static" else (load.prompts or 1000.0)
+        count = max(round(whole / busy), 1)
+        requests = plan.requests(load.drawn(min(count, MOST_BURST)), np.zeros(min(count, MOST_BURST)))
+        found = replay(requests, server)
+        pace = found.span_s / found.arrival_s.size
+        if count > MOST_BURST:
+            half = _first(requests, MOST_BURST // 2)
+            further = (found.span_s - replay(half, server).span_s) / (MOST_BURST - MOST_BURST // 2)
+            pace = (found.span_s + (count - MOST_BURST) * further) / count
+    tpot = found.tpot_s
+    return {"pace": pace, "ttft": float(np.mean(found.ttft_s)), "tpot": float(np.mean(tpot)) if tpot.size else 0.0}
 
 
-def fit_efficiencies(equations: Sequence[StepEquation]) -> Efficiencies:
-    """Efficiencies from step times, and the latency before the first token from TTFT where runs state it."""
-    engine = as_efficiencies(fit_coefficients(equations))
-    return replace(engine, **_first_token([e.run for e in equations], engine))
+def _first(requests: Requests, count: int) -> Requests:
+    return Requests(*(getattr(requests, name)[:count] for name in Requests.__dataclass_fields__))
 
 
-def _first_token(runs: Iterable[ServingRun], engine: Efficiencies) -> dict[str, float]:
-    """request_s and request_steps: TTFT = request_s + request_steps x step + prefill x (1 + the first wave's share).
-
-    Of closed loops in which no request waits for a slot. The step is the measured TPOT. Nothing where no run states TTFT.
-    """
-    rows = []
-    for run in runs:
-        if run.load.kind != "closed" or run.ttft_s is None or run.tpot_s is None:
-            continue
-        held = (run.load.concurrency or 1.0) / run.system.replicas
-        replica = replica_of(run, engine)
-        if replica.mean_slots >= ROOM * held:
-            prompt = replica.prefill_s(run.load.input_tokens, held) * (1.0 + FIRST_WAVE_SHARE * (held - 1.0) / 2.0)
-            rows.append((1.0 / run.ttft_s, run.tpot_s / run.ttft_s, prompt / run.ttft_s))
-    if not rows:
-        return {}
-    parts, known = np.array(rows)[:, :2], np.array(rows)[:, 2]
-    pull, found = np.ones(len(rows)), np.zeros(2)
-    for _ in range(ROUNDS):
-        found = nnls(parts * pull[:, None], (1.0 - known) * pull)
-        pull = 1.0 / np.sqrt(np.maximum(np.abs(np.log(np.maximum(parts @ found + known, 1e-9))), FLOOR))
-    return {"request_s": float(found[0]), "request_steps": float(found[1])}
+def works_of(runs: Iterable[ServingRun]) -> list[Work]:
+    """The work of the runs that have any."""
+    return [work for run in runs if (work := work_of(run)) is not None]
 
 
-def equations_of(runs: Iterable[ServingRun]) -> list[StepEquation]:
-    """The equations of the runs that have one."""
-    return [equation for run in runs if (equation := step_equation(run)) is not None]
+def fitted_times(work: Work) -> tuple[str, ...]:
+    """Which times of a run its step is fitted to: TPOT where there is one, else the pace; a single token is its prefill."""
+    if "tpot" in work.seconds:
+        return ("tpot",)
+    if "pace" in work.seconds:
+        return ("pace",)
+    return ("ttft",) if work.run.load.output_tokens == 1.0 else ()
 
 
-def speeds(equations: Sequence[StepEquation], engine: Efficiencies) -> Array:
-    """Measured over predicted speed of each equation's step: predicted over measured seconds."""
-    values = vars(engine)
-    coefficients = np.array([values[name] if math.isinf(most) else 1.0 / values[name] for name, most in MOST.items()])
-    coefficients[-1] /= engine.kv_mbu
-    return np.array([e.parts @ coefficients / e.seconds for e in equations])
+def same_shape(run: ServingRun) -> tuple[float, ...]:
+    """What names one architecture and size, whatever the release."""
+    shape = run.system.shape
+    return (shape.hidden, shape.layers, shape.vocab, shape.parameters)
+
+
+CARD_SPREAD: Final = 0.3
+"""Spread of the coefficients between cards with one engine over that between engines."""
+
+
+def priors_of(family: str, base: Efficiencies | None = None, width: float = 1.0) -> dict[str, Prior]:
+    """The priors of an engine family; around the coefficients of another engine where they are given, `width` times as wide."""
+    found = dict(PRIORS)
+    if base is not None:
+        found = {name: prior._replace(middle=max(float(getattr(base, name)), 1e-12), spread=width * prior.spread)
+                 for name, prior in found.items()}
+    own = HOSTED if family.startswith("transformers") else SINGLE if family.startswith("llama.cpp") else {}
+    if base is None:
+        return found | own
+    found |= {name: prior._replace(middle=float(getattr(base, name)), spread=width * prior.spread)
+              for name, prior in own.items() if getattr(base, name) > 0.0 and np.isfinite(getattr(base, name))}
+    return found
+
+
+def fit_efficiencies(works: Sequence[Work], base: Efficiencies | None = None, width: float = 1.0) -> Efficiencies:
+    """Efficiencies from step times, and what a request waits besides from TTFT where runs state it."""
+    family = works[0].run.engine if works else ""
+    priors = priors_of(family, base, width)
+    names = list(priors)
+    middle = np.log([priors[n].middle for n in names])
+    spread = np.array([priors[n].spread for n in names])
+    low = np.log([max(priors[n].least, 1e-12) for n in names])
+    high = np.log([priors[n].most for n in names])
+    rows = [(work, name) for work in thinned(works) for name in fitted_times(work)]
+    measured = np.log([work.seconds[name] for work, name in rows])
+    groups = [(same_shape(work.run), work.run.system.gpu.id, work.run.engine) for work, _ in rows]
+    counts = Counter(groups)
+    weight = np.array([min(1.0, EFFECTIVE / counts[g]) for g in groups])
+
+    def errors(theta: Array) -> tuple[Array, Array]:
+        """Log errors of every row, and how they move with each coefficient."""
+        moved = np.concatenate([theta[None], theta + 1e-3 * np.eye(len(names))])
+        engine = Efficiencies(**{name: np.exp(moved[:, k]) for k, name in enumerate(names)})
+        steps: dict[tuple[Hashable, ...], Iteration] = {}
+        found = np.log([np.broadcast_to(work.predicted(engine, steps)[name], len(moved)) for work, name in rows])
+        return found[:, 0] - measured, (found[:, 1:] - found[:, :1]) / 1e-3
+
+    theta = np.clip(middle, low, high)
+    for _ in range(ROUNDS if rows else 0):
+        e, jacobian = errors(theta)
+        pull = weight / np.maximum(np.abs(e) / NOISE, 1.0) / NOISE**2
+        gram = (jacobian * pull[:, None]).T @ jacobian + np.diag(spread**-2.0)
+        moment = (jacobian * pull[:, None]).T @ e + (theta - middle) / spread**2
+        new = np.clip(theta + np.clip(np.linalg.solve(gram, -moment), -0.7, 0.7), low, high)
+        done = bool(np.max(np.abs(new - theta)) < 1e-2)
+        theta = new
+        if done:
+            break
+    return with_first_token(works, _efficiencies(names, theta), base)
+
+
+def thinned(works: Sequence[Work]) -> list[Work]:
+    """At most ROWS runs of one model, format, card and engine, evenly chosen in the table's order."""
+    groups: dict[Hashable, list[Work]] = defaultdict(list)
+    for work in works:
+        groups[same_shape(work.run), work.run.system.weight_dtype, work.run.system.gpu.id, work.run.engine].append(work)
+    return [group[int(k)] for group in groups.values()
+            for k in np.unique(np.linspace(0, len(group) - 1, min(len(group), ROWS)).round())]
+
+
+def _efficiencies(names: Sequence[str], theta: Array) -> Efficiencies:
+    values = dict(zip(names, np.exp(theta).tolist(), strict=True))
+    return Efficiencies(**values)
+
+
+def with_first_token(works: Sequence[Work], engine: Efficiencies, base: Efficiencies | None = None) -> Efficiencies:
+    """request_s and request_steps: those by which most first tokens are nearest, of loads that answer more than one."""
+    rows = [w for w in works if "ttft" in w.seconds and w.run.load.output_tokens > 1.0]
+    if len(rows) < 5:
+        like = base or engine
+        return replace(engine, request_s=like.request_s, request_steps=like.request_steps)
+    plain = replace(engine, request_s=0.0, request_steps=1.5)
+    both = np.array([w.predicted(replace(plain, request_steps=np.array([1.5, 2.5])))["ttft"] for w in rows])
+    without, step = both[:, 0], both[:, 1] - both[:, 0]
+    measured = np.array([w.seconds["ttft"] for w in rows])
+    best = min((float(np.mean(np.abs(np.log((without + s + k * step) / measured)))), s, k)
+                for s in np.arange(0.0, 0.101, 0.004) for k in np.arange(0.0, 6.1, 0.5))
+    return replace(engine, request_s=best[1], request_steps=1.5 + best[2])

@@ -1,47 +1,44 @@
-"""Fit the efficiencies of an engine step on measured serving runs and write what the catalog holds.
+"""Fit the efficiencies of every engine on measured serving runs and write what the catalog holds.
 
-    python lab/fit_serving_efficiencies.py lab/tables/serving-1.csv [--write]
+    python lab/fit_serving_efficiencies.py lab/tables/serving-1.csv lab/tables/serving-2.csv [--write]
 
-A step's time is linear in 1/efficiency and in the overheads, so each group of runs is one non-negative least-squares fit of
-relative residuals, reweighted towards least absolute ones (some labels are wrong), with every efficiency held below what
-hardware has been seen to reach (lab/efficiency_fit.py). Fitted: the two large sources, anl and sil, without
-rows marked implausible, without batches that were inferred from several workers', and without static ones that ran in
-waves. The other sources check the answer and were never fitted.
+An engine is fitted on all its runs (lab/efficiency_fit.py), around a base of several engines, and once more on those of each
+card, around that. Errors are of runs whose model, or card, was left out of the engine's fit (the base keeps them), or whose
+engine was; the catalog's intervals are their quantiles, one model on a card weighing as much as another, a little wider where
+they are few.
 """
 
 import argparse
 import csv
 import json
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from efficiency_fit import equations_of, fit_efficiencies, speeds
-from left_out import (
-    FULL_ROWS,
-    Key,
-    LeftOut,
-    balanced_quantiles,
-    leave_out,
-    same_card,
-    same_engine,
-    same_model,
-)
+from efficiency_fit import CARD_SPREAD, Work, fit_efficiencies, fitted_times, same_shape, works_of
+from numpy.typing import NDArray
 
 from roi.catalog.efficiencies import serving_efficiencies
-from roi.estimate.accuracy.serving_run import ServingRun
+from roi.estimate.accuracy.serving_run import ServingRun, is_offline
+from roi.estimate.serving.iteration import Efficiencies
 from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import serving_table
 
-FITTED = ("anl", "sil")
-"""Sources of the fit."""
+Array = NDArray[np.float64]
 
-DATE = "2026-11-25"
-ANL = "argonne-lcf/LLM-Inference-Bench Plots/All_results.csv@4211f5d, latency"
-SIL = "ai-dynamo/aiconfigurator@095f58a silicon_sample.csv (InferenceX and NVIDIA internal runs, 2025-26), TPOT and TTFT"
+DATE = "2026-11-26"
+ANL = "argonne-lcf/LLM-Inference-Bench Plots/All_results.csv@4211f5d"
+SIL = "ai-dynamo/aiconfigurator@095f58a silicon_sample.csv (InferenceX and NVIDIA internal runs, 2025-26)"
+DST = "dstackai/benchmarks (2024-11, 2025-09)"
+TRT = "NVIDIA/TensorRT-LLM performance overview of v1.0 (00f3768)"
+QWEN = "QwenLM/Qwen3 speed benchmark (c7f51a1)"
+XJD = "XiongjieDai/GPU-Benchmarks-on-LLM-Inference README.md@aa72e0e"
+
+FEWEST = 8
+"""Runs of a card from which it has coefficients of its own."""
 
 
 class Group(NamedTuple):
@@ -51,34 +48,168 @@ class Group(NamedTuple):
     aliases: tuple[str, ...]
     families: tuple[str, ...]
     """Engine families whose runs are fitted together."""
+    base: str | None
+    """The row around which a fit of few runs is made."""
     source: str
     note: str
+    offline: bool | None = None
+    """Runs inside the engine's own process alone, or on a server alone; None: both."""
 
 
 RECENT, EARLY = ("vllm", "tensorrt-llm", "sglang"), ("vllm-2024", "tensorrt-llm-2024")
 
 GROUPS = (
-    Group("vllm", ("vllm-v1",), ("vllm",), SIL, "vLLM V1, closed loops of 4 to 512, input 1,000 to 8,192. Lengths and means"
-          " or medians are not stated by the source."),
-    Group("tensorrt-llm", ("trtllm", "trt-llm", "tensorrt_llm"), ("tensorrt-llm",), SIL, "Four efficiencies stand at the"
-          " highest allowed: the overheads carry the rest. gpt-oss on Hopper runs at half the predicted speed and makes the low"
-          " end."),
-    Group("other", ("sglang", "tgi", "lmdeploy"), RECENT, SIL, "For engines that were not fitted alone (SGLang has two models):"
-          " vLLM, TensorRT-LLM and SGLang of 2025-26 together. The ends are those with the engine left out."),
-    Group("vllm-2024", ("vllm-v0",), ("vllm-2024",), ANL, "vLLM V0 (0.5.3 and unstated), fp16, static batches 1 to 64, input ="
-          " output 128 to 2,048: 50 us of scheduler for each sequence, which V1 took out, and decode attention that reads part"
-          " of the KV cache again for each query head of a group."),
-    Group("tensorrt-llm-2024", (), ("tensorrt-llm-2024",), ANL, "TensorRT-LLM 0.11 and 0.12, fp16, static batches 1 to 64,"
-          " input = output 128 to 2,048. Mixtral runs 1.3 to 1.7 times as fast as predicted in batches: prompts that are all"
-          " alike pass through the same experts."),
-    Group("other-2024", (), EARLY, ANL, "For engines of 2024 and before that were not fitted alone: vLLM V0 and TensorRT-LLM"
-          " together. The ends are those with the engine left out, DeepSpeed-MII among them."),
-    Group("vllm-rocm-2024", (), ("vllm-rocm-2024",), ANL, "vLLM 0.6.1 on MI300X, an early ROCm build: products of few rows at a"
-          " twentieth of the matrix rate, and attention that reads keys and values again for each query head. Says nothing of"
+    Group("other", ("tgi", "lmdeploy"), RECENT, None, SIL, "For engines that were not fitted alone: vLLM, TensorRT-LLM and"
+          " SGLang of 2025-26 together.", offline=False),
+    Group("other-2024", (), EARLY, None, ANL, "For engines of 2024 and before that were not fitted alone."),
+    Group("vllm", ("vllm-v1",), ("vllm",), "other", SIL, "vLLM V1, closed loops of 4 to 512. Lengths and means or medians"
+          " are not stated by the source."),
+    Group("tensorrt-llm", ("trtllm", "trt-llm", "tensorrt_llm"), ("tensorrt-llm",), "other", SIL, "Servers under closed loops.",
+          offline=False),
+    Group("tensorrt-llm-offline", (), ("tensorrt-llm",), "tensorrt-llm", TRT, "Bursts in the engine's own process"
+          " (trtllm-bench): no HTTP, no streams.", offline=True),
+    Group("sglang", (), ("sglang",), "other", f"{SIL}; {QWEN}", "H20 rows are single streams."),
+    Group("vllm-2024", ("vllm-v0",), ("vllm-2024",), "other-2024", f"{ANL}; {DST}", "vLLM V0, static batches 1 to 64 in fp16,"
+          " and Llama-3.1-405B in fp8 on MI300X and H100."),
+    Group("tensorrt-llm-2024", (), ("tensorrt-llm-2024",), "other-2024", ANL, "TensorRT-LLM 0.11 and 0.12, fp16, static batches"
+          " 1 to 64. Mixtral runs faster than predicted in batches: prompts that are all alike pass through the same experts."),
+    Group("vllm-rocm-2024", (), ("vllm-rocm-2024",), None, ANL, "vLLM 0.6.1 on MI300X, an early ROCm build. Says nothing of"
           " releases after it."),
-    Group("deepspeed-mii-2024", ("deepspeed-mii",), ("deepspeed-mii-2024",), ANL,
-          "DeepSpeed-MII on A100, fp16, static batches."),
+    Group("deepspeed-mii-2024", ("deepspeed-mii",), ("deepspeed-mii-2024",), "other-2024", ANL, "DeepSpeed-MII on A100."),
+    Group("lmdeploy-2024", (), ("lmdeploy-2024",), "other-2024", "InternLM/lmdeploy A100 fp16 benchmark (f148d47)",
+          "LMDeploy 0.2.0, Llama-2-7B on one A100."),
+    Group("gpt-fast", ("gpt-fast-2024",), ("gpt-fast-2024",), "other-2024", "pytorch-labs/gpt-fast README.md@c9f683e",
+          "Single streams of a compiled model."),
+    Group("llama.cpp", ("llama.cpp-2024", "ollama", "ollama-2024"), ("llama.cpp-2024",), None, XJD, "Single streams, layers"
+          " split over cards; the A100 of the source computes fp16 prompts at a tenth of what others do."),
+    Group("transformers", ("transformers-2024",), ("transformers",), None, QWEN, "transformers 4.51, single streams on H20: the"
+          " host starts every kernel."),
 )  # fmt: skip
+
+Key = Callable[[ServingRun], Hashable]
+
+
+def same_card(run: ServingRun) -> Hashable:
+    """The card."""
+    return run.system.gpu.id
+
+
+def same_engine(run: ServingRun) -> Hashable:
+    """The engine family."""
+    return run.engine
+
+
+@dataclass(frozen=True)
+class Fit:
+    """An engine's coefficients, and those on cards with runs enough."""
+
+    pooled: Efficiencies
+    cards: dict[str, Efficiencies]
+
+    def on(self, gpu: str) -> Efficiencies:
+        """Those for a card."""
+        return self.cards.get(gpu, self.pooled)
+
+
+def fit_group(works: Sequence[Work], base: Efficiencies | None) -> Fit:
+    """The fit of some runs: all together, then each card's around that."""
+    pooled = fit_efficiencies(works, base)
+    cards: dict[str, list[Work]] = defaultdict(list)
+    for work in works:
+        cards[work.run.system.gpu.id].append(work)
+    return Fit(pooled, {gpu: fit_efficiencies(mine, pooled, card_width(mine))
+                        for gpu, mine in cards.items() if len(mine) >= FEWEST})
+
+
+def card_width(works: Sequence[Work]) -> float:
+    """How far a card's coefficients may lie from the engine's: one model says less of a card than three do."""
+    return CARD_SPREAD * min(len({same_shape(work.run) for work in works}), 3) / 3.0
+
+
+class Errors(NamedTuple):
+    """Logs of measured over predicted on runs that a fit has not seen."""
+
+    works: tuple[Work, ...]
+    speed: Array
+    """TPOT or pace: predicted over measured seconds."""
+    ttft: Array
+    """Measured over predicted; NaN where a run states none."""
+
+
+def errors_of(works: Sequence[Work], fit: Fit) -> Errors:
+    """The errors of these runs by this fit."""
+    kept, speed, ttft = [], [], []
+    for work in works:
+        found = work.predicted(fit.on(work.run.system.gpu.id))
+        name = next((n for n in ("tpot", "pace") if n in work.seconds), None)
+        if name is None and "ttft" not in work.seconds:
+            continue
+        kept.append(work)
+        speed.append(float("nan") if name is None else float(np.log(found[name] / work.seconds[name])))
+        ttft.append(float(np.log(work.seconds["ttft"] / found["ttft"])) if "ttft" in work.seconds else float("nan"))
+    return Errors(tuple(kept), np.array(speed), np.array(ttft))
+
+
+def left_out(
+    works: Sequence[Work], pool: Sequence[Work], base: Efficiencies | None, key: Key, *, pooled: bool = False,
+) -> Errors:
+    """Errors of `works`, each group of one key predicted by a fit of those of `pool` that have another."""
+    found = []
+    for value in {key(work.run) for work in works}:
+        rest = [work for work in pool if key(work.run) != value]
+        if len(rest) >= FEWEST or base is not None:
+            fit = Fit(fit_efficiencies(rest, base), {}) if pooled else fit_group(rest, base)
+            found.append(errors_of([work for work in works if key(work.run) == value], fit))
+    return joined(found)
+
+
+def engines_left_out(works: Sequence[Work], families: Sequence[str], pool: Sequence[str]) -> Errors:
+    """Errors of each family's runs by a fit of the pool's other engines, on servers and in static batches."""
+    served = [work for work in works if not is_offline(work.run.load)]
+    rest = [work for work in served if work.run.engine in pool]
+    return joined([left_out([work for work in served if work.run.engine == family], rest, None, same_engine, pooled=True)
+                   for family in families])
+
+
+def joined(found: Sequence[Errors]) -> Errors:
+    """Several answers as one."""
+    if not found:
+        return Errors((), np.empty(0), np.empty(0))
+    return Errors(tuple(w for e in found for w in e.works), np.concatenate([e.speed for e in found]),
+                  np.concatenate([e.ttft for e in found]))
+
+
+def ends(logs: Array, works: Sequence[Work], least: float, most: float = 4.0) -> tuple[float, float]:
+    """P5 and P95 of the ratios, widened by one part in the number of models on cards, each side within `least` and `most`.
+
+    A model on a card with FULL_ROWS rows weighs as much as any other; fewer weigh by their number.
+    """
+    known = np.isfinite(logs)
+    names = [(same_shape(w.run), same_card(w.run), w.run.engine) for w in works]
+    counts = Counter(name for name, k in zip(names, known, strict=True) if k)
+    if known.sum() < FEWEST:
+        return 1.0 / 3.0, 3.0
+    weight = np.array([1.0 / max(counts[n], FULL_ROWS) if k else 0.0 for n, k in zip(names, known, strict=True)])[known]
+    values, more = logs[known], 1.0 + 1.0 / len(counts)
+    order = np.argsort(values)
+    reached = np.cumsum(weight[order]) - weight[order] / 2.0
+    low, high = (float(x) for x in np.interp(np.array([0.05, 0.95]) * weight.sum(), reached, values[order]))
+    low, high = low * (more if low < 0.0 else 1.0), high * (more if high > 0.0 else 1.0)
+    low = float(np.clip(low, -np.log(most), -np.log(least)))
+    high = float(np.clip(high, np.log(least), np.log(most)))
+    return float(f"{np.exp(low):.3g}"), float(f"{np.exp(high):.3g}")
+
+
+FULL_ROWS = 20
+"""Rows of a model on a card from which it weighs as much as any other in the quantiles."""
+LEAST_SPEED, LEAST_TTFT = 1.08, 1.3
+"""What no interval is narrower than on each side: one system's runs by several submitters differ by 5 to 8%."""
+
+
+def median(logs: Array) -> float | None:
+    """Median absolute error, as a share; None where there is none."""
+    known = logs[np.isfinite(logs)]
+    return float(f"{np.median(np.abs(np.expm1(known))):.3g}") if known.size else None
 
 
 def inferred() -> frozenset[str]:
@@ -90,92 +221,95 @@ def inferred() -> frozenset[str]:
         return frozenset(row["id"] for row in csv.DictReader(file))
 
 
-def told(name: str, found: LeftOut) -> float:
-    """The median error of the speed, after saying it."""
-    ratio = found.speed
-    if not len(ratio):
-        print(f"  {name:24} nothing to leave out")
-        return float("nan")
-    error = np.abs(1.0 / ratio - 1.0)
-    low, middle, high = balanced_quantiles(ratio, found.runs, 0.05, 0.5, 0.95)
-    print(f"  {name:24} n={len(ratio)}  speed median {np.median(error):.1%} mean {np.mean(error):.1%}"
-          f"  measured/predicted speed, cards alike: P5 {low:.2f} P50 {middle:.2f} P95 {high:.2f}")
-    return float(np.median(error))
+def of(works: Iterable[Work], group: Group) -> list[Work]:
+    """The runs of a group."""
+    return [w for w in works if w.run.engine in group.families and group.offline in (None, is_offline(w.run.load))]
 
 
-def joined(parts: Sequence[LeftOut]) -> LeftOut:
-    """Several answers as one."""
-    return LeftOut(tuple(r for part in parts for r in part.runs), np.concatenate([part.speed for part in parts]),
-                   np.concatenate([part.ttft for part in parts]))
+def read_works(tables: Iterable[Path]) -> list[Work]:
+    """The work of every run of the tables that a fit may see."""
+    skipped = inferred()
+    return works_of(run for table in tables for run in serving_table(read_csv(table)).runs if run.id not in skipped)
 
 
-def of(runs: Sequence[ServingRun], families: Sequence[str]) -> list[ServingRun]:
-    """The runs of these engine families."""
-    return [run for run in runs if run.engine in families]
-
-
-def outward(low: float, high: float) -> tuple[float, float]:
-    """The ends rounded away from 1, to a twentieth."""
-    return float(np.floor(low * 20.0 + 1e-9) / 20.0), float(np.ceil(high * 20.0 - 1e-9) / 20.0)
+def fitted(works: Sequence[Work]) -> dict[str, Fit]:
+    """Every group's fit."""
+    found: dict[str, Fit] = {}
+    for group in GROUPS:
+        found[group.engine] = fit_group(of(works, group), None if group.base is None else found[group.base].pooled)
+    return found
 
 
 def main() -> None:
-    """Print every group's efficiencies and errors; with --write, the catalog's file."""
+    """Print every group's errors; with --write, the catalog's file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", type=Path)
+    parser.add_argument("tables", nargs="+", type=Path)
     parser.add_argument("--write", action="store_true", help="write roi/catalog/efficiencies/serving_efficiencies.json")
     asked = parser.parse_args()
-    runs = [run for run in serving_table(read_csv(asked.table)).runs
-            if run.source in FITTED and not run.implausible and run.id not in inferred()]
-    alone = (*RECENT[:2], *EARLY)
-    cards = joined([leave_out(of(runs, (f,)), of(runs, (f,)), same_card) for f in alone])
-    keys: dict[str, tuple[Key, ...]] = {"engine": (same_engine,), "engine and card": (same_engine, same_card)}
-    without = {name: joined([leave_out(of(runs, (*family, "deepspeed-mii-2024")[:4]), of(runs, family), *key)
-                             for family in (RECENT, EARLY)]) for name, key in keys.items()}
-    print("all groups")
-    told("card left out", cards)
-    for name, found in without.items():
-        told(f"{name} left out", found)
-    ends = {name: outward(*balanced_quantiles(found.speed, found.runs, 0.05, 0.95))
-            for name, found in (("card", cards), *without.items())}
-    groups = [group_row(group, runs, ends) for group in GROUPS]
-    latency = next(group["request_s"] for group in groups if group["engine"] == "other")
-    for group in groups:
-        if "ttft_low" not in group:
-            group["request_s"] = latency  # HTTP and tokenizing do not depend on the engine's steps; no TTFT was measured
-    if asked.write:
+    works = read_works(asked.tables)
+    write_catalog(works, write=asked.write)
+
+
+def write_catalog(works: Sequence[Work], *, write: bool) -> None:
+    """Print every group's errors; with `write`, write the catalog's file."""
+    fits = fitted(works)
+    by_card, by_model = {}, {}
+    for group in GROUPS:
+        base, mine = None if group.base is None else fits[group.base].pooled, of(works, group)
+        if group.engine.startswith("other"):
+            continue
+        by_model[group.engine] = left_out(mine, mine, base, same_shape)
+        by_card[group.engine] = left_out(mine, mine, base, same_card, pooled=True)
+    others = {"recent": engines_left_out(works, RECENT, RECENT),
+              "2024": engines_left_out(works, (*EARLY, "deepspeed-mii-2024", "lmdeploy-2024", "gpt-fast-2024"), EARLY)}
+    cards = joined([by_card[g.engine] for g in GROUPS if not g.engine.startswith("other")])
+    rows = []
+    for group in GROUPS:
+        mine, fit = of(works, group), fits[group.engine]
+        new_engine = group.engine.startswith("other")
+        held = others["2024" if "2024" in group.engine else "recent"] if new_engine else by_model[group.engine]
+        card = cards if new_engine else by_card[group.engine]
+        few = len({same_shape(w.run) for w in mine}) < 3
+        known = joined([held, card]) if few and not new_engine else held
+        away = card if len({same_card(w.run) for w in mine}) > 2 else cards
+        away = joined([held, cards]) if new_engine else away
+        rows.append(_row(group, mine, fit, held, card, ends(known.speed, known.works, LEAST_SPEED),
+                         ends(away.speed, away.works, LEAST_SPEED), ends(known.ttft, known.works, LEAST_TTFT, 6.0)))
+        e = rows[-1]
+        print(f"{group.engine:22} n={len(mine):4} model left out: speed {e['median_error_model_left_out']}"
+              f" ttft {median(held.ttft)}  card left out: {e['median_error_gpu_left_out']}"
+              f"  interval {e['speed_low']}-{e['speed_high']}"
+              f"  elsewhere {e['speed_low_elsewhere']}-{e['speed_high_elsewhere']}  ttft {e['ttft_low']}-{e['ttft_high']}")
+    if write:
         path = Path(serving_efficiencies.__file__).parent / "serving_efficiencies.json"
         kept = json.loads(path.read_text(encoding="utf-8"))
-        path.write_text(json.dumps({"engines": groups, "adapters": kept["adapters"]}, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps({"engines": rows, "adapters": kept["adapters"]}, indent=1) + "\n", encoding="utf-8")
 
 
-def group_row(group: Group, runs: Sequence[ServingRun], ends: dict[str, tuple[float, float]]) -> dict[str, Any]:
+def _row(
+    group: Group, works: Sequence[Work], fit: Fit, held: Errors, card: Errors, speed: tuple[float, float],
+    away: tuple[float, float], ttft: tuple[float, float],
+) -> dict[str, Any]:
     """The catalog's row of a group."""
-    mine = of(runs, group.families)
-    equations = equations_of(mine)
-    engine = fit_efficiencies(equations)
-    print(f"\n{group.engine}: {len(equations)} runs")
-    ratio = speeds(equations, engine)
-    told("in sample", LeftOut(tuple(e.run for e in equations), ratio, np.full(len(ratio), np.nan)))
-    models = leave_out(mine, mine, same_model)
-    model_error, card_error = told("model left out", models), told("card left out", leave_out(mine, mine, same_card))
-    pooled = len(group.families) > 1
-    held = ends["engine"] if pooled else outward(*balanced_quantiles(models.speed, models.runs, 0.05, 0.95))
-    single = len({same_card(e.run) for e in equations}) == 1
-    elsewhere = ends["engine and card" if pooled or single else "card"]
-    out: dict[str, Any] = {"engine": group.engine, "aliases": list(group.aliases)}
-    out |= {name: float(f"{value:.3g}") for name, value in asdict(engine).items()}
-    cards = Counter(e.run.system.gpu.id for e in equations)
-    out |= {"gpus": sorted(card for card, count in cards.items() if count >= FULL_ROWS),
-            "models": sorted({e.run.system.shape.id for e in equations}), "runs": len(equations),
-            "median_error_model_left_out": float(f"{model_error:.3g}"),
-            "median_error_gpu_left_out": float(f"{model_error if np.isnan(card_error) else card_error:.3g}"),
-            "speed_low": held[0], "speed_high": held[1],
-            "speed_low_elsewhere": min(elsewhere[0], held[0]), "speed_high_elsewhere": max(elsewhere[1], held[1])}
-    if np.isfinite(models.ttft).any():
-        low, high = balanced_quantiles(models.ttft, models.runs, 0.05, 0.95)
-        out |= {"ttft_low": float(f"{low:.2g}"), "ttft_high": float(f"{high:.2g}")}
-    return out | {"source": group.source, "date": DATE, "note": group.note}
+    def rounded(engine: Efficiencies) -> dict[str, float]:
+        return {name: float(f"{value:.4g}") for name, value in asdict(engine).items() if np.isfinite(value)}
+
+    pooled = rounded(fit.pooled)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for work in works:
+        if fitted_times(work):
+            counts[work.run.system.gpu.id][work.run.system.shape.id] += 1
+    inside = np.exp(held.speed[np.isfinite(held.speed)])
+    coverage = float(np.mean((inside >= speed[0]) & (inside <= speed[1]))) if inside.size else 0.0
+    return {
+        "engine": group.engine, "aliases": list(group.aliases), **pooled,
+        "cards": {gpu: {n: v for n, v in rounded(own).items() if v != pooled.get(n)} for gpu, own in sorted(fit.cards.items())},
+        "evidence": {gpu: dict(sorted(models.items())) for gpu, models in sorted(counts.items())}, "runs": len(works),
+        "median_error_model_left_out": median(held.speed) or 0.2, "median_error_gpu_left_out": median(card.speed) or 0.2,
+        "speed_low": speed[0], "speed_high": speed[1], "coverage": float(f"{coverage:.2g}"),
+        "speed_low_elsewhere": min(away[0], speed[0]), "speed_high_elsewhere": max(away[1], speed[1]),
+        "ttft_low": ttft[0], "ttft_high": ttft[1], "source": group.source, "date": DATE, "note": group.note,
+    }
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Write docs/accuracy.md: predictions beside published measurements, and beside the peers' errors.
 
-python lab/render_accuracy.py [TABLE.csv] [--instrument closed-form] [--instrument dry-run] [--serving TABLE.csv]
+python lab/render_accuracy.py [TABLE.csv] [--instrument closed-form] [--instrument dry-run] [--serving TABLE.csv ...]
 
 With a canonical table of training runs (lab/tables/training-1.csv) the instruments named are run over it and their answers
 kept in docs/accuracy/; the same for a table of serving runs (lab/tables/serving-1.csv); without either the page is written
@@ -55,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", nargs="?", type=Path, help="CSV of measured runs, as `roi validate` takes it")
     parser.add_argument("--instrument", action="append", choices=INSTRUMENTS, help="run this one; may be repeated")
-    parser.add_argument("--serving", type=Path, help="CSV of measured serving runs, as `roi validate` takes it")
+    parser.add_argument("--serving", type=Path, nargs="+", help="CSVs of measured serving runs, as `roi validate` takes them")
     asked = parser.parse_args()
     if asked.serving is not None:
         serving_accuracy.keep(asked.serving, KEPT)

@@ -1,22 +1,22 @@
 """The serving part of docs/accuracy.md: what is kept of `roi validate` on a table of serving runs, and how it is shown."""
 
 import json
+import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from left_out import Key, leave_out, same_card, same_engine, same_model, validate_without_model
+from left_out import read_tables, validate_without_model
 
+from roi.catalog.efficiencies.serving_efficiencies import load_serving_efficiencies
 from roi.estimate.accuracy.error_blocks import summarise_errors
 from roi.estimate.accuracy.serving_errors import ServingValidation, validate_serving
-from roi.estimate.accuracy.serving_run import ServingRun
-from roi.evidence.serving_speed import engine_row, serving_evidence
+from roi.evidence.serving_speed import serving_evidence
 from roi.report.validate import serving_validation_json
-from roi.store.tables.csv_table import read_csv
-from roi.store.tables.serving_table import ServingTable, serving_table
+from roi.store.tables.serving_table import ServingTable
 
 Answer = dict[str, Any]  # Any: the JSON of `roi validate`
 
@@ -26,22 +26,43 @@ SERVING, LEFT_OUT = "serving", "serving-left-out"
 QUANTITIES = ("throughput", "tpot", "ttft")
 TITLES = {"throughput": "Throughput", "tpot": "TPOT", "ttft": "TTFT"}
 HEADS = "| {} | rows | MAPE % | median % | bias % | p90 % | in 90% |\n|:--|--:|--:|--:|--:|--:|--:|"
-RECENT, EARLY = ("vllm", "tensorrt-llm", "sglang"), ("vllm-2024", "tensorrt-llm-2024")
-FITTED = ("anl", "sil")
-"""Sources whose rows the catalog's efficiencies were fitted on."""
+EARLY = ("vllm-2024", "tensorrt-llm-2024")
 
 
-def keep(table: Path, folder: Path) -> None:
-    """Run `roi validate` on the table, as it is and with models left out, and keep both answers without their single rows."""
-    rows = serving_table(read_csv(table))
+def keep(tables: Sequence[Path], folder: Path) -> None:
+    """Run `roi validate` on the tables, as it is and with models left out, and keep both answers without their single rows."""
+    rows = read_tables(tables)
     plain, left = validate_serving(rows.runs, rows.labels, rows.skipped, serving_evidence), validate_without_model(rows)
     bodies: dict[str, Answer] = {SERVING: {**json.loads(serving_validation_json(plain)), "subsets": subsets(rows, plain),
-                                           "unseen": unseen(rows.runs)},
-                                 LEFT_OUT: {**left.json(), "subsets": subsets(rows, left.every)}}
+                                           "engines": engines(), "widths": widths(plain)},
+                                 LEFT_OUT: {**left.json(), "subsets": subsets(rows, left.every),
+                                            "widths": widths(left.counted)}}
     for name, body in bodies.items():
         kept = {key: value for key, value in body.items() if key not in ("made_of", "predictions", "skipped", "not_predicted")}
         kept["skipped"] = sorted({entry["reason"] for entry in body["skipped"]})
+        kept["bases"] = {}
         (folder / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def engines() -> list[Answer]:
+    """What the catalog says of each engine: runs, errors with a model and a card left out, its interval and its record."""
+    return [{"engine": row.engine, "runs": row.runs, "model": 100.0 * row.median_error_model_left_out,
+             "card": 100.0 * row.median_error_gpu_left_out, "low": row.speed_low, "high": row.speed_high,
+             "low_elsewhere": row.speed_low_elsewhere, "high_elsewhere": row.speed_high_elsewhere,
+             "coverage": 100.0 * row.coverage}
+            for row in load_serving_efficiencies().engines]
+
+
+def widths(found: ServingValidation) -> Answer:
+    """Mean width of the intervals in logarithms, and that of the narrowest constant factor with 90% inside, by quantity."""
+    out: Answer = {}
+    for name in QUANTITIES:
+        scores = [s for s in found.scores if s.quantity == name]
+        if scores:
+            off = [abs(math.log(s.predicted / s.measured)) for s in scores]
+            out[name] = {"mean": float(np.mean([math.log(s.high / s.low) for s in scores])),
+                         "oracle": 2.0 * float(np.quantile(off, 0.9))}
+    return out
 
 
 def subsets(rows: ServingTable, found: ServingValidation) -> Answer:
@@ -60,47 +81,14 @@ def subsets(rows: ServingTable, found: ServingValidation) -> Answer:
     return out
 
 
-def unseen(runs: Sequence[ServingRun]) -> list[Answer]:
-    """Errors of the speed and the share inside the catalog's interval, with models, cards and engines left out of the fit."""
-    mine = [run for run in runs if run.source in FITTED and not run.implausible]
-    out = []
-    for title, parts in (
-        ("a model, card and engine known", [((f,), (f,), (same_model,)) for f in (*RECENT[:2], *EARLY)]),
-        ("a card, engine known", [((f,), (f,), (same_card,)) for f in (*RECENT[:2], *EARLY)]),
-        ("a card and its models, engine known", [((f,), (f,), (same_card, same_model)) for f in (*RECENT[:2], *EARLY)]),
-        ("an engine, card known", [(RECENT, RECENT, (same_engine,)), ((*EARLY, "deepspeed-mii-2024"), EARLY, (same_engine,))]),
-        ("an engine and a card", [(RECENT, RECENT, (same_engine, same_card)),
-                                  ((*EARLY, "deepspeed-mii-2024"), EARLY, (same_engine, same_card))]),
-    ):
-        out.append({"left_out": title, **_spread(mine, parts)})
-    return out
-
-
-def _spread(runs: Sequence[ServingRun], parts: Iterable[tuple[Sequence[str], Sequence[str], tuple[Key, ...]]]) -> Answer:
-    ratios: list[float] = []
-    inside: list[bool] = []
-    for families, pool, keys in parts:
-        found = leave_out([r for r in runs if r.engine in families], [r for r in runs if r.engine in pool], *keys)
-        for run, ratio in zip(found.runs, found.speed, strict=True):
-            row, _ = engine_row("other" if same_engine in keys and run.recent else "other-2024" if same_engine in keys
-                                else run.engine, recent=run.recent)
-            low, high = ((row.speed_low, row.speed_high) if same_card not in keys
-                         else (row.speed_low_elsewhere, row.speed_high_elsewhere))
-            ratios.append(float(ratio))
-            inside.append(low <= ratio <= high)
-    error = np.abs(1.0 / np.array(ratios) - 1.0)
-    return {"n": len(ratios), "median_error": 100.0 * float(np.median(error)), "mean_error": 100.0 * float(error.mean()),
-            "coverage": 100.0 * float(np.mean(inside))}
-
-
 def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) -> list[str]:
     """The lines of the section, from the kept answers."""
     plain, left = read(SERVING), read(LEFT_OUT)
     out = ["## Serving", "", (
-        f"`roi validate TABLE` on {plain['rows']:,} published runs, rows marked IMPLAUSIBLE left out. The efficiencies were"
-        " fitted on anl and sil; dst, slora, vllm and lpc were never fitted. Throughput is what the row states (output"
-        " tokens/s, else all tokens/s, else requests/s). How rows are read, which terms a step has and which rows are"
-        " fitted was decided with all rows at hand, the four other sources included: every figure is somewhat kind."), ""]
+        f"`roi validate TABLE` on {plain['rows']:,} published runs, rows marked IMPLAUSIBLE left out: every row is replayed on"
+        " the server that `size` and `compare` build. The efficiencies were fitted on these rows, but for loads with a pace of"
+        " their own (open loops, SLOs, adapters, disaggregated prefill); the section below leaves models out. Throughput"
+        " is what the row states (output tokens/s, else all tokens/s, else requests/s)."), ""]
     for name in QUANTITIES:
         out += [f"### {TITLES[name]}", "", HEADS.format("source, GPU and engine"), _line("**all**", plain[name])]
         if name == "throughput":
@@ -109,7 +97,7 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         out += [_line(f"- {group}", blocks[name]) for group, blocks in _largest(plain["by"]["group"], name)]
         out.append("")
     out += ["### A model left out", "", (
-        "`python lab/left_out.py`: every row predicted by a fit of the table's other models, within its engine; the same"
+        "`python lab/left_out.py`: every row predicted by a fit of the tables' other models, within its engine; the same"
         " architecture under another name is left out with it. Judged are groups of a GPU and an engine with at least three"
         " models; the others are listed in docs/accuracy/serving-left-out.json."), "",
         HEADS.format("quantity, source or group")]
@@ -119,13 +107,19 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         out += [_line(f"- {TITLES[name]}, {group}", block[name]) for group, block in _largest(left["by"]["group"], name)
                 if block["judged"]]
     out += ["", "### What the fit has not seen", "", (
-        "Errors of the speed (static: requests/s; closed loop: 1 / TPOT) on anl and sil, with what is named left out of the"
-        " fit, and the share of runs inside the interval that the catalog states for that case. The intervals are quantiles"
-        " of these same left-out errors, rounded away from 1: the share says that they were set right, not that they hold"
-        " elsewhere. Factors for blank columns are judgements."), "",
-        "| left out | n | median % | mean % | in 90% |", "|:--|--:|--:|--:|--:|"]
-    out += [f"| {row['left_out']} | {row['n']} | {row['median_error']:.1f} | {row['mean_error']:.1f} | {row['coverage']:.1f} |"
-            for row in plain["unseen"]]
+        "Median errors of the speed (TPOT, or the seconds of a request) with a model, and with a card, left out of the fit of"
+        " an engine, and the catalog's interval of measured over predicted speed: on cards that were fitted, elsewhere, and how"
+        " many of the runs with the model left out lie inside. The intervals are quantiles of these same errors: the share says"
+        " that they were set right, not that they hold elsewhere. Factors for blank columns are judgements."), "",
+        "| engine | runs | model left out, median % | card left out, median % | interval | elsewhere | inside % |",
+        "|:--|--:|--:|--:|:--|:--|--:|"]
+    out += [f"| {row['engine']} | {row['runs']} | {row['model']:.1f} | {row['card']:.1f} | {row['low']:g}-{row['high']:g} |"
+            f" {row['low_elsewhere']:g}-{row['high_elsewhere']:g} | {row['coverage']:.0f} |" for row in plain["engines"]]
+    out += ["", "Mean width of the intervals, log of high over low, and of the narrowest constant factor with 90% inside:", "",
+            "| rows | " + " | ".join(TITLES[name] for name in QUANTITIES) + " |", "|:--|--:|--:|--:|"]
+    out += [f"| {title} | " + " | ".join(f"{answer['widths'][name]['mean']:.2f} / {answer['widths'][name]['oracle']:.2f}"
+                                         for name in QUANTITIES) + " |"
+            for title, answer in (("as fitted", plain), ("a model left out, judged groups", left))]
     out += ["", *_beside(plain, left, peers)]
     out += ["", "Rows left out:", "", *(f"- {reason}" for reason in plain["skipped"])]
     return out

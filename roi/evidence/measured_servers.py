@@ -16,6 +16,7 @@ from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_eleme
 from roi.estimate.serving.plausibility import theory_step
 from roi.estimate.serving.step_fit import StepFit, fit_profile
 from roi.estimate.step.calibration import half_width
+from roi.evidence.serving_speed import on_card
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -199,7 +200,7 @@ def _transferred(
     half = half_width(logs.size, float(np.sum(np.square(logs - centre))), fitted)
     names = tuple(s.stored.name for s in alike)
     base = roofline_iteration(shape, servers[0].gpu, tensor_parallel, weight_dtype, prefill_context,
-                              find_engine(published).efficiencies)
+                              on_card(find_engine(published), servers[0].gpu))
     outside = [s.fit.request_s for s in alike if s.fit.request_s is not None]
     of = f"{len(alike)} profile{'s' if len(alike) > 1 else ''} of other plans"
     source = f"published {published} step at {np.exp(centre):.2f} of its speed, by {of}"
@@ -217,7 +218,7 @@ def speed_over(server: MeasuredServer, engine: str) -> float:
     prompt, output = (float(np.mean([getattr(r, name) for r in done])) for name in ("prompt_tokens", "output_tokens"))
     sequences = float(np.median([p.concurrency for p in profile.points if p.concurrency] or [1]))
     base = roofline_iteration(server.shape, server.gpu, profile.gpus, profile.weight_dtype, prompt / 2.0,
-                              find_engine(engine).efficiencies)
+                              on_card(find_engine(engine), server.gpu))
     context = prompt + output / 2.0
     kv = float(kv_bytes_per_gpu(server.shape, context, profile.gpus, kv_element_bytes(profile.kv_dtype or "bf16")))
 

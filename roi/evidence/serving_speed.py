@@ -1,15 +1,20 @@
 """What serving speed rests on: the engine's fit brought to the card, its spread, and what adapters at run time leave of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
 
 from roi.catalog.cards.gpus import matrix_shares
-from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, adapter_throughput, load_serving_efficiencies
+from roi.catalog.efficiencies.serving_efficiencies import (
+    EngineEfficiencies,
+    adapter_throughput,
+    engine_habits,
+    load_serving_efficiencies,
+)
 from roi.estimate.accuracy.serving_errors import ServingEvidence
-from roi.estimate.accuracy.serving_run import ServingRun
+from roi.estimate.accuracy.serving_run import ServingRun, is_offline
 from roi.estimate.replay.held_out import AdapterSpeed
 from roi.estimate.serving.iteration import Efficiencies
 from roi.facts.fact import Basis, Fact
@@ -23,12 +28,17 @@ AMD_LOW: Final = 0.36
 the roofline (LLM-Inference-Bench), to what other unseen cards have (0.65). No recent run on AMD was fitted."""
 
 
-def engine_row(family: str, *, recent: bool) -> tuple[EngineEfficiencies, bool]:
-    """The fit that speaks for an engine family, and False where it is the one for engines that were not fitted alone."""
+def engine_row(family: str, *, recent: bool, offline: bool = False) -> tuple[EngineEfficiencies, bool]:
+    """The fit that speaks for an engine family, and False where it is the one for engines that were not fitted alone.
+
+    `offline`: requests are handed over inside the engine's process, which some engines were fitted on by itself.
+    """
     rows = load_serving_efficiencies().engines
-    for row in rows:
-        if family == row.engine or family in row.aliases:
-            return row, not row.engine.startswith("other")
+    bursts = (f"{family.removesuffix('-2024')}-offline",) if offline else ()  # large batches, as none of 2024 were
+    for name in (*bursts, family):
+        for row in rows:
+            if name == row.engine or name in row.aliases:
+                return row, not row.engine.startswith("other")
     name = "other" if recent else "other-2024"
     return next(row for row in rows if row.engine == name), False
 
@@ -36,43 +46,49 @@ def engine_row(family: str, *, recent: bool) -> tuple[EngineEfficiencies, bool]:
 def reached(efficiencies: Efficiencies, gpu: Gpu) -> Efficiencies:
     """The efficiencies on this card: matrix products by the best that people measured on it, relative to the H100's.
 
-    Cards reach 0.5 (MI300X) to 1.1 (RTX 4090) of their datasheet rate, by power and software; the fitted ones 0.78 to 0.87.
-    A card without a measurement is taken like the H100. At most 1.
+    Cards reach 0.5 (MI300X) to 1.1 (RTX 4090) of their datasheet rate, by power and software. A card without a measurement is
+    taken like the H100. Fits are made with this too.
     """
     shares = matrix_shares()
     ratio = shares.get(gpu.id, shares[REFERENCE]) / shares[REFERENCE]
-    return replace(efficiencies, decode_mfu=min(float(efficiencies.decode_mfu) * ratio, 1.0),
-                   prefill_mfu=min(float(efficiencies.prefill_mfu) * ratio, 1.0))
+    return replace(efficiencies, decode_mfu=efficiencies.decode_mfu * ratio, prefill_mfu=efficiencies.prefill_mfu * ratio)
 
 
 def on_card(row: EngineEfficiencies, gpu: Gpu | Sequence[Gpu]) -> Efficiencies:
-    """The engine's efficiencies on a card, or on one card a plan (arrays): as fitted where the card was, else `reached`."""
+    """The engine's efficiencies on a card, or on one card a plan (arrays)."""
     if isinstance(gpu, Gpu):
-        return row.efficiencies if gpu.id in row.gpus else reached(row.efficiencies, gpu)
+        return reached(_known_on(row, gpu), gpu)
     each = {card.id: on_card(row, card) for card in gpu}
-    return replace(row.efficiencies, decode_mfu=np.array([each[g.id].decode_mfu for g in gpu]),
-                   prefill_mfu=np.array([each[g.id].prefill_mfu for g in gpu]))
+    return Efficiencies(**{f.name: np.array([getattr(each[g.id], f.name) for g in gpu]) for f in fields(Efficiencies)})
+
+
+def _known_on(row: EngineEfficiencies, gpu: Gpu) -> Efficiencies:
+    """As fitted on the card; else what the engine's design of 2024 reached on it over what it reached on the others."""
+    elder = next((each for each in load_serving_efficiencies().engines if each.engine == f"{row.engine}-2024"), None)
+    if gpu.id in row.cards or elder is None or gpu.id not in elder.cards:
+        return row.on(gpu.id)
+    there, pooled, own = elder.on(gpu.id), elder.efficiencies, row.efficiencies
+    shared = [f.name for f in fields(Efficiencies) if 0.0 < float(getattr(pooled, f.name)) < np.inf]
+    return replace(own, **{name: getattr(own, name) * getattr(there, name) / getattr(pooled, name) for name in shared})
 
 
 def serving_evidence(run: ServingRun) -> ServingEvidence:
     """The published evidence for a run, its efficiencies and the spread of what is new about it."""
-    row, own = engine_row(run.engine, recent=run.recent)
-    return evidence_from(run, row, row.efficiencies, own=own)
+    row, own = engine_row(run.engine, recent=run.recent, offline=is_offline(run.load))
+    return evidence_from(run, row, on_card(row, run.system.gpu), own=own)
 
 
 def evidence_from(run: ServingRun, row: EngineEfficiencies, efficiencies: Efficiencies, *, own: bool) -> ServingEvidence:
-    """The evidence with these efficiencies and the row's spreads."""
+    """The evidence with these efficiencies of the run's card and the row's spreads."""
     gpu = run.system.gpu
     low, high = row.speed_ends(gpu.id)
-    fitted = gpu.id in row.gpus
-    if gpu.id.startswith("MI") and not fitted:
-        low = min(low, AMD_LOW)
     shared = adapter_throughput(run.load.adapters)
     value = _number(shared.value)
     ends = value, shared.low or value, shared.high or value
+    fitted = gpu.id in row.cards
     new = " and ".join(word for word, missing in (("engine", not own), ("card", not fitted)) if missing) or "model"
-    return ServingEvidence(efficiencies if fitted else reached(efficiencies, gpu), low, high, row.ttft_low, row.ttft_high,
-                           ends, f"{row.engine}, {new} left out")
+    basis = f"{row.nearest(gpu.id, run.system.shape.id)}; {new} left out: {100.0 * row.coverage:.0f}% inside"
+    return ServingEvidence(efficiencies, engine_habits(run.engine), low, high, row.ttft_low, row.ttft_high, ends, basis)
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,14 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, find_engine
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, engine_habits, find_engine
 from roi.catalog.prices.gpu_offers import Offer
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import POOL
 from roi.estimate.replay.load_curve import Capacity, LoadCurve, PlanCapacity, Slo
+from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests
-from roi.estimate.replay.traffic import Lengths, as_requests
-from roi.estimate.serving.iteration import kv_element_bytes, roofline_iteration
-from roi.estimate.serving.replica_memory import default_sequence_limit, default_step_tokens, replica_memory
+from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.measured_servers import Served, find_served, kv_token_bytes
@@ -30,9 +29,6 @@ GENERATIONS: Final = 10
 """Requests of a replay over those in flight, at least: it then fills in a tenth of its time and empties in another."""
 MOST: Final = 4000
 """Requests of one replica's replay at most."""
-REPLAYED_STEPS: Final = 1.5
-"""Steps from arrival to first token that the replay itself has: half of the one that runs, and the prompt's own. Engines that
-schedule ahead were measured at more; each further one adds a step's time, which TTFT alone sees."""
 REPLAYED: Final = 600
 """Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 9% lower
 (median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
@@ -74,21 +70,16 @@ class ServingPlan:
     """Whose speed is taken; None = that of any profile, else ENGINE's."""
 
 
-def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
-    """The replica as published efficiencies describe it without adapters; KV in bytes on each GPU.
+def replica_plan(plan: ServingPlan) -> ReplicaPlan:
+    """The plan's replica as every estimate of serving takes it."""
+    return ReplicaPlan(
+        shape=plan.shape, gpu=plan.gpu, tensor_parallel=float(plan.tensor_parallel), weight_dtype=plan.weight_dtype,
+        kv_dtype=plan.kv_dtype, habits=engine_habits(plan.engine or ENGINE))
 
-    A prompt token costs what it does at the mean context: of attention's square only the mean is kept, so that prompts
-    far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).
-    """
-    requests, degree = traffic.shape, float(plan.tensor_parallel)
-    known = on_card(find_engine(plan.engine or ENGINE), plan.gpu)
-    engine = roofline_iteration(plan.shape, plan.gpu, degree, plan.weight_dtype, requests.prefill_context, known)
-    tokens, limit = (float(np.asarray(default(plan.gpu))) for default in (default_step_tokens, default_sequence_limit))
-    memory = replica_memory(plan.shape, plan.gpu, degree, plan.weight_dtype, plan.kv_dtype, requests, step_tokens=tokens,
-                            sequence_limit=limit)
-    ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.step_s)
-    return Server(engine, float(np.asarray(memory.kv_capacity_bytes)), sequence_limit=limit, step_tokens=tokens,
-                  request_s=float(engine.request_s) + ahead)
+
+def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
+    """The replica as published efficiencies describe it without adapters; KV in bytes on each GPU."""
+    return replica_plan(plan).server(traffic.shape, on_card(find_engine(plan.engine or ENGINE), plan.gpu))
 
 
 def load_curve(plan: ServingPlan, traffic: Traffic, server: Server, replicas: int, count: int) -> LoadCurve:
@@ -99,7 +90,7 @@ def load_curve(plan: ServingPlan, traffic: Traffic, server: Server, replicas: in
 
 def load_of(plan: ServingPlan, drawn: Lengths, arrival_s: NDArray[np.float64]) -> Requests:
     """The requests as a load on the plan's replicas."""
-    return as_requests(drawn, arrival_s, plan.shape, plan.tensor_parallel, kv_element_bytes(plan.kv_dtype))
+    return replica_plan(plan).requests(drawn, arrival_s)
 
 
 def plan_capacity(
@@ -173,7 +164,8 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
     if served is None:
         engine = find_engine(plan.engine or ENGINE)
         path, speed = published_engine_speed(engine, plan.gpu.id)
-        source = f"roofline with fitted efficiencies ({'several engines' if engine.engine == 'other' else engine.engine})"
+        name = "several engines" if engine.engine == "other" else engine.engine
+        source = f"roofline with fitted efficiencies ({name}; nearest: {engine.nearest(plan.gpu.id, plan.shape.id)})"
         basis = Basis.CALIBRATED if plan.gpu.id in engine.gpus else Basis.PUBLISHED
         found = PlanEvidence(server=base, speed_path=path, speed=speed, profiled=False, basis=basis, source=source)
     else:

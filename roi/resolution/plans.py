@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.serving_efficiencies import find_engine
+from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
 from roi.catalog.prices.gpu_offers import Offer, Offers
 from roi.catalog.rows import STALE_DAYS
 from roi.economics.inputs import Array, Option, Plan, Shared, path_of
@@ -16,7 +16,7 @@ from roi.errors import UnknownName
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity, Slo
 from roi.estimate.serving.capacity import ServingCapacity, serving_capacity
 from roi.estimate.serving.iteration import roofline_iteration
-from roi.estimate.serving.replica_memory import default_sequence_limit, default_step_tokens, replica_memory
+from roi.estimate.serving.replica_memory import as_cached, default_sequence_limit, default_step_tokens, replica_memory
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.serving_speed import on_card, published_speed
 from roi.facts.fact import Basis, Fact
@@ -216,12 +216,14 @@ def slo_of(s: Scenario) -> Slo:
 def _closed_form(s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid, speed: float) -> ServingCapacity:
     """What each plan of the grid holds, in closed form."""
     cards, degrees, dtypes = [g for g, _, _ in grid], np.array([float(tp) for _, tp, _ in grid]), [d for _, _, d in grid]
-    known = on_card(find_engine(s.serving.engine or ENGINE), cards)
-    tokens, limit, slo = default_step_tokens(cards), default_sequence_limit(cards), slo_of(s)
+    known, habits = on_card(find_engine(s.serving.engine or ENGINE), cards), engine_habits(s.serving.engine or ENGINE)
+    tokens, limit = habits.step_tokens or default_step_tokens(cards), habits.sequence_limit or default_sequence_limit(cards)
+    slo, cached = slo_of(s), as_cached(shape, habits)
     return serving_capacity(
         requests,
-        roofline_iteration(shape, cards, degrees, dtypes, requests.prefill_context, known),
-        replica_memory(shape, cards, degrees, dtypes, s.serving.kv_dtype, requests, step_tokens=tokens, sequence_limit=limit),
+        roofline_iteration(cached, cards, degrees, dtypes, requests.prefill_context, known),
+        replica_memory(cached, cards, degrees, dtypes, s.serving.kv_dtype, requests, step_tokens=tokens, sequence_limit=limit,
+                       habits=habits),
         speed=speed, sequence_limit=limit, step_tokens=tokens,
         ttft_p95_s=None if slo == Slo() else slo.ttft_p95_s, tpot_s=None if slo == Slo() else slo.tpot_p95_s,
     )

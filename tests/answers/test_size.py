@@ -209,12 +209,13 @@ def test_a_profile_of_the_server_replaces_the_published_speed(file, tmp_path):
 
 
 def test_the_engine_of_the_scenario_is_the_one_whose_speed_is_taken(file, tmp_path):
-    """A profile of vLLM does not speak for SGLang, whose published runs are those of several engines."""
+    """A profile of vLLM does not speak for SGLang, whose published runs are its own, nor for TGI, which has none."""
     folder = tmp_path / "profiles"
     stated = {"model": "qwen3-8b", "gpu": "L40S", "engine": "vllm", "weight_dtype": "fp8", "kv_dtype": "bf16"}
     save_profile(simulate(Truth(a=20e-3), **stated), folder)
     known = known_runs(load_profiles([folder]))
-    for engine, said in (("vllm", "profile L40S/qwen3-8b"), ("sglang", "fitted efficiencies (several engines)")):
+    for engine, said in (("vllm", "profile L40S/qwen3-8b"), ("sglang", "fitted efficiencies (sglang; nearest:"),
+                         ("tgi", "fitted efficiencies (several engines; nearest:")):
         scenario = load_scenario(file, (f"serving.engine={engine}",))
         assert said in size_service(resolve(scenario, known)).plans[0].source
 

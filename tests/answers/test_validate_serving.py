@@ -11,7 +11,7 @@ from tables_support import SERVING, TRAINING, read_serving, write_table
 from roi.answers.validate import open_table
 from roi.cli import main
 from roi.estimate.accuracy.serving_errors import ServingEvidence, validate_serving
-from roi.estimate.accuracy.serving_loads import operating_figures
+from roi.estimate.accuracy.serving_run import run_figures
 from roi.evidence.serving_speed import serving_evidence
 from roi.report.validate import serving_validation_json, serving_validation_text
 from roi.store.tables.serving_table import ServingTable
@@ -39,12 +39,12 @@ def validated(table):
 def twice_as_fast(run):
     """Evidence that predicts half the measured time or twice the rate, whatever the run: from its own figures."""
     known = serving_evidence(run)
-    figures = operating_figures(run, known.efficiencies)
+    figures = run_figures(run, known.efficiencies, known.habits)(1.0)
     measured = run.output_tokens_per_s or 0.0
     speed = 2.0 * measured / figures.output_tokens_per_s
     scaled = {name: value * speed for name, value in vars(known.efficiencies).items() if "mbu" in name or "mfu" in name}
     scaled |= {name: value / speed for name, value in vars(known.efficiencies).items() if name.endswith("_s")}
-    return ServingEvidence(replace(known.efficiencies, **scaled), 0.9, 1.1, 0.5, 2.0, basis="twice")
+    return ServingEvidence(replace(known.efficiencies, **scaled), known.habits, 0.9, 1.1, 0.5, 2.0, basis="twice")
 
 
 def test_a_prediction_of_twice_the_rate_is_off_by_100_percent(validated):

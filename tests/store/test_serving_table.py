@@ -3,7 +3,9 @@
 import pytest
 from tables_support import SERVING, read_serving, serving_run_of, write_table
 
+from roi.catalog.efficiencies.serving_efficiencies import engine_habits
 from roi.errors import InputError
+from roi.estimate.replay.load_curve import Slo
 from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import serving_table
 
@@ -64,19 +66,20 @@ def test_what_the_source_does_not_say_widens_by_its_factor():
 
 
 @pytest.mark.parametrize(("change", "limit"), [
-    ({}, 1024.0), ({"design": "2024"}, 256.0), ({"design": "2024", "load": "saturated"}, 1024.0),
-    ({"load": "static", "concurrency": "8"}, 256.0), ({"load": "static", "concurrency": "512"}, 512.0),
-    ({"design": "2024", "engine": "tensorrt-llm"}, 1024.0),
+    ({}, 1024.0), ({"design": "2024"}, 256.0), ({"load": "static", "concurrency": "8"}, 256.0),
+    ({"load": "static", "concurrency": "512"}, 512.0), ({"design": "2024", "engine": "tensorrt-llm"}, 2048.0),
+    ({"engine": "llama.cpp", "load": "static", "concurrency": "1", "pp": "4"}, 256.0),
 ])
 def test_sequences_together_are_the_engine_s_default_of_its_time(change, limit):
-    assert serving_run_of(**change).system.sequence_limit == limit
+    run = serving_run_of(**change)
+    assert run.system.plan(engine_habits(run.engine)).largest_step[0] == limit
 
 
 def test_loads():
     open_load = serving_run_of(load="open", offered_req_per_s="2.5").load
     assert (open_load.kind, open_load.requests_per_s, open_load.prompts, open_load.concurrency) == ("open", 2.5, 1000.0, None)
     full = serving_run_of(load="saturated", prompts="200", held_to_slo="true", length_cv="0.5", adapters="4").load
-    assert (full.prompts, full.held_to_slo, full.length_cv, full.adapters) == (200.0, True, 0.5, 4)
+    assert (full.prompts, full.slo, full.length_cv, full.adapters) == (200.0, Slo(2.0, 0.2), 0.5, 4)
 
 
 def test_prefill_workers_are_some_of_the_replicas():
@@ -91,7 +94,7 @@ def test_prefill_workers_are_some_of_the_replicas():
     ({"design": "2025"}, "design: '2025'; none of recent, 2024, rocm-2024; nearest: 2024"),
     ({"weight_dtype": "awq"}, "weight_dtype: 'awq'; none of fp32, bf16, fp16, fp8, int8, int4, nvfp4, mxfp4"),
     ({"kv_dtype": "fp4"}, "kv_dtype: 'fp4'; none of bf16, fp16, fp8, int8"),
-    ({"split": "layers"}, "split: 'layers'; none of tensor"),
+    ({"pp": "two"}, "pp: 'two'; not a number"),
     ({"load": "offline"}, "load: 'offline'; none of static, closed, open, saturated"),
     ({"isl": "~500"}, "isl: '~500'; not a number"), ({"isl": "1,024"}, "isl: '1,024'; not a number"),
     ({"isl": "0"}, "isl: '0'; it should be greater than or equal to 1"), ({"isl": "128 tokens"}, "not a number"),

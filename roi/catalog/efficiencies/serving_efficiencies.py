@@ -5,9 +5,10 @@ from typing import Any
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from roi.catalog.rows import read_json
+from roi.catalog.rows import read_json, read_rows
 from roi.errors import UnknownName
 from roi.estimate.serving.iteration import Efficiencies
+from roi.estimate.serving.replica_memory import VLLM, EngineHabits
 from roi.facts.fact import Basis, DatedRow, Fact, Record
 
 
@@ -20,10 +21,10 @@ class EngineEfficiencies(DatedRow):
     """Other names people type."""
     values: dict[str, NonNegativeFloat]
     """The fields of `Efficiencies`, which says what each means."""
-    gpus: tuple[str, ...]
-    """Catalog ids of the GPUs it was fitted on."""
-    models: tuple[str, ...]
-    """Catalog ids of the models it was fitted on."""
+    cards: dict[str, dict[str, NonNegativeFloat]]
+    """GPU, by its id -> values that are others there, of cards with runs enough."""
+    evidence: dict[str, dict[str, NonNegativeInt]]
+    """GPU -> model -> measured runs in the fit."""
     runs: PositiveInt
     """Measured runs in the fit."""
     median_error_model_left_out: PositiveFloat
@@ -38,6 +39,8 @@ class EngineEfficiencies(DatedRow):
     """P5 on GPUs that were not fitted: all engines' runs with the card left out; for "other" engine and card."""
     speed_high_elsewhere: PositiveFloat
     """P95 of the same."""
+    coverage: NonNegativeFloat = 0.9
+    """Share of the runs with the model left out that lie between them: the interval's own record."""
     ttft_low: PositiveFloat = 1.0 / 3.0
     """P5 of measured over predicted TTFT in closed loops, the model left out; a factor of 3 where none was measured."""
     ttft_high: PositiveFloat = 3.0
@@ -50,13 +53,27 @@ class EngineEfficiencies(DatedRow):
         return {**{name: value for name, value in row.items() if name not in values}, "values": values}
 
     @property
+    def gpus(self) -> tuple[str, ...]:
+        """Catalog ids of the GPUs whose runs were enough for values of their own."""
+        return tuple(self.cards)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Catalog ids of the models it was fitted on."""
+        return tuple(sorted({model for models in self.evidence.values() for model in models}))
+
+    @property
     def efficiencies(self) -> Efficiencies:
-        """The values that `roofline_iteration` takes."""
+        """The values that `roofline_iteration` takes, where no card has others."""
         return Efficiencies(**self.values)
+
+    def on(self, gpu_id: str) -> Efficiencies:
+        """The values for a GPU."""
+        return Efficiencies(**(self.values | self.cards.get(gpu_id, {})))
 
     def speed(self, gpu_id: str) -> Fact:
         """Measured over predicted speed on this GPU, 1 with its spread; multiply the engine's speed by a draw of it."""
-        fitted = gpu_id in self.gpus
+        fitted = gpu_id in self.cards
         low, high = self.speed_ends(gpu_id)
         where = f"{self.runs} runs of {self.engine}, " + ("models left out" if fitted else f"{gpu_id} not among them")
         basis = Basis.CALIBRATED if fitted else Basis.ASSUMED
@@ -64,9 +81,21 @@ class EngineEfficiencies(DatedRow):
 
     def speed_ends(self, gpu_id: str) -> tuple[float, float]:
         """P5 and P95 of measured over predicted speed on this GPU."""
-        if gpu_id in self.gpus:
+        if gpu_id in self.cards:
             return self.speed_low, self.speed_high
         return self.speed_low_elsewhere, self.speed_high_elsewhere
+
+    def nearest(self, gpu_id: str, model_id: str) -> str:
+        """The runs that are nearest to a plan, in words: how many, and what they share with it."""
+        here = self.evidence.get(gpu_id, {})
+        if model_id in here:
+            return f"{here[model_id]} rows, {gpu_id}, {self.engine}, this model"
+        if here:
+            return f"{sum(here.values())} rows, {gpu_id}, {self.engine}, other models"
+        alike = sum(models.get(model_id, 0) for models in self.evidence.values())
+        if alike:
+            return f"{alike} rows, other cards, {self.engine}, this model"
+        return f"{self.runs} rows, other cards, {self.engine}, other models"
 
 
 class AdapterThroughput(DatedRow):
@@ -82,6 +111,18 @@ class AdapterThroughput(DatedRow):
     """95th percentile."""
 
 
+class HabitsRow(DatedRow):
+    """What an engine takes and how it schedules by default; the fields of `EngineHabits` say what each means."""
+
+    engine: str
+    """Engine family."""
+    memory_share: PositiveFloat
+    of_free: bool
+    uniform_windows: bool
+    sequence_limit: PositiveFloat | None = None
+    step_tokens: PositiveFloat | None = None
+
+
 class ServingEfficiencies(Record):
     """What serving_efficiencies.json holds."""
 
@@ -93,6 +134,15 @@ class ServingEfficiencies(Record):
 def load_serving_efficiencies() -> ServingEfficiencies:
     """Everything in the file; read on the first call."""
     return ServingEfficiencies.model_validate(read_json("efficiencies/serving_efficiencies.json"))
+
+
+@cache
+def engine_habits(family: str) -> EngineHabits:
+    """The habits of an engine family; vLLM's where none are listed."""
+    for row in read_rows("efficiencies/engine_habits.csv", HabitsRow):
+        if row.engine == family:
+            return EngineHabits(row.memory_share, row.of_free, row.uniform_windows, row.sequence_limit, row.step_tokens)
+    return VLLM
 
 
 def find_engine(name: str, field: str = "engine") -> EngineEfficiencies:

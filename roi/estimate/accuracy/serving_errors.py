@@ -11,9 +11,9 @@ from typing import Final, Literal, NamedTuple
 
 from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow, summarise_errors
 from roi.estimate.accuracy.measured_run import Prediction
-from roi.estimate.accuracy.serving_loads import operating_figures, stated_tpot
-from roi.estimate.accuracy.serving_run import ServingRun
+from roi.estimate.accuracy.serving_run import ServingRun, run_figures, stated_tpot
 from roi.estimate.serving.iteration import Efficiencies
+from roi.estimate.serving.replica_memory import EngineHabits
 from roi.numerics.spreads import joint_deviation
 
 ServingQuantity = Literal["throughput", "tpot", "ttft"]
@@ -41,6 +41,7 @@ class ServingEvidence:
     """What an engine's figures rest on, for one run."""
 
     efficiencies: Efficiencies
+    habits: EngineHabits
     speed_low: float
     """P5 of measured over predicted speed, where what the run has new was left out of the fit."""
     speed_high: float
@@ -66,7 +67,8 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQ
     others += [math.log(NO_FAST_LINK)] if tp > NODE_GPUS or (tp > 1.0 and link < SLOW_LINK) else []
     slow = middle * math.exp(-joint_deviation([-math.log(evidence.speed_low), math.log(middle / low), *others]))
     fast = middle * math.exp(joint_deviation([math.log(evidence.speed_high), math.log(high / middle), *others]))
-    point, slower, faster = (operating_figures(run, evidence.efficiencies, speed) for speed in (middle, slow, fast))
+    figures = run_figures(run, evidence.efficiencies, evidence.habits)
+    point, slower, faster = (figures(speed) for speed in (middle, slow, fast))
     found: dict[ServingQuantity, Prediction] = {
         "throughput": Prediction(*(getattr(at, _stated_rate(run)) for at in (point, slower, faster))),
         "tpot": Prediction(stated_tpot(run, point), stated_tpot(run, faster), stated_tpot(run, slower)),

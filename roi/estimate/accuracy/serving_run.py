@@ -1,59 +1,30 @@
-"""One measured serving run as the estimators take it: what ran under which load, what was seen, and whether that can be.
+"""One measured serving run as the estimators take it: what ran under which load, what was seen, and whether that can be."""
 
-Also one replica of its system, as the engine's step and memory make it, and what a system does under a load.
-"""
-
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 
-from roi.estimate.serving.iteration import PERFECT, Efficiencies, Iteration, kv_element_bytes, roofline_iteration
-from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, default_step_tokens, replica_memory
-from roi.estimate.serving.request_shape import RequestShape
+from roi.estimate.replay.engine import Server
+from roi.estimate.replay.loads import AtSpeed, OperatingFigures, ServingLoad, load_figures
+from roi.estimate.replay.replica_plan import ReplicaPlan
+from roi.estimate.serving.iteration import PERFECT, Efficiencies, roofline_iteration
+from roi.estimate.serving.replica_memory import EngineHabits
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 
-LoadKind = Literal["static", "closed", "open", "saturated"]
-"""static: a batch that starts together and ends together. closed: a fixed number of requests in flight. open: requests
-arrive at a rate. saturated: more requests than the server can take at once, all there from the start or endless."""
 TpotKind = Literal["between-tokens", "over-all-tokens", "end-to-end"]
 """between-tokens: (end - first token) / (output - 1). over-all-tokens: (end - first token) / output, as GuideLLM counts it.
 end-to-end: (end - arrival) / output, the waiting included."""
 BEYOND: Final = 5.0
 """Factor beyond the roofline from which a figure must be of another unit, precision or card: 4 bits in place of 16, guessed
 tokens and cached prefixes make less on most runs; milliseconds written as seconds make 1,000."""
+ROOM: Final = 1.5
+"""Requests of mean length that a measured server held at least: longer ones were served too."""
 LITTLE: Final = 5.0
 """Factor between the requests in flight that a run states and its rate x latency, from which one of its figures must be
 another's or of another unit: means against medians, ramps and spread lengths make less than 2."""
-
-
-@dataclass(frozen=True)
-class ServingLoad:
-    """What a system of one or more equal replicas is asked for."""
-
-    kind: LoadKind
-    input_tokens: float
-    """Mean prompt tokens."""
-    output_tokens: float
-    """Mean generated tokens, at least 1."""
-    length_cv: float = 0.0
-    """Standard deviation over mean of both lengths."""
-    concurrency: float | None = None
-    """Requests in flight or in the batch, over all replicas; None for open and saturated loads."""
-    requests_per_s: float | None = None
-    """Offered rate over all replicas, open loads."""
-    prompts: float | None = None
-    """Requests of the whole run, over all replicas; None where it is endless or not stated."""
-    held_to_slo: bool = False
-    """saturated: the most that keeps an SLO, below what the server can do (MLPerf Server, Interactive)."""
-    adapters: int = 0
-    """Unmerged LoRA adapters that share the batch; 0 without."""
-
-    @property
-    def requests(self) -> RequestShape:
-        """The same as the iteration model takes it."""
-        return RequestShape(self.input_tokens, self.output_tokens, 0.0, self.length_cv, self.length_cv)
 
 
 @dataclass(frozen=True)
@@ -68,15 +39,21 @@ class ServingSystem:
     """A name of WEIGHT_FORMATS."""
     kv_dtype: str
     """A name of KV_BYTES."""
-    sequence_limit: float = SEQUENCE_LIMIT
-    """Sequences that a replica decodes together at most (max_num_seqs, max_batch_size)."""
+    sequence_limit: float | None = None
+    """Sequences that a replica decodes together at most, where it is not the engine's own (a batch of a stated size)."""
     prefill_replicas: float = 0.0
     """Of the replicas, those that compute prompts and nothing else (disaggregated serving); 0: every one does both."""
+    stages: float = 1.0
+    """GPUs that hold the layers one after the other, each of them of tensor_parallel."""
+    attention_parallel: bool = False
+    """Attention on every GPU for its own sequences, experts spread over all."""
 
-    @property
-    def kv_element_bytes(self) -> float:
-        """Bytes of one KV cache element."""
-        return kv_element_bytes(self.kv_dtype)
+    def plan(self, habits: EngineHabits) -> ReplicaPlan:
+        """One replica, on an engine with these habits."""
+        return ReplicaPlan(
+            shape=self.shape, gpu=self.gpu, tensor_parallel=self.tensor_parallel, weight_dtype=self.weight_dtype,
+            kv_dtype=self.kv_dtype, habits=habits, stages=self.stages, attention_parallel=self.attention_parallel,
+            sequence_limit=self.sequence_limit, since_0_28=False)
 
 
 @dataclass(frozen=True)
@@ -124,13 +101,13 @@ def beyond_roofline(run: ServingRun) -> bool:
     """
     system, load = run.system, run.load
     engine = roofline_iteration(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype,
-                                load.requests.prefill_context, PERFECT)
+                                load.requests.prefill_context, PERFECT, attention_parallel=system.attention_parallel)
     step = float(engine.decode_s(1.0, 0.0))
     prompt = float(engine.prefill_token_s) * load.input_tokens
-    tokens = system.replicas / float(engine.sequence_s)
+    tokens = system.replicas * system.stages / float(engine.sequence_s)
     if load.concurrency is not None:
         tokens = min(tokens, load.concurrency / step)
-    requests = min(tokens / load.output_tokens, system.replicas / prompt)
+    requests = min(tokens / load.output_tokens, system.replicas * system.stages / prompt)
     bounds = (
         (run.requests_per_s, requests), (run.output_tokens_per_s, requests * load.output_tokens),
         (run.total_tokens_per_s, requests * (load.input_tokens + load.output_tokens)),
@@ -140,64 +117,36 @@ def beyond_roofline(run: ServingRun) -> bool:
             or any(stated is not None and stated * BEYOND < least for stated, least in short))
 
 
-@dataclass(frozen=True)
-class Replica:
-    """What one replica does in a step, and how much it holds."""
-
-    iteration: Iteration
-    kv_read_bytes: float
-    """KV cache that a step reads for one sequence of mean length, on each GPU."""
-    slots: float
-    """Sequences of full length that it holds, at most its sequence_limit; at least 1, since the run was measured."""
-    mean_slots: float
-    """The same of mean length: a server that is never empty holds sequences of every age."""
-    step_tokens: float
-
-    def step_s(self, sequences: float) -> float:
-        """Seconds of a step that decodes so many sequences of mean length."""
-        return float(self.iteration.decode_s(sequences, self.kv_read_bytes * sequences))
-
-    def prefill_s(self, input_tokens: float, sequences: float) -> float:
-        """Seconds that one prompt takes from `sequences` that decode: its tokens, and the experts that it touches besides."""
-        chunks = max(input_tokens / self.step_tokens, 1.0)
-        besides = float(self.iteration.experts_s) * (1.0 - float(self.iteration.touched(sequences)))
-        return float(self.iteration.prefill_token_s) * input_tokens + chunks * besides
+def is_offline(load: ServingLoad) -> bool:
+    """True where requests are handed to the engine inside its own process: bursts, and what LoadGen holds to an SLO."""
+    return load.kind == "saturated"
 
 
-@dataclass(frozen=True)
-class OperatingFigures:
-    """What a system does under a load, SI units; the parts agree: concurrency = rate x (TTFT + (O - 1) x TPOT)."""
-
-    requests_per_s: float
-    ttft_s: float
-    """Mean."""
-    tpot_s: float
-    """Mean, between tokens."""
-    output_tokens: float
-    input_tokens: float
-
-    @property
-    def output_tokens_per_s(self) -> float:
-        """Generated tokens a second."""
-        return self.requests_per_s * self.output_tokens
-
-    @property
-    def total_tokens_per_s(self) -> float:
-        """Prompt and generated tokens a second."""
-        return self.requests_per_s * (self.output_tokens + self.input_tokens)
+def holding_one(server: Server, plan: ReplicaPlan, load: ServingLoad) -> Server:
+    """The server with room for one request at least, since the run was measured."""
+    one = plan.requests(ServingLoad(load.kind, load.input_tokens, load.output_tokens).drawn(1), np.zeros(1)).kv_held[0]
+    return replace(server, kv_capacity=max(server.kv_capacity, ROOM * float(one)))
 
 
-def replica_of(run: ServingRun, efficiencies: Efficiencies, speed: float = 1.0) -> Replica:
-    """One replica of the run's system with an engine of these efficiencies at `speed` times its speed."""
-    system, requests = run.system, run.load.requests
-    tokens = float(default_step_tokens(system.gpu, since_0_28=False))
-    iteration = roofline_iteration(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype,
-                                   requests.prefill_context, efficiencies).at_speed(speed)
-    memory = replica_memory(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype, system.kv_dtype, requests,
-                            step_tokens=tokens, sequence_limit=system.sequence_limit)
+def run_figures(run: ServingRun, efficiencies: Efficiencies, habits: EngineHabits) -> AtSpeed:
+    """What the run's system does under the run's load with an engine of these efficiencies and habits, at any speed."""
+    plan, requests = run.system.plan(habits), run.load.requests
+    server = holding_one(plan.server(requests, efficiencies), plan, run.load)
+    return load_figures(run.load, plan, server, run.system.replicas, run.system.prefill_replicas)
 
-    def slots(found: float) -> float:
-        return float(np.clip(found, 1.0, system.sequence_limit))
 
-    return Replica(iteration, float(memory.kv_read_bytes), slots(float(memory.long_sequences)),
-                   slots(float(memory.sequences)), tokens)
+def stated_tpot(run: ServingRun, figures: OperatingFigures) -> float:
+    """The predicted TPOT as the row defines it.
+
+    end-to-end: mean of (TTFT + (O - 1) TPOT) / O over requests, where short outputs count more: O x E[1/O] is
+    ln((1 + r) / (1 - r)) / 2r for lengths uniform within mean x (1 +- r), and 1 + cv^2 for lognormal ones.
+    """
+    o = figures.output_tokens
+    if run.tpot_kind == "over-all-tokens":
+        return figures.tpot_s * (o - 1.0) / o
+    if run.tpot_kind == "end-to-end":
+        cv = run.load.length_cv
+        r = cv * math.sqrt(3.0)
+        short = 1.0 if r < 1e-9 else math.log((1.0 + r) / (1.0 - r)) / (2.0 * r) if r < 1.0 else 1.0 + cv**2
+        return figures.ttft_s / o * short + figures.tpot_s * (o - 1.0) / o
+    return figures.tpot_s

@@ -59,11 +59,13 @@ class Times(NamedTuple):
     admitted_s: list[float]
     first_s: list[float]
     ended_s: list[float]
+    ended: list[int]
+    """Numbers of the requests that ended, in that order."""
 
     @classmethod
     def unknown(cls, count: int) -> Self:
         """The times of `count` requests to which nothing has happened yet: all inf."""
-        return cls([inf] * count, [inf] * count, [inf] * count)
+        return cls([inf] * count, [inf] * count, [inf] * count, [])
 
 
 class EngineReplica:
@@ -108,7 +110,7 @@ class EngineReplica:
         capacity, limit, budget_tokens = server.kv_capacity, server.sequence_limit, server.step_tokens
         per_kv, per_prompt = float(engine.kv_byte_s), float(engine.prefill_token_s)
         experts, missed = float(engine.experts_s), 1.0 - float(engine.expert_share)
-        queue, (admitted, first, ended) = self.queue, times
+        queue, (admitted, first, ended, over) = self.queue, times
         heap: list[tuple[float, int, Job]] = []  # sequences that decode, by the step of their last token
         partial: Job | None = None  # the request whose prompt is computed in part, `left` tokens of it to come
         t, steps, left, busy, n, done = -inf, 0.0, 0.0, 0.0, 0, 0
@@ -200,6 +202,7 @@ class EngineReplica:
                 job = heappop(heap)[2]
                 n -= 1
                 ended[job[6]] = t
+                over.append(job[6])
                 done += 1
                 held -= job[5]
                 growth -= job[4]
@@ -208,6 +211,7 @@ class EngineReplica:
                 first[job[6]] = t
                 if job[2] <= 1.0:
                     ended[job[6]] = t
+                    over.append(job[6])
                     done += 1
                     held -= job[5]
                 else:

@@ -190,22 +190,23 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
     sent = np.full(count, np.inf)
     waiting = iter(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())
     rows = _columns(requests)
-    in_flight: set[int] = set()
     last_s = -np.inf
 
-    def send(slots: int, at_s: float) -> None:
+    def send(slots: int, at_s: float) -> int:
         nonlocal last_s
+        sending = 0
         for _, number in zip(range(slots), waiting, strict=False):
             last_s = at_s = max(at_s, last_s + SEND_S)
             engine.take((at_s, rows[0][number], rows[1][number], rows[2][number], rows[3][number], rows[4][number], number))
             sent[number] = at_s
-            in_flight.add(number)
+            sending += 1
+        return sending
 
-    send(concurrency, 0.0)
-    while in_flight:
+    left, known = send(concurrency, 0.0), 0
+    while left:
         engine.run(engine.next_s)  # one event; all that end with it end at one time
-        ended = {number for number in in_flight if times.ended_s[number] < np.inf}
+        ended = len(times.ended) - known
         if ended:
-            in_flight -= ended
-            send(len(ended), times.ended_s[ended.pop()] + server.request_s)
+            known += ended
+            left += send(ended, times.ended_s[times.ended[-1]] + server.request_s) - ended
     return _replayed(requests, server, sent, times, np.zeros(count, dtype=np.intp), [engine])

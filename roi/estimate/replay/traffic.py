@@ -91,7 +91,7 @@ def histogram_lengths(
 
 def as_requests(
     lengths: Lengths, arrival_s: Array, shape: ModelShape | None, tensor_parallel: float = 1.0,
-    kv_element_bytes: float = SIXTEEN_BIT,
+    kv_element_bytes: float = SIXTEEN_BIT, *, attention_parallel: bool = False,
 ) -> Requests:
     """The lengths as a load on a model: KV in bytes on each GPU; in tokens where no shape is known.
 
@@ -101,7 +101,8 @@ def as_requests(
     def kv(tokens: Array) -> Array:
         if shape is None:
             return tokens
-        return np.asarray(kv_bytes_per_gpu(shape, tokens, tensor_parallel, kv_element_bytes))
+        return np.asarray(kv_bytes_per_gpu(shape, tokens, tensor_parallel, kv_element_bytes,
+                                           attention_parallel=attention_parallel))
 
     prompt = lengths.cached_tokens + lengths.uncached_tokens
     start, end = kv(prompt + 1.0), kv(prompt + lengths.output_tokens)

@@ -25,6 +25,11 @@ SIXTEEN_BIT: Final = 2.0
 """Bytes of an activation, and of a weight that quantisation leaves alone."""
 ALL_REDUCES_PER_LAYER: Final = 2
 """Tensor parallelism sums partial results after attention and after the MLP (Megatron)."""
+EXCHANGES_PER_LAYER: Final = 1
+"""With attention data parallel, tokens are gathered before the experts and their outputs scattered after: together the bytes of
+one all-reduce, and attention needs none."""
+EIGHT_BIT: Final = ("fp8", "int8")
+"""Formats whose inputs are quantised too, or that are unpacked by kernels of their own, outside the product."""
 COUNTS: Final = ("expert_share", "request_steps")
 """Fields of an iteration that are no seconds."""
 
@@ -38,6 +43,10 @@ class WeightFormat:
     """The matrix rate that its products run at (`Gpu.matrix_flops`); weight-only formats compute in 16 bit."""
     experts_only: bool = False
     """True where attention and dense matrices stay 16 bit."""
+    everything: bool = False
+    """True where embedding and head are quantised too (GGUF); the bytes are then the mean over all parameters."""
+    unpacked: bool = False
+    """True where kernels unpack the weights as they read them."""
 
 
 WEIGHT_FORMATS: Final = {
@@ -46,9 +55,20 @@ WEIGHT_FORMATS: Final = {
     "fp16": WeightFormat(2.0, "fp16"),
     "fp8": WeightFormat(1.0, "fp8"),  # scales a tensor, a channel or a 128 x 128 block: under 0.1%
     "int8": WeightFormat(1.0, "int8"),
-    "int4": WeightFormat(0.53, "bf16"),  # AWQ and GPTQ, groups of 32 to 128: 4 bit + (16 bit scale + 4 bit zero) a group
+    # AWQ and GPTQ, groups of 32 to 128: 4 bit + (16 bit scale + 4 bit zero) a group
+    "int4": WeightFormat(0.53, "bf16", unpacked=True),
     "nvfp4": WeightFormat(0.5625, "fp4"),  # 4 bit + an 8 bit scale for 16 weights
     "mxfp4": WeightFormat(0.53125, "bf16", experts_only=True),  # gpt-oss: 4 bit + an 8 bit scale for 32 weights
+    # llama.cpp's tools/quantize README: bits a weight of Llama-3.1-8B files, all tensors together (2026-11-26)
+    "q2_k": WeightFormat(3.16 / 8, "half", everything=True, unpacked=True),
+    "q3_k_m": WeightFormat(4.00 / 8, "half", everything=True, unpacked=True),
+    "q4_0": WeightFormat(4.66 / 8, "half", everything=True, unpacked=True),
+    "q4_k_m": WeightFormat(4.89 / 8, "half", everything=True, unpacked=True),
+    "q5_0": WeightFormat(5.60 / 8, "half", everything=True, unpacked=True),
+    "q5_k_m": WeightFormat(5.70 / 8, "half", everything=True, unpacked=True),
+    "q6_k": WeightFormat(6.56 / 8, "half", everything=True, unpacked=True),
+    "f16": WeightFormat(2.0, "half", everything=True),
+    "q8_0": WeightFormat(8.50 / 8, "half", everything=True, unpacked=True),
 }
 """Weight formats by name."""
 @dataclass(frozen=True)
@@ -81,6 +101,29 @@ class Efficiencies:
     request_steps: Number = 1.5
     """Steps from arrival to first token besides the prefill itself: 1.5 where the running one ends and its own follows; more
     where steps are scheduled ahead and outputs are handled one step later."""
+    expert_reading: Number = 1.0
+    """Time to read a byte of an expert over that of a dense matrix: grouped kernels read many small matrices, and the GPU with
+    the most of them sets the pace."""
+    expert_products: Number = 1.0
+    """Time of a product with an expert over that with a dense matrix: groups are small and uneven."""
+    attention_products: Number = 1.0
+    """Time of a product of prefill attention over that with a dense matrix: kernels without tiling move their scores."""
+    host_layer_s: Number = 0.0
+    """Host time of one layer, seconds: without graphs kernels are started one by one, and a step is no shorter than that."""
+    host_expert_s: Number = 0.0
+    """The same of every expert of every layer, where they are gone through in a loop."""
+    host_linear_s: Number = 0.0
+    """The same of every matrix in 8 bits, whose input is quantised by kernels of its own."""
+    unpacking: Number = 0.0
+    """What unpacking 4-bit weights adds to reading them, as a share."""
+    quantise_layer_s: Number = 0.0
+    """Latency that a layer has besides where the inputs of its products are quantised as it runs (fp8, int8, fp4), seconds."""
+    fp8_products: Number = 1.0
+    """Time of a product in fp8 at its peak rate over that of one in 16 bits at its own: power keeps it further below."""
+    fp4_products: Number = 1.0
+    """The same of fp4."""
+    read_limit_bytes_per_s: Number = np.inf
+    """Most that the decode kernels read in a second on any card: those that keep few bytes in flight do not reach HBM's."""
 
 
 PERFECT: Final = Efficiencies(
@@ -108,6 +151,13 @@ class Iteration:
     """Before the first token, outside the steps: no step is longer for it."""
     request_steps: Number = 1.5
     """Steps from a request's arrival to its first token, besides its prefill."""
+    host_s: Number = 0.0
+    """Host time of a step, behind which the device waits where it is the faster."""
+
+    def paced(self, kv_bytes: Number) -> "Iteration":
+        """The same with a step that is no shorter than the host's, looked at with one sequence of so many bytes of KV cache."""
+        waits = np.maximum(self.host_s - self.decode_s(1.0, kv_bytes), 0.0)
+        return replace(self, step_s=self.step_s + waits, host_s=0.0)
 
     def touched(self, sequences: Number) -> Number:
         """Share of the experts that a step of `sequences` tokens reads: 1 - (1 - k/E)^n, routing taken as uniform.
@@ -141,10 +191,15 @@ def kv_element_bytes(name: str) -> float:
     return KV_BYTES[name]
 
 
+def wide_bytes(weight_dtype: str) -> float:
+    """Bytes of a parameter of embedding, head and norms."""
+    form = weight_format(weight_dtype)
+    return form.bytes_per_parameter if form.everything else max(form.bytes_per_parameter, SIXTEEN_BIT)
+
+
 def stack_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]:
     """Bytes of the matrices of all layers, dense ones and experts. Routers stay 16 bit."""
-    form = weight_format(weight_dtype)
-    wide = max(form.bytes_per_parameter, SIXTEEN_BIT)
+    form, wide = weight_format(weight_dtype), wide_bytes(weight_dtype)
     dense = sum(
         x.parameters * (wide if form.experts_only or x.name == "router" else form.bytes_per_parameter)
         for x in shape.linears if x.experts == 1
@@ -157,7 +212,7 @@ def weight_bytes(shape: ModelShape, weight_dtype: str) -> float:
     """Bytes of all weights in memory: quantised stack, and 16 bit embedding, head (once if tied), norms and extras."""
     stack = sum(stack_bytes(shape, weight_dtype))
     rest = shape.parameters - sum(x.parameters for x in shape.linears)
-    return stack + rest * max(weight_format(weight_dtype).bytes_per_parameter, SIXTEEN_BIT)
+    return stack + rest * wide_bytes(weight_dtype)
 
 
 def step_read_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]:
@@ -167,17 +222,22 @@ def step_read_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]
     """
     dense, experts = stack_bytes(shape, weight_dtype)
     rest = shape.head_parameters + shape.norm_parameters + shape.extra_active_parameters
-    return dense + rest * max(weight_format(weight_dtype).bytes_per_parameter, SIXTEEN_BIT), experts
+    return dense + rest * wide_bytes(weight_dtype), experts
 
 
-def kv_bytes_per_gpu(shape: ModelShape, tokens: Number, tensor_parallel: Number, element_bytes: Number = SIXTEEN_BIT) -> Number:
+def kv_bytes_per_gpu(
+    shape: ModelShape, tokens: Number, tensor_parallel: Number, element_bytes: Number = SIXTEEN_BIT, *,
+    attention_parallel: bool = False,
+) -> Number:
     """Bytes of KV cache that a sequence of `tokens` tokens holds on each GPU; broadcasts.
 
-    Engines split heads over GPUs and copy them where there are fewer heads than GPUs; MLA's one vector is on every GPU.
+    Engines split heads over GPUs and copy them where there are fewer heads than GPUs; MLA's one vector is on every GPU. With
+    attention data parallel a sequence is on one GPU alone: an even share of it on each.
     """
     total: Number = 0.0
     for a in shape.attention:
-        heads = 1 if a.kind == "latent" else a.heads if a.kind == "linear" else a.kv_heads
+        own = 1 if a.kind == "latent" else a.heads if a.kind == "linear" else a.kv_heads
+        heads = np.inf if attention_parallel else float(own)
         total = total + a.cache_elements(tokens) / np.minimum(tensor_parallel, heads)
     return total * element_bytes
 
@@ -199,28 +259,46 @@ def query_group(shape: ModelShape) -> float:
     return sum(elements * (1.0 if a.kind == "latent" else a.heads / a.kv_heads) for a, elements in cached) / total
 
 
-def per_plan(fact: T | Sequence[T], figure: Callable[[T], float]) -> Number:
+def per_plan(fact: T | Sequence[T], figure: Callable[[T], Number]) -> Number:
     """`figure` of one GPU or one format's name, or an array of it with one element a plan."""
     return figure(fact) if isinstance(fact, (Gpu, str)) else np.array([figure(one) for one in fact])
 
 
-def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str]) -> Number:
-    """Matrix rate of each plan, FLOP/s, in the format that its weights compute in."""
+def quantises(weight_dtype: str) -> float:
+    """1.0 where the inputs of products are quantised too."""
+    return float(weight_format(weight_dtype).computes_in in ("fp8", "int8", "fp4"))
+
+
+def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], efficiencies: "Efficiencies") -> Number:
+    """Matrix rate of each plan, FLOP/s, in the format that its weights compute in, narrow ones at what they reach of it."""
     if isinstance(gpu, Gpu):
-        return per_plan(weight_dtype, lambda w: gpu.matrix_flops(weight_format(w).computes_in))
-    names = [weight_dtype] * len(gpu) if isinstance(weight_dtype, str) else weight_dtype
-    pairs = zip(gpu, names, strict=True)
-    return np.array([g.matrix_flops(weight_format(w).computes_in) for g, w in pairs])
+        peak, fp8, fp4 = (per_plan(weight_dtype, lambda w, k=k: _peak(gpu, w)[k]) for k in range(3))  # type: ignore[misc]
+    else:
+        names = [weight_dtype] * len(gpu) if isinstance(weight_dtype, str) else weight_dtype
+        peak, fp8, fp4 = np.array([_peak(g, w) for g, w in zip(gpu, names, strict=True)]).T
+    e = efficiencies
+    return peak / (1.0 + fp8 * (e.fp8_products - 1.0) + fp4 * (e.fp4_products - 1.0))
+
+
+def _peak(gpu: Gpu, weight_dtype: str) -> tuple[float, float, float]:
+    """The matrix rate of the card for products of this format, and 1.0 where they are fp8, and where they are fp4."""
+    dtype = weight_format(weight_dtype).computes_in
+    if dtype == "half":  # accumulated in 16 bits, for which no card takes longer than twice what int8 takes
+        return max((gpu.int8_ops or 0.0) / 2.0, gpu.matrix_flops("fp16")), 0.0, 0.0
+    dtype = "fp8" if dtype == "fp4" and gpu.fp4_flops is None else dtype
+    dtype = "bf16" if dtype == "fp8" and gpu.fp8_flops is None else dtype
+    return gpu.matrix_flops(dtype), float(dtype == "fp8"), float(dtype == "fp4")
 
 
 def roofline_iteration(
     shape: ModelShape, gpu: Gpu | Sequence[Gpu], tensor_parallel: Number, weight_dtype: str | Sequence[str],
-    prefill_context: Number, efficiencies: Efficiencies,
+    prefill_context: Number, efficiencies: Efficiencies, *, attention_parallel: bool = False,
 ) -> Iteration:
     """Coefficients of an engine step from the roofline and its efficiencies.
 
     `gpu` and `weight_dtype` are one value or one a plan, `tensor_parallel` a number or an array of plans;
     `prefill_context` is the mean number of tokens before a computed prompt token (cached prefix + half the rest).
+    `attention_parallel`: attention on every GPU for its own sequences, experts spread over all (a mixture of experts).
 
         a = overhead + layers x layer overhead + weights / (bandwidth x MBU x tp) + [tp > 1] 2 x layers x latency
         b = 2 x active parameters / (rate x MFU x tp) + overhead of a sequence + all-reduce bytes
@@ -229,23 +307,32 @@ def roofline_iteration(
 
     Terms add, as if reading and computing never overlapped: at the knee of the roofline, where both cost the same, up
     to 2x slow in theory; the fitted decode_mfu absorbs it on average. Nothing is faster than the roofline. Ignored:
-    expert parallelism, pipeline parallelism, speculative decoding.
+    speculative decoding. Layers on one GPU after the other are a matter of the load (`ReplicaPlan.stages`).
     """
     e, tp = efficiencies, np.asarray(tensor_parallel, dtype=float)
     bandwidth, link = per_plan(gpu, lambda g: g.bandwidth_bytes_per_s), per_plan(gpu, lambda g: g.link_bytes_per_s)
-    rate, rate16 = matrix_rate(gpu, weight_dtype), per_plan(gpu, lambda g: g.matrix_flops("bf16"))
+    bandwidth = np.minimum(bandwidth, e.read_limit_bytes_per_s)
+    rate, rate16 = matrix_rate(gpu, weight_dtype, e), per_plan(gpu, lambda g: g.matrix_flops("bf16"))
     dense = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
     experts = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
-    sums = ALL_REDUCES_PER_LAYER * shape.layers
+    unpack = 1.0 + e.unpacking * per_plan(weight_dtype, lambda w: float(weight_format(w).unpacked))
+    sums = (EXCHANGES_PER_LAYER if attention_parallel else ALL_REDUCES_PER_LAYER) * shape.layers
     ring = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT / (link * e.link_efficiency)
-    products = 2.0 * (shape.active_parameters - shape.head_parameters)
+    routed = sum(x.active_parameters for x in shape.linears if x.experts > 1)
+    active = shape.active_parameters + routed * (e.expert_products - 1.0)
     attention = shape.attention_flops(prefill_context)
-    overhead = e.step_overhead_s + shape.layers * e.layer_overhead_s + (tp > 1) * sums * e.collective_latency_s
+    layer = e.layer_overhead_s + e.quantise_layer_s * per_plan(weight_dtype, quantises)
+    overhead = e.step_overhead_s + shape.layers * layer + (tp > 1) * sums * e.collective_latency_s
+    looped = sum(m.experts * m.layers for m in shape.mlp if m.experts > 1)
+    matrices = sum(x.experts * x.layers for x in shape.linears)
+    host = shape.layers * e.host_layer_s + looped * e.host_expert_s + matrices * e.host_linear_s * per_plan(
+        weight_dtype, lambda w: float(w in EIGHT_BIT))
     return Iteration(
-        step_s=overhead + dense / (bandwidth * e.decode_mbu * tp),
-        sequence_s=2.0 * shape.active_parameters / (rate * e.decode_mfu * tp) + e.sequence_overhead_s + ring,
+        step_s=overhead + unpack * dense / (bandwidth * e.decode_mbu * (1.0 if attention_parallel else tp)),
+        sequence_s=2.0 * active / (rate * e.decode_mfu * tp) + e.sequence_overhead_s + ring,
         kv_byte_s=(1.0 + e.kv_reread * (query_group(shape) - 1.0)) / (bandwidth * e.kv_mbu),
-        prefill_token_s=(products / rate + attention / rate16) / (e.prefill_mfu * tp) + ring,
-        experts_s=experts / (bandwidth * e.decode_mbu * tp), expert_share=expert_share(shape), request_s=e.request_s,
-        request_steps=e.request_steps,
+        prefill_token_s=(2.0 * (active - shape.head_parameters) / rate + e.attention_products * attention / rate16)
+        / (e.prefill_mfu * tp) + ring,
+        experts_s=unpack * e.expert_reading * experts / (bandwidth * e.decode_mbu * tp), expert_share=expert_share(shape),
+        request_s=e.request_s, request_steps=e.request_steps, host_s=host,
     )

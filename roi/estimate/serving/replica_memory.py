@@ -13,7 +13,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.serving.iteration import SIXTEEN_BIT, kv_bytes_per_gpu, kv_element_bytes, per_plan, weight_bytes
+from roi.estimate.serving.iteration import (
+    SIXTEEN_BIT,
+    kv_bytes_per_gpu,
+    kv_element_bytes,
+    per_plan,
+    stack_bytes,
+    weight_bytes,
+)
 from roi.estimate.serving.request_shape import RequestShape
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -40,6 +47,33 @@ LARGE_SEQUENCE_LIMIT: Final = 1024.0
 """The same on cards from there on."""
 LOGIT_BYTES: Final = 4.0
 """Engines sample from fp32 logits, one row a sequence."""
+
+
+@dataclass(frozen=True)
+class EngineHabits:
+    """What an engine takes and how it schedules, where that is a setting of it and no speed (catalog: engine_habits.csv)."""
+
+    memory_share: float = GPU_MEMORY_UTILISATION
+    """Share of the card that the engine takes in all, or of what weights and workspace leave that it gives to the cache."""
+    of_free: bool = False
+    """True where the share is one of what is free."""
+    uniform_windows: bool = True
+    """False where a window that all layers share is no limit to the cache and to attention, unless somebody asks for it."""
+    sequence_limit: float | None = None
+    """Sequences that it decodes together at most; None: by the card (`default_sequence_limit`)."""
+    step_tokens: float | None = None
+    """Tokens of the largest step; None: by the card (`default_step_tokens`)."""
+
+
+VLLM: Final = EngineHabits()
+"""Defaults of vLLM's server, from which other engines differ."""
+
+
+def as_cached(shape: ModelShape, habits: EngineHabits) -> ModelShape:
+    """The shape as the engine runs it: without its window where all layers have one and the engine does not use it."""
+    if habits.uniform_windows or not all(a.window for a in shape.attention):
+        return shape
+    return shape.model_copy(update={"attention": tuple(a.model_copy(update={"window": None}) for a in shape.attention)})
 
 
 @dataclass(frozen=True)
@@ -125,9 +159,12 @@ def activation_bytes(shape: ModelShape, tensor_parallel: Number, step_tokens: Nu
 def replica_memory(
     shape: ModelShape, gpu: Gpu | Sequence[Gpu], tensor_parallel: Number, weight_dtype: str | Sequence[str],
     kv_dtype: str | Sequence[str], requests: RequestShape, *, step_tokens: Number = STEP_TOKENS,
-    sequence_limit: Number = SEQUENCE_LIMIT,
+    sequence_limit: Number = SEQUENCE_LIMIT, habits: EngineHabits = VLLM, stages: float = 1.0, attention_parallel: bool = False,
 ) -> ReplicaMemory:
     """Bytes on each GPU of a replica; `gpu` and the formats are one value or one a plan, the rest broadcasts.
+
+    `stages`: GPUs that hold the layers one after the other. Each of as many batches that are under way has the KV cache of all
+    its layers in its share of them, so one GPU's bytes stand for one batch's.
 
     Ignored: adapters that are held beside the weights, paging waste (half a block of 16 tokens a sequence, under 1% of 1,000),
     copied KV projections where tp exceeds the KV heads, prefixes that belong to one user each (several conversations'
@@ -136,12 +173,15 @@ def replica_memory(
     tp = np.asarray(tensor_parallel, dtype=float)
     device = per_plan(gpu, lambda g: g.memory_bytes)
     element = per_plan(kv_dtype, kv_element_bytes)
-    usable = device * GPU_MEMORY_UTILISATION
-    resident = per_plan(weight_dtype, lambda w: weight_bytes(shape, w)) / tp
+    experts = per_plan(weight_dtype, lambda w: stack_bytes(shape, w)[1])
+    dense = per_plan(weight_dtype, lambda w: weight_bytes(shape, w)) - experts
+    resident = (experts / tp + dense / (1.0 if attention_parallel else tp)) / stages
     workspace = FIXED_WORKSPACE_BYTES + activation_bytes(shape, tp, step_tokens, sequence_limit)
+    taken = device * habits.memory_share
+    usable = resident + workspace + (device - resident - workspace) * habits.memory_share if habits.of_free else taken
 
     def kv(tokens: Number) -> Number:
-        return kv_bytes_per_gpu(shape, tokens, tp, element)
+        return kv_bytes_per_gpu(shape, tokens, tp, element, attention_parallel=attention_parallel)
 
     return ReplicaMemory(
         device_bytes=device, usable_bytes=usable, resident_bytes=resident, workspace_bytes=workspace,

@@ -10,17 +10,11 @@ from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.serving_errors import ServingLabel
-from roi.estimate.accuracy.serving_run import (
-    LoadKind,
-    ServingLoad,
-    ServingRun,
-    ServingSystem,
-    TpotKind,
-    beyond_roofline,
-    breaks_littles_law,
-)
+from roi.estimate.accuracy.serving_run import ServingRun, ServingSystem, TpotKind, beyond_roofline, breaks_littles_law
+from roi.estimate.replay.load_curve import Slo
+from roi.estimate.replay.loads import SLO, LoadKind, ServingLoad
 from roi.estimate.serving.iteration import weight_bytes
-from roi.estimate.serving.replica_memory import LARGE_SEQUENCE_LIMIT, SEQUENCE_LIMIT
+from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Positive, Several, UnusableCell, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
@@ -61,15 +55,20 @@ class ServingRow(CanonicalRow):
     """Design of the engine's release: recent (vLLM from 0.8, TensorRT-LLM from 0.17, SGLang from 0.4, TGI from 3.0, LMDeploy
     from 0.7; other engines from 2025 on), 2024 (all before), rocm-2024 (vLLM to 0.6.1 on AMD in 16 bits); blank: recent stands
     in."""
-    weight_dtype: Literal["fp32", "bf16", "fp16", "fp8", "int8", "int4", "nvfp4", "mxfp4"] | None = None
-    """Number format of the weights; blank: bf16 stands in."""
+    weight_dtype: Literal[
+        "fp32", "bf16", "fp16", "fp8", "int8", "int4", "nvfp4", "mxfp4", "q2_k", "q3_k_m", "q4_0", "q4_k_m", "q5_0", "q5_k_m",
+        "q6_k", "q8_0", "f16",
+    ] | None = None
+    """Number format of the weights, those of GGUF files by their names; blank: bf16 stands in."""
     kv_dtype: Literal["bf16", "fp16", "fp8", "int8"] | None = None
     """Number format of the KV cache; blank: fp8 stands in for fp8 and nvfp4 weights on recent engines and TensorRT-LLM, else
     bf16."""
     tp: Annotated[float, Field(ge=1)] = 1.0
     """GPUs of one replica."""
-    split: Literal["tensor"] = "tensor"
-    """How a replica's GPUs share the model: tensor parallelism. Layers on one GPU after the other are not predicted."""
+    pp: Annotated[float, Field(ge=1)] = 1.0
+    """Pipeline parallel: groups of tp GPUs that hold the layers one after the other, in one replica."""
+    attention_parallel: Flag = False
+    """True where attention runs on each of the tp GPUs for its own sequences and experts are spread over all of them."""
     replicas: Annotated[float, Field(ge=1)] = 1.0
     """Equal replicas that share the load."""
     prefill_replicas: Annotated[float, Field(ge=0)] = 0.0
@@ -91,6 +90,10 @@ class ServingRow(CanonicalRow):
     """Requests of the whole run; blank where it is endless or not stated (an open load: 1,000)."""
     held_to_slo: Flag = False
     """True where a saturated load is the most that keeps an SLO (MLPerf Server and Interactive)."""
+    slo_ttft_ms: Positive | None = None
+    """Its limit of TTFT, ms; where none is stated, those of MLPerf's Llama-2-70B stand in: 2,000 and 200."""
+    slo_tpot_ms: Positive | None = None
+    """Its limit of TPOT, ms."""
     adapters: Annotated[int, Field(ge=0)] = 0
     """Unmerged LoRA adapters that share the batch."""
     req_per_s: Positive | None = None
@@ -169,25 +172,28 @@ def serving_run(row: ServingRow) -> ServingRun:
     shape, gpu = find_model(row.model), find_gpu(row.gpu)
     recent = row.design in (None, "recent")
     weight = row.weight_dtype or "bf16"
-    if weight_bytes(shape, weight) / row.tp > gpu.memory_bytes:
-        raise UnusableCell("tp", f"{weight} weights of {weight_bytes(shape, weight) / row.tp / GIB:,.0f} GiB a GPU are more"
+    each = weight_bytes(shape, weight) / row.tp / row.pp
+    if each > gpu.memory_bytes:
+        raise UnusableCell("tp", f"{weight} weights of {each / GIB:,.0f} GiB a GPU are more"
                            f" than one {gpu.id} holds")
     kv = row.kv_dtype or ("fp8" if weight in ("fp8", "nvfp4") and (recent or row.engine == "tensorrt-llm") else "bf16")
-    large = recent or row.engine == "tensorrt-llm" or row.load == "saturated"
-    limit = LARGE_SEQUENCE_LIMIT if large else SEQUENCE_LIMIT
-    if row.load == "static":  # a batch is set as large as it is
-        limit = max(row.concurrency or 1.0, SEQUENCE_LIMIT)
+    slo = None
+    if row.held_to_slo:
+        slo = Slo(SLO.ttft_p95_s if row.slo_ttft_ms is None else row.slo_ttft_ms / 1e3,
+                  SLO.tpot_p95_s if row.slo_tpot_ms is None else row.slo_tpot_ms / 1e3)
     run = ServingRun(
         id=row.id, source=row.source,
         system=ServingSystem(
             shape=shape, gpu=gpu, replicas=row.replicas, tensor_parallel=row.tp, weight_dtype=weight, kv_dtype=kv,
-            sequence_limit=limit, prefill_replicas=row.prefill_replicas),
+            sequence_limit=max(row.concurrency or 1.0, SEQUENCE_LIMIT) * row.pp if row.load == "static" else None,
+            prefill_replicas=row.prefill_replicas, stages=row.pp,
+            attention_parallel=row.attention_parallel),
         load=ServingLoad(
             kind=row.load, input_tokens=row.isl, output_tokens=row.osl, length_cv=row.length_cv,
             concurrency=row.concurrency if row.load in ("static", "closed") else None,
             requests_per_s=row.offered_req_per_s if row.load == "open" else None,
             prompts=row.prompts or (DEFAULT_PROMPTS if row.load == "open" else None),
-            held_to_slo=row.held_to_slo, adapters=row.adapters),
+            slo=slo, adapters=row.adapters),
         engine=_family(row.engine, row.design or "recent"), recent=recent,
         requests_per_s=row.req_per_s, output_tokens_per_s=row.output_tok_per_s, total_tokens_per_s=row.total_tok_per_s,
         ttft_s=None if row.ttft_ms is None else row.ttft_ms / 1e3, tpot_s=None if row.tpot_ms is None else row.tpot_ms / 1e3,

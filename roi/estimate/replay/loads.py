@@ -1,0 +1,234 @@
+"""What replicas do under a measured load, by replay: the figures that load generators state.
+
+The load's requests are drawn (traffic), and replayed on the replica (router): a batch or a burst is there at time 0, an open
+loop arrives as a Poisson process, a closed one keeps its number in flight, and what an SLO holds is the load curve's capacity.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.estimate.replay.engine import Server
+from roi.estimate.replay.load_curve import LoadCurve, Slo, saturated_rate
+from roi.estimate.replay.replica_plan import ReplicaPlan, at_speed
+from roi.estimate.replay.router import Replayed, replay, replay_closed
+from roi.estimate.replay.traffic import Lengths, poisson_arrivals, spread_evenly
+from roi.estimate.serving.request_shape import RequestShape
+
+Array = NDArray[np.float64]
+
+LoadKind = Literal["static", "closed", "open", "saturated"]
+"""static: a batch that starts together and ends together. closed: a fixed number of requests in flight. open: requests
+arrive at a rate. saturated: more requests than the server can take at once, all there from the start or endless."""
+GENERATIONS: Final = 10
+"""Requests of a closed loop's replay for each one in flight: what load generators send (InferenceX, vLLM's serving sweeps)."""
+LEAST_CLOSED: Final = 24
+"""Requests of a closed loop's replay at least."""
+LENGTH_SCATTER: Final = 0.06
+"""Standard deviation over mean of lengths in closed loops that state none: InferenceX draws them from 0.8 to 1.0 of the
+nominal, and equal ones would keep all requests in step, which no server does."""
+DEFAULT_BURST: Final = 1000
+"""Requests of a saturated load that does not say how many: TTFT and TPOT are of so many at once."""
+REPLAYED: Final = 600
+"""Requests of a load curve's replay for each replica, as of a plan's."""
+MOST: Final = 4000
+"""The same at most, where more are in flight."""
+SLO: Final = Slo(2.0, 0.2)
+"""Limits of a load that keeps an SLO and does not state it: MLPerf Inference, Llama-2-70B, Server (rules since v4.0)."""
+ROUNDS: Final = 6
+"""Rounds in which the wait of disaggregated prefill and the rate that follows from it are brought together."""
+SEED: Final = 11
+
+
+@dataclass(frozen=True)
+class ServingLoad:
+    """What a system of one or more equal replicas is asked for."""
+
+    kind: LoadKind
+    input_tokens: float
+    """Mean prompt tokens."""
+    output_tokens: float
+    """Mean generated tokens, at least 1."""
+    length_cv: float = 0.0
+    """Standard deviation over mean of both lengths."""
+    concurrency: float | None = None
+    """Requests in flight or in the batch, over all replicas; None for open and saturated loads."""
+    requests_per_s: float | None = None
+    """Offered rate over all replicas, open loads."""
+    prompts: float | None = None
+    """Requests of the whole run, over all replicas; None where it is endless or not stated."""
+    slo: Slo | None = None
+    """saturated: the most that keeps this SLO, below what the server can do (MLPerf Server, Interactive)."""
+    adapters: int = 0
+    """Unmerged LoRA adapters that share the batch; 0 without."""
+
+    @property
+    def requests(self) -> RequestShape:
+        """Means and spreads of the lengths."""
+        return RequestShape(self.input_tokens, self.output_tokens, 0.0, self.length_cv, self.length_cv)
+
+    def drawn(self, count: int, scatter: float = 0.0) -> Lengths:
+        """`count` requests: lengths uniform around the mean, or lognormal where they spread further than that can be."""
+        cv = self.length_cv or scatter
+        prompt, output = (mean * _spread(cv, count, seed) for mean, seed in (
+            (self.input_tokens, SEED), (self.output_tokens, SEED + 1000)))
+        return Lengths(np.maximum(np.rint(prompt), 1.0), np.maximum(np.rint(output), 1.0), np.zeros(count))
+
+
+def _spread(cv: float, count: int, seed: int) -> Array:
+    """`count` numbers of mean 1 and this standard deviation, above 0."""
+    if cv == 0.0 or count == 1:
+        return np.ones(count)
+    shares, half = spread_evenly(count, seed), cv * 3.0**0.5
+    if half < 1.0:
+        return np.asarray(1.0 + half * (2.0 * shares - 1.0))
+    sigma, normal = np.log1p(cv**2) ** 0.5, NormalDist()
+    drawn = np.exp(sigma * np.array([normal.inv_cdf(share) for share in shares.tolist()]))
+    return np.asarray(drawn / np.mean(drawn))
+
+
+@dataclass(frozen=True)
+class OperatingFigures:
+    """What a system does under a load, SI units."""
+
+    requests_per_s: float
+    ttft_s: float
+    """Mean."""
+    tpot_s: float
+    """Mean, between tokens."""
+    output_tokens: float
+    input_tokens: float
+
+    @property
+    def output_tokens_per_s(self) -> float:
+        """Generated tokens a second."""
+        return self.requests_per_s * self.output_tokens
+
+    @property
+    def total_tokens_per_s(self) -> float:
+        """Prompt and generated tokens a second."""
+        return self.requests_per_s * (self.output_tokens + self.input_tokens)
+
+    def times(self, replicas: float) -> "OperatingFigures":
+        """The same of so many replicas: rates add."""
+        return replace(self, requests_per_s=self.requests_per_s * replicas)
+
+
+AtSpeed = Callable[[float], OperatingFigures]
+"""Figures with the engine at a speed."""
+
+
+def load_figures(
+    load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: float = 1.0, prefill_replicas: float = 0.0,
+) -> AtSpeed:
+    """What the system does under the load, with the server at any speed; each replica gets its share.
+
+    `prefill_replicas` of them compute prompts and nothing else. Where the pace of arrivals is no matter, a speed is another
+    clock: one replay answers for all of them.
+    """
+    busy = min(replicas * plan.stages, load.concurrency or np.inf)
+    share = plan.prompt_share(load.input_tokens, busy / replicas)
+    if share < 1.0:
+        step = server.iteration
+        server = replace(server, iteration=replace(step, prefill_token_s=step.prefill_token_s * share))
+    if load.kind == "open":
+        return lambda speed: _open(load, plan, at_speed(server, speed), max(round(replicas * plan.stages), 1))
+    if load.kind == "saturated" and load.slo is not None:
+        return _held(load, plan, server, replicas * plan.stages, load.slo)
+    if prefill_replicas and load.kind == "closed":
+        found = _disaggregated(load, plan, server, prefill_replicas, replicas - prefill_replicas)
+    else:
+        found = (_closed if load.kind == "closed" else _burst)(load, plan, server, replicas * plan.stages)
+    return lambda speed: replace(found, requests_per_s=found.requests_per_s * speed, ttft_s=found.ttft_s / speed,
+                                 tpot_s=found.tpot_s / speed)
+
+
+def _figures(load: ServingLoad, found: Replayed, requests_per_s: float) -> OperatingFigures:
+    """The means of a replay; a load of single tokens has no TPOT."""
+    tpot = found.tpot_s
+    return OperatingFigures(
+        requests_per_s, float(np.mean(found.ttft_s[found.served])), float(np.mean(tpot)) if tpot.size else 0.0,
+        load.output_tokens, load.input_tokens)
+
+
+def _burst(load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: float) -> OperatingFigures:
+    """Requests that are all there at once: prefill of all, then steps; in waves where the cache does not hold them all."""
+    whole = (load.concurrency or 1.0) if load.kind == "static" else (load.prompts or DEFAULT_BURST)
+    busy = min(replicas, whole)
+    count = max(round(whole / busy), 1)
+    requests = plan.requests(load.drawn(count), np.zeros(count))
+    found = replay(requests, server)
+    rate = count / (found.span_s + server.request_s)
+    if load.kind == "saturated" and load.prompts is None:
+        rate = saturated_rate(requests, server)
+    return _figures(load, found, rate).times(busy)
+
+
+def _closed(load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: float) -> OperatingFigures:
+    """So many in flight: by Little's law the rate is their number over the mean time from sending to the last token."""
+    flying = load.concurrency or 1.0
+    busy = min(replicas, flying)
+    each = max(round(flying / busy), 1)
+    count = max(round((load.prompts or 0.0) / busy), GENERATIONS * each, LEAST_CLOSED)
+    found = replay_closed(plan.requests(load.drawn(count, LENGTH_SCATTER), np.zeros(count)), server, each)
+    return _figures(load, found, flying / busy / float(np.mean(found.e2e_s[found.served]))).times(busy)
+
+
+def _open(load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: int) -> OperatingFigures:
+    """Requests that arrive at a rate, behind one router; a finite run ends when its last request does."""
+    rate, count = load.requests_per_s or 1.0, round(load.prompts or DEFAULT_BURST)
+    requests = plan.requests(load.drawn(count), poisson_arrivals(count, SEED) / rate)
+    found = replay(requests, server, replicas)
+    done = count / (count / rate + float(np.max(found.ended_s[found.served])) - float(requests.arrival_s[-1]))
+    return _figures(load, found, done)
+
+
+def _held(load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: float, slo: Slo) -> AtSpeed:
+    """The most that holds the SLO, as `size` finds it for a plan."""
+    def curve(count: int) -> LoadCurve:
+        return LoadCurve(plan.requests(load.drawn(count), poisson_arrivals(count, SEED)), server)
+
+    first = curve(REPLAYED)
+    flying = first.capacity(slo).in_flight * GENERATIONS
+    found = first if flying <= REPLAYED else curve(int(min(flying, MOST)))
+
+    def at(speed: float) -> OperatingFigures:
+        held = found.capacity(slo, speed)
+        point = found.at(max(held.requests_per_s / speed, 1e-9))
+        return OperatingFigures(held.requests_per_s, point.ttft_p50_s / speed, point.tpot_p50_s / speed, load.output_tokens,
+                                load.input_tokens).times(replicas)
+
+    return at
+
+
+def _disaggregated(
+    load: ServingLoad, plan: ReplicaPlan, server: Server, prefilling: float, decoding: float,
+) -> OperatingFigures:
+    """A closed loop over replicas that compute prompts and others that decode: no prompt between two tokens.
+
+    The decoding replicas are replayed with prompts that cost nothing, and the wait at the others as time outside their steps:
+    M/D/1, or what keeps the rate to what they can compute. Ignored: the transfer of the KV cache, a few ms over NVLink or RDMA.
+    """
+    engine = server.iteration
+    prompt = float(engine.prefill_token_s) * load.input_tokens + (float(engine.step_s) + float(engine.experts_s)) * max(
+        load.input_tokens / server.step_tokens, 1.0)
+    flying = load.concurrency or 1.0
+    wait, share = 0.0, replace(load, concurrency=flying)
+    decoder = replace(server, iteration=replace(engine, prefill_token_s=0.0))
+
+    def at(wait_s: float) -> OperatingFigures:
+        return _closed(share, plan, replace(decoder, request_s=server.request_s + prompt + wait_s), decoding)
+
+    for _ in range(ROUNDS):
+        rate = at(wait).requests_per_s
+        busy = rate * prompt / prefilling
+        if busy > 1.0:
+            wait += flying * (prompt / prefilling - 1.0 / rate)
+        else:
+            free = min(busy, 0.98)
+            wait = max(wait, min(free * prompt / (2.0 * (1.0 - free)), flying / prefilling * prompt))
+    return at(wait)

@@ -1,0 +1,127 @@
+"""A model on one replica's GPUs as something to replay: the server that it is, and what requests take of it.
+
+Every prediction of serving is made of these two: of a plan that `size` and `compare` rank, and of a row that `validate` scores.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.estimate.replay.engine import Server
+from roi.estimate.replay.router import Requests
+from roi.estimate.replay.traffic import Lengths, as_requests
+from roi.estimate.serving.iteration import Efficiencies, Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
+from roi.estimate.serving.replica_memory import (
+    VLLM,
+    EngineHabits,
+    ReplicaMemory,
+    as_cached,
+    default_sequence_limit,
+    default_step_tokens,
+    replica_memory,
+)
+from roi.estimate.serving.request_shape import RequestShape
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+
+Array = NDArray[np.float64]
+
+REPLAYED_STEPS = 1.5
+"""Steps from arrival to first token that the replay itself has: half of the one that runs, and the prompt's own. Engines that
+schedule ahead were measured at more; each further one adds a step's time, which TTFT alone sees."""
+
+
+@dataclass(frozen=True)
+class ReplicaPlan:
+    """A model in one format on one replica's GPUs, run by an engine with these habits."""
+
+    shape: ModelShape
+    gpu: Gpu
+    tensor_parallel: float
+    weight_dtype: str
+    """A name of WEIGHT_FORMATS."""
+    kv_dtype: str
+    """A name of KV_BYTES."""
+    habits: EngineHabits = VLLM
+    stages: float = 1.0
+    """GPUs that hold the layers one after the other, each of them of tensor_parallel. As many batches are under way at a time,
+    each at the pace of one stage's share of a step: the replica is replayed as so many that have the memory of one stage."""
+    attention_parallel: bool = False
+    """Attention on every GPU for its own sequences, experts spread over all."""
+    sequence_limit: float | None = None
+    """Sequences that are decoded together at most, where it is not the engine's own."""
+    since_0_28: bool = True
+    """vLLM's third tier of step sizes; runs that were published until 2026 did not have it."""
+
+    @property
+    def cached_shape(self) -> ModelShape:
+        """The shape as the engine caches it."""
+        return as_cached(self.shape, self.habits)
+
+    @property
+    def largest_step(self) -> tuple[float, float]:
+        """(sequences, tokens) of the largest step."""
+        limit = self.sequence_limit or self.habits.sequence_limit or float(np.asarray(default_sequence_limit(self.gpu)))
+        own = self.habits.step_tokens
+        tokens = own or float(np.asarray(default_step_tokens(self.gpu, since_0_28=self.since_0_28)))
+        ranks = self.tensor_parallel if self.attention_parallel else 1.0  # each with a batch of its own
+        limit = max(limit * ranks / self.stages, 1.0)
+        return limit, max(tokens * ranks, limit)
+
+    def memory(self, requests: RequestShape) -> ReplicaMemory:
+        """Bytes on each GPU."""
+        limit, tokens = self.largest_step
+        ranks = self.tensor_parallel if self.attention_parallel else 1.0
+        return replica_memory(
+            self.cached_shape, self.gpu, self.tensor_parallel, self.weight_dtype, self.kv_dtype, requests,
+            step_tokens=min(tokens / ranks, LONGEST_STEP), sequence_limit=limit / ranks, habits=self.habits, stages=self.stages,
+            attention_parallel=self.attention_parallel)
+
+    def iteration(self, requests: RequestShape, efficiencies: Efficiencies) -> Iteration:
+        """The coefficients of its step; that of an engine whose host sets the pace is looked at with one request.
+
+        A prompt token costs what it does at the mean context: of attention's square only the mean is kept, so that prompts
+        far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).
+        """
+        found = roofline_iteration(
+            self.cached_shape, self.gpu, self.tensor_parallel, self.weight_dtype, requests.prefill_context, efficiencies,
+            attention_parallel=self.attention_parallel)
+        if self.stages > 1.0:  # the host schedules every stage's part of a step
+            found = replace(found, step_s=found.step_s + (self.stages - 1.0) * efficiencies.step_overhead_s)
+        if not np.any(found.host_s):
+            return found
+        return found.paced(kv_bytes_per_gpu(self.cached_shape, requests.cached_tokens + requests.own_tokens,
+                                            self.tensor_parallel, kv_element_bytes(self.kv_dtype)))
+
+    def server(self, requests: RequestShape, efficiencies: Efficiencies) -> Server:
+        """The replica as these efficiencies describe it; KV in bytes on each GPU."""
+        engine = self.iteration(requests, efficiencies)
+        limit, tokens = self.largest_step
+        ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.step_s)
+        return Server(engine, float(np.asarray(self.memory(requests).kv_capacity_bytes)), sequence_limit=limit,
+                      step_tokens=tokens, request_s=float(engine.request_s) + ahead)
+
+    def prompt_share(self, prompt_tokens: float, busy: float) -> float:
+        """What a prompt takes over what it would on one stage, where fewer than all stages have a batch of their own.
+
+        Its chunks follow each other through the stages: u chunks over s stages take u + s - 1 of u x s turns.
+        """
+        if self.stages <= busy:
+            return 1.0
+        chunks = max(np.ceil(prompt_tokens / self.largest_step[1]), 1.0)
+        return float((chunks + self.stages - 1.0) / (chunks * self.stages))
+
+    def requests(self, lengths: Lengths, arrival_s: Array) -> Requests:
+        """The requests as a load on the replica."""
+        return as_requests(lengths, arrival_s, self.cached_shape, self.tensor_parallel, kv_element_bytes(self.kv_dtype),
+                           attention_parallel=self.attention_parallel)
+
+
+LONGEST_STEP = 16384.0
+"""Tokens of a step whose activations are counted: engines that compute a batch of prompts at once free what a layer used."""
+
+
+def at_speed(server: Server, speed: float) -> Server:
+    """The same server at `speed` times its speed."""
+    return replace(server, iteration=server.iteration.at_speed(speed), request_s=server.request_s / speed)

@@ -113,12 +113,7 @@ def canonical_row(row: Row, kind: Kind, own: str = "") -> Row:
             apply(found, look_up(row, (column,), kind.known.get((column,), {})))
     for columns, known in kind.known.items():
         if columns[0] not in (*kind.numbers, kind.date) or len(columns) > 1:
-            try:
-                apply(found, look_up(row, columns, known))
-            except InputError:
-                if "engine" not in row:
-                    raise
-                apply(found, inferred(row, columns))
+            apply(found, meaning(row, columns, known))
     for phrase, sets in kind.notes:
         if phrase.lower() in (row.get("notes") or "").lower():
             apply(found, sets)
@@ -128,6 +123,16 @@ def canonical_row(row: Row, kind: Kind, own: str = "") -> Row:
     else:
         settle_serving(row, found)
     return {column: found.get(column, "") for column in kind.columns}
+
+
+def meaning(row: Row, columns: tuple[str, ...], known: dict[tuple[str, ...], str]) -> str:
+    """What cells set: as the file says, else, in a table of serving runs, as their grammar does."""
+    try:
+        return look_up(row, columns, known)
+    except InputError:
+        if "engine" not in row:
+            raise
+        return inferred(row, columns)
 
 
 def source_of(row: Row) -> str:

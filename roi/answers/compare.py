@@ -55,7 +55,7 @@ def compare_file(
     if part is not None:
         notes.append(f"workload and incumbent as {part} states them")
     if quality is not None:
-        notes.append(f"scores as {quality} states them")
+        notes.append(f"scores as {quality} states them, the bar {scenario.quality.bar:.0%}")
         notes += [told for told in resolved.warnings if told.startswith("quality.") and "not used" in told]
     return ComparisonAnswer(comparison=compare(resolved.case), scenario=scenario_data(scenario), warnings=resolved.warnings,
                             note="; ".join(notes))

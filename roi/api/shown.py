@@ -51,13 +51,14 @@ class Comparison(engine.Comparison):
     def option(self, name: str) -> "Option | InfeasibleOption":
         """The option by its id, its kind (the best of it), or a part of one id or label.
 
-        An option that cannot work has its reason and no figures. InputError for an unknown or ambiguous name.
+        An option that cannot work has its reason and no figures. Of a kind it is the best one. InputError where no
+        name matches, or parts of several.
 
         Example:
             >>> from roi import compare
             >>> c = compare(draws=256)
             >>> c.option("cheaper-api")
-            Option('cheaper-api:openai/gpt-6-luna': $... a month, set-up $4,250, NPV $... against staying)
+            Option('cheaper-api:openai/gpt-6-luna': cash $... a month, set-up $4,250, mean NPV against staying $...)
             >>> c.option("luna > ").label
             'gpt-6-luna > gpt-6-sol'
         """
@@ -124,8 +125,9 @@ class Option(OptionResult):
         return render([*head(self.comparison), *explained(self.comparison, self.id)])
 
     def __repr__(self) -> str:
-        return (f"{type(self).__name__}({self.id!r}: {usd(self.mean_monthly_usd)} a month, set-up {usd(self.upfront_usd)},"
-                f" NPV {usd(self.npv_usd)} against staying)")
+        return (f"{type(self).__name__}({self.id!r}: cash {usd(self.cash_monthly_usd)} a month, set-up {usd(self.upfront_usd)},"
+                f" mean NPV against staying {usd(self.expected_cash_npv_usd)} on cash, {usd(self.expected_npv_usd)} with wrong"
+                " answers)")
 
     def _repr_html_(self) -> str:
         return render_html(explained(self.comparison, self.id))

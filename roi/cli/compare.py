@@ -65,8 +65,7 @@ def compare(
     from roi.report.comparison.csv_files import TABLE_FILES, csv_files
     from roi.report.comparison.options_table import find_option
 
-    if redact and html is None:
-        raise InputError("--redact: without effect here: it leaves rates, wages and names out of --html")
+    _check_targets(html, xlsx, folder, redact=redact)
     check_fresh(html, "--html", force=force)
     check_fresh(xlsx, "--xlsx", force=force)
     check_fresh_in(folder, TABLE_FILES, "--csv", force=force)
@@ -100,3 +99,14 @@ def compare(
     if found.note:
         tell(found.note)
     write(text, output)
+
+
+def _check_targets(html: Path | None, xlsx: Path | None, folder: Path | None, *, redact: bool) -> None:
+    """InputError where --redact would hide nothing, or not all, or where two forms have one name."""
+    if redact and html is None:
+        raise InputError("--redact: without effect here: it leaves rates, wages and names out of --html")
+    if redact and (xlsx or folder):
+        beside = "--xlsx" if xlsx else "--csv"
+        raise InputError(f"--redact: what it hides in the page would stand in {beside}; write them apart")
+    if html and xlsx and html.resolve() == xlsx.resolve():
+        raise InputError(f"--xlsx: {xlsx} is the page of --html; give another name")

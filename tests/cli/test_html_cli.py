@@ -110,3 +110,16 @@ def test_a_file_that_came_meanwhile_stays(small: Path, tmp_path: Path, monkeypat
     assert "is there already" in ask("compare", small, "--html", target).stderr
     assert target.read_text() == "came meanwhile"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "scenario"]
+
+
+@pytest.mark.parametrize(("more", "told"), [
+    (["--redact", "--xlsx", "m.xlsx"], "--redact: what it hides in the page would stand in --xlsx"),
+    (["--redact", "--csv", "out"], "--redact: what it hides in the page would stand in --csv"),
+    (["--xlsx", "r.html"], "--xlsx: r.html is the page of --html"),
+])
+def test_two_forms_do_not_tell_what_one_hides_nor_share_a_name(tmp_path, monkeypatch, more, told):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["compare", "--html", "r.html", *more])
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert not list(tmp_path.iterdir())

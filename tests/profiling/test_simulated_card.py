@@ -385,7 +385,7 @@ def test_a_probe_keeps_its_answers_when_the_device_fails_and_says_what_has_none(
 def test_a_probe_of_a_cpu_is_refused():
     result = CliRunner().invoke(main, ["profile", "probe", "--device", "cpu"])
     assert result.exit_code == 2
-    assert result.stderr == "roi: --device cpu: a probe asks a GPU what only a GPU can say\n"
+    assert result.stderr == "roi: --device: no GPU is used here; a probe asks a GPU what only a GPU can say\n"
 
 
 @full

@@ -40,7 +40,7 @@ Answer = dict[str, Any]  # Any: fields of ProbeAnswers, which checks them
 def profile_probe(session: Session) -> ProbeProfile:
     """The answers to every question; what has no answer says why. Ctrl-C and a failing device keep those that are there."""
     if session.device != "cuda":
-        raise InputError("--device cpu: a probe asks a GPU what only a GPU can say")
+        raise InputError("--device: no GPU is used here; a probe asks a GPU what only a GPU can say")
     probe = _Probe(session)
     session.measure(probe.run, lambda: probe.found)
     answers = ProbeAnswers(**probe.found, failed=probe.failed)

@@ -5,6 +5,7 @@ from typing import Any
 from roi.economics.finance import LARGEST_RATE, NOTHING
 from roi.report.comparison.advice import advice
 from roi.report.comparison.screen import alerts, head
+from roi.report.comparison.thresholds import quality
 from roi.report.layout.blocks import printable, render
 from roi.report.layout.wording import KINDS
 from roi.report.workbook.layout import CHECKS, COMMON, FIRST_MONTH, MONTH_ROW, quoted
@@ -79,7 +80,7 @@ def _live(pen: Pen, sheet: Any, p: Plan, row: int, each: OptionSheet) -> None:
     o, stay, name = each.result, each.result.id == "stay", quoted(each.name)
     sheet.write_url(row, 0, f"internal:{name}!A1", pen.style(font_color="#1F4E79", underline=1), printable(o.label))
     pen.text(sheet, row, 1, KINDS.get(o.kind, o.kind))
-    pen.text(sheet, row, 2, "in use" if stay else "tested" if o.tested else "not tested")
+    pen.text(sheet, row, 2, quality(p.comparison, o))
     months = f"{name}!$E${MONTH_ROW + 1}:${pen.last}${MONTH_ROW + 1}"
     alone, npv = each.cell("Serves alone from month", 2), f"{name}!$C$3"
     wrong, staying_wrong = (_worth(pen, sheet_, "Wrong answers") for sheet_ in (each, p.stay))

@@ -26,10 +26,12 @@ def config(**entries):
 
 
 def configured():
-    """Models of the catalog with a configuration that the rules take; mixtures and the like are refused by name."""
+    """Models of the catalog with a configuration of their own that the rules take; stand-ins differ, and say in what."""
     for model in load_models():
         try:
-            yield model, shape_of_config(model_config(model))
+            found = model_config(model)
+            if not found.differs:
+                yield model, shape_of_config(found)
         except InputError:
             continue
 

@@ -379,6 +379,10 @@ def test_every_load_on_every_card_has_finite_ordered_figures(gpu, change):
                 row = {"gpu": gpu, "model": model, "isl": isl, "osl": osl, "tp": "32"}
                 run = serving_run_of(**{**CLOSED_ROW, "replicas": "8", "concurrency": "64", **change, **row})
                 run = replace(run, system=replace(run.system, tensor_parallel=tp))
-                for found in predict_serving(run, serving_evidence(run)).values():
+                for name, found in predict_serving(run, serving_evidence(run)).items():
+                    if name == "tpot" and osl == "1" and found.high == 0.0:
+                        continue  # nothing follows the only token
                     assert np.isfinite([found.low, found.value, found.high]).all(), row
-                    assert 0.0 < found.low <= found.value * (1 + 1e-9) <= found.high * (1 + 2e-9), row
+                    nothing_holds = found.low == 0.0 and "held_to_slo" in change  # nothing is served within the limits
+                    assert found.low > 0.0 or nothing_holds, row
+                    assert found.low <= found.value * (1 + 1e-9) <= found.high * (1 + 2e-9), row

@@ -221,7 +221,7 @@ def damage(text: str) -> list[tuple[str, bytes, str]]:
         ("binary.json", b"\x80\x00\xff", "is not JSON: "),
         ("list.json", b"[1, 2]", "the whole: "),
         ("foreign.json", b'{"name": "web", "version": 1}', "is no profile: it has no kind (one of dry-run, probe, device, "),
-        ("kind.json", changed(kind="serving"), "has the kind 'serving'; known: dry-run, device, train, infer, serve"),
+        ("kind.json", changed(kind="serving"), "has the kind 'serving'; known: dry-run, probe, device, train, infer, serve"),
         ("schema.json", changed(schema="roi.profile/9", new=1), "has the schema 'roi.profile/9'; this version reads roi.p"),
         ("later.json", changed(schema="roi.profile/9", kind="x"), "has the schema 'roi.profile/9'; this version reads roi.p"),
         ("bare.json", without_schema, "has no schema; this version reads roi.profile/1"),

@@ -70,14 +70,19 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQ
     figures = run_figures(run, evidence.efficiencies, evidence.habits)
     point, slower, faster = (figures(speed) for speed in (middle, slow, fast))
     found: dict[ServingQuantity, Prediction] = {
-        "throughput": Prediction(*(getattr(at, _stated_rate(run)) for at in (point, slower, faster))),
-        "tpot": Prediction(stated_tpot(run, point), stated_tpot(run, faster), stated_tpot(run, slower)),
+        "throughput": _within(*(getattr(at, _stated_rate(run)) for at in (point, slower, faster))),
+        "tpot": _within(stated_tpot(run, point), stated_tpot(run, faster), stated_tpot(run, slower)),
     }
     wait = [] if run.load.kind in ("static", "closed") else [math.log(WAITING)]
     early = math.exp(-joint_deviation([-math.log(evidence.ttft_low), *wait, *others]))
     late = math.exp(joint_deviation([math.log(evidence.ttft_high), *wait, *others]))
     found["ttft"] = Prediction(point.ttft_s, min(point.ttft_s * early, faster.ttft_s), max(point.ttft_s * late, slower.ttft_s))
     return found
+
+
+def _within(value: float, *ends: float) -> Prediction:
+    """The figure between its ends. Under an SLO a slower server holds fewer sequences, whose tokens may then come faster."""
+    return Prediction(value, min(value, *ends), max(value, *ends))
 
 
 def _stated_rate(run: ServingRun) -> str:

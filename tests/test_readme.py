@@ -26,6 +26,7 @@ def test_the_output_in_a_page_is_current(page) -> None:
     assert rendered(text) == text, "run `make readme`"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 @pytest.mark.parametrize("day", [date(2026, 7, 1), date(2027, 1, 5)])
 def test_the_output_in_a_page_is_that_of_every_day(monkeypatch, page, day) -> None:

@@ -161,6 +161,7 @@ def test_markdown_holds_the_same_process_memory():
     assert f"| process | {body['gpus'][0]['peak_bytes'] / GIB:.2f} c |" in out
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("words", "told"), [
     ((), "HF Trainer 41"), (("--trainer", "trl"), "TRL SFTTrainer 41"), (("--trainer", "plain"), "plain loop 41"),
     (("--packed",), "packed"), (("--gpus", "4", "--sharding", "zero3"), "4 GPUs, zero3"),
@@ -187,6 +188,7 @@ def test_usd_can_be_worked_out_from_what_is_printed():
     assert "H100-80GB-SXM 3.95/h" in " ".join(h100.split())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("words", CASES)
 @pytest.mark.parametrize("full", [(), ("--full",)])
 def test_no_line_is_wider_than_80_columns_and_the_answer_has_at_most_40_lines(words, full):

@@ -49,6 +49,7 @@ def test_another_plan_falls_back_to_the_closed_form():
     assert other["memory"]["instrument"] == "closed form"
 
 
+@pytest.mark.full
 def test_a_dry_run_that_says_the_same_as_a_kept_one_is_not_kept_again(place):
     first = run(*ARGUMENTS, "--dry-run")
     (kept,) = place.rglob("dry-run-*.json")
@@ -60,6 +61,7 @@ def test_a_dry_run_that_says_the_same_as_a_kept_one_is_not_kept_again(place):
     assert kept.read_bytes() == before
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("other", ["torch", "card"])
 def test_a_dry_run_of_other_versions_or_another_card_is_kept_beside_the_first(place, other):
     """The first file is turned into one of another torch; or the second run is for a card with another workspace and limits."""

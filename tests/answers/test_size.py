@@ -106,6 +106,7 @@ def test_the_table_fits_80_columns_and_says_what_it_rests_on(file):
     assert all(section in text for section in sections)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("fields", [
     (), ("workload.requests_per_day=5000000",), ("workload.can_wait_share=1",),
     ("workload.requests_per_day=90000000", "candidates.gpus=[]", "candidates.vendors=[]"),

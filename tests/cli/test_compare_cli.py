@@ -83,6 +83,7 @@ def test_set_draws_and_seed_override_the_file(good: Path) -> None:
     assert [case[path]["value"] for path in ("title", "people.usd_per_hour", "draws", "seed")] == ["Other", 80.0, 0, 7]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("form", ["table", "json", "markdown"])
 def test_output_writes_the_same_text_to_a_file(good: Path, tmp_path: Path, form: str) -> None:
     path = tmp_path / "answer"
@@ -263,6 +264,7 @@ def test_a_refusal_leaves_the_old_output_as_it_was(tmp_path: Path) -> None:
     assert output.read_text() == "old"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_init_writes_a_commented_scenario_that_compares(tmp_path: Path, name: str) -> None:
     written = ask("init", "--template", name)

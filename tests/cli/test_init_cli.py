@@ -112,6 +112,7 @@ def test_a_folder_and_a_place_that_is_not_there_are_refused(tmp_path):
     assert "FILE: cannot write" in ask("init", "no/my.yaml").stderr
 
 
+@pytest.mark.full
 def test_the_folders_scenario_is_found_and_said():
     assert ask("init", "roi.yaml", "--template", "extraction").exit_code == 0
     for command in ("compare", "size"):

@@ -48,6 +48,7 @@ def test_the_answer_is_one_screen_that_begins_with_the_first_step(scenario: Path
     assert "Stop " in told
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("usd", [0.0, 0.02, 0.05, 0.2, 2.0])
 def test_it_agrees_with_compare(scenario: Path, usd: float) -> None:
     """The experiment of MEASURE FIRST or THEN, its size and its figures."""

@@ -53,6 +53,7 @@ def test_weights_of_the_tiny_llama_are_its_parameters_times_two_bytes():
     assert weights == 213_632 + 5 * (512 - 128) + 2 * 512
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("method", ["lora", "dora", "qlora", "qdora", "rslora", "lora-int8"])
 def test_trained_parameters_are_those_of_the_closed_form(method):
     plan = replace(PLAN, method=method)

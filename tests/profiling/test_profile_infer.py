@@ -45,6 +45,7 @@ def measured(request):
     return profile_infer(replace(PLAN, dtype=request.param), Session(CPU, 30.0))
 
 
+@pytest.mark.full
 def test_base_unmerged_and_merged_are_timed_at_every_size(measured):
     """Three states x two batches; three decode steps after each prefill."""
     sizes = [(p.adapter, p.batch, p.prompt_tokens) for p in measured.points]
@@ -123,6 +124,7 @@ def test_ctrl_c_keeps_what_is_done(monkeypatch, tmp_path):
     assert "interrupted by the user" in kept.notes
 
 
+@pytest.mark.full
 def test_running_out_of_memory_ends_a_state_and_the_next_still_runs(monkeypatch):
     seen = []
     real = infer_module.time_generation
@@ -140,6 +142,7 @@ def test_running_out_of_memory_ends_a_state_and_the_next_still_runs(monkeypatch)
     assert "base: out of memory at batch 2 x 8 tokens" in profile.notes
 
 
+@pytest.mark.full
 def test_where_nothing_fits_there_is_an_error_and_no_file(monkeypatch, tmp_path):
     """cuBLAS says it in words of its own; so do both stages after the base."""
     def full(*_):
@@ -228,6 +231,7 @@ def test_the_floor_of_an_nf4_mixture_reads_its_experts_in_16_bits():
     assert tpot_floor_s("nf4", find_model("llama-3.1-8b"), gpu) < 0.4 * 7.36e-3
 
 
+@pytest.mark.full
 def test_experts_that_stay_16_bit_are_said(tmp_path):
     result = run("mixtral-8x7b", "--layers", "1", "--shrink", "16", "--dtype", "nf4", "--batch", "1", "--prompt", "8",
                  "--decode", "1", "--budget", "1s", "--profiles", str(tmp_path))

@@ -306,6 +306,7 @@ def test_requests_that_another_tool_measured_are_told_alike(tmp_path):
     assert neither.stderr == "roi: URL: which server? for example http://localhost:8000; or --import FILE\n"
 
 
+@pytest.mark.full
 def test_the_step_that_a_profile_shows_is_told_beside_it(tmp_path):
     with StepServer(Law(step_s=0.004, sequence_s=1e-4)) as server:
         words = ("--output-tokens", "24", "--input-tokens", "16,256", "--requests", "12")

@@ -75,6 +75,7 @@ def test_a_wrong_model_is_answered_with_the_nearest(tmp_path):
     assert server.completions == 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("fault", "words", "failed", "said"), [
     ("cut", (), 5, "given up after 5 in a row: in mid-stream: the server closed the connection"),
     ("break after", (), 5, "given up after 5 in a row: HTTP 500: CUDA error: out of memory"),
@@ -171,6 +172,7 @@ def test_a_budget_that_ends_in_flight_is_incomplete_and_no_failure(tmp_path):
     assert any("budget" in note for note in profile.notes)
 
 
+@pytest.mark.full
 def test_a_plan_that_cannot_be_done_in_time_is_told_before_its_loads(tmp_path):
     """20 ms a token, 64 tokens a loop: twice 64/1 x 20 ms, twice 64/4 x 20 ms, 3.2 s; 64/4 x 20 ms / 60% more, 0.53 s.
 

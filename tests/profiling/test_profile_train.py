@@ -265,6 +265,7 @@ def test_autocast_and_held_logits_train_too():
     assert train(setup_for("lora", "bf16", autocast=True, logits_kept=True, checkpointing=False, dropout=0.05), 6)[-1] < 5.5
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("trainer", ["hf", "trl"])
 @pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
 def test_trainers_run_the_same_steps_at_two_sizes(trainer):
@@ -325,6 +326,7 @@ def test_the_search_stops_at_its_ceiling_and_when_time_is_up():
     assert largest_micro_batch(lambda _: True, known=4, hurry=lambda: True) == Largest(4, proved=False)
 
 
+@pytest.mark.full
 def test_running_out_of_memory_leaves_a_model_that_trains_again(monkeypatch):
     """A layer that refuses more than 2 sequences, as a full GPU would: 1 and 2 run, 3 does not, and 1 runs again."""
     setup = setup_for("lora")
@@ -511,6 +513,7 @@ def run(*words):
     return CliRunner().invoke(main, ["profile", "train", *words])
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("few_steps")
 def test_the_command_trains_on_a_cpu_and_keeps_what_it_measured(tmp_path):
     words = (*SMALL, "--method", "qlora", "--micro-batch", "1,2", "--seq", "16,32", "--budget", "60s", "--seed", "5")
@@ -567,6 +570,7 @@ def watched(setup, looks):
     return None
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("trainer", "checkpointing"), [("plain", True), ("plain", False), ("hf", True)])
 @pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
 def test_a_first_step_ends_where_the_budget_does_forwards_and_backwards_and_the_model_trains_on(trainer, checkpointing):
@@ -696,6 +700,7 @@ def test_what_transformers_advises_stays_out_of_the_talk(tmp_path):
     assert (heard.lines, result.stderr) == ([], "")
 
 
+@pytest.mark.full
 def test_every_door_into_the_room_imports_its_packages_quietly():
     """`roi.profiling.stack`, which keeps known noise out, is imported before bitsandbytes whichever module comes first."""
     code = """

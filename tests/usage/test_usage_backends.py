@@ -458,6 +458,7 @@ ALLOWED = {ops.CountStar, ops.Count, ops.Sum, ops.Min, ops.Max}
 FORBIDDEN = ("APPROX", "QUANTILE", "PERCENTILE", "MEDIAN", "HLL", "NTILE")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("columns", [
     pytest.param(columns, id=name, marks=() if name in QUICK else pytest.mark.full)
     for name, columns in (TYPED | TEXT).items()])

@@ -63,6 +63,7 @@ def bucket(day: int) -> str:
     return f"2026-09-{day:02d}T00:00:00Z,2026-09-{day + 1:02d}T00:00:00Z,gpt-4o-mini,1000,100,10,0"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_encodings_byte_order_marks_and_delimiters_read_alike(tmp_path: Path, encoding: str, delimiter: str) -> None:

@@ -48,6 +48,7 @@ def test_a_rows_own_total_or_size_settles_whether_input_holds_cached_tokens(obse
     assert kept(rows, "cache_write") == [0, 0, 700, 0, 0]
 
 
+@pytest.mark.full
 def test_reasoning_is_added_to_the_output_where_the_total_has_room_for_it(observations: Path, tmp_path: Path) -> None:
     """Row 0: 1100 - 400 - 60 = 640 = 600 + 40, so output is 60 + 40. Row 1: 1100 - 1000 - 100 = 0, so 40 are in the 100."""
     rows = records(tmp_path, observations, formats=FORMS)
@@ -83,6 +84,7 @@ def test_a_cost_of_zero_is_unknown_and_the_provider_is_what_the_user_says(tmp_pa
     assert set(kept(rows, "provider")) == {"openai"}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("kind", "first"), [(None, "extract"), ("tag", "production"), ("user", "u1"), ("model", None)])
 def test_groups_are_the_prompts_name_the_environment_or_the_user(
         kind: str | None, first: str | None, observations: Path, tmp_path: Path) -> None:

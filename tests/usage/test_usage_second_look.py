@@ -85,6 +85,7 @@ def test_one_group_has_its_own_reported_bill(tmp_path):
     assert incumbent["bill_is_volume_share"] == 0.0
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("provider", "model"), [("anthropic", "claude-haiku-4-5"), ("openai", "gpt-6-luna")])
 def test_compare_takes_the_part_of_another_incumbent(tmp_path, provider, model):
     """The bundled scores go with the bundled incumbent; in a scenario of one's own the template's guess stands for the new one,

@@ -197,6 +197,7 @@ def test_two_cards_are_told_apart_just_below_the_step_of_the_smaller() -> None:
     assert (found.first, found.stays) == (pytest.approx(12_000.0, rel=1e-5), pytest.approx(60_000.0, rel=1e-5))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("growth", [0.35, -0.25])
 @pytest.mark.parametrize("basis", ["run_rate", "pv"])
 @pytest.mark.parametrize("capacity", [0.5, 0.6, 0.47])

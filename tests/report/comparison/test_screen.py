@@ -87,6 +87,7 @@ SITUATIONS = (
 )
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("overrides", SITUATIONS)
 def test_the_answer_takes_at_most_40_lines_of_80_columns(overrides: tuple[str, ...]) -> None:
     lines = shown(answer(*overrides)).split("\n")
@@ -101,6 +102,7 @@ def test_so_does_that_of_every_business_case(path: Path) -> None:
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_so_does_that_of_every_template(name: str) -> None:
     lines = shown(of_template(name)).split("\n")

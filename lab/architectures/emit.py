@@ -163,8 +163,7 @@ def derive_list(t, n, full, L, fixed, legacy):
             left = cover(pairs, left, conj)
         if left.any():
             print("  !", t, n, "list", v, conj[:3], int(left.sum()), "literal")
-            base = full[n]
-            return [[x, f"i={i}"] for i, x in enumerate(base)] if False else None
+            return None
         out.append([v, " & ".join(conj)])
     out.append([values[-1], ""])
     return out
@@ -193,7 +192,7 @@ if __name__ == "__main__":
     rules = sorted({r for v in types.values() for r in v["tensors"]})
     number = {r: i for i, r in enumerate(rules)}
     for v in types.values(): v["tensors"] = [number[r] for r in v["tensors"]]
-    out = {"note": "Written by lab/derive_architectures.py from models that transformers builds without storage.", "transformers": transformers.__version__, "wrappers": wr, "rules": rules, "types": types}
+    out = {"note": "Written by lab/architectures/emit.py from models that transformers builds without storage.", "transformers": transformers.__version__, "wrappers": wr, "rules": rules, "types": types}
     json.dump(out, open(ROOT / "roi/catalog/models/architectures.json", "w"))
     from roi.catalog.models.architectures import read_architecture
     bad = []

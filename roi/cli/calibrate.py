@@ -25,8 +25,9 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: b
     from roi import __version__
     from roi.answers.calibrate import calibrate_runs
     from roi.cli import clock
-    from roi.cli.output import replace_file, write
+    from roi.cli.output import write
     from roi.cli.profile_options import check_folder
+    from roi.disk import replace_file
     from roi.evidence.training_speed import calibration_text as file_text
     from roi.report.training.calibrate import calibration_json, calibration_text
 

@@ -55,11 +55,10 @@ def compare(
         check_fresh_in,
         columns,
         in_colour,
-        replace_file,
-        replace_in_folder,
         write,
         write_page,
     )
+    from roi.disk import replace_file, replace_in_folder
     from roi.report.comparison.answer_json import comparison_json
     from roi.report.comparison.compare import comparison_text
     from roi.report.comparison.csv_files import TABLE_FILES, csv_files

@@ -27,7 +27,8 @@ def init(
     What you give stands in the place of the template's guesses; what is still a guess is marked in every report.
     """
     from roi.answers.init import new_scenario
-    from roi.cli.output import replace_file, write
+    from roi.cli.output import write
+    from roi.disk import replace_file
     from roi.errors import InputError
 
     if file is not None and file.exists() and not force and not file.is_dir():

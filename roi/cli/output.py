@@ -3,16 +3,16 @@
 import os
 import re
 import shutil
-import stat
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
-from roi.errors import InputError, RoiError, visible
+from roi.disk import replace_file
+from roi.errors import InputError, visible
 
 if TYPE_CHECKING:
     from roi.report.page.parts import Page
@@ -100,95 +100,3 @@ def spare_what_was_read(output: Path, field: str = "--output") -> None:
 
 WRITTEN = frozenset({"output", "html", "xlsx", "folder"})
 """Parameters that say where a command writes."""
-
-
-Content = str | bytes | Iterable[str]
-"""What a file will hold: text, bytes, or text in parts."""
-
-
-def replace_file(path: Path, content: Content, field: str = "--output", *, fresh: bool = False) -> None:
-    """Put `content` into `path` atomically: a failure on the way leaves what was there before. Errors name `field`."""
-    replace_files({path: content}, field, fresh=fresh)
-
-
-def replace_in_folder(folder: Path, contents: Mapping[str, Content], field: str, *, fresh: bool = False) -> None:
-    """Put each content into the file of that name in `folder`, which is made where it is not there."""
-    made = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
-        raise InputError(f"{field}: cannot make the folder {folder}: {why}") from error
-    try:
-        replace_files({folder / name: content for name, content in contents.items()}, field, fresh=fresh)
-    except RoiError:
-        if made:
-            folder.rmdir()
-        raise
-
-
-def replace_files(contents: Mapping[Path, Content], field: str, *, fresh: bool = False) -> None:
-    """Put each content into its path; none takes its name before all are written. Errors name `field`.
-
-    With `fresh` nothing may be there, also where it came meanwhile.
-
-    Each goes to a temporary file in the same folder, then takes the name. A link is followed; a device or a pipe (/dev/null, a
-    process substitution) is written to as it is.
-    """
-    parts: list[tuple[Path, Path]] = []
-    at = next(iter(contents))
-    try:
-        for at, content in contents.items():
-            target, part, file = _open_part(at, field)
-            if part != target:
-                parts.append((part, target))
-            with file:
-                _fill(file, content, sync=part != target)
-        for part, target in parts:
-            at = target
-            (_name_once if fresh else os.replace)(part, target)
-    except BrokenPipeError:
-        raise
-    except FileExistsError:
-        raise InputError(f"{field}: {at} is there already; give another name, or --force") from None
-    except OSError as error:
-        raise RoiError(f"{field}: writing {at} failed, what was there is unchanged: {error.strerror}") from error
-    finally:
-        for part, _ in parts:
-            part.unlink(missing_ok=True)
-
-
-def _fill(file: BinaryIO, content: Content, *, sync: bool) -> None:
-    pieces = (content,) if isinstance(content, (str, bytes)) else content
-    file.writelines(piece if isinstance(piece, bytes) else piece.encode("utf-8", "backslashreplace") for piece in pieces)
-    file.flush()
-    if sync:
-        os.fsync(file.fileno())
-
-
-def _open_part(path: Path, field: str) -> tuple[Path, Path, BinaryIO]:
-    """What `path` stands for, the file that takes its place when it is whole, and that one open; a device is both itself."""
-    try:
-        target = path.resolve()
-        mode = target.stat().st_mode if target.exists() else None
-        if mode is not None and stat.S_ISDIR(mode):
-            raise InputError(f"{field}: {path} is a directory; give a file name")
-        if mode is not None and not stat.S_ISREG(mode):
-            return target, target, target.open("wb")
-        part = target.with_name(f".roi-{os.urandom(4).hex()}.part")
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else stat.S_IMODE(mode))
-    except OSError as error:
-        raise InputError(f"{field}: cannot write {path}: {error.strerror}") from error
-    return target, part, os.fdopen(handle, "wb")
-
-
-def _name_once(part: Path, target: Path) -> None:
-    """Give the file its name where nothing has it. FileExistsError otherwise."""
-    try:
-        os.link(part, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links
-        if target.exists():
-            raise FileExistsError from None
-        part.replace(target)

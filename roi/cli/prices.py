@@ -77,7 +77,7 @@ def adds_price(read: Callable[..., Fields]) -> Callable[..., None]:
 
 
 def _keep(path: Path, text: str) -> None:
-    from roi.cli.output import replace_file
+    from roi.disk import replace_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, text, "your prices")

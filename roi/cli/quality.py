@@ -43,7 +43,8 @@ def quality(
     from roi import __version__
     from roi.answers.quality import QualityQuestion, answer_quality
     from roi.cli.clock import today
-    from roi.cli.output import check_fresh, columns, in_colour, replace_file, write, write_page
+    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
+    from roi.disk import replace_file
     from roi.quality.result_rows import Asked
     from roi.report.quality import quality_json, quality_text
 

@@ -66,7 +66,8 @@ def usage(
     """
     from roi import __version__
     from roi.answers.usage import answer_usage
-    from roi.cli.output import check_fresh, columns, in_colour, replace_file, write, write_page
+    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
+    from roi.disk import replace_file
     from roi.report.usage.spend_json import usage_json
     from roi.report.usage.spend_report import usage_text
     from roi.usage.summary import Question

@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 
 import roi
 from roi.cli import COMMANDS, Door, LazyGroup, main
-from roi.cli.output import replace_file, write
+from roi.cli.output import write
+from roi.disk import replace_file
 from roi.errors import InputError, MissingExtra, RoiError, ScenarioError, Terminated
 
 ERRORS = {

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from roi.cli import main
-from roi.cli.output import replace_files, replace_in_folder
+from roi.disk import replace_files, replace_in_folder
 from roi.errors import RoiError
 from roi.report.comparison.tables import TABLES
 

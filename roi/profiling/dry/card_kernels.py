@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from roi.facts.environment import ProbeAnswers
-from roi.facts.gpu import Gpu
 
 CUDNN_FROM: Final = 91_501
 """Oldest cuDNN that is preferred: above 9.15.0."""
@@ -45,14 +44,6 @@ def attention_by_rule(capability: tuple[int, int], torch_version: str, cudnn: in
     if new and capability in CUDNN_CARDS and variables.get("TORCH_CUDNN_SDPA_DEPRIORITIZED", "0") in {"", "0"}:
         return "cudnn"
     return "flash" if capability >= (8, 0) else "efficient"
-
-
-def kernels_by_rule(gpu: Gpu | None, torch_version: str) -> CardKernels:
-    """The kernels of a card of the catalog under this torch, whose own cuDNN is taken to be there."""
-    name = "" if gpu is None else gpu.id.upper()
-    hopper, blackwell = name.startswith(("H100", "H200", "GH200")), name.startswith(("B200", "GB200"))
-    capability = (9, 0) if hopper else (10, 0) if blackwell else (8, 0)
-    return CardKernels("cudnn" if attention_by_rule(capability, torch_version, CUDNN_FROM, {}) == "cudnn" else "flash")
 
 
 def kernels_as_probed(answers: ProbeAnswers, source: str) -> CardKernels:

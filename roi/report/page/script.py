@@ -1,11 +1,11 @@
 """The drawing script of a page: Vega, Vega-Lite and Vega-Embed in one text, made once by vl-convert and kept by version."""
 
 import contextlib
-import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from roi.errors import MissingExtra
+from roi.disk import replace_file
+from roi.errors import MissingExtra, RoiError
 
 VEGA_LITE = "6.4"
 """The version of Vega-Lite that draws; what notebooks show as version 5 it draws alike."""
@@ -29,7 +29,7 @@ def drawing_script(cache: Path) -> str:
     except ImportError as error:
         raise MissingExtra("report", "vl-convert") from error
     text = _inline(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE))
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RoiError):
         _keep(kept, text)
     return text
 
@@ -43,9 +43,4 @@ def _inline(script: str) -> str:
 def _keep(path: Path, text: str) -> None:
     """Put the script where the next report finds it, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}-{os.urandom(4).hex()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    replace_file(path, text, "cache")

@@ -15,6 +15,7 @@ from typing import Any
 from roi.answers.size import Sizing
 from roi.answers.size_plan import FleetPoint, SizedPlan
 from roi.catalog.rows import STALE_DAYS
+from roi.disk import replace_file
 from roi.errors import InputError, MissingExtra
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Notes, Paragraph, Row, Table, Title, render
@@ -315,21 +316,15 @@ def check_figure(path: Path) -> None:
 
 def write_figure(spec: Mapping[str, Any], path: Path) -> None:  # Any: plain JSON values
     """Write the figure to `path`, completely or not at all; a browser that shows it fetches nothing."""
-    part = path.with_name(f".roi-{path.stem}{path.suffix.lower()}")
     convert, sized = _converter(), {**spec, "width": 620}
-    try:
-        match path.suffix.lower():
-            case ".svg":
-                part.write_text(convert.vegalite_to_svg(sized), encoding="utf-8")
-            case ".png":
-                part.write_bytes(convert.vegalite_to_png(sized, scale=2))
-            case _:
-                part.write_text(convert.vegalite_to_html(sized, bundle=True), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise InputError(f"--figure: cannot write {path}: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    match path.suffix.lower():
+        case ".svg":
+            figure = convert.vegalite_to_svg(sized)
+        case ".png":
+            figure = convert.vegalite_to_png(sized, scale=2)
+        case _:
+            figure = convert.vegalite_to_html(sized, bundle=True)
+    replace_file(path, figure, "--figure")
 
 
 def _converter() -> Any:  # Any: a module

@@ -14,6 +14,7 @@ from typing import Final
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.catalog.user_data import data_folder
+from roi.disk import take_name
 from roi.errors import InputError, RoiError
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile, TrainProfile
@@ -148,7 +149,7 @@ def _write_new(text: str, target: Path) -> Path:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        _take_name(part, target)
+        take_name(part, target)
     except FileExistsError:
         raise
     except OSError as error:
@@ -156,18 +157,3 @@ def _write_new(text: str, target: Path) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return target
-
-
-def _take_name(part: Path, target: Path) -> None:
-    """Give a finished file its name; FileExistsError where somebody else has taken it meanwhile."""
-    try:
-        os.link(part, target)
-    except FileExistsError:
-        raise
-    except OSError:  # no hard links here (FAT, some network shares): an empty file holds the name until it is filled
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        try:
-            part.replace(target)
-        except OSError:
-            target.unlink(missing_ok=True)
-            raise

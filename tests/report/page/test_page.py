@@ -74,7 +74,7 @@ def test_headings_tables_and_pictures_say_what_they_are() -> None:
 
 @pytest.mark.parametrize(("text", "kept"), [
     ("dry run /home/ada/profiles/a100/run-1.json, read", "dry run run-1.json, read"),
-    ("~/work/x.yaml and ./part.yaml", "x.yaml and part.yaml"),
+    ("~/cases/x.yaml and ./part.yaml", "x.yaml and part.yaml"),
     (r"C:\Users\ada\roi.yaml", "roi.yaml"),
     (r"\\server\share\folder", "…"),
     ("file:///home/ada/x.html", "x.html"),

@@ -21,6 +21,7 @@ from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit, ran_out
 from roi.profiling.stack import quiet, torch
 from roi.profiling.train import real_model, train_point
+from roi.profiling.train.ranks import Ranks
 from roi.profiling.train.real_model import ATTENTION, trained_count
 from roi.profiling.train.train_point import PointRun, StepTooLong
 from roi.profiling.train.training_steps import TrainingSetup
@@ -95,13 +96,13 @@ def check_possible(request: TrainRequest, device: str) -> None:
 def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
     """The profile of a run: build the model, step through the points, search the largest micro-batch.
 
-    The budget is for stepping; building comes on top. It is divided over the points (see `_share`).
+    The budget is for stepping; building comes on top. It is divided over the points (see `share`).
     Ctrl-C, or a budget that ends, keeps what was measured and marks the profile as incomplete. Where nothing was measured,
     Ctrl-C is passed on, and anything else is a RoiError that says why.
     """
     began_s = perf_counter()
     with quiet():
-        setup = _set_up(request, session)
+        setup = set_up(request, session)
     session.notes.append(f"built in {perf_counter() - began_s:.1f} s, outside the budget")
     stepping = _Stepping(request, setup, session)
     session.measure(stepping.run, lambda: stepping.measured)
@@ -115,8 +116,11 @@ def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
     )
 
 
-def _set_up(request: TrainRequest, session: Session) -> TrainingSetup:
-    """The model on its device, ready to train; the session notes what a reader of the times must know about it."""
+def set_up(request: TrainRequest, session: Session, ranks: Ranks | None = None) -> TrainingSetup:
+    """The model on its device, ready to train, spread over the ranks where there are several.
+
+    The session notes what a reader of the times must know about it.
+    """
     plan, device = request.plan, session.device
     session.watcher.say(f"building {request.model.name}: {plan.method}, {plan.dtype}, on {device}")
     try:
@@ -140,10 +144,13 @@ def _set_up(request: TrainRequest, session: Session) -> TrainingSetup:
         counted, wanted = trained_count(model), int(trained_parameters(request.model.shape, plan))
         if counted != wanted:  # peft reaches fused experts and routers of some classes
             session.notes.append(f"{counted:,} parameters train, the closed form counts {wanted:,}")
-    return TrainingSetup(model, plan, device, int(base.config.get_text_config().vocab_size), seed=session.seed)
+    vocab = int(base.config.get_text_config().vocab_size)
+    if ranks is not None:
+        model = ranks.spread(model, plan)
+    return TrainingSetup(model, plan, device, vocab, seed=session.seed, ranks=ranks)
 
 
-def _share(waiting: Sequence[tuple[int, int]]) -> float:
+def share(waiting: Sequence[tuple[int, int]]) -> float:
     """Part of the time left that the first of these points may take: as the square root of its tokens.
 
     Between equal seconds, which leave long steps too few, and equal steps, which leave short ones no seconds.
@@ -198,7 +205,7 @@ class _Stepping:
                 continue
             if self.points:
                 self._say_what_fits(waiting[i:], left_s)
-            self._measure(micro_batch, seq, left_s * _share(waiting[i:]))
+            self._measure(micro_batch, seq, left_s * share(waiting[i:]))
         if searches:
             self._search()
         elif self.session.device == "cpu":

@@ -14,6 +14,7 @@ from roi.errors import InputError, MissingExtra
 from roi.estimate.training.plan import TrainingPlan
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import known_warnings, torch, transformers
+from roi.profiling.train.ranks import Ranks
 from roi.profiling.train.real_model import DTYPES
 
 LEARNING_RATE: Final = 1e-4
@@ -49,6 +50,8 @@ class TrainingSetup:
     """Optimizer of the plain loop, None until its first run; Trainers make their own."""
     stepped: bool = False
     """True once that optimizer has made a whole step: its states are there."""
+    ranks: Ranks | None = None
+    """The job on several cards that this process is a part of; None: there is one card."""
 
 
 def run_steps(setup: TrainingSetup, micro_batch: int, seq: int, on_step: OnStep, limit: int = 1000) -> None:
@@ -64,9 +67,10 @@ def run_steps(setup: TrainingSetup, micro_batch: int, seq: int, on_step: OnStep,
 
 
 def draw_tokens(setup: TrainingSetup, micro_batch: int, seq: int) -> torch.Tensor:
-    """Shape (micro_batch, seq): token ids, the same for the same seed."""
+    """Shape (micro_batch, seq): token ids, the same for the same seed; of several ranks each has its rows of the global batch."""
     source = torch.Generator().manual_seed(setup.seed)
-    return torch.randint(0, setup.vocab, (micro_batch, seq), generator=source)
+    rank, size = (setup.ranks.rank, setup.ranks.size) if setup.ranks is not None else (0, 1)
+    return torch.randint(0, setup.vocab, (size * micro_batch, seq), generator=source)[rank * micro_batch:][:micro_batch]
 
 
 class Stopwatch:

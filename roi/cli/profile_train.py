@@ -43,7 +43,8 @@ def train(
     *, model: str | None, method: "Method", rank: int, targets: str, dtype: "Dtype | None", optimizer: "Optimizer",
     attention: "Attend", checkpointing: bool, dropout: float, double_quant: bool, trainer: "Trainer | None",
     autocast: bool | None, micro_batch: tuple[int, ...], seq: tuple[int, ...], budget: float, gpus: int, sharding: "Sharding",
-    device: str | None, layers: int | None, shrink: int, find_largest: bool, seed: int, weights: Path | None, force: bool, keep: shared.Keep,
+    device: str | None, layers: int | None, shrink: int, find_largest: bool, seed: int, weights: Path | None, force: bool,
+    keep: shared.Keep,
 ) -> None:
     """Train MODEL for a short time and keep what was measured.
 

@@ -1,4 +1,4 @@
-"""A program that is started, watched and ended for certain: with its whole process group, and also where this process is killed."""
+"""A program that is started, watched and ended for certain: with its whole process group, also where this process is killed."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ GRACE_S: Final = 15.0
 """Time that a program has between SIGTERM and SIGKILL: torchrun and servers end their own children first."""
 MOST_LOG_BYTES: Final = 2**16
 """The end of a log that is looked at."""
-WATCH: Final = 'read _; kill -TERM -- "-$0"; sleep 10; kill -KILL -- "-$0"'
+WATCH: Final = 'read _; kill -s TERM -- "-$0"; sleep 10; kill -s KILL -- "-$0"'
 """What a shell does for us: wait for the end of its input, which this process alone holds open, then end the group."""
 
 
@@ -26,13 +26,13 @@ class Child:
         self.command, self.log = command, log
         try:
             with log.open("wb") as output:
-                self.process = subprocess.Popen(
+                self.process = subprocess.Popen(  # noqa: S603 -- no shell: words of the house or of the user
                     command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder,
                     env={**os.environ, **(environment or {})}, start_new_session=True)
         except OSError as error:
             raise RoiError(f"{command[0]} cannot be started: {error.strerror}") from error
         # killing this process closes the pipe, which ends the program; Ctrl-C on a terminal reaches neither of the two
-        self._watch = subprocess.Popen(["/bin/sh", "-c", WATCH, str(self.process.pid)], stdin=subprocess.PIPE,
+        self._watch = subprocess.Popen(["/bin/sh", "-c", WATCH, str(self.process.pid)], stdin=subprocess.PIPE,  # noqa: S603 -- see WATCH
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
     def __enter__(self) -> Self:

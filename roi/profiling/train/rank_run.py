@@ -1,7 +1,7 @@
 """One process of a job on several cards: `python -m roi.profiling.train.rank_run FOLDER`, started by torchrun.
 
-Rank 0 writes the profile into FOLDER whenever a size is done, so that what was measured outlives a job that hangs or dies. A rank
-that fails writes why.
+Rank 0 writes the profile into FOLDER whenever a size is done, so that what was measured outlives a job that hangs or dies. A
+rank that fails writes why.
 """
 
 import json
@@ -59,14 +59,12 @@ def main(folder: Path) -> int:
     order: RankOrder = pickle.loads((folder / ORDER).read_bytes())  # noqa: S301 -- our own, in a folder of mode 0700
     rank = "?"
     try:
-        if order.device == "cpu":
-            torch.set_num_threads(max(1, torch.get_num_threads()))
         ranks = Ranks(order.device)
         rank = str(ranks.rank)
         with quiet():
             _Rank(order, ranks, folder).run()
         ranks.leave()
-    except Exception as error:  # whatever it is: the parent tells it
+    except Exception as error:  # noqa: BLE001 -- whatever it is: the parent tells it
         said = {"rank": rank, "said": first_line(error), "memory": ran_out(error), "at": time.time()}
         replace_file(folder / FAILED.format(rank), json.dumps(said))
         if any(word in str(error) for word in LOST):

@@ -1,7 +1,7 @@
-"""The processes of a job on several cards, seen from one of them: its model replicated (DDP) or sharded (FSDP), what they agree on.
+"""A process of a job on several cards among the others: its model, a replica (DDP) or a shard (FSDP), and what they agree on.
 
-Each rank has its own part of the global batch. NCCL moves tensors between cards, Gloo between processes on a CPU; what ranks tell
-each other beside the training goes through Gloo.
+Each rank has its own part of the global batch. NCCL moves tensors between cards, Gloo between processes on a CPU; what ranks
+tell each other beside the training goes through Gloo.
 """
 
 from roi.profiling.stack import torch
@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from torch import distributed
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.fsdp._fully_shard._fsdp_api import AllGather, ReduceScatter
 from torch.nn.parallel import DistributedDataParallel
@@ -25,6 +26,9 @@ from roi.estimate.training.plan import TrainingPlan
 PATIENCE: Final = timedelta(minutes=5)
 """Longest wait for the other ranks: beyond a step of any size that is profiled."""
 LOOK_S: Final = 1.0
+ALL_GATHER: Final = getattr(distributed, "all_gather_single", None) or distributed.all_gather_into_tensor
+REDUCE_SCATTER: Final = getattr(distributed, "reduce_scatter_single", None) or distributed.reduce_scatter_tensor
+"""Their names from torch 2.13 on, and before."""
 
 
 class Ranks:
@@ -53,7 +57,7 @@ class Ranks:
         return model
 
     def _mesh(self) -> Any:  # Any: torch's DeviceMesh is partly typed
-        return distributed.init_device_mesh(self.device, (self.size,))
+        return init_device_mesh(self.device, (self.size,))
 
     def agree(self, go_on: bool, loss: float = 0.0) -> tuple[bool, float]:
         """(True where every rank goes on, the mean of their losses)."""
@@ -108,7 +112,7 @@ class _Gather(_Own, AllGather):
         if self.ranks.silent:
             output_tensor.view(self.ranks.size, -1).copy_(input_tensor.view(1, -1).expand(self.ranks.size, -1))
             return None
-        return distributed.all_gather_into_tensor(output_tensor, input_tensor, group=group, async_op=async_op)
+        return ALL_GATHER(output_tensor, input_tensor, group=group, async_op=async_op)
 
 
 class _Scatter(_Own, ReduceScatter):
@@ -119,7 +123,7 @@ class _Scatter(_Own, ReduceScatter):
         if self.ranks.silent:
             output_tensor.copy_(input_tensor.view(self.ranks.size, -1)[self.ranks.rank].view_as(output_tensor))
             return None
-        return distributed.reduce_scatter_tensor(output_tensor, input_tensor, op=op, group=group, async_op=async_op)
+        return REDUCE_SCATTER(output_tensor, input_tensor, op=op, group=group, async_op=async_op)
 
 
 def _end_with(parent: int) -> None:

@@ -1,4 +1,4 @@
-"""A training run on several cards: torchrun starts a process for each, and this one watches them, keeps what they measured and tells.
+"""A training run on several cards: torchrun starts a process for each; this one watches them and keeps what they measured.
 
 The processes are ended with this one, however it ends. Nothing leaves the machine: they meet on its loopback interface.
 """
@@ -47,7 +47,7 @@ def check_cards(request: TrainRequest, device: str, *, force: bool) -> None:
         raise InputError(f"--sharding {plan.sharding}: what runs here is none (a replica each, DDP) and fsdp")
     if plan.sharding == "fsdp":
         if plan.quantised or plan.int8:
-            raise InputError(f"--sharding fsdp: bitsandbytes' layers of method {plan.method} are not sharded here; none or lora")
+            raise InputError(f"--sharding fsdp: bitsandbytes' layers of method {plan.method} are not sharded; none, or lora")
         if plan.optimizer not in OPTIMIZERS:
             raise InputError(f"--optimizer {plan.optimizer}: sharded parameters take {' or '.join(OPTIMIZERS)} here")
         if plan.autocast:
@@ -117,7 +117,8 @@ class _Job:
         try:
             with Child(command, self.folder / "log", environment) as child:
                 while child.exit_code is None:
-                    done = len(self._read().points) if self._read() else 0
+                    profile = self._read()
+                    done = 0 if profile is None else len(profile.points)
                     self.session.show(f"{gpus} ranks: {done} of {len(self.request.points)} sizes done")
                     time.sleep(LOOK_S)
                 code, said = child.exit_code, child.last_lines(60)
@@ -160,5 +161,3 @@ class _Job:
                 return
         raise RoiError(f"rank {first['rank']}: {first['said']}")
 
-
-__all__ = ["check_cards", "profile_cards"]

@@ -67,7 +67,7 @@ def run_steps(setup: TrainingSetup, micro_batch: int, seq: int, on_step: OnStep,
 
 
 def draw_tokens(setup: TrainingSetup, micro_batch: int, seq: int) -> torch.Tensor:
-    """Shape (micro_batch, seq): token ids, the same for the same seed; of several ranks each has its rows of the global batch."""
+    """Shape (micro_batch, seq): token ids, the same for the same seed. Of several ranks each has its rows of the whole."""
     source = torch.Generator().manual_seed(setup.seed)
     rank, size = (setup.ranks.rank, setup.ranks.size) if setup.ranks is not None else (0, 1)
     return torch.randint(0, setup.vocab, (size * micro_batch, seq), generator=source)[rank * micro_batch:][:micro_batch]

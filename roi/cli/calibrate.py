@@ -4,24 +4,44 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, profiles_option, tell
+from roi.cli import profile_options as shared
+from roi.cli.options import PATH, format_option, profiles_option, set_option, tell
+from roi.errors import RoiError
 
 
 @click.command(short_help="Training speed measured against theory: scales, errors, intervals.")
 @click.argument("tables", nargs=-1, type=PATH, metavar="[TABLE.csv]...")
 @profiles_option
+@click.option("--local", type=PATH, metavar="FILE", help="Measure on this machine what the scenario in FILE waits for most.")
+@shared.seconds_option("--budget", default="5m", help="With --local: time for stepping, over all profiles.")
+@shared.device_option
+@shared.force_option
+@set_option
 @click.option("--strict", is_flag=True, help="Exit 2 where a row of a table cannot be used, in place of skipping it.")
 @format_option("table", "json", "markdown")
 @click.option("--output", type=PATH,
               help="Also write the scales to this file; among the profiles, named *.calibration, it is used from then on.")
-def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: bool, form: str, output: Path | None) -> None:
+def calibrate(
+    *, tables: tuple[Path, ...], profiles: tuple[Path, ...], local: Path | None, budget: float, device: str | None, force: bool,
+    overrides: tuple[str, ...], strict: bool, form: str, output: Path | None,
+) -> None:
     """Fit one scale per GPU, source and layout from training profiles and from TABLEs of measured runs.
 
     Profiles are those that `roi profile train` kept; docs/tables.md names the columns of a table of training runs (`roi
     schema --of training-table`). Prints each scale with its errors on runs that it has not seen, and what predicting a whole
     source or GPU from the others costs. Rows that cannot be used are skipped and told; a row that is given twice is an error.
     Nothing is written without --output.
+
+    With --local FILE it profiles the trainings of the scenario in FILE whose result is worth most a minute, on this machine's
+    GPU and within --budget, keeps the profiles, and prints which spreads shrank and whether the verdict moved.
     """
+    if local is not None:
+        if tables or output is not None or strict:
+            raise click.UsageError("--local: measures for a scenario; leave out tables, --strict and --output")
+        _calibrate_local(local, profiles, budget, device, overrides, form, force=force)
+        return
+    if overrides:
+        raise click.UsageError("--set: changes the scenario of --local FILE")
     from roi import __version__
     from roi.answers.calibrate import calibrate_runs
     from roi.cli import clock
@@ -39,3 +59,26 @@ def calibrate(*, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: b
         tell(f"{len(groups)} scales written to {output}")
     told = (found.calibration, found.skipped, found.untimed)
     write(calibration_json(*told) if form == "json" else calibration_text(*told, form))
+
+
+def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, device: str | None, overrides: tuple[str, ...],
+                     form: str, *, force: bool) -> None:
+    from roi import __version__
+    from roi.answers.calibrate_local import calibrate_local
+    from roi.cli.output import write
+    from roi.profiling.progress import show_progress
+    from roi.profiling.session import open_session, pick_device  # torch takes seconds to import
+    from roi.profiling.stops import catch_stops
+    from roi.report.training.local_calibration import local_json, local_text
+
+    shared.check_new(None, profiles[0] if profiles else None)
+    for folder in profiles[:1]:  # profiles are kept there, and searched
+        folder.mkdir(parents=True, exist_ok=True)
+    session = open_session(pick_device(device), 0, budget_s, force=force, profiles=profiles[0] if profiles else None)
+    with catch_stops() as session.stops:
+        with show_progress() as session.watcher:
+            found = calibrate_local(file, session, overrides=overrides, profiles=profiles, tell=tell)
+        write(local_json(found, version=__version__) if form == "json" else local_text(found, form))
+        shared.leave_if_stopped(session.stops, interrupted=found.interrupted)
+    if session.failure is not None:
+        raise RoiError(f"{session.failure}; what was measured is kept, marked incomplete")

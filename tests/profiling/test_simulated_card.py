@@ -411,7 +411,7 @@ def test_what_changed_since_the_last_profile_of_the_card_is_said(tmp_path, monke
 
 @full
 def test_a_rank_of_a_card_runs_on_the_simulated_card(tmp_path, monkeypatch):
-    """One rank of one, in this process: NVML, events and memory of its card. Gloo takes NCCL's place, which torch lacks here."""
+    """One rank of one, in this process: NVML, events and memory of its card. Gloo stands in for NCCL."""
     for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0",
                         "GLOO_SOCKET_IFNAME": "lo"}.items():
         monkeypatch.setenv(name, value)

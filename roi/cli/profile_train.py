@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @click.option("--targets", default="all-linear", show_default=True, help="all-linear, attention, qv, or names with commas.")
 @click.option("--dtype", help="bf16, fp16 or fp32: unquantised weights and compute.  [default: bf16; fp32 on a CPU]")
 @click.option("--optimizer", default="adamw", show_default=True, help="adamw, adamw-bf16, adamw-8bit, paged-adamw-8bit.")
-@click.option("--attention", default="sdpa", show_default=True, help="sdpa, flash or eager.")
+@click.option("--attention", default="sdpa", show_default=True,
+              help="sdpa, sdpa-flash, sdpa-cudnn, sdpa-efficient, sdpa-math, flash, flash3 or eager.")
 @click.option("--checkpointing/--no-checkpointing", default=True, show_default=True, help="Gradient checkpointing.")
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="LoRA dropout.")
 @click.option("--double-quant/--no-double-quant", default=True, show_default=True, help="Quantise the NF4 scales too.")

@@ -7,7 +7,7 @@ from itertools import accumulate
 from math import ceil, sqrt
 from statistics import median
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.configs import context_tokens
@@ -21,11 +21,13 @@ from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit, ran_out
 from roi.profiling.stack import quiet, torch
 from roi.profiling.train import real_model, train_point
-from roi.profiling.train.ranks import Ranks
 from roi.profiling.train.real_model import ATTENTION, trained_count
 from roi.profiling.train.train_point import PointRun, StepTooLong
 from roi.profiling.train.training_steps import TrainingSetup
 from roi.store.profiles.plan_record import plan_record
+
+if TYPE_CHECKING:
+    from roi.profiling.train.ranks import Ranks
 
 SEARCH_SHARE: Final = 0.25
 """Part of the budget that the search for the largest micro-batch may take."""
@@ -71,6 +73,8 @@ def check_possible(request: TrainRequest, device: str) -> None:
     if device == "cpu":
         if plan.attention == "flash":
             raise InputError("--attention flash: FlashAttention needs a GPU; on a CPU take sdpa or eager")
+        if plan.attention in ("flash3", "sdpa-cudnn", "sdpa-efficient"):
+            raise InputError(f"--attention {plan.attention}: its kernel is a GPU's; on a CPU take sdpa, sdpa-math or eager")
         if plan.optimizer.startswith("paged"):
             raise InputError(f"--optimizer {plan.optimizer}: paging needs a GPU; on a CPU take adamw-8bit")
     if plan.dtype == "fp16" and plan.method == "full" and plan.trainer != "plain" and plan.autocast:
@@ -116,7 +120,7 @@ def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
     )
 
 
-def set_up(request: TrainRequest, session: Session, ranks: Ranks | None = None) -> TrainingSetup:
+def set_up(request: TrainRequest, session: Session, ranks: "Ranks | None" = None) -> TrainingSetup:
     """The model on its device, ready to train, spread over the ranks where there are several.
 
     The session notes what a reader of the times must know about it.

@@ -4,6 +4,7 @@ import gc
 import json
 import pickle
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -21,15 +22,20 @@ from roi.errors import InputError, RoiError
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import TrainProfile
 from roi.profiling import board as board_module
-from roi.profiling import inference
+from roi.profiling import inference, launched_run
 from roi.profiling.board import PowerMeter, look_before_torch, open_board
 from roi.profiling.device import card_probe as probe_module
 from roi.profiling.device import device_shapes, operator_rates
 from roi.profiling.device.operator_rates import time_call
 from roi.profiling.model_to_build import choose_model_to_build
+from roi.profiling.progress import Watcher
+from roi.profiling.server.http_client import read_url
+from roi.profiling.server.launch import Launch, Launched
+from roi.profiling.server.server_run import ServeRequest, ServeRun
 from roi.profiling.session import claim_board, read_environment, unusable_gpu
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import torch
+from roi.profiling.stops import Stops
 from roi.profiling.train import rank_run, ranks, several_cards, train_point
 from roi.profiling.train.short_run import TrainRequest
 
@@ -440,6 +446,24 @@ def test_a_rank_of_a_card_runs_on_the_simulated_card(tmp_path, monkeypatch):
     assert rank.power_w == pytest.approx(350.0, rel=0.01)
     assert kept.environment.sm_clock_hz == 1.98e9
     assert len(rank.alone_s) == rank_run.ALONE
+
+
+@full
+def test_power_is_read_while_a_server_that_was_started_here_is_loaded(tmp_path, monkeypatch):
+    """The server is left out: tests/profiling/test_launch.py starts one."""
+    launch, seen = Launch("vllm", tmp_path, dummy=True), []
+    monkeypatch.setattr(launched_run, "prepare_launch", lambda *_, **more: (seen.append(more), (launch, "llama-68m"))[1])
+    monkeypatch.setattr(launched_run, "launched", lambda *_: nullcontext(Launched("http://127.0.0.1:1", "m", 2.0)))
+    monkeypatch.setattr(launched_run, "profile_serve", lambda request, *_: (seen.append(request), ServeRun(
+        profile=SimpleNamespace(notes=(), model_copy=lambda update: update), failure=None, interrupted=False))[1])
+    request = ServeRequest(endpoint=read_url("http://127.0.0.1:1"), key=None, served_model=None, plan=None, seed=0, budget_s=1.0,
+                           timeout_s=1.0, stall_s=1.0)
+    with simulated_machine():
+        told = launched_run.profile_launched(launched_run.LaunchOrder("vllm", "m"), request, Watcher(), Stops()).profile
+    assert told["power_w"] == pytest.approx(350.0, rel=0.01)
+    assert seen[0] == {"gpus": 1, "on_gpu": True}
+    stated = seen[1].stated
+    assert (stated.model, stated.gpu, stated.engine, stated.weight_dtype) == ("llama-68m", "H100-80GB-SXM", "vllm", "bf16")
 
 
 NOT_SIMULATED = {

@@ -456,8 +456,8 @@ def test_power_is_read_while_a_server_that_was_started_here_is_loaded(tmp_path, 
     monkeypatch.setattr(launched_run, "launched", lambda *_: nullcontext(Launched("http://127.0.0.1:1", "m", 2.0)))
     monkeypatch.setattr(launched_run, "profile_serve", lambda request, *_: (seen.append(request), ServeRun(
         profile=SimpleNamespace(notes=(), model_copy=lambda update: update), failure=None, interrupted=False))[1])
-    request = ServeRequest(endpoint=read_url("http://127.0.0.1:1"), key=None, served_model=None, plan=None, seed=0, budget_s=1.0,
-                           timeout_s=1.0, stall_s=1.0)
+    request = ServeRequest(endpoint=read_url("http://127.0.0.1:1"), key=None, served_model=None, plan=None, seed=0,
+                           budget_s=1.0, timeout_s=1.0, stall_s=1.0)
     with simulated_machine():
         told = launched_run.profile_launched(launched_run.LaunchOrder("vllm", "m"), request, Watcher(), Stops()).profile
     assert told["power_w"] == pytest.approx(350.0, rel=0.01)

@@ -460,7 +460,7 @@ def test_power_is_read_while_a_server_that_was_started_here_is_loaded(tmp_path, 
                            budget_s=1.0, timeout_s=1.0, stall_s=1.0)
     with simulated_machine():
         told = launched_run.profile_launched(launched_run.LaunchOrder("vllm", "m"), request, Watcher(), Stops()).profile
-    assert told["power_w"] == pytest.approx(350.0, rel=0.01)
+    assert told["power_w"] == pytest.approx(350.0, rel=0.2)  # of a moment
     assert seen[0] == {"gpus": 1, "on_gpu": True}
     stated = seen[1].stated
     assert (stated.model, stated.gpu, stated.engine, stated.weight_dtype) == ("llama-68m", "H100-80GB-SXM", "vllm", "bf16")

@@ -38,6 +38,7 @@ def write_model(folder: Path, chosen: ModelToBuild, *, weights: bool) -> None:
             built = build_model(entries, plan, device)
             built.config.use_cache = True
             built.generation_config = transformers.GenerationConfig(do_sample=False)
+            transformers.utils.logging.disable_progress_bar()  # of writing files; a bar of our own is drawn
             built.save_pretrained(folder)
             return
         settings = transformers.AutoConfig.for_model(**entries)

@@ -1,0 +1,189 @@
+"""What the comparison expects of the months after a decision, and within which 90% a month that comes should lie.
+
+A month is judged against a predictive band: the spread of the facts, one draw of which holds for all months, and on top what
+moves one month and not the next.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.economics.decision.evaluation import Choice, read_all
+from roi.economics.finance import payback
+from roi.economics.inputs import Array, Number, Option, Shared
+from roi.economics.lines.api_bill import service
+from roi.economics.tracking.month_figures import Figures, figures, input_parts
+from roi.facts.case import Case, Values, quantile
+from roi.numerics.sequence import sobol
+from roi.units import DAYS_PER_MONTH
+
+CHUNK: Final = 1024
+"""Draws at once."""
+DIMENSIONS: Final = 256
+"""Of the sequence; months beyond what is left of them repeat the luck of earlier ones."""
+SAME: Final = 1e-9
+"""Share of a figure below which a difference is rounding."""
+BAND: Final = (0.05, 0.95)
+MONTHLY: Final[Mapping[str, float]] = {"volume": 1.06, "input": 1.03, "output": 1.03, "cache": 1.03, "price": 1.01,
+                                     "hours": 1.02}
+"""By what factor one month is off its trend, at the 95th percentile: assumed, the same way down.
+
+volume: months of one length hold 19 to 23 working days; work that is done on those alone moves by a standard deviation of 3.5%
+(calendar of 400 years). Input, output, cache: the mix of tasks moves by half of that. price: what an invoice rounds and credits.
+hours: what runs twice while it is deployed anew, or is down. What a month is off more than this is news.
+"""
+CASH, CALLS, INPUT_TOKENS, OUTPUT_TOKENS, PRICES, CACHED, HOURS, WRONG = QUANTITIES = (
+    "cash_usd", "calls", "input_tokens", "output_tokens", "price_factor", "cached_share", "gpu_hours", "wrong_share",
+)
+"""What is judged of each month. price_factor: what was billed, over what today's prices make of the same tokens."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """One quantity over the tracked months: the central forecast and the 5th and 95th percentile, one number a month."""
+
+    central: Array
+    low: Array
+    high: Array
+
+    def holds(self, x: Array) -> NDArray[np.bool_]:
+        """Where `x` lies in the band, shape as x; rounding aside."""
+        slack = SAME * np.abs(self.central)
+        return np.asarray((x >= self.low - slack) & (x <= self.high + slack))
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the comparison expects."""
+
+    bands: Mapping[str, Band]
+    rows: Mapping[str, Array]
+    """The draws behind them, shape (n, months)."""
+    payback: tuple[float, float, float]
+    """Months until the cash is earned back: central, 5th and 95th percentile; inf = never."""
+
+
+def dimensions(case: Case, months: int) -> int:
+    """Numbers in (0, 1) that one draw of the forecast takes: for its facts, and for the luck of its months."""
+    return len(case.uncertain) + len(MONTHLY) * _lucky(case, months)
+
+
+def _lucky(case: Case, months: int) -> int:
+    """Months that have luck of their own."""
+    return max(min(months, (DIMENSIONS - len(case.uncertain)) // len(MONTHLY)), 1)
+
+
+def forecast(case: Case, choices: Mapping[str, Choice], id: str, days: Array) -> Forecast:
+    """The forecast of option `id` for months 1..k of so many `days`, from the draws that the Case names."""
+    n = max(int(case["draws"].number()), 1)
+    shared, options = read_all(case, case.values(), choices)
+    central = in_days(figures(shared, options[id], options), days)
+    middle = {name: np.broadcast_to(x, days.shape) for name, x in of_figures(central, np.ones(1)).items()}
+    first, saving = _savings(shared, options, id)
+    paid = float(payback(first, saving))
+    rows, months = simulate(case, choices, id, days, n=n)
+    low, high = (float(np.quantile(months, p, method="lower")) for p in BAND)
+    bands = {name: Band(middle[name], *np.quantile(x, BAND, axis=0)) for name, x in rows.items()}
+    return Forecast(bands, rows, (paid, low, high))
+
+
+def simulate(
+    case: Case, choices: Mapping[str, Choice], id: str, days: Array, *, n: int = 0, points: Array | None = None
+) -> tuple[dict[str, Array], Array]:
+    """Months as they might come, by quantity and of shape (draws, months), and the payback of each draw in months.
+
+    From the first `n` points of the Case's sequence, or from `points` of shape (draws, dimensions).
+    """
+    wide, seed = dimensions(case, days.size), int(case["seed"].number())
+    total = n if points is None else len(points)
+    found: dict[str, list[Array]] = {name: [] for name in QUANTITIES}
+    paid: list[Array] = []
+    for start in range(0, total, CHUNK):
+        stop = min(start + CHUNK, total)
+        u = sobol(start, stop, wide, seed) if points is None else points[start:stop]
+        values = case.values(u[:, : len(case.uncertain)])
+        shared, options = read_all(case, values, choices)
+        luck = _luck(u[:, len(case.uncertain) :], days.size)
+        monthly = in_days(figures(shared, options[id], options), days)
+        prices = price_factors(case, shared, options, id, choices)[..., : days.size] * luck["price"]
+        moved = _moved(shared, options[id], luck)
+        rows = of_figures(monthly, prices, moved, luck)
+        for name, x in rows.items():
+            found[name].append(np.broadcast_to(x, (stop - start, days.size)))
+        paid.append(np.broadcast_to(payback(*_savings(shared, options, id)), (stop - start,)))
+    return {name: np.concatenate(parts) for name, parts in found.items()}, np.concatenate(paid)
+
+
+def of_figures(
+    x: Figures, prices: Array, moved: Array | float = 1.0, luck: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
+    """The quantities that are judged, of figures; `moved` is what the luck of a month makes of the API's bill."""
+    by = luck or dict.fromkeys(MONTHLY, np.ones(1))
+    return {
+        CASH: np.asanyarray(x.api_usd * moved + x.gpu_usd * by["hours"] + x.other_usd), CALLS: x.calls * by["volume"],
+        INPUT_TOKENS: x.input_tokens * by["input"], OUTPUT_TOKENS: x.output_tokens * by["output"],
+        PRICES: prices, CACHED: np.minimum(x.cached_share * by["cache"], 1.0), HOURS: x.gpu_hours * by["hours"], WRONG: x.wrong,
+    }
+
+
+def in_days(x: Figures, days: Array) -> Figures:
+    """The figures of the first months, which have so many days in place of 365/12."""
+    part, k = days / DAYS_PER_MONTH, days.size
+
+    def cut(a: Array) -> Array:
+        return a[..., :k] if a.shape[-1] > 1 else a
+
+    scaled = {name: np.asanyarray(cut(getattr(x, name)) * part) for name in ("calls", "api_usd", "gpu_hours", "gpu_usd")}
+    kept = ("input_tokens", "output_tokens", "cached_share", "own_share", "other_usd", "wrong")
+    return Figures(**scaled, **{name: cut(getattr(x, name)) for name in kept}, upfront_usd=x.upfront_usd)
+
+
+def _luck(u: Array, months: int) -> dict[str, Array]:
+    """What each month is off its trend, by what is off, shape (n, months)."""
+    each = u.shape[1] // len(MONTHLY)
+    turn = np.arange(months) % each
+    return {name: quantile(u[:, k * each + turn], 1.0 / factor, 1.0, factor, "ratio")
+            for k, (name, factor) in enumerate(MONTHLY.items())}
+
+
+def _moved(shared: Shared, option: Option, luck: Mapping[str, Array]) -> Array:
+    """What luck makes of the bill of a month: its volume, the input that is read from the cache or not, output, and price."""
+    given, made, cached = input_parts(shared, option)
+    tokens = (given - cached * (luck["cache"] - 1.0)) * luck["input"] + made * luck["output"]
+    return np.asanyarray(luck["volume"] * tokens * luck["price"])
+
+
+def price_factors(
+    case: Case, shared: Shared, options: Mapping[str, Option], id: str, choices: Mapping[str, Choice]
+) -> Array:
+    """The price of the option's API in each month over that of the central forecast, shape (..., H): successors and discounts."""
+    fixed, known = read_all(case, case.values(), choices)
+    option, middle = options[id], known[id]
+    if option.api is None or middle.api is None:
+        return np.ones(shared.horizon)
+    off = (1.0 - option.api.discount) / np.maximum(1.0 - np.asanyarray(middle.api.discount), 1e-12)
+    tier = option.api.tier / np.maximum(np.asanyarray(middle.api.tier), 1e-12)
+    return np.asanyarray(service(shared, option).price / service(fixed, middle).price * off * tier)
+
+
+def _savings(shared: Shared, options: Mapping[str, Option], id: str) -> tuple[Number, Array]:
+    """Cash that the option saves against staying in month 0, and in months 1..H."""
+    own, stay = (figures(shared, options[each], options) for each in (id, "stay"))
+    saving = np.atleast_2d(stay.cash_usd - own.cash_usd)
+    first = stay.upfront_usd - own.upfront_usd
+    return first, saving if saving.shape[0] > 1 or np.ndim(first) > 1 else saving[0]
+
+
+def plausible(inside: NDArray[np.bool_], rows: Mapping[str, Array], bands: Mapping[str, Band], judged: NDArray[np.bool_]) -> float:
+    """Share of the draws whose months lie in their own bands no more often than those that came.
+
+    `inside` and `judged` have shape (quantities, months): whether what came lies in its band, and whether anything came. Months
+    of one draw share its facts, so that they miss together: the binomial of months that know nothing of each other would call
+    that a surprise.
+    """
+    held = np.stack([band.holds(rows[name]) for name, band in bands.items()], axis=1)
+    counts = (held & judged).sum(axis=(1, 2))
+    return float(np.mean(counts <= np.count_nonzero(inside & judged)))

@@ -1,13 +1,13 @@
 """Did it come true? The months after a decision against what the comparison said of them.
 
-    FILE --compare_file--> Comparison --forecast--> each month with its 90% band
-    exports, invoices, a cluster, a folder --> months as they came --track--> the facts that make them so
-                                           --effects--> which fact was off, and by how much
-                                           --course--> when it pays back now, and whether to decide anew
+FILE --compare_file--> Comparison --forecast--> each month with its 90% band
+exports, invoices, a cluster, a folder --> months as they came --track--> the facts that make them so
+                                       --effects--> which fact was off, and by how much
+                                       --course--> when it pays back now, and whether to decide anew
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date as Date
 from datetime import timedelta
 from math import comb, isfinite
@@ -26,8 +26,8 @@ from roi.answers.track_record import Decision, TrackedMonth, keep_months, read_m
 from roi.economics.decision.comparison import Comparison, settle
 from roi.economics.decision.signposts import Signpost
 from roi.economics.inputs import Array, Option, Shared
-from roi.economics.tracking.course import Ahead, Course, course
-from roi.economics.tracking.forecast import (
+from roi.economics.tracking.month_figures import PRICE, figures
+from roi.economics.tracking.predictive_bands import (
     CACHED,
     CALLS,
     CASH,
@@ -42,8 +42,8 @@ from roi.economics.tracking.forecast import (
     in_days,
     plausible,
 )
-from roi.economics.tracking.month_figures import PRICE, figures
 from roi.economics.tracking.seen_facts import Came, Effect, Tracked, effects, track
+from roi.economics.tracking.way_ahead import Ahead, Course, course
 from roi.errors import InputError, UnknownName
 from roi.numerics.beta import beta_quantile
 from roi.scenario.demand import Score
@@ -70,12 +70,14 @@ class TrackQuestion:
 
     actual: tuple[str, ...] = ()
     """Usage exports, as `roi usage` reads them."""
-    options: FileOptions = FileOptions()
+    options: FileOptions = field(default_factory=FileOptions)
     named: str | None = None
     bill: Path | None = None
     opencost: Path | None = None
     prometheus: str | None = None
     query: str = QUERY
+    setup_usd: float | None = None
+    """What month 0 cost; None: as forecast."""
     quality: Path | None = None
     """What an evaluation settles (roi quality --output)."""
     since: str | None = None
@@ -157,8 +159,14 @@ class TrackAnswer:
 
 
 def track_file(
-    file: Path | None, question: TrackQuestion, *, overrides: tuple[str, ...] = (), draws: int | None = None,
-    seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
+    file: Path | None,
+    question: TrackQuestion,
+    *,
+    overrides: tuple[str, ...] = (),
+    draws: int | None = None,
+    seed: int | None = None,
+    profiles: Sequence[Path] = (),
+    tell: Tell = keep_quiet,
 ) -> TrackAnswer:
     """The months of the question against the comparison of the scenario, or the saved comparison, in `file`.
 
@@ -169,8 +177,12 @@ def track_file(
     comparison, case = asked.comparison, asked.comparison.case
     id = _option(comparison, question.option)
     shared, options, choices = settle(case)
-    decision = Decision(title=str(case["title"].value)[:300], as_of=str(case["as_of"].value), option=id,
-                        first_month=_first_month(case["as_of"].value, question.since))
+    decision = Decision(
+        title=str(case["title"].value)[:300],
+        as_of=str(case["as_of"].value),
+        option=id,
+        first_month=_first_month(case["as_of"].value, question.since),
+    )
     notes: list[str] = [asked.note] if asked.note else []
     months = _months(question, decision, shared, options, notes)
     days = np.array([float(days_in(month.month)) for month in months])
@@ -179,14 +191,26 @@ def track_file(
     tracked = track(shared, options, id, came)
     wrong = None if question.quality is None else _wrong(question.quality, options[id], notes)
     seen, judged, inside = _judge(expected, tracked, wrong)
-    found = course(case, choices, id, tracked, comparison.verdict.candidates, comparison.verdict.counts)
+    found = course(case, choices, id, tracked, comparison.verdict.candidates, comparison.verdict.counts, question.setup_usd)
     months = tuple(_with_forecast(month, expected, k) for k, month in enumerate(months))
     answer = TrackAnswer(
-        comparison=comparison, option=id, months=months, forecast=expected, tracked=tracked,
-        effects=effects(shared, options, id, tracked), course=found, came=seen, judged=judged, inside=inside, wrong=wrong,
+        comparison=comparison,
+        option=id,
+        months=months,
+        forecast=expected,
+        tracked=tracked,
+        effects=effects(shared, options, id, tracked),
+        course=found,
+        came=seen,
+        judged=judged,
+        inside=inside,
+        wrong=wrong,
         plausible=plausible(inside, expected.rows, expected.bands, judged),
         passed=tuple(s for s in comparison.signposts if s.option == id and _behind(s, found)),
-        limits=(), written=(), notes=tuple(notes), warnings=asked.warnings,
+        limits=(),
+        written=(),
+        notes=tuple(notes),
+        warnings=asked.warnings,
     )
     limits = tuple(Limit(name, limit, _against(answer, name)) for name, limit in (question.limits or {}).items())
     written = () if question.folder is None else tuple(keep_months(question.folder, months, revise=question.revise))
@@ -220,8 +244,10 @@ def _months(
     for name, month in kept.items():
         if month.decision != decision:
             was = f"{month.decision.option} as of {month.decision.as_of}, month 1 {month.decision.first_month}"
-            raise InputError(f"--folder: {question.folder}: {name} belongs to another decision ({month.decision.title}: {was}); "
-                             "a folder for each")
+            raise InputError(
+                f"--folder: {question.folder}: {name} belongs to another decision ({month.decision.title}: {was}); "
+                "a folder for each"
+            )
     usage: dict[str, MonthSums] = {}
     if question.actual:
         usage = usage_months(question.actual, question.options, question.named, _models(options, decision.option), notes)
@@ -231,12 +257,12 @@ def _months(
     if question.prometheus is not None:
         hours |= prometheus_months(question.prometheus, [*sums], question.query, notes)
     if not sums and not question.actual and question.bill is None:
-        sums = {month: MonthSums() for month in hours}
-    for month in sums:
-        if month in hours:
-            sums[month].gpu_hours, sums[month].gpu_usd = hours[month].hours, hours[month].usd
-            sums[month].sources.append("OpenCost" if question.opencost is not None else "Prometheus")
-    told = {month: _tracked(month, each, decision) for month, each in sums.items()}
+        sums = {name: MonthSums() for name in hours}
+    for name, gpus in hours.items():
+        if name in sums:
+            sums[name].gpu_hours, sums[name].gpu_usd = gpus.hours, gpus.usd
+            sums[name].sources.append("OpenCost" if question.opencost is not None else "Prometheus")
+    told = {name: _tracked(name, each, decision) for name, each in sums.items()}
     merged = {**kept, **told}
     names = sorted(merged)
     check_span(names, decision.first_month, shared.horizon)
@@ -256,18 +282,25 @@ def _tracked(month: str, sums: MonthSums, decision: Decision) -> TrackedMonth:
     """The record of a month."""
     counted = sums.input_tokens + sums.output_tokens > 0
     return TrackedMonth(
-        month=month, decision=decision, calls=sums.calls, own_calls=sums.own_calls,
-        input_tokens=sums.input_tokens if counted else None, output_tokens=sums.output_tokens if counted else None,
+        month=month,
+        decision=decision,
+        calls=sums.calls,
+        own_calls=sums.own_calls,
+        input_tokens=sums.input_tokens if counted else None,
+        output_tokens=sums.output_tokens if counted else None,
         cache_read_tokens=sums.cache_read_tokens if counted else None,
-        api_usd=sums.usd, api_usd_from=sums.usd_from,  # type: ignore[arg-type]  # one of the three words
-        gpu_hours=sums.gpu_hours, gpu_usd=sums.gpu_usd, sources=tuple(dict.fromkeys(sums.sources)),
+        api_usd=sums.usd,
+        api_usd_from=sums.usd_from,  # type: ignore[arg-type]  # one of the three words
+        gpu_hours=sums.gpu_hours,
+        gpu_usd=sums.gpu_usd,
+        sources=tuple(dict.fromkeys(sums.sources)),
     )
 
 
 def _came(
     months: Sequence[TrackedMonth], shared: Shared, options: Mapping[str, Option], id: str, days: Array
 ) -> tuple[Came, ...]:
-    """The months for the engine. Where an export counts tokens and no requests, as many calls as the forecast's length gives."""
+    """The months for the engine. Where an export counts no requests, as many calls as the forecast's length gives."""
     planned = in_days(figures(shared, options[id], options), days)
     length = np.broadcast_to(planned.input_tokens + planned.output_tokens, days.shape)
     found = []
@@ -276,13 +309,19 @@ def _came(
         if calls is None and given is not None and made is not None:
             calls = (given + made) / float(length[k])
         per = month.calls or 0.0
-        found.append(Came(
-            days=float(days[k]), calls=calls, input_tokens=given / per if given is not None and per else None,
-            output_tokens=made / per if made is not None and per else None,
-            cached_share=(month.cache_read_tokens or 0.0) / given if given else None,
-            own_share=month.own_calls / per if month.own_calls is not None and per else None,
-            api_usd=month.api_usd, gpu_hours=month.gpu_hours, gpu_usd=month.gpu_usd,
-        ))
+        found.append(
+            Came(
+                days=float(days[k]),
+                calls=calls,
+                input_tokens=given / per if given is not None and per else None,
+                output_tokens=made / per if made is not None and per else None,
+                cached_share=(month.cache_read_tokens or 0.0) / given if given else None,
+                own_share=month.own_calls / per if month.own_calls is not None and per else None,
+                api_usd=month.api_usd,
+                gpu_hours=month.gpu_hours,
+                gpu_usd=month.gpu_usd,
+            )
+        )
     return tuple(found)
 
 
@@ -302,8 +341,10 @@ def _judge(
         PRICES: (price, billed),
         CACHED: ([each.cached_share for each in came], [each.cached_share is not None for each in came]),
         HOURS: ([each.gpu_hours for each in came], [each.gpu_hours is not None for each in came]),
-        WRONG: ([None if wrong is None or k < count - 1 else wrong[0] for k in range(count)],
-                [wrong is not None and k == count - 1 for k in range(count)]),
+        WRONG: (
+            [None if wrong is None or k < count - 1 else wrong[0] for k in range(count)],
+            [wrong is not None and k == count - 1 for k in range(count)],
+        ),
     }
     seen, judged, inside = {}, [], []
     for name in QUANTITIES:
@@ -332,7 +373,9 @@ def _wrong(path: Path, option: Option, notes: list[str]) -> tuple[float, float, 
     if score.low is not None and score.high is not None:
         return 1.0 - score.value, 1.0 - score.high, 1.0 - score.low
     if score.items is None:
-        notes.append(f"--quality: {path} does not say on how many items {option.system} was judged; its score is taken as exact")
+        notes.append(
+            f"--quality: {path} does not say on how many items {option.system} was judged; its score is taken as exact"
+        )
         return 1.0 - score.value, 1.0 - score.value, 1.0 - score.value
     wrong, right = (part * score.items + 0.5 for part in (1.0 - score.value, score.value))
     low, high = beta_quantile(np.array([0.05, 0.95]), wrong, right)
@@ -361,8 +404,10 @@ def _against(answer: TrackAnswer, name: str) -> float | None:
     known: dict[str, float | None] = {
         "cash_usd_per_month": float(answer.tracked.months.cash_usd[-1]) if told[-1] else None,
         "cash_over": came / planned - 1.0 if told.all() and planned > 0 else None,
-        "payback_months": answer.course.payback[0], "price_factor": answer.course.price_factor,
+        "payback_months": answer.course.payback[0],
+        "price_factor": answer.course.price_factor,
         "held_share": float(answer.inside.sum() / answer.judged.sum()) if answer.judged.any() else None,
-        "wrong_share": None if answer.wrong is None else answer.wrong[0], "anew_usd": 0.0 if anew is None else anew.gain_usd,
+        "wrong_share": None if answer.wrong is None else answer.wrong[0],
+        "anew_usd": 0.0 if anew is None else anew.gain_usd,
     }
     return known[name]

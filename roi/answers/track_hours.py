@@ -77,10 +77,11 @@ def _window(allocation: Json, where: str) -> tuple[datetime, datetime]:
     times = []
     for key in ("start", "end"):
         try:
-            moment = datetime.fromisoformat(str(told.get(key)).replace("Z", "+00:00"))
+            moment = datetime.fromisoformat(str(told.get(key)))
         except ValueError:
-            raise InputError(f"{where}: window.{key}: {str(told.get(key))[:40]!r} is not usable; a time like "
-                             "2026-12-01T00:00:00Z") from None
+            raise InputError(
+                f"{where}: window.{key}: {str(told.get(key))[:40]!r} is not usable; a time like 2026-12-01T00:00:00Z"
+            ) from None
         times.append(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     return times[0], times[1]
 
@@ -119,8 +120,10 @@ def prometheus_months(url: str, months: Sequence[str], query: str, notes: list[s
         values = _values(answer.status, answer.problem, bytes(answer.body), endpoint.url)
         hours = days_in(month) * 24
         if len(values) < COVERED * hours:
-            notes.append(f"--prometheus: {month} is left out: {len(values):,} of its {hours} hours have a value, which may be GPUs that"
-                         " were off or values that are gone")
+            notes.append(
+                f"--prometheus: {month} is left out: {len(values):,} of its {hours} hours have a value, which may be GPUs that"
+                " were off or values that are gone"
+            )
             continue
         found[month] = GpuMonth(sum(values.values()), None)
     return found

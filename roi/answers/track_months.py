@@ -166,8 +166,9 @@ def bill_months(path: Path) -> dict[str, dict[str, float]]:
         if name not in COLUMNS:
             raise UnknownName(f"--bill: {path}", name, COLUMNS, "column", COLUMNS)
     if "month" not in head or not {"usd", "gpu_usd", "gpu_hours"} & set(head) or len(set(head)) < len(head):
-        raise InputError(f"--bill: {path}: columns {', '.join(head)[:80]!r} are not usable; month, and usd, gpu_usd or"
-                         " gpu_hours, once each")
+        raise InputError(
+            f"--bill: {path}: columns {', '.join(head)[:80]!r} are not usable; month, and usd, gpu_usd or gpu_hours, once each"
+        )
     found: dict[str, dict[str, float]] = {}
     for number, row in enumerate(rows[1:], start=2):
         where = f"--bill: {path}:{number}"
@@ -208,14 +209,18 @@ def check_span(months: Sequence[str], first: str, horizon: int) -> None:
         raise InputError("--actual: no month; give a usage export, a bill, or a folder that holds months")
     early = [month for month in months if month < first]
     if early:
-        raise InputError(f"--actual: {early[0]} is before month 1 of the decision, {first}; --since {early[0]} where it began then, "
-                         f"else leave out what is before {first}")
+        raise InputError(
+            f"--actual: {early[0]} is before month 1 of the decision, {first}; --since {early[0]} where it began then, "
+            f"else leave out what is before {first}"
+        )
     wanted = [after(first, k) for k in range(len(months))]
     missing = [month for month in wanted if month not in months]
     if missing:
         told = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        raise InputError(f"--actual: {told} missing: months follow each other from {first}; --since {months[0]} where the "
-                         "decision began then, or --folder with the months that were kept")
+        raise InputError(
+            f"--actual: {told} missing: months follow each other from {first}; --since {months[0]} where the "
+            "decision began then, or --folder with the months that were kept"
+        )
     if len(months) > horizon:
         raise InputError(f"--actual: {months[horizon]} is month {horizon + 1}; the comparison ends with month {horizon}")
 

@@ -1,4 +1,4 @@
-"""What came in a month, kept: one JSON file a month in a folder, written once and never changed; a correction is a new version."""
+"""What came in a month, kept: one JSON file a month in a folder, written once; a correction is a new version."""
 
 import json
 import re
@@ -110,8 +110,9 @@ def _read(path: Path) -> TrackedMonth:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(x) for x in first["loc"])
-        raise InputError(f"--folder: {path}: {visible(place)[:80]}: {str(first.get('input'))[:60]!r} is not usable; "
-                         f"{first['msg']}") from None
+        raise InputError(
+            f"--folder: {path}: {visible(place)[:80]}: {str(first.get('input'))[:60]!r} is not usable; {first['msg']}"
+        ) from None
 
 
 def keep_months(folder: Path, months: Sequence[TrackedMonth], *, revise: bool) -> list[str]:
@@ -128,8 +129,10 @@ def keep_months(folder: Path, months: Sequence[TrackedMonth], *, revise: bool) -
             if not differs:
                 continue
             if not revise:
-                raise InputError(f"--folder: {folder} holds {month.month} already, with other figures: {differs}; "
-                                 "--revise keeps both, the new one as a version of its own")
+                raise InputError(
+                    f"--folder: {folder} holds {month.month} already, with other figures: {differs}; "
+                    "--revise keeps both, the new one as a version of its own"
+                )
         name = f"{month.month}.json" if version == 0 else f"{month.month}.{version + 1}.json"
         new[name] = json.dumps(month.model_dump(mode="json", by_alias=True), indent=1, allow_nan=False) + "\n"
     if new:

@@ -1,7 +1,7 @@
 """The command `roi`: a group whose commands are imported when they are run, and the one place that answers errors.
 
-Exit codes: 0 done; 2 something the user gave is wrong; 3 a limit of `roi track` does not hold; 1 anything else; 130 interrupted (Ctrl-C); 143 ended by SIGTERM, which
-commands that measure catch, to keep what they have.
+Exit codes: 0 done; 2 something the user gave is wrong; 3 a limit of `roi track` does not hold; 1 anything else; 130 interrupted
+(Ctrl-C); 143 ended by SIGTERM, which commands that measure catch, to keep what they have.
 """
 
 import errno

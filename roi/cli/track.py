@@ -29,13 +29,18 @@ BROKEN = 3
 @profiles_option
 @click.option("--actual", multiple=True, metavar="EXPORT", help="A usage export, as roi usage reads them; may be repeated.")
 @click.option("--from", "named", metavar="FORMAT", help="Its format; left out = told by header or keys.")
-@click.option("--map", "columns_given", multiple=True, metavar="WHAT=COLUMN", help="A column of your own table, as in roi usage.")
+@click.option(
+    "--map", "columns_given", multiple=True, metavar="WHAT=COLUMN", help="A column of your own table, as in roi usage."
+)
 @click.option("--provider", help="Who is paid, where the export does not say.")
 @click.option("--model", help="The model, where the export does not say.")
 @click.option("--bill", type=PATH, help="What was paid: a CSV with month, and usd, gpu_usd or gpu_hours.")
 @click.option("--opencost", type=PATH, help="GPU hours and cost: an answer of OpenCost's /allocation, saved.")
 @click.option("--prometheus", metavar="URL", help="GPU hours from Prometheus; https, or this machine.")
-@click.option("--query", metavar="PROMQL", help="What is asked of it: the number of GPUs.  [default: count(DCGM_FI_DEV_GPU_UTIL)]")
+@click.option(
+    "--query", metavar="PROMQL", help="What is asked of it: the number of GPUs.  [default: count(DCGM_FI_DEV_GPU_UTIL)]"
+)
+@click.option("--setup", type=click.FloatRange(0, 1e12), metavar="USD", help="What the set-up cost; left out = as forecast.")
 @click.option("--quality", type=PATH, help="Errors since: what an evaluation settles (roi quality --output).")
 @click.option("--since", metavar="MONTH", help="Month 1 of the decision; left out = the first whole one after its date.")
 @click.option("--option", "chosen", metavar="OPTION", help="What was chosen; left out = what the comparison recommends.")
@@ -48,11 +53,31 @@ BROKEN = 3
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
 def track(
-    *, file: Path | None, overrides: tuple[str, ...], profiles: tuple[Path, ...], actual: tuple[str, ...], named: str | None,
-    columns_given: tuple[str, ...], provider: str | None, model: str | None, bill: Path | None, opencost: Path | None,
-    prometheus: str | None, query: str | None, quality: Path | None, since: str | None, chosen: str | None,
-    folder: Path | None, revise: bool, limits: tuple[str, ...], form: str, output: Path | None, full: bool,
-    draws: int | None, seed: int | None,
+    *,
+    file: Path | None,
+    overrides: tuple[str, ...],
+    profiles: tuple[Path, ...],
+    actual: tuple[str, ...],
+    named: str | None,
+    columns_given: tuple[str, ...],
+    provider: str | None,
+    model: str | None,
+    bill: Path | None,
+    opencost: Path | None,
+    prometheus: str | None,
+    query: str | None,
+    setup: float | None,
+    quality: Path | None,
+    since: str | None,
+    chosen: str | None,
+    folder: Path | None,
+    revise: bool,
+    limits: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    full: bool,
+    draws: int | None,
+    seed: int | None,
 ) -> None:
     """Month by month after the decision of the scenario, or the saved comparison, in FILE.
 
@@ -68,6 +93,8 @@ def track(
     from roi.cli.usage import file_options
     from roi.report.track import track_json, track_text
 
+    if setup is not None and not math.isfinite(setup):
+        raise InputError(f"--setup: {setup} is not usable; USD from 0 on")
     if revise and folder is None:
         raise InputError("--revise: without effect here: it keeps versions in --folder")
     if query is not None and prometheus is None:
@@ -75,9 +102,19 @@ def track(
     if not (actual or bill or opencost or folder):
         raise InputError("--actual: nothing to track; give a usage export, --bill, --opencost, or --folder with kept months")
     question = TrackQuestion(
-        actual=actual, named=named, options=file_options(columns_given, None, provider, model, None, "iso"), bill=bill,
-        opencost=opencost, prometheus=prometheus, query=query or QUERY, quality=quality,
-        since=None if since is None else read_month(since, "--since"), option=chosen, folder=folder, revise=revise,
+        actual=actual,
+        named=named,
+        options=file_options(columns_given, None, provider, model, None, "iso"),
+        bill=bill,
+        opencost=opencost,
+        prometheus=prometheus,
+        query=query or QUERY,
+        setup_usd=setup,
+        quality=quality,
+        since=None if since is None else read_month(since, "--since"),
+        option=chosen,
+        folder=folder,
+        revise=revise,
         limits=_limits(limits),
     )
     found = track_file(scenario_here(file), question, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell)

@@ -9,8 +9,8 @@ from math import isfinite
 import numpy as np
 
 from roi.answers.track import LIMITS, Limit, TrackAnswer
-from roi.economics.tracking.course import Ahead
-from roi.economics.tracking.forecast import (
+from roi.economics.tracking.month_figures import ROUTING
+from roi.economics.tracking.predictive_bands import (
     CACHED,
     CALLS,
     CASH,
@@ -21,8 +21,8 @@ from roi.economics.tracking.forecast import (
     QUANTITIES,
     WRONG,
 )
-from roi.economics.tracking.month_figures import ROUTING
 from roi.economics.tracking.seen_facts import Effect
+from roi.economics.tracking.way_ahead import Ahead
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
 from roi.report.layout.wording import case_number, chance, figure, money_of, option_label, percent, short_usd, usd
 
@@ -32,10 +32,24 @@ OUTSIDE = "!"
 CALM, SURPRISING = 0.10, 0.02
 """Share of the forecast's own draws that do no better: from the first on nothing is said of the bands, below the second they
 are too narrow to be chance."""
-HEADS = {CALLS: "calls", INPUT_TOKENS: "in\ntok", OUTPUT_TOKENS: "out\ntok", PRICES: "price", CACHED: "cached", HOURS: "GPU\nhours"}
-NAMES = {CASH: "Cash, USD", CALLS: "Calls", INPUT_TOKENS: "Input tokens of a call", OUTPUT_TOKENS: "Output tokens of a call",
-         PRICES: "Price over the forecast's", CACHED: "Share of input from the cache", HOURS: "GPU hours",
-         WRONG: "Share of wrong answers"}
+HEADS = {
+    CALLS: "calls",
+    INPUT_TOKENS: "in\ntok",
+    OUTPUT_TOKENS: "out\ntok",
+    PRICES: "price",
+    CACHED: "cached",
+    HOURS: "GPU\nhours",
+}
+NAMES = {
+    CASH: "Cash, USD",
+    CALLS: "Calls",
+    INPUT_TOKENS: "Input tokens of a call",
+    OUTPUT_TOKENS: "Output tokens of a call",
+    PRICES: "Price over the forecast's",
+    CACHED: "Share of input from the cache",
+    HOURS: "GPU hours",
+    WRONG: "Share of wrong answers",
+}
 EFFECTS = 5
 """Facts that are listed without --full."""
 WAYS = 3
@@ -53,11 +67,15 @@ def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:
     many = "" if len(a.months) == 1 else f" to {last:%B %Y}"
     blocks: list[Block] = [
         Title(f"{case['title'].value}: {label}, month by month"),
-        Paragraph(f"{first:%B %Y}{many}, {len(a.months)} of {case['horizon_months'].value} months | forecast as of"
-                  f" {case['as_of'].value} | USD, cash"),
+        Paragraph(
+            f"{first:%B %Y}{many}, {len(a.months)} of {case['horizon_months'].value} months | forecast as of"
+            f" {case['as_of'].value} | USD, cash"
+        ),
         Gap(),
         *(Labelled(label, tuple(told), tone) for label, told, tone in _sentences(a)),
-        Gap(), _months(a), Notes((_reading(a),)),
+        Gap(),
+        _months(a),
+        Notes((_reading(a),)),
     ]
     if a.effects:
         blocks += [Heading("What was off"), *_effects(a, full=full)]
@@ -75,12 +93,15 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
     yield "BANDS", [_held(a)], "doubt" if a.plausible < CALM else ""
     anew = a.course.anew
     yield "ANEW", [_anew(a, anew)], "" if anew is None else "doubt"
-    for each in a.passed:
-        yield OUTSIDE, [f"A signpost lies behind us: {each.quantity.replace('_', ' ')} of {figure(each.threshold or 0.0)}, beyond which"
-                        f" {option_label(a.comparison.case, each.rival)} costs less."], "doubt"
-    for each in a.limits:
-        if not each.holds:
-            yield OUTSIDE, [f"Limit passed: {limit_sentence(each)}."], "alarm"
+    for post in a.passed:
+        rival, at = (
+            option_label(a.comparison.case, post.rival),
+            f"{post.quantity.replace('_', ' ')} {figure(post.threshold or 0.0)}",
+        )
+        yield OUTSIDE, [f"A signpost lies behind us: {at}, beyond which {rival} costs less."], "doubt"
+    for limit in a.limits:
+        if not limit.holds:
+            yield OUTSIDE, [f"Limit passed: {limit_sentence(limit)}."], "alarm"
 
 
 def on_course(a: TrackAnswer) -> bool:
@@ -91,7 +112,11 @@ def on_course(a: TrackAnswer) -> bool:
 
 def _course(a: TrackAnswer) -> Iterator[str]:
     came, planned = a.cash()
-    cash = f"Cash so far {usd(came)}, forecast {usd(planned)} ({came / planned - 1.0:+.0%})." if planned > 0 else f"Cash so far {usd(came)}."
+    cash = (
+        f"Cash so far {usd(came)}, forecast {usd(planned)} ({came / planned - 1.0:+.0%})."
+        if planned > 0
+        else f"Cash so far {usd(came)}."
+    )
     if a.option == "stay":
         yield f"Staying has nothing to earn back. {cash}"
         return
@@ -100,8 +125,8 @@ def _course(a: TrackAnswer) -> Iterator[str]:
     if on_course(a) and isfinite(now[0]) and now[0] < was[1]:
         word = "Early"
     yield f"{word}: {_paid(a, now)}; forecast {_paid(a, was)}."
-    done = "earned back" if a.course.earned >= 0 else "still to earn back"
-    yield f"{cash} {usd(abs(a.course.earned))} {'saved so far, set-up ' if a.course.earned >= 0 else ''}{done}."
+    earned = a.course.earned
+    yield f"{cash} {'Saved after set-up' if earned >= 0 else 'Still to earn back'}: {usd(abs(earned))}."
 
 
 def _paid(a: TrackAnswer, months: tuple[float, float, float]) -> str:
@@ -137,7 +162,8 @@ def _held(a: TrackAnswer) -> str:
     total, held = int(a.judged.sum()), int((a.inside & a.judged).sum())
     if not total:
         return "Nothing came that could be held against a band."
-    binomial = f"{chance(a.plausible)} of the forecast's own draws do no better (binomial, were they independent: {chance(a.binomial)})"
+    alone = f"binomial, were they independent: {chance(a.binomial)}"
+    binomial = f"{chance(a.plausible)} of the forecast's own draws do no better ({alone})"
     if a.plausible < SURPRISING:
         return f"{held} of {total} figures lie in their 90% band; {binomial}: the forecast did not expect this."
     return f"{held} of {total} figures lie in their 90% band; {binomial}."
@@ -145,12 +171,18 @@ def _held(a: TrackAnswer) -> str:
 
 def _anew(a: TrackAnswer, anew: Ahead | None) -> str:
     if anew is not None:
-        return (f"Decide anew: from today {_name(a, anew.option)} saves {short_usd(anew.gain_usd)} over going on (present value, its"
-                f" set-up paid; chance {chance(anew.chance)}).")
+        return (
+            f"Decide anew: from today {_name(a, anew.option)} saves {short_usd(anew.gain_usd)} over going on (present value,"
+            f" set-up paid; chance {chance(anew.chance)})."
+        )
     better = next((x for x in a.course.ahead if x.gain_usd > 0), None)
     if better is None:
         return "Go on: from today nothing else saves anything over going on, what is spent left aside."
-    why = "not tested, or not good enough" if not better.candidate else f"its chance is {chance(better.chance)} of {chance(better.enough)} needed"
+    why = (
+        "not tested, or not good enough"
+        if not better.candidate
+        else f"its chance is {chance(better.chance)} of {chance(better.enough)} needed"
+    )
     return f"Go on: {_name(a, better.option)} might save {short_usd(better.gain_usd)} from today, but {why}."
 
 
@@ -164,7 +196,10 @@ def _months(a: TrackAnswer) -> Table:
     band = a.forecast.bands[CASH]
     rows = []
     for k, month in enumerate(a.months):
-        cells = [money(float(a.came[CASH][k])) + _mark(a, CASH, k), f"{money(float(band.low[k]))} - {money(float(band.high[k]))}"]
+        cells = [
+            money(float(a.came[CASH][k])) + _mark(a, CASH, k),
+            f"{money(float(band.low[k]))} - {money(float(band.high[k]))}",
+        ]
         cells += [_cell(a, name, k) for name in shown]
         rows.append(Row((month.month, *cells)))
     return Table(("month", f"cash\n{money.unit}", "90%\nband", *(HEADS[name] for name in shown)), tuple(rows))
@@ -192,25 +227,44 @@ def _reading(a: TrackAnswer) -> str:
     words = {"bill": "the bill", "reported": "the export's own costs", "list price": "list prices of the tokens"}
     said = list(dict.fromkeys(words[m.api_usd_from] for m in a.months if m.api_usd_from))
     api = f"API: {' and '.join(said)}" if said else "API: as forecast, nothing tells it"
-    rent = "" if not np.any(a.forecast.bands[HOURS].high > 0) else "; GPUs: as told" if any(
-        m.gpu_usd is not None for m in a.months) else "; GPU hours at the forecast's rent" if any(
-        m.gpu_hours is not None for m in a.months) else "; GPUs: as forecast"
-    return (f"{OUTSIDE}: outside its band. {api}{rent}; people, platform and retraining as forecast. price: billed, over the"
-            " forecast's prices for the same tokens.")
+    rent = (
+        ""
+        if not np.any(a.forecast.bands[HOURS].high > 0)
+        else "; GPUs: as told"
+        if any(m.gpu_usd is not None for m in a.months)
+        else "; GPU hours at the forecast's rent"
+        if any(m.gpu_hours is not None for m in a.months)
+        else "; GPUs: as forecast"
+    )
+    return (
+        f"{OUTSIDE}: outside its band. {api}{rent}; people, platform and retraining as forecast. price: billed, over the"
+        " forecast's prices for the same tokens."
+    )
 
 
 def _effects(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     shown = a.effects if full else a.effects[:EFFECTS]
-    rest = a.effects[len(shown):]
+    rest = a.effects[len(shown) :]
     rows = [Row((e.fact, f"{e.factor:.3f}", usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
     if rest:
-        rows.append(Row((f"{len(rest)} more", "", usd_signed(sum(e.cash_usd for e in rest)),
-                         usd_signed(sum(e.saving_usd for e in rest)))))
+        rows.append(
+            Row(
+                (
+                    f"{len(rest)} more",
+                    "",
+                    usd_signed(sum(e.cash_usd for e in rest)),
+                    usd_signed(sum(e.saving_usd for e in rest)),
+                )
+            )
+        )
     came, planned = a.cash()
     rows.append(Row(("all", "", usd_signed(came - planned), usd_signed(sum(e.saving_usd for e in a.effects))), strong=True))
     yield Table(("fact", "over\nforecast", "cash\nUSD", "saved\nUSD"), tuple(rows))
-    yield Notes(("Each fact's Shapley value over these months; they add up to what came less the forecast. saved: against staying at"
-                 " the same volume, tokens and, where they share it, cache rate.",))
+    told = (
+        "Each fact's Shapley value over these months; they add up to what came less the forecast. saved: against staying at"
+        " the same volume, tokens and, where they share it, cache rate."
+    )
+    yield Notes((told,))
 
 
 def _bands(a: TrackAnswer) -> Iterable[Block]:
@@ -219,25 +273,47 @@ def _bands(a: TrackAnswer) -> Iterable[Block]:
             continue
         band = a.forecast.bands[name]
         yield Heading(NAMES[name])
-        yield Table(("month", "came", "forecast", "P5", "P95"), tuple(
-            Row((month.month, _cell(a, name, k), *(shown_as(name, float(x[k])) for x in (band.central, band.low, band.high))))
-            for k, month in enumerate(a.months)))
+        yield Table(
+            ("month", "came", "forecast", "P5", "P95"),
+            tuple(
+                Row(
+                    (
+                        month.month,
+                        _cell(a, name, k),
+                        *(shown_as(name, float(x[k])) for x in (band.central, band.low, band.high)),
+                    )
+                )
+                for k, month in enumerate(a.months)
+            ),
+        )
 
 
 def _ahead(a: TrackAnswer) -> Iterable[Block]:
     if not a.course.ahead:
         return
     yield Heading("From today, against going on")
-    yield Table(("option", "saves", "chance", "may be\nadvised"), tuple(
-        Row((_name(a, x.option), short_usd(x.gain_usd), chance(x.chance), "yes" if x.candidate else "no")) for x in a.course.ahead))
-    yield Notes(("Present value over what is left of the horizon. What was spent is spent; another option pays its set-up and runs"
-                 " beside the present one until it is live.",))
+    yield Table(
+        ("option", "saves", "chance", "may be\nadvised"),
+        tuple(
+            Row((_name(a, x.option), short_usd(x.gain_usd), chance(x.chance), "yes" if x.candidate else "no"))
+            for x in a.course.ahead
+        ),
+    )
+    told = (
+        "Present value over what is left of the horizon. What was spent is spent; another option pays its set-up and runs beside"
+        " the present one until it is live."
+    )
+    yield Notes((told,))
 
 
 def limit_sentence(limit: Limit) -> str:
     """One limit: its name, what it means, what came, and by how much it is passed."""
     came = "nothing tells it" if limit.came is None else figure(limit.came)
-    by = "" if limit.holds or limit.came is None or not isfinite(limit.came) else f", {figure(abs(limit.came - limit.limit))} past it"
+    by = (
+        ""
+        if limit.holds or limit.came is None or not isfinite(limit.came)
+        else f", {figure(abs(limit.came - limit.limit))} past it"
+    )
     return f"{limit.name}: {came}; limit {figure(limit.limit)} ({LIMITS[limit.name]}){by}"
 
 
@@ -245,9 +321,15 @@ def track_json(a: TrackAnswer, *, version: str) -> str:
     """Everything as JSON: every month with its bands, the payback, each fact's effect, the ways to go on, the limits."""
 
     def month(k: int) -> dict[str, object]:
-        told = {name: {"came": float(a.came[name][k]) if a.judged[q, k] else None, "inside": bool(a.inside[q, k]) if a.judged[q, k] else None,
-                       **{end: float(getattr(band, end)[k]) for end in ("central", "low", "high")}}
-                for q, name in enumerate(QUANTITIES) for band in (a.forecast.bands[name],)}
+        told = {
+            name: {
+                "came": float(a.came[name][k]) if a.judged[q, k] else None,
+                "inside": bool(a.inside[q, k]) if a.judged[q, k] else None,
+                **{end: float(getattr(band, end)[k]) for end in ("central", "low", "high")},
+            }
+            for q, name in enumerate(QUANTITIES)
+            for band in (a.forecast.bands[name],)
+        }
         return {"month": a.months[k].month, **told}
 
     def paid(months: tuple[float, float, float]) -> dict[str, object]:
@@ -257,18 +339,41 @@ def track_json(a: TrackAnswer, *, version: str) -> str:
 
     c, anew = a.comparison, a.course.anew
     came, planned = a.cash()
-    return json.dumps({
-        "schema": SCHEMA, "roi_version": version, "title": c.case["title"].value, "as_of": c.case["as_of"].value,
-        "option": a.option, "draws": case_number(c.case, "draws"), "on_course": on_course(a),
-        "cash_usd": came, "forecast_cash_usd": planned, "earned_usd": a.course.earned,
-        "payback": {"now": paid(a.course.payback), "forecast": paid(a.forecast.payback)},
-        "months": [month(k) for k in range(len(a.months))], "records": [m.model_dump(mode="json", by_alias=True) for m in a.months],
-        "effects": [asdict(e) for e in a.effects],
-        "bands": {"judged": int(a.judged.sum()), "inside": int((a.inside & a.judged).sum()), "plausible": a.plausible,
-                  "binomial": a.binomial},
-        "anew": None if anew is None else asdict(anew), "ahead": [asdict(x) for x in a.course.ahead],
-        "signposts_passed": [asdict(s) for s in a.passed],
-        "limits": [{**asdict(x), "holds": x.holds} if x.came is None or isfinite(x.came) else {**asdict(x), "came": None, "holds": x.holds}
-                   for x in a.limits],
-        "written": list(a.written), "notes": list(a.notes), "warnings": list(a.warnings),
-    }, indent=1, allow_nan=False)
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "roi_version": version,
+            "title": c.case["title"].value,
+            "as_of": c.case["as_of"].value,
+            "option": a.option,
+            "draws": case_number(c.case, "draws"),
+            "on_course": on_course(a),
+            "cash_usd": came,
+            "forecast_cash_usd": planned,
+            "earned_usd": a.course.earned,
+            "payback": {"now": paid(a.course.payback), "forecast": paid(a.forecast.payback)},
+            "months": [month(k) for k in range(len(a.months))],
+            "records": [m.model_dump(mode="json", by_alias=True) for m in a.months],
+            "effects": [asdict(e) for e in a.effects],
+            "bands": {
+                "judged": int(a.judged.sum()),
+                "inside": int((a.inside & a.judged).sum()),
+                "plausible": a.plausible,
+                "binomial": a.binomial,
+            },
+            "anew": None if anew is None else asdict(anew),
+            "ahead": [asdict(x) for x in a.course.ahead],
+            "signposts_passed": [asdict(s) for s in a.passed],
+            "limits": [
+                {**asdict(x), "holds": x.holds}
+                if x.came is None or isfinite(x.came)
+                else {**asdict(x), "came": None, "holds": x.holds}
+                for x in a.limits
+            ],
+            "written": list(a.written),
+            "notes": list(a.notes),
+            "warnings": list(a.warnings),
+        },
+        indent=1,
+        allow_nan=False,
+    )

@@ -17,7 +17,14 @@ from roi.economics.lines.option_lines import month_shares
 from roi.units import HOURS_PER_MONTH
 
 VOLUME, INPUT, OUTPUT, CACHE, ROUTING, PRICE, GPU_HOURS, GPU_PRICE = FACTS = (
-    "volume", "input tokens", "output tokens", "cache rate", "share of calls", "price", "GPU hours", "GPU price",
+    "volume",
+    "input tokens",
+    "output tokens",
+    "cache rate",
+    "share of calls",
+    "price",
+    "GPU hours",
+    "GPU price",
 )
 """What may be off, each a factor on what the forecast says.
 
@@ -27,8 +34,14 @@ make of these tokens. GPU hours: over those that the forecast's fleet takes at t
 """
 RENT: Final = ("GPU rent",)
 BILLED: Final = (
-    "API ", "escalated to ", "spilled to ", "incumbent, until live", "vendor hosting fee", "commitment not used",
-    "own commitment not used", "provisioned throughput beyond",
+    "API ",
+    "escalated to ",
+    "spilled to ",
+    "incumbent, until live",
+    "vendor hosting fee",
+    "commitment not used",
+    "own commitment not used",
+    "provisioned throughput beyond",
 )
 """How the names of lines begin that a cluster's rent, and that an API's invoice, holds."""
 
@@ -89,9 +102,12 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
     live = month_shares(shared, option)[0]
     flat = np.zeros(shared.horizon)
     return Figures(
-        calls=np.asanyarray(billed_requests(shared) * calls), input_tokens=np.asanyarray(given),
-        output_tokens=np.asanyarray(made), cached_share=np.asanyarray(read / np.where(given > 0, given, 1.0)),
-        own_share=np.asanyarray(own), wrong=done.costs.wrong,
+        calls=np.asanyarray(billed_requests(shared) * calls),
+        input_tokens=np.asanyarray(given),
+        output_tokens=np.asanyarray(made),
+        cached_share=np.asanyarray(read / np.where(given > 0, given, 1.0)),
+        own_share=np.asanyarray(own),
+        wrong=done.costs.wrong,
         gpu_hours=flat if fleet is None else np.asanyarray(fleet.gpus * live * HOURS_PER_MONTH * option.fleet_share),
         api_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(BILLED)), flat)),
         gpu_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(RENT)), flat)),
@@ -139,7 +155,7 @@ def _party(shared: Shared, option: Option, calls: Array, *, own: bool) -> _Party
 
 
 def input_parts(shared: Shared, option: Option) -> tuple[Number, Number, Number]:
-    """Of what a request costs at the option's API: input's share, output's, and by how much of it the cost moves with the cache.
+    """Of the cost of a request at the option's API: input's share, output's, and how it moves with the cache rate.
 
     The last is the change of the cost, over the cost, for a cache rate that doubles; it is linear in the rate.
     """
@@ -153,7 +169,9 @@ def input_parts(shared: Shared, option: Option) -> tuple[Number, Number, Number]
     return (whole - made) / whole, made / whole, (cost.usd - less.usd) * 2.0 / whole
 
 
-def with_seen(shared: Shared, options: Mapping[str, Option], id: str, seen: Mapping[str, Number]) -> tuple[Shared, dict[str, Option]]:
+def with_seen(
+    shared: Shared, options: Mapping[str, Option], id: str, seen: Mapping[str, Number]
+) -> tuple[Shared, dict[str, Option]]:
     """The records as they would have been, had the facts in `seen` been so many times what they are.
 
     The volume and the tokens of a request are the workload's, so they hold for every option. A cache rate is the workload's
@@ -181,13 +199,20 @@ def with_seen(shared: Shared, options: Mapping[str, Option], id: str, seen: Mapp
 
 def _longer(tokens: Tokens, given: Number, made: Number) -> Tokens:
     """Tokens of a request with so many times the input and the output."""
-    return replace(tokens, ratio=tokens.ratio * given, output_ratio=tokens.output_ratio * made / given,
-                   reasoning_tokens=tokens.reasoning_tokens * made)
+    return replace(
+        tokens,
+        ratio=tokens.ratio * given,
+        output_ratio=tokens.output_ratio * made / given,
+        reasoning_tokens=tokens.reasoning_tokens * made,
+    )
 
 
 def billed(found: Figures, seen: Mapping[str, Number]) -> Figures:
     """The figures at so many times the prices, and the GPU hours, of the forecast."""
     hours = seen.get(GPU_HOURS, 1.0)
-    return replace(found, api_usd=np.asanyarray(found.api_usd * seen.get(PRICE, 1.0)),
-                   gpu_hours=np.asanyarray(found.gpu_hours * hours),
-                   gpu_usd=np.asanyarray(found.gpu_usd * hours * seen.get(GPU_PRICE, 1.0)))
+    return replace(
+        found,
+        api_usd=np.asanyarray(found.api_usd * seen.get(PRICE, 1.0)),
+        gpu_hours=np.asanyarray(found.gpu_hours * hours),
+        gpu_usd=np.asanyarray(found.gpu_usd * hours * seen.get(GPU_PRICE, 1.0)),
+    )

@@ -119,11 +119,11 @@ def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: S
     return _seen(found, _columns(came, rows=True), lambda x: x, _routing(options[id], came))
 
 
-def seen_lately(
-    shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], window: int
-) -> dict[str, Number]:
-    """The facts of the last `window` months over those of these values, one factor a row, shape (1, 1) or (n, 1); prices of
-    the last month, which move at once and for good."""
+def seen_lately(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], window: int) -> dict[str, Number]:
+    """The facts of the last `window` months over those of these values, one factor a row, shape (1, 1) or (n, 1).
+
+    Prices are those of the last month, since they move at once and for good.
+    """
     k = len(came)
     first = max(k - window, 0)
     days = np.array([each.days for each in came]) / DAYS_PER_MONTH
@@ -171,9 +171,15 @@ def _seen(
 ) -> dict[str, Array]:
     """The facts one after the other, each over what the figures are with those before it."""
     seen: dict[str, Array] = {} if routing is None else {ROUTING: routing}
-    for name, figure, newest in ((VOLUME, "calls", False), (INPUT, "input_tokens", False), (OUTPUT, "output_tokens", False),
-                                 (CACHE, "cached_share", False), (PRICE, "api_usd", True), (GPU_HOURS, "gpu_hours", False),
-                                 (GPU_PRICE, "gpu_usd", True)):
+    for name, figure, newest in (
+        (VOLUME, "calls", False),
+        (INPUT, "input_tokens", False),
+        (OUTPUT, "output_tokens", False),
+        (CACHE, "cached_share", False),
+        (PRICE, "api_usd", True),
+        (GPU_HOURS, "gpu_hours", False),
+        (GPU_PRICE, "gpu_usd", True),
+    ):
         if figure not in told:
             continue
         (came, known), now = told[figure], getattr(found(seen), figure)
@@ -197,8 +203,9 @@ def _routing(option: Option, came: Sequence[Came]) -> Array | None:
     if option.kind == "stay" or option.same_model or option.spills_to is not None or all(s is None for s in shares):
         return None
     number = np.arange(1.0, len(came) + 1.0)
-    to_live, parallel = (float(np.max(x)) if np.size(x) == 1 else float(np.mean(x))
-                         for x in (option.months_to_live, option.months_in_parallel))
+    to_live, parallel = (
+        float(np.max(x)) if np.size(x) == 1 else float(np.mean(x)) for x in (option.months_to_live, option.months_in_parallel)
+    )
     if np.any(np.asanyarray(option.escalated) > 0):
         planned = np.full(len(came), float(np.mean(option.escalated)))
         alone = number - 1.0 >= to_live + parallel

@@ -14,8 +14,8 @@ from roi.economics.decision.feasibility import binds, meets_bar
 from roi.economics.finance import discount_factors, payback
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.option_lines import month_shares
-from roi.economics.tracking.forecast import BAND, CHUNK
 from roi.economics.tracking.month_figures import PRICE, Figures, billed, figures, with_seen
+from roi.economics.tracking.predictive_bands import BAND, CHUNK
 from roi.economics.tracking.seen_facts import Came, Tracked, seen_lately
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
@@ -73,20 +73,30 @@ class _From:
 
 
 def course(
-    case: Case, choices: Mapping[str, Choice], id: str, tracked: Tracked, candidates: Sequence[str], counts: str
+    case: Case,
+    choices: Mapping[str, Choice],
+    id: str,
+    tracked: Tracked,
+    candidates: Sequence[str],
+    counts: str,
+    setup_usd: float | None = None,
 ) -> Course:
-    """The course after the tracked months. `candidates` may be recommended; `counts`: errors or cash, as the verdict ranks."""
+    """The course after the tracked months.
+
+    `candidates` may be recommended; `counts`: errors or cash, as the verdict ranks; `setup_usd`: what month 0 cost, if it
+    is known.
+    """
     k, n, seed = len(tracked.came), int(case["draws"].number()), int(case["seed"].number())
     central = _from_now(*read_all(case, case.values(), choices), id, tracked.came)
-    paid = float(_paid(central, id, tracked)[0])
-    first = _first(central, id)
+    paid = float(_paid(central, id, tracked, setup_usd)[0])
+    first = _first(central, id, setup_usd)
     months: list[Array] = []
     gains: dict[str, list[Array]] = {}
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
         values = case.values(sobol(start, stop, len(case.uncertain), seed))
         drawn = _from_now(*read_all(case, values, choices), id, tracked.came)
-        months.append(np.broadcast_to(_paid(drawn, id, tracked), (stop - start,)))
+        months.append(np.broadcast_to(_paid(drawn, id, tracked, setup_usd), (stop - start,)))
         for other, gain in _gains(drawn, id, k, counts).items():
             gains.setdefault(other, []).append(np.broadcast_to(gain, (stop - start,)))
     drawn_months = np.concatenate(months) if months else np.array([paid])
@@ -96,8 +106,10 @@ def course(
     shared = central.shared
     lately = seen_lately(*read_all(case, case.values(), choices), id, tracked.came, LATELY)
     return Course(
-        payback=(paid, low, high), earned=float(np.max(first)) + float(tracked.saving.sum()),
-        requests_per_day=float(np.max(shared.requests_per_day)), price_factor=float(np.max(lately.get(PRICE, 1.0))),
+        payback=(paid, low, high),
+        earned=float(np.max(first)) + float(tracked.saving.sum()),
+        requests_per_day=float(np.max(shared.requests_per_day)),
+        price_factor=float(np.max(lately.get(PRICE, 1.0))),
         ahead=_ranked(gains, central, candidates),
     )
 
@@ -112,7 +124,7 @@ def _ranked(gains: Mapping[str, Sequence[Array]], now: _From, candidates: Sequen
 
 
 def _from_now(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came]) -> _From:
-    """The records with the facts of the last months, prices among them: those of the option's vendor hold wherever it serves."""
+    """The records with the facts of the last months, the price of the option's model wherever that serves."""
     seen = seen_lately(shared, options, id, came, LATELY)
     own_price, vendor = seen.get(PRICE, 1.0), options[id].vendor
     with_facts, known = with_seen(shared, options, id, seen)
@@ -129,19 +141,21 @@ def _dearer(option: Option, by: Number) -> Option:
     return replace(option, api=replace(option.api, discount=1.0 - (1.0 - option.api.discount) * by))
 
 
-def _first(now: _From, id: str) -> Number:
+def _first(now: _From, id: str, setup_usd: float | None) -> Number:
     """Cash that the option saves in month 0: less than nothing, where it has a set-up."""
+    if setup_usd is not None:
+        return -setup_usd
     stay = figures(now.shared, now.options["stay"], now.options)
     return 0.0 if id == "stay" else stay.upfront_usd - now.own.upfront_usd
 
 
-def _paid(now: _From, id: str, tracked: Tracked) -> Array:
-    """Months until the cash is earned back, where the tracked months came as they did and those ahead are as these draws say."""
+def _paid(now: _From, id: str, tracked: Tracked, setup_usd: float | None) -> Array:
+    """Months until the cash is earned back: the tracked months as they came, those ahead as these draws say."""
     k, stay = len(tracked.came), figures(now.shared, now.options["stay"], now.options)
     ahead = np.atleast_2d(stay.cash_usd - now.own.cash_usd)
     ahead = np.broadcast_to(ahead, (ahead.shape[0], now.shared.horizon)).copy()
     ahead[:, :k] = tracked.saving
-    return np.asanyarray(payback(_first(now, id), ahead))
+    return np.asanyarray(payback(_first(now, id, setup_usd), ahead))
 
 
 def _gains(now: _From, id: str, k: int, counts: str) -> dict[str, Array]:

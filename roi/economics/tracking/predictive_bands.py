@@ -16,7 +16,7 @@ from roi.economics.finance import payback
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.api_bill import service
 from roi.economics.tracking.month_figures import Figures, figures, input_parts
-from roi.facts.case import Case, Values, quantile
+from roi.facts.case import Case, quantile
 from roi.numerics.sequence import sobol
 from roi.units import DAYS_PER_MONTH
 
@@ -27,16 +27,29 @@ DIMENSIONS: Final = 256
 SAME: Final = 1e-9
 """Share of a figure below which a difference is rounding."""
 BAND: Final = (0.05, 0.95)
-MONTHLY: Final[Mapping[str, float]] = {"volume": 1.06, "input": 1.03, "output": 1.03, "cache": 1.03, "price": 1.01,
-                                     "hours": 1.02}
+MONTHLY: Final[Mapping[str, float]] = {
+    "volume": 1.06,
+    "input": 1.03,
+    "output": 1.03,
+    "cache": 1.03,
+    "price": 1.01,
+    "hours": 1.02,
+}
 """By what factor one month is off its trend, at the 95th percentile: assumed, the same way down.
 
 volume: months of one length hold 19 to 23 working days; work that is done on those alone moves by a standard deviation of 3.5%
-(calendar of 400 years). Input, output, cache: the mix of tasks moves by half of that. price: what an invoice rounds and credits.
-hours: what runs twice while it is deployed anew, or is down. What a month is off more than this is news.
+(calendar of 400 years). Input, output, cache: the mix of tasks moves by half of that. price: what an invoice rounds and
+credits. hours: what runs twice while it is deployed anew, or is down. What a month is off more than this is news.
 """
 CASH, CALLS, INPUT_TOKENS, OUTPUT_TOKENS, PRICES, CACHED, HOURS, WRONG = QUANTITIES = (
-    "cash_usd", "calls", "input_tokens", "output_tokens", "price_factor", "cached_share", "gpu_hours", "wrong_share",
+    "cash_usd",
+    "calls",
+    "input_tokens",
+    "output_tokens",
+    "price_factor",
+    "cached_share",
+    "gpu_hours",
+    "wrong_share",
 )
 """What is judged of each month. price_factor: what was billed, over what today's prices make of the same tokens."""
 
@@ -123,9 +136,14 @@ def of_figures(
     """The quantities that are judged, of figures; `moved` is what the luck of a month makes of the API's bill."""
     by = luck or dict.fromkeys(MONTHLY, np.ones(1))
     return {
-        CASH: np.asanyarray(x.api_usd * moved + x.gpu_usd * by["hours"] + x.other_usd), CALLS: x.calls * by["volume"],
-        INPUT_TOKENS: x.input_tokens * by["input"], OUTPUT_TOKENS: x.output_tokens * by["output"],
-        PRICES: prices, CACHED: np.minimum(x.cached_share * by["cache"], 1.0), HOURS: x.gpu_hours * by["hours"], WRONG: x.wrong,
+        CASH: np.asanyarray(x.api_usd * moved + x.gpu_usd * by["hours"] + x.other_usd),
+        CALLS: x.calls * by["volume"],
+        INPUT_TOKENS: x.input_tokens * by["input"],
+        OUTPUT_TOKENS: x.output_tokens * by["output"],
+        PRICES: prices,
+        CACHED: np.minimum(x.cached_share * by["cache"], 1.0),
+        HOURS: x.gpu_hours * by["hours"],
+        WRONG: x.wrong,
     }
 
 
@@ -145,8 +163,10 @@ def _luck(u: Array, months: int) -> dict[str, Array]:
     """What each month is off its trend, by what is off, shape (n, months)."""
     each = u.shape[1] // len(MONTHLY)
     turn = np.arange(months) % each
-    return {name: quantile(u[:, k * each + turn], 1.0 / factor, 1.0, factor, "ratio")
-            for k, (name, factor) in enumerate(MONTHLY.items())}
+    return {
+        name: quantile(u[:, k * each + turn], 1.0 / factor, 1.0, factor, "ratio")
+        for k, (name, factor) in enumerate(MONTHLY.items())
+    }
 
 
 def _moved(shared: Shared, option: Option, luck: Mapping[str, Array]) -> Array:
@@ -156,10 +176,8 @@ def _moved(shared: Shared, option: Option, luck: Mapping[str, Array]) -> Array:
     return np.asanyarray(luck["volume"] * tokens * luck["price"])
 
 
-def price_factors(
-    case: Case, shared: Shared, options: Mapping[str, Option], id: str, choices: Mapping[str, Choice]
-) -> Array:
-    """The price of the option's API in each month over that of the central forecast, shape (..., H): successors and discounts."""
+def price_factors(case: Case, shared: Shared, options: Mapping[str, Option], id: str, choices: Mapping[str, Choice]) -> Array:
+    """The price of the option's API in each month over the central forecast's, shape (..., H): successors and discounts."""
     fixed, known = read_all(case, case.values(), choices)
     option, middle = options[id], known[id]
     if option.api is None or middle.api is None:
@@ -177,7 +195,9 @@ def _savings(shared: Shared, options: Mapping[str, Option], id: str) -> tuple[Nu
     return first, saving if saving.shape[0] > 1 or np.ndim(first) > 1 else saving[0]
 
 
-def plausible(inside: NDArray[np.bool_], rows: Mapping[str, Array], bands: Mapping[str, Band], judged: NDArray[np.bool_]) -> float:
+def plausible(
+    inside: NDArray[np.bool_], rows: Mapping[str, Array], bands: Mapping[str, Band], judged: NDArray[np.bool_]
+) -> float:
     """Share of the draws whose months lie in their own bands no more often than those that came.
 
     `inside` and `judged` have shape (quantities, months): whether what came lies in its band, and whether anything came. Months

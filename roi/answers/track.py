@@ -60,6 +60,20 @@ LIMITS: Final[Mapping[str, str]] = {
     "anew_usd": "what deciding anew would save from today, USD, at most",
 }
 """What `--limit` may hold, and what it means."""
+TOLD: Final = frozenset(
+    {
+        "calls",
+        "own_calls",
+        "input_tokens",
+        "cache_read_tokens",
+        "output_tokens",
+        "api_usd",
+        "api_usd_from",
+        "gpu_hours",
+        "gpu_usd",
+    }
+)
+"""Figures of a month that one source tells and another does not."""
 LEAST: Final = frozenset({"held_share"})
 """Limits that must be reached; the others must not be passed."""
 
@@ -185,13 +199,15 @@ def track_file(
     )
     notes: list[str] = [asked.note] if asked.note else []
     months = _months(question, decision, shared, options, notes)
-    days = np.array([float(days_in(month.month)) for month in months])
-    expected = forecast(case, choices, id, days)
-    came = _came(months, shared, options, id, days)
+    days = np.array([float(days_in(after(decision.first_month, k))) for k in range(shared.horizon)])
+    expected = forecast(case, choices, id, days, len(months))
+    came = _came(months, shared, options, id, days[: len(months)])
     tracked = track(shared, options, id, came)
     wrong = None if question.quality is None else _wrong(question.quality, options[id], notes)
     seen, judged, inside = _judge(expected, tracked, wrong)
-    found = course(case, choices, id, tracked, comparison.verdict.candidates, comparison.verdict.counts, question.setup_usd)
+    found = course(
+        case, choices, id, tracked, days, comparison.verdict.candidates, comparison.verdict.counts, question.setup_usd
+    )
     months = tuple(_with_forecast(month, expected, k) for k, month in enumerate(months))
     answer = TrackAnswer(
         comparison=comparison,
@@ -262,7 +278,7 @@ def _months(
         if name in sums:
             sums[name].gpu_hours, sums[name].gpu_usd = gpus.hours, gpus.usd
             sums[name].sources.append("OpenCost" if question.opencost is not None else "Prometheus")
-    told = {name: _tracked(name, each, decision) for name, each in sums.items()}
+    told = {name: _filled(_tracked(name, each, decision), kept.get(name)) for name, each in sums.items()}
     merged = {**kept, **told}
     names = sorted(merged)
     check_span(names, decision.first_month, shared.horizon)
@@ -294,6 +310,16 @@ def _tracked(month: str, sums: MonthSums, decision: Decision) -> TrackedMonth:
         gpu_hours=sums.gpu_hours,
         gpu_usd=sums.gpu_usd,
         sources=tuple(dict.fromkeys(sums.sources)),
+    )
+
+
+def _filled(month: TrackedMonth, kept: TrackedMonth | None) -> TrackedMonth:
+    """The month with what was kept of it in place of what nothing tells now."""
+    if kept is None:
+        return month
+    more = {name: x for name, x in kept.figures().items() if name in TOLD and getattr(month, name) is None and x is not None}
+    return (
+        month.model_copy(update={**more, "sources": tuple(dict.fromkeys((*kept.sources, *month.sources)))}) if more else month
     )
 
 

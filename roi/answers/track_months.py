@@ -93,7 +93,10 @@ def usage_months(
     from roi.usage.measure.pricing import day_of
     from roi.usage.summary import Question, summarize
 
-    found = summarize(Question(files=tuple(files), options=options, named=named))
+    try:
+        found = summarize(Question(files=tuple(files), options=options, named=named))
+    except InputError as error:
+        raise InputError(f"--actual: {str(error).removeprefix('FILES: ')}") from error
     if not found.dated:
         raise InputError("--actual: times count from the beginning of a trace; an export with dates is needed")
     if found.costs:

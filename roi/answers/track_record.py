@@ -152,4 +152,4 @@ def _difference(there: TrackedMonth, month: TrackedMonth) -> str:
 
 
 def _shown(x: object) -> str:
-    return f"{x:,.6g}" if isinstance(x, float) else visible(str(x))[:80]
+    return f"{x:,.10g}" if isinstance(x, float) else visible(str(x))[:80]

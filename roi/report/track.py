@@ -29,9 +29,8 @@ from roi.report.layout.wording import case_number, chance, figure, money_of, opt
 SCHEMA = "roi.track/1"
 OUTSIDE = "!"
 """Behind a figure that lies outside its band."""
-CALM, SURPRISING = 0.10, 0.02
-"""Share of the forecast's own draws that do no better: from the first on nothing is said of the bands, below the second they
-are too narrow to be chance."""
+EXPECTED, SURPRISING = 0.9, 0.05
+"""Share of the figures that a 90% band should hold; and of the forecast's own draws, below which chance explains no more."""
 HEADS = {
     CALLS: "calls",
     INPUT_TOKENS: "in\ntok",
@@ -50,6 +49,8 @@ NAMES = {
     HOURS: "GPU hours",
     WRONG: "Share of wrong answers",
 }
+SAME = 1e-9
+"""Share of a figure below which a difference is rounding."""
 EFFECTS = 5
 """Facts that are listed without --full."""
 WAYS = 3
@@ -90,7 +91,7 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
     """Label, sentences and tone of each of the answers."""
     yield "COURSE", list(_course(a)), "good" if on_course(a) else "doubt"
     yield "OFF", [_off(a)], ""
-    yield "BANDS", [_held(a)], "doubt" if a.plausible < CALM else ""
+    yield "BANDS", [_held(a)], "doubt" if a.plausible < SURPRISING else ""
     anew = a.course.anew
     yield "ANEW", [_anew(a, anew)], "" if anew is None else "doubt"
     for post in a.passed:
@@ -107,7 +108,7 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
 def on_course(a: TrackAnswer) -> bool:
     """True where the payback as it looks now lies within the forecast's 90% band, or comes sooner."""
     now, (_, _, high) = a.course.payback[0], a.forecast.payback
-    return a.option == "stay" or now <= high
+    return a.option == "stay" or now <= high * (1.0 + SAME)
 
 
 def _course(a: TrackAnswer) -> Iterator[str]:
@@ -122,7 +123,7 @@ def _course(a: TrackAnswer) -> Iterator[str]:
         return
     now, was = a.course.payback, a.forecast.payback
     word = "Never pays back" if not isfinite(now[0]) else "On course" if on_course(a) else "Late"
-    if on_course(a) and isfinite(now[0]) and now[0] < was[1]:
+    if on_course(a) and isfinite(now[0]) and now[0] < was[1] * (1.0 - SAME):
         word = "Early"
     yield f"{word}: {_paid(a, now)}; forecast {_paid(a, was)}."
     earned = a.course.earned
@@ -162,11 +163,12 @@ def _held(a: TrackAnswer) -> str:
     total, held = int(a.judged.sum()), int((a.inside & a.judged).sum())
     if not total:
         return "Nothing came that could be held against a band."
+    found = f"{held} of {total} figures lie in their 90% band"
+    if held >= EXPECTED * total:
+        return f"{found}, as such bands should."
     alone = f"binomial, were they independent: {chance(a.binomial)}"
-    binomial = f"{chance(a.plausible)} of the forecast's own draws do no better ({alone})"
-    if a.plausible < SURPRISING:
-        return f"{held} of {total} figures lie in their 90% band; {binomial}: the forecast did not expect this."
-    return f"{held} of {total} figures lie in their 90% band; {binomial}."
+    told = f"{found}; {chance(a.plausible)} of the forecast's own draws hold no more ({alone})"
+    return f"{told}: the forecast did not expect this." if a.plausible < SURPRISING else f"{told}: by chance, perhaps."
 
 
 def _anew(a: TrackAnswer, anew: Ahead | None) -> str:
@@ -300,8 +302,8 @@ def _ahead(a: TrackAnswer) -> Iterable[Block]:
         ),
     )
     told = (
-        "Present value over what is left of the horizon. What was spent is spent; another option pays its set-up and runs beside"
-        " the present one until it is live."
+        "Present value over what is left of the horizon. What was spent is spent; another option pays its set-up and runs"
+        " beside the present one until it is live."
     )
     yield Notes((told,))
 

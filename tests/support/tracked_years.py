@@ -27,6 +27,8 @@ SCENARIO = {
 LUNA, CACHE = "cheaper-api:openai/gpt-6-luna", "cache-batch"
 DAYS = (31, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30)
 """December 2026 to November 2027."""
+HORIZON_DAYS = (*DAYS, 31, 31, 29, *DAYS[3:])
+"""To November 2028, all 24 months of the scenario."""
 SOL_USD = 2000 * 2.00e-6 + 10 * 10.0e-6
 """A request on gpt-6-sol, nothing cached: 0.0041."""
 LUNA_USD = (960 * 0.01 + 240 * 0.125 + 800 * 0.10 + 10 * 0.50) * 1e-6

@@ -89,28 +89,28 @@ def _lucky(case: Case, months: int) -> int:
     return max(min(months, (DIMENSIONS - len(case.uncertain)) // len(MONTHLY)), 1)
 
 
-def forecast(case: Case, choices: Mapping[str, Choice], id: str, days: Array) -> Forecast:
-    """The forecast of option `id` for months 1..k of so many `days`, from the draws that the Case names."""
+def forecast(case: Case, choices: Mapping[str, Choice], id: str, days: Array, count: int) -> Forecast:
+    """The forecast of option `id` for months 1..count, from the draws that the Case names; `days` of months 1..H."""
     n = max(int(case["draws"].number()), 1)
     shared, options = read_all(case, case.values(), choices)
-    central = in_days(figures(shared, options[id], options), days)
-    middle = {name: np.broadcast_to(x, days.shape) for name, x in of_figures(central, np.ones(1)).items()}
-    first, saving = _savings(shared, options, id)
+    central = in_days(figures(shared, options[id], options), days[:count])
+    middle = {name: np.broadcast_to(x, (count,)) for name, x in of_figures(central, np.ones(1)).items()}
+    first, saving = _savings(shared, options, id, days)
     paid = float(payback(first, saving))
-    rows, months = simulate(case, choices, id, days, n=n)
+    rows, months = simulate(case, choices, id, days, count, n=n)
     low, high = (float(np.quantile(months, p, method="lower")) for p in BAND)
     bands = {name: Band(middle[name], *np.quantile(x, BAND, axis=0)) for name, x in rows.items()}
     return Forecast(bands, rows, (paid, low, high))
 
 
 def simulate(
-    case: Case, choices: Mapping[str, Choice], id: str, days: Array, *, n: int = 0, points: Array | None = None
+    case: Case, choices: Mapping[str, Choice], id: str, days: Array, count: int, *, n: int = 0, points: Array | None = None
 ) -> tuple[dict[str, Array], Array]:
     """Months as they might come, by quantity and of shape (draws, months), and the payback of each draw in months.
 
     From the first `n` points of the Case's sequence, or from `points` of shape (draws, dimensions).
     """
-    wide, seed = dimensions(case, days.size), int(case["seed"].number())
+    wide, seed = dimensions(case, count), int(case["seed"].number())
     total = n if points is None else len(points)
     found: dict[str, list[Array]] = {name: [] for name in QUANTITIES}
     paid: list[Array] = []
@@ -119,14 +119,17 @@ def simulate(
         u = sobol(start, stop, wide, seed) if points is None else points[start:stop]
         values = case.values(u[:, : len(case.uncertain)])
         shared, options = read_all(case, values, choices)
-        luck = _luck(u[:, len(case.uncertain) :], days.size)
-        monthly = in_days(figures(shared, options[id], options), days)
-        prices = price_factors(case, shared, options, id, choices)[..., : days.size] * luck["price"]
+        luck = _luck(u[:, len(case.uncertain) :], count)
+        monthly = in_days(figures(shared, options[id], options), days[:count])
+        prices = price_factors(case, shared, options, id, choices)[..., :count] * luck["price"]
         moved = _moved(shared, options[id], luck)
         rows = of_figures(monthly, prices, moved, luck)
         for name, x in rows.items():
-            found[name].append(np.broadcast_to(x, (stop - start, days.size)))
-        paid.append(np.broadcast_to(payback(*_savings(shared, options, id)), (stop - start,)))
+            found[name].append(np.broadcast_to(x, (stop - start, count)))
+        first, saving = _savings(shared, options, id, days)
+        saving = np.broadcast_to(saving, (stop - start, days.size)).copy()
+        saving[:, :count] *= luck["volume"]
+        paid.append(payback(first, saving))
     return {name: np.concatenate(parts) for name, parts in found.items()}, np.concatenate(paid)
 
 
@@ -187,9 +190,9 @@ def price_factors(case: Case, shared: Shared, options: Mapping[str, Option], id:
     return np.asanyarray(service(shared, option).price / service(fixed, middle).price * off * tier)
 
 
-def _savings(shared: Shared, options: Mapping[str, Option], id: str) -> tuple[Number, Array]:
-    """Cash that the option saves against staying in month 0, and in months 1..H."""
-    own, stay = (figures(shared, options[each], options) for each in (id, "stay"))
+def _savings(shared: Shared, options: Mapping[str, Option], id: str, days: Array) -> tuple[Number, Array]:
+    """Cash that the option saves against staying in month 0, and in months 1..H of so many days."""
+    own, stay = (in_days(figures(shared, options[each], options), days) for each in (id, "stay"))
     saving = np.atleast_2d(stay.cash_usd - own.cash_usd)
     first = stay.upfront_usd - own.upfront_usd
     return first, saving if saving.shape[0] > 1 or np.ndim(first) > 1 else saving[0]

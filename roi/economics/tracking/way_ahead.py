@@ -15,7 +15,7 @@ from roi.economics.finance import discount_factors, payback
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.option_lines import month_shares
 from roi.economics.tracking.month_figures import PRICE, Figures, billed, figures, with_seen
-from roi.economics.tracking.predictive_bands import BAND, CHUNK
+from roi.economics.tracking.predictive_bands import BAND, CHUNK, in_days
 from roi.economics.tracking.seen_facts import Came, Tracked, seen_lately
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
@@ -77,18 +77,19 @@ def course(
     choices: Mapping[str, Choice],
     id: str,
     tracked: Tracked,
+    days: Array,
     candidates: Sequence[str],
     counts: str,
     setup_usd: float | None = None,
 ) -> Course:
     """The course after the tracked months.
 
-    `candidates` may be recommended; `counts`: errors or cash, as the verdict ranks; `setup_usd`: what month 0 cost, if it
+    `days` of months 1..H; `candidates` may be recommended; `counts`: errors or cash, as the verdict ranks; `setup_usd`: what month 0 cost, if it
     is known.
     """
     k, n, seed = len(tracked.came), int(case["draws"].number()), int(case["seed"].number())
     central = _from_now(*read_all(case, case.values(), choices), id, tracked.came)
-    paid = float(_paid(central, id, tracked, setup_usd)[0])
+    paid = float(_paid(central, id, tracked, days, setup_usd)[0])
     first = _first(central, id, setup_usd)
     months: list[Array] = []
     gains: dict[str, list[Array]] = {}
@@ -96,7 +97,7 @@ def course(
         stop = min(start + CHUNK, n)
         values = case.values(sobol(start, stop, len(case.uncertain), seed))
         drawn = _from_now(*read_all(case, values, choices), id, tracked.came)
-        months.append(np.broadcast_to(_paid(drawn, id, tracked, setup_usd), (stop - start,)))
+        months.append(np.broadcast_to(_paid(drawn, id, tracked, days, setup_usd), (stop - start,)))
         for other, gain in _gains(drawn, id, k, counts).items():
             gains.setdefault(other, []).append(np.broadcast_to(gain, (stop - start,)))
     drawn_months = np.concatenate(months) if months else np.array([paid])
@@ -149,10 +150,10 @@ def _first(now: _From, id: str, setup_usd: float | None) -> Number:
     return 0.0 if id == "stay" else stay.upfront_usd - now.own.upfront_usd
 
 
-def _paid(now: _From, id: str, tracked: Tracked, setup_usd: float | None) -> Array:
+def _paid(now: _From, id: str, tracked: Tracked, days: Array, setup_usd: float | None) -> Array:
     """Months until the cash is earned back: the tracked months as they came, those ahead as these draws say."""
-    k, stay = len(tracked.came), figures(now.shared, now.options["stay"], now.options)
-    ahead = np.atleast_2d(stay.cash_usd - now.own.cash_usd)
+    k, stay = len(tracked.came), in_days(figures(now.shared, now.options["stay"], now.options), days)
+    ahead = np.atleast_2d(stay.cash_usd - in_days(now.own, days).cash_usd)
     ahead = np.broadcast_to(ahead, (ahead.shape[0], now.shared.horizon)).copy()
     ahead[:, :k] = tracked.saving
     return np.asanyarray(payback(_first(now, id, setup_usd), ahead))

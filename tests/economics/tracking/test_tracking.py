@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tracked_years import CACHE, DAYS, LUNA, LUNA_USD, SCENARIO, SOL_USD, cached_usd
+from tracked_years import CACHE, DAYS, HORIZON_DAYS, LUNA, LUNA_USD, SCENARIO, SOL_USD, cached_usd
 
 from roi.answers.opening import open_case
 from roi.economics.decision.comparison import compare, settle
@@ -30,6 +30,8 @@ from roi.economics.tracking.predictive_bands import (
 from roi.economics.tracking.seen_facts import Came, effects, shapley, track
 from roi.economics.tracking.way_ahead import course
 from roi.scenario.file import check_scenario, load_scenario
+
+DAYS_AHEAD = np.array(HORIZON_DAYS, dtype=float)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def named(records, id, came):
 
 def paid(case, records, id, tracked):
     _, _, choices = records
-    return course(case, choices, id, tracked, ("stay", LUNA), "cash")
+    return course(case, choices, id, tracked, DAYS_AHEAD, ("stay", LUNA), "cash")
 
 
 def test_a_year_as_forecast_has_nothing_that_was_off(case, records):
@@ -100,20 +102,20 @@ def test_half_the_volume_is_named_first(case, records):
 def test_a_lower_cache_rate_is_named_first(case, records):
     """Caching at the incumbent: set-up $3,000. Found in 4 of 10 calls in place of 8, a request costs 0.003596 and not
     0.002492: a day saves 60,000 x 0.000504 = $30.24; December to February 90 x 30.24 = $2,721.60, March 31 x 30.24 = $937.44:
-    3 + 278.40 / 937.44 months, where 1.02 were forecast."""
+    3 + 278.40 / 937.44 months. Forecast were 96.48 a day, so that 9.12 of 3,000 were left to January."""
     _, _, choices = records
     tracked, found = named(records, CACHE, year(usd=cached_usd(0.4), cached=0.24))
     assert [e.fact for e in found] == ["cache rate"]
     assert (found[0].factor, found[0].cash_usd) == pytest.approx((0.5, 365 * 60000 * (0.003596 - 0.002492)))
     assert paid(case, records, CACHE, tracked).payback[0] == pytest.approx(3 + 278.40 / 937.44)
-    assert forecast(case, choices, CACHE, np.array(DAYS[:1])).payback[0] == pytest.approx(3000 / (96.48 * 365 / 12))
+    assert forecast(case, choices, CACHE, DAYS_AHEAD, 1).payback[0] == pytest.approx(1 + 9.12 / (31 * 96.48))
 
 
 def test_what_lies_ahead_goes_on_as_lately(case, records):
-    """Half the volume in December and January, 2 x $3,697.122; then months of 365/12 days at $119.262 a day, $3,627.5525."""
+    """Half the volume in December and January, 2 x $3,697.122; then February's 28 days at $119.262, $3,339.336."""
     tracked, _ = named(records, LUNA, year(2, volume=0.5))
     found = paid(case, records, LUNA, tracked)
-    assert found.payback[0] == pytest.approx(2 + 605.756 / (119.262 * 365 / 12))
+    assert found.payback[0] == pytest.approx(2 + 605.756 / 3339.336)
     assert found.requests_per_day == pytest.approx(30000)
     assert found.earned == pytest.approx(-605.756)
 
@@ -166,14 +168,14 @@ def test_shapley_values_of_a_product_are_what_two_orders_give():
 
 def test_a_month_has_luck_of_its_own_beside_facts_that_are_exact(case, records):
     """Nothing of the volume is uncertain here: the band is the luck of one month, 1/1.06 to 1.06."""
-    found = forecast(case, records[2], LUNA, np.array(DAYS[:3], dtype=float)).bands[CALLS]
+    found = forecast(case, records[2], LUNA, DAYS_AHEAD, 3).bands[CALLS]
     assert found.low / found.central == pytest.approx(1 / 1.06, rel=2e-3)
     assert found.high / found.central == pytest.approx(1.06, rel=2e-3)
 
 
 def test_months_that_miss_together_are_plausible_where_one_fact_moves_them(case, records):
     """All months outside is what no draw of this forecast does."""
-    found = forecast(case, records[2], LUNA, np.array(DAYS, dtype=float))
+    found = forecast(case, records[2], LUNA, DAYS_AHEAD, 12)
     one = {name: band for name, band in found.bands.items() if name == CASH}
     judged = np.ones((1, 12), dtype=bool)
     assert plausible(np.zeros((1, 12), dtype=bool), found.rows, one, judged) < 0.01
@@ -229,13 +231,13 @@ def test_bands_hold_their_share_of_500_years_drawn_from_the_forecast(file, id):
     case = open_case(load_scenario(None if file is None else Path(file))).case
     id = id or compare(case, thresholds=False).verdict.leader
     _, options, choices = settle(case)
-    days = np.array(DAYS, dtype=float)
-    bands = forecast(case, choices, id, days).bands
+    days = np.array(3 * DAYS, dtype=float)
+    bands = forecast(case, choices, id, days, 12).bands
     points = np.random.default_rng(18).random((500, dimensions(case, 12)))
     years = (
         exact_years(case, choices, id, points)
         if options[id].plan is None
-        else simulate(case, choices, id, days, points=points)[0]
+        else simulate(case, choices, id, days, 12, points=points)[0]
     )
     for quantity, months in years.items():
         band = bands[quantity]

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from roi.answers.compare import compare_file
 from roi.answers.opening import Tell, keep_quiet
-from roi.answers.track_hours import QUERY, opencost_months, prometheus_months
+from roi.answers.track_hours import QUERY, GpuMonth, opencost_months, prometheus_months
 from roi.answers.track_months import Models, MonthSums, after, bill_months, check_span, days_in, month_of, told_by, usage_months
 from roi.answers.track_record import Decision, TrackedMonth, keep_months, read_months
 from roi.economics.decision.comparison import Comparison, settle
@@ -38,9 +38,10 @@ from roi.economics.tracking.predictive_bands import (
     QUANTITIES,
     WRONG,
     Forecast,
+    Held,
+    count_held,
     forecast,
     in_days,
-    plausible,
 )
 from roi.economics.tracking.seen_facts import Came, Effect, Tracked, effects, track
 from roi.economics.tracking.way_ahead import Ahead, Course, course
@@ -130,6 +131,9 @@ class TrackAnswer:
     forecast: Forecast
     tracked: Tracked
     effects: tuple[Effect, ...]
+    """The largest first."""
+    method: str
+    """How the gap was shared out among them: shapley or ordered."""
     course: Course
     came: Mapping[str, Array]
     """What came, by quantity, one number a month."""
@@ -137,8 +141,9 @@ class TrackAnswer:
     """Where something came, shape (quantities, months)."""
     inside: NDArray[np.bool_]
     """Where it lies in its band."""
-    plausible: float
-    """Share of the draws of the forecast whose months do no better."""
+    held: Held
+    """How many figures lie in their bands."""
+    held_by_quantity: Mapping[str, Held]
     wrong: tuple[float, float, float] | None
     """Share of wrong answers that an evaluation found, with its 90% interval."""
     passed: tuple[Signpost, ...]
@@ -157,8 +162,8 @@ class TrackAnswer:
     @property
     def binomial(self) -> float:
         """Chance that no more figures lie in their bands, were each of them by itself."""
-        total, held = int(self.judged.sum()), int((self.inside & self.judged).sum())
-        return float(sum(comb(total, k) * 0.9**k * 0.1 ** (total - k) for k in range(held + 1)))
+        total = self.held.judged
+        return float(sum(comb(total, k) * 0.9**k * 0.1 ** (total - k) for k in range(self.held.held + 1)))
 
     def cash(self) -> tuple[float, float]:
         """Cash of these months as it came, and as it was forecast, USD."""
@@ -208,6 +213,8 @@ def track_file(
     found = course(
         case, choices, id, tracked, days, comparison.verdict.candidates, comparison.verdict.counts, question.setup_usd
     )
+    held, by_quantity = count_held(inside, judged, expected)
+    found_effects, method = effects(shared, options, id, tracked)
     months = tuple(_with_forecast(month, expected, k) for k, month in enumerate(months))
     answer = TrackAnswer(
         comparison=comparison,
@@ -215,13 +222,15 @@ def track_file(
         months=months,
         forecast=expected,
         tracked=tracked,
-        effects=effects(shared, options, id, tracked),
+        effects=found_effects,
+        method=method,
         course=found,
         came=seen,
         judged=judged,
         inside=inside,
         wrong=wrong,
-        plausible=plausible(inside, expected.rows, expected.bands, judged),
+        held=held,
+        held_by_quantity=by_quantity,
         passed=tuple(s for s in comparison.signposts if s.option == id and _behind(s, found)),
         limits=(),
         written=(),
@@ -270,19 +279,31 @@ def _months(
     bill = {} if question.bill is None else bill_months(question.bill)
     sums = told_by(usage, bill, question.bill)
     hours = {} if question.opencost is None else opencost_months(question.opencost)
+    asked: dict[str, GpuMonth] = {}
     if question.prometheus is not None:
-        hours |= prometheus_months(question.prometheus, [*sums], question.query, notes)
+        wanted = [name for name in sums if name not in hours]
+        asked = prometheus_months(question.prometheus, wanted, question.query, notes)
+        hours |= asked
     if not sums and not question.actual and question.bill is None:
         sums = {name: MonthSums() for name in hours}
     for name, gpus in hours.items():
         if name in sums:
-            sums[name].gpu_hours, sums[name].gpu_usd = gpus.hours, gpus.usd
-            sums[name].sources.append("OpenCost" if question.opencost is not None else "Prometheus")
+            source = "Prometheus" if name in asked else "OpenCost"
+            sums[name].gpu_hours = _once(name, "gpu_hours", source, sums[name].gpu_hours, gpus.hours)
+            sums[name].gpu_usd = _once(name, "gpu_usd", source, sums[name].gpu_usd, gpus.usd)
+            sums[name].sources.append(source)
     told = {name: _filled(_tracked(name, each, decision), kept.get(name)) for name, each in sums.items()}
     merged = {**kept, **told}
     names = sorted(merged)
     check_span(names, decision.first_month, shared.horizon)
     return tuple(merged[name] for name in names)
+
+
+def _once(month: str, figure: str, source: str, billed: float | None, told: float | None) -> float | None:
+    """The figure from the one that tells it; InputError where the invoice and the cluster both do."""
+    if billed is not None and told is not None:
+        raise InputError(f"--bill: {month}: {figure} is told by {source} too; leave it out of one of them")
+    return told if billed is None else billed
 
 
 def _models(options: Mapping[str, Option], id: str) -> Models:
@@ -432,7 +453,7 @@ def _against(answer: TrackAnswer, name: str) -> float | None:
         "cash_over": came / planned - 1.0 if told.all() and planned > 0 else None,
         "payback_months": answer.course.payback[0],
         "price_factor": answer.course.price_factor,
-        "held_share": float(answer.inside.sum() / answer.judged.sum()) if answer.judged.any() else None,
+        "held_share": answer.held.held / answer.held.judged if answer.held.judged else None,
         "wrong_share": None if answer.wrong is None else answer.wrong[0],
         "anew_usd": 0.0 if anew is None else anew.gain_usd,
     }

@@ -101,22 +101,8 @@ def usage_months(
         raise InputError("--actual: times count from the beginning of a trace; an export with dates is needed")
     if found.costs:
         notes.append("--actual: a cost export is among the files; what was billed is read from --bill")
+    rows = _by_month(found.priced, models, notes)
     whole = {day_of(day) for day in found.days.complete} if found.days else set()
-    rows: dict[str, list[tuple[str, Priced]]] = defaultdict(list)
-    foreign: dict[str, int] = defaultdict(int)
-    for each in found.priced:
-        role = models.role(each.spend.model)
-        if role is None:
-            foreign[each.spend.model or "not named"] += each.spend.rows
-            continue
-        month = month_of(day_of(each.spend.day or 0))
-        _refuse_across(each, month)
-        rows[month].append((role, each))
-    if not rows:
-        wanted = [name for name in (models.own, *models.others) if name]
-        raise UnknownName("--actual", wanted[0] if wanted else "model", sorted(foreign), "model in these files:")
-    if foreign:
-        notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}")
     sums = {}
     for month, some in sorted(rows.items()):
         first = Date.fromisoformat(f"{month}-01")
@@ -129,6 +115,28 @@ def usage_months(
     if not sums:
         raise InputError(f"--actual: no month is covered whole; {notes[-1]}")
     return sums
+
+
+def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> dict[str, list[tuple[str, "Priced"]]]:
+    """The sums of the decision's models by month, each with whose calls they are."""
+    from roi.usage.measure.pricing import day_of
+
+    rows: dict[str, list[tuple[str, Priced]]] = defaultdict(list)
+    foreign: dict[str, int] = defaultdict(int)
+    for each in priced:
+        role = models.role(each.spend.model)
+        if role is None:
+            foreign[each.spend.model or "not named"] += each.spend.rows
+            continue
+        month = month_of(day_of(each.spend.day or 0))
+        _refuse_across(each, month)
+        rows[month].append((role, each))
+    if not rows:
+        wanted = [name for name in (models.own, *models.others) if name]
+        raise UnknownName("--actual", wanted[0] if wanted else "model", sorted(foreign), "model in these files:")
+    if foreign:
+        notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}")
+    return rows
 
 
 def _refuse_across(each: "Priced", month: str) -> None:

@@ -51,6 +51,8 @@ NAMES = {
 }
 SAME = 1e-9
 """Share of a figure below which a difference is rounding."""
+WORDS = {CASH: "cash", CALLS: "calls", INPUT_TOKENS: "input tokens", OUTPUT_TOKENS: "output tokens", PRICES: "the price",
+         CACHED: "the cache rate", HOURS: "GPU hours", WRONG: "wrong answers"}
 EFFECTS = 5
 """Facts that are listed without --full."""
 WAYS = 3
@@ -91,7 +93,7 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
     """Label, sentences and tone of each of the answers."""
     yield "COURSE", list(_course(a)), "good" if on_course(a) else "doubt"
     yield "OFF", [_off(a)], ""
-    yield "BANDS", [_held(a)], "doubt" if a.plausible < SURPRISING else ""
+    yield "BANDS", [_held(a)], "doubt" if a.held.judged and surprised(a) else ""
     anew = a.course.anew
     yield "ANEW", [_anew(a, anew)], "" if anew is None else "doubt"
     for post in a.passed:
@@ -160,15 +162,25 @@ def usd_signed(x: float) -> str:
 
 
 def _held(a: TrackAnswer) -> str:
-    total, held = int(a.judged.sum()), int((a.inside & a.judged).sum())
-    if not total:
+    if not a.held.judged:
         return "Nothing came that could be held against a band."
-    found = f"{held} of {total} figures lie in their 90% band"
-    if held >= EXPECTED * total:
-        return f"{found}, as such bands should."
-    alone = f"binomial, were they independent: {chance(a.binomial)}"
-    told = f"{found}; {chance(a.plausible)} of the forecast's own draws hold no more ({alone})"
-    return f"{told}: the forecast did not expect this." if a.plausible < SURPRISING else f"{told}: by chance, perhaps."
+    found = f"{a.held.held} of {a.held.judged} figures lie in their 90% band"
+    name, worst = min(a.held_by_quantity.items(), key=lambda each: (each[1].chance, each[1].held / each[1].judged))
+    if not surprised(a):
+        if a.held.held >= EXPECTED * a.held.judged:
+            return f"{found}, as such bands should."
+        alone = f"binomial, were they independent: {chance(a.binomial)}"
+        return f"{found}; {chance(a.held.chance)} of the forecast's own draws hold no more ({alone}), so that may be chance."
+    return (
+        f"{found}; the forecast did not expect this: of {WORDS[name]} {worst.held} of {worst.judged} do, and in"
+        f" {chance(worst.chance)} of its own draws no more (binomial of all, were they independent: {chance(a.binomial)})."
+    )
+
+
+def surprised(a: TrackAnswer) -> bool:
+    """True where fewer figures lie in their bands, of all or of one quantity, than the forecast's own draws make likely."""
+    each = a.held_by_quantity.values()
+    return a.held.chance < SURPRISING or any(x.chance < SURPRISING / len(each) for x in each)
 
 
 def _anew(a: TrackAnswer, anew: Ahead | None) -> str:
@@ -262,8 +274,9 @@ def _effects(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     came, planned = a.cash()
     rows.append(Row(("all", "", usd_signed(came - planned), usd_signed(sum(e.saving_usd for e in a.effects))), strong=True))
     yield Table(("fact", "over\nforecast", "cash\nUSD", "saved\nUSD"), tuple(rows))
+    how = "Shapley value" if a.method == "shapley" else "mean of two orders, which many facts leave time for,"
     told = (
-        "Each fact's Shapley value over these months; they add up to what came less the forecast. saved: against staying at"
+        f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
         " the same volume, tokens and, where they share it, cache rate."
     )
     yield Notes((told,))
@@ -357,11 +370,13 @@ def track_json(a: TrackAnswer, *, version: str) -> str:
             "months": [month(k) for k in range(len(a.months))],
             "records": [m.model_dump(mode="json", by_alias=True) for m in a.months],
             "effects": [asdict(e) for e in a.effects],
+            "method": a.method,
             "bands": {
-                "judged": int(a.judged.sum()),
-                "inside": int((a.inside & a.judged).sum()),
-                "plausible": a.plausible,
+                "judged": a.held.judged,
+                "inside": a.held.held,
+                "chance": a.held.chance,
                 "binomial": a.binomial,
+                "by_quantity": {name: asdict(each) for name, each in a.held_by_quantity.items()},
             },
             "anew": None if anew is None else asdict(anew),
             "ahead": [asdict(x) for x in a.course.ahead],

@@ -198,15 +198,28 @@ def _savings(shared: Shared, options: Mapping[str, Option], id: str, days: Array
     return first, saving if saving.shape[0] > 1 or np.ndim(first) > 1 else saving[0]
 
 
-def plausible(
-    inside: NDArray[np.bool_], rows: Mapping[str, Array], bands: Mapping[str, Band], judged: NDArray[np.bool_]
-) -> float:
-    """Share of the draws whose months lie in their own bands no more often than those that came.
+@dataclass(frozen=True)
+class Held:
+    """How many figures lie in their bands, and how probable that few are."""
+
+    held: int
+    judged: int
+    chance: float
+    """Share of the forecast's own draws in which no more of them do."""
+
+
+def count_held(inside: NDArray[np.bool_], judged: NDArray[np.bool_], expected: Forecast) -> tuple[Held, dict[str, Held]]:
+    """How many figures lie in their bands, of all and by quantity, and whether the forecast's own draws do as badly.
 
     `inside` and `judged` have shape (quantities, months): whether what came lies in its band, and whether anything came. Months
     of one draw share its facts, so that they miss together: the binomial of months that know nothing of each other would call
     that a surprise.
     """
-    held = np.stack([band.holds(rows[name]) for name, band in bands.items()], axis=1)
-    counts = (held & judged).sum(axis=(1, 2))
-    return float(np.mean(counts <= np.count_nonzero(inside & judged)))
+    bands = expected.bands
+    held = np.stack([band.holds(expected.rows[name]) for name, band in bands.items()], axis=1) & judged
+
+    def of(some: slice) -> Held:
+        came = int(np.count_nonzero(inside[some] & judged[some]))
+        return Held(came, int(np.count_nonzero(judged[some])), float(np.mean(held[:, some].sum(axis=(1, 2)) <= came)))
+
+    return of(slice(None)), {name: of(slice(k, k + 1)) for k, name in enumerate(bands) if judged[k].any()}

@@ -5,12 +5,11 @@ Each month is a row of its own, as a draw is one: evaluated with that month's fa
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import combinations
-from math import factorial
 from typing import Final
 
 import numpy as np
 
+from roi.economics.change.attribution import attribute, in_cents
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.tracking.month_figures import (
     CACHE,
@@ -239,47 +238,30 @@ def _live_from(share: float, parallel: float, month: float, planned: float) -> f
     return (low + high) / 2.0
 
 
-def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tracked) -> tuple[Effect, ...]:
-    """What each fact did to the cash of the months and to what they saved, the largest first; they add up to the gap.
+def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tracked) -> tuple[tuple[Effect, ...], str]:
+    """What each fact did to the cash of the months and to what they saved, the largest first, and how that was shared out.
 
-    Each fact's share of the gap is its Shapley value: the mean of what it adds, over every order in which the facts could have
-    moved one after the other.
+    In whole cents that add up to what came less the forecast. Each fact is a cause of its own (`attribution`).
     """
     came, names = tracked.came, [name for name in FACTS if name in tracked.seen]
     evaluated: dict[frozenset[str], tuple[Figures, Figures]] = {}
 
-    def gap(some: frozenset[str]) -> Array:
+    def sums(moved: frozenset[int]) -> Array:
         """Cash and savings of all months with these facts as they came, the others as forecast."""
+        some = frozenset(names[k] for k in moved)
         engine = some - PRICES
         if engine not in evaluated:
             evaluated[engine] = in_rows(shared, options, id, came, {name: tracked.seen[name] for name in engine})
         own, stay = evaluated[engine]
-        by = {name: tracked.seen[name][:, 0] for name in some & PRICES}
-        cash = billed(own, by).cash_usd
+        cash = billed(own, {name: tracked.seen[name][:, 0] for name in some & PRICES}).cash_usd
         saved = np.zeros_like(cash) if id == "stay" else stay.cash_usd - cash
         return np.array([cash.sum(), saved.sum()])
 
-    shares = shapley(names, gap)
+    shared_out = attribute([(k,) for k in range(len(names))], sums)
+    whole = sums(frozenset(range(len(names)))) - sums(frozenset())
+    cash, saved = (in_cents(shared_out.parts[:, k].tolist(), round(100.0 * float(whole[k]))) for k in (0, 1))
     found = []
-    for name in names:
+    for k, name in enumerate(names):
         factor = tracked.seen[name][-1, 0] if name == ROUTING else tracked.seen[name].mean()
-        found.append(Effect(name, float(factor), float(shares[name][0]), float(shares[name][1])))
-    return tuple(sorted(found, key=lambda each: -abs(each.cash_usd)))
-
-
-def shapley(names: Sequence[str], value: Callable[[frozenset[str]], Array]) -> dict[str, Array]:
-    """The Shapley value of each name under `value`, which says what a set of them makes; the values add up to that of all."""
-    n, known = len(names), {}
-    for size in range(n + 1):
-        for some in combinations(names, size):
-            known[frozenset(some)] = value(frozenset(some))
-    found = {}
-    for name in names:
-        others = [other for other in names if other != name]
-        total = np.zeros_like(known[frozenset()])
-        for size in range(n):
-            weight = factorial(size) * factorial(n - 1 - size) / factorial(n)
-            for some in combinations(others, size):
-                total = total + weight * (known[frozenset((*some, name))] - known[frozenset(some)])
-        found[name] = total
-    return found
+        found.append(Effect(name, float(factor), cash[k] / 100, saved[k] / 100))
+    return tuple(sorted(found, key=lambda each: -abs(each.cash_usd))), shared_out.method

@@ -84,8 +84,8 @@ def course(
 ) -> Course:
     """The course after the tracked months.
 
-    `days` of months 1..H; `candidates` may be recommended; `counts`: errors or cash, as the verdict ranks; `setup_usd`: what month 0 cost, if it
-    is known.
+    `days` of months 1..H; `candidates` may be recommended; `counts`: errors or cash, as the verdict ranks; `setup_usd`: what
+    month 0 cost, if it is known.
     """
     k, n, seed = len(tracked.came), int(case["draws"].number()), int(case["seed"].number())
     central = _from_now(*read_all(case, case.values(), choices), id, tracked.came)

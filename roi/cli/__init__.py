@@ -37,6 +37,7 @@ COMMANDS = {
     "usage": Door("roi.cli.usage:usage", "What was spent, from usage logs; the workload they settle."),
     "quality": Door("roi.cli.quality:quality", "Is it good enough: scores, differences, how sure, from results."),
     "next": Door("roi.cli.next:next_step", "What to measure next: cost, worth, how much, when to stop."),
+    "diff": Door("roi.cli.diff:diff", "What changed between two answers, cause by cause, to the cent."),
     "prices": Door("roi.cli.prices:prices", "What is known of prices, with age and source; add or refresh."),
     "init": Door("roi.cli.init:init", "Write a commented scenario to start from."),
     "profile": Door("roi.cli.profile:profile", "Short real runs on the device at hand, or on a server."),

@@ -15,10 +15,10 @@ from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
-from roi.report.layout.wording import fact_name, months, option_label, quantity
 from roi.report.layout.wording import chance as share
+from roi.report.layout.wording import fact_name, months, option_label, quantity
 from roi.report.page.cover import redacted
-from roi.report.page.parts import Page, Section, changed, told
+from roi.report.page.parts import Page, Section, told
 
 SCHEMA = "roi.diff/1"
 MOST_CAUSES, MOST_OTHERS = 12, 6
@@ -26,12 +26,13 @@ MOST_CAUSES, MOST_OTHERS = 12, 6
 WORDS = {
     "lengths": "lengths of requests", "peak": "peak over mean load", "steps": "steps of the volume", "tokens": "tokens of {0}",
     "error rate": "error rate of {0}", "tested": "what was tested of {0}", "list price": "list price of {0}",
-    "training run": "training run of {0}", "own costs": "costs of your own", "speed": "serving speed, {0}", "life": "end of {0}",
-    "option": "what {0} is", "there": "{0} itself", "rent": "rent of {0}", "offers": "offers of {0}", "capacity": "capacity of {0}",
+    "training run": "training run of {0}", "own costs": "costs of your own", "speed": "serving speed, {0}",
+    "life": "end of {0}", "option": "what {0} is", "there": "{0} itself", "rent": "rent of {0}", "offers": "offers of {0}",
+    "capacity": "capacity of {0}",
 }
 """What a cause is called; {0} is what it is about."""
-LEADS = (".error_rate", ".usd_per_gpu_hour", ".input_usd_per_mtok", ".output_usd_per_mtok", ".gpu_hours_per_run", ".token_ratio",
-         ".output_ratio", ".peak_to_mean", ".first_end_months", ".capacity_requests_per_s")
+LEADS = (".error_rate", ".usd_per_gpu_hour", ".input_usd_per_mtok", ".output_usd_per_mtok", ".gpu_hours_per_run",
+         ".token_ratio", ".output_ratio", ".peak_to_mean", ".first_end_months", ".capacity_requests_per_s")
 """Ends of the paths that tell a cause of several facts, the first that moved."""
 
 
@@ -56,7 +57,8 @@ def diff_json(answer: DiffAnswer, *, version: str, redact: bool = False) -> str:
     numbered = (*e.causes, *answer.others)
     body: dict[str, Any] = {
         "schema": SCHEMA, "roi_version": version, "changed": answer.changed,
-        "a": _side_json(answer.a, "A" if redact else answer.a.name), "b": _side_json(answer.b, "B" if redact else answer.b.name),
+        "a": _side_json(answer.a, "before" if redact else answer.a.name),
+        "b": _side_json(answer.b, "after" if redact else answer.b.name),
         "verdict": {"changed": answer.a.recommended != answer.b.recommended, "sentence": _verdict(answer),
                     "by": _turned_by(answer), "alone": None if t is None else dict(t.alone)},
         "method": e.method,
@@ -68,7 +70,6 @@ def diff_json(answer: DiffAnswer, *, version: str, redact: bool = False) -> str:
         "warnings": [] if redact else list(answer.warnings),
     }
     if redact:
-        body = json.loads(json.dumps(body), object_hook=None)
         body = _renamed(answer, body)
     return json.dumps(body, indent=1, allow_nan=False)
 
@@ -130,8 +131,8 @@ def _blocks(answer: DiffAnswer, *, full: bool, redact: bool) -> Iterable[Block]:
     how = ("the mean over all orders in which groups can change (Shapley)" if e.method == SHAPLEY else
            "the mean of one order (as listed) and its reverse, because there are many")
     yield Heading("How it adds up")
-    yield Paragraph(f"At the central values, all facts of a cause moved at once. Each part is {how}; parts add up to the cent. An"
-                    " option that is not there, or cannot work, counts as staying.")
+    yield Paragraph(f"At the central values, all facts of a cause moved at once. Each part is {how}; parts add up to the cent."
+                    " An option that is not there, or cannot work, counts as staying.")
     if answer.warnings and full and not redact:
         yield from (Heading("Warnings"), Bullets(answer.warnings))
 
@@ -211,7 +212,7 @@ def _option(answer: DiffAnswer, option: str, *, full: bool, redact: bool) -> Ite
             rows.append(Row((f"  {len(left)} smaller ones (--full)", *(_signed(_sum(m.parts_usd[k] for k in left))
                                                                          for m in columns))))
     rows.append(Row(("after", *(_cents(m.now_usd) for m in columns)), strong=True))
-    yield Table((_label(answer, option), *(heads[m.figure] for m in columns)), tuple(rows))
+    yield Table(("cause", *(heads[m.figure] for m in columns)), tuple(rows))
 
 
 def _sums(answer: DiffAnswer, columns: Sequence[Moved]) -> dict[str, list[float]]:
@@ -277,7 +278,7 @@ def _value(fact: Fact | None) -> str:
 
 
 def _cents(x: float) -> str:
-    return f"{x + 0.0:,.2f}".replace("-0.00", "0.00") if abs(x) < 0.005 else f"{x:,.2f}"
+    return f"{0.0 if abs(x) < 0.005 else x:,.2f}"
 
 
 def _signed(x: float) -> str:

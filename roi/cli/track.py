@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from click.exceptions import Exit
 
+from roi.cli.check import BROKEN
 from roi.cli.options import (
     PATH,
     file_argument,
@@ -18,9 +19,6 @@ from roi.cli.options import (
     tell,
 )
 from roi.errors import InputError, UnknownName
-
-BROKEN = 3
-"""Exit code where a limit does not hold."""
 
 
 @click.command(short_help="Did it come true: months after a decision against its forecast.")
@@ -86,12 +84,14 @@ def track(
     price_factor, held_share, wrong_share and anew_usd.
     """
     from roi import __version__
-    from roi.answers.track import TrackQuestion, track_file
+    from roi.answers.track import track_file
+    from roi.answers.track_gathered import TrackQuestion
     from roi.answers.track_hours import QUERY
     from roi.answers.track_months import read_month
     from roi.cli.output import columns, in_colour, write
     from roi.cli.usage import file_options
-    from roi.report.track import track_json, track_text
+    from roi.report.track import track_text
+    from roi.report.track_json import track_json
 
     if setup is not None and not math.isfinite(setup):
         raise InputError(f"--setup: {setup} is not usable; USD from 0 on")

@@ -1,8 +1,6 @@
 """How `roi track` is told: is the decision on course, what was off, did the intervals hold, should we decide anew."""
 
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from datetime import date as Date
 from math import isfinite
 
@@ -24,9 +22,8 @@ from roi.economics.tracking.predictive_bands import (
 from roi.economics.tracking.seen_facts import Effect
 from roi.economics.tracking.way_ahead import Ahead
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
-from roi.report.layout.wording import case_number, chance, figure, money_of, option_label, percent, short_usd, usd
+from roi.report.layout.wording import chance, figure, money_of, option_label, percent, short_usd, usd
 
-SCHEMA = "roi.track/1"
 OUTSIDE = "!"
 """Behind a figure that lies outside its band."""
 EXPECTED, SURPRISING = 0.9, 0.05
@@ -51,8 +48,21 @@ NAMES = {
 }
 SAME = 1e-9
 """Share of a figure below which a difference is rounding."""
-WORDS = {CASH: "cash", CALLS: "calls", INPUT_TOKENS: "input tokens", OUTPUT_TOKENS: "output tokens", PRICES: "the price",
-         CACHED: "the cache rate", HOURS: "GPU hours", WRONG: "wrong answers"}
+WORDS = {
+    CASH: "cash",
+    CALLS: "calls",
+    INPUT_TOKENS: "input tokens",
+    OUTPUT_TOKENS: "output tokens",
+    PRICES: "the price",
+    CACHED: "the cache rate",
+    HOURS: "GPU hours",
+    WRONG: "wrong answers",
+}
+QUANTITY = {
+    "requests_per_day": "requests a day",
+    "api_price_ratio": "the price over the forecast's",
+    "error_rate": "wrong answers",
+}
 EFFECTS = 5
 """Facts that are listed without --full."""
 WAYS = 3
@@ -97,11 +107,13 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
     anew = a.course.anew
     yield "ANEW", [_anew(a, anew)], "" if anew is None else "doubt"
     for post in a.passed:
-        rival, at = (
-            option_label(a.comparison.case, post.rival),
-            f"{post.quantity.replace('_', ' ')} {figure(post.threshold or 0.0)}",
+        s = post.signpost
+        told = f"{QUANTITY.get(s.quantity, s.quantity)} {figure(post.now or 0.0)}, signpost {figure(s.threshold or 0.0)}"
+        yield (
+            OUTSIDE,
+            [f"A signpost lies behind us: {told}; beyond it {option_label(a.comparison.case, s.rival)} costs less."],
+            "doubt",
         )
-        yield OUTSIDE, [f"A signpost lies behind us: {at}, beyond which {rival} costs less."], "doubt"
     for limit in a.limits:
         if not limit.holds:
             yield OUTSIDE, [f"Limit passed: {limit_sentence(limit)}."], "alarm"
@@ -330,67 +342,3 @@ def limit_sentence(limit: Limit) -> str:
         else f", {figure(abs(limit.came - limit.limit))} past it"
     )
     return f"{limit.name}: {came}; limit {figure(limit.limit)} ({LIMITS[limit.name]}){by}"
-
-
-def track_json(a: TrackAnswer, *, version: str) -> str:
-    """Everything as JSON: every month with its bands, the payback, each fact's effect, the ways to go on, the limits."""
-
-    def month(k: int) -> dict[str, object]:
-        told = {
-            name: {
-                "came": float(a.came[name][k]) if a.judged[q, k] else None,
-                "inside": bool(a.inside[q, k]) if a.judged[q, k] else None,
-                **{end: float(getattr(band, end)[k]) for end in ("central", "low", "high")},
-            }
-            for q, name in enumerate(QUANTITIES)
-            for band in (a.forecast.bands[name],)
-        }
-        return {"month": a.months[k].month, **told}
-
-    def paid(months: tuple[float, float, float]) -> dict[str, object]:
-        finite = [x if isfinite(x) else None for x in months]
-        days = [None if (day := a.day_of(x)) is None else day.isoformat() for x in months]
-        return {"months": finite[0], "p5": finite[1], "p95": finite[2], "day": days[0], "day_p5": days[1], "day_p95": days[2]}
-
-    c, anew = a.comparison, a.course.anew
-    came, planned = a.cash()
-    return json.dumps(
-        {
-            "schema": SCHEMA,
-            "roi_version": version,
-            "title": c.case["title"].value,
-            "as_of": c.case["as_of"].value,
-            "option": a.option,
-            "draws": case_number(c.case, "draws"),
-            "on_course": on_course(a),
-            "cash_usd": came,
-            "forecast_cash_usd": planned,
-            "earned_usd": a.course.earned,
-            "payback": {"now": paid(a.course.payback), "forecast": paid(a.forecast.payback)},
-            "months": [month(k) for k in range(len(a.months))],
-            "records": [m.model_dump(mode="json", by_alias=True) for m in a.months],
-            "effects": [asdict(e) for e in a.effects],
-            "method": a.method,
-            "bands": {
-                "judged": a.held.judged,
-                "inside": a.held.held,
-                "chance": a.held.chance,
-                "binomial": a.binomial,
-                "by_quantity": {name: asdict(each) for name, each in a.held_by_quantity.items()},
-            },
-            "anew": None if anew is None else asdict(anew),
-            "ahead": [asdict(x) for x in a.course.ahead],
-            "signposts_passed": [asdict(s) for s in a.passed],
-            "limits": [
-                {**asdict(x), "holds": x.holds}
-                if x.came is None or isfinite(x.came)
-                else {**asdict(x), "came": None, "holds": x.holds}
-                for x in a.limits
-            ],
-            "written": list(a.written),
-            "notes": list(a.notes),
-            "warnings": list(a.warnings),
-        },
-        indent=1,
-        allow_nan=False,
-    )

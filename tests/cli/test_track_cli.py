@@ -4,6 +4,7 @@ import json
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -155,8 +156,8 @@ def test_months_beyond_the_horizon_are_refused(folder, tmp_path):
     (CACHE, {"usd": cached_usd(0.4), "cached": 480}, "cache rate", "2027-03-10"),
 ])
 def test_a_made_year_names_its_fact_first_and_the_day_of_payback(folder, tmp_path, option, made, first, day):
-    """Days by the arithmetic in tests/economics/tracking: 1.0819 and 1.0922 months are 2.5 and 2.9 days into January, 2.1814 are
-    5.1 days into February, 3.2970 are 9.2 days into March."""
+    """Days by the arithmetic in tests/economics/tracking: 1.0819 and 1.0922 months are 2.5 and 2.9 days into January, 2.1814
+    are 5.1 days into February, 3.2970 are 9.2 days into March."""
     path = tmp_path / "usage.csv"
     path.write_text(export("gpt-6-sol" if option == CACHE else "gpt-6-luna", 12, **made))
     found = told(folder, "--actual", path, "--option", option)
@@ -206,7 +207,7 @@ def opencost(hours, usd):
     return {"code": 200, "data": [
         {"llm": {"name": "llm", "window": {"start": a, "end": b}, "gpuHours": hours * 0.75, "gpuCost": usd * 0.75},
          "__idle__": {"name": "__idle__", "window": {"start": a, "end": b}, "gpuHours": hours * 0.25, "gpuCost": usd * 0.25}}
-        for a, b in zip(days, days[1:], strict=False)]}
+        for a, b in pairwise(days)]}
 
 
 @pytest.mark.full
@@ -227,7 +228,8 @@ def test_gpu_hours_and_rent_come_from_opencost(own, tmp_path):
     ({"code": 200}, "no list `data` of allocations"),
     ({"data": []}, "no allocation"),
     ({"data": [{"a": {"name": "a", "gpuHours": -1, "gpuCost": 0}}]}, "a: gpuHours: '-1' is not usable"),
-    ({"data": [{"a": {"name": "a", "gpuHours": 1, "gpuCost": 0, "window": {"start": "now", "end": "then"}}}]}, "window.start: 'now'"),
+    ({"data": [{"a": {"name": "a", "gpuHours": 1, "gpuCost": 0, "window": {"start": "now", "end": "then"}}}]},
+     "window.start: 'now'"),
     ({"data": [{"a": {"name": "a", "gpuHours": 1, "gpuCost": 0,
                       "window": {"start": "2026-12-01T00:00:00Z", "end": "2027-01-02T00:00:00Z"}}}]}, "reaches into 2027-01"),
 ])

@@ -38,8 +38,8 @@ def attribute(groups: Sequence[Sequence[int]], value: Value) -> Attribution:
     A group's part is its Shapley value (Shapley 1953): the mean of what moving it does over all orders of the groups. Within
     the group what each cause does is taken one after the other, in their order and in the reverse, and averaged over the same
     sets of other groups (an Owen value over two orders). Where that takes more than FEW steps, the same is done along one
-    order of all causes and its reverse. Both ways the parts add up to the change, and those from B to A are the same with the other
-    sign, to the last bit.
+    order of all causes and its reverse. Both ways the parts add up to the change, and those from B to A are the same with the
+    other sign, to the last bit.
     """
     held = [tuple(group) for group in groups if group]
     count = sum(map(len, held))

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from roi.economics.change.attribution import attribute, in_cents
-from roi.economics.change.causes import Cause
+from roi.economics.change.causes import Cause, Facts
 from roi.economics.change.mixture import Mixture
 from roi.economics.decision.alarms import read_alarms
 from roi.economics.decision.comparison import settle, weigh
@@ -55,6 +55,9 @@ class Explained:
     moved: tuple[Moved, ...]
     method: str
     """shapley or ordered, as `attribution` says."""
+    a: Facts
+    b: Facts
+    """The facts of these options, by path as the causes name them."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def explain(a: Case, b: Case, ids: Iterable[str], *, was: Told | None = None, no
         _moved(key, found.parts[:, k], float(ends[0][k]), float(ends[1][k]), (was or {}).get(key), (now or {}).get(key))
         for k, key in enumerate(keys)
     )
-    return Explained(mixture.causes, moved, found.method)
+    return Explained(mixture.causes, moved, found.method, mixture.a, mixture.b)
 
 
 def _moved(key: tuple[str, str], parts: Array, first: float, last: float, was: float | None, now: float | None) -> Moved:
@@ -129,17 +132,17 @@ def recommended(case: Case) -> str | None:
     return None if standing else weigh(case).chosen.leader
 
 
-def turned(a: Case, b: Case) -> Turned | None:
-    """What turns the verdict of A into that of B; None where they recommend the same.
+def turned(a: Case, b: Case, ends: tuple[str | None, str | None] | None = None) -> Turned | None:
+    """What turns the verdict of A into that of B; None where they recommend the same. `ends` are the verdicts, where known.
 
     Each group alone, then each two of them; if no two do it, the groups in the stated order until the verdict is B's.
     """
+    start, goal = (recommended(a), recommended(b)) if ends is None else ends
+    if start == goal:
+        return None
     mixture = Mixture(a, b)
     groups = mixture.groups
-    seen: dict[tuple[str, ...], str | None] = {(): recommended(a), tuple(groups): recommended(b)}
-    goal = seen[tuple(groups)]
-    if seen[()] == goal:
-        return None
+    seen: dict[tuple[str, ...], str | None] = {(): start, tuple(groups): goal}
 
     def after(names: tuple[str, ...]) -> str | None:
         if names not in seen:

@@ -136,7 +136,7 @@ def _course(a: TrackAnswer) -> Iterator[str]:
         yield f"Staying has nothing to earn back. {cash}"
         return
     now, was = a.course.payback, a.forecast.payback
-    word = "Never pays back" if not isfinite(now[0]) else "On course" if on_course(a) else "Late"
+    word = "Does not pay back" if not isfinite(now[0]) else "On course" if on_course(a) else "Late"
     if on_course(a) and isfinite(now[0]) and now[0] < was[1] * (1.0 - SAME):
         word = "Early"
     yield f"{word}: {_paid(a, now)}; forecast {_paid(a, was)}."
@@ -147,9 +147,9 @@ def _course(a: TrackAnswer) -> Iterator[str]:
 def _paid(a: TrackAnswer, months: tuple[float, float, float]) -> str:
     """A payback and its band, in months and as days."""
     middle, low, high = months
-    at = f"month {middle:.1f} ({_day(a.day_of(middle))})" if isfinite(middle) else "not within the horizon"
+    at = f"month {middle:.1f} ({_day(a.day_of(middle))})" if isfinite(middle) else "never within the horizon"
     ends = [f"{x:.1f}" if isfinite(x) else "never" for x in (low, high)]
-    return f"{at}, 90% {ends[0]} to {ends[1]}"
+    return at if not isfinite(low) else f"{at}, 90% {ends[0]} to {ends[1]}"
 
 
 def _day(day: Date | None) -> str:
@@ -181,11 +181,13 @@ def _held(a: TrackAnswer) -> str:
     if not surprised(a):
         if a.held.held >= EXPECTED * a.held.judged:
             return f"{found}, as such bands should."
-        alone = f"binomial, were they independent: {chance(a.binomial)}"
-        return f"{found}; {chance(a.held.chance)} of the forecast's own draws hold no more ({alone}), so that may be chance."
+        return (
+            f"{found}, which chance explains: {chance(a.held.chance)} of the forecast's own draws hold no more (binomial:"
+            f" {chance(a.binomial)})."
+        )
     return (
         f"{found}; the forecast did not expect this: of {WORDS[name]} {worst.held} of {worst.judged} do, and in"
-        f" {chance(worst.chance)} of its own draws no more (binomial of all, were they independent: {chance(a.binomial)})."
+        f" {chance(worst.chance)} of its own draws no more (binomial of all: {chance(a.binomial)})."
     )
 
 
@@ -203,7 +205,7 @@ def _anew(a: TrackAnswer, anew: Ahead | None) -> str:
         )
     better = next((x for x in a.course.ahead if x.gain_usd > 0), None)
     if better is None:
-        return "Go on: from today nothing else saves anything over going on, what is spent left aside."
+        return "Go on: from today nothing else saves anything, sunk costs left aside."
     why = (
         "not tested, or not good enough"
         if not better.candidate

@@ -187,7 +187,8 @@ def with_seen(
             rate = np.clip(option.api.hit_rate * seen[CACHE], 0.0, 1.0)
             known[id] = option = replace(option, api=replace(option.api, hit_rate=rate))
         else:
-            shared = replace(shared, hit_rate=np.clip(shared.hit_rate * seen[CACHE], 0.0, 1.0))
+            first, escalated = (np.clip(x * seen[CACHE], 0.0, 1.0) for x in (shared.hit_rate, shared.escalated_hit_rate))
+            shared = replace(shared, hit_rate=first, escalated_hit_rate=escalated)
     if ROUTING in seen:
         handing = bool(np.any(np.asanyarray(option.escalated) > 0))
         known[id] = option = replace(option, **{"escalated" if handing else "months_to_live": seen[ROUTING]})  # type: ignore[arg-type]

@@ -28,6 +28,20 @@ from roi.economics.tracking.month_figures import (
 )
 from roi.units import DAYS_PER_MONTH
 
+ORDER: Final = (
+    (VOLUME, "calls", False),
+    (INPUT, "input_tokens", False),
+    (OUTPUT, "output_tokens", False),
+    (CACHE, "cached_share", False),
+    (PRICE, "api_usd", True),
+    (GPU_HOURS, "gpu_hours", False),
+    (GPU_PRICE, "gpu_usd", True),
+)
+"""Each fact, the figure that tells it, whether its newest value is the one that goes on; in the order they are found."""
+ROUNDS: Final = 4
+"""Of a hybrid, whose spill bends with the volume."""
+LEAST: Final = 1e-9
+"""The least factor on calls and tokens: a month without any still has a length of call."""
 SHARE_SAME: Final = 0.005
 """Share of the calls below which a difference of who answers is no news."""
 MOVED: Final = 1e-9
@@ -115,7 +129,7 @@ def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: S
     def found(seen: Mapping[str, Number]) -> Figures:
         return _turned(in_rows(shared, options, id, came, seen)[0])
 
-    return _seen(found, _columns(came, rows=True), lambda x: x, _routing(options[id], came))
+    return _seen(found, _columns(came, rows=True), lambda x: x, _routing(options[id], came), _rounds(options[id]))
 
 
 def seen_lately(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], window: int) -> dict[str, Number]:
@@ -142,7 +156,7 @@ def seen_lately(shared: Shared, options: Mapping[str, Option], id: str, came: Se
     told = _columns(came[first:], rows=False)
     routing = _routing(options[id], came)
     lately = None if routing is None else routing[-1:]
-    return dict(_seen(found, told, lambda x: x[..., -1:], lately))
+    return dict(_seen(found, told, lambda x: x[..., -1:], lately, _rounds(options[id])))
 
 
 def _turned(x: Figures) -> Figures:
@@ -166,19 +180,18 @@ def _columns(came: Sequence[Came], *, rows: bool) -> Told:
 
 
 def _seen(
-    found: Callable[[Mapping[str, Number]], Figures], told: Told, last: Callable[[Array], Array], routing: Array | None
+    found: Callable[[Mapping[str, Number]], Figures],
+    told: Told,
+    last: Callable[[Array], Array],
+    routing: Array | None,
+    rounds: int,
 ) -> dict[str, Array]:
-    """The facts one after the other, each over what the figures are with those before it."""
+    """The facts one after the other, each over what the figures are with those before it.
+
+    Every figure is in proportion to its fact, but for what a floor of a hybrid spills, which takes more `rounds`.
+    """
     seen: dict[str, Array] = {} if routing is None else {ROUTING: routing}
-    for name, figure, newest in (
-        (VOLUME, "calls", False),
-        (INPUT, "input_tokens", False),
-        (OUTPUT, "output_tokens", False),
-        (CACHE, "cached_share", False),
-        (PRICE, "api_usd", True),
-        (GPU_HOURS, "gpu_hours", False),
-        (GPU_PRICE, "gpu_usd", True),
-    ):
+    for name, figure, newest in ORDER * rounds:
         if figure not in told:
             continue
         (came, known), now = told[figure], getattr(found(seen), figure)
@@ -187,10 +200,14 @@ def _seen(
         there = (now * known).sum(axis=-1, keepdims=True)
         ratio = np.where(there > 0, (came * known).sum(axis=-1, keepdims=True) / np.where(there > 0, there, 1.0), 1.0)
         if name in {VOLUME, INPUT, OUTPUT}:
-            ratio = np.where(ratio > 0, ratio, 1.0)
+            ratio = np.maximum(ratio, LEAST)
         if np.any(np.abs(ratio - 1.0) > MOVED):
-            seen[name] = ratio
+            seen[name] = seen.get(name, np.ones(1)) * ratio
     return seen
+
+
+def _rounds(option: Option) -> int:
+    return 1 if option.spills_to is None else ROUNDS
 
 
 def _routing(option: Option, came: Sequence[Came]) -> Array | None:

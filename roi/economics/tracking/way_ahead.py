@@ -154,9 +154,10 @@ def _paid(now: _From, id: str, tracked: Tracked, days: Array, setup_usd: float |
     """Months until the cash is earned back: the tracked months as they came, those ahead as these draws say."""
     k, stay = len(tracked.came), in_days(figures(now.shared, now.options["stay"], now.options), days)
     ahead = np.atleast_2d(stay.cash_usd - in_days(now.own, days).cash_usd)
-    ahead = np.broadcast_to(ahead, (ahead.shape[0], now.shared.horizon)).copy()
+    first = _first(now, id, setup_usd)
+    ahead = np.broadcast_to(ahead, (max(ahead.shape[0], np.size(first)), now.shared.horizon)).copy()
     ahead[:, :k] = tracked.saving
-    return np.asanyarray(payback(_first(now, id, setup_usd), ahead))
+    return np.asanyarray(payback(first, ahead))
 
 
 def _gains(now: _From, id: str, k: int, counts: str) -> dict[str, Array]:

@@ -125,6 +125,7 @@ def change(checkout: Path, old: str, new: str, name: str = "roi.yaml") -> None:
     path.write_text(text.replace(old, new))
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("here")
 def test_nothing_is_posted_where_nothing_changed_and_one_comment_is_kept_up_to_date(
     checkout: Path, api: tuple[Api, str], capsys: pytest.CaptureFixture[str],
@@ -164,6 +165,7 @@ def test_a_broken_policy_fails_the_job_and_says_by_how_much(checkout: Path, api:
     assert "1 of 5 rules does not hold: cash a month: asked at most \\$5, found" in played.comments[0]["body"]
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("here")
 def test_names_and_rates_are_left_out_unless_asked_for(checkout: Path, api: tuple[Api, str]) -> None:
     played, url = api
@@ -176,6 +178,7 @@ def test_names_and_rates_are_left_out_unless_asked_for(checkout: Path, api: tupl
     assert all(each in played.comments[0]["body"] for each in ("Example Corp", "gpt-6-luna", "\\$77/hour -> \\$88/hour"))
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("here")
 def test_a_comment_of_a_person_with_the_same_mark_is_left_alone_and_later_pages_are_read(
     checkout: Path, api: tuple[Api, str],
@@ -191,6 +194,7 @@ def test_a_comment_of_a_person_with_the_same_mark_is_left_alone_and_later_pages_
     assert played.written == ["POST", "PATCH"]
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("here")
 def test_a_token_that_may_not_write_leaves_the_text_in_the_summary(
     checkout: Path, api: tuple[Api, str], capsys: pytest.CaptureFixture[str],
@@ -205,6 +209,7 @@ def test_a_token_that_may_not_write_leaves_the_text_in_the_summary(
     assert "no token" in capsys.readouterr().out
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("here")
 def test_gitlab_has_notes_and_edits_them_by_put(checkout: Path, api: tuple[Api, str]) -> None:
     played, url = api

@@ -15,6 +15,7 @@ from roi.economics.change.causes import Cause
 from roi.economics.change.difference import Explained, Turned, explain, turned
 from roi.economics.change.mixture import Mixture
 from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.inputs import KEEPS_MODEL, LEVERS
 from roi.errors import InputError, nearest
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
@@ -123,10 +124,11 @@ def diff_sides(a: Side, b: Side, warnings: tuple[str, ...] = (), *, every: bool 
 
 
 def _check_related(a: Side, b: Side) -> None:
-    """InputError where the two answers are about different things: another incumbent, and no option in common."""
+    """InputError where the two answers are about different things: another incumbent, and no other model in common."""
     cases = [side.comparison.case for side in (a, b)]
     sold = [case["options.stay.vendor"].value for case in cases]
-    mine, theirs = ([id for id in case.options if id != "stay"] for case in cases)
+    same_model = KEEPS_MODEL | LEVERS
+    mine, theirs = ([id for id in case.options if case[f"options.{id}.kind"].value not in same_model] for case in cases)
     if sold[0] == sold[1] or set(mine) & set(theirs):
         return
     near = next((f"{id} and {close[0]}" for id in mine if (close := nearest(id, theirs, 1))), "none alike")

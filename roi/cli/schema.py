@@ -10,7 +10,7 @@ KINDS = ("scenario", "policy", "training-table", "serving-table")
               help="The scenario file, a policy of `roi check`, or a row of the tables of `roi validate`.")
 @click.option("--format", "form", type=click.Choice(["json"]), default="json", show_default=True, help="How to print.")
 def schema(*, kind: str, form: str) -> None:  # noqa: ARG001 -- every command takes --format; a schema has one
-    """Print a JSON Schema: of the scenario file or a policy, which editors complete and check the YAML by, or of a table's row."""
+    """Print a JSON Schema: of the scenario or a policy, which editors complete and check the YAML by, or of a table's row."""
     import json
 
     from pydantic import BaseModel

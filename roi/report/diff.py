@@ -34,6 +34,8 @@ WORDS = {
 LEADS = (".error_rate", ".usd_per_gpu_hour", ".input_usd_per_mtok", ".output_usd_per_mtok", ".gpu_hours_per_run",
          ".token_ratio", ".output_ratio", ".peak_to_mean", ".first_end_months", ".capacity_requests_per_s")
 """Ends of the paths that tell a cause of several facts, the first that moved."""
+WHICH = (".vendor", ".label", ".uses_cache", ".kind")
+"""The same where an option became another one."""
 
 
 def diff_text(
@@ -120,6 +122,10 @@ def _blocks(answer: DiffAnswer, *, full: bool, redact: bool) -> Iterable[Block]:
         return
     yield Paragraph(_verdict(answer), strong=True)
     yield _answers(answer)
+    counts = [side.comparison.verdict.counts for side in (a, b)]
+    if counts[0] != counts[1]:
+        words = {"cash": "cash alone counted", "errors": "wrong answers counted too"}
+        yield Paragraph(f"Before, {words[counts[0]]}; after, {words[counts[1]]}.")
     for option in dict.fromkeys(m.option for m in e.moved):
         yield from _option(answer, option, full=full, redact=redact)
     if answer.others:
@@ -257,7 +263,8 @@ def _values(answer: DiffAnswer, cause: Cause, *, redact: bool) -> str:
         there = f"options.{cause.of}.kind" in b
         return "new" if there else "gone"
     e = answer.explained
-    told = [path for end in LEADS for path in cause.paths if path.endswith(end)] if cause.what else list(cause.paths)
+    ends = WHICH if cause.what == "option" else LEADS
+    told = [path for end in ends for path in cause.paths if path.endswith(end)] if cause.what else list(cause.paths)
     for path in told:
         old, new = e.a.get(path, a.get(path)), e.b.get(path, b.get(path))
         if any(redact and fact is not None and secret(path, fact) for fact in (old, new)):

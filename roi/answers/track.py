@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.answers.compare import compare_file
+from roi.answers.crossed import Post
 from roi.answers.opening import Tell, keep_quiet
 from roi.answers.track_gathered import TrackQuestion, came_of, tracked_months
 from roi.answers.track_judged import judge, wrong_share
 from roi.answers.track_months import after, days_in, month_of
 from roi.answers.track_record import Decision, TrackedMonth, keep_months
-from roi.economics.change.crossed import Post
 from roi.economics.decision.comparison import Comparison, settle
 from roi.economics.inputs import Array
 from roi.economics.tracking.predictive_bands import CASH, QUANTITIES, Forecast, Held, count_held, forecast

@@ -13,6 +13,7 @@ from roi.cli.options import (
     format_option,
     full_option,
     output_option,
+    page_options,
     profiles_option,
     scenario_here,
     set_option,
@@ -47,6 +48,7 @@ from roi.errors import InputError, UnknownName
 @click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", help="Exit 3 where it does not hold; may be repeated.")
 @format_option("text", "markdown", "json")
 @output_option
+@page_options
 @full_option
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
@@ -73,6 +75,8 @@ def track(
     limits: tuple[str, ...],
     form: str,
     output: Path | None,
+    html: Path | None,
+    force: bool,
     full: bool,
     draws: int | None,
     seed: int | None,
@@ -88,19 +92,18 @@ def track(
     from roi.answers.track_gathered import TrackQuestion
     from roi.answers.track_hours import QUERY
     from roi.answers.track_months import read_month
-    from roi.cli.output import columns, in_colour, write
+    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
     from roi.cli.usage import file_options
     from roi.report.track import track_text
     from roi.report.track_json import track_json
 
-    if setup is not None and not math.isfinite(setup):
-        raise InputError(f"--setup: {setup} is not usable; USD from 0 on")
-    if revise and folder is None:
-        raise InputError("--revise: without effect here: it keeps versions in --folder")
-    if query is not None and prometheus is None:
-        raise InputError("--query: without effect here: it is asked of --prometheus")
-    if not (actual or bill or opencost or folder):
-        raise InputError("--actual: nothing to track; give a usage export, --bill, --opencost, or --folder with kept months")
+    _refuse(
+        setup,
+        told=bool(actual or bill or opencost or folder),
+        revise=revise and folder is None,
+        query=query is not None and prometheus is None,
+    )
+    check_fresh(html, "--html", force=force)
     question = TrackQuestion(
         actual=actual,
         named=named,
@@ -128,9 +131,26 @@ def track(
         text = track_text(found, form, full=full)
     else:
         text = track_text(found, full=full, colour=in_colour(output), width=columns(output))
+    if html is not None:
+        from roi.report.track_page import track_page
+
+        write_page(track_page(found, version=__version__), html, force=force)
+        tell(f"wrote {html}")
     write(text, output)
     if not all(limit.holds for limit in found.limits):
         raise Exit(BROKEN)
+
+
+def _refuse(setup: float | None, *, told: bool, revise: bool, query: bool) -> None:
+    """InputError where nothing is `told` to track, an option is without effect, or the set-up is no number."""
+    if setup is not None and not math.isfinite(setup):
+        raise InputError(f"--setup: {setup} is not usable; USD from 0 on")
+    if revise:
+        raise InputError("--revise: without effect here: it keeps versions in --folder")
+    if query:
+        raise InputError("--query: without effect here: it is asked of --prometheus")
+    if not told:
+        raise InputError("--actual: nothing to track; give a usage export, --bill, --opencost, or --folder with kept months")
 
 
 def _limits(given: tuple[str, ...]) -> dict[str, float]:

@@ -108,7 +108,7 @@ def _models(options: Mapping[str, Option], id: str) -> Models:
     option, stay = options[id], options["stay"]
     others = [stay.vendor, options[option.escalates_to].vendor]
     others += [options[option.spills_to].vendor] if option.spills_to is not None else []
-    own = option.vendor if option.api is not None else None
+    own = option.vendor if option.api is not None and not option.trains else None  # an adapter has a name of its own
     return Models(own, tuple(dict.fromkeys(name for name in others if name and name != own)))
 
 

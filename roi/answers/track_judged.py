@@ -70,7 +70,8 @@ def wrong_share(path: Path, option: Option, notes: list[str]) -> tuple[float, fl
     if option.system not in known:
         raise UnknownName(f"--quality: {path}", option.system, list(known), "system in this evaluation:", list(known))
     try:
-        score = Score.model_validate(known[option.system])
+        told = known[option.system]
+        score = Score.model_validate({"value": told} if isinstance(told, (int, float)) else told)
     except ValidationError as error:
         raise InputError(f"--quality: {path}: quality.scores.{option.system}: {error.errors()[0]['msg']}") from None
     if score.low is not None and score.high is not None:

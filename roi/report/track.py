@@ -46,6 +46,8 @@ NAMES = {
     HOURS: "GPU hours",
     WRONG: "Share of wrong answers",
 }
+SMALL = 0.05
+"""Share of the largest effect below which another is not told beside it."""
 SAME = 1e-9
 """Share of a figure below which a difference is rounding."""
 WORDS = {
@@ -160,6 +162,7 @@ def _off(a: TrackAnswer) -> str:
     if not a.effects:
         return "Nothing: every figure that is told is the forecast's."
     first, *rest = a.effects
+    rest = [x for x in rest if abs(x.cash_usd) >= SMALL * abs(first.cash_usd)]
     more = f"; then {', '.join(f'{x.fact} {usd_signed(x.cash_usd)}' for x in rest[:2])}" if rest else ""
     return f"{first.fact}, {_factor(first)}: {usd_signed(first.cash_usd)} of cash{more}."
 

@@ -133,6 +133,32 @@ def test_a_bad_option_is_one_message(folder, words, said):
     assert said in done.stderr
 
 
+@pytest.mark.parametrize(("score", "inside", "code"), [
+    ({"value": 0.94, "items": 400}, True, 0), ({"value": 0.80, "items": 400}, False, 3),
+    ({"value": 0.80, "low": 0.7, "high": 0.95}, True, 3),
+])
+def test_errors_are_held_against_an_evaluation_with_its_own_interval(folder, tmp_path, score, inside, code):
+    """6% were forecast for sure. 80 of 400 wrong are 16.9% to 23.5% (90%); 24 of 400, 4.3% to 8.2%."""
+    part = tmp_path / "quality.yaml"
+    part.write_text(yaml.safe_dump({"schema": "roi.quality-part/1", "quality": {"scores": {"gpt-6-luna": score}}}))
+    words = ["--bill", folder / "bill.csv", "--quality", part]
+    found = told(folder, *words)["months"]
+    assert [m["wrong_share"]["inside"] for m in found] == [None, None, inside]
+    assert found[2]["wrong_share"]["came"] == pytest.approx(1 - score["value"])
+    assert track(folder, *words, "--limit", "wrong_share=0.1").exit_code == code
+
+
+def test_an_evaluation_of_other_systems_names_them(folder, tmp_path):
+    part = tmp_path / "quality.yaml"
+    part.write_text(yaml.safe_dump({"schema": "roi.quality-part/1", "quality": {"scores": {"gpt-6-lunar": 0.9}}}))
+    done = track(folder, "--bill", folder / "bill.csv", "--quality", part)
+    assert done.exit_code == 2
+    assert "unknown system in this evaluation: 'gpt-6-luna'; nearest: gpt-6-lunar" in done.stderr
+    part.write_text(part.read_text().replace("lunar: 0.9", "luna: 0.94"))
+    done = track(folder, "--bill", folder / "bill.csv", "--quality", part)
+    assert (done.exit_code, "does not say on how many items" in done.stderr) == (0, True)
+
+
 def test_nothing_to_track_says_what_may_be_given(folder):
     done = track(folder)
     assert done.exit_code == 2
@@ -165,6 +191,16 @@ def test_a_made_year_names_its_fact_first_and_the_day_of_payback(folder, tmp_pat
     assert found["payback"]["now"]["day"] == day
     assert found["on_course"] is (first in {None, "price"})
     assert found["bands"]["inside"] == (72 if first is None else 48)
+
+
+@pytest.mark.full
+def test_the_page_holds_the_months_and_a_picture_of_their_cash(folder, tmp_path):
+    target = tmp_path / "months.html"
+    assert track(folder, "--bill", folder / "bill.csv", "--html", target).exit_code == 0
+    page = target.read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "2027-02: $300, outside its band" in page
+    assert "--force" in track(folder, "--bill", folder / "bill.csv", "--html", target).stderr
 
 
 @pytest.mark.full

@@ -129,8 +129,9 @@ def test_one_file_is_compared_on_two_days(tickets: Path, saved: Path) -> None:
 
 
 def test_what_cannot_be_compared_is_one_message(tmp_path: Path, tickets: Path, saved: Path) -> None:
-    apart = file(tmp_path, "b.yaml", ("model: gpt-6-sol", "model: gpt-5.4"),
-                 ("openai/gpt-6-luna", "anthropic/claude-haiku-5-5"), ("gpt-6-sol: 0.94, gpt-6-luna: 0.93", "gpt-5.4: 0.9"))  # fmt: skip
+    others = (("model: gpt-6-sol", "model: gpt-5.4"), ("openai/gpt-6-luna", "anthropic/claude-haiku-5-5"),
+              ("gpt-6-sol: 0.94, gpt-6-luna: 0.93", "gpt-5.4: 0.9"))
+    apart = file(tmp_path, "b.yaml", *others)
     data = json.loads(saved.read_text())
     old = file(tmp_path, "old.json", text=json.dumps({**data, "schema": "roi.comparison/9"}))
     data["case"]["people.usd_per_hour"]["unit"] = "EUR/hour"

@@ -220,6 +220,16 @@ def test_a_bad_policy_is_one_message_with_the_nearest(tmp_path: Path, tickets: P
         assert len(result.stderr.splitlines()) == 1
 
 
+def test_a_redacted_check_hides_the_figures_of_rates(tmp_path: Path, tickets: Path) -> None:
+    limits = "facts: {people.usd_per_hour: {at_most: 31}, quality.usd_per_error: {at_most: 1}}\n"
+    policy = file(tmp_path, "policy.yaml", text=limits)
+    shown = ask("check", tickets, policy, "--format", "markdown", "--redact")
+    assert shown.exit_code == 3
+    assert "cost of an engineer hour" in shown.stdout
+    assert "hidden" in shown.stdout
+    assert not any(told in shown.stdout for told in ("31", "100", "0.02", "gpt-6", "Example Corp"))
+
+
 def test_a_chance_without_draws_and_a_withheld_verdict(tmp_path: Path) -> None:
     policy = file(tmp_path, "policy.yaml", text="chance_to_beat_staying: {at_least: 0.8}\n")
     still = file(tmp_path, "b.yaml", ("draws: 128", "draws: 0"))

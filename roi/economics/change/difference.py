@@ -151,5 +151,5 @@ def turned(a: Case, b: Case, ends: tuple[str | None, str | None] | None = None) 
 
     tried = [names for size in range(1, PAIRS + 1) for names in combinations(groups, size)]
     tried += [tuple(groups)[:size] for size in range(PAIRS + 1, len(groups) + 1)]
-    by = next(names for names in tried if after(names) == goal)
+    by = next((names for names in tried if after(names) == goal), tuple(groups))
     return Turned(by, {name: after((name,)) for name in groups})

@@ -177,8 +177,9 @@ def _signposts(c: Comparison, saved: Saved, posts: Sequence[Signpost]) -> Iterat
         s = post.signpost
         assert s.threshold is not None
         yield Rule(name=f"signposts.{s.option}.{s.quantity}", holds=post.holds, limit=s.threshold,
-                   side="above" if s.today >= s.threshold else "below", found=post.now,
-                   over=None if post.holds or post.now is None else abs(post.now - s.threshold), about=f"against {s.rival}")
+                   side="above" if s.today >= s.threshold else "below", found=post.stands,
+                   over=None if post.holds or post.stands is None else abs(post.stands - s.threshold),
+                   about=f"against {s.rival}")
 
 
 def _check_names(c: Comparison, policy: Policy) -> None:

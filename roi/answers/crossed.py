@@ -18,7 +18,7 @@ class Post:
     """A signpost that was kept, and where its quantity stands now."""
 
     signpost: Signpost
-    now: float | None
+    stands: float | None
     """None where nothing tells it any more: the option is gone, or nobody offers the GPU."""
 
     @property
@@ -26,7 +26,7 @@ class Post:
         """True where the quantity is on the side of the threshold on which it was."""
         s = self.signpost
         assert s.threshold is not None
-        return self.now is not None and _wins(s, self.now) == _wins(s, s.today)
+        return self.stands is not None and _wins(s, self.stands) == _wins(s, s.today)
 
 
 def held_against(kept: Iterable[Signpost], case: Case, now: Comparison) -> tuple[Post, ...]:

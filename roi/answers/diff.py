@@ -116,11 +116,16 @@ def diff_sides(a: Side, b: Side, warnings: tuple[str, ...] = (), *, every: bool 
     ends = a.comparison.verdict.recommended, b.comparison.verdict.recommended
     was, now = ({} if side.saved is None else side.saved.figures for side in (a, b))
     explained = explain(*cases, ids, was=was, now=now)
-    held = {path for cause in explained.causes for path in cause.paths}
+    held = {_name_of(cause) for cause in explained.causes}
     return DiffAnswer(
         a=a, b=b, explained=explained, warnings=warnings, turned=turned(*cases, ends),
-        others=tuple(cause for cause in Mixture(*cases).causes if not held.issuperset(cause.paths)),
+        others=tuple(cause for cause in Mixture(*cases).causes if _name_of(cause) not in held),
     )
+
+
+def _name_of(cause: Cause) -> tuple[object, ...]:
+    """What tells the cause from others, whichever options are looked at."""
+    return (cause.what, cause.of) if cause.what else cause.paths
 
 
 def _check_related(a: Side, b: Side) -> None:

@@ -217,7 +217,7 @@ def _passed(answer: TrackAnswer) -> tuple[Post, ...]:
         "error_rate": None if wrong is None else wrong[0],
     }
     posts = (Post(s, now.get(s.quantity)) for s in answer.comparison.signposts if s.option == answer.option and s.threshold)
-    return tuple(post for post in posts if post.now is not None and not post.holds)
+    return tuple(post for post in posts if post.stands is not None and not post.holds)
 
 
 def _against(answer: TrackAnswer, name: str) -> float | None:

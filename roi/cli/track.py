@@ -46,7 +46,7 @@ from roi.errors import InputError, UnknownName
 @click.option("--folder", type=PATH, help="Keep a file a month there, and read those that are kept.")
 @click.option("--revise", is_flag=True, help="Keep a new version of a month whose figures changed.")
 @click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", help="Exit 3 where it does not hold; may be repeated.")
-@format_option("text", "markdown", "json")
+@format_option("table", "markdown", "json")
 @output_option
 @page_options
 @full_option

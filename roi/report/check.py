@@ -7,7 +7,7 @@ from math import inf, isinf
 
 from roi.answers.check import CheckAnswer, Rule
 from roi.facts.case import SHARE
-from roi.report.comparison.names_and_rates import stand_ins, telling
+from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title, render
 from roi.report.layout.wording import fact_name, figure, option_label, percent, quantity, usd
 from roi.report.page.cover import redacted
@@ -31,7 +31,7 @@ UNITS = {"payback_months": " months", "evidence_age_days": " days"}
 
 def check_text(answer: CheckAnswer, form: str = "table", *, redact: bool = False, width: int = 80, colour: bool = False) -> str:
     """The report as text, no line longer than `width`, or as Markdown; with `redact` without names and rates."""
-    blocks = tuple(_blocks(answer))
+    blocks = tuple(_blocks(answer, redact=redact))
     if redact:
         page = Page(title="", facts=(), sections=(Section("", blocks),), foot="")
         both = [c for c in (answer.comparison, answer.kept) if c is not None]
@@ -52,19 +52,33 @@ def check_json(answer: CheckAnswer, *, version: str) -> str:
     }, indent=1, allow_nan=False)
 
 
-def _blocks(answer: CheckAnswer) -> Iterable[Block]:
+def _blocks(answer: CheckAnswer, *, redact: bool) -> Iterable[Block]:
+    """The parts of the report; with `redact` the figures of rates are not among them."""
     broken, count = answer.broken, len(answer.rules)
+    hidden = [rule for rule in answer.rules if redact and _is_rate(answer, rule)]
     yield Title(str(answer.comparison.case["title"].value))
     if not broken:
         yield Paragraph(f"All {count} rules hold.", strong=True)
     else:
-        told = "; ".join(_sentence(answer, rule) for rule in broken)
+        told = "; ".join(_name(answer, rule) if rule in hidden else _sentence(answer, rule) for rule in broken)
         do = "does" if len(broken) == 1 else "do"
         yield Paragraph(f"{len(broken)} of {count} rule{'' if count == 1 else 's'} {do} not hold: {told}.", strong=True)
     ordered = sorted(answer.rules, key=lambda rule: rule.holds)
     yield Table(("rule", "asked", "found", "off by", ""), tuple(
-        Row((_name(answer, rule), _asked(answer, rule), _shown(answer, rule, rule.found), _over(rule),
+        Row((_name(answer, rule), *(("hidden", "hidden", "") if rule in hidden else _figures(answer, rule)),
              "holds" if rule.holds else "BROKEN"), strong=not rule.holds) for rule in ordered), align="llrrl")
+
+
+def _is_rate(answer: CheckAnswer, rule: Rule) -> bool:
+    """True where the rule is on a rate, a wage, or the price of a GPU."""
+    path = rule.name.removeprefix("facts.")
+    if path in answer.comparison.case:
+        return secret(path, answer.comparison.case[path])
+    return rule.name.startswith("signposts.") and rule.name.rpartition(".")[2] in {"usd_per_gpu_hour", "usd_per_gpu"}
+
+
+def _figures(answer: CheckAnswer, rule: Rule) -> tuple[str, str, str]:
+    return _asked(answer, rule), _shown(answer, rule, rule.found), _over(rule)
 
 
 def _name(answer: CheckAnswer, rule: Rule) -> str:

@@ -128,11 +128,13 @@ def _blocks(answer: DiffAnswer, *, full: bool, redact: bool) -> Iterable[Block]:
         yield Paragraph(f"Before, {words[counts[0]]}; after, {words[counts[1]]}.")
     for option in dict.fromkeys(m.option for m in e.moved):
         yield from _option(answer, option, full=full, redact=redact)
-    if answer.others:
-        shown = answer.others if full else answer.others[:MOST_OTHERS]
-        more = f"; and {len(answer.others) - len(shown)} more (--full)" if len(shown) < len(answer.others) else ""
+    idle = [c for k, c in enumerate(e.causes) if not any(m.parts_usd[k] for m in e.moved)]
+    besides = [*idle, *answer.others]
+    if besides:
+        shown = besides if full else besides[:MOST_OTHERS]
+        more = f"; and {len(besides) - len(shown)} more (--full)" if len(shown) < len(besides) else ""
         listed = "; ".join(_told(answer, c, redact=redact) for c in shown)
-        yield Heading("Changed besides, of other options")
+        yield Heading("Changed besides, without effect on these figures")
         yield Paragraph(listed + more + ".")
     how = ("the mean over all orders in which groups can change (Shapley)" if e.method == SHAPLEY else
            "the mean of one order (as listed) and its reverse, because there are many")

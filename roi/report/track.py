@@ -110,7 +110,7 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
     yield "ANEW", [_anew(a, anew)], "" if anew is None else "doubt"
     for post in a.passed:
         s = post.signpost
-        told = f"{QUANTITY.get(s.quantity, s.quantity)} {figure(post.now or 0.0)}, signpost {figure(s.threshold or 0.0)}"
+        told = f"{QUANTITY.get(s.quantity, s.quantity)} {figure(post.stands or 0.0)}, signpost {figure(s.threshold or 0.0)}"
         yield (
             OUTSIDE,
             [f"A signpost lies behind us: {told}; beyond it {option_label(a.comparison.case, s.rival)} costs less."],

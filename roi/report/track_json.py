@@ -60,7 +60,7 @@ def track_json(a: TrackAnswer, *, version: str) -> str:
             },
             "anew": None if anew is None else asdict(anew),
             "ahead": [asdict(x) for x in a.course.ahead],
-            "signposts_passed": [{**asdict(post.signpost), "now": post.now} for post in a.passed],
+            "signposts_passed": [{**asdict(post.signpost), "now": post.stands} for post in a.passed],
             "limits": [
                 {**asdict(x), "holds": x.holds}
                 if x.came is None or isfinite(x.came)

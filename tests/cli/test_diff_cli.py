@@ -129,8 +129,9 @@ def test_one_file_is_compared_on_two_days(tickets: Path, saved: Path) -> None:
 
 
 def test_what_cannot_be_compared_is_one_message(tmp_path: Path, tickets: Path, saved: Path) -> None:
-    apart = file(tmp_path, "b.yaml", ("model: gpt-6-sol", "model: gpt-5.4"),
-                 ("openai/gpt-6-luna", "anthropic/claude-haiku-5-5"), ("gpt-6-sol: 0.94, gpt-6-luna: 0.93", "gpt-5.4: 0.9"))  # fmt: skip
+    others = (("model: gpt-6-sol", "model: gpt-5.4"), ("openai/gpt-6-luna", "anthropic/claude-haiku-5-5"),
+              ("gpt-6-sol: 0.94, gpt-6-luna: 0.93", "gpt-5.4: 0.9"))
+    apart = file(tmp_path, "b.yaml", *others)
     data = json.loads(saved.read_text())
     old = file(tmp_path, "old.json", text=json.dumps({**data, "schema": "roi.comparison/9"}))
     data["case"]["people.usd_per_hour"]["unit"] = "EUR/hour"
@@ -217,6 +218,16 @@ def test_a_bad_policy_is_one_message_with_the_nearest(tmp_path: Path, tickets: P
         assert (result.exit_code, result.stdout) == (2, ""), text
         assert told in result.stderr, result.stderr
         assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_redacted_check_hides_the_figures_of_rates(tmp_path: Path, tickets: Path) -> None:
+    limits = "facts: {people.usd_per_hour: {at_most: 31}, quality.usd_per_error: {at_most: 1}}\n"
+    policy = file(tmp_path, "policy.yaml", text=limits)
+    shown = ask("check", tickets, policy, "--format", "markdown", "--redact")
+    assert shown.exit_code == 3
+    assert "cost of an engineer hour" in shown.stdout
+    assert "hidden" in shown.stdout
+    assert not any(told in shown.stdout for told in ("31", "100", "0.02", "gpt-6", "Example Corp"))
 
 
 def test_a_chance_without_draws_and_a_withheld_verdict(tmp_path: Path) -> None:

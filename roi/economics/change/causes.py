@@ -11,8 +11,8 @@ Facts = Mapping[str, Fact]
 
 PRICES, VOLUME, QUALITY, EVIDENCE, OPTIONS, TERMS = GROUPS = ("prices", "volume", "quality", "evidence", "options", "terms")
 """What a cause can belong to, in the order in which causes are told and moved."""
-UNSAID: Final = frozenset({"title", "as_of", "draws", "seed"})
-"""Facts that name the Case, or its draws, and say nothing of the decision."""
+UNSAID: Final = frozenset({"title", "as_of"})
+"""Facts that name the Case and say nothing of the decision."""
 ROOMS: Final = ("systems.", "vendors.", "apis.", "changes.", "kinds.", "quality.evaluation_noise.", "purchase.",
                 "serving.speed.", "serving.adapter_speed.", "options.")
 """How the paths of facts begin that belong to an option, or to what an option names."""
@@ -46,7 +46,7 @@ RULES: Final = tuple((re.compile(pattern), what, group) for pattern, what, group
     (r"(?:drift|commitment|reconciliation)\..+|evaluation\.usd|people\.wage_growth_per_year", "", PRICES),
     (r"serving\.(?:speed|adapter_speed)\.(?P<of>.+?)(?:_low|_high)?", "speed", EVIDENCE),
     (r"serving\.capacities\..+|training\.hours_factor", "", EVIDENCE),
-    (r"horizon_months|discount_rate_per_year|(?:verdict|accept)\..+", "", TERMS),
+    (r"horizon_months|discount_rate_per_year|draws|seed|(?:verdict|accept)\..+", "", TERMS),
     (r"vendors\.(?P<of>.+)\.(?:first_end_months|life_months|retires_on)", "life", OPTIONS),
     (rf"options\.(?P<of>.+)\.(?:{'|'.join(STRUCTURE)})", "option", OPTIONS),
     (r".+", "", OPTIONS),

@@ -1,7 +1,7 @@
 """Why one Case says something else than another: NPV and cash of options, cause by cause, and what turned the verdict.
 
     A, B --Mixture--> causes in groups --attribute--> parts of each figure
-                                       --weigh-->     the fewest groups that turn A's verdict into B's
+                                       --weigh-->     the groups that turn A's verdict into B's
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -65,7 +65,9 @@ class Turned:
     """What turned one verdict into another."""
 
     by: tuple[str, ...]
-    """The fewest groups of causes that do it together; of as many, the first in the stated order."""
+    """Groups of causes that do it together, none of which can be left out: the first one alone that does, in the stated order,
+    else the first two; else what is left of the stated order.
+    """
     alone: Mapping[str, str | None]
     """What would be recommended with one group alone moved, for each group."""
 
@@ -135,7 +137,8 @@ def recommended(case: Case) -> str | None:
 def turned(a: Case, b: Case, ends: tuple[str | None, str | None] | None = None) -> Turned | None:
     """What turns the verdict of A into that of B; None where they recommend the same. `ends` are the verdicts, where known.
 
-    Each group alone, then each two of them; if no two do it, the groups in the stated order until the verdict is B's.
+    Each group alone, then each two of them; if no two do it, the groups in the stated order until the verdict is B's, less
+    those that it does not need.
     """
     start, goal = (recommended(a), recommended(b)) if ends is None else ends
     if start == goal:
@@ -151,5 +154,8 @@ def turned(a: Case, b: Case, ends: tuple[str | None, str | None] | None = None) 
 
     tried = [names for size in range(1, PAIRS + 1) for names in combinations(groups, size)]
     tried += [tuple(groups)[:size] for size in range(PAIRS + 1, len(groups) + 1)]
-    by = next(names for names in tried if after(names) == goal)
+    by = next((names for names in tried if after(names) == goal), tuple(groups))
+    for name in by if len(by) > PAIRS else ():
+        without = tuple(each for each in by if each != name)
+        by = without if after(without) == goal else by
     return Turned(by, {name: after((name,)) for name in groups})

@@ -29,7 +29,7 @@ from roi.economics.inputs import Array
 from roi.economics.tracking.predictive_bands import CASH, QUANTITIES, Forecast, Held, count_held, forecast
 from roi.economics.tracking.seen_facts import Effect, Tracked, effects, track
 from roi.economics.tracking.way_ahead import Ahead, Course, course
-from roi.errors import UnknownName
+from roi.errors import InputError, UnknownName
 
 LIMITS: Final[Mapping[str, str]] = {
     "cash_usd_per_month": "cash of the last month, USD, at most",
@@ -41,6 +41,8 @@ LIMITS: Final[Mapping[str, str]] = {
     "anew_usd": "what deciding anew would save from today, USD, at most",
 }
 """What `--limit` may hold, and what it means."""
+LEAST_DRAWS: Final = 100
+"""Of which five lie below a band and five above it."""
 LEAST: Final = frozenset({"held_share"})
 """Limits that must be reached; the others must not be passed."""
 
@@ -130,11 +132,13 @@ def track_file(
 ) -> TrackAnswer:
     """The months of the question against the comparison of the scenario, or the saved comparison, in `file`.
 
-    InputError for months that are missing, twice, before the decision or beyond its horizon, for months of another decision in
+    InputError for too few draws, for months that are missing, twice, before the decision or beyond its horizon, for months of another decision in
     the folder, and for months that the folder holds with other figures.
     """
     asked = compare_file(file, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell)
     comparison, case = asked.comparison, asked.comparison.case
+    if case["draws"].number() < LEAST_DRAWS:
+        raise InputError(f"draws: {case['draws'].number():,.0f} make no band; at least {LEAST_DRAWS}, better 4096 (--draws)")
     id = _option(comparison, question.option)
     shared, options, choices = settle(case)
     decision = Decision(

@@ -132,8 +132,8 @@ def track_file(
 ) -> TrackAnswer:
     """The months of the question against the comparison of the scenario, or the saved comparison, in `file`.
 
-    InputError for too few draws, for months that are missing, twice, before the decision or beyond its horizon, for months of another decision in
-    the folder, and for months that the folder holds with other figures.
+    InputError for too few draws, for months that are missing, twice, before the decision or beyond its horizon, for months of
+    another decision in the folder, and for months that the folder holds with other figures.
     """
     asked = compare_file(file, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell)
     comparison, case = asked.comparison, asked.comparison.case

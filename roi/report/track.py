@@ -210,7 +210,7 @@ def _anew(a: TrackAnswer, anew: Ahead | None) -> str:
     if better is None:
         return "Go on: from today nothing else saves anything, sunk costs left aside."
     why = (
-        "not tested, or not good enough"
+        "it is not tested, or not good enough"
         if not better.candidate
         else f"its chance is {chance(better.chance)} of {chance(better.enough)} needed"
     )

@@ -122,6 +122,7 @@ def test_a_bad_invoice_is_one_message(folder, tmp_path, text, said):
     (["--limit", "payback_months=soon"], "'soon' is not usable; a number"),
     (["--since", "2026-13"], "--since: '2026-13' is not usable"),
     (["--option", "luna"], "unknown option 'luna'; nearest: gpt-6-luna"),
+    (["--draws", "0"], "draws: 0 make no band; at least 100, better 4096"),
     (["--revise"], "--revise: without effect"),
     (["--query", "x"], "--query: without effect"),
     (["--prometheus", "http://example.org:9090"], "sends in the clear; https, or http to this machine"),

@@ -10,6 +10,7 @@ from tracked_years import CACHE, DAYS, HORIZON_DAYS, LUNA, LUNA_USD, SCENARIO, S
 from roi.answers.opening import open_case
 from roi.economics.decision.comparison import compare, settle
 from roi.economics.decision.evaluation import read_all
+from roi.economics.finance import payback
 from roi.economics.tracking import predictive_bands
 from roi.economics.tracking.month_figures import CACHE as CACHE_RATE
 from roi.economics.tracking.month_figures import INPUT, OUTPUT, PRICE, VOLUME, billed, figures, with_seen
@@ -241,3 +242,29 @@ def test_bands_hold_their_share_of_500_years_drawn_from_the_forecast(file, id):
         wide = band.high > band.low * (1 + 1e-9)  # what is sure is no interval
         if wide.any() and quantity != WRONG:  # an evaluation judges wrong answers, with an interval of its own
             assert 0.86 <= band.holds(months)[:, wide].mean() <= 0.94, quantity
+
+
+@pytest.mark.slow
+def test_the_payback_as_it_looks_after_three_months_holds_its_share_of_years():
+    """100 years drawn from the forecast, each with its own facts and luck: three months come, and the rest as those facts say."""
+    case = open_case(load_scenario(Path("examples/tickets.yaml"))).case
+    case = Case(facts={**case.facts, "draws": case["draws"].model_copy(update={"value": 200})})
+    shared, options, choices = settle(case)
+    days, seen, known = np.array(3 * DAYS, dtype=float), 3, len(case.uncertain)
+    points = np.random.default_rng(3).random((100, dimensions(case, seen)))
+    held = []
+    for row in points:
+        luck = predictive_bands._luck(row[None, known:], seen)
+        drawn, ways = read_all(case, case.values(row[None, :known]), choices)
+        planned = in_days(figures(drawn, ways[LUNA], ways), days)
+        moved = predictive_bands._moved(drawn, ways[LUNA], luck)
+        told = {name: np.broadcast_to(getattr(planned, name), (1, 36))[0, :seen] * by for name, by in (
+            ("calls", luck["volume"][0]), ("input_tokens", luck["input"][0]), ("output_tokens", luck["output"][0]),
+            ("own_share", 1.0), ("api_usd", moved[0]))}
+        came = [Came(days=days[k], **{name: float(x[k]) for name, x in told.items()}) for k in range(seen)]
+        first, saving = predictive_bands._savings(drawn, ways, LUNA, days)
+        saving = np.broadcast_to(saving, (1, 36)).copy()
+        saving[:, :seen] *= luck["volume"]
+        low, high = course(case, choices, LUNA, track(shared, options, LUNA, came), days, (), "cash").payback[1:]
+        held.append(low <= float(payback(first, saving)[0]) <= high)
+    assert 0.82 <= np.mean(held) <= 0.97

@@ -271,7 +271,7 @@ def test_bands_hold_their_share_of_500_years_drawn_from_the_forecast(file, id):
 
 @pytest.mark.slow
 def test_the_payback_as_it_looks_after_three_months_holds_its_share_of_years():
-    """100 years drawn from the forecast, each with facts and luck of its own: three months come, the rest as those facts say."""
+    """100 years drawn from the forecast, each with its own facts and luck: three months come, the rest as those facts say."""
     case = open_case(load_scenario(Path("examples/tickets.yaml"))).case
     case = Case(facts={**case.facts, "draws": case["draws"].model_copy(update={"value": 200})})
     shared, options, choices = settle(case)

@@ -23,7 +23,7 @@ from roi.answers.opening import Tell, keep_quiet
 from roi.answers.track_gathered import TrackQuestion, came_of, tracked_months
 from roi.answers.track_judged import judge, wrong_share
 from roi.answers.track_months import after, days_in, month_of
-from roi.answers.track_record import Decision, TrackedMonth, keep_months
+from roi.answers.track_record import Decision, TrackedMonth, keep_months, read_months
 from roi.economics.decision.comparison import Comparison, settle
 from roi.economics.inputs import Array
 from roi.economics.tracking.predictive_bands import CASH, QUANTITIES, Forecast, Held, count_held, forecast
@@ -139,16 +139,18 @@ def track_file(
     comparison, case = asked.comparison, asked.comparison.case
     if case["draws"].number() < LEAST_DRAWS:
         raise InputError(f"draws: {case['draws'].number():,.0f} make no band; at least {LEAST_DRAWS}, better 4096 (--draws)")
-    id = _option(comparison, question.option)
+    kept = {} if question.folder is None else {name: month for name, (_, month) in read_months(question.folder).items()}
+    was = next((month.decision for month in kept.values()), None)
+    id = _option(comparison, question.option or (None if was is None else was.option))
     shared, options, choices = settle(case)
     decision = Decision(
         title=str(case["title"].value)[:300],
         as_of=str(case["as_of"].value),
         option=id,
-        first_month=_first_month(case["as_of"].value, question.since),
+        first_month=question.since or (_first_month(case["as_of"].value) if was is None else was.first_month),
     )
     notes: list[str] = [asked.note] if asked.note else []
-    months = tracked_months(question, decision, shared, options, notes)
+    months = tracked_months(question, decision, kept, shared, options, notes)
     days = np.array([float(days_in(after(decision.first_month, k))) for k in range(shared.horizon)])
     expected = forecast(case, choices, id, days, len(months))
     came = came_of(months, shared, options, id, days[: len(months)])
@@ -198,11 +200,9 @@ def _option(comparison: Comparison, named: str | None) -> str:
     return fitting[0]
 
 
-def _first_month(as_of: object, since: str | None) -> str:
-    """Month 1: as said, or the first that is whole after the day of the comparison."""
+def _first_month(as_of: object) -> str:
+    """Month 1 where nobody says it: the first that is whole after the day of the comparison."""
     day = Date.fromisoformat(str(as_of))
-    if since is not None:
-        return since
     return month_of(day) if day.day == 1 else after(month_of(day))
 
 

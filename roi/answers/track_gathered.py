@@ -9,7 +9,7 @@ import numpy as np
 
 from roi.answers.track_hours import QUERY, GpuMonth, opencost_months, prometheus_months
 from roi.answers.track_months import Models, MonthSums, bill_months, check_span, told_by, usage_months
-from roi.answers.track_record import Decision, TrackedMonth, read_months
+from roi.answers.track_record import Decision, TrackedMonth
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.tracking.month_figures import figures
 from roi.economics.tracking.predictive_bands import in_days
@@ -59,10 +59,14 @@ class TrackQuestion:
 
 
 def tracked_months(
-    question: TrackQuestion, decision: Decision, shared: Shared, options: Mapping[str, Option], notes: list[str]
+    question: TrackQuestion,
+    decision: Decision,
+    kept: Mapping[str, TrackedMonth],
+    shared: Shared,
+    options: Mapping[str, Option],
+    notes: list[str],
 ) -> tuple[TrackedMonth, ...]:
-    """The months that are kept and those that are told now, in order and without a gap."""
-    kept = {} if question.folder is None else {name: month for name, (_, month) in read_months(question.folder).items()}
+    """The months that are `kept` and those that are told now, in order and without a gap."""
     for name, month in kept.items():
         if month.decision != decision:
             was = f"{month.decision.option} as of {month.decision.as_of}, month 1 {month.decision.first_month}"

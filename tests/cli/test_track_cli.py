@@ -84,6 +84,14 @@ def test_months_are_kept_once_and_corrected_beside(folder, tmp_path):
     assert [m["cash_usd"]["came"] for m in told(folder, "--folder", kept)["months"]] == pytest.approx([240.0, 230.0])
 
 
+def test_the_folder_keeps_what_was_chosen_and_when(folder, tmp_path):
+    bill = tmp_path / "later.csv"
+    bill.write_text("month,usd\n2027-02,4500\n")
+    assert track(folder, "--bill", bill, "--folder", tmp_path / "kept", "--since", "2027-02", "--option", CACHE).exit_code == 0
+    found = told(folder, "--folder", tmp_path / "kept")
+    assert (found["option"], found["months"][0]["month"]) == (CACHE, "2027-02")
+
+
 def test_a_kept_month_of_another_decision_or_schema_is_refused(folder, tmp_path):
     assert track(folder, "--bill", folder / "bill.csv", "--folder", tmp_path).exit_code == 0
     other = track(folder, "--folder", tmp_path, "--option", CACHE)

@@ -12,7 +12,6 @@ from roi.answers.track_months import Models, MonthSums, bill_months, check_span,
 from roi.answers.track_record import Decision, TrackedMonth
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.tracking.month_figures import figures
-from roi.economics.tracking.predictive_bands import in_days
 from roi.economics.tracking.seen_facts import Came
 from roi.errors import InputError
 from roi.usage.read.record import FileOptions
@@ -149,7 +148,7 @@ def came_of(
     months: Sequence[TrackedMonth], shared: Shared, options: Mapping[str, Option], id: str, days: Array
 ) -> tuple[Came, ...]:
     """The months for the engine. Where an export counts no requests, as many calls as the forecast's length gives."""
-    planned = in_days(figures(shared, options[id], options), days)
+    planned = figures(shared, options[id], options).in_days(days)
     length = np.broadcast_to(planned.input_tokens + planned.output_tokens, days.shape)
     found = []
     for k, month in enumerate(months):

@@ -3,8 +3,8 @@
 Line by line as the comparison costs them, before and after some facts are what was seen of them.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from roi.economics.inputs import Array, Number, Option, Shared, Tokens
 from roi.economics.lines.api_bill import RequestCost, request_cost, seen_tokens, service
 from roi.economics.lines.line import Line, billed_requests
 from roi.economics.lines.option_lines import month_shares
-from roi.units import HOURS_PER_MONTH
+from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
 VOLUME, INPUT, OUTPUT, CACHE, ROUTING, PRICE, GPU_HOURS, GPU_PRICE = FACTS = (
     "volume",
@@ -32,6 +32,8 @@ volume: calls. input and output tokens: of a call. cache rate: of input tokens t
 that the option's own model answers, of all that were made for it. price: what the API billed over what the forecast's prices
 make of these tokens. GPU hours: over those that the forecast's fleet takes at this volume. GPU price: of an hour.
 """
+BY_DAYS: Final = ("calls", "api_usd", "gpu_hours", "gpu_usd")
+"""Figures that grow with the days of a month."""
 RENT: Final = ("GPU rent",)
 BILLED: Final = (
     "API ",
@@ -73,6 +75,15 @@ class Figures:
     def cash_usd(self) -> Array:
         """All of it, a month."""
         return np.asanyarray(self.api_usd + self.gpu_usd + self.other_usd)
+
+    def each(self, read: Callable[[Array], Array]) -> "Figures":
+        """The figures with each month's made what `read` gives."""
+        return replace(self, **{x.name: read(getattr(self, x.name)) for x in fields(self) if x.name != "upfront_usd"})
+
+    def in_days(self, days: Array) -> "Figures":
+        """The figures of the first months, which have so many days in place of 365/12; shape (..., months) or (..., 1)."""
+        first = self.each(lambda x: x[..., : days.size] if x.shape[-1] > 1 else x)
+        return replace(first, **{name: getattr(first, name) * (days / DAYS_PER_MONTH) for name in BY_DAYS})
 
 
 @dataclass(frozen=True)

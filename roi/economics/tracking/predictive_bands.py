@@ -18,7 +18,6 @@ from roi.economics.lines.api_bill import service
 from roi.economics.tracking.month_figures import Figures, figures, input_parts
 from roi.facts.case import Case, quantile
 from roi.numerics.sequence import sobol
-from roi.units import DAYS_PER_MONTH
 
 CHUNK: Final = 1024
 """Draws at once."""
@@ -93,7 +92,7 @@ def forecast(case: Case, choices: Mapping[str, Choice], id: str, days: Array, co
     """The forecast of option `id` for months 1..count, from the draws that the Case names; `days` of months 1..H."""
     n = max(int(case["draws"].number()), 1)
     shared, options = read_all(case, case.values(), choices)
-    central = in_days(figures(shared, options[id], options), days[:count])
+    central = figures(shared, options[id], options).in_days(days[:count])
     middle = {name: np.broadcast_to(x, (count,)) for name, x in of_figures(central, np.ones(1)).items()}
     first, saving = _savings(shared, options, id, days)
     paid = float(payback(first, saving))
@@ -120,7 +119,7 @@ def simulate(
         values = case.values(u[:, : len(case.uncertain)])
         shared, options = read_all(case, values, choices)
         luck = _luck(u[:, len(case.uncertain) :], count)
-        monthly = in_days(figures(shared, options[id], options), days[:count])
+        monthly = figures(shared, options[id], options).in_days(days[:count])
         prices = price_factors(case, shared, options, id, choices)[..., :count] * luck["price"]
         moved = _moved(shared, options[id], luck)
         rows = of_figures(monthly, prices, moved, luck)
@@ -148,18 +147,6 @@ def of_figures(
         HOURS: x.gpu_hours * by["hours"],
         WRONG: x.wrong,
     }
-
-
-def in_days(x: Figures, days: Array) -> Figures:
-    """The figures of the first months, which have so many days in place of 365/12."""
-    part, k = days / DAYS_PER_MONTH, days.size
-
-    def cut(a: Array) -> Array:
-        return a[..., :k] if a.shape[-1] > 1 else a
-
-    scaled = {name: np.asanyarray(cut(getattr(x, name)) * part) for name in ("calls", "api_usd", "gpu_hours", "gpu_usd")}
-    kept = ("input_tokens", "output_tokens", "cached_share", "own_share", "other_usd", "wrong")
-    return Figures(**scaled, **{name: cut(getattr(x, name)) for name in kept}, upfront_usd=x.upfront_usd)
 
 
 def _luck(u: Array, months: int) -> dict[str, Array]:
@@ -192,7 +179,7 @@ def price_factors(case: Case, shared: Shared, options: Mapping[str, Option], id:
 
 def _savings(shared: Shared, options: Mapping[str, Option], id: str, days: Array) -> tuple[Number, Array]:
     """Cash that the option saves against staying in month 0, and in months 1..H of so many days."""
-    own, stay = (in_days(figures(shared, options[each], options), days) for each in (id, "stay"))
+    own, stay = (figures(shared, options[each], options).in_days(days) for each in (id, "stay"))
     saving = np.atleast_2d(stay.cash_usd - own.cash_usd)
     first = stay.upfront_usd - own.upfront_usd
     return first, saving if saving.shape[0] > 1 or np.ndim(first) > 1 else saving[0]

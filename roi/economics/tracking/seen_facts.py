@@ -4,7 +4,7 @@ Each month is a row of its own, as a draw is one: evaluated with that month's fa
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -26,7 +26,6 @@ from roi.economics.tracking.month_figures import (
     figures,
     with_seen,
 )
-from roi.units import DAYS_PER_MONTH
 
 ORDER: Final = (
     (VOLUME, "calls", False),
@@ -113,21 +112,15 @@ def in_rows(
 def _by_month(x: Figures, came: Sequence[Came], horizon: int) -> Figures:
     """Row k read in month k, shape (k,), in its own days."""
     count = len(came)
-    part = np.array([each.days for each in came]) / DAYS_PER_MONTH
-
-    def read(a: Array) -> Array:
-        return np.array(np.broadcast_to(a, (count, horizon)).diagonal())
-
-    by_days = {"calls", "api_usd", "gpu_hours", "gpu_usd"}
-    names = [each.name for each in fields(x) if each.name != "upfront_usd"]
-    return replace(x, **{name: read(getattr(x, name)) * (part if name in by_days else 1.0) for name in names})
+    read = x.each(lambda a: np.array(np.broadcast_to(a, (count, horizon)).diagonal()))
+    return read.in_days(np.array([each.days for each in came]))
 
 
 def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dict[str, Array]:
     """The facts of each month over the forecast's, shape (k, 1)."""
 
     def found(seen: Mapping[str, Number]) -> Figures:
-        return _turned(in_rows(shared, options, id, came, seen)[0])
+        return in_rows(shared, options, id, came, seen)[0].each(lambda x: x[:, None])
 
     return _seen(found, _columns(came, rows=True), lambda x: x, _routing(options[id], came), _rounds(options[id]))
 
@@ -137,31 +130,18 @@ def seen_lately(shared: Shared, options: Mapping[str, Option], id: str, came: Se
 
     Prices are those of the last month, since they move at once and for good.
     """
-    k = len(came)
+    k, days = len(came), np.array([each.days for each in came])
     first = max(k - window, 0)
-    days = np.array([each.days for each in came]) / DAYS_PER_MONTH
 
     def found(seen: Mapping[str, Number]) -> Figures:
         with_facts, known = with_seen(shared, options, id, seen)
-        x = billed(figures(with_facts, known[id], known), seen)
-
-        def read(a: Array, part: Array) -> Array:
-            whole = np.broadcast_to(a, (*a.shape[:-1], shared.horizon))[..., first:k]
-            return np.atleast_2d(whole * part[first:])
-
-        by_days = {"calls", "api_usd", "gpu_hours", "gpu_usd"}
-        names = [each.name for each in fields(x) if each.name != "upfront_usd"]
-        return replace(x, **{n: read(getattr(x, n), days if n in by_days else np.ones(k)) for n in names})
+        months = billed(figures(with_facts, known[id], known), seen).in_days(days)
+        return months.each(lambda a: np.atleast_2d(np.broadcast_to(a, (*a.shape[:-1], k))[..., first:]))
 
     told = _columns(came[first:], rows=False)
     routing = _routing(options[id], came)
     lately = None if routing is None else routing[-1:]
     return dict(_seen(found, told, lambda x: x[..., -1:], lately, _rounds(options[id])))
-
-
-def _turned(x: Figures) -> Figures:
-    """Figures of shape (k,) as columns, (k, 1)."""
-    return replace(x, **{each.name: getattr(x, each.name)[:, None] for each in fields(x) if each.name != "upfront_usd"})
 
 
 Told = Mapping[str, tuple[Array, Array]]

@@ -15,7 +15,7 @@ from roi.economics.finance import discount_factors, payback
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.option_lines import month_shares
 from roi.economics.tracking.month_figures import PRICE, Figures, billed, figures, with_seen
-from roi.economics.tracking.predictive_bands import BAND, CHUNK, in_days
+from roi.economics.tracking.predictive_bands import BAND, CHUNK
 from roi.economics.tracking.seen_facts import Came, Tracked, seen_lately
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
@@ -152,8 +152,8 @@ def _first(now: _From, id: str, setup_usd: float | None) -> Number:
 
 def _paid(now: _From, id: str, tracked: Tracked, days: Array, setup_usd: float | None) -> Array:
     """Months until the cash is earned back: the tracked months as they came, those ahead as these draws say."""
-    k, stay = len(tracked.came), in_days(figures(now.shared, now.options["stay"], now.options), days)
-    ahead = np.atleast_2d(stay.cash_usd - in_days(now.own, days).cash_usd)
+    k, stay = len(tracked.came), figures(now.shared, now.options["stay"], now.options).in_days(days)
+    ahead = np.atleast_2d(stay.cash_usd - now.own.in_days(days).cash_usd)
     first = _first(now, id, setup_usd)
     ahead = np.broadcast_to(ahead, (max(ahead.shape[0], np.size(first)), now.shared.horizon)).copy()
     ahead[:, :k] = tracked.saving

@@ -25,7 +25,6 @@ from roi.economics.tracking.predictive_bands import (
     count_held,
     dimensions,
     forecast,
-    in_days,
     simulate,
 )
 from roi.economics.tracking.seen_facts import Came, effects, track
@@ -200,7 +199,7 @@ def exact_years(case, choices, id, points):
             )
         }
         with_facts, known = with_seen(shared, options, id, seen)
-        month = in_days(billed(figures(with_facts, known[id], known), seen), days)
+        month = billed(figures(with_facts, known[id], known), seen).in_days(days)
         made = {
             CASH: month.cash_usd,
             CALLS: month.calls,
@@ -223,7 +222,7 @@ def test_every_kind_of_option_is_made_what_came_and_its_effects_add_up():
     days, rng = np.array(3 * DAYS, dtype=float), np.random.default_rng(7)
     names = ("calls", "input_tokens", "output_tokens", "own_share", "api_usd", "gpu_hours", "gpu_usd")
     for id in (o.id for o in compare(case, thresholds=False).options):
-        planned = in_days(figures(shared, options[id], options), days[:5])
+        planned = figures(shared, options[id], options).in_days(days[:5])
         told = {name: np.broadcast_to(getattr(planned, name), 5) * rng.uniform(0.7, 1.4, 5) for name in names}
         told["own_share"] = np.minimum(told["own_share"], 1.0)
         came = [Came(days=days[k], **{name: float(x[k]) for name, x in told.items()}) for k in range(5)]
@@ -281,7 +280,7 @@ def test_the_payback_as_it_looks_after_three_months_holds_its_share_of_years():
     for row in points:
         luck = predictive_bands._luck(row[None, known:], seen)
         drawn, ways = read_all(case, case.values(row[None, :known]), choices)
-        planned = in_days(figures(drawn, ways[LUNA], ways), days)
+        planned = figures(drawn, ways[LUNA], ways).in_days(days)
         moved = predictive_bands._moved(drawn, ways[LUNA], luck)
         told = {name: np.broadcast_to(getattr(planned, name), (1, 36))[0, :seen] * by for name, by in (
             ("calls", luck["volume"][0]), ("input_tokens", luck["input"][0]), ("output_tokens", luck["output"][0]),

@@ -69,7 +69,7 @@ def by_roi(file: str) -> dict[str, float]:
     from roi.usage.read.record import FileOptions
     from roi.usage.summary import Question, summarize
 
-    clock, compiling, ask = Clock(), Clock(), aggregate.answer
+    clock, compiling, ask = Clock(), Clock(), aggregate.rows_of
 
     def timed(expression: object, backend: object) -> object:
         with compiling:
@@ -77,9 +77,9 @@ def by_roi(file: str) -> dict[str, float]:
         with clock:
             return ask(expression, backend)  # type: ignore[arg-type]
 
-    aggregate.answer = timed  # type: ignore[assignment]
+    aggregate.rows_of = timed  # type: ignore[assignment]
     found = summarize(Question((file,), FileOptions(includes_cache=True), incumbent="openai/gpt-6-sol"))
-    aggregate.answer = ask
+    aggregate.rows_of = ask
     assert found.workload is not None
     return {key: clock.spent()[key] - compiling.spent()[key] for key in clock.spent()}
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from roi.errors import InputError
 from roi.usage.read.columns import MICRO, count, find, text
 from roi.usage.read.lazy_ibis import Column, Table, ibis
+from roi.usage.read.shown import name_shown
 
 Document = dict[str, Any]  # Any: JSON as it was parsed
 NO_TIME: Final = "no time that can be read"
@@ -153,6 +154,9 @@ class Format:
         values = {**vars(fields), "source": self.name, "kind": self.grain, "group": self._group(raw, options)}
         columns = {name: _typed(values[name], kind) for name, kind in COLUMNS.items() if name != "dropped"}
         columns["model"] = columns["model"].nullif("")
+        for name in ("provider", "model", "tier"):
+            if not isinstance(values[name], str | None):
+                columns[name] = name_shown(columns[name], NO_MODEL, *(said for said in (options.model,) if said))
         if options.group_by in ("day", "hour"):
             columns["group"] = _time_of(columns["at_us"], options.group_by)
         columns["group"] = ibis.ifelse(columns["group"].length() > LONGEST_GROUP, "(too long for a name)", columns["group"])
@@ -184,12 +188,13 @@ class Format:
                 SPLIT: reduce(add, bits, ibis.literal(0)).cast("int64")}
 
     def _group(self, raw: Table, options: FileOptions) -> Column | None:
-        """The group that the user asked for, else the format's first kind that the table has.
+        """The group that the user asked for, else the format's first kind that the table has; people are shown if asked for.
 
         Only the format's own kinds can be asked for, so that no column of prompts is read; InputError with what there is.
         """
         there = {kind: name for kind, name in self.groups.items() if find(raw, name)}
-        kind = options.group_by if options.group_by is not None else next(iter(there), "model")
+        unasked = (kind for kind in there if kind != "user")
+        kind = options.group_by if options.group_by is not None else next(unasked, "model")
         if kind in ("model", "day", "hour"):
             return None  # the record has it
         if kind not in there:

@@ -1,0 +1,39 @@
+"""What may be shown of a cell that should hold a name: a model's or a provider's name, and no sentence.
+
+Where the cells of a row are shifted, a prompt may stand where the model should. So a name is one word of the characters that
+models' ids have, or words for people such as `Claude Opus 4.5`, a family, then versions and variants, which become the id
+that they stand for (claude-opus-4.5). Other text is replaced before it reaches a sum, so that its calls count, have no price,
+and show nothing of what was said.
+"""
+
+import re
+from typing import Final
+
+from roi.usage.read.lazy_ibis import Column, ibis
+
+NOT_A_NAME: Final = "(text that is no name)"
+ID: Final = r"^[A-Za-z0-9._:/@+()<>~=*#-]{1,200}$"
+FAMILIES: Final = (
+    "chatgpt|claude|codestral|codex|command|deepseek|devstral|gemini|gemma|glm|gpt|granite|grok|jamba|kimi|llama|magistral|ministral|"
+    "mistral|mixtral|nemotron|nova|o[1-9]|phi|qwen|qwq|sonar|titan"
+)
+VARIANTS: Final = (
+    "a|air|audio|chat|code|coder|deep|distill|express|fast|flash|haiku|high|image|instruct|it|large|lite|low|maverick|max|medium|"
+    "micro|mini|nano|nemo|next|opus|plus|premier|preview|pro|r|r[+]|realtime|reasoner|reasoning|research|scout|search|small|"
+    "sonnet|text|thinking|turbo|ultra|versatile|vision|latest|exp|experimental|mythos|fable|sol|luna|astra"
+)
+FOR_PEOPLE: Final = (
+    rf"^({FAMILIES})[a-z0-9.+-]*( ({VARIANTS}|[a-z]?[0-9][a-z0-9.:-]*)){{1,6}}$"
+)
+"""In lower case; the words after the family are its own, so that no sentence that begins with one passes."""
+
+
+def name_shown(cell: Column, *said: str) -> Column:
+    """The cell where it is empty, a name or one of `said`, in the words of ids; else NOT_A_NAME."""
+    plain, kept = cell.lower(), cell.re_search(ID) | cell.isin(("", *said))
+    return ibis.cases((kept.fill_null(True), cell), (plain.re_search(FOR_PEOPLE), plain.replace(" ", "-")), else_=NOT_A_NAME)
+
+
+def is_name(text: str) -> bool:
+    """Whether a cell, as Python reads it, is empty or a name."""
+    return not text or re.search(ID, text) is not None or re.search(FOR_PEOPLE, text.lower()) is not None

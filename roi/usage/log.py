@@ -16,6 +16,7 @@ from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
 from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
+from roi.usage.read.shown import names_shown
 from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
 from roi.usage.read.text_rows import document_rows, objects_of, read_document, unwrapped
 
@@ -212,6 +213,7 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     records = form.records(without_copies(raw.table, copies), options)
     if raw.in_place:
         return LogTable(form, raw.files, records, raw.unread)
+    records = names_shown(records, options.model)
     gave_up, of_copies = False, deepcopy(raw.unread)
     try:
         readably(lambda: engine.to_parquet(records, target, compression="zstd"), engine, [raw])

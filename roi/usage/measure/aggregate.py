@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.usage.read.database import rows_of
+from roi.usage.read.database import rows_of, whole_columns_of
 from roi.usage.read.lazy_ibis import Backend, Column, Table, ibis
 from roi.usage.read.record import COLUMNS, TOKENS, bucket_index
 
@@ -98,8 +98,8 @@ def minute_counts(calls: Table, backend: Backend) -> tuple[Ints, Ints]:
     """(minutes since 1970 UTC with at least one call, calls in each), in order of time."""
     table = calls.mutate(minute=bucket_index(calls.at_us, MINUTE_S))
     sums = table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute")
-    found = np.array([(row["minute"], row["calls"]) for row in rows_of(sums, backend)], dtype=np.int64).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
+    minutes, calls_in_each = whole_columns_of(sums, backend)
+    return minutes, calls_in_each
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from roi.usage.read.database import as_utc, rows_of, zone_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table
 from roi.usage.read.record import FILE, Format
-from roi.usage.read.shown import NOT_A_NAME, is_name
+from roi.usage.read.shown import shown
 from roi.usage.read.sniff import FileShape, opened
 from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, rows_of_documents, table_rows
 
@@ -177,8 +177,8 @@ def read_in_python(
                 if "token" in name:
                     columns[name] = [x if x is None or NUMBER.fullmatch(x) else "no number" for x in columns[name]]
                 elif "model" in name:
-                    columns[name] = [x if x is None or is_name(x.strip()) else NOT_A_NAME for x in columns[name]]
-            writer.write_table(pa.table({**columns, FILE: [shown for shown, _ in batch]}, schema=schema))
+                    columns[name] = [shown(x and x.strip()) for x in columns[name]]
+            writer.write_table(pa.table({**columns, FILE: [file for file, _ in batch]}, schema=schema))
             done += len(batch)
             if status is not None:
                 status(f"{done:,} rows read: {found[0].format.title}")

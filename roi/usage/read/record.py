@@ -9,7 +9,6 @@ from typing import Any, Final, Literal
 from roi.errors import InputError
 from roi.usage.read.columns import MICRO, count, find, text
 from roi.usage.read.lazy_ibis import Column, Table, ibis
-from roi.usage.read.shown import name_shown
 
 Document = dict[str, Any]  # Any: JSON as it was parsed
 NO_TIME: Final = "no time that can be read"
@@ -32,8 +31,6 @@ BUCKET: Final = "roi bucket"
 SPLIT: Final = "roi split"
 """Columns beside the record's where rows are buckets or costs, so that `usage.buckets` finds those that two exports hold: a
 hash of whose it is, the same with its time, and the bits of `Format.split_by` that are filled in."""
-NO_MODEL: Final = "model not stated"
-"""Stands for the model of a table of one's own where neither it nor --model names one."""
 COLUMNS: Final = {
     **dict.fromkeys(("source", "kind", "provider", "model", "group"), "string"), "at_us": "int64", "until_us": "int64",
     "batch": "boolean", "tier": "string", "long_context": "boolean", "requests": "int64", "uncached_input": "int64",
@@ -154,9 +151,6 @@ class Format:
         values = {**vars(fields), "source": self.name, "kind": self.grain, "group": self._group(raw, options)}
         columns = {name: _typed(values[name], kind) for name, kind in COLUMNS.items() if name != "dropped"}
         columns["model"] = columns["model"].nullif("")
-        for name in ("provider", "model", "tier"):
-            if not isinstance(values[name], str | None):
-                columns[name] = name_shown(columns[name], NO_MODEL, *(said for said in (options.model,) if said))
         if options.group_by in ("day", "hour"):
             columns["group"] = _time_of(columns["at_us"], options.group_by)
         columns["group"] = ibis.ifelse(columns["group"].length() > LONGEST_GROUP, "(too long for a name)", columns["group"])

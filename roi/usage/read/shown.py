@@ -9,8 +9,12 @@ and show nothing of what was said.
 import re
 from typing import Final
 
-from roi.usage.read.lazy_ibis import Column, ibis
+from roi.usage.read.lazy_ibis import Column, Table, ibis
 
+NAMED: Final = ("provider", "model", "tier")
+"""Columns of the record that hold names."""
+NO_MODEL: Final = "model not stated"
+"""Stands for the model of a table of one's own where neither it nor --model names one."""
 NOT_A_NAME: Final = "(text that is no name)"
 ID: Final = r"^[A-Za-z0-9._:/@+()<>~=*#-]{1,200}$"
 FAMILIES: Final = (
@@ -28,12 +32,22 @@ FOR_PEOPLE: Final = (
 """In lower case; the words after the family are its own, so that no sentence that begins with one passes."""
 
 
-def name_shown(cell: Column, *said: str) -> Column:
-    """The cell where it is empty, a name or one of `said`, in the words of ids; else NOT_A_NAME."""
-    plain, kept = cell.lower(), cell.re_search(ID) | cell.isin(("", *said))
+def names_shown(records: Table, said: str | None) -> Table:
+    """The records with names alone as provider, model and tier; `said` is the user's own word for the model.
+
+    For records that are written once: a table of 20 million rows that lies where it is has its sums' names shown instead.
+    """
+    return records.mutate(**{column: _shown(records[column], said) for column in NAMED})
+
+
+def _shown(cell: Column, said: str | None) -> Column:
+    plain, kept = cell.lower(), cell.re_search(ID) | cell.isin(("", NO_MODEL, said or ""))
     return ibis.cases((kept.fill_null(True), cell), (plain.re_search(FOR_PEOPLE), plain.replace(" ", "-")), else_=NOT_A_NAME)
 
 
-def is_name(text: str) -> bool:
-    """Whether a cell, as Python reads it, is empty or a name."""
-    return not text or re.search(ID, text) is not None or re.search(FOR_PEOPLE, text.lower()) is not None
+def shown(text: str | None) -> str | None:
+    """The same of one cell."""
+    if not text or text == NO_MODEL or re.search(ID, text):
+        return text
+    plain = text.lower()
+    return plain.replace(" ", "-") if re.search(FOR_PEOPLE, plain) else NOT_A_NAME

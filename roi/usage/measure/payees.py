@@ -1,4 +1,4 @@
-"""What sums are called, and who is paid where records do not say: the model's maker, whose list price stands in, with a note."""
+"""What sums are called, and who is paid where records do not say: the model's maker, whose list price stands in."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

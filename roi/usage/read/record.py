@@ -198,8 +198,8 @@ class Format:
 
 
 def _largest(raw: Table, name: str, size: str) -> Table:
-    """Of rows of one name that with the largest count, the last of them; rows without a name as they are."""
-    order = [ibis.desc(count(raw, size)), ibis.desc(text(raw, "timestamp"))]
+    """Of rows of one name that with the largest count, the first of them in time; rows without a name as they are."""
+    order = [ibis.desc(count(raw, size)), text(raw, "timestamp")]
     place = ibis.row_number().over(group_by=text(raw, name), order_by=order)
     return raw.mutate(roi_place=place).filter(lambda t: (t.roi_place == 0) | text(t, name).isnull()).drop("roi_place")
 

@@ -11,8 +11,8 @@ from roi.usage.read.shown import NO_MODEL, NOT_A_NAME
 
 EPOCH = date(1970, 1, 1)
 TEXT_FOR_MODEL = (
-    "no price: where the model should stand is a text, which is not shown; perhaps the cells of these rows are shifted, or another"
-    " column holds the model (--map model=COLUMN)"
+    "no price: where the model should stand is a text, which is not shown; perhaps the cells of these rows are shifted, or"
+    " another column holds the model (--map model=COLUMN)"
 )
 
 

@@ -11,6 +11,7 @@ from roi.errors import InputError, UnknownName
 from roi.usage.buckets import settle_buckets
 from roi.usage.duplicates import Copies, find_copies, identical_files, without_copies
 from roi.usage.formats.generic import NAMES
+from roi.usage.measure.aggregate import constants
 from roi.usage.read.detect import format_named, names_told, of_documents, of_header
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
@@ -223,6 +224,7 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     records = form.records(without_copies(raw.table, copies), options)
     if raw.in_place:
         return LogTable(form, raw.files, records, raw.unread)
+    same = constants(records)
     records = names_shown(records, options.model)
     gave_up, of_copies = False, deepcopy(raw.unread)
     try:
@@ -234,4 +236,6 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     if rejected(engine, raw) or gave_up:
         again = read_in_python(raw.found, engine, target.with_suffix(".raw.parquet"), of_copies)
         return _records(again, copies, options, engine, target)
-    return LogTable(form, raw.files, engine.read_parquet(target), raw.unread)
+    written = engine.read_parquet(target)
+    known = {name: ibis.literal(same[name], COLUMNS[name]) for name in same}  # what is the same in every row need not be read
+    return LogTable(form, raw.files, written.mutate(**known), raw.unread)

@@ -85,6 +85,8 @@ def spend_by_group(records: Table, backend: Backend, whole: tuple[int, int] | No
 
     `whole`: from when to when (microseconds) the log covers days whole; rows outside have sums of their own.
     """
+    if constants(records).get("group", "") is None:
+        return []
     kept = records.filter(records.dropped.isnull() & (records.kind != "cost") & records.group.notnull())
     inside = ibis.literal(True) if whole is None else (kept.at_us >= whole[0]) & (kept.at_us < whole[1])
     table = kept.mutate(size_class=_size_class(kept), costed=_costed(kept), whole=inside)

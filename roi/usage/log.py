@@ -237,5 +237,7 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
         again = read_in_python(raw.found, engine, target.with_suffix(".raw.parquet"), of_copies)
         return _records(again, copies, options, engine, target)
     written = engine.read_parquet(target)
-    known = {name: ibis.literal(same[name], COLUMNS[name]) for name in same}  # what is the same in every row need not be read
+    # what is the same in every row need not be read
+    known = {name: ibis.null(COLUMNS[name]) if value is None else ibis.literal(value).cast(COLUMNS[name])
+             for name, value in same.items() if name in COLUMNS}
     return LogTable(form, raw.files, written.mutate(**known), raw.unread)

@@ -96,6 +96,20 @@ def test_what_a_fork_of_codex_copies_counts_once_at_its_own_time(tmp_path: Path,
     assert len({row["group"] for row in rows}) == 1
 
 
+def test_a_fork_that_begins_with_its_parents_sum_alone_counts_its_own_calls(tmp_path: Path) -> None:
+    """28,000,000 and 700,000 are the parent's; of 28,070,000 and 703,000, 70,000 and 3,000 are its own."""
+    file = rollout(
+        tmp_path / "a.jsonl",
+        [{"id": "a", "forked_from_id": "p"}],
+        [(28_000_000, 700_000), (28_070_000, 703_000)],
+        "2026-10-05T11:00:00Z",
+    )
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    del lines[2]["payload"]["info"]["last_token_usage"]
+    file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    assert totals(read(tmp_path, file)) == counts(uncached_input=70_000, output=3000, requests=1)
+
+
 def test_sessions_of_codex_that_are_no_forks_both_count(tmp_path: Path) -> None:
     files = [rollout(tmp_path / f"{k}.jsonl", [{"id": f"s{k}"}], [(100, 10)], "2026-10-05T09:00:00Z") for k in range(2)]
     assert totals(read(tmp_path, *files)) == counts(uncached_input=200, output=20, requests=2)

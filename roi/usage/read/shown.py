@@ -18,7 +18,7 @@ NO_MODEL: Final = "model not stated"
 NOT_A_NAME: Final = "(text that is no name)"
 ID: Final = r"^[A-Za-z0-9._:/@+()<>~=*#-]{1,200}$"
 FAMILIES: Final = (
-    "chatgpt|claude|codestral|codex|command|deepseek|devstral|gemini|gemma|glm|gpt|granite|grok|jamba|kimi|llama|magistral|ministral|"
+    "chatgpt|claude|codestral|codex|command|composer|deepseek|devstral|gemini|gemma|glm|gpt|granite|grok|jamba|kimi|llama|magistral|ministral|"
     "mistral|mixtral|nemotron|nova|o[1-9]|phi|qwen|qwq|sonar|titan"
 )
 VARIANTS: Final = (

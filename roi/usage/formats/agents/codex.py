@@ -48,10 +48,12 @@ def session_rows(documents: Iterable[Document], *, names: bool = False) -> Itera
     records: list[Document] = []
     events: list[Document] = []
     origin: object = None
+    forked = False
     for document in documents:
         kind, payload = document.get("type"), nested(document, "payload")
         if kind == "session_meta":
             origin = _parent(payload) or payload.get("id") or origin  # the last one is the first session's
+            forked = forked or _parent(payload) is not None
         if kind in {"session_meta", "turn_context"}:
             about |= _about(payload, names=names) | ({"session": about["session"]} if "session" in about else {})
         if kind == "token_usage_record" and nested(payload, "usage"):
@@ -60,6 +62,9 @@ def session_rows(documents: Iterable[Document], *, names: bool = False) -> Itera
         info = nested(payload, "info") if payload.get("type") == "token_count" else {}
         every, last = nested(info, "total_token_usage"), nested(info, "last_token_usage")
         if not info or (every and every == sums):
+            continue
+        if not last and not sums and forked:  # the parent's sum, where its lines are left out
+            sums = every
             continue
         used = last or {name: (number(every.get(name)) or 0) - (number(sums.get(name)) or 0) for name in COUNTS}
         sums = every

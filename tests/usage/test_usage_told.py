@@ -15,6 +15,8 @@ from click.testing import CliRunner
 from usage_support import CANARY, run_usage, usage_answer
 
 from roi.cli import main
+from roi.usage.read.record import FileOptions
+from roi.usage.summary import Question, summarize
 
 HEAD = "date,model,provider,requests,input_tokens,output_tokens,cached_tokens,cost_usd"
 SEPTEMBER = [f"2026-09-{day:02d}" for day in range(1, 31)]
@@ -176,3 +178,19 @@ def test_a_shifted_row_shows_no_prompt_as_the_name_of_a_model(tmp_path: Path, ce
         assert any(
             "perhaps the cells of these rows are shifted" in note for each in found["by_model"] for note in each["notes"]
         )
+
+
+def test_who_watches_hears_of_rows_as_they_are_read(tmp_path: Path) -> None:
+    """Two rows of JSON, read in Python; the command draws what it hears on a terminal alone."""
+    lines = [
+        {"timestamp": f"2026-10-05T0{k}:00:00Z", "model": "gpt-4o", "input_tokens": 5, "output_tokens": 1} for k in range(2)
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    heard: list[str] = []
+    summarize(Question((str(tmp_path / "a.jsonl"),), FileOptions()), status=heard.append)
+    assert heard == [
+        "looking at file 1 of 1",
+        "reading 1 file: table of your own",
+        "2 rows read: table of your own",
+        "adding up",
+    ]

@@ -15,9 +15,9 @@ from roi.usage.measure.aggregate import constants
 from roi.usage.read.detect import format_named, names_told, of_documents, of_header
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
+from roi.usage.read.names_alone import names_shown
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
 from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
-from roi.usage.read.shown import names_shown
 from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
 from roi.usage.read.text_rows import document_rows, objects_of, read_document, unwrapped
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from roi.catalog.prices.api_prices import maker_of, sellers_of
 from roi.usage.measure.aggregate import Spend
 from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.shown import NOT_A_NAME, shown
+from roi.usage.read.names_alone import NOT_A_NAME, shown
 
 Named = tuple[str | None, str]
 """Provider, None where the records do not say, and model."""

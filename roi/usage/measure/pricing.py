@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from roi.catalog.prices.token_rates import TokenRates, price_or_reason
 from roi.usage.measure.aggregate import EDGES, SUMS, Spend
-from roi.usage.read.shown import NO_MODEL, NOT_A_NAME
+from roi.usage.read.names_alone import NO_MODEL, NOT_A_NAME
 
 EPOCH = date(1970, 1, 1)
 TEXT_FOR_MODEL = (

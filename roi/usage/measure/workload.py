@@ -17,8 +17,8 @@ from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_o
 from roi.usage.measure.pricing import Priced, total_requests, total_tokens
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.lazy_ibis import Backend, Table
+from roi.usage.read.names_alone import NOT_A_NAME
 from roi.usage.read.record import TOKENS
-from roi.usage.read.shown import NOT_A_NAME
 
 MAIN_SHARE: Final = 0.9
 """A model with at least this share of what was spent is the incumbent without being named."""

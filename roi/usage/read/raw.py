@@ -15,8 +15,8 @@ from roi.usage.read.archives import message_documents
 from roi.usage.read.database import as_utc, rows_of, zone_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table
+from roi.usage.read.names_alone import shown
 from roi.usage.read.record import FILE, Format
-from roi.usage.read.shown import shown
 from roi.usage.read.sniff import FileShape, opened
 from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, rows_of_documents, table_rows
 

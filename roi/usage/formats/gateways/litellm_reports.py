@@ -16,8 +16,8 @@ from roi.usage.formats.gateways.litellm import FAMILIES, LITELLM_DAILY, PROVIDER
 from roi.usage.formats.json_counts import amount, nested
 from roi.usage.read.columns import DAY_US, count, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
-from roi.usage.read.shown import NO_MODEL
 
 METRICS: Final = ("spend", "prompt_tokens", "completion_tokens", "cache_read_input_tokens", "cache_creation_input_tokens",
                   "api_requests", "successful_requests", "failed_requests")  # fmt: skip

@@ -71,13 +71,6 @@ class Policy(Section):
     facts: dict[Annotated[str, Field(min_length=1, max_length=300)], Range] = Field(default_factory=dict)
     """Central values of facts, by their path in `roi compare --format json` (workload.requests_per_day)."""
 
-    @model_validator(mode="after")
-    def _has_what_it_names(self) -> Self:
-        if self.saved is None and (self.verdict_unchanged or self.signposts_hold):
-            name = "verdict_unchanged" if self.verdict_unchanged else "signposts_hold"
-            raise ValueError(f"{name} needs saved, the comparison that was decided on")
-        return self
-
 
 def load_policy(path: Path) -> Policy:
     """The policy in the file; every mistake is reported with its field, value and what is allowed."""

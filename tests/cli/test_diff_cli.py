@@ -209,7 +209,7 @@ def test_a_bad_policy_is_one_message_with_the_nearest(tmp_path: Path, tickets: P
         "chance_to_beat_staying: {at_least: 80}": "write 0.8 for 80%",
         "facts: {workload.request_per_day: {at_most: 5}}": "'workload.request_per_day'; nearest: workload.requests_per_day",
         "facts: {title: {at_most: 5}}": "facts.title: 'Tickets of Example Corp' is no number",
-        "verdict_unchanged: true": "verdict_unchanged needs saved",
+        "verdict_unchanged: true": "verdict_unchanged needs the comparison that was decided on: saved: ",
         "saved: decison.json\nverdict_unchanged: true": "saved: no file",
         "schema: roi.policy/2": "schema: 'roi.policy/2' is not usable",
     }  # fmt: skip

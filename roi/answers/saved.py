@@ -1,6 +1,5 @@
 """A saved comparison read back: its Case gives the same figures again, whatever the catalog says by now."""
 
-import json
 from dataclasses import dataclass
 from datetime import date
 from math import isfinite
@@ -9,6 +8,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from roi.disk import open_to_read, parse_json
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import UNSEEN, CaseError, visible
 from roi.facts.case import PER_YEAR, SHARE, Case
@@ -56,7 +56,7 @@ def read_saved(path: Path) -> Saved | None:
     if text is None:
         return None
     try:
-        data = json.loads(text, object_pairs_hook=_unique)
+        data = parse_json(text, _unique)
     except (ValueError, RecursionError) as error:
         if path.suffix.lower() != ".json" and '"roi.comparison/' not in text:
             return None  # YAML may begin with a brace
@@ -120,13 +120,13 @@ def _text(path: Path) -> str | None:
         if not path.is_file():
             return None
         size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             head = file.read(256)
             if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
                 return None
             if size > SIZE_LIMIT:
                 _refuse(path, f"{size:,} bytes; a saved comparison has at most {SIZE_LIMIT:,}")
-            return (head + file.read()).decode("utf-8-sig")
+            return (head + file.read(SIZE_LIMIT)).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None  # the scenario's reader says what is wrong with it
 

@@ -78,7 +78,7 @@ seconds_option = partial(click.option, callback=read_seconds, show_default=True)
 counts_option = partial(click.option, callback=read_counts)
 sequences_option = partial(click.option, callback=partial(read_counts, most=MOST_SEQUENCES), show_default=True)
 number_option = partial(click.option, callback=read_number)
-seed_option = partial(click.option, "--seed", type=int, default=0, show_default=True)
+seed_option = partial(click.option, "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 force_option = click.option("--force", is_flag=True, help="Run although other processes use the GPU.")
 file_option = partial(click.option, type=PATH)
 

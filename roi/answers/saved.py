@@ -1,7 +1,9 @@
 """A saved comparison read back: its Case gives the same figures again, whatever the catalog says by now."""
 
+import json
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
@@ -48,6 +50,8 @@ class Saved:
     roi_version: str
     figures: dict[tuple[str, str], float]
     """What the file says of each option, by id and name of the figure, USD."""
+    edited: bool
+    """True where the facts are not those of which the file has the digest: one was changed, added or taken away."""
 
 
 def read_saved(path: Path) -> Saved | None:
@@ -71,7 +75,18 @@ def read_saved(path: Path) -> Saved | None:
     scenario, warnings = data.get("scenario"), data.get("warnings")
     return Saved(path, _case(path, data.get("case")), scenario if isinstance(scenario, dict) else None,
                  tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
-                 str(data.get("roi_version"))[:40], _figures(data.get("options")))
+                 visible(str(data.get("roi_version"))[:40]), _figures(data.get("options")),
+                 data.get("digest") not in (None, facts_digest(data["case"])))
+
+
+def facts_digest(case: Json) -> str:
+    """A digest of a Case's facts as JSON has them, 16 hex digits; 1 and 1.0 are the same number."""
+    def plain(x: Any) -> Any:  # Any: JSON
+        if isinstance(x, dict):
+            return {name: plain(each) for name, each in x.items()}
+        return [plain(each) for each in x] if isinstance(x, list) else float(x) if type(x) is int else x
+
+    return sha256(json.dumps(plain(case), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None) -> Comparison:
@@ -90,7 +105,7 @@ def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None) -
 
 
 def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> str:
-    """One sentence where the file's own NPVs are not those that its facts give; nothing where they are.
+    """One sentence where the file's own NPVs are not those that its facts give, or its facts were edited; else nothing.
 
     Expected ones are looked at where the draws are the file's own.
     """
@@ -98,7 +113,7 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
     told = {key: x for key, x in saved.figures.items() if same_draws or key[1] == FIGURES[0]}
     moved = {key: x for key, x in told.items() if key not in now or abs(now[key] - x) > max(CENT, SAME * abs(x))}
     if not moved:
-        return ""
+        return f"{saved.path} was edited: its facts are not those that roi {saved.roi_version} wrote" if saved.edited else ""
     id, name = key = max(moved, key=lambda each: abs(moved[each] - now.get(each, 0.0)))
     here = f"{now[key]:,.2f} by its facts" if key in now else "not possible by its facts"
     return (

@@ -23,6 +23,8 @@ from roi.profiling.server.said import without_key
 
 MOST_BYTES: Final = 64 * 2**20
 """An answer that is longer is no stream of tokens that was asked for."""
+EVENT_BYTES: Final = 4096
+"""Of one event of a stream at most, on average; usual ones have 200 to 400."""
 LONGEST_LINE: Final = 65_536
 """A head, or the size line of a chunk, that has not ended by then is no HTTP."""
 IDLE_S: Final = 2.0
@@ -47,6 +49,8 @@ class Answer:
     """Clock of the end of the answer; None where it never came."""
     problem: str | None = None
     """Why the end of the answer never came."""
+    most_events: int | None = None
+    """Events of its stream after which it is cut off; None: any number."""
     foreign: bool = False
     """True where what answers speaks no HTTP, or no TLS although the URL says so."""
 
@@ -60,6 +64,15 @@ class NotHttp(Exception):
     """What the server sent is no HTTP/1.1 answer."""
 
 
+class WentOn(Exception):
+    """A stream goes on after the tokens that were asked for."""
+
+
+def most_events(tokens: int) -> int:
+    """Events of a stream of so many tokens at most: one each, those that open and end it, and some to keep it alive."""
+    return 2 * tokens + 64
+
+
 class AnswerReader:
     """Parses the bytes of one answer as they arrive, and fills an Answer with them."""
 
@@ -69,6 +82,8 @@ class AnswerReader:
         self.left = 0
         """Bytes until the part at hand ends."""
         self.until_close = False
+        self.events = self.seen = 0
+        """Events so far, and bytes of the body in which they were counted."""
         self.reusable = False
         """True where the connection can carry another request once this one has ended."""
         self.ended = False
@@ -81,11 +96,24 @@ class AnswerReader:
             pass
         if len(self.answer.body) > before:
             self.answer.marks.append((now_s, len(self.answer.body)))
-        if len(self.answer.body) > MOST_BYTES:
-            raise NotHttp(f"more than {MOST_BYTES // 2**20} MiB for one request")
+        self._count_events()
+        events = self.answer.most_events
+        most = MOST_BYTES if events is None else min(MOST_BYTES, (events + 16) * EVENT_BYTES)
+        if len(self.answer.body) > most:
+            raise NotHttp(f"more than {most / 2**20:.3g} MiB for one request")
         if self.ended:
             self.answer.ended_s = now_s
         return self.ended
+
+    def _count_events(self) -> None:
+        body, most = self.answer.body, self.answer.most_events
+        end = body.rfind(b"\n") + 1
+        if most is None or end <= self.seen:
+            return
+        self.events += body.count(b"\ndata:", max(self.seen - 1, 0), end)
+        self.seen = end
+        if self.events > most:
+            raise WentOn(f"the server ignores max_tokens: cut off after {self.events:,} events")
 
     def close(self, now_s: float) -> bool:
         """True where the server's closing of the connection is the answer's end, because nothing else was to tell it."""
@@ -249,6 +277,8 @@ class HttpClient:
             answer.foreign = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLCertVerificationError)
         except NotHttp as error:
             answer.problem, answer.foreign = str(error), True
+        except WentOn as error:
+            answer.problem = str(error)
         finally:
             if connection is not None:
                 if answer.ended_s is not None and connection.reusable:
@@ -340,7 +370,7 @@ class _Connection(asyncio.Protocol):
             return
         try:
             ended = self.reader.feed(data, now_s)
-        except NotHttp as error:
+        except (NotHttp, WentOn) as error:
             self._finish(error)
             self.abort()
             return

@@ -73,6 +73,7 @@ def read_saved(path: Path) -> Saved | None:
             return None
         _refuse(path, f"schema: {str(schema)[:60]!r} cannot be replayed; it should be one of {', '.join(READ)}")
     scenario, warnings = data.get("scenario"), data.get("warnings")
+    _check_plain(path, "scenario", scenario)
     return Saved(path, _case(path, data.get("case")), scenario if isinstance(scenario, dict) else None,
                  tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
                  visible(str(data.get("roi_version"))[:40]), _figures(data.get("options")),
@@ -154,6 +155,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{twice[:60]!r} is given twice")
     return found
+
+
+def _check_plain(path: Path, place: str, held: object) -> None:
+    """CaseError where a number is not finite, or a key or text holds what a terminal obeys: it is written out again."""
+    if isinstance(held, float) and not isfinite(held):
+        _refuse(path, f"{place}: {held} is not usable; a finite number")
+    if isinstance(held, str) and UNSEEN.search(held):
+        _refuse(path, f"{place}: {held[:60]!r} is not usable; one line of plain text, without control characters")
+    for key, value in held.items() if isinstance(held, dict) else enumerate(held) if isinstance(held, list) else ():
+        _check_plain(path, place, str(key))
+        _check_plain(path, f"{place}.{str(key)[:60]}", value)
 
 
 def _case(path: Path, data: object) -> Case:

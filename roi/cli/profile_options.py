@@ -110,8 +110,11 @@ def keep_options(command: Command) -> Command:
     @format_option("table", "json")
     @wraps(command)
     def gathered(*, output: Path | None, profiles: Path | None, form: str, **rest: Any) -> None:  # Any: the command's own
+        from roi.profiling.stops import catch_stops
+
         check_new(output, profiles)
-        command(keep=Keep(output, profiles, form), **rest)
+        with catch_stops():  # from here on: torch alone takes seconds to import
+            command(keep=Keep(output, profiles, form), **rest)
 
     return gathered
 

@@ -32,10 +32,10 @@ RUNS_LONG = {
 }  # fmt: skip
 """Commands that measure, fetch or keep: tests of their own play them."""
 FIELDS = (
-    "title", "seed", "draws", "as_of", "workload.input_tokens", "workload.lengths", "workload.steps", "quality.scores.gpt-6-sol",
-    "quality.bar", "incumbent.model", "incumbent.provider", "candidates", "candidates.api_models", "candidates.self_hosted",
-    "training", "serving", "people", "drift", "tokens.x.ratio", "apis.openai", "gpu_discounts.H100", "options.stay",
-    "own_hardware", "alarms", "gates", "",
+    "title", "seed", "draws", "as_of", "workload.input_tokens", "workload.lengths", "workload.steps",
+    "quality.scores.gpt-6-sol", "quality.bar", "incumbent.model", "incumbent.provider", "candidates", "candidates.api_models",
+    "candidates.self_hosted", "training", "serving", "people", "drift", "tokens.x.ratio", "apis.openai", "gpu_discounts.H100",
+    "options.stay", "own_hardware", "alarms", "gates", "",
 )  # fmt: skip
 LEFT_OUT = {"dry", "agents", "backend", "instrument", "draws", "help"}
 """Options that take long, or reach out of the folder."""

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 
 from roi.errors import InputError, RoiError, nearest_file
@@ -80,9 +80,17 @@ def _open_at_last(path: Path, flags: int) -> int:
     if not stat.S_ISFIFO(path.stat().st_mode):
         return os.open(path, flags)
     ends: list[int] = []
-    waiting = Thread(target=lambda: ends.append(os.open(path, flags)), daemon=True)
+    given_up = Event()
+
+    def wait() -> None:
+        ends.append(os.open(path, flags))
+        if given_up.is_set():
+            os.close(ends.pop())
+
+    waiting = Thread(target=wait, daemon=True)
     waiting.start()
     waiting.join(WAIT_S)
+    given_up.set()
     if not ends:
         raise OSError(errno.ETIMEDOUT, f"a pipe whose other end nobody opened in {WAIT_S:g} s")
     return ends[0]

@@ -42,7 +42,8 @@ def folder(tmp_path_factory):
     (made / "bytes.json").write_bytes(bytes(range(256)) * 8)
     (made / "target.md").write_text("before")
     (made / "link.md").symlink_to("target.md")
-    os.mkfifo(made / "pipe")
+    for number in range(1, 5):
+        os.mkfifo(made / f"pipe-{number}")
     config = json.loads((CORPUS / "config.json").read_text())
     for row in ROWS:
         if row["run"][0] == "fit" and row["run"][1].startswith("config-"):
@@ -96,6 +97,7 @@ def geometry(path):
 
 @pytest.mark.parametrize("row", ROWS, ids=name_of)
 def test_what_was_once_answered_badly_is_answered(row, folder, monkeypatch):
+    monkeypatch.setattr("roi.disk.WAIT_S", 0.1)
     monkeypatch.chdir(folder)
     command = [word.replace("@300", "x" * 300) for word in row["run"]]
     if any(name in command for name in LARGE):

@@ -13,10 +13,14 @@ from pathlib import Path
 import pytest
 from hostile import ask, faults_of_files
 
+from roi.scenario.yaml import read_yaml
+
 pytestmark = pytest.mark.full
 CORPUS = Path(__file__).parent / "corpus"
 ROWS = [json.loads(line) for line in (CORPUS / "commands.jsonl").read_text(encoding="utf-8").splitlines()]
 LARGE = ("bomb.json.gz", "bomb.jsonl.gz", "many.json", "sparse.yaml", "/dev/zero", "digits.json", "deep.json")
+EVIL = "x\nseed: 9\x1b[31m\ndraws: 1"
+"""A name with a line that is a field, and a colour."""
 MOST_KIB = 1_600_000
 """Resident memory of a command, whatever it reads."""
 
@@ -112,6 +116,23 @@ def test_what_was_once_answered_badly_is_answered(row, folder, monkeypatch):
     assert faults_of_files(folder) == []
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     assert (folder / "link.md").is_symlink()
+
+
+def test_a_name_cannot_end_a_comment_and_become_a_field(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    for kind, rest in (("usage", ["--task", EVIL, "--tasks", "0"]), ("quality", ["--incumbent", "gpt-6-sol"])):
+        file = Path(f"{EVIL}.{kind}")
+        text = (CORPUS / {"usage": "usage.csv", "quality": "results.jsonl"}[kind]).read_text(encoding="utf-8")
+        text = text.replace("luna,", "sol,") if kind == "usage" else text
+        file.write_text(text.replace("tickets", f'"{EVIL}"').replace("mail", f'"{EVIL}"'), encoding="utf-8")
+        assert ask([kind, str(file), *rest, "--output", "made.yaml"]).faults == ()
+        part = Path("made.yaml").read_text(encoding="utf-8")
+        assert {"seed", "draws"} & read_yaml(Path("made.yaml")).keys() == set()
+        assert "\x1b" not in part
+        Path("made.yaml").unlink()
+    assert ask(["init", "made.yaml", "--usage", f"{EVIL}.usage"]).faults == ()
+    assert "draws" not in read_yaml(Path("made.yaml"))
+    Path("made.yaml").unlink()
 
 
 def apart(command):

@@ -18,7 +18,7 @@ from roi.scenario.yaml import read_yaml
 pytestmark = pytest.mark.full
 CORPUS = Path(__file__).parent / "corpus"
 ROWS = [json.loads(line) for line in (CORPUS / "commands.jsonl").read_text(encoding="utf-8").splitlines()]
-LARGE = ("bomb.json.gz", "bomb.jsonl.gz", "many.json", "sparse.yaml", "/dev/zero", "digits.json", "deep.json")
+LARGE = ("bomb.json.gz", "bomb.jsonl.gz", "many.json", "sparse.yaml", "/dev/zero")
 EVIL = "x\nseed: 9\x1b[31m\ndraws: 1"
 """A name with a line that is a field, and a colour."""
 MOST_KIB = 1_600_000

@@ -21,6 +21,8 @@ from roi.store.profiles.plan_record import read_plan
 
 Kind = Literal["dry-run", "probe", "device", "train", "infer", "serve"]
 KINDS: Final[tuple[Kind, ...]] = ("dry-run", "probe", "device", "train", "infer", "serve")
+MOST_FOLDERS: Final = 5_000
+"""Of profiles below one: a link to the root of a machine would be searched for hours."""
 HEAD_BYTES: Final = 256
 """Enough for `{"kind": ...`, which save_profile writes first, so that files of other kinds are passed over unread."""
 MOST_BYTES: Final = 512 * 2**20
@@ -108,6 +110,9 @@ def _json_files(folder: Path, damaged: list[tuple[Path, str]]) -> Iterator[Path]
 
     for here, inner, names in os.walk(folder, onerror=closed, followlinks=True):
         real = os.path.realpath(here)
+        if len(visited) >= MOST_FOLDERS:
+            damaged.append((Path(here), f"and what follows is not searched: {folder} holds more than {MOST_FOLDERS:,} folders"))
+            return
         inner[:] = [] if real in visited else sorted(name for name in inner if not name.startswith("."))
         if real not in visited:
             yield from (Path(here, name) for name in sorted(names) if name.endswith(".json") and not name.startswith("."))

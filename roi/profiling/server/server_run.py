@@ -14,7 +14,7 @@ from roi.estimate.replay.metrics import itl_s, successes
 from roi.facts.serve_profile import Counted, Cut, ServePoint, ServeProfile
 from roi.profiling.machine import client_environment
 from roi.profiling.server.dialect import read_answer, served_request
-from roi.profiling.server.http_client import Endpoint
+from roi.profiling.server.endpoint import Endpoint
 from roi.profiling.server.load import HOPELESS, TICK_S, Load
 from roi.profiling.server.load_design import LEAST, ServePlan
 from roi.profiling.server.probe import ProbeResult

@@ -7,9 +7,10 @@ FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c "$(FITS)" >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 PARALLEL := --numprocesses=2 --dist=loadfile
+FUZZ_S ?= 600
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-all test-slow fuzz lint types bench readme claims api notebooks clean
+.PHONY: help demo test test-all test-slow fuzz explore lint types bench readme claims api notebooks clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -26,7 +27,12 @@ test-all: .venv/dev  ## Run what `make test` leaves out, but what needs minutes 
 test-slow: .venv/dev  ## Run the tests that take minutes or start Postgres and Spark
 	@$(BIN)/python -m pytest -m "(slow or backend) and not gpu"
 
-fuzz: .venv/dev  ## Let Hypothesis explore: other examples at every run, ten times as many
+fuzz: .venv/dev  ## Hostile input at every door for ten minutes, new at every run (FUZZ_S=60: a minute)
+	@$(BIN)/python -m pytest $(PARALLEL) -m full tests/fuzz/test_corpus.py
+	@end=$$((SECONDS + $(FUZZ_S))); while [ $$SECONDS -lt $$end ]; do \
+	  $(BIN)/python -m pytest --numprocesses=2 --hypothesis-profile=explore -m full tests/fuzz/test_fuzz.py || exit 1; done
+
+explore: .venv/dev  ## Let Hypothesis explore every property: other examples at every run, ten times as many
 	@$(BIN)/python -m pytest $(PARALLEL) --hypothesis-profile=explore -m "hypothesis and not gpu and not backend"
 
 lint: .venv/dev  ## Check style and the floors of the house

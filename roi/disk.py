@@ -1,15 +1,40 @@
 """Files that a user names: read whole within a size, so that none fills the memory; written whole or not at all."""
 
+import errno
+import io
+import json
 import os
+import re
 import stat
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 
 from roi.errors import InputError, RoiError, nearest_file
 
-Content = str | bytes | Iterable[str]
-"""What a file will hold: text, bytes, or text in parts."""
+if sys.platform != "win32":
+    import fcntl
+if TYPE_CHECKING:
+    from gzip import GzipFile
+
+    from _typeshed import WriteableBuffer
+
+Content = str | bytes | Iterable[str] | Iterable[bytes]
+"""What a file will hold: text, bytes, or either in parts."""
+PART: Final = re.compile(r"\.roi-[0-9a-f]{8}\.part")
+"""The name of a file that is being written."""
+WAIT_S: Final = 5.0
+"""A pipe's other end may be opened so much later; then nobody will."""
+MOST_VALUES: Final = 10_000_000
+"""Values of a JSON document, of some 70 bytes each once it is read: a list of nothings takes 30 times its text."""
+TOO_MANY_VALUES: Final = f"more than {MOST_VALUES:,} values in one JSON document"
+MOST_UNPACKED: Final = 200
+FREELY: Final = 1 << 28
+"""Logs are packed to a tenth or a fiftieth; bytes up to which nobody asks."""
+PIECE: Final = 1 << 20
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of the encoding that spreadsheet programs call Unicode."""
 
@@ -25,7 +50,7 @@ def read_text(path: Path, most_bytes: int, where: str = "", holds: str = "it") -
         if path.is_dir():
             raise InputError(f"{name}: a directory; give a file")
         size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             raw = b"" if size > most_bytes else file.read(most_bytes + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -43,6 +68,90 @@ def read_text(path: Path, most_bytes: int, where: str = "", holds: str = "it") -
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise InputError(f"{name}:{line}: byte 0x{raw[error.start]:02x} is not UTF-8 text") from None
+
+
+def open_to_read(path: Path) -> BinaryIO:
+    """The file's bytes, open; OSError also where it is a pipe whose other end nobody opens within WAIT_S."""
+    return os.fdopen(_open_at_last(path, os.O_RDONLY), "rb")
+
+
+def _open_at_last(path: Path, flags: int) -> int:
+    """A descriptor of the file. To open a named pipe is to wait for its other end: that is done beside, and given up."""
+    if not stat.S_ISFIFO(path.stat().st_mode):
+        return os.open(path, flags)
+    ends: list[int] = []
+    given_up = Event()
+
+    def wait() -> None:
+        ends.append(os.open(path, flags))
+        if given_up.is_set():
+            os.close(ends.pop())
+
+    waiting = Thread(target=wait, daemon=True)
+    waiting.start()
+    waiting.join(WAIT_S)
+    given_up.set()
+    if not ends:
+        raise OSError(errno.ETIMEDOUT, f"a pipe whose other end nobody opened in {WAIT_S:g} s")
+    return ends[0]
+
+
+def unpacked(raw: BinaryIO, shown: str) -> BinaryIO:
+    """What the gzip in `raw` holds; InputError once that is more than MOST_UNPACKED times its size, and more than FREELY."""
+    import gzip
+
+    packed = os.fstat(raw.fileno()).st_size
+    return io.BufferedReader(_Unpacked(gzip.GzipFile(fileobj=raw), max(MOST_UNPACKED * packed, FREELY), shown), PIECE)
+
+
+class _Unpacked(io.RawIOBase):
+    """A stream of at most so many bytes."""
+
+    def __init__(self, stream: "GzipFile", left: int, shown: str) -> None:
+        self.stream, self.left, self.shown = stream, left, shown
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        """Fill the buffer; 0 at the end."""
+        room = memoryview(buffer).cast("B")
+        piece = self.stream.read1(len(room))
+        self.left -= len(piece)
+        if self.left < 0:
+            raise InputError(f"{self.shown}: a gzip of more than {MOST_UNPACKED} times its size; unpack it first")
+        room[: len(piece)] = piece
+        return len(piece)
+
+
+def lines_of(text: TextIO, longest: int, shown: str) -> Iterator[str]:
+    """The lines of a text; InputError where one has more than `longest` characters, before it is read whole."""
+    number = 0
+    while line := text.readline(longest + 1):
+        number += 1
+        if len(line) > longest:
+            raise InputError(f"{shown}: line {number} has more than {longest:,} characters")
+        yield line
+
+
+def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:  # Any: JSON
+    """What a JSON document says; `pairs` makes what an object is. ValueError also where it has more than MOST_VALUES values."""
+    if too_many_values(text):
+        raise ValueError(TOO_MANY_VALUES)
+    return json.loads(text, object_pairs_hook=pairs)
+
+
+def too_many_values(text: str) -> bool:
+    """True where a JSON text has more than MOST_VALUES values, by its commas and brackets: read, it would fill the memory."""
+    return len(text) > MOST_VALUES and sum(text.count(sign) for sign in ",[{") > MOST_VALUES
+
+
+def pieces_of(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, piece by piece."""
+    with open_to_read(path) as file:
+        while piece := file.read(PIECE):
+            yield piece
 
 
 def replace_file(path: Path, content: Content, field: str = "--output", *, fresh: bool = False) -> None:
@@ -74,26 +183,42 @@ def replace_files(contents: Mapping[Path, Content], field: str, *, fresh: bool =
     Each goes to a temporary file in the same folder, then takes the name. A link is followed; a device or a pipe (/dev/null, a
     process substitution) is written to as it is.
     """
-    parts: list[tuple[Path, Path]] = []
+    try:
+        _put(contents, field, fresh=fresh)
+    except FileExistsError as error:
+        raise InputError(f"{field}: {error.filename} is there already; give another name, or --force") from None
+
+
+def add_file(path: Path, content: Content, field: str) -> None:
+    """Put `content` into a file of this name, whole; FileExistsError where anything has the name, a link to nothing too."""
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, "", str(path))
+    _put({path: content}, field, fresh=True)
+
+
+def _put(contents: Mapping[Path, Content], field: str, *, fresh: bool) -> None:
+    parts: list[tuple[Path, Path, BinaryIO]] = []
     at = next(iter(contents))
     try:
         for at, content in contents.items():
             target, part, file = _open_part(at, field)
             if part != target:
-                parts.append((part, target))
-            with file:
-                _fill(file, content, sync=part != target)
-        for part, target in parts:
+                parts.append((part, target, file))
+            _fill(file, content, sync=part != target)
+        for part, target, file in parts:
             at = target
-            (take_name if fresh else os.replace)(part, target)
-    except BrokenPipeError:
+            if sys.platform == "win32":
+                file.close()  # it gives no open file a new name
+            (_take_name if fresh else os.replace)(part, target)
+    except (BrokenPipeError, FileExistsError):
         raise
-    except FileExistsError:
-        raise InputError(f"{field}: {at} is there already; give another name, or --force") from None
     except OSError as error:
-        raise RoiError(f"{field}: writing {at} failed, what was there is unchanged: {error.strerror}") from error
+        left = "nothing was kept" if fresh else "what was there is unchanged"
+        raise RoiError(f"{field}: writing {at} failed, {left}: {error.strerror}") from error
     finally:
-        for part, _ in parts:
+        for part, _, file in parts:
+            with suppress(OSError):  # a full disk was told already
+                file.close()
             part.unlink(missing_ok=True)
 
 
@@ -103,6 +228,8 @@ def _fill(file: BinaryIO, content: Content, *, sync: bool) -> None:
     file.flush()
     if sync:
         os.fsync(file.fileno())
+    else:
+        file.close()
 
 
 def _open_part(path: Path, field: str) -> tuple[Path, Path, BinaryIO]:
@@ -113,20 +240,53 @@ def _open_part(path: Path, field: str) -> tuple[Path, Path, BinaryIO]:
         if mode is not None and stat.S_ISDIR(mode):
             raise InputError(f"{field}: {path} is a directory; give a file name")
         if mode is not None and not stat.S_ISREG(mode):
-            return target, target, target.open("wb")
-        part = target.with_name(f".roi-{os.urandom(4).hex()}.part")
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else stat.S_IMODE(mode))
-    except OSError as error:
-        raise InputError(f"{field}: cannot write {path}: {error.strerror}") from error
-    return target, part, os.fdopen(handle, "wb")
+            return target, target, os.fdopen(_open_at_last(target, os.O_WRONLY), "wb")
+        _sweep(target.parent)
+        while True:
+            part = target.with_name(f".roi-{os.urandom(4).hex()}.part")
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else stat.S_IMODE(mode))
+            if _is_ours(handle, part):
+                return target, part, os.fdopen(handle, "wb")
+            os.close(handle)
+    except (OSError, ValueError, RuntimeError) as error:  # a zero byte in a name; a loop of links
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{field}: cannot write {path}: {why}") from error
 
 
-def take_name(part: Path, target: Path) -> None:
+def _is_ours(handle: int, part: Path) -> bool:
+    """True once the new file is locked; False where another writer swept it before that. Some network shares lock nothing."""
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return part.exists()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what writers that were killed left in the folder. Those that live hold a lock on theirs."""
+    if sys.platform == "win32":
+        return
+    with suppress(OSError):
+        for part in [path for path in folder.iterdir() if PART.fullmatch(path.name)]:
+            with suppress(OSError):
+                handle = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    part.unlink()
+                finally:
+                    os.close(handle)
+
+
+def _take_name(part: Path, target: Path) -> None:
     """Give a finished file its name; FileExistsError where somebody else has taken it meanwhile."""
     try:
         os.link(part, target)
     except FileExistsError:
-        raise
+        raise FileExistsError(errno.EEXIST, "", str(target)) from None
     except OSError:  # no hard links here (FAT, some network shares): an empty file holds the name until it is filled
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         try:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("house", deadline=None, derandomize=True)
-settings.register_profile("explore", deadline=None, max_examples=1000)  # make fuzz
+settings.register_profile("explore", deadline=None, max_examples=1000)  # make explore, make fuzz
 settings.load_profile("house")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -156,6 +156,46 @@ def test_no_two_files_share_a_name_unless_they_do_the_same_for_one_question() ->
     assert {name for name, rooms in shared.items() if counts[name] > len(rooms) or not rooms <= doors} == set()
 
 
+WRITERS = {
+    "savefig", "to_csv", "to_json", "to_parquet", "tofile", "write_bytes", "write_text", "NamedTemporaryFile",
+    "mkstemp", "mktemp",
+}  # fmt: skip
+"""Calls that write a file, by their last name."""
+WRITES_ITSELF = {
+    "disk.py": "the writer",
+    "cli/__init__.py": "opens the null device where a stream is closed",
+    "profiling/machine.py": "resets the kernel's peak counter in /proc",
+    "usage/log.py": "DuckDB's own files, in a temporary folder",
+    "usage/measure/call_trace.py": "the same",
+}  # fmt: skip
+
+
+def writes(source: str) -> set[str]:
+    """Calls of a module that write a file: open() with a mode that is not of reading, and the names of WRITERS."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        owner = node.func.value.id if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) else ""
+        modes = [*node.args, *(word.value for word in node.keywords if word.arg == "mode")]
+        texts = [mode.value for mode in modes if isinstance(mode, ast.Constant) and isinstance(mode.value, str)]
+        if name in WRITERS or (owner == "os" and name in {"open", "fdopen", "replace", "rename", "link", "write"}):
+            found.add(name)
+        if name == "open" and any(re.fullmatch("[rwaxbt+]{1,3}", text) and set(text) & set("wax+") for text in texts):
+            found.add(name)
+    return found
+
+
+def test_one_module_writes_files() -> None:
+    own = {str(file.relative_to(ROOT)): writes(file.read_text(encoding="utf-8")) for file in FILES}
+    assert {name: calls for name, calls in own.items() if calls and name not in WRITES_ITSELF} == {}
+    assert {name for name in WRITES_ITSELF if not own[name]} == set()
+    assert writes("open(p, 'w'); p.open(mode='a'); q.write_text(t); os.replace(a, b); open(p); p.open('rb')") == {
+        "open", "write_text", "replace",
+    }  # fmt: skip
+
+
 def test_no_test_imports_another() -> None:
     tests = sorted(Path(__file__).parent.rglob("test_*.py"))
     names = {file.stem for file in tests}

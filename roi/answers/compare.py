@@ -45,7 +45,7 @@ def compare_file(
         note = f"replaying {saved.path}, saved by roi {saved.roi_version}: prices and facts of that file"
         found = replay(saved, draws=draws, seed=seed)
         moved = differences(saved, found, same_draws=draws is None and seed is None)
-        return ComparisonAnswer(comparison=found, scenario=saved.scenario, note=note,
+        return ComparisonAnswer(comparison=found, scenario=saved.scenario, note=f"{note}; {moved}" if moved else note,
                                 warnings=(*((moved,) if moved else ()), *saved.warnings))
     asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
     notes: list[str] = []

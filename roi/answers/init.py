@@ -64,7 +64,10 @@ def new_scenario(
         values["incumbent", "model"] = rest if rest and provider in (head.lower(), ALIASES.get(head.lower())) else incumbent
         _tell_price(price, values["incumbent", "model"], tell)
     if requests_per_day is not None:
-        values["workload", "requests_per_day"] = scalar(requests_per_day)
+        try:
+            values["workload", "requests_per_day"] = scalar(requests_per_day)
+        except ValueError as error:
+            raise InputError(f"--requests: {requests_per_day[:40]!r} is not usable; {error}") from None
     provider, model = (values.get(("incumbent", each), getattr(given.incumbent, each)) for each in ("provider", "model"))
     values |= {path: {"value": value, "source": "stated"} for path, value in values.items() if _as_guessed(given, path, value)}
     values |= dict(_others(given, f"{provider}/{model}"))

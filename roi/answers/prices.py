@@ -13,9 +13,10 @@ from roi.catalog.prices.api_prices import find_api_price, matching_models, model
 from roi.catalog.prices.genai import fetch_providers, list_price, package_name, release_day
 from roi.catalog.prices.gpu_offers import RENT_KEY, purchase_prices, rental_offers
 from roi.catalog.prices.gpuhunt_offers import VENDORS, as_rentals, fetch_items, source_name
-from roi.catalog.prices.own_prices import NAMES, csv_text, own_rows, prices_folder
+from roi.catalog.prices.own_prices import NAMES, SIZE_LIMIT, csv_text, own_rows, prices_folder
 from roi.catalog.prices.vendors import cache_minimum, tuning_prices
 from roi.catalog.rows import read_rows
+from roi.disk import read_text
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.facts.fact import DatedRow
 from roi.facts.price import ApiPrice, PurchasePrice, RentalKind, RentalOffer, TuningPrice
@@ -141,7 +142,7 @@ def add_price(row: RentalOffer | PurchasePrice | ApiPrice, today: Date) -> Addit
                 return Addition(path, None, remarks)
             raise InputError(f"{path.parent} holds another price of the same, of {row.date}; none is overwritten: give --date,"
                              " or correct the file by hand")
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    before = read_text(path, SIZE_LIMIT, holds="a file of prices") if path.exists() else ""
     return Addition(path, csv_text(kind, [row], before), remarks)
 
 

@@ -4,12 +4,14 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from roi.disk import open_to_read, parse_json
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.signposts import Signpost
 from roi.errors import UNSEEN, CaseError, visible
@@ -58,6 +60,8 @@ class Saved:
     """The option that the file recommends; None where its verdict was withheld, or where it does not say."""
     signposts: tuple[Signpost, ...] = ()
     """Thresholds at which the choice turned when the file was saved."""
+    edited: bool = False
+    """True where the facts are not those of which the file has the digest: one was changed, added or taken away."""
 
 
 def read_saved(path: Path) -> Saved | None:
@@ -66,7 +70,7 @@ def read_saved(path: Path) -> Saved | None:
     if text is None:
         return None
     try:
-        data = json.loads(text, object_pairs_hook=_unique)
+        data = parse_json(text, _unique)
     except (ValueError, RecursionError) as error:
         if path.suffix.lower() != ".json" and '"roi.comparison/' not in text:
             return None  # YAML may begin with a brace
@@ -79,12 +83,23 @@ def read_saved(path: Path) -> Saved | None:
             return None
         _refuse(path, f"schema: {str(schema)[:60]!r} cannot be replayed; it should be one of {', '.join(READ)}")
     scenario, warnings = data.get("scenario"), data.get("warnings")
+    _check_plain(path, "scenario", scenario)
     case = _case(path, data.get("case"))
     return Saved(path, case, scenario if isinstance(scenario, dict) else None,
                  tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
-                 str(data.get("roi_version"))[:40], _figures(data.get("options")),
+                 visible(str(data.get("roi_version"))[:40]), _figures(data.get("options")),
                  told if isinstance(told := data.get("recommended"), str) and told in case.options else None,
-                 _signposts(path, data.get("signposts")))
+                 _signposts(path, data.get("signposts")), data.get("digest") not in (None, facts_digest(data["case"])))
+
+
+def facts_digest(case: Json) -> str:
+    """A digest of a Case's facts as JSON has them, 16 hex digits; 1 and 1.0 are the same number."""
+    def plain(x: Any) -> Any:  # Any: JSON
+        if isinstance(x, dict):
+            return {name: plain(each) for name, each in x.items()}
+        return [plain(each) for each in x] if isinstance(x, list) else float(x) if type(x) is int else x
+
+    return sha256(json.dumps(plain(case), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None) -> Comparison:
@@ -103,7 +118,7 @@ def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None) -
 
 
 def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> str:
-    """One sentence where the file's own NPVs are not those that its facts give; nothing where they are.
+    """One sentence where the file's own NPVs are not those that its facts give, or its facts were edited; else nothing.
 
     Expected ones are looked at where the draws are the file's own.
     """
@@ -111,7 +126,7 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
     told = {key: x for key, x in saved.figures.items() if key[1] == FIGURES[0] or (same_draws and key[1] in FIGURES)}
     moved = {key: x for key, x in told.items() if key not in now or abs(now[key] - x) > max(CENT, SAME * abs(x))}
     if not moved:
-        return ""
+        return f"{saved.path} was edited: its facts are not those that roi {saved.roi_version} wrote" if saved.edited else ""
     id, name = key = max(moved, key=lambda each: abs(moved[each] - now.get(each, 0.0)))
     here = f"{now[key]:,.2f} by its facts" if key in now else "not possible by its facts"
     return (
@@ -147,13 +162,13 @@ def _text(path: Path) -> str | None:
         if not path.is_file():
             return None
         size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             head = file.read(256)
             if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
                 return None
             if size > SIZE_LIMIT:
                 _refuse(path, f"{size:,} bytes; a saved comparison has at most {SIZE_LIMIT:,}")
-            return (head + file.read()).decode("utf-8-sig")
+            return (head + file.read(SIZE_LIMIT)).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None  # the scenario's reader says what is wrong with it
 
@@ -166,6 +181,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{twice[:60]!r} is given twice")
     return found
+
+
+def _check_plain(path: Path, place: str, held: object) -> None:
+    """CaseError where a number is not finite, or a key or text holds what a terminal obeys: it is written out again."""
+    if isinstance(held, float) and not isfinite(held):
+        _refuse(path, f"{place}: {held} is not usable; a finite number")
+    if isinstance(held, str) and UNSEEN.search(held):
+        _refuse(path, f"{place}: {held[:60]!r} is not usable; one line of plain text, without control characters")
+    for key, value in held.items() if isinstance(held, dict) else enumerate(held) if isinstance(held, list) else ():
+        _check_plain(path, place, str(key))
+        _check_plain(path, f"{place}.{str(key)[:60]}", value)
 
 
 def _case(path: Path, data: object) -> Case:

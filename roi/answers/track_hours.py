@@ -98,7 +98,8 @@ def prometheus_months(url: str, months: Sequence[str], query: str, notes: list[s
     """
     import asyncio
 
-    from roi.profiling.server.http_client import Answer, HttpClient, read_url
+    from roi.profiling.server.endpoint import read_url
+    from roi.profiling.server.http_client import Answer, HttpClient
 
     endpoint = read_url(url)
     if not endpoint.private:

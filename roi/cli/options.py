@@ -12,7 +12,19 @@ from roi.errors import visible
 
 F = TypeVar("F", bound=Callable[..., Any])
 """A command's function."""
-PATH = click.Path(path_type=Path)
+
+
+class GivenPath(click.Path):
+    """A path; what names no file is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # Any: click's signature
+        """The path that the text names."""
+        if not str(value).strip() or "\0" in str(value):
+            self.fail(f"{str(value)!r} names no file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = GivenPath(path_type=Path)
 
 file_argument = click.argument("file", required=False, type=PATH)
 set_option = click.option("--set", "overrides", multiple=True, metavar="A.B=VALUE",

@@ -78,7 +78,7 @@ seconds_option = partial(click.option, callback=read_seconds, show_default=True)
 counts_option = partial(click.option, callback=read_counts)
 sequences_option = partial(click.option, callback=partial(read_counts, most=MOST_SEQUENCES), show_default=True)
 number_option = partial(click.option, callback=read_number)
-seed_option = partial(click.option, "--seed", type=int, default=0, show_default=True)
+seed_option = partial(click.option, "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 force_option = click.option("--force", is_flag=True, help="Run although other processes use the GPU.")
 file_option = partial(click.option, type=PATH)
 
@@ -110,8 +110,11 @@ def keep_options(command: Command) -> Command:
     @format_option("table", "json")
     @wraps(command)
     def gathered(*, output: Path | None, profiles: Path | None, form: str, **rest: Any) -> None:  # Any: the command's own
+        from roi.profiling.stops import catch_stops
+
         check_new(output, profiles)
-        command(keep=Keep(output, profiles, form), **rest)
+        with catch_stops():  # from here on: torch alone takes seconds to import
+            command(keep=Keep(output, profiles, form), **rest)
 
     return gathered
 

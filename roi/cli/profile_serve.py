@@ -108,7 +108,7 @@ def serve(
     from roi.catalog.models.shapes import find_model
     from roi.cli.output import write
     from roi.profiling.progress import show_progress
-    from roi.profiling.server.http_client import read_url
+    from roi.profiling.server.endpoint import read_url
     from roi.profiling.server.launch import free_port
     from roi.profiling.server.load_design import plan_loads
     from roi.profiling.server.measured_server import profile_serve

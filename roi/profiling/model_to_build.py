@@ -28,6 +28,8 @@ WIDTH_ENTRIES: Final = (
     "hidden_size", "intermediate_size", "moe_intermediate_size", "shared_expert_intermediate_size", "intermediate_size_mlp",
     "ffn_dim", "vocab_size", "n_embd", "vocab_size_per_layer_input", "hidden_size_per_layer_input",
 )
+MOST_SHRUNK: Final = 1024
+"""What is divided by more is no model: every width is MULTIPLE."""
 QUERY_HEADS: Final = ("num_attention_heads", "n_head")
 HEAD_ENTRIES: Final = (*QUERY_HEADS, "num_key_value_heads", "num_kv_heads", "num_global_key_value_heads")
 PER_LAYER: Final = ("layer_types", "mlp_layer_types", "no_rope_layers")
@@ -105,8 +107,8 @@ def shrink_config(config: dict[str, Any], layers: int | None, divisor: int) -> t
     Widths are rounded down to multiples of MULTIPLE, at least one; heads are divided too, at least one kept. Head width,
     experts and ranks of latent attention stay. The result is a model of its own: its times say nothing about the whole one.
     """
-    if divisor < 1:
-        raise InputError(f"--shrink: {divisor} is not usable; at least 1")
+    if not 1 <= divisor <= MOST_SHRUNK:
+        raise InputError(f"--shrink: {divisor} is not usable; a whole number from 1 to {MOST_SHRUNK:,}")
     small = dict(config)
     said = []
     depth = next((int(config[name]) for name in LAYER_ENTRIES if name in config), 0)

@@ -1,6 +1,7 @@
 """The packages of the extra `profile`, imported in one place: one sentence where one is missing, known noise kept out."""
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ def _without(logger: str, message: str) -> Iterator[None]:
     finally:
         logging.getLogger(logger).removeFilter(keep)
 
+
+os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1")}
+"""Before the imports, which read it: TRL tells its makers of every Trainer, and nothing here is to be downloaded."""
 
 if "torch" not in sys.modules:
     look_before_torch()

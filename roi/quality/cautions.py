@@ -1,11 +1,12 @@
 """What makes an evaluation say less than its figures: too few items, items seen in training, rules that moved."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
+from roi.disk import lines_of, open_to_read, parse_json
 from roi.errors import InputError
 from roi.quality.evaluation_set import EvaluationSet
 from roi.quality.formats.own_rows import NAMES
@@ -79,18 +80,18 @@ def training_ids(path: Path) -> set[str]:
     """Ids of a file with one a line: plain, or JSON objects with a usual name of the item; InputError where it has none."""
     found: set[str] = set()
     try:
-        with path.open(encoding="utf-8-sig") as lines:
-            while line := lines.readline(LONGEST_LINE):
+        with TextIOWrapper(open_to_read(path), encoding="utf-8-sig") as text:
+            for line in lines_of(text, LONGEST_LINE, f"--training: {path}"):
                 if "\0" in line:
                     raise InputError(f"--training: {path}: a zero byte; this is not a text file")
                 if line.lstrip().startswith("{"):
-                    row = json.loads(line)
+                    row = parse_json(line)
                     found.update(str(row[name]) for name in NAMES["item"][:7] if row.get(name) is not None)
                 elif line.strip():
                     found.add(line.strip())
     except OSError as error:
         raise InputError(f"--training: {path} cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"--training: {path}: neither ids, one a line, nor JSON lines with an id") from None
     if not found:
         raise InputError(f"--training: {path} holds no id: one a line, or JSON lines with {', '.join(NAMES['item'][:7])}")

@@ -5,9 +5,11 @@ nothing of the text is kept or shown.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final, TextIO
 
+from roi.disk import TOO_MANY_VALUES, too_many_values
 from roi.errors import InputError
 
 Path = tuple[str, ...]
@@ -16,6 +18,7 @@ PIECE: Final = 1 << 20
 LARGEST_VALUE: Final = 1 << 28
 """Characters of one value: an item, or something beside the items, is parsed as a whole."""
 SPACE: Final = " \t\r\n"
+WHITE: Final = re.compile(f"[{SPACE}]*")
 
 
 def wanted_values(stream: TextIO, wanted: frozenset[Path], shown: str) -> Iterator[tuple[Path, Any]]:  # Any: JSON
@@ -63,10 +66,9 @@ class _Text:
     def peek(self) -> str:
         """The next character that is no space; "" at the end."""
         while True:
-            while self.at < len(self.buffer):
-                if (found := self.buffer[self.at]) not in SPACE:
-                    return found
-                self.at += 1
+            self.at = WHITE.match(self.buffer, self.at).end()  # type: ignore[union-attr]  # it matches nothing too
+            if self.at < len(self.buffer):
+                return self.buffer[self.at]
             if not self._read(PIECE):
                 return ""
 
@@ -81,6 +83,8 @@ class _Text:
         self.peek()
         size = PIECE
         while True:
+            if too_many_values(self.buffer):
+                raise InputError(f"{self.shown}: {TOO_MANY_VALUES}; write one object a line")
             try:
                 found, end = self.decoder.raw_decode(self.buffer, self.at)
                 if end < len(self.buffer) or not self._read(PIECE):  # a number at the very end might go on

@@ -10,7 +10,7 @@ from roi.quality.cautions import Fixed
 from roi.quality.evaluation_set import EvaluationSet
 from roi.quality.measured import Measured, SystemScore
 from roi.scenario.file import QUALITY_PART, read_part
-from roi.scenario.yaml import dump_yaml
+from roi.scenario.yaml import comment, dump_yaml
 
 DIGITS = 6
 ALIKE = 1e-6
@@ -35,7 +35,7 @@ def part_yaml(
              *(f"warning: {sentence}" for sentence in warnings),
              "record: items by who was right: n11 both, n10 the incumbent alone, n01 the other alone, n00 neither; where items",
              "are graded, weighted or in clusters, as many plain ones as say as much"]
-    return "".join(f"# {' '.join(line.split())}\n" for line in lines) + dump_yaml(data)
+    return "".join(comment(" ".join(line.split())) for line in lines) + dump_yaml(data)
 
 
 def _quality(measured: Measured, source: str) -> Iterator[tuple[str, Any]]:

@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, TextIO, cast
 
+from roi.disk import lines_of, unpacked
 from roi.errors import InputError, MissingExtra, nearest_file
 from roi.quality.json_stream import wanted_values
 from roi.quality.result_rows import NOT_JSON, Document, Notes, Source
@@ -27,7 +28,10 @@ BESIDE: Final = frozenset({("eval",), ("results", "timestamp")})
 KNOWN: Final = "JSON lines or CSV with id, system, score; promptfoo, lm-evaluation-harness samples, Inspect, Langfuse scores"
 PEEK: Final = 1 << 22
 """Characters in which the first of several JSON documents must end."""
-LONGEST_CELL: Final = 1 << 28
+LONGEST_CELL: Final = 1 << 26
+LONGEST_LINE: Final = 1 << 26
+"""Characters of a line, and of a cell: an item and what was said of it."""
+MOST_STRANGE: Final = 100_000
 ZSTANDARD: Final = 93
 
 
@@ -41,8 +45,10 @@ def find_files(arguments: Sequence[str]) -> list[Path]:
         path = Path(argument)
         if path.is_dir():
             paths = sorted(p for p in path.rglob("*") if p.is_file() and _usual(p.relative_to(path)))
-        elif path.exists():
+        elif path.is_file():
             paths = [path]
+        elif path.exists():  # it would be read twice
+            raise InputError(f"FILES: {argument[:200]!r} is no file; write what a pipe says into one")
         else:
             paths = sorted(Path(p) for p in glob.glob(argument, recursive=True))  # noqa: PTH207 -- absolute globs
         if not paths:
@@ -88,7 +94,7 @@ def _text(path: Path) -> Iterator[TextIO]:
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
-        plain = cast("IO[bytes]", gzip.GzipFile(fileobj=raw) if packed else raw)
+        plain: IO[bytes] = unpacked(raw, str(path)) if packed else raw
         yield io.TextIOWrapper(plain, encoding="utf-8-sig", newline="")
 
 
@@ -102,14 +108,14 @@ def _begin(shown: str, head: Document, rows: Iterator[tuple[str, Document]]) -> 
 def _documents(stream: TextIO, shown: str, head: Document, notes: Notes) -> Iterator[tuple[str, Document]]:
     """(place, row) of a text file; what stands beside the rows goes into `head`."""
     begun = stream.read(PEEK)
-    whole = _Rest(begun, stream)
+    whole = _Rest(begun, stream, shown)
     start = begun.lstrip("\ufeff \t\r\n")
     if not start.startswith(("{", "[")):
         yield from _table(begun, whole, shown, notes)
     elif _is_lines(start):
         yield from _lines(whole, shown, notes)
     else:
-        number = 0
+        number = strange = 0
         for path, value in wanted_values(cast("TextIO", whole), ROWS | BESIDE, shown):
             number += path not in BESIDE
             if path in BESIDE:
@@ -118,6 +124,9 @@ def _documents(stream: TextIO, shown: str, head: Document, notes: Notes) -> Iter
                 yield f"{shown}, row {number}", value
             else:
                 notes.drop("a row that is no JSON object", f"{shown}, row {number}")
+                strange += 1
+                if strange > MOST_STRANGE:
+                    raise InputError(f"{shown}: more than {MOST_STRANGE:,} rows that are no JSON objects")
 
 
 def _is_lines(start: str) -> bool:
@@ -135,8 +144,8 @@ def _is_lines(start: str) -> bool:
 class _Rest:
     """A text whose beginning was read already."""
 
-    def __init__(self, head: str, stream: TextIO) -> None:
-        self.head, self.stream = head, stream
+    def __init__(self, head: str, stream: TextIO, shown: str) -> None:
+        self.head, self.stream, self.shown = head, stream, shown
 
     def read(self, size: int) -> str:
         """Up to `size` characters, the beginning whole."""
@@ -149,8 +158,9 @@ class _Rest:
         for line in io.StringIO(self.head):
             yield from [last] if last else []
             last = line
-        yield last if last.endswith("\n") else last + self.stream.readline()
-        yield from self.stream
+        lines = lines_of(self.stream, LONGEST_LINE, self.shown)
+        yield last if last.endswith("\n") else last + next(lines, "")
+        yield from lines
 
 
 def _lines(text: _Rest, shown: str, notes: Notes) -> Iterator[tuple[str, Document]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from roi.scenario.meaning import meaning_of
-from roi.scenario.yaml import flow_yaml
+from roi.scenario.yaml import comment, flow_yaml
 
 Path = tuple[str, ...]
 LINE: Final = re.compile(r"(?P<indent> *)(?P<off># )?(?P<key>[\w.-]+):(?P<value> .*?)?(?P<comment> +# .*)?")
@@ -26,7 +26,7 @@ def written_over(text: str, values: Mapping[Path, Any], gone: Iterable[Path] = (
     left = [line for k, line in enumerate(lines) if places.get(k) not in gone]
     if title:
         first = next(k for k, line in enumerate(left) if not line.startswith("#"))
-        left.insert(first, f"# {title}")
+        left.insert(first, comment(title).rstrip())
     return "\n".join(left) + "\n"
 
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import yaml
 
 from roi.disk import read_text
-from roi.errors import InputError
+from roi.errors import InputError, visible
 
 SIZE_LIMIT = 2 * 2**20
 """Bytes; a scenario has a few hundred lines."""
@@ -61,6 +61,11 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:  # Any: as read_yaml
 def dump_yaml(data: dict[str, Any]) -> str:  # Any: as read_yaml
     """`data` as YAML that `read_yaml` turns into the same values. NaN and infinity raise ValueError."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=math.inf)
+
+
+def comment(text: str) -> str:
+    """A line of comment: what is in `text` cannot end it and become a field."""
+    return f"# {visible(text)}\n"
 
 
 def flow_yaml(value: Any) -> str:  # Any: as read_yaml

@@ -87,7 +87,7 @@ def read_log(
 
 def _check_names(named: str | None, formats: Sequence[Format], options: FileOptions) -> None:
     """Raise for a name that fits no file whatever is in it."""
-    if named:
+    if named is not None:
         format_named(named, formats)
     kinds = [what for what, _ in options.columns]
     for what in kinds:

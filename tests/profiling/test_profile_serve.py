@@ -20,7 +20,8 @@ from roi.facts.environment import Environment
 from roi.facts.serve_profile import ServedRequest, ServePoint, ServeProfile
 from roi.profiling.progress import Watcher
 from roi.profiling.server.dialect import COMPLETIONS, Dialect, read_answer
-from roi.profiling.server.http_client import HttpClient, read_url
+from roi.profiling.server.endpoint import read_url
+from roi.profiling.server.http_client import HttpClient
 from roi.profiling.server.load import Allowance, Limits, Load, ScheduledRequest
 from roi.profiling.server.load_design import (
     FEW_WORDS,

@@ -211,7 +211,7 @@ def test_prompts_that_turn_out_longer_than_announced_end_the_run():
     [point] = run.profile.points
     assert 3 * 40 < sum(r.prompt_tokens for r in point.requests) <= 1.1 * 40 * 40 + 3 * 40
     assert not run.profile.complete
-    assert any("prompts turned out longer than announced" in note for note in run.profile.notes)
+    assert any("prompts or answers turned out longer than announced" in note for note in run.profile.notes)
 
 
 def test_an_interrupt_keeps_what_was_sent():

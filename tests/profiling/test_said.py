@@ -6,7 +6,8 @@ import pytest
 
 from roi.errors import InputError
 from roi.profiling.server.dialect import failure, read_answer, unstreamed_usage
-from roi.profiling.server.http_client import Answer, AnswerReader, NotHttp, read_url
+from roi.profiling.server.endpoint import read_url
+from roi.profiling.server.http_client import Answer, AnswerReader, NotHttp
 from roi.profiling.server.said import count, positive, without_key, written_count
 
 STRANGE = [1, -1, 1.5, "x", None, [], {}, [[]], [None], True, 10**400, "\ud800"]

@@ -14,7 +14,7 @@ from roi.estimate.serving.step_fit import fit_profile
 from roi.evidence.measured_servers import find_served, fit_serve, measured_servers
 from roi.facts.serve_profile import Cut
 from roi.profiling.progress import Watcher
-from roi.profiling.server.http_client import read_url
+from roi.profiling.server.endpoint import read_url
 from roi.profiling.server.load_design import ServePlan, closed_points, poisson_point
 from roi.profiling.server.measured_server import profile_serve
 from roi.profiling.server.server_run import ServeRequest

@@ -8,7 +8,8 @@ import pytest
 
 from roi.errors import InputError
 from roi.profiling.server.dialect import CHAT, Dialect, Usage, failure, message, quick_usage, read_answer, unstreamed_usage
-from roi.profiling.server.http_client import Answer, AnswerReader, HttpClient, NotHttp, read_url, reason
+from roi.profiling.server.endpoint import read_url
+from roi.profiling.server.http_client import Answer, AnswerReader, HttpClient, NotHttp, reason
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -6,7 +6,7 @@ from serving_server import Law, StepServer
 from roi.estimate.replay.held_out import adapter_speeds, held_out
 from roi.estimate.serving.step_fit import fit_profile
 from roi.profiling.progress import Watcher
-from roi.profiling.server.http_client import read_url
+from roi.profiling.server.endpoint import read_url
 from roi.profiling.server.load_design import ServePlan, adapter_points, closed_points, poisson_point
 from roi.profiling.server.measured_server import profile_serve
 from roi.profiling.server.server_run import ServeRequest

@@ -268,7 +268,7 @@ def test_a_file_or_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
         return opened(self, *arguments, **named)
 
     monkeypatch.setattr(os, "scandir", refusing)
-    monkeypatch.setattr(Path, "open", locked)
+    monkeypatch.setattr("roi.store.profiles.loading.open_to_read", locked)
     why = "cannot be read: Permission denied"
     assert set(load_profiles([tmp_path]).damaged) == {(tmp_path / "shut", why), (path, why)}
 

@@ -6,7 +6,7 @@ from serving_server import Law
 from roi.cli import main
 from roi.facts.serve_profile import ServeProfile
 from roi.profiling.progress import Watcher
-from roi.profiling.server.http_client import read_url
+from roi.profiling.server.endpoint import read_url
 from roi.profiling.server.load_design import ServePlan
 from roi.profiling.server.measured_server import profile_serve
 from roi.profiling.server.server_run import ServeRequest

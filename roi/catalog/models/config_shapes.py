@@ -149,6 +149,8 @@ def choose_model(name: str) -> ChosenModel:
     """A catalog name, a Hub name that the catalog knows, a config.json, or the folder that holds one."""
     path = Path(name)
     listed = None
+    if not name.strip() or "\0" in name:
+        raise InputError(f"MODEL: {name!r} names no model; a name of the catalog, or the path of a config.json")
     if path.suffix != ".json" and not path.is_dir():
         try:
             listed = find_model(name, "MODEL")

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from roi.catalog.models.architectures import text_part
 from roi.catalog.rows import read_json
-from roi.disk import read_text
+from roi.disk import parse_json, read_text
 from roi.errors import InputError
 from roi.facts.model import ModelShape
 
@@ -16,6 +16,17 @@ MOST_BYTES: Final = 8 * 2**20
 """Of a config.json, which has some kilobytes."""
 CONTEXT_ENTRIES: Final = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length")
 """What families call the longest sequence: most; gpt2; mpt and dbrx; olmo; bloom and chatglm."""
+LARGEST: Final = 10**12
+"""Of any whole number in a configuration; the base of rotary positions is some 10**8."""
+COUNTS: Final = {
+    **dict.fromkeys((
+        "hidden_size", "intermediate_size", "moe_intermediate_size", "vocab_size", "num_attention_heads", "num_key_value_heads",
+        "head_dim", "n_embd", "n_head", "d_model", "ffn_dim", "num_experts", "num_local_experts", "n_routed_experts",
+    ), (0, 10**7)),
+    **dict.fromkeys(("num_hidden_layers", "n_layer"), (1, 10_000)),
+    **dict.fromkeys(CONTEXT_ENTRIES, (1, 10**8)),
+}  # fmt: skip
+"""Entries that count, and the least and the most that is read."""
 
 
 class ModelConfig(NamedTuple):
@@ -51,7 +62,7 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     """A local config.json (or the folder that holds it); the text part of a model with vision or audio."""
     file = path / "config.json" if path.is_dir() else path
     try:
-        entries = json.loads(read_text(file, MOST_BYTES, f"{field}: ", "a config.json"))
+        entries = parse_json(read_text(file, MOST_BYTES, f"{field}: ", "a config.json"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{field}: {file} is not JSON: {error}") from error
     if not isinstance(entries, dict) or not isinstance(entries.get("model_type"), str):
@@ -59,7 +70,19 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     inner = text_part(entries) or entries.get("text_config")
     if isinstance(inner, dict) and isinstance(inner.get("model_type"), str):
         entries = inner
+    for name, value in entries.items():
+        _check_entry(f"{field}: {file}: {name[:60]}", name, value)
     return ModelConfig(str(path), entries, "")
+
+
+def _check_entry(where: str, name: str, value: Any) -> None:  # Any: JSON
+    """InputError where a count is none, or a whole number is larger than any model's."""
+    for each in value if isinstance(value, list) else (value,):
+        whole = isinstance(each, int) and not isinstance(each, bool)
+        least, most = COUNTS.get(name, (-LARGEST, LARGEST))
+        if (name in COUNTS and each is not None and not whole) or (whole and not least <= each <= most):
+            allowed = f"a whole number from {least:,} to {most:,}" if name in COUNTS else f"at most {most:,}"
+            raise InputError(f"{where}: {str(each)[:40]!r} is not usable; {allowed}")
 
 
 def context_tokens(entries: Mapping[str, Any]) -> int | None:  # Any: JSON

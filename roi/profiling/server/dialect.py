@@ -14,6 +14,8 @@ COMPLETIONS: Final = "/v1/completions"
 CHAT: Final = "/v1/chat/completions"
 EXTRAS: Final = ("ignore_eos", "min_tokens", "stream_options")
 """Fields that not every server accepts. Without the first two an answer may end early, without the third nobody counts."""
+LOOKED_AT: Final = 4096
+"""Of a message, before its first line is shown: a server may say megabytes."""
 BROKEN: Final = re.compile(rb'^data: ?(\{"error".*)$', re.MULTILINE)
 """An event that tells of an error, after the answer began well."""
 
@@ -153,12 +155,12 @@ def message(body: bytes | dict[str, Any], hide: Callable[[str], str]) -> str:  #
     """What a server said was wrong, in one short line, the key taken out by `hide`."""
     found = json_object(body) if isinstance(body, bytes) else body
     if found is None:
-        raw = body.decode("utf-8", errors="replace") if isinstance(body, bytes) else ""
+        raw = body[:LOOKED_AT].decode("utf-8", errors="replace") if isinstance(body, bytes) else ""
         return _short(hide(re.sub(r"<[^>]*>", " ", raw))) or "nothing said"
     inner = found.get("error") or found.get("detail") or found.get("message") or found
     if isinstance(inner, dict):
         inner = inner.get("message") or inner
-    return _short(hide(inner if isinstance(inner, str) else json.dumps(inner)))
+    return _short(hide((inner if isinstance(inner, str) else json.dumps(inner))[:LOOKED_AT]))
 
 
 def _short(text: str) -> str:

@@ -14,21 +14,21 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+from typing import Final
 
 from roi import __version__
-from roi.errors import InputError
+from roi.profiling.server.endpoint import Endpoint
 from roi.profiling.server.said import without_key
 
 MOST_BYTES: Final = 64 * 2**20
 """An answer that is longer is no stream of tokens that was asked for."""
+EVENT_BYTES: Final = 4096
+"""Of one event of a stream at most, on average; usual ones have 200 to 400."""
 LONGEST_LINE: Final = 65_536
 """A head, or the size line of a chunk, that has not ended by then is no HTTP."""
 IDLE_S: Final = 2.0
 """A connection that was idle for longer is opened anew: servers close theirs after 5 s (uvicorn) or more, and a request that
 meets the closing would fail or be sent twice."""
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass
@@ -47,6 +47,8 @@ class Answer:
     """Clock of the end of the answer; None where it never came."""
     problem: str | None = None
     """Why the end of the answer never came."""
+    most_events: int | None = None
+    """Events of its stream after which it is cut off; None: any number."""
     foreign: bool = False
     """True where what answers speaks no HTTP, or no TLS although the URL says so."""
 
@@ -60,6 +62,15 @@ class NotHttp(Exception):
     """What the server sent is no HTTP/1.1 answer."""
 
 
+class WentOn(Exception):
+    """A stream goes on after the tokens that were asked for."""
+
+
+def most_events(tokens: int) -> int:
+    """Events of a stream of so many tokens at most: one each, those that open and end it, and some to keep it alive."""
+    return 2 * tokens + 64
+
+
 class AnswerReader:
     """Parses the bytes of one answer as they arrive, and fills an Answer with them."""
 
@@ -69,6 +80,8 @@ class AnswerReader:
         self.left = 0
         """Bytes until the part at hand ends."""
         self.until_close = False
+        self.events = self.seen = 0
+        """Events so far, and bytes of the body in which they were counted."""
         self.reusable = False
         """True where the connection can carry another request once this one has ended."""
         self.ended = False
@@ -81,11 +94,24 @@ class AnswerReader:
             pass
         if len(self.answer.body) > before:
             self.answer.marks.append((now_s, len(self.answer.body)))
-        if len(self.answer.body) > MOST_BYTES:
-            raise NotHttp(f"more than {MOST_BYTES // 2**20} MiB for one request")
+        self._count_events()
+        events = self.answer.most_events
+        most = MOST_BYTES if events is None else min(MOST_BYTES, (events + 16) * EVENT_BYTES)
+        if len(self.answer.body) > most:
+            raise NotHttp(f"more than {most / 2**20:.3g} MiB for one request")
         if self.ended:
             self.answer.ended_s = now_s
         return self.ended
+
+    def _count_events(self) -> None:
+        body, most = self.answer.body, self.answer.most_events
+        end = body.rfind(b"\n") + 1
+        if most is None or end <= self.seen:
+            return
+        self.events += body.count(b"\ndata:", max(self.seen - 1, 0), end)
+        self.seen = end
+        if self.events > most:
+            raise WentOn(f"the server ignores max_tokens: cut off after {self.events:,} events")
 
     def close(self, now_s: float) -> bool:
         """True where the server's closing of the connection is the answer's end, because nothing else was to tell it."""
@@ -169,53 +195,6 @@ class AnswerReader:
         self.left -= taken
 
 
-class Endpoint(NamedTuple):
-    """Address of a server, up to the path before /v1."""
-
-    scheme: str
-    host: str
-    port: int
-    prefix: str
-    """Path before /v1; empty or /something."""
-
-    @property
-    def authority(self) -> str:
-        """host:port as a URL and the Host header have it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
-
-    @property
-    def private(self) -> bool:
-        """True where nobody on the way can read what is sent: TLS, or this machine itself."""
-        return self.scheme == "https" or self.host == "localhost" or self.host.startswith("127.") or self.host == "::1"
-
-    @property
-    def url(self) -> str:
-        """The URL as a person would write it."""
-        return f"{self.scheme}://{self.authority}{self.prefix}"
-
-
-def read_url(text: str) -> Endpoint:
-    """The endpoint that `text` means: http://host:8000, also with /v1 at its end, or host:8000."""
-    given = text.strip() if "://" in text else f"http://{text.strip()}"
-    try:
-        parts = urlsplit(given)
-        port = parts.port
-    except ValueError:
-        raise InputError(f"URL: {text[:60]!r} is not usable; for example http://localhost:8000") from None
-    if "@" in parts.netloc:
-        raise InputError("URL: leave out user and password; a key comes from the environment, --api-key-env names it")
-    strange = parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", given)
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or strange:
-        raise InputError(f"URL: {text[:60]!r} is not usable; for example http://localhost:8000")
-    try:
-        parts.hostname.encode("idna")
-    except UnicodeError:
-        raise InputError(f"URL: {parts.hostname[:60]!r} is no name of a host") from None
-    prefix = re.sub(r"/v1(/(chat/)?completions|/models)?$", "", parts.path.rstrip("/"))
-    return Endpoint(parts.scheme, parts.hostname, port or DEFAULT_PORTS[parts.scheme], prefix.rstrip("/"))
-
-
 class HttpClient:
     """Sends requests to one endpoint over connections that it keeps; `close` ends them."""
 
@@ -249,6 +228,8 @@ class HttpClient:
             answer.foreign = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLCertVerificationError)
         except NotHttp as error:
             answer.problem, answer.foreign = str(error), True
+        except WentOn as error:
+            answer.problem = str(error)
         finally:
             if connection is not None:
                 if answer.ended_s is not None and connection.reusable:
@@ -340,7 +321,7 @@ class _Connection(asyncio.Protocol):
             return
         try:
             ended = self.reader.feed(data, now_s)
-        except NotHttp as error:
+        except (NotHttp, WentOn) as error:
             self._finish(error)
             self.abort()
             return

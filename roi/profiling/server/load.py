@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from roi.profiling.progress import Watcher
 from roi.profiling.server.dialect import failure, quick_usage
-from roi.profiling.server.http_client import Answer, HttpClient
+from roi.profiling.server.http_client import Answer, HttpClient, most_events
 from roi.profiling.server.load_design import PlannedPoint
 
 HOPELESS: Final = 5
@@ -41,9 +41,13 @@ class Allowance:
         self.output_tokens -= output_tokens
         return True
 
-    def correct(self, held: int, counted: int) -> None:
-        """Take the difference off where a prompt was held to have `held` tokens and the server counted others."""
+    def correct(self, held: int, counted: int, more_output: int = 0) -> None:
+        """Take the difference off where a prompt was held to have `held` tokens and the server counted others.
+
+        `more_output`: output tokens beyond those that were asked for.
+        """
         self.prompt_tokens -= counted - held
+        self.output_tokens -= more_output
 
 
 @dataclass(frozen=True)
@@ -159,14 +163,14 @@ class Load:
             self.trimmed = True
             return False
         if not self.allowance.take(request.prompt_tokens, request.output_tokens):
-            self.ended = "prompts turned out longer than announced"
+            self.ended = "prompts or answers turned out longer than announced"
             return False
         return True
 
     async def _send(self, request: ScheduledRequest, sent_s: float) -> None:
         if self._in_flight == 0:
             self._busy_s = perf_counter()
-        sent = SentRequest(request, sent_s)
+        sent = SentRequest(request, sent_s, Answer(most_events=most_events(request.output_tokens)))
         self.sent.append(sent)
         self._in_flight += 1
         try:
@@ -177,7 +181,7 @@ class Load:
         self._longest_s = max(self._longest_s, perf_counter() - sent_s)
         usage = quick_usage(sent.answer)
         if usage is not None:
-            self.allowance.correct(request.prompt_tokens, usage.prompt)
+            self.allowance.correct(request.prompt_tokens, usage.prompt, max(usage.output - request.output_tokens, 0))
         failed = failure(sent.answer, self.client.hide)
         self._failures = self._failures + 1 if failed else 0
         if failed and (sent.answer.status in FINAL or self._failures >= HOPELESS):

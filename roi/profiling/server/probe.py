@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from roi.errors import InputError, MissingExtra, RoiError
 from roi.profiling.server.dialect import CHAT, COMPLETIONS, EXTRAS, Dialect, failure, message, read_answer, unstreamed_usage
-from roi.profiling.server.http_client import Answer, HttpClient
+from roi.profiling.server.http_client import Answer, HttpClient, most_events
 from roi.profiling.server.load_design import FEW_WORDS, MANY_WORDS, PROBE_TOKENS, PROBES
 from roi.profiling.server.server_facts import NO_SUCH_PATH, REFUSED, ServerFacts, no_api, refused_key, unknown_model
 
@@ -32,6 +32,9 @@ _TEXT: Final = (
 )
 WORDS: Final = tuple(_TEXT.split())
 """Common words: nearly every tokenizer has each of them as one token, so that words count tokens."""
+LEAST_PER_WORD: Final = 0.5
+MOST_PER_WORD: Final = 16.0
+"""Tokens a word that are believed: a tokenizer of letters makes 5 of these words, one of pairs of them fewer than 1."""
 REFUSED_BODY: Final = {400, 422}
 
 
@@ -58,7 +61,10 @@ class Prompts:
     def calibrate(self, few: Prompt, many: Prompt) -> None:
         """Take two prompts, with the tokens that the server counted, as the rule: what it adds, and tokens a word."""
         few_words, many_words = (len(prompt.text.split()) for prompt in (few, many))
-        self.per_word = max((many.tokens - few.tokens) / (many_words - few_words), 1e-3)
+        self.per_word = (many.tokens - few.tokens) / (many_words - few_words)
+        if not LEAST_PER_WORD <= self.per_word <= MOST_PER_WORD:
+            raise RoiError(f"the server counts {few.tokens:,} tokens in {few_words} common words and {many.tokens:,} in "
+                           f"{many_words}: no tokenizer does, so nothing was measured")
         own = self.per_word * few_words if self.count is None else self.count(few.text)
         self.fixed = max(few.tokens - own, 0.0)
 
@@ -190,7 +196,7 @@ class Prober:
         if self.sent >= PROBES:
             raise RoiError(f"URL: {self.client.endpoint.url} did not settle within {PROBES} requests")
         self.sent += 1
-        answer = Answer()
+        answer = Answer(most_events=most_events(PROBE_TOKENS))
         self.text = self.prompts.words(words)
         body = dialect.body(self.model, self.text, PROBE_TOKENS, stream=stream)
         await self.client.send(dialect.path, body, answer, self.timeout_s)

@@ -8,12 +8,16 @@ Json = dict[str, Any]  # Any: what a server answers
 
 MOST_COUNT: Final = 10**9
 """Tokens of a request or of a cache: what is larger was not counted."""
+MOST_JSON: Final = 4 * 2**20
+"""Bytes of a JSON document: a list of models, an event; a larger one is neither."""
 PIECE: Final = 8
 """Characters of a key that are hidden also where the rest of it is missing: servers cut what they quote."""
 
 
 def json_object(data: bytes) -> Json | None:
     """The JSON object that `data` is; None where it is none."""
+    if len(data) > MOST_JSON:
+        return None
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):

@@ -53,8 +53,8 @@ async def ask_server(client: HttpClient) -> ServerFacts:
     listed = json_object(bytes(answer.body))
     _check_listed(answer, listed, client)
     data = blocks((listed or {}).get("data")) if answer.status == 200 else []
-    rows = [row for row in data if _is_name(row.get("id"))]
-    models = {row["id"]: row["root"] if _is_name(row.get("root")) else row["id"] for row in rows}
+    rows = [row for row in data if _is_name(row.get("id"), client)]
+    models = {row["id"]: row["root"] if _is_name(row.get("root"), client) else row["id"] for row in rows}
     adapters = frozenset(row["id"] for row in rows if row.get("parent"))
     owners = {OWNERS.get(str(row.get("owned_by")).lower()) for row in rows}
     return await _ask_engine(client, ServerFacts(models, adapters), next(iter(owners)) if len(owners) == 1 else None)
@@ -124,6 +124,7 @@ async def _ask_engine(client: HttpClient, facts: ServerFacts, owner: str | None)
             if owner is None and kv_tokens is None:  # others have a /version too
                 continue
         said = visible(version[:60]) or None
+        kv_dtype = kv_dtype if _is_name(kv_dtype, client) else None
         return replace(facts, engine=engine, version=said, kv_dtype=kv_dtype, kv_tokens=kv_tokens)
     return replace(facts, engine=owner)
 
@@ -148,7 +149,7 @@ async def _vllm_cache(client: HttpClient) -> tuple[float | None, str | None]:
     line = re.search(rb"^vllm:cache_config_info\{(.*)\} [\d.]+", bytes(answer.body), re.MULTILINE)
     if answer.status != 200 or line is None:
         return None, None
-    labels = dict(re.findall(r'(\w+)="([^"]*)"', line[1].decode("utf-8", errors="replace")))
+    labels = dict(re.findall(r'(\w+)="([^"]*)"', line[1][:8192].decode("utf-8", errors="replace")))
     size, held = written_count(labels.get("block_size", "")), written_count(labels.get("num_gpu_blocks", ""))
     dtype = labels.get("cache_dtype", "auto")
     counted = written_count(labels.get("kv_cache_size_tokens", ""))  # newer ones count it: layers may keep unlike caches
@@ -162,6 +163,6 @@ async def _get(client: HttpClient, path: str) -> Answer:
     return answer
 
 
-def _is_name(value: object) -> bool:
-    """True for a text that can stand in JSON and in a message."""
-    return isinstance(value, str) and 0 < len(value) <= 200 and not UNSEEN.search(value)
+def _is_name(value: object, client: HttpClient) -> bool:
+    """True for a text that can stand in JSON and in a message, and has no piece of the key."""
+    return isinstance(value, str) and 0 < len(value) <= 200 and not UNSEEN.search(value) and client.hide(value) == value

@@ -14,7 +14,7 @@ from roi.estimate.replay.metrics import itl_s, successes
 from roi.facts.serve_profile import Counted, Cut, ServePoint, ServeProfile
 from roi.profiling.machine import client_environment
 from roi.profiling.server.dialect import read_answer, served_request
-from roi.profiling.server.http_client import Endpoint
+from roi.profiling.server.endpoint import Endpoint
 from roi.profiling.server.load import HOPELESS, TICK_S, Load
 from roi.profiling.server.load_design import LEAST, ServePlan
 from roi.profiling.server.probe import ProbeResult
@@ -179,13 +179,16 @@ class RunRecord:
         cut = tuple(filter(None, (self.stopped, *(load.ended for load in self.loads if not load.fatal))))
         errors = [one.error for point in points for one in point.requests if one.error and not one.error.endswith(cut)]
         sent = sum(len(point.requests) for point in points)
-        if self.fatal is None and not errors:
+        nothing = not any(successes(point) for point in points)
+        if self.fatal is None and not errors and (not nothing or self.stopped):
             return None
         kinds = Counter(errors).most_common(2)
-        said = self.fatal or "; ".join(f"{error} ({n})" if len(kinds) > 1 else error for error, n in kinds)
+        ended = next((why for why in (*self.ended, *(load.ended for load in self.loads)) if why), "its time was too short")
+        told = "; ".join(f"{error} ({n})" if len(kinds) > 1 else error for error, n in kinds)
+        said = self.fatal or told or ended
         if any(load.given_up for load in self.loads):
             said = f"given up after {HOPELESS} in a row: {said}"
-        if not any(successes(point) for point in points):
+        if nothing:
             return f"no request succeeded, of {sent:,} sent: {said}"
         return f"{len(errors):,} of {sent:,} requests failed: {said}"
 
@@ -201,6 +204,9 @@ def answer_notes(points: Sequence[ServePoint]) -> list[str]:
             cached.append(f"{share:.0%} at {point.input_tokens:,} tokens")
     if cached:
         notes.append(f"prompt tokens from the server's prefix cache: {', '.join(cached)}")
+    longer = sum(one.output_tokens > one.asked_tokens for one in good)
+    if longer:
+        notes.append(f"{longer:,} of {len(good):,} answers were longer than asked: the server ignores max_tokens")
     short = sum(one.output_tokens < one.asked_tokens for one in good)
     if short:
         made, asked = sum(one.output_tokens for one in good), sum(one.asked_tokens for one in good)

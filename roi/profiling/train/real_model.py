@@ -4,6 +4,8 @@ import copy
 from pathlib import Path
 from typing import Any, Final
 
+from safetensors import SafetensorError
+
 from roi.errors import InputError, nearest
 from roi.estimate.training.plan import TARGET_SETS, TrainingPlan
 from roi.facts.model import Number
@@ -19,6 +21,8 @@ ATTENTION: Final = {
 """transformers' name of each attention of a plan."""
 STATED_BY_PLAN: Final = ("torch_dtype", "dtype", "quantization_config")
 """Entries of a configuration that a plan decides."""
+UNLOADED: Final = (OSError, ValueError, ImportError, TypeError, KeyError, AttributeError, AssertionError, SafetensorError)
+"""What transformers raises for a folder that is damaged."""
 LINEARS: Final = (torch.nn.Linear, bnb.nn.Linear4bit, bnb.nn.Linear8bitLt)
 PRODUCTS: Final = (*LINEARS, transformers.pytorch_utils.Conv1D)
 """Conv1D: gpt2's linear layer with its weight the other way round."""
@@ -95,8 +99,14 @@ def quantised_layers(model: Any) -> int:
 
 
 def load_model(folder: Path, plan: TrainingPlan, device: str) -> Any:
-    """The model of a local folder (config.json and safetensors), quantised as the plan says unless it was saved so."""
-    saved = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    """The model of a local folder (config.json and safetensors), quantised as the plan says unless it was saved so.
+
+    A pickle is never loaded: it could run anything.
+    """
+    try:
+        saved = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except UNLOADED as error:
+        raise InputError(f"--weights: cannot load {folder}: {' '.join(str(error).split())[:300]}") from error
     wanted = quantisation(plan)
     held = getattr(saved, "quantization_config", None)
     if held is not None and wanted is None:
@@ -105,9 +115,9 @@ def load_model(folder: Path, plan: TrainingPlan, device: str) -> Any:
     try:
         model, found = transformers.AutoModelForCausalLM.from_pretrained(
             folder, dtype=DTYPES[plan.dtype], attn_implementation=ATTENTION[plan.attention], device_map={"": device},
-            local_files_only=True, trust_remote_code=False, output_loading_info=True, **quantised,
+            local_files_only=True, trust_remote_code=False, use_safetensors=True, output_loading_info=True, **quantised,
         )
-    except (OSError, ValueError, ImportError) as error:
+    except UNLOADED as error:
         raise InputError(f"--weights: cannot load {folder}: {' '.join(str(error).split())[:300]}") from error
     absent = sorted([*map(str, found["missing_keys"]), *map(str, found["mismatched_keys"])])
     if absent:  # transformers draws them at random and goes on

@@ -6,14 +6,16 @@ in the row, and a mark that is no number where a metric is not one of single doc
 A file with several filters (strict-match, flexible-extract) tells each document several times: one is taken.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from roi.disk import parse_json, read_text
 from roi.errors import InputError
 from roi.quality.result_rows import NO_SCORE, Asked, Document, Format, Notes, Row, Source, one_of, share
 
+MOST_BYTES = 64 * 2**20
+"""Of the sums beside the samples."""
 OTHERS = frozenset({"doc_id", "doc_hash", "prompt_hash", "target_hash"})
 """Numbers and hashes of a row that are no metric."""
 NO_MARK = "a metric of the whole task, with no mark for a document"
@@ -60,9 +62,9 @@ def _model(path: Path, date: str) -> str:
     beside = path.with_name(f"results_{date}.json")
     if date and beside.is_file():
         try:
-            found = json.loads(beside.read_text(encoding="utf-8"))
+            found = parse_json(read_text(beside, MOST_BYTES))
             name = found.get("model_name") or _argument(str(found.get("config", {}).get("model_args", "")))
-        except (ValueError, AttributeError):
+        except (ValueError, RecursionError, AttributeError, InputError):
             name = None
         if name:
             return str(name)

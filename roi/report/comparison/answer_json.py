@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from roi.answers.saved import SCHEMA
+from roi.answers.saved import SCHEMA, facts_digest
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.report.comparison.advice import next_step
@@ -25,9 +25,9 @@ def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warni
         **{o.id: {"feasible": False, "reason": o.reason, **{f.name: None for f in fields(OptionResult)}, **asdict(o),
                   "evaluated": o.quality.status == "evaluated", "monthly_usd": [], "lines": []} for o in c.infeasible},
     }
+    case = {path: {name: fact[name] for name in FACT} for path, fact in c.case.model_dump(mode="json")["facts"].items()}
     body = {
-        "schema": SCHEMA, "roi_version": version, "scenario": scenario,
-        "case": {path: {name: fact[name] for name in FACT} for path, fact in c.case.model_dump(mode="json")["facts"].items()},
+        "schema": SCHEMA, "roi_version": version, "scenario": scenario, "case": case, "digest": facts_digest(case),
         **asdict(c.verdict),
         "verdict": verdict if verdict.startswith(c.verdict.decision) else f"{c.verdict.decision}: {c.verdict.sentence}",
         "next_step": next_step(c),

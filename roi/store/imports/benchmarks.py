@@ -1,6 +1,5 @@
 """A server's profile from benchmark files of other tools; which tool wrote a file is seen from its contents."""
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from roi.catalog.models.shapes import find_model
-from roi.disk import read_text
+from roi.disk import parse_json, read_text
 from roi.errors import InputError
 from roi.facts.environment import Environment
 from roi.facts.serve_profile import ServeProfile
@@ -87,7 +86,7 @@ def _documents(path: Path, where: str) -> list[Json]:
     """The JSON value of the file, or that of each of its lines."""
     text = read_text(path, MOST_BYTES, "--import: ", "a benchmark's results")
     try:
-        return [json.loads(text)]
+        return [parse_json(text)]
     except RecursionError:
         raise InputError(f"{where}: is nested too deeply") from None
     except ValueError:
@@ -96,8 +95,8 @@ def _documents(path: Path, where: str) -> list[Json]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
-                found.append(json.loads(line))
-            except ValueError as error:
+                found.append(parse_json(line))
+            except (ValueError, RecursionError) as error:
                 raise InputError(f"{where}: is neither JSON nor JSON lines (line {number}: {error})") from None
     if not found:
         raise InputError(f"{where}: is empty")

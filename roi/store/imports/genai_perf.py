@@ -7,6 +7,7 @@ from a usage object in the stream.
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from roi.errors import InputError
@@ -58,7 +59,5 @@ def _events(response: Json) -> Iterator[dict[str, Json]]:
     for line in text.splitlines():
         body = line.removeprefix(DATA).strip()
         if body.startswith("{"):
-            try:
+            with suppress(ValueError, RecursionError):
                 yield json.loads(body)
-            except ValueError:
-                continue

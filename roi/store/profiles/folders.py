@@ -14,8 +14,8 @@ from typing import Final
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.catalog.user_data import data_folder
-from roi.disk import take_name
-from roi.errors import InputError, RoiError
+from roi.disk import add_file
+from roi.errors import InputError
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile, TrainProfile
 from roi.facts.serve_profile import ServeProfile
@@ -68,9 +68,10 @@ def save_profile(profile: Profile, folder: Path | None = None, output: Path | No
     text = profile.model_dump_json(by_alias=True, indent=1) + "\n"
     if output is not None:
         try:
-            return _write_new(text, output)
+            add_file(output, text, "--output")
         except FileExistsError:
             raise InputError(f"--output: {output} is there already; profiles are never overwritten") from None
+        return output
     own = Path("profiles")
     usual = own if own.is_dir() else user_folder(sys.platform, os.environ)
     place = (folder or usual) / profile_place(profile)
@@ -79,10 +80,12 @@ def save_profile(profile: Profile, folder: Path | None = None, output: Path | No
     except OSError as error:
         raise InputError(f"profiles: cannot make the folder {place.parent}: {error.strerror}") from error
     for number in count(1):
+        file = place if number == 1 else place.with_name(f"{place.stem}-{number}.json")
         try:
-            return _write_new(text, place if number == 1 else place.with_name(f"{place.stem}-{number}.json"))
+            add_file(file, text, "profiles")
         except FileExistsError:
             continue
+        return file
     raise AssertionError(place)
 
 
@@ -133,27 +136,3 @@ def file_name(name: str) -> str:
     parts = [part for part in re.split(r"[/\\]+", name) if part not in {"", ".", "..", "config.json"}]
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", parts[-1] if parts else "")[:80].strip(".-")
     return f"{plain}-" if DEVICE_NAMES.fullmatch(plain) else plain or "unnamed"
-
-
-def _write_new(text: str, target: Path) -> Path:
-    """`target`, now with this text; FileExistsError where it was there."""
-    if os.path.lexists(target):
-        raise FileExistsError(target)
-    part = target.with_name(f".roi-{os.urandom(4).hex()}.part")
-    try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    except OSError as error:
-        raise InputError(f"profiles: cannot write {target}: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        take_name(part, target)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise RoiError(f"profiles: writing {target} failed, nothing was kept: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return target

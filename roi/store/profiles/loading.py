@@ -12,6 +12,7 @@ from typing import Final, Generic, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from roi.disk import open_to_read
 from roi.errors import InputError
 from roi.facts.environment import SCHEMA
 from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile, TrainProfile
@@ -20,8 +21,12 @@ from roi.store.profiles.plan_record import read_plan
 
 Kind = Literal["dry-run", "probe", "device", "train", "infer", "serve"]
 KINDS: Final[tuple[Kind, ...]] = ("dry-run", "probe", "device", "train", "infer", "serve")
+MOST_FOLDERS: Final = 5_000
+"""Of profiles below one: a link to the root of a machine would be searched for hours."""
 HEAD_BYTES: Final = 256
 """Enough for `{"kind": ...`, which save_profile writes first, so that files of other kinds are passed over unread."""
+MOST_BYTES: Final = 512 * 2**20
+"""Of a profile: a server's, with the time of every token, takes 20 bytes a token."""
 _FIRST_KIND: Final = re.compile(rb'\s*\{\s*"kind"\s*:\s*"([a-z-]+)"')
 _MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]*)"')
 _PROFILE: Final[TypeAdapter[Profile]] = TypeAdapter(Profile)
@@ -105,6 +110,9 @@ def _json_files(folder: Path, damaged: list[tuple[Path, str]]) -> Iterator[Path]
 
     for here, inner, names in os.walk(folder, onerror=closed, followlinks=True):
         real = os.path.realpath(here)
+        if len(visited) >= MOST_FOLDERS:
+            damaged.append((Path(here), f"and what follows is not searched: {folder} holds more than {MOST_FOLDERS:,} folders"))
+            return
         inner[:] = [] if real in visited else sorted(name for name in inner if not name.startswith("."))
         if real not in visited:
             yield from (Path(here, name) for name in sorted(names) if name.endswith(".json") and not name.startswith("."))
@@ -119,11 +127,15 @@ def _read(path: Path, kinds: Collection[Kind], files: set[tuple[int, int]]) -> b
     if (status.st_dev, status.st_ino) in files:
         return None
     files.add((status.st_dev, status.st_ino))
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         head = file.read(HEAD_BYTES)
         first = _FIRST_KIND.match(head)
         said = first.group(1).decode() if first else None
-        return None if said in KINDS and said not in kinds else head + file.read()
+        if said in KINDS and said not in kinds:
+            return None
+        if status.st_size > MOST_BYTES:
+            raise InputError(f"has {status.st_size:,} bytes; a profile has at most {MOST_BYTES:,}")
+        return head + file.read(MOST_BYTES)
 
 
 def _may_be_of(raw: bytes, wanted: str | None) -> bool:

@@ -1,11 +1,12 @@
 """Arrivals and lengths of calls as Parquet, for a replay: written, and read again."""
 
-import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from roi.errors import InputError, MissingExtra
+from roi.disk import pieces_of, replace_file
+from roi.errors import InputError, MissingExtra, RoiError
 from roi.store.traces import Trace, trace_of
 from roi.usage.read.columns import MICRO
 from roi.usage.read.database import rows_of
@@ -30,14 +31,13 @@ def write_trace(calls: Table, engine: DuckDB, target: Path) -> None:
         input_tokens=kept.uncached_input + kept.cache_read + kept.cache_write,
         cached_tokens=kept.cache_read, output_tokens=kept.output,
     ).order_by(["arrival_s", "input_tokens", "output_tokens"])  # fmt: skip
-    part = target.with_name(f".roi-{os.urandom(4).hex()}.part")
-    try:
-        engine.to_parquet(trace, part, compression="zstd")
-        part.replace(target)
-    except (OSError, duckdb.Error) as error:
-        raise InputError(f"--trace: cannot write {target}: {type(error).__name__}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with TemporaryDirectory(prefix="roi-usage-") as folder:
+        made = Path(folder) / "trace.parquet"
+        try:
+            engine.to_parquet(trace, made, compression="zstd")
+        except (OSError, duckdb.Error) as error:
+            raise RoiError(f"--trace: cannot be made: {type(error).__name__}") from None
+        replace_file(target, pieces_of(made), "--trace")
 
 
 def read_parquet_trace(path: Path, field: str = "--trace") -> Trace:

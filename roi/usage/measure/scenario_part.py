@@ -6,7 +6,7 @@ from typing import Any
 from roi.catalog.prices.api_prices import find_api_price
 from roi.errors import InputError
 from roi.scenario.file import PART_SCHEMA
-from roi.scenario.yaml import dump_yaml
+from roi.scenario.yaml import comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.pricing import day_of
 from roi.usage.measure.workload import MeasuredWorkload
@@ -23,7 +23,7 @@ def part_yaml(found: Usage, bill_usd_per_month: float | None = None) -> str:
     if w is None:
         raise InputError(f"--output: {found.no_workload}")
     data = {"schema": PART_SCHEMA, "workload": dict(_workload(w)), "incumbent": dict(_incumbent(found, w, bill_usd_per_month))}
-    return "\n".join(f"# {line}" for line in _comments(found, w)) + "\n" + dump_yaml(data)
+    return "".join(map(comment, _comments(found, w))) + dump_yaml(data)
 
 
 def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:

@@ -6,6 +6,7 @@ file here imports it at the top: `ibis` below stands for the module. To a type c
 
 import gc
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from roi.errors import MissingExtra
@@ -34,6 +35,7 @@ def _load() -> None:
         import pyarrow as pa  # noqa: F401 -- part of the extra
 
         _ = ibis.duckdb
+        warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)  # ibis 12 calls it on DuckDB 2
     except ImportError as error:
         raise MissingExtra("usage", error.name or "ibis-framework") from error
     finally:

@@ -18,6 +18,7 @@ from functools import cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
 
+from roi.disk import parse_json, unpacked
 from roi.errors import InputError
 from roi.usage.read.archives import DAMAGED_ZIP, message_documents, opened_member
 from roi.usage.read.files import SourceFile
@@ -109,7 +110,7 @@ def opened(file: SourceFile) -> Iterator[BinaryIO]:
                 yield raw
             return
         with file.path.open("rb") as raw:
-            yield gzip.GzipFile(fileobj=raw) if is_gzip(file) else raw  # type: ignore[misc]  # reads alike
+            yield unpacked(raw, file.shown) if is_gzip(file) else raw
     except (IsADirectoryError, PermissionError) as error:
         raise InputError(f"FILES: cannot read {file.shown}: {error.strerror}") from error
 
@@ -179,7 +180,7 @@ def _json_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> F
     if not ended and not whole and file.path is not None and text.startswith("{"):
         line, rest = _first_line(file, encoding), ""
     try:
-        first = json.loads(line)
+        first = parse_json(line)
     except (ValueError, RecursionError):
         return FileShape("json", encoding=encoding)
     if isinstance(first, list):

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from roi.disk import TOO_MANY_VALUES, lines_of, parse_json
 from roi.errors import InputError
 from roi.usage.read.files import SourceFile
 from roi.usage.read.record import Document, Format
-from roi.usage.read.sniff import DAMAGED_GZIP, LONGEST_FIELD, FileShape, opened
+from roi.usage.read.sniff import DAMAGED_GZIP, LONGEST_FIELD, LONGEST_LINE, FileShape, opened
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -120,7 +121,7 @@ def _line_documents(
 def _line_document(line: str, where: str, unread: UnreadRows, *, other_lines: bool) -> Document | None:
     """The document of one line; None where it cannot be read, which is counted unless other lines are to be expected."""
     try:
-        document = json.loads(line)
+        document = parse_json(line)
         if isinstance(document, dict):
             return document
     except ValueError:  # no JSON, or a number of more digits than Python reads
@@ -167,8 +168,9 @@ def read_document(file: SourceFile, shape: FileShape) -> object:
             raise InputError(f"{file.shown}: line {error.lineno}: no JSON: {error.msg}") from None
         except UnicodeDecodeError:
             raise InputError(f"{file.shown}: not {shape.encoding}") from None
-        except ValueError:
-            raise InputError(f"{file.shown}: a number of more digits than can be read") from None
+        except ValueError as error:
+            why = TOO_MANY_VALUES if TOO_MANY_VALUES in str(error) else "a number of more digits than can be read"
+            raise InputError(f"{file.shown}: {why}") from None
         except RecursionError:
             raise InputError(f"{file.shown}: nested too deeply") from None
 
@@ -176,7 +178,7 @@ def read_document(file: SourceFile, shape: FileShape) -> object:
 def _parsed(text: str) -> object:
     """The document; the list of all where several stand one after the other."""
     try:
-        return json.loads(text)
+        return parse_json(text)
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":
             raise
@@ -209,7 +211,7 @@ def _lines(stream: BinaryIO, file: SourceFile, shape: FileShape, unread: UnreadR
     text = io.TextIOWrapper(stream, encoding=shape.encoding, errors="replace", newline="")
     held = None
     try:
-        for line in text:
+        for line in lines_of(text, LONGEST_LINE, file.shown):
             if held is not None:
                 yield held
             held = line

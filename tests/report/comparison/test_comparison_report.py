@@ -22,8 +22,8 @@ from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
 
 TOP = {
-    "schema", "roi_version", "scenario", "case", "recommended", "verdict", "decision", "sentence", "next_step", "gates",
-    "options", "break_even", "break_even_requests_per_day", "drivers", "included", "excluded", "warnings", "alarms",
+    "schema", "roi_version", "scenario", "case", "digest", "recommended", "verdict", "decision", "sentence", "next_step",
+    "gates", "options", "break_even", "break_even_requests_per_day", "drivers", "included", "excluded", "warnings", "alarms",
     "experiments",
     "signposts", "leader", "counts", "candidates", "likely", "first_move", "second", "chance_over_second", "passed_over",
     "challenger", "measure_first", "then", "wins_at_error_rate", "flips_at_usd_per_error", "flips_to",

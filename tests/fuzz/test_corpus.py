@@ -1,0 +1,152 @@
+"""Every hostile input that was once answered badly, as a command line of corpus/commands.jsonl, is an answer or one message."""
+
+import gzip
+import json
+import os
+import resource
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hostile import ask, faults_of_files
+
+from roi.scenario.yaml import read_yaml
+
+pytestmark = pytest.mark.full
+CORPUS = Path(__file__).parent / "corpus"
+ROWS = [json.loads(line) for line in (CORPUS / "commands.jsonl").read_text(encoding="utf-8").splitlines()]
+LARGE = ("bomb.json.gz", "bomb.jsonl.gz", "many.json", "sparse.yaml", "/dev/zero")
+EVIL = "x\nseed: 9\x1b[31m\ndraws: 1"
+"""A name with a line that is a field, and a colour."""
+MOST_KIB = 1_600_000
+"""Resident memory of a command, whatever it reads."""
+
+
+def name_of(row):
+    """What the test of a row is called."""
+    return f"{row['what']}: {ascii(' '.join(row['run']))[1:-1][:60]}".replace("\\", "")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The corpus, and beside it what is too large, or no file, to be kept in it."""
+    made = tmp_path_factory.mktemp("corpus")
+    shutil.copytree(CORPUS, made, dirs_exist_ok=True)
+    with (made / "sparse.yaml").open("wb") as file:
+        file.truncate(6 << 30)
+    ones, spaces = gzip.compress(b"1," * (8 << 20)), gzip.compress(b" " * (16 << 20))
+    (made / "bomb.json.gz").write_bytes(gzip.compress(b"[") + ones * 200)
+    (made / "bomb.jsonl.gz").write_bytes(gzip.compress(b'{"a": 1') + spaces * 200)
+    (made / "many.json").write_text('{"data": [' + "{}," * 12_000_000 + "{}]}")
+    (made / "digits.json").write_text('{"schema": "roi.comparison/2", "model_type": "llama", "id": ' + "9" * 10_000 + "}")
+    (made / "deep.json").write_text('{"schema":' + "[" * 100_000)
+    (made / "bytes.json").write_bytes(bytes(range(256)) * 8)
+    (made / "target.md").write_text("before")
+    (made / "link.md").symlink_to("target.md")
+    for number in range(1, 5):
+        os.mkfifo(made / f"pipe-{number}")
+    config = json.loads((CORPUS / "config.json").read_text())
+    for row in ROWS:
+        if row["run"][0] == "fit" and row["run"][1].startswith("config-"):
+            key = row["run"][1].removeprefix("config-").removesuffix(".json")
+            (made / row["run"][1]).write_text(json.dumps(config | {key: WRONG[key]}))
+    saved(made)
+    geometry(made / "geometry.parquet")
+    return made
+
+
+WRONG = {
+    "num_key_value_heads": "x", "max_position_embeddings": 10**11, "hidden_size": 10**400, "num_hidden_layers": 10**11,
+    "vocab_size": -1, "head_dim": 1.5, "model_type": 7, "rope_theta": 10**400, "num_attention_heads": {},
+    "intermediate_size": 10**9,
+}  # fmt: skip
+
+
+def saved(folder):
+    """A saved comparison with one thing wrong in each."""
+    text = ask(["compare", str(CORPUS / "scenario.yaml"), "--draws", "0", "--format", "json"]).stdout
+
+    def write(name, change):
+        body = json.loads(text)
+        change(body)
+        (folder / f"saved-{name}.json").write_text(json.dumps(body))
+
+    def fact(path, **parts):
+        return lambda body: body["case"][path].update(parts)
+
+    price = next(path for path, held in json.loads(text)["case"].items() if "input" in path and "Mtok" in held["unit"])
+    write("requests", fact("workload.requests_per_day", value=-5, low=None, high=None))
+    write("price", fact(price, value=[-1.0], low=None, high=None))
+    write("day", fact("as_of", value="x"))
+    write("null", fact("workload.input_tokens", value=None))
+    write("text", fact("people.usd_per_hour", value="x", low=None, high=None))
+    write("without", lambda body: body["case"].pop("options.stay.uses_cache", None) or body["case"].popitem())
+    write("nan", lambda body: body["scenario"].update(title=[float("nan")]))
+    write("version", lambda body: body.update(roi_version="1\n2"))
+
+
+def geometry(path):
+    """A Parquet file whose column says that it holds GEOMETRY, and holds no such thing."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    column = {"encoding": "WKB", "geometry_types": []}
+    geo = json.dumps({"version": "1.1.0", "primary_column": "input", "columns": {"input": column}})
+    table = pa.table({"time": ["2026-10-01"], "input": [b"\x00\x01"], "output": [3]})
+    pq.write_table(table.replace_schema_metadata({"geo": geo}), path)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=name_of)
+def test_what_was_once_answered_badly_is_answered(row, folder, monkeypatch):
+    monkeypatch.setattr("roi.disk.WAIT_S", 0.1)
+    monkeypatch.chdir(folder)
+    command = [word.replace("@300", "x" * 300) for word in row["run"]]
+    if any(name in command for name in LARGE):
+        code, said, peak_kib = apart(command)
+        assert peak_kib < MOST_KIB
+        assert "Traceback" not in said
+    else:
+        answer = ask(command)
+        assert answer.faults == ()
+        code, said = answer.exit_code, answer.stdout + answer.stderr
+    assert (code, row["told"] in " ".join(said.split())) == (row["exit"], True), said[-600:]
+    assert faults_of_files(folder) == []
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    assert (folder / "link.md").is_symlink()
+
+
+def test_a_name_cannot_end_a_comment_and_become_a_field(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    for kind, rest in (("usage", ["--task", EVIL, "--tasks", "0"]), ("quality", ["--incumbent", "gpt-6-sol"])):
+        file = Path(f"{EVIL}.{kind}")
+        text = (CORPUS / {"usage": "usage.csv", "quality": "results.jsonl"}[kind]).read_text(encoding="utf-8")
+        text = text.replace("luna,", "sol,") if kind == "usage" else text
+        file.write_text(text.replace("tickets", f'"{EVIL}"').replace("mail", f'"{EVIL}"'), encoding="utf-8")
+        assert ask([kind, str(file), *rest, "--output", "made.yaml"]).faults == ()
+        part = Path("made.yaml").read_text(encoding="utf-8")
+        assert {"seed", "draws"} & read_yaml(Path("made.yaml")).keys() == set()
+        assert "\x1b" not in part
+        Path("made.yaml").unlink()
+    assert ask(["init", "made.yaml", "--usage", f"{EVIL}.usage"]).faults == ()
+    assert "draws" not in read_yaml(Path("made.yaml"))
+    Path("made.yaml").unlink()
+
+
+def apart(command):
+    """(Exit code, stderr, peak of resident memory in KiB) of a process of its own."""
+    code = (
+        "import resource, sys, runpy\ntry: runpy.run_module('roi', run_name='__main__', alter_sys=True)\n"
+        "finally: sys.stderr.write(f'\\npeak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, timeout=120, check=False)
+    said, _, peak = done.stderr.rpartition("\npeak ")
+    return done.returncode, said, int(peak)
+
+
+def test_a_limit_of_memory_is_a_limit_of_this_test(folder):
+    """The peak is read in KiB, as Linux counts it."""
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < MOST_KIB
+    assert apart(["compare", str(folder / "scenario.yaml"), "--draws", "0"])[2] > 20_000

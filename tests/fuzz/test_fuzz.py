@@ -1,0 +1,279 @@
+"""A fuzzer of every door: whatever is typed, or stands in a file, the answer is an answer or one message.
+
+`make test-all` runs each test on as many examples as take a few seconds, always the same; `make fuzz` runs them with new ones
+for ten minutes. A fault that was found gets a row in corpus/commands.jsonl.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from hostile import NUMBERS, TEXTS, Answer, ask, faults_of_files
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+
+from roi.cli import main
+from roi.economics.lines import option_lines  # noqa: F401 -- loaded once, before the clock of an example runs
+from roi.profiling.server.dialect import failure, quick_usage, read_answer, served_request, unstreamed_usage
+from roi.profiling.server.http_client import Answer as HttpAnswer
+from roi.profiling.server.http_client import AnswerReader, NotHttp, WentOn, most_events
+from roi.profiling.server.said import without_key
+
+pytestmark = pytest.mark.full
+CORPUS = Path(__file__).parent / "corpus"
+SCENARIO = (CORPUS / "scenario.yaml").read_text(encoding="utf-8")
+RUNS_LONG = {
+    ("profile", "train"), ("profile", "infer"), ("profile", "device"), ("profile", "probe"), ("prices", "refresh"),
+    ("prices", "add"),
+}  # fmt: skip
+"""Commands that measure, fetch or keep: tests of their own play them."""
+FIELDS = (
+    "title", "seed", "draws", "as_of", "workload.input_tokens", "workload.lengths", "workload.steps",
+    "quality.scores.gpt-6-sol", "quality.bar", "incumbent.model", "incumbent.provider", "candidates", "candidates.api_models",
+    "candidates.self_hosted", "training", "serving", "people", "drift", "tokens.x.ratio", "apis.openai", "gpu_discounts.H100",
+    "options.stay", "own_hardware", "alarms", "gates", "",
+)  # fmt: skip
+LEFT_OUT = {"dry", "agents", "backend", "instrument", "draws", "help", "prometheus"}
+"""Options that take long, or reach out of the folder."""
+
+texts = st.one_of(st.sampled_from(TEXTS), st.text(max_size=20), st.integers().map(str), st.floats().map(str))
+values = st.recursive(
+    st.one_of(st.sampled_from(NUMBERS), texts, st.integers(), st.floats(), st.dates().map(str)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)), max_leaves=4)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _folder(tmp_path_factory):
+    """The corpus is copied into a folder of its own, in which everything runs."""
+    before, folder = Path.cwd(), tmp_path_factory.mktemp("fuzz")
+    shutil.copytree(CORPUS, folder, dirs_exist_ok=True)
+    os.chdir(folder)
+    yield
+    os.chdir(before)
+
+
+def examples(many: int):
+    """So many examples, and no shrinking by minutes."""
+    return settings(max_examples=many, deadline=None)
+
+
+def check(command: list[str], *, text: bytes | None = None) -> Answer:
+    note(f"roi {' '.join(map(ascii, command))[:2000]}")
+    answer = ask(command, text=text)
+    assert answer.faults == ()
+    assert faults_of_files(Path()) == []
+    return answer
+
+
+def places(data: Any, path: tuple = ()) -> list[tuple]:
+    """Every place of a JSON value."""
+    inside = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [path, *(place for key, value in inside for place in places(value, (*path, key)))]
+
+
+@st.composite
+def changed(draw, data: Any) -> Any:
+    """The JSON value with one to three places taken out, filled with something else, or added to."""
+    found = json.loads(json.dumps(data))
+    for _ in range(draw(st.integers(1, 3))):
+        where = [place for place in places(found) if place]
+        if not where:
+            break
+        *way, last = draw(st.sampled_from(where))
+        inside = found
+        for key in way:
+            inside = inside[key]
+        match draw(st.sampled_from(("fill", "fill", "take out", "add"))):
+            case "take out":
+                del inside[last]
+            case "add" if isinstance(inside, dict):
+                inside[draw(texts)] = draw(values)
+            case _:
+                inside[last] = draw(values)
+    return found
+
+
+@st.composite
+def torn(draw, text: str) -> bytes:
+    """The text with pieces cut out, doubled or replaced, as bytes of any encoding."""
+    raw = text.encode()
+    for _ in range(draw(st.integers(1, 3))):
+        at, size = draw(st.integers(0, len(raw))), draw(st.integers(0, 40))
+        piece = draw(st.one_of(
+            st.binary(max_size=12), texts.map(lambda x: x.encode("utf-8", "surrogatepass")), st.just(raw[at : at + size] * 2)))
+        raw = raw[:at] + piece + raw[at + size :]
+    return raw
+
+
+def commands() -> dict[tuple[str, ...], click.Command]:
+    """Every command, by the words that call it."""
+    found: dict[tuple[str, ...], click.Command] = {}
+    waiting: list[tuple[tuple[str, ...], click.Command]] = [((), main)]
+    while waiting:
+        words, command = waiting.pop()
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            waiting += [((*words, name), command.get_command(context, name)) for name in command.list_commands(context)]
+        else:
+            found[words] = command
+    return found
+
+
+@st.composite
+def command_lines(draw) -> list[str]:
+    """A command with some of its options and arguments, values right or wrong."""
+    every = {words: each for words, each in commands().items() if words[:2] not in RUNS_LONG}
+    words = draw(st.sampled_from(sorted(every)))
+    made = ("nothing.yaml", "made.md", "made.yaml", "made.html", "made")
+    files = st.sampled_from([*sorted(p.name for p in CORPUS.iterdir()), *made])
+    line = list(words)
+    for parameter in draw(st.lists(st.sampled_from(every[words].params), max_size=3)):
+        if parameter.name in LEFT_OUT:
+            continue
+        choices = list(getattr(parameter.type, "choices", ())) or ["1"]
+        value = draw(st.one_of(texts, files, st.sampled_from(choices), st.sampled_from(["title=x", "a=b", "seed=3"])))
+        if isinstance(parameter, click.Argument):
+            line.append(value)
+        else:
+            line += [parameter.opts[0]] if getattr(parameter, "is_flag", False) else [parameter.opts[0], value]
+    return [*line, *(["--plan"] if words == ("profile", "serve") else [])]
+
+
+@examples(120)
+@given(command_lines())
+def test_whatever_is_typed(line: list[str]) -> None:
+    check(line)
+
+
+@examples(60)
+@given(st.sampled_from(FIELDS), texts, values)
+def test_whatever_is_set(path: str, text: str, value: Any) -> None:
+    written = json.dumps(value) if isinstance(value, (list, dict)) else text
+    check(["compare", "scenario.yaml", "--draws", "0", "--set", f"{path}={written}"])
+
+
+@examples(60)
+@given(torn(SCENARIO))
+def test_a_torn_scenario(raw: bytes) -> None:
+    Path("torn.yaml").write_bytes(raw)
+    check(["compare", "torn.yaml", "--draws", "0"])
+
+
+@examples(60)
+@given(st.data())
+def test_a_scenario_with_anything_anywhere(data: st.DataObject) -> None:
+    from roi.scenario.yaml import parse_yaml
+
+    found = data.draw(changed(parse_yaml(SCENARIO, "scenario")))
+    Path("changed.yaml").write_text(json.dumps(found, allow_nan=True), encoding="utf-8", errors="surrogatepass")
+    for option in ("", "--usage", "--quality"):
+        check(["compare", *(["scenario.yaml", option] if option else []), "changed.yaml", "--draws", "0"])
+
+
+@examples(40)
+@given(st.data())
+def test_a_saved_comparison_with_anything_anywhere(data: st.DataObject) -> None:
+    kept = Path("kept.json")
+    if not kept.exists():
+        kept.write_text(check(["compare", "scenario.yaml", "--draws", "32", "--format", "json"]).stdout, encoding="utf-8")
+    found = json.loads(kept.read_text(encoding="utf-8"))
+    part = data.draw(st.sampled_from(("case", "case", "case", "options", "scenario")))
+    found[part] = data.draw(st.one_of(changed(found[part]), changed(found[part]), values))
+    Path("changed.json").write_text(json.dumps(found), encoding="utf-8")
+    check(["compare", "changed.json", "--format", data.draw(st.sampled_from(("table", "markdown", "json")))])
+
+
+@examples(60)
+@given(st.data())
+def test_a_profile_with_anything_anywhere(data: st.DataObject) -> None:
+    folder = Path("own")
+    folder.mkdir(exist_ok=True)
+    text = (CORPUS / "profile.json").read_text(encoding="utf-8")
+    raw = data.draw(st.one_of(torn(text), changed(json.loads(text)).map(lambda found: json.dumps(found).encode())))
+    (folder / "profile.json").write_bytes(raw)
+    check(["fit", "llama-3.1-8b", "--gpu", "L4", "--profiles", "own"])
+
+
+@examples(60)
+@given(st.data(), st.sampled_from(("training.csv", "serving.csv")))
+def test_a_table_with_anything_anywhere(data: st.DataObject, name: str) -> None:
+    Path("torn.csv").write_bytes(data.draw(torn((CORPUS / name).read_text(encoding="utf-8"))))
+    check([data.draw(st.sampled_from(("validate", "validate", "calibrate"))), "torn.csv"])
+
+
+@examples(25)
+@given(st.data(), st.sampled_from(("usage.csv", "log.jsonl", "trace.csv")))
+def test_a_log_with_anything_anywhere(data: st.DataObject, name: str) -> None:
+    text = (CORPUS / name).read_text(encoding="utf-8")
+    raw = data.draw(torn(text))
+    if name == "log.jsonl":
+        raw = data.draw(st.one_of(st.just(raw), changed([json.loads(line) for line in text.splitlines()]).map(
+            lambda rows: "\n".join(json.dumps(row) for row in rows).encode())))
+    Path("torn.log").write_bytes(raw)
+    check(["usage", "torn.log", "--output", "made.yaml", "--tasks", "0"])
+
+
+@examples(60)
+@given(st.data())
+def test_results_with_anything_anywhere(data: st.DataObject) -> None:
+    text = (CORPUS / "results.jsonl").read_text(encoding="utf-8")
+    rows = changed([json.loads(line) for line in text.splitlines()])
+    lines = rows.map(lambda found: "\n".join(map(json.dumps, found)).encode())
+    Path("torn.jsonl").write_bytes(data.draw(st.one_of(torn(text), lines, rows.map(lambda found: json.dumps(found).encode()))))
+    check(["quality", "torn.jsonl", "--incumbent", "gpt-6-sol", "--format", "markdown"])
+
+
+@examples(80)
+@given(st.data())
+def test_a_configuration_with_anything_anywhere(data: st.DataObject) -> None:
+    text = (CORPUS / "config.json").read_text(encoding="utf-8")
+    Path("config.json").write_bytes(data.draw(st.one_of(
+        torn(text), changed(json.loads(text)).map(lambda found: json.dumps(found).encode()))))
+    check(["fit", "./config.json", "--gpu", "L4"])
+
+
+@examples(40)
+@given(st.data())
+def test_a_trace_with_anything_anywhere(data: st.DataObject) -> None:
+    Path("torn.csv").write_bytes(data.draw(torn((CORPUS / "trace.csv").read_text(encoding="utf-8"))))
+    check(["profile", "serve", "http://localhost:1", "--plan", "--trace", "torn.csv"])
+
+
+EVENT = {"id": "x", "choices": [{"text": "a", "delta": {"content": "b"}, "finish_reason": None}],
+         "usage": {"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 1}}, "error": None}
+
+
+@examples(300)
+@given(st.data())
+def test_whatever_a_server_answers(data: st.DataObject) -> None:
+    """The protocol without a socket: bytes in any pieces, read as a stream, as an answer and as an error."""
+    events = data.draw(st.lists(st.one_of(changed(EVENT), values), max_size=4))
+    body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    head = data.draw(st.sampled_from((
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n", b"HTTP/1.1 500 X\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 301 Y\r\nlocation: \x1b[31m\r\n\r\n")))
+    raw = data.draw(st.one_of(st.just(head + body), torn((head + body).decode("latin-1"))))
+    answer = HttpAnswer(most_events=most_events(2))
+    reader, at = AnswerReader(answer), 0
+    try:
+        while at < len(raw):
+            size = data.draw(st.integers(1, 200))
+            if reader.feed(raw[at : at + size], float(at)):
+                break
+            at += size
+        reader.close(float(at))
+    except (NotHttp, WentOn) as error:
+        answer.problem = str(error)
+    key = "sk-0123456789abcdef"
+    reading = read_answer(answer, lambda text: without_key(text, key))
+    kept = served_request(answer, reading, origin_s=0.0, sent_s=0.0, asked=2, prompt_tokens=1)
+    said = failure(answer, lambda text: without_key(text, key)) or ""
+    assert kept.model_dump_json()
+    assert said.isprintable()
+    quick_usage(answer)
+    unstreamed_usage(answer)

@@ -1,0 +1,52 @@
+"""No command opens a connection that nobody asked for: `profile serve URL` and `prices refresh` alone go out."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.full
+CORPUS = Path(__file__).parent / "corpus"
+GUARD = """
+import json, sys
+from click.testing import CliRunner
+from roi.cli import main
+
+seen = []
+sys.addaudithook(lambda event, args: seen.append((event, str(args[1:]))) if event in {
+    "socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.bind"} else None)
+for command in json.loads(sys.argv[1]):
+    result = CliRunner().invoke(main, command)
+    if result.exit_code not in (0, 1):  # 1: a machine so busy that the budget ends inside the first step
+        sys.exit(f"{command}: {result.output[-800:]} {result.exception!r}")
+    if seen:
+        sys.exit(f"{command}: {seen}")
+"""
+QUICK = (
+    ["compare", "scenario.yaml", "--draws", "0", "--html", "a.html", "--xlsx", "a.xlsx"], ["size"],
+    ["fit", "qwen3-8b", "--gpu", "L4"], ["fit", "./config.json"], ["usage", "usage.csv", "--trace", "a.parquet"],
+    ["quality", "results.jsonl", "--incumbent", "gpt-6-sol", "--bar", "0.8"], ["next", "scenario.yaml", "--draws", "64"],
+    ["prices", "H100"], ["prices", "add", "rent", "--gpu", "l40s", "--vendor", "x", "--usd-per-gpu-hour", "1", "--source", "x"],
+    ["init", "a.yaml"], ["help", "title"], ["schema"], ["validate", "training.csv"], ["calibrate", "training.csv"],
+    ["profile", "serve", "http://localhost:1", "--plan"],
+)  # fmt: skip
+SMALL = ("--device", "cpu", "--budget", "20s", "--profiles", "own")
+MEASURED = (
+    ["profile", "train", *SMALL, "--trainer", "trl", "--seq", "16", "--micro-batch", "1"],
+    ["profile", "infer", *SMALL, "--decode", "2"],
+    ["profile", "device", "--device", "cpu", "--budget", "2s", "--profiles", "own"],
+    ["fit", "llama-3.2-1b", "--gpu", "L4", "--dry-run", "--profiles", "own", "--seq", "64"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("commands", [QUICK, MEASURED], ids=["quick", "measured"])
+def test_no_command_opens_a_connection(commands, tmp_path, monkeypatch):
+    shutil.copytree(CORPUS, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "own").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    done = subprocess.run([sys.executable, "-c", GUARD, json.dumps(commands)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr[-1500:]) == (0, "")

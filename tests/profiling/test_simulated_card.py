@@ -29,7 +29,7 @@ from roi.profiling.device import device_shapes, operator_rates
 from roi.profiling.device.operator_rates import time_call
 from roi.profiling.model_to_build import choose_model_to_build
 from roi.profiling.progress import Watcher
-from roi.profiling.server.http_client import read_url
+from roi.profiling.server.endpoint import read_url
 from roi.profiling.server.launch import Launch, Launched
 from roi.profiling.server.server_run import ServeRequest, ServeRun
 from roi.profiling.session import claim_board, read_environment, unusable_gpu

@@ -1,5 +1,7 @@
 """Present value, payback, return and internal rate, as docs/economics.md defines them. Months are the last axis."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from roi.economics.inputs import Array, Number
@@ -11,15 +13,18 @@ LARGEST_RATE = 1e9
 """An annual rate above this says only that nothing was invested."""
 
 
+@lru_cache(maxsize=64)
 def discount_factors(annual: float, horizon: int) -> Array:
-    """What a dollar of month t = 1..H is worth today, shape (H,): (1 + R)^(-t/12)."""
-    return np.asanyarray((1.0 + annual) ** (-np.arange(1, horizon + 1, dtype=np.float64) / MONTHS_PER_YEAR))
+    """What a dollar of month t = 1..H is worth today, shape (H,), read-only: (1 + R)^(-t/12)."""
+    factors = np.asanyarray((1.0 + annual) ** (-np.arange(1, horizon + 1, dtype=np.float64) / MONTHS_PER_YEAR))
+    factors.setflags(write=False)
+    return factors
 
 
 def present_value(upfront: Number, monthly: Array, annual_rate: float) -> Number:
     """USD today: upfront + sum over t of monthly_t (1 + R)^(-t/12); shape of `upfront` broadcast with monthly[..., :1]."""
-    total = (monthly * discount_factors(annual_rate, monthly.shape[-1])).sum(axis=-1, keepdims=monthly.ndim > 1)
-    return upfront + (total if monthly.ndim > 1 else float(total))
+    total = monthly @ discount_factors(annual_rate, monthly.shape[-1])
+    return upfront + (total[..., None] if monthly.ndim > 1 else float(total))
 
 
 def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e-6) -> Array:

@@ -47,7 +47,7 @@ class Evaluated:
     def pv_without(self, left_out: Callable[[Line], bool]) -> Number:
         """Present value without some of the lines, USD."""
         lines = filter(left_out, self.costs.lines)
-        return self.pv - sum((present_value(x.upfront, x.monthly, self.discount_rate) for x in lines), 0.0)
+        return self.pv - sum((x.upfront + x.rate * present_value(0.0, x.path, self.discount_rate) for x in lines), 0.0)
 
 
 @dataclass(frozen=True)

@@ -65,12 +65,13 @@ def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> E
 
 
 def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = None) -> tuple[Shared, dict[str, Option]]:
-    """The shared record and the options of a Case's values, each option on its chosen plan."""
+    """The shared record and the options of a Case's values, each option on its chosen plan, and with no other."""
     shared = read_shared(values, case.facts.get(path_of(Shared, "rent_drift")))
-    options = {id: read_option(values, id, shared) for id in case.options}
-    for id, choice in (choices or {}).items():
-        option = options[id]
-        options[id] = replace(option, plan=option.plans[choice.plan], replicas_fixed=choice.replicas_fixed)
+    chosen = choices or {}
+    options = {id: read_option(values, id, shared, chosen[id].plan if id in chosen else None) for id in case.options}
+    for id, choice in chosen.items():
+        if choice.replicas_fixed is not None:
+            options[id] = replace(options[id], replicas_fixed=choice.replicas_fixed)
     return shared, options
 
 

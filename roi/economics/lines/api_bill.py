@@ -11,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.inputs import Api, Array, Number, Option, Provisioned, Shared, Tokens, path_of
-from roi.economics.lines.line import EXACT, Line, billed_requests, events_so_far, incumbent_share, months, pick, requests
+from roi.economics.lines.line import (
+    EXACT,
+    Line,
+    any_positive,
+    billed_requests,
+    events_so_far,
+    incumbent_share,
+    months,
+    pick,
+    requests,
+)
 from roi.units import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
 
 SAME = 1e-12
@@ -145,7 +155,7 @@ def _usd_in_batch(
     seen: _Seen, api: Api, hit_rate: Number, cached: NDArray[np.bool_], rate: Callable[[Array], Array]
 ) -> Array | None:
     """USD of the requests of each length bin in batch; None where nothing may go that way."""
-    if api.batch_input is None or api.batch_output is None or not np.any(np.asanyarray(api.batch_share) > 0):
+    if api.batch_input is None or api.batch_output is None or not any_positive(api.batch_share):
         return None
     usd = seen.total * rate(api.batch_input)
     if api.batch_cache_read is not None and api.uses_cache:
@@ -317,7 +327,7 @@ def _counted(shared: Shared, share: Array | Number, month: int) -> str:
 
 def judge_line(shared: Shared, share: Array) -> list[Line]:
     """What the judge costs that decides which answers are handed on: it sees `share` of each month's requests."""
-    if not np.any(np.asanyarray(shared.judge_usd) > 0):
+    if not any_positive(shared.judge_usd):
         return []
     return [Line(
         name="judge that escalates", path=shared.product(billed_requests(shared), share), rate=shared.judge_usd,

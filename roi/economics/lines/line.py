@@ -103,6 +103,11 @@ def pick(x: Number | Array, month: int = 0) -> float:
     return float(row[month]) if row.size > 1 else float(row.reshape(-1)[0])
 
 
+def any_positive(x: Number) -> bool:
+    """True where the number, or any of its rows, is above zero."""
+    return x > 0 if isinstance(x, float) else bool(np.any(np.asanyarray(x) > 0))
+
+
 EXACT = 1e-9
 """Months; an event this near to a month end falls on it, float error aside."""
 

@@ -20,7 +20,19 @@ from roi.economics.lines.api_bill import (
     successors,
     whole_request_line,
 )
-from roi.economics.lines.line import Hours, Line, events, incumbent_share, live_months, months, pick, powers, requests, split
+from roi.economics.lines.line import (
+    Hours,
+    Line,
+    any_positive,
+    events,
+    incumbent_share,
+    live_months,
+    months,
+    pick,
+    powers,
+    requests,
+    split,
+)
 from roi.economics.lines.people import (
     evaluation_cost,
     fact_of,
@@ -62,7 +74,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         billed = api_lines(shared, stay, shared.once("always", lambda: np.ones(shared.horizon)))
         errors = error_line(shared, stay.error_rate, (f"systems.{option.system}.error_rate",))
         lines = [*own_cost_lines(shared, option), *billed, *migration_line(shared, option),
-                 *commitment_line(shared, billed), errors]
+                 *_commitment(shared, billed), errors]
         return Costs(leave_out_paid_anyway(shared, option, lines), None, stay.error_rate)
     live, kept, alone = _shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
@@ -98,7 +110,7 @@ def answered_wrong(option: Option, second: Number, moved: Number = 1.0, second_m
     (1 / e)^h where what is kept was measured (h = 0: not harder than the rest, h = 1: all its errors lie there).
     """
     e = option.escalated
-    if not np.any(np.asanyarray(e) > 0):
+    if not any_positive(e):
         return np.minimum(option.error_rate * moved, 1.0)
     if option.end_to_end_error is not None:
         return np.minimum(option.end_to_end_error * ((1.0 - e) * moved + e * second_moved), 1.0)
@@ -135,7 +147,7 @@ def with_error_rate(option: Option, rate: float) -> Option:
 def _error_facts(option: Option) -> tuple[str, ...]:
     """Paths of the error rates behind the option's wrong answers; those that the Case lacks are passed over."""
     own = f"systems.{option.system}."
-    if not np.any(np.asanyarray(option.escalated) > 0):
+    if not any_positive(option.escalated):
         return (own + "error_rate",)
     if option.end_to_end_error is not None:
         return (f"systems.{option.end_to_end}.error_rate",)
@@ -176,13 +188,14 @@ def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: 
     if option.api is not None:
         lines += api_lines(shared, service(shared, option), live)
     lines += provisioned_lines(shared, option, live)
-    if np.any(np.asanyarray(option.hosting_usd) > 0):
+    if any_positive(option.hosting_usd):
         lines.append(Line(
             name="vendor hosting fee", path=live, rate=option.hosting_usd,
             facts=(f"options.{option.id}.hosting_usd_per_month",),
             arithmetic=lambda _: f"${pick(option.hosting_usd):,.6g} a month",
         ))
-    lines += own_commitment_line(shared, option, lines)
+    if any_positive(option.commitment_usd):
+        lines += own_commitment_line(shared, option, _bill(lines))
     sold = option.api is not None or option.provisioned is not None
     moved: Number = successors(shared, option)[1] if sold else 1.0
     return lines + migration_line(shared, option, tuned_again(option), _first_use(option)), moved
@@ -202,7 +215,7 @@ def _handed_on(
     shared: Shared, option: Option, options: Mapping[str, Option], fleet: FleetMonths | None, alone: Array
 ) -> Iterator[_Handed]:
     """What the option escalates (it answered first, so both models are paid), and what lies above a hybrid's floor."""
-    if np.any(np.asanyarray(option.escalated) > 0):
+    if any_positive(option.escalated):
         target = options[option.escalates_to]
         if option.escalates_to_cached:
             target = shared.once(("cached", target.id), partial(_cached, target))
@@ -239,9 +252,10 @@ def _incumbent_lines(
         lines.append(whole_request_line(shared, "incumbent, until live and in parallel", kept, stay, facts))
         also_billed.insert(0, lines[-1])
     if not option.same_model:
-        left = option.months_to_live + option.months_in_parallel
+        to_live, parallel = option.months_to_live, option.months_in_parallel
+        left = shared.once_for("left after", (to_live, parallel), lambda: to_live + parallel)
         lines += migration_line(shared, stay.option, until=np.inf if any(h.to_incumbent for h in handed) else left)
-    return lines + commitment_line(shared, billed, also_billed)
+    return lines + _commitment(shared, billed, also_billed)
 
 
 def _bill(lines: Sequence[Line]) -> Array:
@@ -268,15 +282,16 @@ def migration_line(
     if first is None or every is None or np.all(np.maximum(first, since) >= until):
         return []
     for_good = isinstance(until, float) and until == np.inf
-    counts = events(first, every, shared.horizon, since, until, ends_so_far(shared, first, every) if for_good else None)
+    counts = shared.once_for("migrations", (first, every, since, until), lambda: events(
+        first, every, shared.horizon, since, until, ends_so_far(shared, first, every) if for_good else None))
     if not counts.any():
         return []
     wage, each = shared.once("migration", lambda: _migration_cost(shared))
-    nothing_more = isinstance(extra_usd, float) and extra_usd == 0.0
-    upfront, monthly = split(np.asanyarray(counts * (each if nothing_more else each + extra_usd)))
+    upfront, monthly = shared.once_for("usd of migrations", (counts, extra_usd), lambda: split(np.asanyarray(
+        counts * (each if not any_positive(extra_usd) else each + extra_usd))))
 
     def arithmetic(month: int) -> str:
-        again = f" + ${pick(extra_usd):,.6g} to train again" if np.any(np.asanyarray(extra_usd) > 0) else ""
+        again = f" + ${pick(extra_usd):,.6g} to train again" if any_positive(extra_usd) else ""
         return (
             f"{pick(counts, month + 1):.0f} x ({pick(shared.migration_hours):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
             f" + ${pick(evaluation_cost(shared)):,.6g} evaluation{again})"
@@ -296,14 +311,17 @@ def tuned_again(option: Option) -> Number:
     return option.training.runs * run_cost(option.training) if option.training is not None else 0.0
 
 
-def commitment_line(shared: Shared, billed: Sequence[Line], also_billed: Sequence[Line] = ()) -> list[Line]:
-    """What a commitment with the incumbent costs beyond the incumbent's bill: leaving saves nothing below it before it ends.
-
-    `billed` are lines of which what an API bills counts towards it, `also_billed` lines that count as they are.
-    """
-    if not np.any(np.asanyarray(shared.commitment_usd) > 0):
+def _commitment(shared: Shared, billed: Sequence[Line], also_billed: Sequence[Line] = ()) -> list[Line]:
+    """The line of the commitment with the incumbent; towards it counts what an API bills of `billed`, and all of `also_billed`."""
+    if not any_positive(shared.commitment_usd):
         return []
-    spent = np.asanyarray(_bill(billed) + sum((line.monthly for line in also_billed), np.zeros(shared.horizon)))
+    return commitment_line(shared, np.asanyarray(sum((line.monthly for line in also_billed), _bill(billed))))
+
+
+def commitment_line(shared: Shared, spent: Array) -> list[Line]:
+    """What a commitment with the incumbent costs beyond the incumbent's bill: leaving saves nothing below it before it ends."""
+    if not any_positive(shared.commitment_usd):
+        return []
     owed = shared.commitment_usd * np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
     return [Line(
         name="commitment not used", path=np.asanyarray(np.maximum(owed - spent, 0.0)),
@@ -312,11 +330,10 @@ def commitment_line(shared: Shared, billed: Sequence[Line], also_billed: Sequenc
     )]
 
 
-def own_commitment_line(shared: Shared, option: Option, billed: Sequence[Line]) -> list[Line]:
+def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Line]:
     """What a commitment with the option's own vendor costs beyond what is spent there, from go-live to its end."""
-    if not np.any(np.asanyarray(option.commitment_usd) > 0):
+    if not any_positive(option.commitment_usd):
         return []
-    spent = _bill(billed)
     ends = option.months_to_live, option.commitment_months
     before, until = (incumbent_share(each, 0.0, shared.horizon) for each in ends)
     owed = option.commitment_usd * np.maximum(until - before, 0.0)

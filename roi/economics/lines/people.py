@@ -10,6 +10,7 @@ from roi.economics.lines.line import (
     EXACT,
     Hours,
     Line,
+    any_positive,
     billed_requests,
     events,
     live_months,
@@ -47,7 +48,7 @@ def run_cost(training: Training) -> Number:
 def setup_lines(shared: Shared, option: Option) -> list[Line]:
     """The lines of what is paid once, in month 0."""
     lines, nothing = [], nothing_monthly(shared)
-    if np.any(np.asanyarray(option.setup_hours) > 0):
+    if any_positive(option.setup_hours):
         lines.append(Line(
             name="engineering, set-up", path=nothing, rate=0.0, upfront=option.setup_hours * shared.usd_per_hour,
             facts=(fact_of(option, "setup_hours"), "people.usd_per_hour"), existing_staff=shared.setup_existing,
@@ -127,11 +128,11 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
 
 def run_lines(shared: Shared, option: Option) -> list[Line]:
     """Hours of on-call and operation in every month that the option is live."""
-    if not np.any(np.asanyarray(option.run_hours) > 0):
+    if not any_positive(option.run_hours):
         return []
     live, wage, hours = live_months(shared, option.months_to_live), wages(shared), option.run_hours
     path, rate = shared.product(live, wage), hours
-    if np.any(np.asanyarray(shared.existing_hours) > 0):  # multiplied as what is left out of it, so that nothing remains of all
+    if any_positive(shared.existing_hours):  # multiplied as what is left out of it, so that nothing remains of all
         path, rate = np.asanyarray(live * hours * wage), 1.0
     return [Line(
         name="on-call and operation", path=path, rate=rate, existing_staff=shared.run_existing,
@@ -170,7 +171,7 @@ def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line])
     that begins there. Where they are there for on-call alone, nothing else has them.
     """
     existing = shared.existing_hours
-    if not np.any(np.asanyarray(existing) > 0):
+    if not any_positive(existing):
         return tuple(lines)
     live = live_months(shared, option.months_to_live)
     free = np.asanyarray(existing * np.ones(shared.horizon))

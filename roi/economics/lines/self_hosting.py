@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
-from roi.economics.lines.line import Line, billed_requests, incumbent_share, pick, rent_level
+from roi.economics.lines.line import Line, any_positive, billed_requests, incumbent_share, pick, rent_level
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
@@ -141,7 +141,7 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
         lines = hardware_lines(shared, option, option.hardware, months.gpus, live)
     else:
         lines = _rent_lines(shared, option, option.plan, months, live)
-    if np.any(np.asanyarray(option.platform_usd) > 0):
+    if any_positive(option.platform_usd):
         usd = f"${pick(option.platform_usd):,.6g} a month"
         lines.append(Line(
             name="platform", path=live, rate=option.platform_usd,

@@ -33,16 +33,14 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
     0 where they are never negative. `tolerance` USD counts as zero, so that rounding does not turn a tie into a loss.
     """
     horizon = monthly_saving.shape[-1]
-    start = np.asanyarray(upfront_saving, dtype=np.float64)
-    total = np.empty((*monthly_saving.shape[:-1], horizon + 1))  # savings at month ends 0..H
-    total[..., :1] = start
-    np.cumsum(monthly_saving, axis=-1, out=total[..., 1:])
-    total[..., 1:] += start
-    negative = total < -tolerance
-    last = (negative * np.arange(1, horizon + 2, dtype=np.int16)).max(axis=-1) - 1  # the last month end below zero; -1: none
-    never, flat = last == horizon, total.reshape(-1)
-    at = np.clip(last, 0, horizon - 1) + np.arange(last.size).reshape(last.shape) * (horizon + 1)
-    before, after = flat[at], flat[at + 1]
+    start = np.broadcast_to(np.asanyarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))[..., 0]
+    since = np.cumsum(monthly_saving, axis=-1)  # what is saved after month 0, at month ends 1..H
+    negative = since < (-tolerance - start)[..., None]
+    last = (negative * np.arange(1, horizon + 1, dtype=np.int16)).max(axis=-1)  # the last month end below zero
+    last = np.where((last == 0) & ~(start < -tolerance), -1, last)  # -1: none
+    never, flat = last == horizon, since.reshape(-1)
+    at = np.clip(last, 0, horizon - 1) + np.arange(last.size).reshape(last.shape) * horizon
+    before, after = start + np.where(last > 0, flat[at - 1], 0.0), start + flat[at]
     rise = np.where(never | (last < 0), 1.0, after - before)
     months = np.where(last >= 0, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
     return np.where(never, np.inf, months)

@@ -137,13 +137,13 @@ class Case(Record):
             if items is not None:
                 flat[path] = counted_quantile(rows[k], self.facts[path].number(), items.number())[:, None]
         for scale, (numbers, ends) in self._triangles.items():
-            drawn = _on_triangle(rows[numbers], *ends, *scale)
+            drawn = _on_triangle(rows[list(numbers)], *np.array(ends).T[..., None], *scale)
             flat.update({self.uncertain[k]: row[:, None] for k, row in zip(numbers, drawn, strict=True)})
         return flat
 
     @cached_property
-    def _triangles(self) -> "dict[tuple[Any, float, float], tuple[list[int], Array]]":  # Any: the inverse of the scale
-        """By scale: the numbers of the uncertain facts on it, and ends and modes of their triangles, shape (3, facts, 1)."""
+    def _triangles(self) -> dict[tuple[Any, float, float], tuple[tuple[int, ...], tuple[tuple[float, float, float], ...]]]:
+        """By scale (Any: its inverse), the numbers of the uncertain facts on it, and (low end, mode, high end) of each triangle."""
         found: dict[tuple[Any, float, float], tuple[list[int], list[tuple[float, float, float]]]] = {}
         for k, path in enumerate(self.uncertain):
             if path + ITEMS in self.facts:
@@ -156,4 +156,4 @@ class Case(Record):
             numbers, ends = found.setdefault((backward, least, most), ([], []))
             numbers.append(k)
             ends.append((a, mode, b))
-        return {scale: (numbers, np.array(ends).T[..., None]) for scale, (numbers, ends) in found.items()}
+        return {scale: (tuple(numbers), tuple(ends)) for scale, (numbers, ends) in found.items()}

@@ -66,7 +66,7 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
         for id in ids:
             done = stay if id == "stay" else evaluate(shared, options[id], options)
             meets = meets_bar(shared, options[id], options)
-            saving = np.asarray(stay.total.monthly - done.total.monthly)
+            saving = stay.total.monthly - done.total.monthly
             first = np.asarray(stay.total.upfront) - done.total.upfront
             good[id][rows] = meets
             lost = np.asarray(first).reshape(-1) - back

@@ -77,11 +77,14 @@ class Totals:
         arrays = [a for line in lines for a in (line.path, line.rate, line.upfront) if isinstance(a, np.ndarray)]
         rows = max((a.shape[0] for a in arrays if a.ndim > 1), default=0)
         upfront: Number = sum((line.upfront for line in lines), np.zeros((rows, 1)) if rows else 0.0)
-        monthly = np.zeros((rows, horizon) if rows else horizon)
-        product = np.empty_like(monthly)
-        for path, rate in rates_along_paths(lines) if rows else ((line.monthly, 1.0) for line in lines):
-            monthly += path if isinstance(rate, float) and rate == 1.0 else np.multiply(path, rate, out=product)
-        return cls(monthly, upfront if rows else float(np.asanyarray(upfront)))
+        if not rows:
+            return cls(sum((line.monthly for line in lines), np.zeros(horizon)), float(np.asanyarray(upfront)))
+        monthly, product = np.empty((rows, horizon)), np.empty((rows, horizon))
+        for k, (path, rate) in enumerate(rates_along_paths(lines) or [(np.zeros(horizon), 1.0)]):
+            np.multiply(path, rate, out=product if k else monthly)
+            if k:
+                monthly += product
+        return cls(monthly, upfront)
 
 
 def rates_along_paths(lines: Sequence[Line]) -> list[tuple[Array, Number]]:

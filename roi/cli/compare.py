@@ -7,6 +7,7 @@ import click
 
 from roi.cli.options import (
     PATH,
+    cache_option,
     format_option,
     full_option,
     output_option,
@@ -37,10 +38,11 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @full_option
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; 0 = central values only.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
+@cache_option
 def compare(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
     form: str, output: Path | None, html: Path | None, force: bool, redact: bool, xlsx: Path | None, folder: Path | None,
-    explain: str | None, full: bool, draws: int | None, seed: int | None,
+    explain: str | None, full: bool, draws: int | None, seed: int | None, no_cache: bool,
 ) -> None:
     """Compare every option of the scenario in FILE.
 
@@ -70,7 +72,7 @@ def compare(
     check_fresh_in(folder, TABLE_FILES, "--csv", force=force)
     file = scenario_here(file)
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,
-                         profiles=profiles, tell=tell)
+                         profiles=profiles, tell=tell, cache=not no_cache)
     shown = None if explain is None else find_option(found.comparison, explain)
     if form == "json":
         text = comparison_json(found.comparison, version=__version__, scenario=found.scenario, warnings=found.warnings)

@@ -13,7 +13,7 @@ Value = bool | int | Finite | str | None | tuple[Finite, ...]
 class Record(BaseModel):
     """What is read from a file: frozen, without unknown fields or NaN; a field's docstring is its description."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, defer_build=True)
 
 
 class DatedRow(Record):

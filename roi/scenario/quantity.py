@@ -13,7 +13,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 class Section(BaseModel):
     """A block of the scenario file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, defer_build=True)
 
 
 class Spread(Section):

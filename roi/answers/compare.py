@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roi.answers.opening import Tell, keep_quiet, open_case
+from roi.answers.opening import open_case
 from roi.answers.saved import differences, read_saved, replay
+from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
 from roi.scenario.file import load_scenario, scenario_data

@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from roi.answers.telling import Tell, keep_quiet, tell_left_out
 from roi.catalog.user_data import cache_folder
 from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.evidence.training_speed import find_calibrations
@@ -13,13 +14,6 @@ from roi.scenario.scenario import Scenario
 from roi.store.profiles.lookup import load_profiles, profile_folders
 from roi.store.replays import KeptReplays
 from roi.store.traces import Trace, read_trace
-
-Tell = Callable[[str], None]
-"""Takes one line for the person who asked, beside the answer."""
-
-
-def keep_quiet(line: str) -> None:
-    """Take a line and tell it to nobody."""
 
 
 def open_case(
@@ -42,12 +36,6 @@ def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: 
     tell_left_out((*store.damaged, *unread), tell)
     kept = KeptReplays(cache_folder(sys.platform, os.environ) / "replays") if cache else None
     return known_runs(store, calibrations, kept)
-
-
-def tell_left_out(files: Iterable[tuple[Path, str]], tell: Tell) -> None:
-    """Tell of each file once, with the reason why it is left out."""
-    for path, reason in dict.fromkeys(files):
-        tell(f"{path} is left out: {reason}")
 
 
 def open_trace(path: Path) -> Trace:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from roi.answers.opening import Tell, keep_quiet, open_case, open_trace
+from roi.answers.opening import open_case, open_trace
 from roi.answers.saved import read_saved
 from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
 from roi.answers.size_ways import Way, ways
+from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.cards.gpus import find_gpu
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Shared

@@ -61,7 +61,8 @@ def compare(
         asked = {"overrides": overrides, "part": part, "quality": quality, "draws": draws, "seed": seed, "profiles": profiles,
                  "cache": not no_cache}
         shown_one = {"--html": html, "--xlsx": xlsx, "--csv": folder, "--explain": explain, "--full": full or None}
-        _compare_folder(file, form, jobs or 1, output, asked, next((name for name, x in shown_one.items() if x is not None), None))
+        other = next((name for name, x in shown_one.items() if x is not None), None)
+        _compare_folder(file, form, jobs or 1, output, asked, other)
         return
     from roi import __version__
     from roi.answers.compare import compare_file

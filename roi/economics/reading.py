@@ -227,17 +227,17 @@ def _readers(record: type) -> list[tuple[str, At, Callable[[Value | Array, str],
 def _read(record: type[T], values: Values, names: Mapping[str, object], **known: object) -> T:
     """The record for the option, system ... in `names`; `known` are fields that are not read."""
     made: dict[str, Any] = dict(known)  # Any: fields of any type
-    for name, places, take, absent in _readers_at(record, tuple(names.items())):  # type: ignore[arg-type]  # a class is hashable
+    for name, paths, take, absent in _readers_at(record, tuple(names.items())):  # type: ignore[arg-type]  # a class is hashable
         if name in known:
             continue
-        for place in places:
+        for place in paths:
             value = values.get(place)
             if value is not None:
                 made[name] = take(value, place)
                 break
         else:
             if absent is NEEDED:
-                raise KeyError(places[-1])
+                raise KeyError(paths[-1])
             made[name] = absent
     return record(**made)
 

@@ -143,7 +143,7 @@ class Case(Record):
 
     @cached_property
     def _triangles(self) -> dict[tuple[Any, float, float], tuple[tuple[int, ...], tuple[tuple[float, float, float], ...]]]:
-        """By scale (Any: its inverse), the numbers of the uncertain facts on it, and (low end, mode, high end) of each triangle."""
+        """By scale (Any: its inverse) the numbers of the uncertain facts on it, and low end, mode, high end of each triangle."""
         found: dict[tuple[Any, float, float], tuple[list[int], list[tuple[float, float, float]]]] = {}
         for k, path in enumerate(self.uncertain):
             if path + ITEMS in self.facts:

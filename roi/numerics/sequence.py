@@ -98,7 +98,7 @@ def sobol(start: int, stop: int, dimensions: int, seed: int | None) -> Array:
     block = 1 << max(stop - start - 1, 0).bit_length()
     first = _points(columns, block)
     parts = []
-    for base in range(start // block * block, max(stop, start + 1), block):  # one block, or two where the range begins inside one
+    for base in range(start // block * block, max(stop, start + 1), block):  # one, or two where the range begins inside
         inside = first[:, max(start - base, 0) : stop - base]
         parts.append(inside ^ (shift ^ _point(columns, base))[:, None])
     words = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

@@ -79,7 +79,8 @@ def source_digest() -> str:
     package, digest = Path(str(files("roi"))), hashlib.sha256(f"{sys.version} {np.__version__}".encode())
     for name in SOURCES:
         place = package / name
-        found = [place] if place.is_file() else sorted(each for each in place.rglob("*") if each.suffix in {".py", ".csv", ".json"})
+        inside = sorted(each for each in place.rglob("*") if each.suffix in {".py", ".csv", ".json"})
+        found = [place] if place.is_file() else inside
         for each in found:
             digest.update(each.relative_to(package).as_posix().encode() + b"\0" + each.read_bytes())
     return digest.hexdigest()

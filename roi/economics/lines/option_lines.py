@@ -312,7 +312,7 @@ def tuned_again(option: Option) -> Number:
 
 
 def _commitment(shared: Shared, billed: Sequence[Line], also_billed: Sequence[Line] = ()) -> list[Line]:
-    """The line of the commitment with the incumbent; towards it counts what an API bills of `billed`, and all of `also_billed`."""
+    """The commitment with the incumbent, towards which counts what an API bills of `billed`, and all of `also_billed`."""
     if not any_positive(shared.commitment_usd):
         return []
     return commitment_line(shared, np.asanyarray(sum((line.monthly for line in also_billed), _bill(billed))))

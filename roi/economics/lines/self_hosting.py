@@ -186,7 +186,8 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
         ))
     if free:
         return lines
-    return lines + _unused_commitment(shared, option, plan, gpus, np.asanyarray(plan.usd_per_gpu_hour * drift * option.fleet_share))
+    each = np.asanyarray(plan.usd_per_gpu_hour * drift * option.fleet_share)
+    return lines + _unused_commitment(shared, option, plan, gpus, each)
 
 
 def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, rate: Array) -> list[Line]:

@@ -167,7 +167,7 @@ def _line(
     ends = replace(efficiency, overall=np.array([efficiency.overall, evidence.low, evidence.high], dtype=float))
     step = step_time(model, timed, gpu, ends)
     seconds = step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation
-    tokens_per_s, slowest, fastest = (float(x) for x in step.tokens * plan.gpus / seconds)
+    tokens_per_s, slowest, fastest = (float(x) for x in np.asarray(step.tokens * plan.gpus / seconds))
     on_demand = [o for o in offers if o.gpu == gpu.id and o.kind == RentalKind.ON_DEMAND and o.minimum_months == 0]
     offer = min(on_demand, key=lambda o: _usd_per_hour(o, plan.gpus), default=None)
     note = "no bf16 units: use --dtype fp16" if plan.dtype == "bf16" and gpu.bf16_flops is None else ""

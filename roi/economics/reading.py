@@ -249,4 +249,4 @@ def _readers_at(
     """`_readers` with the places filled in for the option, system ... in `names`: the same for every chunk of draws."""
     known = dict(names)
     return [(name, tuple(path.format_map(known) for path in at.paths), take, absent)
-            for name, at, take, absent in _readers(record)]  # type: ignore[arg-type]
+            for name, at, take, absent in _readers(record)]

@@ -137,13 +137,14 @@ class Case(Record):
             if items is not None:
                 flat[path] = counted_quantile(rows[k], self.facts[path].number(), items.number())[:, None]
         for scale, (numbers, ends) in self._triangles.items():
-            drawn = _on_triangle(rows[list(numbers)], *np.array(ends).T[..., None], *scale)
+            a, mode, b = np.array(ends).T[..., None]
+            drawn = _on_triangle(rows[list(numbers)], a, mode, b, *scale)
             flat.update({self.uncertain[k]: row[:, None] for k, row in zip(numbers, drawn, strict=True)})
         return flat
 
     @cached_property
     def _triangles(self) -> dict[tuple[Any, float, float], tuple[tuple[int, ...], tuple[tuple[float, float, float], ...]]]:
-        """By scale (Any: its inverse) the numbers of the uncertain facts on it, and low end, mode, high end of each triangle."""
+        """By scale (Any: its inverse) the numbers of the uncertain facts on it, and low end, mode, high end of each."""
         found: dict[tuple[Any, float, float], tuple[list[int], list[tuple[float, float, float]]]] = {}
         for k, path in enumerate(self.uncertain):
             if path + ITEMS in self.facts:

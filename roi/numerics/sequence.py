@@ -108,7 +108,7 @@ def sobol(start: int, stop: int, dimensions: int, seed: int | None) -> Array:
 def _point(columns: Words, index: int) -> Words:
     """The words of one point in all dimensions: those of the bits of its index in Gray code, added up without carry."""
     gray = index ^ (index >> 1)
-    return np.bitwise_xor.reduce(columns[:, [bit for bit in range(gray.bit_length()) if gray >> bit & 1]], axis=1)
+    return np.asarray(np.bitwise_xor.reduce(columns[:, [bit for bit in range(gray.bit_length()) if gray >> bit & 1]], axis=1))
 
 
 def _points(columns: Words, count: int) -> Words:

@@ -113,7 +113,7 @@ def instances_needed(
         raise ScenarioError("gpus_per_replica", float(np.max(need)), largest)
     shared = round_up(replicas / np.maximum(np.floor(have / need), 1.0))
     if not np.any(need > have):
-        return shared[()]
+        return np.asanyarray(shared)[()]
     return np.where(need > have, replicas * round_up(need / have), shared)[()]
 
 

@@ -111,6 +111,11 @@ def any_positive(x: Number) -> bool:
     return x > 0 if isinstance(x, float) else bool(np.any(np.asanyarray(x) > 0))
 
 
+def is_zero(x: Number) -> bool:
+    """True where the number, or each of its rows, is zero; never of a workbook's cell, which may change."""
+    return x == 0.0 if isinstance(x, float) else type(x) is np.ndarray and not x.any()
+
+
 EXACT = 1e-9
 """Months; an event this near to a month end falls on it, float error aside."""
 

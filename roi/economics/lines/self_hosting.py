@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
-from roi.economics.lines.line import Line, any_positive, billed_requests, incumbent_share, pick, rent_level
+from roi.economics.lines.line import Line, any_positive, billed_requests, incumbent_share, is_zero, pick, rent_level
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
@@ -154,7 +154,7 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
 def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Array) -> list[Line]:
     """Rent; while a commitment runs, from go-live on, its rate does not drift and a falling load gives no GPU back."""
     drift, gpus, bare = rent_level(shared), months.gpus, months.gpus_without_spares
-    free = isinstance(plan.minimum_months, float) and plan.minimum_months == 0.0
+    free = is_zero(plan.minimum_months)
     if not free:
         bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
         bound &= np.asanyarray(plan.minimum_months) > 0

@@ -67,29 +67,39 @@ def internal_rate(upfront_saving: float, monthly_saving: Array) -> float | None:
     change of sign in the flows there is one at most (Descartes); with more, two rates closer than 0.5% a month could hide.
     """
     flows = np.concatenate([[upfront_saving], monthly_saving])
-    periods = np.arange(flows.size)
 
-    def value(log_rate: Array) -> Array:
-        exponent = -np.outer(log_rate, periods)
-        return np.asanyarray((flows * np.exp(exponent - exponent.max(axis=1, keepdims=True))).sum(axis=1))
+    def value(log_rate: float) -> float:
+        return float((flows * _worth(np.array([log_rate]), flows.size)).sum())
 
     if not (np.any(flows > NOTHING) and np.any(flows < -NOTHING)):
         return None
     moved = flows[np.abs(flows) > NOTHING]
     if np.sign(moved[0]) == np.sign(moved[-1]):
         return None  # the present value has the same sign at both ends, so that rates come in pairs
-    signs = np.sign(value(RATES))
+    signs = np.sign(_worth_at_rates(flows.size) @ flows)
     crossings = np.flatnonzero(np.diff(signs[signs != 0.0]))
     if crossings.size != 1:
         return None
     known = RATES[signs != 0.0]
     low, high = float(known[crossings[0]]), float(known[crossings[0] + 1])
-    rising = float(value(np.array([low]))[0]) < 0
+    rising = value(low) < 0
     for _ in range(60):
         middle = (low + high) / 2
-        if (float(value(np.array([middle]))[0]) < 0) == rising:
+        if (value(middle) < 0) == rising:
             low = middle
         else:
             high = middle
     annual = float(np.expm1(12.0 * (low + high) / 2))
     return annual if np.isfinite(annual) and annual < LARGEST_RATE else None
+
+
+def _worth(log_rates: Array, periods: int) -> Array:
+    """What a dollar of each period is worth at each log(1 + rate), over that of the period that is worth most."""
+    exponent = -np.outer(log_rates, np.arange(periods))
+    return np.asanyarray(np.exp(exponent - exponent.max(axis=1, keepdims=True)))
+
+
+@lru_cache(maxsize=2)
+def _worth_at_rates(periods: int) -> Array:
+    """The same at all of RATES, which every option's flows are looked at with."""
+    return _worth(RATES, periods)

@@ -82,13 +82,14 @@ class Sizing:
 def size_file(
     file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, profiles: Sequence[Path] = (),
     model: str | None = None, trace: Path | None = None, times: float = 1.0, tell: Tell = keep_quiet, status: Tell = keep_quiet,
+    cache: bool = True,
 ) -> Sizing:
     """The fleets of the scenario in `file` (None: the bundled one), with the arrivals of the file `trace` where given."""
     if file is not None and read_saved(file) is not None:
         raise InputError(f"{file} is a saved comparison; size takes a scenario")
     scenario = load_scenario(file, overrides, part, tell=tell)
     arrivals = None if trace is None else open_trace(trace)
-    resolved = open_case(scenario, profiles, tell)
+    resolved = open_case(scenario, profiles, tell, cache=cache)
     for warning in resolved.warnings:
         if warning.startswith(("profile ", "serving speed")):
             tell(warning)

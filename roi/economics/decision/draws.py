@@ -64,7 +64,7 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
         values = case.values(sobol(start, stop, len(uncertain), seed))
         for path in uncertain:
             facts[path][rows] = np.asarray(values[path], dtype=np.float64)[:, 0]
-        shared, options = read_all(case, values, choices)
+        shared, options = read_all(case, values, choices, ids)
         stay = evaluate(shared, options["stay"], options)
         back = np.asarray(shared.migration_hours * shared.usd_per_hour).reshape(-1)
         for id in ids:

@@ -1,6 +1,6 @@
 """An option costed: its lines and their totals, on the cheapest of its plans at the central values, chosen before any draw."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -64,13 +64,20 @@ def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> E
     return Evaluated(option, costs, Totals.of(costs.lines, shared.horizon), shared.discount_rate)
 
 
-def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = None) -> tuple[Shared, dict[str, Option]]:
-    """The shared record and the options of a Case's values, each option on its chosen plan, and with no other."""
+def read_all(
+    case: Case, values: Values, choices: Mapping[str, Choice] | None = None, ids: Sequence[str] = ()
+) -> tuple[Shared, dict[str, Option]]:
+    """The shared record and the options of a Case's values, each option on its chosen plan, and with no other.
+
+    With `ids` those options are read, and what they hand on to, in place of all.
+    """
     shared = read_shared(values, case.facts.get(path_of(Shared, "rent_drift")))
     chosen = choices or {}
-    options = {id: read_option(values, id, shared, chosen[id].plan if id in chosen else None) for id in case.options}
+    told = (values.get(path_of(Option, "spills_to", option=id)) for id in ids)
+    wanted = dict.fromkeys(("stay", *ids, *(str(id) for id in told if id is not None))) if ids else case.options
+    options = {id: read_option(values, id, shared, chosen[id].plan if id in chosen else None) for id in wanted}
     for id, choice in chosen.items():
-        if choice.replicas_fixed is not None:
+        if choice.replicas_fixed is not None and id in options:
             options[id] = replace(options[id], replicas_fixed=choice.replicas_fixed)
     return shared, options
 

@@ -3,7 +3,7 @@
 The price moves, and the model ends, as the facts of its vendor say.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -232,8 +232,9 @@ def successors(shared: Shared, option: Option) -> tuple[Array, Array]:
         done = ends_so_far(shared, first, every)[..., :-1]
         own = option.own_price_ratio
         ratios = [r * own for r in (shared.successor_price_ratio, *shared.later_price_ratios)]
-        errors = _after(done, [shared.successor_error_ratio], option.first_error_ratio)
-        return _after(done, ratios, option.first_price_ratio), errors
+        price, errors = _after(done, ((ratios, option.first_price_ratio),
+                                      ([shared.successor_error_ratio], option.first_error_ratio)))
+        return price, errors
 
     moved = (first, every, option.own_price_ratio, option.first_price_ratio, option.first_error_ratio)
     return shared.once_for("successors", moved, made)
@@ -244,19 +245,21 @@ def ends_so_far(shared: Shared, first: Number, every: Number) -> Array:
     return shared.once_for("ends", (first, every), lambda: events_so_far(first, every, shared.horizon))
 
 
-def _after(done: Array, ratios: Sequence[Number], first: Number | None) -> Array:
-    """What `done` migrations make of a price or an error rate: the product of that many ratios, the last of which repeats.
+def _after(done: Array, what: Sequence[tuple[Sequence[Number], Number | None]]) -> Iterator[Array]:
+    """What `done` migrations make of a price, of an error rate: the product of that many ratios, the last of which repeats.
 
-    `first` is the ratio of the first migration where it is stated. With rows of months the product after 0, 1, ... migrations
-    is worked out once a row and looked up, since an exponential for each month costs more than all else of a bill.
+    Each comes with its ratios, and with that of the first migration where it is stated. With rows of months the product after
+    0, 1, ... migrations is worked out once a row and looked up: an exponential for each month costs more than all else of a
+    bill.
     """
-    if first is not None:
-        ratios = [first, *(ratios[1:] or ratios)]
-    if done.ndim > 1:
-        most = int(done.max())
-        table = _product(np.arange(most + 1.0), ratios) * np.ones((done.shape[0], 1))
-        return table.reshape(-1).take((done + (most + 1.0) * np.arange(done.shape[0])[:, None]).astype(np.intp))
-    return _product(done, ratios)
+    rows, most = (done.shape[0], int(done.max())) if done.ndim > 1 else (0, 0)
+    at = (done + (most + 1.0) * np.arange(rows)[:, None]).astype(np.intp) if rows else None
+    for ratios, first in what:
+        each = ratios if first is None else [first, *(ratios[1:] or ratios)]
+        if at is None:
+            yield _product(done, each)
+        else:
+            yield np.broadcast_to(_product(np.arange(most + 1.0), each), (rows, most + 1)).reshape(-1).take(at)
 
 
 def _product(done: Array, ratios: Sequence[Number]) -> Array:

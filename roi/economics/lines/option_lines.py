@@ -80,7 +80,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, moved = _own_lines(shared, option, fleet, live)
     handed = list(_handed_on(shared, option, options, fleet, alone))
-    wrong: Number = np.minimum(option.error_rate * moved, 1.0)
+    wrong: Number = np.minimum(option.error_rate * moved, 1.0) if option.api is None else service(shared, option).error_rate
     lines = [*setup_lines(shared, option), *own_cost_lines(shared, option), *own, *run_lines(shared, option),
              *retraining_line(shared, option)]
     for h in handed:

@@ -23,7 +23,7 @@ DATA = f"click numpy {PYDANTIC}"
 PRICES = "yaml genai_prices httpx2 idna"
 BUDGETS = {
     ("--help",): Budget("cli errors", "click"),
-    ("schema",): Budget(f"{PLAIN} scenario estimate", DATA),
+    ("schema",): Budget("cli disk errors units facts numerics scenario", DATA),
     ("fit", "llama-3.1-8b", "--method", "qlora"): Budget(
         f"{PLAIN} estimate.training estimate.step estimate.accuracy evidence.training_speed scenario.quantity answers.fit"
         " answers.fit_memory answers.telling report.layout report.training", DATA),

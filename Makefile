@@ -42,8 +42,9 @@ lint: .venv/dev  ## Check style and the floors of the house
 types: .venv/dev  ## Check types, strictly
 	@$(BIN)/mypy
 
-bench: .venv/dev  ## Measure: comparison, usage log against SQL, replay, and predictions against a real server
+bench: .venv/dev  ## Measure: comparison, start of commands, usage log against SQL, replay, and predictions against a real server
 	@$(BIN)/python benchmarks/compare_throughput.py
+	@$(BIN)/python benchmarks/start_and_scale.py
 	@$(BIN)/python benchmarks/usage_throughput.py
 	@$(BIN)/python benchmarks/agents_throughput.py
 	@$(BIN)/python benchmarks/replay_speed.py

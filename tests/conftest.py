@@ -1,6 +1,6 @@
 """Hypothesis without a deadline: a loaded machine is no failure. Ctrl-C at its default: a shell's background jobs ignore it.
 
-The user's data folder is an empty one: the profiles and prices of whoever runs the tests change nothing.
+The user's data and cache folders are an empty one: profiles, prices and replays of whoever runs the tests change nothing.
 
 A load on a server begins with a garbage collection, and so does a point on a card: a second each among thousands of tests.
 """
@@ -24,7 +24,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 
 DATA = tempfile.TemporaryDirectory(prefix="roi-tests-")
-os.environ["XDG_DATA_HOME"] = os.environ["LOCALAPPDATA"] = DATA.name  # children inherit it
+os.environ["XDG_DATA_HOME"] = os.environ["LOCALAPPDATA"] = os.environ["XDG_CACHE_HOME"] = DATA.name  # children inherit it
 os.environ |= {"HOME": DATA.name} if sys.platform == "darwin" else {}  # where macOS keeps it
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from roi.answers.opening import Tell, keep_quiet, tell_left_out
+from roi.answers.telling import Tell, keep_quiet, tell_left_out
 from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.errors import InputError

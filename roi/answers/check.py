@@ -12,8 +12,8 @@ from pathlib import Path
 
 from roi.answers.compare import compare_file
 from roi.answers.crossed import held_against
-from roi.answers.opening import Tell, keep_quiet
 from roi.answers.saved import Saved, read_saved
+from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.outlook import facts_behind

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roi.answers.opening import Tell, keep_quiet, open_runs
+from roi.answers.opening import open_runs
 from roi.answers.saved import Saved, differences, read_saved, replay
+from roi.answers.telling import Tell, keep_quiet
 from roi.economics.change.causes import Cause
 from roi.economics.change.difference import Explained, Turned, explain, turned
 from roi.economics.change.mixture import Mixture

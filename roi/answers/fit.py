@@ -10,8 +10,10 @@ from datetime import date as Date
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from roi.answers.fit_memory import memory_evidence
-from roi.answers.opening import Tell, keep_quiet, tell_left_out
+from roi.answers.telling import Tell, keep_quiet, tell_left_out
 from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu, load_gpus
 from roi.catalog.models.config_shapes import choose_model
@@ -23,10 +25,9 @@ from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.training_speed import find_calibrations, plan_speed
-from roi.facts.model import ModelShape, Number
+from roi.facts.model import ModelShape
 from roi.facts.price import RentalKind, RentalOffer
 from roi.facts.profiles import DryRunProfile
-from roi.scenario.file import load_scenario
 from roi.store.profiles.lookup import load_profiles, profile_folders
 from roi.units import MTOK, SECONDS_PER_HOUR
 
@@ -145,6 +146,8 @@ def _refuse_scenario(path: Path) -> None:
     """Raise where a YAML file is given in the place of a model, with the models that it names where it is a scenario."""
     if path.suffix.lower() not in {".yaml", ".yml"} or not path.is_file():
         return
+    from roi.scenario.file import load_scenario  # a fifth of the command's time, for a mistake
+
     try:
         named = load_scenario(path).candidates.self_hosted
     except InputError:
@@ -161,20 +164,18 @@ def _line(
     gpu, efficiency = fit.gpu, evidence.efficiency
     timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
 
-    def speed(overall: Number) -> float:
-        step = step_time(model, timed, gpu, replace(efficiency, overall=overall))
-        seconds = step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation
-        return float(step.tokens * plan.gpus / seconds)
-
+    ends = replace(efficiency, overall=np.array([efficiency.overall, evidence.low, evidence.high], dtype=float))
+    step = step_time(model, timed, gpu, ends)
+    seconds = step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation
+    tokens_per_s, slowest, fastest = (float(x) for x in np.asarray(step.tokens * plan.gpus / seconds))
     on_demand = [o for o in offers if o.gpu == gpu.id and o.kind == RentalKind.ON_DEMAND and o.minimum_months == 0]
     offer = min(on_demand, key=lambda o: _usd_per_hour(o, plan.gpus), default=None)
     note = "no bf16 units: use --dtype fp16" if plan.dtype == "bf16" and gpu.bf16_flops is None else ""
     if plan.attention == "flash" and gpu.bf16_flops is None:
         note = "FlashAttention-2 needs Ampere or newer" + (f"; {note}" if note else "")
     rent = None if offer is None else _usd_per_hour(offer, plan.gpus)
-    tokens_per_s = speed(efficiency.overall)
     line = GpuLine(
-        fit=fit, tokens_per_s=tokens_per_s, tokens_per_s_range=(speed(evidence.low), speed(evidence.high)), offer=offer,
+        fit=fit, tokens_per_s=tokens_per_s, tokens_per_s_range=(slowest, fastest), offer=offer,
         note=note, evidence=evidence,
         paid_gpus=None if offer is None else _paid_gpus(offer, plan.gpus),
         usd_per_mtok=None if rent is None else rent / SECONDS_PER_HOUR / tokens_per_s * MTOK,
@@ -182,8 +183,7 @@ def _line(
     if data is None:
         return line
     run = data.examples, data.tokens_per_example, data.epochs
-    mid, short, long = (float(training_hours(model, plan, gpu, replace(efficiency, overall=x), *run))
-                        for x in (efficiency.overall, evidence.high, evidence.low))
+    mid, long, short = (float(x) for x in np.asarray(training_hours(model, plan, gpu, ends, *run)))
     return replace(line, hours=(mid, short, long), usd=None if rent is None else (rent * mid, rent * short, rent * long))
 
 

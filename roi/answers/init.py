@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from roi.answers.opening import Tell, keep_quiet
+from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.prices.api_prices import ALIASES, find_api_price, model_names
 from roi.errors import InputError
 from roi.facts.price import ApiPrice

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roi.answers.compare import compare_file
-from roi.answers.opening import Tell, keep_quiet
+from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.worth import Experiment
 from roi.errors import InputError

@@ -1,45 +1,41 @@
 """What questions open: a scenario's Case with the runs that were measured, a trace; and where they say what was left out."""
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from roi.answers.telling import Tell, keep_quiet, tell_left_out
+from roi.catalog.user_data import cache_folder
 from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.evidence.training_speed import find_calibrations
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.scenario import Scenario
 from roi.store.profiles.lookup import load_profiles, profile_folders
+from roi.store.replays import KeptReplays
 from roi.store.traces import Trace, read_trace
 
-Tell = Callable[[str], None]
-"""Takes one line for the person who asked, beside the answer."""
 
-
-def keep_quiet(line: str) -> None:
-    """Take a line and tell it to nobody."""
-
-
-def open_case(scenario: Scenario, profiles: Sequence[Path] = (), tell: Tell = keep_quiet) -> Resolved:
+def open_case(
+    scenario: Scenario, profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: bool = True
+) -> Resolved:
     """The scenario's Case and plans, resolved with what was run dry or measured."""
-    return resolve(scenario, open_runs(profiles, tell))
+    return resolve(scenario, open_runs(profiles, tell, cache=cache))
 
 
-def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet) -> KnownRuns:
+def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: bool = True) -> KnownRuns:
     """What was run dry or measured: the profiles and calibrations in `profiles` and in the folders that are searched always.
 
     `tell` hears of each file that cannot be used. A plan is replayed once with these runs, so that a second scenario with the
-    same lengths, SLO and models is resolved in a tenth of a second.
+    same lengths, SLO and models is resolved in a tenth of a second. With `cache` replays of earlier runs with the very same
+    inputs are read from the user's cache folder, and new ones are kept there; no number depends on it.
     """
     folders = profile_folders(profiles)
     store = load_profiles(folders, kinds={"dry-run", "train", "serve"})
     calibrations, unread = find_calibrations(folders)
     tell_left_out((*store.damaged, *unread), tell)
-    return known_runs(store, calibrations)
-
-
-def tell_left_out(files: Iterable[tuple[Path, str]], tell: Tell) -> None:
-    """Tell of each file once, with the reason why it is left out."""
-    for path, reason in dict.fromkeys(files):
-        tell(f"{path} is left out: {reason}")
+    kept = KeptReplays(cache_folder(sys.platform, os.environ) / "replays") if cache else None
+    return known_runs(store, calibrations, kept)
 
 
 def open_trace(path: Path) -> Trace:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from roi.answers.opening import Tell, keep_quiet, open_case, open_trace
+from roi.answers.opening import open_case, open_trace
 from roi.answers.saved import read_saved
 from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
 from roi.answers.size_ways import Way, ways
+from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.cards.gpus import find_gpu
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Shared
@@ -81,13 +82,14 @@ class Sizing:
 def size_file(
     file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, profiles: Sequence[Path] = (),
     model: str | None = None, trace: Path | None = None, times: float = 1.0, tell: Tell = keep_quiet, status: Tell = keep_quiet,
+    cache: bool = True,
 ) -> Sizing:
     """The fleets of the scenario in `file` (None: the bundled one), with the arrivals of the file `trace` where given."""
     if file is not None and read_saved(file) is not None:
         raise InputError(f"{file} is a saved comparison; size takes a scenario")
     scenario = load_scenario(file, overrides, part, tell=tell)
     arrivals = None if trace is None else open_trace(trace)
-    resolved = open_case(scenario, profiles, tell)
+    resolved = open_case(scenario, profiles, tell, cache=cache)
     for warning in resolved.warnings:
         if warning.startswith(("profile ", "serving speed")):
             tell(warning)

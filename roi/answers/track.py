@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from roi.answers.compare import compare_file
 from roi.answers.crossed import Post
-from roi.answers.opening import Tell, keep_quiet
+from roi.answers.telling import Tell, keep_quiet
 from roi.answers.track_gathered import TrackQuestion, came_of, tracked_months
 from roi.answers.track_judged import judge, wrong_share
 from roi.answers.track_months import after, days_in, month_of

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from roi.usage.summary import Question, Usage, summarize
 
 if TYPE_CHECKING:
-    from roi.answers.opening import Tell
+    from roi.answers.telling import Tell
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,9 @@ from datetime import date as Date
 from pathlib import Path
 from typing import Any
 
-from roi.answers.opening import Tell, keep_quiet, open_case
+from roi.answers.opening import open_case
 from roi.answers.saved import read_saved, replay
+from roi.answers.telling import Tell, keep_quiet
 from roi.api.shown import Comparison
 from roi.economics.decision.comparison import compare as compare_case
 from roi.errors import InputError, ScenarioError

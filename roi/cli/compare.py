@@ -1,12 +1,15 @@
 """`roi compare`: every option's cost, payback and risk; the verdict and why."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from roi.cli.options import (
     PATH,
+    cache_option,
     format_option,
     full_option,
     output_option,
@@ -25,7 +28,7 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @click.command(short_help="Every option's cost, payback and risk; the verdict and why.")
 @scenario_options
 @click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
-@format_option("table", "json", "markdown")
+@format_option("table", "json", "markdown", "jsonl")
 @output_option
 @page_options
 @redact_option
@@ -37,17 +40,30 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @full_option
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; 0 = central values only.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
+@cache_option
+@click.option("--jobs", type=click.IntRange(1, 256), help="Files of a folder that are compared at the same time.  [default: 1]")
 def compare(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
     form: str, output: Path | None, html: Path | None, force: bool, redact: bool, xlsx: Path | None, folder: Path | None,
-    explain: str | None, full: bool, draws: int | None, seed: int | None,
+    explain: str | None, full: bool, draws: int | None, seed: int | None, no_cache: bool,
+    jobs: int | None,
 ) -> None:
     """Compare every option of the scenario in FILE.
 
     FILE is a scenario (YAML) or a saved comparison (JSON), which is replayed from its own facts. Without FILE the folder's
     roi.yaml is taken, else the bundled scenario. The answer takes one screen: what to do now, what to measure then, what not
     to do yet, and how sure that is.
+
+    FILE may be a folder: --format jsonl prints a line for each scenario in it, by name. A line holds the file's name and its
+    comparison, or why there is none; with one of those the exit code is 2, after the last line.
     """
+    if jobs is not None or form == "jsonl" or (file is not None and file.is_dir()):
+        asked = {"overrides": overrides, "part": part, "quality": quality, "draws": draws, "seed": seed, "profiles": profiles,
+                 "cache": not no_cache}
+        shown_one = {"--html": html, "--xlsx": xlsx, "--csv": folder, "--explain": explain, "--full": full or None}
+        other = next((name for name, x in shown_one.items() if x is not None), None)
+        _compare_folder(file, form, jobs or 1, output, asked, other)
+        return
     from roi import __version__
     from roi.answers.compare import compare_file
     from roi.cli.output import (
@@ -70,7 +86,7 @@ def compare(
     check_fresh_in(folder, TABLE_FILES, "--csv", force=force)
     file = scenario_here(file)
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,
-                         profiles=profiles, tell=tell)
+                         profiles=profiles, tell=tell, cache=not no_cache)
     shown = None if explain is None else find_option(found.comparison, explain)
     if form == "json":
         text = comparison_json(found.comparison, version=__version__, scenario=found.scenario, warnings=found.warnings)
@@ -98,6 +114,35 @@ def compare(
     if found.note:
         tell(found.note)
     write(text, output)
+
+
+def _compare_folder(
+    folder: Path | None, form: str, jobs: int, output: Path | None, asked: dict[str, Any], other: str | None
+) -> None:
+    """Print a line for every scenario in the folder; leave with 2 where one of them could not be compared."""
+    from roi.answers.folder import Compared, compare_folder
+    from roi.cli.output import write_lines
+    from roi.report.comparison.answer_json import comparison_line, folder_line
+
+    if folder is None or not folder.is_dir():
+        raise InputError(f"{'--format jsonl' if form == 'jsonl' else '--jobs'}: is for a folder of scenarios"
+                         + (f"; {folder} is none" if folder else ""))
+    if form != "jsonl":
+        raise InputError(f"{folder}: a directory; give a file, or --format jsonl for every scenario in it")
+    if other is not None:
+        raise InputError(f"{other}: shows one comparison; {folder} is a folder")
+    failed: list[Compared] = []
+
+    def lines() -> Iterator[str]:
+        for found in compare_folder(folder, comparison_line, jobs=jobs, **asked):
+            if found.error is not None:
+                failed.append(found)
+            yield folder_line(found)
+
+    write_lines(lines(), output)
+    if failed:
+        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        raise InputError(f"{folder}: {failed[0].file} could not be compared{more}: {failed[0].error}")
 
 
 def _check_targets(html: Path | None, xlsx: Path | None, folder: Path | None, *, redact: bool) -> None:

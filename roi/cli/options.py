@@ -56,6 +56,9 @@ def format_option(*forms: str) -> Callable[[F], F]:
     return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help="How to print.")
 
 
+cache_option = click.option("--no-cache", is_flag=True, help="Replay all plans anew; read and keep nothing on disk.")
+
+
 def scenario_options(command: F) -> F:
     """FILE, and what is laid over or beside the scenario in it: --set, --usage, --profiles."""
     for option in (profiles_option, usage_option, set_option, file_argument):

@@ -50,6 +50,17 @@ def write(text: str, output: Path | None = None) -> None:
         replace_file(output, text)
 
 
+def write_lines(lines: Iterable[str], output: Path | None = None) -> None:
+    """Write lines as they come to stdout, each at once, or to the file `output`, which takes its name with the last."""
+    if output is not None:
+        spare_what_was_read(output)
+        replace_file(output, lines)
+        return
+    for line in lines:
+        click.echo(line, nl=False)
+        sys.stdout.flush()
+
+
 def check_fresh(path: Path | None, field: str, *, force: bool) -> None:
     """InputError where a new file could not be put at `path`, before the work is done: it is there, or no folder is."""
     if path is None:

@@ -2,7 +2,13 @@
 
 import click
 
-KINDS = ("scenario", "policy", "training-table", "serving-table")
+MODELS = {
+    "scenario": "roi.scenario.scenario:Scenario", "policy": "roi.scenario.policy:Policy",
+    "training-table": "roi.store.tables.training_table:TrainingRow",
+    "serving-table": "roi.store.tables.serving_table:ServingRow",
+}  # fmt: skip
+"""Where each kind of input is written down; only the one that is asked for is loaded."""
+KINDS = tuple(MODELS)
 
 
 @click.command(short_help="JSON Schema of the scenario file, the policy, or a row of a table of measured runs.")
@@ -12,16 +18,9 @@ KINDS = ("scenario", "policy", "training-table", "serving-table")
 def schema(*, kind: str, form: str) -> None:  # noqa: ARG001 -- every command takes --format; a schema has one
     """Print a JSON Schema: of the scenario or a policy, which editors complete and check the YAML by, or of a table's row."""
     import json
-
-    from pydantic import BaseModel
+    from importlib import import_module
 
     from roi.cli.output import write
-    from roi.scenario.policy import Policy
-    from roi.scenario.scenario import Scenario
-    from roi.store.tables.serving_table import ServingRow
-    from roi.store.tables.training_table import TrainingRow
 
-    models: dict[str, type[BaseModel]] = {
-        "scenario": Scenario, "policy": Policy, "training-table": TrainingRow, "serving-table": ServingRow,
-    }  # fmt: skip
-    write(json.dumps(models[kind].model_json_schema(by_alias=True), indent=1))
+    module, _, name = MODELS[kind].partition(":")
+    write(json.dumps(getattr(import_module(module), name).model_json_schema(by_alias=True), indent=1))

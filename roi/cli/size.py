@@ -8,6 +8,7 @@ import click
 
 from roi.cli.options import (
     PATH,
+    cache_option,
     format_option,
     full_option,
     output_option,
@@ -27,6 +28,7 @@ from roi.cli.options import (
 @click.option("--times", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
               help="The trace this many times as fast.")
 @click.option("--figure", type=PATH, help="Write cost against latency to this .svg, .png or .html.")
+@cache_option
 @full_option
 @format_option("table", "json", "markdown")
 @output_option
@@ -34,7 +36,7 @@ from roi.cli.options import (
 def size(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, profiles: tuple[Path, ...], model: str | None,
     trace: Path | None, times: float, figure: Path | None, full: bool, form: str, output: Path | None,
-    html: Path | None, force: bool,
+    html: Path | None, force: bool, no_cache: bool,
 ) -> None:
     """Size the fleet of a self-hosted model for the scenario in FILE (without it: roi.yaml, else the bundled one).
 
@@ -60,7 +62,7 @@ def size(
     file = scenario_here(file)
     with watched() as status:
         sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
-                           tell=tell, status=status)
+                           tell=tell, status=status, cache=not no_cache)
     if figure is not None:
         from roi.report.charts.size_charts import rent_against_latency
         from roi.report.serving.size import write_figure

@@ -1,5 +1,7 @@
 """Present value, payback, return and internal rate, as docs/economics.md defines them. Months are the last axis."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from roi.economics.inputs import Array, Number
@@ -11,15 +13,18 @@ LARGEST_RATE = 1e9
 """An annual rate above this says only that nothing was invested."""
 
 
+@lru_cache(maxsize=64)
 def discount_factors(annual: float, horizon: int) -> Array:
-    """What a dollar of month t = 1..H is worth today, shape (H,): (1 + R)^(-t/12)."""
-    return np.asanyarray((1.0 + annual) ** (-np.arange(1, horizon + 1, dtype=np.float64) / MONTHS_PER_YEAR))
+    """What a dollar of month t = 1..H is worth today, shape (H,), read-only: (1 + R)^(-t/12)."""
+    factors = np.asanyarray((1.0 + annual) ** (-np.arange(1, horizon + 1, dtype=np.float64) / MONTHS_PER_YEAR))
+    factors.setflags(write=False)
+    return factors
 
 
 def present_value(upfront: Number, monthly: Array, annual_rate: float) -> Number:
     """USD today: upfront + sum over t of monthly_t (1 + R)^(-t/12); shape of `upfront` broadcast with monthly[..., :1]."""
-    total = (monthly * discount_factors(annual_rate, monthly.shape[-1])).sum(axis=-1, keepdims=monthly.ndim > 1)
-    return upfront + (total if monthly.ndim > 1 else float(total))
+    total = monthly @ discount_factors(annual_rate, monthly.shape[-1])
+    return upfront + (total[..., None] if monthly.ndim > 1 else float(total))
 
 
 def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e-6) -> Array:
@@ -27,17 +32,17 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
 
     0 where they are never negative. `tolerance` USD counts as zero, so that rounding does not turn a tie into a loss.
     """
-    start = np.broadcast_to(np.asanyarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))
-    total = np.concatenate([start, start + np.cumsum(monthly_saving, axis=-1)], axis=-1)  # savings at month ends 0..H
-    negative = total < -tolerance
-    any_negative = negative.any(axis=-1)
-    last = total.shape[-1] - 1 - np.argmax(negative[..., ::-1], axis=-1)
-    never = negative[..., -1]
-    at = np.minimum(last, total.shape[-1] - 2)[..., None]
-    before = np.take_along_axis(total, at, axis=-1)[..., 0]
-    after = np.take_along_axis(total, at + 1, axis=-1)[..., 0]
-    rise = np.where(never | ~any_negative, 1.0, after - before)
-    months = np.where(any_negative, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
+    horizon = monthly_saving.shape[-1]
+    start = np.broadcast_to(np.asanyarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))[..., 0]
+    since = np.cumsum(monthly_saving, axis=-1)  # what is saved after month 0, at month ends 1..H
+    negative = since < (-tolerance - start)[..., None]
+    last = (negative * np.arange(1, horizon + 1, dtype=np.int16)).max(axis=-1)  # the last month end below zero
+    last = np.where((last == 0) & ~(start < -tolerance), -1, last)  # -1: none
+    never, flat = last == horizon, since.reshape(-1)
+    at = np.clip(last, 0, horizon - 1) + np.arange(last.size).reshape(last.shape) * horizon
+    before, after = start + np.where(last > 0, flat[at - 1], 0.0), start + flat[at]
+    rise = np.where(never | (last < 0), 1.0, after - before)
+    months = np.where(last >= 0, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
     return np.where(never, np.inf, months)
 
 
@@ -62,29 +67,39 @@ def internal_rate(upfront_saving: float, monthly_saving: Array) -> float | None:
     change of sign in the flows there is one at most (Descartes); with more, two rates closer than 0.5% a month could hide.
     """
     flows = np.concatenate([[upfront_saving], monthly_saving])
-    periods = np.arange(flows.size)
 
-    def value(log_rate: Array) -> Array:
-        exponent = -np.outer(log_rate, periods)
-        return np.asanyarray((flows * np.exp(exponent - exponent.max(axis=1, keepdims=True))).sum(axis=1))
+    def value(log_rate: float) -> float:
+        return float((flows * _worth(np.array([log_rate]), flows.size)).sum())
 
     if not (np.any(flows > NOTHING) and np.any(flows < -NOTHING)):
         return None
     moved = flows[np.abs(flows) > NOTHING]
     if np.sign(moved[0]) == np.sign(moved[-1]):
         return None  # the present value has the same sign at both ends, so that rates come in pairs
-    signs = np.sign(value(RATES))
+    signs = np.sign(_worth_at_rates(flows.size) @ flows)
     crossings = np.flatnonzero(np.diff(signs[signs != 0.0]))
     if crossings.size != 1:
         return None
     known = RATES[signs != 0.0]
     low, high = float(known[crossings[0]]), float(known[crossings[0] + 1])
-    rising = float(value(np.array([low]))[0]) < 0
+    rising = value(low) < 0
     for _ in range(60):
         middle = (low + high) / 2
-        if (float(value(np.array([middle]))[0]) < 0) == rising:
+        if (value(middle) < 0) == rising:
             low = middle
         else:
             high = middle
     annual = float(np.expm1(12.0 * (low + high) / 2))
     return annual if np.isfinite(annual) and annual < LARGEST_RATE else None
+
+
+def _worth(log_rates: Array, periods: int) -> Array:
+    """What a dollar of each period is worth at each log(1 + rate), over that of the period that is worth most."""
+    exponent = -np.outer(log_rates, np.arange(periods))
+    return np.asanyarray(np.exp(exponent - exponent.max(axis=1, keepdims=True)))
+
+
+@lru_cache(maxsize=2)
+def _worth_at_rates(periods: int) -> Array:
+    """The same at all of RATES, which every option's flows are looked at with."""
+    return _worth(RATES, periods)

@@ -7,7 +7,7 @@ there, and `resolution` writes to the same places (`path_of`). A field without o
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, reduce
 from typing import Annotated, Any, Final, TypeVar
 
 import numpy as np
@@ -116,6 +116,16 @@ class Shared:
             self.memo[key] = make()
         found: T = self.memo[key]
         return found
+
+    def once_for(self, what: str, numbers: tuple[Number | None, ...], make: Callable[[], T]) -> T:
+        """The same of what depends on these numbers alone, arrays told apart by identity; they are kept, so it stays theirs."""
+        key = (what, *(id(x) if isinstance(x, np.ndarray) else x for x in numbers))
+        found: T = self.once(("of", *key), lambda: (numbers, make()))[1]
+        return found
+
+    def product(self, *paths: Array) -> Array:
+        """The product of these arrays over months, multiplied once for all lines that run along it."""
+        return self.once_for("product", paths, lambda: np.asanyarray(reduce(np.multiply, paths)))
 
     @property
     def mean_tokens(self) -> float:

@@ -1,8 +1,9 @@
 """From the flat values of a Case to the records of `inputs`, each field from the path that stands beside it there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from functools import cache
+from functools import cache, lru_cache
+from itertools import count, takewhile
 from typing import Any, Final, TypeVar, get_args
 
 import numpy as np
@@ -69,8 +70,11 @@ def _reach(fact: Fact | None) -> tuple[float, float]:
     return mode - least, most - mode
 
 
-def read_option(values: Values, id: str, shared: Shared) -> Option:
-    """The record of one option: its own facts, and those of its system, its kind of change and its vendor."""
+def read_option(values: Values, id: str, shared: Shared, plan: int | None = None) -> Option:
+    """The record of one option: its own facts, and those of its system, its kind of change and its vendor.
+
+    With `plan` it has that one of its plans alone.
+    """
 
     def own(field: str) -> str:
         return path_of(Option, field, option=id)
@@ -81,9 +85,9 @@ def read_option(values: Values, id: str, shared: Shared) -> Option:
     known: dict[str, object] = {} if vendor is not None else {"own_price_ratio": 1.0}
     if kind in PLAIN:
         known["escalated"] = 0.0
-    plans: list[Plan] = []
-    while path_of(Plan, "gpu", option=id, plan=len(plans)) in values:
-        plans.append(_plan(values, {"option": id, "plan": len(plans)}))
+    numbers: Iterable[int] = count() if plan is None else (plan,)
+    there = takewhile(lambda n: path_of(Plan, "gpu", option=id, plan=n) in values, numbers)
+    plans = [_plan(values, {"option": id, "plan": n}) for n in there]
     paths = (f"platform.{name}_usd_per_month" for name in PLATFORM)
     platform = (number(values[path], path) for path in paths if path in values)
     facts = _read(OptionFacts, values, names)
@@ -223,17 +227,26 @@ def _readers(record: type) -> list[tuple[str, At, Callable[[Value | Array, str],
 def _read(record: type[T], values: Values, names: Mapping[str, object], **known: object) -> T:
     """The record for the option, system ... in `names`; `known` are fields that are not read."""
     made: dict[str, Any] = dict(known)  # Any: fields of any type
-    for name, at, take, absent in _readers(record):  # type: ignore[arg-type]  # mypy takes a class for unhashable
+    for name, paths, take, absent in _readers_at(record, tuple(names.items())):  # type: ignore[arg-type]  # a class is hashable
         if name in known:
             continue
-        for path in at.paths:
-            place = path.format_map(names)
+        for place in paths:
             value = values.get(place)
             if value is not None:
                 made[name] = take(value, place)
                 break
         else:
             if absent is NEEDED:
-                raise KeyError(at.paths[-1].format_map(names))
+                raise KeyError(paths[-1])
             made[name] = absent
     return record(**made)
+
+
+@lru_cache(maxsize=4096)
+def _readers_at(
+    record: type, names: tuple[tuple[str, object], ...]
+) -> list[tuple[str, tuple[str, ...], Callable[[Value | Array, str], object], object]]:
+    """`_readers` with the places filled in for the option, system ... in `names`: the same for every chunk of draws."""
+    known = dict(names)
+    return [(name, tuple(path.format_map(known) for path in at.paths), take, absent)
+            for name, at, take, absent in _readers(record)]

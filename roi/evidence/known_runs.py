@@ -10,6 +10,7 @@ from roi.evidence.measured_servers import MeasuredServer, measured_servers
 from roi.evidence.training_speed import CalibrationFile, speed_evidence
 from roi.facts.gpu import Gpu
 from roi.store.profiles.lookup import Store
+from roi.store.replays import KeptReplays
 
 
 class KnownRuns(NamedTuple):
@@ -22,9 +23,13 @@ class KnownRuns(NamedTuple):
     """Servers measured on a card, newest first, and the profiles that say nothing, with the reason."""
     replayed: dict[tuple[object, ...], PlanCapacity]
     """What plans hold at an SLO, as far as it was asked for: replayed once with these runs."""
+    kept: KeptReplays | None = None
+    """What was replayed before, on disk; None: nothing is read there or kept."""
 
 
-def known_runs(store: Store | None = None, calibrations: Sequence[CalibrationFile] = ()) -> KnownRuns:
+def known_runs(
+    store: Store | None = None, calibrations: Sequence[CalibrationFile] = (), kept: KeptReplays | None = None
+) -> KnownRuns:
     """Profiles and calibration files, fitted once; without any, the published runs alone."""
     held = store or Store()
-    return KnownRuns(held, speed_evidence(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)), {})
+    return KnownRuns(held, speed_evidence(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)), {}, kept)

@@ -6,7 +6,8 @@ the log, for yearly rates in log(1 + rate), for shares and signed quantities on 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,10 +66,18 @@ def quantile(u: Array, low: float, value: float, high: float, unit: str) -> Arra
     forward, backward, least, most = axis(unit, low)
     mode = float(forward(value))
     a, b = triangle(float(forward(low)), mode, float(forward(high)))
+    return _on_triangle(u, a, mode, b, backward, least, most)
+
+
+def _on_triangle(
+    u: Array, a: float | Array, mode: float | Array, b: float | Array, backward: Callable[[Array], Array], least: float,
+    most: float,
+) -> Array:
+    """Quantiles of the triangular density on [a, b], brought back from its scale, within the least and the most."""
     q = (mode - a) / (b - a)
-    rising = a + np.sqrt(u * q) * (b - a)
-    falling = b - np.sqrt((1 - u) * (1 - q)) * (b - a)
-    return np.clip(backward(np.where(u < q, rising, falling)), least, most)
+    below = u < q
+    away = np.sqrt(np.where(below, u * q, (1 - u) * (1 - q))) * (b - a)
+    return np.clip(backward(np.where(below, a + away, b - away)), least, most)
 
 
 def counted_quantile(u: Array, mean: float, items: float) -> Array:
@@ -103,12 +112,12 @@ class Case(Record):
     def __iter__(self) -> Iterator[str]:  # type: ignore[override]  # pydantic iterates over fields; a map over its keys
         return iter(self.facts)
 
-    @property
+    @cached_property
     def uncertain(self) -> tuple[str, ...]:
         """Paths of the facts that have a spread, in order: one dimension of the points each."""
         return tuple(path for path, fact in self.facts.items() if fact.uncertain)
 
-    @property
+    @cached_property
     def options(self) -> tuple[str, ...]:
         """Ids of the options, in order."""
         return tuple(p[8:-5] for p in self.facts if p.startswith("options.") and p.endswith(".kind"))
@@ -122,12 +131,30 @@ class Case(Record):
         flat: dict[str, Value | Array] = {path: fact.value for path, fact in self.facts.items()}
         if points is None:
             return flat
+        rows = np.ascontiguousarray(points.T)  # a row a fact, which is read in one piece ever after
         for k, path in enumerate(self.uncertain):
+            items = self.facts.get(path + ITEMS)
+            if items is not None:
+                flat[path] = counted_quantile(rows[k], self.facts[path].number(), items.number())[:, None]
+        for scale, (numbers, ends) in self._triangles.items():
+            a, mode, b = np.array(ends).T[..., None]
+            drawn = _on_triangle(rows[list(numbers)], a, mode, b, *scale)
+            flat.update({self.uncertain[k]: row[:, None] for k, row in zip(numbers, drawn, strict=True)})
+        return flat
+
+    @cached_property
+    def _triangles(self) -> dict[tuple[Any, float, float], tuple[tuple[int, ...], tuple[tuple[float, float, float], ...]]]:
+        """By scale (Any: its inverse) the numbers of the uncertain facts on it, and low end, mode, high end of each."""
+        found: dict[tuple[Any, float, float], tuple[list[int], list[tuple[float, float, float]]]] = {}
+        for k, path in enumerate(self.uncertain):
+            if path + ITEMS in self.facts:
+                continue
             fact = self.facts[path]
             low, high = fact.spread()
-            u, items = points[:, k : k + 1], self.facts.get(path + ITEMS)
-            if items is None:
-                flat[path] = quantile(u, low, fact.number(), high, fact.unit)
-            else:
-                flat[path] = counted_quantile(u, fact.number(), items.number())
-        return flat
+            forward, backward, least, most = axis(fact.unit, low)
+            mode = float(forward(fact.number()))
+            a, b = triangle(float(forward(low)), mode, float(forward(high)))
+            numbers, ends = found.setdefault((backward, least, most), ([], []))
+            numbers.append(k)
+            ends.append((a, mode, b))
+        return {scale: (tuple(numbers), tuple(ends)) for scale, (numbers, ends) in found.items()}

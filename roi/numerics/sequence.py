@@ -95,20 +95,41 @@ def sobol(start: int, stop: int, dimensions: int, seed: int | None) -> Array:
     if dimensions > MAX_DIMENSIONS:
         raise ValueError(f"{dimensions} uncertain facts; the sequence has {MAX_DIMENSIONS} dimensions")
     columns, shift = _scramble(dimensions, seed)
-    k = np.arange(start, stop, dtype=np.int64)
-    gray = k ^ (k >> 1)
-    points = np.broadcast_to(shift, (k.size, dimensions)).copy()
-    for bit in range(int(stop).bit_length()):
-        points ^= np.where((gray >> bit & 1)[:, None] == 1, columns[:, bit], 0)
-    return np.asarray((points + 0.5) * 2.0**-BITS, dtype=np.float64)
+    block = 1 << max(stop - start - 1, 0).bit_length()
+    first = _points(columns, block)
+    parts = []
+    for base in range(start // block * block, max(stop, start + 1), block):  # one, or two where the range begins inside
+        inside = first[:, max(start - base, 0) : stop - base]
+        parts.append(inside ^ (shift ^ _point(columns, base))[:, None])
+    words = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+    return np.asarray((words + 0.5) * 2.0**-BITS, dtype=np.float64).T
 
 
-@lru_cache(maxsize=1)
-def _directions() -> Words:
-    """Direction words, shape (MAX_DIMENSIONS, BITS): bit b of the point index switches word b (Joe and Kuo 2008, eq. 1-2)."""
-    table = np.empty((MAX_DIMENSIONS, BITS), dtype=np.int64)
-    table[0] = 1 << np.arange(BITS - 1, -1, -1)
-    for row, entry in enumerate(ENTRIES.split(";"), start=1):
+def _point(columns: Words, index: int) -> Words:
+    """The words of one point in all dimensions: those of the bits of its index in Gray code, added up without carry."""
+    gray = index ^ (index >> 1)
+    return np.asarray(np.bitwise_xor.reduce(columns[:, [bit for bit in range(gray.bit_length()) if gray >> bit & 1]], axis=1))
+
+
+def _points(columns: Words, count: int) -> Words:
+    """The words of the points 0 .. count - 1, a power of two, shape (dimensions, count): each half follows from the one before.
+
+    Gray code is linear, so that the point i + 2^b has the words of i and those of 2^b, added up without carry.
+    """
+    words = np.zeros((columns.shape[0], count), dtype=np.int64)
+    done = 1
+    while done < count:
+        np.bitwise_xor(words[:, :done], _point(columns, done)[:, None], out=words[:, done : 2 * done])
+        done *= 2
+    return words
+
+
+@lru_cache(maxsize=4)
+def _directions(dimensions: int) -> Words:
+    """Direction words, shape (dimensions, BITS): bit b of the point index switches word b (Joe and Kuo 2008, eq. 1-2)."""
+    table = np.empty((dimensions, BITS), dtype=np.int64)
+    table[:1] = 1 << np.arange(BITS - 1, -1, -1)
+    for row, entry in enumerate(ENTRIES.split(";", dimensions - 1)[: dimensions - 1], start=1):
         polynomial, *m = (int(word) for word in entry.split())
         degree = len(m)
         for i in range(degree, BITS):
@@ -127,7 +148,7 @@ def _scramble(dimensions: int, seed: int | None) -> tuple[Words, Words]:
 
     Without a seed: the plain words and no shift.
     """
-    columns = _directions()[:dimensions]
+    columns = _directions(dimensions)
     if seed is None:
         return columns, np.zeros(dimensions, dtype=np.int64)
     words = _random_words(seed)

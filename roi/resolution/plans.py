@@ -202,7 +202,11 @@ def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, le
     speeds = float(joint_low(f.low or 1.0 for f in spreads)), 1.0, float(joint_high(f.high or 1.0 for f in spreads))
     replayed, key = sheet.known.replayed, (plan, lengths.key, evidence.speed_path, slo_of(s), speeds)
     if key not in replayed:
-        replayed[key] = plan_capacity(plan, lengths, evidence.server, slo_of(s), speeds)
+        kept, inputs = sheet.known.kept, (plan, lengths, evidence.server, slo_of(s), speeds)
+        found = None if kept is None else kept.find(*inputs)
+        replayed[key] = found or plan_capacity(*inputs)
+        if kept is not None and found is None:
+            kept.keep(replayed[key], *inputs)
     return FleetPlan(offer=offer, serving=plan, evidence=evidence, speeds=speeds, capacity=replayed[key])
 
 

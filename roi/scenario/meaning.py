@@ -101,22 +101,22 @@ def _paths(block: type[Section], lead: str) -> Iterator[str]:
 
 def _found(block: type[Section], keys: list[str]) -> Meaning | None:
     """The field at the path, a block's keys first; None where the schema has none."""
-    aliases = {info.alias or name: info for name, info in block.model_fields.items()}
-    info, rest = aliases.get(keys[0]), keys[1:]
-    if info is None:
+    names, rest = {info.alias or name: name for name, info in block.model_fields.items()}, keys[1:]
+    if keys[0] not in names:
         return None
+    info, told = block.model_fields[names[keys[0]]], block.descriptions().get(names[keys[0]], "")
     inside, named = _section(info.annotation), _origin(info.annotation) is dict
     if rest[:1] and rest[0].isdigit() and _origin(info.annotation) is tuple:  # an item of a list
         rest = rest[1:]
     if not rest:
-        return _meaning(info, inside)
+        return _meaning(info, told, inside)
     if named:
         deeper = None if inside is None or len(rest) < 2 else _found(inside, rest[-1:])
-        return deeper or _meaning(info, inside, _entry(info.annotation))
+        return deeper or _meaning(info, told, inside, _entry(info.annotation))
     return None if inside is None else _found(inside, rest)
 
 
-def _meaning(info: FieldInfo, inside: type[Section] | None, entry: Kind = None) -> Meaning:
+def _meaning(info: FieldInfo, told: str, inside: type[Section] | None, entry: Kind = None) -> Meaning:
     """The field's words, unit, kind, default and bounds; those of one entry of it, where `entry` is the type of an entry."""
     kind = info.annotation if entry is None else entry
     marks = [*(info.metadata if entry is None else ()), *_marks(kind)]
@@ -125,7 +125,7 @@ def _meaning(info: FieldInfo, inside: type[Section] | None, entry: Kind = None) 
     lead = "NAME." if _origin(kind) is dict else ""
     given = None if info.is_required() or block or entry is not None else info.get_default(call_default_factory=True)
     return Meaning(
-        path="", meaning=" ".join((info.description or "").split()), unit=next(iter(units), ""), kind=_kind(kind),
+        path="", meaning=" ".join(told.split()), unit=next(iter(units), ""), kind=_kind(kind),
         needed=info.is_required(), default=given, **_bounds(marks),
         fields=() if block is None else tuple(f"{lead}{each.alias or name}" for name, each in block.model_fields.items()),
     )

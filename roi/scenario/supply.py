@@ -1,6 +1,6 @@
 """Scenario blocks about what an option takes: engineers and time, training, evaluation, serving, GPUs, prices, candidates."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -38,13 +38,6 @@ class ByKind(Section):
     """Training an adapter and serving it; hybrids included."""
     own_hardware: Months
     """Buying the GPUs."""
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **_: Any) -> None:  # Any: pydantic's signature
-        """Give a block's fields, which state a default alone, the meanings above."""
-        for name, field in cls.model_fields.items():
-            field.description = ByKind.model_fields[name].description
-        cls.model_rebuild(force=True)
 
 
 KINDS_OF_CHANGE = tuple(ByKind.model_fields)

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from random_scenarios import scenario as random_scenario
 
 from roi.answers.opening import open_case
 from roi.resolution.resolution import resolve
-from roi.scenario.file import load_scenario
+from roi.scenario.file import check_scenario, load_scenario
 
 
 def loaded_by(module: str) -> set[str]:
@@ -50,3 +51,13 @@ def test_an_opened_case_is_of_its_scenario():
     assert opened.scenario is scenario
     assert opened.case["title"].value == "Mine"
     assert set(opened.plans) <= set(opened.case.options)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", [3, 5, 8])
+def test_what_was_replayed_before_changes_no_fact(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    asked = check_scenario(random_scenario(seed))
+    anew, first, again = (open_case(asked, cache=cache).case for cache in (False, True, True))
+    assert list((tmp_path / "roi" / "replays").iterdir())
+    assert anew == first == again

@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import date as Date
 from operator import attrgetter
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.prices.own_prices import cached_with_own, price_rows
@@ -13,7 +13,9 @@ from roi.facts.fact import Basis
 from roi.facts.price import PurchasePrice, RentalKind, RentalOffer
 from roi.numerics.spreads import joint_high, joint_low
 from roi.scenario.quantity import Spread, as_spread, value_of
-from roi.scenario.scenario import Scenario
+
+if TYPE_CHECKING:  # fitting a plan takes no scenario
+    from roi.scenario.scenario import Scenario
 
 RENT_KEY = attrgetter("gpu", "vendor", "kind", "gpus_per_instance", "minimum_months")
 """What tells one offer from another, whatever it costs."""
@@ -66,7 +68,7 @@ class Offer(NamedTuple):
 Offers = tuple[Offer, ...]
 
 
-def rents(s: Scenario) -> Offers:
+def rents(s: "Scenario") -> Offers:
     """Every rent of the as-of date: those that the scenario states, and the catalog's of other cards or vendors, discounted."""
     stated = tuple(
         Offer(
@@ -100,7 +102,7 @@ def _listed(o: RentalOffer, discount: float) -> Offer:
     )
 
 
-def rented_offers(s: Scenario) -> Offers:
+def rented_offers(s: "Scenario") -> Offers:
     """Offers of the as-of date that the scenario admits. Spot is never the only capacity behind an SLO.
 
     A stated rent is admitted whatever its kind; cards and vendors that the candidates name hold for it too.
@@ -123,7 +125,7 @@ def rented_offers(s: Scenario) -> Offers:
     return kept
 
 
-def bought_offers(s: Scenario) -> Offers:
+def bought_offers(s: "Scenario") -> Offers:
     """Cards that can be bought; a server holds `own_hardware.gpus_per_server` of them, smaller fleets fewer."""
     gpus, sizes, own = _named_gpus(s), (1, s.own_hardware.gpus_per_server), s.own_hardware
     field = "own_hardware.purchase_usd_per_gpu"
@@ -151,7 +153,7 @@ def _by_card(given: T | dict[str, T] | None, field: str, cards: set[str]) -> dic
     return {} if given is None else dict.fromkeys(sorted(cards), given)
 
 
-def owned_offers(s: Scenario) -> Offers:
+def owned_offers(s: "Scenario") -> Offers:
     """The cards that the scenario owns at what selling one would bring; whole replicas of them are used, in one server each."""
     field, own = "own_hardware.resale_usd_per_gpu", s.own_hardware
     cards = Counter[str]()
@@ -183,7 +185,7 @@ YEARS_OWNED = 2.0
 """Age of cards that are owned, where nobody says what they would fetch."""
 
 
-def _two_years_old(s: Scenario, gpu: str) -> Spread:
+def _two_years_old(s: "Scenario", gpu: str) -> Spread:
     """What a card fetches after two years: the catalog's purchase price x the value kept a year, squared."""
     price = next((p for p in purchase_prices(s.as_of) if p.gpu == gpu), None)
     if price is None:
@@ -200,6 +202,6 @@ def _two_years_old(s: Scenario, gpu: str) -> Spread:
     )
 
 
-def _named_gpus(s: Scenario) -> set[str]:
+def _named_gpus(s: "Scenario") -> set[str]:
     """Catalog ids of the GPUs that the scenario names; empty = all."""
     return {find_gpu(name, "candidates.gpus").id for name in s.candidates.gpus}

@@ -20,6 +20,9 @@ from roi.numerics.sequence import sobol
 CHUNK = 2048
 """Draws at once: a (2048, 36) float64 array is 590 kB. Fewer pay more for calls than for arithmetic; more leave the cache."""
 
+MOST_NUMBERS = 60 * 36 * CHUNK
+"""Draws x options x months at once: each option keeps some eight arrays of draws x months, so that this is 300 MB."""
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -54,19 +57,20 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
     npv, cash, paid, wrong = ({id: np.empty(n) for id in ids} for _ in range(4))
     good = {id: np.empty(n, dtype=bool) for id in ids}
     facts = {path: np.empty(n) for path in uncertain}
-    for start in range(0, n, CHUNK):
-        stop = min(start + CHUNK, n)
+    rows_at_once = rows_of(len(case.options), int(case["horizon_months"].number()))
+    for start in range(0, n, rows_at_once):
+        stop = min(start + rows_at_once, n)
         rows = slice(start, stop)
         values = case.values(sobol(start, stop, len(uncertain), seed))
         for path in uncertain:
             facts[path][rows] = np.asarray(values[path], dtype=np.float64)[:, 0]
-        shared, options = read_all(case, values, choices)
+        shared, options = read_all(case, values, choices, ids)
         stay = evaluate(shared, options["stay"], options)
         back = np.asarray(shared.migration_hours * shared.usd_per_hour).reshape(-1)
         for id in ids:
             done = stay if id == "stay" else evaluate(shared, options[id], options)
             meets = meets_bar(shared, options[id], options)
-            saving = np.asarray(stay.total.monthly - done.total.monthly)
+            saving = stay.total.monthly - done.total.monthly
             first = np.asarray(stay.total.upfront) - done.total.upfront
             good[id][rows] = meets
             lost = np.asarray(first).reshape(-1) - back
@@ -75,6 +79,14 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
             paid[id][rows] = np.where(meets, payback(first, np.atleast_2d(saving)), np.inf)
             wrong[id][rows] = np.asarray(answered_wrong(options[id], options[options[id].escalates_to].error_rate)).reshape(-1)
     return Drawn(n=n, seed=seed, npv=npv, cash=cash, payback=paid, wrong=wrong, meets=good, facts=facts)
+
+
+def rows_of(options: int, months: int) -> int:
+    """Draws at once: CHUNK, halved until the arrays that options share and keep meanwhile stay within MOST_NUMBERS."""
+    rows = CHUNK
+    while rows > 1 and rows * options * months > MOST_NUMBERS:
+        rows //= 2
+    return rows
 
 
 def percentiles(x: Array) -> tuple[float, float, float]:

@@ -1,6 +1,6 @@
 """An option costed: its lines and their totals, on the cheapest of its plans at the central values, chosen before any draw."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -47,7 +47,7 @@ class Evaluated:
     def pv_without(self, left_out: Callable[[Line], bool]) -> Number:
         """Present value without some of the lines, USD."""
         lines = filter(left_out, self.costs.lines)
-        return self.pv - sum((present_value(x.upfront, x.monthly, self.discount_rate) for x in lines), 0.0)
+        return self.pv - sum((x.upfront + x.rate * present_value(0.0, x.path, self.discount_rate) for x in lines), 0.0)
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,21 @@ def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> E
     return Evaluated(option, costs, Totals.of(costs.lines, shared.horizon), shared.discount_rate)
 
 
-def read_all(case: Case, values: Values, choices: Mapping[str, Choice] | None = None) -> tuple[Shared, dict[str, Option]]:
-    """The shared record and the options of a Case's values, each option on its chosen plan."""
+def read_all(
+    case: Case, values: Values, choices: Mapping[str, Choice] | None = None, ids: Sequence[str] = ()
+) -> tuple[Shared, dict[str, Option]]:
+    """The shared record and the options of a Case's values, each option on its chosen plan, and with no other.
+
+    With `ids` those options are read, and what they hand on to, in place of all.
+    """
     shared = read_shared(values, case.facts.get(path_of(Shared, "rent_drift")))
-    options = {id: read_option(values, id, shared) for id in case.options}
-    for id, choice in (choices or {}).items():
-        option = options[id]
-        options[id] = replace(option, plan=option.plans[choice.plan], replicas_fixed=choice.replicas_fixed)
+    chosen = choices or {}
+    told = (values.get(path_of(Option, "spills_to", option=id)) for id in ids)
+    wanted = dict.fromkeys(("stay", *ids, *(str(id) for id in told if id is not None))) if ids else case.options
+    options = {id: read_option(values, id, shared, chosen[id].plan if id in chosen else None) for id in wanted}
+    for id, choice in chosen.items():
+        if choice.replicas_fixed is not None and id in options:
+            options[id] = replace(options[id], replicas_fixed=choice.replicas_fixed)
     return shared, options
 
 

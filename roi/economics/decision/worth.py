@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -282,10 +283,15 @@ class _Valuer:
         policies = bins.policies(self._later(ids, means, size), None)
         return above_noise(bins.gains(later, best_of(later[: len(self.candidates)]), policies))[0]
 
+    @cached_property
+    def _upfront(self) -> dict[str, float]:
+        """Set-up of each option beyond that of staying, USD."""
+        paid = {id: float(np.asarray(done.total.upfront)) for id, done in self.central.items()}
+        return {id: usd - paid["stay"] for id, usd in paid.items()}
+
     def _now(self, ids: Sequence[str], outcomes: Array, size: _Size) -> tuple[Array, Array]:
         """NPV of moving to each option at once, and its set-up; the experiment has paid for part of what it lets be chosen."""
-        stay = float(np.asarray(self.central["stay"].total.upfront))
-        upfront = [float(np.asarray(self.central[id].total.upfront)) - stay for id in ids]
+        upfront = [self._upfront[id] for id in ids]
         spared = [0.0 if id in self.candidates else size.spared_usd for id in ids]
         shape = (len(ids), *([1] * (outcomes.ndim - 1)))
         return outcomes + np.reshape(spared, shape), np.reshape(upfront, shape)

@@ -3,15 +3,25 @@
 The price moves, and the model ends, as the facts of its vendor say.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.inputs import Api, Array, Number, Option, Provisioned, Shared, Tokens, path_of
-from roi.economics.lines.line import EXACT, Line, billed_requests, events_so_far, incumbent_share, months, pick, requests
+from roi.economics.lines.line import (
+    EXACT,
+    Line,
+    any_positive,
+    billed_requests,
+    events_so_far,
+    incumbent_share,
+    months,
+    pick,
+    requests,
+)
 from roi.units import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
 
 SAME = 1e-12
@@ -145,7 +155,7 @@ def _usd_in_batch(
     seen: _Seen, api: Api, hit_rate: Number, cached: NDArray[np.bool_], rate: Callable[[Array], Array]
 ) -> Array | None:
     """USD of the requests of each length bin in batch; None where nothing may go that way."""
-    if api.batch_input is None or api.batch_output is None or not np.any(np.asanyarray(api.batch_share) > 0):
+    if api.batch_input is None or api.batch_output is None or not any_positive(api.batch_share):
         return None
     usd = seen.total * rate(api.batch_input)
     if api.batch_cache_read is not None and api.uses_cache:
@@ -169,7 +179,7 @@ class Service:
     errors: Array
     """Error rate in each month over today's, shape (..., H)."""
 
-    @property
+    @cached_property
     def error_rate(self) -> Array:
         """Error rate of the model in each month, shape (..., H)."""
         return np.asanyarray(np.minimum(self.option.error_rate * self.errors, 1.0))
@@ -197,10 +207,12 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
     assert option.api is not None
     factor = shared.price_factor if option.same_model else 1.0
     price, errors = successors(shared, option)
+    if not (isinstance(factor, float) and factor == 1.0):
+        price = np.asanyarray(factor * price)
     if hit_rate is None:
         hit_rate = shared.hit_rate if option.api.hit_rate is None else option.api.hit_rate
     made = shared.memo[key] = Service(
-        option=option, factor=factor, price=np.asanyarray(factor * price), errors=errors,
+        option=option, factor=factor, price=price, errors=errors,
         cost=request_cost(shared, option.tokens, option.api, hit_rate),
     )
     return made
@@ -211,22 +223,47 @@ def successors(shared: Shared, option: Option) -> tuple[Array, Array]:
 
     Every end of a model has a price ratio of its own; that of errors repeats. A stated ratio takes the place of the first.
     """
-    if option.life_first is None or option.life_every is None:
-        return np.ones(shared.horizon), np.ones(shared.horizon)
-    done = events_so_far(option.life_first, option.life_every, shared.horizon)[..., :-1]
-    own = option.own_price_ratio
-    ratios = [r * own for r in (shared.successor_price_ratio, *shared.later_price_ratios)]
-    errors = _after(done, [shared.successor_error_ratio], option.first_error_ratio)
-    return _after(done, ratios, option.first_price_ratio), errors
+    first, every = option.life_first, option.life_every
+    if first is None or every is None:
+        never = shared.once("no successor", lambda: np.ones(shared.horizon))
+        return never, never
+
+    def made() -> tuple[Array, Array]:
+        done = ends_so_far(shared, first, every)[..., :-1]
+        own = option.own_price_ratio
+        ratios = [r * own for r in (shared.successor_price_ratio, *shared.later_price_ratios)]
+        price, errors = _after(done, ((ratios, option.first_price_ratio),
+                                      ([shared.successor_error_ratio], option.first_error_ratio)))
+        return price, errors
+
+    moved = (first, every, option.own_price_ratio, option.first_price_ratio, option.first_error_ratio)
+    return shared.once_for("successors", moved, made)
 
 
-def _after(done: Array, ratios: Sequence[Number], first: Number | None) -> Array:
-    """What `done` migrations make of a price or an error rate: the product of that many ratios, the last of which repeats.
+def ends_so_far(shared: Shared, first: Number, every: Number) -> Array:
+    """How many ends of a model fell up to each month end 0..H, worked out once for all options that its vendor serves."""
+    return shared.once_for("ends", (first, every), lambda: events_so_far(first, every, shared.horizon))
 
-    `first` is the ratio of the first migration where it is stated.
+
+def _after(done: Array, what: Sequence[tuple[Sequence[Number], Number | None]]) -> Iterator[Array]:
+    """What `done` migrations make of a price, of an error rate: the product of that many ratios, the last of which repeats.
+
+    Each comes with its ratios, and with that of the first migration where it is stated. With rows of months the product after
+    0, 1, ... migrations is worked out once a row and looked up: an exponential for each month costs more than all else of a
+    bill.
     """
-    if first is not None:
-        ratios = [first, *(ratios[1:] or ratios)]
+    rows, most = (done.shape[0], int(done.max())) if done.ndim > 1 else (0, 0)
+    at = (done + (most + 1.0) * np.arange(rows)[:, None]).astype(np.intp) if rows else None
+    for ratios, first in what:
+        each = ratios if first is None else [first, *(ratios[1:] or ratios)]
+        if at is None:
+            yield _product(done, each)
+        else:
+            yield np.broadcast_to(_product(np.arange(most + 1.0), each), (rows, most + 1)).reshape(-1).take(at)
+
+
+def _product(done: Array, ratios: Sequence[Number]) -> Array:
+    """The product of the first `done` ratios, the last of which repeats."""
     logs = np.zeros(1)
     for n, ratio in enumerate(ratios):
         most = np.inf if n == len(ratios) - 1 else 1.0
@@ -246,13 +283,14 @@ def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
         ("API output", now, c.output_usd, c.output_tokens, tier),
         ("API batch, input and output", c.batched, c.batch_usd, c.batch_tokens, 1.0),
     )
-    return [_token_line(shared, api, share, *part) for part in parts if np.any(np.asanyarray(part[2]) != 0.0)]
+    path = shared.product(shared.product(billed_requests(shared), share), api.price)
+    return [_token_line(shared, api, share, path, *part) for part in parts if np.any(np.asanyarray(part[2]) != 0.0)]
 
 
 def _token_line(
-    shared: Shared, api: Service, share: Array, name: str, part: Number, usd: Number, tokens: Number, tier: Number
+    shared: Shared, api: Service, share: Array, path: Array, name: str, part: Number, usd: Number, tokens: Number, tier: Number
 ) -> Line:
-    """The line of requests x tokens x USD/Mtok x price path; `part` of the requests go this way (batch or not)."""
+    """The line of requests x tokens x USD/Mtok x price; `part` of the requests go this way (batch or not)."""
     id, tiered = api.option.id, np.any(np.asanyarray(tier) != 1.0)
     facts = tuple(f"options.{id}.flexible.{name}" for name in ("share", "price_ratio")) if tiered else ()
 
@@ -264,21 +302,23 @@ def _token_line(
         slower = f" x {pick(tier, month):.6g} flexible tier" if tiered else ""
         return f"{_counted(shared, way, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{slower}{api.moves(month)}"
 
-    monthly = billed_requests(shared) * share * usd * api.price
-    return Line(name=name, monthly=np.asanyarray(monthly), facts=(*api.facts(), *facts), arithmetic=arithmetic)
+    return Line(name=name, path=path, rate=usd, facts=(*api.facts(), *facts), arithmetic=arithmetic)
 
 
-def whole_request_line(shared: Shared, name: str, share: Array, api: Service, extra: tuple[str, ...] = ()) -> Line:
-    """The line of requests x share x USD per request x price path, for requests that go to another API.
+def whole_request_line(
+    shared: Shared, name: str, share: Array, api: Service, extra: tuple[str, ...] = (), part: Number = 1.0
+) -> Line:
+    """The line of requests x part x share x USD per request x price, for requests that go to another API.
 
-    `api` comes from `service`, which keeps it as long as `shared`, so that its identity names its bill.
+    `share` is by month and the same for many options, `part` the same in every month.
     """
-    monthly = share * shared.once(("bill", id(api)), lambda: billed_requests(shared) * api.cost.usd * api.price)
+    path = shared.product(shared.product(billed_requests(shared), share), api.price)
 
     def arithmetic(month: int) -> str:
-        return f"{_counted(shared, share, month)} x ${pick(api.cost.usd, month):.8g} each{api.moves(month)}"
+        some = pick(part, month) * pick(share, month)
+        return f"{_counted(shared, some, month)} x ${pick(api.cost.usd, month):.8g} each{api.moves(month)}"
 
-    return Line(name=name, monthly=np.asanyarray(monthly), facts=(*api.facts(), *extra), arithmetic=arithmetic)
+    return Line(name=name, path=path, rate=part * api.cost.usd, facts=(*api.facts(), *extra), arithmetic=arithmetic)
 
 
 def _counted(shared: Shared, share: Array | Number, month: int) -> str:
@@ -290,10 +330,10 @@ def _counted(shared: Shared, share: Array | Number, month: int) -> str:
 
 def judge_line(shared: Shared, share: Array) -> list[Line]:
     """What the judge costs that decides which answers are handed on: it sees `share` of each month's requests."""
-    if not np.any(np.asanyarray(shared.judge_usd) > 0):
+    if not any_positive(shared.judge_usd):
         return []
     return [Line(
-        name="judge that escalates", monthly=np.asanyarray(billed_requests(shared) * share * shared.judge_usd),
+        name="judge that escalates", path=shared.product(billed_requests(shared), share), rate=shared.judge_usd,
         facts=("quality.judge_usd_per_request",),
         arithmetic=lambda month: f"{_counted(shared, share, month)} x ${pick(shared.judge_usd):.8g} each",
     )]
@@ -318,7 +358,7 @@ def provisioned_lines(shared: Shared, option: Option, live: Array) -> list[Line]
     owed = (added * np.maximum(terms.minimum_months - (shared.horizon - start), 0.0)).sum(axis=-1, keepdims=True)
     facts = tuple(path_of(Provisioned, name, option=option.id) for name in ("usd_per_unit", "requests_per_s"))
     lines = [Line(
-        name="API provisioned throughput", monthly=np.asanyarray(units * live * usd), facts=(*facts, "workload.peak_to_mean"),
+        name="API provisioned throughput", path=np.asanyarray(units * live * usd), facts=(*facts, "workload.peak_to_mean"),
         arithmetic=lambda month: (
             f"{pick(peak, month):,.6g} requests/s at the peak / {pick(terms.requests_per_s):,.6g} a unit:"
             f" {pick(units, month):,.0f} units x ${pick(usd, month):,.6g} x {pick(live, month):.4g} of the month"
@@ -328,7 +368,7 @@ def provisioned_lines(shared: Shared, option: Option, live: Array) -> list[Line]
         last = np.zeros(shared.horizon)
         last[-1] = 1.0
         lines.append(Line(
-            name="provisioned throughput beyond the horizon", monthly=np.asanyarray(owed * last * usd),
+            name="provisioned throughput beyond the horizon", path=np.asanyarray(owed * last * usd),
             facts=(facts[0], path_of(Provisioned, "minimum_months", option=option.id)),
             arithmetic=lambda month: f"{pick(owed):,.6g} unit-months x ${pick(usd, month):,.6g}",
         ))

@@ -5,6 +5,7 @@ Volume, wages, going live and events that recur are worked out by month; months 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +34,13 @@ class Hours:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """What is paid for one thing. Costs are positive; a residual value is the one negative line."""
+    """What is paid for one thing: rate x path. Costs are positive; a residual value is the one negative line."""
 
     name: str
-    monthly: Array
-    """USD at month ends 1..H, shape (H,) or (n, H)."""
+    path: Array
+    """What it runs along over months 1..H, shape (H,) or (n, H). Lines that share the array are added as rates."""
+    rate: Number = 1.0
+    """USD at a month end for each unit of the path; 0 where all is paid in month 0."""
     upfront: Number = 0.0
     """USD at month 0, float or (n, 1)."""
     facts: tuple[str, ...]
@@ -55,6 +58,11 @@ class Line:
     paid_anyway: tuple[Number, Array] | None = None
     """USD in month 0 and at month ends 1..H of hours that the line leaves out because they are paid anyway."""
 
+    @cached_property
+    def monthly(self) -> Array:
+        """USD at month ends 1..H, shape (H,) or (n, H)."""
+        return np.asanyarray(self.path * self.rate)
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -66,14 +74,28 @@ class Totals:
     @classmethod
     def of(cls, lines: Sequence[Line], horizon: int) -> "Totals":
         """The sum of these lines; one row a draw where any of them has rows."""
-        arrays = [a for line in lines for a in (line.monthly, line.upfront) if isinstance(a, np.ndarray)]
+        arrays = [a for line in lines for a in (line.path, line.rate, line.upfront) if isinstance(a, np.ndarray)]
         rows = max((a.shape[0] for a in arrays if a.ndim > 1), default=0)
-        monthly = np.zeros((rows, horizon) if rows else horizon)
-        upfront: Number = np.zeros((rows, 1)) if rows else 0.0
-        for line in lines:
-            monthly += line.monthly
-            upfront = upfront + line.upfront
-        return cls(monthly, upfront if rows else float(np.asanyarray(upfront)))
+        upfront: Number = sum((line.upfront for line in lines), np.zeros((rows, 1)) if rows else 0.0)
+        if not rows:
+            return cls(sum((line.monthly for line in lines), np.zeros(horizon)), float(np.asanyarray(upfront)))
+        monthly, product = np.empty((rows, horizon)), np.empty((rows, horizon))
+        for k, (path, rate) in enumerate(rates_along_paths(lines) or [(np.zeros(horizon), 1.0)]):
+            np.multiply(path, rate, out=product if k else monthly)
+            if k:
+                monthly += product
+        return cls(monthly, upfront)
+
+
+def rates_along_paths(lines: Sequence[Line]) -> list[tuple[Array, Number]]:
+    """Each path that these lines run along, and the sum of their rates along it."""
+    found: dict[int, tuple[Array, Number]] = {}
+    for line in lines:
+        if isinstance(line.rate, float) and line.rate == 0.0:
+            continue
+        known = found.get(id(line.path))
+        found[id(line.path)] = line.path, line.rate if known is None else known[1] + line.rate
+    return list(found.values())
 
 
 def pick(x: Number | Array, month: int = 0) -> float:
@@ -82,6 +104,16 @@ def pick(x: Number | Array, month: int = 0) -> float:
     while row.ndim > 1:
         row = row[0]
     return float(row[month]) if row.size > 1 else float(row.reshape(-1)[0])
+
+
+def any_positive(x: Number) -> bool:
+    """True where the number, or any of its rows, is above zero."""
+    return x > 0 if isinstance(x, float) else bool(np.any(np.asanyarray(x) > 0))
+
+
+def is_zero(x: Number) -> bool:
+    """True where the number, or each of its rows, is zero; never of a workbook's cell, which may change."""
+    return x == 0.0 if isinstance(x, float) else type(x) is np.ndarray and not x.any()
 
 
 EXACT = 1e-9
@@ -111,7 +143,7 @@ def rent_level(shared: Shared) -> Array:
     """
     years = (months(shared.horizon) - 1.0) / MONTHS_PER_YEAR
     mean = shared.once("mean of rents", lambda: triangle_exponential(*shared.rent_spread, years))
-    return np.asanyarray(growth_path(shared.rent_drift, shared.horizon) / mean)
+    return shared.once("level of rents", lambda: np.asanyarray(growth_path(shared.rent_drift, shared.horizon) / mean))
 
 
 def requests(shared: Shared) -> Array:
@@ -139,6 +171,16 @@ def wages(shared: Shared) -> Array:
     return shared.once("wages", lambda: shared.usd_per_hour * growth_path(shared.wage_growth, shared.horizon))
 
 
+def nothing_monthly(shared: Shared) -> Array:
+    """The path of what is paid in month 0 alone: zeros, shape (H,)."""
+    return shared.once("nothing", lambda: np.zeros(shared.horizon))
+
+
+def live_months(shared: Shared, months_to_live: Number) -> Array:
+    """Share of each month in which an option runs, worked out once for all options that go live then."""
+    return shared.once_for("live", (months_to_live,), lambda: live_share(months_to_live, shared.horizon))
+
+
 def live_share(months_to_live: Number, horizon: int) -> Array:
     """Share of each month in which the option runs: 0 before, 1 after, the rest of the month in which it goes live."""
     return np.clip(months(horizon) - months_to_live, 0.0, 1.0)
@@ -149,15 +191,20 @@ def incumbent_share(months_to_live: Number, months_in_parallel: Number, horizon:
     return np.clip(months_to_live + months_in_parallel - (months(horizon) - 1.0), 0.0, 1.0)
 
 
-def events(first: Number, every: Number, horizon: int, since: Number = 0.0, until: Number = np.inf) -> Array:
+def events(
+    first: Number, every: Number, horizon: int, since: Number = 0.0, until: Number = np.inf, so_far: Array | None = None
+) -> Array:
     """How many events fall at month ends 0..H; shape (..., H + 1).
 
     Events happen at first, first + every, ... months from today; those before `since` and from `until` on do not count. An
     event is paid at the start of the period that it serves, the last month end before it (floor); none falls at H, since
-    what it serves lies beyond the horizon.
+    what it serves lies beyond the horizon. `so_far` is what `events_so_far` says of them, where that is known.
     """
-    before = np.maximum(np.ceil((since - np.maximum(first, 0.0) - EXACT) / every), 0.0)
-    so_far = np.maximum(events_so_far(first, every, horizon, until), before)
+    so_far = events_so_far(first, every, horizon, until) if so_far is None else so_far
+    before: Number = 0.0
+    if not (isinstance(since, float) and since <= 0.0):
+        before = np.maximum(np.ceil((since - np.maximum(first, 0.0) - EXACT) / every), 0.0)
+        so_far = np.maximum(so_far, before)
     counts = np.empty_like(so_far)
     counts[..., :1] = so_far[..., :1] - before
     np.subtract(so_far[..., 1:], so_far[..., :-1], out=counts[..., 1:])

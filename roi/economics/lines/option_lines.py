@@ -3,7 +3,7 @@
 Those that follow from vendors and from mistakes (forced migrations, commitments, wrong answers) are made here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,13 +13,26 @@ from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.api_bill import (
     Service,
     api_lines,
+    ends_so_far,
     judge_line,
     provisioned_lines,
     service,
     successors,
     whole_request_line,
 )
-from roi.economics.lines.line import Hours, Line, events, incumbent_share, live_share, months, pick, powers, requests, split
+from roi.economics.lines.line import (
+    Hours,
+    Line,
+    any_positive,
+    events,
+    incumbent_share,
+    live_months,
+    months,
+    pick,
+    powers,
+    requests,
+    split,
+)
 from roi.economics.lines.people import (
     evaluation_cost,
     fact_of,
@@ -58,16 +71,16 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     """
     stay = service(shared, options["stay"])
     if option.kind == "stay":
-        billed = api_lines(shared, stay, np.ones(shared.horizon))
+        billed = api_lines(shared, stay, shared.once("always", lambda: np.ones(shared.horizon)))
         errors = error_line(shared, stay.error_rate, (f"systems.{option.system}.error_rate",))
         lines = [*own_cost_lines(shared, option), *billed, *migration_line(shared, option),
-                 *commitment_line(shared, _bill(billed)), errors]
+                 *_commitment(shared, billed), errors]
         return Costs(leave_out_paid_anyway(shared, option, lines), None, stay.error_rate)
     live, kept, alone = month_shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, moved = _own_lines(shared, option, fleet, live)
     handed = list(_handed_on(shared, option, options, fleet, alone))
-    wrong = np.asanyarray(np.minimum(option.error_rate * moved, 1.0))
+    wrong: Number = np.minimum(option.error_rate * moved, 1.0) if option.api is None else service(shared, option).error_rate
     lines = [*setup_lines(shared, option), *own_cost_lines(shared, option), *own, *run_lines(shared, option),
              *retraining_line(shared, option)]
     for h in handed:
@@ -75,13 +88,14 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         if h.escalated:
             seen = live if fleet is None else live * (1.0 - fleet.spill)  # what is spilled never reaches the option
             lines += judge_line(shared, np.asanyarray(seen))
-            wrong = np.asanyarray(answered_wrong(option, h.to.option.error_rate, moved, h.to.errors))
+            wrong = answered_wrong(option, h.to.option.error_rate, moved, h.to.errors)
         else:
-            wrong = np.asanyarray((1.0 - h.fraction) * wrong + h.fraction * h.to.error_rate)
+            wrong = (1.0 - h.fraction) * wrong + h.fraction * h.to.error_rate
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=_first_use(option))
-    lines += _incumbent_lines(shared, option, stay, kept, handed, _bill(own) if _same_provider(option, stay.option) else None)
-    rate = np.asanyarray(kept * stay.error_rate + (1.0 - kept) * wrong)
+    lines += _incumbent_lines(shared, option, stay, kept, handed, own if _same_provider(option, stay.option) else [])
+    not_kept = shared.once_for("not kept", (kept,), lambda: np.asanyarray(1.0 - kept))
+    rate = np.asanyarray(shared.product(kept, stay.error_rate) + not_kept * wrong)
     told = _rates_told(option, options[option.escalates_to].error_rate)
     lines.append(error_line(shared, rate, _error_facts(option), told))
     return Costs(leave_out_paid_anyway(shared, option, lines), fleet, rate)
@@ -96,7 +110,7 @@ def answered_wrong(option: Option, second: Number, moved: Number = 1.0, second_m
     (1 / e)^h where what is kept was measured (h = 0: not harder than the rest, h = 1: all its errors lie there).
     """
     e = option.escalated
-    if not np.any(np.asanyarray(e) > 0):
+    if not any_positive(e):
         return np.minimum(option.error_rate * moved, 1.0)
     if option.end_to_end_error is not None:
         return np.minimum(option.end_to_end_error * ((1.0 - e) * moved + e * second_moved), 1.0)
@@ -133,7 +147,7 @@ def with_error_rate(option: Option, rate: float) -> Option:
 def _error_facts(option: Option) -> tuple[str, ...]:
     """Paths of the error rates behind the option's wrong answers; those that the Case lacks are passed over."""
     own = f"systems.{option.system}."
-    if not np.any(np.asanyarray(option.escalated) > 0):
+    if not any_positive(option.escalated):
         return (own + "error_rate",)
     if option.end_to_end_error is not None:
         return (f"systems.{option.end_to_end}.error_rate",)
@@ -149,7 +163,7 @@ def month_shares(shared: Shared, option: Option) -> tuple[Array, Array, Array]:
     to_live, parallel = option.months_to_live, option.months_in_parallel
     key = tuple(x if isinstance(x, float) else id(x) for x in (to_live, parallel))
     shared.memo[("months", *key)] = (to_live, parallel)  # kept, so that no other array can take their identity
-    live = shared.once(("live", *key), lambda: live_share(to_live, shared.horizon))
+    live = shared.once(("live", *key), lambda: live_months(shared, to_live))
     kept = shared.once(("kept", *key), lambda: incumbent_share(to_live, parallel, shared.horizon))
     return live, kept, shared.once(("alone", *key), lambda: live * (1.0 - kept))
 
@@ -168,22 +182,22 @@ class _Handed:
     """True where the option answered first."""
 
 
-def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Array) -> tuple[list[Line], Array]:
+def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Array) -> tuple[list[Line], Number]:
     """What serving costs, by fleet, by the token or by the unit, and the option's own error rate in each month over today's."""
     lines = fleet_lines(shared, option, fleet, live) if fleet is not None else []
     if option.api is not None:
         lines += api_lines(shared, service(shared, option), live)
     lines += provisioned_lines(shared, option, live)
-    if np.any(np.asanyarray(option.hosting_usd) > 0):
+    if any_positive(option.hosting_usd):
         lines.append(Line(
-            name="vendor hosting fee", monthly=np.asanyarray(live * option.hosting_usd),
+            name="vendor hosting fee", path=live, rate=option.hosting_usd,
             facts=(f"options.{option.id}.hosting_usd_per_month",),
             arithmetic=lambda _: f"${pick(option.hosting_usd):,.6g} a month",
         ))
-    spent = _bill(lines)
-    lines += own_commitment_line(shared, option, spent)
+    if any_positive(option.commitment_usd):
+        lines += own_commitment_line(shared, option, _bill(lines))
     sold = option.api is not None or option.provisioned is not None
-    moved = successors(shared, option)[1] if sold else np.ones(shared.horizon)
+    moved: Number = successors(shared, option)[1] if sold else 1.0
     return lines + migration_line(shared, option, tuned_again(option), _first_use(option)), moved
 
 
@@ -201,15 +215,15 @@ def _handed_on(
     shared: Shared, option: Option, options: Mapping[str, Option], fleet: FleetMonths | None, alone: Array
 ) -> Iterator[_Handed]:
     """What the option escalates (it answered first, so both models are paid), and what lies above a hybrid's floor."""
-    if np.any(np.asanyarray(option.escalated) > 0):
+    if any_positive(option.escalated):
         target = options[option.escalates_to]
         if option.escalates_to_cached:
             target = shared.once(("cached", target.id), partial(_cached, target))
         seen = alone if fleet is None else alone * (1.0 - fleet.spill)  # what is spilled never reaches the option
-        to, share = service(shared, target, shared.escalated_hit_rate), np.asanyarray(option.escalated * seen)
+        to = service(shared, target, shared.escalated_hit_rate)
         places = (f"options.{option.id}", f"apis.{option.vendor}", f"systems.{option.system}")
         facts = tuple(f"{place}.escalated_share" for place in places)
-        line = whole_request_line(shared, f"escalated to {target.label}", share, to, facts)
+        line = whole_request_line(shared, f"escalated to {target.label}", np.asanyarray(seen), to, facts, option.escalated)
         yield _Handed(line, option.escalated, to, target.same_model, escalated=True)
     if option.spills_to is not None and fleet is not None:
         target = options[option.spills_to]
@@ -226,24 +240,25 @@ def _cached(option: Option) -> Option:
 
 
 def _incumbent_lines(
-    shared: Shared, option: Option, stay: Service, kept: Array, handed: list[_Handed], own_bill: Array | None
+    shared: Shared, option: Option, stay: Service, kept: Array, handed: list[_Handed], billed: list[Line]
 ) -> list[Line]:
-    """The incumbent's bill while it is needed, its migrations, and what a commitment with it costs beyond that."""
-    lines, bill = [], np.zeros(shared.horizon) if own_bill is None else own_bill
+    """The incumbent's bill while it is needed, its migrations, and what a commitment with it costs beyond that.
+
+    `billed` are the option's own lines where its API bills count towards that commitment.
+    """
+    lines, also_billed = [], [h.line for h in handed if _same_provider(h.to.option, stay.option)]
     if np.any(kept > 0):
         facts = tuple(fact_of(option, name) for name in ("months_to_live", "months_in_parallel"))
         lines.append(whole_request_line(shared, "incumbent, until live and in parallel", kept, stay, facts))
-        bill = bill + lines[-1].monthly
-    for h in handed:
-        if _same_provider(h.to.option, stay.option):
-            bill = bill + h.line.monthly
+        also_billed.insert(0, lines[-1])
     if not option.same_model:
-        left = option.months_to_live + option.months_in_parallel
+        to_live, parallel = option.months_to_live, option.months_in_parallel
+        left = shared.once_for("left after", (to_live, parallel), lambda: to_live + parallel)
         lines += migration_line(shared, stay.option, until=np.inf if any(h.to_incumbent for h in handed) else left)
-    return lines + commitment_line(shared, np.asanyarray(bill))
+    return lines + _commitment(shared, billed, also_billed)
 
 
-def _bill(lines: list[Line]) -> Array:
+def _bill(lines: Sequence[Line]) -> Array:
     """USD a month of the lines that the API bills, with what its own commitment is short of: that is paid to it too."""
     paid = (line.monthly for line in lines if line.name.startswith(("API ", OWN_COMMITMENT)))
     return np.asanyarray(sum(paid, np.zeros(1)))
@@ -266,15 +281,17 @@ def migration_line(
     first, every = option.life_first, option.life_every
     if first is None or every is None or np.all(np.maximum(first, since) >= until):
         return []
-    counts = events(first, every, shared.horizon, since, until)
+    for_good = isinstance(until, float) and until == np.inf
+    counts = shared.once_for("migrations", (first, every, since, until), lambda: events(
+        first, every, shared.horizon, since, until, ends_so_far(shared, first, every) if for_good else None))
     if not counts.any():
         return []
     wage, each = shared.once("migration", lambda: _migration_cost(shared))
-    nothing_more = isinstance(extra_usd, float) and extra_usd == 0.0
-    upfront, monthly = split(np.asanyarray(counts * (each if nothing_more else each + extra_usd)))
+    upfront, monthly = shared.once_for("usd of migrations", (counts, extra_usd), lambda: split(np.asanyarray(
+        counts * (each if not any_positive(extra_usd) else each + extra_usd))))
 
     def arithmetic(month: int) -> str:
-        again = f" + ${pick(extra_usd):,.6g} to train again" if np.any(np.asanyarray(extra_usd) > 0) else ""
+        again = f" + ${pick(extra_usd):,.6g} to train again" if any_positive(extra_usd) else ""
         return (
             f"{pick(counts, month + 1):.0f} x ({pick(shared.migration_hours):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
             f" + ${pick(evaluation_cost(shared)):,.6g} evaluation{again})"
@@ -283,7 +300,7 @@ def migration_line(
     own = f"vendors.{option.vendor}."
     return [Line(
         name="incumbent's model ends: migration" if option.kind == "stay" else "vendor's model ends: migration",
-        monthly=monthly, upfront=upfront, arithmetic=arithmetic,
+        path=monthly, upfront=upfront, arithmetic=arithmetic,
         hours=Hours("event", counts[..., :-1], shared.migration_hours, wage[..., :-1]),
         facts=(own + "first_end_months", own + "life_months", "migration.hours"),
     )]
@@ -294,13 +311,20 @@ def tuned_again(option: Option) -> Number:
     return option.training.runs * run_cost(option.training) if option.training is not None else 0.0
 
 
+def _commitment(shared: Shared, billed: Sequence[Line], also_billed: Sequence[Line] = ()) -> list[Line]:
+    """The commitment with the incumbent, towards which counts what an API bills of `billed`, and all of `also_billed`."""
+    if not any_positive(shared.commitment_usd):
+        return []
+    return commitment_line(shared, np.asanyarray(sum((line.monthly for line in also_billed), _bill(billed))))
+
+
 def commitment_line(shared: Shared, spent: Array) -> list[Line]:
     """What a commitment with the incumbent costs beyond the incumbent's bill: leaving saves nothing below it before it ends."""
-    if not np.any(np.asanyarray(shared.commitment_usd) > 0):
+    if not any_positive(shared.commitment_usd):
         return []
     owed = shared.commitment_usd * np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
     return [Line(
-        name="commitment not used", monthly=np.asanyarray(np.maximum(owed - spent, 0.0)),
+        name="commitment not used", path=np.asanyarray(np.maximum(owed - spent, 0.0)),
         facts=("commitment.usd_per_month", "commitment.months"),
         arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
     )]
@@ -308,13 +332,13 @@ def commitment_line(shared: Shared, spent: Array) -> list[Line]:
 
 def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Line]:
     """What a commitment with the option's own vendor costs beyond what is spent there, from go-live to its end."""
-    if not np.any(np.asanyarray(option.commitment_usd) > 0):
+    if not any_positive(option.commitment_usd):
         return []
     ends = option.months_to_live, option.commitment_months
     before, until = (incumbent_share(each, 0.0, shared.horizon) for each in ends)
     owed = option.commitment_usd * np.maximum(until - before, 0.0)
     return [Line(
-        name=OWN_COMMITMENT, monthly=np.asanyarray(np.maximum(owed - spent, 0.0)),
+        name=OWN_COMMITMENT, path=np.asanyarray(np.maximum(owed - spent, 0.0)),
         facts=(f"apis.{option.vendor}.commitment.usd_per_month", f"apis.{option.vendor}.commitment.months"),
         arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
     )]
@@ -331,6 +355,6 @@ def error_line(shared: Shared, rate: Array, facts: tuple[str, ...], told: str = 
         wrong = f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong{told}"
         return f"{wrong} x ${pick(shared.usd_per_error):,.6g} each"
 
-    monthly = rate * shared.once("usd of errors", lambda: volume * shared.usd_per_error)
+    monthly = np.asanyarray(rate * shared.once("usd of errors", lambda: volume * shared.usd_per_error))
     facts = ("quality.usd_per_error", *facts)
-    return Line(name="wrong answers", monthly=monthly, facts=facts, arithmetic=arithmetic, is_error=True)
+    return Line(name="wrong answers", path=monthly, facts=facts, arithmetic=arithmetic, is_error=True)

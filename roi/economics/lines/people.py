@@ -6,7 +6,20 @@ from dataclasses import replace
 import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, OwnCost, Shared, Training
-from roi.economics.lines.line import EXACT, Hours, Line, billed_requests, events, live_share, months, pick, split, wages
+from roi.economics.lines.line import (
+    EXACT,
+    Hours,
+    Line,
+    any_positive,
+    billed_requests,
+    events,
+    live_months,
+    months,
+    nothing_monthly,
+    pick,
+    split,
+    wages,
+)
 from roi.units import MONTHS_PER_YEAR
 
 
@@ -34,17 +47,17 @@ def run_cost(training: Training) -> Number:
 
 def setup_lines(shared: Shared, option: Option) -> list[Line]:
     """The lines of what is paid once, in month 0."""
-    lines, nothing = [], np.zeros(shared.horizon)
-    if np.any(np.asanyarray(option.setup_hours) > 0):
+    lines, nothing = [], nothing_monthly(shared)
+    if any_positive(option.setup_hours):
         lines.append(Line(
-            name="engineering, set-up", monthly=nothing, upfront=option.setup_hours * shared.usd_per_hour,
+            name="engineering, set-up", path=nothing, rate=0.0, upfront=option.setup_hours * shared.usd_per_hour,
             facts=(fact_of(option, "setup_hours"), "people.usd_per_hour"), existing_staff=shared.setup_existing,
             hours=Hours("set-up", np.ones(1), option.setup_hours, shared.usd_per_hour),
             arithmetic=f"{pick(option.setup_hours):,.6g} h x ${pick(shared.usd_per_hour):,.6g}/h",
         ))
     if not option.keeps_model:
         lines.append(Line(
-            name="evaluation before the change", monthly=nothing, upfront=evaluation_cost(shared, option),
+            name="evaluation before the change", path=nothing, rate=0.0, upfront=evaluation_cost(shared, option),
             facts=(*(fact_of(option, f"evaluation_{name}", f"evaluation.{name}") for name in ("usd", "labels")),
                    "evaluation.usd_per_label"),
             arithmetic=_evaluation_text(shared, option),
@@ -70,16 +83,17 @@ def _training_lines(shared: Shared, t: Training, own: str) -> list[Line]:
         *(own + n for n in ("gpu_hours_per_run", "usd_per_gpu_hour", "vendor_usd_per_run")), "training.hours_factor",
         "training.runs_until_good",
     )
-    each, nothing = run_cost(t), np.zeros(shared.horizon)
+    each, nothing = run_cost(t), nothing_monthly(shared)
     failed = np.maximum(t.runs - 1.0, 0.0)
     return [
-        Line(name="training, the run that is kept", monthly=nothing, upfront=each, facts=facts, arithmetic=_run_text(t)),
+        Line(name="training, the run that is kept", path=nothing, rate=0.0, upfront=each, facts=facts,
+             arithmetic=_run_text(t)),
         Line(
-            name="training, runs that are not", monthly=nothing, upfront=each * failed, facts=facts,
+            name="training, runs that are not", path=nothing, rate=0.0, upfront=each * failed, facts=facts,
             arithmetic=f"{pick(failed):,.6g} x {_run_text(t)}",
         ),
         Line(
-            name="training data, labels", monthly=nothing, upfront=t.labels * shared.usd_per_label,
+            name="training data, labels", path=nothing, rate=0.0, upfront=t.labels * shared.usd_per_label,
             facts=("training.examples", "evaluation.usd_per_label"),
             arithmetic=f"{pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}",
         ),
@@ -109,19 +123,22 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
     names = ("retrain_every_months", "retrain_runs", "retrain_hours", "relabel_share")
     facts = (*(f"training.{n}" for n in names), f"options.{option.id}.training.gpu_hours_per_run")
     hours = Hours("event", counts[..., :-1], t.retrain_hours, wage[..., :-1])
-    return [Line(name="retraining", monthly=monthly, upfront=upfront, facts=facts, arithmetic=arithmetic, hours=hours)]
+    return [Line(name="retraining", path=monthly, upfront=upfront, facts=facts, arithmetic=arithmetic, hours=hours)]
 
 
 def run_lines(shared: Shared, option: Option) -> list[Line]:
     """Hours of on-call and operation in every month that the option is live."""
-    if not np.any(np.asanyarray(option.run_hours) > 0):
+    if not any_positive(option.run_hours):
         return []
-    hours, wage = live_share(option.months_to_live, shared.horizon) * option.run_hours, wages(shared)
+    live, wage, hours = live_months(shared, option.months_to_live), wages(shared), option.run_hours
+    path, rate = shared.product(live, wage), hours
+    if any_positive(shared.existing_hours):  # multiplied as what is left out of it, so that nothing remains of all
+        path, rate = np.asanyarray(live * hours * wage), 1.0
     return [Line(
-        name="on-call and operation", monthly=hours * wage, existing_staff=shared.run_existing,
-        hours=Hours("running", hours, 1.0, wage),
+        name="on-call and operation", path=path, rate=rate, existing_staff=shared.run_existing,
+        hours=Hours("running", live, hours, wage),
         facts=(fact_of(option, "run_hours_per_month"), "people.usd_per_hour"),
-        arithmetic=lambda month: f"{pick(hours, month):,.6g} h x ${pick(wage, month):,.6g}/h",
+        arithmetic=lambda month: f"{pick(live, month) * pick(hours):,.6g} h x ${pick(wage, month):,.6g}/h",
     )]
 
 
@@ -129,7 +146,7 @@ def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
     """The costs that the user states: in month 0, and each month from go-live or from a month on, without growth."""
     lines, number = [], months(shared.horizon)
     for cost in option.costs:
-        start = live_share(option.months_to_live, shared.horizon) if cost.from_month is None else number >= cost.from_month
+        start = live_months(shared, option.months_to_live) if cost.from_month is None else number >= cost.from_month
         part: Array = np.asanyarray(start * (number <= cost.to_month) * 1.0)
 
         def arithmetic(month: int, cost: OwnCost = cost, part: Array = part) -> str:
@@ -140,7 +157,7 @@ def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
 
         lines.append(Line(
             name=cost.name, upfront=cost.upfront_usd, arithmetic=arithmetic,
-            monthly=np.asanyarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
+            path=np.asanyarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
             facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),
         ))
     return lines
@@ -154,9 +171,9 @@ def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line])
     that begins there. Where they are there for on-call alone, nothing else has them.
     """
     existing = shared.existing_hours
-    if not np.any(np.asanyarray(existing) > 0):
+    if not any_positive(existing):
         return tuple(lines)
-    live = live_share(option.months_to_live, shared.horizon)
+    live = live_months(shared, option.months_to_live)
     free = np.asanyarray(existing * np.ones(shared.horizon))
     done = list(lines)
     for k, line in sorted(enumerate(lines), key=lambda each: each[1].hours is not None and each[1].hours.when == "event"):
@@ -198,7 +215,7 @@ def _without(line: Line, hours: Hours, covered: Array) -> Line:
         return told if out == 0 else f"{told} - {out:,.6g} h paid anyway x ${pick(usd_at_ends, end) / out:,.6g}/h"
 
     return replace(
-        line, monthly=line.monthly - monthly, upfront=line.upfront - upfront, paid_anyway=(upfront, monthly),
+        line, path=line.monthly - monthly, rate=1.0, upfront=line.upfront - upfront, paid_anyway=(upfront, monthly),
         facts=(*line.facts, "people.existing_hours_per_month"),
         arithmetic=arithmetic(0) if isinstance(line.arithmetic, str) else arithmetic,
     )

@@ -4,19 +4,22 @@ Rent is paid for every hour that an instance exists; what is owned costs its pur
 replacement, less what the cards still fetch at the end.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
-from roi.economics.lines.line import Line, billed_requests, incumbent_share, pick, rent_level
+from roi.economics.lines.line import Line, any_positive, billed_requests, incumbent_share, is_zero, pick, rent_level
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
     demand_to_hold,
     fleet_capacity,
+    instances_needed,
+    replicas_needed,
     size_autoscaled_fleet,
     size_fleet,
     spill_share,
@@ -28,11 +31,17 @@ from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_HOUR
 class FleetMonths:
     """The fleet in each month, shape (..., H) each."""
 
-    fleet: Fleet
     gpus: Array
     gpus_without_spares: Array
     spill: Array
     """Share of requests above the floor's capacity; 0 except for a hybrid."""
+    sized: Callable[[], Fleet]
+    """Makes `fleet`, which no cost follows from."""
+
+    @cached_property
+    def fleet(self) -> Fleet:
+        """Replicas, instances and how busy they are."""
+        return self.sized()
 
 
 def waiting(shared: Shared, option: Option) -> Number:
@@ -47,13 +56,31 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
     replicas without a spare, since the API is its failover.
     """
     assert option.plan is not None
-    plan, mean = option.plan, billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+    plan = option.plan
+    mean = shared.once("mean load", lambda: np.asanyarray(billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)))
     if option.replicas_fixed is not None:
         return _floor_months(shared, option, plan, mean, option.replicas_fixed)
+    running, spill = shared.once_for("running", (live,), lambda: live > 0), np.zeros(shared.horizon)
+    if not option.autoscale:
+        demand = _demand(shared, option, mean)
+        needed = replicas_needed(demand, plan.capacity, option.headroom, 0, option.replicas_least, plan.pooling)
+
+        def gpus(replicas: Number) -> Array:
+            instances = instances_needed(replicas, plan.gpus_per_replica, plan.gpus_per_instance)
+            return np.where(running, instances * plan.gpus_per_instance, 0.0)
+
+        bare = gpus(needed)
+        with_spares = bare if option.spares == 0 else gpus(needed + option.spares)
+        return FleetMonths(with_spares, bare, spill, lambda: _sized(shared, option, plan, mean, option.spares))
     sized = _sized(shared, option, plan, mean, option.spares)
-    bare = sized if option.spares == 0 else _sized(shared, option, plan, mean, 0)
-    running = live > 0
-    return FleetMonths(sized, np.where(running, sized.gpus, 0.0), np.where(running, bare.gpus, 0.0), np.zeros(shared.horizon))
+    fewer = sized if option.spares == 0 else _sized(shared, option, plan, mean, 0)
+    return FleetMonths(np.where(running, sized.gpus, 0.0), np.where(running, fewer.gpus, 0.0), spill, lambda: sized)
+
+
+def _demand(shared: Shared, option: Option, mean: Array) -> Array:
+    """Requests/s that the option's fleet must hold in each month, worked out once for all fleets that wait alike."""
+    waits = waiting(shared, option)
+    return shared.once_for("demand", (waits,), lambda: np.asanyarray(demand_to_hold(mean * shared.peak_to_mean, mean, waits)))
 
 
 def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int) -> Fleet:
@@ -80,17 +107,20 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
 def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, replicas: Number) -> FleetMonths:
     """The fleet of a hybrid: `replicas` in every month, as full as they may be, and what spills beyond them."""
     per_instance = np.maximum(np.floor(plan.gpus_per_instance / plan.gpus_per_replica), 1.0)
-    instances = np.ceil(replicas / per_instance) + np.zeros_like(mean)
+    instances = np.ceil(replicas / per_instance)
     full = fleet_capacity(replicas, plan.capacity, plan.pooling)
     held = full * (1.0 - option.headroom)
     spill = spilled(shared, option, held / mean)
-    demand = demand_to_hold(mean * shared.peak_to_mean, mean, waiting(shared, option))
-    fleet = Fleet(
-        replicas=replicas + np.zeros_like(mean), instances=instances, gpus=instances * plan.gpus_per_instance,
-        utilisation_mean=mean * (1.0 - spill) / full, utilisation_peak=np.minimum(demand, held) / full,
-    )
-    gpus = np.asanyarray(fleet.gpus)
-    return FleetMonths(fleet, gpus, gpus, np.asanyarray(spill))
+    gpus = np.asanyarray(instances * plan.gpus_per_instance + np.zeros_like(mean))
+
+    def sized() -> Fleet:
+        return Fleet(
+            replicas=replicas + np.zeros_like(mean), instances=instances + np.zeros_like(mean), gpus=gpus,
+            utilisation_mean=mean * (1.0 - spill) / full,
+            utilisation_peak=np.minimum(_demand(shared, option, mean), held) / full,
+        )
+
+    return FleetMonths(gpus, gpus, np.asanyarray(spill), sized)
 
 
 def spilled(shared: Shared, option: Option, held_over_mean: Number) -> Number:
@@ -111,10 +141,10 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
         lines = hardware_lines(shared, option, option.hardware, months.gpus, live)
     else:
         lines = _rent_lines(shared, option, option.plan, months, live)
-    if np.any(np.asanyarray(option.platform_usd) > 0):
+    if any_positive(option.platform_usd):
         usd = f"${pick(option.platform_usd):,.6g} a month"
         lines.append(Line(
-            name="platform", monthly=np.asanyarray(live * option.platform_usd),
+            name="platform", path=live, rate=option.platform_usd,
             facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
             arithmetic=lambda _: f"{usd}: balancer, logs, staging, storage, egress, monitoring, or their total",
         ))
@@ -123,10 +153,15 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
 
 def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Array) -> list[Line]:
     """Rent; while a commitment runs, from go-live on, its rate does not drift and a falling load gives no GPU back."""
-    bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
-    bound &= np.asanyarray(plan.minimum_months) > 0
-    drift = np.where(bound, 1.0, rent_level(shared))
-    rate = plan.usd_per_gpu_hour * drift * option.fleet_share
+    drift, gpus, bare = rent_level(shared), months.gpus, months.gpus_without_spares
+    free = is_zero(plan.minimum_months)
+    if not free:
+        bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
+        bound &= np.asanyarray(plan.minimum_months) > 0
+        drift = np.where(bound, 1.0, drift)
+        gpus, bare = (np.where(bound, np.maximum.accumulate(g, axis=-1), g) for g in (gpus, bare))
+    rate = plan.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH
+    monthly = shared.product(drift, live)
     price = plan.rent or plan.path + "usd_per_gpu_hour"
     speeds = (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
 
@@ -139,18 +174,20 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
             f" x {pick(live, month):.4g} of the month{drifted}{part}"
         )
 
-    gpus, bare = (np.where(bound, np.maximum.accumulate(g, axis=-1), g) for g in (months.gpus, months.gpus_without_spares))
-    needed, spare = bare * live, (gpus - bare) * live
+    spare = gpus - bare
     lines = [Line(
-        name="GPU rent", monthly=np.asanyarray(needed * rate * HOURS_PER_MONTH), arithmetic=partial(arithmetic, bare),
+        name="GPU rent", path=np.asanyarray(bare * monthly), rate=rate, arithmetic=partial(arithmetic, bare),
         facts=(price, plan.path + "capacity_requests_per_s", *speeds),
     )]
-    if np.any(spare > 0):
+    if np.any(spare * live > 0):
         lines.append(Line(
-            name="GPU rent, redundancy", monthly=np.asanyarray(spare * rate * HOURS_PER_MONTH),
-            facts=(price, "serving.spares"), arithmetic=partial(arithmetic, gpus - bare),
+            name="GPU rent, redundancy", path=np.asanyarray(spare * monthly), rate=rate,
+            facts=(price, "serving.spares"), arithmetic=partial(arithmetic, spare),
         ))
-    return lines + _unused_commitment(shared, option, plan, gpus, np.asanyarray(rate))
+    if free:
+        return lines
+    each = np.asanyarray(plan.usd_per_gpu_hour * drift * option.fleet_share)
+    return lines + _unused_commitment(shared, option, plan, gpus, each)
 
 
 def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, rate: Array) -> list[Line]:
@@ -176,7 +213,7 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
         return rent + (ends if np.isfinite(pick(plan.cancel_usd)) else "")
 
     return [Line(
-        name="GPU commitment beyond the horizon", monthly=np.asanyarray((added * each).sum(axis=-1, keepdims=True) * last),
+        name="GPU commitment beyond the horizon", path=np.asanyarray((added * each).sum(axis=-1, keepdims=True) * last),
         facts=(plan.path + "minimum_months", plan.path + "cancel_usd"), arithmetic=arithmetic,
     )]
 
@@ -240,7 +277,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     if there:
         prices = facts(f"resale_usd_per_gpu.{plan.gpu}")
     installation = Line(
-        name="hardware, installation", monthly=np.asanyarray(later * price * terms.install_share),
+        name="hardware, installation", path=later, rate=price * terms.install_share,
         upfront=first * price * terms.install_share, facts=facts("install_share"),
         arithmetic=(lambda month: f"{paid(month)} x {pick(terms.install_share):.4g}") if more else
         f"{now} x {pick(terms.install_share):.4g}",
@@ -248,19 +285,19 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     return [
         Line(
             name="own cards, not sold (no cash)" if there else "hardware, purchase and replacement",
-            monthly=np.asanyarray(later * price), upfront=first * price, facts=prices, arithmetic=paid if more else now,
+            path=later, rate=price, upfront=first * price, facts=prices, arithmetic=paid if more else now,
             no_cash=there,
         ),
         *([] if there else [installation]),
         Line(
-            name="electricity", monthly=np.asanyarray(kw * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh),
+            name="electricity", path=kw, rate=terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh,
             facts=facts("usd_per_kwh", "pue", "power_share"), arithmetic=powered,
         ),
         Line(
-            name="colocation", monthly=kw * terms.colocation_usd_per_kw, facts=facts("colocation_usd_per_kw_month"),
+            name="colocation", path=kw, rate=terms.colocation_usd_per_kw, facts=facts("colocation_usd_per_kw_month"),
             arithmetic=lambda month: f"{pick(kw, month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
         ),
-        Line(name="hardware, resale", monthly=np.asanyarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold,
+        Line(name="hardware, resale", path=np.asanyarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold,
              no_cash=there),
     ]
 

@@ -65,6 +65,8 @@ def round_up(count: Number) -> Number:
 
 def load_ratio(demand: Number, capacity: Number) -> Number:
     """Demand over capacity; inf where there is no capacity, 0 where there is no demand either."""
+    if np.all(np.asanyarray(capacity) > 0.0):
+        return np.divide(demand, capacity)[()]
     demand, capacity = np.broadcast_arrays(np.asanyarray(demand), np.asanyarray(capacity))
     none = np.where(demand > 0.0, np.inf, 0.0)
     return np.divide(demand, capacity, out=none, where=capacity > 0.0)[()]
@@ -93,7 +95,8 @@ def replicas_to_hold(demand: Number, capacity: Number, pooling: Number = 1.0) ->
     x, p = load_ratio(demand, capacity), np.asanyarray(pooling)
     first, second = 2.0 * p - 1.0, 2.0 * p - 2.0
     few = np.square((second + np.sqrt(np.square(second) + 4.0 * first * np.minimum(x, POOL * p))) / (2.0 * first))
-    return np.where(p > 1.0, np.where(x < POOL * p, few, x / p), x)[()]
+    pooled = np.where(x < POOL * p, few, x / p)
+    return (pooled if np.all(p > 1.0) else np.where(p > 1.0, pooled, x))[()]
 
 
 def instances_needed(
@@ -109,6 +112,8 @@ def instances_needed(
         largest = f"at most {np.min(have):g} GPUs, one instance, hold a replica"
         raise ScenarioError("gpus_per_replica", float(np.max(need)), largest)
     shared = round_up(replicas / np.maximum(np.floor(have / need), 1.0))
+    if not np.any(need > have):
+        return np.asanyarray(shared)[()]
     return np.where(need > have, replicas * round_up(need / have), shared)[()]
 
 

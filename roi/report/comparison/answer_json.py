@@ -4,13 +4,17 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roi.answers.saved import SCHEMA, facts_digest
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.report.comparison.advice import next_step
 from roi.report.comparison.scope import excluded, included
+
+if TYPE_CHECKING:  # processes are for folders alone
+    from roi.answers.compare import ComparisonAnswer
+    from roi.answers.folder import Compared
 
 FACT = ("value", "low", "high", "unit", "basis", "source", "date")
 
@@ -19,6 +23,23 @@ Json = dict[str, Any]  # Any: plain JSON values
 
 def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warnings: Sequence[str]) -> str:
     """The comparison as JSON text. Infinity ("never") is null; a NaN would be a bug and raises ValueError."""
+    return json.dumps(_body(c, version, scenario, warnings), indent=1, allow_nan=False)
+
+
+def comparison_line(found: "ComparisonAnswer") -> str:
+    """The same in one line, without what names its file."""
+    from roi import __version__
+
+    return json.dumps(_body(found.comparison, __version__, found.scenario, found.warnings), allow_nan=False)
+
+
+def folder_line(found: "Compared") -> str:
+    """A line of a folder's answer: the file's name, and its comparison, or why there is none."""
+    file = json.dumps({"file": found.file})[:-1]
+    return f"{file}, {found.text[1:]}\n" if found.text is not None else f'{file}, "error": {json.dumps(found.error)}}}\n'
+
+
+def _body(c: Comparison, version: str, scenario: Json | None, warnings: Sequence[str]) -> object:
     verdict = c.verdict.sentence[:1].lower() + c.verdict.sentence[1:]  # begins with stay, change or no verdict
     found: Mapping[str, Json] = {  # an option that cannot work has every key of one that can
         **{o.id: {"feasible": True, "reason": None, **asdict(o)} for o in c.options},
@@ -42,7 +63,7 @@ def comparison_json(c: Comparison, *, version: str, scenario: Json | None, warni
         "probability_best_by_kind": c.probability_best_by_kind,
         "included": included(c), "excluded": excluded(c), "warnings": list(warnings),
     }
-    return json.dumps(_no_infinity(body), indent=1, allow_nan=False)
+    return _no_infinity(body)
 
 
 def _no_infinity(x: object) -> object:

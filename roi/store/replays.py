@@ -1,0 +1,128 @@
+"""What plans held in earlier replays, kept in the user's cache folder: a small file each, named by all that it follows from.
+
+The name is a digest of the inputs, exact to the last bit, and of the source files that compute with them. A file that is
+damaged, foreign or not there is no error: the plan is replayed, and the answer is the same.
+"""
+
+import contextlib
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import cache
+from importlib.resources import files
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from pydantic import BaseModel
+
+from roi.disk import read_text, replace_file
+from roi.errors import RoiError
+from roi.estimate.replay.load_curve import Capacity, PlanCapacity
+
+SOURCES: Final = ("estimate", "catalog/efficiencies", "numerics", "facts", "units.py", "resolution/plan_capacity.py",
+                  "resolution/request_lengths.py", "store/replays.py")
+"""What computes a capacity from a plan, its server and its traffic: files and folders of the package."""
+MOST_BYTES: Final = 4096
+"""Of one file; they hold some 500."""
+MOST_FILES: Final = 2000
+"""In the folder, about 1 MB; beyond it the oldest half goes."""
+
+
+@dataclass(frozen=True)
+class KeptReplays:
+    """Capacities by what they follow from."""
+
+    folder: Path
+    """It is made when something is kept; one that cannot be written keeps nothing."""
+
+    def find(self, *inputs: object) -> PlanCapacity | None:
+        """What these inputs gave; None where nobody has replayed them, or what was kept is no capacity."""
+        path = self._path(inputs)
+        if path.is_symlink() or not path.is_file():
+            return None
+        with contextlib.suppress(RoiError, ValueError, TypeError, KeyError, RecursionError):
+            return _capacity(json.loads(read_text(path, MOST_BYTES)))
+        return None
+
+    def keep(self, capacity: PlanCapacity, *inputs: object) -> None:
+        """Put the capacity where the next run finds it, whole or not at all."""
+        path, made = self._path(inputs), asdict(capacity)
+        if path.is_symlink():
+            return
+        with contextlib.suppress(OSError, RoiError):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            replace_file(path, json.dumps(made), "cache")
+            self._forget()
+
+    def _path(self, inputs: tuple[object, ...]) -> Path:
+        digest = hashlib.sha256(source_digest().encode())
+        for piece in _exactly(inputs):
+            digest.update(piece.encode("utf-8", "backslashreplace") + b"\0")
+        return self.folder / f"{digest.hexdigest()}.json"
+
+    def _forget(self) -> None:
+        """Remove the oldest half where there are too many; another process may have removed some meanwhile."""
+        kept = [path for path in self.folder.iterdir() if path.suffix == ".json"]
+        if len(kept) <= MOST_FILES:
+            return
+        for path in sorted(kept, key=lambda each: each.stat().st_mtime)[: len(kept) // 2]:
+            path.unlink(missing_ok=True)
+
+
+@cache
+def source_digest() -> str:
+    """A digest of the source and data files that a capacity is computed by, and of the versions that they run on."""
+    package, digest = Path(str(files("roi"))), hashlib.sha256(f"{sys.version} {np.__version__}".encode())
+    for name in SOURCES:
+        place = package / name
+        inside = sorted(each for each in place.rglob("*") if each.suffix in {".py", ".csv", ".json"})
+        found = [place] if place.is_file() else inside
+        for each in found:
+            digest.update(each.relative_to(package).as_posix().encode() + b"\0" + each.read_bytes())
+    return digest.hexdigest()
+
+
+def _exactly(value: object) -> Iterator[str]:
+    """The value in words that differ where it does: numbers to the last bit, records field by field."""
+    if isinstance(value, BaseModel):
+        yield f"{type(value).__name__} {value.model_dump_json()}"
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield type(value).__name__
+        for each in fields(value):
+            yield each.name
+            yield from _exactly(getattr(value, each.name))
+    elif isinstance(value, (np.ndarray, np.generic)):
+        array = np.asarray(value)
+        yield f"{array.dtype.str} {array.shape} {array.tobytes().hex()}"
+    elif isinstance(value, (tuple, list)):
+        yield f"{len(value)} of"
+        for item in value:
+            yield from _exactly(item)
+    elif value is None or isinstance(value, (bool, int, float, str)):
+        yield f"{type(value).__name__} {value!r}"
+    else:
+        raise TypeError(f"{type(value).__name__} names no replay")
+
+
+def _capacity(found: Any) -> PlanCapacity:  # Any: whatever the file holds
+    """The capacity that a file holds; ValueError, TypeError or KeyError where it holds something else."""
+
+    def number(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or value < 0.0:
+            raise ValueError(value)
+        return float(value)
+
+    def one(held: Any) -> Capacity:
+        if not isinstance(held["binding"], str) or not isinstance(held["rung"], int):
+            raise TypeError(held)
+        return Capacity(requests_per_s=number(held["requests_per_s"]), binding=held["binding"], rung=held["rung"],
+                        in_flight=number(held["in_flight"]))
+
+    if set(found) != {each.name for each in fields(PlanCapacity)}:
+        raise ValueError(found)
+    pooling = {name: number(found[name]) for name in ("pooling", "pooling_slow", "pooling_fast")}
+    return PlanCapacity(alone=one(found["alone"]), slow=one(found["slow"]), fast=one(found["fast"]), **pooling)

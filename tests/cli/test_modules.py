@@ -1,0 +1,55 @@
+"""What each command loads, by name: a room or a library that it does not use costs every user of it the time to import."""
+
+import json
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pytest
+
+
+class Budget(NamedTuple):
+    """What a command may load."""
+
+    rooms: str
+    """Rooms of roi, whole or in part."""
+    libraries: str = ""
+
+
+PLAIN = "cli disk errors units facts numerics catalog store"
+SCENARIO = f"{PLAIN} scenario estimate evidence economics resolution answers.opening answers.telling report.layout"
+PYDANTIC = "pydantic pydantic_core annotated_types typing_extensions typing_inspection"
+DATA = f"click numpy {PYDANTIC}"
+PRICES = "yaml genai_prices httpx2 idna"
+BUDGETS = {
+    ("--help",): Budget("cli errors", "click"),
+    ("schema",): Budget("cli disk errors units facts numerics scenario", DATA),
+    ("fit", "llama-3.1-8b", "--method", "qlora"): Budget(
+        f"{PLAIN} estimate.training estimate.step estimate.accuracy evidence.training_speed scenario.quantity answers.fit"
+        " answers.fit_memory answers.telling report.layout report.training", DATA),
+    ("help", "requests_per_day"): Budget(f"{SCENARIO} answers.help report.help", f"{DATA} yaml"),
+    ("compare",): Budget(f"{SCENARIO} answers.compare answers.saved report.comparison", f"{DATA} {PRICES}"),
+    ("size",): Budget(f"{SCENARIO} answers.size answers.size_plan answers.size_ways answers.saved report.serving",
+                      f"{DATA} {PRICES}"),
+}  # fmt: skip
+WATCHED = {*f"{DATA} {PRICES}".split(), "torch", "transformers", "duckdb", "ibis", "pandas", "rich", "jinja2", "vl_convert",
+           "xlsxwriter", "scipy", "multiprocessing"}  # fmt: skip
+"""Libraries, and one part of Python itself, that a command loads only where its budget says so."""
+RUN = (
+    "import json, runpy, sys\n"
+    "try: runpy.run_module('roi', run_name='__main__', alter_sys=True)\n"
+    "except SystemExit as end: assert not end.code\n"
+    "sys.stderr.write('\\n' + json.dumps(sorted(sys.modules)))\n"
+)
+
+
+@pytest.mark.parametrize(
+    "arguments", [pytest.param(each, marks=[] if each == ("--help",) else pytest.mark.full, id=each[0]) for each in BUDGETS])
+def test_a_command_loads_what_its_budget_names_and_nothing_else(arguments: tuple[str, ...]) -> None:
+    done = subprocess.run([sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, check=True)
+    modules = json.loads(done.stderr.splitlines()[-1])
+    rooms, libraries = (set(words.split()) for words in BUDGETS[arguments])
+    inside = {name.removeprefix("roi.") for name in modules if name.startswith("roi.") and name != "roi.__main__"}
+    within = {name for name in inside for room in rooms if f"{name}.".startswith(f"{room}.") or room.startswith(f"{name}.")}
+    assert sorted(inside - within) == []
+    assert {name.partition(".")[0] for name in modules} & WATCHED <= libraries

@@ -9,7 +9,8 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from roi.answers.opening import Tell, keep_quiet, open_case
+from roi.answers.opening import open_case
+from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.worth import Experiment
 from roi.errors import InputError, RoiError

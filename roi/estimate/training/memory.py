@@ -136,7 +136,7 @@ def training_memory(
     Not modelled: torch.compile, offload to the host, int8's outlier columns, evaluation and loading
     peaks. Checkpointing is non-reentrant, as transformers 5 does it. tests/profiling/test_dry_run.py holds it to dry runs.
     """
-    s = read_setting(model, plan, gpu)
+    s = read_setting(model.unrolled, plan, gpu)
     layer = layer_bytes(s)
     held, gathered = held_states(model, plan, float(plan.gpus)), gathered_tensors(model, plan)
     gradients, bucket = held.gradients_bytes, held.buckets_bytes

@@ -58,7 +58,7 @@ EFFICIENCY = StepEfficiency(0.7, 0.85, 1e-5)
 
 def run(ratio, id="a-1", source="a", gpu="L40S", layout=ONE_GPU):
     """A run whose roofline time is `ratio` times the measured second."""
-    return TimedRun(id, source, gpu, layout, "lora", 1.0, ratio)
+    return TimedRun(id, source, gpu, layout, "lora", "own", 1.0, ratio)
 
 
 def fit(overall, source="a", gpu="L40S", layout=ONE_GPU, n=3, scatter=0.1):

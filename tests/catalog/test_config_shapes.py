@@ -202,3 +202,35 @@ def test_a_type_that_is_read_at_its_default_size_is_read_at_others_or_refused(tm
                 wrong.append((kind, [group.pattern[:12] for group in groups], found, wanted))
     assert wrong == []
     assert held >= 200
+
+
+def test_a_hybrid_of_another_size_is_counted_by_its_own_entries():
+    """Granite 4.0's kind, 2 Mamba layers and one of attention, 64 wide: by hand, products and vectors of each."""
+    sizes = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 100,
+             "shared_intermediate_size": 96, "num_local_experts": 0, "mamba_n_heads": 8, "mamba_d_state": 16,
+             "layer_types": ["mamba", "attention", "mamba"], "tie_word_embeddings": True, "max_position_embeddings": 512}
+    channels = 2 * 64 + 2 * 16
+    mamba = 64 * (2 * 64 + channels + 8) + 128 * 64 + channels * (4 + 1) + 3 * 8 + 128
+    attention = 64 * (64 + 2 * 32) + 64 * 64
+    around = 3 * (2 * 64 + 64 * 2 * 96 + 96 * 64) + 64 + 100 * 64
+    assert shape_of_config(config(model_type="granitemoehybrid", **sizes)).parameters == 2 * mamba + attention + around
+
+
+def test_a_looped_model_keeps_its_layers_once_and_runs_them_twice():
+    """Dory: of 4 layers the middle 2 run twice, so 6 are computed; a file lists each as attention and MLP."""
+    listed = ["full_attention", "mlp"] * 4
+    sizes = {"num_hidden_layers": 8, "n_input_layers": 2, "n_output_layers": 2, "n_recurrent_loops": 2, "layer_types": listed}
+    found = shape_of_config(config(model_type="dory", vocab_size=100, **sizes))
+    assert (found.layers, found.unrolled.layers) == (4, 6)
+    each = sum(linear.parameters_each for linear in found.linears if linear.layers == 2) // 2
+    assert found.active_parameters - found.head_parameters == 6 * each
+    assert found.cache_bytes(100.0) == 6 / 4 * 4 * 2 * 4 * 256 * 100.0 * 2.0
+
+
+def test_lfm2_rounds_two_thirds_of_its_width_up_to_a_multiple():
+    """2/3 of 12,288 is 8,192 and stays; of 1,000 it is 666, and the next multiple of 256 is 768."""
+    small = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 100}
+    assert shape_of_config(config(model_type="lfm2", **small)).mlp[0].intermediate == 8192
+    assert shape_of_config(config(model_type="lfm2", intermediate_size=1000, **small)).mlp[0].intermediate == 768
+    assert shape_of_config(config(model_type="lfm2", block_auto_adjust_ff_dim=False, intermediate_size=1000, **small)
+                           ).mlp[0].intermediate == 1000

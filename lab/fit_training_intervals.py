@@ -56,7 +56,8 @@ def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str], *, own: 
 
 def print_speed(runs: Sequence[TimedRun]) -> None:
     """The factor of each level, and what it gives."""
-    asked = {"profile": ("model",), "gpu": ("source", "model"), "layout": ("source", "card", "model"), "all": ("source", "card")}
+    asked = {
+        "profile": ("model",), "gpu": ("source", "model"), "layout": ("source", "card", "model"), "all": ("source", "card")}
     for level, ways in asked.items():
         needed, inside = [], []
         for way in ways:
@@ -68,7 +69,8 @@ def print_speed(runs: Sequence[TimedRun]) -> None:
                 inside.append(away <= calibration.WIDTHS[level])
         told = np.concatenate(inside)
         print(f"{level:8s} 90% need {', '.join(f'{x:.2f}' for x in needed)} half widths ({', '.join(ways)} left out): mean"
-              f" {np.mean(needed):.2f}; at WIDTHS' {calibration.WIDTHS[level]:g}, of {len(told)} rows {100 * told.mean():.0f}% lie inside")
+              f" {np.mean(needed):.2f}; at WIDTHS' {calibration.WIDTHS[level]:g}, of {len(told)} rows"
+              f" {100 * told.mean():.0f}% lie inside")
 
 
 def print_memory(runs: Sequence[MeasuredRun]) -> None:

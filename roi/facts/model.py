@@ -276,10 +276,12 @@ class ModelShape(DatedRow):
 
         The same shape unless layers are passed more than once; its parameters are not the model's, who keeps one of each.
         """
-        if all(part.passes == 1 for part in (*self.attention, *self.mlp)):
+        if all(a.passes == 1 for a in self.attention) and all(m.passes == 1 for m in self.mlp):
             return self
-        unroll = lambda part: part.model_copy(update={"layers": part.layers * part.passes, "passes": 1})  # noqa: E731
-        return self.model_copy(update={"attention": tuple(map(unroll, self.attention)), "mlp": tuple(map(unroll, self.mlp))})
+        mixing = tuple(a.model_copy(update={"layers": a.layers * a.passes, "passes": 1}) for a in self.attention)
+        mlps = tuple(m.model_copy(update={"layers": m.layers * m.passes, "passes": 1}) for m in self.mlp)
+        # a cached property would be copied with the rest, so the shape is made anew
+        return ModelShape.model_construct(**{**dict(self), "attention": mixing, "mlp": mlps})
 
     @cached_property
     def linears(self) -> tuple[Linear, ...]:

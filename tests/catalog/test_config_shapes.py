@@ -161,7 +161,7 @@ def test_of_the_decoders_that_transformers_builds_19_of_20_have_its_count_and_th
     assert len(set(counted)) >= 0.95 * len({*counted, *decoders}), sorted(decoders)
 
 
-HEADS = re.compile(r"(^|_)(num_\w*heads?|n_heads?|num_query_groups|num_kv_heads)$|^multi_query_group_num$|key_value_heads|mamba_n_heads")
+HEADS = re.compile(r"(^|_)(num_\w*heads?|n_heads?|num_query_groups)$|^multi_query_group_num$|key_value_heads|mamba_n_heads")
 WIDTHS = re.compile(r"^(hidden_size|n_embd|d_model|dim|embed_dim|embedding_dim)$|intermediate_size|ffn_dim|n_inner|mamba_d_ssm")
 DIMS = re.compile(r"head_dim$|^d_head$|_headdim$|mamba_d_head$|v_head_dim|nope_head_dim")
 
@@ -185,13 +185,13 @@ def test_a_type_that_is_read_at_its_default_size_is_read_at_others_or_refused(tm
     for kind in sorted(known_types() & {*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES}):
         try:
             plain = AutoConfig.for_model(kind).to_dict()
-        except Exception:  # noqa: S112 -- a type without usable defaults is not built by any of these
+        except Exception:  # noqa: BLE001, S112 -- a type without usable defaults is not built by any of these
             continue
         for groups in ((HEADS, WIDTHS), (DIMS, WIDTHS), (WIDTHS,), (HEADS,)):
             entries = sized(plain, *groups)
             try:
                 wanted = without_storage(kind, entries)
-            except Exception:  # noqa: S112 -- this size does not hold together
+            except Exception:  # noqa: BLE001, S112 -- this size does not hold together
                 continue
             try:
                 found = read_as_file(tmp_path, kind, entries)

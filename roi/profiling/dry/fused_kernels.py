@@ -50,7 +50,7 @@ class GatedProduct(torch.autograd.Function):
         return torch.empty_like(gate)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
+    def backward(ctx: Any, *_: Any) -> Any:
         """Both gradients, written over gate and up."""
         return ctx.saved_tensors
 
@@ -126,7 +126,7 @@ def _gated(module: Any, x: Tensor) -> Tensor:  # Any: the class's own MLP
 
 @contextmanager
 def fused_loss(model: Any, plan: TrainingPlan) -> Iterator[None]:  # Any: a PreTrainedModel or a PeftModel
-    """While it lasts, the model's loss is the plan's: over 16-bit logits, over them by one kernel, or in chunks with the head."""
+    """While it lasts, the model's loss is the plan's: over 16-bit logits, by one kernel, or in chunks with the head."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     head = inner.get_output_embeddings()
     with ExitStack() as stack:
@@ -154,4 +154,5 @@ def _narrow_loss(logits: Tensor, labels: Tensor, vocab_size: int, **_: object) -
     """Cross entropy over the logits in their own type, labels shifted."""
     shifted = nn.functional.pad(labels, (0, 1), value=-100)[..., 1:].reshape(-1)
     # past autocast's list, which has the loss in fp32
-    return torch._C._nn.cross_entropy_loss(logits.view(-1, vocab_size), shifted, None, 1, -100, 0.0)
+    loss: Any = torch._C._nn.cross_entropy_loss  # Any: its stub lacks the number form of the reduction
+    return loss(logits.view(-1, vocab_size), shifted, None, 1, -100, 0.0)  # type: ignore[no-any-return]

@@ -21,6 +21,8 @@ from roi.estimate.accuracy.measured_run import (
 from roi.estimate.accuracy.serving_errors import ServingValidation, validate_serving
 from roi.estimate.accuracy.training_errors import Validation, validate_runs
 from roi.evidence.serving_speed import serving_evidence
+from roi.evidence.training_speed import speed_evidence
+from roi.store.profiles.lookup import Store
 from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import ServingRow, ServingTable, serving_table
 from roi.store.tables.training_table import TrainingRow, TrainingTable, training_table
@@ -49,7 +51,7 @@ def validate_table(
             raise InputError(f"--instrument {instrument}: for memory of training; {path} is a table of serving runs")
         return validate_serving(table.runs, table.labels, table.skipped, serving_evidence)
     known = training_efficiencies()
-    speed = throughput_predictor(known.step(), known.overall.spread())
+    speed = throughput_predictor(speed_evidence(Store()))  # the published runs alone, as `roi fit` takes them without profiles
     memory = memory_predictor(known.overhead()) if instrument == CLOSED_FORM else _dry_runs(len(table.runs), announce)
     return validate_runs(table.runs, table.labels, table.skipped, memory, speed, table.second)
 

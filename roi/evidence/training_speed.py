@@ -155,7 +155,8 @@ def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
     """One sentence on what the speed rests on."""
     kind = {"profile": "measured here", "device": "a dry run over rates measured here", "gpu": "other sources on this card"}
     told = "; ".join(evidence.sources[:3]) + (f" and {len(evidence.sources) - 3} more" if len(evidence.sources) > 3 else "")
-    return f"{gpu.id}: speed {kind.get(evidence.level, 'other cards')} ({told}; n {evidence.n})"
+    held = "" if evidence.record is None else f"; {evidence.record[1]:.0f}% of rows left out inside such an interval"
+    return f"{gpu.id}: speed {kind.get(evidence.level, 'other cards')} ({told}; n {evidence.n}{held})"
 
 
 def plan_speed(

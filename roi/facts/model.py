@@ -59,6 +59,8 @@ class Attention(Record):
     """full; sliding (a window of tokens); latent (MLA: one compressed vector a token); linear (a fixed state)."""
     layers: PositiveInt
     """How many layers mix tokens this way."""
+    passes: PositiveInt = 1
+    """Times that a token passes through each of them: above 1 where a model loops, or where many layers share one block."""
     heads: PositiveInt
     """Query heads; linear: value heads."""
     kv_heads: PositiveInt
@@ -117,15 +119,16 @@ class Attention(Record):
         linear: the recurrent state, and the convolution's last conv_kernel - 1 tokens.
         """
         if self.kind == "linear":
-            return tokens * 0.0 + self.layers * (self.state_elements + (self.conv_kernel - 1) * self.conv_width)
+            return tokens * 0.0 + self.layers * self.passes * (
+                self.state_elements + (self.conv_kernel - 1) * self.conv_width)
         kept = np.minimum(tokens, self.window) if self.window else tokens
         full = self.kv_heads * (self.head_dim + self.value_width)
         each = (self.kv_rank or 0) + self.rope_dim if self.kind == "latent" else full
-        return (self.layers - self.kv_reused_layers) * each * kept
+        return (self.layers * self.passes - self.kv_reused_layers) * each * kept
 
     def cache_bytes(self, tokens: Number, bytes_per_element: float) -> Number:
         """Bytes of `cache_elements`, the recurrent state at its own precision; broadcasts."""
-        state = self.layers * self.state_elements
+        state = self.layers * self.passes * self.state_elements
         return (self.cache_elements(tokens) - state) * bytes_per_element + state * self.state_bytes_per_element
 
     def flops(self, context: Number) -> Number:
@@ -136,9 +139,9 @@ class Attention(Record):
         linear: 7 for each state element (decay 1, prediction 2, update 2, read-out 2), whatever the context.
         """
         if self.kind == "linear":
-            return context * 0.0 + 7.0 * self.layers * self.state_elements
+            return context * 0.0 + 7.0 * self.layers * self.passes * self.state_elements
         seen = np.minimum(context, self.window) if self.window else context
-        return 2.0 * self.layers * self.heads * (self.head_dim + self.value_width) * seen
+        return 2.0 * self.layers * self.passes * self.heads * (self.head_dim + self.value_width) * seen
 
     def linears(self, hidden: int) -> Iterator[Linear]:
         """The matrix products of this kind, by their usual names."""
@@ -175,6 +178,8 @@ class Mlp(Record):
 
     layers: PositiveInt
     """How many layers use it."""
+    passes: PositiveInt = 1
+    """Times that a token passes through each of them."""
     intermediate: PositiveInt
     """Inner width of the MLP, or of one expert."""
     gated: bool = True
@@ -266,10 +271,24 @@ class ModelShape(DatedRow):
         return sum(a.layers for a in self.attention)
 
     @cached_property
+    def unrolled(self) -> "ModelShape":
+        """The layers that a token passes through, one after the other: what work and activations follow.
+
+        The same shape unless layers are passed more than once; its parameters are not the model's, who keeps one of each.
+        """
+        if all(a.passes == 1 for a in self.attention) and all(m.passes == 1 for m in self.mlp):
+            return self
+        mixing = tuple(a.model_copy(update={"layers": a.layers * a.passes, "passes": 1}) for a in self.attention)
+        mlps = tuple(m.model_copy(update={"layers": m.layers * m.passes, "passes": 1}) for m in self.mlp)
+        # a cached property would be copied with the rest, so the shape is made anew
+        return ModelShape.model_construct(**{**dict(self), "attention": mixing, "mlp": mlps})
+
+    @cached_property
     def linears(self) -> tuple[Linear, ...]:
         """Every matrix product of the stack (not the output head), by name and kind."""
         parts: list[Any] = [*self.attention, *self.mlp]
-        return tuple(linear for part in parts for linear in part.linears(self.hidden))
+        return tuple(linear._replace(active=linear.active * part.passes)
+                     for part in parts for linear in part.linears(self.hidden))
 
     @property
     def embedding_parameters(self) -> int:

@@ -58,7 +58,7 @@ EFFICIENCY = StepEfficiency(0.7, 0.85, 1e-5)
 
 def run(ratio, id="a-1", source="a", gpu="L40S", layout=ONE_GPU):
     """A run whose roofline time is `ratio` times the measured second."""
-    return TimedRun(id, source, gpu, layout, "lora", 1.0, ratio)
+    return TimedRun(id, source, gpu, layout, "lora", "own", 1.0, ratio)
 
 
 def fit(overall, source="a", gpu="L40S", layout=ONE_GPU, n=3, scatter=0.1):
@@ -148,7 +148,7 @@ def test_ones_own_runs_come_first_then_the_card_then_the_layout_then_everything(
 
 
 def test_one_source_on_a_card_is_drawn_to_all_the_others():
-    """One group at 2.0 on the card, all at 2, 1, 1 (median 1): (1 x log 2 + 2 x log 1) / 3, so 2^(1/3)."""
+    """One group at 2.0 on the card, all at 2, 1, 1 (median 1): (1 x log 2 + 16 x log 1) / 17, so 2^(1/17)."""
     groups = [fit(2.0), fit(1.0, gpu="L4"), fit(1.0, gpu="T4")]
     found = evidence_for("L40S", ONE_GPU, groups, EFFICIENCY)
     assert found.efficiency.overall == pytest.approx(2 ** (1 / (1 + PRIOR_GROUPS)))
@@ -225,7 +225,7 @@ def test_evidence_is_the_profile_then_published_fits_then_the_catalogs_figure():
     own = Store((StoredProfile(Path("p/train.json"), profile(), Path("p")),))
     evidence = speed_evidence(own)
     assert evidence(L40S, ONE_GPU).level == "profile"
-    assert "measured here (train.json on L40S; n 2)" in evidence_line(L40S, evidence(L40S, ONE_GPU))
+    assert "measured here (train.json on L40S; n 2; 86% of rows left out" in evidence_line(L40S, evidence(L40S, ONE_GPU))
     assert evidence(find_gpu("A100-80GB-SXM"), ONE_GPU).level == "gpu"
     far = evidence(find_gpu("T4"), ONE_GPU)
     assert (far.level, far.efficiency.overall) == ("all", known.overall.number())

@@ -14,10 +14,11 @@ from roi.catalog.models.config_shapes import choose_model, shape_of_config
 from roi.catalog.models.configs import ModelConfig, model_config, read_config
 from roi.catalog.models.shapes import find_model, load_models
 from roi.errors import InputError
+from roi.estimate.allocator.caching_allocator import replay_allocator
 from roi.estimate.allocator.tape_peak import read_peak
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import DryPeak, DryPeaks
-from roi.estimate.training.memory import training_memory
+from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.tape import Block, Tape
 from roi.profiling.dry.cuda_on_meta import choose_attention, cuda_kernels, lowered
@@ -353,3 +354,16 @@ def test_the_timeline_is_no_wider_than_80_columns_and_names_its_phases():
     assert "|forward" in rows[-1]
     assert "|backward" in rows[-1]
     assert rows[0].startswith("    2.79 |")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("change", [{"kernels": "fused"}, {"kernels": "liger"}, {"loss": "16bit"}, {"loss": "chunked"}])
+@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
+def test_fused_kernels_and_losses_take_what_the_closed_form_says(method, change):
+    """Two instruments that count the same kernels apart: within 3%, and less than the plain step by what the loss saves."""
+    model = find_model("qwen2.5-0.5b")
+    plan = TrainingPlan(method=method, micro_batch=2, seq=512, trainer="hf", autocast=method != "full", attention="flash",
+                        padded=False, **change)
+    closed = float(training_memory(model, plan).peak_allocated_bytes)
+    tape = dry_run(model_config(model), plan, workspace_bytes=workspace_bytes(None)).tape
+    assert replay_allocator(tape).peak_active_bytes == pytest.approx(closed, rel=0.03)

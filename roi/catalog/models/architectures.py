@@ -13,6 +13,7 @@ from functools import cache
 from math import prod
 from typing import Any, Final, NamedTuple
 
+from roi.catalog.models.rewritten import rewrite
 from roi.catalog.rows import read_json
 
 Entries = dict[str, Any]  # Any: JSON, keys differ by architecture
@@ -52,6 +53,8 @@ class Architecture(NamedTuple):
     entries: Entries
     layers: int
     tensors: tuple[Tensor, ...]
+    passes: tuple[int, ...]
+    """Layer by layer, how often a token passes through it: more than once where a model loops or layers share a block."""
 
     @property
     def parameters(self) -> int:
@@ -87,7 +90,7 @@ def text_part(entries: Mapping[str, Any]) -> Entries | None:  # Any: JSON
 def read_architecture(kind: str, given: Mapping[str, Any]) -> Architecture:  # Any: JSON
     """The tensors of a configuration of a known type; UnreadEntry where an entry has a value that the rules do not cover."""
     table = read_json("models/architectures.json")["types"][kind]
-    entries = _resolved(table, given)
+    entries = _resolved(table, rewrite(kind, given))
     depth = table["layers"]
     layers = _whole(entries, depth) if depth else 0
     for name in table["lists"]:
@@ -106,7 +109,15 @@ def read_architecture(kind: str, given: Mapping[str, Any]) -> Architecture:  # A
         if on:
             copies, *dims = (evaluate(size, entries) for size in sizes.split(" "))
             tensors.append(Tensor(path, on if ".L." in path else (), copies, tuple(dims)))
-    return Architecture(entries, layers, tuple(tensors))
+    return Architecture(entries, layers, tuple(tensors), tuple(_passes(table, entries, i, layers) for i in range(layers)))
+
+
+def _passes(table: Mapping[str, Any], entries: Entries, i: int, layers: int) -> int:  # Any: JSON
+    """How often a token passes through layer `i`."""
+    for cond, number in table.get("passes", ()):
+        if not cond or all(_test(part)(entries, i, layers) for part in cond.split(" & ")):
+            return evaluate(number, entries)
+    return 1
 
 
 def _resolved(table: Mapping[str, Any], given: Mapping[str, Any]) -> Entries:  # Any: JSON

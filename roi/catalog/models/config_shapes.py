@@ -119,19 +119,21 @@ def _shape(name: str, family: str, found: Architecture) -> dict[str, Any]:  # An
     biased = per_layer > 0 and all(sum(t.path.endswith("bias") for t in x) >= per_layer for x in norms)
     final = any(is_norm(t, hidden) and t.path.endswith("weight") for t in outside)
     mixing = Counter(
-        mixing_kind(e, hidden, found.layers, i, x.mixing) for i, x in enumerate(layers) if any(map(is_product, x.mixing))
+        (found.passes[i], mixing_kind(e, hidden, found.layers, i, x.mixing))
+        for i, x in enumerate(layers)
+        if any(map(is_product, x.mixing))
     )
-    mlps = Counter(kind for x in layers if (kind := mlp_kind(e, hidden, x.mlp)) is not None)
+    mlps = Counter((found.passes[i], kind) for i, x in enumerate(layers) if (kind := mlp_kind(e, hidden, x.mlp)) is not None)
     context = context_tokens(e) or max((m.context_tokens for m in load_models() if m.family == family), default=DEFAULT_CONTEXT)
     return {
         "id": name, "family": family, "licence": "unknown", "hidden": hidden, "context_tokens": context, "vocab": vocab,
         "tied": head is None, "head_bias": bias, "positions": places.sizes[0] if places else 0, "norm_bias": biased,
         "norms_per_layer": per_layer, "final_norm": final, "module_names": module_names(layers),
         "attention": [
-            {"layers": n, **dict(kind), "kv_reused_layers": n * dict(kind).get("kv_reused_layers", 0)}
-            for kind, n in mixing.items()
+            {"layers": n, "passes": times, **dict(kind), "kv_reused_layers": n * dict(kind).get("kv_reused_layers", 0)}
+            for (times, kind), n in mixing.items()
         ],
-        "mlp": [{"layers": n, **dict(kind)} for kind, n in mlps.items()],
+        "mlp": [{"layers": n, "passes": times, **dict(kind)} for (times, kind), n in mlps.items()],
         "published_parameters": 1, "source": name, "date": datetime.now(tz=UTC).date(),
         "note": "read from a config.json; parameters are counted from its entries, nobody published them",
     }  # fmt: skip

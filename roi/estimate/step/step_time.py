@@ -120,15 +120,16 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     """
     tokens = np.asarray(plan.micro_batch, dtype=float) * np.asarray(plan.seq, dtype=float)
     zero = 0.0 * tokens
-    work = list(step_products(model, plan))
+    run = model.unrolled
+    work = list(step_products(run, plan))
     products = sum((_product_s(p, gpu, efficiency) for p in work), start=zero)
-    attention_flops, attention = _attention(model, plan, gpu, efficiency, tokens)
-    elementwise = _passes_s(step_passes(model, plan), gpu, efficiency) + zero
-    merged = _passes_s(decomposition_passes(model, plan), gpu, efficiency) + zero
+    attention_flops, attention = _attention(run, plan, gpu, efficiency, tokens)
+    elementwise = _passes_s(step_passes(run, plan), gpu, efficiency) + zero
+    merged = _passes_s(decomposition_passes(run, plan), gpu, efficiency) + zero
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rounds = 3.0 if plan.checkpointing else 2.0
-    dequantised = _dequantised_bytes(model, plan) * (1.0 if plan.int8 else rounds) / bandwidth + zero
-    host = step_operators(model, plan) * efficiency.launch_s + zero
+    dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 else rounds) / bandwidth + zero
+    host = step_operators(run, plan) * efficiency.launch_s + zero
     device = products + attention + elementwise + merged + dequantised
     optimizer = trained_parameters(model, plan) * _update_bytes(plan) / bandwidth / plan.shards
     each_micro_step, each_step = link_seconds(model, plan, gpu)

@@ -136,7 +136,7 @@ def training_memory(
     Not modelled: torch.compile, offload to the host, int8's outlier columns, evaluation and loading
     peaks. Checkpointing is non-reentrant, as transformers 5 does it. tests/profiling/test_dry_run.py holds it to dry runs.
     """
-    s = read_setting(model, plan, gpu)
+    s = read_setting(model.unrolled, plan, gpu)
     layer = layer_bytes(s)
     held, gathered = held_states(model, plan, float(plan.gpus)), gathered_tensors(model, plan)
     gradients, bucket = held.gradients_bytes, held.buckets_bytes
@@ -252,6 +252,9 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         return Live(carried + head, kept + lowered_head, part, gathered=gathered.loss_bytes)
     # log-softmax with the incoming and the outgoing gradient; a fused kernel writes the gradient over what it read
     each = 3.0 * (_logit_bytes(s) if s.plan.loss == "16bit" else 4.0)
+    if s.plan.loss == "16bit" and s.plan.autocast:
+        # accelerate hands the output on in fp32, beside the logits and their log-softmax (convert_outputs_to_fp32)
+        each = max(each, 2.0 * _logit_bytes(s) + 4.0)
     if s.plan.kernels == "fused":
         each = FUSED_LOSS_BYTES
     chain = (each + capped) * s.tokens * m.vocab + _kept_logits(s)

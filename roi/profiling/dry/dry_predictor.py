@@ -8,6 +8,7 @@ from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import (
     CHUNKED_LOSS,
     EMPTIED_CACHE,
+    FUSED_ERROR,
     STEP_IN_BACKWARD,
     VARIABLE_LENGTHS,
     MeasuredRun,
@@ -95,7 +96,8 @@ def _peak_without_loss(tape: Tape) -> float:
 def _of_kind(run: MeasuredRun, peaks: _Peaks, share: float, overhead: Overhead) -> Prediction:
     marks = {label for label, _ in run.assumed}
     allocated, reserved = peaks.allocated * share, peaks.reserved * share
-    low, high = allocated * (1.0 - TAPE_ERROR), allocated * (1.0 + TAPE_ERROR)
+    fused = run.plan.kernels != "none"  # stand-ins for kernels that no dry run has
+    low, high = allocated * (1.0 - (FUSED_ERROR if fused else TAPE_ERROR)), allocated * (1.0 + TAPE_ERROR)
     if run.memory_kind == "allocated":
         return Prediction(allocated, low, high)
     under, over = reserved * REPLAY_ENDS[0], reserved * REPLAY_ENDS[1]

@@ -32,6 +32,7 @@ from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.cuda_on_meta import cuda_kernels, meta_asks_cuda, recompute_lowered
+from roi.profiling.dry.fused_kernels import fuse_kernels, fused_loss
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles
 from roi.profiling.dry.recorder import Recorder
 from roi.profiling.train.real_model import DTYPES, build_meta, lora_settings, quantisation
@@ -80,14 +81,13 @@ class MetaModel:
     """A model on the meta device: built once, stepped at several sizes."""
 
     def __init__(self, config: ModelConfig, plan: TrainingPlan, kernels: CardKernels = FLASH) -> None:
-        for name, value, plain in (("kernels", plan.kernels, "none"), ("loss", plan.loss, "fp32"),
-                                   ("split_experts", plan.split_experts, False), ("kbit_prepared", plan.kbit_prepared, True)):
-            if value != plain:
-                raise InputError(f"--dry-run: {name} {value} is not run without a GPU; leave it out for the closed form")
         self.config, self.kernels = config, kernels
         self.begun = time.perf_counter()
         self.model = build_skeleton(config, plan)
+        if plan.split_experts and any(p.dim() == 3 for p in self.model.parameters()):
+            raise InputError("--dry-run: split_experts: transformers here stacks the experts; leave it out for the closed form")
         fuse_head(self.model, plan)
+        fuse_kernels(self.model, plan)
         if lowers(plan):
             recompute_lowered(self.model, DTYPES[plan.dtype])
 
@@ -102,7 +102,8 @@ class MetaModel:
         recorder.timed = operators
         flash = DTYPES[plan.dtype] if plan.attention in ("flash", "flash3") and plan.dtype != "fp32" else None
         attention = cuda_kernels(flash, self.kernels, plan.attention)
-        with quiet(), attention, meta_asks_cuda(), triton_tiles(plan), _masks(plan), recorder.following(model):
+        kernels = fused_loss(model, plan)
+        with quiet(), attention, meta_asks_cuda(), triton_tiles(plan), kernels, _masks(plan), recorder.following(model):
             try:
                 _step(recorder, model, plan, optimizer)
             except (NotImplementedError, RuntimeError, TypeError, ValueError, AttributeError) as error:
@@ -136,7 +137,7 @@ def _step(recorder: Recorder, model: nn.Module, plan: TrainingPlan, optimizer: O
     inputs, kept = _batch(plan), None
     recorder.marks.append(("step", len(recorder.events)))
     hooked: list[Any] = optimizer.trained  # Any: torch leaves the hook untyped
-    handles = [p.register_post_accumulate_grad_hook(lambda p: recorder.relabel(p.grad, "gradients")) for p in hooked]
+    handles = [p.register_post_accumulate_grad_hook(recorder.relabel_gradient) for p in hooked]
     with recorder:
         for _ in range(min(plan.accumulation, 2)):
             recorder.begin("forward")

@@ -157,6 +157,11 @@ class Recorder(TorchDispatchMode):
             block = self.blocks[index]
             self.blocks[index] = Block(block.nbytes, block.operator, block.module, block.phase, part)
 
+    def relabel_gradient(self, parameter: torch.Tensor) -> None:
+        """Count the gradient of a parameter as one; a parameter that this step did not reach has none."""
+        if parameter.grad is not None:
+            self.relabel(parameter.grad, "gradients")
+
     def allocate(self, nbytes: int, operator: str, part: str) -> int:
         """Note a block that no tensor stands for, and return its number for `release`."""
         self.blocks.append(Block(nbytes, operator, self._place()[0], self.phase, part))

@@ -112,11 +112,13 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
         spans.append(f"{_short(best.hours[1])}-{_short(best.hours[2])} hours")
     if best.usd is not None:
         spans.append(f"${best.usd[1]:,.2f}-{best.usd[2]:,.2f}")
+    known = best.evidence.record
+    held = "" if known is None else f"; {known[1]:.0f} of 100 rows left out lay inside such an interval"
     memory = "formula, held to dry runs" if report.dry is None else "dry run of this step"
     near = sum(bool(best.usd and x.usd and best.usd[0] < x.usd[0] and x.usd[1] < best.usd[2]) for x in report.usable)
     rivals = f" So wide that {near} dearer card{'' if near == 1 else 's'} may cost less." if near else ""
     return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {SPEED_WORDS[best.evidence.level]}"
-            f" (n = {best.evidence.n}).{rivals}")
+            f" (n = {best.evidence.n}{held}).{rivals}")
 
 
 def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
@@ -206,6 +208,8 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
         "tokens_per_s": line.tokens_per_s, "tokens_per_s_low": line.tokens_per_s_range[0],
         "tokens_per_s_high": line.tokens_per_s_range[1], "speed_evidence": line.evidence.level, "speed_runs": line.evidence.n,
         "speed_sources": list(line.evidence.sources),
+        "speed_left_out": None if line.evidence.record is None else dict(
+            zip(("rows", "inside_percent"), line.evidence.record, strict=True)),
         "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2],
         "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
         "usd_per_mtok": line.usd_per_mtok, "paid_gpus": line.paid_gpus,

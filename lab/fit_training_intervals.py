@@ -1,0 +1,107 @@
+"""What intervals of training need to hold on rows that nothing of theirs was fitted on: WIDTHS, RECORDS and STACKS_APART.
+
+    python lab/fit_training_intervals.py TABLE.csv [TABLE.csv ...]
+
+Speed (roi/estimate/step/calibration.py): every row is predicted from the groups of all others, with its source, its card or its
+model left out; for a profile of one's own, with its model left out of its own source on its card. How many half widths it lies
+away, at the 90th percentile, is the factor. Memory (roi/estimate/accuracy/measured_run.py): percentiles of measured over
+predicted of rows whose loop is another, or whose kind is not stated. Sources are weighted by the root of their rows, so that a
+long table does not decide alone.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+from roi.answers.validate import open_training_table
+from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
+from roi.estimate.accuracy.measured_run import OTHER_LOOPS, MeasuredRun, NoPrediction, memory_predictor, timed_run
+from roi.estimate.step import calibration
+from roi.estimate.step.calibration import TimedRun, evidence_for, grouped, scale_group
+
+WAYS: dict[str, Callable[[TimedRun], str]] = {
+    "source": lambda run: run.source, "card": lambda run: run.gpu, "model": lambda run: run.model}
+PLAIN = dict.fromkeys(calibration.WIDTHS, 1.0)
+
+
+def weights(sources: Sequence[str]) -> np.ndarray:
+    """One over the root of a source's rows."""
+    counts = Counter(sources)
+    return np.array([counts[source] ** -0.5 for source in sources])
+
+
+def percentile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
+    """The smallest value with `share` of the weight at or below it."""
+    order = np.argsort(values)
+    return float(values[order][np.searchsorted(np.cumsum(weight[order]) / weight.sum(), share)])
+
+
+def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str], *, own: bool) -> list[tuple[str, str, float]]:
+    """(level, source, half widths that the row lies away) of every row, what it shares with `way` left out."""
+    found = []
+    for name in dict.fromkeys(map(way, runs)):
+        fits = [scale_group(group) for group in grouped(run for run in runs if way(run) != name)]
+        for run in (run for run in runs if way(run) == name):
+            known = evidence_for(run.gpu, run.layout, fits, training_efficiencies().step(), (run.source,) if own else ())
+            if known is not None:
+                centre = np.log(known.efficiency.overall)
+                found.append((known.level, run.source, abs(run.log_ratio - centre) / (np.log(known.high) - centre)))
+    return found
+
+
+def print_speed(runs: Sequence[TimedRun]) -> None:
+    """The factor of each level, and what it gives."""
+    asked = {
+        "profile": ("model",), "gpu": ("source", "model"), "layout": ("source", "card", "model"), "all": ("source", "card")}
+    for level, ways in asked.items():
+        needed, inside = [], []
+        for way in ways:
+            with patch.object(calibration, "WIDTHS", PLAIN):
+                rows = [row for row in distances(runs, WAYS[way], own=level == "profile") if row[0] == level]
+            if rows:
+                away, weight = np.array([row[2] for row in rows]), weights([row[1] for row in rows])
+                needed.append(percentile(away, weight, 0.9))
+                inside.append(away <= calibration.WIDTHS[level])
+        told = np.concatenate(inside)
+        print(f"{level:8s} 90% need {', '.join(f'{x:.2f}' for x in needed)} half widths ({', '.join(ways)} left out): mean"
+              f" {np.mean(needed):.2f}; at WIDTHS' {calibration.WIDTHS[level]:g}, of {len(told)} rows"
+              f" {100 * told.mean():.0f}% lie inside")
+
+
+def print_memory(runs: Sequence[MeasuredRun]) -> None:
+    """The percentiles of measured over predicted, and how the interval without a source holds on it."""
+    predict, rows = memory_predictor(training_efficiencies().overhead()), []
+    for run in (run for run in runs if run.memory_bytes is not None):
+        if run.memory_kind == "unstated" or {label for label, _ in run.assumed} & OTHER_LOOPS:
+            found = predict(replace(run, memory_kind=run.memory_kind))
+            if not isinstance(found, NoPrediction):
+                rows.append((run.source, run.memory_bytes / found.value))
+    ratios, sources = np.array([ratio for _, ratio in rows]), [source for source, _ in rows]
+    ends = [percentile(ratios, weights(sources), share) for share in (0.05, 0.95)]
+    print(f"memory of other stacks: {ends[0]:.2f} to {ends[1]:.2f}, {len(rows)} rows of {len(set(sources))} sources")
+    held = []
+    for source in dict.fromkeys(sources):
+        other = np.array([name != source for name in sources])
+        rest = weights([name for name in sources if name != source])
+        low, high = (percentile(ratios[other], rest, share) for share in (0.05, 0.95))
+        inside = (ratios[~other] >= low) & (ratios[~other] <= high)
+        held.append(inside)
+        print(f"  without {source:10s} {low:.2f} to {high:.2f}: {100 * inside.mean():3.0f}% of its {len(inside)} rows inside")
+    print(f"  all {100 * np.concatenate(held).mean():.0f}%")
+
+
+def main() -> None:
+    """Print both."""
+    runs = [run for path in sys.argv[1:] for run in open_training_table(Path(path)).runs]
+    timed = [timed_run(run, training_efficiencies().step()) for run in runs]
+    print_speed([run for run in timed if run is not None])
+    print_memory(runs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Triton kernels that stand in for a class's operators, as they allocate: Liger's, and those of Unsloth and fms-acceleration.
+
+None of them runs without a GPU, so each is an operator here that makes the tensors which its source makes: RMSNorm keeps its
+input and a figure a row, SwiGLU keeps gate and up and writes their gradients over them, and the loss either works on 16-bit
+logits or never makes them all (liger_kernel/ops: rms_norm.py, swiglu.py, fused_linear_cross_entropy.py, cross_entropy.py;
+unsloth/kernels: rms_layernorm.py, cross_entropy_loss.py).
+"""
+
+from roi.profiling.stack import torch
+
+# isort: split
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any, Final
+from unittest.mock import patch
+
+from torch import Tensor, nn
+
+from roi.estimate.training.plan import TrainingPlan
+
+SWISH: Final = ("silu", "swish", "SiLU", "SiLUActivation")
+"""Activations that the fused product knows."""
+
+
+class RowNorm(torch.autograd.Function):
+    """RMSNorm in one kernel: the output, and the reciprocal root of every row in fp32."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:  # Any: torch's own
+        """Keep the input and the figure a row."""
+        rows = torch.empty(x.shape[:-1], dtype=torch.float32, device=x.device)
+        ctx.save_for_backward(x, weight, rows)
+        return torch.empty_like(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        """The incoming gradient is written over; a trained weight's is summed from fp32 parts."""
+        _, weight, _ = ctx.saved_tensors
+        return gradients[0], torch.empty_like(weight) if ctx.needs_input_grad[1] else None
+
+
+class GatedProduct(torch.autograd.Function):
+    """silu(gate) x up in one kernel: neither the activation nor the product's parts are kept."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:  # Any: torch's own
+        """Keep gate and up."""
+        ctx.save_for_backward(gate, up)
+        return torch.empty_like(gate)
+
+    @staticmethod
+    def backward(ctx: Any, *_: Any) -> Any:
+        """Both gradients, written over gate and up."""
+        return ctx.saved_tensors
+
+
+class LossOverLogits(torch.autograd.Function):
+    """Cross entropy whose gradient is written over the logits."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor) -> Tensor:  # Any: torch's own
+        """A loss and a log-sum of every row in fp32."""
+        rows = torch.empty(logits.shape[:-1], dtype=torch.float32, device=logits.device)
+        ctx.save_for_backward(logits)
+        return rows.sum()
+
+    @staticmethod
+    def backward(ctx: Any, *_: Any) -> Any:
+        """The gradient, where the logits were."""
+        return ctx.saved_tensors[0]
+
+
+class LossInChunks(torch.autograd.Function):
+    """Head and cross entropy together, a chunk of tokens at a time; gradients are made in forward.
+
+    As many chunks as the vocabulary is wider than the stream, so that one chunk's logits are about as large as its input.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor) -> Tensor:  # Any: torch's own
+        """Each chunk's logits, their fp32 form and gradient; the gradient of the input, and of a trained head."""
+        stream = hidden.reshape(-1, hidden.shape[-1])
+        tokens, width = stream.shape
+        chunks = -(-weight.shape[0] // width)
+        rows = 1 << max(-(-tokens // chunks) - 1, 0).bit_length()
+        ctx.gradient = torch.empty_like(hidden)
+        ctx.head = torch.empty_like(weight) if ctx.needs_input_grad[1] else None
+        losses = torch.empty(tokens, dtype=torch.float32, device=hidden.device)
+        for start in range(0, tokens, rows):
+            part = stream[start: start + rows]
+            logits = part @ weight.to(part.dtype).t()
+            gradient = logits.float().to(part.dtype)
+            _ = gradient @ weight.to(part.dtype)
+            del logits, gradient
+        return losses.sum()
+
+    @staticmethod
+    def backward(ctx: Any, *_: Any) -> Any:
+        """What forward made."""
+        gradient, head = ctx.gradient, ctx.head
+        ctx.gradient = ctx.head = None
+        return gradient, head
+
+
+def fuse_kernels(model: Any, plan: TrainingPlan) -> None:  # Any: a PreTrainedModel or a PeftModel
+    """Norms of the model as one kernel each, and with Liger its gated products."""
+    if plan.kernels == "none":
+        return
+    for module in model.modules():
+        if type(module).__name__.endswith("RMSNorm") and isinstance(getattr(module, "weight", None), nn.Parameter):
+            module.forward = partial(_norm, module)
+        elif plan.kernels == "liger" and all(hasattr(module, name) for name in ("gate_proj", "up_proj", "down_proj", "act_fn")):
+            act = module.act_fn
+            if type(act).__name__ in SWISH or getattr(act, "__name__", "") in SWISH:
+                module.forward = partial(_gated, module)
+
+
+def _norm(module: Any, x: Tensor, *_: object, **__: object) -> Tensor:  # Any: the class's own norm
+    return RowNorm.apply(x, module.weight)  # type: ignore[no-any-return]
+
+
+def _gated(module: Any, x: Tensor) -> Tensor:  # Any: the class's own MLP
+    return module.down_proj(GatedProduct.apply(module.gate_proj(x), module.up_proj(x)))  # type: ignore[no-any-return]
+
+
+@contextmanager
+def fused_loss(model: Any, plan: TrainingPlan) -> Iterator[None]:  # Any: a PreTrainedModel or a PeftModel
+    """While it lasts, the model's loss is the plan's: over 16-bit logits, by one kernel, or in chunks with the head."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    head = inner.get_output_embeddings()
+    with ExitStack() as stack:
+        if head is not None and (plan.kernels == "liger" or plan.loss == "chunked"):
+            stack.enter_context(patch.object(head, "forward", lambda hidden: hidden))
+            _put(stack, inner, lambda logits, *_, **__: LossInChunks.apply(logits, head.weight))
+        elif plan.kernels == "fused":
+            # modeling_llama.py of transformers 4.45: logits are made fp32 at the head, and a slice of them shifts them
+            if head is not None:
+                made = head.forward
+                stack.enter_context(patch.object(head, "forward", lambda hidden: made(hidden).float()))
+            _put(stack, inner, lambda logits, *_, **__: LossOverLogits.apply(logits[..., :-1, :]))
+        elif plan.loss == "16bit":
+            _put(stack, inner, _narrow_loss)
+        yield
+
+
+def _put(stack: ExitStack, inner: Any, loss: Callable[..., Tensor]) -> None:  # Any: a PreTrainedModel
+    before = getattr(inner, "_loss_function", None)
+    inner._loss_function = loss
+    stack.callback(lambda: setattr(inner, "_loss_function", before))
+
+
+def _narrow_loss(logits: Tensor, labels: Tensor, vocab_size: int, **_: object) -> Tensor:
+    """Cross entropy over the logits in their own type, labels shifted."""
+    shifted = nn.functional.pad(labels, (0, 1), value=-100)[..., 1:].reshape(-1)
+    # past autocast's list, which has the loss in fp32
+    loss: Any = torch._C._nn.cross_entropy_loss  # Any: its stub lacks the number form of the reduction
+    return loss(logits.view(-1, vocab_size), shifted, None, 1, -100, 0.0)  # type: ignore[no-any-return]

@@ -223,15 +223,12 @@ def test_a_request_that_one_replica_cannot_hold_delays_no_other():
     assert list(found.admitted_s) == [0.0, np.inf, 0.0]
 
 
-def test_many_replicas_are_searched_in_arrays_to_the_same_effect(monkeypatch):
+def test_nine_replicas_route_as_a_simulation_token_by_token_does():
     draw = np.random.default_rng(4)
     load = requests(np.cumsum(draw.exponential(0.02, 300)), draw.integers(1, 200, 300), draw.integers(1, 30, 300))
     server = Server(Iteration(0.01, 1e-4, 1e-6, 1e-4), 2000.0, 4.0, 64.0)
-    lists = replay(load, server, 9)
-    monkeypatch.setattr("roi.estimate.replay.router.MANY", 1)
-    arrays = replay(load, server, 9)
-    assert list(arrays.replica) == list(lists.replica)
-    assert list(arrays.ended_s) == list(lists.ended_s)
+    found, (_, given_to) = replay(load, server, 9), slow(load, server, 9)
+    assert [list(np.flatnonzero(found.replica == k)) for k in range(9)] == given_to
 
 
 def test_a_request_that_no_replica_holds_is_refused_at_once_and_repels_no_other():

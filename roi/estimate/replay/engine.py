@@ -23,8 +23,9 @@ from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
 
 ROUNDING: Final = 1e-9
 """Share of a step by which an arrival may seem to miss its end through rounding."""
-Job = tuple[float, float, float, float, float, float, int]
-"""arrival_s, prefill tokens, output tokens, KV at the start, KV growth a token, KV held at the end, number."""
+Job = tuple[float, float, float, float, float, float, float, int]
+"""arrival_s, prefill tokens, output tokens, KV at the start, KV growth a token, KV held at the end, least seconds from arrival to
+its end, number."""
 
 
 @dataclass(frozen=True)
@@ -78,33 +79,21 @@ class EngineReplica:
     and gives each decoding sequence one token and each prompt that is now complete its first.
     """
 
-    __slots__ = ("_capacity", "_settled", "busy_s", "next_s", "outstanding", "queue", "run")
+    __slots__ = ("busy_s", "queue", "run")
 
     def __init__(self, server: Server, base: list[float], times: Times) -> None:
         """`base` is decode_base(server); `times` may be of several replicas, each of which writes those of its own requests."""
         self.queue: deque[Job] = deque()
-        self.next_s = inf
-        """Nothing happens before this time."""
-        self.outstanding = 0
-        """Requests taken and not ended."""
+        """Requests that wait, in order of arrival; those that never fit the KV cache are not put there."""
         self.busy_s = 0.0
-        self._capacity = server.kv_capacity
-        self._settled = False  # True where no request that comes now can move the next event
+        """Seconds in which it ran steps; known once it has nothing left to do."""
         steps = self._engine(server, base, times)
         next(steps)
-        self.run: Callable[[float], None] = steps.send
-        """Take every step that ends by this time; requests that arrive by then are all queued."""
+        self.run: Callable[[float], float] = steps.send
+        """Take every step that ends by this time; requests that arrive by then are all queued. Answers a later time before
+        which none of the requests that it has can end: nobody who asks only who has ended need call it until then."""
 
-    def take(self, job: Job) -> None:
-        """Queue a request that arrives now; one that never fits is refused at once."""
-        if job[5] > self._capacity:
-            return
-        self.queue.append(job)
-        self.outstanding += 1
-        if not self._settled:
-            self.next_s = min(self.next_s, job[0])
-
-    def _engine(self, server: Server, base: list[float], times: Times) -> Generator[None, float, None]:  # noqa: C901, PLR0912, PLR0915 -- one loop: 0.3 us a call would double its time
+    def _engine(self, server: Server, base: list[float], times: Times) -> Generator[float, float, None]:  # noqa: C901, PLR0912, PLR0915 -- one loop: 0.3 us a call would double its time
         """The engine between two calls of `run`, a generator so that its state stays in local names."""
         engine = server.iteration
         capacity, limit, budget_tokens = server.kv_capacity, server.sequence_limit, server.step_tokens
@@ -113,9 +102,9 @@ class EngineReplica:
         queue, (admitted, first, ended, over) = self.queue, times
         heap: list[tuple[float, int, Job]] = []  # sequences that decode, by the step of their last token
         partial: Job | None = None  # the request whose prompt is computed in part, `left` tokens of it to come
-        t, steps, left, busy, n, done = -inf, 0.0, 0.0, 0.0, 0, 0
+        t, steps, left, busy, n = -inf, 0.0, 0.0, 0.0, 0
         kv, growth, held = 0.0, 0.0, 0.0  # KV that a step reads, its growth a step, KV held
-        until_s = yield
+        until_s = yield inf
         while True:
             head = queue[0] if queue else None
             complete: list[Job] = []
@@ -146,18 +135,19 @@ class EngineReplica:
                 if experts:
                     spent += experts * (missed**n - missed ** (n + tokens))
                 while t < until_s < t + spent:  # nobody who comes after t has a part in this step
-                    self.next_s, self.busy_s, self._settled = t + spent, busy, True
-                    self.outstanding -= done
-                    done, until_s = 0, (yield)
+                    ends = t + spent
+                    if more is None and taken == len(queue):  # further steps are no shorter than this one without prompts
+                        further = min([job[2] - 1.0 for job in complete])
+                        further = min(further, heap[0][0] - steps - 1.0) if n else further
+                        ends += further * (base[n + len(complete)] + per_kv * kv)
+                    until_s = yield ends
                 if until_s <= t:  # somebody may come at t itself
-                    self.next_s, self.busy_s, self._settled = t + spent, busy, False
-                    self.outstanding -= done
-                    done, until_s = 0, (yield)
+                    until_s = yield t + spent
                     continue
                 for _ in range(taken):
                     job = queue.popleft()
                     held += job[5]
-                    admitted[job[6]] = t
+                    admitted[job[7]] = t
                 if more is None:
                     partial = None
                 elif more is partial:
@@ -171,18 +161,19 @@ class EngineReplica:
             elif n:
                 step, faster = base[n] + per_kv * kv, per_kv * growth
                 count = heap[0][0] - steps
-                cut = False
+                spent = count * step + faster * count * (count - 1.0) / 2.0
+                ends, cut = t + spent, False
                 if waits:
                     slope = step - faster / 2.0
                     wait = head[0] - t  # type: ignore[index]
                     until = max(ceil(2.0 * wait / (slope + sqrt(slope * slope + 2.0 * faster * wait)) - ROUNDING), 1)
                     if until <= count:
                         count, cut = float(until), True
-                spent = count * step + faster * count * (count - 1.0) / 2.0
+                        spent = count * step + faster * count * (count - 1.0) / 2.0
                 if t + spent > until_s:
-                    self.next_s, self.busy_s, self._settled = t + spent, busy, head is not None
-                    self.outstanding -= done
-                    done, until_s = 0, (yield)
+                    if cut:  # those that wait may be done sooner than those that decode
+                        ends = max(min([ends, *[job[0] + job[6] for job in queue]]), t + spent)
+                    until_s = yield ends
                     continue
                 t += spent
                 busy += spent
@@ -191,9 +182,8 @@ class EngineReplica:
                 if cut:
                     t = max(t, head[0])  # type: ignore[index]  # rounding must not put the step's end before the arrival
             elif head is None or head[0] > until_s:
-                self.next_s, self.busy_s, self._settled = inf if head is None else head[0], busy, False
-                self.outstanding -= done
-                done, until_s = 0, (yield)
+                self.busy_s = busy
+                until_s = yield inf if head is None else head[0]
                 continue
             else:
                 t, kv, growth, held = max(t, head[0]), 0.0, 0.0, 0.0
@@ -201,21 +191,19 @@ class EngineReplica:
             while heap and heap[0][0] <= steps:
                 job = heappop(heap)[2]
                 n -= 1
-                ended[job[6]] = t
-                over.append(job[6])
-                done += 1
+                ended[job[7]] = t
+                over.append(job[7])
                 held -= job[5]
                 growth -= job[4]
                 kv -= job[3] + job[4] * (job[2] - 1.0)
             for job in complete:
-                first[job[6]] = t
+                first[job[7]] = t
                 if job[2] <= 1.0:
-                    ended[job[6]] = t
-                    over.append(job[6])
-                    done += 1
+                    ended[job[7]] = t
+                    over.append(job[7])
                     held -= job[5]
                 else:
-                    heappush(heap, (steps + job[2] - 1.0, job[6], job))
+                    heappush(heap, (steps + job[2] - 1.0, job[7], job))
                     n += 1
                     kv += job[3]
                     growth += job[4]

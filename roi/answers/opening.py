@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from roi.evidence.known_runs import KnownRuns, known_runs
+from roi.evidence.served_rows import find_served_rows
 from roi.evidence.training_speed import find_calibrations
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.scenario import Scenario
@@ -32,8 +33,9 @@ def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet) -> KnownRu
     folders = profile_folders(profiles)
     store = load_profiles(folders, kinds={"dry-run", "train", "serve"})
     calibrations, unread = find_calibrations(folders)
-    tell_left_out((*store.damaged, *unread), tell)
-    return known_runs(store, calibrations)
+    rows, unusable = find_served_rows(folders)
+    tell_left_out((*store.damaged, *unread, *unusable), tell)
+    return known_runs(store, calibrations, rows)
 
 
 def tell_left_out(files: Iterable[tuple[Path, str]], tell: Tell) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import InputError
-from roi.estimate.replay.engine import EngineReplica, Job, Server, Times, decode_base
+from roi.estimate.replay.engine import EngineReplica, Job, Server, StepBase, Times, step_base
 
 Array = NDArray[np.float64]
 
@@ -127,7 +127,7 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     limit. Ignored: time between router and replica, failures, priorities, speculative decoding.
     """
     count = requests.arrival_s.size
-    times, base = Times.unknown(count), decode_base(server)
+    times, base = Times.unknown(count), step_base(server)
     jobs = _jobs(requests, server, base)
     engines = [EngineReplica(server, base, times) for _ in range(replicas)]
     chosen = np.zeros(count, dtype=np.intp)
@@ -140,10 +140,12 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     return _replayed(requests, server, requests.arrival_s, times, chosen, engines)
 
 
-def _jobs(requests: Requests, server: Server, base: list[float]) -> list[Job]:
+def _jobs(requests: Requests, server: Server, base: StepBase) -> list[Job]:
     """A job for each request, its numbers side by side in memory: with many replicas none of them is in a near cache."""
     prefill, output = requests.prefill_tokens, requests.output_tokens
-    least = (base[0] + float(server.iteration.prefill_token_s) * prefill + base[1] * (output - 1.0)) * (1.0 - ROUNDING)
+    step, engine = max(base.device[1], base.floor[1]), server.iteration
+    first = base.device[0] - float(engine.overlap) * float(engine.read_s)  # of experts' reading no more than itself is hidden
+    least = (first + float(engine.prefill_token_s) * prefill + step * (output - 1.0)) * (1.0 - ROUNDING)
     rows = np.empty(output.size, dtype=[(name, float) for name in JOB] + [("number", int)])
     columns = (requests.arrival_s, prefill, output, requests.kv_start, requests.kv_growth, requests.kv_held, least)
     for name, column in zip(JOB, columns, strict=True):
@@ -232,7 +234,7 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
     if concurrency < 1:
         raise InputError(f"concurrency: {concurrency} is not usable; at least 1")
     count = requests.arrival_s.size
-    times, base = Times.unknown(count), decode_base(server)
+    times, base = Times.unknown(count), step_base(server)
     engine = EngineReplica(server, base, times)
     sent = np.full(count, np.inf)
     waiting = iter(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())

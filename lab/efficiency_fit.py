@@ -108,6 +108,8 @@ class Work:
     """pace (seconds of the replica a request), tpot, ttft -> five multipliers."""
     seconds: dict[str, float]
     """The same as measured, where it is."""
+    prompt_steps: dict[str, float]
+    """Of the steps of each time, those that compute prompts."""
 
     @property
     def setting(self) -> tuple[Hashable, ...]:
@@ -128,21 +130,14 @@ class Work:
         values = (step.step_s, step.sequence_s, step.kv_byte_s, prompt, step.experts_s)
         found = {name: sum(part * value for part, value in zip(parts.tolist(), values, strict=True))
                  for name, parts in self.parts.items()}
-        apart = self.apart(step)
         for name, parts in self.parts.items():
-            found[name] = found[name] + apart * float(parts[0])
+            steps, sequences, kv, tokens, _ = parts.tolist()
+            found[name] = found[name] + (0.0 if steps <= 0.0 else step.apart_s(
+                steps, min(self.prompt_steps[name], steps), sequences / steps, kv / steps, tokens))
         if "ttft" in found:
             ahead = np.maximum(step.request_steps - 1.5, 0.0) * step.decode_s(1.0, 0.0)
             found["ttft"] = found["ttft"] + step.request_s + ahead
         return found
-
-    def apart(self, step: Iteration) -> Number:
-        """Seconds by which a step differs from the sum of its terms, by the means of the steps that a request has a part in."""
-        steps, sequences, kv, tokens, _ = self.parts["pace"].tolist()
-        if steps <= 0.0:
-            return 0.0
-        chunks = max(self.run.load.input_tokens / self.plan.largest_step[1], 1.0)
-        return step.apart_s(steps, min(steps, chunks), sequences / steps, kv / steps, tokens) / steps
 
 
 def work_of(run: ServingRun) -> Work | None:
@@ -164,7 +159,8 @@ def work_of(run: ServingRun) -> Work | None:
         times = base if more.experts_s and not share else _times(run, plan, server, more, busy)
         for name, value in times.items():
             found[name].append(value - base[name])
-    return Work(run, plan, {name: np.maximum(np.array(values), 0.0) for name, values in found.items()}, seconds)
+    counted = _times(run, plan, server, Iteration(1e-6, 0.0, 0.0, 0.0, host_prompt_s=1.0), busy)
+    return Work(run, plan, {name: np.maximum(np.array(values), 0.0) for name, values in found.items()}, seconds, counted)
 
 
 def _busy(run: ServingRun) -> float:

@@ -82,7 +82,8 @@ def add_served_rows(
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, text)
         written.append(target)
-    return AddedRows(tuple(written), tuple(pieces), tuple((path, row) for path, table in opened for row in table.skipped), unused)
+    skipped = tuple((path, row) for path, table in opened for row in table.skipped)
+    return AddedRows(tuple(written), tuple(pieces), skipped, unused)
 
 
 def _serving(path: Path, *, strict: bool) -> ServingTable:
@@ -97,12 +98,10 @@ def _row(run: ServingRun) -> ServedRow | None:
     stated = measured_figures(run)
     if run.implausible or not {"throughput", "tpot"} & set(stated):
         return None
-    found, row = predict_serving(run, serving_evidence(run)), engine_row(run.engine, recent=run.recent, offline=is_offline(run.load))
-    if "tpot" in stated:
-        speed = found["tpot"].value / stated["tpot"]
-    else:
-        speed = stated["throughput"] / found["throughput"].value
-    return ServedRow(id=run.id, engine=row[0].engine, gpu=run.system.gpu.id, model=run.system.shape.id, speed=speed)
+    found, (row, _) = predict_serving(run, serving_evidence(run)), engine_row(
+        run.engine, recent=run.recent, offline=is_offline(run.load))
+    speed = found["tpot"].value / stated["tpot"] if "tpot" in stated else stated["throughput"] / found["throughput"].value
+    return ServedRow(id=run.id, engine=row.engine, gpu=run.system.gpu.id, model=run.system.shape.id, speed=speed)
 
 
 def _ends(files: Sequence[ServedRows], engine: str, gpu: str, model: str) -> tuple[float, tuple[float, float]]:

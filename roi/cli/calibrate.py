@@ -17,7 +17,8 @@ from roi.cli.options import PATH, format_option, profiles_option, tell
 @click.option("--output", type=PATH,
               help="Also write the scales to this file; among the profiles, named *.calibration, it is used from then on.")
 def calibrate(
-    *, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: bool, add: tuple[Path, ...], form: str, output: Path | None,
+    *, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: bool, add: tuple[Path, ...], form: str,
+    output: Path | None,
 ) -> None:
     """Fit one scale per GPU, source and layout from training profiles and from TABLEs of measured runs.
 

@@ -105,7 +105,8 @@ def rows_speed(files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: 
         low, high = max(low, engine.speed_low_same), min(high, engine.speed_high_same)
     half = half_width(logs.size, float(np.sum(np.square(logs - centre))), float(np.log(high / low)) / (2.0 * TAIL))
     tables = ", ".join(dict.fromkeys(file.table for file, _ in mine))
-    of = f"{len(same)} rows, this model" if same else f"{len(mine)} rows, {len(by_model)} other model{'s' if len(by_model) > 1 else ''}"
+    others = f"{len(by_model)} other model{'' if len(by_model) == 1 else 's'}"
+    of = f"{len(same)} rows, this model" if same else f"{len(mine)} rows, {others}"
     source = f"published {engine.engine} step at {np.exp(centre):.2f} of its speed, by {of} on {gpu_id} in {tables}"
     return RowsSpeed(float(np.exp(centre)), Fact(
         value=1.0, low=float(np.exp(-half)), high=float(np.exp(half)), unit="ratio", basis=Basis.CALIBRATED, source=source,

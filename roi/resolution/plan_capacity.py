@@ -189,8 +189,7 @@ def _slug(name: str) -> str:
 
 
 def published_engine_speed(engine: EngineEfficiencies, gpu_id: str, model_id: str = "") -> tuple[str, Fact]:
-    """The engine's published speed of a model on this card: its path in the Case (same, fitted, amd, elsewhere), and 1 with its
-    spread."""
+    """The engine's published speed of a model on this card: its path in the Case, and 1 with its spread."""
     if engine.has(gpu_id, model_id):
         return "serving.speed.same", engine.speed(gpu_id, model_id)
     if gpu_id in engine.gpus:

@@ -12,16 +12,10 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.models.shapes import find_model
 from roi.estimate.serving.capacity import operating_point, serving_capacity
-from roi.estimate.serving.iteration import (
-    PERFECT,
-    Iteration,
-    kv_bytes_per_gpu,
-    roofline_iteration,
-    step_read_bytes,
-    weight_bytes,
-)
+from roi.estimate.serving.iteration import PERFECT, Iteration, kv_bytes_per_gpu, roofline_iteration
 from roi.estimate.serving.replica_memory import ReplicaMemory, replica_memory
 from roi.estimate.serving.request_shape import RequestShape
+from roi.estimate.serving.weight_formats import step_read_bytes, weight_bytes
 from roi.facts.gpu import Gpu
 from roi.facts.model import Attention, Mlp, ModelShape
 
@@ -261,7 +255,7 @@ def test_speed_multiplies_the_engine_and_costs_more_than_itself_under_a_tight_tp
 
 def test_the_shorter_of_reading_and_multiplying_hides_behind_the_longer():
     """Read 10 ms, 0.1 ms a product, all hidden: 1 sequence 10 ms, 100 either way 10, 300 30; half hidden 35 in place of 40."""
-    step = Iteration(step_s=0.010, sequence_s=1e-4, kv_byte_s=0.0, prefill_token_s=1e-4, overlap=1.0, read_s=0.010, product_s=1e-4)
+    step = Iteration(0.010, 1e-4, 0.0, 1e-4, overlap=1.0, read_s=0.010, product_s=1e-4)
     assert [float(step.decode_s(n, 0.0)) for n in (1.0, 100.0, 300.0)] == pytest.approx([0.010, 0.010, 0.030])
     assert float(replace(step, overlap=0.5).decode_s(300.0, 0.0)) == pytest.approx(0.035)
 

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 from tables_support import SERVING, TRAINING, write_table
 
+from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.models.shapes import find_model
-from roi.catalog.cards.gpus import find_gpu
 from roi.cli import main
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import known_runs

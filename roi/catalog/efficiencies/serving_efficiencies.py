@@ -11,7 +11,6 @@ from roi.estimate.serving.iteration import Efficiencies
 from roi.estimate.serving.replica_memory import VLLM, EngineHabits
 from roi.facts.fact import Basis, DatedRow, Fact, Record
 
-
 ENOUGH: Final = 4
 """Runs of a model on a card from which its interval is that of other runs of the same."""
 
@@ -89,7 +88,7 @@ class EngineEfficiencies(DatedRow):
         return Efficiencies(**(self.values | self.cards.get(gpu_id, {})))
 
     def has(self, gpu_id: str, model_id: str) -> bool:
-        """True where the fit has enough runs of this model on this card that others of them need not be like another model's."""
+        """True where the fit has enough runs of this model on this card to say what others of it do."""
         return gpu_id in self.cards and self.evidence.get(gpu_id, {}).get(model_id, 0) >= ENOUGH
 
     def speed(self, gpu_id: str, model_id: str = "") -> Fact:
@@ -114,6 +113,8 @@ class EngineEfficiencies(DatedRow):
 
     def record(self, gpu_id: str, model_id: str = "") -> str:
         """How many runs lay inside the interval of this plan when they were left out of the fit, in words."""
+        if self.engine.startswith("other"):
+            return f"interval held {100.0 * self.coverage:.0f}% of rows with their engine left out"
         if self.has(gpu_id, model_id):
             return f"interval held {100.0 * self.coverage_same:.0f}% of rows with their format and number of GPUs left out"
         if gpu_id in self.cards:
@@ -122,15 +123,15 @@ class EngineEfficiencies(DatedRow):
 
     def nearest(self, gpu_id: str, model_id: str) -> str:
         """The runs that are nearest to a plan, in words: how many, and what they share with it."""
-        here = self.evidence.get(gpu_id, {})
+        here, engine = self.evidence.get(gpu_id, {}), "other engines" if self.engine.startswith("other") else self.engine
         if model_id in here:
-            return f"{here[model_id]} rows, {gpu_id}, {self.engine}, this model"
+            return f"{here[model_id]} rows, {gpu_id}, {engine}, this model"
         if here:
-            return f"{sum(here.values())} rows, {gpu_id}, {self.engine}, other models"
+            return f"{sum(here.values())} rows, {gpu_id}, {engine}, other models"
         alike = sum(models.get(model_id, 0) for models in self.evidence.values())
         if alike:
-            return f"{alike} rows, other cards, {self.engine}, this model"
-        return f"{self.runs} rows, other cards, {self.engine}, other models"
+            return f"{alike} rows, other cards, {engine}, this model"
+        return f"{self.runs} rows, other cards, {engine}, other models"
 
 
 class AdapterThroughput(DatedRow):

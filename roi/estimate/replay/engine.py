@@ -24,8 +24,8 @@ from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
 ROUNDING: Final = 1e-9
 """Share of a step by which an arrival may seem to miss its end through rounding."""
 Job = tuple[float, float, float, float, float, float, float, int]
-"""arrival_s, prefill tokens, output tokens, KV at the start, KV growth a token, KV held at the end, least seconds from arrival to
-its end, number."""
+"""arrival_s, prefill tokens, output tokens, KV at the start, KV growth a token, KV held at the end, least seconds from arrival
+to its end, number."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,7 @@ class EngineReplica:
                     both = read + experts * (1.0 - missed ** (n + tokens))
                     spent += overlap * (
                         min(alone, per_product * n) - min(both, per_product * n + per_prompt * tokens))
-                if spent < floor[n] + host_prompt:
-                    spent = floor[n] + host_prompt
+                spent = max(spent, floor[n] + host_prompt)
                 while t < until_s < t + spent:  # nobody who comes after t has a part in this step
                     ends = t + spent
                     if more is None and taken == len(queue):  # further steps are no shorter than this one without prompts

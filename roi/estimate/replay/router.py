@@ -165,7 +165,7 @@ def _replayed(
     )
 
 
-def _route(jobs: list[Job], engines: list[EngineReplica], over: list[int], capacity: float) -> NDArray[np.intp]:
+def _route(jobs: list[Job], engines: list[EngineReplica], over: list[int], capacity: float) -> NDArray[np.intp]:  # noqa: C901, PLR0912 -- one loop, as the engine
     """The number of each job's replica. The engines are then behind the last arrival, with all that is theirs in their queues.
 
     Who gets a request depends on nothing but how many each replica has. So an engine runs only when one of its requests may

@@ -90,17 +90,16 @@ def _(calibrate_runs, root):
 @app.cell
 def _(residuals, roi):
     roi.Chart({
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "title": "Predicted over measured step time, by card: before and after a scale",
+        "title": "Step time, predicted over measured",
         "description": "Residuals of published training runs, percent, by card.",
-        "width": 460, "height": {"step": 22}, "data": {"values": residuals},
+        "height": {"step": 22}, "data": {"values": residuals},
         "mark": {"type": "boxplot", "size": 8, "extent": 1.5, "outliers": {"size": 8}},
         "encoding": {
             "y": {"field": "card", "type": "nominal", "title": None},
             "yOffset": {"field": "what"},
             "x": {"field": "error", "type": "quantitative", "title": "predicted over measured - 1, %",
                   "scale": {"domain": [-100, 150], "clamp": True}},
-            "color": {"field": "what", "type": "nominal", "legend": {"orient": "top", "title": None}},
+            "color": {"field": "what", "type": "nominal", "legend": {"columns": 1}},
         },
     })  # fmt: skip
 
@@ -158,11 +157,12 @@ def _(answers, mo, roi):
 
     lines = [line(what, c) for what, c in answers.items()]
     chart = roi.Chart({
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json", "title": "NPV of the self-hosted adapter, P10 to P90",
+        "title": "NPV of the own adapter, P10-P90",
         "description": "; ".join(f"{x['what']}: mean ${x['npv']:,.0f}" for x in lines),
-        "width": 460, "height": {"step": 34}, "data": {"values": lines},
-        "encoding": {"y": {"field": "what", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}}},
+        "height": {"step": 48}, "data": {"values": lines},
+        "encoding": {"y": {"field": "what", "type": "nominal", "sort": None, "axis": None}},
         "layer": [
+            {"mark": {"type": "text", "align": "left", "dy": -14}, "encoding": {"x": {"value": 0}, "text": {"field": "what"}}},
             {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {
                 "x": {"field": "low", "type": "quantitative", "title": "NPV against staying, USD", "axis": {"format": "$,.0f"}},
                 "x2": {"field": "high"}}},

@@ -70,9 +70,9 @@ def _():
         def axis(name, title):
             return {"field": name, "type": "quantitative", "scale": {"type": "log"}, "title": title}
         return {
-            "$schema": "https://vega.github.io/schema/vega-lite/v5.json", "title": title, "description": title, "width": 480,
-            "height": 280, "data": {"values": values}, "mark": {"type": "line", "point": True},
-            "encoding": {"x": axis(*x), "y": axis(*y), "color": {"field": colour, "type": "nominal", "title": None}}, **more,
+            "title": title, "description": title, "height": 280, "data": {"values": values},
+            "mark": {"type": "line", "point": True}, "encoding": {
+                "x": axis(*x), "y": axis(*y), "color": {"field": colour, "type": "nominal", "legend": {"columns": 1}}}, **more,
         }  # fmt: skip
 
     return chart, number, table_of
@@ -95,7 +95,7 @@ def _(chart, claims, number, roi, table_of):
     rivals = [head for head in by_load[0] if head not in {"mean load", "own USD/Mtok"}]
     ratios = [{"load": number(row["mean load"]), "rival": rival, "times": number(row[rival])}
               for row in by_load for rival in rivals]  # fmt: skip
-    roi.Chart(chart("Price of the rival over that of an own 8B, by load", ratios, x=("load", "mean load of the GPU, %"),
+    roi.Chart(chart("Rival's price over an own 8B's", ratios, x=("load", "mean load of the GPU, %"),
                     y=("times", "times as cheap"), colour="rival"))
     return by_load, ratios
 
@@ -115,7 +115,7 @@ def _(claims, mo):
 def _(chart, claims, number, roi, table_of):
     by_lengths = [{"lengths": row["in / out"], "load": number(load), "usd": number(row[load])}
                   for row in table_of(claims[1].tables[0]) for load in ("100%", "50%", "27%", "10%")]  # fmt: skip
-    roi.Chart(chart("Cost of an own 8B, by load and lengths", by_lengths, x=("load", "mean load of the GPU, %"),
+    roi.Chart(chart("Cost of an own 8B, by load", by_lengths, x=("load", "mean load of the GPU, %"),
                     y=("usd", "USD per million tokens"), colour="lengths"))
 
 
@@ -136,7 +136,7 @@ def _(chart, claims, number, roi, table_of):
     model, *lengths = slower[0]
     by_tokens = [{"run": row[model], "tokens": number(length), "times": number(row[length])}
                  for row in slower for length in lengths]  # fmt: skip
-    roi.Chart(chart("Time of a QLoRA step over that of LoRA", by_tokens, x=("tokens", "tokens a sequence"),
+    roi.Chart(chart("Step of QLoRA over that of LoRA", by_tokens, x=("tokens", "tokens a sequence"),
                     y=("times", "times as long"), colour="run"))
 
 
@@ -158,14 +158,14 @@ def _(number, roi, root, table_of):
             for row in table_of(first)]  # fmt: skip
     never = "; ".join(x["case"] for x in paid if x["months"] is None) or "none"
     roi.Chart({
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "title": {"text": "Months until the adapter has paid back", "subtitle": f"never: {never}; shaded: 30 to 60 days"},
-        "description": "; ".join(f"{x['case']}: {x['months']}" for x in paid), "width": 420, "height": {"step": 22},
+        "title": {"text": "Months until it has paid back", "subtitle": [f"never: {never}", "shaded: 30 to 60 days"]},
+        "description": "; ".join(f"{x['case']}: {x['months']}" for x in paid), "height": {"step": 40},
         "data": {"values": [x for x in paid if x["months"] is not None]},
-        "encoding": {"y": {"field": "case", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 300}}},
+        "encoding": {"y": {"field": "case", "type": "nominal", "sort": None, "axis": None}},
         "layer": [
-            {"mark": "bar",
+            {"mark": {"type": "bar", "height": 12, "yOffset": 6},
              "encoding": {"x": {"field": "months", "type": "quantitative", "title": "months from the decision"}}},
+            {"mark": {"type": "text", "align": "left", "dy": -9}, "encoding": {"x": {"value": 0}, "text": {"field": "case"}}},
             {"data": {"values": [{"x": 1, "x2": 2}]}, "mark": {"type": "rect", "opacity": 0.2, "color": "#00805c"},
              "encoding": {"x": {"field": "x", "type": "quantitative"}, "x2": {"field": "x2"}, "y": None}},
         ],

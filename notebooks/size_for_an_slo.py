@@ -78,20 +78,22 @@ def _(roi, runs, size_service):
             return None
 
     limits = [0.15, 0.25, 0.5, 1.0, 2.0, 4.0]
-    frontier = [
+    found = [
         {"ttft_p95_s": limit, "usd_per_month": plan.fleet.usd_per_month, "fleet": f"{plan.fleet.gpus:.0f} x {plan.gpu}"}
         for limit, plan in ((limit, cheapest(limit)) for limit in limits)
         if plan is not None
     ]
+    frontier = [{**x, "label": x["fleet"] if x["fleet"] != before else ""}  # a fleet is named where it begins
+                for x, before in zip(found, [None, *(x["fleet"] for x in found)], strict=False)]  # fmt: skip
     return (frontier,)
 
 
 @app.cell
 def _(frontier, roi):
     roi.Chart({
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json", "title": "Rent of the cheapest fleet by limit on TTFT",
+        "title": "Cheapest fleet by limit on TTFT",
         "description": "; ".join(f"{f['ttft_p95_s']:g} s: ${f['usd_per_month']:,.0f}, {f['fleet']}" for f in frontier),
-        "width": 520, "height": 260, "data": {"values": frontier},
+        "height": 260, "data": {"values": frontier},
         "encoding": {
             "x": {"field": "ttft_p95_s", "type": "quantitative", "scale": {"type": "log"}, "title": "TTFT, P95 limit, s",
                   "axis": {"values": [f["ttft_p95_s"] for f in frontier], "format": "~g"}},
@@ -101,7 +103,7 @@ def _(frontier, roi):
         "layer": [
             {"mark": {"type": "line", "interpolate": "step-before"}},
             {"mark": {"type": "point", "filled": True, "size": 70}},
-            {"mark": {"type": "text", "dy": -12}, "encoding": {"text": {"field": "fleet"}}},
+            {"mark": {"type": "text", "align": "left", "dx": 6, "dy": -9}, "encoding": {"text": {"field": "label"}}},
         ],
     })  # fmt: skip
 

@@ -1,6 +1,7 @@
 """A saved comparison read back: its Case gives the same figures again, whatever the catalog says by now."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import date
 from math import isfinite
@@ -10,6 +11,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.signposts import Signpost
 from roi.errors import UNSEEN, CaseError, visible
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Fact
@@ -26,8 +28,12 @@ MOST = 1e15
 """The largest number of a fact."""
 RANGES = {SHARE: (0.0, 1.0), PER_YEAR: (-1.0, MOST)}
 """The least and the most of a number with this unit; of all others with a unit none is below 0."""
+CURRENCY = re.compile(r"(?!USD|GPU)[A-Z]{3}(?![A-Za-z-])")
+"""The unit of an amount in another currency."""
 FIGURES = ("npv_usd", "expected_npv_usd")
 """Figures of an option, at the central values and as the mean of the draws, that are held against the recomputed ones."""
+TOLD = (*FIGURES, "npv_without_errors_usd", "cash_monthly_usd")
+"""Figures of an option that are read from the file."""
 CENT, SAME = 0.01, 1e-9
 """USD, and share of an amount, below which two amounts are the same."""
 GPUS = (".gpus", ".gpus_per_instance", ".gpus_per_replica", ".gpus_per_server")
@@ -48,6 +54,10 @@ class Saved:
     roi_version: str
     figures: dict[tuple[str, str], float]
     """What the file says of each option, by id and name of the figure, USD."""
+    recommended: str | None = None
+    """The option that the file recommends; None where its verdict was withheld, or where it does not say."""
+    signposts: tuple[Signpost, ...] = ()
+    """Thresholds at which the choice turned when the file was saved."""
 
 
 def read_saved(path: Path) -> Saved | None:
@@ -69,9 +79,12 @@ def read_saved(path: Path) -> Saved | None:
             return None
         _refuse(path, f"schema: {str(schema)[:60]!r} cannot be replayed; it should be one of {', '.join(READ)}")
     scenario, warnings = data.get("scenario"), data.get("warnings")
-    return Saved(path, _case(path, data.get("case")), scenario if isinstance(scenario, dict) else None,
+    case = _case(path, data.get("case"))
+    return Saved(path, case, scenario if isinstance(scenario, dict) else None,
                  tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
-                 str(data.get("roi_version"))[:40], _figures(data.get("options")))
+                 str(data.get("roi_version"))[:40], _figures(data.get("options")),
+                 told if isinstance(told := data.get("recommended"), str) and told in case.options else None,
+                 _signposts(path, data.get("signposts")))
 
 
 def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None) -> Comparison:
@@ -95,7 +108,7 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
     Expected ones are looked at where the draws are the file's own.
     """
     now = {(o.id, name): float(getattr(o, name)) for o in found.options for name in FIGURES}
-    told = {key: x for key, x in saved.figures.items() if same_draws or key[1] == FIGURES[0]}
+    told = {key: x for key, x in saved.figures.items() if key[1] == FIGURES[0] or (same_draws and key[1] in FIGURES)}
     moved = {key: x for key, x in told.items() if key not in now or abs(now[key] - x) > max(CENT, SAME * abs(x))}
     if not moved:
         return ""
@@ -110,8 +123,22 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
 def _figures(options: object) -> dict[tuple[str, str], float]:
     """NPVs by option and name, as the file states them; those that it does not state are left out."""
     rows = [o for o in options if isinstance(o, dict)] if isinstance(options, list) else []
-    told = ((str(o.get("id")), name, o.get(name)) for o in rows for name in FIGURES)
+    told = ((str(o.get("id")), name, o.get(name)) for o in rows for name in TOLD)
     return {(id, name): float(x) for id, name, x in told if isinstance(x, (int, float))}
+
+
+def _signposts(path: Path, given: object) -> tuple[Signpost, ...]:
+    """The thresholds that the file states; none where an older version stated none."""
+    found = []
+    for k, row in enumerate(given if isinstance(given, list) else ()):
+        told = row if isinstance(row, dict) else {}
+        texts = {name: told.get(name) for name in ("option", "rival", "quantity", "direction", "reason")}
+        today, at = told.get("today"), told.get("threshold")
+        whole = all(isinstance(x, (int, float)) and isfinite(x) for x in (today, 0.0 if at is None else at))
+        if not whole or not all(isinstance(text, str) and not UNSEEN.search(text) for text in texts.values()):
+            _refuse(path, f"signposts.{k}: not usable; option, rival, quantity, direction, reason and finite numbers{HINT}")
+        found.append(Signpost(**texts, today=float(today), threshold=None if at is None else float(at)))  # type: ignore[arg-type]
+    return tuple(found)
 
 
 def _text(path: Path) -> str | None:
@@ -186,6 +213,8 @@ def _checked(path: Path, case: Case) -> Case:
 
 def _check_range(path: Path, name: str, fact: Fact) -> None:
     """CaseError where a number is not one that its unit allows, or a name or text holds what a terminal obeys."""
+    if CURRENCY.match(fact.unit):
+        _refuse(path, f"case.{name[:200]}.unit: {fact.unit[:20]!r} is not usable; all amounts are in USD")
     least, most = RANGES.get(fact.unit, (0.0, MOST) if fact.unit else (-MOST, MOST))
     words = "a share" if fact.unit == SHARE else fact.unit or "a number"
     for x in fact.value if isinstance(fact.value, tuple) else (fact.value, fact.low, fact.high):

@@ -10,6 +10,7 @@ from typing import Any
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.outlook import Outlook
 from roi.report import charts
+from roi.report.charts.look import FRAME
 from roi.report.charts.savings import outlook_of
 
 MIME = "application/vnd.vegalite.v5+json"
@@ -19,6 +20,8 @@ MIME = "application/vnd.vegalite.v5+json"
 @dataclass(frozen=True, repr=False)
 class Chart:
     """One picture: `spec` is a Vega-Lite specification as a plain dict, its data inside; a notebook draws it.
+
+    What `spec` leaves out is as in the other pictures: the schema, the look, and a width that follows the page.
 
     Example:
         >>> from roi import compare
@@ -31,6 +34,10 @@ class Chart:
 
     spec: dict[str, Any]  # Any: plain JSON values
     """The Vega-Lite specification."""
+
+    def __post_init__(self) -> None:
+        """Fill in what the specification leaves out."""
+        object.__setattr__(self, "spec", {**FRAME, **self.spec})
 
     @property
     def description(self) -> str:

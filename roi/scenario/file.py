@@ -143,7 +143,7 @@ def check_scenario(data: dict[str, Any]) -> Scenario:
     try:
         return Scenario.model_validate_json(json.dumps(data, allow_nan=False))
     except ValidationError as error:
-        raise _explain(error, data) from None
+        raise explain_mistakes(error, data) from None
     except ValueError as error:
         raise InputError(f"scenario: {error}") from None
 
@@ -238,8 +238,8 @@ def steps(path: str, *, block: bool) -> list[str]:
     return [*keys, *ends]
 
 
-def _explain(error: ValidationError, data: object) -> InputError:
-    """One sentence for the first few mistakes in `data`: field, value, what is allowed."""
+def explain_mistakes(error: ValidationError, data: object, schema: type = Scenario, whole: str = "scenario") -> InputError:
+    """One sentence for the first few mistakes in `data`, which should be a `schema`: field, value, what is allowed."""
     problems: dict[str, str] = {}
     errors = error.errors()
     wrong = {e["loc"][:-1] for e in errors}
@@ -249,8 +249,8 @@ def _explain(error: ValidationError, data: object) -> InputError:
             continue
         if e["type"] == "too_short" and e["loc"] in wrong:  # its items are wrong, and said to be
             continue
-        path = ".".join(places) or "scenario"
-        problems.setdefault(path, f"{path}: {_problem(places, e['type'], e.get('input'), e['msg'])}")
+        path = ".".join(places) or whole
+        problems.setdefault(path, f"{path}: {_problem(places, e['type'], e.get('input'), e['msg'], schema)}")
     shown, more = list(problems.values())[:SHOWN], len(problems) - SHOWN
     return InputError("; ".join(shown) + (f"; and {more} more" if more > 0 else ""))
 
@@ -261,11 +261,11 @@ def _of_another_branch(place: str, value: object) -> bool:
     return (block or "float" in place) and block != isinstance(value, dict)
 
 
-def _problem(places: list[str], kind: str, value: object, message: str) -> str:
+def _problem(places: list[str], kind: str, value: object, message: str, schema: type) -> str:
     if kind == "extra_forbidden":
         if places[-1] in RENAMED:
             return RENAMED[places[-1]]
-        fields = _fields_at(places[:-1])
+        fields = _fields_at(places[:-1], schema)
         near = nearest(places[-1], fields)
         if places[-1].isdigit():
             return "unknown key; a comma does not group digits: write 1000 for 1,000"
@@ -313,9 +313,9 @@ def _places(loc: Sequence[str | int], data: object, *, missing: bool) -> tuple[l
     return keys, branch
 
 
-def _fields_at(places: list[str]) -> list[str]:
+def _fields_at(places: list[str], schema: type = Scenario) -> list[str]:
     """Keys that the schema allows at a path."""
-    kind: Any = Scenario
+    kind: Any = schema
     for place in places:
         info = getattr(kind, "model_fields", {}).get(place)
         kind = info.annotation if info is not None else (*get_args(kind), None, None)[1] if get_origin(kind) is dict else None

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from roi.scenario.policy import Policy
 from roi.scenario.scenario import Scenario
 
 
@@ -20,3 +21,10 @@ def test_every_field_says_what_it_means():
               if "description" not in field]
 
     assert silent == []
+
+
+def test_the_schema_of_a_policy_in_docs_is_that_of_the_code():
+    """`roi schema --of policy > docs/policy.schema.json` writes it anew."""
+    published = json.loads((Path(__file__).parents[2] / "docs" / "policy.schema.json").read_text(encoding="utf-8"))
+
+    assert published == Policy.model_json_schema(by_alias=True)

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.break_even import BreakEven, break_evens
 from roi.economics.decision.curves import Curves
-from roi.economics.decision.draws import draw, probability_best
+from roi.economics.decision.draws import Drawn, draw, probability_best
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import Gate, read_gates, rule_out, tells_quality, tested
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
 from roi.economics.decision.signposts import Signpost, signposts
-from roi.economics.decision.verdict import Verdict, choose, decide, value, what_counts
+from roi.economics.decision.verdict import Choices, Verdict, choose, decide, value, what_counts
 from roi.economics.decision.worth import Experiment, experiments
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.reading import number
@@ -67,14 +67,28 @@ class Comparison:
         return next(o for o in self.options if o.id == self.verdict.leader)
 
 
-def compare(case: Case, *, thresholds: bool = True) -> Comparison:
-    """The comparison of all options of `case`. Pure: the same case gives the same answer, to the cent.
+@dataclass(frozen=True)
+class Weighed:
+    """What a Case says of every option, and which one it recommends, alarms aside."""
 
-    Without `thresholds` no break-even and no signpost is looked for, which takes a third of the time; all else is the same.
-    """
+    shared: Shared
+    options: Mapping[str, Option]
+    choices: Mapping[str, Choice]
+    below: tuple[str, ...]
+    """Options whose score alone rules them out, where more items may show otherwise."""
+    untrained: tuple[str, ...]
+    """Options that train nothing and are tested."""
+    central: Mapping[str, Evaluated]
+    """Feasible options at the central values."""
+    drawn: Drawn | None
+    results: Mapping[str, OptionResult]
+    chosen: Choices
+
+
+def weigh(case: Case) -> Weighed:
+    """Every option costed, at the central values and over the draws, and the one that the figures recommend."""
     values = case.values()
     shared, options, choices = settle(case)
-    gates = read_gates(values)
 
     live = [id for id, o in options.items() if o.infeasible is None]
     below = [id for id, o in options.items() if o.below_bar and any(tells_quality(path, o) for path in case.uncertain)]
@@ -94,12 +108,24 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         )
         for id in live
     }
+    return Weighed(shared, options, choices, tuple(below), tuple(untrained), central, drawn, results,
+                   choose(shared, results, counts))
 
-    chosen = choose(shared, results, counts)
+
+def compare(case: Case, *, thresholds: bool = True) -> Comparison:
+    """The comparison of all options of `case`. Pure: the same case gives the same answer, to the cent.
+
+    Without `thresholds` no break-even and no signpost is looked for, which takes a third of the time; all else is the same.
+    """
+    w = weigh(case)
+    shared, options, choices, below = w.shared, w.options, w.choices, w.below
+    central, drawn, results, chosen = w.central, w.drawn, w.results, w.chosen
+    counts, untrained = chosen.counts, list(w.untrained)
     measured: tuple[Experiment, ...] = ()
     if drawn is not None:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
         measured = experiments(shared, measurable, drawn, chosen.candidates, chosen.leader, counts)
+    values = case.values()
     alarms = read_alarms(values)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms)
     curves = Curves(shared, options) if thresholds else None
@@ -107,10 +133,10 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
-        unproven = {id: options[id] for id in (*live, *below) if id not in verdict.candidates}
+        unproven = {id: options[id] for id in (*results, *below) if id not in verdict.candidates}
         drivers = find_drivers(case, drawn, target, choices, verdict.candidates, unproven, counts)
     return Comparison(
-        case=case, verdict=verdict, alarms=alarms, gates=gates, experiments=measured,
+        case=case, verdict=verdict, alarms=alarms, gates=read_gates(values), experiments=measured,
         options=tuple(results.values()),
         signposts=tuple(s for pair in _pairs(verdict, results, options) for s in signposts(curves, *pair, counts))
         if curves else (),

@@ -174,7 +174,7 @@ def option_result(
     served = float((requests(shared) * factors).sum())
     months = float(payback(first, saving))
     is_stay = id == "stay"
-    start = min(int(np.ceil(float(option.months_to_live) + float(option.months_in_parallel))), shared.horizon - 1)
+    start = alone_from(option, shared.horizon)
 
     def npv_without(left_out: Callable[[Line], bool]) -> float:
         return float(stay.pv_without(left_out)) - float(done.pv_without(left_out))
@@ -190,13 +190,12 @@ def option_result(
     errors = sum((line.monthly for line in done.costs.lines if line.is_error), np.zeros(shared.horizon))
     cash_first, cash_saving = first, saving + errors - sum(line.monthly for line in stay.costs.lines if line.is_error)
     no_cash = [line for line in done.costs.lines if line.no_cash]
-    paid_out = monthly - errors - sum((line.monthly for line in no_cash), np.zeros(shared.horizon))
     return OptionResult(
         id=id, kind=option.kind, label=option.label, trains=option.trains, evaluated=option.evaluated,
         tested=tested(shared, option), binds=binds(option),
         upfront_usd=upfront, upfront_no_cash_usd=float(sum(float(line.upfront) for line in no_cash)),
         monthly_usd=tuple(float(x) for x in monthly), mean_monthly_usd=float(monthly[start:].mean()),
-        cash_monthly_usd=float(paid_out[start:].mean()), errors_monthly_usd=float(errors[start:].mean()),
+        cash_monthly_usd=mean_cash(done), errors_monthly_usd=float(errors[start:].mean()),
         tco_usd=upfront + float(monthly.sum()), pv_cost_usd=pv, npv_usd=npv,
         npv_without_errors_usd=npv_without(lambda line: line.is_error),
         npv_incremental_people_usd=npv_without(lambda line: line.existing_staff),
@@ -219,6 +218,18 @@ def option_result(
         fleet=_fleet(done, start), training=_training(option),
         quality=_quality(option, stay.option, float(np.mean(done.costs.wrong[start:]))),
     )
+
+
+def alone_from(option: Option, horizon: int) -> int:
+    """The first month in which the option serves alone, counted from 0; the last one where the horizon ends before."""
+    return min(int(np.ceil(float(option.months_to_live) + float(option.months_in_parallel))), horizon - 1)
+
+
+def mean_cash(done: Evaluated) -> float:
+    """Cash of a mean month once the option serves alone, USD: without wrong answers, and without what is no cash."""
+    monthly = done.total.monthly
+    left_out = (line.monthly for line in done.costs.lines if line.is_error or line.no_cash)
+    return float((monthly - sum(left_out, np.zeros(monthly.shape)))[alone_from(done.option, monthly.size):].mean())
 
 
 def infeasible_result(option: Option, stay: Option) -> InfeasibleOption:

@@ -57,13 +57,17 @@ CONFIG: Spec = {
     "tick": {"color": FAINT},
 }
 """The look on white; a page with a dark theme lays its own colours over it."""
+FRAME: Spec = {
+    "$schema": SCHEMA, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}, "config": CONFIG,
+}
+"""What every picture begins with: it is as wide as what holds it."""
 
 
 def spec(title: str, description: str, *, height: int, layer: Sequence[Spec], **more: object) -> Spec:
     """A picture as wide as what holds it, made of layers."""
     return {
-        "$schema": SCHEMA, "title": printable(title), "description": printable(description), "width": "container",
-        "height": height, "autosize": {"type": "fit-x", "contains": "padding"}, "config": CONFIG, "layer": list(layer), **more,
+        **FRAME, "title": printable(title), "description": printable(description), "height": height, "layer": list(layer),
+        **more,
     }
 
 

@@ -22,7 +22,7 @@ def rent_against_latency(sizing: Sizing) -> Spec:
                          "slo": "SLO holds" if fleet.holds else "SLO broken"} for plan in sizing.plans for fleet in plan.fleets]
     best = [{"usd": cents(fleet.usd_per_month), "e2e": fleet.load.e2e_p95_s} for _, fleet in frontier(sizing)]
     first = sizing.plans[0].fleet
-    x = {"field": "e2e", "type": "quantitative", "title": "seconds to the last token, p95 (logarithmic)",
+    x = {"field": "e2e", "type": "quantitative", "title": "P95 to the last token, s, logarithmic",
          "scale": {"type": "log", "nice": False, "padding": 20}, "axis": {"grid": False, "format": "~r", "tickCount": 6}}
     y = {"field": "usd", "type": "quantitative", "title": "USD a month, spares included",
          "axis": money_axis([row["usd"] for row in rows])}

@@ -1,5 +1,6 @@
 """What a redacted report of a comparison does not tell: names, rates, and hours from which a wage follows."""
 
+from collections.abc import Callable
 from math import inf
 
 from roi.economics.decision.comparison import Comparison
@@ -18,9 +19,9 @@ def secret(path: str, fact: Fact) -> bool:
     return priced or isinstance(fact.value, str) or path.endswith(("discount", "price_ratio"))
 
 
-def stand_ins(c: Comparison) -> dict[str, str]:
-    """What stands for each name of the Case: the task, options by kind, models, vendors, costs of one's own."""
-    names: dict[str, str] = {str(c.case["title"].value): "A task"}
+def stand_ins(*comparisons: Comparison) -> dict[str, str]:
+    """What stands for each name of the Cases: the task, options by kind, models, vendors, costs of one's own."""
+    names: dict[str, str] = {}
     counts: dict[str, int] = {}
 
     def give(name: str, words: str) -> None:
@@ -28,27 +29,34 @@ def stand_ins(c: Comparison) -> dict[str, str]:
             counts[words] = counts.get(words, 0) + 1
             names[name] = f"{words} {counts[words]}"
 
-    worth = {o.id: value(o, c.verdict.counts) for o in c.options}
-    for id in sorted(c.case.options, key=lambda id: -worth.get(id, -inf)):
-        kind = str(c.case[f"options.{id}.kind"].value)
-        label = str(c.case[f"options.{id}.label"].value)
-        if kind == "stay":
-            names[label] = "the incumbent"
-        else:
-            give(label, KINDS.get(kind, kind))
-            names.setdefault(id, names[label])
-    for path, fact in c.case.facts.items():
-        if isinstance(fact.value, str) and path.endswith(NAMED):
-            seller = path.endswith((".vendor", ".provider"))
-            words = "own cost" if path.startswith("costs.") else "vendor" if seller else "model"
-            give(fact.value, words)
-            provider, _, model = fact.value.partition("/")
-            if model:
-                give(model, "model")
-                give(provider, "vendor")
-        for part in path.split(".")[1:2] if path.startswith(("systems.", "apis.")) else ():
-            give(part, "model")
+    for c in comparisons:
+        names[str(c.case["title"].value)] = "A task"
+        worth = {o.id: value(o, c.verdict.counts) for o in c.options}
+        for id in sorted(c.case.options, key=lambda id: -worth.get(id, -inf)):
+            kind = str(c.case[f"options.{id}.kind"].value)
+            label = str(c.case[f"options.{id}.label"].value)
+            if kind == "stay":
+                names[label] = "the incumbent"
+            else:
+                give(label, KINDS.get(kind, kind))
+                names.setdefault(id, names[label])
+        for path, fact in c.case.facts.items():
+            _name(path, fact, give)
     return names
+
+
+def _name(path: str, fact: Fact, give: Callable[[str, str], None]) -> None:
+    """Give the names that the fact holds, or that its path does, something that stands for them."""
+    if isinstance(fact.value, str) and path.endswith(NAMED):
+        seller = path.endswith((".vendor", ".provider"))
+        words = "own cost" if path.startswith("costs.") else "vendor" if seller else "model"
+        give(fact.value, words)
+        provider, _, model = fact.value.partition("/")
+        if model:
+            give(model, "model")
+            give(provider, "vendor")
+    for part in path.split(".")[1:2] if path.startswith(("systems.", "apis.")) else ():
+        give(part, "model")
 
 
 def telling(case: Case) -> list[str]:

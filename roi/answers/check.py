@@ -1,0 +1,196 @@
+"""Does the decision still hold? An answer against a policy: which rule breaks, and by how much.
+
+    FILE --compare_file--> Comparison --Policy--> rules, each with what was asked and what was found
+    saved comparison ------signposts, verdict------^
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date as Date
+from functools import partial
+from pathlib import Path
+
+from roi.answers.compare import compare_file
+from roi.answers.crossed import held_against
+from roi.answers.opening import Tell, keep_quiet
+from roi.answers.saved import Saved, read_saved
+from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.outlook import facts_behind
+from roi.economics.decision.signposts import Signpost
+from roi.economics.decision.verdict import chance, value
+from roi.errors import InputError, UnknownName, nearest_file
+from roi.facts.fact import Basis
+from roi.scenario.policy import Policy, Range, load_policy
+
+AGES = frozenset({Basis.MEASURED, Basis.CALIBRATED, Basis.DRY_RUN, Basis.QUOTED, Basis.STATED})
+"""Bases of facts that grow old: prices, measurements, what the user states with a date. A datasheet or a paper does not."""
+LIMITS = ("monthly_cash_usd", "upfront_usd", "expected_npv_usd", "payback_months", "chance_to_beat_staying", "wrong_answers",
+          "evidence_age_days")
+"""Fields of a policy that bound a figure."""
+CROSSED = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One rule of a policy, and whether it holds."""
+
+    name: str
+    """The field of the policy; facts.PATH; signposts.OPTION.QUANTITY."""
+    holds: bool
+    limit: float | str | None
+    """What was asked: a number, or the option that was recommended."""
+    side: str
+    """at least, at most, above, below (of a signpost), or is."""
+    found: float | str | None
+    """What the answer says; None where it says nothing, inf where a payback never comes."""
+    over: float | None
+    """By how much a limit is missed, in its unit; None where the rule holds, or where there is no distance."""
+    about: str = ""
+    """What the rule is about: the option and its rival, the fact, why there is no verdict."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckAnswer:
+    """A comparison, and the rules that it was held against."""
+
+    comparison: Comparison
+    kept: Comparison | None
+    """The saved comparison that was decided on, replayed."""
+    rules: tuple[Rule, ...]
+    day: Date
+    """The day from which ages are counted."""
+    policy: str
+    """The policy's file; empty where none was given."""
+    warnings: tuple[str, ...]
+    note: str
+
+    @property
+    def broken(self) -> tuple[Rule, ...]:
+        """The rules that do not hold."""
+        return tuple(rule for rule in self.rules if not rule.holds)
+
+
+def check_file(
+    file: Path | None, policy_file: Path | None, *, today: Date, as_of: str | None = None, saved_file: Path | None = None,
+    overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None, profiles: Sequence[Path] = (),
+    tell: Tell = keep_quiet,
+) -> CheckAnswer:
+    """The answer of `file` (a scenario, or a saved comparison) against the policy.
+
+    Without a policy it is asked whether there is a verdict, on a tested option; with `saved_file` also whether it is that of
+    the saved comparison, and whether its signposts hold. `as_of` is another day for prices than the scenario's own; ages are
+    counted from it, else from `today`.
+    """
+    policy, folder = (Policy(), Path()) if policy_file is None else (load_policy(policy_file), policy_file.parent)
+    if saved_file is not None:
+        policy = policy.model_copy(update={"saved": str(saved_file), "verdict_unchanged": True, "signposts_hold": True})
+        folder = Path()
+    if policy.saved is None and (policy.verdict_unchanged or policy.signposts_hold):
+        asked = "verdict_unchanged" if policy.verdict_unchanged else "signposts_hold"
+        raise InputError(f"{policy_file}: {asked} needs the comparison that was decided on: saved: decision.json, or --saved")
+    field = "--saved" if saved_file else f"{policy_file}: saved"
+    saved = None if policy.saved is None else _saved(folder / policy.saved, field)
+    if as_of is not None and file is not None and read_saved(file) is not None:
+        raise InputError(f"--as-of: {file} is a saved comparison, whose facts have their own day; name its scenario")
+    dated = () if as_of is None else (f"as_of={as_of}",)
+    found = compare_file(file, overrides=(*overrides, *dated), part=part, quality=quality, profiles=profiles, tell=tell)
+    day = today if as_of is None else Date.fromisoformat(as_of)
+    kept = None if saved is None else compare(saved.case, thresholds=policy.signposts_hold and not saved.signposts)
+    posts = () if saved is None or kept is None else saved.signposts or kept.signposts
+    rules = tuple(_rules(found.comparison, policy, saved, posts, day))
+    return CheckAnswer(comparison=found.comparison, kept=kept, rules=rules, day=day, policy=str(policy_file or ""),
+                       warnings=found.warnings, note=found.note)
+
+
+def _saved(path: Path, field: str) -> Saved:
+    if not path.is_file():
+        raise InputError(f"{field}: no file {path}{nearest_file(path)}")
+    saved = read_saved(path)
+    if saved is None:
+        raise InputError(f"{field}: {path} is no saved comparison; save one with `roi compare SCENARIO --format json`")
+    return saved
+
+
+def _rules(c: Comparison, policy: Policy, saved: Saved | None, posts: Sequence[Signpost], day: Date) -> Iterator[Rule]:
+    """Every rule that the policy asks, in its order; one that there is a verdict always comes first."""
+    _check_names(c, policy)
+    v = c.verdict
+    yield Rule(name="verdict", holds=v.recommended is not None, limit=None, side="is", found=v.recommended, over=None,
+               about="" if v.recommended is not None else v.sentence)
+    if saved is not None and policy.verdict_unchanged:
+        yield Rule(name="verdict_unchanged", holds=v.recommended == saved.recommended, limit=saved.recommended, side="is",
+                   found=v.recommended, over=None)
+    if saved is not None and policy.signposts_hold:
+        yield from _signposts(c, saved, posts)
+    if policy.recommended_is_tested:
+        yield Rule(name="recommended_is_tested", holds=c.leader.tested, limit=None, side="is", found=c.leader.id, over=None)
+    for name in LIMITS:
+        asked: Range | None = getattr(policy, name)
+        if asked is not None and not (name == "chance_to_beat_staying" and c.leader.id == "stay"):
+            found, about = _figure(name, c, c.leader, day)
+            yield from _within(name, asked, found, about)
+    for path, asked in policy.facts.items():
+        yield from _within(f"facts.{path}", asked, c.case[path].number(), c.case[path].unit)
+
+
+def _figure(name: str, c: Comparison, o: OptionResult, day: Date) -> tuple[float | None, str]:
+    """The figure that the field of a policy bounds, and what is to say of it."""
+    if name == "evidence_age_days":
+        return _oldest(c, o, day)
+    counts = c.verdict.counts
+    cash = counts == "cash"
+    figures = {
+        "monthly_cash_usd": o.cash_monthly_usd, "upfront_usd": o.upfront_usd, "expected_npv_usd": value(o, counts),
+        "payback_months": 0.0 if o.id == "stay" else o.payback_cash_months if cash else o.payback_months,
+        "chance_to_beat_staying": chance(o, counts), "wrong_answers": o.quality.wrong_rate,
+    }
+    return figures[name], "on cash alone" if cash and name == "expected_npv_usd" else ""
+
+
+def _oldest(c: Comparison, o: OptionResult, day: Date) -> tuple[float | None, str]:
+    """Age in days of the oldest fact with a date behind the option and staying, and its path."""
+    paths = {path for behind in facts_behind(c.case, ["stay", o.id]).values() for path in behind}
+    paths |= {path for each in {"stay", o.id} for path in c.case
+              if path.startswith((f"systems.{c.case[f'options.{each}.system'].value}.", f"options.{each}.price."))}
+    dated = [(fact.date, path) for path in sorted(paths) if (fact := c.case[path]).date is not None and fact.basis in AGES]
+    if not dated:
+        return None, "nothing has a date"
+    first, path = min(dated)
+    assert first is not None
+    return float((day - first).days), path
+
+
+def _within(name: str, asked: Range, found: float | None, about: str) -> Iterator[Rule]:
+    """The rules of one figure: at least, at most. A figure that nothing tells (no dated fact) breaks none."""
+    rule = partial(Rule, name=name, found=found, about=about)
+    if asked.at_least is not None:
+        short = 0.0 if found is None else asked.at_least - found
+        yield rule(holds=short <= CROSSED, limit=asked.at_least, side="at least", over=short if short > CROSSED else None)
+    if asked.at_most is not None:
+        over = 0.0 if found is None else found - asked.at_most
+        yield rule(holds=over <= CROSSED, limit=asked.at_most, side="at most", over=over if over > CROSSED else None)
+
+
+def _signposts(c: Comparison, saved: Saved, posts: Sequence[Signpost]) -> Iterator[Rule]:
+    """One rule a threshold of what was recommended, against its rivals; one of a rival that is gone turns nothing."""
+    there = {*c.case.options, saved.recommended}
+    ours = [s for s in posts if saved.recommended in {s.option, s.rival} and {s.option, s.rival} <= there]
+    for post in held_against(ours, saved.case, c):
+        s = post.signpost
+        assert s.threshold is not None
+        yield Rule(name=f"signposts.{s.option}.{s.quantity}", holds=post.holds, limit=s.threshold,
+                   side="above" if s.today >= s.threshold else "below", found=post.stands,
+                   over=None if post.holds or post.stands is None else abs(post.stands - s.threshold),
+                   about=f"against {s.rival}")
+
+
+def _check_names(c: Comparison, policy: Policy) -> None:
+    """InputError where the policy names no fact of the Case, or one that is no number, or a chance where there are no draws."""
+    for path in policy.facts:
+        if path not in c.case:
+            raise UnknownName("facts", path, list(c.case), "fact")
+        if isinstance(held := c.case[path].value, (str, bool, tuple)) or held is None:
+            raise InputError(f"facts.{path}: {str(held)[:40]!r} is no number, which a limit could bound")
+    if policy.chance_to_beat_staying is not None and not (c.case["draws"].number() and c.case.uncertain):
+        raise InputError("chance_to_beat_staying: there are no draws to count; set draws: 4096 in the scenario")

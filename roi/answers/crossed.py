@@ -1,0 +1,75 @@
+"""Where the quantities of signposts stand now: thresholds that were kept with a decision, held against a later answer."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.signposts import Signpost
+from roi.economics.inputs import Option
+from roi.economics.lines.option_lines import answered_wrong
+from roi.economics.reading import read_option, read_shared
+from roi.facts.case import Case
+
+
+@dataclass(frozen=True)
+class Post:
+    """A signpost that was kept, and where its quantity stands now."""
+
+    signpost: Signpost
+    stands: float | None
+    """None where nothing tells it any more: the option is gone, or nobody offers the GPU."""
+
+    @property
+    def holds(self) -> bool:
+        """True where the quantity is on the side of the threshold on which it was."""
+        s = self.signpost
+        assert s.threshold is not None
+        return self.stands is not None and _wins(s, self.stands) == _wins(s, s.today)
+
+
+def held_against(kept: Iterable[Signpost], case: Case, now: Comparison) -> tuple[Post, ...]:
+    """The signposts with a threshold that were kept with `case`, each with what its quantity is in a later answer."""
+    return tuple(Post(s, _stands(s, case, now.case)) for s in kept if s.threshold is not None)
+
+
+def _wins(s: Signpost, x: float) -> bool:
+    assert s.threshold is not None
+    return x >= s.threshold if s.direction == "above" else x <= s.threshold
+
+
+def _stands(s: Signpost, kept: Case, now: Case) -> float | None:
+    """The quantity of the signpost by the facts of `now`; a price list against that of `kept`."""
+    if s.quantity == "requests_per_day":
+        return now["workload.requests_per_day"].number()
+    if s.option not in now.options or s.option not in kept.options:
+        return None
+    options = _options(now, s.option)
+    option = options[s.option]
+    if s.quantity == "error_rate":
+        return float(np.asarray(answered_wrong(option, options[option.escalates_to].error_rate)))
+    if s.quantity == "api_price_ratio":
+        before = _options(kept, s.option)[s.option]
+        shape = read_shared(kept.values())
+        old, new = (_list_price(each, shape.input_tokens, shape.output_tokens, shape.weights) for each in (before, option))
+        return new / old if old and new is not None else None
+    gpu = s.reason.split(",")[0].split(" at ")[0]
+    prices = [float(plan.usd_per_gpu if s.quantity == "usd_per_gpu" else plan.usd_per_gpu_hour)
+              for plan in option.plans if plan.gpu == gpu]
+    return min(prices, default=None)
+
+
+def _options(case: Case, id: str) -> dict[str, Option]:
+    values = case.values()
+    shared = read_shared(values)
+    return {each: read_option(values, each, shared) for each in dict.fromkeys(["stay", id])}
+
+
+def _list_price(option: Option, given: np.ndarray, answered: np.ndarray, weights: np.ndarray) -> float | None:
+    """USD of a mean request at the option's prices of the first tier, neither cached nor through batch."""
+    if option.api is None:
+        return None
+    prices = (float(np.ravel(np.asarray(row))[0]) for row in (option.api.input, option.api.output))
+    tokens = (float((weights * each).sum() / weights.sum()) for each in (given, answered))
+    return sum(price * each for price, each in zip(prices, tokens, strict=True)) * (1.0 - float(np.max(option.api.discount)))

@@ -1,0 +1,62 @@
+"""`roi check`: does a decision keep to a policy? Exit code 3 where it does not."""
+
+from pathlib import Path
+
+import click
+
+from roi.cli.options import PATH, format_option, output_option, profiles_option, scenario_here, set_option, tell, usage_option
+
+BROKEN = 3
+"""Exit code where a rule does not hold."""
+
+
+@click.command(short_help="Does the decision still hold: an answer against a policy; exit 3 if not.")
+@click.argument("file", required=False, type=PATH)
+@click.argument("policy", required=False, type=PATH)
+@click.option("--saved", type=PATH, help="The saved comparison that was decided on: its verdict and its signposts must hold.")
+@click.option("--as-of", metavar="DAY", help="Prices of this day; ages are counted from it.  [default: the scenario's; today]")
+@set_option
+@usage_option
+@click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
+@profiles_option
+@format_option("table", "json", "markdown")
+@output_option
+@click.option("--redact", is_flag=True, help="Leave rates and names out of table and markdown.")
+@click.pass_context
+def check(
+    ctx: click.Context, *, file: Path | None, policy: Path | None, saved: Path | None, as_of: str | None,
+    overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...], form: str,
+    output: Path | None, redact: bool,
+) -> None:
+    """Hold the scenario in FILE (or a saved comparison) against POLICY, a YAML file of limits.
+
+    roi schema --of policy lists what it may ask. Without POLICY: is there a verdict, on a tested option? The exit code is 3
+    where a rule does not hold, and the answer says which one, and by how much.
+    """
+    from datetime import date
+
+    from roi import __version__
+    from roi.answers.check import check_file
+    from roi.cli.clock import today
+    from roi.cli.output import columns, in_colour, write
+    from roi.errors import InputError
+    from roi.report.check import check_json, check_text
+
+    if redact and form == "json":
+        raise InputError("--redact: JSON holds every name; write --format markdown")
+    if as_of is not None:
+        try:
+            date.fromisoformat(as_of)
+        except ValueError:
+            raise InputError(f"--as-of: {as_of[:40]!r} is no day; write it as 2026-11-24") from None
+    found = check_file(scenario_here(file), policy, today=today(), as_of=as_of, saved_file=saved, overrides=overrides,
+                       part=part, quality=quality, profiles=profiles, tell=tell)
+    if form == "json":
+        text = check_json(found, version=__version__)
+    else:
+        text = check_text(found, form, redact=redact, colour=in_colour(output), width=columns(output))
+    if found.note:
+        tell(found.note)
+    write(text, output)
+    if found.broken:
+        ctx.exit(BROKEN)

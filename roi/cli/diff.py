@@ -1,0 +1,50 @@
+"""`roi diff`: what changed between two answers, and what each change did."""
+
+from pathlib import Path
+
+import click
+
+from roi.cli.options import PATH, format_option, full_option, output_option, page_options, profiles_option, set_option, tell
+
+
+@click.command(short_help="What changed between two answers, cause by cause, to the cent.")
+@click.argument("first", metavar="A", type=PATH)
+@click.argument("second", metavar="[B]", required=False, type=PATH)
+@click.option("--as-of", "days", multiple=True, metavar="DAY",
+              help="Prices of this day; with one file: for the second answer, given twice for both.")
+@set_option
+@profiles_option
+@format_option("table", "json", "markdown")
+@output_option
+@page_options
+@click.option("--redact", is_flag=True, help="Leave out rates, wages and names, in every form.")
+@full_option
+def diff(
+    *, first: Path, second: Path | None, days: tuple[str, ...], overrides: tuple[str, ...], profiles: tuple[Path, ...],
+    form: str, output: Path | None, html: Path | None, force: bool, redact: bool, full: bool,
+) -> None:
+    """What changed from A to B, and what each change did to NPV, cash and verdict.
+
+    A and B are scenarios (YAML) or comparisons saved by `roi compare --format json`. With A alone, --as-of compares it with
+    itself at the prices of another day. Parts are grouped into prices, volume, quality, evidence, options, terms and version
+    of roi, and add up to the cent.
+    """
+    from roi import __version__
+    from roi.answers.diff import diff_files
+    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
+    from roi.report.diff import diff_json, diff_page, diff_text
+
+    check_fresh(html, "--html", force=force)
+    found = diff_files(first, second, days=days, overrides=overrides, profiles=profiles, every=full, tell=tell)
+    if form == "json":
+        text = diff_json(found, version=__version__, redact=redact)
+    elif form == "markdown":
+        text = diff_text(found, form, full=full, redact=redact)
+    else:
+        text = diff_text(found, full=full, redact=redact, colour=in_colour(output), width=columns(output))
+    if html is not None:
+        write_page(diff_page(found, version=__version__, redact=redact), html, force=force)
+        tell(f"wrote {html}")
+    for warning in found.warnings if found.by_version and not redact else ():
+        tell(warning)
+    write(text, output)

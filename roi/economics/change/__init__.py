@@ -1,0 +1,1 @@
+"""What changed between two Cases, and what each change did to the figures."""

@@ -1,0 +1,144 @@
+"""How `roi check` is told: which rules broke and by how much, then those that hold."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from math import inf, isinf
+
+from roi.answers.check import CheckAnswer, Rule
+from roi.facts.case import SHARE
+from roi.report.comparison.names_and_rates import secret, stand_ins, telling
+from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title, render
+from roi.report.layout.wording import fact_name, figure, option_label, percent, quantity, usd
+from roi.report.page.cover import redacted
+from roi.report.page.parts import Page, Section
+
+SCHEMA = "roi.check/1"
+WORDS = {
+    "verdict": "there is a verdict", "verdict_unchanged": "verdict unchanged",
+    "recommended_is_tested": "what is recommended is tested",
+    "monthly_cash_usd": "cash a month", "upfront_usd": "set-up", "expected_npv_usd": "mean NPV", "payback_months": "payback",
+    "chance_to_beat_staying": "chance to beat staying", "wrong_answers": "wrong answers",
+    "evidence_age_days": "age of evidence",
+}
+"""What the fields of a policy are called."""
+QUANTITIES = {"requests_per_day": "requests a day", "usd_per_gpu_hour": "rent of a GPU hour", "usd_per_gpu": "price of a GPU",
+              "api_price_ratio": "list prices over then", "error_rate": "wrong answers"}
+"""What the quantities of signposts are called."""
+SHARES = {"chance_to_beat_staying", "wrong_answers", "error_rate", "api_price_ratio"}
+UNITS = {"payback_months": " months", "evidence_age_days": " days"}
+
+
+def check_text(answer: CheckAnswer, form: str = "table", *, redact: bool = False, width: int = 80, colour: bool = False) -> str:
+    """The report as text, no line longer than `width`, or as Markdown; with `redact` without names and rates."""
+    blocks = tuple(_blocks(answer, redact=redact))
+    if redact:
+        page = Page(title="", facts=(), sections=(Section("", blocks),), foot="")
+        both = [c for c in (answer.comparison, answer.kept) if c is not None]
+        hidden = [text for c in both for text in telling(c.case)]
+        blocks = redacted(page, stand_ins(*both), hidden).sections[0].parts  # type: ignore[assignment]  # as they went in
+    return render(blocks, form, width=width, colour=colour)
+
+
+def check_json(answer: CheckAnswer, *, version: str) -> str:
+    """Every rule as JSON, schema roi.check/1; a payback that never comes is null."""
+    c = answer.comparison
+    rules = [{**asdict(rule), "found": None if rule.found == inf else rule.found,
+              "over": None if rule.over == inf else rule.over, "sentence": _sentence(answer, rule)} for rule in answer.rules]
+    return json.dumps({
+        "schema": SCHEMA, "roi_version": version, "holds": not answer.broken, "as_of": c.case["as_of"].value,
+        "day": answer.day.isoformat(), "recommended": c.verdict.recommended, "leader": c.verdict.leader, "rules": rules,
+        "warnings": list(answer.warnings),
+    }, indent=1, allow_nan=False)
+
+
+def _blocks(answer: CheckAnswer, *, redact: bool) -> Iterable[Block]:
+    """The parts of the report; with `redact` the figures of rates are not among them."""
+    broken, count = answer.broken, len(answer.rules)
+    hidden = [rule for rule in answer.rules if redact and _is_rate(answer, rule)]
+    yield Title(str(answer.comparison.case["title"].value))
+    if not broken:
+        yield Paragraph(f"All {count} rules hold.", strong=True)
+    else:
+        told = "; ".join(_name(answer, rule) if rule in hidden else _sentence(answer, rule) for rule in broken)
+        do = "does" if len(broken) == 1 else "do"
+        yield Paragraph(f"{len(broken)} of {count} rule{'' if count == 1 else 's'} {do} not hold: {told}.", strong=True)
+    ordered = sorted(answer.rules, key=lambda rule: rule.holds)
+    yield Table(("rule", "asked", "found", "off by", ""), tuple(
+        Row((_name(answer, rule), *(("hidden", "hidden", "") if rule in hidden else _figures(answer, rule)),
+             "holds" if rule.holds else "BROKEN"), strong=not rule.holds) for rule in ordered), align="llrrl")
+
+
+def _is_rate(answer: CheckAnswer, rule: Rule) -> bool:
+    """True where the rule is on a rate, a wage, or the price of a GPU."""
+    path = rule.name.removeprefix("facts.")
+    if path in answer.comparison.case:
+        return secret(path, answer.comparison.case[path])
+    return rule.name.startswith("signposts.") and rule.name.rpartition(".")[2] in {"usd_per_gpu_hour", "usd_per_gpu"}
+
+
+def _figures(answer: CheckAnswer, rule: Rule) -> tuple[str, str, str]:
+    return _asked(answer, rule), _shown(answer, rule, rule.found), _over(rule)
+
+
+def _name(answer: CheckAnswer, rule: Rule) -> str:
+    if rule.name.startswith("facts."):
+        return fact_name(rule.name.removeprefix("facts."))
+    if rule.name.startswith("signposts."):
+        option, _, quantity_ = rule.name.removeprefix("signposts.").rpartition(".")
+        names = [_label(answer, id) for id in (option, rule.about.removeprefix("against "))]
+        return f"signpost: {QUANTITIES.get(quantity_, quantity_)}, {names[0]} against {names[1]}"
+    return WORDS[rule.name]
+
+
+def _label(answer: CheckAnswer, id: str) -> str:
+    """The label of an option, as the answer or as the saved one has it."""
+    cases = [c.case for c in (answer.comparison, answer.kept) if c is not None]
+    return next((option_label(case, id) for case in cases if id in case.options), id)
+
+
+def _asked(answer: CheckAnswer, rule: Rule) -> str:
+    if rule.limit is None:
+        return "yes" if rule.name != "verdict_unchanged" else "no verdict"
+    return f"{'' if rule.side == 'is' else rule.side + ' '}{_shown(answer, rule, rule.limit)}"
+
+
+def _shown(answer: CheckAnswer, rule: Rule, x: float | str | None) -> str:
+    """A figure in its unit; an option by its label."""
+    if isinstance(x, str):
+        return _label(answer, x)
+    if x is None:
+        return "no verdict" if rule.name.startswith("verdict") else "not known"
+    return "never" if isinf(x) else _number(rule, x)
+
+
+def _number(rule: Rule, x: float) -> str:
+    end = rule.name.rpartition(".")[2]
+    if rule.name.startswith("facts."):
+        return quantity(x, rule.about)
+    if end in SHARES:
+        return percent(x)
+    return usd(x) if "usd" in end else f"{figure(x)}{UNITS.get(end, '')}"
+
+
+def _over(rule: Rule) -> str:
+    """By how much a limit is missed, in the words of its unit; points of 100 for shares."""
+    if rule.over is None or isinf(rule.over):
+        return ""
+    end = rule.name.rpartition(".")[2]
+    if end in SHARES or (rule.name.startswith("facts.") and rule.about == SHARE):
+        return f"{figure(100 * rule.over)} points"
+    return _number(rule, rule.over)
+
+
+def _sentence(answer: CheckAnswer, rule: Rule) -> str:
+    """The rule in words, with what it is about."""
+    off = _over(rule)
+    about = ""
+    if rule.name == "evidence_age_days" and rule.about in answer.comparison.case:
+        option, priced, _ = rule.about.removeprefix("options.").partition(".price.")
+        about = f" (list price of {_label(answer, option)})" if priced else f" ({fact_name(rule.about)})"
+    if rule.name == "verdict" and rule.about:
+        about = f" ({rule.about.rstrip('.')})"
+    told = f"{_name(answer, rule)}: asked {_asked(answer, rule)}, found {_shown(answer, rule, rule.found)}{about}"
+    return told + (f", off by {off}" if off else "")

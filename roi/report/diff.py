@@ -1,0 +1,294 @@
+"""How `roi diff` is told: both answers side by side, what turned the verdict, and each figure cause by cause."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from roi.answers.diff import DiffAnswer, Side
+from roi.economics.change.attribution import SHAPLEY
+from roi.economics.change.causes import GROUPS, Cause
+from roi.economics.change.difference import VERSION, Moved
+from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.verdict import chance, value
+from roi.facts.case import Case
+from roi.facts.fact import Fact
+from roi.report.comparison.names_and_rates import secret, stand_ins, telling
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.wording import chance as share
+from roi.report.layout.wording import fact_name, months, option_label, quantity
+from roi.report.page.cover import redacted
+from roi.report.page.parts import Page, Section, told
+
+SCHEMA = "roi.diff/1"
+MOST_CAUSES, MOST_OTHERS = 12, 6
+"""Causes of one option that a table lists, and other changes that are named, without --full."""
+WORDS = {
+    "lengths": "lengths of requests", "peak": "peak over mean load", "steps": "steps of the volume", "tokens": "tokens of {0}",
+    "error rate": "error rate of {0}", "tested": "what was tested of {0}", "list price": "list price of {0}",
+    "training run": "training run of {0}", "own costs": "costs of your own", "speed": "serving speed, {0}",
+    "life": "end of {0}", "option": "what {0} is", "there": "{0} itself", "rent": "rent of {0}", "offers": "offers of {0}",
+    "capacity": "capacity of {0}",
+}
+"""What a cause is called; {0} is what it is about."""
+LEADS = (".error_rate", ".usd_per_gpu_hour", ".input_usd_per_mtok", ".output_usd_per_mtok", ".gpu_hours_per_run",
+         ".token_ratio", ".output_ratio", ".peak_to_mean", ".first_end_months", ".capacity_requests_per_s")
+"""Ends of the paths that tell a cause of several facts, the first that moved."""
+WHICH = (".vendor", ".label", ".uses_cache", ".kind")
+"""The same where an option became another one."""
+
+
+def diff_text(
+    answer: DiffAnswer, form: str = "table", *, full: bool = False, redact: bool = False, width: int = 80, colour: bool = False
+) -> str:
+    """The report as text, no line longer than `width`, or as Markdown; with `redact` it tells no rate, no wage and no name."""
+    blocks = _without(answer, _blocks(answer, full=full, redact=redact), redact=redact)
+    return render(blocks, form, width=width, colour=colour)
+
+
+def diff_page(answer: DiffAnswer, *, version: str, redact: bool = False) -> Page:
+    """The report as a page."""
+    foot = f"roi {version}.{' Rates, wages and names are left out.' if redact else ''}"
+    page = told(_blocks(answer, full=True, redact=redact), foot, {}, "What changed")
+    return _hidden(answer, page) if redact else page
+
+
+def diff_json(answer: DiffAnswer, *, version: str, redact: bool = False) -> str:
+    """The whole answer as JSON, schema roi.diff/1; with `redact` without facts, rates and names."""
+    e, t = answer.explained, answer.turned
+    numbered = (*e.causes, *answer.others)
+    body: dict[str, Any] = {
+        "schema": SCHEMA, "roi_version": version, "changed": answer.changed,
+        "a": _side_json(answer.a, "before" if redact else answer.a.name),
+        "b": _side_json(answer.b, "after" if redact else answer.b.name),
+        "verdict": {"changed": answer.a.recommended != answer.b.recommended, "sentence": _verdict(answer),
+                    "by": _turned_by(answer), "alone": None if t is None else dict(t.alone)},
+        "method": e.method,
+        "causes": [{"group": c.group, "what": c.what or None, "of": c.of or None, "name": _name(answer, c),
+                    "moved": _values(answer, c, redact=redact) or None, **({} if redact else {"paths": list(c.paths)}),
+                    "taken_apart": k < len(e.causes)} for k, c in enumerate(numbered)],
+        "figures": [{**asdict(m), "label": _label(answer, m.option), "parts_usd": list(m.parts_usd),
+                     "groups_usd": {**_groups(answer, m), VERSION: m.version_usd}} for m in e.moved],
+        "warnings": [] if redact else list(answer.warnings),
+    }
+    if redact:
+        body = _renamed(answer, body)
+    return json.dumps(body, indent=1, allow_nan=False)
+
+
+def _side_json(side: Side, name: str) -> dict[str, Any]:
+    c = side.comparison
+    return {
+        "name": name, "as_of": c.case["as_of"].value, "roi_version": None if side.saved is None else side.saved.roi_version,
+        "recommended": side.recommended, "recommended_by_its_facts": c.verdict.recommended, "counts": c.verdict.counts,
+        "expected_npv_usd": value(c.leader, c.verdict.counts), "cash_monthly_usd": c.leader.cash_monthly_usd,
+        "chance_to_beat_staying": chance(c.leader, c.verdict.counts),
+    }
+
+
+def _without(answer: DiffAnswer, blocks: Iterable[Block], *, redact: bool) -> Sequence[Block]:
+    """The blocks; with `redact` without names and rates."""
+    if not redact:
+        return tuple(blocks)
+    page = _hidden(answer, Page(title="", facts=(), sections=(Section("", tuple(blocks)),), foot=""))
+    return page.sections[0].parts  # type: ignore[return-value]  # the blocks that went in
+
+
+def _hidden(answer: DiffAnswer, page: Page) -> Page:
+    sides = [side.comparison for side in (answer.a, answer.b)]
+    return redacted(page, stand_ins(*sides), dict.fromkeys(text for c in sides for text in telling(c.case)))
+
+
+def _renamed(answer: DiffAnswer, body: Any) -> Any:  # Any: plain JSON values
+    """The JSON with names replaced, those that are keys too."""
+    def change(text: str) -> str:
+        page = _hidden(answer, Page(title=text, facts=(), sections=(), foot=""))
+        return page.title
+
+    if isinstance(body, dict):
+        return {change(key) if ":" in key else key: _renamed(answer, each) for key, each in body.items()}
+    if isinstance(body, list):
+        return [_renamed(answer, each) for each in body]
+    return change(body) if isinstance(body, str) else body
+
+
+def _blocks(answer: DiffAnswer, *, full: bool, redact: bool) -> Iterable[Block]:
+    a, b, e = answer.a, answer.b, answer.explained
+    names = ("before", "after") if redact else (a.name, b.name)
+    yield Title(str(b.comparison.case["title"].value))
+    yield Paragraph(" -> ".join(_headed(side, name) for side, name in zip((a, b), names, strict=True)))
+    if not answer.changed:
+        yield Paragraph("Nothing changed: the same facts, the same figures, the same verdict.", strong=True)
+        return
+    yield Paragraph(_verdict(answer), strong=True)
+    yield _answers(answer)
+    counts = [side.comparison.verdict.counts for side in (a, b)]
+    if counts[0] != counts[1]:
+        words = {"cash": "cash alone counted", "errors": "wrong answers counted too"}
+        yield Paragraph(f"Before, {words[counts[0]]}; after, {words[counts[1]]}.")
+    for option in dict.fromkeys(m.option for m in e.moved):
+        yield from _option(answer, option, full=full, redact=redact)
+    idle = [c for k, c in enumerate(e.causes) if not any(m.parts_usd[k] for m in e.moved)]
+    besides = [*idle, *answer.others]
+    if besides:
+        shown = besides if full else besides[:MOST_OTHERS]
+        more = f"; and {len(besides) - len(shown)} more (--full)" if len(shown) < len(besides) else ""
+        listed = "; ".join(_told(answer, c, redact=redact) for c in shown)
+        yield Heading("Changed besides, without effect on these figures")
+        yield Paragraph(listed + more + ".")
+    how = ("the mean over all orders in which groups can change (Shapley)" if e.method == SHAPLEY else
+           "the mean of one order (as listed) and its reverse, because there are many")
+    yield Heading("How it adds up")
+    yield Paragraph(f"At the central values, all facts of a cause moved at once. Each part is {how}; parts add up to the cent."
+                    " An option that is not there, or cannot work, counts as staying.")
+    if answer.warnings and full and not redact:
+        yield from (Heading("Warnings"), Bullets(answer.warnings))
+
+
+def _headed(side: Side, name: str) -> str:
+    version = "" if side.saved is None else f", saved by roi {side.saved.roi_version}"
+    day = str(side.comparison.case["as_of"].value)
+    return f"{name}{version}" if day in name else f"{name} ({day}{version})"
+
+
+def _verdict(answer: DiffAnswer) -> str:
+    """Whether the verdict changed, and what did it."""
+    told = [_recommendation(side) for side in (answer.a, answer.b)]
+    if answer.a.recommended == answer.b.recommended:
+        return f"The verdict stays: {told[1]}."
+    by = _turned_by(answer)
+    alone = "" if len(by) > 1 or len(GROUPS) == 1 else " alone"
+    return f"The verdict turns from {told[0]} to {told[1]}: {' and '.join(by) if by else 'several changes'}{alone}."
+
+
+def _turned_by(answer: DiffAnswer) -> list[str]:
+    by = [] if answer.turned is None else list(answer.turned.by)
+    return [*by, VERSION] if answer.by_version else by
+
+
+def _recommendation(side: Side) -> str:
+    if side.recommended is None:
+        return "no verdict"
+    label = option_label(side.comparison.case, side.recommended)
+    return f"staying with {label}" if side.recommended == "stay" else f"changing to {label}"
+
+
+def _answers(answer: DiffAnswer) -> Table:
+    """What both answers say of the option that each of them recommends."""
+    def row(side: Side) -> tuple[str, ...]:
+        c = side.comparison
+        o, counts = c.leader, c.verdict.counts
+        spread = o.cash_npv_p10_p50_p90 if counts == "cash" else o.npv_p10_p50_p90
+        stay = o.id == "stay"
+        return (o.label, _cents(o.cash_monthly_usd), "-" if stay else _cents(value(o, counts)),
+                "-" if stay or spread is None else _cents(spread[0]), share(chance(o, counts)),
+                "-" if stay else _payback(o, counts))
+
+    heads = ("recommended", "cash $\n/month", "mean\nNPV, $", "bad case\nP10, $", "beats\nstaying", "payback,\nmonths")
+    first, second = row(answer.a), row(answer.b)
+    return Table(heads, (Row(("before: " + first[0], *first[1:])), Row(("after: " + second[0], *second[1:]), strong=True)))
+
+
+def _payback(o: OptionResult, counts: str) -> str:
+    return months(o.payback_cash_months if counts == "cash" else o.payback_months, len(o.monthly_usd))
+
+
+def _option(answer: DiffAnswer, option: str, *, full: bool, redact: bool) -> Iterable[Block]:
+    """The change of one option's NPV and cash, by group and cause."""
+    counts = answer.b.comparison.verdict.counts
+    figures = {m.figure: m for m in answer.explained.moved if m.option == option}
+    cash, npv = figures["cash_monthly_usd"], figures["npv_without_errors_usd" if counts == "cash" else "npv_usd"]
+    columns = (cash,) if option == "stay" else (npv, cash)
+    yield Heading(_label(answer, option) + ("" if option != "stay" else ", staying"))
+    if all(m.was_usd == m.now_usd and not any(m.parts_usd) for m in columns):
+        yield Paragraph("Unchanged.")
+        return
+    heads = {"cash_monthly_usd": "cash, $ a month", "npv_usd": "NPV, $", "npv_without_errors_usd": "NPV on cash, $"}
+    rows = [Row(("before", *(_cents(m.was_usd) for m in columns)))]
+    listed = sorted((k for k in range(len(answer.explained.causes)) if any(m.parts_usd[k] for m in columns)),
+                    key=lambda k: -max(abs(m.parts_usd[k]) for m in columns))
+    shown = set(listed if full else listed[:MOST_CAUSES])
+    for group, sums in _sums(answer, columns).items():
+        if not any(sums) and not (group == VERSION and any(m.version_usd for m in columns)):
+            continue
+        rows.append(Row((group, *map(_signed, sums)), strong=True))
+        for k, cause in enumerate(answer.explained.causes):
+            if cause.group == group and k in shown:
+                rows.append(Row((f"  {_told(answer, cause, redact=redact)}", *(_signed(m.parts_usd[k]) for m in columns))))
+        left = [k for k in listed if k not in shown and answer.explained.causes[k].group == group]
+        if left:
+            rows.append(Row((f"  {len(left)} smaller ones (--full)", *(_signed(_sum(m.parts_usd[k] for k in left))
+                                                                         for m in columns))))
+    rows.append(Row(("after", *(_cents(m.now_usd) for m in columns)), strong=True))
+    yield Table(("cause", *(heads[m.figure] for m in columns)), tuple(rows))
+
+
+def _sums(answer: DiffAnswer, columns: Sequence[Moved]) -> dict[str, list[float]]:
+    """By group, and the version of roi at the end: the sum of its parts in each column."""
+    found = {group: [_groups(answer, m)[group] for m in columns] for group in GROUPS}
+    return {**found, VERSION: [m.version_usd for m in columns]}
+
+
+def _groups(answer: DiffAnswer, m: Moved) -> dict[str, float]:
+    causes = answer.explained.causes
+    return {group: _sum(x for x, c in zip(m.parts_usd, causes, strict=True) if c.group == group) for group in GROUPS}
+
+
+def _sum(amounts: Iterable[float]) -> float:
+    """A sum in whole cents."""
+    return sum(round(100 * x) for x in amounts) / 100
+
+
+def _told(answer: DiffAnswer, cause: Cause, *, redact: bool) -> str:
+    moved = _values(answer, cause, redact=redact)
+    return _name(answer, cause) + (f": {moved}" if moved else "")
+
+
+def _name(answer: DiffAnswer, cause: Cause) -> str:
+    if cause.what == "known better":
+        return f"spread or basis of {len(cause.paths)} fact{'' if len(cause.paths) == 1 else 's'}"
+    if not cause.what:
+        return fact_name(cause.paths[0])
+    return WORDS[cause.what].format(_label(answer, cause.of))
+
+
+def _label(answer: DiffAnswer, id: str) -> str:
+    """The label of an option by its id in either Case; any other name is itself."""
+    cases: list[Case] = [answer.b.comparison.case, answer.a.comparison.case]
+    return next((option_label(case, id) for case in cases if f"options.{id}.label" in case), id)
+
+
+def _values(answer: DiffAnswer, cause: Cause, *, redact: bool) -> str:
+    """From which value to which, of the fact that tells the cause; empty where none does, or where it is nobody's business."""
+    a, b = (side.comparison.case.facts for side in (answer.a, answer.b))
+    if cause.what == "there":
+        there = f"options.{cause.of}.kind" in b
+        return "new" if there else "gone"
+    e = answer.explained
+    ends = WHICH if cause.what == "option" else LEADS
+    told = [path for end in ends for path in cause.paths if path.endswith(end)] if cause.what else list(cause.paths)
+    for path in told:
+        old, new = e.a.get(path, a.get(path)), e.b.get(path, b.get(path))
+        if any(redact and fact is not None and secret(path, fact) for fact in (old, new)):
+            return ""
+        first, second = _value(old), _value(new)
+        if first and second and first != second:
+            return f"{first} -> {second}"
+    return ""
+
+
+def _value(fact: Fact | None) -> str:
+    """A short value; of a list with one price a tier the first; "none" where there is no such fact."""
+    if fact is None or fact.value is None:
+        return "none"
+    shown = fact.value[0] if isinstance(fact.value, tuple) and fact.value else fact.value
+    text = quantity(shown, fact.unit)
+    return text if len(text) <= 24 else ""
+
+
+def _cents(x: float) -> str:
+    return f"{0.0 if abs(x) < 0.005 else x:,.2f}"
+
+
+def _signed(x: float) -> str:
+    return "" if abs(x) < 0.005 else f"{x:+,.2f}"

@@ -1,0 +1,62 @@
+"""Thresholds that were kept with a decision, held against a later answer."""
+
+import pytest
+from quiet_scenario import CHEAPER, SELF, case_of
+
+from roi.answers.crossed import held_against
+from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.signposts import Signpost
+from roi.facts.case import Case
+
+
+def post(
+    quantity: str, today: float, threshold: float, direction: str = "below", option: str = CHEAPER, reason: str = "",
+) -> Signpost:
+    return Signpost(option=option, rival="stay", quantity=quantity, today=today, threshold=threshold, direction=direction,
+                    reason=reason)  # fmt: skip
+
+
+def later(case: Case) -> Comparison:
+    return compare(case, thresholds=False)
+
+
+APIS = {"cascade_first": [], "self_hosted": []}
+
+
+def test_a_volume_holds_until_it_crosses_and_either_side_may_be_the_one() -> None:
+    """86,400 a day. Above 90,000 it would win: it does not, and did not at 80,000; it did at 100,000."""
+    now = later(case_of(candidates=APIS))
+    kept = [post("requests_per_day", today, 90_000.0, "above") for today in (80_000.0, 100_000.0)]
+    found = held_against([*kept, Signpost(**{**vars(kept[0]), "threshold": None})], now.case, now)
+    assert [(each.stands, each.holds) for each in found] == [(86_400.0, True), (86_400.0, False)]
+
+
+def test_a_price_list_is_held_against_the_one_that_was_kept() -> None:
+    """1,000 x $0.10 + 100 x $0.50 a million = $0.00015; a fifth off is 0.8 of it; an input price of $0.25, 0.0003, twice."""
+    kept = case_of(candidates=APIS)
+    for terms, ratio in (({"discount": 0.2}, 0.8), ({"input_usd_per_mtok": 0.25, "output_usd_per_mtok": 0.5}, 2.0)):
+        now = later(case_of(candidates=APIS, apis={"openai/gpt-6-luna": terms}))
+        (found,) = held_against([post("api_price_ratio", 1.0, 1.5)], kept, now)
+        assert found.stands == pytest.approx(ratio)
+        assert found.holds is (ratio <= 1.5)
+
+
+def test_an_error_rate_and_an_option_that_is_gone() -> None:
+    """The score is 0.90. Where nobody offers the option nothing tells."""
+    now = later(case_of(candidates=APIS))
+    rate, gone = held_against([post("error_rate", 0.1, 0.12), post("error_rate", 0.1, 0.12, option="cheaper-api:x/y")],
+                              now.case, now)  # fmt: skip
+    assert (rate.stands, rate.holds) == (pytest.approx(0.1), True)
+    assert (gone.stands, gone.holds) == (None, False)
+
+
+@pytest.mark.full
+def test_a_rent_is_that_of_the_cheapest_plan_on_the_same_gpu() -> None:
+    now = later(case_of())
+    rents = [fact.number() for path, fact in now.case.facts.items() if path.startswith(f"options.{SELF}.plans.")
+             and path.endswith(".usd_per_gpu_hour")]  # fmt: skip
+    least = min(rents)
+    reasons = ("H100-80GB-SXM at Vendor, all rents moving alike", "L4 at Vendor, all rents moving alike")
+    same, other = held_against([post("usd_per_gpu_hour", least, 2 * least, option=SELF, reason=reason) for reason in reasons],
+                               now.case, now)  # fmt: skip
+    assert (same.stands, same.holds, other.stands) == (least, True, None)

@@ -1,0 +1,247 @@
+"""`roi diff`: what changed, cause by cause, in every form; `roi check`: which limit broke, and by how much."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from roi.cli import main
+
+TICKETS = """\
+title: Tickets of Example Corp
+as_of: 2026-11-24
+draws: 128
+workload: {requests_per_day: 40000, input_tokens: 900, output_tokens: 8}
+incumbent: {provider: openai, model: gpt-6-sol}
+quality: {usd_per_error: 0.02, scores: {gpt-6-sol: 0.94, gpt-6-luna: 0.93}}
+candidates: {api_models: [openai/gpt-6-luna]}
+"""
+LUNA = "cheaper-api:openai/gpt-6-luna"
+POLICY = """\
+schema: roi.policy/1
+saved: decision.json
+verdict_unchanged: true
+signposts_hold: true
+monthly_cash_usd: {at_most: 500}
+chance_to_beat_staying: {at_least: 0.8}
+evidence_age_days: {at_most: 90}
+facts: {workload.requests_per_day: {at_most: 100000}}
+"""
+
+
+def ask(*args: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in args], prog_name="roi")
+
+
+def file(folder: Path, name: str, *changes: tuple[str, str], text: str = TICKETS) -> Path:
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def tickets(tmp_path: Path) -> Path:
+    return file(tmp_path, "a.yaml")
+
+
+@pytest.fixture
+def saved(tickets: Path) -> Path:
+    path = tickets.with_name("decision.json")
+    assert ask("compare", tickets, "--format", "json", "--output", path).exit_code == 0
+    return path
+
+
+@pytest.mark.full
+def test_the_screen_tells_verdict_figures_and_causes(tmp_path: Path, tickets: Path) -> None:
+    other = file(tmp_path, "b.yaml", ("40000", "60000"), ("luna: 0.93", "luna: 0.90"))
+    result = ask("diff", tickets, other)
+    assert result.exit_code == 0, result.stderr
+    assert all(len(line) <= 80 for line in result.stdout.splitlines() if ".yaml" not in line)
+    for told in ("The verdict stays: changing to gpt-6-luna.", "requests a day: 40,000 -> 60,000", "error rate of gpt-6-luna",
+                 "volume", "quality", "before", "after"):
+        assert told in result.stdout
+
+
+def test_json_parts_add_up_to_the_cent_and_groups_to_the_parts(tmp_path: Path, tickets: Path) -> None:
+    other = file(tmp_path, "b.yaml", ("40000", "60000"), ("luna: 0.93", "luna: 0.90"))
+    found = json.loads(ask("diff", tickets, other, "--format", "json").stdout)
+    assert (found["schema"], found["changed"], found["method"]) == ("roi.diff/1", True, "shapley")
+    assert [(c["group"], c["name"], c["moved"]) for c in found["causes"]] == [
+        ("volume", "requests a day", "40,000 -> 60,000"), ("quality", "error rate of gpt-6-luna", "7% -> 10%"),
+    ]  # fmt: skip
+    for each in found["figures"]:
+        change = round(100 * (each["now_usd"] - each["was_usd"]))
+        for parts in (each["parts_usd"] + [each["version_usd"]], each["groups_usd"].values()):
+            assert sum(round(100 * x) for x in parts) == change
+
+
+def test_a_verdict_that_turns_is_laid_at_the_group_that_does_it(tmp_path: Path, tickets: Path) -> None:
+    other = file(tmp_path, "b.yaml", ("40000", "300"), ("title: Tickets", "title: The tickets"))
+    found = json.loads(ask("diff", tickets, other, "--format", "json").stdout)
+    assert found["verdict"]["by"] == ["volume"]
+    told = "The verdict turns from changing to gpt-6-luna to staying with gpt-6-sol: volume alone."
+    assert found["verdict"]["sentence"] == told
+    assert (found["a"]["recommended"], found["b"]["recommended"]) == (LUNA, "stay")
+
+
+@pytest.mark.full
+def test_nothing_changed_is_said_and_redacted_forms_tell_no_name_or_rate(tmp_path: Path, tickets: Path) -> None:
+    same = ask("diff", tickets, file(tmp_path, "b.yaml"))
+    assert "Nothing changed" in same.stdout
+    other = file(tmp_path, "c.yaml", text=TICKETS + "people: {usd_per_hour: 77}\n")
+    for form in ("table", "markdown", "json"):
+        shown = ask("diff", tickets, other, "--redact", "--format", form).stdout
+        assert "cost of an engineer hour" in shown
+        assert not any(name in shown for name in ("Example Corp", "gpt-6", "luna", "openai", "$77", "77/hour", "77.0"))
+    page = tmp_path / "page.html"
+    assert ask("diff", tickets, other, "--redact", "--html", page).exit_code == 0
+    assert "Example Corp" not in page.read_text()
+    assert "gpt-6" not in page.read_text()
+
+
+def test_a_saved_comparison_is_replayed_and_what_the_program_changed_is_a_line_of_its_own(tickets: Path, saved: Path) -> None:
+    data: dict[str, Any] = json.loads(saved.read_text())
+    luna = next(o for o in data["options"] if o["id"] == LUNA)
+    luna["npv_usd"] -= 1000.0
+    data |= {"roi_version": "0.0.1", "recommended": "stay"}
+    saved.write_text(json.dumps(data))
+    found = json.loads(ask("diff", saved, tickets, "--format", "json").stdout)
+    npv = next(f for f in found["figures"] if (f["option"], f["figure"]) == (LUNA, "npv_usd"))
+    assert npv["version_usd"] == pytest.approx(1000.0, abs=0.011)
+    assert (npv["now_usd"] - npv["was_usd"], found["causes"]) == (pytest.approx(npv["version_usd"]), [])
+    assert (found["a"]["roi_version"], found["verdict"]["by"]) == ("0.0.1", ["version of roi"])
+    assert "version of roi" in ask("diff", saved, tickets).stdout
+
+
+@pytest.mark.full
+def test_one_file_is_compared_on_two_days(tickets: Path, saved: Path) -> None:
+    for given in (tickets, saved):
+        result = ask("diff", given, "--as-of", "2026-11-20", "--format", "json")
+        assert result.exit_code == 0, result.stderr
+        assert json.loads(result.stdout)["b"]["as_of"] == "2026-11-20"
+    both = json.loads(ask("diff", tickets, "--as-of", "2026-11-20", "--as-of", "2026-11-22", "--format", "json").stdout)
+    assert (both["a"]["as_of"], both["b"]["as_of"]) == ("2026-11-20", "2026-11-22")
+
+
+def test_what_cannot_be_compared_is_one_message(tmp_path: Path, tickets: Path, saved: Path) -> None:
+    others = (("model: gpt-6-sol", "model: gpt-5.4"), ("openai/gpt-6-luna", "anthropic/claude-haiku-5-5"),
+              ("gpt-6-sol: 0.94, gpt-6-luna: 0.93", "gpt-5.4: 0.9"))
+    apart = file(tmp_path, "b.yaml", *others)
+    data = json.loads(saved.read_text())
+    old = file(tmp_path, "old.json", text=json.dumps({**data, "schema": "roi.comparison/9"}))
+    data["case"]["people.usd_per_hour"]["unit"] = "EUR/hour"
+    euro = file(tmp_path, "euro.json", text=json.dumps(data))
+    bad = {
+        ("diff", tickets, apart): "have nothing in common",
+        ("diff", tickets, old): "'roi.comparison/9' cannot be replayed",
+        ("diff", tickets, euro): "'EUR/hour' is not usable; all amounts are in USD",
+        ("diff", tickets, file(tmp_path, "e.yaml", text="currency: EUR\n" + TICKETS)): "currency: 'EUR' is not usable",
+        ("diff", tickets): "A second file, or --as-of DAY",
+        ("diff", saved, saved, "--as-of", "2026-11-20"): "without effect",
+        ("diff", tickets, "--as-of", "a", "--as-of", "b", "--as-of", "c"): "given 3 times",
+        ("diff", tickets, "--as-of", "tomorrow"): "as_of: 'tomorrow' is not usable",
+        ("diff", tickets, tmp_path / "missing.yaml"): "cannot be read",
+    }  # fmt: skip
+    for args, told in bad.items():
+        result = ask(*args)
+        assert (result.exit_code, result.stdout) == (2, ""), args
+        assert told in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_policy_that_holds_exits_0_and_one_that_breaks_exits_3(tmp_path: Path, tickets: Path, saved: Path) -> None:
+    """At 300 requests a day staying is recommended, luna's volume lies below what it was to stay above: two rules break."""
+    assert saved.is_file()
+    policy = file(tmp_path, "policy.yaml", text=POLICY)
+    fine = ask("check", tickets, policy, "--as-of", "2026-11-24")
+    assert fine.exit_code == 0, fine.stdout + fine.stderr
+    assert "rules hold." in fine.stdout
+    small = file(tmp_path, "b.yaml", ("40000", "300"))
+    result = ask("check", small, policy, "--as-of", "2026-11-24", "--format", "json")
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["schema"], found["holds"]) == (3, "roi.check/1", False)
+    broken = {rule["name"]: rule for rule in found["rules"] if not rule["holds"]}
+    assert set(broken) == {"verdict_unchanged", f"signposts.{LUNA}.requests_per_day"}
+    post = broken[f"signposts.{LUNA}.requests_per_day"]
+    assert post["over"] == pytest.approx(post["limit"] - 300)
+    assert post["side"] == "above"
+    assert ask("check", small, "--saved", saved).exit_code == 3
+    assert ask("check", tickets, "--saved", saved).exit_code == 0
+
+
+def test_evidence_grows_old_and_the_oldest_fact_is_named(tmp_path: Path, tickets: Path) -> None:
+    policy = file(tmp_path, "policy.yaml", text="evidence_age_days: {at_most: 10}\n")
+    result = ask("check", tickets, policy, "--as-of", "2026-11-26", "--format", "json")
+    rule = next(r for r in json.loads(result.stdout)["rules"] if r["name"] == "evidence_age_days")
+    assert result.exit_code == 3
+    assert rule["over"] == rule["found"] - 10
+    assert rule["about"].startswith("options.")
+
+
+@pytest.mark.full
+def test_each_limit_is_held_against_its_figure(tmp_path: Path, tickets: Path) -> None:
+    told = json.loads(ask("compare", tickets, "--format", "json").stdout)
+    luna = next(o for o in told["options"] if o["id"] == LUNA)
+    asked = {"monthly_cash_usd": luna["cash_monthly_usd"], "upfront_usd": luna["upfront_usd"],
+             "expected_npv_usd": luna["expected_npv_usd"], "payback_months": luna["payback_months"],
+             "chance_to_beat_staying": luna["probability_npv_positive"],
+             "wrong_answers": luna["quality"]["wrong_rate"]}  # fmt: skip
+    rules = "".join(f"{name}: {{at_least: {x!r}, at_most: {x!r}}}\n" for name, x in asked.items())
+    policy = file(tmp_path, "policy.yaml", text=rules)
+    assert ask("check", tickets, policy).exit_code == 0
+    for name, x in asked.items():
+        file(tmp_path, "policy.yaml", text=f"{name}: {{at_most: {0.9 * x}}}\n")
+        rules = json.loads(ask("check", tickets, policy, "--format", "json").stdout)["rules"]
+        assert [rule["over"] for rule in rules if not rule["holds"]] == [pytest.approx(0.1 * x)], name
+
+
+def test_a_bad_policy_is_one_message_with_the_nearest(tmp_path: Path, tickets: Path) -> None:
+    bad = {
+        "monthly_cash: {at_most: 5}": "policy.yaml: monthly_cash: unknown key; nearest: monthly_cash_usd",
+        "monthly_cash_usd: {at_mst: 5}": "monthly_cash_usd.at_mst: unknown key; nearest: at_most",
+        "monthly_cash_usd: {}": "at_least, at_most or both are needed",
+        "monthly_cash_usd: {at_least: 6, at_most: 5}": "at_least 6 is above at_most 5",
+        "chance_to_beat_staying: {at_least: 80}": "write 0.8 for 80%",
+        "facts: {workload.request_per_day: {at_most: 5}}": "'workload.request_per_day'; nearest: workload.requests_per_day",
+        "facts: {title: {at_most: 5}}": "facts.title: 'Tickets of Example Corp' is no number",
+        "verdict_unchanged: true": "verdict_unchanged needs the comparison that was decided on: saved: ",
+        "saved: decison.json\nverdict_unchanged: true": "saved: no file",
+        "schema: roi.policy/2": "schema: 'roi.policy/2' is not usable",
+    }  # fmt: skip
+    for text, told in bad.items():
+        result = ask("check", tickets, file(tmp_path, "policy.yaml", text=text + "\n"))
+        assert (result.exit_code, result.stdout) == (2, ""), text
+        assert told in result.stderr, result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_redacted_check_hides_the_figures_of_rates(tmp_path: Path, tickets: Path) -> None:
+    limits = "facts: {people.usd_per_hour: {at_most: 31}, quality.usd_per_error: {at_most: 1}}\n"
+    policy = file(tmp_path, "policy.yaml", text=limits)
+    shown = ask("check", tickets, policy, "--format", "markdown", "--redact")
+    assert shown.exit_code == 3
+    assert "cost of an engineer hour" in shown.stdout
+    assert "hidden" in shown.stdout
+    assert not any(told in shown.stdout for told in ("31", "100", "0.02", "gpt-6", "Example Corp"))
+
+
+def test_a_chance_without_draws_and_a_withheld_verdict(tmp_path: Path) -> None:
+    policy = file(tmp_path, "policy.yaml", text="chance_to_beat_staying: {at_least: 0.8}\n")
+    still = file(tmp_path, "b.yaml", ("draws: 128", "draws: 0"))
+    assert "there are no draws to count" in ask("check", still, policy).stderr
+    odd = file(tmp_path, "c.yaml", ("40000", "40000, growth_per_year: 5.0"))
+    result = ask("check", odd)
+    assert result.exit_code == 3
+    assert "there is a verdict" in result.stdout
+    assert "BROKEN" in result.stdout
+
+
+def test_the_schema_of_a_policy_is_printed() -> None:
+    found = json.loads(ask("schema", "--of", "policy").stdout)
+    assert "monthly_cash_usd" in found["properties"]
+    assert all("description" in field for field in found["properties"].values())

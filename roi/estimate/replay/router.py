@@ -246,7 +246,7 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
         sending = 0
         for _, number in zip(range(slots), waiting, strict=False):
             last_s = at_s = max(at_s, last_s + SEND_S)
-            engine.queue.append((at_s, *jobs[number][1:]))  # type: ignore[arg-type]
+            engine.queue.append((at_s, *jobs[number][1:]))
             next_s = min(next_s, at_s + jobs[number][6])
             sent[number] = at_s
             sending += 1

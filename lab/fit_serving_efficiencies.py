@@ -353,7 +353,7 @@ def _row(
         "speed_low_same": same[0], "speed_high_same": same[1], "coverage_same": share_inside(cell.speed, same),
         "speed_low": other[0], "speed_high": other[1], "coverage": share_inside(held.speed, other),
         "speed_low_elsewhere": elsewhere[0], "speed_high_elsewhere": elsewhere[1],
-        "coverage_elsewhere": share_inside(card.speed, elsewhere), "ttft_low_same": ttft_same[0],
+        "coverage_elsewhere": share_inside(card.speed, elsewhere) if card.works else None, "ttft_low_same": ttft_same[0],
         "ttft_high_same": ttft_same[1], "ttft_low": ttft[0], "ttft_high": ttft[1],
         "source": group.source, "date": DATE, "note": group.note,
     }

@@ -51,8 +51,8 @@ class EngineEfficiencies(DatedRow):
     """P5 on GPUs that were not fitted: all engines' runs with the card left out; for "other" engine and card."""
     speed_high_elsewhere: PositiveFloat
     """P95 of the same."""
-    coverage_elsewhere: NonNegativeFloat
-    """Share of the runs with the card left out that lie between them."""
+    coverage_elsewhere: NonNegativeFloat | None
+    """Share of the runs with the card left out that lie between them; None where all runs are of one card."""
     ttft_low_same: PositiveFloat
     """P5 of measured over predicted TTFT in closed loops, as for `speed_low_same`."""
     ttft_high_same: PositiveFloat
@@ -119,6 +119,8 @@ class EngineEfficiencies(DatedRow):
             return f"interval held {100.0 * self.coverage_same:.0f}% of rows with their format and number of GPUs left out"
         if gpu_id in self.cards:
             return f"interval held {100.0 * self.coverage:.0f}% of rows with their model left out"
+        if self.coverage_elsewhere is None:
+            return "interval of other engines with a card left out: all rows are of one card"
         return f"interval held {100.0 * self.coverage_elsewhere:.0f}% of rows with their card left out"
 
     def nearest(self, gpu_id: str, model_id: str) -> str:

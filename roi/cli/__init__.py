@@ -1,7 +1,7 @@
 """The command `roi`: a group whose commands are imported when they are run, and the one place that answers errors.
 
-Exit codes: 0 done; 2 something the user gave is wrong; 3 a limit of a policy does not hold; 1 anything else; 130 interrupted
-(Ctrl-C); 143 ended by SIGTERM, which commands that measure catch, to keep what they have.
+Exit codes: 0 done; 2 something the user gave is wrong; 3 a limit of `roi check` or `roi track` does not hold; 1 anything else;
+130 interrupted (Ctrl-C); 143 ended by SIGTERM, which commands that measure catch, to keep what they have.
 """
 
 import errno
@@ -39,6 +39,7 @@ COMMANDS = {
     "next": Door("roi.cli.next:next_step", "What to measure next: cost, worth, how much, when to stop."),
     "diff": Door("roi.cli.diff:diff", "What changed between two answers, cause by cause, to the cent."),
     "check": Door("roi.cli.check:check", "Does the decision still hold: a policy's limits; exit 3 if not."),
+    "track": Door("roi.cli.track:track", "Did it come true: months after a decision against its forecast."),
     "prices": Door("roi.cli.prices:prices", "What is known of prices, with age and source; add or refresh."),
     "init": Door("roi.cli.init:init", "Write a commented scenario to start from."),
     "profile": Door("roi.cli.profile:profile", "Short real runs on the device at hand, or on a server."),

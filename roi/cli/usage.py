@@ -74,7 +74,7 @@ def usage(
 
     if bill is not None and not math.isfinite(bill):
         raise InputError(f"--bill: {bill} is not usable; USD above 0")
-    options = _file_options(columns_given, input_includes_cache, provider, model, group_by, dates)
+    options = file_options(columns_given, input_includes_cache, provider, model, group_by, dates)
     question = Question(files=files, options=options,
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
                         requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
@@ -113,7 +113,7 @@ def _check_target(option: str, target: Path | None, files: tuple[str, ...]) -> N
         raise InputError(f"{option}: {target} is one of the files that are read; give another name")
 
 
-def _file_options(
+def file_options(
     columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None, group_by: str | None, dates: str,
 ) -> "FileOptions":
     """What the options say of the files' rows."""

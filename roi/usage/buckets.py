@@ -17,6 +17,7 @@ from roi.usage.measure.pricing import day_of
 from roi.usage.read.columns import MICRO
 from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
+from roi.usage.read.names_alone import shown
 from roi.usage.read.raw import LogTable
 from roi.usage.read.record import BUCKET, FILE, PART, SPLIT, TOKENS
 
@@ -67,7 +68,7 @@ def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Set
     changed = [row for row in found if row["same"] != 1]
     if changed:
         several, first = len(changed) > 1, changed[0]
-        what = f"{first['model'] or tables[0].format.title} on {day_of(first['day'])}"
+        what = f"{shown(first['model']) or tables[0].format.title} on {day_of(first['day'])}"
         unread.notes.append(
             f"{len(changed):,} bucket{'s' * several} (first: {what}) {'stand' if several else 'stands'} in several exports"
             " with different counts or lengths; each counts once, with the larger count. If they are different calls, give a"
@@ -134,6 +135,6 @@ def _refuse_other_splits(tables: Sequence[LogTable], sums: Table, engine: DuckDB
         other = found[row["file"]] ^ found[row["file_right"]]
         if other:
             column = next(each for k, each in enumerate(names) if other >> k & 1)
-            what = f"{row['what'] or 'the cost'} on {day_of(row['day'])}"
+            what = f"{shown(row['what']) or 'the cost'} on {day_of(row['day'])}"
             raise InputError(f"FILES: {row['file']} and {row['file_right']} both count {what}, one of them split by {column}"
                              " and one not; the same calls would count twice: give one of them")

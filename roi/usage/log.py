@@ -11,9 +11,11 @@ from roi.errors import InputError, UnknownName
 from roi.usage.buckets import settle_buckets
 from roi.usage.duplicates import Copies, find_copies, identical_files, without_copies
 from roi.usage.formats.generic import NAMES
-from roi.usage.read.detect import format_named, of_documents, of_header
+from roi.usage.measure.aggregate import constants
+from roi.usage.read.detect import format_named, names_told, of_documents, of_header
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
+from roi.usage.read.names_alone import names_shown
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
 from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
@@ -106,6 +108,8 @@ def _check_complete(log: Log) -> None:
 
 def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, named: str | None) -> SniffedFile | None:
     """The file with its shape and format; None where it is empty."""
+    if file.path is not None and file.path.suffix.lower() in (".yaml", ".yml"):
+        _refuse_yaml(file)
     shape = sniff(file)
     if shape is None or {name.lower() for name in shape.header} == EMPTY_OPENAI:
         return None
@@ -113,8 +117,8 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
     if shape.kind in ("parquet", "table"):
         missing = sorted(form.needs - {column.lower() for column in shape.header}) if form else []
         if form and missing:
-            raise InputError(f"{file.shown}: {form.name} needs the columns {', '.join(missing)}; there are"
-                             f" {', '.join(shape.header[:12])}")
+            raise InputError(f"{file.shown}: {form.name} needs the columns {', '.join(missing)}; it has"
+                             f" {names_told(shape.header, formats, 'columns')}")
         form = form or of_header(shape.header, formats, file.shown, options)
         if shape.twice & form.columns:
             name = min(shape.twice & form.columns)
@@ -133,6 +137,14 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
     if form is None:
         form, documents = _of_documents(documents, formats, file.shown, options)
     return SniffedFile(file, shape, form, tuple(document_rows(documents, form)))
+
+
+def _refuse_yaml(file: SourceFile) -> None:
+    """Raise InputError: a scenario, or a part of one, is what `roi compare` reads."""
+    with opened(file) as stream:
+        part = b"roi.usage-part" in stream.read(4096)
+    what, how = ("part of a scenario", "roi compare my.yaml --usage") if part else ("scenario", "roi compare")
+    raise InputError(f"{file.shown}: YAML is a {what} and no usage export: {how} {file.shown}")
 
 
 def _of_documents(
@@ -212,6 +224,8 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     records = form.records(without_copies(raw.table, copies), options)
     if raw.in_place:
         return LogTable(form, raw.files, records, raw.unread)
+    same = constants(records)
+    records = names_shown(records, options.model)
     gave_up, of_copies = False, deepcopy(raw.unread)
     try:
         readably(lambda: engine.to_parquet(records, target, compression="zstd"), engine, [raw])
@@ -222,4 +236,8 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     if rejected(engine, raw) or gave_up:
         again = read_in_python(raw.found, engine, target.with_suffix(".raw.parquet"), of_copies)
         return _records(again, copies, options, engine, target)
-    return LogTable(form, raw.files, engine.read_parquet(target), raw.unread)
+    written = engine.read_parquet(target)
+    # what is the same in every row need not be read
+    known = {name: ibis.null(COLUMNS[name]) if value is None else ibis.literal(value).cast(COLUMNS[name])
+             for name, value in same.items() if name in COLUMNS}
+    return LogTable(form, raw.files, written.mutate(**known), raw.unread)

@@ -15,7 +15,7 @@ from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
 from roi.usage.measure.days import Days, complete_days, whole_span
 from roi.usage.measure.months import MonthChange, month_change
-from roi.usage.measure.payees import maker_notes, makers, to_makers, with_maker
+from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
 from roi.usage.measure.pricing import Priced, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
@@ -126,6 +126,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     """What the log says, and its records with everyone who is paid."""
     records = log.records
     every = spend_by_day(records, backend)
+    records, every = to_names(records, every), list(map(in_names, every))
     dropped = tuple(_dropped(every, log))
     kept = [row for row in every if row.dropped is None and row.kind != "cost"]
     costs = tuple(row for row in every if row.dropped is None and row.kind == "cost")
@@ -138,7 +139,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     paid = {} if days is None else makers(kept, question.options.provider)
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
     priced = price_spend(kept, last)
-    groups = price_spend(spend_by_group(records, backend, whole_span(days, kept)), last) if kept else ()
+    groups = price_spend(map(in_names, spend_by_group(records, backend, whole_span(days, kept))), last) if kept else ()
     choice, no_workload = choose_incumbent(priced, groups, question.incumbent, question.task)
     workload, rows = None, []
     if choice is not None and days is not None:

@@ -47,6 +47,74 @@ def test_an_event_of_codex_whose_sum_has_not_moved_is_no_call(tmp_path: Path) ->
     assert [(row["model"], row["provider"]) for row in rows] == [("gpt-5-codex", "openai")] * 2
 
 
+def rollout(path: Path, metas: list[dict[str, object]], sums: list[tuple[int, int]], start: str) -> Path:
+    """A session of Codex CLI whose sums of input and output are these after each call, an event a minute from `start` on."""
+    lines: list[dict[str, object]] = [
+        {"type": "session_meta", "timestamp": start, "payload": {"cwd": "/x", **meta}} for meta in metas
+    ]
+    lines.append({"type": "turn_context", "timestamp": start, "payload": {"model": "gpt-5-codex", "cwd": "/x"}})
+    before = (0, 0)
+    for k, after in enumerate(sums):
+        names = ("input_tokens", "output_tokens")
+        info = {
+            "total_token_usage": dict(zip(names, after, strict=True)),
+            "last_token_usage": {name: now - then for name, now, then in zip(names, after, before, strict=True)},
+        }
+        before, time = after, start.replace(":00:00Z", f":{k:02d}:00Z")
+        lines.append({"type": "event_msg", "timestamp": time, "payload": {"type": "token_count", "info": info}})
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("how", ["fork", "fork of a fork", "sub-agent", "without the parent"])
+def test_what_a_fork_of_codex_copies_counts_once_at_its_own_time(tmp_path: Path, how: str) -> None:
+    """100 and 300 in, 10 and 30 out in the parent at 9 and 9:01; each fork goes on from 300 and 30 to 600 and 70,
+    or to 700 and 75: 600 + 400 in, 70 + 45 out, four calls; a fork of the fork to 800 and 90 adds 200 and 20.
+    """
+    day = "2026-10-05T"
+    parent: dict[str, object] = {"id": "parent"}
+    copied = [(100, 10), (300, 30)]
+    says: dict[str, object] = (
+        {"source": {"subagent": {"thread_spawn": {"parent_thread_id": "parent"}}}}
+        if how == "sub-agent"
+        else {"forked_from_id": "parent"}
+    )
+    files = [
+        rollout(tmp_path / "parent.jsonl", [parent], copied, f"{day}09:00:00Z"),
+        rollout(tmp_path / "a.jsonl", [{"id": "a", **says}, parent], [*copied, (600, 70)], f"{day}11:00:00Z"),
+        rollout(tmp_path / "b.jsonl", [{"id": "b", **says}], [*copied, (700, 75)], f"{day}12:00:00Z"),
+    ]
+    expected = counts(uncached_input=1000, output=115, requests=4)
+    if how == "fork of a fork":
+        metas: list[dict[str, object]] = [{"id": "c", "forked_from_id": "a"}, {"id": "a", **says}, parent]
+        files.append(rollout(tmp_path / "c.jsonl", metas, [*copied, (600, 70), (800, 90)], f"{day}13:00:00Z"))
+        expected = counts(uncached_input=1200, output=135, requests=5)
+    rows = read(tmp_path, *(files[1:] if how == "without the parent" else files))
+    assert totals(rows) == expected
+    hours = sorted(row["at_us"] // 3_600_000_000 % 24 for row in rows)
+    assert hours == ([11, 11, 11, 12] if how == "without the parent" else [9, 9, *range(11, 11 + len(rows) - 2)])
+    assert len({row["group"] for row in rows}) == 1
+
+
+def test_a_fork_that_begins_with_its_parents_sum_alone_counts_its_own_calls(tmp_path: Path) -> None:
+    """28,000,000 and 700,000 are the parent's; of 28,070,000 and 703,000, 70,000 and 3,000 are its own."""
+    file = rollout(
+        tmp_path / "a.jsonl",
+        [{"id": "a", "forked_from_id": "p"}],
+        [(28_000_000, 700_000), (28_070_000, 703_000)],
+        "2026-10-05T11:00:00Z",
+    )
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    del lines[2]["payload"]["info"]["last_token_usage"]
+    file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    assert totals(read(tmp_path, file)) == counts(uncached_input=70_000, output=3000, requests=1)
+
+
+def test_sessions_of_codex_that_are_no_forks_both_count(tmp_path: Path) -> None:
+    files = [rollout(tmp_path / f"{k}.jsonl", [{"id": f"s{k}"}], [(100, 10)], "2026-10-05T09:00:00Z") for k in range(2)]
+    assert totals(read(tmp_path, *files)) == counts(uncached_input=200, output=20, requests=2)
+
+
 def test_token_usage_records_count_where_a_rollout_has_no_event(tmp_path: Path) -> None:
     usage = {"input_tokens": 50, "cached_input_tokens": 20, "cache_write_input_tokens": 5, "output_tokens": 7}
     rows = [

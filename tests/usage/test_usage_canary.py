@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from usage_support import CANARY, DATA, run_usage
 from roi.usage import summary
 from roi.usage.formats import FORMATS
 from roi.usage.formats.generic import generic_format
-from roi.usage.read.record import FileOptions
+from roi.usage.read.lazy_ibis import ibis
+from roi.usage.read.record import FileOptions, Format
 
 ENTRY = {
     "schemaType": "ModelInvocationLog",
@@ -35,7 +37,7 @@ METRICS = {
     "failed_requests": 0,
 }
 WRITTEN = {
-    "openai-costs.csv": 'start_time,end_time,amount_value,amount_currency,line_item,user_email\n'
+    "openai-costs.csv": "start_time,end_time,amount_value,amount_currency,line_item,user_email\n"
     f'1790812800,1790899200,2,usd,"gpt-4o, input",{CANARY}',
     "anthropic-cost.csv": "usage_date_utc,model,token_type,cost_usd,note\n2026-10-01,Claude Opus 5,output,1.5," + CANARY,
     "openrouter-daily.csv": "Date,Slug,Usage,Requests,Prompt Tokens,Completion Tokens\n"
@@ -97,6 +99,16 @@ WRITTEN = {
     },
 }
 """Formats without a fixture of their own."""
+SENTENCE = f"Dear {CANARY}, please keep {CANARY} to yourself!"
+KEPT = {
+    "object", "type", "kind", "status", "schematype", "operation", "currency", "amount_currency", "billingcurrency",
+    "chargecategory", "servicecategory", "token_type", "cost_type", "call_type", "gen_ai.operation.name", "key", "role",
+    "openinference.span.kind", "ai.operationid", "event.name", "request_tags", "line_item", "log type", "spanid", "traceid",
+    "span_id", "trace_id", "parent_id", "parentspanid", "llm.request.type", "cancelled", "event.timestamp",
+}  # fmt: skip
+"""Fields whose word says what a row is: with another word it would not count, and nothing of it would be seen."""
+PLAIN = re.compile(r"[-+$]?[0-9][0-9.,e-]*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|true|false||Included|On-Demand", re.IGNORECASE)
+"""Numbers, times and flags."""
 FIXTURES = [path for path in sorted(DATA.rglob("*")) if path.is_file()]
 seen: set[str] = set()
 
@@ -172,3 +184,99 @@ def test_every_format_was_looked_at() -> None:
     own = generic_format(FileOptions(), ("time", "input_tokens", "output_tokens"))
     assert own is not None
     assert {form.name for form in FORMATS} | {own.name} <= seen
+
+
+def said(value: Any, everything: bool, key: str = "") -> Any:  # Any: JSON
+    """JSON whose texts are the sentence: all but numbers, times and words of KEPT; with `everything`, numbers and times too."""
+    if isinstance(value, list):
+        return [said(each, everything, key) for each in value]
+    if isinstance(value, dict):
+        if str(value.get("key", "")).lower() in KEPT and not everything:
+            return value
+        models = key == "models"
+        return {SENTENCE if models else name: said(each, everything, name.lower()) for name, each in value.items()}
+    if isinstance(value, str) and value.startswith(("{", "[")):
+        with suppress(ValueError):
+            return json.dumps(said(json.loads(value), everything, key))
+    plain = not isinstance(value, str) or PLAIN.fullmatch(value)
+    return value if key in KEPT or value is None or (plain and not everything) else SENTENCE
+
+
+def said_copy(name: str, content: bytes, folder: Path, *, everything: bool) -> Path:
+    """The file with the sentence in every text that is there, whether it is read or not."""
+    text = (gzip.decompress(content) if name.endswith(".gz") else content).decode("utf-8-sig")
+    path = folder / re.sub(r"\.gz$", "", name)
+    if path.suffix == ".csv":
+        head, *rows = csv.reader(io.StringIO(text, newline=""))
+        out = io.StringIO()
+        csv.writer(out).writerows(
+            [
+                head,
+                *(
+                    [said(cell, everything, column.lower()) for column, cell in zip(head, row, strict=False)]
+                    for row in rows
+                    if row
+                ),
+            ]
+        )
+        text = out.getvalue()
+    elif path.suffix == ".log" and "{" in text:
+        text = re.sub(r"^([^{\n]*?\S+Z?) ?(\{.*\})$", lambda m: f"{m[1]} {said(m[2], everything)}", text, flags=re.MULTILINE)
+    else:
+        try:
+            text = json.dumps(said(json.loads(text), everything))
+        except ValueError:
+            text = "\n".join(json.dumps(said(json.loads(line), everything)) for line in text.splitlines() if line.strip())
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def all_forms(file: Path, folder: Path, *words: str) -> tuple[int, str]:
+    """(requests and dollars that count, rounded up; everything that the command prints or writes of a file)."""
+    part, page = folder / "part.yaml", folder / "page.html"
+    run = run_usage("--format", "json", "--html", page, *words, file)
+    assert run.exit_code in (0, 2), run.exception
+    told = run.stdout + run.stderr
+    if run.exit_code:
+        return 0, told
+    answer = json.loads(run.stdout)
+    for more in (("--format", "table", "--output", part), ("--format", "csv")):
+        again = run_usage(*more, *words, file)
+        told += again.stdout + again.stderr
+    told += page.read_text(encoding="utf-8") + (part.read_text(encoding="utf-8") if part.exists() else "")
+    return sum(each["rows"] for each in answer["sources"]), told
+
+
+NAMES = [*(str(path.relative_to(DATA)) for path in FIXTURES), *WRITTEN]
+
+
+def content_of(name: str) -> bytes:
+    return WRITTEN[name].encode() if name in WRITTEN else (DATA / name).read_bytes()
+
+
+@pytest.mark.full  # a second of CPU each
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_said_in_a_field_that_is_read_is_not_shown(tmp_path: Path, name: str) -> None:
+    """Models, providers, tiers, keys, users, ids, error texts, tags: a sentence in all of them at once, and the rows still
+    count; groups are shown by name where they are asked for, and here they are not.
+    """
+    file = said_copy(Path(name).name, content_of(name), tmp_path, everything=False)
+    counted, told = all_forms(file, tmp_path, "--group-by", "model", *(("--model", "gpt-4o") if "ungrouped" in name else ()))
+    assert CANARY not in told
+    assert counted > 0, told
+
+
+@pytest.mark.full  # as above
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_said_in_the_place_of_counts_and_times_is_not_shown(tmp_path: Path, name: str) -> None:
+    file = said_copy(Path(name).name, content_of(name), tmp_path, everything=True)
+    _, told = all_forms(file, tmp_path)
+    assert CANARY not in told
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if "user" in form.groups], ids=lambda form: str(form.name))
+def test_people_are_no_group_unless_they_are_asked_for(form: Format) -> None:
+    raw = ibis.table(dict.fromkeys(form.groups.values(), "string"), name="raw")
+    only = ibis.table({form.groups["user"]: "string"}, name="only")
+    assert form._group(raw, FileOptions(group_by="user")) is not None
+    assert form._group(only, FileOptions()) is None

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from usage_support import run_usage, usage_answer
 
+from roi.usage.formats import FORMATS
+
 OCTOBER_1 = 1_790_812_800
 """Midnight UTC."""
 OPENAI = "start_time,end_time,project_id,num_model_requests,api_key_id,model,batch,service_tier,input_tokens,output_tokens"
@@ -30,6 +32,17 @@ def page(path: Path, *results: dict[str, object], **times: object) -> Path:
         json.dumps({"object": "page", "data": [{"object": "bucket", **times, "results": list(results)}]}), encoding="utf-8"
     )
     return path
+
+
+def written(path: Path, document: object) -> Path:
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def activity(n: int) -> dict[str, object]:
+    """Metrics of n calls of a day."""
+    requests = {"api_requests": n, "successful_requests": n, "failed_requests": 0}
+    return {"spend": n / 100, "prompt_tokens": 100 * n, "completion_tokens": n, **requests}
 
 
 def litellm(path: Path, n: int) -> Path:
@@ -145,16 +158,69 @@ BUCKETED: dict[str, tuple[str, Callable[[Path, int], Path]]] = {
         "cost",
         lambda path, n: table(path, FOCUS, f"{n / 10},USD,Usage,2026-10-01,2026-10-02,AI and Machine Learning,OpenAI,OpenAI,s"),
     ),
+    "openai-costs-csv": (
+        "cost",
+        lambda path, n: table(
+            path,
+            "start_time,end_time,amount_value,amount_currency,line_item",
+            f'{OCTOBER_1},{OCTOBER_1 + 86400},{n / 10},usd,"gpt-4o, input"',
+            f'{OCTOBER_1},{OCTOBER_1 + 86400},{n / 5},usd,"gpt-4o, output"',
+        ),
+    ),
+    "anthropic-cost-csv": (
+        "cost",
+        lambda path, n: table(
+            path,
+            "usage_date_utc,model,workspace,api_key,token_type,cost_usd,cost_type",
+            f"2026-10-01,Claude Opus 5,Default,k,input_no_cache,{n / 10},token",
+            f"2026-10-01,Claude Opus 5,Default,k,output,{n / 5},token",
+        ),
+    ),
+    "openrouter-daily": (
+        "tokens",
+        lambda path, n: table(
+            path,
+            "Date,Slug,Usage,Requests,Prompt Tokens,Completion Tokens",
+            f"2026-10-01 00:00:00,openai/gpt-4.1,{n},{n},{100 * n},{n}",
+        ),
+    ),
+    "litellm-activity": (
+        "tokens",
+        lambda path, n: written(
+            path, {"results": [{"date": "2026-10-01", "breakdown": {"models": {"openai/gpt-4o": {"metrics": activity(n)}}}}]}
+        ),
+    ),
+    "litellm-spend-days": (
+        "cost",
+        lambda path, n: written(path, [{"startTime": "2026-10-01", "spend": n, "users": {}, "models": {"gpt-4o": n}}]),
+    ),
+    "litellm-ui": (
+        "tokens",
+        lambda path, n: table(
+            path,
+            "Date,Team,Team ID,Spend ($),Successful Requests,Prompt Tokens,Completion Tokens",
+            f"2026-10-01,Search,t1,{n}.50,{n},{100 * n},{n}",
+        ),
+    ),
     "generic": (
         "tokens",
         lambda path, n: table(path, "date,model,requests,input_tokens,output_tokens", f"2026-10-01,gpt-4o,{n},{100 * n},{n}"),
     ),
 }
 """A day of each bucketed format, with n times the counts."""
+OF_FOUR = {"openai-csv": 1200, "openai-costs-api": 0.4, "openai-costs-csv": 1.2, "anthropic-cost-api": 0.4,
+           "anthropic-cost-csv": 1.2, "litellm-spend-days": 4.0, "focus": 0.4}  # fmt: skip
+"""Input tokens, or USD, of a day with n = 4; 400 where it is not said."""
+TITLES = {form.name: form.title for form in FORMATS} | {"generic": "table of your own"}
 
 
 def total(answer: dict[str, object], what: str) -> object:
     return answer["cost_export_usd"] if what == "cost" else (answer["tokens"], answer["requests"])
+
+
+def test_every_bucketed_format_has_a_day_here() -> None:
+    """A new format whose rows are buckets or costs is missing here until two exports of it are tried."""
+    assert {form.name for form in FORMATS if form.grain != "call"} | {"generic"} == set(BUCKETED)
 
 
 @pytest.mark.full  # a second of CPU each
@@ -162,11 +228,17 @@ def total(answer: dict[str, object], what: str) -> object:
 def test_two_exports_of_one_day_taken_twice_are_the_last_one(tmp_path: Path, name: str) -> None:
     """First 3, then 4 and once more 4: what counts is the one with 4, as if it had been given alone; strictly, none."""
     what, write = BUCKETED[name]
-    ending = ".json" if name.endswith("api") else ".csv"
+    ending = ".json" if name.endswith(("api", "activity", "spend-days")) else ".csv"
     files = [write(tmp_path / f"{k}{ending}", n) for k, n in enumerate((3, 4))]
     files.append(files[1].with_name(f"2{ending}"))
     files[2].write_bytes(files[1].read_bytes())
     alone, found = usage_answer(files[1]), usage_answer(*files)
+    assert [each["format"] for each in found["sources"]] == [TITLES[name]]
+    assert (
+        total(found, what) == pytest.approx(OF_FOUR.get(name, 400))
+        if what == "cost"
+        else (found["tokens"]["uncached_input"] == OF_FOUR.get(name, 400))
+    )
     assert total(found, what) == total(alone, what)
     assert any("each counts once, with the larger count" in note for note in found["notes"])
     assert any("a bucket that another export holds" in each["reason"] for each in found["dropped"])

@@ -2,13 +2,21 @@
 
 import csv
 import io
+import json
+import subprocess
+import sys
+from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from usage_support import CANARY, run_usage, usage_answer
 
 from roi.cli import main
+from roi.usage.read.record import FileOptions
+from roi.usage.summary import Question, summarize
 
 HEAD = "date,model,provider,requests,input_tokens,output_tokens,cached_tokens,cost_usd"
 SEPTEMBER = [f"2026-09-{day:02d}" for day in range(1, 31)]
@@ -109,3 +117,80 @@ def test_a_log_in_the_place_of_a_scenario_leads_to_usage(tmp_path: Path, command
     run = CliRunner().invoke(main, [command, str(file)])
     assert run.exit_code == 2
     assert f"records of usage and no scenario; what was spent: roi usage {file}" in run.stderr
+
+
+def test_a_scenario_in_the_place_of_a_log_leads_to_compare(tmp_path: Path) -> None:
+    scenario, part = tmp_path / "mine.yaml", tmp_path / "part.yml"
+    scenario.write_text("title: Mine\nworkload: {requests_per_day: 5}\n", encoding="utf-8")
+    part.write_text("schema: roi.usage-part/1\nworkload: {}\n", encoding="utf-8")
+    run = run_usage(scenario)
+    assert (run.exit_code, run.stdout) == (2, "")
+    assert run.stderr == f"roi: {scenario}: YAML is a scenario and no usage export: roi compare {scenario}\n"
+    assert f"YAML is a part of a scenario and no usage export: roi compare my.yaml --usage {part}" in run_usage(part).stderr
+
+
+ROWS = "timestamp,model,input_tokens,output_tokens\n2026-10-05T00:05:00Z,gpt-4o,1000,40\n2026-10-05T01:05:00Z,gpt-4o,10,4\n"
+
+
+@pytest.mark.full  # a process of its own
+def test_two_rows_load_nothing_that_they_do_not_need(tmp_path: Path) -> None:
+    """Frames, Arrow's functions, charts, the engine that compares and what runs models each take from 0.05 s to seconds."""
+    (tmp_path / "two.csv").write_text(ROWS, encoding="utf-8")
+    code = (
+        "import json, sys; from roi.cli import main\n"
+        f"try: main(['usage', {str(tmp_path / 'two.csv')!r}])\n"
+        "except SystemExit: print('LOADED', json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    report, _, names = done.stdout.partition("LOADED")
+    assert "2 requests" in report
+    left_out = {"pandas", "pyarrow.compute", "pyarrow.parquet", "altair", "jinja2", "torch", "roi.resolution", "roi.economics"}
+    assert left_out & set(json.loads(names)) == set()
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("Dear model, who are you", "(text that is no name)"),
+        ("请总结以下合同", "(text that is no name)"),
+        ("claude please help me", "(text that is no name)"),
+        ("Claude Opus 4.5", "claude-opus-4.5"),
+        ("GPT-4o mini", "gpt-4o-mini"),
+        ("ft:gpt-4o:org::id", "ft:gpt-4o:org::id"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_shifted_row_shows_no_prompt_as_the_name_of_a_model(tmp_path: Path, cell: str, shown: str, kind: str) -> None:
+    """Its 1,000 + 40 tokens count; names for people are the ids that they stand for."""
+    file = tmp_path / f"a.{kind}"
+    rows = [{"timestamp": datetime(2026, 10, 5, k), "model": m, "input_tokens": 1000, "output_tokens": 40}  # noqa: DTZ001
+            for k, m in enumerate(("gpt-4.1", cell))]  # fmt: skip
+    if kind == "csv":
+        file.write_text("\n".join(["timestamp,model,input_tokens,output_tokens", *(
+            f'{row["timestamp"]},"{row["model"]}",1000,40' for row in rows)]), encoding="utf-8")  # fmt: skip
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    found = usage_answer(file)
+    counted = {each["model"]: each["tokens"]["uncached_input"] for each in found["by_model"]}
+    assert counted == {"gpt-4.1": 1000, shown: 1000}
+    if shown.startswith("("):
+        assert cell not in json.dumps(found, ensure_ascii=False)
+        assert any(
+            "perhaps the cells of these rows are shifted" in note for each in found["by_model"] for note in each["notes"]
+        )
+
+
+def test_who_watches_hears_of_rows_as_they_are_read(tmp_path: Path) -> None:
+    """Two rows of JSON, read in Python; the command draws what it hears on a terminal alone."""
+    lines = [
+        {"timestamp": f"2026-10-05T0{k}:00:00Z", "model": "gpt-4o", "input_tokens": 5, "output_tokens": 1} for k in range(2)
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    heard: list[str] = []
+    summarize(Question((str(tmp_path / "a.jsonl"),), FileOptions()), status=heard.append)
+    assert heard == [
+        "looking at file 1 of 1",
+        "reading 1 file: table of your own",
+        "2 rows read: table of your own",
+        "adding up",
+    ]

@@ -63,7 +63,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         lines = [*own_cost_lines(shared, option), *billed, *migration_line(shared, option),
                  *commitment_line(shared, _bill(billed)), errors]
         return Costs(leave_out_paid_anyway(shared, option, lines), None, stay.error_rate)
-    live, kept, alone = _shares(shared, option)
+    live, kept, alone = month_shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own, moved = _own_lines(shared, option, fleet, live)
     handed = list(_handed_on(shared, option, options, fleet, alone))
@@ -141,7 +141,7 @@ def _error_facts(option: Option) -> tuple[str, ...]:
                                          "escalated_error_rate", "escalated_harder"))
 
 
-def _shares(shared: Shared, option: Option) -> tuple[Array, Array, Array]:
+def month_shares(shared: Shared, option: Option) -> tuple[Array, Array, Array]:
     """Share of each month in which the option runs, in which the incumbent is paid, and in which the option serves alone.
 
     Options of a group go live in the same months, so each is worked out once.

@@ -11,7 +11,8 @@ from typing import Final
 from roi.errors import UnknownName
 from roi.usage.read.columns import count, flag, instant, real, text, us_instant, whole
 from roi.usage.read.lazy_ibis import Column, Table
-from roi.usage.read.record import NO_MODEL, Fields, FileOptions, Format, ambiguous_input
+from roi.usage.read.names_alone import NO_MODEL
+from roi.usage.read.record import Fields, FileOptions, Format, ambiguous_input
 
 NAMES: Final = {
     "time": ("timestamp", "time", "start_time", "starttime", "created_at", "created", "datetime", "date", "arrival", "ts"),

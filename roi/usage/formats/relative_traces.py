@@ -13,7 +13,8 @@ from typing import Final
 
 from roi.usage.read.columns import MICRO, count, real, text, whole
 from roi.usage.read.lazy_ibis import Table
-from roi.usage.read.record import FIRST_US, NO_MODEL, Document, Fields, FileOptions, Format
+from roi.usage.read.names_alone import NO_MODEL
+from roi.usage.read.record import FIRST_US, Document, Fields, FileOptions, Format
 
 EPOCH_US: Final = FIRST_US + 2 * 86_400 * MICRO
 """Monday 3 January 2000, UTC: where a trace that begins at 0 is put."""

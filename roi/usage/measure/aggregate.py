@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.usage.read.database import answer
+from roi.usage.read.database import rows_of, whole_columns_of
 from roi.usage.read.lazy_ibis import Backend, Column, Table, ibis
 from roi.usage.read.record import COLUMNS, TOKENS, bucket_index
 
@@ -85,6 +85,8 @@ def spend_by_group(records: Table, backend: Backend, whole: tuple[int, int] | No
 
     `whole`: from when to when (microseconds) the log covers days whole; rows outside have sums of their own.
     """
+    if constants(records).get("group", "") is None:
+        return []
     kept = records.filter(records.dropped.isnull() & (records.kind != "cost") & records.group.notnull())
     inside = ibis.literal(True) if whole is None else (kept.at_us >= whole[0]) & (kept.at_us < whole[1])
     table = kept.mutate(size_class=_size_class(kept), costed=_costed(kept), whole=inside)
@@ -97,10 +99,9 @@ def spend_by_group(records: Table, backend: Backend, whole: tuple[int, int] | No
 def minute_counts(calls: Table, backend: Backend) -> tuple[Ints, Ints]:
     """(minutes since 1970 UTC with at least one call, calls in each), in order of time."""
     table = calls.mutate(minute=bucket_index(calls.at_us, MINUTE_S))
-    found = answer(table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute"), backend)
-    minutes, counts = (np.array(found.column(name).to_pylist(), dtype=np.int64) for name in ("minute", "calls"))
-    # Arrow's own way to NumPy loads pandas
-    return minutes, counts
+    sums = table.group_by("minute").aggregate(calls=table.requests.sum().cast("int64")).order_by("minute")
+    minutes, calls_in_each = whole_columns_of(sums, backend)
+    return minutes, calls_in_each
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
     found = table.group_by(["input_bin", "output_bin"]).aggregate(
         calls=table.requests.sum().cast("int64"), input_tokens=table.total_input.sum().cast("int64"),
         output_tokens=table.output.sum().cast("int64"), cached_calls=(table.cache_read > 0).sum().cast("int64"))
-    cells = [LengthCell(**row) for row in answer(found, backend).to_pylist()]
+    cells = [LengthCell(**row) for row in rows_of(found, backend)]
     return sorted(cells, key=lambda cell: (cell.input_bin, cell.output_bin))
 
 
@@ -142,7 +143,7 @@ def read_cells(calls: Table, backend: Backend) -> list[ReadCell]:
     table = hits.mutate(read_bin=bin_of(hits.cache_read))
     found = table.group_by("read_bin").aggregate(
         calls=table.requests.sum().cast("int64"), cache_read=table.cache_read.sum().cast("int64"))
-    return sorted((ReadCell(**row) for row in answer(found, backend).to_pylist()), key=lambda cell: cell.read_bin)
+    return sorted((ReadCell(**row) for row in rows_of(found, backend)), key=lambda cell: cell.read_bin)
 
 
 def bin_of(count: Column) -> Column:
@@ -201,7 +202,7 @@ def constants(table: Table) -> dict[str, Any]:
 def _spends(sums: Table, backend: Backend) -> list[Spend]:
     """The sums in the order of their keys, null first: a database gives them in an order that is not always the same."""
     keys = [name for name in ("day", "group", *KEYS, "dropped") if name in sums.columns]
-    rows = sorted(answer(sums, backend).to_pylist(), key=lambda row: [(row[key] is not None, row[key]) for key in keys])
+    rows = sorted(rows_of(sums, backend), key=lambda row: [(row[key] is not None, row[key]) for key in keys])
     found = []
     for row in rows:
         tokens = {name: int(row.pop(name) or 0) for name in SUMS}

@@ -1,4 +1,4 @@
-"""Who is paid where records do not say: the model's maker, whose list price stands in, with a note."""
+"""What sums are called, and who is paid where records do not say: the model's maker, whose list price stands in."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -6,9 +6,26 @@ from dataclasses import replace
 from roi.catalog.prices.api_prices import maker_of, sellers_of
 from roi.usage.measure.aggregate import Spend
 from roi.usage.read.lazy_ibis import Table, ibis
+from roi.usage.read.names_alone import NOT_A_NAME, shown
 
 Named = tuple[str | None, str]
 """Provider, None where the records do not say, and model."""
+
+
+def in_names(row: Spend) -> Spend:
+    """The sum with names alone as provider, model and tier."""
+    provider, model, tier = shown(row.provider), shown(row.model), shown(row.tier)
+    same = (provider, model, tier) == (row.provider, row.model, row.tier)
+    return row if same else replace(row, provider=provider, model=model, tier=tier)
+
+
+def to_names(records: Table, rows: Sequence[Spend]) -> Table:
+    """The records with their models called as in the `rows`' names, for tables that are read where they lie."""
+    models = dict.fromkeys(row.model for row in rows if row.model)
+    other = [(model, name) for model in models if (name := shown(model)) not in (model, NOT_A_NAME)]
+    if not other:
+        return records
+    return records.mutate(model=ibis.cases(*((records.model == model, name) for model, name in other), else_=records.model))
 
 
 def makers(rows: Sequence[Spend], said: str | None) -> dict[Named, str]:

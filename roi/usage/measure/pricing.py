@@ -7,9 +7,13 @@ from functools import lru_cache
 
 from roi.catalog.prices.token_rates import TokenRates, price_or_reason
 from roi.usage.measure.aggregate import EDGES, SUMS, Spend
-from roi.usage.read.record import NO_MODEL
+from roi.usage.read.names_alone import NO_MODEL, NOT_A_NAME
 
 EPOCH = date(1970, 1, 1)
+TEXT_FOR_MODEL = (
+    "no price: where the model should stand is a text, which is not shown; perhaps the cells of these rows are shifted, or"
+    " another column holds the model (--map model=COLUMN)"
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ def _price(row: Spend, last_day: int) -> Priced:
         return Priced(row, None, None, "no model named")
     if row.model == NO_MODEL:
         return Priced(row, None, None, "no price without it: --provider and --model name it")
+    if row.model == NOT_A_NAME:
+        return Priced(row, None, None, TEXT_FOR_MODEL)
     rates = _rates(row.provider, row.model, row.day if row.day is not None else last_day, batch=row.batch, tier=row.tier)
     if isinstance(rates, str):
         return Priced(row, None, None, rates)

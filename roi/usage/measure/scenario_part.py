@@ -10,7 +10,7 @@ from roi.scenario.yaml import dump_yaml
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.pricing import day_of
 from roi.usage.measure.workload import MeasuredWorkload
-from roi.usage.read.record import NO_MODEL
+from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
 
 

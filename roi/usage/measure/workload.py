@@ -17,6 +17,7 @@ from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_o
 from roi.usage.measure.pricing import Priced, total_requests, total_tokens
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.lazy_ibis import Backend, Table
+from roi.usage.read.names_alone import NOT_A_NAME
 from roi.usage.read.record import TOKENS
 
 MAIN_SHARE: Final = 0.9
@@ -81,7 +82,7 @@ def _sizes(rows: Iterable[Priced], size: Callable[[Priced], float]) -> dict[Mode
     """Sums of a size by provider and model."""
     sizes: dict[Model, float] = defaultdict(float)
     for each in rows:
-        if each.spend.model is not None:
+        if each.spend.model not in (None, NOT_A_NAME):
             sizes[each.spend.provider, each.spend.model] += size(each)
     return dict(sizes)
 

@@ -42,11 +42,11 @@ def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, opti
     if untimed is not None:
         raise InputError(f"{shown}: {untimed[0]} and {untimed[1]} are there, but no column of times: name it,"
                          " --map time=COLUMN")
-    raise InputError(f"{shown}: no known export has {_shown(header, formats, 'columns')}"
+    raise InputError(f"{shown}: no known export has {names_told(header, formats, 'columns')}"
                      f"{_nearest_format(header, formats)}; {MAP}")
 
 
-def _shown(names: Sequence[str], formats: Sequence[Format], what: str) -> str:
+def names_told(names: Sequence[str], formats: Sequence[Format], what: str) -> str:
     """The first names; only how many there are where fewer than two of them are known, since it may be a text and no table."""
     known = {name for form in formats for name in form.columns}.union(*NAMES.values())
     if len({name.lower() for name in names} & known) < 2:
@@ -108,7 +108,7 @@ def of_document(document: Document, formats: Sequence[Format], shown: str, optio
     found = _chosen(tables if known is None else [known], flat, options)
     if found is not None:
         return found
-    raise InputError(f"{shown}: no known export has {_shown(list(document), formats, 'keys')}; {MAP}")
+    raise InputError(f"{shown}: no known export has {names_told(list(document), formats, 'keys')}; {MAP}")
 
 
 def _chosen(fitting: Sequence[Format], columns: Sequence[str], options: FileOptions) -> Format | None:

@@ -15,6 +15,7 @@ from roi.usage.read.archives import message_documents
 from roi.usage.read.database import as_utc, rows_of, zone_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table
+from roi.usage.read.names_alone import shown
 from roi.usage.read.record import FILE, Format
 from roi.usage.read.sniff import FileShape, opened
 from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, rows_of_documents, table_rows
@@ -175,7 +176,9 @@ def read_in_python(
             for name in names:
                 if "token" in name:
                     columns[name] = [x if x is None or NUMBER.fullmatch(x) else "no number" for x in columns[name]]
-            writer.write_table(pa.table({**columns, FILE: [shown for shown, _ in batch]}, schema=schema))
+                elif "model" in name:
+                    columns[name] = [shown(x and x.strip()) for x in columns[name]]
+            writer.write_table(pa.table({**columns, FILE: [file for file, _ in batch]}, schema=schema))
             done += len(batch)
             if status is not None:
                 status(f"{done:,} rows read: {found[0].format.title}")

@@ -31,8 +31,6 @@ BUCKET: Final = "roi bucket"
 SPLIT: Final = "roi split"
 """Columns beside the record's where rows are buckets or costs, so that `usage.buckets` finds those that two exports hold: a
 hash of whose it is, the same with its time, and the bits of `Format.split_by` that are filled in."""
-NO_MODEL: Final = "model not stated"
-"""Stands for the model of a table of one's own where neither it nor --model names one."""
 COLUMNS: Final = {
     **dict.fromkeys(("source", "kind", "provider", "model", "group"), "string"), "at_us": "int64", "until_us": "int64",
     "batch": "boolean", "tier": "string", "long_context": "boolean", "requests": "int64", "uncached_input": "int64",
@@ -184,12 +182,13 @@ class Format:
                 SPLIT: reduce(add, bits, ibis.literal(0)).cast("int64")}
 
     def _group(self, raw: Table, options: FileOptions) -> Column | None:
-        """The group that the user asked for, else the format's first kind that the table has.
+        """The group that the user asked for, else the format's first kind that the table has; people are shown if asked for.
 
         Only the format's own kinds can be asked for, so that no column of prompts is read; InputError with what there is.
         """
         there = {kind: name for kind, name in self.groups.items() if find(raw, name)}
-        kind = options.group_by if options.group_by is not None else next(iter(there), "model")
+        unasked = (kind for kind in there if kind != "user")
+        kind = options.group_by if options.group_by is not None else next(unasked, "model")
         if kind in ("model", "day", "hour"):
             return None  # the record has it
         if kind not in there:
@@ -199,8 +198,8 @@ class Format:
 
 
 def _largest(raw: Table, name: str, size: str) -> Table:
-    """Of rows of one name that with the largest count, the last of them; rows without a name as they are."""
-    order = [ibis.desc(count(raw, size)), ibis.desc(text(raw, "timestamp"))]
+    """Of rows of one name that with the largest count, the first of them in time; rows without a name as they are."""
+    order = [ibis.desc(count(raw, size)), text(raw, "timestamp")]
     place = ibis.row_number().over(group_by=text(raw, name), order_by=order)
     return raw.mutate(roi_place=place).filter(lambda t: (t.roi_place == 0) | text(t, name).isnull()).drop("roi_place")
 

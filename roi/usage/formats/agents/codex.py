@@ -4,8 +4,12 @@ The model and the project stand in lines before the counts (`session_meta`, `tur
 last request's usage and the session's sum, and is written again where nothing was used since: an event whose sum has not
 moved is no call. Without `last_token_usage` the call is what the sum grew by. Newer versions write a `token_usage_record` a
 response too, which counts only where a file has no event. `input_tokens` counts cached reads and cache writes,
-`output_tokens` reasoning. Not told apart: the events that a forked session copies from the one before it, which count again.
-Source: captured lines in public repositories (2026-01 to 2026-10).
+`output_tokens` reasoning.
+
+A fork, and a sub-agent that is given its parent's history, begins with a copy of the parent's lines, its `session_meta` among
+them, all with the time of the fork. The sums in the copies are the parent's, so that a call is known by the first session of
+the line of forks and the session's sum after it; it counts once, at its earliest time, and also where the parent's file is
+gone. Source: captured lines in public repositories, and what their authors say of forks (2026-01 to 2026-10).
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,25 +42,45 @@ def is_rollout(document: Document) -> bool:
 
 
 def session_rows(documents: Iterable[Document], *, names: bool = False) -> Iterator[Document]:
-    """A row for each response of one session."""
+    """A row for each response of one session, its copies of a parent's among them, which are called like the parent's own."""
     about: dict[str, Any] = {}
     sums: Document = {}
     records: list[Document] = []
-    events = False
+    events: list[Document] = []
+    origin: object = None
+    forked = False
     for document in documents:
         kind, payload = document.get("type"), nested(document, "payload")
-        about |= _about(payload, names=names) if kind in {"session_meta", "turn_context"} else {}
+        if kind == "session_meta":
+            origin = _parent(payload) or payload.get("id") or origin  # the last one is the first session's
+            forked = forked or _parent(payload) is not None
+        if kind in {"session_meta", "turn_context"}:
+            about |= _about(payload, names=names) | ({"session": about["session"]} if "session" in about else {})
         if kind == "token_usage_record" and nested(payload, "usage"):
-            records.append(_row(document, nested(payload, "usage"), {**about, **_about(payload, names=names)}))
+            row = _row(document, nested(payload, "usage"), {**about, **_about(payload, names=names)})
+            records.append(row | {"call": word(payload.get("response_id"))})
         info = nested(payload, "info") if payload.get("type") == "token_count" else {}
         every, last = nested(info, "total_token_usage"), nested(info, "last_token_usage")
         if not info or (every and every == sums):
             continue
+        if not last and not sums and forked:  # the parent's sum, where its lines are left out
+            sums = every
+            continue
         used = last or {name: (number(every.get(name)) or 0) - (number(sums.get(name)) or 0) for name in COUNTS}
-        sums, events = every, True
+        sums = every
         if any(number(used.get(name)) for name in COUNTS):
-            yield _row(document, used, {**about, **({"model": word(info.get("model"))} if info.get("model") else {})})
+            row = _row(document, used, {**about, **({"model": word(info.get("model"))} if info.get("model") else {})})
+            events.append(row | {"call": "|".join(str(number(every.get(name)) or 0) for name in COUNTS) if every else None})
+    whose = named("session", origin, names=False)
+    for row in events:
+        yield row | {"call": f"{whose}|{row['call']}" if whose and row["call"] else None}
     yield from () if events else records
+
+
+def _parent(payload: Document) -> object:
+    """The session whose lines this one begins with, where it says so."""
+    spawned = nested(nested(nested(payload, "source"), "subagent"), "thread_spawn")
+    return payload.get("forked_from_id") or payload.get("parent_thread_id") or spawned.get("parent_thread_id")
 
 
 def _about(payload: Document, *, names: bool) -> dict[str, Any]:
@@ -73,6 +97,6 @@ def _row(document: Document, usage: Document, about: Document) -> Document:
 
 
 CODEX_CLI: Final = Format(
-    name="codex-cli", title="Codex CLI sessions", grain="call", needs=frozenset({"timestamp", "model", *COUNTS}),
-    uses=("provider", *GROUPS), fields=fields, recognises=is_rollout, session=session_rows,
+    name="codex-cli", title="Codex CLI sessions", grain="call", needs=frozenset({"timestamp", "model", "call", *COUNTS}),
+    uses=("provider", *GROUPS), fields=fields, recognises=is_rollout, session=session_rows, once=("call", "output_tokens"),
     markers=('"session_meta"', '"turn_context"', '"token_count"', '"token_usage_record"'), equivalent=True, groups=GROUPS)

@@ -50,7 +50,7 @@ def _paid(table: Table, options: FileOptions) -> Column:
     named = ibis.coalesce(text(table, "serviceprovidername"), text(table, "providername")).lower()
     service = text(table, "servicename").lower()
     known = [(column.contains(part), who) for column in (named, service) for part, who in PAID]
-    other = ibis.coalesce(named, ibis.literal(options.provider, type="string"))
+    other = ibis.coalesce(named.replace(" ", "-"), ibis.literal(options.provider, type="string"))
     return ibis.cases((service.contains("bedrock"), "aws"), *known, else_=other)
 
 

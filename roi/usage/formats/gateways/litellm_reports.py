@@ -15,8 +15,9 @@ from typing import Final
 from roi.usage.formats.gateways.litellm import FAMILIES, LITELLM_DAILY, PROVIDERS
 from roi.usage.formats.json_counts import amount, nested
 from roi.usage.read.columns import DAY_US, count, real, text, utc, whole
-from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, NO_MODEL, Document, Fields, FileOptions, Format
+from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.names_alone import NO_MODEL
+from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
 
 METRICS: Final = ("spend", "prompt_tokens", "completion_tokens", "cache_read_input_tokens", "cache_creation_input_tokens",
                   "api_requests", "successful_requests", "failed_requests")  # fmt: skip
@@ -83,7 +84,7 @@ def ui_fields(table: Table, options: FileOptions) -> Fields:
         at_us=start,
         until_us=start + DAY_US,
         provider=options.provider,
-        model=ibis.literal(options.model or NO_MODEL),
+        model=options.model or NO_MODEL,
         uncached_input=left,
         cache_read=read,
         cache_write=written,

@@ -1,0 +1,241 @@
+"""Did it come true? The months after a decision against what the comparison said of them.
+
+FILE --compare_file--> Comparison --forecast--> each month with its 90% band
+exports, invoices, a cluster, a folder --> months as they came --track--> the facts that make them so
+                                       --effects--> which fact was off, and by how much
+                                       --course--> when it pays back now, and whether to decide anew
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date as Date
+from datetime import timedelta
+from math import comb, isfinite
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.answers.compare import compare_file
+from roi.answers.crossed import Post
+from roi.answers.opening import Tell, keep_quiet
+from roi.answers.track_gathered import TrackQuestion, came_of, tracked_months
+from roi.answers.track_judged import judge, wrong_share
+from roi.answers.track_months import after, days_in, month_of
+from roi.answers.track_record import Decision, TrackedMonth, keep_months, read_months
+from roi.economics.decision.comparison import Comparison, settle
+from roi.economics.inputs import Array
+from roi.economics.tracking.predictive_bands import CASH, QUANTITIES, Forecast, Held, count_held, forecast
+from roi.economics.tracking.seen_facts import Effect, Tracked, effects, track
+from roi.economics.tracking.way_ahead import Ahead, Course, course
+from roi.errors import InputError, UnknownName
+
+LIMITS: Final[Mapping[str, str]] = {
+    "cash_usd_per_month": "cash of the last month, USD, at most",
+    "cash_over": "cash so far over the forecast's, as a share above it, at most",
+    "payback_months": "months until the cash is earned back, as it looks now, at most",
+    "price_factor": "what the last month paid over the forecast's prices, at most",
+    "held_share": "share of the figures that lie in their 90% bands, at least",
+    "wrong_share": "share of wrong answers that an evaluation found, at most",
+    "anew_usd": "what deciding anew would save from today, USD, at most",
+}
+"""What `--limit` may hold, and what it means."""
+LEAST_DRAWS: Final = 100
+"""Of which five lie below a band and five above it."""
+LEAST: Final = frozenset({"held_share"})
+"""Limits that must be reached; the others must not be passed."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit, and what it was held against."""
+
+    name: str
+    limit: float
+    came: float | None
+    """None where nothing tells it."""
+
+    @property
+    def holds(self) -> bool:
+        """True where it does; what nothing tells holds no limit."""
+        if self.came is None:
+            return False
+        return self.came >= self.limit if self.name in LEAST else self.came <= self.limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackAnswer:
+    """The months after a decision, and what they make of it."""
+
+    comparison: Comparison
+    option: str
+    months: tuple[TrackedMonth, ...]
+    forecast: Forecast
+    tracked: Tracked
+    effects: tuple[Effect, ...]
+    """The largest first."""
+    method: str
+    """How the gap was shared out among them: shapley or ordered."""
+    course: Course
+    came: Mapping[str, Array]
+    """What came, by quantity, one number a month."""
+    judged: NDArray[np.bool_]
+    """Where something came, shape (quantities, months)."""
+    inside: NDArray[np.bool_]
+    """Where it lies in its band."""
+    held: Held
+    """How many figures lie in their bands."""
+    held_by_quantity: Mapping[str, Held]
+    wrong: tuple[float, float, float] | None
+    """Share of wrong answers that an evaluation found, with its 90% interval."""
+    passed: tuple[Post, ...]
+    """Signposts of the decision that lie behind us."""
+    limits: tuple[Limit, ...]
+    written: tuple[str, ...]
+    """Files that were added to the folder."""
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def start(self) -> Date:
+        """The first day of month 1."""
+        return self.months[0].first_day
+
+    @property
+    def binomial(self) -> float:
+        """Chance that no more figures lie in their bands, were each of them by itself."""
+        total = self.held.judged
+        return float(sum(comb(total, k) * 0.9**k * 0.1 ** (total - k) for k in range(self.held.held + 1)))
+
+    def cash(self) -> tuple[float, float]:
+        """Cash of these months as it came, and as it was forecast, USD."""
+        return float(self.tracked.months.cash_usd.sum()), float(self.forecast.bands[CASH].central.sum())
+
+    def day_of(self, months: float) -> Date | None:
+        """The day so many months after the first day of month 1; None for never."""
+        if not isfinite(months):
+            return None
+        month = after(month_of(self.start), int(months))
+        return Date.fromisoformat(f"{month}-01") + timedelta(days=int((months % 1.0) * days_in(month)))
+
+
+def track_file(
+    file: Path | None,
+    question: TrackQuestion,
+    *,
+    overrides: tuple[str, ...] = (),
+    draws: int | None = None,
+    seed: int | None = None,
+    profiles: Sequence[Path] = (),
+    tell: Tell = keep_quiet,
+) -> TrackAnswer:
+    """The months of the question against the comparison of the scenario, or the saved comparison, in `file`.
+
+    InputError for too few draws, for months that are missing, twice, before the decision or beyond its horizon, for months of
+    another decision in the folder, and for months that the folder holds with other figures.
+    """
+    asked = compare_file(file, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell)
+    comparison, case = asked.comparison, asked.comparison.case
+    if case["draws"].number() < LEAST_DRAWS:
+        raise InputError(f"draws: {case['draws'].number():,.0f} make no band; at least {LEAST_DRAWS}, better 4096 (--draws)")
+    kept = {} if question.folder is None else {name: month for name, (_, month) in read_months(question.folder).items()}
+    was = next((month.decision for month in kept.values()), None)
+    id = _option(comparison, question.option or (None if was is None else was.option))
+    shared, options, choices = settle(case)
+    decision = Decision(
+        title=str(case["title"].value)[:300],
+        as_of=str(case["as_of"].value),
+        option=id,
+        first_month=question.since or (_first_month(case["as_of"].value) if was is None else was.first_month),
+    )
+    notes: list[str] = [asked.note] if asked.note else []
+    months = tracked_months(question, decision, kept, shared, options, notes)
+    days = np.array([float(days_in(after(decision.first_month, k))) for k in range(shared.horizon)])
+    expected = forecast(case, choices, id, days, len(months))
+    came = came_of(months, shared, options, id, days[: len(months)])
+    tracked = track(shared, options, id, came)
+    wrong = None if question.quality is None else wrong_share(question.quality, options[id], notes)
+    seen, judged, inside = judge(expected, tracked, wrong)
+    found = course(
+        case, choices, id, tracked, days, comparison.verdict.candidates, comparison.verdict.counts, question.setup_usd
+    )
+    held, by_quantity = count_held(inside, judged, expected)
+    found_effects, method = effects(shared, options, id, tracked)
+    months = tuple(_with_forecast(month, expected, k) for k, month in enumerate(months))
+    answer = TrackAnswer(
+        comparison=comparison,
+        option=id,
+        months=months,
+        forecast=expected,
+        tracked=tracked,
+        effects=found_effects,
+        method=method,
+        course=found,
+        came=seen,
+        judged=judged,
+        inside=inside,
+        wrong=wrong,
+        held=held,
+        held_by_quantity=by_quantity,
+        passed=(),
+        limits=(),
+        written=(),
+        notes=tuple(notes),
+        warnings=asked.warnings,
+    )
+    limits = tuple(Limit(name, limit, _against(answer, name)) for name, limit in (question.limits or {}).items())
+    written = () if question.folder is None else tuple(keep_months(question.folder, months, revise=question.revise))
+    return TrackAnswer(**{**vars(answer), "limits": limits, "written": written, "passed": _passed(answer)})
+
+
+def _option(comparison: Comparison, named: str | None) -> str:
+    """The option that was chosen; UnknownName with the nearest."""
+    known = {o.id: o.label for o in comparison.options}
+    if named is None:
+        return comparison.verdict.leader
+    fitting = [id for id, label in known.items() if named in {id, label}]
+    if not fitting:
+        raise UnknownName("--option", named, [*known, *known.values()], "option", known.values())
+    return fitting[0]
+
+
+def _first_month(as_of: object) -> str:
+    """Month 1 where nobody says it: the first that is whole after the day of the comparison."""
+    day = Date.fromisoformat(str(as_of))
+    return month_of(day) if day.day == 1 else after(month_of(day))
+
+
+def _with_forecast(month: TrackedMonth, expected: Forecast, k: int) -> TrackedMonth:
+    """The record with what was expected of the month."""
+    bands = {name: (float(b.low[k]), float(b.central[k]), float(b.high[k])) for name, b in expected.bands.items()}
+    return month.model_copy(update={"forecast": bands})
+
+
+def _passed(answer: TrackAnswer) -> tuple[Post, ...]:
+    """The signposts of the option with a threshold that lies behind us."""
+    course, wrong = answer.course, answer.wrong
+    now = {
+        "requests_per_day": course.requests_per_day,
+        "api_price_ratio": course.price_factor,
+        "error_rate": None if wrong is None else wrong[0],
+    }
+    posts = (Post(s, now.get(s.quantity)) for s in answer.comparison.signposts if s.option == answer.option and s.threshold)
+    return tuple(post for post in posts if post.stands is not None and not post.holds)
+
+
+def _against(answer: TrackAnswer, name: str) -> float | None:
+    """The figure that a limit is held against; None where nothing tells it."""
+    came, planned = answer.cash()
+    told = answer.judged[QUANTITIES.index(CASH)]
+    anew: Ahead | None = answer.course.anew
+    known: dict[str, float | None] = {
+        "cash_usd_per_month": float(answer.tracked.months.cash_usd[-1]) if told[-1] else None,
+        "cash_over": came / planned - 1.0 if told.all() and planned > 0 else None,
+        "payback_months": answer.course.payback[0],
+        "price_factor": answer.course.price_factor,
+        "held_share": answer.held.held / answer.held.judged if answer.held.judged else None,
+        "wrong_share": None if answer.wrong is None else answer.wrong[0],
+        "anew_usd": 0.0 if anew is None else anew.gain_usd,
+    }
+    return known[name]

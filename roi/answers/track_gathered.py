@@ -1,0 +1,172 @@
+"""The months of a question in order: what is kept in a folder, and what exports, invoices and a cluster tell now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from roi.answers.track_hours import QUERY, GpuMonth, opencost_months, prometheus_months
+from roi.answers.track_months import Models, MonthSums, bill_months, check_span, told_by, usage_months
+from roi.answers.track_record import Decision, TrackedMonth
+from roi.economics.inputs import Array, Option, Shared
+from roi.economics.tracking.month_figures import figures
+from roi.economics.tracking.seen_facts import Came
+from roi.errors import InputError
+from roi.usage.read.record import FileOptions
+
+TOLD: Final = frozenset(
+    {
+        "calls",
+        "own_calls",
+        "input_tokens",
+        "cache_read_tokens",
+        "output_tokens",
+        "api_usd",
+        "api_usd_from",
+        "gpu_hours",
+        "gpu_usd",
+    }
+)
+"""Figures of a month that one source tells and another does not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackQuestion:
+    """What came, and where it is told."""
+
+    actual: tuple[str, ...] = ()
+    """Usage exports, as `roi usage` reads them."""
+    options: FileOptions = field(default_factory=FileOptions)
+    named: str | None = None
+    bill: Path | None = None
+    opencost: Path | None = None
+    prometheus: str | None = None
+    query: str = QUERY
+    setup_usd: float | None = None
+    """What month 0 cost; None: as forecast."""
+    quality: Path | None = None
+    """What an evaluation settles (roi quality --output)."""
+    since: str | None = None
+    """Month 1 of the comparison; None: the first whole month after its as-of date."""
+    option: str | None = None
+    """Id of the option that was chosen; None: the one that the comparison recommends."""
+    folder: Path | None = None
+    revise: bool = False
+    limits: Mapping[str, float] | None = None
+
+
+def tracked_months(
+    question: TrackQuestion,
+    decision: Decision,
+    kept: Mapping[str, TrackedMonth],
+    shared: Shared,
+    options: Mapping[str, Option],
+    notes: list[str],
+) -> tuple[TrackedMonth, ...]:
+    """The months that are `kept` and those that are told now, in order and without a gap."""
+    for name, month in kept.items():
+        if month.decision != decision:
+            was = f"{month.decision.option} as of {month.decision.as_of}, month 1 {month.decision.first_month}"
+            raise InputError(
+                f"--folder: {question.folder}: {name} belongs to another decision ({month.decision.title}: {was}); "
+                "a folder for each"
+            )
+    usage: dict[str, MonthSums] = {}
+    if question.actual:
+        usage = usage_months(question.actual, question.options, question.named, _models(options, decision.option), notes)
+    bill = {} if question.bill is None else bill_months(question.bill)
+    sums = told_by(usage, bill, question.bill)
+    hours = {} if question.opencost is None else opencost_months(question.opencost)
+    asked: dict[str, GpuMonth] = {}
+    if question.prometheus is not None:
+        wanted = [name for name in sums if name not in hours]
+        asked = prometheus_months(question.prometheus, wanted, question.query, notes)
+        hours |= asked
+    if not sums and not question.actual and question.bill is None:
+        sums = {name: MonthSums() for name in hours}
+    for name, gpus in hours.items():
+        if name in sums:
+            source = "Prometheus" if name in asked else "OpenCost"
+            sums[name].gpu_hours = _once(name, "gpu_hours", source, sums[name].gpu_hours, gpus.hours)
+            sums[name].gpu_usd = _once(name, "gpu_usd", source, sums[name].gpu_usd, gpus.usd)
+            sums[name].sources.append(source)
+    told = {name: _filled(_tracked(name, each, decision), kept.get(name)) for name, each in sums.items()}
+    merged = {**kept, **told}
+    names = sorted(merged)
+    check_span(names, decision.first_month, shared.horizon)
+    return tuple(merged[name] for name in names)
+
+
+def _once(month: str, figure: str, source: str, billed: float | None, told: float | None) -> float | None:
+    """The figure from the one that tells it; InputError where the invoice and the cluster both do."""
+    if billed is not None and told is not None:
+        raise InputError(f"--bill: {month}: {figure} is told by {source} too; leave it out of one of them")
+    return told if billed is None else billed
+
+
+def _models(options: Mapping[str, Option], id: str) -> Models:
+    """The models that the option calls: its own, and the incumbent's, what it escalates or spills to."""
+    option, stay = options[id], options["stay"]
+    others = [stay.vendor, options[option.escalates_to].vendor]
+    others += [options[option.spills_to].vendor] if option.spills_to is not None else []
+    own = option.vendor if option.api is not None and not option.trains else None  # an adapter has a name of its own
+    return Models(own, tuple(dict.fromkeys(name for name in others if name and name != own)))
+
+
+def _tracked(month: str, sums: MonthSums, decision: Decision) -> TrackedMonth:
+    """The record of a month."""
+    counted = sums.input_tokens + sums.output_tokens > 0
+    return TrackedMonth(
+        month=month,
+        decision=decision,
+        calls=sums.calls,
+        own_calls=sums.own_calls,
+        input_tokens=sums.input_tokens if counted else None,
+        output_tokens=sums.output_tokens if counted else None,
+        cache_read_tokens=sums.cache_read_tokens if counted else None,
+        api_usd=sums.usd,
+        api_usd_from=sums.usd_from,  # type: ignore[arg-type]  # one of the three words
+        gpu_hours=sums.gpu_hours,
+        gpu_usd=sums.gpu_usd,
+        sources=tuple(dict.fromkeys(sums.sources)),
+    )
+
+
+def _filled(month: TrackedMonth, kept: TrackedMonth | None) -> TrackedMonth:
+    """The month with what was kept of it in place of what nothing tells now."""
+    if kept is None:
+        return month
+    more = {name: x for name, x in kept.figures().items() if name in TOLD and getattr(month, name) is None and x is not None}
+    return (
+        month.model_copy(update={**more, "sources": tuple(dict.fromkeys((*kept.sources, *month.sources)))}) if more else month
+    )
+
+
+def came_of(
+    months: Sequence[TrackedMonth], shared: Shared, options: Mapping[str, Option], id: str, days: Array
+) -> tuple[Came, ...]:
+    """The months for the engine. Where an export counts no requests, as many calls as the forecast's length gives."""
+    planned = figures(shared, options[id], options).in_days(days)
+    length = np.broadcast_to(planned.input_tokens + planned.output_tokens, days.shape)
+    found = []
+    for k, month in enumerate(months):
+        calls, given, made = month.calls, month.input_tokens, month.output_tokens
+        if calls is None and given is not None and made is not None:
+            calls = (given + made) / float(length[k])
+        per = month.calls or 0.0
+        found.append(
+            Came(
+                days=float(days[k]),
+                calls=calls,
+                input_tokens=given / per if given is not None and per else None,
+                output_tokens=made / per if made is not None and per else None,
+                cached_share=(month.cache_read_tokens or 0.0) / given if given else None,
+                own_share=month.own_calls / per if month.own_calls is not None and per else None,
+                api_usd=month.api_usd,
+                gpu_hours=month.gpu_hours,
+                gpu_usd=month.gpu_usd,
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,251 @@
+"""Months of the calendar from what tells them: a usage export by model, an invoice by month, a cluster's GPU hours."""
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date as Date
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from roi.disk import read_text
+from roi.errors import InputError, UnknownName, visible
+from roi.usage.read.record import FileOptions
+
+if TYPE_CHECKING:
+    from roi.usage.measure.pricing import Priced
+
+BILL_LIMIT: Final = 4 * 2**20
+"""Bytes of an invoice by month."""
+COLUMNS: Final = ("month", "usd", "gpu_usd", "gpu_hours", "currency")
+"""Of the table of invoices; month and one of the amounts are needed."""
+MICRO_DAY: Final = 86_400_000_000
+INPUT: Final = ("uncached_input", "cache_read", "cache_write")
+
+
+@dataclass
+class MonthSums:
+    """What files tell of one month, added up; None where nothing tells it."""
+
+    calls: float | None = None
+    own_calls: float | None = None
+    input_tokens: float = 0.0
+    cache_read_tokens: float = 0.0
+    output_tokens: float = 0.0
+    usd: float | None = None
+    usd_from: str | None = None
+    gpu_hours: float | None = None
+    gpu_usd: float | None = None
+    sources: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Models:
+    """Names of the models that the option calls, without the provider's; `own` None: any that is not one of the others."""
+
+    own: str | None
+    others: tuple[str, ...]
+
+    def role(self, model: str | None) -> str | None:
+        """own, other, or None where the decision does not call it."""
+        if model is None:
+            return None
+        if self.own is not None and same_model(model, self.own):
+            return "own"
+        if any(same_model(model, other) for other in self.others):
+            return "other"
+        return "own" if self.own is None else None
+
+
+def same_model(logged: str, name: str) -> bool:
+    """True where a log's name of a model is `name`, with or without a provider before it and a date behind it."""
+    last = logged.rsplit("/", 1)[-1].lower()
+    plain = name.rsplit("/", 1)[-1].lower()
+    return last == plain or re.fullmatch(re.escape(plain) + r"[-@]\d{4}(-?\d{2}-?\d{2})?", last) is not None
+
+
+def month_of(day: Date) -> str:
+    """The month of a day, as 2026-12."""
+    return f"{day:%Y-%m}"
+
+
+def days_in(month: str) -> int:
+    """Days of a month."""
+    first = Date.fromisoformat(f"{month}-01")
+    return ((first + timedelta(days=31)).replace(day=1) - first).days
+
+
+def after(month: str, count: int = 1) -> str:
+    """The month so many later."""
+    year, number = int(month[:4]), int(month[5:]) - 1 + count
+    return f"{year + number // 12:04d}-{number % 12 + 1:02d}"
+
+
+def usage_months(
+    files: Sequence[str], options: FileOptions, named: str | None, models: Models, notes: list[str]
+) -> dict[str, MonthSums]:
+    """Sums of each month that the export covers whole, of the models that the decision calls.
+
+    `notes` hear of what is left out: months that are covered in part, models that are none of the decision's.
+    """
+    from roi.usage.measure.pricing import day_of
+    from roi.usage.summary import Question, summarize
+
+    try:
+        found = summarize(Question(files=tuple(files), options=options, named=named))
+    except InputError as error:
+        raise InputError(f"--actual: {str(error).removeprefix('FILES: ')}") from error
+    if not found.dated:
+        raise InputError("--actual: times count from the beginning of a trace; an export with dates is needed")
+    if found.costs:
+        notes.append("--actual: a cost export is among the files; what was billed is read from --bill")
+    rows = _by_month(found.priced, models, notes)
+    whole = {day_of(day) for day in found.days.complete} if found.days else set()
+    sums = {}
+    for month, some in sorted(rows.items()):
+        first = Date.fromisoformat(f"{month}-01")
+        covered = sum(first + timedelta(days=k) in whole for k in range(days_in(month)))
+        if covered < days_in(month):
+            notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole")
+            continue
+        sums[month] = _summed(some)
+        sums[month].sources += [visible(name)[:200] for name, _, _ in found.sources[:3]]
+    if not sums:
+        raise InputError(f"--actual: no month is covered whole; {notes[-1]}")
+    return sums
+
+
+def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> dict[str, list[tuple[str, "Priced"]]]:
+    """The sums of the decision's models by month, each with whose calls they are."""
+    from roi.usage.measure.pricing import day_of
+
+    rows: dict[str, list[tuple[str, Priced]]] = defaultdict(list)
+    foreign: dict[str, int] = defaultdict(int)
+    for each in priced:
+        role = models.role(each.spend.model)
+        if role is None:
+            foreign[each.spend.model or "not named"] += each.spend.rows
+            continue
+        month = month_of(day_of(each.spend.day or 0))
+        _refuse_across(each, month)
+        rows[month].append((role, each))
+    if not rows:
+        wanted = [name for name in (models.own, *models.others) if name]
+        raise UnknownName("--actual", wanted[0] if wanted else "model", sorted(foreign), "model in these files:")
+    if foreign:
+        notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}")
+    return rows
+
+
+def _refuse_across(each: "Priced", month: str) -> None:
+    """InputError where a bucket reaches into the next month, so that it cannot be said what fell in which."""
+    end = (Date.fromisoformat(f"{after(month)}-01") - Date(1970, 1, 1)).days * MICRO_DAY
+    if each.spend.kind == "bucket" and (each.spend.last_us or 0) > end:
+        raise InputError(f"--actual: a row of {month} reaches into {after(month)}; export by day")
+
+
+def _summed(rows: Sequence[tuple[str, "Priced"]]) -> MonthSums:
+    found = MonthSums()
+    counted = all(each.spend.requests is not None for _, each in rows)
+    if counted:
+        found.calls = float(sum(each.spend.requests or 0 for _, each in rows))
+        found.own_calls = float(sum(each.spend.requests or 0 for role, each in rows if role == "own"))
+    for _, each in rows:
+        found.input_tokens += sum(each.spend.tokens[name] for name in INPUT)
+        found.cache_read_tokens += each.spend.tokens["cache_read"]
+        found.output_tokens += each.spend.tokens["output"]
+    if all(each.usd is not None for _, each in rows):
+        found.usd = float(sum(each.usd or 0.0 for _, each in rows))
+        found.usd_from = "reported" if all(each.spend.costed for _, each in rows) else "list price"
+    return found
+
+
+def bill_months(path: Path) -> dict[str, dict[str, float]]:
+    """Amounts by month of a CSV with the columns month and usd, gpu_usd or gpu_hours, one row a month.
+
+    InputError names the row: a month twice, a currency other than USD, an amount that is none.
+    """
+    text = read_text(path, BILL_LIMIT, "--bill: ", "an invoice by month")
+    try:
+        rows = [row for row in csv.reader(text.splitlines(), strict=True) if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise InputError(f"--bill: {path}: no CSV: {error}") from None
+    head = [cell.strip().lower() for cell in rows[0]] if rows else []
+    for name in head:
+        if name not in COLUMNS:
+            raise UnknownName(f"--bill: {path}", name, COLUMNS, "column", COLUMNS)
+    if "month" not in head or not {"usd", "gpu_usd", "gpu_hours"} & set(head) or len(set(head)) < len(head):
+        raise InputError(
+            f"--bill: {path}: columns {', '.join(head)[:80]!r} are not usable; month, and usd, gpu_usd or gpu_hours, once each"
+        )
+    found: dict[str, dict[str, float]] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        where = f"--bill: {path}:{number}"
+        if len(row) != len(head):
+            raise InputError(f"{where}: {len(row)} cells; {len(head)} as the head has")
+        cells = dict(zip(head, (cell.strip() for cell in row), strict=True))
+        month = read_month(cells.pop("month"), where)
+        if month in found:
+            raise InputError(f"{where}: {month} is there twice; one row a month")
+        currency = cells.pop("currency", "USD").upper()
+        if currency != "USD":
+            raise InputError(f"{where}: currency: {currency[:20]!r} is not usable; USD, at the rate of the invoice's day")
+        found[month] = {name: _amount(cell, f"{where}: {name}") for name, cell in cells.items() if cell}
+    if not found:
+        raise InputError(f"--bill: {path}: no month")
+    return found
+
+
+def read_month(text: str, where: str) -> str:
+    """The month that `text` means: 2026-12, or a day in it."""
+    if re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", text):
+        try:
+            return month_of(Date.fromisoformat(text if len(text) == 10 else f"{text}-01"))
+        except ValueError:
+            pass
+    raise InputError(f"{where}: {visible(text)[:40]!r} is not usable; a month like 2026-12")
+
+
+def _amount(text: str, where: str) -> float:
+    if re.fullmatch(r"\d{1,15}(\.\d{1,12})?", text):
+        return float(text)
+    raise InputError(f"{where}: {visible(text)[:40]!r} is not usable; a number such as 1234.56, without signs or commas")
+
+
+def check_span(months: Sequence[str], first: str, horizon: int) -> None:
+    """InputError where a month lies before the decision or beyond its horizon, or one is missing from the first on."""
+    if not months:
+        raise InputError("--actual: no month; give a usage export, a bill, or a folder that holds months")
+    early = [month for month in months if month < first]
+    if early:
+        raise InputError(
+            f"--actual: {early[0]} is before month 1 of the decision, {first}; --since {early[0]} where it began then, "
+            f"else leave out what is before {first}"
+        )
+    wanted = [after(first, k) for k in range(len(months))]
+    missing = [month for month in wanted if month not in months]
+    if missing:
+        told = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        raise InputError(
+            f"--actual: {told} missing: months follow each other from {first}; --since {months[0]} where the "
+            "decision began then, or --folder with the months that were kept"
+        )
+    if len(months) > horizon:
+        raise InputError(f"--actual: {months[horizon]} is month {horizon + 1}; the comparison ends with month {horizon}")
+
+
+def told_by(usage: Mapping[str, MonthSums], bill: Mapping[str, Mapping[str, float]], path: Path | None) -> dict[str, MonthSums]:
+    """Months of the export and of the invoice; the invoice's amounts take the place of what tokens cost."""
+    found = {month: usage.get(month, MonthSums()) for month in sorted({*usage, *bill})}
+    for month, amounts in bill.items():
+        sums = found[month]
+        if usage and month not in usage:
+            known = ", ".join(list(usage)[:3])
+            raise InputError(f"--bill: {path}: {month} is not in --actual, which has {known}")
+        if "usd" in amounts:
+            sums.usd, sums.usd_from = amounts["usd"], "bill"
+        sums.gpu_usd, sums.gpu_hours = amounts.get("gpu_usd"), amounts.get("gpu_hours")
+        sums.sources.append(visible(path.name)[:200] if path is not None else "bill")
+    return found

@@ -1,0 +1,173 @@
+"""`roi track`: did it come true? The months after a decision against what the comparison said of them."""
+
+import math
+from pathlib import Path
+
+import click
+from click.exceptions import Exit
+
+from roi.cli.check import BROKEN
+from roi.cli.options import (
+    PATH,
+    file_argument,
+    format_option,
+    full_option,
+    output_option,
+    page_options,
+    profiles_option,
+    scenario_here,
+    set_option,
+    tell,
+)
+from roi.errors import InputError, UnknownName
+
+
+@click.command(short_help="Did it come true: months after a decision against its forecast.")
+@file_argument
+@set_option
+@profiles_option
+@click.option("--actual", multiple=True, metavar="EXPORT", help="A usage export, as roi usage reads them; may be repeated.")
+@click.option("--from", "named", metavar="FORMAT", help="Its format; left out = told by header or keys.")
+@click.option(
+    "--map", "columns_given", multiple=True, metavar="WHAT=COLUMN", help="A column of your own table, as in roi usage."
+)
+@click.option("--provider", help="Who is paid, where the export does not say.")
+@click.option("--model", help="The model, where the export does not say.")
+@click.option("--bill", type=PATH, help="What was paid: a CSV with month, and usd, gpu_usd or gpu_hours.")
+@click.option("--opencost", type=PATH, help="GPU hours and cost: an answer of OpenCost's /allocation, saved.")
+@click.option("--prometheus", metavar="URL", help="GPU hours from Prometheus; https, or this machine.")
+@click.option(
+    "--query", metavar="PROMQL", help="What is asked of it: the number of GPUs.  [default: count(DCGM_FI_DEV_GPU_UTIL)]"
+)
+@click.option("--setup", type=click.FloatRange(0, 1e12), metavar="USD", help="What the set-up cost; left out = as forecast.")
+@click.option("--quality", type=PATH, help="Errors since: what an evaluation settles (roi quality --output).")
+@click.option("--since", metavar="MONTH", help="Month 1 of the decision; left out = the first whole one after its date.")
+@click.option("--option", "chosen", metavar="OPTION", help="What was chosen; left out = what the comparison recommends.")
+@click.option("--folder", type=PATH, help="Keep a file a month there, and read those that are kept.")
+@click.option("--revise", is_flag=True, help="Keep a new version of a month whose figures changed.")
+@click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", help="Exit 3 where it does not hold; may be repeated.")
+@format_option("table", "markdown", "json")
+@output_option
+@page_options
+@full_option
+@click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts.")
+@click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
+def track(
+    *,
+    file: Path | None,
+    overrides: tuple[str, ...],
+    profiles: tuple[Path, ...],
+    actual: tuple[str, ...],
+    named: str | None,
+    columns_given: tuple[str, ...],
+    provider: str | None,
+    model: str | None,
+    bill: Path | None,
+    opencost: Path | None,
+    prometheus: str | None,
+    query: str | None,
+    setup: float | None,
+    quality: Path | None,
+    since: str | None,
+    chosen: str | None,
+    folder: Path | None,
+    revise: bool,
+    limits: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    html: Path | None,
+    force: bool,
+    full: bool,
+    draws: int | None,
+    seed: int | None,
+) -> None:
+    """Month by month after the decision of the scenario, or the saved comparison, in FILE.
+
+    What came against the forecast and its 90% band; when the cash is earned back now; which fact was off, and by how much;
+    whether the bands held; whether to decide anew from today. Limits are cash_usd_per_month, cash_over, payback_months,
+    price_factor, held_share, wrong_share and anew_usd.
+    """
+    from roi import __version__
+    from roi.answers.track import track_file
+    from roi.answers.track_gathered import TrackQuestion
+    from roi.answers.track_hours import QUERY
+    from roi.answers.track_months import read_month
+    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
+    from roi.cli.usage import file_options
+    from roi.report.track import track_text
+    from roi.report.track_json import track_json
+
+    _refuse(
+        setup,
+        told=bool(actual or bill or opencost or folder),
+        revise=revise and folder is None,
+        query=query is not None and prometheus is None,
+    )
+    check_fresh(html, "--html", force=force)
+    question = TrackQuestion(
+        actual=actual,
+        named=named,
+        options=file_options(columns_given, None, provider, model, None, "iso"),
+        bill=bill,
+        opencost=opencost,
+        prometheus=prometheus,
+        query=query or QUERY,
+        setup_usd=setup,
+        quality=quality,
+        since=None if since is None else read_month(since, "--since"),
+        option=chosen,
+        folder=folder,
+        revise=revise,
+        limits=_limits(limits),
+    )
+    found = track_file(scenario_here(file), question, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell)
+    for note in found.notes:
+        tell(note)
+    if found.written:
+        tell(f"wrote {', '.join(found.written)} in {folder}")
+    if form == "json":
+        text = track_json(found, version=__version__)
+    elif form == "markdown":
+        text = track_text(found, form, full=full)
+    else:
+        text = track_text(found, full=full, colour=in_colour(output), width=columns(output))
+    if html is not None:
+        from roi.report.track_page import track_page
+
+        write_page(track_page(found, version=__version__), html, force=force)
+        tell(f"wrote {html}")
+    write(text, output)
+    if not all(limit.holds for limit in found.limits):
+        raise Exit(BROKEN)
+
+
+def _refuse(setup: float | None, *, told: bool, revise: bool, query: bool) -> None:
+    """InputError where nothing is `told` to track, an option is without effect, or the set-up is no number."""
+    if setup is not None and not math.isfinite(setup):
+        raise InputError(f"--setup: {setup} is not usable; USD from 0 on")
+    if revise:
+        raise InputError("--revise: without effect here: it keeps versions in --folder")
+    if query:
+        raise InputError("--query: without effect here: it is asked of --prometheus")
+    if not told:
+        raise InputError("--actual: nothing to track; give a usage export, --bill, --opencost, or --folder with kept months")
+
+
+def _limits(given: tuple[str, ...]) -> dict[str, float]:
+    """The limits by name; InputError with the nearest."""
+    from roi.answers.track import LIMITS
+
+    found: dict[str, float] = {}
+    for text in given:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if name not in LIMITS:
+            raise UnknownName("--limit", name, LIMITS, "limit", LIMITS)
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number) or name in found:
+            why = "given twice" if name in found else f"{value[:40]!r} is not usable; a number"
+            raise InputError(f"--limit: {name}: {why}")
+        found[name] = number
+    return found

@@ -1,0 +1,230 @@
+"""What an option calls, bills and rents in each month: the figures that a usage export, an invoice and a cluster can show.
+
+Line by line as the comparison costs them, before and after some facts are what was seen of them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+import numpy as np
+
+from roi.economics.decision.evaluation import Evaluated, evaluate
+from roi.economics.inputs import Array, Number, Option, Shared, Tokens
+from roi.economics.lines.api_bill import RequestCost, request_cost, seen_tokens, service
+from roi.economics.lines.line import Line, billed_requests
+from roi.economics.lines.option_lines import month_shares
+from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
+
+VOLUME, INPUT, OUTPUT, CACHE, ROUTING, PRICE, GPU_HOURS, GPU_PRICE = FACTS = (
+    "volume",
+    "input tokens",
+    "output tokens",
+    "cache rate",
+    "share of calls",
+    "price",
+    "GPU hours",
+    "GPU price",
+)
+"""What may be off, each a factor on what the forecast says.
+
+volume: calls. input and output tokens: of a call. cache rate: of input tokens that are read from a cache. share of calls: those
+that the option's own model answers, of all that were made for it. price: what the API billed over what the forecast's prices
+make of these tokens. GPU hours: over those that the forecast's fleet takes at this volume. GPU price: of an hour.
+"""
+BY_DAYS: Final = ("calls", "api_usd", "gpu_hours", "gpu_usd")
+"""Figures that grow with the days of a month."""
+RENT: Final = ("GPU rent",)
+BILLED: Final = (
+    "API ",
+    "escalated to ",
+    "spilled to ",
+    "incumbent, until live",
+    "vendor hosting fee",
+    "commitment not used",
+    "own commitment not used",
+    "provisioned throughput beyond",
+)
+"""How the names of lines begin that a cluster's rent, and that an API's invoice, holds."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one option at one set of values, by month, shape (H,), (n, H) or broadcasting to it. USD are cash."""
+
+    calls: Array
+    """Of every model that is called for it: escalated and parallel requests count twice."""
+    input_tokens: Array
+    """Of a call, cached ones included."""
+    output_tokens: Array
+    cached_share: Array
+    """Of the input tokens, those that are read from a cache."""
+    own_share: Array
+    """Of the calls, those that the option's own model answers."""
+    api_usd: Array
+    gpu_hours: Array
+    gpu_usd: Array
+    other_usd: Array
+    """Cash that no usage export shows: people, platform, retraining, migrations."""
+    wrong: Array
+    """Share of the answers that are wrong."""
+    upfront_usd: Number
+    """Cash in month 0."""
+
+    @property
+    def cash_usd(self) -> Array:
+        """All of it, a month."""
+        return np.asanyarray(self.api_usd + self.gpu_usd + self.other_usd)
+
+    def each(self, read: Callable[[Array], Array]) -> "Figures":
+        """The figures with each month's made what `read` gives."""
+        return replace(self, **{x.name: read(getattr(self, x.name)) for x in fields(self) if x.name != "upfront_usd"})
+
+    def in_days(self, days: Array) -> "Figures":
+        """The figures of the first months, which have so many days in place of 365/12; shape (..., months) or (..., 1)."""
+        first = self.each(lambda x: x[..., : days.size] if x.shape[-1] > 1 else x)
+        return replace(first, **{name: getattr(first, name) * (days / DAYS_PER_MONTH) for name in BY_DAYS})
+
+
+@dataclass(frozen=True)
+class _Party:
+    """Calls of one model, over the requests of a month."""
+
+    calls: Array
+    option: Option
+    cost: RequestCost | None
+    own: bool
+
+
+def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Figures:
+    """The figures of `option` in every month."""
+    done = evaluate(shared, option, options)
+    parties = list(_parties(shared, option, options, done))
+    calls = np.asanyarray(sum(p.calls for p in parties))
+    safe = np.where(calls > 0, calls, 1.0)
+    given, made, read, own = (np.zeros(1) for _ in range(4))
+    for p in parties:
+        seen, part = seen_tokens(shared, p.option.tokens), p.calls / safe
+        given = given + part * _mean(shared, seen.total)
+        made = made + part * _mean(shared, seen.output)
+        read = read + part * (0.0 if p.cost is None else p.cost.cache_read_tokens)
+        own = own + (part if p.own else 0.0)
+    lines, fleet = done.costs.lines, done.costs.fleet
+    live = month_shares(shared, option)[0]
+    flat = np.zeros(shared.horizon)
+    return Figures(
+        calls=np.asanyarray(billed_requests(shared) * calls),
+        input_tokens=np.asanyarray(given),
+        output_tokens=np.asanyarray(made),
+        cached_share=np.asanyarray(read / np.where(given > 0, given, 1.0)),
+        own_share=np.asanyarray(own),
+        wrong=done.costs.wrong,
+        gpu_hours=flat if fleet is None else np.asanyarray(fleet.gpus * live * HOURS_PER_MONTH * option.fleet_share),
+        api_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(BILLED)), flat)),
+        gpu_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(RENT)), flat)),
+        other_usd=np.asanyarray(sum((x.monthly for x in lines if _other(x)), flat)),
+        upfront_usd=sum((x.upfront for x in lines if not (x.is_error or x.no_cash)), 0.0),
+    )
+
+
+def _other(line: Line) -> bool:
+    return not (line.is_error or line.no_cash or line.name.startswith((*BILLED, *RENT)))
+
+
+def _mean(shared: Shared, x: Array) -> Number:
+    """Mean over the length bins, a float or one row a draw."""
+    weighted = np.asanyarray(x) * shared.weights
+    total: Number = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
+    return total
+
+
+def _parties(shared: Shared, option: Option, options: Mapping[str, Option], done: Evaluated) -> Iterator[_Party]:
+    """Whose model is called how often, over the requests of a month: the option's, the incumbent's, and what it hands on to."""
+    stay = options["stay"]
+    if option.id == stay.id:
+        yield _party(shared, option, np.ones(shared.horizon), own=True)
+        return
+    live, kept, alone = month_shares(shared, option)
+    fleet = done.costs.fleet
+    spill = np.zeros(1) if fleet is None else fleet.spill
+    yield _party(shared, option, live * (1.0 - spill), own=True)
+    if np.any(kept > 0):
+        yield _party(shared, stay, kept, own=False)
+    if option.spills_to is not None and fleet is not None:
+        yield _party(shared, options[option.spills_to], np.asanyarray(spill * alone), own=False)
+    if np.any(np.asanyarray(option.escalated) > 0):
+        seen = alone * (1.0 - spill)
+        target = options[option.escalates_to]
+        if option.escalates_to_cached and target.api is not None:
+            target = replace(target, api=replace(target.api, uses_cache=True))
+        cost = service(shared, target, shared.escalated_hit_rate).cost
+        yield _Party(np.asanyarray(option.escalated * seen), target, cost, own=False)
+
+
+def _party(shared: Shared, option: Option, calls: Array, *, own: bool) -> _Party:
+    return _Party(calls, option, None if option.api is None else service(shared, option).cost, own)
+
+
+def input_parts(shared: Shared, option: Option) -> tuple[Number, Number, Number]:
+    """Of the cost of a request at the option's API: input's share, output's, and how it moves with the cache rate.
+
+    The last is the change of the cost, over the cost, for a cache rate that doubles; it is linear in the rate.
+    """
+    if option.api is None:
+        return 1.0, 0.0, 0.0
+    cost = service(shared, option).cost
+    whole = np.maximum(cost.usd, 1e-300)
+    made = cost.output_usd + cost.batch_usd * cost.output_usd / np.maximum(cost.usd - cost.batch_usd, 1e-300)
+    hit = shared.hit_rate if option.api.hit_rate is None else option.api.hit_rate
+    less = request_cost(shared, option.tokens, option.api, hit * 0.5)
+    return (whole - made) / whole, made / whole, (cost.usd - less.usd) * 2.0 / whole
+
+
+def with_seen(
+    shared: Shared, options: Mapping[str, Option], id: str, seen: Mapping[str, Number]
+) -> tuple[Shared, dict[str, Option]]:
+    """The records as they would have been, had the facts in `seen` been so many times what they are.
+
+    The volume and the tokens of a request are the workload's, so they hold for every option. A cache rate is the workload's
+    too, unless the option's API has its own. Share of calls is, in place of a factor, the months until the option is live, or
+    the share that it escalates. Prices are factors on lines, and stand in `billed`.
+    """
+    option, known = options[id], dict(options)
+    if VOLUME in seen:
+        shared = replace(shared, requests_per_day=shared.requests_per_day * seen[VOLUME])
+    if CACHE in seen:
+        own = option.api is not None and option.api.hit_rate is not None
+        if own and option.api is not None and option.api.hit_rate is not None:
+            rate = np.clip(option.api.hit_rate * seen[CACHE], 0.0, 1.0)
+            known[id] = option = replace(option, api=replace(option.api, hit_rate=rate))
+        else:
+            first, escalated = (np.clip(x * seen[CACHE], 0.0, 1.0) for x in (shared.hit_rate, shared.escalated_hit_rate))
+            shared = replace(shared, hit_rate=first, escalated_hit_rate=escalated)
+    if ROUTING in seen:
+        handing = bool(np.any(np.asanyarray(option.escalated) > 0))
+        known[id] = option = replace(option, **{"escalated" if handing else "months_to_live": seen[ROUTING]})  # type: ignore[arg-type]
+    if INPUT in seen or OUTPUT in seen:
+        given, made = seen.get(INPUT, 1.0), seen.get(OUTPUT, 1.0)
+        known = {k: replace(o, tokens=_longer(o.tokens, given, made)) for k, o in known.items()}
+    return shared, known
+
+
+def _longer(tokens: Tokens, given: Number, made: Number) -> Tokens:
+    """Tokens of a request with so many times the input and the output."""
+    return replace(
+        tokens,
+        ratio=tokens.ratio * given,
+        output_ratio=tokens.output_ratio * made / given,
+        reasoning_tokens=tokens.reasoning_tokens * made,
+    )
+
+
+def billed(found: Figures, seen: Mapping[str, Number]) -> Figures:
+    """The figures at so many times the prices, and the GPU hours, of the forecast."""
+    hours = seen.get(GPU_HOURS, 1.0)
+    return replace(
+        found,
+        api_usd=np.asanyarray(found.api_usd * seen.get(PRICE, 1.0)),
+        gpu_hours=np.asanyarray(found.gpu_hours * hours),
+        gpu_usd=np.asanyarray(found.gpu_usd * hours * seen.get(GPU_PRICE, 1.0)),
+    )

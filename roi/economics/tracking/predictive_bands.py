@@ -1,0 +1,212 @@
+"""What the comparison expects of the months after a decision, and within which 90% a month that comes should lie.
+
+A month is judged against a predictive band: the spread of the facts, one draw of which holds for all months, and on top what
+moves one month and not the next.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.economics.decision.evaluation import Choice, read_all
+from roi.economics.finance import payback
+from roi.economics.inputs import Array, Number, Option, Shared
+from roi.economics.lines.api_bill import service
+from roi.economics.tracking.month_figures import Figures, figures, input_parts
+from roi.facts.case import Case, quantile
+from roi.numerics.sequence import sobol
+
+CHUNK: Final = 1024
+"""Draws at once."""
+DIMENSIONS: Final = 256
+"""Of the sequence; months beyond what is left of them repeat the luck of earlier ones."""
+SAME: Final = 1e-9
+"""Share of a figure below which a difference is rounding."""
+BAND: Final = (0.05, 0.95)
+MONTHLY: Final[Mapping[str, float]] = {
+    "volume": 1.06,
+    "input": 1.03,
+    "output": 1.03,
+    "cache": 1.03,
+    "price": 1.01,
+    "hours": 1.02,
+}
+"""By what factor one month is off its trend, at the 95th percentile: assumed, the same way down.
+
+volume: months of one length hold 19 to 23 working days; work that is done on those alone moves by a standard deviation of 3.5%
+(calendar of 400 years). Input, output, cache: the mix of tasks moves by half of that. price: what an invoice rounds and
+credits. hours: what runs twice while it is deployed anew, or is down. What a month is off more than this is news.
+"""
+CASH, CALLS, INPUT_TOKENS, OUTPUT_TOKENS, PRICES, CACHED, HOURS, WRONG = QUANTITIES = (
+    "cash_usd",
+    "calls",
+    "input_tokens",
+    "output_tokens",
+    "price_factor",
+    "cached_share",
+    "gpu_hours",
+    "wrong_share",
+)
+"""What is judged of each month. price_factor: what was billed, over what today's prices make of the same tokens."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """One quantity over the tracked months: the central forecast and the 5th and 95th percentile, one number a month."""
+
+    central: Array
+    low: Array
+    high: Array
+
+    def holds(self, x: Array) -> NDArray[np.bool_]:
+        """Where `x` lies in the band, shape as x; rounding aside."""
+        slack = SAME * np.abs(self.central)
+        return np.asarray((x >= self.low - slack) & (x <= self.high + slack))
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the comparison expects."""
+
+    bands: Mapping[str, Band]
+    rows: Mapping[str, Array]
+    """The draws behind them, shape (n, months)."""
+    payback: tuple[float, float, float]
+    """Months until the cash is earned back: central, 5th and 95th percentile; inf = never."""
+
+
+def dimensions(case: Case, months: int) -> int:
+    """Numbers in (0, 1) that one draw of the forecast takes: for its facts, and for the luck of its months."""
+    return len(case.uncertain) + len(MONTHLY) * _lucky(case, months)
+
+
+def _lucky(case: Case, months: int) -> int:
+    """Months that have luck of their own."""
+    return max(min(months, (DIMENSIONS - len(case.uncertain)) // len(MONTHLY)), 1)
+
+
+def forecast(case: Case, choices: Mapping[str, Choice], id: str, days: Array, count: int) -> Forecast:
+    """The forecast of option `id` for months 1..count, from the draws that the Case names; `days` of months 1..H."""
+    n = max(int(case["draws"].number()), 1)
+    shared, options = read_all(case, case.values(), choices)
+    central = figures(shared, options[id], options).in_days(days[:count])
+    middle = {name: np.broadcast_to(x, (count,)) for name, x in of_figures(central, np.ones(1)).items()}
+    first, saving = _savings(shared, options, id, days)
+    paid = float(payback(first, saving))
+    rows, months = simulate(case, choices, id, days, count, n=n)
+    low, high = (float(np.quantile(months, p, method="lower")) for p in BAND)
+    bands = {name: Band(middle[name], *np.quantile(x, BAND, axis=0)) for name, x in rows.items()}
+    return Forecast(bands, rows, (paid, low, high))
+
+
+def simulate(
+    case: Case, choices: Mapping[str, Choice], id: str, days: Array, count: int, *, n: int = 0, points: Array | None = None
+) -> tuple[dict[str, Array], Array]:
+    """Months as they might come, by quantity and of shape (draws, months), and the payback of each draw in months.
+
+    From the first `n` points of the Case's sequence, or from `points` of shape (draws, dimensions).
+    """
+    wide, seed = dimensions(case, count), int(case["seed"].number())
+    total = n if points is None else len(points)
+    found: dict[str, list[Array]] = {name: [] for name in QUANTITIES}
+    paid: list[Array] = []
+    for start in range(0, total, CHUNK):
+        stop = min(start + CHUNK, total)
+        u = sobol(start, stop, wide, seed) if points is None else points[start:stop]
+        values = case.values(u[:, : len(case.uncertain)])
+        shared, options = read_all(case, values, choices)
+        luck = _luck(u[:, len(case.uncertain) :], count)
+        monthly = figures(shared, options[id], options).in_days(days[:count])
+        prices = price_factors(case, shared, options, id, choices)[..., :count] * luck["price"]
+        moved = _moved(shared, options[id], luck)
+        rows = of_figures(monthly, prices, moved, luck)
+        for name, x in rows.items():
+            found[name].append(np.broadcast_to(x, (stop - start, count)))
+        first, saving = _savings(shared, options, id, days)
+        saving = np.broadcast_to(saving, (stop - start, days.size)).copy()
+        saving[:, :count] *= luck["volume"]
+        paid.append(payback(first, saving))
+    return {name: np.concatenate(parts) for name, parts in found.items()}, np.concatenate(paid)
+
+
+def of_figures(
+    x: Figures, prices: Array, moved: Array | float = 1.0, luck: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
+    """The quantities that are judged, of figures; `moved` is what the luck of a month makes of the API's bill."""
+    by = luck or dict.fromkeys(MONTHLY, np.ones(1))
+    return {
+        CASH: np.asanyarray(x.api_usd * moved + x.gpu_usd * by["hours"] + x.other_usd),
+        CALLS: x.calls * by["volume"],
+        INPUT_TOKENS: x.input_tokens * by["input"],
+        OUTPUT_TOKENS: x.output_tokens * by["output"],
+        PRICES: prices,
+        CACHED: np.minimum(x.cached_share * by["cache"], 1.0),
+        HOURS: x.gpu_hours * by["hours"],
+        WRONG: x.wrong,
+    }
+
+
+def _luck(u: Array, months: int) -> dict[str, Array]:
+    """What each month is off its trend, by what is off, shape (n, months)."""
+    each = u.shape[1] // len(MONTHLY)
+    turn = np.arange(months) % each
+    return {
+        name: quantile(u[:, k * each + turn], 1.0 / factor, 1.0, factor, "ratio")
+        for k, (name, factor) in enumerate(MONTHLY.items())
+    }
+
+
+def _moved(shared: Shared, option: Option, luck: Mapping[str, Array]) -> Array:
+    """What luck makes of the bill of a month: its volume, the input that is read from the cache or not, output, and price."""
+    given, made, cached = input_parts(shared, option)
+    tokens = (given - cached * (luck["cache"] - 1.0)) * luck["input"] + made * luck["output"]
+    return np.asanyarray(luck["volume"] * tokens * luck["price"])
+
+
+def price_factors(case: Case, shared: Shared, options: Mapping[str, Option], id: str, choices: Mapping[str, Choice]) -> Array:
+    """The price of the option's API in each month over the central forecast's, shape (..., H): successors and discounts."""
+    fixed, known = read_all(case, case.values(), choices)
+    option, middle = options[id], known[id]
+    if option.api is None or middle.api is None:
+        return np.ones(shared.horizon)
+    off = (1.0 - option.api.discount) / np.maximum(1.0 - np.asanyarray(middle.api.discount), 1e-12)
+    tier = option.api.tier / np.maximum(np.asanyarray(middle.api.tier), 1e-12)
+    return np.asanyarray(service(shared, option).price / service(fixed, middle).price * off * tier)
+
+
+def _savings(shared: Shared, options: Mapping[str, Option], id: str, days: Array) -> tuple[Number, Array]:
+    """Cash that the option saves against staying in month 0, and in months 1..H of so many days."""
+    own, stay = (figures(shared, options[each], options).in_days(days) for each in (id, "stay"))
+    saving = np.atleast_2d(stay.cash_usd - own.cash_usd)
+    first = stay.upfront_usd - own.upfront_usd
+    return first, saving if saving.shape[0] > 1 or np.ndim(first) > 1 else saving[0]
+
+
+@dataclass(frozen=True)
+class Held:
+    """How many figures lie in their bands, and how probable that few are."""
+
+    held: int
+    judged: int
+    chance: float
+    """Share of the forecast's own draws in which no more of them do."""
+
+
+def count_held(inside: NDArray[np.bool_], judged: NDArray[np.bool_], expected: Forecast) -> tuple[Held, dict[str, Held]]:
+    """How many figures lie in their bands, of all and by quantity, and whether the forecast's own draws do as badly.
+
+    `inside` and `judged` have shape (quantities, months): whether what came lies in its band, and whether anything came. Months
+    of one draw share its facts, so that they miss together: the binomial of months that know nothing of each other would call
+    that a surprise.
+    """
+    bands = expected.bands
+    held = np.stack([band.holds(expected.rows[name]) for name, band in bands.items()], axis=1) & judged
+
+    def of(some: slice) -> Held:
+        came = int(np.count_nonzero(inside[some] & judged[some]))
+        return Held(came, int(np.count_nonzero(judged[some])), float(np.mean(held[:, some].sum(axis=(1, 2)) <= came)))
+
+    return of(slice(None)), {name: of(slice(k, k + 1)) for k, name in enumerate(bands) if judged[k].any()}

@@ -1,0 +1,264 @@
+"""What came in the months after a decision, and which facts would have made it so: factors on what the forecast says.
+
+Each month is a row of its own, as a draw is one: evaluated with that month's facts, and read in that month.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+
+from roi.economics.change.attribution import attribute, in_cents
+from roi.economics.inputs import Array, Number, Option, Shared
+from roi.economics.tracking.month_figures import (
+    CACHE,
+    FACTS,
+    GPU_HOURS,
+    GPU_PRICE,
+    INPUT,
+    OUTPUT,
+    PRICE,
+    ROUTING,
+    VOLUME,
+    Figures,
+    billed,
+    figures,
+    with_seen,
+)
+
+ORDER: Final = (
+    (VOLUME, "calls", False),
+    (INPUT, "input_tokens", False),
+    (OUTPUT, "output_tokens", False),
+    (CACHE, "cached_share", False),
+    (PRICE, "api_usd", True),
+    (GPU_HOURS, "gpu_hours", False),
+    (GPU_PRICE, "gpu_usd", True),
+)
+"""Each fact, the figure that tells it, whether its newest value is the one that goes on; in the order they are found."""
+ROUNDS: Final = 4
+"""Of a hybrid, whose spill bends with the volume."""
+LEAST: Final = 1e-9
+"""The least factor on calls and tokens: a month without any still has a length of call."""
+SHARE_SAME: Final = 0.005
+"""Share of the calls below which a difference of who answers is no news."""
+MOVED: Final = 1e-9
+"""A factor this near to 1 is one."""
+PRICES: Final = frozenset({PRICE, GPU_HOURS, GPU_PRICE})
+"""Facts that are factors on lines, so that nothing has to be evaluated for them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Came:
+    """What came in one month of the calendar; None where nothing tells it."""
+
+    days: float
+    calls: float | None = None
+    input_tokens: float | None = None
+    """Of a call, cached ones included."""
+    output_tokens: float | None = None
+    cached_share: float | None = None
+    own_share: float | None = None
+    """Of the calls, those that the option's own model answered."""
+    api_usd: float | None = None
+    gpu_hours: float | None = None
+    gpu_usd: float | None = None
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """Months 1..k as they came, each of their facts over the forecast's, and what that makes of the cash, shape (k,) each."""
+
+    came: tuple[Came, ...]
+    seen: Mapping[str, Array]
+    """By name of the fact, shape (k, 1): what `with_seen` and `billed` take; a fact that nothing tells is left out."""
+    months: Figures
+    """With these facts; what was billed is what came."""
+    saving: Array
+    """Cash that staying would have cost with these facts, less what came."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one fact did to the tracked months."""
+
+    fact: str
+    factor: float
+    """Over the forecast, on the mean of the months; of the share of calls: the months to live, or the share escalated."""
+    cash_usd: float
+    """What it adds to the cash of these months; all effects add up to what came less the forecast."""
+    saving_usd: float
+    """What it adds to the savings against staying."""
+
+
+def track(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came]) -> Tracked:
+    """The facts that make the option's central figures what came in each month."""
+    seen = seen_in_rows(shared, options, id, came)
+    months, stay = in_rows(shared, options, id, came, seen)
+    return Tracked(tuple(came), seen, months, np.asanyarray(stay.cash_usd - months.cash_usd))
+
+
+def in_rows(
+    shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], seen: Mapping[str, Number]
+) -> tuple[Figures, Figures]:
+    """Figures of the option and of staying in months 1..k, with the facts of each month, in days as it has them."""
+    with_facts, known = with_seen(shared, options, id, seen)
+    own = billed(figures(with_facts, known[id], known), seen)
+    stay = own if id == "stay" else figures(with_facts, known["stay"], known)
+    return _by_month(own, came, shared.horizon), _by_month(stay, came, shared.horizon)
+
+
+def _by_month(x: Figures, came: Sequence[Came], horizon: int) -> Figures:
+    """Row k read in month k, shape (k,), in its own days."""
+    count = len(came)
+    read = x.each(lambda a: np.array(np.broadcast_to(a, (count, horizon)).diagonal()))
+    return read.in_days(np.array([each.days for each in came]))
+
+
+def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dict[str, Array]:
+    """The facts of each month over the forecast's, shape (k, 1)."""
+
+    def found(seen: Mapping[str, Number]) -> Figures:
+        return in_rows(shared, options, id, came, seen)[0].each(lambda x: x[:, None])
+
+    return _seen(found, _columns(came, rows=True), lambda x: x, _routing(options[id], came), _rounds(options[id]))
+
+
+def seen_lately(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], window: int) -> dict[str, Number]:
+    """The facts of the last `window` months over those of these values, one factor a row, shape (1, 1) or (n, 1).
+
+    Prices are those of the last month, since they move at once and for good.
+    """
+    k, days = len(came), np.array([each.days for each in came])
+    first = max(k - window, 0)
+
+    def found(seen: Mapping[str, Number]) -> Figures:
+        with_facts, known = with_seen(shared, options, id, seen)
+        months = billed(figures(with_facts, known[id], known), seen).in_days(days)
+        return months.each(lambda a: np.atleast_2d(np.broadcast_to(a, (*a.shape[:-1], k))[..., first:]))
+
+    told = _columns(came[first:], rows=False)
+    routing = _routing(options[id], came)
+    lately = None if routing is None else routing[-1:]
+    return dict(_seen(found, told, lambda x: x[..., -1:], lately, _rounds(options[id])))
+
+
+Told = Mapping[str, tuple[Array, Array]]
+"""By name of the figure: what came, and where it is known (1 or 0); shape (k, 1) or (1, k)."""
+
+
+def _columns(came: Sequence[Came], *, rows: bool) -> Told:
+    """What came, by name; a figure that no month tells is left out."""
+    told = {}
+    for each in fields(Came):
+        values = [getattr(month, each.name) for month in came]
+        if each.name != "days" and any(x is not None for x in values):
+            x, known = np.array([x or 0.0 for x in values]), np.array([float(x is not None) for x in values])
+            told[each.name] = (x[:, None], known[:, None]) if rows else (x[None], known[None])
+    return told
+
+
+def _seen(
+    found: Callable[[Mapping[str, Number]], Figures],
+    told: Told,
+    last: Callable[[Array], Array],
+    routing: Array | None,
+    rounds: int,
+) -> dict[str, Array]:
+    """The facts one after the other, each over what the figures are with those before it.
+
+    Every figure is in proportion to its fact, but for what a floor of a hybrid spills, which takes more `rounds`.
+    """
+    seen: dict[str, Array] = {} if routing is None else {ROUTING: routing}
+    for name, figure, newest in ORDER * rounds:
+        if figure not in told:
+            continue
+        (came, known), now = told[figure], getattr(found(seen), figure)
+        if newest:
+            came, known, now = last(came), last(known), last(now)
+        there = (now * known).sum(axis=-1, keepdims=True)
+        ratio = np.where(there > 0, (came * known).sum(axis=-1, keepdims=True) / np.where(there > 0, there, 1.0), 1.0)
+        if name in {VOLUME, INPUT, OUTPUT}:
+            ratio = np.maximum(ratio, LEAST)
+        if np.any(np.abs(ratio - 1.0) > MOVED):
+            seen[name] = seen.get(name, np.ones(1)) * ratio
+    return seen
+
+
+def _rounds(option: Option) -> int:
+    return 1 if option.spills_to is None else ROUNDS
+
+
+def _routing(option: Option, came: Sequence[Came]) -> Array | None:
+    """Months until the option was live, or the share that it escalated, as the calls of each month say, shape (k, 1).
+
+    None where nothing tells it, or it is as the forecast says.
+    """
+    shares = [each.own_share for each in came]
+    if option.kind == "stay" or option.same_model or option.spills_to is not None or all(s is None for s in shares):
+        return None
+    number = np.arange(1.0, len(came) + 1.0)
+    to_live, parallel = (
+        float(np.max(x)) if np.size(x) == 1 else float(np.mean(x)) for x in (option.months_to_live, option.months_in_parallel)
+    )
+    if np.any(np.asanyarray(option.escalated) > 0):
+        planned = np.full(len(came), float(np.mean(option.escalated)))
+        alone = number - 1.0 >= to_live + parallel
+        told = np.array([planned[k] if s is None or not alone[k] or s <= 0 else (1.0 - s) / s for k, s in enumerate(shares)])
+        off = np.abs(1.0 / (1.0 + told) - 1.0 / (1.0 + planned)) > SHARE_SAME
+        return np.where(off, told, planned)[:, None] if off.any() else None
+    found = np.full(len(came), to_live)
+    for k, share in enumerate(shares):
+        if share is not None and abs(_own_share(to_live, parallel, number[k]) - share) > SHARE_SAME:
+            found[k] = _live_from(share, parallel, number[k], to_live)
+    return found[:, None] if np.any(found != to_live) else None
+
+
+def _own_share(to_live: float, parallel: float, month: float) -> float:
+    """Of a month's calls, those of the option's own model."""
+    live = min(max(month - to_live, 0.0), 1.0)
+    kept = min(max(to_live + parallel - (month - 1.0), 0.0), 1.0)
+    return live / (live + kept) if live + kept > 0 else 0.0
+
+
+def _live_from(share: float, parallel: float, month: float, planned: float) -> float:
+    """The months until live that give the option this share of the calls of a month; it falls the later that is."""
+    low, high = 0.0, month
+    if share >= 1.0 - SHARE_SAME:
+        return min(planned, max(month - 1.0 - parallel, 0.0))
+    if share <= SHARE_SAME:
+        return max(planned, month)
+    for _ in range(50):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if _own_share(middle, parallel, month) > share else (low, middle)
+    return (low + high) / 2.0
+
+
+def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tracked) -> tuple[tuple[Effect, ...], str]:
+    """What each fact did to the cash of the months and to what they saved, the largest first, and how that was shared out.
+
+    In whole cents that add up to what came less the forecast. Each fact is a cause of its own (`attribution`).
+    """
+    came, names = tracked.came, [name for name in FACTS if name in tracked.seen]
+    evaluated: dict[frozenset[str], tuple[Figures, Figures]] = {}
+
+    def sums(moved: frozenset[int]) -> Array:
+        """Cash and savings of all months with these facts as they came, the others as forecast."""
+        some = frozenset(names[k] for k in moved)
+        engine = some - PRICES
+        if engine not in evaluated:
+            evaluated[engine] = in_rows(shared, options, id, came, {name: tracked.seen[name] for name in engine})
+        own, stay = evaluated[engine]
+        cash = billed(own, {name: tracked.seen[name][:, 0] for name in some & PRICES}).cash_usd
+        saved = np.zeros_like(cash) if id == "stay" else stay.cash_usd - cash
+        return np.array([cash.sum(), saved.sum()])
+
+    shared_out = attribute([(k,) for k in range(len(names))], sums)
+    whole = sums(frozenset(range(len(names)))) - sums(frozenset())
+    cash, saved = (in_cents(shared_out.parts[:, k].tolist(), round(100.0 * float(whole[k]))) for k in (0, 1))
+    found = []
+    for k, name in enumerate(names):
+        factor = tracked.seen[name][-1, 0] if name == ROUTING else tracked.seen[name].mean()
+        found.append(Effect(name, float(factor), cash[k] / 100, saved[k] / 100))
+    return tuple(sorted(found, key=lambda each: -abs(each.cash_usd))), shared_out.method

@@ -1,0 +1,349 @@
+"""How `roi track` is told: is the decision on course, what was off, did the intervals hold, should we decide anew."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date as Date
+from math import isfinite
+
+import numpy as np
+
+from roi.answers.track import LIMITS, Limit, TrackAnswer
+from roi.economics.tracking.month_figures import ROUTING
+from roi.economics.tracking.predictive_bands import (
+    CACHED,
+    CALLS,
+    CASH,
+    HOURS,
+    INPUT_TOKENS,
+    OUTPUT_TOKENS,
+    PRICES,
+    QUANTITIES,
+    WRONG,
+)
+from roi.economics.tracking.seen_facts import Effect
+from roi.economics.tracking.way_ahead import Ahead
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
+from roi.report.layout.wording import chance, figure, money_of, option_label, percent, short_usd, usd
+
+OUTSIDE = "!"
+"""Behind a figure that lies outside its band."""
+EXPECTED, SURPRISING = 0.9, 0.05
+"""Share of the figures that a 90% band should hold; and of the forecast's own draws, below which chance explains no more."""
+HEADS = {
+    CALLS: "calls",
+    INPUT_TOKENS: "in\ntok",
+    OUTPUT_TOKENS: "out\ntok",
+    PRICES: "price",
+    CACHED: "cached",
+    HOURS: "GPU\nhours",
+}
+NAMES = {
+    CASH: "Cash, USD",
+    CALLS: "Calls",
+    INPUT_TOKENS: "Input tokens of a call",
+    OUTPUT_TOKENS: "Output tokens of a call",
+    PRICES: "Price over the forecast's",
+    CACHED: "Share of input from the cache",
+    HOURS: "GPU hours",
+    WRONG: "Share of wrong answers",
+}
+SMALL = 0.05
+"""Share of the largest effect below which another is not told beside it."""
+SAME = 1e-9
+"""Share of a figure below which a difference is rounding."""
+WORDS = {
+    CASH: "cash",
+    CALLS: "calls",
+    INPUT_TOKENS: "input tokens",
+    OUTPUT_TOKENS: "output tokens",
+    PRICES: "the price",
+    CACHED: "the cache rate",
+    HOURS: "GPU hours",
+    WRONG: "wrong answers",
+}
+QUANTITY = {
+    "requests_per_day": "requests a day",
+    "api_price_ratio": "the price over the forecast's",
+    "error_rate": "wrong answers",
+}
+EFFECTS = 5
+"""Facts that are listed without --full."""
+WAYS = 3
+
+
+def track_text(answer: TrackAnswer, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False) -> str:
+    """The report as text, no line longer than `width`, or as Markdown."""
+    return render(track_blocks(answer, full=full), form, width=width, colour=colour)
+
+
+def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:
+    """The parts of the report."""
+    first, last = a.months[0].first_day, a.months[-1].first_day
+    case, label = a.comparison.case, option_label(a.comparison.case, a.option)
+    many = "" if len(a.months) == 1 else f" to {last:%B %Y}"
+    blocks: list[Block] = [
+        Title(f"{case['title'].value}: {label}, month by month"),
+        Paragraph(
+            f"{first:%B %Y}{many}, {len(a.months)} of {case['horizon_months'].value} months | forecast as of"
+            f" {case['as_of'].value} | USD, cash"
+        ),
+        Gap(),
+        *(Labelled(label, tuple(told), tone) for label, told, tone in _sentences(a)),
+        Gap(),
+        _months(a),
+        Notes((_reading(a),)),
+    ]
+    if a.effects:
+        blocks += [Heading("What was off"), *_effects(a, full=full)]
+    if full:
+        blocks += [*_bands(a), *_ahead(a)]
+    if a.limits:
+        blocks += [Heading("Limits"), Bullets(tuple(map(limit_sentence, a.limits)))]
+    return blocks
+
+
+def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
+    """Label, sentences and tone of each of the answers."""
+    yield "COURSE", list(_course(a)), "good" if on_course(a) else "doubt"
+    yield "OFF", [_off(a)], ""
+    yield "BANDS", [_held(a)], "doubt" if a.held.judged and surprised(a) else ""
+    anew = a.course.anew
+    yield "ANEW", [_anew(a, anew)], "" if anew is None else "doubt"
+    for post in a.passed:
+        s = post.signpost
+        told = f"{QUANTITY.get(s.quantity, s.quantity)} {figure(post.stands or 0.0)}, signpost {figure(s.threshold or 0.0)}"
+        yield (
+            OUTSIDE,
+            [f"A signpost lies behind us: {told}; beyond it {option_label(a.comparison.case, s.rival)} costs less."],
+            "doubt",
+        )
+    for limit in a.limits:
+        if not limit.holds:
+            yield OUTSIDE, [f"Limit passed: {limit_sentence(limit)}."], "alarm"
+
+
+def on_course(a: TrackAnswer) -> bool:
+    """True where the payback as it looks now lies within the forecast's 90% band, or comes sooner."""
+    now, (_, _, high) = a.course.payback[0], a.forecast.payback
+    return a.option == "stay" or now <= high * (1.0 + SAME)
+
+
+def _course(a: TrackAnswer) -> Iterator[str]:
+    came, planned = a.cash()
+    cash = (
+        f"Cash so far {usd(came)}, forecast {usd(planned)} ({came / planned - 1.0:+.0%})."
+        if planned > 0
+        else f"Cash so far {usd(came)}."
+    )
+    if a.option == "stay":
+        yield f"Staying has nothing to earn back. {cash}"
+        return
+    now, was = a.course.payback, a.forecast.payback
+    word = "Does not pay back" if not isfinite(now[0]) else "On course" if on_course(a) else "Late"
+    if on_course(a) and isfinite(now[0]) and now[0] < was[1] * (1.0 - SAME):
+        word = "Early"
+    yield f"{word}: {_paid(a, now)}; forecast {_paid(a, was)}."
+    earned = a.course.earned
+    yield f"{cash} {'Saved after set-up' if earned >= 0 else 'Still to earn back'}: {usd(abs(earned))}."
+
+
+def _paid(a: TrackAnswer, months: tuple[float, float, float]) -> str:
+    """A payback and its band, in months and as days."""
+    middle, low, high = months
+    at = f"month {middle:.1f} ({_day(a.day_of(middle))})" if isfinite(middle) else "never within the horizon"
+    ends = [f"{x:.1f}" if isfinite(x) else "never" for x in (low, high)]
+    return at if not isfinite(low) else f"{at}, 90% {ends[0]} to {ends[1]}"
+
+
+def _day(day: Date | None) -> str:
+    return "never" if day is None else f"{day.day} {day:%b %Y}"
+
+
+def _off(a: TrackAnswer) -> str:
+    if not a.effects:
+        return "Nothing: every figure that is told is the forecast's."
+    first, *rest = a.effects
+    rest = [x for x in rest if abs(x.cash_usd) >= SMALL * abs(first.cash_usd)]
+    more = f"; then {', '.join(f'{x.fact} {usd_signed(x.cash_usd)}' for x in rest[:2])}" if rest else ""
+    return f"{first.fact}, {_factor(first)}: {usd_signed(first.cash_usd)} of cash{more}."
+
+
+def _factor(e: Effect) -> str:
+    return f"{e.factor:.2f} where it holds now" if e.fact == ROUTING else f"x{e.factor:.3f} of the forecast"
+
+
+def usd_signed(x: float) -> str:
+    """An amount with its sign: +$1,200."""
+    return f"+{usd(x)}" if x > 0 else usd(x)
+
+
+def _held(a: TrackAnswer) -> str:
+    if not a.held.judged:
+        return "Nothing came that could be held against a band."
+    found = f"{a.held.held} of {a.held.judged} figures lie in their 90% band"
+    name, worst = min(a.held_by_quantity.items(), key=lambda each: (each[1].chance, each[1].held / each[1].judged))
+    if not surprised(a):
+        if a.held.held >= EXPECTED * a.held.judged:
+            return f"{found}, as such bands should."
+        return (
+            f"{found}, which chance explains: {chance(a.held.chance)} of the forecast's own draws hold no more (binomial:"
+            f" {chance(a.binomial)})."
+        )
+    return (
+        f"{found}; the forecast did not expect this: of {WORDS[name]} {worst.held} of {worst.judged} do, and in"
+        f" {chance(worst.chance)} of its own draws no more (binomial of all: {chance(a.binomial)})."
+    )
+
+
+def surprised(a: TrackAnswer) -> bool:
+    """True where fewer figures lie in their bands, of all or of one quantity, than the forecast's own draws make likely."""
+    each = a.held_by_quantity.values()
+    return a.held.chance < SURPRISING or any(x.chance < SURPRISING / len(each) for x in each)
+
+
+def _anew(a: TrackAnswer, anew: Ahead | None) -> str:
+    if anew is not None:
+        return (
+            f"Decide anew: from today {_name(a, anew.option)} saves {short_usd(anew.gain_usd)} over going on (present value,"
+            f" set-up paid; chance {chance(anew.chance)})."
+        )
+    better = next((x for x in a.course.ahead if x.gain_usd > 0), None)
+    if better is None:
+        return "Go on: from today nothing else saves anything, sunk costs left aside."
+    why = (
+        "it is not tested, or not good enough"
+        if not better.candidate
+        else f"its chance is {chance(better.chance)} of {chance(better.enough)} needed"
+    )
+    return f"Go on: {_name(a, better.option)} might save {short_usd(better.gain_usd)} from today, but {why}."
+
+
+def _name(a: TrackAnswer, id: str) -> str:
+    return f"going back to {option_label(a.comparison.case, id)}" if id == "stay" else option_label(a.comparison.case, id)
+
+
+def _months(a: TrackAnswer) -> Table:
+    shown = [name for name in HEADS if a.judged[QUANTITIES.index(name)].any()]
+    money = money_of([*a.came[CASH], *a.forecast.bands[CASH].high])
+    band = a.forecast.bands[CASH]
+    rows = []
+    for k, month in enumerate(a.months):
+        cells = [
+            money(float(a.came[CASH][k])) + _mark(a, CASH, k),
+            f"{money(float(band.low[k]))} - {money(float(band.high[k]))}",
+        ]
+        cells += [_cell(a, name, k) for name in shown]
+        rows.append(Row((month.month, *cells)))
+    return Table(("month", f"cash\n{money.unit}", "90%\nband", *(HEADS[name] for name in shown)), tuple(rows))
+
+
+def _cell(a: TrackAnswer, name: str, k: int) -> str:
+    if not a.judged[QUANTITIES.index(name), k]:
+        return "-"
+    return shown_as(name, float(a.came[name][k])) + _mark(a, name, k)
+
+
+def shown_as(name: str, x: float) -> str:
+    """A figure of one of the quantities as it is printed."""
+    if name in {CACHED, WRONG}:
+        return percent(x)
+    return f"x{x:.2f}" if name == PRICES else figure(x)
+
+
+def _mark(a: TrackAnswer, name: str, k: int) -> str:
+    at = QUANTITIES.index(name), k
+    return OUTSIDE if a.judged[at] and not a.inside[at] else ""
+
+
+def _reading(a: TrackAnswer) -> str:
+    words = {"bill": "the bill", "reported": "the export's own costs", "list price": "list prices of the tokens"}
+    said = list(dict.fromkeys(words[m.api_usd_from] for m in a.months if m.api_usd_from))
+    api = f"API: {' and '.join(said)}" if said else "API: as forecast, nothing tells it"
+    rent = (
+        ""
+        if not np.any(a.forecast.bands[HOURS].high > 0)
+        else "; GPUs: as told"
+        if any(m.gpu_usd is not None for m in a.months)
+        else "; GPU hours at the forecast's rent"
+        if any(m.gpu_hours is not None for m in a.months)
+        else "; GPUs: as forecast"
+    )
+    return (
+        f"{OUTSIDE}: outside its band. {api}{rent}; people, platform and retraining as forecast. price: billed, over the"
+        " forecast's prices for the same tokens."
+    )
+
+
+def _effects(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
+    shown = a.effects if full else a.effects[:EFFECTS]
+    rest = a.effects[len(shown) :]
+    rows = [Row((e.fact, f"{e.factor:.3f}", usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
+    if rest:
+        rows.append(
+            Row(
+                (
+                    f"{len(rest)} more",
+                    "",
+                    usd_signed(sum(e.cash_usd for e in rest)),
+                    usd_signed(sum(e.saving_usd for e in rest)),
+                )
+            )
+        )
+    came, planned = a.cash()
+    rows.append(Row(("all", "", usd_signed(came - planned), usd_signed(sum(e.saving_usd for e in a.effects))), strong=True))
+    yield Table(("fact", "over\nforecast", "cash\nUSD", "saved\nUSD"), tuple(rows))
+    how = "Shapley value" if a.method == "shapley" else "mean of two orders, which many facts leave time for,"
+    told = (
+        f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
+        " the same volume, tokens and, where they share it, cache rate."
+    )
+    yield Notes((told,))
+
+
+def _bands(a: TrackAnswer) -> Iterable[Block]:
+    for q, name in enumerate(QUANTITIES):
+        if not a.judged[q].any():
+            continue
+        band = a.forecast.bands[name]
+        yield Heading(NAMES[name])
+        yield Table(
+            ("month", "came", "forecast", "P5", "P95"),
+            tuple(
+                Row(
+                    (
+                        month.month,
+                        _cell(a, name, k),
+                        *(shown_as(name, float(x[k])) for x in (band.central, band.low, band.high)),
+                    )
+                )
+                for k, month in enumerate(a.months)
+            ),
+        )
+
+
+def _ahead(a: TrackAnswer) -> Iterable[Block]:
+    if not a.course.ahead:
+        return
+    yield Heading("From today, against going on")
+    yield Table(
+        ("option", "saves", "chance", "may be\nadvised"),
+        tuple(
+            Row((_name(a, x.option), short_usd(x.gain_usd), chance(x.chance), "yes" if x.candidate else "no"))
+            for x in a.course.ahead
+        ),
+    )
+    told = (
+        "Present value over what is left of the horizon. What was spent is spent; another option pays its set-up and runs"
+        " beside the present one until it is live."
+    )
+    yield Notes((told,))
+
+
+def limit_sentence(limit: Limit) -> str:
+    """One limit: its name, what it means, what came, and by how much it is passed."""
+    came = "nothing tells it" if limit.came is None else figure(limit.came)
+    by = (
+        ""
+        if limit.holds or limit.came is None or not isfinite(limit.came)
+        else f", {figure(abs(limit.came - limit.limit))} past it"
+    )
+    return f"{limit.name}: {came}; limit {figure(limit.limit)} ({LIMITS[limit.name]}){by}"

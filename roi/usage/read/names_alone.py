@@ -1,0 +1,53 @@
+"""What may be shown of a cell that should hold a name: a model's or a provider's name, and no sentence.
+
+Where the cells of a row are shifted, a prompt may stand where the model should. So a name is one word of the characters that
+models' ids have, or words for people such as `Claude Opus 4.5`, a family, then versions and variants, which become the id
+that they stand for (claude-opus-4.5). Other text is replaced before it reaches a sum, so that its calls count, have no price,
+and show nothing of what was said.
+"""
+
+import re
+from typing import Final
+
+from roi.usage.read.lazy_ibis import Column, Table, ibis
+
+NAMED: Final = ("provider", "model", "tier")
+"""Columns of the record that hold names."""
+NO_MODEL: Final = "model not stated"
+"""Stands for the model of a table of one's own where neither it nor --model names one."""
+NOT_A_NAME: Final = "(text that is no name)"
+ID: Final = r"^[A-Za-z0-9._:/@+()<>~=*#-]{1,200}$"
+FAMILIES: Final = (
+    "chatgpt|claude|codestral|codex|command|composer|deepseek|devstral|gemini|gemma|glm|gpt|granite|grok|jamba|kimi|llama|magistral|ministral|"
+    "mistral|mixtral|nemotron|nova|o[1-9]|phi|qwen|qwq|sonar|titan"
+)
+VARIANTS: Final = (
+    "a|air|audio|chat|code|coder|deep|distill|express|fast|flash|haiku|high|image|instruct|it|large|lite|low|maverick|max|medium|"
+    "micro|mini|nano|nemo|next|opus|plus|premier|preview|pro|r|r[+]|realtime|reasoner|reasoning|research|scout|search|small|"
+    "sonnet|text|thinking|turbo|ultra|versatile|vision|latest|exp|experimental|mythos|fable|sol|luna|astra"
+)
+FOR_PEOPLE: Final = (
+    rf"^({FAMILIES})[a-z0-9.+-]*( ({VARIANTS}|[a-z]?[0-9][a-z0-9.:-]*)){{1,6}}$"
+)
+"""In lower case; the words after the family are its own, so that no sentence that begins with one passes."""
+
+
+def names_shown(records: Table, said: str | None) -> Table:
+    """The records with names alone as provider, model and tier; `said` is the user's own word for the model.
+
+    For records that are written once: a table of 20 million rows that lies where it is has its sums' names shown instead.
+    """
+    return records.mutate(**{column: _shown(records[column], said) for column in NAMED})
+
+
+def _shown(cell: Column, said: str | None) -> Column:
+    plain, kept = cell.lower(), cell.re_search(ID) | cell.isin(("", NO_MODEL, said or ""))
+    return ibis.cases((kept.fill_null(True), cell), (plain.re_search(FOR_PEOPLE), plain.replace(" ", "-")), else_=NOT_A_NAME)
+
+
+def shown(text: str | None) -> str | None:
+    """The same of one cell."""
+    if not text or text == NO_MODEL or re.search(ID, text):
+        return text
+    plain = text.lower()
+    return plain.replace(" ", "-") if re.search(FOR_PEOPLE, plain) else NOT_A_NAME

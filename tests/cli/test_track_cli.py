@@ -1,0 +1,351 @@
+"""roi track at the command line: what it says of made months, what it keeps, when it leaves with 3, and what it refuses."""
+
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from tracked_years import CACHE, LUNA, LUNA_USD, SCENARIO, cached_usd, export
+
+from roi.cli import main
+
+
+def roi(*words):
+    return CliRunner(env={"COLUMNS": "80", "NO_COLOR": "1"}).invoke(main, list(map(str, words)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The scenario, its saved comparison, invoices and exports."""
+    found = tmp_path_factory.mktemp("decision")
+    (found / "mail.yaml").write_text(yaml.safe_dump(SCENARIO, sort_keys=False))
+    assert roi("compare", found / "mail.yaml", "--format", "json", "--output", found / "saved.json").exit_code == 0
+    (found / "bill.csv").write_text("month,usd\n2026-12,231.756\n2027-01,231.756\n2027-02,300\n")
+    return found
+
+
+def track(folder, *words, file="saved.json"):
+    return roi("track", folder / file, *words)
+
+
+def told(folder, *words, file="saved.json"):
+    done = track(folder, *words, "--format", "json", file=file)
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_invoice_alone_tells_cash_and_price(folder):
+    """February was forecast at 28 x 60,000 x 0.0001246 = $209.328; $300 is 1.43316 times that."""
+    found = told(folder, "--bill", folder / "bill.csv")
+    assert [m["cash_usd"]["came"] for m in found["months"]] == pytest.approx([231.756, 231.756, 300.0])
+    assert [m["calls"]["came"] for m in found["months"]] == [None, None, None]
+    assert found["months"][2]["price_factor"]["came"] == pytest.approx(300 / 209.328)
+    assert [m["cash_usd"]["inside"] for m in found["months"]] == [True, True, False]
+    assert [(e["fact"], e["cash_usd"]) for e in found["effects"]] == [("price", 90.67)]
+    assert found["schema"] == "roi.track/1"
+
+
+def test_a_scenario_and_its_saved_comparison_say_the_same(folder):
+    one, other = (told(folder, "--bill", folder / "bill.csv", file=file) for file in ("saved.json", "mail.yaml"))
+    assert {**one, "notes": []} == {**other, "notes": [], "warnings": one["warnings"]}
+
+
+def test_a_limit_that_is_passed_leaves_with_3_and_says_by_how_much(folder):
+    done = track(folder, "--bill", folder / "bill.csv", "--limit", "cash_usd_per_month=250", "--limit", "payback_months=2")
+    assert done.exit_code == 3
+    assert "! Limit passed: cash_usd_per_month: 300; limit 250" in " ".join(done.stdout.split())
+    assert "50 past it" in " ".join(done.stdout.split())
+    assert track(folder, "--bill", folder / "bill.csv", "--limit", "payback_months=2").exit_code == 0
+
+
+def test_a_limit_that_nothing_tells_does_not_hold(folder):
+    assert track(folder, "--bill", folder / "bill.csv", "--limit", "wrong_share=0.1").exit_code == 3
+
+
+def test_months_are_kept_once_and_corrected_beside(folder, tmp_path):
+    kept, first, other = tmp_path / "kept", tmp_path / "first.csv", tmp_path / "other.csv"
+    first.write_text("month,usd\n2026-12,231\n")
+    other.write_text("month,usd\n2026-12,240\n2027-01,230\n")
+    assert track(folder, "--bill", first, "--folder", kept).exit_code == 0
+    before = (kept / "2026-12.json").read_bytes()
+    assert track(folder, "--bill", first, "--folder", kept).exit_code == 0
+    refused = track(folder, "--bill", other, "--folder", kept)
+    assert refused.exit_code == 2
+    assert "2026-12 already, with other figures: api_usd 231 there, 240 here; --revise" in refused.stderr
+    assert sorted(path.name for path in kept.iterdir()) == ["2026-12.json"]
+    assert track(folder, "--bill", other, "--folder", kept, "--revise").exit_code == 0
+    assert sorted(path.name for path in kept.iterdir()) == ["2026-12.2.json", "2026-12.json", "2027-01.json"]
+    assert (kept / "2026-12.json").read_bytes() == before
+    assert [m["cash_usd"]["came"] for m in told(folder, "--folder", kept)["months"]] == pytest.approx([240.0, 230.0])
+
+
+def test_the_folder_keeps_what_was_chosen_and_when(folder, tmp_path):
+    bill = tmp_path / "later.csv"
+    bill.write_text("month,usd\n2027-02,4500\n")
+    assert track(folder, "--bill", bill, "--folder", tmp_path / "kept", "--since", "2027-02", "--option", CACHE).exit_code == 0
+    found = told(folder, "--folder", tmp_path / "kept")
+    assert (found["option"], found["months"][0]["month"]) == (CACHE, "2027-02")
+
+
+def test_a_kept_month_of_another_decision_or_schema_is_refused(folder, tmp_path):
+    assert track(folder, "--bill", folder / "bill.csv", "--folder", tmp_path).exit_code == 0
+    other = track(folder, "--folder", tmp_path, "--option", CACHE)
+    assert other.exit_code == 2
+    assert "2026-12 belongs to another decision" in other.stderr
+    path = tmp_path / "2026-12.json"
+    path.write_text(path.read_text().replace("roi.tracked-month/1", "roi.tracked-month/9"))
+    done = track(folder, "--folder", tmp_path)
+    assert done.exit_code == 2
+    assert "schema: 'roi.tracked-month/9' cannot be read; it should be 'roi.tracked-month/1'" in done.stderr
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("month,usd\n2026-12,1\n2026-12,2\n", "2026-12 is there twice"),
+    ("month,usd,currency\n2026-12,1,EUR\n", "currency: 'EUR' is not usable; USD"),
+    ("month,usd\n2026-11,1\n2026-12,1\n", "2026-11 is before month 1 of the decision, 2026-12; --since 2026-11"),
+    ("month,usd\n2026-12,1\n2027-02,1\n", "2027-01 missing"),
+    ("month,usd\n2027-01,1\n", "2026-12 missing"),
+    ("month,amount\n2026-12,1\n", "unknown column 'amount'; nearest: month"),
+    ("month,usd\n2026-12,-1\n", "'-1' is not usable"),
+    ("month,usd\n2026-12,1,000\n", "3 cells; 2 as the head has"),
+    ("month,usd\nDec 26,1\n", "'Dec 26' is not usable; a month like 2026-12"),
+    ("", "not usable; month, and usd"),
+])
+def test_a_bad_invoice_is_one_message(folder, tmp_path, text, said):
+    path = tmp_path / "bill.csv"
+    path.write_text(text)
+    done = track(folder, "--bill", path)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["--limit", "cash=1"], "unknown limit 'cash'; nearest: cash_over"),
+    (["--limit", "payback_months=soon"], "'soon' is not usable; a number"),
+    (["--since", "2026-13"], "--since: '2026-13' is not usable"),
+    (["--option", "luna"], "unknown option 'luna'; nearest: gpt-6-luna"),
+    (["--draws", "0"], "draws: 0 make no band; at least 100, better 4096"),
+    (["--revise"], "--revise: without effect"),
+    (["--query", "x"], "--query: without effect"),
+    (["--prometheus", "http://example.org:9090"], "sends in the clear; https, or http to this machine"),
+    (["--setup", "nan"], "--setup: nan is not usable"),
+])
+def test_a_bad_option_is_one_message(folder, words, said):
+    done = track(folder, "--bill", folder / "bill.csv", *words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(("score", "inside", "code"), [
+    ({"value": 0.94, "items": 400}, True, 0), ({"value": 0.80, "items": 400}, False, 3),
+    ({"value": 0.80, "low": 0.7, "high": 0.95}, True, 3),
+])
+def test_errors_are_held_against_an_evaluation_with_its_own_interval(folder, tmp_path, score, inside, code):
+    """6% were forecast for sure. 80 of 400 wrong are 16.9% to 23.5% (90%); 24 of 400, 4.3% to 8.2%."""
+    part = tmp_path / "quality.yaml"
+    part.write_text(yaml.safe_dump({"schema": "roi.quality-part/1", "quality": {"scores": {"gpt-6-luna": score}}}))
+    words = ["--bill", folder / "bill.csv", "--quality", part]
+    found = told(folder, *words)["months"]
+    assert [m["wrong_share"]["inside"] for m in found] == [None, None, inside]
+    assert found[2]["wrong_share"]["came"] == pytest.approx(1 - score["value"])
+    assert track(folder, *words, "--limit", "wrong_share=0.1").exit_code == code
+
+
+def test_an_evaluation_of_other_systems_names_them(folder, tmp_path):
+    part = tmp_path / "quality.yaml"
+    part.write_text(yaml.safe_dump({"schema": "roi.quality-part/1", "quality": {"scores": {"gpt-6-lunar": 0.9}}}))
+    done = track(folder, "--bill", folder / "bill.csv", "--quality", part)
+    assert done.exit_code == 2
+    assert "unknown system in this evaluation: 'gpt-6-luna'; nearest: gpt-6-lunar" in done.stderr
+    part.write_text(part.read_text().replace("lunar: 0.9", "luna: 0.94"))
+    done = track(folder, "--bill", folder / "bill.csv", "--quality", part)
+    assert (done.exit_code, "does not say on how many items" in done.stderr) == (0, True)
+
+
+def test_nothing_to_track_says_what_may_be_given(folder):
+    done = track(folder)
+    assert done.exit_code == 2
+    assert "nothing to track; give a usage export, --bill" in done.stderr
+
+
+def test_months_beyond_the_horizon_are_refused(folder, tmp_path):
+    names = [f"{2026 + (11 + k) // 12}-{(11 + k) % 12 + 1:02d}" for k in range(25)]
+    path = tmp_path / "bill.csv"
+    path.write_text("month,usd\n" + "".join(f"{name},200\n" for name in names))
+    done = track(folder, "--bill", path)
+    assert done.exit_code == 2
+    assert "2028-12 is month 25; the comparison ends with month 24" in done.stderr
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("option", "made", "first", "day"), [
+    (LUNA, {}, None, "2027-01-03"),
+    (LUNA, {"usd": 1.3 * LUNA_USD}, "price", "2027-01-03"),
+    (LUNA, {"per_day": 30000}, "volume", "2027-02-06"),
+    (CACHE, {"usd": cached_usd(0.4), "cached": 480}, "cache rate", "2027-03-10"),
+])
+def test_a_made_year_names_its_fact_first_and_the_day_of_payback(folder, tmp_path, option, made, first, day):
+    """Days by the arithmetic in tests/economics/tracking: 1.0819 and 1.0922 months are 2.5 and 2.9 days into January, 2.1814
+    are 5.1 days into February, 3.2970 are 9.2 days into March."""
+    path = tmp_path / "usage.csv"
+    path.write_text(export("gpt-6-sol" if option == CACHE else "gpt-6-luna", 12, **made))
+    found = told(folder, "--actual", path, "--option", option)
+    assert [e["fact"] for e in found["effects"] if abs(e["cash_usd"]) >= 0.01][:1] == ([first] if first else [])
+    assert found["payback"]["now"]["day"] == day
+    assert found["on_course"] is (first in {None, "price"})
+    assert found["bands"]["inside"] == (72 if first is None else 48)
+
+
+@pytest.mark.full
+def test_the_page_holds_the_months_and_a_picture_of_their_cash(folder, tmp_path):
+    target = tmp_path / "months.html"
+    assert track(folder, "--bill", folder / "bill.csv", "--html", target).exit_code == 0
+    page = target.read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "2027-02: $300, outside its band" in page
+    assert "--force" in track(folder, "--bill", folder / "bill.csv", "--html", target).stderr
+
+
+@pytest.mark.full
+def test_exports_whose_months_do_not_fit_are_refused(folder, tmp_path):
+    path = tmp_path / "usage.csv"
+    path.write_text(export("gpt-6-mini", 1))
+    done = track(folder, "--actual", path)
+    assert done.exit_code == 2
+    assert "unknown model in these files: 'openai/gpt-6-luna'; nearest: gpt-6-mini" in done.stderr
+    rows = export("gpt-6-luna", 3).splitlines()
+    path.write_text("\n".join(rows[:50]) + "\n")  # 49 days: December, and 18 days of January
+    done = track(folder, "--actual", path)
+    assert (done.exit_code, "2027-01 is left out: 18 of its 31 days" in done.stderr) == (0, True)
+    path.write_text("\n".join([rows[0], "2026-12-01,openai,gpt-6-luna,x,y,z,1,1"]) + "\n")
+    assert track(folder, "--actual", path).exit_code == 2
+
+
+OWN = {
+    **SCENARIO, "title": "Own", "candidates": {"api_models": [], "self_hosted": ["qwen3-4b"], "base": True, "hybrid": False},
+    "quality": {"usd_per_error": 0, "scores": {"gpt-6-sol": 0.94, "qwen3-4b": 0.94}},
+}
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A decision for a server of one's own, and how many GPUs it planned for December."""
+    found = tmp_path_factory.mktemp("own")
+    (found / "own.yaml").write_text(yaml.safe_dump(OWN, sort_keys=False))
+    done = roi("compare", found / "own.yaml", "--format", "json", "--output", found / "saved.json")
+    assert done.exit_code == 0, done.stderr
+    return found
+
+
+SERVER = "self-hosted-base:qwen3-4b"
+
+
+def opencost(hours, usd):
+    """An answer with a set for each day of December."""
+    days = [f"2026-12-{k:02d}T00:00:00Z" for k in range(1, 32)] + ["2027-01-01T00:00:00Z"]
+    return {"code": 200, "data": [
+        {"llm": {"name": "llm", "window": {"start": a, "end": b}, "gpuHours": hours * 0.75, "gpuCost": usd * 0.75},
+         "__idle__": {"name": "__idle__", "window": {"start": a, "end": b}, "gpuHours": hours * 0.25, "gpuCost": usd * 0.25}}
+        for a, b in pairwise(days)]}
+
+
+@pytest.mark.full
+def test_gpu_hours_and_rent_come_from_opencost(own, tmp_path):
+    """24 x 4 GPU-hours a day for 31 days, idle ones included; $100 a day."""
+    path = tmp_path / "allocation.json"
+    path.write_text(json.dumps(opencost(96.0, 100.0)))
+    found = told(own, "--opencost", path, "--option", SERVER)
+    assert found["months"][0]["gpu_hours"]["came"] == pytest.approx(31 * 96)
+    assert found["records"][0]["gpu_usd"] == pytest.approx(3100)
+    assert {e["fact"] for e in found["effects"]} <= {"GPU hours", "GPU price"}
+    gap = found["cash_usd"] - found["forecast_cash_usd"]
+    assert sum(e["cash_usd"] for e in found["effects"]) == pytest.approx(gap, abs=0.006)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("data", "said"), [
+    ({"code": 200}, "no list `data` of allocations"),
+    ({"data": []}, "no allocation"),
+    ({"data": [{"a": {"name": "a", "gpuHours": -1, "gpuCost": 0}}]}, "a: gpuHours: '-1' is not usable"),
+    ({"data": [{"a": {"name": "a", "gpuHours": 1, "gpuCost": 0, "window": {"start": "now", "end": "then"}}}]},
+     "window.start: 'now'"),
+    ({"data": [{"a": {"name": "a", "gpuHours": 1, "gpuCost": 0,
+                      "window": {"start": "2026-12-01T00:00:00Z", "end": "2027-01-02T00:00:00Z"}}}]}, "reaches into 2027-01"),
+])
+def test_what_is_no_allocation_is_one_message(own, tmp_path, data, said):
+    path = tmp_path / "allocation.json"
+    path.write_text(json.dumps(data))
+    done = track(own, "--opencost", path)
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+@contextmanager
+def prometheus(answer):
+    """A server on this machine; `answer` makes (status, headers, body) of the query's parameters."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+            status, headers, body = answer(asked)
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def matrix(asked, gpus, kept=1.0):
+    times = range(int(asked["start"]), int(asked["end"]) + 1, int(asked["step"]))
+    some = [[at, str(gpus)] for at in times][: int(len(times) * kept)]
+    return 200, {}, json.dumps({"status": "success", "data": {"resultType": "matrix", "result": [{"values": some}]}}).encode()
+
+
+@pytest.mark.full
+def test_gpu_hours_come_from_prometheus(own, tmp_path):
+    """3 GPUs in each of 744 hours."""
+    path = tmp_path / "bill.csv"
+    path.write_text("month,gpu_usd\n2026-12,2000\n")
+    asked = []
+    with prometheus(lambda query: (asked.append(query), matrix(query, 3))[1]) as url:
+        found = told(own, "--bill", path, "--prometheus", url, "--option", SERVER, "--query", "count(up)")
+    assert found["months"][0]["gpu_hours"]["came"] == 3 * 744
+    assert found["records"][0]["gpu_usd"] == 2000
+    assert asked == [{"query": "count(up)", "start": "1796083200", "end": "1798758000", "step": "3600"}]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("answer", "code", "said"), [
+    (lambda asked: matrix(asked, 3, kept=0.5), 0, "2026-12 is left out: 372 of its 744 hours have a value"),
+    (lambda asked: (302, {"Location": "http://127.0.0.1:1/"}, b""), 1, "status 302: no answer of Prometheus"),
+    (lambda asked: (400, {}, b'{"status": "error", "error": "bad\\u001b[31m query"}'), 1, "status 400: bad\\u001b[31m query"),
+    (lambda asked: (200, {}, b'{"status": "success", "data": {"resultType": "scalar"}}'), 1, "not a matrix"),
+    (lambda asked: matrix(asked, "NaN"), 1, "nan is no number of GPUs"),
+    (lambda asked: (200, {}, b"[" * 50_000), 1, "no answer of Prometheus"),
+])
+def test_what_prometheus_may_answer_instead(own, tmp_path, answer, code, said):
+    path = tmp_path / "bill.csv"
+    path.write_text("month,gpu_usd\n2026-12,2000\n")
+    with prometheus(answer) as url:
+        done = track(own, "--bill", path, "--prometheus", url, "--option", SERVER)
+    assert done.exit_code == code
+    assert said in done.stderr

@@ -50,7 +50,8 @@ def engines() -> list[Answer]:
              "card": 100.0 * row.median_error_gpu_left_out, "low": row.speed_low, "high": row.speed_high,
              "low_elsewhere": row.speed_low_elsewhere, "high_elsewhere": row.speed_high_elsewhere,
              "coverage": 100.0 * row.coverage, "low_same": row.speed_low_same, "high_same": row.speed_high_same,
-             "coverage_same": 100.0 * row.coverage_same, "coverage_elsewhere": None if row.coverage_elsewhere is None else 100.0 * row.coverage_elsewhere}
+             "coverage_same": 100.0 * row.coverage_same,
+             "coverage_elsewhere": None if row.coverage_elsewhere is None else 100.0 * row.coverage_elsewhere}
             for row in load_serving_efficiencies().engines]
 
 
@@ -109,9 +110,9 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
                 if block["judged"]]
     out += ["", "### What the fit has not seen", "", (
         "Median errors of the speed (TPOT, or the seconds of a request) with a model, and with a card, left out of the fit of"
-        " an engine, and the catalog's intervals of measured over predicted speed, each with how many of the runs lie inside that"
-        " were left out for it. same: a model on a card that was fitted, its formats and numbers of GPUs left out in turn; model:"
-        " the model left out; elsewhere: the card. The intervals are quantiles of these same errors: the share says that they"
+        " an engine, and the catalog's intervals of measured over predicted speed, each with how many of the runs lie inside"
+        " that were left out for it. same: a model on a card that was fitted, its formats and numbers of GPUs left out in turn;"
+        " model: the model left out; elsewhere: the card. The intervals are quantiles of these same errors: the share says that they"
         " were set right, not that they hold elsewhere. Factors for blank columns are judgements."), "",
         "| engine | runs | model left out, median % | card left out, median % | same | model | elsewhere | inside % |",
         "|:--|--:|--:|--:|:--|:--|:--|:--|"]

@@ -112,7 +112,8 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         "Median errors of the speed (TPOT, or the seconds of a request) with a model, and with a card, left out of the fit of"
         " an engine, and the catalog's intervals of measured over predicted speed, each with how many of the runs lie inside"
         " that were left out for it. same: a model on a card that was fitted, its formats and numbers of GPUs left out in turn;"
-        " model: the model left out; elsewhere: the card. The intervals are quantiles of these same errors: the share says that they"
+        " model: the model left out; elsewhere: the card. The intervals are quantiles of these same errors: the share"
+        " says that they"
         " were set right, not that they hold elsewhere. Factors for blank columns are judgements."), "",
         "| engine | runs | model left out, median % | card left out, median % | same | model | elsewhere | inside % |",
         "|:--|--:|--:|--:|:--|:--|:--|:--|"]

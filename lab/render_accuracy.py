@@ -47,6 +47,9 @@ NOT_PLAIN = ("peft-031", "peft-032")
 ESTIMATES = Path(__file__).parent / "tables" / "canifinetune_estimates.csv"
 """What canifinetune itself estimated for the rows that its author measured, GiB."""
 
+UNMEASURED = "No card has been measured by this project yet: every measurement on this page was published by others."
+"""To be taken back with the first profile of a card in profiles/, whose predictions then stand here beside it."""
+
 HEADS = "| {} | rows | MAPE % | median % | bias % | p90 % | in 90% |\n|:--|--:|--:|--:|--:|--:|--:|"
 
 
@@ -147,7 +150,7 @@ def page(
         "Written by lab/render_accuracy.py from `roi validate --format json`; the answers are in docs/accuracy/. Errors are"
         f" 100 (predicted / measured - 1). The table has {rows} published runs; each source is named below with what is not"
         ' known about its rows. "rows" is predicted / stating the figure. "in 90%" is the share of measurements inside the'
-        " 5-95% interval."
+        f" 5-95% interval. {UNMEASURED}"
     )
     lines = ["# Accuracy", "", intro, "", "## Peak memory", "", HEADS.format("instrument, rows")]
     for name, answer in answers.items():

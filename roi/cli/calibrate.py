@@ -4,12 +4,19 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, profiles_option, tell
+from roi.cli import profile_options as shared
+from roi.cli.options import PATH, format_option, profiles_option, set_option, tell
+from roi.errors import RoiError
 
 
 @click.command(short_help="Training speed measured against theory: scales, errors, intervals.")
 @click.argument("tables", nargs=-1, type=PATH, metavar="[TABLE.csv]...")
 @profiles_option
+@click.option("--local", type=PATH, metavar="FILE", help="Measure on this machine what the scenario in FILE waits for most.")
+@shared.seconds_option("--budget", default="5m", help="With --local: time for stepping, over all profiles.")
+@shared.device_option
+@shared.force_option
+@set_option
 @click.option("--strict", is_flag=True, help="Exit 2 where a row of a table cannot be used, in place of skipping it.")
 @click.option("--add", type=PATH, multiple=True, metavar="TABLE.csv",
               help="Keep the rows of this table of serving runs; size and compare use them.")
@@ -17,8 +24,8 @@ from roi.cli.options import PATH, format_option, profiles_option, tell
 @click.option("--output", type=PATH,
               help="Also write the scales to this file; among the profiles, named *.calibration, it is used from then on.")
 def calibrate(
-    *, tables: tuple[Path, ...], profiles: tuple[Path, ...], strict: bool, add: tuple[Path, ...], form: str,
-    output: Path | None,
+    *, tables: tuple[Path, ...], profiles: tuple[Path, ...], local: Path | None, budget: float, device: str | None, force: bool,
+    overrides: tuple[str, ...], strict: bool, add: tuple[Path, ...], form: str, output: Path | None,
 ) -> None:
     """Fit one scale per GPU, source and layout from training profiles and from TABLEs of measured runs.
 
@@ -27,9 +34,24 @@ def calibrate(
     source or GPU from the others costs. Rows that cannot be used are skipped and told; a row that is given twice is an error.
     Nothing is written without --output.
 
+    With --local FILE it profiles the trainings of the scenario in FILE whose result is worth most a minute, on this machine's
+    GPU and within --budget, keeps the profiles, and prints which spreads shrank and whether the verdict moved.
+
     --add takes tables of serving runs: their speeds over the published ones are kept in the first folder of --profiles (else
     ./profiles, or the user's), and what each did to the interval of its models is told.
     """
+    if add:
+        if tables or output is not None or local is not None:
+            raise click.UsageError("--add: keeps rows of serving runs; leave out other tables, --local and --output")
+        _add_rows(add, profiles, form, strict=strict)
+        return
+    if local is not None:
+        if tables or output is not None or strict:
+            raise click.UsageError("--local: measures for a scenario; leave out tables, --strict and --output")
+        _calibrate_local(local, profiles, budget, device, overrides, form, force=force)
+        return
+    if overrides:
+        raise click.UsageError("--set: changes the scenario of --local FILE")
     from roi import __version__
     from roi.answers.calibrate import calibrate_runs
     from roi.cli import clock
@@ -39,15 +61,6 @@ def calibrate(
     from roi.evidence.training_speed import calibration_text as file_text
     from roi.report.training.calibrate import calibration_json, calibration_text
 
-    if add:
-        from roi.answers.calibrate_serving import add_served_rows
-        from roi.report.serving.added_rows import added_json, added_text
-
-        if tables or output is not None:
-            raise click.UsageError("--add stands without TABLE and --output: it keeps rows of serving runs")
-        added = add_served_rows(add, clock.today(), __version__, profiles=profiles, strict=strict)
-        write(added_json(added) if form == "json" else added_text(added, form))
-        return
     check_folder(output)
     found = calibrate_runs(tables, profiles, strict=strict, tell=tell)
     groups = found.calibration.groups
@@ -56,3 +69,37 @@ def calibrate(
         tell(f"{len(groups)} scales written to {output}")
     told = (found.calibration, found.skipped, found.untimed)
     write(calibration_json(*told) if form == "json" else calibration_text(*told, form))
+
+
+def _add_rows(tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str, *, strict: bool) -> None:
+    from roi import __version__
+    from roi.answers.calibrate_serving import add_served_rows
+    from roi.cli import clock
+    from roi.cli.output import write
+    from roi.report.serving.added_rows import added_json, added_text
+
+    added = add_served_rows(tables, clock.today(), __version__, profiles=profiles, strict=strict)
+    write(added_json(added) if form == "json" else added_text(added, form))
+
+
+def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, device: str | None, overrides: tuple[str, ...],
+                     form: str, *, force: bool) -> None:
+    from roi import __version__
+    from roi.answers.calibrate_local import calibrate_local
+    from roi.cli.output import write
+    from roi.profiling.progress import show_progress
+    from roi.profiling.session import open_session, pick_device  # torch takes seconds to import
+    from roi.profiling.stops import catch_stops
+    from roi.report.training.local_calibration import local_json, local_text
+
+    shared.check_new(None, profiles[0] if profiles else None)
+    for folder in profiles[:1]:  # profiles are kept there, and searched
+        folder.mkdir(parents=True, exist_ok=True)
+    session = open_session(pick_device(device), 0, budget_s, force=force, profiles=profiles[0] if profiles else None)
+    with catch_stops() as session.stops:
+        with show_progress() as session.watcher:
+            found = calibrate_local(file, session, overrides=overrides, profiles=profiles, tell=tell)
+        write(local_json(found, version=__version__) if form == "json" else local_text(found, form))
+        shared.leave_if_stopped(session.stops, interrupted=found.interrupted)
+    if session.failure is not None:
+        raise RoiError(f"{session.failure}; what was measured is kept, marked incomplete")

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,12 @@ from roi.cli.options import tell
 from roi.errors import InputError, RoiError, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from roi.facts.serve_profile import ServeProfile
+    from roi.profiling.progress import Watcher
+    from roi.profiling.server.server_run import ServeRun
+    from roi.profiling.stops import Stops
 
 KEY = "OPENAI_API_KEY"
 MOST_TOKENS = 1_000_000
@@ -23,6 +29,11 @@ tokens_option = partial(click.option, callback=partial(shared.read_counts, most=
 
 @click.command(short_help="Load on a running server: TTFT, TPOT, throughput.")
 @click.argument("url", required=False)
+@click.option("--launch", type=click.Choice(["vllm", "sglang", "transformers", "llama-server"]),
+              help="Start this engine on loopback with MODEL in URL's place, and end it.")
+@click.option("--engine-args", default="", help="With --launch: further options of the engine, as one word.")
+@shared.force_option
+@shared.seconds_option("--start-timeout", default="10m", help="With --launch: time until the server answers.")
 @click.option("--model", "served", help="Name that the server knows the model by.  [default: the only one it lists]")
 @shared.sequences_option("--concurrency", default="1,8,32", help="Requests in flight of the closed loops, with commas.")
 @tokens_option("--input-tokens", default="128,1024", help="Prompt tokens, with commas.")
@@ -60,14 +71,18 @@ tokens_option = partial(click.option, callback=partial(shared.read_counts, most=
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be sent, and send nothing.")
 @shared.keep_options
 def serve(
-    *, url: str | None, served: str | None, concurrency: tuple[int, ...], input_tokens: tuple[int, ...],
-    output_tokens: tuple[int, ...], requests: int | None, arrivals: str, rate: float | None, trace: Path | None,
+    *, url: str | None, launch: str | None, engine_args: str, force: bool, start_timeout: float, served: str | None,
+    concurrency: tuple[int, ...], input_tokens: tuple[int, ...], output_tokens: tuple[int, ...], requests: int | None,
+    arrivals: str, rate: float | None, trace: Path | None,
     imported: tuple[Path, ...], adapters: tuple[str, ...], merged: bool, gpu: str | None, gpus: int, engine: str | None,
     weight_dtype: str | None, kv_dtype: str | None, kv_tokens: float | None, catalog_model: str | None, tokenizer: Path | None,
     api_key_env: str | None, ttft_p95: float, tpot_p95: float, budget: float, timeout: float, stall: float, only_plan: bool,
     keep: shared.Keep,
 ) -> None:
     """Put load on the OpenAI-compatible server at URL, and keep every request's timestamps.
+
+    With --launch the server is started here, on loopback and offline, and ended afterwards. In URL's place stands MODEL: a
+    folder with weights, a GGUF file (llama-server), or a name of the catalog, whose weights are then dummies.
 
     vLLM, SGLang, TGI, Ollama, llama.cpp, transformers serve and others. Closed loops with so many requests in flight tell how
     a step's time depends on sequences, context and prompts; an open loop with random arrivals checks it. What will be
@@ -86,7 +101,7 @@ def serve(
     ):
         if clash:
             raise click.UsageError(why)
-    key = _key(api_key_env)
+    key = None if launch is not None else _key(api_key_env)
 
     from roi.answers.opening import open_trace
     from roi.catalog.cards.gpus import find_gpu
@@ -94,6 +109,7 @@ def serve(
     from roi.cli.output import write
     from roi.profiling.progress import show_progress
     from roi.profiling.server.http_client import read_url
+    from roi.profiling.server.launch import free_port
     from roi.profiling.server.load_design import plan_loads
     from roi.profiling.server.measured_server import profile_serve
     from roi.profiling.server.probe import token_counter
@@ -111,13 +127,13 @@ def serve(
             raise click.UsageError("--import: nothing is sent where files are read; leave out URL or --import")
         _keep_and_tell(read_benchmark(imported, stated), keep, ttft_p95, tpot_p95)
         return
-    if url is None:
-        raise click.UsageError("URL: which server? for example http://localhost:8000; or --import FILE")
-    endpoint = read_url(url)
+    url = _asked(url, launch)
+    endpoint = read_url(url if launch is None else f"http://127.0.0.1:{free_port()}")
     if key is not None and api_key_env is None and not endpoint.private:
         tell(f"the key in {KEY} is not sent to {endpoint.url}, where anybody on the way could read it: use https, or name the "
              "variable with --api-key-env")
         key = None
+    words = _words(engine_args, launch)
     seed = secrets.randbits(31)  # a new one each time: a server's prefix cache knows the prompts of the last
     plan = plan_loads(concurrency, input_tokens, output_tokens, requests, seed, arrivals=arrivals, rate=rate,
                       adapters=len(adapters), trace=None if trace is None else open_trace(trace))
@@ -128,9 +144,14 @@ def serve(
     click.echo(visible(plan_text(plan, endpoint.url, budget, key=key is not None), "\n"), err=True)
     request = ServeRequest(endpoint=endpoint, key=key, served_model=served, plan=plan, seed=seed, budget_s=budget,
                            timeout_s=timeout, stall_s=stall, adapters=adapters, merged=merged, stated=stated, count=count)
+    measure: Callable[[Watcher, Stops], ServeRun] = partial(profile_serve, request)
+    if launch is not None:
+        from roi.profiling.launched_run import LaunchOrder, profile_launched  # torch takes seconds to import
+
+        measure = partial(profile_launched, LaunchOrder(launch, url, gpus, start_timeout, words, force=force), request)
     with catch_stops() as stops:
         with show_progress() as watcher:
-            run = profile_serve(request, watcher, stops)
+            run = measure(watcher, stops)
         _keep_and_tell(run.profile, keep, ttft_p95, tpot_p95)
         shared.leave_if_stopped(stops, interrupted=run.interrupted)
     if run.failure is not None:
@@ -147,6 +168,24 @@ def _keep_and_tell(profile: "ServeProfile", keep: shared.Keep, most_ttft_s: floa
     file = save_profile(profile, keep.profiles, keep.output)
     tell = {"table": serve_text, "json": serve_json}[keep.form]
     write(tell(profile, fit_serve(profile), most_ttft_s, most_tpot_s, file))
+
+
+def _asked(url: str | None, launch: str | None) -> str:
+    """URL, or with --launch MODEL."""
+    if url is None:
+        raise click.UsageError("URL: which server? for example http://localhost:8000; or --import FILE" if launch is None else
+                               "MODEL: which model? a folder with weights, or a name of the catalog")
+    return url
+
+
+def _words(text: str, launch: str | None) -> tuple[str, ...]:
+    """The engine's further options, as a shell would part them."""
+    if text and launch is None:
+        raise click.UsageError("--engine-args: are those of a server that --launch starts")
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise InputError(f"--engine-args: {text[:60]!r} is not usable: {error}") from error
 
 
 def _key(named: str | None) -> str | None:

@@ -1,5 +1,7 @@
 """`roi profile train`: a short real training run on the device at hand."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +10,9 @@ import click
 from roi.cli import profile_options as shared
 
 if TYPE_CHECKING:
-    from roi.estimate.training.plan import Attend, Dtype, Method, Optimizer, Trainer
+    from roi.estimate.training.plan import Attend, Dtype, Method, Optimizer, Sharding, Trainer
+    from roi.facts.profiles import TrainProfile
+    from roi.profiling.session import Session
 
 
 @click.command(short_help="A short real training run: step time, memory, power.")
@@ -18,25 +22,30 @@ if TYPE_CHECKING:
 @click.option("--targets", default="all-linear", show_default=True, help="all-linear, attention, qv, or names with commas.")
 @click.option("--dtype", help="bf16, fp16 or fp32: unquantised weights and compute.  [default: bf16; fp32 on a CPU]")
 @click.option("--optimizer", default="adamw", show_default=True, help="adamw, adamw-bf16, adamw-8bit, paged-adamw-8bit.")
-@click.option("--attention", default="sdpa", show_default=True, help="sdpa, flash or eager.")
+@click.option("--attention", default="sdpa", show_default=True,
+              help="sdpa, sdpa-flash, sdpa-cudnn, sdpa-efficient, sdpa-math, flash, flash3 or eager.")
 @click.option("--checkpointing/--no-checkpointing", default=True, show_default=True, help="Gradient checkpointing.")
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="LoRA dropout.")
 @click.option("--double-quant/--no-double-quant", default=True, show_default=True, help="Quantise the NF4 scales too.")
-@click.option("--trainer", default="hf", show_default=True, help="hf (Trainer), trl (SFTTrainer) or a plain loop.")
+@click.option("--trainer", help="hf (Trainer), trl (SFTTrainer) or a plain loop.  [default: hf; plain on several cards]")
 @click.option("--autocast/--no-autocast", default=None,
               help="Under torch.autocast.  [default: with hf and trl, unless dtype is fp32]")
 @shared.sequences_option("--micro-batch", default="1,4", help="Sequences in one forward pass, with commas.")
 @shared.counts_option("--seq", help="Tokens of a sequence, with commas.  [default: 512,2048; 64,256 on a CPU]")
 @shared.seconds_option("--budget", default="120s", help="Time for stepping; building the model comes on top.")
+@click.option("--gpus", type=click.IntRange(1), default=1, show_default=True,
+              help="Cards of one machine, a process each; on a CPU processes.")
+@click.option("--sharding", default="none", show_default=True, help="Over the cards: none (a replica each, DDP) or fsdp.")
 @shared.device_option
 @click.option("--find-largest/--no-find-largest", default=True, show_default=True, help="Search the largest micro-batch (GPU).")
 @shared.model_options
 @shared.keep_options
 def train(
     *, model: str | None, method: "Method", rank: int, targets: str, dtype: "Dtype | None", optimizer: "Optimizer",
-    attention: "Attend", checkpointing: bool, dropout: float, double_quant: bool, trainer: "Trainer", autocast: bool | None,
-    micro_batch: tuple[int, ...], seq: tuple[int, ...], budget: float, device: str | None, layers: int | None, shrink: int,
-    find_largest: bool, seed: int, weights: Path | None, force: bool, keep: shared.Keep,
+    attention: "Attend", checkpointing: bool, dropout: float, double_quant: bool, trainer: "Trainer | None",
+    autocast: bool | None, micro_batch: tuple[int, ...], seq: tuple[int, ...], budget: float, gpus: int, sharding: "Sharding",
+    device: str | None, layers: int | None, shrink: int, find_largest: bool, seed: int, weights: Path | None, force: bool,
+    keep: shared.Keep,
 ) -> None:
     """Train MODEL for a short time and keep what was measured.
 
@@ -53,18 +62,25 @@ def train(
     chosen = choose_model_to_build(model, weights, where, layers, shrink)
     lengths = seq or ((64, 256) if where == "cpu" else (512, 2048))
     stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
+    loop: Trainer = trainer or ("hf" if gpus == 1 else "plain")
     plan = TrainingPlan(
         method=method, rank=rank, targets=targets, micro_batch=micro_batch[0], seq=lengths[0], checkpointing=checkpointing,
-        dtype=stored, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, trainer=trainer,
-        autocast=autocast if autocast is not None else trainer != "plain" and stored != "fp32",
+        dtype=stored, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, trainer=loop,
+        autocast=autocast if autocast is not None else loop != "plain" and stored != "fp32", gpus=gpus, sharding=sharding,
         padded=False,  # every sequence is full
     )
     chosen = closed_form(chosen, plan)
     session = open_session(where, seed, budget, force=force, notes=chosen.notes, profiles=keep.profiles)
     request = TrainRequest(chosen, plan, points=tuple((b, t) for b in micro_batch for t in lengths), find_largest=find_largest)
     check_possible(request, where)
+    measure: Callable[[Session], TrainProfile] = partial(profile_train, request)
+    if gpus > 1:
+        from roi.profiling.train.several_cards import check_cards, profile_cards
+
+        check_cards(request, where, force=force)
+        measure = partial(profile_cards, request)
     as_json = keep.form == "json"
     shared.measure_and_tell(
-        session, keep, lambda run: profile_train(request, run), say_kept=as_json,
+        session, keep, measure, say_kept=as_json,
         tell=lambda profile, gpu, file: train_json(profile) if as_json else train_text(profile, chosen.shape, gpu, file),
     )

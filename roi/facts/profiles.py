@@ -154,6 +154,18 @@ class DeviceProfile(Run):
     notes: tuple[str, ...] = ()
 
 
+class RankPoint(Record):
+    """What one process of a job on several cards measured at one size."""
+
+    step_s: tuple[PositiveFloat, ...]
+    """Every step in order, the wait for the other ranks included, s."""
+    alone_s: tuple[PositiveFloat, ...] = ()
+    """Steps in which nothing was sent, s: what a step takes beyond them is communication that no computation hides."""
+    memory: MemoryReading
+    power_w: NonNegativeFloat | None = None
+    """Mean board power while stepping."""
+
+
 class TrainPoint(Record):
     """One (micro-batch, length) of a training run."""
 
@@ -175,6 +187,8 @@ class TrainPoint(Record):
     """Energy of the timed steps."""
     predicted_allocated_bytes: NonNegativeFloat | None = None
     """What the closed form said before the run."""
+    ranks: tuple[RankPoint, ...] = ()
+    """Of a job on several cards: every rank, in order; the fields above are those of rank 0, losses the mean of all."""
 
 
 class TrainProfile(Run):

@@ -94,6 +94,8 @@ class ServeProfile(Run):
     kv_dtype: str | None = None
     kv_capacity_tokens: PositiveFloat | None = None
     """Tokens that the server's KV cache holds, as it says or as stated."""
+    power_w: NonNegativeFloat | None = None
+    """Mean board power of the card over the loads, where the server ran beside the client; null: not known."""
     counted_by: Counted
     """Who counted output tokens."""
     prompt_counted_by: Counted

@@ -214,8 +214,10 @@ def check_weights_fit(model: str, count: int, needed_bytes: float, device: str, 
         raise InputError(f"MODEL: the weights of {model} take {needed_bytes / GIB:.1f} GiB, {room / GIB:.1f} are there{way}")
 
 
-def claim_board(device: str, *, force: bool = False) -> tuple[Board | None, tuple[str, ...]]:
+def claim_board(device: str, *, force: bool = False, index: int | None = None) -> tuple[Board | None, tuple[str, ...]]:
     """(NVML's view of the GPU, notes); an InputError where other processes use it. Call before the first tensor.
+
+    The current GPU, unless `index` says which one.
 
     NVML is asked before torch opens the device: in a container it counts in the host's process numbers, and this process
     would look like another.
@@ -224,7 +226,7 @@ def claim_board(device: str, *, force: bool = False) -> tuple[Board | None, tupl
         return None, ()
     unknown = "power, process memory and other users of the GPU are not known"
     opened = torch.cuda.is_initialized()
-    uuid = str(torch.cuda.get_device_properties(torch.cuda.current_device()).uuid)
+    uuid = str(torch.cuda.get_device_properties(torch.cuda.current_device() if index is None else index).uuid)
     try:
         board = open_board(uuid)
     except RoiError as error:

@@ -765,6 +765,7 @@ def test_real_weights_come_from_a_folder(tmp_path):
     (("--device", "cpu", "--method", "lorra"), "nearest: lora"),
     (("--device", "cpu", "--optimizer", "paged-adamw-8bit"), "paging needs a GPU"),
     (("--device", "cpu", "--attention", "flash", "--dtype", "bf16"), "FlashAttention needs a GPU"),
+    (("--device", "cpu", "--attention", "sdpa-cudnn", "--dtype", "bf16"), "its kernel is a GPU's; on a CPU take sdpa"),
     (("--device", "cpu", "--attention", "flash"), "'flash' is not usable with dtype: 'fp32'"),
     (("--device", "cpu", "--layers", "9"), "this model has 4"),
     (("--device", "cpu", "--shrink", "0"), "--shrink: 0"),
@@ -870,6 +871,21 @@ def test_what_cannot_be_written_is_at_least_shown(tmp_path, monkeypatch):
     assert result.exit_code == 2
     assert "median ms" in result.stdout
     assert "kept as" not in result.stdout
+
+
+@pytest.mark.parametrize(("attention", "trainer"), [("sdpa-math", "plain"), ("sdpa-math", "hf"), ("sdpa", "plain")])
+def test_a_pinned_kernel_is_the_only_one_that_attention_may_take_while_steps_run(attention, trainer):
+    """torch's switches during a step, and as they were afterwards."""
+    setup, seen = setup_for("lora", trainer=trainer, attention=attention), []
+    backends = torch.backends.cuda
+
+    def switches():
+        return backends.flash_sdp_enabled(), backends.mem_efficient_sdp_enabled(), backends.math_sdp_enabled()
+
+    before = switches()
+    run_steps(setup, 1, 16, lambda _: seen.append(switches()), 1)
+    assert seen == [(False, False, True) if attention == "sdpa-math" else before]
+    assert switches() == before
 
 
 @pytest.mark.gpu

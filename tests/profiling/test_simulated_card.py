@@ -2,7 +2,9 @@
 
 import gc
 import json
+import pickle
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -13,19 +15,29 @@ pytest.importorskip("torch", reason="the extra `profile` is not installed")
 from fake_card.cuda import Clockwork, simulated_machine
 from fake_card.lines import ROOM, card_lines, noted
 from fake_card.nvml import SCENES, nvml_scene
+from torch import distributed
 
 from roi.cli import main
-from roi.errors import RoiError
+from roi.errors import InputError, RoiError
+from roi.estimate.training.plan import TrainingPlan
+from roi.facts.profiles import TrainProfile
 from roi.profiling import board as board_module
-from roi.profiling import inference
+from roi.profiling import inference, launched_run
 from roi.profiling.board import PowerMeter, look_before_torch, open_board
 from roi.profiling.device import card_probe as probe_module
 from roi.profiling.device import device_shapes, operator_rates
 from roi.profiling.device.operator_rates import time_call
+from roi.profiling.model_to_build import choose_model_to_build
+from roi.profiling.progress import Watcher
+from roi.profiling.server.http_client import read_url
+from roi.profiling.server.launch import Launch, Launched
+from roi.profiling.server.server_run import ServeRequest, ServeRun
 from roi.profiling.session import claim_board, read_environment, unusable_gpu
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import torch
-from roi.profiling.train import train_point
+from roi.profiling.stops import Stops
+from roi.profiling.train import rank_run, ranks, several_cards, train_point
+from roi.profiling.train.short_run import TrainRequest
 
 MIB = 2**20
 SMALL = ("--micro-batch", "1,2", "--seq", "16,32", "--layers", "1", "--shrink", "2", "--budget", "10m")
@@ -401,6 +413,57 @@ def test_what_changed_since_the_last_profile_of_the_card_is_said(tmp_path, monke
     assert "since" not in first.stderr
     assert second.stderr.splitlines()[-1].endswith(
         ": cudnn 91800 -> 91400; attention cudnn -> flash; allocator not known -> expandable_segments:True")
+
+
+@full
+def test_a_rank_of_a_card_runs_on_the_simulated_card(tmp_path, monkeypatch):
+    """One rank of one, in this process: NVML, events and memory of its card. Gloo stands in for NCCL."""
+    for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0",
+                        "GLOO_SOCKET_IFNAME": "lo"}.items():
+        monkeypatch.setenv(name, value)
+    begin = distributed.init_process_group
+
+    class OnHost(ranks.DistributedDataParallel):
+        def __init__(self, model, device_ids):
+            assert device_ids == [0]
+            super().__init__(model)
+
+    monkeypatch.setattr(ranks, "DistributedDataParallel", OnHost)
+    monkeypatch.setattr(distributed, "init_process_group", lambda backend, **more: begin(
+        "gloo", init_method=f"file://{tmp_path / 'meet'}", rank=0, world_size=1, **more))
+    chosen = choose_model_to_build("tiny-llama", None, "cuda", 1, 2)
+    request = TrainRequest(chosen, TrainingPlan(gpus=2), ((1, 16),))
+    with simulated_machine():
+        with pytest.raises(InputError, match="--gpus 2: 1 GPU is there"):
+            several_cards.check_cards(request, "cuda", force=False)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+        several_cards.check_cards(request, "cuda", force=False)
+        (tmp_path / rank_run.ORDER).write_bytes(pickle.dumps(rank_run.RankOrder(request, "cuda", 0, 60.0)))
+        assert rank_run.main(tmp_path) == 0, [file.read_text() for file in tmp_path.glob("rank-*")]
+    kept = TrainProfile.model_validate_json((tmp_path / rank_run.PROFILE).read_text())
+    rank, = kept.points[0].ranks
+    assert rank.memory.device_bytes == 1_800_000_000
+    assert rank.power_w == pytest.approx(350.0, rel=0.01)
+    assert kept.environment.sm_clock_hz == 1.98e9
+    assert len(rank.alone_s) == rank_run.ALONE
+
+
+@full
+def test_power_is_read_while_a_server_that_was_started_here_is_loaded(tmp_path, monkeypatch):
+    """The server is left out: tests/profiling/test_launch.py starts one."""
+    launch, seen = Launch("vllm", tmp_path, dummy=True), []
+    monkeypatch.setattr(launched_run, "prepare_launch", lambda *_, **more: (seen.append(more), (launch, "llama-68m"))[1])
+    monkeypatch.setattr(launched_run, "launched", lambda *_: nullcontext(Launched("http://127.0.0.1:1", "m", 2.0)))
+    monkeypatch.setattr(launched_run, "profile_serve", lambda request, *_: (seen.append(request), ServeRun(
+        profile=SimpleNamespace(notes=(), model_copy=lambda update: update), failure=None, interrupted=False))[1])
+    request = ServeRequest(endpoint=read_url("http://127.0.0.1:1"), key=None, served_model=None, plan=None, seed=0,
+                           budget_s=1.0, timeout_s=1.0, stall_s=1.0)
+    with simulated_machine():
+        told = launched_run.profile_launched(launched_run.LaunchOrder("vllm", "m"), request, Watcher(), Stops()).profile
+    assert told["power_w"] == pytest.approx(350.0, rel=0.2)  # of a moment
+    assert seen[0] == {"gpus": 1, "on_gpu": True}
+    stated = seen[1].stated
+    assert (stated.model, stated.gpu, stated.engine, stated.weight_dtype) == ("llama-68m", "H100-80GB-SXM", "vllm", "bf16")
 
 
 NOT_SIMULATED = {

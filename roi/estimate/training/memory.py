@@ -275,9 +275,14 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
 
 
 def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gradients: Number) -> Live:
-    """In backward of the first layer: every gradient is there but an untied embedding's."""
+    """In backward of the first layer: every gradient is there but an untied embedding's.
+
+    Of fsdp in the second, while the first is gathered: the gradients of both are not reduced yet.
+    """
     stream = s.w * s.model.hidden * s.tokens
-    waiting = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.shards
+    waiting: Number = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.shards
+    if s.plan.sharding == "fsdp":
+        waiting = waiting + gathered.layer_gradients_bytes / s.plan.shards
     others = _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
     if _adds_to_old(s) and s.model.tied:

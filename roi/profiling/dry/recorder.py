@@ -125,10 +125,11 @@ def hidden_bytes(name: str, args: tuple[Any, ...], kernels: CardKernels = FLASH)
 class Recorder(TorchDispatchMode):
     """Meta tensors in, a Tape out. Storages on other devices (optimizer step counters) are on the host and left out."""
 
-    def __init__(self, parts: Callable[[str, str, str, Sequence[Any]], str], kernels: CardKernels = FLASH) -> None:
+    def __init__(self, parts: Callable[[str, str, str, Sequence[Any]], str], kernels: CardKernels = FLASH,
+                 device: str = "meta") -> None:
         """`parts(operator, module, phase, arguments)` says what an allocation counts as in a breakdown. Any: the operator's."""
         super().__init__()
-        self.parts, self.kernels = parts, kernels
+        self.parts, self.kernels, self.device = parts, kernels, device
         self.phase = "load"
         self.blocks: list[Block] = []
         self.events: list[int] = []
@@ -204,7 +205,7 @@ class Recorder(TorchDispatchMode):
     def _add(self, tensor: torch.Tensor, operator: str, part: str) -> None:
         storage = tensor.untyped_storage()
         key = storage._cdata
-        if tensor.device.type != "meta" or key in self._alive:
+        if tensor.device.type != self.device or key in self._alive:
             return
         index = self.allocate(storage.nbytes(), operator, part)
         self._alive[key] = index

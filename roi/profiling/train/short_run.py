@@ -7,7 +7,7 @@ from itertools import accumulate
 from math import ceil, sqrt
 from statistics import median
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.configs import context_tokens
@@ -25,6 +25,9 @@ from roi.profiling.train.real_model import ATTENTION, trained_count
 from roi.profiling.train.train_point import PointRun, StepTooLong
 from roi.profiling.train.training_steps import TrainingSetup
 from roi.store.profiles.plan_record import plan_record
+
+if TYPE_CHECKING:
+    from roi.profiling.train.ranks import Ranks
 
 SEARCH_SHARE: Final = 0.25
 """Part of the budget that the search for the largest micro-batch may take."""
@@ -70,6 +73,8 @@ def check_possible(request: TrainRequest, device: str) -> None:
     if device == "cpu":
         if plan.attention == "flash":
             raise InputError("--attention flash: FlashAttention needs a GPU; on a CPU take sdpa or eager")
+        if plan.attention in ("flash3", "sdpa-cudnn", "sdpa-efficient"):
+            raise InputError(f"--attention {plan.attention}: its kernel is a GPU's; on a CPU take sdpa, sdpa-math or eager")
         if plan.optimizer.startswith("paged"):
             raise InputError(f"--optimizer {plan.optimizer}: paging needs a GPU; on a CPU take adamw-8bit")
     if plan.dtype == "fp16" and plan.method == "full" and plan.trainer != "plain" and plan.autocast:
@@ -95,13 +100,13 @@ def check_possible(request: TrainRequest, device: str) -> None:
 def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
     """The profile of a run: build the model, step through the points, search the largest micro-batch.
 
-    The budget is for stepping; building comes on top. It is divided over the points (see `_share`).
+    The budget is for stepping; building comes on top. It is divided over the points (see `share`).
     Ctrl-C, or a budget that ends, keeps what was measured and marks the profile as incomplete. Where nothing was measured,
     Ctrl-C is passed on, and anything else is a RoiError that says why.
     """
     began_s = perf_counter()
     with quiet():
-        setup = _set_up(request, session)
+        setup = set_up(request, session)
     session.notes.append(f"built in {perf_counter() - began_s:.1f} s, outside the budget")
     stepping = _Stepping(request, setup, session)
     session.measure(stepping.run, lambda: stepping.measured)
@@ -115,8 +120,11 @@ def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
     )
 
 
-def _set_up(request: TrainRequest, session: Session) -> TrainingSetup:
-    """The model on its device, ready to train; the session notes what a reader of the times must know about it."""
+def set_up(request: TrainRequest, session: Session, ranks: "Ranks | None" = None) -> TrainingSetup:
+    """The model on its device, ready to train, spread over the ranks where there are several.
+
+    The session notes what a reader of the times must know about it.
+    """
     plan, device = request.plan, session.device
     session.watcher.say(f"building {request.model.name}: {plan.method}, {plan.dtype}, on {device}")
     try:
@@ -140,10 +148,13 @@ def _set_up(request: TrainRequest, session: Session) -> TrainingSetup:
         counted, wanted = trained_count(model), int(trained_parameters(request.model.shape, plan))
         if counted != wanted:  # peft reaches fused experts and routers of some classes
             session.notes.append(f"{counted:,} parameters train, the closed form counts {wanted:,}")
-    return TrainingSetup(model, plan, device, int(base.config.get_text_config().vocab_size), seed=session.seed)
+    vocab = int(base.config.get_text_config().vocab_size)
+    if ranks is not None:
+        model = ranks.spread(model, plan)
+    return TrainingSetup(model, plan, device, vocab, seed=session.seed, ranks=ranks)
 
 
-def _share(waiting: Sequence[tuple[int, int]]) -> float:
+def share(waiting: Sequence[tuple[int, int]]) -> float:
     """Part of the time left that the first of these points may take: as the square root of its tokens.
 
     Between equal seconds, which leave long steps too few, and equal steps, which leave short ones no seconds.
@@ -198,7 +209,7 @@ class _Stepping:
                 continue
             if self.points:
                 self._say_what_fits(waiting[i:], left_s)
-            self._measure(micro_batch, seq, left_s * _share(waiting[i:]))
+            self._measure(micro_batch, seq, left_s * share(waiting[i:]))
         if searches:
             self._search()
         elif self.session.device == "cpu":

@@ -1,23 +1,35 @@
 """Training steps, timed: one batch of random tokens, again and again, through a plain loop, a Trainer or an SFTTrainer."""
 
+from roi.profiling.stack import bitsandbytes as bnb
+from roi.profiling.stack import known_warnings, torch, transformers
+
+# isort: split
 import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from roi.errors import InputError, MissingExtra
 from roi.estimate.training.plan import TrainingPlan
-from roi.profiling.stack import bitsandbytes as bnb
-from roi.profiling.stack import known_warnings, torch, transformers
 from roi.profiling.train.real_model import DTYPES
+
+if TYPE_CHECKING:
+    from roi.profiling.train.ranks import Ranks
 
 LEARNING_RATE: Final = 1e-4
 """Usual for adapters; the time of a step does not depend on it."""
+PINNED: Final = {
+    "sdpa-flash": SDPBackend.FLASH_ATTENTION, "sdpa-cudnn": SDPBackend.CUDNN_ATTENTION,
+    "sdpa-efficient": SDPBackend.EFFICIENT_ATTENTION, "sdpa-math": SDPBackend.MATH,
+}  # fmt: skip
+"""torch's name of each kernel that a plan pins."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,8 @@ class TrainingSetup:
     """Optimizer of the plain loop, None until its first run; Trainers make their own."""
     stepped: bool = False
     """True once that optimizer has made a whole step: its states are there."""
+    ranks: "Ranks | None" = None
+    """The job on several cards that this process is a part of; None: there is one card."""
 
 
 def run_steps(setup: TrainingSetup, micro_batch: int, seq: int, on_step: OnStep, limit: int = 1000) -> None:
@@ -58,15 +72,22 @@ def run_steps(setup: TrainingSetup, micro_batch: int, seq: int, on_step: OnStep,
     falls shows that it trains.
     """
     tokens = draw_tokens(setup, micro_batch, seq)
-    with known_warnings():
+    with known_warnings(), pinned_attention(setup.plan):
         run = _run_plain if setup.plan.trainer == "plain" else _run_trainer
         run(setup, tokens, on_step, limit)
 
 
+def pinned_attention(plan: TrainingPlan) -> AbstractContextManager[None]:
+    """While it lasts, scaled_dot_product_attention takes the kernel that the plan names, or none: torch then raises."""
+    backend = PINNED.get(plan.attention)
+    return nullcontext() if backend is None else sdpa_kernel(backend)
+
+
 def draw_tokens(setup: TrainingSetup, micro_batch: int, seq: int) -> torch.Tensor:
-    """Shape (micro_batch, seq): token ids, the same for the same seed."""
+    """Shape (micro_batch, seq): token ids, the same for the same seed. Of several ranks each has its rows of the whole."""
     source = torch.Generator().manual_seed(setup.seed)
-    return torch.randint(0, setup.vocab, (micro_batch, seq), generator=source)
+    rank, size = (setup.ranks.rank, setup.ranks.size) if setup.ranks is not None else (0, 1)
+    return torch.randint(0, setup.vocab, (size * micro_batch, seq), generator=source)[rank * micro_batch:][:micro_batch]
 
 
 class Stopwatch:
@@ -126,7 +147,7 @@ def _plain_step(setup: TrainingSetup, optimizer: torch.optim.Optimizer, tokens: 
 def free_step_s(setup: TrainingSetup, micro_batch: int, seq: int, steps: int) -> float:
     """Seconds of a step over so many of which none is waited for, after an untimed one: as training that logs rarely."""
     tokens, watch = draw_tokens(setup, micro_batch, seq), Stopwatch(setup.device)
-    with known_warnings():
+    with known_warnings(), pinned_attention(setup.plan):
         if setup.plan.trainer != "plain":
             span = _Span(watch)
             _train(setup, tokens, steps + 1, span, log_every=steps + 2)

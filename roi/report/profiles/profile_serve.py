@@ -146,6 +146,8 @@ def _rate(value: float | None) -> str:
 
 def _remarks(profile: ServeProfile, told: Iterable[PointMetrics], most_ttft_s: float, most_tpot_s: float) -> list[str]:
     texts, e = list(profile.notes), profile.environment
+    if profile.power_w is not None:
+        texts.append(f"the card drew {profile.power_w:.0f} W over the loads")
     if e.load_average and e.cores and e.load_average[0] >= BUSY * e.cores:
         texts.append(f"this host was busy (load {e.load_average[0]:.1f} on {e.cores} cores): its own clock may be late")
     if not profile.complete:

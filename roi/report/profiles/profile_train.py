@@ -23,6 +23,7 @@ from roi.units import GIB
 
 TIME_HEADS = ("batch", "tokens", "steps", "median ms", "min ms", "tokens/s", "MFU", "loss", "W", "J/token")
 MEMORY_HEADS = ("batch", "tokens", "allocated", "predicted", "error", "reserved", "process", "device")
+RANK_HEADS = ("batch", "tokens", "rank", "median ms", "alone ms", "exposed", "allocated", "reserved", "process", "W")
 LEAST_SIZES: Final = 3
 """Sizes that a line needs: through two of them one always goes, and says nothing about a third."""
 FURTHEST_OFF: Final = 0.2
@@ -80,6 +81,10 @@ def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None,
         Table(TIME_HEADS, times, align=""), Gap(),
         Paragraph("peak memory, GiB"), Table(MEMORY_HEADS, tuple(map(_memory_row, profile.points)), align=""),
     ] if times else [Paragraph("no point was measured")]
+    ranks = tuple(_rank_row(p, rank) for p in profile.points for rank in range(len(p.ranks)))
+    if ranks:
+        tables += [Gap(), Paragraph(f"{plan.gpus} ranks, {'fully sharded' if plan.sharding == 'fsdp' else 'a replica each'}; "
+                                    "peak memory, GiB"), Table(RANK_HEADS, ranks, align="")]
     return profile_text(_title(profile, plan), tables, _remarks(profile, plan, shape, gpu), kept_blocks(file))
 
 
@@ -131,11 +136,30 @@ def _memory_row(p: TrainPoint) -> Row:
                 _gib(m.process_bytes), _gib(m.device_bytes)))
 
 
+def exposed(point: TrainPoint, rank: int) -> float | None:
+    """Share of a rank's step that is communication which no computation hides; None where it was not measured."""
+    one = point.ranks[rank]
+    return None if not one.alone_s else max(0.0, 1.0 - median(one.alone_s) / median(one.step_s[point.warmup:]))
+
+
+def _rank_row(point: TrainPoint, rank: int) -> Row:
+    one, share = point.ranks[rank], exposed(point, rank)
+    return Row((
+        f"{point.micro_batch}", f"{point.seq:,}", f"{rank}", f"{1e3 * median(one.step_s[point.warmup:]):,.1f}",
+        f"{1e3 * median(one.alone_s):,.1f}" if one.alone_s else "-", "-" if share is None else f"{100.0 * share:.0f}%",
+        _gib(one.memory.allocated_bytes), _gib(one.memory.reserved_bytes), _gib(one.memory.process_bytes),
+        "-" if one.power_w is None else f"{one.power_w:.0f}",
+    ))
+
+
 def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None, gpu: Gpu | None) -> list[str]:
     texts = [step_remark(profile.points)] if profile.points else []
     if profile.largest_micro_batch:
         found = "; ".join(f"{int(seq):,} tokens: {batch}" for seq, batch in profile.largest_micro_batch.items())
         texts.append(f"largest micro-batch that ran: {found}")
+    if any(p.ranks for p in profile.points):
+        texts.append("alone: steps in which nothing is sent; exposed: the part of a step that is communication which no "
+                     "computation hides. A rank has one row of figures above, tokens/s and batch are those of one rank")
     free = [(p, p.free_step_s / median(timed_steps(p)) - 1.0) for p in profile.points if p.free_step_s is not None]
     if free:
         texts.append("steps that are not waited for: "

@@ -1,0 +1,133 @@
+"""`roi calibrate --local` on the simulated card: a small model's steps on the CPU stand for those of an H100."""
+
+import gc
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+pytest.importorskip("torch", reason="the extra `profile` is not installed")
+
+from fake_card.cuda import simulated_machine
+
+from roi.answers.calibrate_local import LocalCalibration, Moved, calibrate_local, moved_facts, plan_local
+from roi.answers.compare import compare_file
+from roi.cli import main
+from roi.errors import RoiError
+from roi.facts.environment import Environment
+from roi.profiling import board as board_module
+from roi.profiling.session import Session
+from roi.profiling.stack import torch
+from roi.profiling.train import short_run, train_point
+from roi.report.training.local_calibration import local_json
+from roi.scenario.file import load_scenario
+
+MADE = """
+title: Made for a calibration
+as_of: "2026-11-24"
+draws: 512
+workload: {requests_per_day: 400000, input_tokens: 20, output_tokens: 4}
+incumbent: {provider: openai, model: gpt-6-sol}
+candidates: {self_hosted: [llama-68m], gpus: [H100-80GB-SXM], methods: [lora], hybrid: false}
+training: {examples: 20000000, micro_batch: 1}
+quality: {scores: {gpt-6-sol: 0.93}}
+"""
+HOURS = "training.hours_factor"
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """The scenario's file; points of a few steps."""
+    torch.set_num_threads(1)
+    gc.freeze()
+    monkeypatch.setattr(train_point, "TIMED", 3)
+    monkeypatch.setattr(board_module, "LEAST_S", 0.0)
+    monkeypatch.setattr(board_module, "_BEFORE_TORCH", {})
+    file = tmp_path / "made.yaml"
+    file.write_text(MADE)
+    yield file
+    gc.unfreeze()
+
+
+def local(file, *words):
+    folder = str(file.parent / "measured")
+    with simulated_machine():
+        result = CliRunner().invoke(main, ["calibrate", "--local", str(file), "--profiles", folder, "--device", "cuda", *words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    return result
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
+def test_a_trial_run_on_this_card_changes_the_spread_of_the_hours_and_says_what_became_of_the_verdict(made):
+    """Before: other sources on an H100. Afterwards its own two sizes; the fact that is drawn has other ends."""
+    result = local(made, "--budget", "60s")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    row = next(line.split() for line in lines if line.startswith("training hours over estimate"))
+    low, high, after_low, after_high = (float(row[k]) for k in (-6, -4, -3, -1))
+    assert high / low > 2.0
+    assert after_high / after_low < high / low
+    assert "It stands." in lines
+    assert max(len(line) for line in lines if "kept as" not in line) <= 80
+    kept, = (made.parent / "measured").rglob("train-*.json")
+    profile = json.loads(kept.read_text())
+    assert (profile["model"], profile["plan"]["method"]) == ("llama-68m", "lora")
+    assert profile["environment"]["gpu"] == "H100-80GB-SXM"
+    assert [(p["micro_batch"], p["seq"]) for p in profile["points"]] == [(1, 12), (1, 24)]
+
+
+def before_of(file):
+    return compare_file(file).comparison, load_scenario(file, (), None, None, lambda _: None)
+
+
+@pytest.mark.full
+def test_what_is_measured_is_what_is_worth_most_a_minute_on_the_card_at_hand(made):
+    """On another card nothing: the trial run of an H100 is named instead. The budget is that of all."""
+    before, scenario = before_of(made)
+    here, elsewhere = plan_local(before, scenario, "H100-80GB-SXM", 120.0)
+    assert [(one.model, one.minutes, one.plan.seq, one.plan.rank) for one in here] == [("llama-68m", 2.0, 24.0, 16.0)]
+    assert here[0].worth_usd_per_minute == max(here[0].experiment.worth_usd, 0.0) / 2.0
+    nothing, other = plan_local(before, scenario, "L4-24GB", 120.0)
+    assert nothing == []
+    assert "roi profile train on a H100-80GB-SXM" in {one.why for one in other}
+    assert len(other) == len(elsewhere) + 1
+    assert moved_facts(before, before) == ()
+    wider = before.case[HOURS].model_copy(update={"high": 9.0})
+    moved = Moved(HOURS, before.case[HOURS], wider)
+    found = LocalCalibration(before=before, after=before, done=((here[0], Path("kept.json")),), elsewhere=tuple(other),
+                             moved=(moved,), notes=("a note",))
+    told = json.loads(local_json(found, version="1"))
+    assert told["moved"] == [{"fact": HOURS, "before": [wider.low, before.case[HOURS].high], "after": [wider.low, 9.0]}]
+    assert [one["model"] for one in told["measured"]] == ["llama-68m"]
+    assert told["verdict_moved"] is False
+
+
+@pytest.mark.full
+def test_a_machine_without_the_card_is_told_what_would_do(made):
+    result = CliRunner().invoke(main, ["calibrate", "--local", str(made), "--device", "cpu"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("roi: --local: this machine has no GPU, and can measure nothing that this scenario waits "
+                                    "for; what would tell: ")
+    assert "roi profile train on a H100-80GB-SXM" in result.stderr
+
+
+@pytest.mark.parametrize("words", [("table.csv",), ("--strict",), ("--output", "kept.calibration")])
+def test_what_belongs_to_tables_is_refused(made, words):
+    result = CliRunner().invoke(main, ["calibrate", "--local", str(made), *words])
+    assert result.exit_code == 2
+    assert "--local: measures for a scenario" in result.stderr
+    assert "--set: changes" in CliRunner().invoke(main, ["calibrate", "--set", "draws=4"]).stderr
+
+
+@pytest.mark.full
+def test_a_training_that_fails_leaves_its_reason_and_nothing_else(made, monkeypatch):
+    def fails(*_):
+        raise RoiError("out of memory while llama-68m was built")
+
+    monkeypatch.setattr(short_run, "profile_train", fails)
+    monkeypatch.setattr(short_run, "check_possible", lambda *_: None)
+    session = Session(Environment(device="cpu", gpu="H100-80GB-SXM", versions={}), 60.0)
+    with pytest.raises(RoiError, match="nothing was measured: llama-68m: out of memory"):
+        calibrate_local(made, session)

@@ -50,17 +50,22 @@ class Prior(NamedTuple):
 
 
 PRIORS: Final = {
-    # copy kernels reach 90 to 93% of the datasheet bandwidth on A100, H100 and B200; the terms of a step add, and what overlaps
-    # in fact makes them come out higher, by a tenth for reading and by a half for the products of a step that mostly reads
+    # copy kernels reach 90 to 93% of the datasheet bandwidth on A100, H100 and B200
     "decode_mbu": Prior(0.90, 0.10, most=1.1), "kv_mbu": Prior(0.85, 0.20, most=1.1),
     # large products reach 70 to 80% of the dense peak before power limits
     "decode_mfu": Prior(0.80, 0.40, most=1.5), "prefill_mfu": Prior(0.60, 0.20, most=0.85),
-    "step_overhead_s": Prior(1e-3, 0.5), "layer_overhead_s": Prior(3e-5, 0.6), "sequence_overhead_s": Prior(5e-6, 1.5),
+    "step_overhead_s": Prior(3e-4, 1.0), "layer_overhead_s": Prior(1.5e-5, 0.6), "sequence_overhead_s": Prior(5e-6, 1.5),
     # one-shot all-reduce over NVLink of a few KB: 5 to 15 us with its launch (nccl-tests, TensorRT-LLM's custom kernels)
     "collective_latency_s": Prior(1e-5, 0.5),
     # NCCL bus bandwidth over NVLink's one-direction rate: 0.75 to 0.85 of 450 GB/s on HGX H100 (nccl-tests)
     "link_efficiency": Prior(0.70, 0.15, most=0.9),
+    # engines that schedule ahead spend 1 to 4 ms a step in Python, and 10 to 100 us a sequence (profiles of vLLM V1's and
+    # TensorRT-LLM's executors); a layer outside graphs has some 15 kernels of 5 to 10 us, and collectives
+    "host_step_s": Prior(2.5e-3, 0.5), "host_sequence_s": Prior(4e-5, 0.7), "host_prompt_layer_s": Prior(1e-4, 0.7),
+    "overlap": Prior(0.8, 0.2, most=1.0),
     "kv_reread": Prior(0.05, 1.5),
+    # some five kernels: router, top k, sorting, gathering, weighted sum
+    "expert_layer_s": Prior(1e-5, 0.7),
     "expert_reading": Prior(1.3, 0.4, least=1.0), "expert_products": Prior(2.0, 0.6, least=1.0),
     "unpacking": Prior(0.3, 0.7),
     # four launches of 2 to 3 us that quantise activations
@@ -75,6 +80,7 @@ HOSTED: Final = {
     # some 15 kernels a layer, started one by one from Python at about 40 us each; caches that are copied to grow by a token
     "host_layer_s": Prior(6e-4, 0.2), "host_expert_s": Prior(8e-5, 0.5), "host_linear_s": Prior(1e-4, 0.5),
     "step_overhead_s": Prior(5e-4, 0.5), "layer_overhead_s": Prior(3e-5, 0.5), "kv_mbu": Prior(0.1, 0.7, most=0.93),
+    "host_step_s": Prior(5e-4, 0.5),
 }
 """Priors of transformers, whose steps are as long as Python takes to start their kernels."""
 SINGLE: Final = {
@@ -84,6 +90,12 @@ SINGLE: Final = {
     "attention_products": Prior(4.0, 0.5),
 }
 """Priors of llama.cpp."""
+NATIVE: Final = {
+    # a loop in C++, or one graph a token: tens of us a step, a few a sequence
+    "host_step_s": Prior(2e-4, 0.7), "host_sequence_s": Prior(5e-6, 0.7), "host_prompt_layer_s": Prior(2e-5, 0.7),
+}
+"""Priors of engines whose steps no Python schedules, whatever the base."""
+NATIVE_ENGINES: Final = ("llama.cpp", "tensorrt-llm-2024", "lmdeploy-2024", "gpt-fast-2024")
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,8 @@ class Work:
     """pace (seconds of the replica a request), tpot, ttft -> five multipliers."""
     seconds: dict[str, float]
     """The same as measured, where it is."""
+    prompt_steps: dict[str, float]
+    """Of the steps of each time, those that compute prompts."""
 
     @property
     def setting(self) -> tuple[Hashable, ...]:
@@ -116,8 +130,13 @@ class Work:
         values = (step.step_s, step.sequence_s, step.kv_byte_s, prompt, step.experts_s)
         found = {name: sum(part * value for part, value in zip(parts.tolist(), values, strict=True))
                  for name, parts in self.parts.items()}
+        for name, parts in self.parts.items():
+            steps, sequences, kv, tokens, _ = parts.tolist()
+            found[name] = found[name] + (0.0 if steps <= 0.0 else step.apart_s(
+                steps, min(self.prompt_steps[name], steps), sequences / steps, kv / steps, tokens))
         if "ttft" in found:
-            found["ttft"] = found["ttft"] + step.request_s + np.maximum(step.request_steps - 1.5, 0.0) * step.step_s
+            ahead = np.maximum(step.request_steps - 1.5, 0.0) * step.decode_s(1.0, 0.0)
+            found["ttft"] = found["ttft"] + step.request_s + ahead
         return found
 
 
@@ -140,7 +159,8 @@ def work_of(run: ServingRun) -> Work | None:
         times = base if more.experts_s and not share else _times(run, plan, server, more, busy)
         for name, value in times.items():
             found[name].append(value - base[name])
-    return Work(run, plan, {name: np.maximum(np.array(values), 0.0) for name, values in found.items()}, seconds)
+    counted = _times(run, plan, server, Iteration(1e-6, 0.0, 0.0, 0.0, host_prompt_s=1.0), busy)
+    return Work(run, plan, {name: np.maximum(np.array(values), 0.0) for name, values in found.items()}, seconds, counted)
 
 
 def _busy(run: ServingRun) -> float:
@@ -221,11 +241,12 @@ def priors_of(family: str, base: Efficiencies | None = None, width: float = 1.0)
         found = {name: prior._replace(middle=max(float(getattr(base, name)), 1e-12), spread=width * prior.spread)
                  for name, prior in found.items()}
     own = HOSTED if family.startswith("transformers") else SINGLE if family.startswith("llama.cpp") else {}
+    native = NATIVE if family.startswith(NATIVE_ENGINES) else {}
     if base is None:
-        return found | own
+        return found | own | native
     found |= {name: prior._replace(middle=float(getattr(base, name)), spread=width * prior.spread)
               for name, prior in own.items() if getattr(base, name) > 0.0 and np.isfinite(getattr(base, name))}
-    return found
+    return found | native
 
 
 def fit_efficiencies(works: Sequence[Work], base: Efficiencies | None = None, width: float = 1.0) -> Efficiencies:

@@ -37,6 +37,8 @@ TRT = "NVIDIA/TensorRT-LLM performance overview of v1.0 (00f3768)"
 QWEN = "QwenLM/Qwen3 speed benchmark (c7f51a1)"
 XJD = "XiongjieDai/GPU-Benchmarks-on-LLM-Inference README.md@aa72e0e"
 
+FOLDS = 4
+"""Parts into which the cells of an engine are divided."""
 FEWEST = 8
 """Runs of a card from which it has coefficients of its own."""
 
@@ -92,6 +94,12 @@ Key = Callable[[ServingRun], Hashable]
 def same_card(run: ServingRun) -> Hashable:
     """The card."""
     return run.system.gpu.id
+
+
+def same_cell(run: ServingRun) -> Hashable:
+    """Model, card, formats and numbers of GPUs: what runs of one set-up share, whose lengths and loads differ."""
+    s = run.system
+    return same_shape(run), s.gpu.id, s.weight_dtype, s.kv_dtype, s.tensor_parallel, s.stages, s.replicas
 
 
 def same_engine(run: ServingRun) -> Hashable:
@@ -163,6 +171,25 @@ def left_out(
     return joined(found)
 
 
+def folds_left_out(works: Sequence[Work], base: Efficiencies | None) -> Errors:
+    """Errors of `works` in FOLDS parts, each predicted by a fit of the others; runs of one cell are in one part.
+
+    Those of a model on a card that is in one part alone are left out of the answer: with it they lose their model.
+    """
+    cells: dict[Hashable, int] = {}
+    for work in works:
+        cells.setdefault(same_cell(work.run), len(cells) % FOLDS)
+    found = []
+    for part in range(FOLDS):
+        rest = [w for w in works if cells[same_cell(w.run)] != part]
+        known = Counter((same_shape(w.run), w.run.system.gpu.id) for w in rest)
+        held = [w for w in works if cells[same_cell(w.run)] == part
+                and known[same_shape(w.run), w.run.system.gpu.id] >= serving_efficiencies.ENOUGH]
+        if held and len(rest) >= FEWEST:
+            found.append(errors_of(held, fit_group(rest, base)))
+    return joined(found)
+
+
 def engines_left_out(works: Sequence[Work], families: Sequence[str], pool: Sequence[str]) -> Errors:
     """Errors of each family's runs by a fit of the pool's other engines, on servers and in static batches."""
     served = [work for work in works if not is_offline(work.run.load)]
@@ -198,6 +225,18 @@ def ends(logs: Array, works: Sequence[Work], least: float, most: float = 4.0) ->
     low = float(np.clip(low, -np.log(most), -np.log(least)))
     high = float(np.clip(high, np.log(least), np.log(most)))
     return float(f"{np.exp(low):.3g}"), float(f"{np.exp(high):.3g}")
+
+
+def inner(near: tuple[float, float], far: tuple[float, float]) -> tuple[float, float]:
+    """The ends of what is nearer, which knows no less: none is further out than what is known from afar says."""
+    return max(near[0], far[0]), min(near[1], far[1])
+
+
+def share_inside(logs: Array, interval: tuple[float, float]) -> float:
+    """Share of the ratios between the ends."""
+    ratios = np.exp(logs[np.isfinite(logs)])
+    found = np.mean((ratios >= interval[0]) & (ratios <= interval[1])) if ratios.size else 0.0
+    return float(f"{found:.2g}")
 
 
 FULL_ROWS = 20
@@ -253,13 +292,14 @@ def main() -> None:
 def write_catalog(works: Sequence[Work], *, write: bool) -> None:
     """Print every group's errors; with `write`, write the catalog's file."""
     fits = fitted(works)
-    by_card, by_model = {}, {}
+    by_card, by_model, by_cell = {}, {}, {}
     for group in GROUPS:
         base, mine = None if group.base is None else fits[group.base].pooled, of(works, group)
         if group.engine.startswith("other"):
             continue
         by_model[group.engine] = left_out(mine, mine, base, same_shape)
         by_card[group.engine] = left_out(mine, mine, base, same_card, pooled=True)
+        by_cell[group.engine] = folds_left_out(mine, base)
     others = {"recent": engines_left_out(works, RECENT, RECENT),
               "2024": engines_left_out(works, (*EARLY, "deepspeed-mii-2024", "lmdeploy-2024", "gpt-fast-2024"), EARLY)}
     cards = joined([by_card[g.engine] for g in GROUPS if not g.engine.startswith("other")])
@@ -273,11 +313,12 @@ def write_catalog(works: Sequence[Work], *, write: bool) -> None:
         known = joined([held, card]) if few and not new_engine else held
         away = card if len({same_card(w.run) for w in mine}) > 2 else cards
         away = joined([held, cards]) if new_engine else away
-        rows.append(_row(group, mine, fit, held, card, ends(known.speed, known.works, LEAST_SPEED),
-                         ends(away.speed, away.works, LEAST_SPEED), ends(known.ttft, known.works, LEAST_TTFT, 6.0)))
+        cell = known if new_engine or len(by_cell[group.engine].works) < FEWEST else by_cell[group.engine]
+        rows.append(_row(group, mine, fit, held, card, cell, known, away))
         e = rows[-1]
         print(f"{group.engine:22} n={len(mine):4} model left out: speed {e['median_error_model_left_out']}"
               f" ttft {median(held.ttft)}  card left out: {e['median_error_gpu_left_out']}"
+              f"  same {e['speed_low_same']}-{e['speed_high_same']} {median(cell.speed)} ({len(cell.works)})"
               f"  interval {e['speed_low']}-{e['speed_high']}"
               f"  elsewhere {e['speed_low_elsewhere']}-{e['speed_high_elsewhere']}  ttft {e['ttft_low']}-{e['ttft_high']}")
     if write:
@@ -287,8 +328,7 @@ def write_catalog(works: Sequence[Work], *, write: bool) -> None:
 
 
 def _row(
-    group: Group, works: Sequence[Work], fit: Fit, held: Errors, card: Errors, speed: tuple[float, float],
-    away: tuple[float, float], ttft: tuple[float, float],
+    group: Group, works: Sequence[Work], fit: Fit, held: Errors, card: Errors, cell: Errors, known: Errors, away: Errors,
 ) -> dict[str, Any]:
     """The catalog's row of a group."""
     def rounded(engine: Efficiencies) -> dict[str, float]:
@@ -299,16 +339,23 @@ def _row(
     for work in works:
         if fitted_times(work):
             counts[work.run.system.gpu.id][work.run.system.shape.id] += 1
-    inside = np.exp(held.speed[np.isfinite(held.speed)])
-    coverage = float(np.mean((inside >= speed[0]) & (inside <= speed[1]))) if inside.size else 0.0
+    same, other, elsewhere = (ends(found.speed, found.works, LEAST_SPEED) for found in (cell, known, away))
+    same = inner(same, other)
+    elsewhere = min(elsewhere[0], other[0]), max(elsewhere[1], other[1])
+    ttft = ends(known.ttft, known.works, LEAST_TTFT, 6.0)
+    ttft_same = inner(ends(cell.ttft, cell.works, LEAST_TTFT, 6.0), ttft)
+
     return {
         "engine": group.engine, "aliases": list(group.aliases), **pooled,
         "cards": {gpu: {n: v for n, v in rounded(own).items() if v != pooled.get(n)} for gpu, own in sorted(fit.cards.items())},
         "evidence": {gpu: dict(sorted(models.items())) for gpu, models in sorted(counts.items())}, "runs": len(works),
         "median_error_model_left_out": median(held.speed) or 0.2, "median_error_gpu_left_out": median(card.speed) or 0.2,
-        "speed_low": speed[0], "speed_high": speed[1], "coverage": float(f"{coverage:.2g}"),
-        "speed_low_elsewhere": min(away[0], speed[0]), "speed_high_elsewhere": max(away[1], speed[1]),
-        "ttft_low": ttft[0], "ttft_high": ttft[1], "source": group.source, "date": DATE, "note": group.note,
+        "speed_low_same": same[0], "speed_high_same": same[1], "coverage_same": share_inside(cell.speed, same),
+        "speed_low": other[0], "speed_high": other[1], "coverage": share_inside(held.speed, other),
+        "speed_low_elsewhere": elsewhere[0], "speed_high_elsewhere": elsewhere[1],
+        "coverage_elsewhere": share_inside(card.speed, elsewhere) if card.works else None, "ttft_low_same": ttft_same[0],
+        "ttft_high_same": ttft_same[1], "ttft_low": ttft[0], "ttft_high": ttft[1],
+        "source": group.source, "date": DATE, "note": group.note,
     }
 
 

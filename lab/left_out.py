@@ -56,7 +56,9 @@ def without_its_model(works: Sequence[Work]) -> Callable[[ServingRun], ServingEv
     def evidence(run: ServingRun) -> ServingEvidence | None:
         row, own = engine_row(run.engine, recent=run.recent, offline=is_offline(run.load))
         fit = fit_of(row.engine, same_shape(run))
-        return None if fit is None else evidence_from(run, row, reached(fit.on(run.system.gpu.id), run.system.gpu), own=own)
+        if fit is None:
+            return None
+        return evidence_from(run, row, reached(fit.on(run.system.gpu.id), run.system.gpu), own=own, model="")
 
     return evidence
 

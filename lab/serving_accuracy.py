@@ -49,7 +49,9 @@ def engines() -> list[Answer]:
     return [{"engine": row.engine, "runs": row.runs, "model": 100.0 * row.median_error_model_left_out,
              "card": 100.0 * row.median_error_gpu_left_out, "low": row.speed_low, "high": row.speed_high,
              "low_elsewhere": row.speed_low_elsewhere, "high_elsewhere": row.speed_high_elsewhere,
-             "coverage": 100.0 * row.coverage}
+             "coverage": 100.0 * row.coverage, "low_same": row.speed_low_same, "high_same": row.speed_high_same,
+             "coverage_same": 100.0 * row.coverage_same,
+             "coverage_elsewhere": None if row.coverage_elsewhere is None else 100.0 * row.coverage_elsewhere}
             for row in load_serving_efficiencies().engines]
 
 
@@ -108,13 +110,18 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
                 if block["judged"]]
     out += ["", "### What the fit has not seen", "", (
         "Median errors of the speed (TPOT, or the seconds of a request) with a model, and with a card, left out of the fit of"
-        " an engine, and the catalog's interval of measured over predicted speed: on cards that were fitted, elsewhere, and how"
-        " many of the runs with the model left out lie inside. The intervals are quantiles of these same errors: the share says"
-        " that they were set right, not that they hold elsewhere. Factors for blank columns are judgements."), "",
-        "| engine | runs | model left out, median % | card left out, median % | interval | elsewhere | inside % |",
-        "|:--|--:|--:|--:|:--|:--|--:|"]
-    out += [f"| {row['engine']} | {row['runs']} | {row['model']:.1f} | {row['card']:.1f} | {row['low']:g}-{row['high']:g} |"
-            f" {row['low_elsewhere']:g}-{row['high_elsewhere']:g} | {row['coverage']:.0f} |" for row in plain["engines"]]
+        " an engine, and the catalog's intervals of measured over predicted speed, each with how many of the runs lie inside"
+        " that were left out for it. same: a model on a card that was fitted, its formats and numbers of GPUs left out in turn;"
+        " model: the model left out; elsewhere: the card. The intervals are quantiles of these same errors: the share"
+        " says that they"
+        " were set right, not that they hold elsewhere. Factors for blank columns are judgements."), "",
+        "| engine | runs | model left out, median % | card left out, median % | same | model | elsewhere | inside % |",
+        "|:--|--:|--:|--:|:--|:--|:--|:--|"]
+    out += [f"| {row['engine']} | {row['runs']} | {row['model']:.1f} | {row['card']:.1f} |"
+            f" {row['low_same']:g}-{row['high_same']:g} | {row['low']:g}-{row['high']:g} |"
+            f" {row['low_elsewhere']:g}-{row['high_elsewhere']:g} | {row['coverage_same']:.0f}, {row['coverage']:.0f},"
+            f" {'-' if row['coverage_elsewhere'] is None else format(row['coverage_elsewhere'], '.0f')} |"
+            for row in plain["engines"]]
     out += ["", "Mean width of the intervals, log of high over low, and of the narrowest constant factor with 90% inside:", "",
             "| rows | " + " | ".join(TITLES[name] for name in QUANTITIES) + " |", "|:--|--:|--:|--:|"]
     out += [f"| {title} | " + " | ".join(f"{answer['widths'][name]['mean']:.2f} / {answer['widths'][name]['oracle']:.2f}"

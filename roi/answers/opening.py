@@ -8,6 +8,7 @@ from pathlib import Path
 from roi.answers.telling import Tell, keep_quiet, tell_left_out
 from roi.catalog.user_data import cache_folder
 from roi.evidence.known_runs import KnownRuns, known_runs
+from roi.evidence.served_rows import find_served_rows
 from roi.evidence.training_speed import find_calibrations
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.scenario import Scenario
@@ -33,9 +34,10 @@ def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: 
     folders = profile_folders(profiles)
     store = load_profiles(folders, kinds={"dry-run", "train", "serve"})
     calibrations, unread = find_calibrations(folders)
-    tell_left_out((*store.damaged, *unread), tell)
+    rows, unusable = find_served_rows(folders)
+    tell_left_out((*store.damaged, *unread, *unusable), tell)
     kept = KeptReplays(cache_folder(sys.platform, os.environ) / "replays") if cache else None
-    return known_runs(store, calibrations, kept)
+    return known_runs(store, calibrations, rows, kept)
 
 
 def open_trace(path: Path) -> Trace:

@@ -18,12 +18,14 @@ from roi.errors import RoiError
 @shared.force_option
 @set_option
 @click.option("--strict", is_flag=True, help="Exit 2 where a row of a table cannot be used, in place of skipping it.")
+@click.option("--add", type=PATH, multiple=True, metavar="TABLE.csv",
+              help="Keep the rows of this table of serving runs; size and compare use them.")
 @format_option("table", "json", "markdown")
 @click.option("--output", type=PATH,
               help="Also write the scales to this file; among the profiles, named *.calibration, it is used from then on.")
 def calibrate(
     *, tables: tuple[Path, ...], profiles: tuple[Path, ...], local: Path | None, budget: float, device: str | None, force: bool,
-    overrides: tuple[str, ...], strict: bool, form: str, output: Path | None,
+    overrides: tuple[str, ...], strict: bool, add: tuple[Path, ...], form: str, output: Path | None,
 ) -> None:
     """Fit one scale per GPU, source and layout from training profiles and from TABLEs of measured runs.
 
@@ -34,7 +36,15 @@ def calibrate(
 
     With --local FILE it profiles the trainings of the scenario in FILE whose result is worth most a minute, on this machine's
     GPU and within --budget, keeps the profiles, and prints which spreads shrank and whether the verdict moved.
+
+    --add takes tables of serving runs: their speeds over the published ones are kept in the first folder of --profiles (else
+    ./profiles, or the user's), and what each did to the interval of its models is told.
     """
+    if add:
+        if tables or output is not None or local is not None:
+            raise click.UsageError("--add: keeps rows of serving runs; leave out other tables, --local and --output")
+        _add_rows(add, profiles, form, strict=strict)
+        return
     if local is not None:
         if tables or output is not None or strict:
             raise click.UsageError("--local: measures for a scenario; leave out tables, --strict and --output")
@@ -59,6 +69,17 @@ def calibrate(
         tell(f"{len(groups)} scales written to {output}")
     told = (found.calibration, found.skipped, found.untimed)
     write(calibration_json(*told) if form == "json" else calibration_text(*told, form))
+
+
+def _add_rows(tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str, *, strict: bool) -> None:
+    from roi import __version__
+    from roi.answers.calibrate_serving import add_served_rows
+    from roi.cli import clock
+    from roi.cli.output import write
+    from roi.report.serving.added_rows import added_json, added_text
+
+    added = add_served_rows(tables, clock.today(), __version__, profiles=profiles, strict=strict)
+    write(added_json(added) if form == "json" else added_text(added, form))
 
 
 def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, device: str | None, overrides: tuple[str, ...],

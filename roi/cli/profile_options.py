@@ -182,7 +182,8 @@ def leave_if_stopped(stops: "Stops", *, interrupted: bool) -> None:
 
 def check_formats(weight_dtype: str | None, kv_dtype: str | None) -> None:
     """Raise where a format is none that an engine stores weights or KV cache in."""
-    from roi.estimate.serving.iteration import KV_BYTES, WEIGHT_FORMATS
+    from roi.estimate.serving.iteration import KV_BYTES
+    from roi.estimate.serving.weight_formats import WEIGHT_FORMATS
 
     for field, name, known in (("--weight-dtype", weight_dtype, WEIGHT_FORMATS), ("--kv-dtype", kv_dtype, KV_BYTES)):
         if name is not None and name not in known:

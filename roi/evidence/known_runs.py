@@ -7,6 +7,7 @@ from typing import NamedTuple
 from roi.estimate.replay.load_curve import PlanCapacity
 from roi.estimate.step.calibration import Evidence
 from roi.evidence.measured_servers import MeasuredServer, measured_servers
+from roi.evidence.served_rows import ServedRows
 from roi.evidence.training_speed import CalibrationFile, speed_evidence
 from roi.facts.gpu import Gpu
 from roi.store.profiles.lookup import Store
@@ -23,13 +24,17 @@ class KnownRuns(NamedTuple):
     """Servers measured on a card, newest first, and the profiles that say nothing, with the reason."""
     replayed: dict[tuple[object, ...], PlanCapacity]
     """What plans hold at an SLO, as far as it was asked for: replayed once with these runs."""
+    rows: tuple[ServedRows, ...] = ()
+    """Rows of tables of measured servers."""
     kept: KeptReplays | None = None
     """What was replayed before, on disk; None: nothing is read there or kept."""
 
 
 def known_runs(
-    store: Store | None = None, calibrations: Sequence[CalibrationFile] = (), kept: KeptReplays | None = None
+    store: Store | None = None, calibrations: Sequence[CalibrationFile] = (), rows: Sequence[ServedRows] = (),
+    kept: KeptReplays | None = None,
 ) -> KnownRuns:
-    """Profiles and calibration files, fitted once; without any, the published runs alone."""
+    """Profiles, calibration files and rows of servers, fitted once; without any, the published runs alone."""
     held = store or Store()
-    return KnownRuns(held, speed_evidence(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)), {}, kept)
+    return KnownRuns(held, speed_evidence(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)), {},
+                     tuple(rows), kept)

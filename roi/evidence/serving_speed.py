@@ -78,17 +78,18 @@ def serving_evidence(run: ServingRun) -> ServingEvidence:
     return evidence_from(run, row, on_card(row, run.system.gpu), own=own)
 
 
-def evidence_from(run: ServingRun, row: EngineEfficiencies, efficiencies: Efficiencies, *, own: bool) -> ServingEvidence:
-    """The evidence with these efficiencies of the run's card and the row's spreads."""
-    gpu = run.system.gpu
-    low, high = row.speed_ends(gpu.id)
+def evidence_from(
+    run: ServingRun, row: EngineEfficiencies, efficiencies: Efficiencies, *, own: bool, model: str | None = None,
+) -> ServingEvidence:
+    """The evidence with these efficiencies of the run's card and the row's spreads; `model`: "" where its own was left out."""
+    gpu, name = run.system.gpu.id, run.system.shape.id if model is None else model
+    name = name if own else ""
     shared = adapter_throughput(run.load.adapters)
     value = _number(shared.value)
     ends = value, shared.low or value, shared.high or value
-    fitted = gpu.id in row.cards
-    new = " and ".join(word for word, missing in (("engine", not own), ("card", not fitted)) if missing) or "model"
-    basis = f"{row.nearest(gpu.id, run.system.shape.id)}; {new} left out: {100.0 * row.coverage:.0f}% inside"
-    return ServingEvidence(efficiencies, engine_habits(run.engine), low, high, row.ttft_low, row.ttft_high, ends, basis)
+    basis = f"{row.nearest(gpu, name)}; {row.record(gpu, name)}"
+    return ServingEvidence(efficiencies, engine_habits(run.engine), *row.speed_ends(gpu, name), *row.ttft_ends(gpu, name), ends,
+                           basis)
 
 
 @dataclass(frozen=True)

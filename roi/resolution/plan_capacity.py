@@ -18,6 +18,7 @@ from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.measured_servers import Served, find_served, kv_token_bytes
+from roi.evidence.served_rows import rows_speed
 from roi.evidence.serving_speed import AMD_LOW, AdapterEffect, adapter_effect, on_card
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
@@ -127,7 +128,7 @@ class PlanEvidence:
     speed: Fact
     """1 with the spread of the engine's speed."""
     profiled: bool
-    """True where a profile of the user's own server gives the speed."""
+    """True where a profile of the user's own server gives the speed, or rows of the user's own table."""
     basis: Basis
     source: str
     """For the capacity's source: what the step time rests on."""
@@ -161,23 +162,36 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
     base = published_server(plan, traffic)
     served = find_served(known.servers(plan.gpu.id)[0], plan.shape, plan.tensor_parallel, plan.weight_dtype, plan.kv_dtype,
                          prefill_context=float(traffic.shape.prefill_context), engine=plan.engine)
-    if served is None:
-        engine = find_engine(plan.engine or ENGINE)
-        path, speed = published_engine_speed(engine, plan.gpu.id)
+    engine = find_engine(plan.engine or ENGINE)
+    rows = rows_speed(known.rows, engine, plan.gpu.id, plan.shape.id) if served is None else None
+    if rows is not None:
+        server = replace(base, iteration=base.iteration.at_speed(rows.centre), request_s=base.request_s / rows.centre)
+        path = f"serving.speed.rows-{_slug(plan.gpu.id)}-{_slug(plan.shape.id)}"
+        found = PlanEvidence(server=server, speed_path=path, speed=rows.spread, profiled=True, basis=rows.spread.basis,
+                             source=rows.spread.source)
+    elif served is None:
+        path, speed = published_engine_speed(engine, plan.gpu.id, plan.shape.id)
         name = "several engines" if engine.engine == "other" else engine.engine
-        source = f"roofline with fitted efficiencies ({name}; nearest: {engine.nearest(plan.gpu.id, plan.shape.id)})"
+        source = (f"roofline with fitted efficiencies ({name}; nearest: {engine.nearest(plan.gpu.id, plan.shape.id)};"
+                  f" {engine.record(plan.gpu.id, plan.shape.id)})")
         basis = Basis.CALIBRATED if plan.gpu.id in engine.gpus else Basis.PUBLISHED
         found = PlanEvidence(server=base, speed_path=path, speed=speed, profiled=False, basis=basis, source=source)
     else:
-        name = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(name.removesuffix(".json") for name in served.profiles)).strip("-")
+        name = _slug("-".join(name.removesuffix(".json") for name in served.profiles))
         server, speed = _measured(base, served, plan), served.speed
         found = PlanEvidence(server=server, speed_path=f"serving.speed.{name}", speed=speed, profiled=True, basis=speed.basis,
                              source=speed.source)
     return _with_adapters(found, plan, served) if plan.adapters else found
 
 
-def published_engine_speed(engine: EngineEfficiencies, gpu_id: str) -> tuple[str, Fact]:
-    """The engine's published speed on this card: its path in the Case (fitted, amd, elsewhere), and 1 with its spread."""
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
+
+
+def published_engine_speed(engine: EngineEfficiencies, gpu_id: str, model_id: str = "") -> tuple[str, Fact]:
+    """The engine's published speed of a model on this card: its path in the Case, and 1 with its spread."""
+    if engine.has(gpu_id, model_id):
+        return "serving.speed.same", engine.speed(gpu_id, model_id)
     if gpu_id in engine.gpus:
         return "serving.speed.fitted", engine.speed(engine.gpus[0])
     elsewhere = engine.speed("other GPUs")

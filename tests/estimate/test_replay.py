@@ -55,6 +55,8 @@ class SlowReplica:
         kv = sum(load.kv_start[r] + load.kv_growth[r] * done for r, done in self.decoding)
         touched = 1 - (1 - i.expert_share) ** (n + tokens)
         seconds = i.step_s + i.experts_s * touched + i.sequence_s * n + i.kv_byte_s * kv + i.prefill_token_s * tokens
+        seconds -= i.overlap * min(i.read_s + i.experts_s * touched, i.product_s * n + i.prefill_token_s * tokens)
+        seconds = max(seconds, i.host_s + i.host_sequence_s * n + i.host_prompt_s * (tokens > 0))
 
         def commit():
             for r in joined:
@@ -118,7 +120,9 @@ def small_cases(draw):
     engine = Iteration(
         step_s=draw(st.sampled_from([0.03, 0.11])), sequence_s=draw(st.sampled_from([0.0, 0.007])),
         kv_byte_s=draw(st.sampled_from([0.0, 0.0009])), prefill_token_s=draw(st.sampled_from([0.0, 0.0031])),
-        experts_s=draw(st.sampled_from([0.0, 0.05])), expert_share=0.25,
+        experts_s=draw(st.sampled_from([0.0, 0.05])), expert_share=0.25, host_s=draw(st.sampled_from([0.0, 0.0713])),
+        host_sequence_s=draw(st.sampled_from([0.0, 0.0211])), host_prompt_s=draw(st.sampled_from([0.0, 0.0907])),
+        overlap=draw(st.sampled_from([0.0, 0.61])), read_s=0.023, product_s=0.0,
     )
     capacity = draw(st.sampled_from([np.inf, 45.0, 90.0]))
     return load, Server(engine, capacity, limit, draw(st.sampled_from([6.0, 16.0, 64.0]))), draw(st.integers(1, 3))
@@ -223,15 +227,12 @@ def test_a_request_that_one_replica_cannot_hold_delays_no_other():
     assert list(found.admitted_s) == [0.0, np.inf, 0.0]
 
 
-def test_many_replicas_are_searched_in_arrays_to_the_same_effect(monkeypatch):
+def test_nine_replicas_route_as_a_simulation_token_by_token_does():
     draw = np.random.default_rng(4)
     load = requests(np.cumsum(draw.exponential(0.02, 300)), draw.integers(1, 200, 300), draw.integers(1, 30, 300))
     server = Server(Iteration(0.01, 1e-4, 1e-6, 1e-4), 2000.0, 4.0, 64.0)
-    lists = replay(load, server, 9)
-    monkeypatch.setattr("roi.estimate.replay.router.MANY", 1)
-    arrays = replay(load, server, 9)
-    assert list(arrays.replica) == list(lists.replica)
-    assert list(arrays.ended_s) == list(lists.ended_s)
+    found, (_, given_to) = replay(load, server, 9), slow(load, server, 9)
+    assert [list(np.flatnonzero(found.replica == k)) for k in range(9)] == given_to
 
 
 def test_a_request_that_no_replica_holds_is_refused_at_once_and_repels_no_other():

@@ -1,7 +1,7 @@
 """How near engines come to the roofline, fitted on measured runs: serving_efficiencies.json."""
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -10,6 +10,9 @@ from roi.errors import UnknownName
 from roi.estimate.serving.iteration import Efficiencies
 from roi.estimate.serving.replica_memory import VLLM, EngineHabits
 from roi.facts.fact import Basis, DatedRow, Fact, Record
+
+ENOUGH: Final = 4
+"""Runs of a model on a card from which its interval is that of other runs of the same."""
 
 
 class EngineEfficiencies(DatedRow):
@@ -31,19 +34,32 @@ class EngineEfficiencies(DatedRow):
     """Median error of the step time on models left out, share."""
     median_error_gpu_left_out: PositiveFloat
     """Median error of the step time on GPUs left out, share."""
+    speed_low_same: PositiveFloat
+    """P5 of measured over predicted speed of runs in other formats or on other numbers of GPUs than the fit has of their model
+    on their card: for models and cards that stand in `evidence` together."""
+    speed_high_same: PositiveFloat
+    """P95 of the same."""
+    coverage_same: NonNegativeFloat
+    """Share of those runs that lie between them: the interval's own record."""
     speed_low: PositiveFloat
-    """P5 of measured over predicted speed with the model left out, every card weighing the same: for GPUs in `gpus`."""
+    """P5 with the model left out, every card weighing the same: for GPUs in `gpus`."""
     speed_high: PositiveFloat
     """P95 of the same."""
+    coverage: NonNegativeFloat
+    """Share of the runs with the model left out that lie between them."""
     speed_low_elsewhere: PositiveFloat
     """P5 on GPUs that were not fitted: all engines' runs with the card left out; for "other" engine and card."""
     speed_high_elsewhere: PositiveFloat
     """P95 of the same."""
-    coverage: NonNegativeFloat = 0.9
-    """Share of the runs with the model left out that lie between them: the interval's own record."""
-    ttft_low: PositiveFloat = 1.0 / 3.0
-    """P5 of measured over predicted TTFT in closed loops, the model left out; a factor of 3 where none was measured."""
-    ttft_high: PositiveFloat = 3.0
+    coverage_elsewhere: NonNegativeFloat | None
+    """Share of the runs with the card left out that lie between them; None where all runs are of one card."""
+    ttft_low_same: PositiveFloat
+    """P5 of measured over predicted TTFT in closed loops, as for `speed_low_same`."""
+    ttft_high_same: PositiveFloat
+    """P95 of the same."""
+    ttft_low: PositiveFloat
+    """P5 of the same with the model left out; a factor of 3 where none was measured."""
+    ttft_high: PositiveFloat
     """P95 of the same."""
 
     @model_validator(mode="before")
@@ -71,31 +87,53 @@ class EngineEfficiencies(DatedRow):
         """The values for a GPU."""
         return Efficiencies(**(self.values | self.cards.get(gpu_id, {})))
 
-    def speed(self, gpu_id: str) -> Fact:
-        """Measured over predicted speed on this GPU, 1 with its spread; multiply the engine's speed by a draw of it."""
-        fitted = gpu_id in self.cards
-        low, high = self.speed_ends(gpu_id)
-        where = f"{self.runs} runs of {self.engine}, " + ("models left out" if fitted else f"{gpu_id} not among them")
-        basis = Basis.CALIBRATED if fitted else Basis.ASSUMED
+    def has(self, gpu_id: str, model_id: str) -> bool:
+        """True where the fit has enough runs of this model on this card to say what others of it do."""
+        return gpu_id in self.cards and self.evidence.get(gpu_id, {}).get(model_id, 0) >= ENOUGH
+
+    def speed(self, gpu_id: str, model_id: str = "") -> Fact:
+        """Measured over predicted speed of a model on this GPU, 1 with its spread; multiply the speed by a draw of it."""
+        low, high = self.speed_ends(gpu_id, model_id)
+        basis = Basis.CALIBRATED if gpu_id in self.cards else Basis.ASSUMED
+        where = f"{self.runs} runs of {self.engine}, {self.record(gpu_id, model_id)}"
         return Fact(value=1.0, low=low, high=high, unit="ratio", basis=basis, source=where, date=self.date)
 
-    def speed_ends(self, gpu_id: str) -> tuple[float, float]:
-        """P5 and P95 of measured over predicted speed on this GPU."""
+    def speed_ends(self, gpu_id: str, model_id: str = "") -> tuple[float, float]:
+        """P5 and P95 of measured over predicted speed of a model on this GPU."""
+        if self.has(gpu_id, model_id):
+            return self.speed_low_same, self.speed_high_same
         if gpu_id in self.cards:
             return self.speed_low, self.speed_high
         return self.speed_low_elsewhere, self.speed_high_elsewhere
 
+    def ttft_ends(self, gpu_id: str, model_id: str = "") -> tuple[float, float]:
+        """The same of TTFT."""
+        same = self.has(gpu_id, model_id)
+        return (self.ttft_low_same, self.ttft_high_same) if same else (self.ttft_low, self.ttft_high)
+
+    def record(self, gpu_id: str, model_id: str = "") -> str:
+        """How many runs lay inside the interval of this plan when they were left out of the fit, in words."""
+        if self.engine.startswith("other"):
+            return f"interval held {100.0 * self.coverage:.0f}% of rows with their engine left out"
+        if self.has(gpu_id, model_id):
+            return f"interval held {100.0 * self.coverage_same:.0f}% of rows with their format and number of GPUs left out"
+        if gpu_id in self.cards:
+            return f"interval held {100.0 * self.coverage:.0f}% of rows with their model left out"
+        if self.coverage_elsewhere is None:
+            return "interval of other engines with a card left out: all rows are of one card"
+        return f"interval held {100.0 * self.coverage_elsewhere:.0f}% of rows with their card left out"
+
     def nearest(self, gpu_id: str, model_id: str) -> str:
         """The runs that are nearest to a plan, in words: how many, and what they share with it."""
-        here = self.evidence.get(gpu_id, {})
+        here, engine = self.evidence.get(gpu_id, {}), "other engines" if self.engine.startswith("other") else self.engine
         if model_id in here:
-            return f"{here[model_id]} rows, {gpu_id}, {self.engine}, this model"
+            return f"{here[model_id]} rows, {gpu_id}, {engine}, this model"
         if here:
-            return f"{sum(here.values())} rows, {gpu_id}, {self.engine}, other models"
+            return f"{sum(here.values())} rows, {gpu_id}, {engine}, other models"
         alike = sum(models.get(model_id, 0) for models in self.evidence.values())
         if alike:
-            return f"{alike} rows, other cards, {self.engine}, this model"
-        return f"{self.runs} rows, other cards, {self.engine}, other models"
+            return f"{alike} rows, other cards, {engine}, this model"
+        return f"{self.runs} rows, other cards, {engine}, other models"
 
 
 class AdapterThroughput(DatedRow):

@@ -23,8 +23,9 @@ from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
 
 ROUNDING: Final = 1e-9
 """Share of a step by which an arrival may seem to miss its end through rounding."""
-Job = tuple[float, float, float, float, float, float, int]
-"""arrival_s, prefill tokens, output tokens, KV at the start, KV growth a token, KV held at the end, number."""
+Job = tuple[float, float, float, float, float, float, float, int]
+"""arrival_s, prefill tokens, output tokens, KV at the start, KV growth a token, KV held at the end, least seconds from arrival
+to its end, number."""
 
 
 @dataclass(frozen=True)
@@ -68,54 +69,54 @@ class Times(NamedTuple):
         return cls([inf] * count, [inf] * count, [inf] * count, [])
 
 
+class StepBase(NamedTuple):
+    """Seconds of a step with 0, 1, 2 ... decoding sequences."""
+
+    device: list[float]
+    """Of the device, their KV left out."""
+    floor: list[float]
+    """Of the host, which no step without prompts is shorter than."""
+
+
 class EngineReplica:
     """The state of a replica between two steps; `run` takes further steps. Times in s.
 
     A step with n decoding sequences that read K of KV, and p prompt tokens, takes
 
-        step_s + experts_s x touched(n + p) + sequence_s x n + kv_byte_s x K + prefill_token_s x p
+        step_s + experts_s x touched(n + p) + sequence_s x n + kv_byte_s x K + prefill_token_s x p - hidden(n, p)
 
+    or, where that is more, what the host needs, host_s + host_sequence_s x n + (p > 0) host_prompt_s,
     and gives each decoding sequence one token and each prompt that is now complete its first.
     """
 
-    __slots__ = ("_capacity", "_settled", "busy_s", "next_s", "outstanding", "queue", "run")
+    __slots__ = ("busy_s", "queue", "run")
 
-    def __init__(self, server: Server, base: list[float], times: Times) -> None:
-        """`base` is decode_base(server); `times` may be of several replicas, each of which writes those of its own requests."""
+    def __init__(self, server: Server, base: StepBase, times: Times) -> None:
+        """`base` is step_base(server); `times` may be of several replicas, each of which writes those of its own requests."""
         self.queue: deque[Job] = deque()
-        self.next_s = inf
-        """Nothing happens before this time."""
-        self.outstanding = 0
-        """Requests taken and not ended."""
+        """Requests that wait, in order of arrival; those that never fit the KV cache are not put there."""
         self.busy_s = 0.0
-        self._capacity = server.kv_capacity
-        self._settled = False  # True where no request that comes now can move the next event
+        """Seconds in which it ran steps; known once it has nothing left to do."""
         steps = self._engine(server, base, times)
         next(steps)
-        self.run: Callable[[float], None] = steps.send
-        """Take every step that ends by this time; requests that arrive by then are all queued."""
+        self.run: Callable[[float], float] = steps.send
+        """Take every step that ends by this time; requests that arrive by then are all queued. Answers a later time before
+        which none of the requests that it has can end: nobody who asks only who has ended need call it until then."""
 
-    def take(self, job: Job) -> None:
-        """Queue a request that arrives now; one that never fits is refused at once."""
-        if job[5] > self._capacity:
-            return
-        self.queue.append(job)
-        self.outstanding += 1
-        if not self._settled:
-            self.next_s = min(self.next_s, job[0])
-
-    def _engine(self, server: Server, base: list[float], times: Times) -> Generator[None, float, None]:  # noqa: C901, PLR0912, PLR0915 -- one loop: 0.3 us a call would double its time
+    def _engine(self, server: Server, base: StepBase, times: Times) -> Generator[float, float, None]:  # noqa: C901, PLR0912, PLR0915 -- one loop: 0.3 us a call would double its time
         """The engine between two calls of `run`, a generator so that its state stays in local names."""
         engine = server.iteration
         capacity, limit, budget_tokens = server.kv_capacity, server.sequence_limit, server.step_tokens
         per_kv, per_prompt = float(engine.kv_byte_s), float(engine.prefill_token_s)
         experts, missed = float(engine.experts_s), 1.0 - float(engine.expert_share)
+        (device, floor), host_prompt = base, float(engine.host_prompt_s)
+        overlap, read, per_product = float(engine.overlap), float(engine.read_s), float(engine.product_s)
         queue, (admitted, first, ended, over) = self.queue, times
         heap: list[tuple[float, int, Job]] = []  # sequences that decode, by the step of their last token
         partial: Job | None = None  # the request whose prompt is computed in part, `left` tokens of it to come
-        t, steps, left, busy, n, done = -inf, 0.0, 0.0, 0.0, 0, 0
+        t, steps, left, busy, n = -inf, 0.0, 0.0, 0.0, 0
         kv, growth, held = 0.0, 0.0, 0.0  # KV that a step reads, its growth a step, KV held
-        until_s = yield
+        until_s = yield inf
         while True:
             head = queue[0] if queue else None
             complete: list[Job] = []
@@ -142,22 +143,30 @@ class EngineReplica:
                         budget -= job[1]
                         complete.append(job)
                 tokens -= budget
-                spent = base[n] + per_kv * kv + per_prompt * tokens
+                spent = device[n] + per_kv * kv + per_prompt * tokens
                 if experts:
                     spent += experts * (missed**n - missed ** (n + tokens))
+                if overlap:  # more than the sequences alone hid
+                    alone = read + experts * (1.0 - missed**n)
+                    both = read + experts * (1.0 - missed ** (n + tokens))
+                    spent += overlap * (
+                        min(alone, per_product * n) - min(both, per_product * n + per_prompt * tokens))
+                spent = max(spent, floor[n] + host_prompt)
                 while t < until_s < t + spent:  # nobody who comes after t has a part in this step
-                    self.next_s, self.busy_s, self._settled = t + spent, busy, True
-                    self.outstanding -= done
-                    done, until_s = 0, (yield)
+                    ends = t + spent
+                    if more is None and taken == len(queue):  # further steps are no shorter than this one without prompts
+                        further = min([job[2] - 1.0 for job in complete])
+                        further = min(further, heap[0][0] - steps - 1.0) if n else further
+                        most = n + len(complete)
+                        ends += further * max(device[most] + per_kv * kv, floor[most])
+                    until_s = yield ends
                 if until_s <= t:  # somebody may come at t itself
-                    self.next_s, self.busy_s, self._settled = t + spent, busy, False
-                    self.outstanding -= done
-                    done, until_s = 0, (yield)
+                    until_s = yield t + spent
                     continue
                 for _ in range(taken):
                     job = queue.popleft()
                     held += job[5]
-                    admitted[job[6]] = t
+                    admitted[job[7]] = t
                 if more is None:
                     partial = None
                 elif more is partial:
@@ -169,20 +178,28 @@ class EngineReplica:
                 steps += 1.0
                 kv += growth
             elif n:
-                step, faster = base[n] + per_kv * kv, per_kv * growth
-                count = heap[0][0] - steps
-                cut = False
+                step, faster = device[n] + per_kv * kv, per_kv * growth
+                count, cut = heap[0][0] - steps, False
+                if step < floor[n]:
+                    ends = t + count * floor[n]
+                    if faster:  # until the device is the slower
+                        count = min(count, float(ceil((floor[n] - step) / faster)))
+                    step, faster = floor[n], 0.0
+                    spent = count * step
+                else:
+                    spent = count * step + faster * count * (count - 1.0) / 2.0
+                    ends = t + spent
                 if waits:
                     slope = step - faster / 2.0
                     wait = head[0] - t  # type: ignore[index]
                     until = max(ceil(2.0 * wait / (slope + sqrt(slope * slope + 2.0 * faster * wait)) - ROUNDING), 1)
                     if until <= count:
                         count, cut = float(until), True
-                spent = count * step + faster * count * (count - 1.0) / 2.0
+                        spent = count * step + faster * count * (count - 1.0) / 2.0
                 if t + spent > until_s:
-                    self.next_s, self.busy_s, self._settled = t + spent, busy, head is not None
-                    self.outstanding -= done
-                    done, until_s = 0, (yield)
+                    if cut:  # those that wait may be done sooner than those that decode
+                        ends = max(min([ends, *[job[0] + job[6] for job in queue]]), t + spent)
+                    until_s = yield ends
                     continue
                 t += spent
                 busy += spent
@@ -191,9 +208,8 @@ class EngineReplica:
                 if cut:
                     t = max(t, head[0])  # type: ignore[index]  # rounding must not put the step's end before the arrival
             elif head is None or head[0] > until_s:
-                self.next_s, self.busy_s, self._settled = inf if head is None else head[0], busy, False
-                self.outstanding -= done
-                done, until_s = 0, (yield)
+                self.busy_s = busy
+                until_s = yield inf if head is None else head[0]
                 continue
             else:
                 t, kv, growth, held = max(t, head[0]), 0.0, 0.0, 0.0
@@ -201,28 +217,26 @@ class EngineReplica:
             while heap and heap[0][0] <= steps:
                 job = heappop(heap)[2]
                 n -= 1
-                ended[job[6]] = t
-                over.append(job[6])
-                done += 1
+                ended[job[7]] = t
+                over.append(job[7])
                 held -= job[5]
                 growth -= job[4]
                 kv -= job[3] + job[4] * (job[2] - 1.0)
             for job in complete:
-                first[job[6]] = t
+                first[job[7]] = t
                 if job[2] <= 1.0:
-                    ended[job[6]] = t
-                    over.append(job[6])
-                    done += 1
+                    ended[job[7]] = t
+                    over.append(job[7])
                     held -= job[5]
                 else:
-                    heappush(heap, (steps + job[2] - 1.0, job[6], job))
+                    heappush(heap, (steps + job[2] - 1.0, job[7], job))
                     n += 1
                     kv += job[3]
                     growth += job[4]
 
 
-def decode_base(server: Server) -> list[float]:
-    """Seconds of a decode step with 0, 1, 2 ... sequences, their KV left out."""
-    engine, most = server.iteration, int(min(server.sequence_limit, server.step_tokens))
-    base: list[float] = np.asarray(engine.decode_s(np.arange(most + 1.0), 0.0), dtype=float).tolist()
-    return base
+def step_base(server: Server) -> StepBase:
+    """Seconds of a step by the number of its sequences, as many as there may be."""
+    sequences = np.arange(int(min(server.sequence_limit, server.step_tokens)) + 1.0)
+    device, floor = server.iteration.device_s(sequences, 0.0), server.iteration.floor_s(sequences)
+    return StepBase(np.asarray(device, dtype=float).tolist(), np.asarray(floor, dtype=float).tolist())

@@ -182,8 +182,9 @@ def goodput_share(found: Replayed, slo: Slo) -> float:
 def saturated_rate(requests: Requests, server: Server) -> float:
     """Requests/s of one replica with an endless queue of these requests, at their means; 0 where none fits.
 
-        1 / (d P + steps a request x step(B)),  steps = max((O - 1) / B, P / (S - B))
+        1 / (d P + steps a request x step(B) + apart),  steps = max((O - 1) / B, P / (S - B))
 
+    where `apart` is what waits for the host add and what products hide takes away (`Iteration.apart_s`),
     with S tokens a step and B decoding sequences: as many as there are slots, as the KV cache holds at full length, or, where
     prompts fill the steps, S (O - 1) / (P + O - 1), which is where both kinds of steps are equal. A replay of a finite queue
     would fill and empty for much of its time; of 4,000 requests it gives 0.97 to 1.02 of this (10 plans and lengths).
@@ -197,9 +198,11 @@ def saturated_rate(requests: Requests, server: Server) -> float:
     room = server.kv_capacity / held if held > 0.0 else inf
     fed = server.step_tokens * (output - 1.0) / (prompt + output - 1.0)
     slots = max(min(server.sequence_limit, room, fed), 1.0)
-    step = float(server.iteration.decode_s(slots, slots * (start + growth * longer / 2.0)))
+    engine, kv = server.iteration, slots * (start + growth * longer / 2.0)
     steps = max((output - 1.0) / slots, prompt / (server.step_tokens - slots + 1.0))
-    return 1.0 / (float(server.iteration.prefill_token_s) * prompt + steps * step)
+    apart = engine.apart_s(steps, min(steps, max(prompt / server.step_tokens, 1.0)), slots, kv, prompt)
+    terms = engine.step_s + engine.experts_s * engine.touched(slots) + engine.sequence_s * slots + engine.kv_byte_s * kv
+    return 1.0 / float(engine.prefill_token_s * prompt + steps * terms + apart)
 
 
 def _percentiles(x: Array) -> tuple[float, float]:

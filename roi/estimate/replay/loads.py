@@ -214,8 +214,9 @@ def _disaggregated(
     M/D/1, or what keeps the rate to what they can compute. Ignored: the transfer of the KV cache, a few ms over NVLink or RDMA.
     """
     engine = server.iteration
-    prompt = float(engine.prefill_token_s) * load.input_tokens + (float(engine.step_s) + float(engine.experts_s)) * max(
-        load.input_tokens / server.step_tokens, 1.0)
+    steps = max(load.input_tokens / server.step_tokens, 1.0)
+    prompt = max(float(engine.prefill_token_s) * load.input_tokens + (float(engine.step_s) + float(engine.experts_s)) * steps,
+                 float(engine.host_s + engine.host_prompt_s) * steps)
     flying = load.concurrency or 1.0
     wait, share = 0.0, replace(load, concurrency=flying)
     decoder = replace(server, iteration=replace(engine, prefill_token_s=0.0))

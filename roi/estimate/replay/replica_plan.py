@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths, as_requests
-from roi.estimate.serving.iteration import Efficiencies, Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
+from roi.estimate.serving.iteration import Efficiencies, Iteration, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.replica_memory import (
     VLLM,
     EngineHabits,
@@ -79,7 +79,7 @@ class ReplicaPlan:
             attention_parallel=self.attention_parallel)
 
     def iteration(self, requests: RequestShape, efficiencies: Efficiencies) -> Iteration:
-        """The coefficients of its step; that of an engine whose host sets the pace is looked at with one request.
+        """The coefficients of its step.
 
         A prompt token costs what it does at the mean context: of attention's square only the mean is kept, so that prompts
         far above the mean are somewhat too fast (8B: 5% at 8,192 tokens over 2,048).
@@ -89,16 +89,13 @@ class ReplicaPlan:
             attention_parallel=self.attention_parallel)
         if self.stages > 1.0:  # the host schedules every stage's part of a step
             found = replace(found, step_s=found.step_s + (self.stages - 1.0) * efficiencies.step_overhead_s)
-        if not np.any(found.host_s):
-            return found
-        return found.paced(kv_bytes_per_gpu(self.cached_shape, requests.cached_tokens + requests.own_tokens,
-                                            self.tensor_parallel, kv_element_bytes(self.kv_dtype)))
+        return found
 
     def server(self, requests: RequestShape, efficiencies: Efficiencies) -> Server:
         """The replica as these efficiencies describe it; KV in bytes on each GPU."""
         engine = self.iteration(requests, efficiencies)
         limit, tokens = self.largest_step
-        ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.step_s)
+        ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.decode_s(1.0, 0.0))
         return Server(engine, float(np.asarray(self.memory(requests).kv_capacity_bytes)), sequence_limit=limit,
                       step_tokens=tokens, request_s=float(engine.request_s) + ahead)
 

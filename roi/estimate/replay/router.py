@@ -6,18 +6,21 @@ flight on one replica, and sends the next when one ends.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from math import inf
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import InputError
-from roi.estimate.replay.engine import EngineReplica, Job, Server, Times, decode_base
+from roi.estimate.replay.engine import EngineReplica, Job, Server, StepBase, Times, step_base
 
 Array = NDArray[np.float64]
 
-MANY: Final = 64
-"""Replicas from which arrays are searched faster than lists."""
+ROUNDING: Final = 1e-9
+"""Share by which the least time of a request is taken shorter than it is, so that rounding puts none after its end."""
+JOB: Final = ("arrival_s", "prefill", "output", "kv_start", "kv_growth", "kv_held", "least_s")
+"""The numbers of a job."""
 SEND_S: Final = 1e-4
 """Least time between two requests of a client: building and writing one takes an event loop about 0.1 ms. What matters
 is that it is more than nothing: the first of them finds the engine idle and starts a step, which the others wait for."""
@@ -124,23 +127,32 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     limit. Ignored: time between router and replica, failures, priorities, speculative decoding.
     """
     count = requests.arrival_s.size
-    jobs: list[Job] = list(zip(requests.arrival_s.tolist(), *_columns(requests), range(count), strict=True))
-    times, base = Times.unknown(count), decode_base(server)
+    times, base = Times.unknown(count), step_base(server)
+    jobs = _jobs(requests, server, base)
     engines = [EngineReplica(server, base, times) for _ in range(replicas)]
     chosen = np.zeros(count, dtype=np.intp)
     if replicas == 1:
         engines[0].queue.extend(job for job in jobs if job[5] <= server.kv_capacity)
     else:
-        chosen = _route(jobs, engines)
+        chosen = _route(jobs, engines, times.ended, server.kv_capacity)
     for engine in engines:
-        engine.run(np.inf)
+        engine.run(inf)
     return _replayed(requests, server, requests.arrival_s, times, chosen, engines)
 
 
-def _columns(requests: Requests) -> list[list[float]]:
-    """The numbers of a job, but its arrival, for all requests: lists are read faster than arrays, one number at a time."""
-    columns = (requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held)
-    return [column.tolist() for column in columns]
+def _jobs(requests: Requests, server: Server, base: StepBase) -> list[Job]:
+    """A job for each request, its numbers side by side in memory: with many replicas none of them is in a near cache."""
+    prefill, output = requests.prefill_tokens, requests.output_tokens
+    step, engine = max(base.device[1], base.floor[1]), server.iteration
+    first = base.device[0] - float(engine.overlap) * float(engine.read_s)  # of experts' reading no more than itself is hidden
+    least = (first + float(engine.prefill_token_s) * prefill + step * (output - 1.0)) * (1.0 - ROUNDING)
+    rows = np.empty(output.size, dtype=[(name, float) for name in JOB] + [("number", int)])
+    columns = (requests.arrival_s, prefill, output, requests.kv_start, requests.kv_growth, requests.kv_held, least)
+    for name, column in zip(JOB, columns, strict=True):
+        rows[name] = column
+    rows["number"] = np.arange(output.size)
+    found: list[Job] = rows.tolist()
+    return found
 
 
 def _replayed(
@@ -153,26 +165,63 @@ def _replayed(
     )
 
 
-def _route(jobs: list[Job], engines: list[EngineReplica]) -> NDArray[np.intp]:
-    """The number of each job's replica; every replica has then run to the last arrival."""
-    chosen, many = np.empty(len(jobs), dtype=np.intp), len(engines) > MANY
-    next_s: Any = [e.next_s for e in engines]  # Any: a list, or an array of the same
-    outstanding: Any = [0] * len(engines)
-    if many:
-        next_s, outstanding = np.array(next_s), np.array(outstanding)
+def _route(jobs: list[Job], engines: list[EngineReplica], over: list[int], capacity: float) -> NDArray[np.intp]:  # noqa: C901, PLR0912 -- one loop, as the engine
+    """The number of each job's replica. The engines are then behind the last arrival, with all that is theirs in their queues.
+
+    Who gets a request depends on nothing but how many each replica has. So an engine runs only when one of its requests may
+    have ended: it stands in the bucket of that time, a bucket being as long as arrivals are apart on average. Replicas that
+    have equally many are bits of one number, whose lowest is the next to get one. `over` are the requests that ended (`Times`).
+    """
+    count, first_s, last_s = len(engines), jobs[0][0], jobs[-1][0]
+    width_s = (last_s - first_s) / len(jobs) or 1.0
+    buckets: list[list[int]] = [[] for _ in range(len(jobs) + 2)]
+    ends, has, chosen = [inf] * count, [0] * count, []
+    alike, least, at = [(1 << count) - 1, 0], 0, 0
+    runs, queues = [engine.run for engine in engines], [engine.queue for engine in engines]
     for job in jobs:
         now = job[0]
-        due = np.flatnonzero(next_s <= now).tolist() if many else [k for k, at in enumerate(next_s) if at <= now]
-        for k in due:
-            engine = engines[k]
-            engine.run(now)
-            next_s[k], outstanding[k] = engine.next_s, engine.outstanding
-        best = int(outstanding.argmin()) if many else outstanding.index(min(outstanding))
-        engine = engines[best]
-        engine.take(job)
-        next_s[best], outstanding[best] = engine.next_s, engine.outstanding
-        chosen[job[6]] = best
-    return chosen
+        until = int((now - first_s) / width_s)
+        while True:
+            if buckets[at]:
+                bucket, buckets[at] = buckets[at], []
+                for k in bucket:
+                    end_s = ends[k]
+                    if end_s <= now:
+                        known = len(over)
+                        end_s = ends[k] = runs[k](now)
+                        ended = len(over) - known
+                        if ended:
+                            n = has[k]
+                            alike[n] ^= 1 << k
+                            has[k] = n = n - ended
+                            alike[n] |= 1 << k
+                            least = min(least, n)
+                    elif at < until:
+                        continue  # it stands elsewhere by now
+                    if end_s <= last_s:
+                        buckets[int((end_s - first_s) / width_s)].append(k)
+            if at >= until:
+                break
+            at += 1
+        while not alike[least]:
+            least += 1
+        bit = alike[least] & -alike[least]
+        best = bit.bit_length() - 1
+        chosen.append(best)
+        if job[5] > capacity:
+            continue
+        queues[best].append(job)
+        has[best] += 1
+        alike[least] ^= bit
+        if least + 2 > len(alike):
+            alike.append(0)
+        alike[least + 1] |= bit
+        end_s = now + job[6]
+        if end_s < ends[best]:
+            ends[best] = end_s
+            if end_s <= last_s:
+                buckets[int((end_s - first_s) / width_s)].append(best)
+    return np.array(chosen, dtype=np.intp)
 
 
 def replay_closed(requests: Requests, server: Server, concurrency: int) -> Replayed:
@@ -185,26 +234,27 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
     if concurrency < 1:
         raise InputError(f"concurrency: {concurrency} is not usable; at least 1")
     count = requests.arrival_s.size
-    times = Times.unknown(count)
-    engine = EngineReplica(server, decode_base(server), times)
+    times, base = Times.unknown(count), step_base(server)
+    engine = EngineReplica(server, base, times)
     sent = np.full(count, np.inf)
     waiting = iter(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())
-    rows = _columns(requests)
-    last_s = -np.inf
+    jobs = _jobs(requests, server, base)
+    last_s, next_s = -inf, inf
 
     def send(slots: int, at_s: float) -> int:
-        nonlocal last_s
+        nonlocal last_s, next_s
         sending = 0
         for _, number in zip(range(slots), waiting, strict=False):
             last_s = at_s = max(at_s, last_s + SEND_S)
-            engine.take((at_s, rows[0][number], rows[1][number], rows[2][number], rows[3][number], rows[4][number], number))
+            engine.queue.append((at_s, *jobs[number][1:]))
+            next_s = min(next_s, at_s + jobs[number][6])
             sent[number] = at_s
             sending += 1
         return sending
 
     left, known = send(concurrency, 0.0), 0
     while left:
-        engine.run(engine.next_s)  # one event; all that end with it end at one time
+        next_s = engine.run(next_s)  # to the first end at most; all that end with it end at one time
         ended = len(times.ended) - known
         if ended:
             known += ended

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.estimate.replay.router import Requests
-from roi.estimate.serving.iteration import SIXTEEN_BIT, kv_bytes_per_gpu
+from roi.estimate.serving.iteration import kv_bytes_per_gpu
+from roi.estimate.serving.weight_formats import SIXTEEN_BIT
 from roi.facts.model import ModelShape
 from roi.units import SECONDS_PER_HOUR
 

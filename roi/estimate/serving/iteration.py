@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from roi.errors import UnknownName
+from roi.estimate.serving.weight_formats import SIXTEEN_BIT, step_read_bytes, weight_format
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 
@@ -21,8 +22,6 @@ T = TypeVar("T", Gpu, str)
 
 KV_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
 """Bytes of one KV cache element by format."""
-SIXTEEN_BIT: Final = 2.0
-"""Bytes of an activation, and of a weight that quantisation leaves alone."""
 ALL_REDUCES_PER_LAYER: Final = 2
 """Tensor parallelism sums partial results after attention and after the MLP (Megatron)."""
 EXCHANGES_PER_LAYER: Final = 1
@@ -30,47 +29,10 @@ EXCHANGES_PER_LAYER: Final = 1
 one all-reduce, and attention needs none."""
 EIGHT_BIT: Final = ("fp8", "int8")
 """Formats whose inputs are quantised too, or that are unpacked by kernels of their own, outside the product."""
-COUNTS: Final = ("expert_share", "request_steps")
+COUNTS: Final = ("expert_share", "request_steps", "overlap")
 """Fields of an iteration that are no seconds."""
 
 
-@dataclass(frozen=True)
-class WeightFormat:
-    """How engines store the matrices of a model; embedding, head, router and norms stay 16 bit."""
-
-    bytes_per_parameter: float
-    computes_in: str
-    """The matrix rate that its products run at (`Gpu.matrix_flops`); weight-only formats compute in 16 bit."""
-    experts_only: bool = False
-    """True where attention and dense matrices stay 16 bit."""
-    everything: bool = False
-    """True where embedding and head are quantised too (GGUF); the bytes are then the mean over all parameters."""
-    unpacked: bool = False
-    """True where kernels unpack the weights as they read them."""
-
-
-WEIGHT_FORMATS: Final = {
-    "fp32": WeightFormat(4.0, "fp32"),
-    "bf16": WeightFormat(2.0, "bf16"),
-    "fp16": WeightFormat(2.0, "fp16"),
-    "fp8": WeightFormat(1.0, "fp8"),  # scales a tensor, a channel or a 128 x 128 block: under 0.1%
-    "int8": WeightFormat(1.0, "int8"),
-    # AWQ and GPTQ, groups of 32 to 128: 4 bit + (16 bit scale + 4 bit zero) a group
-    "int4": WeightFormat(0.53, "bf16", unpacked=True),
-    "nvfp4": WeightFormat(0.5625, "fp4"),  # 4 bit + an 8 bit scale for 16 weights
-    "mxfp4": WeightFormat(0.53125, "bf16", experts_only=True),  # gpt-oss: 4 bit + an 8 bit scale for 32 weights
-    # llama.cpp's tools/quantize README: bits a weight of Llama-3.1-8B files, all tensors together (2026-11-26)
-    "q2_k": WeightFormat(3.16 / 8, "half", everything=True, unpacked=True),
-    "q3_k_m": WeightFormat(4.00 / 8, "half", everything=True, unpacked=True),
-    "q4_0": WeightFormat(4.66 / 8, "half", everything=True, unpacked=True),
-    "q4_k_m": WeightFormat(4.89 / 8, "half", everything=True, unpacked=True),
-    "q5_0": WeightFormat(5.60 / 8, "half", everything=True, unpacked=True),
-    "q5_k_m": WeightFormat(5.70 / 8, "half", everything=True, unpacked=True),
-    "q6_k": WeightFormat(6.56 / 8, "half", everything=True, unpacked=True),
-    "f16": WeightFormat(2.0, "half", everything=True),
-    "q8_0": WeightFormat(8.50 / 8, "half", everything=True, unpacked=True),
-}
-"""Weight formats by name."""
 @dataclass(frozen=True)
 class Efficiencies:
     """Achieved over theoretical, and what theory leaves out; each broadcasts (catalog: serving_efficiencies)."""
@@ -106,10 +68,22 @@ class Efficiencies:
     the most of them sets the pace."""
     expert_products: Number = 1.0
     """Time of a product with an expert over that with a dense matrix: groups are small and uneven."""
+    expert_layer_s: Number = 0.0
+    """Latency that a layer with experts has besides: tokens are scored, sorted by expert, and their outputs put together."""
     attention_products: Number = 1.0
     """Time of a product of prefill attention over that with a dense matrix: kernels without tiling move their scores."""
+    overlap: Number = 0.0
+    """Share of the shorter of reading weights and multiplying by them that the longer hides, 0 to 1: a matrix kernel loads the
+    next tile while it multiplies this one."""
+    host_step_s: Number = 0.0
+    """Host time of a step however small, seconds: engines that schedule the next step while the device runs this one hide it,
+    unless the device is the faster."""
+    host_sequence_s: Number = 0.0
+    """The same of every sequence in the step: its token is sampled, turned into text, checked and sent."""
+    host_prompt_layer_s: Number = 0.0
+    """The same of every layer of a step that computes prompts, where only decode steps are replayed from graphs."""
     host_layer_s: Number = 0.0
-    """Host time of one layer, seconds: without graphs kernels are started one by one, and a step is no shorter than that."""
+    """The same of every layer of any step: without graphs kernels are started one by one."""
     host_expert_s: Number = 0.0
     """The same of every expert of every layer, where they are gone through in a loop."""
     host_linear_s: Number = 0.0
@@ -151,13 +125,18 @@ class Iteration:
     """Before the first token, outside the steps: no step is longer for it."""
     request_steps: Number = 1.5
     """Steps from a request's arrival to its first token, besides its prefill."""
+    overlap: Number = 0.0
+    """Share of the shorter of reading and multiplying that the longer hides."""
+    read_s: Number = 0.0
+    """Of step_s, what reading dense weights takes."""
+    product_s: Number = 0.0
+    """Of sequence_s, what matrix products take."""
     host_s: Number = 0.0
-    """Host time of a step, behind which the device waits where it is the faster."""
-
-    def paced(self, kv_bytes: Number) -> "Iteration":
-        """The same with a step that is no shorter than the host's, looked at with one sequence of so many bytes of KV cache."""
-        waits = np.maximum(self.host_s - self.decode_s(1.0, kv_bytes), 0.0)
-        return replace(self, step_s=self.step_s + waits, host_s=0.0)
+    """Host time of a step; it takes no less, for the device then waits."""
+    host_sequence_s: Number = 0.0
+    """What each decoding sequence adds to that."""
+    host_prompt_s: Number = 0.0
+    """What prompts in a step, however many, add to that."""
 
     def touched(self, sequences: Number) -> Number:
         """Share of the experts that a step of `sequences` tokens reads: 1 - (1 - k/E)^n, routing taken as uniform.
@@ -166,10 +145,38 @@ class Iteration:
         """
         return 1.0 - (1.0 - np.asarray(self.expert_share, dtype=float)) ** sequences
 
-    def decode_s(self, sequences: Number, kv_bytes: Number) -> Number:
-        """Seconds of a step that decodes `sequences` sequences, whose KV cache is `kv_bytes` in all on each GPU."""
+    def floor_s(self, sequences: Number) -> Number:
+        """Seconds that the host needs for a step that decodes `sequences` sequences."""
+        return self.host_s + self.host_sequence_s * np.asarray(sequences, dtype=float)
+
+    def device_s(self, sequences: Number, kv_bytes: Number) -> Number:
+        """Seconds that the device needs for it; their KV cache is `kv_bytes` in all on each GPU."""
         read = self.step_s + self.experts_s * self.touched(sequences)
-        return read + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
+        return read + self.sequence_s * sequences + self.kv_byte_s * kv_bytes - self.hidden_s(sequences, 0.0)
+
+    def hidden_s(self, sequences: Number, prompt_tokens: Number) -> Number:
+        """Seconds of the step in which weights are read while products of others run."""
+        read = self.read_s + self.experts_s * self.touched(np.add(sequences, prompt_tokens))
+        return self.overlap * np.minimum(read, self.product_s * sequences + self.prefill_token_s * prompt_tokens)
+
+    def decode_s(self, sequences: Number, kv_bytes: Number) -> Number:
+        """Seconds of the step: of the slower of the two."""
+        return np.maximum(self.device_s(sequences, kv_bytes), self.floor_s(sequences))
+
+    def apart_s(
+        self, steps: Number, with_prompts: Number, sequences: Number, kv_bytes: Number, prompt_tokens: Number,
+    ) -> Number:
+        """Seconds by which `steps` steps differ from the sum of their terms: waits for the host, less reading that is hidden.
+
+        `with_prompts` of them share `prompt_tokens`; all decode `sequences` sequences with `kv_bytes` of KV cache: means of the
+        steps that a request has a part in.
+        """
+        each = prompt_tokens / np.maximum(with_prompts, 1e-9)
+        terms = self.step_s + self.experts_s * self.touched(sequences) + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
+        mixed, floor = terms + self.prefill_token_s * each, self.floor_s(sequences)
+        plain_s = np.maximum(terms - self.hidden_s(sequences, 0.0), floor) - terms
+        mixed_s = np.maximum(mixed - self.hidden_s(sequences, each), floor + self.host_prompt_s) - mixed
+        return with_prompts * mixed_s + (steps - with_prompts) * plain_s
 
     def at_speed(self, speed: Number) -> "Iteration":
         """The same engine at `speed` times its speed: every coefficient divided by it."""
@@ -177,52 +184,11 @@ class Iteration:
         return replace(self, **{n: getattr(self, n) / speed for n in names})
 
 
-def weight_format(name: str) -> WeightFormat:
-    """The weight format called `name`; an unknown name is an error."""
-    if name not in WEIGHT_FORMATS:
-        raise UnknownName("weight_dtype", name, WEIGHT_FORMATS, "weight format")
-    return WEIGHT_FORMATS[name]
-
-
 def kv_element_bytes(name: str) -> float:
     """Bytes of one KV cache element in the format called `name`; an unknown name is an error."""
     if name not in KV_BYTES:
         raise UnknownName("kv_dtype", name, KV_BYTES, "KV cache format")
     return KV_BYTES[name]
-
-
-def wide_bytes(weight_dtype: str) -> float:
-    """Bytes of a parameter of embedding, head and norms."""
-    form = weight_format(weight_dtype)
-    return form.bytes_per_parameter if form.everything else max(form.bytes_per_parameter, SIXTEEN_BIT)
-
-
-def stack_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]:
-    """Bytes of the matrices of all layers, dense ones and experts. Routers stay 16 bit."""
-    form, wide = weight_format(weight_dtype), wide_bytes(weight_dtype)
-    dense = sum(
-        x.parameters * (wide if form.experts_only or x.name == "router" else form.bytes_per_parameter)
-        for x in shape.linears if x.experts == 1
-    )
-    experts = sum(x.parameters * form.bytes_per_parameter for x in shape.linears if x.experts > 1)
-    return dense, experts
-
-
-def weight_bytes(shape: ModelShape, weight_dtype: str) -> float:
-    """Bytes of all weights in memory: quantised stack, and 16 bit embedding, head (once if tied), norms and extras."""
-    stack = sum(stack_bytes(shape, weight_dtype))
-    rest = shape.parameters - sum(x.parameters for x in shape.linears)
-    return stack + rest * wide_bytes(weight_dtype)
-
-
-def step_read_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]:
-    """Bytes of weights that a decode step always reads, and those it reads besides if every expert is touched.
-
-    The embedding is a look-up of a few rows; the head is read in full, tied or not.
-    """
-    dense, experts = stack_bytes(shape, weight_dtype)
-    rest = shape.head_parameters + shape.norm_parameters + shape.extra_active_parameters
-    return dense + rest * wide_bytes(weight_dtype), experts
 
 
 def kv_bytes_per_gpu(
@@ -264,25 +230,30 @@ def per_plan(fact: T | Sequence[T], figure: Callable[[T], Number]) -> Number:
     return figure(fact) if isinstance(fact, (Gpu, str)) else np.array([figure(one) for one in fact])
 
 
-def quantises(weight_dtype: str) -> float:
+def per_pair(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], figure: Callable[[Gpu, str], float]) -> Number:
+    """`figure` of a card and a format's name, or an array of it with one element a plan."""
+    if isinstance(gpu, Gpu):
+        return per_plan(weight_dtype, lambda name: figure(gpu, name))
+    if isinstance(weight_dtype, str):
+        return per_plan(gpu, lambda card: figure(card, weight_dtype))
+    return np.array([figure(card, name) for card, name in zip(gpu, weight_dtype, strict=True)])
+
+
+def quantises(gpu: Gpu, weight_dtype: str) -> float:
     """1.0 where the inputs of products are quantised too."""
-    return float(weight_format(weight_dtype).computes_in in ("fp8", "int8", "fp4"))
+    return float(weight_format(weight_dtype).rate_on(gpu) in ("fp8", "int8", "fp4"))
 
 
 def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], efficiencies: "Efficiencies") -> Number:
     """Matrix rate of each plan, FLOP/s, in the format that its weights compute in, narrow ones at what they reach of it."""
-    if isinstance(gpu, Gpu):
-        peak, fp8, fp4 = (per_plan(weight_dtype, lambda w, k=k: _peak(gpu, w)[k]) for k in range(3))  # type: ignore[misc]
-    else:
-        names = [weight_dtype] * len(gpu) if isinstance(weight_dtype, str) else weight_dtype
-        peak, fp8, fp4 = np.array([_peak(g, w) for g, w in zip(gpu, names, strict=True)]).T
+    peak, fp8, fp4 = (per_pair(gpu, weight_dtype, lambda g, w, k=k: _peak(g, w)[k]) for k in range(3))  # type: ignore[misc]
     e = efficiencies
     return peak / (1.0 + fp8 * (e.fp8_products - 1.0) + fp4 * (e.fp4_products - 1.0))
 
 
 def _peak(gpu: Gpu, weight_dtype: str) -> tuple[float, float, float]:
     """The matrix rate of the card for products of this format, and 1.0 where they are fp8, and where they are fp4."""
-    dtype = weight_format(weight_dtype).computes_in
+    dtype = weight_format(weight_dtype).rate_on(gpu)
     if dtype == "half":  # accumulated in 16 bits, for which no card takes longer than twice what int8 takes
         return max((gpu.int8_ops or 0.0) / 2.0, gpu.matrix_flops("fp16")), 0.0, 0.0
     dtype = "fp8" if dtype == "fp4" and gpu.fp4_flops is None else dtype
@@ -305,9 +276,9 @@ def roofline_iteration(
         c = (1 + reread x (query heads per KV head - 1)) / (bandwidth x MBU of KV)
         d = (2 x active without head + attention) / (rate x MFU of prefill x tp) + all-reduce bytes
 
-    Terms add, as if reading and computing never overlapped: at the knee of the roofline, where both cost the same, up
-    to 2x slow in theory; the fitted decode_mfu absorbs it on average. Nothing is faster than the roofline. Ignored:
-    speculative decoding. Layers on one GPU after the other are a matter of the load (`ReplicaPlan.stages`).
+    Terms add, but for the share of the shorter of reading weights and multiplying by them that the longer hides, and a step
+    is no shorter than the host's (`Iteration`). Nothing is faster than the roofline. Ignored: speculative decoding. Layers on
+    one GPU after the other are a matter of the load (`ReplicaPlan.stages`).
     """
     e, tp = efficiencies, np.asarray(tensor_parallel, dtype=float)
     bandwidth, link = per_plan(gpu, lambda g: g.bandwidth_bytes_per_s), per_plan(gpu, lambda g: g.link_bytes_per_s)
@@ -316,23 +287,30 @@ def roofline_iteration(
     dense = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
     experts = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
     unpack = 1.0 + e.unpacking * per_plan(weight_dtype, lambda w: float(weight_format(w).unpacked))
+    mixed = per_plan(weight_dtype, lambda w: float(weight_format(w).experts_only))
     sums = (EXCHANGES_PER_LAYER if attention_parallel else ALL_REDUCES_PER_LAYER) * shape.layers
     ring = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT / (link * e.link_efficiency)
     routed = sum(x.active_parameters for x in shape.linears if x.experts > 1)
-    active = shape.active_parameters + routed * (e.expert_products - 1.0)
+    plain = mixed / rate16 + (1.0 - mixed) / rate  # s a FLOP of what is no expert
+    body, all_dense = (shape.active_parameters - routed - n for n in (shape.head_parameters, 0.0))
+    products = routed * e.expert_products / rate
     attention = shape.attention_flops(prefill_context)
-    layer = e.layer_overhead_s + e.quantise_layer_s * per_plan(weight_dtype, quantises)
-    overhead = e.step_overhead_s + shape.layers * layer + (tp > 1) * sums * e.collective_latency_s
+    layer = e.layer_overhead_s + e.quantise_layer_s * per_pair(gpu, weight_dtype, quantises)
+    choosing = e.expert_layer_s * sum(m.layers for m in shape.mlp if m.experts > 1)
+    overhead = e.step_overhead_s + shape.layers * layer + choosing + (tp > 1) * sums * e.collective_latency_s
     looped = sum(m.experts * m.layers for m in shape.mlp if m.experts > 1)
     matrices = sum(x.experts * x.layers for x in shape.linears)
-    host = shape.layers * e.host_layer_s + looped * e.host_expert_s + matrices * e.host_linear_s * per_plan(
+    host = e.host_step_s + shape.layers * e.host_layer_s + looped * e.host_expert_s + matrices * e.host_linear_s * per_plan(
         weight_dtype, lambda w: float(w in EIGHT_BIT))
+    read = unpack * dense / (bandwidth * e.decode_mbu * (1.0 if attention_parallel else tp))
+    product = 2.0 * (products + plain * all_dense) / (e.decode_mfu * tp)
     return Iteration(
-        step_s=overhead + unpack * dense / (bandwidth * e.decode_mbu * (1.0 if attention_parallel else tp)),
-        sequence_s=2.0 * active / (rate * e.decode_mfu * tp) + e.sequence_overhead_s + ring,
+        step_s=overhead + read, sequence_s=product + e.sequence_overhead_s + ring,
         kv_byte_s=(1.0 + e.kv_reread * (query_group(shape) - 1.0)) / (bandwidth * e.kv_mbu),
-        prefill_token_s=(2.0 * (active - shape.head_parameters) / rate + e.attention_products * attention / rate16)
-        / (e.prefill_mfu * tp) + ring,
+        prefill_token_s=(2.0 * (products + plain * body) + e.attention_products * attention / rate16) / (
+            e.prefill_mfu * tp) + ring,
         experts_s=unpack * e.expert_reading * experts / (bandwidth * e.decode_mbu * tp), expert_share=expert_share(shape),
-        request_s=e.request_s, request_steps=e.request_steps, host_s=host,
+        request_s=e.request_s, request_steps=e.request_steps,
+        overlap=e.overlap, read_s=read, product_s=product, host_s=host, host_sequence_s=e.host_sequence_s,
+        host_prompt_s=shape.layers * e.host_prompt_layer_s,
     )

@@ -13,15 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.serving.iteration import (
-    SIXTEEN_BIT,
-    kv_bytes_per_gpu,
-    kv_element_bytes,
-    per_plan,
-    stack_bytes,
-    weight_bytes,
-)
+from roi.estimate.serving.iteration import kv_bytes_per_gpu, kv_element_bytes, per_plan
 from roi.estimate.serving.request_shape import RequestShape
+from roi.estimate.serving.weight_formats import SIXTEEN_BIT, stack_bytes, weight_bytes
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.units import GIB

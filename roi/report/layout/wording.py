@@ -47,6 +47,7 @@ NAMES = {
     "reconciliation.factor": "bill over estimate", "reconciliation.volume_share": "part of the bill gap that is volume",
     "serving.headroom": "headroom at the peak", "serving.speed.amd": "serving speed, AMD GPU",
     "own_hardware.host_usd_per_gpu": "own GPUs: server share of a GPU",
+    "serving.speed.same": "serving speed, model and GPU measured",
     "serving.speed.fitted": "serving speed over estimate", "serving.speed.elsewhere": "serving speed, unmeasured GPU",
     "training.hours_factor": "training hours over estimate",
     "training.runs_until_good": "training runs until one is good",

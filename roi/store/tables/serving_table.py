@@ -13,8 +13,8 @@ from roi.estimate.accuracy.serving_errors import ServingLabel
 from roi.estimate.accuracy.serving_run import ServingRun, ServingSystem, TpotKind, beyond_roofline, breaks_littles_law
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.replay.loads import SLO, LoadKind, ServingLoad
-from roi.estimate.serving.iteration import weight_bytes
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
+from roi.estimate.serving.weight_formats import weight_bytes
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Positive, Several, UnusableCell, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB

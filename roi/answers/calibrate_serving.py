@@ -1,0 +1,115 @@
+"""What rows of a user's own table change of serving speeds: measured over published, kept among the profiles, before and after.
+
+    TABLE.csv --open_table--> serving runs --predict_serving--> speeds --*.served file--> `size`, `compare` --Before and after
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date as Date
+from pathlib import Path
+
+from roi.answers.opening import open_runs
+from roi.answers.validate import open_table
+from roi.catalog.efficiencies.serving_efficiencies import find_engine
+from roi.disk import replace_file
+from roi.errors import InputError
+from roi.estimate.accuracy.error_blocks import SkippedRow
+from roi.estimate.accuracy.serving_errors import measured_figures, predict_serving
+from roi.estimate.accuracy.serving_run import ServingRun, is_offline
+from roi.evidence.served_rows import SUFFIX, ServedRow, ServedRows, rows_speed, served_text
+from roi.evidence.serving_speed import engine_row, serving_evidence
+from roi.store.profiles.folders import user_folder
+from roi.store.tables.serving_table import ServingTable
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What the rows of one table did to the interval of one model on a card with an engine."""
+
+    table: str
+    engine: str
+    gpu: str
+    model: str
+    rows: int
+    """Of this model in this table."""
+    centre: float
+    """Speed over the published one, all tables until this one together."""
+    before: tuple[float, float]
+    """P5 and P95 of the speed over the published one without this table."""
+    after: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class AddedRows:
+    """The answer of `roi calibrate --add`."""
+
+    written: tuple[Path, ...]
+    pieces: tuple[Piece, ...]
+    skipped: tuple[tuple[Path, SkippedRow], ...]
+    unused: int
+    """Rows that state no speed, or are beyond what their hardware can do."""
+
+
+def add_served_rows(
+    tables: Sequence[Path], day: Date, version: str, *, profiles: Sequence[Path] = (), strict: bool = False,
+) -> AddedRows:
+    """Keep the tables' rows, in the first of `profiles`, else ./profiles where there is one, else the user's folder.
+
+    A table of the same name takes the place of the one before. InputError where a table is one of training runs.
+    """
+    usual = Path("profiles") if Path("profiles").is_dir() else user_folder(sys.platform, os.environ)
+    folder = profiles[0] if profiles else usual
+    opened = [(path, _serving(path, strict=strict)) for path in tables]
+    names = {path.stem for path in tables}
+    if len(names) < len(tables):
+        raise InputError("--add: two tables of one name; a row counts once")
+    files = [file for file in open_runs(profiles).rows if file.table not in names]
+    pieces, written, unused = [], [], 0
+    for path, table in opened:
+        rows = [row for run in table.runs if (row := _row(run)) is not None]
+        unused += len(table.runs) - len(rows)
+        text = served_text(rows, day, version, path.stem)
+        file = ServedRows.model_validate_json(text)
+        for engine, gpu, model in dict.fromkeys((r.engine, r.gpu, r.model) for r in rows):
+            mine = [r for r in rows if (r.engine, r.gpu, r.model) == (engine, gpu, model)]
+            centre, after = _ends([*files, file], engine, gpu, model)
+            pieces.append(Piece(table=path.stem, engine=engine, gpu=gpu, model=model, rows=len(mine), centre=centre,
+                                before=_ends(files, engine, gpu, model)[1], after=after))
+        files.append(file)
+        target = folder / f"{path.stem}{SUFFIX}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, text)
+        written.append(target)
+    skipped = tuple((path, row) for path, table in opened for row in table.skipped)
+    return AddedRows(tuple(written), tuple(pieces), skipped, unused)
+
+
+def _serving(path: Path, *, strict: bool) -> ServingTable:
+    table = open_table(path, strict=strict)
+    if not isinstance(table, ServingTable):
+        raise InputError(f"--add: {path} is a table of training runs; give it without --add, and --output keeps its scales")
+    return table
+
+
+def _row(run: ServingRun) -> ServedRow | None:
+    """Measured over published speed: of tokens after the first where the row states it, else of its throughput."""
+    stated = measured_figures(run)
+    if run.implausible or not {"throughput", "tpot"} & set(stated):
+        return None
+    found, (row, _) = predict_serving(run, serving_evidence(run)), engine_row(
+        run.engine, recent=run.recent, offline=is_offline(run.load))
+    speed = found["tpot"].value / stated["tpot"] if "tpot" in stated else stated["throughput"] / found["throughput"].value
+    return ServedRow(id=run.id, engine=row.engine, gpu=run.system.gpu.id, model=run.system.shape.id, speed=speed)
+
+
+def _ends(files: Sequence[ServedRows], engine: str, gpu: str, model: str) -> tuple[float, tuple[float, float]]:
+    """The centre of the speed over the published one, and its ends, with these files."""
+    known = find_engine(engine)
+    found = rows_speed(files, known, gpu, model)
+    if found is None:
+        return 1.0, known.speed_ends(gpu, model)
+    assert found.spread.low is not None
+    assert found.spread.high is not None
+    return found.centre, (found.centre * found.spread.low, found.centre * found.spread.high)

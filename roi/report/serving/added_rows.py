@@ -1,0 +1,41 @@
+"""How `roi calibrate --add` is told: what each table did to the interval of each model on a card."""
+
+import json
+from dataclasses import asdict
+
+from roi.answers.calibrate_serving import AddedRows, Piece
+from roi.report.layout.blocks import Paragraph, Row, Table, Title, render
+from roi.report.validate import place_of, reasons_told
+
+SCHEMA = "roi.added-rows/1"
+HEADS = ("engine, GPU, model", "rows", "speed", "5-95% before", "after")
+
+
+def added_json(found: AddedRows) -> str:
+    """The answer as JSON; speeds are measured over published."""
+    return json.dumps({
+        "schema": SCHEMA, "written": [str(path) for path in found.written], "pieces": [asdict(p) for p in found.pieces],
+        "skipped": [{"table": path.name, "id": row.id, "line": row.line, "column": row.column, "reason": row.reason}
+                    for path, row in found.skipped],
+        "unused": found.unused,
+    }, indent=1, allow_nan=False)  # fmt: skip
+
+
+def added_text(found: AddedRows, form: str = "table") -> str:
+    """The report in a form of `--format`: "table" or "markdown"."""
+    rows = sum(piece.rows for piece in found.pieces)
+    several = len({path for path, _ in found.skipped}) > 1
+    unused = f" {found.unused} more state no speed, or more than their hardware can do." if found.unused else ""
+    return render((
+        Title(f"Serving speed: {rows} rows kept in {', '.join(path.name for path in found.written)}"),
+        Table(HEADS, tuple(map(_piece, found.pieces))),
+        Paragraph("Speed and its interval are over the published estimate. size and compare use the rows from now on, on this"
+                  f" card with this engine, where no profile of a server there is kept.{unused}"),
+        *reasons_told(f"{len(found.skipped)} rows left out", [
+            (f"{path.name}, {place_of(row)}" if several else place_of(row), row.reason) for path, row in found.skipped]),
+    ), form)  # fmt: skip
+
+
+def _piece(piece: Piece) -> Row:
+    ends = (f"{low:.2f}-{high:.2f}" for low, high in (piece.before, piece.after))
+    return Row((f"{piece.engine}, {piece.gpu}, {piece.model}", str(piece.rows), f"{piece.centre:.2f}", *ends))

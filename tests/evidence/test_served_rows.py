@@ -1,0 +1,84 @@
+"""Rows of a user's own serving table: what they make of a speed and its interval, and how `roi calibrate --add` keeps them."""
+
+import json
+from datetime import date
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from tables_support import SERVING, TRAINING, write_table
+
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.serving_efficiencies import find_engine
+from roi.catalog.models.shapes import find_model
+from roi.cli import main
+from roi.estimate.serving.request_shape import RequestShape
+from roi.evidence.known_runs import known_runs
+from roi.evidence.served_rows import ServedRow, ServedRows, find_served_rows, rows_speed
+from roi.resolution.plan_capacity import ServingPlan, plan_evidence
+
+H100 = "H100-80GB-SXM"
+
+
+def rows(*speeds, model="llama-3.1-8b", engine="vllm", gpu=H100):
+    found = tuple(ServedRow(id=f"r-{k}", engine=engine, gpu=gpu, model=model, speed=speed) for k, speed in enumerate(speeds))
+    return ServedRows(schema="roi.served-rows/1", date=date(2026, 11, 26), roi="0", table=f"{model}-table", rows=found)
+
+
+class Traffic:
+    shape = RequestShape(1000.0, 200.0)
+
+
+def test_rows_of_the_model_itself_set_its_speed_and_narrow_its_interval():
+    """Twelve rows at 0.79 to 0.81 of the published speed: 0.8, and what is left is less than half of the published spread."""
+    engine = find_engine("vllm")
+    found = rows_speed([rows(*([0.79, 0.81, 0.8] * 4))], engine, H100, "llama-3.1-8b")
+    low, high = engine.speed_ends(H100, "llama-3.1-8b")
+    assert found.centre == pytest.approx(0.8)
+    assert np.log(found.spread.high / found.spread.low) < 0.75 * np.log(high / low)
+    assert "12 rows, this model on H100-80GB-SXM in llama-3.1-8b-table" in found.spread.source
+
+
+def test_rows_of_other_models_count_once_a_model():
+    """One model at 0.5 in nine rows and one at 0.8 in one: the median of two values, e^((ln 0.5 + ln 0.8) / 2) = 0.632."""
+    found = rows_speed([rows(*[0.5] * 9), rows(0.8, model="qwen3-32b")], find_engine("vllm"), H100, "qwen3-8b")
+    assert found.centre == pytest.approx(0.4**0.5)
+    assert "10 rows, 2 other models" in found.spread.source
+
+
+def test_rows_of_another_card_or_engine_say_nothing():
+    engine = find_engine("vllm")
+    assert rows_speed([rows(0.8, gpu="L40S"), rows(0.8, engine="sglang")], engine, H100, "llama-3.1-8b") is None
+
+
+def test_a_plan_is_replayed_at_the_speed_of_the_rows():
+    plan = ServingPlan(find_model("llama-3.1-8b"), find_gpu(H100), 1, "bf16", "bf16")
+    plain, slower = (plan_evidence(known_runs(rows=files), plan, Traffic()) for files in ((), (rows(*[0.8] * 6),)))
+    assert float(slower.server.iteration.step_s) == pytest.approx(float(plain.server.iteration.step_s) / 0.8)
+    assert slower.speed_path == "serving.speed.rows-H100-80GB-SXM-llama-3-1-8b"
+    assert "nearest: " in plain.source
+    assert "interval held" in plain.source
+
+
+def test_added_rows_are_kept_and_told_with_the_interval_before_and_after(tmp_path):
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    table = write_table(tmp_path / "mine.csv", SERVING, *({"concurrency": str(c)} for c in (8, 16, 32)), {"gpu": "H1000"})
+    told = CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(folder), "--format", "json"])
+    assert told.exit_code == 0, told.output
+    answer = json.loads(told.stdout)
+    [piece] = answer["pieces"]
+    assert (piece["rows"], piece["model"], len(answer["skipped"])) == (3, "llama-3.1-8b", 1)
+    assert piece["before"] == list(find_engine("vllm").speed_ends(H100, "llama-3.1-8b"))
+    [file], damaged = find_served_rows([folder])
+    assert (file.table, len(file.rows), damaged) == ("mine", 3, ())
+    shown = CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(folder)])
+    assert "Serving speed: 3 rows kept in mine.served" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+def test_a_table_of_training_runs_is_not_added(tmp_path):
+    table = write_table(tmp_path / "train.csv", TRAINING, {})
+    told = CliRunner().invoke(main, ["calibrate", "--add", str(table)])
+    assert told.exit_code == 2
+    assert "is a table of training runs" in told.stderr

@@ -1,4 +1,4 @@
-"""No command opens a connection that nobody asked for: `profile serve URL` and `prices refresh` alone go out."""
+"""No command opens a connection that nobody asked for: `profile serve URL`, `prices refresh` and `track --prometheus` go out."""
 
 import json
 import shutil

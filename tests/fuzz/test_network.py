@@ -1,4 +1,4 @@
-"""No command opens a connection that nobody asked for: `profile serve URL`, `prices refresh` and `track --prometheus` go out."""
+"""No command goes out that nobody sent: `profile serve URL`, `prices refresh` and `track --prometheus` alone open connections."""
 
 import json
 import shutil

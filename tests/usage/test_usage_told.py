@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from usage_support import CANARY, run_usage, usage_answer
 
 from roi.cli import main
+from roi.cli.options import watched
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
 
@@ -119,6 +120,16 @@ def test_a_log_in_the_place_of_a_scenario_leads_to_usage(tmp_path: Path, command
     assert f"records of usage and no scenario; what was spent: roi usage {file}" in run.stderr
 
 
+@pytest.mark.parametrize(
+    "content", ['[{"id": 1}]', '{"object": "page", "data": []}', '{"id": "x", "usage": {}}', '{"resourceSpans": []}']
+)
+def test_json_of_usage_in_the_place_of_a_scenario_leads_to_usage(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "a.json"
+    file.write_text(content, encoding="utf-8")
+    run = CliRunner().invoke(main, ["compare", str(file)])
+    assert (run.exit_code, f"what was spent: roi usage {file}" in run.stderr) == (2, True)
+
+
 def test_a_scenario_in_the_place_of_a_log_leads_to_compare(tmp_path: Path) -> None:
     scenario, part = tmp_path / "mine.yaml", tmp_path / "part.yml"
     scenario.write_text("title: Mine\nworkload: {requests_per_day: 5}\n", encoding="utf-8")
@@ -194,3 +205,17 @@ def test_who_watches_hears_of_rows_as_they_are_read(tmp_path: Path) -> None:
         "2 rows read: table of your own",
         "adding up",
     ]
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_what_is_heard_is_drawn_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch, seen: bool) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return seen
+
+    screen = Screen()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", screen)
+    with watched() as status:
+        status("50,000 rows read: Claude Code")
+    assert ("50,000 rows read: Claude Code" in screen.getvalue()) is seen

@@ -450,11 +450,10 @@ def test_bare_chat_completions_are_calls(tmp_path: Path, content: str) -> None:
 
 
 def test_a_batchs_output_costs_half(tmp_path: Path) -> None:
-    """Of two lines one is an answer, and it is in batch: gpt-4o at half the price, 60 x 1.25 + 40 x 0.625 + 10 x 5 = 150
-    millionths; a cached token is not listed in batch, and has the discount of an uncached one or of none (40 x 1.25).
-    """
+    """One line of two is an answer: gpt-6-sol at half of 2, 0.2 and 10 USD, 60 x 1 + 40 x 0.1 + 10 x 5 = 114 millionths."""
+    body = completion(1, model="gpt-6-sol", created=1_792_454_400)
     lines = [
-        {"id": "b1", "custom_id": "1", "response": {"status_code": 200, "body": completion(1)}, "error": None},
+        {"id": "b1", "custom_id": "1", "response": {"status_code": 200, "body": body}, "error": None},
         {"id": "b2", "custom_id": "2", "response": {"status_code": 400, "body": {"error": {"message": CANARY}}}},
     ]
     file = text(tmp_path / "out.jsonl", *map(json.dumps, lines))
@@ -462,7 +461,7 @@ def test_a_batchs_output_costs_half(tmp_path: Path) -> None:
     assert totals(rows) == counts(uncached_input=60, cache_read=40, output=10)
     assert [row["batch"] for row in rows if row["dropped"] is None] == [True]
     assert [row["dropped"] for row in rows if row["dropped"]] == ["an answer without its usage"]
-    assert usage_answer(file)["total_usd"] == pytest.approx(150e-6)
+    assert usage_answer(file)["total_usd"] == pytest.approx(114e-6)
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.log"])

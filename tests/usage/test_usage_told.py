@@ -110,6 +110,8 @@ def test_a_table_that_lacks_its_time_alone_says_so(tmp_path: Path) -> None:
     run = run_usage(table(tmp_path / "a.csv", f"1,2,{CANARY}", head="input_tokens,output_tokens,note"))
     assert run.exit_code == 2
     assert "input_tokens and output_tokens are there, but no column of times: name it, --map time=COLUMN" in run.stderr
+    (tmp_path / "a.json").write_text('[{"input_tokens": 1, "output_tokens": 2}]', encoding="utf-8")
+    assert "are there, but no column of times: name it" in run_usage(tmp_path / "a.json").stderr
 
 
 @pytest.mark.parametrize("command", ["compare", "size"])

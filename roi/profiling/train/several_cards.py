@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.disk import read_text
+from roi.disk import read_text, replace_file
 from roi.errors import InputError, RoiError
 from roi.estimate.training.memory import training_memory
 from roi.facts.profiles import TrainPoint, TrainProfile
@@ -107,7 +107,7 @@ class _Job:
     def run(self) -> None:
         """Start the processes and wait for them; what they measured is in `profile` afterwards, also after a signal."""
         order = RankOrder(self.request, self.session.device, self.session.seed, self.session.budget_s)
-        (self.folder / ORDER).write_bytes(pickle.dumps(order))
+        replace_file(self.folder / ORDER, pickle.dumps(order), "--gpus")
         gpus, began_s = int(self.request.plan.gpus), time.monotonic()
         threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (usable_cores() or 1) // gpus))
         settings = {**LOOPBACK, "OMP_NUM_THREADS": threads, "TORCH_CPP_LOG_LEVEL": "ERROR"}

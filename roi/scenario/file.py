@@ -14,21 +14,16 @@ from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from roi.disk import open_to_read
 from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
-from roi.scenario.yaml import parse_yaml, read_yaml, scalar
+from roi.scenario.yaml import parse_yaml, read_yaml, refuse_records, scalar
 
 BUNDLED: Final = "bundled"
 PART_SCHEMA: Final = "roi.usage-part/1"
 QUALITY_PART: Final = "roi.quality-part/1"
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
-RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip", ".log", ".db")
-"""Endings of files that hold usage and no scenario."""
-USAGE_JSON: Final = re.compile(rb'\s*\[|[^}]*"(object|results|usage|resourceSpans|observations)"\s*:')
-"""How JSON of usage begins: a list, or one of these keys among the first; a scenario has none of them."""
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
 LONGEST_VALUE = 60
@@ -55,20 +50,6 @@ BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_r
 """Fields of `quality` whose keys are names of systems."""
 ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
 """Keys of a quantity with a spread, and of a score."""
-
-
-def _is_usage_json(path: Path) -> bool:
-    if path.suffix.lower() != ".json" or not path.is_file():
-        return False
-    with open_to_read(path) as file:
-        return USAGE_JSON.match(file.read(4096)) is not None
-
-
-def _refuse_records(path: Path | str) -> None:
-    """Raise InputError, with the command that reads it, for a file of usage in the place of a scenario."""
-    if Path(path).suffix.lower() in RECORDS or _is_usage_json(Path(path)):
-        raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
-                         " then roi compare --usage part.yaml")
 
 
 def load_scenario(
@@ -120,7 +101,7 @@ def _opened(path: Path | str | dict[str, Any] | None) -> dict[str, Any]:
         return parse_yaml(template(BUNDLED), "bundled scenario")
     if isinstance(path, dict):
         return deepcopy(path)
-    _refuse_records(path)
+    refuse_records(Path(path))
     return read_yaml(Path(path))
 
 

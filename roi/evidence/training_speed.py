@@ -22,9 +22,10 @@ from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
 from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.sharding import Links, link_speeds
 from roi.facts.fact import Record
 from roi.facts.gpu import Gpu
-from roi.facts.model import ModelShape
+from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import DryRunProfile, TrainProfile
 from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan
@@ -135,7 +136,9 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     """
     known = training_efficiencies()
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
-    timed = [timed_run(run, known.step()) for stored in profiles for run in profile_runs(stored)]
+    links = cache(lambda gpu, gpus: measured_links(store, gpu, gpus)[0])
+    timed = [timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus)))
+             for stored in profiles for run in profile_runs(stored)]
     own = [scale_group(group) for group in grouped(run for run in timed if run is not None)]
     mine = {fit.source for fit in own}
     fits = [*own, *(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
@@ -149,6 +152,15 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
                         sources=(known.overall.source,))
 
     return evidence
+
+
+def measured_links(store: Store, gpu: str, gpus: Number) -> tuple[Links, str]:
+    """(speeds of the collectives between so many of these cards, the profile's name); empty where none was profiled."""
+    for stored in device_profiles(store, gpu) if np.all(np.asarray(gpus) > 1) else ():
+        links = link_speeds(rate for rate in stored.profile.link if rate.ranks == gpus)
+        if links:
+            return links, stored.name
+    return {}, ""
 
 
 def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
@@ -171,6 +183,9 @@ def plan_speed(
 
     def evidence(gpu: Gpu) -> Evidence:
         found = fitted(gpu, layout)
+        links, source = measured_links(store, gpu.id, plan.gpus)
+        if links:
+            found = replace(found, efficiency=replace(found.efficiency, links=links), sources=(*found.sources[:2], source))
         if found.level == "profile" or dry is None or not dry.operators or plan.gpus > 1:
             return found
         for stored in device_profiles(store, gpu.id):

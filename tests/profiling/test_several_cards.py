@@ -24,6 +24,7 @@ from roi.cli import main
 from roi.errors import InputError, RoiError
 from roi.estimate.training.memory import training_memory
 from roi.facts.profiles import MemoryReading, RankPoint, TrainPoint, TrainProfile
+from roi.profiling import torchrun
 from roi.profiling.child import Child
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
@@ -153,9 +154,9 @@ def test_no_network_interface_is_one_message_before_anything_starts(monkeypatch)
     def down(*_, **__):
         raise OSError(101, "Network is unreachable")
 
-    monkeypatch.setattr(several_cards.socket, "create_connection", down)
+    monkeypatch.setattr(torchrun.socket, "create_connection", down)
     with pytest.raises(InputError, match=r"loopback network interface, which is down .Network is unreachable.; ip link"):
-        several_cards._check_loopback()
+        torchrun.check_loopback()
 
 
 def job(tmp_path, *, done):
@@ -168,7 +169,7 @@ def job(tmp_path, *, done):
 
 def failed(folder, rank, said, at, *, memory=False):
     told = json.dumps({"rank": str(rank), "said": said, "memory": memory, "at": at})
-    (folder / rank_run.FAILED.format(rank)).write_text(told)
+    (folder / torchrun.FAILED.format(rank)).write_text(told)
 
 
 def test_the_rank_that_failed_first_has_the_word(tmp_path):

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
               help="Under torch.autocast.  [default: with hf and trl, unless dtype is fp32]")
 @shared.sequences_option("--micro-batch", default="1,4", help="Sequences in one forward pass, with commas.")
 @shared.counts_option("--seq", help="Tokens of a sequence, with commas.  [default: 512,2048; 64,256 on a CPU]")
+@click.option("--accumulation", type=click.IntRange(1, 1024), default=1, show_default=True,
+              help="Micro-steps in one optimizer step.")
 @shared.seconds_option("--budget", default="120s", help="Time for stepping; building the model comes on top.")
 @click.option("--gpus", type=click.IntRange(1), default=1, show_default=True,
               help="Cards of one machine, a process each; on a CPU processes.")
@@ -43,7 +45,8 @@ if TYPE_CHECKING:
 def train(
     *, model: str | None, method: "Method", rank: int, targets: str, dtype: "Dtype | None", optimizer: "Optimizer",
     attention: "Attend", checkpointing: bool, dropout: float, double_quant: bool, trainer: "Trainer | None",
-    autocast: bool | None, micro_batch: tuple[int, ...], seq: tuple[int, ...], budget: float, gpus: int, sharding: "Sharding",
+    autocast: bool | None, micro_batch: tuple[int, ...], seq: tuple[int, ...], accumulation: int, budget: float,
+    gpus: int, sharding: "Sharding",
     device: str | None, layers: int | None, shrink: int, find_largest: bool, seed: int, weights: Path | None, force: bool,
     keep: shared.Keep,
 ) -> None:
@@ -67,6 +70,7 @@ def train(
         method=method, rank=rank, targets=targets, micro_batch=micro_batch[0], seq=lengths[0], checkpointing=checkpointing,
         dtype=stored, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, trainer=loop,
         autocast=autocast if autocast is not None else loop != "plain" and stored != "fp32", gpus=gpus, sharding=sharding,
+        accumulation=accumulation,
         padded=False,  # every sequence is full
     )
     chosen = closed_form(chosen, plan)

@@ -118,7 +118,7 @@ def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]
     for number, point in enumerate(profile.points, start=1):
         timed = point.step_s[point.warmup:]
         if timed:
-            same = replace(plan, micro_batch=float(point.micro_batch), seq=float(point.seq), padded=False, accumulation=1)
+            same = replace(plan, micro_batch=float(point.micro_batch), seq=float(point.seq), padded=False)
             runs.append(MeasuredRun(
                 id=f"{stored.name}#{number}", source=stored.name, method=plan.method, gpu_name=gpu.id, model=model, plan=same,
                 gpu=gpu, mean_tokens=float(point.seq), memory_bytes=point.memory.allocated_bytes, memory_kind="allocated",

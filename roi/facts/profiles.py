@@ -202,7 +202,7 @@ class TrainPoint(Record):
     seq: PositiveInt
     """Tokens of each sequence; all are full."""
     step_s: tuple[PositiveFloat, ...]
-    """Every micro-step (forward, backward, optimizer) in order, warm-up included, s."""
+    """Every step (forward, backward, optimizer) in order, warm-up included, over its micro-steps where it has several, s."""
     warmup: NonNegativeInt
     """How many of the first steps are warm-up."""
     free_step_s: PositiveFloat | None = None

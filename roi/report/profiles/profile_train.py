@@ -102,7 +102,8 @@ def utilisation(point: TrainPoint, plan: TrainingPlan, shape: ModelShape, gpu: G
 
 def _title(profile: TrainProfile, plan: TrainingPlan) -> list[str]:
     how = (f"{plan.dtype}{' autocast' if plan.autocast else ''}, {plan.attention}, {plan.optimizer}, "
-           f"{'' if plan.checkpointing else 'no '}checkpointing, {plan.trainer} loop; weights {profile.weights}")
+           f"{'' if plan.checkpointing else 'no '}checkpointing, {plan.trainer} loop"
+           f"{f', {plan.accumulation} micro-steps a step' if plan.accumulation > 1 else ''}; weights {profile.weights}")
     return [f"{profile.model}: {method_words(plan)}, {profile.trained_parameters:,} trained parameters", how,
             _machine(profile.environment)]
 
@@ -121,7 +122,7 @@ def _time_row(point: TrainPoint, plan: TrainingPlan, shape: ModelShape | None, g
     seconds, tokens = timed_steps(point), point.micro_batch * point.seq
     middle = median(seconds)
     mfu = f"{100.0 * utilisation(point, plan, shape, gpu):.0f}%" if shape and gpu else "-"
-    joules = "-" if point.energy_j is None else f"{point.energy_j / (tokens * len(seconds)):.2g}"
+    joules = "-" if point.energy_j is None else f"{point.energy_j / (tokens * len(seconds) * plan.accumulation):.2g}"
     loss = f"{point.losses[0]:.2f}>{point.losses[-1]:.2f}" if point.losses else "-"
     return Row((
         f"{point.micro_batch}", f"{point.seq:,}", f"{len(seconds)}", f"{1e3 * middle:,.1f}", f"{1e3 * min(seconds):,.1f}",

@@ -11,6 +11,7 @@ from roi.cli import profile_options as shared
 
 if TYPE_CHECKING:
     from roi.estimate.training.plan import Attend, Dtype, Method, Optimizer, Sharding, Trainer
+    from roi.facts.gpu import Gpu
     from roi.facts.profiles import TrainProfile
     from roi.profiling.session import Session
 
@@ -56,10 +57,12 @@ def train(
     nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters trains.
     """
     from roi.estimate.training.plan import TrainingPlan  # after the checks: torch takes seconds to import
+    from roi.evidence.training_speed import best_product
     from roi.profiling.model_to_build import choose_model_to_build
     from roi.profiling.session import open_session, pick_device
     from roi.profiling.train.short_run import TrainRequest, check_possible, closed_form, profile_train
     from roi.report.profiles.profile_train import train_json, train_text
+    from roi.store.profiles.lookup import load_profiles, profile_folders
 
     where = pick_device(device)
     chosen = choose_model_to_build(model, weights, where, layers, shrink)
@@ -84,7 +87,15 @@ def train(
         check_cards(request, where, force=force)
         measure = partial(profile_cards, request)
     as_json = keep.form == "json"
+
+    def tell(profile: "TrainProfile", gpu: "Gpu | None", file: Path | None) -> str:
+        if as_json:
+            return train_json(profile)
+        folders = profile_folders([keep.profiles] if keep.profiles is not None and keep.profiles.is_dir() else [])
+        reached = None if gpu is None else best_product(load_profiles(folders, kinds={"device"}), gpu.id, stored)
+        return train_text(profile, chosen.shape, gpu, file, reached)
+
     shared.measure_and_tell(
         session, keep, measure, say_kept=as_json,
-        tell=lambda profile, gpu, file: train_json(profile) if as_json else train_text(profile, chosen.shape, gpu, file),
+        tell=tell,
     )

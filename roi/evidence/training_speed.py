@@ -154,6 +154,16 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     return evidence
 
 
+def best_product(store: Store, gpu: str, dtype: str) -> tuple[float, str] | None:
+    """(FLOP/s of the best matrix product of a type on this card, the name of the newest device profile with one), or None."""
+    for stored in device_profiles(store, gpu):
+        products = (rate for rate in stored.profile.rates if rate.regime == "matrix" and rate.dtype == dtype)
+        best = max((rate.work / float(np.median(rate.seconds)) for rate in products), default=None)
+        if best is not None:
+            return best, stored.name
+    return None
+
+
 def measured_links(store: Store, gpu: str, gpus: Number) -> tuple[Links, str]:
     """(speeds of the collectives between so many of these cards, the profile's name); empty where none was profiled."""
     for stored in device_profiles(store, gpu) if np.all(np.asarray(gpus) > 1) else ():

@@ -13,7 +13,7 @@ from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import OPERATORS_APART, device_evidence, step_seconds
 from roi.estimate.step.step_time import step_time
 from roi.estimate.training.plan import TrainingPlan
-from roi.evidence.training_speed import measured_links, plan_speed
+from roi.evidence.training_speed import best_product, measured_links, plan_speed
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, DryRunProfile, LinkRate, OperatorGroup, Rate
 from roi.store.profiles.lookup import Store, StoredProfile
@@ -70,6 +70,14 @@ def test_measured_rates_with_a_dry_run_outrank_published_runs():
 def test_a_device_profile_without_rates_is_passed_over():
     store = Store(profiles=(stored(rate("launch", 1.0, 5e-6, (1,), unit="launch")),))
     assert plan_speed(MODEL, PLAN, dry((PRODUCT,)), store)(GPU).level != "device"
+
+
+def test_the_best_product_of_a_type_is_the_ceiling_of_mfu():
+    """60 and 90 TFLOP/s in bf16; a type or a card without a product has none."""
+    found = stored(rate("matrix", 6e13, 1.0), rate("matrix", 9e13, 1.0), rate("copy", 1e15, 1.0))
+    store = Store((found,), ())
+    assert best_product(store, "L4", "bf16") == (9e13, found.name)
+    assert best_product(store, "L4", "fp16") is best_product(store, "H100-80GB-SXM", "bf16") is None
 
 
 def test_several_cards_send_at_what_was_measured_between_as_many_of_them():

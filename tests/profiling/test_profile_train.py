@@ -517,6 +517,9 @@ def test_the_report_shows_every_figure_of_a_gpu_in_80_columns():
     for part in ("500.0", "4,000", "200", "0.05", "20.00", "22.00", "+10.0%", "21.00", "23.00", "1,000 tokens: 12",
                  "1,980 MHz", "limit 700 W", "out of memory", "incomplete", "989 TFLOP/s"):
         assert part in text, part
+    limited = train_text(profile, find_model("llama-3.1-8b"), find_gpu("H100"), None, (0.75 * 989.4e12, "H100/device.json"))
+    assert "at most 75%, which is the best product here (H100/device.json)" in " ".join(limited.split())
+    assert max(map(len, limited.splitlines())) <= 80
 
 
 SMALL = ("--device", "cpu", "--layers", "1", "--shrink", "4")

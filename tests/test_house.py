@@ -164,7 +164,7 @@ WRITERS = {
 WRITES_ITSELF = {
     "disk.py": "the writer",
     "cli/__init__.py": "opens the null device where a stream is closed",
-    "profiling/child.py": "the log that a program writes itself",
+    "profiling/child.py": "the log that a started program writes to, in a temporary folder",
     "profiling/machine.py": "resets the kernel's peak counter in /proc",
     "usage/log.py": "DuckDB's own files, in a temporary folder",
     "usage/measure/call_trace.py": "the same",

@@ -13,7 +13,7 @@ from pathlib import Path
 from roi.answers.opening import open_runs
 from roi.answers.validate import open_table
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
-from roi.disk import replace_file
+from roi.disk import replace_in_folder
 from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.serving_errors import measured_figures, predict_serving
@@ -78,10 +78,9 @@ def add_served_rows(
             pieces.append(Piece(table=path.stem, engine=engine, gpu=gpu, model=model, rows=len(mine), centre=centre,
                                 before=_ends(files, engine, gpu, model)[1], after=after))
         files.append(file)
-        target = folder / f"{path.stem}{SUFFIX}"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(target, text)
-        written.append(target)
+        name = f"{path.stem}{SUFFIX}"
+        replace_in_folder(folder, {name: text}, "profiles")
+        written.append(folder / name)
     skipped = tuple((path, row) for path, table in opened for row in table.skipped)
     return AddedRows(tuple(written), tuple(pieces), skipped, unused)
 

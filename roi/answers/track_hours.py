@@ -1,6 +1,5 @@
 """GPU hours of one's own server by month: an export of OpenCost's allocation API, or a query to Prometheus."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from roi.answers.track_months import after, days_in
-from roi.disk import read_text
+from roi.disk import parse_json, read_text
 from roi.errors import InputError, RoiError, visible
 
 OPENCOST_LIMIT: Final = 256 * 2**20
@@ -42,7 +41,7 @@ def opencost_months(path: Path) -> dict[str, GpuMonth]:
     """
     where = f"--opencost: {path}"
     try:
-        data = json.loads(read_text(path, OPENCOST_LIMIT, "--opencost: ", "an export"))
+        data = parse_json(read_text(path, OPENCOST_LIMIT, "--opencost: ", "an export"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not valid JSON: {str(error)[:100]}") from None
     sets = data.get("data") if isinstance(data, dict) else None
@@ -136,7 +135,7 @@ def _values(status: int | None, problem: str | None, body: bytes, url: str) -> M
     if problem is not None:
         raise RoiError(f"{where}: {visible(problem)}")
     try:
-        data = json.loads(body)
+        data = parse_json(body.decode())
     except (ValueError, RecursionError):
         data = None
     if status != 200 or not isinstance(data, dict) or data.get("status") != "success":

@@ -40,6 +40,8 @@ def calibrate(
     --add takes tables of serving runs: their speeds over the published ones are kept in the first folder of --profiles (else
     ./profiles, or the user's), and what each did to the interval of its models is told.
     """
+    if local is None and (overrides or device is not None or force):
+        raise click.UsageError("--set, --device and --force go with --local FILE")
     if add:
         if tables or output is not None or local is not None:
             raise click.UsageError("--add: keeps rows of serving runs; leave out other tables, --local and --output")
@@ -50,8 +52,6 @@ def calibrate(
             raise click.UsageError("--local: measures for a scenario; leave out tables, --strict and --output")
         _calibrate_local(local, profiles, budget, device, overrides, form, force=force)
         return
-    if overrides:
-        raise click.UsageError("--set: changes the scenario of --local FILE")
     from roi import __version__
     from roi.answers.calibrate import calibrate_runs
     from roi.cli import clock
@@ -79,6 +79,8 @@ def _add_rows(tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str, *
     from roi.report.serving.added_rows import added_json, added_text
 
     added = add_served_rows(tables, clock.today(), __version__, profiles=profiles, strict=strict)
+    for path in added.written:
+        tell(f"kept in {path}, which size and compare read from now on; remove the file to undo it")
     write(added_json(added) if form == "json" else added_text(added, form))
 
 

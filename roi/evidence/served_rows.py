@@ -4,7 +4,6 @@ A file holds measured over published speed of each row. On a card, with an engin
 else each other model's median is one value. The interval is that of one more value: few rows leave the published spread.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
@@ -12,19 +11,17 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-from pydantic import Field, PositiveFloat, ValidationError
+from pydantic import Field, PositiveFloat
 
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
-from roi.disk import read_text
-from roi.errors import InputError
 from roi.estimate.step.calibration import half_width
 from roi.facts.fact import Basis, Fact, Record
 from roi.numerics.spreads import TAIL
+from roi.store.profiles.kept_records import find_records, read_record, record_text
 
 SCHEMA: Final = "roi.served-rows/1"
 SUFFIX: Final = ".served"
 """Files among the profiles that hold rows (JSON); not .json, which is a profile."""
-MOST_BYTES: Final = 16 * 2**20
 
 
 class ServedRow(Record):
@@ -62,29 +59,17 @@ class RowsSpeed:
 
 def read_served(path: Path) -> ServedRows:
     """The rows in the file at `path`; InputError where it holds none."""
-    try:
-        return ServedRows.model_validate_json(read_text(path, MOST_BYTES, "served rows: ", "served rows"))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise InputError(f"served rows: {path}: {where}: {first['msg']}") from error
+    return read_record(ServedRows, path, "served rows", "served rows")
 
 
 def served_text(rows: Sequence[ServedRow], day: Date, version: str, table: str) -> str:
     """The rows as the text of a file."""
-    file = ServedRows(schema=SCHEMA, date=day, roi=version, table=table, rows=tuple(rows))
-    return json.dumps(file.model_dump(mode="json", by_alias=True), indent=1) + "\n"
+    return record_text(ServedRows(schema=SCHEMA, date=day, roi=version, table=table, rows=tuple(rows)))
 
 
 def find_served_rows(folders: Iterable[Path]) -> tuple[tuple[ServedRows, ...], tuple[tuple[Path, str], ...]]:
     """Files of rows (*.served) anywhere below the folders, and (file, reason) of those that cannot be read."""
-    found, damaged = [], []
-    for path in (p for folder in folders for p in sorted(folder.rglob(f"*{SUFFIX}"))):
-        try:
-            found.append(read_served(path))
-        except InputError as error:
-            damaged.append((path, str(error)))
-    return tuple(found), tuple(damaged)
+    return find_records(read_served, folders, SUFFIX)
 
 
 def rows_speed(files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: str, model_id: str) -> RowsSpeed | None:

@@ -1,6 +1,5 @@
 """What training speed rests on, card by card: the best of training profiles, fits among the profiles, and those of roi."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date as Date
@@ -10,12 +9,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
-from roi.disk import read_text
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
 from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_for, grouped, layout_of, scale_group
@@ -28,10 +26,10 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import DryRunProfile, TrainProfile
 from roi.store.profiles.folders import canonical_gpu
+from roi.store.profiles.kept_records import find_records, read_record, record_text
 from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan
 
 SCHEMA: Final = "roi.calibration/1"
-MOST_BYTES: Final = 16 * 2**20
 SUFFIX: Final = ".calibration"
 """Files among the profiles that hold fits (JSON); not .json, which is a profile."""
 
@@ -68,12 +66,7 @@ class CalibrationFile(Record):
 
 def read_calibration(path: Path) -> CalibrationFile:
     """The fits in the file at `path`; an InputError where it is none."""
-    try:
-        return CalibrationFile.model_validate_json(read_text(path, MOST_BYTES, "calibration: ", "a calibration"))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise InputError(f"calibration: {path}: {where}: {first['msg']}") from error
+    return read_record(CalibrationFile, path, "calibration", "a calibration")
 
 
 def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: Sequence[str]) -> str:
@@ -81,18 +74,12 @@ def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: 
     kept = tuple(CalibrationGroup(source=f.source, gpu=f.gpu, layout=f.layout, n=f.n, overall=round(f.overall, 4),
                                   log_scatter=round(f.log_scatter, 4)) for f in fits)
     file = CalibrationFile(schema=SCHEMA, date=day, roi=version, tables=tuple(tables), groups=kept)
-    return json.dumps(file.model_dump(mode="json", by_alias=True), indent=1) + "\n"
+    return record_text(file)
 
 
 def find_calibrations(folders: Iterable[Path]) -> tuple[tuple[CalibrationFile, ...], tuple[tuple[Path, str], ...]]:
     """Calibration files (*.calibration) anywhere below the folders, and (file, reason) of those that cannot be read."""
-    found, damaged = [], []
-    for path in (p for folder in folders for p in sorted(folder.rglob(f"*{SUFFIX}"))):
-        try:
-            found.append(read_calibration(path))
-        except InputError as error:
-            damaged.append((path, str(error)))
-    return tuple(found), tuple(damaged)
+    return find_records(read_calibration, folders, SUFFIX)
 
 
 @cache

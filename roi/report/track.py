@@ -7,6 +7,7 @@ from math import isfinite
 import numpy as np
 
 from roi.answers.track import LIMITS, Limit, TrackAnswer
+from roi.economics.change.attribution import SHAPLEY
 from roi.economics.tracking.month_figures import ROUTING
 from roi.economics.tracking.predictive_bands import (
     CACHED,
@@ -291,7 +292,7 @@ def _effects(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     came, planned = a.cash()
     rows.append(Row(("all", "", usd_signed(came - planned), usd_signed(sum(e.saving_usd for e in a.effects))), strong=True))
     yield Table(("fact", "over\nforecast", "cash\nUSD", "saved\nUSD"), tuple(rows))
-    how = "Shapley value" if a.method == "shapley" else "mean of two orders, which many facts leave time for,"
+    how = "Shapley value" if a.method == SHAPLEY else "mean of two orders, which many facts leave time for,"
     told = (
         f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
         " the same volume, tokens and, where they share it, cache rate."

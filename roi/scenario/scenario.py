@@ -40,7 +40,7 @@ class Scenario(Section):
 
     schema_: Annotated[Literal["roi.scenario/1"], Field(alias="schema")] = "roi.scenario/1"
     """Version of this format."""
-    title: Annotated[str, Field(min_length=1, max_length=200)] = "Untitled"
+    title: Annotated[str, Field(min_length=1, max_length=200)] = "A task"
     """What the decision is about."""
     template: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """Template that the file was written from: values that still equal it are marked as guesses."""

@@ -1,4 +1,4 @@
-"""No command opens a connection that nobody asked for: `profile serve URL` and `prices refresh` alone go out."""
+"""No command goes out that nobody sent: `profile serve URL`, `prices refresh`, `track --prometheus` alone connect."""
 
 import json
 import shutil

@@ -118,7 +118,12 @@ def test_what_belongs_to_tables_is_refused(made, words):
     result = CliRunner().invoke(main, ["calibrate", "--local", str(made), *words])
     assert result.exit_code == 2
     assert "--local: measures for a scenario" in result.stderr
-    assert "--set: changes" in CliRunner().invoke(main, ["calibrate", "--set", "draws=4"]).stderr
+
+
+@pytest.mark.parametrize("words", [("--set", "draws=4"), ("--device", "cpu"), ("--add", "table.csv", "--force")])
+def test_what_belongs_to_a_scenario_is_refused_without_one(words):
+    result = CliRunner().invoke(main, ["calibrate", *words])
+    assert (result.exit_code, result.stderr) == (2, "roi: --set, --device and --force go with --local FILE\n")
 
 
 @pytest.mark.full

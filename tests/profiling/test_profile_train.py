@@ -871,8 +871,8 @@ def test_a_gpu_is_timed_by_its_own_events(monkeypatch):
 
 def test_shares_of_the_budget_grow_as_the_root_of_the_tokens():
     """1 x 100 and 1 x 400: 10 to 20, a third and what is left."""
-    assert short_run._share([(1, 100), (1, 400)]) == pytest.approx(1 / 3)
-    assert short_run._share([(1, 400)]) == 1.0
+    assert short_run.share([(1, 100), (1, 400)]) == pytest.approx(1 / 3)
+    assert short_run.share([(1, 400)]) == 1.0
 
 
 def test_a_folder_that_is_a_file_is_refused_before_the_run(tmp_path):

@@ -35,7 +35,7 @@ def profile_link(session: Session, gpus: int) -> DeviceProfile:
 
     def run() -> None:
         nonlocal link
-        replace_file(folder / ORDER, pickle.dumps(LinkOrder(session.device, session.budget_s)))
+        replace_file(folder / ORDER, pickle.dumps(LinkOrder(session.device, session.budget_s)), "--link")
         try:
             with start_ranks("roi.profiling.device.link_run", folder, gpus) as child:
                 while child.exit_code is None:

@@ -1,6 +1,7 @@
 """The address of a server, as a user writes it."""
 
 import re
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -27,12 +28,20 @@ class Endpoint(NamedTuple):
     @property
     def private(self) -> bool:
         """True where nobody on the way can read what is sent: TLS, or this machine itself."""
-        return self.scheme == "https" or self.host == "localhost" or self.host.startswith("127.") or self.host == "::1"
+        return self.scheme == "https" or self.host == "localhost" or _is_loopback(self.host)
 
     @property
     def url(self) -> str:
         """The URL as a person would write it."""
         return f"{self.scheme}://{self.authority}{self.prefix}"
+
+
+def _is_loopback(host: str) -> bool:
+    """True for an address of this machine; a name, such as 127.example.com, may be anybody's."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def read_url(text: str) -> Endpoint:

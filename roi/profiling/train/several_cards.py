@@ -71,7 +71,7 @@ class _Job:
     def run(self) -> None:
         """Start the processes and wait for them; what they measured is in `profile` afterwards, also after a signal."""
         order = RankOrder(self.request, self.session.device, self.session.seed, self.session.budget_s)
-        replace_file(self.folder / ORDER, pickle.dumps(order))
+        replace_file(self.folder / ORDER, pickle.dumps(order), "--gpus")
         gpus, began_s = int(self.request.plan.gpus), time.monotonic()
         try:
             with start_ranks("roi.profiling.train.rank_run", self.folder, gpus) as child:

@@ -70,7 +70,7 @@ def load_profiles(folders: Iterable[Path], kinds: Collection[Kind] = KINDS, mode
     files: set[tuple[int, int]] = set()
     contents: set[bytes] = set()
     for folder in folders:
-        for path in _json_files(folder, damaged):
+        for path in files_below(folder, ".json", damaged):
             try:
                 raw = _read(path, kinds, files)
                 digest = hashlib.sha256(raw or b"").digest()
@@ -101,8 +101,8 @@ def _started_s(profile: Profile) -> float:
     return (started if started.tzinfo else started.replace(tzinfo=UTC)).timestamp()
 
 
-def _json_files(folder: Path, damaged: list[tuple[Path, str]]) -> Iterator[Path]:
-    """Every *.json below the folder, links followed once, hidden names left out; folders that do not open are named."""
+def files_below(folder: Path, suffix: str, damaged: list[tuple[Path, str]]) -> Iterator[Path]:
+    """Every file of this suffix below the folder, links followed once, hidden names left out; `damaged` gets closed folders."""
     visited: set[str] = set()
 
     def closed(error: OSError) -> None:
@@ -115,7 +115,7 @@ def _json_files(folder: Path, damaged: list[tuple[Path, str]]) -> Iterator[Path]
             return
         inner[:] = [] if real in visited else sorted(name for name in inner if not name.startswith("."))
         if real not in visited:
-            yield from (Path(here, name) for name in sorted(names) if name.endswith(".json") and not name.startswith("."))
+            yield from (Path(here, name) for name in sorted(names) if name.endswith(suffix) and not name.startswith("."))
         visited.add(real)
 
 

@@ -1,0 +1,52 @@
+"""Records that lie among the profiles and are none: fits of training speed, rows of serving speed. Each is one JSON file."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+
+from roi.disk import read_text
+from roi.errors import InputError
+from roi.facts.fact import Record
+from roi.store.profiles.loading import files_below
+
+R = TypeVar("R", bound=Record)
+MOST_BYTES: Final = 16 * 2**20
+
+
+def read_record(kind: type[R], path: Path, what: str, holds: str) -> R:
+    """The record in the file at `path`; an InputError that begins with `what` where it `holds` none."""
+    try:
+        return kind.model_validate_json(read_text(path, MOST_BYTES, f"{what}: ", holds))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise InputError(f"{what}: {path}: {where}: {first['msg']}") from error
+
+
+def record_text(record: Record) -> str:
+    """The record as the text of a file."""
+    return json.dumps(record.model_dump(mode="json", by_alias=True), indent=1) + "\n"
+
+
+def find_records(
+    read: Callable[[Path], R], folders: Iterable[Path], suffix: str
+) -> tuple[tuple[R, ...], tuple[tuple[Path, str], ...]]:
+    """The records in files with this suffix anywhere below the folders, and (file, reason) of those that cannot be read.
+
+    A copy, or a file that is reached twice, counts once.
+    """
+    found: list[R] = []
+    damaged: list[tuple[Path, str]] = []
+    for folder in folders:
+        for path in files_below(folder, suffix, damaged):
+            try:
+                record = read(path)
+            except InputError as error:
+                damaged.append((path, str(error)))
+            else:
+                if record not in found:
+                    found.append(record)
+    return tuple(found), tuple(damaged)

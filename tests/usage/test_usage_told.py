@@ -148,6 +148,7 @@ def test_two_rows_load_nothing_that_they_do_not_need(tmp_path: Path) -> None:
     assert left_out & set(json.loads(names)) == set()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("cell", "shown"),
     [

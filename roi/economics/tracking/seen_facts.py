@@ -128,8 +128,17 @@ def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: S
 def seen_lately(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], window: int) -> dict[str, Number]:
     """The facts of the last `window` months over those of these values, one factor a row, shape (1, 1) or (n, 1).
 
-    Prices are those of the last month, since they move at once and for good.
+    Prices are those of the last month with its own calls and tokens, since they move at once and for good.
     """
+    mean, newest = (_seen_together(shared, options, id, came, months) for months in (window, 1))
+    prices = {name for name, _, last in ORDER if last}
+    return {name: x for some, own in ((mean, False), (newest, True)) for name, x in some.items() if (name in prices) is own}
+
+
+def _seen_together(
+    shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], window: int
+) -> dict[str, Array]:
+    """The facts of the last `window` months taken together."""
     k, days = len(came), np.array([each.days for each in came])
     first = max(k - window, 0)
 
@@ -141,7 +150,7 @@ def seen_lately(shared: Shared, options: Mapping[str, Option], id: str, came: Se
     told = _columns(came[first:], rows=False)
     routing = _routing(options[id], came)
     lately = None if routing is None else routing[-1:]
-    return dict(_seen(found, told, lambda x: x[..., -1:], lately, _rounds(options[id])))
+    return _seen(found, told, lambda x: x[..., -1:], lately, _rounds(options[id]))
 
 
 Told = Mapping[str, tuple[Array, Array]]

@@ -27,7 +27,7 @@ from roi.answers.track_record import Decision, TrackedMonth, keep_months, read_m
 from roi.economics.decision.comparison import Comparison, settle
 from roi.economics.inputs import Array
 from roi.economics.tracking.predictive_bands import CASH, PRICES, QUANTITIES, Forecast, Held, count_held, forecast
-from roi.economics.tracking.seen_facts import Effect, Tracked, effects, track
+from roi.economics.tracking.seen_facts import Effect, Tracked, effects, overlap, track
 from roi.economics.tracking.way_ahead import Ahead, Course, course
 from roi.errors import InputError, UnknownName
 
@@ -73,6 +73,8 @@ class TrackAnswer:
     months: tuple[TrackedMonth, ...]
     forecast: Forecast
     tracked: Tracked
+    overlap: Array
+    """Of each month, the share in which both models are taken to be called, so that each request counts twice."""
     effects: tuple[Effect, ...]
     """The largest first."""
     method: str
@@ -169,6 +171,7 @@ def track_file(
         months=months,
         forecast=expected,
         tracked=tracked,
+        overlap=overlap(shared, options, id, came, tracked.seen),
         effects=found_effects,
         method=method,
         course=found,

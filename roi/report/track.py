@@ -91,7 +91,7 @@ def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:
         *(Labelled(label, tuple(told), tone) for label, told, tone in _sentences(a)),
         Gap(),
         _months(a),
-        Notes((_reading(a),)),
+        Notes((_reading(a), *_twice(a))),
     ]
     if a.effects:
         blocks += [Heading("What was off"), *_effects(a, full=full)]
@@ -272,6 +272,17 @@ def _reading(a: TrackAnswer) -> str:
         f"{OUTSIDE}: outside its band. {api}{rent}; people, platform and retraining as forecast. price: billed, over the"
         " forecast's prices for the same tokens."
     )
+
+
+def _twice(a: TrackAnswer) -> Iterator[str]:
+    """What is assumed of months in which two models are called, which divides the calls that were counted."""
+    told = [f"{month.month}: {x:.2f}" for month, x in zip(a.months, a.overlap, strict=True) if x > 0]
+    if told:
+        yield (
+            f"Assumed: in parallel both models are called for each request, in {', '.join(told)} of the month; that many of its"
+            " calls are second ones and no volume. timing.months_in_parallel, or the option's own under options, says"
+            " otherwise; 0: each request is called once."
+        )
 
 
 def _effects(a: TrackAnswer, *, full: bool) -> Iterable[Block]:

@@ -269,8 +269,17 @@ def test_a_row_of_no_requests_tells_a_day_without_calls(folder, tmp_path):
     assert told(folder, "--actual", path)["months"][0]["calls"]["came"] == 30 * 60000
 
 
+def test_what_is_assumed_of_a_month_in_parallel_stands_under_the_table(folder, tmp_path):
+    path = tmp_path / "usage.csv"
+    path.write_text(export("gpt-6-luna", 1) + export("gpt-6-sol", 1, per_day=30000, usd=0.0041).split("\n", 1)[1])
+    words = ("track", folder / "mail.yaml", "--actual", path, "--option", LUNA)
+    done = roi(*words, "--set", "timing.months_in_parallel=0.5")
+    assert done.exit_code == 0, done.stderr
+    assert "in parallel both models are called for each request, in 2026-12: 0.50 of the month" in " ".join(done.stdout.split())
+
+
 def test_the_limit_of_the_price_is_what_the_table_shows(folder, tmp_path):
-    """1, 1 and 2 times the volume at the forecast's price: x1.00 each, although February's bill is over that of a mean month."""
+    """1, 1 and 2 times the volume at the forecast's price: x1.00 each, although February's bill is twice January's."""
     path, rows = tmp_path / "usage.csv", export("gpt-6-luna", 3).splitlines()
     path.write_text("\n".join([*rows[:63], *export("gpt-6-luna", 3, per_day=120000).splitlines()[63:]]) + "\n")
     done = track(folder, "--actual", path, "--limit", "price_factor=1.02", "--format", "json")

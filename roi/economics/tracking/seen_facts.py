@@ -11,6 +11,7 @@ import numpy as np
 
 from roi.economics.change.attribution import attribute, in_cents
 from roi.economics.inputs import Array, Number, Option, Shared
+from roi.economics.lines.option_lines import month_shares
 from roi.economics.tracking.month_figures import (
     CACHE,
     FACTS,
@@ -114,6 +115,16 @@ def _by_month(x: Figures, came: Sequence[Came], horizon: int) -> Figures:
     count = len(came)
     read = x.each(lambda a: np.array(np.broadcast_to(a, (count, horizon)).diagonal()))
     return read.in_days(np.array([each.days for each in came]))
+
+
+def overlap(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], seen: Mapping[str, Number]) -> Array:
+    """Of months 1..k, the share in which the option and the old model are both called, with these facts, shape (k,)."""
+    if id == "stay":
+        return np.zeros(len(came))
+    with_facts, known = with_seen(shared, options, id, seen)
+    live, kept, _ = month_shares(with_facts, known[id])
+    both = np.broadcast_to(np.maximum(live + kept - 1.0, 0.0), (len(came), shared.horizon)).diagonal()
+    return both * np.array([each.calls is not None for each in came])
 
 
 def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dict[str, Array]:
@@ -232,10 +243,13 @@ def _own_share(to_live: float, parallel: float, month: float) -> float:
 
 
 def _live_from(share: float, parallel: float, month: float, planned: float) -> float:
-    """The months until live that give the option this share of the calls of a month; it falls the later that is."""
-    low, high = 0.0, month
+    """The months until live that give the option this share of the calls of a month; it falls the later that is.
+
+    Less than 0 where it was live before month 1, so that less of that month, or none, is left in parallel.
+    """
+    low, high = -parallel, month
     if share >= 1.0 - SHARE_SAME:
-        return min(planned, max(month - 1.0 - parallel, 0.0))
+        return min(planned, month - 1.0 - parallel)
     if share <= SHARE_SAME:
         return max(planned, month)
     for _ in range(50):

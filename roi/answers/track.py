@@ -75,6 +75,8 @@ class TrackAnswer:
     tracked: Tracked
     overlap: Array
     """Of each month, the share in which both models are taken to be called, so that each request counts twice."""
+    volume_factor: float
+    """The forecast's requests over the stated ones: the part of the bill's gap that is taken as volume."""
     effects: tuple[Effect, ...]
     """The largest first."""
     method: str
@@ -172,6 +174,7 @@ def track_file(
         forecast=expected,
         tracked=tracked,
         overlap=overlap(shared, options, id, came, tracked.seen),
+        volume_factor=float(np.max(shared.volume_factor)),
         effects=found_effects,
         method=method,
         course=found,

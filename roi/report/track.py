@@ -91,7 +91,7 @@ def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:
         *(Labelled(label, tuple(told), tone) for label, told, tone in _sentences(a)),
         Gap(),
         _months(a),
-        Notes((_reading(a), *_twice(a))),
+        Notes((_reading(a), *_twice(a), *_volume(a))),
     ]
     if a.effects:
         blocks += [Heading("What was off"), *_effects(a, full=full)]
@@ -282,6 +282,15 @@ def _twice(a: TrackAnswer) -> Iterator[str]:
             f"Assumed: in parallel both models are called for each request, in {', '.join(told)} of the month; that many of its"
             " calls are second ones and no volume. timing.months_in_parallel, or the option's own under options, says"
             " otherwise; 0: each request is called once."
+        )
+
+
+def _volume(a: TrackAnswer) -> Iterator[str]:
+    """What the forecast's calls are made of, where a bill that is no sum of the stated requests is part of them."""
+    if abs(a.volume_factor - 1.0) > SAME:
+        yield (
+            f"The forecast's calls are the stated requests x{a.volume_factor:.3f}: that part of the gap from estimate to bill"
+            " is taken as volume (incumbent.bill_is_volume_share; 0: all of it is price)."
         )
 
 

@@ -278,6 +278,17 @@ def test_what_is_assumed_of_a_month_in_parallel_stands_under_the_table(folder, t
     assert "in parallel both models are called for each request, in 2026-12: 0.50 of the month" in " ".join(done.stdout.split())
 
 
+def test_a_bill_over_the_estimate_that_is_volume_is_told_under_the_table(folder):
+    """Staying costs 60,000 x 365/12 x 0.0041; a bill of twice that, all of it volume, doubles the calls."""
+    words = ("track", folder / "mail.yaml", "--bill", folder / "bill.csv", "--option", LUNA)
+    usd = 2 * 60000 * 365 / 12 * 0.0041
+    given = ("--set", f"incumbent.bill_usd_per_month={usd}", "--set", "incumbent.bill_is_volume_share=1")
+    done = roi(*words, *given)
+    assert done.exit_code == 0, done.stderr
+    assert "The forecast's calls are the stated requests x2.000: that part" in " ".join(done.stdout.split())
+    assert "stated requests" not in roi(*words).stdout
+
+
 def test_the_limit_of_the_price_is_what_the_table_shows(folder, tmp_path):
     """1, 1 and 2 times the volume at the forecast's price: x1.00 each, although February's bill is twice January's."""
     path, rows = tmp_path / "usage.csv", export("gpt-6-luna", 3).splitlines()

@@ -8,7 +8,7 @@ import numpy as np
 
 from roi.answers.track import LIMITS, Limit, TrackAnswer
 from roi.economics.change.attribution import SHAPLEY
-from roi.economics.tracking.month_figures import ROUTING
+from roi.economics.tracking.month_figures import LIVE, ROUTING
 from roi.economics.tracking.predictive_bands import (
     CACHED,
     CALLS,
@@ -169,7 +169,7 @@ def _off(a: TrackAnswer) -> str:
 
 
 def _factor(e: Effect) -> str:
-    return f"{e.factor:.2f} where it holds now" if e.fact == ROUTING else f"x{e.factor:.3f} of the forecast"
+    return f"{e.factor:.2f} where it holds now" if e.fact in {LIVE, ROUTING} else f"x{e.factor:.3f} of the forecast"
 
 
 def usd_signed(x: float) -> str:

@@ -13,7 +13,7 @@ from roi.economics.decision.evaluation import read_all
 from roi.economics.finance import payback
 from roi.economics.tracking import predictive_bands
 from roi.economics.tracking.month_figures import CACHE as CACHE_RATE
-from roi.economics.tracking.month_figures import INPUT, OUTPUT, PRICE, ROUTING, VOLUME, billed, figures, with_seen
+from roi.economics.tracking.month_figures import INPUT, LIVE, OUTPUT, PRICE, ROUTING, VOLUME, billed, figures, with_seen
 from roi.economics.tracking.predictive_bands import (
     CACHED,
     CALLS,
@@ -165,6 +165,27 @@ def test_going_live_early_is_a_share_of_calls_and_no_price(share, to_live):
         less = pytest.approx(60000 * 31 * (LUNA_USD - SOL_USD), abs=0.01)
         assert [(e.fact, e.cash_usd) for e in found] == [("share of calls", less)]
     assert overlap(shared, options, LUNA, (came,), tracked.seen) == pytest.approx([0.0 if share == 1.0 else 0.5])
+
+
+def test_going_live_early_is_no_price_where_it_escalates_too():
+    """A cascade that hands on a fifth, planned live from January, none in parallel; live from the middle of December: of
+    0.5 + 0.5 + 0.2 x 0.25 calls a request (0.25 of the month is counted as alone), 0.5 are its own."""
+    timing = {"months_to_live": {"cascade": 1}, "months_in_parallel": 0}
+    candidates = {"api_models": ["openai/gpt-6-luna"], "cascade_first": ["openai/gpt-6-luna"]}
+    scenario = {**SCENARIO, "timing": timing, "candidates": candidates}
+    shared, options, _ = settle(open_case(check_scenario(scenario)).case)
+    id = "cascade:openai/gpt-6-luna"
+    option = options[id] = replace(options[id], escalated=0.2)
+    early = figures(shared, replace(option, months_to_live=0.5), {**options, id: replace(option, months_to_live=0.5)})
+    assert early.own_share[0] == pytest.approx(0.5 / 1.05)
+    assert figures(shared, option, options).own_share[0] == 0.0
+    told = {name: float(np.broadcast_to(getattr(early.in_days(DAYS_AHEAD), name), 24)[0]) for name in (
+        "calls", "input_tokens", "output_tokens", "cached_share", "own_share", "api_usd")}
+    tracked = track(shared, options, id, (Came(days=31, **told),))
+    assert tracked.seen[LIVE][0, 0] == pytest.approx(0.5)
+    assert tracked.seen.get(PRICE, np.ones((1, 1)))[0, 0] == pytest.approx(1.0)
+    found, _ = effects(shared, options, id, tracked)
+    assert [e.fact for e in found if abs(e.cash_usd) >= 0.01] == [LIVE]
 
 
 def test_calls_of_a_month_in_parallel_are_divided_and_its_share_is_told():

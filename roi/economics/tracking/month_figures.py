@@ -31,7 +31,8 @@ VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PRICE, GPU_HOURS, GPU_PRICE = FACTS
 
 volume: calls. input and output tokens: of a call. cache rate: of input tokens that are read from a cache. share of calls: those
 that the option's own model answers, of all that were made for it; by go-live: where it also escalates. price: what the API
-billed over what the forecast's prices make of these tokens. GPU hours: over those that the forecast's fleet takes at this volume. GPU price: of an hour.
+billed over what the forecast's prices make of these tokens. GPU hours: over those that the forecast's fleet takes at
+this volume. GPU price: of an hour.
 """
 BY_DAYS: Final = ("calls", "api_usd", "gpu_hours", "gpu_usd")
 """Figures that grow with the days of a month."""

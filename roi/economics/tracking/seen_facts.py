@@ -125,7 +125,7 @@ def overlap(shared: Shared, options: Mapping[str, Option], id: str, came: Sequen
     with_facts, known = with_seen(shared, options, id, seen)
     live, kept, _ = month_shares(with_facts, known[id])
     both = np.broadcast_to(np.maximum(live + kept - 1.0, 0.0), (len(came), shared.horizon)).diagonal()
-    return both * np.array([each.calls is not None for each in came])
+    return np.asanyarray(both * np.array([each.calls is not None for each in came]))
 
 
 def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dict[str, Array]:

@@ -42,13 +42,14 @@ lint: .venv/dev  ## Check style and the floors of the house
 types: .venv/dev  ## Check types, strictly
 	@$(BIN)/mypy
 
-bench: .venv/dev  ## Measure: comparison, start of commands, usage log against SQL, evaluations, replay, and predictions against a real server
+bench: .venv/dev  ## Measure: comparison, start of commands, usage log against SQL, evaluations, replay, dry runs, a real server
 	@$(BIN)/python benchmarks/compare_throughput.py
 	@$(BIN)/python benchmarks/start_and_scale.py
 	@$(BIN)/python benchmarks/usage_throughput.py
 	@$(BIN)/python benchmarks/agents_throughput.py
 	@$(BIN)/python benchmarks/quality_speed.py
 	@$(BIN)/python benchmarks/replay_speed.py
+	@$(BIN)/python benchmarks/dry_run_speed.py
 	@$(BIN)/python benchmarks/serve_accuracy.py
 
 readme: .venv/dev  ## Write the program's output into README.md and docs/

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+KIB: Final = 2**10
+"""Bytes in a KiB."""
 MIB: Final = 2**20
 """Bytes in a MiB."""
 GIB: Final = 2**30

@@ -98,6 +98,7 @@ def check_file(
     day = today if as_of is None else Date.fromisoformat(as_of)
     kept = None if saved is None else compare(saved.case, thresholds=policy.signposts_hold and not saved.signposts)
     posts = () if saved is None or kept is None else saved.signposts or kept.signposts
+    _check_names(found.comparison, policy, str(policy_file or "policy"))
     rules = tuple(_rules(found.comparison, policy, saved, posts, day))
     return CheckAnswer(comparison=found.comparison, kept=kept, rules=rules, day=day, policy=str(policy_file or ""),
                        warnings=found.warnings, note=found.note)
@@ -114,7 +115,6 @@ def _saved(path: Path, field: str) -> Saved:
 
 def _rules(c: Comparison, policy: Policy, saved: Saved | None, posts: Sequence[Signpost], day: Date) -> Iterator[Rule]:
     """Every rule that the policy asks, in its order; one that there is a verdict always comes first."""
-    _check_names(c, policy)
     v = c.verdict
     yield Rule(name="verdict", holds=v.recommended is not None, limit=None, side="is", found=v.recommended, over=None,
                about="" if v.recommended is not None else v.sentence)
@@ -185,12 +185,12 @@ def _signposts(c: Comparison, saved: Saved, posts: Sequence[Signpost]) -> Iterat
                    about=f"against {s.rival}")
 
 
-def _check_names(c: Comparison, policy: Policy) -> None:
+def _check_names(c: Comparison, policy: Policy, file: str) -> None:
     """InputError where the policy names no fact of the Case, or one that is no number, or a chance where there are no draws."""
     for path in policy.facts:
         if path not in c.case:
-            raise UnknownName("facts", path, list(c.case), "fact")
+            raise UnknownName(f"{file}: facts", path, list(c.case), "fact")
         if isinstance(held := c.case[path].value, (str, bool, tuple)) or held is None:
-            raise InputError(f"facts.{path}: {str(held)[:40]!r} is no number, which a limit could bound")
+            raise InputError(f"{file}: facts.{path}: {str(held)[:40]!r} is no number, which a limit could bound")
     if policy.chance_to_beat_staying is not None and not (c.case["draws"].number() and c.case.uncertain):
-        raise InputError("chance_to_beat_staying: there are no draws to count; set draws: 4096 in the scenario")
+        raise InputError(f"{file}: chance_to_beat_staying: there are no draws to count; set draws: 4096 in the scenario")

@@ -49,7 +49,10 @@ def check(
             date.fromisoformat(as_of)
         except ValueError:
             raise InputError(f"--as-of: {as_of[:40]!r} is no day; write it as 2026-11-24") from None
-    found = check_file(scenario_here(file), policy, today=today(), as_of=as_of, saved_file=saved, overrides=overrides,
+    scenario = scenario_here(file)
+    if scenario is None and saved is not None:
+        raise InputError(f"FILE: which scenario is held against {saved}? Name it; here is no roi.yaml")
+    found = check_file(scenario, policy, today=today(), as_of=as_of, saved_file=saved, overrides=overrides,
                        part=part, quality=quality, profiles=profiles, tell=tell)
     if form == "json":
         text = check_json(found, version=__version__)

@@ -11,6 +11,7 @@ from roi.cli import profile_options as shared
 
 if TYPE_CHECKING:
     from roi.estimate.training.plan import Attend, Dtype, Method, Optimizer, Sharding, Trainer
+    from roi.facts.gpu import Gpu
     from roi.facts.profiles import TrainProfile
     from roi.profiling.session import Session
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
               help="Under torch.autocast.  [default: with hf and trl, unless dtype is fp32]")
 @shared.sequences_option("--micro-batch", default="1,4", help="Sequences in one forward pass, with commas.")
 @shared.counts_option("--seq", help="Tokens of a sequence, with commas.  [default: 512,2048; 64,256 on a CPU]")
+@click.option("--accumulation", type=click.IntRange(1, 1024), default=1, show_default=True,
+              help="Micro-steps in one optimizer step.")
 @shared.seconds_option("--budget", default="120s", help="Time for stepping; building the model comes on top.")
 @click.option("--gpus", type=click.IntRange(1), default=1, show_default=True,
               help="Cards of one machine, a process each; on a CPU processes.")
@@ -43,7 +46,8 @@ if TYPE_CHECKING:
 def train(
     *, model: str | None, method: "Method", rank: int, targets: str, dtype: "Dtype | None", optimizer: "Optimizer",
     attention: "Attend", checkpointing: bool, dropout: float, double_quant: bool, trainer: "Trainer | None",
-    autocast: bool | None, micro_batch: tuple[int, ...], seq: tuple[int, ...], budget: float, gpus: int, sharding: "Sharding",
+    autocast: bool | None, micro_batch: tuple[int, ...], seq: tuple[int, ...], accumulation: int, budget: float,
+    gpus: int, sharding: "Sharding",
     device: str | None, layers: int | None, shrink: int, find_largest: bool, seed: int, weights: Path | None, force: bool,
     keep: shared.Keep,
 ) -> None:
@@ -53,10 +57,12 @@ def train(
     nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters trains.
     """
     from roi.estimate.training.plan import TrainingPlan  # after the checks: torch takes seconds to import
+    from roi.evidence.training_speed import best_product
     from roi.profiling.model_to_build import choose_model_to_build
     from roi.profiling.session import open_session, pick_device
     from roi.profiling.train.short_run import TrainRequest, check_possible, closed_form, profile_train
     from roi.report.profiles.profile_train import train_json, train_text
+    from roi.store.profiles.lookup import load_profiles, profile_folders
 
     where = pick_device(device)
     chosen = choose_model_to_build(model, weights, where, layers, shrink)
@@ -67,6 +73,7 @@ def train(
         method=method, rank=rank, targets=targets, micro_batch=micro_batch[0], seq=lengths[0], checkpointing=checkpointing,
         dtype=stored, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, trainer=loop,
         autocast=autocast if autocast is not None else loop != "plain" and stored != "fp32", gpus=gpus, sharding=sharding,
+        accumulation=accumulation,
         padded=False,  # every sequence is full
     )
     chosen = closed_form(chosen, plan)
@@ -80,7 +87,15 @@ def train(
         check_cards(request, where, force=force)
         measure = partial(profile_cards, request)
     as_json = keep.form == "json"
+
+    def tell(profile: "TrainProfile", gpu: "Gpu | None", file: Path | None) -> str:
+        if as_json:
+            return train_json(profile)
+        folders = profile_folders([keep.profiles] if keep.profiles is not None and keep.profiles.is_dir() else [])
+        reached = None if gpu is None else best_product(load_profiles(folders, kinds={"device"}), gpu.id, stored)
+        return train_text(profile, chosen.shape, gpu, file, reached)
+
     shared.measure_and_tell(
         session, keep, measure, say_kept=as_json,
-        tell=lambda profile, gpu, file: train_json(profile) if as_json else train_text(profile, chosen.shape, gpu, file),
+        tell=tell,
     )

@@ -20,9 +20,10 @@ from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
 from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.sharding import Links, link_speeds
 from roi.facts.fact import Record
 from roi.facts.gpu import Gpu
-from roi.facts.model import ModelShape
+from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import DryRunProfile, TrainProfile
 from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.kept_records import find_records, read_record, record_text
@@ -104,7 +105,7 @@ def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]
     for number, point in enumerate(profile.points, start=1):
         timed = point.step_s[point.warmup:]
         if timed:
-            same = replace(plan, micro_batch=float(point.micro_batch), seq=float(point.seq), padded=False, accumulation=1)
+            same = replace(plan, micro_batch=float(point.micro_batch), seq=float(point.seq), padded=False)
             runs.append(MeasuredRun(
                 id=f"{stored.name}#{number}", source=stored.name, method=plan.method, gpu_name=gpu.id, model=model, plan=same,
                 gpu=gpu, mean_tokens=float(point.seq), memory_bytes=point.memory.allocated_bytes, memory_kind="allocated",
@@ -122,7 +123,9 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     """
     known = training_efficiencies()
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
-    timed = [timed_run(run, known.step()) for stored in profiles for run in profile_runs(stored)]
+    links = cache(lambda gpu, gpus: measured_links(store, gpu, gpus)[0])
+    timed = [timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus)))
+             for stored in profiles for run in profile_runs(stored)]
     own = [scale_group(group) for group in grouped(run for run in timed if run is not None)]
     mine = {fit.source for fit in own}
     fits = [*own, *(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
@@ -136,6 +139,25 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
                         sources=(known.overall.source,))
 
     return evidence
+
+
+def best_product(store: Store, gpu: str, dtype: str) -> tuple[float, str] | None:
+    """(FLOP/s of the best matrix product of a type on this card, the name of the newest device profile with one), or None."""
+    for stored in device_profiles(store, gpu):
+        products = (rate for rate in stored.profile.rates if rate.regime == "matrix" and rate.dtype == dtype)
+        best = max((rate.work / float(np.median(rate.seconds)) for rate in products), default=None)
+        if best is not None:
+            return best, stored.name
+    return None
+
+
+def measured_links(store: Store, gpu: str, gpus: Number) -> tuple[Links, str]:
+    """(speeds of the collectives between so many of these cards, the profile's name); empty where none was profiled."""
+    for stored in device_profiles(store, gpu) if np.all(np.asarray(gpus) > 1) else ():
+        links = link_speeds(rate for rate in stored.profile.link if rate.ranks == gpus)
+        if links:
+            return links, stored.name
+    return {}, ""
 
 
 def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
@@ -158,6 +180,9 @@ def plan_speed(
 
     def evidence(gpu: Gpu) -> Evidence:
         found = fitted(gpu, layout)
+        links, source = measured_links(store, gpu.id, plan.gpus)
+        if links:
+            found = replace(found, efficiency=replace(found.efficiency, links=links), sources=(*found.sources[:2], source))
         if found.level == "profile" or dry is None or not dry.operators or plan.gpus > 1:
             return found
         for stored in device_profiles(store, gpu.id):

@@ -3,6 +3,7 @@
 One file a run, written once. Raw times are kept; warm-up is cut when they are read. SI units; null = not known.
 """
 
+from statistics import median
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -144,11 +145,39 @@ class Rate(Record):
     """Every timed call, after warm-up, s."""
 
 
+Collective = Literal["all-reduce", "all-gather", "reduce-scatter"]
+
+
+class LinkRate(Record):
+    """One collective over the link between cards, at one size."""
+
+    collective: Collective
+    ranks: PositiveInt
+    """Cards that take part; on a CPU processes."""
+    message_bytes: PositiveInt
+    """Bytes of the whole tensor: what every rank reduces, what it has gathered, or what it scatters."""
+    seconds: tuple[PositiveFloat, ...] = Field(min_length=1)
+    """Every timed call, of the rank that took longest, s."""
+
+    @property
+    def typical_s(self) -> float:
+        """Median of the timed calls, s."""
+        return median(self.seconds)
+
+    @property
+    def ring_bytes(self) -> float:
+        """Bytes that each rank of a ring sends: (N - 1) / N of the message, twice that to reduce and gather it again."""
+        rounds = 2.0 if self.collective == "all-reduce" else 1.0
+        return rounds * (self.ranks - 1) / self.ranks * self.message_bytes
+
+
 class DeviceProfile(Run):
-    """Achieved rates of a device."""
+    """Achieved rates of a device, or of the link between several."""
 
     kind: Literal["device"] = "device"
     rates: tuple[Rate, ...]
+    link: tuple[LinkRate, ...] = ()
+    """Collectives by size, small ones first."""
     complete: bool = True
     """False where the run was stopped; what was measured is kept."""
     notes: tuple[str, ...] = ()
@@ -173,7 +202,7 @@ class TrainPoint(Record):
     seq: PositiveInt
     """Tokens of each sequence; all are full."""
     step_s: tuple[PositiveFloat, ...]
-    """Every micro-step (forward, backward, optimizer) in order, warm-up included, s."""
+    """Every step (forward, backward, optimizer) in order, warm-up included, over its micro-steps where it has several, s."""
     warmup: NonNegativeInt
     """How many of the first steps are warm-up."""
     free_step_s: PositiveFloat | None = None

@@ -10,10 +10,10 @@ from typing import Final
 
 from roi import __version__
 from roi.facts.environment import Environment
+from roi.units import KIB
 
 PACKAGES: Final = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "trl", "triton", "flash-attn", "nvidia-ml-py")
 """Packages whose versions a profile carries."""
-KIB: Final = 1024
 
 
 def client_environment(seed: int) -> Environment:

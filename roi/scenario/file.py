@@ -17,15 +17,13 @@ from pydantic import ValidationError
 from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
-from roi.scenario.yaml import parse_yaml, read_yaml, scalar
+from roi.scenario.yaml import parse_yaml, read_yaml, refuse_records, scalar
 
 BUNDLED: Final = "bundled"
 PART_SCHEMA: Final = "roi.usage-part/1"
 QUALITY_PART: Final = "roi.quality-part/1"
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
-RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip")
-"""Endings of files that hold usage and no scenario."""
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
 LONGEST_VALUE = 60
@@ -52,13 +50,6 @@ BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_r
 """Fields of `quality` whose keys are names of systems."""
 ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
 """Keys of a quantity with a spread, and of a score."""
-
-
-def _refuse_records(path: Path | str) -> None:
-    """Raise InputError, with the command that reads it, for a file of usage in the place of a scenario."""
-    if Path(path).suffix.lower() in RECORDS:
-        raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
-                         " then roi compare --usage part.yaml")
 
 
 def load_scenario(
@@ -110,7 +101,7 @@ def _opened(path: Path | str | dict[str, Any] | None) -> dict[str, Any]:
         return parse_yaml(template(BUNDLED), "bundled scenario")
     if isinstance(path, dict):
         return deepcopy(path)
-    _refuse_records(path)
+    refuse_records(Path(path))
     return read_yaml(Path(path))
 
 

@@ -8,11 +8,11 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import yaml
 
-from roi.disk import read_text
+from roi.disk import open_to_read, read_text
 from roi.errors import InputError, visible
 
 SIZE_LIMIT = 2 * 2**20
@@ -29,6 +29,27 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_BREAK_OF_1_1 = re.compile("[\x85\u2028\u2029]")
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Any: the stubs type neither loader's events
+RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip", ".log", ".db")
+"""Endings of files that hold usage and no scenario."""
+USAGE_JSON: Final = re.compile(rb'\s*\[|[^}]*"(object|results|usage|resourceSpans|observations)"\s*:')
+"""How JSON of usage begins: a list, or one of these keys among the first; a scenario has none of them."""
+
+
+def _is_usage_json(path: Path) -> bool:
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return False
+    try:
+        with open_to_read(path) as file:
+            return USAGE_JSON.match(file.read(4096)) is not None
+    except OSError:  # which the reading of the scenario words
+        return False
+
+
+def refuse_records(path: Path) -> None:
+    """Raise InputError, with the command that reads it, for a file of usage in the place of a scenario."""
+    if path.suffix.lower() in RECORDS or _is_usage_json(path):
+        raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
+                         " then roi compare --usage part.yaml")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:  # Any: a YAML document; the schema gives it types

@@ -42,6 +42,7 @@ def test_a_dry_run_is_printed_kept_and_found_again(place):
     assert memory["reserved_bytes"] == stored["reserved_bytes"]
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("place")
 def test_another_plan_falls_back_to_the_closed_form():
     run(*ARGUMENTS, "--dry-run")
@@ -88,6 +89,7 @@ def test_ctrl_c_in_a_dry_run_says_that_nothing_was_kept(monkeypatch):
     assert (answer.exit_code, answer.stdout, answer.stderr) == (130, "", "roi: interrupted; nothing was kept\n")
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("place")
 def test_closed_form_and_dry_run_agree_on_the_tiny_llama():
     """Both without the allocator's 1 MiB rounding, which is large beside a model of 4 MB."""
@@ -136,6 +138,7 @@ def test_without_torch_a_dry_run_names_the_extra_and_a_plain_fit_works():
     assert plain.returncode == 0, plain.stderr
 
 
+@pytest.mark.full
 def test_profiles_names_the_folder_that_keeps_the_dry_run(place):
     """As for `roi profile`: made where it is not there, and ./profiles is left alone."""
     (place / "profiles").mkdir()
@@ -149,6 +152,7 @@ def test_profiles_names_the_folder_that_keeps_the_dry_run(place):
     assert (missing.exit_code, "no folder" in missing.stderr) == (2, True)
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("place")
 def test_trained_parameters_are_those_of_the_model_that_was_built():
     """Header, JSON and profile say one number; and what was run dry is not asked to be run dry again."""
@@ -159,6 +163,7 @@ def test_trained_parameters_are_those_of_the_model_that_was_built():
     assert "--dry-run builds" not in told
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("place")
 def test_limits_say_whether_they_were_run_or_lie_between():
     named = json.loads(run(*ARGUMENTS, "--dry-run", "--format", "json").stdout)["gpus"]
@@ -170,6 +175,7 @@ def test_limits_say_whether_they_were_run_or_lie_between():
     assert [line["limits_run"] for line in closed] == [None]
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("place")
 def test_what_replicas_add_to_a_dry_run_is_marked_as_a_formula():
     """The bucket of gradients that replicas exchange is no part of a run of one GPU."""

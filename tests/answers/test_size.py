@@ -191,6 +191,7 @@ def test_without_plans_the_reason_is_the_options(file):
         sized(file, "workload.ttft_p95_s=0.001")
 
 
+@pytest.mark.full
 def test_a_profile_of_the_server_replaces_the_published_speed(file, tmp_path):
     """A server with steps of 20 ms + 0.1 ms a sequence: its capacity is measured, with the spread of the hold-out alone."""
     folder = tmp_path / "profiles"
@@ -209,6 +210,7 @@ def test_a_profile_of_the_server_replaces_the_published_speed(file, tmp_path):
     assert published.alone_requests_per_s != pytest.approx(found.alone_requests_per_s, rel=0.05)
 
 
+@pytest.mark.full
 def test_the_engine_of_the_scenario_is_the_one_whose_speed_is_taken(file, tmp_path):
     """A profile of vLLM does not speak for SGLang, whose published runs are its own, nor for TGI, which has none."""
     folder = tmp_path / "profiles"

@@ -245,3 +245,13 @@ def test_the_schema_of_a_policy_is_printed() -> None:
     found = json.loads(ask("schema", "--of", "policy").stdout)
     assert "monthly_cash_usd" in found["properties"]
     assert all("description" in field for field in found["properties"].values())
+
+
+def test_a_saved_comparison_alone_is_held_against_no_other_scenario(
+    tmp_path: Path, tickets: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    saved = file(tmp_path, "decision.json", text=ask("compare", tickets, "--format", "json").stdout)
+    result = ask("check", "--saved", saved)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "FILE: which scenario is held against" in result.stderr

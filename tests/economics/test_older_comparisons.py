@@ -51,6 +51,7 @@ def test_the_one_price_ratio_repeats() -> None:
     assert service(w.shared, w.options[CHEAPER]).price[[0, 5, 10, 15]] == pytest.approx([1.0, 0.5, 0.25, 0.125])
 
 
+@pytest.mark.full
 def test_each_successor_has_a_ratio_of_its_own_as_far_as_the_horizon_reaches() -> None:
     """24 months and lives of 10 at least: ends at 0+, 10 and 20 months, three ratios; lives of 1,200: one; exact: one."""
     spread = {"value": 1.0, "low": 0.4, "high": 1.6}

@@ -180,6 +180,7 @@ def one_at_a_time(arrival, output):
     return replay(load, Server(Iteration(1e-3, 0.0, 0.0, 0.0), np.inf, 1.0, 8.0))
 
 
+@pytest.mark.full
 def test_one_slot_with_exponential_work_waits_as_m_m_1_does():
     """M/M/1 at rho 0.7, mean service 1 s: mean wait = rho / (1 - rho) = 2.333 s, busy 70%; 400,000 requests."""
     rng = np.random.default_rng(7)
@@ -191,6 +192,7 @@ def test_one_slot_with_exponential_work_waits_as_m_m_1_does():
     assert np.percentile(found.queued_s, 95) == pytest.approx(8.797, rel=0.05)
 
 
+@pytest.mark.full
 def test_one_slot_with_equal_work_waits_as_m_d_1_does():
     """M/D/1 at rho 0.8, service 1 s: mean wait = rho / 2 (1 - rho) = 2.0 s; 400,000 requests."""
     rng = np.random.default_rng(11)

@@ -14,18 +14,22 @@ from roi.estimate.step.step_time import StepEfficiency, step_time
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import (
+    datasheet_links,
     gathered_bytes,
     gathered_tensors,
     held_states,
     layer_unit_bytes,
     link_seconds,
+    link_speeds,
     root_unit_bytes,
 )
+from roi.facts.profiles import LinkRate
 from roi.units import GIB
 
 LLAMA = find_model("llama-3.1-8b")
 SMALL = find_model("qwen2.5-0.5b")
 A100 = find_gpu("A100-80GB-SXM")
+
 P = 8_030_261_248
 """Parameters of Llama-3.1-8B."""
 PACKED = 6_979_321_856
@@ -145,17 +149,36 @@ def test_link_seconds_by_hand():
     """
     second = 0.75 * 2 * P / 300e9
     full = TrainingPlan(method="full", gpus=4)
-    assert link_seconds(LLAMA, replace(full, sharding="zero3"), A100) == pytest.approx((3 * second, 0.0))
+    assert link_seconds(LLAMA, replace(full, sharding="zero3"), datasheet_links(A100)) == pytest.approx((3 * second, 0.0))
     root = 0.75 * 2 * 1_050_677_248 / 300e9
-    assert link_seconds(LLAMA, replace(full, sharding="fsdp"), A100) == pytest.approx((3 * second - root, 0.0))
-    assert link_seconds(LLAMA, replace(full, sharding="zero2"), A100) == pytest.approx((second, second))
-    assert link_seconds(LLAMA, full, A100) == pytest.approx((0.0, 2 * second))
+    assert link_seconds(LLAMA, replace(full, sharding="fsdp"), datasheet_links(A100)) == pytest.approx((3 * second - root, 0.0))
+    assert link_seconds(LLAMA, replace(full, sharding="zero2"), datasheet_links(A100)) == pytest.approx((second, second))
+    assert link_seconds(LLAMA, full, datasheet_links(A100)) == pytest.approx((0.0, 2 * second))
+
+
+def test_measured_collectives_add_their_latency_by_hand():
+    """1 KiB in 10 us, and 2^30 bytes in 10 us + what a ring of 4 needs at 100 GB/s: that latency and that bandwidth.
+
+    Full training in bf16 under fsdp: 2 x 32 + 1 gathers and 33 scatters; replicas: P2 / 25 MiB = 613 buckets.
+    """
+    def rate(collective, nbytes, rounds):
+        seconds = 10e-6 + rounds * 0.75 * (nbytes - 1024) / 100e9
+        return LinkRate(collective=collective, ranks=4, message_bytes=nbytes, seconds=(seconds,) * 3)
+
+    kinds = (("all-reduce", 2.0), ("all-gather", 1.0), ("reduce-scatter", 1.0))
+    links = link_speeds(rate(kind, nbytes, rounds) for kind, rounds in kinds for nbytes in (1024, 2**20, 2**30))
+    assert all(link.latency_s == 10e-6 and link.bytes_per_s == pytest.approx(100e9) for link in links.values())
+    second, root = 0.75 * 2 * P / 100e9, 0.75 * 2 * 1_050_677_248 / 100e9
+    full = TrainingPlan(method="full", gpus=4)
+    assert link_seconds(LLAMA, replace(full, sharding="fsdp"), links) == pytest.approx((3 * second - root + 98 * 10e-6, 0.0))
+    assert link_seconds(LLAMA, full, links) == pytest.approx((0.0, 2 * second + 613 * 10e-6))
+    assert link_speeds([rate("all-reduce", 1024, 2.0), rate("all-reduce", 2**20, 2.0)]) == {}
 
 
 def test_replicas_reduce_their_adapters_alone():
     """2 x 3 / 4 x 41,943,040 x 4 bytes / 300e9 bytes/s = 0.84 ms."""
     plan = TrainingPlan(gpus=4)
-    assert link_seconds(LLAMA, plan, A100)[1] == pytest.approx(0.839e-3, rel=1e-3)
+    assert link_seconds(LLAMA, plan, datasheet_links(A100))[1] == pytest.approx(0.839e-3, rel=1e-3)
 
 
 def test_a_slow_link_sets_the_step():

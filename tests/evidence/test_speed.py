@@ -13,9 +13,9 @@ from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import OPERATORS_APART, device_evidence, step_seconds
 from roi.estimate.step.step_time import step_time
 from roi.estimate.training.plan import TrainingPlan
-from roi.evidence.training_speed import plan_speed
+from roi.evidence.training_speed import best_product, measured_links, plan_speed
 from roi.facts.environment import Environment
-from roi.facts.profiles import DeviceProfile, DryRunProfile, OperatorGroup, Rate
+from roi.facts.profiles import DeviceProfile, DryRunProfile, LinkRate, OperatorGroup, Rate
 from roi.store.profiles.lookup import Store, StoredProfile
 
 MODEL, GPU, PLAN = find_model("qwen2.5-0.5b"), find_gpu("L4"), TrainingPlan()
@@ -70,3 +70,33 @@ def test_measured_rates_with_a_dry_run_outrank_published_runs():
 def test_a_device_profile_without_rates_is_passed_over():
     store = Store(profiles=(stored(rate("launch", 1.0, 5e-6, (1,), unit="launch")),))
     assert plan_speed(MODEL, PLAN, dry((PRODUCT,)), store)(GPU).level != "device"
+
+
+def test_the_best_product_of_a_type_is_the_ceiling_of_mfu():
+    """60 and 90 TFLOP/s in bf16; a type or a card without a product has none."""
+    found = stored(rate("matrix", 6e13, 1.0), rate("matrix", 9e13, 1.0), rate("copy", 1e15, 1.0))
+    store = Store((found,), ())
+    assert best_product(store, "L4", "bf16") == (9e13, found.name)
+    assert best_product(store, "L4", "fp16") is best_product(store, "H100-80GB-SXM", "bf16") is None
+
+
+def test_several_cards_send_at_what_was_measured_between_as_many_of_them():
+    """10 us, and 1 MiB in 1 ms more: the link of two L4; four of them, and other cards, keep the datasheet's."""
+    kinds = ("all-reduce", "all-gather", "reduce-scatter")
+    link = tuple(LinkRate(collective=kind, ranks=2, message_bytes=nbytes, seconds=(s,))
+                 for nbytes, s in ((1024, 10e-6), (2**20, 1010e-6)) for kind in kinds)
+    measured = stored()
+    measured = StoredProfile(measured.path, measured.profile.model_copy(update={"link": link}))
+    store = Store((measured,), ())
+    links, source = measured_links(store, "L4", 2)
+    assert source == measured.name
+    assert links["all-gather"].latency_s == 10e-6
+    assert links["all-gather"].bytes_per_s == pytest.approx(0.5 * (2**20 - 1024) / 1e-3)
+    plan = TrainingPlan(method="full", gpus=2, sharding="fsdp")
+    with_link, without = (plan_speed(MODEL, plan, None, each)(find_gpu("L4")) for each in (store, Store()))
+    assert measured.name in with_link.sources
+    assert with_link.efficiency.overall == without.efficiency.overall
+    slow, quick = (step_time(MODEL, plan, find_gpu("L4"), each.efficiency) for each in (with_link, without))
+    assert slow.link_s > 10.0 * quick.link_s  # 0.5 GB/s against the datasheet's 31.5
+    for cards, gpu in ((4, "L4"), (1, "L4"), (2, "H100-80GB-SXM")):
+        assert measured_links(store, gpu, cards) == ({}, "")

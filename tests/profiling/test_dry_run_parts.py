@@ -311,7 +311,7 @@ def test_a_configuration_is_read_from_a_file_or_its_folder(tmp_path):
     ("text", "words"),
     [
         ("{", "is not JSON"), ("[]", 'no "model_type"'), ('{"model_type": "lama"}', "'lama' is not read"),
-        (json.dumps({**TINY, "vocab_size": -1}), r"vocab_size: -1 is not usable; a whole number from 1$"),
+        (json.dumps({**TINY, "vocab_size": -1}), r"vocab_size: '-1' is not usable; a whole number from 0 to 10,000,000$"),
     ],
 )
 def test_a_bad_configuration_is_one_sentence(tmp_path, text, words):

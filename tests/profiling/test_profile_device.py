@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.cli import Door, LazyGroup
+from roi.cli import Door, LazyGroup, main
 from roi.estimate.step.rates import device_rates
 from roi.facts.environment import Environment
-from roi.facts.profiles import DeviceProfile, Rate
+from roi.facts.profiles import DeviceProfile, LinkRate, Rate
 from roi.report.profiles.profile_device import device_json, device_text, rate_lines
 
 pytest.importorskip("torch", reason="the extra `profile` is not installed")
@@ -327,6 +327,40 @@ def test_the_command_prints_the_table_or_json_and_keeps_the_profile(tmp_path):
     body = json.loads(device_json(kept, None, file))
     assert body["schema"] == "roi.device/1"
     assert sum(line["shapes"] for line in body["rates"]) == len(kept.rates)
+
+
+@pytest.mark.full
+def test_the_link_between_two_processes_is_timed_and_told(tmp_path):
+    result = run("--device", "cpu", "--link", "--budget", "1s", "--profiles", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert "all-reduce" in result.stdout
+    assert "2 ranks. us: median" in result.stdout
+    assert max(len(line) for line in result.stdout.splitlines()[:-1]) <= 80
+    (file,) = tmp_path.rglob("*.json")
+    kept = DeviceProfile.model_validate_json(file.read_text())
+    assert kept.rates == ()
+    assert {rate.collective for rate in kept.link} == {"all-reduce", "all-gather", "reduce-scatter"}
+    assert {rate.ranks for rate in kept.link} == {2}
+    assert kept.link[0].message_bytes == 1024
+    assert kept.complete or "sizes of messages were not timed" in " ".join(kept.notes)
+    body = json.loads(device_json(kept, None, file))
+    assert [line["bus_bytes_per_s"] for line in body["link"]] == [rate.ring_bytes / rate.typical_s for rate in kept.link]
+
+
+def test_a_ring_sends_its_share_once_and_to_reduce_twice():
+    """3/4 of 4096 bytes between four ranks; the middle one of the times counts."""
+    gather = LinkRate(collective="all-gather", ranks=4, message_bytes=4096, seconds=(1.0, 9.0, 2.0))
+    assert (gather.ring_bytes, gather.typical_s) == (3072.0, 2.0)
+    assert gather.model_copy(update={"collective": "all-reduce"}).ring_bytes == 6144.0
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("--gpus", "2"), "--gpus: rates are those of one GPU; several have a link between them: --link"),
+    (("--gpus", "9", "--link"), "--gpus 9: at most 8 on a CPU"),
+])
+def test_what_is_no_link_is_one_sentence(words, message):
+    result = CliRunner().invoke(main, ["profile", "device", "--device", "cpu", *words])
+    assert (result.exit_code, result.stderr) == (2, f"roi: {message}\n")
 
 
 def test_measured_rates_estimate_the_shapes_they_were_read_from(monkeypatch):

@@ -57,10 +57,12 @@ def test_base_unmerged_and_merged_are_timed_at_every_size(measured):
         assert point.memory.process_bytes > 0.0
 
 
+@pytest.mark.full
 def test_a_profile_survives_its_file(measured):
     assert InferProfile.model_validate_json(measured.model_dump_json(by_alias=True)) == measured
 
 
+@pytest.mark.full
 def test_what_merged_weights_are_is_said_for_nf4_alone(measured):
     said = any("16-bit weights" in note for note in measured.notes)
     assert said == (measured.dtype == "nf4")
@@ -94,6 +96,7 @@ def test_decoding_with_the_cache_gives_the_logits_of_the_whole_sequence():
     assert len(steps) == 2
 
 
+@pytest.mark.full
 def test_a_budget_that_ends_keeps_the_first_size_of_each_state():
     profile = profile_infer(PLAN, Session(CPU, 1e-6))
     assert [(p.adapter, p.batch) for p in profile.points] == [("base", 1), ("unmerged", 1), ("merged", 1)]
@@ -247,6 +250,7 @@ def test_the_report_is_no_wider_than_80_columns_and_shows_theory():
     assert json.loads(infer_json(MADE, shape, gpu))["theory"]["tpot_s"] == pytest.approx(7.36e-3, rel=0.01)
 
 
+@pytest.mark.full
 def test_the_command_runs_a_tiny_model_and_keeps_the_profile(tmp_path):
     result = run("--batch", "1", "--prompt", "8", "--decode", "2", "--budget", "1s", "--dtype", "nf4",
                  "--profiles", str(tmp_path), "--format", "json")
@@ -257,6 +261,7 @@ def test_the_command_runs_a_tiny_model_and_keeps_the_profile(tmp_path):
     assert len(InferProfile.model_validate_json(file.read_text()).points) == 3
 
 
+@pytest.mark.full
 def test_real_weights_of_a_folder_are_timed(tmp_path):
     """A folder with config.json and safetensors; the profile says that nothing was drawn."""
     with quiet():
@@ -270,6 +275,7 @@ def test_real_weights_of_a_folder_are_timed(tmp_path):
     assert "drawn" not in " ".join(kept.notes)
 
 
+@pytest.mark.full
 def test_a_shrunk_model_of_the_catalog_is_named_so(tmp_path):
     result = run("qwen3-0.6b", "--layers", "1", "--shrink", "8", "--batch", "1", "--prompt", "8", "--decode", "1",
                  "--budget", "1s", "--profiles", str(tmp_path))

@@ -281,6 +281,25 @@ def test_trainers_run_the_same_steps_at_two_sizes(trainer):
     assert len(train(setup, 2, micro_batch=2)) == 2
 
 
+@pytest.mark.parametrize("trainer", ["plain", pytest.param("hf", marks=pytest.mark.full)])
+@pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
+def test_micro_steps_of_one_batch_step_as_one_of_them_does(trainer):
+    """Three times the same tokens: the mean of their gradients is that of one, so the losses are the same."""
+    once, thrice = (train(setup_for("lora", trainer=trainer, accumulation=n), 4, micro_batch=1) for n in (1, 3))
+    assert thrice == pytest.approx(once, abs=1e-3)
+    assert thrice[-1] < thrice[0]
+
+
+def test_a_step_of_several_micro_steps_is_kept_as_the_time_of_one():
+    run = PointRun(1, 16, 0.0, Session(CPU, 10.0), micro_steps=4)
+    run.take(Step(8.0, 1.0))
+    run.free_s = 6.0
+    point = run.point(MemoryReading(), Draw(None, None, None, None), None)
+    assert (point.step_s, point.free_step_s) == ((2.0,), 1.5)
+    four, one = (FirstStep(setup_for("lora", accumulation=n), lambda: 1.0) for n in (4, 1))
+    assert four.passes == 4 * one.passes
+
+
 def test_a_loss_that_is_no_number_is_an_error():
     run = PointRun(2, 1024, 1.0, Session(CPU, 10.0))
     run.take(Step(0.1, 5.0))
@@ -498,6 +517,9 @@ def test_the_report_shows_every_figure_of_a_gpu_in_80_columns():
     for part in ("500.0", "4,000", "200", "0.05", "20.00", "22.00", "+10.0%", "21.00", "23.00", "1,000 tokens: 12",
                  "1,980 MHz", "limit 700 W", "out of memory", "incomplete", "989 TFLOP/s"):
         assert part in text, part
+    limited = train_text(profile, find_model("llama-3.1-8b"), find_gpu("H100"), None, (0.75 * 989.4e12, "H100/device.json"))
+    assert "at most 75%, which is the best product here (H100/device.json)" in " ".join(limited.split())
+    assert max(map(len, limited.splitlines())) <= 80
 
 
 SMALL = ("--device", "cpu", "--layers", "1", "--shrink", "4")
@@ -849,8 +871,8 @@ def test_a_gpu_is_timed_by_its_own_events(monkeypatch):
 
 def test_shares_of_the_budget_grow_as_the_root_of_the_tokens():
     """1 x 100 and 1 x 400: 10 to 20, a third and what is left."""
-    assert short_run._share([(1, 100), (1, 400)]) == pytest.approx(1 / 3)
-    assert short_run._share([(1, 400)]) == 1.0
+    assert short_run.share([(1, 100), (1, 400)]) == pytest.approx(1 / 3)
+    assert short_run.share([(1, 400)]) == 1.0
 
 
 def test_a_folder_that_is_a_file_is_refused_before_the_run(tmp_path):

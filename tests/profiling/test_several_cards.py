@@ -24,6 +24,7 @@ from roi.cli import main
 from roi.errors import InputError, RoiError
 from roi.estimate.training.memory import training_memory
 from roi.facts.profiles import MemoryReading, RankPoint, TrainPoint, TrainProfile
+from roi.profiling import torchrun
 from roi.profiling.child import Child
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
@@ -133,6 +134,7 @@ def test_two_replicas_are_measured_and_the_steps_alone_show_what_is_exposed(tmp_
     (("--gpus", "2", "--sharding", "fsdp", "--method", "qlora"), "--sharding fsdp: bitsandbytes' layers of method qlora"),
     (("--gpus", "2", "--sharding", "fsdp", "--optimizer", "adamw-8bit"), "--optimizer adamw-8bit: sharded parameters take"),
     (("--gpus", "2", "--sharding", "fsdp", "--autocast", "--dtype", "bf16"), "--autocast: sharded parameters run in their own"),
+    (("--gpus", "2", "--accumulation", "2"), "--accumulation 2: several cards step after every micro-step here"),
     (("--gpus", "64"), "--gpus 64: at most 8 on a CPU"),
     (("--gpus", "0"), "--gpus"),
 ])
@@ -153,9 +155,9 @@ def test_no_network_interface_is_one_message_before_anything_starts(monkeypatch)
     def down(*_, **__):
         raise OSError(101, "Network is unreachable")
 
-    monkeypatch.setattr(several_cards.socket, "create_connection", down)
+    monkeypatch.setattr(torchrun.socket, "create_connection", down)
     with pytest.raises(InputError, match=r"loopback network interface, which is down .Network is unreachable.; ip link"):
-        several_cards._check_loopback()
+        torchrun.check_loopback()
 
 
 def job(tmp_path, *, done):
@@ -168,7 +170,7 @@ def job(tmp_path, *, done):
 
 def failed(folder, rank, said, at, *, memory=False):
     told = json.dumps({"rank": str(rank), "said": said, "memory": memory, "at": at})
-    (folder / rank_run.FAILED.format(rank)).write_text(told)
+    (folder / torchrun.FAILED.format(rank)).write_text(told)
 
 
 def test_the_rank_that_failed_first_has_the_word(tmp_path):

@@ -25,7 +25,7 @@ from roi.profiling import board as board_module
 from roi.profiling import inference, launched_run
 from roi.profiling.board import PowerMeter, look_before_torch, open_board
 from roi.profiling.device import card_probe as probe_module
-from roi.profiling.device import device_shapes, operator_rates
+from roi.profiling.device import device_shapes, link, link_run, operator_rates
 from roi.profiling.device.operator_rates import time_call
 from roi.profiling.model_to_build import choose_model_to_build
 from roi.profiling.progress import Watcher
@@ -434,12 +434,21 @@ def test_a_rank_of_a_card_runs_on_the_simulated_card(tmp_path, monkeypatch):
     chosen = choose_model_to_build("tiny-llama", None, "cuda", 1, 2)
     request = TrainRequest(chosen, TrainingPlan(gpus=2), ((1, 16),))
     with simulated_machine():
+        with pytest.raises(InputError, match="--link: 1 GPU is there"):
+            link.cards_here("cuda")
         with pytest.raises(InputError, match="--gpus 2: 1 GPU is there"):
             several_cards.check_cards(request, "cuda", force=False)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
         several_cards.check_cards(request, "cuda", force=False)
+        assert link.cards_here("cuda") == 2
+        monkeypatch.setitem(link_run.SIZES, "cuda", (1024, 2**21))
+        (tmp_path / link_run.ORDER).write_bytes(pickle.dumps(link_run.LinkOrder("cuda", 60.0)))
+        assert link_run.main(tmp_path) == 0, [file.read_text() for file in tmp_path.glob("rank-*")]
+        (tmp_path / "meet").unlink(missing_ok=True)
         (tmp_path / rank_run.ORDER).write_bytes(pickle.dumps(rank_run.RankOrder(request, "cuda", 0, 60.0)))
         assert rank_run.main(tmp_path) == 0, [file.read_text() for file in tmp_path.glob("rank-*")]
+    assert [rate.message_bytes for rate in link_run.RATES.validate_json((tmp_path / link_run.LINK).read_text())] == [
+        1024, 1024, 1024, 2**21, 2**21, 2**21]
     kept = TrainProfile.model_validate_json((tmp_path / rank_run.PROFILE).read_text())
     rank, = kept.points[0].ranks
     assert rank.memory.device_bytes == 1_800_000_000

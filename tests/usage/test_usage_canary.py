@@ -40,6 +40,20 @@ WRITTEN = {
     "openai-costs.csv": "start_time,end_time,amount_value,amount_currency,line_item,user_email\n"
     f'1790812800,1790899200,2,usd,"gpt-4o, input",{CANARY}',
     "anthropic-cost.csv": "usage_date_utc,model,token_type,cost_usd,note\n2026-10-01,Claude Opus 5,output,1.5," + CANARY,
+    "completions.json": json.dumps(
+        {
+            "object": "list",
+            "data": [
+                {
+                    "id": "chatcmpl-1",
+                    "object": "chat.completion",
+                    "created": 1790812800,
+                    "model": "gpt-4o",
+                    "usage": {"prompt_tokens": 100, "completion_tokens": 10},
+                }
+            ],
+        }
+    ),
     "openrouter-daily.csv": "Date,Slug,Usage,Requests,Prompt Tokens,Completion Tokens\n"
     "2026-10-01 00:00:00,openai/gpt-4.1,1,2,300,40",
     "activity.json": json.dumps(

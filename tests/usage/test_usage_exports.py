@@ -401,3 +401,85 @@ def test_a_trace_of_relative_times_is_written_for_a_replay_without_a_price(tmp_p
         (0.5, 100, 5),
         (2.0, 102, 5),
     ]
+
+
+def completion(number: int, **more: object) -> dict[str, object]:
+    """A chat completion of 100 tokens in, of which 40 are cached, and 10 out."""
+    return {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion",
+        "created": 1790812800 + number,
+        "model": "gpt-4o-2024-08-06",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": CANARY}}],
+        "usage": {
+            "prompt_tokens": 100,
+            "completion_tokens": 10,
+            "prompt_tokens_details": {"cached_tokens": 40},
+            "completion_tokens_details": {"reasoning_tokens": 3},
+        },
+        **more,
+    }
+
+
+RESPONSE = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1790812801,
+    "model": "gpt-4o-2024-08-06",
+    "usage": {"input_tokens": 100, "output_tokens": 10, "input_tokens_details": {"cached_tokens": 40}},
+}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps([completion(1), completion(2), completion(2)]),
+        json.dumps({"object": "list", "data": [completion(1), RESPONSE], "has_more": False}, indent=1),
+        "\n".join(json.dumps(each) for each in (completion(1), RESPONSE)),
+        json.dumps([completion(1)]) + json.dumps([RESPONSE]),
+    ],
+    ids=["list", "page", "lines", "lists one after the other"],
+)
+def test_bare_chat_completions_are_calls(tmp_path: Path, content: str) -> None:
+    """Two calls: 2 x (100 - 40) in, 2 x 40 read, 2 x 10 out; one written twice counts once."""
+    (tmp_path / "a.json").write_text(content, encoding="utf-8")
+    rows = read(tmp_path, tmp_path / "a.json")
+    assert totals(rows) == counts(uncached_input=120, cache_read=80, output=20, requests=2)
+    assert rows[0]["at_us"] == 1_790_812_801_000_000
+    assert not any(row["batch"] for row in rows)
+
+
+def test_a_batchs_output_costs_half(tmp_path: Path) -> None:
+    """One line of two is an answer: gpt-6-sol at half of 2, 0.2 and 10 USD, 60 x 1 + 40 x 0.1 + 10 x 5 = 114 millionths."""
+    body = completion(1, model="gpt-6-sol", created=1_792_454_400)
+    lines = [
+        {"id": "b1", "custom_id": "1", "response": {"status_code": 200, "body": body}, "error": None},
+        {"id": "b2", "custom_id": "2", "response": {"status_code": 400, "body": {"error": {"message": CANARY}}}},
+    ]
+    file = text(tmp_path / "out.jsonl", *map(json.dumps, lines))
+    rows = read(tmp_path, file)
+    assert totals(rows) == counts(uncached_input=60, cache_read=40, output=10)
+    assert [row["batch"] for row in rows if row["dropped"] is None] == [True]
+    assert [row["dropped"] for row in rows if row["dropped"]] == ["an answer without its usage"]
+    assert usage_answer(file)["total_usd"] == pytest.approx(114e-6)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.log"])
+def test_a_first_line_of_words_hides_no_documents(tmp_path: Path, name: str) -> None:
+    """AWS writes such a line once, when it may write; it is one row left out, named by its line, and is not shown."""
+    file = text(tmp_path / name, f"Permissions are correctly set for Amazon Bedrock logs, {CANARY}.", json.dumps(ENTRY))
+    run = run_usage("--format", "json", file)
+    assert run.exit_code == 0, run.stderr
+    assert json.loads(run.stdout)["tokens"]["uncached_input"] == 812
+    assert CANARY not in run.stdout + run.stderr
+
+
+def test_dates_of_the_united_states_end_a_bucket_too(tmp_path: Path) -> None:
+    """Two hours from 9:00 are covered to 11:00; by the hour of the day they are two groups, and a day's row has none."""
+    head = "Start Time,End Time,Requests,Prompt Tokens,Completion Tokens,Model"
+    hours = [f"10/5/2026 {h}:00 AM,10/5/2026 {h + 1}:00 AM,3,100,10,gpt-4o" for h in (9, 10)]
+    found = usage_answer(text(tmp_path / "a.csv", head, *hours), "--dates", "us")
+    assert found["days"]["left_out"][0]["reason"] == "is covered from 09:00 to 11:00 alone"
+    file = text(tmp_path / "b.csv", head, *hours, "10/6/2026,10/7/2026,3,100,10,gpt-4o")
+    found = usage_answer(file, "--dates", "us", "--group-by", "hour")
+    assert sorted(each["group"] for each in found["by_group"]) == ["(longer than an hour)", "09:00", "10:00"]

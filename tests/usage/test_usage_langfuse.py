@@ -72,6 +72,7 @@ def test_spans_embeddings_and_failures_are_dropped_with_their_reason(observation
     assert totals(rows)["requests"] == 5
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
 def test_times_are_utc_in_every_zone(zone: str, observations: Path, tmp_path: Path) -> None:
     rows = records(tmp_path, observations, formats=FORMS, zone=zone)

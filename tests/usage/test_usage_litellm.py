@@ -68,6 +68,7 @@ def test_a_spend_of_zero_is_unknown(tmp_path: Path) -> None:
     assert [row["cost_usd"] for row in records(tmp_path, CALLS, formats=FORMS)[:4]] == [0.01, 0.01, None, 0.01]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("kind", "groups"), [
     (None, ["search", None]), ("key", ["hash1", "hash1"]), ("user", ["e1", "u1"]), ("project", ["t1", "t1"])])  # fmt: skip
 def test_groups_are_the_first_tag_of_ones_own_the_key_the_end_user_or_the_team(

@@ -24,6 +24,23 @@ def test_a_model_that_several_providers_sell_has_its_makers_price_and_a_note(tmp
     assert any("the records do not say who is paid; at the list price of anthropic" in note for note in found["notes"])
 
 
+def test_observations_and_spans_that_name_no_provider_have_the_makers_price_too(tmp_path: Path) -> None:
+    """3 Mtok of claude-opus-4 each, 90 USD in all, and none of it is without a price."""
+    observation = {"id": "o", "type": "GENERATION", "startTime": "2026-10-01T00:00:00Z", "model": "claude-opus-4"}
+    usage = {"input": 3_000_000, "output": 0, "total": 3_000_000}
+    attributes = {"openinference.span.kind": "LLM", "llm.model_name": "claude-opus-4"}
+    tokens = {"llm.token_count.prompt": 3_000_000, "llm.token_count.completion": 0}
+    context = {"spanContext": {"traceId": "t", "spanId": "1"}, "startTime": [OCTOBER_1 + DAY, 0]}
+    for name, row in (
+        ("observations.json", observation | {"usageDetails": usage}),
+        ("spans.json", {**context, "attributes": attributes | tokens}),
+    ):
+        (tmp_path / name).write_text(json.dumps([row]), encoding="utf-8")
+    found = usage_answer(tmp_path / "observations.json", tmp_path / "spans.json")
+    assert found["total_usd"] == pytest.approx(90.0)
+    assert [(each["provider"], each["unpriced_tokens"]) for each in found["by_model"]] == [("anthropic", 0)]
+
+
 def test_what_has_no_price_stands_in_the_headline(tmp_path: Path) -> None:
     """2 of 5 Mtok are of a model that nobody lists."""
     file = own(tmp_path / "a.csv", "2026-10-01T00:00:00Z,claude-opus-4,3000000,0", "2026-10-01T01:00:00Z,mystery-9,2000000,0")

@@ -117,6 +117,7 @@ def test_bodies_are_in_nothing_that_is_printed_or_written(
     assert "5 requests" in check_private(tmp_path, kept, tmp_path / name)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", ["utf-16", "latin-1", "gzip", "a cut gzip", "rejected beyond what is noted"])
 def test_bodies_of_tables_read_in_python_stay_out_too(
         tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
@@ -155,6 +156,7 @@ def test_a_refusal_shows_nothing_of_the_text(tmp_path: Path, kept: Path, content
     check_private(tmp_path, kept, tmp_path / "a.txt", code=2)
 
 
+@pytest.mark.full
 def test_bodies_are_not_spilled_where_memory_is_short(tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """40 MB of bodies in two files that are compared, with 100 MB for a reader whose buffers are 4 MB."""
     monkeypatch.setattr(engine, "MEMORY_LIMIT", "100MB")

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from usage_support import CANARY, run_usage, usage_answer
 
 from roi.cli import main
+from roi.cli.options import watched
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
 
@@ -109,6 +110,8 @@ def test_a_table_that_lacks_its_time_alone_says_so(tmp_path: Path) -> None:
     run = run_usage(table(tmp_path / "a.csv", f"1,2,{CANARY}", head="input_tokens,output_tokens,note"))
     assert run.exit_code == 2
     assert "input_tokens and output_tokens are there, but no column of times: name it, --map time=COLUMN" in run.stderr
+    (tmp_path / "a.json").write_text('[{"input_tokens": 1, "output_tokens": 2}]', encoding="utf-8")
+    assert "are there, but no column of times: name it" in run_usage(tmp_path / "a.json").stderr
 
 
 @pytest.mark.parametrize("command", ["compare", "size"])
@@ -117,6 +120,16 @@ def test_a_log_in_the_place_of_a_scenario_leads_to_usage(tmp_path: Path, command
     run = CliRunner().invoke(main, [command, str(file)])
     assert run.exit_code == 2
     assert f"records of usage and no scenario; what was spent: roi usage {file}" in run.stderr
+
+
+@pytest.mark.parametrize(
+    "content", ['[{"id": 1}]', '{"object": "page", "data": []}', '{"id": "x", "usage": {}}', '{"resourceSpans": []}']
+)
+def test_json_of_usage_in_the_place_of_a_scenario_leads_to_usage(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "a.json"
+    file.write_text(content, encoding="utf-8")
+    run = CliRunner().invoke(main, ["compare", str(file)])
+    assert (run.exit_code, f"what was spent: roi usage {file}" in run.stderr) == (2, True)
 
 
 def test_a_scenario_in_the_place_of_a_log_leads_to_compare(tmp_path: Path) -> None:
@@ -148,6 +161,7 @@ def test_two_rows_load_nothing_that_they_do_not_need(tmp_path: Path) -> None:
     assert left_out & set(json.loads(names)) == set()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("cell", "shown"),
     [
@@ -194,3 +208,17 @@ def test_who_watches_hears_of_rows_as_they_are_read(tmp_path: Path) -> None:
         "2 rows read: table of your own",
         "adding up",
     ]
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_what_is_heard_is_drawn_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch, seen: bool) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return seen
+
+    screen = Screen()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", screen)
+    with watched() as status:
+        status("50,000 rows read: Claude Code")
+    assert ("50,000 rows read: Claude Code" in screen.getvalue()) is seen

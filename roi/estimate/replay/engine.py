@@ -144,13 +144,15 @@ class EngineReplica:
                         complete.append(job)
                 tokens -= budget
                 spent = device[n] + per_kv * kv + per_prompt * tokens
+                alone = both = read
                 if experts:
-                    spent += experts * (missed**n - missed ** (n + tokens))
+                    before, after = missed**n, missed ** (n + tokens)
+                    spent += experts * (before - after)
+                    alone += experts * (1.0 - before)
+                    both += experts * (1.0 - after)
                 if overlap:  # more than the sequences alone hid
-                    alone = read + experts * (1.0 - missed**n)
-                    both = read + experts * (1.0 - missed ** (n + tokens))
-                    spent += overlap * (
-                        min(alone, per_product * n) - min(both, per_product * n + per_prompt * tokens))
+                    product = per_product * n
+                    spent += overlap * (min(alone, product) - min(both, product + per_prompt * tokens))
                 spent = max(spent, floor[n] + host_prompt)
                 while t < until_s < t + spent:  # nobody who comes after t has a part in this step
                     ends = t + spent

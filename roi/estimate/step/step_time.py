@@ -25,9 +25,10 @@ from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, quan
 from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting
-from roi.estimate.training.sharding import link_seconds
+from roi.estimate.training.sharding import LinkSpeed, datasheet_links, link_seconds
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
+from roi.facts.profiles import Collective
 from roi.units import SECONDS_PER_HOUR
 
 MASKED_ATTENTION: Final = 2.0
@@ -77,6 +78,8 @@ class StepEfficiency:
     """Once a micro-step: host and device wait for each other (batch made and sent, loss read, launches queue up again), s."""
     multiprocessors: Number = 0.0
     """Units that a product's tiles fill; 0: products of any shape reach the best rate."""
+    links: Mapping[Collective, LinkSpeed] = field(default_factory=dict)
+    """Measured collectives between the plan's cards; empty: the datasheet's link at the share of `bandwidth`."""
     matrix_of: Mapping[str, float] = field(default_factory=dict)
     """The share of single cards, by their name in the catalog: power limits and clocks set it, from 0.5 to 1.1."""
 
@@ -132,11 +135,12 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     host = step_operators(run, plan) * efficiency.launch_s + zero
     device = products + attention + elementwise + merged + dequantised
     optimizer = trained_parameters(model, plan) * _update_bytes(plan) / bandwidth / plan.shards
-    each_micro_step, each_step = link_seconds(model, plan, gpu)
-    link = each_micro_step / efficiency.bandwidth + zero
+    links = efficiency.links if plan.gpus > 1 else {}
+    each_micro_step, each_step = link_seconds(model, plan, links or datasheet_links(gpu, efficiency.bandwidth))
+    link = each_micro_step + zero
     return StepTime(
         products_s=products + attention, passes_s=elementwise, dequantisation_s=dequantised, host_s=host,
-        optimizer_s=optimizer / efficiency.overall, synchronisation_s=each_step / efficiency.bandwidth, link_s=link,
+        optimizer_s=optimizer / efficiency.overall, synchronisation_s=each_step, link_s=link,
         micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
         flops=sum((p.flops for p in work), start=zero) + attention_flops, tokens=tokens,
     )

@@ -11,8 +11,9 @@ Each GPU works on its own micro-batch: activations are not divided. Read off Dee
 partitioned_param_coordinator.py, and torch's fsdp/_runtime_utils.py and _fully_shard.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 
@@ -27,7 +28,11 @@ from roi.estimate.training.adapters import (
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
+from roi.facts.profiles import Collective, LinkRate
+from roi.units import MIB
 
+DDP_BUCKET_BYTES: Final = 25.0 * MIB
+"""DistributedDataParallel's bucket_cap_mb."""
 FSDP_LAYERS: Final = 2.0
 """Gathered layers alive at once: the one in work and the one prefetched (torch's rate limiter lets two all-gathers run)."""
 REUSE_PARAMETERS: Final = 1e9
@@ -191,27 +196,73 @@ def gathered_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     return 0.5 * packed + b * (model.parameters - packed) + adapters
 
 
-def link_seconds(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> tuple[Number, Number]:
-    """Seconds on the GPU-to-GPU link: of every micro-step, and of every optimizer step; at the datasheet's bandwidth.
+@dataclass(frozen=True)
+class LinkSpeed:
+    """What a collective takes between the cards of a machine: its latency, and the bytes that a rank of the ring sends."""
+
+    latency_s: Number
+    bytes_per_s: Number
+
+
+Links = Mapping[Collective, LinkSpeed]
+
+
+def link_speeds(rates: Iterable[LinkRate]) -> Links:
+    """Measured speeds by collective: the smallest message shows the latency, what the largest takes beyond it the bandwidth.
+
+    Empty where not every collective was timed at two sizes, or a large message took no longer than a small one.
+    """
+    by_collective: dict[Collective, list[LinkRate]] = {}
+    for rate in rates:
+        by_collective.setdefault(rate.collective, []).append(rate)
+    found: dict[Collective, LinkSpeed] = {}
+    for collective, timed in by_collective.items():
+        small, large = (pick(timed, key=lambda rate: rate.message_bytes) for pick in (min, max))
+        beyond_s = large.typical_s - small.typical_s
+        if beyond_s > 0.0:
+            found[collective] = LinkSpeed(small.typical_s, (large.ring_bytes - small.ring_bytes) / beyond_s)
+    return found if len(found) == len(get_args(Collective)) else {}
+
+
+def datasheet_links(gpu: Gpu, reached: Number = 1.0) -> Links:
+    """Collectives at this share of the datasheet's bandwidth, without latency."""
+    speed = LinkSpeed(0.0, gpu.link_bytes_per_s * reached)
+    return dict.fromkeys(get_args(Collective), speed)
+
+
+def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[Number, Number]:
+    """Seconds on the GPU-to-GPU link: of every micro-step, and of every optimizer step.
 
     A ring moves bytes x (N - 1) / N for an all-gather or a reduce-scatter, twice that for an all-reduce
     (arXiv 1910.02054, section 7). zero3 and fsdp gather all parameters in forward and again in backward (recompute uses
     the second) and scatter the gradients; zero2 scatters the gradients, and gathers what was updated once a step;
     replicas all-reduce the gradients once a step. Root unit of fsdp: gathered once, not twice.
+    Each collective has its latency: DDP reduces in buckets of 25 MiB, FSDP takes a layer at a time, DeepSpeed scatters in
+    buckets of hidden^2 numbers, and ZeRO-3 gathers at least a layer at a time.
     """
     trained = trained_parameters(model, plan)
     gradients = trained * plan.trained_bytes
-    ring = (plan.gpus - 1) / plan.gpus / gpu.link_bytes_per_s
+    share = (plan.gpus - 1) / plan.gpus
+
+    def takes(collective: Collective, nbytes: Number, calls: Number) -> Number:
+        link = links[collective]
+        rounds = 2.0 if collective == "all-reduce" else 1.0
+        return calls * link.latency_s + rounds * share * nbytes / link.bytes_per_s
+
+    scatters = np.ceil(trained / float(model.hidden) ** 2)
     match plan.sharding:
         case "none":
-            return 0.0 * trained, 2.0 * ring * gradients
+            return 0.0 * trained, takes("all-reduce", gradients, np.ceil(gradients / DDP_BUCKET_BYTES))
         case "zero2":
-            return ring * gradients, ring * gradients
+            return takes("reduce-scatter", gradients, scatters), takes("all-gather", gradients, 1.0)
         case "fsdp":
             twice = 2.0 * gathered_bytes(model, plan) - root_unit_bytes(model, plan)
-            return ring * (twice + gradients), 0.0 * trained
+            units = model.layers + (0.0 if plan.adapter else 1.0)  # those with gradients; adapters leave the root without
+            gathers = takes("all-gather", twice, 2.0 * model.layers + 1.0)
+            return gathers + takes("reduce-scatter", gradients, units), 0.0 * trained
         case "zero3":
-            return ring * (2.0 * gathered_bytes(model, plan) + gradients), 0.0 * trained
+            gathers = takes("all-gather", 2.0 * gathered_bytes(model, plan), 2.0 * model.layers)
+            return gathers + takes("reduce-scatter", gradients, scatters), 0.0 * trained
     raise ValueError(f"no communication for sharding {plan.sharding!r}")
 
 

@@ -4,7 +4,6 @@ Rank 0 writes the profile into FOLDER whenever a size is done, so that what was 
 rank that fails writes why.
 """
 
-import json
 import pickle
 import sys
 import time
@@ -15,10 +14,10 @@ from typing import Final, NamedTuple
 from roi.disk import replace_file
 from roi.facts.profiles import RankPoint, TrainPoint, TrainProfile
 from roi.profiling.board import Draw, open_board
-from roi.profiling.session import Session, first_line, ran_out, read_environment
-from roi.profiling.stack import quiet, torch
+from roi.profiling.session import Session, read_environment
+from roi.profiling.stack import torch
 from roi.profiling.train import train_point
-from roi.profiling.train.ranks import Ranks
+from roi.profiling.train.ranks import Ranks, run_as_rank
 from roi.profiling.train.real_model import trained_count
 from roi.profiling.train.short_run import TrainRequest, set_up, share
 from roi.profiling.train.train_point import PointRun
@@ -27,14 +26,10 @@ from roi.store.profiles.plan_record import plan_record
 
 ORDER: Final = "order.pickle"
 PROFILE: Final = "profile.json"
-FAILED: Final = "rank-{}.json"
 ALONE: Final = 5
 """Steps without communication."""
 ALONE_SHARE: Final = 0.2
 """Part of the budget that is kept for them."""
-LINGER_S: Final = 3.0
-"""How long a rank that lost another one waits for torchrun to notice which of them failed first."""
-LOST: Final = ("Connection closed", "Connection reset", "Broken pipe", "Socket Timeout", "NCCL", "Timed out")
 
 
 class RankOrder(NamedTuple):
@@ -57,20 +52,7 @@ class _Measured(NamedTuple):
 def main(folder: Path) -> int:
     """Do what the order in `folder` says; the exit code."""
     order: RankOrder = pickle.loads((folder / ORDER).read_bytes())  # noqa: S301 -- our own, in a folder of mode 0700
-    rank = "?"
-    try:
-        ranks = Ranks(order.device)
-        rank = str(ranks.rank)
-        with quiet():
-            _Rank(order, ranks, folder).run()
-        ranks.leave()
-    except Exception as error:  # noqa: BLE001 -- whatever it is: the parent tells it
-        said = {"rank": rank, "said": first_line(error), "memory": ran_out(error), "at": time.time()}
-        replace_file(folder / FAILED.format(rank), json.dumps(said))
-        if any(word in str(error) for word in LOST):
-            time.sleep(LINGER_S)
-        return 1
-    return 0
+    return run_as_rank(order.device, folder, lambda ranks: _Rank(order, ranks, folder).run())
 
 
 class _Rank:

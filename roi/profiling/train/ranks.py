@@ -7,12 +7,14 @@ tell each other beside the training goes through Gloo.
 from roi.profiling.stack import torch
 
 # isort: split
+import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from torch import distributed
@@ -21,11 +23,18 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.fsdp._fully_shard._fsdp_api import AllGather, ReduceScatter
 from torch.nn.parallel import DistributedDataParallel
 
+from roi.disk import replace_file
 from roi.estimate.training.plan import TrainingPlan
+from roi.profiling.session import first_line, ran_out
+from roi.profiling.stack import quiet
+from roi.profiling.torchrun import FAILED
 
 PATIENCE: Final = timedelta(minutes=5)
 """Longest wait for the other ranks: beyond a step of any size that is profiled."""
 LOOK_S: Final = 1.0
+LINGER_S: Final = 3.0
+"""How long a rank that lost another one waits for torchrun to notice which of them failed first."""
+LOST: Final = ("Connection closed", "Connection reset", "Broken pipe", "Socket Timeout", "NCCL", "Timed out")
 ALL_GATHER: Final = getattr(distributed, "all_gather_single", None) or distributed.all_gather_into_tensor
 REDUCE_SCATTER: Final = getattr(distributed, "reduce_scatter_single", None) or distributed.reduce_scatter_tensor
 """Their names from torch 2.13 on, and before."""
@@ -84,6 +93,24 @@ class Ranks:
     def leave(self) -> None:
         """End the group."""
         distributed.destroy_process_group()
+
+
+def run_as_rank(device: str, folder: Path, work: Callable[[Ranks], None]) -> int:
+    """Do `work` as the rank that this process is; the exit code. A rank that fails writes why into `folder`."""
+    rank = "?"
+    try:
+        ranks = Ranks(device)
+        rank = str(ranks.rank)
+        with quiet():
+            work(ranks)
+        ranks.leave()
+    except Exception as error:  # noqa: BLE001 -- whatever it is: the parent tells it
+        said = {"rank": rank, "said": first_line(error), "memory": ran_out(error), "at": time.time()}
+        replace_file(folder / FAILED.format(rank), json.dumps(said))
+        if any(word in str(error) for word in LOST):
+            time.sleep(LINGER_S)
+        return 1
+    return 0
 
 
 def layers_of(model: Any) -> list[Any]:  # Any: modules of transformers

@@ -1,48 +1,34 @@
-"""A training run on several cards: torchrun starts a process for each; this one watches them and keeps what they measured.
+"""A training run on several cards: torchrun starts a process for each; this one watches them and keeps what they measured."""
 
-The processes are ended with this one, however it ends. Nothing leaves the machine: they meet on its loopback interface.
-"""
-
-import json
-import os
 import pickle
-import re
-import socket
-import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.disk import read_text, replace_file
 from roi.errors import InputError, RoiError
 from roi.estimate.training.memory import training_memory
 from roi.facts.profiles import TrainPoint, TrainProfile
-from roi.profiling.child import Child
-from roi.profiling.machine import usable_cores
-from roi.profiling.session import Session, claim_board
-from roi.profiling.stack import torch
-from roi.profiling.train.rank_run import FAILED, ORDER, PROFILE, RankOrder
+from roi.profiling.session import Session
+from roi.profiling.torchrun import MOST_BYTES, check_ranks, first_failure, start_ranks
+from roi.profiling.train.rank_run import ORDER, PROFILE, RankOrder
 from roi.profiling.train.short_run import TrainRequest
 
-LOOPBACK: Final = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
-"""Where the processes of one machine meet, unless these variables say otherwise: its name need not resolve."""
 OPTIMIZERS: Final = ("adamw", "adamw-foreach")
 """Those whose states follow a sharded parameter."""
 LOOK_S: Final = 0.2
-MOST_BYTES: Final = 64 * 2**20
-MOST_RANKS_ON_CPU: Final = 8
-ROOT_CAUSE: Final = re.compile(r"Root Cause.*?rank\s*:\s*(\d+).*?exitcode\s*:\s*(-?\d+)", re.DOTALL)
-"""How torchrun tells which process failed first."""
 
 
 def check_cards(request: TrainRequest, device: str, *, force: bool) -> None:
     """Raise an InputError, one sentence, where this plan does not run on so many cards here."""
-    plan, asked = request.plan, f"--gpus {request.plan.gpus}"
+    plan = request.plan
     if plan.trainer != "plain":
         raise InputError(f"--trainer {plan.trainer}: several cards run the plain loop; leave it out, or --gpus 1")
+    if plan.accumulation > 1:
+        raise InputError(f"--accumulation {plan.accumulation}: several cards step after every micro-step here; leave it out")
     if plan.sharding not in ("none", "fsdp"):
         raise InputError(f"--sharding {plan.sharding}: what runs here is none (a replica each, DDP) and fsdp")
     if plan.sharding == "fsdp":
@@ -52,29 +38,7 @@ def check_cards(request: TrainRequest, device: str, *, force: bool) -> None:
             raise InputError(f"--optimizer {plan.optimizer}: sharded parameters take {' or '.join(OPTIMIZERS)} here")
         if plan.autocast:
             raise InputError("--autocast: sharded parameters run in their own type here; --no-autocast")
-    there = torch.cuda.device_count() if device == "cuda" else MOST_RANKS_ON_CPU
-    if plan.gpus > there:
-        what = f"{there} GPU{'s are' if there != 1 else ' is'} there" if device == "cuda" else f"at most {there} on a CPU"
-        raise InputError(f"{asked}: {what}")
-    if device == "cuda":
-        for index in range(1, plan.gpus):
-            claim_board(device, force=force, index=index)
-    _check_loopback()
-
-
-def _check_loopback() -> None:
-    """Raise where the processes could not meet: a machine, or a container, whose loopback interface is down."""
-    names = {name for _, name in socket.if_nameindex()}
-    for variable, usual in LOOPBACK.items():
-        name = os.environ.get(variable, usual)
-        if name.lstrip("^=").split(",")[0] not in names:
-            raise InputError(f"{variable}: no network interface {name!r}; there are {', '.join(sorted(names)) or 'none'}")
-    try:
-        with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), 5.0):
-            return
-    except OSError as error:
-        raise InputError(f"--gpus: the processes of several cards meet on the loopback network interface, which is down "
-                         f"({error.strerror}); ip link set lo up") from error
+    check_ranks(int(plan.gpus), device, force=force)
 
 
 def profile_cards(request: TrainRequest, session: Session) -> TrainProfile:
@@ -109,13 +73,8 @@ class _Job:
         order = RankOrder(self.request, self.session.device, self.session.seed, self.session.budget_s)
         replace_file(self.folder / ORDER, pickle.dumps(order), "--gpus")
         gpus, began_s = int(self.request.plan.gpus), time.monotonic()
-        threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (usable_cores() or 1) // gpus))
-        settings = {**LOOPBACK, "OMP_NUM_THREADS": threads, "TORCH_CPP_LOG_LEVEL": "ERROR"}
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={gpus}", "-m",
-                   "roi.profiling.train.rank_run", str(self.folder)]
-        environment = {name: os.environ.get(name, value) for name, value in settings.items()}
         try:
-            with Child(command, self.folder / "log", environment) as child:
+            with start_ranks("roi.profiling.train.rank_run", self.folder, gpus) as child:
                 while child.exit_code is None:
                     profile = self._read()
                     done = 0 if profile is None else len(profile.points)
@@ -144,20 +103,11 @@ class _Job:
 
     def _explain(self, log: list[str]) -> None:
         """Raise, or note where memory ran out, why the processes ended: the first that failed has the word."""
-        files = [self.folder / FAILED.format(rank) for rank in ("?", *range(int(self.request.plan.gpus)))]
-        said: list[dict[str, Any]] = [json.loads(read_text(file, MOST_BYTES)) for file in files if file.exists()]
-        first = min(said, key=lambda one: float(one["at"]), default=None)
-        cause = ROOT_CAUSE.search("\n".join(log))
-        if cause is not None and not any(one["rank"] == cause[1] for one in said):
-            number = int(cause[2])
-            how = f"was ended by signal {-number}" if number < 0 else f"ended with exit code {number}"
-            raise RoiError(f"rank {cause[1]} {how}; the other ranks were ended too")
-        if first is None:
-            raise RoiError(f"the ranks ended: {log[-1] if log else 'they said nothing'}")
-        if first["memory"]:
+        first = first_failure(self.folder, int(self.request.plan.gpus), log)
+        if first.memory:
             self.short = True
-            self.session.notes.append(f"rank {first['rank']} ran out of memory; larger sizes were not tried")
+            self.session.notes.append(f"rank {first.rank} ran out of memory; larger sizes were not tried")
             if self.profile is not None:
                 return
-        raise RoiError(f"rank {first['rank']}: {first['said']}")
+        raise RoiError(f"rank {first.rank}: {first.said}")
 

@@ -235,7 +235,7 @@ class _Stepping:
 
     def _measure(self, micro_batch: int, seq: int, share_s: float) -> None:
         train_point.reset_memory(self.setup.device)
-        run = PointRun(micro_batch, seq, share_s, self.session)
+        run = PointRun(micro_batch, seq, share_s, self.session, micro_steps=self.setup.plan.accumulation)
         draw: Draw | None = None
         too_long_s: float | None = None
         try:

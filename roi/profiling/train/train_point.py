@@ -43,6 +43,8 @@ class PointRun:
     share_s: float
     session: Session
     steps: list[Step] = field(default_factory=list)
+    micro_steps: int = 1
+    """Of each step."""
     free_s: float | None = None
     """A step where none is waited for."""
     warmup: int = WARMUP
@@ -75,9 +77,11 @@ class PointRun:
 
     def point(self, memory: MemoryReading, draw: Draw, predicted_bytes: float | None) -> TrainPoint:
         """The point as a profile keeps it."""
-        return TrainPoint(micro_batch=self.micro_batch, seq=self.seq, step_s=tuple(step.seconds for step in self.steps),
-                          warmup=self.warmup, free_step_s=self.free_s, losses=tuple(step.loss for step in self.steps),
-                          memory=memory, power_w=draw.power_w, energy_j=draw.energy_j,
+        return TrainPoint(micro_batch=self.micro_batch, seq=self.seq,
+                          step_s=tuple(step.seconds / self.micro_steps for step in self.steps),
+                          warmup=self.warmup, free_step_s=self.free_s and self.free_s / self.micro_steps,
+                          losses=tuple(step.loss for step in self.steps), memory=memory,
+                          power_w=draw.power_w, energy_j=draw.energy_j,
                           predicted_allocated_bytes=predicted_bytes)
 
 
@@ -159,7 +163,7 @@ class FirstStep:
         self.left_s = left_s
         modules = computing_leaves(setup.model)
         # each runs forwards once and backwards once, and with checkpointing forwards once more
-        self.passes = len(modules) * (3 if setup.plan.checkpointing else 2)
+        self.passes = len(modules) * (3 if setup.plan.checkpointing else 2) * setup.plan.accumulation
         self.done = 0
         self.began_s: float | None = None
         """Clock at the first module: a Trainer sets itself up before."""

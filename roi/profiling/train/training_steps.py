@@ -34,7 +34,7 @@ PINNED: Final = {
 
 @dataclass(frozen=True)
 class Step:
-    """One micro-step with its optimizer step, finished."""
+    """The micro-steps of one optimizer step and that step, finished."""
 
     seconds: float
     """Time of forward, loss, backward and optimizer."""
@@ -129,15 +129,17 @@ def _run_plain(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, limi
 
 
 def _plain_step(setup: TrainingSetup, optimizer: torch.optim.Optimizer, tokens: torch.Tensor) -> torch.Tensor:
-    """The loss of one step, which may still be under way on the device."""
+    """The loss of the last micro-step of one step, which may still be under way on the device."""
     plan = setup.plan
     lowers = plan.autocast and plan.dtype != "fp32"
-    with torch.autocast(setup.device, DTYPES[plan.dtype]) if lowers else nullcontext():
-        output = setup.model(input_ids=tokens, labels=tokens)
-    loss: torch.Tensor = output.loss
-    if not plan.logits_kept:
-        del output
-    loss.backward()
+    loss = torch.zeros(())
+    for _ in range(plan.accumulation):
+        with torch.autocast(setup.device, DTYPES[plan.dtype]) if lowers else nullcontext():
+            output = setup.model(input_ids=tokens, labels=tokens)
+        loss = output.loss
+        if not plan.logits_kept:
+            del output
+        (loss / plan.accumulation if plan.accumulation > 1 else loss).backward()
     optimizer.step()
     setup.stepped = True
     optimizer.zero_grad(set_to_none=True)
@@ -226,6 +228,7 @@ def _make_trainer(setup: TrainingSetup, tokens: torch.Tensor, limit: int, folder
     plan = setup.plan
     arguments: dict[str, Any] = {
         "output_dir": folder, "per_device_train_batch_size": tokens.shape[0], "max_steps": limit, "logging_steps": log_every,
+        "gradient_accumulation_steps": plan.accumulation,
         "logging_nan_inf_filter": False, "learning_rate": setup.learning_rate, "lr_scheduler_type": "constant",
         "optim": HF_NAMES.get(plan.optimizer, "adamw_torch"), "report_to": [], "save_strategy": "no",
         "disable_tqdm": True, "bf16": plan.autocast and plan.dtype == "bf16", "fp16": plan.autocast and plan.dtype == "fp16",
@@ -234,7 +237,7 @@ def _make_trainer(setup: TrainingSetup, tokens: torch.Tensor, limit: int, folder
     }
     if plan.trainer == "hf":
         settings: Any = transformers.TrainingArguments(**arguments)
-        rows: Any = [{"input_ids": row, "labels": row} for row in tokens] * limit
+        rows: Any = [{"input_ids": row, "labels": row} for row in tokens] * (limit * plan.accumulation)
         make: Callable[..., Any] = partial(transformers.Trainer, data_collator=lambda batch: {
             name: torch.stack([row[name] for row in batch]) for name in ("input_ids", "labels")})
     else:
@@ -245,7 +248,7 @@ def _make_trainer(setup: TrainingSetup, tokens: torch.Tensor, limit: int, folder
             raise MissingExtra("trl", error.name or "trl") from error
         settings = trl.SFTConfig(**arguments, max_length=tokens.shape[1], packing=False,
                                  dataset_kwargs={"skip_prepare_dataset": True})
-        rows = datasets.Dataset.from_dict({"input_ids": tokens.tolist() * limit})
+        rows = datasets.Dataset.from_dict({"input_ids": tokens.tolist() * (limit * plan.accumulation)})
         make = partial(trl.SFTTrainer, processing_class=_tokenizer())
     if settings.n_gpu > 1:  # with several GPUs in sight the Trainer would spread each batch over them (DataParallel)
         settings._n_gpu = 1

@@ -4,16 +4,20 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import get_args
 
 from roi.estimate.step.rates import product_shape
 from roi.facts.environment import Environment
 from roi.facts.gpu import Gpu
-from roi.facts.profiles import DeviceProfile, Rate
-from roi.report.layout.blocks import Row, Table
+from roi.facts.profiles import Collective, DeviceProfile, LinkRate, Rate
+from roi.report.layout.blocks import Block, Row, Table
 from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
+from roi.units import KIB, MIB
 
 SCHEMA = "roi.device/1"
 HEADS = ("regime", "dtype", "n", "best", "typical", "theory", "best/theory")
+COLLECTIVES = get_args(Collective)
+LINK_HEADS = ("message", *(head for name in COLLECTIVES for head in (f"{name}\nus", "\nGB/s")))
 SKINNY = 64
 """A product with a side up to this one counts as skinny: adapters, and decoding in small batches."""
 
@@ -52,8 +56,14 @@ def rate_lines(profile: DeviceProfile, gpu: Gpu | None) -> list[RateLine]:
 
 def device_text(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = None) -> str:
     """The report for a terminal, no line wider than 80 columns but the one with the file's name."""
-    table = Table(HEADS, tuple(Row(_cells(line)) for line in rate_lines(profile, gpu)), align="ll")
-    return profile_text([_title(profile.environment)], [table], _remarks(profile, gpu), kept_blocks(path))
+    tables: list[Block] = []
+    if profile.rates:
+        tables.append(Table(HEADS, tuple(Row(_cells(line)) for line in rate_lines(profile, gpu)), align="ll"))
+    if profile.link:
+        sizes = dict.fromkeys(rate.message_bytes for rate in profile.link)
+        rows = tuple(Row(_link_cells(size, [r for r in profile.link if r.message_bytes == size])) for size in sizes)
+        tables.append(Table(LINK_HEADS, rows, align="r"))
+    return profile_text([_title(profile.environment)], tables, _remarks(profile, gpu), kept_blocks(path))
 
 
 def device_json(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = None) -> str:
@@ -62,6 +72,8 @@ def device_json(profile: DeviceProfile, gpu: Gpu | None, path: Path | None = Non
         "schema": SCHEMA, "started": profile.started.isoformat(), "complete": profile.complete,
         "environment": profile.environment.model_dump(mode="json"), "gpu": gpu.id if gpu else None,
         "rates": [asdict(line) for line in rate_lines(profile, gpu)],
+        "link": [{"collective": rate.collective, "ranks": rate.ranks, "message_bytes": rate.message_bytes, "s": rate.typical_s,
+                  "bus_bytes_per_s": rate.ring_bytes / rate.typical_s} for rate in profile.link],
         "notes": profile.notes, "file": str(path) if path else None,
     }, indent=1, allow_nan=False)
 
@@ -88,6 +100,18 @@ def _cells(line: RateLine) -> tuple[str, ...]:
     return f"{name}, {unit}", line.dtype, f"{line.shapes}/{line.calls}", *rates, ratio
 
 
+def _link_cells(nbytes: int, rates: list[LinkRate]) -> tuple[str, ...]:
+    """The message, then time and bandwidth of each collective."""
+    cells = [f"{nbytes / MIB:,.0f} MiB" if nbytes >= MIB else f"{nbytes / KIB:,.0f} KiB"]
+    for name in COLLECTIVES:
+        rate = next((r for r in rates if r.collective == name), None)
+        if rate is None:
+            cells += ["-", "-"]
+        else:
+            cells += [f"{rate.typical_s * 1e6:,.0f}", f"{rate.ring_bytes / rate.typical_s / 1e9:.3g}"]
+    return tuple(cells)
+
+
 def _title(e: Environment) -> str:
     facts: list[str] = [e.gpu_name or e.device]
     if e.device == "cuda":
@@ -103,6 +127,13 @@ def _title(e: Environment) -> str:
 
 def _remarks(profile: DeviceProfile, gpu: Gpu | None) -> list[str]:
     texts = [*profile.notes, *cautions(profile, "these rates are too low")]
+    if profile.link:
+        datasheet = f" Datasheet: {gpu.link_bytes_per_s / 1e9:,.0f} GB/s ({gpu.id})." if gpu else ""
+        texts.append(f"{profile.link[0].ranks} ranks. us: median of the timed calls, each of the rank that took longest. GB/s: "
+                     "what every rank of a ring sends, (N - 1)/N of the message, for an all-reduce twice that. The smallest "
+                     f"message shows the latency.{datasheet}")
+    if not profile.rates:
+        return texts
     texts.append(f"n: shapes/timed samples. best, typical: largest and median of the shapes' median rates. skinny: a side of at"
                  f" most {SKINNY}. Copies and element-wise operators that fit the cache run above memory bandwidth.")
     if gpu:

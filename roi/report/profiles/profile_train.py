@@ -73,8 +73,13 @@ def step_remark(points: Sequence[TrainPoint]) -> str:
     return f"step = {' + '.join(parts)}, through {len(points)} medians, the worst {100.0 * line.worst_error:.0f}% off"
 
 
-def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None, file: Path | None) -> str:
-    """The report, no line but the one with the file's name wider than 80 columns. `shape` and `gpu`, where known, give MFU."""
+def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None, file: Path | None,
+               reached: tuple[float, str] | None = None) -> str:
+    """The report, no line but the one with the file's name wider than 80 columns. `shape` and `gpu`, where known, give MFU.
+
+    `reached`: (FLOP/s of the best matrix product of the plan's type on this card, the device profile that says so): no step
+    has a higher MFU than that.
+    """
     plan = read_plan(profile.plan)
     times = tuple(_time_row(p, plan, shape, gpu) for p in profile.points)
     tables: list[Block] = [
@@ -85,7 +90,7 @@ def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None,
     if ranks:
         tables += [Gap(), Paragraph(f"{plan.gpus} ranks, {'fully sharded' if plan.sharding == 'fsdp' else 'a replica each'}; "
                                     "peak memory, GiB"), Table(RANK_HEADS, ranks, align="")]
-    return profile_text(_title(profile, plan), tables, _remarks(profile, plan, shape, gpu), kept_blocks(file))
+    return profile_text(_title(profile, plan), tables, _remarks(profile, plan, shape, gpu, reached), kept_blocks(file))
 
 
 def train_json(profile: TrainProfile) -> str:
@@ -102,7 +107,8 @@ def utilisation(point: TrainPoint, plan: TrainingPlan, shape: ModelShape, gpu: G
 
 def _title(profile: TrainProfile, plan: TrainingPlan) -> list[str]:
     how = (f"{plan.dtype}{' autocast' if plan.autocast else ''}, {plan.attention}, {plan.optimizer}, "
-           f"{'' if plan.checkpointing else 'no '}checkpointing, {plan.trainer} loop; weights {profile.weights}")
+           f"{'' if plan.checkpointing else 'no '}checkpointing, {plan.trainer} loop"
+           f"{f', {plan.accumulation} micro-steps a step' if plan.accumulation > 1 else ''}; weights {profile.weights}")
     return [f"{profile.model}: {method_words(plan)}, {profile.trained_parameters:,} trained parameters", how,
             _machine(profile.environment)]
 
@@ -121,7 +127,7 @@ def _time_row(point: TrainPoint, plan: TrainingPlan, shape: ModelShape | None, g
     seconds, tokens = timed_steps(point), point.micro_batch * point.seq
     middle = median(seconds)
     mfu = f"{100.0 * utilisation(point, plan, shape, gpu):.0f}%" if shape and gpu else "-"
-    joules = "-" if point.energy_j is None else f"{point.energy_j / (tokens * len(seconds)):.2g}"
+    joules = "-" if point.energy_j is None else f"{point.energy_j / (tokens * len(seconds) * plan.accumulation):.2g}"
     loss = f"{point.losses[0]:.2f}>{point.losses[-1]:.2f}" if point.losses else "-"
     return Row((
         f"{point.micro_batch}", f"{point.seq:,}", f"{len(seconds)}", f"{1e3 * middle:,.1f}", f"{1e3 * min(seconds):,.1f}",
@@ -152,7 +158,8 @@ def _rank_row(point: TrainPoint, rank: int) -> Row:
     ))
 
 
-def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None, gpu: Gpu | None) -> list[str]:
+def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None, gpu: Gpu | None,
+             reached: tuple[float, str] | None) -> list[str]:
     texts = [step_remark(profile.points)] if profile.points else []
     if profile.largest_micro_batch:
         found = "; ".join(f"{int(seq):,} tokens: {batch}" for seq, batch in profile.largest_micro_batch.items())
@@ -172,6 +179,9 @@ def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None
     if shape and gpu and profile.points:
         texts.append(f"MFU: forward and backward without recompute, over {gpu.matrix_flops(plan.dtype) / 1e12:,.0f} TFLOP/s "
                      f"({gpu.id}, datasheet)")
+        if reached is not None:
+            texts[-1] += (f"; at most {100.0 * reached[0] / gpu.matrix_flops(plan.dtype):.0f}%, which is the best product here "
+                          f"({reached[1]})")
     if profile.environment.device == "cpu" and profile.points:
         texts.append("process: highest resident set")
         if any(p.predicted_allocated_bytes for p in profile.points):

@@ -95,6 +95,6 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
     moment = us_instant if options.us_dates else instant
     return Fields(
-        at_us=moment(table, at["time"]), until_us=instant(table, at["until"]) if "until" in columns else None,
+        at_us=moment(table, at["time"]), until_us=moment(table, at["until"]) if "until" in columns else None,
         provider=provider, model=model, output=whole(table, at["output"]), requests=requests,
         batch=flag(table, at["batch"]), cost_usd=cost, **given)

@@ -38,12 +38,17 @@ def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, opti
     found = _chosen(fitting, header, options)
     if found is not None:
         return found
-    untimed = lacks_time(options, tuple(header))
+    _check_time(header, shown, options)
+    raise InputError(f"{shown}: no known export has {names_told(header, formats, 'columns')}"
+                     f"{_nearest_format(header, formats)}; {MAP}")
+
+
+def _check_time(names: Sequence[str], shown: str, options: FileOptions) -> None:
+    """Raise for a table of one's own whose time alone is not found."""
+    untimed = lacks_time(options, tuple(names))
     if untimed is not None:
         raise InputError(f"{shown}: {untimed[0]} and {untimed[1]} are there, but no column of times: name it,"
                          " --map time=COLUMN")
-    raise InputError(f"{shown}: no known export has {names_told(header, formats, 'columns')}"
-                     f"{_nearest_format(header, formats)}; {MAP}")
 
 
 def names_told(names: Sequence[str], formats: Sequence[Format], what: str) -> str:
@@ -108,6 +113,7 @@ def of_document(document: Document, formats: Sequence[Format], shown: str, optio
     found = _chosen(tables if known is None else [known], flat, options)
     if found is not None:
         return found
+    _check_time(flat, shown, options)
     raise InputError(f"{shown}: no known export has {names_told(list(document), formats, 'keys')}; {MAP}")
 
 

@@ -20,6 +20,7 @@ OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-incl
 FIRST_US: Final = 946_684_800_000_000
 """2000-01-01 UTC: what lies before, or from 2100 on, is no time of a call but another number."""
 LAST_US: Final = 4_102_444_800_000_000
+HOUR_US: Final = 3_600 * MICRO
 LONGEST_GROUP: Final = 120
 """Characters of a group's name; what is longer is a text, and is not kept."""
 TOKENS: Final = ("uncached_input", "cache_read", "cache_write", "output")
@@ -153,6 +154,9 @@ class Format:
         columns["model"] = columns["model"].nullif("")
         if options.group_by in ("day", "hour"):
             columns["group"] = _time_of(columns["at_us"], options.group_by)
+        if options.group_by == "hour":
+            longer = (columns["until_us"] - columns["at_us"] > HOUR_US).fill_null(False)
+            columns["group"] = ibis.ifelse(longer, "(longer than an hour)", columns["group"])
         columns["group"] = ibis.ifelse(columns["group"].length() > LONGEST_GROUP, "(too long for a name)", columns["group"])
         checks = list(fields.reasons)
         checks.append((columns["at_us"].isnull(), NO_TIME))

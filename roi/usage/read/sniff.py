@@ -93,8 +93,9 @@ def sniff(file: SourceFile) -> FileShape | None:
     start = text.lstrip("\ufeff \r\n\t")
     if start.startswith(("{", "[")):
         return _json_shape(file, start, encoding, whole=whole)
-    if TAIL.match(start) and next(_documents_in(start, prefixed=True), None):
-        return FileShape("lines", encoding=encoding, firsts=_documents_in(start, prefixed=True), prefixed=True)
+    tail = TAIL.match(start) is not None and next(_documents_in(start, prefixed=True), None) is not None
+    if tail or _text_above_documents(start):
+        return FileShape("lines", encoding=encoding, firsts=_documents_in(start, prefixed=tail), prefixed=tail)
     return _table_shape(file, text.lstrip("\ufeff"), encoding, whole=whole)
 
 
@@ -206,6 +207,15 @@ def _documents_in(text: str, *, prefixed: bool) -> Iterator[Document]:
             yield document
         if found == FIRST:
             return
+
+
+def _text_above_documents(text: str) -> bool:
+    """True where a line of words stands above lines of JSON, as AWS writes that its permissions are right.
+
+    Below the header of a table no row is such a line: JSON in a cell stands in quotes, which come first.
+    """
+    second = next(islice((line for line in io.StringIO(text) if line.strip()), 1, None), "")
+    return second.startswith("{") and next(_documents_in(second, prefixed=False), None) is not None
 
 
 def _first_line(file: SourceFile, encoding: str) -> str:

@@ -176,7 +176,7 @@ def read_document(file: SourceFile, shape: FileShape) -> object:
 
 
 def _parsed(text: str) -> object:
-    """The document; the list of all where several stand one after the other."""
+    """The document; the list of all where several stand one after the other, what lists of them hold in its place."""
     try:
         return parse_json(text)
     except json.JSONDecodeError as error:
@@ -185,7 +185,7 @@ def _parsed(text: str) -> object:
     decoder, found, place = json.JSONDecoder(), [], 0
     while (place := WHITE.match(text, place).end()) < len(text):  # type: ignore[union-attr]  # it matches anywhere
         document, place = decoder.raw_decode(text, place)
-        found.append(document)
+        found += document if isinstance(document, list) else [document]
     return found
 
 

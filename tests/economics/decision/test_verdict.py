@@ -24,6 +24,7 @@ def sure(chance: float | None, npv: float = 50_000.0, rule: Any = None, **fields
     return decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=())
 
 
+@pytest.mark.full
 def test_what_a_configuration_undoes_is_likely_from_sixty_percent_on() -> None:
     unsure = sure(0.59)
     assert (unsure.decision, unsure.recommended, unsure.challenger) == ("stay", "stay", CHEAPER)

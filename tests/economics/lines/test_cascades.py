@@ -155,6 +155,7 @@ def test_the_rate_that_decides_is_that_of_all_the_cascade_answers() -> None:
     assert float(cost) == pytest.approx(float(w.costed("stay").pv))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("changes", "told"), [
     ({"workload": {**PREFIX}, "candidates": {"cascade_first": []}}, "moves nothing: no option hands requests on"),
     ({"workload": {"escalated_cache_hit_rate": 0.5}}, "moves nothing: no shared prefix"),

@@ -95,6 +95,7 @@ def test_the_answer_takes_at_most_40_lines_of_80_columns(overrides: tuple[str, .
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_so_does_that_of_every_business_case(path: Path) -> None:
     lines = shown(of_file(path)).split("\n")

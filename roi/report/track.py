@@ -279,9 +279,9 @@ def _twice(a: TrackAnswer) -> Iterator[str]:
     told = [f"{month.month}: {x:.2f}" for month, x in zip(a.months, a.overlap, strict=True) if x > 0]
     if told:
         yield (
-            f"Assumed: in parallel both models are called for each request, in {', '.join(told)} of the month; that many of its"
-            " calls are second ones and no volume. timing.months_in_parallel, or the option's own under options, says"
-            " otherwise; 0: each request is called once."
+            f"Assumed: in parallel both models are called for each request, in {', '.join(told)} of the month; second calls are"
+            " no volume. timing.months_in_parallel, or the option's own under options, says otherwise; 0: each request is called"
+            " once."
         )
 
 

@@ -26,8 +26,8 @@ from roi.answers.track_months import after, days_in, month_of
 from roi.answers.track_record import Decision, TrackedMonth, keep_months, read_months
 from roi.economics.decision.comparison import Comparison, settle
 from roi.economics.inputs import Array
-from roi.economics.tracking.predictive_bands import CASH, QUANTITIES, Forecast, Held, count_held, forecast
-from roi.economics.tracking.seen_facts import Effect, Tracked, effects, track
+from roi.economics.tracking.predictive_bands import CASH, PRICES, QUANTITIES, Forecast, Held, count_held, forecast
+from roi.economics.tracking.seen_facts import Effect, Tracked, effects, overlap, track
 from roi.economics.tracking.way_ahead import Ahead, Course, course
 from roi.errors import InputError, UnknownName
 
@@ -35,7 +35,7 @@ LIMITS: Final[Mapping[str, str]] = {
     "cash_usd_per_month": "cash of the last month, USD, at most",
     "cash_over": "cash so far over the forecast's, as a share above it, at most",
     "payback_months": "months until the cash is earned back, as it looks now, at most",
-    "price_factor": "what the last month paid over the forecast's prices, at most",
+    "price_factor": "what the last month paid over the forecast's prices for the same tokens, at most",
     "held_share": "share of the figures that lie in their 90% bands, at least",
     "wrong_share": "share of wrong answers that an evaluation found, at most",
     "anew_usd": "what deciding anew would save from today, USD, at most",
@@ -73,6 +73,10 @@ class TrackAnswer:
     months: tuple[TrackedMonth, ...]
     forecast: Forecast
     tracked: Tracked
+    overlap: Array
+    """Of each month, the share in which both models are taken to be called, so that each request counts twice."""
+    volume_factor: float
+    """The forecast's requests over the stated ones: the part of the bill's gap that is taken as volume."""
     effects: tuple[Effect, ...]
     """The largest first."""
     method: str
@@ -169,6 +173,8 @@ def track_file(
         months=months,
         forecast=expected,
         tracked=tracked,
+        overlap=overlap(shared, options, id, came, tracked.seen),
+        volume_factor=float(np.max(shared.volume_factor)),
         effects=found_effects,
         method=method,
         course=found,
@@ -233,7 +239,7 @@ def _against(answer: TrackAnswer, name: str) -> float | None:
         "cash_usd_per_month": float(answer.tracked.months.cash_usd[-1]) if told[-1] else None,
         "cash_over": came / planned - 1.0 if told.all() and planned > 0 else None,
         "payback_months": answer.course.payback[0],
-        "price_factor": answer.course.price_factor,
+        "price_factor": float(answer.came[PRICES][-1]) if answer.judged[QUANTITIES.index(PRICES), -1] else None,
         "held_share": answer.held.held / answer.held.judged if answer.held.judged else None,
         "wrong_share": None if answer.wrong is None else answer.wrong[0],
         "anew_usd": 0.0 if anew is None else anew.gain_usd,

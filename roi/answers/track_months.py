@@ -22,6 +22,10 @@ BILL_LIMIT: Final = 4 * 2**20
 COLUMNS: Final = ("month", "usd", "gpu_usd", "gpu_hours", "currency")
 """Of the table of invoices; month and one of the amounts are needed."""
 MICRO_DAY: Final = 86_400_000_000
+QUIET: Final = 0.1
+"""Share of a weekday's dates with rows up to which it is one without work, such as Sunday."""
+FEW: Final = 10
+"""Calls a day below which a day without any is no surprise: by chance alone, one in 22,000 at ten calls a day."""
 INPUT: Final = ("uncached_input", "cache_read", "cache_write")
 
 
@@ -102,7 +106,14 @@ def usage_months(
     if found.costs:
         notes.append("--actual: a cost export is among the files; what was billed is read from --bill")
     rows = _by_month(found.priced, models, notes)
+    before = len(notes)
+    notes += [
+        f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({gone.source}"
+        f"{f'; first: {visible(gone.where)}' if gone.where else ''})"
+        for gone in found.dropped
+    ]
     whole = {day_of(day) for day in found.days.complete} if found.days else set()
+    empty = _empty_days(found.priced, notes)
     sums = {}
     for month, some in sorted(rows.items()):
         first = Date.fromisoformat(f"{month}-01")
@@ -110,11 +121,55 @@ def usage_months(
         if covered < days_in(month):
             notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole")
             continue
+        missing = [day for day in empty if month_of(day) == month]
+        if missing:
+            notes.append(
+                f"{month} is left out: {len(missing)} of its {days_in(month)} days have no row ({_spans(missing)}); export "
+                "them too, or give a day without calls a row of 0 requests"
+            )
+            continue
         sums[month] = _summed(some)
         sums[month].sources += [visible(name)[:200] for name, _, _ in found.sources[:3]]
     if not sums:
-        raise InputError(f"--actual: no month is covered whole; {notes[-1]}")
+        raise InputError(f"--actual: no month is covered whole; {'; '.join(notes[before:]).replace('--actual: ', '')}")
     return sums
+
+
+def _empty_days(priced: "Sequence[Priced]", notes: list[str]) -> list[Date]:
+    """Days between the first and the last row on which the export has no row, of any model, although it should.
+
+    A weekday on which it never has rows is a quiet one, and with few calls a day any may be; `notes` hear of the latter.
+    """
+    from roi.usage.measure.pricing import day_of
+
+    there: set[int] = set()
+    for spend in (each.spend for each in priced):
+        if spend.kind == "bucket" and spend.first_us is not None and spend.last_us is not None:
+            there |= set(range(spend.first_us // MICRO_DAY, max(spend.last_us - 1, spend.first_us) // MICRO_DAY + 1))
+        elif spend.day is not None:
+            there.add(spend.day)
+    if not there:
+        return []
+    span = range(min(there), max(there) + 1)
+    used = {weekday for weekday in range(7) if sum(d in there for d in span[weekday::7]) > QUIET * len(span[weekday::7])}
+    empty = [day_of(d) for k, d in enumerate(span) if d not in there and k % 7 in used]
+    calls = sum(each.spend.requests if each.spend.requests is not None else FEW * len(there) for each in priced)
+    if empty and calls < FEW * len(there):
+        notes.append(f"--actual: taken as days without a call, since there are few: {_spans(empty)}")
+        return []
+    return empty
+
+
+def _spans(days: Sequence[Date]) -> str:
+    """Days in order, those that follow each other as one span; the first few."""
+    spans: list[list[Date]] = []
+    for day in days:
+        if spans and day - spans[-1][-1] == timedelta(days=1):
+            spans[-1] = [spans[-1][0], day]
+        else:
+            spans.append([day])
+    told = [" to ".join(map(str, span)) for span in spans[:5]]
+    return ", ".join(told) + (f" and {len(spans) - 5} more" if len(spans) > 5 else "")
 
 
 def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> dict[str, list[tuple[str, "Priced"]]]:

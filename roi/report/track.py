@@ -8,7 +8,7 @@ import numpy as np
 
 from roi.answers.track import LIMITS, Limit, TrackAnswer
 from roi.economics.change.attribution import SHAPLEY
-from roi.economics.tracking.month_figures import ROUTING
+from roi.economics.tracking.month_figures import LIVE, ROUTING
 from roi.economics.tracking.predictive_bands import (
     CACHED,
     CALLS,
@@ -91,7 +91,7 @@ def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:
         *(Labelled(label, tuple(told), tone) for label, told, tone in _sentences(a)),
         Gap(),
         _months(a),
-        Notes((_reading(a),)),
+        Notes((_reading(a), *_twice(a), *_volume(a))),
     ]
     if a.effects:
         blocks += [Heading("What was off"), *_effects(a, full=full)]
@@ -169,7 +169,7 @@ def _off(a: TrackAnswer) -> str:
 
 
 def _factor(e: Effect) -> str:
-    return f"{e.factor:.2f} where it holds now" if e.fact == ROUTING else f"x{e.factor:.3f} of the forecast"
+    return f"{e.factor:.2f} where it holds now" if e.fact in {LIVE, ROUTING} else f"x{e.factor:.3f} of the forecast"
 
 
 def usd_signed(x: float) -> str:
@@ -272,6 +272,26 @@ def _reading(a: TrackAnswer) -> str:
         f"{OUTSIDE}: outside its band. {api}{rent}; people, platform and retraining as forecast. price: billed, over the"
         " forecast's prices for the same tokens."
     )
+
+
+def _twice(a: TrackAnswer) -> Iterator[str]:
+    """What is assumed of months in which two models are called, which divides the calls that were counted."""
+    told = [f"{month.month}: {x:.2f}" for month, x in zip(a.months, a.overlap, strict=True) if x > 0]
+    if told:
+        yield (
+            f"Assumed: in parallel both models are called for each request, in {', '.join(told)} of the month; second calls are"
+            " no volume. timing.months_in_parallel, or the option's own under options, says otherwise; 0: each request is"
+            " called once."
+        )
+
+
+def _volume(a: TrackAnswer) -> Iterator[str]:
+    """What the forecast's calls are made of, where a bill that is no sum of the stated requests is part of them."""
+    if abs(a.volume_factor - 1.0) > SAME:
+        yield (
+            f"The forecast's calls are the stated requests x{a.volume_factor:.3f}: that part of the gap from estimate to bill"
+            " is taken as volume (incumbent.bill_is_volume_share; 0: all of it is price)."
+        )
 
 
 def _effects(a: TrackAnswer, *, full: bool) -> Iterable[Block]:

@@ -25,7 +25,7 @@ def track_json(a: TrackAnswer, *, version: str) -> str:
             for q, name in enumerate(QUANTITIES)
             for band in (a.forecast.bands[name],)
         }
-        return {"month": a.months[k].month, **told}
+        return {"month": a.months[k].month, "in_parallel": float(a.overlap[k]), **told}
 
     def paid(months: tuple[float, float, float]) -> dict[str, object]:
         finite = [x if isfinite(x) else None for x in months]

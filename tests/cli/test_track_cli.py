@@ -227,6 +227,79 @@ def test_exports_whose_months_do_not_fit_are_refused(folder, tmp_path):
     assert track(folder, "--actual", path).exit_code == 2
 
 
+def december(path, gone=(), negative=(), per_day=60000):
+    """An export of December 2026 without the dates of `gone`, and with requests below nothing on those of `negative`."""
+    head, *rows = export("gpt-6-luna", 1, per_day=per_day).splitlines()
+    rows = [row.replace(f",{per_day},", f",-{per_day},", 1) if k in negative else row for k, row in enumerate(rows, 1)]
+    path.write_text("\n".join([head, *(row for k, row in enumerate(rows, 1) if k not in gone)]) + "\n")
+    return path
+
+
+def test_a_month_without_some_of_its_days_is_left_out_and_they_are_named(folder, tmp_path):
+    """Dates 10 to 17 and 24, 9 of 31; the only month, so it is refused, with what is to be done."""
+    path = december(tmp_path / "usage.csv", gone=(*range(10, 18), 24))
+    done = track(folder, "--actual", path)
+    said = "2026-12 is left out: 9 of its 31 days have no row (2026-12-10 to 2026-12-17, 2026-12-24); export them too"
+    assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
+
+
+def test_rows_that_count_nothing_are_told_and_their_day_is_missing(folder, tmp_path):
+    done = track(folder, "--actual", december(tmp_path / "usage.csv", negative=(12,)))
+    assert done.exit_code == 2
+    assert "1 row left out: a negative number of requests" in done.stderr
+    assert "1 of its 31 days have no row (2026-12-12)" in done.stderr
+
+
+@pytest.mark.parametrize(("gone", "per_day", "said"), [
+    ((5, 6, 12, 13, 19, 20, 26, 27), 60000, ""),
+    ((9, 23), 4, "taken as days without a call, since there are few: 2026-12-09, 2026-12-23"),
+])
+def test_quiet_weekends_and_days_of_few_calls_are_no_gap(folder, tmp_path, gone, per_day, said):
+    """5 December 2026 is a Saturday."""
+    path = december(tmp_path / "usage.csv", gone=gone, per_day=per_day)
+    done = track(folder, "--actual", path, "--format", "json")
+    assert done.exit_code == 0, done.stderr
+    assert said in done.stderr
+    assert json.loads(done.stdout)["months"][0]["calls"]["came"] == (31 - len(gone)) * per_day
+
+
+def test_a_row_of_no_requests_tells_a_day_without_calls(folder, tmp_path):
+    path = december(tmp_path / "usage.csv", gone=(9,))
+    path.write_text(path.read_text() + "2026-12-09,openai,gpt-6-luna,0,0,0,0,0\n")
+    assert told(folder, "--actual", path)["months"][0]["calls"]["came"] == 30 * 60000
+
+
+def test_what_is_assumed_of_a_month_in_parallel_stands_under_the_table(folder, tmp_path):
+    path = tmp_path / "usage.csv"
+    path.write_text(export("gpt-6-luna", 1) + export("gpt-6-sol", 1, per_day=30000, usd=0.0041).split("\n", 1)[1])
+    words = ("track", folder / "mail.yaml", "--actual", path, "--option", LUNA)
+    done = roi(*words, "--set", "timing.months_in_parallel=0.5")
+    assert done.exit_code == 0, done.stderr
+    assert "in parallel both models are called for each request, in 2026-12: 0.50 of the month" in " ".join(done.stdout.split())
+
+
+def test_a_bill_over_the_estimate_that_is_volume_is_told_under_the_table(folder):
+    """Staying costs 60,000 x 365/12 x 0.0041; a bill of twice that, all of it volume, doubles the calls."""
+    words = ("track", folder / "mail.yaml", "--bill", folder / "bill.csv", "--option", LUNA)
+    usd = 2 * 60000 * 365 / 12 * 0.0041
+    given = ("--set", f"incumbent.bill_usd_per_month={usd}", "--set", "incumbent.bill_is_volume_share=1")
+    done = roi(*words, *given)
+    assert done.exit_code == 0, done.stderr
+    assert "The forecast's calls are the stated requests x2.000: that part" in " ".join(done.stdout.split())
+    assert "stated requests" not in roi(*words).stdout
+
+
+def test_the_limit_of_the_price_is_what_the_table_shows(folder, tmp_path):
+    """1, 1 and 2 times the volume at the forecast's price: x1.00 each, although February's bill is twice January's."""
+    path, rows = tmp_path / "usage.csv", export("gpt-6-luna", 3).splitlines()
+    path.write_text("\n".join([*rows[:63], *export("gpt-6-luna", 3, per_day=120000).splitlines()[63:]]) + "\n")
+    done = track(folder, "--actual", path, "--limit", "price_factor=1.02", "--format", "json")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [m["price_factor"]["came"] for m in found["months"]] == pytest.approx([1, 1, 1])
+    assert found["limits"][0]["came"] == pytest.approx(1)
+
+
 OWN = {
     **SCENARIO, "title": "Own", "candidates": {"api_models": [], "self_hosted": ["qwen3-4b"], "base": True, "hybrid": False},
     "quality": {"usd_per_error": 0, "scores": {"gpt-6-sol": 0.94, "qwen3-4b": 0.94}},

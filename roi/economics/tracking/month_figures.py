@@ -16,12 +16,13 @@ from roi.economics.lines.line import Line, billed_requests
 from roi.economics.lines.option_lines import month_shares
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
-VOLUME, INPUT, OUTPUT, CACHE, ROUTING, PRICE, GPU_HOURS, GPU_PRICE = FACTS = (
+VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PRICE, GPU_HOURS, GPU_PRICE = FACTS = (
     "volume",
     "input tokens",
     "output tokens",
     "cache rate",
     "share of calls",
+    "share of calls, by go-live",
     "price",
     "GPU hours",
     "GPU price",
@@ -29,8 +30,9 @@ VOLUME, INPUT, OUTPUT, CACHE, ROUTING, PRICE, GPU_HOURS, GPU_PRICE = FACTS = (
 """What may be off, each a factor on what the forecast says.
 
 volume: calls. input and output tokens: of a call. cache rate: of input tokens that are read from a cache. share of calls: those
-that the option's own model answers, of all that were made for it. price: what the API billed over what the forecast's prices
-make of these tokens. GPU hours: over those that the forecast's fleet takes at this volume. GPU price: of an hour.
+that the option's own model answers, of all that were made for it; by go-live: where it also escalates. price: what the API
+billed over what the forecast's prices make of these tokens. GPU hours: over those that the forecast's fleet takes at
+this volume. GPU price: of an hour.
 """
 BY_DAYS: Final = ("calls", "api_usd", "gpu_hours", "gpu_usd")
 """Figures that grow with the days of a month."""
@@ -187,7 +189,8 @@ def with_seen(
 
     The volume and the tokens of a request are the workload's, so they hold for every option. A cache rate is the workload's
     too, unless the option's API has its own. Share of calls is, in place of a factor, the months until the option is live, or
-    the share that it escalates. Prices are factors on lines, and stand in `billed`.
+    the share that it escalates; the months until it is live are then a fact of their own. Prices are factors on lines, and
+    stand in `billed`.
     """
     option, known = options[id], dict(options)
     if VOLUME in seen:
@@ -203,6 +206,8 @@ def with_seen(
     if ROUTING in seen:
         handing = bool(np.any(np.asanyarray(option.escalated) > 0))
         known[id] = option = replace(option, **{"escalated" if handing else "months_to_live": seen[ROUTING]})  # type: ignore[arg-type]
+    if LIVE in seen:
+        known[id] = option = replace(option, months_to_live=seen[LIVE])
     if INPUT in seen or OUTPUT in seen:
         given, made = seen.get(INPUT, 1.0), seen.get(OUTPUT, 1.0)
         known = {k: replace(o, tokens=_longer(o.tokens, given, made)) for k, o in known.items()}

@@ -11,12 +11,14 @@ import numpy as np
 
 from roi.economics.change.attribution import attribute, in_cents
 from roi.economics.inputs import Array, Number, Option, Shared
+from roi.economics.lines.option_lines import month_shares
 from roi.economics.tracking.month_figures import (
     CACHE,
     FACTS,
     GPU_HOURS,
     GPU_PRICE,
     INPUT,
+    LIVE,
     OUTPUT,
     PRICE,
     ROUTING,
@@ -116,6 +118,16 @@ def _by_month(x: Figures, came: Sequence[Came], horizon: int) -> Figures:
     return read.in_days(np.array([each.days for each in came]))
 
 
+def overlap(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], seen: Mapping[str, Number]) -> Array:
+    """Of months 1..k, the share in which the option and the old model are both called, with these facts, shape (k,)."""
+    if id == "stay":
+        return np.zeros(len(came))
+    with_facts, known = with_seen(shared, options, id, seen)
+    live, kept, _ = month_shares(with_facts, known[id])
+    both = np.broadcast_to(np.maximum(live + kept - 1.0, 0.0), (len(came), shared.horizon)).diagonal()
+    return np.asanyarray(both * np.array([each.calls is not None for each in came]))
+
+
 def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came]) -> dict[str, Array]:
     """The facts of each month over the forecast's, shape (k, 1)."""
 
@@ -128,8 +140,17 @@ def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: S
 def seen_lately(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], window: int) -> dict[str, Number]:
     """The facts of the last `window` months over those of these values, one factor a row, shape (1, 1) or (n, 1).
 
-    Prices are those of the last month, since they move at once and for good.
+    Prices are those of the last month with its own calls and tokens, since they move at once and for good.
     """
+    mean, newest = (_seen_together(shared, options, id, came, months) for months in (window, 1))
+    prices = {name for name, _, last in ORDER if last}
+    return {name: x for some, own in ((mean, False), (newest, True)) for name, x in some.items() if (name in prices) is own}
+
+
+def _seen_together(
+    shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], window: int
+) -> dict[str, Array]:
+    """The facts of the last `window` months taken together."""
     k, days = len(came), np.array([each.days for each in came])
     first = max(k - window, 0)
 
@@ -140,8 +161,8 @@ def seen_lately(shared: Shared, options: Mapping[str, Option], id: str, came: Se
 
     told = _columns(came[first:], rows=False)
     routing = _routing(options[id], came)
-    lately = None if routing is None else routing[-1:]
-    return dict(_seen(found, told, lambda x: x[..., -1:], lately, _rounds(options[id])))
+    lately = {name: x[-1:] for name, x in routing.items()}
+    return _seen(found, told, lambda x: x[..., -1:], lately, _rounds(options[id]))
 
 
 Told = Mapping[str, tuple[Array, Array]]
@@ -163,14 +184,14 @@ def _seen(
     found: Callable[[Mapping[str, Number]], Figures],
     told: Told,
     last: Callable[[Array], Array],
-    routing: Array | None,
+    routing: Mapping[str, Array],
     rounds: int,
 ) -> dict[str, Array]:
     """The facts one after the other, each over what the figures are with those before it.
 
     Every figure is in proportion to its fact, but for what a floor of a hybrid spills, which takes more `rounds`.
     """
-    seen: dict[str, Array] = {} if routing is None else {ROUTING: routing}
+    seen: dict[str, Array] = dict(routing)
     for name, figure, newest in ORDER * rounds:
         if figure not in told:
             continue
@@ -190,48 +211,54 @@ def _rounds(option: Option) -> int:
     return 1 if option.spills_to is None else ROUNDS
 
 
-def _routing(option: Option, came: Sequence[Came]) -> Array | None:
-    """Months until the option was live, or the share that it escalated, as the calls of each month say, shape (k, 1).
+def _routing(option: Option, came: Sequence[Came]) -> dict[str, Array]:
+    """Months until the option was live, and the share that it escalated, as the calls of each month say, shape (k, 1).
 
-    None where nothing tells it, or it is as the forecast says.
+    Empty where nothing tells them, or they are as the forecast says.
     """
     shares = [each.own_share for each in came]
     if option.kind == "stay" or option.same_model or option.spills_to is not None or all(s is None for s in shares):
-        return None
-    number = np.arange(1.0, len(came) + 1.0)
+        return {}
     to_live, parallel = (
         float(np.max(x)) if np.size(x) == 1 else float(np.mean(x)) for x in (option.months_to_live, option.months_in_parallel)
     )
-    if np.any(np.asanyarray(option.escalated) > 0):
-        planned = np.full(len(came), float(np.mean(option.escalated)))
-        alone = number - 1.0 >= to_live + parallel
-        told = np.array([planned[k] if s is None or not alone[k] or s <= 0 else (1.0 - s) / s for k, s in enumerate(shares)])
-        off = np.abs(1.0 / (1.0 + told) - 1.0 / (1.0 + planned)) > SHARE_SAME
-        return np.where(off, told, planned)[:, None] if off.any() else None
-    found = np.full(len(came), to_live)
+    handed = float(np.mean(option.escalated))
+    told, found = np.full(len(came), handed), np.full(len(came), to_live)
     for k, share in enumerate(shares):
-        if share is not None and abs(_own_share(to_live, parallel, number[k]) - share) > SHARE_SAME:
-            found[k] = _live_from(share, parallel, number[k], to_live)
-    return found[:, None] if np.any(found != to_live) else None
+        month = k + 1.0
+        if share is None:
+            continue
+        if handed > 0 and k >= to_live + parallel and share > SHARE_SAME:
+            if abs(share - 1.0 / (1.0 + handed)) > SHARE_SAME:
+                told[k] = (1.0 - share) / share
+        elif abs(_own_share(to_live, parallel, month, handed) - share) > SHARE_SAME:
+            found[k] = _live_from(share, parallel, month, to_live, handed)
+    seen = {ROUTING: told, LIVE: found} if handed > 0 else {ROUTING: found}
+    planned = {ROUTING: handed, LIVE: to_live} if handed > 0 else {ROUTING: to_live}
+    return {name: x[:, None] for name, x in seen.items() if np.any(x != planned[name])}
 
 
-def _own_share(to_live: float, parallel: float, month: float) -> float:
-    """Of a month's calls, those of the option's own model."""
+def _own_share(to_live: float, parallel: float, month: float, handed: float) -> float:
+    """Of a month's calls, those of the option's own model; where it serves alone it hands on the share `handed`."""
     live = min(max(month - to_live, 0.0), 1.0)
     kept = min(max(to_live + parallel - (month - 1.0), 0.0), 1.0)
-    return live / (live + kept) if live + kept > 0 else 0.0
+    made = live + kept + handed * live * (1.0 - kept)
+    return live / made if made > 0 else 0.0
 
 
-def _live_from(share: float, parallel: float, month: float, planned: float) -> float:
-    """The months until live that give the option this share of the calls of a month; it falls the later that is."""
-    low, high = 0.0, month
+def _live_from(share: float, parallel: float, month: float, planned: float, handed: float) -> float:
+    """The months until live that give the option this share of the calls of a month; it falls the later that is.
+
+    Less than 0 where it was live before month 1, so that less of that month, or none, is left in parallel.
+    """
+    low, high = -parallel, month
     if share >= 1.0 - SHARE_SAME:
-        return min(planned, max(month - 1.0 - parallel, 0.0))
+        return min(planned, month - 1.0 - parallel)
     if share <= SHARE_SAME:
         return max(planned, month)
     for _ in range(50):
         middle = (low + high) / 2.0
-        low, high = (middle, high) if _own_share(middle, parallel, month) > share else (low, middle)
+        low, high = (middle, high) if _own_share(middle, parallel, month, handed) > share else (low, middle)
     return (low + high) / 2.0
 
 
@@ -259,6 +286,6 @@ def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tra
     cash, saved = (in_cents(shared_out.parts[:, k].tolist(), round(100.0 * float(whole[k]))) for k in (0, 1))
     found = []
     for k, name in enumerate(names):
-        factor = tracked.seen[name][-1, 0] if name == ROUTING else tracked.seen[name].mean()
+        factor = tracked.seen[name][-1, 0] if name in {ROUTING, LIVE} else tracked.seen[name].mean()
         found.append(Effect(name, float(factor), cash[k] / 100, saved[k] / 100))
     return tuple(sorted(found, key=lambda each: -abs(each.cash_usd))), shared_out.method

@@ -13,7 +13,7 @@ from roi.economics.decision.evaluation import read_all
 from roi.economics.finance import payback
 from roi.economics.tracking import predictive_bands
 from roi.economics.tracking.month_figures import CACHE as CACHE_RATE
-from roi.economics.tracking.month_figures import INPUT, OUTPUT, PRICE, VOLUME, billed, figures, with_seen
+from roi.economics.tracking.month_figures import INPUT, LIVE, OUTPUT, PRICE, ROUTING, VOLUME, billed, figures, with_seen
 from roi.economics.tracking.predictive_bands import (
     CACHED,
     CALLS,
@@ -27,7 +27,7 @@ from roi.economics.tracking.predictive_bands import (
     forecast,
     simulate,
 )
-from roi.economics.tracking.seen_facts import Came, effects, track
+from roi.economics.tracking.seen_facts import Came, effects, overlap, track
 from roi.economics.tracking.way_ahead import course
 from roi.facts.case import Case
 from roi.scenario.file import check_scenario, load_scenario
@@ -141,6 +141,62 @@ def test_going_live_a_month_late_is_seen_in_who_answers(case):
     assert found[0].fact == "share of calls"
     assert found[0].cash_usd == pytest.approx(60000 * 31 * (SOL_USD - LUNA_USD), abs=0.005)
     assert sum(abs(e.cash_usd) for e in found[1:]) == pytest.approx(0.0, abs=1e-6)
+
+
+def changing(to_live, parallel):
+    """The records where the change takes so many months, and both models are called for so many after it."""
+    timing = {"months_to_live": {"api": to_live, "cache_batch": 0}, "months_in_parallel": parallel}
+    return settle(open_case(check_scenario({**SCENARIO, "timing": timing})).case)
+
+
+@pytest.mark.parametrize(("share", "to_live"), [(1.0, -0.5), (0.5, 0.25)])
+def test_going_live_early_is_a_share_of_calls_and_no_price(share, to_live):
+    """Planned live from January, in parallel for half a month. All of December on the new model: live half a month before it,
+    60,000 calls a day at 0.0001246. Half of it: live for 0.75, the old one for 0.75, so 1.5 calls a request."""
+    shared, options, _ = changing(1, 0.5)
+    usd = 60000 * 31 * (share * LUNA_USD + (1 - share) * SOL_USD)
+    came = Came(days=31, calls=60000 * 31, own_share=share, input_tokens=2000.0, output_tokens=10.0, api_usd=usd)
+    tracked = track(shared, options, LUNA, (came,))
+    assert tracked.seen[ROUTING][0, 0] == pytest.approx(to_live)
+    assert PRICE not in tracked.seen
+    assert tracked.months.api_usd == pytest.approx([usd])
+    if share == 1.0:
+        found, _ = effects(shared, options, LUNA, tracked)
+        less = pytest.approx(60000 * 31 * (LUNA_USD - SOL_USD), abs=0.01)
+        assert [(e.fact, e.cash_usd) for e in found] == [("share of calls", less)]
+    assert overlap(shared, options, LUNA, (came,), tracked.seen) == pytest.approx([0.0 if share == 1.0 else 0.5])
+
+
+def test_going_live_early_is_no_price_where_it_escalates_too():
+    """A cascade that hands on a fifth, planned live from January, none in parallel; live from the middle of December: of
+    0.5 + 0.5 + 0.2 x 0.25 calls a request (0.25 of the month is counted as alone), 0.5 are its own."""
+    timing = {"months_to_live": {"cascade": 1}, "months_in_parallel": 0}
+    candidates = {"api_models": ["openai/gpt-6-luna"], "cascade_first": ["openai/gpt-6-luna"]}
+    scenario = {**SCENARIO, "timing": timing, "candidates": candidates}
+    shared, options, _ = settle(open_case(check_scenario(scenario)).case)
+    id = "cascade:openai/gpt-6-luna"
+    option = options[id] = replace(options[id], escalated=0.2)
+    early = figures(shared, replace(option, months_to_live=0.5), {**options, id: replace(option, months_to_live=0.5)})
+    assert early.own_share[0] == pytest.approx(0.5 / 1.05)
+    assert figures(shared, option, options).own_share[0] == 0.0
+    told = {name: float(np.broadcast_to(getattr(early.in_days(DAYS_AHEAD), name), 24)[0]) for name in (
+        "calls", "input_tokens", "output_tokens", "cached_share", "own_share", "api_usd")}
+    tracked = track(shared, options, id, (Came(days=31, **told),))
+    assert tracked.seen[LIVE][0, 0] == pytest.approx(0.5)
+    assert tracked.seen.get(PRICE, np.ones((1, 1)))[0, 0] == pytest.approx(1.0)
+    found, _ = effects(shared, options, id, tracked)
+    assert [e.fact for e in found if abs(e.cash_usd) >= 0.01] == [LIVE]
+
+
+def test_calls_of_a_month_in_parallel_are_divided_and_its_share_is_told():
+    """Live at once, in parallel for half of December: 1.5 x 60,000 calls a day are the forecast's volume, 60,000 are 2/3."""
+    shared, options, _ = changing(0, 0.5)
+    twice, once = (Came(days=31, calls=60000 * 31 * x, own_share=2 / 3) for x in (1.5, 1.0))
+    assert VOLUME not in track(shared, options, LUNA, (twice,)).seen
+    tracked = track(shared, options, LUNA, (once,))
+    assert tracked.seen[VOLUME][0, 0] == pytest.approx(2 / 3)
+    assert overlap(shared, options, LUNA, (once,), tracked.seen) == pytest.approx([0.5])
+    assert overlap(shared, options, LUNA, (replace(once, calls=None),), tracked.seen) == pytest.approx([0.0])
 
 
 def test_a_month_that_only_an_invoice_tells_is_all_price(records):

@@ -155,10 +155,19 @@ def _verdict(answer: DiffAnswer) -> str:
     """Whether the verdict changed, and what did it."""
     told = [_recommendation(side) for side in (answer.a, answer.b)]
     if answer.a.recommended == answer.b.recommended:
-        return f"The verdict stays: {told[1]}."
+        return f"The verdict stays: {told[1]}.{_first(answer)}"
     by = _turned_by(answer)
     alone = "" if len(by) > 1 or len(GROUPS) == 1 else " alone"
-    return f"The verdict turns from {told[0]} to {told[1]}: {' and '.join(by) if by else 'several changes'}{alone}."
+    causes = " and ".join(by) if by else "several changes"
+    return f"The verdict turns from {told[0]} to {told[1]}: {causes}{alone}.{_first(answer)}"
+
+
+def _first(answer: DiffAnswer) -> str:
+    """Whether the answers would have something measured before they are followed."""
+    before, after = (side.comparison.verdict.measure_first is not None for side in (answer.a, answer.b))
+    if after:
+        return " Both say to measure first: roi next." if before else " Measuring comes first now: roi next."
+    return " Nothing is to be measured first any more." if before else ""
 
 
 def _turned_by(answer: DiffAnswer) -> list[str]:

@@ -12,6 +12,7 @@ from roi.usage.buckets import settle_buckets
 from roi.usage.duplicates import Copies, find_copies, identical_files, without_copies
 from roi.usage.formats.generic import NAMES
 from roi.usage.measure.aggregate import constants
+from roi.usage.read.database import progress_told
 from roi.usage.read.detect import format_named, names_told, of_documents, of_header
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
@@ -208,8 +209,9 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
                 if raw.by_csv_reader else raw for k, raw in enumerate(raws)]
         copies = find_copies(raws, engine, f"{keys}_again")
     log.raws += raws
-    typed = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
-             for k, raw in enumerate(raws)]
+    with progress_told(engine, f"reading {found[0].format.title}", status):
+        typed = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
+                 for k, raw in enumerate(raws)]
     settled = readably(lambda: settle_buckets(typed, engine, f"roi_buckets_{target.name}"), engine, raws)
     log.tables += settled.tables
     log.grew |= settled.grew

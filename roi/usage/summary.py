@@ -20,7 +20,7 @@ from roi.usage.measure.pricing import Priced, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.agent_folders import agent_folders
-from roi.usage.read.database import local_engine, remote_engine, remote_table
+from roi.usage.read.database import local_engine, progress_told, remote_engine, remote_table
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
@@ -119,7 +119,8 @@ def summarize(
                        strict=question.strict, status=status)
         if status is not None:
             status("adding up")
-        return readably(lambda: _summary_and_trace(question, log, engine), engine, log.raws)
+        with progress_told(engine, "adding up", status):
+            return readably(lambda: _summary_and_trace(question, log, engine), engine, log.raws)
 
 
 def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Table]:

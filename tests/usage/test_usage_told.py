@@ -5,8 +5,10 @@ import io
 import json
 import subprocess
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +18,7 @@ from usage_support import CANARY, run_usage, usage_answer
 
 from roi.cli import main
 from roi.cli.options import watched
+from roi.usage.read.database import progress_told
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
 
@@ -208,6 +211,30 @@ def test_who_watches_hears_of_rows_as_they_are_read(tmp_path: Path) -> None:
         "2 rows read: table of your own",
         "adding up",
     ]
+
+
+def test_who_watches_hears_how_much_of_a_table_duckdb_has_read() -> None:
+    """DuckDB says -1 where no query runs; every other figure is told as percent."""
+    class Connection:
+        said = iter([-1.0, 12.4, 99.6])
+
+        def query_progress(self) -> float:
+            return next(self.said, -1.0)
+
+    class Engine:
+        con = Connection()
+        asked: ClassVar[list[str]] = []
+
+        def raw_sql(self, text: str) -> None:
+            self.asked.append(text)
+
+    heard: list[str] = []
+    with progress_told(Engine(), "reading", heard.append, every_s=0.001):
+        ends_s = time.monotonic() + 30
+        while len(heard) < 2 and time.monotonic() < ends_s:
+            time.sleep(0.001)
+    assert heard == ["reading: 12% of this step", "reading: 100% of this step"]
+    assert Engine.asked == ["SET enable_progress_bar_print = false", "SET enable_progress_bar = true"]
 
 
 @pytest.mark.parametrize("seen", [True, False])

@@ -1,7 +1,9 @@
 """The database that aggregates: DuckDB in the process, or any that an Ibis URL names."""
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,32 @@ def local_engine(folder: Path, zone: str = "UTC") -> DuckDB:
     except Exception:  # noqa: BLE001 -- DuckDB's message lists every zone that it knows
         raise InputError(f"--timezone: {zone[:60]!r} is no zone; for example UTC or Europe/Berlin") from None
     return backend
+
+
+@contextmanager
+def progress_told(engine: DuckDB, what: str, status: Callable[[str], None] | None, every_s: float = 0.5) -> Iterator[None]:
+    """`status` hears every half second how much of the query that runs is done, as DuckDB estimates it; None: nobody hears."""
+    if status is None:
+        yield
+        return
+    with suppress(Exception):  # as above
+        engine.raw_sql("SET enable_progress_bar_print = false")
+        engine.raw_sql("SET enable_progress_bar = true")
+    ended = Event()
+
+    def tell() -> None:
+        while not ended.wait(every_s):
+            done = engine.con.query_progress()
+            if 0.0 < done <= 100.0:  # -1 where nothing runs
+                status(f"{what}: {done:.0f}% of this step")
+
+    watch = Thread(target=tell, daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watch.join()
 
 
 def rows_of(expression: Table, backend: Backend) -> list[dict[str, Any]]:  # Any: cells

@@ -10,6 +10,7 @@ from roi.catalog.rows import STALE_DAYS
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan, trainer_habits, trains_experts
+from roi.evidence.training_speed import pieces_told
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim, render
@@ -207,7 +208,8 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
         "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq, "limits_run": fit.limits_run,
         "tokens_per_s": line.tokens_per_s, "tokens_per_s_low": line.tokens_per_s_range[0],
         "tokens_per_s_high": line.tokens_per_s_range[1], "speed_evidence": line.evidence.level, "speed_runs": line.evidence.n,
-        "speed_sources": list(line.evidence.sources),
+        "speed_sources": list(line.evidence.sources), "speed_before": line.evidence.before,
+        "speed_pieces": [asdict(piece) for piece in line.evidence.pieces],
         "speed_left_out": None if line.evidence.record is None else dict(
             zip(("rows", "inside_percent"), line.evidence.record, strict=True)),
         "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2],
@@ -308,7 +310,8 @@ def _speed_sources(report: FitReport) -> str:
     for line in [line for line in report.lines if line.fit.fits] or report.lines:
         found = line.evidence
         sources = f", {', '.join(found.sources[:2])}" if found.level in {"profile", "device", "gpu"} else ""
-        cards.setdefault((f"{SPEED_WORDS[found.level]}{sources} (n = {found.n})", found.level), []).append(line.fit.gpu.id)
+        told = f"{SPEED_WORDS[found.level]}{sources} (n = {found.n})" + (f": {pieces_told(found)}" if found.pieces else "")
+        cards.setdefault((told, found.level), []).append(line.fit.gpu.id)
     return "; ".join(f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items())
 
 

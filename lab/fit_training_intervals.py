@@ -4,10 +4,10 @@
 
 Speed (roi/estimate/step/calibration.py): every row is predicted from the groups of all others, with its source, its card or its
 model left out. How many half widths it lies away, at the 90th percentile, is the factor. Runs of one's own
-(roi/estimate/step/own_runs.py): some rows of a source on a card stand for a profile (profile_left_in), its others are predicted;
-the interval score of SHARED is printed beside those of its neighbours. Memory (roi/estimate/accuracy/measured_run.py): percentiles of measured over
-predicted of rows whose loop is another, or whose kind is not stated. Sources are weighted by the root of their rows, so that a
-long table does not decide alone.
+(roi/estimate/step/own_runs.py): some rows of a source on a card stand for a profile (profile_left_in), others are predicted;
+the interval score of SHARED is printed beside those of its neighbours. Memory (roi/estimate/accuracy/measured_run.py):
+percentiles of measured over predicted of rows whose loop is another, or whose kind is not stated. Sources are weighted by the
+root of their rows, so that a long table does not decide alone.
 """
 
 import sys
@@ -76,7 +76,7 @@ def print_speed(runs: Sequence[TimedRun]) -> None:
 
 
 def print_own(runs: Sequence[TimedRun]) -> None:
-    """The factor that rows after a profile need, how they hold by nearness, and the score of the shares and their neighbours."""
+    """The factor that rows after a profile need, how they hold by nearness, the score of the shares and their neighbours."""
     rows = profile_left_in(runs, training_efficiencies().step())
     needed, weight = np.array([row.away / row.half for row in rows]), weights([row.source for row in rows])
     print(f"own runs: 90% need {own_runs.OWN_WIDTH * percentile(needed, weight, 0.9):.2f} (OWN_WIDTH {own_runs.OWN_WIDTH:g})")

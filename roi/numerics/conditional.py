@@ -25,25 +25,30 @@ class Conditional:
     """True where the median measurement lies outside the prior's 90% interval. The interval may then be the wider one."""
 
 
-def conditional(half: float, measured: Array, among: Array, to_asked: Array, width: float = 1.0) -> Conditional:
+def conditional(
+    half: float, measured: Array, among: Array, own: Array | float, to_asked: Array, *, shared: float, width: float = 1.0,
+) -> Conditional:
     """What `measured`, shape (n,), distances from the prior's centre, say of a value whose prior is 0 +- `half` (90%).
 
-    `among`, shape (n, n), holds the correlations of the measurements (1 on the diagonal), `to_asked`, shape (n,), those with
-    the value. All come of one Student process with FREEDOM degrees of freedom, so that with correlations k and K
+    In shares of the prior's variance: `among`, shape (n, n), is what the measurements have in common with each other and
+    themselves, `own` what each has by itself, `to_asked`, shape (n,), what each has in common with the value, of whose variance
+    `shared` can be in common with anything. All come of one Student process with FREEDOM degrees of freedom, so that with
+    K = among + own and k = to_asked
 
         shift = k' K^-1 y,    scale^2 = s^2 (1 - k' K^-1 k) (FREEDOM + y' K^-1 y / s^2) / (FREEDOM + n)
 
-    Measurements near the value (correlation towards 1) leave little of the prior, those far from it leave it as it is; several
-    that scatter make less certain than several that agree. Where they lie outside of the prior, what they all have in common is
-    not what the prior holds: its variance is raised, in k, K and 1 alike, until their median lies at the prior's end. The
-    half width is multiplied by `width`, which is conformal, and is at most the prior's unless they contradict it: to have
-    measured as well does not make less certain. Source: Shah, Wilson, Ghahramani, Student-t processes, AISTATS 2014, lemma 3.
+    Measurements near the value leave little of the prior, those far from it leave it as it is; several that scatter make less
+    certain than several that agree. Where they lie outside of the prior, it holds too little of what is shared: `among`,
+    `to_asked` and `shared` are raised by one factor, until their median lies at the prior's end. The half width is
+    multiplied by `width`, which is conformal, and is at most the prior's unless they contradict it: to have measured as well
+    does not make less certain. Source: Shah, Wilson, Ghahramani, Student-t processes, AISTATS 2014, lemma 3.
     """
     n, scale = len(measured), half / student(FREEDOM)
-    raised = max((float(np.median(measured)) / half) ** 2 - 1.0, 0.0)
-    among, to_asked = among + raised, to_asked + raised
-    weights = np.linalg.solve(among, to_asked)
-    surprise = float(measured @ np.linalg.solve(among, measured)) / scale**2
-    left = max(1.0 + raised - float(to_asked @ weights), 0.0) * (FREEDOM + surprise) / (FREEDOM + n)
+    beyond = max((float(np.median(measured)) / half) ** 2 - 1.0, 0.0)
+    raised = 1.0 + beyond / shared
+    covariance, to_asked = raised * among + own * np.eye(n), raised * to_asked
+    weights = np.linalg.solve(covariance, to_asked)
+    surprise = float(measured @ np.linalg.solve(covariance, measured)) / scale**2
+    left = max(1.0 + beyond - float(to_asked @ weights), 0.0) * (FREEDOM + surprise) / (FREEDOM + n)
     found = width * student(FREEDOM + n) * scale * float(np.sqrt(left))
-    return Conditional(float(measured @ weights), found if raised > 0.0 else min(found, half), raised > 0.0)
+    return Conditional(float(measured @ weights), found if beyond > 0.0 else min(found, half), beyond > 0.0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from roi.estimate.accuracy.profile_left_in import left_in_blocks, profile_left_in
 from roi.estimate.step.calibration import ONE_GPU, Evidence, TimedRun
-from roi.estimate.step.own_runs import SHARED, Asked, correlations, pooled, with_own_runs
+from roi.estimate.step.own_runs import SHARED, Asked, in_common, pooled, with_own_runs
 from roi.estimate.step.step_time import StepEfficiency
 from roi.numerics.conditional import FREEDOM, conditional
 from roi.numerics.spreads import student
@@ -27,9 +27,10 @@ def width(evidence):
 
 
 def test_one_value_is_the_bivariate_student_conditional():
-    """Correlation 0.6, distance 0.2, scale 0.1: shift 0.12; (1 - 0.36) of the variance is left, times (4 + 4) / 5."""
+    """0.7 shared, 0.3 its own, 0.6 in common, distance 0.2, scale 0.1: shift 0.12; of the variance (1 - 0.36) is left, times
+    (4 + 4) / 5."""
     half = 0.1 * student(FREEDOM)
-    found = conditional(half, np.array([0.2]), np.eye(1), np.array([0.6]))
+    found = conditional(half, np.array([0.2]), np.array([[0.7]]), 0.3, np.array([0.6]), shared=0.7)
     assert found.shift == pytest.approx(0.12)
     assert found.half == pytest.approx(student(5.0) * 0.1 * (0.64 * 8.0 / 5.0) ** 0.5)
     assert not found.contradicts
@@ -37,7 +38,7 @@ def test_one_value_is_the_bivariate_student_conditional():
 
 def test_a_value_that_shares_nothing_moves_nothing_and_tells_the_scale_alone():
     """At 0.7 of the scale s = 0.3 / t4: left of the variance is (4 + 0.5) / 5, and t5 is less than t4."""
-    found = conditional(0.3, np.array([0.7 * 0.3 / student(4.0)]), np.eye(1), np.zeros(1))
+    found = conditional(0.3, np.array([0.7 * 0.3 / student(4.0)]), np.zeros((1, 1)), 1.0, np.zeros(1), shared=0.5)
     assert (found.shift, found.half) == (0.0, pytest.approx(0.3 * student(5.0) / student(4.0) * (4.49 / 5.0) ** 0.5))
 
 
@@ -68,6 +69,16 @@ def test_more_points_that_agree_narrow_and_ones_that_scatter_do_not():
     assert width(with_own_runs(PUBLISHED, scattered, asked)) > width(with_own_runs(PUBLISHED, one, asked))
 
 
+def test_beyond_the_prior_what_is_shared_is_raised_until_the_measurement_lies_at_its_end():
+    """Twice the half width: the variance is raised from 1 to 4, all of it shared (0.5 becomes 3.5, of its own 0.5 stays)."""
+    found = conditional(1.0, np.array([2.0]), np.array([[0.5]]), 0.5, np.array([0.5]), shared=0.5)
+    assert found.contradicts
+    assert found.shift == pytest.approx(2.0 * 3.5 / 4.0)
+    surprise = (2.0 * student(FREEDOM)) ** 2 / 4.0
+    left = (4.0 - 3.5**2 / 4.0) * (FREEDOM + surprise) / (FREEDOM + 1.0)
+    assert found.half == pytest.approx(student(FREEDOM + 1.0) / student(FREEDOM) * left**0.5)
+
+
 def test_a_profile_outside_the_published_interval_is_said_to_contradict_it_and_moves_it_most_of_the_way():
     """Four points at a fifth of the published speed, whose interval ends at a half."""
     found = with_own_runs(PUBLISHED, [run(0.2)] * 4, Asked("lora", "small", 1.0))
@@ -87,7 +98,7 @@ def test_every_source_says_what_it_did():
 
 
 def test_what_two_runs_share_is_less_than_all():
-    same = correlations([run(1.0)], [run(1.0)])[0, 0]
+    same = in_common([run(1.0)], [run(1.0)])[0, 0]
     assert same == pytest.approx(sum(SHARED.values()))
     assert same < 1.0
 

@@ -208,10 +208,9 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
         "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq, "limits_run": fit.limits_run,
         "tokens_per_s": line.tokens_per_s, "tokens_per_s_low": line.tokens_per_s_range[0],
         "tokens_per_s_high": line.tokens_per_s_range[1], "speed_evidence": line.evidence.level, "speed_runs": line.evidence.n,
-        "speed_sources": list(line.evidence.sources), "speed_before": line.evidence.before,
-        "speed_pieces": [asdict(piece) for piece in line.evidence.pieces],
-        "speed_left_out": None if line.evidence.record is None else dict(
-            zip(("rows", "inside_percent"), line.evidence.record, strict=True)),
+        "speed_before": line.evidence.before, "speed_pieces": [asdict(piece) for piece in line.evidence.pieces],
+        "speed_sources": line.evidence.sources,
+        "speed_left_out": line.evidence.record and dict(zip(("rows", "inside_percent"), line.evidence.record, strict=True)),
         "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2],
         "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
         "usd_per_mtok": line.usd_per_mtok, "paid_gpus": line.paid_gpus,
@@ -310,7 +309,7 @@ def _speed_sources(report: FitReport) -> str:
     for line in [line for line in report.lines if line.fit.fits] or report.lines:
         found = line.evidence
         sources = f", {', '.join(found.sources[:2])}" if found.level in {"profile", "device", "gpu"} else ""
-        told = f"{SPEED_WORDS[found.level]}{sources} (n = {found.n})" + (f": {pieces_told(found)}" if found.pieces else "")
+        told = ": ".join(filter(None, (f"{SPEED_WORDS[found.level]}{sources} (n = {found.n})", pieces_told(found))))
         cards.setdefault((told, found.level), []).append(line.fit.gpu.id)
     return "; ".join(f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items())
 

@@ -211,8 +211,7 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
         "speed_before": line.evidence.before, "speed_pieces": [asdict(piece) for piece in line.evidence.pieces],
         "speed_sources": line.evidence.sources,
         "speed_left_out": line.evidence.record and dict(zip(("rows", "inside_percent"), line.evidence.record, strict=True)),
-        "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2],
-        "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
+        "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2], "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
         "usd_per_mtok": line.usd_per_mtok, "paid_gpus": line.paid_gpus,
         "offer": line.offer.model_dump(mode="json") if line.offer else None, "note": line.note or None,
     }

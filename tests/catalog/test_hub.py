@@ -93,7 +93,8 @@ def test_a_model_of_the_hub_is_read_at_its_commit_and_counted_as_its_weights_are
     found = json.loads(done.stdout)
     count = sum(a * b for a, b in (size if len(size) == 2 else (size[0], 1) for size in TENSORS.values())) - 8
     assert f"owner/fits@{COMMIT[:12]}" in done.stdout
-    assert found["model"]["parameters"] == count
+    assert found["parameters"] == count
+    assert found["model_note"].endswith("the headers of its weights hold as many")
 
 
 @pytest.mark.full

@@ -10,7 +10,6 @@ from typing import Final, Literal
 
 from roi.estimate.step.calibration import Evidence, TimedRun, layout_of
 from roi.estimate.step.step_time import StepEfficiency, step_time
-from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import Overhead
 from roi.estimate.training.memory import MemoryBreakdown, training_memory
 from roi.estimate.training.plan import TrainingPlan
@@ -33,8 +32,8 @@ much again as a step needs; at one fixed length it reuses them."""
 UNPREPARED: Final = "no k-bit preparation, predicted with it"
 """What is not quantised stays in 16 bits (LitGPT; peft's prepare_model_for_kbit_training casts it to fp32): the low end has
 embedding, head and norms in 16 bits."""
-STEP_IN_BACKWARD: Final = "optimizer step inside backward, predicted after it"
-"""Each gradient is freed as soon as its parameter is updated (torchtune's optimizer_in_bwd): the low end has no gradients."""
+STEP_IN_BACKWARD: Final = "optimizer step inside backward"
+"""Each gradient is freed as soon as its parameter is updated (torchtune's optimizer_in_bwd)."""
 HEAD_ADAPTER: Final = "adapter on the output head left out"
 """The output head carries an adapter too, which a plan's targets do not hold."""
 ADAPTERS_16BIT: Final = "16-bit adapters as autocast false"
@@ -45,7 +44,7 @@ HABITS: Final[dict[Habit, str]] = {
     "adapters_16bit": ADAPTERS_16BIT,
 }  # fmt: skip
 """Word of a table -> the label that a report shows."""
-OTHER_LOOPS: Final = frozenset({CHUNKED_LOSS, VARIABLE_LENGTHS, UNPREPARED, STEP_IN_BACKWARD})
+OTHER_LOOPS: Final = frozenset({CHUNKED_LOSS, VARIABLE_LENGTHS, UNPREPARED})
 """Habits of loops that are not the one which the instruments run."""
 STACKS_APART: Final = (0.69, 2.34)
 """5th and 95th percentile of measured over predicted memory where the loop is another one, or the figure's kind is not stated:
@@ -156,8 +155,6 @@ def memory_predictor(overhead: Overhead) -> Predictor:
             others.append(found.value - float(memory.peak_allocated_bytes) + max(forward, backward, optimizer))
         if UNPREPARED in marks:
             others.append(found.value - float(memory.preparation_bytes))
-        if STEP_IN_BACKWARD in marks:
-            others.append(found.value - float(trained_parameters(run.model, run.plan)) * run.plan.trained_bytes)
         return allow_for_other_stacks(widen(found, others), run)
 
     return predict

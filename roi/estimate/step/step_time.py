@@ -21,7 +21,7 @@ import numpy as np
 
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
 from roi.estimate.step.work import Pass, Product, decomposition_passes, step_operators, step_passes, step_products
-from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, quantised_parameters, trained_parameters
+from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, packed_parameters, trained_parameters
 from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting
@@ -250,7 +250,7 @@ def _update_bytes(plan: TrainingPlan) -> float:
     one-byte moments twice.
     """
     clipped = 3.0 * plan.trained_bytes
-    if plan.optimizer in ("adamw", "adamw-foreach", "adamw-bf16"):
+    if plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused", "adamw-bf16"):
         moments = 2.0 if plan.optimizer == "adamw-bf16" else plan.trained_bytes
         return clipped + 8.0 * plan.trained_bytes + 13.0 * moments
     return clipped + 3.0 * plan.trained_bytes + 4.0
@@ -262,8 +262,8 @@ def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     Int8: read (1), written in the stream's type w, read and written once more to scale it: 1 + 3 w.
     """
     if plan.int8:
-        return (1.0 + 3.0 * plan.stream_bytes) * quantised_parameters(model, split=plan.split_experts)
+        return (1.0 + 3.0 * plan.stream_bytes) * packed_parameters(model, plan)
     if not plan.quantised:
         return 0.0
     each = nf4_bytes_per_weight(double_quant=plan.double_quant) + DTYPE_BYTES[plan.dtype] + (8.0 / NF4_BLOCK)
-    return each * quantised_parameters(model, split=plan.split_experts)
+    return each * packed_parameters(model, plan)

@@ -1,12 +1,13 @@
 """A table of measured training runs, one row a run: its columns, and the run that a row becomes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
 from roi.catalog.cards.gpus import find_gpu, load_gpus
+from roi.catalog.efficiencies.stack_defaults import stack_defaults
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
@@ -16,17 +17,19 @@ from roi.estimate.training.adapters import base_weight_bytes, largest_rank, trai
 from roi.estimate.training.plan import (
     TARGET_SETS,
     Attend,
+    Checkpoints,
     Dtype,
     Kernels,
     Loss,
     Method,
     Optimizer,
     Sharding,
+    Stack,
     Trainer,
     TrainingPlan,
 )
 from roi.facts.model import ModelShape
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Positive, Several, UnusableCell, Whole, read_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
@@ -58,6 +61,8 @@ FIELDS: Final = {
     "gradient_checkpointing": "checkpointing", "double_quant": "double_quant",
 }  # fmt: skip
 """Columns that the source may leave open -> fields of the plan."""
+KEPT: Final[dict[str, Checkpoints]] = {"selective": "selective", "offload": "offloaded"}
+"""Words of gradient_checkpointing -> what a plan keeps of a layer."""
 SECOND: Final[dict[MemoryKind, str]] = {"reserved": "peak_mem_reserved_gib", "process": "peak_mem_process_gib"}
 """Columns of memory beside the headline's, by kind."""
 Assumable = Literal[
@@ -98,17 +103,22 @@ class TrainingRow(CanonicalRow):
     """True where a row of the batch holds several examples."""
     padded: Flag = True
     """True where batches of more than one sequence carry padding."""
-    gradient_checkpointing: Flag | None = None
-    """True where activations are recomputed; blank: true stands in for a quantised base, else false."""
+    gradient_checkpointing: Annotated[Literal["true", "false", "selective", "offload"], Lower] | None = None
+    """True where activations are recomputed from each layer's input; selective: attention's output and every second product's
+    are kept too; offload: the inputs wait in the host's memory; blank: true stands in for a quantised base, else false."""
     attention_impl: Attend | None = None
     """Attention implementation; blank: sdpa stands in."""
     optimizer: Optimizer | None = None
-    """Optimizer and the form of its states; blank: adamw stands in. Paged states of any width are paged-adamw-8bit. adamw of
+    """Optimizer and the form of its states; blank: adamw stands in, or the stack's default. Paged states of any width are paged-adamw-8bit. adamw of
     the Trainers is the multi-tensor form (adamw-foreach) where torch is older than 2.8, or the row than that release."""
     kernels: Kernels = "none"
     """Fused kernels: fused (norms, cross entropy) or liger."""
-    loss: Loss = "fp32"
-    """Cross entropy over fp32 logits, over 16-bit ones (16bit), or with the head in chunks (chunked)."""
+    loss: Loss | None = None
+    """Cross entropy over fp32 logits, over 16-bit ones (16bit), over whole logits a chunk at a time (split), or with the head in
+    chunks (chunked); blank: the stack's default, which is fp32 but for later LitGPT and torchtune."""
+    stack: Stack = "transformers"
+    """Whose model classes and loop ran: transformers (with peft, DeepSpeed, or a loop of one's own), litgpt, or torchtune; what
+    it did by default on the row's day fills blank cells (roi/catalog/efficiencies/stack_defaults.csv)."""
     kbit_prepared: Flag = True
     """False where a quantised base was not prepared for k-bit training, so that the rest stays in 16 bits."""
     torch: Version | None = None
@@ -206,12 +216,18 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     method = ON_BASE.get((row.method, row.quant))
     if method is None:
         raise UnusableCell("quant", f"{row.method} needs {' or '.join(base for name, base in ON_BASE if name == row.method)}")
+    usual = stack_defaults(row.stack, row.date)
+    row = row.model_copy(update=_usual_cells(row, usual))
     blank = {column: value for column, value in _stand_ins(row, method).items() if getattr(row, column) is None}
     stated = {column: value for column in FIELDS if (value := getattr(row, column, None)) is not None}
+    if row.gradient_checkpointing is not None:
+        stated["gradient_checkpointing"] = row.gradient_checkpointing != "false"
     plan = TrainingPlan(
         method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer, sharding=row.sharding,
-        packed=row.packed, padded=row.padded, kernels=row.kernels, loss=row.loss, kbit_prepared=row.kbit_prepared,
+        packed=row.packed, padded=row.padded, kernels=row.kernels, loss=row.loss or "fp32", kbit_prepared=row.kbit_prepared,
+        stack=row.stack, held_graphs=int(usual.get("held_graphs", "0")), step_in_backward="step_in_backward" in row.habits,
+        checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
     if (plan.optimizer == "adamw" and plan.trainer != "plain" and plan.sharding not in ("zero2", "zero3")
@@ -221,6 +237,14 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
                 replace(plan, **{FIELDS[column]: _other(column, getattr(plan, FIELDS[column]))}))
                for column in dict.fromkeys((*row.assumed, *blank))]
     return plan, (*assumed, *((HABITS[habit], _habit_plan(habit, model, plan)) for habit in row.habits))
+
+
+def _usual_cells(row: TrainingRow, usual: Mapping[str, str]) -> dict[str, Any]:  # Any: values of a row's fields
+    """What blank cells of the row are by the stack's defaults; full training has no dropout."""
+    read = TrainingRow.model_validate({"model": row.model, "id": row.id, "micro_batch": 1, "seq_len_max": 1, "method": "full",
+                                       **{column: cell for column, cell in usual.items() if column in TrainingRow.model_fields}})
+    return {column: getattr(read, column) for column in usual if column in TrainingRow.model_fields
+            and getattr(row, column) is None and not (column == "lora_dropout" and row.method == "full")}
 
 
 def _older(row: TrainingRow, version: str | None, than: tuple[int, ...], since: str) -> bool:

@@ -198,7 +198,7 @@ def _attention(
 ) -> tuple[Number, Number]:
     """FLOPs of token mixing that count as work, and its seconds; fp32 after k-bit preparation unless autocast casts it."""
     seq = np.asarray(plan.seq, dtype=float)
-    forwards = 2.0 if plan.checkpointing else 1.0
+    forwards = 2.0 if plan.checkpointing and plan.checkpoints != "selective" else 1.0
     flops = model.attention_flops(seq / 2.0) * tokens * (forwards + BACKWARD_ATTENTION)
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rate = _matrix_rate(gpu, efficiency, "fp32" if plan.prepared and not plan.autocast else plan.dtype)

@@ -67,12 +67,12 @@ class Pass:
 def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
     """Every product of a micro-step; attention apart.
 
-    A weight serves forward, its recompute where layers are checkpointed, and the gradient of its input; a trained one
+    A weight serves forward, its recompute where layers are checkpointed (every second one where it is selective), and the gradient of its input; a trained one
     also the gradient of itself. Experts are products of their own over their share of the tokens. Int8 weights multiply in
     int8 forward, and dequantised in the stream's type backward (fp32 after k-bit preparation, autocast or not).
     """
     tokens = _tokens(plan)
-    again = 2.0 if plan.checkpointing else 1.0
+    again = (1.5 if plan.checkpoints == "selective" else 2.0) if plan.checkpointing else 1.0
     each = DTYPE_BYTES[plan.dtype]
     wide = "fp32" if plan.stream_bytes >= 4.0 else plan.dtype
     for x in model.linears:

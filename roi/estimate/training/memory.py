@@ -269,7 +269,7 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
     if s.plan.loss == "split":
         # whole logits beside all log-softmaxes, and the two gradients of a chunk, in fp32
         rows = np.minimum(LITGPT_CHUNK * s.batch, s.tokens) if s.plan.stack == "litgpt" else s.tokens / TORCHTUNE_CHUNKS
-        chain = (_logit_bytes(s) + 4.0 + capped) * s.tokens * m.vocab + 8.0 * rows * m.vocab
+        chain = (_logit_bytes(s) + (0.0 if s.plan.compiled else 4.0) + capped) * s.tokens * m.vocab + 8.0 * rows * m.vocab
         return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
     # log-softmax with the incoming and the outgoing gradient; a fused kernel writes the gradient over what it read
     each = 3.0 * (_logit_bytes(s) if s.plan.loss == "16bit" else 4.0)

@@ -105,7 +105,8 @@ class TrainingPlan:
     gpus: int = 1
     """GPUs of a data-parallel job; each holds the whole model unless it is sharded."""
     sharding: Sharding = "none"
-    """What is spread over the GPUs: none; zero2: gradients and optimizer states; zero3 and fsdp: parameters too."""
+    """What is spread over the GPUs: none; zero2: gradients and optimizer states; zero3 and fsdp: parameters too. On one GPU the
+    stages of DeepSpeed spread nothing, but hold what they hold: an fp32 copy of what is trained, buckets, gathered layers."""
     kernels: Kernels = "none"
     """Triton kernels in place of the class's operators: fused (norms and cross entropy, as Unsloth's and fms-acceleration's),
     liger (norms, SwiGLU, and head with cross entropy in chunks)."""
@@ -124,6 +125,9 @@ class TrainingPlan:
     held_graphs: int = 0
     """Micro-steps whose 4-bit products hold their inputs without checkpointing: 0 from bitsandbytes 0.43.2 on (July 2024), 1
     before (MatMul4Bit kept them as an attribute of its node), 2 where a loop's output also holds the last micro-step's graph."""
+    compiled: bool = False
+    """True under torch.compile: what a split loss needs of a chunk is computed anew from the 16-bit logits. Nothing else of it is
+    modelled; without checkpointing it keeps less of a layer than is counted."""
     step_in_backward: bool = False
     """True where each gradient is applied and freed as soon as it is there (torchtune's optimizer_in_bwd)."""
 
@@ -155,7 +159,7 @@ class TrainingPlan:
     def _check_sharding(self) -> None:
         if self.sharding == "none":
             return
-        if self.gpus < 2:
+        if self.gpus < 2 and self.sharding == "fsdp":
             raise InputError(f"sharding: {self.sharding!r} is not usable with gpus: {self.gpus}; take none, or gpus 2 or more")
         if self.int8 and self.shards_parameters:
             # torch's FlatParameter refuses integers, and Int8Params has no storage in another type, as Params4bit has

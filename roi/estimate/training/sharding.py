@@ -94,7 +94,7 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     update = optimizer_workspace_bytes(model, plan)
     gradients = trained * plan.trained_bytes
     adapters = gradients if plan.adapter else trained * 0.0
-    whole = gradients * 0.0 + layer_unit_bytes(model, plan) * model.layers
+    whole = layer_unit_bytes(model, plan) * model.layers + 0.0 * gradients if plan.adapter else gradients
     if plan.sharding == "none":
         bucket = np.where(np.asarray(gpus) > 1.0, gradients, 0.0)
         return HeldStates(
@@ -131,12 +131,12 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
 
 
 def flat_gradients(plan: TrainingPlan) -> bool:
-    """True where FSDP's flat parameters hold frozen weights beside adapters, so that their gradients are of the whole unit.
+    """True where FSDP's gradients are of whole flat parameters, frozen weights beside adapters included.
 
     Lightning's strategy wraps blocks with use_orig_params; where micro-steps accumulate under no_sync() each GPU keeps them
     unsharded (torch/distributed/fsdp/_flat_param.py, prepare_gradient_for_backward). peft's policy wraps adapters apart.
     """
-    return plan.stack == "litgpt" and plan.adapter and plan.sharding == "fsdp"
+    return plan.stack == "litgpt" and plan.sharding == "fsdp"
 
 
 def gathered_tensors(model: ModelShape, plan: TrainingPlan) -> GatheredTensors:

@@ -41,6 +41,9 @@ STACK: Final = frozenset({"layers", "h", "blocks", "decoder", "transformer", "em
 """Names on the path of modules under the stack of layers, whatever the family."""
 BESIDE: Final = frozenset({"rotary_emb", "wte", "wpe", "embed_in", "final_layernorm", "ln_f"})
 """Names of modules beside it that run no loss."""
+UNRUN: Final[dict[str, tuple[object, ...]]] = {
+    "stack": ("litgpt", "torchtune"), "checkpoints": ("selective", "offloaded"), "loss": ("split",), "step_in_backward": (True,)}
+"""Fields of a plan -> values that the closed form alone knows."""
 CHECKPOINTING: Final = {"use_reentrant": False}
 """The form that transformers 5 and peft recommend."""
 OTHER_NAMES: Final = {
@@ -83,6 +86,9 @@ class MetaModel:
     def __init__(self, config: ModelConfig, plan: TrainingPlan, kernels: CardKernels = FLASH) -> None:
         self.config, self.kernels = config, kernels
         self.begun = time.perf_counter()
+        for field, unrun in UNRUN.items():
+            if getattr(plan, field) in unrun:
+                raise InputError(f"{field}: {getattr(plan, field)!r} is not run dry; leave --dry-run out for the closed form")
         self.model = build_skeleton(config, plan)
         if plan.split_experts and any(p.dim() == 3 for p in self.model.parameters()):
             raise InputError("--dry-run: split_experts: transformers here stacks the experts; leave it out for the closed form")

@@ -243,6 +243,8 @@ def _unusual(plan: TrainingPlan) -> list[str]:
     told = (
         (plan.kernels != "none", f"{plan.kernels} kernels"),
         (plan.loss != "fp32", f"{plan.loss} loss"),
+        (plan.checkpointing and plan.checkpoints != "inputs", f"{plan.checkpoints} checkpoints"),
+        (plan.stack != "transformers", plan.stack),
         (bool(plan.packed), "packed"),
         (plan.adapter and bool(plan.dropout), f"dropout {plan.dropout:g}"),
         (plan.quantised and not plan.double_quant, "single quantisation"),

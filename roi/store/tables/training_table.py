@@ -156,7 +156,7 @@ class TrainingRow(CanonicalRow):
     """What the loop did and no column says, joined by "+": chunked_loss (the loss in chunks), emptied_cache (empty_cache was
     called), variable_lengths (lengths vary and the cache is kept), unprepared (quantised without k-bit preparation),
     step_in_backward (the optimizer steps inside backward), head_adapter (the output head carries an adapter too),
-    adapters_16bit (adapters and their states are 16 bits wide)."""
+    adapters_16bit (adapters and their states are 16 bits wide), compiled (torch.compile)."""
 
 
 class TrainingTable(NamedTuple):
@@ -217,6 +217,8 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     if method is None:
         raise UnusableCell("quant", f"{row.method} needs {' or '.join(base for name, base in ON_BASE if name == row.method)}")
     usual = stack_defaults(row.stack, row.date)
+    if row.optimizer == "adamw" and usual.get("optimizer") == "adamw-fused":
+        row = row.model_copy(update={"optimizer": "adamw-fused"})
     row = row.model_copy(update=_usual_cells(row, usual))
     blank = {column: value for column, value in _stand_ins(row, method).items() if getattr(row, column) is None}
     stated = {column: value for column in FIELDS if (value := getattr(row, column, None)) is not None}
@@ -225,8 +227,9 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     plan = TrainingPlan(
         method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer, sharding=row.sharding,
-        packed=row.packed, padded=row.padded, kernels=row.kernels, loss=row.loss or "fp32", kbit_prepared=row.kbit_prepared,
+        packed=row.packed, padded=row.padded, kernels=row.kernels, loss=_loss(row), kbit_prepared=row.kbit_prepared,
         stack=row.stack, held_graphs=int(usual.get("held_graphs", "0")), step_in_backward="step_in_backward" in row.habits,
+        compiled="compiled" in row.habits,
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
@@ -237,6 +240,12 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
                 replace(plan, **{FIELDS[column]: _other(column, getattr(plan, FIELDS[column]))}))
                for column in dict.fromkeys((*row.assumed, *blank))]
     return plan, (*assumed, *((HABITS[habit], _habit_plan(habit, model, plan)) for habit in row.habits))
+
+
+def _loss(row: TrainingRow) -> Loss:
+    """The plan's loss; LitGPT and torchtune (to 2025) call it chunked where the loss alone is, over whole logits."""
+    whole = row.stack in ("litgpt", "torchtune") and row.loss == "chunked"
+    return "split" if whole else row.loss or "fp32"
 
 
 def _usual_cells(row: TrainingRow, usual: Mapping[str, str]) -> dict[str, Any]:  # Any: values of a row's fields

@@ -48,6 +48,9 @@ HEAD_ADAPTER: Final = "adapter on the output head left out"
 """The output head carries an adapter too, which a plan's targets do not hold."""
 ADAPTERS_16BIT: Final = "16-bit adapters as autocast false"
 """The whole module, adapters included, was cast to 16 bits (Lightning's bf16-true): they are predicted in fp32."""
+GPTQ: Final = "GPTQ, predicted as bitsandbytes' format of as many bits"
+"""4.16 bits a weight in groups of 128 beside NF4's 4.13; its products unpack a weight into several tensors, and nothing of the
+model is cast to fp32 (peft/utils/other.py, prepare_model_for_kbit_training)."""
 COMPILED: Final = "torch.compile, of which only the loss is modelled"
 """Without checkpointing a compiled layer keeps less than is counted."""
 HABITS: Final[dict[Habit, str]] = {
@@ -139,7 +142,7 @@ def kinds_apart(run: MeasuredRun) -> frozenset[Apart]:
     marks, plan = {label for label, _ in run.assumed}, run.plan
     found: dict[Apart, bool] = {
         "unstated": run.memory_kind == "unstated", "varied": VARIABLE_LENGTHS in marks and run.memory_kind != "allocated",
-        "other loop": bool(marks & {CHUNKED_LOSS, UNPREPARED}), "stack": plan.stack != "transformers",
+        "other loop": bool(marks & {CHUNKED_LOSS, UNPREPARED, GPTQ}), "stack": plan.stack != "transformers",
         "sharded": plan.sharding != "none" and plan.kernels == "none", "compiled": plan.compiled,
     }  # fmt: skip
     return frozenset(name for name, holds in found.items() if holds)
@@ -155,8 +158,7 @@ def allow_for_other_stacks(found: Prediction, run: MeasuredRun) -> Prediction:
 def memory_predictor(overhead: Overhead) -> Predictor:
     """Peak memory in bytes: allocated; reserved = with the allocator's slack; process = with the CUDA context too.
 
-    Where the source does not say which of them it measured, process, which nvidia-smi shows, from the lowest of allocated to
-    the highest of process. The 5-95% interval is the formula's own error, the spread of slack and context, and the difference of
+    Where the source does not say which of them it measured, process, which nvidia-smi shows. The 5-95% interval is the formula's own error, the spread of slack and context, and the difference of
     each default to its other value. Habits that no plan says (`marks`) move an end: a loss in chunks has no loss phase at
     the low end, an emptied cache has no slack, varying lengths leave segments behind.
     """
@@ -198,7 +200,7 @@ def of_varying_lengths(run: MeasuredRun, memory: MemoryBreakdown, found: Predict
     rest = found.value - float(memory.reserved_bytes)  # the context, where the kind counts it
     most = max(float("inf") if run.gpu is None else run.gpu.memory_bytes, found.value)
     value = min(max(found.value, central + rest), most)
-    return Prediction(value, min(found.low, value), max(found.high, value))
+    return Prediction(value, value, value)  # the spread is that of APART
 
 
 def throughput_predictor(evidence: Callable[[Gpu, str], Evidence]) -> Predictor:
@@ -247,8 +249,8 @@ def _kind_of(
         low, high = loose * slack[1], loose * slack[2]
     if kind == "process":
         low, high = low + context[1], high + context[2]
-    if kind == "unstated":
-        high = loose * slack[2] + context[2]
+    if kind == "unstated":  # the spread is that of APART
+        return Prediction(*(3 * (_central(memory, kind),)))
     above = FORMULA_ERROR * allocated
     below = FUSED_ERROR * allocated if memory.fused else above
     return Prediction(_central(memory, kind), allocated + low - below, allocated + high + above)

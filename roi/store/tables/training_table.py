@@ -11,7 +11,7 @@ from roi.catalog.efficiencies.stack_defaults import stack_defaults
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
-from roi.estimate.accuracy.measured_run import HABITS, Habit, MeasuredRun, MemoryKind
+from roi.estimate.accuracy.measured_run import GPTQ, HABITS, Habit, MeasuredRun, MemoryKind
 from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, largest_rank, trained_parameters
 from roi.estimate.training.plan import (
@@ -52,7 +52,8 @@ ON_BASE: Final[dict[tuple[str, str], Method]] = {
     ("full", "none"): "full", ("lora", "none"): "lora", ("rslora", "none"): "rslora", ("dora", "none"): "dora",
     ("lora", "nf4"): "qlora", ("rslora", "nf4"): "qlora", ("qlora", "nf4"): "qlora", ("dora", "nf4"): "qdora",
     ("qdora", "nf4"): "qdora", ("lora", "int8"): "lora-int8", ("lora-int8", "int8"): "lora-int8",
-    ("qlora", "int8"): "lora-int8",
+    ("qlora", "int8"): "lora-int8", ("qlora", "gptq-int4"): "qlora", ("qlora", "gptq-int8"): "lora-int8",
+    ("lora", "gptq-int4"): "qlora", ("lora", "gptq-int8"): "lora-int8",
 }  # fmt: skip
 """Method and quantisation of the base -> the plan's method."""
 FIELDS: Final = {
@@ -80,8 +81,8 @@ class TrainingRow(CanonicalRow):
     """GPUs of the job."""
     method: Method
     """Method: full, or a kind of adapter; quant says on which base (lora over nf4 is what others call qlora)."""
-    quant: Literal["none", "nf4", "int8"] = "none"
-    """Quantisation of the base's linear layers by bitsandbytes. full needs none; lora needs none, nf4 or int8; rslora and dora
+    quant: Literal["none", "nf4", "int8", "gptq-int4", "gptq-int8"] = "none"
+    """Quantisation of the base's linear layers, by bitsandbytes or GPTQ (predicted as nf4 and int8 without preparation). full needs none; lora needs none, nf4 or int8; rslora and dora
     need none or nf4; qlora needs nf4 or int8; qdora needs nf4; lora-int8 needs int8."""
     double_quant: Flag | None = None
     """True where the scales of nf4 are quantised once more; blank: true stands in."""
@@ -215,7 +216,7 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     """
     method = ON_BASE.get((row.method, row.quant))
     if method is None:
-        raise UnusableCell("quant", f"{row.method} needs {' or '.join(base for name, base in ON_BASE if name == row.method)}")
+        raise UnusableCell("quant", f"{row.method} needs {' or '.join(_bases(row.method))}")
     usual = stack_defaults(row.stack, row.date)
     if row.optimizer == "adamw" and usual.get("optimizer") == "adamw-fused":
         row = row.model_copy(update={"optimizer": "adamw-fused"})
@@ -227,7 +228,8 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     plan = TrainingPlan(
         method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer, sharding=row.sharding,
-        packed=row.packed, padded=row.padded, kernels=row.kernels, loss=_loss(row), kbit_prepared=row.kbit_prepared,
+        packed=row.packed, padded=row.padded, kernels=row.kernels, loss=_loss(row),
+        kbit_prepared=row.kbit_prepared and not row.quant.startswith("gptq"),
         stack=row.stack, held_graphs=int(usual.get("held_graphs", "0")), step_in_backward="step_in_backward" in row.habits,
         compiled="compiled" in row.habits,
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
@@ -239,7 +241,14 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     assumed = [(f"{column} {_word(getattr(plan, FIELDS[column]))}",
                 replace(plan, **{FIELDS[column]: _other(column, getattr(plan, FIELDS[column]))}))
                for column in dict.fromkeys((*row.assumed, *blank))]
+    if row.quant.startswith("gptq"):
+        assumed.append((GPTQ, plan))
     return plan, (*assumed, *((HABITS[habit], _habit_plan(habit, model, plan)) for habit in row.habits))
+
+
+def _bases(method: str) -> list[str]:
+    """Quantisations that the method stands on; GPTQ's do as bitsandbytes' of as many bits."""
+    return [base for name, base in ON_BASE if name == method and not base.startswith("gptq")]
 
 
 def _loss(row: TrainingRow) -> Loss:
@@ -270,7 +279,7 @@ def _stand_ins(row: TrainingRow, method: Method) -> dict[str, Any]:  # Any: valu
         "gradient_checkpointing": row.quant != "none",
     }  # fmt: skip
     values |= {} if method == "full" else {"lora_dropout": 0.0}
-    values |= {"double_quant": True} if row.quant == "nf4" else {}
+    values |= {"double_quant": True} if row.quant in ("nf4", "gptq-int4") else {}
     return values | ({"autocast": True} if row.trainer != "plain" and row.base_dtype != "fp32" else {})
 
 

@@ -112,7 +112,7 @@ CUSTOM = "transformers+peft custom loop"
     ({"framework": "ms-swift", "trainer": "", "logits_kept": ""}, "trainer=hf logits_kept=false"),
     ({"framework": "torchtune", "trainer": "", "logits_kept": ""}, "trainer=plain stack=torchtune"),
     ({"framework": "litgpt", "trainer": "", "logits_kept": ""}, "trainer=plain stack=litgpt"),
-    ({"framework": "ms-swift", "autocast": "", "base_dtype": "bf16"}, "autocast=true assumed=autocast"),
+    ({"framework": "ms-swift", "autocast": "", "base_dtype": "bf16"}, "autocast=true"),
     ({"framework": "transformers+peft (canifinetune bench)", "method": "qlora", "lora_dropout": ""},
      "lora_dropout=0.05 assumed=lora_dropout"),
     ({"framework": "fsdp_qlora train.py", "quant": "bnb nf4"}, "kbit_prepared=false"),

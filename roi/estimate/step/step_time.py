@@ -7,7 +7,7 @@ what bounds it, and the device does one after the other while the host launches 
     device     = products + attention + element-wise passes + dequantisation + DoRA's norm
     product    = the longest of FLOPs / matrix rate, bytes / bandwidth, the weight's bytes / bandwidth, the shortest kernel
     pass       = the longer of bytes / bandwidth (twice as fast inside the cache) and the shortest kernel
-    host       = operators x launch time
+    host       = operators x launch time + ZeRO-3's hooks
     run        = micro-steps x micro-step + updates x (optimizer + synchronisation)
 
 The efficiencies are shares of the datasheet's figures that come from profiles or published runs (`StepEfficiency`).
@@ -20,7 +20,15 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
-from roi.estimate.step.work import Pass, Product, decomposition_passes, step_operators, step_passes, step_products
+from roi.estimate.step.work import (
+    Pass,
+    Product,
+    decomposition_passes,
+    partition_hooks,
+    step_operators,
+    step_passes,
+    step_products,
+)
 from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, packed_parameters, trained_parameters
 from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
@@ -45,6 +53,15 @@ key (aten's _safe_softmax: compare 5, reduce 1, choose 8). The products' own rea
 arithmetic."""
 MATH_BACKWARD_BYTES: Final = 24.0
 """Bytes per score of its backward: gradient times softmax (12), and softmax's own kernel (12)."""
+GPTQ_BYTES: Final = 20.5
+"""Bytes moved to unpack one GPTQ weight by torch's operators: read (0.5), shifted as int32 (4), made int8 (5), masked (2), zero
+points taken off (2), scaled to 16 bits (3), laid out again (4) (auto_gptq/nn_modules/qlinear/qlinear_cuda.py, forward)."""
+ZERO3_HOOK_S: Final = 2e-4
+"""Host time of DeepSpeed's hooks at one module with parameters, once: what ZeRO-3 does there in Python is to look for the parameters
+in its trace, wait for their gather, start the next ones and mark what may go (runtime/zero/partitioned_param_coordinator.py,
+fetch_sub_module and release_sub_module). Of three rows of the Qwen README (1.8B in full at 256 to 1,024 tokens on one GPU, where
+nothing is sent): 0.26 s a micro-step, three passes over 218 modules, and 0.09 s without the hooks. Judged on the rows of 7B and
+72B on two and four GPUs."""
 FP32_SHARE: Final = 0.75
 """Most of the fp32 rate outside tensor cores that products reach (cuBLAS on an RTX A6000: 23 of 30 TFLOP/s at its clock,
 siboehm.com/articles/22/CUDA-MMM); torch leaves TF32 off."""
@@ -131,8 +148,8 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     merged = _passes_s(decomposition_passes(run, plan), gpu, efficiency) + zero
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rounds = 3.0 if plan.checkpointing else 2.0
-    dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 else rounds) / bandwidth + zero
-    host = step_operators(run, plan) * efficiency.launch_s + zero
+    dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 and not plan.gptq else rounds) / bandwidth + zero
+    host = step_operators(run, plan) * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     device = products + attention + elementwise + merged + dequantised
     optimizer = trained_parameters(model, plan) * _update_bytes(plan) / bandwidth / plan.shards
     links = efficiency.links if plan.gpus > 1 else {}
@@ -261,6 +278,8 @@ def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
 
     Int8: read (1), written in the stream's type w, read and written once more to scale it: 1 + 3 w.
     """
+    if plan.gptq:
+        return GPTQ_BYTES * packed_parameters(model, plan)
     if plan.int8:
         return (1.0 + 3.0 * plan.stream_bytes) * packed_parameters(model, plan)
     if not plan.quantised:

@@ -249,6 +249,15 @@ def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
     return ahead * again + back
 
 
+def partition_hooks(model: ModelShape, plan: TrainingPlan) -> float:
+    """Times that ZeRO-3's hooks run in a micro-step: at every module with parameters, in forward, recompute and backward."""
+    if plan.sharding != "zero3":
+        return 0.0
+    modules = sum(x.layers * (x.experts if plan.split_experts else 1) for x in model.linears)
+    adapters = 2.0 * sum(x.layers for x in target_linears(model, plan))
+    return (modules + model.norms_per_layer * model.layers + 3.0 + adapters) * (3.0 if plan.checkpointing else 2.0)
+
+
 def _norms(model: ModelShape) -> Iterator[tuple[float, float]]:
     """Pairs (number of norms, elements of a token in each): of the stream, and of queries and keys where a model has them."""
     yield float(model.layers * model.norms_per_layer), float(model.hidden)

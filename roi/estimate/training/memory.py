@@ -28,7 +28,7 @@ from roi.estimate.training.activations import (
     selected_bytes,
     unreached_bytes,
 )
-from roi.estimate.training.adapters import kbit_preparation_bytes
+from roi.estimate.training.adapters import kbit_preparation_bytes, packed_parameters
 from roi.estimate.training.attention import mask_bytes
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
 from roi.estimate.training.setting import Setting, read_setting
@@ -318,7 +318,16 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
 def _recomputed(s: Setting, layer: LayerBytes) -> Number:
     """Bytes of what backward has recomputed at its highest point: one layer; adapters under FSDP in a Trainer, two."""
     twice = s.plan.checkpointing and s.plan.adapter and s.plan.sharding == "fsdp" and s.plan.trainer != "plain"
-    return layer.peak * (FSDP_ADAPTER_LAYERS if twice else 1.0)
+    return layer.peak * (FSDP_ADAPTER_LAYERS if twice else 1.0) + unpacked_bytes(s.model, s.plan)
+
+
+def unpacked_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes of a layer's GPTQ weights while backward needs it: unpacked ones, kept since torch multiplies by them, and what the
+    largest takes on the way: an int32 and two int8 tensors (auto_gptq/nn_modules/qlinear/qlinear_cuda.py, forward)."""
+    if not plan.gptq:
+        return 0.0
+    kept = DTYPE_BYTES[plan.dtype] * packed_parameters(model, plan) / model.layers
+    return kept + 6.0 * max(x.inputs * x.outputs for x in model.linears)
 
 
 def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number) -> Live:

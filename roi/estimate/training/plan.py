@@ -119,6 +119,8 @@ class TrainingPlan:
     """True where every expert is a module of its own (transformers before 5): bitsandbytes quantises it."""
     stack: Stack = "transformers"
     """Whose model classes run: those of transformers with peft, of LitGPT, or of torchtune (stacks.py says how they differ)."""
+    gptq: bool = False
+    """True where the packed weights are GPTQ's, which AutoGPTQ unpacks by plain operators of torch; not run dry."""
     checkpoints: Checkpoints = "inputs"
     """What checkpointing keeps of a layer: its input; selective: also attention's output and every second product's, in their
     order (torch's policy of selective checkpointing as torchtitan sets it); offloaded: its input, in the host's memory."""

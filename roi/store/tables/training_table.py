@@ -231,7 +231,7 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         packed=row.packed, padded=row.padded, kernels=row.kernels, loss=_loss(row),
         kbit_prepared=row.kbit_prepared and not row.quant.startswith("gptq"),
         stack=row.stack, held_graphs=int(usual.get("held_graphs", "0")), step_in_backward="step_in_backward" in row.habits,
-        compiled="compiled" in row.habits,
+        compiled="compiled" in row.habits, gptq=row.quant.startswith("gptq"),
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})

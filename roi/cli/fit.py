@@ -42,7 +42,7 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--optimizer", default="adamw", show_default=True,
               help="adamw, adamw-foreach (Trainers before torch 2.8), adamw-fused, adamw-bf16, adamw-8bit, paged-adamw-8bit.")
 @click.option("--attention", default="sdpa", show_default=True,
-              help="sdpa (torch chooses), sdpa-flash, -cudnn, -efficient, -math, flash, flash3 or eager.")
+              help="sdpa (torch chooses), sdpa-flash, -cudnn, -efficient, -math, flash, flash1, flash3, eager.")
 @click.option("--kernels", default="none", show_default=True, help="Fused kernels: none, fused (norms, loss) or liger.")
 @click.option("--loss", default="fp32", show_default=True, help="Loss over fp32 logits, 16bit logits, split, or chunked.")
 @click.option("--stack", default="transformers", show_default=True, help="Whose classes: transformers, litgpt, torchtune.")

@@ -44,6 +44,9 @@ MASKED_ATTENTION: Final = 2.0
 FLASH2_ON_HOPPER: Final = 0.35
 """Share of the datasheet's matrix rate that FlashAttention-2 reaches on Hopper, whose tensor cores want instructions that it
 does not issue (arXiv 2407.08608, FlashAttention-3: 35% on H100)."""
+FLASH1_OF_FLASH2: Final = 0.5
+"""Speed of FlashAttention before version 2, and of Triton's kernel of that time, over version 2's (arXiv 2307.08691: version 2 is
+around twice as fast; 25 to 40% of an A100's peak against 50 to 73%)."""
 EAGER_SCORE_BYTES: Final = 50.0
 """Bytes per score of eager attention, forward and backward: product, mask, softmax in fp32 and casts (22), the same again
 with gradients (28)."""
@@ -231,6 +234,8 @@ def _attention(
     reached = efficiency.attention * rate
     if is_hopper_or_newer(gpu) and plan.attention not in ("flash3", "sdpa-cudnn"):
         reached = np.minimum(reached, FLASH2_ON_HOPPER * gpu.matrix_flops(plan.dtype))
+    if plan.attention == "flash1":
+        reached = reached * FLASH1_OF_FLASH2
     fused = flops * np.where(masked, MASKED_ATTENTION, 1.0) / reached
     scored: Number = sum((a.layers * a.heads * setting.scored(a) for a in mixing), start=np.float64(0.0))
     if not np.any(scored):

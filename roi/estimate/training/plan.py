@@ -16,7 +16,7 @@ from roi.facts.model import Linear, ModelShape, Number
 
 Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"]
 Dtype = Literal["bf16", "fp16", "fp32"]
-Attend = Literal["sdpa", "sdpa-flash", "sdpa-cudnn", "sdpa-efficient", "sdpa-math", "flash", "flash3", "eager"]
+Attend = Literal["sdpa", "sdpa-flash", "sdpa-cudnn", "sdpa-efficient", "sdpa-math", "flash", "flash1", "flash3", "eager"]
 Optimizer = Literal["adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit"]
 Kernels = Literal["none", "fused", "liger"]
 Loss = Literal["fp32", "16bit", "split", "chunked"]
@@ -38,6 +38,8 @@ CHECKPOINTS: Final[tuple[str, ...]] = get_args(Checkpoints)
 
 DTYPE_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp32": 4.0}
 """Bytes of one element."""
+FLASH_PACKAGES: Final = ("flash", "flash1", "flash3")
+"""FlashAttention as a package of its own, by version."""
 ATTENTION_INPUTS: Final = ("q_proj", "k_proj", "v_proj", "q_a_proj", "kv_a_proj_with_mqa", "linear_attn")
 """Products that read the first norm's output."""
 MOST: Final = {
@@ -78,7 +80,8 @@ class TrainingPlan:
     dtype: Dtype = "bf16"
     """Storage of unquantised base weights, and the compute type."""
     attention: Attend = "sdpa"
-    """Attention implementation as transformers names it (flash = flash_attention_2, flash3 = flash_attention_3); sdpa leaves
+    """Attention implementation as transformers names it (flash = flash_attention_2, flash3 = flash_attention_3); flash1: the
+    kernels before version 2 (July 2023), Triton's of that time among them; sdpa leaves
     the kernel to torch, by card and mask; sdpa-flash, sdpa-cudnn, sdpa-efficient and sdpa-math pin it (torch.nn.attention)."""
     optimizer: Optimizer = "adamw"
     """adamw keeps two states in the dtype of the trained parameter: torch.optim's multi-tensor form in a plain loop, the fused
@@ -150,7 +153,7 @@ class TrainingPlan:
                 raise InputError(f"{name}: {getattr(self, name)} is not usable; at least 1")
             if not np.all(sizes <= most):
                 raise InputError(f"{name}: {getattr(self, name)} is not usable; at most {most:,}")
-        if self.attention in ("flash", "flash3", "sdpa-flash", "sdpa-cudnn") and self.dtype == "fp32":
+        if self.attention in (*FLASH_PACKAGES, "sdpa-flash", "sdpa-cudnn") and self.dtype == "fp32":
             raise InputError(f"attention: {self.attention!r} is not usable with dtype: 'fp32'; the kernel takes 16-bit queries"
                              " alone: take sdpa, or bf16")
         dropout = np.asarray(self.dropout, dtype=float)

@@ -11,6 +11,7 @@ import numpy as np
 
 from roi.estimate.training.plan import (
     DTYPE_BYTES,
+    FLASH_PACKAGES,
     TrainingPlan,
     adaptable,
     asked_targets,
@@ -76,7 +77,7 @@ class Setting:
 
         The kernel takes no other type (modeling_flash_attention_utils.py); its output is 16-bit too.
         """
-        return self.plan.attention in ("flash", "flash3") and self.w >= 4.0 and DTYPE_BYTES[self.plan.dtype] < 4.0
+        return self.plan.attention in FLASH_PACKAGES and self.w >= 4.0 and DTYPE_BYTES[self.plan.dtype] < 4.0
 
     @property
     def attended(self) -> float:

@@ -27,7 +27,7 @@ from transformers.pytorch_utils import Conv1D
 from roi.catalog.models.configs import ModelConfig
 from roi.errors import InputError, nearest
 from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
-from roi.estimate.training.plan import TARGET_SETS, TrainingPlan
+from roi.estimate.training.plan import FLASH_PACKAGES, TARGET_SETS, TrainingPlan
 from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
@@ -106,7 +106,7 @@ class MetaModel:
         optimizer = Optimizer(plan, trained)
         optimizer.create_states(recorder)
         recorder.timed = operators
-        flash = DTYPES[plan.dtype] if plan.attention in ("flash", "flash3") and plan.dtype != "fp32" else None
+        flash = DTYPES[plan.dtype] if plan.attention in FLASH_PACKAGES and plan.dtype != "fp32" else None
         attention = cuda_kernels(flash, self.kernels, plan.attention)
         kernels = fused_loss(model, plan)
         with quiet(), attention, meta_asks_cuda(), triton_tiles(plan), kernels, _masks(plan), recorder.following(model):
@@ -172,7 +172,7 @@ def _batch(plan: TrainingPlan) -> dict[str, torch.Tensor]:
 @contextmanager
 def _masks(plan: TrainingPlan) -> Iterator[None]:
     """transformers decides by values whether a mask is needed; here the plan says it: padding, packing, a sliding window."""
-    flash = plan.attention in ("flash", "flash3")
+    flash = plan.attention in FLASH_PACKAGES
     padded = plan.padded and plan.micro_batch > 1 and not plan.packed
     packs = masking.find_packed_sequence_indices
 

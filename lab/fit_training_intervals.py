@@ -99,7 +99,8 @@ def print_memory(runs: Sequence[MeasuredRun]) -> None:
             rest = weights([name for name in sources if name != source])
             low, high = (percentile(ratios[other], rest, share) for share in (0.05, 0.95))
             inside = (ratios[~other] >= low) & (ratios[~other] <= high)
-            print(f"  without {source:10s} {low:.2f} to {high:.2f}: {100 * inside.mean():3.0f}% of its {len(inside)} rows inside")
+            print(f"  without {source:10s} {low:.2f} to {high:.2f}: {100 * inside.mean():3.0f}% of its {len(inside)} rows"
+                  " inside")
 
 
 def main() -> None:

@@ -4,9 +4,9 @@
 
 Each plan is run dry at 1,024 and at 2,048 tokens; the size of every block lies on a line between the two, so that a step of any
 length can be played through the model of torch's caching allocator. STEPS steps of lengths drawn evenly between 100 and 2,048
-tokens, one of them the longest, are played DRAWS times. Printed: reserved bytes beyond the high point of the loss, over the loss
-chain (12 bytes a logit), and without checkpointing what is left after VARIED_CHAIN of it, over what forward keeps. Needs the
-extra `profile`; about six minutes of one core.
+tokens, one of them the longest, are played DRAWS times. Printed: reserved bytes beyond the high point of the loss, over the
+loss chain (12 bytes a logit), and without checkpointing what is left after VARIED_CHAIN of it, over what forward keeps. Needs
+the extra `profile`; about six minutes of one core.
 """
 
 from dataclasses import replace

@@ -83,7 +83,8 @@ CUSTOM = "transformers+peft custom loop"
 @pytest.mark.parametrize(("cells", "canonical_cells"), [
     ({"quant": "bnb.nf4-dq"}, "quant=nf4 double_quant=true"), ({"quant": "nf4_double_quant"}, "quant=nf4 double_quant=true"),
     ({"quant": "bnb nf4"}, "quant=nf4 double_quant=false"), ({"quant": "gptq-int4 (not bnb)"}, "quant=gptq-int4"),
-    ({"quant": "torchao nf4"}, "quant=nf4 double_quant=true"), ({"attention_impl": "flash_attention_2"}, "attention_impl=flash"),
+    ({"quant": "torchao nf4"}, "quant=nf4 double_quant=true"),
+    ({"attention_impl": "flash_attention_2"}, "attention_impl=flash"),
     ({"attention_impl": "TE/cuDNN fused"}, "attention_impl=flash"), ({"attention_impl": "sdpa/flash"}, "attention_impl=sdpa"),
     ({"attention_impl": "not flash (eager/torch2.1 Qwen code)"}, "attention_impl=eager"),
     ({"attention_impl": ""}, "attention_impl=sdpa assumed=attention_impl"),

@@ -192,7 +192,7 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"optimizer": "lion"}, "optimizer: 'lion'; none of adamw, adamw-foreach, adamw-fused, adamw-bf16, adamw-8bit, paged-"),
     ({"base_dtype": "fp8"}, "base_dtype: 'fp8'; none of bf16, fp16, fp32"),
     ({"attention_impl": "flash_attention_2"},
-     "none of sdpa, sdpa-flash, sdpa-cudnn, sdpa-efficient, sdpa-math, flash, flash3, eager; nearest: "),
+     "none of sdpa, sdpa-flash, sdpa-cudnn, sdpa-efficient, sdpa-math, flash, flash1, flash3, eager; nearest: "),
     ({"attention_impl": "flash", "base_dtype": "fp32"}, "attention_impl: 'flash'; 'flash' is not usable with dtype: 'fp32'"),
     ({"gradient_checkpointing": "yes"}, "gradient_checkpointing: 'yes'; none of true, false, selective, offload"),
     ({"gradient_checkpointing": "1"}, "gradient_checkpointing: '1'; none of true, false, selective, offload"),

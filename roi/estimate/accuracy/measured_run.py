@@ -33,10 +33,10 @@ much again as a step needs; at one fixed length it reuses them."""
 LOSS_CHAIN_BYTES: Final = 12.0
 """Bytes a logit of the loss: log-softmax and two gradients in fp32."""
 VARIED_CHAIN: Final = 2.1
-"""Reserved memory of lengths that vary, beyond the tall point of a step, in bytes of its loss chain: each record length makes new
-segments for logits that no cached one holds, and best fit cuts the cached ones up. Median of replays of dry runs
-through the model of torch's allocator, 30 to 100 steps of lengths drawn evenly between 100 and 2,048 tokens, sizes between two
-dry runs on a line (lab/fit_varied_lengths.py: 12 replays of six plans; 1.5 to 4.7, median 2.1)."""
+"""Reserved memory of lengths that vary, beyond the tall point of a step, in bytes of its loss chain: each record length makes
+new segments for logits that no cached one holds, and best fit cuts the cached ones up. Median of replays of dry runs through
+the model of torch's allocator, 30 to 100 steps of lengths drawn evenly between 100 and 2,048 tokens, sizes between two dry
+runs on a line (lab/fit_varied_lengths.py: 12 replays of six plans; 1.5 to 4.7, median 2.1)."""
 VARIED_SAVED: Final = 0.25
 """The same for what forward keeps, in bytes of it: what the replays without checkpointing have beyond their loss chain."""
 UNPREPARED: Final = "no k-bit preparation, predicted with it"
@@ -62,12 +62,12 @@ HABITS: Final[dict[Habit, str]] = {
 Apart = Literal["unstated", "varied", "other loop", "stack", "sharded", "compiled"]
 """Why a measured figure may lie further from the closed form than its formula's error."""
 APART: Final[dict[Apart, tuple[float, float]]] = {
-    "unstated": (1.00, 1.34), "varied": (0.82, 1.35), "other loop": (0.80, 1.59), "stack": (0.67, 1.43), "sharded": (0.87, 1.35),
-    "compiled": (0.67, 2.07),
+    "unstated": (1.00, 1.34), "varied": (0.82, 1.35), "other loop": (0.80, 1.59), "stack": (0.67, 1.43),
+    "sharded": (0.87, 1.35), "compiled": (0.67, 2.07),
 }  # fmt: skip
-"""5th and 95th percentile of measured over predicted memory of the rows of each kind, sources weighted by the root of their rows:
-the widest ends of the fits that leave one source out (lab/fit_training_intervals.py prints them; compiled loops have one source).
-Of several kinds the lowest and the highest."""
+"""5th and 95th percentile of measured over predicted memory of the rows of each kind, sources weighted by the root of their
+rows: the widest ends of the fits that leave one source out (lab/fit_training_intervals.py prints them; compiled loops have
+one source). Of several kinds the lowest and the highest."""
 FORMULA_ERROR: Final = 0.015
 """Distance of the closed form from torch's count: 0.5% from the dry run (90% of 351 grid rows are within 0.32%, of 137 others
 within 0.42%), and up to 1% for blocks that the allocator hands out larger than asked (0 to 1.1% on 11 plans replayed)."""
@@ -150,7 +150,7 @@ def kinds_apart(run: MeasuredRun) -> frozenset[Apart]:
 
 
 def allow_for_other_stacks(found: Prediction, run: MeasuredRun) -> Prediction:
-    """The prediction with the spread of rows like it, where its figure, its loop or its stack is not what the formula counts."""
+    """The prediction with the spread of rows like it, where its figure, loop or stack is not what the formula counts."""
     ends = [APART[name] for name in kinds_apart(run)]
     below, above = min((low for low, _ in ends), default=1.0), max((high for _, high in ends), default=1.0)
     return Prediction(found.value, min(found.low, found.value * below), max(found.high, found.value * above))
@@ -159,9 +159,10 @@ def allow_for_other_stacks(found: Prediction, run: MeasuredRun) -> Prediction:
 def memory_predictor(overhead: Overhead) -> Predictor:
     """Peak memory in bytes: allocated; reserved = with the allocator's slack; process = with the CUDA context too.
 
-    Where the source does not say which of them it measured, process, which nvidia-smi shows. The 5-95% interval is the formula's own error, the spread of slack and context, and the difference of
-    each default to its other value. Habits that no plan says (`marks`) move an end: a loss in chunks has no loss phase at
-    the low end, an emptied cache has no slack, varying lengths leave segments behind.
+    Where the source does not say which of them it measured, process, which nvidia-smi shows. The 5-95% interval is the
+    formula's own error, the spread of slack and context, and the difference of each default to its other value. Habits that
+    no plan says (`marks`) move an end: a loss in chunks has no loss phase at the low end, an emptied cache has no slack,
+    varying lengths leave segments behind.
     """
 
     def predict(run: MeasuredRun) -> Prediction | NoPrediction:
@@ -194,8 +195,8 @@ def of_varying_lengths(run: MeasuredRun, memory: MemoryBreakdown, found: Predict
     resident, saved = allocated - float(memory.dynamic_bytes), float(memory.saved_bytes)
     if run.memory_kind == "allocated":
         return Prediction(found.value, min(found.low, max(resident, phases[-1])), found.high)
-    chain = max(min(phases[1] - resident - saved, LOSS_CHAIN_BYTES * float(run.plan.micro_batch * run.plan.seq) * run.model.vocab),
-                0.0)
+    logits = float(run.plan.micro_batch * run.plan.seq) * run.model.vocab
+    chain = max(min(phases[1] - resident - saved, LOSS_CHAIN_BYTES * logits), 0.0)
     tall = max(phases[0], phases[1])
     central = tall + VARIED_CHAIN * chain + VARIED_SAVED * saved
     rest = found.value - float(memory.reserved_bytes)  # the context, where the kind counts it

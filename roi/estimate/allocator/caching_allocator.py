@@ -89,7 +89,7 @@ def replay_allocator(tape: Tape, *, repeats: int = 2) -> AllocatorReplay:
 
 
 def replay_steps(tape: Tape, steps: Sequence[Sequence[float]]) -> int:
-    """What torch reserves, in bytes, for steps of one structure and different sizes: `steps` has each block's bytes in each step.
+    """What torch reserves, in bytes, for steps of one structure and other sizes: `steps` has each block's bytes in each.
 
     A tape of one length has the events of every length; what is made before the step has its bytes in the first.
     """

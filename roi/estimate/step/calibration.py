@@ -37,8 +37,8 @@ the median error is 13.2% at 2 groups, 8.5% at 8, 8.2% at 16 and 7.9% where the 
 WIDTHS: Final[dict[Level, float]] = {"profile": 1.5, "gpu": 0.55, "layout": 1.05, "all": 0.8}
 """Factor on the half width of Student's interval, by what the scale rests on: the 90th percentile of how many half widths 262
 published rows lie from a scale that has not seen their source, their card or their model, sources weighted by the root of
-their rows, and the three ways averaged (lab/fit_training_intervals.py prints them). Above 1 for a profile of one's own, whose model was
-left out. For everything together 22 rows are too few to go as low as they say (0.34)."""
+their rows, and the three ways averaged (lab/fit_training_intervals.py prints them). Above 1 for a profile of one's own, whose
+model was left out. For everything together 22 rows are too few to go as low as they say (0.34)."""
 RECORDS: Final[dict[Level, tuple[int, float]]] = {
     "profile": (158, 90.0), "gpu": (359, 95.0), "layout": (401, 94.0), "all": (22, 100.0)}
 """Rows so left out (a row once for each way), and the percent of them that lay inside the interval."""

@@ -45,8 +45,8 @@ FLASH2_ON_HOPPER: Final = 0.35
 """Share of the datasheet's matrix rate that FlashAttention-2 reaches on Hopper, whose tensor cores want instructions that it
 does not issue (arXiv 2407.08608, FlashAttention-3: 35% on H100)."""
 FLASH1_OF_FLASH2: Final = 0.5
-"""Speed of FlashAttention before version 2, and of Triton's kernel of that time, over version 2's (arXiv 2307.08691: version 2 is
-around twice as fast; 25 to 40% of an A100's peak against 50 to 73%)."""
+"""Speed of FlashAttention before version 2, and of Triton's kernel of that time, over version 2's (arXiv 2307.08691: version
+2 is around twice as fast; 25 to 40% of an A100's peak against 50 to 73%)."""
 EAGER_SCORE_BYTES: Final = 50.0
 """Bytes per score of eager attention, forward and backward: product, mask, softmax in fp32 and casts (22), the same again
 with gradients (28)."""
@@ -60,11 +60,11 @@ GPTQ_BYTES: Final = 20.5
 """Bytes moved to unpack one GPTQ weight by torch's operators: read (0.5), shifted as int32 (4), made int8 (5), masked (2), zero
 points taken off (2), scaled to 16 bits (3), laid out again (4) (auto_gptq/nn_modules/qlinear/qlinear_cuda.py, forward)."""
 ZERO3_HOOK_S: Final = 2e-4
-"""Host time of DeepSpeed's hooks at one module with parameters, once: what ZeRO-3 does there in Python is to look for the parameters
-in its trace, wait for their gather, start the next ones and mark what may go (runtime/zero/partitioned_param_coordinator.py,
-fetch_sub_module and release_sub_module). Of three rows of the Qwen README (1.8B in full at 256 to 1,024 tokens on one GPU, where
-nothing is sent): 0.26 s a micro-step, three passes over 218 modules, and 0.09 s without the hooks. Judged on the rows of 7B and
-72B on two and four GPUs."""
+"""Host time of DeepSpeed's hooks at one module with parameters, once: what ZeRO-3 does there in Python is to look for the
+parameters in its trace, wait for their gather, start the next ones and mark what may go
+(runtime/zero/partitioned_param_coordinator.py, fetch_sub_module and release_sub_module). Of three rows of the Qwen README
+(1.8B in full at 256 to 1,024 tokens on one GPU, where nothing is sent): 0.26 s a micro-step, three passes over 218 modules,
+and 0.09 s without the hooks. Judged on the rows of 7B and 72B on two and four GPUs."""
 FP32_SHARE: Final = 0.75
 """Most of the fp32 rate outside tensor cores that products reach (cuBLAS on an RTX A6000: 23 of 30 TFLOP/s at its clock,
 siboehm.com/articles/22/CUDA-MMM); torch leaves TF32 off."""

@@ -67,9 +67,10 @@ class Pass:
 def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
     """Every product of a micro-step; attention apart.
 
-    A weight serves forward, its recompute where layers are checkpointed (every second one where it is selective), and the gradient of its input; a trained one
-    also the gradient of itself. Experts are products of their own over their share of the tokens. Int8 weights multiply in
-    int8 forward, and dequantised in the stream's type backward (fp32 after k-bit preparation, autocast or not).
+    A weight serves forward, its recompute where layers are checkpointed (every second one where it is selective), and the
+    gradient of its input; a trained one also the gradient of itself. Experts are products of their own over their share of
+    the tokens. Int8 weights multiply in int8 forward, and dequantised in the stream's type backward (fp32 after k-bit
+    preparation, autocast or not).
     """
     tokens = _tokens(plan)
     again = (1.5 if plan.checkpoints == "selective" else 2.0) if plan.checkpointing else 1.0

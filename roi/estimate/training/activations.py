@@ -148,12 +148,11 @@ def selected_bytes(s: Setting) -> Number:
     """
     if s.plan.checkpoints != "selective":
         return 0.0
-    m, parts = s.model, np.float64(0.0)
+    m = s.model
     order = [x.outputs for a in m.attention[:1] for x in a.linears(m.hidden)]
     order += [x.outputs for k in m.mlp[:1] for x in k.linears(m.hidden) if x.experts == 1]
-    parts = parts + s.w * s.tokens * sum(order[::2])
     mixed = sum(a.layers * a.heads * (s.attended * a.value_width + 4.0) for a in m.attention if a.kind != "linear")
-    return parts + s.tokens * mixed / m.layers
+    return s.tokens * (s.w * sum(order[::2]) + mixed / m.layers)
 
 
 def _inner_width(k: Mlp) -> float:

@@ -94,7 +94,7 @@ def nf4_bytes_per_weight(*, double_quant: bool) -> float:
 
 
 def packed_parameters(model: ModelShape, plan: TrainingPlan) -> int:
-    """Weights that the plan's quantisation packs; LitGPT's takes the head too (Fabric's BitsandbytesPrecision, every Linear)."""
+    """Weights that the plan's quantisation packs; LitGPT's takes the head too (Fabric's BitsandbytesPrecision)."""
     head = model.vocab * model.hidden if plan.stack == "litgpt" and plan.quantised else 0
     return quantised_parameters(model, split=plan.split_experts) + head
 

@@ -111,8 +111,10 @@ def _fused_saved(s: Setting, a: Attention) -> Number:
 
 
 def _padded_adapter_bytes(s: Setting, a: Attention) -> float:
-    """Bytes a token of LitGPT's adapters on some of query, key and value: torch's index_copy, which spreads their outputs over
-    the fused product's, keeps its source (litgpt/lora.py, zero_pad; torch's derivatives.yaml). 0 where all three carry one.
+    """Bytes a token that LitGPT's adapters on some of query, key and value keep; 0 where all three carry one.
+
+    torch's index_copy, which spreads their outputs over the fused product's, keeps its source (litgpt/lora.py, zero_pad;
+    torch's derivatives.yaml).
     """
     if s.plan.stack != "litgpt" or not s.plan.adapter:
         return 0.0

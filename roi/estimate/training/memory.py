@@ -164,7 +164,8 @@ def training_memory(
     live = Live(*(_choose(best, parts) for parts in zip(*phases, strict=True)))
     peak = stacked.max(axis=0)
     dynamic = peak - resident
-    loose = (0.0 if plan.chunked_head or _chunked(plan) or plan.loss == "split" else 4.0 * s.tokens * model.vocab) + LOOSE_DYNAMIC * dynamic
+    whole = not (plan.chunked_head or _chunked(plan) or plan.loss == "split")
+    loose = 4.0 * s.tokens * model.vocab * float(whole) + LOOSE_DYNAMIC * dynamic
     reserved = peak + loose * np.asarray(slack, dtype=float)
     every = np.zeros_like(peak)
     return MemoryBreakdown(
@@ -322,8 +323,11 @@ def _recomputed(s: Setting, layer: LayerBytes) -> Number:
 
 
 def unpacked_bytes(model: ModelShape, plan: TrainingPlan) -> float:
-    """Bytes of a layer's GPTQ weights while backward needs it: unpacked ones, kept since torch multiplies by them, and what the
-    largest takes on the way: an int32 and two int8 tensors (auto_gptq/nn_modules/qlinear/qlinear_cuda.py, forward)."""
+    """Bytes of a layer's GPTQ weights while backward needs it; 0 for others.
+
+    Unpacked ones, kept since torch multiplies by them, and what the largest takes on the way: an int32 and two int8 tensors
+    (auto_gptq/nn_modules/qlinear/qlinear_cuda.py, forward).
+    """
     if not plan.gptq:
         return 0.0
     kept = DTYPE_BYTES[plan.dtype] * packed_parameters(model, plan) / model.layers

@@ -129,10 +129,11 @@ class TrainingPlan:
     order (torch's policy of selective checkpointing as torchtitan sets it); offloaded: its input, in the host's memory."""
     held_graphs: int = 0
     """Micro-steps whose 4-bit products hold their inputs without checkpointing: 0 from bitsandbytes 0.43.2 on (July 2024), 1
-    before (MatMul4Bit kept them as an attribute of its node), 2 where a loop's output also holds the last micro-step's graph."""
+    before (MatMul4Bit kept them as an attribute of its node), 2 where a loop's output also holds the last micro-step's
+    graph."""
     compiled: bool = False
-    """True under torch.compile: what a split loss needs of a chunk is computed anew from the 16-bit logits. Nothing else of it is
-    modelled; without checkpointing it keeps less of a layer than is counted."""
+    """True under torch.compile: what a split loss needs of a chunk is computed anew from the 16-bit logits. Nothing else of
+    it is modelled; without checkpointing it keeps less of a layer than is counted."""
     step_in_backward: bool = False
     """True where each gradient is applied and freed as soon as it is there (torchtune's optimizer_in_bwd)."""
 
@@ -156,6 +157,8 @@ class TrainingPlan:
         if self.attention in (*FLASH_PACKAGES, "sdpa-flash", "sdpa-cudnn") and self.dtype == "fp32":
             raise InputError(f"attention: {self.attention!r} is not usable with dtype: 'fp32'; the kernel takes 16-bit queries"
                              " alone: take sdpa, or bf16")
+        if self.checkpoints != "inputs" and not self.checkpointing:
+            raise InputError(f"checkpoints: {self.checkpoints!r} is not usable without checkpointing; turn it on, or take 'inputs'")
         dropout = np.asarray(self.dropout, dtype=float)
         if not np.all((dropout >= 0.0) & (dropout < 1.0)):
             raise InputError(f"dropout: {self.dropout} is not usable; from 0 up to, but not including, 1")

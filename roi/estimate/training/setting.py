@@ -162,6 +162,6 @@ def read_setting(model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None) 
     padded = np.where(((batch > 1.0) & plan.padded) | plan.packed, 1.0, 0.0)
     dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
     return Setting(
-        model=model, plan=plan, targets=targets, batch=batch, tokens=batch * seq, pairs=batch * seq * seq, padded=padded, dropped=dropped,
-        flash=gpu is None or gpu.bf16_flops is not None,
+        model=model, plan=plan, targets=targets, batch=batch, tokens=batch * seq, pairs=batch * seq * seq, padded=padded,
+        dropped=dropped, flash=gpu is None or gpu.bf16_flops is not None,
     )

@@ -105,7 +105,8 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     # what is trained in 16 bits has an fp32 home beside, or instead of, the 16-bit one that products see
     wide = plan.trained_bytes < 4.0 and (plan.sharding != "fsdp" or plan.autocast)
     grown = 4.0 / plan.trained_bytes if wide else 1.0
-    moments, temporaries = (x * (grown if plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused") else 1.0) for x in (states, update))
+    plain = plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused")
+    moments, temporaries = (x * (grown if plain else 1.0) for x in (states, update))
     if plan.sharding == "fsdp":
         weights = weights * (1.0 if plan.adapter else grown)
         return HeldStates(

@@ -72,11 +72,11 @@ def dry_run_predictor(overhead: Overhead) -> Predictor:
 
 
 def dry_plan(plan: TrainingPlan) -> TrainingPlan:
-    """The nearest plan that runs dry: one GPU, transformers' classes, every layer's input kept, an optimizer step at the end."""
+    """The nearest plan that runs dry: one GPU, transformers' classes, layers' inputs kept, an optimizer step at the end."""
     loss: Loss = "fp32" if plan.loss == "split" else plan.loss
     optimizer: Optimizer = "adamw" if plan.optimizer == "adamw-fused" else plan.optimizer
-    return replace(plan, gpus=1, sharding="none", stack="transformers", checkpoints="inputs", held_graphs=0, compiled=False, gptq=False,
-                   step_in_backward=False, loss=loss, optimizer=optimizer)
+    return replace(plan, gpus=1, sharding="none", stack="transformers", checkpoints="inputs", held_graphs=0, compiled=False,
+                   gptq=False, step_in_backward=False, loss=loss, optimizer=optimizer)
 
 
 def _peaks(run: MeasuredRun, plan: TrainingPlan) -> _Peaks | str:

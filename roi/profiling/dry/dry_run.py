@@ -42,7 +42,8 @@ STACK: Final = frozenset({"layers", "h", "blocks", "decoder", "transformer", "em
 BESIDE: Final = frozenset({"rotary_emb", "wte", "wpe", "embed_in", "final_layernorm", "ln_f"})
 """Names of modules beside it that run no loss."""
 UNRUN: Final[dict[str, tuple[object, ...]]] = {
-    "stack": ("litgpt", "torchtune"), "checkpoints": ("selective", "offloaded"), "loss": ("split",), "step_in_backward": (True,), "gptq": (True,)}
+    "stack": ("litgpt", "torchtune"), "checkpoints": ("selective", "offloaded"), "loss": ("split",),
+    "step_in_backward": (True,), "gptq": (True,)}
 """Fields of a plan -> values that the closed form alone knows."""
 CHECKPOINTING: Final = {"use_reentrant": False}
 """The form that transformers 5 and peft recommend."""

@@ -82,8 +82,9 @@ class TrainingRow(CanonicalRow):
     method: Method
     """Method: full, or a kind of adapter; quant says on which base (lora over nf4 is what others call qlora)."""
     quant: Literal["none", "nf4", "int8", "gptq-int4", "gptq-int8"] = "none"
-    """Quantisation of the base's linear layers, by bitsandbytes or GPTQ (predicted as nf4 and int8 without preparation). full needs none; lora needs none, nf4 or int8; rslora and dora
-    need none or nf4; qlora needs nf4 or int8; qdora needs nf4; lora-int8 needs int8."""
+    """Quantisation of the base's linear layers, by bitsandbytes or GPTQ (predicted as nf4 and int8 without preparation). full
+    needs none; lora needs none, nf4 or int8; rslora and dora need none or nf4; qlora needs nf4 or int8; qdora needs nf4;
+    lora-int8 needs int8."""
     double_quant: Flag | None = None
     """True where the scales of nf4 are quantised once more; blank: true stands in."""
     rank: Annotated[int, Field(gt=0)] | None = None
@@ -110,13 +111,14 @@ class TrainingRow(CanonicalRow):
     attention_impl: Attend | None = None
     """Attention implementation; blank: sdpa stands in."""
     optimizer: Optimizer | None = None
-    """Optimizer and the form of its states; blank: adamw stands in, or the stack's default. Paged states of any width are paged-adamw-8bit. adamw of
-    the Trainers is the multi-tensor form (adamw-foreach) where torch is older than 2.8, or the row than that release."""
+    """Optimizer and the form of its states; blank: adamw stands in, or the stack's default. Paged states of any width are
+    paged-adamw-8bit. adamw of the Trainers is the multi-tensor form (adamw-foreach) where torch is older than 2.8, or the row
+    than that release."""
     kernels: Kernels = "none"
     """Fused kernels: fused (norms, cross entropy) or liger."""
     loss: Loss | None = None
-    """Cross entropy over fp32 logits, over 16-bit ones (16bit), over whole logits a chunk at a time (split), or with the head in
-    chunks (chunked); blank: the stack's default, which is fp32 but for later LitGPT and torchtune."""
+    """Cross entropy over fp32 logits, over 16-bit ones (16bit), over whole logits a chunk at a time (split), or with the head
+    in chunks (chunked); blank: the stack's default, which is fp32 but for later LitGPT and torchtune."""
     stack: Stack = "transformers"
     """Whose model classes and loop ran: transformers (with peft, DeepSpeed, or a loop of one's own), litgpt, or torchtune; what
     it did by default on the row's day fills blank cells (roi/catalog/efficiencies/stack_defaults.csv)."""
@@ -259,10 +261,11 @@ def _loss(row: TrainingRow) -> Loss:
 
 def _usual_cells(row: TrainingRow, usual: Mapping[str, str]) -> dict[str, Any]:  # Any: values of a row's fields
     """What blank cells of the row are by the stack's defaults; full training has no dropout."""
+    cells = {column: cell for column, cell in usual.items() if column in TrainingRow.model_fields}
     read = TrainingRow.model_validate({"model": row.model, "id": row.id, "micro_batch": 1, "seq_len_max": 1, "method": "full",
-                                       **{column: cell for column, cell in usual.items() if column in TrainingRow.model_fields}})
-    return {column: getattr(read, column) for column in usual if column in TrainingRow.model_fields
-            and getattr(row, column) is None and not (column == "lora_dropout" and row.method == "full")}
+                                       **cells})
+    return {column: getattr(read, column) for column in cells
+            if getattr(row, column) is None and not (column == "lora_dropout" and row.method == "full")}
 
 
 def _older(row: TrainingRow, version: str | None, than: tuple[int, ...], since: str) -> bool:

@@ -1,4 +1,4 @@
-"""Memory of LitGPT's and torchtune's classes, and of checkpoints that are not a layer's input: against published rows, by hand."""
+"""Memory of LitGPT's and torchtune's classes and of selective and offloaded checkpoints: against published rows, by hand."""
 
 from dataclasses import replace
 

@@ -158,7 +158,7 @@ class TrainingPlan:
             raise InputError(f"attention: {self.attention!r} is not usable with dtype: 'fp32'; the kernel takes 16-bit queries"
                              " alone: take sdpa, or bf16")
         if self.checkpoints != "inputs" and not self.checkpointing:
-            raise InputError(f"checkpoints: {self.checkpoints!r} is not usable without checkpointing; turn it on, or take 'inputs'")
+            raise InputError(f"checkpoints: {self.checkpoints!r} is not usable without checkpointing; take inputs")
         dropout = np.asarray(self.dropout, dtype=float)
         if not np.all((dropout >= 0.0) & (dropout < 1.0)):
             raise InputError(f"dropout: {self.dropout} is not usable; from 0 up to, but not including, 1")

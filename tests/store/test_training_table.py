@@ -273,3 +273,27 @@ def test_a_column_that_is_needed_and_missing_is_an_error(tmp_path):
     path.write_text("id,model,method\na,qwen2.5-0.5b,full\n")
     with pytest.raises(InputError, match=r"has no column 'micro_batch' \(and seq_len_max\); its columns: id, model, method"):
         training_table(read_csv(path))
+
+
+def test_a_row_before_flash_attention_2_ran_the_kernels_before_it():
+    assert run(attention_impl="flash", date="2023-06-30").plan.attention == "flash1"
+    assert run(attention_impl="flash", date="2023-07-17").plan.attention == "flash"
+    assert run(attention_impl="flash", date="").plan.attention == "flash"
+
+
+def test_a_stack_fills_the_cells_that_are_blank_with_its_defaults_of_the_day():
+    """torchtune's recipes: the fused AdamW since August 2024, the loss in chunks since September, no dropout."""
+    blank = {"stack": "torchtune", "trainer": "plain", "logits_kept": "", "autocast": "", "lora_dropout": "",
+             "optimizer": "adamw", "assumed": ""}
+    newer, older = (run(**blank, date=day).plan for day in ("2024-11-18", "2024-05-09"))
+    assert (newer.optimizer, newer.loss, newer.dropout, newer.logits_kept) == ("adamw-fused", "split", 0.0, False)
+    assert (older.optimizer, older.loss) == ("adamw", "fp32")
+    assert run(**blank, date="2024-11-18").assumed == ()
+    litgpt = run(**{**blank, "stack": "litgpt", "loss": "chunked"}, date="2024-09").plan
+    assert (litgpt.loss, litgpt.dropout, litgpt.held_graphs) == ("split", 0.05, 2)
+
+
+def test_gptq_is_predicted_as_as_many_bits_and_says_so():
+    found = run(method="qlora", quant="gptq-int4")
+    assert (found.plan.method, found.plan.gptq, found.plan.prepared) == ("qlora", True, False)
+    assert any("GPTQ" in label for label, _ in found.assumed)

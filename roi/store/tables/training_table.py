@@ -41,6 +41,8 @@ FUSED_BY_DEFAULT: Final = (2, 8)
 """Version of torch from which the HF Trainer asks for the fused AdamW (transformers/training_args.py, default_optim)."""
 FUSED_SINCE: Final = "2025-08-06"
 """Day of torch 2.8.0: an older row cannot have run it."""
+FLASH2_SINCE: Final = "2023-07-17"
+"""Day of FlashAttention 2: an older row ran the kernels before it."""
 STACKED: Final = (5,)
 """Version of transformers from which experts are 3-D parameters."""
 STACKED_SINCE: Final = "2025-12-01"
@@ -109,7 +111,7 @@ class TrainingRow(CanonicalRow):
     """True where activations are recomputed from each layer's input; selective: attention's output and every second product's
     are kept too; offload: the inputs wait in the host's memory; blank: true stands in for a quantised base, else false."""
     attention_impl: Attend | None = None
-    """Attention implementation; blank: sdpa stands in."""
+    """Attention implementation; blank: sdpa stands in. flash of a row older than FlashAttention 2 is flash1."""
     optimizer: Optimizer | None = None
     """Optimizer and the form of its states; blank: adamw stands in, or the stack's default. Paged states of any width are
     paged-adamw-8bit. adamw of the Trainers is the multi-tensor form (adamw-foreach) where torch is older than 2.8, or the row
@@ -220,6 +222,8 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     if method is None:
         raise UnusableCell("quant", f"{row.method} needs {' or '.join(_bases(row.method))}")
     usual = stack_defaults(row.stack, row.date)
+    if row.attention_impl == "flash" and _older(row, None, (), FLASH2_SINCE):
+        row = row.model_copy(update={"attention_impl": "flash1"})
     if row.optimizer == "adamw" and usual.get("optimizer") == "adamw-fused":
         row = row.model_copy(update={"optimizer": "adamw-fused"})
     row = row.model_copy(update=_usual_cells(row, usual))

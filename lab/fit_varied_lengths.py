@@ -45,7 +45,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    random = np.random.default_rng(0)
+    random, chains, kept = np.random.default_rng(0), [], []
     for name, plan in PLANS:
         short, long = tape_of(name, plan, SHORTER), tape_of(name, plan, LONGEST)
         slope = (sizes(long) - sizes(short)) / (LONGEST - SHORTER)
@@ -60,8 +60,11 @@ def main() -> None:
                 reserved = replay_steps(long, [(start + slope * length).tolist() for length in lengths])
                 beyond = reserved - float(max(memory.phase_bytes[0], memory.phase_bytes[1]))
                 rest = (beyond - VARIED_CHAIN * chain) / float(memory.saved_bytes)
+                chains.append(beyond / chain)
+                kept += [] if plan.checkpointing else [rest]
                 told.append(f"{beyond / chain:.2f}" + ("" if plan.checkpointing else f" (kept {rest:.2f})"))
             print(f"{name} {plan.method} checkpointing {plan.checkpointing}, {steps} steps: {', '.join(told)}", flush=True)
+    print(f"median {np.median(chains):.2f} of the chain, without checkpointing {np.median(kept):.2f} of what is kept")
 
 
 def sizes(tape: Tape) -> np.ndarray:

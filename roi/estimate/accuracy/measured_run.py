@@ -32,12 +32,12 @@ VARIABLE_LENGTHS: Final = "lengths vary, cache kept"
 much again as a step needs; at one fixed length it reuses them."""
 LOSS_CHAIN_BYTES: Final = 12.0
 """Bytes a logit of the loss: log-softmax and two gradients in fp32."""
-VARIED_CHAIN: Final = 2.1
+VARIED_CHAIN: Final = 2.9
 """Reserved memory of lengths that vary, beyond the tall point of a step, in bytes of its loss chain: each record length makes
-new segments for logits that no cached one holds, and best fit cuts the cached ones up. Median of replays of dry runs through
-the model of torch's allocator, 30 to 100 steps of lengths drawn evenly between 100 and 2,048 tokens, sizes between two dry
-runs on a line (lab/fit_varied_lengths.py: 12 replays of six plans; 1.5 to 4.7, median 2.1)."""
-VARIED_SAVED: Final = 0.25
+new segments for logits that no cached one holds, and best fit cuts the cached ones up. Median of 20 replays of five dry runs
+through the model of torch's allocator, 30 and 100 steps of lengths drawn evenly between 100 and 2,048 tokens, sizes between two
+dry runs on a line (lab/fit_varied_lengths.py: 1.2 to 5.8)."""
+VARIED_SAVED: Final = 0.15
 """The same for what forward keeps, in bytes of it: what the replays without checkpointing have beyond their loss chain."""
 UNPREPARED: Final = "no k-bit preparation, predicted with it"
 """What is not quantised stays in 16 bits (LitGPT; peft's prepare_model_for_kbit_training casts it to fp32): the low end has
@@ -62,7 +62,7 @@ HABITS: Final[dict[Habit, str]] = {
 Apart = Literal["unstated", "varied", "other loop", "stack", "sharded", "compiled"]
 """Why a measured figure may lie further from the closed form than its formula's error."""
 APART: Final[dict[Apart, tuple[float, float]]] = {
-    "unstated": (1.00, 1.34), "varied": (0.82, 1.35), "other loop": (0.80, 1.59), "stack": (0.67, 1.43),
+    "unstated": (1.00, 1.34), "varied": (0.74, 1.29), "other loop": (0.80, 1.59), "stack": (0.67, 1.43),
     "sharded": (0.87, 1.35), "compiled": (0.67, 2.07),
 }  # fmt: skip
 """5th and 95th percentile of measured over predicted memory of the rows of each kind, sources weighted by the root of their

@@ -174,8 +174,9 @@ def memory_predictor(overhead: Overhead) -> Predictor:
         found = _kind_of(memory, run.memory_kind, slack, overhead.context_bytes)
         if VARIABLE_LENGTHS in marks:
             found = of_varying_lengths(run, memory, found)
-        others = [_central(training_memory(run.model, other, run.gpu, slack[0], overhead.context_bytes[0]), run.memory_kind)
-                  for other in _other_plans(run)]
+        own = _central(memory, run.memory_kind)
+        others = [found.value - own + _central(training_memory(run.model, other, run.gpu, slack[0], overhead.context_bytes[0]),
+                                               run.memory_kind) for other in _other_plans(run)]
         if CHUNKED_LOSS in marks:
             forward, _, backward, optimizer = (float(x) for x in memory.phase_bytes)
             others.append(found.value - float(memory.peak_allocated_bytes) + max(forward, backward, optimizer))

@@ -241,8 +241,8 @@ def _unusual(plan: TrainingPlan) -> list[str]:
     """The options that change memory or time, where they are not the command's own defaults."""
     habits = trainer_habits(plan.trainer, plan.dtype)
     told = (
-        (plan.kernels != "none", f"{plan.kernels} kernels"),
-        (plan.loss != "fp32", f"{plan.loss} loss"),
+        (plan.kernels != "none", f"{plan.kernels} kernels"), (plan.loss != "fp32", f"{plan.loss} loss"),
+        (plan.checkpoints != "inputs", f"{plan.checkpoints} checkpoints"), (plan.stack != "transformers", plan.stack),
         (bool(plan.packed), "packed"),
         (plan.adapter and bool(plan.dropout), f"dropout {plan.dropout:g}"),
         (plan.quantised and not plan.double_quant, "single quantisation"),

@@ -53,13 +53,14 @@ class HubModel(NamedTuple):
             said = "its weights are packed, so that nothing holds the count"
         elif held != shape.parameters:
             raise InputError(
-                f"MODEL: {self.config.name}: its config.json makes {shape.parameters:,} parameters, but the headers of its weights "
-                f"hold {held:,}; it has code of its own, and a size that is wrong is not told",
+                f"MODEL: {self.config.name}: its config.json makes {shape.parameters:,} parameters, but the headers of its "
+                f"weights hold {held:,}; it has code of its own, and a size that is wrong is not told",
             )
         else:
             said = "the headers of its weights hold as many"
         counted = {} if held != shape.parameters or not self.whole else {"published_parameters": held}
-        return shape.model_copy(update={**counted, "note": f"read from the Hub; parameters are counted from its entries, and {said}"})
+        note = f"read from the Hub; parameters are counted from its entries, and {said}"
+        return shape.model_copy(update={**counted, "note": note})
 
 
 def is_hub_name(name: str) -> bool:
@@ -106,21 +107,22 @@ def read_hub_model(name: str) -> HubModel:
         raise InputError(f"MODEL: {repo} has no config.json on the Hub; a model of transformers has one") from error
     except RepositoryNotFoundError as error:
         raise InputError(f"MODEL: the Hub has no model {repo!r}, or it is private; is it spelled as on its page?") from error
-    except Exception as error:  # noqa: BLE001 -- whichever HTTP library the Hub's client uses, and its own errors
-        reason = visible(str(error).splitlines()[0][:160] if str(error) else type(error).__name__)
-        raise InputError(f"MODEL: {repo} could not be read from the Hub: {reason}; or give the path of its config.json") from error
+    except Exception as error:  # whichever HTTP library the Hub's client uses, and its own errors
+        why = visible(str(error).splitlines()[0][:160] if str(error) else type(error).__name__)
+        raise InputError(f"MODEL: {repo} could not be read from the Hub: {why}; or give the path of its config.json") from error
     config = read_config(file)
-    whole = json.loads(read_text(file, MOST_BYTES, "MODEL: ", "a config.json")).get("model_type") == config.entries["model_type"]
-    return HubModel(config._replace(name=f"{repo}@{commit[:12]}"), tensors, whole)
+    kind = json.loads(read_text(file, MOST_BYTES, "MODEL: ", "a config.json")).get("model_type")
+    return HubModel(config._replace(name=f"{repo}@{commit[:12]}"), tensors, whole=kind == config.entries["model_type"])
 
 
 def _headers(api: "HfApi", repo: str, commit: str) -> Tensors:
     files = api.get_safetensors_metadata(repo, revision=commit, timeout=TIMEOUT_S).files_metadata
-    return tuple((name, str(each.dtype), tuple(each.shape)) for file in sorted(files) for name, each in files[file].tensors.items())
+    stored = (item for file in sorted(files) for item in files[file].tensors.items())
+    return tuple((name, str(each.dtype), tuple(each.shape)) for name, each in stored)
 
 
 def stored_parameters(tensors: Tensors, shape: "ModelShape") -> int | None:
-    """Parameters that the weights' headers hold, without buffers, a tied head and layers beyond the configuration's; None if packed."""
+    """Parameters that the headers hold, without buffers, a tied head and layers beyond the configuration's; None if packed."""
     total, packed = 0, False
     for name, dtype, size in tensors:
         index = LAYER.search(name)

@@ -4,17 +4,19 @@
     FILE --read_saved--> the Case of a saved comparison --replay--> Comparison
 """
 
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roi.answers.opening import open_case
 from roi.answers.saved import differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
+from roi.catalog.user_data import cache_folder
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
-from roi.scenario.file import load_scenario, scenario_data
+from roi.store.cases import KeptCase, case_name, find_case, keep_case
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +51,30 @@ def compare_file(
         moved = differences(saved, found, same_draws=draws is None and seed is None)
         return ComparisonAnswer(comparison=found, scenario=saved.scenario, note=f"{note}; {moved}" if moved else note,
                                 warnings=(*((moved,) if moved else ()), *saved.warnings))
-    asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
+    asked = (*overrides, *(f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None))
+    folder, given = cache_folder(sys.platform, os.environ) / "cases", (file, part, quality)
+    name = case_name(given, asked, profiles) if cache else None
+    found = None if name is None else find_case(folder, name)
+    if found is None:
+        said: list[str] = []
+        found = _resolved(file, asked, part, quality, profiles, said.append, cache=cache)
+        for line in said:
+            tell(line)
+        if name is not None and not said and case_name(given, asked, profiles) == name:  # nothing moved meanwhile
+            keep_case(folder, name, found)
+    return ComparisonAnswer(comparison=compare(found.case), scenario=found.scenario, warnings=found.warnings, note=found.note)
+
+
+def _resolved(
+    file: Path | None, asked: tuple[str, ...], part: Path | None, quality: Path | None, profiles: Sequence[Path], tell: Tell,
+    *, cache: bool,
+) -> KeptCase:
+    """The Case of a scenario, with what to say beside it."""
+    from roi.answers.opening import open_case  # most of what roi is: not loaded where the Case was kept
+    from roi.scenario.file import load_scenario, scenario_data
+
     notes: list[str] = []
-    scenario = load_scenario(file, (*overrides, *asked), part, quality, notes.append)
+    scenario = load_scenario(file, asked, part, quality, notes.append)
     resolved = open_case(scenario, profiles, tell, cache=cache)
     notes += [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
     if part is not None:
@@ -59,5 +82,4 @@ def compare_file(
     if quality is not None:
         notes.append(f"scores as {quality} states them, the bar {scenario.quality.bar:.0%}")
         notes += [told for told in resolved.warnings if told.startswith("quality.") and "not used" in told]
-    return ComparisonAnswer(comparison=compare(resolved.case), scenario=scenario_data(scenario), warnings=resolved.warnings,
-                            note="; ".join(notes))
+    return KeptCase(case=resolved.case, scenario=scenario_data(scenario), warnings=resolved.warnings, note="; ".join(notes))

@@ -13,7 +13,7 @@ from roi.catalog.prices.api_prices import find_api_price, matching_models, model
 from roi.catalog.prices.genai import fetch_providers, list_price, package_name, release_day
 from roi.catalog.prices.gpu_offers import RENT_KEY, purchase_prices, rental_offers
 from roi.catalog.prices.gpuhunt_offers import VENDORS, as_rentals, fetch_items, source_name
-from roi.catalog.prices.own_prices import NAMES, SIZE_LIMIT, csv_text, own_rows, prices_folder
+from roi.catalog.prices.own_prices import NAMES, SIZE_LIMIT, csv_text, own_rows
 from roi.catalog.prices.vendors import cache_minimum, tuning_prices
 from roi.catalog.rows import read_rows
 from roi.disk import read_text

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -17,12 +17,11 @@ from roi.errors import InputError
 from roi.facts.environment import SCHEMA
 from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile, TrainProfile
 from roi.store.profiles.folders import canonical_model
+from roi.store.profiles.places import files_below
 from roi.store.profiles.plan_record import read_plan
 
 Kind = Literal["dry-run", "probe", "device", "train", "infer", "serve"]
 KINDS: Final[tuple[Kind, ...]] = ("dry-run", "probe", "device", "train", "infer", "serve")
-MOST_FOLDERS: Final = 5_000
-"""Of profiles below one: a link to the root of a machine would be searched for hours."""
 HEAD_BYTES: Final = 256
 """Enough for `{"kind": ...`, which save_profile writes first, so that files of other kinds are passed over unread."""
 MOST_BYTES: Final = 512 * 2**20
@@ -99,24 +98,6 @@ def _started_s(profile: Profile) -> float:
     """Seconds since 1970; a time without zone is UTC, as save_profile dates it."""
     started = profile.started
     return (started if started.tzinfo else started.replace(tzinfo=UTC)).timestamp()
-
-
-def files_below(folder: Path, suffix: str, damaged: list[tuple[Path, str]]) -> Iterator[Path]:
-    """Every file of this suffix below the folder, links followed once, hidden names left out; `damaged` gets closed folders."""
-    visited: set[str] = set()
-
-    def closed(error: OSError) -> None:
-        damaged.append((Path(error.filename), f"cannot be read: {error.strerror}"))
-
-    for here, inner, names in os.walk(folder, onerror=closed, followlinks=True):
-        real = os.path.realpath(here)
-        if len(visited) >= MOST_FOLDERS:
-            damaged.append((Path(here), f"and what follows is not searched: {folder} holds more than {MOST_FOLDERS:,} folders"))
-            return
-        inner[:] = [] if real in visited else sorted(name for name in inner if not name.startswith("."))
-        if real not in visited:
-            yield from (Path(here, name) for name in sorted(names) if name.endswith(suffix) and not name.startswith("."))
-        visited.add(real)
 
 
 def _read(path: Path, kinds: Collection[Kind], files: set[tuple[int, int]]) -> bytes | None:

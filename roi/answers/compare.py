@@ -54,15 +54,15 @@ def compare_file(
     asked = (*overrides, *(f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None))
     folder, given = cache_folder(sys.platform, os.environ) / "cases", (file, part, quality)
     name = case_name(given, asked, profiles) if cache else None
-    found = None if name is None else find_case(folder, name)
-    if found is None:
+    kept = None if name is None else find_case(folder, name)
+    if kept is None:
         said: list[str] = []
-        found = _resolved(file, asked, part, quality, profiles, said.append, cache=cache)
+        kept = _resolved(file, asked, part, quality, profiles, said.append, cache=cache)
         for line in said:
             tell(line)
         if name is not None and not said and case_name(given, asked, profiles) == name:  # nothing moved meanwhile
-            keep_case(folder, name, found)
-    return ComparisonAnswer(comparison=compare(found.case), scenario=found.scenario, warnings=found.warnings, note=found.note)
+            keep_case(folder, name, kept)
+    return ComparisonAnswer(comparison=compare(kept.case), scenario=kept.scenario, warnings=kept.warnings, note=kept.note)
 
 
 def _resolved(

@@ -16,10 +16,11 @@ from roi.catalog.prices.gpuhunt_offers import VENDORS, as_rentals, fetch_items, 
 from roi.catalog.prices.own_prices import NAMES, SIZE_LIMIT, csv_text, own_rows
 from roi.catalog.prices.vendors import cache_minimum, tuning_prices
 from roi.catalog.rows import read_rows
+from roi.catalog.user_data import prices_folder
 from roi.disk import read_text
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
-from roi.facts.fact import DatedRow
 from roi.facts.price import ApiPrice, PurchasePrice, RentalKind, RentalOffer, TuningPrice
+from roi.facts.record import DatedRow
 
 KEYS: Final[dict[type[DatedRow], Callable[[Any], object]]] = {  # Any: a row of the kind
     RentalOffer: RENT_KEY, PurchasePrice: attrgetter("gpu"), ApiPrice: attrgetter("provider", "model"),

@@ -15,7 +15,8 @@ from pydantic import Field, PositiveFloat
 
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
 from roi.estimate.step.calibration import half_width
-from roi.facts.fact import Basis, Fact, Record
+from roi.facts.fact import Basis, Fact
+from roi.facts.record import Record
 from roi.numerics.spreads import TAIL
 from roi.store.profiles.kept_records import find_records, read_record, record_text
 

@@ -1,29 +1,28 @@
 """Cases that were resolved before, kept in the user's cache folder, each named by a digest of all that it is made of.
 
 A Case is made of what the user gave: the scenario, what is laid over it, profiles and prices of their own. And of what came
-with roi: its source and data, and the two packages that read YAML and hold API prices. The user's scenario and parts are told
+with roi: its source and data, and the packages that read YAML, check it and hold API prices. The user's scenario and parts are told
 apart by what they hold, all other files by name, size and times, as Python tells whether a module's bytecode still holds. A
 scenario names no other file. What cannot be named so (a pipe, a broken link, a folder without end) is resolved each time.
 """
 
 import contextlib
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import pydantic
 
 from roi.catalog.user_data import prices_folder
 from roi.disk import open_to_read
 from roi.errors import InputError
 from roi.facts.case import Case
-from roi.facts.fact import Record
 from roi.store.kept_files import KeptFiles
 from roi.store.profiles.places import profile_folders
 
@@ -35,10 +34,11 @@ MOST_GIVEN: Final = 2 * 2**20
 """Bytes of a scenario, or a part; larger ones are refused by who reads them."""
 MOST_LISTED: Final = 20_000
 """Files below one folder; a Case that rests on more is resolved each time."""
-PACKAGES: Final = ("genai_prices", "yaml")
+PACKAGES: Final = ("genai_prices", "pydantic", "yaml")
+"""What a scenario is read, checked and priced with."""
 
 
-class KeptCase(Record):
+class KeptCase(NamedTuple):
     """A Case and what to say beside it."""
 
     case: Case
@@ -55,14 +55,16 @@ def find_case(folder: Path, name: str) -> KeptCase | None:
     text = KeptFiles(folder, MOST_BYTES, MOST_FILES).text(name)
     if text is None or len(text) < 65 or hashlib.sha256(text[65:].encode()).hexdigest() != text[:64]:
         return None
-    with contextlib.suppress(ValueError):
-        return KeptCase.model_validate_json(text[65:])
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        held = json.loads(text[65:])
+        return KeptCase(Case.of(held["case"]), held["scenario"], tuple(held["warnings"]), held["note"])
     return None
 
 
 def keep_case(folder: Path, name: str, found: KeptCase) -> None:
     """Put it where the next run finds it, whole or not at all; a digest in front tells whether it is what was written."""
-    text = found.model_dump_json()
+    held = {"case": found.case.plain(), "scenario": found.scenario, "warnings": found.warnings, "note": found.note}
+    text = json.dumps(held)
     KeptFiles(folder, MOST_BYTES, MOST_FILES).keep(name, f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
 
 
@@ -94,7 +96,7 @@ def _content(path: Path) -> bytes:
 @cache
 def _program() -> str:
     """What roi and the packages that it resolves with are; OSError or ValueError where that cannot be told."""
-    found = [f"{sys.version} {np.__version__} {pydantic.VERSION}"]
+    found = [f"{sys.version} {np.__version__}"]
     places = [Path(__file__).parents[1]]
     for name in PACKAGES:
         spec = PathFinder.find_spec(name)

@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from math import isfinite
@@ -88,7 +89,7 @@ def _exactly(value: object) -> Iterator[str]:
         yield f"{len(value)} of"
         for item in value:
             yield from _exactly(item)
-    elif value is None or isinstance(value, (bool, int, float, str)):
+    elif value is None or isinstance(value, (bool, int, float, str, date)):
         yield f"{type(value).__name__} {value!r}"
     else:
         raise TypeError(f"{type(value).__name__} names no replay")

@@ -19,8 +19,9 @@ from pydantic import PositiveFloat, PositiveInt
 from roi.catalog.efficiencies.training_efficiencies import Efficiency, training_efficiencies
 from roi.catalog.rows import read_rows
 from roi.estimate.training.fitting import Overhead
-from roi.facts.fact import Basis, Record
+from roi.facts.fact import Basis
 from roi.facts.gpu import Gpu
+from roi.facts.record import Record
 from roi.units import GIB, MIB
 
 UNKNOWN_BYTES: Final = (0.5 * GIB, 0.1 * GIB, 1.0 * GIB)

@@ -1,7 +1,6 @@
 """Profiles read from folders, newest first; a file that cannot be used is named, and the others still load."""
 
 import hashlib
-import os
 import re
 import stat
 from collections.abc import Collection, Iterable

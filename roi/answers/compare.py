@@ -7,7 +7,6 @@
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.user_data import cache_folder
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
+from roi.frozen import dataclass
 from roi.store.cases import KeptCase, case_name, find_case, keep_case
 
 
@@ -57,9 +57,12 @@ def compare_file(
     kept = None if name is None else find_case(folder, name)
     if kept is None:
         said: list[str] = []
-        kept = _resolved(file, asked, part, quality, profiles, said.append, cache=cache)
-        for line in said:
+
+        def heard(line: str) -> None:
+            said.append(line)
             tell(line)
+
+        kept = _resolved(file, asked, part, quality, profiles, heard, cache=cache)
         if name is not None and not said and case_name(given, asked, profiles) == name:  # nothing moved meanwhile
             keep_case(folder, name, kept)
     return ComparisonAnswer(comparison=compare(kept.case), scenario=kept.scenario, warnings=kept.warnings, note=kept.note)

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date as Date
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ from roi.evidence.training_speed import find_calibrations, plan_speed
 from roi.facts.model import ModelShape
 from roi.facts.price import RentalKind, RentalOffer
 from roi.facts.profiles import DryRunProfile
+from roi.frozen import dataclass
 from roi.store.profiles.lookup import load_profiles, profile_folders
 from roi.units import MTOK, SECONDS_PER_HOUR
 

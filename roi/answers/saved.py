@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from math import isfinite
@@ -15,6 +14,7 @@ from roi.economics.decision.signposts import Signpost
 from roi.errors import UNSEEN, CaseError, visible
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Fact
+from roi.frozen import dataclass
 
 SCHEMA = "roi.comparison/2"
 """Version of a saved comparison's form."""

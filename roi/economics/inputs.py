@@ -6,12 +6,14 @@ there, and `resolution` writes to the same places (`path_of`). A field without o
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cache, reduce
 from typing import Annotated, Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from roi.frozen import dataclass
 
 Array = NDArray[np.float64]
 Number = float | Array

@@ -1,9 +1,9 @@
 """Facts from which fields of `inputs` without a place are worked out, as `reading` says."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from roi.economics.inputs import At, Number
+from roi.frozen import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

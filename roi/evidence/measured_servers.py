@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServeProfile
+from roi.frozen import dataclass
 from roi.numerics.spreads import TAIL
 from roi.store.profiles.folders import canonical_model
 from roi.store.profiles.loading import Store, StoredProfile

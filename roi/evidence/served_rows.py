@@ -5,7 +5,6 @@ else each other model's median is one value. The interval is that of one more va
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date as Date
 from pathlib import Path
 from typing import Final, Literal
@@ -17,6 +16,7 @@ from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
 from roi.estimate.step.calibration import half_width
 from roi.facts.fact import Basis, Fact
 from roi.facts.record import Record
+from roi.frozen import dataclass
 from roi.numerics.spreads import TAIL
 from roi.store.profiles.kept_records import find_records, read_record, record_text
 

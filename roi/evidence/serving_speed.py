@@ -1,7 +1,7 @@
 """What serving speed rests on: the engine's fit brought to the card, its spread, and what adapters at run time leave of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from roi.estimate.replay.held_out import AdapterSpeed
 from roi.estimate.serving.iteration import Efficiencies
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
+from roi.frozen import dataclass
 from roi.numerics.spreads import joint_high, joint_low
 
 REFERENCE: Final = "H100-80GB-SXM"

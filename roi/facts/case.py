@@ -6,7 +6,6 @@ the log, for yearly rates in log(1 + rate), for shares and signed quantities on 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.facts.fact import Basis, Fact, Value
+from roi.frozen import dataclass
 from roi.numerics.beta import beta_quantile
 
 Array = NDArray[np.float64]

@@ -1,11 +1,12 @@
 """One number (or name, or list) that the answer rests on, with its source and its spread. Plain Python: the engine reads it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date as Date
 from enum import StrEnum
 from math import isfinite
 from typing import Any, ClassVar, Self
+
+from roi.frozen import dataclass
 
 Value = bool | int | float | str | None | tuple[float, ...]
 

@@ -6,12 +6,13 @@ its chance in each bin is known, so that nothing is nested and the worth is smoo
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from roi.frozen import dataclass
 
 Array = NDArray[np.float64]
 BINS: Final = 32

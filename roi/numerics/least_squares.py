@@ -1,11 +1,11 @@
 """Non-negative weighted least squares of a few columns, with intervals from parts left out, and which columns look alike."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.frozen import dataclass
 from roi.numerics.spreads import student
 
 Array = NDArray[np.float64]

@@ -1,6 +1,5 @@
 """The frame and the price list of an option: the catalog's rates, and the terms that the scenario states in their place."""
 
-from dataclasses import dataclass
 from functools import partial
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider
@@ -11,6 +10,7 @@ from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
+from roi.frozen import dataclass
 from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.apis import ApiTerms
 from roi.scenario.quantity import Share, Spread, value_of

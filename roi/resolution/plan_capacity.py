@@ -1,7 +1,7 @@
 """One serving plan: what its speed rests on, with its spread, and what it holds at the SLO, its traffic replayed."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ from roi.evidence.serving_speed import AMD_LOW, AdapterEffect, adapter_effect, o
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.frozen import dataclass
 
 ENGINE: Final = "vllm"
 """The engine whose published efficiencies stand in where the scenario names none and no server was profiled."""

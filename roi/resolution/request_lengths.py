@@ -1,7 +1,6 @@
 """The scenario's lengths in a system's own tokens: as means and spreads, and as requests to replay."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,6 +9,7 @@ from roi.economics.inputs import Array, Shared, Tokens, path_of
 from roi.estimate.replay.traffic import Lengths, histogram_lengths, poisson_arrivals
 from roi.estimate.serving.request_shape import RequestShape
 from roi.facts.fact import Fact
+from roi.frozen import dataclass
 
 ARRIVALS: Final = 7
 """Seed of the arrivals."""

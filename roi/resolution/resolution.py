@@ -1,7 +1,6 @@
 """resolve(scenario) -> Case: the facts of the scenario's date, each with its source and spread."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from roi.estimate.replay.fleet import load_curve_from_peak
 from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.facts.case import Case
 from roi.facts.fact import Basis
+from roi.frozen import dataclass
 from roi.resolution.api_options import add_api_options
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options

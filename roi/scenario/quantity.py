@@ -1,12 +1,12 @@
 """A number as a person writes it: 0.3, or {value: 0.3, low: 0.2, high: 0.5, source: why}."""
 
-from dataclasses import dataclass
 from datetime import date as Date
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from roi.facts.record import Described
+from roi.frozen import dataclass
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]

@@ -1,9 +1,9 @@
 """Cases that were resolved before, kept in the user's cache folder, each named by a digest of all that it is made of.
 
 A Case is made of what the user gave: the scenario, what is laid over it, profiles and prices of their own. And of what came
-with roi: its source and data, and the packages that read YAML, check it and hold API prices. The user's scenario and parts are told
-apart by what they hold, all other files by name, size and times, as Python tells whether a module's bytecode still holds. A
-scenario names no other file. What cannot be named so (a pipe, a broken link, a folder without end) is resolved each time.
+with roi: its source and data, and the packages that read YAML, check it and hold API prices. The scenario and what is laid over
+it are told apart by what they hold, all other files by name, size and times, as Python tells whether a module's bytecode still
+holds. A scenario names no other file. What cannot be told so (a pipe, a broken link, a folder without end) is resolved anew.
 """
 
 import contextlib

@@ -4,11 +4,11 @@ A file that is damaged, foreign or not there is no error: what it held is made a
 """
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from roi.disk import read_text, replace_file
 from roi.errors import RoiError
+from roi.frozen import dataclass
 
 
 @dataclass(frozen=True)

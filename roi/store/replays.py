@@ -9,7 +9,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -21,6 +21,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity
+from roi.frozen import dataclass
 from roi.store.kept_files import KeptFiles
 
 SOURCES: Final = ("estimate", "catalog/efficiencies", "numerics", "facts", "units.py", "resolution/plan_capacity.py",

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from pathlib import Path
@@ -15,6 +14,7 @@ from roi.disk import read_text
 from roi.errors import InputError, nearest
 from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
+from roi.frozen import dataclass
 
 Array = NDArray[np.float64]
 COLUMNS: Final = {

@@ -1,6 +1,5 @@
 """How near training comes to the roofline, and what the allocator adds: efficiencies.json."""
 
-from dataclasses import dataclass
 from functools import cache
 
 from pydantic import NonNegativeInt
@@ -11,6 +10,7 @@ from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.fitting import Overhead
 from roi.facts.fact import Fact
 from roi.facts.record import Record
+from roi.frozen import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,12 @@
 """Alarms: what a Case says that cannot be true. While one stands unaccepted, there is no verdict, only what to correct."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from roi.facts.case import Values
+from roi.frozen import dataclass
 from roi.units import MONTHS_PER_YEAR
 
 BILL_OFF: Final = 3.0

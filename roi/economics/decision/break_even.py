@@ -1,11 +1,11 @@
 """From how many requests a day an option wins, each fleet sized at its own peak along the curve."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 
 from roi.economics.decision.curves import LEAST, MOST, UNSERVED, Ask, Curves, Turn, turns
 from roi.economics.inputs import Option
+from roi.frozen import dataclass
 
 BASES, COUNTS = ("run_rate", "pv"), ("errors", "cash")
 NOTHING = 1e-6

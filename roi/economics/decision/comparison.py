@@ -6,7 +6,7 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.break_even import BreakEven, break_evens
@@ -22,6 +22,7 @@ from roi.economics.decision.worth import Experiment, experiments
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.reading import number
 from roi.facts.case import Case
+from roi.frozen import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ at two volumes bound what lies between them, and only where the bounds leave ope
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array, Option, Plan, Shared
 from roi.economics.lines.line import billed_requests
 from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, replicas_to_hold
+from roi.frozen import dataclass
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 LEAST, MOST, POINTS = 1.0, 1e9, 145

@@ -4,7 +4,6 @@ One row a draw, the same rows for every option, in chunks of bounded memory.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from roi.economics.finance import payback
 from roi.economics.inputs import Array
 from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Case
+from roi.frozen import dataclass
 from roi.numerics.sequence import sobol
 
 CHUNK = 2048

@@ -1,7 +1,6 @@
 """Which uncertain facts move an option's NPV: rank correlation, swing between P5 and P95, and what knowing one is worth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from roi.economics.decision.evaluation import Choice, evaluate, read_all
 from roi.economics.decision.feasibility import tells_quality
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
+from roi.frozen import dataclass
 from roi.numerics.knowing import bar_edge, gain_of_knowing
 
 MOST = 10

@@ -1,7 +1,7 @@
 """Which options may win: the questions that rule training out, and the quality bar. An unknown gate does not block."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Values
+from roi.frozen import dataclass
 
 PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
 

@@ -1,7 +1,6 @@
 """One option of the answer, in the units that are printed; money is in USD."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from roi.economics.lines.people import run_cost
 from roi.estimate.replay.fleet import fleet_capacity
 from roi.facts.case import Case
 from roi.facts.fact import Basis
+from roi.frozen import dataclass
 from roi.units import MTOK
 
 CENT = 0.01

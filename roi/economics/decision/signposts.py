@@ -1,7 +1,7 @@
 """What would turn the choice between two options: a volume, a price or an error rate, each alone, at the central values."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from roi.economics.decision.curves import LEAST, MOST, Ask, Curves, rows_of, tur
 from roi.economics.decision.evaluation import choose_plan, evaluate
 from roi.economics.inputs import Option, Plan
 from roi.economics.lines.option_lines import answered_wrong, with_error_rate
+from roi.frozen import dataclass
 
 STEPS, SAME = 50, 1e-9
 """Factors on a quantity that are tried at most, and the share of itself within which one leads to itself."""

@@ -1,7 +1,7 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.option_lines import with_error_rate
+from roi.frozen import dataclass
 
 TEMPLATE = "template"
 

@@ -1,7 +1,6 @@
 """What could be measured before the next decision: what each experiment costs, what it is worth, and how much of it to buy."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -14,6 +13,7 @@ from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import judging
 from roi.economics.worked_out import BillFacts, TrainingFacts
+from roi.frozen import dataclass
 from roi.numerics.knowing import (
     Bins,
     above_noise,

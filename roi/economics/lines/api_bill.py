@@ -4,7 +4,7 @@ The price moves, and the model ends, as the facts of its vendor say.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -22,6 +22,7 @@ from roi.economics.lines.line import (
     pick,
     requests,
 )
+from roi.frozen import dataclass
 from roi.units import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
 
 SAME = 1e-12

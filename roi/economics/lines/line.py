@@ -4,13 +4,13 @@ Volume, wages, going live and events that recur are worked out by month; months 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.economics.inputs import Array, Number, Shared
+from roi.frozen import dataclass
 from roi.numerics.spreads import triangle_exponential
 from roi.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
 

@@ -4,7 +4,7 @@ Those that follow from vendors and from mistakes (forced migrations, commitments
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -44,6 +44,7 @@ from roi.economics.lines.people import (
     setup_lines,
 )
 from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months
+from roi.frozen import dataclass
 from roi.units import MONTHS_PER_YEAR
 
 LEAST_ESCALATED = 1e-9

@@ -5,7 +5,7 @@ replacement, less what the cards still fetch at the end.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cached_property, partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from roi.estimate.replay.fleet import (
     size_fleet,
     spill_share,
 )
+from roi.frozen import dataclass
 from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_HOUR
 
 

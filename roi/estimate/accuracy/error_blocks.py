@@ -1,10 +1,11 @@
 """Errors of predictions and their statistics, whatever was predicted; and rows of a table that became no run."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
+
+from roi.frozen import dataclass
 
 L = TypeVar("L")
 Q = TypeVar("Q")

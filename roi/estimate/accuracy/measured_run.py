@@ -5,7 +5,7 @@ and values that stand in for what is not stated, widen a prediction.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 from roi.estimate.step.calibration import Evidence, TimedRun, layout_of
@@ -16,6 +16,7 @@ from roi.estimate.training.memory import MemoryBreakdown, training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.frozen import dataclass
 
 MemoryKind = Literal["allocated", "reserved", "process", "unstated"]
 """torch.cuda.max_memory_allocated, max_memory_reserved, NVML or nvidia-smi; unstated: the source does not say."""

@@ -6,7 +6,6 @@ A prediction is the operating point at the engine's speed, its interval those at
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow, summarise_errors
@@ -14,6 +13,7 @@ from roi.estimate.accuracy.measured_run import Prediction
 from roi.estimate.accuracy.serving_run import ServingRun, run_figures, stated_tpot
 from roi.estimate.serving.iteration import Efficiencies
 from roi.estimate.serving.replica_memory import EngineHabits
+from roi.frozen import dataclass
 from roi.numerics.spreads import joint_deviation
 
 ServingQuantity = Literal["throughput", "tpot", "ttft"]

@@ -1,7 +1,7 @@
 """One measured serving run as the estimators take it: what ran under which load, what was seen, and whether that can be."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from roi.estimate.serving.iteration import PERFECT, Efficiencies, roofline_itera
 from roi.estimate.serving.replica_memory import EngineHabits
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.frozen import dataclass
 
 TpotKind = Literal["between-tokens", "over-all-tokens", "end-to-end"]
 """between-tokens: (end - first token) / (output - 1). over-all-tokens: (end - first token) / output, as GuideLLM counts it.

@@ -10,7 +10,6 @@ so k steps up to the next end of a sequence, or to the step in which an admissib
 
 from collections import deque
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil, inf, sqrt
 from typing import Final, NamedTuple, Self
@@ -20,6 +19,7 @@ import numpy as np
 from roi.errors import InputError
 from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
+from roi.frozen import dataclass
 
 ROUNDING: Final = 1e-9
 """Share of a step by which an arrival may seem to miss its end through rounding."""

@@ -11,7 +11,6 @@ A load curve is 24 hourly means as multiples of the day's mean (last axis, mean 
 hour rises above that hour's mean, so that peak = mean x max(curve) x burst.
 """
 
-from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import ScenarioError
+from roi.frozen import dataclass
 from roi.units import SECONDS_PER_HOUR
 
 Array = NDArray[np.float64]

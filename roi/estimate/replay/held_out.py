@@ -10,7 +10,6 @@ over the windows of each point with unmerged adapters; several points with as ma
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from roi.estimate.serving.windows import StepRows, in_chunks, point_rows
 from roi.estimate.step.calibration import half_width
 from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServedRequest, ServePoint, ServeProfile
+from roi.frozen import dataclass
 
 Array = NDArray[np.float64]
 

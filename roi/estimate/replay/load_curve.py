@@ -5,7 +5,7 @@ in time. A search climbs from a rung that holds the SLO to the first that breaks
 takes the crossing on a straight line between the logarithms of rate and of the percentile over its limit.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import exp, inf, isinf, log
 from typing import Final
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.router import Replayed, Requests, replay
+from roi.frozen import dataclass
 
 Array = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ loop arrives as a Poisson process, a closed one keeps its number in flight, and 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Final, Literal
 
@@ -18,6 +18,7 @@ from roi.estimate.replay.replica_plan import ReplicaPlan, at_speed
 from roi.estimate.replay.router import Replayed, replay, replay_closed
 from roi.estimate.replay.traffic import Lengths, poisson_arrivals, spread_evenly
 from roi.estimate.serving.request_shape import RequestShape
+from roi.frozen import dataclass
 
 Array = NDArray[np.float64]
 

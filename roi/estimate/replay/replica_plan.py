@@ -3,7 +3,7 @@
 Every prediction of serving is made of these two: of a plan that `size` and `compare` rank, and of a row that `validate` scores.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from roi.estimate.serving.replica_memory import (
 from roi.estimate.serving.request_shape import RequestShape
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.frozen import dataclass
 
 Array = NDArray[np.float64]
 

@@ -5,7 +5,6 @@ gives each to the replica with the fewest requests. In a closed loop a load gene
 flight on one replica, and sends the next when one ends.
 """
 
-from dataclasses import dataclass
 from math import inf
 from typing import Final
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.estimate.replay.engine import EngineReplica, Job, Server, StepBase, Times, step_base
+from roi.frozen import dataclass
 
 Array = NDArray[np.float64]
 

@@ -4,7 +4,6 @@ Arrivals are a Poisson process, or one whose rate follows the hours of a day. Le
 prompt and output tokens. Draws come from a counter (splitmix64), not from a library's generator, whose stream may change.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from roi.estimate.replay.router import Requests
 from roi.estimate.serving.iteration import kv_bytes_per_gpu
 from roi.estimate.serving.weight_formats import SIXTEEN_BIT
 from roi.facts.model import ModelShape
+from roi.frozen import dataclass
 from roi.units import SECONDS_PER_HOUR
 
 Array = NDArray[np.float64]

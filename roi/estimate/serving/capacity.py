@@ -9,7 +9,6 @@ the largest B at which KV cache, sequence limit, TPOT and TTFT still hold. A few
 replayed request by request (estimate/replay), and the replay's answer is the one that is shown.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS, ReplicaMemory
 from roi.estimate.serving.request_shape import P95_NORMAL, RequestShape, lognormal_quantile
 from roi.facts.model import Number
+from roi.frozen import dataclass
 
 SATURATED: Final = 0.9
 """Where no SLO binds and the slots in use give this share of the rate of endless slots, compute is what binds."""

@@ -8,7 +8,7 @@ experts that its tokens touch, more of them in larger batches. The coefficients 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Final, TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from roi.errors import UnknownName
 from roi.estimate.serving.weight_formats import SIXTEEN_BIT, step_read_bytes, weight_format
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
+from roi.frozen import dataclass
 
 T = TypeVar("T", Gpu, str)
 

@@ -7,7 +7,6 @@ where one long request (P95 prompt and output) does.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,6 +17,7 @@ from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.weight_formats import SIXTEEN_BIT, stack_bytes, weight_bytes
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
+from roi.frozen import dataclass
 from roi.units import GIB
 
 GPU_MEMORY_UTILISATION: Final = 0.90

@@ -4,12 +4,12 @@ A decoding sequence that is looked at at a random moment is more often a long on
 half of its prompt before it. So spreads count beside means: both grow with 1 + CV^2, CV the standard deviation over the mean.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from roi.facts.model import Number
+from roi.frozen import dataclass
 
 P95_NORMAL: Final = 1.645
 """Standard deviations from the mean to the 95th percentile of a normal variable."""

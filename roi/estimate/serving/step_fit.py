@@ -9,7 +9,7 @@ point has the same prompt length, say) only their sum is known, and the fit says
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from roi.estimate.serving.windows import Array, StepRows, decoding_limit, in_chu
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServePoint, ServeProfile
+from roi.frozen import dataclass
 from roi.numerics.least_squares import SAME, LinearFit, linear_fit
 
 LEAST_SUCCESSES: Final = 8

@@ -1,11 +1,11 @@
 """How engines store the matrices of a model: bytes of a parameter by format, and what a step reads of a model."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from roi.errors import UnknownName
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.frozen import dataclass
 
 SIXTEEN_BIT: Final = 2.0
 """Bytes of an activation, and of a weight that quantisation leaves alone."""

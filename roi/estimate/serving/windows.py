@@ -10,7 +10,7 @@ each. How many requests the server decodes at a time shows where others waited f
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from typing import Final
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.facts.serve_profile import ServedRequest, ServePoint
+from roi.frozen import dataclass
 
 Array = NDArray[np.float64]
 

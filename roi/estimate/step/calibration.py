@@ -12,7 +12,7 @@ and by model, and it is what 90% of them needed (WIDTHS).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from roi.errors import InputError
 from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.plan import TrainingPlan
+from roi.frozen import dataclass
 from roi.numerics.spreads import TAIL, student
 
 Level = Literal["profile", "device", "gpu", "layout", "all"]

@@ -10,7 +10,7 @@ whatever else an operator does is bound by the bytes that it moves.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from roi.errors import InputError
 from roi.facts.model import Number
 from roi.facts.profiles import DeviceProfile, Rate
+from roi.frozen import dataclass
 
 NEAR: Final = 1e-3
 """Doublings within which a size counts as the measured one."""

@@ -10,7 +10,7 @@ takes the larger of the two. The answer is used as a scale of the closed form (s
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from roi.estimate.step.calibration import Evidence
@@ -20,6 +20,7 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import OperatorGroup
+from roi.frozen import dataclass
 
 FURTHER_KERNEL: Final = 0.25
 """Host time of an operator's second and later kernels over that of the operator."""

@@ -14,7 +14,7 @@ The efficiencies are shares of the datasheet's figures that come from profiles o
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 import numpy as np
@@ -29,6 +29,7 @@ from roi.estimate.training.sharding import LinkSpeed, datasheet_links, link_seco
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import Collective
+from roi.frozen import dataclass
 from roi.units import SECONDS_PER_HOUR
 
 MASKED_ATTENTION: Final = 2.0

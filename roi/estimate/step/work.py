@@ -9,7 +9,6 @@ the shapes of a decoder. Every numeric field of the plan broadcasts.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from roi.estimate.training.adapters import target_linears
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
 from roi.facts.model import ModelShape, Number
+from roi.frozen import dataclass
 
 FORWARD_OPERATORS: Final = 36.0
 """Operators of one layer's forward beside its products: two norms (12), rotary (10), attention with its copies and mask (6),

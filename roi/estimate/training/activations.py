@@ -11,7 +11,6 @@ unless the layer is checkpointed: then its input alone is kept, and the layer is
 T = micro-batch x sequence tokens, w = bytes of the residual stream, h = hidden, I = inner width of the MLP.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -27,6 +26,7 @@ from roi.estimate.training.attention import attention_saved, attention_transient
 from roi.estimate.training.plan import DTYPE_BYTES
 from roi.estimate.training.setting import Setting
 from roi.facts.model import Mlp, Number
+from roi.frozen import dataclass
 
 PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere")
 """Families whose token mixing and MLP read the same stream, side by side."""

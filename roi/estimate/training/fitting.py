@@ -6,7 +6,7 @@ whether the plan fits; one that fits only by it, and not at the 95th percentile,
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,7 @@ from roi.estimate.training.memory import PHASES, MemoryBreakdown, training_memor
 from roi.estimate.training.plan import TrainingPlan, check_context, refusal, trains_experts
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.frozen import dataclass
 
 MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
 """Micro-batches that the search tries."""

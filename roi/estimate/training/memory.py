@@ -13,7 +13,6 @@ What a layer keeps for backward stands in activations.py, what is trained and st
 several GPUs in sharding.py. On top of the peak come the caching allocator's slack (reserved memory) and the CUDA context.
 """
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -34,6 +33,7 @@ from roi.estimate.training.setting import Setting, read_setting
 from roi.estimate.training.sharding import GatheredTensors, gathered_tensors, held_states
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
+from roi.frozen import dataclass
 from roi.units import GIB
 
 MIB: Final = 2**20

@@ -6,13 +6,13 @@ products of a model the targets are, and which plans peft would refuse.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from roi.errors import InputError, nearest
 from roi.facts.model import Linear, ModelShape, Number
+from roi.frozen import dataclass
 
 Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"]
 Dtype = Literal["bf16", "fp16", "fp32"]

@@ -4,7 +4,6 @@ Types decide most of the bytes. The residual stream has 2 bytes an element, or 4
 unless an engine casts them; autocast runs products in 16 bits on copies of wider inputs; attention has kernels of its own.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
 from roi.facts.gpu import Gpu
 from roi.facts.model import Attention, Linear, ModelShape, Number
+from roi.frozen import dataclass
 
 OWN_INPUT: Final = ("down_proj", "shared_down_proj", "q_b_proj", "kv_b_proj")
 """Products that alone read their input."""

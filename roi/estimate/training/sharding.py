@@ -12,7 +12,6 @@ partitioned_param_coordinator.py, and torch's fsdp/_runtime_utils.py and _fully_
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, get_args
 
 import numpy as np
@@ -29,6 +28,7 @@ from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import Collective, LinkRate
+from roi.frozen import dataclass
 from roi.units import MIB
 
 DDP_BUCKET_BYTES: Final = 25.0 * MIB

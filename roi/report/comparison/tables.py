@@ -5,7 +5,7 @@ one by one, since 10,000 options over 120 months have millions of them.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import accumulate
 from typing import Final
 
@@ -21,6 +21,7 @@ from roi.economics.decision.option_result import (
 from roi.economics.finance import discount_factors
 from roi.errors import UnknownName
 from roi.facts.fact import Value
+from roi.frozen import dataclass
 from roi.report.comparison.options_table import arithmetic_month
 from roi.report.layout.wording import case_number, fact_name
 

@@ -5,8 +5,10 @@ On a terminal no line is longer than the width, whatever the figures, but for Ve
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from textwrap import TextWrapper
+
+from roi.frozen import dataclass
 
 BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
 TONES = {"": "", "good": "\x1b[32m", "doubt": "\x1b[33m", "alarm": "\x1b[31m"}

@@ -6,10 +6,10 @@ Money in table columns: whole USD, thousands where whole USD would not fit, cent
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Basis, Fact
+from roi.frozen import dataclass
 
 MARKS = {
     Basis.MEASURED: "m", Basis.CALIBRATED: "c", Basis.DRY_RUN: "d", Basis.QUOTED: "q", Basis.STATED: "s", Basis.PUBLISHED: "p",

@@ -4,7 +4,6 @@ import hashlib
 import re
 import stat
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar
@@ -15,6 +14,7 @@ from roi.disk import open_to_read
 from roi.errors import InputError
 from roi.facts.environment import SCHEMA
 from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile, TrainProfile
+from roi.frozen import dataclass
 from roi.store.profiles.folders import canonical_model
 from roi.store.profiles.places import files_below
 from roi.store.profiles.plan_record import read_plan

@@ -47,7 +47,7 @@ def _init(cls: type) -> Callable[..., None]:
     body: list[str] = []
     for field in dataclasses.fields(cls):
         name, default = field.name, f"_of_{field.name}"
-        word = value = name
+        word = value = unasked = name
         if field.default is not dataclasses.MISSING:
             held[default] = field.default
             word, unasked = f"{name}={default}", default

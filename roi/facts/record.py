@@ -25,6 +25,8 @@ class Described(BaseModel):
     takes longer than all else of a class. A field that a subclass states anew keeps the description that it had.
     """
 
+    model_config = ConfigDict(defer_build=True)
+
     @classmethod
     def descriptions(cls) -> dict[str, str]:
         """The description of each field that has one, by name."""
@@ -59,7 +61,7 @@ def _docstrings(record: type) -> dict[str, str]:
 class Record(Described):
     """What is read from a file: frozen, without unknown fields or NaN; a field's docstring is its description."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DatedRow(Record):

@@ -13,6 +13,7 @@ and by model, and it is what 90% of them needed (WIDTHS).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from statistics import median  # numpy's loads masked arrays
 from typing import Final, Literal
 
 import numpy as np
@@ -141,7 +142,7 @@ def scale_group(runs: Sequence[TimedRun]) -> GroupFit:
     if not runs:
         raise InputError("calibration: no runs to fit")
     logs = log_ratios(runs)
-    centre = float(np.median(logs))
+    centre = float(median(logs))
     return GroupFit(
         source=runs[0].source, gpu=runs[0].gpu, layout=runs[0].layout, n=len(runs), overall=float(np.exp(centre)),
         log_scatter=float(np.sqrt(np.mean((logs - centre) ** 2))),
@@ -161,8 +162,8 @@ def evidence_for(
     """
     mine = set(own)
     scatters, scales = [g.log_scatter for g in groups if g.n >= 3], np.log([g.overall for g in groups])
-    within = float(np.median(scatters)) if scatters else LONE_SCATTER
-    across = float(np.sqrt(np.mean((scales - np.median(scales)) ** 2))) if len(scales) > 2 else LONE_BETWEEN
+    within = float(median(scatters)) if scatters else LONE_SCATTER
+    across = float(np.sqrt(np.mean((scales - median(scales)) ** 2))) if len(scales) > 2 else LONE_BETWEEN
     here = [g for g in groups if g.gpu == gpu and g.layout == layout]
     profiled = [g for g in here if g.source in mine]
     if profiled:
@@ -171,12 +172,12 @@ def evidence_for(
         squares = sum(g.n * (g.log_scatter**2 + (np.log(g.overall) - centre) ** 2) for g in profiled)
         return _evidence(efficiency, float(centre), half_width(n, float(squares), within), "profile", profiled)
     like = [g for g in groups if g.layout == layout]
-    everywhere = float(np.median(scales)) if groups else 0.0
+    everywhere = float(median(scales)) if groups else 0.0
 
     def spread(found: Sequence[GroupFit]) -> tuple[float, float]:
         """Centre and half width, in logarithms, of a group that nobody measured, from those found."""
         those, k = np.log([g.overall for g in found]), len(found)
-        centre = (k * float(np.median(those)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
+        centre = (k * float(median(those)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
         return centre, float(np.hypot(half_width(k, float(np.sum((those - centre) ** 2)), across), TAIL * within))
 
     for level, found in (("gpu", here), ("layout", like), ("all", groups)):

@@ -13,6 +13,7 @@ What a layer keeps for backward stands in activations.py, what is trained and st
 several GPUs in sharding.py. On top of the peak come the caching allocator's slack (reserved memory) and the CUDA context.
 """
 
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ from roi.estimate.training.activations import (
 from roi.estimate.training.adapters import kbit_preparation_bytes
 from roi.estimate.training.attention import mask_bytes
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
-from roi.estimate.training.setting import Setting, read_setting
+from roi.estimate.training.setting import Setting, has_flash, read_setting
 from roi.estimate.training.sharding import GatheredTensors, gathered_tensors, held_states
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -124,6 +125,18 @@ def is_hopper_or_newer(gpu: Gpu) -> bool:
     return gpu.id.upper().startswith(("H100", "H200", "H800", "H20", "GH", "B200", "B300", "GB"))
 
 
+def card_kind(gpu: Gpu | None) -> tuple[float, bool]:
+    """All that memory depends on of a card, but for its context: cards of one kind have one breakdown (`on_card`)."""
+    return workspace_bytes(gpu), has_flash(gpu)
+
+
+def on_card(memory: MemoryBreakdown, slack: Number, context: Number) -> MemoryBreakdown:
+    """The breakdown with this slack and context, as `training_memory` makes it with them."""
+    reserved = memory.peak_allocated_bytes + memory.loose_bytes * np.asarray(slack, dtype=float)
+    every = np.zeros_like(memory.peak_allocated_bytes)
+    return replace(memory, reserved_bytes=reserved, context_bytes=every + context, process_bytes=reserved + context)
+
+
 def training_memory(
     model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None, slack: Number = 0.0, context: Number = CONTEXT_BYTES,
 ) -> MemoryBreakdown:
@@ -156,9 +169,8 @@ def training_memory(
     peak = stacked.max(axis=0)
     dynamic = peak - resident
     loose = (0.0 if plan.chunked_head or _chunked(plan) else 4.0 * s.tokens * model.vocab) + LOOSE_DYNAMIC * dynamic
-    reserved = peak + loose * np.asarray(slack, dtype=float)
     every = np.zeros_like(peak)
-    return MemoryBreakdown(
+    return on_card(MemoryBreakdown(
         weights_bytes=every + weights, adapters_bytes=every + adapters, gathered_bytes=live.gathered,
         gradients_bytes=live.gradients + bucket, optimizer_bytes=every + moments + live.temporaries,
         activations_bytes=live.activations, logits_bytes=live.logits, workspaces_bytes=every + workspace,
@@ -166,9 +178,9 @@ def training_memory(
         phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
         preparation_bytes=every + kbit_preparation_bytes(model, plan),
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
-        dynamic_bytes=dynamic, loose_bytes=loose, saved_bytes=every + _saved(s, layer), reserved_bytes=reserved,
-        context_bytes=every + context, process_bytes=reserved + context, fused=plan.kernels != "none",
-    )
+        dynamic_bytes=dynamic, loose_bytes=loose, saved_bytes=every + _saved(s, layer), reserved_bytes=peak,
+        context_bytes=every, process_bytes=peak, fused=plan.kernels != "none",
+    ), slack, context)
 
 
 def largest_dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:

@@ -34,12 +34,13 @@ class ComparisonAnswer:
 def compare_file(
     file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
     draws: int | None = None, seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
-    cache: bool = True,
+    cache: bool = True, one_of_many: bool = False,
 ) -> ComparisonAnswer:
     """The comparison of the scenario in `file` (None: the bundled one), or of a saved comparison, replayed.
 
     `overrides` are fields (a.b=value), `part` what usage records settle, `quality` what an evaluation does; `draws` and
-    `seed` replace the scenario's. With `cache` replays of earlier runs are used again.
+    `seed` replace the scenario's. With `cache` Cases and replays of earlier runs are used again; the Case of `one_of_many` files
+    is not kept, since a thousand would push each other out.
     """
     saved = None if file is None else read_saved(file)
     if saved is not None:
@@ -53,7 +54,7 @@ def compare_file(
                                 warnings=(*((moved,) if moved else ()), *saved.warnings))
     asked = (*overrides, *(f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None))
     folder, given = cache_folder(sys.platform, os.environ) / "cases", (file, part, quality)
-    name = case_name(given, asked, profiles) if cache else None
+    name = case_name(given, asked, profiles) if cache and not one_of_many else None
     kept = None if name is None else find_case(folder, name)
     if kept is None:
         said: list[str] = []

@@ -39,8 +39,8 @@ def compare_file(
     """The comparison of the scenario in `file` (None: the bundled one), or of a saved comparison, replayed.
 
     `overrides` are fields (a.b=value), `part` what usage records settle, `quality` what an evaluation does; `draws` and
-    `seed` replace the scenario's. With `cache` Cases and replays of earlier runs are used again; the Case of `one_of_many` files
-    is not kept, since a thousand would push each other out.
+    `seed` replace the scenario's. With `cache` Cases and replays of earlier runs are used again; the Case of
+    `one_of_many` files is not kept, since a thousand would push each other out.
     """
     saved = None if file is None else read_saved(file)
     if saved is not None:

@@ -197,8 +197,7 @@ def _products_s(work: Sequence[Product], gpu: Gpu, efficiency: StepEfficiency) -
     moved = _bytes_s(each * (m * k + k * n + m * n), gpu, efficiency)
     weight = weight_bytes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
     longest = np.maximum(np.maximum(arithmetic, moved), np.maximum(weight, efficiency.kernel_s))
-    seconds: Number = (times * longest).sum(axis=0)
-    return seconds
+    return _in_turn(times * longest)
 
 
 def _side_by_side(efficiency: StepEfficiency, *columns: Sequence[Number]) -> list[Array]:
@@ -248,8 +247,13 @@ def _passes_s(passes: Iterable[Pass], gpu: Gpu, efficiency: StepEfficiency) -> N
     """Seconds of all calls of all passes."""
     work = list(passes)
     calls, bytes_each = _side_by_side(efficiency, [p.calls for p in work], [p.bytes_each for p in work])
-    seconds: Number = (calls * np.maximum(_bytes_s(bytes_each, gpu, efficiency), efficiency.kernel_s)).sum(axis=0)
-    return seconds
+    return _in_turn(calls * np.maximum(_bytes_s(bytes_each, gpu, efficiency), efficiency.kernel_s))
+
+
+def _in_turn(pieces: Array) -> Number:
+    """Their sum over the first axis, one added to the other: the same to the last bit for one plan and for many."""
+    total: Number = np.add.accumulate(pieces, axis=0)[-1] if len(pieces) else np.zeros(pieces.shape[1:])
+    return total
 
 
 def _bytes_s(nbytes: Number, gpu: Gpu, efficiency: StepEfficiency) -> Number:

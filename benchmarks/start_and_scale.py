@@ -4,8 +4,8 @@
 
 Start: each command in a process of its own, least of five, against an interpreter that imports numpy and pydantic, both with
 their bytecode compiled, as pip leaves it. `roi compare` three times: asked the same again, so that the cache folder holds its
-Case; with a seed that nobody asked for, so that it holds the replays alone; and without the cache. Scale: 120 options over 120 months and 16,384
-draws, the bundled scenario's options many times over, in a process of its own: CPU seconds and the peak of resident memory.
+Case; with a seed that nobody asked for, so that it holds the replays alone; and without the cache. Scale: 120 options over
+120 months and 16,384 draws, the bundled scenario's options many times over, in a process of its own: CPU seconds and the peak of resident memory.
 Then a folder of N scenarios (100), in one process and in two.
 """
 
@@ -22,8 +22,8 @@ from tempfile import TemporaryDirectory
 
 ROUNDS = 5
 COMMANDS = {
-    ("--help",): 0.10, ("compare",): None, ("compare", "--seed", "{round}"): None, ("compare", "--no-cache"): None, ("fit", "llama-3.1-8b", "--method", "qlora"): 0.4,
-    ("size",): None,
+    ("--help",): 0.10, ("compare",): None, ("compare", "--seed", "{round}"): None, ("compare", "--no-cache"): None,
+    ("fit", "llama-3.1-8b", "--method", "qlora"): 0.4, ("size",): None,
 }  # fmt: skip
 """Commands, and the CPU seconds that they should take at most, where that is stated; {round} is another number each time."""
 RATIO = 5.0

@@ -5,8 +5,8 @@
 Start: each command in a process of its own, least of five, against an interpreter that imports numpy and pydantic, both with
 their bytecode compiled, as pip leaves it. `roi compare` three times: asked the same again, so that the cache folder holds its
 Case; with a seed that nobody asked for, so that it holds the replays alone; and without the cache. Scale: 120 options over
-120 months and 16,384 draws, the bundled scenario's options many times over, in a process of its own: CPU seconds and the peak of resident memory.
-Then a folder of N scenarios (100), in one process and in two.
+120 months and 16,384 draws, the bundled scenario's options many times over, in a process of its own: CPU seconds and the
+peak of resident memory. Then a folder of N scenarios (100), in one process and in two.
 """
 
 import argparse

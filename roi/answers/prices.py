@@ -20,7 +20,7 @@ from roi.catalog.user_data import prices_folder
 from roi.disk import read_text
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.facts.price import ApiPrice, PurchasePrice, RentalKind, RentalOffer, TuningPrice
-from roi.facts.record import DatedRow
+from roi.facts.records import DatedRow
 
 KEYS: Final[dict[type[DatedRow], Callable[[Any], object]]] = {  # Any: a row of the kind
     RentalOffer: RENT_KEY, PurchasePrice: attrgetter("gpu"), ApiPrice: attrgetter("provider", "model"),

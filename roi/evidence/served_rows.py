@@ -15,7 +15,7 @@ from pydantic import Field, PositiveFloat
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
 from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed, published_ends
 from roi.facts.fact import Basis, Fact
-from roi.facts.record import Record
+from roi.facts.records import Record
 from roi.frozen import dataclass
 from roi.store.profiles.kept_records import find_records, read_record, record_text
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from roi.facts.record import Described
+from roi.facts.records import Described
 from roi.frozen import dataclass
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -20,7 +20,7 @@ from roi.catalog.rows import read_rows
 from roi.estimate.training.fitting import Overhead
 from roi.facts.fact import Basis
 from roi.facts.gpu import Gpu
-from roi.facts.record import Record
+from roi.facts.records import Record
 from roi.numerics.spreads import ends
 from roi.units import GIB, MIB
 

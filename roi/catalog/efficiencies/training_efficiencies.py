@@ -9,7 +9,7 @@ from roi.catalog.rows import read_json
 from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.fitting import Overhead
 from roi.facts.fact import Fact
-from roi.facts.record import Record
+from roi.facts.records import Record
 from roi.frozen import dataclass
 
 

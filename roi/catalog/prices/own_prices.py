@@ -21,7 +21,7 @@ from roi.catalog.user_data import prices_folder
 from roi.disk import read_text
 from roi.errors import InputError, ScenarioError
 from roi.facts.price import ApiPrice, PurchasePrice, RentalOffer
-from roi.facts.record import DatedRow
+from roi.facts.records import DatedRow
 
 NAMES: Final[dict[type[DatedRow], str]] = {RentalOffer: "rentals", PurchasePrice: "purchase", ApiPrice: "hosted"}
 """The file of each kind of price, without .csv."""

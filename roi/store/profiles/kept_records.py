@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from roi.disk import read_text
 from roi.errors import InputError
-from roi.facts.record import Record
+from roi.facts.records import Record
 from roi.store.profiles.places import files_below
 
 R = TypeVar("R", bound=Record)

@@ -82,7 +82,7 @@ def compare(
     check_fresh(html, "--html", force=force)
     check_fresh(xlsx, "--xlsx", force=force)
     if folder is not None:
-        from roi.report.comparison.csv_files import TABLE_FILES, csv_files
+        from roi.report.comparison.csv_files import TABLE_FILES
 
         check_fresh_in(folder, TABLE_FILES, "--csv", force=force)
     file = scenario_here(file)
@@ -112,6 +112,8 @@ def compare(
         replace_file(xlsx, comparison_workbook(found.comparison, __version__), "--xlsx", fresh=not force)
         tell(f"wrote {xlsx}")
     if folder is not None:
+        from roi.report.comparison.csv_files import TABLE_FILES, csv_files
+
         replace_in_folder(folder, csv_files(found.comparison), "--csv", fresh=not force)
         tell(f"wrote {', '.join(TABLE_FILES)} in {folder}")
     if found.note:

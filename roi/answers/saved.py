@@ -212,6 +212,7 @@ def _case(path: Path, data: object) -> Case:
             place = ".".join(str(x) for x in first["loc"][:1])
             shown = repr(fact.get(place) if isinstance(fact, dict) and place in fact else fact)[:60]
             allowed = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
+            allowed = allowed.replace("Unexpected keyword argument", "Extra inputs are not permitted")
             _refuse(path, f"case.{name[:200]}{'.' + place if place else ''}: {shown} is not usable; {allowed}")
         except (RecursionError, OverflowError) as error:
             _refuse(path, f"case.{name[:200]}: not usable: {str(error)[:100]}")

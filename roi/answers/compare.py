@@ -14,6 +14,7 @@ from roi.answers.saved import differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
+from roi.evidence.known_runs import KnownRuns
 from roi.scenario.file import load_scenario, scenario_data
 
 
@@ -32,12 +33,13 @@ class ComparisonAnswer:
 def compare_file(
     file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
     draws: int | None = None, seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
-    cache: bool = True,
+    cache: bool = True, runs: KnownRuns | None = None,
 ) -> ComparisonAnswer:
     """The comparison of the scenario in `file` (None: the bundled one), or of a saved comparison, replayed.
 
     `overrides` are fields (a.b=value), `part` what usage records settle, `quality` what an evaluation does; `draws` and
-    `seed` replace the scenario's. With `cache` replays of earlier runs are used again.
+    `seed` replace the scenario's. With `cache` replays of earlier runs are used again; `runs` are those of `profiles` where
+    they are open already.
     """
     saved = None if file is None else read_saved(file)
     if saved is not None:
@@ -52,7 +54,7 @@ def compare_file(
     asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
     notes: list[str] = []
     scenario = load_scenario(file, (*overrides, *asked), part, quality, notes.append)
-    resolved = open_case(scenario, profiles, tell, cache=cache)
+    resolved = open_case(scenario, profiles, tell, cache=cache, runs=runs)
     notes += [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
     if part is not None:
         notes.append(f"workload and incumbent as {part} states them")

@@ -80,9 +80,9 @@ def compare(
     from roi.report.comparison.csv_files import TABLE_FILES, csv_files
     from roi.report.comparison.options_table import find_option
 
-    _check_targets(html, xlsx, folder, redact=redact)
     check_fresh(html, "--html", force=force)
     check_fresh(xlsx, "--xlsx", force=force)
+    _check_targets(html, xlsx, folder, redact=redact)
     check_fresh_in(folder, TABLE_FILES, "--csv", force=force)
     file = scenario_here(file)
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,

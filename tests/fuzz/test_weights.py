@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import shutil
 from pathlib import Path
 
 import pytest
@@ -28,14 +27,25 @@ def tensor(**parts: object) -> str:
 
 
 DAMAGED = {
-    "nothing": b"", "seven bytes": b"1234567", "a header without end": header("{}", size=2**63), "a header of 4 GB": header("{}", size=2**32),
+    "nothing": b"", "seven bytes": b"1234567", "a header without end": header("{}", size=2**63),
+    "a header of 4 GB": header("{}", size=2**32),
     "no JSON": header("{]"), "a list": header("[]"), "deep": header('{"a":' * 10_000), "no tensor": header("{}", b""),
-    "offsets beyond the file": header(tensor(data_offsets=[0, 10**18])), "offsets backwards": header(tensor(data_offsets=[64, 0])),
+    "offsets beyond the file": header(tensor(data_offsets=[0, 10**18])),
+    "offsets backwards": header(tensor(data_offsets=[64, 0])),
     "a negative offset": header(tensor(data_offsets=[-64, 0])), "a shape of 10^400": header(tensor(shape=[10**400])),
     "a shape that overflows": header(tensor(shape=[2**40, 2**40])), "a shape as text": header(tensor(shape="16")),
-    "an unknown type": header(tensor(dtype="F33")), "another shape": header(tensor(shape=[4, 4])), "half of it": header(tensor(), b"\0" * 32),
+    "an unknown type": header(tensor(dtype="F33")), "another shape": header(tensor(shape=[4, 4])),
+    "half of it": header(tensor(), b"\0" * 32),
     "not UTF-8": b"\x02" + b"\0" * 7 + b"\xff\xfe", "a pickle by that name": pickle.dumps({NAME: 1}),
 }  # fmt: skip
+
+
+PICKLES = ("pytorch_model.bin", "model.pt", "model.pth", "adapter_model.bin", "training_args.bin", "optimizer.pt", "model.ckpt")
+CODE = ("planted.py", "modeling_llama.py", "configuration_llama.py", "conftest.py", "__init__.py")
+INDEXES = (
+    '{"weight_map": {"a": "../../../../etc/passwd"}}', '{"weight_map": {"a": "pytorch_model.bin"}}', "[]", "{", "{}",
+    '{"weight_map": 7}', '{"metadata": {}, "weight_map": {"a": 7}}',
+)  # fmt: skip
 
 
 class Planted:
@@ -55,9 +65,9 @@ def weights(tmp_path):
     folder.mkdir()
     code = {"AutoConfig": "planted.Planted", "AutoModelForCausalLM": "planted.Planted"}
     (folder / "config.json").write_text(json.dumps({**SMALL, "auto_map": code}))
-    for name in ("pytorch_model.bin", "model.pt", "model.pth", "adapter_model.bin", "training_args.bin", "optimizer.pt", "model.ckpt"):
+    for name in PICKLES:
         (folder / name).write_bytes(pickle.dumps(Planted(marker)))
-    for name in ("planted.py", "modeling_llama.py", "configuration_llama.py", "conftest.py", "__init__.py"):
+    for name in CODE:
         (folder / name).write_text(f"open({str(marker)!r}, 'w')\n")
     return folder, marker
 
@@ -93,8 +103,7 @@ def test_a_damaged_file_of_weights_is_one_message(content, weights):
     assert not own.exists()
 
 
-@pytest.mark.parametrize("index", ['{"weight_map": {"a": "../../../../etc/passwd"}}', '{"weight_map": {"a": "pytorch_model.bin"}}', "[]", "{", "{}",
-                                   '{"weight_map": 7}', '{"metadata": {}, "weight_map": {"a": 7}}'])
+@pytest.mark.parametrize("index", INDEXES)
 def test_an_index_of_weights_that_names_something_else_is_one_message(index, weights):
     folder, marker = weights
     (folder / "model.safetensors.index.json").write_text(index)
@@ -102,4 +111,3 @@ def test_an_index_of_weights_that_names_something_else_is_one_message(index, wei
     assert (answer.faults, answer.exit_code) == ((), 2)
     assert not marker.exists()
     assert not own.exists()
-    shutil.rmtree(folder)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -85,12 +86,10 @@ def test_a_signal_that_is_ignored_stays_ignored():
 
 def test_a_signal_that_an_import_swallowed_is_raised_where_the_next_block_begins():
     before = handlers()
-    with pytest.raises(Terminated), catch_stops():
-        try:
+    with catch_stops():
+        with suppress(Terminated):  # as imports and finalisers do
             os.kill(os.getpid(), signal.SIGTERM)
-        except BaseException:  # noqa: S110 -- as torch's imports and finalisers do
-            pass
-        with catch_stops():
+        with pytest.raises(Terminated), catch_stops():
             pytest.fail("the run begins although it was told to end")
     assert handlers() == before
 
@@ -117,7 +116,8 @@ runpy.run_module("roi", run_name="__main__", alter_sys=True)
 def test_sigterm_while_a_profile_imports_its_libraries_ends_with_143(module, tmp_path):
     """The first seconds of `roi profile device`: nothing is measured yet, so nothing is kept, and that is said."""
     words = ("profile", "device", "--device", "cpu", "--budget", "1s", "--profiles", str(tmp_path / "own"))
-    done = subprocess.run([sys.executable, "-c", IMPORTING, module, *words], capture_output=True, text=True, cwd=ROOT, check=False)
+    command = [sys.executable, "-c", IMPORTING, module, *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout) == (143, "")
     assert done.stderr.splitlines()[-1:] == ["roi: ended by SIGTERM; nothing was kept"]
     assert "Traceback" not in done.stderr

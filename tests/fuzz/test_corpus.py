@@ -86,6 +86,7 @@ def saved(folder):
     write("text", fact("people.usd_per_hour", value="x", low=None, high=None))
     write("without", lambda body: body["case"].pop("options.stay.uses_cache", None) or body["case"].popitem())
     write("nan", lambda body: body["scenario"].update(title=[float("nan")]))
+    write("free", lambda body: body["case"].update({"options.stay.plans.0.gpu": body["case"]["title"]}))
     write("unsigned", lambda body: body.pop("digest"))
     write("version", lambda body: body.update(roi_version="1\n2"))
 

@@ -12,11 +12,10 @@ from typing import Any
 
 import click
 import pytest
-from hostile import NUMBERS, TEXTS, Answer, ask, faults_of_files
+from hostile import NUMBERS, TEXTS, Answer, ask, commands, faults_of_files
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from roi.cli import main
 from roi.economics.lines import option_lines  # noqa: F401 -- loaded once, before the clock of an example runs
 from roi.profiling.server.dialect import failure, quick_usage, read_answer, served_request, unstreamed_usage
 from roi.profiling.server.http_client import Answer as HttpAnswer
@@ -107,20 +106,6 @@ def torn(draw, text: str) -> bytes:
             st.binary(max_size=12), texts.map(lambda x: x.encode("utf-8", "surrogatepass")), st.just(raw[at : at + size] * 2)))
         raw = raw[:at] + piece + raw[at + size :]
     return raw
-
-
-def commands() -> dict[tuple[str, ...], click.Command]:
-    """Every command, by the words that call it."""
-    found: dict[tuple[str, ...], click.Command] = {}
-    waiting: list[tuple[tuple[str, ...], click.Command]] = [((), main)]
-    while waiting:
-        words, command = waiting.pop()
-        if isinstance(command, click.Group):
-            context = click.Context(command)
-            waiting += [((*words, name), command.get_command(context, name)) for name in command.list_commands(context)]
-        else:
-            found[words] = command
-    return found
 
 
 @st.composite

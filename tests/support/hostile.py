@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 from click.testing import CliRunner
 
 from roi.cli import main
@@ -37,6 +38,20 @@ class Answer(NamedTuple):
     stderr: str
     faults: tuple[str, ...]
     """What no answer may be, in words."""
+
+
+def commands() -> dict[tuple[str, ...], click.Command]:
+    """Every command, by the words that call it."""
+    found: dict[tuple[str, ...], click.Command] = {}
+    waiting: list[tuple[tuple[str, ...], click.Command]] = [((), main)]
+    while waiting:
+        words, command = waiting.pop()
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            waiting += [((*words, name), command.get_command(context, name)) for name in command.list_commands(context)]
+        else:
+            found[words] = command
+    return found
 
 
 def ask(command: Sequence[str], *, text: bytes | None = None) -> Answer:

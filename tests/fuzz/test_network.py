@@ -59,7 +59,6 @@ def test_every_command_is_watched():
 def test_no_command_opens_a_connection(lines, tmp_path, monkeypatch):
     shutil.copytree(CORPUS, tmp_path, dirs_exist_ok=True)
     (tmp_path / "own").mkdir()
-    (tmp_path / "bill.csv").write_text("month,usd\n2026-12,1000\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     done = subprocess.run([sys.executable, "-c", GUARD, json.dumps(lines)], capture_output=True, text=True, check=False)

@@ -217,10 +217,10 @@ def _put(contents: Mapping[Path, Content], field: str, *, fresh: bool) -> None:
         left = "nothing was kept" if fresh else "what was there is unchanged"
         raise RoiError(f"{field}: writing {at} failed, {left}: {error.strerror}") from error
     finally:
-        for part, _, file in parts:
+        for part, target, file in parts:
             with suppress(OSError):  # a full disk was told already
                 file.close()
-            if part != target:
+            if part != target:  # a device is both
                 part.unlink(missing_ok=True)
 
 

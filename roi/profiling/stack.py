@@ -96,6 +96,9 @@ def quiet() -> Iterator[None]:
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
+    bars = transformers.utils.logging
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()  # they move the cursor of what may be a file
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -103,3 +106,5 @@ def quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+        if shown:
+            bars.enable_progress_bar()

@@ -251,7 +251,7 @@ class Recorder(TorchDispatchMode):
         hidden = [self.allocate(n, f"{name} (CUDA)", "workspaces") for n in hidden_bytes(name, args, self.kernels)]
         key = self.cache.key(func, args, kwargs)
         result = self.cache.call(key, func, args, kwargs)
-        outputs = [result] if isinstance(result, torch.Tensor) else [x for x in tree_leaves(result) if isinstance(x, torch.Tensor)]
+        outputs = [x for x in tree_leaves(result) if isinstance(x, torch.Tensor)]
         for leaf in outputs:
             self._add(leaf, name, part)
         for index in hidden:
@@ -264,11 +264,11 @@ class Recorder(TorchDispatchMode):
         """Count the operator's work, worked out once for arguments of the same shapes that share storages alike."""
         storages = [x.untyped_storage() for x in _tensors(args)]
         own = [storage._cdata for storage in storages]
-        alike = key and (key, self.phase, *[(own.index(each), s.nbytes()) for each, s in zip(own, storages, strict=True)])
-        work = self._described.get(alike) if alike else None
+        alike = None if key is None else (key, self.phase, *[(own.index(each), s.nbytes()) for each, s in zip(own, storages, strict=True)])
+        work = self._described.get(alike)
         if work is None:
             work = [] if is_view(func, args, outputs) else [self.counted(g) for g in describe(func, args, outputs, self.phase)]
-            if alike:
+            if alike is not None:
                 self._described[alike] = work
         for each in work:
             each.calls += 1

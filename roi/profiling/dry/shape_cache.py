@@ -18,7 +18,7 @@ DEVICE: Final = torch.device("meta")
 EMPTY: Final = torch.ops.aten.empty_strided.default
 
 
-class Unknown(Exception):  # noqa: N818 -- it is no error
+class Unknown(Exception):
     """An argument whose part in the result is not known."""
 
 

@@ -264,7 +264,8 @@ class Recorder(TorchDispatchMode):
         """Count the operator's work, worked out once for arguments of the same shapes that share storages alike."""
         storages = [x.untyped_storage() for x in _tensors(args)]
         own = [storage._cdata for storage in storages]
-        alike = None if key is None else (key, self.phase, *[(own.index(each), s.nbytes()) for each, s in zip(own, storages, strict=True)])
+        shared = [(own.index(each), storage.nbytes()) for each, storage in zip(own, storages, strict=True)]
+        alike = None if key is None else (key, self.phase, *shared)
         work = self._described.get(alike)
         if work is None:
             work = [] if is_view(func, args, outputs) else [self.counted(g) for g in describe(func, args, outputs, self.phase)]

@@ -177,7 +177,7 @@ def _route(jobs: list[Job], engines: list[EngineReplica], over: list[int], capac
     buckets: list[list[int]] = [[] for _ in range(len(jobs) + 2)]
     ends, has, chosen = [inf] * count, [0] * count, []
     alike, least, at = [(1 << count) - 1, 0], 0, 0
-    runs, queues = [engine.run for engine in engines], [engine.queue.append for engine in engines]
+    runs, queues = [engine.run for engine in engines], [engine.queue for engine in engines]
     for job in jobs:
         now, until = job[0], int((job[0] - first_s) / width_s)
         while True:
@@ -209,7 +209,7 @@ def _route(jobs: list[Job], engines: list[EngineReplica], over: list[int], capac
         chosen.append(best)
         if job[5] > capacity:
             continue
-        queues[best](job)
+        queues[best].append(job)
         has[best] += 1
         alike[least] ^= bit
         if least + 2 > len(alike):

@@ -182,7 +182,7 @@ UPPER: Final = frozenset({
 
 
 class CudaAutocast(TorchFunctionMode):
-    """Casts arguments as autocast does; fp32 leaves that need a gradient and are no views are cast once and kept (cached_cast)."""
+    """Casts arguments as autocast does; fp32 leaves with a gradient that are no views are cast once and kept (cached_cast)."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()

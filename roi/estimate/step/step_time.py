@@ -7,21 +7,30 @@ what bounds it, and the device does one after the other while the host launches 
     device     = products + attention + element-wise passes + dequantisation + DoRA's norm
     product    = the longest of FLOPs / matrix rate, bytes / bandwidth, the weight's bytes / bandwidth, the shortest kernel
     pass       = the longer of bytes / bandwidth (twice as fast inside the cache) and the shortest kernel
-    host       = operators x launch time
+    host       = operators x launch time + ZeRO-3's hooks
     run        = micro-steps x micro-step + updates x (optimizer + synchronisation)
 
 The efficiencies are shares of the datasheet's figures that come from profiles or published runs (`StepEfficiency`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
-from roi.estimate.step.work import Pass, Product, decomposition_passes, step_operators, step_passes, step_products
-from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, quantised_parameters, trained_parameters
+from roi.estimate.step.work import (
+    Pass,
+    Product,
+    decomposition_passes,
+    partition_hooks,
+    step_operators,
+    step_passes,
+    step_products,
+)
+from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, packed_parameters, trained_parameters
 from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting
@@ -31,11 +40,16 @@ from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import Collective
 from roi.units import SECONDS_PER_HOUR
 
+Array = NDArray[np.float64]
+
 MASKED_ATTENTION: Final = 2.0
 """Work of SDPA under a padding or packing mask over causal attention: the kernel that takes a mask skips no masked block."""
 FLASH2_ON_HOPPER: Final = 0.35
 """Share of the datasheet's matrix rate that FlashAttention-2 reaches on Hopper, whose tensor cores want instructions that it
 does not issue (arXiv 2407.08608, FlashAttention-3: 35% on H100)."""
+FLASH1_OF_FLASH2: Final = 0.5
+"""Speed of FlashAttention before version 2, and of Triton's kernel of that time, over version 2's (arXiv 2307.08691: version
+2 is around twice as fast; 25 to 40% of an A100's peak against 50 to 73%)."""
 EAGER_SCORE_BYTES: Final = 50.0
 """Bytes per score of eager attention, forward and backward: product, mask, softmax in fp32 and casts (22), the same again
 with gradients (28)."""
@@ -45,6 +59,15 @@ key (aten's _safe_softmax: compare 5, reduce 1, choose 8). The products' own rea
 arithmetic."""
 MATH_BACKWARD_BYTES: Final = 24.0
 """Bytes per score of its backward: gradient times softmax (12), and softmax's own kernel (12)."""
+GPTQ_BYTES: Final = 20.5
+"""Bytes moved to unpack one GPTQ weight by torch's operators: read (0.5), shifted as int32 (4), made int8 (5), masked (2), zero
+points taken off (2), scaled to 16 bits (3), laid out again (4) (auto_gptq/nn_modules/qlinear/qlinear_cuda.py, forward)."""
+ZERO3_HOOK_S: Final = 2e-4
+"""Host time of DeepSpeed's hooks at one module with parameters, once: what ZeRO-3 does there in Python is to look for the
+parameters in its trace, wait for their gather, start the next ones and mark what may go
+(runtime/zero/partitioned_param_coordinator.py, fetch_sub_module and release_sub_module). Of three rows of the Qwen README
+(1.8B in full at 256 to 1,024 tokens on one GPU, where nothing is sent): 0.26 s a micro-step, three passes over 218 modules,
+and 0.09 s without the hooks. Judged on the rows of 7B and 72B on two and four GPUs."""
 FP32_SHARE: Final = 0.75
 """Most of the fp32 rate outside tensor cores that products reach (cuBLAS on an RTX A6000: 23 of 30 TFLOP/s at its clock,
 siboehm.com/articles/22/CUDA-MMM); torch leaves TF32 off."""
@@ -125,14 +148,14 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     zero = 0.0 * tokens
     run = model.unrolled
     work = list(step_products(run, plan))
-    products = sum((_product_s(p, gpu, efficiency) for p in work), start=zero)
+    products = _products_s(work, gpu, efficiency) + zero
     attention_flops, attention = _attention(run, plan, gpu, efficiency, tokens)
     elementwise = _passes_s(step_passes(run, plan), gpu, efficiency) + zero
     merged = _passes_s(decomposition_passes(run, plan), gpu, efficiency) + zero
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rounds = 3.0 if plan.checkpointing else 2.0
-    dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 else rounds) / bandwidth + zero
-    host = step_operators(run, plan) * efficiency.launch_s + zero
+    dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 and not plan.gptq else rounds) / bandwidth + zero
+    host = step_operators(run, plan) * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     device = products + attention + elementwise + merged + dequantised
     optimizer = trained_parameters(model, plan) * _update_bytes(plan) / bandwidth / plan.shards
     links = efficiency.links if plan.gpus > 1 else {}
@@ -175,22 +198,38 @@ def _matrix_rate(gpu: Gpu, efficiency: StepEfficiency, dtype: str) -> Number:
     return gpu.matrix_flops(dtype) * share
 
 
-def _product_s(p: Product, gpu: Gpu, efficiency: StepEfficiency) -> Number:
-    """Seconds of all calls and rounds of a product.
+def _products_s(work: Sequence[Product], gpu: Gpu, efficiency: StepEfficiency) -> Number:
+    """Seconds of all calls and rounds of all products.
 
     A product of t tiles of 128 x 128 on n multiprocessors takes ceil(t / n) waves, t / n + 1/2 on average, so its
     arithmetic takes 1 + n / (2 t) times as long as at the best rate; sides below a tile still fill one.
     """
+    rates = {dtype: _matrix_rate(gpu, efficiency, dtype) for dtype in {p.dtype for p in work}}
+    m, n, k, times, weight_bytes, each, rate = _side_by_side(
+        efficiency, [p.m for p in work], [p.n for p in work], [p.k for p in work], [p.calls * p.rounds for p in work],
+        [p.weight_bytes for p in work], [ELEMENT_BYTES[p.dtype] for p in work], [rates[p.dtype] for p in work])
     units = np.asarray(efficiency.multiprocessors, dtype=float)
     least = np.where(units > 0.0, float(SMALLEST_TILE), 0.0)
-    tiles = np.maximum(p.m / TILE, 1.0) * np.maximum(p.n / TILE, 1.0)
-    padded = 2.0 * np.maximum(p.m, least) * np.maximum(p.n, least) * p.k
-    arithmetic = padded / _matrix_rate(gpu, efficiency, p.dtype) * (1.0 + units / (2.0 * tiles))
-    each = ELEMENT_BYTES[p.dtype]
-    moved = _bytes_s(each * (p.m * p.k + p.k * p.n + p.m * p.n), gpu, efficiency)
-    weight = p.weight_bytes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
+    tiles = np.maximum(m / TILE, 1.0) * np.maximum(n / TILE, 1.0)
+    padded = 2.0 * np.maximum(m, least) * np.maximum(n, least) * k
+    arithmetic = padded / rate * (1.0 + units / (2.0 * tiles))
+    moved = _bytes_s(each * (m * k + k * n + m * n), gpu, efficiency)
+    weight = weight_bytes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
     longest = np.maximum(np.maximum(arithmetic, moved), np.maximum(weight, efficiency.kernel_s))
-    return p.calls * p.rounds * longest
+    return _in_turn(times * longest)
+
+
+def _side_by_side(efficiency: StepEfficiency, *columns: Sequence[Number]) -> list[Array]:
+    """Each column as one array, its pieces along a first axis; the axes behind it broadcast, with the efficiencies' too."""
+    made: list[Array] = []
+    for column in columns:
+        try:
+            made.append(np.array(column, dtype=float))
+        except ValueError:  # numbers beside arrays
+            made.append(np.stack(np.broadcast_arrays(*column)).astype(float))
+    shares = (efficiency.matrix, efficiency.bandwidth, efficiency.kernel_s, efficiency.multiprocessors)
+    rank = max(*(a.ndim for a in made), *(1 + np.ndim(share) for share in shares))
+    return [a.reshape(len(a), *(1,) * (rank - a.ndim), *a.shape[1:]) for a in made]
 
 
 def _attention(
@@ -198,7 +237,7 @@ def _attention(
 ) -> tuple[Number, Number]:
     """FLOPs of token mixing that count as work, and its seconds; fp32 after k-bit preparation unless autocast casts it."""
     seq = np.asarray(plan.seq, dtype=float)
-    forwards = 2.0 if plan.checkpointing else 1.0
+    forwards = 2.0 if plan.checkpointing and plan.checkpoints != "selective" else 1.0
     flops = model.attention_flops(seq / 2.0) * tokens * (forwards + BACKWARD_ATTENTION)
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rate = _matrix_rate(gpu, efficiency, "fp32" if plan.prepared and not plan.autocast else plan.dtype)
@@ -214,6 +253,8 @@ def _attention(
     reached = efficiency.attention * rate
     if is_hopper_or_newer(gpu) and plan.attention not in ("flash3", "sdpa-cudnn"):
         reached = np.minimum(reached, FLASH2_ON_HOPPER * gpu.matrix_flops(plan.dtype))
+    if plan.attention == "flash1":
+        reached = reached * FLASH1_OF_FLASH2
     fused = flops * np.where(masked, MASKED_ATTENTION, 1.0) / reached
     scored: Number = sum((a.layers * a.heads * setting.scored(a) for a in mixing), start=np.float64(0.0))
     if not np.any(scored):
@@ -225,8 +266,15 @@ def _attention(
 
 def _passes_s(passes: Iterable[Pass], gpu: Gpu, efficiency: StepEfficiency) -> Number:
     """Seconds of all calls of all passes."""
-    each = (p.calls * np.maximum(_bytes_s(p.bytes_each, gpu, efficiency), efficiency.kernel_s) for p in passes)
-    return sum(each, np.float64(0.0))
+    work = list(passes)
+    calls, bytes_each = _side_by_side(efficiency, [p.calls for p in work], [p.bytes_each for p in work])
+    return _in_turn(calls * np.maximum(_bytes_s(bytes_each, gpu, efficiency), efficiency.kernel_s))
+
+
+def _in_turn(pieces: Array) -> Number:
+    """Their sum over the first axis, one added to the other: the same to the last bit for one plan and for many."""
+    total: Number = np.add.accumulate(pieces, axis=0)[-1] if len(pieces) else np.zeros(pieces.shape[1:])
+    return total
 
 
 def _bytes_s(nbytes: Number, gpu: Gpu, efficiency: StepEfficiency) -> Number:
@@ -250,7 +298,7 @@ def _update_bytes(plan: TrainingPlan) -> float:
     one-byte moments twice.
     """
     clipped = 3.0 * plan.trained_bytes
-    if plan.optimizer in ("adamw", "adamw-foreach", "adamw-bf16"):
+    if plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused", "adamw-bf16"):
         moments = 2.0 if plan.optimizer == "adamw-bf16" else plan.trained_bytes
         return clipped + 8.0 * plan.trained_bytes + 13.0 * moments
     return clipped + 3.0 * plan.trained_bytes + 4.0
@@ -261,9 +309,11 @@ def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
 
     Int8: read (1), written in the stream's type w, read and written once more to scale it: 1 + 3 w.
     """
+    if plan.gptq:
+        return GPTQ_BYTES * packed_parameters(model, plan)
     if plan.int8:
-        return (1.0 + 3.0 * plan.stream_bytes) * quantised_parameters(model, split=plan.split_experts)
+        return (1.0 + 3.0 * plan.stream_bytes) * packed_parameters(model, plan)
     if not plan.quantised:
         return 0.0
     each = nf4_bytes_per_weight(double_quant=plan.double_quant) + DTYPE_BYTES[plan.dtype] + (8.0 / NF4_BLOCK)
-    return each * quantised_parameters(model, split=plan.split_experts)
+    return each * packed_parameters(model, plan)

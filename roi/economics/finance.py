@@ -34,16 +34,22 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
     """
     horizon = monthly_saving.shape[-1]
     start = np.broadcast_to(np.asanyarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))[..., 0]
-    since = np.cumsum(monthly_saving, axis=-1)  # what is saved after month 0, at month ends 1..H
+    since = monthly_saving @ _so_far(horizon)  # what is saved after month 0, at month ends 1..H
     negative = since < (-tolerance - start)[..., None]
-    last = (negative * np.arange(1, horizon + 1, dtype=np.int16)).max(axis=-1)  # the last month end below zero
-    last = np.where((last == 0) & ~(start < -tolerance), -1, last)  # -1: none
+    before_last = negative[..., ::-1].argmax(axis=-1)  # months between the last month end below zero and the horizon
+    last = np.where(negative[..., -1] | (before_last > 0), horizon - before_last, np.where(start < -tolerance, 0, -1))
     never, flat = last == horizon, since.reshape(-1)
     at = np.clip(last, 0, horizon - 1) + np.arange(last.size).reshape(last.shape) * horizon
     before, after = start + np.where(last > 0, flat[at - 1], 0.0), start + flat[at]
     rise = np.where(never | (last < 0), 1.0, after - before)
     months = np.where(last >= 0, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
     return np.where(never, np.inf, months)
+
+
+@lru_cache(maxsize=64)
+def _so_far(horizon: int) -> Array:
+    """What a row of months is multiplied by for its sums up to each month end, (H, H): half the time of a cumulative sum."""
+    return np.triu(np.ones((horizon, horizon)))
 
 
 def payback_status(months: float) -> str:

@@ -24,6 +24,12 @@ MOST_NUMBERS = 60 * 36 * CHUNK
 """Draws x options x months at once: each option keeps some eight arrays of draws x months, so that this is 300 MB."""
 
 
+KEPT_NUMBERS = 2**21
+"""A block of so many numbers (16 MB) is taken and given back before the draws, untouched: from then on glibc keeps for the next
+chunk what a chunk frees, up to twice as much, in place of handing it back to the system page by page (mallopt(3),
+M_TRIM_THRESHOLD). Elsewhere it does nothing."""
+
+
 @dataclass(frozen=True)
 class Drawn:
     """Outcomes of every draw, by option id; arrays of shape (n,).
@@ -57,6 +63,7 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
     npv, cash, paid, wrong = ({id: np.empty(n) for id in ids} for _ in range(4))
     good = {id: np.empty(n, dtype=bool) for id in ids}
     facts = {path: np.empty(n) for path in uncertain}
+    np.empty(KEPT_NUMBERS)
     rows_at_once = rows_of(len(case.options), int(case["horizon_months"].number()))
     for start in range(0, n, rows_at_once):
         stop = min(start + rows_at_once, n)

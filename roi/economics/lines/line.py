@@ -79,11 +79,12 @@ class Totals:
         upfront: Number = sum((line.upfront for line in lines), np.zeros((rows, 1)) if rows else 0.0)
         if not rows:
             return cls(sum((line.monthly for line in lines), np.zeros(horizon)), float(np.asanyarray(upfront)))
+        (path, rate), *others = rates_along_paths(lines) or [(np.zeros(horizon), 1.0)]
         monthly, product = np.empty((rows, horizon)), np.empty((rows, horizon))
-        for k, (path, rate) in enumerate(rates_along_paths(lines) or [(np.zeros(horizon), 1.0)]):
-            np.multiply(path, rate, out=product if k else monthly)
-            if k:
-                monthly += product
+        np.multiply(path, rate, out=monthly)
+        for path, rate in others:
+            whole = isinstance(rate, float) and rate == 1.0
+            monthly += path if whole else np.multiply(path, rate, out=product)
         return cls(monthly, upfront)
 
 

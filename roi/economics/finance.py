@@ -34,22 +34,23 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
     """
     horizon = monthly_saving.shape[-1]
     start = np.broadcast_to(np.asanyarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))[..., 0]
-    since = monthly_saving @ _so_far(horizon)  # what is saved after month 0, at month ends 1..H
+    since = monthly_saving @ _sums_back(horizon)  # what is saved after month 0 up to month ends H, H - 1 .. 1
     negative = since < (-tolerance - start)[..., None]
-    before_last = negative[..., ::-1].argmax(axis=-1)  # months between the last month end below zero and the horizon
-    last = np.where(negative[..., -1] | (before_last > 0), horizon - before_last, np.where(start < -tolerance, 0, -1))
+    row = np.arange(start.size).reshape(start.shape) * horizon
+    at = negative.argmax(axis=-1)  # months from the last month end below zero to the horizon, where there is such a one
+    last = np.where(negative.reshape(-1)[row + at], horizon - at, np.where(start < -tolerance, 0, -1))  # -1: none
     never, flat = last == horizon, since.reshape(-1)
-    at = np.clip(last, 0, horizon - 1) + np.arange(last.size).reshape(last.shape) * horizon
-    before, after = start + np.where(last > 0, flat[at - 1], 0.0), start + flat[at]
+    before = start + np.where(last > 0, flat[row + at], 0.0)
+    after = start + flat[row + np.clip(horizon - 1 - last, 0, horizon - 1)]
     rise = np.where(never | (last < 0), 1.0, after - before)
     months = np.where(last >= 0, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
     return np.where(never, np.inf, months)
 
 
 @lru_cache(maxsize=64)
-def _so_far(horizon: int) -> Array:
-    """What a row of months is multiplied by for its sums up to each month end, (H, H): half the time of a cumulative sum."""
-    return np.triu(np.ones((horizon, horizon)))
+def _sums_back(horizon: int) -> Array:
+    """What a row of months is multiplied by for its sums up to each month end, the last first, (H, H): half the time of cumsum."""
+    return np.ascontiguousarray(np.triu(np.ones((horizon, horizon)))[:, ::-1])
 
 
 def payback_status(months: float) -> str:

@@ -60,8 +60,9 @@ def best_of(table: Array) -> Array:
 
 def above_noise(gains: Array) -> tuple[float, float]:
     """Mean gain, 0 where its own standard error is larger, and that standard error."""
-    mean, error = float(gains.mean()), float(gains.std() / np.sqrt(gains.size))
-    return (mean if mean > error else 0.0), error
+    mean = gains.mean(keepdims=True)
+    error = float(gains.std(mean=mean) / np.sqrt(gains.size))
+    return (float(mean[0]) if mean[0] > error else 0.0), error
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Bins:
 
     def gains(self, table: Array, base: Array, policies: Array) -> Array:
         """What each draw gains over `base` where options are chosen so often, shape (n,)."""
-        chosen = policies.reshape(len(table), -1)[:, self.cell]
+        chosen = np.take(policies.reshape(len(table), -1), self.cell, axis=1)
         return np.asarray(np.einsum("on,on->n", chosen, table) - base)
 
 

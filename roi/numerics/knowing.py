@@ -133,8 +133,10 @@ class Bins:
 
     def gains(self, table: Array, base: Array, policies: Array) -> Array:
         """What each draw gains over `base` where options are chosen so often, shape (n,)."""
-        chosen = np.take(policies.reshape(len(table), -1), self.cell, axis=1)
-        return np.asarray(np.einsum("on,on->n", chosen, table) - base)
+        often = policies.reshape(len(table), -1)
+        if np.array_equal(often, often > 0.0):  # one option in each cell
+            return np.asarray(table[often.argmax(axis=0)[self.cell], np.arange(base.size)] - base)
+        return np.asarray(np.einsum("on,on->n", np.take(often, self.cell, axis=1), table) - base)
 
 
 @cache

@@ -24,8 +24,8 @@ MOST_NUMBERS = 60 * 36 * CHUNK
 """Draws x options x months at once: each option keeps some eight arrays of draws x months, so that this is 300 MB."""
 
 
-KEPT_NUMBERS = 2**21
-"""A block of so many numbers (16 MB) is taken and given back before the draws, untouched: from then on glibc keeps for the next
+KEPT_NUMBERS = 2**22 - 1024
+"""A block of so many numbers (32 MiB, the most that counts) is taken and given back before the draws, untouched: from then on glibc keeps for the next
 chunk what a chunk frees, up to twice as much, in place of handing it back to the system page by page (mallopt(3),
 M_TRIM_THRESHOLD). Elsewhere it does nothing."""
 

@@ -217,7 +217,7 @@ def events_so_far(first: Number, every: Number, horizon: int, until: Number = np
     """How many events fell up to each month end t = 0..H, those at H included; shape (..., H + 1)."""
     ends = np.arange(1.0, horizon + 2.0)
     reached = ends if isinstance(until, float) and until == np.inf else np.minimum(ends, until)
-    so_far = (reached - (np.maximum(first, 0.0) + EXACT)) / every
+    so_far = reached / every - (np.maximum(first, 0.0) + EXACT) / every
     np.ceil(so_far, out=so_far)
     return np.maximum(so_far, 0.0, out=so_far)
 

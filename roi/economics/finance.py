@@ -49,7 +49,7 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
 
 @lru_cache(maxsize=64)
 def _sums_back(horizon: int) -> Array:
-    """What a row of months is multiplied by for its sums up to each month end, the last first, (H, H): half the time of cumsum."""
+    """What a row of months is multiplied by for its sums up to each month end, the last first: half the time of a cumsum."""
     return np.ascontiguousarray(np.triu(np.ones((horizon, horizon)))[:, ::-1])
 
 

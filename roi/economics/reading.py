@@ -154,7 +154,7 @@ def _error_rate(found: ErrorRate, values: Values) -> Number:
         return found.central
     noise = found.noise
     rise, fall = noise * (found.central - found.low), noise * (found.high - found.central)
-    return np.clip(np.where(np.asanyarray(noise) > 0, found.central - rise, found.central - fall), 0.0, 1.0)
+    return np.clip(np.where(np.asarray(noise) > 0, found.central - rise, found.central - fall), 0.0, 1.0)
 
 
 def _plan(values: Values, names: Mapping[str, object]) -> Plan:

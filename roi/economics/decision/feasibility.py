@@ -81,8 +81,8 @@ def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> 
     """Where the score reaches the bar, shape (n,). What keeps the incumbent's model is not held to it."""
     if option.keeps_model:
         return np.ones(1, dtype=bool)
-    wrong = np.asanyarray(answered_wrong(option, options[option.escalates_to].error_rate), dtype=np.float64)
-    return np.asanyarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
+    wrong = np.asarray(answered_wrong(option, options[option.escalates_to].error_rate), dtype=np.float64)
+    return np.asarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
 
 
 def tells_quality(path: str, option: Option) -> bool:

@@ -13,11 +13,9 @@ from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.api_bill import (
     Service,
     api_lines,
-    ends_so_far,
     judge_line,
     provisioned_lines,
     service,
-    successors,
     whole_request_line,
 )
 from roi.economics.lines.line import (
@@ -44,6 +42,7 @@ from roi.economics.lines.people import (
     setup_lines,
 )
 from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months
+from roi.economics.lines.successors import ends_so_far, successors
 from roi.units import MONTHS_PER_YEAR
 
 LEAST_ESCALATED = 1e-9

@@ -34,23 +34,18 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
     """
     horizon = monthly_saving.shape[-1]
     start = np.broadcast_to(np.asanyarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))[..., 0]
-    since = monthly_saving @ _sums_back(horizon)  # what is saved after month 0 up to month ends H, H - 1 .. 1
+    since = np.cumsum(monthly_saving, axis=-1)  # what is saved after month 0, at month ends 1..H
     negative = since < (-tolerance - start)[..., None]
     row = np.arange(start.size).reshape(start.shape) * horizon
-    at = negative.argmax(axis=-1)  # months from the last month end below zero to the horizon, where there is such a one
-    last = np.where(negative.reshape(-1)[row + at], horizon - at, np.where(start < -tolerance, 0, -1))  # -1: none
+    at = negative[..., ::-1].argmax(axis=-1)  # months from the last one below zero to the horizon, if any
+    found = negative.reshape(-1)[row + horizon - 1 - at]
+    last = np.where(found, horizon - at, np.where(start < -tolerance, 0, -1))  # -1: none
     never, flat = last == horizon, since.reshape(-1)
-    before = start + np.where(last > 0, flat[row + at], 0.0)
-    after = start + flat[row + np.clip(horizon - 1 - last, 0, horizon - 1)]
+    before = start + np.where(last > 0, flat[row + np.maximum(last - 1, 0)], 0.0)
+    after = start + flat[row + np.clip(last, 0, horizon - 1)]
     rise = np.where(never | (last < 0), 1.0, after - before)
     months = np.where(last >= 0, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
     return np.where(never, np.inf, months)
-
-
-@lru_cache(maxsize=64)
-def _sums_back(horizon: int) -> Array:
-    """What a row of months is multiplied by for its sums up to each month end, the last first: half the time of a cumsum."""
-    return np.ascontiguousarray(np.triu(np.ones((horizon, horizon)))[:, ::-1])
 
 
 def payback_status(months: float) -> str:

@@ -36,11 +36,13 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
     start = np.broadcast_to(np.asanyarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))[..., 0]
     since = np.cumsum(monthly_saving, axis=-1)  # what is saved after month 0, at month ends 1..H
     negative = since < (-tolerance - start)[..., None]
-    last = (negative * np.arange(1, horizon + 1, dtype=np.int16)).max(axis=-1)  # the last month end below zero
-    last = np.where((last == 0) & ~(start < -tolerance), -1, last)  # -1: none
+    row = np.arange(start.size).reshape(start.shape) * horizon
+    at = negative[..., ::-1].argmax(axis=-1)  # months from the last one below zero to the horizon, if any
+    found = negative.reshape(-1)[row + horizon - 1 - at]
+    last = np.where(found, horizon - at, np.where(start < -tolerance, 0, -1))  # -1: none
     never, flat = last == horizon, since.reshape(-1)
-    at = np.clip(last, 0, horizon - 1) + np.arange(last.size).reshape(last.shape) * horizon
-    before, after = start + np.where(last > 0, flat[at - 1], 0.0), start + flat[at]
+    before = start + np.where(last > 0, flat[row + np.maximum(last - 1, 0)], 0.0)
+    after = start + flat[row + np.clip(last, 0, horizon - 1)]
     rise = np.where(never | (last < 0), 1.0, after - before)
     months = np.where(last >= 0, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
     return np.where(never, np.inf, months)

@@ -143,7 +143,7 @@ class Case:
         Without points: the central values. With points of shape (n, len(uncertain)) in (0, 1): every uncertain fact becomes
         an array of shape (n, 1), one row a draw; the others stay as they are, so that broadcasting does no needless work.
         """
-        flat: dict[str, Value | Array] = {path: fact.value for path, fact in self.facts.items()}
+        flat: dict[str, Value | Array] = dict(self._central)
         if points is None:
             return flat
         rows = np.ascontiguousarray(points.T)  # a row a fact, which is read in one piece ever after
@@ -156,6 +156,11 @@ class Case:
             drawn = _on_triangle(rows[list(numbers)], a, mode, b, *scale)
             flat.update({self.uncertain[k]: row[:, None] for k, row in zip(numbers, drawn, strict=True)})
         return flat
+
+    @cached_property
+    def _central(self) -> dict[str, Value]:
+        """The value of each fact."""
+        return {path: fact.value for path, fact in self.facts.items()}
 
     @cached_property
     def _triangles(self) -> dict[tuple[Any, float, float], tuple[tuple[int, ...], tuple[tuple[float, float, float], ...]]]:

@@ -60,8 +60,9 @@ def best_of(table: Array) -> Array:
 
 def above_noise(gains: Array) -> tuple[float, float]:
     """Mean gain, 0 where its own standard error is larger, and that standard error."""
-    mean, error = float(gains.mean()), float(gains.std() / np.sqrt(gains.size))
-    return (mean if mean > error else 0.0), error
+    mean = gains.mean(keepdims=True)
+    error = float(gains.std(mean=mean) / np.sqrt(gains.size))
+    return (float(mean[0]) if mean[0] > error else 0.0), error
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,10 @@ class Bins:
 
     def gains(self, table: Array, base: Array, policies: Array) -> Array:
         """What each draw gains over `base` where options are chosen so often, shape (n,)."""
-        chosen = policies.reshape(len(table), -1)[:, self.cell]
-        return np.asarray(np.einsum("on,on->n", chosen, table) - base)
+        often = policies.reshape(len(table), -1)
+        if np.array_equal(often, often > 0.0):  # one option in each cell
+            return np.asarray(table[often.argmax(axis=0)[self.cell], np.arange(base.size)] - base)
+        return np.asarray(np.einsum("on,on->n", np.take(often, self.cell, axis=1), table) - base)
 
 
 @cache

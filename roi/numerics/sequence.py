@@ -96,7 +96,7 @@ def sobol(start: int, stop: int, dimensions: int, seed: int | None) -> Array:
         raise ValueError(f"{dimensions} uncertain facts; the sequence has {MAX_DIMENSIONS} dimensions")
     columns, shift = _scramble(dimensions, seed)
     block = 1 << max(stop - start - 1, 0).bit_length()
-    first = _points(columns, block)
+    first = _first_points(dimensions, seed, block)
     parts = []
     for base in range(start // block * block, max(stop, start + 1), block):  # one, or two where the range begins inside
         inside = first[:, max(start - base, 0) : stop - base]
@@ -109,6 +109,12 @@ def _point(columns: Words, index: int) -> Words:
     """The words of one point in all dimensions: those of the bits of its index in Gray code, added up without carry."""
     gray = index ^ (index >> 1)
     return np.asarray(np.bitwise_xor.reduce(columns[:, [bit for bit in range(gray.bit_length()) if gray >> bit & 1]], axis=1))
+
+
+@lru_cache(maxsize=4)
+def _first_points(dimensions: int, seed: int | None, count: int) -> Words:
+    """The words of the first points, which every range of that length follows from."""
+    return _points(_scramble(dimensions, seed)[0], count)
 
 
 def _points(columns: Words, count: int) -> Words:

@@ -205,7 +205,7 @@ def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None) -> tu
         return None
 
     def npv(volume_share: float) -> float:
-        shared, options = read_all(case, {**values, "reconciliation.volume_share": volume_share}, choices)
+        shared, options = read_all(case, {**values, "reconciliation.volume_share": volume_share}, choices, (id,))
         return float(evaluate(shared, options["stay"], options).pv) - float(evaluate(shared, options[id], options).pv)
 
     return npv(0.0), npv(1.0)

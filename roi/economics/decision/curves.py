@@ -107,17 +107,21 @@ class _Curve:
             self.most = curves.peak.max() / (self.capacity * self.pooling)[:, 0]
             """Replicas for each request a day that hold the peak of the busiest month, by plan."""
         self.ratios = self._best_ratios() if option.kind == "hybrid" and self.plans is not None else None
-        probes = np.geomspace(LEAST, MOST, 7)
-        costs, _ = self._cheapest(probes, np.ones((self.count, probes.size), dtype=bool))
-        slope = (costs[:, -1:] - costs[:, :1]) / (MOST - LEAST)
-        self.straight = self.plans is None and np.allclose(costs, costs[:, :1] + slope * (probes - LEAST), rtol=1e-11, atol=0.0)
-        self.base, self.slope = costs[:, :1] - slope * LEAST, slope
+        self.straight = self.plans is None and self._is_straight()
         if not self.straight:
             self.volumes = np.geomspace(LEAST, MOST, POINTS)
             everywhere = np.ones((self.count, POINTS), dtype=bool)
             self.costs, self.by_plan = self._cheapest(self.volumes, everywhere)
             steps = np.diff(self.costs, axis=1) / np.diff(self.volumes)
             self.slope = np.maximum(steps.min(axis=1, keepdims=True), 0.0)
+
+    def _is_straight(self) -> bool:
+        """True where a few costs lie on the line through the two ends, which is kept."""
+        probes = np.geomspace(LEAST, MOST, 7)
+        costs, _ = self._cheapest(probes, np.ones((self.count, probes.size), dtype=bool))
+        self.slope = (costs[:, -1:] - costs[:, :1]) / (MOST - LEAST)
+        self.base = costs[:, :1] - self.slope * LEAST
+        return np.allclose(costs, self.base + self.slope * probes, rtol=1e-11, atol=0.0)
 
     def at(self, volumes: Array) -> Array:
         """Costs at `volumes` (ascending, between LEAST and MOST), shape (measures, n)."""

@@ -79,7 +79,7 @@ def _swings(case: Case, option: str, choices: Mapping[str, Choice]) -> tuple[Arr
         column = np.full((2 * n, 1), fact.number())
         column[k, 0], column[n + k, 0] = fact.spread()
         values[path] = column
-    shared, options = read_all(case, values, choices)
+    shared, options = read_all(case, values, choices, (option,))
     stay, own = evaluate(shared, options["stay"], options), evaluate(shared, options[option], options)
     npv = np.broadcast_to(np.asarray(stay.pv - own.pv).reshape(-1), 2 * n)
     return npv[:n], npv[n:]

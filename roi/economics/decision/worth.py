@@ -246,11 +246,12 @@ class _Valuer:
         """The experiment at the size with the highest net value after the recommendation, and before it."""
         ids = (*self.candidates, *trial.eligible)
         table = np.stack([self.outcomes[id] for id in ids])
-        means = bins.means(table)
+        means, own = bins.means(table), len(self.candidates)
+        at_once = best_of(table[:own])
         after: list[tuple[float, float]] = []
         first: list[tuple[float, float]] = []
         for size in trial.sizes:
-            n, own = len(ids) if size.tests else len(self.candidates), len(self.candidates)
+            n = len(ids) if size.tests else own
             chances = None if trial.results is None else trial.results(bins.centres, size.items or 0)
             barred = None
             if trial.eligible and n > own and chances is not None and size.items:
@@ -260,7 +261,7 @@ class _Valuer:
             policies = bins.policies(self._later(ids[:n], means[:n], size), chances, barred)
             after.append(above_noise(bins.gains(later, best_of(later[:own]), policies)))
             policies = bins.policies(self._delayed(ids[:n], means[:n], size), chances, barred)
-            first.append(above_noise(bins.gains(delayed, best_of(table[:own]), policies)))
+            first.append(above_noise(bins.gains(delayed, at_once, policies)))
         after, first = _rising(trial.sizes, after), _rising(trial.sizes, first)
         points = [Point(size.items, worth, worth - size.cost_usd, before - size.cost_usd)
                   for size, (worth, _), (before, _) in zip(trial.sizes, after, first, strict=True)]

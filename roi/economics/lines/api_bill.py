@@ -3,7 +3,7 @@
 The price moves, and the model ends, as the facts of its vendor say.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -16,12 +16,12 @@ from roi.economics.lines.line import (
     Line,
     any_positive,
     billed_requests,
-    events_so_far,
     incumbent_share,
     months,
     pick,
     requests,
 )
+from roi.economics.lines.successors import Successors, successors
 from roi.units import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
 
 SAME = 1e-12
@@ -174,15 +174,24 @@ class Service:
     cost: RequestCost
     factor: Number
     """The incumbent's price over its list price, from the real bill; 1 for every other model."""
-    price: Array
-    """Price in each month over today's list price, `factor` included, shape (..., H)."""
-    errors: Array
-    """Error rate in each month over today's, shape (..., H)."""
+    successors: Successors
+
+    @cached_property
+    def price(self) -> Array:
+        """Price in each month over today's list price, `factor` included, shape (..., H)."""
+        if isinstance(self.factor, float) and self.factor == 1.0:
+            return self.successors.list_price
+        return self.successors.price(self.factor)
+
+    @cached_property
+    def errors(self) -> Array:
+        """Error rate in each month over today's, shape (..., H)."""
+        return self.successors.errors()
 
     @cached_property
     def error_rate(self) -> Array:
         """Error rate of the model in each month, shape (..., H)."""
-        return np.asanyarray(np.minimum(self.option.error_rate * self.errors, 1.0))
+        return self.successors.errors(self.option.error_rate)
 
     def facts(self) -> tuple[str, ...]:
         """Path of the price that its lines rest on; growth, successors' prices and volumes are drivers, not their basis."""
@@ -206,69 +215,13 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
         return known
     assert option.api is not None
     factor = shared.price_factor if option.same_model else 1.0
-    price, errors = successors(shared, option)
-    if not (isinstance(factor, float) and factor == 1.0):
-        price = np.asanyarray(factor * price)
     if hit_rate is None:
         hit_rate = shared.hit_rate if option.api.hit_rate is None else option.api.hit_rate
     made = shared.memo[key] = Service(
-        option=option, factor=factor, price=price, errors=errors,
+        option=option, factor=factor, successors=successors(shared, option),
         cost=request_cost(shared, option.tokens, option.api, hit_rate),
     )
     return made
-
-
-def successors(shared: Shared, option: Option) -> tuple[Array, Array]:
-    """Price, and error rate, of the option's model and its successors over today's in each month, shape (..., H) each.
-
-    Every end of a model has a price ratio of its own; that of errors repeats. A stated ratio takes the place of the first.
-    """
-    first, every = option.life_first, option.life_every
-    if first is None or every is None:
-        never = shared.once("no successor", lambda: np.ones(shared.horizon))
-        return never, never
-
-    def made() -> tuple[Array, Array]:
-        done = ends_so_far(shared, first, every)[..., :-1]
-        own = option.own_price_ratio
-        ratios = [r * own for r in (shared.successor_price_ratio, *shared.later_price_ratios)]
-        price, errors = _after(done, ((ratios, option.first_price_ratio),
-                                      ([shared.successor_error_ratio], option.first_error_ratio)))
-        return price, errors
-
-    moved = (first, every, option.own_price_ratio, option.first_price_ratio, option.first_error_ratio)
-    return shared.once_for("successors", moved, made)
-
-
-def ends_so_far(shared: Shared, first: Number, every: Number) -> Array:
-    """How many ends of a model fell up to each month end 0..H, worked out once for all options that its vendor serves."""
-    return shared.once_for("ends", (first, every), lambda: events_so_far(first, every, shared.horizon))
-
-
-def _after(done: Array, what: Sequence[tuple[Sequence[Number], Number | None]]) -> Iterator[Array]:
-    """What `done` migrations make of a price, of an error rate: the product of that many ratios, the last of which repeats.
-
-    Each comes with its ratios, and with that of the first migration where it is stated. With rows of months the product after
-    0, 1, ... migrations is worked out once a row and looked up: an exponential for each month costs more than all else of a
-    bill.
-    """
-    rows, most = (done.shape[0], int(done.max())) if done.ndim > 1 else (0, 0)
-    at = (done + (most + 1.0) * np.arange(rows)[:, None]).astype(np.intp) if rows else None
-    for ratios, first in what:
-        each = ratios if first is None else [first, *(ratios[1:] or ratios)]
-        if at is None:
-            yield _product(done, each)
-        else:
-            yield np.broadcast_to(_product(np.arange(most + 1.0), each), (rows, most + 1)).reshape(-1).take(at)
-
-
-def _product(done: Array, ratios: Sequence[Number]) -> Array:
-    """The product of the first `done` ratios, the last of which repeats."""
-    logs = np.zeros(1)
-    for n, ratio in enumerate(ratios):
-        most = np.inf if n == len(ratios) - 1 else 1.0
-        logs = logs + np.log(ratio) * np.clip(done - n, 0.0, most)
-    return np.exp(logs)
 
 
 def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
@@ -352,7 +305,7 @@ def provisioned_lines(shared: Shared, option: Option, live: Array) -> list[Line]
     units = np.where(live > 0, np.maximum(np.ceil(peak / terms.requests_per_s - EXACT), 1.0), 0.0)
     bound = incumbent_share(option.months_to_live, terms.minimum_months, shared.horizon) > 0
     units = np.where(bound, np.maximum.accumulate(units, axis=-1), units)
-    usd = np.asanyarray(terms.usd_per_unit * successors(shared, option)[0])
+    usd = np.asanyarray(terms.usd_per_unit * successors(shared, option).list_price)
     added = np.diff(np.maximum.accumulate(units, axis=-1), axis=-1, prepend=0.0)
     start = np.maximum(months(shared.horizon) - 1.0, option.months_to_live)
     owed = (added * np.maximum(terms.minimum_months - (shared.horizon - start), 0.0)).sum(axis=-1, keepdims=True)

@@ -79,11 +79,12 @@ class Totals:
         upfront: Number = sum((line.upfront for line in lines), np.zeros((rows, 1)) if rows else 0.0)
         if not rows:
             return cls(sum((line.monthly for line in lines), np.zeros(horizon)), float(np.asanyarray(upfront)))
+        (path, rate), *others = rates_along_paths(lines) or [(np.zeros(horizon), 1.0)]
         monthly, product = np.empty((rows, horizon)), np.empty((rows, horizon))
-        for k, (path, rate) in enumerate(rates_along_paths(lines) or [(np.zeros(horizon), 1.0)]):
-            np.multiply(path, rate, out=product if k else monthly)
-            if k:
-                monthly += product
+        np.multiply(path, rate, out=monthly)
+        for path, rate in others:
+            whole = isinstance(rate, float) and rate == 1.0
+            monthly += path if whole else np.multiply(path, rate, out=product)
         return cls(monthly, upfront)
 
 
@@ -216,7 +217,7 @@ def events_so_far(first: Number, every: Number, horizon: int, until: Number = np
     """How many events fell up to each month end t = 0..H, those at H included; shape (..., H + 1)."""
     ends = np.arange(1.0, horizon + 2.0)
     reached = ends if isinstance(until, float) and until == np.inf else np.minimum(ends, until)
-    so_far = (reached - (np.maximum(first, 0.0) + EXACT)) / every
+    so_far = reached / every - (np.maximum(first, 0.0) + EXACT) / every
     np.ceil(so_far, out=so_far)
     return np.maximum(so_far, 0.0, out=so_far)
 

@@ -13,11 +13,9 @@ from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.api_bill import (
     Service,
     api_lines,
-    ends_so_far,
     judge_line,
     provisioned_lines,
     service,
-    successors,
     whole_request_line,
 )
 from roi.economics.lines.line import (
@@ -44,6 +42,7 @@ from roi.economics.lines.people import (
     setup_lines,
 )
 from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months
+from roi.economics.lines.successors import ends_so_far, successors
 from roi.units import MONTHS_PER_YEAR
 
 LEAST_ESCALATED = 1e-9
@@ -76,11 +75,11 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         lines = [*own_cost_lines(shared, option), *billed, *migration_line(shared, option),
                  *_commitment(shared, billed), errors]
         return Costs(leave_out_paid_anyway(shared, option, lines), None, stay.error_rate)
-    live, kept, alone = month_shares(shared, option)
+    live, kept = month_shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
-    own, moved = _own_lines(shared, option, fleet, live)
-    handed = list(_handed_on(shared, option, options, fleet, alone))
-    wrong: Number = np.minimum(option.error_rate * moved, 1.0) if option.api is None else service(shared, option).error_rate
+    own = _own_lines(shared, option, fleet, live)
+    handed = list(_handed_on(shared, option, options, fleet, live, kept))
+    wrong = _own_error_rate(shared, option)
     lines = [*setup_lines(shared, option), *own_cost_lines(shared, option), *own, *run_lines(shared, option),
              *retraining_line(shared, option)]
     for h in handed:
@@ -88,14 +87,14 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         if h.escalated:
             seen = live if fleet is None else live * (1.0 - fleet.spill)  # what is spilled never reaches the option
             lines += judge_line(shared, np.asanyarray(seen))
+            moved = successors(shared, option).errors() if _sold(option) else 1.0
             wrong = answered_wrong(option, h.to.option.error_rate, moved, h.to.errors)
         else:
             wrong = (1.0 - h.fraction) * wrong + h.fraction * h.to.error_rate
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=_first_use(option))
     lines += _incumbent_lines(shared, option, stay, kept, handed, own if _same_provider(option, stay.option) else [])
-    not_kept = shared.once_for("not kept", (kept,), lambda: np.asanyarray(1.0 - kept))
-    rate = np.asanyarray(shared.product(kept, stay.error_rate) + not_kept * wrong)
+    rate = np.asanyarray(shared.product(kept, stay.error_rate) + _not_kept(shared, kept) * wrong)
     told = _rates_told(option, options[option.escalates_to].error_rate)
     lines.append(error_line(shared, rate, _error_facts(option), told))
     return Costs(leave_out_paid_anyway(shared, option, lines), fleet, rate)
@@ -155,17 +154,35 @@ def _error_facts(option: Option) -> tuple[str, ...]:
                                          "escalated_error_rate", "escalated_harder"))
 
 
-def month_shares(shared: Shared, option: Option) -> tuple[Array, Array, Array]:
-    """Share of each month in which the option runs, in which the incumbent is paid, and in which the option serves alone.
+def month_shares(shared: Shared, option: Option) -> tuple[Array, Array]:
+    """Share of each month in which the option runs, and in which the incumbent is paid.
 
     Options of a group go live in the same months, so each is worked out once.
     """
-    to_live, parallel = option.months_to_live, option.months_in_parallel
-    key = tuple(x if isinstance(x, float) else id(x) for x in (to_live, parallel))
-    shared.memo[("months", *key)] = (to_live, parallel)  # kept, so that no other array can take their identity
-    live = shared.once(("live", *key), lambda: live_months(shared, to_live))
-    kept = shared.once(("kept", *key), lambda: incumbent_share(to_live, parallel, shared.horizon))
-    return live, kept, shared.once(("alone", *key), lambda: live * (1.0 - kept))
+    when = option.months_to_live, option.months_in_parallel
+    return live_months(shared, when[0]), shared.once_for("kept", when, lambda: incumbent_share(*when, shared.horizon))
+
+
+def _not_kept(shared: Shared, kept: Array) -> Array:
+    """Share of each month in which the incumbent's answers are no longer used."""
+    return shared.once_for("not kept", (kept,), lambda: np.asanyarray(1.0 - kept))
+
+
+def alone_months(shared: Shared, live: Array, kept: Array) -> Array:
+    """Share of each month in which the option serves alone, of `month_shares`."""
+    return shared.product(live, _not_kept(shared, kept))
+
+
+def _sold(option: Option) -> bool:
+    """True where a vendor runs the option's own model, and may end it."""
+    return option.api is not None or option.provisioned is not None
+
+
+def _own_error_rate(shared: Shared, option: Option) -> Number:
+    """Error rate of the option's own model, by month where a vendor's successors move it."""
+    if option.api is not None:
+        return service(shared, option).error_rate
+    return successors(shared, option).errors(option.error_rate) if _sold(option) else np.minimum(option.error_rate, 1.0)
 
 
 @dataclass(frozen=True)
@@ -182,8 +199,8 @@ class _Handed:
     """True where the option answered first."""
 
 
-def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Array) -> tuple[list[Line], Number]:
-    """What serving costs, by fleet, by the token or by the unit, and the option's own error rate in each month over today's."""
+def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Array) -> list[Line]:
+    """What serving costs, by fleet, by the token or by the unit."""
     lines = fleet_lines(shared, option, fleet, live) if fleet is not None else []
     if option.api is not None:
         lines += api_lines(shared, service(shared, option), live)
@@ -196,9 +213,7 @@ def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: 
         ))
     if any_positive(option.commitment_usd):
         lines += own_commitment_line(shared, option, _bill(lines))
-    sold = option.api is not None or option.provisioned is not None
-    moved: Number = successors(shared, option)[1] if sold else 1.0
-    return lines + migration_line(shared, option, tuned_again(option), _first_use(option)), moved
+    return lines + migration_line(shared, option, tuned_again(option), _first_use(option))
 
 
 def _same_provider(option: Option, stay: Option) -> bool:
@@ -212,9 +227,15 @@ def _first_use(option: Option) -> Number:
 
 
 def _handed_on(
-    shared: Shared, option: Option, options: Mapping[str, Option], fleet: FleetMonths | None, alone: Array
+    shared: Shared, option: Option, options: Mapping[str, Option], fleet: FleetMonths | None, live: Array, kept: Array
 ) -> Iterator[_Handed]:
-    """What the option escalates (it answered first, so both models are paid), and what lies above a hybrid's floor."""
+    """What the option escalates (it answered first, so both models are paid), and what lies above a hybrid's floor.
+
+    Each in the months in which it serves alone.
+    """
+    if not any_positive(option.escalated) and option.spills_to is None:
+        return
+    alone = alone_months(shared, live, kept)
     if any_positive(option.escalated):
         target = options[option.escalates_to]
         if option.escalates_to_cached:
@@ -247,7 +268,7 @@ def _incumbent_lines(
     `billed` are the option's own lines where its API bills count towards that commitment.
     """
     lines, also_billed = [], [h.line for h in handed if _same_provider(h.to.option, stay.option)]
-    if np.any(kept > 0):
+    if any_positive(option.months_to_live + option.months_in_parallel):
         facts = tuple(fact_of(option, name) for name in ("months_to_live", "months_in_parallel"))
         lines.append(whole_request_line(shared, "incumbent, until live and in parallel", kept, stay, facts))
         also_billed.insert(0, lines[-1])

@@ -179,7 +179,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
         name="GPU rent", path=np.asanyarray(bare * monthly), rate=rate, arithmetic=partial(arithmetic, bare),
         facts=(price, plan.path + "capacity_requests_per_s", *speeds),
     )]
-    if np.any(spare * live > 0):
+    if any_positive(spare):
         lines.append(Line(
             name="GPU rent, redundancy", path=np.asanyarray(spare * monthly), rate=rate,
             facts=(price, "serving.spares"), arithmetic=partial(arithmetic, spare),

@@ -13,7 +13,7 @@ from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.inputs import Array, Number, Option, Shared, Tokens
 from roi.economics.lines.api_bill import RequestCost, request_cost, seen_tokens, service
 from roi.economics.lines.line import Line, billed_requests
-from roi.economics.lines.option_lines import month_shares
+from roi.economics.lines.option_lines import alone_months, month_shares
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
 VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PRICE, GPU_HOURS, GPU_PRICE = FACTS = (
@@ -146,7 +146,8 @@ def _parties(shared: Shared, option: Option, options: Mapping[str, Option], done
     if option.id == stay.id:
         yield _party(shared, option, np.ones(shared.horizon), own=True)
         return
-    live, kept, alone = month_shares(shared, option)
+    live, kept = month_shares(shared, option)
+    alone = alone_months(shared, live, kept)
     fleet = done.costs.fleet
     spill = np.zeros(1) if fleet is None else fleet.spill
     yield _party(shared, option, live * (1.0 - spill), own=True)

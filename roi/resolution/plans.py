@@ -18,6 +18,7 @@ from roi.estimate.serving.capacity import ServingCapacity, serving_capacity
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.replica_memory import as_cached, default_sequence_limit, default_step_tokens, replica_memory
 from roi.estimate.serving.request_shape import RequestShape
+from roi.evidence.measured_links import all_over_links
 from roi.evidence.serving_speed import on_card, published_speed
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
@@ -37,6 +38,7 @@ from roi.resolution.request_lengths import SystemLengths, system_lengths
 from roi.scenario.quantity import as_spread, value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import StatedCapacity
+from roi.store.profiles.loading import Store
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
 Grid = list[tuple[Gpu, int, str]]
@@ -88,7 +90,7 @@ def _find_plans(
             return (), "serving.tensor_parallel names no replica as small as the cards that are owned", "scenario"
         return (), "none of these GPUs has a purchase price in the catalog", "catalog"
     lengths = system_lengths(sheet.facts, system)
-    found, why_none = _candidates(s, shape, system, lengths, offers, adapters)
+    found, why_none = _candidates(s, shape, system, lengths, offers, adapters, sheet.known.store)
     held: list[FleetPlan] = []
     largest = 0.0
     while found and not held:
@@ -112,7 +114,7 @@ def _find_plans(
 
 
 def _candidates(
-    s: Scenario, shape: ModelShape, system: str, lengths: SystemLengths, offers: Offers, adapters: int,
+    s: Scenario, shape: ModelShape, system: str, lengths: SystemLengths, offers: Offers, adapters: int, store: Store,
 ) -> tuple[list[_Found], str]:
     """Every plan that may hold the SLO, as stated or by the closed form; and why there is none, if none does."""
     stated, gpus = _stated_capacities(s, system), {o.gpu: find_gpu(o.gpu) for o in offers}
@@ -124,7 +126,7 @@ def _candidates(
     if not grid:
         too_large = "no instance of these offers is as large as a replica of serving.capacities"
         return found, too_large if known & set(gpus) else _why_none_runs(s, gpus)
-    result = _closed_form(s, shape, lengths.shape, grid, published_speed(adapters))
+    result = _closed_form(s, shape, lengths.shape, grid, published_speed(adapters), store)
     rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
     found += [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
               for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
@@ -217,10 +219,13 @@ def slo_of(s: Scenario) -> Slo:
     return Slo(value_of(s.workload.ttft_p95_s), value_of(s.workload.tpot_p95_s))
 
 
-def _closed_form(s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid, speed: float) -> ServingCapacity:
+def _closed_form(
+    s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid, speed: float, store: Store,
+) -> ServingCapacity:
     """What each plan of the grid holds, in closed form."""
     cards, degrees, dtypes = [g for g, _, _ in grid], np.array([float(tp) for _, tp, _ in grid]), [d for _, _, d in grid]
     known, habits = on_card(find_engine(s.serving.engine or ENGINE), cards), engine_habits(s.serving.engine or ENGINE)
+    known = all_over_links(known, cards, [tp for _, tp, _ in grid], store)
     tokens, limit = habits.step_tokens or default_step_tokens(cards), habits.sequence_limit or default_sequence_limit(cards)
     slo, cached = slo_of(s), as_cached(shape, habits)
     return serving_capacity(

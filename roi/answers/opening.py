@@ -33,7 +33,7 @@ def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: 
     inputs are read from the user's cache folder, and new ones are kept there; no number depends on it.
     """
     folders = profile_folders(profiles)
-    store = load_profiles(folders, kinds={"dry-run", "train", "serve"})
+    store = load_profiles(folders, kinds={"dry-run", "train", "serve", "infer", "device"})
     calibrations, unread = find_calibrations(folders)
     rows, unusable = find_served_rows(folders)
     tell_left_out((*store.damaged, *unread, *unusable), tell)

@@ -85,16 +85,21 @@ def row_speeds(files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: 
 
 def rows_speed(
     files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: str, model_id: str, plan: tuple[float, str] | None = None,
+    others: Sequence[PlanSpeed] = (),
 ) -> RowsSpeed | None:
-    """What rows with this engine on this card say of a plan (GPUs of a replica, weight format); None where there are none."""
-    mine = row_speeds(files, engine, gpu_id)
+    """What rows with this engine on this card, and `others` of it, say of a plan (GPUs of a replica, weight format).
+
+    None where there are none.
+    """
+    mine = [*row_speeds(files, engine, gpu_id), *others]
     if not mine:
         return None
     found = own_speed(published_ends(engine, gpu_id, model_id), mine, model_id, plan)
     same, models = sum(one.model == model_id for one in mine), {one.model for one in mine} - {model_id}
-    others = f"{len(mine) - same} of {len(models)} other model{'' if len(models) == 1 else 's'}"
-    of = ", ".join([*([f"{same} rows of this model"] if same else []), *([others] if models else [])])
-    source = f"published {engine.engine} step at {found.centre:.2f} of its speed, by {of} on {gpu_id}; {found.told}"
+    rest = f"{len(mine) - same} of {len(models)} other model{'' if len(models) == 1 else 's'}"
+    of = ", ".join([*([f"{same} of this model"] if same else []), *([rest] if models else [])])
+    source = (f"published {engine.engine} step at {found.centre:.2f} of its speed, by measurements, {of}, on {gpu_id};"
+              f" {found.told}")
     return RowsSpeed(found, Fact(
         value=1.0, low=float(np.exp(-found.half)), high=float(np.exp(found.half)), unit="ratio", basis=Basis.CALIBRATED,
-        source=source, date=max(file.date for file in files if any(row.gpu == gpu_id for row in file.rows))))
+        source=source, date=max((file.date for file in files if any(row.gpu == gpu_id for row in file.rows)), default=None)))

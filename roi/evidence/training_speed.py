@@ -21,9 +21,9 @@ from roi.estimate.step.own_runs import Asked, pooled, with_own_runs
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
 from roi.estimate.training.plan import TrainingPlan
-from roi.estimate.training.sharding import Links, link_speeds
+from roi.evidence.measured_links import measured_links
 from roi.facts.gpu import Gpu
-from roi.facts.model import ModelShape, Number
+from roi.facts.model import ModelShape
 from roi.facts.profiles import DryRunProfile, TrainProfile
 from roi.facts.records import Record
 from roi.store.profiles.folders import canonical_gpu
@@ -161,15 +161,6 @@ def best_product(store: Store, gpu: str, dtype: str) -> tuple[float, str] | None
         if best is not None:
             return best, stored.name
     return None
-
-
-def measured_links(store: Store, gpu: str, gpus: Number) -> tuple[Links, str]:
-    """(speeds of the collectives between so many of these cards, the profile's name); empty where none was profiled."""
-    for stored in device_profiles(store, gpu) if np.all(np.asarray(gpus) > 1) else ():
-        links = link_speeds(rate for rate in stored.profile.link if rate.ranks == gpus)
-        if links:
-            return links, stored.name
-    return {}, ""
 
 
 def evidence_line(gpu: Gpu, evidence: Evidence) -> str:

@@ -16,13 +16,16 @@ from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
+from roi.evidence.infer_speed import infer_speeds
 from roi.evidence.known_runs import KnownRuns
+from roi.evidence.measured_links import measured_links, over_links
 from roi.evidence.measured_servers import Served, find_served, kv_token_bytes
 from roi.evidence.served_rows import rows_speed
 from roi.evidence.serving_speed import AMD_LOW, AdapterEffect, adapter_effect, on_card
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.store.profiles.loading import Store
 
 ENGINE: Final = "vllm"
 """The engine whose published efficiencies stand in where the scenario names none and no server was profiled."""
@@ -78,9 +81,12 @@ def replica_plan(plan: ServingPlan) -> ReplicaPlan:
         kv_dtype=plan.kv_dtype, habits=engine_habits(plan.engine or ENGINE))
 
 
-def published_server(plan: ServingPlan, traffic: Traffic) -> Server:
-    """The replica as published efficiencies describe it without adapters; KV in bytes on each GPU."""
-    return replica_plan(plan).server(traffic.shape, on_card(find_engine(plan.engine or ENGINE), plan.gpu))
+def published_server(plan: ServingPlan, traffic: Traffic, store: Store | None = None) -> Server:
+    """The replica as published efficiencies describe it without adapters, over links that `store` has timed; KV in bytes."""
+    known = on_card(find_engine(plan.engine or ENGINE), plan.gpu)
+    if store is not None:
+        known, _ = over_links(known, plan.gpu, plan.tensor_parallel, store)
+    return replica_plan(plan).server(traffic.shape, known)
 
 
 def load_curve(plan: ServingPlan, traffic: Traffic, server: Server, replicas: int, count: int) -> LoadCurve:
@@ -159,12 +165,13 @@ class FleetPlan:
 
 def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> PlanEvidence:
     """The best evidence for this plan: a profile of a server on its card, else published runs."""
-    base = published_server(plan, traffic)
+    base = published_server(plan, traffic, known.store)
     served = find_served(known.servers(plan.gpu.id)[0], plan.shape, plan.tensor_parallel, plan.weight_dtype, plan.kv_dtype,
                          prefill_context=float(traffic.shape.prefill_context), engine=plan.engine, rows=known.rows)
     engine = find_engine(plan.engine or ENGINE)
     asked = float(plan.tensor_parallel), plan.weight_dtype
-    rows = rows_speed(known.rows, engine, plan.gpu.id, plan.shape.id, asked) if served is None else None
+    rows = rows_speed(known.rows, engine, plan.gpu.id, plan.shape.id, asked,
+                      infer_speeds(known.store, engine, plan.gpu)) if served is None else None
     which = f"{_slug(plan.gpu.id)}-{_slug(plan.shape.id)}-{plan.tensor_parallel}-{_slug(plan.weight_dtype)}"
     if rows is not None:
         centre = rows.found.centre
@@ -185,6 +192,9 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         server, speed = _measured(base, served, plan), served.speed
         found = PlanEvidence(server=server, speed_path=f"serving.speed.{name}", speed=speed, profiled=True, basis=speed.basis,
                              source=speed.source)
+    _, timed = measured_links(known.store, plan.gpu.id, plan.tensor_parallel)
+    if timed and found.basis is not Basis.MEASURED:
+        found = replace(found, source=f"{found.source}, all-reduce as timed in {timed}")
     return _with_adapters(found, plan, served) if plan.adapters else found
 
 

@@ -19,6 +19,7 @@ from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.replica_memory import as_cached, default_sequence_limit, default_step_tokens, replica_memory
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import KnownRuns
+from roi.evidence.measured_links import all_over_links
 from roi.evidence.serving_speed import on_card, published_speed
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
@@ -38,6 +39,7 @@ from roi.resolution.request_lengths import SystemLengths, system_lengths
 from roi.scenario.quantity import as_spread, value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import StatedCapacity
+from roi.store.profiles.loading import Store
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
 Grid = list[tuple[Gpu, int, str]]
@@ -127,7 +129,7 @@ def _candidates(
         return found, too_large if told & set(gpus) else _why_none_runs(s, gpus)
     key = ("closed form", shape, lengths.key, tuple((gpu.id, tp, dtype) for gpu, tp, dtype in grid), s.serving.engine,
            s.serving.kv_dtype, slo_of(s), adapters)
-    result = known.once(key, partial(_closed_form, s, shape, lengths.shape, grid, published_speed(adapters)))
+    result = known.once(key, partial(_closed_form, s, shape, lengths.shape, grid, published_speed(adapters), known.store))
     rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
     found += [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
               for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
@@ -220,10 +222,13 @@ def slo_of(s: Scenario) -> Slo:
     return Slo(value_of(s.workload.ttft_p95_s), value_of(s.workload.tpot_p95_s))
 
 
-def _closed_form(s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid, speed: float) -> ServingCapacity:
+def _closed_form(
+    s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid, speed: float, store: Store,
+) -> ServingCapacity:
     """What each plan of the grid holds, in closed form."""
     cards, degrees, dtypes = [g for g, _, _ in grid], np.array([float(tp) for _, tp, _ in grid]), [d for _, _, d in grid]
     known, habits = on_card(find_engine(s.serving.engine or ENGINE), cards), engine_habits(s.serving.engine or ENGINE)
+    known = all_over_links(known, cards, [tp for _, tp, _ in grid], store)
     tokens, limit = habits.step_tokens or default_step_tokens(cards), habits.sequence_limit or default_sequence_limit(cards)
     slo, cached = slo_of(s), as_cached(shape, habits)
     return serving_capacity(

@@ -1,16 +1,20 @@
 """The command `roi fit`."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from click.testing import CliRunner
 
 from roi.answers.fit import fit_model
+from roi.catalog.cards.gpus import find_gpu
 from roi.cli import main
 from roi.estimate.training.plan import TrainingPlan
+from roi.facts.environment import Environment
+from roi.facts.profiles import DeviceProfile, Rate
 from roi.report.training.fit import fit_text
 from roi.scenario.file import template
+from roi.store.profiles.lookup import save_profile
 from roi.units import GIB
 
 DATED = ("--as-of", "2026-11-24")
@@ -256,3 +260,17 @@ def test_the_winner_is_bold_only_in_colour():
     assert "\x1b" not in fit_text(report)
     wide = fit_text(report, width=120).splitlines()
     assert 80 < max(map(len, wide)) <= 120
+
+
+def test_the_best_product_measured_on_a_card_is_the_ceiling_of_its_mfu(tmp_path, monkeypatch):
+    """137 GFLOP in 2.75 ms are 50 TFLOP/s, 41% of the L4's 121 in bf16."""
+    monkeypatch.setattr("roi.answers.fit.profile_folders", tuple)
+    product = Rate(regime="matrix", name="mm", dtype="bf16", shape=(4096,) * 3, work=2.0 * 4096**3, unit="FLOP",
+                   seconds=(2.75e-3,))
+    card = Environment(device="cuda", gpu="L4", gpu_name="NVIDIA L4", versions={"torch": "2.13"})
+    save_profile(DeviceProfile(started=datetime(2026, 11, 25, tzinfo=UTC), environment=card, rates=(product,)), tmp_path)
+    words = ("qwen2.5-0.5b", "--gpu", "L4", "--profiles", str(tmp_path))
+    assert "MFU at most 41%, by the best product of L4/device-2026-11-25.json" in " ".join(run(*words, "--full").stdout.split())
+    [line] = json.loads(run(*words, "--format", "json").stdout)["gpus"]
+    assert line["mfu_ceiling"]["share"] == pytest.approx(2.0 * 4096**3 / 2.75e-3 / find_gpu("L4").matrix_flops("bf16"))
+    assert json.loads(run(*words[:3], "--format", "json").stdout)["gpus"][0]["mfu_ceiling"] is None

@@ -40,7 +40,7 @@ def test_rows_of_the_plan_itself_set_its_speed_and_narrow_its_interval():
     low, high = engine.speed_ends(H100, "llama-3.1-8b")
     assert found.found.centre == pytest.approx(0.8**0.957, rel=1e-3)
     assert np.log(found.spread.high / found.spread.low) < 0.75 * np.log(high / low)
-    assert "12 rows of this model on H100-80GB-SXM" in found.spread.source
+    assert "by measurements, 12 of this model, on H100-80GB-SXM; " in found.spread.source
     assert f"{low:.2f} to {high:.2f} without" in found.spread.source
     assert "with llama-3.1-8b-table (n 12)" in found.spread.source
 

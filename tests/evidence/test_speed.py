@@ -13,7 +13,8 @@ from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import OPERATORS_APART, device_evidence, step_seconds
 from roi.estimate.step.step_time import step_time
 from roi.estimate.training.plan import TrainingPlan
-from roi.evidence.training_speed import best_product, measured_links, plan_speed
+from roi.evidence.measured_links import measured_links
+from roi.evidence.training_speed import best_product, plan_speed
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, DryRunProfile, LinkRate, OperatorGroup, Rate
 from roi.store.profiles.lookup import Store, StoredProfile

@@ -10,20 +10,15 @@ from roi.catalog.rows import STALE_DAYS
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan, trainer_habits, trains_experts
-from roi.evidence.training_speed import pieces_told
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim, render
 from roi.report.layout.figures import timeline_rows
+from roi.report.training.speed_sources import SPEED_WORDS, speed_sources
 from roi.units import GIB
 
 SCHEMA = "roi.fit/1"
 TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}
-SPEED_WORDS = {
-    "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
-    "gpu": "runs published for the card", "layout": "runs on other cards", "all": "runs on other cards",
-}
-"""The words for each level of evidence that a speed may rest on."""
 HEADS = ("GPU", "fits", "batch", "longest", "tokens/s", "hours", "5-95%", "USD")
 WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
 SHOWN = 5
@@ -211,6 +206,7 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
         "speed_before": line.evidence.before, "speed_pieces": [asdict(piece) for piece in line.evidence.pieces],
         "speed_sources": line.evidence.sources,
         "speed_left_out": line.evidence.record and dict(zip(("rows", "inside_percent"), line.evidence.record, strict=True)),
+        "mfu_ceiling": line.ceiling and dict(zip(("share", "profile"), line.ceiling, strict=True)),
         "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2], "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
         "usd_per_mtok": line.usd_per_mtok, "paid_gpus": line.paid_gpus,
         "offer": line.offer.model_dump(mode="json") if line.offer else None, "note": line.note or None,
@@ -302,17 +298,6 @@ def _dollars(offer: RentalOffer) -> str:
     return f"{whole}.{digits:0<2s}"
 
 
-def _speed_sources(report: FitReport) -> str:
-    """What tokens/s and hours rest on, cards of the same evidence together."""
-    cards: dict[tuple[str, str], list[str]] = {}
-    for line in [line for line in report.lines if line.fit.fits] or report.lines:
-        found = line.evidence
-        sources = f", {', '.join(found.sources[:2])}" if found.level in {"profile", "device", "gpu"} else ""
-        told = ": ".join(filter(None, (f"{SPEED_WORDS[found.level]}{sources} (n = {found.n})", pieces_told(found))))
-        cards.setdefault((told, found.level), []).append(line.fit.gpu.id)
-    return "; ".join(f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items())
-
-
 def _limits(report: FitReport) -> str:
     """What the largest micro-batch and the longest sequence rest on beside a dry run."""
     if report.dry is None:
@@ -382,7 +367,7 @@ def _remarks(report: FitReport) -> list[str]:
     texts.append("batch, longest: largest micro-batch at this length, longest sequence at this micro-batch (at most the model's"
                  f" context), central estimate{_limits(report)}")
     texts.append(f"Memory: {_memory_source(report)}")
-    texts.append(f"tokens/s and hours (c; 5-95% from runs left out of the fit): {_speed_sources(report)}")
+    texts.append(f"tokens/s and hours (c; 5-95% from runs left out of the fit): {speed_sources(report)}")
     texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile; dtype: would fit, but the card lacks"
                  " the number format")
     return texts

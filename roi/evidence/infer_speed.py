@@ -1,0 +1,46 @@
+"""What `roi profile infer` says of the serving engine transformers: its decode steps over those that are published."""
+
+import numpy as np
+
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
+from roi.catalog.models.shapes import find_model
+from roi.errors import InputError
+from roi.estimate.serving.iteration import kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
+from roi.estimate.serving.weight_formats import WEIGHT_FORMATS
+from roi.evidence.own_speed import PlanSpeed, half_of, published_ends
+from roi.evidence.serving_speed import on_card
+from roi.facts.gpu import Gpu
+from roi.facts.profiles import InferProfile
+from roi.store.profiles.folders import profile_gpu
+from roi.store.profiles.lookup import Store
+
+ENGINE = "transformers"
+"""The engine that the profile runs: generation through transformers, one batch at a time."""
+
+
+def infer_speeds(store: Store, engine: EngineEfficiencies, gpu: Gpu) -> list[PlanSpeed]:
+    """Each profile's decode steps of the base model on this card over the published ones; none for other engines.
+
+    A profile whose model the catalog lacks, or in a format that no server has (nf4), says nothing. KV is in the weights' width.
+    """
+    found = []
+    for stored in store.profiles if engine.engine == ENGINE else ():
+        profile = stored.profile
+        if not isinstance(profile, InferProfile) or profile_gpu(profile) != gpu.id or profile.dtype not in WEIGHT_FORMATS:
+            continue
+        try:
+            shape = find_model(profile.model, exact=True)
+        except InputError:
+            continue
+        logs, kv_dtype = [], "bf16" if profile.dtype == "bf16" else "fp16"
+        for point in profile.points:
+            if point.adapter != "base" or not point.decode_s:
+                continue
+            context = point.prompt_tokens + point.decoded_tokens / 2.0
+            step = roofline_iteration(shape, gpu, 1, profile.dtype, point.prompt_tokens / 2.0, on_card(engine, gpu))
+            kv = point.batch * float(kv_bytes_per_gpu(shape, context, 1, kv_element_bytes(kv_dtype)))
+            logs.append(float(np.log(float(step.decode_s(point.batch, kv)) / np.median(point.decode_s))))
+        if logs:
+            found.append(PlanSpeed(stored.name, shape.id, (1.0, profile.dtype), float(np.mean(logs)),
+                                   half_of(published_ends(engine, gpu.id, shape.id)), len(logs)))
+    return found

@@ -1,0 +1,23 @@
+"""What the tokens/s of `roi fit` rest on, in words."""
+
+from roi.answers.fit import FitReport
+from roi.evidence.training_speed import pieces_told
+
+SPEED_WORDS = {
+    "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
+    "gpu": "runs published for the card", "layout": "runs on other cards", "all": "runs on other cards",
+}
+"""The words for each level of evidence that a speed may rest on."""
+
+
+def speed_sources(report: FitReport) -> str:
+    """What tokens/s and hours rest on, cards of the same evidence together, and the ceiling of MFU that a profile shows."""
+    cards: dict[tuple[str, str], list[str]] = {}
+    for line in [line for line in report.lines if line.fit.fits] or report.lines:
+        found = line.evidence
+        sources = f", {', '.join(found.sources[:2])}" if found.level in {"profile", "device", "gpu"} else ""
+        told = ": ".join(filter(None, (f"{SPEED_WORDS[found.level]}{sources} (n = {found.n})", pieces_told(found))))
+        if line.ceiling is not None:
+            told += f"; MFU at most {100.0 * line.ceiling[0]:.0f}%, by the best product of {line.ceiling[1]}"
+        cards.setdefault((told, found.level), []).append(line.fit.gpu.id)
+    return "; ".join(f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items())

@@ -66,10 +66,17 @@ PRIORS: Final = {
     "kv_reread": Prior(0.05, 1.5),
     # some five kernels: router, top k, sorting, gathering, weighted sum
     "expert_layer_s": Prior(1e-5, 0.7),
-    "expert_reading": Prior(1.3, 0.4, least=1.0), "expert_products": Prior(2.0, 0.6, least=1.0),
+    # below 1: routing is uneven, and prompts of random tokens go to the same experts, so fewer are read than uniform routing has
+    "expert_reading": Prior(1.0, 0.3, least=0.5), "expert_products": Prior(2.0, 0.6, least=1.0),
     "unpacking": Prior(0.3, 0.7),
+    # four launches of 2 to 3 us: two norms, a rotation, a copy
+    "head_norm_s": Prior(8e-6, 0.7),
+    # Hopper's wgmma multiplies 64 rows (PTX ISA), kernels that exchange the operands 8 to 16
+    "least_rows": Prior(24.0, 0.6, least=1.0, most=128.0),
     # four launches of 2 to 3 us that quantise activations
     "quantise_layer_s": Prior(8e-6, 0.7),
+    # the same with scales of blocks, laid out as the units want them: 3 to 4 us each
+    "quantise4_layer_s": Prior(1.4e-5, 0.5),
     # H100 fp8 products reach 0.6 to 0.65 of their peak where bf16 reaches 0.75 to 0.8; B200 fp4 0.5 to 0.6
     "fp8_products": Prior(1.2, 0.06, least=1.0), "fp4_products": Prior(1.5, 0.10, least=1.0),
     # tiled attention reaches what dense products do, within a third (arXiv 2307.08691)
@@ -77,10 +84,13 @@ PRIORS: Final = {
 }
 """Coefficients of the fit."""
 HOSTED: Final = {
-    # some 15 kernels a layer, started one by one from Python at about 40 us each; caches that are copied to grow by a token
+    # some 15 kernels a layer, started one by one from Python at about 40 us each, and of 5 to 8 us on the device
     "host_layer_s": Prior(6e-4, 0.2), "host_expert_s": Prior(8e-5, 0.5), "host_linear_s": Prior(1e-4, 0.5),
-    "step_overhead_s": Prior(5e-4, 0.5), "layer_overhead_s": Prior(3e-5, 0.5), "kv_mbu": Prior(0.1, 0.7, most=0.93),
-    "host_step_s": Prior(5e-4, 0.5),
+    "step_overhead_s": Prior(5e-4, 0.5), "layer_overhead_s": Prior(1e-4, 0.5), "host_step_s": Prior(5e-4, 0.5),
+    # caches are copied to grow by a token (DynamicCache.update: torch.cat), and written out once for every query head
+    # (repeat_kv of transformers' attention): 3 + 2 g passes over keys and values that g query heads share, by kernels of one
+    # sequence, which keep few bytes in flight (1.1e12 bytes/s below: a quarter of the bandwidth of a card with HBM3)
+    "kv_mbu": Prior(0.08, 0.5, most=0.93), "kv_reread": Prior(0.8, 0.3),
 }
 """Priors of transformers, whose steps are as long as Python takes to start their kernels."""
 SINGLE: Final = {
@@ -90,6 +100,12 @@ SINGLE: Final = {
     "attention_products": Prior(4.0, 0.5),
 }
 """Priors of llama.cpp."""
+COMPILED: Final = {
+    # torch.compile puts norms and rotation of queries and keys into one kernel
+    "head_norm_s": Prior(2e-6, 0.5),
+}
+"""Priors of engines whose layers are compiled, whatever the base."""
+COMPILED_ENGINES: Final = ("vllm", "gpt-fast-2024")
 NATIVE: Final = {
     # a loop in C++, or one graph a token: tens of us a step, a few a sequence
     "host_step_s": Prior(2e-4, 0.7), "host_sequence_s": Prior(5e-6, 0.7), "host_prompt_layer_s": Prior(2e-5, 0.7),
@@ -242,6 +258,7 @@ def priors_of(family: str, base: Efficiencies | None = None, width: float = 1.0)
                  for name, prior in found.items()}
     own = HOSTED if family.startswith("transformers") else SINGLE if family.startswith("llama.cpp") else {}
     native = NATIVE if family.startswith(NATIVE_ENGINES) else {}
+    native = native | (COMPILED if family in COMPILED_ENGINES else {})
     if base is None:
         return found | own | native
     found |= {name: prior._replace(middle=float(getattr(base, name)), spread=width * prior.spread)

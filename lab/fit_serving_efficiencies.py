@@ -206,10 +206,13 @@ def joined(found: Sequence[Errors]) -> Errors:
                   np.concatenate([e.ttft for e in found]))
 
 
-def ends(logs: Array, works: Sequence[Work], least: float, most: float = 4.0) -> tuple[float, float]:
+def ends(
+    logs: Array, works: Sequence[Work], least: float, most: float = 4.0, beside: float = 0.0,
+) -> tuple[float, float]:
     """P5 and P95 of the ratios, widened by one part in the number of models on cards, each side within `least` and `most`.
 
-    A model on a card with FULL_ROWS rows weighs as much as any other; fewer weigh by their number.
+    A model on a card with FULL_ROWS rows weighs as much as any other; fewer weigh by their number. `beside`: models that stand
+    behind the ends besides.
     """
     known = np.isfinite(logs)
     names = [(same_shape(w.run), same_card(w.run), w.run.engine) for w in works]
@@ -217,7 +220,7 @@ def ends(logs: Array, works: Sequence[Work], least: float, most: float = 4.0) ->
     if known.sum() < FEWEST:
         return 1.0 / 3.0, 3.0
     weight = np.array([1.0 / max(counts[n], FULL_ROWS) if k else 0.0 for n, k in zip(names, known, strict=True)])[known]
-    values, more = logs[known], 1.0 + 1.0 / len(counts)
+    values, more = logs[known], 1.0 + 1.0 / (len(counts) + beside)
     order = np.argsort(values)
     reached = np.cumsum(weight[order]) - weight[order] / 2.0
     low, high = (float(x) for x in np.interp(np.array([0.05, 0.95]) * weight.sum(), reached, values[order]))
@@ -227,18 +230,59 @@ def ends(logs: Array, works: Sequence[Work], least: float, most: float = 4.0) ->
     return float(f"{np.exp(low):.3g}"), float(f"{np.exp(high):.3g}")
 
 
+def without_wider(found: Errors) -> Errors:
+    """The errors of runs whose interval is no wider for what is not known of them: 4-bit kernels, an inferred batch."""
+    kept = [k for k, work in enumerate(found.works) if not any(name.startswith(WIDER) for name, _ in work.run.assumed)]
+    return Errors(tuple(found.works[k] for k in kept), found.speed[kept], found.ttft[kept])
+
+
+def card_ends(
+    found: Errors, logs: Array, key: Key, engine: tuple[float, float], least: float, most: float = 4.0,
+) -> dict[str, tuple[float, float]]:
+    """The ends on each card with FULL_ROWS rows or more, for `key` (a model, a set-up) left out: normalised by what is known.
+
+    A card whose rows lie further out than the engine's ends says so at once. One whose rows lie nearer is believed by parts:
+    with k models (set-ups) on the card its ends are k parts its own and ENGINE_COUNTS the engine's.
+    """
+    out: dict[str, tuple[float, float]] = {}
+    for gpu in sorted({same_card_id(w) for w in found.works}):
+        mine = [k for k, w in enumerate(found.works) if same_card_id(w) == gpu and np.isfinite(logs[k])]
+        if len(mine) < FULL_ROWS:
+            continue
+        works = [found.works[k] for k in mine]
+        own = ends(logs[mine], works, least, most, ENGINE_COUNTS)
+        k = float(len({key(w.run) for w in works}))
+        near = [float(np.exp((k * np.log(a) + ENGINE_COUNTS * np.log(b)) / (k + ENGINE_COUNTS)))
+                for a, b in zip(own, engine, strict=True)]
+        out[gpu] = float(f"{min(own[0], near[0]):.3g}"), float(f"{max(own[1], near[1]):.3g}")
+    return out
+
+
+def same_card_id(work: Work) -> str:
+    """The card of a run."""
+    return work.run.system.gpu.id
+
+
 def inner(near: tuple[float, float], far: tuple[float, float]) -> tuple[float, float]:
     """The ends of what is nearer, which knows no less: none is further out than what is known from afar says."""
     return max(near[0], far[0]), min(near[1], far[1])
 
 
-def share_inside(logs: Array, interval: tuple[float, float]) -> float:
-    """Share of the ratios between the ends."""
-    ratios = np.exp(logs[np.isfinite(logs)])
-    found = np.mean((ratios >= interval[0]) & (ratios <= interval[1])) if ratios.size else 0.0
-    return float(f"{found:.2g}")
+def share_inside(found: Errors, interval: tuple[float, float], cards: dict[str, tuple[float, float]] | None = None) -> float:
+    """Share of the speeds between the ends, those of their card where it has its own."""
+    low, high = np.array([(cards or {}).get(same_card_id(w), interval) for w in found.works]).reshape(-1, 2).T
+    known, ratios = np.isfinite(found.speed), np.exp(found.speed)
+    share = np.mean(((ratios >= low) & (ratios <= high))[known]) if known.any() else 0.0
+    return float(f"{share:.2g}")
 
 
+ENGINE_COUNTS = 2.0
+"""Models (set-ups) for which an engine's rows on all cards count beside those of one card."""
+WIDER = ("4-bit", "concurrency")
+"""What makes a run's interval so wide (`assumed`) that its error says nothing of other runs."""
+MOST_TTFT = 12.0
+"""Factor beyond which no end of TTFT is: where prompts are computed by themselves (SGLang, LMDeploy), all of a closed loop may
+stay in step, and a request then waits for the prompts of half of it."""
 FULL_ROWS = 20
 """Rows of a model on a card from which it weighs as much as any other in the quantiles."""
 LEAST_SPEED, LEAST_TTFT = 1.08, 1.3
@@ -334,6 +378,7 @@ def _row(
     def rounded(engine: Efficiencies) -> dict[str, float]:
         return {name: float(f"{value:.4g}") for name, value in asdict(engine).items() if np.isfinite(value)}
 
+    held, card, cell, known, away = (without_wider(found) for found in (held, card, cell, known, away))
     pooled = rounded(fit.pooled)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for work in works:
@@ -342,19 +387,26 @@ def _row(
     same, other, elsewhere = (ends(found.speed, found.works, LEAST_SPEED) for found in (cell, known, away))
     same = inner(same, other)
     elsewhere = min(elsewhere[0], other[0]), max(elsewhere[1], other[1])
-    ttft = ends(known.ttft, known.works, LEAST_TTFT, 6.0)
-    ttft_same = inner(ends(cell.ttft, cell.works, LEAST_TTFT, 6.0), ttft)
+    ttft = ends(known.ttft, known.works, LEAST_TTFT, MOST_TTFT)
+    ttft_same = inner(ends(cell.ttft, cell.works, LEAST_TTFT, MOST_TTFT), ttft)
+    own = {} if group.engine.startswith("other") else {
+        "speed_same": card_ends(cell, cell.speed, same_cell, same, LEAST_SPEED),
+        "speed": card_ends(known, known.speed, same_shape, other, LEAST_SPEED),
+        "ttft_same": card_ends(cell, cell.ttft, same_cell, ttft_same, LEAST_TTFT, MOST_TTFT),
+        "ttft": card_ends(known, known.ttft, same_shape, ttft, LEAST_TTFT, MOST_TTFT)}
+    intervals = {gpu: {name: found[gpu] for name, found in own.items() if gpu in found}
+                 for gpu in sorted({gpu for found in own.values() for gpu in found})}
 
     return {
         "engine": group.engine, "aliases": list(group.aliases), **pooled,
         "cards": {gpu: {n: v for n, v in rounded(own).items() if v != pooled.get(n)} for gpu, own in sorted(fit.cards.items())},
         "evidence": {gpu: dict(sorted(models.items())) for gpu, models in sorted(counts.items())}, "runs": len(works),
         "median_error_model_left_out": median(held.speed) or 0.2, "median_error_gpu_left_out": median(card.speed) or 0.2,
-        "speed_low_same": same[0], "speed_high_same": same[1], "coverage_same": share_inside(cell.speed, same),
-        "speed_low": other[0], "speed_high": other[1], "coverage": share_inside(held.speed, other),
+        "speed_low_same": same[0], "speed_high_same": same[1], "coverage_same": share_inside(cell, same, own.get("speed_same")),
+        "speed_low": other[0], "speed_high": other[1], "coverage": share_inside(held, other, own.get("speed")),
         "speed_low_elsewhere": elsewhere[0], "speed_high_elsewhere": elsewhere[1],
-        "coverage_elsewhere": share_inside(card.speed, elsewhere) if card.works else None, "ttft_low_same": ttft_same[0],
-        "ttft_high_same": ttft_same[1], "ttft_low": ttft[0], "ttft_high": ttft[1],
+        "coverage_elsewhere": share_inside(card, elsewhere) if card.works else None, "ttft_low_same": ttft_same[0],
+        "ttft_high_same": ttft_same[1], "ttft_low": ttft[0], "ttft_high": ttft[1], "intervals": intervals,
         "source": group.source, "date": DATE, "note": group.note,
     }
 

@@ -19,7 +19,7 @@ from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.serving_errors import measured_figures, predict_serving
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline
 from roi.evidence.served_rows import SUFFIX, ServedRow, ServedRows, rows_speed, served_text
-from roi.evidence.serving_speed import engine_row, serving_evidence
+from roi.evidence.serving_speed import engine_row, known_ends, serving_evidence
 from roi.store.profiles.folders import user_folder
 from roi.store.tables.serving_table import ServingTable
 
@@ -108,7 +108,7 @@ def _ends(files: Sequence[ServedRows], engine: str, gpu: str, model: str) -> tup
     known = find_engine(engine)
     found = rows_speed(files, known, gpu, model)
     if found is None:
-        return 1.0, known.speed_ends(gpu, model)
+        return 1.0, known_ends(known, gpu, model)
     assert found.spread.low is not None
     assert found.spread.high is not None
     return found.centre, (found.centre * found.spread.low, found.centre * found.spread.high)

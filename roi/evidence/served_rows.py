@@ -15,6 +15,7 @@ from pydantic import Field, PositiveFloat
 
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
 from roi.estimate.step.calibration import half_width
+from roi.evidence.serving_speed import known_ends
 from roi.facts.fact import Basis, Fact, Record
 from roi.numerics.spreads import TAIL
 from roi.store.profiles.kept_records import find_records, read_record, record_text
@@ -85,9 +86,10 @@ def rows_speed(files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: 
     by_model = {row.model: [r.speed for _, r in mine if r.model == row.model] for _, row in mine}
     logs = np.log(same or [float(np.median(speeds)) for speeds in by_model.values()])
     centre = float(np.median(logs))
-    low, high = engine.speed_ends(gpu_id, model_id)
+    low, high = known_ends(engine, gpu_id, model_id)
     if same:
-        low, high = max(low, engine.speed_low_same), min(high, engine.speed_high_same)
+        near = engine.same_ends(gpu_id)
+        low, high = max(low, near[0]), min(high, near[1])
     half = half_width(logs.size, float(np.sum(np.square(logs - centre))), float(np.log(high / low)) / (2.0 * TAIL))
     tables = ", ".join(dict.fromkeys(file.table for file, _ in mine))
     others = f"{len(by_model)} other model{'' if len(by_model) == 1 else 's'}"

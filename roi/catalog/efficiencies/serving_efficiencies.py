@@ -1,7 +1,7 @@
 """How near engines come to the roofline, fitted on measured runs: serving_efficiencies.json."""
 
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -13,6 +13,10 @@ from roi.facts.fact import Basis, DatedRow, Fact, Record
 
 ENOUGH: Final = 4
 """Runs of a model on a card from which its interval is that of other runs of the same."""
+
+
+Quantity = Literal["speed_same", "speed", "ttft_same", "ttft"]
+"""Ends of measured over predicted: with the set-up left out, or the model."""
 
 
 class EngineEfficiencies(DatedRow):
@@ -61,6 +65,8 @@ class EngineEfficiencies(DatedRow):
     """P5 of the same with the model left out; a factor of 3 where none was measured."""
     ttft_high: PositiveFloat
     """P95 of the same."""
+    intervals: dict[str, dict[Quantity, tuple[PositiveFloat, PositiveFloat]]] = {}
+    """GPU, of those with rows enough -> what was left out -> P5 and P95 there in place of the engine's."""
 
     @model_validator(mode="before")
     @classmethod
@@ -101,15 +107,23 @@ class EngineEfficiencies(DatedRow):
     def speed_ends(self, gpu_id: str, model_id: str = "") -> tuple[float, float]:
         """P5 and P95 of measured over predicted speed of a model on this GPU."""
         if self.has(gpu_id, model_id):
-            return self.speed_low_same, self.speed_high_same
+            return self.same_ends(gpu_id)
         if gpu_id in self.cards:
-            return self.speed_low, self.speed_high
+            return self._ends("speed", gpu_id, (self.speed_low, self.speed_high))
         return self.speed_low_elsewhere, self.speed_high_elsewhere
+
+    def same_ends(self, gpu_id: str) -> tuple[float, float]:
+        """The same of a model that was measured on this GPU."""
+        return self._ends("speed_same", gpu_id, (self.speed_low_same, self.speed_high_same))
+
+    def _ends(self, name: Quantity, gpu_id: str, engine: tuple[float, float]) -> tuple[float, float]:
+        return self.intervals.get(gpu_id, {}).get(name, engine)
 
     def ttft_ends(self, gpu_id: str, model_id: str = "") -> tuple[float, float]:
         """The same of TTFT."""
-        same = self.has(gpu_id, model_id)
-        return (self.ttft_low_same, self.ttft_high_same) if same else (self.ttft_low, self.ttft_high)
+        if self.has(gpu_id, model_id):
+            return self._ends("ttft_same", gpu_id, (self.ttft_low_same, self.ttft_high_same))
+        return self._ends("ttft", gpu_id, (self.ttft_low, self.ttft_high))
 
     def record(self, gpu_id: str, model_id: str = "") -> str:
         """How many runs lay inside the interval of this plan when they were left out of the fit, in words."""

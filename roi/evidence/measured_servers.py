@@ -202,7 +202,10 @@ def _transferred(
     base = roofline_iteration(shape, servers[0].gpu, tensor_parallel, weight_dtype, prefill_context,
                               on_card(find_engine(published), servers[0].gpu))
     outside = [s.fit.request_s for s in alike if s.fit.request_s is not None]
-    of = f"{len(alike)} profile{'s' if len(alike) > 1 else ''} of other plans"
+    mine = [s for s in alike if canonical_model(s.stored.profile.model) == shape.id]
+    models = {canonical_model(s.stored.profile.model) for s in alike} - {shape.id}
+    kind = "this model in another set-up" if mine else "other model" if len(models) == 1 else f"{len(models)} other models"
+    of = f"{len(alike)} profile{'s' if len(alike) > 1 else ''}, {servers[0].gpu.id}, {kind}"
     source = f"published {published} step at {np.exp(centre):.2f} of its speed, by {of}"
     return Served(iteration=base.at_speed(float(np.exp(centre))), request_s=float(np.median(outside)) if outside else None,
                   speed=_speed(half, Basis.CALIBRATED, f"{source}: {', '.join(names)}", newest), profiles=names,

@@ -143,11 +143,15 @@ class EngineEfficiencies(DatedRow):
         if model_id in here:
             return f"{here[model_id]} rows, {gpu_id}, {engine}, this model"
         if here:
-            return f"{sum(here.values())} rows, {gpu_id}, {engine}, other models"
+            return f"{sum(here.values())} rows, {gpu_id}, {engine}, {_others(len(here))}"
         alike = sum(models.get(model_id, 0) for models in self.evidence.values())
         if alike:
             return f"{alike} rows, other cards, {engine}, this model"
-        return f"{self.runs} rows, other cards, {engine}, other models"
+        return f"{self.runs} rows, other cards, {engine}, {_others(len(self.models))}"
+
+
+def _others(models: int) -> str:
+    return "other model" if models == 1 else f"{models} other models"
 
 
 class AdapterThroughput(DatedRow):

@@ -66,7 +66,7 @@ PRIORS: Final = {
     "kv_reread": Prior(0.05, 1.5),
     # some five kernels: router, top k, sorting, gathering, weighted sum
     "expert_layer_s": Prior(1e-5, 0.7),
-    # below 1: routing is uneven, and prompts of random tokens go to the same experts, so fewer are read than uniform routing has
+    # below 1: routing is uneven, and prompts of random tokens go to the same experts: fewer are read than if it were uniform
     "expert_reading": Prior(1.0, 0.3, least=0.5), "expert_products": Prior(2.0, 0.6, least=1.0),
     "unpacking": Prior(0.3, 0.7),
     # four launches of 2 to 3 us: two norms, a rotation, a copy

@@ -26,9 +26,10 @@ SERVING, LEFT_OUT = "serving", "serving-left-out"
 QUANTITIES = ("throughput", "tpot", "ttft")
 TITLES = {"throughput": "Throughput", "tpot": "TPOT", "ttft": "TTFT"}
 HEADS = "| {} | rows | MAPE % | median % | bias % | p90 % | in 90% | width |\n|:--|--:|--:|--:|--:|--:|--:|--:|"
-WIDTHS = ("Width is that of our 90% intervals over an oracle's, the narrowest constant factor with 90% of the group's rows inside,"
-          " both in logarithms; at most 2 is wanted. Of n rows a share of 85 to 95% inside is known to 1.64 sqrt(0.09 / n) either"
-          " way: 11 points at 20 rows, 16 at 10.")
+WIDTHS = (
+    "Width is that of our 90% intervals over an oracle's, the narrowest constant factor with 90% of the group's rows inside,"
+    " both in logarithms; at most 2 is wanted. Of n rows the share inside is known to 1.64 sqrt(0.09 / n) either way: 11 points"
+    " at 20 rows, 16 at 10.")
 EARLY = ("vllm-2024", "tensorrt-llm-2024")
 
 
@@ -106,9 +107,11 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         " is what the row states (output tokens/s, else all tokens/s, else requests/s)."), "", WIDTHS, ""]
     wide = plain["widths"]
     for name in QUANTITIES:
-        out += [f"### {TITLES[name]}", "", HEADS.format("source, GPU and engine"), _line("**all**", plain[name], wide.get(name))]
+        out += [f"### {TITLES[name]}", "", HEADS.format("source, GPU and engine"),
+                _line("**all**", plain[name], wide.get(name))]
         if name == "throughput":
-            out.append(_line("sil, derived from TTFT and TPOT by Little's law", plain["derived"][name], wide["derived"].get(name)))
+            derived = "sil, derived from TTFT and TPOT by Little's law"
+            out.append(_line(derived, plain["derived"][name], wide["derived"].get(name)))
         out += [_line(source, blocks[name], _of(wide, source, name))
                 for source, blocks in plain["by"]["source"].items() if blocks[name]["eligible"]]
         out += [_line(f"- {group}", blocks[name], _of(wide, group, name))

@@ -95,8 +95,8 @@ def evidence_from(
     value = _number(shared.value)
     ends = value, shared.low or value, shared.high or value
     basis = f"{row.nearest(gpu, name)}; {row.record(gpu, name)}"
-    return ServingEvidence(efficiencies, engine_habits(run.engine), *known_ends(row, gpu, name), *row.ttft_ends(gpu, name), ends,
-                           basis)
+    return ServingEvidence(efficiencies, engine_habits(run.engine), *known_ends(row, gpu, name), *row.ttft_ends(gpu, name),
+                           ends, basis)
 
 
 @dataclass(frozen=True)

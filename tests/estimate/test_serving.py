@@ -273,7 +273,8 @@ def test_few_sequences_take_as_long_as_the_rows_of_a_tile():
 
 
 @pytest.mark.parametrize(("name", "weights", "gpu", "layers"), [
-    ("quantise_layer_s", "fp8", "B200", 80), ("quantise4_layer_s", "nvfp4", "B200", 80), ("quantise4_layer_s", "fp8", "B200", 0),
+    ("quantise_layer_s", "fp8", "B200", 80), ("quantise4_layer_s", "nvfp4", "B200", 80),
+    ("quantise4_layer_s", "fp8", "B200", 0),
     ("head_norm_s", "bf16", "H100", 0),
 ])
 def test_a_layer_quantises_its_inputs_as_its_weights_are(name, weights, gpu, layers):

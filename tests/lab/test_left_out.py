@@ -7,8 +7,8 @@ import left_out
 import numpy as np
 import pytest
 from efficiency_fit import fit_efficiencies, same_shape, work_of, works_of
-from fit_serving_efficiencies import Errors, card_ends, ends
 from left_out import judged_groups, validate_without_model
+from left_out_errors import Errors, card_ends, ends
 from tables_support import SERVING, TRAINING, read_serving, serving_run_of, write_table
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any, Final, Literal
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from roi.catalog.rows import read_json, read_rows
 from roi.errors import UnknownName
@@ -65,7 +65,7 @@ class EngineEfficiencies(DatedRow):
     """P5 of the same with the model left out; a factor of 3 where none was measured."""
     ttft_high: PositiveFloat
     """P95 of the same."""
-    intervals: dict[str, dict[Quantity, tuple[PositiveFloat, PositiveFloat]]] = {}
+    intervals: dict[str, dict[Quantity, tuple[PositiveFloat, PositiveFloat]]] = Field(default_factory=dict)
     """GPU, of those with rows enough -> what was left out -> P5 and P95 there in place of the engine's."""
 
     @model_validator(mode="before")

@@ -33,8 +33,8 @@ SLOW_LINK: Final = 70e9
 WAITING: Final = 3.0
 """TTFT of open and saturated loads follows the queue: a few percent of rate move it by a factor."""
 STALLED: Final = 4.0
-"""TPOT of open loads on engines of 2024, which computed every prompt that waited before they decoded on (vLLM's documentation of
-chunked prefill): short answers among arriving prompts wait a multiple of a step for a token, and the replay mixes the two."""
+"""TPOT of open loads on engines of 2024, which computed every prompt that waited before they decoded on (vLLM's documentation
+of chunked prefill): short answers among arriving prompts wait several steps for a token, and the replay mixes the two."""
 GROUPS: Final = ("source", "gpu", "engine", "group")
 """What blocks are split by; group is card and engine together."""
 

@@ -302,9 +302,9 @@ def roofline_iteration(
         c = (1 + reread x (query heads per KV head - 1)) / (bandwidth x MBU of KV)
         d = (2 x active without head + attention) / (rate x MFU of prefill x tp) + all-reduce bytes
 
-    A step multiplies `least_rows` rows at least. Terms add, but for the share of the shorter of reading weights and multiplying by them that the longer hides, and a step
-    is no shorter than the host's (`Iteration`). Nothing is faster than the roofline. Ignored: speculative decoding. Layers on
-    one GPU after the other are a matter of the load (`ReplicaPlan.stages`).
+    A step multiplies `least_rows` rows at least. Terms add, but for the share of the shorter of reading weights and multiplying
+    by them that the longer hides, and a step is no shorter than the host's (`Iteration`). Nothing is faster than the roofline.
+    Ignored: speculative decoding. Layers on one GPU after the other are a matter of the load (`ReplicaPlan.stages`).
     """
     e, tp = efficiencies, np.asarray(tensor_parallel, dtype=float)
     bandwidth, link = per_plan(gpu, lambda g: g.bandwidth_bytes_per_s), per_plan(gpu, lambda g: g.link_bytes_per_s)

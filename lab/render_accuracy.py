@@ -278,7 +278,9 @@ def _scaled(fits: Answer) -> list[str]:
         blocks += [(f"a {name}, by the others" if key == ALL else key, found[key]) for key in found]
     for name, block in blocks:
         out.append(f"| {name} | {block['n']} | {_shown(block['median_error'])} | {_shown(block['coverage'])} |")
-    return out
+    return [*out, "", "### A training profile left in", "", (
+        "One to three rows of a model and method stand for a profile, the other rows of their source on their card are"
+        " predicted, the source left out of what is published."), "", *serving_accuracy.left_in_lines(fits["profile_left_in"])]
 
 
 def _ours(name: str, errors: np.ndarray[Any, np.dtype[np.float64]]) -> str:

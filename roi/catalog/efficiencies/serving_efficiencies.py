@@ -107,14 +107,10 @@ class EngineEfficiencies(DatedRow):
     def speed_ends(self, gpu_id: str, model_id: str = "") -> tuple[float, float]:
         """P5 and P95 of measured over predicted speed of a model on this GPU."""
         if self.has(gpu_id, model_id):
-            return self.same_ends(gpu_id)
+            return self._ends("speed_same", gpu_id, (self.speed_low_same, self.speed_high_same))
         if gpu_id in self.cards:
             return self._ends("speed", gpu_id, (self.speed_low, self.speed_high))
         return self.speed_low_elsewhere, self.speed_high_elsewhere
-
-    def same_ends(self, gpu_id: str) -> tuple[float, float]:
-        """The same of a model that was measured on this GPU."""
-        return self._ends("speed_same", gpu_id, (self.speed_low_same, self.speed_high_same))
 
     def _ends(self, name: Quantity, gpu_id: str, engine: tuple[float, float]) -> tuple[float, float]:
         return self.intervals.get(gpu_id, {}).get(name, engine)

@@ -70,6 +70,8 @@ def closed_form(chosen: ModelToBuild, plan: TrainingPlan) -> ModelToBuild:
 def check_possible(request: TrainRequest, device: str) -> None:
     """Raise an InputError, one sentence, where this plan cannot run on this device."""
     plan, shape = request.plan, request.model.shape
+    if plan.attention == "flash1":
+        raise InputError("--attention flash1: transformers here runs later versions alone; take flash")
     if device == "cpu":
         if plan.attention == "flash":
             raise InputError("--attention flash: FlashAttention needs a GPU; on a CPU take sdpa or eager")

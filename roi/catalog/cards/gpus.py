@@ -10,8 +10,8 @@ from pydantic import PositiveFloat
 
 from roi.catalog.rows import read_json, read_rows
 from roi.errors import ScenarioError, UnknownName
-from roi.facts.fact import DatedRow
 from roi.facts.gpu import Gpu
+from roi.facts.records import DatedRow
 
 _NOISE = re.compile(r"nvidia|geforce|tesla|amd|instinct|quadro|[^a-z0-9]")
 

@@ -11,14 +11,14 @@ than EFFECTIVE of them.
 import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits
-from roi.estimate.accuracy.serving_run import ServingRun, holding_one
+from roi.estimate.accuracy.serving_run import ServingRun, holding_one, run_figures
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.loads import GENERATIONS, LEAST_CLOSED, LENGTH_SCATTER
 from roi.estimate.replay.replica_plan import ReplicaPlan
@@ -66,10 +66,17 @@ PRIORS: Final = {
     "kv_reread": Prior(0.05, 1.5),
     # some five kernels: router, top k, sorting, gathering, weighted sum
     "expert_layer_s": Prior(1e-5, 0.7),
-    "expert_reading": Prior(1.3, 0.4, least=1.0), "expert_products": Prior(2.0, 0.6, least=1.0),
+    # below 1: routing is uneven, and prompts of random tokens go to the same experts: fewer are read than if it were uniform
+    "expert_reading": Prior(1.0, 0.3, least=0.5), "expert_products": Prior(2.0, 0.6, least=1.0),
     "unpacking": Prior(0.3, 0.7),
+    # four launches of 2 to 3 us: two norms, a rotation, a copy
+    "head_norm_s": Prior(8e-6, 0.7),
+    # Hopper's wgmma multiplies 64 rows (PTX ISA), kernels that exchange the operands 8 to 16
+    "least_rows": Prior(24.0, 0.6, least=1.0, most=128.0),
     # four launches of 2 to 3 us that quantise activations
     "quantise_layer_s": Prior(8e-6, 0.7),
+    # the same with scales of blocks, laid out as the units want them: 3 to 4 us each
+    "quantise4_layer_s": Prior(1.4e-5, 0.5),
     # H100 fp8 products reach 0.6 to 0.65 of their peak where bf16 reaches 0.75 to 0.8; B200 fp4 0.5 to 0.6
     "fp8_products": Prior(1.2, 0.06, least=1.0), "fp4_products": Prior(1.5, 0.10, least=1.0),
     # tiled attention reaches what dense products do, within a third (arXiv 2307.08691)
@@ -77,10 +84,13 @@ PRIORS: Final = {
 }
 """Coefficients of the fit."""
 HOSTED: Final = {
-    # some 15 kernels a layer, started one by one from Python at about 40 us each; caches that are copied to grow by a token
+    # some 15 kernels a layer, started one by one from Python at about 40 us each, and of 5 to 8 us on the device
     "host_layer_s": Prior(6e-4, 0.2), "host_expert_s": Prior(8e-5, 0.5), "host_linear_s": Prior(1e-4, 0.5),
-    "step_overhead_s": Prior(5e-4, 0.5), "layer_overhead_s": Prior(3e-5, 0.5), "kv_mbu": Prior(0.1, 0.7, most=0.93),
-    "host_step_s": Prior(5e-4, 0.5),
+    "step_overhead_s": Prior(5e-4, 0.5), "layer_overhead_s": Prior(1e-4, 0.5), "host_step_s": Prior(5e-4, 0.5),
+    # caches are copied to grow by a token (DynamicCache.update: torch.cat), and written out once for every query head
+    # (repeat_kv of transformers' attention): 3 + 2 g passes over keys and values that g query heads share, by kernels of one
+    # sequence, which keep few bytes in flight (1.1e12 bytes/s below: a quarter of the bandwidth of a card with HBM3)
+    "kv_mbu": Prior(0.08, 0.5, most=0.93), "kv_reread": Prior(0.8, 0.3),
 }
 """Priors of transformers, whose steps are as long as Python takes to start their kernels."""
 SINGLE: Final = {
@@ -90,6 +100,12 @@ SINGLE: Final = {
     "attention_products": Prior(4.0, 0.5),
 }
 """Priors of llama.cpp."""
+COMPILED: Final = {
+    # torch.compile puts norms and rotation of queries and keys into one kernel
+    "head_norm_s": Prior(2e-6, 0.5),
+}
+"""Priors of engines whose layers are compiled, whatever the base."""
+COMPILED_ENGINES: Final = ("vllm", "gpt-fast-2024")
 NATIVE: Final = {
     # a loop in C++, or one graph a token: tens of us a step, a few a sequence
     "host_step_s": Prior(2e-4, 0.7), "host_sequence_s": Prior(5e-6, 0.7), "host_prompt_layer_s": Prior(2e-5, 0.7),
@@ -110,6 +126,8 @@ class Work:
     """The same as measured, where it is."""
     prompt_steps: dict[str, float]
     """Of the steps of each time, those that compute prompts."""
+    against: dict[str, float] = field(default_factory=dict)
+    """Replayed over counted seconds (`replayed`): 1 where none was."""
 
     @property
     def setting(self) -> tuple[Hashable, ...]:
@@ -137,7 +155,7 @@ class Work:
         if "ttft" in found:
             ahead = np.maximum(step.request_steps - 1.5, 0.0) * step.decode_s(1.0, 0.0)
             found["ttft"] = found["ttft"] + step.request_s + ahead
-        return found
+        return {name: value * self.against.get(name, 1.0) for name, value in found.items()}
 
 
 def work_of(run: ServingRun) -> Work | None:
@@ -161,6 +179,21 @@ def work_of(run: ServingRun) -> Work | None:
             found[name].append(value - base[name])
     counted = _times(run, plan, server, Iteration(1e-6, 0.0, 0.0, 0.0, host_prompt_s=1.0), busy)
     return Work(run, plan, {name: np.maximum(np.array(values), 0.0) for name, values in found.items()}, seconds, counted)
+
+
+def replayed(work: Work, efficiencies: Efficiencies) -> Work:
+    """The work of a closed loop with what its replay at these efficiencies takes over what was counted.
+
+    Work is counted without the time that a request is on its way to the engine. A loop has fewer requests in the engine for it,
+    and they meet its prompts in other places: TPOT is up to 9% shorter, and TTFT longer by half where prompts are most of it.
+    """
+    run, plain = work.run, replace(work, against={})
+    if run.load.kind != "closed":
+        return work
+    counted, found = plain.predicted(efficiencies), run_figures(
+        run, reached(efficiencies, run.system.gpu), engine_habits(run.engine))(1.0)
+    seconds = {"pace": _busy(run) / found.requests_per_s, "tpot": found.tpot_s, "ttft": found.ttft_s}
+    return replace(work, against={name: seconds[name] / float(value) for name, value in counted.items() if value > 0.0})
 
 
 def _busy(run: ServingRun) -> float:
@@ -242,6 +275,7 @@ def priors_of(family: str, base: Efficiencies | None = None, width: float = 1.0)
                  for name, prior in found.items()}
     own = HOSTED if family.startswith("transformers") else SINGLE if family.startswith("llama.cpp") else {}
     native = NATIVE if family.startswith(NATIVE_ENGINES) else {}
+    native = native | (COMPILED if family in COMPILED_ENGINES else {})
     if base is None:
         return found | own | native
     found |= {name: prior._replace(middle=float(getattr(base, name)), spread=width * prior.spread)
@@ -309,7 +343,7 @@ def with_first_token(works: Sequence[Work], engine: Efficiencies, base: Efficien
     plain = replace(engine, request_s=0.0, request_steps=1.5)
     both = np.array([w.predicted(replace(plain, request_steps=np.array([1.5, 2.5])))["ttft"] for w in rows])
     without, step = both[:, 0], both[:, 1] - both[:, 0]
-    measured = np.array([w.seconds["ttft"] for w in rows])
-    best = min((float(np.mean(np.abs(np.log((without + s + k * step) / measured)))), s, k)
+    measured, against = np.array([w.seconds["ttft"] for w in rows]), np.array([w.against.get("ttft", 1.0) for w in rows])
+    best = min((float(np.mean(np.abs(np.log((without + s * against + k * step) / measured)))), s, k)
                 for s in np.arange(0.0, 0.101, 0.004) for k in np.arange(0.0, 6.1, 0.5))
     return replace(engine, request_s=best[1], request_steps=1.5 + best[2])

@@ -12,22 +12,34 @@ import argparse
 import csv
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from efficiency_fit import CARD_SPREAD, Work, fit_efficiencies, fitted_times, same_shape, works_of
-from numpy.typing import NDArray
+from efficiency_fit import CARD_SPREAD, Work, fit_efficiencies, fitted_times, replayed, same_shape, works_of
+from left_out_errors import (
+    FEWEST,
+    LEAST_SPEED,
+    LEAST_TTFT,
+    MOST_TTFT,
+    Errors,
+    Key,
+    card_ends,
+    ends,
+    inner,
+    joined,
+    median,
+    share_inside,
+    without_wider,
+)
 
 from roi.catalog.efficiencies import serving_efficiencies
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline
 from roi.estimate.serving.iteration import Efficiencies
 from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import serving_table
-
-Array = NDArray[np.float64]
 
 DATE = "2026-11-26"
 ANL = "argonne-lcf/LLM-Inference-Bench Plots/All_results.csv@4211f5d"
@@ -37,10 +49,10 @@ TRT = "NVIDIA/TensorRT-LLM performance overview of v1.0 (00f3768)"
 QWEN = "QwenLM/Qwen3 speed benchmark (c7f51a1)"
 XJD = "XiongjieDai/GPU-Benchmarks-on-LLM-Inference README.md@aa72e0e"
 
+PASSES = 2
+"""Times that works are fitted and replayed: the second moves TTFT by a few percent."""
 FOLDS = 4
 """Parts into which the cells of an engine are divided."""
-FEWEST = 8
-"""Runs of a card from which it has coefficients of its own."""
 
 
 class Group(NamedTuple):
@@ -88,9 +100,6 @@ GROUPS = (
           " host starts every kernel."),
 )  # fmt: skip
 
-Key = Callable[[ServingRun], Hashable]
-
-
 def same_card(run: ServingRun) -> Hashable:
     """The card."""
     return run.system.gpu.id
@@ -132,16 +141,6 @@ def fit_group(works: Sequence[Work], base: Efficiencies | None) -> Fit:
 def card_width(works: Sequence[Work]) -> float:
     """How far a card's coefficients may lie from the engine's: one model says less of a card than three do."""
     return CARD_SPREAD * min(len({same_shape(work.run) for work in works}), 3) / 3.0
-
-
-class Errors(NamedTuple):
-    """Logs of measured over predicted on runs that a fit has not seen."""
-
-    works: tuple[Work, ...]
-    speed: Array
-    """TPOT or pace: predicted over measured seconds."""
-    ttft: Array
-    """Measured over predicted; NaN where a run states none."""
 
 
 def errors_of(works: Sequence[Work], fit: Fit) -> Errors:
@@ -198,59 +197,6 @@ def engines_left_out(works: Sequence[Work], families: Sequence[str], pool: Seque
                    for family in families])
 
 
-def joined(found: Sequence[Errors]) -> Errors:
-    """Several answers as one."""
-    if not found:
-        return Errors((), np.empty(0), np.empty(0))
-    return Errors(tuple(w for e in found for w in e.works), np.concatenate([e.speed for e in found]),
-                  np.concatenate([e.ttft for e in found]))
-
-
-def ends(logs: Array, works: Sequence[Work], least: float, most: float = 4.0) -> tuple[float, float]:
-    """P5 and P95 of the ratios, widened by one part in the number of models on cards, each side within `least` and `most`.
-
-    A model on a card with FULL_ROWS rows weighs as much as any other; fewer weigh by their number.
-    """
-    known = np.isfinite(logs)
-    names = [(same_shape(w.run), same_card(w.run), w.run.engine) for w in works]
-    counts = Counter(name for name, k in zip(names, known, strict=True) if k)
-    if known.sum() < FEWEST:
-        return 1.0 / 3.0, 3.0
-    weight = np.array([1.0 / max(counts[n], FULL_ROWS) if k else 0.0 for n, k in zip(names, known, strict=True)])[known]
-    values, more = logs[known], 1.0 + 1.0 / len(counts)
-    order = np.argsort(values)
-    reached = np.cumsum(weight[order]) - weight[order] / 2.0
-    low, high = (float(x) for x in np.interp(np.array([0.05, 0.95]) * weight.sum(), reached, values[order]))
-    low, high = low * (more if low < 0.0 else 1.0), high * (more if high > 0.0 else 1.0)
-    low = float(np.clip(low, -np.log(most), -np.log(least)))
-    high = float(np.clip(high, np.log(least), np.log(most)))
-    return float(f"{np.exp(low):.3g}"), float(f"{np.exp(high):.3g}")
-
-
-def inner(near: tuple[float, float], far: tuple[float, float]) -> tuple[float, float]:
-    """The ends of what is nearer, which knows no less: none is further out than what is known from afar says."""
-    return max(near[0], far[0]), min(near[1], far[1])
-
-
-def share_inside(logs: Array, interval: tuple[float, float]) -> float:
-    """Share of the ratios between the ends."""
-    ratios = np.exp(logs[np.isfinite(logs)])
-    found = np.mean((ratios >= interval[0]) & (ratios <= interval[1])) if ratios.size else 0.0
-    return float(f"{found:.2g}")
-
-
-FULL_ROWS = 20
-"""Rows of a model on a card from which it weighs as much as any other in the quantiles."""
-LEAST_SPEED, LEAST_TTFT = 1.08, 1.3
-"""What no interval is narrower than on each side: one system's runs by several submitters differ by 5 to 8%."""
-
-
-def median(logs: Array) -> float | None:
-    """Median absolute error, as a share; None where there is none."""
-    known = logs[np.isfinite(logs)]
-    return float(f"{np.median(np.abs(np.expm1(known))):.3g}") if known.size else None
-
-
 def inferred() -> frozenset[str]:
     """Ids of closed loops whose batch of one worker was inferred from the load on several, or whose whole load is not stated.
 
@@ -268,7 +214,21 @@ def of(works: Iterable[Work], group: Group) -> list[Work]:
 def read_works(tables: Iterable[Path]) -> list[Work]:
     """The work of every run of the tables that a fit may see."""
     skipped = inferred()
-    return works_of(run for table in tables for run in serving_table(read_csv(table)).runs if run.id not in skipped)
+    return settled(works_of(run for table in tables for run in serving_table(read_csv(table)).runs if run.id not in skipped))
+
+
+def settled(works: Sequence[Work]) -> list[Work]:
+    """The works as they are replayed with the fits of them all: fitted, replayed, and once more."""
+    found = list(works)
+    for _ in range(PASSES):
+        fits = fitted(found)
+        names = {family: {group.offline: group.engine for group in GROUPS
+                          if family in group.families and not group.engine.startswith("other")}
+                 for family in {w.run.engine for w in found}}
+        found = [work if not (known := names[work.run.engine]) else replayed(
+            work, fits[known.get(is_offline(work.run.load), next(iter(known.values())))].on(work.run.system.gpu.id))
+            for work in found]
+    return found
 
 
 def fitted(works: Sequence[Work]) -> dict[str, Fit]:
@@ -334,6 +294,7 @@ def _row(
     def rounded(engine: Efficiencies) -> dict[str, float]:
         return {name: float(f"{value:.4g}") for name, value in asdict(engine).items() if np.isfinite(value)}
 
+    held, card, cell, known, away = (without_wider(found) for found in (held, card, cell, known, away))
     pooled = rounded(fit.pooled)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for work in works:
@@ -342,19 +303,26 @@ def _row(
     same, other, elsewhere = (ends(found.speed, found.works, LEAST_SPEED) for found in (cell, known, away))
     same = inner(same, other)
     elsewhere = min(elsewhere[0], other[0]), max(elsewhere[1], other[1])
-    ttft = ends(known.ttft, known.works, LEAST_TTFT, 6.0)
-    ttft_same = inner(ends(cell.ttft, cell.works, LEAST_TTFT, 6.0), ttft)
+    ttft = ends(known.ttft, known.works, LEAST_TTFT, MOST_TTFT)
+    ttft_same = inner(ends(cell.ttft, cell.works, LEAST_TTFT, MOST_TTFT), ttft)
+    own = {} if group.engine.startswith("other") else {
+        "speed_same": card_ends(cell, cell.speed, same_cell, same, LEAST_SPEED),
+        "speed": card_ends(known, known.speed, same_shape, other, LEAST_SPEED),
+        "ttft_same": card_ends(cell, cell.ttft, same_cell, ttft_same, LEAST_TTFT, MOST_TTFT),
+        "ttft": card_ends(known, known.ttft, same_shape, ttft, LEAST_TTFT, MOST_TTFT)}
+    intervals = {gpu: {name: found[gpu] for name, found in own.items() if gpu in found}
+                 for gpu in sorted({gpu for found in own.values() for gpu in found})}
 
     return {
         "engine": group.engine, "aliases": list(group.aliases), **pooled,
         "cards": {gpu: {n: v for n, v in rounded(own).items() if v != pooled.get(n)} for gpu, own in sorted(fit.cards.items())},
         "evidence": {gpu: dict(sorted(models.items())) for gpu, models in sorted(counts.items())}, "runs": len(works),
         "median_error_model_left_out": median(held.speed) or 0.2, "median_error_gpu_left_out": median(card.speed) or 0.2,
-        "speed_low_same": same[0], "speed_high_same": same[1], "coverage_same": share_inside(cell.speed, same),
-        "speed_low": other[0], "speed_high": other[1], "coverage": share_inside(held.speed, other),
+        "speed_low_same": same[0], "speed_high_same": same[1], "coverage_same": share_inside(cell, same, own.get("speed_same")),
+        "speed_low": other[0], "speed_high": other[1], "coverage": share_inside(held, other, own.get("speed")),
         "speed_low_elsewhere": elsewhere[0], "speed_high_elsewhere": elsewhere[1],
-        "coverage_elsewhere": share_inside(card.speed, elsewhere) if card.works else None, "ttft_low_same": ttft_same[0],
-        "ttft_high_same": ttft_same[1], "ttft_low": ttft[0], "ttft_high": ttft[1],
+        "coverage_elsewhere": share_inside(card, elsewhere) if card.works else None, "ttft_low_same": ttft_same[0],
+        "ttft_high_same": ttft_same[1], "ttft_low": ttft[0], "ttft_high": ttft[1], "intervals": intervals,
         "source": group.source, "date": DATE, "note": group.note,
     }
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from efficiency_fit import Work, same_shape, works_of
-from fit_serving_efficiencies import FEWEST, GROUPS, Fit, fit_group, fitted, inferred, of
+from fit_serving_efficiencies import FEWEST, GROUPS, Fit, fit_group, fitted, inferred, of, settled
 
 from roi.answers.validate import open_table
 from roi.errors import RoiError
@@ -99,7 +99,7 @@ def joined_tables(tables: Sequence[ServingTable]) -> ServingTable:
 def validate_without_model(table: ServingTable, works: Sequence[Work] | None = None) -> LeftOutAnswer:
     """Every run of the table predicted from a fit of the table's other models; `works` are those of its runs, where counted."""
     skipped = inferred()
-    known = works_of(run for run in table.runs if run.id not in skipped) if works is None else works
+    known = settled(works_of(run for run in table.runs if run.id not in skipped)) if works is None else works
     evidence = without_its_model(known)
     judged = judged_groups(table.runs, {label.id: label for label in table.labels})
     labels = [label for label in table.labels if label.group in judged]

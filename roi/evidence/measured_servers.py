@@ -16,9 +16,9 @@ from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_eleme
 from roi.estimate.serving.plausibility import theory_step
 from roi.estimate.serving.step_fit import StepFit, fit_profile
 from roi.estimate.step.calibration import half_width
-from roi.evidence.own_speed import OwnSpeed, PlanSpeed, SpeedPiece, half_of, own_speed, published_ends
+from roi.evidence.own_speed import OwnSpeed, PlanSpeed, SpeedPiece, half_of, own_speed
 from roi.evidence.served_rows import ServedRows, row_speeds
-from roi.evidence.serving_speed import on_card
+from roi.evidence.serving_speed import known_ends, on_card
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -190,7 +190,7 @@ def find_served(
 def _as_measured(server: MeasuredServer, unchecked: str) -> Fact:
     """The spread of a profile of this very plan, and what it did to what is published."""
     profile, engine = server.stored.profile, _published(server.stored.profile.engine)
-    ends, over = published_ends(engine, server.gpu.id, server.shape.id), speed_over(server, engine.engine)
+    ends, over = known_ends(engine, server.gpu.id, server.shape.id), speed_over(server, engine.engine)
     contradicts = abs(over) > half_of(ends)
     half = server.half_log_speed if contradicts else min(server.half_log_speed, half_of(ends))
     low, high = (float(np.exp(over + side)) for side in (-half, half))
@@ -208,13 +208,16 @@ def _transferred(
     newest, gpu = servers[0].stored.profile, servers[0].gpu
     alike, engine = [s for s in servers if s.stored.profile.engine == newest.engine], _published(newest.engine)
     measured = [PlanSpeed(s.stored.name, s.shape.id, (float(s.stored.profile.gpus), str(s.stored.profile.weight_dtype)),
-                          speed_over(s, engine.engine), half_of(published_ends(engine, gpu.id, s.shape.id)), s.fit.points)
+                          speed_over(s, engine.engine), half_of(known_ends(engine, gpu.id, s.shape.id)), s.fit.points)
                 for s in alike]
-    found = own_speed(published_ends(engine, gpu.id, shape.id), [*row_speeds(rows, engine, gpu.id), *measured], shape.id,
+    found = own_speed(known_ends(engine, gpu.id, shape.id), [*row_speeds(rows, engine, gpu.id), *measured], shape.id,
                       (float(tensor_parallel), weight_dtype))
     base = roofline_iteration(shape, gpu, tensor_parallel, weight_dtype, prefill_context, on_card(engine, gpu))
     outside = [s.fit.request_s for s in alike if s.fit.request_s is not None]
-    of = f"{len(alike)} profile{'s' if len(alike) > 1 else ''} of other plans"
+    mine = [s for s in alike if s.shape.id == shape.id]
+    others = {s.shape.id for s in alike} - {shape.id}
+    kind = "this model in another set-up" if mine else "other model" if len(others) == 1 else f"{len(others)} other models"
+    of = f"{len(alike)} profile{'s' if len(alike) > 1 else ''}, {gpu.id}, {kind}"
     source = f"published {engine.engine} step at {found.centre:.2f} of its speed, by {of}: {found.told}"
     return Served(iteration=base.at_speed(found.centre), request_s=float(np.median(outside)) if outside else None,
                   speed=_speed(found.half, Basis.CALIBRATED, source, newest), profiles=tuple(s.stored.name for s in alike),

@@ -12,8 +12,6 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
-from roi.evidence.serving_speed import AMD_LOW
 from roi.numerics.conditional import conditional
 
 SHARED: Final = {"card": 0.2, "model": 0.25, "plan": 0.2}
@@ -76,12 +74,6 @@ class OwnSpeed(NamedTuple):
             against = ", which contradicts what was known" if piece.contradicts else ""
             steps.append(f"{piece.low:.2f} to {piece.high:.2f} with {piece.source} (n {piece.n}){against}")
         return ", ".join(steps)
-
-
-def published_ends(engine: EngineEfficiencies, gpu_id: str, model_id: str) -> tuple[float, float]:
-    """P5 and P95 of an engine's speed on a card over its published one; no run of a recent engine on AMD was fitted."""
-    low, high = engine.speed_ends(gpu_id, model_id)
-    return (AMD_LOW if gpu_id.startswith("MI") and gpu_id not in engine.gpus else low), high
 
 
 def half_of(ends: tuple[float, float]) -> float:

@@ -21,7 +21,7 @@ from roi.evidence.known_runs import KnownRuns
 from roi.evidence.measured_links import measured_links, over_links
 from roi.evidence.measured_servers import Served, find_served, kv_token_bytes
 from roi.evidence.served_rows import rows_speed
-from roi.evidence.serving_speed import AMD_LOW, AdapterEffect, adapter_effect, on_card
+from roi.evidence.serving_speed import AdapterEffect, adapter_effect, known_ends, on_card
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -203,14 +203,18 @@ def _slug(name: str) -> str:
 
 
 def published_engine_speed(engine: EngineEfficiencies, gpu_id: str, model_id: str = "") -> tuple[str, Fact]:
-    """The engine's published speed of a model on this card: its path in the Case, and 1 with its spread."""
+    """The engine's published speed of a model on this card: its path in the Case, and 1 with its spread.
+
+    Cards with rows enough have a spread, and so a path, of their own.
+    """
+    card = f"-{_slug(gpu_id)}" if gpu_id in engine.intervals else ""
     if engine.has(gpu_id, model_id):
-        return "serving.speed.same", engine.speed(gpu_id, model_id)
+        return f"serving.speed.same{card}", engine.speed(gpu_id, model_id)
     if gpu_id in engine.gpus:
-        return "serving.speed.fitted", engine.speed(engine.gpus[0])
-    elsewhere = engine.speed("other GPUs")
-    if gpu_id.startswith("MI"):
-        return "serving.speed.amd", elsewhere.model_copy(update={"low": AMD_LOW, "source": AMD_SOURCE})
+        return f"serving.speed.fitted{card}", engine.speed(gpu_id)
+    elsewhere, (low, _) = engine.speed("other GPUs"), known_ends(engine, gpu_id)
+    if elsewhere.low != low:
+        return "serving.speed.amd", elsewhere.model_copy(update={"low": low, "source": AMD_SOURCE})
     return "serving.speed.elsewhere", elsewhere
 
 

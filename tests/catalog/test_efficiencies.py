@@ -23,7 +23,7 @@ def test_fitted_efficiencies_lie_below_one_and_name_their_evidence() -> None:
     vllm = find_engine("vllm")
     assert find_engine("TGI").engine == "other"
     assert vllm.speed("L4").low == vllm.speed_low_elsewhere
-    assert vllm.nearest("L4", "llama-2-7b").endswith("rows, other cards, vllm, other models")
+    assert vllm.nearest("L4", "llama-2-7b").endswith("rows, other cards, vllm, 4 other models")
     assert vllm.nearest("H100-80GB-SXM", "qwen3-32b").endswith("rows, H100-80GB-SXM, vllm, this model")
     with pytest.raises(UnknownName, match="engine: unknown engine 'vlm'; nearest: vllm"):
         find_engine("vlm")

@@ -260,6 +260,38 @@ def test_the_shorter_of_reading_and_multiplying_hides_behind_the_longer():
     assert float(replace(step, overlap=0.5).decode_s(300.0, 0.0)) == pytest.approx(0.035)
 
 
+def test_few_sequences_take_as_long_as_the_rows_of_a_tile():
+    """Read 2 ms, 0.1 ms a row of dense matrices, 64 rows at least: 1 sequence and 64 take 8.4 ms, 128 take 14.8; none 2 ms.
+
+    With all of the shorter hidden: 6.4 ms for 1 and 64. In 3 steps, one with a prompt of 5 ms: 3 x 6.3 ms of padding.
+    """
+    step = Iteration(0.002, 1e-4, 0.0, 1e-4, read_s=0.002, product_s=1e-4, row_s=1e-4, least_rows=64.0)
+    assert [float(step.decode_s(n, 0.0)) for n in (0.0, 1.0, 64.0, 128.0)] == pytest.approx([0.002, 0.0084, 0.0084, 0.0148])
+    hidden = replace(step, overlap=1.0)
+    assert [float(hidden.decode_s(n, 0.0)) for n in (1.0, 64.0)] == pytest.approx([0.0064, 0.0064])
+    assert float(step.apart_s(3.0, 1.0, 1.0, 0.0, 50.0)) == pytest.approx(3 * 6.3e-3)
+
+
+@pytest.mark.parametrize(("name", "weights", "gpu", "layers"), [
+    ("quantise_layer_s", "fp8", "B200", 80), ("quantise4_layer_s", "nvfp4", "B200", 80),
+    ("quantise4_layer_s", "fp8", "B200", 0),
+    ("head_norm_s", "bf16", "H100", 0),
+])
+def test_a_layer_quantises_its_inputs_as_its_weights_are(name, weights, gpu, layers):
+    """Llama-3.1-70B has 80 layers, and no norms of heads; 10 us a layer."""
+    shape, card = find_model("llama-3.1-70b"), find_gpu(gpu)
+    with_it, without = (roofline_iteration(shape, card, 1.0, weights, 0.0, e) for e in (
+        replace(PERFECT, **{name: 1e-5}), PERFECT))
+    assert float(with_it.step_s - without.step_s) == pytest.approx(layers * 1e-5)
+
+
+def test_norms_of_queries_and_keys_are_kernels_of_every_layer():
+    """Qwen3-32B: 64 layers, 10 us each."""
+    with_it, without = (roofline_iteration(find_model("qwen3-32b"), find_gpu("H100"), 1.0, "bf16", 0.0, e) for e in (
+        replace(PERFECT, head_norm_s=1e-5), PERFECT))
+    assert float(with_it.step_s - without.step_s) == pytest.approx(64e-5)
+
+
 def test_a_step_waits_for_its_host_and_a_prompt_for_kernels_that_no_graph_starts():
     """Device 1 ms + 0.01 ms a sequence; host 2 ms + 0.1 ms: 50 sequences 7 ms. Beside a prompt of 5 ms, host 4 ms more: 11 ms.
 

@@ -7,8 +7,8 @@ import left_out
 import numpy as np
 import pytest
 from efficiency_fit import fit_efficiencies, same_shape, work_of, works_of
-from fit_serving_efficiencies import ends
 from left_out import judged_groups, validate_without_model
+from left_out_errors import Errors, card_ends, ends
 from tables_support import SERVING, TRAINING, read_serving, serving_run_of, write_table
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits
@@ -66,6 +66,19 @@ def test_quantiles_weigh_models_on_cards_alike_and_widen_for_few_of_them():
     works = [work_of(first[0])] * 20 + [work_of(second[0])] * 100
     low, high = ends(np.log([1.2] * 20 + [1 / 1.2] * 100), works, 1.08)
     assert (low, high) == pytest.approx((1.2**-1.5, 1.2**1.5), rel=1e-2)
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(1.0, (0.614, 1.628)), (3.0, (0.614, 4.0))])
+def test_a_card_is_believed_by_parts_where_its_rows_lie_nearer_and_at_once_where_they_lie_further_out(ratio, expected):
+    """An engine's ends of 0.5 and 2, a card with one model. Rows at 1: a third of ln 1.08 and two of ln 2, 1.628.
+
+    Rows at 3: 3^(1 + 1 / 3), the most of 4. 19 rows say nothing.
+    """
+    works = [work_of(serving_run_of(id="a"))] * 20
+    found = Errors(tuple(works), np.log([ratio] * 20), np.full(20, np.nan))
+    assert card_ends(found, found.speed, same_shape, (0.5, 2.0), 1.08)["H100-80GB-SXM"] == pytest.approx(expected, rel=2e-3)
+    few = Errors(tuple(works[:19]), found.speed[:19], found.ttft[:19])
+    assert card_ends(few, few.speed, same_shape, (0.5, 2.0), 1.08) == {}
 
 
 def test_llama_3_and_3_1_are_one_architecture():

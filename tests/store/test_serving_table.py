@@ -63,6 +63,7 @@ def test_what_the_source_does_not_say_widens_by_its_factor():
     assert serving_run_of(assumed="tp", tp="2").assumed == (("tp 2", 1.25),)
     assert serving_run_of(assumed="tp", tp="2", load="static").assumed == (("tp 2", 1.1),)
     assert defaults(weight_dtype="int4") == ["4-bit kernels"]
+    assert defaults(weight_dtype="int4", model="qwen3-30b-a3b") == ["4-bit experts"]
 
 
 @pytest.mark.parametrize(("change", "limit"), [

@@ -1,9 +1,9 @@
 """How near engines come to the roofline, fitted on measured runs: serving_efficiencies.json."""
 
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from roi.catalog.rows import read_json, read_rows
 from roi.errors import UnknownName
@@ -14,6 +14,10 @@ from roi.facts.records import DatedRow, Record
 
 ENOUGH: Final = 4
 """Runs of a model on a card from which its interval is that of other runs of the same."""
+
+
+Quantity = Literal["speed_same", "speed", "ttft_same", "ttft"]
+"""Ends of measured over predicted: with the set-up left out, or the model."""
 
 
 class EngineEfficiencies(DatedRow):
@@ -62,6 +66,8 @@ class EngineEfficiencies(DatedRow):
     """P5 of the same with the model left out; a factor of 3 where none was measured."""
     ttft_high: PositiveFloat
     """P95 of the same."""
+    intervals: dict[str, dict[Quantity, tuple[PositiveFloat, PositiveFloat]]] = Field(default_factory=dict)
+    """GPU, of those with rows enough -> what was left out -> P5 and P95 there in place of the engine's."""
 
     @model_validator(mode="before")
     @classmethod
@@ -102,15 +108,19 @@ class EngineEfficiencies(DatedRow):
     def speed_ends(self, gpu_id: str, model_id: str = "") -> tuple[float, float]:
         """P5 and P95 of measured over predicted speed of a model on this GPU."""
         if self.has(gpu_id, model_id):
-            return self.speed_low_same, self.speed_high_same
+            return self._ends("speed_same", gpu_id, (self.speed_low_same, self.speed_high_same))
         if gpu_id in self.cards:
-            return self.speed_low, self.speed_high
+            return self._ends("speed", gpu_id, (self.speed_low, self.speed_high))
         return self.speed_low_elsewhere, self.speed_high_elsewhere
+
+    def _ends(self, name: Quantity, gpu_id: str, engine: tuple[float, float]) -> tuple[float, float]:
+        return self.intervals.get(gpu_id, {}).get(name, engine)
 
     def ttft_ends(self, gpu_id: str, model_id: str = "") -> tuple[float, float]:
         """The same of TTFT."""
-        same = self.has(gpu_id, model_id)
-        return (self.ttft_low_same, self.ttft_high_same) if same else (self.ttft_low, self.ttft_high)
+        if self.has(gpu_id, model_id):
+            return self._ends("ttft_same", gpu_id, (self.ttft_low_same, self.ttft_high_same))
+        return self._ends("ttft", gpu_id, (self.ttft_low, self.ttft_high))
 
     def record(self, gpu_id: str, model_id: str = "") -> str:
         """How many runs lay inside the interval of this plan when they were left out of the fit, in words."""
@@ -130,11 +140,15 @@ class EngineEfficiencies(DatedRow):
         if model_id in here:
             return f"{here[model_id]} rows, {gpu_id}, {engine}, this model"
         if here:
-            return f"{sum(here.values())} rows, {gpu_id}, {engine}, other models"
+            return f"{sum(here.values())} rows, {gpu_id}, {engine}, {_others(len(here))}"
         alike = sum(models.get(model_id, 0) for models in self.evidence.values())
         if alike:
             return f"{alike} rows, other cards, {engine}, this model"
-        return f"{self.runs} rows, other cards, {engine}, other models"
+        return f"{self.runs} rows, other cards, {engine}, {_others(len(self.models))}"
+
+
+def _others(models: int) -> str:
+    return "other model" if models == 1 else f"{models} other models"
 
 
 class AdapterThroughput(DatedRow):

@@ -32,6 +32,9 @@ SLOW_LINK: Final = 70e9
 """Links below this are PCIe (5.0 x16: 63 GB/s)."""
 WAITING: Final = 3.0
 """TTFT of open and saturated loads follows the queue: a few percent of rate move it by a factor."""
+STALLED: Final = 4.0
+"""TPOT of open loads on engines of 2024, which computed every prompt that waited before they decoded on (vLLM's documentation
+of chunked prefill): short answers among arriving prompts wait several steps for a token, and the replay mixes the two."""
 GROUPS: Final = ("source", "gpu", "engine", "group")
 """What blocks are split by; group is card and engine together."""
 
@@ -73,6 +76,9 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQ
         "throughput": _within(*(getattr(at, _stated_rate(run)) for at in (point, slower, faster))),
         "tpot": _within(stated_tpot(run, point), stated_tpot(run, faster), stated_tpot(run, slower)),
     }
+    if run.load.kind == "open" and not run.recent:
+        tpot, most = found["tpot"], math.exp(joint_deviation([math.log(STALLED), *others]))
+        found["tpot"] = Prediction(tpot.value, tpot.low, max(tpot.high, tpot.value * most))
     wait = [] if run.load.kind in ("static", "closed") else [math.log(WAITING)]
     early = math.exp(-joint_deviation([-math.log(evidence.ttft_low), *wait, *others]))
     late = math.exp(joint_deviation([math.log(evidence.ttft_high), *wait, *others]))

@@ -9,6 +9,7 @@ experts that its tokens touch, more of them in larger batches. The coefficients 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Final, TypeVar
 
 import numpy as np
@@ -29,7 +30,9 @@ EXCHANGES_PER_LAYER: Final = 1
 one all-reduce, and attention needs none."""
 EIGHT_BIT: Final = ("fp8", "int8")
 """Formats whose inputs are quantised too, or that are unpacked by kernels of their own, outside the product."""
-COUNTS: Final = ("expert_share", "request_steps", "overlap")
+HEADS: Final = ("full", "sliding")
+"""Kinds of attention whose norms, where they have any, are of queries and keys."""
+COUNTS: Final = ("expert_share", "request_steps", "overlap", "least_rows")
 """Fields of an iteration that are no seconds."""
 
 
@@ -91,11 +94,19 @@ class Efficiencies:
     unpacking: Number = 0.0
     """What unpacking 4-bit weights adds to reading them, as a share."""
     quantise_layer_s: Number = 0.0
-    """Latency that a layer has besides where the inputs of its products are quantised as it runs (fp8, int8, fp4), seconds."""
+    """Latency that a layer has besides where the inputs of its products are quantised to 8 bits as it runs, seconds."""
+    quantise4_layer_s: Number = 0.0
+    """The same to 4 bits: blocks of 16 have scales of their own, found as it runs, and norms do not do it on the side."""
     fp8_products: Number = 1.0
     """Time of a product in fp8 at its peak rate over that of one in 16 bits at its own: power keeps it further below."""
     fp4_products: Number = 1.0
     """The same of fp4."""
+    head_norm_s: Number = 0.0
+    """Latency that a layer has besides where queries and keys are normalised: their norms are kernels of their own, and the
+    rotation is not fused into attention's (TensorRT-LLM's Qwen3Attention, transformers' Qwen3), seconds."""
+    least_rows: Number = 1.0
+    """Rows that a product with a dense matrix takes as long as, however few its sequences are: matrix units multiply tiles
+    (Hopper's wgmma 64 rows; 8 to 16 where kernels exchange the operands). It shows where a card has few FLOPs a byte (H20)."""
     read_limit_bytes_per_s: Number = np.inf
     """Most that the decode kernels read in a second on any card: those that keep few bytes in flight do not reach HBM's."""
 
@@ -137,6 +148,10 @@ class Iteration:
     """What each decoding sequence adds to that."""
     host_prompt_s: Number = 0.0
     """What prompts in a step, however many, add to that."""
+    row_s: Number = 0.0
+    """Of product_s, products with dense matrices."""
+    least_rows: Number = 1.0
+    """Rows that these take as long as, however few the sequences are."""
 
     def touched(self, sequences: Number) -> Number:
         """Share of the experts that a step of `sequences` tokens reads: 1 - (1 - k/E)^n, routing taken as uniform.
@@ -152,7 +167,18 @@ class Iteration:
     def device_s(self, sequences: Number, kv_bytes: Number) -> Number:
         """Seconds that the device needs for it; their KV cache is `kv_bytes` in all on each GPU."""
         read = self.step_s + self.experts_s * self.touched(sequences)
-        return read + self.sequence_s * sequences + self.kv_byte_s * kv_bytes - self.hidden_s(sequences, 0.0)
+        terms = read + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
+        return terms + self.padding_s(sequences) - self.hidden_s(sequences, 0.0)
+
+    def padding_s(self, sequences: Number) -> Number:
+        """Seconds that multiplying rows without a sequence adds to a step that decodes some, less what reading hides of them.
+
+        Steps with prompts are counted so too, although their rows are no padding: at most a hundredth of such a step.
+        """
+        n = np.asarray(sequences, dtype=float)
+        more = self.row_s * np.maximum(self.least_rows - n, 0.0) * (n > 0.0)
+        read, own = self.read_s + self.experts_s * self.touched(n), self.product_s * n
+        return more - self.overlap * (np.minimum(read, own + more) - np.minimum(read, own))
 
     def hidden_s(self, sequences: Number, prompt_tokens: Number) -> Number:
         """Seconds of the step in which weights are read while products of others run."""
@@ -173,9 +199,9 @@ class Iteration:
         """
         each = prompt_tokens / np.maximum(with_prompts, 1e-9)
         terms = self.step_s + self.experts_s * self.touched(sequences) + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
-        mixed, floor = terms + self.prefill_token_s * each, self.floor_s(sequences)
-        plain_s = np.maximum(terms - self.hidden_s(sequences, 0.0), floor) - terms
-        mixed_s = np.maximum(mixed - self.hidden_s(sequences, each), floor + self.host_prompt_s) - mixed
+        mixed, floor, padding = terms + self.prefill_token_s * each, self.floor_s(sequences), self.padding_s(sequences)
+        plain_s = np.maximum(terms + padding - self.hidden_s(sequences, 0.0), floor) - terms
+        mixed_s = np.maximum(mixed + padding - self.hidden_s(sequences, each), floor + self.host_prompt_s) - mixed
         return with_prompts * mixed_s + (steps - with_prompts) * plain_s
 
     def at_speed(self, speed: Number) -> "Iteration":
@@ -239,9 +265,9 @@ def per_pair(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], figure
     return np.array([figure(card, name) for card, name in zip(gpu, weight_dtype, strict=True)])
 
 
-def quantises(gpu: Gpu, weight_dtype: str) -> float:
-    """1.0 where the inputs of products are quantised too."""
-    return float(weight_format(weight_dtype).rate_on(gpu) in ("fp8", "int8", "fp4"))
+def quantises(gpu: Gpu, weight_dtype: str, formats: Sequence[str]) -> float:
+    """1.0 where the inputs of products are quantised too, to one of these formats."""
+    return float(weight_format(weight_dtype).rate_on(gpu) in formats)
 
 
 def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], efficiencies: "Efficiencies") -> Number:
@@ -276,9 +302,9 @@ def roofline_iteration(
         c = (1 + reread x (query heads per KV head - 1)) / (bandwidth x MBU of KV)
         d = (2 x active without head + attention) / (rate x MFU of prefill x tp) + all-reduce bytes
 
-    Terms add, but for the share of the shorter of reading weights and multiplying by them that the longer hides, and a step
-    is no shorter than the host's (`Iteration`). Nothing is faster than the roofline. Ignored: speculative decoding. Layers on
-    one GPU after the other are a matter of the load (`ReplicaPlan.stages`).
+    A step multiplies `least_rows` rows at least. Terms add, but for the share of the shorter of reading weights and multiplying
+    by them that the longer hides, and a step is no shorter than the host's (`Iteration`). Nothing is faster than the roofline.
+    Ignored: speculative decoding. Layers on one GPU after the other are a matter of the load (`ReplicaPlan.stages`).
     """
     e, tp = efficiencies, np.asarray(tensor_parallel, dtype=float)
     bandwidth, link = per_plan(gpu, lambda g: g.bandwidth_bytes_per_s), per_plan(gpu, lambda g: g.link_bytes_per_s)
@@ -295,8 +321,10 @@ def roofline_iteration(
     body, all_dense = (shape.active_parameters - routed - n for n in (shape.head_parameters, 0.0))
     products = routed * e.expert_products / rate
     attention = shape.attention_flops(prefill_context)
-    layer = e.layer_overhead_s + e.quantise_layer_s * per_pair(gpu, weight_dtype, quantises)
+    eight, four = (per_pair(gpu, weight_dtype, partial(quantises, formats=f)) for f in (EIGHT_BIT, ("fp4",)))
+    layer = e.layer_overhead_s + e.quantise_layer_s * eight + e.quantise4_layer_s * four
     choosing = e.expert_layer_s * sum(m.layers for m in shape.mlp if m.experts > 1)
+    choosing = choosing + e.head_norm_s * sum(a.layers for a in shape.attention if a.kind in HEADS and a.norm_parameters)
     overhead = e.step_overhead_s + shape.layers * layer + choosing + (tp > 1) * sums * e.collective_latency_s
     looped = sum(m.experts * m.layers for m in shape.mlp if m.experts > 1)
     matrices = sum(x.experts * x.layers for x in shape.linears)
@@ -313,4 +341,5 @@ def roofline_iteration(
         request_s=e.request_s, request_steps=e.request_steps,
         overlap=e.overlap, read_s=read, product_s=product, host_s=host, host_sequence_s=e.host_sequence_s,
         host_prompt_s=shape.layers * e.host_prompt_layer_s,
+        row_s=2.0 * plain * all_dense / (e.decode_mfu * tp), least_rows=e.least_rows,
     )

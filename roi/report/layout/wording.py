@@ -92,6 +92,7 @@ PATTERNS = (
     (r"workload\.steps\.(\d+)\.ratio", "step of the volume, workload.steps.{0}"),
     (r"vendors\.(.+)\.first_successor_price_ratio", "price of the successor of {0}"),
     (r"serving\.adapter_speed\.\w+-(\d+)", "speed with adapters at run time"),
+    (r"serving\.speed\.(?:same|fitted)-(.+)", "serving speed on {0}"),
     (r"systems\.(.+)\.token_ratio", "tokens of {0}, same text"),
     (r"systems\.(.+)\.output_ratio", "length of answers of {0}"),
     (r"systems\.(.+)\.reasoning_tokens", "reasoning tokens of {0}"),

@@ -19,7 +19,7 @@ from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
 from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_for, grouped, layout_of, scale_group
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
-from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.plan import Kernels, TrainingPlan
 from roi.estimate.training.sharding import Links, link_speeds
 from roi.facts.fact import Record
 from roi.facts.gpu import Gpu
@@ -95,29 +95,38 @@ def group_fits(file: CalibrationFile) -> tuple[GroupFit, ...]:
 
 
 def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]:
-    """Each point of a training profile as a measured run, warm-up cut; none where the catalog lacks its model or card."""
+    """Each point of a training profile as a measured run, warm-up cut; none where the catalog lacks its model or card.
+
+    None where steps were compiled: the roofline is that of an eager step. On real lengths padding counts as tokens, as the step
+    computes it.
+    """
     profile = stored.profile
     try:
         model, gpu = find_model(profile.model, exact=True), find_gpu(canonical_gpu(profile.environment))
     except InputError:
         return ()
+    if profile.compiled:
+        return ()
     plan, runs = read_plan(profile.plan), []
     for number, point in enumerate(profile.points, start=1):
-        timed = point.step_s[point.warmup:]
-        if timed:
-            same = replace(plan, micro_batch=float(point.micro_batch), seq=float(point.seq), padded=False)
+        if point.timed_s:
+            width = point.mean_slots / point.micro_batch
+            widest = max(point.slots) / point.micro_batch if point.slots else width
+            same = replace(plan, micro_batch=float(point.micro_batch), seq=widest, padded=plan.padded and bool(point.slots))
             runs.append(MeasuredRun(
                 id=f"{stored.name}#{number}", source=stored.name, method=plan.method, gpu_name=gpu.id, model=model, plan=same,
-                gpu=gpu, mean_tokens=float(point.seq), memory_bytes=point.memory.allocated_bytes, memory_kind="allocated",
-                tokens_per_s=point.micro_batch * point.seq / float(np.median(timed)) * plan.gpus,
+                gpu=gpu, mean_tokens=width, memory_bytes=point.memory.allocated_bytes, memory_kind="allocated",
+                tokens_per_s=point.mean_slots / point.typical_s * plan.gpus,
             ))  # fmt: skip
     return tuple(runs)
 
 
-def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> Callable[[Gpu, str], Evidence]:
+def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = (), kernels: Kernels = "none",
+                   ) -> Callable[[Gpu, str], Evidence]:
     """The best evidence for training speed on any (GPU, layout): profiles on it, else fits on it, else the published ones.
 
     `store` is read for training profiles of every model; `calibrations` are those of `find_calibrations`. All are fitted once.
+    Of the profiles those with the same `kernels` count: the roofline's step has the class's own, whatever ran.
     `level` of the answer says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
     card: the catalog's own figure with the spread of sources left out).
     """
@@ -125,7 +134,7 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
     links = cache(lambda gpu, gpus: measured_links(store, gpu, gpus)[0])
     timed = [timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus)))
-             for stored in profiles for run in profile_runs(stored)]
+             for stored in profiles for run in profile_runs(stored) if run.plan.kernels == kernels]
     own = [scale_group(group) for group in grouped(run for run in timed if run is not None)]
     mine = {fit.source for fit in own}
     fits = [*own, *(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
@@ -176,7 +185,7 @@ def plan_speed(
 
     `store` holds training and device profiles; `dry` is a dry run of this very plan.
     """
-    fitted, layout = speed_evidence(store, calibrations), layout_of(plan)
+    fitted, layout = speed_evidence(store, calibrations, plan.kernels), layout_of(plan)
 
     def evidence(gpu: Gpu) -> Evidence:
         found = fitted(gpu, layout)

@@ -36,7 +36,7 @@ from roi.profiling.session import claim_board, read_environment, unusable_gpu
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import torch
 from roi.profiling.stops import Stops
-from roi.profiling.train import rank_run, ranks, several_cards, train_point
+from roi.profiling.train import fused, rank_run, ranks, several_cards, train_point
 from roi.profiling.train.short_run import TrainRequest
 
 MIB = 2**20
@@ -99,6 +99,50 @@ def test_a_card_is_stepped_and_told(tmp_path, words):
         assert point["free_step_s"] > 0.0
     assert "steps that are not waited for: 1 x 16 " in result.stdout
     assert card.forwards > 0
+
+
+@full
+def test_liger_goes_into_the_base_before_the_adapter_and_compiled_steps_are_not_searched(tmp_path, monkeypatch):
+    """Stand-ins for Liger, whose kernels need Triton, and for the compiler: they take what the libraries take."""
+    told = []
+    liger = SimpleNamespace(MODEL_TYPE_TO_APPLY_LIGER_FN={"llama": None},
+                            _apply_liger_kernel_to_instance=lambda *, model: told.append(type(model).__name__))
+    monkeypatch.setitem(sys.modules, fused.LIGER, liger)
+    monkeypatch.setattr(torch, "compile", lambda model, *, dynamic: (told.append((type(model).__name__, dynamic)), model)[1])
+    words = (*SMALL, "--kernels", "liger", "--trainer", "plain", "--method", "lora")
+    with simulated_machine(token_bytes=10 * MIB, total_bytes=4000 * MIB):
+        result, kept = profile(tmp_path, "train", *words, "--compile")
+    assert result.exit_code == 0, result.output
+    assert told == ["LlamaForCausalLM", ("PeftModelForCausalLM", False)]
+    assert (kept["plan"]["kernels"], kept["compiled"], kept["largest_micro_batch"]) == ("liger", True, {})
+    assert "largest micro-batch: not searched with --compile, which compiles each size anew" in kept["notes"]
+    assert "lora r16" in result.stdout
+    assert "liger kernels, compiled" in " ".join(result.stdout.split())
+    liger.MODEL_TYPE_TO_APPLY_LIGER_FN = {"qwen3": None}
+    with simulated_machine():
+        result, _ = profile(tmp_path, "train", *words)
+        assert result.exit_code == 2
+        assert result.stderr == "roi: --kernels liger: Liger has no kernels for model_type 'llama'; take none\n"
+        result, _ = profile(tmp_path, "train", *SMALL, "--kernels", "liger", "--trainer", "trl")
+        assert "SFTTrainer has a chunked head of its own" in result.stderr
+        monkeypatch.setitem(sys.modules, fused.LIGER, None)
+        result, _ = profile(tmp_path, "train", *words)
+    assert (result.exit_code, "pip install 'lora-roi[liger]'" in result.stderr) == (1, True)
+
+
+@full
+@pytest.mark.parametrize("packing", [True, False])
+def test_rows_of_real_lengths_are_stepped_and_the_search_takes_full_ones(tmp_path, packing):
+    """As above 253 tokens hold: 7 full rows of 32, whatever the examples."""
+    file = tmp_path / "lengths.txt"
+    file.write_text("4\n9\n17\n30\n90\n")
+    words = ("--micro-batch", "1,2", "--seq", "32", *SMALL[4:], "--lengths", str(file), *(["--packing"] if packing else []))
+    with simulated_machine(token_bytes=10 * MIB, total_bytes=4000 * MIB, name="Quadro K620"):
+        result, kept = profile(tmp_path, "train", *words, "--trainer", "plain")
+    assert result.exit_code == 0, result.output
+    assert kept["largest_micro_batch"] == {"32": 7}
+    assert all(len(point["tokens"]) == len(point["step_s"]) for point in kept["points"])
+    assert kept["lengths"] == [4, 4, 9, 9, 17, 17, 17, 30, 30, 90, 90]
 
 
 @full

@@ -7,7 +7,7 @@ from itertools import accumulate
 from math import ceil, sqrt
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.configs import context_tokens
@@ -21,6 +21,7 @@ from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit, ran_out
 from roi.profiling.stack import quiet, torch
 from roi.profiling.train import real_model, train_point
+from roi.profiling.train.fused import apply_liger, check_liger, no_compiler
 from roi.profiling.train.real_model import ATTENTION, trained_count
 from roi.profiling.train.train_point import PointRun, StepTooLong
 from roi.profiling.train.training_steps import TrainingSetup
@@ -49,6 +50,10 @@ class TrainRequest:
     """Sizes, each (micro-batch, tokens of a sequence)."""
     find_largest: bool = True
     """Search the largest micro-batch too (on a GPU)."""
+    compiled: bool = False
+    """Steps run under torch.compile."""
+    lengths: tuple[int, ...] = ()
+    """Tokens of real examples, which batches are made of; none: every row is full."""
 
 
 def closed_form(chosen: ModelToBuild, plan: TrainingPlan) -> ModelToBuild:
@@ -77,6 +82,7 @@ def check_possible(request: TrainRequest, device: str) -> None:
             raise InputError(f"--attention {plan.attention}: its kernel is a GPU's; on a CPU take sdpa, sdpa-math or eager")
         if plan.optimizer.startswith("paged"):
             raise InputError(f"--optimizer {plan.optimizer}: paging needs a GPU; on a CPU take adamw-8bit")
+    _check_kernels(request, device)
     if plan.dtype == "fp16" and plan.method == "full" and plan.trainer != "plain" and plan.autocast:
         raise InputError("--dtype fp16: a Trainer's loss scaling refuses to train fp16 parameters; full training takes bf16")
     context = context_tokens(request.model.config)
@@ -97,6 +103,28 @@ def check_possible(request: TrainRequest, device: str) -> None:
                       way="" if plan.quantised else "; --method qlora stores them in 4 bits")
 
 
+def _check_kernels(request: TrainRequest, device: str) -> None:
+    """Raise where kernels in place of the class's, a compiler, or a loop on real lengths do not run here."""
+    plan = request.plan
+    if plan.kernels == "fused":
+        raise InputError("--kernels fused: those of Unsloth and fms-acceleration run in loops of their own; none, or liger")
+    if plan.kernels == "liger":
+        if device == "cpu":
+            raise InputError("--kernels liger: Liger's kernels are Triton's, which need a GPU; on a CPU take none")
+        if plan.trainer == "trl":
+            raise InputError("--kernels liger: SFTTrainer has a chunked head of its own; --trainer hf or plain, or none")
+        check_liger(str(request.model.config.get("model_type")))
+    if request.compiled:
+        if plan.trainer == "trl":
+            raise InputError("--compile: SFTTrainer's steps are not compiled here; --trainer hf or plain")
+        if request.lengths:
+            raise InputError("--compile: batches of real lengths each have another width, compiled anew; leave out --lengths")
+        if device == "cpu" and (why := no_compiler()):
+            raise InputError(f"--compile: torch.compile builds C++ for a CPU, and {why}")
+    if request.lengths and plan.trainer == "trl":
+        raise InputError("--lengths: SFTTrainer prepares and packs data itself; --trainer hf or plain")
+
+
 def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
     """The profile of a run: build the model, step through the points, search the largest micro-batch.
 
@@ -115,7 +143,8 @@ def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
     return TrainProfile(
         started=session.started, environment=session.environment_under_load(stepping.last_draw), model=request.model.name,
         plan=plan_record(setup.plan), weights="random" if request.model.weights is None else str(request.model.weights),
-        trained_parameters=trained_count(setup.model), points=tuple(stepping.points), largest_micro_batch=stepping.largest,
+        trained_parameters=trained_count(setup.model), compiled=request.compiled, lengths=length_shares(request.lengths),
+        points=tuple(stepping.points), largest_micro_batch=stepping.largest,
         budget_s=session.budget_s, complete=not (stepping.ended or session.cut), notes=session.all_notes,
     )
 
@@ -126,17 +155,7 @@ def set_up(request: TrainRequest, session: Session, ranks: "Ranks | None" = None
     The session notes what a reader of the times must know about it.
     """
     plan, device = request.plan, session.device
-    session.watcher.say(f"building {request.model.name}: {plan.method}, {plan.dtype}, on {device}")
-    try:
-        if request.model.weights is None:
-            base = real_model.build_model(request.model.config, plan, device, session.seed)
-        else:
-            base = real_model.load_model(request.model.weights, plan, device)
-    except (RuntimeError, MemoryError) as error:
-        if not ran_out(error):
-            raise
-        way = "" if plan.quantised else "; --method qlora stores it in 4 bits"
-        raise RoiError(f"out of memory while {request.model.name} was built on {device}{way}") from error
+    base = _build_base(request, session)
     if base.config._attn_implementation != ATTENTION[plan.attention]:
         plan = replace(plan, attention="eager")
         session.notes.append(f"this class has no {request.plan.attention} attention; eager ran")
@@ -151,7 +170,29 @@ def set_up(request: TrainRequest, session: Session, ranks: "Ranks | None" = None
     vocab = int(base.config.get_text_config().vocab_size)
     if ranks is not None:
         model = ranks.spread(model, plan)
-    return TrainingSetup(model, plan, device, vocab, seed=session.seed, ranks=ranks)
+    if request.compiled and plan.trainer == "plain":  # a Trainer compiles by itself
+        model = torch.compile(model, dynamic=False)
+    return TrainingSetup(model, plan, device, vocab, seed=session.seed, ranks=ranks, compiled=request.compiled,
+                         lengths=request.lengths)
+
+
+def _build_base(request: TrainRequest, session: Session) -> Any:  # Any: transformers' classes are chosen at run time
+    """The model without its adapter, with the plan's kernels; a RoiError where memory runs out."""
+    plan, device = request.plan, session.device
+    session.watcher.say(f"building {request.model.name}: {plan.method}, {plan.dtype}, on {device}")
+    try:
+        if request.model.weights is None:
+            base = real_model.build_model(request.model.config, plan, device, session.seed)
+        else:
+            base = real_model.load_model(request.model.weights, plan, device)
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out(error):
+            raise
+        way = "" if plan.quantised else "; --method qlora stores it in 4 bits"
+        raise RoiError(f"out of memory while {request.model.name} was built on {device}{way}") from error
+    if plan.kernels == "liger":
+        apply_liger(base)
+    return base
 
 
 def share(waiting: Sequence[tuple[int, int]]) -> float:
@@ -161,6 +202,12 @@ def share(waiting: Sequence[tuple[int, int]]) -> float:
     """
     weights = [sqrt(micro_batch * seq) for micro_batch, seq in waiting]
     return weights[0] / sum(weights)
+
+
+def length_shares(lengths: Sequence[int]) -> tuple[int, ...]:
+    """Percentiles 0, 10, ... 100 of the lengths: what a profile keeps of them; empty for none."""
+    ordered = sorted(lengths)
+    return tuple(ordered[round(share * (len(ordered) - 1) / 10)] for share in range(11)) if ordered else ()
 
 
 class _Stepping:
@@ -196,7 +243,8 @@ class _Stepping:
 
     def run(self) -> None:
         """Points from few tokens to many, then the search."""
-        searches = self.request.find_largest and self.session.device == "cuda"
+        compiled = self.request.compiled
+        searches = self.request.find_largest and self.session.device == "cuda" and not compiled
         waiting = sorted(self.request.points, key=lambda point: (point[0] * point[1], point[0]))
         stepping_s = self.session.budget_s * (1.0 - SEARCH_SHARE * searches)
         for i, (micro_batch, seq) in enumerate(waiting):
@@ -212,6 +260,8 @@ class _Stepping:
             self._measure(micro_batch, seq, left_s * share(waiting[i:]))
         if searches:
             self._search()
+        elif compiled:
+            self.notes.append("largest micro-batch: not searched with --compile, which compiles each size anew")
         elif self.session.device == "cpu":
             self.notes.append("largest micro-batch: not searched on a CPU, where running out of memory ends other programs")
 
@@ -235,7 +285,8 @@ class _Stepping:
 
     def _measure(self, micro_batch: int, seq: int, share_s: float) -> None:
         train_point.reset_memory(self.setup.device)
-        run = PointRun(micro_batch, seq, share_s, self.session, micro_steps=self.setup.plan.accumulation)
+        run = PointRun(micro_batch, seq, share_s, self.session, micro_steps=self.setup.plan.accumulation,
+                       compiles=self.setup.compiled, drawn=bool(self.setup.lengths))
         draw: Draw | None = None
         too_long_s: float | None = None
         try:
@@ -262,11 +313,12 @@ class _Stepping:
 
     def _keep(self, run: PointRun, draw: Draw) -> None:
         if run.usable:
-            shape, plan = self.request.model.shape, replace(self.setup.plan, micro_batch=run.micro_batch, seq=run.seq)
-            predicted = None if shape is None else float(training_memory(shape, plan, self.gpu).peak_allocated_bytes)
+            shape, plan = self.request.model.shape, replace(self.setup.plan, micro_batch=run.micro_batch, seq=run.widest)
+            unknown = shape is None or self.setup.compiled
+            predicted = None if unknown else float(training_memory(shape, plan, self.gpu).peak_allocated_bytes)
             memory = train_point.read_memory(self.setup.device, self.session.board)
             self.points.append(run.point(memory, draw, predicted))
-            change = train_point.drift([step.seconds for step in run.steps[run.warmup:]])
+            change = train_point.drift([step.seconds / max(step.slots, 1) for step in run.steps[run.warmup:]])
             if change is not None:
                 self.notes.append(f"{run.micro_batch} x {run.seq:,}: not steady, a step's time changed by {change:+.0%} over "
                                   "the last third; a longer --budget measures what lasts")

@@ -314,8 +314,9 @@ class _Stepping:
     def _keep(self, run: PointRun, draw: Draw) -> None:
         if run.usable:
             shape, plan = self.request.model.shape, replace(self.setup.plan, micro_batch=run.micro_batch, seq=run.widest)
-            unknown = shape is None or self.setup.compiled
-            predicted = None if unknown else float(training_memory(shape, plan, self.gpu).peak_allocated_bytes)
+            predicted = None
+            if shape is not None and not self.setup.compiled:  # the closed form knows no compiled step
+                predicted = float(training_memory(shape, plan, self.gpu).peak_allocated_bytes)
             memory = train_point.read_memory(self.setup.device, self.session.board)
             self.points.append(run.point(memory, draw, predicted))
             change = train_point.drift([step.seconds / max(step.slots, 1) for step in run.steps[run.warmup:]])

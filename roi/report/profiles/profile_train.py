@@ -199,8 +199,8 @@ def _length_remark(profile: TrainProfile, plan: TrainingPlan) -> str:
     least, middle, most = (profile.lengths[at] for at in (0, 5, 10))
     filled = "; ".join(f"{p.micro_batch} x {p.seq:,} {100.0 * (1.0 - p.mean_tokens / p.mean_slots):.0f}%"
                        for p in profile.points)
-    return (f"examples of {least:,} to {most:,} tokens, half of them up to {middle:,}, {'packed' if plan.packed else 'padded'}; "
-            f"tokens: the most a row may have; ms: the mean; padding, {filled} of what is computed, is not in tokens/s")
+    return (f"examples of {least:,} to {most:,} tokens, half of them up to {middle:,}, {'packed' if plan.packed else 'padded'};"
+            f" tokens: the most a row may have; ms: the mean; padding, {filled} of what is computed, is not in tokens/s")
 
 
 def _gib(value: float | None) -> str:

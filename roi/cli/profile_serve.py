@@ -109,7 +109,7 @@ def serve(
     from roi.cli.output import write
     from roi.profiling.progress import show_progress
     from roi.profiling.server.endpoint import read_url
-    from roi.profiling.server.launch import free_port
+    from roi.profiling.server.launch import check_launch, free_port
     from roi.profiling.server.load_design import plan_loads
     from roi.profiling.server.measured_server import profile_serve
     from roi.profiling.server.probe import token_counter
@@ -134,6 +134,8 @@ def serve(
              "variable with --api-key-env")
         key = None
     words = _words(engine_args, launch)
+    if launch is not None:
+        check_launch(launch, url)
     seed = secrets.randbits(31)  # a new one each time: a server's prefix cache knows the prompts of the last
     plan = plan_loads(concurrency, input_tokens, output_tokens, requests, seed, arrivals=arrivals, rate=rate,
                       adapters=len(adapters), trace=None if trace is None else open_trace(trace))

@@ -5,6 +5,7 @@ import json
 import pickle
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -241,7 +242,7 @@ def test_a_search_that_the_budget_does_not_hold_is_said_before_it_starts(tmp_pat
     real = train_point.run_steps
 
     def slow(setup, micro_batch, seq, on_step, limit=1000):
-        real(setup, micro_batch, seq, lambda step: on_step(SimpleNamespace(seconds=10.0 * seq, loss=step.loss)), limit)
+        real(setup, micro_batch, seq, lambda step: on_step(replace(step, seconds=10.0 * seq)), limit)
 
     monkeypatch.setattr(train_point, "run_steps", slow)
     with simulated_machine(token_bytes=10 * MIB):  # a budget of its own

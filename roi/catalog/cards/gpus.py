@@ -1,7 +1,7 @@
 """GPUs by any name that people type, from gpus.json (datasheet figures, each with its source), and a user's own.
 
-Own ones are in `gpus.json` of the user's data folder, in the catalog's form: a card that the catalog lacks, or with the id `cpu`
-this machine's processor, whose profiles then count as any card's do.
+Own ones are in `gpus.json` of the user's data folder, in the catalog's form: a card that the catalog lacks, or with the id
+`cpu` this machine's processor, whose profiles then count as any card's do.
 
 The best matrix product that people measured on a card is in matrix_rates.csv: datasheets do not say what is reached.
 """

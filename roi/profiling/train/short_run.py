@@ -14,12 +14,13 @@ from roi.catalog.models.configs import context_tokens
 from roi.errors import InputError, RoiError
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
-from roi.estimate.training.plan import TrainingPlan, resolve_targets
+from roi.estimate.training.plan import TrainingPlan, refusal, resolve_targets
+from roi.facts.model import ModelShape
 from roi.facts.profiles import TrainPoint, TrainProfile
 from roi.profiling.board import NO_DRAW, Draw
 from roi.profiling.model_to_build import ModelToBuild
 from roi.profiling.session import Session, check_weights_fit, ran_out
-from roi.profiling.stack import quiet, torch
+from roi.profiling.stack import quiet, torch, transformers
 from roi.profiling.train import real_model, train_point
 from roi.profiling.train.fused import apply_liger, check_liger, no_compiler
 from roi.profiling.train.real_model import ATTENTION, trained_count
@@ -31,11 +32,17 @@ if TYPE_CHECKING:
     from roi.profiling.train.ranks import Ranks
 
 SEARCH_SHARE: Final = 0.25
-"""Part of the budget that the search for the largest micro-batch may take."""
+"""Part of the budget that is kept for the search for the largest micro-batch, until measured sizes say what it takes."""
+MOST_OF_SEARCH: Final = 0.65
+"""Part of the budget that is kept for it at most; four steps of each size come first."""
 LEAST_STEPS: Final = train_point.WARMUP + 1
 """Steps of a point that is measured at all."""
-TRIALS: Final = 2.0
-"""Steps of the largest size that a search takes where the line holds: one that fits, one that does not."""
+TRIALS: Final = 2
+"""Sizes that a search tries where the line holds: one that fits, one that does not."""
+SPARE: Final = 1.8
+"""Time that is kept for the search over what two trials take: the line may be some sequences off, each a trial more."""
+FAR_OFF: Final = 1.1
+"""A size so far above the line through measured peaks is not tried: where it ran out, its first step would be lost."""
 ENOUGH: Final = 3.0
 """Steps that a budget must hold for one measurement: a slow first one, a timed one, and one to spare."""
 
@@ -75,13 +82,9 @@ def closed_form(chosen: ModelToBuild, plan: TrainingPlan) -> ModelToBuild:
 def check_possible(request: TrainRequest, device: str) -> None:
     """Raise an InputError, one sentence, where this plan cannot run on this device."""
     plan, shape = request.plan, request.model.shape
-    if device == "cpu":
-        if plan.attention == "flash":
-            raise InputError("--attention flash: FlashAttention needs a GPU; on a CPU take sdpa or eager")
-        if plan.attention in ("flash3", "sdpa-cudnn", "sdpa-efficient"):
-            raise InputError(f"--attention {plan.attention}: its kernel is a GPU's; on a CPU take sdpa, sdpa-math or eager")
-        if plan.optimizer.startswith("paged"):
-            raise InputError(f"--optimizer {plan.optimizer}: paging needs a GPU; on a CPU take adamw-8bit")
+    if device == "cpu" and plan.optimizer.startswith("paged"):
+        raise InputError(f"--optimizer {plan.optimizer}: paging needs a GPU; on a CPU take adamw-8bit")
+    _check_attention(plan, shape, device)
     _check_kernels(request, device)
     if plan.dtype == "fp16" and plan.method == "full" and plan.trainer != "plain" and plan.autocast:
         raise InputError("--dtype fp16: a Trainer's loss scaling refuses to train fp16 parameters; full training takes bf16")
@@ -101,6 +104,23 @@ def check_possible(request: TrainRequest, device: str) -> None:
     check_weights_fit(request.model.name, count, linear * stored + (count - linear) * width, device,
                       shrunk=request.model.shrunk, slow="a step takes minutes", works="trains",
                       way="" if plan.quantised else "; --method qlora stores them in 4 bits")
+
+
+def _check_attention(plan: TrainingPlan, shape: ModelShape | None, device: str) -> None:
+    """Raise where the plan's attention has no kernel here: on a CPU, without its package, or for the heads of this model."""
+    if device == "cpu":
+        if plan.attention == "flash":
+            raise InputError("--attention flash: FlashAttention needs a GPU; on a CPU take sdpa or eager")
+        if plan.attention in ("flash3", "sdpa-cudnn", "sdpa-efficient"):
+            raise InputError(f"--attention {plan.attention}: its kernel is a GPU's; on a CPU take sdpa, sdpa-math or eager")
+    there, package = {
+        "flash": (transformers.utils.is_flash_attn_2_available, "flash-attn"),
+        "flash3": (transformers.utils.is_flash_attn_3_available, "flash-attn-3"),
+    }.get(plan.attention, (lambda: True, ""))
+    if not there():
+        raise InputError(f"--attention {plan.attention}: transformers finds no package {package} that runs here; take sdpa")
+    if shape is not None and (refused := refusal(shape, plan)):
+        raise InputError(refused)
 
 
 def _check_kernels(request: TrainRequest, device: str) -> None:
@@ -246,14 +266,17 @@ class _Stepping:
         compiled = self.request.compiled
         searches = self.request.find_largest and self.session.device == "cuda" and not compiled
         waiting = sorted(self.request.points, key=lambda point: (point[0] * point[1], point[0]))
-        stepping_s = self.session.budget_s * (1.0 - SEARCH_SHARE * searches)
         for i, (micro_batch, seq) in enumerate(waiting):
-            left_s = stepping_s - (self.session.budget_s - self.session.left_s)
+            left_s = self._stepping_s(waiting[i:], searches=searches)
             if left_s <= 0.0 and i:
                 self._ended(f"the budget ended before {len(waiting) - i} of {len(waiting)} points")
                 break
             if micro_batch >= self.failed.get(seq, micro_batch + 1):
                 self.notes.append(f"{micro_batch} x {seq:,}: left out, {self.failed[seq]} x {seq:,} ran out of memory")
+                continue
+            guess = self._guess(seq) if searches else None
+            if guess is not None and micro_batch > FAR_OFF * guess:
+                self.notes.append(f"{micro_batch} x {seq:,}: left out, by the line through measured peaks {guess} fit")
                 continue
             if self.points:
                 self._say_what_fits(waiting[i:], left_s)
@@ -273,6 +296,29 @@ class _Stepping:
             self.said = True
             self.session.watcher.warn(f"--budget: {fit} of the {len(waiting)} sizes that are left fit into {left_s:.0f} s; "
                                       f"{ceil(self.session.budget_s + sum(needed) - left_s)}s would hold all")
+
+    def _stepping_s(self, waiting: Sequence[tuple[int, int]], *, searches: bool) -> float:
+        """Seconds that the sizes still waiting have: what the search leaves, or what a few steps of each take."""
+        left_s = self.session.left_s
+        if not searches:
+            return left_s
+        least_s = sum(LEAST_STEPS * self._step_s(b * seq) for b, seq in waiting) if self.points else 0.0
+        return max(left_s - self._search_s(), min(left_s, least_s))
+
+    def _search_s(self) -> float:
+        """Seconds that are kept for the search: what it takes by the lines through measured sizes, else a share."""
+        guesses = [(self._guess(seq), seq) for seq in {seq for _, seq in self.request.points}]
+        known = [SPARE * self._trials_s(guess * seq) for guess, seq in guesses if guess is not None]
+        return min(sum(known), MOST_OF_SEARCH * self.session.budget_s) if known else SEARCH_SHARE * self.session.budget_s
+
+    def _trials_s(self, tokens: int) -> float:
+        """Seconds of the trials of one length; the one that fits takes a second step where an optimizer is made for each."""
+        steps = TRIALS + (not self.setup.stepped) * (train_point.TRIAL_STEPS - 1)
+        return steps * self._step_s(tokens) * self.setup.plan.accumulation
+
+    def _guess(self, seq: int) -> int | None:
+        peaks = [(p.micro_batch * p.seq, p.memory.reserved_bytes) for p in self.points if p.memory.reserved_bytes]
+        return train_point.guess_largest(peaks, train_point.room_bytes(), seq) if peaks else None
 
     def _step_s(self, tokens: int) -> float:
         """Seconds of a step of so many tokens, by the line through the measured ones; in proportion to one alone."""
@@ -332,9 +378,8 @@ class _Stepping:
         for seq in sorted({seq for _, seq in self.request.points}):
             ran = max((p.micro_batch for p in self.points if p.seq == seq), default=0)
             train_point.recover(self.setup)
-            peaks = [(p.micro_batch * p.seq, p.memory.reserved_bytes) for p in self.points if p.memory.reserved_bytes]
-            guess = train_point.guess_largest(peaks, train_point.room_bytes(), seq)
-            needed_s = 0.0 if guess is None else TRIALS * self._step_s(guess * seq)
+            guess = self._guess(seq)
+            needed_s = 0.0 if guess is None else self._trials_s(guess * seq)
             if needed_s > max(self.session.left_s, 0.0):
                 self._ended(f"largest micro-batch at {seq:,} tokens: about {guess} by the line through measured "
                             f"peaks, not tried: it takes {needed_s:.0f} s, {max(self.session.left_s, 0.0):.0f} are left")

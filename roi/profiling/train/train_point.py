@@ -27,6 +27,8 @@ STEADY: Final = 0.03
 """Change over the last third of the steps from which a point is not called steady: a third of the error that is aimed at."""
 FREE: Final = 5
 """Steps in a row that are timed together."""
+LEAST_TIMED: Final = 3
+"""Timed steps of a point that come before those in a row."""
 LEAST_THIRD: Final = 5
 """Steps of a third that says something."""
 CEILING: Final = 4096
@@ -77,6 +79,8 @@ class PointRun:
             self.warmup = done  # steps this slow have no kernel set-up that shows; three would eat the share
         if done == self.warmup:
             self.meter.start()
+        if self.session.device == "cuda" and done >= self.warmup + LEAST_TIMED:
+            spent_s += (FREE + 1) * step.seconds  # those that nobody waits for come after these
         size = f"{self.micro_batch} x {self.seq:,}"
         self.session.show(f"{size}: step {done}, {1e3 * step.seconds:,.0f} ms, loss {step.loss:.2f}")
         if done > self.warmup and (spent_s >= self.share_s or done >= self.warmup + TIMED):
@@ -87,6 +91,12 @@ class PointRun:
     def usable(self) -> bool:
         """True where there is a step beyond the warm-up."""
         return len(self.steps) > self.warmup
+
+    @property
+    def room_s(self) -> float:
+        """Seconds that are left of its share, or of the budget; the last step may have overdrawn it by its own length."""
+        overdrawn = self.steps[-1].seconds if self.steps else 0.0
+        return min(self.share_s - (time.monotonic() - self.began_s) + overdrawn, self.session.left_s)
 
     @property
     def widest(self) -> int:
@@ -238,7 +248,7 @@ def run_point(setup: TrainingSetup, run: PointRun) -> Draw:
         first.stop()
         draw = run.meter.stop()
     again = not setup.compiled or setup.plan.trainer == "plain"  # another Trainer would compile anew
-    if setup.device == "cuda" and again and run.usable and (FREE + 1) * run.steps[-1].seconds < run.session.left_s:
+    if setup.device == "cuda" and again and run.usable and (FREE + 1) * run.steps[-1].seconds < run.room_s:
         run.free_s = free_step_s(setup, run.micro_batch, run.seq, FREE)
     return draw
 

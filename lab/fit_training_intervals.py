@@ -1,18 +1,20 @@
-"""What intervals of training need to hold on rows that nothing of theirs was fitted on: WIDTHS, RECORDS and STACKS_APART.
+"""What intervals of training need to hold on rows that nothing of theirs was fitted on: WIDTHS, RECORDS, SHARED, STACKS_APART.
 
     python lab/fit_training_intervals.py TABLE.csv [TABLE.csv ...]
 
 Speed (roi/estimate/step/calibration.py): every row is predicted from the groups of all others, with its source, its card or its
-model left out; for a profile of one's own, with its model left out of its own source on its card. How many half widths it lies
-away, at the 90th percentile, is the factor. Memory (roi/estimate/accuracy/measured_run.py): percentiles of measured over
-predicted of rows whose loop is another, or whose kind is not stated. Sources are weighted by the root of their rows, so that a
-long table does not decide alone.
+model left out. How many half widths it lies away, at the 90th percentile, is the factor. Runs of one's own
+(roi/estimate/step/own_runs.py): some rows of a source on a card stand for a profile (profile_left_in), others are predicted;
+the interval score of SHARED is printed beside those of its neighbours. Memory (roi/estimate/accuracy/measured_run.py):
+percentiles of measured over predicted of rows whose loop is another, or whose kind is not stated. Sources are weighted by the
+root of their rows, so that a long table does not decide alone.
 """
 
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from unittest.mock import patch
 
@@ -21,7 +23,8 @@ import numpy as np
 from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.estimate.accuracy.measured_run import OTHER_LOOPS, MeasuredRun, NoPrediction, memory_predictor, timed_run
-from roi.estimate.step import calibration
+from roi.estimate.accuracy.profile_left_in import left_in_blocks, profile_left_in
+from roi.estimate.step import calibration, own_runs
 from roi.estimate.step.calibration import TimedRun, evidence_for, grouped, scale_group
 
 WAYS: dict[str, Callable[[TimedRun], str]] = {
@@ -41,13 +44,13 @@ def percentile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
     return float(values[order][np.searchsorted(np.cumsum(weight[order]) / weight.sum(), share)])
 
 
-def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str], *, own: bool) -> list[tuple[str, str, float]]:
+def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str]) -> list[tuple[str, str, float]]:
     """(level, source, half widths that the row lies away) of every row, what it shares with `way` left out."""
     found = []
     for name in dict.fromkeys(map(way, runs)):
         fits = [scale_group(group) for group in grouped(run for run in runs if way(run) != name)]
         for run in (run for run in runs if way(run) == name):
-            known = evidence_for(run.gpu, run.layout, fits, training_efficiencies().step(), (run.source,) if own else ())
+            known = evidence_for(run.gpu, run.layout, fits, training_efficiencies().step())
             if known is not None:
                 centre = np.log(known.efficiency.overall)
                 found.append((known.level, run.source, abs(run.log_ratio - centre) / (np.log(known.high) - centre)))
@@ -56,13 +59,12 @@ def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str], *, own: 
 
 def print_speed(runs: Sequence[TimedRun]) -> None:
     """The factor of each level, and what it gives."""
-    asked = {
-        "profile": ("model",), "gpu": ("source", "model"), "layout": ("source", "card", "model"), "all": ("source", "card")}
+    asked = {"gpu": ("source", "model"), "layout": ("source", "card", "model"), "all": ("source", "card")}
     for level, ways in asked.items():
         needed, inside = [], []
         for way in ways:
             with patch.object(calibration, "WIDTHS", PLAIN):
-                rows = [row for row in distances(runs, WAYS[way], own=level == "profile") if row[0] == level]
+                rows = [row for row in distances(runs, WAYS[way]) if row[0] == level]
             if rows:
                 away, weight = np.array([row[2] for row in rows]), weights([row[1] for row in rows])
                 needed.append(percentile(away, weight, 0.9))
@@ -71,6 +73,28 @@ def print_speed(runs: Sequence[TimedRun]) -> None:
         print(f"{level:8s} 90% need {', '.join(f'{x:.2f}' for x in needed)} half widths ({', '.join(ways)} left out): mean"
               f" {np.mean(needed):.2f}; at WIDTHS' {calibration.WIDTHS[level]:g}, of {len(told)} rows"
               f" {100 * told.mean():.0f}% lie inside")
+
+
+def print_own(runs: Sequence[TimedRun]) -> None:
+    """The factor that rows after a profile need, how they hold by nearness, the score of the shares and their neighbours."""
+    rows = profile_left_in(runs, training_efficiencies().step())
+    needed, weight = np.array([row.away / row.half for row in rows]), weights([row.source for row in rows])
+    print(f"own runs: 90% need {own_runs.OWN_WIDTH * percentile(needed, weight, 0.9):.2f} (OWN_WIDTH {own_runs.OWN_WIDTH:g})")
+    for name, block in left_in_blocks(rows).items():
+        print(f"  {name:36s} n {block.n:4d}: {block.coverage:3.0f}% inside ends {block.factor:.2f} apart, without the profile"
+              f" {block.coverage_before:3.0f}% inside {block.factor_before:.2f}; median error {block.median_error:.1f}%")
+    print(f"  score {score(runs):.3f}")
+    for one, other in permutations(own_runs.SHARED, 2):
+        moved = {**own_runs.SHARED, one: own_runs.SHARED[one] - 0.05, other: own_runs.SHARED[other] + 0.05}
+        with patch.object(own_runs, "SHARED", moved):
+            print(f"  score {score(runs):.3f} with 0.05 of {one} given to {other}")
+
+
+def score(runs: Sequence[TimedRun]) -> float:
+    """Mean interval score of rows after a profile, in logarithms: the width, and 20 times what lies beyond an end."""
+    rows = profile_left_in(runs, training_efficiencies().step())
+    each = [2.0 * row.half + 20.0 * max(row.away - row.half, 0.0) for row in rows]
+    return float(np.average(each, weights=weights([row.source for row in rows])))
 
 
 def print_memory(runs: Sequence[MeasuredRun]) -> None:
@@ -100,6 +124,7 @@ def main() -> None:
     runs = [run for path in sys.argv[1:] for run in open_training_table(Path(path)).runs]
     timed = [timed_run(run, training_efficiencies().step()) for run in runs]
     print_speed([run for run in timed if run is not None])
+    print_own([run for run in timed if run is not None])
     print_memory(runs)
 
 

@@ -5,11 +5,9 @@ from functools import cache
 from typing import NamedTuple
 
 from roi.estimate.replay.load_curve import PlanCapacity
-from roi.estimate.step.calibration import Evidence
 from roi.evidence.measured_servers import MeasuredServer, measured_servers
 from roi.evidence.served_rows import ServedRows
-from roi.evidence.training_speed import CalibrationFile, speed_evidence
-from roi.facts.gpu import Gpu
+from roi.evidence.training_speed import CalibrationFile, Speed, speed_evidence
 from roi.store.profiles.lookup import Store
 from roi.store.replays import KeptReplays
 
@@ -18,8 +16,8 @@ class KnownRuns(NamedTuple):
     """What was run before, dry or on a card."""
 
     store: Store
-    speed: Callable[[Gpu, str], Evidence]
-    """Evidence of training speed for a card and a layout."""
+    speed: Speed
+    """Evidence of training speed for a plan on a card."""
     servers: Callable[[str], tuple[tuple[MeasuredServer, ...], tuple[tuple[str, str], ...]]]
     """Servers measured on a card, newest first, and the profiles that say nothing, with the reason."""
     replayed: dict[tuple[object, ...], PlanCapacity]

@@ -15,11 +15,12 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
-from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_for, grouped, layout_of, scale_group
+from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
+from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_for, layout_of
+from roi.estimate.step.own_runs import Asked, pooled, with_own_runs
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
-from roi.estimate.training.plan import Kernels, TrainingPlan
+from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import Links, link_speeds
 from roi.facts.fact import Record
 from roi.facts.gpu import Gpu
@@ -121,31 +122,42 @@ def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]
     return tuple(runs)
 
 
-def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = (), kernels: Kernels = "none",
-                   ) -> Callable[[Gpu, str], Evidence]:
-    """The best evidence for training speed on any (GPU, layout): profiles on it, else fits on it, else the published ones.
+Speed = Callable[[Gpu, ModelShape, TrainingPlan], Evidence]
+"""What the training speed of a plan on a card rests on."""
+
+
+def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -> Speed:
+    """The evidence for training speed on any card: fits on it, else the published ones, and over them profiles on it.
 
     `store` is read for training profiles of every model; `calibrations` are those of `find_calibrations`. All are fitted once.
-    Of the profiles those with the same `kernels` count: the roofline's step has the class's own, whatever ran.
+    Of the profiles those with the plan's `kernels` count: the roofline's step has the class's own, whatever ran.
     `level` of the answer says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
     card: the catalog's own figure with the spread of sources left out).
     """
     known = training_efficiencies()
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
     links = cache(lambda gpu, gpus: measured_links(store, gpu, gpus)[0])
-    timed = [timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus)))
-             for stored in profiles for run in profile_runs(stored) if run.plan.kernels == kernels]
-    own = [scale_group(group) for group in grouped(run for run in timed if run is not None)]
-    mine = {fit.source for fit in own}
-    fits = [*own, *(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
+    runs = [run for stored in profiles for run in profile_runs(stored)]
+    timed = [(timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus))), run.plan.kernels) for run in runs]
+    own = [(run, kernels) for run, kernels in timed if run is not None]
+    fits = [*(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
 
-    def evidence(gpu: Gpu, layout: str) -> Evidence:
-        found = evidence_for(gpu.id, layout, fits, known.step(), mine)
-        if found is not None and found.level in {"profile", "gpu"}:
+    def published(gpu: Gpu, layout: str) -> Evidence:
+        found = evidence_for(gpu.id, layout, fits, known.step())
+        if found is not None and found.level == "gpu":
             return found
         low, high = known.overall.spread()
         return Evidence(efficiency=known.step(), low=low, high=high, level="all", n=known.overall.n,
                         sources=(known.overall.source,))
+
+    def evidence(gpu: Gpu, shape: ModelShape, plan: TrainingPlan) -> Evidence:
+        layout = layout_of(plan)
+        prior, mine = published(gpu, layout), [
+            run for run, kernels in own if (run.gpu, run.layout, kernels) == (gpu.id, layout, plan.kernels)]
+        if not mine:
+            return prior
+        theory = theory_s(shape, plan, gpu, replace(known.step(), links=links(gpu.id, plan.gpus)))
+        return with_own_runs(prior, mine, Asked(plan.method, shape.id, theory))
 
     return evidence
 
@@ -174,25 +186,39 @@ def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
     kind = {"profile": "measured here", "device": "a dry run over rates measured here", "gpu": "other sources on this card"}
     told = "; ".join(evidence.sources[:3]) + (f" and {len(evidence.sources) - 3} more" if len(evidence.sources) > 3 else "")
     held = "" if evidence.record is None else f"; {evidence.record[1]:.0f}% of rows left out inside such an interval"
-    return f"{gpu.id}: speed {kind.get(evidence.level, 'other cards')} ({told}; n {evidence.n}{held})"
+    speed = f"{gpu.id}: speed {kind.get(evidence.level, 'other cards')} ({told}; n {evidence.n}{held})"
+    return "; ".join(filter(None, (speed, pieces_told(evidence))))
+
+
+def pieces_told(evidence: Evidence) -> str:
+    """What each measurement of one's own did to the 90% interval of the scale, in words; empty where there is none."""
+    if evidence.before is None:
+        return ""
+    low, high = evidence.before
+    steps = [f"of the roofline {low:.2f} to {high:.2f} without"]
+    for piece in evidence.pieces:
+        against = ", which contradicts what was known" if piece.contradicts else ""
+        steps.append(f"{piece.low:.2f} to {piece.high:.2f} with {piece.source} (n {piece.n}){against}")
+    return ", ".join(steps)
 
 
 def plan_speed(
     shape: ModelShape, plan: TrainingPlan, dry: DryRunProfile | None, store: Store,
     calibrations: Sequence[CalibrationFile] = (),
 ) -> Callable[[Gpu], Evidence]:
-    """Evidence for any card, best first: training profiles on it; its measured rates with the plan's dry run; published runs.
+    """Evidence for any card: published runs, training profiles over them, and measured rates with the plan's dry run.
 
-    `store` holds training and device profiles; `dry` is a dry run of this very plan.
+    `store` holds training and device profiles; `dry` is a dry run of this very plan. The last is a second estimate of this
+    plan alone, weighted with the first by precision (`pooled`).
     """
-    fitted, layout = speed_evidence(store, calibrations, plan.kernels), layout_of(plan)
+    fitted = speed_evidence(store, calibrations)
 
     def evidence(gpu: Gpu) -> Evidence:
-        found = fitted(gpu, layout)
+        found = fitted(gpu, shape, plan)
         links, source = measured_links(store, gpu.id, plan.gpus)
         if links:
             found = replace(found, efficiency=replace(found.efficiency, links=links), sources=(*found.sources[:2], source))
-        if found.level == "profile" or dry is None or not dry.operators or plan.gpus > 1:
+        if dry is None or not dry.operators or plan.gpus > 1:
             return found
         for stored in device_profiles(store, gpu.id):
             try:
@@ -200,7 +226,7 @@ def plan_speed(
             except InputError:
                 continue  # too short to give a rate: the next one, or published runs
             known = training_efficiencies().step()
-            return device_evidence(shape, plan, gpu, dry.operators, rates, known, stored.name)
+            return pooled(found, device_evidence(shape, plan, gpu, dry.operators, rates, known, stored.name))
         return found
 
     return evidence

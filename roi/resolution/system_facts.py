@@ -1,5 +1,6 @@
 """Facts of a system (what answers): its error rate, how it tokenises; of an adapter, what its training takes."""
 
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from roi.catalog.prices.gpu_offers import Offer, Offers, rents
 from roi.economics.inputs import Option, Tokens, Training, path_of
 from roi.economics.worked_out import TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
-from roi.estimate.step.calibration import Evidence, layout_of
+from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.fitting import REPLAY_ENDS, reserved_range
 from roi.estimate.training.memory import training_memory, workspace_bytes
@@ -208,7 +209,7 @@ def _cheapest_run(
         memory = _memory(shape, plan, gpu, dry)
         if memory[0] > gpu.memory_bytes and (t.gpu is None or t.gpu_hours is None):
             continue
-        evidence = known.speed(gpu, layout_of(plan))
+        evidence = known.speed(gpu, shape, replace(plan, seq=min(mean, float(plan.seq))))
         if t.gpu_hours is not None:
             hours = value_of(t.gpu_hours)
         else:

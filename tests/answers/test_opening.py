@@ -9,6 +9,7 @@ import pytest
 from random_scenarios import scenario as random_scenario
 
 from roi.answers.opening import open_case
+from roi.resolution.plan_capacity import plan_capacity
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
 
@@ -57,6 +58,7 @@ def test_an_opened_case_is_of_its_scenario():
 @pytest.mark.parametrize("seed", [3, 5, 8])
 def test_what_was_replayed_before_changes_no_fact(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("roi.resolution.plans.plan_capacity", plan_capacity)  # the session's own kept ones put aside
     asked = check_scenario(random_scenario(seed))
     anew, first, again = (open_case(asked, cache=cache).case for cache in (False, True, True))
     assert list((tmp_path / "roi" / "replays").iterdir())

@@ -214,7 +214,7 @@ def test_without_k_bit_preparation_the_low_end_has_embedding_and_norms_in_16_bit
 
 def speed(**change):
     known = Evidence(EFFICIENCY, 0.45, 1.35, "all", 1, ())
-    return throughput_predictor(lambda gpu, layout: known)(make_run(speed=1.0, **change))
+    return throughput_predictor(lambda *_: known)(make_run(speed=1.0, **change))
 
 
 def test_throughput_spreads_with_the_overall_efficiency():
@@ -423,7 +423,7 @@ def test_the_page_shows_peers_and_our_errors_on_the_same_rows(table):
               "bias": "-5", "p90": "", "low_share": "50", "date": "2026-11-24"}]
     block = {"n": 3, "median_error": 5.0, "coverage": 90.0}
     fits = {"pairs": [], "groups": [], "after_profile": {"runs on one GPU": {"n": 52, "quartiles": 5.9, "any_three": 7.1}},
-            "run_left_out": block, "source_left_out": {"all": block}, "gpu_left_out": {}}
+            "run_left_out": block, "source_left_out": {"all": block}, "gpu_left_out": {}, "profile_left_in": {}}
     sources = [{"id": "qwen", "where": "a README", "licence": "Apache-2.0", "unknown": "The rest."}]
     page = render_accuracy.page({"closed-form": got}, chosen, fits, peers, sources)
     assert "| a tool | 2 | 20 | - | -5 | - | 50 |" in page

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from roi.estimate.step.calibration import Evidence, TimedRun, layout_of
-from roi.estimate.step.step_time import StepEfficiency, step_time
+from roi.estimate.step.step_time import StepEfficiency, StepTime, step_time
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import Overhead
 from roi.estimate.training.memory import MemoryBreakdown, training_memory
@@ -163,15 +163,15 @@ def memory_predictor(overhead: Overhead) -> Predictor:
     return predict
 
 
-def throughput_predictor(evidence: Callable[[Gpu, str], Evidence]) -> Predictor:
-    """Tokens/s of the whole job at the mean length, by the evidence for its card and layout; defaults widen the interval."""
+def throughput_predictor(evidence: Callable[[Gpu, ModelShape, TrainingPlan], Evidence]) -> Predictor:
+    """Tokens/s of the whole job at the mean length, by the evidence for its plan on its card; defaults widen the interval."""
 
     def predict(run: MeasuredRun) -> Prediction | NoPrediction:
         if run.gpu is None:
             return NoPrediction(f"gpu: {run.gpu_name!r}; not one card of the catalog, so no rates")
         if run.mean_tokens is None:
             return NoPrediction("seq_len_mean: no number; time follows the mean length")
-        found = evidence(run.gpu, layout_of(run.plan))
+        found = evidence(run.gpu, run.model, run.plan)
         steps = [_micro_step(run, plan, run.gpu, found.efficiency) for plan in (run.plan, *_other_plans(run))]
         value, *others = (tokens / seconds for tokens, seconds in steps)
         low, high = (value * end / float(found.efficiency.overall) for end in (found.low, found.high))
@@ -184,8 +184,16 @@ def _micro_step(run: MeasuredRun, plan: TrainingPlan, gpu: Gpu, efficiency: Step
     """Tokens of one micro-step of all GPUs at the run's mean length, and its seconds with its share of the optimizer step."""
     mean = min(run.mean_tokens or float(plan.seq), float(plan.seq))
     step = step_time(run.model, replace(plan, seq=mean), gpu, efficiency)
-    updates = float(step.optimizer_s + step.synchronisation_s) / plan.accumulation
-    return float(step.tokens) * plan.gpus, float(step.micro_step_s) + updates
+    return float(step.tokens) * plan.gpus, _with_update(step, plan)
+
+
+def _with_update(step: StepTime, plan: TrainingPlan) -> float:
+    return float(step.micro_step_s) + float(step.optimizer_s + step.synchronisation_s) / plan.accumulation
+
+
+def theory_s(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> float:
+    """The roofline's seconds for one micro-step with its share of the optimizer step, at an overall efficiency of 1."""
+    return _with_update(step_time(shape, plan, gpu, replace(efficiency, overall=1.0)), plan)
 
 
 def _other_plans(run: MeasuredRun) -> list[TrainingPlan]:

@@ -9,7 +9,9 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.estimate.accuracy.profile_left_in import LeftInBlock, left_in_blocks, profile_left_in
 from roi.estimate.step.calibration import ONE_GPU, GroupFit, TimedRun, evidence_for, grouped, log_ratios, scale_group
+from roi.estimate.step.own_runs import Asked, nothing_published, with_own_runs
 from roi.estimate.step.step_time import StepEfficiency
 
 SUBSETS: Final = 2000
@@ -64,13 +66,13 @@ class LeftOut:
 
 
 def leave_one_out(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> LeftOut | None:
-    """Each run from the others of its group: what a profile of one's own gives. None where no group has two runs."""
+    """Each run from the others of its group, as runs of one's own, over other sources. None where no group has two runs."""
     found = []
     for group in grouped(runs):
-        others = [run for run in runs if run not in group]
+        others = [run for run in runs if run.source != group[0].source]
         for run in group if len(group) > 1 else ():
             rest = [x for x in group if x is not run]
-            found.append(_against(run, [*rest, *others], efficiency, (run.source,)))
+            found.append(_against(run, others, efficiency, rest))
     return _summary(found)
 
 
@@ -86,11 +88,12 @@ def leave_out(runs: Sequence[TimedRun], efficiency: StepEfficiency, by: Literal[
 
 
 def _against(
-    run: TimedRun, rest: Sequence[TimedRun], efficiency: StepEfficiency, own: Sequence[str] = (),
+    run: TimedRun, rest: Sequence[TimedRun], efficiency: StepEfficiency, own: Sequence[TimedRun] = (),
 ) -> tuple[float, float] | None:
     """(log(measured / predicted) of the speed, half of the stated interval); None where the rest says nothing."""
-    fits = [scale_group(group) for group in grouped(rest)]
-    found = evidence_for(run.gpu, run.layout, fits, efficiency, own)
+    found = evidence_for(run.gpu, run.layout, [scale_group(group) for group in grouped(rest)], efficiency)
+    if own:
+        found = with_own_runs(found or nothing_published(efficiency), own, Asked(run.method, run.model, run.theory_s))
     if found is None:
         return None
     centre = float(np.log(found.efficiency.overall))
@@ -162,6 +165,8 @@ class Calibration:
     run_left_out: LeftOut | None
     source_left_out: dict[str, LeftOut]
     gpu_left_out: dict[str, LeftOut]
+    profile_left_in: dict[str, LeftInBlock]
+    """Some rows as a profile, the others of their source on their card predicted with it, by what both share."""
 
 
 def fit_calibration(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> Calibration:
@@ -177,4 +182,5 @@ def fit_calibration(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> Cal
             "each layout by itself": after_profile(grouped(runs)), "all layouts together": after_profile(pairs.values())},
         run_left_out=leave_one_out(runs, efficiency), source_left_out=leave_out(runs, efficiency, "source"),
         gpu_left_out=leave_out(runs, efficiency, "gpu"),
+        profile_left_in=left_in_blocks(profile_left_in(runs, efficiency)),
     )

@@ -24,8 +24,8 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.numerics.spreads import TAIL, student
 
 Level = Literal["profile", "device", "gpu", "layout", "all"]
-"""What a scale rests on: runs of one's own on this GPU; its measured rates and a dry run; other sources on it; other GPUs in
-the same layout; everything."""
+"""What a scale rests on: runs of one's own on this GPU over published ones (own_runs); its measured rates and a dry run; other
+sources on it; other GPUs in the same layout; everything."""
 ONE_GPU: Final = "one GPU"
 """Layout of a job on a single card; others are named by what they share."""
 PRIOR_RUNS: Final = 4.0
@@ -34,14 +34,13 @@ PRIOR_GROUPS: Final = 16.0
 """Groups that the median of all groups counts for beside those of a card or a layout: software moves a source's scale as much
 as the card does, so one source on a card says little of the next on it. Of 236 published rows, each with its source left out,
 the median error is 13.2% at 2 groups, 8.5% at 8, 8.2% at 16 and 7.9% where the card is not looked at."""
-WIDTHS: Final[dict[Level, float]] = {"profile": 1.5, "gpu": 0.65, "layout": 1.0, "all": 0.8}
+WIDTHS: Final[dict[Level, float]] = {"gpu": 0.65, "layout": 1.0, "all": 0.8}
 """Factor on the half width of Student's interval, by what the scale rests on: the 90th percentile of how many half widths 236
 published rows lie from a scale that has not seen their source, their card or their model, sources weighted by the root of
-their rows, and the three ways averaged (lab/fit_training_intervals.py prints them). Above 1 for a profile of one's own: 1.5 is
-what another run of the same models needs; another model needs 2.1, for which too little is known here to tell it apart."""
+their rows, and the three ways averaged (lab/fit_training_intervals.py prints them). That of own runs is in own_runs."""
 RECORDS: Final[dict[Level, tuple[int, float]]] = {
-    "profile": (138, 86.0), "gpu": (315, 92.0), "layout": (343, 94.0), "all": (46, 89.0)}
-"""Rows so left out (a row once for each way), and the percent of them that lay inside the interval."""
+    "profile": (824, 90.0), "gpu": (315, 92.0), "layout": (343, 94.0), "all": (46, 89.0)}
+"""Rows so left out (a row once for each way, or for each profile of its group), and the percent of them inside the interval."""
 LONE_SCATTER: Final = 0.15
 """Within-group scatter of log(roofline / measured) where no group has three runs: between one code's batches and methods."""
 LONE_BETWEEN: Final = 0.35
@@ -99,6 +98,21 @@ class GroupFit:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """What the runs of one source did to an interval, those named before it included."""
+
+    source: str
+    n: int
+    """Its runs."""
+    low: float
+    """5th percentile of `overall` with it."""
+    high: float
+    """95th percentile."""
+    contradicts: bool
+    """True where they lie outside the interval before: the next may then be wider."""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The scale that holds for a GPU and a layout, and how well it is known."""
 
@@ -113,6 +127,10 @@ class Evidence:
     """Runs behind the scale."""
     sources: tuple[str, ...]
     """Groups behind it."""
+    before: tuple[float, float] | None = None
+    """Percentiles of `overall` without runs of one's own; None where there are none."""
+    pieces: tuple[Piece, ...] = ()
+    """What each source of one's own did to them."""
 
     @property
     def record(self) -> tuple[int, float] | None:
@@ -148,27 +166,19 @@ def scale_group(runs: Sequence[TimedRun]) -> GroupFit:
 
 
 def evidence_for(
-    gpu: str, layout: str, groups: Sequence[GroupFit], efficiency: StepEfficiency, own: Iterable[str] = (),
+    gpu: str, layout: str, groups: Sequence[GroupFit], efficiency: StepEfficiency,
 ) -> Evidence | None:
-    """The best evidence for a GPU and a layout; None without groups.
+    """The best evidence for a GPU and a layout from groups of others; None without any.
 
-    In this order: runs of `own` sources on this GPU, weighted by their number; the groups of other sources on it; groups
-    of this layout on other GPUs; all. Between groups each counts once, since many rows of one source say nothing of the
-    next, and all groups count for PRIOR_GROUPS more. The interval is that of one more run: of the same group, or of a group
-    nobody measured. Within a group scales scatter as in the median group of three runs or more; between groups by the root
-    mean square around the median.
+    In this order: groups on this GPU in this layout; groups of this layout on other GPUs; all. Each counts once, since many
+    rows of one source say nothing of the next, and all groups count for PRIOR_GROUPS more. The interval is that of a run of a
+    group nobody measured. Within a group scales scatter as in the median group of three runs or more; between groups by
+    the root mean square around the median.
     """
-    mine = set(own)
     scatters, scales = [g.log_scatter for g in groups if g.n >= 3], np.log([g.overall for g in groups])
     within = float(np.median(scatters)) if scatters else LONE_SCATTER
     across = float(np.sqrt(np.mean((scales - np.median(scales)) ** 2))) if len(scales) > 2 else LONE_BETWEEN
     here = [g for g in groups if g.gpu == gpu and g.layout == layout]
-    profiled = [g for g in here if g.source in mine]
-    if profiled:
-        n = sum(g.n for g in profiled)
-        centre = sum(g.n * np.log(g.overall) for g in profiled) / n
-        squares = sum(g.n * (g.log_scatter**2 + (np.log(g.overall) - centre) ** 2) for g in profiled)
-        return _evidence(efficiency, float(centre), half_width(n, float(squares), within), "profile", profiled)
     like = [g for g in groups if g.layout == layout]
     everywhere = float(np.median(scales)) if groups else 0.0
 

@@ -21,6 +21,7 @@ LARGEST = 12
 USUAL_SCATTER = 0.15
 """Standard deviation of the logarithm of a run's speed within a group, where no group has three runs to show its own."""
 GROUP_HEADS = ("GPU, source", "n", "scale", "5-95%", "left out", "from 3", "first 3")
+IN_HEADS = ("shares with it", "n", "without: in 90%", "ends over", "with: in 90%", "ends over")
 LEFT_HEADS = ("left out", "n", "median error", "measured/predicted 5-95%", "in 90%")
 
 
@@ -38,6 +39,7 @@ def calibration_json(found: Calibration, skipped: Skipped = (), untimed: int = 0
         "run_left_out": None if found.run_left_out is None else asdict(found.run_left_out),
         "source_left_out": {name: asdict(block) for name, block in found.source_left_out.items()},
         "gpu_left_out": {name: asdict(block) for name, block in found.gpu_left_out.items()},
+        "profile_left_in": {name: asdict(block) for name, block in found.profile_left_in.items()},
         "runs": [{**asdict(run), "scaled_s": scaled, "residual": 100.0 * (scaled / run.measured_s - 1.0)}
                  for run, scaled in _scaled(found)],
         "skipped": [{"table": path.name, "id": row.id, "line": row.line, "column": row.column, "reason": row.reason}
@@ -67,6 +69,9 @@ def calibration_text(found: Calibration, skipped: Skipped = (), untimed: int = 0
              f" scale from the three at the quartiles of the roofline's step time; {block.any_three:.1f}% from any three")
             for name, block in found.after_profile.items() if block is not None)),
         *((Heading("Left out in turn"), Table(LEFT_HEADS, tuple(rows))) if rows else ()),
+        *((Heading("With a profile, the rest of its source on its card"), Table(IN_HEADS, tuple(
+            Row((name, str(b.n), f"{b.coverage_before:.0f}%", f"{b.factor_before:.2f}", f"{b.coverage:.0f}%",
+                 f"{b.factor:.2f}")) for name, b in found.profile_left_in.items()))) if found.profile_left_in else ()),
         Heading("Largest residuals beside theory"),
         Table(("run", "measured s", "theory s", "scaled s", "error"), tuple(
             Row((f"{run.id} {run.method}"[:28], f"{run.measured_s:.3f}", f"{run.theory_s:.3f}", f"{scaled:.3f}",

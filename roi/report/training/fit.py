@@ -10,6 +10,7 @@ from roi.catalog.rows import STALE_DAYS
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan, trainer_habits, trains_experts
+from roi.evidence.training_speed import pieces_told
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim, render
@@ -207,11 +208,10 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
         "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq, "limits_run": fit.limits_run,
         "tokens_per_s": line.tokens_per_s, "tokens_per_s_low": line.tokens_per_s_range[0],
         "tokens_per_s_high": line.tokens_per_s_range[1], "speed_evidence": line.evidence.level, "speed_runs": line.evidence.n,
-        "speed_sources": list(line.evidence.sources),
-        "speed_left_out": None if line.evidence.record is None else dict(
-            zip(("rows", "inside_percent"), line.evidence.record, strict=True)),
-        "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2],
-        "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
+        "speed_before": line.evidence.before, "speed_pieces": [asdict(piece) for piece in line.evidence.pieces],
+        "speed_sources": line.evidence.sources,
+        "speed_left_out": line.evidence.record and dict(zip(("rows", "inside_percent"), line.evidence.record, strict=True)),
+        "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2], "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
         "usd_per_mtok": line.usd_per_mtok, "paid_gpus": line.paid_gpus,
         "offer": line.offer.model_dump(mode="json") if line.offer else None, "note": line.note or None,
     }
@@ -308,7 +308,8 @@ def _speed_sources(report: FitReport) -> str:
     for line in [line for line in report.lines if line.fit.fits] or report.lines:
         found = line.evidence
         sources = f", {', '.join(found.sources[:2])}" if found.level in {"profile", "device", "gpu"} else ""
-        cards.setdefault((f"{SPEED_WORDS[found.level]}{sources} (n = {found.n})", found.level), []).append(line.fit.gpu.id)
+        told = ": ".join(filter(None, (f"{SPEED_WORDS[found.level]}{sources} (n = {found.n})", pieces_told(found))))
+        cards.setdefault((told, found.level), []).append(line.fit.gpu.id)
     return "; ".join(f"{', '.join(names) if len(cards) > 1 else 'all'}: {told}" for (told, _), names in cards.items())
 
 

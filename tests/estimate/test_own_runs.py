@@ -1,0 +1,134 @@
+"""Runs of one's own over published ones: never wider, narrower the nearer, and said where they contradict."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roi.estimate.accuracy.profile_left_in import left_in_blocks, profile_left_in
+from roi.estimate.step.calibration import ONE_GPU, Evidence, TimedRun
+from roi.estimate.step.own_runs import SHARED, Asked, in_common, pooled, with_own_runs
+from roi.estimate.step.step_time import StepEfficiency
+from roi.numerics.conditional import FREEDOM, conditional
+from roi.numerics.spreads import student
+
+EFFICIENCY = StepEfficiency(0.7, 0.85, 1e-5, overall=1.0)
+PUBLISHED = Evidence(efficiency=EFFICIENCY, low=0.5, high=2.0, level="gpu", n=9, sources=("others",))
+
+
+def run(ratio, *, method="lora", model="small", theory_s=1.0, source="mine.json"):
+    return TimedRun("a", source, "L4", ONE_GPU, method, model, theory_s / ratio, theory_s)
+
+
+def width(evidence):
+    return np.log(evidence.high / evidence.low)
+
+
+def test_one_value_is_the_bivariate_student_conditional():
+    """0.7 shared, 0.3 its own, 0.6 in common, distance 0.2, scale 0.1: shift 0.12; of the variance (1 - 0.36) is left, times
+    (4 + 4) / 5."""
+    half = 0.1 * student(FREEDOM)
+    found = conditional(half, np.array([0.2]), np.array([[0.7]]), 0.3, np.array([0.6]), shared=0.7)
+    assert found.shift == pytest.approx(0.12)
+    assert found.half == pytest.approx(student(5.0) * 0.1 * (0.64 * 8.0 / 5.0) ** 0.5)
+    assert not found.contradicts
+
+
+def test_a_value_that_shares_nothing_moves_nothing_and_tells_the_scale_alone():
+    """At 0.7 of the scale s = 0.3 / t4: left of the variance is (4 + 0.5) / 5, and t5 is less than t4."""
+    found = conditional(0.3, np.array([0.7 * 0.3 / student(4.0)]), np.zeros((1, 1)), 1.0, np.zeros(1), shared=0.5)
+    assert (found.shift, found.half) == (0.0, pytest.approx(0.3 * student(5.0) / student(4.0) * (4.49 / 5.0) ** 0.5))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-0.69, 0.69), min_size=1, max_size=5), st.sampled_from(["lora", "full"]), st.floats(0.01, 100.0))
+def test_what_does_not_contradict_never_widens(logs, method, theory_s):
+    """The published interval is ln 2 = 0.693 to each side; a profile inside it adds, whatever is asked."""
+    found = with_own_runs(PUBLISHED, [run(float(np.exp(x)), theory_s=1.0 + k) for k, x in enumerate(logs)],
+                          Asked(method, "other", theory_s))
+    assert width(found) <= width(PUBLISHED) + 1e-12
+    assert found.before == (0.5, 2.0)
+
+
+def test_the_nearer_the_configuration_the_narrower():
+    """Same step, same method at a far size, another method and model there: the same profile of two points."""
+    runs = [run(0.9), run(0.9, theory_s=1.5)]
+    asked = (Asked("lora", "small", 1.2), Asked("lora", "small", 12.0), Asked("lora", "large", 12.0),
+             Asked("full", "large", 12.0))
+    widths = [width(with_own_runs(PUBLISHED, runs, one)) for one in asked]
+    assert widths == sorted(widths)
+    assert widths[0] < 0.65 * width(PUBLISHED)
+
+
+def test_more_points_that_agree_narrow_and_ones_that_scatter_do_not():
+    asked = Asked("lora", "small", 1.0)
+    one, four, scattered = ([run(x) for x in group] for group in ([0.9], [0.9] * 4, [0.55, 1.5, 0.6, 1.4]))
+    assert width(with_own_runs(PUBLISHED, four, asked)) < width(with_own_runs(PUBLISHED, one, asked))
+    assert width(with_own_runs(PUBLISHED, scattered, asked)) > width(with_own_runs(PUBLISHED, one, asked))
+
+
+def test_beyond_the_prior_what_is_shared_is_raised_until_the_measurement_lies_at_its_end():
+    """Twice the half width: the variance is raised from 1 to 4, all of it shared (0.5 becomes 3.5, of its own 0.5 stays)."""
+    found = conditional(1.0, np.array([2.0]), np.array([[0.5]]), 0.5, np.array([0.5]), shared=0.5)
+    assert found.contradicts
+    assert found.shift == pytest.approx(2.0 * 3.5 / 4.0)
+    surprise = (2.0 * student(FREEDOM)) ** 2 / 4.0
+    left = (4.0 - 3.5**2 / 4.0) * (FREEDOM + surprise) / (FREEDOM + 1.0)
+    assert found.half == pytest.approx(student(FREEDOM + 1.0) / student(FREEDOM) * left**0.5)
+
+
+def test_a_profile_outside_the_published_interval_is_said_to_contradict_it_and_moves_it_most_of_the_way():
+    """Four points at a fifth of the published speed, whose interval ends at a half."""
+    found = with_own_runs(PUBLISHED, [run(0.2)] * 4, Asked("lora", "small", 1.0))
+    assert [piece.contradicts for piece in found.pieces] == [True]
+    assert 0.2 < float(found.efficiency.overall) < 0.26
+    assert found.low < 0.2 < found.high
+
+
+def test_every_source_says_what_it_did():
+    runs = [run(0.9, source="a.json"), run(0.9, source="b.json"), run(0.95, source="b.json")]
+    found = with_own_runs(PUBLISHED, runs, Asked("lora", "small", 1.0))
+    first, second = found.pieces
+    assert (first.source, first.n, second.source, second.n) == ("a.json", 1, "b.json", 2)
+    assert width(PUBLISHED) > width(first) > width(second)
+    assert (second.low, second.high) == (found.low, found.high)
+    assert found.n == 3
+
+
+def test_what_two_runs_share_is_less_than_all():
+    same = in_common([run(1.0)], [run(1.0)])[0, 0]
+    assert same == pytest.approx(sum(SHARED.values()))
+    assert same < 1.0
+
+
+def test_an_operator_sum_is_weighted_with_runs_by_precision():
+    """Halves ln 2 and ln 2 around 1 and 1.21: half of the precision each, the geometric mean 1.1, halves over root 2."""
+    rates = replace(PUBLISHED, efficiency=replace(EFFICIENCY, overall=1.21), low=0.605, high=2.42, level="device", n=1,
+                    sources=("device.json",))
+    found = pooled(PUBLISHED, rates)
+    assert float(found.efficiency.overall) == pytest.approx(1.1)
+    assert width(found) == pytest.approx(width(PUBLISHED) / 2**0.5)
+    assert (found.level, found.before, found.sources) == ("device", (0.5, 2.0), ("device.json",))
+
+
+def test_an_operator_sum_far_from_a_profile_is_passed_over_and_said_so():
+    profiled = with_own_runs(PUBLISHED, [run(1.0)] * 4, Asked("lora", "small", 1.0))
+    rates = replace(PUBLISHED, efficiency=replace(EFFICIENCY, overall=9.0), low=8.0, high=10.0, level="device", n=1,
+                    sources=("device.json",))
+    found = pooled(profiled, rates)
+    assert (found.low, found.high) == (pytest.approx(profiled.low), pytest.approx(profiled.high))
+    assert [piece.contradicts for piece in found.pieces] == [False, True]
+
+
+def test_rows_of_a_source_stand_for_its_profile():
+    """Two configurations of four and one runs: the first's three at the quartiles predict its first and the other, and back."""
+    runs = [*(run(0.8, theory_s=k, source="a") for k in (1.0, 2.0, 3.0, 4.0)), run(0.8, method="full", source="a"),
+            run(1.2, source="b"), run(0.9, source="c")]
+    rows = profile_left_in(runs, EFFICIENCY)
+    assert sorted(row.near for row in rows) == ["same model"] * 5 + ["same model and method"]
+    blocks = left_in_blocks(rows)
+    assert blocks["all"].n == 6
+    assert blocks["all"].factor < blocks["all"].factor_before
+    assert blocks["all"].median_error < blocks["all"].median_error_before

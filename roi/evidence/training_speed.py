@@ -137,8 +137,8 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     known = training_efficiencies()
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
     links = cache(lambda gpu, gpus: measured_links(store, gpu, gpus)[0])
-    runs = [run for stored in profiles for run in profile_runs(stored)]
-    timed = [(timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus))), run.plan.kernels) for run in runs]
+    timed = [(timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus))), run.plan.kernels)
+             for stored in profiles for run in profile_runs(stored)]
     own = [(run, kernels) for run, kernels in timed if run is not None]
     fits = [*(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
 
@@ -152,8 +152,8 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
 
     def evidence(gpu: Gpu, shape: ModelShape, plan: TrainingPlan) -> Evidence:
         layout = layout_of(plan)
-        prior, mine = published(gpu, layout), [
-            run for run, kernels in own if (run.gpu, run.layout, kernels) == (gpu.id, layout, plan.kernels)]
+        prior = published(gpu, layout)
+        mine = [run for run, kernels in own if (run.gpu, run.layout, kernels) == (gpu.id, layout, plan.kernels)]
         if not mine:
             return prior
         theory = theory_s(shape, plan, gpu, replace(known.step(), links=links(gpu.id, plan.gpus)))

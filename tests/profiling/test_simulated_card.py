@@ -2,7 +2,9 @@
 
 import gc
 import json
+import os
 import pickle
+import signal
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
@@ -37,11 +39,12 @@ from roi.profiling.session import claim_board, read_environment, unusable_gpu
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import torch
 from roi.profiling.stops import Stops
-from roi.profiling.train import fused, rank_run, ranks, several_cards, train_point
+from roi.profiling.train import fused, rank_run, ranks, real_model, several_cards, train_point
 from roi.profiling.train.short_run import TrainRequest
 
 MIB = 2**20
 SMALL = ("--micro-batch", "1,2", "--seq", "16,32", "--layers", "1", "--shrink", "2", "--budget", "10m")
+INFER = ("--batch", "1,2", "--prompt", "8", "--decode", "5", "--budget", "60s", "--layers", "1")
 full = pytest.mark.full
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
 
@@ -186,6 +189,47 @@ def test_an_error_of_the_device_before_anything_was_measured_is_one_sentence(tmp
 
 
 @full
+@pytest.mark.parametrize(("number", "code", "why"), [
+    (signal.SIGINT, 130, "interrupted by the user"), (signal.SIGTERM, 143, "ended by SIGTERM"),
+])
+@pytest.mark.parametrize("kind", ["train", "infer"])
+def test_a_signal_inside_a_step_keeps_what_was_measured(tmp_path, kind, number, code, why):
+    """It comes while the card computes: the step is lost, sizes before it are kept, marked, and the exit code says which."""
+    words = {"train": (*SMALL, "--trainer", "plain", "--no-find-largest"), "infer": INFER}[kind]
+    with simulated_machine() as (_, card):
+        opened = card.on_open
+
+        def arrives():
+            opened()
+            if card.forwards == 40:
+                os.kill(os.getpid(), number)
+
+        card.on_open = arrives
+        result, kept = profile(tmp_path, kind, *words)
+    assert result.exit_code == code
+    assert (kept["complete"], why in kept["notes"]) == (False, True)
+    assert len(kept["points"]) >= 1
+
+
+@full
+@pytest.mark.parametrize("kind", ["train", "infer"])
+def test_memory_that_runs_out_while_the_model_is_built_is_one_sentence(tmp_path, monkeypatch, kind):
+    def full_card(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(real_model, "build_model", full_card)
+    monkeypatch.setattr(inference, "build_model", full_card, raising=False)
+    words = {"train": SMALL, "infer": INFER}[kind]
+    with simulated_machine():
+        result, kept = profile(tmp_path, kind, *words)
+    assert (result.exit_code, kept) == (1, None)
+    said = {"train": "roi: out of memory while tiny-llama (1 of 4 layers, widths divided by 2",
+            "infer": "roi: nothing was measured: base: out of memory while building"}[kind]
+    assert result.stderr.startswith(said)
+    assert result.stderr.count("\n") == 1
+
+
+@full
 def test_a_loss_that_is_no_number_keeps_the_points_before_it(tmp_path):
     with simulated_machine(nan_at=14):
         result, kept = profile(tmp_path, "train", *SMALL, "--trainer", "plain", "--no-find-largest")
@@ -254,7 +298,6 @@ def test_a_search_that_the_budget_does_not_hold_is_said_before_it_starts(tmp_pat
     assert "--budget:" in result.stderr
 
 
-INFER = ("--batch", "1,2", "--prompt", "8", "--decode", "5", "--budget", "60s", "--layers", "1")
 
 
 @full

@@ -70,7 +70,8 @@ def train(
     from roi.evidence.training_speed import best_product
     from roi.profiling.model_to_build import choose_model_to_build
     from roi.profiling.session import open_session, pick_device
-    from roi.profiling.train.short_run import TrainRequest, check_possible, closed_form, profile_train
+    from roi.profiling.train.possible import check_possible, closed_form
+    from roi.profiling.train.short_run import TrainRequest, profile_train
     from roi.report.profiles.profile_train import train_json, train_text
     from roi.store.profiles.lookup import load_profiles, profile_folders
 

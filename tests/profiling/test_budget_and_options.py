@@ -26,7 +26,8 @@ from roi.profiling.model_to_build import TINY_MODEL, ModelToBuild, choose_model_
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
 from roi.profiling.train import fused, short_run, train_point
-from roi.profiling.train.short_run import TrainRequest, check_possible
+from roi.profiling.train.possible import check_possible
+from roi.profiling.train.short_run import TrainRequest
 from roi.profiling.train.training_steps import Step, TrainingSetup
 
 ROOT = Path(__file__).parents[2]

@@ -22,7 +22,7 @@ from roi.facts.environment import Environment
 from roi.profiling import board as board_module
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
-from roi.profiling.train import short_run, train_point
+from roi.profiling.train import possible, short_run, train_point
 from roi.report.training.local_calibration import local_json
 from roi.scenario.file import load_scenario
 from roi.store.profiles.folders import gpu_id
@@ -179,7 +179,7 @@ def test_a_training_that_fails_leaves_its_reason_and_nothing_else(made, monkeypa
         raise RoiError("out of memory while llama-68m was built")
 
     monkeypatch.setattr(short_run, "profile_train", fails)
-    monkeypatch.setattr(short_run, "check_possible", lambda *_: None)
+    monkeypatch.setattr(possible, "check_possible", lambda *_: None)
     session = Session(Environment(device="cuda", gpu="H100-80GB-SXM", versions={}), 60.0)
     with pytest.raises(RoiError, match="nothing was measured: llama-68m: out of memory"):
         calibrate_local(made, session)

@@ -278,16 +278,9 @@ def _scaled(fits: Answer) -> list[str]:
         blocks += [(f"a {name}, by the others" if key == ALL else key, found[key]) for key in found]
     for name, block in blocks:
         out.append(f"| {name} | {block['n']} | {_shown(block['median_error'])} | {_shown(block['coverage'])} |")
-    out += ["", ("With a profile: one to three rows of a model and method stand for it, the other rows of their source on their"
-                 " card are predicted, the source left out of what is published. ends: upper over lower end of the 90%"
-                 " interval."),
-            "", "| shares with the profile | n | without: in 90% | ends | median % | with it: in 90% | ends | median % |",
-            "|:--|--:|--:|--:|--:|--:|--:|--:|"]
-    for name, block in fits["profile_left_in"].items():
-        cells = [f"{block[key + when]:.{2 if key == 'factor' else 1}f}" for when in ("_before", "")
-                 for key in ("coverage", "factor", "median_error")]
-        out.append(f"| {name} | {block['n']} | " + " | ".join(cells) + " |")
-    return out
+    return [*out, "", "### A training profile left in", "", (
+        "One to three rows of a model and method stand for a profile, the other rows of their source on their card are"
+        " predicted, the source left out of what is published."), "", *serving_accuracy.left_in_lines(fits["profile_left_in"])]
 
 
 def _ours(name: str, errors: np.ndarray[Any, np.dtype[np.float64]]) -> str:

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 from left_out import read_tables, validate_without_model
+from serving_left_in import left_in, loads_of
 
 from roi.catalog.efficiencies.serving_efficiencies import load_serving_efficiencies
 from roi.estimate.accuracy.error_blocks import summarise_errors
+from roi.estimate.accuracy.profile_left_in import left_in_blocks
 from roi.estimate.accuracy.serving_errors import ServingValidation, validate_serving
 from roi.evidence.serving_speed import serving_evidence
 from roi.report.validate import serving_validation_json
@@ -36,7 +38,9 @@ def keep(tables: Sequence[Path], folder: Path) -> None:
     bodies: dict[str, Answer] = {SERVING: {**json.loads(serving_validation_json(plain)), "subsets": subsets(rows, plain),
                                            "engines": engines(), "widths": widths(plain)},
                                  LEFT_OUT: {**left.json(), "subsets": subsets(rows, left.every),
-                                            "widths": widths(left.counted)}}
+                                            "widths": widths(left.counted), "profile_left_in": {
+                                                name: asdict(block) for name, block in left_in_blocks(
+                                                    left_in(loads_of(rows.runs, left.every.scores))).items()}}}
     for name, body in bodies.items():
         kept = {key: value for key, value in body.items() if key not in ("made_of", "predictions", "skipped", "not_predicted")}
         kept["skipped"] = sorted({entry["reason"] for entry in body["skipped"]})
@@ -80,6 +84,18 @@ def subsets(rows: ServingTable, found: ServingValidation) -> Answer:
     for name, ids, quantities in (("sil-dense", dense, QUANTITIES), ("anl-nvidia", nvidia, QUANTITIES[:1])):
         out[name] = {q: asdict(summarise_errors((s for s in found.scores if s.quantity == q and s.label.id in ids), len(ids)))
                      for q in quantities}
+    return out
+
+
+def left_in_lines(blocks: Answer) -> list[str]:
+    """The table of rows predicted with a profile, and without."""
+    out = ["ends: upper over lower end of the 90% interval, geometric mean.", "",
+           "| in common with the profile | rows | without: in 90% | ends | median % | with: in 90% | ends | median % |",
+           "|:--|--:|--:|--:|--:|--:|--:|--:|"]
+    for name, block in blocks.items():
+        cells = [f"{block[key + when]:.{2 if key == 'factor' else 1}f}" for when in ("_before", "")
+                 for key in ("coverage", "factor", "median_error")]
+        out.append(f"| {name} | {block['n']:,} | " + " | ".join(cells) + " |")
     return out
 
 
@@ -127,6 +143,10 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
     out += [f"| {title} | " + " | ".join(f"{answer['widths'][name]['mean']:.2f} / {answer['widths'][name]['oracle']:.2f}"
                                          for name in QUANTITIES) + " |"
             for title, answer in (("as fitted", plain), ("a model left out, judged groups", left))]
+    out += ["", "### A serving profile left in", "", (
+        "`python lab/serving_left_in.py`: one load of a plan, or four, of a source on a card and engine stand for a profile,"
+        " its other loads are predicted, each over its prediction with its model left out."), "",
+        *left_in_lines(left["profile_left_in"])]
     out += ["", *_beside(plain, left, peers)]
     out += ["", "Rows left out:", "", *(f"- {reason}" for reason in plain["skipped"])]
     return out

@@ -5,6 +5,7 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date as Date
@@ -26,12 +27,15 @@ from roi.store.tables.serving_table import ServingTable
 
 @dataclass(frozen=True)
 class Piece:
-    """What the rows of one table did to the interval of one model on a card with an engine."""
+    """What the rows of one table did to the interval of one plan on a card with an engine."""
 
     table: str
     engine: str
     gpu: str
     model: str
+    gpus: float
+    weight_dtype: str
+    """Those of most of its rows."""
     rows: int
     """Of this model in this table."""
     centre: float
@@ -39,6 +43,8 @@ class Piece:
     before: tuple[float, float]
     """P5 and P95 of the speed over the published one without this table."""
     after: tuple[float, float]
+    contradicts: bool
+    """True where the rows lie outside of what was known."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +80,13 @@ def add_served_rows(
         file = ServedRows.model_validate_json(text)
         for engine, gpu, model in dict.fromkeys((r.engine, r.gpu, r.model) for r in rows):
             mine = [r for r in rows if (r.engine, r.gpu, r.model) == (engine, gpu, model)]
-            centre, after = _ends([*files, file], engine, gpu, model)
-            pieces.append(Piece(table=path.stem, engine=engine, gpu=gpu, model=model, rows=len(mine), centre=centre,
-                                before=_ends(files, engine, gpu, model)[1], after=after))
+            plan = Counter((r.gpus or 1.0, r.weight_dtype or "bf16") for r in mine).most_common(1)[0][0]
+            found = rows_speed([*files, file], find_engine(engine), gpu, model, plan)
+            assert found is not None
+            last, before = found.found.pieces[-1], (found.found.before, *((p.low, p.high) for p in found.found.pieces))[-2]
+            pieces.append(Piece(table=path.stem, engine=engine, gpu=gpu, model=model, gpus=plan[0], weight_dtype=plan[1],
+                                rows=len(mine), centre=found.found.centre, before=before, after=(last.low, last.high),
+                                contradicts=last.contradicts))
         files.append(file)
         name = f"{path.stem}{SUFFIX}"
         replace_in_folder(folder, {name: text}, "profiles")
@@ -100,15 +110,6 @@ def _row(run: ServingRun) -> ServedRow | None:
     found, (row, _) = predict_serving(run, serving_evidence(run)), engine_row(
         run.engine, recent=run.recent, offline=is_offline(run.load))
     speed = found["tpot"].value / stated["tpot"] if "tpot" in stated else stated["throughput"] / found["throughput"].value
-    return ServedRow(id=run.id, engine=row.engine, gpu=run.system.gpu.id, model=run.system.shape.id, speed=speed)
-
-
-def _ends(files: Sequence[ServedRows], engine: str, gpu: str, model: str) -> tuple[float, tuple[float, float]]:
-    """The centre of the speed over the published one, and its ends, with these files."""
-    known = find_engine(engine)
-    found = rows_speed(files, known, gpu, model)
-    if found is None:
-        return 1.0, known.speed_ends(gpu, model)
-    assert found.spread.low is not None
-    assert found.spread.high is not None
-    return found.centre, (found.centre * found.spread.low, found.centre * found.spread.high)
+    system = run.system
+    return ServedRow(id=run.id, engine=row.engine, gpu=system.gpu.id, model=system.shape.id, speed=speed,
+                     gpus=system.tensor_parallel * system.stages, weight_dtype=system.weight_dtype)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.serving_efficiencies import find_engine
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, find_engine
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.replay.held_out import AdapterSpeed, HoldOut, adapter_speeds, held_out
@@ -16,12 +16,13 @@ from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_eleme
 from roi.estimate.serving.plausibility import theory_step
 from roi.estimate.serving.step_fit import StepFit, fit_profile
 from roi.estimate.step.calibration import half_width
+from roi.evidence.own_speed import OwnSpeed, PlanSpeed, SpeedPiece, half_of, own_speed, published_ends
+from roi.evidence.served_rows import ServedRows, row_speeds
 from roi.evidence.serving_speed import on_card
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServeProfile
-from roi.numerics.spreads import TAIL
 from roi.store.profiles.folders import canonical_model
 from roi.store.profiles.loading import Store, StoredProfile
 from roi.store.profiles.lookup import serve_profiles
@@ -157,13 +158,14 @@ def measured_servers(store: Store, gpu: str) -> tuple[tuple[MeasuredServer, ...]
 
 def find_served(
     servers: Sequence[MeasuredServer], shape: ModelShape, tensor_parallel: int, weight_dtype: str, kv_dtype: str = "bf16",
-    *, prefill_context: float, engine: str | None = None,
+    *, prefill_context: float, engine: str | None = None, rows: Sequence[ServedRows] = (),
 ) -> Served | None:
     """The step of this plan on the card of `servers`; None where none was measured.
 
-    The newest profile of the same model, GPUs and formats is taken as it is. Otherwise one speed carries over: measured
-    over published step times of the profiles on this card with one engine (`engine`, else that of the newest), times the
-    published coefficients of the plan. `prefill_context` is the mean number of tokens before a computed prompt token.
+    The newest profile of the same model, GPUs and formats is taken as it is; its interval is at most that of what is published,
+    unless it contradicts it. Otherwise the published coefficients of the plan hold at the speed that profiles of other plans on
+    this card with one engine (`engine`, else that of the newest), and `rows` of tables, leave of the published one (own_speed).
+    `prefill_context` is the mean number of tokens before a computed prompt token.
     """
     mine = [s for s in servers if engine is None or s.stored.profile.engine in {None, engine}]
     served, adapted = None, next((s for s in mine if s.adapters), None)
@@ -173,39 +175,49 @@ def find_served(
         if same == (shape.id, tensor_parallel, weight_dtype, kv_dtype):
             adapted = server if server.adapters else adapted
             unchecked = ", whose open loop was cut short: not checked" if server.fit.check_missing else ""
-            against = float(np.exp(speed_over(server, _published(p.engine, server.gpu)[0])))
-            said = f"profile {server.stored.name}, at {against:.2f} of the published speed{unchecked}"
-            speed = _speed(server.half_log_speed, Basis.MEASURED, said, p)
+            speed = _as_measured(server, unchecked)
             served = Served(iteration=server.step, request_s=server.fit.request_s, speed=speed, profiles=(server.stored.name,),
                             step_tokens=server.fit.step_tokens, sequence_limit=server.fit.sequence_limit,
                             kv_capacity_tokens=p.kv_capacity_tokens)
             break
     if served is None and mine:
-        served = _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context)
+        served = _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context, rows)
     if served is None or adapted is None:
         return served
     return replace(served, adapters=adapted.adapters, adapters_of=adapted.stored.name)
 
 
+def _as_measured(server: MeasuredServer, unchecked: str) -> Fact:
+    """The spread of a profile of this very plan, and what it did to what is published."""
+    profile, engine = server.stored.profile, _published(server.stored.profile.engine)
+    ends, over = published_ends(engine, server.gpu.id, server.shape.id), speed_over(server, engine.engine)
+    contradicts = abs(over) > half_of(ends)
+    half = server.half_log_speed if contradicts else min(server.half_log_speed, half_of(ends))
+    low, high = (float(np.exp(over + side)) for side in (-half, half))
+    told = OwnSpeed(float(np.exp(over)), half, ends,
+                    (SpeedPiece(server.stored.name, server.fit.points, low, high, contradicts),)).told
+    said = f"profile {server.stored.name}, at {np.exp(over):.2f} of the published speed; {told}{unchecked}"
+    return _speed(half, Basis.MEASURED, said, profile)
+
+
 def _transferred(
-    servers: Sequence[MeasuredServer], shape: ModelShape, tensor_parallel: int, weight_dtype: str, prefill_context: float
+    servers: Sequence[MeasuredServer], shape: ModelShape, tensor_parallel: int, weight_dtype: str, prefill_context: float,
+    rows: Sequence[ServedRows],
 ) -> Served:
-    """Published coefficients at the speed that profiles of other plans on the card and engine reach."""
-    newest = servers[0].stored.profile
-    alike = [s for s in servers if s.stored.profile.engine == newest.engine]
-    published, fitted = _published(newest.engine, servers[0].gpu)
-    logs = np.array([speed_over(s, published) for s in alike])
-    centre = float(np.median(logs))
-    # what one model's speed says of the next: the published error with models left out, until several profiles show it
-    half = half_width(logs.size, float(np.sum(np.square(logs - centre))), fitted)
-    names = tuple(s.stored.name for s in alike)
-    base = roofline_iteration(shape, servers[0].gpu, tensor_parallel, weight_dtype, prefill_context,
-                              on_card(find_engine(published), servers[0].gpu))
+    """Published coefficients at the speed that profiles of other plans on the card and engine, and rows, leave of them."""
+    newest, gpu = servers[0].stored.profile, servers[0].gpu
+    alike, engine = [s for s in servers if s.stored.profile.engine == newest.engine], _published(newest.engine)
+    measured = [PlanSpeed(s.stored.name, s.shape.id, (float(s.stored.profile.gpus), str(s.stored.profile.weight_dtype)),
+                          speed_over(s, engine.engine), half_of(published_ends(engine, gpu.id, s.shape.id)), s.fit.points)
+                for s in alike]
+    found = own_speed(published_ends(engine, gpu.id, shape.id), [*row_speeds(rows, engine, gpu.id), *measured], shape.id,
+                      (float(tensor_parallel), weight_dtype))
+    base = roofline_iteration(shape, gpu, tensor_parallel, weight_dtype, prefill_context, on_card(engine, gpu))
     outside = [s.fit.request_s for s in alike if s.fit.request_s is not None]
     of = f"{len(alike)} profile{'s' if len(alike) > 1 else ''} of other plans"
-    source = f"published {published} step at {np.exp(centre):.2f} of its speed, by {of}"
-    return Served(iteration=base.at_speed(float(np.exp(centre))), request_s=float(np.median(outside)) if outside else None,
-                  speed=_speed(half, Basis.CALIBRATED, f"{source}: {', '.join(names)}", newest), profiles=names,
+    source = f"published {engine.engine} step at {found.centre:.2f} of its speed, by {of}: {found.told}"
+    return Served(iteration=base.at_speed(found.centre), request_s=float(np.median(outside)) if outside else None,
+                  speed=_speed(found.half, Basis.CALIBRATED, source, newest), profiles=tuple(s.stored.name for s in alike),
                   step_tokens=servers[0].fit.step_tokens)
 
 
@@ -230,16 +242,12 @@ def speed_over(server: MeasuredServer, engine: str) -> float:
     return float(np.log(seconds(base) / seconds(server.step)))
 
 
-def _published(engine: str | None, gpu: Gpu) -> tuple[str, float]:
-    """(catalog name of the engine, or of the one that stands in; standard deviation of its log speed between models)."""
+def _published(engine: str | None) -> EngineEfficiencies:
+    """The catalog's row of the engine, or of the one that stands in."""
     try:
-        known = find_engine(engine or STAND_IN)
+        return find_engine(engine or STAND_IN)
     except InputError:
-        known = find_engine(STAND_IN)
-    spread = known.speed(gpu.id)
-    assert spread.low is not None
-    assert spread.high is not None
-    return known.engine, float(np.log(spread.high / spread.low)) / (2.0 * TAIL)
+        return find_engine(STAND_IN)
 
 
 def _speed(half: float, basis: Basis, source: str, profile: ServeProfile) -> Fact:

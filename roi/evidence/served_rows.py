@@ -1,7 +1,7 @@
 """What rows of a user's own table say of a server's speed: kept among the profiles, and taken where no profile of one is.
 
-A file holds measured over published speed of each row. On a card, with an engine, rows of a plan's own model say its speed;
-else each other model's median is one value. The interval is that of one more value: few rows leave the published spread.
+A file holds measured over published speed of each row; on its card, with its engine, each moves what is published for a plan by
+what both have in common (own_speed).
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,9 +14,8 @@ import numpy as np
 from pydantic import Field, PositiveFloat
 
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
-from roi.estimate.step.calibration import half_width
+from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed, published_ends
 from roi.facts.fact import Basis, Fact, Record
-from roi.numerics.spreads import TAIL
 from roi.store.profiles.kept_records import find_records, read_record, record_text
 
 SCHEMA: Final = "roi.served-rows/1"
@@ -34,6 +33,9 @@ class ServedRow(Record):
     model: str
     speed: PositiveFloat
     """Measured over published."""
+    gpus: PositiveFloat | None = None
+    """Of one replica; None in files of before, where nobody says."""
+    weight_dtype: str | None = None
 
 
 class ServedRows(Record):
@@ -52,7 +54,7 @@ class ServedRows(Record):
 class RowsSpeed:
     """The speed of a plan over the published one."""
 
-    centre: float
+    found: OwnSpeed
     spread: Fact
     """1 with the ends over the centre."""
 
@@ -72,27 +74,26 @@ def find_served_rows(folders: Iterable[Path]) -> tuple[tuple[ServedRows, ...], t
     return find_records(read_served, folders, SUFFIX)
 
 
-def rows_speed(files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: str, model_id: str) -> RowsSpeed | None:
-    """What rows with this engine on this card say of a model; None where there are none.
+def row_speeds(files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: str) -> list[PlanSpeed]:
+    """The rows with this engine on this card, each over what is published for its own model."""
+    return [PlanSpeed(source=file.table, model=row.model, log_speed=float(np.log(row.speed)),
+                      plan=None if row.gpus is None or row.weight_dtype is None else (row.gpus, row.weight_dtype),
+                      half=half_of(published_ends(engine, gpu_id, row.model)))
+            for file in files for row in file.rows if (row.engine, row.gpu) == (engine.engine, gpu_id)]
 
-    Rows of the model itself are repeats of one plan at other loads; where there are none, every other model is one value, with
-    the spread between models as it is published until they show their own.
-    """
-    mine = [(file, row) for file in files for row in file.rows if (row.engine, row.gpu) == (engine.engine, gpu_id)]
+
+def rows_speed(
+    files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: str, model_id: str, plan: tuple[float, str] | None = None,
+) -> RowsSpeed | None:
+    """What rows with this engine on this card say of a plan (GPUs of a replica, weight format); None where there are none."""
+    mine = row_speeds(files, engine, gpu_id)
     if not mine:
         return None
-    same = [row.speed for _, row in mine if row.model == model_id]
-    by_model = {row.model: [r.speed for _, r in mine if r.model == row.model] for _, row in mine}
-    logs = np.log(same or [float(np.median(speeds)) for speeds in by_model.values()])
-    centre = float(np.median(logs))
-    low, high = engine.speed_ends(gpu_id, model_id)
-    if same:
-        low, high = max(low, engine.speed_low_same), min(high, engine.speed_high_same)
-    half = half_width(logs.size, float(np.sum(np.square(logs - centre))), float(np.log(high / low)) / (2.0 * TAIL))
-    tables = ", ".join(dict.fromkeys(file.table for file, _ in mine))
-    others = f"{len(by_model)} other model{'' if len(by_model) == 1 else 's'}"
-    of = f"{len(same)} rows, this model" if same else f"{len(mine)} rows, {others}"
-    source = f"published {engine.engine} step at {np.exp(centre):.2f} of its speed, by {of} on {gpu_id} in {tables}"
-    return RowsSpeed(float(np.exp(centre)), Fact(
-        value=1.0, low=float(np.exp(-half)), high=float(np.exp(half)), unit="ratio", basis=Basis.CALIBRATED, source=source,
-        date=max(file.date for file, _ in mine)))
+    found = own_speed(published_ends(engine, gpu_id, model_id), mine, model_id, plan)
+    same, models = sum(one.model == model_id for one in mine), {one.model for one in mine} - {model_id}
+    others = f"{len(mine) - same} of {len(models)} other model{'' if len(models) == 1 else 's'}"
+    of = ", ".join([*([f"{same} rows of this model"] if same else []), *([others] if models else [])])
+    source = f"published {engine.engine} step at {found.centre:.2f} of its speed, by {of} on {gpu_id}; {found.told}"
+    return RowsSpeed(found, Fact(
+        value=1.0, low=float(np.exp(-found.half)), high=float(np.exp(found.half)), unit="ratio", basis=Basis.CALIBRATED,
+        source=source, date=max(file.date for file in files if any(row.gpu == gpu_id for row in file.rows))))

@@ -161,12 +161,15 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
     """The best evidence for this plan: a profile of a server on its card, else published runs."""
     base = published_server(plan, traffic)
     served = find_served(known.servers(plan.gpu.id)[0], plan.shape, plan.tensor_parallel, plan.weight_dtype, plan.kv_dtype,
-                         prefill_context=float(traffic.shape.prefill_context), engine=plan.engine)
+                         prefill_context=float(traffic.shape.prefill_context), engine=plan.engine, rows=known.rows)
     engine = find_engine(plan.engine or ENGINE)
-    rows = rows_speed(known.rows, engine, plan.gpu.id, plan.shape.id) if served is None else None
+    asked = float(plan.tensor_parallel), plan.weight_dtype
+    rows = rows_speed(known.rows, engine, plan.gpu.id, plan.shape.id, asked) if served is None else None
+    which = f"{_slug(plan.gpu.id)}-{_slug(plan.shape.id)}-{plan.tensor_parallel}-{_slug(plan.weight_dtype)}"
     if rows is not None:
-        server = replace(base, iteration=base.iteration.at_speed(rows.centre), request_s=base.request_s / rows.centre)
-        path = f"serving.speed.rows-{_slug(plan.gpu.id)}-{_slug(plan.shape.id)}"
+        centre = rows.found.centre
+        server = replace(base, iteration=base.iteration.at_speed(centre), request_s=base.request_s / centre)
+        path = f"serving.speed.rows-{which}"
         found = PlanEvidence(server=server, speed_path=path, speed=rows.spread, profiled=True, basis=rows.spread.basis,
                              source=rows.spread.source)
     elif served is None:
@@ -178,6 +181,7 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         found = PlanEvidence(server=base, speed_path=path, speed=speed, profiled=False, basis=basis, source=source)
     else:
         name = _slug("-".join(name.removesuffix(".json") for name in served.profiles))
+        name = name if served.speed.basis is Basis.MEASURED else f"{name}-{which}"
         server, speed = _measured(base, served, plan), served.speed
         found = PlanEvidence(server=server, speed_path=f"serving.speed.{name}", speed=speed, profiled=True, basis=speed.basis,
                              source=speed.source)

@@ -22,6 +22,8 @@ def count(shape):
 @pytest.mark.parametrize("shape", load_models(), ids=lambda shape: shape.id)
 def test_parameters_are_counted_alike(shape):
     try:
-        assert count(shape) == shape.parameters
+        stand_in = model_config(shape).differs  # llm-foundry's positions are learned, 2,048 rows that the class does not have
+        without = 2048 * shape.hidden if "2,048 learned positions" in stand_in else 0
+        assert count(shape) == shape.parameters - without
     except InputError as error:
         pytest.skip(str(error))

@@ -14,14 +14,17 @@ from roi.catalog.models.shapes import find_model
 from roi.cli import main
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import known_runs
+from roi.evidence.own_speed import half_of
 from roi.evidence.served_rows import ServedRow, ServedRows, find_served_rows, rows_speed
 from roi.resolution.plan_capacity import ServingPlan, plan_evidence
 
 H100 = "H100-80GB-SXM"
+PLAN = (1.0, "bf16")
 
 
 def rows(*speeds, model="llama-3.1-8b", engine="vllm", gpu=H100):
-    found = tuple(ServedRow(id=f"r-{k}", engine=engine, gpu=gpu, model=model, speed=speed) for k, speed in enumerate(speeds))
+    found = tuple(ServedRow(id=f"r-{k}", engine=engine, gpu=gpu, model=model, speed=speed, gpus=1.0, weight_dtype="bf16")
+                  for k, speed in enumerate(speeds))
     return ServedRows(schema="roi.served-rows/1", date=date(2026, 11, 26), roi="0", table=f"{model}-table", rows=found)
 
 
@@ -29,21 +32,43 @@ class Traffic:
     shape = RequestShape(1000.0, 200.0)
 
 
-def test_rows_of_the_model_itself_set_its_speed_and_narrow_its_interval():
-    """Twelve rows at 0.79 to 0.81 of the published speed: 0.8, and what is left is less than half of the published spread."""
+def test_rows_of_the_plan_itself_set_its_speed_and_narrow_its_interval():
+    """Twelve rows at 0.79 to 0.81 of the published speed: 0.65 of the variance is the plan's, 0.35 / 12 the mean's own, so
+    0.8 to the power 0.65 / (0.65 + 0.35 / 12) = 0.957."""
     engine = find_engine("vllm")
-    found = rows_speed([rows(*([0.79, 0.81, 0.8] * 4))], engine, H100, "llama-3.1-8b")
+    found = rows_speed([rows(*([0.79, 0.81, 0.8] * 4))], engine, H100, "llama-3.1-8b", PLAN)
     low, high = engine.speed_ends(H100, "llama-3.1-8b")
-    assert found.centre == pytest.approx(0.8)
+    assert found.found.centre == pytest.approx(0.8**0.957, rel=1e-3)
     assert np.log(found.spread.high / found.spread.low) < 0.75 * np.log(high / low)
-    assert "12 rows, this model on H100-80GB-SXM in llama-3.1-8b-table" in found.spread.source
+    assert "12 rows of this model on H100-80GB-SXM" in found.spread.source
+    assert f"{low:.2f} to {high:.2f} without" in found.spread.source
+    assert "with llama-3.1-8b-table (n 12)" in found.spread.source
 
 
-def test_rows_of_other_models_count_once_a_model():
-    """One model at 0.5 in nine rows and one at 0.8 in one: the median of two values, e^((ln 0.5 + ln 0.8) / 2) = 0.632."""
-    found = rows_speed([rows(*[0.5] * 9), rows(0.8, model="qwen3-32b")], find_engine("vllm"), H100, "qwen3-8b")
-    assert found.centre == pytest.approx(0.4**0.5)
-    assert "10 rows, 2 other models" in found.spread.source
+def test_the_more_a_plan_has_in_common_with_the_rows_the_narrower_it_is():
+    engine, files = find_engine("vllm"), [rows(*[0.9] * 8, model="qwen3-32b")]
+    widths = [rows_speed(files, engine, H100, "qwen3-32b", plan).found.half for plan in (PLAN, (2.0, "bf16"))]
+    ends = rows_speed([rows(*[0.9] * 8, model="qwen3-32b")], engine, H100, "qwen3-8b", PLAN).found
+    assert widths[0] < widths[1]
+    assert ends.half <= half_of(ends.before)
+    assert 0.9 < ends.centre < 1.0
+
+
+def test_rows_that_contradict_what_is_published_say_so():
+    found = rows_speed([rows(*[0.2] * 4)], find_engine("vllm"), H100, "llama-3.1-8b", PLAN)
+    assert found.found.pieces[0].contradicts
+    assert "which contradicts what was known" in found.spread.source
+    assert 0.19 < found.found.centre < 0.25
+
+
+def test_a_file_of_before_has_no_plans_and_its_rows_count_for_their_model(tmp_path):
+    old = rows(0.8)
+    text = old.model_dump_json(by_alias=True, exclude={"rows": {"__all__": {"gpus", "weight_dtype"}}})
+    (tmp_path / "old.served").write_text(text)
+    [file], _ = find_served_rows([tmp_path])
+    engine = find_engine("vllm")
+    plain, planned = (rows_speed([each], engine, H100, "llama-3.1-8b", PLAN).found.half for each in (file, old))
+    assert plain > planned
 
 
 def test_rows_of_another_card_or_engine_say_nothing():
@@ -54,8 +79,10 @@ def test_rows_of_another_card_or_engine_say_nothing():
 def test_a_plan_is_replayed_at_the_speed_of_the_rows():
     plan = ServingPlan(find_model("llama-3.1-8b"), find_gpu(H100), 1, "bf16", "bf16")
     plain, slower = (plan_evidence(known_runs(rows=files), plan, Traffic()) for files in ((), (rows(*[0.8] * 6),)))
-    assert float(slower.server.iteration.step_s) == pytest.approx(float(plain.server.iteration.step_s) / 0.8)
-    assert slower.speed_path == "serving.speed.rows-H100-80GB-SXM-llama-3-1-8b"
+    centre = rows_speed([rows(*[0.8] * 6)], find_engine("vllm"), H100, "llama-3.1-8b", PLAN).found.centre
+    assert float(slower.server.iteration.step_s) == pytest.approx(float(plain.server.iteration.step_s) / centre)
+    assert 0.8 < centre < 0.85
+    assert slower.speed_path == "serving.speed.rows-H100-80GB-SXM-llama-3-1-8b-1-bf16"
     assert "nearest: " in plain.source
     assert "interval held" in plain.source
 

@@ -1,0 +1,121 @@
+"""How intervals of serving speed hold after a profile: loads of a source on a card stand for one, and predict its others.
+
+    python lab/serving_left_in.py lab/tables/serving-1.csv [lab/tables/serving-2.csv ...]
+
+Prints what 90% of the rows need beside SHARED of roi/evidence/own_speed.py, and the interval score of it and its neighbours.
+Every row's prior is its prediction with its model left out of the fit (lab/left_out.py). A profile is one load of a plan, or
+four at the eighths of their size. Rows with adapters at run time are left out: their speed is another fact.
+"""
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import permutations
+from pathlib import Path
+from typing import Final, NamedTuple
+from unittest.mock import patch
+
+import numpy as np
+from fit_training_intervals import percentile, weights
+from left_out import read_tables, validate_without_model
+
+from roi.estimate.accuracy.profile_left_in import LeftIn, left_in_blocks
+from roi.estimate.accuracy.serving_errors import ServingScore
+from roi.estimate.accuracy.serving_run import ServingRun
+from roi.evidence import own_speed
+from roi.evidence.own_speed import PlanSpeed
+
+EACH: Final = 12
+"""Rows that one profile predicts, at most, of those that share as much with it: every so-many-th."""
+
+
+class Load(NamedTuple):
+    """A measured row over its prediction."""
+
+    run: ServingRun
+    log_speed: float
+    half: float
+
+    @property
+    def plan(self) -> tuple[float, str]:
+        """GPUs of a replica and weight format."""
+        return self.run.system.tensor_parallel * self.run.system.stages, self.run.system.weight_dtype
+
+    @property
+    def size(self) -> float:
+        """What orders loads: tokens in flight."""
+        load, system = self.run.load, self.run.system
+        return (load.concurrency or load.requests_per_s or 1.0) / system.replicas * (load.input_tokens + load.output_tokens)
+
+
+def loads_of(runs: Iterable[ServingRun], scores: Iterable[ServingScore]) -> list[Load]:
+    """Every run without adapters that states tokens after the first, else its throughput."""
+    known, found = {run.id: run for run in runs}, {}
+    for score in sorted(scores, key=lambda score: score.quantity != "throughput"):  # a TPOT takes the place of a throughput
+        run = known[score.label.id]
+        if score.quantity != "ttft" and not score.derived and not run.load.adapters:
+            log = float(np.log(score.measured / score.predicted)) * (1.0 if score.quantity == "throughput" else -1.0)
+            found[run.id] = Load(run, log, own_speed.half_of((score.low, score.high)))
+    return list(found.values())
+
+
+def left_in(loads: Sequence[Load]) -> list[LeftIn]:
+    """The rows of every source on a card with an engine, predicted from each profile of theirs."""
+    groups: dict[tuple[str, str, str, bool], list[Load]] = defaultdict(list)
+    for one in loads:
+        groups[one.run.source, one.run.system.gpu.id, one.run.engine, one.run.recent].append(one)
+    found: list[LeftIn] = []
+    for group in groups.values():
+        plans: dict[tuple[str, tuple[float, str]], list[Load]] = defaultdict(list)
+        for one in group:
+            plans[one.run.system.shape.id, one.plan].append(one)
+        for key, alike in plans.items():
+            ordered = sorted(alike, key=lambda one: one.size)
+            for points in (1, 4) if len(ordered) >= 4 else (1,):
+                profile = [ordered[(2 * k + 1) * len(ordered) // (2 * points)] for k in range(points)]
+                found += _predicted(key, profile, [one for one in group if one not in profile])
+    return found
+
+
+def _predicted(key: tuple[str, tuple[float, str]], profile: Sequence[Load], rest: Sequence[Load]) -> list[LeftIn]:
+    known = [PlanSpeed("profile", *key, float(np.mean([one.log_speed for one in profile])), profile[0].half, len(profile))]
+    by_near: dict[str, list[Load]] = defaultdict(list)
+    for one in rest:
+        same = one.run.system.shape.id == key[0]
+        by_near["same plan" if same and one.plan == key[1] else "same model" if same else "another model"].append(one)
+    found = []
+    for near, rows in by_near.items():
+        for one in rows[:: -(-len(rows) // EACH)]:
+            ends = float(np.exp(-one.half)), float(np.exp(one.half))
+            after = own_speed.own_speed(ends, known, one.run.system.shape.id, one.plan)
+            found.append(LeftIn(one.run.source, near, abs(one.log_speed - float(np.log(after.centre))), after.half,
+                                abs(one.log_speed), one.half, after.pieces[0].contradicts))
+    return found
+
+
+def main() -> None:
+    """Print all of it."""
+    table = read_tables([Path(name) for name in sys.argv[1:]])
+    loads = loads_of(table.runs, validate_without_model(table).every.scores)
+    rows = left_in(loads)
+    needed, weight = np.array([row.away / row.half for row in rows]), weights([row.source for row in rows])
+    print(f"{len(loads)} loads, {len(rows)} predictions: 90% need {percentile(needed, weight, 0.9):.2f} half widths")
+    for name, block in left_in_blocks(rows).items():
+        print(f"  {name:36s} n {block.n:5d}: {block.coverage:3.0f}% inside ends {block.factor:.2f} apart, without the profile"
+              f" {block.coverage_before:3.0f}% inside {block.factor_before:.2f}; median error {block.median_error:.1f}%,"
+              f" {block.median_error_before:.1f}%")
+    print(f"  score {score(rows):.4f}")
+    for one, other in permutations(own_speed.SHARED, 2):
+        moved = {**own_speed.SHARED, one: own_speed.SHARED[one] - 0.05, other: own_speed.SHARED[other] + 0.05}
+        with patch.object(own_speed, "SHARED", moved):
+            print(f"  score {score(left_in(loads)):.4f} with 0.05 of {one} given to {other}")
+
+
+def score(rows: Sequence[LeftIn]) -> float:
+    """Mean interval score in logarithms, sources by the root of their rows."""
+    each = [2.0 * row.half + 20.0 * max(row.away - row.half, 0.0) for row in rows]
+    return float(np.average(each, weights=weights([row.source for row in rows])))
+
+
+if __name__ == "__main__":
+    main()

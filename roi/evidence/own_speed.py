@@ -1,0 +1,124 @@
+"""What measurements of one's own servers add to the published speed of an engine on a card: profiles and rows of tables alike.
+
+Each is a plan's measured over its published speed. The published interval of the plan that is asked for is the prior; a
+measurement of the same plan, model or card moves and narrows it by what they have in common, and cannot widen it unless it
+contradicts it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
+from roi.evidence.serving_speed import AMD_LOW
+from roi.numerics.conditional import conditional
+
+SHARED: Final = {"card": 0.2, "model": 0.25, "plan": 0.2}
+"""Share of the variance of log(measured / published speed) that two loads on one card and engine have in common: by being that
+(the software, the board); by the same model; by its same format and GPUs. What is left, 0.35, is of the load itself. Among the
+shares with the smallest interval score where one load, or four of a plan, stand for a profile and predict others of the source
+on its card: published rows, their model left out of the fit (lab/serving_left_in.py, docs/accuracy.md). The score is flat; of
+`card` it says least, since the other models of a source are in the fit. No factor on the width is needed."""
+_Plan = tuple[str, tuple[float, str] | None]
+"""A model, GPUs and weight format."""
+NOBODY_SAYS: Final = (0.0, "")
+"""The plan that is asked for where nobody says which: that of no measurement."""
+MOST: Final = 200
+"""Measurements that are weighed at most; of more, every so-many-th is taken."""
+
+
+@dataclass(frozen=True)
+class PlanSpeed:
+    """One measured plan over what is published for it."""
+
+    source: str
+    """Name of the profile or the table."""
+    model: str
+    """Name in the catalog."""
+    plan: tuple[float, str] | None
+    """GPUs and weight format; None where nobody says."""
+    log_speed: float
+    half: float
+    """Half of the 90% interval of what is published for it, in logarithms."""
+    loads: int = 1
+    """Loads that it is the mean of."""
+
+
+class SpeedPiece(NamedTuple):
+    """What one source did to the speed, those before it included."""
+
+    source: str
+    n: int
+    low: float
+    """5th percentile of the speed over the published one."""
+    high: float
+    contradicts: bool
+
+
+class OwnSpeed(NamedTuple):
+    """The speed of a plan over the published one, after one's own measurements."""
+
+    centre: float
+    half: float
+    """Of its 90% interval, in logarithms."""
+    before: tuple[float, float]
+    """Ends without them."""
+    pieces: tuple[SpeedPiece, ...]
+
+    @property
+    def told(self) -> str:
+        """What each source did to the interval, in words."""
+        steps = [f"speed over published {self.before[0]:.2f} to {self.before[1]:.2f} without"]
+        for piece in self.pieces:
+            against = ", which contradicts what was known" if piece.contradicts else ""
+            steps.append(f"{piece.low:.2f} to {piece.high:.2f} with {piece.source} (n {piece.n}){against}")
+        return ", ".join(steps)
+
+
+def published_ends(engine: EngineEfficiencies, gpu_id: str, model_id: str) -> tuple[float, float]:
+    """P5 and P95 of an engine's speed on a card over its published one; no run of a recent engine on AMD was fitted."""
+    low, high = engine.speed_ends(gpu_id, model_id)
+    return (AMD_LOW if gpu_id.startswith("MI") and gpu_id not in engine.gpus else low), high
+
+
+def half_of(ends: tuple[float, float]) -> float:
+    """Half of the interval, in logarithms."""
+    return float(np.log(ends[1] / ends[0])) / 2.0
+
+
+def own_speed(
+    published: tuple[float, float], measured: Sequence[PlanSpeed], model: str, plan: tuple[float, str] | None,
+) -> OwnSpeed:
+    """The speed of a plan of `model` with the `published` ends, after measurements (at least one) on its card and engine."""
+    half, pieces, centre, width = half_of(published), [], 0.0, 0.0
+    sources = tuple(dict.fromkeys(one.source for one in measured))
+    for number, source in enumerate(sources, start=1):
+        known = [one for one in measured if one.source in sources[:number]]
+        known = known[::-(-len(known) // MOST)]
+        plans = [(one.model, one.plan) for one in known]
+        between, asked = _in_common(plans, plans), _in_common(plans, [(model, plan or NOBODY_SAYS)])[:, 0]
+        shared = sum(SHARED.values())
+        # each in widths of its own published interval, which is narrower where more is published
+        apart = np.array([one.log_speed / one.half * half for one in known])
+        after = conditional(half, apart, between, np.array([(1.0 - shared) / one.loads for one in known]), asked, shared=shared)
+        centre, width = after.shift, after.half
+        pieces.append(SpeedPiece(source, sum(one.source == source for one in measured), float(np.exp(centre - width)),
+                                 float(np.exp(centre + width)), after.contradicts))
+    return OwnSpeed(float(np.exp(centre)), width, published, tuple(pieces))
+
+
+def _in_common(some: Sequence[_Plan], others: Sequence[_Plan]) -> NDArray[np.float64]:
+    """Share of the variance that loads of two plans on one card and engine have in common, (n, m)."""
+    numbers = {plan: number for number, plan in enumerate(dict.fromkeys((*some, *others)))}
+    models = {model: number for number, model in enumerate(dict.fromkeys(model for model, _ in numbers))}
+    def same(of: Sequence[int], to: Sequence[int]) -> NDArray[np.bool_]:
+        equal: NDArray[np.bool_] = np.equal.outer(np.array(of), np.array(to))
+        return equal
+
+    model = same([models[name] for name, _ in some], [models[name] for name, _ in others])
+    plan = same([numbers[each] for each in some], [numbers[each] for each in others])
+    shared: NDArray[np.float64] = SHARED["card"] + SHARED["model"] * model + SHARED["plan"] * plan
+    return shared

@@ -6,7 +6,7 @@ from roi.facts.environment import Environment
 from roi.report.profiles.shared_remarks import changed_since
 
 BEFORE = Environment(
-    device="cuda", driver="580.1", cuda="12.8", cudnn="91400", attention="flash", allocator=None, tf32=False, mig=False, ecc=True,
+    device="cuda", driver="580.1", cuda="12.8", cudnn="91400", attention="flash", tf32=False, mig=False, ecc=True,
     power_limit_w=700.0, sm_clock_hz=1e9, load_average=(1.0, 1.0, 1.0), versions={"torch": "2.11.0", "roi": "1"},
 )
 

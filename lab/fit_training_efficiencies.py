@@ -1,11 +1,11 @@
 """The figures of efficiencies.json that rows of measured training runs decide: `overall`, and what backs `idle_s`.
 
-    python lab/fit_training_efficiencies.py TABLE.csv
+    python lab/fit_training_efficiencies.py TABLE.csv [TABLE.csv ...]
 
-TABLE is a canonical table (lab/tables/training-1.csv). `overall`: the median over sources of each source's median of roofline
-over measured time; its 5th and 95th percentile are those of measured over predicted speed with the row's own source left out.
-The grid shows the scatter within sources (median distance from the source's scale) under other launch and idle times; it
-is flat, so both were taken inside their published or assumed range and not fitted.
+TABLE is a canonical table (lab/tables/training-1.csv, training-2.csv). `overall`: the median over sources of each source's
+median of roofline over measured time; its 5th and 95th percentile are those of measured over predicted speed with the row's
+own source left out. The grid shows the scatter within sources (median distance from the source's scale) under other launch
+and idle times; it is flat, so both were taken inside their published or assumed range and not fitted.
 """
 
 import sys
@@ -29,7 +29,7 @@ FEWEST = 6
 
 def main() -> None:
     """Print the fit."""
-    runs = open_training_table(Path(sys.argv[1])).runs
+    runs = [run for path in sys.argv[1:] for run in open_training_table(Path(path)).runs]
     known = training_efficiencies().step()
     timed = _timed(runs, known)
     by_source: dict[str, list[float]] = {}

@@ -1,4 +1,4 @@
-"""What intervals of training need to hold on rows that nothing of theirs was fitted on: WIDTHS, RECORDS, SHARED, STACKS_APART.
+"""What intervals of training need to hold on rows that nothing of theirs was fitted on: WIDTHS, RECORDS, SHARED, APART.
 
     python lab/fit_training_intervals.py TABLE.csv [TABLE.csv ...]
 
@@ -6,14 +6,13 @@ Speed (roi/estimate/step/calibration.py): every row is predicted from the groups
 model left out. How many half widths it lies away, at the 90th percentile, is the factor. Runs of one's own
 (roi/estimate/step/own_runs.py): some rows of a source on a card stand for a profile (profile_left_in), others are predicted;
 the interval score of SHARED is printed beside those of its neighbours. Memory (roi/estimate/accuracy/measured_run.py):
-percentiles of measured over predicted of rows whose loop is another, or whose kind is not stated. Sources are weighted by the
-root of their rows, so that a long table does not decide alone.
+percentiles of measured over predicted of rows by what sets them apart (kinds_apart). Sources are weighted by the root of their
+rows, so that a long table does not decide alone.
 """
 
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from unittest.mock import patch
@@ -22,7 +21,14 @@ import numpy as np
 
 from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-from roi.estimate.accuracy.measured_run import OTHER_LOOPS, MeasuredRun, NoPrediction, memory_predictor, timed_run
+from roi.estimate.accuracy.measured_run import (
+    APART,
+    MeasuredRun,
+    NoPrediction,
+    kinds_apart,
+    memory_predictor,
+    timed_run,
+)
 from roi.estimate.accuracy.profile_left_in import left_in_blocks, profile_left_in
 from roi.estimate.step import calibration, own_runs
 from roi.estimate.step.calibration import TimedRun, evidence_for, grouped, scale_group
@@ -98,25 +104,27 @@ def score(runs: Sequence[TimedRun]) -> float:
 
 
 def print_memory(runs: Sequence[MeasuredRun]) -> None:
-    """The percentiles of measured over predicted, and how the interval without a source holds on it."""
+    """The percentiles of measured over predicted of each kind of rows apart, and how they hold on a source left out."""
     predict, rows = memory_predictor(training_efficiencies().overhead()), []
     for run in (run for run in runs if run.memory_bytes is not None):
-        if run.memory_kind == "unstated" or {label for label, _ in run.assumed} & OTHER_LOOPS:
-            found = predict(replace(run, memory_kind=run.memory_kind))
-            if not isinstance(found, NoPrediction):
-                rows.append((run.source, run.memory_bytes / found.value))
-    ratios, sources = np.array([ratio for _, ratio in rows]), [source for source, _ in rows]
-    ends = [percentile(ratios, weights(sources), share) for share in (0.05, 0.95)]
-    print(f"memory of other stacks: {ends[0]:.2f} to {ends[1]:.2f}, {len(rows)} rows of {len(set(sources))} sources")
-    held = []
-    for source in dict.fromkeys(sources):
-        other = np.array([name != source for name in sources])
-        rest = weights([name for name in sources if name != source])
-        low, high = (percentile(ratios[other], rest, share) for share in (0.05, 0.95))
-        inside = (ratios[~other] >= low) & (ratios[~other] <= high)
-        held.append(inside)
-        print(f"  without {source:10s} {low:.2f} to {high:.2f}: {100 * inside.mean():3.0f}% of its {len(inside)} rows inside")
-    print(f"  all {100 * np.concatenate(held).mean():.0f}%")
+        found = predict(run)
+        if not isinstance(found, NoPrediction):
+            rows.append((run.source, run.memory_bytes / found.value, kinds_apart(run)))
+    for kind in APART:
+        some = [(source, ratio) for source, ratio, kinds in rows if kind in kinds]
+        if not some:
+            continue
+        ratios, sources = np.array([ratio for _, ratio in some]), [source for source, _ in some]
+        ends = [percentile(ratios, weights(sources), share) for share in (0.05, 0.95)]
+        print(f"memory, {kind}: {ends[0]:.2f} to {ends[1]:.2f}, {len(some)} rows of {len(set(sources))} sources;"
+              f" APART has {APART[kind][0]:g} to {APART[kind][1]:g}")
+        for source in dict.fromkeys(sources) if len(set(sources)) > 1 else ():
+            other = np.array([name != source for name in sources])
+            rest = weights([name for name in sources if name != source])
+            low, high = (percentile(ratios[other], rest, share) for share in (0.05, 0.95))
+            inside = (ratios[~other] >= low) & (ratios[~other] <= high)
+            print(f"  without {source:10s} {low:.2f} to {high:.2f}: {100 * inside.mean():3.0f}% of its {len(inside)} rows"
+                  " inside")
 
 
 def main() -> None:

@@ -11,7 +11,18 @@ from roi.cli.options import PATH, format_option, full_option, page_options, tell
 from roi.errors import InputError, visible
 
 if TYPE_CHECKING:
-    from roi.estimate.training.plan import Attend, Dtype, Kernels, Loss, Method, Optimizer, Sharding, Trainer
+    from roi.estimate.training.plan import (
+        Attend,
+        Checkpoints,
+        Dtype,
+        Kernels,
+        Loss,
+        Method,
+        Optimizer,
+        Sharding,
+        Stack,
+        Trainer,
+    )
 
 NO_ADAPTER = "--method full trains every weight and has no adapter; leave it out, or take lora"
 NO_HOURS = "hours and USD need --examples"
@@ -25,14 +36,17 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--micro-batch", type=int, default=1, show_default=True, help="Sequences in one forward pass on one GPU.")
 @click.option("--seq", type=int, default=2048, show_default=True, help="Tokens of the longest sequence.")
 @click.option("--checkpointing/--no-checkpointing", default=True, show_default=True, help="Gradient checkpointing.")
+@click.option("--checkpoints", default="inputs", show_default=True,
+              help="What checkpointing keeps of a layer: inputs, selective (attention, every other product), offloaded.")
 @click.option("--dtype", default="bf16", show_default=True, help="bf16, fp16 or fp32: unquantised weights and compute.")
 @click.option("--optimizer", default="adamw", show_default=True,
-              help="adamw, adamw-foreach (Trainers before torch 2.8), adamw-bf16, adamw-8bit, paged-adamw-8bit.")
+              help="adamw, adamw-foreach (Trainers before torch 2.8), adamw-fused, adamw-bf16, adamw-8bit, paged-adamw-8bit.")
 @click.option("--attention", default="sdpa", show_default=True,
-              help="sdpa (torch chooses), sdpa-flash, -cudnn, -efficient, -math, flash, flash3 or eager.")
+              help="sdpa (torch chooses), sdpa-flash, -cudnn, -efficient, -math, flash, flash1, flash3, eager.")
 @click.option("--kernels", default="none", show_default=True, help="Fused kernels: none, fused (norms, loss) or liger.")
 @click.option("--compile", "compiled", is_flag=True, help="Not known here; roi profile train --compile measures it.")
-@click.option("--loss", default="fp32", show_default=True, help="Loss over fp32 logits, 16bit logits, or chunked.")
+@click.option("--loss", default="fp32", show_default=True, help="Loss over fp32 logits, 16bit logits, split, or chunked.")
+@click.option("--stack", default="transformers", show_default=True, help="Whose classes: transformers, litgpt, torchtune.")
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="LoRA dropout.")
 @click.option("--double-quant/--no-double-quant", default=True, show_default=True, help="Quantise the NF4 scales too.")
 @click.option("--trainer", default="hf", show_default=True,
@@ -58,6 +72,7 @@ NO_HOURS = "hours and USD need --examples"
 def fit(
     *, model: str, method: "Method", rank: int, targets: str, micro_batch: int, seq: int, checkpointing: bool,
     dtype: "Dtype", optimizer: "Optimizer", attention: "Attend", kernels: "Kernels", compiled: bool, loss: "Loss",
+    checkpoints: "Checkpoints", stack: "Stack",
     dropout: float, double_quant: bool, trainer: "Trainer",
     logits_kept: bool | None, autocast: bool | None, packed: bool, accumulation: int, examples: float | None,
     tokens_per_example: float | None, epochs: float, gpu: str, gpus: int, sharding: "Sharding", dry: bool,
@@ -89,7 +104,7 @@ def fit(
         dtype=dtype, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, packed=packed,
         logits_kept=habits.logits_kept if logits_kept is None else logits_kept,
         autocast=habits.autocast if autocast is None else autocast, trainer=trainer, accumulation=accumulation, gpus=gpus,
-        sharding=sharding, kernels=kernels, loss=loss,
+        sharding=sharding, kernels=kernels, loss=loss, checkpoints=checkpoints, stack=stack,
     )
     mean = seq if tokens_per_example is None else tokens_per_example
     if mean > seq and not packed:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from roi.catalog.models.config_shapes import shape_of_config
 from roi.catalog.models.configs import ModelConfig, model_config, read_config
+from roi.catalog.models.hub import is_hub_name, read_hub_model
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.facts.model import ModelShape
@@ -81,6 +82,10 @@ def _named(model: str | None, weights: Path | None, device: str) -> ModelToBuild
         return _read(read_config(weights if model is None and weights is not None else Path(str(model))))
     if model == TINY:
         return _read(TINY_MODEL)._replace(listed=True)
+    if is_hub_name(model):
+        held = read_hub_model(model)
+        built = _read(held.config)
+        return built if built.shape is None else built._replace(shape=held.check(built.shape))
     shape = find_model(model, "MODEL")
     found = model_config(shape)
     if weights is not None:

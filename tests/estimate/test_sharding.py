@@ -237,7 +237,7 @@ def test_ranks_broadcast_under_sharding():
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"sharding": "zero3"}, "sharding: 'zero3' is not usable with gpus: 1; take none, or gpus 2 or more"),
+    ({"sharding": "fsdp"}, "sharding: 'fsdp' is not usable with gpus: 1; take none, or gpus 2 or more"),
     ({"sharding": "fsdp", "gpus": 4, "method": "lora-int8"}, "'fsdp' is not usable with method 'lora-int8'.*zero2, or method"),
     ({"sharding": "zero", "gpus": 4}, "nearest: zero"),
 ])

@@ -12,6 +12,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.estimate.step.step_time import StepEfficiency, step_time, training_hours
+from roi.estimate.step.work import partition_hooks
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.model import Attention, Mlp, ModelShape
@@ -121,3 +122,36 @@ def test_the_qwen_table_lies_in_the_stated_interval(seq, measured):
 def test_two_gpus_take_less_time_but_no_fewer_gpu_hours():
     one, two = (float(training_hours(QWEN, TrainingPlan(gpus=n), A100, KNOWN.step(), 1000, 2048, 1)) for n in (1, 2))
     assert two < one <= 2 * two
+
+
+def test_zero3_s_hooks_run_three_times_at_every_module_with_parameters():
+    """Qwen-1.8B in full: 24 layers of 7 products and 2 norms, embedding, last norm, head: 219 modules x 3 x 0.2 ms = 0.131 s,
+    which a short step waits for: what the host takes without them is left."""
+    model, card = find_model("qwen-1.8b"), find_gpu("A100-80GB-SXM")
+    plan = TrainingPlan(method="full", seq=256.0, sharding="zero3")
+    assert partition_hooks(model, plan) == 657
+    assert partition_hooks(model, replace(plan, sharding="zero2")) == 0
+    alone, hooked = (step_time(model, replace(plan, sharding=way), card, KNOWN.step()).host_s for way in ("zero2", "zero3"))
+    assert float(hooked - alone) == pytest.approx(657 * 2e-4)
+
+
+def test_flash_attention_before_version_2_takes_twice_the_time_of_attention():
+    """At 65,536 tokens attention is most of a step; products are the same."""
+    model, card = find_model("llama-2-7b"), find_gpu("H100-80GB-SXM")
+    plan = TrainingPlan(method="full", seq=65_536.0, attention="flash")
+    times = {way: float(step_time(model, replace(plan, attention=way), card, KNOWN.step()).products_s) for way in
+             ("flash1", "flash", "flash3")}
+    # forward, recompute and backward: 2 + 2.5 times the causal forward, at 35% of 989 TFLOP/s
+    attention = float(model.attention_flops(32_768.0)) * 65_536 * 4.5 / (0.35 * 989.4e12)
+    assert times["flash1"] - times["flash"] == pytest.approx(attention, rel=1e-3)
+    assert times["flash3"] < times["flash"]
+
+
+def test_selective_checkpoints_recompute_every_second_product_and_no_attention():
+    """FLOPs of the stack's products: 2 forward, 4 backward and 1 of 2 again; attention: 1 + 2.5 of its forward."""
+    model, card = find_model("llama-2-7b"), find_gpu("H100-80GB-SXM")
+    plan = TrainingPlan(method="full", seq=4096.0, checkpoints="selective")
+    whole, less = (float(step_time(model, replace(plan, checkpoints=kept), card, KNOWN.step()).flops)
+                   for kept in ("inputs", "selective"))
+    stack = model.active_parameters - model.head_parameters
+    assert whole - less == pytest.approx(4096.0 * (stack + float(model.attention_flops(2048.0))))

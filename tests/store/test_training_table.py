@@ -179,7 +179,7 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"peak_mem_kind": "nvidia-smi"}, "peak_mem_kind: 'nvidia-smi'; none of allocated, reserved, process, unstated"),
     ({"method": "peft:ia3"}, "method: 'peft:ia3'; none of full, lora, rslora, dora, qlora, qdora, lora-int8"),
     ({"method": "LoRA"}, "method: 'LoRA'; none of full, lora, rslora, dora, qlora, qdora, lora-int8; nearest: lora"),
-    ({"quant": "gptq-int4"}, "quant: 'gptq-int4'; none of none, nf4, int8; nearest: int8"),
+    ({"quant": "awq-int4"}, "quant: 'awq-int4'; none of none, nf4, int8, gptq-int4, gptq-int8; nearest: gptq-int4"),
     ({"method": "qlora", "quant": ""}, "quant: ''; qlora needs nf4 or int8"),
     ({"method": "qlora", "quant": "none"}, "quant: 'none'; qlora needs nf4 or int8"),
     ({"method": "full", "quant": "nf4"}, "quant: 'nf4'; full needs none"),
@@ -189,17 +189,17 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"model": "kimi-k2-0905", "target_modules": "qv"}, "target_modules: 'qv'; 'qv' matches nothing in kimi-k2-0905"),
     ({"target_modules": ""}, "target_modules: ''; blank, and an adapter needs it"),
     ({"trainable_params": "500000"}, "trainable_params: '500000'; lora of this rank and targets trains 1,081,344"),
-    ({"optimizer": "lion"}, "optimizer: 'lion'; none of adamw, adamw-foreach, adamw-bf16, adamw-8bit, paged-adamw-8bit"),
+    ({"optimizer": "lion"}, "optimizer: 'lion'; none of adamw, adamw-foreach, adamw-fused, adamw-bf16, adamw-8bit, paged-"),
     ({"base_dtype": "fp8"}, "base_dtype: 'fp8'; none of bf16, fp16, fp32"),
     ({"attention_impl": "flash_attention_2"},
-     "none of sdpa, sdpa-flash, sdpa-cudnn, sdpa-efficient, sdpa-math, flash, flash3, eager; nearest: "),
+     "none of sdpa, sdpa-flash, sdpa-cudnn, sdpa-efficient, sdpa-math, flash, flash1, flash3, eager; nearest: "),
     ({"attention_impl": "flash", "base_dtype": "fp32"}, "attention_impl: 'flash'; 'flash' is not usable with dtype: 'fp32'"),
-    ({"gradient_checkpointing": "yes"}, "gradient_checkpointing: 'yes'; neither true nor false"),
-    ({"gradient_checkpointing": "1"}, "gradient_checkpointing: '1'; neither true nor false"),
+    ({"gradient_checkpointing": "yes"}, "gradient_checkpointing: 'yes'; none of true, false, selective, offload"),
+    ({"gradient_checkpointing": "1"}, "gradient_checkpointing: '1'; none of true, false, selective, offload"),
     ({"lora_dropout": "1.5"}, "lora_dropout: '1.5'; it should be less than 1"),
     ({"trainer": "keras"}, "trainer: 'keras'; none of plain, hf, trl"),
     ({"sharding": "pipeline-parallel"}, "sharding: 'pipeline-parallel'; none of none, zero2, zero3, fsdp"),
-    ({"sharding": "zero3"}, "sharding: 'zero3'"),
+    ({"sharding": "fsdp"}, "sharding: 'fsdp'"),
     ({"assumed": "gpu"}, "assumed: 'gpu'; none of lora_dropout, logits_kept"),
     ({"date": "April 2024"}, "date: 'April 2024'; not a date such as 2024-04-30, 2024-04 or 2024"),
     ({"peak_mem_gib": "", "tokens_per_s": ""}, "no figure to compare"),
@@ -273,3 +273,27 @@ def test_a_column_that_is_needed_and_missing_is_an_error(tmp_path):
     path.write_text("id,model,method\na,qwen2.5-0.5b,full\n")
     with pytest.raises(InputError, match=r"has no column 'micro_batch' \(and seq_len_max\); its columns: id, model, method"):
         training_table(read_csv(path))
+
+
+def test_a_row_before_flash_attention_2_ran_the_kernels_before_it():
+    assert run(attention_impl="flash", date="2023-06-30").plan.attention == "flash1"
+    assert run(attention_impl="flash", date="2023-07-17").plan.attention == "flash"
+    assert run(attention_impl="flash", date="").plan.attention == "flash"
+
+
+def test_a_stack_fills_the_cells_that_are_blank_with_its_defaults_of_the_day():
+    """torchtune's recipes: the fused AdamW since August 2024, the loss in chunks since September, no dropout."""
+    blank = {"stack": "torchtune", "trainer": "plain", "logits_kept": "", "autocast": "", "lora_dropout": "",
+             "optimizer": "adamw", "assumed": ""}
+    newer, older = (run(**blank, date=day).plan for day in ("2024-11-18", "2024-05-09"))
+    assert (newer.optimizer, newer.loss, newer.dropout, newer.logits_kept) == ("adamw-fused", "split", 0.0, False)
+    assert (older.optimizer, older.loss) == ("adamw", "fp32")
+    assert run(**blank, date="2024-11-18").assumed == ()
+    litgpt = run(**{**blank, "stack": "litgpt", "loss": "chunked"}, date="2024-09").plan
+    assert (litgpt.loss, litgpt.dropout, litgpt.held_graphs) == ("split", 0.05, 2)
+
+
+def test_gptq_is_predicted_as_as_many_bits_and_says_so():
+    found = run(method="qlora", quant="gptq-int4")
+    assert (found.plan.method, found.plan.gptq, found.plan.prepared) == ("qlora", True, False)
+    assert any("GPTQ" in label for label, _ in found.assumed)

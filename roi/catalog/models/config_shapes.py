@@ -25,6 +25,7 @@ from roi.catalog.models.decoder_layers import (
     module_names,
     read_layer,
 )
+from roi.catalog.models.hub import is_hub_name, read_hub_model
 from roi.catalog.models.shapes import find_model, load_models
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.model import ModelShape
@@ -148,17 +149,21 @@ class ChosenModel(NamedTuple):
 
 
 def choose_model(name: str) -> ChosenModel:
-    """A catalog name, a Hub name that the catalog knows, a config.json, or the folder that holds one."""
+    """A catalog name, a Hub name that the catalog knows, hub:owner/name, a config.json, or the folder that holds one."""
     path = Path(name)
     listed = None
     if not name.strip() or "\0" in name:
         raise InputError(f"MODEL: {name!r} names no model; a name of the catalog, or the path of a config.json")
+    if is_hub_name(name):
+        held = read_hub_model(name)
+        return ChosenModel(held.check(shape_of_config(held.config)), held.config)
     if path.suffix != ".json" and not path.is_dir():
         try:
             listed = find_model(name, "MODEL")
         except UnknownName as error:
             if not path.is_file():
-                raise InputError(f"{error}; or give the path of its config.json") from error
+                there = f", or hub:{name} to read it from the Hub" if name.count("/") == 1 and " " not in name else ""
+                raise InputError(f"{error}; or give the path of its config.json{there}") from error
     if listed is None:
         config = read_config(path)
         return ChosenModel(shape_of_config(config), config)

@@ -10,7 +10,6 @@ from typing import Final, Literal
 
 from roi.estimate.step.calibration import Evidence, TimedRun, layout_of
 from roi.estimate.step.step_time import StepEfficiency, StepTime, step_time
-from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import Overhead
 from roi.estimate.training.memory import MemoryBreakdown, training_memory
 from roi.estimate.training.plan import TrainingPlan
@@ -21,6 +20,7 @@ MemoryKind = Literal["allocated", "reserved", "process", "unstated"]
 """torch.cuda.max_memory_allocated, max_memory_reserved, NVML or nvidia-smi; unstated: the source does not say."""
 Habit = Literal[
     "chunked_loss", "emptied_cache", "variable_lengths", "unprepared", "step_in_backward", "head_adapter", "adapters_16bit",
+    "compiled",
 ]
 
 CHUNKED_LOSS: Final = "loss computed in chunks, predicted whole"
@@ -30,28 +30,44 @@ EMPTIED_CACHE: Final = "cache emptied by the loop"
 VARIABLE_LENGTHS: Final = "lengths vary, cache kept"
 """A sequence longer than all before opens new segments while those of shorter ones stay, so the allocator may hold up to as
 much again as a step needs; at one fixed length it reuses them."""
+LOSS_CHAIN_BYTES: Final = 12.0
+"""Bytes a logit of the loss: log-softmax and two gradients in fp32."""
+VARIED_CHAIN: Final = 2.9
+"""Reserved memory of lengths that vary, beyond the tall point of a step, in bytes of its loss chain: each record length makes
+new segments for logits that no cached one holds, and best fit cuts the cached ones up. Median of 20 replays of five dry runs
+through the model of torch's allocator, 30 and 100 steps of lengths drawn evenly between 100 and 2,048 tokens, sizes between two
+dry runs on a line (lab/fit_varied_lengths.py: 1.2 to 5.8)."""
+VARIED_SAVED: Final = 0.15
+"""The same for what forward keeps, in bytes of it: what the replays without checkpointing have beyond their loss chain."""
 UNPREPARED: Final = "no k-bit preparation, predicted with it"
 """What is not quantised stays in 16 bits (LitGPT; peft's prepare_model_for_kbit_training casts it to fp32): the low end has
 embedding, head and norms in 16 bits."""
-STEP_IN_BACKWARD: Final = "optimizer step inside backward, predicted after it"
-"""Each gradient is freed as soon as its parameter is updated (torchtune's optimizer_in_bwd): the low end has no gradients."""
+STEP_IN_BACKWARD: Final = "optimizer step inside backward"
+"""Each gradient is freed as soon as its parameter is updated (torchtune's optimizer_in_bwd)."""
 HEAD_ADAPTER: Final = "adapter on the output head left out"
 """The output head carries an adapter too, which a plan's targets do not hold."""
 ADAPTERS_16BIT: Final = "16-bit adapters as autocast false"
 """The whole module, adapters included, was cast to 16 bits (Lightning's bf16-true): they are predicted in fp32."""
+GPTQ: Final = "GPTQ, predicted as bitsandbytes' format of as many bits"
+"""4.16 bits a weight in groups of 128 beside NF4's 4.13; its products unpack a weight into several tensors, and nothing of the
+model is cast to fp32 (peft/utils/other.py, prepare_model_for_kbit_training)."""
+COMPILED: Final = "torch.compile, of which only the loss is modelled"
+"""Without checkpointing a compiled layer keeps less than is counted."""
 HABITS: Final[dict[Habit, str]] = {
     "chunked_loss": CHUNKED_LOSS, "emptied_cache": EMPTIED_CACHE, "variable_lengths": VARIABLE_LENGTHS,
     "unprepared": UNPREPARED, "step_in_backward": STEP_IN_BACKWARD, "head_adapter": HEAD_ADAPTER,
-    "adapters_16bit": ADAPTERS_16BIT,
+    "adapters_16bit": ADAPTERS_16BIT, "compiled": COMPILED,
 }  # fmt: skip
 """Word of a table -> the label that a report shows."""
-OTHER_LOOPS: Final = frozenset({CHUNKED_LOSS, VARIABLE_LENGTHS, UNPREPARED, STEP_IN_BACKWARD})
-"""Habits of loops that are not the one which the instruments run."""
-STACKS_APART: Final = (0.69, 2.34)
-"""5th and 95th percentile of measured over predicted memory where the loop is another one, or the figure's kind is not stated:
-195 published rows of six sources, weighted by the root of a source's rows. A source left out in turn lies inside for 88% of its
-rows (lab/fit_training_intervals.py). Qwen's README and ms-swift alone, which state one nominal configuration (model, card,
-length, batch, LoRA, checkpointing, attention), differ by -14% to +70%."""
+Apart = Literal["unstated", "varied", "other loop", "stack", "sharded", "compiled"]
+"""Why a measured figure may lie further from the closed form than its formula's error."""
+APART: Final[dict[Apart, tuple[float, float]]] = {
+    "unstated": (1.00, 1.34), "varied": (0.74, 1.29), "other loop": (0.80, 1.59), "stack": (0.67, 1.43),
+    "sharded": (0.87, 1.35), "compiled": (0.67, 2.07),
+}  # fmt: skip
+"""5th and 95th percentile of measured over predicted memory of the rows of each kind, sources weighted by the root of their
+rows: the widest ends of the fits that leave one source out (lab/fit_training_intervals.py prints them; compiled loops have
+one source). Of several kinds the lowest and the highest."""
 FORMULA_ERROR: Final = 0.015
 """Distance of the closed form from torch's count: 0.5% from the dry run (90% of 351 grid rows are within 0.32%, of 137 others
 within 0.42%), and up to 1% for blocks that the allocator hands out larger than asked (0 to 1.1% on 11 plans replayed)."""
@@ -122,22 +138,31 @@ def widen(found: Prediction, others: list[float]) -> Prediction:
     return Prediction(found.value, max(found.low - below, 0.05 * found.value), found.high + above)
 
 
+def kinds_apart(run: MeasuredRun) -> frozenset[Apart]:
+    """Why the run's figure may lie apart from the closed form: its kind or lengths, loop, stack, sharding, compilation."""
+    marks, plan = {label for label, _ in run.assumed}, run.plan
+    found: dict[Apart, bool] = {
+        "unstated": run.memory_kind == "unstated", "varied": VARIABLE_LENGTHS in marks and run.memory_kind != "allocated",
+        "other loop": bool(marks & {CHUNKED_LOSS, UNPREPARED, GPTQ}), "stack": plan.stack != "transformers",
+        "sharded": plan.sharding != "none" and plan.kernels == "none", "compiled": plan.compiled,
+    }  # fmt: skip
+    return frozenset(name for name, holds in found.items() if holds)
+
+
 def allow_for_other_stacks(found: Prediction, run: MeasuredRun) -> Prediction:
-    """The prediction with the spread of other stacks where the run's loop, or what its figure is, is not known."""
-    marks = {label for label, _ in run.assumed}
-    if run.memory_kind != "unstated" and not marks & OTHER_LOOPS:
-        return found
-    below, above = STACKS_APART
+    """The prediction with the spread of rows like it, where its figure, loop or stack is not what the formula counts."""
+    ends = [APART[name] for name in kinds_apart(run)]
+    below, above = min((low for low, _ in ends), default=1.0), max((high for _, high in ends), default=1.0)
     return Prediction(found.value, min(found.low, found.value * below), max(found.high, found.value * above))
 
 
 def memory_predictor(overhead: Overhead) -> Predictor:
     """Peak memory in bytes: allocated; reserved = with the allocator's slack; process = with the CUDA context too.
 
-    Where the source does not say which of them it measured, the middle one, from the lowest of allocated to the highest
-    of process. The 5-95% interval is the formula's own error, the spread of slack and context, and the difference of
-    each default to its other value. Habits that no plan says (`marks`) move an end: a loss in chunks has no loss phase at
-    the low end, an emptied cache has no slack, varying lengths may double the dynamic part.
+    Where the source does not say which of them it measured, process, which nvidia-smi shows. The 5-95% interval is the
+    formula's own error, the spread of slack and context, and the difference of each default to its other value. Habits that
+    no plan says (`marks`) move an end: a loss in chunks has no loss phase at the low end, an emptied cache has no slack,
+    varying lengths leave segments behind.
     """
 
     def predict(run: MeasuredRun) -> Prediction | NoPrediction:
@@ -146,21 +171,39 @@ def memory_predictor(overhead: Overhead) -> Predictor:
         if EMPTIED_CACHE in marks:
             slack = (0.0, 0.0, slack[0])
         memory = training_memory(run.model, run.plan, run.gpu, slack[0], overhead.context_bytes[0])
-        if VARIABLE_LENGTHS in marks:
-            slack = (slack[0], slack[1], max(slack[2], float(memory.dynamic_bytes) / max(float(memory.loose_bytes), 1.0)))
         found = _kind_of(memory, run.memory_kind, slack, overhead.context_bytes)
-        others = [_central(training_memory(run.model, other, run.gpu, slack[0], overhead.context_bytes[0]), run.memory_kind)
-                  for other in _other_plans(run)]
+        if VARIABLE_LENGTHS in marks:
+            found = of_varying_lengths(run, memory, found)
+        own = _central(memory, run.memory_kind)
+        others = [found.value - own + _central(training_memory(run.model, other, run.gpu, slack[0], overhead.context_bytes[0]),
+                                               run.memory_kind) for other in _other_plans(run)]
         if CHUNKED_LOSS in marks:
             forward, _, backward, optimizer = (float(x) for x in memory.phase_bytes)
             others.append(found.value - float(memory.peak_allocated_bytes) + max(forward, backward, optimizer))
         if UNPREPARED in marks:
             others.append(found.value - float(memory.preparation_bytes))
-        if STEP_IN_BACKWARD in marks:
-            others.append(found.value - float(trained_parameters(run.model, run.plan)) * run.plan.trained_bytes)
         return allow_for_other_stacks(widen(found, others), run)
 
     return predict
+
+
+def of_varying_lengths(run: MeasuredRun, memory: MemoryBreakdown, found: Prediction) -> Prediction:
+    """The prediction where lengths vary: reserved memory has segments of shorter steps, allocated the longest that came.
+
+    No more than the card holds: where the driver has none left, the allocator gives its cache back and asks again.
+    """
+    allocated, phases = float(memory.peak_allocated_bytes), [float(x) for x in memory.phase_bytes]
+    resident, saved = allocated - float(memory.dynamic_bytes), float(memory.saved_bytes)
+    if run.memory_kind == "allocated":
+        return Prediction(found.value, min(found.low, max(resident, phases[-1])), found.high)
+    logits = float(run.plan.micro_batch * run.plan.seq) * run.model.vocab
+    chain = max(min(phases[1] - resident - saved, LOSS_CHAIN_BYTES * logits), 0.0)
+    tall = max(phases[0], phases[1])
+    central = tall + VARIED_CHAIN * chain + VARIED_SAVED * saved
+    rest = found.value - float(memory.reserved_bytes)  # the context, where the kind counts it
+    most = max(float("inf") if run.gpu is None else run.gpu.memory_bytes, found.value)
+    value = min(max(found.value, central + rest), most)
+    return Prediction(value, value, value)  # the spread is that of APART
 
 
 def throughput_predictor(evidence: Callable[[Gpu, ModelShape, TrainingPlan], Evidence]) -> Predictor:
@@ -203,7 +246,7 @@ def _other_plans(run: MeasuredRun) -> list[TrainingPlan]:
 def _central(memory: MemoryBreakdown, kind: MemoryKind) -> float:
     figures = {
         "allocated": memory.peak_allocated_bytes, "reserved": memory.reserved_bytes, "process": memory.process_bytes,
-        "unstated": memory.reserved_bytes,
+        "unstated": memory.process_bytes,
     }  # fmt: skip
     return float(figures[kind])
 
@@ -217,8 +260,8 @@ def _kind_of(
         low, high = loose * slack[1], loose * slack[2]
     if kind == "process":
         low, high = low + context[1], high + context[2]
-    if kind == "unstated":
-        high = loose * slack[2] + context[2]
+    if kind == "unstated":  # the spread is that of APART
+        return Prediction(*(3 * (_central(memory, kind),)))
     above = FORMULA_ERROR * allocated
     below = FUSED_ERROR * allocated if memory.fused else above
     return Prediction(_central(memory, kind), allocated + low - below, allocated + high + above)

@@ -7,7 +7,7 @@ what bounds it, and the device does one after the other while the host launches 
     device     = products + attention + element-wise passes + dequantisation + DoRA's norm
     product    = the longest of FLOPs / matrix rate, bytes / bandwidth, the weight's bytes / bandwidth, the shortest kernel
     pass       = the longer of bytes / bandwidth (twice as fast inside the cache) and the shortest kernel
-    host       = operators x launch time
+    host       = operators x launch time + ZeRO-3's hooks
     run        = micro-steps x micro-step + updates x (optimizer + synchronisation)
 
 The efficiencies are shares of the datasheet's figures that come from profiles or published runs (`StepEfficiency`).
@@ -20,8 +20,16 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
-from roi.estimate.step.work import Pass, Product, decomposition_passes, step_operators, step_passes, step_products
-from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, quantised_parameters, trained_parameters
+from roi.estimate.step.work import (
+    Pass,
+    Product,
+    decomposition_passes,
+    partition_hooks,
+    step_operators,
+    step_passes,
+    step_products,
+)
+from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, packed_parameters, trained_parameters
 from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting
@@ -36,6 +44,9 @@ MASKED_ATTENTION: Final = 2.0
 FLASH2_ON_HOPPER: Final = 0.35
 """Share of the datasheet's matrix rate that FlashAttention-2 reaches on Hopper, whose tensor cores want instructions that it
 does not issue (arXiv 2407.08608, FlashAttention-3: 35% on H100)."""
+FLASH1_OF_FLASH2: Final = 0.5
+"""Speed of FlashAttention before version 2, and of Triton's kernel of that time, over version 2's (arXiv 2307.08691: version
+2 is around twice as fast; 25 to 40% of an A100's peak against 50 to 73%)."""
 EAGER_SCORE_BYTES: Final = 50.0
 """Bytes per score of eager attention, forward and backward: product, mask, softmax in fp32 and casts (22), the same again
 with gradients (28)."""
@@ -45,6 +56,15 @@ key (aten's _safe_softmax: compare 5, reduce 1, choose 8). The products' own rea
 arithmetic."""
 MATH_BACKWARD_BYTES: Final = 24.0
 """Bytes per score of its backward: gradient times softmax (12), and softmax's own kernel (12)."""
+GPTQ_BYTES: Final = 20.5
+"""Bytes moved to unpack one GPTQ weight by torch's operators: read (0.5), shifted as int32 (4), made int8 (5), masked (2), zero
+points taken off (2), scaled to 16 bits (3), laid out again (4) (auto_gptq/nn_modules/qlinear/qlinear_cuda.py, forward)."""
+ZERO3_HOOK_S: Final = 2e-4
+"""Host time of DeepSpeed's hooks at one module with parameters, once: what ZeRO-3 does there in Python is to look for the
+parameters in its trace, wait for their gather, start the next ones and mark what may go
+(runtime/zero/partitioned_param_coordinator.py, fetch_sub_module and release_sub_module). Of three rows of the Qwen README
+(1.8B in full at 256 to 1,024 tokens on one GPU, where nothing is sent): 0.26 s a micro-step, three passes over 218 modules,
+and 0.09 s without the hooks. Judged on the rows of 7B and 72B on two and four GPUs."""
 FP32_SHARE: Final = 0.75
 """Most of the fp32 rate outside tensor cores that products reach (cuBLAS on an RTX A6000: 23 of 30 TFLOP/s at its clock,
 siboehm.com/articles/22/CUDA-MMM); torch leaves TF32 off."""
@@ -131,8 +151,8 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     merged = _passes_s(decomposition_passes(run, plan), gpu, efficiency) + zero
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rounds = 3.0 if plan.checkpointing else 2.0
-    dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 else rounds) / bandwidth + zero
-    host = step_operators(run, plan) * efficiency.launch_s + zero
+    dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 and not plan.gptq else rounds) / bandwidth + zero
+    host = step_operators(run, plan) * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     device = products + attention + elementwise + merged + dequantised
     optimizer = trained_parameters(model, plan) * _update_bytes(plan) / bandwidth / plan.shards
     links = efficiency.links if plan.gpus > 1 else {}
@@ -198,7 +218,7 @@ def _attention(
 ) -> tuple[Number, Number]:
     """FLOPs of token mixing that count as work, and its seconds; fp32 after k-bit preparation unless autocast casts it."""
     seq = np.asarray(plan.seq, dtype=float)
-    forwards = 2.0 if plan.checkpointing else 1.0
+    forwards = 2.0 if plan.checkpointing and plan.checkpoints != "selective" else 1.0
     flops = model.attention_flops(seq / 2.0) * tokens * (forwards + BACKWARD_ATTENTION)
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rate = _matrix_rate(gpu, efficiency, "fp32" if plan.prepared and not plan.autocast else plan.dtype)
@@ -214,6 +234,8 @@ def _attention(
     reached = efficiency.attention * rate
     if is_hopper_or_newer(gpu) and plan.attention not in ("flash3", "sdpa-cudnn"):
         reached = np.minimum(reached, FLASH2_ON_HOPPER * gpu.matrix_flops(plan.dtype))
+    if plan.attention == "flash1":
+        reached = reached * FLASH1_OF_FLASH2
     fused = flops * np.where(masked, MASKED_ATTENTION, 1.0) / reached
     scored: Number = sum((a.layers * a.heads * setting.scored(a) for a in mixing), start=np.float64(0.0))
     if not np.any(scored):
@@ -250,7 +272,7 @@ def _update_bytes(plan: TrainingPlan) -> float:
     one-byte moments twice.
     """
     clipped = 3.0 * plan.trained_bytes
-    if plan.optimizer in ("adamw", "adamw-foreach", "adamw-bf16"):
+    if plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused", "adamw-bf16"):
         moments = 2.0 if plan.optimizer == "adamw-bf16" else plan.trained_bytes
         return clipped + 8.0 * plan.trained_bytes + 13.0 * moments
     return clipped + 3.0 * plan.trained_bytes + 4.0
@@ -261,9 +283,11 @@ def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
 
     Int8: read (1), written in the stream's type w, read and written once more to scale it: 1 + 3 w.
     """
+    if plan.gptq:
+        return GPTQ_BYTES * packed_parameters(model, plan)
     if plan.int8:
-        return (1.0 + 3.0 * plan.stream_bytes) * quantised_parameters(model, split=plan.split_experts)
+        return (1.0 + 3.0 * plan.stream_bytes) * packed_parameters(model, plan)
     if not plan.quantised:
         return 0.0
     each = nf4_bytes_per_weight(double_quant=plan.double_quant) + DTYPE_BYTES[plan.dtype] + (8.0 / NF4_BLOCK)
-    return each * quantised_parameters(model, split=plan.split_experts)
+    return each * packed_parameters(model, plan)

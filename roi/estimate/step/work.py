@@ -67,12 +67,13 @@ class Pass:
 def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
     """Every product of a micro-step; attention apart.
 
-    A weight serves forward, its recompute where layers are checkpointed, and the gradient of its input; a trained one
-    also the gradient of itself. Experts are products of their own over their share of the tokens. Int8 weights multiply in
-    int8 forward, and dequantised in the stream's type backward (fp32 after k-bit preparation, autocast or not).
+    A weight serves forward, its recompute where layers are checkpointed (every second one where it is selective), and the
+    gradient of its input; a trained one also the gradient of itself. Experts are products of their own over their share of
+    the tokens. Int8 weights multiply in int8 forward, and dequantised in the stream's type backward (fp32 after k-bit
+    preparation, autocast or not).
     """
     tokens = _tokens(plan)
-    again = 2.0 if plan.checkpointing else 1.0
+    again = (1.5 if plan.checkpoints == "selective" else 2.0) if plan.checkpointing else 1.0
     each = DTYPE_BYTES[plan.dtype]
     wide = "fp32" if plan.stream_bytes >= 4.0 else plan.dtype
     for x in model.linears:
@@ -247,6 +248,15 @@ def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
     unpacking = packed if plan.quantised else 0.3 * packed  # int8: the weight is dequantised (4), nothing is quantised
     back = backward + products * (1.0 if plan.adapter else 2.0) + unpacking + targets * (9.0 + under + dropped + dora[1])
     return ahead * again + back
+
+
+def partition_hooks(model: ModelShape, plan: TrainingPlan) -> float:
+    """Times that ZeRO-3's hooks run in a micro-step: at every module with parameters, in forward, recompute and backward."""
+    if plan.sharding != "zero3":
+        return 0.0
+    modules = sum(x.layers * (x.experts if plan.split_experts else 1) for x in model.linears)
+    adapters = 2.0 * sum(x.layers for x in target_linears(model, plan))
+    return (modules + model.norms_per_layer * model.layers + 3.0 + adapters) * (3.0 if plan.checkpointing else 2.0)
 
 
 def _norms(model: ModelShape) -> Iterator[tuple[float, float]]:

@@ -130,14 +130,29 @@ def retained_input_bytes(s: Setting) -> Number:
     """Bytes of inputs that one layer's int8 products hold until the whole graph is dropped, averaged over the layers.
 
     bitsandbytes' MatMul8bitLt keeps its input as an attribute of the autograd node (ctx.tensors), not by save_for_backward:
-    non-reentrant checkpointing does not see it, and backward does not free it. 0 for every other method.
+    non-reentrant checkpointing does not see it, and backward does not free it. So did 4-bit products once (`held_graphs`).
     """
-    if not s.plan.int8:
+    if not s.keeps_inputs:
         return 0.0
     h, m = s.model.hidden, s.model
     mixing: list[tuple[Number, int]] = [(int8_inputs(s, list(a.linears(h)), output=True), a.layers) for a in m.attention]
     mlps: list[tuple[Number, int]] = [(int8_inputs(s, list(k.linears(h))), k.layers) for k in m.mlp]
     return _mean(mixing, m.layers) + _mean(mlps, m.layers)
+
+
+def selected_bytes(s: Setting) -> Number:
+    """Bytes that selective checkpointing keeps of a layer beside its input, averaged over the layers; 0 without it.
+
+    The products count in the order in which forward calls them: query, key, value, output, gate, up, down; the first is kept,
+    the second not, and so on (torchtitan/parallelisms/parallelize_llama.py, _get_custom_policy).
+    """
+    if s.plan.checkpoints != "selective":
+        return 0.0
+    m = s.model
+    order = [x.outputs for a in m.attention[:1] for x in a.linears(m.hidden)]
+    order += [x.outputs for k in m.mlp[:1] for x in k.linears(m.hidden) if x.experts == 1]
+    mixed = sum(a.layers * a.heads * (s.attended * a.value_width + 4.0) for a in m.attention if a.kind != "linear")
+    return s.tokens * (s.w * sum(order[::2]) + mixed / m.layers)
 
 
 def _inner_width(k: Mlp) -> float:
@@ -160,7 +175,7 @@ def _activation_tensors(s: Setting, k: Mlp) -> float:
     GELU written out (transformers' NewGELU) keeps the argument, its half, tanh and 1 + tanh. gpt-oss: gate and up, the
     clamped gate, its sigmoid, the product with it, and up + 1 (modeling_gpt_oss.py).
     """
-    if s.model.family in WRITTEN_OUT_GELU:
+    if s.model.family in WRITTEN_OUT_GELU and s.plan.stack == "transformers":
         return 4.0
     if s.model.family == "gpt_oss":
         return 6.0

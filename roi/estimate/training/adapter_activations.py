@@ -12,6 +12,9 @@ from roi.estimate.training.plan import ATTENTION_INPUTS, adaptable
 from roi.estimate.training.setting import MIXED_INPUT, OWN_INPUT, Setting
 from roi.facts.model import Linear, Mlp, Number
 
+ONE_NORM = ("falcon", "phi", "cohere")
+"""Families whose attention and MLP read the same norm's output."""
+
 
 def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
     """Bytes that targets keep: their inputs for the gradient of A, A's output, and DoRA's two results.
@@ -23,7 +26,7 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
     """
     t, rank, each = s.tokens, np.asarray(s.plan.rank, dtype=float), s.plan.trained_bytes
     on = s.adapted(linears)
-    held = int8_inputs(s, linears) if s.plan.int8 and not s.plan.checkpointing else 0.0
+    held = int8_inputs(s, linears) if s.keeps_inputs and not s.plan.checkpointing else 0.0
     if not on:
         return held
     own = sum(x.inputs for x in on)
@@ -79,6 +82,8 @@ def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> N
     packed = [x for x in linears if adaptable(x, split=s.plan.split_experts)]
     own = sum(x.inputs for x in packed if x.name in OWN_INPUT)
     shared = s.model.hidden * float(any(x.name not in (*OWN_INPUT, *MIXED_INPUT) for x in packed))
+    if s.held_graphs and s.model.family in ONE_NORM and any(x.name == "down_proj" for x in packed):
+        shared = 0.0  # the norm's output, which attention reads too
     mixed = s.attended * sum(x.inputs for x in packed if x.name in MIXED_INPUT) * float(output)
     return s.tokens * (s.w * (own + shared) + mixed)
 

@@ -93,6 +93,12 @@ def nf4_bytes_per_weight(*, double_quant: bool) -> float:
     return 0.5 + scale / NF4_BLOCK
 
 
+def packed_parameters(model: ModelShape, plan: TrainingPlan) -> int:
+    """Weights that the plan's quantisation packs; LitGPT's takes the head too (Fabric's BitsandbytesPrecision)."""
+    head = model.vocab * model.hidden if plan.stack == "litgpt" and plan.quantised else 0
+    return quantised_parameters(model, split=plan.split_experts) + head
+
+
 def quantised_parameters(model: ModelShape, *, split: bool = False) -> int:
     """Weights that bitsandbytes quantises: linear layers of the stack, without head, biases and, unless `split`, experts."""
     return sum(s.inputs * s.outputs * s.layers * s.experts for s in model.linears if adaptable(s, split=split))
@@ -106,7 +112,7 @@ def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     """
     if not (plan.quantised or plan.int8):
         return model.parameters * DTYPE_BYTES[plan.dtype]
-    packed = quantised_parameters(model, split=plan.split_experts)
+    packed = packed_parameters(model, plan)
     left = (model.parameters - packed) * plan.stream_bytes
     if plan.int8:
         held = (s for s in model.linears if adaptable(s, split=plan.split_experts))
@@ -119,7 +125,7 @@ def kbit_preparation_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     """Bytes that the cast of embedding, norms and head to fp32 adds to the weights (part of `base_weight_bytes`)."""
     if not plan.prepared:
         return 0.0
-    return (model.parameters - quantised_parameters(model, split=plan.split_experts)) * (4.0 - DTYPE_BYTES[plan.dtype])
+    return (model.parameters - packed_parameters(model, plan)) * (4.0 - DTYPE_BYTES[plan.dtype])
 
 
 def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
@@ -130,7 +136,7 @@ def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     bitsandbytes keeps tensors under 4,096 elements in fp32 (under 0.1% of an adapter).
     """
     each = {
-        "adamw": plan.trained_bytes, "adamw-foreach": plan.trained_bytes, "adamw-bf16": 2.0,
+        "adamw": plan.trained_bytes, "adamw-foreach": plan.trained_bytes, "adamw-fused": plan.trained_bytes, "adamw-bf16": 2.0,
         "adamw-8bit": 1.0 + 4.0 / EIGHT_BIT_BLOCK, "paged-adamw-8bit": 0.0,
     }[plan.optimizer]
     return 2.0 * each * trained_parameters(model, plan)

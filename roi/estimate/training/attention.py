@@ -102,10 +102,25 @@ def _fused_saved(s: Setting, a: Attention) -> Number:
     w, t, d, v = s.attended, s.tokens, a.head_dim, a.value_width
     masked = s.masked(a)
     kv_heads = a.heads if a.kind == "latent" else a.kv_heads
-    repeated = masked * float(1 < kv_heads < a.heads)  # one head is repeated by a view
+    # one head is repeated by a view; stacks that repeat always do it with a copy
+    repeated = np.maximum(masked, float(s.plan.stack != "transformers")) * float(1 < kv_heads < a.heads)
     value = _value_width(s, a)
     keys_values = repeated * a.heads * (d + v) + (1.0 - repeated) * (kv_heads * d + value)
-    return w * t * (a.heads * d + keys_values) + t * a.heads * (w * v + 4.0) + masked * s.pairs * w
+    fused = w * t * (a.heads * d + keys_values) + t * a.heads * (w * v + 4.0) + masked * s.pairs * w
+    return fused + t * _padded_adapter_bytes(s, a)
+
+
+def _padded_adapter_bytes(s: Setting, a: Attention) -> float:
+    """Bytes a token that LitGPT's adapters on some of query, key and value keep; 0 where all three carry one.
+
+    torch's index_copy, which spreads their outputs over the fused product's, keeps its source (litgpt/lora.py, zero_pad;
+    torch's derivatives.yaml).
+    """
+    if s.plan.stack != "litgpt" or not s.plan.adapter:
+        return 0.0
+    widths = {x.name: x.outputs for x in a.linears(s.model.hidden) if x.name in ("q_proj", "k_proj", "v_proj")}
+    asked = widths.keys() & s.asked
+    return s.plan.trained_bytes * sum(widths[name] for name in asked) * float(0 < len(asked) < len(widths))
 
 
 def _value_width(s: Setting, a: Attention) -> int:

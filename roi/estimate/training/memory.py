@@ -13,7 +13,7 @@ What a layer keeps for backward stands in activations.py, what is trained and st
 several GPUs in sharding.py. On top of the peak come the caching allocator's slack (reserved memory) and the CUDA context.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -25,13 +25,15 @@ from roi.estimate.training.activations import (
     layer_bytes,
     norm_backward_bytes,
     retained_input_bytes,
+    selected_bytes,
     unreached_bytes,
 )
-from roi.estimate.training.adapters import kbit_preparation_bytes
+from roi.estimate.training.adapters import kbit_preparation_bytes, packed_parameters
 from roi.estimate.training.attention import mask_bytes
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
 from roi.estimate.training.setting import Setting, read_setting
 from roi.estimate.training.sharding import GatheredTensors, gathered_tensors, held_states
+from roi.estimate.training.stacks import built_model
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.units import GIB
@@ -59,6 +61,10 @@ TILE_TOKENS: Final = 4096.0
 """Tokens of a tile of TRL's fused head (trl/kernels/chunked_logprob.py, TOKEN_CHUNK_SIZE)."""
 TILE_VOCAB: Final = 32768.0
 """Rows of the head in a tile (trl/trainer/utils.py, add_fused_lm_head)."""
+LITGPT_CHUNK: Final = 128.0
+"""Tokens of a sequence whose loss LitGPT takes at a time (litgpt/utils.py, chunked_cross_entropy)."""
+TORCHTUNE_CHUNKS: Final = 8.0
+"""Chunks of torchtune's loss (modules/loss/ce_chunked_output_loss.py, num_output_chunks)."""
 CONTEXT_BYTES: Final = 0.45 * GIB
 """CUDA context and loaded kernels of torch, cuBLAS and bitsandbytes: 0.3 to 0.6 GiB by card and driver, outside torch."""
 LOOSE_DYNAMIC: Final = 0.08
@@ -136,10 +142,13 @@ def training_memory(
     Not modelled: torch.compile, offload to the host, int8's outlier columns, evaluation and loading
     peaks. Checkpointing is non-reentrant, as transformers 5 does it. tests/profiling/test_dry_run.py holds it to dry runs.
     """
+    model = built_model(model, plan)
     s = read_setting(model.unrolled, plan, gpu)
     layer = layer_bytes(s)
     held, gathered = held_states(model, plan, float(plan.gpus)), gathered_tensors(model, plan)
     gradients, bucket = held.gradients_bytes, held.buckets_bytes
+    if plan.step_in_backward:  # a layer's gradients are applied and freed before the next one's come
+        gradients, held = gradients / model.layers, replace(held, update_bytes=held.update_bytes / model.layers)
     workspace = workspace_bytes(gpu)
     carried = gradients if plan.accumulation > 1 else gradients * 0.0
     phases = [
@@ -155,7 +164,8 @@ def training_memory(
     live = Live(*(_choose(best, parts) for parts in zip(*phases, strict=True)))
     peak = stacked.max(axis=0)
     dynamic = peak - resident
-    loose = (0.0 if plan.chunked_head or _chunked(plan) else 4.0 * s.tokens * model.vocab) + LOOSE_DYNAMIC * dynamic
+    whole = not (plan.chunked_head or _chunked(plan) or plan.loss == "split")
+    loose = 4.0 * s.tokens * model.vocab * float(whole) + LOOSE_DYNAMIC * dynamic
     reserved = peak + loose * np.asarray(slack, dtype=float)
     every = np.zeros_like(peak)
     return MemoryBreakdown(
@@ -198,8 +208,9 @@ def _saved(s: Setting, layer: LayerBytes) -> Number:
     """Bytes of activations kept at the end of forward, the last norm included."""
     m = s.model
     if s.plan.checkpointing:
-        # a mask built once is an argument of every layer, one byte an element
-        kept = m.layers * (s.w * m.hidden * s.tokens + retained_input_bytes(s))
+        # a mask built once is an argument of every layer, one byte an element; offloaded inputs pass by, one going, one coming
+        layers = min(m.layers, 2) if s.plan.checkpoints == "offloaded" else m.layers
+        kept = layers * s.w * m.hidden * s.tokens + m.layers * (retained_input_bytes(s) + selected_bytes(s))
         return kept + mask_bytes(s) + final_norm_saved(s)
     return m.layers * layer.saved - unreached_bytes(s) + final_norm_saved(s)
 
@@ -220,9 +231,15 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
     Else only DoRA's merge can make it the highest phase: backward's recompute holds more.
     """
     merging = float(s.plan.weight_decomposed) * (layer.peak if s.plan.checkpointing else layer.merging)
-    again = s.plan.logits_kept and s.plan.accumulation > 1
+    again = s.plan.logits_kept and (s.held_graphs > 1 or (s.plan.accumulation > 1 and not s.held_graphs))
     last_step = _retained(s) * float(again)
-    logits = _kept_logits(s) * 2.0 + 4.0 * s.tokens * s.model.vocab if s.plan.int8 and again else 0.0
+    logits: Number = 0.0
+    if s.keeps_inputs and again:
+        logits = _kept_logits(s) * 2.0 + (4.0 * s.tokens * s.model.vocab if s.plan.int8 else 0.0)
+    if s.plan.stack == "litgpt" and s.plan.quantised:
+        # the packed head, unpacked for a chunk, beside the 16-bit logits of the chunks before
+        logits = np.maximum(logits, _kept_logits(s) * float(again) + 2.0 * s.model.head_parameters
+                            + 2.0 * s.tokens * s.model.vocab)
     parameters = gathered.last_bytes if s.plan.weight_decomposed else gathered.loss_bytes
     return Live(carried, _saved(s, layer) + merging + last_step, logits, gathered=parameters)
 
@@ -250,6 +267,11 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         head = 0.0 if s.plan.adapter else _gradient(s, m.head_parameters)
         part = (12.0 + capped) * rows * m.vocab + s.w * m.hidden * s.tokens
         return Live(carried + head, kept + lowered_head, part, gathered=gathered.loss_bytes)
+    if s.plan.loss == "split":
+        # whole logits beside all log-softmaxes, and the two gradients of a chunk, in fp32
+        rows = np.minimum(LITGPT_CHUNK * s.batch, s.tokens) if s.plan.stack == "litgpt" else s.tokens / TORCHTUNE_CHUNKS
+        chain = (_logit_bytes(s) + (0.0 if s.plan.compiled else 4.0) + capped) * s.tokens * m.vocab + 8.0 * rows * m.vocab
+        return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
     # log-softmax with the incoming and the outgoing gradient; a fused kernel writes the gradient over what it read
     each = 3.0 * (_logit_bytes(s) if s.plan.loss == "16bit" else 4.0)
     if s.plan.loss == "16bit" and s.plan.autocast:
@@ -297,7 +319,19 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
 def _recomputed(s: Setting, layer: LayerBytes) -> Number:
     """Bytes of what backward has recomputed at its highest point: one layer; adapters under FSDP in a Trainer, two."""
     twice = s.plan.checkpointing and s.plan.adapter and s.plan.sharding == "fsdp" and s.plan.trainer != "plain"
-    return layer.peak * (FSDP_ADAPTER_LAYERS if twice else 1.0)
+    return layer.peak * (FSDP_ADAPTER_LAYERS if twice else 1.0) + unpacked_bytes(s.model, s.plan)
+
+
+def unpacked_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes of a layer's GPTQ weights while backward needs it; 0 for others.
+
+    Unpacked ones, kept since torch multiplies by them, and what the largest takes on the way: an int32 and two int8 tensors
+    (auto_gptq/nn_modules/qlinear/qlinear_cuda.py, forward).
+    """
+    if not plan.gptq:
+        return 0.0
+    kept = DTYPE_BYTES[plan.dtype] * packed_parameters(model, plan) / model.layers
+    return kept + 6.0 * max(x.inputs * x.outputs for x in model.linears)
 
 
 def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number) -> Live:
@@ -306,7 +340,8 @@ def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number
     Where micro-steps accumulate, all of them stand beside the old one.
     """
     again = float(_adds_to_old(s))
-    new = 2.0 + again if s.model.tied else max(again, float(s.plan.sharding != "none"))
+    apart = s.plan.sharding != "none" or s.plan.step_in_backward
+    new = 2.0 + again if s.model.tied else max(again, float(apart))
     unreduced = new * _gradient(s, s.model.embedding_parameters) + gathered.root_gradients_bytes
     activations = s.w * s.model.hidden * s.tokens + _retained(s)
     return Live(gradients + unreduced, activations, _kept_logits(s), gathered=gathered.embedding_bytes)
@@ -325,7 +360,12 @@ def _choose(best: NDArray[np.intp], parts: tuple[Number, ...]) -> Number:
 
 
 def _logit_bytes(s: Setting) -> float:
-    """Bytes of one logit: the head is fp32 after k-bit preparation, and runs in 16 bits under autocast."""
+    """Bytes of one logit: the head is fp32 after k-bit preparation, and runs in 16 bits under autocast.
+
+    Lightning's Fabric turns what a module returns to fp32 (HalfPrecision.convert_output).
+    """
+    if s.plan.stack == "litgpt":
+        return 4.0
     return 2.0 if s.lowered else s.w
 
 

@@ -16,11 +16,13 @@ from roi.facts.model import Linear, ModelShape, Number
 
 Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"]
 Dtype = Literal["bf16", "fp16", "fp32"]
-Attend = Literal["sdpa", "sdpa-flash", "sdpa-cudnn", "sdpa-efficient", "sdpa-math", "flash", "flash3", "eager"]
-Optimizer = Literal["adamw", "adamw-foreach", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit"]
+Attend = Literal["sdpa", "sdpa-flash", "sdpa-cudnn", "sdpa-efficient", "sdpa-math", "flash", "flash1", "flash3", "eager"]
+Optimizer = Literal["adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit"]
 Kernels = Literal["none", "fused", "liger"]
-Loss = Literal["fp32", "16bit", "chunked"]
+Loss = Literal["fp32", "16bit", "split", "chunked"]
 Trainer = Literal["plain", "hf", "trl"]
+Stack = Literal["transformers", "litgpt", "torchtune"]
+Checkpoints = Literal["inputs", "selective", "offloaded"]
 Sharding = Literal["none", "zero2", "zero3", "fsdp"]
 
 METHODS: Final[tuple[str, ...]] = get_args(Method)
@@ -31,9 +33,13 @@ TRAINERS: Final[tuple[str, ...]] = get_args(Trainer)
 SHARDINGS: Final[tuple[str, ...]] = get_args(Sharding)
 KERNELS: Final[tuple[str, ...]] = get_args(Kernels)
 LOSSES: Final[tuple[str, ...]] = get_args(Loss)
+STACKS: Final[tuple[str, ...]] = get_args(Stack)
+CHECKPOINTS: Final[tuple[str, ...]] = get_args(Checkpoints)
 
 DTYPE_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp32": 4.0}
 """Bytes of one element."""
+FLASH_PACKAGES: Final = ("flash", "flash1", "flash3")
+"""FlashAttention as a package of its own, by version."""
 ATTENTION_INPUTS: Final = ("q_proj", "k_proj", "v_proj", "q_a_proj", "kv_a_proj_with_mqa", "linear_attn")
 """Products that read the first norm's output."""
 MOST: Final = {
@@ -74,12 +80,14 @@ class TrainingPlan:
     dtype: Dtype = "bf16"
     """Storage of unquantised base weights, and the compute type."""
     attention: Attend = "sdpa"
-    """Attention implementation as transformers names it (flash = flash_attention_2, flash3 = flash_attention_3); sdpa leaves
+    """Attention implementation as transformers names it (flash = flash_attention_2, flash3 = flash_attention_3); flash1: the
+    kernels before version 2 (July 2023), Triton's of that time among them; sdpa leaves
     the kernel to torch, by card and mask; sdpa-flash, sdpa-cudnn, sdpa-efficient and sdpa-math pin it (torch.nn.attention)."""
     optimizer: Optimizer = "adamw"
     """adamw keeps two states in the dtype of the trained parameter: torch.optim's multi-tensor form in a plain loop, the fused
     one in the Trainers; adamw-foreach is the multi-tensor form in a Trainer, its default before torch 2.8
-    (transformers/training_args.py, default_optim); the paged one keeps its states outside torch."""
+    (transformers/training_args.py, default_optim), and adamw-fused the fused one in a plain loop; the paged one keeps its
+    states outside torch."""
     dropout: Number = 0.0
     """LoRA dropout; above 0 every target keeps its own dropped input and mask."""
     double_quant: bool = True
@@ -100,21 +108,40 @@ class TrainingPlan:
     gpus: int = 1
     """GPUs of a data-parallel job; each holds the whole model unless it is sharded."""
     sharding: Sharding = "none"
-    """What is spread over the GPUs: none; zero2: gradients and optimizer states; zero3 and fsdp: parameters too."""
+    """What is spread over the GPUs: none; zero2: gradients and optimizer states; zero3 and fsdp: parameters too. On one GPU the
+    stages of DeepSpeed spread nothing, but hold what they hold: an fp32 copy of what is trained, buckets, gathered layers."""
     kernels: Kernels = "none"
     """Triton kernels in place of the class's operators: fused (norms and cross entropy, as Unsloth's and fms-acceleration's),
     liger (norms, SwiGLU, and head with cross entropy in chunks)."""
     loss: Loss = "fp32"
-    """Cross entropy: over fp32 logits (transformers), over 16-bit ones, or head and loss together in chunks of tokens."""
+    """Cross entropy: over fp32 logits (transformers), over 16-bit ones, over whole logits a chunk of tokens at a time (split),
+    or head and loss together in chunks of tokens (chunked)."""
     kbit_prepared: bool = True
     """False where a quantised base was not prepared for training: what is not quantised stays in `dtype`."""
     split_experts: bool = False
     """True where every expert is a module of its own (transformers before 5): bitsandbytes quantises it."""
+    stack: Stack = "transformers"
+    """Whose model classes run: those of transformers with peft, of LitGPT, or of torchtune (stacks.py says how they differ)."""
+    gptq: bool = False
+    """True where the packed weights are GPTQ's, which AutoGPTQ unpacks by plain operators of torch; not run dry."""
+    checkpoints: Checkpoints = "inputs"
+    """What checkpointing keeps of a layer: its input; selective: also attention's output and every second product's, in their
+    order (torch's policy of selective checkpointing as torchtitan sets it); offloaded: its input, in the host's memory."""
+    held_graphs: int = 0
+    """Micro-steps whose 4-bit products hold their inputs without checkpointing: 0 from bitsandbytes 0.43.2 on (July 2024), 1
+    before (MatMul4Bit kept them as an attribute of its node), 2 where a loop's output also holds the last micro-step's
+    graph."""
+    compiled: bool = False
+    """True under torch.compile: what a split loss needs of a chunk is computed anew from the 16-bit logits. Nothing else of
+    it is modelled; without checkpointing it keeps less of a layer than is counted."""
+    step_in_backward: bool = False
+    """True where each gradient is applied and freed as soon as it is there (torchtune's optimizer_in_bwd)."""
 
     def __post_init__(self) -> None:
         for field, known in (
             ("method", METHODS), ("dtype", DTYPES), ("attention", ATTENTIONS), ("optimizer", OPTIMIZERS),
-            ("trainer", TRAINERS), ("sharding", SHARDINGS), ("kernels", KERNELS), ("loss", LOSSES),
+            ("trainer", TRAINERS), ("sharding", SHARDINGS), ("kernels", KERNELS), ("loss", LOSSES), ("stack", STACKS),
+            ("checkpoints", CHECKPOINTS),
         ):
             value = getattr(self, field)
             if value not in known:
@@ -127,9 +154,11 @@ class TrainingPlan:
                 raise InputError(f"{name}: {getattr(self, name)} is not usable; at least 1")
             if not np.all(sizes <= most):
                 raise InputError(f"{name}: {getattr(self, name)} is not usable; at most {most:,}")
-        if self.attention in ("flash", "flash3", "sdpa-flash", "sdpa-cudnn") and self.dtype == "fp32":
+        if self.attention in (*FLASH_PACKAGES, "sdpa-flash", "sdpa-cudnn") and self.dtype == "fp32":
             raise InputError(f"attention: {self.attention!r} is not usable with dtype: 'fp32'; the kernel takes 16-bit queries"
                              " alone: take sdpa, or bf16")
+        if self.checkpoints != "inputs" and not self.checkpointing:
+            raise InputError(f"checkpoints: {self.checkpoints!r} is not usable without checkpointing; take inputs")
         dropout = np.asarray(self.dropout, dtype=float)
         if not np.all((dropout >= 0.0) & (dropout < 1.0)):
             raise InputError(f"dropout: {self.dropout} is not usable; from 0 up to, but not including, 1")
@@ -138,7 +167,7 @@ class TrainingPlan:
     def _check_sharding(self) -> None:
         if self.sharding == "none":
             return
-        if self.gpus < 2:
+        if self.gpus < 2 and self.sharding == "fsdp":
             raise InputError(f"sharding: {self.sharding!r} is not usable with gpus: {self.gpus}; take none, or gpus 2 or more")
         if self.int8 and self.shards_parameters:
             # torch's FlatParameter refuses integers, and Int8Params has no storage in another type, as Params4bit has
@@ -180,7 +209,7 @@ class TrainingPlan:
         FSDP takes one dtype alone, so the rest stays in it too (peft's guides to FSDP and ZeRO-3 with QLoRA). Nor under
         SFTTrainer with its chunked head, which prepares nothing (trl/trainer/sft_trainer.py, TRL 1.10 and later).
         """
-        packed = self.kbit_prepared and (self.quantised or self.int8)
+        packed = self.kbit_prepared and self.stack == "transformers" and (self.quantised or self.int8)
         return packed and not self.shards_parameters and not self.chunked_head
 
     @property
@@ -221,6 +250,8 @@ class TrainingPlan:
         """
         if not self.adapter:
             return DTYPE_BYTES[self.dtype]
+        if self.stack != "transformers":
+            return DTYPE_BYTES[self.dtype]  # both make the whole module in one type
         if self.chunked_head and (self.quantised or self.int8):
             return 2.0  # SFTTrainer turns adapters on a quantised base to bf16 (trl/trainer/sft_trainer.py)
         deepspeed = self.sharding in ("zero2", "zero3") and not self.prepared
@@ -239,7 +270,7 @@ def adaptable(linear: Linear, *, split: bool = False) -> bool:
 def trains_experts(model: ModelShape, targets: str | tuple[str, ...]) -> bool:
     """True where the targets put adapters on experts."""
     mixture = model.family in EXPERT_FAMILIES and any(linear.experts > 1 for linear in model.linears)
-    return mixture and (targets == "all-linear" or bool(set(_asked(targets)) & set(MLP_TARGETS)))
+    return mixture and (targets == "all-linear" or bool(set(asked_targets(targets)) & set(MLP_TARGETS)))
 
 
 def fuse_linears(model: ModelShape, linears: Iterable[Linear]) -> list[Linear]:
@@ -258,7 +289,8 @@ def fuse_linears(model: ModelShape, linears: Iterable[Linear]) -> list[Linear]:
     return [*fused.values(), *alone]
 
 
-def _asked(targets: str | tuple[str, ...]) -> tuple[str, ...]:
+def asked_targets(targets: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The names that a plan's targets are, sets spelled out; all-linear stays a name."""
     asked = TARGET_SETS.get(targets, tuple(targets.split(","))) if isinstance(targets, str) else targets
     return tuple(name.strip() for name in asked)
 
@@ -273,11 +305,11 @@ def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: st
         experts = {*MLP_TARGETS, *(f"shared_{name}" for name in MLP_TARGETS)}
         if targets == "all-linear":
             return frozenset(names - experts)
-        left = tuple(name for name in _asked(targets) if name not in MLP_TARGETS)
+        left = tuple(name for name in asked_targets(targets) if name not in MLP_TARGETS)
         return resolve_targets(model, left, field) if left else frozenset()
     if targets == "all-linear":
         return frozenset(names)
-    asked = _asked(targets)
+    asked = asked_targets(targets)
     found = names & set(asked)
     known = [*TARGET_SETS, "all-linear", *sorted(names)]
     wrong = [] if targets in TARGET_SETS else [name for name in asked if name not in names]

@@ -9,7 +9,16 @@ from typing import Final
 
 import numpy as np
 
-from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
+from roi.estimate.training.plan import (
+    DTYPE_BYTES,
+    FLASH_PACKAGES,
+    TrainingPlan,
+    adaptable,
+    asked_targets,
+    fuse_linears,
+    resolve_targets,
+    trains_experts,
+)
 from roi.facts.gpu import Gpu
 from roi.facts.model import Attention, Linear, ModelShape, Number
 
@@ -32,6 +41,8 @@ class Setting:
     model: ModelShape
     plan: TrainingPlan
     targets: frozenset[str]
+    batch: Number
+    """micro_batch."""
     tokens: Number
     """micro_batch x seq."""
     pairs: Number
@@ -66,7 +77,7 @@ class Setting:
 
         The kernel takes no other type (modeling_flash_attention_utils.py); its output is 16-bit too.
         """
-        return self.plan.attention in ("flash", "flash3") and self.w >= 4.0 and DTYPE_BYTES[self.plan.dtype] < 4.0
+        return self.plan.attention in FLASH_PACKAGES and self.w >= 4.0 and DTYPE_BYTES[self.plan.dtype] < 4.0
 
     @property
     def attended(self) -> float:
@@ -87,6 +98,21 @@ class Setting:
     def recast(self) -> bool:
         """True where a target casts its input to the adapter's type and so keeps a copy of its own."""
         return self.plan.adapter and self.w != self.plan.trained_bytes
+
+    @property
+    def keeps_inputs(self) -> bool:
+        """True where bitsandbytes' products hold their inputs: in int8, and in 4 bits before 0.43.2 (`held_graphs`)."""
+        return self.plan.int8 or self.held_graphs > 0
+
+    @property
+    def held_graphs(self) -> int:
+        """Micro-steps whose 4-bit products hold their inputs; reentrant checkpointing, the default of the time, holds none."""
+        return 0 if self.plan.checkpointing or not self.plan.quantised else self.plan.held_graphs
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The targets as the plan names them, parts of fused products apart."""
+        return frozenset(asked_targets(self.plan.targets))
 
     @property
     def eager(self) -> bool:
@@ -126,7 +152,7 @@ class Setting:
             return self.padded * 0.0
         most = CUDNN_HEAD_DIM if self.plan.attention == "sdpa-cudnn" else FLASH_HEAD_DIM
         flash = self.flash and self.attended < 4.0 and a.head_dim <= most and a.value_width == a.head_dim
-        return (1.0 - self.masked(a)) * float(not flash)
+        return (1.0 - self.masked(a)) * float(not flash and self.plan.stack == "transformers")
 
 
 def read_setting(model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None) -> Setting:
@@ -136,6 +162,6 @@ def read_setting(model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None) 
     padded = np.where(((batch > 1.0) & plan.padded) | plan.packed, 1.0, 0.0)
     dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
     return Setting(
-        model=model, plan=plan, targets=targets, tokens=batch * seq, pairs=batch * seq * seq, padded=padded, dropped=dropped,
-        flash=gpu is None or gpu.bf16_flops is not None,
+        model=model, plan=plan, targets=targets, batch=batch, tokens=batch * seq, pairs=batch * seq * seq, padded=padded,
+        dropped=dropped, flash=gpu is None or gpu.bf16_flops is not None,
     )

@@ -22,7 +22,7 @@ from roi.estimate.training.adapters import (
     nf4_bytes_per_weight,
     optimizer_state_bytes,
     optimizer_workspace_bytes,
-    quantised_parameters,
+    packed_parameters,
     trained_parameters,
 )
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
@@ -94,6 +94,7 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     update = optimizer_workspace_bytes(model, plan)
     gradients = trained * plan.trained_bytes
     adapters = gradients if plan.adapter else trained * 0.0
+    whole = layer_unit_bytes(model, plan) * model.layers + 0.0 * gradients if plan.adapter else gradients
     if plan.sharding == "none":
         bucket = np.where(np.asarray(gpus) > 1.0, gradients, 0.0)
         return HeldStates(
@@ -104,13 +105,14 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     # what is trained in 16 bits has an fp32 home beside, or instead of, the 16-bit one that products see
     wide = plan.trained_bytes < 4.0 and (plan.sharding != "fsdp" or plan.autocast)
     grown = 4.0 / plan.trained_bytes if wide else 1.0
-    moments, temporaries = (x * (grown if plan.optimizer in ("adamw", "adamw-foreach") else 1.0) for x in (states, update))
+    plain = plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused")
+    moments, temporaries = (x * (grown if plain else 1.0) for x in (states, update))
     if plan.sharding == "fsdp":
         weights = weights * (1.0 if plan.adapter else grown)
         return HeldStates(
             weights_bytes=_sharded_weights(model, plan, weights, share), adapters_bytes=adapters * grown * share,
-            moments_bytes=moments * share, gradients_bytes=gradients * grown * share, update_bytes=temporaries * share,
-            buckets_bytes=0.0,
+            moments_bytes=moments * share, update_bytes=temporaries * share, buckets_bytes=0.0,
+            gradients_bytes=whole if flat_gradients(plan) and plan.accumulation > 1 else gradients * grown * share,
         )
     copy = 4.0 * trained if wide else 0.0 * trained
     part = trained * share
@@ -129,6 +131,15 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     )
 
 
+def flat_gradients(plan: TrainingPlan) -> bool:
+    """True where FSDP's gradients are of whole flat parameters, frozen weights beside adapters included.
+
+    Lightning's strategy wraps blocks with use_orig_params; where micro-steps accumulate under no_sync() each GPU keeps them
+    unsharded (torch/distributed/fsdp/_flat_param.py, prepare_gradient_for_backward). peft's policy wraps adapters apart.
+    """
+    return plan.stack == "litgpt" and plan.sharding == "fsdp"
+
+
 def gathered_tensors(model: ModelShape, plan: TrainingPlan) -> GatheredTensors:
     """Parameters gathered, and gradients not yet reduced, at four moments of a step, bytes.
 
@@ -145,7 +156,7 @@ def gathered_tensors(model: ModelShape, plan: TrainingPlan) -> GatheredTensors:
     unit = layer_unit_bytes(model, plan)
     adapters = trained / model.layers * plan.trained_bytes if plan.adapter else 0.0 * trained
     layer = unit + adapters
-    waiting = adapters if plan.adapter else layer
+    waiting = adapters if plan.adapter and not flat_gradients(plan) else layer
     head, embedding = b * model.head_parameters, b * model.embedding_parameters
     summed = head + 0.0 * trained if model.tied and not plan.adapter else 0.0 * trained
     if plan.sharding == "zero2":
@@ -191,7 +202,7 @@ def root_unit_bytes(model: ModelShape, plan: TrainingPlan) -> float:
 def gathered_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes of all parameters as an all-gather moves them; NF4 packed, its scales stay."""
     b = DTYPE_BYTES[plan.dtype]
-    packed = quantised_parameters(model, split=plan.split_experts) if plan.quantised else 0
+    packed = packed_parameters(model, plan) if plan.quantised else 0
     adapters = trained_parameters(model, plan) * plan.trained_bytes if plan.adapter else 0.0
     return 0.5 * packed + b * (model.parameters - packed) + adapters
 
@@ -270,6 +281,6 @@ def _sharded_weights(model: ModelShape, plan: TrainingPlan, weights: Number, sha
     """The part of the base weights on one GPU; the scales of NF4 belong to no parameter and are on every one."""
     if not plan.quantised:
         return weights * share
-    packed = quantised_parameters(model, split=plan.split_experts)
+    packed = packed_parameters(model, plan)
     scales = packed * (nf4_bytes_per_weight(double_quant=plan.double_quant) - 0.5)
     return (weights - scales) * share + scales

@@ -9,19 +9,19 @@ from roi.estimate.accuracy.measured_run import (
     CHUNKED_LOSS,
     EMPTIED_CACHE,
     FUSED_ERROR,
-    STEP_IN_BACKWARD,
     VARIABLE_LENGTHS,
     MeasuredRun,
     NoPrediction,
     Prediction,
     Predictor,
     allow_for_other_stacks,
+    of_varying_lengths,
     widen,
 )
 from roi.estimate.allocator.caching_allocator import replay_allocator
 from roi.estimate.training.fitting import REPLAY_ENDS, Overhead
 from roi.estimate.training.memory import training_memory, workspace_bytes
-from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.plan import Loss, Optimizer, TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.tape import Tape
 from roi.profiling.dry.dry_profile import STEPS_REPLAYED
@@ -38,19 +38,19 @@ class _Peaks:
     reserved: float
     resident: float
     without_loss: float
-    gradients: float
 
 
 def dry_run_predictor(overhead: Overhead) -> Predictor:
     """Peak memory in bytes from a dry run of each configuration; runs of the same plan are made once.
 
-    Several GPUs: the dry run is one GPU, so sharding scales it by the closed form's ratio. The other values of defaults
+    What no dry run shows (several GPUs, LitGPT's and torchtune's classes, selective checkpointing: `dry_plan`) scales it by the
+    closed form's ratio, segments of varying lengths included. The other values of defaults
     (`MeasuredRun.assumed`) move the ends of the interval by what they move the closed form.
     """
     made: dict[tuple[str, TrainingPlan, float], _Peaks | str] = {}
 
     def predict(run: MeasuredRun) -> Prediction | NoPrediction:
-        single = replace(run.plan, gpus=1, sharding="none")
+        single = dry_plan(run.plan)
         key = (run.model.id, single, workspace_bytes(run.gpu))
         if key not in made:
             made[key] = _peaks(run, single)
@@ -63,11 +63,20 @@ def dry_run_predictor(overhead: Overhead) -> Predictor:
         marks = {label for label, _ in run.assumed}
         if CHUNKED_LOSS in marks:
             others.append(found.value - share * (peaks.allocated - peaks.without_loss))
-        if STEP_IN_BACKWARD in marks:
-            others.append(found.value - share * peaks.gradients)
+        if VARIABLE_LENGTHS in marks:
+            closed = training_memory(run.model, run.plan, run.gpu, overhead.slack[0], overhead.context_bytes[0])
+            found = of_varying_lengths(run, closed, found)
         return allow_for_other_stacks(widen(found, others), run)
 
     return predict
+
+
+def dry_plan(plan: TrainingPlan) -> TrainingPlan:
+    """The nearest plan that runs dry: one GPU, transformers' classes, layers' inputs kept, an optimizer step at the end."""
+    loss: Loss = "fp32" if plan.loss == "split" else plan.loss
+    optimizer: Optimizer = "adamw" if plan.optimizer == "adamw-fused" else plan.optimizer
+    return replace(plan, gpus=1, sharding="none", stack="transformers", checkpoints="inputs", held_graphs=0, compiled=False,
+                   gptq=False, step_in_backward=False, loss=loss, optimizer=optimizer)
 
 
 def _peaks(run: MeasuredRun, plan: TrainingPlan) -> _Peaks | str:
@@ -77,9 +86,8 @@ def _peaks(run: MeasuredRun, plan: TrainingPlan) -> _Peaks | str:
         return str(error)
     replay = replay_allocator(tape, repeats=STEPS_REPLAYED)
     start = dict(tape.phase_starts)["step"]
-    gradients = sum(block.nbytes for block in tape.blocks if block.part == "gradients")
     return _Peaks(float(replay.peak_active_bytes), float(replay.peak_reserved_bytes), float(tape.live_bytes[start - 1]),
-                  _peak_without_loss(tape), float(gradients))
+                  _peak_without_loss(tape))
 
 
 def _peak_without_loss(tape: Tape) -> float:
@@ -103,8 +111,6 @@ def _of_kind(run: MeasuredRun, peaks: _Peaks, share: float, overhead: Overhead) 
     under, over = reserved * REPLAY_ENDS[0], reserved * REPLAY_ENDS[1]
     if EMPTIED_CACHE in marks:
         reserved, under = allocated, low
-    if VARIABLE_LENGTHS in marks:
-        over = max(over, reserved + (peaks.allocated - peaks.resident) * share)
     if run.memory_kind == "reserved":
         return Prediction(reserved, min(under, reserved), over)
     context, least, most = _context(run.gpu, overhead)

@@ -27,7 +27,7 @@ from transformers.pytorch_utils import Conv1D
 from roi.catalog.models.configs import ModelConfig
 from roi.errors import InputError, nearest
 from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
-from roi.estimate.training.plan import TARGET_SETS, TrainingPlan
+from roi.estimate.training.plan import FLASH_PACKAGES, TARGET_SETS, TrainingPlan
 from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
@@ -41,6 +41,10 @@ STACK: Final = frozenset({"layers", "h", "blocks", "decoder", "transformer", "em
 """Names on the path of modules under the stack of layers, whatever the family."""
 BESIDE: Final = frozenset({"rotary_emb", "wte", "wpe", "embed_in", "final_layernorm", "ln_f"})
 """Names of modules beside it that run no loss."""
+UNRUN: Final[dict[str, tuple[object, ...]]] = {
+    "stack": ("litgpt", "torchtune"), "checkpoints": ("selective", "offloaded"), "loss": ("split",),
+    "step_in_backward": (True,), "gptq": (True,)}
+"""Fields of a plan -> values that the closed form alone knows."""
 CHECKPOINTING: Final = {"use_reentrant": False}
 """The form that transformers 5 and peft recommend."""
 OTHER_NAMES: Final = {
@@ -83,6 +87,9 @@ class MetaModel:
     def __init__(self, config: ModelConfig, plan: TrainingPlan, kernels: CardKernels = FLASH) -> None:
         self.config, self.kernels = config, kernels
         self.begun = time.perf_counter()
+        for field, unrun in UNRUN.items():
+            if getattr(plan, field) in unrun:
+                raise InputError(f"{field}: {getattr(plan, field)!r} is not run dry; leave --dry-run out for the closed form")
         self.model = build_skeleton(config, plan)
         if plan.split_experts and any(p.dim() == 3 for p in self.model.parameters()):
             raise InputError("--dry-run: split_experts: transformers here stacks the experts; leave it out for the closed form")
@@ -100,7 +107,7 @@ class MetaModel:
         optimizer = Optimizer(plan, trained)
         optimizer.create_states(recorder)
         recorder.timed = operators
-        flash = DTYPES[plan.dtype] if plan.attention in ("flash", "flash3") and plan.dtype != "fp32" else None
+        flash = DTYPES[plan.dtype] if plan.attention in FLASH_PACKAGES and plan.dtype != "fp32" else None
         attention = cuda_kernels(flash, self.kernels, plan.attention)
         kernels = fused_loss(model, plan)
         with quiet(), attention, meta_asks_cuda(), triton_tiles(plan), kernels, _masks(plan), recorder.following(model):
@@ -166,7 +173,7 @@ def _batch(plan: TrainingPlan) -> dict[str, torch.Tensor]:
 @contextmanager
 def _masks(plan: TrainingPlan) -> Iterator[None]:
     """transformers decides by values whether a mask is needed; here the plan says it: padding, packing, a sliding window."""
-    flash = plan.attention in ("flash", "flash3")
+    flash = plan.attention in FLASH_PACKAGES
     padded = plan.padded and plan.micro_batch > 1 and not plan.packed
     packs = masking.find_packed_sequence_indices
 

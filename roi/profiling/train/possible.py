@@ -61,6 +61,8 @@ def check_possible(request: "TrainRequest", device: str) -> None:
 
 def _check_attention(plan: TrainingPlan, shape: ModelShape | None, device: str) -> None:
     """Raise where the plan's attention has no kernel here: on a CPU, without its package, or for the heads of this model."""
+    if plan.attention == "flash1":
+        raise InputError("--attention flash1: transformers here runs later versions alone; take flash")
     if device == "cpu":
         if plan.attention == "flash":
             raise InputError("--attention flash: FlashAttention needs a GPU; on a CPU take sdpa or eager")

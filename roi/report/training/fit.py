@@ -130,11 +130,10 @@ def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
         more = f" and {len(without) - NAMED} smaller" if len(without) > NAMED else ""
         way = f". {without[0].fit.gpu.id}: {_way(without[0])}" if len(without) < len(report.lines) else ""
         yield f"Does not fit: {names}{more}{way}"
-    noted: dict[str, list[str]] = {}
-    for line in report.lines:
-        if line.note and line.fit.fits and len(report.lines) > 1:
-            noted.setdefault(line.note, []).append(line.fit.gpu.id)
-    yield from (f"{', '.join(names)}: {note}" for note, names in noted.items())
+    for note in dict.fromkeys(x.note for x in report.lines if x.note and x.fit.fits and len(report.lines) > 1):
+        yield f"{', '.join(x.fit.gpu.id for x in report.lines if x.note == note and x.fit.fits)}: {note}"
+    if report.model.source == report.model.id:  # of no catalog
+        yield f"{report.model.id} was {report.model.note}"
     ages = {x.fit.gpu.id: (report.as_of - x.offer.date).days for x in shown if x.offer and report.as_of}
     if old := [f"{name} ({days} days)" for name, days in ages.items() if days > STALE_DAYS]:
         yield f"Old prices: {', '.join(old)}"
@@ -183,7 +182,8 @@ def fit_json(report: FitReport) -> str:
     """The answer as JSON: bytes, hours, USD; null where a figure was not asked for or no offer gives it."""
     memory, dry, best = report.lines[0].fit.memory, report.dry_run, report.recommended
     return json.dumps({
-        "schema": SCHEMA, "model": report.model.id, "method": report.plan.method, "plan": asdict(report.plan),
+        "schema": SCHEMA, "model": report.model.id, "parameters": report.model.parameters,
+        "model_note": report.model.note or None, "method": report.plan.method, "plan": asdict(report.plan),
         "training_set": asdict(report.training_set) if report.training_set else None,
         "trained_parameters": report.trained_parameters,
         "memory": {
@@ -241,8 +241,8 @@ def _unusual(plan: TrainingPlan) -> list[str]:
     """The options that change memory or time, where they are not the command's own defaults."""
     habits = trainer_habits(plan.trainer, plan.dtype)
     told = (
-        (plan.kernels != "none", f"{plan.kernels} kernels"),
-        (plan.loss != "fp32", f"{plan.loss} loss"),
+        (plan.kernels != "none", f"{plan.kernels} kernels"), (plan.loss != "fp32", f"{plan.loss} loss"),
+        (plan.checkpoints != "inputs", f"{plan.checkpoints} checkpoints"), (plan.stack != "transformers", plan.stack),
         (bool(plan.packed), "packed"),
         (plan.adapter and bool(plan.dropout), f"dropout {plan.dropout:g}"),
         (plan.quantised and not plan.double_quant, "single quantisation"),

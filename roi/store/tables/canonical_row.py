@@ -54,6 +54,8 @@ def _boolean(cell: object) -> object:
 
 GpuId = Annotated[str, AfterValidator(lambda name: _of_catalog(name, "GPU", (gpu.id for gpu in load_gpus())))]
 Flag = Annotated[bool, BeforeValidator(_boolean)]
+Lower: Final = BeforeValidator(lambda cell: cell.lower() if isinstance(cell, str) else cell)
+"""For words in any case."""
 Several: Final = BeforeValidator(
     lambda cell: tuple(part.strip() for part in cell.split("+")) if isinstance(cell, str) else cell)
 """For a tuple of words that a cell joins by "+"."""

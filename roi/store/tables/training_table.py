@@ -1,32 +1,35 @@
 """A table of measured training runs, one row a run: its columns, and the run that a row becomes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
 from roi.catalog.cards.gpus import find_gpu, load_gpus
+from roi.catalog.efficiencies.stack_defaults import stack_defaults
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
-from roi.estimate.accuracy.measured_run import HABITS, Habit, MeasuredRun, MemoryKind
+from roi.estimate.accuracy.measured_run import GPTQ, HABITS, Habit, MeasuredRun, MemoryKind
 from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, largest_rank, trained_parameters
 from roi.estimate.training.plan import (
     TARGET_SETS,
     Attend,
+    Checkpoints,
     Dtype,
     Kernels,
     Loss,
     Method,
     Optimizer,
     Sharding,
+    Stack,
     Trainer,
     TrainingPlan,
 )
 from roi.facts.model import ModelShape
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Positive, Several, UnusableCell, Whole, read_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
@@ -38,6 +41,8 @@ FUSED_BY_DEFAULT: Final = (2, 8)
 """Version of torch from which the HF Trainer asks for the fused AdamW (transformers/training_args.py, default_optim)."""
 FUSED_SINCE: Final = "2025-08-06"
 """Day of torch 2.8.0: an older row cannot have run it."""
+FLASH2_SINCE: Final = "2023-07-17"
+"""Day of FlashAttention 2: an older row ran the kernels before it."""
 STACKED: Final = (5,)
 """Version of transformers from which experts are 3-D parameters."""
 STACKED_SINCE: Final = "2025-12-01"
@@ -49,7 +54,8 @@ ON_BASE: Final[dict[tuple[str, str], Method]] = {
     ("full", "none"): "full", ("lora", "none"): "lora", ("rslora", "none"): "rslora", ("dora", "none"): "dora",
     ("lora", "nf4"): "qlora", ("rslora", "nf4"): "qlora", ("qlora", "nf4"): "qlora", ("dora", "nf4"): "qdora",
     ("qdora", "nf4"): "qdora", ("lora", "int8"): "lora-int8", ("lora-int8", "int8"): "lora-int8",
-    ("qlora", "int8"): "lora-int8",
+    ("qlora", "int8"): "lora-int8", ("qlora", "gptq-int4"): "qlora", ("qlora", "gptq-int8"): "lora-int8",
+    ("lora", "gptq-int4"): "qlora", ("lora", "gptq-int8"): "lora-int8",
 }  # fmt: skip
 """Method and quantisation of the base -> the plan's method."""
 FIELDS: Final = {
@@ -58,6 +64,8 @@ FIELDS: Final = {
     "gradient_checkpointing": "checkpointing", "double_quant": "double_quant",
 }  # fmt: skip
 """Columns that the source may leave open -> fields of the plan."""
+KEPT: Final[dict[str, Checkpoints]] = {"selective": "selective", "offload": "offloaded"}
+"""Words of gradient_checkpointing -> what a plan keeps of a layer."""
 SECOND: Final[dict[MemoryKind, str]] = {"reserved": "peak_mem_reserved_gib", "process": "peak_mem_process_gib"}
 """Columns of memory beside the headline's, by kind."""
 Assumable = Literal[
@@ -75,9 +83,10 @@ class TrainingRow(CanonicalRow):
     """GPUs of the job."""
     method: Method
     """Method: full, or a kind of adapter; quant says on which base (lora over nf4 is what others call qlora)."""
-    quant: Literal["none", "nf4", "int8"] = "none"
-    """Quantisation of the base's linear layers by bitsandbytes. full needs none; lora needs none, nf4 or int8; rslora and dora
-    need none or nf4; qlora needs nf4 or int8; qdora needs nf4; lora-int8 needs int8."""
+    quant: Literal["none", "nf4", "int8", "gptq-int4", "gptq-int8"] = "none"
+    """Quantisation of the base's linear layers, by bitsandbytes or GPTQ (predicted as nf4 and int8 without preparation). full
+    needs none; lora needs none, nf4 or int8; rslora and dora need none or nf4; qlora needs nf4 or int8; qdora needs nf4;
+    lora-int8 needs int8."""
     double_quant: Flag | None = None
     """True where the scales of nf4 are quantised once more; blank: true stands in."""
     rank: Annotated[int, Field(gt=0)] | None = None
@@ -98,17 +107,23 @@ class TrainingRow(CanonicalRow):
     """True where a row of the batch holds several examples."""
     padded: Flag = True
     """True where batches of more than one sequence carry padding."""
-    gradient_checkpointing: Flag | None = None
-    """True where activations are recomputed; blank: true stands in for a quantised base, else false."""
+    gradient_checkpointing: Annotated[Literal["true", "false", "selective", "offload"], Lower] | None = None
+    """True where activations are recomputed from each layer's input; selective: attention's output and every second product's
+    are kept too; offload: the inputs wait in the host's memory; blank: true stands in for a quantised base, else false."""
     attention_impl: Attend | None = None
-    """Attention implementation; blank: sdpa stands in."""
+    """Attention implementation; blank: sdpa stands in. flash of a row older than FlashAttention 2 is flash1."""
     optimizer: Optimizer | None = None
-    """Optimizer and the form of its states; blank: adamw stands in. Paged states of any width are paged-adamw-8bit. adamw of
-    the Trainers is the multi-tensor form (adamw-foreach) where torch is older than 2.8, or the row than that release."""
+    """Optimizer and the form of its states; blank: adamw stands in, or the stack's default. Paged states of any width are
+    paged-adamw-8bit. adamw of the Trainers is the multi-tensor form (adamw-foreach) where torch is older than 2.8, or the row
+    than that release."""
     kernels: Kernels = "none"
     """Fused kernels: fused (norms, cross entropy) or liger."""
-    loss: Loss = "fp32"
-    """Cross entropy over fp32 logits, over 16-bit ones (16bit), or with the head in chunks (chunked)."""
+    loss: Loss | None = None
+    """Cross entropy over fp32 logits, over 16-bit ones (16bit), over whole logits a chunk at a time (split), or with the head
+    in chunks (chunked); blank: the stack's default, which is fp32 but for later LitGPT and torchtune."""
+    stack: Stack = "transformers"
+    """Whose model classes and loop ran: transformers (with peft, DeepSpeed, or a loop of one's own), litgpt, or torchtune; what
+    it did by default on the row's day fills blank cells (roi/catalog/efficiencies/stack_defaults.csv)."""
     kbit_prepared: Flag = True
     """False where a quantised base was not prepared for k-bit training, so that the rest stays in 16 bits."""
     torch: Version | None = None
@@ -146,7 +161,7 @@ class TrainingRow(CanonicalRow):
     """What the loop did and no column says, joined by "+": chunked_loss (the loss in chunks), emptied_cache (empty_cache was
     called), variable_lengths (lengths vary and the cache is kept), unprepared (quantised without k-bit preparation),
     step_in_backward (the optimizer steps inside backward), head_adapter (the output head carries an adapter too),
-    adapters_16bit (adapters and their states are 16 bits wide)."""
+    adapters_16bit (adapters and their states are 16 bits wide), compiled (torch.compile)."""
 
 
 class TrainingTable(NamedTuple):
@@ -205,13 +220,25 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     """
     method = ON_BASE.get((row.method, row.quant))
     if method is None:
-        raise UnusableCell("quant", f"{row.method} needs {' or '.join(base for name, base in ON_BASE if name == row.method)}")
+        raise UnusableCell("quant", f"{row.method} needs {' or '.join(_bases(row.method))}")
+    usual = stack_defaults(row.stack, row.date)
+    if row.attention_impl == "flash" and _older(row, None, (), FLASH2_SINCE):
+        row = row.model_copy(update={"attention_impl": "flash1"})
+    if row.optimizer == "adamw" and usual.get("optimizer") == "adamw-fused":
+        row = row.model_copy(update={"optimizer": "adamw-fused"})
+    row = row.model_copy(update=_usual_cells(row, usual))
     blank = {column: value for column, value in _stand_ins(row, method).items() if getattr(row, column) is None}
     stated = {column: value for column in FIELDS if (value := getattr(row, column, None)) is not None}
+    if row.gradient_checkpointing is not None:
+        stated["gradient_checkpointing"] = row.gradient_checkpointing != "false"
     plan = TrainingPlan(
         method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer, sharding=row.sharding,
-        packed=row.packed, padded=row.padded, kernels=row.kernels, loss=row.loss, kbit_prepared=row.kbit_prepared,
+        packed=row.packed, padded=row.padded, kernels=row.kernels, loss=_loss(row),
+        kbit_prepared=row.kbit_prepared and not row.quant.startswith("gptq"),
+        stack=row.stack, held_graphs=int(usual.get("held_graphs", "0")), step_in_backward="step_in_backward" in row.habits,
+        compiled="compiled" in row.habits, gptq=row.quant.startswith("gptq"),
+        checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
     if (plan.optimizer == "adamw" and plan.trainer != "plain" and plan.sharding not in ("zero2", "zero3")
@@ -220,7 +247,29 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     assumed = [(f"{column} {_word(getattr(plan, FIELDS[column]))}",
                 replace(plan, **{FIELDS[column]: _other(column, getattr(plan, FIELDS[column]))}))
                for column in dict.fromkeys((*row.assumed, *blank))]
+    if row.quant.startswith("gptq"):
+        assumed.append((GPTQ, plan))
     return plan, (*assumed, *((HABITS[habit], _habit_plan(habit, model, plan)) for habit in row.habits))
+
+
+def _bases(method: str) -> list[str]:
+    """Quantisations that the method stands on; GPTQ's do as bitsandbytes' of as many bits."""
+    return [base for name, base in ON_BASE if name == method and not base.startswith("gptq")]
+
+
+def _loss(row: TrainingRow) -> Loss:
+    """The plan's loss; LitGPT and torchtune (to 2025) call it chunked where the loss alone is, over whole logits."""
+    whole = row.stack in ("litgpt", "torchtune") and row.loss == "chunked"
+    return "split" if whole else row.loss or "fp32"
+
+
+def _usual_cells(row: TrainingRow, usual: Mapping[str, str]) -> dict[str, Any]:  # Any: values of a row's fields
+    """What blank cells of the row are by the stack's defaults; full training has no dropout."""
+    cells = {column: cell for column, cell in usual.items() if column in TrainingRow.model_fields}
+    read = TrainingRow.model_validate({"model": row.model, "id": row.id, "micro_batch": 1, "seq_len_max": 1, "method": "full",
+                                       **cells})
+    return {column: getattr(read, column) for column in cells
+            if getattr(row, column) is None and not (column == "lora_dropout" and row.method == "full")}
 
 
 def _older(row: TrainingRow, version: str | None, than: tuple[int, ...], since: str) -> bool:
@@ -237,7 +286,7 @@ def _stand_ins(row: TrainingRow, method: Method) -> dict[str, Any]:  # Any: valu
         "gradient_checkpointing": row.quant != "none",
     }  # fmt: skip
     values |= {} if method == "full" else {"lora_dropout": 0.0}
-    values |= {"double_quant": True} if row.quant == "nf4" else {}
+    values |= {"double_quant": True} if row.quant in ("nf4", "gptq-int4") else {}
     return values | ({"autocast": True} if row.trainer != "plain" and row.base_dtype != "fp32" else {})
 
 

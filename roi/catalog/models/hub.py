@@ -1,0 +1,134 @@
+"""A model of the Hub by its id, at one commit: its config.json, and the headers of its weights, which have the last word.
+
+    hub:Qwen/Qwen3-8B@b968826d9c46  --model_info--> commit --config.json--> shape --safetensors headers--> count held equal
+
+Only a name that begins with hub: opens the network. Weights stay where they are: of each file the header is read, some 100 kB.
+"""
+
+import json
+import re
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from roi.catalog.models.configs import MOST_BYTES, ModelConfig, read_config
+from roi.disk import read_text
+from roi.errors import InputError, MissingExtra, visible
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+    from roi.facts.model import ModelShape
+
+PREFIX: Final = "hub:"
+NAME: Final = re.compile(r"hub:(?P<id>[\w.-]{1,96}/[\w.-]{1,96})(?:@(?P<revision>[\w./-]{1,120}))?", re.ASCII)
+COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+PLAIN: Final = {"F64", "F32", "F16", "BF16"}
+"""Types of safetensors that store one parameter an element."""
+BUFFERS: Final = re.compile(r"(inv_freq|\.masked_bias|attn\.bias|position_ids)$")
+"""Tensors that older checkpoints store and that no optimizer trains: rotary frequencies, causal masks, positions counted up."""
+LAYER: Final = re.compile(r"(?:layers|h|blocks)\.(\d+)\.")
+TIMEOUT_S: Final = 20.0
+Tensors = tuple[tuple[str, str, tuple[int, ...]], ...]
+
+
+class HubModel(NamedTuple):
+    """What the Hub holds of a model at one commit."""
+
+    config: ModelConfig
+    """Named owner/name@commit, the commit with 12 of its digits."""
+    tensors: Tensors
+    """(Name, type, shape) of each tensor of its safetensors; none where it has other files."""
+    whole: bool
+    """True where the configuration is that of the whole model, not of the text decoder in one with vision or audio."""
+
+    def check(self, shape: "ModelShape") -> "ModelShape":
+        """The shape with what its count was held against; an InputError where the headers hold another number."""
+        held = stored_parameters(self.tensors, shape)
+        if not self.tensors:
+            said = "its weights are no safetensors, so that nothing holds the count"
+        elif not self.whole:
+            said = "its weights hold vision or audio besides, so that nothing holds the count of the text decoder"
+        elif held is None:
+            said = "its weights are packed, so that nothing holds the count"
+        elif held != shape.parameters:
+            raise InputError(
+                f"MODEL: {self.config.name}: its config.json makes {shape.parameters:,} parameters, but the headers of its "
+                f"weights hold {held:,}; it has code of its own, and a size that is wrong is not told",
+            )
+        else:
+            said = "the headers of its weights hold as many"
+        counted = {} if held != shape.parameters or not self.whole else {"published_parameters": held}
+        note = f"read from the Hub; parameters are counted from its entries, and {said}"
+        return shape.model_copy(update={**counted, "note": note})
+
+
+def is_hub_name(name: str) -> bool:
+    """True for hub:owner/name, with a revision or without."""
+    return name.startswith(PREFIX)
+
+
+def read_hub_model(name: str) -> HubModel:
+    """The model hub:owner/name[@revision]; the revision is a branch, a tag or a commit (default: the main branch's newest).
+
+    Raises InputError where the name, the model or the revision is not there, is gated, or nobody answers; MissingExtra
+    without huggingface_hub.
+    """
+    match = NAME.fullmatch(name)
+    if match is None:
+        raise InputError(f"MODEL: {name[:120]!r} is no model of the Hub; hub:owner/name, or hub:owner/name@commit")
+    try:
+        from huggingface_hub import HfApi, hf_hub_download  # half a second
+        from huggingface_hub.errors import (
+            EntryNotFoundError,
+            GatedRepoError,
+            NotASafetensorsRepoError,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
+        from huggingface_hub.utils import disable_progress_bars
+    except ImportError as error:
+        raise MissingExtra("profile", "huggingface_hub") from error
+    repo, revision = match["id"], match["revision"] or "main"
+    disable_progress_bars()
+    api = HfApi()
+    try:
+        commit = revision if COMMIT.fullmatch(revision) else str(api.model_info(repo, revision=revision, timeout=TIMEOUT_S).sha)
+        file = Path(hf_hub_download(repo, "config.json", revision=commit, etag_timeout=TIMEOUT_S))
+        tensors = _headers(api, repo, commit)
+    except NotASafetensorsRepoError:
+        tensors = ()
+    except GatedRepoError as error:
+        raise InputError(f"MODEL: {repo} is gated on the Hub: accept its terms there and log in (hf auth login), or give the "
+                         "path of its config.json") from error
+    except RevisionNotFoundError as error:
+        raise InputError(f"MODEL: {repo} has no revision {revision!r} on the Hub; leave out the part after @") from error
+    except EntryNotFoundError as error:
+        raise InputError(f"MODEL: {repo} has no config.json on the Hub; a model of transformers has one") from error
+    except RepositoryNotFoundError as error:
+        raise InputError(f"MODEL: the Hub has no model {repo!r}, or it is private; is it spelled as on its page?") from error
+    except Exception as error:  # whichever HTTP library the Hub's client uses, and its own errors
+        why = visible(str(error).splitlines()[0][:160] if str(error) else type(error).__name__)
+        raise InputError(f"MODEL: {repo} could not be read from the Hub: {why}; or give the path of its config.json") from error
+    config = read_config(file)
+    kind = json.loads(read_text(file, MOST_BYTES, "MODEL: ", "a config.json")).get("model_type")
+    return HubModel(config._replace(name=f"{repo}@{commit[:12]}"), tensors, whole=kind == config.entries["model_type"])
+
+
+def _headers(api: "HfApi", repo: str, commit: str) -> Tensors:
+    files = api.get_safetensors_metadata(repo, revision=commit, timeout=TIMEOUT_S).files_metadata
+    stored = (item for file in sorted(files) for item in files[file].tensors.items())
+    return tuple((name, str(each.dtype), tuple(each.shape)) for name, each in stored)
+
+
+def stored_parameters(tensors: Tensors, shape: "ModelShape") -> int | None:
+    """Parameters that the headers hold, without buffers, a tied head and layers beyond the configuration's; None if packed."""
+    total, packed = 0, False
+    for name, dtype, size in tensors:
+        index = LAYER.search(name)
+        beyond = index is not None and int(index[1]) >= shape.layers  # layers that predict tokens further ahead
+        if BUFFERS.search(name) or beyond or (shape.tied and name.endswith("lm_head.weight")):
+            continue
+        packed |= dtype not in PLAIN
+        total += prod(size)
+    return None if packed else total

@@ -13,7 +13,6 @@
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 
 UNSEEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff\\ufeff]")
@@ -84,6 +83,8 @@ class Terminated(KeyboardInterrupt):
 
 def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) -> list[str]:
     """Up to `n` known names that look most like `name`, best first; less alike than `cutoff` (0 to 1) is none."""
+    from difflib import get_close_matches  # only where somebody was mistaken
+
     names = list(known)
     by_lower = {k.lower(): k for k in names}
     found = get_close_matches(name.lower()[:80], list(by_lower), n=n, cutoff=cutoff)

@@ -21,7 +21,7 @@ from roi.estimate.accuracy.serving_errors import measured_figures, predict_servi
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline
 from roi.evidence.served_rows import SUFFIX, ServedRow, ServedRows, rows_speed, served_text
 from roi.evidence.serving_speed import engine_row, serving_evidence
-from roi.store.profiles.folders import user_folder
+from roi.store.profiles.places import user_folder
 from roi.store.tables.serving_table import ServingTable
 
 

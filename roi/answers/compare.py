@@ -4,17 +4,19 @@
     FILE --read_saved--> the Case of a saved comparison --replay--> Comparison
 """
 
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roi.answers.opening import open_case
 from roi.answers.saved import differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
+from roi.catalog.user_data import cache_folder
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
-from roi.scenario.file import load_scenario, scenario_data
+from roi.store.cases import KeptCase, case_name, find_case, keep_case
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +34,13 @@ class ComparisonAnswer:
 def compare_file(
     file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
     draws: int | None = None, seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
-    cache: bool = True,
+    cache: bool = True, one_of_many: bool = False,
 ) -> ComparisonAnswer:
     """The comparison of the scenario in `file` (None: the bundled one), or of a saved comparison, replayed.
 
     `overrides` are fields (a.b=value), `part` what usage records settle, `quality` what an evaluation does; `draws` and
-    `seed` replace the scenario's. With `cache` replays of earlier runs are used again.
+    `seed` replace the scenario's. With `cache` Cases and replays of earlier runs are used again; the Case of
+    `one_of_many` files is not kept, since a thousand would push each other out.
     """
     saved = None if file is None else read_saved(file)
     if saved is not None:
@@ -49,9 +52,33 @@ def compare_file(
         moved = differences(saved, found, same_draws=draws is None and seed is None)
         return ComparisonAnswer(comparison=found, scenario=saved.scenario, note=f"{note}; {moved}" if moved else note,
                                 warnings=(*((moved,) if moved else ()), *saved.warnings))
-    asked = [f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None]
+    asked = (*overrides, *(f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None))
+    folder, given = cache_folder(sys.platform, os.environ) / "cases", (file, part, quality)
+    name = case_name(given, asked, profiles) if cache and not one_of_many else None
+    kept = None if name is None else find_case(folder, name)
+    if kept is None:
+        said: list[str] = []
+
+        def heard(line: str) -> None:
+            said.append(line)
+            tell(line)
+
+        kept = _resolved(file, asked, part, quality, profiles, heard, cache=cache)
+        if name is not None and not said and case_name(given, asked, profiles) == name:  # nothing moved meanwhile
+            keep_case(folder, name, kept)
+    return ComparisonAnswer(comparison=compare(kept.case), scenario=kept.scenario, warnings=kept.warnings, note=kept.note)
+
+
+def _resolved(
+    file: Path | None, asked: tuple[str, ...], part: Path | None, quality: Path | None, profiles: Sequence[Path], tell: Tell,
+    *, cache: bool,
+) -> KeptCase:
+    """The Case of a scenario, with what to say beside it."""
+    from roi.answers.opening import open_case  # most of what roi is: not loaded where the Case was kept
+    from roi.scenario.file import load_scenario, scenario_data
+
     notes: list[str] = []
-    scenario = load_scenario(file, (*overrides, *asked), part, quality, notes.append)
+    scenario = load_scenario(file, asked, part, quality, notes.append)
     resolved = open_case(scenario, profiles, tell, cache=cache)
     notes += [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
     if part is not None:
@@ -59,5 +86,4 @@ def compare_file(
     if quality is not None:
         notes.append(f"scores as {quality} states them, the bar {scenario.quality.bar:.0%}")
         notes += [told for told in resolved.warnings if told.startswith("quality.") and "not used" in told]
-    return ComparisonAnswer(comparison=compare(resolved.case), scenario=scenario_data(scenario), warnings=resolved.warnings,
-                            note="; ".join(notes))
+    return KeptCase(case=resolved.case, scenario=scenario_data(scenario), warnings=resolved.warnings, note="; ".join(notes))

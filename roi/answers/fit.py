@@ -23,6 +23,7 @@ from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import step_time, training_hours
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
+from roi.estimate.training.memory import MemoryBreakdown
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.training_speed import find_calibrations, plan_speed
 from roi.facts.model import ModelShape
@@ -133,7 +134,8 @@ def fit_model(
     folder = profiles[0] if profiles else None
     peaks, dry_run, kept = memory_evidence(chosen, plan, named, store, run_dry=run_dry, folder=folder)
     speed, offers = plan_speed(shape, plan, dry_run, trained, calibrations), rental_offers(day)
-    fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), peaks) for gpu in named or load_gpus()]
+    alike: dict[tuple[float, bool], MemoryBreakdown] = {}
+    fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), peaks, alike) for gpu in named or load_gpus()]
     lines = [_line(shape, plan, fit, speed(fit.gpu), offers, data) for fit in fits]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
     built = None if dry_run is None else dry_run.trained_parameters

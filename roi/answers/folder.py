@@ -67,6 +67,6 @@ def _leave_interrupts() -> None:
 
 def _compared(file: Path, *, told: Callable[[ComparisonAnswer], str], asked: Mapping[str, Any]) -> Compared:
     try:
-        return Compared(file.name, told(compare_file(file, **asked)), None)
+        return Compared(file.name, told(compare_file(file, **asked, one_of_many=True)), None)
     except RoiError as error:
         return Compared(file.name, None, str(error))

@@ -13,13 +13,14 @@ from roi.catalog.prices.api_prices import find_api_price, matching_models, model
 from roi.catalog.prices.genai import fetch_providers, list_price, package_name, release_day
 from roi.catalog.prices.gpu_offers import RENT_KEY, purchase_prices, rental_offers
 from roi.catalog.prices.gpuhunt_offers import VENDORS, as_rentals, fetch_items, source_name
-from roi.catalog.prices.own_prices import NAMES, SIZE_LIMIT, csv_text, own_rows, prices_folder
+from roi.catalog.prices.own_prices import NAMES, SIZE_LIMIT, csv_text, own_rows
 from roi.catalog.prices.vendors import cache_minimum, tuning_prices
 from roi.catalog.rows import read_rows
+from roi.catalog.user_data import prices_folder
 from roi.disk import read_text
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
-from roi.facts.fact import DatedRow
 from roi.facts.price import ApiPrice, PurchasePrice, RentalKind, RentalOffer, TuningPrice
+from roi.facts.records import DatedRow
 
 KEYS: Final[dict[type[DatedRow], Callable[[Any], object]]] = {  # Any: a row of the kind
     RentalOffer: RENT_KEY, PurchasePrice: attrgetter("gpu"), ApiPrice: attrgetter("provider", "model"),

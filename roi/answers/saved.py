@@ -9,8 +9,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pydantic import ValidationError
-
 from roi.disk import open_to_read, parse_json
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.signposts import Signpost
@@ -198,7 +196,9 @@ def _case(path: Path, data: object) -> Case:
     """The saved facts as a Case; CaseError names the first that could not have been saved."""
     if not isinstance(data, dict) or not data:
         _refuse(path, f"case: missing or not a mapping of paths to facts{HINT}")
-    facts = {}
+    from pydantic import TypeAdapter, ValidationError  # only here: who replays nothing does not wait for it
+
+    checked, facts = TypeAdapter(Fact), {}
     for name, fact in data.items():
         for part in ("value", "low", "high"):
             held = fact.get(part) if isinstance(fact, dict) else None
@@ -206,12 +206,13 @@ def _case(path: Path, data: object) -> Case:
                 if isinstance(x, float) and not isfinite(x):
                     _refuse(path, f"case.{name[:200]}.{part}: {x} is not usable; a finite number")
         try:
-            facts[name] = Fact.model_validate(fact)
+            facts[name] = checked.validate_python(fact)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(x) for x in first["loc"][:1])
             shown = repr(fact.get(place) if isinstance(fact, dict) and place in fact else fact)[:60]
             allowed = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
+            allowed = allowed.replace("Unexpected keyword argument", "Extra inputs are not permitted")
             _refuse(path, f"case.{name[:200]}{'.' + place if place else ''}: {shown} is not usable; {allowed}")
         except (RecursionError, OverflowError) as error:
             _refuse(path, f"case.{name[:200]}: not usable: {str(error)[:100]}")

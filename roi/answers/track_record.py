@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from roi.disk import parse_json, read_text, replace_in_folder
 from roi.errors import InputError, visible
-from roi.facts.fact import Record
+from roi.facts.records import Record
 
 SCHEMA: Final = "roi.tracked-month/1"
 SIZE_LIMIT: Final = 2**20

@@ -1,6 +1,7 @@
 """Where a user's own data lies: profiles that were measured, prices that were added; and what is kept to save time."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,11 @@ def data_folder(platform: str, environment: Mapping[str, str]) -> Path:
 def cache_folder(platform: str, environment: Mapping[str, str]) -> Path:
     """The folder for what can be made again, such as the script that draws a report's pictures; it may not exist yet."""
     return _folder(platform, environment, "XDG_CACHE_HOME", Path(".cache"), Path("Library") / "Caches")
+
+
+def prices_folder() -> Path:
+    """The folder of the user's own prices, which may not exist."""
+    return data_folder(sys.platform, os.environ) / "prices"
 
 
 def _folder(platform: str, environment: Mapping[str, str], variable: str, linux: Path, mac: Path) -> Path:

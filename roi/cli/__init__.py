@@ -59,6 +59,7 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **rest: Any) -> Any:  # Any: click's own signature
         """Run as a program; a closed stream takes what is written to it, and a full disk under --help is one message."""
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some reads all that is installed
         for name in ("stdout", "stderr"):
             if getattr(sys, name) is None:
                 setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 -- open as long as the program

@@ -75,20 +75,23 @@ def compare(
         write_page,
     )
     from roi.disk import replace_file, replace_in_folder
-    from roi.report.comparison.answer_json import comparison_json
     from roi.report.comparison.compare import comparison_text
-    from roi.report.comparison.csv_files import TABLE_FILES, csv_files
     from roi.report.comparison.options_table import find_option
 
     _check_targets(html, xlsx, folder, redact=redact)
     check_fresh(html, "--html", force=force)
     check_fresh(xlsx, "--xlsx", force=force)
-    check_fresh_in(folder, TABLE_FILES, "--csv", force=force)
+    if folder is not None:
+        from roi.report.comparison.csv_files import TABLE_FILES
+
+        check_fresh_in(folder, TABLE_FILES, "--csv", force=force)
     file = scenario_here(file)
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,
                          profiles=profiles, tell=tell, cache=not no_cache)
     shown = None if explain is None else find_option(found.comparison, explain)
     if form == "json":
+        from roi.report.comparison.answer_json import comparison_json
+
         text = comparison_json(found.comparison, version=__version__, scenario=found.scenario, warnings=found.warnings)
     elif form == "markdown":
         text = comparison_text(found.comparison, found.warnings, shown, form, full=full)
@@ -109,6 +112,8 @@ def compare(
         replace_file(xlsx, comparison_workbook(found.comparison, __version__), "--xlsx", fresh=not force)
         tell(f"wrote {xlsx}")
     if folder is not None:
+        from roi.report.comparison.csv_files import TABLE_FILES, csv_files
+
         replace_in_folder(folder, csv_files(found.comparison), "--csv", fresh=not force)
         tell(f"wrote {', '.join(TABLE_FILES)} in {folder}")
     if found.note:

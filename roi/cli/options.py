@@ -56,7 +56,7 @@ def format_option(*forms: str) -> Callable[[F], F]:
     return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help="How to print.")
 
 
-cache_option = click.option("--no-cache", is_flag=True, help="Replay all plans anew; read and keep nothing on disk.")
+cache_option = click.option("--no-cache", is_flag=True, help="Resolve and replay all anew; read and keep nothing on disk.")
 
 
 def scenario_options(command: F) -> F:

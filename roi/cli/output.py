@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -31,7 +30,9 @@ def columns(output: Path | None = None) -> int:
     """Columns to use: the terminal's, from 80 to 120; 80 for a file or a pipe."""
     if output is not None or not sys.stdout.isatty():
         return NARROW
-    return min(max(shutil.get_terminal_size((NARROW, 24)).columns, NARROW), WIDE)
+    from shutil import get_terminal_size  # loads archives of all kinds
+
+    return min(max(get_terminal_size((NARROW, 24)).columns, NARROW), WIDE)
 
 
 def write(text: str, output: Path | None = None) -> None:

@@ -15,7 +15,8 @@ from pydantic import Field, PositiveFloat
 
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
 from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed, published_ends
-from roi.facts.fact import Basis, Fact, Record
+from roi.facts.fact import Basis, Fact
+from roi.facts.records import Record
 from roi.store.profiles.kept_records import find_records, read_record, record_text
 
 SCHEMA: Final = "roi.served-rows/1"

@@ -22,10 +22,10 @@ from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import Links, link_speeds
-from roi.facts.fact import Record
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import DryRunProfile, TrainProfile
+from roi.facts.records import Record
 from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.kept_records import find_records, read_record, record_text
 from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan

@@ -6,13 +6,14 @@ the log, for yearly rates in log(1 + rate), for shares and signed quantities on 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.facts.fact import Basis, Fact, Record, Value
+from roi.facts.fact import Basis, Fact, Value
 from roi.numerics.beta import beta_quantile
 
 Array = NDArray[np.float64]
@@ -98,10 +99,24 @@ def template_values(case: "Case") -> list[str]:
             if fact.basis is Basis.TEMPLATE and (fact.uncertain or path.endswith(".error_rate"))]
 
 
-class Case(Record):
+@dataclass(frozen=True)
+class Case:
     """An ordered map from path to Fact."""
 
     facts: dict[str, Fact]
+
+    def model_copy(self, *, update: Mapping[str, dict[str, Fact]]) -> "Case":
+        """This Case with other facts: as records are copied."""
+        return Case(**{"facts": self.facts, **update})
+
+    def plain(self) -> dict[str, Any]:  # Any: plain JSON values
+        """Its facts as JSON has them, by path."""
+        return {path: fact.plain() for path, fact in self.facts.items()}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Mapping[str, Any]]) -> "Case":  # Any: plain JSON values
+        """The Case that `plain` gave; KeyError, TypeError or ValueError for anything else."""
+        return cls(facts={path: Fact.of(fact) for path, fact in plain.items()})
 
     def __getitem__(self, path: str) -> Fact:
         return self.facts[path]
@@ -109,7 +124,7 @@ class Case(Record):
     def __contains__(self, path: str) -> bool:
         return path in self.facts
 
-    def __iter__(self) -> Iterator[str]:  # type: ignore[override]  # pydantic iterates over fields; a map over its keys
+    def __iter__(self) -> Iterator[str]:
         return iter(self.facts)
 
     @cached_property

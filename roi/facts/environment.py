@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from roi.facts.fact import Record
+from roi.facts.records import Record
 
 SCHEMA: Final = "roi.profile/1"
 """Of every profile file; written into each."""

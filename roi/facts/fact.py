@@ -1,78 +1,13 @@
-"""One number (or name, or list) that the answer rests on, with its source and its spread; and the base of every record."""
+"""One number (or name, or list) that the answer rests on, with its source and its spread. Plain Python: the engine reads it."""
 
-import ast
-import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date as Date
 from enum import StrEnum
-from functools import cache
-from itertools import pairwise
-from textwrap import dedent
-from typing import TYPE_CHECKING, Annotated, Self
+from math import isfinite
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-if TYPE_CHECKING:
-    from pydantic import GetJsonSchemaHandler
-    from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core import CoreSchema
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Value = bool | int | Finite | str | None | tuple[Finite, ...]
-
-
-class Described(BaseModel):
-    """A record whose fields are described by the docstrings below them.
-
-    They are read from the source when somebody asks for them (help, a JSON schema), not when the class is made: reading them
-    takes longer than all else of a class. A field that a subclass states anew keeps the description that it had.
-    """
-
-    @classmethod
-    def descriptions(cls) -> dict[str, str]:
-        """The description of each field that has one, by name."""
-        records = [each for each in reversed(cls.__mro__) if issubclass(each, Described) and each is not Described]
-        return {name: text for each in records for name, text in _docstrings(each).items()}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: "CoreSchema", handler: "GetJsonSchemaHandler") -> "JsonSchemaValue":
-        """The record's JSON schema, its fields described."""
-        made, told = handler(schema), cls.descriptions()
-        fields = handler.resolve_ref_schema(made).get("properties", {})
-        for name, info in cls.model_fields.items():
-            field = fields.get(info.alias or name, fields.get(name))
-            if field is not None and name in told:
-                field.setdefault("description", told[name])
-        return made
-
-
-@cache
-def _docstrings(record: type) -> dict[str, str]:
-    """The string below each annotated name in the body of the class."""
-    (body,) = ast.parse(dedent(inspect.getsource(record))).body
-    assert isinstance(body, ast.ClassDef)
-    found: dict[str, str] = {}
-    for field, below in pairwise(body.body):
-        if (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr)
-                and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)):
-            found[field.target.id] = inspect.cleandoc(below.value.value)
-    return found
-
-
-class Record(Described):
-    """What is read from a file: frozen, without unknown fields or NaN; a field's docstring is its description."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
-
-
-class DatedRow(Record):
-    """A figure with the source and the day that it was stated."""
-
-    source: str
-    """Page, document or data set that states the figure."""
-    date: Date
-    """Day on which the source stated it."""
-    note: str = ""
-    """Anything a reader must know before using the row."""
+Value = bool | int | float | str | None | tuple[float, ...]
 
 
 class Basis(StrEnum):
@@ -94,18 +29,22 @@ class Basis(StrEnum):
         return list(Basis).index(self)
 
 
-class Fact(Record):
-    """A value with its spread, unit and source.
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A value with its spread, unit and source; ValueError where they do not go together.
 
     `low` and `high` are the 5th and 95th percentiles; both None means that the value is taken as exact. Names, flags and
     lists carry no spread.
     """
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}  # Any: pydantic's own
+    """How a fact of a file is checked (TypeAdapter)."""
+
     value: Value
     """The central value, in `unit`."""
-    low: Finite | None = None
+    low: float | None = None
     """5th percentile."""
-    high: Finite | None = None
+    high: float | None = None
     """95th percentile."""
     unit: str = ""
     """SI or USD unit, for example USD/Mtok; empty for names, flags and counts."""
@@ -116,16 +55,33 @@ class Fact(Record):
     date: Date | None = None
     """When the source said so."""
 
-    @model_validator(mode="after")
-    def _spread_holds_the_value(self) -> Self:
-        if (self.low is None) != (self.high is None):
+    def __post_init__(self) -> None:
+        """Numbers become Python's own, so that they are printed and written alike."""
+        value, low, high = self.value, self.low, self.high
+        if type(value) not in PLAIN:
+            value = _plain(value)
+            object.__setattr__(self, "value", value)
+        if type(self.basis) is not Basis:
+            object.__setattr__(self, "basis", Basis(self.basis))
+        if value.__class__ is float and not isfinite(value):
+            raise ValueError(f"value: {value} is not finite")
+        if low is None and high is None:
+            return
+        if low is None or high is None:
             raise ValueError("low and high are given together or not at all")
-        if self.low is not None and self.high is not None:
-            if isinstance(self.value, (str, bool, tuple)) or self.value is None:
-                raise ValueError("only a number has a low and a high")
-            if not self.low <= self.value <= self.high:
-                raise ValueError(f"low <= value <= high does not hold: {self.low}, {self.value}, {self.high}")
-        return self
+        if isinstance(value, (str, bool, tuple)) or value is None:
+            raise ValueError("only a number has a low and a high")
+        low, high = float(low), float(high)
+        if not low <= value <= high or not isfinite(high - low):
+            raise ValueError(f"low <= value <= high does not hold: {low}, {value}, {high}")
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+
+    def model_copy(self, *, update: Mapping[str, Any]) -> Self:  # Any: the fields' types
+        """This fact with other fields, which are not checked: as records are copied."""
+        made = object.__new__(type(self))
+        made.__dict__.update({**self.__dict__, **update})
+        return made
 
     def number(self) -> float:
         """The central value, of a fact that is a number."""
@@ -140,3 +96,32 @@ class Fact(Record):
     def uncertain(self) -> bool:
         """True where low and high differ."""
         return self.low is not None and self.low != self.high
+
+    def plain(self) -> dict[str, Any]:  # Any: plain JSON values
+        """The fact as JSON has it."""
+        return {
+            "value": list(self.value) if isinstance(self.value, tuple) else self.value, "low": self.low, "high": self.high,
+            "unit": self.unit, "basis": self.basis.value, "source": self.source,
+            "date": None if self.date is None else self.date.isoformat(),
+        }
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "Fact":  # Any: plain JSON values
+        """The fact that `plain` gave; KeyError, TypeError or ValueError for anything else."""
+        day = plain["date"]
+        return cls(**{**plain, "date": None if day is None else Date.fromisoformat(day)})
+
+
+PLAIN = frozenset({bool, int, float, str, type(None)})
+
+
+def _plain(value: Any) -> Value:  # Any: also NumPy's numbers, and lists
+    """The value as Python's own number, or a tuple of them."""
+    if isinstance(value, (tuple, list)):
+        numbers = tuple(map(float, value))
+        if not all(map(isfinite, numbers)):
+            raise ValueError("value: not all of it is finite")
+        return numbers
+    if isinstance(value, str):
+        return str(value)
+    return float(value) if isinstance(value, float) else int(value)

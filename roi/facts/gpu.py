@@ -2,7 +2,7 @@
 
 from pydantic import PositiveFloat, PositiveInt
 
-from roi.facts.fact import DatedRow
+from roi.facts.records import DatedRow
 
 
 class Gpu(DatedRow):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
-from roi.facts.fact import DatedRow, Record
+from roi.facts.records import DatedRow, Record
 
 
 class Linear(NamedTuple):

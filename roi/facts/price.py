@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from roi.facts.fact import DatedRow
+from roi.facts.records import DatedRow
 
 
 class RentalKind(StrEnum):

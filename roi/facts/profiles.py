@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from roi.facts.environment import ProbeAnswers, Run
-from roi.facts.fact import Record
+from roi.facts.records import Record
 from roi.facts.serve_profile import ServeProfile
 
 OperatorKind = Literal["matrix", "attention", "elementwise", "copy", "dequantise"]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from roi.facts.environment import Run
-from roi.facts.fact import Record
+from roi.facts.records import Record
 
 Counted = Literal["server usage", "tokenizer", "chunks", "stated"]
 """Who counted tokens: the server's usage object, a tokenizer here, one a streamed chunk, or the file that was imported."""

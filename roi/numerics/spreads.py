@@ -32,6 +32,13 @@ def t95(freedom: float) -> float:
     return T95[n - 1] if n <= len(T95) else 1.6449 + 1.5238 / n + 1.42 / n**2
 
 
+def ends(values: Iterable[float]) -> tuple[float, float]:
+    """5th and 95th percentile of the values, linear between neighbours, as np.quantile has them (which loads masked arrays)."""
+    ordered = np.sort(np.fromiter(values, dtype=float))
+    low, high = np.interp((0.05 * (ordered.size - 1), 0.95 * (ordered.size - 1)), np.arange(ordered.size), ordered)
+    return float(low), float(high)
+
+
 def joint_low(lows: Iterable[ArrayLike]) -> NDArray[np.float64]:
     """P5 of a product of independent log-normal factors around 1 that have these P5s: squares of logarithms add.
 

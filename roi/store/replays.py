@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from math import isfinite
@@ -19,9 +20,8 @@ from typing import Any, Final
 import numpy as np
 from pydantic import BaseModel
 
-from roi.disk import read_text, replace_file
-from roi.errors import RoiError
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity
+from roi.store.kept_files import KeptFiles
 
 SOURCES: Final = ("estimate", "catalog/efficiencies", "numerics", "facts", "units.py", "resolution/plan_capacity.py",
                   "resolution/request_lengths.py", "store/replays.py")
@@ -41,36 +41,23 @@ class KeptReplays:
 
     def find(self, *inputs: object) -> PlanCapacity | None:
         """What these inputs gave; None where nobody has replayed them, or what was kept is no capacity."""
-        path = self._path(inputs)
-        if path.is_symlink() or not path.is_file():
-            return None
-        with contextlib.suppress(RoiError, ValueError, TypeError, KeyError, RecursionError):
-            return _capacity(json.loads(read_text(path, MOST_BYTES)))
+        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+            return _capacity(json.loads(self._files().text(_name(inputs)) or ""))
         return None
 
     def keep(self, capacity: PlanCapacity, *inputs: object) -> None:
         """Put the capacity where the next run finds it, whole or not at all."""
-        path, made = self._path(inputs), asdict(capacity)
-        if path.is_symlink():
-            return
-        with contextlib.suppress(OSError, RoiError):
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            replace_file(path, json.dumps(made), "cache")
-            self._forget()
+        self._files().keep(_name(inputs), json.dumps(asdict(capacity)))
 
-    def _path(self, inputs: tuple[object, ...]) -> Path:
-        digest = hashlib.sha256(source_digest().encode())
-        for piece in _exactly(inputs):
-            digest.update(piece.encode("utf-8", "backslashreplace") + b"\0")
-        return self.folder / f"{digest.hexdigest()}.json"
+    def _files(self) -> KeptFiles:
+        return KeptFiles(self.folder, MOST_BYTES, MOST_FILES)
 
-    def _forget(self) -> None:
-        """Remove the oldest half where there are too many; another process may have removed some meanwhile."""
-        kept = [path for path in self.folder.iterdir() if path.suffix == ".json"]
-        if len(kept) <= MOST_FILES:
-            return
-        for path in sorted(kept, key=lambda each: each.stat().st_mtime)[: len(kept) // 2]:
-            path.unlink(missing_ok=True)
+
+def _name(inputs: tuple[object, ...]) -> str:
+    digest = hashlib.sha256(source_digest().encode())
+    for piece in _exactly(inputs):
+        digest.update(piece.encode("utf-8", "backslashreplace") + b"\0")
+    return digest.hexdigest()
 
 
 @cache
@@ -102,7 +89,7 @@ def _exactly(value: object) -> Iterator[str]:
         yield f"{len(value)} of"
         for item in value:
             yield from _exactly(item)
-    elif value is None or isinstance(value, (bool, int, float, str)):
+    elif value is None or isinstance(value, (bool, int, float, str, date)):
         yield f"{type(value).__name__} {value!r}"
     else:
         raise TypeError(f"{type(value).__name__} names no replay")

@@ -285,8 +285,8 @@ def call(*args):
 def alone(tmp_path, monkeypatch):
     """A working folder without profiles of anybody."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("roi.store.profiles.folders.shipped_folder", lambda: tmp_path / "none")
-    monkeypatch.setattr("roi.store.profiles.folders.user_folder", lambda *_: tmp_path / "none")
+    monkeypatch.setattr("roi.store.profiles.places.shipped_folder", lambda: tmp_path / "none")
+    monkeypatch.setattr("roi.store.profiles.places.user_folder", lambda *_: tmp_path / "none")
     return tmp_path
 
 

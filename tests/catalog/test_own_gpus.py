@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import cache
 
 import pytest
 
@@ -18,15 +19,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="XDG_DATA_HOME n
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    def forget():
-        gpus.load_gpus.cache_clear()
-        gpus._gpus_by_name.cache_clear()
-
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    for name in ("load_gpus", "_gpus_by_name"):  # read anew, and what others have read stays theirs
+        monkeypatch.setattr(gpus, name, cache(getattr(gpus, name).__wrapped__))
     (tmp_path / "roi").mkdir()
-    forget()
-    yield tmp_path / "roi" / "gpus.json"
-    forget()
+    return tmp_path / "roi" / "gpus.json"
 
 
 def test_an_own_gpu_is_found_beside_the_catalogs(file):

@@ -4,6 +4,7 @@ import gc
 import json
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,6 @@ from roi.profiling.stack import torch
 from roi.profiling.train import possible, short_run, train_point
 from roi.report.training.local_calibration import local_json
 from roi.scenario.file import load_scenario
-from roi.store.profiles.folders import gpu_id
 
 MADE = """
 title: Made for a calibration
@@ -92,18 +92,14 @@ OWN_CPU = {
 @pytest.fixture
 def own_cpu(made, monkeypatch):
     """The user says what the processor is, and the scenario trains on it; what is known of cards is read anew."""
-    def forget():
-        for known in (gpus.load_gpus, gpus._gpus_by_name, gpu_id):
-            known.cache_clear()
-
     monkeypatch.setenv("XDG_DATA_HOME", str(made.parent))
     (made.parent / "roi").mkdir()
     (made.parent / "roi" / "gpus.json").write_text(json.dumps({"gpus": [OWN_CPU]}))
     made.write_text(MADE.replace("examples: 20000000", "examples: 2000000, gpu: cpu")
                     + "gpu_rents: [{gpu: cpu, vendor: ours, usd_per_gpu_hour: 0.2}]\n")
-    forget()
-    yield made
-    forget()
+    for name in ("load_gpus", "_gpus_by_name"):
+        monkeypatch.setattr(gpus, name, cache(getattr(gpus, name).__wrapped__))
+    return made
 
 
 @pytest.mark.full

@@ -36,7 +36,7 @@ from roi.facts.profiles import (
     TrainProfile,
 )
 from roi.store.profiles import folders as profile_files
-from roi.store.profiles.folders import file_name, user_folder
+from roi.store.profiles.folders import file_name
 from roi.store.profiles.lookup import (
     PeakBytes,
     Store,
@@ -51,6 +51,7 @@ from roi.store.profiles.lookup import (
     read_plan,
     save_profile,
 )
+from roi.store.profiles.places import user_folder
 
 ROOT = Path(roi.__file__).parent.parent
 START = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)

@@ -13,14 +13,15 @@ from functools import cache
 from statistics import median
 from typing import Final
 
-import numpy as np
 from pydantic import PositiveFloat, PositiveInt
 
 from roi.catalog.efficiencies.training_efficiencies import Efficiency, training_efficiencies
 from roi.catalog.rows import read_rows
 from roi.estimate.training.fitting import Overhead
-from roi.facts.fact import Basis, Record
+from roi.facts.fact import Basis
 from roi.facts.gpu import Gpu
+from roi.facts.records import Record
+from roi.numerics.spreads import ends
 from roi.units import GIB, MIB
 
 UNKNOWN_BYTES: Final = (0.5 * GIB, 0.1 * GIB, 1.0 * GIB)
@@ -76,8 +77,8 @@ def fit_context(rows: tuple[ContextRow, ...]) -> tuple[float, float, float, int]
     """
     seen = [(row.gpu, held / row.threads) for row in rows if (held := row.context_bytes) is not None]
     central = median(median(value for gpu, value in seen if gpu == name) for name in {gpu for gpu, _ in seen})
-    low, high = np.quantile([value for _, value in seen], [0.05, 0.95])
-    return central, float(low), float(high), len(seen)
+    low, high = ends(value for _, value in seen)
+    return central, low, high, len(seen)
 
 
 def cuda_context(gpu: Gpu) -> Efficiency:

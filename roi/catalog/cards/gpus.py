@@ -19,8 +19,8 @@ from roi.catalog.rows import read_json, read_rows
 from roi.catalog.user_data import data_folder
 from roi.disk import read_text
 from roi.errors import InputError, ScenarioError, UnknownName
-from roi.facts.fact import DatedRow, Record
 from roi.facts.gpu import Gpu
+from roi.facts.records import DatedRow, Record
 
 MOST_OWN_BYTES: Final = 2**20
 _NOISE = re.compile(r"nvidia|geforce|tesla|amd|instinct|quadro|[^a-z0-9]")

@@ -9,7 +9,8 @@ from roi.catalog.rows import read_json, read_rows
 from roi.errors import UnknownName
 from roi.estimate.serving.iteration import Efficiencies
 from roi.estimate.serving.replica_memory import VLLM, EngineHabits
-from roi.facts.fact import Basis, DatedRow, Fact, Record
+from roi.facts.fact import Basis, Fact
+from roi.facts.records import DatedRow, Record
 
 ENOUGH: Final = 4
 """Runs of a model on a card from which its interval is that of other runs of the same."""

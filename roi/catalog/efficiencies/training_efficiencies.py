@@ -1,5 +1,6 @@
 """How near training comes to the roofline, and what the allocator adds: efficiencies.json."""
 
+from dataclasses import dataclass
 from functools import cache
 
 from pydantic import NonNegativeInt
@@ -8,9 +9,11 @@ from roi.catalog.cards.gpus import matrix_shares
 from roi.catalog.rows import read_json
 from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.fitting import Overhead
-from roi.facts.fact import Fact, Record
+from roi.facts.fact import Fact
+from roi.facts.records import Record
 
 
+@dataclass(frozen=True, kw_only=True)
 class Efficiency(Fact):
     """One fitted or published share, with why it is what it is."""
 

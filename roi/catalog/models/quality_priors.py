@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from roi.catalog.models.shapes import known_model
 from roi.catalog.rows import read_rows
-from roi.facts.fact import DatedRow, Finite
+from roi.facts.records import DatedRow, Finite
 
 Kind = Literal["open", "vendor", "tuned", "asked-for-less"]
 BILLIONS: Final = re.compile(r"(?<![\da-z.])(\d+(?:\.\d+)?)b(?![a-z\d])")

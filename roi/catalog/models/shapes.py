@@ -5,8 +5,9 @@ near enough to be guessed: sizes, generations and variants must be the catalog's
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from roi.catalog.rows import read_json
 from roi.errors import UnknownName
@@ -23,16 +24,19 @@ TRAININGS: Final = r"instruct|chat|hf|it|base|pt|beta|turbo|unsloth"
 ACTIVE: Final = re.compile(r"-a\d+(?:\.\d+)?b(?=-|$)")
 """The active parameters in a mixture's name: Qwen3-235B(-A22B)."""
 
+POINT: Final = re.compile(r"(?<=\d)_(?=\d)")
+APART: Final = re.compile(r"[\s_:]+")
+DASH: Final = re.compile(r"(?<=[a-z])-(?=\d)")
+
 
 def dashed(name: str) -> str:
     """The name in lower case with dashes for spaces, underscores and colons, and points inside numbers (3_1)."""
-    pointed = re.sub(r"(?<=\d)_(?=\d)", ".", name.strip().lower())
-    return re.sub(r"[\s_:]+", "-", pointed)
+    return APART.sub("-", POINT.sub(".", name.strip().lower()))
 
 
 def key(name: str) -> str:
     """What two spellings of one name share: `dashed`, without the dash between a word and its number (llama-3 = llama3)."""
-    return re.sub(r"(?<=[a-z])-(?=\d)", "", dashed(name))
+    return DASH.sub("", dashed(name))
 
 
 def without_endings(name: str, endings: str = f"{FORMATS}|{TRAININGS}") -> list[str]:
@@ -60,7 +64,18 @@ def spellings(name: str) -> list[str]:
 @cache
 def load_models() -> tuple[ModelShape, ...]:
     """Every shape of the catalog, in the file's order; read on the first call."""
-    return tuple(ModelShape.model_validate(row) for row in read_json("models/models.json")["models"])
+    return tuple(map(_shape, range(len(_rows()))))
+
+
+@cache
+def _shape(row: int) -> ModelShape:
+    """The shape in this row of models.json; a command that asks for one waits for none of the two hundred others."""
+    return ModelShape.model_validate(_rows()[row])
+
+
+def _rows() -> list[dict[str, Any]]:  # Any: JSON
+    rows: list[dict[str, Any]] = read_json("models/models.json")["models"]
+    return rows
 
 
 def find_model(name: str, field: str = "model", *, exact: bool = False) -> ModelShape:
@@ -78,21 +93,25 @@ def find_model(name: str, field: str = "model", *, exact: bool = False) -> Model
 
 def known_model(name: str, *, exact: bool = False) -> ModelShape | None:
     """The shape that `find_model` finds; None where there is none."""
-    known = _models_by_key()
+    known = _rows_by_key()
     tried = [key(name)] if exact else spellings(name)
-    return next((known[each] for each in tried if each in known), None)
+    return next((_shape(known[each]) for each in tried if each in known), None)
 
 
 @cache
-def _models_by_key() -> dict[str, ModelShape]:
-    """Every shape under each of its names, as `key` writes them; without the active parameters where that leaves one shape."""
-    full = {key(name): model for model in load_models() for name in names(model)}
-    short: dict[str, dict[str, ModelShape]] = {}
-    for name, model in full.items():
-        short.setdefault(ACTIVE.sub("", name), {})[model.id] = model
-    return {name: next(iter(models.values())) for name, models in short.items() if len(models) == 1} | full
+def _rows_by_key() -> dict[str, int]:
+    """The row of every shape by each of its names, as `key` writes them; without active parameters where that leaves one."""
+    full = {key(name): k for k, row in enumerate(_rows()) for name in _names(row["id"], row.get("aliases", ()))}
+    short: dict[str, set[int]] = {}
+    for name, row in full.items():
+        short.setdefault(ACTIVE.sub("", name), set()).add(row)
+    return {name: next(iter(rows)) for name, rows in short.items() if len(rows) == 1} | full
 
 
 def names(model: ModelShape) -> set[str]:
     """The names that find a model: its id, its Hub names, and those without their owner."""
-    return {model.id, *model.aliases, *(alias.rpartition("/")[2] for alias in model.aliases)}
+    return _names(model.id, model.aliases)
+
+
+def _names(id: str, aliases: Sequence[str]) -> set[str]:
+    return {id, *aliases, *(alias.rpartition("/")[2] for alias in aliases)}

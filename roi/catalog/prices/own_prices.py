@@ -7,7 +7,6 @@ date in their name (what `roi prices refresh` wrote). Their columns are those of
 import csv
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache, wraps
 from io import StringIO
@@ -18,11 +17,11 @@ from pydantic import ValidationError
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.rows import parse_row, read_rows
-from roi.catalog.user_data import data_folder
+from roi.catalog.user_data import prices_folder
 from roi.disk import read_text
 from roi.errors import InputError, ScenarioError
-from roi.facts.fact import DatedRow
 from roi.facts.price import ApiPrice, PurchasePrice, RentalOffer
+from roi.facts.records import DatedRow
 
 NAMES: Final[dict[type[DatedRow], str]] = {RentalOffer: "rentals", PurchasePrice: "purchase", ApiPrice: "hosted"}
 """The file of each kind of price, without .csv."""
@@ -34,11 +33,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 File = tuple[str, int, int]
 """Path, time of change in ns, and size: as long as they are the same, so are the rows."""
-
-
-def prices_folder() -> Path:
-    """The folder of the user's own prices, which may not exist."""
-    return data_folder(sys.platform, os.environ) / "prices"
 
 
 def own_files(kind: type[DatedRow]) -> tuple[File, ...]:

@@ -38,7 +38,7 @@ class Mixture:
                 fact = second[path]
             if fact is not None:
                 facts[path] = fact
-        return Case.model_construct(facts=_plans_numbered(facts))
+        return Case(facts=_plans_numbered(facts))
 
 
 def _reached(cases: Iterable[Case], ids: Iterable[str]) -> frozenset[str]:

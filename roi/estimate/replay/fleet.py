@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import ScenarioError
-from roi.facts.model import Number
 from roi.units import SECONDS_PER_HOUR
 
 Array = NDArray[np.float64]
+Number = float | Array
 
 CEIL_TOLERANCE: Final = 1e-9
 """A demand that exceeds whole replicas by less than this share of itself needs no further one.

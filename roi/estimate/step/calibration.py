@@ -13,6 +13,7 @@ and by model, and it is what 90% of them needed (WIDTHS).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from statistics import median  # numpy's loads masked arrays
 from typing import Final, Literal
 
 import numpy as np
@@ -159,7 +160,7 @@ def scale_group(runs: Sequence[TimedRun]) -> GroupFit:
     if not runs:
         raise InputError("calibration: no runs to fit")
     logs = log_ratios(runs)
-    centre = float(np.median(logs))
+    centre = float(median(logs))
     return GroupFit(
         source=runs[0].source, gpu=runs[0].gpu, layout=runs[0].layout, n=len(runs), overall=float(np.exp(centre)),
         log_scatter=float(np.sqrt(np.mean((logs - centre) ** 2))),
@@ -177,16 +178,16 @@ def evidence_for(
     the root mean square around the median.
     """
     scatters, scales = [g.log_scatter for g in groups if g.n >= 3], np.log([g.overall for g in groups])
-    within = float(np.median(scatters)) if scatters else LONE_SCATTER
-    across = float(np.sqrt(np.mean((scales - np.median(scales)) ** 2))) if len(scales) > 2 else LONE_BETWEEN
+    within = float(median(scatters)) if scatters else LONE_SCATTER
+    across = float(np.sqrt(np.mean((scales - median(scales)) ** 2))) if len(scales) > 2 else LONE_BETWEEN
     here = [g for g in groups if g.gpu == gpu and g.layout == layout]
     like = [g for g in groups if g.layout == layout]
-    everywhere = float(np.median(scales)) if groups else 0.0
+    everywhere = float(median(scales)) if groups else 0.0
 
     def spread(found: Sequence[GroupFit]) -> tuple[float, float]:
         """Centre and half width, in logarithms, of a group that nobody measured, from those found."""
         those, k = np.log([g.overall for g in found]), len(found)
-        centre = (k * float(np.median(those)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
+        centre = (k * float(median(those)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
         return centre, float(np.hypot(half_width(k, float(np.sum((those - centre) ** 2)), across), TAIL * within))
 
     for level, found in (("gpu", here), ("layout", like), ("all", groups)):

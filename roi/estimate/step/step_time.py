@@ -13,11 +13,12 @@ what bounds it, and the device does one after the other while the host launches 
 The efficiencies are shares of the datasheet's figures that come from profiles or published runs (`StepEfficiency`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
 from roi.estimate.step.work import (
@@ -38,6 +39,8 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import Collective
 from roi.units import SECONDS_PER_HOUR
+
+Array = NDArray[np.float64]
 
 MASKED_ATTENTION: Final = 2.0
 """Work of SDPA under a padding or packing mask over causal attention: the kernel that takes a mask skips no masked block."""
@@ -145,7 +148,7 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     zero = 0.0 * tokens
     run = model.unrolled
     work = list(step_products(run, plan))
-    products = sum((_product_s(p, gpu, efficiency) for p in work), start=zero)
+    products = _products_s(work, gpu, efficiency) + zero
     attention_flops, attention = _attention(run, plan, gpu, efficiency, tokens)
     elementwise = _passes_s(step_passes(run, plan), gpu, efficiency) + zero
     merged = _passes_s(decomposition_passes(run, plan), gpu, efficiency) + zero
@@ -195,22 +198,38 @@ def _matrix_rate(gpu: Gpu, efficiency: StepEfficiency, dtype: str) -> Number:
     return gpu.matrix_flops(dtype) * share
 
 
-def _product_s(p: Product, gpu: Gpu, efficiency: StepEfficiency) -> Number:
-    """Seconds of all calls and rounds of a product.
+def _products_s(work: Sequence[Product], gpu: Gpu, efficiency: StepEfficiency) -> Number:
+    """Seconds of all calls and rounds of all products.
 
     A product of t tiles of 128 x 128 on n multiprocessors takes ceil(t / n) waves, t / n + 1/2 on average, so its
     arithmetic takes 1 + n / (2 t) times as long as at the best rate; sides below a tile still fill one.
     """
+    rates = {dtype: _matrix_rate(gpu, efficiency, dtype) for dtype in {p.dtype for p in work}}
+    m, n, k, times, weight_bytes, each, rate = _side_by_side(
+        efficiency, [p.m for p in work], [p.n for p in work], [p.k for p in work], [p.calls * p.rounds for p in work],
+        [p.weight_bytes for p in work], [ELEMENT_BYTES[p.dtype] for p in work], [rates[p.dtype] for p in work])
     units = np.asarray(efficiency.multiprocessors, dtype=float)
     least = np.where(units > 0.0, float(SMALLEST_TILE), 0.0)
-    tiles = np.maximum(p.m / TILE, 1.0) * np.maximum(p.n / TILE, 1.0)
-    padded = 2.0 * np.maximum(p.m, least) * np.maximum(p.n, least) * p.k
-    arithmetic = padded / _matrix_rate(gpu, efficiency, p.dtype) * (1.0 + units / (2.0 * tiles))
-    each = ELEMENT_BYTES[p.dtype]
-    moved = _bytes_s(each * (p.m * p.k + p.k * p.n + p.m * p.n), gpu, efficiency)
-    weight = p.weight_bytes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
+    tiles = np.maximum(m / TILE, 1.0) * np.maximum(n / TILE, 1.0)
+    padded = 2.0 * np.maximum(m, least) * np.maximum(n, least) * k
+    arithmetic = padded / rate * (1.0 + units / (2.0 * tiles))
+    moved = _bytes_s(each * (m * k + k * n + m * n), gpu, efficiency)
+    weight = weight_bytes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
     longest = np.maximum(np.maximum(arithmetic, moved), np.maximum(weight, efficiency.kernel_s))
-    return p.calls * p.rounds * longest
+    return _in_turn(times * longest)
+
+
+def _side_by_side(efficiency: StepEfficiency, *columns: Sequence[Number]) -> list[Array]:
+    """Each column as one array, its pieces along a first axis; the axes behind it broadcast, with the efficiencies' too."""
+    made: list[Array] = []
+    for column in columns:
+        try:
+            made.append(np.array(column, dtype=float))
+        except ValueError:  # numbers beside arrays
+            made.append(np.stack(np.broadcast_arrays(*column)).astype(float))
+    shares = (efficiency.matrix, efficiency.bandwidth, efficiency.kernel_s, efficiency.multiprocessors)
+    rank = max(*(a.ndim for a in made), *(1 + np.ndim(share) for share in shares))
+    return [a.reshape(len(a), *(1,) * (rank - a.ndim), *a.shape[1:]) for a in made]
 
 
 def _attention(
@@ -247,8 +266,15 @@ def _attention(
 
 def _passes_s(passes: Iterable[Pass], gpu: Gpu, efficiency: StepEfficiency) -> Number:
     """Seconds of all calls of all passes."""
-    each = (p.calls * np.maximum(_bytes_s(p.bytes_each, gpu, efficiency), efficiency.kernel_s) for p in passes)
-    return sum(each, np.float64(0.0))
+    work = list(passes)
+    calls, bytes_each = _side_by_side(efficiency, [p.calls for p in work], [p.bytes_each for p in work])
+    return _in_turn(calls * np.maximum(_bytes_s(bytes_each, gpu, efficiency), efficiency.kernel_s))
+
+
+def _in_turn(pieces: Array) -> Number:
+    """Their sum over the first axis, one added to the other: the same to the last bit for one plan and for many."""
+    total: Number = np.add.accumulate(pieces, axis=0)[-1] if len(pieces) else np.zeros(pieces.shape[1:])
+    return total
 
 
 def _bytes_s(nbytes: Number, gpu: Gpu, efficiency: StepEfficiency) -> Number:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.estimate.training.adapters import check_rank
-from roi.estimate.training.memory import PHASES, MemoryBreakdown, training_memory, workspace_bytes
+from roi.estimate.training.memory import PHASES, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context, refusal, trains_experts
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -146,17 +146,24 @@ class GpuFit:
     closed form."""
 
 
-def fit_plan(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks | None = None) -> GpuFit:
+def fit_plan(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks | None = None,
+    alike: dict[tuple[float, bool], MemoryBreakdown] | None = None,
+) -> GpuFit:
     """Whether the plan (scalar fields) fits on one GPU, and the search around it; memory from `dry` where there is a dry run.
 
-    The nearest smaller plan is always searched in closed form, which is held to dry runs.
+    The nearest smaller plan is always searched in closed form, which is held to dry runs. `alike` holds the plan's breakdown on
+    cards of each kind that were fitted before, and gets this one's.
     """
     check_context(model, plan)
     check_rank(model, plan)
     refused = refusal(model, plan)
     if refused:
         raise InputError(refused)
-    memory = training_memory(model, plan, gpu, overhead.slack[0], overhead.context_bytes[0])
+    known, kind = {} if alike is None else alike, card_kind(gpu)
+    if kind not in known:
+        known[kind] = training_memory(model, plan, gpu)
+    memory = on_card(known[kind], overhead.slack[0], overhead.context_bytes[0])
     if dry is not None:
         return _fit_dry(model, plan, gpu, overhead, dry, memory)
     _, low, high = (a + b for a, b in zip(reserved_range(memory, overhead), overhead.context_bytes, strict=True))

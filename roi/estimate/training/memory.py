@@ -31,7 +31,7 @@ from roi.estimate.training.activations import (
 from roi.estimate.training.adapters import kbit_preparation_bytes, packed_parameters
 from roi.estimate.training.attention import mask_bytes
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
-from roi.estimate.training.setting import Setting, read_setting
+from roi.estimate.training.setting import Setting, has_flash, read_setting
 from roi.estimate.training.sharding import GatheredTensors, gathered_tensors, held_states
 from roi.estimate.training.stacks import built_model
 from roi.facts.gpu import Gpu
@@ -130,6 +130,18 @@ def is_hopper_or_newer(gpu: Gpu) -> bool:
     return gpu.id.upper().startswith(("H100", "H200", "H800", "H20", "GH", "B200", "B300", "GB"))
 
 
+def card_kind(gpu: Gpu | None) -> tuple[float, bool]:
+    """All that memory depends on of a card, but for its context: cards of one kind have one breakdown (`on_card`)."""
+    return workspace_bytes(gpu), has_flash(gpu)
+
+
+def on_card(memory: MemoryBreakdown, slack: Number, context: Number) -> MemoryBreakdown:
+    """The breakdown with this slack and context, as `training_memory` makes it with them."""
+    reserved = memory.peak_allocated_bytes + memory.loose_bytes * np.asarray(slack, dtype=float)
+    every = np.zeros_like(memory.peak_allocated_bytes)
+    return replace(memory, reserved_bytes=reserved, context_bytes=every + context, process_bytes=reserved + context)
+
+
 def training_memory(
     model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None, slack: Number = 0.0, context: Number = CONTEXT_BYTES,
 ) -> MemoryBreakdown:
@@ -166,9 +178,8 @@ def training_memory(
     dynamic = peak - resident
     whole = not (plan.chunked_head or _chunked(plan) or plan.loss == "split")
     loose = 4.0 * s.tokens * model.vocab * float(whole) + LOOSE_DYNAMIC * dynamic
-    reserved = peak + loose * np.asarray(slack, dtype=float)
     every = np.zeros_like(peak)
-    return MemoryBreakdown(
+    return on_card(MemoryBreakdown(
         weights_bytes=every + weights, adapters_bytes=every + adapters, gathered_bytes=live.gathered,
         gradients_bytes=live.gradients + bucket, optimizer_bytes=every + moments + live.temporaries,
         activations_bytes=live.activations, logits_bytes=live.logits, workspaces_bytes=every + workspace,
@@ -176,9 +187,9 @@ def training_memory(
         phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
         preparation_bytes=every + kbit_preparation_bytes(model, plan),
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
-        dynamic_bytes=dynamic, loose_bytes=loose, saved_bytes=every + _saved(s, layer), reserved_bytes=reserved,
-        context_bytes=every + context, process_bytes=reserved + context, fused=plan.kernels != "none",
-    )
+        dynamic_bytes=dynamic, loose_bytes=loose, saved_bytes=every + _saved(s, layer), reserved_bytes=peak,
+        context_bytes=every, process_bytes=peak, fused=plan.kernels != "none",
+    ), slack, context)
 
 
 def largest_dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:

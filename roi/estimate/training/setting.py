@@ -163,5 +163,10 @@ def read_setting(model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None) 
     dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
     return Setting(
         model=model, plan=plan, targets=targets, batch=batch, tokens=batch * seq, pairs=batch * seq * seq, padded=padded,
-        dropped=dropped, flash=gpu is None or gpu.bf16_flops is not None,
+        dropped=dropped, flash=has_flash(gpu),
     )
+
+
+def has_flash(gpu: Gpu | None) -> bool:
+    """True where torch has FlashAttention for the card, or none is given."""
+    return gpu is None or gpu.bf16_flops is not None

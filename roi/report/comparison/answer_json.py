@@ -46,7 +46,7 @@ def _body(c: Comparison, version: str, scenario: Json | None, warnings: Sequence
         **{o.id: {"feasible": False, "reason": o.reason, **{f.name: None for f in fields(OptionResult)}, **asdict(o),
                   "evaluated": o.quality.status == "evaluated", "monthly_usd": [], "lines": []} for o in c.infeasible},
     }
-    case = {path: {name: fact[name] for name in FACT} for path, fact in c.case.model_dump(mode="json")["facts"].items()}
+    case = {path: {name: fact[name] for name in FACT} for path, fact in c.case.plain().items()}
     body = {
         "schema": SCHEMA, "roi_version": version, "scenario": scenario, "case": case, "digest": facts_digest(case),
         **asdict(c.verdict),

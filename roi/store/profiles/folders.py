@@ -3,22 +3,20 @@
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
 from datetime import UTC
 from functools import cache
-from importlib.resources import files
 from itertools import count
 from pathlib import Path
 from typing import Final
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
-from roi.catalog.user_data import data_folder
 from roi.disk import add_file
 from roi.errors import InputError
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile, TrainProfile
 from roi.facts.serve_profile import ServeProfile
+from roi.store.profiles.places import user_folder
 from roi.store.profiles.plan_record import read_plan
 
 ANY_GPU: Final = "any"
@@ -27,33 +25,6 @@ UNKNOWN_GPU: Final = "unknown-gpu"
 """Folder of servers whose card nobody named."""
 DEVICE_NAMES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that Windows takes for devices, with any suffix."""
-
-
-def profile_folders(given: Sequence[Path] = ()) -> tuple[Path, ...]:
-    """Folders that hold profiles, in the order in which they are searched; those that are not there are left out.
-
-    `given` (--profiles) come first and must exist; then ./profiles, the user's data folder, and what came with roi.
-    """
-    for folder in given:
-        if not folder.is_dir():
-            raise InputError(f"--profiles: {folder} is not a folder" if folder.exists() else f"--profiles: no folder {folder}")
-    usual = (Path("profiles"), user_folder(sys.platform, os.environ), shipped_folder())
-    distinct: dict[Path, Path] = {}
-    for folder in (*given, *(folder for folder in usual if folder.is_dir())):
-        distinct.setdefault(folder.resolve(), folder)
-    return tuple(distinct.values())
-
-
-def user_folder(platform: str, environment: Mapping[str, str]) -> Path:
-    """The user's own profiles, in the data folder of the platform (as sys.platform names it); it may not exist yet."""
-    return data_folder(platform, environment) / "profiles"
-
-
-def shipped_folder() -> Path:
-    """The profiles that came with roi: roi/_profiles of a wheel (setup.py puts them there), profiles/ of a checkout."""
-    package = Path(str(files("roi")))
-    shipped, checkout = package / "_profiles", package.parent
-    return checkout / "profiles" if not shipped.is_dir() and (checkout / "pyproject.toml").is_file() else shipped
 
 
 def save_profile(profile: Profile, folder: Path | None = None, output: Path | None = None) -> Path:

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from roi.disk import read_text
 from roi.errors import InputError
-from roi.facts.fact import Record
-from roi.store.profiles.loading import files_below
+from roi.facts.records import Record
+from roi.store.profiles.places import files_below
 
 R = TypeVar("R", bound=Record)
 MOST_BYTES: Final = 16 * 2**20

@@ -1,12 +1,12 @@
 """Profiles read from folders, newest first; a file that cannot be used is named, and the others still load."""
 
 import hashlib
-import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC
+from functools import cache
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar
 
@@ -15,21 +15,24 @@ from pydantic import TypeAdapter, ValidationError
 from roi.disk import open_to_read
 from roi.errors import InputError
 from roi.facts.environment import SCHEMA
-from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile, TrainProfile
+from roi.facts.profiles import DeviceProfile, DryRunProfile, InferProfile, ProbeProfile, Profile, TrainProfile
+from roi.facts.serve_profile import ServeProfile
 from roi.store.profiles.folders import canonical_model
+from roi.store.profiles.places import files_below
 from roi.store.profiles.plan_record import read_plan
 
 Kind = Literal["dry-run", "probe", "device", "train", "infer", "serve"]
 KINDS: Final[tuple[Kind, ...]] = ("dry-run", "probe", "device", "train", "infer", "serve")
-MOST_FOLDERS: Final = 5_000
-"""Of profiles below one: a link to the root of a machine would be searched for hours."""
 HEAD_BYTES: Final = 256
 """Enough for `{"kind": ...`, which save_profile writes first, so that files of other kinds are passed over unread."""
 MOST_BYTES: Final = 512 * 2**20
 """Of a profile: a server's, with the time of every token, takes 20 bytes a token."""
 _FIRST_KIND: Final = re.compile(rb'\s*\{\s*"kind"\s*:\s*"([a-z-]+)"')
 _MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]*)"')
-_PROFILE: Final[TypeAdapter[Profile]] = TypeAdapter(Profile)
+_BY_KIND: Final[dict[str, type[Profile]]] = {
+    "dry-run": DryRunProfile, "probe": ProbeProfile, "device": DeviceProfile, "train": TrainProfile, "infer": InferProfile,
+    "serve": ServeProfile,
+}
 P_co = TypeVar("P_co", bound=Profile, covariant=True)
 
 
@@ -101,24 +104,6 @@ def _started_s(profile: Profile) -> float:
     return (started if started.tzinfo else started.replace(tzinfo=UTC)).timestamp()
 
 
-def files_below(folder: Path, suffix: str, damaged: list[tuple[Path, str]]) -> Iterator[Path]:
-    """Every file of this suffix below the folder, links followed once, hidden names left out; `damaged` gets closed folders."""
-    visited: set[str] = set()
-
-    def closed(error: OSError) -> None:
-        damaged.append((Path(error.filename), f"cannot be read: {error.strerror}"))
-
-    for here, inner, names in os.walk(folder, onerror=closed, followlinks=True):
-        real = os.path.realpath(here)
-        if len(visited) >= MOST_FOLDERS:
-            damaged.append((Path(here), f"and what follows is not searched: {folder} holds more than {MOST_FOLDERS:,} folders"))
-            return
-        inner[:] = [] if real in visited else sorted(name for name in inner if not name.startswith("."))
-        if real not in visited:
-            yield from (Path(here, name) for name in sorted(names) if name.endswith(suffix) and not name.startswith("."))
-        visited.add(real)
-
-
 def _read(path: Path, kinds: Collection[Kind], files: set[tuple[int, int]]) -> bytes | None:
     """The file's bytes; None where it was read before or says in front that it is of another kind."""
     status = path.stat()
@@ -148,15 +133,25 @@ def _validated(raw: bytes) -> Profile:
     """The profile in these bytes; an InputError says in short why there is none."""
     if not raw.strip():
         raise InputError("is empty")
-    try:
-        profile = _PROFILE.validate_json(raw)
-    except ValidationError as error:
-        raise InputError(_reason(error)) from None
+    first = _FIRST_KIND.match(raw)
+    try:  # the record that it says it is: to make ready for all six takes longer than to read one
+        profile = _BY_KIND[first.group(1).decode()].model_validate_json(raw) if first else _any_kind().validate_json(raw)
+    except (ValidationError, KeyError):
+        try:
+            profile = _any_kind().validate_json(raw)
+        except ValidationError as error:
+            raise InputError(_reason(error)) from None
     if "schema_" not in profile.model_fields_set:
         raise InputError(f"has no schema; this version reads {SCHEMA}")
     if isinstance(profile, (DryRunProfile, TrainProfile)):
         read_plan(profile.plan)
     return profile
+
+
+@cache
+def _any_kind() -> TypeAdapter[Profile]:
+    """What reads a profile of any kind; its errors begin with the kind."""
+    return TypeAdapter(Profile)
 
 
 def _reason(error: ValidationError) -> str:

@@ -9,8 +9,9 @@ from roi.estimate.training.fitting import DryPeak, DryPeaks
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile
 from roi.facts.serve_profile import ServeProfile
-from roi.store.profiles.folders import canonical_model, gpu_id, profile_folders, profile_gpu, profile_place, save_profile
+from roi.store.profiles.folders import canonical_model, gpu_id, profile_gpu, profile_place, save_profile
 from roi.store.profiles.loading import Store, StoredProfile, is_of, load_profiles
+from roi.store.profiles.places import profile_folders
 from roi.store.profiles.plan_record import memory_record, plan_record, read_plan
 
 __all__ = [

@@ -1,0 +1,130 @@
+"""Cases that were resolved before, kept in the user's cache folder, each named by a digest of all that it is made of.
+
+A Case is made of what the user gave: the scenario, what is laid over it, profiles and prices of their own. And of what came
+with roi: its source and data, and the packages that read YAML, check it and hold API prices. The scenario and what is laid over
+it are told apart by what they hold, all other files by name, size and times, as Python tells whether a module's bytecode still
+holds. A scenario names no other file. What cannot be told so (a pipe, a broken link, a folder without end) is resolved anew.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from roi.catalog.user_data import prices_folder
+from roi.disk import open_to_read
+from roi.errors import InputError
+from roi.facts.case import Case
+from roi.store.kept_files import KeptFiles
+from roi.store.profiles.places import profile_folders
+
+MOST_BYTES: Final = 8 * 2**20
+"""Of one file; that of the bundled scenario has 0.3 MB."""
+MOST_FILES: Final = 100
+"""In the folder, about 30 MB; beyond it the older half goes."""
+MOST_GIVEN: Final = 2 * 2**20
+"""Bytes of a scenario, or a part; larger ones are refused by who reads them."""
+MOST_LISTED: Final = 20_000
+"""Files below one folder; a Case that rests on more is resolved each time."""
+PACKAGES: Final = ("genai_prices", "pydantic", "yaml")
+"""What a scenario is read, checked and priced with."""
+
+
+class KeptCase(NamedTuple):
+    """A Case and what to say beside it."""
+
+    case: Case
+    scenario: dict[str, Any]  # Any: plain JSON values
+    """What the user set."""
+    warnings: tuple[str, ...]
+    """What a reader should know about how the Case was made."""
+    note: str
+    """Where the facts come from, where that needs saying."""
+
+
+def find_case(folder: Path, name: str) -> KeptCase | None:
+    """What was kept in the folder under the name; None where nothing was, or it is damaged."""
+    text = KeptFiles(folder, MOST_BYTES, MOST_FILES).text(name)
+    if text is None or len(text) < 65 or hashlib.sha256(text[65:].encode()).hexdigest() != text[:64]:
+        return None
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        held = json.loads(text[65:])
+        return KeptCase(Case.of(held["case"]), held["scenario"], tuple(held["warnings"]), held["note"])
+    return None
+
+
+def keep_case(folder: Path, name: str, found: KeptCase) -> None:
+    """Put it where the next run finds it, whole or not at all; a digest in front tells whether it is what was written."""
+    held = {"case": found.case.plain(), "scenario": found.scenario, "warnings": found.warnings, "note": found.note}
+    text = json.dumps(held)
+    KeptFiles(folder, MOST_BYTES, MOST_FILES).keep(name, f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
+
+
+def case_name(given: Sequence[Path | None], words: Sequence[str], profiles: Sequence[Path]) -> str | None:
+    """The name of the Case that these files and `words` make (overrides), with these folders of profiles searched first.
+
+    None where what it is made of cannot be named. A file that is not given is None.
+    """
+    with contextlib.suppress(OSError, ValueError, InputError):
+        digest = hashlib.sha256(_program().encode())
+        for path in given:
+            digest.update(repr(path).encode() + b"\0" + (b"" if path is None else _content(path)))
+        for text in (repr(tuple(words)), repr(tuple(profiles))):
+            digest.update(text.encode("utf-8", "backslashreplace") + b"\0")
+        for folder in (*profile_folders(profiles), prices_folder()):
+            digest.update("\0".join((str(folder), *_stamps(folder))).encode("utf-8", "surrogateescape") + b"\0")
+        return digest.hexdigest()
+    return None
+
+
+def _content(path: Path) -> bytes:
+    """A digest of what a regular file holds; ValueError for anything else."""
+    if not path.is_file() or path.stat().st_size > MOST_GIVEN:
+        raise ValueError(path)
+    with open_to_read(path) as file:
+        return hashlib.sha256(file.read(MOST_GIVEN)).digest()
+
+
+@cache
+def _program() -> str:
+    """What roi and the packages that it resolves with are; OSError or ValueError where that cannot be told."""
+    found = [f"{sys.version} {np.__version__}"]
+    places = [Path(__file__).parents[1]]
+    for name in PACKAGES:
+        spec = PathFinder.find_spec(name)
+        places += [Path(each) for each in (spec.submodule_search_locations if spec else None) or ()]
+    for place in places:
+        found += [str(place), *_stamps(place)]
+    return "\0".join(found)
+
+
+def _stamps(folder: Path) -> tuple[str, ...]:
+    """Path, size and times of every file below the folder, by name; none where it is not there. ValueError for too many."""
+    found: list[str] = []
+    for each in _below(str(folder)) if folder.is_dir() else ():
+        state = each.stat()
+        found.append(f"{each.path} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}")
+        if len(found) > MOST_LISTED:
+            raise ValueError(folder)
+    return tuple(found)
+
+
+def _below(folder: str) -> Iterator["os.DirEntry[str]"]:
+    """The files below a folder, hidden ones and bytecode left out."""
+    with os.scandir(folder) as entries:
+        inside = sorted(entries, key=lambda entry: entry.name)
+    for entry in inside:
+        if entry.name.startswith(".") or entry.name == "__pycache__":
+            continue
+        if entry.is_dir():
+            yield from _below(entry.path)
+        else:
+            yield entry

@@ -1,0 +1,48 @@
+"""Files that save time, kept in the user's cache folder: each is named by a digest of all that it follows from.
+
+A file that is damaged, foreign or not there is no error: what it held is made again, and the answer is the same.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from roi.disk import read_text, replace_file
+from roi.errors import RoiError
+
+
+@dataclass(frozen=True)
+class KeptFiles:
+    """A folder of JSON files of at most so many bytes, and at most so many of them: beyond that the older half goes."""
+
+    folder: Path
+    """It is made when something is kept; one that cannot be written keeps nothing."""
+    most_bytes: int
+    most_files: int
+
+    def text(self, name: str) -> str | None:
+        """What was kept under this name; None where nothing can be read there. A link is not followed."""
+        path = self.folder / f"{name}.json"
+        if path.is_symlink() or not path.is_file():
+            return None
+        with contextlib.suppress(RoiError):
+            return read_text(path, self.most_bytes)
+        return None
+
+    def keep(self, name: str, text: str) -> None:
+        """Put the text where the next run finds it, whole or not at all."""
+        path = self.folder / f"{name}.json"
+        if path.is_symlink() or len(text) > self.most_bytes:
+            return
+        with contextlib.suppress(OSError, RoiError):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            replace_file(path, text, "cache")
+            self._forget()
+
+    def _forget(self) -> None:
+        """Remove the older half where there are too many; another process may have removed some meanwhile."""
+        kept = [path for path in self.folder.iterdir() if path.suffix == ".json"]
+        if len(kept) <= self.most_files:
+            return
+        for path in sorted(kept, key=lambda each: each.stat().st_mtime)[: len(kept) // 2]:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,58 @@
+"""Where profiles are searched: the folders, in order, and the files below them. Reading what they hold is `loading`."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from roi.catalog.user_data import data_folder
+from roi.errors import InputError
+
+MOST_FOLDERS: Final = 5_000
+"""Of profiles below one: a link to the root of a machine would be searched for hours."""
+
+
+def profile_folders(given: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Folders that hold profiles, in the order in which they are searched; those that are not there are left out.
+
+    `given` (--profiles) come first and must exist; then ./profiles, the user's data folder, and what came with roi.
+    """
+    for folder in given:
+        if not folder.is_dir():
+            raise InputError(f"--profiles: {folder} is not a folder" if folder.exists() else f"--profiles: no folder {folder}")
+    usual = (Path("profiles"), user_folder(sys.platform, os.environ), shipped_folder())
+    distinct: dict[Path, Path] = {}
+    for folder in (*given, *(folder for folder in usual if folder.is_dir())):
+        distinct.setdefault(folder.resolve(), folder)
+    return tuple(distinct.values())
+
+
+def user_folder(platform: str, environment: Mapping[str, str]) -> Path:
+    """The user's own profiles, in the data folder of the platform (as sys.platform names it); it may not exist yet."""
+    return data_folder(platform, environment) / "profiles"
+
+
+def shipped_folder() -> Path:
+    """The profiles that came with roi: roi/_profiles of a wheel (setup.py puts them there), profiles/ of a checkout."""
+    package = Path(__file__).parents[2]
+    shipped, checkout = package / "_profiles", package.parent
+    return checkout / "profiles" if not shipped.is_dir() and (checkout / "pyproject.toml").is_file() else shipped
+
+
+def files_below(folder: Path, suffix: str, damaged: list[tuple[Path, str]]) -> Iterator[Path]:
+    """Every file of this suffix below the folder, links followed once, hidden names left out; `damaged` gets closed folders."""
+    visited: set[str] = set()
+
+    def closed(error: OSError) -> None:
+        damaged.append((Path(error.filename), f"cannot be read: {error.strerror}"))
+
+    for here, inner, names in os.walk(folder, onerror=closed, followlinks=True):
+        real = os.path.realpath(here)
+        if len(visited) >= MOST_FOLDERS:
+            damaged.append((Path(here), f"and what follows is not searched: {folder} holds more than {MOST_FOLDERS:,} folders"))
+            return
+        inner[:] = [] if real in visited else sorted(name for name in inner if not name.startswith("."))
+        if real not in visited:
+            yield from (Path(here, name) for name in sorted(names) if name.endswith(suffix) and not name.startswith("."))
+        visited.add(real)

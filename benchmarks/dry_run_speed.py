@@ -10,7 +10,7 @@ import argparse
 import os
 from tempfile import TemporaryDirectory
 
-from start_and_scale import run
+from start_and_scale import loop_s, run
 
 TARGETS = {"llama-3.1-8b": 8.0, "llama-3.1-70b": 12.0}
 """CPU seconds that the dry run of a model should take at most."""
@@ -27,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=1)
     rounds = parser.parse_args().rounds
+    print(f"a loop that never changes: {loop_s() * 1e3:.1f} ms of CPU")
     for model, target in TARGETS.items():
         cpu, wall, peak = min(dry_run(model) for _ in range(rounds))
         print(f"roi fit {model} --method qlora --dry-run: {cpu:.1f} s of CPU, {wall:.1f} s of wall, peak {peak:,.0f} MiB"

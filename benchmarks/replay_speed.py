@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from start_and_scale import loop_s
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
@@ -58,7 +59,8 @@ def speed(name: str, run: Callable[[], object], requests: int) -> None:
 
 def main(trace: str | None) -> None:
     """Print both."""
-    print(f"load average {os.getloadavg()[0]:.2f}; target {TARGET:,} simulated requests a second of CPU")
+    print(f"load average {os.getloadavg()[0]:.2f}; target {TARGET:,} simulated requests a second of CPU; "
+          f"a loop that never changes: {loop_s() * 1e3:.1f} ms of CPU")
     plan = ServingPlan(find_model("qwen3-8b"), find_gpu("H100-80GB-SXM"), 1, "fp8", "bf16")
     lengths, count = bundled(), 20_000
     server, drawn, arrivals = published_server(plan, lengths), lengths.drawn(count), lengths.arrivals(count)

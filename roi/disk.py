@@ -202,11 +202,12 @@ def _put(contents: Mapping[Path, Content], field: str, *, fresh: bool) -> None:
     try:
         for at, content in contents.items():
             target, part, file = _open_part(at, field)
-            if part != target:
-                parts.append((part, target, file))
+            parts.append((part, target, file))
             _fill(file, content, sync=part != target)
         for part, target, file in parts:
             at = target
+            if part == target:
+                continue
             if sys.platform == "win32":
                 file.close()  # it gives no open file a new name
             (_take_name if fresh else os.replace)(part, target)
@@ -216,10 +217,11 @@ def _put(contents: Mapping[Path, Content], field: str, *, fresh: bool) -> None:
         left = "nothing was kept" if fresh else "what was there is unchanged"
         raise RoiError(f"{field}: writing {at} failed, {left}: {error.strerror}") from error
     finally:
-        for part, _, file in parts:
+        for part, target, file in parts:
             with suppress(OSError):  # a full disk was told already
                 file.close()
-            part.unlink(missing_ok=True)
+            if part != target:  # a device is both
+                part.unlink(missing_ok=True)
 
 
 def _fill(file: BinaryIO, content: Content, *, sync: bool) -> None:
@@ -228,8 +230,6 @@ def _fill(file: BinaryIO, content: Content, *, sync: bool) -> None:
     file.flush()
     if sync:
         os.fsync(file.fileno())
-    else:
-        file.close()
 
 
 def _open_part(path: Path, field: str) -> tuple[Path, Path, BinaryIO]:

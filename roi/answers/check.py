@@ -74,13 +74,13 @@ class CheckAnswer:
 def check_file(
     file: Path | None, policy_file: Path | None, *, today: Date, as_of: str | None = None, saved_file: Path | None = None,
     overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None, profiles: Sequence[Path] = (),
-    tell: Tell = keep_quiet,
+    tell: Tell = keep_quiet, cache: bool = True,
 ) -> CheckAnswer:
     """The answer of `file` (a scenario, or a saved comparison) against the policy.
 
     Without a policy it is asked whether there is a verdict, on a tested option; with `saved_file` also whether it is that of
     the saved comparison, and whether its signposts hold. `as_of` is another day for prices than the scenario's own; ages are
-    counted from it, else from `today`.
+    counted from it, else from `today`. With `cache` replays of earlier runs are used again.
     """
     policy, folder = (Policy(), Path()) if policy_file is None else (load_policy(policy_file), policy_file.parent)
     if saved_file is not None:
@@ -94,7 +94,8 @@ def check_file(
     if as_of is not None and file is not None and read_saved(file) is not None:
         raise InputError(f"--as-of: {file} is a saved comparison, whose facts have their own day; name its scenario")
     dated = () if as_of is None else (f"as_of={as_of}",)
-    found = compare_file(file, overrides=(*overrides, *dated), part=part, quality=quality, profiles=profiles, tell=tell)
+    found = compare_file(file, overrides=(*overrides, *dated), part=part, quality=quality, profiles=profiles, tell=tell,
+                         cache=cache)
     day = today if as_of is None else Date.fromisoformat(as_of)
     kept = None if saved is None else compare(saved.case, thresholds=policy.signposts_hold and not saved.signposts)
     posts = () if saved is None or kept is None else saved.signposts or kept.signposts

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roi.answers.saved import differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
@@ -17,6 +17,9 @@ from roi.catalog.user_data import cache_folder
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
 from roi.store.cases import KeptCase, case_name, find_case, keep_case
+
+if TYPE_CHECKING:
+    from roi.evidence.known_runs import KnownRuns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +37,13 @@ class ComparisonAnswer:
 def compare_file(
     file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
     draws: int | None = None, seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
-    cache: bool = True, one_of_many: bool = False,
+    cache: bool = True, runs: "KnownRuns | None" = None,
 ) -> ComparisonAnswer:
     """The comparison of the scenario in `file` (None: the bundled one), or of a saved comparison, replayed.
 
     `overrides` are fields (a.b=value), `part` what usage records settle, `quality` what an evaluation does; `draws` and
-    `seed` replace the scenario's. With `cache` Cases and replays of earlier runs are used again; the Case of
-    `one_of_many` files is not kept, since a thousand would push each other out.
+    `seed` replace the scenario's. With `cache` Cases and replays of earlier runs are used again. `runs` are those of
+    `profiles` where they are open already, for many files, whose Cases are not kept: a thousand would push each other out.
     """
     saved = None if file is None else read_saved(file)
     if saved is not None:
@@ -54,7 +57,7 @@ def compare_file(
                                 warnings=(*((moved,) if moved else ()), *saved.warnings))
     asked = (*overrides, *(f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None))
     folder, given = cache_folder(sys.platform, os.environ) / "cases", (file, part, quality)
-    name = case_name(given, asked, profiles) if cache and not one_of_many else None
+    name = case_name(given, asked, profiles) if cache and runs is None else None
     kept = None if name is None else find_case(folder, name)
     if kept is None:
         said: list[str] = []
@@ -63,7 +66,7 @@ def compare_file(
             said.append(line)
             tell(line)
 
-        kept = _resolved(file, asked, part, quality, profiles, heard, cache=cache)
+        kept = _resolved(file, asked, part, quality, profiles, heard, cache=cache, runs=runs)
         if name is not None and not said and case_name(given, asked, profiles) == name:  # nothing moved meanwhile
             keep_case(folder, name, kept)
     return ComparisonAnswer(comparison=compare(kept.case), scenario=kept.scenario, warnings=kept.warnings, note=kept.note)
@@ -71,7 +74,7 @@ def compare_file(
 
 def _resolved(
     file: Path | None, asked: tuple[str, ...], part: Path | None, quality: Path | None, profiles: Sequence[Path], tell: Tell,
-    *, cache: bool,
+    *, cache: bool, runs: "KnownRuns | None",
 ) -> KeptCase:
     """The Case of a scenario, with what to say beside it."""
     from roi.answers.opening import open_case  # most of what roi is: not loaded where the Case was kept
@@ -79,7 +82,7 @@ def _resolved(
 
     notes: list[str] = []
     scenario = load_scenario(file, asked, part, quality, notes.append)
-    resolved = open_case(scenario, profiles, tell, cache=cache)
+    resolved = open_case(scenario, profiles, tell, cache=cache, runs=runs)
     notes += [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
     if part is not None:
         notes.append(f"workload and incumbent as {part} states them")

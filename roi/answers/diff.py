@@ -66,20 +66,20 @@ class DiffAnswer:
 
 def diff_files(
     first: Path, second: Path | None = None, *, days: Sequence[str] = (), overrides: tuple[str, ...] = (),
-    profiles: Sequence[Path] = (), every: bool = False, tell: Tell = keep_quiet,
+    profiles: Sequence[Path] = (), every: bool = False, tell: Tell = keep_quiet, cache: bool = True,
 ) -> DiffAnswer:
     """What changed from `first` to `second`; with one file, from one of `days` to another, or from the file's own day to one.
 
     A scenario is compared as of its own day, or of a day in `days`, with `overrides` laid over it; a saved comparison is
     replayed from its facts, and with a day its scenario is compared anew as of that. `every` takes all options' figures apart,
-    not just those of staying and what A and B recommend.
+    not just those of staying and what A and B recommend. With `cache` replays of earlier runs are used again.
     """
     if len(days) > MOST_DAYS:
         raise InputError(f"--as-of: given {len(days)} times; once for the second answer, or twice for both")
     if second is None and not days:
         raise InputError("A second file, or --as-of DAY, says what to compare with")
     first_day, second_day = (None, None, *days)[-2:] if second is None else (*days, *days)[:2] or (None, None)
-    runs = open_runs(profiles, tell)
+    runs = open_runs(profiles, tell, cache=cache)
     warnings: list[str] = []
 
     def opened(path: Path, day: str | None, *, again: bool) -> Side:

@@ -40,10 +40,11 @@ class NextAnswer:
 def next_file(
     file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
     draws: int | None = None, seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
+    cache: bool = True,
 ) -> NextAnswer:
     """What to measure next in the scenario (or saved comparison) in `file`, as `roi compare` of it says."""
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed, profiles=profiles,
-                         tell=tell)
+                         tell=tell, cache=cache)
     drawn = found.comparison.case["draws"].number()
     if drawn < 2 * BINS:
         raise InputError(f"draws: {drawn:,.0f} do not say what a measurement is worth; at least {2 * BINS}, better 4096")

@@ -19,10 +19,11 @@ from roi.store.traces import Trace, read_trace
 
 
 def open_case(
-    scenario: Scenario, profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: bool = True
+    scenario: Scenario, profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: bool = True,
+    runs: KnownRuns | None = None,
 ) -> Resolved:
-    """The scenario's Case and plans, resolved with what was run dry or measured."""
-    return resolve(scenario, open_runs(profiles, tell, cache=cache))
+    """The scenario's Case and plans, resolved with what was run dry or measured: `runs` where they are open already."""
+    return resolve(scenario, open_runs(profiles, tell, cache=cache) if runs is None else runs)
 
 
 def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: bool = True) -> KnownRuns:

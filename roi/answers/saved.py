@@ -30,14 +30,18 @@ RANGES = {SHARE: (0.0, 1.0), PER_YEAR: (-1.0, MOST)}
 """The least and the most of a number with this unit; of all others with a unit none is below 0."""
 CURRENCY = re.compile(r"(?!USD|GPU)[A-Z]{3}(?![A-Za-z-])")
 """The unit of an amount in another currency."""
-FIGURES = ("npv_usd", "expected_npv_usd")
-"""Figures of an option, at the central values and as the mean of the draws, that are held against the recomputed ones."""
-TOLD = (*FIGURES, "npv_without_errors_usd", "cash_monthly_usd")
-"""Figures of an option that are read from the file."""
+DRAWN = ("expected_npv_usd", "expected_cash_npv_usd", "probability_npv_positive", "probability_cash_positive")
+"""Figures of an option over the draws."""
+TOLD = ("npv_usd", "npv_without_errors_usd", "upfront_usd", "cash_monthly_usd", "payback_months", "payback_cash_months", *DRAWN)
+"""Figures of an option that are read from the file, and held against the recomputed ones."""
 CENT, SAME = 0.01, 1e-9
 """USD, and share of an amount, below which two amounts are the same."""
 GPUS = (".gpus", ".gpus_per_instance", ".gpus_per_replica", ".gpus_per_server")
 """Ends of paths of which 0 means nothing."""
+PLAN = re.compile(r"options\..+\.plans\.\d+(?=\.)")
+"""The beginning of the paths of a plan's facts."""
+PAID = ("usd_per_gpu_hour", "rent", "price")
+"""Facts of which a plan has one: what its cards cost to rent or to buy. A plan without would be free."""
 HINT = "; save it again with `roi compare SCENARIO --format json`"
 
 Json = dict[str, Any]  # Any: plain JSON values
@@ -60,6 +64,8 @@ class Saved:
     """Thresholds at which the choice turned when the file was saved."""
     edited: bool = False
     """True where the facts are not those of which the file has the digest: one was changed, added or taken away."""
+    signed: bool = True
+    """False where a file of this version's form has no digest of its facts."""
 
 
 def read_saved(path: Path) -> Saved | None:
@@ -87,7 +93,8 @@ def read_saved(path: Path) -> Saved | None:
                  tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
                  visible(str(data.get("roi_version"))[:40]), _figures(data.get("options")),
                  told if isinstance(told := data.get("recommended"), str) and told in case.options else None,
-                 _signposts(path, data.get("signposts")), data.get("digest") not in (None, facts_digest(data["case"])))
+                 _signposts(path, data.get("signposts")), data.get("digest") not in (None, facts_digest(data["case"])),
+                 schema != SCHEMA or data.get("digest") is not None)
 
 
 def facts_digest(case: Json) -> str:
@@ -116,19 +123,26 @@ def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None) -
 
 
 def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> str:
-    """One sentence where the file's own NPVs are not those that its facts give, or its facts were edited; else nothing.
+    """One sentence where the file's own figures, or its choice, are not what its facts give, or its facts were edited; or "".
 
-    Expected ones are looked at where the draws are the file's own.
+    One too where nobody can tell, for want of a digest. Figures over the draws, and the choice, are looked at where the draws
+    are the file's own.
     """
-    now = {(o.id, name): float(getattr(o, name)) for o in found.options for name in FIGURES}
-    told = {key: x for key, x in saved.figures.items() if key[1] == FIGURES[0] or (same_draws and key[1] in FIGURES)}
+    now = {(o.id, name): float(x) for o in found.options for name in TOLD if (x := getattr(o, name)) is not None}
+    told = {key: x for key, x in saved.figures.items() if same_draws or key[1] not in DRAWN}
+    choice = found.verdict.recommended
     moved = {key: x for key, x in told.items() if key not in now or abs(now[key] - x) > max(CENT, SAME * abs(x))}
     if not moved:
+        if same_draws and saved.recommended not in (None, choice):
+            return (f"{saved.path} recommends {saved.recommended}, its facts {choice}; the file was edited, or roi "
+                    f"{saved.roi_version} computed otherwise")
+        if not saved.signed:
+            return f"{saved.path} has no digest of its facts, so that nobody can tell whether one was changed or taken away"
         return f"{saved.path} was edited: its facts are not those that roi {saved.roi_version} wrote" if saved.edited else ""
     id, name = key = max(moved, key=lambda each: abs(moved[each] - now.get(each, 0.0)))
     here = f"{now[key]:,.2f} by its facts" if key in now else "not possible by its facts"
     return (
-        f"{len(moved)} of the {len(told)} NPVs that {saved.path} states are not what its facts give now: {name} of {id} "
+        f"{len(moved)} of the {len(told)} figures that {saved.path} states are not what its facts give now: {name} of {id} "
         f"{moved[key]:,.2f} in the file, {here}; the file was edited, or roi {saved.roi_version} computed them otherwise"
     )
 
@@ -254,7 +268,7 @@ def _check_range(path: Path, name: str, fact: Fact) -> None:
 
 
 def _check_meaning(path: Path, case: Case) -> None:
-    """CaseError where a bar is no share, a number of GPUs is below 1, or lengths do not pair."""
+    """CaseError where a bar is no share, a number of GPUs is below 1, a plan has no price, or lengths do not pair."""
     for name, fact in case.facts.items():
         value = fact.value
         number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else -1.0
@@ -262,6 +276,9 @@ def _check_meaning(path: Path, case: Case) -> None:
             _refuse(path, f"case.{name}: {str(value)[:40]} is not usable; a share from 0 to 1")
         if name.endswith(GPUS) and value is not None and number < 1:
             _refuse(path, f"case.{name[:200]}: {str(value)[:40]} is not usable; at least 1")
+    for plan in dict.fromkeys(found[0] for name in case.facts if (found := PLAN.match(name))):
+        if not any(f"{plan}.{name}" in case for name in PAID):
+            _refuse(path, f"case: no {plan[:200]}.usd_per_gpu_hour{HINT}")
     given, answered = (_length(case, f"workload.{name}_tokens") for name in ("input", "output"))
     if given != answered:
         _refuse(path, f"case.workload.output_tokens: {answered} values are not usable; as many as input_tokens has, {given}")

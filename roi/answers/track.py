@@ -133,13 +133,14 @@ def track_file(
     seed: int | None = None,
     profiles: Sequence[Path] = (),
     tell: Tell = keep_quiet,
+    cache: bool = True,
 ) -> TrackAnswer:
     """The months of the question against the comparison of the scenario, or the saved comparison, in `file`.
 
     InputError for too few draws, for months that are missing, twice, before the decision or beyond its horizon, for months of
     another decision in the folder, and for months that the folder holds with other figures.
     """
-    asked = compare_file(file, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell)
+    asked = compare_file(file, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell, cache=cache)
     comparison, case = asked.comparison, asked.comparison.case
     if case["draws"].number() < LEAST_DRAWS:
         raise InputError(f"draws: {case['draws'].number():,.0f} make no band; at least {LEAST_DRAWS}, better 4096 (--draws)")

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, output_option, profiles_option, scenario_here, set_option, tell, usage_option
+from roi.cli.options import (
+    PATH,
+    cache_option,
+    format_option,
+    output_option,
+    profiles_option,
+    scenario_here,
+    set_option,
+    tell,
+    usage_option,
+)
 
 BROKEN = 3
 """Exit code where a rule does not hold."""
@@ -22,11 +32,12 @@ BROKEN = 3
 @format_option("table", "json", "markdown")
 @output_option
 @click.option("--redact", is_flag=True, help="Leave rates and names out of table and markdown.")
+@cache_option
 @click.pass_context
 def check(
     ctx: click.Context, *, file: Path | None, policy: Path | None, saved: Path | None, as_of: str | None,
     overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...], form: str,
-    output: Path | None, redact: bool,
+    output: Path | None, redact: bool, no_cache: bool,
 ) -> None:
     """Hold the scenario in FILE (or a saved comparison) against POLICY, a YAML file of limits.
 
@@ -53,7 +64,7 @@ def check(
     if scenario is None and saved is not None:
         raise InputError(f"FILE: which scenario is held against {saved}? Name it; here is no roi.yaml")
     found = check_file(scenario, policy, today=today(), as_of=as_of, saved_file=saved, overrides=overrides,
-                       part=part, quality=quality, profiles=profiles, tell=tell)
+                       part=part, quality=quality, profiles=profiles, tell=tell, cache=not no_cache)
     if form == "json":
         text = check_json(found, version=__version__)
     else:

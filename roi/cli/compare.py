@@ -78,9 +78,9 @@ def compare(
     from roi.report.comparison.compare import comparison_text
     from roi.report.comparison.options_table import find_option
 
-    _check_targets(html, xlsx, folder, redact=redact)
     check_fresh(html, "--html", force=force)
     check_fresh(xlsx, "--xlsx", force=force)
+    _check_targets(html, xlsx, folder, redact=redact)
     if folder is not None:
         from roi.report.comparison.csv_files import TABLE_FILES
 

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, full_option, output_option, page_options, profiles_option, set_option, tell
+from roi.cli.options import (
+    PATH,
+    cache_option,
+    format_option,
+    full_option,
+    output_option,
+    page_options,
+    profiles_option,
+    set_option,
+    tell,
+)
 
 
 @click.command(short_help="What changed between two answers, cause by cause, to the cent.")
@@ -19,9 +29,10 @@ from roi.cli.options import PATH, format_option, full_option, output_option, pag
 @page_options
 @click.option("--redact", is_flag=True, help="Leave out rates, wages and names, in every form.")
 @full_option
+@cache_option
 def diff(
     *, first: Path, second: Path | None, days: tuple[str, ...], overrides: tuple[str, ...], profiles: tuple[Path, ...],
-    form: str, output: Path | None, html: Path | None, force: bool, redact: bool, full: bool,
+    form: str, output: Path | None, html: Path | None, force: bool, redact: bool, full: bool, no_cache: bool,
 ) -> None:
     """What changed from A to B, and what each change did to NPV, cash and verdict.
 
@@ -35,7 +46,8 @@ def diff(
     from roi.report.diff import diff_json, diff_page, diff_text
 
     check_fresh(html, "--html", force=force)
-    found = diff_files(first, second, days=days, overrides=overrides, profiles=profiles, every=full, tell=tell)
+    found = diff_files(first, second, days=days, overrides=overrides, profiles=profiles, every=full, tell=tell,
+                       cache=not no_cache)
     if form == "json":
         text = diff_json(found, version=__version__, redact=redact)
     elif form == "markdown":

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, full_option, output_option, scenario_here, scenario_options, tell
+from roi.cli.options import (
+    PATH,
+    cache_option,
+    format_option,
+    full_option,
+    output_option,
+    scenario_here,
+    scenario_options,
+    tell,
+)
 
 
 @click.command("next", short_help="What to measure next: cost, worth, how much, when to stop.")
@@ -15,9 +24,10 @@ from roi.cli.options import PATH, format_option, full_option, output_option, sce
 @full_option
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; more of them lower the error.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
+@cache_option
 def next_step(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
-    form: str, output: Path | None, full: bool, draws: int | None, seed: int | None,
+    form: str, output: Path | None, full: bool, draws: int | None, seed: int | None, no_cache: bool,
 ) -> None:
     """What to measure next in the scenario in FILE, as `roi compare` of it says.
 
@@ -31,7 +41,7 @@ def next_step(
 
     file = scenario_here(file)
     found = next_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed, profiles=profiles,
-                      tell=tell)
+                      tell=tell, cache=not no_cache)
     if form == "json":
         text = next_json(found, version=__version__)
     elif form == "markdown":

@@ -70,7 +70,11 @@ def check_fresh(path: Path | None, field: str, *, force: bool) -> None:
         raise InputError(f"{field}: {path} is a directory; give a file name")
     if path.exists() and not force:
         raise InputError(f"{field}: {path} is there already; give another name, or --force to put the new one in its place")
-    if not path.resolve().parent.is_dir():
+    try:
+        folder = path.resolve().parent
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+        raise InputError(f"{field}: cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+    if not folder.is_dir():
         raise InputError(f"{field}: no folder {path.parent}")
     spare_what_was_read(path, field)
 

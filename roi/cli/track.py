@@ -9,6 +9,7 @@ from click.exceptions import Exit
 from roi.cli.check import BROKEN
 from roi.cli.options import (
     PATH,
+    cache_option,
     file_argument,
     format_option,
     full_option,
@@ -52,6 +53,7 @@ from roi.errors import InputError, UnknownName
 @full_option
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
+@cache_option
 def track(
     *,
     file: Path | None,
@@ -80,6 +82,7 @@ def track(
     full: bool,
     draws: int | None,
     seed: int | None,
+    no_cache: bool,
 ) -> None:
     """Month by month after the decision of the scenario, or the saved comparison, in FILE.
 
@@ -120,7 +123,10 @@ def track(
         revise=revise,
         limits=_limits(limits),
     )
-    found = track_file(scenario_here(file), question, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell)
+    found = track_file(
+        scenario_here(file), question, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell,
+        cache=not no_cache,
+    )
     for note in found.notes:
         tell(note)
     if found.written:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from roi.estimate.replay.load_curve import PlanCapacity
 from roi.evidence.measured_servers import MeasuredServer, measured_servers
@@ -11,9 +11,11 @@ from roi.evidence.training_speed import CalibrationFile, Speed, speed_evidence
 from roi.store.profiles.lookup import Store
 from roi.store.replays import KeptReplays
 
+T = TypeVar("T")
+
 
 class KnownRuns(NamedTuple):
-    """What was run before, dry or on a card."""
+    """What was run before, dry or on a card; and what was worked out with it."""
 
     store: Store
     speed: Speed
@@ -22,10 +24,19 @@ class KnownRuns(NamedTuple):
     """Servers measured on a card, newest first, and the profiles that say nothing, with the reason."""
     replayed: dict[tuple[object, ...], PlanCapacity]
     """What plans hold at an SLO, as far as it was asked for: replayed once with these runs."""
+    estimates: dict[tuple[object, ...], Any]  # Any: whatever `once` is given to make
+    """What was worked out for one scenario and is the same for the next; `once` reads and fills it."""
     rows: tuple[ServedRows, ...] = ()
     """Rows of tables of measured servers."""
     kept: KeptReplays | None = None
     """What was replayed before, on disk; None: nothing is read there or kept."""
+
+    def once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What `make` gives, made the first time that these runs are asked for `key`, which names all that it follows from."""
+        if key not in self.estimates:
+            self.estimates[key] = make()
+        found: T = self.estimates[key]
+        return found
 
 
 def known_runs(
@@ -34,5 +45,5 @@ def known_runs(
 ) -> KnownRuns:
     """Profiles, calibration files and rows of servers, fitted once; without any, the published runs alone."""
     held = store or Store()
-    return KnownRuns(held, speed_evidence(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)), {},
+    return KnownRuns(held, speed_evidence(held, calibrations), cache(lambda gpu: measured_servers(held, gpu)), {}, {},
                      tuple(rows), kept)

@@ -83,9 +83,9 @@ def _named(model: str | None, weights: Path | None, device: str) -> ModelToBuild
     if model == TINY:
         return _read(TINY_MODEL)._replace(listed=True)
     if is_hub_name(model):
-        held = read_hub_model(model)
-        built = _read(held.config)
-        return built if built.shape is None else built._replace(shape=held.check(built.shape))
+        read = read_hub_model(model)
+        built = _read(read.config)
+        return built if built.shape is None else built._replace(shape=read.check(built.shape))
     shape = find_model(model, "MODEL")
     found = model_config(shape)
     if weights is not None:

@@ -1,5 +1,6 @@
 """The packages of the extra `profile`, imported in one place: one sentence where one is missing, known noise kept out."""
 
+import gc
 import logging
 import os
 import sys
@@ -58,21 +59,54 @@ def _compiled_when_called() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Python does not look for cycles: a fifth of an import's time would go into searching what stays anyway."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextmanager
+def _hidden(package: str) -> Iterator[None]:
+    """The package cannot be imported unless it is loaded already (None among `sys.modules`, as the import system has it)."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
 if "torch" not in sys.modules:
     look_before_torch()
 
 try:
-    import torch
+    with uncollected():
+        import torch
 
     # On CPUs with AVX512-BF16 bitsandbytes says at every import that an optional kernel was not downloaded; it has its own.
-    with _without("bitsandbytes.backends.cpu.ops", "Failed to load CPU gemm_4bit_forward"), _compiled_when_called():
+    # Of scipy transformers wants the assignment problem, for the loss of object detection, which no plan trains.
+    with (
+        uncollected(), _hidden("scipy"), _compiled_when_called(),
+        _without("bitsandbytes.backends.cpu.ops", "Failed to load CPU gemm_4bit_forward"),
+    ):
         bitsandbytes: Any = import_module("bitsandbytes")  # Any, here and below: types are partial and change by release
         peft: Any = import_module("peft")
         transformers: Any = import_module("transformers")
 except ModuleNotFoundError as error:
     raise MissingExtra("profile", error.name or "torch") from error
 
-__all__ = ["bitsandbytes", "known_warnings", "peft", "quiet", "torch", "transformers"]
+gc.freeze()
+"""Modules stay until the end: later searches for cycles pass over them, each of which would take half a second."""
+
+__all__ = ["bitsandbytes", "known_warnings", "peft", "quiet", "torch", "transformers", "uncollected"]
 
 
 @contextmanager
@@ -96,6 +130,9 @@ def quiet() -> Iterator[None]:
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
+    bars = transformers.utils.logging
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()  # they move the cursor of what may be a file
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -103,3 +140,5 @@ def quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+        if shown:
+            bars.enable_progress_bar()

@@ -65,14 +65,19 @@ def catch_stops() -> Iterator[Stops]:
     """Both signals go to what is yielded until the block ends; then they are handled as before.
 
     One that is ignored (a script's background job ignores Ctrl-C) stays ignored. Outside the main thread, where Python sets no
-    handlers, nothing changes.
+    handlers, nothing changes. One that came in a block around this one, and was lost in an import or a finaliser that swallows
+    what is raised there, is raised again.
     """
     stops = Stops()
     before = {}
     try:
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                if signal.getsignal(number) not in {signal.SIG_IGN, None}:  # None: Python could not set it back
+                handler = signal.getsignal(number)
+                outer = getattr(handler, "__self__", None)
+                if isinstance(outer, Stops) and outer.signal is not None:
+                    raise outer.error()
+                if handler not in {signal.SIG_IGN, None}:  # None: Python could not set it back
                     before[number] = signal.signal(number, stops.take)
         yield stops
     finally:

@@ -54,7 +54,7 @@ def find_files(arguments: Sequence[str]) -> list[Path]:
         if not paths:
             what = f"a folder without {', '.join(ENDINGS)}" if path.is_dir() else "not there"
             raise InputError(f"FILES: {argument[:200]!r} is {what}{nearest_file(path)}")
-        found.update((p.resolve(), p) for p in paths)
+        found.update((p.resolve() if p.exists() else p, p) for p in paths)  # a loop of links resolves to nothing
     if not found:
         raise InputError("FILES: none given; name results per item and system, folders or globs")
     return list(found.values())

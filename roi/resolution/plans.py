@@ -18,6 +18,7 @@ from roi.estimate.serving.capacity import ServingCapacity, serving_capacity
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.replica_memory import as_cached, default_sequence_limit, default_step_tokens, replica_memory
 from roi.estimate.serving.request_shape import RequestShape
+from roi.evidence.known_runs import KnownRuns
 from roi.evidence.serving_speed import on_card, published_speed
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
@@ -88,7 +89,7 @@ def _find_plans(
             return (), "serving.tensor_parallel names no replica as small as the cards that are owned", "scenario"
         return (), "none of these GPUs has a purchase price in the catalog", "catalog"
     lengths = system_lengths(sheet.facts, system)
-    found, why_none = _candidates(s, shape, system, lengths, offers, adapters)
+    found, why_none = _candidates(s, sheet.known, shape, system, lengths, offers, adapters)
     held: list[FleetPlan] = []
     largest = 0.0
     while found and not held:
@@ -112,19 +113,21 @@ def _find_plans(
 
 
 def _candidates(
-    s: Scenario, shape: ModelShape, system: str, lengths: SystemLengths, offers: Offers, adapters: int,
+    s: Scenario, known: KnownRuns, shape: ModelShape, system: str, lengths: SystemLengths, offers: Offers, adapters: int,
 ) -> tuple[list[_Found], str]:
     """Every plan that may hold the SLO, as stated or by the closed form; and why there is none, if none does."""
     stated, gpus = _stated_capacities(s, system), {o.gpu: find_gpu(o.gpu) for o in offers}
     found = [_Found(o, tp, s.serving.weight_dtypes[0], value_of(row.requests_per_s), number)
              for (gpu_id, tp), (number, row) in stated.items() for o in offers if o.gpu == gpu_id and o.gpus_per_instance >= tp]
-    known = {gpu_id for gpu_id, _ in stated}
-    grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() if gpu.id not in known for tp in s.serving.tensor_parallel
+    told = {gpu_id for gpu_id, _ in stated}
+    grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() if gpu.id not in told for tp in s.serving.tensor_parallel
                   for dtype in s.serving.weight_dtypes if _runs(gpu, dtype, s.serving.engine)]
     if not grid:
         too_large = "no instance of these offers is as large as a replica of serving.capacities"
-        return found, too_large if known & set(gpus) else _why_none_runs(s, gpus)
-    result = _closed_form(s, shape, lengths.shape, grid, published_speed(adapters))
+        return found, too_large if told & set(gpus) else _why_none_runs(s, gpus)
+    key = ("closed form", shape, lengths.key, tuple((gpu.id, tp, dtype) for gpu, tp, dtype in grid), s.serving.engine,
+           s.serving.kv_dtype, slo_of(s), adapters)
+    result = known.once(key, partial(_closed_form, s, shape, lengths.shape, grid, published_speed(adapters)))
     rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
     found += [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
               for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]

@@ -214,7 +214,8 @@ def _cheapest_run(
             hours = value_of(t.gpu_hours)
         else:
             examples, epochs = value_of(t.examples), value_of(t.epochs)
-            hours = float(training_hours(shape, plan, gpu, evidence.efficiency, examples, mean, epochs) * plan.gpus)
+            make = partial(training_hours, shape, plan, gpu, evidence.efficiency, examples, mean, epochs)
+            hours = float(known.once(("training hours", shape, plan, gpu.id, examples, mean, epochs), make) * plan.gpus)
             hours *= offer.gpus_per_instance  # one GPU trains, but the whole instance is rented
         found.append(_CheapestRun(gpu_hours=hours, offer=offer, memory=memory, gpu=gpu, evidence=evidence))
     return min(found, key=lambda run: (run.gpu_hours * run.offer.usd_per_gpu_hour, run.gpu_hours), default=None)

@@ -6,9 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from random_scenarios import scenario as random_scenario
+from small_scenario import SMALL
 
+from roi.answers import opening
 from roi.answers.opening import open_case
+from roi.cli import main
 from roi.resolution.plan_capacity import plan_capacity
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
@@ -63,3 +67,29 @@ def test_what_was_replayed_before_changes_no_fact(seed: int, tmp_path: Path, mon
     anew, first, again = (open_case(asked, cache=cache).case for cache in (False, True, True))
     assert list((tmp_path / "roi" / "replays").iterdir())
     assert anew == first == again
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("words", [
+    ["compare", "a.yaml"], ["size", "b.yaml"], ["diff", "a.yaml", "c.yaml"], ["check", "a.yaml"],
+    ["next", "a.yaml", "--draws", "100"], ["track", "a.yaml", "--bill", "bill.csv", "--draws", "100"],
+], ids=lambda words: words[0])
+def test_with_no_cache_nothing_is_read_or_kept_on_disk(words, tmp_path, monkeypatch):
+    """Every command that opens a scenario; without the option each looks into the cache folder."""
+    made, real = [], opening.KeptReplays
+
+    def kept(folder):
+        made.append(folder)
+        return real(tmp_path / "replays")
+
+    monkeypatch.setattr(opening, "KeptReplays", kept)
+    monkeypatch.chdir(tmp_path)
+    for name, own in (("a", {}), ("b", {"candidates": {"self_hosted": ["qwen3-8b"]}}), ("c", {"horizon_months": 12})):
+        Path(f"{name}.yaml").write_text(json.dumps({**SMALL, **own}), encoding="utf-8")
+    Path("bill.csv").write_text("month,usd\n2026-12,100\n", encoding="utf-8")
+    for option, looked in (("--no-cache", False), ("", True)):
+        made.clear()
+        done = CliRunner().invoke(main, [*words, *([option] if option else [])])
+        assert done.exit_code in {0, 3}, done.output
+        assert bool(made) is looked
+    assert words[0] == "size" or not (tmp_path / "replays").exists()

@@ -1,6 +1,7 @@
 """A comparison that an earlier version saved loads and gives the figures in it, but where a rule was corrected."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,29 @@ def test_a_file_whose_figures_are_not_those_of_its_facts_says_so(tmp_path: Path)
             fact["value"] /= 2.0
     file.write_text(json.dumps(data), encoding="utf-8")
     assert "what its facts give" in compare_file(file).warnings[0]
+
+
+def without_digest(text: str, **body: Any) -> str:
+    return json.dumps({key: x for key, x in json.loads(text).items() if key != "digest"} | body)
+
+
+def test_a_file_without_a_digest_says_that_nobody_can_tell_and_a_missing_fact_that_matters_shows(tmp_path: Path) -> None:
+    """A fact that is needed is an error, one that moves a figure shows in it, one that moves the choice shows in that."""
+    answer = compare_file(overrides=("draws=64",))
+    text = comparison_json(answer.comparison, version="x", scenario=answer.scenario, warnings=())
+    file, case = tmp_path / "saved.json", json.loads(text)["case"]
+
+    def told(gone: str, **body: Any) -> str:
+        file.write_text(without_digest(text, case={path: fact for path, fact in case.items() if path != gone}, **body), "utf-8")
+        return compare_file(file).warnings[0]
+
+    assert "has no digest of its facts" in told("none")
+    assert "has no digest of its facts" in told("serving.speed.amd_low")
+    rent = next(path for path in case if path.startswith("options.self-hosted-adapter") and path.endswith("0.usd_per_gpu_hour"))
+    with pytest.raises(CaseError, match=re.escape(f"case: no {rent}")):
+        told(rent)
+    assert "what its facts give" in told(rent.replace("usd_per_gpu_hour", "pooling"))
+    assert "recommends stay, its facts " in told("none", recommended="stay")
 
 
 @pytest.mark.parametrize(("name", "value", "told"), [

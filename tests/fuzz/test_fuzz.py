@@ -12,11 +12,10 @@ from typing import Any
 
 import click
 import pytest
-from hostile import NUMBERS, TEXTS, Answer, ask, faults_of_files
+from hostile import NUMBERS, TEXTS, Answer, ask, commands, faults_of_files
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from roi.cli import main
 from roi.economics.lines import option_lines  # noqa: F401 -- loaded once, before the clock of an example runs
 from roi.profiling.server.dialect import failure, quick_usage, read_answer, served_request, unstreamed_usage
 from roi.profiling.server.http_client import Answer as HttpAnswer
@@ -109,20 +108,6 @@ def torn(draw, text: str) -> bytes:
     return raw
 
 
-def commands() -> dict[tuple[str, ...], click.Command]:
-    """Every command, by the words that call it."""
-    found: dict[tuple[str, ...], click.Command] = {}
-    waiting: list[tuple[tuple[str, ...], click.Command]] = [((), main)]
-    while waiting:
-        words, command = waiting.pop()
-        if isinstance(command, click.Group):
-            context = click.Context(command)
-            waiting += [((*words, name), command.get_command(context, name)) for name in command.list_commands(context)]
-        else:
-            found[words] = command
-    return found
-
-
 @st.composite
 def command_lines(draw) -> list[str]:
     """A command with some of its options and arguments, values right or wrong."""
@@ -184,7 +169,34 @@ def test_a_saved_comparison_with_anything_anywhere(data: st.DataObject) -> None:
     part = data.draw(st.sampled_from(("case", "case", "case", "options", "scenario")))
     found[part] = data.draw(st.one_of(changed(found[part]), changed(found[part]), values))
     Path("changed.json").write_text(json.dumps(found), encoding="utf-8")
-    check(["compare", "changed.json", "--format", data.draw(st.sampled_from(("table", "markdown", "json")))])
+    check(data.draw(st.sampled_from((
+        *(["compare", "changed.json", "--format", form] for form in ("table", "markdown", "json")), ["next", "changed.json"],
+        ["diff", "changed.json", "scenario.yaml"], ["check", "scenario.yaml", "--saved", "changed.json"],
+        ["track", "changed.json", "--bill", "bill.csv", "--draws", "100"],
+    ))))
+
+
+POLICY = {"saved": "kept.json", "verdict_unchanged": True, "signposts_hold": True, "recommended_is_tested": True,
+          "monthly_cash_usd": {"at_most": 9000}, "payback_months": {"at_least": 0, "at_most": 24},
+          "facts": {"workload.requests_per_day": {"at_least": 10, "at_most": 1e6}}}
+MONTH = {"name": "x", "window": {"start": "2026-12-01T00:00:00Z", "end": "2027-01-01T00:00:00Z"}, "gpuHours": 7, "gpuCost": 8.0}
+
+
+@examples(25)
+@given(st.data())
+def test_a_policy_with_anything_anywhere(data: st.DataObject) -> None:
+    Path("policy.yaml").write_text(json.dumps(data.draw(changed(POLICY))), encoding="utf-8")
+    check(["check", "kept.json" if Path("kept.json").exists() else "scenario.yaml", "policy.yaml"])
+
+
+@examples(25)
+@given(st.data())
+def test_months_with_anything_anywhere(data: st.DataObject) -> None:
+    bill = data.draw(torn("month,usd,gpu_usd,gpu_hours\n2026-12,1000,9,8\n2027-01,900,9,8\n"))
+    Path("torn.csv").write_bytes(bill)
+    Path("hours.json").write_text(json.dumps(data.draw(changed({"code": 200, "data": [{"x": MONTH}]}))), encoding="utf-8")
+    for words in (["--bill", "torn.csv"], ["--opencost", "hours.json"]):
+        check(["track", "scenario.yaml", "--draws", "100", *words])
 
 
 @examples(60)

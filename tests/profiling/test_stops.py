@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,46 @@ def test_a_signal_that_is_ignored_stays_ignored():
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_that_an_import_swallowed_is_raised_where_the_next_block_begins():
+    before = handlers()
+    with catch_stops():
+        with suppress(Terminated):  # as imports and finalisers do
+            os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Terminated), catch_stops():
+            pytest.fail("the run begins although it was told to end")
+    assert handlers() == before
+
+
+IMPORTING = """
+import os, signal, sys
+
+class Asked:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            sys.meta_path.remove(asked)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+asked = Asked()
+sys.meta_path.insert(0, asked)
+sys.argv[1:2] = []
+import runpy
+runpy.run_module("roi", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("module", ["roi.profiling.device.operator_rates", "torch", "torch.nn", "bitsandbytes", "transformers"])
+def test_sigterm_while_a_profile_imports_its_libraries_ends_with_143(module, tmp_path):
+    """The first seconds of `roi profile device`: nothing is measured yet, so nothing is kept, and that is said."""
+    words = ("profile", "device", "--device", "cpu", "--budget", "1s", "--profiles", str(tmp_path / "own"))
+    command = [sys.executable, "-c", IMPORTING, module, *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout) == (143, "")
+    assert done.stderr.splitlines()[-1:] == ["roi: ended by SIGTERM; nothing was kept"]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "own").exists()
 
 
 def test_outside_the_main_thread_no_handler_is_set():

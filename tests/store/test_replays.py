@@ -96,3 +96,11 @@ def test_the_folder_stays_within_its_size(tmp_path: Path, monkeypatch: pytest.Mo
         kept.keep(HELD, *INPUTS[:-1], (0.5, 1.0, 1.0 + speed))
     assert len(list(tmp_path.glob("*.json"))) == 3
     assert kept.find(*INPUTS[:-1], (0.5, 1.0, 6.0)) == HELD
+
+
+def test_what_a_killed_run_left_in_the_cache_is_swept_when_the_next_keeps_something(tmp_path: Path) -> None:
+    (tmp_path / ".roi-00000000.part").write_text("half", encoding="utf-8")
+    kept = KeptReplays(tmp_path)
+    assert kept.find(*INPUTS) is None
+    kept.keep(HELD, *INPUTS)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".json"]

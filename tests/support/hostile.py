@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 from click.testing import CliRunner
 
 from roi.cli import main
+from roi.cli.check import BROKEN
 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 """What a terminal, or an editor, would obey and not show."""
+TOLD = {".md", ".yaml", ".csv", ".html"}
+"""Ends of names of files that people read."""
 EXITS = {0, 1, 2, 3, 130, 143}
 """Exit codes that docs/start.md names."""
 NUMBERS = (0, -1, 1, 0.5, -0.0, 1e308, -1e308, 1e-320, 10**400, 2**63, 2**64, 10**11, float("nan"), float("inf"), True, None)
@@ -37,6 +41,20 @@ class Answer(NamedTuple):
     """What no answer may be, in words."""
 
 
+def commands() -> dict[tuple[str, ...], click.Command]:
+    """Every command, by the words that call it."""
+    found: dict[tuple[str, ...], click.Command] = {}
+    waiting: list[tuple[tuple[str, ...], click.Command]] = [((), main)]
+    while waiting:
+        words, command = waiting.pop()
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            waiting += [((*words, name), command.get_command(context, name)) for name in command.list_commands(context)]
+        else:
+            found[words] = command
+    return found
+
+
 def ask(command: Sequence[str], *, text: bytes | None = None) -> Answer:
     """Run `roi` with these words in this process; warnings are faults."""
     with warnings.catch_warnings():
@@ -51,7 +69,8 @@ def ask(command: Sequence[str], *, text: bytes | None = None) -> Answer:
     for stream, said in (("stdout", result.stdout), ("stderr", result.stderr)):
         if found := OBEYED.search(said):
             faults.append(f"{stream}: {found.group()!r} at {said[max(found.start() - 60, 0):][:120]!r}")
-    if result.exit_code and not faults and not one_message(result.stderr):
+    answered = result.exit_code == 0 or (result.exit_code == BROKEN and result.stdout)
+    if not answered and not faults and not one_message(result.stderr):
         faults.append(f"not one message: {result.stderr[:300]!r}")
     return Answer(result.exit_code, result.stdout, result.stderr, tuple(faults))
 
@@ -66,7 +85,7 @@ def faults_of_files(folder: Path) -> list[str]:
     """What files of text in the folder hold that somebody's terminal would obey, and parts that were left behind."""
     found = [f"left behind: {path.name}" for path in folder.rglob(".roi-*.part")]
     for path in folder.rglob("made*"):
-        text = path.read_text(encoding="utf-8") if path.suffix in {".md", ".yaml", ".csv", ".html"} else ""
+        text = path.read_text(encoding="utf-8") if path.suffix in TOLD and path.is_file() else ""
         if path.suffix != ".html" and OBEYED.search(text.replace("\r\n", "\n")):
             found.append(f"{path.name} holds what a terminal obeys")
         if path.suffix == ".html" and "<script>alert(1)" in text:

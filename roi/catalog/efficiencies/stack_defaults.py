@@ -4,7 +4,7 @@ from datetime import date as Date
 
 from roi.catalog.rows import read_rows
 from roi.estimate.training.plan import Stack
-from roi.facts.fact import DatedRow
+from roi.facts.records import DatedRow
 
 
 class StackDefault(DatedRow):

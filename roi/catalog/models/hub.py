@@ -82,11 +82,10 @@ def read_hub_model(name: str) -> HubModel:
         from huggingface_hub.errors import (
             EntryNotFoundError,
             GatedRepoError,
-            NotASafetensorsRepoError,
             RepositoryNotFoundError,
             RevisionNotFoundError,
         )
-        from huggingface_hub.utils import disable_progress_bars
+        from huggingface_hub.utils.tqdm import disable_progress_bars
     except ImportError as error:
         raise MissingExtra("profile", "huggingface_hub") from error
     repo, revision = match["id"], match["revision"] or "main"
@@ -96,8 +95,6 @@ def read_hub_model(name: str) -> HubModel:
         commit = revision if COMMIT.fullmatch(revision) else str(api.model_info(repo, revision=revision, timeout=TIMEOUT_S).sha)
         file = Path(hf_hub_download(repo, "config.json", revision=commit, etag_timeout=TIMEOUT_S))
         tensors = _headers(api, repo, commit)
-    except NotASafetensorsRepoError:
-        tensors = ()
     except GatedRepoError as error:
         raise InputError(f"MODEL: {repo} is gated on the Hub: accept its terms there and log in (hf auth login), or give the "
                          "path of its config.json") from error
@@ -116,7 +113,12 @@ def read_hub_model(name: str) -> HubModel:
 
 
 def _headers(api: "HfApi", repo: str, commit: str) -> Tensors:
-    files = api.get_safetensors_metadata(repo, revision=commit, timeout=TIMEOUT_S).files_metadata
+    from huggingface_hub.errors import NotASafetensorsRepoError
+
+    try:
+        files = api.get_safetensors_metadata(repo, revision=commit, timeout=TIMEOUT_S).files_metadata
+    except NotASafetensorsRepoError:
+        return ()
     stored = (item for file in sorted(files) for item in files[file].tensors.items())
     return tuple((name, str(each.dtype), tuple(each.shape)) for name, each in stored)
 

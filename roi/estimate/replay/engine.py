@@ -8,6 +8,7 @@ tokens leave. Without prompts n sequences that read K of KV cache, which grows b
 so k steps up to the next end of a sequence, or to the step in which an admissible request arrives, are computed at once.
 """
 
+# ruff: noqa: FURB136 -- a call of min() or max() takes as long as the arithmetic of a step
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
 
 ROUNDING: Final = 1e-9
 """Share of a step by which an arrival may seem to miss its end through rounding."""
+NONE: Final[list["Job"]] = []
+"""No prompt is complete."""
 Job = tuple[float, float, float, float, float, float, float, int]
 """arrival_s, prefill tokens, output tokens, KV at the start, KV growth a token, KV held at the end, least seconds from arrival
 to its end, number."""
@@ -119,11 +122,10 @@ class EngineReplica:
         until_s = yield inf
         while True:
             head = queue[0] if queue else None
-            complete: list[Job] = []
             waits = head is not None and n + (partial is not None) < limit and held + head[5] <= capacity
             if partial is not None or (waits and head[0] <= t):  # type: ignore[index]
                 budget = tokens = budget_tokens - n
-                more, rest, taken = None, 0.0, 0
+                more, rest, taken, complete = None, 0.0, 0, []
                 if partial is not None:
                     if left > budget:
                         budget, more = 0.0, partial
@@ -152,8 +154,10 @@ class EngineReplica:
                     both += experts * (1.0 - after)
                 if overlap:  # more than the sequences alone hid
                     product = per_product * n
-                    spent += overlap * (min(alone, product) - min(both, product + per_prompt * tokens))
-                spent = max(spent, floor[n] + host_prompt)
+                    products = product + per_prompt * tokens
+                    spent += overlap * ((product if product < alone else alone) - (products if products < both else both))
+                if spent < (host := floor[n] + host_prompt):
+                    spent = host
                 while t < until_s < t + spent:  # nobody who comes after t has a part in this step
                     ends = t + spent
                     if more is None and taken == len(queue):  # further steps are no shorter than this one without prompts
@@ -185,7 +189,8 @@ class EngineReplica:
                 if step < floor[n]:
                     ends = t + count * floor[n]
                     if faster:  # until the device is the slower
-                        count = min(count, float(ceil((floor[n] - step) / faster)))
+                        until = float(ceil((floor[n] - step) / faster))
+                        count = until if until < count else count
                     step, faster = floor[n], 0.0
                     spent = count * step
                 else:
@@ -194,9 +199,9 @@ class EngineReplica:
                 if waits:
                     slope = step - faster / 2.0
                     wait = head[0] - t  # type: ignore[index]
-                    until = max(ceil(2.0 * wait / (slope + sqrt(slope * slope + 2.0 * faster * wait)) - ROUNDING), 1)
+                    until = float(ceil(2.0 * wait / (slope + sqrt(slope * slope + 2.0 * faster * wait)) - ROUNDING))
                     if until <= count:
-                        count, cut = float(until), True
+                        count, cut = until if until > 1.0 else 1.0, True
                         spent = count * step + faster * count * (count - 1.0) / 2.0
                 if t + spent > until_s:
                     if cut:  # those that wait may be done sooner than those that decode
@@ -207,8 +212,9 @@ class EngineReplica:
                 busy += spent
                 steps += count
                 kv += growth * count
-                if cut:
-                    t = max(t, head[0])  # type: ignore[index]  # rounding must not put the step's end before the arrival
+                complete = NONE
+                if cut and t < head[0]:  # type: ignore[index]
+                    t = head[0]  # type: ignore[index]  # rounding must not put the step's end before the arrival
             elif head is None or head[0] > until_s:
                 self.busy_s = busy
                 until_s = yield inf if head is None else head[0]

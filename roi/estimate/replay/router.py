@@ -179,8 +179,7 @@ def _route(jobs: list[Job], engines: list[EngineReplica], over: list[int], capac
     alike, least, at = [(1 << count) - 1, 0], 0, 0
     runs, queues = [engine.run for engine in engines], [engine.queue for engine in engines]
     for job in jobs:
-        now = job[0]
-        until = int((now - first_s) / width_s)
+        now, until = job[0], int((job[0] - first_s) / width_s)
         while True:
             if buckets[at]:
                 bucket, buckets[at] = buckets[at], []
@@ -191,10 +190,10 @@ def _route(jobs: list[Job], engines: list[EngineReplica], over: list[int], capac
                         end_s = ends[k] = runs[k](now)
                         ended = len(over) - known
                         if ended:
-                            n = has[k]
-                            alike[n] ^= 1 << k
+                            n, bit = has[k], 1 << k
+                            alike[n] ^= bit
                             has[k] = n = n - ended
-                            alike[n] |= 1 << k
+                            alike[n] |= bit
                             least = min(least, n)
                     elif at < until:
                         continue  # it stands elsewhere by now

@@ -182,7 +182,7 @@ UPPER: Final = frozenset({
 
 
 class CudaAutocast(TorchFunctionMode):
-    """Casts arguments as autocast does; fp32 leaves that need a gradient are cast once and kept (cached_cast)."""
+    """Casts arguments as autocast does; fp32 leaves with a gradient that are no views are cast once and kept (cached_cast)."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
@@ -204,7 +204,7 @@ class CudaAutocast(TorchFunctionMode):
     def _lower(self, x: object) -> object:
         if not isinstance(x, Tensor) or x.dtype != torch.float32:
             return x
-        if not (x.requires_grad and x.is_leaf):
+        if not (x.requires_grad and x.is_leaf) or x._is_view():
             return x.to(self.dtype)
         if id(x) not in self.cache:
             self.cache[id(x)] = x.to(self.dtype)

@@ -18,6 +18,7 @@ from roi.facts.profiles import DryRunLimit, DryRunProfile, DryRunSearch
 from roi.facts.tape import Tape
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
 from roi.profiling.dry.dry_run import MetaModel, dry_run
+from roi.profiling.dry.shape_cache import ShapeCache
 from roi.profiling.machine import PACKAGES, package_versions
 from roi.store.profiles.lookup import dry_peaks
 from roi.store.profiles.plan_record import plan_record
@@ -154,6 +155,7 @@ class LayerLine:
                  kernels: CardKernels = FLASH) -> None:
         self.config, self.plan, self.workspace, self.kernels = config, plan, workspace, kernels
         self._built: dict[int, MetaModel] = {}
+        self._cache = ShapeCache()
         self.layers = int(config.entries.get("num_hidden_layers", 0))
         self.exact, self.slack, self.rounding = False, 0.0, 0.0
         if "layer_types" not in config.entries and self.layers > 4 * self.FEW[1]:
@@ -184,7 +186,7 @@ class LayerLine:
         plan = replace(self.plan, micro_batch=micro_batch, seq=seq)
         if layers not in self._built:
             entries = {**self.config.entries, "num_hidden_layers": layers} if layers else self.config.entries
-            self._built[layers] = MetaModel(self.config._replace(entries=entries), plan, self.kernels)
+            self._built[layers] = MetaModel(self.config._replace(entries=entries), plan, self.kernels, self._cache)
         return self._built[layers].run(plan, self.workspace).tape
 
 

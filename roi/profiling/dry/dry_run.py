@@ -6,13 +6,14 @@ The model is built by transformers, bitsandbytes and peft themselves, on the met
 """
 
 from roi.profiling.stack import bitsandbytes as bnb
-from roi.profiling.stack import quiet, torch
+from roi.profiling.stack import quiet, torch, uncollected
 
 # isort: split
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -35,6 +36,7 @@ from roi.profiling.dry.cuda_on_meta import cuda_kernels, meta_asks_cuda, recompu
 from roi.profiling.dry.fused_kernels import fuse_kernels, fused_loss
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles
 from roi.profiling.dry.recorder import Recorder
+from roi.profiling.dry.shape_cache import ShapeCache
 from roi.profiling.train.real_model import DTYPES, build_meta, lora_settings, quantisation
 
 STACK: Final = frozenset({"layers", "h", "blocks", "decoder", "transformer", "embed_tokens", "norm"})
@@ -84,8 +86,10 @@ def dry_run(config: ModelConfig, plan: TrainingPlan, *, workspace_bytes: float, 
 class MetaModel:
     """A model on the meta device: built once, stepped at several sizes."""
 
-    def __init__(self, config: ModelConfig, plan: TrainingPlan, kernels: CardKernels = FLASH) -> None:
-        self.config, self.kernels = config, kernels
+    def __init__(self, config: ModelConfig, plan: TrainingPlan, kernels: CardKernels = FLASH,
+                 cache: ShapeCache | None = None) -> None:
+        """`cache`: what operators made in other models."""
+        self.config, self.kernels, self.cache = config, kernels, cache
         self.begun = time.perf_counter()
         for field, unrun in UNRUN.items():
             if getattr(plan, field) in unrun:
@@ -102,7 +106,7 @@ class MetaModel:
         """One step; `plan` differs from the one it was built for in micro-batch and length alone."""
         model, begun = self.model, self.begun
         trained = [p for p in model.parameters() if p.requires_grad]
-        recorder = Recorder(_parts(model), self.kernels)
+        recorder = Recorder(_parts(model), self.kernels, cache=self.cache)
         _load(recorder, model, plan, workspace_bytes)
         optimizer = Optimizer(plan, trained)
         optimizer.create_states(recorder)
@@ -119,8 +123,8 @@ class MetaModel:
                                  f"({type(error).__name__}: {said})") from error
         micro_steps = float(min(plan.accumulation, 2))
         groups = tuple(
-            group.model_copy(update={"calls": n / (1.0 if group.phase == "optimizer" else micro_steps)})
-            for group, n in recorder.operators.items()
+            group.model_copy(update={"calls": work.calls / (1.0 if group.phase == "optimizer" else micro_steps)})
+            for group, work in recorder.work.items()
         )
         notes = [self.config.differs] if self.config.differs else []
         if any(p.dim() == 3 for p in model.parameters()) and plan.prepared:
@@ -196,6 +200,12 @@ def _parts(model: Any) -> Any:  # Any: a PreTrainedModel or a PeftModel; returns
     head = model.get_output_embeddings()
     names = {name for name, module in model.named_modules() if module is head}
 
+    @cache
+    def of_module(module: str) -> str:
+        path = module.split(".")  # the model itself and its wrappers run the loss
+        in_stack = module and module not in names and (STACK & set(path) or path[-1] in BESIDE)
+        return "activations" if in_stack else "logits"
+
     def parts(operator: str, module: str, phase: str, arguments: Sequence[Any]) -> str:  # Any: an operator's arguments
         if "dequantize" in operator:
             return "workspaces"
@@ -204,9 +214,7 @@ def _parts(model: Any) -> Any:  # Any: a PreTrainedModel or a PeftModel; returns
         if "_to_copy" in operator and head is not None and (
                 arguments[0].untyped_storage()._cdata == head.weight.untyped_storage()._cdata):
             return "activations"  # a 16-bit copy of the head that autocast keeps for backward, as it keeps the stack's
-        path = module.split(".")  # the model itself and its wrappers run the loss
-        in_stack = module and module not in names and (STACK & set(path) or path[-1] in BESIDE)
-        return "activations" if in_stack else "logits"
+        return of_module(module)
 
     return parts
 
@@ -218,7 +226,7 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
     refuses, or targets that the model lacks.
     """
     # peft copies a 4-bit layer before it reads its norm, for FSDP alone; a copy of meta parameters fails
-    with quiet(), patch.object(dora, "deepcopy", lambda layer: layer):
+    with quiet(), uncollected(), patch.object(dora, "deepcopy", lambda layer: layer):
         attention = "eager" if plan.attention == "eager" else "sdpa"  # flash is put in its place while the step runs
         model = build_meta(config.entries, plan, config.name, attention)
         model.config.use_cache = False

@@ -113,9 +113,9 @@ class Optimizer:
         parameters = sum(p.numel() * p.element_size() for p in self.trained)
         states = sum(t.numel() * t.element_size() for t in self.held)
         launches = float(-(-len(self.trained) // 48)) if self.plan.optimizer.startswith("adamw") else float(len(self.trained))
-        recorder.operators[OperatorGroup(name=self.plan.optimizer, kind="elementwise", dtype="fp32", shape=(len(self.trained),),
-                                         calls=1.0, flops=0.0, bytes_read=2.0 * parameters + states,
-                                         bytes_written=parameters + states, launches=launches, phase="optimizer")] += 1
+        recorder.counted(OperatorGroup(name=self.plan.optimizer, kind="elementwise", dtype="fp32", shape=(len(self.trained),),
+                                       calls=1.0, flops=0.0, bytes_read=2.0 * parameters + states,
+                                       bytes_written=parameters + states, launches=launches, phase="optimizer")).calls += 1
 
     def zero_grad(self) -> None:
         """Drop the gradients."""

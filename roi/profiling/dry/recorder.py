@@ -8,9 +8,9 @@ from roi.profiling.stack import torch
 
 # isort: split
 import weakref
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from math import prod
 from typing import Any, Final
@@ -23,6 +23,7 @@ from torch.utils._pytree import tree_leaves
 from roi.facts.profiles import OperatorGroup, OperatorKind
 from roi.facts.tape import Block, Tape
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
+from roi.profiling.dry.shape_cache import ShapeCache
 
 HEAD_DIM_STEP: Final = 32
 TOKEN_STEP: Final = 128
@@ -122,11 +123,19 @@ def hidden_bytes(name: str, args: tuple[Any, ...], kernels: CardKernels = FLASH)
     return [int(n) for n in found if n > 0]
 
 
+@dataclass
+class Work:
+    """Operators that do the same work."""
+
+    group: OperatorGroup
+    calls: int = 0
+
+
 class Recorder(TorchDispatchMode):
     """Meta tensors in, a Tape out. Storages on other devices (optimizer step counters) are on the host and left out."""
 
     def __init__(self, parts: Callable[[str, str, str, Sequence[Any]], str], kernels: CardKernels = FLASH,
-                 device: str = "meta") -> None:
+                 device: str = "meta", cache: ShapeCache | None = None) -> None:
         """`parts(operator, module, phase, arguments)` says what an allocation counts as in a breakdown. Any: the operator's."""
         super().__init__()
         self.parts, self.kernels, self.device = parts, kernels, device
@@ -134,8 +143,11 @@ class Recorder(TorchDispatchMode):
         self.blocks: list[Block] = []
         self.events: list[int] = []
         self.marks: list[tuple[str, int]] = []
-        self.operators: Counter[OperatorGroup] = Counter()
+        self.work: dict[OperatorGroup, Work] = {}
         self.timed = False
+        self.cache = cache or ShapeCache()
+        self._names: dict[Any, str] = {}  # Any: torch's operators
+        self._described: dict[Hashable, list[Work]] = {}
         self._alive: dict[int, int] = {}
         self._modules: list[str] = []
         self._modules_of_nodes: dict[int, tuple[str, str]] = {}
@@ -220,25 +232,51 @@ class Recorder(TorchDispatchMode):
         if self._alive.pop(key, None) is not None:
             self.release(index)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No step is compiled here; torch would otherwise switch its compiler off and on around every operator."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None,  # Any: torch's own
     ) -> Any:
-        name = str(func)
+        kwargs = kwargs or {}
+        name = self._names.get(func)
+        if name is None:
+            name = self._names[func] = str(func)
         module, phase = self._place()
-        if torch.is_grad_enabled() and self.phase != "backward":
+        if self.phase != "backward" and torch.is_grad_enabled():
             self._modules_of_nodes[torch._C._autograd._get_sequence_nr() - 1] = (module, self.phase)
         part = self.parts(name, module, phase, args)
         hidden = [self.allocate(n, f"{name} (CUDA)", "workspaces") for n in hidden_bytes(name, args, self.kernels)]
-        result = func(*args, **(kwargs or {}))
-        outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        key = self.cache.key(func, args, kwargs)
+        result = self.cache.call(key, func, args, kwargs)
+        outputs = [x for x in tree_leaves(result) if isinstance(x, torch.Tensor)]
         for leaf in outputs:
             self._add(leaf, name, part)
         for index in hidden:
             self.release(index)
-        if self.timed and not is_view(func, args, outputs):
-            for group in describe(func, args, outputs, self.phase):
-                self.operators[group] += 1
+        if self.timed:
+            self._time(key, func, args, outputs)
         return result
+
+    def _time(self, key: Hashable, func: Any, args: tuple[Any, ...], outputs: list[torch.Tensor]) -> None:  # Any: torch's own
+        """Count the operator's work, worked out once for arguments of the same shapes that share storages alike."""
+        storages = [x.untyped_storage() for x in _tensors(args)]
+        own = [storage._cdata for storage in storages]
+        shared = [(own.index(each), storage.nbytes()) for each, storage in zip(own, storages, strict=True)]
+        alike = None if key is None else (key, self.phase, *shared)
+        work = self._described.get(alike)
+        if work is None:
+            work = [] if is_view(func, args, outputs) else [self.counted(g) for g in describe(func, args, outputs, self.phase)]
+            if alike is not None:
+                self._described[alike] = work
+        for each in work:
+            each.calls += 1
+
+    def counted(self, group: OperatorGroup) -> Work:
+        """How often this work was done so far, to be counted on."""
+        return self.work.setdefault(group, Work(group))
 
 
 def is_view(func: Any, args: tuple[Any, ...], outputs: list[torch.Tensor]) -> bool:

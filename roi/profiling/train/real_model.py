@@ -115,11 +115,13 @@ def load_model(folder: Path, plan: TrainingPlan, device: str) -> Any:
     try:
         model, found = transformers.AutoModelForCausalLM.from_pretrained(
             folder, dtype=DTYPES[plan.dtype], attn_implementation=ATTENTION[plan.attention], device_map={"": device},
-            local_files_only=True, trust_remote_code=False, use_safetensors=True, output_loading_info=True, **quantised,
+            local_files_only=True, trust_remote_code=False, use_safetensors=True, output_loading_info=True,
+            ignore_mismatched_sizes=True, **quantised,
         )
     except UNLOADED as error:
         raise InputError(f"--weights: cannot load {folder}: {' '.join(str(error).split())[:300]}") from error
-    absent = sorted([*map(str, found["missing_keys"]), *map(str, found["mismatched_keys"])])
+    other = (f"{name}, which is {list(held)} there and {list(here)} here" for name, held, here in found["mismatched_keys"])
+    absent = sorted([*map(str, found["missing_keys"]), *other])
     if absent:  # transformers draws them at random and goes on
         raise InputError(f"--weights: {folder} lacks {len(absent)} tensors of this model, the first is {absent[0]}")
     model.config.use_cache = False

@@ -45,7 +45,7 @@ def find_files(arguments: Sequence[str]) -> list[SourceFile]:
             continue
         for path in _paths(argument):
             for file in _inside(path):
-                found.setdefault((path.resolve(), file.member), file)
+                found.setdefault((path.resolve() if path.exists() else path, file.member), file)
     if not stdin and not found:
         raise InputError("FILES: none given; name exports, folders or globs, or - for standard input")
     return [*stdin, *found.values()]

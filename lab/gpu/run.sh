@@ -82,6 +82,11 @@ variants() { # a profile says under which allocator and attention it was made
   TORCH_CUDNN_SDPA_DEPRIORITIZED=1 roi llama8b-flash 70 "${one[@]}"
   PYTORCH_ALLOC_CONF=expandable_segments:True roi llama8b-expandable 70 "${one[@]}"
   roi llama8b-qlora-plain 80 train llama-3.1-8b --method qlora --trainer plain --micro-batch 1 --seq "512,2048" --no-find-largest --budget 30s
+  roi llama8b-liger 70 "${one[@]}" --kernels liger
+  seq 50 50 2000 >"$GOT/lengths.txt"
+  roi llama8b-padded 70 "${one[@]}" --lengths "$GOT/lengths.txt"
+  roi llama8b-packed 70 "${one[@]}" --lengths "$GOT/lengths.txt" --packing
+  roi llama8b-compiled 240 "${one[@]}" --compile
   roi llama8b-int8 90 train llama-3.1-8b --method lora-int8 "${four[@]}" --budget 30s
 }
 

@@ -20,6 +20,7 @@ from roi.numerics.knowing import BINS
 from roi.resolution.system_facts import mean_tokens
 from roi.scenario.file import load_scenario
 from roi.scenario.scenario import Scenario, tuned
+from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.lookup import save_profile
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def calibrate_local(
     if before.case["draws"].number() < 2 * BINS:
         raise InputError(f"draws: {before.case['draws'].number():,.0f} do not say what a measurement is worth; at least "
                          f"{2 * BINS}, better 4096")
-    found, elsewhere = plan_local(before, scenario, session.environment.gpu, session.budget_s)
+    found, elsewhere = plan_local(before, scenario, canonical_gpu(session.environment), session.budget_s)
     if not found:
         raise InputError(_nothing(session, elsewhere))
     done, notes = _measure(found, session, profiles)
@@ -108,7 +109,7 @@ def calibrate_local(
                             moved=moved_facts(before, after), interrupted=session.interrupted)
 
 
-def plan_local(before: Comparison, scenario: Scenario, gpu: str | None, budget_s: float,
+def plan_local(before: Comparison, scenario: Scenario, gpu: str, budget_s: float,
                ) -> tuple[list[Measurement], list[Elsewhere]]:
     """(What to measure on this card, most worth a minute first, as many as the budget holds; what is not measured here)."""
     here: list[Measurement] = []
@@ -150,7 +151,8 @@ def _measure(found: Sequence[Measurement], session: "Session", profiles: Sequenc
     """(Each profile that was made, and its file; what is to be said), until the budget or a signal ends it."""
     from roi.profiling.model_to_build import choose_model_to_build  # torch takes seconds to import
     from roi.profiling.session import Session
-    from roi.profiling.train.short_run import TrainRequest, check_possible, closed_form, profile_train
+    from roi.profiling.train.possible import check_possible, closed_form
+    from roi.profiling.train.short_run import TrainRequest, profile_train
 
     done: list[tuple[Measurement, Path]] = []
     notes: list[str] = []

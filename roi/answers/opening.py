@@ -12,6 +12,7 @@ from roi.evidence.served_rows import find_served_rows
 from roi.evidence.training_speed import find_calibrations
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.scenario import Scenario
+from roi.store.example_lengths import plain_lengths, traced_lengths
 from roi.store.profiles.lookup import load_profiles, profile_folders
 from roi.store.replays import KeptReplays
 from roi.store.traces import Trace, read_trace
@@ -41,10 +42,16 @@ def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: 
     return known_runs(store, calibrations, rows, kept)
 
 
-def open_trace(path: Path) -> Trace:
+def open_trace(path: Path, field: str = "--trace") -> Trace:
     """The trace in a CSV or Parquet file; Parquet goes through the usage room, which alone reads it."""
     if path.suffix.lower() in {".parquet", ".pq"}:
         from roi.usage.measure.call_trace import read_parquet_trace
 
-        return read_parquet_trace(path)
-    return read_trace(path)
+        return read_parquet_trace(path, field)
+    return read_trace(path, field)
+
+
+def open_lengths(path: Path, field: str) -> tuple[int, ...]:
+    """Tokens of real examples: a file with one number a line, or a trace of calls, each what was sent and what came back."""
+    binary = path.suffix.lower() in {".parquet", ".pq"}
+    return (None if binary else plain_lengths(path, field)) or traced_lengths(open_trace(path, field))

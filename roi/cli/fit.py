@@ -44,6 +44,7 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--attention", default="sdpa", show_default=True,
               help="sdpa (torch chooses), sdpa-flash, -cudnn, -efficient, -math, flash, flash1, flash3, eager.")
 @click.option("--kernels", default="none", show_default=True, help="Fused kernels: none, fused (norms, loss) or liger.")
+@click.option("--compile", "compiled", is_flag=True, help="Not known here; roi profile train --compile measures it.")
 @click.option("--loss", default="fp32", show_default=True, help="Loss over fp32 logits, 16bit logits, split, or chunked.")
 @click.option("--stack", default="transformers", show_default=True, help="Whose classes: transformers, litgpt, torchtune.")
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="LoRA dropout.")
@@ -70,7 +71,7 @@ NO_HOURS = "hours and USD need --examples"
 @page_options
 def fit(
     *, model: str, method: "Method", rank: int, targets: str, micro_batch: int, seq: int, checkpointing: bool,
-    dtype: "Dtype", optimizer: "Optimizer", attention: "Attend", kernels: "Kernels", loss: "Loss",
+    dtype: "Dtype", optimizer: "Optimizer", attention: "Attend", kernels: "Kernels", compiled: bool, loss: "Loss",
     checkpoints: "Checkpoints", stack: "Stack",
     dropout: float, double_quant: bool, trainer: "Trainer",
     logits_kept: bool | None, autocast: bool | None, packed: bool, accumulation: int, examples: float | None,
@@ -91,6 +92,9 @@ def fit(
     from roi.estimate.training.plan import TrainingPlan, trainer_habits
     from roi.report.training.fit import fit_json, fit_text
 
+    if compiled:
+        raise InputError("--compile: neither the closed form nor a dry run knows a compiled step; leave it out, or measure "
+                         "one: roi profile train MODEL --compile")
     check_options(click.get_current_context())
     check_fresh(html, "--html", force=force)
     check_new(None, profiles[0] if dry and profiles else None)

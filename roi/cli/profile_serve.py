@@ -127,13 +127,13 @@ def serve(
             raise click.UsageError("--import: nothing is sent where files are read; leave out URL or --import")
         _keep_and_tell(read_benchmark(imported, stated), keep, ttft_p95, tpot_p95)
         return
+    words = _words(engine_args, launch)
     url = _asked(url, launch)
     endpoint = read_url(url if launch is None else f"http://127.0.0.1:{free_port()}")
     if key is not None and api_key_env is None and not endpoint.private:
         tell(f"the key in {KEY} is not sent to {endpoint.url}, where anybody on the way could read it: use https, or name the "
              "variable with --api-key-env")
         key = None
-    words = _words(engine_args, launch)
     seed = secrets.randbits(31)  # a new one each time: a server's prefix cache knows the prompts of the last
     plan = plan_loads(concurrency, input_tokens, output_tokens, requests, seed, arrivals=arrivals, rate=rate,
                       adapters=len(adapters), trace=None if trace is None else open_trace(trace))
@@ -171,10 +171,14 @@ def _keep_and_tell(profile: "ServeProfile", keep: shared.Keep, most_ttft_s: floa
 
 
 def _asked(url: str | None, launch: str | None) -> str:
-    """URL, or with --launch MODEL."""
+    """URL, or with --launch MODEL, which is then something that the engine serves here."""
     if url is None:
         raise click.UsageError("URL: which server? for example http://localhost:8000; or --import FILE" if launch is None else
                                "MODEL: which model? a folder with weights, or a name of the catalog")
+    if launch is not None:
+        from roi.profiling.server.launch import check_launch
+
+        check_launch(launch, url)
     return url
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from roi.cli import profile_options as shared
+from roi.errors import InputError
 
 if TYPE_CHECKING:
-    from roi.estimate.training.plan import Attend, Dtype, Method, Optimizer, Sharding, Trainer
+    from roi.estimate.training.plan import Attend, Dtype, Kernels, Method, Optimizer, Sharding, Trainer
     from roi.facts.gpu import Gpu
     from roi.facts.profiles import TrainProfile
     from roi.profiling.session import Session
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 @click.option("--optimizer", default="adamw", show_default=True, help="adamw, adamw-bf16, adamw-8bit, paged-adamw-8bit.")
 @click.option("--attention", default="sdpa", show_default=True,
               help="sdpa, sdpa-flash, sdpa-cudnn, sdpa-efficient, sdpa-math, flash, flash3 or eager.")
+@click.option("--kernels", default="none", show_default=True, help="none, or liger: fused norms, SwiGLU and loss (GPU).")
+@click.option("--compile/--no-compile", "compiled", default=False, show_default=True, help="Steps under torch.compile.")
 @click.option("--checkpointing/--no-checkpointing", default=True, show_default=True, help="Gradient checkpointing.")
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="LoRA dropout.")
 @click.option("--double-quant/--no-double-quant", default=True, show_default=True, help="Quantise the NF4 scales too.")
@@ -35,7 +38,10 @@ if TYPE_CHECKING:
 @shared.counts_option("--seq", help="Tokens of a sequence, with commas.  [default: 512,2048; 64,256 on a CPU]")
 @click.option("--accumulation", type=click.IntRange(1, 1024), default=1, show_default=True,
               help="Micro-steps in one optimizer step.")
-@shared.seconds_option("--budget", default="120s", help="Time for stepping; building the model comes on top.")
+@shared.file_option("--lengths", metavar="FILE",
+                    help="Batches of real lengths: one number of tokens a line, or a trace (--seq cuts them).")
+@click.option("--packing", is_flag=True, help="With --lengths: several examples in a row, in place of padding.")
+@shared.seconds_option("--budget", default="120s", help="Time for stepping; building the model, and compiling it, come on top.")
 @click.option("--gpus", type=click.IntRange(1), default=1, show_default=True,
               help="Cards of one machine, a process each; on a CPU processes.")
 @click.option("--sharding", default="none", show_default=True, help="Over the cards: none (a replica each, DDP) or fsdp.")
@@ -45,8 +51,10 @@ if TYPE_CHECKING:
 @shared.keep_options
 def train(
     *, model: str | None, method: "Method", rank: int, targets: str, dtype: "Dtype | None", optimizer: "Optimizer",
-    attention: "Attend", checkpointing: bool, dropout: float, double_quant: bool, trainer: "Trainer | None",
-    autocast: bool | None, micro_batch: tuple[int, ...], seq: tuple[int, ...], accumulation: int, budget: float,
+    attention: "Attend", kernels: "Kernels", compiled: bool, checkpointing: bool, dropout: float, double_quant: bool,
+    trainer: "Trainer | None",
+    autocast: bool | None, micro_batch: tuple[int, ...], seq: tuple[int, ...], accumulation: int,
+    lengths: Path | None, packing: bool, budget: float,
     gpus: int, sharding: "Sharding",
     device: str | None, layers: int | None, shrink: int, find_largest: bool, seed: int, weights: Path | None, force: bool,
     keep: shared.Keep,
@@ -56,36 +64,44 @@ def train(
     MODEL is a name of the catalog, or a folder (or file) with a config.json. Weights are drawn at random from its shape:
     nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters trains.
     """
+    from roi.answers.opening import open_lengths
+    from roi.catalog.models.configs import context_tokens
     from roi.estimate.training.plan import TrainingPlan  # after the checks: torch takes seconds to import
     from roi.evidence.training_speed import best_product
     from roi.profiling.model_to_build import choose_model_to_build
     from roi.profiling.session import open_session, pick_device
-    from roi.profiling.train.short_run import TrainRequest, check_possible, closed_form, profile_train
+    from roi.profiling.train.possible import check_possible, closed_form
+    from roi.profiling.train.short_run import TrainRequest, profile_train
     from roi.report.profiles.profile_train import train_json, train_text
     from roi.store.profiles.lookup import load_profiles, profile_folders
 
+    if packing and lengths is None:
+        raise InputError("--packing: packs examples of real lengths; which? --lengths FILE")
+    examples = () if lengths is None else open_lengths(lengths, "--lengths")
     where = pick_device(device)
     chosen = choose_model_to_build(model, weights, where, layers, shrink)
-    lengths = seq or ((64, 256) if where == "cpu" else (512, 2048))
+    longest = (min(max(examples), context_tokens(chosen.config) or max(examples)),) if examples else ()
+    rows = seq or longest or ((64, 256) if where == "cpu" else (512, 2048))
     stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
     loop: Trainer = trainer or ("hf" if gpus == 1 else "plain")
     plan = TrainingPlan(
-        method=method, rank=rank, targets=targets, micro_batch=micro_batch[0], seq=lengths[0], checkpointing=checkpointing,
+        method=method, rank=rank, targets=targets, micro_batch=micro_batch[0], seq=rows[0], checkpointing=checkpointing,
         dtype=stored, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, trainer=loop,
         autocast=autocast if autocast is not None else loop != "plain" and stored != "fp32", gpus=gpus, sharding=sharding,
-        accumulation=accumulation,
-        padded=False,  # every sequence is full
+        accumulation=accumulation, kernels=kernels, packed=packing,
+        padded=bool(examples) and not packing,  # without lengths every sequence is full
     )
     chosen = closed_form(chosen, plan)
     session = open_session(where, seed, budget, force=force, notes=chosen.notes, profiles=keep.profiles)
-    request = TrainRequest(chosen, plan, points=tuple((b, t) for b in micro_batch for t in lengths), find_largest=find_largest)
-    check_possible(request, where)
+    request = TrainRequest(chosen, plan, points=tuple((b, t) for b in micro_batch for t in rows), find_largest=find_largest,
+                           compiled=compiled, lengths=examples)
     measure: Callable[[Session], TrainProfile] = partial(profile_train, request)
     if gpus > 1:
         from roi.profiling.train.several_cards import check_cards, profile_cards
 
         check_cards(request, where, force=force)
         measure = partial(profile_cards, request)
+    check_possible(request, where)
     as_json = keep.form == "json"
 
     def tell(profile: "TrainProfile", gpu: "Gpu | None", file: Path | None) -> str:

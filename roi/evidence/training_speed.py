@@ -96,21 +96,28 @@ def group_fits(file: CalibrationFile) -> tuple[GroupFit, ...]:
 
 
 def profile_runs(stored: StoredProfile[TrainProfile]) -> tuple[MeasuredRun, ...]:
-    """Each point of a training profile as a measured run, warm-up cut; none where the catalog lacks its model or card."""
+    """Each point of a training profile as a measured run, warm-up cut; none where the catalog lacks its model or card.
+
+    None where steps were compiled: the roofline is that of an eager step. On real lengths padding counts as tokens, as the step
+    computes it.
+    """
     profile = stored.profile
     try:
         model, gpu = find_model(profile.model, exact=True), find_gpu(canonical_gpu(profile.environment))
     except InputError:
         return ()
+    if profile.compiled:
+        return ()
     plan, runs = read_plan(profile.plan), []
     for number, point in enumerate(profile.points, start=1):
-        timed = point.step_s[point.warmup:]
-        if timed:
-            same = replace(plan, micro_batch=float(point.micro_batch), seq=float(point.seq), padded=False)
+        if point.timed_s:
+            width = point.mean_slots / point.micro_batch
+            widest = max(point.slots) / point.micro_batch if point.slots else width
+            same = replace(plan, micro_batch=float(point.micro_batch), seq=widest, padded=plan.padded and bool(point.slots))
             runs.append(MeasuredRun(
                 id=f"{stored.name}#{number}", source=stored.name, method=plan.method, gpu_name=gpu.id, model=model, plan=same,
-                gpu=gpu, mean_tokens=float(point.seq), memory_bytes=point.memory.allocated_bytes, memory_kind="allocated",
-                tokens_per_s=point.micro_batch * point.seq / float(np.median(timed)) * plan.gpus,
+                gpu=gpu, mean_tokens=width, memory_bytes=point.memory.allocated_bytes, memory_kind="allocated",
+                tokens_per_s=point.mean_slots / point.typical_s * plan.gpus,
             ))  # fmt: skip
     return tuple(runs)
 
@@ -123,15 +130,16 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     """The evidence for training speed on any card: fits on it, else the published ones, and over them profiles on it.
 
     `store` is read for training profiles of every model; `calibrations` are those of `find_calibrations`. All are fitted once.
+    Of the profiles those with the plan's `kernels` count: the roofline's step has the class's own, whatever ran.
     `level` of the answer says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
     card: the catalog's own figure with the spread of sources left out).
     """
     known = training_efficiencies()
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
     links = cache(lambda gpu, gpus: measured_links(store, gpu, gpus)[0])
-    timed = [timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus)))
+    timed = [(timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus))), run.plan.kernels)
              for stored in profiles for run in profile_runs(stored)]
-    own = [run for run in timed if run is not None]
+    own = [(run, kernels) for run, kernels in timed if run is not None]
     fits = [*(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
 
     def published(gpu: Gpu, layout: str) -> Evidence:
@@ -144,7 +152,8 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
 
     def evidence(gpu: Gpu, shape: ModelShape, plan: TrainingPlan) -> Evidence:
         layout = layout_of(plan)
-        prior, mine = published(gpu, layout), [run for run in own if (run.gpu, run.layout) == (gpu.id, layout)]
+        prior = published(gpu, layout)
+        mine = [run for run, kernels in own if (run.gpu, run.layout, kernels) == (gpu.id, layout, plan.kernels)]
         if not mine:
             return prior
         theory = theory_s(shape, plan, gpu, replace(known.step(), links=links(gpu.id, plan.gpus)))

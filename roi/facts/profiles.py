@@ -3,7 +3,7 @@
 One file a run, written once. Raw times are kept; warm-up is cut when they are read. SI units; null = not known.
 """
 
-from statistics import median
+from statistics import mean, median
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -200,7 +200,7 @@ class TrainPoint(Record):
 
     micro_batch: PositiveInt
     seq: PositiveInt
-    """Tokens of each sequence; all are full."""
+    """Tokens of each sequence, all full; on real lengths the most that a row may have."""
     step_s: tuple[PositiveFloat, ...]
     """Every step (forward, backward, optimizer) in order, warm-up included, over its micro-steps where it has several, s."""
     warmup: NonNegativeInt
@@ -209,6 +209,10 @@ class TrainPoint(Record):
     """Seconds of a step where no step is waited for, as in training that logs rarely; null: not measured."""
     losses: tuple[float, ...] = ()
     """Loss of every step."""
+    tokens: tuple[PositiveFloat, ...] = ()
+    """Of a run on real lengths: tokens of the examples of every step, over its micro-steps; empty: every row is full."""
+    slots: tuple[PositiveFloat, ...] = ()
+    """Of such a run: tokens that were computed, with what filled the rows up."""
     memory: MemoryReading
     power_w: NonNegativeFloat | None = None
     """Mean board power while stepping."""
@@ -218,6 +222,26 @@ class TrainPoint(Record):
     """What the closed form said before the run."""
     ranks: tuple[RankPoint, ...] = ()
     """Of a job on several cards: every rank, in order; the fields above are those of rank 0, losses the mean of all."""
+
+    @property
+    def timed_s(self) -> tuple[float, ...]:
+        """Seconds of the steps after the warm-up."""
+        return self.step_s[self.warmup:]
+
+    @property
+    def mean_tokens(self) -> float:
+        """Tokens of examples in a timed step; on full rows all of them."""
+        return mean(self.tokens[self.warmup:] or (self.micro_batch * self.seq,))
+
+    @property
+    def mean_slots(self) -> float:
+        """Tokens that a timed step computed, with what fills rows up; on full rows the same."""
+        return mean(self.slots[self.warmup:] or (self.micro_batch * self.seq,))
+
+    @property
+    def typical_s(self) -> float:
+        """Seconds of a step: the median of the timed ones where all are of one size, their mean where lengths differ."""
+        return mean(self.timed_s) if self.slots else median(self.timed_s)
 
 
 class TrainProfile(Run):
@@ -230,6 +254,10 @@ class TrainProfile(Run):
     weights: str
     """random (drawn from the shape, seed in the environment), or the path they were read from."""
     trained_parameters: NonNegativeInt
+    compiled: bool = False
+    """True where steps ran under torch.compile; each point's first one compiled and counts as warm-up."""
+    lengths: tuple[PositiveInt, ...] = ()
+    """Percentiles 0, 10, ... 100 of the examples' tokens, where batches were made of real lengths."""
     points: tuple[TrainPoint, ...]
     largest_micro_batch: dict[str, NonNegativeInt] = Field(default_factory=dict)
     """Largest micro-batch that ran, by sequence length (as text); 0 = not even one."""

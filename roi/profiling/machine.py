@@ -12,7 +12,8 @@ from roi import __version__
 from roi.facts.environment import Environment
 from roi.units import KIB
 
-PACKAGES: Final = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "trl", "triton", "flash-attn", "nvidia-ml-py")
+PACKAGES: Final = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "trl", "triton", "flash-attn",
+                        "liger-kernel", "nvidia-ml-py")
 """Packages whose versions a profile carries."""
 
 

@@ -202,6 +202,22 @@ def test_points_of_a_profile_are_runs_without_their_warm_up():
     assert {r.source for r in runs} == {"train.json"}
 
 
+def test_compiled_steps_are_no_run_and_padding_counts_as_the_step_computes_it():
+    """Rows of 300 and 500 places in 0.5 s and 0.5 s: 400 a step, 800 places/s; the widest row is 600, of the warm-up."""
+    assert profile_runs(StoredProfile(Path("a.json"), profile().model_copy(update={"compiled": True}))) == ()
+    point = profile().points[0].model_copy(update={"tokens": (9.0, 200.0, 100.0), "slots": (600.0, 300.0, 500.0)})
+    drawn = profile().model_copy(update={"points": (point,), "plan": plan_record(replace(PLAN, padded=True))})
+    run, = profile_runs(StoredProfile(Path("a.json"), drawn))
+    assert (run.mean_tokens, run.tokens_per_s, run.plan.seq, run.plan.padded) == (400.0, 800.0, 600.0, True)
+
+
+def test_a_profile_counts_for_plans_with_the_kernels_that_it_ran():
+    liger = replace(PLAN, kernels="liger")
+    stored = StoredProfile(Path("p/train.json"), profile().model_copy(update={"plan": plan_record(liger)}), Path("p"))
+    evidence = speed_evidence(Store((stored,)))
+    assert [evidence(L40S, SMALL, plan).level for plan in (PLAN, liger)] == ["gpu", "profile"]
+
+
 def test_a_profile_of_a_card_or_model_that_the_catalog_lacks_is_no_run():
     odd = profile().model_copy(update={"model": "/home/someone/model"})
     assert profile_runs(StoredProfile(Path("a.json"), odd)) == ()

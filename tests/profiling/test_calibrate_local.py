@@ -2,6 +2,9 @@
 
 import gc
 import json
+import sys
+import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,13 +16,14 @@ from fake_card.cuda import simulated_machine
 
 from roi.answers.calibrate_local import LocalCalibration, Moved, calibrate_local, moved_facts, plan_local
 from roi.answers.compare import compare_file
+from roi.catalog.cards import gpus
 from roi.cli import main
 from roi.errors import RoiError
 from roi.facts.environment import Environment
 from roi.profiling import board as board_module
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
-from roi.profiling.train import short_run, train_point
+from roi.profiling.train import possible, short_run, train_point
 from roi.report.training.local_calibration import local_json
 from roi.scenario.file import load_scenario
 
@@ -58,11 +62,11 @@ def local(file, *words):
     return result
 
 
-@pytest.mark.slow  # a machine with other work may measure no size within the budget
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
 def test_a_trial_run_on_this_card_changes_the_spread_of_the_hours_and_says_what_became_of_the_verdict(made):
     """Before: other sources on an H100. Afterwards its own two sizes: the fact that is drawn has nearer ends."""
-    result = local(made, "--budget", "60s")
+    result = local(made, "--budget", "10m")  # points end after a few steps; a busy machine may take long for each
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     row = next(line.split() for line in lines if line.startswith("training hours over estimate"))
@@ -76,6 +80,45 @@ def test_a_trial_run_on_this_card_changes_the_spread_of_the_hours_and_says_what_
     assert (profile["model"], profile["plan"]["method"]) == ("llama-68m", "lora")
     assert profile["environment"]["gpu"] == "H100-80GB-SXM"
     assert [(p["micro_batch"], p["seq"]) for p in profile["points"]] == [(1, 12), (1, 24)]
+
+
+OWN_CPU = {
+    "id": "cpu", "memory_bytes": 16e9, "bandwidth_bytes_per_s": 4e10, "fp32_flops": 1.5e11, "fp16_flops": 1.5e11,
+    "bf16_flops": 1.5e11, "link_bytes_per_s": 1e10, "l2_bytes": 3.2e7, "power_w": 100, "year": 2023,
+    "source": "two cores, 16 fused multiply-adds a cycle each at 2.4 GHz", "date": "2026-11-24",
+}  # fmt: skip
+
+
+@pytest.fixture
+def own_cpu(made, monkeypatch):
+    """The user says what the processor is, and the scenario trains on it; what is known of cards is read anew."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(made.parent))
+    (made.parent / "roi").mkdir()
+    (made.parent / "roi" / "gpus.json").write_text(json.dumps({"gpus": [OWN_CPU]}))
+    made.write_text(MADE.replace("examples: 20000000", "examples: 2000000, gpu: cpu")
+                    + "gpu_rents: [{gpu: cpu, vendor: ours, usd_per_gpu_hour: 0.2}]\n")
+    for name in ("load_gpus", "_gpus_by_name"):
+        monkeypatch.setattr(gpus, name, cache(getattr(gpus, name).__wrapped__))
+    return made
+
+
+@pytest.mark.full
+@pytest.mark.skipif(sys.platform != "linux", reason="the user's data folder is named by XDG_DATA_HOME on Linux alone")
+@pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
+def test_on_this_processor_itself_a_trial_run_changes_the_spread_of_the_hours(own_cpu):
+    """Nothing is simulated: a llama of 68 million parameters is trained on the processor, which is the scenario's card."""
+    folder = own_cpu.parent / "measured"
+    words = ("--local", str(own_cpu), "--device", "cpu", "--profiles", str(folder), "--budget", "10m", "--format", "json")
+    began = time.process_time()
+    result = CliRunner().invoke(main, ["calibrate", *words])
+    assert result.exit_code == 0, result.output
+    assert time.process_time() - began < 60.0  # of the processor, both comparisons included
+    told = json.loads(result.stdout)
+    moved, = (one for one in told["moved"] if one["fact"] == HOURS)
+    assert moved["before"] != moved["after"]
+    kept, = folder.rglob("cpu/llama-68m/train-lora-*.json")
+    profile = json.loads(kept.read_text())
+    assert (profile["environment"]["device"], [p["seq"] for p in profile["points"]]) == ("cpu", [12, 24])
 
 
 def before_of(file):
@@ -132,7 +175,7 @@ def test_a_training_that_fails_leaves_its_reason_and_nothing_else(made, monkeypa
         raise RoiError("out of memory while llama-68m was built")
 
     monkeypatch.setattr(short_run, "profile_train", fails)
-    monkeypatch.setattr(short_run, "check_possible", lambda *_: None)
-    session = Session(Environment(device="cpu", gpu="H100-80GB-SXM", versions={}), 60.0)
+    monkeypatch.setattr(possible, "check_possible", lambda *_: None)
+    session = Session(Environment(device="cuda", gpu="H100-80GB-SXM", versions={}), 60.0)
     with pytest.raises(RoiError, match="nothing was measured: llama-68m: out of memory"):
         calibrate_local(made, session)

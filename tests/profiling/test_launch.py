@@ -193,8 +193,11 @@ def test_what_cannot_be_launched_is_one_sentence(tmp_path, monkeypatch):
     (("http://localhost:1", "--engine-args", "--x"), "--engine-args: are those of"),
     (("--launch", "vllm", "m", "--engine-args", "'"), "--engine-args: \"'\" is not usable"),
     (("--launch", "vlm", "m"), "vlm"),
+    (("--launch", "llama-server", "llama-3.1-8b"), "roi: "),  # no such program, or no GGUF file
+    (("--launch", "transformers", "lama-3.1-8b"), "nearest: llama-3.1-8b"),
 ])
 def test_words_that_do_not_go_together_are_one_sentence(words, message):
     result = run(*words)
     assert result.exit_code == 2
     assert message in result.stderr
+    assert "requests" not in result.stderr  # nothing is said of a load that never comes

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -27,7 +28,8 @@ from roi.profiling.model_to_build import TINY, TINY_CONFIG, ModelToBuild, choose
 from roi.profiling.progress import Watcher, show_progress
 from roi.profiling.session import Session, catalog_gpu, device_failed, ran_out
 from roi.profiling.stack import known_warnings, peft, torch
-from roi.profiling.train import short_run, train_point
+from roi.profiling.train import fused, short_run, train_point
+from roi.profiling.train.possible import closed_form
 from roi.profiling.train.real_model import (
     build_meta,
     build_model,
@@ -36,7 +38,7 @@ from roi.profiling.train.real_model import (
     target_modules,
     trained_count,
 )
-from roi.profiling.train.short_run import TrainRequest, closed_form
+from roi.profiling.train.short_run import TrainRequest
 from roi.profiling.train.train_point import (
     CEILING,
     WARMUP,
@@ -518,7 +520,7 @@ def test_the_report_shows_every_figure_of_a_gpu_in_80_columns():
                  "1,980 MHz", "limit 700 W", "out of memory", "incomplete", "989 TFLOP/s"):
         assert part in text, part
     limited = train_text(profile, find_model("llama-3.1-8b"), find_gpu("H100"), None, (0.75 * 989.4e12, "H100/device.json"))
-    assert "at most 75%, which is the best product here (H100/device.json)" in " ".join(limited.split())
+    assert "at most 75%, the best product here (H100/device.json)" in " ".join(limited.split())
     assert max(map(len, limited.splitlines())) <= 80
 
 
@@ -789,6 +791,12 @@ def test_real_weights_come_from_a_folder(tmp_path):
     (("--device", "cpu", "--attention", "flash", "--dtype", "bf16"), "FlashAttention needs a GPU"),
     (("--device", "cpu", "--attention", "sdpa-cudnn", "--dtype", "bf16"), "its kernel is a GPU's; on a CPU take sdpa"),
     (("--device", "cpu", "--attention", "flash"), "'flash' is not usable with dtype: 'fp32'"),
+    (("--device", "cpu", "--kernels", "liger"), "--kernels liger: Liger's kernels are Triton's, which need a GPU"),
+    (("--device", "cpu", "--kernels", "fused"), "--kernels fused: those of Unsloth and fms-acceleration run in loops of their"),
+    (("--device", "cpu", "--kernels", "ligr"), "nearest: liger"),
+    (("--device", "cpu", "--compile", "--trainer", "trl"), "--compile: SFTTrainer's steps are not compiled here"),
+    (("--device", "cpu", "--packing"), "--packing: packs examples of real lengths; which? --lengths FILE"),
+    (("--device", "cpu", "--lengths", "no-such-file"), "--lengths: no-such-file: cannot be read"),
     (("--device", "cpu", "--layers", "9"), "this model has 4"),
     (("--device", "cpu", "--shrink", "0"), "--shrink: 0"),
     (("--device", "cpu", "--weights", "no/such/folder"), "is not a folder"),
@@ -908,6 +916,70 @@ def test_a_pinned_kernel_is_the_only_one_that_attention_may_take_while_steps_run
     run_steps(setup, 1, 16, lambda _: seen.append(switches()), 1)
     assert seen == [(False, False, True) if attention == "sdpa-math" else before]
     assert switches() == before
+
+
+def test_the_step_that_compiles_is_warm_up_and_on_no_budget(monkeypatch):
+    """30 s of compiling, then steps of 1 s: four are warm-up, and the budget of 10 s begins after the first."""
+    clock = [100.0]
+    monkeypatch.setattr(train_point.time, "monotonic", lambda: clock[0])
+    session = Session(CPU, 10.0, began_s=100.0)
+    run = PointRun(1, 16, 9.0, session, compiles=True, began_s=100.0)
+    clock[0] += 30.0
+    assert run.take(Step(30.0, 5.0))
+    assert session.left_s == 10.0
+    steps = 1
+    while run.take(Step(1.0, 5.0)):
+        steps += 1
+        clock[0] += 1.0
+    assert (run.warmup, steps) == (4, 10)
+    assert session.notes == ["1 x 16: its first step took 30.0 s with compiling, outside the budget"]
+
+
+def test_a_cpu_without_a_compiler_is_told_what_to_install(monkeypatch):
+    monkeypatch.setattr(fused.shutil, "which", lambda _: None)
+    result = run(*SMALL, "--compile")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("roi: --compile: torch.compile builds C++ for a CPU, and there is no C++ compiler here; ")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile builds C++ on a CPU")
+def test_compiled_steps_lose_as_eager_ones_do(tmp_path, monkeypatch):
+    """The same weights and tokens: losses agree to fp32's rounding. No memory is predicted for compiled steps."""
+    monkeypatch.setattr(train_point, "TIMED", 3)
+    losses = []
+    for number, how in enumerate(("--no-compile", "--compile")):
+        file = tmp_path / f"{number}.json"
+        words = ("--trainer", "plain", "--micro-batch", "1", "--seq", "32", "--budget", "60s", "--output", str(file), how)
+        result = run(*SMALL, *words)
+        assert result.exit_code == 0, result.output
+        kept = TrainProfile.model_validate_json(file.read_text())
+        losses.append(kept.points[0].losses[:6])
+    assert kept.compiled
+    assert kept.points[0].warmup == 4
+    assert kept.points[0].predicted_allocated_bytes is None
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("few_steps")
+@pytest.mark.parametrize("packing", [True, False])
+def test_real_lengths_come_from_a_file_and_the_report_says_what_was_padding(tmp_path, packing):
+    """Of 100 lengths of 4 to 40 tokens; rows of at most 32. Speed counts tokens of examples alone."""
+    file, output = tmp_path / "lengths.txt", tmp_path / "kept.json"
+    file.write_text("".join(f"{4 + 7 * i % 37}\n" for i in range(100)))
+    words = ("--lengths", str(file), "--seq", "32", "--micro-batch", "2", "--budget", "60s", "--output", str(output))
+    result = run(*SMALL, "--trainer", "plain", *words, *(["--packing"] if packing else []))
+    assert result.exit_code == 0, result.output
+    kept = TrainProfile.model_validate_json(output.read_text())
+    point, = kept.points
+    assert (kept.lengths[0], kept.lengths[10], kept.plan["packed"], kept.plan["padded"]) == (4, 40, packing, not packing)
+    assert all(tokens <= slots <= 64 for tokens, slots in zip(point.tokens, point.slots, strict=True))
+    assert (point.mean_tokens / point.mean_slots > 0.9) is packing
+    said = " ".join(result.stdout.split())
+    assert f"examples of 4 to 40 tokens, half of them up to 22, {'packed' if packing else 'padded'}" in said
+    assert f"{point.mean_tokens / point.typical_s:,.0f}" in said
+    assert max(map(len, result.stdout.splitlines()[:-1])) <= 80
 
 
 @pytest.mark.gpu

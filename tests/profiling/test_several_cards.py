@@ -135,6 +135,8 @@ def test_two_replicas_are_measured_and_the_steps_alone_show_what_is_exposed(tmp_
     (("--gpus", "2", "--sharding", "fsdp", "--optimizer", "adamw-8bit"), "--optimizer adamw-8bit: sharded parameters take"),
     (("--gpus", "2", "--sharding", "fsdp", "--autocast", "--dtype", "bf16"), "--autocast: sharded parameters run in their own"),
     (("--gpus", "2", "--accumulation", "2"), "--accumulation 2: several cards step after every micro-step here"),
+    (("--gpus", "2", "--compile"), "--compile: is for one card here"),
+    (("llama-3.1-8b", "--gpus", "99"), "--gpus 99: at most 8 on a CPU"),  # before what is said of its size
     (("--gpus", "64"), "--gpus 64: at most 8 on a CPU"),
     (("--gpus", "0"), "--gpus"),
 ])

@@ -2,9 +2,12 @@
 
 import gc
 import json
+import os
 import pickle
+import signal
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -36,11 +39,12 @@ from roi.profiling.session import claim_board, read_environment, unusable_gpu
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import torch
 from roi.profiling.stops import Stops
-from roi.profiling.train import rank_run, ranks, several_cards, train_point
+from roi.profiling.train import fused, rank_run, ranks, real_model, several_cards, train_point
 from roi.profiling.train.short_run import TrainRequest
 
 MIB = 2**20
 SMALL = ("--micro-batch", "1,2", "--seq", "16,32", "--layers", "1", "--shrink", "2", "--budget", "10m")
+INFER = ("--batch", "1,2", "--prompt", "8", "--decode", "5", "--budget", "60s", "--layers", "1")
 full = pytest.mark.full
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
 
@@ -102,6 +106,50 @@ def test_a_card_is_stepped_and_told(tmp_path, words):
 
 
 @full
+def test_liger_goes_into_the_base_before_the_adapter_and_compiled_steps_are_not_searched(tmp_path, monkeypatch):
+    """Stand-ins for Liger, whose kernels need Triton, and for the compiler: they take what the libraries take."""
+    told = []
+    liger = SimpleNamespace(MODEL_TYPE_TO_APPLY_LIGER_FN={"llama": None},
+                            _apply_liger_kernel_to_instance=lambda *, model: told.append(type(model).__name__))
+    monkeypatch.setitem(sys.modules, fused.LIGER, liger)
+    monkeypatch.setattr(torch, "compile", lambda model, *, dynamic: (told.append((type(model).__name__, dynamic)), model)[1])
+    words = (*SMALL, "--kernels", "liger", "--trainer", "plain", "--method", "lora")
+    with simulated_machine(token_bytes=10 * MIB, total_bytes=4000 * MIB):
+        result, kept = profile(tmp_path, "train", *words, "--compile")
+    assert result.exit_code == 0, result.output
+    assert told == ["LlamaForCausalLM", ("PeftModelForCausalLM", False)]
+    assert (kept["plan"]["kernels"], kept["compiled"], kept["largest_micro_batch"]) == ("liger", True, {})
+    assert "largest micro-batch: not searched with --compile, which compiles each size anew" in kept["notes"]
+    assert "lora r16" in result.stdout
+    assert "liger kernels, compiled" in " ".join(result.stdout.split())
+    liger.MODEL_TYPE_TO_APPLY_LIGER_FN = {"qwen3": None}
+    with simulated_machine():
+        result, _ = profile(tmp_path, "train", *words)
+        assert result.exit_code == 2
+        assert result.stderr == "roi: --kernels liger: Liger has no kernels for model_type 'llama'; take none\n"
+        result, _ = profile(tmp_path, "train", *SMALL, "--kernels", "liger", "--trainer", "trl")
+        assert "SFTTrainer has a chunked head of its own" in result.stderr
+        monkeypatch.setitem(sys.modules, fused.LIGER, None)
+        result, _ = profile(tmp_path, "train", *words)
+    assert (result.exit_code, "pip install 'lora-roi[liger]'" in result.stderr) == (1, True)
+
+
+@full
+@pytest.mark.parametrize("packing", [True, False])
+def test_rows_of_real_lengths_are_stepped_and_the_search_takes_full_ones(tmp_path, packing):
+    """As above 253 tokens hold: 7 full rows of 32, whatever the examples."""
+    file = tmp_path / "lengths.txt"
+    file.write_text("4\n9\n17\n30\n90\n")
+    words = ("--micro-batch", "1,2", "--seq", "32", *SMALL[4:], "--lengths", str(file), *(["--packing"] if packing else []))
+    with simulated_machine(token_bytes=10 * MIB, total_bytes=4000 * MIB, name="Quadro K620"):
+        result, kept = profile(tmp_path, "train", *words, "--trainer", "plain")
+    assert result.exit_code == 0, result.output
+    assert kept["largest_micro_batch"] == {"32": 7}
+    assert all(len(point["tokens"]) == len(point["step_s"]) for point in kept["points"])
+    assert kept["lengths"] == [4, 4, 9, 9, 17, 17, 17, 30, 30, 90, 90]
+
+
+@full
 @pytest.mark.parametrize(("trainer", "at"), [
     ("plain", "forward"), ("plain", "backward"), ("plain", "optimizer"), ("hf", "forward"), ("hf", "optimizer"),
 ])
@@ -138,6 +186,47 @@ def test_an_error_of_the_device_before_anything_was_measured_is_one_sentence(tmp
         result, kept = profile(tmp_path, "train", *SMALL)
     assert (result.exit_code, kept) == (1, None)
     assert result.stderr.endswith("roi: the device failed: CUDA error: an illegal memory access was encountered\n")
+
+
+@full
+@pytest.mark.parametrize(("number", "code", "why"), [
+    (signal.SIGINT, 130, "interrupted by the user"), (signal.SIGTERM, 143, "ended by SIGTERM"),
+])
+@pytest.mark.parametrize("kind", ["train", "infer"])
+def test_a_signal_inside_a_step_keeps_what_was_measured(tmp_path, kind, number, code, why):
+    """It comes while the card computes: the step is lost, sizes before it are kept, marked, and the exit code says which."""
+    words = {"train": (*SMALL, "--trainer", "plain", "--no-find-largest"), "infer": INFER}[kind]
+    with simulated_machine() as (_, card):
+        opened = card.on_open
+
+        def arrives():
+            opened()
+            if card.forwards == 40:
+                os.kill(os.getpid(), number)
+
+        card.on_open = arrives
+        result, kept = profile(tmp_path, kind, *words)
+    assert result.exit_code == code
+    assert (kept["complete"], why in kept["notes"]) == (False, True)
+    assert len(kept["points"]) >= 1
+
+
+@full
+@pytest.mark.parametrize("kind", ["train", "infer"])
+def test_memory_that_runs_out_while_the_model_is_built_is_one_sentence(tmp_path, monkeypatch, kind):
+    def full_card(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(real_model, "build_model", full_card)
+    monkeypatch.setattr(inference, "build_model", full_card, raising=False)
+    words = {"train": SMALL, "infer": INFER}[kind]
+    with simulated_machine():
+        result, kept = profile(tmp_path, kind, *words)
+    assert (result.exit_code, kept) == (1, None)
+    said = {"train": "roi: out of memory while tiny-llama (1 of 4 layers, widths divided by 2",
+            "infer": "roi: nothing was measured: base: out of memory while building"}[kind]
+    assert result.stderr.startswith(said)
+    assert result.stderr.count("\n") == 1
 
 
 @full
@@ -197,7 +286,7 @@ def test_a_search_that_the_budget_does_not_hold_is_said_before_it_starts(tmp_pat
     real = train_point.run_steps
 
     def slow(setup, micro_batch, seq, on_step, limit=1000):
-        real(setup, micro_batch, seq, lambda step: on_step(SimpleNamespace(seconds=10.0 * seq, loss=step.loss)), limit)
+        real(setup, micro_batch, seq, lambda step: on_step(replace(step, seconds=10.0 * seq)), limit)
 
     monkeypatch.setattr(train_point, "run_steps", slow)
     with simulated_machine(token_bytes=10 * MIB):  # a budget of its own
@@ -209,7 +298,6 @@ def test_a_search_that_the_budget_does_not_hold_is_said_before_it_starts(tmp_pat
     assert "--budget:" in result.stderr
 
 
-INFER = ("--batch", "1,2", "--prompt", "8", "--decode", "5", "--budget", "60s", "--layers", "1")
 
 
 @full

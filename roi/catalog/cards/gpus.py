@@ -1,25 +1,59 @@
-"""GPUs by any name that people type, from gpus.json (datasheet figures, each with its source).
+"""GPUs by any name that people type, from gpus.json (datasheet figures, each with its source), and a user's own.
+
+Own ones are in `gpus.json` of the user's data folder, in the catalog's form: a card that the catalog lacks, or with the id
+`cpu` this machine's processor, whose profiles then count as any card's do.
 
 The best matrix product that people measured on a card is in matrix_rates.csv: datasheets do not say what is reached.
 """
 
+import os
 import re
+import sys
 from functools import cache
+from pathlib import Path
+from typing import Final
 
-from pydantic import PositiveFloat
+from pydantic import PositiveFloat, ValidationError
 
 from roi.catalog.rows import read_json, read_rows
-from roi.errors import ScenarioError, UnknownName
+from roi.catalog.user_data import data_folder
+from roi.disk import read_text
+from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.gpu import Gpu
-from roi.facts.records import DatedRow
+from roi.facts.records import DatedRow, Record
 
+MOST_OWN_BYTES: Final = 2**20
 _NOISE = re.compile(r"nvidia|geforce|tesla|amd|instinct|quadro|[^a-z0-9]")
 
 
 @cache
 def load_gpus() -> tuple[Gpu, ...]:
-    """Every GPU of the catalog, in the file's order (oldest family first)."""
-    return tuple(Gpu.model_validate(row) for row in read_json("cards/gpus.json")["gpus"])
+    """Every GPU of the catalog, in the file's order (oldest family first), then the user's own; read once a process."""
+    listed = tuple(Gpu.model_validate(row) for row in read_json("cards/gpus.json")["gpus"])
+    own = data_folder(sys.platform, os.environ) / "gpus.json"
+    return (*listed, *_own_gpus(own, listed)) if own.is_file() else listed
+
+
+def _own_gpus(path: Path, listed: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+    """The user's own GPUs; an InputError names file, field and value, or a name that is taken."""
+    where, taken = f"your GPUs: {path}", {_plain(name) for gpu in listed for name in (gpu.id, *gpu.aliases)}
+    try:
+        own = _OwnGpus.model_validate_json(read_text(path, MOST_OWN_BYTES, "your GPUs: ", "GPUs")).gpus
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise InputError(f"{where}: {field}{': ' if field else ''}{first['msg'][0].lower()}{first['msg'][1:]}") from None
+    for name in (name for gpu in own for name in (gpu.id, *gpu.aliases)):
+        if _plain(name) in taken:
+            raise InputError(f"{where}: there is a GPU of the name {name[:40]!r} already; an own one needs another")
+        taken.add(_plain(name))
+    return own
+
+
+class _OwnGpus(Record):
+    """What the user's file holds."""
+
+    gpus: tuple[Gpu, ...]
 
 
 def find_gpu(name: str, field: str = "gpu") -> Gpu:

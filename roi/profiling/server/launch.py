@@ -109,11 +109,7 @@ def prepare_launch(engine: str, model: str, folder: Path, *, gpus: int = 1, on_g
     configuration without weights: dummy ones then, by the engine itself, or (transformers) written into `folder`.
     """
     path = Path(model)
-    if engine == "llama-server":
-        if path.suffix != ".gguf" or not path.is_file():
-            raise InputError(f"MODEL: llama-server serves a GGUF file; {model[:80]!r} is none")
-        return Launch(engine, path.resolve(), gpus=gpus, on_gpu=on_gpu), None
-    if path.is_dir() and any(file.suffix in WEIGHTS for file in path.iterdir()):
+    if _has_weights(engine, path):
         return Launch(engine, path.resolve(), gpus=gpus, on_gpu=on_gpu), None
     chosen = choose_model_to_build(model, None, "cuda" if on_gpu else "cpu")
     width = 2.0 if on_gpu else 4.0
@@ -129,6 +125,22 @@ def prepare_launch(engine: str, model: str, folder: Path, *, gpus: int = 1, on_g
     write_model(home, chosen, weights=engine not in DUMMY)
     known = chosen.shape.id if chosen.shape is not None and chosen.listed else None
     return Launch(engine, home, dummy=engine in DUMMY, gpus=gpus, on_gpu=on_gpu), known
+
+
+def check_launch(engine: str, model: str) -> None:
+    """Raise an InputError, before anything is said or done, where the engine is not here or MODEL is nothing that it serves."""
+    launch_command(Launch(engine, Path(model)), 0)
+    if not _has_weights(engine, Path(model)):
+        choose_model_to_build(model, None, "cuda")
+
+
+def _has_weights(engine: str, path: Path) -> bool:
+    """True where MODEL is served as it is; an InputError where llama-server would have no file."""
+    if engine == "llama-server":
+        if path.suffix != ".gguf" or not path.is_file():
+            raise InputError(f"MODEL: llama-server serves a GGUF file; {str(path)[:80]!r} is none")
+        return True
+    return path.is_dir() and any(file.suffix in WEIGHTS for file in path.iterdir())
 
 
 @contextmanager

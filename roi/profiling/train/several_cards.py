@@ -27,6 +27,8 @@ def check_cards(request: TrainRequest, device: str, *, force: bool) -> None:
     plan = request.plan
     if plan.trainer != "plain":
         raise InputError(f"--trainer {plan.trainer}: several cards run the plain loop; leave it out, or --gpus 1")
+    if request.compiled or request.lengths:
+        raise InputError(f"{'--compile' if request.compiled else '--lengths'}: is for one card here; leave it out, or --gpus 1")
     if plan.accumulation > 1:
         raise InputError(f"--accumulation {plan.accumulation}: several cards step after every micro-step here; leave it out")
     if plan.sharding not in ("none", "fsdp"):

@@ -7,20 +7,20 @@ from itertools import accumulate
 from math import ceil, sqrt
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.models.configs import context_tokens
-from roi.errors import InputError, RoiError
+from roi.errors import RoiError
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
-from roi.estimate.training.plan import TrainingPlan, resolve_targets
+from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import TrainPoint, TrainProfile
 from roi.profiling.board import NO_DRAW, Draw
 from roi.profiling.model_to_build import ModelToBuild
-from roi.profiling.session import Session, check_weights_fit, ran_out
+from roi.profiling.session import Session, ran_out
 from roi.profiling.stack import quiet, torch
 from roi.profiling.train import real_model, train_point
+from roi.profiling.train.fused import apply_liger
 from roi.profiling.train.real_model import ATTENTION, trained_count
 from roi.profiling.train.train_point import PointRun, StepTooLong
 from roi.profiling.train.training_steps import TrainingSetup
@@ -30,11 +30,17 @@ if TYPE_CHECKING:
     from roi.profiling.train.ranks import Ranks
 
 SEARCH_SHARE: Final = 0.25
-"""Part of the budget that the search for the largest micro-batch may take."""
+"""Part of the budget that is kept for the search for the largest micro-batch, until measured sizes say what it takes."""
+MOST_OF_SEARCH: Final = 0.65
+"""Part of the budget that is kept for it at most; four steps of each size come first."""
 LEAST_STEPS: Final = train_point.WARMUP + 1
 """Steps of a point that is measured at all."""
-TRIALS: Final = 2.0
-"""Steps of the largest size that a search takes where the line holds: one that fits, one that does not."""
+TRIALS: Final = 2
+"""Sizes that a search tries where the line holds: one that fits, one that does not."""
+SPARE: Final = 1.8
+"""Time that is kept for the search over what two trials take: the line may be some sequences off, each a trial more."""
+FAR_OFF: Final = 1.1
+"""A size so far above the line through measured peaks is not tried: where it ran out, its first step would be lost."""
 ENOUGH: Final = 3.0
 """Steps that a budget must hold for one measurement: a slow first one, a timed one, and one to spare."""
 
@@ -49,54 +55,10 @@ class TrainRequest:
     """Sizes, each (micro-batch, tokens of a sequence)."""
     find_largest: bool = True
     """Search the largest micro-batch too (on a GPU)."""
-
-
-def closed_form(chosen: ModelToBuild, plan: TrainingPlan) -> ModelToBuild:
-    """The model, its shape left out, with a note, where the shape was read from a config.json and lacks the plan's targets.
-
-    Targets that a model of the catalog lacks are an InputError: its names are known.
-    """
-    if chosen.shape is None or not plan.adapter:
-        return chosen
-    try:
-        resolve_targets(chosen.shape, plan.targets, "--targets")
-    except InputError as error:
-        if chosen.listed:
-            raise
-        return chosen._replace(shape=None, notes=(*chosen.notes, f"predicted: no closed form ({error})"))
-    return chosen
-
-
-def check_possible(request: TrainRequest, device: str) -> None:
-    """Raise an InputError, one sentence, where this plan cannot run on this device."""
-    plan, shape = request.plan, request.model.shape
-    if plan.attention == "flash1":
-        raise InputError("--attention flash1: transformers here runs later versions alone; take flash")
-    if device == "cpu":
-        if plan.attention == "flash":
-            raise InputError("--attention flash: FlashAttention needs a GPU; on a CPU take sdpa or eager")
-        if plan.attention in ("flash3", "sdpa-cudnn", "sdpa-efficient"):
-            raise InputError(f"--attention {plan.attention}: its kernel is a GPU's; on a CPU take sdpa, sdpa-math or eager")
-        if plan.optimizer.startswith("paged"):
-            raise InputError(f"--optimizer {plan.optimizer}: paging needs a GPU; on a CPU take adamw-8bit")
-    if plan.dtype == "fp16" and plan.method == "full" and plan.trainer != "plain" and plan.autocast:
-        raise InputError("--dtype fp16: a Trainer's loss scaling refuses to train fp16 parameters; full training takes bf16")
-    context = context_tokens(request.model.config)
-    longest = max(seq for _, seq in request.points)
-    if context is not None and longest > context:
-        raise InputError(f"--seq: {longest:,} tokens is not usable; {request.model.name} takes at most {context:,}")
-    model = real_model.build_meta(request.model.config, plan, request.model.name)
-    if plan.adapter:
-        real_model.check_module_ranks(model, plan.rank, plan.targets, shape.module_names if shape else ())
-    if request.model.weights is not None:
-        return
-    count, head = sum(p.numel() for p in model.parameters()), model.get_output_embeddings()
-    linear = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head)
-    width = {"fp32": 4.0}.get(plan.dtype, 2.0)
-    stored = 0.55 if plan.quantised else 1.0 if plan.int8 else width
-    check_weights_fit(request.model.name, count, linear * stored + (count - linear) * width, device,
-                      shrunk=request.model.shrunk, slow="a step takes minutes", works="trains",
-                      way="" if plan.quantised else "; --method qlora stores them in 4 bits")
+    compiled: bool = False
+    """Steps run under torch.compile."""
+    lengths: tuple[int, ...] = ()
+    """Tokens of real examples, which batches are made of; none: every row is full."""
 
 
 def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
@@ -117,7 +79,8 @@ def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
     return TrainProfile(
         started=session.started, environment=session.environment_under_load(stepping.last_draw), model=request.model.name,
         plan=plan_record(setup.plan), weights="random" if request.model.weights is None else str(request.model.weights),
-        trained_parameters=trained_count(setup.model), points=tuple(stepping.points), largest_micro_batch=stepping.largest,
+        trained_parameters=trained_count(setup.model), compiled=request.compiled, lengths=length_shares(request.lengths),
+        points=tuple(stepping.points), largest_micro_batch=stepping.largest,
         budget_s=session.budget_s, complete=not (stepping.ended or session.cut), notes=session.all_notes,
     )
 
@@ -128,17 +91,7 @@ def set_up(request: TrainRequest, session: Session, ranks: "Ranks | None" = None
     The session notes what a reader of the times must know about it.
     """
     plan, device = request.plan, session.device
-    session.watcher.say(f"building {request.model.name}: {plan.method}, {plan.dtype}, on {device}")
-    try:
-        if request.model.weights is None:
-            base = real_model.build_model(request.model.config, plan, device, session.seed)
-        else:
-            base = real_model.load_model(request.model.weights, plan, device)
-    except (RuntimeError, MemoryError) as error:
-        if not ran_out(error):
-            raise
-        way = "" if plan.quantised else "; --method qlora stores it in 4 bits"
-        raise RoiError(f"out of memory while {request.model.name} was built on {device}{way}") from error
+    base = _build_base(request, session)
     if base.config._attn_implementation != ATTENTION[plan.attention]:
         plan = replace(plan, attention="eager")
         session.notes.append(f"this class has no {request.plan.attention} attention; eager ran")
@@ -153,7 +106,29 @@ def set_up(request: TrainRequest, session: Session, ranks: "Ranks | None" = None
     vocab = int(base.config.get_text_config().vocab_size)
     if ranks is not None:
         model = ranks.spread(model, plan)
-    return TrainingSetup(model, plan, device, vocab, seed=session.seed, ranks=ranks)
+    if request.compiled and plan.trainer == "plain":  # a Trainer compiles by itself
+        model = torch.compile(model, dynamic=False)
+    return TrainingSetup(model, plan, device, vocab, seed=session.seed, ranks=ranks, compiled=request.compiled,
+                         lengths=request.lengths)
+
+
+def _build_base(request: TrainRequest, session: Session) -> Any:  # Any: transformers' classes are chosen at run time
+    """The model without its adapter, with the plan's kernels; a RoiError where memory runs out."""
+    plan, device = request.plan, session.device
+    session.watcher.say(f"building {request.model.name}: {plan.method}, {plan.dtype}, on {device}")
+    try:
+        if request.model.weights is None:
+            base = real_model.build_model(request.model.config, plan, device, session.seed)
+        else:
+            base = real_model.load_model(request.model.weights, plan, device)
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out(error):
+            raise
+        way = "" if plan.quantised else "; --method qlora stores it in 4 bits"
+        raise RoiError(f"out of memory while {request.model.name} was built on {device}{way}") from error
+    if plan.kernels == "liger":
+        apply_liger(base)
+    return base
 
 
 def share(waiting: Sequence[tuple[int, int]]) -> float:
@@ -163,6 +138,12 @@ def share(waiting: Sequence[tuple[int, int]]) -> float:
     """
     weights = [sqrt(micro_batch * seq) for micro_batch, seq in waiting]
     return weights[0] / sum(weights)
+
+
+def length_shares(lengths: Sequence[int]) -> tuple[int, ...]:
+    """Percentiles 0, 10, ... 100 of the lengths: what a profile keeps of them; empty for none."""
+    ordered = sorted(lengths)
+    return tuple(ordered[round(share * (len(ordered) - 1) / 10)] for share in range(11)) if ordered else ()
 
 
 class _Stepping:
@@ -198,22 +179,28 @@ class _Stepping:
 
     def run(self) -> None:
         """Points from few tokens to many, then the search."""
-        searches = self.request.find_largest and self.session.device == "cuda"
+        compiled = self.request.compiled
+        searches = self.request.find_largest and self.session.device == "cuda" and not compiled
         waiting = sorted(self.request.points, key=lambda point: (point[0] * point[1], point[0]))
-        stepping_s = self.session.budget_s * (1.0 - SEARCH_SHARE * searches)
         for i, (micro_batch, seq) in enumerate(waiting):
-            left_s = stepping_s - (self.session.budget_s - self.session.left_s)
+            left_s = self._stepping_s(waiting[i:], searches=searches)
             if left_s <= 0.0 and i:
                 self._ended(f"the budget ended before {len(waiting) - i} of {len(waiting)} points")
                 break
             if micro_batch >= self.failed.get(seq, micro_batch + 1):
                 self.notes.append(f"{micro_batch} x {seq:,}: left out, {self.failed[seq]} x {seq:,} ran out of memory")
                 continue
+            guess = self._guess(seq) if searches else None
+            if guess is not None and micro_batch > FAR_OFF * guess:
+                self.notes.append(f"{micro_batch} x {seq:,}: left out, by the line through measured peaks {guess} fit")
+                continue
             if self.points:
                 self._say_what_fits(waiting[i:], left_s)
             self._measure(micro_batch, seq, left_s * share(waiting[i:]))
         if searches:
             self._search()
+        elif compiled:
+            self.notes.append("largest micro-batch: not searched with --compile, which compiles each size anew")
         elif self.session.device == "cpu":
             self.notes.append("largest micro-batch: not searched on a CPU, where running out of memory ends other programs")
 
@@ -226,6 +213,29 @@ class _Stepping:
             self.session.watcher.warn(f"--budget: {fit} of the {len(waiting)} sizes that are left fit into {left_s:.0f} s; "
                                       f"{ceil(self.session.budget_s + sum(needed) - left_s)}s would hold all")
 
+    def _stepping_s(self, waiting: Sequence[tuple[int, int]], *, searches: bool) -> float:
+        """Seconds that the sizes still waiting have: what the search leaves, or what a few steps of each take."""
+        left_s = self.session.left_s
+        if not searches:
+            return left_s
+        least_s = sum(LEAST_STEPS * self._step_s(b * seq) for b, seq in waiting) if self.points else 0.0
+        return max(left_s - self._search_s(), min(left_s, least_s))
+
+    def _search_s(self) -> float:
+        """Seconds that are kept for the search: what it takes by the lines through measured sizes, else a share."""
+        guesses = [(self._guess(seq), seq) for seq in {seq for _, seq in self.request.points}]
+        known = [SPARE * self._trials_s(guess * seq) for guess, seq in guesses if guess is not None]
+        return min(sum(known), MOST_OF_SEARCH * self.session.budget_s) if known else SEARCH_SHARE * self.session.budget_s
+
+    def _trials_s(self, tokens: int) -> float:
+        """Seconds of the trials of one length; the one that fits takes a second step where an optimizer is made for each."""
+        steps = TRIALS + (not self.setup.stepped) * (train_point.TRIAL_STEPS - 1)
+        return steps * self._step_s(tokens) * self.setup.plan.accumulation
+
+    def _guess(self, seq: int) -> int | None:
+        peaks = [(p.micro_batch * p.seq, p.memory.reserved_bytes) for p in self.points if p.memory.reserved_bytes]
+        return train_point.guess_largest(peaks, train_point.room_bytes(), seq) if peaks else None
+
     def _step_s(self, tokens: int) -> float:
         """Seconds of a step of so many tokens, by the line through the measured ones; in proportion to one alone."""
         known = sorted((p.micro_batch * p.seq, median(p.step_s[p.warmup:])) for p in self.points)
@@ -237,7 +247,8 @@ class _Stepping:
 
     def _measure(self, micro_batch: int, seq: int, share_s: float) -> None:
         train_point.reset_memory(self.setup.device)
-        run = PointRun(micro_batch, seq, share_s, self.session, micro_steps=self.setup.plan.accumulation)
+        run = PointRun(micro_batch, seq, share_s, self.session, micro_steps=self.setup.plan.accumulation,
+                       compiles=self.setup.compiled, drawn=bool(self.setup.lengths))
         draw: Draw | None = None
         too_long_s: float | None = None
         try:
@@ -264,11 +275,13 @@ class _Stepping:
 
     def _keep(self, run: PointRun, draw: Draw) -> None:
         if run.usable:
-            shape, plan = self.request.model.shape, replace(self.setup.plan, micro_batch=run.micro_batch, seq=run.seq)
-            predicted = None if shape is None else float(training_memory(shape, plan, self.gpu).peak_allocated_bytes)
+            shape, plan = self.request.model.shape, replace(self.setup.plan, micro_batch=run.micro_batch, seq=run.widest)
+            predicted = None
+            if shape is not None and not self.setup.compiled:  # the closed form knows no compiled step
+                predicted = float(training_memory(shape, plan, self.gpu).peak_allocated_bytes)
             memory = train_point.read_memory(self.setup.device, self.session.board)
             self.points.append(run.point(memory, draw, predicted))
-            change = train_point.drift([step.seconds for step in run.steps[run.warmup:]])
+            change = train_point.drift([step.seconds / max(step.slots, 1) for step in run.steps[run.warmup:]])
             if change is not None:
                 self.notes.append(f"{run.micro_batch} x {run.seq:,}: not steady, a step's time changed by {change:+.0%} over "
                                   "the last third; a longer --budget measures what lasts")
@@ -281,9 +294,8 @@ class _Stepping:
         for seq in sorted({seq for _, seq in self.request.points}):
             ran = max((p.micro_batch for p in self.points if p.seq == seq), default=0)
             train_point.recover(self.setup)
-            peaks = [(p.micro_batch * p.seq, p.memory.reserved_bytes) for p in self.points if p.memory.reserved_bytes]
-            guess = train_point.guess_largest(peaks, train_point.room_bytes(), seq)
-            needed_s = 0.0 if guess is None else TRIALS * self._step_s(guess * seq)
+            guess = self._guess(seq)
+            needed_s = 0.0 if guess is None else self._trials_s(guess * seq)
             if needed_s > max(self.session.left_s, 0.0):
                 self._ended(f"largest micro-batch at {seq:,} tokens: about {guess} by the line through measured "
                             f"peaks, not tried: it takes {needed_s:.0f} s, {max(self.session.left_s, 0.0):.0f} are left")

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -26,6 +27,8 @@ STEADY: Final = 0.03
 """Change over the last third of the steps from which a point is not called steady: a third of the error that is aimed at."""
 FREE: Final = 5
 """Steps in a row that are timed together."""
+LEAST_TIMED: Final = 3
+"""Timed steps of a point that come before those in a row."""
 LEAST_THIRD: Final = 5
 """Steps of a third that says something."""
 CEILING: Final = 4096
@@ -45,6 +48,10 @@ class PointRun:
     steps: list[Step] = field(default_factory=list)
     micro_steps: int = 1
     """Of each step."""
+    compiles: bool = False
+    """True where the first step compiles, which no budget counts."""
+    drawn: bool = False
+    """True where rows are of real lengths."""
     free_s: float | None = None
     """A step where none is waited for."""
     warmup: int = WARMUP
@@ -52,6 +59,7 @@ class PointRun:
 
     def __post_init__(self) -> None:
         self.meter = PowerMeter(self.session.board)
+        self.warmup = WARMUP + self.compiles
 
     def take(self, step: Step) -> bool:
         """Keep a step; False where the point is done. A loss that is no number is an error: nothing is learned from it."""
@@ -59,11 +67,20 @@ class PointRun:
             raise RoiError(f"the loss became {step.loss} at step {len(self.steps) + 1} of micro-batch {self.micro_batch} x "
                            f"{self.seq:,} tokens; fp16 without loss scaling does this, bf16 does not")
         self.steps.append(step)
+        if self.compiles and len(self.steps) == 1:
+            now = time.monotonic()
+            self.session.began_s += now - self.began_s
+            self.session.notes.append(f"{self.micro_batch} x {self.seq:,}: its first step took {now - self.began_s:.1f} s with "
+                                      "compiling, outside the budget")
+            self.began_s = now
+            return True
         done, spent_s = len(self.steps), time.monotonic() - self.began_s
-        if done == 1 and WARMUP * step.seconds > self.share_s / 3.0:
-            self.warmup = 1  # steps this slow have no kernel set-up that shows; three would eat the share
+        if done == 1 + self.compiles and WARMUP * step.seconds > self.share_s / 3.0:
+            self.warmup = done  # steps this slow have no kernel set-up that shows; three would eat the share
         if done == self.warmup:
             self.meter.start()
+        if self.session.device == "cuda" and done >= self.warmup + LEAST_TIMED:
+            spent_s += (FREE + 1) * step.seconds  # those that nobody waits for come after these
         size = f"{self.micro_batch} x {self.seq:,}"
         self.session.show(f"{size}: step {done}, {1e3 * step.seconds:,.0f} ms, loss {step.loss:.2f}")
         if done > self.warmup and (spent_s >= self.share_s or done >= self.warmup + TIMED):
@@ -75,12 +92,27 @@ class PointRun:
         """True where there is a step beyond the warm-up."""
         return len(self.steps) > self.warmup
 
+    @property
+    def room_s(self) -> float:
+        """Seconds that are left of its share, or of the budget; the last step may have overdrawn it by its own length."""
+        overdrawn = self.steps[-1].seconds if self.steps else 0.0
+        return min(self.share_s - (time.monotonic() - self.began_s) + overdrawn, self.session.left_s)
+
+    @property
+    def widest(self) -> int:
+        """Tokens of a row of the largest batch."""
+        if not self.drawn:
+            return self.seq
+        return ceil(max(step.slots for step in self.steps) / self.micro_steps / self.micro_batch)
+
     def point(self, memory: MemoryReading, draw: Draw, predicted_bytes: float | None) -> TrainPoint:
         """The point as a profile keeps it."""
         return TrainPoint(micro_batch=self.micro_batch, seq=self.seq,
                           step_s=tuple(step.seconds / self.micro_steps for step in self.steps),
                           warmup=self.warmup, free_step_s=self.free_s and self.free_s / self.micro_steps,
                           losses=tuple(step.loss for step in self.steps), memory=memory,
+                          tokens=tuple(step.tokens / self.micro_steps for step in self.steps) if self.drawn else (),
+                          slots=tuple(step.slots / self.micro_steps for step in self.steps) if self.drawn else (),
                           power_w=draw.power_w, energy_j=draw.energy_j,
                           predicted_allocated_bytes=predicted_bytes)
 
@@ -202,6 +234,9 @@ def run_point(setup: TrainingSetup, run: PointRun) -> Draw:
     first step.
     """
     first = FirstStep(setup, lambda: run.session.left_s)
+    if setup.compiled:
+        first.stop()  # a hook would part what is compiled
+        torch._dynamo.reset()  # each size by itself: beyond a few shapes of one function torch no longer compiles
 
     def take(step: Step) -> bool:
         first.stop()
@@ -212,7 +247,8 @@ def run_point(setup: TrainingSetup, run: PointRun) -> Draw:
     finally:
         first.stop()
         draw = run.meter.stop()
-    if setup.device == "cuda" and run.usable and (FREE + 1) * run.steps[-1].seconds < run.session.left_s:
+    again = not setup.compiled or setup.plan.trainer == "plain"  # another Trainer would compile anew
+    if setup.device == "cuda" and again and run.usable and (FREE + 1) * run.steps[-1].seconds < run.room_s:
         run.free_s = free_step_s(setup, run.micro_batch, run.seq, FREE)
     return draw
 
@@ -248,7 +284,7 @@ def try_size(setup: TrainingSetup, micro_batch: int, seq: int) -> bool:
         return done < wanted
 
     try:
-        run_steps(setup, micro_batch, seq, count, wanted)
+        run_steps(setup, micro_batch, seq, count, wanted, full=True)
     except (RuntimeError, MemoryError) as error:
         if not ran_out(error):
             raise

@@ -1,23 +1,27 @@
-"""Training steps, timed: one batch of random tokens, again and again, through a plain loop, a Trainer or an SFTTrainer."""
+"""Training steps, timed: batches of random tokens through a plain loop, a Trainer or an SFTTrainer."""
 
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import known_warnings, torch, transformers
 
 # isort: split
 import math
+import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from roi.errors import InputError, MissingExtra
 from roi.estimate.training.plan import TrainingPlan
+from roi.profiling.train.batches import Batch, drawn_rows, full_rows
 from roi.profiling.train.real_model import DTYPES
 
 if TYPE_CHECKING:
@@ -40,6 +44,10 @@ class Step:
     """Time of forward, loss, backward and optimizer."""
     loss: float
     """Loss of the batch before the update."""
+    tokens: int = 0
+    """Of its examples, over all micro-steps."""
+    slots: int = 0
+    """Tokens that were computed: those, and what filled the rows up."""
 
 
 OnStep = Callable[[Step], bool]
@@ -63,18 +71,33 @@ class TrainingSetup:
     """True once that optimizer has made a whole step: its states are there."""
     ranks: "Ranks | None" = None
     """The job on several cards that this process is a part of; None: there is one card."""
+    compiled: bool = False
+    """True where steps run under torch.compile."""
+    lengths: tuple[int, ...] = ()
+    """Tokens of real examples, which batches are made of; none: every row is full."""
 
 
-def run_steps(setup: TrainingSetup, micro_batch: int, seq: int, on_step: OnStep, limit: int = 1000) -> None:
-    """Train on one batch until `on_step` says stop, or `limit` steps.
+def run_steps(setup: TrainingSetup, micro_batch: int, seq: int, on_step: OnStep, limit: int = 1000, *,
+              full: bool = False) -> None:
+    """Train until `on_step` says stop, or `limit` steps.
 
-    All sequences are full, and every step sees the same tokens: time and memory do not depend on which, and a loss that
-    falls shows that it trains.
+    Without lengths, or with `full`, all rows are full and every step sees the same tokens: time and memory do not depend on
+    which, and a loss that falls shows that it trains. With lengths each step has the next batch of them.
     """
-    tokens = draw_tokens(setup, micro_batch, seq)
+    batches = make_batches(setup, micro_batch, seq, full=full)
     with known_warnings(), pinned_attention(setup.plan):
         run = _run_plain if setup.plan.trainer == "plain" else _run_trainer
-        run(setup, tokens, on_step, limit)
+        run(setup, batches, on_step, limit)
+
+
+def make_batches(setup: TrainingSetup, micro_batch: int, seq: int, *, full: bool = False) -> Iterator[Batch]:
+    """Batches without end of so many rows: of `seq` tokens, or of the set-up's lengths, at most `seq` tokens each."""
+    plan = setup.plan
+    if full or not setup.lengths:
+        tokens = draw_tokens(setup, micro_batch, seq)
+        return full_rows(tokens.to(setup.device) if plan.trainer == "plain" else tokens)
+    return drawn_rows(setup.lengths, micro_batch, seq, setup.vocab, setup.seed, packed=plan.packed,
+                      flat=plan.packed and plan.attention in ("flash", "flash3"))
 
 
 def pinned_attention(plan: TrainingPlan) -> AbstractContextManager[None]:
@@ -117,25 +140,31 @@ class Stopwatch:
         return float(begin.elapsed_time(end)) / 1e3
 
 
-def _run_plain(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, limit: int) -> None:
-    tokens = tokens.to(setup.device)
+def _run_plain(setup: TrainingSetup, batches: Iterator[Batch], on_step: OnStep, limit: int) -> None:
     setup.optimizer = setup.optimizer or make_optimizer(setup)
     watch = Stopwatch(setup.device)
     for _ in range(limit):
+        took = list(islice(batches, setup.plan.accumulation))
         watch.start()
-        loss = _plain_step(setup, setup.optimizer, tokens)
-        if not on_step(Step(watch.stop(), float(loss.item()))):
+        loss = _plain_step(setup, setup.optimizer, took)
+        seconds = watch.stop()
+        if not on_step(_step(seconds, float(loss.item()), took)):
             return
 
 
-def _plain_step(setup: TrainingSetup, optimizer: torch.optim.Optimizer, tokens: torch.Tensor) -> torch.Tensor:
-    """The loss of the last micro-step of one step, which may still be under way on the device."""
+def _step(seconds: float, loss: float, took: Sequence[Batch]) -> Step:
+    return Step(seconds, loss, sum(batch.tokens for batch in took), sum(batch.slots for batch in took))
+
+
+def _plain_step(setup: TrainingSetup, optimizer: torch.optim.Optimizer, took: Iterable[Batch]) -> torch.Tensor:
+    """The loss of the last micro-step of one step over these batches, which may still be under way on the device."""
     plan = setup.plan
     lowers = plan.autocast and plan.dtype != "fp32"
     loss = torch.zeros(())
-    for _ in range(plan.accumulation):
+    for batch in took:
+        inputs = {name: tensor.to(setup.device, non_blocking=True) for name, tensor in batch.inputs.items()}
         with torch.autocast(setup.device, DTYPES[plan.dtype]) if lowers else nullcontext():
-            output = setup.model(input_ids=tokens, labels=tokens)
+            output = setup.model(**inputs)
         loss = output.loss
         if not plan.logits_kept:
             del output
@@ -148,26 +177,42 @@ def _plain_step(setup: TrainingSetup, optimizer: torch.optim.Optimizer, tokens: 
 
 def free_step_s(setup: TrainingSetup, micro_batch: int, seq: int, steps: int) -> float:
     """Seconds of a step over so many of which none is waited for, after an untimed one: as training that logs rarely."""
-    tokens, watch = draw_tokens(setup, micro_batch, seq), Stopwatch(setup.device)
+    batches, watch = make_batches(setup, micro_batch, seq), Stopwatch(setup.device)
     with known_warnings(), pinned_attention(setup.plan):
         if setup.plan.trainer != "plain":
             span = _Span(watch)
-            _train(setup, tokens, steps + 1, span, log_every=steps + 2)
+            _train(setup, _Stream(batches, (steps + 1) * setup.plan.accumulation), steps + 1, span, log_every=steps + 2)
             return span.seconds / steps
-        tokens = tokens.to(setup.device)
         setup.optimizer = setup.optimizer or make_optimizer(setup)
-        _plain_step(setup, setup.optimizer, tokens)
+        _plain_step(setup, setup.optimizer, islice(batches, setup.plan.accumulation))
         watch.start()
         for _ in range(steps):
-            _plain_step(setup, setup.optimizer, tokens)
+            _plain_step(setup, setup.optimizer, islice(batches, setup.plan.accumulation))
         return watch.stop() / steps
+
+
+class _Stream(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
+    """Batches one after the other, whatever number a data loader asks for; what it took is kept, without the tensors."""
+
+    def __init__(self, batches: Iterator[Batch], size: int) -> None:
+        self.batches, self.size = batches, size
+        self.took: list[Batch] = []
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, _: int) -> dict[str, torch.Tensor]:
+        batch = next(self.batches)
+        self.took.append(batch._replace(inputs={}))
+        return batch.inputs
 
 
 class _Timer(transformers.TrainerCallback):  # type: ignore[misc] # Any, see stack
     """Times each step from the batch in hand to the end of the optimizer step; the loss comes with the log after it."""
 
-    def __init__(self, device: str, on_step: OnStep) -> None:
-        self.watch, self.on_step, self.seconds = Stopwatch(device), on_step, 0.0
+    def __init__(self, setup: TrainingSetup, stream: _Stream, on_step: OnStep) -> None:
+        self.watch, self.on_step, self.seconds = Stopwatch(setup.device), on_step, 0.0
+        self.stream, self.each, self.done = stream, setup.plan.accumulation, 0
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         """Start the clock: the batch is there."""
@@ -179,8 +224,11 @@ class _Timer(transformers.TrainerCallback):  # type: ignore[misc] # Any, see sta
 
     def on_log(self, _args: Any, _state: Any, control: Any, logs: dict[str, float] | None = None, **__: Any) -> None:
         """The loss of that step; training ends where the listener says so."""
-        if logs and "loss" in logs and not self.on_step(Step(self.seconds, float(logs["loss"]))):
-            control.should_training_stop = True
+        if logs and "loss" in logs:
+            took = self.stream.took[self.done: self.done + self.each]  # the loader is one batch ahead
+            self.done += self.each
+            if not self.on_step(_step(self.seconds, float(logs["loss"]), took)):
+                control.should_training_stop = True
 
 
 class _Span(transformers.TrainerCallback):  # type: ignore[misc] # Any, see stack
@@ -200,52 +248,56 @@ class _Span(transformers.TrainerCallback):  # type: ignore[misc] # Any, see stac
         self.seconds = self.watch.stop()
 
 
-def _run_trainer(setup: TrainingSetup, tokens: torch.Tensor, on_step: OnStep, limit: int) -> None:
+def _run_trainer(setup: TrainingSetup, batches: Iterator[Batch], on_step: OnStep, limit: int) -> None:
     """Train for at most `limit` steps, as `plan.trainer` says, and wait for each."""
-    _train(setup, tokens, limit, _Timer(setup.device, on_step), log_every=1)
+    stream = _Stream(batches, limit * setup.plan.accumulation)
+    _train(setup, stream, limit, _Timer(setup, stream, on_step), log_every=1)
 
 
-def _train(setup: TrainingSetup, tokens: torch.Tensor, limit: int, callback: Any, log_every: int) -> None:
-    """Train on rows of `tokens` for at most `limit` steps under `callback`; leaves nothing on disk."""
+def _train(setup: TrainingSetup, stream: _Stream, limit: int, callback: Any, log_every: int) -> None:
+    """Train on batches of `stream` for at most `limit` steps under `callback`; leaves nothing on disk."""
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()  # advice about tokenizers and arguments is for people who chose them
     with ExitStack() as stack:
         stack.callback(transformers.logging.set_verbosity, level)
+        stack.enter_context(patch.dict(os.environ))  # arguments of a compiled run are kept there
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        trainer = _make_trainer(setup, tokens, limit, folder, log_every)
+        trainer = _make_trainer(setup, stream, limit, folder, log_every)
         trainer.remove_callback(transformers.PrinterCallback)
         trainer.add_callback(callback)
         try:
             trainer.train()
         finally:
             # accelerate wraps forward (autocast, results to fp32); the next Trainer would wrap the wrapper
-            trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
+            trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False, keep_torch_compile=False)
             trainer.accelerator.free_memory()
 
 
-def _make_trainer(setup: TrainingSetup, tokens: torch.Tensor, limit: int, folder: str, log_every: int) -> Any:
+def _make_trainer(setup: TrainingSetup, stream: _Stream, limit: int, folder: str, log_every: int) -> Any:
     """transformers' Trainer or TRL's SFTTrainer; it makes its own optimizer where it has a name for the plan's."""
     plan = setup.plan
     arguments: dict[str, Any] = {
-        "output_dir": folder, "per_device_train_batch_size": tokens.shape[0], "max_steps": limit, "logging_steps": log_every,
+        "output_dir": folder, "per_device_train_batch_size": 1, "max_steps": limit, "logging_steps": log_every,
         "gradient_accumulation_steps": plan.accumulation,
         "logging_nan_inf_filter": False, "learning_rate": setup.learning_rate, "lr_scheduler_type": "constant",
         "optim": HF_NAMES.get(plan.optimizer, "adamw_torch"), "report_to": [], "save_strategy": "no",
         "disable_tqdm": True, "bf16": plan.autocast and plan.dtype == "bf16", "fp16": plan.autocast and plan.dtype == "fp16",
         "use_cpu": setup.device == "cpu", "seed": setup.seed, "gradient_checkpointing": False,  # prepare_training turned it on
-        "dataloader_pin_memory": setup.device == "cuda",
+        "dataloader_pin_memory": setup.device == "cuda", "torch_compile": setup.compiled,
     }
+    make: Callable[..., Any]
     if plan.trainer == "hf":
         settings: Any = transformers.TrainingArguments(**arguments)
-        rows: Any = [{"input_ids": row, "labels": row} for row in tokens] * (limit * plan.accumulation)
-        make: Callable[..., Any] = partial(transformers.Trainer, data_collator=lambda batch: {
-            name: torch.stack([row[name] for row in batch]) for name in ("input_ids", "labels")})
+        rows: Any = stream
+        make = partial(transformers.Trainer, data_collator=lambda batches: batches[0])  # a row of the stream is a whole batch
     else:
         try:
             datasets: Any = import_module("datasets")
             trl: Any = import_module("trl")
         except ModuleNotFoundError as error:
             raise MissingExtra("trl", error.name or "trl") from error
+        tokens = stream[0]["input_ids"]
+        arguments["per_device_train_batch_size"] = tokens.shape[0]
         settings = trl.SFTConfig(**arguments, max_length=tokens.shape[1], packing=False,
                                  dataset_kwargs={"skip_prepare_dataset": True})
         rows = datasets.Dataset.from_dict({"input_ids": tokens.tolist() * (limit * plan.accumulation)})
@@ -266,8 +318,8 @@ def _tokenizer() -> Any:
 
 
 HF_NAMES: Final = {
-    "adamw": "adamw_torch_fused", "adamw-foreach": "adamw_torch", "adamw-8bit": "adamw_bnb_8bit",
-    "paged-adamw-8bit": "paged_adamw_8bit",
+    "adamw": "adamw_torch_fused", "adamw-foreach": "adamw_torch", "adamw-fused": "adamw_torch_fused",
+    "adamw-8bit": "adamw_bnb_8bit", "paged-adamw-8bit": "paged_adamw_8bit",
 }  # fmt: skip
 """What the HF Trainer calls them; the fused AdamW is its default. The bf16 one is handed to it."""
 
@@ -276,6 +328,7 @@ def make_optimizer(setup: TrainingSetup) -> torch.optim.Optimizer:
     """AdamW over the parameters that train, its states kept as the plan says."""
     kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
         "adamw": torch.optim.AdamW, "adamw-foreach": torch.optim.AdamW, "adamw-bf16": AdamWBf16,
+        "adamw-fused": partial(torch.optim.AdamW, fused=True),
         "adamw-8bit": bnb.optim.AdamW8bit, "paged-adamw-8bit": bnb.optim.PagedAdamW8bit,
     }
     if setup.plan.optimizer not in kinds:

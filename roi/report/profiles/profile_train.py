@@ -40,18 +40,13 @@ class StepLine(NamedTuple):
     """The largest |line / median - 1| of the points."""
 
 
-def timed_steps(point: TrainPoint) -> tuple[float, ...]:
-    """Seconds of the steps after the warm-up."""
-    return point.step_s[point.warmup :]
-
-
 def step_line(points: Sequence[TrainPoint]) -> StepLine | None:
     """The line through the points' medians that is smallest in relative squares; None with fewer than LEAST_SIZES sizes.
 
     Relative, because the steps differ by orders of magnitude and the short ones hold the fixed part. Neither part is below 0.
     """
-    tokens = np.asarray([float(p.micro_batch * p.seq) for p in points])
-    seconds = np.asarray([median(timed_steps(p)) for p in points])
+    tokens = np.asarray([float(p.mean_slots) for p in points])
+    seconds = np.asarray([p.typical_s for p in points])
     if len(set(tokens.tolist())) < LEAST_SIZES:
         return None
     system = np.stack([1.0 / seconds, tokens / seconds], axis=1)
@@ -99,14 +94,15 @@ def train_json(profile: TrainProfile) -> str:
 
 
 def utilisation(point: TrainPoint, plan: TrainingPlan, shape: ModelShape, gpu: Gpu) -> float:
-    """MFU: arithmetic of forward and backward, without recompute, over the step's time at the datasheet's dense rate."""
-    once = replace(plan, micro_batch=float(point.micro_batch), seq=float(point.seq), checkpointing=False)
+    """MFU: arithmetic of forward and backward on examples, without recompute, over the step's time at the dense rate."""
+    once = replace(plan, micro_batch=float(point.micro_batch), seq=point.mean_tokens / point.micro_batch, checkpointing=False)
     flops = float(step_time(shape, once, gpu, StepEfficiency(1.0, 1.0, 0.0)).flops)
-    return flops / median(timed_steps(point)) / gpu.matrix_flops(plan.dtype)
+    return flops / point.typical_s / gpu.matrix_flops(plan.dtype)
 
 
 def _title(profile: TrainProfile, plan: TrainingPlan) -> list[str]:
     how = (f"{plan.dtype}{' autocast' if plan.autocast else ''}, {plan.attention}, {plan.optimizer}, "
+           f"{'' if plan.kernels == 'none' else f'{plan.kernels} kernels, '}{'compiled, ' if profile.compiled else ''}"
            f"{'' if plan.checkpointing else 'no '}checkpointing, {plan.trainer} loop"
            f"{f', {plan.accumulation} micro-steps a step' if plan.accumulation > 1 else ''}; weights {profile.weights}")
     return [f"{profile.model}: {method_words(plan)}, {profile.trained_parameters:,} trained parameters", how,
@@ -124,8 +120,8 @@ def _machine(e: Environment) -> str:
 
 
 def _time_row(point: TrainPoint, plan: TrainingPlan, shape: ModelShape | None, gpu: Gpu | None) -> Row:
-    seconds, tokens = timed_steps(point), point.micro_batch * point.seq
-    middle = median(seconds)
+    seconds, tokens = point.timed_s, point.mean_tokens
+    middle = point.typical_s
     mfu = f"{100.0 * utilisation(point, plan, shape, gpu):.0f}%" if shape and gpu else "-"
     joules = "-" if point.energy_j is None else f"{point.energy_j / (tokens * len(seconds) * plan.accumulation):.2g}"
     loss = f"{point.losses[0]:.2f}>{point.losses[-1]:.2f}" if point.losses else "-"
@@ -167,7 +163,8 @@ def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None
     if any(p.ranks for p in profile.points):
         texts.append("alone: steps in which nothing is sent; exposed: the part of a step that is communication which no "
                      "computation hides. A rank has one row of figures above, tokens/s and batch are those of one rank")
-    free = [(p, p.free_step_s / median(timed_steps(p)) - 1.0) for p in profile.points if p.free_step_s is not None]
+    texts += _way_remarks(profile, plan)
+    free = [(p, p.free_step_s / p.typical_s - 1.0) for p in profile.points if p.free_step_s is not None]
     if free:
         texts.append("steps that are not waited for: "
                      + "; ".join(f"{p.micro_batch} x {p.seq:,} {100.0 * change:+.0f}%" for p, change in free))
@@ -177,16 +174,33 @@ def _remarks(profile: TrainProfile, plan: TrainingPlan, shape: ModelShape | None
     if profile.environment.slowed:
         texts.append(f"clocks were held down by: {', '.join(profile.environment.slowed)}")
     if shape and gpu and profile.points:
-        texts.append(f"MFU: forward and backward without recompute, over {gpu.matrix_flops(plan.dtype) / 1e12:,.0f} TFLOP/s "
-                     f"({gpu.id}, datasheet)")
-        if reached is not None:
-            texts[-1] += (f"; at most {100.0 * reached[0] / gpu.matrix_flops(plan.dtype):.0f}%, which is the best product here "
-                          f"({reached[1]})")
+        texts.append(_mfu_remark(plan, gpu, reached))
     if profile.environment.device == "cpu" and profile.points:
         texts.append("process: highest resident set")
         if any(p.predicted_allocated_bytes for p in profile.points):
             texts[-1] += ". predicted: the closed form for a GPU; a CPU's memory does not follow it"
     return [*texts, *profile.notes, *cautions(profile, "these times are too long")]
+
+
+def _mfu_remark(plan: TrainingPlan, gpu: Gpu, reached: tuple[float, str] | None) -> str:
+    peak = gpu.matrix_flops(plan.dtype)
+    most = "" if reached is None else f"; at most {100.0 * reached[0] / peak:.0f}%, the best product here ({reached[1]})"
+    return f"MFU: forward and backward without recompute, over {peak / 1e12:,.0f} TFLOP/s ({gpu.id}, datasheet){most}"
+
+
+def _way_remarks(profile: TrainProfile, plan: TrainingPlan) -> list[str]:
+    """What steps under a compiler, and rows of real lengths, have of their own."""
+    texts = ["predicted: nothing, the closed form knows no compiled step"] if profile.compiled else []
+    return [*texts, _length_remark(profile, plan)] if profile.lengths else texts
+
+
+def _length_remark(profile: TrainProfile, plan: TrainingPlan) -> str:
+    """The words for the examples that rows were made of, and how much of each size was padding."""
+    least, middle, most = (profile.lengths[at] for at in (0, 5, 10))
+    filled = "; ".join(f"{p.micro_batch} x {p.seq:,} {100.0 * (1.0 - p.mean_tokens / p.mean_slots):.0f}%"
+                       for p in profile.points)
+    return (f"examples of {least:,} to {most:,} tokens, half of them up to {middle:,}, {'packed' if plan.packed else 'padded'};"
+            f" tokens: the most a row may have; ms: the mean; padding, {filled} of what is computed, is not in tokens/s")
 
 
 def _gib(value: float | None) -> str:

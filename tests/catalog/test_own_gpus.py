@@ -1,0 +1,49 @@
+"""A user's own GPUs: read beside the catalog's, and refused with file, field and value where they are none."""
+
+import json
+import sys
+from functools import cache
+
+import pytest
+
+from roi.catalog.cards import gpus
+from roi.errors import InputError
+
+CARD = {
+    "id": "Our-96GB", "aliases": ["ours"], "memory_bytes": 1e11, "bandwidth_bytes_per_s": 2e12, "fp32_flops": 1e14,
+    "fp16_flops": 4e14, "link_bytes_per_s": 6e10, "l2_bytes": 1e8, "power_w": 600, "year": 2026, "source": "its sheet",
+    "date": "2026-11-01",
+}  # fmt: skip
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="XDG_DATA_HOME names the data folder on Linux alone")
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    for name in ("load_gpus", "_gpus_by_name"):  # read anew, and what others have read stays theirs
+        monkeypatch.setattr(gpus, name, cache(getattr(gpus, name).__wrapped__))
+    (tmp_path / "roi").mkdir()
+    return tmp_path / "roi" / "gpus.json"
+
+
+def test_an_own_gpu_is_found_beside_the_catalogs(file):
+    known = len(gpus.load_gpus())
+    gpus.load_gpus.cache_clear()
+    file.write_text(json.dumps({"gpus": [CARD]}))
+    assert gpus.find_gpu("ours").id == "Our-96GB"
+    assert gpus.find_gpu("H100").memory_bytes > 8e10
+    assert len(gpus.load_gpus()) == known + 1
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("{", "invalid JSON"),
+    ("[]", "input should be an object"),
+    (json.dumps({"gpus": [{**CARD, "memory_bytes": -1}]}), r"gpus.0.memory_bytes: input should be greater than 0"),
+    (json.dumps({"gpus": [{**CARD, "vram": 96}]}), r"gpus.0.vram: extra inputs are not permitted"),
+    (json.dumps({"gpus": [{**CARD, "aliases": ["H100-80GB-SXM"]}]}), "there is a GPU of the name 'H100-80GB-SXM' already"),
+    (json.dumps({"gpus": [CARD, CARD]}), "there is a GPU of the name 'Our-96GB' already"),
+])
+def test_what_is_no_gpu_is_named_with_its_file(file, text, message):
+    file.write_text(text)
+    with pytest.raises(InputError, match=rf"^your GPUs: .*gpus.json.*{message}"):
+        gpus.find_gpu("H100")

@@ -7,8 +7,8 @@ from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.serving.iteration import kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.weight_formats import WEIGHT_FORMATS
-from roi.evidence.own_speed import PlanSpeed, half_of, published_ends
-from roi.evidence.serving_speed import on_card
+from roi.evidence.own_speed import PlanSpeed, half_of
+from roi.evidence.serving_speed import known_ends, on_card
 from roi.facts.gpu import Gpu
 from roi.facts.profiles import InferProfile
 from roi.store.profiles.folders import profile_gpu
@@ -42,5 +42,5 @@ def infer_speeds(store: Store, engine: EngineEfficiencies, gpu: Gpu) -> list[Pla
             logs.append(float(np.log(float(step.decode_s(point.batch, kv)) / np.median(point.decode_s))))
         if logs:
             found.append(PlanSpeed(stored.name, shape.id, (1.0, profile.dtype), float(np.mean(logs)),
-                                   half_of(published_ends(engine, gpu.id, shape.id)), len(logs)))
+                                   half_of(known_ends(engine, gpu.id, shape.id)), len(logs)))
     return found

@@ -14,8 +14,7 @@ from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.infer_speed import infer_speeds
 from roi.evidence.known_runs import known_runs
 from roi.evidence.measured_links import all_over_links, over_links
-from roi.evidence.own_speed import published_ends
-from roi.evidence.serving_speed import on_card
+from roi.evidence.serving_speed import known_ends, on_card
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, InferPoint, InferProfile, LinkRate, MemoryReading
 from roi.resolution.plan_capacity import ServingPlan, plan_evidence
@@ -107,7 +106,7 @@ def test_a_plan_of_transformers_moves_and_narrows_by_a_profile_of_generation():
     plan = ServingPlan(LLAMA, H100, 1, "bf16", "bf16", engine="transformers")
     own, plain = (plan_evidence(known_runs(store), plan, Traffic()) for store in (inferred(1.25), Store()))
     assert float(own.server.iteration.step_s) > float(plain.server.iteration.step_s)
-    low, high = published_ends(find_engine("transformers"), "H100-80GB-SXM", LLAMA.id)
+    low, high = known_ends(find_engine("transformers"), "H100-80GB-SXM", LLAMA.id)
     assert own.speed.high / own.speed.low < high / low
     assert "with infer-2026-11-25.json (n 1)" in own.source
     vllm = ServingPlan(LLAMA, H100, 1, "bf16", "bf16")

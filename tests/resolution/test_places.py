@@ -61,7 +61,7 @@ ONLY_TOLD = (
     r"systems\..+\.(error_rate|right_where_right|right_where_wrong)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpu|memory_bytes)", r"own_hardware\.gpus_per_server",
-    r"changes\.own_hardware\.\w+", r"serving\.speed\.\w+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
+    r"changes\.own_hardware\.\w+", r"serving\.speed\..+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
 )
 """Facts that the report tells or the draws need, and no record holds."""
 ONLY_SAVED = {

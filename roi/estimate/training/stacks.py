@@ -2,8 +2,8 @@
 
     litgpt      query, key and value are one product, whose output lives where the values are a view of it; grouped keys and
                 values are repeated for all heads; the output head is a weight of its own; bitsandbytes packs every linear
-                layer, the head too, and prepares nothing; adapters have the model's type; logits are made whole and their
-                loss, in the model's type, 128 tokens at a time; GELU is one operator
+                layer, the head too, and prepares nothing; adapters have the model's type; logits are made whole, turned to
+                fp32 by Fabric, and their loss taken 128 tokens at a time; GELU is one operator
     torchtune   keys and values repeated, adapters in the model's type, no preparation; the loss goes over eight chunks of the
                 logits, each cast to fp32
 

@@ -1,12 +1,13 @@
-"""What reserved memory adds where lengths vary: VARIED_CHAIN and VARIED_SAVED of roi/estimate/accuracy/measured_run.py.
+"""What reserved memory adds where lengths vary: VARIED_CHAIN of roi/estimate/accuracy/measured_run.py.
 
     python lab/fit_varied_lengths.py
 
 Each plan is run dry at 1,024 and at 2,048 tokens; the size of every block lies on a line between the two, so that a step of any
 length can be played through the model of torch's caching allocator. STEPS steps of lengths drawn evenly between 100 and 2,048
 tokens, one of them the longest, are played DRAWS times. Printed: reserved bytes beyond the high point of the loss, over the
-loss chain (12 bytes a logit), and without checkpointing what is left after VARIED_CHAIN of it, over what forward keeps. Needs
-the extra `profile`; about six minutes of one core.
+loss chain (12 bytes a logit). VARIED_CHAIN is the median of the replays with checkpointing alone: without it, what forward
+keeps may grow too; what is left after that median of the chain is printed over what forward keeps. Needs the extra `profile`;
+one to six minutes of one core.
 """
 
 from dataclasses import replace
@@ -15,7 +16,7 @@ import numpy as np
 
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
-from roi.estimate.accuracy.measured_run import LOSS_CHAIN_BYTES, VARIED_CHAIN
+from roi.estimate.accuracy.measured_run import LOSS_CHAIN_BYTES
 from roi.estimate.allocator.caching_allocator import replay_steps
 from roi.estimate.training.memory import CUBLAS_WORKSPACE_BYTES, training_memory
 from roi.estimate.training.plan import TrainingPlan
@@ -45,7 +46,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    random, chains, kept = np.random.default_rng(0), [], []
+    random, chains, unchecked = np.random.default_rng(0), [], []
     for name, plan in PLANS:
         short, long = tape_of(name, plan, SHORTER), tape_of(name, plan, LONGEST)
         slope = (sizes(long) - sizes(short)) / (LONGEST - SHORTER)
@@ -59,12 +60,21 @@ def main() -> None:
                 lengths[random.integers(steps)] = LONGEST
                 reserved = replay_steps(long, [(start + slope * length).tolist() for length in lengths])
                 beyond = reserved - float(max(memory.phase_bytes[0], memory.phase_bytes[1]))
-                rest = (beyond - VARIED_CHAIN * chain) / float(memory.saved_bytes)
-                chains.append(beyond / chain)
-                kept += [] if plan.checkpointing else [rest]
-                told.append(f"{beyond / chain:.2f}" + ("" if plan.checkpointing else f" (kept {rest:.2f})"))
+                if plan.checkpointing:
+                    chains.append(beyond / chain)
+                else:
+                    unchecked.append((beyond, chain, float(memory.saved_bytes)))
+                told.append(f"{beyond / chain:.2f}")
             print(f"{name} {plan.method} checkpointing {plan.checkpointing}, {steps} steps: {', '.join(told)}", flush=True)
-    print(f"median {np.median(chains):.2f} of the chain, without checkpointing {np.median(kept):.2f} of what is kept")
+    middle = np.median(chains)
+    print(f"with checkpointing, of the chain: {spread(chains)}")
+    print(f"without, of what is kept: {spread([(beyond - middle * chain) / saved for beyond, chain, saved in unchecked])}")
+
+
+def spread(values: list[float]) -> str:
+    """Median, 5th and 95th percentile, least and most, and how many."""
+    low, middle, high = np.percentile(values, (5, 50, 95))
+    return f"median {middle:.2f}, 5-95% {low:.2f} to {high:.2f}, {min(values):.2f} to {max(values):.2f}, n {len(values)}"
 
 
 def sizes(tape: Tape) -> np.ndarray:

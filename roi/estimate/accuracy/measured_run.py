@@ -37,7 +37,7 @@ VARIED_CHAIN: Final = 3.23
 new segments for logits that no cached one holds, and best fit cuts the cached ones up. Median of 20 replays of five plans with
 checkpointing (5-95% 1.27 to 5.84, all 1.23 to 6.65) through the model of torch's allocator, 30 and 100 steps of lengths drawn
 evenly between 100 and 2,048 tokens, sizes between two dry runs on a line: `python lab/fit_varied_lengths.py`. What forward
-keeps adds nothing that can be told from zero: eight replays without checkpointing have -1.82 to 1.31 of it beyond this chain."""
+keeps adds nothing that can be told from zero: eight replays without checkpointing have -1.82 to 1.31 of it besides."""
 UNPREPARED: Final = "no k-bit preparation, predicted with it"
 """What is not quantised stays in 16 bits (LitGPT; peft's prepare_model_for_kbit_training casts it to fp32): the low end has
 embedding, head and norms in 16 bits."""

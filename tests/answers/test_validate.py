@@ -176,7 +176,7 @@ def test_a_default_widens_by_the_difference_of_its_two_plans():
 
 
 def test_an_emptied_cache_has_no_slack_and_varying_lengths_leave_segments_behind():
-    """Of varying lengths: the loss's high point and 3.23 times its chain, log-softmax and two gradients in fp32, 12 bytes each."""
+    """Of varying lengths: the loss's high point and 3.23 times its chain, log-softmax and two gradients, 12 bytes a logit."""
     memory = training_memory(SMALL, PLAN)
     loose, chain = float(memory.loose_bytes), 12.0 * float(PLAN.micro_batch * PLAN.seq) * 151_936
     plain = predicted(kind="reserved")

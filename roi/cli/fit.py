@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -133,8 +133,10 @@ def _as_stack_does(plan: "TrainingPlan", context: click.Context) -> "TrainingPla
     from roi.catalog.efficiencies.stack_defaults import stack_defaults
 
     usual = stack_defaults(plan.stack, None)
-    plain = {"logits_kept": usual["logits_kept"] == "true", "autocast": usual["autocast"] == "true", "trainer": "plain",
-             "loss": usual.get("loss", "fp32"), "optimizer": usual.get("optimizer", "adamw")}
+    plain: dict[str, Any] = {  # Any: the fields' types
+        "logits_kept": usual["logits_kept"] == "true", "autocast": usual["autocast"] == "true", "trainer": "plain",
+        "loss": usual.get("loss", "fp32"), "optimizer": usual.get("optimizer", "adamw"),
+    }
     if plan.adapter:
         plain["dropout"] = float(usual["lora_dropout"])
     source = context.get_parameter_source

@@ -287,10 +287,10 @@ def _scaled(fits: Answer) -> list[str]:
 def _after_training_profile(blocks: Answer) -> list[str]:
     """What the table of a profile left in says of the interval and of the centre, apart from each other."""
     whole, against = blocks["all"], blocks.get("profile outside the interval before")
-    said = [(f"A profile takes the interval from {whole['factor_before']:.2f} to {whole['factor']:.2f} end over end, and the"
+    said = [(f"A profile takes the interval from {whole['factor_before']:.2f} to {whole['factor']:.2f}, upper over lower end, and the"
              f" median error {_moved(whole)}, over all {whole['n']} rows.")]
     if against is not None:
-        said.append(f"Where it contradicts what is published (n {against['n']}), it goes {_moved(against)}, and"
+        said.append(f"Where it contradicts what is published (n {against['n']}), the error goes {_moved(against)}, and"
                     f" {against['coverage']:.0f}% of the rows lie inside, {against['coverage_before']:.0f}% before.")
     return [" ".join(said)]
 
@@ -298,7 +298,7 @@ def _after_training_profile(blocks: Answer) -> list[str]:
 def _moved(block: Answer) -> str:
     """A block's median error without and with the profile, and which is better."""
     before, after = block["median_error_before"], block["median_error"]
-    return f"from {before:.1f}% to {after:.1f}%, which is {'smaller' if after < before else 'no smaller'}"
+    return f"from {before:.1f}% to {after:.1f}% ({'smaller' if after < before else 'no smaller'})"
 
 
 def _ours(name: str, errors: np.ndarray[Any, np.dtype[np.float64]]) -> str:

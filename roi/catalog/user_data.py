@@ -21,6 +21,11 @@ def prices_folder() -> Path:
     return data_folder(sys.platform, os.environ) / "prices"
 
 
+def gpus_file() -> Path:
+    """The file of the user's own GPUs, which may not exist."""
+    return data_folder(sys.platform, os.environ) / "gpus.json"
+
+
 def _folder(platform: str, environment: Mapping[str, str], variable: str, linux: Path, mac: Path) -> Path:
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where an account has no home
     if platform == "win32":

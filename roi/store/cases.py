@@ -1,9 +1,10 @@
 """Cases that were resolved before, kept in the user's cache folder, each named by a digest of all that it is made of.
 
-A Case is made of what the user gave: the scenario, what is laid over it, profiles and prices of their own. And of what came
-with roi: its source and data, and the packages that read YAML, check it and hold API prices. The scenario and what is laid over
-it are told apart by what they hold, all other files by name, size and times, as Python tells whether a module's bytecode still
-holds. A scenario names no other file. What cannot be told so (a pipe, a broken link, a folder without end) is resolved anew.
+A Case is made of what the user gave: the scenario, what is laid over it, profiles, prices and GPUs of their own. And of what
+came with roi: its source and data, and the packages that read YAML, check it and hold API prices. The scenario, what is laid
+over it and own GPUs are told apart by what they hold, all other files by name, size and times, as Python tells whether a
+module's bytecode still holds. A scenario names no other file. What cannot be told so (a pipe, a broken link, a folder without
+end) is resolved anew.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from roi.catalog.user_data import prices_folder
+from roi.catalog.user_data import gpus_file, prices_folder
 from roi.disk import open_to_read
 from roi.errors import InputError
 from roi.facts.case import Case
@@ -77,6 +78,8 @@ def case_name(given: Sequence[Path | None], words: Sequence[str], profiles: Sequ
         digest = hashlib.sha256(_program().encode())
         for path in given:
             digest.update(repr(path).encode() + b"\0" + (b"" if path is None else _content(path)))
+        own = gpus_file()
+        digest.update(str(own).encode("utf-8", "surrogateescape") + b"\0" + (_content(own) if own.exists() else b""))
         for text in (repr(tuple(words)), repr(tuple(profiles))):
             digest.update(text.encode("utf-8", "backslashreplace") + b"\0")
         for folder in (*profile_folders(profiles), prices_folder()):

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from functools import cache
 
 import pytest
 
@@ -20,19 +19,20 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="XDG_DATA_HOME n
 @pytest.fixture
 def file(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    for name in ("load_gpus", "_gpus_by_name"):  # read anew, and what others have read stays theirs
-        monkeypatch.setattr(gpus, name, cache(getattr(gpus, name).__wrapped__))
     (tmp_path / "roi").mkdir()
     return tmp_path / "roi" / "gpus.json"
 
 
 def test_an_own_gpu_is_found_beside_the_catalogs(file):
     known = len(gpus.load_gpus())
-    gpus.load_gpus.cache_clear()
     file.write_text(json.dumps({"gpus": [CARD]}))
     assert gpus.find_gpu("ours").id == "Our-96GB"
     assert gpus.find_gpu("H100").memory_bytes > 8e10
     assert len(gpus.load_gpus()) == known + 1
+    file.write_text(json.dumps({"gpus": [{**CARD, "power_w": 6000}]}))
+    assert gpus.find_gpu("ours").power_w == 6000
+    file.unlink()
+    assert len(gpus.load_gpus()) == known
 
 
 @pytest.mark.parametrize(("text", "message"), [

@@ -4,7 +4,6 @@ import gc
 import json
 import sys
 import time
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from fake_card.cuda import simulated_machine
 
 from roi.answers.calibrate_local import LocalCalibration, Moved, calibrate_local, moved_facts, plan_local
 from roi.answers.compare import compare_file
-from roi.catalog.cards import gpus
 from roi.cli import main
 from roi.errors import RoiError
 from roi.facts.environment import Environment
@@ -97,8 +95,6 @@ def own_cpu(made, monkeypatch):
     (made.parent / "roi" / "gpus.json").write_text(json.dumps({"gpus": [OWN_CPU]}))
     made.write_text(MADE.replace("examples: 20000000", "examples: 2000000, gpu: cpu")
                     + "gpu_rents: [{gpu: cpu, vendor: ours, usd_per_gpu_hour: 0.2}]\n")
-    for name in ("load_gpus", "_gpus_by_name"):
-        monkeypatch.setattr(gpus, name, cache(getattr(gpus, name).__wrapped__))
     return made
 
 

@@ -82,6 +82,13 @@ def test_whatever_a_case_is_made_of_is_in_its_name(tmp_path: Path, monkeypatch: 
     (tmp_path / "profiles").mkdir()  # the folder's own, which is searched too
     (tmp_path / "profiles" / "one.served").write_text("{}", encoding="utf-8")
     name()
+    own = tmp_path / "gpus.json"
+    monkeypatch.setattr(cases, "gpus_file", lambda: own)
+    name()
+    own.write_text("{}", encoding="utf-8")
+    name()
+    own.write_text("[]", encoding="utf-8")
+    name()
     monkeypatch.setattr(cases, "_program", lambda: "another version")
     name()
     assert None not in names

@@ -6,17 +6,15 @@ Own ones are in `gpus.json` of the user's data folder, in the catalog's form: a 
 The best matrix product that people measured on a card is in matrix_rates.csv: datasheets do not say what is reached.
 """
 
-import os
 import re
-import sys
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
 from pydantic import PositiveFloat, ValidationError
 
 from roi.catalog.rows import read_json, read_rows
-from roi.catalog.user_data import data_folder
+from roi.catalog.user_data import gpus_file
 from roi.disk import read_text
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.gpu import Gpu
@@ -26,12 +24,29 @@ MOST_OWN_BYTES: Final = 2**20
 _NOISE = re.compile(r"nvidia|geforce|tesla|amd|instinct|quadro|[^a-z0-9]")
 
 
-@cache
 def load_gpus() -> tuple[Gpu, ...]:
-    """Every GPU of the catalog, in the file's order (oldest family first), then the user's own; read once a process."""
-    listed = tuple(Gpu.model_validate(row) for row in read_json("cards/gpus.json")["gpus"])
-    own = data_folder(sys.platform, os.environ) / "gpus.json"
-    return (*listed, *_own_gpus(own, listed)) if own.is_file() else listed
+    """Every GPU of the catalog, in the file's order (oldest family first), then the user's own."""
+    return _loaded(_own_file())
+
+
+def _own_file() -> tuple[Path, int, int] | None:
+    """The user's file with its time and size, by which what was read of it holds; None where there is none."""
+    own = gpus_file()
+    if not own.is_file():
+        return None
+    state = own.stat()
+    return own, state.st_mtime_ns, state.st_size
+
+
+@lru_cache(maxsize=4)
+def _loaded(own: tuple[Path, int, int] | None) -> tuple[Gpu, ...]:
+    listed = _listed()
+    return listed if own is None else (*listed, *_own_gpus(own[0], listed))
+
+
+@cache
+def _listed() -> tuple[Gpu, ...]:
+    return tuple(Gpu.model_validate(row) for row in read_json("cards/gpus.json")["gpus"])
 
 
 def _own_gpus(path: Path, listed: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
@@ -72,13 +87,13 @@ def find_gpu(name: str, field: str = "gpu") -> Gpu:
 
 def gpus_named(name: str) -> tuple[Gpu, ...]:
     """Every GPU that carries this name; none where no GPU does."""
-    return _gpus_by_name().get(_plain(name), ())
+    return _gpus_by_name(_own_file()).get(_plain(name), ())
 
 
-@cache
-def _gpus_by_name() -> dict[str, tuple[Gpu, ...]]:
+@lru_cache(maxsize=4)
+def _gpus_by_name(own: tuple[Path, int, int] | None) -> dict[str, tuple[Gpu, ...]]:
     named: dict[str, tuple[Gpu, ...]] = {}
-    for gpu in load_gpus():
+    for gpu in _loaded(own):
         for name in {_plain(n) for n in (gpu.id, *gpu.aliases)}:
             named[name] = (*named.get(name, ()), gpu)
     return named

@@ -287,8 +287,8 @@ def _scaled(fits: Answer) -> list[str]:
 def _after_training_profile(blocks: Answer) -> list[str]:
     """What the table of a profile left in says of the interval and of the centre, apart from each other."""
     whole, against = blocks["all"], blocks.get("profile outside the interval before")
-    said = [(f"A profile takes the interval from {whole['factor_before']:.2f} to {whole['factor']:.2f}, upper over lower end, and the"
-             f" median error {_moved(whole)}, over all {whole['n']} rows.")]
+    said = [(f"A profile takes the interval from {whole['factor_before']:.2f} to {whole['factor']:.2f}, upper over lower end,"
+             f" and the median error {_moved(whole)}, over all {whole['n']} rows.")]
     if against is not None:
         said.append(f"Where it contradicts what is published (n {against['n']}), the error goes {_moved(against)}, and"
                     f" {against['coverage']:.0f}% of the rows lie inside, {against['coverage_before']:.0f}% before.")

@@ -81,8 +81,9 @@ def fit(
 ) -> None:
     """Print the cheapest GPU that training MODEL fits on, its hours and USD; with --full all that is known.
 
-    MODEL is a name of the catalog (llama-3.1-8b) or of the Hub, or the path of a config.json. Memory is the best evidence
-    at hand: a dry run of this plan among the profiles, else the closed form.
+    MODEL is a name of the catalog (llama-3.1-8b), the path of a config.json, or hub:owner/name[@revision], which alone opens
+    the network: config.json and the headers of the weights are read. Memory is the best evidence at hand: a dry run of this
+    plan among the profiles, else the closed form.
     """
     from roi import __version__
     from roi.answers.fit import TrainingSet, fit_model

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Sharding,
         Stack,
         Trainer,
+        TrainingPlan,
     )
 
 NO_ADAPTER = "--method full trains every weight and has no adapter; leave it out, or take lora"
@@ -107,6 +108,7 @@ def fit(
         autocast=habits.autocast if autocast is None else autocast, trainer=trainer, accumulation=accumulation, gpus=gpus,
         sharding=sharding, kernels=kernels, loss=loss, checkpoints=checkpoints, stack=stack,
     )
+    plan = _as_stack_does(plan, click.get_current_context())
     mean = seq if tokens_per_example is None else tokens_per_example
     if mean > seq and not packed:
         raise InputError(f"--tokens-per-example: {mean:g} is above --seq {seq}: longer examples would be cut; raise --seq")
@@ -120,6 +122,25 @@ def fit(
     write(fit_json(found) if form == "json" else fit_text(found, form, full=full, width=columns(), colour=in_colour()))
     if found.kept:
         click.echo(visible(found.kept), err=True)
+
+
+def _as_stack_does(plan: "TrainingPlan", context: click.Context) -> "TrainingPlan":
+    """The plan with what a stack of its own does where no option says otherwise; its loop is none of transformers'."""
+    if plan.stack == "transformers":
+        return plan
+    from dataclasses import replace
+
+    from roi.catalog.efficiencies.stack_defaults import stack_defaults
+
+    usual = stack_defaults(plan.stack, None)
+    plain: dict[str, Any] = {  # Any: the fields' types
+        "logits_kept": usual["logits_kept"] == "true", "autocast": usual["autocast"] == "true", "trainer": "plain",
+        "loss": usual.get("loss", "fp32"), "optimizer": usual.get("optimizer", "adamw"),
+    }
+    if plan.adapter:
+        plain["dropout"] = float(usual["lora_dropout"])
+    source = context.get_parameter_source
+    return replace(plan, **{name: x for name, x in plain.items() if source(name) is ParameterSource.DEFAULT})
 
 
 def check_options(context: click.Context) -> None:
@@ -140,6 +161,8 @@ def check_options(context: click.Context) -> None:
                          f"--method {method} stores no NF4 scales; leave it out, or take qlora or qdora"),
         "autocast": ("--autocast", bool(asked["autocast"]) and DTYPE_BYTES.get(str(asked["dtype"])) == 4.0,
                      "--dtype fp32 has nothing to run in fewer bits; leave it out, or take bf16"),
+        "trainer": ("--trainer", asked["stack"] in ("litgpt", "torchtune") and asked["trainer"] != "plain",
+                    f"--stack {asked['stack']} runs a loop of its own; leave it out"),
         "epochs": ("--epochs", not data, NO_HOURS), "tokens_per_example": ("--tokens-per-example", not data, NO_HOURS),
     }  # fmt: skip
     for name, (shown, useless, why) in idle.items():

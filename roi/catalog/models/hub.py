@@ -106,7 +106,8 @@ def read_hub_model(name: str) -> HubModel:
         raise InputError(f"MODEL: the Hub has no model {repo!r}, or it is private; is it spelled as on its page?") from error
     except Exception as error:  # whichever HTTP library the Hub's client uses, and its own errors
         why = visible(str(error).splitlines()[0][:160] if str(error) else type(error).__name__)
-        raise InputError(f"MODEL: {repo} could not be read from the Hub: {why}; or give the path of its config.json") from error
+        raise InputError(f"MODEL: {repo} could not be read from the Hub ({why}); "
+                         "give the path of its config.json where there is no network") from error
     config = read_config(file)
     kind = json.loads(read_text(file, MOST_BYTES, "MODEL: ", "a config.json")).get("model_type")
     return HubModel(config._replace(name=f"{repo}@{commit[:12]}"), tensors, whole=kind == config.entries["model_type"])

@@ -61,6 +61,12 @@ MLP_TARGETS: Final = ("gate_proj", "up_proj", "down_proj")
 """What an expert's products are called."""
 
 
+UNRUN: Final[dict[str, tuple[object, ...]]] = {
+    "stack": ("litgpt", "torchtune"), "checkpoints": ("selective", "offloaded"), "loss": ("split",),
+    "step_in_backward": (True,), "gptq": (True,)}
+"""Fields of a plan -> values that the closed form alone knows."""
+
+
 @dataclass(frozen=True)
 class TrainingPlan:
     """One way to train; numeric fields take a float or an array and broadcast against each other."""
@@ -240,6 +246,11 @@ class TrainingPlan:
         fp32, so the embedding's output, and with it the whole stream, is fp32.
         """
         return 4.0 if self.prepared else DTYPE_BYTES[self.dtype]
+
+    @property
+    def runs_dry(self) -> bool:
+        """True where a dry run knows the step; the closed form alone knows the others, and what several GPUs share."""
+        return self.sharding == "none" and not any(getattr(self, field) in unrun for field, unrun in UNRUN.items())
 
     @property
     def trained_bytes(self) -> float:

@@ -28,7 +28,7 @@ from transformers.pytorch_utils import Conv1D
 from roi.catalog.models.configs import ModelConfig
 from roi.errors import InputError, nearest
 from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
-from roi.estimate.training.plan import FLASH_PACKAGES, TARGET_SETS, TrainingPlan
+from roi.estimate.training.plan import FLASH_PACKAGES, TARGET_SETS, UNRUN, TrainingPlan
 from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
@@ -43,10 +43,6 @@ STACK: Final = frozenset({"layers", "h", "blocks", "decoder", "transformer", "em
 """Names on the path of modules under the stack of layers, whatever the family."""
 BESIDE: Final = frozenset({"rotary_emb", "wte", "wpe", "embed_in", "final_layernorm", "ln_f"})
 """Names of modules beside it that run no loss."""
-UNRUN: Final[dict[str, tuple[object, ...]]] = {
-    "stack": ("litgpt", "torchtune"), "checkpoints": ("selective", "offloaded"), "loss": ("split",),
-    "step_in_backward": (True,), "gptq": (True,)}
-"""Fields of a plan -> values that the closed form alone knows."""
 CHECKPOINTING: Final = {"use_reentrant": False}
 """The form that transformers 5 and peft recommend."""
 OTHER_NAMES: Final = {

@@ -110,7 +110,8 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
         spans.append(f"${best.usd[1]:,.2f}-{best.usd[2]:,.2f}")
     known = best.evidence.record
     held = "" if known is None else f"; {known[1]:.0f} of 100 rows left out lay inside such an interval"
-    memory = "formula, held to dry runs" if report.dry is None else "dry run of this step"
+    formula = "formula, held to dry runs" if report.plan.runs_dry else "formula"
+    memory = formula if report.dry is None else "dry run of this step"
     near = sum(bool(best.usd and x.usd and best.usd[0] < x.usd[0] and x.usd[1] < best.usd[2]) for x in report.usable)
     rivals = f" So wide that {near} dearer card{'' if near == 1 else 's'} may cost less." if near else ""
     return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {SPEED_WORDS[best.evidence.level]}"
@@ -315,6 +316,8 @@ def _limits(report: FitReport) -> str:
 
 def _memory_source(report: FitReport) -> str:
     if report.dry is None:
+        if not report.plan.runs_dry:
+            return "f = formula; no dry run knows this step"
         return "f = formula, held to dry runs of the real training step; --dry-run runs that step"
     told = (f"d = dry run of the real training step ({report.dry.source}), r = its allocations replayed through torch's"
             " allocator")

@@ -280,7 +280,27 @@ def _scaled(fits: Answer) -> list[str]:
         out.append(f"| {name} | {block['n']} | {_shown(block['median_error'])} | {_shown(block['coverage'])} |")
     return [*out, "", "### A training profile left in", "", (
         "One to three rows of a model and method stand for a profile, the other rows of their source on their card are"
-        " predicted, the source left out of what is published."), "", *serving_accuracy.left_in_lines(fits["profile_left_in"])]
+        " predicted, the source left out of what is published."), "", *serving_accuracy.left_in_lines(fits["profile_left_in"]),
+        *_after_training_profile(fits["profile_left_in"])]
+
+
+def _after_training_profile(blocks: Answer) -> list[str]:
+    """What the table of a profile left in says of the interval and of the centre, apart from each other."""
+    if not blocks:  # every source has one row
+        return []
+    whole, against = blocks["all"], blocks.get("profile outside the interval before")
+    said = [(f"A profile takes the interval from {whole['factor_before']:.2f} to {whole['factor']:.2f}, upper over lower end,"
+             f" and the median error {_moved(whole)}, over all {whole['n']} rows.")]
+    if against is not None:
+        said.append(f"Where it contradicts what is published (n {against['n']}), the error goes {_moved(against)}, and"
+                    f" {against['coverage']:.0f}% of the rows lie inside, {against['coverage_before']:.0f}% before.")
+    return ["", " ".join(said)]
+
+
+def _moved(block: Answer) -> str:
+    """A block's median error without and with the profile, and which is better."""
+    before, after = block["median_error_before"], block["median_error"]
+    return f"from {before:.1f}% to {after:.1f}% ({'smaller' if after < before else 'no smaller'})"
 
 
 def _ours(name: str, errors: np.ndarray[Any, np.dtype[np.float64]]) -> str:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.numerics.conditional import conditional
+from roi.numerics.conditional import averaged, conditional
 
 SHARED: Final = {"card": 0.2, "model": 0.25, "plan": 0.2}
 """Share of the variance of log(measured / published speed) that two loads on one card and engine have in common: by being that
@@ -25,7 +25,7 @@ _Plan = tuple[str, tuple[float, str] | None]
 NOBODY_SAYS: Final = (0.0, "")
 """The plan that is asked for where nobody says which: that of no measurement."""
 MOST: Final = 200
-"""Measurements that are weighed at most; of more, every so-many-th is taken."""
+"""Plans that are weighed at most; of more, every so-many-th is taken."""
 
 
 @dataclass(frozen=True)
@@ -84,18 +84,22 @@ def half_of(ends: tuple[float, float]) -> float:
 def own_speed(
     published: tuple[float, float], measured: Sequence[PlanSpeed], model: str, plan: tuple[float, str] | None,
 ) -> OwnSpeed:
-    """The speed of a plan of `model` with the `published` ends, after measurements (at least one) on its card and engine."""
+    """The speed of a plan of `model` with the `published` ends, after measurements (at least one) on its card and engine.
+
+    Loads of one plan, of whatever source, are one measurement, their mean: repeats say nothing of other plans.
+    """
     half, pieces, centre, width = half_of(published), [], 0.0, 0.0
     sources = tuple(dict.fromkeys(one.source for one in measured))
     for number, source in enumerate(sources, start=1):
         known = [one for one in measured if one.source in sources[:number]]
-        known = known[::-(-len(known) // MOST)]
-        plans = [(one.model, one.plan) for one in known]
-        between, asked = _in_common(plans, plans), _in_common(plans, [(model, plan or NOBODY_SAYS)])[:, 0]
-        shared = sum(SHARED.values())
+        every, shared = [(one.model, one.plan) for one in known], sum(SHARED.values())
         # each in widths of its own published interval, which is narrower where more is published
-        apart = np.array([one.log_speed / one.half * half for one in known])
-        after = conditional(half, apart, between, np.array([(1.0 - shared) / one.loads for one in known]), asked, shared=shared)
+        firsts, apart, noise = averaged(every, np.array([one.log_speed / one.half * half for one in known]),
+                                        np.array([float(one.loads) for one in known]), 1.0 - shared, half)
+        step = -(-len(firsts) // MOST)
+        plans = [every[first] for first in firsts[::step]]
+        between, asked = _in_common(plans, plans), _in_common(plans, [(model, plan or NOBODY_SAYS)])[:, 0]
+        after = conditional(half, apart[::step], between, noise[::step], asked, shared=shared)
         centre, width = after.shift, after.half
         pieces.append(SpeedPiece(source, sum(one.source == source for one in measured), float(np.exp(centre - width)),
                                  float(np.exp(centre + width)), after.contradicts))

@@ -1,5 +1,6 @@
 """What measurements say of a value that they are correlated with: the conditional of a multivariate t distribution."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +26,27 @@ class Conditional:
     """True where the median measurement lies outside the prior's 90% interval. The interval may then be the wider one."""
 
 
+def averaged(
+    keys: Sequence[Hashable], measured: Array, counts: Array, own: float, half: float,
+) -> tuple[list[int], Array, Array]:
+    """Measurements of the same thing (equal `keys`) as one: the first index, mean and noise (share of variance) of each.
+
+    `measured` and `counts`, shape (n,), are values and how many each is the mean of; `own` is the noise of a single one, `half`
+    the prior's 90% half width. A mean of k has own / k. Where repeats scatter more than `own` allows, their scatter is taken:
+    sum c (y - mean)^2 / (repeats - 1) of one, over k.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for number, key in enumerate(keys):
+        groups.setdefault(key, []).append(number)
+    means, noise = [], []
+    for of in groups.values():
+        mean = float(np.average(measured[of], weights=counts[of]))
+        one = float(counts[of] @ (measured[of] - mean) ** 2) / max(len(of) - 1, 1) * (student(FREEDOM) / half) ** 2
+        means.append(mean)
+        noise.append(max(own, one) / float(counts[of].sum()))
+    return [of[0] for of in groups.values()], np.array(means), np.array(noise)
+
+
 def conditional(
     half: float, measured: Array, among: Array, own: Array | float, to_asked: Array, *, shared: float, width: float = 1.0,
 ) -> Conditional:
@@ -37,18 +59,26 @@ def conditional(
 
         shift = k' K^-1 y,    scale^2 = s^2 (1 - k' K^-1 k) (FREEDOM + y' K^-1 y / s^2) / (FREEDOM + n)
 
+    Measurements of the same thing are one (`averaged`), else each counts in n as if it told of the scale anew. One that is
+    noisier than the prior counts by the prior's variance over its own, in n, in y and in `width`; endless noise says nothing.
     Measurements near the value leave little of the prior, those far from it leave it as it is; several that scatter make less
     certain than several that agree. Where they lie outside of the prior, it holds too little of what is shared: `among`,
     `to_asked` and `shared` are raised by one factor, until their median lies at the prior's end. The half width is
     multiplied by `width`, which is conformal, and is at most the prior's unless they contradict it: to have measured as well
     does not make less certain. Source: Shah, Wilson, Ghahramani, Student-t processes, AISTATS 2014, lemma 3.
     """
-    n, scale = len(measured), half / student(FREEDOM)
-    beyond = max((float(np.median(measured)) / half) ** 2 - 1.0, 0.0)
+    noise = np.broadcast_to(np.asarray(own, dtype=np.float64), measured.shape)
+    told = np.isfinite(noise)
+    if not told.any():
+        return Conditional(0.0, half, False)
+    measured, noise, among, to_asked = measured[told], noise[told], among[np.ix_(told, told)], to_asked[told]
+    counted = np.minimum(1.0 / (np.diag(among) + noise), 1.0)
+    n, scale, weighed = float(counted.sum()), half / student(FREEDOM), np.sqrt(counted) * measured
+    beyond = max((float(np.median(weighed)) / half) ** 2 - 1.0, 0.0)
     raised = 1.0 + beyond / shared
-    covariance, to_asked = raised * among + own * np.eye(n), raised * to_asked
+    covariance, to_asked = raised * among + np.diag(noise), raised * to_asked
     weights = np.linalg.solve(covariance, to_asked)
-    surprise = float(measured @ np.linalg.solve(covariance, measured)) / scale**2
+    surprise = float(weighed @ np.linalg.solve(covariance, weighed)) / scale**2
     left = max(1.0 + beyond - float(to_asked @ weights), 0.0) * (FREEDOM + surprise) / (FREEDOM + n)
-    found = width * student(FREEDOM + n) * scale * float(np.sqrt(left))
+    found = width ** min(n, 1.0) * student(FREEDOM + n) * scale * float(np.sqrt(left))
     return Conditional(float(measured @ weights), found if beyond > 0.0 else min(found, half), beyond > 0.0)

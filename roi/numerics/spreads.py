@@ -19,7 +19,7 @@ SMALL: Final = 1e-3
 
 
 def student(freedom: float) -> float:
-    """95th percentile of Student's t for any degrees of freedom from 2, whole or not: 2% low at 4, better beyond.
+    """95th percentile of Student's t for any degrees of freedom from 2, whole or not: 0.8% low at 4, better beyond.
 
     Cornish and Fisher's expansion, smooth in `freedom`; `t95` is exact to three digits where the degrees are counted.
     """

@@ -11,7 +11,7 @@ from roi.estimate.accuracy.profile_left_in import left_in_blocks, profile_left_i
 from roi.estimate.step.calibration import ONE_GPU, Evidence, TimedRun
 from roi.estimate.step.own_runs import SHARED, Asked, in_common, pooled, with_own_runs
 from roi.estimate.step.step_time import StepEfficiency
-from roi.numerics.conditional import FREEDOM, conditional
+from roi.numerics.conditional import FREEDOM, averaged, conditional
 from roi.numerics.spreads import student
 
 EFFICIENCY = StepEfficiency(0.7, 0.85, 1e-5, overall=1.0)
@@ -95,6 +95,55 @@ def test_every_source_says_what_it_did():
     assert width(PUBLISHED) > width(first) > width(second)
     assert (second.low, second.high) == (found.low, found.high)
     assert found.n == 3
+
+
+@pytest.mark.parametrize("repeats", [2, 10, 1000])
+def test_a_run_repeated_is_one_measurement_with_less_noise(repeats):
+    """At the published centre 0.85 is shared and 0.15 / k its own, so 1 - 0.85^2 / (0.85 + 0.15 / k) is left, times 4 / 5: the
+    one observation that it is. In the limit 0.15 is left; for a far one (0.25 in common) 1 - 0.25^2 / 0.85."""
+    for asked, common in ((Asked("lora", "small", 1.0), 0.85), (Asked("full", "other", 1e30), 0.25)):
+        once, often = (width(with_own_runs(PUBLISHED, [run(1.0)] * k, asked)) for k in (1, repeats))
+        left = (1.0 - common**2 / (0.85 + 0.15 / repeats)) / (1.0 - common**2)
+        assert often / once == pytest.approx(left**0.5)
+        assert often / once >= ((1.0 - common**2 / 0.85) / (1.0 - common**2)) ** 0.5
+
+
+def test_repeats_in_two_profiles_and_of_several_configurations_are_one_each():
+    """Which file a repeat is in changes nothing; ten of each of two sizes are two measurements, wider than ten sizes."""
+    asked = Asked("lora", "small", 1.0)
+    together = with_own_runs(PUBLISHED, [run(0.9), run(0.9)], asked)
+    apart = with_own_runs(PUBLISHED, [run(0.9), run(0.9, source="other.json")], asked)
+    assert (apart.low, apart.high) == (pytest.approx(together.low), pytest.approx(together.high))
+    two = with_own_runs(PUBLISHED, [run(0.9, theory_s=size) for size in (1.0, 3.0)] * 5, Asked("full", "other", 9.0))
+    ten = with_own_runs(PUBLISHED, [run(0.9, theory_s=1.0 + k) for k in range(10)], Asked("full", "other", 9.0))
+    assert width(two) > width(ten)
+
+
+def test_repeats_are_averaged_by_what_they_are_means_of_and_their_scatter_is_kept():
+    """1 and 4 of one and two: 3, noise 0.3 / 3, or their scatter 1 (1 - 3)^2 + 2 (4 - 3)^2 = 6 of one, over s^2 and 3."""
+    values, counts = np.array([1.0, 7.0, 4.0]), np.array([1.0, 1.0, 2.0])
+    firsts, means, noise = averaged(["a", "b", "a"], values, counts, 0.3, 100.0)
+    assert (firsts, list(means)) == ([0, 1], [pytest.approx(3.0), 7.0])
+    assert noise == pytest.approx([0.1, 0.3])
+    assert averaged(["a", "b", "a"], values, counts, 0.3, 2.0 * student(FREEDOM))[2] == pytest.approx([6.0 / 4.0 / 3.0, 0.3])
+
+
+def test_no_measurement_leaves_the_prior():
+    found = conditional(0.3, np.zeros(0), np.zeros((0, 0)), 0.2, np.zeros(0), shared=0.8, width=0.9)
+    assert (found.shift, found.half, found.contradicts) == (0.0, 0.3, False)
+
+
+@pytest.mark.parametrize("noise", [np.inf, 1e14])
+@pytest.mark.parametrize("measured", [0.1, 3.0])
+def test_endless_noise_leaves_the_prior_and_other_measurements_as_they_were(noise, measured):
+    """In the limit, wherever it was measured: neither centre, width nor scale moves, nor does it contradict."""
+    found = conditional(0.3, np.array([measured]), np.array([[0.8]]), noise, np.array([0.6]), shared=0.8, width=0.9)
+    assert (found.shift, found.half) == (pytest.approx(0.0, abs=1e-9), pytest.approx(0.3))
+    assert not found.contradicts
+    alone = conditional(0.3, np.array([0.1]), np.array([[0.8]]), 0.2, np.array([0.6]), shared=0.8, width=0.9)
+    beside = conditional(0.3, np.array([0.1, measured]), np.full((2, 2), 0.8), np.array([0.2, noise]), np.full(2, 0.6),
+                         shared=0.8, width=0.9)
+    assert (beside.shift, beside.half) == (pytest.approx(alone.shift), pytest.approx(alone.half))
 
 
 def test_what_two_runs_share_is_less_than_all():

@@ -14,7 +14,7 @@ from roi.catalog.models.shapes import find_model
 from roi.cli import main
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import known_runs
-from roi.evidence.own_speed import half_of
+from roi.evidence.own_speed import PlanSpeed, half_of, own_speed
 from roi.evidence.served_rows import ServedRow, ServedRows, find_served_rows, rows_speed
 from roi.resolution.plan_capacity import ServingPlan, plan_evidence
 
@@ -52,6 +52,18 @@ def test_the_more_a_plan_has_in_common_with_the_rows_the_narrower_it_is():
     assert widths[0] < widths[1]
     assert ends.half <= half_of(ends.before)
     assert 0.9 < ends.centre < 1.0
+
+
+def test_loads_of_one_plan_are_one_measurement_from_one_table_or_several():
+    """Rows of a plan at the published speed share 0.65: one as its mean, 0.35 / 12 its own. Another model has 0.2 in common
+    with it, so that 1 - 0.04 / (0.65 + 0.35 / 12) is left of its variance, whoever measured."""
+    ends = (0.5, 2.0)
+    each = [PlanSpeed(f"table-{k % 3}", "qwen3-32b", PLAN, 0.0, half_of(ends)) for k in range(12)]
+    mean = [PlanSpeed("profile", "qwen3-32b", PLAN, 0.0, half_of(ends), loads=12)]
+    found, one, once = (own_speed(ends, known, "qwen3-8b", PLAN) for known in (each, mean, each[:1]))
+    assert found.half == pytest.approx(one.half)
+    assert [piece.n for piece in found.pieces] == [4, 4, 4]
+    assert found.half / once.half == pytest.approx(((1.0 - 0.04 / (0.65 + 0.35 / 12)) / (1.0 - 0.04)) ** 0.5)
 
 
 def test_rows_that_contradict_what_is_published_say_so():

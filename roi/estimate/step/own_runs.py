@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from roi.estimate.step.calibration import LONE_BETWEEN, Evidence, Piece, TimedRun
 from roi.estimate.step.step_time import StepEfficiency
-from roi.numerics.conditional import conditional
+from roi.numerics.conditional import averaged, conditional
 from roi.numerics.spreads import TAIL
 
 SHARED: Final = {"card": 0.25, "method": 0.2, "model": 0.05, "size": 0.35}
@@ -21,7 +21,7 @@ SHARED: Final = {"card": 0.25, "method": 0.2, "model": 0.05, "size": 0.35}
 common: by being that; by the same method; the same model; and by steps of the same length. What is left, 0.15, is a run's own.
 Of the shares with the smallest interval score (Gneiting and Raftery, 2007) where one to three rows of a source on a card stand
 for a profile and predict its others (profile_left_in; lab/fit_training_intervals.py prints the score beside those of its
-neighbours). The score is flat: 0.05 of one given to another changes it by less than 1%."""
+neighbours). The score is flat: 0.05 of one given to another changes it by at most 1.4%."""
 SIZE_REACH: Final = 1.5
 """log of the ratio of two steps' lengths at which 1/e of the share of `size` is left: short steps wait for the host."""
 OWN_WIDTH: Final = 0.9
@@ -40,15 +40,23 @@ class Asked:
 
 
 def with_own_runs(prior: Evidence, runs: Sequence[TimedRun], asked: Asked) -> Evidence:
-    """The evidence for `asked` after `runs` of one's own on its card in its layout, at least one; what each source did."""
+    """The evidence for `asked` after `runs` of one's own on its card in its layout, at least one; what each source did.
+
+    Runs of one configuration are one measurement, their mean: what it does not share with the one asked stays, however often it
+    is run.
+    """
     sources, pieces, found = tuple(dict.fromkeys(run.source for run in runs)), [], prior
     centre = float(np.log(float(prior.efficiency.overall)))
     half = float(np.log(prior.high / prior.low)) / 2.0
     for number, source in enumerate(sources, start=1):
         known = [run for run in runs if run.source in sources[:number]]
         shared = sum(SHARED.values())
-        after = conditional(half, np.array([run.log_ratio for run in known]) - centre, in_common(known, known), 1.0 - shared,
-                            in_common(known, (asked,))[:, 0], shared=shared, width=OWN_WIDTH)
+        firsts, apart, noise = averaged([(run.method, run.model, run.theory_s) for run in known],
+                                        np.array([run.log_ratio for run in known]) - centre, np.ones(len(known)),
+                                        1.0 - shared, half)
+        each = [known[first] for first in firsts]
+        after = conditional(half, apart, in_common(each, each), noise, in_common(each, (asked,))[:, 0], shared=shared,
+                            width=OWN_WIDTH)
         low, high = (float(np.exp(centre + after.shift + side)) for side in (-after.half, after.half))
         pieces.append(Piece(source, sum(run.source == source for run in runs), low, high, after.contradicts))
         found = replace(prior, efficiency=replace(prior.efficiency, overall=float(np.exp(centre + after.shift))), low=low,

@@ -142,7 +142,7 @@ def test_sources_whose_loops_are_not_known_are_named_with_their_errors():
     for source, words in (
         ("swift-", "ms-swift {m}%, {low} of {n} rows too low (mean {b}%)"),
         ("qwen-", "Qwen's README {m}%, {low} of {n} too low ({b}%)"),
-        ("vertex-", "vertex {m}%, all {low} too low ({b}%)"), ("litgpt-hub-", "LitGPT's hub {m}%, mostly too low ({b}%)"),
+        ("vertex-", "vertex {m}%, {low} of {n} too low ({b}%)"), ("litgpt-hub-", "LitGPT's hub {m}%, mostly too low ({b}%)"),
         ("litgpt-res-", "LitGPT's resource tables {m}%, both ways ({b}%)"), ("tune-", "torchtune {m}%, both ways ({b}%)"),
         ("fsdpq-", "fsdp_qlora {m}%, all {low} too low ({b}%)"),
     ):

@@ -53,6 +53,20 @@ UNMEASURED = "No card has been measured by this project yet: every measurement o
 HEADS = "| {} | rows | MAPE % | median % | bias % | p90 % | in 90% |\n|:--|--:|--:|--:|--:|--:|--:|"
 
 
+def _other_rows(answers: dict[str, Answer]) -> list[str]:
+    """A sentence for each instrument whose answers are of other rows than the first's: an earlier reading of the table."""
+    rows = {
+        name: {each["id"] for each in answer["predictions"] if each["quantity"] == "memory"} for name, answer in answers.items()
+    }
+    first = next(iter(rows))
+    return [
+        f"\n**{name} is not to be compared with {first} here**: its answers are of an earlier reading of the table and of earlier "
+        f"code. {len(rows[first] - ids)} of {first}'s rows are not among its own, {len(ids - rows[first])} of its own not among "
+        f"{first}'s."
+        for name, ids in rows.items() if ids != rows[first]
+    ]
+
+
 def main() -> None:
     """Run what is asked, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -157,6 +171,7 @@ def page(
         lines.append(_line(f"**{name}, memory kind stated**", answer["memory"]))
         lines += [_line(f"{name}, {kind}", block["memory"]) for kind, block in answer["by"]["kind"].items()]
         lines += [_line(f"{name}, {kind} beside the headline's kind", block) for kind, block in answer["second"].items()]
+    lines += _other_rows(answers)
     lines += ["", "### By source", "", HEADS.format("source, instrument")]
     first = next(iter(answers.values()))
     for source in first["by"]["source"]:

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from roi.estimate.serving.iteration import Efficiencies
 from roi.estimate.training.sharding import Links, link_speeds
 from roi.facts.gpu import Gpu
 from roi.facts.model import Number
 from roi.store.profiles.lookup import Store, device_profiles
+
+if TYPE_CHECKING:
+    from roi.estimate.serving.iteration import Efficiencies
 
 PCIE_AT_MOST: Final = 100e9
 """Bytes/s in one direction above which a link is NVLink or Infinity Fabric (PCIe 5 x16: 63 GB/s). Over those, engines reduce
@@ -27,7 +29,7 @@ def measured_links(store: Store, gpu: str, gpus: Number) -> tuple[Links, str]:
     return {}, ""
 
 
-def over_links(known: Efficiencies, gpu: Gpu, tensor_parallel: int, store: Store) -> tuple[Efficiencies, str]:
+def over_links(known: "Efficiencies", gpu: Gpu, tensor_parallel: int, store: Store) -> "tuple[Efficiencies, str]":
     """(an engine's efficiencies with the all-reduce that was timed between so many of these cards, the profile's name).
 
     As they were, and "", where none was. The bandwidth is the measured one; the latency too, where the cards have PCIe alone.
@@ -42,7 +44,7 @@ def over_links(known: Efficiencies, gpu: Gpu, tensor_parallel: int, store: Store
     return found, name
 
 
-def all_over_links(known: Efficiencies, gpus: Sequence[Gpu], degrees: Sequence[int], store: Store) -> Efficiencies:
+def all_over_links(known: "Efficiencies", gpus: Sequence[Gpu], degrees: Sequence[int], store: Store) -> "Efficiencies":
     """The same for one card and degree a plan; `known` holds arrays."""
     each = [over_links(known, gpu, degree, store) for gpu, degree in zip(gpus, degrees, strict=True)]
     if not any(name for _, name in each):

@@ -82,6 +82,7 @@ def test_with_no_cache_nothing_is_read_or_kept_on_disk(words, tmp_path, monkeypa
         made.append(folder)
         return real(tmp_path / "replays")
 
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # no Case of another test
     monkeypatch.setattr(opening, "KeptReplays", kept)
     monkeypatch.chdir(tmp_path)
     for name, own in (("a", {}), ("b", {"candidates": {"self_hosted": ["qwen3-8b"]}}), ("c", {"horizon_months": 12})):

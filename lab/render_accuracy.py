@@ -60,9 +60,9 @@ def _other_rows(answers: dict[str, Answer]) -> list[str]:
     }
     first = next(iter(rows))
     return [
-        f"\n**{name} is not to be compared with {first} here**: its answers are of an earlier reading of the table and of earlier "
-        f"code. {len(rows[first] - ids)} of {first}'s rows are not among its own, {len(ids - rows[first])} of its own not among "
-        f"{first}'s."
+        f"\n**{name} is not to be compared with {first} here**: its answers are of an earlier reading of the table and "
+        f"of earlier code. {len(rows[first] - ids)} of {first}'s rows are not among its own, {len(ids - rows[first])} of its own "
+        f"not among {first}'s."
         for name, ids in rows.items() if ids != rows[first]
     ]
 

@@ -60,9 +60,9 @@ def _other_rows(answers: dict[str, Answer]) -> list[str]:
     }
     first = next(iter(rows))
     return [
-        f"\n**{name} is not to be compared with {first} here**: its answers are of an earlier reading of the table and "
-        f"of earlier code. {len(rows[first] - ids)} of {first}'s rows are not among its own, {len(ids - rows[first])} of its own "
-        f"not among {first}'s."
+        f"\n**{name} is not to be compared with {first} here**: its answers are of an earlier reading of the table and of "
+        f"earlier code. {len(rows[first] - ids)} of {first}'s rows are not among its own, {len(ids - rows[first])} of its "
+        f"own not among {first}'s."
         for name, ids in rows.items() if ids != rows[first]
     ]
 

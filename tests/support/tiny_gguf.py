@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-LAYERS, HIDDEN, HEADS, INNER, WORDS, CONTEXT = 2, 64, 2, 128, 512, 2048
-NORMAL, UNKNOWN, CONTROL = 1, 2, 3
+LAYERS, HIDDEN, HEADS, INNER, WORDS, CONTEXT = 2, 64, 2, 128, 768, 2048
+NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
 """Kinds of tokens in GGUF."""
 
 
 def write_gguf(path: Path) -> Path:
-    """Write the file with the package `gguf`: F32 weights, a SentencePiece vocabulary whose ids from 3 are one word each."""
+    """Write the file with the package `gguf`: F32 weights, and SentencePiece tokens: bytes, which llama.cpp demands, letters, words."""
     import gguf
 
     writer, draw = gguf.GGUFWriter(path, "llama"), np.random.default_rng(0)
@@ -25,17 +25,19 @@ def write_gguf(path: Path) -> Path:
     writer.add_vocab_size(WORDS)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     letters = "abcdefghijklmnopqrstuvwxyz"
-    words = [f"\u2581{a}{b}" for a in letters for b in letters][: WORDS - 3 - 26]
+    words = [f"\u2581{a}{b}" for a in letters for b in letters][: WORDS - 3 - 256 - 26]
     writer.add_tokenizer_model("llama")
-    writer.add_token_list(["<unk>", "<s>", "</s>", *letters, *words])
-    writer.add_token_scores([0.0] * 3 + [-1000.0] * 26 + [-float(k) for k in range(len(words))])
-    writer.add_token_types([UNKNOWN, CONTROL, CONTROL] + [NORMAL] * (WORDS - 3))
+    writer.add_token_list(["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *letters, *words])
+    writer.add_token_scores([0.0] * (3 + 256) + [-1000.0] * 26 + [-float(k) for k in range(len(words))])
+    writer.add_token_types([UNKNOWN, CONTROL, CONTROL] + [BYTE] * 256 + [NORMAL] * (26 + len(words)))
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_unk_token_id(0)
 
     def add(name: str, *shape: int) -> None:
         weights = np.ones(shape) if len(shape) == 1 else draw.normal(0.0, 0.02, shape)
+        if name == "output":
+            weights[: 3 + 256] = 0.0  # no end, and no part of a character, is the likeliest next token
         writer.add_tensor(f"{name}.weight", weights.astype(np.float32))
 
     add("token_embd", WORDS, HIDDEN)

@@ -84,7 +84,8 @@ def launch_command(launch: Launch, port: int) -> list[str]:
         case "llama-server":
             program = shutil.which("llama-server")
             words = [program] if program else _module("llama_cpp", "llama_cpp.server", "pip install 'llama-cpp-python[server]'")
-            return [*words, "--model", model, *at, "--alias" if program else "--model_alias", launch.name]
+            named = ["--alias", launch.name] if program else ["--model_alias", launch.name, "--interrupt_requests", "false"]
+            return [*words, "--model", model, *at, *named]  # the Python one would end a stream where another request comes
     raise InputError(f"--launch: {launch.engine[:40]!r} is not one of {', '.join(ENGINES)}")
 
 

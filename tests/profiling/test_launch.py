@@ -167,7 +167,8 @@ def test_each_engine_has_its_command_line(tmp_path, stand_in, monkeypatch):
                                            "m", "--tp-size", "1", "--load-format", "dummy"]
     assert words("transformers", on_gpu=False) == ["-m", "transformers.cli.transformers", "serve", "m", *at, "--device", "cpu",
                                                    "--continuous-batching"]
-    assert words("llama-server") == ["-m", "llama_cpp.server", "--model", str(model), *at, "--model_alias", "m"]
+    assert words("llama-server") == ["-m", "llama_cpp.server", "--model", str(model), *at, "--model_alias", "m",
+                                     "--interrupt_requests", "false"]
 
 
 def test_what_cannot_be_launched_is_one_sentence(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
 
 
 def write_gguf(path: Path) -> Path:
-    """Write the file with the package `gguf`: F32 weights, and SentencePiece tokens: bytes, which llama.cpp demands, letters, words."""
+    """Write the file with package gguf: F32 weights, SentencePiece tokens: the bytes that llama.cpp demands, and words."""
     import gguf
 
     writer, draw = gguf.GGUFWriter(path, "llama"), np.random.default_rng(0)

@@ -11,13 +11,12 @@ rows, so that a long table does not decide alone.
 """
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import permutations
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from left_in import needed, percentile, print_left_in, weights
 
 from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
@@ -29,25 +28,13 @@ from roi.estimate.accuracy.measured_run import (
     memory_predictor,
     timed_run,
 )
-from roi.estimate.accuracy.profile_left_in import left_in_blocks, profile_left_in
+from roi.estimate.accuracy.profile_left_in import LeftIn, profile_left_in
 from roi.estimate.step import calibration, own_runs
 from roi.estimate.step.calibration import TimedRun, evidence_for, grouped, scale_group
 
 WAYS: dict[str, Callable[[TimedRun], str]] = {
     "source": lambda run: run.source, "card": lambda run: run.gpu, "model": lambda run: run.model}
 PLAIN = dict.fromkeys(calibration.WIDTHS, 1.0)
-
-
-def weights(sources: Sequence[str]) -> np.ndarray:
-    """One over the root of a source's rows."""
-    counts = Counter(sources)
-    return np.array([counts[source] ** -0.5 for source in sources])
-
-
-def percentile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
-    """The smallest value with `share` of the weight at or below it."""
-    order = np.argsort(values)
-    return float(values[order][np.searchsorted(np.cumsum(weight[order]) / weight.sum(), share)])
 
 
 def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str]) -> list[tuple[str, str, float]]:
@@ -83,24 +70,11 @@ def print_speed(runs: Sequence[TimedRun]) -> None:
 
 def print_own(runs: Sequence[TimedRun]) -> None:
     """The factor that rows after a profile need, how they hold by nearness, the score of the shares and their neighbours."""
-    rows = profile_left_in(runs, training_efficiencies().step())
-    needed, weight = np.array([row.away / row.half for row in rows]), weights([row.source for row in rows])
-    print(f"own runs: 90% need {own_runs.OWN_WIDTH * percentile(needed, weight, 0.9):.2f} (OWN_WIDTH {own_runs.OWN_WIDTH:g})")
-    for name, block in left_in_blocks(rows).items():
-        print(f"  {name:36s} n {block.n:4d}: {block.coverage:3.0f}% inside ends {block.factor:.2f} apart, without the profile"
-              f" {block.coverage_before:3.0f}% inside {block.factor_before:.2f}; median error {block.median_error:.1f}%")
-    print(f"  score {score(runs):.3f}")
-    for one, other in permutations(own_runs.SHARED, 2):
-        moved = {**own_runs.SHARED, one: own_runs.SHARED[one] - 0.05, other: own_runs.SHARED[other] + 0.05}
-        with patch.object(own_runs, "SHARED", moved):
-            print(f"  score {score(runs):.3f} with 0.05 of {one} given to {other}")
+    def left_in() -> Sequence[LeftIn]:
+        return profile_left_in(runs, training_efficiencies().step())
 
-
-def score(runs: Sequence[TimedRun]) -> float:
-    """Mean interval score of rows after a profile, in logarithms: the width, and 20 times what lies beyond an end."""
-    rows = profile_left_in(runs, training_efficiencies().step())
-    each = [2.0 * row.half + 20.0 * max(row.away - row.half, 0.0) for row in rows]
-    return float(np.average(each, weights=weights([row.source for row in rows])))
+    print(f"own runs: 90% need {own_runs.OWN_WIDTH * needed(left_in()):.2f} (OWN_WIDTH {own_runs.OWN_WIDTH:g})")
+    print_left_in(left_in, own_runs)
 
 
 def print_memory(runs: Sequence[MeasuredRun]) -> None:

@@ -10,16 +10,14 @@ four at the eighths of their size. Rows with adapters at run time are left out: 
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import permutations
 from pathlib import Path
 from typing import Final, NamedTuple
-from unittest.mock import patch
 
 import numpy as np
-from fit_training_intervals import percentile, weights
+from left_in import needed, print_left_in
 from left_out import read_tables, validate_without_model
 
-from roi.estimate.accuracy.profile_left_in import LeftIn, left_in_blocks
+from roi.estimate.accuracy.profile_left_in import LeftIn
 from roi.estimate.accuracy.serving_errors import ServingScore
 from roi.estimate.accuracy.serving_run import ServingRun
 from roi.evidence import own_speed
@@ -98,23 +96,8 @@ def main() -> None:
     table = read_tables([Path(name) for name in sys.argv[1:]])
     loads = loads_of(table.runs, validate_without_model(table).every.scores)
     rows = left_in(loads)
-    needed, weight = np.array([row.away / row.half for row in rows]), weights([row.source for row in rows])
-    print(f"{len(loads)} loads, {len(rows)} predictions: 90% need {percentile(needed, weight, 0.9):.2f} half widths")
-    for name, block in left_in_blocks(rows).items():
-        print(f"  {name:36s} n {block.n:5d}: {block.coverage:3.0f}% inside ends {block.factor:.2f} apart, without the profile"
-              f" {block.coverage_before:3.0f}% inside {block.factor_before:.2f}; median error {block.median_error:.1f}%,"
-              f" {block.median_error_before:.1f}%")
-    print(f"  score {score(rows):.4f}")
-    for one, other in permutations(own_speed.SHARED, 2):
-        moved = {**own_speed.SHARED, one: own_speed.SHARED[one] - 0.05, other: own_speed.SHARED[other] + 0.05}
-        with patch.object(own_speed, "SHARED", moved):
-            print(f"  score {score(left_in(loads)):.4f} with 0.05 of {one} given to {other}")
-
-
-def score(rows: Sequence[LeftIn]) -> float:
-    """Mean interval score in logarithms, sources by the root of their rows."""
-    each = [2.0 * row.half + 20.0 * max(row.away - row.half, 0.0) for row in rows]
-    return float(np.average(each, weights=weights([row.source for row in rows])))
+    print(f"{len(loads)} loads, {len(rows)} predictions: 90% need {needed(rows):.2f} half widths")
+    print_left_in(lambda: left_in(loads), own_speed)
 
 
 if __name__ == "__main__":

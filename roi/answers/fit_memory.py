@@ -38,12 +38,13 @@ def _run_now(
     chosen: ChosenModel, plan: TrainingPlan, named: Sequence[Gpu], store: Store, folder: Path | None,
 ) -> MemoryEvidence:
     """The evidence of a dry run that is made now."""
+    if plan.sharding != "none":
+        raise InputError(f"--dry-run: runs one GPU; leave it out for --sharding {plan.sharding}, which the closed form takes")
+    plan.check_runs_dry()
     from roi.profiling.dry.card_kernels import FLASH, kernels_as_probed
     from roi.profiling.dry.dry_profile import profile_dry_run, settle_limits
     from roi.profiling.stack import torch
 
-    if plan.sharding != "none":
-        raise InputError(f"--dry-run: runs one GPU; leave it out for --sharding {plan.sharding}, which the closed form takes")
     if chosen.config is None:
         raise InputError(f"MODEL: {chosen.shape.id} ({chosen.shape.family}) has its own code, no class of transformers;"
                          " leave out --dry-run for the closed form")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         Sharding,
         Stack,
         Trainer,
-        TrainingPlan,
     )
 
 NO_ADAPTER = "--method full trains every weight and has no adapter; leave it out, or take lora"
@@ -88,6 +87,7 @@ def fit(
     """
     from roi import __version__
     from roi.answers.fit import TrainingSet, fit_model
+    from roi.catalog.efficiencies.stack_defaults import as_stack_does
     from roi.cli import clock
     from roi.cli.output import check_fresh, columns, in_colour, write, write_page
     from roi.cli.profile_options import check_new
@@ -108,7 +108,7 @@ def fit(
         autocast=habits.autocast if autocast is None else autocast, trainer=trainer, accumulation=accumulation, gpus=gpus,
         sharding=sharding, kernels=kernels, loss=loss, checkpoints=checkpoints, stack=stack,
     )
-    plan = _as_stack_does(plan, click.get_current_context())
+    plan = as_stack_does(plan, _given(click.get_current_context()))
     mean = seq if tokens_per_example is None else tokens_per_example
     if mean > seq and not packed:
         raise InputError(f"--tokens-per-example: {mean:g} is above --seq {seq}: longer examples would be cut; raise --seq")
@@ -124,33 +124,17 @@ def fit(
         click.echo(visible(found.kept), err=True)
 
 
-def _as_stack_does(plan: "TrainingPlan", context: click.Context) -> "TrainingPlan":
-    """The plan with what a stack of its own does where no option says otherwise; its loop is none of transformers'."""
-    if plan.stack == "transformers":
-        return plan
-    from dataclasses import replace
-
-    from roi.catalog.efficiencies.stack_defaults import stack_defaults
-
-    usual = stack_defaults(plan.stack, None)
-    plain: dict[str, Any] = {  # Any: the fields' types
-        "logits_kept": usual["logits_kept"] == "true", "autocast": usual["autocast"] == "true", "trainer": "plain",
-        "loss": usual.get("loss", "fp32"), "optimizer": usual.get("optimizer", "adamw"),
-    }
-    if plan.adapter:
-        plain["dropout"] = float(usual["lora_dropout"])
-    source = context.get_parameter_source
-    return replace(plan, **{name: x for name, x in plain.items() if source(name) is ParameterSource.DEFAULT})
+def _given(context: click.Context) -> set[str]:
+    """Names of the parameters that the user set."""
+    return {name for name in context.params
+            if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)}
 
 
 def check_options(context: click.Context) -> None:
     """Raise where an option was given that the others leave without effect; a value that is no choice is refused elsewhere."""
     from roi.estimate.training.plan import DTYPE_BYTES, METHODS, TrainingPlan
 
-    asked, given = context.params, {
-        name for name in context.params
-        if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
-    }  # fmt: skip
+    asked, given = context.params, _given(context)
     method = str(asked["method"])
     full, data = method == "full", asked["examples"] is not None
     nf4 = method not in METHODS or TrainingPlan(method=method).quantised  # type: ignore[arg-type]  # one of METHODS

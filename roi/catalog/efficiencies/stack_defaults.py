@@ -1,9 +1,12 @@
 """What a stack of model classes and loops does unless it is told otherwise, by the day of a run: stack_defaults.csv."""
 
+from collections.abc import Container
+from dataclasses import replace
 from datetime import date as Date
+from typing import Any
 
 from roi.catalog.rows import read_rows
-from roi.estimate.training.plan import Stack
+from roi.estimate.training.plan import Stack, TrainingPlan
 from roi.facts.records import DatedRow
 
 
@@ -34,3 +37,16 @@ def stack_defaults(stack: Stack, day: str | None) -> dict[str, str]:
         if row.stack == stack and begun and not ended:
             found[row.column] = row.value
     return found
+
+
+def as_stack_does(plan: TrainingPlan, stated: Container[str]) -> TrainingPlan:
+    """The plan with what a stack of its own does today in every field that is not `stated`; its loop is its own."""
+    if plan.stack == "transformers":
+        return plan
+    usual = stack_defaults(plan.stack, None)
+    fields: dict[str, Any] = {  # Any: the fields' types
+        "trainer": "plain", "logits_kept": usual["logits_kept"] == "true", "autocast": usual["autocast"] == "true",
+        "loss": usual.get("loss", plan.loss), "optimizer": usual.get("optimizer", plan.optimizer),
+        "dropout": float(usual["lora_dropout"]) if plan.adapter else plan.dropout,
+    }
+    return replace(plan, **{name: value for name, value in fields.items() if name not in stated})

@@ -250,7 +250,15 @@ class TrainingPlan:
     @property
     def runs_dry(self) -> bool:
         """True where a dry run knows the step; the closed form alone knows the others, and what several GPUs share."""
-        return self.sharding == "none" and not any(getattr(self, field) in unrun for field, unrun in UNRUN.items())
+        return self.sharding == "none" and not self._unrun()
+
+    def check_runs_dry(self) -> None:
+        """InputError where the closed form alone knows the step, with the first field that makes it so."""
+        for field in self._unrun():
+            raise InputError(f"{field}: {getattr(self, field)!r} is not run dry; leave --dry-run out for the closed form")
+
+    def _unrun(self) -> list[str]:
+        return [field for field, unrun in UNRUN.items() if getattr(self, field) in unrun]
 
     @property
     def trained_bytes(self) -> float:

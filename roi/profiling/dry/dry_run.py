@@ -28,7 +28,7 @@ from transformers.pytorch_utils import Conv1D
 from roi.catalog.models.configs import ModelConfig
 from roi.errors import InputError, nearest
 from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
-from roi.estimate.training.plan import FLASH_PACKAGES, TARGET_SETS, UNRUN, TrainingPlan
+from roi.estimate.training.plan import FLASH_PACKAGES, TARGET_SETS, TrainingPlan
 from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
@@ -87,9 +87,7 @@ class MetaModel:
         """`cache`: what operators made in other models."""
         self.config, self.kernels, self.cache = config, kernels, cache
         self.begun = time.perf_counter()
-        for field, unrun in UNRUN.items():
-            if getattr(plan, field) in unrun:
-                raise InputError(f"{field}: {getattr(plan, field)!r} is not run dry; leave --dry-run out for the closed form")
+        plan.check_runs_dry()
         self.model = build_skeleton(config, plan)
         if plan.split_experts and any(p.dim() == 3 for p in self.model.parameters()):
             raise InputError("--dry-run: split_experts: transformers here stacks the experts; leave it out for the closed form")

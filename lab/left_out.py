@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from efficiency_fit import Work, same_shape, works_of
-from fit_serving_efficiencies import FEWEST, GROUPS, Fit, fit_group, fitted, inferred, of, settled
+from fit_serving_efficiencies import Fits, ends_of, inferred, misses_of, settled, spreads_from
+from serving_spreads import Spreads
 
 from roi.answers.validate import open_table
 from roi.errors import RoiError
@@ -36,29 +37,24 @@ EVIDENCE: Final = (
 
 
 def without_its_model(works: Sequence[Work]) -> Callable[[ServingRun], ServingEvidence | None]:
-    """Evidence from a fit of `works`, the run's own model left out; None where nothing else of its engine is there.
+    """Evidence from `works` without the run's own model, in the fit and in the spread; None where nothing else speaks for it.
 
-    A model is its architecture and size: Llama-3-8B is left out with Llama-3.1-8B. Spreads are the catalog's for the engine.
+    A model is its architecture and size: Llama-3-8B is left out with Llama-3.1-8B.
     """
-    bases = fitted(works)
-    groups = {group.engine: group for group in GROUPS}
-    fits: dict[tuple[str, Hashable], Fit | None] = {}
-
-    def fit_of(name: str, model: Hashable) -> Fit | None:
-        if (name, model) not in fits:
-            group = groups[name]
-            rest = [work for work in of(works, group) if same_shape(work.run) != model]
-            base = None if group.base is None else bases[group.base].pooled
-            fits[name, model] = fit_group(rest, base) if len(rest) >= FEWEST or (rest and base is not None) else (
-                None if base is None else Fit(base, {}))
-        return fits[name, model]
+    by = misses_of(works)
+    known: dict[Hashable, tuple[Fits, Spreads]] = {}
 
     def evidence(run: ServingRun) -> ServingEvidence | None:
-        row, own = engine_row(run.engine, recent=run.recent, offline=is_offline(run.load))
-        fit = fit_of(row.engine, same_shape(run))
+        (row, own), model = engine_row(run.engine, recent=run.recent, offline=is_offline(run.load)), same_shape(run)
+        if model not in known:
+            rest = {level: [miss for miss in misses if same_shape(miss.work.run) != model] for level, misses in by.items()}
+            known[model] = Fits([work for work in works if same_shape(work.run) != model]), spreads_from(rest)
+        fits, left = known[model]
+        fit = fits.on(row.engine, run.system.gpu.id)
         if fit is None:
             return None
-        return evidence_from(run, row, reached(fit.on(run.system.gpu.id), run.system.gpu), own=own, model="")
+        unseen = row.model_copy(update=ends_of(row.engine, fits, left))
+        return evidence_from(run, unseen, reached(fit, run.system.gpu), own=own, model="")
 
     return evidence
 

@@ -196,9 +196,12 @@ def left_out(works: Sequence[Work], key: Key) -> list[Miss]:
 
 
 def misses_of(works: Sequence[Work]) -> dict[str, list[Miss]]:
-    """What is left out -> every run without it."""
+    """What is left out -> every run without it; "nothing": as fitted."""
     keys = {"same": in_folds(works), "model": same_shape, "elsewhere": same_card, "other": same_engine, "source": publisher}
-    return {name: left_out(works, key) for name, key in keys.items()}
+    fits = Fits(works)
+    seen = [miss_of(work, name, "nothing", known) for work in works for name in [engine_of(work.run)]
+            if (known := fits.on(name, work.run.system.gpu.id)) is not None]
+    return {"nothing": seen, **{name: left_out(works, key) for name, key in keys.items()}}
 
 
 def spreads_from(misses: dict[str, list[Miss]]) -> Spreads:
@@ -206,7 +209,7 @@ def spreads_from(misses: dict[str, list[Miss]]) -> Spreads:
     # engines without a base are designs of their own, which no other's fit stands in for
     others = [miss for miss in misses["other"] if miss.level == "other" and group_of(miss.engine).base is not None]
     known = [miss for level in LEVELS for miss in misses[level] if miss.level == level]
-    return Spreads(known, others, misses["source"])
+    return Spreads(known, others, misses["source"], misses["nothing"])
 
 
 def inferred() -> frozenset[str]:

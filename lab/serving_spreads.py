@@ -181,23 +181,30 @@ class LevelSpread:
 class Spreads:
     """Half widths of every level, and of what is new besides."""
 
-    def __init__(self, misses: Sequence[Miss], of_other_engines: Sequence[Miss], of_other_sources: Sequence[Miss]) -> None:
+    def __init__(
+        self, misses: Sequence[Miss], of_other_engines: Sequence[Miss], of_other_sources: Sequence[Miss],
+        seen: Sequence[Miss] = (),
+    ) -> None:
         self.levels = {(level, quantity): LevelSpread(misses, level, quantity) for level in LEVELS for quantity in QUANTITIES}
         of_engines = {quantity: clusters(of_other_engines, quantity) for quantity in QUANTITIES}
         self.other = {quantity: _of_engines(known) for quantity, known in of_engines.items()}
         known = of_engines["speed"]
         held = [errors <= _of_engines(_without(known, one, "other")) for one, errors in known.items()]
         self.inside_other = float(f"{np.concatenate(held).mean():.2g}") if held else 0.0
-        self.source = _new_source(misses, of_other_sources)
+        self.needs = needs_of_sources(misses, of_other_sources)
+        self.source = _new_source(self.needs)
+        self.least = {quantity: _within(seen, quantity) for quantity in QUANTITIES}
 
     def half(self, level: str, quantity: str, engine: str, gpu: str | None = None) -> float:
         """Half of the 90% interval: of what is further from any evidence no less is unknown.
 
-        Set-ups of a model on a card of which none was left out are taken like another model there.
+        Set-ups of a model on a card of which none was left out are taken like another model there. No interval is narrower than
+        what the runs need that the fit has seen.
         """
         found = {name: self.levels[name, quantity].half(engine, gpu) for name in LEVELS}
         if (engine, gpu) not in self.levels["same", quantity].sizes.cards:
             found["same"] = min(found["same"], found["model"])
+        found["same"] = max(found["same"], self.least[quantity].get((engine, gpu), 0.0))
         return max(found[name] for name in LEVELS[: LEVELS.index(level) + 1])
 
 
@@ -210,6 +217,15 @@ def _of_engines(known: Clusters) -> float:
         each[one.engine] += weight(errors)
     return percentile90(np.concatenate(list(known.values())), np.concatenate(
         [np.full(len(errors), weight(errors) / len(errors) / each[one.engine]) for one, errors in known.items()]))
+
+
+def _within(seen: Sequence[Miss], quantity: str) -> dict[tuple[str, str | None], float]:
+    """Half widths that hold 90% of a card's runs which the fit has seen, where they are FULL_ROWS."""
+    errors: dict[tuple[str, str | None], list[Array]] = defaultdict(list)
+    for one, each in clusters(seen, quantity).items():
+        errors[one.engine, one.gpu].append(each)
+    every = {card: np.concatenate(each) for card, each in errors.items()}
+    return {card: float(np.quantile(each, 0.9)) for card, each in every.items() if len(each) >= FULL_ROWS}
 
 
 def needs_of_sources(misses: Sequence[Miss], left_out: Sequence[Miss]) -> list[tuple[str, Array, float]]:
@@ -227,9 +243,8 @@ def needs_of_sources(misses: Sequence[Miss], left_out: Sequence[Miss]) -> list[t
     return found
 
 
-def _new_source(misses: Sequence[Miss], left_out: Sequence[Miss]) -> float:
+def _new_source(found: Sequence[tuple[str, Array, float]]) -> float:
     """What a source that no fit has seen adds to a half width, by the square, so that 90% lie inside: sources weigh alike."""
-    found = needs_of_sources(misses, left_out)
     if not found:
         return 0.0
     rows: Counter[str] = Counter()
@@ -240,6 +255,17 @@ def _new_source(misses: Sequence[Miss], left_out: Sequence[Miss]) -> float:
         np.concatenate([np.full(len(errors), min(1.0 / FULL_ROWS, 1.0 / rows[source])) for source, errors, _ in found]))
 
 
+def source_lines(found: Sequence[tuple[str, Array, float]]) -> list[str]:
+    """How the intervals held on each source without what a new one adds, and with what the others say of it."""
+    out = ["| source left out | rows | in 90% without | with |", "|:--|--:|--:|--:|"]
+    for source in dict.fromkeys(name for name, _, _ in found):
+        more, mine = _new_source([one for one in found if one[0] != source]), [one for one in found if one[0] == source]
+        inside = [100.0 * np.mean(np.concatenate([errors <= np.hypot(half, add) for _, errors, half in mine]))
+                  for add in (0.0, more)]
+        out.append(f"| {source} | {sum(len(errors) for _, errors, _ in mine)} | {inside[0]:.0f} | {inside[1]:.0f} |")
+    return out
+
+
 def record_lines(spreads: Spreads) -> list[str]:
     """How the intervals held that had not seen what they predict, by level, quantity, card and engine.
 
@@ -248,7 +274,7 @@ def record_lines(spreads: Spreads) -> list[str]:
     """
     out = [(f"a new source: {np.exp(spreads.source):.2f}, another engine: {np.exp(spreads.other['speed']):.2f}"
             f" ({100 * spreads.inside_other:.0f}% inside), TTFT {np.exp(spreads.other['ttft']):.2f}"),
-           "| left out | quantity | card and engine | pieces | rows | in 90% | range | half | oracle | width |",
+           *source_lines(spreads.needs), "", "| left out | quantity | card and engine | pieces | rows | in 90% | range | half | oracle | width |",
            "|:--|:--|:--|--:|--:|--:|:--|--:|--:|--:|"]
     for (level, quantity), found in spreads.levels.items():
         groups: dict[tuple[str, str], list[Cluster]] = defaultdict(list)

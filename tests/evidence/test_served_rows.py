@@ -62,7 +62,7 @@ def test_the_more_a_plan_has_in_common_with_the_rows_the_narrower_it_is():
 
 
 def test_loads_of_one_plan_are_one_measurement_from_one_table_or_several():
-    """Rows of a plan at the published speed share p = n + 0.65 (1 - n), n a new source's; one is its mean, (1 - p) / 12 its own.
+    """Rows of a plan at the published speed share p = n + 0.65 (1 - n), n a new source's; their mean has (1 - p) / 12 besides.
     Another model has m = n + 0.2 (1 - n) in common with it: 1 - m^2 / (p + (1 - p) / 12) is left of its variance, whoever
     measured."""
     ends = (0.5, 2.0)

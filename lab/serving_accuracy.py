@@ -134,9 +134,9 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
                 for group, blocks in _largest(plain["by"]["group"], name)]
         out.append("")
     out += ["### A model left out", "", (
-        "`python lab/left_out.py`: every row predicted by a fit of the tables' other models, within its engine, and its interval"
-        " has not seen its model with any engine; the same architecture under another name is left out with it. Judged are"
-        " groups of a GPU and an engine with at least three models; the others are listed in"
+        "`python lab/left_out.py`: every row predicted by a fit of the tables' other models, within its engine, and its"
+        " interval has not seen its model with any engine; the same architecture under another name is left out with it. Judged"
+        " are groups of a GPU and an engine with at least three models; the others are listed in"
         " docs/accuracy/serving-left-out.json."), "",
         HEADS.format("quantity, source or group")]
     for name in QUANTITIES:
@@ -150,8 +150,8 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         "Median errors of the speed (TPOT, or the seconds of a request) with a model, and with a card, left out of every fit,"
         " and the catalog's intervals: P95 of measured over predicted speed, P5 is 1 over it; from the narrowest card to the"
         " widest. same: a model on a card that was fitted, its formats and numbers of GPUs left out in turn; model: the model"
-        " left out; elsewhere: the card, or the engine for other. inside: the share of the rows so left out that lay inside when"
-        " the interval had not seen them either (lab/serving_spreads.py). A source that is in no fit, as one's own servers"
+        " left out; elsewhere: the card, or the engine for other. inside: the share of the rows so left out that lay inside"
+        " when the interval had not seen them either (lab/serving_spreads.py). A source that is in no fit, as one's own servers"
         f" are, adds a factor of {plain['new_source']:g}, squares of logarithms added: what rows of a source left out of"
         " everything needed besides. Factors for blank columns are judgements."), "",
         "| engine | runs | model left out, median % | card left out, median % | same | model | elsewhere | inside % |",
@@ -167,7 +167,8 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
             for title, answer in (("as fitted", plain), ("a model left out, judged groups", left))]
     out += ["", "### A serving profile left in", "", (
         "`python lab/serving_left_in.py`: one load of a plan, or four, of a source on a card and engine stand for a profile,"
-        " its other loads are predicted, each over its prediction with its model left out."), "",
+        " its other loads are predicted, each over its prediction with its model left out. The interval without it is that"
+        " for a source that no fit has seen, as a profile's is; these are in the fit, so that it holds more of them."), "",
         *left_in_lines(left["profile_left_in"])]
     out += ["", *_beside(plain, left, peers)]
     out += ["", "Rows left out:", "", *(f"- {reason}" for reason in plain["skipped"])]

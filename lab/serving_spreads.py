@@ -274,7 +274,8 @@ def record_lines(spreads: Spreads) -> list[str]:
     """
     out = [(f"a new source: {np.exp(spreads.source):.2f}, another engine: {np.exp(spreads.other['speed']):.2f}"
             f" ({100 * spreads.inside_other:.0f}% inside), TTFT {np.exp(spreads.other['ttft']):.2f}"),
-           *source_lines(spreads.needs), "", "| left out | quantity | card and engine | pieces | rows | in 90% | range | half | oracle | width |",
+           *source_lines(spreads.needs), "",
+           "| left out | quantity | card and engine | pieces | rows | in 90% | range | half | oracle | width |",
            "|:--|:--|:--|--:|--:|--:|:--|--:|--:|--:|"]
     for (level, quantity), found in spreads.levels.items():
         groups: dict[tuple[str, str], list[Cluster]] = defaultdict(list)

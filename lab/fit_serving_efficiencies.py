@@ -285,7 +285,8 @@ def _row(group: Group, fits: Fits, spreads: Spreads, misses: dict[str, list[Miss
             counts[work.run.system.gpu.id][work.run.system.shape.id] += 1
 
     def errors(level: str) -> Array:
-        return np.array([miss.speed for miss in misses[level] if miss.engine == group.engine and miss.level == level])
+        mine = [] if group.engine.startswith("other") else misses[level]
+        return np.array([miss.speed for miss in mine if miss.engine == group.engine and miss.level == level])
 
     return {
         "engine": group.engine, "aliases": list(group.aliases), **pooled,

@@ -19,7 +19,7 @@ from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.comparison.options_table import cost_tree, options_table, rank
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, alerts, head, table
-from roi.report.comparison.thresholds import wins_from
+from roi.report.comparison.thresholds import today, wins_from
 from roi.report.comparison.uncertainty import drivers, measurable
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table
 from roi.report.layout.wording import KINDS, case_number, chance, fact_name, fact_range, months, quantity, usd
@@ -110,7 +110,7 @@ def _cash(c: Comparison, outlook: Outlook) -> Iterator[Part]:
     heads = ("option", *(f"saved after\n{month} months" for month in years),
              *(["P10 to P90\nat the end"] if outlook.bands else []), "payback,\nmonths")
     bands = " and ".join(names[id] for id in banded(c))
-    note = (f"What has been saved in all against staying, {counted(c)}, not discounted. Lines: central values. Dots: payback."
+    note = (f"What has been saved in all against staying, {counted(c)}, not discounted. Lines: central values. Dots: payback from today, counted alike."
             + (f" Shaded: P10 to P90 of the draws, month by month, of {bands}." if outlook.bands else f" {NO_DRAWS}"))
     yield Picture(charts.cash(c, outlook), note)
     yield Table(heads, rows)
@@ -196,7 +196,7 @@ def _volumes(c: Comparison) -> Iterator[Part]:
 def _headline(c: Comparison) -> Iterator[Block]:
     """From which volume on an option beats staying and the recommended one, for the options of the picture that have one."""
     shown = names_of(c)
-    told = [f"{shown[o.id]} {wins_from(c, o)}." for o in options_of(c) if o.id != "stay" and wins_from(c, o)]
+    told = [f"{shown[o.id]} ({today(c)}) {wins_from(c, o)}." for o in options_of(c) if o.id != "stay" and wins_from(c, o)]
     if told:
         yield Bullets(tuple(told))
 

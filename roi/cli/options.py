@@ -27,12 +27,12 @@ class GivenPath(click.Path):
 PATH = GivenPath(path_type=Path)
 
 
-class Choice(click.Choice):
+class Choice(click.Choice[str]):
     """One of a few words; another is refused with all of them and the nearest."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # Any: click's signature
         """The word, as it is listed."""
-        if value not in self.choices and not ctx.resilient_parsing:
+        if value not in self.choices:
             raise NotAChoice("option" if param is None else param.opts[0], value, map(str, self.choices))
         return super().convert(value, param, ctx)
 

@@ -72,7 +72,8 @@ def read_number(_: click.Context, option: click.Parameter, value: float | None) 
     return value
 
 
-device_option = click.option("--device", type=Choice(("cuda", "cpu")), help="Where it runs.  [default: cuda where there is one]")
+device_option = click.option("--device", type=Choice(("cuda", "cpu")),
+                             help="Where it runs.  [default: cuda where there is one]")
 rank_option = click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter.")
 seconds_option = partial(click.option, callback=read_seconds, show_default=True)
 counts_option = partial(click.option, callback=read_counts)

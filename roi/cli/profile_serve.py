@@ -140,15 +140,16 @@ def serve(
     if only_plan:
         write({"table": plan_text, "json": plan_json}[keep.form](plan, endpoint.url, budget, key=key is not None))
         return
-    count = None if tokenizer is None else token_counter(tokenizer)
     said = plan_text(plan, endpoint.url, budget, key=key is not None)
     request = ServeRequest(endpoint=endpoint, key=key, served_model=served, plan=plan, seed=seed, budget_s=budget,
-                           timeout_s=timeout, stall_s=stall, adapters=adapters, merged=merged, stated=stated, count=count)
+                           timeout_s=timeout, stall_s=stall, adapters=adapters, merged=merged, stated=stated,
+                           count=None if tokenizer is None else token_counter(tokenizer))
     measure: Callable[[Watcher, Stops], ServeRun] = partial(profile_serve, request)
     if launch is not None:
         from roi.profiling.launched_run import LaunchOrder, profile_launched  # torch takes seconds to import
 
-        measure = partial(profile_launched, LaunchOrder(launch, url, gpus, start_timeout, words, force=force, said=said), request)
+        measure = partial(profile_launched, LaunchOrder(launch, url, gpus, start_timeout, words, force=force, said=said),
+                          request)
     else:
         click.echo(visible(said, "\n"), err=True)
     with catch_stops() as stops:

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 @shared.file_option("--lengths", metavar="FILE",
                     help="Batches of real lengths: one number of tokens a line, or a trace (--seq cuts them).")
 @click.option("--packing", is_flag=True, help="With --lengths: several examples in a row, in place of padding.")
-@shared.seconds_option("--budget", default="120s", help="Time for stepping, at most 50 timed steps a size; building the model, and "
-                       "compiling it, come on top.")
+@shared.seconds_option("--budget", default="120s", help="Time for stepping, at most 50 timed steps a size; building the "
+                       "model, and compiling it, come on top.")
 @click.option("--gpus", type=click.IntRange(1), default=1, show_default=True,
               help="Cards of one machine, a process each; on a CPU processes.")
 @click.option("--sharding", default="none", show_default=True, help="Over the cards: none (a replica each, DDP) or fsdp.")

@@ -9,7 +9,6 @@ from roi.answers.diff import DiffAnswer, Side
 from roi.economics.change.attribution import SHAPLEY
 from roi.economics.change.causes import GROUPS, Cause
 from roi.economics.change.difference import VERSION, Moved
-from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance, value
 from roi.facts.case import Case
 from roi.facts.fact import Fact

@@ -32,6 +32,6 @@ def plain_lengths(path: Path, field: str) -> tuple[int, ...] | None:
 def _lengths(told: Iterable[tuple[int, str]], where: str) -> Iterable[int]:
     for number, text in told:
         if not (text.isascii() and text.isdigit() and len(text) <= len(str(LONGEST)) and 1 <= int(text) <= LONGEST):
-            raise InputError(f"{where}, line {number}: {text[:40]!r} is no number of tokens; whole, from 1 to {LONGEST:,}, one a "
-                             "line; or give a trace: CSV with arrival_s, input_tokens, output_tokens")
+            raise InputError(f"{where}, line {number}: {text[:40]!r} is no number of tokens; whole, from 1 to {LONGEST:,}, "
+                             "one a line; or give a trace: CSV with arrival_s, input_tokens, output_tokens")
         yield int(text)

@@ -1,4 +1,4 @@
-"""What is refused before torch, which takes seconds to import, is there: options that do not go together, or not with a model."""
+"""What is refused before torch is imported, which takes seconds: options that do not go together, or not with a model."""
 
 from collections.abc import Sequence
 

@@ -78,8 +78,8 @@ def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
         raise RoiError(stepping.why_nothing())
     full = sum(len(point.step_s) >= point.warmup + train_point.TIMED for point in stepping.points)
     if full:
-        session.notes.append(f"{full} of {len(stepping.points)} sizes ended at {train_point.TIMED} timed steps, enough for a median; "
-                             "more --budget gives them no more")
+        session.notes.append(f"{full} of {len(stepping.points)} sizes ended at {train_point.TIMED} timed steps, enough for a "
+                             "median; more --budget gives them no more")
     return TrainProfile(
         started=session.started, environment=session.environment_under_load(stepping.last_draw), model=request.model.name,
         plan=plan_record(setup.plan), weights="random" if request.model.weights is None else str(request.model.weights),
@@ -214,8 +214,8 @@ class _Stepping:
         fit = sum(total <= left_s for total in accumulate(needed))
         if fit < len(waiting) and not self.said:
             self.said = True
-            self.session.watcher.warn(f"--budget: {fit} of the {len(waiting)} sizes that are left fit into {left_s:.0f} s whole; "
-                                      "the others are measured as far as it goes, and left out beyond. "
+            self.session.watcher.warn(f"--budget: {fit} of the {len(waiting)} sizes that are left fit into {left_s:.0f} s "
+                                      "whole; the others are measured as far as it goes, and left out beyond. "
                                       f"--budget {ceil(self.session.budget_s + sum(needed) - left_s)}s would hold all")
 
     def _stepping_s(self, waiting: Sequence[tuple[int, int]], *, searches: bool) -> float:

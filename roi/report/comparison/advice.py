@@ -8,7 +8,16 @@ from roi.economics.decision.option_result import InfeasibleOption, OptionResult,
 from roi.economics.decision.verdict import chance, value
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
-from roi.report.comparison.thresholds import at_rent, compared_from, look_again, month_of, option_of, today, undone_by, wins_from
+from roi.report.comparison.thresholds import (
+    at_rent,
+    compared_from,
+    look_again,
+    month_of,
+    option_of,
+    today,
+    undone_by,
+    wins_from,
+)
 from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import case_number, duration, fact_name, figure, percent, short_usd, usd
 from roi.report.layout.wording import chance as share

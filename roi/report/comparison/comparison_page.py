@@ -110,7 +110,8 @@ def _cash(c: Comparison, outlook: Outlook) -> Iterator[Part]:
     heads = ("option", *(f"saved after\n{month} months" for month in years),
              *(["P10 to P90\nat the end"] if outlook.bands else []), "payback,\nmonths")
     bands = " and ".join(names[id] for id in banded(c))
-    note = (f"What has been saved in all against staying, {counted(c)}, not discounted. Lines: central values. Dots: payback from today, counted alike."
+    note = (f"What has been saved in all against staying, {counted(c)}, not discounted. Lines: central values. Dots: payback"
+            " from today, counted alike."
             + (f" Shaded: P10 to P90 of the draws, month by month, of {bands}." if outlook.bands else f" {NO_DRAWS}"))
     yield Picture(charts.cash(c, outlook), note)
     yield Table(heads, rows)

@@ -26,10 +26,10 @@ def returns(c: Comparison, id: str) -> list[Block]:
     if o.npv_p10_p50_p90 and o.payback_p10_p50_p90 and o.probability_npv_positive is not None:
         low, middle, high = map(usd, o.npv_p10_p50_p90)
         early, median, late = (months(x, horizon) for x in o.payback_p10_p50_p90)
-        notes.append(f"Over the draws, wrong answers counted: NPV {low} in a bad case (P10), {middle} in the middle (P50), {high} in a good one (P90);"
-                     f" mean {usd(o.expected_npv_usd)}; payback in months {early} (P10), {median} (P50), {late} (P90); cheaper"
-                     f" than staying in {chance(o.probability_npv_positive)} of them"
-                     f"{good_enough(c, o)}.")
+        notes.append(f"Over the draws, wrong answers counted: NPV {low} in a bad case (P10), {middle} in the middle"
+                     f" (P50), {high} in a good one (P90); mean {usd(o.expected_npv_usd)};"
+                     f" payback in months {early} (P10), {median} (P50), {late} (P90); cheaper than staying in"
+                     f" {chance(o.probability_npv_positive)} of them{good_enough(c, o)}.")
     notes.append(f"One month of delay costs {usd(o.delay_usd)} of NPV." if o.delay_usd >= 0 else
                  f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile.")
     if abs(o.npv_usd - o.npv_without_errors_usd) >= 0.5:

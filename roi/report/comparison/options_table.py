@@ -71,10 +71,10 @@ def _legend(c: Comparison, shown: list[OptionResult]) -> str:
     best = " best of all: share of the draws in which it saves most, of those that may be recommended." if draws else ""
     each = usd(case_number(c.case, "quality.usd_per_error"))
     return (f"/month: mean after go-live, retraining included; wrong answers at {each}"
-            f" each are no cash. Payback in months from today, on cash, at the central values. NPV: savings against staying, discounted,"
-            f" {'on cash alone' if c.verdict.counts == 'cash' else 'wrong answers included'}, {npv}.{best} USD/Mtok: discounted"
-            f" cost over discounted tokens, counted as the incumbent counts. Basis of each cost line's weakest"
-            f" fact: {', '.join(names)}.")
+            f" each are no cash. Payback in months from today, on cash, at the central values. NPV: savings against staying,"
+            f" discounted, {'on cash alone' if c.verdict.counts == 'cash' else 'wrong answers included'}, {npv}.{best}"
+            f" USD/Mtok: discounted cost over discounted tokens, counted as the incumbent counts. Basis of each cost line's"
+            f" weakest fact: {', '.join(names)}.")
 
 
 def _staying(c: Comparison) -> str:

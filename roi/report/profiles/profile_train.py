@@ -92,7 +92,7 @@ def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None,
 def _next(profile: TrainProfile, gpu: Gpu | None) -> str:
     """What reads the profile from now on, as it is typed, or what is to be done before anything does."""
     if gpu is not None:
-        return f"next: roi fit MODEL --gpu {gpu.id} and roi compare take speed on {gpu.id} from it; roi calibrate shows by how much"
+        return f"next: roi fit MODEL --gpu {gpu.id} and roi compare take their speed there from it; roi calibrate: by how much"
     what = "a CPU" if profile.environment.device == "cpu" else f"{profile.environment.gpu_name or 'this card'}"
     return (f"next: nothing reads it yet: {what} is no card of the catalog until gpus.json of your data folder describes it "
             "(docs/guides/add-a-gpu.md); or run the same on a GPU that roi fit --gpu all lists")

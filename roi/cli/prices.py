@@ -69,6 +69,8 @@ def adds_price(read: Callable[..., Fields]) -> Callable[..., None]:
         addition = add_price(getattr(price, kind)(source=source, date=date, note=note, **fields), clock.today())
         for remark in addition.remarks:
             tell(remark)
+        tell(f"counts where as_of is {date} or later; a scenario of an earlier day keeps the prices of that day: "
+             f"--set as_of={date}")
         if addition.text is not None:
             _keep(addition.path, addition.text)
         write(f"{'is there already' if addition.text is None else 'added'}: {addition.path}")

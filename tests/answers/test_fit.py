@@ -101,10 +101,10 @@ def test_the_nearest_plan_really_fits():
 def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     out = run("llama-3.1-8b", "--gpu", "T4", "--full").stdout
     assert "T4: does not fit" in out
-    assert "weights bind; fits: QLoRA" in " ".join(out.split())
+    assert "largest part: weights; fits: QLoRA" in " ".join(out.split())
     first = run("llama-3.1-8b", "--gpu", "T4").stdout.splitlines()[1]
     got = answer("llama-3.1-8b", "--gpu", "T4")["gpus"][0]
-    assert first == (f"Fits: no. Peak {got['peak_bytes'] / GIB:.1f} of 14.6 GiB on T4; weights bind; fits: QLoRA"
+    assert first == (f"Fits: no. Peak {got['peak_bytes'] / GIB:.1f} of 14.6 GiB on T4; largest part: weights; fits: QLoRA"
                      f" ({got['nearest_bytes'] / GIB:.1f} GiB).")
 
 
@@ -250,7 +250,7 @@ def test_a_card_without_the_number_format_is_not_recommended():
 def test_where_nothing_fits_the_largest_card_says_what_would():
     told = " ".join(run("llama-3.1-405b", "--method", "full").stdout.split())
     assert "Fits: no. Peak 3,072" in told
-    assert "the largest card; optimizer bind; fits: QLoRA" in told
+    assert "the largest card; largest part: optimizer; fits: QLoRA" in told
     assert "--gpus 8 --sharding fsdp" in told
 
 

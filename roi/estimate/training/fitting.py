@@ -241,6 +241,9 @@ def _nearest_plan(
 def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
     """Plans that need less, from the smallest change to the largest."""
     thrifty = replace(plan, micro_batch=1.0, checkpointing=True)
+    if plan.checkpoints == "selective":
+        thrifty = replace(thrifty, checkpoints="inputs")
+        yield "checkpoints of inputs alone", replace(plan, checkpoints="inputs")
     if not plan.checkpointing:
         yield "checkpointing", replace(plan, checkpointing=True)
     if plan.micro_batch > 1:

@@ -95,7 +95,7 @@ def _way(line: GpuLine) -> str:
     """What is largest where a plan does not fit, and the nearest plan that does."""
     fit = line.fit
     way = f"fits: {fit.nearest} ({fit.nearest_bytes / GIB:.1f} GiB)" if fit.nearest else "no smaller plan fits"
-    return f"largest part: {fit.binds}; {way}"
+    return f"mostly {fit.binds}; {way}"
 
 
 def _how_sure(report: FitReport, best: GpuLine) -> str:

@@ -109,7 +109,9 @@ def _what(o: OptionResult) -> str:
 
 def _fleet(o: OptionResult) -> str:
     """How many GPUs of which card; empty where the option runs none."""
-    return "" if o.fleet is None else f"{o.fleet.gpus:,.0f} x {o.fleet.gpu}"
+    if o.fleet is None:
+        return ""
+    return f"{o.fleet.gpus:,.0f} x {o.fleet.gpu}{', the API for the rest' if o.kind == 'hybrid' else ''}"
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:

@@ -19,8 +19,10 @@ def returns(c: Comparison, id: str) -> list[Block]:
     horizon = len(o.monthly_usd)
     rates = "".join(f", {name} {percent(x) if x <= LARGEST_RATE else f'above {LARGEST_RATE:,.0%}'}"
                     for name, x in (("IRR", o.irr), ("ROI", o.roi)) if x is not None)
+    untrained = ("and it is itself" if o.npv_vs_best_untrained_usd == 0.0 and not o.trains else
+                 f"{usd(o.npv_vs_best_untrained_usd)} against")
     notes = [(f"At the central values, wrong answers counted: NPV {usd(o.npv_usd)} against staying,"
-              f" {usd(o.npv_vs_best_untrained_usd)} against the best tested option that trains nothing; payback in months from"
+              f" {untrained} the best tested option that trains nothing; payback in months from"
               f" today {months(o.payback_months, horizon)}, discounted {months(o.payback_discounted_months, horizon)},"
               f" on cash alone {months(o.payback_cash_months, horizon)}{rates}.")]
     if o.npv_p10_p50_p90 and o.payback_p10_p50_p90 and o.probability_npv_positive is not None:

@@ -119,7 +119,9 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     start = alone_from(c, o)
     money = money_of([o.tco_usd, *(sum(line.monthly_usd) for line in o.lines)])
     rows = [_branch(line, start, money) for line in o.lines if line.upfront_usd or any(line.monthly_usd)]
-    total = Row(("total", "", money(o.mean_monthly_usd), money(o.upfront_usd), money(o.tco_usd)), strong=True)
+    errors = sum(sum(line.monthly_usd) for line in o.lines if line.name == "wrong answers")
+    cash = f"of it cash: {usd(o.cash_monthly_usd)} a month, {usd(o.tco_usd - errors)} in all" if errors else ""
+    total = Row(("total", "", money(o.mean_monthly_usd), money(o.upfront_usd), money(o.tco_usd)), strong=True, detail=cash)
     handed = f", hands on {percent(o.quality.share_escalated)}" if o.quality.share_escalated else ""
     heads = ("cost line", "", f"{money.unit}\n/month", f"set-up\n{money.unit}", f"{horizon} months\n{money.unit}")
     return [

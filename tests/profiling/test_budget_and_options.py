@@ -1,6 +1,7 @@
 """What a budget holds on cards of 24 to 80 GB, by the roofline; and that each option of a plan is known or refused in words."""
 
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -127,6 +128,30 @@ def test_where_one_search_is_too_much_for_two_minutes_it_is_said_before_it_would
     assert re.match(r"largest micro-batch at 2,048 tokens: about \d+ by the line through measured peaks, not tried: it takes "
                     r"\d\d s, \d\d are left", warned[0])
     assert spent_s <= 120.0
+
+
+def test_that_steps_end_where_a_median_is_known_is_said(monkeypatch):
+    work, _, _ = stepped("L40S", "lora", monkeypatch, budget_s=1200.0)
+    assert work.enough() == ["4 of 4 sizes ended at 50 timed steps, enough for a median; more --budget gives them no more"]
+    assert stepped("L4", "qlora", monkeypatch, budget_s=12.0)[0].enough() == []
+
+
+BAD = {
+    ("--optimizer", "adamww"): "optimizer: 'adamww' is not one of adamw, ", ("--method", "qlorra"): "nearest: qlora\n",
+    ("nosuch-8b",): "MODEL: unknown model 'nosuch-8b'", ("--targets", "qkv"): "has no target 'qkv'",
+    ("--kernels", "fused"): "--kernels fused: ", ("./nosuch",): "MODEL: no file or folder './nosuch'",
+    ("--packing",): "--packing: packs examples of real lengths", ("--seq", "5000"): "tiny-llama takes at most 4,096",
+}
+
+
+@pytest.mark.full
+def test_options_are_refused_before_torch_is_asked_for():
+    """Importing torch takes 3 to 5 s; here it cannot be imported at all."""
+    for words, told in BAD.items():
+        run = f"import sys; sys.modules['torch'] = None; from roi.cli import main; main(['profile', 'train', *{words!r}])"
+        done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert told in done.stderr
 
 
 def test_what_a_short_budget_does_not_hold_is_said_before_it_is_begun(monkeypatch):

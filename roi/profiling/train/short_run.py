@@ -76,10 +76,7 @@ def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
     session.measure(stepping.run, lambda: stepping.measured)
     if not stepping.measured:
         raise RoiError(stepping.why_nothing())
-    full = sum(len(point.step_s) >= point.warmup + train_point.TIMED for point in stepping.points)
-    if full:
-        session.notes.append(f"{full} of {len(stepping.points)} sizes ended at {train_point.TIMED} timed steps, enough for a "
-                             "median; more --budget gives them no more")
+    session.notes += stepping.enough()
     return TrainProfile(
         started=session.started, environment=session.environment_under_load(stepping.last_draw), model=request.model.name,
         plan=plan_record(setup.plan), weights="random" if request.model.weights is None else str(request.model.weights),
@@ -180,6 +177,12 @@ class _Stepping:
         wanted = ceil(max(ENOUGH * (self.step_s or 0.0), 2.0 * self.session.budget_s))
         return (f"--budget: {self.session.budget_s:g} s is too short, nothing was measured: {self.ended[0]}; "
                 f"--budget {wanted}s would do for that size")
+
+    def enough(self) -> list[str]:
+        """That sizes ended before their share of the budget did, where some did."""
+        full = sum(len(point.step_s) >= point.warmup + train_point.TIMED for point in self.points)
+        return [f"{full} of {len(self.points)} sizes ended at {train_point.TIMED} timed steps, enough for a median; more --budget "
+                "gives them no more"] if full else []
 
     def run(self) -> None:
         """Points from few tokens to many, then the search."""

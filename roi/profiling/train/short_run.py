@@ -181,8 +181,8 @@ class _Stepping:
     def enough(self) -> list[str]:
         """That sizes ended before their share of the budget did, where some did."""
         full = sum(len(point.step_s) >= point.warmup + train_point.TIMED for point in self.points)
-        return [f"{full} of {len(self.points)} sizes ended at {train_point.TIMED} timed steps, enough for a median; more --budget "
-                "gives them no more"] if full else []
+        told = f"{full} of {len(self.points)} sizes ended at {train_point.TIMED} timed steps, enough for a median"
+        return [f"{told}; more --budget gives them no more"] if full else []
 
     def run(self) -> None:
         """Points from few tokens to many, then the search."""

@@ -24,7 +24,7 @@ DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
 SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
 """Units of the NPV columns, so that the largest figure has five digits."""
-NAMED = 4
+NAMED = 3
 """Names that a list on the screen has at most."""
 
 
@@ -92,8 +92,8 @@ def _template(c: Comparison) -> list[str]:
     names = [_guess(c, path) for path in ranked[:NAMED]]
     more = f" and {len(ranked) - NAMED} more" if len(ranked) > NAMED else ""
     if pull.get(ranked[0], 0.0) > 0:
-        names[0] += f" (it moves the NPV by {short_usd(pull[ranked[0]])})"
-    told = [f"The template's guesses, not yours: {', '.join(names)}{more}"]
+        names[0] += f" (moves the NPV by {short_usd(pull[ranked[0]])})"
+    told = [f"The template's guesses: {', '.join(names)}{more}"]
     if v.counts == "cash":
         other = "staying" if v.flips_to == "stay" else option_of(c, v.flips_to).label if v.flips_to is not None else ""
         flips = (f"; from {usd(v.flips_at_usd_per_error)} each {other} would lead"

@@ -278,7 +278,7 @@ def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it
     c = bundled()
     assert c.verdict.counts == "cash"
     text = flat(c)
-    assert "! The template's guesses, not yours: growth of requests +10.0% a year" in text
+    assert "! The template's guesses: growth of requests +10.0% a year" in text
     assert "! Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error)" in text
     assert f"from ${c.verdict.flips_at_usd_per_error:.3g} each staying would lead" in text
     assert "NPV, on cash alone: mean" in text

@@ -70,7 +70,7 @@ def train(
     from roi.catalog.models.configs import context_tokens
     from roi.estimate.training.plan import TrainingPlan
     from roi.profiling.model_to_build import choose_model_to_build
-    from roi.profiling.train.options import check_options, closed_form
+    from roi.profiling.train.refused import check_options, closed_form
 
     if packing and lengths is None:
         raise InputError("--packing: packs examples of real lengths; which? --lengths FILE")

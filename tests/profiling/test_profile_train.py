@@ -29,7 +29,7 @@ from roi.profiling.progress import Watcher, show_progress
 from roi.profiling.session import Session, catalog_gpu, device_failed, ran_out
 from roi.profiling.stack import known_warnings, peft, torch
 from roi.profiling.train import fused, short_run, train_point
-from roi.profiling.train.options import closed_form
+from roi.profiling.train.refused import closed_form
 from roi.profiling.train.real_model import (
     build_meta,
     build_model,

@@ -7,7 +7,7 @@ from roi.profiling.session import check_weights_fit
 from roi.profiling.stack import torch, transformers
 from roi.profiling.train import real_model
 from roi.profiling.train.fused import check_liger, no_compiler
-from roi.profiling.train.options import check_options
+from roi.profiling.train.refused import check_options
 
 if TYPE_CHECKING:
     from roi.profiling.train.short_run import TrainRequest

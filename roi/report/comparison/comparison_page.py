@@ -47,7 +47,7 @@ def comparison_page(
     outlook, shared = outlook_of(c), [path for path in c.case if path.partition(".")[0] in SHARED]
     sections = (
         Section("The answer", (*_alerts(c), *advice(c), *_options(c)), lead=True),
-        Section("Cash by month", tuple(_cash(c, outlook))),
+        Section("Savings by month", tuple(_cash(c, outlook))),
         Section("What each option costs", tuple(_costs(c, redact))),
         Section("From which volume on", tuple(_volumes(c))),
         Section("How sure", tuple(_sure(c, outlook))),
@@ -108,7 +108,7 @@ def _cash(c: Comparison, outlook: Outlook) -> Iterator[Part]:
     rows = tuple(Row((names[o.id], *(usd(outlook.central[o.id][month]) for month in years),
                       *([_spread(outlook, o.id)] if outlook.bands else []), months(payback_of(c, o), horizon))) for o in found)
     heads = ("option", *(f"saved after\n{month} months" for month in years),
-             *(["P10 to P90\nat the end"] if outlook.bands else []), "payback,\nmonths")
+             *(["P10 to P90\nat the end"] if outlook.bands else []), f"payback, months,\n{counted(c)}")
     bands = " and ".join(names[id] for id in banded(c))
     note = (f"What has been saved in all against staying, {counted(c)}, not discounted. Lines: central values. Dots: payback"
             " from today, counted alike."

@@ -249,8 +249,8 @@ def _sentence(results: Mapping[str, OptionResult], chosen: Choices, challenger: 
         told = f", beats staying in {odds:.0%} of the draws" if odds is not None else ""
         words = {"immediate": "at once", "never": "not within the horizon"}
         paid = words.get(payback_status(winner.payback_cash_months), f"after {winner.payback_cash_months:.1f} months")
-        return (f"Change to {winner.label}: expected NPV {_usd(value(winner, counts))} against staying, pays back on cash {paid}"
-                f"{told}.")
+        return (f"Change to {winner.label}: expected NPV {_usd(value(winner, counts))} against staying, pays back on cash"
+                f" {paid}{told}.")
     if challenger is None:
         only = len(results) == 1
         return "Stay: no candidate is named that could work." if only else "Stay: no other option is feasible."

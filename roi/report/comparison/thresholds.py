@@ -131,6 +131,8 @@ def look_again(c: Comparison) -> list[str]:
         told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
     if told:
         return [f"Look again {', or '.join(told)}."]
+    if any(p.reason == "not tested" for p in c.verdict.passed_over):
+        return ["A test could change that; no volume, price or error rate alone would."]
     return ["No volume, price or error rate alone would change that."]
 
 

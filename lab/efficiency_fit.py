@@ -150,8 +150,10 @@ class Work:
                  for name, parts in self.parts.items()}
         for name, parts in self.parts.items():
             steps, sequences, kv, tokens, _ = parts.tolist()
+            with_prompts, alone = min(self.prompt_steps[name], steps), self.plan.habits.prompts_alone
+            decoding = max(steps - with_prompts, 1e-9) if alone else steps
             found[name] = found[name] + (0.0 if steps <= 0.0 else step.apart_s(
-                steps, min(self.prompt_steps[name], steps), sequences / steps, kv / steps, tokens))
+                steps, with_prompts, sequences / decoding, kv / decoding, tokens, alone=alone))
         if "ttft" in found:
             ahead = np.maximum(step.request_steps - 1.5, 0.0) * step.decode_s(1.0, 0.0)
             found["ttft"] = found["ttft"] + step.request_s + ahead

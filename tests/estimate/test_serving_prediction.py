@@ -226,6 +226,13 @@ def test_a_window_of_all_layers_is_no_limit_to_an_engine_that_ignores_it():
     assert mixed.cached_shape is mixed.shape
 
 
+@pytest.mark.parametrize(("engine", "alone"), [("sglang", True), ("vllm-2024", True), ("vllm", False), ("tensorrt-llm", False)])
+def test_a_plan_schedules_as_its_engine_does(engine, alone):
+    """Engines that mix prompts with decodes in a step, and those that compute prompts in steps of their own."""
+    plan = replace(PLAN, habits=engine_habits(engine))
+    assert plan.server(RequestShape(1000.0, 100.0), ROUND).prompts_alone is alone
+
+
 def test_attention_parallel_gives_each_sequence_a_gpu_and_each_gpu_the_dense_weights():
     """Qwen3-235B has 4 KV heads: split over 8 GPUs each holds one, twice what a sequence needs."""
     split = replace(PLAN, shape=find_model("qwen3-235b-a22b"), tensor_parallel=8.0, weight_dtype="fp8")

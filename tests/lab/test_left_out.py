@@ -28,6 +28,7 @@ def table(tmp_path):
 @pytest.mark.parametrize("change", [
     STATIC, {"load": "closed", "concurrency": "8", "ttft_ms": "100", "tpot_ms": "8"},
     {**STATIC, "load": "saturated", "concurrency": "", "prompts": "300", "model": "mixtral-8x7b", "tp": "2"},
+    {"load": "closed", "concurrency": "8", "ttft_ms": "100", "tpot_ms": "8", "engine": "sglang"},
 ])
 def test_the_work_of_a_run_times_its_coefficients_is_its_replay(change):
     """To a tenth of a percent: a replay with a server's own latency differs by when a closed loop's next request is sent."""

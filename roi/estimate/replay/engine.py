@@ -1,7 +1,9 @@
 """One replica of an engine that batches continuously, step by step; steps between which nothing changes are one event.
 
 In each step every decoding sequence gets one token, and prompts are computed first come, first served in what the step's
-tokens leave. Without prompts n sequences that read K of KV cache, which grows by G a step, take
+tokens leave. Engines that do not mix (`Server.prompts_alone`) compute all prompts that wait in a step of their own, and decode
+when none waits: nobody gets a token meanwhile. Without prompts n sequences that read K of KV cache, which grows by G a step,
+take
 
     k steps = k (A + c K) + c G k (k - 1) / 2          A = a + experts x touched(n) + b n
 
@@ -45,6 +47,8 @@ class Server:
     """Tokens of the largest step, decoding ones included; more than `sequence_limit`."""
     request_s: float = 0.0
     """Seconds of a request outside the steps (network, HTTP, tokenizer)."""
+    prompts_alone: bool = False
+    """True where a step computes prompts, all that wait and fit, or decodes, and never both; prompts go first."""
 
     def __post_init__(self) -> None:
         """Raise InputError where no step could ever hold a prompt."""
@@ -84,7 +88,7 @@ class StepBase(NamedTuple):
 class EngineReplica:
     """The state of a replica between two steps; `run` takes further steps. Times in s.
 
-    A step with n decoding sequences that read K of KV, and p prompt tokens, takes
+    A step with n decoding sequences that read K of KV, and p prompt tokens (n and K are 0 where prompts are alone), takes
 
         step_s + experts_s x touched(n + p) + sequence_s x n + kv_byte_s x K + prefill_token_s x p - hidden(n, p)
 
@@ -110,6 +114,7 @@ class EngineReplica:
         """The engine between two calls of `run`, a generator so that its state stays in local names."""
         engine = server.iteration
         capacity, limit, budget_tokens = server.kv_capacity, server.sequence_limit, server.step_tokens
+        mixed = int(not server.prompts_alone)  # decode steps in one with prompts
         per_kv, per_prompt = float(engine.kv_byte_s), float(engine.prefill_token_s)
         experts, missed = float(engine.experts_s), 1.0 - float(engine.expert_share)
         (device, floor), host_prompt = base, float(engine.host_prompt_s)
@@ -124,7 +129,8 @@ class EngineReplica:
             head = queue[0] if queue else None
             waits = head is not None and n + (partial is not None) < limit and held + head[5] <= capacity
             if partial is not None or (waits and head[0] <= t):  # type: ignore[index]
-                budget = tokens = budget_tokens - n
+                decoding = n * mixed
+                budget = tokens = budget_tokens - decoding
                 more, rest, taken, complete = None, 0.0, 0, []
                 if partial is not None:
                     if left > budget:
@@ -145,24 +151,24 @@ class EngineReplica:
                         budget -= job[1]
                         complete.append(job)
                 tokens -= budget
-                spent = device[n] + per_kv * kv + per_prompt * tokens
+                spent = device[decoding] + per_kv * kv * mixed + per_prompt * tokens
                 alone = both = read
                 if experts:
-                    before, after = missed**n, missed ** (n + tokens)
+                    before, after = missed**decoding, missed ** (decoding + tokens)
                     spent += experts * (before - after)
                     alone += experts * (1.0 - before)
                     both += experts * (1.0 - after)
                 if overlap:  # more than the sequences alone hid
-                    product = per_product * n
+                    product = per_product * decoding
                     products = product + per_prompt * tokens
                     spent += overlap * ((product if product < alone else alone) - (products if products < both else both))
-                if spent < (host := floor[n] + host_prompt):
+                if spent < (host := floor[decoding] + host_prompt):
                     spent = host
                 while t < until_s < t + spent:  # nobody who comes after t has a part in this step
                     ends = t + spent
                     if more is None and taken == len(queue):  # further steps are no shorter than this one without prompts
                         further = min([job[2] - 1.0 for job in complete])
-                        further = min(further, heap[0][0] - steps - 1.0) if n else further
+                        further = min(further, heap[0][0] - steps - mixed) if n else further
                         most = n + len(complete)
                         ends += further * max(device[most] + per_kv * kv, floor[most])
                     until_s = yield ends
@@ -181,8 +187,8 @@ class EngineReplica:
                     partial, left = more, rest
                 t += spent
                 busy += spent
-                steps += 1.0
-                kv += growth
+                steps += mixed
+                kv += growth * mixed
             elif n:
                 step, faster = device[n] + per_kv * kv, per_kv * growth
                 count, cut = heap[0][0] - steps, False

@@ -219,7 +219,7 @@ def _disaggregated(
                  float(engine.host_s + engine.host_prompt_s) * steps)
     flying = load.concurrency or 1.0
     wait, share = 0.0, replace(load, concurrency=flying)
-    decoder = replace(server, iteration=replace(engine, prefill_token_s=0.0))
+    decoder = replace(server, iteration=replace(engine, prefill_token_s=0.0), prompts_alone=False)
 
     def at(wait_s: float) -> OperatingFigures:
         return _closed(share, plan, replace(decoder, request_s=server.request_s + prompt + wait_s), decoding)

@@ -97,7 +97,7 @@ class ReplicaPlan:
         limit, tokens = self.largest_step
         ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.decode_s(1.0, 0.0))
         return Server(engine, float(np.asarray(self.memory(requests).kv_capacity_bytes)), sequence_limit=limit,
-                      step_tokens=tokens, request_s=float(engine.request_s) + ahead)
+                      step_tokens=tokens, request_s=float(engine.request_s) + ahead, prompts_alone=self.habits.prompts_alone)
 
     def prompt_share(self, prompt_tokens: float, busy: float) -> float:
         """What a prompt takes over what it would on one stage, where fewer than all stages have a batch of their own.

@@ -121,10 +121,10 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     """Every request's times on `replicas` equal replicas behind a router that picks the one with the fewest requests.
 
     Ties go to the replica with the lowest number. A replica runs steps (EngineReplica): decoding sequences get one token
-    each, prompts are computed first come, first served in what the step's tokens leave, and a request is admitted when a
-    slot is free and the KV cache that it will hold at its end fits, so nothing is ever evicted; one that never fits is
-    refused at once. vLLM admits earlier and computes an evicted prompt again, which is close where the cache is not the
-    limit. Ignored: time between router and replica, failures, priorities, speculative decoding.
+    each, prompts are computed first come, first served in what the step's tokens leave (or in steps of their own), and a
+    request is admitted when a slot is free and the KV cache that it will hold at its end fits, so nothing is ever evicted;
+    one that never fits is refused at once. vLLM admits earlier and computes an evicted prompt again, which is close where the
+    cache is not the limit. Ignored: time between router and replica, failures, priorities, speculative decoding.
     """
     count = requests.arrival_s.size
     times, base = Times.unknown(count), step_base(server)

@@ -189,15 +189,30 @@ class Iteration:
         """Seconds of the step: of the slower of the two."""
         return np.maximum(self.device_s(sequences, kv_bytes), self.floor_s(sequences))
 
+    def prompts_s(self, prompt_tokens: Number) -> Number:
+        """Seconds of a step that computes so many prompt tokens and decodes nobody."""
+        return self._prompt_terms_s(prompt_tokens) + self._prompt_apart_s(prompt_tokens)
+
+    def _prompt_terms_s(self, tokens: Number) -> Number:
+        return self.step_s + self.experts_s * self.touched(tokens) + self.prefill_token_s * tokens
+
+    def _prompt_apart_s(self, tokens: Number) -> Number:
+        terms = self._prompt_terms_s(tokens)
+        return np.maximum(terms - self.hidden_s(0.0, tokens), self.host_s + self.host_prompt_s) - terms
+
     def apart_s(
-        self, steps: Number, with_prompts: Number, sequences: Number, kv_bytes: Number, prompt_tokens: Number,
+        self, steps: Number, with_prompts: Number, sequences: Number, kv_bytes: Number, prompt_tokens: Number, *,
+        alone: bool = False,
     ) -> Number:
         """Seconds by which `steps` steps differ from the sum of their terms: waits for the host, less reading that is hidden.
 
-        `with_prompts` of them share `prompt_tokens`; all decode `sequences` sequences with `kv_bytes` of KV cache: means of the
-        steps that a request has a part in.
+        `with_prompts` of them share `prompt_tokens`; all, or where prompts are `alone` all the others, decode `sequences`
+        sequences with `kv_bytes` of KV cache: means of the steps that a request has a part in.
         """
         each = prompt_tokens / np.maximum(with_prompts, 1e-9)
+        if alone:
+            return (self.apart_s(steps - with_prompts, 0.0, sequences, kv_bytes, 0.0)
+                    + with_prompts * self._prompt_apart_s(each))
         terms = self.step_s + self.experts_s * self.touched(sequences) + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
         mixed, floor, padding = terms + self.prefill_token_s * each, self.floor_s(sequences), self.padding_s(sequences)
         plain_s = np.maximum(terms + padding - self.hidden_s(sequences, 0.0), floor) - terms

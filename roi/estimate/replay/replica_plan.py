@@ -87,8 +87,11 @@ class ReplicaPlan:
         found = roofline_iteration(
             self.cached_shape, self.gpu, self.tensor_parallel, self.weight_dtype, requests.prefill_context, efficiencies,
             attention_parallel=self.attention_parallel)
-        if self.stages > 1.0:  # the host schedules every stage's part of a step
-            found = replace(found, step_s=found.step_s + (self.stages - 1.0) * efficiencies.step_overhead_s)
+        if self.stages > 1.0:  # while a batch passes all stages, each host schedules those of as many batches
+            more = self.stages - 1.0
+            found = replace(found, step_s=found.step_s + more * efficiencies.step_overhead_s,
+                            host_s=found.host_s + more * efficiencies.host_step_s,
+                            host_sequence_s=found.host_sequence_s * self.stages)
         return found
 
     def server(self, requests: RequestShape, efficiencies: Efficiencies) -> Server:

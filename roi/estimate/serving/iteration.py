@@ -32,6 +32,8 @@ EIGHT_BIT: Final = ("fp8", "int8")
 """Formats whose inputs are quantised too, or that are unpacked by kernels of their own, outside the product."""
 HEADS: Final = ("full", "sliding")
 """Kinds of attention whose norms, where they have any, are of queries and keys."""
+UNPACKING_ROWS: Final = 16.0
+"""Rows that kernels of 4-bit weights multiply at a time (Marlin and AWQ: mma.m16n8k16), where wgmma multiplies 64."""
 COUNTS: Final = ("expert_share", "request_steps", "overlap", "least_rows")
 """Fields of an iteration that are no seconds."""
 
@@ -88,11 +90,15 @@ class Efficiencies:
     host_layer_s: Number = 0.0
     """The same of every layer of any step: without graphs kernels are started one by one."""
     host_expert_s: Number = 0.0
-    """The same of every expert of every layer, where they are gone through in a loop."""
+    """The same of every expert of every layer, where they are gone through in a loop. Each asks the device which tokens it has
+    (transformers: torch.where of the mask), so that nothing of the host's time is hidden behind the device's."""
     host_linear_s: Number = 0.0
-    """The same of every matrix in 8 bits, whose input is quantised by kernels of its own."""
+    """The same of every matrix in 8 bits, whose input is quantised by kernels of its own. In fp8 the host waits for each
+    product (FP8Linear of transformers 4 ends with torch.cuda.synchronize): nothing is hidden there either."""
     unpacking: Number = 0.0
     """What unpacking 4-bit weights adds to reading them, as a share."""
+    expert_unpacking: Number = 0.0
+    """The same of experts, whose grouped kernels are others."""
     quantise_layer_s: Number = 0.0
     """Latency that a layer has besides where the inputs of its products are quantised to 8 bits as it runs, seconds."""
     quantise4_layer_s: Number = 0.0
@@ -327,7 +333,8 @@ def roofline_iteration(
     rate, rate16 = matrix_rate(gpu, weight_dtype, e), per_plan(gpu, lambda g: g.matrix_flops("bf16"))
     dense = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
     experts = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
-    unpack = 1.0 + e.unpacking * per_plan(weight_dtype, lambda w: float(weight_format(w).unpacked))
+    packed = per_plan(weight_dtype, lambda w: float(weight_format(w).unpacked))
+    unpack, unpack_experts = 1.0 + e.unpacking * packed, 1.0 + e.expert_unpacking * packed
     mixed = per_plan(weight_dtype, lambda w: float(weight_format(w).experts_only))
     sums = (EXCHANGES_PER_LAYER if attention_parallel else ALL_REDUCES_PER_LAYER) * shape.layers
     ring = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT / (link * e.link_efficiency)
@@ -345,16 +352,19 @@ def roofline_iteration(
     matrices = sum(x.experts * x.layers for x in shape.linears)
     host = e.host_step_s + shape.layers * e.host_layer_s + looped * e.host_expert_s + matrices * e.host_linear_s * per_plan(
         weight_dtype, lambda w: float(w in EIGHT_BIT))
+    waits = (looped * e.host_expert_s > 0.0) | (e.host_linear_s * per_plan(weight_dtype, lambda w: float(w == "fp8")) > 0.0)
+    waited, host = np.where(waits, host, 0.0)[()], np.where(waits, 0.0, host)[()]
+    rows = np.where(packed, np.minimum(e.least_rows, UNPACKING_ROWS), e.least_rows)[()]
     read = unpack * dense / (bandwidth * e.decode_mbu * (1.0 if attention_parallel else tp))
     product = 2.0 * (products + plain * all_dense) / (e.decode_mfu * tp)
     return Iteration(
-        step_s=overhead + read, sequence_s=product + e.sequence_overhead_s + ring,
+        step_s=overhead + read + waited, sequence_s=product + e.sequence_overhead_s + ring,
         kv_byte_s=(1.0 + e.kv_reread * (query_group(shape) - 1.0)) / (bandwidth * e.kv_mbu),
         prefill_token_s=(2.0 * (products + plain * body) + e.attention_products * attention / rate16) / (
             e.prefill_mfu * tp) + ring,
-        experts_s=unpack * e.expert_reading * experts / (bandwidth * e.decode_mbu * tp), expert_share=expert_share(shape),
-        request_s=e.request_s, request_steps=e.request_steps,
+        experts_s=unpack_experts * e.expert_reading * experts / (bandwidth * e.decode_mbu * tp),
+        expert_share=expert_share(shape), request_s=e.request_s, request_steps=e.request_steps,
         overlap=e.overlap, read_s=read, product_s=product, host_s=host, host_sequence_s=e.host_sequence_s,
         host_prompt_s=shape.layers * e.host_prompt_layer_s,
-        row_s=2.0 * plain * all_dense / (e.decode_mfu * tp), least_rows=e.least_rows,
+        row_s=2.0 * plain * all_dense / (e.decode_mfu * tp), least_rows=rows,
     )

@@ -5,15 +5,17 @@ gives each to the replica with the fewest requests. In a closed loop a load gene
 flight on one replica, and sends the next when one ends.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from roi.errors import InputError
 from roi.estimate.replay.engine import EngineReplica, Job, Server, StepBase, Times, step_base
+from roi.estimate.replay.lockstep import goes_together, run_together
 
 Array = NDArray[np.float64]
 
@@ -128,20 +130,23 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     """
     count = requests.arrival_s.size
     times, base = Times.unknown(count), step_base(server)
-    jobs = _jobs(requests, server, base)
-    engines = [EngineReplica(server, base, times) for _ in range(replicas)]
-    chosen = np.zeros(count, dtype=np.intp)
+    rows = _jobs(requests, server, base)
+    if goes_together(rows, server, base, replicas):
+        fleet, chosen = run_together(rows, server, base, replicas)
+        return _replayed(requests, server, requests.arrival_s, fleet.times, chosen, fleet.busy)
+    jobs: list[Job] = rows.tolist()
+    engines, chosen = [EngineReplica(server, base, times) for _ in range(replicas)], [0] * count
     if replicas == 1:
         engines[0].queue.extend(job for job in jobs if job[5] <= server.kv_capacity)
     else:
         chosen = _route(jobs, engines, times.ended, server.kv_capacity)
     for engine in engines:
         engine.run(inf)
-    return _replayed(requests, server, requests.arrival_s, times, chosen, engines)
+    return _replayed(requests, server, requests.arrival_s, times, chosen, [engine.busy_s for engine in engines])
 
 
-def _jobs(requests: Requests, server: Server, base: StepBase) -> list[Job]:
-    """A job for each request, its numbers side by side in memory: with many replicas none of them is in a near cache."""
+def _jobs(requests: Requests, server: Server, base: StepBase) -> NDArray[np.void]:
+    """A row for each request, which `tolist` makes a Job, its numbers side by side in memory."""
     prefill, output = requests.prefill_tokens, requests.output_tokens
     step, engine = max(base.device[1], base.floor[1]), server.iteration
     first = base.device[0] - float(engine.overlap) * float(engine.read_s)  # of experts' reading no more than itself is hidden
@@ -151,21 +156,21 @@ def _jobs(requests: Requests, server: Server, base: StepBase) -> list[Job]:
     for name, column in zip(JOB, columns, strict=True):
         rows[name] = column
     rows["number"] = np.arange(output.size)
-    found: list[Job] = rows.tolist()
-    return found
+    return rows
 
 
 def _replayed(
-    requests: Requests, server: Server, arrival_s: Array, times: Times, chosen: NDArray[np.intp], engines: list[EngineReplica],
+    requests: Requests, server: Server, arrival_s: Array, times: Sequence[ArrayLike], replica: ArrayLike, busy_s: ArrayLike,
 ) -> Replayed:
+    """`times` are when prefills began, first and last tokens came out, as those of `Times`."""
+    admitted, first, ended = (np.asarray(x, dtype=float) for x in times[:3])
     return Replayed(
-        arrival_s=arrival_s, admitted_s=np.array(times.admitted_s), first_s=np.array(times.first_s),
-        ended_s=np.array(times.ended_s), output_tokens=requests.output_tokens, replica=chosen,
-        busy_s=np.array([engine.busy_s for engine in engines]), request_s=server.request_s,
+        arrival_s=arrival_s, admitted_s=admitted, first_s=first, ended_s=ended, output_tokens=requests.output_tokens,
+        replica=np.asarray(replica, dtype=np.intp), busy_s=np.asarray(busy_s, dtype=float), request_s=server.request_s,
     )
 
 
-def _route(jobs: list[Job], engines: list[EngineReplica], over: list[int], capacity: float) -> NDArray[np.intp]:  # noqa: C901, PLR0912 -- one loop, as the engine
+def _route(jobs: list[Job], engines: list[EngineReplica], over: list[int], capacity: float) -> list[int]:  # noqa: C901, PLR0912 -- one loop, as the engine
     """The number of each job's replica. The engines are then behind the last arrival, with all that is theirs in their queues.
 
     Who gets a request depends on nothing but how many each replica has. So an engine runs only when one of its requests may
@@ -220,7 +225,7 @@ def _route(jobs: list[Job], engines: list[EngineReplica], over: list[int], capac
             ends[best] = end_s
             if end_s <= last_s:
                 buckets[int((end_s - first_s) / width_s)].append(best)
-    return np.array(chosen, dtype=np.intp)
+    return chosen
 
 
 def replay_closed(requests: Requests, server: Server, concurrency: int) -> Replayed:
@@ -237,7 +242,7 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
     engine = EngineReplica(server, base, times)
     sent = np.full(count, np.inf)
     waiting = iter(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())
-    jobs = _jobs(requests, server, base)
+    jobs: list[Job] = _jobs(requests, server, base).tolist()
     last_s, next_s = -inf, inf
 
     def send(slots: int, at_s: float) -> int:
@@ -258,4 +263,4 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
         if ended:
             known += ended
             left += send(ended, times.ended_s[times.ended[-1]] + server.request_s) - ended
-    return _replayed(requests, server, sent, times, np.zeros(count, dtype=np.intp), [engine])
+    return _replayed(requests, server, sent, times, np.zeros(count), [engine.busy_s])

@@ -15,6 +15,7 @@ from roi.estimate.replay.engine import ROUNDING, Server, StepBase
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
+Columns = tuple[Array, ...]
 
 LEAST_REPLICAS: Final = 100
 """With fewer, even a burst is done sooner one replica after the other (150: 1.6 to 2 times as fast together)."""
@@ -32,12 +33,12 @@ class Fleet:
     the last one stands for none.
     """
 
-    def __init__(self, jobs: NDArray[np.void], server: Server, base: StepBase, replicas: int) -> None:
-        """`jobs` has the columns of a Job, `base` is step_base(server)."""
-        none = jobs.size
+    def __init__(self, columns: Columns, server: Server, base: StepBase, replicas: int) -> None:
+        """`columns` are the requests' (`Requests.columns`), `base` is step_base(server)."""
+        none = columns[0].size
         self.server, self.none, self.bits = server, none, none.bit_length()
         self.arrival, self.prefill, self.output, self.kv_start, self.kv_growth, self.kv_held = (
-            np.append(jobs[name], inf) for name in ("arrival_s", "prefill", "output", "kv_start", "kv_growth", "kv_held"))
+            np.append(column, inf) for column in columns)
         self.device, self.floor = np.array(base.device), np.array(base.floor)
         self.t, self.end_s, self.after_s = np.full(replicas, -inf), np.full(replicas, inf), np.full(replicas, inf)
         self.steps, self.kv, self.growth, self.held, self.left, self.busy, self.spent, self.count = np.zeros((8, replicas))
@@ -227,10 +228,10 @@ def shortest_step_s(server: Server, base: StepBase) -> float:
     return (1.0 - ROUNDING) * min(prompts, *map(max, base.device[1:], base.floor[1:]))
 
 
-def goes_together(jobs: NDArray[np.void], server: Server, base: StepBase, replicas: int) -> bool:
+def goes_together(arrival_s: Array, server: Server, base: StepBase, replicas: int) -> bool:
     """True where operations on arrays of replicas take less time than one replica after the other."""
-    arrivals, window_s = jobs["arrival_s"], shortest_step_s(server, base)
-    enough = jobs.size * window_s >= LEAST_ARRIVALS * (arrivals[-1] - arrivals[0])
+    window_s = shortest_step_s(server, base)
+    enough = arrival_s.size * window_s >= LEAST_ARRIVALS * (arrival_s[-1] - arrival_s[0])
     return bool(replicas >= LEAST_REPLICAS and window_s > 0.0 and enough)
 
 
@@ -277,11 +278,11 @@ class Choice:
         return chosen
 
 
-def run_together(jobs: NDArray[np.void], server: Server, base: StepBase, replicas: int) -> tuple[Fleet, list[int]]:
+def run_together(columns: Columns, server: Server, base: StepBase, replicas: int) -> tuple[Fleet, list[int]]:
     """The replicas after everything, and the number of each request's replica, chosen as the other router does."""
-    fleet, choice, window_s = Fleet(jobs, server, base, replicas), Choice(replicas), shortest_step_s(server, base)
-    arrival_s, chosen = np.ascontiguousarray(jobs["arrival_s"]), list[int]()
-    arrivals, fits = arrival_s.tolist(), (jobs["kv_held"] <= server.kv_capacity).tolist()
+    fleet, choice, window_s = Fleet(columns, server, base, replicas), Choice(replicas), shortest_step_s(server, base)
+    arrival_s, chosen = columns[0], list[int]()
+    arrivals, fits = arrival_s.tolist(), (columns[-1] <= server.kv_capacity).tolist()
     start_s, stop = -inf, 0
     while stop < len(arrivals):
         at, over = stop, []

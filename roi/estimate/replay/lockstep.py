@@ -63,9 +63,10 @@ class Fleet:
             given[k] += 1
         while max(places, default=0) + 1 >= self.queue.shape[1]:
             self.queue = np.concatenate([self.queue, np.full_like(self.queue, self.none)], axis=1)
-        self.queue[who, places] = numbers
+        at = np.array(who, dtype=np.int64)
+        self.queue[at, places] = numbers
         changed = np.zeros(self.n.size, dtype=bool)
-        changed[who] = True
+        changed[at] = True
         changed &= ~self.prompts  # nobody who comes has a part in a step with prompts that has begun
         changed[due] = True
         return changed.nonzero()[0]

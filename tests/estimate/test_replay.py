@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roi.errors import InputError
-from roi.estimate.replay.engine import Server
+from roi.estimate.replay import lockstep
+from roi.estimate.replay.engine import Server, step_base
 from roi.estimate.replay.router import SEND_S, Requests, replay, replay_closed
 from roi.estimate.serving.iteration import Iteration
 
@@ -292,6 +293,68 @@ def test_a_load_that_cannot_be_is_refused(change, said):
 def test_a_server_that_cannot_be_is_refused(server, said):
     with pytest.raises(InputError, match=said):
         server()
+
+
+# Replicas together, as arrays
+
+
+def apart_and_together(load, server, replicas):
+    """The same replay one replica after the other, and all of them in operations on arrays."""
+    found = []
+    for least in (10**9, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lockstep, "LEAST_REPLICAS", least)
+            patch.setattr(lockstep, "LEAST_ARRIVALS", 0.0)
+            found.append(replay(load, server, replicas))
+    return found
+
+
+def assert_the_same(one, other):
+    for name in ("replica", "admitted_s", "first_s", "ended_s", "busy_s"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+@pytest.mark.full
+@given(small_cases())
+@settings(max_examples=300, deadline=None)
+def test_replicas_together_give_the_numbers_of_one_after_the_other_to_the_last_bit(case):
+    assert_the_same(*apart_and_together(*case))
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_forty_replicas_together_do_what_forty_engines_do(alone):
+    """300 requests, a burst and a pause among them; prompts in parts, one-token answers, slots and KV that run out, experts."""
+    draw = np.random.default_rng(6)
+    gaps = draw.exponential(0.004, 300)
+    gaps[50:120], gaps[200] = 0.0, 9.0
+    load = requests(np.cumsum(gaps), draw.integers(1, 300, 300), draw.integers(1, 40, 300), kv_growth=draw.integers(0, 3, 300))
+    engine = Iteration(0.01, 1e-4, 1e-6, 1e-4, experts_s=0.004, expert_share=0.1, overlap=0.6, read_s=0.006, product_s=5e-5,
+                       host_s=0.0102, host_sequence_s=1e-4, host_prompt_s=0.001)
+    apart, together = apart_and_together(load, Server(engine, 700.0, 4.0, 64.0, prompts_alone=alone), 40)
+    assert_the_same(apart, together)
+    assert np.unique(apart.replica).size == 40
+
+
+def test_a_request_goes_to_the_first_of_those_with_the_fewest():
+    """One that fits nowhere counts for nothing; who has lost a request by the time of an arrival is emptier for it."""
+    choice = lockstep.Choice(3)
+    assert choice.route([0.0] * 4, [True, True, False, True]) == [0, 1, 2, 2]
+    choice.ended(np.array([2.0, 1.0]), np.array([2, 1]))
+    assert choice.route([0.5, 1.0, 1.5, 3.0], [True] * 4) == [0, 1, 1, 2]
+
+
+def test_replicas_go_together_where_many_requests_arrive_within_a_step():
+    """A step takes 10 ms at least: 3,000 requests a second are 30 a step."""
+    server = Server(Iteration(0.01, 1e-3, 0.0, 1e-4), np.inf)
+
+    def goes(rate, replicas, server=server):
+        return lockstep.goes_together(np.arange(3001) / rate, server, step_base(server), replicas)
+
+    assert lockstep.shortest_step_s(server, step_base(server)) == pytest.approx(0.01)
+    assert goes(3001.0, 100)
+    assert not goes(2990.0, 100)
+    assert not goes(3001.0, 99)
+    assert not goes(3001.0, 100, Server(Iteration(0.0, 1.0, 0.0, 1.0), np.inf))  # an empty step takes no time
 
 
 # Closed loops

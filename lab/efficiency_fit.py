@@ -145,9 +145,8 @@ class Work:
         load, kept = self.run.load, {} if steps is None else steps
         if self.setting not in kept:
             kept[self.setting] = self.plan.iteration(load.requests, reached(efficiencies, self.run.system.gpu))
-        step = kept[self.setting]
-        prompt = step.prefill_token_s * self.plan.prompt_share(load.input_tokens, _busy(self.run) / self.run.system.replicas)
-        values = (step.step_s, step.sequence_s, step.kv_byte_s, prompt, step.experts_s)
+        step = self.plan.loaded(kept[self.setting], load.input_tokens, _busy(self.run) / self.run.system.replicas)
+        values = (step.step_s, step.sequence_s, step.kv_byte_s, step.prefill_token_s, step.experts_s)
         found = {name: sum(part * value for part, value in zip(parts.tolist(), values, strict=True))
                  for name, parts in self.parts.items()}
         for name, parts in self.parts.items():

@@ -281,6 +281,19 @@ def test_hosts_of_a_pipeline_schedule_a_batch_of_every_stage_in_a_turn():
     assert float(replace(PLAN, stages=1.0).iteration(RequestShape(1000.0, 100.0), host).floor_s(100.0)) == pytest.approx(3e-3)
 
 
+def test_the_last_stage_of_a_pipeline_sets_its_pace():
+    """8 stages, a batch on each: the head of Llama-3.1-8B, 525M x 2 bytes at 0.8 x 3.35e12 bytes/s, 0.392 ms, for each of them.
+
+    What a turn takes: 8 x (layers / 8 + head) = layers + 8 heads. One batch alone passes each stage once.
+    """
+    plan, shape = replace(PLAN, stages=8.0), RequestShape(1000.0, 100.0)
+    step = plan.iteration(shape, ROUND)
+    full, alone = (plan.loaded(step, 1000.0, batches) for batches in (8.0, 1.0))
+    assert full.step_s - step.step_s == pytest.approx(7 * 128_256 * 4096 * 2 / (0.8 * 3.35e12), rel=1e-3)
+    assert full.sequence_s - step.sequence_s == pytest.approx(7 * 2 * 128_256 * 4096 / (0.5 * 989e12), rel=1e-2)
+    assert (alone.step_s, alone.sequence_s) == (step.step_s, step.sequence_s)
+
+
 def test_kernels_of_4_bit_weights_multiply_16_rows_and_unpack_experts_by_themselves():
     """A card with few FLOPs a byte shows it (H20): of 64 rows in 16 bits, 16 in 4."""
     plan, tiles = replace(PLAN, gpu=find_gpu("H20")), replace(ROUND, least_rows=64.0, unpacking=0.1, expert_unpacking=0.4)

@@ -131,10 +131,7 @@ def load_figures(
     clock: one replay answers for all of them.
     """
     busy = min(replicas * plan.stages, load.concurrency or np.inf)
-    share = plan.prompt_share(load.input_tokens, busy / replicas)
-    if share < 1.0:
-        step = server.iteration
-        server = replace(server, iteration=replace(step, prefill_token_s=step.prefill_token_s * share))
+    server = replace(server, iteration=plan.loaded(server.iteration, load.input_tokens, busy / replicas))
     if load.kind == "open":
         return lambda speed: _open(load, plan, at_speed(server, speed), max(round(replicas * plan.stages), 1))
     if load.kind == "saturated" and load.slo is not None:

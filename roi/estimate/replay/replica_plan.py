@@ -102,6 +102,15 @@ class ReplicaPlan:
         return Server(engine, float(np.asarray(self.memory(requests).kv_capacity_bytes)), sequence_limit=limit,
                       step_tokens=tokens, request_s=float(engine.request_s) + ahead, prompts_alone=self.habits.prompts_alone)
 
+    def loaded(self, step: Iteration, prompt_tokens: float, batches: float) -> Iteration:
+        """Its step with so many batches under way.
+
+        One on every stage: the last stage sets the pace, which has its layers and the head for each of them. Fewer: see below.
+        """
+        more = self.stages - 1.0 if batches >= self.stages else 0.0
+        return replace(step, prefill_token_s=step.prefill_token_s * self.prompt_share(prompt_tokens, batches),
+                       step_s=step.step_s + more * step.head_s, sequence_s=step.sequence_s + more * step.head_sequence_s)
+
     def prompt_share(self, prompt_tokens: float, busy: float) -> float:
         """What a prompt takes over what it would on one stage, where fewer than all stages have a batch of their own.
 

@@ -158,6 +158,10 @@ class Iteration:
     """Of product_s, products with dense matrices."""
     least_rows: Number = 1.0
     """Rows that these take as long as, however few the sequences are."""
+    head_s: Number = 0.0
+    """Of step_s, reading the head, which is on the last GPU alone where layers are spread over several."""
+    head_sequence_s: Number = 0.0
+    """Of sequence_s, its products."""
 
     def touched(self, sequences: Number) -> Number:
         """Share of the experts that a step of `sequences` tokens reads: 1 - (1 - k/E)^n, routing taken as uniform.
@@ -367,4 +371,6 @@ def roofline_iteration(
         overlap=e.overlap, read_s=read, product_s=product, host_s=host, host_sequence_s=e.host_sequence_s,
         host_prompt_s=shape.layers * e.host_prompt_layer_s,
         row_s=2.0 * plain * all_dense / (e.decode_mfu * tp), least_rows=rows,
+        head_s=SIXTEEN_BIT * shape.head_parameters / (bandwidth * e.decode_mbu * tp),
+        head_sequence_s=2.0 * shape.head_parameters / (rate16 * e.decode_mfu * tp),
     )

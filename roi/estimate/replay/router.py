@@ -190,7 +190,10 @@ def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: 
                 continue
             known = len(over)
             ends[k] = end_s = runs[k](now)
-            heapreplace(soon, (end_s, k))
+            if end_s < inf:
+                heapreplace(soon, (end_s, k))
+            else:
+                heappop(soon)
             ended = len(over) - known
             if ended:
                 n, bit = has[k], 1 << k

@@ -231,9 +231,10 @@ def shortest_step_s(server: Server, base: StepBase) -> float:
 
 def goes_together(arrival_s: Array, server: Server, base: StepBase, replicas: int) -> bool:
     """True where operations on arrays of replicas take less time than one replica after the other."""
+    if replicas < LEAST_REPLICAS:
+        return False
     window_s = shortest_step_s(server, base)
-    enough = arrival_s.size * window_s >= LEAST_ARRIVALS * (arrival_s[-1] - arrival_s[0])
-    return bool(replicas >= LEAST_REPLICAS and window_s > 0.0 and enough)
+    return window_s > 0.0 and bool(arrival_s.size * window_s >= LEAST_ARRIVALS * (arrival_s[-1] - arrival_s[0]))
 
 
 class Choice:

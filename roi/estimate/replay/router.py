@@ -170,7 +170,7 @@ def _replayed(
     )
 
 
-def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: float) -> list[int]:
+def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: float) -> list[int]:  # noqa: C901 -- one loop, as the engine
     """The number of each request's replica. The engines are then behind the last arrival, with all that is theirs queued.
 
     Who gets a request depends on nothing but how many each replica has. So an engine runs only when one of its requests may
@@ -190,7 +190,10 @@ def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: 
                 continue
             known = len(over)
             ends[k] = end_s = runs[k](now)
-            heapreplace(soon, (end_s, k))
+            if end_s < inf:
+                heapreplace(soon, (end_s, k))
+            else:
+                heappop(soon)
             ended = len(over) - known
             if ended:
                 n, bit = has[k], 1 << k

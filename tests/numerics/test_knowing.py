@@ -8,7 +8,7 @@ from scipy import stats
 
 from roi.economics.decision.worth import ITEMS
 from roi.facts.case import counted_quantile
-from roi.numerics.knowing import BINS, Bins, above_noise, best_of, binomial, items_behind, numbers_wrong, repeated
+from roi.numerics.knowing import BINS, Bins, best_row, binomial, items_behind, numbers_wrong, over, repeated
 from roi.numerics.sequence import sobol
 
 RIGHT, WRONG = 36.5, 3.5
@@ -27,7 +27,8 @@ def two_options(noise: float, n: int = 4096) -> tuple[np.ndarray, np.ndarray]:
 def worth(rate: np.ndarray, table: np.ndarray, chances: np.ndarray | None) -> tuple[float, float]:
     bins = Bins.of(rate)
     assert bins is not None
-    return above_noise(bins.gains(table, best_of(table), bins.policies(bins.means(table), chances)))
+    mean, error = bins.gains(table, over(bins.policies(bins.means(table), chances), best_row(table)))
+    return float(mean), float(error)
 
 
 def by_items(rate: np.ndarray, table: np.ndarray, items: int) -> tuple[float, float]:
@@ -76,7 +77,7 @@ def test_an_option_that_a_result_must_let_through_is_worth_the_sum_over_the_resu
     wrong = numbers_wrong(bins.centres, items)
     barred = np.stack([np.zeros(wrong.size, dtype=bool), (4 + wrong) / (40 + items) > 0.08])
     policies = bins.policies(bins.means(table), binomial(bins.centres, items), barred)
-    found, error = above_noise(bins.gains(table, table[0], policies))
+    found, error = bins.gains(table, over(policies, 0))
     assert found == pytest.approx(exact, abs=2.0 * error + 0.02 * exact)
 
 

@@ -40,7 +40,7 @@ def gain_of_knowing(
 
 
 def most_to_know(saved: Mapping[str, Array], candidates: Sequence[str], eligible: Collection[str] = ()) -> float:
-    """USD that knowing all facts together could be worth at most: no single one, and no rule by which to choose, is worth more."""
+    """USD that knowing all facts together could be worth: no single one, and no rule by which to choose, is worth more."""
     table = np.stack([saved[id] for id in (*candidates, *eligible)])
     return float((table.max(axis=0) - table[best_row(table[: len(candidates)])]).mean())
 

@@ -31,25 +31,30 @@ class BreakEven:
 def break_evens(
     curves: Curves, ids: Sequence[str], untrained: Sequence[str], recommended: str = "stay"
 ) -> tuple[BreakEven, ...]:
-    """Crossings of each option in `ids` against staying, the cheapest of `untrained` (itself left out), and `recommended`.
+    """Crossings of each option in `ids` against each of its `baselines`."""
+    return tuple(found for id in ids for baseline, rivals in baselines(id, untrained, recommended).items()
+                 for found in crossings(curves, id, baseline, rivals))
 
-    The third is left out where it is staying, or the option itself. `untrained` are the options that train nothing and that
-    somebody evaluated; staying is one of them anyhow.
+
+def baselines(id: str, untrained: Sequence[str], recommended: str = "stay") -> dict[str, list[str]]:
+    """What an option is told against, and the rivals, of which the cheapest counts at each volume.
+
+    Staying, the `untrained` (itself left out), and `recommended`, which is left out where it is staying, or the option itself.
+    `untrained` are the options that train nothing and that somebody evaluated; staying is one of them anyhow.
     """
-    return tuple(found for id in ids for found in _of_option(curves, id, untrained, recommended))
+    found = {"stay": ["stay"], "best_untrained": ["stay", *(u for u in untrained if u not in {id, "stay"})]}
+    return found if recommended in {"stay", id} else {**found, "recommended": [recommended]}
 
 
-def _of_option(curves: Curves, id: str, untrained: Sequence[str], recommended: str) -> Iterator[BreakEven]:
-    rivals = {"stay": ["stay"], "best_untrained": ["stay", *(u for u in untrained if u not in {id, "stay"})]}
-    if recommended not in {"stay", id}:
-        rivals["recommended"] = [recommended]
-    views = list(product(rivals, COUNTS, BASES))
-    asks = {v: [Ask(v[0], v[2], v[1], start, up) for start, up in ((LEAST, True), (MOST, False))] for v in views}
+def crossings(curves: Curves, id: str, baseline: str, rivals: Sequence[str]) -> Iterator[BreakEven]:
+    """Those of one option against one baseline: with wrong answers counted and not, by running cost and over the horizon."""
+    views = list(product(COUNTS, BASES))
+    asks = {v: [Ask(v[1], v[0], start, up) for start, up in ((LEAST, True), (MOST, False))] for v in views}
     answers = turns(curves, id, rivals, [ask for pair in asks.values() for ask in pair])
-    for baseline, counts, basis in views:
-        up, down = (answers[ask] for ask in asks[baseline, counts, basis])
+    for counts, basis in views:
+        up, down = (answers[ask] for ask in asks[counts, basis])
         first, stays = _ends(up, down)
-        runs_from = _ends(*(answers[ask] for ask in asks[baseline, counts, "run_rate"]))[1]
+        runs_from = _ends(*(answers[ask] for ask in asks[counts, "run_rate"]))[1]
         yield BreakEven(
             option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counts,
             reason=_reason(curves.options[id], basis, up, first, stays, runs_from),

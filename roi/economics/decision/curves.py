@@ -281,8 +281,6 @@ def _rows(plans: Plan, index: NDArray[np.intp]) -> Plan:
 class Ask(NamedTuple):
     """A question: from a volume upwards or downwards, where does it change whether the option costs no more?"""
 
-    rivals: str
-    """Name of the set of rivals: the cheapest of them counts."""
     basis: str
     """pv or run_rate."""
     counts: str
@@ -350,16 +348,15 @@ def _gains(curves: Curves, id: str, rivals: Sequence[str], volumes: Array) -> _G
     )
 
 
-def turns(curves: Curves, id: str, rivals: Mapping[str, Sequence[str]], asks: Sequence[Ask]) -> dict[Ask, Turn]:
-    """The answer to each question about the option `id`."""
+def turns(curves: Curves, id: str, rivals: Sequence[str], asks: Sequence[Ask]) -> dict[Ask, Turn]:
+    """The answer to each question about the option `id`, against the cheapest of `rivals`."""
     volumes = ascending(np.concatenate([np.geomspace(LEAST, MOST, POINTS), [ask.start for ask in asks]]))
     answers: dict[Ask, Turn] = {}
     waiting = list(asks)
     for nearest in (*[NEAREST] * ROUNDS, *[0] * ROUNDS):
-        gains = {name: _gains(curves, id, rivals[name], volumes) for name in {ask.rivals for ask in waiting}}
-        new: dict[Ask, Array] = {}
+        gains, new = _gains(curves, id, rivals, volumes), dict[Ask, Array]()
         for ask in waiting:
-            answers[ask], more = _look(curves, (id, *rivals[ask.rivals]), gains[ask.rivals], volumes, ask, nearest)
+            answers[ask], more = _look(curves, (id, *rivals), gains, volumes, ask, nearest)
             if more.size:
                 new[ask] = more
         if not new:

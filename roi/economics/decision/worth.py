@@ -278,7 +278,8 @@ class _Valuer:
             leading = int(np.argmax((scale * averages + shift[0])[:own]))
             open_to = [m for m in (0, 1) if not (alike[m, s] and best[m, s, 0, 0] == (leading, base)[m])]
             if 1 not in open_to:
-                mean, error = (scale - 1.0) * averages[base] + shift[1, base], (1.0 - scale) * self._errors[self.candidates[base]]
+                mean = (scale - 1.0) * averages[base] + shift[1, base]
+                error = (1.0 - scale) * self._errors[self.candidates[base]]
                 found[1, s] = (mean if mean > error else 0.0), error
             if not open_to:
                 continue

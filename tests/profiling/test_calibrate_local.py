@@ -169,7 +169,8 @@ def test_what_belongs_to_tables_is_refused(made, words):
     assert "--local: measures for a scenario" in result.stderr
 
 
-@pytest.mark.parametrize("words", [("--set", "draws=4"), ("--device", "cpu"), ("--add", "table.csv", "--force"), ("--no-cache",)])
+@pytest.mark.parametrize("words", [("--set", "draws=4"), ("--device", "cpu"), ("--add", "table.csv", "--force"),
+                                   ("--no-cache",)])
 def test_what_belongs_to_a_scenario_is_refused_without_one(words):
     result = CliRunner().invoke(main, ["calibrate", *words])
     assert (result.exit_code, result.stderr) == (2, "roi: --set, --device, --force and --no-cache go with --local FILE\n")

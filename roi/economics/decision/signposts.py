@@ -227,12 +227,13 @@ def _where_it_turns(
         mine, theirs = (curves.measures(evaluate(curves.shared, o, options))[row, 0] for o in (tried, other))
         return float(theirs - mine)
 
-    wins = gain(option) >= 0
-    now = option
-    for _ in range(STEPS):
-        now = times(option, factor)
-        now = choose_plan(curves.shared, now, {**curves.options, option.id: now})
-        here = gain(now)
+    now, here = option, gain(option)
+    wins = here >= 0
+    for step in range(STEPS):
+        if step:  # at the first it is on the plan that was chosen for it
+            now = times(option, factor)
+            now = choose_plan(curves.shared, now, {**curves.options, option.id: now})
+            here = gain(now)
         fall = (here - gain(times(now, 1.0 + NUDGE))) / NUDGE  # savings lost as the quantity doubles
         if fall <= 0 or (factor == ALMOST_NOTHING and here < 0):
             return None, wins, now

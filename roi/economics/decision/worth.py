@@ -17,7 +17,6 @@ from roi.economics.worked_out import BillFacts, TrainingFacts
 from roi.numerics.knowing import (
     Bins,
     bar_edge,
-    best_row,
     binomial,
     items_behind,
     numbers_wrong,
@@ -135,9 +134,14 @@ def experiments(
     """
     valuer = _Valuer(shared, central, drawn.saved(counts), candidates, leader)
     best: dict[tuple[str, object], Experiment] = {}
+    binned: dict[tuple[int, bool], Bins | None] = {}
     for trial in _trials(shared, central, drawn, candidates):
-        judges = [trial.known] if trial.kind == "evaluate" else []
-        bins = Bins.of(trial.known, bar_edge(trial.known, judges, shared.quality_bar))
+        judged = trial.kind == "evaluate"
+        same = id(trial.known), judged  # options of one server, and of one training, tell the same fact
+        if same not in binned:
+            edge = bar_edge(trial.known, [trial.known], shared.quality_bar) if judged else None
+            binned[same] = Bins.of(trial.known, edge)
+        bins = binned[same]
         if bins is None:
             continue
         e, key = valuer.value(trial, bins), (trial.kind, trial.fact or _answers(central[trial.option].option))
@@ -245,7 +249,7 @@ class _Valuer:
     def value(self, trial: _Trial, bins: Bins) -> Experiment:
         """The experiment at the size with the highest net value after the recommendation, and before it."""
         ids = (*self.candidates, *trial.eligible)
-        table = np.stack([self.outcomes[id] for id in ids])
+        table = self._own if not trial.eligible else np.stack([self.outcomes[id] for id in ids])
         moves = self._moves(ids, trial.sizes)
         after, first = self._worths(trial, bins, table, moves)
         after, first = _rising(trial.sizes, after), _rising(trial.sizes, first)
@@ -267,7 +271,8 @@ class _Valuer:
     def _worths(self, trial: _Trial, bins: Bins, table: Array, moves: "_Moves") -> tuple[list[tuple[float, float]], ...]:
         """Worth of each size and its standard error, after the recommendation and before it."""
         own = len(self.candidates)
-        base, averages = best_row(table[:own]), table.mean(axis=1)
+        averages = table.mean(axis=1) if len(table) > own else self._averages
+        base = int(np.argmax(averages[:own]))
         shown = moves.of(bins.means(table))
         best = shown.argmax(axis=2)
         alike = (best == best[..., :1, :1]).all(axis=(2, 3))  # it is best in every cell, and so for every result
@@ -312,9 +317,19 @@ class _Valuer:
         return float(bins.gains(table, moves.scale[s] * over(often, leading), added)[0])
 
     @cached_property
+    def _own(self) -> Array:
+        """Outcomes of the options that may be recommended, (options, n)."""
+        return np.stack([self.outcomes[id] for id in self.candidates])
+
+    @cached_property
+    def _averages(self) -> Array:
+        """Their means."""
+        return np.asarray(self._own.mean(axis=1))
+
+    @cached_property
     def _errors(self) -> dict[str, float]:
         """Standard error of the mean outcome of each option that may be recommended."""
-        return {id: float(self.outcomes[id].std() / np.sqrt(self.outcomes[id].size)) for id in self.candidates}
+        return dict(zip(self.candidates, (self._own.std(axis=1) / np.sqrt(self._own.shape[1])).tolist(), strict=True))
 
     @cached_property
     def _upfront(self) -> dict[str, float]:

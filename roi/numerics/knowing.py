@@ -129,6 +129,7 @@ class Bins:
             sums = (shown * weights) @ likelihood.T
             best = np.argmax(sums if barred is None else np.where(barred, -np.inf, sums), axis=-2)
             found = (best[..., None, :] == options).astype(float) @ likelihood
+            found /= found.sum(axis=-2, keepdims=True)  # what is always chosen is chosen exactly once
         return np.moveaxis(found, -3, -1)
 
     def _left(self, shown: Array, *, mirrored: bool = False) -> Array:

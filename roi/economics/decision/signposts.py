@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from roi.economics.decision.break_even import BreakEven, baselines, crossings, why_never
-from roi.economics.decision.curves import LEAST, MOST, Ask, Curves, rows_of, turns
+from roi.economics.decision.break_even import Ask, BreakEven, baselines, crossings, rows_of, turns, why_never
+from roi.economics.decision.curves import LEAST, MOST, Curves
 from roi.economics.decision.evaluation import choose_plan, evaluate
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import Verdict, value

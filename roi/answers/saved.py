@@ -41,7 +41,9 @@ TOLD = ("npv_usd", "npv_without_errors_usd", "upfront_usd", "cash_monthly_usd", 
 """Figures of an option that are read from the file; with other draws these alone are held against the recomputed ones."""
 THRESHOLDS: Final = ("break_even", "break_even_requests_per_day", "signposts")
 ANSWERED: Final = (*THRESHOLDS, "probability_best_by_kind", "experiments", "drivers", "reconciled_npv_usd", "alarms", "gates")
-"""Parts of the answer whose numbers are held against the recomputed ones, beside those of the options."""
+"""Parts of the answer whose figures are held against the recomputed ones, beside those of the options."""
+NAMED: Final = {"kind", "status", "gpu", "vendor", "weight_dtype"}
+"""Names of which an answer's text is no wording."""
 CENT, SAME = 0.01, 1e-9
 """USD, and share of an amount, below which two amounts are the same."""
 GPUS = (".gpus", ".gpus_per_instance", ".gpus_per_replica", ".gpus_per_server")
@@ -53,6 +55,7 @@ PAID = ("usd_per_gpu_hour", "rent", "price")
 HINT = "; save it again with `roi compare SCENARIO --format json`"
 
 Json = dict[str, Any]  # Any: plain JSON values
+Held = float | str | None
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,8 @@ class Saved:
     roi_version: str
     figures: dict[tuple[str, str], float]
     """What the file says of each option, by id and name of the figure, USD."""
-    numbers: dict[tuple[str, ...], float | None]
-    """Every number of the file's answer, by its place, None where it says null; True and False are 1 and 0."""
+    answer: dict[tuple[str, ...], Held]
+    """Every figure of the file's answer, by its place, None where it says null; True and False are 1 and 0."""
     recommended: str | None = None
     """The option that the file recommends; None where its verdict was withheld, or where it does not say."""
     signposts: tuple[Signpost, ...] = ()
@@ -101,7 +104,7 @@ def read_saved(path: Path) -> Saved | None:
     case = _case(path, data.get("case"))
     return Saved(path, case, scenario if isinstance(scenario, dict) else None,
                  tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
-                 visible(str(data.get("roi_version"))[:40]), _figures(data.get("options")), dict(_numbers(_answered(data))),
+                 visible(str(data.get("roi_version"))[:40]), _figures(data.get("options")), dict(_figures_in(_answered(data))),
                  told if isinstance(told := data.get("recommended"), str) and told in case.options else None,
                  _signposts(path, data.get("signposts")), data.get("digest") not in (None, facts_digest(data["case"])),
                  schema != SCHEMA or data.get("digest") is not None)
@@ -139,17 +142,18 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
     One too where nobody can tell, for want of a digest. Figures over the draws, and the choice, are looked at where the draws
     are the file's own.
     """
-    told: dict[tuple[str, ...], float | None]
+    told: Mapping[tuple[str, ...], Held]
+    now: Mapping[tuple[str, ...], Held]
     if same_draws:
-        now = dict(_numbers(_answer(found)))
+        now = dict(_figures_in(_answer(found)))
         left_out = () if found.break_even or found.signposts else THRESHOLDS  # where nobody looked for them
-        told = {key: x for key, x in saved.numbers.items() if key[0] not in left_out}
+        told = {key: x for key, x in saved.answer.items() if key[0] not in left_out}
     else:
         now = {("options", o.id, name): getattr(o, name) for o in found.options for name in TOLD}
         told = {("options", *key): x for key, x in saved.figures.items() if key[1] not in DRAWN}
     choice = found.verdict.recommended
     apart = {key: _apart(x, now.get(key)) for key, x in told.items()}
-    moved = {key: x for key, x in apart.items() if x > max(CENT, SAME * abs(told[key] or 0.0))}
+    moved = {key: x for key, x in apart.items() if x > max(CENT, SAME * _size(told[key]))}
     if not moved:
         if same_draws and saved.recommended not in (None, choice):
             return (f"{saved.path} recommends {saved.recommended}, its facts {choice}; the file was edited, or roi "
@@ -158,7 +162,7 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
             return f"{saved.path} has no digest of its facts, so that nobody can tell whether one was changed or taken away"
         return f"{saved.path} was edited: its facts are not those that roi {saved.roi_version} wrote" if saved.edited else ""
     part, *of, name = key = max(moved, key=lambda each: (each[-1] in TOLD, moved[each]))
-    there, here = (f"{x:,.2f}" if x is not None else "none" for x in (told[key], now.get(key)))
+    there, here = (f"{x:,.2f}" if isinstance(x, float) else visible(str(x or "none"))[:60] for x in (told[key], now.get(key)))
     here = f"{here} by its facts" if key in now else "not possible by its facts"
     place = visible(f"{name} of {'.'.join(of if part == 'options' else (part, *of))}" if of else f"{part}.{name}")
     return (
@@ -181,22 +185,29 @@ def _answer(found: Comparison) -> Json:
     return {"options": works | fails, **{name: getattr(found, name) for name in ANSWERED}}
 
 
-def _numbers(held: object, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float | None]]:
-    """(Place, number) of every number in records, mappings and lists; None for none, and for no end."""
+def _figures_in(held: object, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Held]]:
+    """(Place, figure) of every number and NAMED text in records, mappings and lists; None for none, and for no end."""
     if held is None or isinstance(held, (int, float)):
         yield place, None if held is None or not abs(held) <= MOST**2 else float(held)
-        return
-    inside = vars(held) if is_dataclass(held) else held
-    pairs = inside.items() if isinstance(inside, Mapping) else enumerate(inside) if isinstance(inside, (list, tuple)) else ()
-    for key, each in pairs:
-        yield from _numbers(each, (*place, str(key)))
+    elif isinstance(held, str):
+        if place[-1] in NAMED:
+            yield place, held
+    else:
+        inside = vars(held) if is_dataclass(held) else dict(enumerate(held)) if isinstance(held, (list, tuple)) else held
+        pairs = inside.items() if isinstance(inside, Mapping) else ()
+        for key, each in pairs:
+            yield from _figures_in(each, (*place, str(key)))
 
 
-def _apart(told: float | None, now: float | None) -> float:
-    """How far two figures lie apart; infinitely where one of them is none."""
-    if told is None or now is None:
-        return 0.0 if told is now else inf
-    return abs(now - told)
+def _apart(told: Held, now: Held) -> float:
+    """How far two figures lie apart; infinitely where one of them is none, or a name."""
+    if isinstance(told, float) and isinstance(now, float):
+        return abs(now - told)
+    return 0.0 if told == now else inf
+
+
+def _size(told: Held) -> float:
+    return abs(told) if isinstance(told, float) else 0.0
 
 
 def _figures(options: object) -> dict[tuple[str, str], float]:
@@ -213,7 +224,7 @@ def _signposts(path: Path, given: object) -> tuple[Signpost, ...]:
         told = row if isinstance(row, dict) else {}
         texts = {name: told.get(name) for name in ("option", "rival", "quantity", "direction", "reason")}
         today, at = told.get("today"), told.get("threshold")
-        whole = all(isinstance(x, (int, float)) and isfinite(x) for x in (today, 0.0 if at is None else at))
+        whole = all(isinstance(x, (int, float)) and abs(x) <= MOST**2 for x in (today, 0.0 if at is None else at))
         if not whole or not all(isinstance(text, str) and not UNSEEN.search(text) for text in texts.values()):
             _refuse(path, f"signposts.{k}: not usable; option, rival, quantity, direction, reason and finite numbers{HINT}")
         found.append(Signpost(**texts, today=float(today), threshold=None if at is None else float(at)))  # type: ignore[arg-type]
@@ -241,8 +252,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
     """The pairs of a JSON object; a ValueError names a key that is given twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"{twice[:60]!r} is given twice")
     return found
 

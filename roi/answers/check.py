@@ -103,7 +103,8 @@ def check_file(
     _check_names(found.comparison, policy, str(policy_file or "policy"))
     rules = tuple(_rules(found.comparison, policy, saved, posts, day))
     return CheckAnswer(comparison=found.comparison, kept=kept, rules=rules, day=day, policy=str(policy_file or ""),
-                       warnings=(*((moved,) if moved else ()), *found.warnings), note=found.note)
+                       warnings=(*((moved,) if moved else ()), *found.warnings),
+                       note="; ".join(filter(None, (found.note, moved))))
 
 
 def _saved(path: Path, field: str) -> Saved:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from roi.answers.track_months import after, days_in
+from roi.answers.track_months import after, days_in, month_of
 from roi.disk import parse_json, read_text
 from roi.errors import InputError, RoiError, visible
 
@@ -52,7 +52,7 @@ def opencost_months(path: Path) -> dict[str, GpuMonth]:
         name = visible(str(allocation.get("name") if isinstance(allocation, dict) else allocation))[:60]
         hours, usd = (_number(allocation, key, f"{where}: {name}") for key in ("gpuHours", "gpuCost"))
         start, end = _window(allocation, f"{where}: {name}")
-        month = f"{start:%Y-%m}"
+        month = month_of(start)
         if end > _first(after(month)):
             raise InputError(f"{where}: {name}: its window reaches into {after(month)}; ask for step=1d")
         sums = found.setdefault(month, GpuMonth(0.0, 0.0))
@@ -78,9 +78,11 @@ def _window(allocation: Json, where: str) -> tuple[datetime, datetime]:
         try:
             moment = datetime.fromisoformat(str(told.get(key)))
         except ValueError:
+            moment = None
+        if moment is None or not 1970 <= moment.year < 2200:
             raise InputError(
                 f"{where}: window.{key}: {str(told.get(key))[:40]!r} is not usable; a time like 2026-12-01T00:00:00Z"
-            ) from None
+            )
         times.append(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     return times[0], times[1]
 

@@ -20,6 +20,9 @@ from roi.errors import RoiError, Terminated, nearest, visible
 OF_A_NAME = {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the system that are about what a name was given for."""
 
+MOST_TOLD = 4000
+"""Characters of a message."""
+
 
 class Door(NamedTuple):
     """Where a command lives and its line in `roi --help`, so that help imports no command."""
@@ -123,8 +126,9 @@ class LazyGroup(click.Group):
 
 
 def _stop(message: str, exit_code: int) -> NoReturn:
-    """Print the message on stderr and leave."""
-    click.echo(f"roi: {visible(message)}", err=True)
+    """Print the message on stderr, of one that quotes megabytes its ends, and leave."""
+    told = message if len(message) <= MOST_TOLD else f"{message[: MOST_TOLD // 2]} ... {message[-MOST_TOLD // 2 :]}"
+    click.echo(f"roi: {visible(told)}", err=True)
     raise Exit(exit_code)
 
 

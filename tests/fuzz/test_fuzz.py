@@ -155,8 +155,12 @@ def test_a_scenario_with_anything_anywhere(data: st.DataObject) -> None:
 
     found = data.draw(changed(parse_yaml(SCENARIO, "scenario")))
     Path("changed.yaml").write_text(json.dumps(found, allow_nan=True), encoding="utf-8", errors="surrogatepass")
-    for option in ("", "--usage", "--quality"):
-        check(["compare", *(["scenario.yaml", option] if option else []), "changed.yaml", "--draws", "0"])
+    for option in ("--usage", "--quality"):
+        check(["compare", "scenario.yaml", option, "changed.yaml", "--draws", "0"])
+    if check(["compare", "changed.yaml", "--draws", "0"]).exit_code == 0:
+        check(["compare", "changed.yaml", "--draws", "0", "--format", "json", "--output", "again.json"])
+        answer = check(["compare", "again.json"])
+        assert (answer.exit_code, "its facts" in answer.stderr) == (0, False), answer.stderr
 
 
 @examples(40)

@@ -63,21 +63,7 @@ class CsvTable(NamedTuple):
 
 def read_csv(path: Path) -> CsvTable:
     """The table at `path`, its heads in small letters with "_" for blanks; what is no table is an InputError."""
-    text = read_text(path, MOST_BYTES, "TABLE: ", "a table")
-    head = next((line for line in text.splitlines() if line.strip() and not TOLD.fullmatch(line.strip())), "")
-    separator = max(SEPARATORS, key=lambda each: len(next(csv.reader([head], delimiter=each), [])))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        filled = ((reader.line_num, line) for line in reader if any(part.strip() for part in line))
-        lines = list(islice(filled, MOST_ROWS + 2))
-    except csv.Error as error:
-        raise InputError(f"TABLE: {path} is not CSV: {error}") from error
-    if lines and TOLD.fullmatch(separator.join(lines[0][1]).strip()):
-        lines = lines[1:]
-    if not lines:
-        raise InputError(f"TABLE: {path} is empty")
-    if len(lines) > MOST_ROWS + 1 or len(lines[0][1]) > MOST_COLUMNS:
-        raise InputError(f"TABLE: {path} is too large; a table has at most {MOST_ROWS:,} rows of {MOST_COLUMNS:,} columns")
+    lines, separator = _filled_lines(path)
     columns = tuple(re.sub(r"[\s_-]+", "_", name.strip().lower()) for name in lines[0][1])
     twice = [name for name in columns if columns.count(name) > 1]
     if twice:
@@ -96,3 +82,23 @@ def read_csv(path: Path) -> CsvTable:
         if first != row.line:
             raise InputError(f"TABLE: {path}: the id {row.id!r} occurs twice, in lines {first} and {row.line}; one row a run")
     return CsvTable(path, columns, rows)
+
+
+def _filled_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
+    """(Number, cells) of the lines that hold something, the head first, and what parts their cells."""
+    text = read_text(path, MOST_BYTES, "TABLE: ", "a table")
+    head = next((line for line in text.splitlines() if line.strip() and not TOLD.fullmatch(line.strip())), "")
+    separator = max(SEPARATORS, key=lambda each: len(next(csv.reader([head], delimiter=each), [])))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        filled = ((reader.line_num, line) for line in reader if any(part.strip() for part in line))
+        lines = list(islice(filled, MOST_ROWS + 2))
+    except csv.Error as error:
+        raise InputError(f"TABLE: {path} is not CSV: {error}") from error
+    if lines and TOLD.fullmatch(separator.join(lines[0][1]).strip()):
+        lines = lines[1:]
+    if not lines:
+        raise InputError(f"TABLE: {path} is empty")
+    if len(lines) > MOST_ROWS + 1 or len(lines[0][1]) > MOST_COLUMNS:
+        raise InputError(f"TABLE: {path} is too large; a table has at most {MOST_ROWS:,} rows of {MOST_COLUMNS:,} columns")
+    return lines, separator

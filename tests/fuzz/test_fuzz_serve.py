@@ -190,6 +190,13 @@ def test_what_a_server_once_said_is_measured_or_one_message(row: dict[str, Any],
     assert server.requests <= row.get("most", 40)
 
 
+@pytest.mark.usefixtures("server")
+def test_a_key_is_not_sent_where_others_read_along() -> None:
+    code, said = check("profile", "serve", "http://example.com", "--plan")
+    assert (code, "the key in OPENAI_API_KEY is not sent to http://example.com" in said) == (0, True)
+    assert "with a key" not in said
+
+
 @settings(max_examples=40, deadline=None)
 @given(served=servers())
 def test_whatever_a_server_says_is_measured_or_one_message(served: Any, server: HostileServer) -> None:

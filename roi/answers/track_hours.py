@@ -97,28 +97,18 @@ def prometheus_months(url: str, months: Sequence[str], query: str, notes: list[s
     A month of which hours are missing is left out, and `notes` hear of it. InputError for an address that others could read
     on the way; RoiError where the server does not answer, redirects, or answers something else.
     """
-    import asyncio
-
     from roi.profiling.server.endpoint import read_url
-    from roi.profiling.server.http_client import Answer, HttpClient
+    from roi.profiling.server.http_client import ask_once
 
     endpoint = read_url(url)
     if not endpoint.private:
         raise InputError(f"--prometheus: {endpoint.url} sends in the clear; https, or http to this machine (a tunnel)")
 
-    async def ask(path: str) -> Answer:
-        client, answer = HttpClient(endpoint), Answer()
-        try:
-            await client.send(path, None, answer, TIMEOUT_S)
-        finally:
-            client.close()
-        return answer
-
     found: dict[str, GpuMonth] = {}
     for month in months:
         first, last = _first(month), _first(after(month)) - timedelta(seconds=STEP_S)
         asked = {"query": query, "start": int(first.timestamp()), "end": int(last.timestamp()), "step": STEP_S}
-        answer = asyncio.run(ask(f"/api/v1/query_range?{urlencode(asked)}"))
+        answer = ask_once(endpoint, f"/api/v1/query_range?{urlencode(asked)}", TIMEOUT_S)
         values = _values(answer.status, answer.problem, bytes(answer.body), endpoint.url)
         hours = days_in(month) * 24
         if len(values) < COVERED * hours:

@@ -1,7 +1,7 @@
 """A fuzzer of every door: whatever is typed, or stands in a file, the answer is an answer or one message.
 
 `make test-all` runs each test on as many examples as take a few seconds, always the same; `make fuzz` runs them with new ones
-for ten minutes. A fault that was found gets a row in corpus/commands.jsonl.
+for ten minutes. A fault that was found gets a row in the corpus (corpus/README.md).
 """
 
 import json

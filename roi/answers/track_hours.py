@@ -142,7 +142,7 @@ def _values(status: int | None, problem: str | None, body: bytes, url: str) -> M
         for point in points if isinstance(points, list) else ():
             try:
                 at, value = int(point[0]), float(point[1])
-            except (TypeError, ValueError, IndexError, OverflowError):
+            except (LookupError, TypeError, ValueError, OverflowError):
                 raise RoiError(f"{where}: {str(point)[:60]!r} is no value") from None
             if not math.isfinite(value) or not 0 <= value <= 1e9:
                 raise RoiError(f"{where}: {value} is no number of GPUs")

@@ -123,7 +123,7 @@ def server(tmp_path_factory):
 
 
 def check(*command: str) -> tuple[int, str]:
-    """The exit code and what was said, after it was held to what holds always. Prometheus is sent no key that it could quote."""
+    """The exit code and what was said, after it was held to what holds always; Prometheus is sent no key to quote."""
     answer = ask(command)
     said = answer.stdout + answer.stderr
     assert answer.faults == (), said

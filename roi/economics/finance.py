@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.inputs import Array, Number
 from roi.units import MONTHS_PER_YEAR
@@ -34,18 +35,32 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
     """
     horizon = monthly_saving.shape[-1]
     start = np.broadcast_to(np.asanyarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))[..., 0]
-    since = np.cumsum(monthly_saving, axis=-1)  # what is saved after month 0, at month ends 1..H
+    since = accumulate(np.add, monthly_saving)  # what is saved after month 0, at month ends 1..H
     negative = since < (-tolerance - start)[..., None]
-    row = np.arange(start.size).reshape(start.shape) * horizon
-    at = negative[..., ::-1].argmax(axis=-1)  # months from the last one below zero to the horizon, if any
-    found = negative.reshape(-1)[row + horizon - 1 - at]
-    last = np.where(found, horizon - at, np.where(start < -tolerance, 0, -1))  # -1: none
-    never, flat = last == horizon, since.reshape(-1)
-    before = start + np.where(last > 0, flat[row + np.maximum(last - 1, 0)], 0.0)
-    after = start + flat[row + np.clip(last, 0, horizon - 1)]
-    rise = np.where(never | (last < 0), 1.0, after - before)
-    months = np.where(last >= 0, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
+    last = (negative * np.arange(1, horizon + 1, dtype=np.int16)).max(axis=-1)  # the last month below zero; 0: none
+    never = last == horizon
+    before = start + np.where(last > 0, _in_month(since, np.maximum(last, 1)), 0.0)
+    after = start + _in_month(since, np.minimum(last + 1, horizon))
+    falls = (last > 0) | (start < -tolerance)
+    rise = np.where(never | ~falls, 1.0, after - before)
+    months = np.where(falls, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
     return np.where(never, np.inf, months)
+
+
+def accumulate(operation: np.ufunc, monthly: Array) -> Array:
+    """Sum, maximum ... of the months up to each, along the last axis; of rows a month at a time, all draws of it at once."""
+    if monthly.ndim < 2 or type(monthly) is not np.ndarray:
+        return np.asanyarray(operation.accumulate(monthly, axis=-1))
+    done = monthly.copy("K")
+    months = done.T
+    for month in range(1, len(months)):
+        operation(months[month - 1], months[month], out=months[month])
+    return done
+
+
+def _in_month(amounts: Array, month: NDArray[np.int16]) -> Array:
+    """The amount in a month (1..H) of each row."""
+    return np.take_along_axis(amounts, month[..., None] - 1, axis=-1)[..., 0]
 
 
 def payback_status(months: float) -> str:

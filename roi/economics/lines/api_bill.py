@@ -10,6 +10,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.economics.finance import accumulate
 from roi.economics.inputs import Api, Array, Number, Option, Provisioned, Shared, Tokens, path_of
 from roi.economics.lines.line import (
     EXACT,
@@ -138,6 +139,8 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         now, batch_usd = 1.0 - batched, batched * in_batch
 
     def mean(part: Number) -> Number:
+        if shared.weights.size == 1 and np.ndim(part) > 1:  # the mean request alone, of weight 1
+            return np.asanyarray(part)
         weighted = np.asanyarray(part) * shared.weights
         total: Number = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
         return total
@@ -304,9 +307,9 @@ def provisioned_lines(shared: Shared, option: Option, live: Array) -> list[Line]
     peak = billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR) * shared.peak_to_mean
     units = np.where(live > 0, np.maximum(np.ceil(peak / terms.requests_per_s - EXACT), 1.0), 0.0)
     bound = incumbent_share(option.months_to_live, terms.minimum_months, shared.horizon) > 0
-    units = np.where(bound, np.maximum.accumulate(units, axis=-1), units)
+    units = np.where(bound, accumulate(np.maximum, units), units)
     usd = np.asanyarray(terms.usd_per_unit * successors(shared, option).list_price)
-    added = np.diff(np.maximum.accumulate(units, axis=-1), axis=-1, prepend=0.0)
+    added = np.diff(accumulate(np.maximum, units), axis=-1, prepend=0.0)
     start = np.maximum(months(shared.horizon) - 1.0, option.months_to_live)
     owed = (added * np.maximum(terms.minimum_months - (shared.horizon - start), 0.0)).sum(axis=-1, keepdims=True)
     facts = tuple(path_of(Provisioned, name, option=option.id) for name in ("usd_per_unit", "requests_per_s"))

@@ -80,7 +80,7 @@ class Totals:
         if not rows:
             return cls(sum((line.monthly for line in lines), np.zeros(horizon)), float(np.asanyarray(upfront)))
         (path, rate), *others = rates_along_paths(lines) or [(np.zeros(horizon), 1.0)]
-        monthly, product = np.empty((rows, horizon)), np.empty((rows, horizon))
+        monthly, product = (np.empty((rows, horizon), order="F") for _ in range(2))
         np.multiply(path, rate, out=monthly)
         for path, rate in others:
             whole = isinstance(rate, float) and rate == 1.0
@@ -126,9 +126,19 @@ def months(horizon: int) -> Array:
     return np.arange(1, horizon + 1, dtype=np.float64)
 
 
+def by_month(operation: np.ufunc, one: Number, other: Number) -> Array:
+    """`operation` of a number and a row of months, shape (..., H).
+
+    Of a column of draws a month's draws lie side by side in memory, and so they do in all that follows from it: sums along
+    months, and differences of neighbours, then run over draws, several times as fast as along 36 months.
+    """
+    plain = type(one) is np.ndarray and type(other) is np.ndarray
+    return np.asanyarray(operation(one, other, order="F") if plain else operation(one, other))
+
+
 def powers(base: Number, exponents: Array) -> Array:
     """`base` to each of the exponents, for a positive base: one logarithm a row; exponent 0 gives exactly 1; broadcasts."""
-    return np.asanyarray(np.exp(np.log(base) * exponents))
+    return np.asanyarray(np.exp(by_month(np.multiply, np.log(base), exponents)))
 
 
 def growth_path(annual: Number, horizon: int) -> Array:
@@ -169,7 +179,8 @@ def billed_requests(shared: Shared) -> Array:
 
 def wages(shared: Shared) -> Array:
     """USD of an engineer hour in each month, shape (..., H)."""
-    return shared.once("wages", lambda: shared.usd_per_hour * growth_path(shared.wage_growth, shared.horizon))
+    return shared.once("wages", lambda: by_month(
+        np.multiply, shared.usd_per_hour, growth_path(shared.wage_growth, shared.horizon)))
 
 
 def nothing_monthly(shared: Shared) -> Array:
@@ -184,12 +195,12 @@ def live_months(shared: Shared, months_to_live: Number) -> Array:
 
 def live_share(months_to_live: Number, horizon: int) -> Array:
     """Share of each month in which the option runs: 0 before, 1 after, the rest of the month in which it goes live."""
-    return np.clip(months(horizon) - months_to_live, 0.0, 1.0)
+    return np.clip(by_month(np.subtract, months(horizon), months_to_live), 0.0, 1.0)
 
 
 def incumbent_share(months_to_live: Number, months_in_parallel: Number, horizon: int) -> Array:
     """Share of each month in which the incumbent is still paid: until live, and in parallel after that."""
-    return np.clip(months_to_live + months_in_parallel - (months(horizon) - 1.0), 0.0, 1.0)
+    return np.clip(by_month(np.subtract, months_to_live + months_in_parallel, months(horizon) - 1.0), 0.0, 1.0)
 
 
 def events(
@@ -216,8 +227,8 @@ def events(
 def events_so_far(first: Number, every: Number, horizon: int, until: Number = np.inf) -> Array:
     """How many events fell up to each month end t = 0..H, those at H included; shape (..., H + 1)."""
     ends = np.arange(1.0, horizon + 2.0)
-    reached = ends if isinstance(until, float) and until == np.inf else np.minimum(ends, until)
-    so_far = reached / every - (np.maximum(first, 0.0) + EXACT) / every
+    reached = ends if isinstance(until, float) and until == np.inf else by_month(np.minimum, ends, until)
+    so_far = by_month(np.subtract, by_month(np.divide, reached, every), (np.maximum(first, 0.0) + EXACT) / every)
     np.ceil(so_far, out=so_far)
     return np.maximum(so_far, 0.0, out=so_far)
 

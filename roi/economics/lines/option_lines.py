@@ -22,6 +22,7 @@ from roi.economics.lines.line import (
     Hours,
     Line,
     any_positive,
+    by_month,
     events,
     incumbent_share,
     live_months,
@@ -287,7 +288,8 @@ def _bill(lines: Sequence[Line]) -> Array:
 
 def _migration_cost(shared: Shared) -> tuple[Array, Array]:
     """USD of an engineer hour, and USD of one migration, at month ends 0..H."""
-    wage = shared.usd_per_hour * powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
+    level = powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
+    wage = by_month(np.multiply, shared.usd_per_hour, level)
     return wage, np.asanyarray(shared.migration_hours * wage + evaluation_cost(shared))
 
 

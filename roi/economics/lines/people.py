@@ -12,11 +12,13 @@ from roi.economics.lines.line import (
     Line,
     any_positive,
     billed_requests,
+    by_month,
     events,
     live_months,
     months,
     nothing_monthly,
     pick,
+    powers,
     split,
     wages,
 )
@@ -106,7 +108,8 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
     if t is None or t.every_months is None:
         return []
     counts = events(option.months_to_live + t.every_months, t.every_months, shared.horizon)
-    wage = shared.usd_per_hour * (1.0 + shared.wage_growth) ** (np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
+    level = powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
+    wage = by_month(np.multiply, shared.usd_per_hour, level)
     fixed = t.retrain_runs * run_cost(t) + t.relabel_share * t.labels * shared.usd_per_label
     if t.retrain_evaluates:
         fixed = fixed + evaluation_cost(shared, option)

@@ -11,8 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from roi.economics.finance import accumulate
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
-from roi.economics.lines.line import Line, any_positive, billed_requests, incumbent_share, is_zero, pick, rent_level
+from roi.economics.lines.line import (
+    Line,
+    any_positive,
+    billed_requests,
+    by_month,
+    incumbent_share,
+    is_zero,
+    pick,
+    rent_level,
+)
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
@@ -66,8 +76,10 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
         needed = replicas_needed(demand, plan.capacity, option.headroom, 0, option.replicas_least, plan.pooling)
 
         def gpus(replicas: Number) -> Array:
-            instances = instances_needed(replicas, plan.gpus_per_replica, plan.gpus_per_instance)
-            return np.where(running, instances * plan.gpus_per_instance, 0.0)
+            each = plan.gpus_per_instance
+            alone = isinstance(each, float) and each == plan.gpus_per_replica  # a replica an instance, and they are whole
+            instances = replicas if alone else instances_needed(replicas, plan.gpus_per_replica, each)
+            return np.where(running, instances * each, 0.0)
 
         bare = gpus(needed)
         with_spares = bare if option.spares == 0 else gpus(needed + option.spares)
@@ -159,7 +171,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
         bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
         bound &= np.asanyarray(plan.minimum_months) > 0
         drift = np.where(bound, 1.0, drift)
-        gpus, bare = (np.where(bound, np.maximum.accumulate(g, axis=-1), g) for g in (gpus, bare))
+        gpus, bare = (np.where(bound, accumulate(np.maximum, g), g) for g in (gpus, bare))
     rate = plan.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH
     monthly = shared.product(drift, live)
     price = plan.rent or plan.path + "usd_per_gpu_hour"
@@ -196,8 +208,8 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
     Or what it costs to end it early, where that is less. Each GPU's commitment runs from the month in which it was added.
     """
     bound = np.asanyarray(plan.minimum_months) > 0
-    added = np.diff(np.maximum.accumulate(gpus, axis=-1), axis=-1, prepend=0.0)
-    added = np.where(np.cumsum(added, axis=-1) == added, added, added * plan.later_bound)
+    added = np.diff(accumulate(np.maximum, gpus), axis=-1, prepend=0.0)
+    added = np.where(accumulate(np.add, added) == added, added, added * plan.later_bound)
     start = np.maximum(np.arange(shared.horizon, dtype=np.float64), option.months_to_live)
     left = np.maximum(plan.minimum_months - (shared.horizon - start), 0.0) * bound
     owed, each = added * left, np.minimum(left * rate[..., -1:] * HOURS_PER_MONTH, plan.cancel_usd)
@@ -223,8 +235,7 @@ def purchases(gpus: Array, life_months: int) -> Array:
 
     Bought at the end of the month before it serves; replaced `life_months` later; a shrinking fleet sells nothing early.
     """
-    most = np.maximum.accumulate(gpus, axis=-1)
-    bought = np.diff(most, axis=-1, prepend=0.0)
+    bought = np.diff(accumulate(np.maximum, gpus), axis=-1, prepend=0.0)
     for month in range(life_months, bought.shape[-1]):
         bought[..., month] += bought[..., month - life_months]
     return bought
@@ -243,7 +254,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
         kept = np.maximum(kept, plan.gpus_owned)
     bought = purchases(kept, terms.life_months) * (1.0 + terms.spare_share)
     price = plan.usd_per_gpu + terms.host_usd
-    before_or_first = np.cumsum(bought, axis=-1) == bought
+    before_or_first = accumulate(np.add, bought) == bought
     later = np.where(before_or_first, 0.0, bought)
     ordered = later[..., :1] + (bought * before_or_first).sum(axis=-1, keepdims=True)
     later = np.concatenate([later[..., 1:], np.zeros_like(ordered)], axis=-1)
@@ -306,11 +317,12 @@ def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> Array:
     """GPUs' worth that is sold in each month: what is worn out as it is replaced, the rest at the horizon, at its age."""
     start = np.arange(horizon)
     in_use = start + terms.life_months > horizon
-    left = (bought * in_use * terms.kept_per_year ** ((horizon - start) / MONTHS_PER_YEAR)).sum(axis=-1, keepdims=True)
+    kept = by_month(np.power, terms.kept_per_year, (horizon - start) / MONTHS_PER_YEAR)
+    left = (bought * in_use * kept).sum(axis=-1, keepdims=True)
     last = np.zeros(horizon)
     last[-1] = 1.0
     sold_later = np.zeros_like(bought)
     if terms.life_months <= horizon:
         worn = np.where(in_use, 0.0, bought)
         sold_later[..., terms.life_months - 1 :] = worn[..., : horizon - terms.life_months + 1]
-    return np.asanyarray(left * last + sold_later * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR))
+    return np.asanyarray(by_month(np.multiply, left, last) + sold_later * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR))

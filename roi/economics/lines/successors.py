@@ -47,7 +47,7 @@ class Successors:
         if self.ends.ndim < 2:
             return np.asanyarray(after(self.ends))
         rows, most = self._places
-        return np.broadcast_to(after(np.arange(most + 1.0)), (len(rows), most + 1)).reshape(-1).take(rows)
+        return np.broadcast_to(after(np.arange(most + 1.0)), (len(rows), most + 1)).reshape(-1).take(rows.T).T
 
     @cached_property
     def _places(self) -> tuple[NDArray[np.intp], int]:

@@ -239,7 +239,7 @@ def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
         ("API output", now, c.output_usd, c.output_tokens, tier),
         ("API batch, input and output", c.batched, c.batch_usd, c.batch_tokens, 1.0),
     )
-    path = shared.product(shared.product(billed_requests(shared), share), api.price)
+    path = shared.product(billed_requests(shared), api.price)
     return [_token_line(shared, api, share, path, *part) for part in parts if np.any(np.asanyarray(part[2]) != 0.0)]
 
 
@@ -258,7 +258,7 @@ def _token_line(
         slower = f" x {pick(tier, month):.6g} flexible tier" if tiered else ""
         return f"{_counted(shared, way, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{slower}{api.moves(month)}"
 
-    return Line(name=name, path=path, rate=usd, facts=(*api.facts(), *facts), arithmetic=arithmetic)
+    return Line(name=name, path=path, rate=usd, share=share, facts=(*api.facts(), *facts), arithmetic=arithmetic)
 
 
 def whole_request_line(
@@ -268,13 +268,15 @@ def whole_request_line(
 
     `share` is by month and the same for many options, `part` the same in every month.
     """
-    path = shared.product(shared.product(billed_requests(shared), share), api.price)
+    path = shared.product(billed_requests(shared), api.price)
 
     def arithmetic(month: int) -> str:
         some = pick(part, month) * pick(share, month)
         return f"{_counted(shared, some, month)} x ${pick(api.cost.usd, month):.8g} each{api.moves(month)}"
 
-    return Line(name=name, path=path, rate=part * api.cost.usd, facts=(*api.facts(), *extra), arithmetic=arithmetic)
+    return Line(
+        name=name, path=path, rate=part * api.cost.usd, share=share, facts=(*api.facts(), *extra), arithmetic=arithmetic,
+    )
 
 
 def _counted(shared: Shared, share: Array | Number, month: int) -> str:
@@ -289,7 +291,7 @@ def judge_line(shared: Shared, share: Array) -> list[Line]:
     if not any_positive(shared.judge_usd):
         return []
     return [Line(
-        name="judge that escalates", path=shared.product(billed_requests(shared), share), rate=shared.judge_usd,
+        name="judge that escalates", path=billed_requests(shared), rate=shared.judge_usd, share=share,
         facts=("quality.judge_usd_per_request",),
         arithmetic=lambda month: f"{_counted(shared, share, month)} x ${pick(shared.judge_usd):.8g} each",
     )]

@@ -6,6 +6,8 @@ Volume, wages, going live and events that recur are worked out by month; months 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,15 +34,29 @@ class Hours:
     """USD an hour, at the same month ends."""
 
 
+class Along(NamedTuple):
+    """What is paid along a path over months: rate x path x share."""
+
+    path: Array
+    """What it runs along in months 1..H, shape (H,) or (n, H). What shares the array is added as rates."""
+    rate: Number = 1.0
+    """USD at a month end for each unit of the path; 0 where all is paid in month 0."""
+    share: Array | None = None
+    """The part of each month for which it is paid, shape (..., H), where it is not the whole: `settle` says of many shares
+    from where on they stay the same, so that only the months before take a multiplication."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """What is paid for one thing: rate x path. Costs are positive; a residual value is the one negative line."""
 
     name: str
     path: Array
-    """What it runs along over months 1..H, shape (H,) or (n, H). Lines that share the array are added as rates."""
     rate: Number = 1.0
-    """USD at a month end for each unit of the path; 0 where all is paid in month 0."""
+    share: Array | None = None
+    """As `Along` has them."""
+    also: tuple[Along, ...] = ()
+    """Other paths that it runs along besides."""
     upfront: Number = 0.0
     """USD at month 0, float or (n, 1)."""
     facts: tuple[str, ...]
@@ -58,10 +74,16 @@ class Line:
     paid_anyway: tuple[Number, Array] | None = None
     """USD in month 0 and at month ends 1..H of hours that the line leaves out because they are paid anyway."""
 
+    @property
+    def along(self) -> tuple[Along, ...]:
+        """All that it runs along."""
+        return Along(self.path, self.rate, self.share), *self.also
+
     @cached_property
     def monthly(self) -> Array:
         """USD at month ends 1..H, shape (H,) or (n, H)."""
-        return np.asanyarray(self.path * self.rate)
+        first, *others = ((path if share is None else path * share) * rate for path, rate, share in self.along)
+        return np.asanyarray(sum(others, first))
 
 
 @dataclass(frozen=True)
@@ -72,31 +94,58 @@ class Totals:
     upfront: Number
 
     @classmethod
-    def of(cls, lines: Sequence[Line], horizon: int) -> "Totals":
+    def of(cls, lines: Sequence[Line], shared: Shared) -> "Totals":
         """The sum of these lines; one row a draw where any of them has rows."""
-        arrays = [a for line in lines for a in (line.path, line.rate, line.upfront) if isinstance(a, np.ndarray)]
+        along = [each for line in lines for each in line.along]
+        arrays = [a for each in along for a in each if isinstance(a, np.ndarray)]
+        arrays += [line.upfront for line in lines if isinstance(line.upfront, np.ndarray)]
         rows = max((a.shape[0] for a in arrays if a.ndim > 1), default=0)
         upfront: Number = sum((line.upfront for line in lines), np.zeros((rows, 1)) if rows else 0.0)
         if not rows:
-            return cls(sum((line.monthly for line in lines), np.zeros(horizon)), float(np.asanyarray(upfront)))
-        (path, rate), *others = rates_along_paths(lines) or [(np.zeros(horizon), 1.0)]
-        monthly, product = (np.empty((rows, horizon), order="F") for _ in range(2))
-        np.multiply(path, rate, out=monthly)
-        for path, rate in others:
-            whole = isinstance(rate, float) and rate == 1.0
-            monthly += path if whole else np.multiply(path, rate, out=product)
+            return cls(sum((line.monthly for line in lines), np.zeros(shared.horizon)), float(np.asanyarray(upfront)))
+        monthly, product = np.zeros((shared.horizon, rows)).T, np.empty((shared.horizon, rows)).T
+        for each in rates_along_paths(along):
+            for months, path in paid_months(shared, each):
+                whole = isinstance(each.rate, float) and each.rate == 1.0
+                monthly[:, months] += path if whole else np.multiply(path, each.rate, out=product[:, months])
         return cls(monthly, upfront)
 
 
-def rates_along_paths(lines: Sequence[Line]) -> list[tuple[Array, Number]]:
-    """Each path that these lines run along, and the sum of their rates along it."""
-    found: dict[int, tuple[Array, Number]] = {}
-    for line in lines:
-        if isinstance(line.rate, float) and line.rate == 0.0:
+def rates_along_paths(along: Sequence[Along]) -> list[Along]:
+    """Each path, with its share, once, and the sum of the rates along it."""
+    found: dict[tuple[int, int], Along] = {}
+    for each in along:
+        if isinstance(each.rate, float) and each.rate == 0.0:
             continue
-        known = found.get(id(line.path))
-        found[id(line.path)] = line.path, line.rate if known is None else known[1] + line.rate
+        key = id(each.path), id(each.share)
+        known = found.get(key)
+        found[key] = each if known is None else known._replace(rate=known.rate + each.rate)
     return list(found.values())
+
+
+def settle(shared: Shared, share: Array, after: float, *numbers: Number) -> Array:
+    """`share` itself, kept as one that is `after`, 0 or 1, in every month that begins at or after all these numbers of months."""
+    shared.memo["settles", id(share)] = share, after, numbers
+    return share
+
+
+def settled(shared: Shared, share: Array) -> tuple[int, float, tuple[Number, ...]]:
+    """The first month (0 = month 1) from which on `share` is the same for all draws, what it is then, and what that follows from."""
+    _, after, numbers = shared.memo.get(("settles", id(share)), (share, 0.0, (np.inf,)))
+    turn = shared.once(("turn", id(share)), lambda: min(max(float(np.max(x)) for x in numbers), shared.horizon))
+    return ceil(turn), after, numbers
+
+
+def paid_months(shared: Shared, along: Along) -> list[tuple[slice, Array]]:
+    """Path x share: months, and what it is in them; months without any are left out."""
+    path, _, share = along
+    if share is None:
+        return [(slice(None), path)]
+    turn, after, _ = settled(shared, share)
+    found = [] if after == 0.0 else [(slice(turn, None), path[..., turn:])]
+    if turn > 0:
+        found.append((slice(turn), shared.once_for("paid", (path, share), lambda: path[..., :turn] * share[..., :turn])))
+    return found
 
 
 def pick(x: Number | Array, month: int = 0) -> float:
@@ -190,7 +239,13 @@ def nothing_monthly(shared: Shared) -> Array:
 
 def live_months(shared: Shared, months_to_live: Number) -> Array:
     """Share of each month in which an option runs, worked out once for all options that go live then."""
-    return shared.once_for("live", (months_to_live,), lambda: live_share(months_to_live, shared.horizon))
+    return shared.once_for("live", (months_to_live,), lambda: settle(
+        shared, live_share(months_to_live, shared.horizon), 1.0, months_to_live))
+
+
+def always(shared: Shared) -> Array:
+    """The whole of every month, shape (H,)."""
+    return shared.once("always", lambda: settle(shared, np.ones(shared.horizon), 1.0, 0.0))
 
 
 def live_share(months_to_live: Number, horizon: int) -> Array:

@@ -3,9 +3,9 @@
 Those that follow from vendors and from mistakes (forced migrations, commitments, wrong answers) are made here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from roi.economics.lines.api_bill import (
     whole_request_line,
 )
 from roi.economics.lines.line import (
+    Along,
     Hours,
     Line,
+    always,
     any_positive,
     by_month,
     events,
@@ -30,6 +32,8 @@ from roi.economics.lines.line import (
     pick,
     powers,
     requests,
+    settle,
+    settled,
     split,
 )
 from roi.economics.lines.people import (
@@ -59,8 +63,13 @@ class Costs:
 
     lines: tuple[Line, ...]
     fleet: FleetMonths | None
-    wrong: Array
-    """Share of the answers that are wrong, by month, shape (H,) or (n, H)."""
+    wrong_rate: Callable[[], Array]
+    """Makes `wrong`, which no cost follows from."""
+
+    @cached_property
+    def wrong(self) -> Array:
+        """Share of the answers that are wrong, by month, shape (H,) or (n, H)."""
+        return self.wrong_rate()
 
 
 def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) -> Costs:
@@ -71,11 +80,11 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     """
     stay = service(shared, options["stay"])
     if option.kind == "stay":
-        billed = api_lines(shared, stay, shared.once("always", lambda: np.ones(shared.horizon)))
-        errors = error_line(shared, stay.error_rate, (f"systems.{option.system}.error_rate",))
+        billed = api_lines(shared, stay, always(shared))
+        errors = error_line(shared, lambda: stay.error_rate, (f"systems.{option.system}.error_rate",))
         lines = [*own_cost_lines(shared, option), *billed, *migration_line(shared, option),
                  *_commitment(shared, billed), errors]
-        return Costs(leave_out_paid_anyway(shared, option, lines), None, stay.error_rate)
+        return Costs(leave_out_paid_anyway(shared, option, lines), None, lambda: stay.error_rate)
     live, kept = month_shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own = _own_lines(shared, option, fleet, live)
@@ -95,9 +104,16 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=_first_use(option))
     lines += _incumbent_lines(shared, option, stay, kept, handed, own if _same_provider(option, stay.option) else [])
-    rate = np.asanyarray(shared.product(kept, stay.error_rate) + _not_kept(shared, kept) * wrong)
+    later = _not_kept(shared, kept)
+
+    def rate() -> Array:
+        return np.asanyarray(kept * stay.error_rate + later * wrong)
+
     told = _rates_told(option, options[option.escalates_to].error_rate)
-    lines.append(error_line(shared, rate, _error_facts(option), told))
+    usd = usd_of_errors(shared)
+    own = Along(usd, wrong, later) if np.ndim(wrong) == 0 or wrong.shape[-1] == 1 else Along(usd * wrong, 1.0, later)
+    along = Along(shared.product(usd, stay.error_rate), 1.0, kept), own
+    lines.append(error_line(shared, rate, _error_facts(option), told, along))
     return Costs(leave_out_paid_anyway(shared, option, lines), fleet, rate)
 
 
@@ -161,17 +177,21 @@ def month_shares(shared: Shared, option: Option) -> tuple[Array, Array]:
     Options of a group go live in the same months, so each is worked out once.
     """
     when = option.months_to_live, option.months_in_parallel
-    return live_months(shared, when[0]), shared.once_for("kept", when, lambda: incumbent_share(*when, shared.horizon))
+    return live_months(shared, when[0]), shared.once_for("kept", when, lambda: settle(
+        shared, incumbent_share(*when, shared.horizon), 0.0, when[0] + when[1]))
 
 
 def _not_kept(shared: Shared, kept: Array) -> Array:
     """Share of each month in which the incumbent's answers are no longer used."""
-    return shared.once_for("not kept", (kept,), lambda: np.asanyarray(1.0 - kept))
+    return shared.once_for("not kept", (kept,), lambda: settle(
+        shared, np.asanyarray(1.0 - kept), 1.0, *settled(shared, kept)[2]))
 
 
 def alone_months(shared: Shared, live: Array, kept: Array) -> Array:
     """Share of each month in which the option serves alone, of `month_shares`."""
-    return shared.product(live, _not_kept(shared, kept))
+    later = _not_kept(shared, kept)
+    return shared.once_for("alone", (live, later), lambda: settle(
+        shared, np.asanyarray(live * later), 1.0, *settled(shared, live)[2], *settled(shared, later)[2]))
 
 
 def _sold(option: Option) -> bool:
@@ -208,7 +228,7 @@ def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: 
     lines += provisioned_lines(shared, option, live)
     if any_positive(option.hosting_usd):
         lines.append(Line(
-            name="vendor hosting fee", path=live, rate=option.hosting_usd,
+            name="vendor hosting fee", path=always(shared), rate=option.hosting_usd, share=live,
             facts=(f"options.{option.id}.hosting_usd_per_month",),
             arithmetic=lambda _: f"${pick(option.hosting_usd):,.6g} a month",
         ))
@@ -367,17 +387,26 @@ def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Li
     )]
 
 
-def error_line(shared: Shared, rate: Array, facts: tuple[str, ...], told: str = "") -> Line:
+def usd_of_errors(shared: Shared) -> Array:
+    """USD by month if every answer were wrong."""
+    return shared.once("usd of errors", lambda: requests(shared) * shared.usd_per_error)
+
+
+def error_line(
+    shared: Shared, rate: Callable[[], Array], facts: tuple[str, ...], told: str = "", along: Sequence[Along] = ()
+) -> Line:
     """The cost of wrong answers, for every option and for staying: requests x error rate x USD per error.
 
+    `rate` makes the error rate by month; `along` are the paths that it makes the line run along, where they are not one.
     `told` says in the arithmetic how the rate is made up.
     """
-    volume = requests(shared)
 
     def arithmetic(month: int) -> str:
-        wrong = f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong{told}"
+        wrong = f"{pick(requests(shared), month):,.0f} requests x {pick(rate(), month):.5g} wrong{told}"
         return f"{wrong} x ${pick(shared.usd_per_error):,.6g} each"
 
-    monthly = np.asanyarray(rate * shared.once("usd of errors", lambda: volume * shared.usd_per_error))
-    facts = ("quality.usd_per_error", *facts)
-    return Line(name="wrong answers", path=monthly, facts=facts, arithmetic=arithmetic, is_error=True)
+    first, *others = along or (Along(shared.product(usd_of_errors(shared), rate())),)
+    return Line(
+        name="wrong answers", path=first.path, rate=first.rate, share=first.share, also=tuple(others),
+        facts=("quality.usd_per_error", *facts), arithmetic=arithmetic, is_error=True,
+    )

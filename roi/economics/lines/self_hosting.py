@@ -15,6 +15,7 @@ from roi.economics.finance import accumulate
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
 from roi.economics.lines.line import (
     Line,
+    always,
     any_positive,
     billed_requests,
     by_month,
@@ -22,6 +23,7 @@ from roi.economics.lines.line import (
     is_zero,
     pick,
     rent_level,
+    settled,
 )
 from roi.estimate.replay.fleet import (
     Fleet,
@@ -70,7 +72,7 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
     mean = shared.once("mean load", lambda: np.asanyarray(billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)))
     if option.replicas_fixed is not None:
         return _floor_months(shared, option, plan, mean, option.replicas_fixed)
-    running, spill = shared.once_for("running", (live,), lambda: live > 0), np.zeros(shared.horizon)
+    running, spill = partial(_running, shared, live), np.zeros(shared.horizon)
     if not option.autoscale:
         demand = _demand(shared, option, mean)
         needed = replicas_needed(demand, plan.capacity, option.headroom, 0, option.replicas_least, plan.pooling)
@@ -79,14 +81,24 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
             each = plan.gpus_per_instance
             alone = isinstance(each, float) and each == plan.gpus_per_replica  # a replica an instance, and they are whole
             instances = replicas if alone else instances_needed(replicas, plan.gpus_per_replica, each)
-            return np.where(running, instances * each, 0.0)
+            return running(instances * each)
 
         bare = gpus(needed)
         with_spares = bare if option.spares == 0 else gpus(needed + option.spares)
         return FleetMonths(with_spares, bare, spill, lambda: _sized(shared, option, plan, mean, option.spares))
     sized = _sized(shared, option, plan, mean, option.spares)
     fewer = sized if option.spares == 0 else _sized(shared, option, plan, mean, 0)
-    return FleetMonths(np.where(running, sized.gpus, 0.0), np.where(running, fewer.gpus, 0.0), spill, lambda: sized)
+    return FleetMonths(running(sized.gpus), running(fewer.gpus), spill, lambda: sized)
+
+
+def _running(shared: Shared, live: Array, gpus: Number) -> Array:
+    """The GPUs of the months in which the option runs."""
+    turn = settled(shared, live)[0] if type(gpus) is np.ndarray and gpus.ndim > 1 else shared.horizon
+    if turn == shared.horizon:
+        return np.where(live > 0, gpus, 0.0)
+    found = np.array(gpus, order="K")
+    found[:, :turn][np.broadcast_to(live[..., :turn] <= 0, (len(found), turn))] = 0.0
+    return found
 
 
 def _demand(shared: Shared, option: Option, mean: Array) -> Array:
@@ -156,7 +168,7 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
     if any_positive(option.platform_usd):
         usd = f"${pick(option.platform_usd):,.6g} a month"
         lines.append(Line(
-            name="platform", path=live, rate=option.platform_usd,
+            name="platform", path=always(shared), rate=option.platform_usd, share=live,
             facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
             arithmetic=lambda _: f"{usd}: balancer, logs, staging, storage, egress, monitoring, or their total",
         ))
@@ -173,7 +185,6 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
         drift = np.where(bound, 1.0, drift)
         gpus, bare = (np.where(bound, accumulate(np.maximum, g), g) for g in (gpus, bare))
     rate = plan.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH
-    monthly = shared.product(drift, live)
     price = plan.rent or plan.path + "usd_per_gpu_hour"
     speeds = (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
 
@@ -188,12 +199,12 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
 
     spare = gpus - bare
     lines = [Line(
-        name="GPU rent", path=np.asanyarray(bare * monthly), rate=rate, arithmetic=partial(arithmetic, bare),
+        name="GPU rent", path=np.asanyarray(bare * drift), rate=rate, share=live, arithmetic=partial(arithmetic, bare),
         facts=(price, plan.path + "capacity_requests_per_s", *speeds),
     )]
     if any_positive(spare):
         lines.append(Line(
-            name="GPU rent, redundancy", path=np.asanyarray(spare * monthly), rate=rate,
+            name="GPU rent, redundancy", path=np.asanyarray(spare * drift), rate=rate, share=live,
             facts=(price, "serving.spares"), arithmetic=partial(arithmetic, spare),
         ))
     if free:
@@ -260,7 +271,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     later = np.concatenate([later[..., 1:], np.zeros_like(ordered)], axis=-1)
     first = ordered if bought.ndim > 1 else ordered[0]
     resale = -price * _left_of_purchases(shared.horizon, terms, bought)
-    kw = (kept if terms.as_a_whole else gpus) * live * plan.watts / 1000.0
+    powered_gpus = kept if terms.as_a_whole else gpus
     each = f"(${pick(plan.usd_per_gpu):,.6g} + ${pick(terms.host_usd):,.6g} host)"
     if there:
         each = f"${pick(plan.usd_per_gpu):,.6g} that selling one would bring"
@@ -275,9 +286,12 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
         in_month = -pick(resale, month) / pick(price, month)
         return f"{in_month:,.6g} of a GPU's price is left x {each}, at {pick(terms.kept_per_year):.4g} kept a year"
 
+    def kw(month: int) -> float:
+        return pick(powered_gpus, month) * pick(live, month) * pick(plan.watts) / 1000.0
+
     def powered(month: int) -> str:
         return (
-            f"{pick(kw, month):,.6g} kW x {pick(terms.power_share):.4g} x PUE {pick(terms.pue):.4g}"
+            f"{kw(month):,.6g} kW x {pick(terms.power_share):.4g} x PUE {pick(terms.pue):.4g}"
             f" x {HOURS_PER_MONTH} h x ${pick(terms.usd_per_kwh):.4g}/kWh"
         )
 
@@ -301,12 +315,14 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
         ),
         *([] if there else [installation]),
         Line(
-            name="electricity", path=kw, rate=terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh,
+            name="electricity", path=powered_gpus, share=live,
+            rate=plan.watts / 1000.0 * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh,
             facts=facts("usd_per_kwh", "pue", "power_share"), arithmetic=powered,
         ),
         Line(
-            name="colocation", path=kw, rate=terms.colocation_usd_per_kw, facts=facts("colocation_usd_per_kw_month"),
-            arithmetic=lambda month: f"{pick(kw, month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
+            name="colocation", path=powered_gpus, share=live, rate=plan.watts / 1000.0 * terms.colocation_usd_per_kw,
+            facts=facts("colocation_usd_per_kw_month"),
+            arithmetic=lambda month: f"{kw(month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
         ),
         Line(name="hardware, resale", path=np.asanyarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold,
              no_cash=there),

@@ -3,7 +3,6 @@
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.economics.inputs import Array, Number
 from roi.units import MONTHS_PER_YEAR
@@ -34,13 +33,17 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
     0 where they are never negative. `tolerance` USD counts as zero, so that rounding does not turn a tie into a loss.
     """
     horizon = monthly_saving.shape[-1]
-    start = np.broadcast_to(np.asanyarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))[..., 0]
+    start = np.asanyarray(upfront_saving, dtype=np.float64)
+    if start.shape[:-1] != monthly_saving.shape[:-1] or not start.ndim:
+        start = np.broadcast_to(start, (*monthly_saving.shape[:-1], 1))
+    start = start[..., 0]
     since = accumulate(np.add, monthly_saving)  # what is saved after month 0, at month ends 1..H
     negative = since < (-tolerance - start)[..., None]
     last = (negative * np.arange(1, horizon + 1, dtype=np.int16)).max(axis=-1)  # the last month below zero; 0: none
     never = last == horizon
-    before = start + np.where(last > 0, _in_month(since, np.maximum(last, 1)), 0.0)
-    after = start + _in_month(since, np.minimum(last + 1, horizon))
+    rows = np.indices(start.shape, sparse=True)
+    before = start + np.where(last > 0, since[(*rows, np.maximum(last, 1) - 1)], 0.0)
+    after = start + since[(*rows, np.minimum(last, horizon - 1))]
     falls = (last > 0) | (start < -tolerance)
     rise = np.where(never | ~falls, 1.0, after - before)
     months = np.where(falls, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
@@ -51,16 +54,13 @@ def accumulate(operation: np.ufunc, monthly: Array) -> Array:
     """Sum, maximum ... of the months up to each, along the last axis; of rows a month at a time, all draws of it at once."""
     if monthly.ndim < 2 or type(monthly) is not np.ndarray:
         return np.asanyarray(operation.accumulate(monthly, axis=-1))
-    done = monthly.copy("K")
-    months = done.T
-    for month in range(1, len(months)):
-        operation(months[month - 1], months[month], out=months[month])
+    done = np.empty_like(monthly)
+    so_far, *others = done.T
+    first, *later = monthly.T
+    so_far[...] = first
+    for month, total in zip(later, others, strict=True):
+        so_far = operation(so_far, month, out=total)
     return done
-
-
-def _in_month(amounts: Array, month: NDArray[np.int16]) -> Array:
-    """The amount in a month (1..H) of each row."""
-    return np.take_along_axis(amounts, month[..., None] - 1, axis=-1)[..., 0]
 
 
 def payback_status(months: float) -> str:

@@ -80,13 +80,16 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
         for id in ids:
             done = stay if id == "stay" else evaluate(shared, options[id], options)
             meets = meets_bar(shared, options[id], options)
-            saving = stay.total.monthly - done.total.monthly
             first = np.asarray(stay.total.upfront) - done.total.upfront
             good[id][rows] = meets
             lost = np.asarray(first).reshape(-1) - back
             npv[id][rows] = np.where(meets, np.asarray(stay.pv - done.pv).reshape(-1), lost)
             cash[id][rows] = np.where(meets, np.asarray(stay.cash_pv - done.cash_pv).reshape(-1), lost)
-            paid[id][rows] = np.where(meets, payback(first, np.atleast_2d(saving)), np.inf)
+            if id == "stay":
+                paid[id][rows] = 0.0
+            else:
+                saving = np.subtract(stay.total.monthly, done.total.monthly)
+                paid[id][rows] = np.where(meets, payback(first, np.atleast_2d(saving)), np.inf)
             wrong[id][rows] = np.asarray(answered_wrong(options[id], options[options[id].escalates_to].error_rate)).reshape(-1)
     return Drawn(n=n, seed=seed, npv=npv, cash=cash, payback=paid, wrong=wrong, meets=good, facts=facts)
 

@@ -50,7 +50,7 @@ class Evaluated:
         lines = list(filter(left_out, self.costs.lines))
         worth = discount_factors(self.shared.discount_rate, self.shared.horizon)
         parts = ((each.rate, path @ worth[months]) for line in lines for each in line.along
-                 for months, path in paid_months(self.shared, each))
+                 for months, path in paid_months(self.shared, each.path, each.share))
         later = sum((rate * (usd[:, None] if usd.ndim else usd) for rate, usd in parts), 0.0)
         return self.pv - sum((line.upfront for line in lines), 0.0) - later
 

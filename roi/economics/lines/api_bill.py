@@ -105,7 +105,8 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     A share in a slower tier lowers the price of all that does not go through batch.
     The tier of a call is set by its input tokens: the last edge strictly below them.
     """
-    if _linear(shared, tokens, api):
+    linear = _linear(shared, tokens, api)
+    if linear:
         shared = shared.once("pooled", partial(_pooled, shared))
     seen = seen_tokens(shared, tokens)
     tier = np.maximum(np.searchsorted(api.edges, seen.total, side="left") - 1, 0)
@@ -118,7 +119,7 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     cached = np.zeros(np.shape(seen.total * price_in), dtype=bool)
     read_tokens = write_tokens = np.zeros(())
     read_usd = write_usd = np.zeros(())
-    if api.uses_cache and api.cache_read is not None:
+    if api.uses_cache and api.cache_read is not None and not linear:
         write = rate(api.cache_write) if api.cache_write is not None else price_in
         saves = hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in
         cached = saves & (seen.prefix >= api.cache_minimum) & (seen.prefix > 0)

@@ -103,11 +103,18 @@ class Totals:
         upfront: Number = sum((line.upfront for line in lines), np.zeros((rows, 1)) if rows else 0.0)
         if not rows:
             return cls(sum((line.monthly for line in lines), np.zeros(shared.horizon)), float(np.asanyarray(upfront)))
-        monthly, product = np.zeros((shared.horizon, rows)).T, np.empty((shared.horizon, rows)).T
-        for each in rates_along_paths(along):
-            for months, path in paid_months(shared, each):
-                whole = isinstance(each.rate, float) and each.rate == 1.0
-                monthly[:, months] += path if whole else np.multiply(path, each.rate, out=product[:, months])
+        paid = [(rate, *each) for path, rate, share in rates_along_paths(along) for each in paid_months(shared, path, share)]
+        paid.sort(key=lambda each: each[1] != WHOLE)  # what is paid in every month first: it needs no sum that is zero yet
+        monthly, product = (np.empty((shared.horizon, rows)).T for _ in range(2))
+        if not paid or paid[0][1] != WHOLE:
+            paid.insert(0, (0.0, WHOLE, np.zeros(shared.horizon)))
+        for k, (rate, months, path) in enumerate(paid):
+            if k == 0:
+                np.multiply(path, rate, out=monthly)
+            elif isinstance(rate, float) and rate == 1.0:
+                monthly[:, months] += path
+            else:
+                monthly[:, months] += np.multiply(path, rate, out=product[:, months])
         return cls(monthly, upfront)
 
 
@@ -136,16 +143,20 @@ def settled(shared: Shared, share: Array) -> tuple[int, float, tuple[Number, ...
     return ceil(turn), after, numbers
 
 
-def paid_months(shared: Shared, along: Along) -> list[tuple[slice, Array]]:
+WHOLE = slice(0, None)
+
+
+def paid_months(shared: Shared, path: Array, share: Array | None) -> list[tuple[slice, Array]]:
     """Path x share: months, and what it is in them; months without any are left out."""
-    path, _, share = along
     if share is None:
-        return [(slice(None), path)]
-    turn, after, _ = settled(shared, share)
-    found = [] if after == 0.0 else [(slice(turn, None), path[..., turn:])]
-    if turn > 0:
-        found.append((slice(turn), shared.once_for("paid", (path, share), lambda: path[..., :turn] * share[..., :turn])))
-    return found
+        return [(WHOLE, path)]
+
+    def made() -> list[tuple[slice, Array]]:
+        turn, after, _ = settled(shared, share)
+        before = [] if turn == 0 else [(slice(0, turn), path[..., :turn] * share[..., :turn])]
+        return before if after == 0.0 else [*before, (slice(turn, None), path[..., turn:])]
+
+    return shared.once_for("paid", (path, share), made)
 
 
 def pick(x: Number | Array, month: int = 0) -> float:
@@ -158,7 +169,9 @@ def pick(x: Number | Array, month: int = 0) -> float:
 
 def any_positive(x: Number) -> bool:
     """True where the number, or any of its rows, is above zero."""
-    return x > 0 if isinstance(x, float) else bool(np.any(np.asanyarray(x) > 0))
+    if isinstance(x, float):
+        return x > 0
+    return bool((x > 0).any()) if type(x) is np.ndarray else bool(np.any(np.asanyarray(x) > 0))
 
 
 def is_zero(x: Number) -> bool:

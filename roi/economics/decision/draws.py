@@ -5,6 +5,7 @@ One row a draw, the same rows for every option, in chunks of bounded memory.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback
 from roi.economics.inputs import Array
 from roi.economics.lines.option_lines import answered_wrong
+from roi.economics.reading import Chunk
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 
@@ -66,12 +68,13 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
     npv, cash, paid, wrong = ({id: np.empty(n) for id in ids} for _ in range(4))
     good = {id: np.empty(n, dtype=bool) for id in ids}
     facts = {path: np.empty(n) for path in uncertain}
+    read: dict[Any, Any] = {}  # Any: as `Chunk` has it
     np.empty(KEPT_NUMBERS)
     rows_at_once = rows_of(len(case.options), int(case["horizon_months"].number()))
     for start in range(0, n, rows_at_once):
         stop = min(start + rows_at_once, n)
         rows = slice(start, stop)
-        values = case.values(sobol(start, stop, len(uncertain), seed))
+        values = Chunk(case.values(sobol(start, stop, len(uncertain), seed)), read)
         for path in uncertain:
             facts[path][rows] = np.asarray(values[path], dtype=np.float64)[:, 0]
         shared, options = read_all(case, values, choices, ids)
@@ -88,10 +91,15 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
             if id == "stay":
                 paid[id][rows] = 0.0
             else:
-                saving = np.subtract(stay.total.monthly, done.total.monthly)
-                paid[id][rows] = np.where(meets, payback(first, np.atleast_2d(saving)), np.inf)
+                paid[id][rows] = np.where(meets, payback(first, _saving(stay.total.monthly, done.total.monthly)), np.inf)
             wrong[id][rows] = np.asarray(answered_wrong(options[id], options[options[id].escalates_to].error_rate)).reshape(-1)
     return Drawn(n=n, seed=seed, npv=npv, cash=cash, payback=paid, wrong=wrong, meets=good, facts=facts)
+
+
+def _saving(stay: Array, monthly: Array) -> Array:
+    """What is saved each month, rows of months, in the place of `monthly`, which nobody asks for any more."""
+    stay, monthly = np.atleast_2d(stay), np.atleast_2d(monthly)
+    return np.subtract(stay, monthly, out=monthly if len(monthly) >= len(stay) else None)
 
 
 def rows_of(options: int, months: int) -> int:

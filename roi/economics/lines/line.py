@@ -34,6 +34,12 @@ class Hours:
     """USD an hour, at the same month ends."""
 
 
+class Words(NamedTuple):
+    """Arithmetic that is the same in every month, or of which only its maker knows whether it is."""
+
+    make: Callable[[], Arithmetic | str]
+
+
 class Along(NamedTuple):
     """What is paid along a path over months: rate x path x share."""
 
@@ -61,8 +67,8 @@ class Line:
     """USD at month 0, float or (n, 1)."""
     facts: tuple[str, ...]
     """Paths of the facts that the line rests on, the shared ones included."""
-    arithmetic: Arithmetic | str
-    """How the figure follows from the facts, at the central values."""
+    arithmetic: "Arithmetic | Words"
+    """How the figure follows from the facts, at the central values; words are made where somebody reads them."""
     is_error: bool = False
     """True for the cost of wrong answers, which NPV is printed with and without."""
     no_cash: bool = False
@@ -73,6 +79,11 @@ class Line:
     """Engineer hours in the line's figures, where it has any."""
     paid_anyway: tuple[Number, Array] | None = None
     """USD in month 0 and at month ends 1..H of hours that the line leaves out because they are paid anyway."""
+
+    @cached_property
+    def told(self) -> Arithmetic | str:
+        """Its arithmetic: by month, or the same text for all of them."""
+        return self.arithmetic.make() if isinstance(self.arithmetic, Words) else self.arithmetic
 
     @property
     def along(self) -> tuple[Along, ...]:

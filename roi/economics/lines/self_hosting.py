@@ -14,7 +14,9 @@ import numpy as np
 from roi.economics.finance import accumulate
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
 from roi.economics.lines.line import (
+    Arithmetic,
     Line,
+    Words,
     always,
     any_positive,
     billed_requests,
@@ -166,11 +168,12 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
     else:
         lines = _rent_lines(shared, option, option.plan, months, live)
     if any_positive(option.platform_usd):
-        usd = f"${pick(option.platform_usd):,.6g} a month"
         lines.append(Line(
             name="platform", path=always(shared), rate=option.platform_usd, share=live,
             facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
-            arithmetic=lambda _: f"{usd}: balancer, logs, staging, storage, egress, monitoring, or their total",
+            arithmetic=lambda _: (
+                f"${pick(option.platform_usd):,.6g} a month: balancer, logs, staging, storage, egress, monitoring, or their total"
+            ),
         ))
     return lines
 
@@ -272,18 +275,26 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     first = ordered if bought.ndim > 1 else ordered[0]
     resale = -price * _left_of_purchases(shared.horizon, terms, bought)
     powered_gpus = kept if terms.as_a_whole else gpus
-    each = f"(${pick(plan.usd_per_gpu):,.6g} + ${pick(terms.host_usd):,.6g} host)"
-    if there:
-        each = f"${pick(plan.usd_per_gpu):,.6g} that selling one would bring"
 
-    now = f"{pick(ordered):,.6g} GPU x {each}"
-    more = any(pick(later, month) for month in range(shared.horizon))
+    def bought_for(gpus: float) -> str:
+        usd = f"${pick(plan.usd_per_gpu):,.6g}"
+        each = f"{usd} that selling one would bring" if there else f"({usd} + ${pick(terms.host_usd):,.6g} host)"
+        return f"{gpus:,.6g} GPU x {each}"
 
     def paid(month: int) -> str:
-        return f"{pick(later, month):,.6g} GPU x {each}" if pick(later, month) else f"month 0: {now}"
+        return bought_for(pick(later, month)) if pick(later, month) else f"month 0: {bought_for(pick(ordered))}"
+
+    def all_paid() -> Arithmetic | str:
+        more = any(pick(later, month) for month in range(shared.horizon))
+        return paid if more else bought_for(pick(ordered))
+
+    def installed() -> Arithmetic | str:
+        more, share = all_paid(), f" x {pick(terms.install_share):.4g}"
+        return f"{more}{share}" if isinstance(more, str) else lambda month: f"{paid(month)}{share}"
 
     def sold(month: int) -> str:
         in_month = -pick(resale, month) / pick(price, month)
+        each = bought_for(in_month).partition(" GPU x ")[2]
         return f"{in_month:,.6g} of a GPU's price is left x {each}, at {pick(terms.kept_per_year):.4g} kept a year"
 
     def kw(month: int) -> float:
@@ -304,13 +315,12 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     installation = Line(
         name="hardware, installation", path=later, rate=price * terms.install_share,
         upfront=first * price * terms.install_share, facts=facts("install_share"),
-        arithmetic=(lambda month: f"{paid(month)} x {pick(terms.install_share):.4g}") if more else
-        f"{now} x {pick(terms.install_share):.4g}",
+        arithmetic=Words(installed),
     )
     return [
         Line(
             name="own cards, not sold (no cash)" if there else "hardware, purchase and replacement",
-            path=later, rate=price, upfront=first * price, facts=prices, arithmetic=paid if more else now,
+            path=later, rate=price, upfront=first * price, facts=prices, arithmetic=Words(all_paid),
             no_cash=there,
         ),
         *([] if there else [installation]),

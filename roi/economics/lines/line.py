@@ -97,6 +97,10 @@ class Line:
         return np.asanyarray(sum(others, first))
 
 
+SUMMED = 2**15
+"""Numbers that all lines of an option are added up for at once, some months of all draws: 256 KiB stay in the near cache."""
+
+
 @dataclass(frozen=True)
 class Totals:
     """The sum of an option's lines."""
@@ -115,17 +119,16 @@ class Totals:
         if not rows:
             return cls(sum((line.monthly for line in lines), np.zeros(shared.horizon)), float(np.asanyarray(upfront)))
         paid = [(rate, *each) for path, rate, share in rates_along_paths(along) for each in paid_months(shared, path, share)]
-        paid.sort(key=lambda each: each[1] != WHOLE)  # what is paid in every month first: it needs no sum that is zero yet
-        monthly, product = (np.empty((shared.horizon, rows)).T for _ in range(2))
-        if not paid or paid[0][1] != WHOLE:
-            paid.insert(0, (0.0, WHOLE, np.zeros(shared.horizon)))
-        for k, (rate, months, path) in enumerate(paid):
-            if k == 0:
-                np.multiply(path, rate, out=monthly)
-            elif isinstance(rate, float) and rate == 1.0:
-                monthly[:, months] += path
-            else:
-                monthly[:, months] += np.multiply(path, rate, out=product[:, months])
+        monthly = np.zeros((shared.horizon, rows)).T
+        step = max(SUMMED // rows, 1)
+        product = np.empty((step, rows)).T
+        for start in range(0, shared.horizon, step):
+            for rate, months, path in paid:
+                first, last = max(start, months.start), min(start + step, months.stop)
+                if first < last:
+                    part, total = path[..., first - months.start : last - months.start], monthly[:, first:last]
+                    whole = isinstance(rate, float) and rate == 1.0
+                    total += part if whole else np.multiply(part, rate, out=product[:, : last - first])
         return cls(monthly, upfront)
 
 
@@ -154,18 +157,15 @@ def settled(shared: Shared, share: Array) -> tuple[int, float, tuple[Number, ...
     return ceil(turn), after, numbers
 
 
-WHOLE = slice(0, None)
-
-
 def paid_months(shared: Shared, path: Array, share: Array | None) -> list[tuple[slice, Array]]:
     """Path x share: months, and what it is in them; months without any are left out."""
     if share is None:
-        return [(WHOLE, path)]
+        return [(slice(0, shared.horizon), path)]
 
     def made() -> list[tuple[slice, Array]]:
         turn, after, _ = settled(shared, share)
         before = [] if turn == 0 else [(slice(0, turn), path[..., :turn] * share[..., :turn])]
-        return before if after == 0.0 else [*before, (slice(turn, None), path[..., turn:])]
+        return before if after == 0.0 else [*before, (slice(turn, shared.horizon), path[..., turn:])]
 
     return shared.once_for("paid", (path, share), made)
 

@@ -127,8 +127,12 @@ class Totals:
                 first, last = max(start, months.start), min(start + step, months.stop)
                 if first < last:
                     part, total = path[..., first - months.start : last - months.start], monthly[:, first:last]
-                    whole = isinstance(rate, float) and rate == 1.0
-                    total += part if whole else np.multiply(part, rate, out=product[:, : last - first])
+                    if path.ndim == 1 and (path == 1.0).all():
+                        total += rate
+                    elif isinstance(rate, float) and rate == 1.0:
+                        total += part
+                    else:
+                        total += np.multiply(part, rate, out=product[:, : last - first])
         return cls(monthly, upfront)
 
 
@@ -272,14 +276,19 @@ def always(shared: Shared) -> Array:
     return shared.once("always", lambda: settle(shared, np.ones(shared.horizon), 1.0, 0.0))
 
 
+def clipped(share: Array) -> Array:
+    """A share within 0 and 1, in its own place where it is plain numbers."""
+    return np.clip(share, 0.0, 1.0, out=share) if type(share) is np.ndarray and share.ndim > 1 else np.clip(share, 0.0, 1.0)
+
+
 def live_share(months_to_live: Number, horizon: int) -> Array:
     """Share of each month in which the option runs: 0 before, 1 after, the rest of the month in which it goes live."""
-    return np.clip(by_month(np.subtract, months(horizon), months_to_live), 0.0, 1.0)
+    return clipped(by_month(np.subtract, months(horizon), months_to_live))
 
 
 def incumbent_share(months_to_live: Number, months_in_parallel: Number, horizon: int) -> Array:
     """Share of each month in which the incumbent is still paid: until live, and in parallel after that."""
-    return np.clip(by_month(np.subtract, months_to_live + months_in_parallel, months(horizon) - 1.0), 0.0, 1.0)
+    return clipped(by_month(np.subtract, months_to_live + months_in_parallel, months(horizon) - 1.0))
 
 
 def events(

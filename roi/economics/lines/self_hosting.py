@@ -90,17 +90,17 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
         return FleetMonths(with_spares, bare, spill, lambda: _sized(shared, option, plan, mean, option.spares))
     sized = _sized(shared, option, plan, mean, option.spares)
     fewer = sized if option.spares == 0 else _sized(shared, option, plan, mean, 0)
-    return FleetMonths(running(sized.gpus), running(fewer.gpus), spill, lambda: sized)
+    with_spares, bare = (running(np.array(each.gpus, subok=True)) for each in (sized, fewer))
+    return FleetMonths(with_spares, bare, spill, lambda: sized)
 
 
 def _running(shared: Shared, live: Array, gpus: Number) -> Array:
-    """The GPUs of the months in which the option runs."""
+    """The GPUs of the months in which the option runs, in the place of `gpus` where they are rows of months."""
     turn = settled(shared, live)[0] if type(gpus) is np.ndarray and gpus.ndim > 1 else shared.horizon
     if turn == shared.horizon:
         return np.where(live > 0, gpus, 0.0)
-    found = np.array(gpus, order="K")
-    found[:, :turn][np.broadcast_to(live[..., :turn] <= 0, (len(found), turn))] = 0.0
-    return found
+    np.copyto(gpus[:, :turn], 0.0, where=live[..., :turn] <= 0)
+    return gpus
 
 
 def _demand(shared: Shared, option: Option, mean: Array) -> Array:

@@ -54,8 +54,11 @@ class Successors:
     @cached_property
     def _places(self) -> tuple[NDArray[np.intp], int]:
         """Where each month stands in a table of numbers of ends x rows, flat; and the most ends."""
-        rows = len(self.ends)
-        return (self.ends * rows + np.arange(rows)[:, None]).astype(np.intp), int(self.ends.max())
+        rows, places = len(self.ends), self.ends.astype(np.intp)
+        most = int(places.max())
+        places *= rows
+        places += np.arange(rows)[:, None]
+        return places, most
 
 
 def successors(shared: Shared, option: Option) -> Successors:

@@ -94,8 +94,14 @@ def replicas_to_hold(demand: Number, capacity: Number, pooling: Number = 1.0) ->
     """
     x, p = load_ratio(demand, capacity), np.asanyarray(pooling)
     first, half = 2.0 * p - 1.0, (p - 1.0) / (2.0 * p - 1.0)
-    few = np.square(half + np.sqrt(np.square(half) + np.minimum(x, POOL * p) / first))
-    pooled = few + np.maximum(x - POOL * p, 0.0) / p  # up to POOL replicas few, from there on x / p
+    pooled = np.minimum(x, POOL * p) / first
+    pooled += np.square(half)
+    pooled = np.sqrt(pooled)
+    pooled += half
+    pooled *= pooled
+    beyond = np.maximum(x, POOL * p) - POOL * p  # from POOL replicas on, x / p
+    beyond /= p
+    pooled += beyond
     return (pooled if np.all(p > 1.0) else np.where(p > 1.0, pooled, x))[()]
 
 

@@ -166,7 +166,8 @@ class Case:
         for scale, (numbers, ends) in self._triangles.items():
             for some in range(0, len(numbers), AT_ONCE):
                 part = slice(some, some + AT_ONCE)
-                drawn = _on_triangle(rows[numbers[part]], *ends[:, part], *scale)
+                low, mode, high = ends[:, part]
+                drawn = _on_triangle(rows[numbers[part]], low, mode, high, *scale)
                 flat.update({self.uncertain[k]: row[:, None] for k, row in zip(numbers[part], drawn, strict=True)})
         return flat
 

@@ -102,7 +102,7 @@ def sobol(start: int, stop: int, dimensions: int, seed: int | None) -> Array:
         inside = first[:, max(start - base, 0) : stop - base]
         parts.append(inside ^ (shift ^ _point(columns, base))[:, None])
     words = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-    points = words + 0.5
+    points: Array = np.add(words, 0.5, dtype=np.float64)
     points *= 2.0**-BITS
     return points.T
 

@@ -149,13 +149,16 @@ def rates_along_paths(along: Sequence[Along]) -> list[Along]:
 
 
 def settle(shared: Shared, share: Array, after: float, *numbers: Number) -> Array:
-    """`share` itself, kept as one that is `after`, 0 or 1, in every month that begins at or after all these numbers of months."""
+    """`share` itself, kept as one that is `after`, 0 or 1, in every month that begins after all these numbers of months."""
     shared.memo["settles", id(share)] = share, after, numbers
     return share
 
 
 def settled(shared: Shared, share: Array) -> tuple[int, float, tuple[Number, ...]]:
-    """The first month (0 = month 1) from which on `share` is the same for all draws, what it is then, and what that follows from."""
+    """The first month (0 = month 1) from which on `share` is the same for all draws, what it is then, and `settle`'s numbers.
+
+    A share of which nothing is known settles at the horizon.
+    """
     _, after, numbers = shared.memo.get(("settles", id(share)), (share, 0.0, (np.inf,)))
     turn = shared.once(("turn", id(share)), lambda: min(max(float(np.max(x)) for x in numbers), shared.horizon))
     return ceil(turn), after, numbers

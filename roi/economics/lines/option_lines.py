@@ -111,8 +111,9 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
 
     told = _rates_told(option, options[option.escalates_to].error_rate)
     usd = usd_of_errors(shared)
-    own = Along(usd, wrong, later) if np.ndim(wrong) == 0 or wrong.shape[-1] == 1 else Along(usd * wrong, 1.0, later)
-    along = Along(shared.product(usd, stay.error_rate), 1.0, kept), own
+    same = np.ndim(wrong) == 0 or np.shape(wrong)[-1] == 1
+    along = [Along(shared.product(usd, stay.error_rate), 1.0, kept),
+             Along(usd, wrong, later) if same else Along(np.asanyarray(usd * wrong), 1.0, later)]
     lines.append(error_line(shared, rate, _error_facts(option), told, along))
     return Costs(leave_out_paid_anyway(shared, option, lines), fleet, rate)
 

@@ -8,6 +8,7 @@ import numpy as np
 from roi.economics.inputs import Array, Number, Option, OwnCost, Shared, Training
 from roi.economics.lines.line import (
     EXACT,
+    Along,
     Hours,
     Line,
     Words,
@@ -135,11 +136,11 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
     if not any_positive(option.run_hours):
         return []
     live, wage, hours = live_months(shared, option.months_to_live), wages(shared), option.run_hours
-    path, rate, share = wage, hours, live
+    along = Along(wage, hours, live)
     if any_positive(shared.existing_hours):  # multiplied as what is left out of it, so that nothing remains of all
-        path, rate, share = np.asanyarray(live * hours * wage), 1.0, None
+        along = Along(np.asanyarray(live * hours * wage))
     return [Line(
-        name="on-call and operation", path=path, rate=rate, share=share, existing_staff=shared.run_existing,
+        name="on-call and operation", **along._asdict(), existing_staff=shared.run_existing,
         hours=Hours("running", live, hours, wage),
         facts=(fact_of(option, "run_hours_per_month"), "people.usd_per_hour"),
         arithmetic=lambda month: f"{pick(live, month) * pick(hours):,.6g} h x ${pick(wage, month):,.6g}/h",
@@ -219,7 +220,8 @@ def _without(line: Line, hours: Hours, covered: Array) -> Line:
         return told if out == 0 else f"{told} - {out:,.6g} h paid anyway x ${pick(usd_at_ends, end) / out:,.6g}/h"
 
     return replace(
-        line, path=line.monthly - monthly, rate=1.0, share=None, also=(), upfront=line.upfront - upfront, paid_anyway=(upfront, monthly),
+        line, path=line.monthly - monthly, rate=1.0, share=None, also=(), upfront=line.upfront - upfront,
+        paid_anyway=(upfront, monthly),
         facts=(*line.facts, "people.existing_hours_per_month"),
         arithmetic=Words(lambda: arithmetic(0) if isinstance(line.told, str) else arithmetic),
     )

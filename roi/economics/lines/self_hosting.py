@@ -96,11 +96,12 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
 
 def _running(shared: Shared, live: Array, gpus: Number) -> Array:
     """The GPUs of the months in which the option runs, in the place of `gpus` where they are rows of months."""
-    turn = settled(shared, live)[0] if type(gpus) is np.ndarray and gpus.ndim > 1 else shared.horizon
-    if turn == shared.horizon:
+    if type(gpus) is not np.ndarray or gpus.ndim < 2:
         return np.where(live > 0, gpus, 0.0)
-    np.copyto(gpus[:, :turn], 0.0, where=live[..., :turn] <= 0)
-    return gpus
+    found: Array = gpus
+    turn = settled(shared, live)[0]
+    np.copyto(found[:, :turn], 0.0, where=live[..., :turn] <= 0)
+    return found
 
 
 def _demand(shared: Shared, option: Option, mean: Array) -> Array:
@@ -172,7 +173,8 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
             name="platform", path=always(shared), rate=option.platform_usd, share=live,
             facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
             arithmetic=lambda _: (
-                f"${pick(option.platform_usd):,.6g} a month: balancer, logs, staging, storage, egress, monitoring, or their total"
+                f"${pick(option.platform_usd):,.6g} a month:"
+                " balancer, logs, staging, storage, egress, monitoring, or their total"
             ),
         ))
     return lines
@@ -263,9 +265,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     assert option.plan is not None
     plan = option.plan
     there = bool(np.all(np.isfinite(plan.gpus_owned)))
-    kept = np.max(gpus, axis=-1, keepdims=True) * np.ones(shared.horizon) if there or terms.as_a_whole else gpus
-    if there and terms.as_a_whole:
-        kept = np.maximum(kept, plan.gpus_owned)
+    kept = _kept_ready(shared, plan, terms, gpus, there=there)
     bought = purchases(kept, terms.life_months) * (1.0 + terms.spare_share)
     price = plan.usd_per_gpu + terms.host_usd
     before_or_first = accumulate(np.add, bought) == bought
@@ -339,6 +339,14 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     ]
 
 
+def _kept_ready(shared: Shared, plan: Plan, terms: Hardware, gpus: Array, *, there: bool) -> Array:
+    """GPUs that are there in each month: those in use; as many as are ever used, where they are owned or come as a whole."""
+    if not (there or terms.as_a_whole):
+        return gpus
+    most = by_month(np.multiply, np.max(gpus, axis=-1, keepdims=True), np.ones(shared.horizon))
+    return np.maximum(most, plan.gpus_owned) if there and terms.as_a_whole else most
+
+
 def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> Array:
     """GPUs' worth that is sold in each month: what is worn out as it is replaced, the rest at the horizon, at its age."""
     start = np.arange(horizon)
@@ -351,4 +359,5 @@ def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> Array:
     if terms.life_months <= horizon:
         worn = np.where(in_use, 0.0, bought)
         sold_later[..., terms.life_months - 1 :] = worn[..., : horizon - terms.life_months + 1]
-    return np.asanyarray(by_month(np.multiply, left, last) + sold_later * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR))
+    a_life = terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR)
+    return np.asanyarray(by_month(np.multiply, left, last) + sold_later * a_life)

@@ -247,6 +247,6 @@ def spill_share(load_curve: Array, burst: Number, floor_capacity_ratio: Number, 
     knots = np.concatenate([[0.0], np.sort(load_curve)])
     spilled = np.mean(np.maximum(load_curve[:, None] - knots, 0.0), axis=0)
     held, now = np.asanyarray(floor_capacity_ratio), 1.0 - np.asanyarray(can_wait)
-    ratio = load_ratio(held, burst * now)
-    at_once = now * np.asanyarray(np.interp(ratio, knots, spilled), order="F" if np.isfortran(ratio) else "C")
+    ratio = np.asanyarray(load_ratio(held, burst * now))
+    at_once: Number = now * np.asanyarray(np.interp(ratio, knots, spilled), order="F" if np.isfortran(ratio) else "C")
     return np.maximum(at_once, np.where(now < 1.0, 1.0 - held, 0.0))[()]

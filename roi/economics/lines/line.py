@@ -154,14 +154,20 @@ def settle(shared: Shared, share: Array, after: float, *numbers: Number) -> Arra
     return share
 
 
-def settled(shared: Shared, share: Array) -> tuple[int, float, tuple[Number, ...]]:
-    """The first month (0 = month 1) from which on `share` is the same for all draws, what it is then, and `settle`'s numbers.
+def settled(shared: Shared, share: Array) -> tuple[int, float]:
+    """The first month (0 = month 1) from which on `share` is the same for all draws, and what it is then.
 
     A share of which nothing is known settles at the horizon.
     """
-    _, after, numbers = shared.memo.get(("settles", id(share)), (share, 0.0, (np.inf,)))
+    after, numbers = _settling(shared, share)
     turn = shared.once(("turn", id(share)), lambda: min(max(float(np.max(x)) for x in numbers), shared.horizon))
-    return ceil(turn), after, numbers
+    return ceil(turn), after
+
+
+def _settling(shared: Shared, share: Array) -> tuple[float, tuple[Number, ...]]:
+    """What `settle` was told of this share."""
+    _, after, numbers = shared.memo.get(("settles", id(share)), (share, 0.0, (np.inf,)))
+    return after, numbers
 
 
 def paid_months(shared: Shared, path: Array, share: Array | None) -> list[tuple[slice, Array]]:
@@ -170,7 +176,7 @@ def paid_months(shared: Shared, path: Array, share: Array | None) -> list[tuple[
         return [(slice(0, shared.horizon), path)]
 
     def made() -> list[tuple[slice, Array]]:
-        turn, after, _ = settled(shared, share)
+        turn, after = settled(shared, share)
         before = [] if turn == 0 else [(slice(0, turn), path[..., :turn] * share[..., :turn])]
         return before if after == 0.0 else [*before, (slice(turn, shared.horizon), path[..., turn:])]
 
@@ -257,6 +263,11 @@ def billed_requests(shared: Shared) -> Array:
     return shared.once("billed requests", lambda: requests(shared) * shared.volume_factor)
 
 
+def usd_of_errors(shared: Shared) -> Array:
+    """USD in each month if every answer were wrong, shape (..., H)."""
+    return shared.once("usd of errors", lambda: requests(shared) * shared.usd_per_error)
+
+
 def wages(shared: Shared) -> Array:
     """USD of an engineer hour in each month, shape (..., H)."""
     return shared.once("wages", lambda: by_month(
@@ -282,6 +293,19 @@ def always(shared: Shared) -> Array:
 def clipped(share: Array) -> Array:
     """A share within 0 and 1, in its own place where it is plain numbers."""
     return np.clip(share, 0.0, 1.0, out=share) if type(share) is np.ndarray and share.ndim > 1 else np.clip(share, 0.0, 1.0)
+
+
+def not_kept(shared: Shared, kept: Array) -> Array:
+    """Share of each month in which the incumbent's answers are no longer used, where it is paid in `kept`."""
+    return shared.once_for("not kept", (kept,), lambda: settle(
+        shared, np.asanyarray(1.0 - kept), 1.0, *_settling(shared, kept)[1]))
+
+
+def alone_months(shared: Shared, live: Array, kept: Array) -> Array:
+    """Share of each month in which the option serves alone: live, and the incumbent not kept."""
+    later = not_kept(shared, kept)
+    return shared.once_for("alone", (live, later), lambda: settle(
+        shared, np.asanyarray(live * later), 1.0, *_settling(shared, live)[1], *_settling(shared, later)[1]))
 
 
 def live_share(months_to_live: Number, horizon: int) -> Array:

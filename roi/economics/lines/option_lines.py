@@ -22,6 +22,7 @@ from roi.economics.lines.line import (
     Along,
     Hours,
     Line,
+    alone_months,
     always,
     any_positive,
     by_month,
@@ -29,12 +30,13 @@ from roi.economics.lines.line import (
     incumbent_share,
     live_months,
     months,
+    not_kept,
     pick,
     powers,
     requests,
     settle,
-    settled,
     split,
+    usd_of_errors,
 )
 from roi.economics.lines.people import (
     evaluation_cost,
@@ -104,14 +106,14 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=_first_use(option))
     lines += _incumbent_lines(shared, option, stay, kept, handed, own if _same_provider(option, stay.option) else [])
-    later = _not_kept(shared, kept)
+    later = not_kept(shared, kept)
 
     def rate() -> Array:
         return np.asanyarray(kept * stay.error_rate + later * wrong)
 
     told = _rates_told(option, options[option.escalates_to].error_rate)
     usd = usd_of_errors(shared)
-    same = np.ndim(wrong) == 0 or np.shape(wrong)[-1] == 1
+    same = np.ndim(wrong) == 0 or np.shape(wrong)[-1] != shared.horizon
     along = [Along(shared.product(usd, stay.error_rate), 1.0, kept),
              Along(usd, wrong, later) if same else Along(np.asanyarray(usd * wrong), 1.0, later)]
     lines.append(error_line(shared, rate, _error_facts(option), told, along))
@@ -180,19 +182,6 @@ def month_shares(shared: Shared, option: Option) -> tuple[Array, Array]:
     when = option.months_to_live, option.months_in_parallel
     return live_months(shared, when[0]), shared.once_for("kept", when, lambda: settle(
         shared, incumbent_share(*when, shared.horizon), 0.0, when[0] + when[1]))
-
-
-def _not_kept(shared: Shared, kept: Array) -> Array:
-    """Share of each month in which the incumbent's answers are no longer used."""
-    return shared.once_for("not kept", (kept,), lambda: settle(
-        shared, np.asanyarray(1.0 - kept), 1.0, *settled(shared, kept)[2]))
-
-
-def alone_months(shared: Shared, live: Array, kept: Array) -> Array:
-    """Share of each month in which the option serves alone, of `month_shares`."""
-    later = _not_kept(shared, kept)
-    return shared.once_for("alone", (live, later), lambda: settle(
-        shared, np.asanyarray(live * later), 1.0, *settled(shared, live)[2], *settled(shared, later)[2]))
 
 
 def _sold(option: Option) -> bool:
@@ -386,11 +375,6 @@ def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Li
         facts=(f"apis.{option.vendor}.commitment.usd_per_month", f"apis.{option.vendor}.commitment.months"),
         arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
     )]
-
-
-def usd_of_errors(shared: Shared) -> Array:
-    """USD by month if every answer were wrong."""
-    return shared.once("usd of errors", lambda: requests(shared) * shared.usd_per_error)
 
 
 def error_line(

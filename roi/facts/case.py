@@ -23,8 +23,8 @@ SHARE = "share"
 """Unit of a quantity that lies in 0..1."""
 PER_YEAR = "1/year"
 """Unit of a growth or drift rate, effective annual."""
-AT_ONCE = 16
-"""Facts whose draws are worked out at once: 2,048 of each are 256 KiB, which stays in the near cache."""
+AT_ONCE = 8
+"""Facts whose draws are worked out at once: 4,096 of each are 256 KiB, which stays in the near cache."""
 ITEMS = ".items"
 """Behind the path of a share that was counted: the path of the number of items."""
 

@@ -20,8 +20,11 @@ from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 
 CHUNK = 4096
-"""Draws at once: a (4096, 36) float64 array is 1.2 MB. Fewer pay more for calls than for arithmetic; with more, what is freed
-after a chunk is more than is kept for the next (`KEPT_NUMBERS`)."""
+"""Draws at once where many follow: a (4096, 36) float64 array is 1.2 MB. Fewer pay more for calls than for arithmetic; with
+more, what is freed after a chunk is more than is kept for the next (`KEPT_NUMBERS`)."""
+
+MANY = 4
+"""Chunks; of fewer each has half the draws, since a chunk's memory is touched for the first time only once."""
 
 MOST_NUMBERS = 60 * 36 * 2048
 """Draws x options x months at once: each option keeps some eight arrays of draws x months, so that this is 300 MB."""
@@ -71,7 +74,7 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
     facts = {path: np.empty(n) for path in uncertain}
     read: dict[Any, Any] = {}  # Any: as `Chunk` has it
     np.empty(KEPT_NUMBERS)
-    rows_at_once = rows_of(len(case.options), int(case["horizon_months"].number()))
+    rows_at_once = rows_of(len(case.options), int(case["horizon_months"].number()), n)
     for start in range(0, n, rows_at_once):
         stop = min(start + rows_at_once, n)
         rows = slice(start, stop)
@@ -103,9 +106,9 @@ def _saving(stay: Array, monthly: Array) -> Array:
     return np.subtract(stay, monthly, out=monthly if len(monthly) >= len(stay) else None)
 
 
-def rows_of(options: int, months: int) -> int:
+def rows_of(options: int, months: int, draws: int) -> int:
     """Draws at once: CHUNK, halved until the arrays that options share and keep meanwhile stay within MOST_NUMBERS."""
-    rows = CHUNK
+    rows = CHUNK if draws >= MANY * CHUNK else CHUNK // 2
     while rows > 1 and rows * options * months > MOST_NUMBERS:
         rows //= 2
     return rows

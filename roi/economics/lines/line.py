@@ -331,12 +331,24 @@ def events(
     before: Number = 0.0
     if not (isinstance(since, float) and since <= 0.0):
         before = np.maximum(np.ceil((since - np.maximum(first, 0.0) - EXACT) / every), 0.0)
-        so_far = np.maximum(so_far, before)
+    if type(so_far) is np.ndarray and so_far.ndim > 1:
+        return _counted(so_far, np.reshape(before, -1))
+    so_far = by_month(np.maximum, so_far, before)
     counts = np.empty_like(so_far)
     counts[..., :1] = so_far[..., :1] - before
     np.subtract(so_far[..., 1:], so_far[..., :-1], out=counts[..., 1:])
     counts[..., -1] = 0.0
     return counts
+
+
+def _counted(so_far: Array, before: Array) -> Array:
+    """The same for rows of months, a month at a time, so that what a month needs is at hand."""
+    counts, past = np.zeros(so_far.shape[::-1]), before
+    for reached, count in zip(so_far.T[:-1], counts, strict=False):
+        now = np.maximum(reached, before)
+        np.subtract(now, past, out=count)
+        past = now
+    return counts.T
 
 
 def events_so_far(first: Number, every: Number, horizon: int, until: Number = np.inf) -> Array:

@@ -249,8 +249,7 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
         logits = _kept_logits(s) * 2.0 + (4.0 * s.tokens * s.model.vocab if s.plan.int8 else 0.0)
     if s.plan.stack == "litgpt" and s.plan.quantised:
         # the packed head, unpacked for a chunk, beside the 16-bit logits of the chunks before
-        logits = np.maximum(logits, _kept_logits(s) * float(again) + 2.0 * s.model.head_parameters
-                            + 2.0 * s.tokens * s.model.vocab)
+        logits = np.maximum(logits, _kept_logits(s) * float(again) + _unpacked_head(s) + 2.0 * s.tokens * s.model.vocab)
     parameters = gathered.last_bytes if s.plan.weight_decomposed else gathered.loss_bytes
     return Live(carried, _saved(s, layer) + merging + last_step, logits, gathered=parameters)
 
@@ -282,6 +281,9 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         # whole logits beside all log-softmaxes, and the two gradients of a chunk, in fp32
         rows = np.minimum(LITGPT_CHUNK * s.batch, s.tokens) if s.plan.stack == "litgpt" else s.tokens / TORCHTUNE_CHUNKS
         chain = (_logit_bytes(s) + (0.0 if s.plan.compiled else 4.0) + capped) * s.tokens * m.vocab + 8.0 * rows * m.vocab
+        if s.plan.stack == "litgpt" and s.plan.quantised:
+            # backward of the head, chunk by chunk, when every chunk's loss has its gradient, in 16 bits
+            chain = np.maximum(chain, _kept_logits(s) + (2.0 + capped) * s.tokens * m.vocab + _unpacked_head(s))
         return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
     # log-softmax with the incoming and the outgoing gradient; a fused kernel writes the gradient over what it read
     each = 3.0 * (_logit_bytes(s) if s.plan.loss == "16bit" else 4.0)
@@ -292,6 +294,14 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         each = FUSED_LOSS_BYTES
     chain = (each + capped) * s.tokens * m.vocab + _kept_logits(s)
     return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
+
+
+def _unpacked_head(s: Setting) -> float:
+    """Bytes of LitGPT's packed head while a product needs it.
+
+    Lightning packs weights from fp16 (BitsandbytesPrecision, torch.half), so they unpack to fp16 and are cast to bf16.
+    """
+    return (4.0 if s.plan.dtype == "bf16" else 2.0) * s.model.head_parameters
 
 
 def _chunked(plan: TrainingPlan) -> bool:

@@ -31,6 +31,10 @@ from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import Collective, LinkRate
 from roi.units import MIB
 
+ZERO2_BUCKET: Final = 2e8
+"""Numbers in a bucket of gradients of ZeRO-2, reduce_bucket_size, of which overlap_comm takes two (stage_1_and_2.py, ipg_buffer):
+as in the configuration that transformers documents (DeepSpeed's own default is 5e8), whatever is trained. ZeRO-3's is auto
+there, hidden^2."""
 DDP_BUCKET_BYTES: Final = 25.0 * MIB
 """DistributedDataParallel's bucket_cap_mb."""
 FSDP_LAYERS: Final = 2.0
@@ -122,8 +126,9 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     # a gradient is flattened (a copy) and cast to fp32; its 16-bit parts go before the update starts
     flat = plan.trained_bytes * at_once
     widened = 4.0 * at_once + np.maximum(flat, temporaries - flat) if wide else temporaries
-    bucket = 2.0 * plan.trained_bytes * np.minimum(float(model.hidden) ** 2, trained)
     parameters = plan.sharding == "zero3"
+    each = np.minimum(float(model.hidden) ** 2, trained) if parameters else ZERO2_BUCKET + 0.0 * trained
+    bucket = 2.0 * plan.trained_bytes * each
     return HeldStates(
         weights_bytes=_sharded_weights(model, plan, weights, share) if parameters else weights,
         adapters_bytes=adapters * share if parameters else adapters, moments_bytes=(moments + copy) * share,

@@ -57,6 +57,15 @@ def test_a_training_row_has_canonical_cells_and_no_prose():
     }  # fmt: skip
 
 
+def test_memory_printed_as_gb_without_its_api_is_decimal():
+    """Qwen's README prints 162 GB over two cards that hold 160 GiB. 81e9 / 2^30 = 75.44."""
+    assert "peak_mem_unit=GB" in reading(
+        "training", peak_mem_kind='"memory (GB)" as printed, unit/API not stated', packing="inputs of that length")
+    found = {"method": "full", "peak_mem_gib": "81", "peak_mem_unit": "GB", "tokens_per_s": "1"}
+    canonical.settle_training(TRAINING, found)
+    assert found == {"method": "full", "peak_mem_gib": "75.44", "tokens_per_s": "1", "torch": "2.7.1"}
+
+
 def test_a_serving_row_has_canonical_cells():
     row = one(SERVING)
     assert {name: cell for name, cell in row.items() if cell} == {
@@ -106,7 +115,7 @@ CUSTOM = "transformers+peft custom loop"
     ({"peak_mem_kind": "torch max_memory_reserved GiB", "packing": "no"}, "peak_mem_kind=reserved habits=variable_lengths"),
     ({"peak_mem_kind": "torchtune peak memory active GiB", "packing": "yes"}, "peak_mem_kind=allocated"),
     ({"peak_mem_kind": '"peak GPU memory (GB)", API not stated', "packing": "unknown"},
-     "peak_mem_kind=unstated habits=variable_lengths"),
+     "peak_mem_kind=unstated habits=variable_lengths peak_mem_unit=GB"),
     ({"peak_mem_kind": "OOM", "packing": "no"}, "peak_mem_kind=unstated fits=false habits=variable_lengths"),
     ({"peak_mem_kind": "fit verdict only", "packing": "unknown"}, "peak_mem_kind=unstated fits=true habits=variable_lengths"),
     ({"framework": CUSTOM, "trainer": "", "logits_kept": ""}, "trainer=plain logits_kept=true assumed=logits_kept"),

@@ -116,8 +116,6 @@ class MemoryBreakdown:
     """CUDA context and kernels, outside torch."""
     process_bytes: Number
     """reserved + context: what nvidia-smi shows."""
-    fused: bool = False
-    """True where fused kernels run."""
 
 
 def workspace_bytes(gpu: Gpu | None) -> float:
@@ -188,7 +186,7 @@ def training_memory(
         preparation_bytes=every + kbit_preparation_bytes(model, plan),
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
         dynamic_bytes=dynamic, loose_bytes=loose, saved_bytes=every + _saved(s, layer), reserved_bytes=peak,
-        context_bytes=every, process_bytes=peak, fused=plan.kernels != "none",
+        context_bytes=every, process_bytes=peak,
     ), slack, context)
 
 

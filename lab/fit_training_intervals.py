@@ -1,4 +1,4 @@
-"""What intervals of training need to hold on rows that nothing of theirs was fitted on: WIDTHS, RECORDS, SHARED, APART, UNSEEN.
+"""What intervals of training need to hold on rows that nothing of theirs was fitted on: WIDTH, RECORDS, SHARED, APART, UNSEEN.
 
     python lab/fit_training_intervals.py TABLE.csv [TABLE.csv ...]
 
@@ -11,10 +11,9 @@ weighted by the root of their rows, so that a long table does not decide alone.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from unittest.mock import patch
 
 import numpy as np
 from left_in import needed, percentile, print_left_in, weights
@@ -39,11 +38,19 @@ from roi.numerics.spreads import t95
 
 WAYS: dict[str, Callable[[TimedRun], str]] = {
     "source": lambda run: run.source, "card": lambda run: run.gpu, "model": lambda run: run.model}
-PLAIN = dict.fromkeys(calibration.WIDTHS, 1.0)
 
 
-def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str]) -> list[tuple[str, str, float]]:
-    """(level, source, half widths that the row lies away) of every row, what it shares with `way` left out."""
+class Distance(NamedTuple):
+    """A row beside an interval that has not seen what it shares with others."""
+
+    level: str
+    source: str
+    half_widths: float
+    """How many half widths of WIDTH 1 it lies away."""
+
+
+def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str]) -> list[Distance]:
+    """Every row, what it shares with `way` left out."""
     found = []
     for name in dict.fromkeys(map(way, runs)):
         fits = [scale_group(group) for group in grouped(run for run in runs if way(run) != name)]
@@ -51,26 +58,31 @@ def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str]) -> list[
             known = evidence_for(run.gpu, run.layout, fits, training_efficiencies().step())
             if known is not None:
                 centre = np.log(known.efficiency.overall)
-                found.append((known.level, run.source, abs(run.log_ratio - centre) / (np.log(known.high) - centre)))
+                half = (np.log(known.high) - centre) / calibration.WIDTH
+                found.append(Distance(known.level, run.source, abs(run.log_ratio - centre) / half))
     return found
 
 
 def print_speed(runs: Sequence[TimedRun]) -> None:
-    """The factor of each level, and what it gives."""
-    asked = {"gpu": ("source", "model"), "layout": ("source", "card", "model"), "all": ("source", "card")}
-    for level, ways in asked.items():
-        needed, inside = [], []
-        for way in ways:
-            with patch.object(calibration, "WIDTHS", PLAIN):
-                rows = [row for row in distances(runs, WAYS[way]) if row[0] == level]
-            if rows:
-                away, weight = np.array([row[2] for row in rows]), weights([row[1] for row in rows])
-                needed.append(percentile(away, weight, 0.9))
-                inside.append(away <= calibration.WIDTHS[level])
-        told = np.concatenate(inside)
-        print(f"{level:8s} 90% need {', '.join(f'{x:.2f}' for x in needed)} half widths ({', '.join(ways)} left out): mean"
-              f" {np.mean(needed):.2f}; at WIDTHS' {calibration.WIDTHS[level]:g}, of {len(told)} rows"
-              f" {100 * told.mean():.0f}% lie inside")
+    """The factor that each way of leaving out needs, and how WIDTH holds by it, by level and by source."""
+    every = []
+    for name, way in WAYS.items():
+        rows = distances(runs, way)
+        every += rows
+        need = percentile(np.array([row.half_widths for row in rows]), weights([row.source for row in rows]), 0.9)
+        held = {source: inside(row for row in rows if row.source == source)
+                for source in dict.fromkeys(row.source for row in rows)}
+        print(f"{name} left out: 90% need {need:.2f} half widths; at WIDTH's {calibration.WIDTH:g} {inside(rows)[1]:.0f}% of"
+              f" {len(rows)} rows lie inside: {', '.join(f'{source} {share:.0f}%' for source, (_, share) in held.items())}")
+    for level in dict.fromkeys(row.level for row in every):
+        n, share = inside(row for row in every if row.level == level)
+        print(f"  {level}: {share:.0f}% of {n} rows inside; RECORDS has {calibration.RECORDS[level]}")
+
+
+def inside(rows: Iterable[Distance]) -> tuple[int, float]:
+    """How many rows, and the percent of them inside."""
+    held = [row.half_widths <= calibration.WIDTH for row in rows]
+    return len(held), 100.0 * float(np.mean(held))
 
 
 def print_own(runs: Sequence[TimedRun]) -> None:

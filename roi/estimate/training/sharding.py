@@ -127,11 +127,11 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     flat = plan.trained_bytes * at_once
     widened = 4.0 * at_once + np.maximum(flat, temporaries - flat) if wide else temporaries
     parameters = plan.sharding == "zero3"
-    bucket = 2.0 * plan.trained_bytes * (np.minimum(float(model.hidden) ** 2, trained) if parameters else ZERO2_BUCKET)
+    held = np.minimum(float(model.hidden) ** 2, trained) if parameters else ZERO2_BUCKET
     return HeldStates(
         weights_bytes=_sharded_weights(model, plan, weights, share) if parameters else weights,
         adapters_bytes=adapters * share if parameters else adapters, moments_bytes=(moments + copy) * share,
-        gradients_bytes=gradients * share, update_bytes=widened, buckets_bytes=bucket,
+        gradients_bytes=gradients * share, update_bytes=widened, buckets_bytes=2.0 * plan.trained_bytes * held,
     )
 
 

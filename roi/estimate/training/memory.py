@@ -32,7 +32,7 @@ from roi.estimate.training.adapters import kbit_preparation_bytes, packed_parame
 from roi.estimate.training.attention import mask_bytes
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
 from roi.estimate.training.setting import Setting, has_flash, read_setting
-from roi.estimate.training.sharding import GatheredTensors, gathered_tensors, held_states
+from roi.estimate.training.sharding import GatheredTensors, flat_gradients, gathered_tensors, held_states
 from roi.estimate.training.stacks import built_model
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -311,6 +311,9 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
     """In backward of the last layer (or its norm): everything is still kept, and the head's gradient is there."""
     stream = s.w * s.model.hidden * s.tokens
     working = _recomputed(s, layer) if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
+    if flat_gradients(s.plan):
+        # a unit's gradients are joined into the flat one's when its activations are gone: the higher of the two
+        working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
     # a tied head's new gradient waits for the embedding's; an untied one's is added to the old at once
     head = _gradient(s, s.model.head_parameters) if s.model.tied or not _adds_to_old(s) else 0.0
     kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
@@ -331,7 +334,10 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
     if _adds_to_old(s) and s.model.tied:
         unreduced = unreduced + _gradient(s, s.model.head_parameters)
-    activations = _recomputed(s, layer) + stream + others
+    working = _recomputed(s, layer)
+    if flat_gradients(s.plan):
+        working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
+    activations = working + stream + others
     return Live(gradients - waiting + unreduced, activations, _kept_logits(s), gathered=gathered.first_bytes)
 
 

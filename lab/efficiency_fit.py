@@ -68,7 +68,8 @@ PRIORS: Final = {
     "expert_layer_s": Prior(1e-5, 0.7),
     # below 1: routing is uneven, and prompts of random tokens go to the same experts: fewer are read than if it were uniform
     "expert_reading": Prior(1.0, 0.3, least=0.5), "expert_products": Prior(2.0, 0.6, least=1.0),
-    "unpacking": Prior(0.3, 0.7),
+    # a grouped kernel unpacks an expert for few tokens; dense ones (Marlin) are near the ideal at few rows (arXiv 2408.11743)
+    "unpacking": Prior(0.15, 0.7), "expert_unpacking": Prior(0.3, 0.7),
     # four launches of 2 to 3 us: two norms, a rotation, a copy
     "head_norm_s": Prior(8e-6, 0.7),
     # Hopper's wgmma multiplies 64 rows (PTX ISA), kernels that exchange the operands 8 to 16
@@ -88,9 +89,10 @@ HOSTED: Final = {
     "host_layer_s": Prior(6e-4, 0.2), "host_expert_s": Prior(8e-5, 0.5), "host_linear_s": Prior(1e-4, 0.5),
     "step_overhead_s": Prior(5e-4, 0.5), "layer_overhead_s": Prior(1e-4, 0.5), "host_step_s": Prior(5e-4, 0.5),
     # caches are copied to grow by a token (DynamicCache.update: torch.cat), and written out once for every query head
-    # (repeat_kv of transformers' attention): 3 + 2 g passes over keys and values that g query heads share, by kernels of one
-    # sequence, which keep few bytes in flight (1.1e12 bytes/s below: a quarter of the bandwidth of a card with HBM3)
-    "kv_mbu": Prior(0.08, 0.5, most=0.93), "kv_reread": Prior(0.8, 0.3),
+    # (repeat_kv of transformers' attention): 3 + 2 g passes over keys and values that g query heads share, so that each further
+    # head adds 2 / 5 of what one takes, by kernels of one sequence, which keep few bytes in flight (1.1e12 bytes/s below: a
+    # quarter of the bandwidth of a card with HBM3)
+    "kv_mbu": Prior(0.05, 0.5, most=0.93), "kv_reread": Prior(0.4, 0.15),
 }
 """Priors of transformers, whose steps are as long as Python takes to start their kernels."""
 SINGLE: Final = {
@@ -143,15 +145,16 @@ class Work:
         load, kept = self.run.load, {} if steps is None else steps
         if self.setting not in kept:
             kept[self.setting] = self.plan.iteration(load.requests, reached(efficiencies, self.run.system.gpu))
-        step = kept[self.setting]
-        prompt = step.prefill_token_s * self.plan.prompt_share(load.input_tokens, _busy(self.run) / self.run.system.replicas)
-        values = (step.step_s, step.sequence_s, step.kv_byte_s, prompt, step.experts_s)
+        step = self.plan.loaded(kept[self.setting], load.input_tokens, _busy(self.run) / self.run.system.replicas)
+        values = (step.step_s, step.sequence_s, step.kv_byte_s, step.prefill_token_s, step.experts_s)
         found = {name: sum(part * value for part, value in zip(parts.tolist(), values, strict=True))
                  for name, parts in self.parts.items()}
         for name, parts in self.parts.items():
             steps, sequences, kv, tokens, _ = parts.tolist()
+            with_prompts, alone = min(self.prompt_steps[name], steps), self.plan.habits.prompts_alone
+            decoding = max(steps - with_prompts, 1e-9) if alone else steps
             found[name] = found[name] + (0.0 if steps <= 0.0 else step.apart_s(
-                steps, min(self.prompt_steps[name], steps), sequences / steps, kv / steps, tokens))
+                steps, with_prompts, sequences / decoding, kv / decoding, tokens, alone=alone))
         if "ttft" in found:
             ahead = np.maximum(step.request_steps - 1.5, 0.0) * step.decode_s(1.0, 0.0)
             found["ttft"] = found["ttft"] + step.request_s + ahead
@@ -209,7 +212,9 @@ def _measured(run: ServingRun) -> dict[str, float]:
         rate = run.output_tokens_per_s / load.output_tokens
     elif run.total_tokens_per_s is not None:
         rate = run.total_tokens_per_s / (load.input_tokens + load.output_tokens)
-    found = {} if rate is None else {"pace": busy / rate}
+    if rate is None and run.ttft_s is not None and run.tpot_s is not None and run.tpot_kind == "between-tokens":
+        rate = (load.concurrency or math.inf) / (run.ttft_s + (load.output_tokens - 1.0) * run.tpot_s)  # Little's law
+    found = {} if rate is None or math.isinf(rate) else {"pace": busy / rate}
     if run.tpot_s is not None and run.tpot_kind == "between-tokens" and load.output_tokens > 1.0:
         found["tpot"] = run.tpot_s
     if run.ttft_s is not None:
@@ -249,7 +254,13 @@ def works_of(runs: Iterable[ServingRun]) -> list[Work]:
 
 
 def fitted_times(work: Work) -> tuple[str, ...]:
-    """Which times of a run its step is fitted to: TPOT where there is one, else the pace; a single token is its prefill."""
+    """Which times of a run its step is fitted to: TPOT where there is one, else the pace; a single token is its prefill.
+
+    Where prompts are computed alone, how a closed loop's requests lie in time says what of a prompt's step is TTFT and what is
+    others' TPOT: those in step with each other wait at once, and decode undisturbed. Their pace does not depend on it.
+    """
+    if work.plan.habits.prompts_alone and work.run.load.kind == "closed" and "pace" in work.seconds:
+        return ("pace",)
     if "tpot" in work.seconds:
         return ("tpot",)
     if "pace" in work.seconds:

@@ -21,7 +21,7 @@ ENGINE_COUNTS = 2.0
 WIDER = ("4-bit", "concurrency")
 """What makes a run's interval so wide (`assumed`) that its error says nothing of other runs."""
 MOST_TTFT = 12.0
-"""Factor beyond which no end of TTFT is: where prompts are computed by themselves (SGLang, LMDeploy), all of a closed loop may
+"""Factor beyond which no end of TTFT is: where prompts are computed by themselves (SGLang), all of a closed loop may
 stay in step, and a request then waits for the prompts of half of it."""
 FULL_ROWS = 20
 """Rows of a model on a card from which it weighs as much as any other in the quantiles."""

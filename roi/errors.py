@@ -4,6 +4,7 @@
     ├── InputError                 exit 2: something the user gave is wrong
     │   ├── ScenarioError          a field of the scenario: path, value, what is allowed
     │   ├── CaseError              a saved comparison that cannot be replayed
+    │   ├── NotAChoice             a word that is not one of the few that are allowed
     │   └── UnknownName            a model, GPU, provider or option that the catalog does not hold
     └── MissingExtra               exit 1: an optional package is not installed
 
@@ -53,6 +54,16 @@ class ScenarioError(InputError):
 
 class CaseError(InputError):
     """A saved comparison cannot be replayed."""
+
+
+class NotAChoice(InputError):
+    """A word that is not one of the few that are allowed; the message lists them, and says which is nearest."""
+
+    def __init__(self, field: str, value: object, choices: Iterable[str]) -> None:
+        known = list(choices)
+        near = nearest(str(value), known, 1)
+        hint = f"; nearest: {near[0]}" if near else ""
+        super().__init__(f"{field}: {str(value)[:40]!r} is not one of {', '.join(known)}{hint}")
 
 
 FEW = 8

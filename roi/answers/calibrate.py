@@ -68,7 +68,8 @@ def _nothing(stored: Sequence[StoredProfile[TrainProfile]], runs: Sequence[Measu
     cpu = sum(profile.profile.environment.device == "cpu" for profile in stored)
     no_card, no_mean = sum(run.gpu is None for run in runs), sum(run.mean_tokens is None for run in runs)
     no_speed = sum(run.tokens_per_s is None for run in runs)
-    return (
-        f"calibrate: nothing to compare with theory: of {len(stored)} training profiles {cpu} are of a CPU, which has no"
-        f" theory; of {len(runs)} runs {no_card} have no card of the catalog, {no_mean} no mean length (seq_len_mean),"
-        f" {no_speed} no speed; give a TABLE.csv, or run `roi profile train MODEL` on a GPU")
+    rows = (f"; of {len(runs)} runs {no_card} have no card of the catalog, {no_mean} no mean length (seq_len_mean), {no_speed}"
+            " no speed" if runs else "")
+    kept = (f"; of {len(stored)} training profiles {cpu} are of a CPU, which has no theory unless gpus.json describes it"
+            " (docs/guides/add-a-gpu.md)" if stored else "")
+    return f"calibrate: nothing to compare with theory{kept}{rows}; give a TABLE.csv, or run `roi profile train MODEL` on a GPU"

@@ -151,7 +151,8 @@ def _measure(found: Sequence[Measurement], session: "Session", profiles: Sequenc
     """(Each profile that was made, and its file; what is to be said), until the budget or a signal ends it."""
     from roi.profiling.model_to_build import choose_model_to_build  # torch takes seconds to import
     from roi.profiling.session import Session
-    from roi.profiling.train.possible import check_possible, closed_form
+    from roi.profiling.train.possible import check_possible
+    from roi.profiling.train.refused import closed_form
     from roi.profiling.train.short_run import TrainRequest, profile_train
 
     done: list[tuple[Measurement, Path]] = []

@@ -96,7 +96,7 @@ def add_served_rows(
 
 
 def _serving(path: Path, *, strict: bool) -> ServingTable:
-    table = open_table(path, strict=strict)
+    table = open_table(path, strict=strict, serving=True)
     if not isinstance(table, ServingTable):
         raise InputError(f"--add: {path} is a table of training runs; give it without --add, and --output keeps its scales")
     return table

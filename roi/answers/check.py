@@ -143,7 +143,7 @@ def _figure(name: str, c: Comparison, o: OptionResult, day: Date) -> tuple[float
     cash = counts == "cash"
     figures = {
         "monthly_cash_usd": o.cash_monthly_usd, "upfront_usd": o.upfront_usd, "expected_npv_usd": value(o, counts),
-        "payback_months": 0.0 if o.id == "stay" else o.payback_cash_months if cash else o.payback_months,
+        "payback_months": 0.0 if o.id == "stay" else o.payback_cash_months,
         "chance_to_beat_staying": chance(o, counts), "wrong_answers": o.quality.wrong_rate,
     }
     return figures[name], "on cash alone" if cash and name == "expected_npv_usd" else ""

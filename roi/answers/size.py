@@ -82,7 +82,7 @@ class Sizing:
 def size_file(
     file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, profiles: Sequence[Path] = (),
     model: str | None = None, trace: Path | None = None, times: float = 1.0, tell: Tell = keep_quiet, status: Tell = keep_quiet,
-    cache: bool = True,
+    cache: bool = True, frontier: bool = True,
 ) -> Sizing:
     """The fleets of the scenario in `file` (None: the bundled one), with the arrivals of the file `trace` where given."""
     if file is not None and read_saved(file) is not None:
@@ -93,17 +93,19 @@ def size_file(
     for warning in resolved.warnings:
         if warning.startswith(("profile ", "serving speed")):
             tell(warning)
-    return size_service(resolved, model, arrivals, times, status)
+    return size_service(resolved, model, arrivals, times, status, frontier=frontier)
 
 
 def size_service(
     resolved: Resolved, model: str | None = None, trace: Trace | None = None, times: float = 1.0, status: Tell = keep_quiet,
+    *, frontier: bool = True,
 ) -> Sizing:
     """The fleets of one self-hosted option of the Case, at today's volume and central values.
 
     `model` is a system of the Case (qwen3-8b+lora) or a model of candidates.self_hosted; None is the first. With a trace its
     own arrivals and lengths are replayed, `times` as fast; else Poisson arrivals of the scenario's lengths at its peak.
-    `status` hears which plan is being replayed. InputError where no plan holds the SLO.
+    `status` hears which plan is being replayed. Without `frontier` only fleets that the answer names are: what each plan needs,
+    and a replica less. InputError where no plan holds the SLO.
     """
     shared, options = read_all(resolved.case, resolved.case.values())
     owned = {id: plans for id, plans in resolved.plans.items() if options[id].kind == OWN and plans[0].offer.owned is not None}
@@ -116,7 +118,8 @@ def size_service(
     for number, plan in enumerate(plans, start=1):
         replica = f"{plan.serving.tensor_parallel} x {plan.offer.gpu} {plan.serving.weight_dtype}"
         status(f"replaying {replica}, plan {number} of {len(plans)}")
-        found = size_plan(plan, option if plan.offer.owned is None else options[own], load, resolved.known)
+        found = size_plan(plan, option if plan.offer.owned is None else options[own], load, resolved.known,
+                          frontier=frontier)
         if found is not None and found.owned is not None and found.fleet.gpus > found.owned:
             too_few.append(found)
         elif found is not None:

@@ -112,8 +112,11 @@ class SizedPlan:
     """Sequences that are decoded at the same time, at most."""
 
 
-def size_plan(plan: FleetPlan, option: Option, load: Load, known: KnownRuns) -> SizedPlan | None:
-    """The plan's fleets under the load; None where a trace breaks the SLO on it. `known` is what the plan was resolved with."""
+def size_plan(plan: FleetPlan, option: Option, load: Load, known: KnownRuns, *, frontier: bool = True) -> SizedPlan | None:
+    """The plan's fleets under the load; None where a trace breaks the SLO on it. `known` is what the plan was resolved with.
+
+    Without `frontier` its fleets are the one that is needed, and one with a replica less.
+    """
     server, capacity = plan.evidence.server, plan.capacity
     if load.is_trace:  # the speed of a prompt token depends on the prompts, what a replica holds on arrivals and lengths
         server = plan_evidence(known, plan.serving, load.traffic).server
@@ -136,7 +139,7 @@ def size_plan(plan: FleetPlan, option: Option, load: Load, known: KnownRuns) -> 
     if replicas is None or fastest is None:
         return None
     exact = None if load.is_trace else float(replicas_to_hold(load.requests_per_s, alone * (1.0 - headroom), capacity.pooling))
-    shares = SPREAD_OF_FLEETS if replicas <= MOST_REPLICAS else (1.0,)
+    shares = SPREAD_OF_FLEETS if frontier and replicas <= MOST_REPLICAS else (1.0,)
     sizes = sorted({max(round(replicas * share), 1) for share in shares} | {replicas, max(replicas - 1, 1)})
     sizes = [size for size in sizes if size <= replicas or _enough(plan, option, size)]
     fleets = tuple(_fleet(plan, option, server, load, size) for size in sizes)

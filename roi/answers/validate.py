@@ -56,13 +56,13 @@ def validate_table(
     return validate_runs(table.runs, table.labels, table.skipped, memory, speed, table.second)
 
 
-def open_table(path: Path, *, strict: bool = False) -> TrainingTable | ServingTable:
-    """The table at `path`, of the kind that knows more of its columns.
+def open_table(path: Path, *, strict: bool = False, serving: bool = False) -> TrainingTable | ServingTable:
+    """The table at `path`, of the kind that knows more of its columns; of as many, with `serving`, one of serving runs.
 
     InputError where no row can be used; `strict`: where any row is skipped.
     """
     rows = read_csv(path)
-    table = serving_table(rows) if _of_serving(rows.columns) else training_table(rows)
+    table = serving_table(rows) if _of_serving(rows.columns, wanted=serving) else training_table(rows)
     if strict and table.skipped:
         raise InputError(f"TABLE: {path}: {len(table.skipped)} of {len(rows.rows)} rows cannot be used; {_told(table.skipped)}")
     if not table.runs:
@@ -78,10 +78,10 @@ def open_training_table(path: Path, *, strict: bool = False) -> TrainingTable:
     return table
 
 
-def _of_serving(columns: Sequence[str]) -> bool:
-    """True where more of the columns are those of serving runs; of as many, where `engine` is among them."""
+def _of_serving(columns: Sequence[str], *, wanted: bool) -> bool:
+    """True where more of the columns are those of serving runs; of as many, where they are wanted or `engine` is one."""
     serving, training = (sum(name in kind.model_fields for name in columns) for kind in (ServingRow, TrainingRow))
-    return serving > training or (serving == training and "engine" in columns)
+    return serving > training or (serving == training and (wanted or "engine" in columns))
 
 
 def _dry_runs(total: int, announce: Announce | None) -> Predictor:

@@ -6,6 +6,7 @@ Exit codes: 0 done; 2 something the user gave is wrong; 3 a limit of `roi check`
 
 import errno
 import os
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,8 @@ from roi.errors import RoiError, Terminated, nearest, visible
 
 OF_A_NAME = {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the system that are about what a name was given for."""
+NO_NUMBER = re.compile(r"not a valid (?:float|integer)(?: range)?")
+"""What click says of a text that it cannot read as a number."""
 
 
 class Door(NamedTuple):
@@ -108,7 +111,7 @@ class LazyGroup(click.Group):
         except click.UsageError as error:
             if isinstance(error, click.exceptions.NoArgsIsHelpError):
                 raise
-            _stop(" ".join(error.format_message().split()), 2)
+            _stop(_said(error), 2)
         except KeyboardInterrupt as error:  # a command that keeps what is done by then leaves by itself
             how, exit_code = ("ended by SIGTERM", 143) if isinstance(error, Terminated) else ("interrupted", 130)
             _stop(f"{how}; nothing was kept", exit_code)
@@ -120,6 +123,13 @@ class LazyGroup(click.Group):
             if error.errno == errno.EPIPE:  # the reader of our output left; click ends quietly
                 raise
             _stop(f"{error.filename or 'operating system'}: {error.strerror or error}", 2 if error.errno in OF_A_NAME else 1)
+
+
+def _said(error: click.UsageError) -> str:
+    """What is wrong with the command line, on one line; of an option's value as the house says it."""
+    if isinstance(error, click.BadParameter) and error.message and isinstance(error.param, click.Option):
+        return f"{error.param.opts[0]}: {NO_NUMBER.sub('no number', error.message).rstrip('.')}"
+    return " ".join(error.format_message().split())
 
 
 def _stop(message: str, exit_code: int) -> NoReturn:

@@ -93,12 +93,10 @@ def compare(
         from roi.report.comparison.answer_json import comparison_json
 
         text = comparison_json(found.comparison, version=__version__, scenario=found.scenario, warnings=found.warnings)
-    elif form == "markdown":
-        text = comparison_text(found.comparison, found.warnings, shown, form, full=full)
     else:
-        text = comparison_text(found.comparison, found.warnings, shown, full=full, colour=in_colour(output),
+        text = comparison_text(found.comparison, found.warnings, shown, form, full=full, colour=in_colour(output),
                                width=columns(output))
-        if output is None and "utf" not in (sys.stdout.encoding or "").lower():
+        if form == "table" and output is None and "utf" not in (sys.stdout.encoding or "").lower():
             text = text.translate(TREE)
     if html is not None:
         from roi.report.comparison.comparison_page import comparison_page

@@ -50,10 +50,8 @@ def diff(
                        cache=not no_cache)
     if form == "json":
         text = diff_json(found, version=__version__, redact=redact)
-    elif form == "markdown":
-        text = diff_text(found, form, full=full, redact=redact)
     else:
-        text = diff_text(found, full=full, redact=redact, colour=in_colour(output), width=columns(output))
+        text = diff_text(found, form, full=full, redact=redact, colour=in_colour(output), width=columns(output))
     if html is not None:
         write_page(diff_page(found, version=__version__, redact=redact), html, force=force)
         tell(f"wrote {html}")

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, file_argument, tell
+from roi.cli.options import PATH, Choice, file_argument, tell
 from roi.scenario import TEMPLATES
 
 
 @click.command(short_help="Write a commented scenario to start from.")
 @file_argument
-@click.option("--template", "name", type=click.Choice(TEMPLATES), default=TEMPLATES[0], show_default=True, help="Kind of task.")
+@click.option("--template", "name", type=Choice(TEMPLATES), default=TEMPLATES[0], show_default=True, help="Kind of task.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="The model that is paid today.")
 @click.option("--requests", metavar="NUMBER", help="Requests a day.")
 @click.option("--usage", multiple=True, type=PATH,
               help="A usage export (as for roi usage), or what roi usage --output wrote; may be repeated.")
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
-@click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True,
+@click.option("--format", "form", type=Choice(["yaml", "json"]), default="yaml", show_default=True,
               help="YAML with comments, or the same values as JSON.")
 def init(
     *, file: Path | None, name: str, incumbent: str | None, requests: str | None, usage: tuple[Path, ...], force: bool,

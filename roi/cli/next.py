@@ -44,10 +44,8 @@ def next_step(
                       tell=tell, cache=not no_cache)
     if form == "json":
         text = next_json(found, version=__version__)
-    elif form == "markdown":
-        text = next_text(found, form, full=full)
     else:
-        text = next_text(found, full=full, colour=in_colour(output), width=columns(output))
+        text = next_text(found, form, full=full, colour=in_colour(output), width=columns(output))
     if found.note:
         tell(found.note)
     write(text, output)

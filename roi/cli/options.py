@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from roi.errors import visible
+from roi.errors import NotAChoice, visible
 
 F = TypeVar("F", bound=Callable[..., Any])
 """A command's function."""
@@ -25,6 +25,16 @@ class GivenPath(click.Path):
 
 
 PATH = GivenPath(path_type=Path)
+
+
+class Choice(click.Choice[str]):
+    """One of a few words; another is refused with all of them and the nearest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # Any: click's signature
+        """The word, as it is listed."""
+        if value not in self.choices:
+            raise NotAChoice("option" if param is None else param.opts[0], value, map(str, self.choices))
+        return super().convert(value, param, ctx)
 
 file_argument = click.argument("file", required=False, type=PATH)
 set_option = click.option("--set", "overrides", multiple=True, metavar="A.B=VALUE",
@@ -53,7 +63,7 @@ def scenario_here(file: Path | None) -> Path | None:
 
 def format_option(*forms: str) -> Callable[[F], F]:
     """`--format` of these forms, the first of which is the default."""
-    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help="How to print.")
+    return click.option("--format", "form", type=Choice(forms), default=forms[0], show_default=True, help="How to print.")
 
 
 cache_option = click.option("--no-cache", is_flag=True, help="Resolve and replay all anew; read and keep nothing on disk.")

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from roi.cli import Door, LazyGroup
-from roi.cli.options import format_option, tell
+from roi.cli.options import Choice, format_option, tell
 from roi.errors import InputError
 
 Fields = tuple[str, dict[str, Any]]  # Any: fields of a price
@@ -69,6 +69,8 @@ def adds_price(read: Callable[..., Fields]) -> Callable[..., None]:
         addition = add_price(getattr(price, kind)(source=source, date=date, note=note, **fields), clock.today())
         for remark in addition.remarks:
             tell(remark)
+        tell(f"counts where as_of is {date} or later; a scenario of an earlier day keeps the prices of that day: "
+             f"--set as_of={date}")
         if addition.text is not None:
             _keep(addition.path, addition.text)
         write(f"{'is there already' if addition.text is None else 'added'}: {addition.path}")
@@ -128,7 +130,7 @@ def add() -> None:
 @gpu_option
 @click.option("--vendor", required=True, help="Who rents it.")
 @usd_option("--usd-per-gpu-hour", required=True, help="USD per GPU and hour.")
-@click.option("--kind", type=click.Choice(["on-demand", "spot", "reserved"]), default="on-demand", show_default=True)
+@click.option("--kind", type=Choice(["on-demand", "spot", "reserved"]), default="on-demand", show_default=True)
 @click.option("--minimum-months", type=click.IntRange(0, 120), default=0, show_default=True, help="Commitment, if reserved.")
 @click.option("--gpus-per-instance", type=click.IntRange(1, 1024), default=1, show_default=True,
               help="GPUs come in this number.")
@@ -187,7 +189,7 @@ def card(*, gpu: str, usd: float, low: float | None, high: float | None) -> Fiel
 
 
 @click.command(short_help="Fetch GPU offers and API prices of today (network).")
-@click.option("--only", type=click.Choice(["gpus", "apis"]), help="Fetch one of the two.")
+@click.option("--only", type=Choice(["gpus", "apis"]), help="Fetch one of the two.")
 @format_option("table", "json", "markdown")
 def refresh(*, only: str | None, form: str) -> None:
     """Fetch GPU offers (gpuhunt, extra `prices`) and API prices (genai-prices), and write them as files of today.

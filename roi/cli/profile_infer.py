@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from roi.cli import profile_options as shared
+from roi.cli.options import Choice
 
 if TYPE_CHECKING:
     from roi.profiling.inference import Stored
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 @click.command(short_help="Prefill and decode: base, merged and unmerged adapter.")
 @click.argument("model", required=False)
 @shared.device_option
-@click.option("--dtype", help="bf16, fp16, fp32 or nf4: how the base is stored.  [default: bf16; fp32 on a CPU]")
+@click.option("--dtype", type=Choice(("bf16", "fp16", "fp32", "nf4")),
+              help="How the base is stored.  [default: bf16; fp32 on a CPU]")
 @shared.rank_option
 @shared.sequences_option("--batch", default="1,4", help="Sequences at once, with commas.")
 @shared.counts_option("--prompt", help="Prompt tokens, with commas.  [default: 128,512; 32,128 on a CPU]")
@@ -32,13 +34,17 @@ def infer(
     MODEL is a name of the catalog, or a folder (or file) with a config.json. Weights are drawn at random from its shape:
     nothing is downloaded. On a CPU without MODEL a model of 3.5 million parameters runs.
     """
-    from roi.profiling.inference import InferPlan, check_size, profile_infer  # after the checks: torch takes seconds
     from roi.profiling.model_to_build import choose_model_to_build
+
+    chosen = choose_model_to_build(model, weights, device or "cpu", layers, shrink)
+
+    from roi.profiling.inference import InferPlan, check_size, profile_infer  # after the checks: torch takes seconds
     from roi.profiling.session import open_session, pick_device
     from roi.report.profiles.profile_infer import infer_json, infer_text
 
     where = pick_device(device)
-    chosen = choose_model_to_build(model, weights, where, layers, shrink)
+    if model is None:
+        choose_model_to_build(model, weights, where)  # a CPU alone has a model of its own
     plan = InferPlan(model=chosen, dtype=dtype or ("fp32" if where == "cpu" else "bf16"), rank=rank, batches=batch,
                      prompts=prompt or ((32, 128) if where == "cpu" else (128, 512)), decode=decode)
     session = open_session(where, seed, budget, force=force, notes=chosen.notes, profiles=keep.profiles)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 import click
 from click.exceptions import Exit
 
-from roi.cli.options import PATH, format_option
+from roi.cli.options import PATH, Choice, format_option
 from roi.errors import InputError, RoiError, UnknownName, visible
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def read_number(_: click.Context, option: click.Parameter, value: float | None) 
     return value
 
 
-device_option = click.option("--device", help="cuda or cpu.  [default: cuda where there is one]")
+device_option = click.option("--device", type=Choice(("cuda", "cpu")),
+                             help="Where it runs.  [default: cuda where there is one]")
 rank_option = click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter.")
 seconds_option = partial(click.option, callback=read_seconds, show_default=True)
 counts_option = partial(click.option, callback=read_counts)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from roi.cli import profile_options as shared
-from roi.cli.options import tell
+from roi.cli.options import Choice, tell
 from roi.errors import InputError, RoiError, visible
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ tokens_option = partial(click.option, callback=partial(shared.read_counts, most=
 
 @click.command(short_help="Load on a running server: TTFT, TPOT, throughput.")
 @click.argument("url", required=False)
-@click.option("--launch", type=click.Choice(["vllm", "sglang", "transformers", "llama-server"]),
+@click.option("--launch", type=Choice(("vllm", "sglang", "transformers", "llama-server")),
               help="Start this engine on loopback with MODEL in URL's place, and end it.")
 @click.option("--engine-args", default="", help="With --launch: further options of the engine, as one word.")
 @shared.force_option
@@ -40,7 +40,7 @@ tokens_option = partial(click.option, callback=partial(shared.read_counts, most=
 @tokens_option("--output-tokens", default="64,192", help="Output tokens, with commas.")
 @click.option("--requests", type=click.IntRange(1, 100_000),
               help="Requests of each load.  [default: 4 for each in flight, 64 of the open loop, the whole trace]")
-@click.option("--arrivals", type=click.Choice(["both", "closed", "open"]), default="both", show_default=True,
+@click.option("--arrivals", type=Choice(["both", "closed", "open"]), default="both", show_default=True,
               help="Closed loops, an open loop, or both.")
 @shared.number_option("--rate", type=click.FloatRange(0.0, 1e5, min_open=True),
                       help="Requests a second of the open loop.  [default: 60% of what the closed loops reach; a trace's own]")
@@ -140,15 +140,18 @@ def serve(
     if only_plan:
         write({"table": plan_text, "json": plan_json}[keep.form](plan, endpoint.url, budget, key=key is not None))
         return
-    count = None if tokenizer is None else token_counter(tokenizer)
-    click.echo(visible(plan_text(plan, endpoint.url, budget, key=key is not None), "\n"), err=True)
+    said = plan_text(plan, endpoint.url, budget, key=key is not None)
     request = ServeRequest(endpoint=endpoint, key=key, served_model=served, plan=plan, seed=seed, budget_s=budget,
-                           timeout_s=timeout, stall_s=stall, adapters=adapters, merged=merged, stated=stated, count=count)
+                           timeout_s=timeout, stall_s=stall, adapters=adapters, merged=merged, stated=stated,
+                           count=None if tokenizer is None else token_counter(tokenizer))
     measure: Callable[[Watcher, Stops], ServeRun] = partial(profile_serve, request)
     if launch is not None:
         from roi.profiling.launched_run import LaunchOrder, profile_launched  # torch takes seconds to import
 
-        measure = partial(profile_launched, LaunchOrder(launch, url, gpus, start_timeout, words, force=force), request)
+        measure = partial(profile_launched, LaunchOrder(launch, url, gpus, start_timeout, words, force=force, said=said),
+                          request)
+    else:
+        click.echo(visible(said, "\n"), err=True)
     with catch_stops() as stops:
         with show_progress() as watcher:
             run = measure(watcher, stops)

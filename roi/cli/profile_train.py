@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 @shared.file_option("--lengths", metavar="FILE",
                     help="Batches of real lengths: one number of tokens a line, or a trace (--seq cuts them).")
 @click.option("--packing", is_flag=True, help="With --lengths: several examples in a row, in place of padding.")
-@shared.seconds_option("--budget", default="120s", help="Time for stepping; building the model, and compiling it, come on top.")
+@shared.seconds_option("--budget", default="120s", help="Time for stepping, at most 50 timed steps a size; building the "
+                       "model, and compiling it, come on top.")
 @click.option("--gpus", type=click.IntRange(1), default=1, show_default=True,
               help="Cards of one machine, a process each; on a CPU processes.")
 @click.option("--sharding", default="none", show_default=True, help="Over the cards: none (a replica each, DDP) or fsdp.")
@@ -67,31 +68,43 @@ def train(
     """
     from roi.answers.opening import open_lengths
     from roi.catalog.models.configs import context_tokens
-    from roi.estimate.training.plan import TrainingPlan  # after the checks: torch takes seconds to import
-    from roi.evidence.training_speed import best_product
+    from roi.estimate.training.plan import TrainingPlan
     from roi.profiling.model_to_build import choose_model_to_build
-    from roi.profiling.session import open_session, pick_device
-    from roi.profiling.train.possible import check_possible, closed_form
-    from roi.profiling.train.short_run import TrainRequest, profile_train
-    from roi.report.profiles.profile_train import train_json, train_text
-    from roi.store.profiles.lookup import load_profiles, profile_folders
+    from roi.profiling.train.refused import check_options, closed_form
 
     if packing and lengths is None:
         raise InputError("--packing: packs examples of real lengths; which? --lengths FILE")
     examples = () if lengths is None else open_lengths(lengths, "--lengths")
-    where = pick_device(device)
-    chosen = choose_model_to_build(model, weights, where, layers, shrink)
+    chosen = choose_model_to_build(model, weights, device or "cpu", layers, shrink)
     longest = (min(max(examples), context_tokens(chosen.config) or max(examples)),) if examples else ()
-    rows = seq or longest or ((64, 256) if where == "cpu" else (512, 2048))
-    stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
     loop: Trainer = trainer or ("hf" if gpus == 1 else "plain")
-    plan = TrainingPlan(
-        method=method, rank=rank, targets=targets, micro_batch=micro_batch[0], seq=rows[0], checkpointing=checkpointing,
-        dtype=stored, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, trainer=loop,
-        autocast=autocast if autocast is not None else loop != "plain" and stored != "fp32", gpus=gpus, sharding=sharding,
-        accumulation=accumulation, kernels=kernels, packed=packing,
-        padded=bool(examples) and not packing,  # without lengths every sequence is full
-    )
+
+    def planned(where: str | None) -> tuple[TrainingPlan, tuple[int, ...]]:
+        """The plan on this device, and the lengths of its rows."""
+        stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
+        rows = seq or longest or ((64, 256) if where == "cpu" else (512, 2048))
+        return TrainingPlan(
+            method=method, rank=rank, targets=targets, micro_batch=micro_batch[0], seq=rows[0], checkpointing=checkpointing,
+            dtype=stored, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, trainer=loop,
+            autocast=autocast if autocast is not None else loop != "plain" and stored != "fp32", gpus=gpus, sharding=sharding,
+            accumulation=accumulation, kernels=kernels, packed=packing,
+            padded=bool(examples) and not packing,  # without lengths every sequence is full
+        ), rows
+
+    first, _ = planned(device)
+    check_options(first, closed_form(chosen, first), seq or (1,), device, compiled=compiled, lengths=bool(examples))
+
+    from roi.evidence.training_speed import best_product
+    from roi.profiling.session import open_session, pick_device  # after the checks: torch takes seconds to import
+    from roi.profiling.train.possible import check_possible
+    from roi.profiling.train.short_run import TrainRequest, profile_train
+    from roi.report.profiles.profile_train import train_json, train_text
+    from roi.store.profiles.lookup import load_profiles, profile_folders
+
+    where = pick_device(device)
+    if model is None:
+        choose_model_to_build(model, weights, where)  # a CPU alone has a model of its own
+    plan, rows = planned(where)
     chosen = closed_form(chosen, plan)
     session = open_session(where, seed, budget, force=force, notes=chosen.notes, profiles=keep.profiles)
     request = TrainRequest(chosen, plan, points=tuple((b, t) for b in micro_batch for t in rows), find_largest=find_largest,
@@ -109,7 +122,7 @@ def train(
         if as_json:
             return train_json(profile)
         folders = profile_folders([keep.profiles] if keep.profiles is not None and keep.profiles.is_dir() else [])
-        reached = None if gpu is None else best_product(load_profiles(folders, kinds={"device"}), gpu.id, stored)
+        reached = None if gpu is None else best_product(load_profiles(folders, kinds={"device"}), gpu.id, plan.dtype)
         return train_text(profile, chosen.shape, gpu, file, reached)
 
     shared.measure_and_tell(

@@ -2,6 +2,8 @@
 
 import click
 
+from roi.cli.options import Choice
+
 MODELS = {
     "scenario": "roi.scenario.scenario:Scenario", "policy": "roi.scenario.policy:Policy",
     "training-table": "roi.store.tables.training_table:TrainingRow",
@@ -12,9 +14,9 @@ KINDS = tuple(MODELS)
 
 
 @click.command(short_help="JSON Schema of the scenario file, the policy, or a row of a table of measured runs.")
-@click.option("--of", "kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True,
+@click.option("--of", "kind", type=Choice(KINDS), default=KINDS[0], show_default=True,
               help="The scenario file, a policy of `roi check`, or a row of the tables of `roi validate`.")
-@click.option("--format", "form", type=click.Choice(["json"]), default="json", show_default=True, help="How to print.")
+@click.option("--format", "form", type=Choice(["json"]), default="json", show_default=True, help="How to print.")
 def schema(*, kind: str, form: str) -> None:  # noqa: ARG001 -- every command takes --format; a schema has one
     """Print a JSON Schema: of the scenario or a policy, which editors complete and check the YAML by, or of a table's row."""
     import json

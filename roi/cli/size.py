@@ -59,10 +59,10 @@ def size(
         check_figure(figure)
     check_folder(output)
     check_fresh(html, "--html", force=force)
-    file = scenario_here(file)
+    file, shown = scenario_here(file), full or form == "json" or figure is not None or html is not None
     with watched() as status:
         sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
-                           tell=tell, status=status, cache=not no_cache)
+                           tell=tell, status=status, cache=not no_cache, frontier=shown)
     if figure is not None:
         from roi.report.charts.size_charts import rent_against_latency
         from roi.report.serving.size import write_figure

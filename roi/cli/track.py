@@ -133,10 +133,8 @@ def track(
         tell(f"wrote {', '.join(found.written)} in {folder}")
     if form == "json":
         text = track_json(found, version=__version__)
-    elif form == "markdown":
-        text = track_text(found, form, full=full)
     else:
-        text = track_text(found, full=full, colour=in_colour(output), width=columns(output))
+        text = track_text(found, form, full=full, colour=in_colour(output), width=columns(output))
     if html is not None:
         from roi.report.track_page import track_page
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roi.cli.options import PATH, format_option, page_options, tell, watched
+from roi.cli.options import PATH, Choice, format_option, page_options, tell, watched
 from roi.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--map", "columns_given", multiple=True, metavar="WHAT=COLUMN",
               help="A column of your own table: time, input, output, cached, cache_write, model, provider, group, cost,"
                    " requests, until, batch.")
-@click.option("--input-includes-cache", type=click.Choice(["yes", "no"]),
+@click.option("--input-includes-cache", type=Choice(["yes", "no"]),
               help="Whether the input column counts cached tokens too, where the format leaves it open.")
 @click.option("--provider", help="Who is paid, where the files do not say.")
 @click.option("--model", help="The model, where the files do not say.")
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     help="tag, prompt, key, user, project, session, model, day or hour (of the day, UTC); left out = the first that there is.",
 )
 @click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="Of times without an offset.")
-@click.option("--dates", type=click.Choice(["iso", "us"]), default="iso", show_default=True,
+@click.option("--dates", type=Choice(["iso", "us"]), default="iso", show_default=True,
               help="How dates of your own tables are written: us = month/day/year.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="Whose workload is wanted, where there are several.")
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")

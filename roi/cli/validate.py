@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, output_option, page_options, tell
+from roi.cli.options import PATH, Choice, format_option, output_option, page_options, tell
 
 INSTRUMENTS = ("closed-form", "dry-run")
 
 
 @click.command(short_help="Predictions against a table of measured training or serving runs.")
 @click.argument("table", type=PATH)
-@click.option("--instrument", type=click.Choice(INSTRUMENTS), default="closed-form", show_default=True,
+@click.option("--instrument", type=Choice(INSTRUMENTS), default="closed-form", show_default=True,
               help="What predicts memory of training: the formula, or the real training step on fake tensors (seconds a row).")
 @click.option("--strict", is_flag=True, help="Exit 2 where a row cannot be used, in place of skipping it.")
 @format_option("table", "json", "markdown")

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, find_engine
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, engine_habits, find_engine
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.replay.held_out import AdapterSpeed, HoldOut, adapter_speeds, held_out
@@ -60,8 +60,13 @@ def unused(profile: ServeProfile, fit: StepFit) -> tuple[str, ...]:
 def fit_serve(profile: ServeProfile) -> ServeFit:
     """The fit of this profile alone, with the shape and the card where the catalog knows them."""
     shape, gpu = _known(profile)
-    fit = fit_profile(profile, shape, gpu)
+    fit = _fitted(profile, shape, gpu)
     return ServeFit(fit, held_out(profile, fit, shape), theory_step(profile, shape, gpu), adapter_speeds(profile, fit, shape))
+
+
+def _fitted(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None) -> StepFit:
+    """The fit of its step, as its engine schedules."""
+    return fit_profile(profile, shape, gpu, prompts_alone=engine_habits(profile.engine or STAND_IN).prompts_alone)
 
 
 def _known(profile: ServeProfile) -> tuple[ModelShape | None, Gpu | None]:
@@ -121,6 +126,8 @@ class Served:
     """Requests that it decodes together at most, where the profile shows that others waited."""
     kv_capacity_tokens: float | None = None
     """Tokens that the replica's KV cache holds, where its server said so."""
+    prompts_alone: bool = False
+    """How its engine schedules (`Server.prompts_alone`)."""
     adapters: tuple[AdapterSpeed, ...] = ()
     """With unmerged adapters over the base, from the profile `adapters_of`."""
     adapters_of: str = ""
@@ -143,7 +150,7 @@ def measured_servers(store: Store, gpu: str) -> tuple[tuple[MeasuredServer, ...]
         except InputError as error:
             passed.append((stored.name, str(error)))
             continue
-        fit = fit_profile(profile, shape, card)
+        fit = _fitted(profile, shape, card)
         if all(point.adapter == "unmerged" for point in profile.points):
             passed.append((stored.name, "it holds unmerged adapters alone, and not the base beside them"))
         elif fit.iteration is None:
@@ -178,7 +185,7 @@ def find_served(
             speed = _as_measured(server, unchecked)
             served = Served(iteration=server.step, request_s=server.fit.request_s, speed=speed, profiles=(server.stored.name,),
                             step_tokens=server.fit.step_tokens, sequence_limit=server.fit.sequence_limit,
-                            kv_capacity_tokens=p.kv_capacity_tokens)
+                            kv_capacity_tokens=p.kv_capacity_tokens, prompts_alone=server.fit.prompts_alone)
             break
     if served is None and mine:
         served = _transferred(mine, shape, tensor_parallel, weight_dtype, prefill_context, rows)
@@ -221,7 +228,7 @@ def _transferred(
     source = f"published {engine.engine} step at {found.centre:.2f} of its speed, by {of}: {found.told}"
     return Served(iteration=base.at_speed(found.centre), request_s=float(np.median(outside)) if outside else None,
                   speed=_speed(found.half, Basis.CALIBRATED, source, newest), profiles=tuple(s.stored.name for s in alike),
-                  step_tokens=servers[0].fit.step_tokens)
+                  step_tokens=servers[0].fit.step_tokens, prompts_alone=servers[0].fit.prompts_alone)
 
 
 def speed_over(server: MeasuredServer, engine: str) -> float:

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any, Final, Literal, get_args
 
 from roi.catalog.models.configs import context_tokens
-from roi.errors import InputError, RoiError, nearest
+from roi.errors import InputError, RoiError
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import InferPoint, InferProfile
 from roi.profiling.board import Draw, PowerMeter
@@ -51,10 +51,6 @@ class InferPlan:
     """Decode steps after each prefill."""
 
     def __post_init__(self) -> None:
-        if self.dtype not in STORED:
-            near = nearest(self.dtype, STORED, 1)
-            hint = f"; nearest: {near[0]}" if near else ""
-            raise InputError(f"--dtype: {self.dtype!r} is not one of {', '.join(STORED)}{hint}")
         for option, value in (("--rank", self.rank), ("--decode", self.decode)):
             if value < 1:
                 raise InputError(f"{option}: {value} is not usable; at least 1")

@@ -25,6 +25,8 @@ class LaunchOrder(NamedTuple):
     words: tuple[str, ...] = ()
     """Further options of the engine."""
     force: bool = False
+    said: str = ""
+    """What will be sent; told once the server answers, so that what stops it does not follow a plan."""
 
 
 def profile_launched(order: LaunchOrder, request: ServeRequest, watcher: Watcher, stops: Stops) -> ServeRun:
@@ -43,6 +45,7 @@ def profile_launched(order: LaunchOrder, request: ServeRequest, watcher: Watcher
                          weight_dtype=said.weight_dtype or ("bf16" if launch.dummy or known else None))
         meter = PowerMeter(board)
         with launched(launch, request.endpoint.port, order.most_start_s, watcher, order.words) as server:
+            watcher.tell(order.said)
             meter.start()
             try:
                 run = profile_serve(replace(request, served_model=request.served_model or server.name, stated=stated), watcher,

@@ -11,7 +11,7 @@ from roi.catalog.models.config_shapes import shape_of_config
 from roi.catalog.models.configs import ModelConfig, model_config, read_config
 from roi.catalog.models.hub import is_hub_name, read_hub_model
 from roi.catalog.models.shapes import find_model
-from roi.errors import InputError
+from roi.errors import InputError, nearest_file
 from roi.facts.model import ModelShape
 
 TINY: Final = "tiny-llama"
@@ -86,6 +86,8 @@ def _named(model: str | None, weights: Path | None, device: str) -> ModelToBuild
         read = read_hub_model(model)
         built = _read(read.config)
         return built if built.shape is None else built._replace(shape=read.check(built.shape))
+    if model.startswith(("/", "./", "../", "~")) or model.endswith((".json", ".gguf", ".safetensors")):
+        raise InputError(f"MODEL: no file or folder {model[:80]!r}{nearest_file(Path(model))}")
     shape = find_model(model, "MODEL")
     found = model_config(shape)
     if weights is not None:

@@ -27,6 +27,9 @@ class Watcher:
     def done(self, text: str) -> None:
         """Write that a part has ended, where no bar shows it."""
 
+    def tell(self, text: str) -> None:
+        """Write lines as they are, on a terminal and in a log."""
+
     def warn(self, text: str) -> None:
         """Show what the user should know at once, on a terminal and in a log."""
 
@@ -40,6 +43,8 @@ class Lines(Watcher):
     def done(self, text: str) -> None:
         """Write one line."""
         print(visible(text, "\n"), file=self.stream, flush=True)
+
+    tell = done
 
     def warn(self, text: str) -> None:
         """Write one line, or more where it is long."""
@@ -58,7 +63,7 @@ class Bar(Watcher):
         """Print a line above the bar."""
         self.progress.console.print(visible(text, "\n"), markup=False, highlight=False)
 
-    warn = say
+    tell = warn = say
 
     def update(self, text: str, spent: float, left_s: float) -> None:
         """Move the bar."""

@@ -22,7 +22,6 @@ from roi.profiling.stops import Stops
 from roi.store.profiles.lookup import load_profiles, profile_folders
 from roi.units import GIB
 
-DEVICES: Final = ("cuda", "cpu")
 ALLOCATOR: Final = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
 """Variables that set the caching allocator up; the second is the older name."""
 OUT_OF_MEMORY: Final = (
@@ -172,8 +171,6 @@ def _same_stack(one: Environment, other: Environment) -> bool:
 
 def pick_device(asked: str | None) -> str:
     """`cuda` or `cpu`: what was asked for if it is there; without a wish the GPU if there is one."""
-    if asked is not None and asked not in DEVICES:
-        raise InputError(f"--device: {asked[:40]!r} is not one of {', '.join(DEVICES)}")
     with quiet():  # a broken driver warns here, and is told below
         found = torch.cuda.is_available()
     if asked == "cuda" and not found:

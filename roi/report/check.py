@@ -17,7 +17,8 @@ SCHEMA = "roi.check/1"
 WORDS = {
     "verdict": "there is a verdict", "verdict_unchanged": "verdict unchanged",
     "recommended_is_tested": "what is recommended is tested",
-    "monthly_cash_usd": "cash a month", "upfront_usd": "set-up", "expected_npv_usd": "mean NPV", "payback_months": "payback",
+    "monthly_cash_usd": "cash a month", "upfront_usd": "set-up", "expected_npv_usd": "mean NPV",
+    "payback_months": "payback on cash",
     "chance_to_beat_staying": "chance to beat staying", "wrong_answers": "wrong answers",
     "evidence_age_days": "age of evidence",
 }

@@ -9,7 +9,6 @@ from roi.answers.diff import DiffAnswer, Side
 from roi.economics.change.attribution import SHAPLEY
 from roi.economics.change.causes import GROUPS, Cause
 from roi.economics.change.difference import VERSION, Moved
-from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance, value
 from roi.facts.case import Case
 from roi.facts.fact import Fact
@@ -191,15 +190,11 @@ def _answers(answer: DiffAnswer) -> Table:
         stay = o.id == "stay"
         return (o.label, _cents(o.cash_monthly_usd), "-" if stay else _cents(value(o, counts)),
                 "-" if stay or spread is None else _cents(spread[0]), share(chance(o, counts)),
-                "-" if stay else _payback(o, counts))
+                "-" if stay else months(o.payback_cash_months, len(o.monthly_usd)))
 
-    heads = ("recommended", "cash $\n/month", "mean\nNPV, $", "bad case\nP10, $", "beats\nstaying", "payback,\nmonths")
+    heads = ("recommended", "cash $\n/month", "mean\nNPV, $", "bad case\nP10, $", "beats\nstaying", "payback\non cash,\nmonths")
     first, second = row(answer.a), row(answer.b)
     return Table(heads, (Row(("before: " + first[0], *first[1:])), Row(("after: " + second[0], *second[1:]), strong=True)))
-
-
-def _payback(o: OptionResult, counts: str) -> str:
-    return months(o.payback_cash_months if counts == "cash" else o.payback_months, len(o.monthly_usd))
 
 
 def _option(answer: DiffAnswer, option: str, *, full: bool, redact: bool) -> Iterable[Block]:

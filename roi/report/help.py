@@ -71,7 +71,8 @@ def _table(moves: Moves, unit: str) -> list[Block]:
         return [Paragraph(f"It moves no option's NPV between {_ends(moves, unit)} ({moves.ends}).")]
     rows = [Row((label, *("-" if x is None else f"{x:,.0f}" for x in npv))) for label, npv in moves.npv_usd.items()]
     heads = ("NPV against staying, USD", *(f"at\n{quantity(at, unit)}" for at in moves.at))
-    more = f" {len(rows) - SHOWN} more options move less." if len(rows) > SHOWN else ""
+    left = len(rows) - SHOWN
+    more = f" {left} more option{' moves' if left == 1 else 's move'} less." if left > 0 else ""
     return [Gap(), Table(heads, tuple(rows[:SHOWN])), Paragraph(f"The rest central; the values are {moves.ends}.{more}")]
 
 

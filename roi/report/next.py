@@ -9,17 +9,17 @@ from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.worth import Experiment, Point
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
-from roi.report.layout.wording import MEASURES, fact_name, money_of, option_label, usd
-from roi.units import DAYS_PER_MONTH
+from roi.report.layout.wording import MEASURES, duration, fact_name, money_of, option_label, usd
 
 SCHEMA = "roi.next/1"
+SHORT = {"day": "d", "days": "d", "weeks": "w", "months": "mo"}
 MOST = 10
 """Experiments that are listed without --full."""
 LEAST_USD = 0.5
 """A worth that prints as 0."""
 POINTS = 7
 """Sizes of the curve that are listed without --full."""
-HEADS = ("experiment", "size", "cost", "time", "at\nmost", "worth", "+-", "net\nbefore", "net\nafter")
+HEADS = ("experiment", "size", "cost", "time", "at\nmost", "worth", "+-", "net if\nfirst", "net if\nafter")
 
 
 def next_text(answer: NextAnswer, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False) -> str:
@@ -77,8 +77,8 @@ def _tell(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
         yield Heading("What could be measured, USD")
         yield Table(HEADS, tuple(_row(c, each, e) for each in listed))
         yield Paragraph("At most: what knowing it exactly is worth. Worth: of the size with the highest net value, once the"
-                        " recommendation is carried out; +- its Monte Carlo error. Net: less the cost and the delay, where it"
-                        " comes after the recommendation is carried out (after), or before anything is (before). Each is"
+                        " recommendation is carried out; +- its Monte Carlo error. Net: worth less cost and delay, if it"
+                        " comes first, before anything is changed, or after the recommendation is carried out. Each is"
                         " valued alone.")
     if c.verdict.counts == "cash":
         yield Paragraph("On cash alone: the USD per wrong answer is a template's guess, which decides nothing; state"
@@ -103,21 +103,19 @@ def _row(c: Comparison, e: Experiment, best: Experiment | None) -> Row:
 
 def _time(months: float) -> str:
     """A duration in days, weeks or months."""
-    days = months * DAYS_PER_MONTH
-    if days < 1.0:
-        return "hours"
-    return f"{days:.0f} d" if days < 14.0 else f"{days / 7.0:.0f} w" if days < 63.0 else f"{months:.0f} mo"
+    count, _, unit = duration(months).partition(" ")
+    return f"{count} {SHORT[unit]}" if unit else count
 
 
 def _curve(c: Comparison, e: Experiment, *, full: bool) -> Iterable[Block]:
-    """Net value by size where the best experiment stands, before or after the recommendation, and the stopping rule."""
-    points, before = e.curve if full else _some(e), c.verdict.measure_first is not None
+    """Net value by size where the best experiment stands, first or after the recommendation, and the stopping rule."""
+    points, first = e.curve if full else _some(e), c.verdict.measure_first is not None
     money = money_of([x for p in points for x in (p.worth_usd, p.net_usd, p.first_net_usd)])
     unit = "runs" if e.kind == "load-test" else "items"
     yield Heading(f"How much of it: {_what(c, e, None)}")
-    yield Table((unit, f"cost,\n{money.unit}", f"net before,\n{money.unit}", f"net after,\n{money.unit}", ""), tuple(
+    yield Table((unit, f"cost,\n{money.unit}", f"net if first,\n{money.unit}", f"net if after,\n{money.unit}", ""), tuple(
         Row((f"{p.items:,}", money(p.worth_usd - p.net_usd), money(p.first_net_usd), money(p.net_usd),
-             f"<- best {'before' if before else 'after'}" if p.items == e.items and e.stop else ""), strong=p.items == e.items)
+             f"<- best {'first' if first else 'after'}" if p.items == e.items and e.stop else ""), strong=p.items == e.items)
         for p in points), align="rrrrl")
     if e.stop is None:
         yield Paragraph(f"No size is worth what it costs, up to {e.curve[-1].items:,} {unit}.")

@@ -142,7 +142,7 @@ def _course(a: TrackAnswer) -> Iterator[str]:
     word = "Does not pay back" if not isfinite(now[0]) else "On course" if on_course(a) else "Late"
     if on_course(a) and isfinite(now[0]) and now[0] < was[1] * (1.0 - SAME):
         word = "Early"
-    yield f"{word}: {_paid(a, now)}; forecast {_paid(a, was)}."
+    yield f"{word}: {'pays back in ' if isfinite(now[0]) else ''}{_paid(a, now)}; forecast {_paid(a, was)}."
     earned = a.course.earned
     yield f"{cash} {'Saved after set-up' if earned >= 0 else 'Still to earn back'}: {usd(abs(earned))}."
 

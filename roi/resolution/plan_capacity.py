@@ -241,4 +241,4 @@ def _measured(base: Server, served: Served, plan: ServingPlan) -> Server:
     tokens = served.step_tokens or base.step_tokens
     limit = min(served.sequence_limit or base.sequence_limit, tokens)
     return replace(base, iteration=served.iteration, kv_capacity=float(np.asarray(capacity)), sequence_limit=limit,
-                   step_tokens=tokens, request_s=served.request_s or 0.0)
+                   step_tokens=tokens, request_s=served.request_s or 0.0, prompts_alone=served.prompts_alone)

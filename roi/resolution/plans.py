@@ -236,7 +236,7 @@ def _closed_form(
         roofline_iteration(cached, cards, degrees, dtypes, requests.prefill_context, known),
         replica_memory(cached, cards, degrees, dtypes, s.serving.kv_dtype, requests, step_tokens=tokens, sequence_limit=limit,
                        habits=habits),
-        speed=speed, sequence_limit=limit, step_tokens=tokens,
+        speed=speed, sequence_limit=limit, step_tokens=tokens, prompts_alone=habits.prompts_alone,
         ttft_p95_s=None if slo == Slo() else slo.ttft_p95_s, tpot_s=None if slo == Slo() else slo.tpot_p95_s,
     )
 

@@ -232,6 +232,7 @@ def steps(path: str, *, block: bool) -> list[str]:
 def explain_mistakes(error: ValidationError, data: object, schema: type = Scenario, whole: str = "scenario") -> InputError:
     """One sentence for the first few mistakes in `data`, which should be a `schema`: field, value, what is allowed."""
     problems: dict[str, str] = {}
+    listed: set[str] = set()
     errors = error.errors()
     wrong = {e["loc"][:-1] for e in errors}
     for e in errors:
@@ -241,7 +242,11 @@ def explain_mistakes(error: ValidationError, data: object, schema: type = Scenar
         if e["type"] == "too_short" and e["loc"] in wrong:  # its items are wrong, and said to be
             continue
         path = ".".join(places) or whole
-        problems.setdefault(path, f"{path}: {_problem(places, e['type'], e.get('input'), e['msg'], schema)}")
+        if path in problems:
+            continue
+        what, known, names = _problem(places, e["type"], e.get("input"), e["msg"], schema).partition("; known: ")
+        problems[path] = f"{path}: {what}" + (f"{known}{names}" if names not in listed else "")
+        listed.add(names)
     shown, more = list(problems.values())[:SHOWN], len(problems) - SHOWN
     return InputError("; ".join(shown) + (f"; and {more} more" if more > 0 else ""))
 

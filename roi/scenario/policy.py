@@ -61,7 +61,7 @@ class Policy(Section):
     expected_npv_usd: Range | None = None
     """NPV of the recommended option against staying, mean over the draws; on cash alone where the verdict is."""
     payback_months: Range | None = None
-    """Payback of the recommended option at the central values; never is above any limit."""
+    """Payback of the recommended option on cash, from today, at the central values; never is above any limit."""
     chance_to_beat_staying: ShareRange | None = None
     """Share of the draws in which the recommended option beats staying; staying itself is not asked."""
     wrong_answers: ShareRange | None = None

@@ -18,7 +18,7 @@ def traced_lengths(trace: Trace) -> tuple[int, ...]:
 
 
 def plain_lengths(path: Path, field: str) -> tuple[int, ...] | None:
-    """The whole numbers in a file with one a line, blank lines left out; None where its first line holds something else.
+    """The whole numbers in a file with one a line, blank lines left out; None where its first line has a comma: a trace.
 
     An InputError names the line and the value that is none.
     """
@@ -26,11 +26,12 @@ def plain_lengths(path: Path, field: str) -> tuple[int, ...] | None:
     told = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
     if not told:
         raise InputError(f"{field}: {path} is empty; one number of tokens a line, or a trace of calls")
-    return tuple(_lengths(told, f"{field}: {path}")) if told[0][1].isascii() and told[0][1].isdigit() else None
+    return None if "," in told[0][1] else tuple(_lengths(told, f"{field}: {path}"))
 
 
 def _lengths(told: Iterable[tuple[int, str]], where: str) -> Iterable[int]:
     for number, text in told:
         if not (text.isascii() and text.isdigit() and len(text) <= len(str(LONGEST)) and 1 <= int(text) <= LONGEST):
-            raise InputError(f"{where}, line {number}: {text[:40]!r} is no number of tokens; whole, from 1 to {LONGEST:,}")
+            raise InputError(f"{where}, line {number}: {text[:40]!r} is no number of tokens; whole, from 1 to {LONGEST:,}, "
+                             "one a line; or give a trace: CSV with arrival_s, input_tokens, output_tokens")
         yield int(text)

@@ -98,13 +98,25 @@ def test_the_nearest_plan_really_fits():
     assert answer("llama-3.1-8b", "--gpu", "L4")["gpus"][0]["peak_bytes"] == got["nearest_bytes"]
 
 
+def test_checkpoints_of_inputs_alone_are_nearest_where_selective_ones_do_not_fit():
+    got = answer("llama-3.1-8b", "--gpu", "L4", "--checkpoints", "selective")["gpus"][0]
+    assert got["nearest"] == "checkpoints of inputs alone"
+    assert answer("llama-3.1-8b", "--gpu", "L4", "--checkpoints", "inputs")["gpus"][0]["fits"]
+
+
+def test_options_that_the_hours_leave_out_are_named():
+    told = " ".join(run("llama-3.1-8b", "--gpu", "L40S", "--kernels", "liger", "--loss", "chunked").stdout.split())
+    assert "Speed, hours and USD do not count liger kernels (as a rule a shorter step) and the chunked loss" in told
+    assert "do not count" not in run("llama-3.1-8b", "--gpu", "L40S").stdout
+
+
 def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     out = run("llama-3.1-8b", "--gpu", "T4", "--full").stdout
     assert "T4: does not fit" in out
-    assert "weights bind; fits: QLoRA" in " ".join(out.split())
+    assert "mostly weights; fits: QLoRA" in " ".join(out.split())
     first = run("llama-3.1-8b", "--gpu", "T4").stdout.splitlines()[1]
     got = answer("llama-3.1-8b", "--gpu", "T4")["gpus"][0]
-    assert first == (f"Fits: no. Peak {got['peak_bytes'] / GIB:.1f} of 14.6 GiB on T4; weights bind; fits: QLoRA"
+    assert first == (f"Fits: no. Peak {got['peak_bytes'] / GIB:.1f} of 14.6 GiB on T4; mostly weights; fits: QLoRA"
                      f" ({got['nearest_bytes'] / GIB:.1f} GiB).")
 
 
@@ -250,7 +262,7 @@ def test_a_card_without_the_number_format_is_not_recommended():
 def test_where_nothing_fits_the_largest_card_says_what_would():
     told = " ".join(run("llama-3.1-405b", "--method", "full").stdout.split())
     assert "Fits: no. Peak 3,072" in told
-    assert "the largest card; optimizer bind; fits: QLoRA" in told
+    assert "the largest card; mostly optimizer; fits: QLoRA" in told
     assert "--gpus 8 --sharding fsdp" in told
 
 

@@ -31,6 +31,15 @@ def sized(file, *overrides, **rest):
     return size_service(resolve(load_scenario(file, overrides)), **rest)
 
 
+@pytest.mark.full
+def test_the_screen_needs_no_fleets_but_the_one_that_holds_and_one_with_a_replica_less(file):
+    whole, short = sized(file), sized(file, frontier=False)
+    assert size_text(short) == size_text(whole)
+    for plan, all_of_it in zip(short.plans, whole.plans, strict=True):
+        assert {fleet.replicas for fleet in plan.fleets} == {plan.replicas, max(plan.replicas - 1, 1)}
+        assert set(plan.fleets) < set(all_of_it.fleets)
+
+
 def test_the_fleet_holds_the_slo_at_the_peak_and_is_what_compare_pays(file):
     """Peak 200,000 / 86,400 x 3 = 6.94 requests/s; GPUs = replicas + 1 spare; rent = GPUs x price x 730."""
     found = sized(file)

@@ -84,6 +84,18 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
     assert "there are compare, size" in ask(main, "xyzzy").stderr
 
 
+@pytest.mark.parametrize(("args", "told"), [
+    (["compare", "--format", "xml"], "--format: 'xml' is not one of table, json, markdown, jsonl"),
+    (["profile", "serve", "--launch", "vllmm"], "sglang, transformers, llama-server; nearest: vllm"),
+    (["profile", "device", "--device", "cpuu"], "--device: 'cpuu' is not one of cuda, cpu; nearest: cpu"),
+    (["compare", "--draws", "many"], "--draws: 'many' is no number"), (["fit"], "Missing argument 'MODEL'."),
+])
+def test_what_an_option_does_not_take_is_refused_with_what_it_takes(args: list[str], told: str) -> None:
+    answer = ask(main, *args)
+    assert (answer.exit_code, answer.stdout, answer.stderr.count("\n")) == (2, "", 1)
+    assert told in answer.stderr
+
+
 @pytest.mark.parametrize("args", [["--no-such-option"], ["run"], ["run", "a", "b"], ["run", "--what"]])
 def test_wrong_usage_is_exit_2(group: LazyGroup, args: list[str]) -> None:
     answer = ask(group, *args)

@@ -203,6 +203,7 @@ def test_each_limit_is_held_against_its_figure(tmp_path: Path, tickets: Path) ->
 def test_a_bad_policy_is_one_message_with_the_nearest(tmp_path: Path, tickets: Path) -> None:
     bad = {
         "monthly_cash: {at_most: 5}": "policy.yaml: monthly_cash: unknown key; nearest: monthly_cash_usd",
+        "budget: 5\ntotal: 6": "evidence_age_days, facts; total: unknown key\n",
         "monthly_cash_usd: {at_mst: 5}": "monthly_cash_usd.at_mst: unknown key; nearest: at_most",
         "monthly_cash_usd: {}": "at_least, at_most or both are needed",
         "monthly_cash_usd: {at_least: 6, at_most: 5}": "at_least 6 is above at_most 5",

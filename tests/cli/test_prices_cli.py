@@ -20,6 +20,9 @@ UPDATE = Path(__file__).parents[1] / "data" / "prices" / "genai_update.json"
 """What genai-prices' update address held in 2026 for two providers, some of their models, without what reads usage."""
 ADD = ("add", "rent", "--gpu", "h100-sxm", "--vendor", "coreweave", "--usd-per-gpu-hour", "2.1", "--source", "contract")
 
+COUNTS = ("roi: counts where as_of is 2026-11-26 or later; a scenario of an earlier day keeps the prices of that day: --set "
+          "as_of=2026-11-26\n")
+
 
 @pytest.fixture(autouse=True)
 def prices(tmp_path, monkeypatch):
@@ -108,7 +111,7 @@ def test_a_price_that_is_added_is_used_by_every_command(prices):
     """1,000 examples of 2,048 tokens on an L40S: the offer at 0.50 is the cheapest."""
     answer = ask("add", "rent", "--gpu", "l40s", "--vendor", "nebius", "--usd-per-gpu-hour", "0.5",
                  "--source", "quote  of\nNov")
-    assert (answer.exit_code, answer.stderr) == (0, "")
+    assert (answer.exit_code, answer.stderr) == (0, COUNTS)
     assert answer.stdout == f"added: {prices / 'rentals.csv'}\n"
     assert (prices / "rentals.csv").read_text() == (
         "gpu,vendor,kind,usd_per_gpu_hour,gpus_per_instance,minimum_months,source,date,note\n"
@@ -146,7 +149,7 @@ def test_a_price_is_never_overwritten(prices):
 def test_a_vendor_that_nobody_knew_is_said_to_be_new():
     answer = ask(*(a if a != "coreweave" else "CoreWave" for a in ADD))
     assert answer.exit_code == 0
-    assert answer.stderr == "roi: CoreWave is a vendor that had no price until now; nearest: CoreWeave\n"
+    assert answer.stderr == "roi: CoreWave is a vendor that had no price until now; nearest: CoreWeave\n" + COUNTS
 
 
 @pytest.mark.parametrize(("args", "message"), [

@@ -145,6 +145,16 @@ def test_where_prompts_fill_the_steps_fewer_sequences_decode_than_there_are_slot
     assert 2000.0 / (ended[3000] - ended[1000]) == pytest.approx(saturated_rate(load, server), rel=0.05)
 
 
+@pytest.mark.parametrize(("prompt", "output", "slots"), [(2048.0, 28.0, 64.0), (1000.0, 100.0, 256.0), (300.0, 900.0, 128.0)])
+def test_an_endless_queue_where_prompts_are_computed_alone(prompt, output, slots):
+    """Lengths that spread: sequences end one by one, and each prompt is a step of its own. The middle of an endless queue."""
+    around = np.linspace(0.5, 1.5, 11)
+    lengths = histogram_lengths(4000, prompt * np.ones(11), np.rint(output * around), np.ones(11))
+    load, server = _load(lengths, np.zeros(4000), 1.0), Server(ENGINE, np.inf, slots, 8192.0, prompts_alone=True)
+    ended = np.sort(replay(load, server).ended_s)
+    assert 2000.0 / (ended[3000] - ended[1000]) == pytest.approx(saturated_rate(load, server), rel=0.06)
+
+
 def test_replicas_behind_a_router_by_hand():
     """capacity 2, pooling 1.5: four hold 2 x 1.5 x 4 = 12, nine 27; two hold 2 (2 x 2 - 1 x 1.414) = 5.17, one 2, none 0."""
     held = fleet_capacity(np.array([0.0, 1.0, 2.0, 4.0, 9.0]), 2.0, 1.5)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roi.errors import InputError
-from roi.estimate.replay.engine import Server
+from roi.estimate.replay import lockstep
+from roi.estimate.replay.engine import Server, step_base
 from roi.estimate.replay.router import SEND_S, Requests, replay, replay_closed
 from roi.estimate.serving.iteration import Iteration
 
@@ -33,7 +34,7 @@ class SlowReplica:
         """The next step from self.t on: its prompts, its seconds, and what is true after it (a commit)."""
         s, i = self.server, self.server.iteration
         filling, waiting = [list(x) for x in self.filling], list(self.waiting)
-        budget, joined = s.step_tokens - len(self.decoding), []
+        budget, joined = s.step_tokens - (0 if s.prompts_alone else len(self.decoding)), []
         held = sum(load.kv_held[r] for r, *_ in self.decoding) + sum(load.kv_held[r] for r, _ in filling)
         tokens = 0.0
         for entry in filling:
@@ -51,8 +52,9 @@ class SlowReplica:
             take = min(load.prefill_tokens[r], budget)
             filling.append([r, load.prefill_tokens[r] - take])
             budget, tokens = budget - take, tokens + take
-        n = len(self.decoding)
-        kv = sum(load.kv_start[r] + load.kv_growth[r] * done for r, done in self.decoding)
+        idle, decoding = (self.decoding, []) if s.prompts_alone and filling else ([], self.decoding)
+        n = len(decoding)
+        kv = sum(load.kv_start[r] + load.kv_growth[r] * done for r, done in decoding)
         touched = 1 - (1 - i.expert_share) ** (n + tokens)
         seconds = i.step_s + i.experts_s * touched + i.sequence_s * n + i.kv_byte_s * kv + i.prefill_token_s * tokens
         seconds -= i.overlap * min(i.read_s + i.experts_s * touched, i.product_s * n + i.prefill_token_s * tokens)
@@ -62,8 +64,8 @@ class SlowReplica:
             for r in joined:
                 self.admitted[r] = self.t
             self.t, self.busy, self.waiting = self.t + seconds, self.busy + seconds, waiting
-            after = []
-            for r, done in self.decoding:
+            after = list(idle)
+            for r, done in decoding:
                 if done + 2 >= load.output_tokens[r]:  # the first came from the prefill, `done` before this step
                     self.ended[r] = self.t
                 else:
@@ -125,7 +127,8 @@ def small_cases(draw):
         overlap=draw(st.sampled_from([0.0, 0.61])), read_s=0.023, product_s=0.0,
     )
     capacity = draw(st.sampled_from([np.inf, 45.0, 90.0]))
-    return load, Server(engine, capacity, limit, draw(st.sampled_from([6.0, 16.0, 64.0]))), draw(st.integers(1, 3))
+    step_tokens, alone = draw(st.sampled_from([6.0, 16.0, 64.0])), draw(st.booleans())
+    return load, Server(engine, capacity, limit, step_tokens, prompts_alone=alone), draw(st.integers(1, 3))
 
 
 @given(small_cases())
@@ -218,6 +221,28 @@ def test_a_long_prompt_is_computed_in_chunks_beside_the_decoding_sequence():
     assert found.first_s[1] == pytest.approx(0.05)
 
 
+def test_prompts_alone_hold_up_those_that_decode_by_hand():
+    """Steps of 1 s and 0.1 s a prompt token; A (10 in, 3 out) at 0, B (20 in, 2 out) at 1.5.
+
+    A's prompt ends at 2, B's at 2 + 1 + 2 = 5. Mixed, that step decodes A too: both end at 6. Alone, A's second token comes
+    at 6 with B's last, and its third at 7; a step reads 10 + 1 of KV at first, 1 more in the second: 1 ms each.
+    """
+    load, engine = requests([0.0, 1.5], [10, 20], [3, 2], kv_start=[11, 21]), Iteration(1.0, 0.0, 0.001, 0.1)
+    mixed, alone = (replay(load, Server(engine, np.inf, prompts_alone=x)) for x in (False, True))
+    assert list(mixed.first_s) == pytest.approx([2.0, 5.0 + 0.011])
+    assert list(mixed.ended_s) == pytest.approx([6.0 + 0.011 + 0.012 + 0.021] * 2)
+    assert list(alone.first_s) == pytest.approx([2.0, 5.0])
+    assert list(alone.ended_s) == pytest.approx([7.0 + 0.032 + 0.012, 6.0 + 0.032])
+
+
+def test_prompts_that_meet_nobody_take_as_long_alone_as_mixed():
+    """A request by itself, and a burst that one step holds: no step has both."""
+    for load in (requests([0.0], [30], [9]), requests([0.0] * 4, [10] * 4, [5, 6, 7, 8])):
+        mixed, alone = (replay(load, Server(Iteration(0.01, 1e-3, 1e-6, 1e-4), np.inf, prompts_alone=x)) for x in (False, True))
+        assert list(alone.first_s) == list(mixed.first_s)
+        assert list(alone.ended_s) == list(mixed.ended_s)
+
+
 def test_the_router_gives_the_next_request_to_the_emptier_replica():
     load = requests([0.0, 0.0, 0.0, 0.0], [10] * 4, [5] * 4)
     assert list(replay(load, Server(Iteration(0.01, 0.0, 0.0, 0.0), np.inf), 3).replica) == [0, 1, 2, 0]
@@ -268,6 +293,68 @@ def test_a_load_that_cannot_be_is_refused(change, said):
 def test_a_server_that_cannot_be_is_refused(server, said):
     with pytest.raises(InputError, match=said):
         server()
+
+
+# Replicas together, as arrays
+
+
+def apart_and_together(load, server, replicas):
+    """The same replay one replica after the other, and all of them in operations on arrays."""
+    found = []
+    for least in (10**9, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lockstep, "LEAST_REPLICAS", least)
+            patch.setattr(lockstep, "LEAST_ARRIVALS", 0.0)
+            found.append(replay(load, server, replicas))
+    return found
+
+
+def assert_the_same(one, other):
+    for name in ("replica", "admitted_s", "first_s", "ended_s", "busy_s"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+@pytest.mark.full
+@given(small_cases())
+@settings(max_examples=300, deadline=None)
+def test_replicas_together_give_the_numbers_of_one_after_the_other_to_the_last_bit(case):
+    assert_the_same(*apart_and_together(*case))
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_forty_replicas_together_do_what_forty_engines_do(alone):
+    """300 requests, a burst and a pause among them; prompts in parts, one-token answers, slots and KV that run out, experts."""
+    draw = np.random.default_rng(6)
+    gaps = draw.exponential(0.004, 300)
+    gaps[50:120], gaps[200] = 0.0, 9.0
+    load = requests(np.cumsum(gaps), draw.integers(1, 300, 300), draw.integers(1, 40, 300), kv_growth=draw.integers(0, 3, 300))
+    engine = Iteration(0.01, 1e-4, 1e-6, 1e-4, experts_s=0.004, expert_share=0.1, overlap=0.6, read_s=0.006, product_s=5e-5,
+                       host_s=0.0102, host_sequence_s=1e-4, host_prompt_s=0.001)
+    apart, together = apart_and_together(load, Server(engine, 700.0, 4.0, 64.0, prompts_alone=alone), 40)
+    assert_the_same(apart, together)
+    assert np.unique(apart.replica).size == 40
+
+
+def test_a_request_goes_to_the_first_of_those_with_the_fewest():
+    """One that fits nowhere counts for nothing; who has lost a request by the time of an arrival is emptier for it."""
+    choice = lockstep.Choice(3)
+    assert choice.route([0.0] * 4, [True, True, False, True]) == [0, 1, 2, 2]
+    choice.ended(np.array([2.0, 1.0]), np.array([2, 1]))
+    assert choice.route([0.5, 1.0, 1.5, 3.0], [True] * 4) == [0, 1, 1, 2]
+
+
+def test_replicas_go_together_where_many_requests_arrive_within_a_step():
+    """A step takes 10 ms at least: 3,000 requests a second are 30 a step."""
+    server = Server(Iteration(0.01, 1e-3, 0.0, 1e-4), np.inf)
+
+    def goes(rate, replicas, server=server):
+        return lockstep.goes_together(np.arange(3001) / rate, server, step_base(server), replicas)
+
+    assert lockstep.shortest_step_s(server, step_base(server)) == pytest.approx(0.01)
+    assert goes(3001.0, 100)
+    assert not goes(2990.0, 100)
+    assert not goes(3001.0, 99)
+    assert not goes(3001.0, 100, Server(Iteration(0.0, 1.0, 0.0, 1.0), np.inf))  # an empty step takes no time
 
 
 # Closed loops

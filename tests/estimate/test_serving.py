@@ -118,6 +118,13 @@ def test_steady_state_by_hand() -> None:
     assert point.tpot_s == pytest.approx(0.022)
 
 
+def test_a_prompt_that_is_computed_alone_costs_a_step_of_its_own_by_hand() -> None:
+    """As above with 10 + 10 = 20 ms a prompt: 20 + 100 = 120 ms, 8.3333/s; TPOT = 20 ms / (1 - 8.3333 x 0.020) = 24 ms."""
+    point = operating_point(REQUESTS, ROUND, 0.0, 20.0, prompts_alone=True)
+    assert point.requests_per_s == pytest.approx(1 / 0.120)
+    assert point.tpot_s == pytest.approx(0.024)
+
+
 def test_time_to_first_token_by_hand() -> None:
     """Service = 10 ms + 20 ms x 1000 / 10,000 = 12 ms; busy 12/110 = 0.1091; E[W] = 9.0909 x 0.012^2 / 2 / 0.8909.
 

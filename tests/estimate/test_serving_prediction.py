@@ -226,6 +226,13 @@ def test_a_window_of_all_layers_is_no_limit_to_an_engine_that_ignores_it():
     assert mixed.cached_shape is mixed.shape
 
 
+@pytest.mark.parametrize(("engine", "alone"), [("sglang", True), ("vllm-2024", True), ("vllm", False), ("tensorrt-llm", False)])
+def test_a_plan_schedules_as_its_engine_does(engine, alone):
+    """Engines that mix prompts with decodes in a step, and those that compute prompts in steps of their own."""
+    plan = replace(PLAN, habits=engine_habits(engine))
+    assert plan.server(RequestShape(1000.0, 100.0), ROUND).prompts_alone is alone
+
+
 def test_attention_parallel_gives_each_sequence_a_gpu_and_each_gpu_the_dense_weights():
     """Qwen3-235B has 4 KV heads: split over 8 GPUs each holds one, twice what a sequence needs."""
     split = replace(PLAN, shape=find_model("qwen3-235b-a22b"), tensor_parallel=8.0, weight_dtype="fp8")
@@ -245,6 +252,57 @@ def test_a_step_is_no_shorter_than_the_host_that_starts_its_kernels():
     large = replace(small, shape=find_model("llama-3-70b"))
     assert float(large.iteration(shape, slow).decode_s(1.0, 0.0)) == pytest.approx(
         float(large.iteration(shape, replace(ROUND, host_layer_s=0.0)).decode_s(1.0, 0.0)), rel=0.3)
+
+
+def test_a_host_that_waits_for_each_product_hides_nothing_behind_the_device():
+    """Qwen3-8B on H20: 36 layers of 7 matrices, 0.1 ms each in 8 bits. int8: the longer of host and device; fp8: both.
+
+    Qwen3-30B-A3B: 48 layers x 128 experts x 80 us = 492 ms, and 48 x 600 us, beside the device's time in bf16 too.
+    """
+    plan, shape = replace(PLAN, shape=find_model("qwen3-8b"), gpu=find_gpu("H20")), RequestShape(1.0, 2.0)
+    slow = replace(ROUND, host_layer_s=6e-4, host_linear_s=1e-4, host_expert_s=8e-5)
+
+    def seconds(model, dtype, engine):
+        one = replace(plan, shape=find_model(model), weight_dtype=dtype)
+        return float(one.iteration(shape, engine).decode_s(1.0, 0.0))
+
+    host = 36 * 6e-4 + 252 * 1e-4
+    assert seconds("qwen3-8b", "int8", slow) == pytest.approx(host, rel=1e-6)
+    assert seconds("qwen3-8b", "fp8", slow) == pytest.approx(host + seconds("qwen3-8b", "fp8", ROUND), rel=1e-6)
+    experts = 48 * 6e-4 + 48 * 128 * 8e-5
+    assert seconds("qwen3-30b-a3b", "bf16", slow) == pytest.approx(experts + seconds("qwen3-30b-a3b", "bf16", ROUND), rel=1e-6)
+
+
+def test_hosts_of_a_pipeline_schedule_a_batch_of_every_stage_in_a_turn():
+    """4 stages: 4 batches take 4 x (2 ms + 10 us a sequence) of each host while one passes them all."""
+    host = replace(ROUND, host_step_s=2e-3, host_sequence_s=1e-5)
+    step = replace(PLAN, stages=4.0).iteration(RequestShape(1000.0, 100.0), host)
+    assert float(step.floor_s(100.0)) == pytest.approx(4 * (2e-3 + 100 * 1e-5))
+    assert float(replace(PLAN, stages=1.0).iteration(RequestShape(1000.0, 100.0), host).floor_s(100.0)) == pytest.approx(3e-3)
+
+
+def test_the_last_stage_of_a_pipeline_sets_its_pace():
+    """8 stages, a batch on each: the head of Llama-3.1-8B, 525M x 2 bytes at 0.8 x 3.35e12 bytes/s, 0.392 ms, for each of them.
+
+    What a turn takes: 8 x (layers / 8 + head) = layers + 8 heads. One batch alone passes each stage once.
+    """
+    plan, shape = replace(PLAN, stages=8.0), RequestShape(1000.0, 100.0)
+    step = plan.iteration(shape, ROUND)
+    full, alone = (plan.loaded(step, 1000.0, batches) for batches in (8.0, 1.0))
+    assert full.step_s - step.step_s == pytest.approx(7 * 128_256 * 4096 * 2 / (0.8 * 3.35e12), rel=1e-3)
+    assert full.sequence_s - step.sequence_s == pytest.approx(7 * 2 * 128_256 * 4096 / (0.5 * 989e12), rel=1e-2)
+    assert (alone.step_s, alone.sequence_s) == (step.step_s, step.sequence_s)
+
+
+def test_kernels_of_4_bit_weights_multiply_16_rows_and_unpack_experts_by_themselves():
+    """A card with few FLOPs a byte shows it (H20): of 64 rows in 16 bits, 16 in 4."""
+    plan, tiles = replace(PLAN, gpu=find_gpu("H20")), replace(ROUND, least_rows=64.0, unpacking=0.1, expert_unpacking=0.4)
+    step = {dtype: replace(plan, weight_dtype=dtype).iteration(RequestShape(1.0, 2.0), tiles) for dtype in ("bf16", "int4")}
+    assert [float(step[dtype].least_rows) for dtype in ("bf16", "int4")] == [64.0, 16.0]
+    mixture = replace(plan, shape=find_model("qwen3-30b-a3b"), weight_dtype="int4")
+    plain = replace(tiles, expert_unpacking=0.0)
+    own, none = (float(mixture.iteration(RequestShape(1.0, 2.0), e).experts_s) for e in (tiles, plain))
+    assert own == pytest.approx(1.4 * none)
 
 
 def test_gguf_formats_take_their_files_bits_for_every_tensor():

@@ -52,6 +52,20 @@ def test_without_noise_windows_count_the_work_of_their_steps(truth):
         assert np.mean(error[windows]) < 0.003
 
 
+@pytest.mark.parametrize("truth", [
+    Truth(prompts_alone=True), Truth(prompts_alone=True, experts_s=9e-3, expert_share=0.02),
+])
+def test_windows_count_the_steps_of_prompts_that_are_computed_alone(truth):
+    """One step more for each prompt; counted as vLLM's, these steps are 8 ms each too few."""
+    point = simulate_point(DESIGN[3], truth, SILENT)
+    rows, _ = point_rows(point, expert_share=truth.expert_share, prompts_alone=True)
+    mixed, _ = point_rows(point, expert_share=truth.expert_share)
+    windows = rows.request == 0.0
+    assert predicted(rows, truth)[windows] == pytest.approx(rows.seconds[windows], rel=2e-3)
+    assert np.sum(predicted(mixed, truth)[windows]) < 0.97 * np.sum(rows.seconds[windows])
+    assert fitted_server(fit_profile(simulate(truth), prompts_alone=True)).prompts_alone
+
+
 def test_windows_of_a_lone_request_are_its_own_steps():
     """64 tokens, the first from the prefill: 63 decode steps in windows of 16, 16, 16 and 15.
 

@@ -121,3 +121,5 @@ def test_a_table_of_training_runs_is_not_added(tmp_path):
     told = CliRunner().invoke(main, ["calibrate", "--add", str(table)])
     assert told.exit_code == 2
     assert "is a table of training runs" in told.stderr
+    table.write_text("engin,gpu,model\nvllm,H100-80GB-SXM,llama-3.1-8b\n")
+    assert "unknown column 'engin'; nearest: engine" in CliRunner().invoke(main, ["calibrate", "--add", str(table)]).stderr

@@ -6,7 +6,7 @@ from dataclasses import replace
 import left_out
 import numpy as np
 import pytest
-from efficiency_fit import fit_efficiencies, same_shape, work_of, works_of
+from efficiency_fit import fit_efficiencies, fitted_times, same_shape, work_of, works_of
 from left_out import judged_groups, validate_without_model
 from left_out_errors import Errors, card_ends, ends
 from tables_support import SERVING, TRAINING, read_serving, serving_run_of, write_table
@@ -28,6 +28,7 @@ def table(tmp_path):
 @pytest.mark.parametrize("change", [
     STATIC, {"load": "closed", "concurrency": "8", "ttft_ms": "100", "tpot_ms": "8"},
     {**STATIC, "load": "saturated", "concurrency": "", "prompts": "300", "model": "mixtral-8x7b", "tp": "2"},
+    {"load": "closed", "concurrency": "8", "ttft_ms": "100", "tpot_ms": "8", "engine": "sglang"},
 ])
 def test_the_work_of_a_run_times_its_coefficients_is_its_replay(change):
     """To a tenth of a percent: a replay with a server's own latency differs by when a closed loop's next request is sent."""
@@ -40,6 +41,14 @@ def test_the_work_of_a_run_times_its_coefficients_is_its_replay(change):
     assert found["pace"] * figures.requests_per_s == pytest.approx(1.0, rel=0.01)
     assert found["tpot"] == pytest.approx(figures.tpot_s, rel=1e-3)
     assert found["ttft"] == pytest.approx(figures.ttft_s, rel=0.02)
+
+
+def test_a_closed_loop_of_an_engine_that_computes_prompts_alone_is_fitted_to_its_pace():
+    """8 in flight, 100 ms and 9 x 10 ms: by Little's law a request each (0.1 + 0.09) / 8 = 23.75 ms."""
+    loop = {"load": "closed", "concurrency": "8", "ttft_ms": "100", "tpot_ms": "10", "osl": "10", "output_tok_per_s": ""}
+    alone, mixed = (work_of(serving_run_of(**loop, engine=engine)) for engine in ("sglang", "vllm"))
+    assert (fitted_times(alone), fitted_times(mixed)) == (("pace",), ("tpot",))
+    assert alone.seconds["pace"] == pytest.approx(0.02375)
 
 
 def _undone(engine, run):

@@ -1,6 +1,7 @@
 """What a budget holds on cards of 24 to 80 GB, by the roofline; and that each option of a plan is known or refused in words."""
 
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -129,10 +130,34 @@ def test_where_one_search_is_too_much_for_two_minutes_it_is_said_before_it_would
     assert spent_s <= 120.0
 
 
+def test_that_steps_end_where_a_median_is_known_is_said(monkeypatch):
+    work, _, _ = stepped("L40S", "lora", monkeypatch, budget_s=1200.0)
+    assert work.enough() == ["4 of 4 sizes ended at 50 timed steps, enough for a median; more --budget gives them no more"]
+    assert stepped("L4", "qlora", monkeypatch, budget_s=12.0)[0].enough() == []
+
+
+BAD = {
+    ("--optimizer", "adamww"): "optimizer: 'adamww' is not one of adamw, ", ("--method", "qlorra"): "nearest: qlora\n",
+    ("nosuch-8b",): "MODEL: unknown model 'nosuch-8b'", ("--targets", "qkv"): "has no target 'qkv'",
+    ("--kernels", "fused"): "--kernels fused: ", ("./nosuch",): "MODEL: no file or folder './nosuch'",
+    ("--packing",): "--packing: packs examples of real lengths", ("--seq", "5000"): "tiny-llama takes at most 4,096",
+}
+
+
+@pytest.mark.full
+def test_options_are_refused_before_torch_is_asked_for():
+    """Importing torch takes 3 to 5 s; here it cannot be imported at all."""
+    for words, told in BAD.items():
+        run = f"import sys; sys.modules['torch'] = None; from roi.cli import main; main(['profile', 'train', *{words!r}])"
+        done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert told in done.stderr
+
+
 def test_what_a_short_budget_does_not_hold_is_said_before_it_is_begun(monkeypatch):
     """An L4 in 12 s: after the first size what the others take is known."""
     work, spent_s, warned = stepped("L4", "qlora", monkeypatch, budget_s=12.0)
-    assert re.match(r"--budget: \d of the 3 sizes that are left fit into \d+ s; \d+s would hold all", warned[0])
+    assert re.match(r"--budget: \d of the 3 sizes that are left fit into \d+ s whole; .* \d+s would hold all", warned[0])
     assert work.ended
     assert work.points
     assert spent_s < 2.0 * 12.0
@@ -170,5 +195,6 @@ def test_the_table_of_the_guide_names_every_choice():
     text = (ROOT / "docs" / "measure.md").read_text(encoding="utf-8")
     table = " ".join(line for line in text.splitlines() if line.startswith("|"))
     words = set(re.findall(r"[\w-]+", table))
+    assert {*plans.LOSSES, *plans.STACKS, *plans.CHECKPOINTS, "--loss", "--stack", "--checkpoints"} <= words
     assert {str(value) for option, value in OPTIONS if option not in ("accumulation", "packed")} <= words
     assert {"--accumulation", "--packing", "--compile", "--lengths"} <= words

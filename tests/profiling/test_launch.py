@@ -178,7 +178,7 @@ def test_what_cannot_be_launched_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("roi.profiling.server.launch.find_spec", lambda _: None)
     with pytest.raises(InputError, match="--launch sglang: Python has no package sglang here; pip install sglang"):
         launch_command(Launch("sglang", tmp_path), 1)
-    with pytest.raises(InputError, match=r"MODEL: llama-server serves a GGUF file; 'llama-3.1-8b' is none"):
+    with pytest.raises(InputError, match=r"MODEL: llama-server serves a GGUF file; 'llama-3.1-8b' is not there"):
         prepare_launch("llama-server", "llama-3.1-8b", tmp_path)
     with pytest.raises(InputError, match=r"nearest: llama-3.1-8b"):
         prepare_launch("vllm", "lama-3.1-8b", tmp_path)

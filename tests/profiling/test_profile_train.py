@@ -29,7 +29,6 @@ from roi.profiling.progress import Watcher, show_progress
 from roi.profiling.session import Session, catalog_gpu, device_failed, ran_out
 from roi.profiling.stack import known_warnings, peft, torch
 from roi.profiling.train import fused, short_run, train_point
-from roi.profiling.train.possible import closed_form
 from roi.profiling.train.real_model import (
     build_meta,
     build_model,
@@ -38,6 +37,7 @@ from roi.profiling.train.real_model import (
     target_modules,
     trained_count,
 )
+from roi.profiling.train.refused import closed_form
 from roi.profiling.train.short_run import TrainRequest
 from roi.profiling.train.train_point import (
     CEILING,

@@ -20,7 +20,8 @@ def test_numbers_on_lines_and_calls_of_a_trace_are_lengths(tmp_path):
     ("12\n-3\n", "line 2: '-3' is no number of tokens; whole, from 1"),
     ("0\n", "line 1: '0' is no number"), ("12\n10000001\n", "line 2: '10000001'"), ("5\n1.5\n", "line 2: '1.5'"),
     ("5\n" + "9" * 5000, "is no number of tokens"), ("5\n٣\n", "is no number of tokens"),
-    ("tokens\n5\n", "--lengths: .*has no column arrival_s"),
+    ("tokens\n5\n", "line 1: 'tokens' is no number of tokens; .*or give a trace: CSV with arrival_s"),
+    ("tokens,n\n5,1\n", "--lengths: .*has no column arrival_s"),
 ])
 def test_what_is_no_length_is_named_with_its_line(tmp_path, text, message):
     file = tmp_path / "lengths.txt"

@@ -22,6 +22,7 @@ class Truth:
     slots: int = 256
     experts_s: float = 0.0
     expert_share: float = 0.0
+    prompts_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def simulate_point(load, truth=Truth(), noise=Noise(), seed=0) -> ServePoint:  #
         if not waiting and not decoding:
             t = float(np.min(sent[~arrived])) + truth.request_s / 2
             continue
-        budget = truth.step_tokens - len(decoding)
+        budget = truth.step_tokens - (0 if truth.prompts_alone else len(decoding))
         finished, used = [], 0
         for i in list(waiting):
             if budget <= 0 or len(decoding) + len(finished) >= truth.slots:
@@ -97,15 +98,16 @@ def simulate_point(load, truth=Truth(), noise=Noise(), seed=0) -> ServePoint:  #
             if left[i] == 0:
                 finished.append(i)
                 waiting.remove(i)
-        kv = sum(int(prompts[i]) + made for i, made in decoding.items())
-        touched = 1.0 - (1.0 - truth.expert_share) ** (len(decoding) + used)
-        step = truth.a + truth.b * len(decoding) + truth.c * kv + truth.d * used + truth.experts_s * touched
+        running = {} if truth.prompts_alone and used else decoding
+        kv = sum(int(prompts[i]) + made for i, made in running.items())
+        touched = 1.0 - (1.0 - truth.expert_share) ** (len(running) + used)
+        step = truth.a + truth.b * len(running) + truth.c * kv + truth.d * used + truth.experts_s * touched
         drift = 0.98 * drift + np.sqrt(1 - 0.98**2) * draw.normal() * noise.drift
         step *= np.exp(drift + noise.step * draw.normal()) / load.speed
         if draw.random() < noise.stall:
             step *= 20.0
         t += step
-        for i in [*list(decoding), *finished]:
+        for i in [*list(running), *finished]:
             made = decoding.get(i, 0) + 1
             if made % load.merged == 0 or made == outputs[i]:
                 at = t + truth.request_s / 2 + draw.exponential(noise.timer_s)

@@ -174,6 +174,7 @@ class HabitsRow(DatedRow):
     uniform_windows: bool
     sequence_limit: PositiveFloat | None = None
     step_tokens: PositiveFloat | None = None
+    prompts_alone: bool
 
 
 class ServingEfficiencies(Record):
@@ -194,7 +195,8 @@ def engine_habits(family: str) -> EngineHabits:
     """The habits of an engine family; vLLM's where none are listed."""
     for row in read_rows("efficiencies/engine_habits.csv", HabitsRow):
         if row.engine == family:
-            return EngineHabits(row.memory_share, row.of_free, row.uniform_windows, row.sequence_limit, row.step_tokens)
+            return EngineHabits(row.memory_share, row.of_free, row.uniform_windows, row.sequence_limit, row.step_tokens,
+                                row.prompts_alone)
     return VLLM
 
 

@@ -10,6 +10,7 @@ from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.worth import Experiment
+from roi.economics.finance import payback_status
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.option_lines import with_error_rate
 
@@ -247,9 +248,9 @@ def _sentence(results: Mapping[str, OptionResult], chosen: Choices, challenger: 
         odds = chance(winner, counts)
         told = f", beats staying in {odds:.0%} of the draws" if odds is not None else ""
         words = {"immediate": "at once", "never": "not within the horizon"}
-        paid = words.get(winner.payback_status, f"after {winner.payback_months:.1f} months")
-        return (f"Change to {winner.label}: expected NPV {_usd(value(winner, counts))} against staying, pays back {paid}"
-                f"{told}.")
+        paid = words.get(payback_status(winner.payback_cash_months), f"after {winner.payback_cash_months:.1f} months")
+        return (f"Change to {winner.label}: expected NPV {_usd(value(winner, counts))} against staying, pays back on cash"
+                f" {paid}{told}.")
     if challenger is None:
         only = len(results) == 1
         return "Stay: no candidate is named that could work." if only else "Stay: no other option is feasible."

@@ -1,7 +1,9 @@
 """One replica of an engine that batches continuously, step by step; steps between which nothing changes are one event.
 
 In each step every decoding sequence gets one token, and prompts are computed first come, first served in what the step's
-tokens leave. Without prompts n sequences that read K of KV cache, which grows by G a step, take
+tokens leave. Engines that do not mix (`Server.prompts_alone`) compute all prompts that wait in a step of their own, and decode
+when none waits: nobody gets a token meanwhile. Without prompts n sequences that read K of KV cache, which grows by G a step,
+take
 
     k steps = k (A + c K) + c G k (k - 1) / 2          A = a + experts x touched(n) + b n
 
@@ -24,11 +26,8 @@ from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
 
 ROUNDING: Final = 1e-9
 """Share of a step by which an arrival may seem to miss its end through rounding."""
-NONE: Final[list["Job"]] = []
+NONE: Final[list[int]] = []
 """No prompt is complete."""
-Job = tuple[float, float, float, float, float, float, float, int]
-"""arrival_s, prefill tokens, output tokens, KV at the start, KV growth a token, KV held at the end, least seconds from arrival
-to its end, number."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,8 @@ class Server:
     """Tokens of the largest step, decoding ones included; more than `sequence_limit`."""
     request_s: float = 0.0
     """Seconds of a request outside the steps (network, HTTP, tokenizer)."""
+    prompts_alone: bool = False
+    """True where a step computes prompts, all that wait and fit, or decodes, and never both; prompts go first."""
 
     def __post_init__(self) -> None:
         """Raise InputError where no step could ever hold a prompt."""
@@ -55,6 +56,22 @@ class Server:
             raise InputError(f"step_tokens: {self.step_tokens:g} is not usable; {least}")
         if float(self.iteration.decode_s(1.0, 0.0)) <= 0.0:
             raise InputError("iteration: a decode step takes no time; step_s or sequence_s must be above 0")
+
+
+class Jobs(NamedTuple):
+    """What an engine knows of each request, by its number: those that arrive first have the least."""
+
+    arrival_s: list[float]
+    prefill: list[float]
+    """Prompt tokens to compute."""
+    output: list[float]
+    kv_start: list[float]
+    kv_growth: list[float]
+    """KV that a token adds."""
+    kv_held: list[float]
+    """KV held until the end."""
+    least_s: list[float]
+    """Least seconds from arrival to the end."""
 
 
 class Times(NamedTuple):
@@ -84,7 +101,7 @@ class StepBase(NamedTuple):
 class EngineReplica:
     """The state of a replica between two steps; `run` takes further steps. Times in s.
 
-    A step with n decoding sequences that read K of KV, and p prompt tokens, takes
+    A step with n decoding sequences that read K of KV, and p prompt tokens (n and K are 0 where prompts are alone), takes
 
         step_s + experts_s x touched(n + p) + sequence_s x n + kv_byte_s x K + prefill_token_s x p - hidden(n, p)
 
@@ -94,37 +111,40 @@ class EngineReplica:
 
     __slots__ = ("busy_s", "queue", "run")
 
-    def __init__(self, server: Server, base: StepBase, times: Times) -> None:
-        """`base` is step_base(server); `times` may be of several replicas, each of which writes those of its own requests."""
-        self.queue: deque[Job] = deque()
-        """Requests that wait, in order of arrival; those that never fit the KV cache are not put there."""
+    def __init__(self, server: Server, base: StepBase, jobs: Jobs, times: Times) -> None:
+        """`base` is step_base(server); several replicas share jobs and times, and each writes the times of its own requests."""
+        self.queue: deque[int] = deque()
+        """Numbers of the requests that wait, in order of arrival; those that never fit the KV cache are not put there."""
         self.busy_s = 0.0
         """Seconds in which it ran steps; known once it has nothing left to do."""
-        steps = self._engine(server, base, times)
+        steps = self._engine(server, base, jobs, times)
         next(steps)
         self.run: Callable[[float], float] = steps.send
         """Take every step that ends by this time; requests that arrive by then are all queued. Answers a later time before
         which none of the requests that it has can end: nobody who asks only who has ended need call it until then."""
 
-    def _engine(self, server: Server, base: StepBase, times: Times) -> Generator[float, float, None]:  # noqa: C901, PLR0912, PLR0915 -- one loop: 0.3 us a call would double its time
+    def _engine(self, server: Server, base: StepBase, jobs: Jobs, times: Times) -> Generator[float, float, None]:  # noqa: C901, PLR0912, PLR0915 -- one loop: 0.3 us a call would double its time
         """The engine between two calls of `run`, a generator so that its state stays in local names."""
         engine = server.iteration
         capacity, limit, budget_tokens = server.kv_capacity, server.sequence_limit, server.step_tokens
+        mixed = int(not server.prompts_alone)  # decode steps in one with prompts
         per_kv, per_prompt = float(engine.kv_byte_s), float(engine.prefill_token_s)
         experts, missed = float(engine.experts_s), 1.0 - float(engine.expert_share)
         (device, floor), host_prompt = base, float(engine.host_prompt_s)
         overlap, read, per_product = float(engine.overlap), float(engine.read_s), float(engine.product_s)
         queue, (admitted, first, ended, over) = self.queue, times
-        heap: list[tuple[float, int, Job]] = []  # sequences that decode, by the step of their last token
-        partial: Job | None = None  # the request whose prompt is computed in part, `left` tokens of it to come
+        arrival, prefill, output, start, grows, holds, least = jobs
+        heap: list[tuple[float, int]] = []  # sequences that decode, by the step of their last token
+        partial: int | None = None  # the request whose prompt is computed in part, `left` tokens of it to come
         t, steps, left, busy, n = -inf, 0.0, 0.0, 0.0, 0
         kv, growth, held = 0.0, 0.0, 0.0  # KV that a step reads, its growth a step, KV held
         until_s = yield inf
         while True:
             head = queue[0] if queue else None
-            waits = head is not None and n + (partial is not None) < limit and held + head[5] <= capacity
-            if partial is not None or (waits and head[0] <= t):  # type: ignore[index]
-                budget = tokens = budget_tokens - n
+            waits = head is not None and n + (partial is not None) < limit and held + holds[head] <= capacity
+            if partial is not None or (waits and arrival[head] <= t):  # type: ignore[index]
+                decoding = n * mixed
+                budget = tokens = budget_tokens - decoding
                 more, rest, taken, complete = None, 0.0, 0, []
                 if partial is not None:
                     if left > budget:
@@ -135,34 +155,35 @@ class EngineReplica:
                 joins = held
                 while budget > 0.0 and taken < len(queue):
                     job = queue[taken]
-                    if job[0] > t or n + len(complete) >= limit or joins + job[5] > capacity:
+                    if arrival[job] > t or n + len(complete) >= limit or joins + holds[job] > capacity:
                         break
                     taken += 1
-                    joins += job[5]
-                    if job[1] > budget:
-                        more, rest, budget = job, job[1] - budget, 0.0
+                    joins += holds[job]
+                    need = prefill[job]
+                    if need > budget:
+                        more, rest, budget = job, need - budget, 0.0
                     else:
-                        budget -= job[1]
+                        budget -= need
                         complete.append(job)
                 tokens -= budget
-                spent = device[n] + per_kv * kv + per_prompt * tokens
+                spent = device[decoding] + per_kv * kv * mixed + per_prompt * tokens
                 alone = both = read
                 if experts:
-                    before, after = missed**n, missed ** (n + tokens)
+                    before, after = missed**decoding, missed ** (decoding + tokens)
                     spent += experts * (before - after)
                     alone += experts * (1.0 - before)
                     both += experts * (1.0 - after)
                 if overlap:  # more than the sequences alone hid
-                    product = per_product * n
+                    product = per_product * decoding
                     products = product + per_prompt * tokens
                     spent += overlap * ((product if product < alone else alone) - (products if products < both else both))
-                if spent < (host := floor[n] + host_prompt):
+                if spent < (host := floor[decoding] + host_prompt):
                     spent = host
                 while t < until_s < t + spent:  # nobody who comes after t has a part in this step
                     ends = t + spent
                     if more is None and taken == len(queue):  # further steps are no shorter than this one without prompts
-                        further = min([job[2] - 1.0 for job in complete])
-                        further = min(further, heap[0][0] - steps - 1.0) if n else further
+                        further = min([output[job] - 1.0 for job in complete])
+                        further = min(further, heap[0][0] - steps - mixed) if n else further
                         most = n + len(complete)
                         ends += further * max(device[most] + per_kv * kv, floor[most])
                     until_s = yield ends
@@ -171,8 +192,8 @@ class EngineReplica:
                     continue
                 for _ in range(taken):
                     job = queue.popleft()
-                    held += job[5]
-                    admitted[job[7]] = t
+                    held += holds[job]
+                    admitted[job] = t
                 if more is None:
                     partial = None
                 elif more is partial:
@@ -181,8 +202,8 @@ class EngineReplica:
                     partial, left = more, rest
                 t += spent
                 busy += spent
-                steps += 1.0
-                kv += growth
+                steps += mixed
+                kv += growth * mixed
             elif n:
                 step, faster = device[n] + per_kv * kv, per_kv * growth
                 count, cut = heap[0][0] - steps, False
@@ -198,49 +219,52 @@ class EngineReplica:
                     ends = t + spent
                 if waits:
                     slope = step - faster / 2.0
-                    wait = head[0] - t  # type: ignore[index]
+                    wait = arrival[head] - t  # type: ignore[index]
                     until = float(ceil(2.0 * wait / (slope + sqrt(slope * slope + 2.0 * faster * wait)) - ROUNDING))
                     if until <= count:
                         count, cut = until if until > 1.0 else 1.0, True
                         spent = count * step + faster * count * (count - 1.0) / 2.0
                 if t + spent > until_s:
                     if cut:  # those that wait may be done sooner than those that decode
-                        ends = max(min([ends, *[job[0] + job[6] for job in queue]]), t + spent)
+                        ends = max(min([ends, *[arrival[job] + least[job] for job in queue]]), t + spent)
                     until_s = yield ends
-                    continue
+                    if t + spent > until_s or (head is None and queue):  # somebody came who may cut it
+                        continue
                 t += spent
                 busy += spent
                 steps += count
                 kv += growth * count
                 complete = NONE
-                if cut and t < head[0]:  # type: ignore[index]
-                    t = head[0]  # type: ignore[index]  # rounding must not put the step's end before the arrival
-            elif head is None or head[0] > until_s:
+                if cut and t < arrival[head]:  # type: ignore[index]
+                    t = arrival[head]  # type: ignore[index]  # rounding must not put the step's end before the arrival
+            elif head is None or arrival[head] > until_s:
                 self.busy_s = busy
-                until_s = yield inf if head is None else head[0]
+                until_s = yield inf if head is None else arrival[head]
                 continue
             else:
-                t, kv, growth, held = max(t, head[0]), 0.0, 0.0, 0.0
+                t, kv, growth, held = max(t, arrival[head]), 0.0, 0.0, 0.0
                 continue
             while heap and heap[0][0] <= steps:
-                job = heappop(heap)[2]
+                job = heappop(heap)[1]
                 n -= 1
-                ended[job[7]] = t
-                over.append(job[7])
-                held -= job[5]
-                growth -= job[4]
-                kv -= job[3] + job[4] * (job[2] - 1.0)
+                ended[job] = t
+                over.append(job)
+                held -= holds[job]
+                grown = grows[job]
+                growth -= grown
+                kv -= start[job] + grown * (output[job] - 1.0)
             for job in complete:
-                first[job[7]] = t
-                if job[2] <= 1.0:
-                    ended[job[7]] = t
-                    over.append(job[7])
-                    held -= job[5]
+                first[job] = t
+                tokens = output[job]
+                if tokens <= 1.0:
+                    ended[job] = t
+                    over.append(job)
+                    held -= holds[job]
                 else:
-                    heappush(heap, (steps + job[2] - 1.0, job[7], job))
+                    heappush(heap, (steps + tokens - 1.0, job))
                     n += 1
-                    kv += job[3]
-                    growth += job[4]
+                    kv += start[job]
+                    growth += grows[job]
 
 
 def step_base(server: Server) -> StepBase:

@@ -102,7 +102,7 @@ def fitted_server(fit: StepFit, kv_capacity_tokens: float | None = None) -> Serv
     return Server(
         fit.iteration, np.inf if kv_capacity_tokens is None else kv_capacity_tokens,
         sequence_limit=min(fit.sequence_limit or SEQUENCE_LIMIT, step_tokens), step_tokens=step_tokens,
-        request_s=fit.request_s or 0.0,
+        request_s=fit.request_s or 0.0, prompts_alone=fit.prompts_alone,
     )
 
 
@@ -154,7 +154,7 @@ def adapter_speeds(profile: ServeProfile, fit: StepFit, shape: ModelShape | None
     logs: dict[int, list[float]] = {}
     for number, point in slower:
         reader, share = kv_reader(shape, profile.gpus), expert_share(shape) if shape else 0.0
-        rows, _ = point_rows(point, number, reader, share, ends_only=profile.ends_only)
+        rows, _ = point_rows(point, number, reader, share, ends_only=profile.ends_only, prompts_alone=fit.prompts_alone)
         if rows is None or fit.iteration is None:
             continue
         windows = rows.request == 0.0

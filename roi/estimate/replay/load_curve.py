@@ -188,6 +188,9 @@ def saturated_rate(requests: Requests, server: Server) -> float:
     with S tokens a step and B decoding sequences: as many as there are slots, as the KV cache holds at full length, or, where
     prompts fill the steps, S (O - 1) / (P + O - 1), which is where both kinds of steps are equal. A replay of a finite queue
     would fill and empty for much of its time; of 4,000 requests it gives 0.97 to 1.02 of this (10 plans and lengths).
+
+    Where prompts are computed alone, B fill whatever prompts take, each decode step ends B / (O - 1) requests, and as many
+    prompts, one at least, make up a step of their own, or several of S tokens.
     """
     fits = requests.kv_held <= server.kv_capacity
     if not np.any(fits):
@@ -197,8 +200,11 @@ def saturated_rate(requests: Requests, server: Server) -> float:
     longer = float(np.sum(np.square(requests.output_tokens[fits])) / np.sum(requests.output_tokens[fits]))
     room = server.kv_capacity / held if held > 0.0 else inf
     fed = server.step_tokens * (output - 1.0) / (prompt + output - 1.0)
-    slots = max(min(server.sequence_limit, room, fed), 1.0)
+    slots = max(min(server.sequence_limit, room, inf if server.prompts_alone else fed), 1.0)
     engine, kv = server.iteration, slots * (start + growth * longer / 2.0)
+    if server.prompts_alone:
+        own = max(min((output - 1.0) / slots, 1.0), prompt / server.step_tokens)
+        return 1.0 / float((output - 1.0) / slots * engine.decode_s(slots, kv) + own * engine.prompts_s(prompt / own))
     steps = max((output - 1.0) / slots, prompt / (server.step_tokens - slots + 1.0))
     apart = engine.apart_s(steps, min(steps, max(prompt / server.step_tokens, 1.0)), slots, kv, prompt)
     terms = engine.step_s + engine.experts_s * engine.touched(slots) + engine.sequence_s * slots + engine.kv_byte_s * kv

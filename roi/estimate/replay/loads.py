@@ -131,10 +131,7 @@ def load_figures(
     clock: one replay answers for all of them.
     """
     busy = min(replicas * plan.stages, load.concurrency or np.inf)
-    share = plan.prompt_share(load.input_tokens, busy / replicas)
-    if share < 1.0:
-        step = server.iteration
-        server = replace(server, iteration=replace(step, prefill_token_s=step.prefill_token_s * share))
+    server = replace(server, iteration=plan.loaded(server.iteration, load.input_tokens, busy / replicas))
     if load.kind == "open":
         return lambda speed: _open(load, plan, at_speed(server, speed), max(round(replicas * plan.stages), 1))
     if load.kind == "saturated" and load.slo is not None:
@@ -219,7 +216,7 @@ def _disaggregated(
                  float(engine.host_s + engine.host_prompt_s) * steps)
     flying = load.concurrency or 1.0
     wait, share = 0.0, replace(load, concurrency=flying)
-    decoder = replace(server, iteration=replace(engine, prefill_token_s=0.0))
+    decoder = replace(server, iteration=replace(engine, prefill_token_s=0.0), prompts_alone=False)
 
     def at(wait_s: float) -> OperatingFigures:
         return _closed(share, plan, replace(decoder, request_s=server.request_s + prompt + wait_s), decoding)

@@ -87,8 +87,11 @@ class ReplicaPlan:
         found = roofline_iteration(
             self.cached_shape, self.gpu, self.tensor_parallel, self.weight_dtype, requests.prefill_context, efficiencies,
             attention_parallel=self.attention_parallel)
-        if self.stages > 1.0:  # the host schedules every stage's part of a step
-            found = replace(found, step_s=found.step_s + (self.stages - 1.0) * efficiencies.step_overhead_s)
+        if self.stages > 1.0:  # while a batch passes all stages, each host schedules those of as many batches
+            more = self.stages - 1.0
+            found = replace(found, step_s=found.step_s + more * efficiencies.step_overhead_s,
+                            host_s=found.host_s + more * efficiencies.host_step_s,
+                            host_sequence_s=found.host_sequence_s * self.stages)
         return found
 
     def server(self, requests: RequestShape, efficiencies: Efficiencies) -> Server:
@@ -97,7 +100,16 @@ class ReplicaPlan:
         limit, tokens = self.largest_step
         ahead = max(float(engine.request_steps) - REPLAYED_STEPS, 0.0) * float(engine.decode_s(1.0, 0.0))
         return Server(engine, float(np.asarray(self.memory(requests).kv_capacity_bytes)), sequence_limit=limit,
-                      step_tokens=tokens, request_s=float(engine.request_s) + ahead)
+                      step_tokens=tokens, request_s=float(engine.request_s) + ahead, prompts_alone=self.habits.prompts_alone)
+
+    def loaded(self, step: Iteration, prompt_tokens: float, batches: float) -> Iteration:
+        """Its step with so many batches under way.
+
+        One on every stage: the last stage sets the pace, which has its layers and the head for each of them. Fewer: see below.
+        """
+        more = self.stages - 1.0 if batches >= self.stages else 0.0
+        return replace(step, prefill_token_s=step.prefill_token_s * self.prompt_share(prompt_tokens, batches),
+                       step_s=step.step_s + more * step.head_s, sequence_s=step.sequence_s + more * step.head_sequence_s)
 
     def prompt_share(self, prompt_tokens: float, busy: float) -> float:
         """What a prompt takes over what it would on one stage, where fewer than all stages have a batch of their own.

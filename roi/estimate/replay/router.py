@@ -5,22 +5,23 @@ gives each to the replica with the fewest requests. In a closed loop a load gene
 flight on one replica, and sends the next when one ends.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush, heapreplace
 from math import inf
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from roi.errors import InputError
-from roi.estimate.replay.engine import EngineReplica, Job, Server, StepBase, Times, step_base
+from roi.estimate.replay.engine import EngineReplica, Jobs, Server, StepBase, Times, step_base
+from roi.estimate.replay.lockstep import goes_together, run_together
 
 Array = NDArray[np.float64]
 
 ROUNDING: Final = 1e-9
 """Share by which the least time of a request is taken shorter than it is, so that rounding puts none after its end."""
-JOB: Final = ("arrival_s", "prefill", "output", "kv_start", "kv_growth", "kv_held", "least_s")
-"""The numbers of a job."""
 SEND_S: Final = 1e-4
 """Least time between two requests of a client: building and writing one takes an event loop about 0.1 ms. What matters
 is that it is more than nothing: the first of them finds the engine idle and starts a step, which the others wait for."""
@@ -42,6 +43,13 @@ class Requests:
     """What each further token adds to that: constant per request (windows and states: the chord from first to last)."""
     kv_held: Array
     """KV cache that it holds of its own when it ends; reserved when it is admitted."""
+
+    @property
+    def columns(self) -> tuple[Array, ...]:
+        """Its arrays, in the order of its fields."""
+        return (
+            self.arrival_s, self.prefill_tokens, self.output_tokens, self.kv_start, self.kv_growth, self.kv_held,
+        )
 
     def __post_init__(self) -> None:
         """Raise InputError where the arrays cannot be a load."""
@@ -121,106 +129,97 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
     """Every request's times on `replicas` equal replicas behind a router that picks the one with the fewest requests.
 
     Ties go to the replica with the lowest number. A replica runs steps (EngineReplica): decoding sequences get one token
-    each, prompts are computed first come, first served in what the step's tokens leave, and a request is admitted when a
-    slot is free and the KV cache that it will hold at its end fits, so nothing is ever evicted; one that never fits is
-    refused at once. vLLM admits earlier and computes an evicted prompt again, which is close where the cache is not the
-    limit. Ignored: time between router and replica, failures, priorities, speculative decoding.
+    each, prompts are computed first come, first served in what the step's tokens leave (or in steps of their own), and a
+    request is admitted when a slot is free and the KV cache that it will hold at its end fits, so nothing is ever evicted;
+    one that never fits is refused at once. vLLM admits earlier and computes an evicted prompt again, which is close where the
+    cache is not the limit. Ignored: time between router and replica, failures, priorities, speculative decoding.
     """
     count = requests.arrival_s.size
-    times, base = Times.unknown(count), step_base(server)
-    jobs = _jobs(requests, server, base)
-    engines = [EngineReplica(server, base, times) for _ in range(replicas)]
-    chosen = np.zeros(count, dtype=np.intp)
+    base, columns = step_base(server), requests.columns
+    if goes_together(requests.arrival_s, server, base, replicas):
+        fleet, chosen = run_together(columns, server, base, replicas)
+        return _replayed(requests, server, requests.arrival_s, fleet.times, chosen, fleet.busy)
+    times, jobs = Times.unknown(count), _jobs(requests, server, base)
+    engines, chosen = [EngineReplica(server, base, jobs, times) for _ in range(replicas)], [0] * count
     if replicas == 1:
-        engines[0].queue.extend(job for job in jobs if job[5] <= server.kv_capacity)
+        engines[0].queue.extend(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())
     else:
         chosen = _route(jobs, engines, times.ended, server.kv_capacity)
     for engine in engines:
         engine.run(inf)
-    return _replayed(requests, server, requests.arrival_s, times, chosen, engines)
+    return _replayed(requests, server, requests.arrival_s, times, chosen, [engine.busy_s for engine in engines])
 
 
-def _jobs(requests: Requests, server: Server, base: StepBase) -> list[Job]:
-    """A job for each request, its numbers side by side in memory: with many replicas none of them is in a near cache."""
-    prefill, output = requests.prefill_tokens, requests.output_tokens
+def _jobs(requests: Requests, server: Server, base: StepBase) -> Jobs:
+    """The columns as an engine reads them."""
     step, engine = max(base.device[1], base.floor[1]), server.iteration
     first = base.device[0] - float(engine.overlap) * float(engine.read_s)  # of experts' reading no more than itself is hidden
-    least = (first + float(engine.prefill_token_s) * prefill + step * (output - 1.0)) * (1.0 - ROUNDING)
-    rows = np.empty(output.size, dtype=[(name, float) for name in JOB] + [("number", int)])
-    columns = (requests.arrival_s, prefill, output, requests.kv_start, requests.kv_growth, requests.kv_held, least)
-    for name, column in zip(JOB, columns, strict=True):
-        rows[name] = column
-    rows["number"] = np.arange(output.size)
-    found: list[Job] = rows.tolist()
-    return found
+    prompts = float(engine.prefill_token_s) * requests.prefill_tokens
+    least = (first + prompts + step * (requests.output_tokens - 1.0)) * (1.0 - ROUNDING)
+    return Jobs(*(column.tolist() for column in (*requests.columns, least)))
 
 
 def _replayed(
-    requests: Requests, server: Server, arrival_s: Array, times: Times, chosen: NDArray[np.intp], engines: list[EngineReplica],
+    requests: Requests, server: Server, arrival_s: Array, times: Sequence[ArrayLike], replica: ArrayLike, busy_s: ArrayLike,
 ) -> Replayed:
+    """`times` are when prefills began, first and last tokens came out, as those of `Times`."""
+    admitted, first, ended = (np.asarray(x, dtype=float) for x in times[:3])
     return Replayed(
-        arrival_s=arrival_s, admitted_s=np.array(times.admitted_s), first_s=np.array(times.first_s),
-        ended_s=np.array(times.ended_s), output_tokens=requests.output_tokens, replica=chosen,
-        busy_s=np.array([engine.busy_s for engine in engines]), request_s=server.request_s,
+        arrival_s=arrival_s, admitted_s=admitted, first_s=first, ended_s=ended, output_tokens=requests.output_tokens,
+        replica=np.asarray(replica, dtype=np.intp), busy_s=np.asarray(busy_s, dtype=float), request_s=server.request_s,
     )
 
 
-def _route(jobs: list[Job], engines: list[EngineReplica], over: list[int], capacity: float) -> NDArray[np.intp]:  # noqa: C901, PLR0912 -- one loop, as the engine
-    """The number of each job's replica. The engines are then behind the last arrival, with all that is theirs in their queues.
+def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: float) -> list[int]:  # noqa: C901 -- one loop, as the engine
+    """The number of each request's replica. The engines are then behind the last arrival, with all that is theirs queued.
 
     Who gets a request depends on nothing but how many each replica has. So an engine runs only when one of its requests may
-    have ended: it stands in the bucket of that time, a bucket being as long as arrivals are apart on average. Replicas that
-    have equally many are bits of one number, whose lowest is the next to get one. `over` are the requests that ended (`Times`).
+    have ended: `soon` has these times. Replicas that have equally many are bits of one number, whose lowest is the next to get
+    one. `over` are the requests that ended (`Times`).
     """
-    count, first_s, last_s = len(engines), jobs[0][0], jobs[-1][0]
-    width_s = (last_s - first_s) / len(jobs) or 1.0
-    buckets: list[list[int]] = [[] for _ in range(len(jobs) + 2)]
+    count = len(engines)
     ends, has, chosen = [inf] * count, [0] * count, []
-    alike, least, at = [(1 << count) - 1, 0], 0, 0
+    alike, least = [(1 << count) - 1, 0], 0
+    soon = [(inf, 0)]  # more than one for a replica, of which that in `ends` holds
     runs, queues = [engine.run for engine in engines], [engine.queue for engine in engines]
-    for job in jobs:
-        now, until = job[0], int((job[0] - first_s) / width_s)
-        while True:
-            if buckets[at]:
-                bucket, buckets[at] = buckets[at], []
-                for k in bucket:
-                    end_s = ends[k]
-                    if end_s <= now:
-                        known = len(over)
-                        end_s = ends[k] = runs[k](now)
-                        ended = len(over) - known
-                        if ended:
-                            n, bit = has[k], 1 << k
-                            alike[n] ^= bit
-                            has[k] = n = n - ended
-                            alike[n] |= bit
-                            least = min(least, n)
-                    elif at < until:
-                        continue  # it stands elsewhere by now
-                    if end_s <= last_s:
-                        buckets[int((end_s - first_s) / width_s)].append(k)
-            if at >= until:
-                break
-            at += 1
+    for job, (now, held, least_s) in enumerate(zip(jobs.arrival_s, jobs.kv_held, jobs.least_s, strict=True)):
+        while soon[0][0] <= now:
+            end_s, k = soon[0]
+            if end_s != ends[k]:
+                heappop(soon)
+                continue
+            known = len(over)
+            ends[k] = end_s = runs[k](now)
+            if end_s < inf:
+                heapreplace(soon, (end_s, k))
+            else:
+                heappop(soon)
+            ended = len(over) - known
+            if ended:
+                n, bit = has[k], 1 << k
+                alike[n] ^= bit
+                has[k] = n = n - ended
+                alike[n] |= bit
+                if n < least:  # noqa: PLR1730 -- a call of min() takes as long as the rest
+                    least = n
         while not alike[least]:
             least += 1
         bit = alike[least] & -alike[least]
         best = bit.bit_length() - 1
         chosen.append(best)
-        if job[5] > capacity:
+        if held > capacity:
             continue
         queues[best].append(job)
-        has[best] += 1
+        has[best] = n = least + 1
         alike[least] ^= bit
-        if least + 2 > len(alike):
+        if n == len(alike):
             alike.append(0)
-        alike[least + 1] |= bit
-        end_s = now + job[6]
+        alike[n] |= bit
+        end_s = now + least_s
         if end_s < ends[best]:
             ends[best] = end_s
-            if end_s <= last_s:
-                buckets[int((end_s - first_s) / width_s)].append(best)
-    return np.array(chosen, dtype=np.intp)
+            heappush(soon, (end_s, best))
+    return chosen
 
 
 def replay_closed(requests: Requests, server: Server, concurrency: int) -> Replayed:
@@ -234,10 +233,10 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
         raise InputError(f"concurrency: {concurrency} is not usable; at least 1")
     count = requests.arrival_s.size
     times, base = Times.unknown(count), step_base(server)
-    engine = EngineReplica(server, base, times)
+    jobs = _jobs(requests, server, base)
+    engine = EngineReplica(server, base, jobs, times)
     sent = np.full(count, np.inf)
     waiting = iter(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())
-    jobs = _jobs(requests, server, base)
     last_s, next_s = -inf, inf
 
     def send(slots: int, at_s: float) -> int:
@@ -245,9 +244,9 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
         sending = 0
         for _, number in zip(range(slots), waiting, strict=False):
             last_s = at_s = max(at_s, last_s + SEND_S)
-            engine.queue.append((at_s, *jobs[number][1:]))
-            next_s = min(next_s, at_s + jobs[number][6])
-            sent[number] = at_s
+            engine.queue.append(number)
+            next_s = min(next_s, at_s + jobs.least_s[number])
+            jobs.arrival_s[number] = sent[number] = at_s
             sending += 1
         return sending
 
@@ -258,4 +257,4 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
         if ended:
             known += ended
             left += send(ended, times.ended_s[times.ended[-1]] + server.request_s) - ended
-    return _replayed(requests, server, sent, times, np.zeros(count, dtype=np.intp), [engine])
+    return _replayed(requests, server, sent, times, np.zeros(count), [engine.busy_s])

@@ -61,11 +61,12 @@ class ServingCapacity:
 
 def operating_point(
     requests: RequestShape, iteration: Iteration, kv_read_bytes: Number, sequences: Number, step_tokens: Number = STEP_TOKENS,
+    *, prompts_alone: bool = False,
 ) -> OperatingPoint:
     """The steady state with `sequences` sequences decoding on average; everything broadcasts.
 
     `kv_read_bytes` is what a step reads for one sequence on each GPU. Below one sequence on average, a step still holds one.
-    The prefill of a request counts as one step for the experts that it touches.
+    The prefill of a request counts as one step for the experts that it touches; where prompts are computed alone, it is one.
 
     P95 of TTFT = the step in progress + the request's own step with its prefill, at the P95 prompt length + the P95 wait
     behind other prompts: M/G/1 (M/D/1 at prompt_cv 0) with service s = prefill + its share of steps of `step_tokens`
@@ -76,7 +77,8 @@ def operating_point(
     in_step = np.maximum(sequences, 1.0)
     step = iteration.decode_s(in_step, kv_read_bytes * in_step)
     untouched = iteration.experts_s * (1.0 - iteration.touched(in_step))
-    prefill = iteration.prefill_token_s * requests.uncached_tokens + untouched
+    mixed = iteration.prefill_token_s * requests.uncached_tokens + untouched
+    prefill = iteration.prompts_s(requests.uncached_tokens) if prompts_alone else mixed
     rate = 1.0 / (prefill + requests.output_tokens * step / sequences)
     shared_steps = step * requests.uncached_tokens / step_tokens
     service = prefill + shared_steps
@@ -91,7 +93,7 @@ def operating_point(
 def serving_capacity(
     requests: RequestShape, iteration: Iteration, memory: ReplicaMemory, *, ttft_p95_s: Number | None = None,
     tpot_s: Number | None = None, sequence_limit: Number = SEQUENCE_LIMIT, step_tokens: Number = STEP_TOKENS,
-    speed: Number = 1.0,
+    speed: Number = 1.0, prompts_alone: bool = False,
 ) -> ServingCapacity:
     """The largest rate of one replica under its SLO; requests, iteration and memory broadcast, one element a plan.
 
@@ -109,7 +111,7 @@ def serving_capacity(
     tpot_limit = np.inf if tpot_s is None else tpot_s
 
     def at(sequences: Number) -> OperatingPoint:
-        return operating_point(requests, engine, memory.kv_read_bytes, sequences, step_tokens)
+        return operating_point(requests, engine, memory.kv_read_bytes, sequences, step_tokens, prompts_alone=prompts_alone)
 
     def limits(sequences: Number) -> tuple[NDArray[np.bool_], ...]:
         point, crowd = at(sequences), sequences + P95_NORMAL * np.sqrt(sequences)

@@ -32,6 +32,8 @@ EIGHT_BIT: Final = ("fp8", "int8")
 """Formats whose inputs are quantised too, or that are unpacked by kernels of their own, outside the product."""
 HEADS: Final = ("full", "sliding")
 """Kinds of attention whose norms, where they have any, are of queries and keys."""
+UNPACKING_ROWS: Final = 16.0
+"""Rows that kernels of 4-bit weights multiply at a time (Marlin and AWQ: mma.m16n8k16), where wgmma multiplies 64."""
 COUNTS: Final = ("expert_share", "request_steps", "overlap", "least_rows")
 """Fields of an iteration that are no seconds."""
 
@@ -88,11 +90,15 @@ class Efficiencies:
     host_layer_s: Number = 0.0
     """The same of every layer of any step: without graphs kernels are started one by one."""
     host_expert_s: Number = 0.0
-    """The same of every expert of every layer, where they are gone through in a loop."""
+    """The same of every expert of every layer, where they are gone through in a loop. Each asks the device which tokens it has
+    (transformers: torch.where of the mask), so that nothing of the host's time is hidden behind the device's."""
     host_linear_s: Number = 0.0
-    """The same of every matrix in 8 bits, whose input is quantised by kernels of its own."""
+    """The same of every matrix in 8 bits, whose input is quantised by kernels of its own. In fp8 the host waits for each
+    product (FP8Linear of transformers 4 ends with torch.cuda.synchronize): nothing is hidden there either."""
     unpacking: Number = 0.0
     """What unpacking 4-bit weights adds to reading them, as a share."""
+    expert_unpacking: Number = 0.0
+    """The same of experts, whose grouped kernels are others."""
     quantise_layer_s: Number = 0.0
     """Latency that a layer has besides where the inputs of its products are quantised to 8 bits as it runs, seconds."""
     quantise4_layer_s: Number = 0.0
@@ -152,6 +158,10 @@ class Iteration:
     """Of product_s, products with dense matrices."""
     least_rows: Number = 1.0
     """Rows that these take as long as, however few the sequences are."""
+    head_s: Number = 0.0
+    """Of step_s, reading the head, which is on the last GPU alone where layers are spread over several."""
+    head_sequence_s: Number = 0.0
+    """Of sequence_s, its products."""
 
     def touched(self, sequences: Number) -> Number:
         """Share of the experts that a step of `sequences` tokens reads: 1 - (1 - k/E)^n, routing taken as uniform.
@@ -189,15 +199,30 @@ class Iteration:
         """Seconds of the step: of the slower of the two."""
         return np.maximum(self.device_s(sequences, kv_bytes), self.floor_s(sequences))
 
+    def prompts_s(self, prompt_tokens: Number) -> Number:
+        """Seconds of a step that computes so many prompt tokens and decodes nobody."""
+        return self._prompt_terms_s(prompt_tokens) + self._prompt_apart_s(prompt_tokens)
+
+    def _prompt_terms_s(self, tokens: Number) -> Number:
+        return self.step_s + self.experts_s * self.touched(tokens) + self.prefill_token_s * tokens
+
+    def _prompt_apart_s(self, tokens: Number) -> Number:
+        terms = self._prompt_terms_s(tokens)
+        return np.maximum(terms - self.hidden_s(0.0, tokens), self.host_s + self.host_prompt_s) - terms
+
     def apart_s(
-        self, steps: Number, with_prompts: Number, sequences: Number, kv_bytes: Number, prompt_tokens: Number,
+        self, steps: Number, with_prompts: Number, sequences: Number, kv_bytes: Number, prompt_tokens: Number, *,
+        alone: bool = False,
     ) -> Number:
         """Seconds by which `steps` steps differ from the sum of their terms: waits for the host, less reading that is hidden.
 
-        `with_prompts` of them share `prompt_tokens`; all decode `sequences` sequences with `kv_bytes` of KV cache: means of the
-        steps that a request has a part in.
+        `with_prompts` of them share `prompt_tokens`; all, or where prompts are `alone` all the others, decode `sequences`
+        sequences with `kv_bytes` of KV cache: means of the steps that a request has a part in.
         """
         each = prompt_tokens / np.maximum(with_prompts, 1e-9)
+        if alone:
+            return (self.apart_s(steps - with_prompts, 0.0, sequences, kv_bytes, 0.0)
+                    + with_prompts * self._prompt_apart_s(each))
         terms = self.step_s + self.experts_s * self.touched(sequences) + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
         mixed, floor, padding = terms + self.prefill_token_s * each, self.floor_s(sequences), self.padding_s(sequences)
         plain_s = np.maximum(terms + padding - self.hidden_s(sequences, 0.0), floor) - terms
@@ -312,7 +337,8 @@ def roofline_iteration(
     rate, rate16 = matrix_rate(gpu, weight_dtype, e), per_plan(gpu, lambda g: g.matrix_flops("bf16"))
     dense = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
     experts = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
-    unpack = 1.0 + e.unpacking * per_plan(weight_dtype, lambda w: float(weight_format(w).unpacked))
+    packed = per_plan(weight_dtype, lambda w: float(weight_format(w).unpacked))
+    unpack, unpack_experts = 1.0 + e.unpacking * packed, 1.0 + e.expert_unpacking * packed
     mixed = per_plan(weight_dtype, lambda w: float(weight_format(w).experts_only))
     sums = (EXCHANGES_PER_LAYER if attention_parallel else ALL_REDUCES_PER_LAYER) * shape.layers
     ring = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT / (link * e.link_efficiency)
@@ -330,16 +356,21 @@ def roofline_iteration(
     matrices = sum(x.experts * x.layers for x in shape.linears)
     host = e.host_step_s + shape.layers * e.host_layer_s + looped * e.host_expert_s + matrices * e.host_linear_s * per_plan(
         weight_dtype, lambda w: float(w in EIGHT_BIT))
+    waits = (looped * e.host_expert_s > 0.0) | (e.host_linear_s * per_plan(weight_dtype, lambda w: float(w == "fp8")) > 0.0)
+    waited, host = np.where(waits, host, 0.0)[()], np.where(waits, 0.0, host)[()]
+    rows = np.where(packed, np.minimum(e.least_rows, UNPACKING_ROWS), e.least_rows)[()]
     read = unpack * dense / (bandwidth * e.decode_mbu * (1.0 if attention_parallel else tp))
     product = 2.0 * (products + plain * all_dense) / (e.decode_mfu * tp)
     return Iteration(
-        step_s=overhead + read, sequence_s=product + e.sequence_overhead_s + ring,
+        step_s=overhead + read + waited, sequence_s=product + e.sequence_overhead_s + ring,
         kv_byte_s=(1.0 + e.kv_reread * (query_group(shape) - 1.0)) / (bandwidth * e.kv_mbu),
         prefill_token_s=(2.0 * (products + plain * body) + e.attention_products * attention / rate16) / (
             e.prefill_mfu * tp) + ring,
-        experts_s=unpack * e.expert_reading * experts / (bandwidth * e.decode_mbu * tp), expert_share=expert_share(shape),
-        request_s=e.request_s, request_steps=e.request_steps,
+        experts_s=unpack_experts * e.expert_reading * experts / (bandwidth * e.decode_mbu * tp),
+        expert_share=expert_share(shape), request_s=e.request_s, request_steps=e.request_steps,
         overlap=e.overlap, read_s=read, product_s=product, host_s=host, host_sequence_s=e.host_sequence_s,
         host_prompt_s=shape.layers * e.host_prompt_layer_s,
-        row_s=2.0 * plain * all_dense / (e.decode_mfu * tp), least_rows=e.least_rows,
+        row_s=2.0 * plain * all_dense / (e.decode_mfu * tp), least_rows=rows,
+        head_s=SIXTEEN_BIT * shape.head_parameters / (bandwidth * e.decode_mbu * tp),
+        head_sequence_s=2.0 * shape.head_parameters / (rate16 * e.decode_mfu * tp),
     )

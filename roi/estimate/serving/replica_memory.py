@@ -57,6 +57,8 @@ class EngineHabits:
     """Sequences that it decodes together at most; None: by the card (`default_sequence_limit`)."""
     step_tokens: float | None = None
     """Tokens of the largest step; None: by the card (`default_step_tokens`)."""
+    prompts_alone: bool = False
+    """True where a step computes prompts or decodes, never both, and prompts go first (`Server.prompts_alone`)."""
 
 
 VLLM: Final = EngineHabits()

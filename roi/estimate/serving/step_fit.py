@@ -106,6 +106,8 @@ class StepFit:
     """Prompt tokens that a step computes at most, where lone prompts show that they are cut; None where they do not."""
     sequence_limit: int | None = None
     """Requests that the server decodes at a time at most, where others waited for a slot; None where none had to."""
+    prompts_alone: bool = False
+    """True where its steps were counted as those of an engine that computes prompts in steps of their own."""
     check_missing: str | None = None
     """Why the profile holds no complete open loop to check the fit by, where it was cut short and fitted all the same."""
     rejected: tuple[str, ...] = ()
@@ -114,12 +116,14 @@ class StepFit:
     """Points that were left out, coefficients that no point shows."""
 
 
-def fit_profile(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu | None = None) -> StepFit:
+def fit_profile(
+    profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu | None = None, *, prompts_alone: bool = False,
+) -> StepFit:
     """The step's coefficients from the profile's closed loops (all its points, where it has nothing else).
 
     Open loops are held out. With `shape`, KV tokens are counted as the model's attention reads them (windows cap it, in units
     of a token that every layer keeps) and experts get a column; with `gpu` too, a profile that beats the card's roofline is
-    rejected. Points of unmerged adapters are not mixed with others.
+    rejected. Points of unmerged adapters are not mixed with others. `prompts_alone`: how the engine schedules.
     """
     bad = _unusable(profile) or impossible(profile, shape, gpu)
     if bad:
@@ -128,7 +132,8 @@ def fit_profile(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu
     share = expert_share(shape) if shape else 0.0
     found, notes = [], []
     for number, point in chosen:
-        rows, why = point_rows(point, number, kv_reader(shape, profile.gpus), share, ends_only=profile.ends_only)
+        rows, why = point_rows(point, number, kv_reader(shape, profile.gpus), share, ends_only=profile.ends_only,
+                               prompts_alone=prompts_alone)
         if rows is None:
             notes.append(f"point {number + 1} left out: {why}")
         else:
@@ -141,7 +146,7 @@ def fit_profile(profile: ServeProfile, shape: ModelShape | None = None, gpu: Gpu
         notes.append(f"the run was cut short: fitted on the {len(chosen)} closed loops that are whole")
     limit, why = decoding_limit(point for _, point in chosen)
     fit = _fitted(join_rows(found), share, [*notes, *([why] if why else [])], alone=limit == 1)
-    return replace(fit, sequence_limit=limit, check_missing=check_missing(profile))
+    return replace(fit, sequence_limit=limit, prompts_alone=prompts_alone, check_missing=check_missing(profile))
 
 
 def fitted_points(profile: ServeProfile) -> list[tuple[int, ServePoint]]:

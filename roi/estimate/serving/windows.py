@@ -95,7 +95,7 @@ def in_chunks(rows: StepRows, step_tokens: float) -> StepRows:
 
 def point_rows(
     point: ServePoint, number: int = 0, kv_of: Callable[[Array], Array] = np.asarray, expert_share: float = 0.0,
-    *, ends_only: bool = False,
+    *, ends_only: bool = False, prompts_alone: bool = False,
 ) -> tuple[StepRows | None, str]:
     """The rows of one point and "", or None and why there are none.
 
@@ -105,7 +105,8 @@ def point_rows(
     middle between two tokens of the reference, since streams of one step arrive a little apart. The first token of a request
     that met an idle server took one step (`in_chunks`: several) and the request's own time; the point's first request is left
     out (it pays for warming up). With `ends_only` a request's two stamps are its first and its last token: those between are
-    taken as even, and a window spans the whole of its reference.
+    taken as even, and a window spans the whole of its reference. With `prompts_alone` prompts took steps of their own: one for
+    all whose first tokens arrive between two tokens of the reference, besides that of the second.
 
     `kv_of` gives what a context of so many tokens reads (windows cap it; else every token once). Ignored: speculative decoding
     (its steps give several tokens).
@@ -116,7 +117,7 @@ def point_rows(
         return None, f"a streamed chunk carries {carried:.0f} tokens: steps cannot be counted"
     streams = [_stream(r, kv_of, ends_only) for r in sorted(good, key=lambda r: r.chunk_s[0])]
     failed = [(r.sent_s, np.inf if r.ended_s is None else r.ended_s) for r in point.requests if not _succeeded(r)]
-    found = [*_windows(streams, failed, expert_share), *_lone(streams, failed, expert_share)]
+    found = [*_windows(streams, failed, expert_share, prompts_alone=prompts_alone), *_lone(streams, failed, expert_share)]
     if not found:
         return None, EVERY_ONE
     found.sort(key=lambda row: row[0])
@@ -151,7 +152,9 @@ def _stream(r: ServedRequest, kv_of: Callable[[Array], Array], ends_only: bool) 
     )
 
 
-def _windows(streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float) -> Iterator[tuple[float, ...]]:
+def _windows(
+    streams: list[_Stream], failed: list[tuple[float, float]], expert_share: float, *, prompts_alone: bool,
+) -> Iterator[tuple[float, ...]]:
     """For each window, in time: start, seconds, steps, touched, sequences, kv, prefill, 0."""
     if not streams:
         return
@@ -182,7 +185,8 @@ def _windows(streams: list[_Stream], failed: list[tuple[float, float]], expert_s
             starts = (first > low) & (first <= high)
             prefill = float(prompts[starts].sum())
             with_prompt = float(np.unique(np.searchsorted(middle, first[starts])).size)
-            touched = _touched(expert_share, steps, tokens, with_prompt, prefill)
+            touched = _touched(expert_share, steps, tokens, with_prompt, prefill, alone=prompts_alone)
+            steps += with_prompt * prompts_alone
             yield float(t[i]), float(t[j] - t[i]), steps, touched, tokens, kv, prefill, 0.0
         now = float(t[-1]) if t[-1] > now else float(np.nextafter(now, np.inf))  # a late client stamps many tokens alike
 
@@ -241,9 +245,16 @@ def _most_decoding(first: Array, last: Array) -> int:
     return int(np.max(np.searchsorted(first, first, "right") - np.searchsorted(order, first, "right")))
 
 
-def _touched(expert_share: float, steps: float, tokens: float, with_prompt: float, prefill: float) -> float:
-    """Sum over the steps of the share of experts that they read, at the mean number of sequences and of prompt tokens."""
+def _touched(
+    expert_share: float, steps: float, tokens: float, with_prompt: float, prefill: float, *, alone: bool = False,
+) -> float:
+    """Sum over the steps of the share of experts that they read, at the mean number of sequences and of prompt tokens.
+
+    Steps with prompts are `with_prompt` of `steps`, or where prompts are `alone` as many besides.
+    """
     missed, sequences = 1.0 - expert_share, tokens / steps
+    if alone:
+        return float(steps * (1.0 - missed**sequences) + with_prompt * (1.0 - missed ** (prefill / max(with_prompt, 1.0))))
     plain = (steps - with_prompt) * (1.0 - missed**sequences)
     return float(plain + with_prompt * (1.0 - missed ** (sequences + prefill / max(with_prompt, 1.0))))
 

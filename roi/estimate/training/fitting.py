@@ -252,9 +252,11 @@ def _nearest_plan(
 
 def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
     """Plans that need less, from the smallest change to the largest."""
-    thrifty = replace(plan, micro_batch=1.0, checkpointing=True)
-    if not plan.checkpointing:
-        yield "checkpointing", replace(plan, checkpointing=True)
+    kept = "inputs" if plan.checkpoints == "selective" else plan.checkpoints
+    thrifty = replace(plan, micro_batch=1.0, checkpointing=True, checkpoints=kept)
+    if not plan.checkpointing or kept != plan.checkpoints:
+        name = "checkpoints of inputs alone" if plan.checkpointing else "checkpointing"
+        yield name, replace(plan, checkpointing=True, checkpoints=kept)
     if plan.micro_batch > 1:
         yield "micro-batch 1", replace(plan, micro_batch=1.0)
         if not plan.checkpointing:

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from roi.errors import InputError, nearest
+from roi.errors import InputError, NotAChoice, nearest
 from roi.facts.model import Linear, ModelShape, Number
 
 Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"]
@@ -151,9 +151,7 @@ class TrainingPlan:
         ):
             value = getattr(self, field)
             if value not in known:
-                near = nearest(str(value), known, 1)
-                hint = f"; nearest: {near[0]}" if near else ""
-                raise InputError(f"{field}: {value!r} is not one of {', '.join(known)}{hint}")
+                raise NotAChoice(field, value, known)
         for name, most in MOST.items():
             sizes = np.asarray(getattr(self, name), dtype=float)
             if not np.all(sizes >= 1.0):

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from roi.errors import InputError, RoiError
+from roi.errors import InputError, NotAChoice, RoiError, nearest_file
 from roi.profiling.child import Child
 from roi.profiling.model_to_build import choose_model_to_build
 from roi.profiling.progress import Watcher
@@ -86,7 +86,7 @@ def launch_command(launch: Launch, port: int) -> list[str]:
             words = [program] if program else _module("llama_cpp", "llama_cpp.server", "pip install 'llama-cpp-python[server]'")
             named = ["--alias", launch.name] if program else ["--model_alias", launch.name, "--interrupt_requests", "false"]
             return [*words, "--model", model, *at, *named]  # the Python one would end a stream where another request comes
-    raise InputError(f"--launch: {launch.engine[:40]!r} is not one of {', '.join(ENGINES)}")
+    raise NotAChoice("--launch", launch.engine, ENGINES)
 
 
 def _program(engine: str, name: str, install: str) -> str:
@@ -130,16 +130,17 @@ def prepare_launch(engine: str, model: str, folder: Path, *, gpus: int = 1, on_g
 
 def check_launch(engine: str, model: str) -> None:
     """Raise an InputError, before anything is said or done, where the engine is not here or MODEL is nothing that it serves."""
-    launch_command(Launch(engine, Path(model)), 0)
     if not _has_weights(engine, Path(model)):
         choose_model_to_build(model, None, "cuda")
+    launch_command(Launch(engine, Path(model)), 0)
 
 
 def _has_weights(engine: str, path: Path) -> bool:
     """True where MODEL is served as it is; an InputError where llama-server would have no file."""
     if engine == "llama-server":
         if path.suffix != ".gguf" or not path.is_file():
-            raise InputError(f"MODEL: llama-server serves a GGUF file; {str(path)[:80]!r} is none")
+            what = "is none" if path.exists() else f"is not there{nearest_file(path)}"
+            raise InputError(f"MODEL: llama-server serves a GGUF file; {str(path)[:80]!r} {what}")
         return True
     return path.is_dir() and any(file.suffix in WEIGHTS for file in path.iterdir())
 

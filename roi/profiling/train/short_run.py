@@ -76,6 +76,7 @@ def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
     session.measure(stepping.run, lambda: stepping.measured)
     if not stepping.measured:
         raise RoiError(stepping.why_nothing())
+    session.notes += stepping.enough()
     return TrainProfile(
         started=session.started, environment=session.environment_under_load(stepping.last_draw), model=request.model.name,
         plan=plan_record(setup.plan), weights="random" if request.model.weights is None else str(request.model.weights),
@@ -177,6 +178,12 @@ class _Stepping:
         return (f"--budget: {self.session.budget_s:g} s is too short, nothing was measured: {self.ended[0]}; "
                 f"--budget {wanted}s would do for that size")
 
+    def enough(self) -> list[str]:
+        """That sizes ended before their share of the budget did, where some did."""
+        full = sum(len(point.step_s) >= point.warmup + train_point.TIMED for point in self.points)
+        told = f"{full} of {len(self.points)} sizes ended at {train_point.TIMED} timed steps, enough for a median"
+        return [f"{told}; more --budget gives them no more"] if full else []
+
     def run(self) -> None:
         """Points from few tokens to many, then the search."""
         compiled = self.request.compiled
@@ -210,8 +217,9 @@ class _Stepping:
         fit = sum(total <= left_s for total in accumulate(needed))
         if fit < len(waiting) and not self.said:
             self.said = True
-            self.session.watcher.warn(f"--budget: {fit} of the {len(waiting)} sizes that are left fit into {left_s:.0f} s; "
-                                      f"{ceil(self.session.budget_s + sum(needed) - left_s)}s would hold all")
+            self.session.watcher.warn(f"--budget: {fit} of the {len(waiting)} sizes that are left fit into {left_s:.0f} s "
+                                      "whole; the others are measured as far as it goes, and left out beyond. "
+                                      f"--budget {ceil(self.session.budget_s + sum(needed) - left_s)}s would hold all")
 
     def _stepping_s(self, waiting: Sequence[tuple[int, int]], *, searches: bool) -> float:
         """Seconds that the sizes still waiting have: what the search leaves, or what a few steps of each take."""

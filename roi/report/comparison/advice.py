@@ -8,9 +8,18 @@ from roi.economics.decision.option_result import InfeasibleOption, OptionResult,
 from roi.economics.decision.verdict import chance, value
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
-from roi.report.comparison.thresholds import at_rent, compared_from, look_again, month_of, option_of, undone_by, wins_from
+from roi.report.comparison.thresholds import (
+    at_rent,
+    compared_from,
+    look_again,
+    month_of,
+    option_of,
+    today,
+    undone_by,
+    wins_from,
+)
 from roi.report.layout.blocks import Block, Labelled
-from roi.report.layout.wording import case_number, fact_name, figure, percent, short_usd, usd
+from roi.report.layout.wording import case_number, duration, fact_name, figure, percent, short_usd, usd
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import months as in_months
 from roi.units import DAYS_PER_MONTH
@@ -100,7 +109,9 @@ def _what(o: OptionResult) -> str:
 
 def _fleet(o: OptionResult) -> str:
     """How many GPUs of which card; empty where the option runs none."""
-    return "" if o.fleet is None else f"{o.fleet.gpus:,.0f} x {o.fleet.gpu}"
+    if o.fleet is None:
+        return ""
+    return f"{o.fleet.gpus:,.0f} x {o.fleet.gpu}{', the API for the rest' if o.kind == 'hybrid' else ''}"
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:
@@ -140,11 +151,9 @@ def counted(c: Comparison) -> str:
 def _cash(c: Comparison, o: OptionResult) -> str:
     stay, horizon = option_of(c, "stay"), len(o.monthly_usd)
     cash, with_errors = o.payback_cash_months, o.payback_months
-    paid = f"payback {in_months(cash, horizon)}{'' if cash <= 0 or cash > horizon else ' months'}"
+    paid = f"payback {in_months(cash, horizon)}{'' if cash <= 0 or cash > horizon else ' months from today'}, on cash"
     if 0.0 < cash < 1.0:
-        paid = "payback within the first month"
-    if c.verdict.counts != "cash" and abs(cash - with_errors) >= SAME_PAYBACK and 1.0 <= cash <= horizon:
-        paid += " on cash"
+        paid = "payback within a month from today, on cash"
     shorter, longer = sorted(min(x, 2.0 * horizon) for x in (cash, with_errors))
     if c.verdict.counts != "cash" and longer - shorter > DIFFERS * longer and longer >= 1.0:
         paid += f" ({in_months(with_errors, horizon)} with wrong answers counted)"
@@ -225,14 +234,12 @@ def _then(c: Comparison) -> list[Block]:
 
 def _measure(c: Comparison, e: Experiment) -> str:
     """What an experiment does, what it costs and how long it takes."""
-    weeks = round(e.months * DAYS_PER_MONTH / 7.0)
-    takes = "a day" if weeks < 1 else "a week" if weeks == 1 else f"{weeks} weeks" if weeks <= 8 else f"{e.months:.0f} months"
     o = _about(c, e)
     trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not _judged(o) else MEASURES[e.kind]
     told = trains.format(o.label) + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
     if e.kind == "evaluate" and e.items is not None:
         told += f", {e.items:,} items"
-    return f"{told}: about {usd(e.cost_usd)} and {takes}"
+    return f"{told}: about {usd(e.cost_usd)} and {duration(e.months)}"
 
 
 def _about(c: Comparison, e: Experiment) -> OptionResult | InfeasibleOption:
@@ -272,7 +279,7 @@ def _not_yet(c: Comparison) -> list[Block]:
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
     mean, _ = npv_of(c, o)
     head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{'' if o.tested else '; not tested, so not recommended'})"
-    turns = f" At the central values it {wins_from(c, o)}.{at_rent(c, o)}" if c.break_even else ""
+    turns = f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}" if c.break_even else ""
     return [Labelled("NOT YET", (f"{head}.{turns}",))]
 
 

@@ -19,7 +19,7 @@ from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.comparison.options_table import cost_tree, options_table, rank
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, alerts, head, table
-from roi.report.comparison.thresholds import wins_from
+from roi.report.comparison.thresholds import today, wins_from
 from roi.report.comparison.uncertainty import drivers, measurable
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table
 from roi.report.layout.wording import KINDS, case_number, chance, fact_name, fact_range, months, quantity, usd
@@ -47,7 +47,7 @@ def comparison_page(
     outlook, shared = outlook_of(c), [path for path in c.case if path.partition(".")[0] in SHARED]
     sections = (
         Section("The answer", (*_alerts(c), *advice(c), *_options(c)), lead=True),
-        Section("Cash by month", tuple(_cash(c, outlook))),
+        Section("Savings by month", tuple(_cash(c, outlook))),
         Section("What each option costs", tuple(_costs(c, redact))),
         Section("From which volume on", tuple(_volumes(c))),
         Section("How sure", tuple(_sure(c, outlook))),
@@ -108,9 +108,10 @@ def _cash(c: Comparison, outlook: Outlook) -> Iterator[Part]:
     rows = tuple(Row((names[o.id], *(usd(outlook.central[o.id][month]) for month in years),
                       *([_spread(outlook, o.id)] if outlook.bands else []), months(payback_of(c, o), horizon))) for o in found)
     heads = ("option", *(f"saved after\n{month} months" for month in years),
-             *(["P10 to P90\nat the end"] if outlook.bands else []), "payback,\nmonths")
+             *(["P10 to P90\nat the end"] if outlook.bands else []), f"payback, months,\n{counted(c)}")
     bands = " and ".join(names[id] for id in banded(c))
-    note = (f"What has been saved in all against staying, {counted(c)}, not discounted. Lines: central values. Dots: payback."
+    note = (f"What has been saved in all against staying, {counted(c)}, not discounted. Lines: central values. Dots: payback"
+            " from today, counted alike."
             + (f" Shaded: P10 to P90 of the draws, month by month, of {bands}." if outlook.bands else f" {NO_DRAWS}"))
     yield Picture(charts.cash(c, outlook), note)
     yield Table(heads, rows)
@@ -196,7 +197,7 @@ def _volumes(c: Comparison) -> Iterator[Part]:
 def _headline(c: Comparison) -> Iterator[Block]:
     """From which volume on an option beats staying and the recommended one, for the options of the picture that have one."""
     shown = names_of(c)
-    told = [f"{shown[o.id]} {wins_from(c, o)}." for o in options_of(c) if o.id != "stay" and wins_from(c, o)]
+    told = [f"{shown[o.id]} ({today(c)}) {wins_from(c, o)}." for o in options_of(c) if o.id != "stay" and wins_from(c, o)]
     if told:
         yield Bullets(tuple(told))
 

@@ -19,21 +19,23 @@ def returns(c: Comparison, id: str) -> list[Block]:
     horizon = len(o.monthly_usd)
     rates = "".join(f", {name} {percent(x) if x <= LARGEST_RATE else f'above {LARGEST_RATE:,.0%}'}"
                     for name, x in (("IRR", o.irr), ("ROI", o.roi)) if x is not None)
-    notes = [(f"At the central values: NPV {usd(o.npv_usd)} against staying, {usd(o.npv_vs_best_untrained_usd)} against the"
-              f" best tested option that trains nothing; payback (months) {months(o.payback_cash_months, horizon)} on cash,"
-              f" {months(o.payback_months, horizon)} with wrong answers counted, discounted"
-              f" {months(o.payback_discounted_months, horizon)}{rates}.")]
+    untrained = ("and it is itself" if o.npv_vs_best_untrained_usd == 0.0 and not o.trains else
+                 f"{usd(o.npv_vs_best_untrained_usd)} against")
+    notes = [(f"At the central values, wrong answers counted: NPV {usd(o.npv_usd)} against staying,"
+              f" {untrained} the best tested option that trains nothing; payback in months from"
+              f" today {months(o.payback_months, horizon)}, discounted {months(o.payback_discounted_months, horizon)},"
+              f" on cash alone {months(o.payback_cash_months, horizon)}{rates}.")]
     if o.npv_p10_p50_p90 and o.payback_p10_p50_p90 and o.probability_npv_positive is not None:
         low, middle, high = map(usd, o.npv_p10_p50_p90)
         early, median, late = (months(x, horizon) for x in o.payback_p10_p50_p90)
-        notes.append(f"Over the draws: NPV {low} in a bad case (P10), {middle} in the middle (P50), {high} in a good one (P90);"
-                     f" mean {usd(o.expected_npv_usd)}; payback in months {early} (P10), {median} (P50), {late} (P90); cheaper"
-                     f" than staying in {chance(o.probability_npv_positive)} of them"
-                     f"{good_enough(c, o)}.")
+        notes.append(f"Over the draws, wrong answers counted: NPV {low} in a bad case (P10), {middle} in the middle"
+                     f" (P50), {high} in a good one (P90); mean {usd(o.expected_npv_usd)};"
+                     f" payback in months {early} (P10), {median} (P50), {late} (P90); cheaper than staying in"
+                     f" {chance(o.probability_npv_positive)} of them{good_enough(c, o)}.")
     notes.append(f"One month of delay costs {usd(o.delay_usd)} of NPV." if o.delay_usd >= 0 else
                  f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile.")
     if abs(o.npv_usd - o.npv_without_errors_usd) >= 0.5:
-        notes.append(f"At the central values, without the cost of wrong answers, the NPV is {usd(o.npv_without_errors_usd)}.")
+        notes.append(f"At the central values, on cash alone, the NPV is {usd(o.npv_without_errors_usd)}.")
     if abs(o.npv_usd - o.npv_all_hours_usd) >= 0.5:
         notes.append(f"With a price on the hours that are paid anyway too, the NPV is {usd(o.npv_all_hours_usd)}.")
     if abs(o.npv_usd - o.npv_incremental_people_usd) >= 0.5:

@@ -71,10 +71,10 @@ def _legend(c: Comparison, shown: list[OptionResult]) -> str:
     best = " best of all: share of the draws in which it saves most, of those that may be recommended." if draws else ""
     each = usd(case_number(c.case, "quality.usd_per_error"))
     return (f"/month: mean after go-live, retraining included; wrong answers at {each}"
-            f" each are no cash. Payback in months, on cash, at the central values. NPV: savings against staying, discounted,"
-            f" {'on cash alone' if c.verdict.counts == 'cash' else 'wrong answers included'}, {npv}.{best} USD/Mtok: discounted"
-            f" cost over discounted tokens, counted as the incumbent counts. Basis of each cost line's weakest"
-            f" fact: {', '.join(names)}.")
+            f" each are no cash. Payback in months from today, on cash, at the central values. NPV: savings against staying,"
+            f" discounted, {'on cash alone' if c.verdict.counts == 'cash' else 'wrong answers included'}, {npv}.{best}"
+            f" USD/Mtok: discounted cost over discounted tokens, counted as the incumbent counts. Basis of each cost line's"
+            f" weakest fact: {', '.join(names)}.")
 
 
 def _staying(c: Comparison) -> str:
@@ -119,7 +119,9 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     start = alone_from(c, o)
     money = money_of([o.tco_usd, *(sum(line.monthly_usd) for line in o.lines)])
     rows = [_branch(line, start, money) for line in o.lines if line.upfront_usd or any(line.monthly_usd)]
-    total = Row(("total", "", money(o.mean_monthly_usd), money(o.upfront_usd), money(o.tco_usd)), strong=True)
+    errors = sum(sum(line.monthly_usd) for line in o.lines if line.name == "wrong answers")
+    cash = f"of it cash: {usd(o.cash_monthly_usd)} a month, {usd(o.tco_usd - errors)} in all" if errors else ""
+    total = Row(("total", "", money(o.mean_monthly_usd), money(o.upfront_usd), money(o.tco_usd)), strong=True, detail=cash)
     handed = f", hands on {percent(o.quality.share_escalated)}" if o.quality.share_escalated else ""
     heads = ("cost line", "", f"{money.unit}\n/month", f"set-up\n{money.unit}", f"{horizon} months\n{money.unit}")
     return [

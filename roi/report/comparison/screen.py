@@ -24,7 +24,7 @@ DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
 SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
 """Units of the NPV columns, so that the largest figure has five digits."""
-NAMED = 4
+NAMED = 3
 """Names that a list on the screen has at most."""
 
 
@@ -91,10 +91,12 @@ def _template(c: Comparison) -> list[str]:
     ranked = sorted(paths, key=lambda path: -pull.get(path, 0.0))
     names = [_guess(c, path) for path in ranked[:NAMED]]
     more = f" and {len(ranked) - NAMED} more" if len(ranked) > NAMED else ""
-    most = f"; the first moves the NPV by {short_usd(pull[ranked[0]])}" if pull.get(ranked[0], 0.0) > 0 else ""
-    told = [f"The template's guesses, not yours: {', '.join(names)}{more}{most}"]
+    if pull.get(ranked[0], 0.0) > 0:
+        names[0] += f" (moves the NPV by {short_usd(pull[ranked[0]])})"
+    told = [f"The template's guesses: {', '.join(names)}{more}"]
     if v.counts == "cash":
-        flips = (f"; from {usd(v.flips_at_usd_per_error)} each {option_of(c, v.flips_to).label} would lead"
+        other = "staying" if v.flips_to == "stay" else option_of(c, v.flips_to).label if v.flips_to is not None else ""
+        flips = (f"; from {usd(v.flips_at_usd_per_error)} each {other} would lead"
                  if v.flips_at_usd_per_error is not None and v.flips_to is not None else "")
         told.append(f"Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error){flips}")
     return told

@@ -28,6 +28,11 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
     return "; ".join(_from(c, found[baseline], name) for baseline, name in rivals.items() if baseline in found)
 
 
+def today(c: Comparison) -> str:
+    """The volume that thresholds are held against."""
+    return f"today {requests(case_number(c.case, 'workload.requests_per_day'))} requests a day"
+
+
 def guessed(fact: Fact) -> bool:
     """True where the fact is assumed, by the program or in the user's own words; what a template guessed is told apart."""
     return fact.basis is Basis.ASSUMED or (fact.basis is not Basis.TEMPLATE and fact.source.lower().startswith("assumed"))
@@ -73,7 +78,6 @@ def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
 
 def _from(c: Comparison, b: BreakEven, rival: str) -> str:
     volume = case_number(c.case, "workload.requests_per_day")
-    today = f"today {requests(volume)}"
     if b.first is None:
         return f"beats {rival} at no volume ({b.reason})"
     if b.stays is None:
@@ -81,10 +85,11 @@ def _from(c: Comparison, b: BreakEven, rival: str) -> str:
         end = next((s.threshold for s in c.signposts if (s.option, s.rival, s.quantity, s.direction)
                     == (b.option, other, "requests_per_day", "below") and s.threshold and s.threshold > b.first), None)
         until = "but no longer at a large volume" if end is None else f"up to {requests(end)}"
-        return f"beats {rival} from {requests(b.first)} requests a day, {until} ({today})"
+        return f"beats {rival} from {requests(b.first)} a day on, {until}"
     if b.stays <= 1:
         return f"beats {rival} at every volume"
-    return f"beats {rival} from {requests(b.stays)} requests a day on ({'so already, ' if volume >= b.stays else ''}{today})"
+    on = f"from {requests(b.stays)} a day on"
+    return f"already beats {rival} ({on})" if volume >= b.stays else f"beats {rival} {on}"
 
 
 def at_rent(c: Comparison, o: OptionResult) -> str:
@@ -126,6 +131,8 @@ def look_again(c: Comparison) -> list[str]:
         told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
     if told:
         return [f"Look again {', or '.join(told)}."]
+    if any(p.reason == "not tested" for p in c.verdict.passed_over):
+        return ["A test could change that; no volume, price or error rate alone would."]
     return ["No volume, price or error rate alone would change that."]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Basis, Fact
+from roi.units import DAYS_PER_MONTH
 
 MARKS = {
     Basis.MEASURED: "m", Basis.CALIBRATED: "c", Basis.DRY_RUN: "d", Basis.QUOTED: "q", Basis.STATED: "s", Basis.PUBLISHED: "p",
@@ -195,6 +196,15 @@ def months(x: float, horizon: int) -> str:
     if math.isinf(x) or x > horizon:
         return "never"
     return "at once" if x <= 0 else f"{x:.1f}"
+
+
+def duration(months: float) -> str:
+    """A time to wait in words, in the unit that suits it: hours, 10 days, 6 weeks, 3 months."""
+    days = months * DAYS_PER_MONTH
+    if days < 1.0:
+        return "hours"
+    count, unit = (days, "day") if days < 14.0 else (days / 7.0, "week") if days < 63.0 else (months, "month")
+    return f"{count:.0f} {unit}{'' if round(count) == 1 else 's'}"
 
 
 def span(seconds: float) -> str:

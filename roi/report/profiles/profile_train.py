@@ -15,7 +15,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import TrainPoint, TrainProfile
 from roi.numerics.least_squares import nnls
-from roi.report.layout.blocks import Block, Gap, Paragraph, Row, Table
+from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table
 from roi.report.profiles.shared_remarks import cautions, kept_blocks, profile_text
 from roi.report.training.fit import method_words
 from roi.store.profiles.plan_record import read_plan
@@ -85,7 +85,17 @@ def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None,
     if ranks:
         tables += [Gap(), Paragraph(f"{plan.gpus} ranks, {'fully sharded' if plan.sharding == 'fsdp' else 'a replica each'}; "
                                     "peak memory, GiB"), Table(RANK_HEADS, ranks, align="")]
-    return profile_text(_title(profile, plan), tables, _remarks(profile, plan, shape, gpu, reached), kept_blocks(file))
+    after = (*kept_blocks(file), Notes((_next(profile, gpu),))) if times and file is not None else kept_blocks(file)
+    return profile_text(_title(profile, plan), tables, _remarks(profile, plan, shape, gpu, reached), after)
+
+
+def _next(profile: TrainProfile, gpu: Gpu | None) -> str:
+    """What reads the profile from now on, as it is typed, or what is to be done before anything does."""
+    if gpu is not None:
+        return f"next: roi fit MODEL --gpu {gpu.id} and roi compare take their speed there from it; roi calibrate: by how much"
+    what = "a CPU" if profile.environment.device == "cpu" else f"{profile.environment.gpu_name or 'this card'}"
+    return (f"next: nothing reads it yet: {what} is no card of the catalog until gpus.json of your data folder describes it "
+            "(docs/guides/add-a-gpu.md); or run the same on a GPU that roi fit --gpu all lists")
 
 
 def train_json(profile: TrainProfile) -> str:

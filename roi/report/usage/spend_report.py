@@ -180,8 +180,9 @@ def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:
     yield Paragraph(
         "Each group compared by itself, whole days alone, against the candidates of --scenario, else of the bundled one: the"
         " option with the highest expected NPV over the horizon, what the change costs included. Peak and growth are those of"
-        " the whole workload below; the cost of wrong answers is the scenario's, 0 without one. A longer look: roi usage ..."
-        " --task GROUP --output part.yaml, then roi compare my.yaml --usage part.yaml.")
+        " the whole workload below; bar and cost of wrong answers are the scenario's: without one cash alone ranks, whatever"
+        " the quality, which roi compare asks for. A longer look: roi usage ... --task GROUP --output part.yaml, then roi"
+        " compare my.yaml --usage part.yaml.")
 
 
 def _task_row(task: Task) -> Row:
@@ -239,7 +240,7 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
         g = w.growth
         a, low, high = g.ahead
         yield ("growth a year", f"trend {g.value:+.0%} ({g.low:+.0%} to {g.high:+.0%}, {g.weeks} weeks)",
-               f"to reckon with over three years {a:+.0%} ({low:+.0%} to {high:+.0%}): it goes on for as long as it was seen")
+               f"used: {a:+.0%} a year over three years ({low:+.0%} to {high:+.0%}), as if it went on for {g.weeks} more weeks")
     if w.lengths is not None:
         for name, mean, at in (("input tokens", w.lengths.input_mean, w.lengths.input_percentiles),
                                ("output tokens", w.lengths.output_mean, w.lengths.output_percentiles)):

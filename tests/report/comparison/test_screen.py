@@ -131,7 +131,7 @@ def test_the_parts_stand_in_order_and_do_now_holds_the_figures_of_the_comparison
     errors = next(line for line in stay.lines if line.name == "wrong answers")
     before = sum(stay.monthly_usd[2:]) - sum(errors.monthly_usd[2:])  # luna serves alone from month 3 on
     cash = f"Cash ${before / 34:,.0f} -> ${luna.cash_monthly_usd:,.0f} a month"
-    assert f"{cash}; set-up $4,250; payback 1.7 months" in text
+    assert f"{cash}; set-up $4,250; payback 1.7 months from today, on cash" in text
     low, high = luna.npv_p10_p50_p90[0], luna.npv_p10_p50_p90[2]
     assert f"mean ${luna.expected_npv_usd / 1e3:.0f}k, bad case ${low / 1e3:.0f}k, good case ${high / 1e3:.0f}k" in text
 
@@ -151,7 +151,7 @@ def test_wrong_answers_are_told_apart_from_cash_and_counted_by_hand() -> None:
 def test_both_paybacks_are_told_where_wrong_answers_change_it() -> None:
     c = answer()
     options = tuple(replace(o, payback_cash_months=2.0, payback_months=9.0) if o.id == LUNA else o for o in c.options)
-    assert "payback 2.0 months on cash (9.0 with wrong answers counted)" in flat(replace(c, options=options))
+    assert "payback 2.0 months from today, on cash (9.0 with wrong answers counted)" in flat(replace(c, options=options))
 
 
 def test_the_table_has_the_leader_first_staying_in_it_and_at_most_six_rows_by_npv() -> None:
@@ -192,7 +192,7 @@ def test_what_is_worth_measuring_before_a_change_comes_first() -> None:
     first = Experiment(kind="evaluate", option="hosted-open:groq/openai/gpt-oss-20b", cost_usd=250.0, months=0.25,
                        worth_usd=9e3, net_usd=8e3, first_net_usd=12e3, evppi_usd=1e4, error_usd=1e2, items=300)
     text = flat(replace(c, verdict=replace(c.verdict, measure_first=first, wins_at_error_rate=0.075)))
-    assert "MEASURE FIRST Evaluate gpt-oss-20b @ groq on your evaluation set, 300 items: about $250 and a week." in text
+    assert "MEASURE FIRST Evaluate gpt-oss-20b @ groq on your evaluation set, 300 items: about $250 and 8 days." in text
     assert "Worth $12,000 on average, its cost and the delay taken off" in text
     assert "wins if at most 7.5% of its answers are wrong (assumed: 16%)" in text
     assert text.index("MEASURE FIRST") < text.index("ELSE Change to gpt-6-luna")
@@ -266,7 +266,7 @@ def test_self_hosting_is_placed_against_staying_and_against_the_recommendation()
     text = flat(answer())
     found = re.search(r"NOT YET (.*?) option", text)
     assert found is not None
-    assert "beats staying from" in found[1]
+    assert "already beats staying (from" in found[1]
     assert "gpt-6-luna at no volume" in found[1]
 
 
@@ -278,9 +278,9 @@ def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it
     c = bundled()
     assert c.verdict.counts == "cash"
     text = flat(c)
-    assert "! The template's guesses, not yours: growth of requests +10.0% a year" in text
+    assert "! The template's guesses: growth of requests +10.0% a year" in text
     assert "! Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error)" in text
-    assert f"from ${c.verdict.flips_at_usd_per_error:.3g} each gpt-6-sol would lead" in text
+    assert f"from ${c.verdict.flips_at_usd_per_error:.3g} each staying would lead" in text
     assert "NPV, on cash alone: mean" in text
     assert "Assumed" not in text
     assert shown(c).count("\n") < 40

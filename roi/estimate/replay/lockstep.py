@@ -1,0 +1,308 @@
+"""Hundreds of replicas behind the router: an array operation takes the next event of every replica that has one.
+
+The engine is EngineReplica's, event by event, and so are its numbers. What lets replicas go together is that no step is shorter
+than some time. In a window of that length no replica ends more than one step, and whatever arrives in the window has no part in
+that step; so all ends in it are known before its arrivals are routed, and its events are taken afterwards, side by side.
+"""
+
+from math import inf
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.estimate.replay.engine import ROUNDING, Server, StepBase
+
+Array = NDArray[np.float64]
+Whole = NDArray[np.int64]
+Columns = tuple[Array, ...]
+
+LEAST_REPLICAS: Final = 100
+"""With fewer, even a burst is done sooner one replica after the other (150: 1.2 to 1.4 times as fast together)."""
+LEAST_ARRIVALS: Final = 30.0
+"""Arrivals in a window from which on it pays (30: 0.95 to 1.6 times as fast, 20: 0.6 to 0.8, by load and replicas)."""
+EMPTY: Final = np.iinfo(np.int64).max
+"""A slot without a sequence: its last token is after every other's."""
+
+
+class Fleet:
+    """The state of equal replicas between two events, an element each, and the event that each plans. Times in s.
+
+    A replica's event is a step with prompts, or decode steps up to the first end of a sequence or the step in which an
+    admissible request arrives. `end_s` is when it is over (inf: nothing to do). Requests are given by number; the number after
+    the last one stands for none.
+    """
+
+    def __init__(self, columns: Columns, server: Server, base: StepBase, replicas: int) -> None:
+        """`columns` are the requests' (`Requests.columns`), `base` is step_base(server)."""
+        none = columns[0].size
+        self.server, self.none, self.bits = server, none, none.bit_length()
+        self.arrival, self.prefill, self.output, self.kv_start, self.kv_growth, self.kv_held = (
+            np.append(column, inf) for column in columns)
+        self.device, self.floor = np.array(base.device), np.array(base.floor)
+        self.t, self.end_s, self.after_s = np.full(replicas, -inf), np.full(replicas, inf), np.full(replicas, inf)
+        self.steps, self.kv, self.growth, self.held, self.left, self.busy, self.spent, self.count = np.zeros((8, replicas))
+        self.n, self.at, self.complete_at, self.complete = np.zeros((4, replicas), dtype=np.int64)
+        self.prompts, self.given = np.zeros(replicas, dtype=bool), [0] * replicas
+        self.queue = np.full((replicas, 64), none)  # every request that a replica was given; from `at` on they wait
+        self.keys = np.full((16, replicas), EMPTY)  # sequences that decode: step of the last token, then number, in one integer
+        self.soonest = np.full(replicas, EMPTY)  # the least of them
+        self.slot = np.zeros(none + 1, dtype=np.int64)
+        self.admitted, self.first, self.ended = np.full((3, none + 1), inf)
+
+    @property
+    def times(self) -> tuple[Array, Array, Array]:
+        """When each request's prefill began, and when its first and its last token came out, s; inf until then."""
+        return self.admitted[:-1], self.first[:-1], self.ended[:-1]
+
+    def give(self, who: list[int], numbers: list[int], due: Whole) -> Whole:
+        """Queue requests at their replicas; those whose next event may be another for it, and those that are `due` besides."""
+        places, given = [], self.given
+        for k in who:
+            places.append(given[k])
+            given[k] += 1
+        while max(places, default=0) + 1 >= self.queue.shape[1]:
+            self.queue = np.concatenate([self.queue, np.full_like(self.queue, self.none)], axis=1)
+        at = np.array(who, dtype=np.int64)
+        self.queue[at, places] = numbers
+        changed = np.zeros(self.n.size, dtype=bool)
+        changed[at] = True
+        changed &= ~self.prompts  # nobody who comes has a part in a step with prompts that has begun
+        changed[due] = True
+        return changed.nonzero()[0]
+
+    def take(self, i: Whole) -> list[tuple[Array, Whole]]:
+        """Take the planned event of the replicas `i`; when requests ended by it, and at which replicas."""
+        now, count = self.after_s[i], self.count[i]
+        steps = self.steps[i] + count
+        self.t[i], self.steps[i] = now, steps
+        self.busy[i] += self.spent[i]
+        self.kv[i] += self.growth[i] * count
+        over, soonest = [], self.soonest[i]
+        k = (soonest >> self.bits <= steps).nonzero()[0]
+        while k.size:
+            r, job = i[k], soonest[k] & ((1 << self.bits) - 1)
+            over.append((self.end_s[r], r))
+            self.ended[job] = now[k]
+            self.held[r] -= self.kv_held[job]
+            self.growth[r] -= self.kv_growth[job]
+            self.kv[r] -= self.kv_start[job] + self.kv_growth[job] * (self.output[job] - 1.0)
+            last = self.n[r] - 1
+            moved, slot = self.keys[last, r], self.slot[job]
+            self.n[r], self.keys[slot, r], self.slot[moved & ((1 << self.bits) - 1)] = last, moved, slot
+            self.keys[last, r] = EMPTY
+            soonest[k] = self.soonest[r] = self.keys[:int(last.max()) + 1].take(r, axis=1).min(axis=0)
+            k = k[soonest[k] >> self.bits <= steps[k]]
+        p = self.prompts[i].nonzero()[0]
+        if p.size:
+            over += self._begin(i[p], now[p], steps[p])
+        return over
+
+    def _begin(self, i: Whole, now: Array, steps: Array) -> list[tuple[Array, Whole]]:
+        """The prompts of the step are complete: their requests decode, or have ended with their first token."""
+        at, complete, over = self.complete_at[i], self.complete[i], []
+        for k in range(int(complete.max())):
+            has = (complete > k).nonzero()[0]
+            r, t = i[has], now[has]
+            job = self.queue[r, at[has] + k]
+            self.first[job] = t
+            further = self.output[job] - 1.0
+            one = further <= 0.0
+            if np.count_nonzero(one):
+                short, rest = job[one], (~one).nonzero()[0]
+                self.ended[short] = t[one]
+                self.held[r[one]] -= self.kv_held[short]
+                over.append((t[one], r[one]))
+                r, job, has, further = r[rest], job[rest], has[rest], further[rest]
+            slot, key = self.n[r], ((steps[has] + further).astype(np.int64) << self.bits) | job
+            if slot.size and slot.max() >= self.keys.shape[0]:
+                self.keys = np.concatenate([self.keys, np.full_like(self.keys, EMPTY)])
+            self.slot[job], self.keys[slot, r], self.n[r] = slot, key, slot + 1
+            self.soonest[r] = np.minimum(self.soonest[r], key)
+            self.kv[r] += self.kv_start[job]
+            self.growth[r] += self.kv_growth[job]
+        return over
+
+    def plan(self, i: Whole, known_s: float) -> None:
+        """Plan the next event of the replicas `i`, none of which is in a step with prompts.
+
+        All arrivals before `known_s` are queued. Decode steps that a request cuts before then are taken at once.
+        """
+        t, n, left, held, head = self.t[i], self.n[i], self.left[i], self.held[i], self.queue[i, self.at[i]]
+        arrives = self.arrival[head]
+        waits = (head != self.none) & (n + (left > 0.0) < self.server.sequence_limit)
+        waits &= held + self.kv_held[head] <= self.server.kv_capacity
+        prompts = (left > 0.0) | (waits & (arrives <= t))
+        idle = (~prompts & (n == 0)).nonzero()[0]
+        if idle.size:
+            self.end_s[i[idle]], self.prompts[i[idle]] = inf, False
+            k = idle[head[idle] != self.none]
+            r, prompts[k] = i[k], True
+            self.t[r] = np.maximum(t[k], arrives[k])
+            self.kv[r] = self.growth[r] = self.held[r] = 0.0
+        k = (~prompts & (n > 0)).nonzero()[0]
+        if k.size:
+            cut = self._decode(i[k], waits[k], arrives[k], known_s)
+            prompts[k[cut]] = True
+        k = prompts.nonzero()[0]
+        if k.size:
+            self._compute_prompts(i[k])
+
+    def _decode(self, i: Whole, waits: NDArray[np.bool_], arrives: Array, known_s: float) -> Whole:
+        """Plan decode steps; which of them are over before `known_s` because a request arrives, and are taken."""
+        t, n, per_kv = self.t[i], self.n[i], float(self.server.iteration.kv_byte_s)
+        step, faster, floor = self.device[n] + per_kv * self.kv[i], per_kv * self.growth[i], self.floor[n]
+        count = (self.soonest[i] >> self.bits) - self.steps[i]
+        host = (step < floor).nonzero()[0]
+        if host.size:  # until the device is the slower
+            with np.errstate(divide="ignore"):
+                until = np.where(faster[host] > 0.0, np.ceil((floor[host] - step[host]) / faster[host]), inf)
+            count[host], step[host], faster[host] = np.minimum(until, count[host]), floor[host], 0.0
+        k = waits.nonzero()[0]
+        if k.size:
+            wait, first, more = arrives[k] - t[k], step[k], faster[k]
+            slope = first - more / 2.0
+            until = np.ceil(2.0 * wait / (slope + np.sqrt(slope * slope + 2.0 * more * wait)) - ROUNDING)
+            cut = (until <= count[k]).nonzero()[0]
+            k = k[cut]
+            count[k] = np.maximum(until[cut], 1.0)
+        spent = count * step + faster * count * (count - 1.0) / 2.0
+        self.end_s[i] = after = t + spent
+        over = k[after[k] < known_s]
+        after[k] = np.maximum(after[k], arrives[k])  # rounding must not put the step's end before the arrival
+        self.after_s[i], self.spent[i], self.count[i], self.prompts[i] = after, spent, count, False
+        if over.size:
+            r, taken = i[over], count[over]
+            self.t[r] = after[over]
+            self.busy[r] += spent[over]
+            self.steps[r] += taken
+            self.kv[r] += self.growth[r] * taken
+        return over
+
+    def _compute_prompts(self, i: Whole) -> None:
+        """Plan a step with prompts. Nothing changes it any more, so its requests leave the queue."""
+        server, engine = self.server, self.server.iteration
+        t, n, at, held, left = self.t[i], self.n[i], self.at[i], self.held[i], self.left[i]
+        mixed = float(not server.prompts_alone)
+        decode = n * int(mixed)  # those that get a token in this step
+        most = server.step_tokens - decode
+        budget, complete = most.copy(), np.zeros(i.size, dtype=np.int64)
+        if np.count_nonzero(left):
+            complete += (left > 0.0) & (left <= budget)
+            left, budget = np.maximum(left - budget, 0.0), np.maximum(budget - left, 0.0)
+        first, k = at - complete, budget.nonzero()[0]
+        while k.size:
+            job = self.queue[i[k], at[k]]
+            come = (self.arrival[job] <= t[k]).nonzero()[0]
+            k, job = k[come], job[come]
+            joins = held[k] + self.kv_held[job]
+            fits = ((n[k] + complete[k] < server.sequence_limit) & (joins <= server.kv_capacity)).nonzero()[0]
+            k, job = k[fits], job[fits]
+            self.admitted[job], held[k] = t[k], joins[fits]
+            room, need = budget[k], self.prefill[job]
+            at[k] += 1
+            complete[k] += need <= room
+            left[k], budget[k] = np.maximum(need - room, 0.0), np.maximum(room - need, 0.0)
+            k = k[need < room]
+        tokens = most - budget
+        spent = self.device[decode] + float(engine.kv_byte_s) * self.kv[i] * mixed + float(engine.prefill_token_s) * tokens
+        alone = both = np.full(i.size, float(engine.read_s))
+        if engine.experts_s:
+            experts, missed = float(engine.experts_s), 1.0 - float(engine.expert_share)
+            before, after = missed**decode, missed ** (decode + tokens)
+            spent += experts * (before - after)
+            alone, both = alone + experts * (1.0 - before), both + experts * (1.0 - after)
+        if engine.overlap:
+            product = float(engine.product_s) * decode
+            products = product + float(engine.prefill_token_s) * tokens
+            spent += float(engine.overlap) * (np.minimum(product, alone) - np.minimum(products, both))
+        spent = np.maximum(spent, self.floor[decode] + float(engine.host_prompt_s))
+        self.end_s[i] = self.after_s[i] = t + spent
+        self.spent[i], self.count[i], self.prompts[i] = spent, mixed, True
+        self.at[i], self.held[i], self.left[i], self.complete_at[i], self.complete[i] = at, held, left, first, complete
+
+
+def shortest_step_s(server: Server, base: StepBase) -> float:
+    """Seconds that no step is shorter than."""
+    engine = server.iteration
+    prompts = max(base.device[0] - float(engine.overlap) * float(engine.read_s), base.floor[0] + float(engine.host_prompt_s))
+    return (1.0 - ROUNDING) * min(prompts, *map(max, base.device[1:], base.floor[1:]))
+
+
+def goes_together(arrival_s: Array, server: Server, base: StepBase, replicas: int) -> bool:
+    """True where operations on arrays of replicas take less time than one replica after the other."""
+    if replicas < LEAST_REPLICAS:
+        return False
+    window_s = shortest_step_s(server, base)
+    return window_s > 0.0 and bool(arrival_s.size * window_s >= LEAST_ARRIVALS * (arrival_s[-1] - arrival_s[0]))
+
+
+class Choice:
+    """Which replica gets a request: of those with the fewest the first."""
+
+    def __init__(self, replicas: int) -> None:
+        """All are empty."""
+        self.has, self.bits = [0] * replicas, [1 << k for k in range(replicas)]
+        self.alike, self.least = [(1 << replicas) - 1, 0], 0  # those that have equally many are bits of one number
+        self.ends, self.whose, self.seen = [inf], [0], 0  # ends that are known, in order, and at which replicas
+
+    def ended(self, times: Array, who: Whole) -> None:
+        """Requests end at these replicas, at times after which all that were told before have ended."""
+        order = times.argsort()
+        self.ends[-1:], self.whose[-1:] = [*times[order].tolist(), inf], [*who[order].tolist(), 0]
+
+    def route(self, arrivals: list[float], fits: list[bool]) -> list[int]:
+        """The replica of each request; one that fits none is given to it all the same, and counts for nothing."""
+        has, bits, alike, ends, seen, least = self.has, self.bits, self.alike, self.ends, self.seen, self.least
+        chosen = []
+        for now, stays in zip(arrivals, fits, strict=True):
+            while ends[seen] <= now:
+                k = self.whose[seen]
+                seen += 1
+                n, bit = has[k], bits[k]
+                alike[n] ^= bit
+                has[k] = n = n - 1
+                alike[n] |= bit
+                if n < least:  # noqa: PLR1730 -- a call of min() takes as long as the rest
+                    least = n
+            while not alike[least]:
+                least += 1
+            bit = alike[least] & -alike[least]
+            best = bit.bit_length() - 1
+            chosen.append(best)
+            if stays:
+                alike[least] ^= bit
+                has[best] = n = least + 1
+                if n == len(alike):
+                    alike.append(0)
+                alike[n] |= bit
+        self.seen, self.least = seen, least
+        return chosen
+
+
+def run_together(columns: Columns, server: Server, base: StepBase, replicas: int) -> tuple[Fleet, list[int]]:
+    """The replicas after everything, and the number of each request's replica, chosen as the other router does."""
+    fleet, choice, window_s = Fleet(columns, server, base, replicas), Choice(replicas), shortest_step_s(server, base)
+    arrival_s, chosen = columns[0], list[int]()
+    arrivals, fits = arrival_s.tolist(), (columns[-1] <= server.kv_capacity).tolist()
+    start_s, stop = -inf, 0
+    while stop < len(arrivals):
+        at, over = stop, []
+        if arrivals[at] > start_s + window_s:
+            start_s = arrivals[at]
+            while (due := (fleet.end_s < start_s).nonzero()[0]).size:
+                over += fleet.take(due)
+                fleet.plan(due, start_s)
+        until_s = start_s + window_s
+        due, stop = (fleet.end_s < until_s).nonzero()[0], int(arrival_s.searchsorted(until_s))
+        over += fleet.take(due)
+        if over:
+            choice.ended(*(np.concatenate(x) for x in zip(*over, strict=True)))
+        chosen += choice.route(arrivals[at:stop], fits[at:stop])
+        come = [j for j in range(at, stop) if fits[j]]
+        fleet.plan(fleet.give([chosen[j] for j in come], come, due), until_s)
+        start_s = until_s
+    while (due := (fleet.end_s < inf).nonzero()[0]).size:
+        fleet.take(due)
+        fleet.plan(due, inf)
+    return fleet, chosen

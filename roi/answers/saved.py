@@ -113,6 +113,8 @@ def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None) -
     facts = {**saved.case.facts, **{k: saved.case[k].model_copy(update={"value": v}) for k, v in changed.items()}}
     try:
         found = compare(Case(facts=facts))
+        if found.thresholds is not None:  # here, where what does not compute is told of the file
+            _ = found.break_even, found.signposts
     except KeyError as error:
         _refuse(saved.path, f"case: no {str(error.args[0])[:200] if error.args else 'path'}{HINT}")
     except (TypeError, ValueError, ArithmeticError, IndexError, AssertionError, StopIteration, MemoryError) as error:

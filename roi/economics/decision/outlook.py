@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from roi.economics.decision.comparison import settle
-from roi.economics.decision.curves import LEAST, MOST, SIDE, UNSERVED, Curves
+from roi.economics.decision.curves import LEAST, MOST, SIDE, UNSERVED, Curves, ascending
 from roi.economics.decision.draws import CHUNK
 from roi.economics.decision.evaluation import Choice, Evaluated, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
@@ -126,7 +126,7 @@ def costs_along(case: Case, ids: Sequence[str], low: float, high: float, counts:
             curve.at(grid)
             full, stretch = curve.steps(grid[:-1], grid[1:])
             full = full[np.bincount(stretch, minlength=grid.size)[stretch] <= TEETH]
-            at = np.unique(np.concatenate([grid, full, full * (1.0 + SIDE)]))
+            at = ascending(np.concatenate([grid, full, full * (1.0 + SIDE)]))
         cost = curve.at(at)[1 if counts == "cash" else 0]
         found[id] = CostCurve(at, np.where(cost < UNSERVED, cost / (served * at) * 1e3, np.nan))
     return found

@@ -18,6 +18,7 @@ from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback
 from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Case
+from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.sequence import sobol
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
@@ -190,6 +191,19 @@ def test_no_draws_leave_the_chances_unknown() -> None:
 
 
 # ---------------------------------------------------------------- drivers
+
+
+def test_a_fact_that_is_not_listed_has_neither_the_swing_nor_the_worth() -> None:
+    """What is passed over unvalued: each fact valued by itself, those with the most pull are the ones that are listed."""
+    case, choices, ids = bundled()
+    option, chosen = "self-hosted-adapter:qwen3-8b+lora", ["stay", "self-hosted-adapter:qwen3-8b+lora"]
+    many = draw(case, ids, choices, 256, 1)
+    listed = {d.path: d for d in find_drivers(case, many, option, choices, chosen, {})}
+    worth = {path: gain_of_knowing(many.npv, many.facts[path], chosen) for path in case.uncertain}
+    assert max(worth.values()) > 0.0
+    assert {path: d.worth_knowing_usd for path, d in listed.items()} == {path: worth[path] for path in listed}
+    assert max(worth[path] for path in worth if path not in listed) <= min(
+        max(d.swing_usd, d.worth_knowing_usd) for d in listed.values())
 
 
 def test_rank_correlations_are_spearmans_and_swings_are_the_scalar_engines() -> None:

@@ -28,9 +28,7 @@ NAMED = 3
 """Cards without room that the short answer names."""
 
 
-def fit_text(
-    report: FitReport, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False,
-) -> str:
+def fit_text(report: FitReport, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False) -> str:
     """The report in a form of `--format`, "table" or "markdown": the card to rent, or with `full` all that is known."""
     return render(fit_blocks(report, full=full), form, width=width, colour=colour)
 

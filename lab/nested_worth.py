@@ -17,7 +17,7 @@ from roi.economics.decision.draws import draw
 from roi.economics.decision.evaluation import Choice, choose_plan, read_all
 from roi.economics.decision.feasibility import read_gates, rule_out
 from roi.facts.case import Case
-from roi.numerics.knowing import Bins, above_noise, bar_edge, best_of
+from roi.numerics.knowing import Bins, bar_edge, best_row, over
 from roi.numerics.sequence import sobol
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
@@ -80,8 +80,9 @@ def one_pass(case: Case, path: str, untested: str) -> tuple[float, float]:
     table = np.stack([drawn.saved(comparison.verdict.counts)[id] for id in ids])
     bins = Bins.of(drawn.facts[path], bar_edge(drawn.facts[path], drawn.wrong.values(), case["quality.bar"].number()))
     assert bins is not None
-    base = best_of(table[: len(comparison.verdict.candidates)])
-    return above_noise(bins.gains(table, base, bins.policies(bins.means(table), None)))
+    base = best_row(table[: len(comparison.verdict.candidates)])
+    found, error = bins.gains(table, over(bins.policies(bins.means(table), None), base))
+    return float(found), float(error)
 
 
 def case_of(question: Question) -> Case:

@@ -26,6 +26,7 @@ The engine's compare(case) is the spine: it reads no file, no clock and no envir
 Python users import (docs/api.md); they are loaded at first use, so `import roi` costs nothing.
 """
 
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from roi.scenario.scenario import Scenario
 
 __version__ = "0.1.0"
+IMPORTED_AT = time.time()
+"""Seconds since 1970: a file of roi that is younger may not be what runs here (roi/store/kept_files.py)."""
 
 __all__ = [
     "Case", "Chart", "Comparison", "Fact", "InputError", "Option", "Plots", "RoiError", "Scenario", "__version__", "compare",

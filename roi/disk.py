@@ -154,9 +154,11 @@ def pieces_of(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def replace_file(path: Path, content: Content, field: str = "--output", *, fresh: bool = False) -> None:
+def replace_file(
+    path: Path, content: Content, field: str = "--output", *, fresh: bool = False, private: bool = False
+) -> None:
     """Put `content` into `path` atomically: a failure on the way leaves what was there before. Errors name `field`."""
-    replace_files({path: content}, field, fresh=fresh)
+    replace_files({path: content}, field, fresh=fresh, private=private)
 
 
 def replace_in_folder(folder: Path, contents: Mapping[str, Content], field: str, *, fresh: bool = False) -> None:
@@ -175,16 +177,18 @@ def replace_in_folder(folder: Path, contents: Mapping[str, Content], field: str,
         raise
 
 
-def replace_files(contents: Mapping[Path, Content], field: str, *, fresh: bool = False) -> None:
+def replace_files(
+    contents: Mapping[Path, Content], field: str, *, fresh: bool = False, private: bool = False
+) -> None:
     """Put each content into its path; none takes its name before all are written. Errors name `field`.
 
-    With `fresh` nothing may be there, also where it came meanwhile.
+    With `fresh` nothing may be there, also where it came meanwhile. What is `private` nobody but the user may read.
 
     Each goes to a temporary file in the same folder, then takes the name. A link is followed; a device or a pipe (/dev/null, a
     process substitution) is written to as it is.
     """
     try:
-        _put(contents, field, fresh=fresh)
+        _put(contents, field, fresh=fresh, private=private)
     except FileExistsError as error:
         raise InputError(f"{field}: {error.filename} is there already; give another name, or --force") from None
 
@@ -196,12 +200,12 @@ def add_file(path: Path, content: Content, field: str) -> None:
     _put({path: content}, field, fresh=True)
 
 
-def _put(contents: Mapping[Path, Content], field: str, *, fresh: bool) -> None:
+def _put(contents: Mapping[Path, Content], field: str, *, fresh: bool, private: bool = False) -> None:
     parts: list[tuple[Path, Path, BinaryIO]] = []
     at = next(iter(contents))
     try:
         for at, content in contents.items():
-            target, part, file = _open_part(at, field)
+            target, part, file = _open_part(at, field, private=private)
             parts.append((part, target, file))
             _fill(file, content, sync=part != target)
         for part, target, file in parts:
@@ -232,7 +236,7 @@ def _fill(file: BinaryIO, content: Content, *, sync: bool) -> None:
         os.fsync(file.fileno())
 
 
-def _open_part(path: Path, field: str) -> tuple[Path, Path, BinaryIO]:
+def _open_part(path: Path, field: str, *, private: bool) -> tuple[Path, Path, BinaryIO]:
     """What `path` stands for, the file that takes its place when it is whole, and that one open; a device is both itself."""
     try:
         target = path.resolve()
@@ -244,7 +248,8 @@ def _open_part(path: Path, field: str) -> tuple[Path, Path, BinaryIO]:
         _sweep(target.parent)
         while True:
             part = target.with_name(f".roi-{os.urandom(4).hex()}.part")
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else stat.S_IMODE(mode))
+            granted = 0o600 if private else 0o666 if mode is None else stat.S_IMODE(mode)
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, granted)
             if _is_ours(handle, part):
                 return target, part, os.fdopen(handle, "wb")
             os.close(handle)

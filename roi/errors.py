@@ -92,6 +92,12 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM came: from a job scheduler, `timeout` or `kill`."""
 
 
+def told_of(error: KeyboardInterrupt) -> tuple[str, int]:
+    """What is said of a signal that came before anything was measured, and the exit code."""
+    how, exit_code = ("ended by SIGTERM", 143) if isinstance(error, Terminated) else ("interrupted", 130)
+    return f"{how}; nothing was kept", exit_code
+
+
 def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) -> list[str]:
     """Up to `n` known names that look most like `name`, best first; less alike than `cutoff` (0 to 1) is none."""
     from difflib import get_close_matches  # only where somebody was mistaken

@@ -86,7 +86,7 @@ class LocalCalibration:
 
 def calibrate_local(
     file: Path | None, session: "Session", *, overrides: tuple[str, ...] = (), part: Path | None = None,
-    profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
+    profiles: Sequence[Path] = (), tell: Tell = keep_quiet, cache: bool = True,
 ) -> LocalCalibration:
     """Measure on the card of `session`, within its budget, what the scenario in `file` waits for most, and compare again.
 
@@ -94,7 +94,7 @@ def calibrate_local(
     measure nothing of the scenario says what could, and where. Ctrl-C keeps what was measured and compares with it.
     """
     scenario = load_scenario(file, overrides, part, None, tell)
-    before = compare(open_case(scenario, profiles, tell).case)
+    before = compare(open_case(scenario, profiles, tell, cache=cache).case)
     if before.case["draws"].number() < 2 * BINS:
         raise InputError(f"draws: {before.case['draws'].number():,.0f} do not say what a measurement is worth; at least "
                          f"{2 * BINS}, better 4096")
@@ -104,7 +104,7 @@ def calibrate_local(
     done, notes = _measure(found, session, profiles)
     if not done:
         raise RoiError(f"nothing was measured: {'; '.join(notes)}")
-    after = compare(open_case(scenario, profiles, tell).case)
+    after = compare(open_case(scenario, profiles, tell, cache=cache).case)
     return LocalCalibration(before=before, after=after, done=tuple(done), elsewhere=tuple(elsewhere), notes=tuple(notes),
                             moved=moved_facts(before, after), interrupted=session.interrupted)
 

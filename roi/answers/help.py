@@ -60,11 +60,12 @@ class FieldAnswer:
 
 
 def explain_field(
-    name: str, file: Path | None = None, overrides: tuple[str, ...] = (), also: tuple[str, ...] = (),
+    name: str, file: Path | None = None, overrides: tuple[str, ...] = (), also: tuple[str, ...] = (), *, cache: bool = True,
 ) -> FieldAnswer:
     """What the field `name` means; and with a scenario what it is there, and what it moves.
 
-    UnknownName with the nearest fields, and names in `also`, where there is no such field.
+    UnknownName with the nearest fields, and names in `also`, where there is no such field. With `cache` replays of earlier runs
+    are used again.
     """
     meaning = meaning_of(name, also)
     inside = tuple(meaning_of(f"{meaning.path}.{each}") for each in meaning.fields)
@@ -75,7 +76,7 @@ def explain_field(
     value, stated = _value(scenario, meaning.path.split("."))
     if isinstance(value, Section) and not hasattr(value, "value"):  # a block, not one number with its ends
         return FieldAnswer(meaning=meaning, inside=inside, scenario=title)
-    resolved = open_case(scenario)
+    resolved = open_case(scenario, cache=cache)
     paths = resolved.places.get(meaning.path, ())
     fact = resolved.case[paths[0]] if len(paths) == 1 else None
     number, moves, why = _number(value, fact), None, ""
@@ -83,7 +84,7 @@ def explain_field(
         why = "it is no number that can be halved or doubled; change it with --set and compare again"
     else:
         try:
-            moves = _moves(meaning, file, overrides, fact, number)
+            moves = _moves(meaning, file, overrides, fact, number, cache=cache)
         except InputError as error:
             why = str(error)
     return FieldAnswer(meaning=meaning, inside=inside, scenario=title, value=value, stated=stated, fact=fact,
@@ -119,7 +120,9 @@ def _number(value: object, fact: Fact | None) -> float | None:
     return None
 
 
-def _moves(meaning: Meaning, file: Path, overrides: tuple[str, ...], fact: Fact | None, number: float) -> Moves:
+def _moves(
+    meaning: Meaning, file: Path, overrides: tuple[str, ...], fact: Fact | None, number: float, *, cache: bool
+) -> Moves:
     """Two comparisons of central values, at the ends of the field."""
     if fact is not None and fact.uncertain and fact.value == number:
         ends, said = fact.spread(), "its 5th and 95th percentile"
@@ -131,7 +134,7 @@ def _moves(meaning: Meaning, file: Path, overrides: tuple[str, ...], fact: Fact 
     found = []
     for end in ends:
         written = f"{meaning.path}={round(end) if whole else float(end)!r}"
-        case = open_case(load_scenario(file, (*overrides, written, "draws=0"))).case
+        case = open_case(load_scenario(file, (*overrides, written, "draws=0")), cache=cache).case
         found.append({o.label: o.npv_usd for o in compare(case).options if o.id != "stay"})
     low, high = found
     npv = {label: (low.get(label), high.get(label)) for label in dict.fromkeys((*low, *high))}

@@ -127,6 +127,8 @@ def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None, t
     try:
         with np.errstate(divide="raise", over="raise", invalid="raise"):  # what no scenario gives: its facts are within bounds
             found = compare(Case(facts=facts), thresholds=thresholds)
+            if found.thresholds is not None:  # here, where what does not compute is told of the file
+                _ = found.break_even, found.signposts
     except KeyError as error:
         _refuse(saved.path, f"case: no {str(error.args[0])[:200] if error.args else 'path'}{HINT}")
     except (TypeError, ValueError, ArithmeticError, IndexError, AssertionError, StopIteration, MemoryError) as error:

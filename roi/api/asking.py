@@ -116,7 +116,7 @@ def compare(
         runs: what was measured or run dry (`open_runs`), kept between calls: another volume or rent is then compared in
             half the time.
         profiles: more folders of profiles; for `runs` None.
-        thresholds: False leaves out break-evens and signposts, which take a third of the time.
+        thresholds: False leaves out break-evens and signposts, also where they would be shown, which looks for them.
         **blocks: fields laid over the scenario, as `load_scenario` takes them; not with a Case.
 
     Raises:

@@ -16,7 +16,7 @@ import click
 from click.exceptions import Exit
 
 from roi import __version__
-from roi.errors import RoiError, Terminated, nearest, visible
+from roi.errors import RoiError, nearest, told_of, visible
 
 OF_A_NAME = {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the system that are about what a name was given for."""
@@ -102,6 +102,13 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, door.summary) for name, door in self.doors.items()])
 
+    def make_context(self, *args: Any, **rest: Any) -> click.Context:  # Any: click's own signature
+        """Read the arguments; a signal that comes meanwhile is answered like one that comes later."""
+        try:
+            return super().make_context(*args, **rest)
+        except KeyboardInterrupt as error:
+            _stop(*told_of(error))
+
     def invoke(self, ctx: click.Context) -> Any:  # Any: click's own signature
         """Run the command; turn what can be answered into a message and an exit code. A bug keeps its traceback."""
         try:
@@ -116,8 +123,7 @@ class LazyGroup(click.Group):
                 raise
             _stop(_said(error), 2)
         except KeyboardInterrupt as error:  # a command that keeps what is done by then leaves by itself
-            how, exit_code = ("ended by SIGTERM", 143) if isinstance(error, Terminated) else ("interrupted", 130)
-            _stop(f"{how}; nothing was kept", exit_code)
+            _stop(*told_of(error))
         except MemoryError:
             _stop("out of memory; fewer --draws or fewer candidates need less", 1)
         except RecursionError:

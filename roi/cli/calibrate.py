@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from roi.cli import profile_options as shared
-from roi.cli.options import PATH, format_option, profiles_option, set_option, tell
+from roi.cli.options import PATH, cache_option, format_option, profiles_option, set_option, tell
 from roi.errors import RoiError
 
 
@@ -17,6 +17,7 @@ from roi.errors import RoiError
 @shared.device_option
 @shared.force_option
 @set_option
+@cache_option
 @click.option("--strict", is_flag=True, help="Exit 2 where a row of a table cannot be used, in place of skipping it.")
 @click.option("--add", type=PATH, multiple=True, metavar="TABLE.csv",
               help="Keep the rows of this table of serving runs; size and compare use them.")
@@ -25,7 +26,7 @@ from roi.errors import RoiError
               help="Also write the scales to this file; among the profiles, named *.calibration, it is used from then on.")
 def calibrate(
     *, tables: tuple[Path, ...], profiles: tuple[Path, ...], local: Path | None, budget: float, device: str | None, force: bool,
-    overrides: tuple[str, ...], strict: bool, add: tuple[Path, ...], form: str, output: Path | None,
+    overrides: tuple[str, ...], no_cache: bool, strict: bool, add: tuple[Path, ...], form: str, output: Path | None,
 ) -> None:
     """Fit one scale per GPU, source and layout from training profiles and from TABLEs of measured runs.
 
@@ -40,8 +41,8 @@ def calibrate(
     --add takes tables of serving runs: their speeds over the published ones are kept in the first folder of --profiles (else
     ./profiles, or the user's), and what each did to the interval of its models is told.
     """
-    if local is None and (overrides or device is not None or force):
-        raise click.UsageError("--set, --device and --force go with --local FILE")
+    if local is None and (overrides or device is not None or force or no_cache):
+        raise click.UsageError("--set, --device, --force and --no-cache go with --local FILE")
     if add:
         if tables or output is not None or local is not None:
             raise click.UsageError("--add: keeps rows of serving runs; leave out other tables, --local and --output")
@@ -50,7 +51,7 @@ def calibrate(
     if local is not None:
         if tables or output is not None or strict:
             raise click.UsageError("--local: measures for a scenario; leave out tables, --strict and --output")
-        _calibrate_local(local, profiles, budget, device, overrides, form, force=force)
+        _calibrate_local(local, profiles, budget, device, overrides, form, force=force, cache=not no_cache)
         return
     from roi import __version__
     from roi.answers.calibrate import calibrate_runs
@@ -85,7 +86,7 @@ def _add_rows(tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str, *
 
 
 def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, device: str | None, overrides: tuple[str, ...],
-                     form: str, *, force: bool) -> None:
+                     form: str, *, force: bool, cache: bool) -> None:
     from roi import __version__
     from roi.answers.calibrate_local import calibrate_local
     from roi.cli.output import write
@@ -100,7 +101,7 @@ def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, de
     session = open_session(pick_device(device), 0, budget_s, force=force, profiles=profiles[0] if profiles else None)
     with catch_stops() as session.stops:
         with show_progress() as session.watcher:
-            found = calibrate_local(file, session, overrides=overrides, profiles=profiles, tell=tell)
+            found = calibrate_local(file, session, overrides=overrides, profiles=profiles, tell=tell, cache=cache)
         write(local_json(found, version=__version__) if form == "json" else local_text(found, form))
         shared.leave_if_stopped(session.stops, interrupted=found.interrupted)
     if session.failure is not None:

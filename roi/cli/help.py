@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import scenario_here, set_option
+from roi.cli.options import cache_option, scenario_here, set_option
 
 
 def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 -- click's signature
@@ -18,8 +18,9 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 @click.command("help", short_help="What a command does, or what a field of the scenario means.")
 @click.argument("words", nargs=-1, metavar="[COMMAND... | FIELD [FILE]]", shell_complete=_names)
 @set_option
+@cache_option
 @click.pass_context
-def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str, ...]) -> None:
+def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str, ...], no_cache: bool) -> None:
     """Explain a command, or a field of the scenario: workload.requests_per_day, or the end of its path.
 
     Another word, such as price, lists the fields that have to do with it. With FILE, or a roi.yaml in the folder, also what
@@ -43,15 +44,16 @@ def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str,
         raise click.UsageError("--set changes a scenario: give a FILE")
     width, colour = columns(), in_colour()
     try:
-        text = field_text(explain_field(words[0], file, overrides, also=tuple(COMMANDS)), width=width, colour=colour)
+        found = explain_field(words[0], file, overrides, also=tuple(COMMANDS), cache=not no_cache)
+        text = field_text(found, width=width, colour=colour)
     except UnknownName as error:
-        found = fields_about(words[0]) if error.field == ASKED else ()
-        if not found:
+        fields = fields_about(words[0]) if error.field == ASKED else ()
+        if not fields:
             raise
         if len(words) == 2:
             load_scenario(words[1], overrides)  # a file that is not there is no less wrong than in a question about a field
         commands = [name for name in COMMANDS if name.startswith(words[0])]
-        text = fields_text(words[0], found, commands, width=width, colour=colour)
+        text = fields_text(words[0], fields, commands, width=width, colour=colour)
     write(text)
 
 

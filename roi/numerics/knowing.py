@@ -7,7 +7,7 @@ its chance in each bin is known, so that nothing is nested and the worth is smoo
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Final, Self
 
 import numpy as np
@@ -33,7 +33,16 @@ def gain_of_knowing(
     if bins is None:
         return 0.0
     table = np.stack([saved[id] for id in (*candidates, *eligible)])
-    return above_noise(bins.gains(table, best_of(table[: len(candidates)]), bins.policies(bins.means(table), None)))[0]
+    base, means = best_row(table[: len(candidates)]), bins.means(table)
+    if np.all(means.argmax(axis=0) == base):
+        return 0.0
+    return float(bins.gains(table, over(bins.policies(means, None), base))[0])
+
+
+def most_to_know(saved: Mapping[str, Array], candidates: Sequence[str], eligible: Collection[str] = ()) -> float:
+    """USD that knowing all facts together could be worth: no single one, and no rule by which to choose, is worth more."""
+    table = np.stack([saved[id] for id in (*candidates, *eligible)])
+    return float((table.max(axis=0) - table[best_row(table[: len(candidates)])]).mean())
 
 
 def bar_edge(known: Array, wrong: Iterable[Array], bar: float) -> float | None:
@@ -53,16 +62,16 @@ def bar_edge(known: Array, wrong: Iterable[Array], bar: float) -> float | None:
     return None
 
 
-def best_of(table: Array) -> Array:
-    """The row of `table`, shape (options, n), with the highest mean."""
-    return np.asarray(table[int(np.argmax(table.mean(axis=1)))])
+def best_row(table: Array) -> int:
+    """Number of the row of `table`, shape (options, n), with the highest mean; the first of equals."""
+    return int(np.argmax(table.mean(axis=1)))
 
 
-def above_noise(gains: Array) -> tuple[float, float]:
-    """Mean gain, 0 where its own standard error is larger, and that standard error."""
-    mean = gains.mean(keepdims=True)
-    error = float(gains.std(mean=mean) / np.sqrt(gains.size))
-    return (float(mean[0]) if mean[0] > error else 0.0), error
+def over(policies: Array, row: int) -> Array:
+    """How much more often each option is chosen than where that of this row always is, (..., options, bins, halves)."""
+    more = policies.copy()
+    more[..., row, :, :] -= 1.0
+    return more
 
 
 @dataclass(frozen=True)
@@ -103,40 +112,61 @@ class Bins:
         return (np.stack(sums) / self.counts).reshape(len(table), BINS, 2)
 
     def policies(self, means: Array, likelihood: Array | None, barred: NDArray[np.bool_] | None = None) -> Array:
-        """How often each option is chosen in each cell, shape (options, bins, halves), by what the *other* half shows.
+        """How often each option is chosen in each cell, shape (..., options, bins, halves), by what the *other* half shows.
 
-        `likelihood` is the chance of each result in each bin, shape (results, bins); `barred` says which options may not be
-        chosen at which result, shape (options, results). Without a likelihood the bin itself is known: an option's mean there
-        is taken together with half of each neighbour's, which quiets noise.
+        `means` has that shape. `likelihood` is the chance of each result in each bin, shape (results, bins); `barred` says
+        which options may not be chosen at which result, shape (options, results). Without a likelihood the bin itself is
+        known: an option's mean there is taken together with half of each neighbour's, which quiets noise.
         """
-        found = np.empty_like(means)
-        for half in (0, 1):
-            shown = means[:, :, 1 - half]
-            if likelihood is None:
-                right = self._left(shown[:, ::-1], mirrored=True)[:, ::-1]
-                best = np.argmax(self._left(shown) + 2.0 * shown + right, axis=0)
-                found[:, :, half] = best == np.arange(len(means))[:, None]
-            else:
-                weights = self.counts.reshape(BINS, 2).sum(axis=1)
-                sums = (shown * weights) @ likelihood.T
-                best = np.argmax(sums if barred is None else np.where(barred, -np.inf, sums), axis=0)
-                found[:, :, half] = (best == np.arange(len(means))[:, None]).astype(float) @ likelihood
-        return found
+        shown = np.moveaxis(means[..., ::-1], -1, -3)  # (..., halves, options, bins)
+        options = np.arange(shown.shape[-2])[:, None]
+        if likelihood is None:
+            right = self._left(shown[..., ::-1], mirrored=True)[..., ::-1]
+            best = np.argmax(self._left(shown) + 2.0 * shown + right, axis=-2)
+            found = (best[..., None, :] == options).astype(float)
+        else:
+            weights = self.counts.reshape(BINS, 2).sum(axis=1)
+            sums = (shown * weights) @ likelihood.T
+            best = np.argmax(sums if barred is None else np.where(barred, -np.inf, sums), axis=-2)
+            found = (best[..., None, :] == options).astype(float) @ likelihood
+            found /= found.sum(axis=-2, keepdims=True)  # what is always chosen is chosen exactly once
+        return np.moveaxis(found, -3, -1)
 
     def _left(self, shown: Array, *, mirrored: bool = False) -> Array:
         """Mean in the next bin to the left, a bin's own in the first and across the edge; `mirrored`: bins from the right."""
         edge = BINS - self.first_above if mirrored else self.first_above
-        found = np.concatenate([shown[:, :1], shown[:, :-1]], axis=1)
+        found = np.concatenate([shown[..., :1], shown[..., :-1]], axis=-1)
         if 0 < edge < BINS:
-            found[:, edge] = shown[:, edge]
+            found[..., edge] = shown[..., edge]
         return found
 
-    def gains(self, table: Array, base: Array, policies: Array) -> Array:
-        """What each draw gains over `base` where options are chosen so often, shape (n,)."""
-        often = policies.reshape(len(table), -1)
-        if np.array_equal(often, often > 0.0):  # one option in each cell
-            return np.asarray(table[often.argmax(axis=0)[self.cell], np.arange(base.size)] - base)
-        return np.asarray(np.einsum("on,on->n", np.take(often, self.cell, axis=1), table) - base)
+    def gains(self, table: Array, weights: Array, shift: Array | float = 0.0) -> tuple[Array, Array]:
+        """Mean of weighted outcomes, 0 where its own standard error is larger, and that standard error; each of shape (...).
+
+        `weights` (..., options, bins, halves) say how much of each row of `table` (options, n) counts in each cell, where
+        `shift` (..., bins, halves) is added.
+        """
+        place, held = self._members
+        cells = self.counts.size
+        rows = weights.reshape(-1, len(table), cells).transpose(2, 0, 1) @ table[:, place].transpose(1, 0, 2)
+        rows += np.broadcast_to(shift, (*weights.shape[:-3], BINS, 2)).reshape(-1, cells).T[..., None]
+        rows *= held[:, None, :]
+        n = table.shape[1]
+        mean = rows.sum(axis=(0, 2)) / n
+        rows -= mean[:, None]
+        rows *= held[:, None, :]
+        error = np.sqrt(np.einsum("cgm,cgm->g", rows, rows)) / n
+        shape = weights.shape[:-3]
+        return np.where(mean > error, mean, 0.0).reshape(shape), error.reshape(shape)
+
+    @cached_property
+    def _members(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The draws of each cell, and which of them are there: cells are filled up to the size of the largest."""
+        counts = self.counts.astype(np.int64)
+        order = np.argsort(self.cell.astype(np.uint8), kind="stable")
+        column = np.arange(counts.max())
+        place = (counts.cumsum() - counts)[:, None] + column
+        return order[np.minimum(place, self.cell.size - 1)], column < counts[:, None]
 
 
 @cache

@@ -13,7 +13,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -24,7 +23,7 @@ from roi.catalog.user_data import gpus_file, prices_folder
 from roi.disk import open_to_read
 from roi.errors import InputError
 from roi.facts.case import Case
-from roi.store.kept_files import KeptFiles
+from roi.store.kept_files import KeptFiles, check_as_imported
 from roi.store.profiles.places import profile_folders
 
 MOST_BYTES: Final = 8 * 2**20
@@ -96,7 +95,6 @@ def _content(path: Path) -> bytes:
         return hashlib.sha256(file.read(MOST_GIVEN)).digest()
 
 
-@cache
 def _program() -> str:
     """What roi and the packages that it resolves with are; OSError or ValueError where that cannot be told."""
     found = [f"{sys.version} {np.__version__}"]
@@ -105,15 +103,20 @@ def _program() -> str:
         spec = PathFinder.find_spec(name)
         places += [Path(each) for each in (spec.submodule_search_locations if spec else None) or ()]
     for place in places:
-        found += [str(place), *_stamps(place)]
+        found += [str(place), *_stamps(place, program=True)]
     return "\0".join(found)
 
 
-def _stamps(folder: Path) -> tuple[str, ...]:
-    """Path, size and times of every file below the folder, by name; none where it is not there. ValueError for too many."""
+def _stamps(folder: Path, *, program: bool = False) -> tuple[str, ...]:
+    """Path, size and times of every file below the folder, by name; none where it is not there. ValueError for too many.
+
+    Those of the `program` must be what runs: ValueError where one changed since it was imported.
+    """
     found: list[str] = []
     for each in _below(str(folder)) if folder.is_dir() else ():
         state = each.stat()
+        if program:
+            check_as_imported(state)
         found.append(f"{each.path} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}")
         if len(found) > MOST_LISTED:
             raise ValueError(folder)

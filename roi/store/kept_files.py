@@ -1,14 +1,30 @@
 """Files that save time, kept in the user's cache folder: each is named by a digest of all that it follows from.
 
-A file that is damaged, foreign or not there is no error: what it held is made again, and the answer is the same.
+A file that is damaged, foreign or not there is no error: what it held is made again, and the answer is the same. Nobody but
+the user may read them: a Case holds rates and wages.
 """
 
 import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from roi import IMPORTED_AT
 from roi.disk import read_text, replace_file
 from roi.errors import RoiError
+
+CLOCKS_S: Final = 2.0
+"""Seconds by which the clock of a file system may be behind, or rounded down."""
+
+
+def check_as_imported(state: os.stat_result) -> None:
+    """ValueError where a file of the program changed after this process imported roi: what runs may be older than the file.
+
+    A notebook whose kernel runs on after an upgrade computes by the old code, and no name of a kept file may say otherwise.
+    """
+    if state.st_ctime > IMPORTED_AT - CLOCKS_S:
+        raise ValueError("the program changed after it was imported")
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,7 @@ class KeptFiles:
             return
         with contextlib.suppress(OSError, RoiError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            replace_file(path, text, "cache")
+            replace_file(path, text, "cache", private=True)
             self._forget()
 
     def _forget(self) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity
-from roi.store.kept_files import KeptFiles
+from roi.store.kept_files import KeptFiles, check_as_imported
 
 SOURCES: Final = ("estimate", "catalog/efficiencies", "numerics", "facts", "units.py", "resolution/plan_capacity.py",
                   "resolution/request_lengths.py", "store/replays.py")
@@ -45,8 +45,11 @@ class KeptReplays:
         return None
 
     def keep(self, capacity: PlanCapacity, *inputs: object) -> None:
-        """Put the capacity where the next run finds it, whole or not at all."""
-        self._files().keep(_name(inputs), json.dumps(asdict(capacity)))
+        """Put the capacity where the next run finds it, whole or not at all; not where the program changed meanwhile."""
+        with contextlib.suppress(ValueError, OSError):
+            for each in _sources():
+                check_as_imported(each.stat())
+            self._files().keep(_name(inputs), json.dumps(asdict(capacity)))
 
     def _files(self) -> KeptFiles:
         return KeptFiles(self.folder, MOST_BYTES, MOST_FILES)
@@ -61,15 +64,23 @@ def _name(inputs: tuple[object, ...]) -> str:
 
 @cache
 def source_digest() -> str:
-    """A digest of the source and data files that a capacity is computed by, and of the versions that they run on."""
+    """A digest of the source and data files that a capacity is computed by, and of the versions that they run on.
+
+    ValueError where one of them may not be what runs here.
+    """
     package, digest = Path(str(files("roi"))), hashlib.sha256(f"{sys.version} {np.__version__}".encode())
-    for name in SOURCES:
-        place = package / name
-        inside = sorted(each for each in place.rglob("*") if each.suffix in {".py", ".csv", ".json"})
-        found = [place] if place.is_file() else inside
-        for each in found:
-            digest.update(each.relative_to(package).as_posix().encode() + b"\0" + each.read_bytes())
+    for each in _sources():
+        check_as_imported(each.stat())
+        digest.update(each.relative_to(package).as_posix().encode() + b"\0" + each.read_bytes())
     return digest.hexdigest()
+
+
+@cache
+def _sources() -> tuple[Path, ...]:
+    """The files that SOURCES names."""
+    places = [Path(str(files("roi"))) / name for name in SOURCES]
+    inside = [[place] if place.is_file() else sorted(place.rglob("*")) for place in places]
+    return tuple(each for found in inside for each in found if each.suffix in {".py", ".csv", ".json"})
 
 
 def _exactly(value: object) -> Iterator[str]:

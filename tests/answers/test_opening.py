@@ -73,6 +73,7 @@ def test_what_was_replayed_before_changes_no_fact(seed: int, tmp_path: Path, mon
 @pytest.mark.parametrize("words", [
     ["compare", "a.yaml"], ["size", "b.yaml"], ["diff", "a.yaml", "c.yaml"], ["check", "a.yaml"],
     ["next", "a.yaml", "--draws", "100"], ["track", "a.yaml", "--bill", "bill.csv", "--draws", "100"],
+    ["help", "requests_per_day", "a.yaml"],
 ], ids=lambda words: words[0])
 def test_with_no_cache_nothing_is_read_or_kept_on_disk(words, tmp_path, monkeypatch):
     """Every command that opens a scenario; without the option each looks into the cache folder."""

@@ -8,7 +8,18 @@ from scipy import stats
 
 from roi.economics.decision.worth import ITEMS
 from roi.facts.case import counted_quantile
-from roi.numerics.knowing import BINS, Bins, above_noise, best_of, binomial, items_behind, numbers_wrong, repeated
+from roi.numerics.knowing import (
+    BINS,
+    Bins,
+    best_row,
+    binomial,
+    gain_of_knowing,
+    items_behind,
+    most_to_know,
+    numbers_wrong,
+    over,
+    repeated,
+)
 from roi.numerics.sequence import sobol
 
 RIGHT, WRONG = 36.5, 3.5
@@ -27,7 +38,8 @@ def two_options(noise: float, n: int = 4096) -> tuple[np.ndarray, np.ndarray]:
 def worth(rate: np.ndarray, table: np.ndarray, chances: np.ndarray | None) -> tuple[float, float]:
     bins = Bins.of(rate)
     assert bins is not None
-    return above_noise(bins.gains(table, best_of(table), bins.policies(bins.means(table), chances)))
+    mean, error = bins.gains(table, over(bins.policies(bins.means(table), chances), best_row(table)))
+    return float(mean), float(error)
 
 
 def by_items(rate: np.ndarray, table: np.ndarray, items: int) -> tuple[float, float]:
@@ -76,8 +88,37 @@ def test_an_option_that_a_result_must_let_through_is_worth_the_sum_over_the_resu
     wrong = numbers_wrong(bins.centres, items)
     barred = np.stack([np.zeros(wrong.size, dtype=bool), (4 + wrong) / (40 + items) > 0.08])
     policies = bins.policies(bins.means(table), binomial(bins.centres, items), barred)
-    found, error = above_noise(bins.gains(table, table[0], policies))
+    found, error = bins.gains(table, over(policies, 0))
     assert found == pytest.approx(exact, abs=2.0 * error + 0.02 * exact)
+
+
+def test_gains_are_the_mean_over_the_draws_of_what_is_chosen_in_each_cell() -> None:
+    """Three options, each chosen so often in each cell, worked out draw by draw; and always the first one, which gains nothing.
+
+    A mean within its own standard error is zero.
+    """
+    rng = np.random.default_rng(1)
+    known, table = rng.random(1001), 1e5 * rng.standard_normal((3, 1001)) + np.array([[0.0], [3e4], [0.0]])
+    bins = Bins.of(known, 0.3)
+    assert bins is not None
+    often = rng.dirichlet([1.0, 1.0, 1.0], (BINS, 2)).transpose(2, 0, 1)
+    only = np.zeros_like(often)
+    only[0] = 1.0
+    shift = rng.random((2, BINS, 2))
+    means, errors = bins.gains(table, over(np.stack([often, only]), 0), np.stack([shift[0], np.zeros((BINS, 2))]))
+    each = (often.reshape(3, -1)[:, bins.cell] * table).sum(axis=0) - table[0] + shift[0].reshape(-1)[bins.cell]
+    error = each.std() / np.sqrt(each.size)
+    assert errors == pytest.approx([error, 0.0], rel=1e-12)
+    assert means == pytest.approx([each.mean() if each.mean() > error else 0.0, 0.0], rel=1e-9)
+    assert means[0] > 0.0
+
+
+def test_no_fact_is_worth_more_than_all_of_them() -> None:
+    """In half of the draws a saves 6, in half it loses 4: +1 on average. Who knows all takes 6 and 0 by turns: 3, 2 more."""
+    a = np.tile([6.0, -4.0], 64)
+    assert most_to_know({"stay": np.zeros(128), "a": a}, ["stay", "a"]) == 2.0
+    assert most_to_know({"stay": np.zeros(128), "a": a}, ["stay"], ["a"]) == 3.0
+    assert gain_of_knowing({"stay": np.zeros(128), "a": a}, a, ["stay", "a"]) <= 2.0
 
 
 def test_the_items_behind_draws_of_a_rate_are_those_of_its_beta() -> None:

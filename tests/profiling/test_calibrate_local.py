@@ -152,6 +152,16 @@ def test_a_machine_without_the_card_is_told_what_would_do(made):
     assert "roi profile train on a H100-80GB-SXM" in result.stderr
 
 
+@pytest.mark.full
+def test_with_no_cache_no_replay_is_read_or_kept(made, monkeypatch):
+    looked = []
+    monkeypatch.setattr("roi.answers.opening.KeptReplays", looked.append)
+    for words, times in ((("--no-cache",), 0), ((), 1)):
+        result = CliRunner().invoke(main, ["calibrate", "--local", str(made), "--device", "cpu", *words])
+        assert "this machine has no GPU" in result.stderr
+        assert len(looked) == times
+
+
 @pytest.mark.parametrize("words", [("table.csv",), ("--strict",), ("--output", "kept.calibration")])
 def test_what_belongs_to_tables_is_refused(made, words):
     result = CliRunner().invoke(main, ["calibrate", "--local", str(made), *words])
@@ -159,10 +169,11 @@ def test_what_belongs_to_tables_is_refused(made, words):
     assert "--local: measures for a scenario" in result.stderr
 
 
-@pytest.mark.parametrize("words", [("--set", "draws=4"), ("--device", "cpu"), ("--add", "table.csv", "--force")])
+@pytest.mark.parametrize("words", [("--set", "draws=4"), ("--device", "cpu"), ("--add", "table.csv", "--force"),
+                                   ("--no-cache",)])
 def test_what_belongs_to_a_scenario_is_refused_without_one(words):
     result = CliRunner().invoke(main, ["calibrate", *words])
-    assert (result.exit_code, result.stderr) == (2, "roi: --set, --device and --force go with --local FILE\n")
+    assert (result.exit_code, result.stderr) == (2, "roi: --set, --device, --force and --no-cache go with --local FILE\n")
 
 
 @pytest.mark.full

@@ -112,7 +112,8 @@ runpy.run_module("roi", run_name="__main__", alter_sys=True)
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("module", ["roi.profiling.device.operator_rates", "torch", "torch.nn", "bitsandbytes", "transformers"])
+@pytest.mark.parametrize("module", ["roi.cli", "click.core", "roi.profiling.device.operator_rates", "torch", "torch.nn",
+                                    "bitsandbytes", "transformers"])
 def test_sigterm_while_a_profile_imports_its_libraries_ends_with_143(module, tmp_path):
     """The first seconds of `roi profile device`: nothing is measured yet, so nothing is kept, and that is said."""
     words = ("profile", "device", "--device", "cpu", "--budget", "1s", "--profiles", str(tmp_path / "own"))

@@ -15,7 +15,7 @@ from quiet_scenario import QUIET
 from roi.answers.compare import compare_file
 from roi.facts.case import Case
 from roi.facts.fact import Basis, Fact
-from roi.store import cases
+from roi.store import cases, kept_files
 from roi.store.cases import KeptCase, case_name, find_case, keep_case
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -93,6 +93,24 @@ def test_whatever_a_case_is_made_of_is_in_its_name(tmp_path: Path, monkeypatch: 
     name()
     assert None not in names
     assert len(set(names)) == len(names)
+
+
+def test_a_program_that_changed_after_it_was_imported_names_no_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook's kernel that runs on after an upgrade: every file of the program is younger than its import."""
+    assert case_name((None,), (), ()) is not None
+    monkeypatch.setattr(kept_files, "IMPORTED_AT", 0.0)
+    assert case_name((None,), (), ()) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such modes")
+def test_nobody_else_may_read_what_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "cases"
+    keep_case(folder, "name", KEPT)
+    (path,) = folder.iterdir()
+    path.chmod(0o644)
+    path.write_text("damaged", encoding="utf-8")
+    keep_case(folder, "name", KEPT)
+    assert [each.stat().st_mode & 0o777 for each in (folder, path)] == [0o700, 0o600]
 
 
 def test_what_cannot_be_told_apart_has_no_name(tmp_path: Path) -> None:

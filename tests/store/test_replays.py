@@ -15,7 +15,7 @@ from roi.catalog.models.shapes import find_model
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity, Slo
 from roi.resolution.plan_capacity import ServingPlan, published_server
 from roi.resolution.request_lengths import SystemLengths
-from roi.store import replays
+from roi.store import kept_files, replays
 from roi.store.replays import KeptReplays
 
 LENGTHS = SystemLengths(np.array([900.0]), np.array([0.0]), np.array([90.0]), np.array([1.0]), 0.0)
@@ -51,6 +51,23 @@ def test_another_input_or_another_source_finds_nothing(tmp_path: Path, monkeypat
     assert [kept.find(*other) for other in others] == [None] * len(others)
     monkeypatch.setattr(replays, "source_digest", lambda: "another")
     assert kept.find(*INPUTS) is None
+
+
+def test_a_program_that_changed_after_it_was_imported_finds_and_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before its first replay, when the digest is taken, and after it."""
+    kept = KeptReplays(tmp_path / "replays")
+    for changed_first in (True, False):
+        replays.source_digest.cache_clear()
+        with monkeypatch.context() as patch:
+            if not changed_first:
+                assert kept.find(*INPUTS) is None  # the digest is taken here
+            patch.setattr(kept_files, "IMPORTED_AT", 0.0)
+            assert kept.find(*INPUTS) is None
+            kept.keep(HELD, *INPUTS)
+        assert not kept.folder.exists()
+    replays.source_digest.cache_clear()
 
 
 def test_a_damaged_or_foreign_file_is_passed_over_and_written_anew(tmp_path: Path) -> None:

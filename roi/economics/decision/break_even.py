@@ -1,15 +1,29 @@
-"""From how many requests a day an option wins, each fleet sized at its own peak along the curve."""
+"""From how many requests a day an option wins, each fleet sized at its own peak along the curve.
+
+The costs at two volumes bound what lies between them, and only where the bounds leave open who is cheaper are more volumes
+tried: both sides of each step of a fleet, and where the line between two volumes crosses zero.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any, NamedTuple
 
-from roi.economics.decision.curves import LEAST, MOST, UNSERVED, Ask, Curves, Turn, turns
-from roi.economics.inputs import Option
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.economics.decision.curves import LEAST, MOST, POINTS, SIDE, TIE, UNSERVED, Curves, ascending
+from roi.economics.inputs import Array, Option
 
 BASES, COUNTS = ("run_rate", "pv"), ("errors", "cash")
 NOTHING = 1e-6
 """Share of the savings at the far end of the curve by which they must still grow to be more than rounding."""
+UNSEEN = 1e-4
+"""Share of a volume: between two so near to each other that say the same, nobody looks again."""
+ROUNDS, NEAREST = 14, 64
+"""Rounds of new volumes, and as many of the change alone; stretches that a question may get in one."""
+ON_LINE = 4.0
+"""Times what is rounding by which a volume may lie off the line through its neighbours and be on it."""
 
 
 @dataclass(frozen=True)
@@ -28,28 +42,57 @@ class BreakEven:
     """errors (wrong answers cost what the scenario says) or cash (they are left out)."""
 
 
+class Ask(NamedTuple):
+    """A question: from a volume upwards or downwards, where does it change whether the option costs no more?"""
+
+    basis: str
+    """pv or run_rate."""
+    counts: str
+    """errors or cash."""
+    start: float
+    up: bool
+
+
+class Turn(NamedTuple):
+    """The answer: whether the option costs no more at the start, and the two volumes between which that changes."""
+
+    wins: bool
+    """At the start."""
+    before: float | None
+    """The last volume where it is as at the start; None where it never changes."""
+    after: float | None
+    gain: Array
+    """Savings along the curve, USD, shape (n,), at `volumes`."""
+    volumes: Array
+
+
 def break_evens(
     curves: Curves, ids: Sequence[str], untrained: Sequence[str], recommended: str = "stay"
 ) -> tuple[BreakEven, ...]:
-    """Crossings of each option in `ids` against staying, the cheapest of `untrained` (itself left out), and `recommended`.
+    """Crossings of each option in `ids` against each of its `baselines`."""
+    return tuple(found for id in ids for baseline, rivals in baselines(id, untrained, recommended).items()
+                 for found in crossings(curves, id, baseline, rivals))
 
-    The third is left out where it is staying, or the option itself. `untrained` are the options that train nothing and that
-    somebody evaluated; staying is one of them anyhow.
+
+def baselines(id: str, untrained: Sequence[str], recommended: str = "stay") -> dict[str, list[str]]:
+    """What an option is told against, and the rivals, of which the cheapest counts at each volume.
+
+    Staying, the `untrained` (itself left out), and `recommended`, which is left out where it is staying, or the option itself.
+    `untrained` are the options that train nothing and that somebody evaluated; staying is one of them anyhow.
     """
-    return tuple(found for id in ids for found in _of_option(curves, id, untrained, recommended))
+    found = {"stay": ["stay"], "best_untrained": ["stay", *(u for u in untrained if u not in {id, "stay"})]}
+    return found if recommended in {"stay", id} else {**found, "recommended": [recommended]}
 
 
-def _of_option(curves: Curves, id: str, untrained: Sequence[str], recommended: str) -> Iterator[BreakEven]:
-    rivals = {"stay": ["stay"], "best_untrained": ["stay", *(u for u in untrained if u not in {id, "stay"})]}
-    if recommended not in {"stay", id}:
-        rivals["recommended"] = [recommended]
-    views = list(product(rivals, COUNTS, BASES))
-    asks = {v: [Ask(v[0], v[2], v[1], start, up) for start, up in ((LEAST, True), (MOST, False))] for v in views}
+def crossings(curves: Curves, id: str, baseline: str, rivals: Sequence[str]) -> Iterator[BreakEven]:
+    """Those of one option against one baseline: with wrong answers counted and not, by running cost and over the horizon."""
+    views = list(product(COUNTS, BASES))
+    asks = {v: [Ask(v[1], v[0], start, up) for start, up in ((LEAST, True), (MOST, False))] for v in views}
     answers = turns(curves, id, rivals, [ask for pair in asks.values() for ask in pair])
-    for baseline, counts, basis in views:
-        up, down = (answers[ask] for ask in asks[baseline, counts, basis])
+    for counts, basis in views:
+        up, down = (answers[ask] for ask in asks[counts, basis])
         first, stays = _ends(up, down)
-        runs_from = _ends(*(answers[ask] for ask in asks[baseline, counts, "run_rate"]))[1]
+        runs_from = _ends(*(answers[ask] for ask in asks[counts, "run_rate"]))[1]
         yield BreakEven(
             option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counts,
             reason=_reason(curves.options[id], basis, up, first, stays, runs_from),
@@ -99,3 +142,128 @@ def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None) -
 def _unserved(turn: Turn) -> bool:
     """True where the far end of the curve is more than the option can serve."""
     return bool(turn.gain[-1] == -UNSERVED)
+
+
+def rows_of(basis: str, counts: str) -> int:
+    """Where a measure stands among the four of a pair of options."""
+    return 2 * (basis == "run_rate") + (counts == "cash")
+
+
+@dataclass(frozen=True)
+class _Gains:
+    """Savings against the cheapest of some rivals at volumes, shape (4, n), and their bounds between these, (4, n - 1)."""
+
+    wins: NDArray[np.bool_]
+    gain: Array
+    most: Array
+    least: Array
+    rounding: Array
+    """USD of the savings that are rounding, (4, n)."""
+    straight: NDArray[np.bool_]
+    """Between two volumes, whether a third beside them lies on the line through both, (4, n - 1)."""
+
+
+def _gains(curves: Curves, id: str, rivals: Sequence[str], volumes: Array) -> _Gains:
+    """Savings of `id`: against each rival over the months in which both serve alone.
+
+    A cost is slope x volume + a part that never falls, so that its ends bound it between two volumes.
+    """
+    starts = [2 + 2 * max(curves.start[id], curves.start[rival]) for rival in rivals]
+    pairs = [(curves.of(rival), [0, 1, start, start + 1]) for rival, start in zip(rivals, starts, strict=True)]
+    mine, own = curves.of(id), curves.of(id).at(volumes)
+    a, b = np.stack([own[rows] for _, rows in pairs]), np.stack([c.at(volumes)[rows] for c, rows in pairs])  # (rivals, 4, n)
+    sa, sb = np.stack([mine.slope[rows] for _, rows in pairs]), np.stack([c.slope[rows] for c, rows in pairs])
+    rest_a, rest_b, line = a - sa * volumes, b - sb * volumes, (sb - sa) * volumes
+
+    def ends(x: Array, pick: Any) -> Array:  # Any: np.minimum or np.maximum
+        return np.asarray(pick(x[..., :-1], x[..., 1:]))
+
+    most = (ends(line, np.maximum) + ends(rest_b, np.maximum) - ends(rest_a, np.minimum)).min(axis=0)
+    least = (ends(line, np.minimum) + ends(rest_b, np.minimum) - ends(rest_a, np.maximum)).min(axis=0)
+    gain, rounding = np.where(a[0] < UNSERVED, (b - a).min(axis=0), -UNSERVED), TIE * np.abs(a[0])
+    share = (volumes[1:-1] - volumes[:-2]) / (volumes[2:] - volumes[:-2])
+    off = gain[:, :-2] + (gain[:, 2:] - gain[:, :-2]) * share - gain[:, 1:-1]
+    on_line = np.pad(np.abs(off) <= ON_LINE * rounding[:, 1:-1], ((0, 0), (1, 1)))
+    return _Gains(
+        wins=gain >= -rounding, gain=gain, most=most + rounding[:, 1:], least=least + rounding[:, 1:], rounding=rounding,
+        straight=on_line[:, :-1] | on_line[:, 1:],
+    )
+
+
+def turns(curves: Curves, id: str, rivals: Sequence[str], asks: Sequence[Ask]) -> dict[Ask, Turn]:
+    """The answer to each question about the option `id`, against the cheapest of `rivals`."""
+    volumes = ascending(np.concatenate([np.geomspace(LEAST, MOST, POINTS), [ask.start for ask in asks]]))
+    answers: dict[Ask, Turn] = {}
+    waiting = list(asks)
+    for nearest in (*[NEAREST] * ROUNDS, *[0] * ROUNDS):
+        gains, new = _gains(curves, id, rivals, volumes), dict[Ask, Array]()
+        for ask in waiting:
+            answers[ask], more = _look(curves, (id, *rivals), gains, volumes, ask, nearest)
+            if more.size:
+                new[ask] = more
+        if not new:
+            break
+        waiting = list(new)
+        volumes = ascending(np.concatenate([volumes, *new.values()]))
+    return answers
+
+
+def _look(
+    curves: Curves, ids: Sequence[str], gains: _Gains, volumes: Array, ask: Ask, nearest: int
+) -> tuple[Turn, Array]:
+    """What the volumes so far say, and the volumes that could still change that (none: it is the answer).
+
+    Inside the stretch where the sign changes, and inside as many of the doubtful ones before it, those nearest to the start.
+    """
+    m = rows_of(ask.basis, ask.counts)
+    way = 1 if ask.up else -1
+    at = int(np.searchsorted(volumes, ask.start))
+    sign = bool(gains.wins[m, at])
+    same = gains.wins[m, at:] == sign if ask.up else gains.wins[m, at::-1] == sign
+    steps = same.size - 1 if same.all() else int(np.argmin(same))  # how far it is to the change, or to the end
+    changes = not same.all()
+    stretches = at + np.arange(steps) if ask.up else at - 1 - np.arange(steps)  # by their lower end, the nearest first
+    width = volumes[stretches + 1] / volumes[stretches] - 1.0
+    doubt = gains.least[m, stretches] < 0.0 if sign else gains.most[m, stretches] >= 0.0
+    found_at = False
+    if changes:  # where the savings are zero at one end, that is the volume, unless they may be so before
+        ends = np.array([at + way * (steps - 1), at + way * steps])
+        zero = gains.gain[m, ends]
+        found_at = bool(np.any(np.abs(zero) <= gains.rounding[m, ends]))
+        rounding = ON_LINE * gains.rounding[m, ends].max()
+        bound = gains.least[m, stretches[-1]] - zero.min() < -rounding if sign else (
+            gains.most[m, stretches[-1]] - zero.max() > rounding)
+        doubt[-1] = bound if found_at else True
+    opened = doubt & (width > UNSEEN)
+    opened[np.cumsum(opened) > nearest] = False
+    if changes and not found_at:
+        opened[-1] = width[-1] > 2.0 * SIDE
+    before, after = (float(volumes[at + way * (steps - 1)]), float(volumes[at + way * steps])) if changes else (None, None)
+    found = Turn(wins=sign, before=before, after=after, gain=gains.gain[m], volumes=volumes)
+    chosen = stretches[opened]
+    return found, _inside(curves, ids, gains, m, volumes, chosen) if chosen.size else np.empty(0)
+
+
+def _inside(
+    curves: Curves, ids: Sequence[str], gains: _Gains, m: int, volumes: Array, stretches: NDArray[np.intp]
+) -> Array:
+    """New volumes between each of the volumes `stretches` and the next.
+
+    Both sides of each step in it. Where there is none (or too many), the one at which the line through the two ends crosses
+    zero, and three between, unless the ends and a neighbour lie on one line: then nothing else happens between them.
+    """
+    low, high, gain = volumes[stretches], volumes[stretches + 1], gains.gain[m]
+    bare, new = np.ones(low.size, dtype=bool), []
+    for curve in map(curves.of, ids):
+        full, stretch = curve.steps(low, high)
+        bare[stretch] = False
+        new += [full, full * (1.0 + SIDE)]
+    bent = bare & ~gains.straight[m, stretches]
+    new.append((low[bent] * (high[bent] / low[bent]) ** np.array([[0.25], [0.5], [0.75]])).reshape(-1))
+    at_low, at_high = gain[stretches], gain[stretches + 1]
+    far = np.minimum(np.abs(at_low) - gains.rounding[m, stretches], np.abs(at_high) - gains.rounding[m, stretches + 1]) > 0.0
+    crosses = bare & far & ((at_low < 0) != (at_high < 0))
+    low, high, share = low[crosses], high[crosses], at_low[crosses] / (at_low - at_high)[crosses]
+    zero = low + (high - low) * share
+    new.append(zero[(zero > low) & (zero < high)])
+    return np.concatenate(new)

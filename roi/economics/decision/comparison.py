@@ -5,19 +5,19 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
                                                 ──▶ break-even along volumes      ──▶ the verdict
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from roi.economics.decision.alarms import Alarm, read_alarms
-from roi.economics.decision.break_even import BreakEven, break_evens
+from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import Drawn, draw, probability_best
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import Gate, read_gates, rule_out, tells_quality, tested
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
-from roi.economics.decision.signposts import Signpost, signposts
-from roi.economics.decision.verdict import Choices, Verdict, choose, decide, value, what_counts
+from roi.economics.decision.signposts import Signpost, Thresholds
+from roi.economics.decision.verdict import Choices, Verdict, choose, decide, what_counts
 from roi.economics.decision.worth import Experiment, experiments
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.reading import number
@@ -37,11 +37,6 @@ class Comparison:
     """Feasible options, in the Case's order."""
     infeasible: tuple[InfeasibleOption, ...]
     """Options that cannot work, each with its reason."""
-    break_even: tuple[BreakEven, ...]
-    break_even_requests_per_day: float | None
-    """Best self-hosted option against the best untrained one, present value, from where on it wins for good."""
-    signposts: tuple[Signpost, ...]
-    """What would undo the leading option, or bring the challenger or the best self-hosted option before it."""
     experiments: tuple[Experiment, ...]
     """What could be measured, the highest net value after the recommendation first."""
     drivers: tuple[Driver, ...]
@@ -51,6 +46,23 @@ class Comparison:
     """The option that `reconciled_npv_usd` belongs to: the leading one, the challenger where that is staying."""
     reconciled_npv_usd: tuple[float, float] | None
     """Its NPV if the gap to the bill is all price, and if it is all volume; None without a gap."""
+    thresholds: Thresholds | None = field(repr=False, compare=False)
+    """Break-evens and signposts, worked out where they are asked for; None where none are looked for, or all is staying."""
+
+    @property
+    def break_even(self) -> tuple[BreakEven, ...]:
+        """From how many requests a day the best option of each kind wins."""
+        return self.thresholds.break_even if self.thresholds else ()
+
+    @property
+    def break_even_requests_per_day(self) -> float | None:
+        """Best self-hosted option against the best untrained one, present value, from where on it wins for good."""
+        return self.thresholds.headline if self.thresholds else None
+
+    @property
+    def signposts(self) -> tuple[Signpost, ...]:
+        """What would undo the leading option, or bring the challenger or the best self-hosted option before it."""
+        return self.thresholds.all_signposts if self.thresholds else ()
 
     @property
     def probability_best_by_kind(self) -> dict[str, float] | None:
@@ -115,12 +127,12 @@ def weigh(case: Case) -> Weighed:
 def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     """The comparison of all options of `case`. Pure: the same case gives the same answer, to the cent.
 
-    Without `thresholds` no break-even and no signpost is looked for, which takes a third of the time; all else is the same.
+    Without `thresholds` no break-even and no signpost is looked for; all else is the same.
     """
     w = weigh(case)
     shared, options, choices, below = w.shared, w.options, w.choices, w.below
     central, drawn, results, chosen = w.central, w.drawn, w.results, w.chosen
-    counts, untrained = chosen.counts, list(w.untrained)
+    counts = chosen.counts
     measured: tuple[Experiment, ...] = ()
     if drawn is not None:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
@@ -128,8 +140,6 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     values = case.values()
     alarms = read_alarms(values)
     verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms)
-    curves = Curves(shared, options) if thresholds else None
-    crossings, headline = _break_evens(curves, tuple(results.values()), untrained, verdict.leader) if curves else ((), None)
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
@@ -138,11 +148,11 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     return Comparison(
         case=case, verdict=verdict, alarms=alarms, gates=read_gates(values), experiments=measured,
         options=tuple(results.values()),
-        signposts=tuple(s for pair in _pairs(verdict, results, options) for s in signposts(curves, *pair, counts))
-        if curves else (),
         infeasible=tuple(infeasible_result(o, options["stay"]) for o in options.values() if o.infeasible is not None),
-        break_even=crossings, break_even_requests_per_day=headline, drivers=drivers, driver_option=target if drivers else None,
+        drivers=drivers, driver_option=target if drivers else None,
         reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target),
+        thresholds=Thresholds(Curves(shared, options), results, w.untrained, verdict)
+        if thresholds and len(results) > 1 else None,
     )
 
 
@@ -162,40 +172,6 @@ def _delay_cost(shared: Shared, options: Mapping[str, Option], central: Mapping[
         return 0.0
     later = replace(options[id], months_to_live=options[id].months_to_live + 1.0)
     return float(evaluate(shared, later, options).pv) - float(central[id].pv)
-
-
-def _break_evens(
-    curves: Curves, results: tuple[OptionResult, ...], untrained: list[str], recommended: str
-) -> tuple[tuple[BreakEven, ...], float | None]:
-    """Crossings of the best option of each kind, and the headline one."""
-    best: dict[str, OptionResult] = {}
-    for r in results:
-        if r.kind != "stay" and (r.kind not in best or r.expected_npv_usd > best[r.kind].expected_npv_usd):
-            best[r.kind] = r
-    ids = [r.id for r in results if r.id != "stay" and (r in best.values() or r.id == recommended)]
-    crossings = break_evens(curves, ids, untrained, recommended)
-    hosted = [r for r in best.values() if curves.options[r.id].self_hosted]
-    if not hosted:
-        return crossings, None
-    top = max(hosted, key=lambda r: r.expected_npv_usd).id
-    headline = next(b for b in crossings if (b.option, b.baseline, b.basis) == (top, "best_untrained", "pv"))
-    return crossings, headline.stays
-
-
-def _pairs(verdict: Verdict, results: Mapping[str, OptionResult], options: Mapping[str, Option]) -> list[tuple[str, str]]:
-    """Options and rivals of the signposts.
-
-    The leader against the best likely option that runs no GPUs, the challenger and the best self-hosted option against the
-    leader, the latter against staying.
-    """
-
-    def best(ids: Iterable[str]) -> str | None:
-        return max(ids, key=lambda id: value(results[id], verdict.counts), default=None)
-
-    leader, hosted = verdict.leader, best(id for id in results if options[id].self_hosted)
-    rival = best(id for id in verdict.likely if id != leader and not options[id].self_hosted)
-    pairs = ((leader, rival), (verdict.challenger, leader), (hosted, leader), (hosted, "stay"))
-    return [(id, other) for id, other in dict.fromkeys(pairs) if id and other and id not in {other, "stay"}]
 
 
 def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None) -> tuple[float, float] | None:

@@ -1,12 +1,11 @@
-"""What options cost along volumes, and the volumes at which one begins, or ceases, to cost no more than others.
+"""What options cost along volumes, each on the plan and the floor that are cheapest there, and the steps of its fleet.
 
-Cost never falls where volume rises, and between the steps of a fleet it is a straight line but for a few bends. So the costs
-at two volumes bound what lies between them, and only where the bounds leave open who is cheaper are more volumes tried.
+Cost never falls where volume rises, and between the steps of a fleet it is a straight line but for a few bends.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +19,12 @@ from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 LEAST, MOST, POINTS = 1.0, 1e9, 145
 """The curve in requests a day: 16 points a decade to begin with."""
+FIRST = 4
+"""Each so many of these are tried on every plan; between them, on the plans that may be the cheapest there."""
 SIDE = 1e-6
-"""Share of a volume by which "just above" lies above it, and to which a change of sign is found."""
-UNSEEN = 1e-4
-"""Share of a volume: between two so near to each other that say the same, nobody looks again."""
-ROUNDS, INSIDE, NEAREST = 14, 24, 64
-"""Rounds of new volumes, and as many of the change alone; steps that a stretch, stretches that a question may get in one."""
+"""Share of a volume by which "just above" lies above it, and to which a change of sign is found where it is a jump."""
+INSIDE = 24
+"""Steps of a stretch that are listed; where there are more, none are."""
 CHUNK = 1024
 """Volumes evaluated at once: fewer pay more for calls than for arithmetic."""
 TIE = 1e-10
@@ -34,6 +33,12 @@ UNSERVED = 1e30
 """USD that stand for a volume which the cards that are owned do not hold."""
 FEW = np.arange(1.0, 5.0)
 """Instances of the floors that are tried wherever a small one is best: up to four replicas cost is not convex in the size."""
+
+
+def ascending(x: Array) -> Array:
+    """The numbers of a row in order, equal ones once; np.unique loads masked arrays, which take longer than this."""
+    ranked = np.sort(x, axis=None)
+    return np.asarray(ranked[np.concatenate([[True], ranked[1:] > ranked[:-1]])])
 
 
 class Curves:
@@ -47,7 +52,7 @@ class Curves:
         self.start = {id: starts.index(month) for id, month in first.items()}
         means = [(np.arange(horizon) >= month) / (horizon - month) for month in starts]
         self.weights = np.stack([discount_factors(shared.discount_rate, horizon), *means], axis=1)
-        mean = np.unique(billed_requests(replace(shared, requests_per_day=1.0))) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
+        mean = ascending(billed_requests(replace(shared, requests_per_day=1.0))) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)
         self.peak = np.asarray(mean * shared.peak_to_mean)
         """The peak of a request a day, requests/s, in each month that differs."""
         self.demand = np.asarray(demand_to_hold(self.peak, mean, shared.can_wait))
@@ -109,9 +114,10 @@ class _Curve:
         self.ratios = self._best_ratios() if option.kind == "hybrid" and self.plans is not None else None
         self.straight = self.plans is None and self._is_straight()
         if not self.straight:
-            self.volumes = np.geomspace(LEAST, MOST, POINTS)
-            everywhere = np.ones((self.count, POINTS), dtype=bool)
-            self.costs, self.by_plan = self._cheapest(self.volumes, everywhere)
+            grid = np.geomspace(LEAST, MOST, POINTS)
+            self.volumes = grid[::FIRST]
+            self.costs, self.by_plan = self._cheapest(self.volumes, np.ones((self.count, self.volumes.size), dtype=bool))
+            self.at(grid)
             steps = np.diff(self.costs, axis=1) / np.diff(self.volumes)
             self.slope = np.maximum(steps.min(axis=1, keepdims=True), 0.0)
 
@@ -127,7 +133,7 @@ class _Curve:
         """Costs at `volumes` (ascending, between LEAST and MOST), shape (measures, n)."""
         if self.straight:
             return np.asarray(self.base + self.slope * volumes)
-        new = np.setdiff1d(volumes, self.volumes, assume_unique=True)
+        new = volumes[self.volumes[np.minimum(np.searchsorted(self.volumes, volumes), self.volumes.size - 1)] != volumes]
         if new.size:
             costs, by_plan = self._cheapest(new, self.in_play(new, new))
             self.volumes = np.concatenate([self.volumes, new])
@@ -184,7 +190,10 @@ class _Curve:
         small = [*(each * few for few in FEW), np.ones_like(each)]
         floors = np.stack([*self._beside_the_best(volumes, plan, each), *small], axis=1)
         floors = np.minimum(floors, self.owned[plan][:, None])
-        row, nth = np.nonzero((np.arange(floors.shape[1]) < 2) | (floors[:, :1] < 2.0 * FEW[-1] * each[:, None]))
+        tried = (np.arange(floors.shape[1]) < 2) | (floors[:, :1] < 2.0 * FEW[-1] * each[:, None])
+        floors = np.sort(np.where(tried, floors, np.inf), axis=1)
+        again = np.concatenate([np.zeros((floors.shape[0], 1), dtype=bool), floors[:, 1:] == floors[:, :-1]], axis=1)
+        row, nth = np.nonzero(~again & np.isfinite(floors))
         costs = self._costs(volumes[row], plan[row], floors[row, nth])
         table, place = np.full(floors.shape, np.inf), np.zeros(floors.shape, dtype=int)
         table[row, nth], place[row, nth] = costs[0], np.arange(row.size)
@@ -202,8 +211,8 @@ class _Curve:
         low, high = (np.maximum(side(exact), 1.0) for side in (np.floor, np.ceil))
         if np.any(np.asarray(self.curves.shared.commitment_usd) > 0):
             low, high = np.ones_like(exact), np.maximum(np.ceil(self.most[plan] * volumes / each), 1.0)
-            for k in np.unique(plan):  # more volume wants no smaller a floor: between those at the volumes around
-                known, sizes = self.halved.get(int(k), (np.empty(0), np.empty(0)))
+            for k in range(self.count):  # more volume wants no smaller a floor: between those at the volumes around
+                known, sizes = self.halved.get(k, (np.empty(0), np.empty(0)))
                 at = np.searchsorted(known, volumes[plan == k])
                 low[plan == k] = np.concatenate([[1.0], sizes])[at]
                 high[plan == k] = np.fmin(np.concatenate([sizes, [np.inf]])[at], high[plan == k])
@@ -215,11 +224,11 @@ class _Curve:
                 here, more = self._costs(v, of, n)[0].reshape(2, -1)
                 low[wide] = np.where(more < here, middle + 1.0, low[wide])
                 high[wide] = np.where(more < here, high[wide], middle)
-            for k in np.unique(plan):
-                known, sizes = self.halved.get(int(k), (np.empty(0), np.empty(0)))
+            for k in range(self.count):
+                known, sizes = self.halved.get(k, (np.empty(0), np.empty(0)))
                 all_known = np.concatenate([known, volumes[plan == k]])
                 order = np.argsort(all_known, kind="stable")
-                self.halved[int(k)] = all_known[order], np.concatenate([sizes, low[plan == k]])[order]
+                self.halved[k] = all_known[order], np.concatenate([sizes, low[plan == k]])[order]
         return low * each, high * each
 
     def _best_ratios(self) -> Array:
@@ -262,135 +271,3 @@ def _rows(plans: Plan, index: NDArray[np.intp]) -> Plan:
     """The stacked plans' numbers, one row for each index."""
     columns: dict[str, Any] = {k: x[index] for k, x in vars(plans).items() if isinstance(x, np.ndarray)}  # Any: fields
     return replace(plans, **columns)
-
-
-class Ask(NamedTuple):
-    """A question: from a volume upwards or downwards, where does it change whether the option costs no more?"""
-
-    rivals: str
-    """Name of the set of rivals: the cheapest of them counts."""
-    basis: str
-    """pv or run_rate."""
-    counts: str
-    """errors or cash."""
-    start: float
-    up: bool
-
-
-class Turn(NamedTuple):
-    """The answer: whether the option costs no more at the start, and the two volumes between which that changes."""
-
-    wins: bool
-    """At the start."""
-    before: float | None
-    """The last volume where it is as at the start; None where it never changes."""
-    after: float | None
-    gain: Array
-    """Savings along the curve, USD, shape (n,), at `volumes`."""
-    volumes: Array
-
-
-def rows_of(basis: str, counts: str) -> int:
-    """Where a measure stands among the four of a pair of options."""
-    return 2 * (basis == "run_rate") + (counts == "cash")
-
-
-@dataclass(frozen=True)
-class _Gains:
-    """Savings against the cheapest of some rivals at volumes, shape (4, n), and their bounds between these, (4, n - 1)."""
-
-    wins: NDArray[np.bool_]
-    gain: Array
-    most: Array
-    least: Array
-
-
-def _gains(curves: Curves, id: str, rivals: Sequence[str], volumes: Array) -> _Gains:
-    """Savings of `id`: against each rival over the months in which both serve alone.
-
-    A cost is slope x volume + a part that never falls, so that its ends bound it between two volumes.
-    """
-    starts = [2 + 2 * max(curves.start[id], curves.start[rival]) for rival in rivals]
-    pairs = [(curves.of(rival), [0, 1, start, start + 1]) for rival, start in zip(rivals, starts, strict=True)]
-    mine, own = curves.of(id), curves.of(id).at(volumes)
-    a, b = np.stack([own[rows] for _, rows in pairs]), np.stack([c.at(volumes)[rows] for c, rows in pairs])  # (rivals, 4, n)
-    sa, sb = np.stack([mine.slope[rows] for _, rows in pairs]), np.stack([c.slope[rows] for c, rows in pairs])
-    rest_a, rest_b, line = a - sa * volumes, b - sb * volumes, (sb - sa) * volumes
-
-    def ends(x: Array, pick: Any) -> Array:  # Any: np.minimum or np.maximum
-        return np.asarray(pick(x[..., :-1], x[..., 1:]))
-
-    most = (ends(line, np.maximum) + ends(rest_b, np.maximum) - ends(rest_a, np.minimum)).min(axis=0)
-    least = (ends(line, np.minimum) + ends(rest_b, np.minimum) - ends(rest_a, np.maximum)).min(axis=0)
-    gain, rounding = np.where(a[0] < UNSERVED, (b - a).min(axis=0), -UNSERVED), TIE * np.abs(a[0])
-    return _Gains(
-        wins=gain >= -rounding, gain=gain, most=most + rounding[:, 1:], least=least + rounding[:, 1:],
-    )
-
-
-def turns(curves: Curves, id: str, rivals: Mapping[str, Sequence[str]], asks: Sequence[Ask]) -> dict[Ask, Turn]:
-    """The answer to each question about the option `id`."""
-    volumes = np.unique(np.concatenate([np.geomspace(LEAST, MOST, POINTS), [ask.start for ask in asks]]))
-    answers: dict[Ask, Turn] = {}
-    waiting = list(asks)
-    for nearest in (*[NEAREST] * ROUNDS, *[0] * ROUNDS):
-        gains = {name: _gains(curves, id, rivals[name], volumes) for name in {ask.rivals for ask in waiting}}
-        new: dict[Ask, Array] = {}
-        for ask in waiting:
-            answers[ask], more = _look(curves, (id, *rivals[ask.rivals]), gains[ask.rivals], volumes, ask, nearest)
-            if more.size:
-                new[ask] = more
-        if not new:
-            break
-        waiting = list(new)
-        volumes = np.unique(np.concatenate([volumes, *new.values()]))
-    return answers
-
-
-def _look(
-    curves: Curves, ids: Sequence[str], gains: _Gains, volumes: Array, ask: Ask, nearest: int
-) -> tuple[Turn, Array]:
-    """What the volumes so far say, and the volumes that could still change that (none: it is the answer).
-
-    Inside the stretch where the sign changes, and inside as many of the doubtful ones before it, those nearest to the start.
-    """
-    m = rows_of(ask.basis, ask.counts)
-    way = 1 if ask.up else -1
-    at = int(np.searchsorted(volumes, ask.start))
-    sign = bool(gains.wins[m, at])
-    same = gains.wins[m, at:] == sign if ask.up else gains.wins[m, at::-1] == sign
-    steps = same.size - 1 if same.all() else int(np.argmin(same))  # how far it is to the change, or to the end
-    changes = not same.all()
-    stretches = at + np.arange(steps) if ask.up else at - 1 - np.arange(steps)  # by their lower end, the nearest first
-    width = volumes[stretches + 1] / volumes[stretches] - 1.0
-    doubt = gains.least[m, stretches] < 0.0 if sign else gains.most[m, stretches] >= 0.0
-    opened = doubt & (width > UNSEEN)
-    opened[np.cumsum(opened) > nearest] = False
-    if changes:
-        opened[-1] = width[-1] > 2.0 * SIDE
-    before, after = (float(volumes[at + way * (steps - 1)]), float(volumes[at + way * steps])) if changes else (None, None)
-    found = Turn(wins=sign, before=before, after=after, gain=gains.gain[m], volumes=volumes)
-    chosen = stretches[opened]
-    return found, _inside(curves, ids, gains.gain[m], volumes, chosen) if chosen.size else np.empty(0)
-
-
-def _inside(curves: Curves, ids: Sequence[str], gain: Array, volumes: Array, stretches: NDArray[np.intp]) -> Array:
-    """New volumes between each of the volumes `stretches` and the next.
-
-    Both sides of each step in it; where there is none (or too many), three between, and both sides of where the line through
-    the two ends crosses zero.
-    """
-    low, high = volumes[stretches], volumes[stretches + 1]
-    bare, new = np.ones(low.size, dtype=bool), []
-    for curve in map(curves.of, ids):
-        full, stretch = curve.steps(low, high)
-        bare[stretch] = False
-        new += [full, full * (1.0 + SIDE)]
-    low, high, at_low, at_high = low[bare], high[bare], gain[stretches][bare], gain[stretches + 1][bare]
-    new.append((low * (high / low) ** np.array([[0.25], [0.5], [0.75]])).reshape(-1))
-    crosses = (at_low < 0) != (at_high < 0)
-    low, high, share = low[crosses], high[crosses], at_low[crosses] / (at_low - at_high)[crosses]
-    for side in (1.0 - 0.5 * SIDE, 1.0 + 0.5 * SIDE):
-        zero = (low + (high - low) * share) * side
-        new.append(zero[(zero > low) & (zero < high)])
-    return np.concatenate(new)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -10,12 +11,14 @@ from roi.economics.decision.evaluation import Choice, evaluate, read_all
 from roi.economics.decision.feasibility import tells_quality
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
-from roi.numerics.knowing import bar_edge, gain_of_knowing
+from roi.numerics.knowing import bar_edge, gain_of_knowing, most_to_know
 
 MOST = 10
 """Drivers that are listed."""
 CENTS = 2
 """Decimals of USD to which pulls are ranked, so that rounding error does not order a tie."""
+LISTED_BY = 0.02
+"""USD by which a pull must miss those that are listed to be no tie once it is rounded to cents."""
 LEAST_USD = 0.5
 """A swing that prints as 0 is no driver."""
 
@@ -56,9 +59,17 @@ def find_drivers(
         told = path.startswith(("quality.", "systems."))
         return bar_edge(drawn.facts[path], drawn.wrong.values(), bar) if told else None
 
-    worth = [gain_of_knowing(saved, drawn.facts[path], candidates, [id for id, o in unproven.items() if tells_quality(path, o)],
-                             edge(path))
-             for path in paths]
+    @cache
+    def most(eligible: tuple[str, ...]) -> float:
+        """What knowing any fact that lets these options be chosen is worth at most."""
+        return most_to_know(saved, candidates, eligible)
+
+    # the worth of a fact is worked out where it may be above zero, and may bring the fact among those that are listed
+    opened = [tuple(id for id, o in unproven.items() if tells_quality(path, o)) for path in paths]
+    listed = float(np.sort(swing)[-MOST] - LISTED_BY) if len(paths) > MOST else -np.inf
+    worth = [0.0 if most(ids) == 0.0 or max(float(swing[k]), most(ids)) < listed
+             else gain_of_knowing(saved, drawn.facts[path], candidates, ids, edge(path))
+             for k, (path, ids) in enumerate(zip(paths, opened, strict=True))]
     pull = [max(float(a), b) for a, b in zip(swing, worth, strict=True)]
     order = sorted((k for k, x in enumerate(pull) if x >= LEAST_USD), key=lambda k: -round(pull[k], CENTS))[:MOST]
     target = _ranks(drawn.npv[option])

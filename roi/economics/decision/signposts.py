@@ -1,13 +1,17 @@
 """What would turn the choice between two options: a volume, a price or an error rate, each alone, at the central values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 
-from roi.economics.decision.break_even import why_never
-from roi.economics.decision.curves import LEAST, MOST, Ask, Curves, rows_of, turns
+from roi.economics.decision.break_even import Ask, BreakEven, baselines, crossings, rows_of, turns, why_never
+from roi.economics.decision.curves import LEAST, MOST, Curves
 from roi.economics.decision.evaluation import choose_plan, evaluate
+from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.verdict import Verdict, value
 from roi.economics.inputs import Option, Plan
 from roi.economics.lines.option_lines import answered_wrong, with_error_rate
 
@@ -36,25 +40,90 @@ class Signpost:
     reason: str
 
 
+class Thresholds:
+    """What would turn the choice: break-even volumes and signposts, each worked out where somebody asks for it, and kept."""
+
+    def __init__(self, curves: Curves, results: Mapping[str, OptionResult], untrained: Sequence[str], verdict: Verdict) -> None:
+        self.curves, self._results, self._untrained, self._verdict = curves, results, untrained, verdict
+        best: dict[str, OptionResult] = {}
+        for r in results.values():
+            if r.kind != "stay" and (r.kind not in best or r.expected_npv_usd > best[r.kind].expected_npv_usd):
+                best[r.kind] = r
+        self._best = list(best.values())
+        self.ids = [id for id, r in results.items() if id != "stay" and (r in self._best or id == verdict.leader)]
+        """The best option of each kind, and the recommended one: whose break-evens are told."""
+        self._crossings: dict[tuple[str, str], tuple[BreakEven, ...]] = {}
+        self._signposts: dict[tuple[str, str, str], tuple[Signpost, ...]] = {}
+
+    def crossings(self, id: str, baseline: str) -> tuple[BreakEven, ...]:
+        """Break-evens of an option against stay, best_untrained or recommended; none where that is not told."""
+        rivals = baselines(id, self._untrained, self._verdict.leader) if id in self.ids else {}
+        if (id, baseline) not in self._crossings:
+            found = crossings(self.curves, id, baseline, rivals[baseline]) if baseline in rivals else ()
+            self._crossings[id, baseline] = tuple(found)
+        return self._crossings[id, baseline]
+
+    @property
+    def break_even(self) -> tuple[BreakEven, ...]:
+        """Those of all options, against all that they are told against."""
+        return tuple(found for id in self.ids for name in baselines(id, self._untrained, self._verdict.leader)
+                     for found in self.crossings(id, name))
+
+    @property
+    def headline(self) -> float | None:
+        """Best self-hosted option against the best untrained one, present value, from where on it wins for good."""
+        hosted = [r for r in self._best if self.curves.options[r.id].self_hosted]
+        if not hosted:
+            return None
+        top = max(hosted, key=lambda r: r.expected_npv_usd).id
+        return next(b for b in self.crossings(top, "best_untrained") if b.basis == "pv").stays
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Options and rivals of the signposts.
+
+        The leader against the best likely option that runs no GPUs, the challenger and the best self-hosted option against the
+        leader, the latter against staying.
+        """
+        v, options, results = self._verdict, self.curves.options, self._results
+
+        def best(ids: Iterable[str]) -> str | None:
+            return max(ids, key=lambda id: value(results[id], v.counts), default=None)
+
+        hosted = best(id for id in results if options[id].self_hosted)
+        rival = best(id for id in v.likely if id != v.leader and not options[id].self_hosted)
+        pairs = ((v.leader, rival), (v.challenger, v.leader), (hosted, v.leader), (hosted, "stay"))
+        return [(id, other) for id, other in dict.fromkeys(pairs) if id and other and id not in {other, "stay"}]
+
+    def signposts(self, id: str, rival: str, what: str) -> tuple[Signpost, ...]:
+        """Those of a pair, of its volume, price or error_rate; none where the pair is none of `pairs`."""
+        if (id, rival, what) not in self._signposts:
+            told = WHAT[what](self.curves, id, rival, self._verdict.counts) if (id, rival) in self.pairs else ()
+            self._signposts[id, rival, what] = tuple(told)
+        return self._signposts[id, rival, what]
+
+    @property
+    def all_signposts(self) -> tuple[Signpost, ...]:
+        """Those of all pairs."""
+        return tuple(found for pair in self.pairs for what in WHAT for found in self.signposts(*pair, what))
+
+
 def signposts(curves: Curves, id: str, rival: str, counts: str = "errors") -> tuple[Signpost, ...]:
     """What would make `id` beat `rival`, or where it beats it already, what would end that: volumes, its price, its error rate.
 
     By present value. `counts` says whether wrong answers cost what the scenario says (errors) or nothing (cash). The error rate
     is no signpost on cash, nor where both options give the same answers.
     """
-    found = [*_volumes(curves, id, rival, counts), *_prices(curves, id, rival, counts)]
-    if counts == "errors" and not curves.options[id].keeps_model:
-        found += _error_rate(curves, id, rival)
-    return tuple(found)
+    return tuple(found for look in WHAT.values() for found in look(curves, id, rival, counts))
 
 
 def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpost]:
     """The nearest volumes above and below today's at which the sign changes."""
     today = float(np.max(curves.shared.requests_per_day))
     start = float(np.clip(today, LEAST, MOST))
-    asks = [Ask("rival", "pv", counts, at, up) for at, up in ((start, True), (start, False), (MOST, False))]
-    asks.append(Ask("rival", "run_rate", counts, MOST, up=False))
-    answers = turns(curves, id, {"rival": [rival]}, asks)
+    asks = [Ask("pv", counts, at, up) for at, up in ((start, True), (start, False), (MOST, False))]
+    asks.append(Ask("run_rate", counts, MOST, up=False))
+    answers = turns(curves, id, [rival], asks)
     up, down, end, running = (answers[ask] for ask in asks)
 
     def signpost(threshold: float | None, direction: str, reason: str) -> Signpost:
@@ -121,9 +190,11 @@ def _at_price(option: Option, factor: float) -> Option:
     return replace(option, plan=times(option.plan), plans=tuple(map(times, option.plans)))
 
 
-def _error_rate(curves: Curves, id: str, rival: str) -> Iterator[Signpost]:
+def _error_rate(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpost]:
     """The error rate of what it answers up to which the option costs no more, at most what the bar admits."""
     option, other = curves.options[id], curves.options[rival]
+    if counts != "errors" or option.keeps_model:
+        return
 
     def today(of: Option) -> float:
         return float(np.asarray(answered_wrong(of, curves.options[of.escalates_to].error_rate)))
@@ -156,12 +227,13 @@ def _where_it_turns(
         mine, theirs = (curves.measures(evaluate(curves.shared, o, options))[row, 0] for o in (tried, other))
         return float(theirs - mine)
 
-    wins = gain(option) >= 0
-    now = option
-    for _ in range(STEPS):
-        now = times(option, factor)
-        now = choose_plan(curves.shared, now, {**curves.options, option.id: now})
-        here = gain(now)
+    now, here = option, gain(option)
+    wins = here >= 0
+    for step in range(STEPS):
+        if step:  # at the first it is on the plan that was chosen for it
+            now = times(option, factor)
+            now = choose_plan(curves.shared, now, {**curves.options, option.id: now})
+            here = gain(now)
         fall = (here - gain(times(now, 1.0 + NUDGE))) / NUDGE  # savings lost as the quantity doubles
         if fall <= 0 or (factor == ALMOST_NOTHING and here < 0):
             return None, wins, now
@@ -169,3 +241,9 @@ def _where_it_turns(
             return factor, wins, now
         factor = max(factor * (1.0 + here / fall), ALMOST_NOTHING)
     return None, wins, now
+
+
+WHAT: Final[dict[str, Callable[[Curves, str, str, str], Iterator[Signpost]]]] = {
+    "volume": _volumes, "price": _prices, "error_rate": _error_rate,
+}  # fmt: skip
+"""What is looked for, by name."""

@@ -16,12 +16,11 @@ from roi.economics.lines.people import judging
 from roi.economics.worked_out import BillFacts, TrainingFacts
 from roi.numerics.knowing import (
     Bins,
-    above_noise,
     bar_edge,
-    best_of,
     binomial,
     items_behind,
     numbers_wrong,
+    over,
     repeated,
 )
 
@@ -135,15 +134,20 @@ def experiments(
     """
     valuer = _Valuer(shared, central, drawn.saved(counts), candidates, leader)
     best: dict[tuple[str, object], Experiment] = {}
+    binned: dict[tuple[int, bool], Bins | None] = {}
     for trial in _trials(shared, central, drawn, candidates):
-        judges = [trial.known] if trial.kind == "evaluate" else []
-        bins = Bins.of(trial.known, bar_edge(trial.known, judges, shared.quality_bar))
+        judged = trial.kind == "evaluate"
+        same = id(trial.known), judged  # options of one server, and of one training, tell the same fact
+        if same not in binned:
+            edge = bar_edge(trial.known, [trial.known], shared.quality_bar) if judged else None
+            binned[same] = Bins.of(trial.known, edge)
+        bins = binned[same]
         if bins is None:
             continue
         e, key = valuer.value(trial, bins), (trial.kind, trial.fact or _answers(central[trial.option].option))
         if key not in best or e.net_usd > best[key].net_usd:
             best[key] = e
-    return tuple(sorted(best.values(), key=lambda e: -e.net_usd))
+    return tuple(sorted(best.values(), key=lambda e: -round(e.net_usd, 6)))  # rounding of sums decides no order
 
 
 def _trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str]) -> Iterator[_Trial]:
@@ -245,23 +249,9 @@ class _Valuer:
     def value(self, trial: _Trial, bins: Bins) -> Experiment:
         """The experiment at the size with the highest net value after the recommendation, and before it."""
         ids = (*self.candidates, *trial.eligible)
-        table = np.stack([self.outcomes[id] for id in ids])
-        means, own = bins.means(table), len(self.candidates)
-        at_once = best_of(table[:own])
-        after: list[tuple[float, float]] = []
-        first: list[tuple[float, float]] = []
-        for size in trial.sizes:
-            n = len(ids) if size.tests else own
-            chances = None if trial.results is None else trial.results(bins.centres, size.items or 0)
-            barred = None
-            if trial.eligible and n > own and chances is not None and size.items:
-                wrong = numbers_wrong(bins.centres, size.items)
-                barred = (np.arange(n) >= own)[:, None] & (wrong > trial.most_wrong(size.items) + ROUNDING)
-            later, delayed = (move(ids[:n], table[:n], size) for move in (self._later, self._delayed))
-            policies = bins.policies(self._later(ids[:n], means[:n], size), chances, barred)
-            after.append(above_noise(bins.gains(later, best_of(later[:own]), policies)))
-            policies = bins.policies(self._delayed(ids[:n], means[:n], size), chances, barred)
-            first.append(above_noise(bins.gains(delayed, at_once, policies)))
+        table = self._own if not trial.eligible else np.stack([self.outcomes[id] for id in ids])
+        moves = self._moves(ids, trial.sizes)
+        after, first = self._worths(trial, bins, table, moves)
         after, first = _rising(trial.sizes, after), _rising(trial.sizes, first)
         points = [Point(size.items, worth, worth - size.cost_usd, before - size.cost_usd)
                   for size, (worth, _), (before, _) in zip(trial.sizes, after, first, strict=True)]
@@ -274,15 +264,72 @@ class _Valuer:
         return Experiment(
             kind=trial.kind, option=trial.option, fact=trial.fact, cost_usd=chosen.cost_usd, months=chosen.months,
             worth_usd=worths[best], net_usd=nets[best], first_net_usd=first_nets[best],
-            evppi_usd=max(self._exact(ids, table, means, bins, chosen), *worths, 0.0), error_usd=error, items=chosen.items,
+            evppi_usd=max(self._exact(bins, table, moves, best), *worths, 0.0), error_usd=error, items=chosen.items,
             curve=tuple(points) if len(points) > 1 else (), stop=_stop(trial.sizes, staged, best, error),
         )
 
-    def _exact(self, ids: Sequence[str], table: Array, means: Array, bins: Bins, size: _Size) -> float:
+    def _worths(self, trial: _Trial, bins: Bins, table: Array, moves: "_Moves") -> tuple[list[tuple[float, float]], ...]:
+        """Worth of each size and its standard error, after the recommendation and before it."""
+        own = len(self.candidates)
+        averages = table.mean(axis=1) if len(table) > own else self._averages
+        base = int(np.argmax(averages[:own]))
+        shown = moves.of(bins.means(table))
+        best = shown.argmax(axis=2)
+        alike = (best == best[..., :1, :1]).all(axis=(2, 3))  # it is best in every cell, and so for every result
+        found = np.zeros((2, len(trial.sizes), 2))
+        asked: list[tuple[tuple[int, int], Array, Array]] = []
+        for s, size in enumerate(trial.sizes):
+            scale, shift = moves.scale[s], moves.shift[:, s]
+            leading = int(np.argmax((scale * averages + shift[0])[:own]))
+            open_to = [m for m in (0, 1) if not (alike[m, s] and best[m, s, 0, 0] == (leading, base)[m])]
+            if 1 not in open_to:
+                mean = (scale - 1.0) * averages[base] + shift[1, base]
+                error = (1.0 - scale) * self._errors[self.candidates[base]]
+                found[1, s] = (mean if mean > error else 0.0), error
+            if not open_to:
+                continue
+            chances = None if trial.results is None else trial.results(bins.centres, size.items or 0)
+            barred = None
+            if trial.eligible and chances is not None and size.items:
+                too_many = numbers_wrong(bins.centres, size.items) > trial.most_wrong(size.items) + ROUNDING
+                barred = (np.arange(len(table)) >= own)[:, None] & (too_many | (not size.tests))
+            policies = bins.policies(shown[open_to, s], chances, barred)
+            for m, often in zip(open_to, policies, strict=True):
+                added = np.tensordot(shift[m], often, axes=1)
+                if m == 0:
+                    asked.append(((m, s), scale * over(often, leading), added - shift[m, leading]))
+                else:
+                    asked.append(((m, s), over(scale * often, base), added))
+        if asked:
+            means, errors = bins.gains(table, np.stack([w for _, w, _ in asked]), np.stack([x for _, _, x in asked]))
+            for (at, _, _), mean, error in zip(asked, means, errors, strict=True):
+                found[at] = mean, error
+        return tuple([(float(worth), float(error)) for worth, error in each] for each in found)
+
+    def _exact(self, bins: Bins, table: Array, moves: "_Moves", s: int) -> float:
         """What knowing the fact itself is worth after the recommendation, at the cost and delay of this size."""
-        later, size = self._later(ids, table, size), size._replace(tests=True)
-        policies = bins.policies(self._later(ids, means, size), None)
-        return above_noise(bins.gains(later, best_of(later[: len(self.candidates)]), policies))[0]
+        shown, shift = moves.of(bins.means(table))[0, s], moves.shift[0, s]
+        leading = int(np.argmax((moves.scale[s] * table.mean(axis=1) + shift)[: len(self.candidates)]))
+        if np.all(shown.argmax(axis=0) == leading):
+            return 0.0
+        often = bins.policies(shown, None)
+        added = np.tensordot(shift, often, axes=1) - shift[leading]
+        return float(bins.gains(table, moves.scale[s] * over(often, leading), added)[0])
+
+    @cached_property
+    def _own(self) -> Array:
+        """Outcomes of the options that may be recommended, (options, n)."""
+        return np.stack([self.outcomes[id] for id in self.candidates])
+
+    @cached_property
+    def _averages(self) -> Array:
+        """Their means."""
+        return np.asarray(self._own.mean(axis=1))
+
+    @cached_property
+    def _errors(self) -> dict[str, float]:
+        """Standard error of the mean outcome of each option that may be recommended."""
+        return dict(zip(self.candidates, (self._own.std(axis=1) / np.sqrt(self._own.shape[1])).tolist(), strict=True))
 
     @cached_property
     def _upfront(self) -> dict[str, float]:
@@ -290,33 +337,37 @@ class _Valuer:
         paid = {id: float(np.asarray(done.total.upfront)) for id, done in self.central.items()}
         return {id: usd - paid["stay"] for id, usd in paid.items()}
 
-    def _now(self, ids: Sequence[str], outcomes: Array, size: _Size) -> tuple[Array, Array]:
-        """NPV of moving to each option at once, and its set-up; the experiment has paid for part of what it lets be chosen."""
-        upfront = [self._upfront[id] for id in ids]
-        spared = [0.0 if id in self.candidates else size.spared_usd for id in ids]
-        shape = (len(ids), *([1] * (outcomes.ndim - 1)))
-        return outcomes + np.reshape(spared, shape), np.reshape(upfront, shape)
+    def _moves(self, ids: Sequence[str], sizes: Sequence[_Size]) -> "_Moves":
+        """What moving to each option brings: once the result is known, and once the leader runs and the result is known.
 
-    def _delayed(self, ids: Sequence[str], outcomes: Array, size: _Size) -> Array:
-        """NPV of each option where it starts once the result is known; outcomes (options, ...)."""
-        now, upfront = self._now(ids, outcomes, size)
-        return np.asarray(now - (now + upfront) * self._lost(size))
+        With o an option's outcome (NPV of moving at once), u its set-up, p what the experiment has paid of that, and L the
+        share of the horizon until the result is there, moving then brings o + p - (o + p + u) L. Where the leader runs
+        meanwhile, moving on brings o + p - u' - ((o + p + u) - (o' + u')) L, of which o' L is left out: it is the same for all
+        options. Moving back to staying costs the way back, and keeping the leader nothing.
+        """
+        upfront = np.array([self._upfront[id] for id in ids])
+        spared = np.array([[0.0 if id in self.candidates else size.spared_usd for id in ids] for size in sizes])
+        lost = np.array([min(size.months / self.shared.horizon, 1.0) for size in sizes])[:, None]
+        delayed = later = spared * (1.0 - lost) - upfront * lost
+        if self.leader != "stay":
+            led = ids.index(self.leader)
+            later = spared * (1.0 - lost) - upfront[led] - (upfront - upfront[led]) * lost
+            later[:, ids.index("stay")] -= float(np.asarray(self.shared.migration_hours * self.shared.usd_per_hour))
+            later[:, led] = 0.0
+        return _Moves(1.0 - lost[:, 0], np.stack([later, delayed]))
 
-    def _later(self, ids: Sequence[str], outcomes: Array, size: _Size) -> Array:
-        """NPV of moving on to each option once the leader runs and the result is known; outcomes (options, ...)."""
-        if self.leader == "stay":
-            return self._delayed(ids, outcomes, size)
-        now, upfront = self._now(ids, outcomes, size)
-        led, back = list(ids).index(self.leader), float(np.asarray(self.shared.migration_hours * self.shared.usd_per_hour))
-        running = (now + upfront) - (now[led] + upfront[led])
-        found = now - upfront[led] - running * self._lost(size)
-        found[list(ids).index("stay")] -= back
-        found[led] = now[led]
-        return np.asarray(found)
 
-    def _lost(self, size: _Size) -> float:
-        """Share of the horizon that passes until the result is there."""
-        return min(size.months / self.shared.horizon, 1.0)
+class _Moves(NamedTuple):
+    """What moving to an option brings at each size of an experiment: scale x its outcome + shift."""
+
+    scale: Array
+    """(sizes,)"""
+    shift: Array
+    """(2, sizes, options): after the recommendation, and before it."""
+
+    def of(self, means: Array) -> Array:
+        """The same of outcomes in cells, (options, bins, halves): (2, sizes, options, bins, halves)."""
+        return self.scale[:, None, None, None] * means + self.shift[..., None, None]
 
 
 def _rising(sizes: Sequence[_Size], worths: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

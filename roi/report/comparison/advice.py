@@ -279,13 +279,13 @@ def _not_yet(c: Comparison) -> list[Block]:
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
     mean, _ = npv_of(c, o)
     head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{'' if o.tested else '; not tested, so not recommended'})"
-    turns = f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}" if c.break_even else ""
+    turns = f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}" if c.thresholds is not None else ""
     return [Labelled("NOT YET", (f"{head}.{turns}",))]
 
 
 def _unless(c: Comparison) -> list[Block]:
     """What would undo a self-hosted recommendation, where that was looked for."""
-    if not c.break_even:
+    if c.thresholds is None:
         return []
     told = [f"{rival} is cheaper {', or '.join(signs)}." for rival, signs in undone_by(c).items()]
     return [Labelled("UNLESS", tuple(told) or ("No volume, price or error rate alone would undo it.",))]

@@ -60,8 +60,9 @@ BASELINES = (("stay", "staying"), ("best_untrained", "cheapest\nuntrained"), ("r
 
 def break_even(c: Comparison, only: str | None = None) -> list[Block]:
     """From how many requests a day each option wins, or `only` one: over the whole horizon, and by running cost alone."""
-    found = {(b.option, b.basis, b.baseline): b for b in c.break_even
-             if only in {None, b.option} and b.counts == c.verdict.counts}
+    asked = () if c.thresholds is None else c.break_even if only is None else tuple(
+        b for name, _ in BASELINES for b in c.thresholds.crossings(only, name))
+    found = {(b.option, b.basis, b.baseline): b for b in asked if b.counts == c.verdict.counts}
     baselines = [(name, head) for name, head in BASELINES if any(b.baseline == name for b in found.values())]
     rows, why = [], dict[str, list[str]]()
     for id in dict.fromkeys(b.option for b in found.values()):
@@ -85,7 +86,7 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
                   " that trains nothing. A further GPU costs before it is used, so an option may win first and lose again: it"
                   " wins for good from the second figure on."),
     ]
-    if c.break_even_requests_per_day is not None and only is None:
+    if only is None and c.break_even_requests_per_day is not None:
         blocks.append(Paragraph("The best self-hosted option stays ahead of the best option without training from"
                                 f" {requests(c.break_even_requests_per_day)} requests a day on."))
     return blocks

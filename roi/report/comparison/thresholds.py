@@ -23,9 +23,13 @@ def option_of(c: Comparison, id: str) -> OptionResult:
 def wins_from(c: Comparison, o: OptionResult) -> str:
     """From which volume the option beats staying, and from which the leading option; empty where that was not looked for."""
     rivals = {"stay": "staying"} if c.verdict.leader == "stay" else {"stay": "staying", "recommended": c.leader.label}
-    found = {b.baseline: b for b in c.break_even
-             if (b.option, b.basis, b.counts) == (o.id, "pv", c.verdict.counts)}
-    return "; ".join(_from(c, found[baseline], name) for baseline, name in rivals.items() if baseline in found)
+    return "; ".join(_from(c, b, name) for baseline, name in rivals.items() for b in _over_the_horizon(c, o.id, baseline))
+
+
+def _over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:
+    """The break-even that the verdict goes by; none where that was not looked for."""
+    found = () if c.thresholds is None else c.thresholds.crossings(id, baseline)
+    return [b for b in found if (b.basis, b.counts) == ("pv", c.verdict.counts)]
 
 
 def today(c: Comparison) -> str:
@@ -82,8 +86,8 @@ def _from(c: Comparison, b: BreakEven, rival: str) -> str:
         return f"beats {rival} at no volume ({b.reason})"
     if b.stays is None:
         other = c.verdict.leader if b.baseline == "recommended" else "stay"
-        end = next((s.threshold for s in c.signposts if (s.option, s.rival, s.quantity, s.direction)
-                    == (b.option, other, "requests_per_day", "below") and s.threshold and s.threshold > b.first), None)
+        posts = () if c.thresholds is None else c.thresholds.signposts(b.option, other, "volume")
+        end = next((s.threshold for s in posts if s.direction == "below" and s.threshold and s.threshold > b.first), None)
         until = "but no longer at a large volume" if end is None else f"up to {requests(end)}"
         return f"beats {rival} from {requests(b.first)} a day on, {until}"
     if b.stays <= 1:
@@ -95,7 +99,8 @@ def _from(c: Comparison, b: BreakEven, rival: str) -> str:
 def at_rent(c: Comparison, o: OptionResult) -> str:
     """At which price of GPUs the option would beat the leading one, where it does not."""
     leader = c.verdict.leader
-    rent = next((s for s in c.signposts if (s.option, s.rival) == (o.id, leader) and s.quantity in PRICES), None)
+    posts = () if c.thresholds is None else c.thresholds.signposts(o.id, leader, "price")
+    rent = next((s for s in posts if s.quantity in PRICES), None)
     if rent is not None and _ahead(rent):
         return f" Or {_side(rent)}."
     if rent is not None and rent.reason.startswith("even"):
@@ -118,11 +123,11 @@ def look_again(c: Comparison) -> list[str]:
 
     Nothing where there is no other option, or where no threshold was looked for.
     """
-    if not c.break_even:
+    if c.thresholds is None:
         return []
     today, told = case_number(c.case, "workload.requests_per_day"), []
-    nearest = min(((b.first, b.option) for b in c.break_even if b.first is not None and b.first > today
-                   and (b.baseline, b.basis, b.counts) == ("stay", "pv", c.verdict.counts)), default=None)
+    nearest = min(((b.first, b.option) for id in c.thresholds.ids for b in _over_the_horizon(c, id, "stay")
+                   if b.first is not None and b.first > today), default=None)
     if nearest is not None:
         o = option_of(c, nearest[1])
         told.append(f"above {requests(nearest[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")

@@ -101,7 +101,7 @@ def test_one_replica_breaks_even_by_hand() -> None:
     10/s (288,000 a day at the peak) are worth far more than they cost: one crossing.
     """
     found = crossing(10.0)
-    assert found.first == pytest.approx(12_000.0, rel=1e-4)
+    assert found.first == pytest.approx(12_000.0, rel=1e-12)
     assert found.stays == found.first
     assert found.reason == "one crossing"
 
@@ -110,7 +110,7 @@ def test_present_value_also_earns_back_the_change() -> None:
     """(requests x $0.004 - $1,460) x the annuity of 24 months = $400 of evaluation."""
     annuity = float(discount_factors(0.10, 24).sum())
     by_hand = (1460.0 + 400.0 / annuity) / EACH / MONTH
-    assert crossing(10.0, "pv").stays == pytest.approx(by_hand, rel=1e-4)
+    assert crossing(10.0, "pv").stays == pytest.approx(by_hand, rel=1e-12)
 
 
 @pytest.mark.parametrize("basis", ["run_rate", "pv"])
@@ -138,8 +138,8 @@ def test_on_a_saw_the_first_win_comes_before_the_last_loss() -> None:
     three 36,000-43,200; four 48,000-57,600; five from 60,000 to 72,000, and from there each next one at once.
     """
     found = crossing(0.5)
-    assert found.first == pytest.approx(12_000.0, rel=1e-4)
-    assert found.stays == pytest.approx(60_000.0, rel=1e-4)
+    assert found.first == pytest.approx(12_000.0, rel=1e-12)
+    assert found.stays == pytest.approx(60_000.0, rel=1e-12)
     assert found.reason.startswith("a saw")
 
 
@@ -157,7 +157,7 @@ def test_another_api_is_a_dearer_rival_to_beat_than_staying() -> None:
     20/s holds 576,000.
     """
     found = crossing(20.0, baseline="best_untrained")
-    assert found.first == pytest.approx(320_000.0, rel=1e-4)
+    assert found.first == pytest.approx(320_000.0, rel=1e-12)
 
 
 def test_a_cheaper_api_without_set_up_wins_at_every_volume() -> None:
@@ -173,7 +173,7 @@ def test_its_present_value_earns_back_the_evaluation_by_hand() -> None:
     found = break_evens(Curves(shared, options), [LUNA], [LUNA, CASCADE])
     pv = next(b for b in found if b.baseline == "stay" and b.basis == "pv")
     by_hand = 400.0 / float(discount_factors(0.10, 24).sum()) / (EACH - 0.00015) / MONTH
-    assert pv.stays == pytest.approx(by_hand, rel=1e-4)
+    assert pv.stays == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_a_win_just_below_a_step_is_the_first() -> None:

@@ -15,9 +15,10 @@ from roi.economics.decision.draws import Drawn, draw, percentiles, probability_b
 from roi.economics.decision.drivers import find_drivers
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
-from roi.economics.finance import payback
+from roi.economics.finance import payback, present_value
 from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Case
+from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.sequence import sobol
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
@@ -118,6 +119,18 @@ def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None
         assert small.npv[id] == pytest.approx(drawn().npv[id], rel=1e-12)
 
 
+def test_in_every_draw_an_option_costs_what_its_lines_do_in_each_month() -> None:
+    """A total takes shares of months only where they differ; a line's own figures take the whole product."""
+    case, choices, ids = bundled()
+    shared, options = read_all(case, case.values(sobol(0, 8, len(case.uncertain), 1)), choices)
+    for id in ids:
+        done = evaluate(shared, options[id], options)
+        each = [np.broadcast_to(line.monthly, (8, shared.horizon)) for line in done.costs.lines]
+        wrong = sum(usd for usd, line in zip(each, done.costs.lines, strict=True) if line.is_error)
+        assert np.broadcast_to(done.total.monthly, each[0].shape) == pytest.approx(sum(each), rel=1e-9, abs=1e-6), id
+        assert done.cash_pv == pytest.approx(done.pv - present_value(0.0, wrong, shared.discount_rate), rel=1e-9, abs=1e-4), id
+
+
 def test_a_case_without_spreads_has_no_chances() -> None:
     case = bundled()[0]
     exact = Case(facts={p: f.model_copy(update={"low": None, "high": None}) for p, f in case.facts.items()})
@@ -190,6 +203,19 @@ def test_no_draws_leave_the_chances_unknown() -> None:
 
 
 # ---------------------------------------------------------------- drivers
+
+
+def test_a_fact_that_is_not_listed_has_neither_the_swing_nor_the_worth() -> None:
+    """What is passed over unvalued: each fact valued by itself, those with the most pull are the ones that are listed."""
+    case, choices, ids = bundled()
+    option, chosen = "self-hosted-adapter:qwen3-8b+lora", ["stay", "self-hosted-adapter:qwen3-8b+lora"]
+    many = draw(case, ids, choices, 256, 1)
+    listed = {d.path: d for d in find_drivers(case, many, option, choices, chosen, {})}
+    worth = {path: gain_of_knowing(many.npv, many.facts[path], chosen) for path in case.uncertain}
+    assert max(worth.values()) > 0.0
+    assert {path: d.worth_knowing_usd for path, d in listed.items()} == {path: worth[path] for path in listed}
+    assert max(worth[path] for path in worth if path not in listed) <= min(
+        max(d.swing_usd, d.worth_knowing_usd) for d in listed.values())
 
 
 def test_rank_correlations_are_spearmans_and_swings_are_the_scalar_engines() -> None:

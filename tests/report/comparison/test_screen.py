@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from roi.economics.decision import signposts
 from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.verdict import PassedOver
@@ -222,6 +223,23 @@ def test_staying_names_the_volume_at_which_to_look_again() -> None:
                 if (b.baseline, b.basis, b.counts) == ("stay", "pv", "errors") and b.first is not None and b.first > 500)
     assert "Stay on gpt-5.4-mini: stop here." in flat(c)
     assert f"Look again above {float(f'{least:.3g}'):,.0f} requests a day" in flat(c)
+
+
+@pytest.mark.full
+def test_a_screen_looks_for_no_break_even_that_it_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tells one option's, against staying and the recommended one; asked for all, they are the same."""
+    asked, look = [], signposts.crossings
+    monkeypatch.setattr(signposts, "crossings", lambda curves, id, baseline, rivals: asked.append((id, baseline)) or look(
+        curves, id, baseline, rivals))
+    c = compare(bundled().case)
+    text = shown(c)
+    assert len({id for id, _ in asked}) == 1
+    assert {baseline for _, baseline in asked} == {"stay", "recommended"}
+    of_screen = tuple(asked)
+    told = [b for pair in of_screen for b in c.thresholds.crossings(*pair)]
+    assert len({b.option for b in c.break_even}) > 4
+    assert [b for b in c.break_even if (b.option, b.baseline) in of_screen] == told
+    assert shown(c) == text
 
 
 def test_staying_says_from_which_price_another_api_wins() -> None:

@@ -209,12 +209,19 @@ def number(value: Value | Array, path: str) -> Number:
     return value if isinstance(value, np.ndarray) else float(value)
 
 
+def _of(kind: type, value: Value | Array, path: str) -> object:
+    """The value as it is, of a flag or a name."""
+    if type(value) is not kind:
+        raise TypeError(f"{path} is no {'flag' if kind is bool else 'text'}: {value!r}")
+    return value
+
+
 KINDS: Final[dict[Any, Callable[[Value | Array, str], object]]] = {
     Number: number,
     float: lambda value, path: float(number(value, path)),
     int: lambda value, path: int(float(number(value, path))),
-    bool: lambda value, path: bool(value),
-    str: lambda value, path: str(value),
+    bool: lambda value, path: _of(bool, value, path),
+    str: lambda value, path: _of(str, value, path),
     Array: lambda value, path: np.atleast_1d(value if isinstance(value, np.ndarray) else np.asarray(value, dtype=np.float64)),
 }
 """How a value is taken for each type of a field (Any: types and unions of types)."""

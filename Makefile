@@ -28,9 +28,9 @@ test-slow: .venv/dev  ## Run the tests that take minutes or start Postgres and S
 	@$(BIN)/python -m pytest -m "(slow or backend) and not gpu"
 
 fuzz: .venv/dev  ## Hostile input at every door for ten minutes, new at every run (FUZZ_S=60: a minute)
-	@$(BIN)/python -m pytest $(PARALLEL) -m full tests/fuzz/test_corpus.py
+	@$(BIN)/python -m pytest $(PARALLEL) -m "full and not hypothesis" tests/fuzz
 	@end=$$((SECONDS + $(FUZZ_S))); while [ $$SECONDS -lt $$end ]; do \
-	  $(BIN)/python -m pytest --numprocesses=2 --hypothesis-profile=explore -m full tests/fuzz/test_fuzz.py || exit 1; done
+	  $(BIN)/python -m pytest --numprocesses=2 --hypothesis-profile=explore -m "full and hypothesis" tests/fuzz || exit 1; done
 
 explore: .venv/dev  ## Let Hypothesis explore every property: other examples at every run, ten times as many
 	@$(BIN)/python -m pytest $(PARALLEL) --hypothesis-profile=explore -m "hypothesis and not gpu and not backend"

@@ -23,15 +23,17 @@ from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 
 DRAWS, OPTIONS, ROUNDS = 16_384, 9, 5
+ROWS = 2048
+"""Draws at once of the kernel: fewer and more make it slower."""
 TARGET = 100_000
 
 
 def kernel(lines: int, months: int, draws: int) -> float:
     """Lines x months of multiply and add per option and draw, a discounted sum, and a payback; returns a checksum."""
     rng = np.random.default_rng(0)
-    rates, path, factors = rng.random((OPTIONS, lines, CHUNK, 1)), rng.random((CHUNK, months)), rng.random(months)
-    total, product, checksum = np.empty((CHUNK, months)), np.empty((CHUNK, months)), 0.0
-    for _ in range(0, draws, CHUNK):
+    rates, path, factors = rng.random((OPTIONS, lines, ROWS, 1)), rng.random((ROWS, months)), rng.random(months)
+    total, product, checksum = np.empty((ROWS, months)), np.empty((ROWS, months)), 0.0
+    for _ in range(0, draws, ROWS):
         for option in range(OPTIONS):
             total[:] = 0.0
             for line in range(lines):

@@ -8,7 +8,8 @@ canonical columns: name=value, or name+=word for a column of several words (assu
 up in every row, the groups in the file's order; a cell that the file does not know is refused with row, column and value. Cells
 of serving runs that have a grammar are read by it (lab/serving_cells.py), and stand as they are where it does not reach them.
 Numbers and dates are copied; where such a cell is none, it is looked up too. lab/cells/rows.csv sets what notes alone say, row
-by row, and says why; what it takes away again is name-=word. lab/cells/notes.csv sets what a phrase of the notes says.
+by row, and says why; what it takes away again is name-=word. lab/cells/notes.csv sets what a phrase of the notes says. Memory
+that a source prints as GB, and does not say that it divided by 2^30, is in decimal gigabytes (peak_mem_unit=GB) and turned.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from serving_cells import inferred, settle_serving
 from roi.errors import InputError
 from roi.store.tables.serving_table import ServingRow
 from roi.store.tables.training_table import TrainingRow
+from roi.units import GIB
 
 CELLS = Path(__file__).parent / "cells"
 
@@ -168,7 +170,9 @@ def apply(found: Row, sets: str) -> None:
 
 
 def settle_training(row: Row, found: Row) -> None:
-    """Set what follows from two figures: tokens/s from samples/s and the mean length, and blanks that full training has."""
+    """Set what follows from two cells: tokens/s from samples/s and the mean length, GiB from GB, blanks of full training."""
+    if found.pop("peak_mem_unit", "GiB") == "GB":
+        found["peak_mem_gib"] = f"{float(found['peak_mem_gib']) * 1e9 / GIB:.4g}"
     if "tokens_per_s" not in found and row["samples_per_s"] and "seq_len_mean" in found:
         found["tokens_per_s"] = repr(float(row["samples_per_s"]) * float(found["seq_len_mean"]))
     for package in VERSIONS:

@@ -1,4 +1,4 @@
-"""What intervals of training need to hold on rows that nothing of theirs was fitted on: WIDTHS, RECORDS, SHARED, APART.
+"""What intervals of training need to hold on rows that nothing of theirs was fitted on: WIDTH, RECORDS, SHARED, APART, UNSEEN.
 
     python lab/fit_training_intervals.py TABLE.csv [TABLE.csv ...]
 
@@ -6,14 +6,14 @@ Speed (roi/estimate/step/calibration.py): every row is predicted from the groups
 model left out. How many half widths it lies away, at the 90th percentile, is the factor. Runs of one's own
 (roi/estimate/step/own_runs.py): some rows of a source on a card stand for a profile (profile_left_in), others are predicted;
 the interval score of SHARED is printed beside those of its neighbours. Memory (roi/estimate/accuracy/measured_run.py):
-percentiles of measured over predicted of rows by what sets them apart (kinds_apart). Sources are weighted by the root of their
-rows, so that a long table does not decide alone.
+how far measured lies from predicted, by what sets rows apart (kinds_apart), and with each source left out. Sources are
+weighted by the root of their rows, so that a long table does not decide alone.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from unittest.mock import patch
+from typing import NamedTuple
 
 import numpy as np
 from left_in import needed, percentile, print_left_in, weights
@@ -22,6 +22,9 @@ from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.estimate.accuracy.measured_run import (
     APART,
+    APART_PRIOR,
+    UNSEEN,
+    Apart,
     MeasuredRun,
     NoPrediction,
     kinds_apart,
@@ -31,14 +34,23 @@ from roi.estimate.accuracy.measured_run import (
 from roi.estimate.accuracy.profile_left_in import LeftIn, profile_left_in
 from roi.estimate.step import calibration, own_runs
 from roi.estimate.step.calibration import TimedRun, evidence_for, grouped, scale_group
+from roi.numerics.spreads import t95
 
 WAYS: dict[str, Callable[[TimedRun], str]] = {
     "source": lambda run: run.source, "card": lambda run: run.gpu, "model": lambda run: run.model}
-PLAIN = dict.fromkeys(calibration.WIDTHS, 1.0)
 
 
-def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str]) -> list[tuple[str, str, float]]:
-    """(level, source, half widths that the row lies away) of every row, what it shares with `way` left out."""
+class Distance(NamedTuple):
+    """A row beside an interval that has not seen what it shares with others."""
+
+    level: str
+    source: str
+    half_widths: float
+    """How many half widths of WIDTH 1 it lies away."""
+
+
+def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str]) -> list[Distance]:
+    """Every row, what it shares with `way` left out."""
     found = []
     for name in dict.fromkeys(map(way, runs)):
         fits = [scale_group(group) for group in grouped(run for run in runs if way(run) != name)]
@@ -46,26 +58,31 @@ def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str]) -> list[
             known = evidence_for(run.gpu, run.layout, fits, training_efficiencies().step())
             if known is not None:
                 centre = np.log(known.efficiency.overall)
-                found.append((known.level, run.source, abs(run.log_ratio - centre) / (np.log(known.high) - centre)))
+                half = (np.log(known.high) - centre) / calibration.WIDTH
+                found.append(Distance(known.level, run.source, abs(run.log_ratio - centre) / half))
     return found
 
 
 def print_speed(runs: Sequence[TimedRun]) -> None:
-    """The factor of each level, and what it gives."""
-    asked = {"gpu": ("source", "model"), "layout": ("source", "card", "model"), "all": ("source", "card")}
-    for level, ways in asked.items():
-        needed, inside = [], []
-        for way in ways:
-            with patch.object(calibration, "WIDTHS", PLAIN):
-                rows = [row for row in distances(runs, WAYS[way]) if row[0] == level]
-            if rows:
-                away, weight = np.array([row[2] for row in rows]), weights([row[1] for row in rows])
-                needed.append(percentile(away, weight, 0.9))
-                inside.append(away <= calibration.WIDTHS[level])
-        told = np.concatenate(inside)
-        print(f"{level:8s} 90% need {', '.join(f'{x:.2f}' for x in needed)} half widths ({', '.join(ways)} left out): mean"
-              f" {np.mean(needed):.2f}; at WIDTHS' {calibration.WIDTHS[level]:g}, of {len(told)} rows"
-              f" {100 * told.mean():.0f}% lie inside")
+    """The factor that each way of leaving out needs, and how WIDTH holds by it, by level and by source."""
+    every = []
+    for name, way in WAYS.items():
+        rows = distances(runs, way)
+        every += rows
+        need = percentile(np.array([row.half_widths for row in rows]), weights([row.source for row in rows]), 0.9)
+        held = {source: inside(row for row in rows if row.source == source)
+                for source in dict.fromkeys(row.source for row in rows)}
+        print(f"{name} left out: 90% need {need:.2f} half widths; at WIDTH's {calibration.WIDTH:g} {inside(rows)[1]:.0f}% of"
+              f" {len(rows)} rows lie inside: {', '.join(f'{source} {share:.0f}%' for source, (_, share) in held.items())}")
+    for level in dict.fromkeys(row.level for row in every):
+        n, share = inside(row for row in every if row.level == level)
+        print(f"  {level}: {share:.0f}% of {n} rows inside; RECORDS has {calibration.RECORDS[level]}")
+
+
+def inside(rows: Iterable[Distance]) -> tuple[int, float]:
+    """How many rows, and the percent of them inside."""
+    held = [row.half_widths <= calibration.WIDTH for row in rows]
+    return len(held), 100.0 * float(np.mean(held))
 
 
 def print_own(runs: Sequence[TimedRun]) -> None:
@@ -77,28 +94,54 @@ def print_own(runs: Sequence[TimedRun]) -> None:
     print_left_in(left_in, own_runs)
 
 
+class Away(NamedTuple):
+    """A row whose memory may lie apart from the closed form."""
+
+    source: str
+    apart: float
+    """Distance of measured from predicted memory, in logarithms."""
+    kinds: frozenset[Apart]
+
+
 def print_memory(runs: Sequence[MeasuredRun]) -> None:
-    """The percentiles of measured over predicted of each kind of rows apart, and how they hold on a source left out."""
+    """The distance that each kind of rows apart needs, and how such distances hold on a source left out of them."""
     predict, rows = memory_predictor(training_efficiencies().overhead()), []
     for run in (run for run in runs if run.memory_bytes is not None):
         found = predict(run)
         if not isinstance(found, NoPrediction):
-            rows.append((run.source, run.memory_bytes / found.value, kinds_apart(run)))
+            rows.append((run, float(np.log(run.memory_bytes / found.value))))
+    apart = [Away(run.source, abs(log), kinds) for run, log in rows if (kinds := kinds_apart(run))]
+    for kind, distance in needed_apart(apart).items():
+        print(f"memory, {kind}: {distance:.3f}; APART has {APART[kind]:g}")
+    inside = []
+    for source in dict.fromkeys(row.source for row in apart):
+        needed_then = needed_apart([row for row in apart if row.source != source])
+        own = [row for row in apart if row.source == source]
+        held = [row.apart <= max(needed_then[kind] for kind in row.kinds) for row in own]
+        inside += held
+        print(f"  without {source:10s} {100 * np.mean(held):3.0f}% of its {len(held)} rows inside")
+    print(f"  of all {len(inside)}: {100 * np.mean(inside):.0f}%")
+    plain: dict[str, list[float]] = {}
+    for run, log in rows:
+        if run.memory_kind == "allocated" and not kinds_apart(run):
+            plain.setdefault(run.source, []).append(log)
+    medians = {source: float(np.median(logs)) for source, logs in plain.items()}
+    n, middle = len(medians), float(np.mean(np.square(list(medians.values()))))
+    between = t95(n) * np.sqrt(middle * (1.0 + 1.0 / n))
+    within = np.quantile([abs(log - medians[source]) for source, logs in plain.items() for log in logs], 0.9)
+    print(f"memory, an unseen source: medians {', '.join(f'{x:.3f}' for x in medians.values())}: 90% of one more within"
+          f" {between:.3f}, of its rows within {within:.3f} of it; UNSEEN {UNSEEN:g}")
+
+
+def needed_apart(rows: Sequence[Away]) -> dict[Apart, float]:
+    """The distance within which 90% of the rows of a kind lie, all rows apart beside them with APART_PRIOR's weight."""
+    every = weights([row.source for row in rows])
+    found = {}
     for kind in APART:
-        some = [(source, ratio) for source, ratio, kinds in rows if kind in kinds]
-        if not some:
-            continue
-        ratios, sources = np.array([ratio for _, ratio in some]), [source for source, _ in some]
-        ends = [percentile(ratios, weights(sources), share) for share in (0.05, 0.95)]
-        print(f"memory, {kind}: {ends[0]:.2f} to {ends[1]:.2f}, {len(some)} rows of {len(set(sources))} sources;"
-              f" APART has {APART[kind][0]:g} to {APART[kind][1]:g}")
-        for source in dict.fromkeys(sources) if len(set(sources)) > 1 else ():
-            other = np.array([name != source for name in sources])
-            rest = weights([name for name in sources if name != source])
-            low, high = (percentile(ratios[other], rest, share) for share in (0.05, 0.95))
-            inside = (ratios[~other] >= low) & (ratios[~other] <= high)
-            print(f"  without {source:10s} {low:.2f} to {high:.2f}: {100 * inside.mean():3.0f}% of its {len(inside)} rows"
-                  " inside")
+        own = [row for row in rows if kind in row.kinds]
+        weight = np.concatenate([weights([row.source for row in own]), APART_PRIOR * every / every.sum()])
+        found[kind] = percentile(np.array([row.apart for row in [*own, *rows]]), weight, 0.9)
+    return found
 
 
 def main() -> None:

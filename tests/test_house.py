@@ -219,3 +219,10 @@ def test_the_base_install_has_no_torch() -> None:
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     base = {re.split(r"[<>=\[ ]", requirement)[0] for requirement in project["dependencies"]}
     assert base & {"torch", "transformers", "peft", "litellm", "scipy", "duckdb"} == set()
+
+
+def test_what_users_install_has_an_upper_bound() -> None:
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {name: needed for name, needed in project["optional-dependencies"].items() if name != "dev"}
+    needed = [each for group in (project["dependencies"], *extras.values()) for each in group if "[" not in each]
+    assert [each for each in needed if "<" not in each] == []

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from roi.answers.compare import compare_file
 from roi.answers.crossed import held_against
-from roi.answers.saved import Saved, read_saved
+from roi.answers.saved import Saved, differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
-from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.outlook import facts_behind
 from roi.economics.decision.signposts import Signpost
@@ -97,12 +97,14 @@ def check_file(
     found = compare_file(file, overrides=(*overrides, *dated), part=part, quality=quality, profiles=profiles, tell=tell,
                          cache=cache)
     day = today if as_of is None else Date.fromisoformat(as_of)
-    kept = None if saved is None else compare(saved.case, thresholds=policy.signposts_hold and not saved.signposts)
+    kept = None if saved is None else replay(saved, thresholds=policy.signposts_hold and not saved.signposts)
+    moved = "" if saved is None or kept is None else differences(saved, kept)
     posts = () if saved is None or kept is None else saved.signposts or kept.signposts
     _check_names(found.comparison, policy, str(policy_file or "policy"))
     rules = tuple(_rules(found.comparison, policy, saved, posts, day))
     return CheckAnswer(comparison=found.comparison, kept=kept, rules=rules, day=day, policy=str(policy_file or ""),
-                       warnings=found.warnings, note=found.note)
+                       warnings=(*((moved,) if moved else ()), *found.warnings),
+                       note="; ".join(filter(None, (found.note, moved))))
 
 
 def _saved(path: Path, field: str) -> Saved:

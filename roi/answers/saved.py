@@ -2,12 +2,15 @@
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
 from datetime import date
 from hashlib import sha256
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
+
+import numpy as np
 
 from roi.disk import open_to_read, parse_json
 from roi.economics.decision.comparison import Comparison, compare
@@ -27,13 +30,20 @@ BOUNDS = {"horizon_months": (1, 120), "draws": (0, 1_048_576), "seed": (0, 2**63
 MOST = 1e15
 """The largest number of a fact."""
 RANGES = {SHARE: (0.0, 1.0), PER_YEAR: (-1.0, MOST)}
-"""The least and the most of a number with this unit; of all others with a unit none is below 0."""
+"""The least and the most of a number with this unit; of all others with a unit none is below 0, but for a credit."""
+CREDIT = re.compile(r"costs\.\d+\.(upfront_usd|usd_per_month)")
+"""A cost of the user's own, which may be below 0."""
 CURRENCY = re.compile(r"(?!USD|GPU)[A-Z]{3}(?![A-Za-z-])")
 """The unit of an amount in another currency."""
 DRAWN = ("expected_npv_usd", "expected_cash_npv_usd", "probability_npv_positive", "probability_cash_positive")
 """Figures of an option over the draws."""
 TOLD = ("npv_usd", "npv_without_errors_usd", "upfront_usd", "cash_monthly_usd", "payback_months", "payback_cash_months", *DRAWN)
-"""Figures of an option that are read from the file, and held against the recomputed ones."""
+"""Figures of an option that are read from the file; with other draws these alone are held against the recomputed ones."""
+THRESHOLDS: Final = ("break_even", "break_even_requests_per_day", "signposts")
+ANSWERED: Final = (*THRESHOLDS, "probability_best_by_kind", "experiments", "drivers", "reconciled_npv_usd", "alarms", "gates")
+"""Parts of the answer whose figures are held against the recomputed ones, beside those of the options."""
+NAMED: Final = {"kind", "status", "gpu", "vendor", "weight_dtype"}
+"""Names of which an answer's text is no wording."""
 CENT, SAME = 0.01, 1e-9
 """USD, and share of an amount, below which two amounts are the same."""
 GPUS = (".gpus", ".gpus_per_instance", ".gpus_per_replica", ".gpus_per_server")
@@ -45,6 +55,7 @@ PAID = ("usd_per_gpu_hour", "rent", "price")
 HINT = "; save it again with `roi compare SCENARIO --format json`"
 
 Json = dict[str, Any]  # Any: plain JSON values
+Held = float | str | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,8 @@ class Saved:
     roi_version: str
     figures: dict[tuple[str, str], float]
     """What the file says of each option, by id and name of the figure, USD."""
+    answer: dict[tuple[str, ...], Held]
+    """Every figure of the file's answer, by its place, None where it says null; True and False are 1 and 0."""
     recommended: str | None = None
     """The option that the file recommends; None where its verdict was withheld, or where it does not say."""
     signposts: tuple[Signpost, ...] = ()
@@ -91,7 +104,7 @@ def read_saved(path: Path) -> Saved | None:
     case = _case(path, data.get("case"))
     return Saved(path, case, scenario if isinstance(scenario, dict) else None,
                  tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
-                 visible(str(data.get("roi_version"))[:40]), _figures(data.get("options")),
+                 visible(str(data.get("roi_version"))[:40]), _figures(data.get("options")), dict(_figures_in(_answered(data))),
                  told if isinstance(told := data.get("recommended"), str) and told in case.options else None,
                  _signposts(path, data.get("signposts")), data.get("digest") not in (None, facts_digest(data["case"])),
                  schema != SCHEMA or data.get("digest") is not None)
@@ -107,14 +120,15 @@ def facts_digest(case: Json) -> str:
     return sha256(json.dumps(plain(case), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None) -> Comparison:
+def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None, thresholds: bool = True) -> Comparison:
     """The comparison of the saved Case, with another number of draws or another seed where given."""
     changed = {name: value for name, value in (("draws", draws), ("seed", seed)) if value is not None}
     facts = {**saved.case.facts, **{k: saved.case[k].model_copy(update={"value": v}) for k, v in changed.items()}}
     try:
-        found = compare(Case(facts=facts))
-        if found.thresholds is not None:  # here, where what does not compute is told of the file
-            _ = found.break_even, found.signposts
+        with np.errstate(divide="raise", over="raise", invalid="raise"):  # what no scenario gives: its facts are within bounds
+            found = compare(Case(facts=facts), thresholds=thresholds)
+            if found.thresholds is not None:  # here, where what does not compute is told of the file
+                _ = found.break_even, found.signposts
     except KeyError as error:
         _refuse(saved.path, f"case: no {str(error.args[0])[:200] if error.args else 'path'}{HINT}")
     except (TypeError, ValueError, ArithmeticError, IndexError, AssertionError, StopIteration, MemoryError) as error:
@@ -130,10 +144,18 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
     One too where nobody can tell, for want of a digest. Figures over the draws, and the choice, are looked at where the draws
     are the file's own.
     """
-    now = {(o.id, name): float(x) for o in found.options for name in TOLD if (x := getattr(o, name)) is not None}
-    told = {key: x for key, x in saved.figures.items() if same_draws or key[1] not in DRAWN}
+    told: Mapping[tuple[str, ...], Held]
+    now: Mapping[tuple[str, ...], Held]
+    if same_draws:
+        now = dict(_figures_in(_answer(found)))
+        left_out = () if found.break_even or found.signposts else THRESHOLDS  # where nobody looked for them
+        told = {key: x for key, x in saved.answer.items() if key[0] not in left_out}
+    else:
+        now = {("options", o.id, name): getattr(o, name) for o in found.options for name in TOLD}
+        told = {("options", *key): x for key, x in saved.figures.items() if key[1] not in DRAWN}
     choice = found.verdict.recommended
-    moved = {key: x for key, x in told.items() if key not in now or abs(now[key] - x) > max(CENT, SAME * abs(x))}
+    apart = {key: _apart(x, now.get(key)) for key, x in told.items()}
+    moved = {key: x for key, x in apart.items() if x > max(CENT, SAME * _size(told[key]))}
     if not moved:
         if same_draws and saved.recommended not in (None, choice):
             return (f"{saved.path} recommends {saved.recommended}, its facts {choice}; the file was edited, or roi "
@@ -141,19 +163,60 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
         if not saved.signed:
             return f"{saved.path} has no digest of its facts, so that nobody can tell whether one was changed or taken away"
         return f"{saved.path} was edited: its facts are not those that roi {saved.roi_version} wrote" if saved.edited else ""
-    id, name = key = max(moved, key=lambda each: abs(moved[each] - now.get(each, 0.0)))
-    here = f"{now[key]:,.2f} by its facts" if key in now else "not possible by its facts"
+    part, *of, name = key = max(moved, key=lambda each: (each[-1] in TOLD, moved[each]))
+    there, here = (f"{x:,.2f}" if isinstance(x, float) else visible(str(x or "none"))[:60] for x in (told[key], now.get(key)))
+    here = f"{here} by its facts" if key in now else "not possible by its facts"
+    place = visible(f"{name} of {'.'.join(of if part == 'options' else (part, *of))}" if of else f"{part}.{name}")
     return (
-        f"{len(moved)} of the {len(told)} figures that {saved.path} states are not what its facts give now: {name} of {id} "
-        f"{moved[key]:,.2f} in the file, {here}; the file was edited, or roi {saved.roi_version} computed them otherwise"
+        f"{len(moved):,} of the {len(told):,} figures that {saved.path} states are not what its facts give now: {place[:200]} "
+        f"{there} in the file, {here}; the file was edited, or roi {saved.roi_version} computed them otherwise"
     )
+
+
+def _answered(data: Json) -> Json:
+    """The options of a file's answer, by their ids, and the other parts of it that hold numbers."""
+    rows = data.get("options")
+    options = {str(row.get("id")): row for row in rows if isinstance(row, dict)} if isinstance(rows, list) else {}
+    return {"options": options, **{name: data.get(name) for name in ANSWERED}}
+
+
+def _answer(found: Comparison) -> Json:
+    """The same of a Comparison."""
+    works = {o.id: {"feasible": True, **vars(o)} for o in found.options}
+    fails = {o.id: {"feasible": False, "evaluated": o.quality.status == "evaluated", **vars(o)} for o in found.infeasible}
+    return {"options": works | fails, **{name: getattr(found, name) for name in ANSWERED}}
+
+
+def _figures_in(held: object, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Held]]:
+    """(Place, figure) of every number and NAMED text in records, mappings and lists; None for none, and for no end."""
+    if held is None or isinstance(held, (int, float)):
+        yield place, None if held is None or not abs(held) <= MOST**2 else float(held)
+    elif isinstance(held, str):
+        if place[-1] in NAMED:
+            yield place, held
+    else:
+        inside = vars(held) if is_dataclass(held) else dict(enumerate(held)) if isinstance(held, (list, tuple)) else held
+        pairs = inside.items() if isinstance(inside, Mapping) else ()
+        for key, each in pairs:
+            yield from _figures_in(each, (*place, str(key)))
+
+
+def _apart(told: Held, now: Held) -> float:
+    """How far two figures lie apart; infinitely where one of them is none, or a name."""
+    if isinstance(told, float) and isinstance(now, float):
+        return abs(now - told)
+    return 0.0 if told == now else inf
+
+
+def _size(told: Held) -> float:
+    return abs(told) if isinstance(told, float) else 0.0
 
 
 def _figures(options: object) -> dict[tuple[str, str], float]:
     """NPVs by option and name, as the file states them; those that it does not state are left out."""
     rows = [o for o in options if isinstance(o, dict)] if isinstance(options, list) else []
     told = ((str(o.get("id")), name, o.get(name)) for o in rows for name in TOLD)
-    return {(id, name): float(x) for id, name, x in told if isinstance(x, (int, float))}
+    return {(id, name): float(x) for id, name, x in told if isinstance(x, (int, float)) and abs(x) <= MOST**2}
 
 
 def _signposts(path: Path, given: object) -> tuple[Signpost, ...]:
@@ -163,7 +226,7 @@ def _signposts(path: Path, given: object) -> tuple[Signpost, ...]:
         told = row if isinstance(row, dict) else {}
         texts = {name: told.get(name) for name in ("option", "rival", "quantity", "direction", "reason")}
         today, at = told.get("today"), told.get("threshold")
-        whole = all(isinstance(x, (int, float)) and isfinite(x) for x in (today, 0.0 if at is None else at))
+        whole = all(isinstance(x, (int, float)) and abs(x) <= MOST**2 for x in (today, 0.0 if at is None else at))
         if not whole or not all(isinstance(text, str) and not UNSEEN.search(text) for text in texts.values()):
             _refuse(path, f"signposts.{k}: not usable; option, rival, quantity, direction, reason and finite numbers{HINT}")
         found.append(Signpost(**texts, today=float(today), threshold=None if at is None else float(at)))  # type: ignore[arg-type]
@@ -191,8 +254,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
     """The pairs of a JSON object; a ValueError names a key that is given twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"{twice[:60]!r} is given twice")
     return found
 
@@ -258,7 +321,7 @@ def _check_range(path: Path, name: str, fact: Fact) -> None:
     """CaseError where a number is not one that its unit allows, or a name or text holds what a terminal obeys."""
     if CURRENCY.match(fact.unit):
         _refuse(path, f"case.{name[:200]}.unit: {fact.unit[:20]!r} is not usable; all amounts are in USD")
-    least, most = RANGES.get(fact.unit, (0.0, MOST) if fact.unit else (-MOST, MOST))
+    least, most = RANGES.get(fact.unit, (0.0, MOST) if fact.unit and not CREDIT.fullmatch(name) else (-MOST, MOST))
     words = "a share" if fact.unit == SHARE else fact.unit or "a number"
     for x in fact.value if isinstance(fact.value, tuple) else (fact.value, fact.low, fact.high):
         if isinstance(x, str) and UNSEEN.search(x):

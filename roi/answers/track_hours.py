@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from roi.answers.track_months import after, days_in
+from roi.answers.track_months import after, days_in, month_of
 from roi.disk import parse_json, read_text
 from roi.errors import InputError, RoiError, visible
 
@@ -52,7 +52,7 @@ def opencost_months(path: Path) -> dict[str, GpuMonth]:
         name = visible(str(allocation.get("name") if isinstance(allocation, dict) else allocation))[:60]
         hours, usd = (_number(allocation, key, f"{where}: {name}") for key in ("gpuHours", "gpuCost"))
         start, end = _window(allocation, f"{where}: {name}")
-        month = f"{start:%Y-%m}"
+        month = month_of(start)
         if end > _first(after(month)):
             raise InputError(f"{where}: {name}: its window reaches into {after(month)}; ask for step=1d")
         sums = found.setdefault(month, GpuMonth(0.0, 0.0))
@@ -64,7 +64,7 @@ def opencost_months(path: Path) -> dict[str, GpuMonth]:
 
 def _number(allocation: object, key: str, where: str) -> float:
     value = allocation.get(key) if isinstance(allocation, dict) else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not 0 <= value <= 1e15:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1e15:
         raise InputError(f"{where}: {key}: {str(value)[:40]!r} is not usable; a number from 0 on")
     return float(value)
 
@@ -78,9 +78,11 @@ def _window(allocation: Json, where: str) -> tuple[datetime, datetime]:
         try:
             moment = datetime.fromisoformat(str(told.get(key)))
         except ValueError:
+            moment = None
+        if moment is None or not 1970 <= moment.year < 2200:
             raise InputError(
                 f"{where}: window.{key}: {str(told.get(key))[:40]!r} is not usable; a time like 2026-12-01T00:00:00Z"
-            ) from None
+            )
         times.append(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     return times[0], times[1]
 
@@ -95,28 +97,18 @@ def prometheus_months(url: str, months: Sequence[str], query: str, notes: list[s
     A month of which hours are missing is left out, and `notes` hear of it. InputError for an address that others could read
     on the way; RoiError where the server does not answer, redirects, or answers something else.
     """
-    import asyncio
-
     from roi.profiling.server.endpoint import read_url
-    from roi.profiling.server.http_client import Answer, HttpClient
+    from roi.profiling.server.http_client import ask_once
 
     endpoint = read_url(url)
     if not endpoint.private:
         raise InputError(f"--prometheus: {endpoint.url} sends in the clear; https, or http to this machine (a tunnel)")
 
-    async def ask(path: str) -> Answer:
-        client, answer = HttpClient(endpoint), Answer()
-        try:
-            await client.send(path, None, answer, TIMEOUT_S)
-        finally:
-            client.close()
-        return answer
-
     found: dict[str, GpuMonth] = {}
     for month in months:
         first, last = _first(month), _first(after(month)) - timedelta(seconds=STEP_S)
         asked = {"query": query, "start": int(first.timestamp()), "end": int(last.timestamp()), "step": STEP_S}
-        answer = asyncio.run(ask(f"/api/v1/query_range?{urlencode(asked)}"))
+        answer = ask_once(endpoint, f"/api/v1/query_range?{urlencode(asked)}", TIMEOUT_S)
         values = _values(answer.status, answer.problem, bytes(answer.body), endpoint.url)
         hours = days_in(month) * 24
         if len(values) < COVERED * hours:
@@ -150,7 +142,7 @@ def _values(status: int | None, problem: str | None, body: bytes, url: str) -> M
         for point in points if isinstance(points, list) else ():
             try:
                 at, value = int(point[0]), float(point[1])
-            except (TypeError, ValueError, IndexError, OverflowError):
+            except (LookupError, TypeError, ValueError, OverflowError):
                 raise RoiError(f"{where}: {str(point)[:60]!r} is no value") from None
             if not math.isfinite(value) or not 0 <= value <= 1e9:
                 raise RoiError(f"{where}: {value} is no number of GPUs")

@@ -72,7 +72,7 @@ def same_model(logged: str, name: str) -> bool:
 
 def month_of(day: Date) -> str:
     """The month of a day, as 2026-12."""
-    return f"{day:%Y-%m}"
+    return day.isoformat()[:7]
 
 
 def days_in(month: str) -> int:
@@ -255,7 +255,7 @@ def bill_months(path: Path) -> dict[str, dict[str, float]]:
 
 def read_month(text: str, where: str) -> str:
     """The month that `text` means: 2026-12, or a day in it."""
-    if re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", text):
+    if re.fullmatch(r"(19[7-9]|2[01]\d)\d-\d{2}(-\d{2})?", text, re.ASCII):
         try:
             return month_of(Date.fromisoformat(text if len(text) == 10 else f"{text}-01"))
         except ValueError:

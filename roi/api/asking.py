@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from roi.answers.opening import open_case
-from roi.answers.saved import read_saved, replay
+from roi.answers.saved import differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.api.shown import Comparison
 from roi.economics.decision.comparison import compare as compare_case
@@ -140,7 +140,9 @@ def compare(
     if saved is not None:
         if set(blocks) - {"draws", "seed"}:
             raise InputError(f"{next(iter(blocks))}: {asked} is a saved comparison, whose facts stand; change the scenario")
-        return Comparison(**vars(replay(saved, **blocks)), warnings=saved.warnings, scenario=saved.scenario)
+        found = replay(saved, **blocks)
+        moved = differences(saved, found, same_draws=not blocks)
+        return Comparison(**vars(found), warnings=(*((moved,) if moved else ()), *saved.warnings), scenario=saved.scenario)
     told: list[str] = []
     opened = resolve(load_scenario(asked, **blocks), runs, profiles=profiles, tell=told.append)
     return _shown(opened.case, opened, told, thresholds)

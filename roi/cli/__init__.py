@@ -23,6 +23,9 @@ OF_A_NAME = {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.
 NO_NUMBER = re.compile(r"not a valid (?:float|integer)(?: range)?")
 """What click says of a text that it cannot read as a number."""
 
+MOST_TOLD = 4000
+"""Characters of a message."""
+
 
 class Door(NamedTuple):
     """Where a command lives and its line in `roi --help`, so that help imports no command."""
@@ -139,8 +142,9 @@ def _said(error: click.UsageError) -> str:
 
 
 def _stop(message: str, exit_code: int) -> NoReturn:
-    """Print the message on stderr and leave."""
-    click.echo(f"roi: {visible(message)}", err=True)
+    """Print the message on stderr, of one that quotes megabytes its ends, and leave."""
+    told = message if len(message) <= MOST_TOLD else f"{message[: MOST_TOLD // 2]} ... {message[-MOST_TOLD // 2 :]}"
+    click.echo(f"roi: {visible(told)}", err=True)
     raise Exit(exit_code)
 
 

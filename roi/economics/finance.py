@@ -33,19 +33,34 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
     0 where they are never negative. `tolerance` USD counts as zero, so that rounding does not turn a tie into a loss.
     """
     horizon = monthly_saving.shape[-1]
-    start = np.broadcast_to(np.asanyarray(upfront_saving, dtype=np.float64), (*monthly_saving.shape[:-1], 1))[..., 0]
-    since = np.cumsum(monthly_saving, axis=-1)  # what is saved after month 0, at month ends 1..H
+    start = np.asanyarray(upfront_saving, dtype=np.float64)
+    if start.shape[:-1] != monthly_saving.shape[:-1] or not start.ndim:
+        start = np.broadcast_to(start, (*monthly_saving.shape[:-1], 1))
+    start = start[..., 0]
+    since = accumulate(np.add, monthly_saving)  # what is saved after month 0, at month ends 1..H
     negative = since < (-tolerance - start)[..., None]
-    row = np.arange(start.size).reshape(start.shape) * horizon
-    at = negative[..., ::-1].argmax(axis=-1)  # months from the last one below zero to the horizon, if any
-    found = negative.reshape(-1)[row + horizon - 1 - at]
-    last = np.where(found, horizon - at, np.where(start < -tolerance, 0, -1))  # -1: none
-    never, flat = last == horizon, since.reshape(-1)
-    before = start + np.where(last > 0, flat[row + np.maximum(last - 1, 0)], 0.0)
-    after = start + flat[row + np.clip(last, 0, horizon - 1)]
-    rise = np.where(never | (last < 0), 1.0, after - before)
-    months = np.where(last >= 0, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
+    last = (negative * np.arange(1, horizon + 1, dtype=np.int16)).max(axis=-1)  # the last month below zero; 0: none
+    never = last == horizon
+    rows = np.indices(start.shape, sparse=True)
+    before = start + np.where(last > 0, since[(*rows, np.maximum(last, 1) - 1)], 0.0)
+    after = start + since[(*rows, np.minimum(last, horizon - 1))]
+    falls = (last > 0) | (start < -tolerance)
+    rise = np.where(never | ~falls, 1.0, after - before)
+    months = np.where(falls, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
     return np.where(never, np.inf, months)
+
+
+def accumulate(operation: np.ufunc, monthly: Array) -> Array:
+    """Sum, maximum ... of the months up to each, along the last axis; of rows a month at a time, all draws of it at once."""
+    if monthly.ndim < 2 or type(monthly) is not np.ndarray:
+        return np.asanyarray(operation.accumulate(monthly, axis=-1))
+    done = np.empty_like(monthly)
+    so_far, *others = done.T
+    first, *later = monthly.T
+    so_far[...] = first
+    for month, total in zip(later, others, strict=True):
+        so_far = operation(so_far, month, out=total)
+    return done
 
 
 def payback_status(months: float) -> str:

@@ -44,6 +44,14 @@ LEAST_CAPACITY: Final = 0.1
 """A draw in which the SLO cannot be held at all counts as a tenth of the central capacity: ten times the fleet, not endless."""
 
 
+class Chunk(dict[str, Value | Array]):
+    """The values of one chunk of draws, and in `read` what no draw changes of each record, which its first chunk left there."""
+
+    def __init__(self, values: Values, read: dict[Any, Any]) -> None:  # Any: records' classes, and fields of any type
+        super().__init__(values)
+        self.read = read
+
+
 def read_shared(values: Values, rent_drift: Fact | None = None) -> Shared:
     """The shared record of a Case's values; `rent_drift` is the fact whose spread the mean level of rents follows from."""
     bill = _read(BillFacts, values, {})
@@ -201,12 +209,19 @@ def number(value: Value | Array, path: str) -> Number:
     return value if isinstance(value, np.ndarray) else float(value)
 
 
+def _of(kind: type, value: Value | Array, path: str) -> object:
+    """The value as it is, of a flag or a name."""
+    if type(value) is not kind:
+        raise TypeError(f"{path} is no {'flag' if kind is bool else 'text'}: {value!r}")
+    return value
+
+
 KINDS: Final[dict[Any, Callable[[Value | Array, str], object]]] = {
     Number: number,
     float: lambda value, path: float(number(value, path)),
     int: lambda value, path: int(float(number(value, path))),
-    bool: lambda value, path: bool(value),
-    str: lambda value, path: str(value),
+    bool: lambda value, path: _of(bool, value, path),
+    str: lambda value, path: _of(str, value, path),
     Array: lambda value, path: np.atleast_1d(value if isinstance(value, np.ndarray) else np.asarray(value, dtype=np.float64)),
 }
 """How a value is taken for each type of a field (Any: types and unions of types)."""
@@ -226,20 +241,27 @@ def _readers(record: type) -> list[tuple[str, At, Callable[[Value | Array, str],
 
 def _read(record: type[T], values: Values, names: Mapping[str, object], **known: object) -> T:
     """The record for the option, system ... in `names`; `known` are fields that are not read."""
-    made: dict[str, Any] = dict(known)  # Any: fields of any type
-    for name, paths, take, absent in _readers_at(record, tuple(names.items())):  # type: ignore[arg-type]  # a class is hashable
+    key = record, tuple(names.items())
+    before = values.read if isinstance(values, Chunk) else {}
+    if key in before:
+        same, moving = before[key]
+        return record(**same, **{name: take(values[place], place) for name, place, take in moving}, **known)
+    made: dict[str, Any] = {}  # Any: fields of any type
+    moving = []
+    for name, paths, take, absent in _readers_at(*key):  # type: ignore[arg-type]  # a class is hashable
         if name in known:
             continue
-        for place in paths:
-            value = values.get(place)
-            if value is not None:
-                made[name] = take(value, place)
-                break
+        place = next((path for path in paths if values.get(path) is not None), None)
+        if place is not None:
+            made[name] = take(values[place], place)
+            if isinstance(values[place], np.ndarray):
+                moving.append((name, place, take))
+        elif absent is NEEDED:
+            raise KeyError(paths[-1])
         else:
-            if absent is NEEDED:
-                raise KeyError(paths[-1])
             made[name] = absent
-    return record(**made)
+    before[key] = {name: value for name, value in made.items() if name not in {each[0] for each in moving}}, moving
+    return record(**made, **known)
 
 
 @lru_cache(maxsize=4096)

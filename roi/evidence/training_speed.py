@@ -17,7 +17,7 @@ from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
 from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_for, layout_of
-from roi.estimate.step.own_runs import Asked, pooled, with_own_runs
+from roi.estimate.step.own_runs import Asked, nothing_published, pooled, with_own_runs
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
 from roi.estimate.training.plan import TrainingPlan
@@ -132,7 +132,7 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     `store` is read for training profiles of every model; `calibrations` are those of `find_calibrations`. All are fitted once.
     Of the profiles those with the plan's `kernels` count: the roofline's step has the class's own, whatever ran.
     `level` of the answer says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
-    card: the catalog's own figure with the spread of sources left out).
+    card: those on others, with the spread of cards of its kind).
     """
     known = training_efficiencies()
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
@@ -142,17 +142,9 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     own = [(run, kernels) for run, kernels in timed if run is not None]
     fits = [*(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
 
-    def published(gpu: Gpu, layout: str) -> Evidence:
-        found = evidence_for(gpu.id, layout, fits, known.step())
-        if found is not None and found.level == "gpu":
-            return found
-        low, high = known.overall.spread()
-        return Evidence(efficiency=known.step(), low=low, high=high, level="all", n=known.overall.n,
-                        sources=(known.overall.source,))
-
     def evidence(gpu: Gpu, shape: ModelShape, plan: TrainingPlan) -> Evidence:
         layout = layout_of(plan)
-        prior = published(gpu, layout)
+        prior = evidence_for(gpu.id, layout, fits, known.step()) or nothing_published(known.step())
         mine = [run for run, kernels in own if (run.gpu, run.layout, kernels) == (gpu.id, layout, plan.kernels)]
         if not mine:
             return prior

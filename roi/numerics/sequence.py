@@ -102,7 +102,9 @@ def sobol(start: int, stop: int, dimensions: int, seed: int | None) -> Array:
         inside = first[:, max(start - base, 0) : stop - base]
         parts.append(inside ^ (shift ^ _point(columns, base))[:, None])
     words = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-    return np.asarray((words + 0.5) * 2.0**-BITS, dtype=np.float64).T
+    points: Array = np.add(words, 0.5, dtype=np.float64)
+    points *= 2.0**-BITS
+    return points.T
 
 
 def _point(columns: Words, index: int) -> Words:

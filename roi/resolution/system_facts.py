@@ -162,7 +162,7 @@ def _dry_peak(store: Store, shape: ModelShape, plan: TrainingPlan) -> DryPeak | 
 
 def _memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None) -> tuple[float, float, float]:
     """Bytes of the process on this card: central, 5th and 95th percentile."""
-    overhead = training_overhead(gpu)
+    overhead = training_overhead(gpu).with_collectives(plan)
     if dry is not None:
         reserved = dry[1].reserved_bytes + workspace_bytes(gpu) - dry[0].profile.workspace_bytes
         held = (reserved, reserved * REPLAY_ENDS[0], reserved * REPLAY_ENDS[1])

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,7 +109,7 @@ def _capacity(found: Any) -> PlanCapacity:  # Any: whatever the file holds
     """The capacity that a file holds; ValueError, TypeError or KeyError where it holds something else."""
 
     def number(value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or value < 0.0:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value <= sys.float_info.max:
             raise ValueError(value)
         return float(value)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from roi.answers.compare import compare_file
-from roi.answers.saved import read_saved, replay
+from roi.answers.saved import differences, facts_digest, read_saved, replay
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import CaseError
 from roi.facts.case import Case
@@ -130,11 +130,56 @@ def test_a_file_without_a_digest_says_that_nobody_can_tell_and_a_missing_fact_th
     assert "recommends stay, its facts " in told("none", recommended="stay")
 
 
+WRONG: tuple[Any, ...] = (-1, 0, 1e308, float("nan"), "x", None, True, [1.0, 2.0], 0.5)
+
+
+def figures(text: str) -> Any:
+    """All of an answer but its facts, and the names that its options carry."""
+    body = json.loads(text)
+    rows = [{name: x for name, x in o.items() if name not in {"label", "reason"}} for o in body["options"]]
+    return {name: x for name, x in body.items() if name not in {"case", "digest", "options", "sentence", "verdict"}}, rows
+
+
+@pytest.mark.full
+def test_a_fact_that_is_taken_out_or_changed_is_refused_or_said_or_changes_nothing(tmp_path: Path) -> None:
+    """Every fact of a comparison, the digest made anew: taken out, and with something else in its place."""
+    scenario = Path(__file__).parents[1] / "fuzz" / "corpus" / "scenario.yaml"
+    answer = compare_file(scenario, overrides=("draws=16",))
+    text = comparison_json(answer.comparison, version="x", scenario=None, warnings=())
+    body, file, kinds = json.loads(text), tmp_path / "saved.json", [0, 0, 0]
+    for k, (name, fact) in enumerate(body["case"].items()):
+        out = {path: each for path, each in body["case"].items() if path != name}
+        for case in (out, {**body["case"], name: fact | {"value": WRONG[k % len(WRONG)], "low": None, "high": None}}):
+            file.write_text(json.dumps(body | {"case": case, "digest": facts_digest(case)}), encoding="utf-8")
+            try:
+                saved = read_saved(file)
+                assert saved is not None
+                found = replay(saved)
+            except CaseError:
+                kinds[0] += 1
+                continue
+            told = differences(saved, found)
+            kinds[1 if told else 2] += 1
+            same = told or figures(comparison_json(found, version="x", scenario=None, warnings=())) == figures(text)
+            assert same, f"{name}: {case.get(name)}"
+    assert min(kinds) > 20
+
+
+def test_a_credit_is_read_again(tmp_path: Path) -> None:
+    credit = "costs=[{name: grant, option: all but stay, upfront_usd: -100}]"
+    answer = compare_file(Path(__file__).parents[1] / "fuzz" / "corpus" / "scenario.yaml", overrides=("draws=0", credit))
+    file = tmp_path / "saved.json"
+    file.write_text(comparison_json(answer.comparison, version="x", scenario=None, warnings=()), encoding="utf-8")
+    assert compare_file(file).warnings == ()
+
+
 @pytest.mark.parametrize(("name", "value", "told"), [
     ("workload.requests_per_day", -5, "-5 is not usable; requests/day from 0 to 1e+15"),
     ("title", "a\x1b[31mb", "one line of plain text"),
     ("as_of", "x", "'x' is not usable; a day like 2026-11-26"),
     ("workload.input_tokens", None, "no workload.input_tokens"),
+    ("discount_rate_per_year", -1, "it does not compute: divide by zero"),
+    ("options.stay.trains", "x", "options.stay.trains is no flag"), ("options.stay.label", 7, "options.stay.label is no text"),
 ])
 def test_a_fact_outside_its_unit_is_refused(tmp_path: Path, name: str, value: Any, told: str) -> None:
     data = json.loads(SAVED.read_text(encoding="utf-8"))

@@ -1,6 +1,7 @@
 """Present value, payback, return and internal rate against numpy-financial, pyxirr and a plain loop."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import numpy_financial as npf
@@ -9,7 +10,15 @@ import pyxirr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, present_value, return_on_investment
+from roi.economics.finance import (
+    accumulate,
+    discount_factors,
+    internal_rate,
+    payback,
+    payback_status,
+    present_value,
+    return_on_investment,
+)
 
 usd = st.integers(-1_000_000, 1_000_000).map(lambda cents: cents / 100)
 flows = st.lists(usd, min_size=1, max_size=60)
@@ -139,3 +148,11 @@ def test_return_on_investment_is_null_without_investment() -> None:
     assert return_on_investment(100.0, np.full(3, 50.0)) == 0.5
     assert return_on_investment(0.0, np.full(3, 50.0)) is None
     assert return_on_investment(-10.0, np.full(3, 50.0)) is None
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_accumulate_as_each_alone(order: Literal["C", "F"]) -> None:
+    rows = np.array([[1.0, -2.0, 4.0], [3.0, 0.5, -1.0]], order=order)
+    assert accumulate(np.add, rows).tolist() == [[1.0, -1.0, 3.0], [3.0, 3.5, 2.5]]
+    assert accumulate(np.maximum, rows).tolist() == [[1.0, 1.0, 4.0], [3.0, 3.0, 3.0]]
+    assert accumulate(np.add, rows[0]).tolist() == [1.0, -1.0, 3.0]

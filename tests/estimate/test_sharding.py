@@ -222,9 +222,10 @@ def test_one_gpu_of_fsdp_holds_what_an_unsharded_one_holds(method):
 
 
 def test_zero2_saves_an_adapter_next_to_nothing_and_zero3_most():
-    """Rank 16: 41.9 M x 12 bytes of states in a job of 20 GB; the 16 GB of weights stay whole under ZeRO-2."""
+    """Rank 16: 41.9 M x 12 bytes of states in a job of 20 GB; the 16 GB of weights stay whole under ZeRO-2, and its two buckets
+    of 200 M gradients, 2 bytes each, are there whatever is trained."""
     whole = peak(TrainingPlan(gpus=8), LLAMA)
-    assert 0.95 < peak(plan_of(sharding="zero2"), LLAMA) / whole < 1.0
+    assert 0.95 < (peak(plan_of(sharding="zero2"), LLAMA) - 0.8e9) / whole < 1.0
     assert peak(plan_of(sharding="zero3"), LLAMA) < 0.5 * whole
 
 

@@ -44,6 +44,12 @@ def folder(tmp_path_factory):
     (made / "digits.json").write_text('{"schema": "roi.comparison/2", "model_type": "llama", "id": ' + "9" * 10_000 + "}")
     (made / "deep.json").write_text('{"schema":' + "[" * 100_000)
     (made / "bytes.json").write_bytes(bytes(range(256)) * 8)
+    (made / "wide.csv").write_text(",".join(f"c{k}" for k in range(20_000)) + "\n" + "1," * 19_999 + "1\n")
+    (made / "long.csv").write_text("id,gpu\n" + "1,2\n" * 300_000)
+    far = {"metadata": {"request_start_ns": 1e300}, "metrics": {"time_to_first_token": {"value": 1}}}
+    (made / "far.jsonl").write_text(json.dumps(far | {"metrics": far["metrics"] | {"output_sequence_length": {"value": 2}}}))
+    hours = {"window": {"start": "2026-12-01", "end": "2027-01-01"}, "gpuHours": 10**400, "gpuCost": 8}
+    (made / "hours.json").write_text(json.dumps({"data": [{"x": hours}]}))
     (made / "target.md").write_text("before")
     (made / "link.md").symlink_to("target.md")
     (made / "loop").symlink_to("loop")
@@ -89,6 +95,12 @@ def saved(folder):
     write("free", lambda body: body["case"].update({"options.stay.plans.0.gpu": body["case"]["title"]}))
     write("unsigned", lambda body: body.pop("digest"))
     write("version", lambda body: body.update(roi_version="1\n2"))
+    write("requests-text", fact("workload.requests_per_day", value="0", low=None, high=None))
+    capacity = {"value": -1.0, "unit": "requests/s", "basis": "stated", "source": "x"}
+    write("capacity", lambda body: body["case"].update({"options.stay.plans.0.capacity_requests_per_s": capacity}))
+    write("figure", lambda body: body["options"][0].update(npv_usd=10**400))
+    write("signpost", lambda body: body["signposts"][0].update(today=10**400))
+    write("never", fact("people.wage_growth_per_year", value=-1))
 
 
 def geometry(path):

@@ -1,7 +1,7 @@
 """A fuzzer of every door: whatever is typed, or stands in a file, the answer is an answer or one message.
 
 `make test-all` runs each test on as many examples as take a few seconds, always the same; `make fuzz` runs them with new ones
-for ten minutes. A fault that was found gets a row in corpus/commands.jsonl.
+for ten minutes. A fault that was found gets a row in the corpus (corpus/README.md).
 """
 
 import json
@@ -155,8 +155,12 @@ def test_a_scenario_with_anything_anywhere(data: st.DataObject) -> None:
 
     found = data.draw(changed(parse_yaml(SCENARIO, "scenario")))
     Path("changed.yaml").write_text(json.dumps(found, allow_nan=True), encoding="utf-8", errors="surrogatepass")
-    for option in ("", "--usage", "--quality"):
-        check(["compare", *(["scenario.yaml", option] if option else []), "changed.yaml", "--draws", "0"])
+    for option in ("--usage", "--quality"):
+        check(["compare", "scenario.yaml", option, "changed.yaml", "--draws", "0"])
+    if check(["compare", "changed.yaml", "--draws", "0"]).exit_code == 0:
+        check(["compare", "changed.yaml", "--draws", "0", "--format", "json", "--output", "again.json"])
+        answer = check(["compare", "again.json"])
+        assert (answer.exit_code, "its facts" in answer.stderr) == (0, False), answer.stderr
 
 
 @examples(40)
@@ -253,6 +257,43 @@ def test_a_configuration_with_anything_anywhere(data: st.DataObject) -> None:
 def test_a_trace_with_anything_anywhere(data: st.DataObject) -> None:
     Path("torn.csv").write_bytes(data.draw(torn((CORPUS / "trace.csv").read_text(encoding="utf-8"))))
     check(["profile", "serve", "http://localhost:1", "--plan", "--trace", "torn.csv"])
+
+
+CAPTURED = (
+    *((f"usage/{name}", ("usage", "{}", "--tasks", "0", "--output", "made.yaml")) for name in (
+        "anthropic-usage-api.json", "anthropic-csv.csv", "anthropic-csv-old.csv", "bedrock_cloudwatch.json", "cursor.csv",
+        "deepseek_amount.csv", "focus.csv", "helicone.csv", "helicone.jsonl", "langfuse_blob.csv", "langfuse_blob.jsonl",
+        "langfuse_ui.json", "litellm_daily.csv", "litellm_spendlogs.csv", "litellm_spendlogs.jsonl", "openai-csv.csv",
+        "openai-usage-api.json", "openai-costs-api.json", "openrouter_activity.csv", "openrouter_activity.json",
+        "otel_flat.jsonl", "otel_otlp.jsonl")),
+    *((f"usage/agents/{name}", ("usage", "{}", "--tasks", "0")) for name in (
+        "claude_code.jsonl", "codex.jsonl", "gemini_session.json", "gemini_session.jsonl", "gemini_telemetry.log",
+        "opencode.json")),
+    *((f"quality/{name}", ("quality", "{}", "--incumbent", "gpt-6-sol")) for name in (
+        "langfuse_scores.csv", "langfuse_scores.json", "promptfoo.json", "promptfoo_two_prompts.jsonl",
+        "inspect/gpt-6-luna.json")),
+    *((f"serve_imports/{name}", ("profile", "serve", "--import", "{}", "--profiles", "kept")) for name in (
+        "vllm.json", "guidellm-0.3.json", "guidellm-0.5.json", "guidellm-0.8.json", "genai_perf.json", "vllm-0.33/vrate.json",
+        "aiperf/profile_export.jsonl", "aiperf-0.13/profile_export.jsonl")),
+)  # fmt: skip
+"""Files as their programs wrote them, and the command that reads each."""
+
+
+@examples(150)
+@given(st.data(), st.sampled_from(CAPTURED))
+def test_a_captured_file_with_anything_anywhere(data: st.DataObject, captured: tuple[str, tuple[str, ...]]) -> None:
+    name, command = captured
+    source, lines = Path(__file__).parents[1] / "data" / name, name.endswith("l")
+    text, target = source.read_text(encoding="utf-8"), Path("captured") / source.name
+    made = [torn(text)]
+    if lines or name.endswith("json"):
+        held = [json.loads(line) for line in text.splitlines()[:6]] if lines else json.loads(text)
+        end = "\n" if lines else ""
+        made += 2 * [changed(held).map(lambda found: end.join(map(json.dumps, found)) if lines else json.dumps(found))]
+    raw = data.draw(st.one_of(made))
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(raw if isinstance(raw, bytes) else raw.encode())
+    check([word.format(target) for word in command])
 
 
 EVENT = {"id": "x", "choices": [{"text": "a", "delta": {"content": "b"}, "finish_reason": None}],

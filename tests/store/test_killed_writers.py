@@ -1,12 +1,15 @@
 """A writer that is killed leaves the target whole or absent, nothing else after the next write, and no earlier profile lost."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from roi.disk import replace_file
+from roi.cli import main
+from roi.disk import PART, replace_file
 from roi.store.profiles.loading import load_profiles
 from roi.store.profiles.lookup import save_profile
 
@@ -87,3 +90,23 @@ def test_a_planted_link_in_the_place_of_a_part_is_not_followed(tmp_path):
     assert (tmp_path / "precious").read_text() == "mine"
     [kept] = load_profiles([SHIPPED.parent], kinds={"dry-run"}).profiles
     assert save_profile(kept.profile, tmp_path).is_file()
+
+
+@pytest.mark.full
+def test_a_trace_and_a_figure_are_written_under_names_that_nobody_foresees(tmp_path, monkeypatch):
+    made, opened = [], os.open
+
+    def seen(path, flags, *rest, **more):
+        if flags & os.O_CREAT and Path(os.fspath(path)).parent == tmp_path:
+            made.append(Path(path).name)
+            assert flags & os.O_EXCL
+        return opened(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", seen)
+    usage = SHIPPED.with_name("usage.csv")
+    for words in (("usage", str(usage), "--tasks", "0", "--trace", str(tmp_path / "trace.csv")),
+                  ("size", "--figure", str(tmp_path / "sized.svg"))):
+        assert CliRunner().invoke(main, words).exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sized.svg", "trace.csv"]
+    assert len(set(made)) == 2
+    assert all(PART.fullmatch(name) for name in made)

@@ -17,6 +17,8 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e
 """What a terminal, or an editor, would obey and not show."""
 TOLD = {".md", ".yaml", ".csv", ".html"}
 """Ends of names of files that people read."""
+BINARY = (b"PK", b"PAR1", b"\x89PNG")
+"""How a workbook, a trace and a picture begin, whatever name they were given."""
 EXITS = {0, 1, 2, 3, 130, 143}
 """Exit codes that docs/start.md names."""
 NUMBERS = (0, -1, 1, 0.5, -0.0, 1e308, -1e308, 1e-320, 10**400, 2**63, 2**64, 10**11, float("nan"), float("inf"), True, None)
@@ -85,7 +87,8 @@ def faults_of_files(folder: Path) -> list[str]:
     """What files of text in the folder hold that somebody's terminal would obey, and parts that were left behind."""
     found = [f"left behind: {path.name}" for path in folder.rglob(".roi-*.part")]
     for path in folder.rglob("made*"):
-        text = path.read_text(encoding="utf-8") if path.suffix in TOLD and path.is_file() else ""
+        raw = path.read_bytes() if path.suffix in TOLD and path.is_file() else b""
+        text = "" if raw.startswith(BINARY) else raw.decode()
         if path.suffix != ".html" and OBEYED.search(text.replace("\r\n", "\n")):
             found.append(f"{path.name} holds what a terminal obeys")
         if path.suffix == ".html" and "<script>alert(1)" in text:

@@ -56,9 +56,9 @@ class TrainingEfficiencies(Record):
         """What tokens/s of published cards rest on, and what follows for a table that holds the same rows."""
         rows = self.overall
         return (
-            f"Speed is the roofline times {rows.number():g}, the median over the sources of {rows.n} published rows"
-            f" ({rows.source.partition(';')[0]}). Rows of a table that are among them are in that fit: their errors are not"
-            " those of rows unseen, which `roi calibrate TABLE.csv` prints (each source, card and run left out)."
+            f"Speed is the roofline times a scale of the card, {rows.number():g} in the median over the sources of {rows.n}"
+            f" published rows ({rows.source.partition(';')[0]}). Rows of a table that are among them are in that fit: their"
+            " errors are not those of rows unseen, which `roi calibrate TABLE.csv` prints (each source, card and run left out)."
         )
 
     def overhead(self, context: Efficiency | None = None) -> Overhead:

@@ -29,6 +29,9 @@ BUFFERS: Final = re.compile(r"(inv_freq|\.masked_bias|attn\.bias|position_ids)$"
 """Tensors that older checkpoints store and that no optimizer trains: rotary frequencies, causal masks, positions counted up."""
 LAYER: Final = re.compile(r"(?:layers|h|blocks)\.(\d+)\.")
 TIMEOUT_S: Final = 20.0
+MOST_DIMENSIONS: Final = 8
+MOST_ELEMENTS: Final = 2**40
+"""Of a tensor, and along one of its dimensions."""
 Tensors = tuple[tuple[str, str, tuple[int, ...]], ...]
 
 
@@ -120,8 +123,12 @@ def _headers(api: "HfApi", repo: str, commit: str) -> Tensors:
         files = api.get_safetensors_metadata(repo, revision=commit, timeout=TIMEOUT_S).files_metadata
     except NotASafetensorsRepoError:
         return ()
-    stored = (item for file in sorted(files) for item in files[file].tensors.items())
-    return tuple((name, str(each.dtype), tuple(each.shape)) for name, each in stored)
+    held = (item for file in sorted(files) for item in files[file].tensors.items())
+    stored = tuple((name, str(each.dtype), tuple(each.shape)) for name, each in held)
+    for name, _, size in stored:
+        if len(size) > MOST_DIMENSIONS or not all(type(n) is int and 0 <= n < MOST_ELEMENTS for n in size):
+            raise ValueError(f"{name[:60]}: {str(size)[:40]} is no shape")
+    return stored
 
 
 def stored_parameters(tensors: Tensors, shape: "ModelShape") -> int | None:

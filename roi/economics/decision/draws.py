@@ -5,6 +5,7 @@ One row a draw, the same rows for every option, in chunks of bounded memory.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,18 @@ from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback
 from roi.economics.inputs import Array
 from roi.economics.lines.option_lines import answered_wrong
+from roi.economics.reading import Chunk
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 
-CHUNK = 2048
-"""Draws at once: a (2048, 36) float64 array is 590 kB. Fewer pay more for calls than for arithmetic; more leave the cache."""
+CHUNK = 4096
+"""Draws at once where many follow: a (4096, 36) float64 array is 1.2 MB. Fewer pay more for calls than for arithmetic; with
+more, what is freed after a chunk is more than is kept for the next (`KEPT_NUMBERS`)."""
 
-MOST_NUMBERS = 60 * 36 * CHUNK
+MANY = 4
+"""Chunks; of fewer each has half the draws, since a chunk's memory is touched for the first time only once."""
+
+MOST_NUMBERS = 60 * 36 * 2048
 """Draws x options x months at once: each option keeps some eight arrays of draws x months, so that this is 300 MB."""
 
 
@@ -66,12 +72,13 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
     npv, cash, paid, wrong = ({id: np.empty(n) for id in ids} for _ in range(4))
     good = {id: np.empty(n, dtype=bool) for id in ids}
     facts = {path: np.empty(n) for path in uncertain}
+    read: dict[Any, Any] = {}  # Any: as `Chunk` has it
     np.empty(KEPT_NUMBERS)
-    rows_at_once = rows_of(len(case.options), int(case["horizon_months"].number()))
+    rows_at_once = rows_of(len(case.options), int(case["horizon_months"].number()), n)
     for start in range(0, n, rows_at_once):
         stop = min(start + rows_at_once, n)
         rows = slice(start, stop)
-        values = case.values(sobol(start, stop, len(uncertain), seed))
+        values = Chunk(case.values(sobol(start, stop, len(uncertain), seed)), read)
         for path in uncertain:
             facts[path][rows] = np.asarray(values[path], dtype=np.float64)[:, 0]
         shared, options = read_all(case, values, choices, ids)
@@ -80,20 +87,28 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
         for id in ids:
             done = stay if id == "stay" else evaluate(shared, options[id], options)
             meets = meets_bar(shared, options[id], options)
-            saving = stay.total.monthly - done.total.monthly
             first = np.asarray(stay.total.upfront) - done.total.upfront
             good[id][rows] = meets
             lost = np.asarray(first).reshape(-1) - back
             npv[id][rows] = np.where(meets, np.asarray(stay.pv - done.pv).reshape(-1), lost)
             cash[id][rows] = np.where(meets, np.asarray(stay.cash_pv - done.cash_pv).reshape(-1), lost)
-            paid[id][rows] = np.where(meets, payback(first, np.atleast_2d(saving)), np.inf)
+            if id == "stay":
+                paid[id][rows] = 0.0
+            else:
+                paid[id][rows] = np.where(meets, payback(first, _saving(stay.total.monthly, done.total.monthly)), np.inf)
             wrong[id][rows] = np.asarray(answered_wrong(options[id], options[options[id].escalates_to].error_rate)).reshape(-1)
     return Drawn(n=n, seed=seed, npv=npv, cash=cash, payback=paid, wrong=wrong, meets=good, facts=facts)
 
 
-def rows_of(options: int, months: int) -> int:
+def _saving(stay: Array, monthly: Array) -> Array:
+    """What is saved each month, rows of months, in the place of `monthly`, which nobody asks for any more."""
+    stay, monthly = np.atleast_2d(stay), np.atleast_2d(monthly)
+    return np.subtract(stay, monthly, out=monthly if len(monthly) >= len(stay) else None)
+
+
+def rows_of(options: int, months: int, draws: int) -> int:
     """Draws at once: CHUNK, halved until the arrays that options share and keep meanwhile stay within MOST_NUMBERS."""
-    rows = CHUNK
+    rows = CHUNK if draws >= MANY * CHUNK else CHUNK // 2
     while rows > 1 and rows * options * months > MOST_NUMBERS:
         rows //= 2
     return rows

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from roi.economics.finance import present_value
+from roi.economics.finance import discount_factors, present_value
 from roi.economics.inputs import Number, Option, Plan, Shared, path_of
-from roi.economics.lines.line import Line, Totals, billed_requests
+from roi.economics.lines.line import Line, Totals, billed_requests, paid_months
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case, Values
@@ -26,18 +26,19 @@ class Evaluated:
     option: Option
     costs: Costs
     total: Totals
-    discount_rate: float
+    shared: Shared
 
     @cached_property
     def pv(self) -> Number:
         """Present value of the total, USD."""
-        return present_value(self.total.upfront, self.total.monthly, self.discount_rate)
+        return present_value(self.total.upfront, self.total.monthly, self.shared.discount_rate)
 
     @cached_property
     def pv_all_hours(self) -> Number:
         """Present value with a price on every hour, also of people who are paid anyway, USD."""
         left_out = [x.paid_anyway for x in self.costs.lines if x.paid_anyway is not None]
-        return self.pv + sum((present_value(upfront, monthly, self.discount_rate) for upfront, monthly in left_out), 0.0)
+        rate = self.shared.discount_rate
+        return self.pv + sum((present_value(upfront, monthly, rate) for upfront, monthly in left_out), 0.0)
 
     @cached_property
     def cash_pv(self) -> Number:
@@ -46,8 +47,12 @@ class Evaluated:
 
     def pv_without(self, left_out: Callable[[Line], bool]) -> Number:
         """Present value without some of the lines, USD."""
-        lines = filter(left_out, self.costs.lines)
-        return self.pv - sum((x.upfront + x.rate * present_value(0.0, x.path, self.discount_rate) for x in lines), 0.0)
+        lines = list(filter(left_out, self.costs.lines))
+        worth = discount_factors(self.shared.discount_rate, self.shared.horizon)
+        parts = ((each.rate, path @ worth[months]) for line in lines for each in line.along
+                 for months, path in paid_months(self.shared, each.path, each.share))
+        later = sum((rate * (usd[:, None] if usd.ndim else usd) for rate, usd in parts), 0.0)
+        return self.pv - sum((line.upfront for line in lines), 0.0) - later
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Choice:
 def evaluate(shared: Shared, option: Option, options: Mapping[str, Option]) -> Evaluated:
     """Lines and totals of `option`; shapes follow the values."""
     costs = cost_lines(shared, option, options)
-    return Evaluated(option, costs, Totals.of(costs.lines, shared.horizon), shared.discount_rate)
+    return Evaluated(option, costs, Totals.of(costs.lines, shared), shared)
 
 
 def read_all(

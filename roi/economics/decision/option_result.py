@@ -244,12 +244,12 @@ def _line(line: Line, case: Case, start: int) -> LineResult:
     """The line, its arithmetic shown for the first month in which the option serves alone, or in which the line is not zero."""
     facts = [case[path] for path in line.facts if path in case]
     weakest = max(facts, key=lambda f: f.basis.rank, default=None)
-    if isinstance(line.arithmetic, str):
-        text = line.arithmetic
+    if isinstance(line.told, str):
+        text = line.told
     else:
         busy = np.flatnonzero(np.abs(line.monthly) > 0)
         month = start if start in busy or not busy.size else int(busy[0])
-        text = f"month {month + 1}: {line.arithmetic(month)}"
+        text = f"month {month + 1}: {line.told(month)}"
     return LineResult(
         name=line.name, monthly_usd=tuple(float(x) for x in line.monthly), upfront_usd=float(np.asarray(line.upfront)),
         basis=weakest.basis if weakest else Basis.ASSUMED, source=weakest.source if weakest else "", arithmetic=text,

@@ -10,7 +10,7 @@ import numpy as np
 
 from roi.economics.decision.comparison import settle
 from roi.economics.decision.curves import LEAST, MOST, SIDE, UNSERVED, Curves, ascending
-from roi.economics.decision.draws import CHUNK
+from roi.economics.decision.draws import rows_of
 from roi.economics.decision.evaluation import Choice, Evaluated, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import discount_factors
@@ -56,8 +56,9 @@ def look_ahead(case: Case, ids: Sequence[str], counts: str) -> Outlook:
     n = min(n, MOST_DRAWS) if case.uncertain else 0
     saved = {id: np.empty((n, shared.horizon + 1)) for id in ids}
     npv = {id: np.empty(n) for id in ids}
-    for start in range(0, n, CHUNK):
-        rows = slice(start, min(start + CHUNK, n))
+    chunk = rows_of(len(case.options), shared.horizon, n)
+    for start in range(0, n, chunk):
+        rows = slice(start, min(start + chunk, n))
         _draw(case, rows, seed, choices, counts, saved, npv)
     bands = {id: _percentiles(x) for id, x in saved.items()} if n else {}
     return Outlook(counts=counts, draws=n, central=central, bands=bands, npv=npv)

@@ -147,7 +147,7 @@ def experiments(
         e, key = valuer.value(trial, bins), (trial.kind, trial.fact or _answers(central[trial.option].option))
         if key not in best or e.net_usd > best[key].net_usd:
             best[key] = e
-    return tuple(sorted(best.values(), key=lambda e: -e.net_usd))
+    return tuple(sorted(best.values(), key=lambda e: -round(e.net_usd, 6)))  # rounding of sums decides no order
 
 
 def _trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str]) -> Iterator[_Trial]:

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.economics.finance import accumulate
 from roi.economics.inputs import Api, Array, Number, Option, Provisioned, Shared, Tokens, path_of
 from roi.economics.lines.line import (
     EXACT,
@@ -104,7 +105,8 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     A share in a slower tier lowers the price of all that does not go through batch.
     The tier of a call is set by its input tokens: the last edge strictly below them.
     """
-    if _linear(shared, tokens, api):
+    linear = _linear(shared, tokens, api)
+    if linear:
         shared = shared.once("pooled", partial(_pooled, shared))
     seen = seen_tokens(shared, tokens)
     tier = np.maximum(np.searchsorted(api.edges, seen.total, side="left") - 1, 0)
@@ -117,7 +119,7 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     cached = np.zeros(np.shape(seen.total * price_in), dtype=bool)
     read_tokens = write_tokens = np.zeros(())
     read_usd = write_usd = np.zeros(())
-    if api.uses_cache and api.cache_read is not None:
+    if api.uses_cache and api.cache_read is not None and not linear:
         write = rate(api.cache_write) if api.cache_write is not None else price_in
         saves = hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in
         cached = saves & (seen.prefix >= api.cache_minimum) & (seen.prefix > 0)
@@ -138,6 +140,8 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         now, batch_usd = 1.0 - batched, batched * in_batch
 
     def mean(part: Number) -> Number:
+        if shared.weights.size == 1 and np.ndim(part) > 1:  # the mean request alone, of weight 1
+            return np.asanyarray(part)
         weighted = np.asanyarray(part) * shared.weights
         total: Number = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
         return total
@@ -236,7 +240,7 @@ def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
         ("API output", now, c.output_usd, c.output_tokens, tier),
         ("API batch, input and output", c.batched, c.batch_usd, c.batch_tokens, 1.0),
     )
-    path = shared.product(shared.product(billed_requests(shared), share), api.price)
+    path = shared.product(billed_requests(shared), api.price)
     return [_token_line(shared, api, share, path, *part) for part in parts if np.any(np.asanyarray(part[2]) != 0.0)]
 
 
@@ -255,7 +259,7 @@ def _token_line(
         slower = f" x {pick(tier, month):.6g} flexible tier" if tiered else ""
         return f"{_counted(shared, way, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{slower}{api.moves(month)}"
 
-    return Line(name=name, path=path, rate=usd, facts=(*api.facts(), *facts), arithmetic=arithmetic)
+    return Line(name=name, path=path, rate=usd, share=share, facts=(*api.facts(), *facts), arithmetic=arithmetic)
 
 
 def whole_request_line(
@@ -265,13 +269,15 @@ def whole_request_line(
 
     `share` is by month and the same for many options, `part` the same in every month.
     """
-    path = shared.product(shared.product(billed_requests(shared), share), api.price)
+    path = shared.product(billed_requests(shared), api.price)
 
     def arithmetic(month: int) -> str:
         some = pick(part, month) * pick(share, month)
         return f"{_counted(shared, some, month)} x ${pick(api.cost.usd, month):.8g} each{api.moves(month)}"
 
-    return Line(name=name, path=path, rate=part * api.cost.usd, facts=(*api.facts(), *extra), arithmetic=arithmetic)
+    return Line(
+        name=name, path=path, rate=part * api.cost.usd, share=share, facts=(*api.facts(), *extra), arithmetic=arithmetic,
+    )
 
 
 def _counted(shared: Shared, share: Array | Number, month: int) -> str:
@@ -286,7 +292,7 @@ def judge_line(shared: Shared, share: Array) -> list[Line]:
     if not any_positive(shared.judge_usd):
         return []
     return [Line(
-        name="judge that escalates", path=shared.product(billed_requests(shared), share), rate=shared.judge_usd,
+        name="judge that escalates", path=billed_requests(shared), rate=shared.judge_usd, share=share,
         facts=("quality.judge_usd_per_request",),
         arithmetic=lambda month: f"{_counted(shared, share, month)} x ${pick(shared.judge_usd):.8g} each",
     )]
@@ -304,9 +310,9 @@ def provisioned_lines(shared: Shared, option: Option, live: Array) -> list[Line]
     peak = billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR) * shared.peak_to_mean
     units = np.where(live > 0, np.maximum(np.ceil(peak / terms.requests_per_s - EXACT), 1.0), 0.0)
     bound = incumbent_share(option.months_to_live, terms.minimum_months, shared.horizon) > 0
-    units = np.where(bound, np.maximum.accumulate(units, axis=-1), units)
+    units = np.where(bound, accumulate(np.maximum, units), units)
     usd = np.asanyarray(terms.usd_per_unit * successors(shared, option).list_price)
-    added = np.diff(np.maximum.accumulate(units, axis=-1), axis=-1, prepend=0.0)
+    added = np.diff(accumulate(np.maximum, units), axis=-1, prepend=0.0)
     start = np.maximum(months(shared.horizon) - 1.0, option.months_to_live)
     owed = (added * np.maximum(terms.minimum_months - (shared.horizon - start), 0.0)).sum(axis=-1, keepdims=True)
     facts = tuple(path_of(Provisioned, name, option=option.id) for name in ("usd_per_unit", "requests_per_s"))

@@ -3,9 +3,9 @@
 Those that follow from vendors and from mistakes (forced migrations, commitments, wrong answers) are made here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -19,17 +19,24 @@ from roi.economics.lines.api_bill import (
     whole_request_line,
 )
 from roi.economics.lines.line import (
+    Along,
     Hours,
     Line,
+    alone_months,
+    always,
     any_positive,
+    by_month,
     events,
     incumbent_share,
     live_months,
     months,
+    not_kept,
     pick,
     powers,
     requests,
+    settle,
     split,
+    usd_of_errors,
 )
 from roi.economics.lines.people import (
     evaluation_cost,
@@ -58,8 +65,13 @@ class Costs:
 
     lines: tuple[Line, ...]
     fleet: FleetMonths | None
-    wrong: Array
-    """Share of the answers that are wrong, by month, shape (H,) or (n, H)."""
+    wrong_rate: Callable[[], Array]
+    """Makes `wrong`, which no cost follows from."""
+
+    @cached_property
+    def wrong(self) -> Array:
+        """Share of the answers that are wrong, by month, shape (H,) or (n, H)."""
+        return self.wrong_rate()
 
 
 def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) -> Costs:
@@ -70,11 +82,11 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     """
     stay = service(shared, options["stay"])
     if option.kind == "stay":
-        billed = api_lines(shared, stay, shared.once("always", lambda: np.ones(shared.horizon)))
-        errors = error_line(shared, stay.error_rate, (f"systems.{option.system}.error_rate",))
+        billed = api_lines(shared, stay, always(shared))
+        errors = error_line(shared, lambda: stay.error_rate, (f"systems.{option.system}.error_rate",))
         lines = [*own_cost_lines(shared, option), *billed, *migration_line(shared, option),
                  *_commitment(shared, billed), errors]
-        return Costs(leave_out_paid_anyway(shared, option, lines), None, stay.error_rate)
+        return Costs(leave_out_paid_anyway(shared, option, lines), None, lambda: stay.error_rate)
     live, kept = month_shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own = _own_lines(shared, option, fleet, live)
@@ -94,9 +106,17 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=_first_use(option))
     lines += _incumbent_lines(shared, option, stay, kept, handed, own if _same_provider(option, stay.option) else [])
-    rate = np.asanyarray(shared.product(kept, stay.error_rate) + _not_kept(shared, kept) * wrong)
+    later = not_kept(shared, kept)
+
+    def rate() -> Array:
+        return np.asanyarray(kept * stay.error_rate + later * wrong)
+
     told = _rates_told(option, options[option.escalates_to].error_rate)
-    lines.append(error_line(shared, rate, _error_facts(option), told))
+    usd = usd_of_errors(shared)
+    same = np.ndim(wrong) == 0 or np.shape(wrong)[-1] != shared.horizon
+    along = [Along(shared.product(usd, stay.error_rate), 1.0, kept),
+             Along(usd, wrong, later) if same else Along(np.asanyarray(usd * wrong), 1.0, later)]
+    lines.append(error_line(shared, rate, _error_facts(option), told, along))
     return Costs(leave_out_paid_anyway(shared, option, lines), fleet, rate)
 
 
@@ -160,17 +180,8 @@ def month_shares(shared: Shared, option: Option) -> tuple[Array, Array]:
     Options of a group go live in the same months, so each is worked out once.
     """
     when = option.months_to_live, option.months_in_parallel
-    return live_months(shared, when[0]), shared.once_for("kept", when, lambda: incumbent_share(*when, shared.horizon))
-
-
-def _not_kept(shared: Shared, kept: Array) -> Array:
-    """Share of each month in which the incumbent's answers are no longer used."""
-    return shared.once_for("not kept", (kept,), lambda: np.asanyarray(1.0 - kept))
-
-
-def alone_months(shared: Shared, live: Array, kept: Array) -> Array:
-    """Share of each month in which the option serves alone, of `month_shares`."""
-    return shared.product(live, _not_kept(shared, kept))
+    return live_months(shared, when[0]), shared.once_for("kept", when, lambda: settle(
+        shared, incumbent_share(*when, shared.horizon), 0.0, when[0] + when[1]))
 
 
 def _sold(option: Option) -> bool:
@@ -207,7 +218,7 @@ def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: 
     lines += provisioned_lines(shared, option, live)
     if any_positive(option.hosting_usd):
         lines.append(Line(
-            name="vendor hosting fee", path=live, rate=option.hosting_usd,
+            name="vendor hosting fee", path=always(shared), rate=option.hosting_usd, share=live,
             facts=(f"options.{option.id}.hosting_usd_per_month",),
             arithmetic=lambda _: f"${pick(option.hosting_usd):,.6g} a month",
         ))
@@ -287,7 +298,8 @@ def _bill(lines: Sequence[Line]) -> Array:
 
 def _migration_cost(shared: Shared) -> tuple[Array, Array]:
     """USD of an engineer hour, and USD of one migration, at month ends 0..H."""
-    wage = shared.usd_per_hour * powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
+    level = powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
+    wage = by_month(np.multiply, shared.usd_per_hour, level)
     return wage, np.asanyarray(shared.migration_hours * wage + evaluation_cost(shared))
 
 
@@ -365,17 +377,21 @@ def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Li
     )]
 
 
-def error_line(shared: Shared, rate: Array, facts: tuple[str, ...], told: str = "") -> Line:
+def error_line(
+    shared: Shared, rate: Callable[[], Array], facts: tuple[str, ...], told: str = "", along: Sequence[Along] = ()
+) -> Line:
     """The cost of wrong answers, for every option and for staying: requests x error rate x USD per error.
 
+    `rate` makes the error rate by month; `along` are the paths that it makes the line run along, where they are not one.
     `told` says in the arithmetic how the rate is made up.
     """
-    volume = requests(shared)
 
     def arithmetic(month: int) -> str:
-        wrong = f"{pick(volume, month):,.0f} requests x {pick(rate, month):.5g} wrong{told}"
+        wrong = f"{pick(requests(shared), month):,.0f} requests x {pick(rate(), month):.5g} wrong{told}"
         return f"{wrong} x ${pick(shared.usd_per_error):,.6g} each"
 
-    monthly = np.asanyarray(rate * shared.once("usd of errors", lambda: volume * shared.usd_per_error))
-    facts = ("quality.usd_per_error", *facts)
-    return Line(name="wrong answers", path=monthly, facts=facts, arithmetic=arithmetic, is_error=True)
+    first, *others = along or (Along(shared.product(usd_of_errors(shared), rate())),)
+    return Line(
+        name="wrong answers", path=first.path, rate=first.rate, share=first.share, also=tuple(others),
+        facts=("quality.usd_per_error", *facts), arithmetic=arithmetic, is_error=True,
+    )

@@ -8,15 +8,19 @@ import numpy as np
 from roi.economics.inputs import Array, Number, Option, OwnCost, Shared, Training
 from roi.economics.lines.line import (
     EXACT,
+    Along,
     Hours,
     Line,
+    Words,
     any_positive,
     billed_requests,
+    by_month,
     events,
     live_months,
     months,
     nothing_monthly,
     pick,
+    powers,
     split,
     wages,
 )
@@ -53,14 +57,14 @@ def setup_lines(shared: Shared, option: Option) -> list[Line]:
             name="engineering, set-up", path=nothing, rate=0.0, upfront=option.setup_hours * shared.usd_per_hour,
             facts=(fact_of(option, "setup_hours"), "people.usd_per_hour"), existing_staff=shared.setup_existing,
             hours=Hours("set-up", np.ones(1), option.setup_hours, shared.usd_per_hour),
-            arithmetic=f"{pick(option.setup_hours):,.6g} h x ${pick(shared.usd_per_hour):,.6g}/h",
+            arithmetic=Words(lambda: f"{pick(option.setup_hours):,.6g} h x ${pick(shared.usd_per_hour):,.6g}/h"),
         ))
     if not option.keeps_model:
         lines.append(Line(
             name="evaluation before the change", path=nothing, rate=0.0, upfront=evaluation_cost(shared, option),
             facts=(*(fact_of(option, f"evaluation_{name}", f"evaluation.{name}") for name in ("usd", "labels")),
                    "evaluation.usd_per_label"),
-            arithmetic=_evaluation_text(shared, option),
+            arithmetic=Words(lambda: _evaluation_text(shared, option)),
         ))
     if option.training is not None:
         lines += _training_lines(shared, option.training, f"options.{option.id}.training.")
@@ -87,15 +91,15 @@ def _training_lines(shared: Shared, t: Training, own: str) -> list[Line]:
     failed = np.maximum(t.runs - 1.0, 0.0)
     return [
         Line(name="training, the run that is kept", path=nothing, rate=0.0, upfront=each, facts=facts,
-             arithmetic=_run_text(t)),
+             arithmetic=Words(lambda: _run_text(t))),
         Line(
             name="training, runs that are not", path=nothing, rate=0.0, upfront=each * failed, facts=facts,
-            arithmetic=f"{pick(failed):,.6g} x {_run_text(t)}",
+            arithmetic=Words(lambda: f"{pick(failed):,.6g} x {_run_text(t)}"),
         ),
         Line(
             name="training data, labels", path=nothing, rate=0.0, upfront=t.labels * shared.usd_per_label,
             facts=("training.examples", "evaluation.usd_per_label"),
-            arithmetic=f"{pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}",
+            arithmetic=Words(lambda: f"{pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}"),
         ),
     ]
 
@@ -106,7 +110,8 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
     if t is None or t.every_months is None:
         return []
     counts = events(option.months_to_live + t.every_months, t.every_months, shared.horizon)
-    wage = shared.usd_per_hour * (1.0 + shared.wage_growth) ** (np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
+    level = powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
+    wage = by_month(np.multiply, shared.usd_per_hour, level)
     fixed = t.retrain_runs * run_cost(t) + t.relabel_share * t.labels * shared.usd_per_label
     if t.retrain_evaluates:
         fixed = fixed + evaluation_cost(shared, option)
@@ -131,11 +136,11 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
     if not any_positive(option.run_hours):
         return []
     live, wage, hours = live_months(shared, option.months_to_live), wages(shared), option.run_hours
-    path, rate = shared.product(live, wage), hours
+    along = Along(wage, hours, live)
     if any_positive(shared.existing_hours):  # multiplied as what is left out of it, so that nothing remains of all
-        path, rate = np.asanyarray(live * hours * wage), 1.0
+        along = Along(np.asanyarray(live * hours * wage))
     return [Line(
-        name="on-call and operation", path=path, rate=rate, existing_staff=shared.run_existing,
+        name="on-call and operation", **along._asdict(), existing_staff=shared.run_existing,
         hours=Hours("running", live, hours, wage),
         facts=(fact_of(option, "run_hours_per_month"), "people.usd_per_hour"),
         arithmetic=lambda month: f"{pick(live, month) * pick(hours):,.6g} h x ${pick(wage, month):,.6g}/h",
@@ -210,12 +215,13 @@ def _without(line: Line, hours: Hours, covered: Array) -> Line:
 
     def arithmetic(month: int) -> str:
         end = 0 if hours.when == "set-up" else month + 1
-        told = line.arithmetic if isinstance(line.arithmetic, str) else line.arithmetic(month)
+        told = line.told if isinstance(line.told, str) else line.told(month)
         out = pick(at_ends, end)
         return told if out == 0 else f"{told} - {out:,.6g} h paid anyway x ${pick(usd_at_ends, end) / out:,.6g}/h"
 
     return replace(
-        line, path=line.monthly - monthly, rate=1.0, upfront=line.upfront - upfront, paid_anyway=(upfront, monthly),
+        line, path=line.monthly - monthly, rate=1.0, share=None, also=(), upfront=line.upfront - upfront,
+        paid_anyway=(upfront, monthly),
         facts=(*line.facts, "people.existing_hours_per_month"),
-        arithmetic=arithmetic(0) if isinstance(line.arithmetic, str) else arithmetic,
+        arithmetic=Words(lambda: arithmetic(0) if isinstance(line.told, str) else arithmetic),
     )

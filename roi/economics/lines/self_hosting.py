@@ -11,8 +11,22 @@ from typing import Any
 
 import numpy as np
 
+from roi.economics.finance import accumulate
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
-from roi.economics.lines.line import Line, any_positive, billed_requests, incumbent_share, is_zero, pick, rent_level
+from roi.economics.lines.line import (
+    Arithmetic,
+    Line,
+    Words,
+    always,
+    any_positive,
+    billed_requests,
+    by_month,
+    incumbent_share,
+    is_zero,
+    pick,
+    rent_level,
+    settled,
+)
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
@@ -60,21 +74,34 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
     mean = shared.once("mean load", lambda: np.asanyarray(billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)))
     if option.replicas_fixed is not None:
         return _floor_months(shared, option, plan, mean, option.replicas_fixed)
-    running, spill = shared.once_for("running", (live,), lambda: live > 0), np.zeros(shared.horizon)
+    running, spill = partial(_running, shared, live), np.zeros(shared.horizon)
     if not option.autoscale:
         demand = _demand(shared, option, mean)
         needed = replicas_needed(demand, plan.capacity, option.headroom, 0, option.replicas_least, plan.pooling)
 
         def gpus(replicas: Number) -> Array:
-            instances = instances_needed(replicas, plan.gpus_per_replica, plan.gpus_per_instance)
-            return np.where(running, instances * plan.gpus_per_instance, 0.0)
+            each = plan.gpus_per_instance
+            alone = isinstance(each, float) and each == plan.gpus_per_replica  # a replica an instance, and they are whole
+            instances = replicas if alone else instances_needed(replicas, plan.gpus_per_replica, each)
+            return running(instances * each)
 
         bare = gpus(needed)
         with_spares = bare if option.spares == 0 else gpus(needed + option.spares)
         return FleetMonths(with_spares, bare, spill, lambda: _sized(shared, option, plan, mean, option.spares))
     sized = _sized(shared, option, plan, mean, option.spares)
     fewer = sized if option.spares == 0 else _sized(shared, option, plan, mean, 0)
-    return FleetMonths(np.where(running, sized.gpus, 0.0), np.where(running, fewer.gpus, 0.0), spill, lambda: sized)
+    with_spares, bare = (running(np.array(each.gpus, subok=True)) for each in (sized, fewer))
+    return FleetMonths(with_spares, bare, spill, lambda: sized)
+
+
+def _running(shared: Shared, live: Array, gpus: Number) -> Array:
+    """The GPUs of the months in which the option runs, in the place of `gpus` where they are rows of months."""
+    if type(gpus) is not np.ndarray or gpus.ndim < 2:
+        return np.where(live > 0, gpus, 0.0)
+    found: Array = gpus
+    turn = settled(shared, live)[0]
+    np.copyto(found[:, :turn], 0.0, where=live[..., :turn] <= 0)
+    return found
 
 
 def _demand(shared: Shared, option: Option, mean: Array) -> Array:
@@ -142,11 +169,13 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
     else:
         lines = _rent_lines(shared, option, option.plan, months, live)
     if any_positive(option.platform_usd):
-        usd = f"${pick(option.platform_usd):,.6g} a month"
         lines.append(Line(
-            name="platform", path=live, rate=option.platform_usd,
+            name="platform", path=always(shared), rate=option.platform_usd, share=live,
             facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
-            arithmetic=lambda _: f"{usd}: balancer, logs, staging, storage, egress, monitoring, or their total",
+            arithmetic=lambda _: (
+                f"${pick(option.platform_usd):,.6g} a month:"
+                " balancer, logs, staging, storage, egress, monitoring, or their total"
+            ),
         ))
     return lines
 
@@ -159,9 +188,8 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
         bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
         bound &= np.asanyarray(plan.minimum_months) > 0
         drift = np.where(bound, 1.0, drift)
-        gpus, bare = (np.where(bound, np.maximum.accumulate(g, axis=-1), g) for g in (gpus, bare))
+        gpus, bare = (np.where(bound, accumulate(np.maximum, g), g) for g in (gpus, bare))
     rate = plan.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH
-    monthly = shared.product(drift, live)
     price = plan.rent or plan.path + "usd_per_gpu_hour"
     speeds = (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
 
@@ -176,12 +204,12 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
 
     spare = gpus - bare
     lines = [Line(
-        name="GPU rent", path=np.asanyarray(bare * monthly), rate=rate, arithmetic=partial(arithmetic, bare),
+        name="GPU rent", path=np.asanyarray(bare * drift), rate=rate, share=live, arithmetic=partial(arithmetic, bare),
         facts=(price, plan.path + "capacity_requests_per_s", *speeds),
     )]
     if any_positive(spare):
         lines.append(Line(
-            name="GPU rent, redundancy", path=np.asanyarray(spare * monthly), rate=rate,
+            name="GPU rent, redundancy", path=np.asanyarray(spare * drift), rate=rate, share=live,
             facts=(price, "serving.spares"), arithmetic=partial(arithmetic, spare),
         ))
     if free:
@@ -196,8 +224,8 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
     Or what it costs to end it early, where that is less. Each GPU's commitment runs from the month in which it was added.
     """
     bound = np.asanyarray(plan.minimum_months) > 0
-    added = np.diff(np.maximum.accumulate(gpus, axis=-1), axis=-1, prepend=0.0)
-    added = np.where(np.cumsum(added, axis=-1) == added, added, added * plan.later_bound)
+    added = np.diff(accumulate(np.maximum, gpus), axis=-1, prepend=0.0)
+    added = np.where(accumulate(np.add, added) == added, added, added * plan.later_bound)
     start = np.maximum(np.arange(shared.horizon, dtype=np.float64), option.months_to_live)
     left = np.maximum(plan.minimum_months - (shared.horizon - start), 0.0) * bound
     owed, each = added * left, np.minimum(left * rate[..., -1:] * HOURS_PER_MONTH, plan.cancel_usd)
@@ -223,8 +251,7 @@ def purchases(gpus: Array, life_months: int) -> Array:
 
     Bought at the end of the month before it serves; replaced `life_months` later; a shrinking fleet sells nothing early.
     """
-    most = np.maximum.accumulate(gpus, axis=-1)
-    bought = np.diff(most, axis=-1, prepend=0.0)
+    bought = np.diff(accumulate(np.maximum, gpus), axis=-1, prepend=0.0)
     for month in range(life_months, bought.shape[-1]):
         bought[..., month] += bought[..., month - life_months]
     return bought
@@ -238,35 +265,44 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     assert option.plan is not None
     plan = option.plan
     there = bool(np.all(np.isfinite(plan.gpus_owned)))
-    kept = np.max(gpus, axis=-1, keepdims=True) * np.ones(shared.horizon) if there or terms.as_a_whole else gpus
-    if there and terms.as_a_whole:
-        kept = np.maximum(kept, plan.gpus_owned)
+    kept = _kept_ready(shared, plan, terms, gpus, there=there)
     bought = purchases(kept, terms.life_months) * (1.0 + terms.spare_share)
     price = plan.usd_per_gpu + terms.host_usd
-    before_or_first = np.cumsum(bought, axis=-1) == bought
+    before_or_first = accumulate(np.add, bought) == bought
     later = np.where(before_or_first, 0.0, bought)
     ordered = later[..., :1] + (bought * before_or_first).sum(axis=-1, keepdims=True)
     later = np.concatenate([later[..., 1:], np.zeros_like(ordered)], axis=-1)
     first = ordered if bought.ndim > 1 else ordered[0]
     resale = -price * _left_of_purchases(shared.horizon, terms, bought)
-    kw = (kept if terms.as_a_whole else gpus) * live * plan.watts / 1000.0
-    each = f"(${pick(plan.usd_per_gpu):,.6g} + ${pick(terms.host_usd):,.6g} host)"
-    if there:
-        each = f"${pick(plan.usd_per_gpu):,.6g} that selling one would bring"
+    powered_gpus = kept if terms.as_a_whole else gpus
 
-    now = f"{pick(ordered):,.6g} GPU x {each}"
-    more = any(pick(later, month) for month in range(shared.horizon))
+    def bought_for(gpus: float) -> str:
+        usd = f"${pick(plan.usd_per_gpu):,.6g}"
+        each = f"{usd} that selling one would bring" if there else f"({usd} + ${pick(terms.host_usd):,.6g} host)"
+        return f"{gpus:,.6g} GPU x {each}"
 
     def paid(month: int) -> str:
-        return f"{pick(later, month):,.6g} GPU x {each}" if pick(later, month) else f"month 0: {now}"
+        return bought_for(pick(later, month)) if pick(later, month) else f"month 0: {bought_for(pick(ordered))}"
+
+    def all_paid() -> Arithmetic | str:
+        more = any(pick(later, month) for month in range(shared.horizon))
+        return paid if more else bought_for(pick(ordered))
+
+    def installed() -> Arithmetic | str:
+        more, share = all_paid(), f" x {pick(terms.install_share):.4g}"
+        return f"{more}{share}" if isinstance(more, str) else lambda month: f"{paid(month)}{share}"
 
     def sold(month: int) -> str:
         in_month = -pick(resale, month) / pick(price, month)
+        each = bought_for(in_month).partition(" GPU x ")[2]
         return f"{in_month:,.6g} of a GPU's price is left x {each}, at {pick(terms.kept_per_year):.4g} kept a year"
+
+    def kw(month: int) -> float:
+        return pick(powered_gpus, month) * pick(live, month) * pick(plan.watts) / 1000.0
 
     def powered(month: int) -> str:
         return (
-            f"{pick(kw, month):,.6g} kW x {pick(terms.power_share):.4g} x PUE {pick(terms.pue):.4g}"
+            f"{kw(month):,.6g} kW x {pick(terms.power_share):.4g} x PUE {pick(terms.pue):.4g}"
             f" x {HOURS_PER_MONTH} h x ${pick(terms.usd_per_kwh):.4g}/kWh"
         )
 
@@ -279,38 +315,49 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     installation = Line(
         name="hardware, installation", path=later, rate=price * terms.install_share,
         upfront=first * price * terms.install_share, facts=facts("install_share"),
-        arithmetic=(lambda month: f"{paid(month)} x {pick(terms.install_share):.4g}") if more else
-        f"{now} x {pick(terms.install_share):.4g}",
+        arithmetic=Words(installed),
     )
     return [
         Line(
             name="own cards, not sold (no cash)" if there else "hardware, purchase and replacement",
-            path=later, rate=price, upfront=first * price, facts=prices, arithmetic=paid if more else now,
+            path=later, rate=price, upfront=first * price, facts=prices, arithmetic=Words(all_paid),
             no_cash=there,
         ),
         *([] if there else [installation]),
         Line(
-            name="electricity", path=kw, rate=terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh,
+            name="electricity", path=powered_gpus, share=live,
+            rate=plan.watts / 1000.0 * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh,
             facts=facts("usd_per_kwh", "pue", "power_share"), arithmetic=powered,
         ),
         Line(
-            name="colocation", path=kw, rate=terms.colocation_usd_per_kw, facts=facts("colocation_usd_per_kw_month"),
-            arithmetic=lambda month: f"{pick(kw, month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
+            name="colocation", path=powered_gpus, share=live, rate=plan.watts / 1000.0 * terms.colocation_usd_per_kw,
+            facts=facts("colocation_usd_per_kw_month"),
+            arithmetic=lambda month: f"{kw(month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
         ),
         Line(name="hardware, resale", path=np.asanyarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold,
              no_cash=there),
     ]
 
 
+def _kept_ready(shared: Shared, plan: Plan, terms: Hardware, gpus: Array, *, there: bool) -> Array:
+    """GPUs that are there in each month: those in use; as many as are ever used, where they are owned or come as a whole."""
+    if not (there or terms.as_a_whole):
+        return gpus
+    most = by_month(np.multiply, np.max(gpus, axis=-1, keepdims=True), np.ones(shared.horizon))
+    return np.maximum(most, plan.gpus_owned) if there and terms.as_a_whole else most
+
+
 def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> Array:
     """GPUs' worth that is sold in each month: what is worn out as it is replaced, the rest at the horizon, at its age."""
     start = np.arange(horizon)
     in_use = start + terms.life_months > horizon
-    left = (bought * in_use * terms.kept_per_year ** ((horizon - start) / MONTHS_PER_YEAR)).sum(axis=-1, keepdims=True)
+    kept = by_month(np.power, terms.kept_per_year, (horizon - start) / MONTHS_PER_YEAR)
+    left = (bought * in_use * kept).sum(axis=-1, keepdims=True)
     last = np.zeros(horizon)
     last[-1] = 1.0
     sold_later = np.zeros_like(bought)
     if terms.life_months <= horizon:
         worn = np.where(in_use, 0.0, bought)
         sold_later[..., terms.life_months - 1 :] = worn[..., : horizon - terms.life_months + 1]
-    return np.asanyarray(left * last + sold_later * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR))
+    a_life = terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR)
+    return np.asanyarray(by_month(np.multiply, left, last) + sold_later * a_life)

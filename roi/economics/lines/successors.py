@@ -24,36 +24,41 @@ class Successors:
     @cached_property
     def list_price(self) -> Array:
         """Price in each month over today's, shape (..., H)."""
-        return self._by_month(lambda done: _product(done, self.price_ratios))
+        return self._by_month(lambda ratio: ratio, self.price_ratios)
 
     def price(self, factor: Number) -> Array:
         """The same times `factor`."""
-        return self._by_month(lambda done: factor * _product(done, self.price_ratios))
+        return self._by_month(lambda ratio: factor * ratio, self.price_ratios)
 
     def errors(self, today: Number | None = None) -> Array:
         """Error rate in each month, at most 1, where it is `today`; without that, over today's. Shape (..., H)."""
-        def after(done: Array) -> Number:
-            ratio = _product(done, self.error_ratios)
+        def moved(ratio: Array) -> Array:
             return ratio if today is None else np.minimum(today * ratio, 1.0)
 
-        return self._by_month(after)
+        return self._by_month(moved, self.error_ratios)
 
-    def _by_month(self, after: Callable[[Array], Number]) -> Array:
-        """What so many ends make of something, by month.
+    def _by_month(self, moved: Callable[[Array], Array], ratios: Sequence[Number]) -> Array:
+        """What the product of the ratios of all ends so far makes of something, by month.
 
         With rows of months it is worked out once a row for 0, 1, ... ends and looked up: an exponential for each month costs
         more than all else of a bill.
         """
         if self.ends.ndim < 2:
-            return np.asanyarray(after(self.ends))
-        rows, most = self._places
-        return np.broadcast_to(after(np.arange(most + 1.0)), (len(rows), most + 1)).reshape(-1).take(rows)
+            return np.asanyarray(moved(_product(self.ends, ratios)))
+        places, most = self._places
+        table = np.ones((most + 1, len(self.ends)))
+        for k in range(most):
+            np.multiply(table[k], np.reshape(ratios[min(k, len(ratios) - 1)], -1), out=table[k + 1])
+        return np.broadcast_to(moved(table.T), table.T.shape).T.reshape(-1).take(places.T).T
 
     @cached_property
     def _places(self) -> tuple[NDArray[np.intp], int]:
-        """Where each month stands in a table of rows x numbers of ends, flat; and the most ends."""
-        most = int(self.ends.max())
-        return (self.ends + (most + 1.0) * np.arange(len(self.ends))[:, None]).astype(np.intp), most
+        """Where each month stands in a table of numbers of ends x rows, flat; and the most ends."""
+        rows, places = len(self.ends), self.ends.astype(np.intp)
+        most = int(places.max())
+        places *= rows
+        places += np.arange(rows)[:, None]
+        return places, most
 
 
 def successors(shared: Shared, option: Option) -> Successors:

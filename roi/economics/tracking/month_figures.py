@@ -12,8 +12,8 @@ import numpy as np
 from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.inputs import Array, Number, Option, Shared, Tokens
 from roi.economics.lines.api_bill import RequestCost, request_cost, seen_tokens, service
-from roi.economics.lines.line import Line, billed_requests
-from roi.economics.lines.option_lines import alone_months, month_shares
+from roi.economics.lines.line import Line, alone_months, billed_requests
+from roi.economics.lines.option_lines import month_shares
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
 VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PRICE, GPU_HOURS, GPU_PRICE = FACTS = (

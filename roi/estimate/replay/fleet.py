@@ -93,9 +93,15 @@ def replicas_to_hold(demand: Number, capacity: Number, pooling: Number = 1.0) ->
     (2 p - 1) R - (2 p - 2) sqrt(R) = x. Never falls when the demand grows.
     """
     x, p = load_ratio(demand, capacity), np.asanyarray(pooling)
-    first, second = 2.0 * p - 1.0, 2.0 * p - 2.0
-    few = np.square((second + np.sqrt(np.square(second) + 4.0 * first * np.minimum(x, POOL * p))) / (2.0 * first))
-    pooled = np.where(x < POOL * p, few, x / p)
+    first, half = 2.0 * p - 1.0, (p - 1.0) / (2.0 * p - 1.0)
+    pooled = np.minimum(x, POOL * p) / first
+    pooled += np.square(half)
+    pooled = np.sqrt(pooled)
+    pooled += half
+    pooled *= pooled
+    beyond = np.maximum(x, POOL * p) - POOL * p  # from POOL replicas on, x / p
+    beyond /= p
+    pooled += beyond
     return (pooled if np.all(p > 1.0) else np.where(p > 1.0, pooled, x))[()]
 
 
@@ -241,5 +247,6 @@ def spill_share(load_curve: Array, burst: Number, floor_capacity_ratio: Number, 
     knots = np.concatenate([[0.0], np.sort(load_curve)])
     spilled = np.mean(np.maximum(load_curve[:, None] - knots, 0.0), axis=0)
     held, now = np.asanyarray(floor_capacity_ratio), 1.0 - np.asanyarray(can_wait)
-    at_once = now * np.interp(load_ratio(held, burst * now), knots, spilled)
+    ratio = np.asanyarray(load_ratio(held, burst * now))
+    at_once: Number = now * np.asanyarray(np.interp(ratio, knots, spilled), order="F" if np.isfortran(ratio) else "C")
     return np.maximum(at_once, np.where(now < 1.0, 1.0 - held, 0.0))[()]

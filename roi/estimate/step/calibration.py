@@ -2,13 +2,13 @@
 
 A group is the runs of one source (a profile, or a table's source) on one GPU in one layout: the same software and habits.
 Its scale, the overall efficiency, is the median of roofline time over measured time. Within a group one scale carries over;
-between groups, and between GPUs, it scatters. The 90% interval of the next run's scale is taken in logarithms:
+between groups, and between GPUs, it scatters: more on the cards of desktops and workstations than on those of data centres. The
+90% interval of a run of a group that nobody measured is, in logarithms,
 
-    centre +- width x t x sqrt(variance x (1 + 1 / n))
+    centre +- WIDTH x 1.645 x sqrt(variance between groups + variance within one)
 
-with the variance of the n scales that are known, the typical variance counted for a few more values, and t the factor of
-Student's distribution for that many degrees of freedom. `width` is conformal: published rows were left out by source, by card
-and by model, and it is what 90% of them needed (WIDTHS).
+Each variance is that of the groups on this very card in this layout, with that of cards of its kind counted for a few more.
+WIDTH is conformal: published rows were left out by source, by card and by model, and it is what 90% of them needed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,18 +35,20 @@ PRIOR_GROUPS: Final = 16.0
 """Groups that the median of all groups counts for beside those of a card or a layout: software moves a source's scale as much
 as the card does, so one source on a card says little of the next on it. Of 236 published rows, each with its source left out,
 the median error is 13.2% at 2 groups, 8.5% at 8, 8.2% at 16 and 7.9% where the card is not looked at."""
-WIDTHS: Final[dict[Level, float]] = {"gpu": 0.55, "layout": 1.05, "all": 0.8}
-"""Factor on the half width of Student's interval, by what the scale rests on: the 90th percentile of how many half widths 262
-published rows lie from a scale that has not seen their source, their card or their model, sources weighted by the root of
-their rows, and the three ways averaged (lab/fit_training_intervals.py prints them). For everything together 22 rows
-are too few to go as low as they say (0.34). That of own runs is in own_runs."""
+PRIOR_SPREADS: Final = 2.0
+"""Groups that the scatter of cards of its kind counts for beside a card's own groups, and LONE_BETWEEN and LONE_SCATTER beside
+those of a kind: two groups know their scatter to a factor of three."""
+WIDTH: Final = 0.87
+"""Factor on the half width: the 90th percentile of how many half widths 262 published rows lie from a scale that has not seen
+their source, their card or their model, sources weighted by the root of their rows, the largest of the three ways
+(lab/fit_training_intervals.py prints them)."""
 RECORDS: Final[dict[Level, tuple[int, float]]] = {
-    "profile": (1097, 92.0), "gpu": (359, 95.0), "layout": (401, 94.0), "all": (22, 100.0)}
+    "profile": (1097, 92.0), "gpu": (359, 96.0), "layout": (401, 91.0), "all": (26, 100.0)}
 """Rows so left out (a row once for each way, or for each profile of its group), and the percent of them inside the interval."""
 LONE_SCATTER: Final = 0.15
-"""Within-group scatter of log(roofline / measured) where no group has three runs: between one code's batches and methods."""
+"""Within-group scatter of log(roofline / measured) that stands in for many groups: between one code's batches and methods."""
 LONE_BETWEEN: Final = 0.35
-"""Scatter between groups where there is a single one: compiled against eager loops differ by a factor of two."""
+"""Scatter between groups that stands in for many: compiled against eager loops differ by a factor of two."""
 
 
 @dataclass(frozen=True)
@@ -173,30 +175,42 @@ def evidence_for(
     """The best evidence for a GPU and a layout from groups of others; None without any.
 
     In this order: groups on this GPU in this layout; groups of this layout on other GPUs; all. Each counts once, since many
-    rows of one source say nothing of the next, and all groups count for PRIOR_GROUPS more. The interval is that of a run of a
-    group nobody measured. Within a group scales scatter as in the median group of three runs or more; between groups by
-    the root mean square around the median.
+    rows of one source say nothing of the next, and all groups count for PRIOR_GROUPS more.
     """
-    scatters, scales = [g.log_scatter for g in groups if g.n >= 3], np.log([g.overall for g in groups])
-    within = float(median(scatters)) if scatters else LONE_SCATTER
-    across = float(np.sqrt(np.mean((scales - median(scales)) ** 2))) if len(scales) > 2 else LONE_BETWEEN
+    if not groups:
+        return None
     here = [g for g in groups if g.gpu == gpu and g.layout == layout]
     like = [g for g in groups if g.layout == layout]
-    everywhere = float(median(scales)) if groups else 0.0
+    everywhere = float(median(_scales(groups)))
+    centre = everywhere
+    if here:
+        centre = (len(here) * float(median(_scales(here))) + PRIOR_GROUPS * everywhere) / (len(here) + PRIOR_GROUPS)
+    between, within = LONE_BETWEEN**2, LONE_SCATTER**2
+    for found, middle in (([g for g in groups if on_desktop(g.gpu) == on_desktop(gpu)], everywhere), (here, centre)):
+        between = _pooled(np.square(_scales(found) - middle), between)
+        within = _pooled(np.square([g.log_scatter for g in found if g.n >= 3]), within)
+    half = WIDTH * TAIL * float(np.sqrt(between + within))
+    level, behind = next(each for each in (("gpu", here), ("layout", like), ("all", groups)) if each[1])
+    return Evidence(
+        efficiency=replace(efficiency, overall=float(np.exp(centre))), low=float(np.exp(centre - half)),
+        high=float(np.exp(centre + half)), level=level, n=sum(g.n for g in behind),  # type: ignore[arg-type]  # one of Level
+        sources=tuple(g.name for g in behind),
+    )
 
-    def spread(found: Sequence[GroupFit]) -> tuple[float, float]:
-        """Centre and half width, in logarithms, of a group that nobody measured, from those found."""
-        those, k = np.log([g.overall for g in found]), len(found)
-        centre = (k * float(median(those)) + PRIOR_GROUPS * everywhere) / (k + PRIOR_GROUPS)
-        return centre, float(np.hypot(half_width(k, float(np.sum((those - centre) ** 2)), across), TAIL * within))
 
-    for level, found in (("gpu", here), ("layout", like), ("all", groups)):
-        if found:
-            centre, half = spread(found)
-            # to know the card as well cannot make less certain than not to know it
-            half = min(half, spread(groups)[1])
-            return _evidence(efficiency, centre, half, level, found)  # type: ignore[arg-type]  # one of Level
-    return None
+def on_desktop(gpu: str) -> bool:
+    """True for cards of desktops and workstations, by their names: they share PCIe lanes with the host and throttle."""
+    return gpu.startswith("RTX")
+
+
+def _scales(groups: Sequence[GroupFit]) -> NDArray[np.float64]:
+    """Logarithms of the groups' scales."""
+    return np.log([g.overall for g in groups])
+
+
+def _pooled(squares: NDArray[np.float64], typical: float) -> float:
+    """The mean square with a typical one counted for PRIOR_SPREADS more."""
+    return float((squares.sum() + PRIOR_SPREADS * typical) / (squares.size + PRIOR_SPREADS))
 
 
 def half_width(n: int, squares: float, typical: float) -> float:
@@ -212,11 +226,3 @@ def half_width(n: int, squares: float, typical: float) -> float:
 def log_ratios(runs: Sequence[TimedRun]) -> NDArray[np.float64]:
     """log(roofline / measured) of each run."""
     return np.asarray([run.log_ratio for run in runs])
-
-
-def _evidence(efficiency: StepEfficiency, centre: float, half: float, level: Level, groups: Sequence[GroupFit]) -> Evidence:
-    half = half * WIDTHS[level]
-    return Evidence(
-        efficiency=replace(efficiency, overall=float(np.exp(centre))), low=float(np.exp(centre - half)),
-        high=float(np.exp(centre + half)), level=level, n=sum(g.n for g in groups), sources=tuple(g.name for g in groups),
-    )

@@ -16,8 +16,10 @@ from roi.errors import InputError
 from roi.estimate.training.adapters import check_rank
 from roi.estimate.training.memory import PHASES, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context, refusal, trains_experts
+from roi.estimate.training.sharding import has_collectives
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.units import GIB
 
 MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
 """Micro-batches that the search tries."""
@@ -29,6 +31,9 @@ REPLAY_ENDS: Final = (0.95, 1.07)
 """5th and 95th percentile of measured over replayed reserved memory: the order of allocation while a model loads is not
 recorded, and there is one source of equal lengths to hold the replay to (11 rows of train_runs.csv, RTX 4080: measured
 0.95 to 1.07 of the replay)."""
+COLLECTIVES_BYTES: Final = (0.75 * GIB, 0.5 * GIB, 1.0 * GIB)
+"""NCCL's kernels and channels outside torch's allocator, central, low and high: torch's out-of-memory messages in jobs on
+several GPUs show 0.5 to 1 GiB more of the process than in jobs on one (cards/cuda_contexts.py)."""
 SLACK_OF_PEAK: Final = (0.09, 0.12)
 """How far below and above the closed form reserved memory may lie, as a share of the allocated peak: 5th and 95th percentile
 over 120 replays of the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, one with many a wide one, so
@@ -108,6 +113,13 @@ class Overhead:
     context_bytes: tuple[float, float, float]
     """CUDA context, bytes."""
 
+    def with_collectives(self, plan: TrainingPlan) -> "Overhead":
+        """The overhead of a job under this plan: with what NCCL holds, where it is used."""
+        if not has_collectives(plan):
+            return self
+        central, low, high = (a + b for a, b in zip(self.context_bytes, COLLECTIVES_BYTES, strict=True))
+        return replace(self, context_bytes=(central, low, high))
+
 
 def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, float, float]:
     """Reserved bytes in closed form: central, 5th and 95th percentile."""
@@ -160,7 +172,7 @@ def fit_plan(
     refused = refusal(model, plan)
     if refused:
         raise InputError(refused)
-    known, kind = {} if alike is None else alike, card_kind(gpu)
+    known, kind, overhead = {} if alike is None else alike, card_kind(gpu), overhead.with_collectives(plan)
     if kind not in known:
         known[kind] = training_memory(model, plan, gpu)
     memory = on_card(known[kind], overhead.slack[0], overhead.context_bytes[0])

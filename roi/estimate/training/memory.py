@@ -32,7 +32,7 @@ from roi.estimate.training.adapters import kbit_preparation_bytes, packed_parame
 from roi.estimate.training.attention import mask_bytes
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
 from roi.estimate.training.setting import Setting, has_flash, read_setting
-from roi.estimate.training.sharding import GatheredTensors, gathered_tensors, held_states
+from roi.estimate.training.sharding import GatheredTensors, flat_gradients, gathered_tensors, held_states
 from roi.estimate.training.stacks import built_model
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -116,8 +116,6 @@ class MemoryBreakdown:
     """CUDA context and kernels, outside torch."""
     process_bytes: Number
     """reserved + context: what nvidia-smi shows."""
-    fused: bool = False
-    """True where fused kernels run."""
 
 
 def workspace_bytes(gpu: Gpu | None) -> float:
@@ -188,7 +186,7 @@ def training_memory(
         preparation_bytes=every + kbit_preparation_bytes(model, plan),
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
         dynamic_bytes=dynamic, loose_bytes=loose, saved_bytes=every + _saved(s, layer), reserved_bytes=peak,
-        context_bytes=every, process_bytes=peak, fused=plan.kernels != "none",
+        context_bytes=every, process_bytes=peak,
     ), slack, context)
 
 
@@ -249,8 +247,7 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
         logits = _kept_logits(s) * 2.0 + (4.0 * s.tokens * s.model.vocab if s.plan.int8 else 0.0)
     if s.plan.stack == "litgpt" and s.plan.quantised:
         # the packed head, unpacked for a chunk, beside the 16-bit logits of the chunks before
-        logits = np.maximum(logits, _kept_logits(s) * float(again) + 2.0 * s.model.head_parameters
-                            + 2.0 * s.tokens * s.model.vocab)
+        logits = np.maximum(logits, _kept_logits(s) * float(again) + _unpacked_head(s) + 2.0 * s.tokens * s.model.vocab)
     parameters = gathered.last_bytes if s.plan.weight_decomposed else gathered.loss_bytes
     return Live(carried, _saved(s, layer) + merging + last_step, logits, gathered=parameters)
 
@@ -282,6 +279,9 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         # whole logits beside all log-softmaxes, and the two gradients of a chunk, in fp32
         rows = np.minimum(LITGPT_CHUNK * s.batch, s.tokens) if s.plan.stack == "litgpt" else s.tokens / TORCHTUNE_CHUNKS
         chain = (_logit_bytes(s) + (0.0 if s.plan.compiled else 4.0) + capped) * s.tokens * m.vocab + 8.0 * rows * m.vocab
+        if s.plan.stack == "litgpt" and s.plan.quantised:
+            # backward of the head, chunk by chunk, when every chunk's loss has its gradient, in 16 bits
+            chain = np.maximum(chain, _kept_logits(s) + (2.0 + capped) * s.tokens * m.vocab + _unpacked_head(s))
         return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
     # log-softmax with the incoming and the outgoing gradient; a fused kernel writes the gradient over what it read
     each = 3.0 * (_logit_bytes(s) if s.plan.loss == "16bit" else 4.0)
@@ -294,6 +294,14 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
     return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
 
 
+def _unpacked_head(s: Setting) -> float:
+    """Bytes of LitGPT's packed head while a product needs it.
+
+    Lightning packs weights from fp16 (BitsandbytesPrecision, torch.half), so they unpack to fp16 and are cast to bf16.
+    """
+    return (4.0 if s.plan.dtype == "bf16" else 2.0) * s.model.head_parameters
+
+
 def _chunked(plan: TrainingPlan) -> bool:
     """True where head and loss run together, a chunk of tokens at a time."""
     return plan.kernels == "liger" or plan.loss == "chunked"
@@ -303,6 +311,9 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
     """In backward of the last layer (or its norm): everything is still kept, and the head's gradient is there."""
     stream = s.w * s.model.hidden * s.tokens
     working = _recomputed(s, layer) if s.plan.checkpointing else np.maximum(layer.transient, norm_backward_bytes(s))
+    if flat_gradients(s.plan):
+        # a unit's gradients are joined into the flat one's when its activations are gone: the higher of the two
+        working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
     # a tied head's new gradient waits for the embedding's; an untied one's is added to the old at once
     head = _gradient(s, s.model.head_parameters) if s.model.tied or not _adds_to_old(s) else 0.0
     kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
@@ -323,7 +334,10 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
     if _adds_to_old(s) and s.model.tied:
         unreduced = unreduced + _gradient(s, s.model.head_parameters)
-    activations = _recomputed(s, layer) + stream + others
+    working = _recomputed(s, layer)
+    if flat_gradients(s.plan):
+        working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
+    activations = working + stream + others
     return Live(gradients - waiting + unreduced, activations, _kept_logits(s), gathered=gathered.first_bytes)
 
 

@@ -31,6 +31,10 @@ from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import Collective, LinkRate
 from roi.units import MIB
 
+ZERO2_BUCKET: Final = 2e8
+"""Numbers in a bucket of gradients of ZeRO-2 (reduce_bucket_size), of which overlap_comm takes two (stage_1_and_2.py,
+ipg_buffer), whatever is trained: as in the configuration that transformers documents; DeepSpeed's own default is 5e8. ZeRO-3's
+is auto there, hidden^2."""
 DDP_BUCKET_BYTES: Final = 25.0 * MIB
 """DistributedDataParallel's bucket_cap_mb."""
 FSDP_LAYERS: Final = 2.0
@@ -122,13 +126,18 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     # a gradient is flattened (a copy) and cast to fp32; its 16-bit parts go before the update starts
     flat = plan.trained_bytes * at_once
     widened = 4.0 * at_once + np.maximum(flat, temporaries - flat) if wide else temporaries
-    bucket = 2.0 * plan.trained_bytes * np.minimum(float(model.hidden) ** 2, trained)
     parameters = plan.sharding == "zero3"
+    held = np.minimum(float(model.hidden) ** 2, trained) if parameters else ZERO2_BUCKET
     return HeldStates(
         weights_bytes=_sharded_weights(model, plan, weights, share) if parameters else weights,
         adapters_bytes=adapters * share if parameters else adapters, moments_bytes=(moments + copy) * share,
-        gradients_bytes=gradients * share, update_bytes=widened, buckets_bytes=bucket,
+        gradients_bytes=gradients * share, update_bytes=widened, buckets_bytes=2.0 * plan.trained_bytes * held,
     )
+
+
+def has_collectives(plan: TrainingPlan) -> bool:
+    """True where GPUs exchange tensors through NCCL; DeepSpeed sets it up on one GPU too."""
+    return plan.gpus > 1 or plan.sharding != "none"
 
 
 def flat_gradients(plan: TrainingPlan) -> bool:
@@ -278,8 +287,11 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
 
 
 def _sharded_weights(model: ModelShape, plan: TrainingPlan, weights: Number, share: Number) -> Number:
-    """The part of the base weights on one GPU; the scales of NF4 belong to no parameter and are on every one."""
-    if not plan.quantised:
+    """The part of the base weights on one GPU; bitsandbytes' scales of NF4 belong to no parameter and are on every one.
+
+    torchao's are part of torchtune's NF4Tensor, which FSDP splits with its scales (torchao/dtypes/nf4tensor.py).
+    """
+    if not plan.quantised or plan.stack == "torchtune":
         return weights * share
     packed = packed_parameters(model, plan)
     scales = packed * (nf4_bytes_per_weight(double_quant=plan.double_quant) - 0.5)

@@ -8,7 +8,6 @@ from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import (
     CHUNKED_LOSS,
     EMPTIED_CACHE,
-    FUSED_ERROR,
     VARIABLE_LENGTHS,
     MeasuredRun,
     NoPrediction,
@@ -22,7 +21,6 @@ from roi.estimate.allocator.caching_allocator import replay_allocator
 from roi.estimate.training.fitting import REPLAY_ENDS, Overhead
 from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import Loss, Optimizer, TrainingPlan
-from roi.facts.gpu import Gpu
 from roi.facts.tape import Tape
 from roi.profiling.dry.dry_profile import STEPS_REPLAYED
 from roi.profiling.dry.dry_run import dry_run
@@ -104,8 +102,7 @@ def _peak_without_loss(tape: Tape) -> float:
 def _of_kind(run: MeasuredRun, peaks: _Peaks, share: float, overhead: Overhead) -> Prediction:
     marks = {label for label, _ in run.assumed}
     allocated, reserved = peaks.allocated * share, peaks.reserved * share
-    fused = run.plan.kernels != "none"  # stand-ins for kernels that no dry run has
-    low, high = allocated * (1.0 - (FUSED_ERROR if fused else TAPE_ERROR)), allocated * (1.0 + TAPE_ERROR)
+    low, high = allocated * (1.0 - TAPE_ERROR), allocated * (1.0 + TAPE_ERROR)
     if run.memory_kind == "allocated":
         return Prediction(allocated, low, high)
     under, over = reserved * REPLAY_ENDS[0], reserved * REPLAY_ENDS[1]
@@ -113,17 +110,17 @@ def _of_kind(run: MeasuredRun, peaks: _Peaks, share: float, overhead: Overhead) 
         reserved, under = allocated, low
     if run.memory_kind == "reserved":
         return Prediction(reserved, min(under, reserved), over)
-    context, least, most = _context(run.gpu, overhead)
+    context, least, most = _context(run, overhead)
     if run.memory_kind == "process":
         return Prediction(reserved + context, under + least, over + most)
     return Prediction(reserved, low, over + most)
 
 
-def _context(gpu: Gpu | None, overhead: Overhead) -> tuple[float, float, float]:
-    if gpu is None:
-        return overhead.context_bytes
-    found = cuda_context(gpu)
-    return (found.number(), *found.spread())
+def _context(run: MeasuredRun, overhead: Overhead) -> tuple[float, float, float]:
+    if run.gpu is not None:
+        found = cuda_context(run.gpu)
+        overhead = replace(overhead, context_bytes=(found.number(), *found.spread()))
+    return overhead.with_collectives(run.plan).context_bytes
 
 
 def _closed(run: MeasuredRun, plan: TrainingPlan) -> float:

@@ -96,6 +96,8 @@ def read_answer(answer: Answer, hide: Callable[[str], str]) -> Reading:
     chunks = every if one_a_token else filled
     if not chunks:
         error = error or "the stream carried no output"
+    elif usage is not None and not (usage.prompt and usage.output):
+        error = error or f"the server counts {usage.prompt} prompt tokens and {usage.output} of output, which cannot be"
     return Reading(tuple(chunks), usage, "".join(texts), error)
 
 

@@ -343,6 +343,19 @@ class _Connection(asyncio.Protocol):
                 self.finished.set_exception(error)
 
 
+def ask_once(endpoint: Endpoint, path: str, timeout_s: float) -> Answer:
+    """The answer to one GET, over a connection of its own."""
+    async def ask() -> Answer:
+        client, answer = HttpClient(endpoint), Answer()
+        try:
+            await client.send(path, None, answer, timeout_s)
+        finally:
+            client.close()
+        return answer
+
+    return asyncio.run(ask())
+
+
 def reason(error: OSError) -> str:
     """Why a connection failed, in words without an address or a number."""
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -1,6 +1,5 @@
 """A server that is started for a profile: on loopback, offline, with given or dummy weights; ended for certain afterwards."""
 
-import json
 import re
 import shutil
 import socket
@@ -12,13 +11,14 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.error import URLError
-from urllib.request import ProxyHandler, build_opener
 
 from roi.errors import InputError, NotAChoice, RoiError, nearest_file
 from roi.profiling.child import Child
 from roi.profiling.model_to_build import choose_model_to_build
 from roi.profiling.progress import Watcher
+from roi.profiling.server.endpoint import read_url
+from roi.profiling.server.http_client import ask_once
+from roi.profiling.server.said import blocks, json_object
 from roi.units import GIB
 
 ENGINES: Final = ("vllm", "sglang", "transformers", "llama-server")
@@ -30,6 +30,7 @@ OFFLINE: Final = {
 }
 """Nothing is downloaded, and nothing is told to anybody."""
 ASK_S: Final = 0.25
+ANSWERS_S: Final = 2.0
 WEIGHTS: Final = (".safetensors", ".bin")
 MOST_OF_DISK: Final = 0.9
 SHOWN: Final = 6
@@ -183,11 +184,8 @@ def _failed(what: str, child: Child) -> str:
 
 def _lists(url: str) -> bool:
     """True where the server lists a model."""
-    try:
-        with build_opener(ProxyHandler({})).open(f"{url}/v1/models", timeout=2.0) as answer:
-            return bool(json.load(answer).get("data"))
-    except (URLError, OSError, ValueError, AttributeError):
-        return False
+    answer = ask_once(read_url(url), "/v1/models", ANSWERS_S)
+    return answer.status == 200 and bool(blocks((json_object(bytes(answer.body)) or {}).get("data")))
 
 
 def free_port() -> int:

@@ -74,6 +74,8 @@ def _check_listed(answer: Answer, listed: Json | None, client: HttpClient) -> No
     if status == 429 or (status >= 500 and status not in NO_SUCH_PATH):
         raise RoiError(f"URL: {url}/v1/models: {said}")
     if status == 200 and listed is None:
+        if answer.problem is not None:
+            raise (InputError if answer.foreign else RoiError)(f"URL: {url}/v1/models: {said}")
         raise no_api(client, "/v1/models", answer)
 
 

@@ -10,6 +10,7 @@ from roi.catalog.rows import STALE_DAYS
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan, trainer_habits, trains_experts
+from roi.estimate.training.sharding import has_collectives
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim, render
@@ -27,9 +28,7 @@ NAMED = 3
 """Cards without room that the short answer names."""
 
 
-def fit_text(
-    report: FitReport, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False,
-) -> str:
+def fit_text(report: FitReport, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False) -> str:
     """The report in a form of `--format`, "table" or "markdown": the card to rent, or with `full` all that is known."""
     return render(fit_blocks(report, full=full), form, width=width, colour=colour)
 
@@ -276,7 +275,7 @@ def _memory_table(report: FitReport) -> Table:
         ("gradients", m.gradients_bytes, gradients), ("optimizer", m.optimizer_bytes, own),
         ("activations", m.activations_bytes, own), ("logits, loss and their gradients", m.logits_bytes, own),
         (spaces, m.workspaces_bytes, own), ("allocator slack", m.reserved_bytes - m.peak_allocated_bytes, slack),
-        ("CUDA context", m.context_bytes, "c"),
+        ("CUDA context" + ", collectives" * has_collectives(report.plan), m.context_bytes, "c"),
     ) if value > 0]
     wide = max(len(mark) for _, _, mark in parts)
     rows = [Row((f"  {name}", f"{value / GIB:.2f} {mark:{wide}s}", "")) for name, value, mark in parts]

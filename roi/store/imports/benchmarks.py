@@ -75,7 +75,7 @@ def _imported(path: Path) -> Imported:
         problem = error.errors(include_url=False)[0]
         field = ".".join(str(step) for step in problem["loc"])
         raise InputError(f"{where}: {field}: {problem['msg'].lower()}, {str(problem['input'])[:40]}") from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a field of another type than its tool writes
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:  # a field of another type
         raise InputError(f"{where}: is not as its tool writes it: {type(error).__name__}: {error}") from None
     if first.keys() >= {"input_config", "request_latency"}:  # of aiperf or of genai-perf
         raise InputError(f"{where}: holds only the summary: give {AIPERF_RECORDS} beside it (aiperf --export-level records)")

@@ -1,6 +1,6 @@
 """What the importers share: fields of another tool's JSON with an error that names them, and points from requests."""
 
-import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -71,7 +71,7 @@ def number(record: Json, key: str, where: str) -> float:
 def optional(record: Json, key: str) -> float | None:
     """record[key] as a finite number; None where there is none."""
     value = dig(record, key)
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     return float(value) if good else None
 
 

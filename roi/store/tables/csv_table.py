@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,6 +15,9 @@ SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"
 """What may stand between cells; the one that cuts the head into the most cells does."""
 MOST_BYTES: Final = 64 * 2**20
 """Size of a table above which it is not read: the largest public one has 1.3 MB."""
+MOST_ROWS: Final = 200_000
+MOST_COLUMNS: Final = 1_000
+"""Rows and columns above which it is not read: cells of a letter take fifty times their text."""
 ALIKE: Final = 0.45
 """How alike a column and an unknown one are at least, so that "a" is not taken for "rank"."""
 TOLD: Final = re.compile(r"(?i)\W?sep=.\W*")
@@ -59,18 +63,7 @@ class CsvTable(NamedTuple):
 
 def read_csv(path: Path) -> CsvTable:
     """The table at `path`, its heads in small letters with "_" for blanks; what is no table is an InputError."""
-    text = read_text(path, MOST_BYTES, "TABLE: ", "a table")
-    head = next((line for line in text.splitlines() if line.strip() and not TOLD.fullmatch(line.strip())), "")
-    separator = max(SEPARATORS, key=lambda each: len(next(csv.reader([head], delimiter=each), [])))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        lines = [(reader.line_num, line) for line in reader if any(part.strip() for part in line)]
-    except csv.Error as error:
-        raise InputError(f"TABLE: {path} is not CSV: {error}") from error
-    if lines and TOLD.fullmatch(separator.join(lines[0][1]).strip()):
-        lines = lines[1:]
-    if not lines:
-        raise InputError(f"TABLE: {path} is empty")
+    lines, separator = _filled_lines(path)
     columns = tuple(re.sub(r"[\s_-]+", "_", name.strip().lower()) for name in lines[0][1])
     twice = [name for name in columns if columns.count(name) > 1]
     if twice:
@@ -89,3 +82,23 @@ def read_csv(path: Path) -> CsvTable:
         if first != row.line:
             raise InputError(f"TABLE: {path}: the id {row.id!r} occurs twice, in lines {first} and {row.line}; one row a run")
     return CsvTable(path, columns, rows)
+
+
+def _filled_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
+    """(Number, cells) of the lines that hold something, the head first, and what parts their cells."""
+    text = read_text(path, MOST_BYTES, "TABLE: ", "a table")
+    head = next((line for line in text.splitlines() if line.strip() and not TOLD.fullmatch(line.strip())), "")
+    separator = max(SEPARATORS, key=lambda each: len(next(csv.reader([head], delimiter=each), [])))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        filled = ((reader.line_num, line) for line in reader if any(part.strip() for part in line))
+        lines = list(islice(filled, MOST_ROWS + 2))
+    except csv.Error as error:
+        raise InputError(f"TABLE: {path} is not CSV: {error}") from error
+    if lines and TOLD.fullmatch(separator.join(lines[0][1]).strip()):
+        lines = lines[1:]
+    if not lines:
+        raise InputError(f"TABLE: {path} is empty")
+    if len(lines) > MOST_ROWS + 1 or len(lines[0][1]) > MOST_COLUMNS:
+        raise InputError(f"TABLE: {path} is too large; a table has at most {MOST_ROWS:,} rows of {MOST_COLUMNS:,} columns")
+    return lines, separator

@@ -15,7 +15,7 @@ from roi.economics.decision.draws import Drawn, draw, percentiles, probability_b
 from roi.economics.decision.drivers import find_drivers
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
-from roi.economics.finance import payback
+from roi.economics.finance import payback, present_value
 from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Case
 from roi.numerics.knowing import gain_of_knowing
@@ -117,6 +117,18 @@ def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None
     small = draw(case, ids, choices, ROWS, 1)
     for id in ids:
         assert small.npv[id] == pytest.approx(drawn().npv[id], rel=1e-12)
+
+
+def test_in_every_draw_an_option_costs_what_its_lines_do_in_each_month() -> None:
+    """A total takes shares of months only where they differ; a line's own figures take the whole product."""
+    case, choices, ids = bundled()
+    shared, options = read_all(case, case.values(sobol(0, 8, len(case.uncertain), 1)), choices)
+    for id in ids:
+        done = evaluate(shared, options[id], options)
+        each = [np.broadcast_to(line.monthly, (8, shared.horizon)) for line in done.costs.lines]
+        wrong = sum(usd for usd, line in zip(each, done.costs.lines, strict=True) if line.is_error)
+        assert np.broadcast_to(done.total.monthly, each[0].shape) == pytest.approx(sum(each), rel=1e-9, abs=1e-6), id
+        assert done.cash_pv == pytest.approx(done.pv - present_value(0.0, wrong, shared.discount_rate), rel=1e-9, abs=1e-4), id
 
 
 def test_a_case_without_spreads_has_no_chances() -> None:

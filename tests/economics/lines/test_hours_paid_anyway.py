@@ -38,7 +38,7 @@ def test_set_up_pays_the_hours_beyond_those_at_hand_until_live(existing: float, 
 
 def test_the_line_says_how_many_hours_it_leaves_out() -> None:
     w = World(changing(40.0, 3.0, setup=200.0, run=50.0))
-    told = {line.name: line.arithmetic for line in w.costed(CHEAPER).costs.lines}
+    told = {line.name: line.told for line in w.costed(CHEAPER).costs.lines}
     assert told["engineering, set-up"] == "200 h x $100/h - 120 h paid anyway x $100/h"
     on_call = told["on-call and operation"]
     assert not isinstance(on_call, str)

@@ -1,0 +1,59 @@
+"""Whatever surrounds a command, its answer is the same byte for byte: locale, folders, terminal, warnings, streams."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.full
+CORPUS = Path(__file__).parent / "corpus"
+HERE = str(CORPUS / "bill.csv")
+COMMANDS = (("compare", "scenario.yaml", "--draws", "0"), ("usage", "usage.csv", "--tasks", "0"))
+ODD = {
+    "an ASCII locale": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"},
+    "no home": {"HOME": None, "XDG_DATA_HOME": None, "XDG_CACHE_HOME": None, "USER": None},
+    "a device as home": {"HOME": "/dev/null", "XDG_DATA_HOME": None, "XDG_CACHE_HOME": None},
+    "files as folders": {"XDG_DATA_HOME": HERE, "XDG_CACHE_HOME": f"{HERE}/x"},
+    "folders that nobody may write": {"XDG_DATA_HOME": "/proc", "XDG_CACHE_HOME": "/proc/self", "TMPDIR": "/nowhere"},
+    "a name too long": {"XDG_CACHE_HOME": "/x" * 3000},
+    "no width": {"COLUMNS": "0", "TERM": "\x1b[31m", "FORCE_COLOR": "1"},
+    "a width without end": {"COLUMNS": "1000000000", "LINES": "-1", "TERM": ""},
+    "another zone and other hashes": {"TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7", "PATH": ""},
+    "warnings as errors": {"PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1"},
+}
+
+
+def run(words: tuple[str, ...], odd: dict[str, str | None], **more: object) -> subprocess.CompletedProcess[bytes]:
+    surroundings = {name: value for name, value in (os.environ | odd).items() if value is not None}
+    return subprocess.run([sys.executable, "-m", "roi", *words], cwd=CORPUS, env=surroundings, capture_output=True, check=False,
+                          timeout=300, **more)
+
+
+@pytest.fixture(scope="module")
+def quiet() -> dict[tuple[str, ...], bytes]:
+    """What each command answers where nothing is odd."""
+    return {words: run(words, {}).stdout for words in COMMANDS}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_answer_is_the_same_in_odd_surroundings(name: str, quiet: dict[tuple[str, ...], bytes]) -> None:
+    words = COMMANDS[list(ODD).index(name) % 2] if name != "warnings as errors" else COMMANDS[1]
+    done = run(words, ODD[name])
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == quiet[words]
+
+
+def test_without_streams_an_answer_goes_where_it_was_sent(quiet: dict[tuple[str, ...], bytes], tmp_path: Path) -> None:
+    target = tmp_path / "answer"
+    line = f"exec {sys.executable} -m roi {' '.join(COMMANDS[0])} --output {target} <&- >&- 2>&-"
+    assert subprocess.run(["/bin/sh", "-c", line], cwd=CORPUS, check=False).returncode == 0
+    assert target.read_bytes() == quiet[COMMANDS[0]]
+
+
+def test_a_price_that_cannot_be_kept_is_one_message() -> None:
+    price = ("prices", "add", "rent", "--gpu", "l40s", "--vendor", "x", "--usd-per-gpu-hour", "1", "--source", "x")
+    done = run(price, {"XDG_DATA_HOME": HERE})
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.splitlines()[-1].endswith(b"Not a directory")

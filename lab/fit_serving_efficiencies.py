@@ -3,37 +3,23 @@
     python lab/fit_serving_efficiencies.py lab/tables/serving-1.csv lab/tables/serving-2.csv [--write]
 
 An engine is fitted on all its runs (lab/efficiency_fit.py), around a base of several engines, and once more on those of each
-card, around that. Errors are of runs whose model, or card, was left out of the engine's fit (the base keeps them), or whose
-engine was; the catalog's intervals are their quantiles, one model on a card weighing as much as another, a little wider where
-they are few.
+card, around that. Set-ups, models, cards, engines and sources are left out in turn, of bases too; the catalog's intervals
+follow from how far their runs are off (lab/serving_spreads.py), and their record from intervals that have not seen them.
 """
 
 import argparse
 import csv
 import json
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from efficiency_fit import CARD_SPREAD, Work, fit_efficiencies, fitted_times, replayed, same_shape, works_of
-from left_out_errors import (
-    FEWEST,
-    LEAST_SPEED,
-    LEAST_TTFT,
-    MOST_TTFT,
-    Errors,
-    Key,
-    card_ends,
-    ends,
-    inner,
-    joined,
-    median,
-    share_inside,
-    without_wider,
-)
+from numpy.typing import NDArray
+from serving_spreads import LEVELS, QUANTITIES, Key, Miss, Spreads, median, publisher, record_lines, same_cell
 
 from roi.catalog.efficiencies import serving_efficiencies
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline
@@ -41,6 +27,7 @@ from roi.estimate.serving.iteration import Efficiencies
 from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import serving_table
 
+Array = NDArray[np.float64]
 DATE = "2026-11-26"
 ANL = "argonne-lcf/LLM-Inference-Bench Plots/All_results.csv@4211f5d"
 SIL = "ai-dynamo/aiconfigurator@095f58a silicon_sample.csv (InferenceX and NVIDIA internal runs, 2025-26)"
@@ -52,7 +39,9 @@ XJD = "XiongjieDai/GPU-Benchmarks-on-LLM-Inference README.md@aa72e0e"
 PASSES = 2
 """Times that works are fitted and replayed: the second moves TTFT by a few percent."""
 FOLDS = 4
-"""Parts into which the cells of an engine are divided."""
+"""Parts into which set-ups are divided."""
+FEWEST = 8
+"""Runs from which a card has coefficients of its own."""
 
 
 class Group(NamedTuple):
@@ -100,15 +89,56 @@ GROUPS = (
           " host starts every kernel."),
 )  # fmt: skip
 
+
+@dataclass
+class Fits:
+    """The fits of every group to some runs, each made when it is first asked for."""
+
+    works: Sequence[Work]
+    pooled_: dict[str, Efficiencies | None] = field(default_factory=dict)
+    cards_: dict[tuple[str, str], Efficiencies] = field(default_factory=dict)
+
+    def of(self, name: str) -> list[Work]:
+        """The runs of a group."""
+        return of(self.works, group_of(name))
+
+    def pooled(self, name: str) -> Efficiencies | None:
+        """An engine's coefficients on all its cards, around its base's; None where there is neither base nor FEWEST runs."""
+        if name not in self.pooled_:
+            group, mine = group_of(name), self.of(name)
+            base = None if group.base is None else self.pooled(group.base)
+            self.pooled_[name] = fit_efficiencies(mine, base) if len(mine) >= FEWEST or (mine and base) else base
+        return self.pooled_[name]
+
+    def on(self, name: str, gpu: str) -> Efficiencies | None:
+        """Those on a card, fitted around the engine's where its runs are enough."""
+        pooled = self.pooled(name)
+        if pooled is None or (name, gpu) in self.cards_:
+            return self.cards_.get((name, gpu))
+        mine = [work for work in self.of(name) if work.run.system.gpu.id == gpu]
+        self.cards_[name, gpu] = fit_efficiencies(mine, pooled, card_width(mine)) if len(mine) >= FEWEST else pooled
+        return self.cards_[name, gpu]
+
+    def cards(self, name: str) -> dict[str, Efficiencies]:
+        """Those on every card with runs enough."""
+        counts = Counter(work.run.system.gpu.id for work in self.of(name))
+        return {gpu: found for gpu in sorted(counts) if counts[gpu] >= FEWEST and (found := self.on(name, gpu)) is not None}
+
+    def level(self, name: str, run: ServingRun) -> str:
+        """What is new about a run: "other" where its engine has none here."""
+        mine = self.of(name)
+        here = [work for work in mine if work.run.system.gpu.id == run.system.gpu.id]
+        if not mine:
+            return "other"
+        if len(here) < FEWEST:
+            return "elsewhere"
+        alike = sum(same_shape(work.run) == same_shape(run) for work in here)
+        return "same" if alike >= serving_efficiencies.ENOUGH else "model"
+
+
 def same_card(run: ServingRun) -> Hashable:
     """The card."""
     return run.system.gpu.id
-
-
-def same_cell(run: ServingRun) -> Hashable:
-    """Model, card, formats and numbers of GPUs: what runs of one set-up share, whose lengths and loads differ."""
-    s = run.system
-    return same_shape(run), s.gpu.id, s.weight_dtype, s.kv_dtype, s.tensor_parallel, s.stages, s.replicas
 
 
 def same_engine(run: ServingRun) -> Hashable:
@@ -116,26 +146,26 @@ def same_engine(run: ServingRun) -> Hashable:
     return run.engine
 
 
-@dataclass(frozen=True)
-class Fit:
-    """An engine's coefficients, and those on cards with runs enough."""
-
-    pooled: Efficiencies
-    cards: dict[str, Efficiencies]
-
-    def on(self, gpu: str) -> Efficiencies:
-        """Those for a card."""
-        return self.cards.get(gpu, self.pooled)
-
-
-def fit_group(works: Sequence[Work], base: Efficiencies | None) -> Fit:
-    """The fit of some runs: all together, then each card's around that."""
-    pooled = fit_efficiencies(works, base)
-    cards: dict[str, list[Work]] = defaultdict(list)
+def in_folds(works: Sequence[Work]) -> Callable[[ServingRun], Hashable]:
+    """The part, of FOLDS, that a run's set-up is in."""
+    cells: dict[Hashable, int] = {}
     for work in works:
-        cards[work.run.system.gpu.id].append(work)
-    return Fit(pooled, {gpu: fit_efficiencies(mine, pooled, card_width(mine))
-                        for gpu, mine in cards.items() if len(mine) >= FEWEST})
+        cells.setdefault(same_cell(work.run), len(cells) % FOLDS)
+    return lambda run: cells[same_cell(run)]
+
+
+def group_of(name: str) -> Group:
+    """The row of this name."""
+    return next(group for group in GROUPS if group.engine == name)
+
+
+def engine_of(run: ServingRun) -> str:
+    """The name of the row that a run is fitted in; that for other engines of its time where there is none."""
+    for group in GROUPS:
+        if not group.engine.startswith("other") and run.engine in group.families and group.offline in (
+                None, is_offline(run.load)):
+            return group.engine
+    return "other" if run.recent else "other-2024"
 
 
 def card_width(works: Sequence[Work]) -> float:
@@ -143,58 +173,43 @@ def card_width(works: Sequence[Work]) -> float:
     return CARD_SPREAD * min(len({same_shape(work.run) for work in works}), 3) / 3.0
 
 
-def errors_of(works: Sequence[Work], fit: Fit) -> Errors:
-    """The errors of these runs by this fit."""
-    kept, speed, ttft = [], [], []
-    for work in works:
-        found = work.predicted(fit.on(work.run.system.gpu.id))
-        name = next((n for n in ("tpot", "pace") if n in work.seconds), None)
-        if name is None and "ttft" not in work.seconds:
-            continue
-        kept.append(work)
-        speed.append(float("nan") if name is None else float(np.log(found[name] / work.seconds[name])))
-        ttft.append(float(np.log(work.seconds["ttft"] / found["ttft"])) if "ttft" in work.seconds else float("nan"))
-    return Errors(tuple(kept), np.array(speed), np.array(ttft))
+def miss_of(work: Work, name: str, level: str, found: Efficiencies) -> Miss:
+    """A run over its prediction."""
+    seconds = work.predicted(found)
+    speed = next((float(np.log(seconds[n] / work.seconds[n])) for n in ("tpot", "pace") if n in work.seconds), float("nan"))
+    ttft = float(np.log(work.seconds["ttft"] / seconds["ttft"])) if "ttft" in work.seconds else float("nan")
+    return Miss(work, name, level, speed, ttft)
 
 
-def left_out(
-    works: Sequence[Work], pool: Sequence[Work], base: Efficiencies | None, key: Key, *, pooled: bool = False,
-) -> Errors:
-    """Errors of `works`, each group of one key predicted by a fit of those of `pool` that have another."""
+def left_out(works: Sequence[Work], key: Key) -> list[Miss]:
+    """Every run by the fits of those with another `key`, bases included; by its base alone where its engine has no other."""
     found = []
-    for value in {key(work.run) for work in works}:
-        rest = [work for work in pool if key(work.run) != value]
-        if len(rest) >= FEWEST or base is not None:
-            fit = Fit(fit_efficiencies(rest, base), {}) if pooled else fit_group(rest, base)
-            found.append(errors_of([work for work in works if key(work.run) == value], fit))
-    return joined(found)
+    for value in dict.fromkeys(key(work.run) for work in works):
+        fits = Fits([work for work in works if key(work.run) != value])
+        for work in works:
+            if key(work.run) == value:
+                name = engine_of(work.run)
+                known = fits.on(name, work.run.system.gpu.id)
+                if known is not None:
+                    found.append(miss_of(work, name, fits.level(name, work.run), known))
+    return found
 
 
-def folds_left_out(works: Sequence[Work], base: Efficiencies | None) -> Errors:
-    """Errors of `works` in FOLDS parts, each predicted by a fit of the others; runs of one cell are in one part.
-
-    Those of a model on a card that is in one part alone are left out of the answer: with it they lose their model.
-    """
-    cells: dict[Hashable, int] = {}
-    for work in works:
-        cells.setdefault(same_cell(work.run), len(cells) % FOLDS)
-    found = []
-    for part in range(FOLDS):
-        rest = [w for w in works if cells[same_cell(w.run)] != part]
-        known = Counter((same_shape(w.run), w.run.system.gpu.id) for w in rest)
-        held = [w for w in works if cells[same_cell(w.run)] == part
-                and known[same_shape(w.run), w.run.system.gpu.id] >= serving_efficiencies.ENOUGH]
-        if held and len(rest) >= FEWEST:
-            found.append(errors_of(held, fit_group(rest, base)))
-    return joined(found)
+def misses_of(works: Sequence[Work]) -> dict[str, list[Miss]]:
+    """What is left out -> every run without it; "nothing": as fitted."""
+    keys = {"same": in_folds(works), "model": same_shape, "elsewhere": same_card, "other": same_engine, "source": publisher}
+    fits = Fits(works)
+    seen = [miss_of(work, name, "nothing", known) for work in works for name in [engine_of(work.run)]
+            if (known := fits.on(name, work.run.system.gpu.id)) is not None]
+    return {"nothing": seen, **{name: left_out(works, key) for name, key in keys.items()}}
 
 
-def engines_left_out(works: Sequence[Work], families: Sequence[str], pool: Sequence[str]) -> Errors:
-    """Errors of each family's runs by a fit of the pool's other engines, on servers and in static batches."""
-    served = [work for work in works if not is_offline(work.run.load)]
-    rest = [work for work in served if work.run.engine in pool]
-    return joined([left_out([work for work in served if work.run.engine == family], rest, None, same_engine, pooled=True)
-                   for family in families])
+def spreads_from(misses: dict[str, list[Miss]]) -> Spreads:
+    """The half widths from the runs left out for each level."""
+    # engines without a base are designs of their own, which no other's fit stands in for
+    others = [miss for miss in misses["other"] if miss.level == "other" and group_of(miss.engine).base is not None]
+    known = [miss for level in LEVELS for miss in misses[level] if miss.level == level]
+    return Spreads(known, others, misses["source"], misses["nothing"])
 
 
 def inferred() -> frozenset[str]:
@@ -221,21 +236,10 @@ def settled(works: Sequence[Work]) -> list[Work]:
     """The works as they are replayed with the fits of them all: fitted, replayed, and once more."""
     found = list(works)
     for _ in range(PASSES):
-        fits = fitted(found)
-        names = {family: {group.offline: group.engine for group in GROUPS
-                          if family in group.families and not group.engine.startswith("other")}
-                 for family in {w.run.engine for w in found}}
-        found = [work if not (known := names[work.run.engine]) else replayed(
-            work, fits[known.get(is_offline(work.run.load), next(iter(known.values())))].on(work.run.system.gpu.id))
-            for work in found]
-    return found
-
-
-def fitted(works: Sequence[Work]) -> dict[str, Fit]:
-    """Every group's fit."""
-    found: dict[str, Fit] = {}
-    for group in GROUPS:
-        found[group.engine] = fit_group(of(works, group), None if group.base is None else found[group.base].pooled)
+        fits = Fits(found)
+        known = [(work, engine_of(work.run)) for work in found]
+        found = [work if name.startswith("other") or (on := fits.on(name, work.run.system.gpu.id)) is None
+                 else replayed(work, on) for work, name in known]
     return found
 
 
@@ -251,80 +255,62 @@ def main() -> None:
 
 def write_catalog(works: Sequence[Work], *, write: bool) -> None:
     """Print every group's errors; with `write`, write the catalog's file."""
-    fits = fitted(works)
-    by_card, by_model, by_cell = {}, {}, {}
-    for group in GROUPS:
-        base, mine = None if group.base is None else fits[group.base].pooled, of(works, group)
-        if group.engine.startswith("other"):
-            continue
-        by_model[group.engine] = left_out(mine, mine, base, same_shape)
-        by_card[group.engine] = left_out(mine, mine, base, same_card, pooled=True)
-        by_cell[group.engine] = folds_left_out(mine, base)
-    others = {"recent": engines_left_out(works, RECENT, RECENT),
-              "2024": engines_left_out(works, (*EARLY, "deepspeed-mii-2024", "lmdeploy-2024", "gpt-fast-2024"), EARLY)}
-    cards = joined([by_card[g.engine] for g in GROUPS if not g.engine.startswith("other")])
-    rows = []
-    for group in GROUPS:
-        mine, fit = of(works, group), fits[group.engine]
-        new_engine = group.engine.startswith("other")
-        held = others["2024" if "2024" in group.engine else "recent"] if new_engine else by_model[group.engine]
-        card = cards if new_engine else by_card[group.engine]
-        few = len({same_shape(w.run) for w in mine}) < 3
-        known = joined([held, card]) if few and not new_engine else held
-        away = card if len({same_card(w.run) for w in mine}) > 2 else cards
-        away = joined([held, cards]) if new_engine else away
-        cell = known if new_engine or len(by_cell[group.engine].works) < FEWEST else by_cell[group.engine]
-        rows.append(_row(group, mine, fit, held, card, cell, known, away))
-        e = rows[-1]
-        print(f"{group.engine:22} n={len(mine):4} model left out: speed {e['median_error_model_left_out']}"
-              f" ttft {median(held.ttft)}  card left out: {e['median_error_gpu_left_out']}"
-              f"  same {e['speed_low_same']}-{e['speed_high_same']} {median(cell.speed)} ({len(cell.works)})"
-              f"  interval {e['speed_low']}-{e['speed_high']}"
-              f"  elsewhere {e['speed_low_elsewhere']}-{e['speed_high_elsewhere']}  ttft {e['ttft_low']}-{e['ttft_high']}")
+    fits, misses = Fits(works), misses_of(works)
+    spreads = spreads_from(misses)
+    for line in record_lines(spreads):
+        print(line)
     if write:
         path = Path(serving_efficiencies.__file__).parent / "serving_efficiencies.json"
         kept = json.loads(path.read_text(encoding="utf-8"))
-        path.write_text(json.dumps({"engines": rows, "adapters": kept["adapters"]}, indent=1) + "\n", encoding="utf-8")
+        rows = [_row(group, fits, spreads, misses) for group in GROUPS]
+        path.write_text(json.dumps({"engines": rows, "adapters": kept["adapters"], "new_source": _high(spreads.source)},
+                                   indent=1, default=lambda spread: spread.model_dump()) + "\n", encoding="utf-8")
 
 
-def _row(
-    group: Group, works: Sequence[Work], fit: Fit, held: Errors, card: Errors, cell: Errors, known: Errors, away: Errors,
-) -> dict[str, Any]:
+def _high(half: float) -> float:
+    return float(f"{np.exp(half):.3g}")
+
+
+def _row(group: Group, fits: Fits, spreads: Spreads, misses: dict[str, list[Miss]]) -> dict[str, Any]:
     """The catalog's row of a group."""
     def rounded(engine: Efficiencies) -> dict[str, float]:
         return {name: float(f"{value:.4g}") for name, value in asdict(engine).items() if np.isfinite(value)}
 
-    held, card, cell, known, away = (without_wider(found) for found in (held, card, cell, known, away))
-    pooled = rounded(fit.pooled)
+    fitted = fits.pooled(group.engine)
+    assert fitted is not None
+    works, pooled, cards = fits.of(group.engine), rounded(fitted), fits.cards(group.engine)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for work in works:
         if fitted_times(work):
             counts[work.run.system.gpu.id][work.run.system.shape.id] += 1
-    same, other, elsewhere = (ends(found.speed, found.works, LEAST_SPEED) for found in (cell, known, away))
-    same = inner(same, other)
-    elsewhere = min(elsewhere[0], other[0]), max(elsewhere[1], other[1])
-    ttft = ends(known.ttft, known.works, LEAST_TTFT, MOST_TTFT)
-    ttft_same = inner(ends(cell.ttft, cell.works, LEAST_TTFT, MOST_TTFT), ttft)
-    own = {} if group.engine.startswith("other") else {
-        "speed_same": card_ends(cell, cell.speed, same_cell, same, LEAST_SPEED),
-        "speed": card_ends(known, known.speed, same_shape, other, LEAST_SPEED),
-        "ttft_same": card_ends(cell, cell.ttft, same_cell, ttft_same, LEAST_TTFT, MOST_TTFT),
-        "ttft": card_ends(known, known.ttft, same_shape, ttft, LEAST_TTFT, MOST_TTFT)}
-    intervals = {gpu: {name: found[gpu] for name, found in own.items() if gpu in found}
-                 for gpu in sorted({gpu for found in own.values() for gpu in found})}
+
+    def errors(level: str) -> Array:
+        mine = [] if group.engine.startswith("other") else misses[level]
+        return np.array([miss.speed for miss in mine if miss.engine == group.engine and miss.level == level])
 
     return {
         "engine": group.engine, "aliases": list(group.aliases), **pooled,
-        "cards": {gpu: {n: v for n, v in rounded(own).items() if v != pooled.get(n)} for gpu, own in sorted(fit.cards.items())},
+        "cards": {gpu: {n: v for n, v in rounded(own).items() if v != pooled.get(n)} for gpu, own in cards.items()},
         "evidence": {gpu: dict(sorted(models.items())) for gpu, models in sorted(counts.items())}, "runs": len(works),
-        "median_error_model_left_out": median(held.speed) or 0.2, "median_error_gpu_left_out": median(card.speed) or 0.2,
-        "speed_low_same": same[0], "speed_high_same": same[1], "coverage_same": share_inside(cell, same, own.get("speed_same")),
-        "speed_low": other[0], "speed_high": other[1], "coverage": share_inside(held, other, own.get("speed")),
-        "speed_low_elsewhere": elsewhere[0], "speed_high_elsewhere": elsewhere[1],
-        "coverage_elsewhere": share_inside(card, elsewhere) if card.works else None, "ttft_low_same": ttft_same[0],
-        "ttft_high_same": ttft_same[1], "ttft_low": ttft[0], "ttft_high": ttft[1], "intervals": intervals,
+        **ends_of(group.engine, fits, spreads),
+        "median_error_model_left_out": median(errors("model")), "median_error_gpu_left_out": median(errors("elsewhere")),
         "source": group.source, "date": DATE, "note": group.note,
     }
+
+
+def ends_of(name: str, fits: Fits, spreads: Spreads) -> dict[str, Any]:
+    """What the catalog's row says of its intervals."""
+    def spread(level: str, gpu: str | None = None) -> serving_efficiencies.Spread:
+        halves = spreads.other if level == "other" else {q: spreads.half(level, q, name, gpu) for q in QUANTITIES}
+        return serving_efficiencies.Spread(**{quantity: _high(half) for quantity, half in halves.items()})
+
+    sources = sorted({work.run.source for work in fits.of(name)})
+    if name.startswith("other"):
+        return {"sources": sources, "intervals": {}, "elsewhere": spread("other"), "inside": {"other": spreads.inside_other}}
+    inside = {level: spreads.levels[level, "speed"].inside(name) for level in LEVELS}
+    intervals = {gpu: {level: spread(level, gpu) for level in LEVELS[:2]} for gpu in fits.cards(name)}
+    return {"sources": sources, "intervals": intervals, "elsewhere": spread("elsewhere"),
+            "inside": {level: share for level, share in inside.items() if share is not None}}
 
 
 if __name__ == "__main__":

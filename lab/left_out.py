@@ -2,9 +2,9 @@
 
     python lab/left_out.py lab/tables/serving-1.csv [lab/tables/serving-2.csv ...] [--format table|json]
 
-Prints `roi validate`'s report with every row predicted, by replay, from a fit of the tables' other models, within its engine;
-the same architecture under another name is left out with it. Counted as a whole are groups of a GPU and an engine with at least
-three models, the judged ones; the JSON lists the others too.
+Prints `roi validate`'s report with every row predicted, by replay, from a fit of the tables' other models, within its engine,
+its interval without its model too; the same architecture under another name is left out with it. Counted as a whole are groups
+of a GPU and an engine with at least three models, the judged ones; the JSON lists the others too.
 """
 
 import argparse
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from efficiency_fit import Work, same_shape, works_of
-from fit_serving_efficiencies import FEWEST, GROUPS, Fit, fit_group, fitted, inferred, of, settled
+from fit_serving_efficiencies import Fits, ends_of, engine_of, inferred, misses_of, settled, spreads_from
+from serving_spreads import Spreads
 
 from roi.answers.validate import open_table
 from roi.errors import RoiError
@@ -30,35 +31,35 @@ JUDGED_MODELS: Final = 3
 """Models of a (card, engine) group from which leaving one out is a test: with fewer, the group says little of the rest."""
 
 EVIDENCE: Final = (
-    "Each row is predicted by a fit of these tables' other models, within its engine. Counted are the rows of groups of a GPU"
-    f" and an engine with at least {JUDGED_MODELS} models."
+    "Each row is predicted by a fit of these tables' other models, within its engine, and its interval has not seen its model."
+    f" Counted are the rows of groups of a GPU and an engine with at least {JUDGED_MODELS} models."
 )
 
 
 def without_its_model(works: Sequence[Work]) -> Callable[[ServingRun], ServingEvidence | None]:
-    """Evidence from a fit of `works`, the run's own model left out; None where nothing else of its engine is there.
+    """Evidence from `works` without the run's own model, in the fit and in the spread; None where nothing else speaks for it.
 
-    A model is its architecture and size: Llama-3-8B is left out with Llama-3.1-8B. Spreads are the catalog's for the engine.
+    A model is its architecture and size: Llama-3-8B is left out with Llama-3.1-8B. Of the fit it is left out within the engine:
+    a base of several engines keeps what others did with it. The spread is that of a model that no engine was seen with.
     """
-    bases = fitted(works)
-    groups = {group.engine: group for group in GROUPS}
-    fits: dict[tuple[str, Hashable], Fit | None] = {}
-
-    def fit_of(name: str, model: Hashable) -> Fit | None:
-        if (name, model) not in fits:
-            group = groups[name]
-            rest = [work for work in of(works, group) if same_shape(work.run) != model]
-            base = None if group.base is None else bases[group.base].pooled
-            fits[name, model] = fit_group(rest, base) if len(rest) >= FEWEST or (rest and base is not None) else (
-                None if base is None else Fit(base, {}))
-        return fits[name, model]
+    misses = misses_of(works)
+    fits: dict[tuple[str, Hashable], Fits] = {}
+    spreads: dict[Hashable, Spreads] = {}
 
     def evidence(run: ServingRun) -> ServingEvidence | None:
-        row, own = engine_row(run.engine, recent=run.recent, offline=is_offline(run.load))
-        fit = fit_of(row.engine, same_shape(run))
+        (row, own), model = engine_row(run.engine, recent=run.recent, offline=is_offline(run.load)), same_shape(run)
+        if (row.engine, model) not in fits:
+            fits[row.engine, model] = Fits([
+                work for work in works if same_shape(work.run) != model or engine_of(work.run) != row.engine])
+        if model not in spreads:
+            spreads[model] = spreads_from({name: [miss for miss in each if same_shape(miss.work.run) != model]
+                                           for name, each in misses.items()})
+        known = fits[row.engine, model]
+        fit = known.on(row.engine, run.system.gpu.id)
         if fit is None:
             return None
-        return evidence_from(run, row, reached(fit.on(run.system.gpu.id), run.system.gpu), own=own, model="")
+        unseen = row.model_copy(update=ends_of(row.engine, known, spreads[model]))
+        return evidence_from(run, unseen, reached(fit, run.system.gpu), own=own, model="")
 
     return evidence
 

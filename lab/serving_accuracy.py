@@ -12,7 +12,7 @@ import numpy as np
 from left_out import read_tables, validate_without_model
 from serving_left_in import left_in, loads_of
 
-from roi.catalog.efficiencies.serving_efficiencies import load_serving_efficiencies
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, load_serving_efficiencies
 from roi.estimate.accuracy.error_blocks import summarise_errors
 from roi.estimate.accuracy.profile_left_in import left_in_blocks
 from roi.estimate.accuracy.serving_errors import ServingScore, ServingValidation, validate_serving
@@ -40,7 +40,8 @@ def keep(tables: Sequence[Path], folder: Path) -> None:
     rows = read_tables(tables)
     plain, left = validate_serving(rows.runs, rows.labels, rows.skipped, serving_evidence), validate_without_model(rows)
     bodies: dict[str, Answer] = {SERVING: {**json.loads(serving_validation_json(plain)), "subsets": subsets(rows, plain),
-                                           "engines": engines(), "widths": widths(plain)},
+                                           "engines": engines(),
+                                           "new_source": load_serving_efficiencies().new_source, "widths": widths(plain)},
                                  LEFT_OUT: {**left.json(), "subsets": subsets(rows, left.every),
                                             "widths": widths(left.counted), "profile_left_in": {
                                                 name: asdict(block) for name, block in left_in_blocks(
@@ -53,14 +54,13 @@ def keep(tables: Sequence[Path], folder: Path) -> None:
 
 
 def engines() -> list[Answer]:
-    """What the catalog says of each engine: runs, errors with a model and a card left out, its interval and its record."""
-    return [{"engine": row.engine, "runs": row.runs, "model": 100.0 * row.median_error_model_left_out,
-             "card": 100.0 * row.median_error_gpu_left_out, "low": row.speed_low, "high": row.speed_high,
-             "low_elsewhere": row.speed_low_elsewhere, "high_elsewhere": row.speed_high_elsewhere,
-             "coverage": 100.0 * row.coverage, "low_same": row.speed_low_same, "high_same": row.speed_high_same,
-             "coverage_same": 100.0 * row.coverage_same,
-             "coverage_elsewhere": None if row.coverage_elsewhere is None else 100.0 * row.coverage_elsewhere}
-            for row in load_serving_efficiencies().engines]
+    """What the catalog says of each engine: runs, errors with a model and a card left out, its intervals and their record."""
+    def ends(row: EngineEfficiencies, level: str) -> list[float]:
+        return sorted({found[level].speed for found in row.intervals.values()}) or [row.elsewhere.speed]
+
+    return [{"engine": row.engine, "runs": row.runs, "model": row.median_error_model_left_out,
+             "card": row.median_error_gpu_left_out, "same": ends(row, "same"), "new_model": ends(row, "model"),
+             "elsewhere": row.elsewhere.speed, "inside": row.inside} for row in load_serving_efficiencies().engines]
 
 
 def widths(found: ServingValidation) -> Answer:
@@ -134,9 +134,10 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
                 for group, blocks in _largest(plain["by"]["group"], name)]
         out.append("")
     out += ["### A model left out", "", (
-        "`python lab/left_out.py`: every row predicted by a fit of the tables' other models, within its engine; the same"
-        " architecture under another name is left out with it. Judged are groups of a GPU and an engine with at least three"
-        " models; the others are listed in docs/accuracy/serving-left-out.json."), "",
+        "`python lab/left_out.py`: every row predicted by a fit of the tables' other models, within its engine, and its"
+        " interval has not seen its model with any engine; the same architecture under another name is left out with it. Judged"
+        " are groups of a GPU and an engine with at least three models; the others are listed in"
+        " docs/accuracy/serving-left-out.json."), "",
         HEADS.format("quantity, source or group")]
     for name in QUANTITIES:
         blocks, wide = left["by"]["source"], left["widths"]
@@ -146,18 +147,18 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         out += [_line(f"- {TITLES[name]}, {group}", block[name], _of(wide, group, name))
                 for group, block in _largest(left["by"]["group"], name) if block["judged"]]
     out += ["", "### What the fit has not seen", "", (
-        "Median errors of the speed (TPOT, or the seconds of a request) with a model, and with a card, left out of the fit of"
-        " an engine, and the catalog's intervals of measured over predicted speed, each with how many of the runs lie inside"
-        " that were left out for it. same: a model on a card that was fitted, its formats and numbers of GPUs left out in turn;"
-        " model: the model left out; elsewhere: the card. The intervals are quantiles of these same errors: the share"
-        " says that they"
-        " were set right, not that they hold elsewhere. Factors for blank columns are judgements."), "",
+        "Median errors of the speed (TPOT, or the seconds of a request) with a model, and with a card, left out of every fit,"
+        " and the catalog's intervals: P95 of measured over predicted speed, P5 is 1 over it; from the narrowest card to the"
+        " widest. same: a model on a card that was fitted, its formats and numbers of GPUs left out in turn; model: the model"
+        " left out; elsewhere: the card, or the engine for other. inside: the share of the rows so left out that lay inside"
+        " when the interval had not seen them either (lab/serving_spreads.py). A source that is in no fit, as one's own servers"
+        f" are, adds a factor of {plain['new_source']:g}, squares of logarithms added: what rows of a source left out of"
+        " everything needed besides. Factors for blank columns are judgements."), "",
         "| engine | runs | model left out, median % | card left out, median % | same | model | elsewhere | inside % |",
         "|:--|--:|--:|--:|:--|:--|:--|:--|"]
-    out += [f"| {row['engine']} | {row['runs']} | {row['model']:.1f} | {row['card']:.1f} |"
-            f" {row['low_same']:g}-{row['high_same']:g} | {row['low']:g}-{row['high']:g} |"
-            f" {row['low_elsewhere']:g}-{row['high_elsewhere']:g} | {row['coverage_same']:.0f}, {row['coverage']:.0f},"
-            f" {'-' if row['coverage_elsewhere'] is None else format(row['coverage_elsewhere'], '.0f')} |"
+    out += [f"| {row['engine']} | {row['runs']} | {_percent(row['model'])} | {_percent(row['card'])} |"
+            f" {_range(row['same'])} | {_range(row['new_model'])} | {row['elsewhere']:g} |"
+            f" {', '.join(_percent(row['inside'].get(level), 0) for level in ('same', 'model', 'elsewhere', 'other'))} |"
             for row in plain["engines"]]
     out += ["", "Mean width of the intervals, log of high over low, and of the narrowest constant factor with 90% inside:", "",
             "| rows | " + " | ".join(TITLES[name] for name in QUANTITIES) + " |", "|:--|--:|--:|--:|"]
@@ -166,11 +167,20 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
             for title, answer in (("as fitted", plain), ("a model left out, judged groups", left))]
     out += ["", "### A serving profile left in", "", (
         "`python lab/serving_left_in.py`: one load of a plan, or four, of a source on a card and engine stand for a profile,"
-        " its other loads are predicted, each over its prediction with its model left out."), "",
+        " its other loads are predicted, each over its prediction with its model left out. The interval without it is that"
+        " for a source that no fit has seen, as a profile's is; these are in the fit, so that it holds more of them."), "",
         *left_in_lines(left["profile_left_in"])]
     out += ["", *_beside(plain, left, peers)]
     out += ["", "Rows left out:", "", *(f"- {reason}" for reason in plain["skipped"])]
     return out
+
+
+def _percent(share: float | None, digits: int = 1) -> str:
+    return "-" if share is None else f"{100.0 * share:.{digits}f}"
+
+
+def _range(ends: Sequence[float]) -> str:
+    return "-".join(f"{end:g}" for end in dict.fromkeys((ends[0], ends[-1])))
 
 
 def _largest(blocks: Answer, name: str) -> list[tuple[str, Answer]]:

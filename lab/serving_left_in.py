@@ -3,8 +3,10 @@
     python lab/serving_left_in.py lab/tables/serving-1.csv [lab/tables/serving-2.csv ...]
 
 Prints what 90% of the rows need beside SHARED of roi/evidence/own_speed.py, and the interval score of it and its neighbours.
-Every row's prior is its prediction with its model left out of the fit (lab/left_out.py). A profile is one load of a plan, or
-four at the eighths of their size. Rows with adapters at run time are left out: their speed is another fact.
+Every row's prior is its prediction with its model left out of the fit (lab/left_out.py), and as wide as for a source that no
+fit has seen, which a profile's is: these sources are in the fit, so that it holds more of them than it would of others. A
+profile is one load of a plan, or four at the eighths of their size. Rows with adapters at run time are left out: their speed is
+another fact.
 """
 
 import sys
@@ -17,6 +19,7 @@ import numpy as np
 from left_in import needed, print_left_in
 from left_out import read_tables, validate_without_model
 
+from roi.catalog.efficiencies.serving_efficiencies import load_serving_efficiencies
 from roi.estimate.accuracy.profile_left_in import LeftIn
 from roi.estimate.accuracy.serving_errors import ServingScore
 from roi.estimate.accuracy.serving_run import ServingRun
@@ -48,12 +51,12 @@ class Load(NamedTuple):
 
 def loads_of(runs: Iterable[ServingRun], scores: Iterable[ServingScore]) -> list[Load]:
     """Every run without adapters that states tokens after the first, else its throughput."""
-    known, found = {run.id: run for run in runs}, {}
+    known, found, new = {run.id: run for run in runs}, {}, float(np.log(load_serving_efficiencies().new_source))
     for score in sorted(scores, key=lambda score: score.quantity != "throughput"):  # a TPOT takes the place of a throughput
         run = known[score.label.id]
         if score.quantity != "ttft" and not score.derived and not run.load.adapters:
             log = float(np.log(score.measured / score.predicted)) * (1.0 if score.quantity == "throughput" else -1.0)
-            found[run.id] = Load(run, log, own_speed.half_of((score.low, score.high)))
+            found[run.id] = Load(run, log, float(np.hypot(own_speed.half_of((score.low, score.high)), new)))
     return list(found.values())
 
 

@@ -12,14 +12,16 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.catalog.efficiencies.serving_efficiencies import load_serving_efficiencies
 from roi.numerics.conditional import averaged, conditional
 
 SHARED: Final = {"card": 0.2, "model": 0.25, "plan": 0.2}
-"""Share of the variance of log(measured / published speed) that two loads on one card and engine have in common: by being that
-(the software, the board); by the same model; by its same format and GPUs. What is left, 0.35, is of the load itself. Among the
-shares with the smallest interval score where one load, or four of a plan, stand for a profile and predict others of the source
-on its card: published rows, their model left out of the fit (lab/serving_left_in.py, docs/accuracy.md). The score is flat; of
-`card` it says least, since the other models of a source are in the fit. No factor on the width is needed."""
+"""Share of the variance of log(measured / published speed), without that of a new source, that two loads on one card and
+engine have in common: by being that (the board); by the same model; by its same format and GPUs. What is left, 0.35, is of
+the load itself. Among the shares with the smallest interval score where one load, or four of a plan, stand for a profile and
+predict others of the source on its card: published rows, their model left out of the fit (lab/serving_left_in.py). The score
+is flat; of `card` it says least, since the other models of a source are in the fit. No factor on the width is needed. What a
+new source adds (its software and options: `new_source` of the catalog), all of one's own loads have in common."""
 _Plan = tuple[str, tuple[float, str] | None]
 """A model, GPUs and weight format."""
 NOBODY_SAYS: Final = (0.0, "")
@@ -89,17 +91,18 @@ def own_speed(
     Loads of one plan, of whatever source, are one measurement, their mean: repeats say nothing of other plans.
     """
     half, pieces, centre, width = half_of(published), [], 0.0, 0.0
+    new = min(float(np.log(load_serving_efficiencies().new_source)) / half, 1.0) ** 2
     sources = tuple(dict.fromkeys(one.source for one in measured))
     for number, source in enumerate(sources, start=1):
         known = [one for one in measured if one.source in sources[:number]]
-        every, shared = [(one.model, one.plan) for one in known], sum(SHARED.values())
+        every, shared = [(one.model, one.plan) for one in known], new + (1.0 - new) * sum(SHARED.values())
         # each in widths of its own published interval, which is narrower where more is published
         firsts, apart, noise = averaged(every, np.array([one.log_speed / one.half * half for one in known]),
                                         np.array([float(one.loads) for one in known]), 1.0 - shared, half)
         step = -(-len(firsts) // MOST)
         plans = [every[first] for first in firsts[::step]]
-        between, asked = _in_common(plans, plans), _in_common(plans, [(model, plan or NOBODY_SAYS)])[:, 0]
-        after = conditional(half, apart[::step], between, noise[::step], asked, shared=shared)
+        between, asked = (new + (1.0 - new) * _in_common(plans, to) for to in (plans, [(model, plan or NOBODY_SAYS)]))
+        after = conditional(half, apart[::step], between, noise[::step], asked[:, 0], shared=shared)
         centre, width = after.shift, after.half
         pieces.append(SpeedPiece(source, sum(one.source == source for one in measured), float(np.exp(centre - width)),
                                  float(np.exp(centre + width)), after.contradicts))
@@ -107,7 +110,7 @@ def own_speed(
 
 
 def _in_common(some: Sequence[_Plan], others: Sequence[_Plan]) -> NDArray[np.float64]:
-    """Share of the variance that loads of two plans on one card and engine have in common, (n, m)."""
+    """Share of the variance, without a new source's, that loads of two plans on one card and engine have in common, (n, m)."""
     numbers = {plan: number for number, plan in enumerate(dict.fromkeys((*some, *others)))}
     models = {model: number for number, model in enumerate(dict.fromkeys(model for model, _ in numbers))}
     def same(of: Sequence[int], to: Sequence[int]) -> NDArray[np.bool_]:

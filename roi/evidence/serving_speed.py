@@ -78,9 +78,11 @@ def serving_evidence(run: ServingRun) -> ServingEvidence:
     return evidence_from(run, row, on_card(row, run.system.gpu), own=own)
 
 
-def known_ends(row: EngineEfficiencies, gpu_id: str, model_id: str = "") -> tuple[float, float]:
+def known_ends(
+    row: EngineEfficiencies, gpu_id: str, model_id: str = "", source: str | None = None,
+) -> tuple[float, float]:
     """P5 and P95 of measured over predicted speed of a model on this card; lower on AMD's where none of theirs was fitted."""
-    low, high = row.speed_ends(gpu_id, model_id)
+    low, high = row.ends("speed", gpu_id, model_id, source)
     unseen = gpu_id.startswith("MI") and not any(known.startswith("MI") for known in row.cards)
     return (min(low, AMD_LOW) if unseen else low), high
 
@@ -95,8 +97,8 @@ def evidence_from(
     value = _number(shared.value)
     ends = value, shared.low or value, shared.high or value
     basis = f"{row.nearest(gpu, name)}; {row.record(gpu, name)}"
-    return ServingEvidence(efficiencies, engine_habits(run.engine), *known_ends(row, gpu, name), *row.ttft_ends(gpu, name),
-                           ends, basis)
+    return ServingEvidence(efficiencies, engine_habits(run.engine), *known_ends(row, gpu, name, run.source),
+                           *row.ends("ttft", gpu, name, run.source), ends, basis)
 
 
 @dataclass(frozen=True)

@@ -207,11 +207,9 @@ def published_engine_speed(engine: EngineEfficiencies, gpu_id: str, model_id: st
 
     Cards with rows enough have a spread, and so a path, of their own.
     """
-    card = f"-{_slug(gpu_id)}" if gpu_id in engine.intervals else ""
-    if engine.has(gpu_id, model_id):
-        return f"serving.speed.same{card}", engine.speed(gpu_id, model_id)
-    if gpu_id in engine.gpus:
-        return f"serving.speed.fitted{card}", engine.speed(gpu_id)
+    level = engine.level(gpu_id, model_id)
+    if level in ("same", "model"):
+        return f"serving.speed.{'same' if level == 'same' else 'fitted'}-{_slug(gpu_id)}", engine.speed(gpu_id, model_id)
     elsewhere, (low, _) = engine.speed("other GPUs"), known_ends(engine, gpu_id)
     if elsewhere.low != low:
         return "serving.speed.amd", elsewhere.model_copy(update={"low": low, "source": AMD_SOURCE})

@@ -1,5 +1,7 @@
 """Fitted efficiencies: within what a card can do, with their evidence, spread and reason."""
 
+import math
+
 import pytest
 
 from roi.catalog.efficiencies.serving_efficiencies import adapter_throughput, find_engine, load_serving_efficiencies
@@ -15,18 +17,32 @@ def test_fitted_efficiencies_lie_below_one_and_name_their_evidence() -> None:
         shares = (e.decode_mbu, e.kv_mbu, e.decode_mfu, e.prefill_mfu, e.link_efficiency)
         assert max(shares) <= 1.5  # terms add: what overlaps in fact makes them come out higher
         assert min(shares) > 0.0
-        assert row.speed_low < 1.0 < row.speed_high
-        assert row.speed_low_elsewhere <= row.speed_low
+        assert set(row.intervals) == (set() if row.engine.startswith("other") else set(row.cards))
+        for levels in row.intervals.values():
+            assert 1.0 < levels["same"].speed <= levels["model"].speed
+            assert 1.0 < levels["same"].ttft <= levels["model"].ttft
         assert row.runs == sum(sum(models.values()) for models in row.evidence.values()) or row.engine != "vllm"
         assert set(row.cards) <= set(row.evidence)
-        assert row.ttft_low < 1.0 < row.ttft_high
+        assert row.elsewhere.speed > 1.0
+        assert row.sources
     vllm = find_engine("vllm")
     assert find_engine("TGI").engine == "other"
-    assert vllm.speed("L4").low == vllm.speed_low_elsewhere
+    assert vllm.speed("L4").high > vllm.elsewhere.speed
     assert vllm.nearest("L4", "llama-2-7b").endswith("rows, other cards, vllm, 4 other models")
     assert vllm.nearest("H100-80GB-SXM", "qwen3-32b").endswith("rows, H100-80GB-SXM, vllm, this model")
     with pytest.raises(UnknownName, match="engine: unknown engine 'vlm'; nearest: vllm"):
         find_engine("vlm")
+
+
+def test_a_source_that_no_fit_has_seen_is_wider_by_the_square_of_logarithms():
+    """ln high^2 = ln spread^2 + ln new^2; the ends are 1 over each other; a source of the fit has the spread alone."""
+    vllm, new = find_engine("vllm"), load_serving_efficiencies().new_source
+    known = vllm.intervals["H100-80GB-SXM"]["same"].speed
+    assert vllm.ends("speed", "H100-80GB-SXM", "qwen3-32b", "sil")[1] == pytest.approx(known)
+    low, high = vllm.ends("speed", "H100-80GB-SXM", "qwen3-32b")
+    assert math.log(high) ** 2 == pytest.approx(math.log(known) ** 2 + math.log(new) ** 2)
+    assert low * high == pytest.approx(1.0)
+    assert vllm.ends("ttft", "L4", "", "sil") == pytest.approx((1.0 / vllm.elsewhere.ttft, vllm.elsewhere.ttft))
 
 
 def test_merged_adapters_cost_nothing_and_more_unmerged_ones_cost_more() -> None:

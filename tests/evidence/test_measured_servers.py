@@ -40,9 +40,9 @@ def test_the_newest_profile_of_the_same_plan_is_the_step_as_measured(tmp_path):
 
 
 def test_another_plan_on_the_card_takes_of_the_speed_of_the_profile_what_both_have_in_common(tmp_path):
-    """A server at half of vLLM's published speed for its model: another format of it is nearly as slow, another model less."""
+    """A server at 0.4 of vLLM's published speed for its model: another format of it is nearly as slow, another model less."""
     known = find_engine("vllm").efficiencies
-    base = roofline_iteration(LLAMA, H100, 1, "bf16", 500.0, known).at_speed(0.5)
+    base = roofline_iteration(LLAMA, H100, 1, "bf16", 500.0, known).at_speed(0.4)
     token = kv_token_bytes(LLAMA, 1, "bf16")
     truth = Truth(
         a=float(base.step_s), b=float(base.sequence_s), c=float(base.kv_byte_s) * token, d=float(base.prefill_token_s)
@@ -56,7 +56,7 @@ def test_another_plan_on_the_card_takes_of_the_speed_of_the_profile_what_both_ha
         kept.append(float(published.step_s / served.iteration.step_s))
         assert served.speed.basis == Basis.CALIBRATED
         assert "which contradicts what was known" in served.speed.source
-    assert 0.5 < kept[0] < 0.7 < kept[1] < 0.95
+    assert 0.4 < kept[0] < kept[1] < 0.6
     assert find_served(servers, other, 1, "fp8", prefill_context=500.0, engine="sglang") is None
     assert find_served((), other, 1, "fp8", prefill_context=500.0) is None
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from tables_support import SERVING, TRAINING, write_table
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.serving_efficiencies import find_engine
+from roi.catalog.efficiencies.serving_efficiencies import find_engine, load_serving_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.cli import main
 from roi.estimate.serving.request_shape import RequestShape
@@ -32,13 +32,20 @@ class Traffic:
     shape = RequestShape(1000.0, 200.0)
 
 
+def new_share(low, high):
+    """Of the variance of a published speed with these ends, that of a source which no fit has seen."""
+    return (np.log(load_serving_efficiencies().new_source) / half_of((low, high))) ** 2
+
+
 def test_rows_of_the_plan_itself_set_its_speed_and_narrow_its_interval():
-    """Twelve rows at 0.79 to 0.81 of the published speed: 0.65 of the variance is the plan's, 0.35 / 12 the mean's own, so
-    0.8 to the power 0.65 / (0.65 + 0.35 / 12) = 0.957."""
+    """Twelve rows at 0.79 to 0.81 of the published speed. Of the variance n is a new source's, 0.65 of the rest the plan's
+    and 0.35 / 12 of it the mean's own: 0.8 to the power p / (p + 0.35 (1 - n) / 12) with p = n + 0.65 (1 - n)."""
     engine = find_engine("vllm")
     found = rows_speed([rows(*([0.79, 0.81, 0.8] * 4))], engine, H100, "llama-3.1-8b", PLAN)
-    low, high = engine.speed_ends(H100, "llama-3.1-8b")
-    assert found.found.centre == pytest.approx(0.8**0.957, rel=1e-3)
+    low, high = engine.ends("speed", H100, "llama-3.1-8b")
+    new = new_share(*engine.ends("speed", H100, "llama-3.1-8b"))
+    plan = new + 0.65 * (1.0 - new)
+    assert found.found.centre == pytest.approx(0.8 ** (plan / (plan + 0.35 * (1.0 - new) / 12)), rel=1e-3)
     assert np.log(found.spread.high / found.spread.low) < 0.75 * np.log(high / low)
     assert "by measurements, 12 of this model, on H100-80GB-SXM; " in found.spread.source
     assert f"{low:.2f} to {high:.2f} without" in found.spread.source
@@ -55,15 +62,19 @@ def test_the_more_a_plan_has_in_common_with_the_rows_the_narrower_it_is():
 
 
 def test_loads_of_one_plan_are_one_measurement_from_one_table_or_several():
-    """Rows of a plan at the published speed share 0.65: one as its mean, 0.35 / 12 its own. Another model has 0.2 in common
-    with it, so that 1 - 0.04 / (0.65 + 0.35 / 12) is left of its variance, whoever measured."""
+    """Rows of a plan at the published speed share p = n + 0.65 (1 - n), n a new source's; their mean has (1 - p) / 12 besides.
+    Another model has m = n + 0.2 (1 - n) in common with it: 1 - m^2 / (p + (1 - p) / 12) is left of its variance, whoever
+    measured."""
     ends = (0.5, 2.0)
     each = [PlanSpeed(f"table-{k % 3}", "qwen3-32b", PLAN, 0.0, half_of(ends)) for k in range(12)]
     mean = [PlanSpeed("profile", "qwen3-32b", PLAN, 0.0, half_of(ends), loads=12)]
     found, one, once = (own_speed(ends, known, "qwen3-8b", PLAN) for known in (each, mean, each[:1]))
     assert found.half == pytest.approx(one.half)
     assert [piece.n for piece in found.pieces] == [4, 4, 4]
-    assert found.half / once.half == pytest.approx(((1.0 - 0.04 / (0.65 + 0.35 / 12)) / (1.0 - 0.04)) ** 0.5)
+    new = new_share(*ends)
+    plan, other = new + 0.65 * (1.0 - new), new + 0.2 * (1.0 - new)
+    assert found.half / once.half == pytest.approx(
+        ((1.0 - other**2 / (plan + (1.0 - plan) / 12)) / (1.0 - other**2)) ** 0.5)
 
 
 def test_rows_that_contradict_what_is_published_say_so():
@@ -108,7 +119,7 @@ def test_added_rows_are_kept_and_told_with_the_interval_before_and_after(tmp_pat
     answer = json.loads(told.stdout)
     [piece] = answer["pieces"]
     assert (piece["rows"], piece["model"], len(answer["skipped"])) == (3, "llama-3.1-8b", 1)
-    assert piece["before"] == list(find_engine("vllm").speed_ends(H100, "llama-3.1-8b"))
+    assert piece["before"] == list(find_engine("vllm").ends("speed", H100, "llama-3.1-8b"))
     [file], damaged = find_served_rows([folder, folder.parent])  # reached twice, it counts once
     assert (file.table, len(file.rows), damaged) == ("mine", 3, ())
     shown = CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(folder)])

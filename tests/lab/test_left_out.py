@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from efficiency_fit import fit_efficiencies, fitted_times, same_shape, work_of, works_of
 from left_out import judged_groups, validate_without_model
-from left_out_errors import Errors, card_ends, ends
+from serving_spreads import Cluster, Miss, Sizes, Spreads, binomial_range, clusters, factor
 from tables_support import SERVING, TRAINING, read_serving, serving_run_of, write_table
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits
 from roi.catalog.models.shapes import find_model
 from roi.estimate.accuracy.serving_run import run_figures
 from roi.evidence.serving_speed import reached, serving_evidence
+from roi.numerics.spreads import student
 
 STATIC = {"source": "t", "model": "llama-2-7b", "gpu": "H100-80GB-SXM", "design": "2024", "weight_dtype": "fp16",
           "kv_dtype": "fp16", "load": "static", "isl": "128", "osl": "128", "concurrency": "8", "output_tok_per_s": "1000"}
@@ -68,26 +69,72 @@ def test_a_fit_predicts_what_an_engine_of_known_efficiencies_does(table):
     assert max(off) < 0.12
 
 
-def test_quantiles_weigh_models_on_cards_alike_and_widen_for_few_of_them():
-    """20 rows at 1.2 and 100 at 1 / 1.2: half of the weight at each; two groups widen by half."""
-    first = [serving_run_of(id=f"a-{k}") for k in range(20)]
-    second = [serving_run_of(id=f"b-{k}", gpu="H200-141GB-SXM") for k in range(100)]
-    works = [work_of(first[0])] * 20 + [work_of(second[0])] * 100
-    low, high = ends(np.log([1.2] * 20 + [1 / 1.2] * 100), works, 1.08)
-    assert (low, high) == pytest.approx((1.2**-1.5, 1.2**1.5), rel=1e-2)
+def misses(level, *each, engine="vllm"):
+    """(model, card, rows, size of every error), one source."""
+    return [Miss(work, engine, level, size, float("nan")) for model, card, rows, size in each
+            for work in [work_of(serving_run_of(model=model, gpu=card, source="t"))] for _ in range(rows)]
 
 
-@pytest.mark.parametrize(("ratio", "expected"), [(1.0, (0.614, 1.628)), (3.0, (0.614, 4.0))])
-def test_a_card_is_believed_by_parts_where_its_rows_lie_nearer_and_at_once_where_they_lie_further_out(ratio, expected):
-    """An engine's ends of 0.5 and 2, a card with one model. Rows at 1: a third of ln 1.08 and two of ln 2, 1.628.
+H100, H200, L40S = "H100-80GB-SXM", "H200-141GB-SXM", "L40S"
+MODELS = ("llama-2-7b", "llama-2-13b", "llama-3-8b", "qwen2-7b")
 
-    Rows at 3: 3^(1 + 1 / 3), the most of 4. 19 rows say nothing.
-    """
-    works = [work_of(serving_run_of(id="a"))] * 20
-    found = Errors(tuple(works), np.log([ratio] * 20), np.full(20, np.nan))
-    assert card_ends(found, found.speed, same_shape, (0.5, 2.0), 1.08)["H100-80GB-SXM"] == pytest.approx(expected, rel=2e-3)
-    few = Errors(tuple(works[:19]), found.speed[:19], found.ttft[:19])
-    assert card_ends(few, few.speed, same_shape, (0.5, 2.0), 1.08) == {}
+
+def test_a_card_is_shrunk_to_its_engine_and_the_engine_to_all_of_them():
+    """Two engines, errors of e and of 1 / e on one card each, with one model of 20 rows: all 0 in logs, the first engine
+    (1 + 4 x 0) / 5, its card (1 + 4 x 0.2) / 5 = 0.36; 10 rows count half: (0.5 + 4 x 0.111) / 4.5 = 0.210."""
+    far = misses("model", (MODELS[0], H100, 20, float(np.e)))
+    near = misses("model", (MODELS[0], H100, 20, float(1 / np.e)), engine="sglang")
+    sizes = Sizes(clusters([*far, *near], "speed"), "model", "speed")
+    assert sizes.raw("vllm", H100) == pytest.approx(student(5.0) * np.exp(0.36))
+    assert sizes.raw("vllm", L40S) == pytest.approx(student(4.0) * np.exp(0.2))
+    assert sizes.raw("tgi", None) == pytest.approx(student(4.0))
+    few = Sizes(clusters([*far[:10], *near], "speed"), "model", "speed")
+    assert few.raw("vllm", H100) == pytest.approx(student(4.5) * np.exp((0.5 + 4 * 0.5 / 4.5) / 4.5))
+
+
+def test_many_loads_of_one_model_say_no_more_than_twenty():
+    once, often = (Sizes(clusters(misses("model", (MODELS[0], H100, rows, 0.5), (MODELS[1], H100, 20, 0.1)), "speed"),
+                         "model", "speed").raw("vllm", H100) for rows in (20, 400))
+    assert often == pytest.approx(once)
+
+
+def test_the_factor_takes_in_nine_tenths_of_the_models_that_were_left_out():
+    """Forty models, of which four lie further out; half widths of 0.4 before the factor: nine tenths lie within 0.5 of them."""
+    errors = [0.2] * 36 + [0.6] * 4
+    known = {Cluster("vllm", H100, k, "t"): np.full(20, error) for k, error in enumerate(errors)}
+    raw = dict.fromkeys(known, 0.4)
+    assert factor(known, raw) == pytest.approx(0.5)
+    raw |= dict.fromkeys(list(known)[:1], 0.1)  # a tenth of the weight beyond the end, and a fortieth more
+    assert factor(known, raw) == pytest.approx(1.5)
+
+
+def test_what_is_further_from_evidence_is_no_less_uncertain():
+    close = misses("same", *((model, H100, 20, 0.5) for model in MODELS))
+    away = misses("model", *((model, H100, 20, 0.1) for model in MODELS))
+    cards = misses("elsewhere", *((model, card, 20, 0.2) for model in MODELS for card in (H100, H200)))
+    found = Spreads([*close, *away, *cards], [], [])
+    halves = [found.half(level, "speed", "vllm", H100) for level in ("same", "model", "elsewhere")]
+    assert halves[0] == halves[1] == pytest.approx(0.5, rel=0.3)
+    assert halves == sorted(halves)
+    assert found.half("same", "ttft", "vllm", H100) == pytest.approx(np.log(3.0))
+    assert found.other["speed"] == pytest.approx(np.log(3.0))
+
+
+def test_a_new_source_adds_what_its_rows_need_by_the_square():
+    """Models left out lie 0.3 off at most, those of a source left out 0.5: 0.4 besides, if the half width is 0.3."""
+    known = misses("model", *((model, card, 20, 0.3) for model in MODELS for card in (H100, H200)))
+    elsewhere = [miss._replace(work=replace(miss.work, run=replace(miss.work.run, source="u")), speed=0.5)
+                 for miss in misses("model", (MODELS[0], H100, 20, 0.5))]
+    found = Spreads(known, [], elsewhere)
+    half = found.half("model", "speed", "vllm", H100)
+    assert half == pytest.approx(0.3, rel=0.1)
+    assert found.source == pytest.approx((0.25 - half**2) ** 0.5)
+
+
+def test_rows_of_which_ninety_percent_lie_inside_show_a_range():
+    """Ten rows: 7 or more in 98.7 of 100 samples, 6 or more in 99.8; all ten in 35."""
+    assert binomial_range(10) == (70.0, 100.0)
+    assert binomial_range(100) == (84.0, 95.0)
 
 
 def test_llama_3_and_3_1_are_one_architecture():

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any, Final, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from roi.catalog.rows import read_json, read_rows
 from roi.errors import UnknownName
@@ -11,13 +11,23 @@ from roi.estimate.serving.iteration import Efficiencies
 from roi.estimate.serving.replica_memory import VLLM, EngineHabits
 from roi.facts.fact import Basis, Fact
 from roi.facts.records import DatedRow, Record
+from roi.numerics.spreads import joint_high
 
 ENOUGH: Final = 4
 """Runs of a model on a card from which its interval is that of other runs of the same."""
 
 
-Quantity = Literal["speed_same", "speed", "ttft_same", "ttft"]
-"""Ends of measured over predicted: with the set-up left out, or the model."""
+Level = Literal["same", "model", "elsewhere", "other"]
+"""What of a plan is new to a fit: its formats or number of GPUs at most; its model; its card; its engine."""
+LEFT_OUT: Final[dict[Level, str]] = {
+    "same": "format and number of GPUs", "model": "model", "elsewhere": "card", "other": "engine"}
+
+
+class Spread(Record):
+    """P95 of measured over predicted, for a source that is in the fit; P5 is 1 over it."""
+
+    speed: PositiveFloat
+    ttft: PositiveFloat
 
 
 class EngineEfficiencies(DatedRow):
@@ -35,39 +45,18 @@ class EngineEfficiencies(DatedRow):
     """GPU -> model -> measured runs in the fit."""
     runs: PositiveInt
     """Measured runs in the fit."""
-    median_error_model_left_out: PositiveFloat
-    """Median error of the step time on models left out, share."""
-    median_error_gpu_left_out: PositiveFloat
+    sources: tuple[str, ...]
+    """Sources of these runs, as tables name them."""
+    median_error_model_left_out: PositiveFloat | None
+    """Median error of the step time on models left out, share; None where no other of the card is there, and for "other"."""
+    median_error_gpu_left_out: PositiveFloat | None
     """Median error of the step time on GPUs left out, share."""
-    speed_low_same: PositiveFloat
-    """P5 of measured over predicted speed of runs in other formats or on other numbers of GPUs than the fit has of their model
-    on their card: for models and cards that stand in `evidence` together."""
-    speed_high_same: PositiveFloat
-    """P95 of the same."""
-    coverage_same: NonNegativeFloat
-    """Share of those runs that lie between them: the interval's own record."""
-    speed_low: PositiveFloat
-    """P5 with the model left out, every card weighing the same: for GPUs in `gpus`."""
-    speed_high: PositiveFloat
-    """P95 of the same."""
-    coverage: NonNegativeFloat
-    """Share of the runs with the model left out that lie between them."""
-    speed_low_elsewhere: PositiveFloat
-    """P5 on GPUs that were not fitted: all engines' runs with the card left out; for "other" engine and card."""
-    speed_high_elsewhere: PositiveFloat
-    """P95 of the same."""
-    coverage_elsewhere: NonNegativeFloat | None
-    """Share of the runs with the card left out that lie between them; None where all runs are of one card."""
-    ttft_low_same: PositiveFloat
-    """P5 of measured over predicted TTFT in closed loops, as for `speed_low_same`."""
-    ttft_high_same: PositiveFloat
-    """P95 of the same."""
-    ttft_low: PositiveFloat
-    """P5 of the same with the model left out; a factor of 3 where none was measured."""
-    ttft_high: PositiveFloat
-    """P95 of the same."""
-    intervals: dict[str, dict[Quantity, tuple[PositiveFloat, PositiveFloat]]] = Field(default_factory=dict)
-    """GPU, of those with rows enough -> what was left out -> P5 and P95 there in place of the engine's."""
+    intervals: dict[str, dict[Level, Spread]]
+    """GPU, of `gpus` -> same or model -> the spread there."""
+    elsewhere: Spread
+    """On other GPUs; of the engine that was left out for "other"."""
+    inside: dict[Level, NonNegativeFloat]
+    """Share of the runs that lay inside when neither the fit nor the interval had seen what is new about them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -98,41 +87,35 @@ class EngineEfficiencies(DatedRow):
         """True where the fit has enough runs of this model on this card to say what others of it do."""
         return gpu_id in self.cards and self.evidence.get(gpu_id, {}).get(model_id, 0) >= ENOUGH
 
+    def level(self, gpu_id: str, model_id: str = "") -> Level:
+        """What is new about a model on this GPU."""
+        if self.engine.startswith("other"):
+            return "other"
+        return "same" if self.has(gpu_id, model_id) else "model" if gpu_id in self.intervals else "elsewhere"
+
     def speed(self, gpu_id: str, model_id: str = "") -> Fact:
         """Measured over predicted speed of a model on this GPU, 1 with its spread; multiply the speed by a draw of it."""
-        low, high = self.speed_ends(gpu_id, model_id)
+        low, high = self.ends("speed", gpu_id, model_id)
         basis = Basis.CALIBRATED if gpu_id in self.cards else Basis.ASSUMED
         where = f"{self.runs} runs of {self.engine}, {self.record(gpu_id, model_id)}"
         return Fact(value=1.0, low=low, high=high, unit="ratio", basis=basis, source=where, date=self.date)
 
-    def speed_ends(self, gpu_id: str, model_id: str = "") -> tuple[float, float]:
-        """P5 and P95 of measured over predicted speed of a model on this GPU."""
-        if self.has(gpu_id, model_id):
-            return self._ends("speed_same", gpu_id, (self.speed_low_same, self.speed_high_same))
-        if gpu_id in self.cards:
-            return self._ends("speed", gpu_id, (self.speed_low, self.speed_high))
-        return self.speed_low_elsewhere, self.speed_high_elsewhere
-
-    def _ends(self, name: Quantity, gpu_id: str, engine: tuple[float, float]) -> tuple[float, float]:
-        return self.intervals.get(gpu_id, {}).get(name, engine)
-
-    def ttft_ends(self, gpu_id: str, model_id: str = "") -> tuple[float, float]:
-        """The same of TTFT."""
-        if self.has(gpu_id, model_id):
-            return self._ends("ttft_same", gpu_id, (self.ttft_low_same, self.ttft_high_same))
-        return self._ends("ttft", gpu_id, (self.ttft_low, self.ttft_high))
+    def ends(
+        self, quantity: Literal["speed", "ttft"], gpu_id: str, model_id: str = "", source: str | None = None,
+    ) -> tuple[float, float]:
+        """P5 and P95 of measured over predicted, of a model on this GPU; wider where `source` is not one of the fit's."""
+        spread = self.intervals.get(gpu_id, {}).get(self.level(gpu_id, model_id), self.elsewhere)
+        known: float = getattr(spread, quantity)
+        more = 1.0 if source in self.sources else load_serving_efficiencies().new_source
+        high = float(joint_high((known, more)))
+        return 1.0 / high, high
 
     def record(self, gpu_id: str, model_id: str = "") -> str:
-        """How many runs lay inside the interval of this plan when they were left out of the fit, in words."""
-        if self.engine.startswith("other"):
-            return f"interval held {100.0 * self.coverage:.0f}% of rows with their engine left out"
-        if self.has(gpu_id, model_id):
-            return f"interval held {100.0 * self.coverage_same:.0f}% of rows with their format and number of GPUs left out"
-        if gpu_id in self.cards:
-            return f"interval held {100.0 * self.coverage:.0f}% of rows with their model left out"
-        if self.coverage_elsewhere is None:
-            return "interval of other engines with a card left out: all rows are of one card"
-        return f"interval held {100.0 * self.coverage_elsewhere:.0f}% of rows with their card left out"
+        """How many runs lay inside the interval of this plan when they were left out of the fit and of it, in words."""
+        level = self.level(gpu_id, model_id)
+        if level not in self.inside:
+            return f"interval of other engines with a {LEFT_OUT[level]} left out"
+        return f"interval held {100.0 * self.inside[level]:.0f}% of rows with their {LEFT_OUT[level]} left out"
 
     def nearest(self, gpu_id: str, model_id: str) -> str:
         """The runs that are nearest to a plan, in words: how many, and what they share with it."""
@@ -182,6 +165,9 @@ class ServingEfficiencies(Record):
 
     engines: tuple[EngineEfficiencies, ...]
     adapters: tuple[AdapterThroughput, ...]
+    new_source: PositiveFloat
+    """P95 of what a source of which no fit has a run adds to the spread of speed: its software, its options, how it measures.
+    One's own servers are such a source."""
 
 
 @cache

@@ -1,0 +1,307 @@
+"""Half widths of serving intervals from errors of runs that a fit has not seen: one model for rare groups and frequent ones.
+
+The log error of a run is the sum of what is particular to its engine, card, model, source and load. What its nearest evidence
+has not pinned is left: LEVELS says how near that is, and errors of runs left out to that level show how large it is. The size
+of a card's errors with an engine (the geometric mean of its models') is shrunk to the engine's, and that to all engines', each
+prior counting for FREEDOM models: a card with one model has the width that cards have, one with ten its own. Half the interval
+is that size times Student's t of the models behind it, times one factor a level, so that 90% of the runs lie inside whose model
+(card, set-up) was left out of the fit and of the sizes. A source that no fit has seen adds what its rows need besides, squares
+of logarithms added. Rows of one model on one card are one piece of evidence, however many.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from efficiency_fit import Work, same_shape
+from numpy.typing import NDArray
+
+from roi.estimate.accuracy.serving_run import ServingRun
+from roi.numerics.conditional import FREEDOM
+from roi.numerics.spreads import student
+
+Array = NDArray[np.float64]
+Key = Callable[[ServingRun], Hashable]
+
+LEVELS: Final = ("same", "model", "elsewhere")
+"""What is new to the fit: formats or GPUs of a model on its card; a model on a card; the card."""
+QUANTITIES: Final = ("speed", "ttft")
+FULL_ROWS: Final = 20.0
+"""Rows of a model (a set-up) on a card from which it weighs as much as any other: its loads are one piece of evidence."""
+LEAST: Final = {"speed": float(np.log(1.08)), "ttft": float(np.log(1.3))}
+"""What no model's errors are taken smaller than: one system's runs by several submitters differ by 5 to 8%."""
+WIDER: Final = ("4-bit", "concurrency")
+"""What makes a run's interval so wide (`assumed`) that its error says nothing of other runs."""
+UNKNOWN: Final = float(np.log(3.0))
+"""Half width where nothing was left out that could show it."""
+PUBLISHERS: Final = {"xjdm": "xjd", "xjdpp": "xjd", "xjdmpp": "xjd", "trtpp": "trtn", "q3t": "q3s"}
+"""Tables of one publisher, who are left out together."""
+
+
+class Miss(NamedTuple):
+    """A run that a fit has not seen, over its prediction."""
+
+    work: Work
+    engine: str
+    """The catalog's row."""
+    level: str
+    """Of LEVELS; "other" where the engine's own runs were left out."""
+    speed: float
+    """log of measured over predicted speed (TPOT, else seconds of a request); NaN where a run states none."""
+    ttft: float
+    """log of measured over predicted TTFT."""
+
+
+class Cluster(NamedTuple):
+    """One piece of evidence: what its runs' errors are particular to."""
+
+    engine: str
+    gpu: str
+    unit: Hashable
+    """Set-up where that is what was left out, else model."""
+    source: str
+
+
+Clusters = dict[Cluster, Array]
+"""Sizes of the log errors."""
+
+ALIKE: Final[dict[str, Callable[[Cluster], Hashable]]] = {
+    "same": lambda one: one, "model": lambda one: one.unit, "elsewhere": lambda one: one.gpu, "source": lambda one: one.source,
+    "other": lambda one: one.engine,
+}
+"""What is left out together when an interval's own record is made."""
+
+
+def publisher(run: ServingRun) -> str:
+    """Who published a run."""
+    return PUBLISHERS.get(run.source, run.source)
+
+
+def same_cell(run: ServingRun) -> Hashable:
+    """Model, card, formats and numbers of GPUs: what runs of one set-up share, whose lengths and loads differ."""
+    s = run.system
+    return same_shape(run), s.gpu.id, s.weight_dtype, s.kv_dtype, s.tensor_parallel, s.stages, s.replicas
+
+
+def clusters(misses: Iterable[Miss], quantity: str, unit: Key = same_shape) -> Clusters:
+    """The sizes of one quantity's errors, by what they are particular to."""
+    found: dict[Cluster, list[float]] = defaultdict(list)
+    for miss in misses:
+        error, run = abs(getattr(miss, quantity)), miss.work.run
+        if np.isfinite(error) and not any(name.startswith(WIDER) for name, _ in run.assumed):
+            found[Cluster(miss.engine, run.system.gpu.id, unit(run), publisher(run))].append(error)
+    return {one: np.array(errors) for one, errors in found.items()}
+
+
+def weight(errors: Array) -> float:
+    """Of a cluster: 1 from FULL_ROWS rows on, less below."""
+    return min(len(errors) / FULL_ROWS, 1.0)
+
+
+class Sizes:
+    """The size of the errors of each card and engine, a log, and the pieces of evidence behind it."""
+
+    def __init__(self, known: Clusters, level: str, quantity: str) -> None:
+        self.level = level
+        self.engines: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self.cards: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+        for one, errors in known.items():
+            size = float(np.log(max(np.quantile(errors, 0.9), LEAST[quantity]))), weight(errors)
+            self.engines[one.engine].append(size)
+            self.cards[one.engine, one.gpu].append(size)
+        means = [sum(size * of for size, of in found) / sum(of for _, of in found) for found in self.engines.values()]
+        self.every = float(np.mean(means)) if means else 0.0
+
+    def raw(self, engine: str, gpu: str | None) -> float:
+        """Half width before the level's factor; `gpu` None: a card that was not seen."""
+        size, pieces = _shrunk(self.engines.get(engine, []), self.every)
+        if gpu is not None and self.level != "elsewhere":
+            size, pieces = _shrunk(self.cards.get((engine, gpu), []), size)
+        return student(FREEDOM + pieces) * float(np.exp(size))
+
+
+def _shrunk(found: Sequence[tuple[float, float]], prior: float) -> tuple[float, float]:
+    pieces = sum(of for _, of in found)
+    return (sum(size * of for size, of in found) + FREEDOM * prior) / (pieces + FREEDOM), pieces
+
+
+def percentile90(values: Array, weights: Array) -> float:
+    """The smallest value with nine tenths of the weight at or below it."""
+    order = np.argsort(values)
+    return float(values[order][np.searchsorted(np.cumsum(weights[order]), 0.9 * weights.sum() * (1.0 - 1e-12))])
+
+
+def factor(known: Clusters, raw: dict[Cluster, float]) -> float | None:
+    """By which `raw` half widths are multiplied for 90% of the weight inside; None where there are none."""
+    if not known:
+        return None
+    ratios = np.concatenate([errors / raw[one] for one, errors in known.items()])
+    return percentile90(ratios, np.concatenate([np.full(len(e), weight(e) / len(e)) for e in known.values()]))
+
+
+def _without(known: Clusters, one: Cluster, level: str) -> Clusters:
+    alike = ALIKE[level]
+    return {other: errors for other, errors in known.items() if alike(other) != alike(one)}
+
+
+def _raw_left_out(known: Clusters, level: str, quantity: str) -> dict[Cluster, float]:
+    """Half width of each cluster before the factor, without what is left out with it."""
+    return {one: Sizes(rest, level, quantity).raw(one.engine, one.gpu)
+            for one in known if (rest := _without(known, one, level))}
+
+
+class LevelSpread:
+    """Half widths where so much is new."""
+
+    def __init__(self, misses: Iterable[Miss], level: str, quantity: str) -> None:
+        self.level, self.quantity = level, quantity
+        unit = same_cell if level == "same" else same_shape
+        self.known = clusters((miss for miss in misses if miss.level == level), quantity, unit)
+        raw = _raw_left_out(self.known, level, quantity)
+        judged = {one: self.known[one] for one in raw}
+        self.sizes = Sizes(self.known, level, quantity)
+        self.factor = factor(judged, raw)
+        self.left_out = {}
+        """Half width of each cluster, of which nothing entered it."""
+        for one in judged:
+            rest = _without(judged, one, level)
+            self.left_out[one] = raw[one] * (factor(rest, raw) or factor(judged, raw) or 0.0)
+
+    def inside(self, engine: str) -> float | None:
+        """Share of an engine's runs that lay inside while nothing of theirs was in it; None where there were none."""
+        found = [self.known[one] <= half for one, half in self.left_out.items() if one.engine == engine]
+        return float(f"{np.concatenate(found).mean():.2g}") if found else None
+
+    def half(self, engine: str, gpu: str | None = None) -> float:
+        """Half of the 90% interval, a log."""
+        return UNKNOWN if self.factor is None else self.factor * self.sizes.raw(engine, gpu)
+
+
+class Spreads:
+    """Half widths of every level, and of what is new besides."""
+
+    def __init__(
+        self, misses: Sequence[Miss], of_other_engines: Sequence[Miss], of_other_sources: Sequence[Miss],
+        seen: Sequence[Miss] = (),
+    ) -> None:
+        self.levels = {(level, quantity): LevelSpread(misses, level, quantity) for level in LEVELS for quantity in QUANTITIES}
+        of_engines = {quantity: clusters(of_other_engines, quantity) for quantity in QUANTITIES}
+        self.other = {quantity: _of_engines(known) for quantity, known in of_engines.items()}
+        known = of_engines["speed"]
+        held = [errors <= _of_engines(_without(known, one, "other")) for one, errors in known.items()]
+        self.inside_other = float(f"{np.concatenate(held).mean():.2g}") if held else 0.0
+        self.needs = needs_of_sources(misses, of_other_sources)
+        self.source = _new_source(self.needs)
+        self.least = {quantity: _within(seen, quantity) for quantity in QUANTITIES}
+
+    def half(self, level: str, quantity: str, engine: str, gpu: str | None = None) -> float:
+        """Half of the 90% interval: of what is further from any evidence no less is unknown.
+
+        Set-ups of a model on a card of which none was left out are taken like another model there. No interval is narrower than
+        what the runs need that the fit has seen.
+        """
+        found = {name: self.levels[name, quantity].half(engine, gpu) for name in LEVELS}
+        if (engine, gpu) not in self.levels["same", quantity].sizes.cards:
+            found["same"] = min(found["same"], found["model"])
+        found["same"] = max(found["same"], self.least[quantity].get((engine, gpu), 0.0))
+        return max(found[name] for name in LEVELS[: LEVELS.index(level) + 1])
+
+
+def _of_engines(known: Clusters) -> float:
+    """Half width of engines that were not fitted: those fitted weigh alike."""
+    if not known:
+        return UNKNOWN
+    each: Counter[str] = Counter()
+    for one, errors in known.items():
+        each[one.engine] += weight(errors)
+    return percentile90(np.concatenate(list(known.values())), np.concatenate(
+        [np.full(len(errors), weight(errors) / len(errors) / each[one.engine]) for one, errors in known.items()]))
+
+
+def _within(seen: Sequence[Miss], quantity: str) -> dict[tuple[str, str | None], float]:
+    """Half widths that hold 90% of a card's runs which the fit has seen, where they are FULL_ROWS."""
+    errors: dict[tuple[str, str | None], list[Array]] = defaultdict(list)
+    for one, each in clusters(seen, quantity).items():
+        errors[one.engine, one.gpu].append(each)
+    every = {card: np.concatenate(each) for card, each in errors.items()}
+    return {card: float(np.quantile(each, 0.9)) for card, each in every.items() if len(each) >= FULL_ROWS}
+
+
+def needs_of_sources(misses: Sequence[Miss], left_out: Sequence[Miss]) -> list[tuple[str, Array, float]]:
+    """(source, sizes of errors, half width without what is particular to a source), of cards and engines with another source.
+
+    The half width is that of the level which is left, from the other sources alone.
+    """
+    found, levels = [], {}
+    for level in LEVELS:
+        for one, errors in clusters((miss for miss in left_out if miss.level == level), "speed").items():
+            if (level, one.source) not in levels:
+                levels[level, one.source] = LevelSpread(
+                    [miss for miss in misses if publisher(miss.work.run) != one.source], level, "speed")
+            found.append((one.source, errors, levels[level, one.source].half(one.engine, one.gpu)))
+    return found
+
+
+def _new_source(found: Sequence[tuple[str, Array, float]]) -> float:
+    """What a source that no fit has seen adds to a half width, by the square, so that 90% lie inside: sources weigh alike."""
+    if not found:
+        return 0.0
+    rows: Counter[str] = Counter()
+    for source, errors, _ in found:
+        rows[source] += len(errors)
+    return percentile90(
+        np.concatenate([np.sqrt(np.maximum(errors**2 - half**2, 0.0)) for _, errors, half in found]),
+        np.concatenate([np.full(len(errors), min(1.0 / FULL_ROWS, 1.0 / rows[source])) for source, errors, _ in found]))
+
+
+def source_lines(found: Sequence[tuple[str, Array, float]]) -> list[str]:
+    """How the intervals held on each source without what a new one adds, and with what the others say of it."""
+    out = ["| source left out | rows | in 90% without | with |", "|:--|--:|--:|--:|"]
+    for source in dict.fromkeys(name for name, _, _ in found):
+        more, mine = _new_source([one for one in found if one[0] != source]), [one for one in found if one[0] == source]
+        inside = [100.0 * np.mean(np.concatenate([errors <= np.hypot(half, add) for _, errors, half in mine]))
+                  for add in (0.0, more)]
+        out.append(f"| {source} | {sum(len(errors) for _, errors, _ in mine)} | {inside[0]:.0f} | {inside[1]:.0f} |")
+    return out
+
+
+def record_lines(spreads: Spreads) -> list[str]:
+    """How the intervals held that had not seen what they predict, by level, quantity, card and engine.
+
+    pieces: set-ups or models. range: percent inside that 95 of 100 groups of so many independent rows show where 90% is true.
+    Rows of one model are not independent: a group of few models may lie outside of it by chance.
+    """
+    out = [(f"a new source: {np.exp(spreads.source):.2f}, another engine: {np.exp(spreads.other['speed']):.2f}"
+            f" ({100 * spreads.inside_other:.0f}% inside), TTFT {np.exp(spreads.other['ttft']):.2f}"),
+           *source_lines(spreads.needs), "",
+           "| left out | quantity | card and engine | pieces | rows | in 90% | range | half | oracle | width |",
+           "|:--|:--|:--|--:|--:|--:|:--|--:|--:|--:|"]
+    for (level, quantity), found in spreads.levels.items():
+        groups: dict[tuple[str, str], list[Cluster]] = defaultdict(list)
+        for one in found.left_out:
+            groups[one.gpu, one.engine].append(one)
+        for group, members in [(("all", ""), list(found.left_out)), *sorted(groups.items())]:
+            errors = np.concatenate([found.known[one] for one in members])
+            halves = np.concatenate([np.full(len(found.known[one]), found.left_out[one]) for one in members])
+            oracle, half = max(float(np.quantile(errors, 0.9)), 1e-3), float(halves.mean())
+            low, high = binomial_range(len(errors))
+            inside = 100.0 * float(np.mean(errors <= halves))
+            out.append(f"| {level} | {quantity} | {' '.join(group)} | {len(members)} | {len(errors)} | {inside:.0f} |"
+                       f" {low:.0f}-{high:.0f}{'' if low <= inside <= high else ' *'} | {half:.2f} | {oracle:.2f} |"
+                       f" {half / oracle:.1f} |")
+    return out
+
+
+def binomial_range(n: int, share: float = 0.9) -> tuple[float, float]:
+    """Percent of n inside, at least and at most, that 95 of 100 samples show where `share` is true."""
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1.0, n + 1.0)))])
+    k = np.arange(n + 1)
+    below = np.cumsum(np.exp(logs[n] - logs[k] - logs[n - k] + k * np.log(share) + (n - k) * np.log(1.0 - share)))
+    return 100.0 * float(np.searchsorted(below, 0.025)) / n, 100.0 * float(np.searchsorted(below, 0.975)) / n
+
+
+def median(logs: Array) -> float | None:
+    """Median absolute error, as a share; None where there is none."""
+    known = logs[np.isfinite(logs)]
+    return float(f"{np.median(np.abs(np.expm1(known))):.3g}") if known.size else None

@@ -188,7 +188,7 @@ def test_each_limit_is_held_against_its_figure(tmp_path: Path, tickets: Path) ->
     told = json.loads(ask("compare", tickets, "--format", "json").stdout)
     luna = next(o for o in told["options"] if o["id"] == LUNA)
     asked = {"monthly_cash_usd": luna["cash_monthly_usd"], "upfront_usd": luna["upfront_usd"],
-             "expected_npv_usd": luna["expected_npv_usd"], "payback_months": luna["payback_months"],
+             "expected_npv_usd": luna["expected_npv_usd"], "payback_months": luna["payback_cash_months"],
              "chance_to_beat_staying": luna["probability_npv_positive"],
              "wrong_answers": luna["quality"]["wrong_rate"]}  # fmt: skip
     rules = "".join(f"{name}: {{at_least: {x!r}, at_most: {x!r}}}\n" for name, x in asked.items())

@@ -85,7 +85,7 @@ def train_text(profile: TrainProfile, shape: ModelShape | None, gpu: Gpu | None,
     if ranks:
         tables += [Gap(), Paragraph(f"{plan.gpus} ranks, {'fully sharded' if plan.sharding == 'fsdp' else 'a replica each'}; "
                                     "peak memory, GiB"), Table(RANK_HEADS, ranks, align="")]
-    after = (*kept_blocks(file), Notes((_next(profile, gpu),))) if times and file is not None else kept_blocks(file)
+    after = (Notes((_next(profile, gpu),)), *kept_blocks(file)) if times and file is not None else kept_blocks(file)
     return profile_text(_title(profile, plan), tables, _remarks(profile, plan, shape, gpu, reached), after)
 
 

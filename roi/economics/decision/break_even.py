@@ -226,10 +226,10 @@ def _look(
     width = volumes[stretches + 1] / volumes[stretches] - 1.0
     doubt = gains.least[m, stretches] < 0.0 if sign else gains.most[m, stretches] >= 0.0
     found_at = False
-    if changes:  # where the savings are zero at one end, that is the volume, unless they may be so before
+    if changes:  # on a straight line with zero savings at one end, that is the volume, unless they may be so before
         ends = np.array([at + way * (steps - 1), at + way * steps])
         zero = gains.gain[m, ends]
-        found_at = bool(np.any(np.abs(zero) <= gains.rounding[m, ends]))
+        found_at = bool(gains.straight[m, stretches[-1]]) and bool(np.any(np.abs(zero) <= gains.rounding[m, ends]))
         rounding = ON_LINE * gains.rounding[m, ends].max()
         bound = gains.least[m, stretches[-1]] - zero.min() < -rounding if sign else (
             gains.most[m, stretches[-1]] - zero.max() > rounding)

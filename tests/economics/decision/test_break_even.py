@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from random_scenarios import random_case
 
 from roi.economics.decision.break_even import BreakEven, break_evens
 from roi.economics.decision.comparison import compare
@@ -297,3 +298,13 @@ def test_a_floor_grows_with_the_volume_until_it_has_earned_what_it_costs_to_run_
 
     assert saved(found.first * 0.9999) < 0 <= saved(found.first * 1.0001)
     assert found.first > 237 * 0.3 * 86_400
+
+
+@pytest.mark.full
+def test_a_tie_over_a_stretch_is_won_from_its_start() -> None:
+    """Two options that run on the same cards: above the last volume that loses they cost the same, which wins; the volume at
+    which a tie begins lies between two points of the first grid, and the upper point is not it.
+    """
+    found = [b for b in compare(random_case(41)).break_even if b.option == "own-hardware:qwen3-8b+lora"]
+    (at,) = [b.first for b in found if (b.baseline, b.basis, b.counts) == ("best_untrained", "run_rate", "cash")]
+    assert at == pytest.approx(1050.4013, rel=1e-6)

@@ -97,7 +97,7 @@ def check_file(
     found = compare_file(file, overrides=(*overrides, *dated), part=part, quality=quality, profiles=profiles, tell=tell,
                          cache=cache)
     day = today if as_of is None else Date.fromisoformat(as_of)
-    kept = None if saved is None else replay(saved, thresholds=policy.signposts_hold and not saved.signposts)
+    kept = None if saved is None else replay(saved, thresholds=policy.signposts_hold)
     moved = "" if saved is None or kept is None else differences(saved, kept)
     posts = () if saved is None or kept is None else saved.signposts or kept.signposts
     _check_names(found.comparison, policy, str(policy_file or "policy"))

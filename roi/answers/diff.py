@@ -32,6 +32,8 @@ class Side:
     """The file, and the day where it was asked for."""
     comparison: Comparison
     saved: Saved | None
+    unlike: str = ""
+    """A sentence where a saved answer is not what its facts give, or its facts were edited."""
 
     @property
     def recommended(self) -> str | None:
@@ -87,9 +89,9 @@ def diff_files(
         name = f"{path}{'' if day is None else f' as of {day}'}"
         if saved is not None and (day is None or not again):
             comparison = replay(saved)
-            if warning := differences(saved, comparison):
-                warnings.append(warning)
-            return Side(name=str(path), comparison=comparison, saved=saved)
+            unlike = differences(saved, comparison)
+            warnings.extend([unlike] if unlike else [])
+            return Side(name=str(path), comparison=comparison, saved=saved, unlike=unlike)
         given: Any = path if saved is None else saved.scenario  # Any: a file or its plain content
         if given is None:
             raise InputError(f"--as-of: {path} does not hold its scenario; name the scenario's file")

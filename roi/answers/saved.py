@@ -42,6 +42,8 @@ TOLD = ("npv_usd", "npv_without_errors_usd", "upfront_usd", "cash_monthly_usd", 
 THRESHOLDS: Final = ("break_even", "break_even_requests_per_day", "signposts")
 ANSWERED: Final = (*THRESHOLDS, "probability_best_by_kind", "experiments", "drivers", "reconciled_npv_usd", "alarms", "gates")
 """Parts of the answer whose figures are held against the recomputed ones, beside those of the options."""
+FIGURE, UNSTATED = len(("options", "stay", "npv_usd")), "not stated"
+"""Length of the place of an option's own figure, and what stands for one that others of its file have and it does not."""
 NAMED: Final = {"kind", "status", "gpu", "vendor", "weight_dtype"}
 """Names of which an answer's text is no wording."""
 CENT, SAME = 0.01, 1e-9
@@ -150,6 +152,9 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
         now = dict(_figures_in(_answer(found)))
         left_out = () if found.break_even or found.signposts else THRESHOLDS  # where nobody looked for them
         told = {key: x for key, x in saved.answer.items() if key[0] not in left_out}
+        known = {key[2] for key in told if key[0] == "options" and len(key) == FIGURE}  # an older version stated fewer
+        told |= {key: UNSTATED for key, x in now.items() if key not in told and x is not None
+                 and key[0] == "options" and len(key) == FIGURE and key[2] in known}
     else:
         now = {("options", o.id, name): getattr(o, name) for o in found.options for name in TOLD}
         told = {("options", *key): x for key, x in saved.figures.items() if key[1] not in DRAWN}
@@ -167,9 +172,11 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
     there, here = (f"{x:,.2f}" if isinstance(x, float) else visible(str(x or "none"))[:60] for x in (told[key], now.get(key)))
     here = f"{here} by its facts" if key in now else "not possible by its facts"
     place = visible(f"{name} of {'.'.join(of if part == 'options' else (part, *of))}" if of else f"{part}.{name}")
+    why = (f"its facts were edited after roi {saved.roi_version} wrote them" if saved.edited else
+           f"the file was edited, or roi {saved.roi_version} computed them otherwise")
     return (
         f"{len(moved):,} of the {len(told):,} figures that {saved.path} states are not what its facts give now: {place[:200]} "
-        f"{there} in the file, {here}; the file was edited, or roi {saved.roi_version} computed them otherwise"
+        f"{there} in the file, {here}; {why}"
     )
 
 

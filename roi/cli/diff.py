@@ -55,6 +55,7 @@ def diff(
     if html is not None:
         write_page(diff_page(found, version=__version__, redact=redact), html, force=force)
         tell(f"wrote {html}")
-    for warning in found.warnings if found.by_version and not redact else ():
-        tell(warning)
+    for side in () if redact else (found.a, found.b):
+        if side.unlike:
+            tell(side.unlike)
     write(text, output)

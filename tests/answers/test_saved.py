@@ -99,12 +99,25 @@ def test_a_file_whose_figures_are_not_those_of_its_facts_says_so(tmp_path: Path)
     assert told.startswith("1 of the ")
     assert f"npv_usd of {id} {was + 1:,.2f} in the file, {was:,.2f} by its facts" in told
 
+    for gone in ({}, {"npv_usd": "abc"}):
+        data = json.loads(text)
+        option = next(o for o in data["options"] if o["id"] == id)
+        del option["npv_usd"]
+        option |= gone
+        file.write_text(json.dumps(data), encoding="utf-8")
+        assert f"npv_usd of {id} not stated in the file, {was:,.2f} by its facts" in compare_file(file).warnings[0]
+    data = json.loads(text)
+    data["options"] = [o for o in data["options"] if o["id"] != id]
+    file.write_text(json.dumps(data), encoding="utf-8")
+    assert f"of {id} not stated in the file" in compare_file(file).warnings[0]
+
     data = json.loads(text)
     for path, fact in data["case"].items():
         if path.endswith(".usd_per_gpu_hour"):
             fact["value"] /= 2.0
     file.write_text(json.dumps(data), encoding="utf-8")
-    assert "what its facts give" in compare_file(file).warnings[0]
+    assert "what its facts give" in (told := compare_file(file).warnings[0])
+    assert told.endswith("its facts were edited after roi x wrote them")
 
 
 def without_digest(text: str, **body: Any) -> str:

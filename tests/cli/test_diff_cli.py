@@ -118,6 +118,18 @@ def test_a_saved_comparison_is_replayed_and_what_the_program_changed_is_a_line_o
     assert "version of roi" in ask("diff", saved, tickets).stdout
 
 
+def test_an_edited_saved_comparison_is_told_by_diff_and_by_check(tickets: Path, saved: Path) -> None:
+    """Its figures, which diff would tell as before; and a signpost, which check would hold the answer of today against."""
+    data: dict[str, Any] = json.loads(saved.read_text())
+    assert ask("diff", saved, tickets).stderr == ""
+    next(o for o in data["options"] if o["id"] == LUNA)["expected_npv_usd"] = 999_999.0
+    post = next(s for s in data["signposts"] if s["threshold"] is not None)
+    post["threshold"] *= 2.0
+    saved.write_text(json.dumps(data))
+    assert f"expected_npv_usd of {LUNA} 999,999.00 in the file" in ask("diff", saved, tickets).stderr
+    assert "2 of the " in ask("check", tickets, "--saved", saved).stderr
+
+
 @pytest.mark.full
 def test_one_file_is_compared_on_two_days(tickets: Path, saved: Path) -> None:
     for given in (tickets, saved):

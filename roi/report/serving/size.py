@@ -244,7 +244,7 @@ def _api_alone(sizing: Sizing) -> Iterable[Block]:
     least = min([way.usd for way in sizing.ways if way.gpus] + [plan.fleet.usd_per_month for plan in _own(sizing)], default=0.0)
     if api and api[0].usd < least:
         yield Paragraph(f"The API alone costs less than every way with a GPU ({usd(api[0].usd)} against {usd(least)} a month);"
-                        " roi compare has its quality, and set-up.", strong=True)
+                        " roi compare adds people, platform, retraining, set-up and quality.", strong=True)
 
 
 def _basis(sizing: Sizing) -> Iterable[Block]:

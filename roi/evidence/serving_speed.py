@@ -25,7 +25,8 @@ REFERENCE: Final = "H100-80GB-SXM"
 """The card that most fitted runs ran on; matrix efficiencies are shares of its datasheet rate."""
 AMD_LOW: Final = 0.36
 """P5 of a recent engine's speed on AMD cards: half way (in logarithms) from the build of 2024, at 0.2 of NVIDIA's share of
-the roofline (LLM-Inference-Bench), to what other unseen cards have (0.65). No recent run on AMD was fitted."""
+the roofline (LLM-Inference-Bench), to what other unseen cards had when it was set (0.65; with what a new source adds they have
+0.54 now, and half way would be 0.33). No recent run on AMD was fitted."""
 
 
 def engine_row(family: str, *, recent: bool, offline: bool = False) -> tuple[EngineEfficiencies, bool]:

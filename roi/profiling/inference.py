@@ -3,7 +3,7 @@
 import inspect
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 from roi.catalog.models.configs import context_tokens
 from roi.errors import InputError, RoiError
@@ -19,7 +19,6 @@ from roi.profiling.train.train_point import read_memory, release, reset_memory
 
 Stored = Literal["bf16", "fp16", "fp32", "nf4"]
 
-STORED: Final[tuple[str, ...]] = get_args(Stored)
 LEAST: Final = 3
 """Prefills at least, each with its decode steps."""
 MOST: Final = 20

@@ -45,8 +45,6 @@ DIFFERS = 0.25
 """Two paybacks that differ by more than this part of the longer one are both told."""
 PART = 0.1
 """Forced migrations are named where they are more than this part of what staying costs."""
-SAME_PAYBACK = 0.05
-"""Months; paybacks that differ by less print alike."""
 SAME_RATE = 0.0005
 """Error rates that print alike."""
 MEASURES = {

@@ -1,4 +1,7 @@
-"""What must hold between answers, whatever the figures: on random scenarios, 20 in `make test` and 200 with `make test-all`."""
+"""What must hold between answers, whatever the figures, on random scenarios.
+
+20 of them in `make test`, 80 more in `make test-all`, 100 more in `make test-slow`: two seconds each.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +20,8 @@ from roi.economics.decision.signposts import BAR, Signpost, signposts
 from roi.economics.inputs import Option, Shared
 from roi.facts.case import Case
 
-SEEDS = [pytest.param(seed, marks=[] if seed < 20 else pytest.mark.full) for seed in range(200)]
+SEEDS = [pytest.param(seed, marks=() if seed < 20 else pytest.mark.full if seed < 100 else pytest.mark.slow)
+         for seed in range(200)]
 every = pytest.mark.parametrize("seed", SEEDS)
 CENT = 0.01
 EXACT = 1e-9

@@ -111,8 +111,8 @@ def heads(count: int, tokens: int, dim: int = 128, batch: int = 1, *, gradient: 
 
 def attention_kernels(_: Board | None) -> Answer:
     """The backend that torch's own dispatch takes, by case."""
-    query, few, mask = heads(32, TOKENS), heads(8, TOKENS), torch.ones(1, 1, TOKENS, TOKENS, device="cuda", dtype=torch.bool).tril()
-    wide = query.float()
+    query, few = heads(32, TOKENS), heads(8, TOKENS)
+    mask, wide = torch.ones(1, 1, TOKENS, TOKENS, device="cuda", dtype=torch.bool).tril(), query.float()
     cases: dict[str, tuple[tuple[torch.Tensor, ...], Answer]] = {
         CAUSAL: ((query, few, few), {"is_causal": True, "enable_gqa": True}),
         MASKED: ((query, few, few), {"attn_mask": mask, "enable_gqa": True}),
@@ -143,7 +143,8 @@ def first_call_of_each_length(_: Board | None) -> Answer:
 
 def attention_backward(_: Board | None) -> Answer:
     """Buffers of the backward beyond its gradients, over what the dry run assumes for the kernel that runs."""
-    inputs = tuple(heads(count, TOKENS, batch=2, gradient=True) for count in (32, 8, 8))
+    query, keys, values = (heads(count, TOKENS, batch=2, gradient=True) for count in (32, 8, 8))
+    inputs = (query, keys, values)
     out = attend(*inputs, is_causal=True, enable_gqa=True)
     given = torch.randn_like(out)
     torch.autograd.grad(out, inputs, given, retain_graph=True)

@@ -118,8 +118,18 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
     return found
 
 
+def flips_at(c: Comparison) -> str:
+    """From which USD per wrong answer on another option would be recommended; empty where from none."""
+    v = c.verdict
+    if v.flips_at_usd_per_error is None or v.flips_to is None:
+        return ""
+    below = v.counts != "cash" and v.flips_at_usd_per_error < case_number(c.case, "quality.usd_per_error")
+    advice = "stay" if v.flips_to == "stay" else f"change to {option_of(c, v.flips_to).label}"
+    return f"{'below' if below else 'from'} {usd(v.flips_at_usd_per_error)} each the advice is to {advice}"
+
+
 def look_again(c: Comparison) -> list[str]:
-    """From which volume, and at which price or error rate, another option would be cheaper than staying.
+    """From which volume, and at which price or error rate, another option would be cheaper than staying, or be advised.
 
     Nothing where there is no other option, or where no threshold was looked for.
     """
@@ -134,6 +144,8 @@ def look_again(c: Comparison) -> list[str]:
     other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
     if other is not None:
         told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
+    if c.verdict.counts != "cash" and (flips := flips_at(c)):
+        told.append(f"at another price of a wrong answer: {flips}")
     if told:
         return [f"Look again {', or '.join(told)}."]
     if any(p.reason == "not tested" for p in c.verdict.passed_over):

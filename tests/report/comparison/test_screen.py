@@ -270,7 +270,7 @@ def test_rows_that_lost_with_a_higher_mean_say_why() -> None:
               PassedOver("hybrid:qwen3-8b+lora", "not likely", 0.547, 0.8))
     text = flat(replace(c, verdict=replace(c.verdict, passed_over=passed)))
     assert "Higher mean NPV but not tested: gpt-oss-20b @ groq." in text
-    assert "not likely: qwen3-8b+lora floor + spill (beats staying in only 54.7% of the draws, needs 80%)" in text
+    assert "beats staying too seldom: qwen3-8b+lora floor + spill (54.7%, needs 80%)" in text
 
 
 def test_another_view_of_the_hours_that_decides_otherwise_is_told() -> None:
@@ -298,7 +298,7 @@ def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it
     text = flat(c)
     assert "! The template's guesses: growth of requests +10.0% a year" in text
     assert "! Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error)" in text
-    assert f"from ${c.verdict.flips_at_usd_per_error:.3g} each staying would lead" in text
+    assert f"from ${c.verdict.flips_at_usd_per_error:.3g} each the advice is to stay" in text
     assert "NPV, on cash alone: mean" in text
     assert "Assumed" not in text
     assert shown(c).count("\n") < 40

@@ -9,7 +9,7 @@ from roi.economics.decision.verdict import chance
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.advice import advice, counted, npv_of
-from roi.report.comparison.thresholds import flips_at, guessed, month_of, option_of, quality
+from roi.report.comparison.thresholds import compared_from, flips_at, guessed, month_of, option_of, quality
 from roi.report.layout.blocks import Block, Gap, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import case_number, fact_name, fact_range, figure, money_of, percent, quantity, short_usd, usd
 from roi.report.layout.wording import chance as share
@@ -178,7 +178,8 @@ def table(c: Comparison, most: int) -> list[Block]:
 
     bar = case_number(c.case, "quality.bar")
     untested = bar > 0 and any(not o.tested for o in shown)
-    legend = (f"cash: mean month once live, central values. NPV against staying, {counted(c)}; P10: bad case, P90: good."
+    since = f" (stay: from month {compared_from(c) + 1} on)" if compared_from(c) else ""
+    legend = (f"cash: mean month once live{since}, central values. NPV against staying, {counted(c)}; P10: bad case, P90: good."
               " best of all: among what may be recommended."
               + (f" ?: in a draw below the quality bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
     return [Table(heads, tuple(row(o) for o in shown), align="lrrrrrrrl", cut=True), Paragraph(legend), *_lost(c)]

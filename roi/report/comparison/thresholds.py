@@ -60,10 +60,16 @@ def alone_from(c: Comparison, o: OptionResult) -> int:
     return min(math.ceil(o.months_to_live + parallel), len(o.monthly_usd) - 1)
 
 
-def compared_from(c: Comparison) -> int:
-    """The month, counted from 0, from which on staying is compared with the leading option, or with the challenger."""
+def compared_with(c: Comparison) -> OptionResult | None:
+    """What staying is told beside: the leading option, or where that is staying the challenger, if there is one."""
     beside = c.verdict.leader if c.verdict.leader != "stay" else c.verdict.challenger
-    return 0 if beside is None else alone_from(c, option_of(c, beside))
+    return None if beside is None else option_of(c, beside)
+
+
+def compared_from(c: Comparison) -> int:
+    """The month, counted from 0, from which on staying is compared with that option."""
+    beside = compared_with(c)
+    return 0 if beside is None else alone_from(c, beside)
 
 
 def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:

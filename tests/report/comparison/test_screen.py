@@ -114,7 +114,7 @@ def test_so_does_that_of_every_template(name: str) -> None:
 
 def test_where_everything_needs_saying_rows_go_before_lines_are_too_many() -> None:
     c = answer()
-    long = tuple(Alarm(f"alarm{k}", "field", "what is wrong with it " * 14, accepted=False) for k in range(4))
+    long = tuple(Alarm(f"alarm{k}", "field", "what is wrong with it " * 13, accepted=False) for k in range(4))
     text = shown(replace(c, alarms=long, verdict=replace(c.verdict, recommended=None)))
     assert text.count("\n") < 40
     assert 2 <= len(rows(text)) < 6

@@ -111,8 +111,9 @@ def test_the_price_of_an_error_at_which_the_verdict_turns_is_where_it_does(usd: 
     """Nine draws in ten are asked for: the chance is too low before the means cross. Either side is compared anew."""
     def at(x: float) -> Verdict:
         scores = {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.9, "low": 0.8, "high": 0.93, "items": 200}}
-        return compare(case_of(quality={"usd_per_error": x, "scores": scores}, draws=1024, verdict={"min_chance_reversible": 0.9},
-                               candidates={"cascade_first": [], "self_hosted": []})).verdict
+        case = case_of(quality={"usd_per_error": x, "scores": scores}, draws=1024, verdict={"min_chance_reversible": 0.9},
+                       candidates={"cascade_first": [], "self_hosted": []})
+        return compare(case).verdict
 
     v = at(usd)
     assert v.flips_at_usd_per_error is not None

@@ -144,7 +144,9 @@ def _course(a: TrackAnswer) -> Iterator[str]:
         word = "Early"
     yield f"{word}: {'pays back in ' if isfinite(now[0]) else ''}{_paid(a, now)}; forecast {_paid(a, was)}."
     earned = a.course.earned
-    yield f"{cash} {'Saved after set-up' if earned >= 0 else 'Still to earn back'}: {usd(abs(earned))}."
+    setup = float(a.tracked.saving.sum()) - earned
+    guess = f" (set-up {usd(setup)} as forecast; --setup USD: as paid)" if a.setup_usd is None and setup > 0 else ""
+    yield f"{cash} {'Saved after set-up' if earned >= 0 else 'Still to earn back'}: {usd(abs(earned))}{guess}."
 
 
 def _paid(a: TrackAnswer, months: tuple[float, float, float]) -> str:

@@ -283,7 +283,8 @@ def _not_yet(c: Comparison) -> list[Block]:
         why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
     mean, _ = npv_of(c, o)
-    head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{'' if o.tested else '; not tested, so not recommended'})"
+    why = "; not tested" if not o.tested else f"; {reason(c, o.id)}" if mean > npv_of(c, c.leader)[0] else ""
+    head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{why})"
     turns = f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}" if c.thresholds is not None else ""
     return [Labelled("NOT YET", (f"{head}.{turns}",))]
 

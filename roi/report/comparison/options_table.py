@@ -130,7 +130,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     return [
         Heading(f"Cost of {o.label} ({o.id})"), Table(heads, (*rows, total), align="ll", tree=True),
         Paragraph(f"/month: mean of months {start + 1} to {horizon}{when}."
-                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(o.fleet)} Quality: {quality(c, o)},"
+                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(o.fleet)}{_trained(c, o.id)} Quality: {quality(c, o)},"
                   f" {percent(o.quality.error_rate)} wrong{handed}."),
     ]
 
@@ -160,6 +160,14 @@ def _fleet(f: FleetResult | None) -> str:
             f" {f.weight_dtype} weights{most},"
             f" {terms}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}busy"
             f" {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak.")
+
+
+def _trained(c: Comparison, id: str) -> str:
+    """On which card the option trains, and who rents it on which terms; empty where it trains on none."""
+    card, rent = f"options.{id}.training.gpu", f"options.{id}.training.usd_per_gpu_hour"
+    if card not in c.case or rent not in c.case:
+        return ""
+    return f" Trains on {c.case[card].value}, {c.case[rent].source.partition(':')[0]} (roi fit: on-demand rents alone)."
 
 
 def find_option(c: Comparison, name: str, field: str = "--explain") -> str:

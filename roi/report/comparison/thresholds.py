@@ -8,7 +8,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import Signpost
 from roi.economics.inputs import KEEPS_MODEL
 from roi.facts.fact import Basis, Fact
-from roi.report.layout.wording import case_number, percent, requests, usd
+from roi.report.layout.wording import case_number, figure, percent, requests, usd
 
 PRICES = {"usd_per_gpu_hour": "a GPU hour", "usd_per_gpu": "a GPU"}
 """Quantities of signposts that are a price of GPUs."""
@@ -21,8 +21,9 @@ def option_of(c: Comparison, id: str) -> OptionResult:
 
 
 def wins_from(c: Comparison, o: OptionResult) -> str:
-    """From which volume the option beats staying, and from which the leading option; empty where that was not looked for."""
-    rivals = {"stay": "staying"} if c.verdict.leader == "stay" else {"stay": "staying", "recommended": c.leader.label}
+    """From which volume the option beats the leading option, and from which staying; empty where that was not looked for."""
+    rivals = {} if c.verdict.leader == "stay" else {"recommended": c.leader.label}
+    rivals["stay"] = "staying"
     return "; ".join(_from(c, b, name) for baseline, name in rivals.items() for b in _over_the_horizon(c, o.id, baseline))
 
 
@@ -87,7 +88,6 @@ def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
 
 
 def _from(c: Comparison, b: BreakEven, rival: str) -> str:
-    volume = case_number(c.case, "workload.requests_per_day")
     if b.first is None:
         return f"beats {rival} at no volume ({b.reason})"
     if b.stays is None:
@@ -98,8 +98,7 @@ def _from(c: Comparison, b: BreakEven, rival: str) -> str:
         return f"beats {rival} from {requests(b.first)} a day on, {until}"
     if b.stays <= 1:
         return f"beats {rival} at every volume"
-    on = f"from {requests(b.stays)} a day on"
-    return f"already beats {rival} ({on})" if volume >= b.stays else f"beats {rival} {on}"
+    return f"beats {rival} from {requests(b.stays)} a day on"
 
 
 def at_rent(c: Comparison, o: OptionResult) -> str:
@@ -173,6 +172,6 @@ def _side(s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
     if s.quantity in PRICES:
         return f"with {PRICES[s.quantity]} {side} {usd(s.threshold)} (today {usd(s.today)}, {s.reason.split(',')[0]})"
     if s.quantity == "api_price_ratio":
-        return f"with {whose} list prices {side} {percent(s.threshold)} of today's"
+        return f"with {whose} list prices {side} {figure(s.threshold)} times today's"
     most = "at most" if side == "below" else "more than"
     return f"with {most} {percent(s.threshold)} of {whose} answers wrong (here {percent(s.today)})"

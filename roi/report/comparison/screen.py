@@ -178,10 +178,10 @@ def table(c: Comparison, most: int) -> list[Block]:
 
     bar = case_number(c.case, "quality.bar")
     untested = bar > 0 and any(not o.tested for o in shown)
-    since = f" (stay: from month {compared_from(c) + 1} on)" if compared_from(c) else ""
+    since = f" (stay: from month {compared_from(c) + 1})" if compared_from(c) else ""
     legend = (f"cash: mean month once live{since}, central values. NPV against staying, {counted(c)}; P10: bad case, P90: good."
               " best of all: among what may be recommended."
-              + (f" ?: in a draw below the quality bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
+              + (f" ?: in a draw below the bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
     return [Table(heads, tuple(row(o) for o in shown), align="lrrrrrrrl", cut=True), Paragraph(legend), *_lost(c)]
 
 

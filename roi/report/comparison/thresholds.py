@@ -124,13 +124,17 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
 
 
 def flips_at(c: Comparison) -> str:
-    """From which USD per wrong answer on another option would be recommended; empty where from none."""
+    """From which USD per wrong answer on another option would be recommended, to two digits; empty where from none.
+
+    Where a chance turns it, other draws (another seed) move it by its slope: some percent, or a third where the chance is flat.
+    """
     v = c.verdict
     if v.flips_at_usd_per_error is None or v.flips_to is None:
         return ""
     below = v.counts != "cash" and v.flips_at_usd_per_error < case_number(c.case, "quality.usd_per_error")
     advice = "stay" if v.flips_to == "stay" else f"change to {option_of(c, v.flips_to).label}"
-    return f"{'below' if below else 'from'} {usd(v.flips_at_usd_per_error)} each the advice is to {advice}"
+    about = usd(float(f"{v.flips_at_usd_per_error:.2g}"))
+    return f"{'below' if below else 'from'} about {about} each the advice is to {advice}"
 
 
 def look_again(c: Comparison) -> list[str]:

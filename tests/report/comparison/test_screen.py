@@ -254,6 +254,27 @@ def test_without_a_candidate_the_screen_says_what_to_write() -> None:
     assert "Look again" not in text
 
 
+def test_staying_names_the_price_of_an_error_and_the_tested_option_that_it_keeps_from_winning() -> None:
+    c = answer("quality.usd_per_error=0.17", "draws=1024")
+    v, text = c.verdict, flat(c)
+    assert v.leader == "stay"
+    assert v.flips_at_usd_per_error is not None
+    assert f"below about ${v.flips_at_usd_per_error:.2g} each the advice is to change to gpt-6-luna" in text
+    over = next(p for p in v.passed_over if p.option == LUNA)
+    assert "gpt-6-luna, tested, would save $" in text
+    assert f"beats staying in only {over.chance:.1%} of the draws, needs 60%" in text
+
+
+def test_staying_costs_the_same_a_month_wherever_it_stands_beside_the_recommendation() -> None:
+    c = answer()
+    month = re.search(r"Cash (\$[\d,]+) ->", flat(c))
+    assert month is not None
+    assert f"of it cash: {month[1]} a month" in comparison_text(c, (), "stay")
+    assert "mean of months 3 to 36, when gpt-6-luna serves alone" in " ".join(comparison_text(c, (), "stay").split())
+    assert "Trains on A100-80GB-SXM, Verda spot (roi fit: on-demand" in " ".join(
+        comparison_text(c, (), "self-hosted-adapter:qwen3-8b+lora").split())
+
+
 def test_staying_beside_a_test_worth_making_is_for_now() -> None:
     c = answer("quality.usd_per_error=0.2")
     assert c.verdict.leader == "stay"
@@ -298,7 +319,7 @@ def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it
     text = flat(c)
     assert "! The template's guesses: growth of requests +10.0% a year" in text
     assert "! Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error)" in text
-    assert f"from ${c.verdict.flips_at_usd_per_error:.3g} each the advice is to stay" in text
+    assert f"from about ${c.verdict.flips_at_usd_per_error:.2g} each the advice is to stay" in text
     assert "NPV, on cash alone: mean" in text
     assert "Assumed" not in text
     assert shown(c).count("\n") < 40

@@ -34,6 +34,8 @@ WIDTHS = (
     " both in logarithms; at most 2 is wanted. Of n rows the share inside is known to 1.64 sqrt(0.09 / n) either way: 11 points"
     " at 20 rows, 16 at 10.")
 EARLY = ("vllm-2024", "tensorrt-llm-2024")
+EACH = 12
+"""Rows of a card and an engine on which a peer is run that takes a second for each."""
 
 
 def keep(tables: Sequence[Path], folder: Path) -> None:
@@ -90,19 +92,20 @@ def subsets(rows: ServingTable, found: ServingValidation) -> Answer:
     """Blocks over the rows on which peers were run, by rule.
 
     sil-dense: dense models on H100 and H200. anl-nvidia: static batches on NVIDIA cards, vLLM and TensorRT-LLM. sil and a card
-    and an engine: its rows of these.
+    and an engine: EACH of its rows of these, at equal steps in the table's order.
     """
     runs = {run.id: run for run in rows.runs}
     dense = {id for id, run in runs.items() if run.source == "sil" and "gpt-oss" not in run.system.shape.id
              and re.match("H[12]00", run.system.gpu.id)}
     nvidia = {id for id, run in runs.items() if run.source == "anl" and run.engine in EARLY}
-    groups: dict[str, set[str]] = defaultdict(set)
-    for label in rows.labels:
-        if label.source == "sil" and not label.implausible:
-            groups[f"sil {label.group}"].add(label.id)
+    groups: dict[str, list[str]] = defaultdict(list)
+    for run in rows.runs:
+        if run.source == "sil" and not run.implausible:
+            groups[f"sil {run.system.gpu.id} {run.engine}"].append(run.id)
     out: Answer = {}
     for name, ids, quantities in (("sil-dense", dense, QUANTITIES), ("anl-nvidia", nvidia, QUANTITIES[:1]),
-                                  *((name, ids, QUANTITIES[1:]) for name, ids in sorted(groups.items()))):
+                                  *((name, set(ids[:: max(len(ids) // EACH, 1)][:EACH]), QUANTITIES[1:])
+                                    for name, ids in sorted(groups.items()))):
         out[name] = {q: asdict(summarise_errors((s for s in found.scores if s.quantity == q and s.label.id in ids), len(ids)))
                      for q in quantities}
     return out

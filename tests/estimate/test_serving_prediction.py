@@ -106,6 +106,16 @@ def test_a_burst_waits_for_all_prefills_before_it_and_drains_at_the_steps_of_wha
     assert burst.ttft_s == pytest.approx(0.5 * 1000 / endless.requests_per_s, rel=0.1)
 
 
+def test_long_tailed_lengths_are_gamma():
+    """Deviation 1 is exponential: of 200, one in each slice, the median is ln 2 = 0.693 means, the longest some ln 400."""
+    drawn = ServingLoad("saturated", 1e5, 1e6, length_cv=1.0).drawn(200)
+    for lengths, mean in ((drawn.uncached_tokens, 1e5), (drawn.output_tokens, 1e6)):
+        shares = np.asarray(lengths) / mean
+        assert (shares.mean(), shares.std()) == (pytest.approx(1.0, rel=1e-3), pytest.approx(1.0, rel=0.04))
+        assert np.median(shares) == pytest.approx(np.log(2.0), rel=0.03)
+        assert shares.max() == pytest.approx(np.log(400.0), rel=0.1)
+
+
 def test_an_slo_binds_how_many_decode_together():
     """TPOT of 50 ms: 40 sequences, less what prefills take between two tokens; without, 100."""
     tight, loose = (figures("saturated", slo=Slo(10.0, tpot)) for tpot in (0.05, 0.5))

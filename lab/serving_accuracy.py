@@ -211,8 +211,8 @@ PEERS = (
 def _beside(plain: Answer, left: Answer, peers: list[dict[str, str]]) -> list[str]:
     out = ["### Beside the peers", "", ("The peers' rows are kept by their number, not by id; ours are by rule, and all that"
            " the rule gives. Static: the peers' latency is our throughput, one over the other. By card and engine:"
-           f" {EACH} rows at equal steps (aiconfigurator's `agg`, a batch as large as the loop), less those of which it has no data"
-           " or that it holds for too large."), "",
+           f" {EACH} rows at equal steps (aiconfigurator's `agg`, a batch as large as the loop), less those of which it has no"
+           " data or that it holds for too large."), "",
            "| rows | tool | n | MAPE % | median % |", "|:--|:--|--:|--:|--:|"]
     groups = dict.fromkeys((peer["quantity"], peer["rows"]) for peer in peers if peer["rows"].startswith("sil "))
     for quantity, rows, ours, title in (*PEERS, *((q, rows, q, f"{TITLES[q]}, {rows.removeprefix('sil ')} (sil)")

@@ -32,6 +32,8 @@ PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere")
 """Families whose token mixing and MLP read the same stream, side by side."""
 WRITTEN_OUT_GELU: Final = ("phi", "gpt2")
 """Families whose activation is gelu_new, five operators instead of one."""
+RESIDUAL_DROPOUT: Final = ("gpt2",)
+"""Families whose configuration drops what both blocks add to the stream: a mask of a byte an element each (resid_pdrop 0.1)."""
 INT8_INPUT: Final = 6.0
 """Bytes an element of an int8 product's input while it is quantised: fp16 copy 2, its absolute 2, outliers 1, result 1
 (bitsandbytes/backends/cuda/ops.py, int8_vectorwise_quant)."""
@@ -285,4 +287,5 @@ def _norm_saved(s: Setting) -> Number:
     width = (w if s.fused_norms or (m.norm_bias and not s.plan.autocast) else 4.0) * inputs
     if not s.plan.adapter:
         width += 2.0 * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
+    width += 2.0 * float(m.family in RESIDUAL_DROPOUT)
     return width * m.hidden * s.tokens

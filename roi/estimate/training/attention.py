@@ -104,8 +104,8 @@ def _fused_saved(s: Setting, a: Attention) -> Number:
     w, t, d, v = s.attended, s.tokens, a.head_dim, a.value_width
     masked = s.masked(a)
     kv_heads = a.heads if a.kind == "latent" else a.kv_heads
-    # one head is repeated by a view; stacks that repeat always do it with a copy
-    repeated = np.maximum(masked, float(s.plan.stack != "transformers")) * float(1 < kv_heads < a.heads)
+    # one head is repeated by a view; stacks that repeat always do it with a copy, which a compiled layer makes anew
+    repeated = np.maximum(masked, float(s.plan.stack != "transformers" and not s.plan.compiled)) * float(1 < kv_heads < a.heads)
     value = _value_width(s, a)
     keys_values = repeated * a.heads * (d + v) + (1.0 - repeated) * (kv_heads * d + value)
     apart = a.heads * d + keys_values

@@ -24,7 +24,8 @@ from roi.estimate.training.memory import (
     training_memory,
     workspace_bytes,
 )
-from roi.estimate.training.plan import TrainingPlan, check_context, refusal, trains_experts
+from roi.estimate.training.plan import TrainingPlan, check_context, trains_experts
+from roi.estimate.training.setting import refusal
 from roi.estimate.training.sharding import has_collectives
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape

@@ -280,8 +280,10 @@ def _kind_of(
 
 
 def timed_run(run: MeasuredRun, efficiency: StepEfficiency) -> TimedRun | None:
-    """The run beside the roofline at its mean length; None where its card, its speed or its mean length is unknown, or where
-    it is split: its scale is that of collectives which the roofline does not count."""
+    """The run beside the roofline at its mean length; None where card, speed or mean length is unknown, or the run is split.
+
+    The scale of a split run would be that of collectives, which the roofline does not count.
+    """
     if run.gpu is None or not run.tokens_per_s or run.mean_tokens is None or run.split:
         return None
     tokens, seconds = _micro_step(run, run.plan, run.gpu, replace(efficiency, overall=1.0))

@@ -117,7 +117,7 @@ class LazyGroup(click.Group):
             _stop(str(error), error.exit_code)
         except click.NoSuchOption as error:
             hint = f"; did you mean {error.possibilities[0]}?" if error.possibilities else "; see --help"
-            _stop(f"no option {error.option_name!r}{hint}", 2)
+            _stop(f"no option {error.option_name!r}{_field_of(error) or hint}", 2)
         except click.UsageError as error:
             if isinstance(error, click.exceptions.NoArgsIsHelpError):
                 raise
@@ -132,6 +132,19 @@ class LazyGroup(click.Group):
             if error.errno == errno.EPIPE:  # the reader of our output left; click ends quietly
                 raise
             _stop(f"{error.filename or 'operating system'}: {error.strerror or error}", 2 if error.errno in OF_A_NAME else 1)
+
+
+def _field_of(error: click.NoSuchOption) -> str:
+    """How --set says what an unknown option is called after, a field of the scenario; empty where that is none."""
+    if error.ctx is None or not any("--set" in param.opts for param in error.ctx.command.params):
+        return ""
+    from roi.scenario.meaning import meaning_of
+
+    try:
+        path = meaning_of(error.option_name.lstrip("-").replace("-", "_")).path
+    except RoiError:
+        return ""
+    return f"; a field of the scenario: --set {path}=VALUE"
 
 
 def _said(error: click.UsageError) -> str:

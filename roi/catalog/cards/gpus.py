@@ -146,4 +146,4 @@ def matrix_share(gpu: Gpu) -> float:
         return known
     level = AMD_LEVEL if gpu.id.startswith("MI") else 1.0
     least, most = POWER_RANGE
-    return level * POWER_LEVEL * min(max(gpu.power_w / gpu.matrix_flops("bf16") * 1e12, least), most) ** POWER_SLOPE
+    return float(level * POWER_LEVEL * min(max(gpu.power_w / gpu.matrix_flops("bf16") * 1e12, least), most) ** POWER_SLOPE)

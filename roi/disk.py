@@ -174,7 +174,7 @@ def replace_in_folder(folder: Path, contents: Mapping[str, Content], field: str,
 
 
 def make_folder(folder: Path, field: str) -> None:
-    """Make the folder, and those that it lies in, where they are not there; InputError, which names `field`, where none can be."""
+    """Make the folder, and those that it lies in, where they are not there; an InputError names `field` where it cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

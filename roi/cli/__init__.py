@@ -28,7 +28,6 @@ LOADER = "failed to map segment"
 
 MOST_TOLD, LONGEST_VALUE = 4000, 60
 """Characters of a message, and of a value that it quotes."""
-NO_MEMORY = "out of memory; fewer --draws or fewer candidates need less"
 
 
 class Door(NamedTuple):
@@ -117,40 +116,47 @@ class LazyGroup(click.Group):
         """Run the command; turn what can be answered into a message and an exit code. A bug keeps its traceback."""
         try:
             return super().invoke(ctx)
-        except RoiError as error:
-            _stop(str(error), error.exit_code)
-        except click.NoSuchOption as error:
+        except (RoiError, click.UsageError, KeyboardInterrupt, MemoryError, ImportError, RecursionError, OSError) as error:
+            told = _answer_to(error)
+            if told is None:
+                raise
+            _stop(*told)
+
+
+def _answer_to(error: BaseException) -> tuple[str, int] | None:
+    """The message and the exit code that answer an error; None where it is a bug, or click's own to answer."""
+    if isinstance(error, RoiError):
+        return str(error), error.exit_code
+    if isinstance(error, MemoryError) or LOADER in str(error):
+        return "out of memory; fewer --draws or fewer candidates need less", 1
+    told: tuple[str, int] | None = None
+    match error:
+        case click.NoSuchOption():
             hint = f"; did you mean {error.possibilities[0]}?" if error.possibilities else "; see --help"
-            _stop(f"no option {error.option_name!r}{hint}", 2)
-        except click.UsageError as error:
-            if isinstance(error, click.exceptions.NoArgsIsHelpError):
-                raise
-            _stop(_said(error), 2)
-        except KeyboardInterrupt as error:  # a command that keeps what is done by then leaves by itself
-            _stop(*told_of(error))
-        except MemoryError:
-            _stop(NO_MEMORY, 1)
-        except ImportError as error:
-            if LOADER not in str(error):
-                raise
-            _stop(NO_MEMORY, 1)
-        except RecursionError:
-            _stop("the input is nested too deeply", 2)
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of our output left; click ends quietly
-                raise
-            _stop(f"{error.filename or 'operating system'}: {error.strerror or error}", 2 if error.errno in OF_A_NAME else 1)
+            told = f"no option {error.option_name!r}{hint}", 2
+        case click.UsageError() if not isinstance(error, click.exceptions.NoArgsIsHelpError):
+            told = _said(error), 2
+        case KeyboardInterrupt():  # a command that keeps what is done by then leaves by itself
+            told = told_of(error)
+        case RecursionError():
+            told = "the input is nested too deeply", 2
+        case OSError() if error.errno != errno.EPIPE:  # the reader of our output left: click ends quietly
+            told = f"{error.filename or 'operating system'}: {error.strerror or error}", 2 if error.errno in OF_A_NAME else 1
+    return told
 
 
 def _said(error: click.UsageError) -> str:
     """What is wrong with the command line, on one line: the option or argument, what was given, and what it takes."""
-    parameter = getattr(error, "param", None)
-    name = "" if parameter is None else parameter.opts[0] if isinstance(parameter, click.Option) else parameter.make_metavar(error.ctx)
-    refused = REFUSED.match(error.message)
+    parameter: click.Parameter | None = getattr(error, "param", None)
+    name, refused = "", REFUSED.match(error.message)
+    if parameter is not None:
+        name = parameter.opts[0]
+    if isinstance(parameter, click.Argument) and error.ctx is not None:
+        name = parameter.make_metavar(error.ctx)
     match error:
         case click.MissingParameter() if name:
             return f"{name}: needed and not given; see --help"
-        case click.BadParameter() if name and refused:
+        case click.BadParameter() if parameter is not None and refused:
             value = refused["value"]
             shown = value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 3]}..."
             return f"{name}: {shown} is not usable; {_taken(parameter.type)}"
@@ -161,7 +167,7 @@ def _said(error: click.UsageError) -> str:
     return " ".join(error.format_message().split()).replace("Got unexpected extra argument", "one argument too many:")
 
 
-def _taken(kind: click.ParamType) -> str:
+def _taken(kind: Any) -> str:  # Any: a type of click
     """What a type of click takes, in words."""
     if isinstance(kind, click.DateTime):
         return "a day such as 2026-11-24"

@@ -15,15 +15,15 @@ CORPUS = Path(__file__).parent / "corpus"
 HERE = str(CORPUS / "bill.csv")
 COMMANDS = (("compare", "scenario.yaml", "--draws", "0"), ("usage", "usage.csv", "--tasks", "0"))
 ODD = {
-    "an ASCII locale": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"},
-    "no home": {"HOME": None, "XDG_DATA_HOME": None, "XDG_CACHE_HOME": None, "USER": None},
-    "a device as home": {"HOME": "/dev/null", "XDG_DATA_HOME": None, "XDG_CACHE_HOME": None},
+    "an ASCII locale and no width": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii",
+                                     "COLUMNS": "0", "TERM": "\x1b[31m", "FORCE_COLOR": "1"},
+    "no home, another zone and other hashes": {"HOME": None, "XDG_DATA_HOME": None, "XDG_CACHE_HOME": None, "USER": None,
+                                               "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7", "PATH": ""},
+    "a device as home and a width without end": {"HOME": "/dev/null", "XDG_DATA_HOME": None, "XDG_CACHE_HOME": None,
+                                                 "COLUMNS": "1000000000", "LINES": "-1", "TERM": ""},
     "files as folders": {"XDG_DATA_HOME": HERE, "XDG_CACHE_HOME": f"{HERE}/x"},
     "folders that nobody may write": {"XDG_DATA_HOME": "/proc", "XDG_CACHE_HOME": "/proc/self", "TMPDIR": "/nowhere"},
     "a name too long": {"XDG_CACHE_HOME": "/x" * 3000},
-    "no width": {"COLUMNS": "0", "TERM": "\x1b[31m", "FORCE_COLOR": "1"},
-    "a width without end": {"COLUMNS": "1000000000", "LINES": "-1", "TERM": ""},
-    "another zone and other hashes": {"TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7", "PATH": ""},
     "warnings as errors": {"PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1"},
 }
 

@@ -18,8 +18,9 @@ ENDS_ONLY = frozenset({"guidellm"})
 """Tools whose exports hold the first and the last token of a request and their number, not each one's time."""
 
 
-Moment = Annotated[NonNegativeFloat, Field(le=1e9)]
-"""Seconds since the load began, at most thirty years: what is later is no time, and sums of it overflow."""
+Moment = Annotated[NonNegativeFloat, Field(le=1e11)]
+"""Seconds since the load began, or since 1970 until an import has counted them from its first: later than the year 5000 is no time,
+and sums of it overflow."""
 
 
 class ServedRequest(Record):

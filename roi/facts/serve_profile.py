@@ -19,8 +19,8 @@ ENDS_ONLY = frozenset({"guidellm"})
 
 
 Moment = Annotated[NonNegativeFloat, Field(le=1e11)]
-"""Seconds since the load began, or since 1970 until an import has counted them from its first: later than the year 5000 is no time,
-and sums of it overflow."""
+"""Seconds since the load began, or since 1970 until an import has counted them from its first: what is later
+than the year 5000 is no time, and sums of it overflow."""
 
 
 class ServedRequest(Record):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits
+from roi.estimate.accuracy.serving_errors import STREAMED
 from roi.estimate.accuracy.serving_run import ServingRun, holding_one, run_figures
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.loads import GENERATIONS, LEAST_CLOSED, LENGTH_SCATTER
@@ -268,6 +269,12 @@ def fitted_times(work: Work) -> tuple[str, ...]:
     return ("ttft",) if work.run.load.output_tokens == 1.0 else ()
 
 
+def backlogged(work: Work) -> bool:
+    """True where so many tokens are sent that first ones may wait behind them: such a TTFT says nothing of the engine's."""
+    tokens = work.run.load.output_tokens
+    return work.run.load.kind == "closed" and "pace" in work.seconds and tokens / work.seconds["pace"] > STREAMED
+
+
 def same_shape(run: ServingRun) -> tuple[float, ...]:
     """What names one architecture and size, whatever the release."""
     shape = run.system.shape
@@ -347,7 +354,7 @@ def _efficiencies(names: Sequence[str], theta: Array) -> Efficiencies:
 
 def with_first_token(works: Sequence[Work], engine: Efficiencies, base: Efficiencies | None = None) -> Efficiencies:
     """request_s and request_steps: those by which most first tokens are nearest, of loads that answer more than one."""
-    rows = [w for w in works if "ttft" in w.seconds and w.run.load.output_tokens > 1.0]
+    rows = [w for w in works if "ttft" in w.seconds and w.run.load.output_tokens > 1.0 and not backlogged(w)]
     if len(rows) < 5:
         like = base or engine
         return replace(engine, request_s=like.request_s, request_steps=like.request_steps)

@@ -28,7 +28,7 @@ from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import serving_table
 
 Array = NDArray[np.float64]
-DATE = "2026-11-26"
+DATE = "2026-11-27"
 ANL = "argonne-lcf/LLM-Inference-Bench Plots/All_results.csv@4211f5d"
 SIL = "ai-dynamo/aiconfigurator@095f58a silicon_sample.csv (InferenceX and NVIDIA internal runs, 2025-26)"
 DST = "dstackai/benchmarks (2024-11, 2025-09)"
@@ -73,7 +73,7 @@ GROUPS = (
           " (trtllm-bench): no HTTP, no streams.", offline=True),
     Group("sglang", (), ("sglang",), "other", f"{SIL}; {QWEN}", "H20 rows are single streams."),
     Group("vllm-2024", ("vllm-v0",), ("vllm-2024",), "other-2024", f"{ANL}; {DST}", "vLLM V0, static batches 1 to 64 in fp16,"
-          " and Llama-3.1-405B in fp8 on MI300X and H100."),
+          " and Llama-3.1-405B in fp8 on MI300X."),
     Group("tensorrt-llm-2024", (), ("tensorrt-llm-2024",), "other-2024", ANL, "TensorRT-LLM 0.11 and 0.12, fp16, static batches"
           " 1 to 64. Mixtral runs faster than predicted in batches: prompts that are all alike pass through the same experts."),
     Group("vllm-rocm-2024", (), ("vllm-rocm-2024",), None, ANL, "vLLM 0.6.1 on MI300X, an early ROCm build. Says nothing of"
@@ -84,7 +84,7 @@ GROUPS = (
     Group("gpt-fast", ("gpt-fast-2024",), ("gpt-fast-2024",), "other-2024", "pytorch-labs/gpt-fast README.md@c9f683e",
           "Single streams of a compiled model."),
     Group("llama.cpp", ("llama.cpp-2024", "ollama", "ollama-2024"), ("llama.cpp-2024",), None, XJD, "Single streams, layers"
-          " split over cards; the A100 of the source computes fp16 prompts at a tenth of what others do."),
+          " split over cards."),
     Group("transformers", ("transformers-2024",), ("transformers",), None, QWEN, "transformers 4.51, single streams on H20: the"
           " host starts every kernel."),
 )  # fmt: skip
@@ -300,16 +300,20 @@ def _row(group: Group, fits: Fits, spreads: Spreads, misses: dict[str, list[Miss
 
 def ends_of(name: str, fits: Fits, spreads: Spreads) -> dict[str, Any]:
     """What the catalog's row says of its intervals."""
-    def spread(level: str, gpu: str | None = None) -> serving_efficiencies.Spread:
-        halves = spreads.other if level == "other" else {q: spreads.half(level, q, name, gpu) for q in QUANTITIES}
+    def spread(halves: dict[str, float]) -> serving_efficiencies.Spread:
         return serving_efficiencies.Spread(**{quantity: _high(half) for quantity, half in halves.items()})
 
     sources = sorted({work.run.source for work in fits.of(name)})
+    elsewhere = {quantity: spreads.unseen(quantity, name, fits.cards(name)) for quantity in QUANTITIES}
     if name.startswith("other"):
-        return {"sources": sources, "intervals": {}, "elsewhere": spread("other"), "inside": {"other": spreads.inside_other}}
-    inside = {level: spreads.levels[level, "speed"].inside(name) for level in LEVELS}
-    intervals = {gpu: {level: spread(level, gpu) for level in LEVELS[:2]} for gpu in fits.cards(name)}
-    return {"sources": sources, "intervals": intervals, "elsewhere": spread("elsewhere"),
+        # an engine that was not fitted is known no better than those that were, on a card that they have not seen
+        based = [group.engine for group in GROUPS if group.base == name]
+        halves = {q: max(spreads.other[q], *(spreads.unseen(q, each, fits.cards(each)) for each in based)) for q in QUANTITIES}
+        return {"sources": sources, "intervals": {}, "elsewhere": spread(halves), "inside": {"other": spreads.inside_other}}
+    inside = {level: spreads.inside(level, name) for level in LEVELS}
+    intervals = {gpu: {level: spread({q: spreads.half(level, q, name, gpu) for q in QUANTITIES}) for level in LEVELS[:2]}
+                 for gpu in fits.cards(name)}
+    return {"sources": sources, "intervals": intervals, "elsewhere": spread(elsewhere),
             "inside": {level: share for level, share in inside.items() if share is not None}}
 
 

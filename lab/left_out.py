@@ -20,6 +20,7 @@ from fit_serving_efficiencies import Fits, ends_of, engine_of, inferred, misses_
 from serving_spreads import Spreads
 
 from roi.answers.validate import open_table
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
 from roi.errors import RoiError
 from roi.estimate.accuracy.serving_errors import ServingEvidence, ServingLabel, ServingValidation, validate_serving
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline
@@ -43,22 +44,21 @@ def without_its_model(works: Sequence[Work]) -> Callable[[ServingRun], ServingEv
     a base of several engines keeps what others did with it. The spread is that of a model that no engine was seen with.
     """
     misses = misses_of(works)
-    fits: dict[tuple[str, Hashable], Fits] = {}
+    known: dict[tuple[str, Hashable], tuple[Fits, EngineEfficiencies]] = {}
     spreads: dict[Hashable, Spreads] = {}
 
     def evidence(run: ServingRun) -> ServingEvidence | None:
         (row, own), model = engine_row(run.engine, recent=run.recent, offline=is_offline(run.load)), same_shape(run)
-        if (row.engine, model) not in fits:
-            fits[row.engine, model] = Fits([
-                work for work in works if same_shape(work.run) != model or engine_of(work.run) != row.engine])
         if model not in spreads:
             spreads[model] = spreads_from({name: [miss for miss in each if same_shape(miss.work.run) != model]
                                            for name, each in misses.items()})
-        known = fits[row.engine, model]
-        fit = known.on(row.engine, run.system.gpu.id)
+        if (row.engine, model) not in known:
+            rest = Fits([work for work in works if same_shape(work.run) != model or engine_of(work.run) != row.engine])
+            known[row.engine, model] = rest, row.model_copy(update=ends_of(row.engine, rest, spreads[model]))
+        fits, unseen = known[row.engine, model]
+        fit = fits.on(row.engine, run.system.gpu.id)
         if fit is None:
             return None
-        unseen = row.model_copy(update=ends_of(row.engine, known, spreads[model]))
         return evidence_from(run, unseen, reached(fit, run.system.gpu), own=own, model="")
 
     return evidence

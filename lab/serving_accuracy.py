@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +34,8 @@ WIDTHS = (
     " both in logarithms; at most 2 is wanted. Of n rows the share inside is known to 1.64 sqrt(0.09 / n) either way: 11 points"
     " at 20 rows, 16 at 10.")
 EARLY = ("vllm-2024", "tensorrt-llm-2024")
+EACH = 12
+"""Rows of a card and an engine on which a peer is run that takes a second or more for each."""
 
 
 def keep(tables: Sequence[Path], folder: Path) -> None:
@@ -88,14 +91,21 @@ def _widths(scores: Sequence[ServingScore]) -> Answer:
 def subsets(rows: ServingTable, found: ServingValidation) -> Answer:
     """Blocks over the rows on which peers were run, by rule.
 
-    sil-dense: dense models on H100 and H200. anl-nvidia: static batches on NVIDIA cards, vLLM and TensorRT-LLM.
+    sil-dense: dense models on H100 and H200. anl-nvidia: static batches on NVIDIA cards, vLLM and TensorRT-LLM. sil and a card
+    and an engine: EACH of its rows of these, at equal steps in the table's order.
     """
     runs = {run.id: run for run in rows.runs}
     dense = {id for id, run in runs.items() if run.source == "sil" and "gpt-oss" not in run.system.shape.id
              and re.match("H[12]00", run.system.gpu.id)}
     nvidia = {id for id, run in runs.items() if run.source == "anl" and run.engine in EARLY}
+    groups: dict[str, list[str]] = defaultdict(list)
+    for run in rows.runs:
+        if run.source == "sil" and not run.implausible:
+            groups[f"sil {run.system.gpu.id} {run.engine}"].append(run.id)
     out: Answer = {}
-    for name, ids, quantities in (("sil-dense", dense, QUANTITIES), ("anl-nvidia", nvidia, QUANTITIES[:1])):
+    for name, ids, quantities in (("sil-dense", dense, QUANTITIES), ("anl-nvidia", nvidia, QUANTITIES[:1]),
+                                  *((name, set(ids[:: max(len(ids) // EACH, 1)][:EACH]), QUANTITIES[1:])
+                                    for name, ids in sorted(groups.items()))):
         out[name] = {q: asdict(summarise_errors((s for s in found.scores if s.quantity == q and s.label.id in ids), len(ids)))
                      for q in quantities}
     return out
@@ -150,9 +160,10 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         "Median errors of the speed (TPOT, or the seconds of a request) with a model, and with a card, left out of every fit,"
         " and the catalog's intervals: P95 of measured over predicted speed, P5 is 1 over it; from the narrowest card to the"
         " widest. same: a model on a card that was fitted, its formats and numbers of GPUs left out in turn; model: the model"
-        " left out; elsewhere: the card, or the engine for other. inside: the share of the rows so left out that lay inside"
-        " when the interval had not seen them either (lab/serving_spreads.py). A source that is in no fit, as one's own servers"
-        f" are, adds a factor of {plain['new_source']:g}, squares of logarithms added: what rows of a source left out of"
+        " left out; elsewhere: the card, or the engine for other, and no less than the engine's least known card needs. inside:"
+        " the share of the rows so left out that lay inside when the interval had not seen them either"
+        f" (lab/serving_spreads.py). A source that is in no fit, as one's own servers are, adds a factor of"
+        f" {plain['new_source']:g}, squares of logarithms added: what rows of a source left out of"
         " everything needed besides. Factors for blank columns are judgements."), "",
         "| engine | runs | model left out, median % | card left out, median % | same | model | elsewhere | inside % |",
         "|:--|--:|--:|--:|:--|:--|:--|:--|"]
@@ -199,9 +210,13 @@ PEERS = (
 
 def _beside(plain: Answer, left: Answer, peers: list[dict[str, str]]) -> list[str]:
     out = ["### Beside the peers", "", ("The peers' rows are kept by their number, not by id; ours are by rule, and all that"
-           " the rule gives. Static: the peers' latency is our throughput, one over the other."), "",
+           " the rule gives. Static: the peers' latency is our throughput, one over the other. By card and engine:"
+           f" {EACH} rows at equal steps (aiconfigurator's `agg`, a batch as large as the loop), less those of which it has no"
+           " data or that it holds for too large."), "",
            "| rows | tool | n | MAPE % | median % |", "|:--|:--|--:|--:|--:|"]
-    for quantity, rows, ours, title in PEERS:
+    groups = dict.fromkeys((peer["quantity"], peer["rows"]) for peer in peers if peer["rows"].startswith("sil "))
+    for quantity, rows, ours, title in (*PEERS, *((q, rows, q, f"{TITLES[q]}, {rows.removeprefix('sil ')} (sil)")
+                                                  for q, rows in groups)):
         out += [f"| {title} | {peer['tool']} | {peer['n']} | {peer['mape']} | {peer['median_ape']} |"
                 for peer in peers if (peer["quantity"], peer["rows"]) == (quantity, rows)]
         for name, answer in (("**roi**", plain), ("**roi, model left out**", left)):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from efficiency_fit import Work, same_shape
+from efficiency_fit import Work, backlogged, same_shape
 from numpy.typing import NDArray
 
 from roi.estimate.accuracy.serving_run import ServingRun
@@ -32,7 +32,7 @@ FULL_ROWS: Final = 20.0
 LEAST: Final = {"speed": float(np.log(1.08)), "ttft": float(np.log(1.3))}
 """What no model's errors are taken smaller than: one system's runs by several submitters differ by 5 to 8%."""
 WIDER: Final = ("4-bit", "concurrency")
-"""What makes a run's interval so wide (`assumed`) that its error says nothing of other runs."""
+"""What makes a run's interval so wide (`assumed`) that its error says nothing of other runs; so does a backlog, of TTFT."""
 UNKNOWN: Final = float(np.log(3.0))
 """Half width where nothing was left out that could show it."""
 PUBLISHERS: Final = {"xjdm": "xjd", "xjdpp": "xjd", "xjdmpp": "xjd", "trtpp": "trtn", "q3t": "q3s"}
@@ -89,7 +89,8 @@ def clusters(misses: Iterable[Miss], quantity: str, unit: Key = same_shape) -> C
     found: dict[Cluster, list[float]] = defaultdict(list)
     for miss in misses:
         error, run = abs(getattr(miss, quantity)), miss.work.run
-        if np.isfinite(error) and not any(name.startswith(WIDER) for name, _ in run.assumed):
+        wider = any(name.startswith(WIDER) for name, _ in run.assumed) or (quantity == "ttft" and backlogged(miss.work))
+        if np.isfinite(error) and not wider:
             found[Cluster(miss.engine, run.system.gpu.id, unit(run), publisher(run))].append(error)
     return {one: np.array(errors) for one, errors in found.items()}
 
@@ -168,11 +169,6 @@ class LevelSpread:
             rest = _without(judged, one, level)
             self.left_out[one] = raw[one] * (factor(rest, raw) or factor(judged, raw) or 0.0)
 
-    def inside(self, engine: str) -> float | None:
-        """Share of an engine's runs that lay inside while nothing of theirs was in it; None where there were none."""
-        found = [self.known[one] <= half for one, half in self.left_out.items() if one.engine == engine]
-        return float(f"{np.concatenate(found).mean():.2g}") if found else None
-
     def half(self, engine: str, gpu: str | None = None) -> float:
         """Half of the 90% interval, a log."""
         return UNKNOWN if self.factor is None else self.factor * self.sizes.raw(engine, gpu)
@@ -206,6 +202,30 @@ class Spreads:
             found["same"] = min(found["same"], found["model"])
         found["same"] = max(found["same"], self.least[quantity].get((engine, gpu), 0.0))
         return max(found[name] for name in LEVELS[: LEVELS.index(level) + 1])
+
+    def left_out(self, level: str, quantity: str) -> dict[Cluster, float]:
+        """Half width of each cluster, of which nothing entered that of its level; no less than that of nearer evidence."""
+        own = self.levels[level, quantity].left_out
+        if level == "same":
+            return own
+        nearer, here = self.levels["same" if level == "model" else "model", quantity], level == "model"
+        cards = {one: [gpu for engine, gpu in nearer.sizes.cards if engine == one.engine and (gpu == one.gpu) == here]
+                 for one in own}
+        return {one: max([half, *(nearer.half(one.engine, gpu) for gpu in cards[one])]) for one, half in own.items()}
+
+    def inside(self, level: str, engine: str) -> float | None:
+        """Share of an engine's speeds that lay inside these; None where there were none."""
+        known = self.levels[level, "speed"].known
+        found = [known[one] <= half for one, half in self.left_out(level, "speed").items() if one.engine == engine]
+        return float(f"{np.concatenate(found).mean():.2g}") if found else None
+
+    def unseen(self, quantity: str, engine: str, cards: Iterable[str]) -> float:
+        """The same of a card that was not seen: those of the engine that were, `cards`, none of which is known less.
+
+        What a card's models need that were left out, another card may need too, and its own coefficients are unknown besides.
+        """
+        seen = [self.half("model", quantity, engine, gpu) for gpu in cards]
+        return max([self.half("elsewhere", quantity, engine), *seen])
 
 
 def _of_engines(known: Clusters) -> float:
@@ -279,11 +299,12 @@ def record_lines(spreads: Spreads) -> list[str]:
            "|:--|:--|:--|--:|--:|--:|:--|--:|--:|--:|"]
     for (level, quantity), found in spreads.levels.items():
         groups: dict[tuple[str, str], list[Cluster]] = defaultdict(list)
-        for one in found.left_out:
+        tried = spreads.left_out(level, quantity)
+        for one in tried:
             groups[one.gpu, one.engine].append(one)
-        for group, members in [(("all", ""), list(found.left_out)), *sorted(groups.items())]:
+        for group, members in [(("all", ""), list(tried)), *sorted(groups.items())]:
             errors = np.concatenate([found.known[one] for one in members])
-            halves = np.concatenate([np.full(len(found.known[one]), found.left_out[one]) for one in members])
+            halves = np.concatenate([np.full(len(found.known[one]), tried[one]) for one in members])
             oracle, half = max(float(np.quantile(errors, 0.9)), 1e-3), float(halves.mean())
             low, high = binomial_range(len(errors))
             inside = 100.0 * float(np.mean(errors <= halves))

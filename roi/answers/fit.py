@@ -7,6 +7,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Date
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -83,6 +84,14 @@ class GpuLine:
     ceiling: tuple[float, str] | None = None
     """(The best matrix product of the plan's type measured on this card, over the datasheet's rate; the device profile)."""
 
+    @property
+    def cost(self) -> tuple[float, float, float]:
+        """USD of the run, or of a million tokens where hours were not asked for: central, least, most; inf without an offer."""
+        if self.usd is not None or self.usd_per_mtok is None:
+            return self.usd or (inf, inf, inf)
+        slow, fast = (self.usd_per_mtok * self.tokens_per_s / x for x in self.tokens_per_s_range)
+        return self.usd_per_mtok, fast, slow
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitReport:
@@ -106,11 +115,7 @@ class FitReport:
     @property
     def usable(self) -> tuple[GpuLine, ...]:
         """The cards that the plan fits on and whose number formats it needs, cheapest first; those without an offer last."""
-        def cost(line: GpuLine) -> float:
-            usd = line.usd_per_mtok if line.usd is None else line.usd[0]
-            return float("inf") if usd is None else usd
-
-        return tuple(sorted((x for x in self.lines if x.fit.fits and not x.note), key=cost))
+        return tuple(sorted((x for x in self.lines if x.fit.fits and not x.note), key=lambda x: x.cost[0]))
 
     @property
     def recommended(self) -> GpuLine | None:

@@ -1,20 +1,20 @@
 """A saved comparison read back: its Case gives the same figures again, whatever the catalog says by now."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
-from hashlib import sha256
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import numpy as np
 
+from roi.answers.saved_digests import edited_parts
 from roi.disk import open_to_read, parse_json
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.signposts import Signpost
+from roi.economics.decision.verdict import Verdict
 from roi.errors import UNSEEN, CaseError, visible
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Fact
@@ -41,13 +41,14 @@ TOLD = ("npv_usd", "npv_without_errors_usd", "upfront_usd", "cash_monthly_usd", 
 """Figures of an option that are read from the file; with other draws these alone are held against the recomputed ones."""
 THRESHOLDS: Final = ("break_even", "break_even_requests_per_day", "signposts")
 ANSWERED: Final = (*THRESHOLDS, "probability_best_by_kind", "experiments", "drivers", "reconciled_npv_usd", "alarms", "gates")
-"""Parts of the answer whose figures are held against the recomputed ones, beside those of the options."""
+DECIDED: Final = tuple(each.name for each in fields(Verdict) if each.name not in {"recommended", "sentence"})
+"""Parts of the answer, and of its verdict, whose figures and names are held against the recomputed ones, beside options."""
 FIGURE, UNSTATED = len(("options", "stay", "npv_usd")), "not stated"
 """Length of the place of an option's own figure, and what stands for one that others of its file have and it does not."""
-NAMED: Final = {"kind", "status", "gpu", "vendor", "weight_dtype"}
+NAMED: Final = {"kind", "status", "gpu", "vendor", "weight_dtype", *DECIDED, "option"}
 """Names of which an answer's text is no wording."""
-CENT, SAME = 0.01, 1e-9
-"""USD, and share of an amount, below which two amounts are the same."""
+CENT, SMALL, SAME = 0.01, 1e-6, 1e-9
+"""USD, shares and USD a wrong answer of a verdict, and share of an amount, below which two figures are the same."""
 GPUS = (".gpus", ".gpus_per_instance", ".gpus_per_replica", ".gpus_per_server")
 """Ends of paths of which 0 means nothing."""
 PLAN = re.compile(r"options\..+\.plans\.\d+(?=\.)")
@@ -77,8 +78,10 @@ class Saved:
     """The option that the file recommends; None where its verdict was withheld, or where it does not say."""
     signposts: tuple[Signpost, ...] = ()
     """Thresholds at which the choice turned when the file was saved."""
-    edited: bool = False
-    """True where the facts are not those of which the file has the digest: one was changed, added or taken away."""
+    edited: str = ""
+    """What is not that of which the file has the digest, in words: facts that were changed or taken out, scenario, answer."""
+    sealed: bool = False
+    """True where the file has a digest of its answer."""
     signed: bool = True
     """False where a file of this version's form has no digest of its facts."""
 
@@ -108,18 +111,8 @@ def read_saved(path: Path) -> Saved | None:
                  tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
                  visible(str(data.get("roi_version"))[:40]), _figures(data.get("options")), dict(_figures_in(_answered(data))),
                  told if isinstance(told := data.get("recommended"), str) and told in case.options else None,
-                 _signposts(path, data.get("signposts")), data.get("digest") not in (None, facts_digest(data["case"])),
-                 schema != SCHEMA or data.get("digest") is not None)
-
-
-def facts_digest(case: Json) -> str:
-    """A digest of a Case's facts as JSON has them, 16 hex digits; 1 and 1.0 are the same number."""
-    def plain(x: Any) -> Any:  # Any: JSON
-        if isinstance(x, dict):
-            return {name: plain(each) for name, each in x.items()}
-        return [plain(each) for each in x] if isinstance(x, list) else float(x) if type(x) is int else x
-
-    return sha256(json.dumps(plain(case), sort_keys=True).encode()).hexdigest()[:16]
+                 _signposts(path, data.get("signposts")), visible(edited_parts(data)),
+                 sealed=isinstance(data.get("digests"), dict), signed=schema != SCHEMA or data.get("digest") is not None)
 
 
 def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None, thresholds: bool = True) -> Comparison:
@@ -153,27 +146,29 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
         left_out = () if found.break_even or found.signposts else THRESHOLDS  # where nobody looked for them
         told = {key: x for key, x in saved.answer.items() if key[0] not in left_out}
         known = {key[2] for key in told if key[0] == "options" and len(key) == FIGURE}  # an older version stated fewer
-        told |= {key: UNSTATED for key, x in now.items() if key not in told and x is not None
-                 and key[0] == "options" and len(key) == FIGURE and key[2] in known}
+        listed = {key[:2] for key in told if key[0] == "verdict"}  # and may say less of an experiment
+        told |= {key: UNSTATED for key, x in now.items() if key not in told and x is not None and (
+            (key[0] == "options" and len(key) == FIGURE and key[2] in known)
+            or key[:2] in told or (key[:2] in listed and key[2].isdigit()))}
     else:
         now = {("options", o.id, name): getattr(o, name) for o in found.options for name in TOLD}
         told = {("options", *key): x for key, x in saved.figures.items() if key[1] not in DRAWN}
     choice = found.verdict.recommended
     apart = {key: _apart(x, now.get(key)) for key, x in told.items()}
-    moved = {key: x for key, x in apart.items() if x > max(CENT, SAME * _size(told[key]))}
+    moved = {key: x for key, x in apart.items() if x > max(SMALL if key[0] == "verdict" else CENT, SAME * _size(told[key]))}
+    version = f"roi {saved.roi_version}"
+    unless = "" if saved.sealed else "the file was edited, or "
+    why = f"{saved.edited} edited after {version} wrote it" if saved.edited else f"{unless}{version} computed otherwise"
     if not moved:
         if same_draws and saved.recommended not in (None, choice):
-            return (f"{saved.path} recommends {saved.recommended}, its facts {choice}; the file was edited, or roi "
-                    f"{saved.roi_version} computed otherwise")
+            return f"{saved.path} recommends {saved.recommended}, its facts {choice}; {why}"
         if not saved.signed:
             return f"{saved.path} has no digest of its facts, so that nobody can tell whether one was changed or taken away"
-        return f"{saved.path} was edited: its facts are not those that roi {saved.roi_version} wrote" if saved.edited else ""
+        return f"{saved.path} was edited after {version} wrote it: {saved.edited}" if saved.edited else ""
     part, *of, name = key = max(moved, key=lambda each: (each[-1] in TOLD, moved[each]))
     there, here = (f"{x:,.2f}" if isinstance(x, float) else visible(str(x or "none"))[:60] for x in (told[key], now.get(key)))
     here = f"{here} by its facts" if key in now else "not possible by its facts"
     place = visible(f"{name} of {'.'.join(of if part == 'options' else (part, *of))}" if of else f"{part}.{name}")
-    why = (f"its facts were edited after roi {saved.roi_version} wrote them" if saved.edited else
-           f"the file was edited, or roi {saved.roi_version} computed them otherwise")
     return (
         f"{len(moved):,} of the {len(told):,} figures that {saved.path} states are not what its facts give now: {place[:200]} "
         f"{there} in the file, {here}; {why}"
@@ -184,14 +179,16 @@ def _answered(data: Json) -> Json:
     """The options of a file's answer, by their ids, and the other parts of it that hold numbers."""
     rows = data.get("options")
     options = {str(row.get("id")): row for row in rows if isinstance(row, dict)} if isinstance(rows, list) else {}
-    return {"options": options, **{name: data.get(name) for name in ANSWERED}}
+    return {"options": options, "verdict": {name: data[name] for name in DECIDED if name in data},
+            **{name: data.get(name) for name in ANSWERED}}
 
 
 def _answer(found: Comparison) -> Json:
     """The same of a Comparison."""
     works = {o.id: {"feasible": True, **vars(o)} for o in found.options}
     fails = {o.id: {"feasible": False, "evaluated": o.quality.status == "evaluated", **vars(o)} for o in found.infeasible}
-    return {"options": works | fails, **{name: getattr(found, name) for name in ANSWERED}}
+    return {"options": works | fails, "verdict": {name: getattr(found.verdict, name) for name in DECIDED},
+            **{name: getattr(found, name) for name in ANSWERED}}
 
 
 def _figures_in(held: object, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Held]]:
@@ -199,7 +196,7 @@ def _figures_in(held: object, place: tuple[str, ...] = ()) -> Iterator[tuple[tup
     if held is None or isinstance(held, (int, float)):
         yield place, None if held is None or not abs(held) <= MOST**2 else float(held)
     elif isinstance(held, str):
-        if place[-1] in NAMED:
+        if not NAMED.isdisjoint(place[-2:]):
             yield place, held
     else:
         inside = vars(held) if is_dataclass(held) else dict(enumerate(held)) if isinstance(held, (list, tuple)) else held

@@ -69,8 +69,6 @@ class Sizing:
     """Plans on cards that are owned, of which more are needed than there are."""
     own_infeasible: str | None
     """Why no plan on cards that are owned is possible; None where one is, or none are owned."""
-    price_days: int
-    """Age of the first plan's price on the scenario's day."""
     left_out: tuple[str, ...]
     """Cards that the scenario names and no plan runs on: a plan on another is never dearer, or none of theirs holds the SLO."""
     day: Day | None
@@ -119,7 +117,7 @@ def size_service(
         replica = f"{plan.serving.tensor_parallel} x {plan.offer.gpu} {plan.serving.weight_dtype}"
         status(f"replaying {replica}, plan {number} of {len(plans)}")
         found = size_plan(plan, option if plan.offer.owned is None else options[own], load, resolved.known,
-                          frontier=frontier)
+                          resolved.scenario.as_of, frontier=frontier)
         if found is not None and found.owned is not None and found.fleet.gpus > found.owned:
             too_few.append(found)
         elif found is not None:
@@ -139,7 +137,6 @@ def size_service(
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
         plans=tuple(found for found, _ in sized), too_few=tuple(too_few),
         own_infeasible=options[own].infeasible if resolved.scenario.own_hardware.cards and own not in owned else None,
-        price_days=(resolved.scenario.as_of - plan.offer.date).days,
         left_out=tuple(name for name in named if name not in {found.gpu for found, _ in sized}),
         day=None if trace is not None else replay_day(plan, load, best.replicas, mean, shared.load_curve),
         ways=() if trace is not None else ways(shared, options, option if best.owned is None else options[own], plan, mean),

@@ -1,6 +1,7 @@
 """The fleets of one plan: the fewest replicas that hold the SLO, smaller and larger ones beside them, and a day of theirs."""
 
 from dataclasses import dataclass, replace
+from datetime import date as Date
 from typing import Final
 
 import numpy as np
@@ -80,6 +81,8 @@ class SizedPlan:
     rental: str
     usd_per_gpu_hour: float
     """Rent; power and space of a card that is owned."""
+    price_days: int
+    """Age of the price on the scenario's day."""
     gpus_per_instance: int
     owned: int | None
     """How many of this card are owned; None where it is rented."""
@@ -112,7 +115,9 @@ class SizedPlan:
     """Sequences that are decoded at the same time, at most."""
 
 
-def size_plan(plan: FleetPlan, option: Option, load: Load, known: KnownRuns, *, frontier: bool = True) -> SizedPlan | None:
+def size_plan(
+    plan: FleetPlan, option: Option, load: Load, known: KnownRuns, as_of: Date, *, frontier: bool = True,
+) -> SizedPlan | None:
     """The plan's fleets under the load; None where a trace breaks the SLO on it. `known` is what the plan was resolved with.
 
     Without `frontier` its fleets are the one that is needed, and one with a replica less.
@@ -148,7 +153,7 @@ def size_plan(plan: FleetPlan, option: Option, load: Load, known: KnownRuns, *, 
     return SizedPlan(
         gpu=plan.offer.gpu, tensor_parallel=plan.serving.tensor_parallel, weight_dtype=plan.serving.weight_dtype,
         vendor=plan.offer.vendor, rental=plan.offer.kind, usd_per_gpu_hour=_usd_per_gpu_hour(plan, option),
-        gpus_per_instance=plan.offer.gpus_per_instance, owned=plan.offer.owned,
+        price_days=(as_of - plan.offer.date).days, gpus_per_instance=plan.offer.gpus_per_instance, owned=plan.offer.owned,
         alone_requests_per_s=alone, pooling=capacity.pooling, replicas=replicas, replicas_exact=exact, replicas_fast=fastest,
         replicas_slow=slowest, usd_per_month_fast=_rent(plan, option, fastest)[2],
         usd_per_month_slow=None if slowest is None else _rent(plan, option, slowest)[2], spares=option.spares,

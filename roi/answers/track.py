@@ -87,6 +87,8 @@ class TrackAnswer:
     method: str
     """How the gap was shared out among them: shapley or ordered."""
     course: Course
+    setup_usd: float | None
+    """What month 0 cost, as it was told; None where it is taken as forecast."""
     came: Mapping[str, Array]
     """What came, by quantity, one number a month."""
     judged: NDArray[np.bool_]
@@ -184,6 +186,7 @@ def track_file(
         effects=found_effects,
         method=method,
         course=found,
+        setup_usd=question.setup_usd,
         came=seen,
         judged=judged,
         inside=inside,

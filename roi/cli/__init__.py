@@ -133,7 +133,7 @@ def _answer_to(error: BaseException) -> tuple[str, int] | None:
     match error:
         case click.NoSuchOption():
             hint = f"; did you mean {error.possibilities[0]}?" if error.possibilities else "; see --help"
-            told = f"no option {error.option_name!r}{hint}", 2
+            told = f"no option {error.option_name!r}{_field_of(error) or hint}", 2
         case click.UsageError() if not isinstance(error, click.exceptions.NoArgsIsHelpError):
             told = _said(error), 2
         case KeyboardInterrupt():  # a command that keeps what is done by then leaves by itself
@@ -143,6 +143,19 @@ def _answer_to(error: BaseException) -> tuple[str, int] | None:
         case OSError() if error.errno != errno.EPIPE:  # the reader of our output left: click ends quietly
             told = f"{error.filename or 'operating system'}: {error.strerror or error}", 2 if error.errno in OF_A_NAME else 1
     return told
+
+
+def _field_of(error: click.NoSuchOption) -> str:
+    """How --set says what an unknown option is called after, a field of the scenario; empty where that is none."""
+    if error.ctx is None or not any("--set" in param.opts for param in error.ctx.command.params):
+        return ""
+    from roi.scenario.meaning import meaning_of
+
+    try:
+        path = meaning_of(error.option_name.lstrip("-").replace("-", "_")).path
+    except RoiError:
+        return ""
+    return f"; a field of the scenario: --set {path}=VALUE"
 
 
 def _said(error: click.UsageError) -> str:

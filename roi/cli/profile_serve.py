@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from roi.facts.serve_profile import ServeProfile
     from roi.profiling.progress import Watcher
+    from roi.profiling.server.endpoint import Endpoint
     from roi.profiling.server.server_run import ServeRun
     from roi.profiling.stops import Stops
 
@@ -151,7 +152,7 @@ def serve(
         measure = partial(profile_launched, LaunchOrder(launch, url, gpus, start_timeout, words, force=force, said=said),
                           request)
     else:
-        click.echo(visible(said, "\n"), err=True)
+        _announce(said, endpoint)
     with catch_stops() as stops:
         with show_progress() as watcher:
             run = measure(watcher, stops)
@@ -159,6 +160,14 @@ def serve(
         shared.leave_if_stopped(stops, interrupted=run.interrupted)
     if run.failure is not None:
         raise RoiError(f"{run.failure}; what was measured is kept, marked incomplete")
+
+
+def _announce(said: str, endpoint: "Endpoint") -> None:
+    """Say what will be sent, to a host that has an address."""
+    from roi.profiling.server.http_client import find_host
+
+    find_host(endpoint)
+    click.echo(visible(said, "\n"), err=True)
 
 
 def _keep_and_tell(profile: "ServeProfile", keep: shared.Keep, most_ttft_s: float, most_tpot_s: float) -> None:

@@ -23,10 +23,8 @@ from roi.numerics.spreads import joint_high, joint_low
 
 REFERENCE: Final = "H100-80GB-SXM"
 """The card that most fitted runs ran on; matrix efficiencies are shares of its datasheet rate."""
-AMD_LOW: Final = 0.36
-"""P5 of a recent engine's speed on AMD cards: half way (in logarithms) from the build of 2024, at 0.2 of NVIDIA's share of
-the roofline (LLM-Inference-Bench), to what other unseen cards had when it was set (0.65; with what a new source adds they have
-0.54 now, and half way would be 0.33). No recent run on AMD was fitted."""
+AMD_2024: Final = 0.2
+"""Speed of the build of 2024 on AMD cards over NVIDIA's share of the roofline (LLM-Inference-Bench)."""
 
 
 def engine_row(family: str, *, recent: bool, offline: bool = False) -> tuple[EngineEfficiencies, bool]:
@@ -82,10 +80,14 @@ def serving_evidence(run: ServingRun) -> ServingEvidence:
 def known_ends(
     row: EngineEfficiencies, gpu_id: str, model_id: str = "", source: str | None = None,
 ) -> tuple[float, float]:
-    """P5 and P95 of measured over predicted speed of a model on this card; lower on AMD's where none of theirs was fitted."""
+    """P5 and P95 of measured over predicted speed of a model on this card.
+
+    On AMD's cards, where the engine was fitted on none of theirs, P5 is half way, in logarithms, from AMD_2024 to that of other
+    unseen cards: no recent run on AMD was fitted.
+    """
     low, high = row.ends("speed", gpu_id, model_id, source)
     unseen = gpu_id.startswith("MI") and not any(known.startswith("MI") for known in row.cards)
-    return (min(low, AMD_LOW) if unseen else low), high
+    return (min(low, (AMD_2024 * low) ** 0.5) if unseen else low), high
 
 
 def evidence_from(

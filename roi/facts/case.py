@@ -141,7 +141,11 @@ class Case:
 
     @cached_property
     def uncertain(self) -> tuple[str, ...]:
-        """Paths of the facts that have a spread, in order: one dimension of the points each."""
+        """Paths of the facts that have a spread, in order: one dimension of the points each.
+
+        By their place, so that one more fact moves the draws of those behind it. With dimensions by hashes of the names, of 16
+        seeds of 4,096 draws the means of the bundled case varied 1 to 19 times as much: late dimensions lie badly in pairs.
+        """
         return tuple(path for path, fact in self.facts.items() if fact.uncertain)
 
     @cached_property

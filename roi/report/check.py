@@ -24,9 +24,9 @@ WORDS = {
 }
 """What the fields of a policy are called."""
 QUANTITIES = {"requests_per_day": "requests a day", "usd_per_gpu_hour": "rent of a GPU hour", "usd_per_gpu": "price of a GPU",
-              "api_price_ratio": "list prices over then", "error_rate": "wrong answers"}
+              "api_price_ratio": "API price, times the saved one", "error_rate": "wrong answers"}
 """What the quantities of signposts are called."""
-SHARES = {"chance_to_beat_staying", "wrong_answers", "error_rate", "api_price_ratio"}
+SHARES = {"chance_to_beat_staying", "wrong_answers", "error_rate"}
 UNITS = {"payback_months": " months", "evidence_age_days": " days"}
 
 

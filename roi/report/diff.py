@@ -203,7 +203,7 @@ def _option(answer: DiffAnswer, option: str, *, full: bool, redact: bool) -> Ite
     figures = {m.figure: m for m in answer.explained.moved if m.option == option}
     cash, npv = figures["cash_monthly_usd"], figures["npv_without_errors_usd" if counts == "cash" else "npv_usd"]
     columns = (cash,) if option == "stay" else (npv, cash)
-    yield Heading(_label(answer, option) + ("" if option != "stay" else ", staying"))
+    yield Heading(_label(answer, option) + ("" if option != "stay" else ", staying (mean of all months)"))
     if all(m.was_usd == m.now_usd and not any(m.parts_usd) for m in columns):
         yield Paragraph("Unchanged.")
         return

@@ -142,7 +142,8 @@ def _course(a: TrackAnswer) -> Iterator[str]:
     word = "Does not pay back" if not isfinite(now[0]) else "On course" if on_course(a) else "Late"
     if on_course(a) and isfinite(now[0]) and now[0] < was[1] * (1.0 - SAME):
         word = "Early"
-    yield f"{word}: {'pays back in ' if isfinite(now[0]) else ''}{_paid(a, now)}; forecast {_paid(a, was)}."
+    wide = " (--setup narrows it)" if a.setup_usd is None and now[1] < now[2] else ""
+    yield f"{word}: {'pays back in ' if isfinite(now[0]) else ''}{_paid(a, now)}{wide}; forecast {_paid(a, was)}."
     earned = a.course.earned
     yield f"{cash} {'Saved after set-up' if earned >= 0 else 'Still to earn back'}: {usd(abs(earned))}."
 
@@ -268,8 +269,9 @@ def _reading(a: TrackAnswer) -> str:
         if any(m.gpu_hours is not None for m in a.months)
         else "; GPUs: as forecast"
     )
+    set_up = ", set-up" if a.setup_usd is None else ""
     return (
-        f"{OUTSIDE}: outside its band. {api}{rent}; people, platform and retraining as forecast. price: billed, over the"
+        f"{OUTSIDE}: outside its band. {api}{rent}; people, platform, retraining{set_up} as forecast. price: billed, over the"
         " forecast's prices for the same tokens."
     )
 

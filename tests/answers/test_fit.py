@@ -250,7 +250,12 @@ def test_without_examples_cards_are_ranked_by_usd_a_million_tokens():
     assert l4["tokens_per_s_low"] < l4["tokens_per_s"] < l4["tokens_per_s_high"]
     best = min(body["gpus"], key=lambda g: g["usd_per_mtok"])
     assert body["recommended"] == best["gpu"]
-    assert "--examples N" in run("llama-3.1-8b", "--gpu", "L4,H100").stdout
+    told = " ".join(run("llama-3.1-8b", "--gpu", "L4,H100").stdout.split())
+    assert "--examples N" in told
+    dear, cheap = sorted(body["gpus"], key=lambda g: -g["usd_per_mtok"])
+    least, most = (g["usd_per_mtok"] * g["tokens_per_s"] / g[end] for g, end in (
+        (dear, "tokens_per_s_high"), (cheap, "tokens_per_s_low")))
+    assert ("1 dearer card may cost less" in told) == (least < most)
 
 
 def test_a_card_without_the_number_format_is_not_recommended():

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from roi.answers.compare import compare_file
-from roi.answers.saved import differences, facts_digest, read_saved, replay
+from roi.answers.saved import differences, read_saved, replay
+from roi.answers.saved_digests import digest_of
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import CaseError
 from roi.facts.case import Case
@@ -117,7 +118,43 @@ def test_a_file_whose_figures_are_not_those_of_its_facts_says_so(tmp_path: Path)
             fact["value"] /= 2.0
     file.write_text(json.dumps(data), encoding="utf-8")
     assert "what its facts give" in (told := compare_file(file).warnings[0])
-    assert told.endswith("its facts were edited after roi x wrote them")
+    assert re.search(r"; its facts \(.*usd_per_gpu_hour, .*, .* and \d+ more\) edited after roi x wrote it$", told)
+
+
+EDITS: tuple[tuple[str, Any], ...] = (
+    ("sentence", "Stay."), ("scenario", {"title": "another"}), ("flips_at_usd_per_error", 0.155), ("flips_to", "x"),
+    ("chance_over_second", 0.5), ("measure_first", None), ("likely", ["stay"]), ("wins_at_error_rate", 0.5),
+    ("warnings", ["x"]),
+)
+
+
+@pytest.mark.full
+def test_each_part_of_an_answer_that_was_edited_is_named(tmp_path: Path) -> None:
+    """Figures and names of the verdict by what the facts give, texts and the scenario by their digests, facts by their own."""
+    scenario = Path(__file__).parents[2] / "examples" / "tickets.yaml"
+    answer = compare_file(scenario)
+    text = comparison_json(answer.comparison, version="x", scenario=answer.scenario, warnings=())
+    file, body = tmp_path / "saved.json", json.loads(text)
+    assert body["measure_first"] is not None
+
+    def told(**other: Any) -> str:
+        file.write_text(json.dumps(body | other), encoding="utf-8")
+        saved = read_saved(file)
+        assert saved is not None
+        return differences(saved, answer.comparison)
+
+    assert told() == ""
+    for name, x in EDITS:
+        found = told(**{name: x})
+        assert ("its scenario" if name == "scenario" else "its answer") in found
+        assert name in found or name in {"sentence", "scenario", "warnings"}, found
+    case = body["case"]
+    edited = told(case={**case, "discount_rate_per_year": case["discount_rate_per_year"] | {"source": "a friend"}})
+    assert edited.endswith("was edited after roi x wrote it: its facts (discount_rate_per_year)")
+    idle = "serving.speed.amd_low"
+    assert "its facts (1 taken out)" in told(case={path: fact for path, fact in case.items() if path != idle})
+    del body["digests"]  # as earlier versions wrote it
+    assert told(case={path: fact for path, fact in case.items() if path != idle}).endswith("wrote it: its facts")
 
 
 def without_digest(text: str, **body: Any) -> str:
@@ -150,7 +187,8 @@ def figures(text: str) -> Any:
     """All of an answer but its facts, and the names that its options carry."""
     body = json.loads(text)
     rows = [{name: x for name, x in o.items() if name not in {"label", "reason"}} for o in body["options"]]
-    return {name: x for name, x in body.items() if name not in {"case", "digest", "options", "sentence", "verdict"}}, rows
+    left_out = {"case", "digest", "digests", "options", "sentence", "verdict"}
+    return {name: x for name, x in body.items() if name not in left_out}, rows
 
 
 @pytest.mark.full
@@ -163,7 +201,7 @@ def test_a_fact_that_is_taken_out_or_changed_is_refused_or_said_or_changes_nothi
     for k, (name, fact) in enumerate(body["case"].items()):
         out = {path: each for path, each in body["case"].items() if path != name}
         for case in (out, {**body["case"], name: fact | {"value": WRONG[k % len(WRONG)], "low": None, "high": None}}):
-            file.write_text(json.dumps(body | {"case": case, "digest": facts_digest(case)}), encoding="utf-8")
+            file.write_text(json.dumps(body | {"case": case, "digest": digest_of(case)}), encoding="utf-8")
             try:
                 saved = read_saved(file)
                 assert saved is not None

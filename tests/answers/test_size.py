@@ -1,6 +1,7 @@
 """`roi size`: the fleet that keeps the SLO, never smaller for more load or a tighter SLO, and how it is told."""
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -150,6 +151,15 @@ def test_how_sure_names_the_rent_at_both_ends_of_the_speed_and_who_is_cheapest_a
     assert short.plans[0].usd_per_month_slow is None
     told = " ".join(size_text(short).split())
     assert "and no fleet holds where it is slow (P5); there 1 of 1 x H100-80GB-SXM fp8, Modal cost least" in told
+
+
+def test_prices_older_than_90_days_are_said_of_the_plans_shown_and_with_full_of_all():
+    found = size_service(resolve(load_scenario(None)))
+    for text, plans in ((size_text(found), found.plans[:5]), (size_text(found, full=True), found.plans)):
+        told = re.search(r"[Oo]ld prices: ((?:[^(]*\(\d+ days\)(?:, )?)+)", " ".join(text.split()))
+        assert told is not None
+        old = {f"{plan.vendor} {plan.gpu} ({plan.price_days} days)" for plan in plans if plan.price_days > 90}
+        assert set(told[1].split(", ")) == old
 
 
 def test_a_card_that_is_named_and_has_no_plan_is_said(file):

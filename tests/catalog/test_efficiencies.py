@@ -18,12 +18,8 @@ def test_fitted_efficiencies_lie_below_one_and_name_their_evidence() -> None:
         assert max(shares) <= 1.5  # terms add: what overlaps in fact makes them come out higher
         assert min(shares) > 0.0
         assert set(row.intervals) == (set() if row.engine.startswith("other") else set(row.cards))
-        for levels in row.intervals.values():
-            assert 1.0 < levels["same"].speed <= levels["model"].speed
-            assert 1.0 < levels["same"].ttft <= levels["model"].ttft
         assert row.runs == sum(sum(models.values()) for models in row.evidence.values()) or row.engine != "vllm"
         assert set(row.cards) <= set(row.evidence)
-        assert row.elsewhere.speed > 1.0
         assert row.sources
     vllm = find_engine("vllm")
     assert find_engine("TGI").engine == "other"
@@ -32,6 +28,19 @@ def test_fitted_efficiencies_lie_below_one_and_name_their_evidence() -> None:
     assert vllm.nearest("H100-80GB-SXM", "qwen3-32b").endswith("rows, H100-80GB-SXM, vllm, this model")
     with pytest.raises(UnknownName, match="engine: unknown engine 'vlm'; nearest: vllm"):
         find_engine("vlm")
+
+
+def test_what_is_further_from_evidence_is_known_no_better():
+    """same <= model <= elsewhere of every engine, card and quantity; an engine that was not fitted as the worst of its time."""
+    rows = {row.engine: row for row in load_serving_efficiencies().engines}
+    for row in rows.values():
+        for quantity in ("speed", "ttft"):
+            for levels in row.intervals.values():
+                ends = [getattr(spread, quantity) for spread in (levels["same"], levels["model"], row.elsewhere)]
+                assert 1.0 < ends[0] <= ends[1] <= ends[2], (row.engine, quantity)
+    for name in ("vllm", "tensorrt-llm", "sglang"):
+        assert rows[name].elsewhere.speed <= rows["other"].elsewhere.speed
+        assert rows[name].elsewhere.ttft <= rows["other"].elsewhere.ttft
 
 
 def test_a_source_that_no_fit_has_seen_is_wider_by_the_square_of_logarithms():

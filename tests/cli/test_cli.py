@@ -85,6 +85,8 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(("args", "told"), [
+    (["compare", "--as-of", "2026-12-01"], "no option '--as-of'; a field of the scenario: --set as_of=VALUE"),
+    (["size", "--requests-per-day=5"], "a field of the scenario: --set workload.requests_per_day=VALUE"),
     (["compare", "--format", "xml"], "--format: 'xml' is not one of table, json, markdown, jsonl"),
     (["profile", "serve", "--launch", "vllmm"], "sglang, transformers, llama-server; nearest: vllm"),
     (["profile", "device", "--device", "cpuu"], "--device: 'cpuu' is not one of cuda, cpu; nearest: cpu"),

@@ -5,6 +5,7 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -53,6 +54,14 @@ def test_an_invoice_alone_tells_cash_and_price(folder):
 def test_a_scenario_and_its_saved_comparison_say_the_same(folder):
     one, other = (told(folder, "--bill", folder / "bill.csv", file=file) for file in ("saved.json", "mail.yaml"))
     assert {**one, "notes": []} == {**other, "notes": [], "warnings": one["warnings"]}
+
+
+def test_what_the_set_up_cost_narrows_the_payback_and_is_asked_for():
+    examples = Path(__file__).parents[2] / "examples"
+    asked = ("track", examples / "tickets.yaml", "--actual", examples / "tracked_usage.csv", "--draws", "256")
+    open_, known = (roi(*asked, *words).stdout for words in ((), ("--setup", "4000")))
+    assert "(--setup narrows it)" in " ".join(open_.split())
+    assert "--setup" not in known
 
 
 def test_a_limit_that_is_passed_leaves_with_3_and_says_by_how_much(folder):

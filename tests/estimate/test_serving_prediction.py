@@ -7,7 +7,7 @@ import pytest
 from tables_support import serving_run_of
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.serving_efficiencies import engine_habits
+from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
 from roi.catalog.models.shapes import find_model
 from roi.estimate.accuracy.serving_errors import ServingEvidence, derived_throughput, measured_figures, predict_serving
 from roi.estimate.accuracy.serving_run import is_offline, run_figures, stated_tpot
@@ -20,7 +20,7 @@ from roi.estimate.serving.iteration import Efficiencies, Iteration, query_group,
 from roi.estimate.serving.replica_memory import EngineHabits
 from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.weight_formats import weight_bytes
-from roi.evidence.serving_speed import engine_row, on_card, reached, serving_evidence
+from roi.evidence.serving_speed import engine_row, known_ends, on_card, reached, serving_evidence
 from roi.numerics.least_squares import nnls
 from roi.resolution.plan_capacity import ServingPlan, load_of, published_server
 
@@ -104,6 +104,16 @@ def test_a_burst_waits_for_all_prefills_before_it_and_drains_at_the_steps_of_wha
     assert endless.requests_per_s == pytest.approx(1 / (0.010 + 100 * 0.110 / 100), rel=0.02)
     assert burst.requests_per_s < endless.requests_per_s
     assert burst.ttft_s == pytest.approx(0.5 * 1000 / endless.requests_per_s, rel=0.1)
+
+
+def test_long_tailed_lengths_are_gamma():
+    """Deviation 1 is exponential: of 200, one in each slice, the median is ln 2 = 0.693 means, the longest some ln 400."""
+    drawn = ServingLoad("saturated", 1e5, 1e6, length_cv=1.0).drawn(200)
+    for lengths, mean in ((drawn.uncached_tokens, 1e5), (drawn.output_tokens, 1e6)):
+        shares = np.asarray(lengths) / mean
+        assert (shares.mean(), shares.std()) == (pytest.approx(1.0, rel=1e-3), pytest.approx(1.0, rel=0.04))
+        assert np.median(shares) == pytest.approx(np.log(2.0), rel=0.03)
+        assert shares.max() == pytest.approx(np.log(400.0), rel=0.1)
 
 
 def test_an_slo_binds_how_many_decode_together():
@@ -363,6 +373,24 @@ def test_defaults_widen_by_the_square_root_of_the_sum_of_squares():
     assert found.high / found.value == pytest.approx(1.354, rel=1e-3)
 
 
+def test_first_tokens_may_wait_behind_ten_thousand_others_a_second():
+    """ln 2 of the evidence and ln 8 of the backlog: sqrt(0.693^2 + 2.079^2) = 2.192, a factor of 8.95 on the late side."""
+    row = {**CLOSED_ROW, "model": "llama-3.1-8b", "kv_dtype": "fp8"}
+    few, many = (predict_serving(serving_run_of(**{**row, "concurrency": c}), evidence())["ttft"] for c in ("16", "512"))
+    assert few.high / few.value == pytest.approx(2.0, rel=1e-3)
+    assert many.high / many.value == pytest.approx(8.95, rel=1e-3)
+    assert many.low / many.value == pytest.approx(0.5, rel=1e-3)
+
+
+def test_above_capacity_an_engine_of_2024_may_let_requests_wait_between_tokens():
+    """Four times TPOT with what the replay takes for the wait before the first of them: 1,023 more follow."""
+    run = serving_run_of(**{**CLOSED_ROW, "kv_dtype": "fp8", "design": "2024", "load": "open", "offered_req_per_s": "50",
+                            "prompts": "2000"})
+    found = predict_serving(run, evidence())
+    assert found["ttft"].value > 10.0
+    assert found["tpot"].high == pytest.approx(4.0 * (found["tpot"].value + found["ttft"].value / 1023.0))
+
+
 def test_unmerged_adapters_slow_the_engine():
     run = serving_run_of(**{**STATIC_ROW, "adapters": "4"})
     plain, shared = (predict_serving(r, serving_evidence(r))["throughput"] for r in (serving_run_of(**STATIC_ROW), run))
@@ -388,6 +416,14 @@ def test_what_a_fit_has_not_seen_widens_the_interval_and_says_so():
     assert "engine left out" in engine.basis
     assert known.speed_low >= card.speed_low
     assert known.speed_low > engine.speed_low
+
+
+def test_amd_cards_without_a_fit_lie_half_way_to_the_build_of_2024():
+    """P5 on a card that was not seen, times 0.2, and the root of it; cards with runs of their own keep theirs."""
+    vllm, early = find_engine("vllm"), find_engine("vllm-2024")
+    low, high = known_ends(vllm, "L4")
+    assert known_ends(vllm, "MI300X-192GB") == (pytest.approx((0.2 * low) ** 0.5), high)
+    assert known_ends(early, "MI300X-192GB") == early.ends("speed", "MI300X-192GB")
 
 
 def test_bursts_in_an_engines_own_process_are_predicted_by_runs_of_such():

@@ -6,7 +6,7 @@ from dataclasses import replace
 import left_out
 import numpy as np
 import pytest
-from efficiency_fit import fit_efficiencies, fitted_times, same_shape, work_of, works_of
+from efficiency_fit import backlogged, fit_efficiencies, fitted_times, same_shape, work_of, works_of
 from left_out import judged_groups, validate_without_model
 from serving_spreads import Cluster, Miss, Sizes, Spreads, binomial_range, clusters, factor
 from tables_support import SERVING, TRAINING, read_serving, serving_run_of, write_table
@@ -118,6 +118,27 @@ def test_what_is_further_from_evidence_is_no_less_uncertain():
     assert halves == sorted(halves)
     assert found.half("same", "ttft", "vllm", H100) == pytest.approx(np.log(3.0))
     assert found.other["speed"] == pytest.approx(np.log(3.0))
+
+
+def test_a_card_that_was_not_seen_is_known_no_better_than_the_worst_that_was():
+    """On the H100 models lie 0.4 off, on the H200 0.1, and cards left out 0.1 as well: 0.4 is what another card may need."""
+    models = misses("model", *((model, card, 20, error) for model in MODELS for card, error in ((H100, 0.4), (H200, 0.1))))
+    cards = misses("elsewhere", *((model, card, 20, 0.1) for model in MODELS for card in (H100, H200)))
+    found = Spreads([*models, *cards], [], [])
+    assert found.half("elsewhere", "speed", "vllm") < found.half("model", "speed", "vllm", H100)
+    assert found.unseen("speed", "vllm", (H100, H200)) == found.half("model", "speed", "vllm", H100)
+    assert found.unseen("speed", "vllm", (H200,)) == found.half("elsewhere", "speed", "vllm")
+    tried = found.left_out("elsewhere", "speed")
+    assert min(half for one, half in tried.items() if one.gpu == H200) >= found.half("model", "speed", "vllm", H100) * 0.99
+
+
+def test_a_ttft_behind_a_backlog_says_nothing_of_others():
+    """512 in flight, 0.1 s and 1,023 steps of 10 ms: 512 x 1,024 / 10.33 = 50,700 tokens/s; 16 of them 1,590."""
+    loop = {"load": "closed", "osl": "1024", "ttft_ms": "100", "tpot_ms": "10", "output_tok_per_s": "", "source": "t"}
+    many, few = (work_of(serving_run_of(**loop, concurrency=c)) for c in ("512", "16"))
+    assert (backlogged(many), backlogged(few)) == (True, False)
+    found = [Miss(work, "vllm", "model", 0.1, 0.2) for work in (many, few)]
+    assert [sum(map(len, clusters(found, quantity).values())) for quantity in ("speed", "ttft")] == [2, 1]
 
 
 def test_a_new_source_adds_what_its_rows_need_by_the_square():

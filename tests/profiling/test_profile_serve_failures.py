@@ -45,6 +45,16 @@ def test_no_server_is_one_line(tmp_path):
     assert result.stderr.splitlines()[-1] == "roi: URL: no answer from http://127.0.0.1:9: connection refused"
 
 
+def test_a_host_without_an_address_is_one_line_and_no_plan(tmp_path, monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    result, profile = run(None, tmp_path, url="http://gpu:8000")
+    assert (result.exit_code, profile) == (1, None)
+    assert result.stderr == "roi: URL: no answer from http://gpu:8000: no such host\n"
+
+
 @pytest.mark.parametrize(("scheme", "greeting", "said"), [
     ("http", b"SSH-2.0-OpenSSH_9.6\r\n", "no HTTP/1.1 answer"),
     ("https", b"HTTP/1.1 400 Bad Request\r\n\r\n", "no TLS there (http:// instead of https://?)"),

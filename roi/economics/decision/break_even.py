@@ -127,7 +127,8 @@ def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None) -
     `runs_from` is the volume from which the option is cheaper to run for good; None = there is none.
     """
     if basis == "pv" and runs_from is not None:
-        return f"cheaper to run from {runs_from:,.0f} a day on, but what is paid until it is live is not earned back"
+        about = float(f"{runs_from:.3g}")
+        return f"cheaper to run from {about:,.0f} a day on, but what is paid until live is not earned back"
     if _unserved(turn):
         return "as far as the cards that are owned go, the baseline is cheaper"
     gain, half = turn.gain, int(turn.volumes.searchsorted(MOST / 2.0))

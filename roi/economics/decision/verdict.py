@@ -11,10 +11,12 @@ from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.worth import Experiment
 from roi.economics.finance import payback_status
-from roi.economics.inputs import Option, Shared
+from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.option_lines import with_error_rate
 
 TEMPLATE = "template"
+BEYOND = 1e-9
+"""Share of a threshold by which its far side is looked at."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Verdict:
     wins_at_error_rate: float | None
     """Error rate up to which the option of `measure_first`, else of `then`, costs less than the leader; None = at no rate."""
     flips_at_usd_per_error: float | None
-    """The USD per wrong answer nearest to today's at which another likely candidate leads."""
+    """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances."""
     flips_to: str | None
     winner_changes_at_error_rate: float | None
     """Error rate of `error_rate_of` at which the winner changes: it loses on cost, or misses the bar. None = at no rate."""
@@ -146,7 +148,7 @@ def decide(
     if first is None or leader == "stay" or first.first_net_usd - after <= first.error_usd:  # a tie: move
         first = None
     judged = first or then
-    flip, flips_to = _flip(shared, results, chosen)
+    flip, flips_to = _flip(shared, results, chosen, drawn)
     standing = [alarm for alarm in alarms if not alarm.accepted]
     return Verdict(
         recommended=None if standing else leader,
@@ -193,22 +195,56 @@ def _passed_over(shared: Shared, results: Mapping[str, OptionResult], chosen: Ch
                             chance_needed=chance_needed(shared, r)) for r in higher)
 
 
-def _flip(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> tuple[float | None, str | None]:
-    """The USD per wrong answer nearest to today's at which another likely candidate has the higher expected NPV, and which.
+def _flip(
+    shared: Shared, results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None
+) -> tuple[float | None, str | None]:
+    """The USD per wrong answer nearest to today's beyond which `choose` has another leader, and which.
 
-    Expected NPV is linear in it: cash NPV + slope x USD per error.
+    In each draw savings are linear in it, so that the leader changes where two means cross, or where a chance crosses what its
+    kind needs. A template's value gives way to one that is stated, without a spread; another keeps its spread, as a share. Each
+    option keeps its plan.
     """
     today = float(np.asarray(shared.usd_per_error))
     if today <= 0:
         return None, None
-    at = {id: (results[id].expected_cash_npv_usd, (results[id].expected_npv_usd - results[id].expected_cash_npv_usd) / today)
-          for id in chosen.likely}
-    cash, slope = at[chosen.leader]
-    found = [((cash - c) / (s - slope), id) for id, (c, s) in at.items()
-             if id != chosen.leader and abs(s - slope) * today > CENT]  # the same answers: rounding is no slope
-    now = 0.0 if chosen.counts == "cash" else today
-    crossings = [(x, id) for x, id in found if x > 0]
-    return min(crossings, key=lambda found: abs(found[0] - now), default=(None, None))
+    cash, now = chosen.counts == "cash", 0.0 if chosen.counts == "cash" else today
+    each = np.asarray(today if drawn is None or not cash else drawn.facts.get(path_of(Shared, "usd_per_error"), today))
+    rows = {}
+    for id in chosen.candidates:
+        r = results[id]
+        without, counted = (drawn.cash[id], drawn.npv[id]) if drawn is not None else (
+            np.array([r.expected_cash_npv_usd]), np.array([r.expected_npv_usd]))
+        errors = counted - without
+        known = (each > 0) & (np.abs(errors) > CENT)  # the same answers: rounding is no slope
+        rows[id] = without, np.divide(errors, each, out=np.zeros(errors.shape), where=known)
+
+    def leader(usd_per_error: float) -> str:
+        moved = {}
+        for id, (without, slope) in rows.items():
+            saved = without + usd_per_error * slope
+            odds = results[id].probability_npv_positive if drawn is None or id == "stay" else float(np.mean(saved > 0))
+            moved[id] = replace(results[id], expected_npv_usd=float(saved.mean()), probability_npv_positive=odds)
+        return choose(shared, moved, "errors").leader
+
+    means = {id: (float(without.mean()), float(slope.mean())) for id, (without, slope) in rows.items()}
+    mine, my_slope = means[chosen.leader]
+    turns = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
+    for id in rows if drawn is not None else ():
+        turns.extend(_crossings(*rows[id], chance_needed(shared, results[id])))
+    for x in sorted((x for x in turns if x > 0), key=lambda x: abs(x - now)):
+        led = leader(x * (1.0 + (BEYOND if x > now else -BEYOND)))
+        if led != chosen.leader:
+            return float(x), led
+    return None, None
+
+
+def _crossings(without: Array, slope: Array, needed: float) -> Array:
+    """The x > 0 at which the share of the draws with without + slope x > 0 passes `needed`."""
+    turns = np.divide(-without, slope, out=np.zeros(slope.shape), where=slope != 0)
+    order = np.argsort(turns)[np.count_nonzero(turns <= 0):]
+    positive = np.count_nonzero(without > 0) + np.count_nonzero((without == 0) & (slope > 0))
+    shares = np.append(positive, positive + np.cumsum(np.sign(slope[order]))) / slope.size
+    return turns[order][np.diff(shares >= needed)]
 
 
 def error_rate_that_decides(

@@ -31,10 +31,17 @@ NODE_GPUS: Final = 8.0
 SLOW_LINK: Final = 70e9
 """Links below this are PCIe (5.0 x16: 63 GB/s)."""
 WAITING: Final = 3.0
-"""TTFT of open and saturated loads follows the queue: a few percent of rate move it by a factor."""
+"""TTFT of open and saturated loads, and before servers of prompts alone, follows the queue: a few percent of rate move it by a
+factor."""
+STREAMED: Final = 1e4
+"""Tokens/s of a replica from which the process that sends them, or the one that receives them, may fall behind."""
+BACKLOG: Final = 8.0
+"""How much later first tokens may then come, behind others that wait to be sent: TTFT grew with tokens/s and with the length of
+answers by 2 to 30 for Llama-3.1-8B on H200 (SGLang) and H100 (TensorRT-LLM), and not at all on B200s of 2026."""
 STALLED: Final = 4.0
 """TPOT of open loads on engines of 2024, which computed every prompt that waited before they decoded on (vLLM's documentation
-of chunked prefill): short answers among arriving prompts wait several steps for a token, and the replay mixes the two."""
+of chunked prefill): short answers among arriving prompts wait several steps for a token, and the replay mixes the two. Where
+the engine was told to admit more sequences than by default, what we take to wait for its first token waits between tokens."""
 GROUPS: Final = ("source", "gpu", "engine", "group")
 """What blocks are split by; group is card and engine together."""
 
@@ -78,9 +85,13 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQ
     }
     if run.load.kind == "open" and not run.recent:
         tpot, most = found["tpot"], math.exp(joint_deviation([math.log(STALLED), *others]))
-        found["tpot"] = Prediction(tpot.value, tpot.low, max(tpot.high, tpot.value * most))
-    wait = [] if run.load.kind in ("static", "closed") else [math.log(WAITING)]
+        waiting = point.ttft_s / max(run.load.output_tokens - 1.0, 1.0)
+        found["tpot"] = Prediction(tpot.value, tpot.low, max(tpot.high, (tpot.value + waiting) * most))
+    queued = run.load.kind not in ("static", "closed") or run.system.prefill_replicas > 0.0
+    wait = [math.log(WAITING)] if queued else []
     early = math.exp(-joint_deviation([-math.log(evidence.ttft_low), *wait, *others]))
+    sent = point.output_tokens_per_s / run.system.replicas
+    wait += [math.log(BACKLOG)] if run.load.kind == "closed" and sent > STREAMED else []
     late = math.exp(joint_deviation([math.log(evidence.ttft_high), *wait, *others]))
     found["ttft"] = Prediction(point.ttft_s, min(point.ttft_s * early, faster.ttft_s), max(point.ttft_s * late, slower.ttft_s))
     return found

@@ -72,7 +72,7 @@ class ServingLoad:
         return RequestShape(self.input_tokens, self.output_tokens, 0.0, self.length_cv, self.length_cv)
 
     def drawn(self, count: int, scatter: float = 0.0) -> Lengths:
-        """`count` requests: lengths uniform around the mean, or lognormal where they spread further than that can be."""
+        """`count` requests: lengths uniform around the mean, or gamma where they spread further than that can be."""
         cv = self.length_cv or scatter
         prompt, output = (mean * _spread(cv, count, seed) for mean, seed in (
             (self.input_tokens, SEED), (self.output_tokens, SEED + 1000)))
@@ -80,14 +80,19 @@ class ServingLoad:
 
 
 def _spread(cv: float, count: int, seed: int) -> Array:
-    """`count` numbers of mean 1 and this standard deviation, above 0."""
+    """`count` numbers of mean 1 and this standard deviation, at least 0.
+
+    An answer that may end at every token has a length of exponential distribution, which is gamma with a deviation of 1; its
+    longest, on which hangs how a burst drains, is shorter than a lognormal's: 6 and 7.3 means of 200. Quantiles are Wilson and
+    Hilferty's (1931), by the cube root.
+    """
     if cv == 0.0 or count == 1:
         return np.ones(count)
     shares, half = spread_evenly(count, seed), cv * 3.0**0.5
     if half < 1.0:
         return np.asarray(1.0 + half * (2.0 * shares - 1.0))
-    sigma, normal = np.log1p(cv**2) ** 0.5, NormalDist()
-    drawn = np.exp(sigma * np.array([normal.inv_cdf(share) for share in shares.tolist()]))
+    normal = np.array([NormalDist().inv_cdf(share) for share in shares.tolist()])
+    drawn = np.maximum(1.0 - cv**2 / 9.0 + normal * cv / 3.0, 0.0) ** 3
     return np.asarray(drawn / np.mean(drawn))
 
 

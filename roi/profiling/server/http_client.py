@@ -17,6 +17,7 @@ from time import perf_counter
 from typing import Final
 
 from roi import __version__
+from roi.errors import RoiError
 from roi.profiling.server.endpoint import Endpoint
 from roi.profiling.server.said import without_key
 
@@ -354,6 +355,14 @@ def ask_once(endpoint: Endpoint, path: str, timeout_s: float) -> Answer:
         return answer
 
     return asyncio.run(ask())
+
+
+def find_host(endpoint: Endpoint) -> None:
+    """RoiError where the endpoint's host has no address; nothing is sent to it."""
+    try:
+        socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise RoiError(f"URL: no answer from {endpoint.url}: {reason(error)}") from error
 
 
 def reason(error: OSError) -> str:

@@ -11,6 +11,7 @@ from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
 from roi.report.comparison.thresholds import (
     at_rent,
     compared_from,
+    flips_at,
     look_again,
     month_of,
     option_of,
@@ -178,7 +179,9 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     dearer = o.errors_monthly_usd - month_of(c, stay)[1]
     number = abs(dearer / each if each > 0 else (after - before) * month)
     more = "more" if after > before else "fewer"
-    priced = f", counted at {usd(abs(dearer))}" if each > 0 and c.verdict.counts != "cash" else ", not counted in USD"
+    flips = flips_at(c)
+    priced = (f", counted at {usd(abs(dearer))}{f' ({flips})' if flips and o is c.leader else ''}"
+              if each > 0 and c.verdict.counts != "cash" else ", not counted in USD")
     return f"Wrong answers {percent(before)} -> {percent(after)}: about {figure(number)} {more} a month{priced}."
 
 
@@ -199,6 +202,10 @@ def _stay(c: Comparison) -> Block:
         ends = f" (bad case {short_usd(spread[0])}, good case {short_usd(spread[2])})" if spread and not _flat(spread) else ""
         why = (f"The nearest other option, {o.label}, {'would save' if mean > 0 else 'loses'} {short_usd(abs(mean))} on average"
                f"{ends}{f', but {reason(c, o.id)}' if mean > 0 else ''}.")
+        tested = next((p.option for p in v.passed_over if p.reason != "not tested"), o.id)
+        if tested != o.id:
+            best = option_of(c, tested)
+            why += f" {best.label}, tested, would save {short_usd(npv_of(c, best)[0])}, but {reason(c, tested)}."
     return Labelled("DO NOW", (head, why, *look_again(c)), "good")
 
 
@@ -276,7 +283,8 @@ def _not_yet(c: Comparison) -> list[Block]:
         why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
     mean, _ = npv_of(c, o)
-    head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{'' if o.tested else '; not tested, so not recommended'})"
+    why = "; not tested" if not o.tested else f"; {reason(c, o.id)}" if mean > npv_of(c, c.leader)[0] else ""
+    head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{why})"
     turns = f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}" if c.thresholds is not None else ""
     return [Labelled("NOT YET", (f"{head}.{turns}",))]
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from roi.answers.saved import SCHEMA, facts_digest
+from roi.answers.saved import SCHEMA
+from roi.answers.saved_digests import digest_of, digests_of
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.report.comparison.advice import next_step
@@ -48,7 +49,7 @@ def _body(c: Comparison, version: str, scenario: Json | None, warnings: Sequence
     }
     case = {path: {name: fact[name] for name in FACT} for path, fact in c.case.plain().items()}
     body = {
-        "schema": SCHEMA, "roi_version": version, "scenario": scenario, "case": case, "digest": facts_digest(case),
+        "schema": SCHEMA, "roi_version": version, "scenario": scenario, "case": case, "digest": digest_of(case),
         **asdict(c.verdict),
         "verdict": verdict if verdict.startswith(c.verdict.decision) else f"{c.verdict.decision}: {c.verdict.sentence}",
         "next_step": next_step(c),
@@ -63,10 +64,11 @@ def _body(c: Comparison, version: str, scenario: Json | None, warnings: Sequence
         "probability_best_by_kind": c.probability_best_by_kind,
         "included": included(c), "excluded": excluded(c), "warnings": list(warnings),
     }
-    return _no_infinity(body)
+    whole: Json = _no_infinity(body)
+    return {**whole, "digests": digests_of(whole)}
 
 
-def _no_infinity(x: object) -> object:
+def _no_infinity(x: Any) -> Any:  # Any: plain JSON values
     if isinstance(x, dict):
         return {key: _no_infinity(value) for key, value in x.items()}
     if isinstance(x, (list, tuple)):

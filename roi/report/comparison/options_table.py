@@ -12,7 +12,7 @@ from roi.economics.decision.option_result import FleetResult, LineResult, Option
 from roi.economics.decision.verdict import value
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import Basis
-from roi.report.comparison.thresholds import alone_from, compared_from, month_of, quality
+from roi.report.comparison.thresholds import alone_from, compared_from, compared_with, month_of, quality
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import KINDS, MARKS, Money, case_number, chance, figure, money_of, months, percent, usd
 
@@ -116,18 +116,21 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
             return [Heading(f"{barred.label} ({id}), {kind}: not possible"), Paragraph(barred.reason)]
     o = next(o for o in c.options if o.id == id)
     horizon = len(o.monthly_usd)
-    start = alone_from(c, o)
+    beside, start = (compared_with(c), compared_from(c)) if o.id == "stay" else (o, alone_from(c, o))
     money = money_of([o.tco_usd, *(sum(line.monthly_usd) for line in o.lines)])
     rows = [_branch(line, start, money) for line in o.lines if line.upfront_usd or any(line.monthly_usd)]
     errors = sum(sum(line.monthly_usd) for line in o.lines if line.name == "wrong answers")
-    cash = f"of it cash: {usd(o.cash_monthly_usd)} a month, {usd(o.tco_usd - errors)} in all" if errors else ""
-    total = Row(("total", "", money(o.mean_monthly_usd), money(o.upfront_usd), money(o.tco_usd)), strong=True, detail=cash)
+    month = month_of(c, o)
+    cash = f"of it cash: {usd(month[0])} a month, {usd(o.tco_usd - errors)} in all" if errors else ""
+    mean = sum(month) if o.id == "stay" else o.mean_monthly_usd  # of another option what is no cash too
+    total = Row(("total", "", money(mean), money(o.upfront_usd), money(o.tco_usd)), strong=True, detail=cash)
     handed = f", hands on {percent(o.quality.share_escalated)}" if o.quality.share_escalated else ""
+    when = "" if beside is None else f", when {'it' if beside is o else beside.label} serves alone"
     heads = ("cost line", "", f"{money.unit}\n/month", f"set-up\n{money.unit}", f"{horizon} months\n{money.unit}")
     return [
         Heading(f"Cost of {o.label} ({o.id})"), Table(heads, (*rows, total), align="ll", tree=True),
-        Paragraph(f"/month: mean of months {start + 1} to {horizon}{'' if o.id == 'stay' else ', when it serves alone'}."
-                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(o.fleet)} Quality: {quality(c, o)},"
+        Paragraph(f"/month: mean of months {start + 1} to {horizon}{when}."
+                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(o.fleet)}{_trained(c, o.id)} Quality: {quality(c, o)},"
                   f" {percent(o.quality.error_rate)} wrong{handed}."),
     ]
 
@@ -157,6 +160,14 @@ def _fleet(f: FleetResult | None) -> str:
             f" {f.weight_dtype} weights{most},"
             f" {terms}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}busy"
             f" {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak.")
+
+
+def _trained(c: Comparison, id: str) -> str:
+    """On which card the option trains, and who rents it on which terms; empty where it trains on none."""
+    card, rent = f"options.{id}.training.gpu", f"options.{id}.training.usd_per_gpu_hour"
+    if card not in c.case or rent not in c.case:
+        return ""
+    return f" Trains on {c.case[card].value}, {c.case[rent].source.partition(':')[0]} (roi fit: on-demand rents alone)."
 
 
 def find_option(c: Comparison, name: str, field: str = "--explain") -> str:

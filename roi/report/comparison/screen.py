@@ -8,8 +8,8 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
-from roi.report.comparison.advice import advice, counted, npv_of, reason
-from roi.report.comparison.thresholds import guessed, month_of, option_of, quality
+from roi.report.comparison.advice import advice, counted, npv_of
+from roi.report.comparison.thresholds import compared_from, flips_at, guessed, month_of, option_of, quality
 from roi.report.layout.blocks import Block, Gap, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import case_number, fact_name, fact_range, figure, money_of, percent, quantity, short_usd, usd
 from roi.report.layout.wording import chance as share
@@ -95,10 +95,9 @@ def _template(c: Comparison) -> list[str]:
         names[0] += f" (moves the NPV by {short_usd(pull[ranked[0]])})"
     told = [f"The template's guesses: {', '.join(names)}{more}"]
     if v.counts == "cash":
-        other = "staying" if v.flips_to == "stay" else option_of(c, v.flips_to).label if v.flips_to is not None else ""
-        flips = (f"; from {usd(v.flips_at_usd_per_error)} each {other} would lead"
-                 if v.flips_at_usd_per_error is not None and v.flips_to is not None else "")
-        told.append(f"Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error){flips}")
+        flips = flips_at(c)
+        told.append("Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error)"
+                    f"{f'; {flips}' if flips else ''}")
     return told
 
 
@@ -179,9 +178,10 @@ def table(c: Comparison, most: int) -> list[Block]:
 
     bar = case_number(c.case, "quality.bar")
     untested = bar > 0 and any(not o.tested for o in shown)
-    legend = (f"cash: mean month once live, central values. NPV against staying, {counted(c)}; P10: bad case, P90: good."
+    since = f" (stay: from month {compared_from(c) + 1})" if compared_from(c) else ""
+    legend = (f"cash: mean month once live{since}, central values. NPV against staying, {counted(c)}; P10: bad case, P90: good."
               " best of all: among what may be recommended."
-              + (f" ?: in a draw below the quality bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
+              + (f" ?: in a draw below the bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
     return [Table(heads, tuple(row(o) for o in shown), align="lrrrrrrrl", cut=True), Paragraph(legend), *_lost(c)]
 
 
@@ -204,12 +204,12 @@ def _lost(c: Comparison) -> list[Block]:
         told.append(f"With a price on the hours of people who are paid anyway, {other} would lead.")
     if v.recommended is not None:
         untested = [option_of(c, p.option).label for p in v.passed_over if p.reason == "not tested"]
-        unlikely = [f"{option_of(c, p.option).label} ({reason(c, p.option)})" for p in v.passed_over
-                    if p.reason != "not tested"]
-        for word, names in (("tested", untested), ("likely", unlikely)):
+        unlikely = [f"{option_of(c, p.option).label} ({percent(p.chance or 0.0)}, needs {percent(p.chance_needed)})"
+                    for p in v.passed_over if p.reason != "not tested"]
+        for word, names in (("not tested", untested), ("beats staying too seldom", unlikely)):
             if names:
                 more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-                told.append(f"Higher mean NPV but not {word}: {', '.join(names[:NAMED])}{more}.")
+                told.append(f"Higher mean NPV but {word}: {', '.join(names[:NAMED])}{more}.")
     return [Paragraph(text) for text in told]
 
 

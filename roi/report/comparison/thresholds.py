@@ -8,7 +8,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import Signpost
 from roi.economics.inputs import KEEPS_MODEL
 from roi.facts.fact import Basis, Fact
-from roi.report.layout.wording import case_number, percent, requests, usd
+from roi.report.layout.wording import case_number, figure, percent, requests, usd
 
 PRICES = {"usd_per_gpu_hour": "a GPU hour", "usd_per_gpu": "a GPU"}
 """Quantities of signposts that are a price of GPUs."""
@@ -21,8 +21,9 @@ def option_of(c: Comparison, id: str) -> OptionResult:
 
 
 def wins_from(c: Comparison, o: OptionResult) -> str:
-    """From which volume the option beats staying, and from which the leading option; empty where that was not looked for."""
-    rivals = {"stay": "staying"} if c.verdict.leader == "stay" else {"stay": "staying", "recommended": c.leader.label}
+    """From which volume the option beats the leading option, and from which staying; empty where that was not looked for."""
+    rivals = {} if c.verdict.leader == "stay" else {"recommended": c.leader.label}
+    rivals["stay"] = "staying"
     return "; ".join(_from(c, b, name) for baseline, name in rivals.items() for b in _over_the_horizon(c, o.id, baseline))
 
 
@@ -60,10 +61,16 @@ def alone_from(c: Comparison, o: OptionResult) -> int:
     return min(math.ceil(o.months_to_live + parallel), len(o.monthly_usd) - 1)
 
 
-def compared_from(c: Comparison) -> int:
-    """The month, counted from 0, from which on staying is compared with the leading option, or with the challenger."""
+def compared_with(c: Comparison) -> OptionResult | None:
+    """What staying is told beside: the leading option, or where that is staying the challenger, if there is one."""
     beside = c.verdict.leader if c.verdict.leader != "stay" else c.verdict.challenger
-    return 0 if beside is None else alone_from(c, option_of(c, beside))
+    return None if beside is None else option_of(c, beside)
+
+
+def compared_from(c: Comparison) -> int:
+    """The month, counted from 0, from which on staying is compared with that option."""
+    beside = compared_with(c)
+    return 0 if beside is None else alone_from(c, beside)
 
 
 def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
@@ -81,7 +88,6 @@ def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
 
 
 def _from(c: Comparison, b: BreakEven, rival: str) -> str:
-    volume = case_number(c.case, "workload.requests_per_day")
     if b.first is None:
         return f"beats {rival} at no volume ({b.reason})"
     if b.stays is None:
@@ -92,8 +98,7 @@ def _from(c: Comparison, b: BreakEven, rival: str) -> str:
         return f"beats {rival} from {requests(b.first)} a day on, {until}"
     if b.stays <= 1:
         return f"beats {rival} at every volume"
-    on = f"from {requests(b.stays)} a day on"
-    return f"already beats {rival} ({on})" if volume >= b.stays else f"beats {rival} {on}"
+    return f"beats {rival} from {requests(b.stays)} a day on"
 
 
 def at_rent(c: Comparison, o: OptionResult) -> str:
@@ -118,8 +123,22 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
     return found
 
 
+def flips_at(c: Comparison) -> str:
+    """From which USD per wrong answer on another option would be recommended, to two digits; empty where from none.
+
+    Where a chance turns it, other draws (another seed) move it by its slope: some percent, or a third where the chance is flat.
+    """
+    v = c.verdict
+    if v.flips_at_usd_per_error is None or v.flips_to is None:
+        return ""
+    below = v.counts != "cash" and v.flips_at_usd_per_error < case_number(c.case, "quality.usd_per_error")
+    advice = "stay" if v.flips_to == "stay" else f"change to {option_of(c, v.flips_to).label}"
+    about = usd(float(f"{v.flips_at_usd_per_error:.2g}"))
+    return f"{'below' if below else 'from'} about {about} each the advice is to {advice}"
+
+
 def look_again(c: Comparison) -> list[str]:
-    """From which volume, and at which price or error rate, another option would be cheaper than staying.
+    """From which volume, and at which price or error rate, another option would be cheaper than staying, or be advised.
 
     Nothing where there is no other option, or where no threshold was looked for.
     """
@@ -134,6 +153,8 @@ def look_again(c: Comparison) -> list[str]:
     other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
     if other is not None:
         told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
+    if c.verdict.counts != "cash" and (flips := flips_at(c)):
+        told.append(f"at another price of a wrong answer: {flips}")
     if told:
         return [f"Look again {', or '.join(told)}."]
     if any(p.reason == "not tested" for p in c.verdict.passed_over):
@@ -155,6 +176,6 @@ def _side(s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
     if s.quantity in PRICES:
         return f"with {PRICES[s.quantity]} {side} {usd(s.threshold)} (today {usd(s.today)}, {s.reason.split(',')[0]})"
     if s.quantity == "api_price_ratio":
-        return f"with {whose} list prices {side} {percent(s.threshold)} of today's"
+        return f"with {whose} list prices {side} {figure(s.threshold)} times today's"
     most = "at most" if side == "below" else "more than"
     return f"with {most} {percent(s.threshold)} of {whose} answers wrong (here {percent(s.today)})"

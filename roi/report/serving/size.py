@@ -83,9 +83,9 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     yield Paragraph(f"Cheapest plan that holds: {_fleet(best, sizing.fleet_share)}", strong=True)
     yield from _yours(sizing)
     yield from _api_alone(sizing)
-    yield Notes((_held(sizing), _how_sure(sizing), *_limits(sizing)))
-    yield from (Gap(), Paragraph(_load(sizing, limits=False)), Gap())
     shown = sizing.plans[:SHOWN] if best in own else (*_alike(sizing)[: SHOWN - len(own[:1])], *own[:1])
+    yield Notes((_held(sizing), _how_sure(sizing), *_limits(sizing, shown)))
+    yield from (Gap(), Paragraph(_load(sizing, limits=False)), Gap())
     rows = ((plan, _plan(plan).cells) for plan in shown)
     yield Table((PLAN_HEADS[0], *PLAN_HEADS[2:]),
                 tuple(Row((name, *cells), strong=plan is best) for plan, (name, _, *cells) in rows))
@@ -125,13 +125,20 @@ def _how_sure(sizing: Sizing) -> str:
     return f"How sure: {ends}{other}. Speed: {best.evidence} ({best.basis})."
 
 
-def _limits(sizing: Sizing) -> Iterable[str]:
-    """What does not hold, which cards have no plan here, and a price that is old."""
+def _limits(sizing: Sizing, shown: Iterable[SizedPlan]) -> Iterable[str]:
+    """What does not hold, which cards have no plan here, and prices of the plans shown that are old."""
     yield from (block.text for block in _smaller(sizing))
     if sizing.left_out:
         yield f"No plan: {', '.join(sizing.left_out)} (another card is never dearer, or the SLO is not possible)"
-    if sizing.price_days > STALE_DAYS:
-        yield f"The price of {plan_name(sizing.plans[0])} is {sizing.price_days} days old"
+    yield from _old_prices(shown)
+
+
+def _old_prices(plans: Iterable[SizedPlan]) -> Iterable[str]:
+    """Which rents are older than prices should be."""
+    old = {f"{plan.vendor} {plan.gpu} ({plan.price_days} days)": None for plan in plans
+           if plan.owned is None and plan.price_days > STALE_DAYS}
+    if old:
+        yield f"Old prices: {', '.join(old)}"
 
 
 def _tell(sizing: Sizing) -> Iterable[Block]:
@@ -256,7 +263,9 @@ def _basis(sizing: Sizing) -> Iterable[Block]:
               " limits move TTFT and TPOT against each other.")
     measure = "measure it: roi profile serve URL on your own server replaces the published speed."
     yield Heading("What this rests on")
-    yield Bullets((f"capacity: {best.source} ({best.basis}).", engine, _arrivals(sizing), *(() if measured else (measure,))))
+    old = [f"{told[0].lower()}{told[1:]}." for told in _old_prices(sizing.plans)]
+    capacity = f"capacity: {best.source} ({best.basis})."
+    yield Bullets((capacity, engine, _arrivals(sizing), *old, *(() if measured else (measure,))))
 
 
 def _yours(sizing: Sizing) -> Iterable[Block]:

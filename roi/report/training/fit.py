@@ -111,7 +111,7 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
     held = "" if known is None else f"; {known[1]:.0f} of 100 rows left out lay inside such an interval"
     formula = "formula, held to dry runs" if report.plan.runs_dry else "formula"
     memory = formula if report.dry is None else "dry run of this step"
-    near = sum(bool(best.usd and x.usd and best.usd[0] < x.usd[0] and x.usd[1] < best.usd[2]) for x in report.usable)
+    near = sum(best.cost[0] < x.cost[0] and x.cost[1] < best.cost[2] for x in report.usable)
     rivals = f" So wide that {near} dearer card{'' if near == 1 else 's'} may cost less." if near else ""
     return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {SPEED_WORDS[best.evidence.level]}"
             f" (n = {best.evidence.n}{held}).{rivals}")
@@ -155,7 +155,7 @@ def _pointers(report: FitReport) -> Iterable[str]:
     if report.training_set is None:
         yield "--examples N (--epochs, --tokens-per-example): hours and USD of a run"
     elif report.usable:
-        yield "USD: one successful run on demand; failed runs, evaluation and idle time are not in it"
+        yield "USD: one successful run on demand (roi compare takes spot too); failed runs, evaluation, idle time are not in it"
     if report.plan.gpus == 1 and not report.usable:
         yield "--gpus 8 --sharding fsdp: the plan split over several GPUs"
     more = len(report.usable) - SHOWN

@@ -106,6 +106,23 @@ def test_a_template_value_of_a_wrong_answer_decides_nothing() -> None:
     assert found.flips_to == "stay"
 
 
+@pytest.mark.parametrize("usd", [0.01, 0.11])
+def test_the_price_of_an_error_at_which_the_verdict_turns_is_where_it_does(usd: float) -> None:
+    """Nine draws in ten are asked for: the chance is too low before the means cross. Either side is compared anew."""
+    def at(x: float) -> Verdict:
+        scores = {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.9, "low": 0.8, "high": 0.93, "items": 200}}
+        case = case_of(quality={"usd_per_error": x, "scores": scores}, draws=1024, verdict={"min_chance_reversible": 0.9},
+                       candidates={"cascade_first": [], "self_hosted": []})
+        return compare(case).verdict
+
+    v = at(usd)
+    assert v.flips_at_usd_per_error is not None
+    assert {v.recommended, v.flips_to} == {"stay", CHEAPER}
+    below, above = (at(v.flips_at_usd_per_error * k) for k in (0.999, 1.001))
+    assert (below.recommended, above.recommended) == (CHEAPER, "stay")
+    assert above.passed_over[0].reason == "not likely"  # its mean is still the higher one
+
+
 def test_an_option_below_the_bar_is_infeasible_and_the_incumbent_is_not_held_to_it() -> None:
     """Bar 0.96: above the incumbent's 0.95 too, which stays possible."""
     scores = {"gpt-5.4": 0.95, "gpt-6-luna": 0.90, "gpt-6-luna > gpt-5.4": 0.93, "qwen3-8b": 0.90, "qwen3-8b+lora": 0.94}

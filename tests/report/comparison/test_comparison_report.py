@@ -22,10 +22,10 @@ from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
 
 TOP = {
-    "schema", "roi_version", "scenario", "case", "digest", "recommended", "verdict", "decision", "sentence", "next_step",
-    "gates", "options", "break_even", "break_even_requests_per_day", "drivers", "included", "excluded", "warnings", "alarms",
-    "experiments",
-    "signposts", "leader", "counts", "candidates", "likely", "first_move", "second", "chance_over_second", "passed_over",
+    "schema", "roi_version", "scenario", "case", "digest", "digests", "recommended", "verdict", "decision", "sentence",
+    "next_step", "gates", "options", "break_even", "break_even_requests_per_day", "drivers", "included", "excluded",
+    "warnings", "alarms", "experiments", "signposts",
+    "leader", "counts", "candidates", "likely", "first_move", "second", "chance_over_second", "passed_over",
     "challenger", "measure_first", "then", "wins_at_error_rate", "flips_at_usd_per_error", "flips_to",
     "winner_changes_at_error_rate", "error_rate_of", "challenger_wins_at_error_rate", "driver_option", "reconciled_option",
     "reconciled_npv_usd", "probability_best_by_kind",

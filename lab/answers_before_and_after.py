@@ -1,16 +1,21 @@
-"""Answers of the commands as JSON files, to hold a change of the house to: run it before and after, then `diff -r`.
+"""Answers of the commands as files, to hold a change of the house to: run it before and after, then `diff -r`.
 
-    python lab/answers_before_and_after.py OUT
+    python lab/answers_before_and_after.py OUT [BEFORE]
 
 writes into the folder OUT, one file an answer: `roi compare` of the bundled scenario, of the business cases in tests/ and
-of twenty random scenarios; `roi size`, `roi fit`, and `roi usage` of every fixture. A refusal is kept as its message. The
-random scenarios are the bundled one with fields drawn from a seeded generator, so that they are the same everywhere.
+of twenty random scenarios, as JSON and as its longest text; `roi size`, `roi fit`, and `roi usage` of every fixture, as JSON.
+A refusal is kept as its message. The random scenarios are the bundled one with fields drawn from a seeded generator, so that
+they are the same everywhere. With BEFORE, what an earlier run wrote, it tells where the two differ: numbers of JSON by more
+than 1e-9, which is rounding of sums of thousands, all else by a letter.
 """
 
+import json
 import random
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 
@@ -18,6 +23,8 @@ from roi.cli import main
 
 REPOSITORY = Path(__file__).parent.parent
 DAY = ("--as-of", "2026-11-24")
+NEAR = 1e-9
+"""Share of a number, and of 1 beside 0, by which it may differ."""
 
 FITS = (
     ("qwen3-8b", "--gpu", "L4,L40S,H100", "--examples", "5000"), ("llama-3.1-8b", "--gpu", "all", "--method", "qlora"),
@@ -79,15 +86,50 @@ def without_expectations(word: str) -> str:
     return str(kept)
 
 
-def answer(words: tuple[str, ...]) -> str:
-    """What the command prints as JSON, or the message of its refusal, without this repository's path."""
+def answer(*words: str) -> str:
+    """What the command prints, or the message of its refusal, without this repository's path."""
     words = tuple(without_expectations(word) for word in words)
-    done = CliRunner(env={"COLUMNS": "80"}).invoke(main, [*words, "--format", "json"], prog_name="roi")
+    done = CliRunner(env={"COLUMNS": "80"}).invoke(main, words, prog_name="roi")
     return f"exit {done.exit_code}\n{done.stdout}{done.stderr}".replace(str(REPOSITORY), "REPOSITORY")
 
 
-if __name__ == "__main__":
-    out = Path(sys.argv[1])
+def write(out: Path) -> None:
+    """Put every answer into the folder."""
     out.mkdir(parents=True, exist_ok=True)
     for name, words in commands().items():
-        (out / f"{name}.json").write_text(answer(words), encoding="utf-8")
+        (out / f"{name}.json").write_text(answer(*words, "--format", "json"), encoding="utf-8")
+        if words[0] == "compare":
+            (out / f"{name}.txt").write_text(answer(*words, "--full"), encoding="utf-8")
+
+
+def read(path: Path) -> Any:  # Any: plain JSON values
+    """The values of an answer's JSON, or the lines of what is none."""
+    text = path.read_text(encoding="utf-8") if path.exists() else "no such answer"
+    try:
+        return json.loads(text.partition("\n")[2])
+    except ValueError:
+        return text.splitlines()
+
+
+def differences(was: Any, now: Any, place: str) -> Iterator[str]:  # Any: as above
+    """Where two values differ by more than rounding."""
+    if isinstance(was, dict) and isinstance(now, dict) and was.keys() == now.keys():
+        for key, value in was.items():
+            yield from differences(value, now[key], f"{place}.{key}")
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        for k, value in enumerate(was):
+            yield from differences(value, now[k], f"{place}[{k}]")
+    elif isinstance(was, float) and isinstance(now, float):
+        if abs(was - now) > NEAR * max(abs(was), abs(now), 1.0):
+            yield f"{place}: {was!r} -> {now!r}"
+    elif was != now:
+        yield f"{place}: {str(was)[:200]!r} -> {str(now)[:200]!r}"
+
+
+if __name__ == "__main__":
+    out, *before = map(Path, sys.argv[1:])
+    write(out)
+    names = sorted({path.name for folder in (out, *before) for path in folder.iterdir()})
+    moved = [each for old in before for name in names for each in differences(read(old / name), read(out / name), name)]
+    print("\n".join(moved) or f"{len(names)} answers{', all as they were' if before else ''}")
+    sys.exit(bool(moved))

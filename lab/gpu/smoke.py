@@ -29,14 +29,15 @@ def runs(which: str, seq: int) -> list[tuple[str, ...]]:
     }[which]
 
 
-def run(folder: Path, which: str, seq: int = 128, budget: str = "8s") -> int:
-    """The number of commands that failed; each is told, with the end of its output."""
+def run(folder: Path, which: str, seq: int = 128, budget: str = "8s", more: tuple[str, ...] = ()) -> int:
+    """The number of commands that failed, `more` at the end of each; each is told, with the end of its output."""
     folder.mkdir(parents=True, exist_ok=True)
     bad = 0
     for number, words in enumerate(runs(which, seq)):
         began = time.monotonic()
         output = folder / f"{which}-{number}.json"
-        result = CliRunner().invoke(main, ["profile", *words, "--budget", budget, "--device", "cuda", "--output", str(output)])
+        always = ("--budget", budget, "--device", "cuda", "--output", str(output))
+        result = CliRunner().invoke(main, ["profile", *words, *more, *always])
         failed = result.exit_code != 0
         bad += failed
         print(f"{'FAIL' if failed else 'ok  '} {time.monotonic() - began:5.1f} s  {' '.join(words)}", flush=True)

@@ -16,6 +16,7 @@ from roi.scenario.quantity import (
     Section,
     Share,
     as_spread,
+    check_order,
     spread,
     unit,
 )
@@ -192,10 +193,7 @@ class Score(Section):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if (self.low is None) != (self.high is None):
-            raise ValueError("low and high are given together or not at all")
-        if self.low is not None and self.high is not None and not self.low <= self.value <= self.high:
-            raise ValueError(f"low <= value <= high does not hold: {self.low:g}, {self.value:g}, {self.high:g}")
+        check_order(self.low, self.value, self.high)
         return self
 
 

@@ -7,20 +7,20 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from roi.errors import InputError
+from roi.facts.records import Finite
 from roi.scenario.file import explain_mistakes
 from roi.scenario.quantity import Section
 from roi.scenario.yaml import read_yaml
 
-Limit = Annotated[float, Field(allow_inf_nan=False)]
 POLICY: str = "roi.policy/1"
 
 
 class Range(Section):
     """What a figure must lie within, both ends included."""
 
-    at_least: Limit | None = None
+    at_least: Finite | None = None
     """The least that is allowed."""
-    at_most: Limit | None = None
+    at_most: Finite | None = None
     """The most that is allowed."""
 
     @model_validator(mode="after")
@@ -44,9 +44,9 @@ class AmountRange(Range):
 class ShareRange(Range):
     """The same for a share, 0 to 1."""
 
-    at_least: Annotated[Limit, Field(ge=0, le=1)] | None = None
+    at_least: Annotated[Finite, Field(ge=0, le=1)] | None = None
     """The least share that is allowed."""
-    at_most: Annotated[Limit, Field(ge=0, le=1)] | None = None
+    at_most: Annotated[Finite, Field(ge=0, le=1)] | None = None
     """The most that is allowed."""
 
 

@@ -6,9 +6,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from roi.facts.records import Described
+from roi.facts.records import Described, Finite
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -34,11 +33,16 @@ class Spread(Section):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if (self.low is None) != (self.high is None):
-            raise ValueError("low and high are given together or not at all")
-        if self.low is not None and self.high is not None and not self.low <= self.value <= self.high:
-            raise ValueError(f"low <= value <= high does not hold: {self.low:g}, {self.value:g}, {self.high:g}")
+        check_order(self.low, self.value, self.high)
         return self
+
+
+def check_order(low: float | None, value: float, high: float | None) -> None:
+    """ValueError, which pydantic tells with its field, where one end is given alone or the value lies outside of both."""
+    if (low is None) != (high is None):
+        raise ValueError("low and high are given together or not at all")
+    if low is not None and high is not None and not low <= value <= high:
+        raise ValueError(f"low <= value <= high does not hold: {low:g}, {value:g}, {high:g}")
 
 
 def as_spread(q: float | Spread) -> Spread:

@@ -9,9 +9,26 @@ import pytest
 from click.testing import CliRunner
 
 from roi.cli import main
+from roi.profiling.dry.dry_profile import profile_dry_run
 
 CONFIG = str(Path(__file__).parents[1] / "data" / "llama_tiny_config.json")
 ARGUMENTS = ["fit", CONFIG, "--gpu", "L4", "--seq", "128", "--rank", "4"]
+
+
+RAN = {}
+
+
+def once(config, plan, **how):
+    """A dry run says the same each time: it is made once."""
+    asked = repr((config, plan, how))
+    if asked not in RAN:
+        RAN[asked] = profile_dry_run(config, plan, **how)
+    return RAN[asked]
+
+
+@pytest.fixture(autouse=True)
+def _made_once(monkeypatch):
+    monkeypatch.setattr("roi.profiling.dry.dry_profile.profile_dry_run", once)
 
 
 @pytest.fixture
@@ -84,7 +101,7 @@ def test_ctrl_c_in_a_dry_run_says_that_nothing_was_kept(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("roi.profiling.dry.dry_profile.dry_run", interrupted)
+    monkeypatch.setattr("roi.profiling.dry.dry_profile.profile_dry_run", interrupted)
     answer = run(*ARGUMENTS, "--dry-run")
     assert (answer.exit_code, answer.stdout, answer.stderr) == (130, "", "roi: interrupted; nothing was kept\n")
 

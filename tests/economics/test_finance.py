@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from roi.economics.finance import (
     accumulate,
-    discount_factors,
     internal_rate,
     payback,
     payback_status,
@@ -35,16 +34,6 @@ def test_present_value_is_npv_of_numpy_financial_and_pyxirr(upfront: float, mont
     assert mine == pytest.approx(pyxirr.npv(month, [upfront, *monthly]), abs=1e-9 * scale)
 
 
-def test_rates_are_effective_annual() -> None:
-    """A dollar after 12 months at 25% is worth 0.80."""
-    assert discount_factors(0.25, 24)[[11, 23]] == pytest.approx([0.80, 0.64])
-
-
-def test_present_value_by_hand() -> None:
-    """100 now and 121 in 24 months at 10% a year: 100 + 121 / 1.21 = 200."""
-    assert present_value(100.0, np.array([0.0] * 23 + [121.0]), 0.10) == pytest.approx(200.0)
-
-
 def test_present_value_of_many_rows_is_that_of_each() -> None:
     """Two rows at 0%: 1 + 3 x 2 = 7 and 2 + 3 x 4 = 14."""
     many = present_value(np.array([[1.0], [2.0]]), np.array([[2.0] * 3, [4.0] * 3]), 0.0)
@@ -60,12 +49,6 @@ def test_internal_rate_is_irr_of_numpy_financial_and_pyxirr(price: float, saved:
     month = (1.0 + mine) ** (1 / 12) - 1.0
     assert month == pytest.approx(pyxirr.irr([-spent, *saved]), rel=1e-6, abs=1e-8)
     assert month == pytest.approx(float(npf.irr([-spent, *saved])), rel=1e-6, abs=1e-8)
-
-
-def test_internal_rate_by_hand() -> None:
-    """-100 now, +121 after 24 months: 10% a year. -100 now, +110 after a month: 1.1^12 - 1 = 213.8%."""
-    assert internal_rate(-100.0, np.array([0.0] * 23 + [121.0])) == pytest.approx(0.10)
-    assert internal_rate(-100.0, np.array([110.0])) == pytest.approx(1.1**12 - 1)
 
 
 def test_internal_rate_is_found_where_the_sign_changes_often_but_one_rate_fits() -> None:

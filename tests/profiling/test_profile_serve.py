@@ -76,7 +76,7 @@ def test_a_profile_holds_every_request_and_comes_back_from_its_file(tmp_path):
     with StepServer(FAST, model="meta-llama/Llama-3.1-8B-Instruct") as server:
         result, profile = run(server, tmp_path, "--gpu", "h100-80gb-sxm", "--gpus", "2", "--weight-dtype", "fp8")
     assert result.exit_code == 0, result.output
-    [stored] = serve_profiles(load_profiles([tmp_path]), "H100-80GB-SXM", "llama-3.1-8b")
+    [stored] = serve_profiles(load_profiles([tmp_path]), "H100-80GB-SXM")
     assert stored.profile == profile
     assert (profile.served_model, profile.model) == ("meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b")
     assert (profile.gpu, profile.gpus, profile.weight_dtype) == ("H100-80GB-SXM", 2, "fp8")

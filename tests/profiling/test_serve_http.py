@@ -70,7 +70,8 @@ def test_a_length_ends_an_answer_and_so_does_the_closing_where_nothing_else_does
 
 @pytest.mark.parametrize("raw", [
     b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/2 200\r\n\r\n", b"HTTP/1.1 OK\r\n\r\n", HEAD + b"zz\r\n", b"HTTP/1.1 " + b"x" * 70_000,
-    b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n", b"HTTP/1.1 \xb2\xb2\xb2 OK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\ncontent-length: " + b"9" * 5000 + b"\r\n\r\n", HEAD + b"-5\r\n", HEAD + b"f" * 40 + b"\r\n",
 ])  # fmt: skip
 def test_what_is_no_http_is_told_so(raw):
     with pytest.raises(NotHttp):

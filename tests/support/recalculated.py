@@ -2,7 +2,9 @@
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,12 @@ def set_names(workbook: Any, changes: Mapping[str, float]) -> None:
         workbook[sheet.strip("'")][cell.replace("$", "")].value = value
 
 
+@cache
+def user() -> tempfile.TemporaryDirectory[str]:
+    """The folder of LibreOffice's user, made at its first start of this process and used again."""
+    return tempfile.TemporaryDirectory()
+
+
 def recalculated(content: bytes, folder: Path, changes: Mapping[str, float] | None = None) -> Any:
     """The workbook as LibreOffice computes it, its values read back."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -26,7 +34,7 @@ def recalculated(content: bytes, folder: Path, changes: Mapping[str, float] | No
     workbook = openpyxl.load_workbook(source)
     set_names(workbook, changes or {})
     workbook.save(source)
-    command = [shutil.which("soffice") or "", f"-env:UserInstallation=file://{folder}/profile", "--headless", "--convert-to",
+    command = [shutil.which("soffice") or "", f"-env:UserInstallation=file://{user().name}", "--headless", "--convert-to",
                "xlsx:Calc MS Excel 2007 XML", "--outdir", str(folder / "out"), str(source)]
     subprocess.run(command, check=True, capture_output=True, timeout=600)
     return openpyxl.load_workbook(folder / "out" / "source.xlsx", data_only=True)

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +124,12 @@ KEPT = {
 """Fields whose word says what a row is: with another word it would not count, and nothing of it would be seen."""
 PLAIN = re.compile(r"[-+$]?[0-9][0-9.,e-]*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|true|false||Included|On-Demand", re.IGNORECASE)
 """Numbers, times and flags."""
-FIXTURES = [path for path in sorted(DATA.rglob("*")) if path.is_file()]
+NAMES = [*(str(path.relative_to(DATA)) for path in sorted(DATA.rglob("*")) if path.is_file()), *WRITTEN]
 seen: set[str] = set()
+
+
+def content_of(name: str) -> bytes:
+    return WRITTEN[name].encode() if name in WRITTEN else (DATA / name).read_bytes()
 
 
 def salted(value: Any) -> Any:  # Any: JSON
@@ -164,12 +169,18 @@ def salted_copy(name: str, content: bytes, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.full  # a second of CPU each
-@pytest.mark.parametrize("name", [*(str(path.relative_to(DATA)) for path in FIXTURES), *WRITTEN])
+@pytest.fixture(autouse=True)
+def _read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is read and added up once, and told in every form."""
+    summarize = cache(summary.summarize)
+    monkeypatch.setattr("roi.answers.usage.summarize", lambda question, *_: summarize(question))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", NAMES)
 def test_the_canary_never_leaves(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is written in the temporary folder is looked at while it is there, inside Parquet too."""
-    content = WRITTEN[name].encode() if name in WRITTEN else (DATA / name).read_bytes()
-    file = salted_copy(Path(name).name, content, tmp_path)
+    file = salted_copy(Path(name).name, content_of(name), tmp_path)
     assert CANARY in file.read_text(encoding="utf-8")
     add_up, looked = summary._summary_and_trace, []
 
@@ -261,14 +272,7 @@ def all_forms(file: Path, folder: Path, *words: str) -> tuple[int, str]:
     return sum(each["rows"] for each in answer["sources"]), told
 
 
-NAMES = [*(str(path.relative_to(DATA)) for path in FIXTURES), *WRITTEN]
-
-
-def content_of(name: str) -> bytes:
-    return WRITTEN[name].encode() if name in WRITTEN else (DATA / name).read_bytes()
-
-
-@pytest.mark.full  # a second of CPU each
+@pytest.mark.full
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_said_in_a_field_that_is_read_is_not_shown(tmp_path: Path, name: str) -> None:
     """Models, providers, tiers, keys, users, ids, error texts, tags: a sentence in all of them at once, and the rows still
@@ -280,7 +284,7 @@ def test_what_is_said_in_a_field_that_is_read_is_not_shown(tmp_path: Path, name:
     assert counted > 0, told
 
 
-@pytest.mark.full  # as above
+@pytest.mark.full
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_said_in_the_place_of_counts_and_times_is_not_shown(tmp_path: Path, name: str) -> None:
     file = said_copy(Path(name).name, content_of(name), tmp_path, everything=True)

@@ -7,8 +7,8 @@ from roi.usage.measure.aggregate import LengthCell, ReadCell
 from roi.usage.measure.lengths import MOST_BINS, measure_lengths, prefix_of_buckets, prefix_of_calls
 
 
-def cell(given, out, calls=1, cached=0):
-    return LengthCell(bin_of_count(given), bin_of_count(out), calls, given * calls, out * calls, cached)
+def cell(given, out, calls=1):
+    return LengthCell(bin_of_count(given), bin_of_count(out), calls, given * calls, out * calls)
 
 
 def test_means_are_exact_and_percentiles_are_the_mean_of_their_bin():
@@ -36,7 +36,7 @@ def test_nothing_has_no_length():
 
 def test_prefix_times_hit_rate_is_what_was_read():
     """80 of 100 calls read 1,200 tokens: 0.8 x 1,200 = 960 a call."""
-    found = prefix_of_calls([cell(2000, 10, 100, 80)], [ReadCell(bin_of_count(1200), 80, 96_000)])
+    found = prefix_of_calls([cell(2000, 10, 100)], [ReadCell(bin_of_count(1200), 80, 96_000)])
     assert found is not None
     assert (found.tokens, found.low, found.high, found.hit_rate) == (1200.0, 1200.0, 1200.0, 0.8)
     assert "differ widely" not in found.how
@@ -44,7 +44,7 @@ def test_prefix_times_hit_rate_is_what_was_read():
 
 def test_reads_of_many_lengths_are_said_to_be_history():
     reads = [ReadCell(bin_of_count(n), 10, 10 * n) for n in (1100, 4000, 16_000)]
-    found = prefix_of_calls([cell(20_000, 10, 30, 30)], reads)
+    found = prefix_of_calls([cell(20_000, 10, 30)], reads)
     assert found is not None
     assert (found.low, found.high) == (1100.0, 16_000.0)
     assert "differ widely" in found.how

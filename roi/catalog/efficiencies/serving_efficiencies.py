@@ -186,11 +186,11 @@ def engine_habits(family: str) -> EngineHabits:
     return VLLM
 
 
-def find_engine(name: str, field: str = "engine") -> EngineEfficiencies:
+def find_engine(name: str) -> EngineEfficiencies:
     """The engine with this name or alias; case does not matter."""
     known = {n.lower(): row for row in load_serving_efficiencies().engines for n in (row.engine, *row.aliases)}
     if name.strip().lower() not in known:
-        raise UnknownName(field, name, known, "engine")
+        raise UnknownName("engine", name, known, "engine")
     return known[name.strip().lower()]
 
 

@@ -39,10 +39,10 @@ def key(name: str) -> str:
     return DASH.sub("", dashed(name))
 
 
-def without_endings(name: str, endings: str = f"{FORMATS}|{TRAININGS}") -> list[str]:
+def without_endings(name: str) -> list[str]:
     """The dashed name, then the same without its last ending, without the last two, and so on."""
     out = [dashed(name)]
-    while shorter := re.fullmatch(f"(.+?)[-.](?:{endings})", out[-1]):
+    while shorter := re.fullmatch(f"(.+?)[-.](?:{FORMATS}|{TRAININGS})", out[-1]):
         out.append(shorter[1])
     return out
 

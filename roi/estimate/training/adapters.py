@@ -41,11 +41,11 @@ def largest_rank(model: ModelShape, plan: TrainingPlan) -> int:
     return max(sides, default=model.hidden)
 
 
-def check_rank(model: ModelShape, plan: TrainingPlan, field: str = "rank") -> None:
+def check_rank(model: ModelShape, plan: TrainingPlan) -> None:
     """Raise where the adapter's rank is above the full rank of every target."""
     most = largest_rank(model, plan)
     if plan.adapter and np.any(np.asarray(plan.rank, dtype=float) > most):
-        raise InputError(f"{field}: {plan.rank:,} is not usable; at most {most:,}, the full rank of the widest target of"
+        raise InputError(f"rank: {plan.rank:,} is not usable; at most {most:,}, the full rank of the widest target of"
                          f" {model.id}")
 
 

@@ -36,9 +36,7 @@ from roi.estimate.training.sharding import GatheredTensors, flat_gradients, gath
 from roi.estimate.training.stacks import built_model
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
-from roi.units import GIB
-
-MIB: Final = 2**20
+from roi.units import GIB, MIB
 
 PHASES: Final = ("forward", "loss", "backward", "optimizer")
 """Where the peak can lie."""

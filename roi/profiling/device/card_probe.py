@@ -103,7 +103,7 @@ def cublas_workspace(_: Board | None) -> Answer:
     return {"workspace_bytes": max(torch.cuda.memory_allocated() - before, 0)}
 
 
-def heads(count: int, tokens: int = TOKENS, dim: int = 128, batch: int = 1, *, gradient: bool = False) -> torch.Tensor:
+def heads(count: int, tokens: int, dim: int = 128, batch: int = 1, *, gradient: bool = False) -> torch.Tensor:
     """bf16 queries, keys or values as a model lays them out: (batch, heads, tokens, dim) behind a view."""
     drawn = torch.randn(batch, tokens, count, dim, device="cuda", dtype=torch.bfloat16)
     return drawn.transpose(1, 2).requires_grad_(gradient)
@@ -111,15 +111,15 @@ def heads(count: int, tokens: int = TOKENS, dim: int = 128, batch: int = 1, *, g
 
 def attention_kernels(_: Board | None) -> Answer:
     """The backend that torch's own dispatch takes, by case."""
-    query, few, mask = heads(32), heads(8), torch.ones(1, 1, TOKENS, TOKENS, device="cuda", dtype=torch.bool).tril()
-    wide = query.float()
+    query, few = heads(32, TOKENS), heads(8, TOKENS)
+    mask, wide = torch.ones(1, 1, TOKENS, TOKENS, device="cuda", dtype=torch.bool).tril(), query.float()
     cases: dict[str, tuple[tuple[torch.Tensor, ...], Answer]] = {
         CAUSAL: ((query, few, few), {"is_causal": True, "enable_gqa": True}),
         MASKED: ((query, few, few), {"attn_mask": mask, "enable_gqa": True}),
         "mask": ((query, query, query), {"attn_mask": mask}),
         "fp32": ((wide, wide, wide), {"is_causal": True}),
         "decode": ((query[:, :, :1], few, few), {"enable_gqa": True}),
-        "dim 256": ((heads(8, dim=256),) * 3, {"is_causal": True}),
+        "dim 256": ((heads(8, TOKENS, 256),) * 3, {"is_causal": True}),
     }
     return {"attention": {name: BACKENDS.get(int(choose(*inputs, **how)), "another") for name, (inputs, how) in cases.items()}}
 
@@ -143,7 +143,8 @@ def first_call_of_each_length(_: Board | None) -> Answer:
 
 def attention_backward(_: Board | None) -> Answer:
     """Buffers of the backward beyond its gradients, over what the dry run assumes for the kernel that runs."""
-    inputs = (heads(32, batch=2, gradient=True), heads(8, batch=2, gradient=True), heads(8, batch=2, gradient=True))
+    query, keys, values = (heads(count, TOKENS, batch=2, gradient=True) for count in (32, 8, 8))
+    inputs = (query, keys, values)
     out = attend(*inputs, is_causal=True, enable_gqa=True)
     given = torch.randn_like(out)
     torch.autograd.grad(out, inputs, given, retain_graph=True)

@@ -13,7 +13,6 @@ from roi.estimate.allocator.tape_peak import TapePeak, read_peak
 from roi.estimate.training.memory import workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.environment import Environment
-from roi.facts.gpu import Gpu
 from roi.facts.profiles import DryRunLimit, DryRunProfile, DryRunSearch
 from roi.facts.tape import Tape
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
@@ -36,22 +35,22 @@ MOST_TRIES: Final = 4
 
 
 def profile_dry_run(config: ModelConfig, plan: TrainingPlan, *, cards_bytes: Sequence[float], context_tokens: int,
-                    gpu: Gpu | None = None, search: bool = True, kernels: CardKernels = FLASH) -> DryRunProfile:
-    """One dry run of the plan, and with `search` a ladder of lengths and of micro-batches up to the largest of `cards_bytes`.
+                    kernels: CardKernels = FLASH) -> DryRunProfile:
+    """One dry run of the plan, and a ladder of lengths and of micro-batches up to the largest of `cards_bytes`.
 
-    Steps of four: between two of them a peak that bends upwards lies below the straight line. `gpu` gives the cuBLAS
-    workspace; without one, that of cards before Hopper. `kernels` are the card's; FLASH is right for most.
+    Steps of four: between two of them a peak that bends upwards lies below the straight line. The cuBLAS workspace is
+    that of cards before Hopper. `kernels` are the card's; FLASH is right for most.
     """
-    workspace = workspace_bytes(gpu)
+    workspace = workspace_bytes(None)
     run = dry_run(config, plan, workspace_bytes=workspace, operators=True, kernels=kernels)
     peak = read_peak(run.tape)
     replay = replay_allocator(run.tape, repeats=STEPS_REPLAYED)
-    sizes = tuple(_ladder(config, plan, peak, replay, workspace, cards_bytes, context_tokens, kernels)) if search else ()
+    sizes = tuple(_ladder(config, plan, peak, replay, workspace, cards_bytes, context_tokens, kernels))
     # torch counts a block as handed out, which may be up to 1 MiB larger than asked for
     parts = {**peak.parts_bytes, "rounding": float(max(replay.peak_active_bytes - peak.nbytes, 0))}
     return DryRunProfile(
         schema="roi.profile/1", started=datetime.now(tz=UTC),
-        environment=Environment(device="none", gpu=gpu.id if gpu else None, versions=package_versions(PACKAGES),
+        environment=Environment(device="none", versions=package_versions(PACKAGES),
                                 commit=__version__),
         model=config.name, config_hash=config.config_hash, plan=plan_record(plan), trained_parameters=run.trained_parameters,
         allocated_bytes=sum(parts.values()), reserved_bytes=float(replay.peak_reserved_bytes), parts_bytes=parts,

@@ -10,7 +10,7 @@ from roi.profiling.stack import torch
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from typing import Any, Final
@@ -162,17 +162,13 @@ class Recorder(TorchDispatchMode):
         for tensor in tensors:
             self._add(tensor, operator, part)
 
-    def relabel(self, tensor: torch.Tensor, part: str) -> None:
-        """Count a living tensor as `part`, for example once it is known to be a gradient."""
-        index = self._alive.get(tensor.untyped_storage()._cdata)
-        if index is not None:
-            block = self.blocks[index]
-            self.blocks[index] = Block(block.nbytes, block.operator, block.module, block.phase, part)
-
     def relabel_gradient(self, parameter: torch.Tensor) -> None:
         """Count the gradient of a parameter as one; a parameter that this step did not reach has none."""
-        if parameter.grad is not None:
-            self.relabel(parameter.grad, "gradients")
+        if parameter.grad is None:
+            return
+        index = self._alive.get(parameter.grad.untyped_storage()._cdata)
+        if index is not None:
+            self.blocks[index] = replace(self.blocks[index], part="gradients")
 
     def allocate(self, nbytes: int, operator: str, part: str) -> int:
         """Note a block that no tensor stands for, and return its number for `release`."""

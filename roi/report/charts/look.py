@@ -76,10 +76,10 @@ def options_of(c: Comparison, most: int = MOST) -> list[OptionResult]:
     return sorted(best_rows(c, most), key=lambda o: o.id != "stay")
 
 
-def names_of(c: Comparison, most: int = MOST) -> dict[str, str]:
+def names_of(c: Comparison) -> dict[str, str]:
     """What each option of a picture is called, by id; no two alike."""
     names: dict[str, str] = {}
-    for o in options_of(c, most):
+    for o in options_of(c):
         name = shortened(printable(f"stay: {o.label}" if o.id == "stay" else o.label), NAME)
         names[o.id] = name if name not in names.values() else shortened(printable(o.id), NAME)
     return names

@@ -9,6 +9,7 @@ from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Ro
 from roi.report.layout.figures import bar_rows
 from roi.report.layout.wording import chance, figure, percent, usd
 from roi.report.usage.spend_json import grouped, spent, tokens_of
+from roi.units import MTOK
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
@@ -17,7 +18,6 @@ from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.summary import Usage
 
 MOST_MODELS, MOST_GROUPS = 12, 10
-MTOK = 1e6
 WIDTH, HEIGHT = 64, 5
 LEAST_DAYS = 3
 """A chart of fewer days tells nothing."""

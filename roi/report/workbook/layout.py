@@ -121,12 +121,12 @@ class Layout:
         rise = f"(INDEX({ys},{k}+1)-INDEX({ys},{k}))/(INDEX({xs},{k}+1)-INDEX({xs},{k}))"
         return f"(INDEX({ys},{k})+({x}-INDEX({xs},{k}))*{rise})"
 
-    def named_row(self, label: str, nodes: Sequence[Node], made_by: str = "") -> None:
+    def named_row(self, label: str, nodes: Sequence[Node]) -> None:
         """Give these numbers, which the engine's records name, a row; one that already has one keeps it."""
         wanted = [n for n in nodes if n in self.homes]
         if not any(n.nodes and n not in self.place for n in wanted):
             return
-        self._add(Row(label, made_by), dict(enumerate(nodes)))
+        self._add(Row(label, ""), dict(enumerate(nodes)))
 
     def _add(self, row: Row, entries: dict[int, Node], count: int | None = None) -> Row:
         """Put the entries, by their position in an array, into the columns of a new row."""

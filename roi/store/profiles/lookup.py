@@ -97,11 +97,9 @@ def probe_profiles(store: Store, gpu: str) -> tuple[StoredProfile[ProbeProfile],
     return tuple(s for s in _of_type(store, ProbeProfile) if profile_gpu(s.profile) == gpu_id(gpu))
 
 
-def serve_profiles(store: Store, gpu: str, model_id: str | None = None) -> tuple[StoredProfile[ServeProfile], ...]:
-    """Servers measured on this card (any of its names, or cpu), of one model where it is named, newest first."""
-    wanted = None if model_id is None else canonical_model(model_id)
-    on_card = (s for s in _of_type(store, ServeProfile) if profile_gpu(s.profile) == gpu_id(gpu))
-    return tuple(s for s in on_card if is_of(s.profile.model, wanted))
+def serve_profiles(store: Store, gpu: str) -> tuple[StoredProfile[ServeProfile], ...]:
+    """Servers measured on this card (any of its names, or cpu), newest first."""
+    return tuple(s for s in _of_type(store, ServeProfile) if profile_gpu(s.profile) == gpu_id(gpu))
 
 
 def dry_run_at(run: DryRunProfile, micro_batch: float, seq: float) -> PeakBytes | None:

@@ -113,8 +113,6 @@ class LengthCell:
     calls: int
     input_tokens: int
     output_tokens: int
-    cached_calls: int
-    """Of them, those that read from a prompt cache."""
 
 
 def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
@@ -123,7 +121,7 @@ def length_cells(calls: Table, backend: Backend) -> list[LengthCell]:
     table = calls.mutate(total_input=total, input_bin=bin_of(total), output_bin=bin_of(calls.output))
     found = table.group_by(["input_bin", "output_bin"]).aggregate(
         calls=table.requests.sum().cast("int64"), input_tokens=table.total_input.sum().cast("int64"),
-        output_tokens=table.output.sum().cast("int64"), cached_calls=(table.cache_read > 0).sum().cast("int64"))
+        output_tokens=table.output.sum().cast("int64"))
     cells = [LengthCell(**row) for row in rows_of(found, backend)]
     return sorted(cells, key=lambda cell: (cell.input_bin, cell.output_bin))
 

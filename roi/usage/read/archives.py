@@ -16,6 +16,7 @@ from roi.usage.read.record import Document
 
 DAMAGED_ZIP: Final = zipfile.BadZipFile
 GZIP: Final = b"\x1f\x8b"
+"""First bytes of a gzip, whatever its name is."""
 
 
 @contextmanager

@@ -20,15 +20,13 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
 
 from roi.disk import parse_json, unpacked
 from roi.errors import InputError
-from roi.usage.read.archives import DAMAGED_ZIP, message_documents, opened_member
+from roi.usage.read.archives import DAMAGED_ZIP, GZIP, message_documents, opened_member
 from roi.usage.read.files import SourceFile
 from roi.usage.read.record import Document
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-GZIP: Final = b"\x1f\x8b"
-"""First bytes of a gzip, whatever its name is."""
 DAMAGED_GZIP: Final = (EOFError, zlib.error, gzip.BadGzipFile, DAMAGED_ZIP)
 """What is raised where a gzip ends early, or is damaged; the same of a ZIP."""
 PEEK: Final = 1 << 20

@@ -1,6 +1,9 @@
-"""What must hold between answers, whatever the figures: on random scenarios, 20 in `make test` and 200 with `make test-all`."""
+"""What must hold between answers, whatever the figures, on random scenarios.
 
-from collections.abc import Mapping
+20 of them in `make test`, 80 more in `make test-all`, 100 more in `make test-slow`: two seconds each.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -17,7 +20,8 @@ from roi.economics.decision.signposts import BAR, Signpost, signposts
 from roi.economics.inputs import Option, Shared
 from roi.facts.case import Case
 
-SEEDS = [pytest.param(seed, marks=[] if seed < 20 else pytest.mark.full) for seed in range(200)]
+SEEDS = [pytest.param(seed, marks=() if seed < 20 else pytest.mark.full if seed < 100 else pytest.mark.slow)
+         for seed in range(200)]
 every = pytest.mark.parametrize("seed", SEEDS)
 CENT = 0.01
 EXACT = 1e-9
@@ -33,10 +37,11 @@ def comparison(seed: int) -> Comparison:
 
 
 class Answer:
-    """Every feasible option of a Case on its cheapest plan, with some facts overwritten."""
+    """Every feasible option of a Case on its cheapest plan, or those of `ids` alone, with some facts overwritten."""
 
-    def __init__(self, case: Case, facts: Mapping[str, Any] | None = None, fixed: Mapping[str, Option] | None = None) -> None:
-        self.shared, options = read_all(case, {**case.values(), **(facts or {})})
+    def __init__(self, case: Case, facts: Mapping[str, Any] | None = None, fixed: Mapping[str, Option] | None = None,
+                 ids: Sequence[str] = ()) -> None:
+        self.shared, options = read_all(case, {**case.values(), **(facts or {})}, ids=ids)
         live = {id: option for id, option in options.items() if option.infeasible is None}
         chosen = {id: choose_plan(self.shared, option, options) for id, option in live.items()}
         for id, before in (fixed or {}).items():
@@ -187,7 +192,7 @@ def test_what_cannot_be_recommended_changes_nothing_else(seed: int) -> None:
 
 def gains(case: Case, b: BreakEven, rivals: list[str], daily: float) -> tuple[float, float]:
     """Savings at a volume as a comparison there would find them, and the cost that they are a part of."""
-    there = Answer(case, {"workload.requests_per_day": daily})
+    there = Answer(case, {"workload.requests_per_day": daily}, ids=(b.option, *rivals))
 
     def cost(id: str, start: int) -> float:
         done = there.cost(id)
@@ -243,7 +248,7 @@ def test_at_each_signpost_the_two_cost_the_same(seed: int) -> None:
                 if post.threshold is None or post.reason == BAR or (post.quantity == "error_rate" and not alone):
                     continue  # the error rate of a system is a fact of more than one option then
                 at = [1 - JUST, 1.0, 1 + JUST] if post.quantity == "requests_per_day" else [1.0]
-                found = [Answer(case, overwritten(case, post, x * post.threshold / post.today)) for x in at]
+                found = [Answer(case, overwritten(case, post, x * post.threshold / post.today), ids=(id, rival)) for x in at]
                 if any(a.options[each].infeasible for a in found for each in (id, rival)):
                     continue  # more cards would be needed than are owned
                 gains = [a.pv(rival) - a.pv(id) for a in found]

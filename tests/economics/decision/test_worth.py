@@ -13,13 +13,6 @@ from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.sequence import sobol
 
 
-def test_knowing_a_fact_is_worth_what_it_would_let_one_avoid() -> None:
-    """a gains 10 while x is low and loses 6 while it is high: +2 on average. Who knows x stays when it is high: +5."""
-    x = np.repeat([0.0, 1.0], 32)
-    found = {"stay": np.zeros(64), "a": np.where(x == 0, 10.0, -6.0)}
-    assert gain_of_knowing(found, x, ["stay", "a"]) == pytest.approx(3.0)
-
-
 def test_an_option_that_nobody_tested_counts_once_the_fact_is_known() -> None:
     """b may be chosen only once x is known: +20 while x is low. Without x: a, +2. With it: 20 and 0 by turns, 10, 8 more."""
     x = np.repeat([0.0, 1.0], 32)

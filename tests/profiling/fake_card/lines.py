@@ -30,33 +30,32 @@ def card_lines() -> set[tuple[str, int]]:
     for path in sorted(ROOM.rglob("*.py")):
         name = path.relative_to(ROOM).as_posix()
         if not name.startswith(NOT_HERE):
-            text = path.read_text(encoding="utf-8")
-            found |= {(name, line) for line in _lines(ast.parse(text), text, whole=name in WHOLE)}
+            found |= {(name, line) for line in _lines(ast.parse(path.read_text(encoding="utf-8")), whole=name in WHOLE)}
     return found
 
 
-def _lines(tree: ast.Module, text: str, *, whole: bool) -> Iterator[int]:
+def _lines(tree: ast.Module, *, whole: bool) -> Iterator[int]:
     """Lines of statements inside functions, that a card alone runs."""
     for function in (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)):
         body = function.body[1:] if ast.get_docstring(function) else function.body
-        yield from _of(body, text, whole)
+        yield from _of(body, whole)
 
 
-def _of(body: list[ast.stmt], text: str, on_card: bool) -> Iterator[int]:
+def _of(body: list[ast.stmt], on_card: bool) -> Iterator[int]:
     for statement in body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Global | ast.Nonlocal):
             continue  # their bodies are functions of their own
         inner = [block for name in ("body", "orelse", "finalbody") for block in [getattr(statement, name, [])] if block]
-        head = ast.get_source_segment(text, statement) or ""
+        head = ast.unparse(statement)
         head = head if not inner else head.partition(":\n")[0]
         if (on_card or any(word in head for word in WORDS)) and not isinstance(statement, ast.Try):
             yield statement.lineno
         guards = isinstance(statement, ast.If) and _about_device(statement.test)
         for block in inner:
             guarded = {"cuda": getattr(statement, "body", []), "cpu": getattr(statement, "orelse", [])}.get(guards or "")
-            yield from _of(block, text, on_card or block is guarded)
+            yield from _of(block, on_card or block is guarded)
         for handler in getattr(statement, "handlers", []):
-            yield from _of(handler.body, text, on_card)
+            yield from _of(handler.body, on_card)
 
 
 def _about_device(test: ast.expr) -> str | None:

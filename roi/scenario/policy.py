@@ -35,9 +35,9 @@ class Range(Section):
 class AmountRange(Range):
     """The same for what is never below 0."""
 
-    at_least: Annotated[Limit, Field(ge=0)] | None = None
+    at_least: Annotated[Finite, Field(ge=0)] | None = None
     """The least that is allowed."""
-    at_most: Annotated[Limit, Field(ge=0)] | None = None
+    at_most: Annotated[Finite, Field(ge=0)] | None = None
     """The most that is allowed."""
 
 

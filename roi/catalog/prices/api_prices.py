@@ -162,7 +162,7 @@ def sellers_of(model: str) -> list[str]:
     return [o for o in owners if not o.startswith(GATEWAYS)] or owners
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65536)
 def _listed_sellers(model: str) -> tuple[str, ...]:
     """The ids of those of genai-prices: its rules are asked one by one, a millisecond for a name that none knows."""
     return tuple(p.id for p in _providers().values() if p.find_model(model) is not None)

@@ -5,8 +5,8 @@
 What a cell means is data and never guessed. lab/cells/training.csv and serving.csv look it up: `columns` names one to four
 columns of the research table, `cell_1` to `cell_4` hold their cells as written ("*": whatever stands there), and `sets` the
 canonical columns: name=value, or name+=word for a column of several words (assumed, habits). Every group of columns is looked
-up in every row, the groups in the file's order; a cell that the file does not know is refused with row, column and value. Cells
-of serving runs that have a grammar are read by it (lab/serving_cells.py), and stand as they are where it does not reach them.
+up in every row, the groups in the file's order; a cell that the file does not know is read by its grammar
+(lab/serving_cells.py, lab/training_cells.py), and stands as it is where that does not reach it.
 Numbers and dates are copied; where such a cell is none, it is looked up too. lab/cells/rows.csv sets what notes alone say, row
 by row, and says why; what it takes away again is name-=word. lab/cells/notes.csv sets what a phrase of the notes says. Memory
 that a source prints as GB, and does not say that it divided by 2^30, is in decimal gigabytes (peak_mem_unit=GB) and turned.
@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import training_cells
 from serving_cells import inferred, settle_serving
 
 from roi.errors import InputError
@@ -105,14 +106,14 @@ def canonical_rows(rows: Sequence[Row]) -> list[Row]:
 def canonical_row(row: Row, kind: Kind, own: str = "") -> Row:
     """One row under the canonical columns; InputError where a cell is not known. `own` is what rows.csv sets for it."""
     found = {"id": row["id"], "source": source_of(row), "reference": row["source"]}
-    for column in (*kind.numbers, kind.date):
-        text = row.get(column) or ""
-        if not text:
-            continue
+    for column in filter(row.get, (*kind.numbers, kind.date)):
+        text, known = row[column], kind.known.get((column,), {})
         if (ISO_DATE if column == kind.date else NUMBER).fullmatch(text):
             found["date" if column == kind.date else column] = text
+        elif "engine" in row or (text,) in known:
+            apply(found, look_up(row, (column,), known))
         else:
-            apply(found, look_up(row, (column,), kind.known.get((column,), {})))
+            apply(found, training_cells.number(row, column))
     for columns, known in kind.known.items():
         if columns[0] not in (*kind.numbers, kind.date) or len(columns) > 1:
             apply(found, meaning(row, columns, known))
@@ -128,13 +129,11 @@ def canonical_row(row: Row, kind: Kind, own: str = "") -> Row:
 
 
 def meaning(row: Row, columns: tuple[str, ...], known: dict[tuple[str, ...], str]) -> str:
-    """What cells set: as the file says, else, in a table of serving runs, as their grammar does."""
+    """What cells set: as the file says, else as their grammar does."""
     try:
         return look_up(row, columns, known)
     except InputError:
-        if "engine" not in row:
-            raise
-        return inferred(row, columns)
+        return inferred(row, columns) if "engine" in row else training_cells.inferred(row, columns)
 
 
 def source_of(row: Row) -> str:

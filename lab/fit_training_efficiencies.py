@@ -4,8 +4,9 @@
 
 TABLE is a canonical table (lab/tables/training-1.csv, training-2.csv). `overall`: the median over sources of each source's
 median of roofline over measured time; its 5th and 95th percentile are those of measured over predicted speed with the row's
-own source left out. The grid shows the scatter within sources (median distance from the source's scale) under other launch
-and idle times; it is flat, so both were taken inside their published or assumed range and not fitted.
+own source left out; rows of tensor and pipeline parallelism are none of these. The grid shows the scatter within sources
+(median distance from the source's scale) under other launch and idle times; it is flat, so both were taken inside their
+published or assumed range and not fitted.
 """
 
 import sys

@@ -56,7 +56,8 @@ def _raw(column: str, text: str) -> str:
     return f"{column}={re.sub(r'[^A-Za-z0-9.+/-]+', '-', text) or 'unstated'}"
 
 
-def _model(row: Mapping[str, str]) -> str:
+def read_model(row: Mapping[str, str]) -> str:
+    """The catalog's model of a cell, whose name may end in a packing or begin with a repository; else the cell as it stands."""
     text = row["model"]
     bare = re.sub(PACKING, "", text, flags=re.IGNORECASE)
     for name in (text, bare, text.split(" ")[0]):
@@ -154,7 +155,7 @@ def _scenario(row: Mapping[str, str]) -> str:  # noqa: PLR0911 -- one line a kin
 
 def _mlperf(row: Mapping[str, str], text: str) -> str:
     """MLPerf Inference: Offline has all samples at once for ten minutes; Server and Interactive hold limits of their own."""
-    model = _model(row).removeprefix("model=")
+    model = read_model(row).removeprefix("model=")
     tokens = TOKENS.get(model)
     spread = "" if tokens is None else f" length_cv={tokens[2]}"
     if tokens is not None and not (row.get("isl") and row.get("osl")):
@@ -177,7 +178,7 @@ def _statistic(column: str, row: Mapping[str, str]) -> str:
 
 
 READERS: Final = {
-    "model": _model, "gpu": _gpu, "engine": _engine, "precision": _precision, "n_gpus": _gpus, "scenario": _scenario,
+    "model": read_model, "gpu": _gpu, "engine": _engine, "precision": _precision, "n_gpus": _gpus, "scenario": _scenario,
     "lora": _lora, "ttft_stat": lambda row: _statistic("ttft_stat", row), "tpot_stat": lambda row: _statistic("tpot_stat", row),
 }  # fmt: skip
 

@@ -80,6 +80,7 @@ def calls_claim() -> Claim:
                              usd(found.mean_monthly_usd), usd(rival.mean_monthly_usd), _signed(found.npv_usd),
                              mark(agrees=found.pv_cost_usd < rival.pv_cost_usd), _crossing(answer, "stay"),
                              _crossing(answer, "best_untrained")])
+    least = min((row[-1] for row in rows if row[-1] != "never"), key=lambda told: float(told.replace(",", "")))
     return Claim(
         "10,000 or more calls a day",
         '"a single well-defined task type running at high volume (10,000+ calls/day)"',
@@ -96,9 +97,7 @@ def calls_claim() -> Claim:
         "short classification calls (300 in, 10 out) even against gpt-4o, and every mix against gpt-6-luna. Without staff the"
         f" break-even against staying runs from {rows[4][-2]} to {rows[6][-2]} calls a day by incumbent and tokens; against"
         " the best"
-        f" option without training it is at least {rows[10][-1]}, on MI300X at $1.50/h in eights (TensorWave, 2026-05-18: a"
-        " stale"
-        " price, and a card on which the engine's speed was not fitted).",
+        f" option without training it is at least {least}, where there is one.",
         f"as claim 10 ({DRAWS} draws; the figures here are central values).",
         "as claim 10; more than one task on the same fleet, which divides the rent.",
     )

@@ -11,7 +11,8 @@ from roi.errors import InputError
 from roi.estimate.training.adapters import check_rank
 from roi.estimate.training.fitting import SEQ_STEP, DryPeaks
 from roi.estimate.training.memory import workspace_bytes
-from roi.estimate.training.plan import TrainingPlan, check_context, refusal, resolve_targets
+from roi.estimate.training.plan import TrainingPlan, check_context, resolve_targets
+from roi.estimate.training.setting import refusal
 from roi.facts.gpu import Gpu
 from roi.facts.profiles import DryRunProfile
 from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_run, probe_profiles, save_profile

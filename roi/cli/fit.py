@@ -46,7 +46,7 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--kernels", default="none", show_default=True, help="Fused kernels: none, fused (norms, loss) or liger.")
 @click.option("--compile", "compiled", is_flag=True, help="Not known here; roi profile train --compile measures it.")
 @click.option("--loss", default="fp32", show_default=True, help="Loss over fp32 logits, 16bit logits, split, or chunked.")
-@click.option("--stack", default="transformers", show_default=True, help="Whose classes: transformers, litgpt, torchtune.")
+@click.option("--stack", default="transformers", show_default=True, help="transformers, litgpt, torchtune or torchtitan.")
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="LoRA dropout.")
 @click.option("--double-quant/--no-double-quant", default=True, show_default=True, help="Quantise the NF4 scales too.")
 @click.option("--trainer", default="hf", show_default=True,
@@ -145,7 +145,7 @@ def check_options(context: click.Context) -> None:
                          f"--method {method} stores no NF4 scales; leave it out, or take qlora or qdora"),
         "autocast": ("--autocast", bool(asked["autocast"]) and DTYPE_BYTES.get(str(asked["dtype"])) == 4.0,
                      "--dtype fp32 has nothing to run in fewer bits; leave it out, or take bf16"),
-        "trainer": ("--trainer", asked["stack"] in ("litgpt", "torchtune") and asked["trainer"] != "plain",
+        "trainer": ("--trainer", asked["stack"] != "transformers" and asked["trainer"] != "plain",
                     f"--stack {asked['stack']} runs a loop of its own; leave it out"),
         "epochs": ("--epochs", not data, NO_HOURS), "tokens_per_example": ("--tokens-per-example", not data, NO_HOURS),
     }  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from roi.catalog.cards.gpus import matrix_shares
+from roi.catalog.cards.gpus import AMD_READING, find_gpu, matrix_share
 from roi.catalog.efficiencies.serving_efficiencies import (
     EngineEfficiencies,
     adapter_throughput,
@@ -45,12 +45,12 @@ def engine_row(family: str, *, recent: bool, offline: bool = False) -> tuple[Eng
 def reached(efficiencies: Efficiencies, gpu: Gpu) -> Efficiencies:
     """The efficiencies on this card: matrix products by the best that people measured on it, relative to the H100's.
 
-    Cards reach 0.5 (MI300X) to 1.1 (RTX 4090) of their datasheet rate, by power and software. A card without a measurement is
-    taken like the H100. Fits are made with this too.
+    Cards reach 0.5 (MI300X) to 1.1 (RTX 4090) of their datasheet rate, by power and software; AMD's read less of their
+    bandwidth than NVIDIA's. Fits are made with this too.
     """
-    shares = matrix_shares()
-    ratio = shares.get(gpu.id, shares[REFERENCE]) / shares[REFERENCE]
-    return replace(efficiencies, decode_mfu=efficiencies.decode_mfu * ratio, prefill_mfu=efficiencies.prefill_mfu * ratio)
+    ratio, read = matrix_share(gpu) / matrix_share(find_gpu(REFERENCE)), AMD_READING if gpu.id.startswith("MI") else 1.0
+    return replace(efficiencies, decode_mfu=efficiencies.decode_mfu * ratio, prefill_mfu=efficiencies.prefill_mfu * ratio,
+                   decode_mbu=efficiencies.decode_mbu * read, kv_mbu=efficiencies.kv_mbu * read)
 
 
 def on_card(row: EngineEfficiencies, gpu: Gpu | Sequence[Gpu]) -> Efficiencies:

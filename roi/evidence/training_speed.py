@@ -130,7 +130,7 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     """The evidence for training speed on any card: fits on it, else the published ones, and over them profiles on it.
 
     `store` is read for training profiles of every model; `calibrations` are those of `find_calibrations`. All are fitted once.
-    Of the profiles those with the plan's `kernels` count: the roofline's step has the class's own, whatever ran.
+    Of the profiles those with the plan's `kernels` count: the roofline knows not all that others save.
     `level` of the answer says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
     card: those on others, with the spread of cards of its kind).
     """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tables_support import serving_run_of
 
-from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.cards.gpus import find_gpu, matrix_share
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
 from roi.catalog.models.shapes import find_model
 from roi.estimate.accuracy.serving_errors import ServingEvidence, derived_throughput, measured_figures, predict_serving
@@ -17,7 +17,7 @@ from roi.estimate.replay.loads import SEED, OperatingFigures, ServingLoad, load_
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.traffic import poisson_arrivals
 from roi.estimate.serving.iteration import Efficiencies, Iteration, query_group, roofline_iteration
-from roi.estimate.serving.replica_memory import EngineHabits
+from roi.estimate.serving.replica_memory import EngineHabits, activation_bytes
 from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.weight_formats import weight_bytes
 from roi.evidence.serving_speed import engine_row, known_ends, on_card, reached, serving_evidence
@@ -253,6 +253,39 @@ def test_attention_parallel_gives_each_sequence_a_gpu_and_each_gpu_the_dense_wei
     assert spread.largest_step[0] == 8 * split.largest_step[0]
 
 
+def test_each_gpu_of_attention_parallel_schedules_its_own_sequences_and_waits_for_the_fullest_experts():
+    """Qwen3-235B on 8 GPUs: 10 us a sequence are 1.25 us; 94 layers x 100 us of exchange; 128 experts whose tokens spread by
+    their mean give the fullest GPU 1 + sqrt(8 / 128) x log2(8) / 2 = 1.375 times the mean."""
+    plan = replace(PLAN, shape=find_model("qwen3-235b-a22b"), tensor_parallel=8.0, weight_dtype="fp8", attention_parallel=True)
+
+    def step(**changed):
+        return plan.iteration(RequestShape(1000.0, 1000.0), replace(ROUND, **changed))
+
+    assert step().sequence_s - step(sequence_overhead_s=0.0).sequence_s == pytest.approx(1e-5 / 8)
+    assert step(host_sequence_s=4e-5).host_sequence_s == pytest.approx(5e-6)
+    assert step(exchange_latency_s=1e-4).step_s - step().step_s == pytest.approx(94e-4)
+    uneven, slower = step(expert_imbalance=1.0), step(expert_products=1.375)
+    assert (uneven.sequence_s, uneven.prefill_token_s) == pytest.approx((slower.sequence_s, slower.prefill_token_s))
+    one = replace(plan, tensor_parallel=1.0).iteration(RequestShape(1000.0, 1000.0), replace(ROUND, expert_imbalance=1.0))
+    assert one.sequence_s == replace(plan, tensor_parallel=1.0).iteration(RequestShape(1000.0, 1000.0), ROUND).sequence_s
+
+
+def test_gpus_of_attention_parallel_have_room_for_the_experts_of_all_tokens():
+    """Qwen3-235B, 8 GPUs of 8,192 tokens: in 16 bit 4 x 4,096 of its own, and for each of 65,536 gathered tokens 2 x 4,096 and
+    8 rows of 4,096 + max(2 x 1,536, 4,096). Split experts of Mixtral: 2 rows of 4,096 + 2 x 14,336 / 2 a token."""
+    qwen, mixtral = find_model("qwen3-235b-a22b"), find_model("mixtral-8x7b")
+    spread = activation_bytes(qwen, 8.0, 8192.0, 0.0, attention_parallel=True)
+    assert spread == pytest.approx(2 * 8192 * (4 * 4096 + 8 * (2 * 4096 + 8 * 2 * 4096)))
+    assert activation_bytes(mixtral, 2.0, 8192.0, 0.0) == pytest.approx(2 * 8192 * (4 * 4096 + 2 * (4096 + 14_336)))
+
+
+def test_rows_beyond_the_largest_tile_are_multiplied_as_fast_as_a_prompt():
+    """At 0.25 of the rate while decoding and 0.5 in prompts each sequence beyond 256 takes half of what one takes below."""
+    step = PLAN.iteration(RequestShape(1000.0, 100.0), replace(ROUND, decode_mfu=0.25, sequence_overhead_s=0.0))
+    below, above = (float(step.decode_s(n + 50.0, 0.0) - step.decode_s(n, 0.0)) for n in (200.0, 400.0))
+    assert above == pytest.approx(below / 2.0)
+
+
 def test_a_step_is_no_shorter_than_the_host_that_starts_its_kernels():
     """36 layers at 600 us: 21.6 ms, behind which an 8B's reading on an H20 disappears; a 70B's on one does not."""
     slow = replace(ROUND, host_layer_s=6e-4)
@@ -288,6 +321,8 @@ def test_hosts_of_a_pipeline_schedule_a_batch_of_every_stage_in_a_turn():
     host = replace(ROUND, host_step_s=2e-3, host_sequence_s=1e-5)
     step = replace(PLAN, stages=4.0).iteration(RequestShape(1000.0, 100.0), host)
     assert float(step.floor_s(100.0)) == pytest.approx(4 * (2e-3 + 100 * 1e-5))
+    unhosted = replace(PLAN, stages=4.0).iteration(RequestShape(1000.0, 100.0), ROUND)  # half of that is waited for
+    assert float(step.decode_s(100.0, 0.0) - unhosted.decode_s(100.0, 0.0)) == pytest.approx(2 * (2e-3 + 100 * 1e-5))
     assert float(replace(PLAN, stages=1.0).iteration(RequestShape(1000.0, 100.0), host).floor_s(100.0)) == pytest.approx(3e-3)
 
 
@@ -441,6 +476,15 @@ def test_an_unknown_engine_is_taken_by_its_era():
 def test_a_card_reaches_what_people_measured_on_it_relative_to_the_h100():
     """MI300X: 668.4 of 1,307.4 against 794.5 of 989.4: 0.637 of the efficiencies."""
     assert reached(ROUND, find_gpu("MI300X")).decode_mfu == pytest.approx(0.5 * (668.4 / 1307.4) / (794.5 / 989.4), rel=1e-3)
+
+
+def test_a_card_that_nobody_measured_reaches_what_its_power_allows_and_amds_read_less():
+    """RTX A6000: 300 W for 154.8 TFLOP/s, 0.81 x 1.938^0.19 = 0.919; MI300X: 0.9 of the bandwidth that NVIDIA's reach."""
+    assert matrix_share(find_gpu("RTX-A6000")) == pytest.approx(0.919, rel=1e-3)
+    assert matrix_share(find_gpu("MI355X")) < 0.6
+    assert matrix_share(find_gpu("GB200")) == matrix_share(find_gpu("B200")) == pytest.approx(1745 / 2250)
+    found = reached(ROUND, find_gpu("MI300X"))
+    assert (found.decode_mbu, found.kv_mbu, reached(ROUND, find_gpu("L4")).decode_mbu) == pytest.approx((0.72, 0.72, 0.8))
 
 
 def test_throughput_is_of_the_kind_that_the_row_states():

@@ -11,6 +11,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.step.step_time import StepEfficiency, step_time
+from roi.estimate.training.adapters import packed_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import (
@@ -23,6 +24,7 @@ from roi.estimate.training.sharding import (
     link_speeds,
     root_unit_bytes,
 )
+from roi.estimate.training.stacks import last_part
 from roi.facts.profiles import LinkRate
 from roi.units import GIB
 
@@ -256,3 +258,37 @@ def test_published_allocated_peaks_of_fsdp_come_out_within_ten_percent(seq, meas
     plan = TrainingPlan(rank=64, targets="q_proj,k_proj,v_proj,gate_proj,up_proj,down_proj", seq=seq, dropout=0.1, gpus=2,
                         sharding="fsdp", logits_kept=True, padded=False)
     assert peak(plan, find_model("llama-2-7b")) / GIB == pytest.approx(measured, rel=0.10)
+
+
+def test_offloaded_shards_leave_what_is_gathered():
+    """fsdp_qlora's row, Llama-2-70B on two RTX 3090 with cpu_offload: 14.92 GiB reserved. Scales of NF4 stay."""
+    model = find_model("llama-2-70b")
+    plan = TrainingPlan(method="qlora", rank=64.0, targets=("k_proj", "q_proj", "v_proj", "up_proj", "down_proj", "gate_proj"),
+                        micro_batch=2.0, seq=2048.0, gpus=2, sharding="fsdp", offload=True, kbit_prepared=False,
+                        double_quant=False, padded=False, logits_kept=True)
+    memory = training_memory(model, plan, find_gpu("RTX-3090"), 0.78)
+    assert float(memory.weights_bytes) == pytest.approx(packed_parameters(model, plan) * 4.0 / 64.0)
+    assert float(memory.adapters_bytes) == 0.0
+    assert float(memory.reserved_bytes) / 2**30 == pytest.approx(14.92, rel=0.05)
+    with pytest.raises(InputError, match="offload: True is not usable with sharding: 'zero3'"):
+        replace(plan, sharding="zero3")
+
+
+def test_the_last_of_two_gpus_holds_half_of_the_layers_and_the_head():
+    """ms-swift, Qwen-72B LoRA on two A100-80GB by device_map: 73.07 and 77.11 GiB reserved of the larger at 512 and 1,024."""
+    whole = find_model("qwen-72b")
+    half = last_part(whole, 2)
+    assert (half.layers, half.linears[0].layers) == (40, 40)
+    layer = sum(x.parameters_each for x in whole.linears) + whole.norms_per_layer * whole.hidden
+    assert half.parameters == whole.parameters - 40 * layer - whole.embedding_parameters
+
+
+def test_embedding_and_head_trained_beside_adapters_have_copies_gradients_and_moments():
+    """Qwen-7B: 2 x 151,936 x 4,096 parameters of 2 bytes: a copy beside the frozen ones, two moments, a gradient."""
+    plan = TrainingPlan(rank=64.0, seq=512.0)
+    frozen, trained = (training_memory(find_model("qwen-7b"), replace(plan, ends=ends)) for ends in (False, True))
+    ends = 2 * 151_936 * 4096 * 2
+    assert float(trained.adapters_bytes - frozen.adapters_bytes) == ends
+    assert float(trained.peak_allocated_bytes - frozen.peak_allocated_bytes) >= 4 * ends
+    with pytest.raises(InputError, match="ends: True is usable with an adapter"):
+        replace(plan, method="full", ends=True)

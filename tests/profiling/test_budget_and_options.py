@@ -18,7 +18,8 @@ from roi.errors import InputError
 from roi.estimate.step.step_time import step_time
 from roi.estimate.training import plan as plans
 from roi.estimate.training.memory import training_memory
-from roi.estimate.training.plan import TrainingPlan, refusal
+from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.setting import refusal
 from roi.facts.environment import Environment
 from roi.facts.profiles import MemoryReading
 from roi.profiling.board import NO_DRAW

@@ -21,6 +21,18 @@ from roi.facts.gpu import Gpu
 from roi.facts.records import DatedRow, Record
 
 MOST_OWN_BYTES: Final = 2**20
+SAME_CHIP: Final = {"A800-80GB-SXM": "A100-80GB-SXM", "A800-80GB-PCIe": "A100-80GB-PCIe", "H800-80GB-SXM": "H100-80GB-SXM",
+                    "H20-96GB-SXM": "H100-80GB-SXM", "GB200-192GB": "B200-192GB-SXM"}
+"""Card -> one of its chip whose matrix rate was measured."""
+POWER_LEVEL: Final = 0.81
+POWER_SLOPE: Final = 0.19
+"""Share of the 16-bit rate that a card reaches at 1 W for a TFLOP/s, and how it grows with that (`matrix_share`)."""
+POWER_RANGE: Final = (0.44, 4.9)
+"""Watts for a TFLOP/s of the cards that were measured, B200 to RTX 3090."""
+AMD_LEVEL: Final = 0.74
+"""What AMD's measured cards reach over that."""
+AMD_READING: Final = 0.9
+"""Share of the datasheet's bandwidth that AMD's cards read over what NVIDIA's do: 0.81 over 0.90 (MI300X, arXiv 2510.27583)."""
 _NOISE = re.compile(r"nvidia|geforce|tesla|amd|instinct|quadro|[^a-z0-9]")
 
 
@@ -120,3 +132,18 @@ def matrix_shares() -> dict[str, float]:
     """
     rates = read_rows("cards/matrix_rates.csv", MatrixRate)
     return {rate.gpu: rate.flops / find_gpu(rate.gpu).matrix_flops("bf16") for rate in rates}
+
+
+def matrix_share(gpu: Gpu) -> float:
+    """Best measured over the datasheet's 16-bit rate of a card or of its chip; where nobody measured it, by the card's power.
+
+    Clocks fall to what power allows, so the share grows with the watts for a FLOP/s: 0.81 (W / TFLOP/s)^0.19 over the NVIDIA
+    cards that were measured (from 0.44 to 4.9), each left out in turn off by 9% (root mean square), and by 16% where the H100's
+    share stands in for it. AMD's two lie at 0.74 of it.
+    """
+    known = matrix_shares().get(SAME_CHIP.get(gpu.id, gpu.id))
+    if known is not None:
+        return known
+    level = AMD_LEVEL if gpu.id.startswith("MI") else 1.0
+    least, most = POWER_RANGE
+    return float(level * POWER_LEVEL * min(max(gpu.power_w / gpu.matrix_flops("bf16") * 1e12, least), most) ** POWER_SLOPE)

@@ -15,6 +15,7 @@ from roi.estimate.step.step_time import StepEfficiency, StepTime, step_time
 from roi.estimate.training.fitting import Overhead
 from roi.estimate.training.memory import MemoryBreakdown, training_memory
 from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.stacks import last_part
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 
@@ -52,8 +53,8 @@ ADAPTERS_16BIT: Final = "16-bit adapters as autocast false"
 GPTQ: Final = "GPTQ, predicted as bitsandbytes' format of as many bits"
 """4.16 bits a weight in groups of 128 beside NF4's 4.13; its products unpack a weight into several tensors, and nothing of the
 model is cast to fp32 (peft/utils/other.py, prepare_model_for_kbit_training)."""
-COMPILED: Final = "torch.compile, of which only the loss is modelled"
-"""Without checkpointing a compiled layer keeps less than is counted."""
+COMPILED: Final = "torch.compile"
+"""What a compiled layer keeps is a choice of the compiler."""
 HABITS: Final[dict[Habit, str]] = {
     "chunked_loss": CHUNKED_LOSS, "emptied_cache": EMPTIED_CACHE, "variable_lengths": VARIABLE_LENGTHS,
     "unprepared": UNPREPARED, "step_in_backward": STEP_IN_BACKWARD, "head_adapter": HEAD_ADAPTER,
@@ -63,12 +64,12 @@ HABITS: Final[dict[Habit, str]] = {
 Apart = Literal["unstated", "varied", "other loop", "litgpt", "torchtune", "sharded", "compiled"]
 """Why a measured figure may lie further from the closed form than its formula's error."""
 APART: Final[dict[Apart, float]] = {
-    "unstated": 0.17, "varied": 0.22, "other loop": 0.18, "litgpt": 0.13, "torchtune": 0.30, "sharded": 0.18,
-    "compiled": 0.23,
+    "unstated": 0.17, "varied": 0.22, "other loop": 0.17, "litgpt": 0.13, "torchtune": 0.24, "sharded": 0.18,
+    "compiled": 0.16,
 }  # fmt: skip
 """Distance in logarithms within which 90% of the measured figures of each kind lie, of several kinds the largest. Sources count
 by the root of their rows, and beside a kind's own rows all rows that lie apart count for APART_PRIOR, so that a kind of few
-sources is as wide as those of others. Each source left out in turn, 93% of its rows lie inside, 83% at least
+sources is as wide as those of others. Each source left out in turn, 93% of its rows lie inside, 88% at least
 (lab/fit_training_intervals.py prints both)."""
 APART_PRIOR: Final = 3.0
 """What all rows count for beside a kind's own: as much as nine rows of one source."""
@@ -105,6 +106,10 @@ class MeasuredRun:
     """Of the whole job, all GPUs."""
     out_of_memory: bool = False
     """True where the source says that the run did not fit."""
+    parts: int = 1
+    """GPUs that hold the layers in turn, of which one works at a time (device_map): memory is that of the last."""
+    split: bool = False
+    """True under tensor or pipeline parallelism: speed is predicted as that of replicas, memory is not."""
     assumed: tuple[tuple[str, TrainingPlan], ...] = ()
     """Each default that was used in place of an absent column ("lora_dropout 0"), with the plan of its other value: the
     interval widens by the difference."""
@@ -169,16 +174,19 @@ def memory_predictor(overhead: Overhead) -> Predictor:
     """
 
     def predict(run: MeasuredRun) -> Prediction | NoPrediction:
+        if run.split:
+            return NoPrediction("sharding: products or layers split over GPUs, and no column says over how many")
+        model = run.model if run.parts == 1 else last_part(run.model, run.parts)
         marks = {label for label, _ in run.assumed}
         slack, context = overhead.slack, overhead.with_collectives(run.plan).context_bytes
         if EMPTIED_CACHE in marks:
             slack = (0.0, 0.0, slack[0])
-        memory = training_memory(run.model, run.plan, run.gpu, slack[0], context[0])
+        memory = training_memory(model, run.plan, run.gpu, slack[0], context[0])
         found = _kind_of(memory, run.memory_kind, slack, context)
         if VARIABLE_LENGTHS in marks:
             found = of_varying_lengths(run, memory, found)
         own = _central(memory, run.memory_kind)
-        others = [found.value - own + _central(training_memory(run.model, other, run.gpu, slack[0], context[0]),
+        others = [found.value - own + _central(training_memory(model, other, run.gpu, slack[0], context[0]),
                                                run.memory_kind)
                   for other in _other_plans(run)]
         if CHUNKED_LOSS in marks:
@@ -231,11 +239,12 @@ def _micro_step(run: MeasuredRun, plan: TrainingPlan, gpu: Gpu, efficiency: Step
     """Tokens of one micro-step of all GPUs at the run's mean length, and its seconds with its share of the optimizer step."""
     mean = min(run.mean_tokens or float(plan.seq), float(plan.seq))
     step = step_time(run.model, replace(plan, seq=mean), gpu, efficiency)
-    return float(step.tokens) * plan.gpus, _with_update(step, plan)
+    return float(step.tokens) * plan.gpus, _with_update(step, plan, plan.gpus if run.split else 1)
 
 
-def _with_update(step: StepTime, plan: TrainingPlan) -> float:
-    return float(step.micro_step_s) + float(step.optimizer_s + step.synchronisation_s) / plan.accumulation
+def _with_update(step: StepTime, plan: TrainingPlan, parts: int = 1) -> float:
+    """Seconds of a micro-step with its share of the optimizer step; each of `parts` GPUs updates its own parameters."""
+    return float(step.micro_step_s) + float(step.optimizer_s + step.synchronisation_s) / plan.accumulation / parts
 
 
 def theory_s(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> float:
@@ -271,8 +280,11 @@ def _kind_of(
 
 
 def timed_run(run: MeasuredRun, efficiency: StepEfficiency) -> TimedRun | None:
-    """The run beside the roofline at its mean length; None where its card, its speed or its mean length is unknown."""
-    if run.gpu is None or not run.tokens_per_s or run.mean_tokens is None:
+    """The run beside the roofline at its mean length; None where card, speed or mean length is unknown, or the run is split.
+
+    The scale of a split run would be that of collectives, which the roofline does not count.
+    """
+    if run.gpu is None or not run.tokens_per_s or run.mean_tokens is None or run.split:
         return None
     tokens, seconds = _micro_step(run, run.plan, run.gpu, replace(efficiency, overall=1.0))
     return TimedRun(id=run.id, source=run.source, gpu=run.gpu.id, layout=layout_of(run.plan), method=run.method,

@@ -131,7 +131,7 @@ def serving_capacity(
     rate = np.where(works, point.requests_per_s, 0.0)
     room, paced, prompt, _ = limits(np.exp(high))
     stable = np.minimum(slots, requests.output_tokens * step_tokens / np.maximum(requests.uncached_tokens, 1.0))
-    step_of_one = engine.sequence_s + engine.kv_byte_s * memory.kv_read_bytes
+    step_of_one = engine.sequence_s - engine.saved_row_s + engine.kv_byte_s * memory.kv_read_bytes
     endless = 1.0 / (at(stable).prefill_s + requests.output_tokens * step_of_one)
     saturated = point.requests_per_s >= SATURATED * endless
     return ServingCapacity(

@@ -34,7 +34,10 @@ HEADS: Final = ("full", "sliding")
 """Kinds of attention whose norms, where they have any, are of queries and keys."""
 UNPACKING_ROWS: Final = 16.0
 """Rows that kernels of 4-bit weights multiply at a time (Marlin and AWQ: mma.m16n8k16), where wgmma multiplies 64."""
-COUNTS: Final = ("expert_share", "request_steps", "overlap", "least_rows")
+FULL_ROWS: Final = 256.0
+"""Rows of a dense product from which each further one takes what a prompt's does: they fill the largest tiles of kernels (128
+rows, 256 of two SMs on Blackwell), and products then take longer than reading."""
+COUNTS: Final = ("expert_share", "request_steps", "overlap", "least_rows", "full_rows")
 """Fields of an iteration that are no seconds."""
 
 
@@ -60,6 +63,10 @@ class Efficiencies:
     """Latency of one all-reduce between GPUs, seconds."""
     link_efficiency: Number
     """Share of the link bandwidth that an all-reduce reaches, 0 to 1."""
+    exchange_latency_s: Number = 0.0
+    """Latency a layer of gathering tokens before experts that are spread over GPUs and of scattering their outputs, seconds."""
+    expert_imbalance: Number = 0.0
+    """Standard deviation over mean of the tokens of an expert: GPUs with other experts wait for the one with the most."""
     kv_reread: Number = 0.0
     """What each further query head of a group adds to reading its keys and values, as a share of reading them once: 0 where
     the decode kernel reads a KV head for all its query heads together, about 1 where every query head reads it anew."""
@@ -158,6 +165,10 @@ class Iteration:
     """Of product_s, products with dense matrices."""
     least_rows: Number = 1.0
     """Rows that these take as long as, however few the sequences are."""
+    saved_row_s: Number = 0.0
+    """Of row_s, what a row saves beyond the first `full_rows`."""
+    full_rows: Number = np.inf
+    """Rows from which products are as fast as a prompt's."""
     head_s: Number = 0.0
     """Of step_s, reading the head, which is on the last GPU alone where layers are spread over several."""
     head_sequence_s: Number = 0.0
@@ -183,10 +194,12 @@ class Iteration:
     def padding_s(self, sequences: Number) -> Number:
         """Seconds that multiplying rows without a sequence adds to a step that decodes some, less what reading hides of them.
 
+        Below zero where the sequences are so many that products are as fast as a prompt's.
         Steps with prompts are counted so too, although their rows are no padding: at most a hundredth of such a step.
         """
         n = np.asarray(sequences, dtype=float)
         more = self.row_s * np.maximum(self.least_rows - n, 0.0) * (n > 0.0)
+        more = more - self.saved_row_s * np.maximum(n - self.full_rows, 0.0)
         read, own = self.read_s + self.experts_s * self.touched(n), self.product_s * n
         return more - self.overlap * (np.minimum(read, own + more) - np.minimum(read, own))
 
@@ -345,32 +358,38 @@ def roofline_iteration(
     routed = sum(x.active_parameters for x in shape.linears if x.experts > 1)
     plain = mixed / rate16 + (1.0 - mixed) / rate  # s a FLOP of what is no expert
     body, all_dense = (shape.active_parameters - routed - n for n in (shape.head_parameters, 0.0))
-    products = routed * e.expert_products / rate
+    ranks = tp if attention_parallel else 1.0  # each schedules sequences of its own
+    width = next((m.experts for m in shape.mlp if m.experts > 1), 1)
+    uneven = 1.0 + attention_parallel * e.expert_imbalance * np.sqrt(tp / width) * np.log2(tp) / 2.0
+    products = routed * e.expert_products * uneven / rate
     attention = shape.attention_flops(prefill_context)
     eight, four = (per_pair(gpu, weight_dtype, partial(quantises, formats=f)) for f in (EIGHT_BIT, ("fp4",)))
     layer = e.layer_overhead_s + e.quantise_layer_s * eight + e.quantise4_layer_s * four
     choosing = e.expert_layer_s * sum(m.layers for m in shape.mlp if m.experts > 1)
     choosing = choosing + e.head_norm_s * sum(a.layers for a in shape.attention if a.kind in HEADS and a.norm_parameters)
-    overhead = e.step_overhead_s + shape.layers * layer + choosing + (tp > 1) * sums * e.collective_latency_s
+    latency = e.exchange_latency_s if attention_parallel else e.collective_latency_s
+    overhead = e.step_overhead_s + shape.layers * layer + choosing + (tp > 1) * sums * latency
     looped = sum(m.experts * m.layers for m in shape.mlp if m.experts > 1)
     matrices = sum(x.experts * x.layers for x in shape.linears)
     host = e.host_step_s + shape.layers * e.host_layer_s + looped * e.host_expert_s + matrices * e.host_linear_s * per_plan(
         weight_dtype, lambda w: float(w in EIGHT_BIT))
     waits = (looped * e.host_expert_s > 0.0) | (e.host_linear_s * per_plan(weight_dtype, lambda w: float(w == "fp8")) > 0.0)
     waited, host = np.where(waits, host, 0.0)[()], np.where(waits, 0.0, host)[()]
-    rows = np.where(packed, np.minimum(e.least_rows, UNPACKING_ROWS), e.least_rows)[()]
+    rows = ranks * np.where(packed, np.minimum(e.least_rows, UNPACKING_ROWS), e.least_rows)[()]
     read = unpack * dense / (bandwidth * e.decode_mbu * (1.0 if attention_parallel else tp))
     product = 2.0 * (products + plain * all_dense) / (e.decode_mfu * tp)
     return Iteration(
-        step_s=overhead + read + waited, sequence_s=product + e.sequence_overhead_s + ring,
+        step_s=overhead + read + waited, sequence_s=product + e.sequence_overhead_s / ranks + ring,
         kv_byte_s=(1.0 + e.kv_reread * (query_group(shape) - 1.0)) / (bandwidth * e.kv_mbu),
         prefill_token_s=(2.0 * (products + plain * body) + e.attention_products * attention / rate16) / (
             e.prefill_mfu * tp) + ring,
         experts_s=unpack_experts * e.expert_reading * experts / (bandwidth * e.decode_mbu * tp),
         expert_share=expert_share(shape), request_s=e.request_s, request_steps=e.request_steps,
-        overlap=e.overlap, read_s=read, product_s=product, host_s=host, host_sequence_s=e.host_sequence_s,
+        overlap=e.overlap, read_s=read, product_s=product, host_s=host, host_sequence_s=e.host_sequence_s / ranks,
         host_prompt_s=shape.layers * e.host_prompt_layer_s,
         row_s=2.0 * plain * all_dense / (e.decode_mfu * tp), least_rows=rows,
+        saved_row_s=2.0 * plain * all_dense / tp * np.maximum(1.0 / e.decode_mfu - 1.0 / e.prefill_mfu, 0.0),
+        full_rows=FULL_ROWS * ranks,
         head_s=SIXTEEN_BIT * shape.head_parameters / (bandwidth * e.decode_mbu * tp),
         head_sequence_s=2.0 * shape.head_parameters / (rate16 * e.decode_mfu * tp),
     )

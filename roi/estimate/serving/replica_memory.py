@@ -140,16 +140,29 @@ def _large(gpu: Gpu) -> bool:
     return gpu.memory_bytes >= LARGE_CARD_BYTES and not gpu.id.startswith("A100")
 
 
-def activation_bytes(shape: ModelShape, tensor_parallel: Number, step_tokens: Number, sequence_limit: Number) -> Number:
+def activation_bytes(
+    shape: ModelShape, tensor_parallel: Number, step_tokens: Number, sequence_limit: Number, *,
+    attention_parallel: bool = False,
+) -> Number:
     """Bytes of the largest step's live activations on one GPU; broadcasts.
 
     Per token in 16 bit: four copies of the residual stream (whole on each GPU) and, split over GPUs, gate, up and their
     product in the widest MLP; and fp32 logits of every sequence over the whole vocabulary, which each GPU gathers to sample.
     vLLM's own profile run of Llama-3-8B at 8,192 tokens prints about 1.2 GiB; this gives 1.03 GiB with 256 sequences.
+
+    Experts instead hold a row for each of a token's experts: its input, and gate and up or its output, whichever is wider. With
+    attention data parallel (`step_tokens` are one GPU's) every GPU has room for the tokens of all, wherever their experts are
+    (getWorkspaceDeviceBufferSizes of TensorRT-LLM's moe_kernels.cu: experts per token x rows, whatever the expert parallelism).
     """
-    widest = max(m.intermediate * m.experts_per_token + m.shared_intermediate for m in shape.mlp)
-    token = SIXTEEN_BIT * (4.0 * shape.hidden + 3.0 * widest / np.asarray(tensor_parallel, dtype=float))
-    return step_tokens * token + sequence_limit * shape.vocab * LOGIT_BYTES
+    tp = np.asarray(tensor_parallel, dtype=float)
+    gathered, split = (tp, 1.0) if attention_parallel else (1.0, tp)
+    dense = max(m.shared_intermediate if m.experts > 1 else m.intermediate for m in shape.mlp)
+    token = 4.0 * shape.hidden + 3.0 * dense / split
+    for m in shape.mlp:
+        if m.experts > 1:
+            rows = m.experts_per_token * (shape.hidden + np.maximum(2.0 * m.intermediate / split, shape.hidden))
+            token = np.maximum(token, 4.0 * shape.hidden + gathered * rows + (gathered > 1.0) * gathered * 2.0 * shape.hidden)
+    return step_tokens * SIXTEEN_BIT * token + sequence_limit * shape.vocab * LOGIT_BYTES
 
 
 def replica_memory(
@@ -172,7 +185,8 @@ def replica_memory(
     experts = per_plan(weight_dtype, lambda w: stack_bytes(shape, w)[1])
     dense = per_plan(weight_dtype, lambda w: weight_bytes(shape, w)) - experts
     resident = (experts / tp + dense / (1.0 if attention_parallel else tp)) / stages
-    workspace = FIXED_WORKSPACE_BYTES + activation_bytes(shape, tp, step_tokens, sequence_limit)
+    workspace = FIXED_WORKSPACE_BYTES + activation_bytes(
+        shape, tp, step_tokens, sequence_limit, attention_parallel=attention_parallel)
     taken = device * habits.memory_share
     usable = resident + workspace + (device - resident - workspace) * habits.memory_share if habits.of_free else taken
 

@@ -24,7 +24,7 @@ for a profile and predict its others (profile_left_in; lab/fit_training_interval
 neighbours). The score is flat: 0.05 of one given to another changes it by at most 2.7%."""
 SIZE_REACH: Final = 1.5
 """log of the ratio of two steps' lengths at which 1/e of the share of `size` is left: short steps wait for the host."""
-OWN_WIDTH: Final = 1.03
+OWN_WIDTH: Final = 1.05
 """Factor on the half width, conformal: what 90% of those rows need, sources by the root of their rows."""
 
 

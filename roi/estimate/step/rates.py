@@ -22,9 +22,10 @@ from roi.facts.profiles import DeviceProfile, Rate
 
 NEAR: Final = 1e-3
 """Doublings within which a size counts as the measured one."""
-ELEMENT_BYTES: Final = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.0}
+ELEMENT_BYTES: Final = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
 """Bytes of one operand element."""
-NEAREST_DTYPES: Final = {"fp16": ("bf16",), "bf16": ("fp16", "fp32"), "tf32": ("fp32",), "int8": ("bf16", "fp16")}
+NEAREST_DTYPES: Final = {"fp16": ("bf16",), "bf16": ("fp16", "fp32"), "tf32": ("fp32",), "fp8": ("bf16", "fp16"),
+                        "int8": ("bf16", "fp16")}
 """What stands in for a type that was not measured: 16-bit types share one matrix unit at one rate; a card without the type
 computes in the wider one."""
 TILE: Final = 128

@@ -30,7 +30,13 @@ from roi.estimate.step.work import (
     step_passes,
     step_products,
 )
-from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, packed_parameters, trained_parameters
+from roi.estimate.training.adapters import (
+    NF4_BLOCK,
+    end_parameters,
+    nf4_bytes_per_weight,
+    packed_parameters,
+    trained_parameters,
+)
 from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting
@@ -142,7 +148,7 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     link: added, not hidden. On two RTX 4090 full sharding took 0.52 s more a micro-step than replicas, which is what its
     gathers need at the datasheet's PCIe (Llama-2-7B LoRA, fsdp_qlora's benchmarks): collectives run on the same
     multiprocessors and memory as the products.
-    Not modelled: compiled or fused kernels, logging, evaluation, padding waste.
+    Not modelled: fused adapters and residuals, logging, evaluation, padding waste.
     """
     tokens = np.asarray(plan.micro_batch, dtype=float) * np.asarray(plan.seq, dtype=float)
     zero = 0.0 * tokens
@@ -157,7 +163,8 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 and not plan.gptq else rounds) / bandwidth + zero
     host = step_operators(run, plan) * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     device = products + attention + elementwise + merged + dequantised
-    optimizer = trained_parameters(model, plan) * _update_bytes(plan) / bandwidth / plan.shards
+    updated = trained_parameters(model, plan) + end_parameters(model, plan)
+    optimizer = updated * _update_bytes(plan) / bandwidth / plan.shards
     links = efficiency.links if plan.gpus > 1 else {}
     each_micro_step, each_step = link_seconds(model, plan, links or datasheet_links(gpu, efficiency.bandwidth))
     link = each_micro_step + zero

@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.training.adapters import target_linears
-from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
+from roi.estimate.training.attention import UNROTATED
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears
 from roi.facts.model import ModelShape, Number
 
 FORWARD_OPERATORS: Final = 36.0
@@ -64,6 +65,11 @@ class Pass:
     bytes_each: Number
 
 
+FP8_CAST_BYTES: Final = 4.0
+"""Bytes moved to cast one element of an operand to fp8: read in 16 bits, written twice, once transposed, since Hopper's fp8
+products take rows of both operands alone (transformer_engine/pytorch/module/linear.py, fp8_cast_transpose_fused)."""
+
+
 def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
     """Every product of a micro-step; attention apart.
 
@@ -81,16 +87,17 @@ def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
         rows = tokens * x.active / x.experts
         weights = float(x.inputs * x.outputs)
         calls = float(x.layers * x.experts)
-        ahead, back = ("int8", wide) if packed else (plan.dtype, plan.dtype)
+        own = "fp8" if plan.fp8 else plan.dtype
+        ahead, back = ("int8", wide) if packed else (own, own)
         yield Product(calls, rows, float(x.outputs), float(x.inputs), ahead, weights * (1.0 if packed else each), again)
         yield Product(calls, rows, float(x.inputs), float(x.outputs), back, weights * (plan.stream_bytes if packed else each))
         if not plan.adapter:
-            yield Product(calls, float(x.outputs), float(x.inputs), rows, plan.dtype, weights * each)
+            yield Product(calls, float(x.outputs), float(x.inputs), rows, own, weights * each)
     head = "fp32" if plan.prepared and not plan.autocast else plan.dtype
     read = model.vocab * model.hidden * DTYPE_BYTES[head]
     yield Product(1.0, tokens, float(model.vocab), float(model.hidden), head, read)
     yield Product(1.0, tokens, float(model.hidden), float(model.vocab), head, read)
-    if not plan.adapter:
+    if not plan.adapter or plan.ends:
         yield Product(1.0, float(model.vocab), float(model.hidden), tokens, head, read)
     yield from _adapter_products(model, plan, tokens, again)
 
@@ -121,38 +128,71 @@ def step_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
     """Every element-wise pass of a micro-step, the loss included; DoRA's norm, dequantisation and optimizer apart.
 
     Bytes an element of the residual stream (w = its bytes): a norm reads and writes 28 + 4 w forward in six kernels and
-    twice that backward in twelve; rotary 12 w a query and key element each way in ten; a residual 3 w; the activation and
-    its product 5 w forward, 9 w backward; a logit 38 (16-bit: cast 6, log-softmax 8, its backward 18, cast 6) or 26.
+    twice that backward in twelve, in one kernel 2 w and 3 w; rotary 12 w a query and key element each way in ten, in one 2 w;
+    a residual 3 w; the activation and its product 5 w forward, 9 w backward, an ungated one 2 w and 3 w.
     """
     tokens, w = _tokens(plan), plan.stream_bytes
     again = 2.0 if plan.checkpointing else 1.0
     stream = tokens * model.hidden
     for calls, width in _norms(model):
+        if one_kernel_norms(model, plan):
+            yield Pass(calls * again, 2.0 * w * tokens * width)
+            yield Pass(calls, 3.0 * w * tokens * width)
+            continue
         yield Pass(6.0 * calls * again, (28.0 + 4.0 * w) / 6.0 * tokens * width)
         yield Pass(12.0 * calls, (56.0 + 8.0 * w) / 12.0 * tokens * width)
         if not plan.adapter:
             yield Pass(2.0 * calls, 2.0 * w * tokens * width)  # the norm's own gradient: a product, then a sum
     yield Pass(model.layers * (2.0 * again + SHARED_INPUTS), 3.0 * w * stream)
-    yield from _mixing_passes(model, tokens, w, again)
-    yield Pass(6.0, (38.0 if w < 4.0 else 26.0) / 6.0 * tokens * model.vocab)
+    yield from _mixing_passes(model, plan, tokens, again)
+    kernels, each = _loss_passes(plan)
+    yield Pass(kernels, each / kernels * tokens * model.vocab)
     if not plan.adapter:
         yield from _own_gradient_passes(model, plan)
     yield from _adapter_passes(model, plan, tokens, again)
     if plan.int8 or (plan.quantised and plan.prepared):
         yield from _cast_passes(model, plan, tokens, again)
+    for x in fuse_linears(model, model.linears) if plan.fp8 else ():
+        calls, rows = float(x.layers * x.experts), tokens * x.active / x.experts
+        yield Pass(calls * again, FP8_CAST_BYTES * rows * x.inputs)
+        yield Pass(calls * again, FP8_CAST_BYTES * x.inputs * x.outputs)
+        yield Pass(calls, FP8_CAST_BYTES * rows * x.outputs)
 
 
-def _mixing_passes(model: ModelShape, tokens: Number, w: float, again: float) -> Iterator[Pass]:
+def one_kernel_norms(model: ModelShape, plan: TrainingPlan) -> bool:
+    """True where a norm is one kernel each way: torch's LayerNorm, and fused RMSNorms."""
+    return model.norm_bias or plan.fused
+
+
+def _loss_passes(plan: TrainingPlan) -> tuple[float, float]:
+    """(kernels, bytes a logit) of the cross entropy, forward and backward.
+
+    fp32 logits 26 (log-softmax 8, its backward 18), made from 16-bit ones and back 12 more; over 16-bit ones half of the 26.
+    One kernel that reads a logit, and later reads it and writes its gradient: 3 w, with the fp32 copy 12 more.
+    """
+    narrow = plan.stream_bytes < 4.0
+    if plan.kernels == "liger" or plan.loss == "chunked" or plan.chunked_head:
+        return 2.0, 6.0 if narrow else 12.0
+    wide = plan.loss != "16bit"
+    each = (12.0 if wide else 6.0) if plan.fused else (26.0 if wide else 13.0)
+    return (2.0 if plan.fused else 4.0) + 2.0 * float(narrow and wide), each + 12.0 * float(narrow and wide)
+
+
+def _mixing_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: float) -> Iterator[Pass]:
     """Passes of rotary, of the attention's result laid out again, of the activation, and of tokens sent to experts and back."""
+    w = plan.stream_bytes
     for a in model.attention:
         if a.kind != "linear":
             turned = tokens * (a.heads + a.kv_heads) * a.head_dim
-            yield Pass(10.0 * a.layers * (again + 1.0), 1.2 * w * turned)
+            if model.family not in UNROTATED:
+                kernels, each = (1.0, 2.0) if plan.fused else (10.0, 12.0)
+                yield Pass(kernels * a.layers * (again + 1.0), each / kernels * w * turned)
             yield Pass(2.0 * a.layers * (again + 1.0), 2.0 * w * tokens * a.heads * a.value_width)
     for k in model.mlp:
         inner = tokens * (k.intermediate * k.experts_per_token + k.shared_intermediate)
-        yield Pass(2.0 * k.layers * again, 2.5 * w * inner)
-        yield Pass(3.0 * k.layers, 3.0 * w * inner)
+        ahead, back = (2.0, 3.0) if k.gated else (1.0, 1.0)
+        yield Pass(ahead * k.layers * again, (2.5 if k.gated else 2.0) * w * inner)
+        yield Pass(back * k.layers, 3.0 * w * inner)
         if k.experts > 1:
             yield Pass(2.0 * k.layers * (again + 1.0), 2.0 * w * tokens * model.hidden * k.experts_per_token)
 
@@ -237,6 +277,11 @@ def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
     norms = sum(calls for calls, _ in _norms(model)) - 2.0 * model.layers  # two a layer are in the counts below
     forward = model.layers * FORWARD_OPERATORS + 6.0 * norms
     backward = model.layers * BACKWARD_OPERATORS + 12.0 * norms
+    if one_kernel_norms(model, plan):
+        every = sum(calls for calls, _ in _norms(model))
+        forward, backward = forward - 5.0 * every, backward - 11.0 * every
+    if model.family in UNROTATED:
+        forward, backward = forward - 10.0 * model.layers, backward - 14.0 * model.layers
     products = float(sum(x.layers * x.experts for x in model.linears))
     targets = float(sum(x.layers for x in target_linears(model, plan)))
     under = 2.0 if plan.autocast and plan.trained_bytes >= 4.0 else 0.0

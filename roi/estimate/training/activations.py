@@ -32,6 +32,8 @@ PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere")
 """Families whose token mixing and MLP read the same stream, side by side."""
 WRITTEN_OUT_GELU: Final = ("phi", "gpt2")
 """Families whose activation is gelu_new, five operators instead of one."""
+RESIDUAL_DROPOUT: Final = ("gpt2",)
+"""Families whose configuration drops what both blocks add to the stream: a mask of a byte an element each (resid_pdrop 0.1)."""
 INT8_INPUT: Final = 6.0
 """Bytes an element of an int8 product's input while it is quantised: fp16 copy 2, its absolute 2, outliers 1, result 1
 (bitsandbytes/backends/cuda/ops.py, int8_vectorwise_quant)."""
@@ -100,7 +102,7 @@ def unreached_bytes(s: Setting) -> Number:
     ones carry adapters.
     """
     m = s.model
-    if not s.plan.adapter:
+    if not s.plan.adapter or s.plan.ends:
         return 0.0
     norm = (s.w if m.norm_bias else 4.0) * m.hidden * s.tokens
     mixing = [a for a in m.attention if s.adapted(list(a.linears(m.hidden)))]
@@ -117,7 +119,7 @@ def unreached_bytes(s: Setting) -> Number:
 
 def final_norm_saved(s: Setting) -> Number:
     """Bytes that the last norm keeps: its fp32 input; trained norms also their normalised and scaled outputs."""
-    trained = 0.0 if s.plan.adapter else s.w + s.normalised
+    trained = s.w * float(s.plan.ends) if s.plan.adapter else s.w + s.normalised
     return (4.0 + trained) * s.model.hidden * s.tokens
 
 
@@ -179,7 +181,7 @@ def _activation_tensors(s: Setting, k: Mlp) -> float:
         return 4.0
     if s.model.family == "gpt_oss":
         return 6.0
-    if s.plan.kernels == "liger" and k.gated:
+    if (s.plan.kernels == "liger" or s.plan.compiled) and k.gated:
         return 2.0  # Liger's SwiGLU keeps gate and up, and computes their product anew (liger_kernel/ops/swiglu.py)
     return 3.0 if k.gated else 1.0
 
@@ -281,8 +283,11 @@ def _norm_saved(s: Setting) -> Number:
     """Bytes that a layer's norms keep: the input in fp32 (LayerNorm in w), trained ones the normalised copy and the output."""
     m, w = s.model, s.w
     inputs = 1 if m.family in PARALLEL else m.norms_per_layer
+    if s.plan.compiled and not m.norm_bias:
+        return (1.0 if s.plan.adapter else 2.0) * w * inputs * m.hidden * s.tokens  # an adapter keeps the output that it reads
     # autocast runs LayerNorm in fp32, on a copy where its input is not
     width = (w if s.fused_norms or (m.norm_bias and not s.plan.autocast) else 4.0) * inputs
     if not s.plan.adapter:
         width += 2.0 * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
+    width += 2.0 * float(m.family in RESIDUAL_DROPOUT)
     return width * m.hidden * s.tokens

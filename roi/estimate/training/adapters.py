@@ -83,6 +83,11 @@ def trained_parameters(model: ModelShape, plan: TrainingPlan) -> Number:
     return total
 
 
+def end_parameters(model: ModelShape, plan: TrainingPlan) -> float:
+    """Parameters of embedding and head where both are trained beside adapters, else 0; peft keeps the frozen ones as well."""
+    return float(model.embedding_parameters + (0 if model.tied else model.head_parameters)) if plan.ends else 0.0
+
+
 def nf4_bytes_per_weight(*, double_quant: bool) -> float:
     """Bytes of one NF4 weight with its scales: 4.127 bits with double quantisation, else 4.5 bits.
 
@@ -149,3 +154,26 @@ def optimizer_workspace_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     with bf16 states goes parameter by parameter.
     """
     return (plan.trained_bytes if plan.multi_tensor else 0.0) * trained_parameters(model, plan)
+
+
+def largest_dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes of the largest quantised weight after dequantisation: NF4 to the compute type, int8 to the stream's.
+
+    0 where the base is not quantised.
+    """
+    if not (plan.quantised or plan.int8):
+        return 0.0
+    sizes = [x.inputs * x.outputs for x in model.linears if adaptable(x, split=plan.split_experts)]
+    return (plan.stream_bytes if plan.int8 else DTYPE_BYTES[plan.dtype]) * max(sizes, default=0)
+
+
+def unpacked_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes of a layer's GPTQ weights while backward needs it; 0 for others.
+
+    Unpacked ones, kept since torch multiplies by them, and what the largest takes on the way: an int32 and two int8 tensors
+    (auto_gptq/nn_modules/qlinear/qlinear_cuda.py, forward).
+    """
+    if not plan.gptq:
+        return 0.0
+    kept = DTYPE_BYTES[plan.dtype] * packed_parameters(model, plan) / model.layers
+    return kept + 6.0 * max(x.inputs * x.outputs for x in model.linears)

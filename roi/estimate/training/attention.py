@@ -18,6 +18,8 @@ from roi.facts.model import Attention, Number
 
 DELTA_CHUNK: Final = 64.0
 """Tokens of a chunk of the gated delta rule (chunk_size)."""
+UNROTATED: Final = ("gpt2", "mpt")
+"""Families that turn neither queries nor keys: all three are views of the fused product, which is kept once."""
 
 
 def attention_saved(s: Setting, a: Attention) -> Number:
@@ -102,11 +104,14 @@ def _fused_saved(s: Setting, a: Attention) -> Number:
     w, t, d, v = s.attended, s.tokens, a.head_dim, a.value_width
     masked = s.masked(a)
     kv_heads = a.heads if a.kind == "latent" else a.kv_heads
-    # one head is repeated by a view; stacks that repeat always do it with a copy
-    repeated = np.maximum(masked, float(s.plan.stack != "transformers")) * float(1 < kv_heads < a.heads)
+    # one head is repeated by a view; stacks that repeat always do it with a copy, which a compiled layer makes anew
+    repeated = np.maximum(masked, float(s.plan.stack != "transformers" and not s.plan.compiled)) * float(1 < kv_heads < a.heads)
     value = _value_width(s, a)
     keys_values = repeated * a.heads * (d + v) + (1.0 - repeated) * (kv_heads * d + value)
-    fused = w * t * (a.heads * d + keys_values) + t * a.heads * (w * v + 4.0) + masked * s.pairs * w
+    apart = a.heads * d + keys_values
+    if s.model.family in UNROTATED and value > kv_heads * v:
+        apart = np.minimum(apart, value)
+    fused = w * t * apart + t * a.heads * (w * v + 4.0) + masked * s.pairs * w
     return fused + t * _padded_adapter_bytes(s, a)
 
 

@@ -1,8 +1,9 @@
 """Which GPUs a training plan fits on, what binds where it does not, and the nearest plan that fits.
 
 The process must fit the card: torch's reserved memory + CUDA context <= memory of the card. Reserved memory is that of a dry
-run where there is one, else the closed form's (memory.py) plus the caching allocator's slack. The central estimate decides
-whether the plan fits; one that fits only by it, and not at the 95th percentile, is called tight.
+run where there is one, else the closed form's (memory.py) plus the caching allocator's slack, which a full card cuts to what it
+cannot do without (STUCK). The central estimate decides whether the plan fits; one that fits only by it, and not at the 95th
+percentile, is called tight.
 """
 
 from collections.abc import Iterator
@@ -14,8 +15,17 @@ from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.estimate.training.adapters import check_rank
-from roi.estimate.training.memory import PHASES, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
-from roi.estimate.training.plan import TrainingPlan, check_context, refusal, trains_experts
+from roi.estimate.training.memory import (
+    PHASES,
+    STUCK,
+    MemoryBreakdown,
+    card_kind,
+    on_card,
+    training_memory,
+    workspace_bytes,
+)
+from roi.estimate.training.plan import TrainingPlan, check_context, trains_experts
+from roi.estimate.training.setting import refusal
 from roi.estimate.training.sharding import has_collectives
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -175,7 +185,7 @@ def fit_plan(
     known, kind, overhead = {} if alike is None else alike, card_kind(gpu), overhead.with_collectives(plan)
     if kind not in known:
         known[kind] = training_memory(model, plan, gpu)
-    memory = on_card(known[kind], overhead.slack[0], overhead.context_bytes[0])
+    memory = on_card(known[kind], overhead.slack[0], overhead.context_bytes[0], gpu)
     if dry is not None:
         return _fit_dry(model, plan, gpu, overhead, dry, memory)
     _, low, high = (a + b for a, b in zip(reserved_range(memory, overhead), overhead.context_bytes, strict=True))
@@ -199,6 +209,7 @@ def _fit_dry(
     more = workspace_bytes(gpu) - dry.workspace_bytes
     bucket = float(closed.adapters_bytes) if plan.gpus > 1 and plan.adapter else 0.0
     allocated, reserved = dry.own.allocated_bytes + more + bucket, dry.own.reserved_bytes + more + bucket
+    reserved = min(reserved, max(gpu.memory_bytes - context, allocated + STUCK * float(closed.dynamic_bytes)))
     parts = {name: dry.parts_bytes.get(name, 0.0) for name in (*PARTS, "workspaces")}
     parts["workspaces"] += more + sum(n for name, n in dry.parts_bytes.items() if name not in parts)
     parts["gradients"] += bucket

@@ -28,9 +28,9 @@ from roi.estimate.training.activations import (
     selected_bytes,
     unreached_bytes,
 )
-from roi.estimate.training.adapters import kbit_preparation_bytes, packed_parameters
+from roi.estimate.training.adapters import kbit_preparation_bytes, largest_dequantised_bytes, unpacked_bytes
 from roi.estimate.training.attention import mask_bytes
-from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import Setting, has_flash, read_setting
 from roi.estimate.training.sharding import GatheredTensors, flat_gradients, gathered_tensors, held_states
 from roi.estimate.training.stacks import built_model
@@ -70,6 +70,15 @@ LOOSE_DYNAMIC: Final = 0.08
 logits-sized block is cut up by the tensors of backward, and the next large one opens a segment of its own. One rule with and
 without checkpointing, so that what reserves rises with what is kept (120 replays: mean error of reserved memory 3.7%, as with
 half a tensor without checkpointing; efficiencies.json)."""
+SIDE_STREAMS: Final = 0.1
+"""The same share besides under FSDP before fully_shard: blocks that another stream still uses are not free when they are freed
+(record_stream; torchtitan on FSDP2: fully_shard needs 7% less of Llama-2-7B on eight GPUs). In 12 pairs of adapter rows of
+fms-acceleration, FSDP leaves 0.06 to 0.1 of what comes and goes more in reserve than one GPU does, by nvidia-smi."""
+STUCK: Final = 0.06
+"""Share of what comes and goes within a step that a full card still lacks: where the driver has nothing left, torch gives its
+free segments back and asks again (CUDACachingAllocator.cpp, release_cached_blocks), and what lies in the gaps of segments in
+use stays. Median of 24 of the grid's dry runs, each replayed on the smallest card on which it runs (0.05 with checkpointing,
+0.08 without; 90% 0.39). Of fms-acceleration's rows, which say both, six with 64 to 75 GiB allocated fill a card of 79.2."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,8 @@ class MemoryBreakdown:
     saved_bytes: Number
     """Activations kept at the end of forward."""
     reserved_bytes: Number
-    """With the caching allocator's slack on the dynamic part: freed blocks that no later tensor fits into."""
+    """With the caching allocator's slack on the dynamic part: freed blocks that no later tensor fits into. Above what the card
+    has only where the plan does not fit it."""
     context_bytes: Number
     """CUDA context and kernels, outside torch."""
     process_bytes: Number
@@ -131,9 +141,12 @@ def card_kind(gpu: Gpu | None) -> tuple[float, bool]:
     return workspace_bytes(gpu), has_flash(gpu)
 
 
-def on_card(memory: MemoryBreakdown, slack: Number, context: Number) -> MemoryBreakdown:
-    """The breakdown with this slack and context, as `training_memory` makes it with them."""
+def on_card(memory: MemoryBreakdown, slack: Number, context: Number, gpu: Gpu | None = None) -> MemoryBreakdown:
+    """The breakdown with this slack and context, as `training_memory` makes it with them: no more slack than the card has."""
     reserved = memory.peak_allocated_bytes + memory.loose_bytes * np.asarray(slack, dtype=float)
+    if gpu is not None:
+        needed = memory.peak_allocated_bytes + STUCK * memory.dynamic_bytes
+        reserved = np.minimum(reserved, np.maximum(needed, gpu.memory_bytes - context))
     every = np.zeros_like(memory.peak_allocated_bytes)
     return replace(memory, reserved_bytes=reserved, context_bytes=every + context, process_bytes=reserved + context)
 
@@ -147,7 +160,7 @@ def training_memory(
     gathered parameters and unreduced gradients come on top in each phase. `slack` is (reserved - allocated) over
     `loose_bytes`: weights and moments are never freed, so they leave no holes (efficiencies.json has its value).
 
-    Not modelled: torch.compile, offload to the host, int8's outlier columns, evaluation and loading
+    Not modelled: offload to the host, int8's outlier columns, evaluation and loading
     peaks. Checkpointing is non-reentrant, as transformers 5 does it. tests/profiling/test_dry_run.py holds it to dry runs.
     """
     model = built_model(model, plan)
@@ -173,7 +186,8 @@ def training_memory(
     peak = stacked.max(axis=0)
     dynamic = peak - resident
     whole = not (plan.chunked_head or _chunked(plan) or plan.loss == "split")
-    loose = 4.0 * s.tokens * model.vocab * float(whole) + LOOSE_DYNAMIC * dynamic
+    streams = SIDE_STREAMS * float(plan.sharding == "fsdp" and not plan.fsdp2)
+    loose = 4.0 * s.tokens * model.vocab * float(whole) + (LOOSE_DYNAMIC + streams) * dynamic
     every = np.zeros_like(peak)
     return on_card(MemoryBreakdown(
         weights_bytes=every + weights, adapters_bytes=every + adapters, gathered_bytes=live.gathered,
@@ -185,18 +199,7 @@ def training_memory(
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
         dynamic_bytes=dynamic, loose_bytes=loose, saved_bytes=every + _saved(s, layer), reserved_bytes=peak,
         context_bytes=every, process_bytes=peak,
-    ), slack, context)
-
-
-def largest_dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:
-    """Bytes of the largest quantised weight after dequantisation: NF4 to the compute type, int8 to the stream's.
-
-    0 where the base is not quantised.
-    """
-    if not (plan.quantised or plan.int8):
-        return 0.0
-    sizes = [x.inputs * x.outputs for x in model.linears if adaptable(x, split=plan.split_experts)]
-    return (plan.stream_bytes if plan.int8 else DTYPE_BYTES[plan.dtype]) * max(sizes, default=0)
+    ), slack, context, gpu)
 
 
 class Live(NamedTuple):
@@ -228,8 +231,10 @@ def _retained(s: Setting) -> Number:
 
 
 def _gradient(s: Setting, parameters: float) -> float:
-    """Bytes of the gradient of so many of the base's parameters; 0 where the base is frozen."""
-    return 0.0 if s.plan.adapter else parameters * s.plan.trained_bytes
+    """Bytes of the gradient of so many parameters of embedding or head; 0 where they are frozen."""
+    if s.plan.adapter:
+        return parameters * DTYPE_BYTES[s.plan.dtype] * float(s.plan.ends)
+    return parameters * s.plan.trained_bytes
 
 
 def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
@@ -276,11 +281,14 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
     if s.plan.loss == "split":
         # whole logits beside all log-softmaxes, and the two gradients of a chunk, in fp32
         rows = np.minimum(LITGPT_CHUNK * s.batch, s.tokens) if s.plan.stack == "litgpt" else s.tokens / TORCHTUNE_CHUNKS
-        chain = (_logit_bytes(s) + (0.0 if s.plan.compiled else 4.0) + capped) * s.tokens * m.vocab + 8.0 * rows * m.vocab
+        wide, each = (0.0, 2.0) if s.plan.compiled else (4.0, 8.0)
+        chain = (_logit_bytes(s) + wide + capped) * s.tokens * m.vocab + each * rows * m.vocab
         if s.plan.stack == "litgpt" and s.plan.quantised:
             # backward of the head, chunk by chunk, when every chunk's loss has its gradient, in 16 bits
             chain = np.maximum(chain, _kept_logits(s) + (2.0 + capped) * s.tokens * m.vocab + _unpacked_head(s))
-        return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
+        # torchtune's head goes chunk by chunk too: a chunk's gradient of a trained one is added to that of those before it
+        head = 2.0 * _gradient(s, m.head_parameters) * float(s.plan.stack == "torchtune")
+        return Live(carried + head, kept + lowered_head, chain, gathered=gathered.loss_bytes)
     # log-softmax with the incoming and the outgoing gradient; a fused kernel writes the gradient over what it read
     each = 3.0 * (_logit_bytes(s) if s.plan.loss == "16bit" else 4.0)
     if s.plan.loss == "16bit" and s.plan.autocast:
@@ -288,6 +296,8 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         each = max(each, 2.0 * _logit_bytes(s) + 4.0)
     if s.plan.kernels == "fused":
         each = FUSED_LOSS_BYTES
+        if s.plan.loss == "16bit":  # the logits, which the kernel keeps, and their gradient
+            each = _logit_bytes(s) * (2.0 - float(s.plan.logits_kept))
     chain = (each + capped) * s.tokens * m.vocab + _kept_logits(s)
     return Live(carried, kept + lowered_head, chain, gathered=gathered.loss_bytes)
 
@@ -343,18 +353,6 @@ def _recomputed(s: Setting, layer: LayerBytes) -> Number:
     """Bytes of what backward has recomputed at its highest point: one layer; adapters under FSDP in a Trainer, two."""
     twice = s.plan.checkpointing and s.plan.adapter and s.plan.sharding == "fsdp" and s.plan.trainer != "plain"
     return layer.peak * (FSDP_ADAPTER_LAYERS if twice else 1.0) + unpacked_bytes(s.model, s.plan)
-
-
-def unpacked_bytes(model: ModelShape, plan: TrainingPlan) -> float:
-    """Bytes of a layer's GPTQ weights while backward needs it; 0 for others.
-
-    Unpacked ones, kept since torch multiplies by them, and what the largest takes on the way: an int32 and two int8 tensors
-    (auto_gptq/nn_modules/qlinear/qlinear_cuda.py, forward).
-    """
-    if not plan.gptq:
-        return 0.0
-    kept = DTYPE_BYTES[plan.dtype] * packed_parameters(model, plan) / model.layers
-    return kept + 6.0 * max(x.inputs * x.outputs for x in model.linears)
 
 
 def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number) -> Live:

@@ -21,7 +21,7 @@ Optimizer = Literal["adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adam
 Kernels = Literal["none", "fused", "liger"]
 Loss = Literal["fp32", "16bit", "split", "chunked"]
 Trainer = Literal["plain", "hf", "trl"]
-Stack = Literal["transformers", "litgpt", "torchtune"]
+Stack = Literal["transformers", "litgpt", "torchtune", "torchtitan"]
 Checkpoints = Literal["inputs", "selective", "offloaded"]
 Sharding = Literal["none", "zero2", "zero3", "fsdp"]
 
@@ -62,8 +62,8 @@ MLP_TARGETS: Final = ("gate_proj", "up_proj", "down_proj")
 
 
 UNRUN: Final[dict[str, tuple[object, ...]]] = {
-    "stack": ("litgpt", "torchtune"), "checkpoints": ("selective", "offloaded"), "loss": ("split",),
-    "step_in_backward": (True,), "gptq": (True,)}
+    "stack": ("litgpt", "torchtune", "torchtitan"), "checkpoints": ("selective", "offloaded"), "loss": ("split",),
+    "step_in_backward": (True,), "gptq": (True,), "fp8": (True,), "ends": (True,)}
 """Fields of a plan -> values that the closed form alone knows."""
 
 
@@ -116,6 +116,10 @@ class TrainingPlan:
     sharding: Sharding = "none"
     """What is spread over the GPUs: none; zero2: gradients and optimizer states; zero3 and fsdp: parameters too. On one GPU the
     stages of DeepSpeed spread nothing, but hold what they hold: an fp32 copy of what is trained, buckets, gathered layers."""
+    fsdp2: bool = False
+    """True under torch's fully_shard; FSDP of before keeps what its side streams free apart (record_stream)."""
+    offload: bool = False
+    """True where FSDP keeps what it shards in the host's memory (cpu_offload): a GPU has what is gathered, and activations."""
     kernels: Kernels = "none"
     """Triton kernels in place of the class's operators: fused (norms and cross entropy, as Unsloth's and fms-acceleration's),
     liger (norms, SwiGLU, and head with cross entropy in chunks)."""
@@ -127,7 +131,8 @@ class TrainingPlan:
     split_experts: bool = False
     """True where every expert is a module of its own (transformers before 5): bitsandbytes quantises it."""
     stack: Stack = "transformers"
-    """Whose model classes run: those of transformers with peft, of LitGPT, or of torchtune (stacks.py says how they differ)."""
+    """Whose model classes run: those of transformers with peft, of LitGPT, torchtune or torchtitan (stacks.py says how they
+    differ)."""
     gptq: bool = False
     """True where the packed weights are GPTQ's, which AutoGPTQ unpacks by plain operators of torch; not run dry."""
     checkpoints: Checkpoints = "inputs"
@@ -138,10 +143,17 @@ class TrainingPlan:
     before (MatMul4Bit kept them as an attribute of its node), 2 where a loop's output also holds the last micro-step's
     graph."""
     compiled: bool = False
-    """True under torch.compile: what a split loss needs of a chunk is computed anew from the 16-bit logits. Nothing else of
-    it is modelled; without checkpointing it keeps less of a layer than is counted."""
+    """True under torch.compile, layer by layer: what is pointwise between two products is computed anew in backward, so forward
+    keeps what they read and make (inductor's min-cut partitioner): no fp32 casts, normalised copies, activation or repeated
+    heads. Of a split loss the 16-bit logits alone are kept."""
     step_in_backward: bool = False
     """True where each gradient is applied and freed as soon as it is there (torchtune's optimizer_in_bwd)."""
+    ends: bool = False
+    """True where embedding and output head are trained whole beside adapters (peft's modules_to_save): copies in `dtype`, with
+    gradients and states in it."""
+    fp8: bool = False
+    """True where the layers' products run in 8 bits on weights of `dtype`, cast each time (TransformerEngine under
+    fp8_autocast, torchao's float8); head, attention and adapters do not. Memory is that without."""
 
     def __post_init__(self) -> None:
         for field, known in (
@@ -169,9 +181,13 @@ class TrainingPlan:
         self._check_sharding()
 
     def _check_sharding(self) -> None:
+        if self.offload and self.sharding != "fsdp":
+            raise InputError(f"offload: {self.offload} is not usable with sharding: {self.sharding!r}; take fsdp")
+        if self.ends and (self.sharding != "none" or not self.adapter):
+            raise InputError(f"ends: {self.ends} is usable with an adapter and without sharding, not with {self.sharding!r}")
         if self.sharding == "none":
             return
-        if self.gpus < 2 and self.sharding == "fsdp":
+        if self.gpus < 2 and self.sharding == "fsdp" and not self.offload:
             raise InputError(f"sharding: {self.sharding!r} is not usable with gpus: {self.gpus}; take none, or gpus 2 or more")
         if self.int8 and self.shards_parameters:
             # torch's FlatParameter refuses integers, and Int8Params has no storage in another type, as Params4bit has
@@ -184,6 +200,11 @@ class TrainingPlan:
     def adapter(self) -> bool:
         """True where the base is frozen."""
         return self.method != "full"
+
+    @property
+    def fused(self) -> bool:
+        """True where norms, rotary and cross entropy are one kernel each: Triton's, or those that torch.compile makes."""
+        return self.kernels != "none" or self.compiled
 
     @property
     def quantised(self) -> bool:
@@ -344,40 +365,6 @@ def check_context(model: ModelShape, plan: TrainingPlan) -> None:
     """Raise where the plan's sequence is longer than the model's context."""
     if np.any(np.asarray(plan.seq) > model.context_tokens):
         raise InputError(f"seq: {plan.seq:,.0f} tokens is not usable; {model.id} takes at most {model.context_tokens:,}")
-
-
-def refusal(model: ModelShape, plan: TrainingPlan) -> str:
-    """Why peft would refuse the plan on this model; empty where it would not.
-
-    Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
-    """
-    unrun = _unrun_attention(model, plan)
-    if unrun or not plan.adapter or not trains_experts(model, plan.targets):
-        return unrun
-    ways = "take targets attention, or"
-    if plan.weight_decomposed:
-        other = plan.method.replace("dora", "lora")
-        return f"method: {plan.method} is not possible on the experts of {model.id}; {ways} {other}"
-    if np.any(np.asarray(plan.dropout, dtype=float) > 0.0):
-        return f"dropout: {plan.dropout} is not possible on the experts of {model.id}; {ways} dropout 0"
-    return ""
-
-
-def _unrun_attention(model: ModelShape, plan: TrainingPlan) -> str:
-    """Why the pinned kernel of SDPA would not run; empty where it would.
-
-    FlashAttention takes no mask; memory-efficient attention no grouped heads, which transformers repeats where there is a mask
-    alone (integrations/sdpa_attention.py, use_gqa_in_sdpa; aten's sdp_utils.cpp).
-    """
-    masked = plan.packed or (plan.padded and bool(np.any(np.asarray(plan.micro_batch) > 1.0)))
-    heads = [a for a in model.attention if a.kind in ("full", "sliding")]
-    if plan.attention == "sdpa-flash" and masked:
-        return "attention: sdpa-flash has no kernel for a mask, which padding and packing need; take sdpa, or flash"
-    if plan.attention == "sdpa-flash" and any(a.head_dim > 256 or a.value_width != a.head_dim for a in heads):
-        return f"attention: sdpa-flash has no kernel for the heads of {model.id}; take sdpa"
-    if plan.attention == "sdpa-efficient" and not masked and any(1 < a.kv_heads < a.heads for a in heads):
-        return f"attention: sdpa-efficient has no kernel for the grouped heads of {model.id} without a mask; take sdpa"
-    return ""
 
 
 class TrainerHabits(NamedTuple):

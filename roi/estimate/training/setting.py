@@ -170,3 +170,37 @@ def read_setting(model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None) 
 def has_flash(gpu: Gpu | None) -> bool:
     """True where torch has FlashAttention for the card, or none is given."""
     return gpu is None or gpu.bf16_flops is not None
+
+
+def refusal(model: ModelShape, plan: TrainingPlan) -> str:
+    """Why peft would refuse the plan on this model; empty where it would not.
+
+    Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
+    """
+    unrun = _unrun_attention(model, plan)
+    if unrun or not plan.adapter or not trains_experts(model, plan.targets):
+        return unrun
+    ways = "take targets attention, or"
+    if plan.weight_decomposed:
+        other = plan.method.replace("dora", "lora")
+        return f"method: {plan.method} is not possible on the experts of {model.id}; {ways} {other}"
+    if np.any(np.asarray(plan.dropout, dtype=float) > 0.0):
+        return f"dropout: {plan.dropout} is not possible on the experts of {model.id}; {ways} dropout 0"
+    return ""
+
+
+def _unrun_attention(model: ModelShape, plan: TrainingPlan) -> str:
+    """Why the pinned kernel of SDPA would not run; empty where it would.
+
+    FlashAttention takes no mask; memory-efficient attention no grouped heads, which transformers repeats where there is a mask
+    alone (integrations/sdpa_attention.py, use_gqa_in_sdpa; aten's sdp_utils.cpp).
+    """
+    masked = plan.packed or (plan.padded and bool(np.any(np.asarray(plan.micro_batch) > 1.0)))
+    heads = [a for a in model.attention if a.kind in ("full", "sliding")]
+    if plan.attention == "sdpa-flash" and masked:
+        return "attention: sdpa-flash has no kernel for a mask, which padding and packing need; take sdpa, or flash"
+    if plan.attention == "sdpa-flash" and any(a.head_dim > 256 or a.value_width != a.head_dim for a in heads):
+        return f"attention: sdpa-flash has no kernel for the heads of {model.id}; take sdpa"
+    if plan.attention == "sdpa-efficient" and not masked and any(1 < a.kv_heads < a.heads for a in heads):
+        return f"attention: sdpa-efficient has no kernel for the grouped heads of {model.id} without a mask; take sdpa"
+    return ""

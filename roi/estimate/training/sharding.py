@@ -19,6 +19,7 @@ import numpy as np
 
 from roi.estimate.training.adapters import (
     base_weight_bytes,
+    end_parameters,
     nf4_bytes_per_weight,
     optimizer_state_bytes,
     optimizer_workspace_bytes,
@@ -43,6 +44,8 @@ REUSE_PARAMETERS: Final = 1e9
 """DeepSpeed's stage3_max_reuse_distance: parameters used again within so many others stay gathered."""
 SUB_GROUP_PARAMETERS: Final = 1e9
 """DeepSpeed's sub_group_size: ZeRO-3 updates so many parameters at a time."""
+HOST_BYTES_PER_S: Final = 2e10
+"""What a GPU copies from the host's memory a second: PCIe 4.0 has 32 GB/s in 16 lanes, and two cards of a workstation share."""
 PREFETCH_SHARE: Final = 0.9
 """transformers sets stage3_prefetch_bucket_size: auto to 0.9 x hidden^2 elements, and reduce_bucket_size to hidden^2."""
 
@@ -100,10 +103,12 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     adapters = gradients if plan.adapter else trained * 0.0
     whole = layer_unit_bytes(model, plan) * model.layers + 0.0 * gradients if plan.adapter else gradients
     if plan.sharding == "none":
+        ends = DTYPE_BYTES[plan.dtype] * end_parameters(model, plan)
+        gradients = gradients + ends
         bucket = np.where(np.asarray(gpus) > 1.0, gradients, 0.0)
         return HeldStates(
-            weights_bytes=weights, adapters_bytes=adapters, moments_bytes=states, gradients_bytes=gradients,
-            update_bytes=update, buckets_bytes=bucket,
+            weights_bytes=weights, adapters_bytes=adapters + ends, moments_bytes=states + 2.0 * ends,
+            gradients_bytes=gradients, update_bytes=update + ends * float(plan.multi_tensor), buckets_bytes=bucket,
         )
     share = 1.0 / np.asarray(gpus, dtype=float)
     # what is trained in 16 bits has an fp32 home beside, or instead of, the 16-bit one that products see
@@ -111,6 +116,10 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     grown = 4.0 / plan.trained_bytes if wide else 1.0
     plain = plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused")
     moments, temporaries = (x * (grown if plain else 1.0) for x in (states, update))
+    if plan.offload:
+        zero = 0.0 * gradients
+        return HeldStates(weights_bytes=_whole_scales(model, plan) + zero, adapters_bytes=zero, moments_bytes=zero,
+                          gradients_bytes=zero, update_bytes=zero, buckets_bytes=0.0)
     if plan.sharding == "fsdp":
         weights = weights * (1.0 if plan.adapter else grown)
         return HeldStates(
@@ -279,6 +288,8 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
             twice = 2.0 * gathered_bytes(model, plan) - root_unit_bytes(model, plan)
             units = model.layers + (0.0 if plan.adapter else 1.0)  # those with gradients; adapters leave the root without
             gathers = takes("all-gather", twice, 2.0 * model.layers + 1.0)
+            if plan.offload:  # each gather begins with a copy of the shard, and ends with one of what it gives
+                gathers = gathers + (twice + gradients) / plan.gpus / HOST_BYTES_PER_S
             return gathers + takes("reduce-scatter", gradients, units), 0.0 * trained
         case "zero3":
             gathers = takes("all-gather", 2.0 * gathered_bytes(model, plan), 2.0 * model.layers)
@@ -287,12 +298,16 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
 
 
 def _sharded_weights(model: ModelShape, plan: TrainingPlan, weights: Number, share: Number) -> Number:
-    """The part of the base weights on one GPU; bitsandbytes' scales of NF4 belong to no parameter and are on every one.
+    """The part of the base weights on one GPU."""
+    scales = _whole_scales(model, plan)
+    return (weights - scales) * share + scales
+
+
+def _whole_scales(model: ModelShape, plan: TrainingPlan) -> float:
+    """Bytes of NF4's scales that every GPU holds whole: bitsandbytes' belong to no parameter.
 
     torchao's are part of torchtune's NF4Tensor, which FSDP splits with its scales (torchao/dtypes/nf4tensor.py).
     """
     if not plan.quantised or plan.stack == "torchtune":
-        return weights * share
-    packed = packed_parameters(model, plan)
-    scales = packed * (nf4_bytes_per_weight(double_quant=plan.double_quant) - 0.5)
-    return (weights - scales) * share + scales
+        return 0.0
+    return packed_parameters(model, plan) * (nf4_bytes_per_weight(double_quant=plan.double_quant) - 0.5)

@@ -1,4 +1,4 @@
-"""How the model classes of LitGPT and torchtune differ from those of transformers, as far as memory follows from it.
+"""How the model classes of LitGPT, torchtune and torchtitan differ from those of transformers, as far as memory follows.
 
     litgpt      query, key and value are one product, whose output lives where the values are a view of it; grouped keys and
                 values are repeated for all heads; the output head is a weight of its own; bitsandbytes packs every linear
@@ -6,6 +6,7 @@
                 fp32 by Fabric, and their loss taken 128 tokens at a time; GELU is one operator
     torchtune   keys and values repeated, adapters in the model's type, no preparation; the loss goes over eight chunks of the
                 logits, each cast to fp32
+    torchtitan  keys and values repeated; logits freed before backward
 
 Read off litgpt/model.py, lora.py and utils.py (0.5.0, lit-gpt 8641822), lightning's BitsandbytesPrecision, and
 torchtune/modules/attention.py and loss/ce_chunked_output_loss.py (November 2024).
@@ -18,8 +19,15 @@ FUSED = ("attn", "q_proj", "k_proj", "v_proj")
 """LitGPT's product, and what it holds."""
 
 
+def last_part(model: ModelShape, parts: int) -> ModelShape:
+    """What the last of `parts` GPUs holds where each has some layers (accelerate's device_map): its layers and the head."""
+    mixing = tuple(a.model_copy(update={"layers": -(-a.layers // parts)}) for a in model.attention)
+    mlps = tuple(m.model_copy(update={"layers": -(-m.layers // parts)}) for m in model.mlp)
+    return ModelShape.model_construct(**{**dict(model), "attention": mixing, "mlp": mlps, "tied": True})
+
+
 def built_model(model: ModelShape, plan: TrainingPlan) -> ModelShape:
-    """The model as the plan's stack builds it; the same one for transformers and torchtune."""
+    """The model as the plan's stack builds it; the same one for the others."""
     if plan.stack != "litgpt":
         return model
     apart = all(a.kind in ("full", "sliding") and not a.shared_kv for a in model.attention)

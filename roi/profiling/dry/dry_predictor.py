@@ -48,6 +48,8 @@ def dry_run_predictor(overhead: Overhead) -> Predictor:
     made: dict[tuple[str, TrainingPlan, float], _Peaks | str] = {}
 
     def predict(run: MeasuredRun) -> Prediction | NoPrediction:
+        if run.split or run.parts > 1:
+            return NoPrediction("sharding: a model split over GPUs does not run dry")
         single = dry_plan(run.plan)
         key = (run.model.id, single, workspace_bytes(run.gpu))
         if key not in made:
@@ -74,7 +76,7 @@ def dry_plan(plan: TrainingPlan) -> TrainingPlan:
     loss: Loss = "fp32" if plan.loss == "split" else plan.loss
     optimizer: Optimizer = "adamw" if plan.optimizer == "adamw-fused" else plan.optimizer
     return replace(plan, gpus=1, sharding="none", stack="transformers", checkpoints="inputs", held_graphs=0, compiled=False,
-                   gptq=False, step_in_backward=False, loss=loss, optimizer=optimizer)
+                   gptq=False, step_in_backward=False, fp8=False, ends=False, offload=False, loss=loss, optimizer=optimizer)
 
 
 def _peaks(run: MeasuredRun, plan: TrainingPlan) -> _Peaks | str:

@@ -375,20 +375,10 @@ def _remarks(report: FitReport) -> list[str]:
     return texts
 
 
-def _uncounted(report: FitReport) -> list[str]:
-    """The options of the plan that change time and that the roofline leaves out, unless profiles with them correct it."""
-    plan = report.plan
-    measured = all(line.evidence.level == "profile" for line in report.usable)
-    told = ((plan.kernels != "none" and not measured, f"{plan.kernels} kernels (as a rule a shorter step)"),
-            (plan.loss != "fp32", f"the {plan.loss} loss"),
-            (plan.checkpoints == "offloaded", "the copies of offloaded checkpoints to the host and back (a longer step)"))
-    return [words for left_out, words in told if left_out and report.usable]
-
-
 def _model_remarks(report: FitReport) -> Iterable[str]:
     """What the speed does not count, and what the catalog's shape of the model does not say."""
-    if told := _uncounted(report):
-        yield f"Speed, hours and USD do not count {' and '.join(told)}"
+    if report.plan.checkpoints == "offloaded" and report.usable:
+        yield "Speed, hours and USD do not count the copies of offloaded checkpoints to the host and back (a longer step)"
     if any(k.experts > 1 for k in report.model.mlp):
         adapters = "" if not report.plan.adapter else (
             ", and peft gives each of them an adapter (--targets attention leaves them out)"

@@ -13,12 +13,11 @@ from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.measured_run import GPTQ, HABITS, Habit, MeasuredRun, MemoryKind
 from roi.estimate.accuracy.training_errors import RowLabel
-from roi.estimate.training.adapters import base_weight_bytes, largest_rank, trained_parameters
+from roi.estimate.training.adapters import base_weight_bytes, end_parameters, largest_rank, trained_parameters
 from roi.estimate.training.plan import (
     TARGET_SETS,
     Attend,
     Checkpoints,
-    Dtype,
     Kernels,
     Loss,
     Method,
@@ -64,6 +63,12 @@ FIELDS: Final = {
     "gradient_checkpointing": "checkpointing", "double_quant": "double_quant",
 }  # fmt: skip
 """Columns that the source may leave open -> fields of the plan."""
+SHARED: Final[dict[str, Sharding]] = {
+    "none": "none", "zero2": "zero2", "zero3": "zero3", "fsdp": "fsdp", "cpu-offload": "fsdp", "model-parallel": "none",
+    "tensor-parallel": "none", "pipeline-parallel": "none"}
+"""Words of sharding -> the plan's."""
+ENDS: Final = ("full:wte", "full:lm_head")
+"""Words of target_modules that name what is trained whole; one stands for both."""
 KEPT: Final[dict[str, Checkpoints]] = {"selective": "selective", "offload": "offloaded"}
 """Words of gradient_checkpointing -> what a plan keeps of a layer."""
 SECOND: Final[dict[MemoryKind, str]] = {"reserved": "peak_mem_reserved_gib", "process": "peak_mem_process_gib"}
@@ -92,9 +97,11 @@ class TrainingRow(CanonicalRow):
     rank: Annotated[int, Field(gt=0)] | None = None
     """Rank of the adapter; blank for full."""
     target_modules: Annotated[tuple[str, ...], Several] = ()
-    """What carries an adapter: all-linear, attention, qv, or the names of modules joined by "+"; blank for full."""
-    base_dtype: Dtype | None = None
-    """Storage of base weights that are not quantised, and compute type; blank: bf16 stands in."""
+    """What carries an adapter: all-linear, attention, qv, or the names of modules joined by "+"; blank for full. full:wte and
+    full:lm_head besides: embedding and head are trained whole (modules_to_save)."""
+    base_dtype: Literal["bf16", "fp16", "fp32", "fp8", "mxfp8"] | None = None
+    """Storage of base weights that are not quantised, and compute type; blank: bf16 stands in. fp8 and mxfp8 are types of the
+    layers' products alone, on bf16 weights."""
     micro_batch: Annotated[int, Field(gt=0, le=65_536)]
     """Sequences in one forward pass on one GPU."""
     grad_accum: Whole = 1
@@ -122,7 +129,8 @@ class TrainingRow(CanonicalRow):
     """Cross entropy over fp32 logits, over 16-bit ones (16bit), over whole logits a chunk at a time (split), or with the head
     in chunks (chunked); blank: the stack's default, which is fp32 but for later LitGPT and torchtune."""
     stack: Stack = "transformers"
-    """Whose model classes and loop ran: transformers (with peft, DeepSpeed, or a loop of one's own), litgpt, or torchtune; what
+    """Whose model classes and loop ran: transformers (with peft, DeepSpeed, or a loop of one's own), litgpt, torchtune or
+    torchtitan; what
     it did by default on the row's day fills blank cells (roi/catalog/efficiencies/stack_defaults.csv)."""
     kbit_prepared: Flag = True
     """False where a quantised base was not prepared for k-bit training, so that the rest stays in 16 bits."""
@@ -138,8 +146,10 @@ class TrainingRow(CanonicalRow):
     """True where the logits outlive the loss; blank: true stands in but for the HF Trainer."""
     autocast: Flag | None = None
     """True under torch.autocast; blank: true stands in for 16-bit runs of the HF Trainer and TRL, and plain loops have none."""
-    sharding: Sharding = "none"
-    """What is spread over the GPUs."""
+    sharding: Literal[
+        "none", "zero2", "zero3", "fsdp", "cpu-offload", "model-parallel", "tensor-parallel", "pipeline-parallel"] = "none"
+    """What is spread over the GPUs. cpu-offload: fsdp with its shards in the host's memory; model-parallel: the layers, one GPU
+    at work at a time (device_map); of tensor-parallel and pipeline-parallel jobs speed alone is predicted, as of replicas."""
     peak_mem_gib: Positive | None = None
     """Peak memory of one GPU, GiB (2^30 bytes)."""
     peak_mem_kind: MemoryKind = "unstated"
@@ -204,7 +214,9 @@ def measured_runs(row: TrainingRow) -> list[MeasuredRun]:
         columns = {"targets": "target_modules", "gpus": "n_gpus", "accumulation": "grad_accum"}
         raise UnusableCell(columns.get(field) or next((c for c, f in FIELDS.items() if f == field), field), why) from error
     _check_figures(row, model, plan)
+    parts = row.n_gpus if row.sharding == "model-parallel" else 1
     run = MeasuredRun(
+        parts=parts, split=row.sharding in ("tensor-parallel", "pipeline-parallel"),
         id=row.id, source=row.source, method=row.method, gpu_name=row.gpu or "unstated", model=model, plan=plan,
         gpu=find_gpu(row.gpu) if row.gpu else None, mean_tokens=row.seq_len_mean,
         memory_bytes=None if row.peak_mem_gib is None else row.peak_mem_gib * GIB, memory_kind=row.peak_mem_kind,
@@ -229,15 +241,21 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     row = row.model_copy(update=_usual_cells(row, usual))
     blank = {column: value for column, value in _stand_ins(row, method).items() if getattr(row, column) is None}
     stated = {column: value for column in FIELDS if (value := getattr(row, column, None)) is not None}
+    fp8 = row.base_dtype in ("fp8", "mxfp8")
+    stated |= {"base_dtype": "bf16"} if fp8 else {}
     if row.gradient_checkpointing is not None:
         stated["gradient_checkpointing"] = row.gradient_checkpointing != "false"
     plan = TrainingPlan(
         method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
-        seq=float(row.seq_len_max), accumulation=row.grad_accum, gpus=row.n_gpus, trainer=row.trainer, sharding=row.sharding,
+        seq=float(row.seq_len_max), accumulation=row.grad_accum, trainer=row.trainer,
+        gpus=1 if row.sharding == "model-parallel" else row.n_gpus,
+        sharding=SHARED[row.sharding], offload=row.sharding == "cpu-offload",
         packed=row.packed, padded=row.padded, kernels=row.kernels, loss=_loss(row),
         kbit_prepared=row.kbit_prepared and not row.quant.startswith("gptq"),
-        stack=row.stack, held_graphs=int(usual.get("held_graphs", "0")), step_in_backward="step_in_backward" in row.habits,
-        compiled="compiled" in row.habits, gptq=row.quant.startswith("gptq"),
+        stack=row.stack, held_graphs=int(usual.get("held_graphs", "0")), fsdp2=usual.get("fsdp2") == "true",
+        step_in_backward="step_in_backward" in row.habits,
+        compiled="compiled" in row.habits, fp8=fp8, ends=bool(set(ENDS) & set(row.target_modules)),
+        gptq=row.quant.startswith("gptq"),
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
@@ -318,9 +336,8 @@ def _targets(row: TrainingRow) -> str | tuple[str, ...]:
         return "all-linear"
     if not row.target_modules or row.rank is None:
         raise UnusableCell("rank" if row.target_modules else "target_modules", "blank, and an adapter needs it")
-    if len(row.target_modules) == 1 and row.target_modules[0] in ("all-linear", *TARGET_SETS):
-        return row.target_modules[0]
-    return row.target_modules
+    names = tuple(name for name in row.target_modules if name not in ENDS)
+    return names[0] if len(names) == 1 and names[0] in ("all-linear", *TARGET_SETS) else names
 
 
 def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> None:
@@ -332,11 +349,11 @@ def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> Non
     if plan.adapter and float(plan.rank) > most:
         raise UnusableCell("rank", f"at most {most:,}, the full rank of the widest target of {model.id}")
     gpu, weights = find_gpu(row.gpu) if row.gpu else None, float(base_weight_bytes(model, plan))
-    if plan.gpus > 1 and plan.sharding == "none" and gpu is not None and weights > gpu.memory_bytes:
+    if row.n_gpus > 1 and row.sharding == "none" and gpu is not None and weights > gpu.memory_bytes:
         # such a job is no set of replicas: its layers or its parameters are split
         raise UnusableCell("n_gpus", f"the weights alone, {weights / GIB:.0f} GiB, are more than one {gpu.id} holds; how they"
                            " are split is not stated")
-    counts = [float(trained_parameters(model, plan))]
+    counts = [float(trained_parameters(model, plan)) + end_parameters(model, plan)]
     if plan.adapter:
         counts.append(counts[0] - _fused_saving(model, plan))
     stated = row.trainable_params

@@ -129,12 +129,11 @@ def _ranged(c: Comparison, path: str, name: str) -> str:
 
 def _gates(c: Comparison) -> list[str]:
     """What a gate's no drops, or why what trains stands in spite of it; then the gates without an answer."""
-    failed = [gate for gate in c.gates if gate.status == FAIL]
     dropped = [o.label for o in c.infeasible if o.trains and o.reason.startswith(FAILED)]
     drops = f"it drops {', '.join(dropped[:NAMED])}" + (f" and {len(dropped) - NAMED} more" if len(dropped) > NAMED else "")
-    stands = "what trains stands only if people label its examples, not the vendor's model (training.labels_from: people)"
-    told = [f"Gate {gate.name.replace('_', ' ')} is no: {drops if gate.blocks else stands}" for gate in failed
-            if (dropped if gate.blocks else any(o.trains for o in c.options))]
+    told = [f"Gate {gate.name.replace('_', ' ')} is no: {drops}" for gate in c.gates if gate.blocks and dropped]
+    if any(gate.status == FAIL and not gate.blocks for gate in c.gates) and any(o.trains for o in c.options):
+        told.append("Legal gate is no: training stands only if people label (training.labels_from)")
     return [*told, *_unknown_gates(c)]
 
 

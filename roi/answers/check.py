@@ -36,7 +36,7 @@ class Rule:
     """One rule of a policy, and whether it holds."""
 
     name: str
-    """The field of the policy; facts.PATH; signposts.OPTION.QUANTITY."""
+    """The field of the policy; facts.PATH; signposts.OPTION.QUANTITY; saved_as_written, file_as_written."""
     holds: bool
     limit: float | str | None
     """What was asked: a number, or the option that was recommended."""
@@ -89,9 +89,10 @@ def check_file(
     if policy.saved is None and (policy.verdict_unchanged or policy.signposts_hold):
         asked = "verdict_unchanged" if policy.verdict_unchanged else "signposts_hold"
         raise InputError(f"{policy_file}: {asked} needs the comparison that was decided on: saved: decision.json, or --saved")
+    given = None if file is None else read_saved(file)
     field = "--saved" if saved_file else f"{policy_file}: saved"
     saved = None if policy.saved is None else _saved(folder / policy.saved, field)
-    if as_of is not None and file is not None and read_saved(file) is not None:
+    if as_of is not None and given is not None:
         raise InputError(f"--as-of: {file} is a saved comparison, whose facts have their own day; name its scenario")
     dated = () if as_of is None else (f"as_of={as_of}",)
     found = compare_file(file, overrides=(*overrides, *dated), part=part, quality=quality, profiles=profiles, tell=tell,
@@ -101,7 +102,8 @@ def check_file(
     moved = "" if saved is None or kept is None else differences(saved, kept)
     posts = () if saved is None or kept is None else saved.signposts or kept.signposts
     _check_names(found.comparison, policy, str(policy_file or "policy"))
-    rules = tuple(_rules(found.comparison, policy, saved, posts, day))
+    rules = (*_rules(found.comparison, policy, saved, posts, day), *_as_written("saved_as_written", saved, moved),
+             *_as_written("file_as_written", given, "" if given is None else differences(given, found.comparison)))
     return CheckAnswer(comparison=found.comparison, kept=kept, rules=rules, day=day, policy=str(policy_file or ""),
                        warnings=(*((moved,) if moved else ()), *found.warnings),
                        note="; ".join(filter(None, (found.note, moved))))
@@ -135,6 +137,13 @@ def _rules(c: Comparison, policy: Policy, saved: Saved | None, posts: Sequence[S
             yield from _within(name, asked, found, about)
     for path, asked in policy.facts.items():
         yield from _within(f"facts.{path}", asked, c.case[path].number(), c.case[path].unit)
+
+
+def _as_written(name: str, file: Saved | None, unlike: str) -> Iterator[Rule]:
+    """The rule that nobody edited a saved comparison, where there is doubt; `unlike` is what `differences` says of it."""
+    if file is not None and (file.edited or unlike):
+        yield Rule(name=name, holds=not file.edited, limit=None, side="is", over=None, about=file.edited or unlike,
+                   found="edited" if file.edited else "not certain")
 
 
 def _figure(name: str, c: Comparison, o: OptionResult, day: Date) -> tuple[float | None, str]:

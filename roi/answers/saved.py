@@ -293,13 +293,22 @@ def _case(path: Path, data: object) -> Case:
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(x) for x in first["loc"][:1])
-            shown = repr(fact.get(place) if isinstance(fact, dict) and place in fact else fact)[:60]
+            shown = _shown(fact, place)
             allowed = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
             allowed = allowed.replace("Unexpected keyword argument", "Extra inputs are not permitted")
             _refuse(path, f"case.{name[:200]}{'.' + place if place else ''}: {shown} is not usable; {allowed}")
         except (RecursionError, OverflowError) as error:
             _refuse(path, f"case.{name[:200]}: not usable: {str(error)[:100]}")
     return _checked(path, Case(facts=facts))
+
+
+def _shown(fact: object, place: str) -> str:
+    """What of a fact is refused: the value at the place, or where its parts do not go together its three numbers."""
+    if not isinstance(fact, dict):
+        return repr(fact)[:60]
+    if place in fact:
+        return repr(fact[place])[:60]
+    return ", ".join(f"{name} {str(fact[name])[:20]}" for name in ("low", "value", "high") if name in fact)
 
 
 def _checked(path: Path, case: Case) -> Case:

@@ -39,12 +39,14 @@ def digests_of(body: Json) -> Json:
 
 def edited_parts(body: Json) -> str:
     """What was edited after the file was written, in words; empty where nothing was, or where nobody can tell."""
-    known = body["digests"] if isinstance(body.get("digests"), dict) else {}
-    now, parts = digests_of(body), []
+    held, now, parts = body.get("digests"), digests_of(body), []
+    known = held if isinstance(held, dict) else {}
     if body.get("digest") not in (None, digest_of(body["case"])):
         names = _edited(body["case"], str(known.get("facts", "")))
         named = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
         parts.append(f"its facts ({named})" if names else "its facts")
+    elif held is not None and known.get("facts") != now["facts"]:
+        parts.append("its digests of the facts")
     parts += [f"its {part}" for part in ("scenario", "answer") if known.get(part, now[part]) != now[part]]
     return " and ".join(parts)
 

@@ -16,13 +16,16 @@ from roi.report.page.parts import Page, Section
 SCHEMA = "roi.check/1"
 WORDS = {
     "verdict": "there is a verdict", "verdict_unchanged": "verdict unchanged",
-    "recommended_is_tested": "what is recommended is tested",
+    "recommended_is_tested": "what is recommended is tested", "saved_as_written": "saved one as written",
+    "file_as_written": "FILE as written",
     "monthly_cash_usd": "cash a month", "upfront_usd": "set-up", "expected_npv_usd": "mean NPV",
     "payback_months": "payback on cash",
     "chance_to_beat_staying": "chance to beat staying", "wrong_answers": "wrong answers",
     "evidence_age_days": "age of evidence",
 }
 """What the fields of a policy are called."""
+WRITTEN = ("saved_as_written", "file_as_written")
+"""Rules on the saved comparisons themselves."""
 QUANTITIES = {"requests_per_day": "requests a day", "usd_per_gpu_hour": "rent of a GPU hour", "usd_per_gpu": "price of a GPU",
               "api_price_ratio": "API price, times the saved one", "error_rate": "wrong answers"}
 """What the quantities of signposts are called."""
@@ -56,7 +59,7 @@ def check_json(answer: CheckAnswer, *, version: str) -> str:
 def _blocks(answer: CheckAnswer, *, redact: bool) -> Iterable[Block]:
     """The parts of the report; with `redact` the figures of rates are not among them."""
     broken, count = answer.broken, len(answer.rules)
-    hidden = [rule for rule in answer.rules if redact and _is_rate(answer, rule)]
+    hidden = [rule for rule in answer.rules if redact and (_is_rate(answer, rule) or rule.name in WRITTEN)]
     yield Title(str(answer.comparison.case["title"].value))
     if not broken:
         yield Paragraph(f"All {count} rules hold.", strong=True)
@@ -68,6 +71,8 @@ def _blocks(answer: CheckAnswer, *, redact: bool) -> Iterable[Block]:
     yield Table(("rule", "asked", "found", "off by", ""), tuple(
         Row((_name(answer, rule), *(("hidden", "hidden", "") if rule in hidden else _figures(answer, rule)),
              "holds" if rule.holds else "BROKEN"), strong=not rule.holds) for rule in ordered), align="llrrl")
+    yield from (Paragraph(f"{_sentence(answer, rule)}.") for rule in answer.rules
+                if rule.name in WRITTEN and rule.holds and not redact)
 
 
 def _is_rate(answer: CheckAnswer, rule: Rule) -> bool:
@@ -139,7 +144,7 @@ def _sentence(answer: CheckAnswer, rule: Rule) -> str:
     if rule.name == "evidence_age_days" and rule.about in answer.comparison.case:
         option, priced, _ = rule.about.removeprefix("options.").partition(".price.")
         about = f" (list price of {_label(answer, option)})" if priced else f" ({fact_name(rule.about)})"
-    if rule.name == "verdict" and rule.about:
+    if rule.name in {"verdict", *WRITTEN} and rule.about:
         about = f" ({rule.about.rstrip('.')})"
     told = f"{_name(answer, rule)}: asked {_asked(answer, rule)}, found {_shown(answer, rule, rule.found)}{about}"
     return told + (f", off by {off}" if off else "")

@@ -1,12 +1,13 @@
 """Options on GPUs or on a vendor's tuned model: self-hosted, hybrid, own hardware, vendor tuning, hosted adapters."""
 
+from datetime import date
 from functools import partial
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.quality_priors import quality_prior
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer, Offers, bought_offers, owned_offers, rented_offers, rents
-from roi.catalog.prices.vendors import find_tuning_price, open_model_tuning
+from roi.catalog.prices.vendors import find_tuning_price, not_yet_tuned, open_model_tuning
 from roi.economics.inputs import Option, Training, path_of
 from roi.economics.worked_out import OptionFacts, TrainingFacts
 from roi.errors import ScenarioError, UnknownName
@@ -57,10 +58,13 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     for name in s.candidates.hosted_adapters:
         vendor, model = _vendor_and_model("candidates.hosted_adapters", name)
         shape = find_model(model, "candidates.hosted_adapters")
-        every = open_model_tuning(shape.id, float(shape.parameters), s.as_of)
-        rows = tuple(row for row in every if row.vendor.lower() == vendor.lower())
-        if not rows:
+        every = open_model_tuning(shape.id, float(shape.parameters), date.max)
+        if not (later := [row for row in every if row.vendor.lower() == vendor.lower()]):
             raise UnknownName("candidates.hosted_adapters", vendor, {row.vendor for row in every}, "vendor")
+        today = open_model_tuning(shape.id, float(shape.parameters), s.as_of)
+        rows = tuple(row for row in today if row.vendor.lower() == vendor.lower())
+        if not rows:
+            raise not_yet_tuned(name, later, s.as_of)
         _tuned_elsewhere(sheet, s, "hosted-adapter", name, rows)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from roi.answers.compare import compare_file
 from roi.answers.saved import differences, read_saved, replay
-from roi.answers.saved_digests import digest_of
+from roi.answers.saved_digests import digest_of, digests_of
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import CaseError
 from roi.facts.case import Case
@@ -67,6 +67,7 @@ def test_its_case_carries_no_alarm_and_the_verdict_stands(again: Comparison) -> 
 @pytest.mark.parametrize(("name", "value", "told"), [
     ("discount_rate_per_year", float("nan"), r"case\.discount_rate_per_year\.value: nan is not usable; a finite number$"),
     ("workload.output_tokens", [60.0, 70.0], r"case\.workload\.output_tokens: 2 values are not usable; as many as .* has, 1$"),
+    ("drift.gpu_rent_per_year", 9.0, r"case\.drift\.\w+: low -[\d.]+, value 9.0, high [\d.]+ is not usable; low <= value"),
     ("quality.bar", 5.0, r"case\.quality\.bar: 5.0 is not usable; a share from 0 to 1$"),
     ("GPUS", 0, r"case\..*gpus\w*: 0.* is not usable; at least 1$"),
 ])
@@ -153,6 +154,8 @@ def test_each_part_of_an_answer_that_was_edited_is_named(tmp_path: Path) -> None
     assert edited.endswith("was edited after roi x wrote it: its facts (discount_rate_per_year)")
     idle = "serving.speed.amd_low"
     assert "its facts (1 taken out)" in told(case={path: fact for path, fact in case.items() if path != idle})
+    assert told(digests=7) == told(digests=body["digests"] | {"facts": 5})
+    assert told(digests=body["digests"] | {"facts": body["digests"]["facts"][:-1] + "x"}).endswith("its digests of the facts")
     del body["digests"]  # as earlier versions wrote it
     assert told(case={path: fact for path, fact in case.items() if path != idle}).endswith("wrote it: its facts")
 
@@ -201,7 +204,8 @@ def test_a_fact_that_is_taken_out_or_changed_is_refused_or_said_or_changes_nothi
     for k, (name, fact) in enumerate(body["case"].items()):
         out = {path: each for path, each in body["case"].items() if path != name}
         for case in (out, {**body["case"], name: fact | {"value": WRONG[k % len(WRONG)], "low": None, "high": None}}):
-            file.write_text(json.dumps(body | {"case": case, "digest": digest_of(case)}), encoding="utf-8")
+            digests = {"digest": digest_of(case), "digests": digests_of(body | {"case": case})}
+            file.write_text(json.dumps(body | {"case": case, **digests}), encoding="utf-8")
             try:
                 saved = read_saved(file)
                 assert saved is not None

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 from genai_prices import Usage, calc_price
 
-from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
+from roi.catalog.prices.api_prices import find_api_price, genai_model, model_names, provider_names
 from roi.catalog.prices.vendors import cache_minimum, retirement
 from roi.catalog.rows import STALE_DAYS, read_rows
 from roi.errors import ScenarioError, UnknownName
@@ -222,11 +222,30 @@ def test_a_name_that_several_providers_have_must_be_completed():
         ("opnai", "gpt-4o", "unknown provider 'opnai'; nearest: openai"),
         ("openai", "gpt-4oo", "unknown model at openai: 'gpt-4oo'; nearest: gpt-4o"),
         (None, "gpt-4o-minii", "unknown model 'gpt-4o-minii'; nearest: openai/gpt-4o-mini"),
+        ("aws", "gpt-6-solxyz", "unknown model at aws: 'gpt-6-solxyz'; nearest: global.openai.gpt-6-sol"),
+        ("aws", "us.amazon.nova-lite-v1:0-mini", "unknown model at aws: .*; nearest: .*amazon.nova-lite-v1:0"),
+        ("openai", "gpt-6-soll", "unknown model at openai: 'gpt-6-soll'; nearest: gpt-6-sol"),
     ],
 )
 def test_an_unknown_name_offers_the_nearest(provider, model, message):
     with pytest.raises(UnknownName, match=message):
         find_api_price(provider, model, DAY)
+
+
+@pytest.mark.parametrize(("spelled", "listed"), [
+    ("us.openai.gpt-6-sol", "regional.openai.gpt-6-sol"),
+    ("arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-haiku-4-5-20251001-v1:0",
+     "regional.anthropic.claude-haiku-4-5-20251001-v1:0"),
+    ("amazon.nova-lite-v1:0:24k", "amazon.nova-lite-v1:0"),
+    ("claude-opus-4-5-20251101", "regional.anthropic.claude-opus-4-5-v1:0"),
+])
+def test_geography_day_version_and_context_of_a_bedrock_id_are_no_other_model(spelled, listed):
+    assert find_api_price("aws", spelled, DAY).model == listed
+
+
+def test_every_name_in_the_list_of_aws_means_a_model():
+    assert len(model_names("aws")) > 100
+    assert [name for name in model_names("aws") if genai_model("aws", name) is None] == []
 
 
 def test_a_model_without_a_token_price_is_an_error_not_zero():

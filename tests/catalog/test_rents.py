@@ -113,6 +113,11 @@ def test_a_dedicated_deployment_names_its_gpu_and_hourly_fee():
     assert all(row.gpu is None or row.usd_per_hosting_hour > 0 for row in tuning_prices(DAY))
 
 
+def test_tuning_that_has_no_price_yet_names_the_first_day_with_one():
+    with pytest.raises(ScenarioError, match=r"as_of: '2026-10-01' .* earliest price of tuning azure/gpt-4.1 is of 2026-11-24"):
+        find_tuning_price("azure", "gpt-4.1", date(2026, 10, 1))
+
+
 def test_an_unknown_tuning_vendor_names_the_nearest():
     with pytest.raises(UnknownName, match="unknown tuning vendor 'togther'; nearest: together"):
         find_tuning_price("togther", "<=16B", DAY)

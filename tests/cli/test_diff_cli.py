@@ -127,7 +127,12 @@ def test_an_edited_saved_comparison_is_told_by_diff_and_by_check(tickets: Path, 
     post["threshold"] *= 2.0
     saved.write_text(json.dumps(data))
     assert f"expected_npv_usd of {LUNA} 999,999.00 in the file" in ask("diff", saved, tickets).stderr
-    assert "2 of the " in ask("check", tickets, "--saved", saved).stderr
+    check = ask("check", tickets, "--saved", saved)
+    assert "2 of the " in check.stderr
+    assert check.exit_code == 3
+    assert "saved one as written: asked yes, found edited (its answer)" in " ".join(check.stdout.split())
+    alone = ask("check", saved, "--redact")
+    assert (alone.exit_code, "FILE as written" in alone.stdout, saved.name in alone.stdout) == (3, True, False)
 
 
 @pytest.mark.full

@@ -517,7 +517,11 @@ def test_a_bill_is_requests_times_tokens_times_price() -> None:
 def test_wrong_answers_cost_requests_times_rate_times_usd() -> None:
     """docs/economics.md, 4.6. A million x 5% x $0.01 = $500, however many are billed. Until live, the incumbent's rate."""
     s = shared(usd_per_error=0.01, volume_factor=2.0)
-    assert error_line(s, lambda: np.full(24, 0.05), ()).monthly[0] == pytest.approx(500.0)
+    line = error_line(s, lambda: np.full(24, 0.05), ())
+    assert line.monthly[0] == pytest.approx(500.0)
+    apart = "(without volume by the bill: retries and missing tokens are no answers)"
+    assert callable(line.arithmetic)
+    assert line.arithmetic(0) == f"1,000,000 requests {apart} x 0.05 wrong x $0.01 each"
     assert named(of(s, replace(CHEAPER, months_to_live=1.0)), "wrong answers")[1][:2] == pytest.approx([500.0, 1000.0])
 
 

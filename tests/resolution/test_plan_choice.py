@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from roi.economics.decision.comparison import compare
+from roi.errors import ScenarioError
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 
@@ -28,3 +29,10 @@ def test_where_an_option_breaks_even_does_not_depend_on_todays_volume() -> None:
     for key, stays in small.items():
         if key[0] != "recommended":
             assert stays == (None if large[key] is None else pytest.approx(large[key], rel=0.01)), key
+
+
+def test_an_adapter_that_a_vendor_prices_later_names_the_first_day_with_a_price() -> None:
+    asked = ("as_of=2026-10-01", "candidates.vendor_tuned=[]", "candidates.hosted_models=[]",
+             "candidates.hosted_adapters=[fireworks/qwen3-4b]")
+    with pytest.raises(ScenarioError, match=r"as_of: .* the earliest price of tuning fireworks/qwen3-4b is of 2026-1"):
+        resolve(load_scenario(None, asked))

@@ -1,5 +1,6 @@
 """A scenario is written and read without loss, and every mistake is named with its field, value and what is allowed."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,6 +124,19 @@ def test_set_overrides_a_field_wherever_it_stands() -> None:
     assert scenario.workload.requests_per_day == 5
     assert scenario.people.setup_hours.api == 7
     assert scenario.candidates.gpus == ("l4",)
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("schema: roi.policy/1\n", "roi.policy/1 and no scenario; roi check SCENARIO "),
+    ("monthly_cash_usd: {at_most: 5000}\n", "roi.policy/1 and no scenario; roi check SCENARIO "),
+    ("schema: roi.usage-part/1\nworkload: {requests_per_day: 5}\n", "no scenario; roi compare SCENARIO --usage "),
+    ("schema: roi.quality-part/1\nquality: {bar: 0.9}\n", "no scenario; roi compare SCENARIO --quality "),
+])
+def test_a_file_that_goes_beside_a_scenario_names_the_command_that_reads_it(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=says + str(file)):
+        load_scenario(file)
 
 
 MINIMAL: dict[str, Any] = {

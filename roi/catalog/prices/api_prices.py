@@ -5,10 +5,11 @@ A row of the user wins over genai-prices where it is as new as that price list, 
 genai-prices is imported on the first price (about 0.1 s), never with this module.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from roi.catalog.prices.genai import list_price, release_day
 from roi.catalog.prices.own_prices import cached_with_own, own_rows, price_rows
@@ -29,6 +30,11 @@ ALIASES = {
 """Other names of providers."""
 GATEWAYS = ("cursor", "github-copilot", "huggingface_", "openai-decisions", "openrouter", "quicksilverpro")
 """Providers (by prefix) that pass calls on: a bare model name means one of them only where nobody else has it."""
+
+BEDROCK_AROUND: Final = re.compile(
+    r"^(.*/)?((global|regional|us|us-gov|eu|apac|au|ca|in|jp)\.)?|(-\d{8})?(-v\d+)?(:\d+)?(:(\d+k?|mm))?$")
+"""What AWS puts around a model's name: path or ARN, geography of an inference profile; day, version, revision, context length
+(user guide of Bedrock: supported models, inference profiles, provisioned throughput); genai-prices' own word is regional."""
 
 
 @cached_with_own(ApiPrice, 1024)
@@ -109,12 +115,35 @@ def _price_at(provider: str, model: str, as_of: date, field: str) -> ApiPrice:
 
 
 def genai_model(provider: str, name: str) -> "ModelInfo | None":
-    """The model as genai-prices holds it, by its name or the provider's rules of matching; None where it lists none."""
+    """The model as genai-prices holds it, by its name or the provider's rules of matching; None where it lists none.
+
+    At AWS those rules look for a part of the name: what is found is the model only where the rest is what Bedrock's ids have.
+    """
     listed = _providers().get(provider)
     if listed is None:
         return None
     by_id = {m.id.lower(): m for m in listed.models}
-    return listed.find_model(name, all_providers=list(_providers().values())) or by_id.get(name.lower())
+    found = listed.find_model(name, all_providers=list(_providers().values()))
+    return found if found is not None and _is_meant(provider, found, name) else by_id.get(name.lower())
+
+
+def _is_meant(provider: str, model: "ModelInfo", name: str) -> bool:
+    """False where an AWS name has more in it than the model's own, and what Bedrock puts around that."""
+    names = (model.id, *_texts(model.match))
+    return provider != "aws" or _without_around(name) in {_without_around(text) for text in names}
+
+
+def _without_around(name: str) -> str:
+    return BEDROCK_AROUND.sub("", name.lower())
+
+
+def _texts(clause: object) -> Iterator[str]:
+    """The texts that a rule of matching compares with."""
+    for held in vars(clause).values():
+        if isinstance(held, str):
+            yield held
+        for each in held if isinstance(held, list) else ():
+            yield from _texts(each)
 
 
 def _hosted_row(provider: str, name: str, as_of: date) -> ApiPrice | None:
@@ -165,7 +194,8 @@ def sellers_of(model: str) -> list[str]:
 @lru_cache(maxsize=65536)
 def _listed_sellers(model: str) -> tuple[str, ...]:
     """The ids of those of genai-prices: its rules are asked one by one, a millisecond for a name that none knows."""
-    return tuple(p.id for p in _providers().values() if p.find_model(model) is not None)
+    found = ((p.id, p.find_model(model)) for p in _providers().values())
+    return tuple(id for id, its in found if its is not None and _is_meant(id, its, model))
 
 
 @cache

@@ -4,12 +4,13 @@ Vendors price the tuning of open models by size class: such a row's `model` is t
 """
 
 import re
+from collections.abc import Iterable
 from datetime import date
 from functools import cache
 from operator import attrgetter
 
 from roi.catalog.rows import priced_rows, read_rows
-from roi.errors import UnknownName
+from roi.errors import ScenarioError, UnknownName
 from roi.facts.price import CacheMinimum, Retirement, TuningPrice
 
 _SNAPSHOT = re.compile(r"[-@]20\d{2}-?\d{2}-?\d{2}(-v\d+:\d+)?$")
@@ -55,14 +56,24 @@ def tuning_prices(as_of: date) -> tuple[TuningPrice, ...]:
 
 def find_tuning_price(vendor: str, model: str, as_of: date, field: str = "tuning") -> tuple[TuningPrice, ...]:
     """The ways in which `vendor` tunes and serves `model` on `as_of`: one row for each method and deployment GPU."""
-    prices = tuning_prices(as_of)
-    of_vendor = [row for row in prices if row.vendor == vendor.lower()]
+    every = read_rows("prices/tuning.csv", TuningPrice)
+    of_vendor = [row for row in every if row.vendor == vendor.lower()]
     if not of_vendor:
-        raise UnknownName(field, vendor, {row.vendor for row in prices}, "tuning vendor")
-    found = tuple(row for row in of_vendor if row.model.lower() == model.lower())
-    if not found:
+        raise UnknownName(field, vendor, {row.vendor for row in every}, "tuning vendor")
+    of_model = tuple(row for row in of_vendor if row.model.lower() == model.lower())
+    if not of_model:
         raise UnknownName(field, model, {row.model for row in of_vendor}, f"model that {vendor} tunes:")
+    found = tuple(row for row in tuning_prices(as_of) if row in of_model)
+    if not found:
+        raise not_yet_tuned(f"{vendor}/{model}", of_model, as_of)
     return found
+
+
+def not_yet_tuned(name: str, later: Iterable[TuningPrice], as_of: date) -> ScenarioError:
+    """The error for a model whose tuning has a price on a later day only: it names the first one of what `later` prices."""
+    priced = {(row.vendor, row.model) for row in later}
+    first = min(row.date for row in read_rows("prices/tuning.csv", TuningPrice) if (row.vendor, row.model) in priced)
+    return ScenarioError("as_of", as_of.isoformat(), f"the earliest price of tuning {name} is of {first}")
 
 
 def open_model_tuning(shape: str, parameters: float, as_of: date) -> tuple[TuningPrice, ...]:

@@ -11,6 +11,8 @@ from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Values
 
 PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
+FAILED = "gate failed: "
+"""How the reason of what a gate rules out begins."""
 
 QUESTIONS = {
     "one_task_type": "one task type, not a general assistant",
@@ -58,7 +60,7 @@ def rule_out(shared: Shared, options: Mapping[str, Option], gates: tuple[Gate, .
         if option.infeasible is not None:
             return option
         if option.trains and failed is not None:
-            return replace(option, infeasible=f"gate failed: {failed}")
+            return replace(option, infeasible=FAILED + failed)
         held = as_measured(option)
         if not option.evaluated or meets_bar(shared, held, options).all():
             return option

@@ -11,6 +11,7 @@ import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.api_bill import (
+    SAME,
     Service,
     api_lines,
     judge_line,
@@ -369,7 +370,9 @@ def error_line(
     """
 
     def arithmetic(month: int) -> str:
-        wrong = f"{pick(requests(shared), month):,.0f} requests x {pick(rate(), month):.5g} wrong{told}"
+        same = abs(pick(shared.volume_factor, month) - 1.0) < SAME
+        apart = "" if same else " (without volume by the bill: retries and missing tokens are no answers)"
+        wrong = f"{pick(requests(shared), month):,.0f} requests{apart} x {pick(rate(), month):.5g} wrong{told}"
         return f"{wrong} x ${pick(shared.usd_per_error):,.6g} each"
 
     first, *others = along or (Along(shared.product(usd_of_errors(shared), rate())),)

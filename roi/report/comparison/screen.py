@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.feasibility import UNKNOWN
+from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.facts.case import template_values
@@ -128,6 +128,16 @@ def _ranged(c: Comparison, path: str, name: str) -> str:
 
 
 def _gates(c: Comparison) -> list[str]:
+    """What a gate's no drops, or why what trains stands in spite of it; then the gates without an answer."""
+    dropped = [o.label for o in c.infeasible if o.trains and o.reason.startswith(FAILED)]
+    drops = f"it drops {', '.join(dropped[:NAMED])}" + (f" and {len(dropped) - NAMED} more" if len(dropped) > NAMED else "")
+    told = [f"Gate {gate.name.replace('_', ' ')} is no: {drops}" for gate in c.gates if gate.blocks and dropped]
+    if any(gate.status == FAIL and not gate.blocks for gate in c.gates) and any(o.trains for o in c.options):
+        told.append("Legal gate is no: training stands only if people label (training.labels_from)")
+    return [*told, *_unknown_gates(c)]
+
+
+def _unknown_gates(c: Comparison) -> list[str]:
     """Questions without an answer, where an option that trains would save anything."""
     open_ones = [gate.name.replace("_", " ") for gate in c.gates if gate.status == UNKNOWN]
     if not open_ones or not any(o.trains and npv_of(c, o)[0] > 0 for o in c.options):

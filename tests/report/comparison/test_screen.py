@@ -332,6 +332,15 @@ def test_a_bill_apart_from_the_estimate_shows_both_readings() -> None:
     assert "Bill not checked" not in flat(c)
 
 
+def test_a_gate_answered_no_says_what_it_drops_or_on_what_the_adapter_stands_in_spite_of_it() -> None:
+    told = shown(answer("gates.vendor_allows_training_on_outputs=no"))
+    assert "\n! Legal gate is no: training stands only if people label (training.labels_from)\n" in told
+    own = flat(answer("gates.vendor_allows_training_on_outputs=no", "training.labels_from=incumbent"))
+    assert "! Gate vendor allows training on outputs is no: it drops " in own
+    assert "qwen3-8b+lora" in flat(answer("gates.one_task_type=no")).partition("! Gate one task type is no: it drops ")[2][:60]
+    assert " gate is no" not in flat(answer("gates.vendor_allows_training_on_outputs=yes")).lower()
+
+
 def test_without_draws_nothing_is_called_sure() -> None:
     text = flat(answer("draws=0"))
     assert "no draws: nothing says how sure" in text

@@ -81,11 +81,13 @@ class Verdict:
     flips_to_one_of: tuple[str, ...]
     """What would lead beyond these; the draws tell which where it is one."""
     winner_changes_at_error_rate: float | None
-    """Error rate of `error_rate_of` at which the winner changes: it loses on cost, or misses the bar. None = at no rate."""
+    """Error rate of `error_rate_of` up to which it costs no more than the next best at the central values, and meets the bar;
+    None = at no rate."""
     error_rate_of: str | None
     """The winner; where the winner is staying, the challenger."""
     challenger_wins_at_error_rate: float | None
-    """Error rate up to which the challenger would be recommended instead; None = at no rate, or there is no challenger."""
+    """Error rate up to which the challenger costs no more than the leader at the central values, and meets the bar; None = at
+    no rate, or there is no challenger. Its mean over the draws, and its chance, may still be lower."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,14 +228,7 @@ def _flips(
         return None, []
     cash, now = chosen.counts == "cash", 0.0 if chosen.counts == "cash" else today
     each = np.asarray(today if drawn is None or not cash else drawn.facts.get(path_of(Shared, "usd_per_error"), today))
-    rows = {}
-    for id in chosen.candidates:
-        r = results[id]
-        without, counted = (drawn.cash[id], drawn.npv[id]) if drawn is not None else (
-            np.array([r.expected_cash_npv_usd]), np.array([r.expected_npv_usd]))
-        errors = counted - without
-        known = (each > 0) & (np.abs(errors) > CENT)  # the same answers: rounding is no slope
-        rows[id] = without, np.divide(errors, each, out=np.zeros(errors.shape), where=known)
+    rows = {id: _by_price(results[id], each, drawn) for id in chosen.candidates}
     means = {id: (float(without.mean()), float(slope.mean())) for id, (without, slope) in rows.items()}
     mine, my_slope = means[chosen.leader]
     crossed = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
@@ -266,6 +261,15 @@ def _flips(
         led = leader(bars, now)
         others.append(turn(bars, side) if led == at_once else (now, led))
     return flip, others
+
+
+def _by_price(r: OptionResult, each: Array, drawn: Drawn | None) -> tuple[Array, Array]:
+    """What the option saves in each draw without wrong answers, USD, and more for each USD that one costs (here `each`)."""
+    without, counted = (drawn.cash[r.id], drawn.npv[r.id]) if drawn is not None else (
+        np.array([r.expected_cash_npv_usd]), np.array([r.expected_npv_usd]))
+    errors = counted - without
+    known = (each > 0) & (np.abs(errors) > CENT)  # the same answers: rounding is no slope
+    return without, np.divide(errors, each, out=np.zeros(errors.shape), where=known)
 
 
 def _moved(bar: float, errors: float, n: int) -> float:

@@ -1,6 +1,8 @@
 """What `roi` and `python -m roi` start: the command, with its signals answered from the first moment on where it measures."""
 
+import signal
 import sys
+from types import FrameType
 
 MEASURE = {"profile", "calibrate"}
 """Commands that keep what they have where a signal ends them; before they have anything they say so and leave."""
@@ -11,9 +13,11 @@ def main() -> None:
     if not MEASURE.intersection(sys.argv[1:2]):
         _run()
         return
-    from roi.profiling.stops import catch_stops  # before click, which takes longer to import than all that is here
-
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _leave)
     try:
+        from roi.profiling.stops import catch_stops  # before click, which takes longer to import than all that is here
+
         with catch_stops():
             _run()
     except KeyboardInterrupt as error:
@@ -22,6 +26,12 @@ def main() -> None:
         message, exit_code = told_of(error)
         sys.stderr.write(f"roi: {message}\n")
         sys.exit(exit_code)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 -- signal's signature
+    """Say that a signal came, and leave; until `catch_stops` is there, whose import takes some 50 ms."""
+    sys.stderr.write("roi: ended by SIGTERM; nothing was kept\n")
+    sys.exit(128 + number)
 
 
 def _run() -> None:

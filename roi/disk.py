@@ -164,17 +164,22 @@ def replace_file(
 def replace_in_folder(folder: Path, contents: Mapping[str, Content], field: str, *, fresh: bool = False) -> None:
     """Put each content into the file of that name in `folder`, which is made where it is not there."""
     made = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
-        raise InputError(f"{field}: cannot make the folder {folder}: {why}") from error
+    make_folder(folder, field)
     try:
         replace_files({folder / name: content for name, content in contents.items()}, field, fresh=fresh)
     except RoiError:
         if made:
             folder.rmdir()
         raise
+
+
+def make_folder(folder: Path, field: str) -> None:
+    """Make the folder, and those that it lies in, where they are not there; an InputError names `field` where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise InputError(f"{field}: cannot make the folder {folder}: {why}") from error
 
 
 def replace_files(

@@ -75,10 +75,15 @@ class UnknownName(InputError):
 
     def __init__(self, field: str, name: str, known: Iterable[str], kind: str, all_of_them: Iterable[str] = ()) -> None:
         self.field = field
-        names = list(known)
-        near, known_ones = nearest(name, names), ", ".join(all_of_them or (names if len(names) <= FEW else ()))
-        hint = f"; nearest: {', '.join(near)}" if near else f"; known: {known_ones}" if known_ones else ""
-        super().__init__(f"{field}: unknown {kind} {name[:80]!r}{hint}")
+        self.brief = f"{field}: unknown {kind} {name[:80]!r}"
+        """The message without what is offered, for which every known name is looked at."""
+        self._name, self._known, self._all = name, tuple(known), tuple(all_of_them)
+        super().__init__(self.brief)
+
+    def __str__(self) -> str:
+        near = nearest(self._name, self._known)
+        known = ", ".join(self._all or (self._known if len(self._known) <= FEW else ()))
+        return self.brief + (f"; nearest: {', '.join(near)}" if near else f"; known: {known}" if known else "")
 
 
 class MissingExtra(RoiError):
@@ -108,10 +113,13 @@ def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) ->
     return [by_lower[f] for f in found]
 
 
-def nearest_file(path: Path) -> str:
-    """The end of a message about a file that is not there: "; nearest: ..." with the most alike one beside it, or nothing."""
+def nearest_file(path: Path, *, folders: bool = False) -> str:
+    """The end of a message about a file that is not there: "; nearest: ..." with the most alike one beside it, or nothing.
+
+    With `folders` one that may stand in its place is named too.
+    """
     try:
-        near = nearest(path.name, [p.name for p in path.parent.iterdir()], 1)
+        near = nearest(path.name, [p.name for p in path.parent.iterdir() if folders or p.is_file()], 1)
     except OSError:
         return ""
     return f"; nearest: {path.parent / near[0]}" if near else ""

@@ -226,3 +226,12 @@ def test_what_users_install_has_an_upper_bound() -> None:
     extras = {name: needed for name, needed in project["optional-dependencies"].items() if name != "dev"}
     needed = [each for group in (project["dependencies"], *extras.values()) for each in group if "[" not in each]
     assert [each for each in needed if "<" not in each] == []
+
+
+def test_a_lock_file_has_what_users_and_developers_install() -> None:
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = {re.split(r"[<>=\[; ]", each)[0].lower().replace("-", "_") for group in (
+        project["dependencies"], *project["optional-dependencies"].values()) for each in group}
+    lock = (ROOT.parent / "requirements.lock").read_text(encoding="utf-8").lower().replace("-", "_")
+    elsewhere = {"lora_roi", "liger_kernel", "setuptools"}  # itself, what needs a GPU, what builds it
+    assert named - elsewhere - set(re.findall(r"^([\w.]+)==", lock, re.MULTILINE)) == set()

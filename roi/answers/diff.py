@@ -96,7 +96,10 @@ def diff_files(
         if given is None:
             raise InputError(f"--as-of: {path} does not hold its scenario; name the scenario's file")
         dated = () if day is None else (f"as_of={day}",)
-        resolved = resolve(load_scenario(given, (*overrides, *dated)), runs)
+        try:
+            resolved = resolve(load_scenario(given, (*overrides, *dated)), runs)
+        except InputError as error:
+            raise error if str(error).startswith(str(path)) else InputError(f"{path}: {error}") from None
         warnings.extend(resolved.warnings)
         return Side(name=name, comparison=compare(resolved.case), saved=None)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
 from datetime import timedelta
-from math import comb, isfinite
+from math import comb, inf, isfinite
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +41,11 @@ LIMITS: Final[Mapping[str, str]] = {
     "anew_usd": "what deciding anew would save from today, USD, at most",
 }
 """What `--limit` may hold, and what it means."""
+RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "cash_usd_per_month": (0.0, inf), "cash_over": (-1.0, inf), "payback_months": (0.0, inf),
+    "price_factor": (0.0, inf), "held_share": (0.0, 1.0), "wrong_share": (0.0, 1.0),
+}  # fmt: skip
+"""What each figure may be, at least and at most: a limit outside says nothing. What deciding anew saves may be below 0."""
 LEAST_DRAWS: Final = 100
 """Of which five lie below a band and five above it."""
 LEAST: Final = frozenset({"held_share"})

@@ -8,6 +8,7 @@ import errno
 import os
 import re
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -20,11 +21,13 @@ from roi.errors import RoiError, nearest, told_of, visible
 
 OF_A_NAME = {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the system that are about what a name was given for."""
-NO_NUMBER = re.compile(r"not a valid (?:float|integer)(?: range)?")
-"""What click says of a text that it cannot read as a number."""
+REFUSED = re.compile(r"(?P<value>.+?) (?:is not a valid|is not in the range|does not match the format)", re.DOTALL)
+"""What click says of a value that its type does not take."""
+LOADER = "failed to map segment"
+"""What the system's loader says where a library does not fit the memory that is left."""
 
-MOST_TOLD = 4000
-"""Characters of a message."""
+MOST_TOLD, LONGEST_VALUE = 4000, 60
+"""Characters of a message, and of a value that it quotes."""
 
 
 class Door(NamedTuple):
@@ -72,7 +75,7 @@ class LazyGroup(click.Group):
         try:
             return super().main(*args, **rest)
         except OSError as error:
-            click.echo(f"roi: output: {error.strerror}", err=True)
+            _tell(f"roi: output: {error.strerror}")
             sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
@@ -113,25 +116,33 @@ class LazyGroup(click.Group):
         """Run the command; turn what can be answered into a message and an exit code. A bug keeps its traceback."""
         try:
             return super().invoke(ctx)
-        except RoiError as error:
-            _stop(str(error), error.exit_code)
-        except click.NoSuchOption as error:
+        except (RoiError, click.UsageError, KeyboardInterrupt, MemoryError, ImportError, RecursionError, OSError) as error:
+            told = _answer_to(error)
+            if told is None:
+                raise
+            _stop(*told)
+
+
+def _answer_to(error: BaseException) -> tuple[str, int] | None:
+    """The message and the exit code that answer an error; None where it is a bug, or click's own to answer."""
+    if isinstance(error, RoiError):
+        return str(error), error.exit_code
+    if isinstance(error, MemoryError) or LOADER in str(error):
+        return "out of memory; fewer --draws or fewer candidates need less", 1
+    told: tuple[str, int] | None = None
+    match error:
+        case click.NoSuchOption():
             hint = f"; did you mean {error.possibilities[0]}?" if error.possibilities else "; see --help"
-            _stop(f"no option {error.option_name!r}{_field_of(error) or hint}", 2)
-        except click.UsageError as error:
-            if isinstance(error, click.exceptions.NoArgsIsHelpError):
-                raise
-            _stop(_said(error), 2)
-        except KeyboardInterrupt as error:  # a command that keeps what is done by then leaves by itself
-            _stop(*told_of(error))
-        except MemoryError:
-            _stop("out of memory; fewer --draws or fewer candidates need less", 1)
-        except RecursionError:
-            _stop("the input is nested too deeply", 2)
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of our output left; click ends quietly
-                raise
-            _stop(f"{error.filename or 'operating system'}: {error.strerror or error}", 2 if error.errno in OF_A_NAME else 1)
+            told = f"no option {error.option_name!r}{_field_of(error) or hint}", 2
+        case click.UsageError() if not isinstance(error, click.exceptions.NoArgsIsHelpError):
+            told = _said(error), 2
+        case KeyboardInterrupt():  # a command that keeps what is done by then leaves by itself
+            told = told_of(error)
+        case RecursionError():
+            told = "the input is nested too deeply", 2
+        case OSError() if error.errno != errno.EPIPE:  # the reader of our output left: click ends quietly
+            told = f"{error.filename or 'operating system'}: {error.strerror or error}", 2 if error.errno in OF_A_NAME else 1
+    return told
 
 
 def _field_of(error: click.NoSuchOption) -> str:
@@ -148,17 +159,49 @@ def _field_of(error: click.NoSuchOption) -> str:
 
 
 def _said(error: click.UsageError) -> str:
-    """What is wrong with the command line, on one line; of an option's value as the house says it."""
-    if isinstance(error, click.BadParameter) and error.message and isinstance(error.param, click.Option):
-        return f"{error.param.opts[0]}: {NO_NUMBER.sub('no number', error.message).rstrip('.')}"
-    return " ".join(error.format_message().split())
+    """What is wrong with the command line, on one line: the option or argument, what was given, and what it takes."""
+    parameter: click.Parameter | None = getattr(error, "param", None)
+    name, refused = "", REFUSED.match(error.message)
+    if parameter is not None:
+        name = parameter.opts[0]
+    if isinstance(parameter, click.Argument) and error.ctx is not None:
+        name = parameter.make_metavar(error.ctx)
+    match error:
+        case click.MissingParameter() if name:
+            return f"{name}: needed and not given; see --help"
+        case click.BadParameter() if parameter is not None and refused:
+            value = refused["value"]
+            shown = value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 3]}..."
+            return f"{name}: {shown} is not usable; {_taken(parameter.type)}"
+        case click.BadParameter() if name:
+            return f"{name}: {error.message.rstrip('.')}"
+        case click.BadOptionUsage(option_name=option):
+            return f"{option}: {'needs a value' if 'requires' in error.message else 'takes no value'}; see --help"
+    return " ".join(error.format_message().split()).replace("Got unexpected extra argument", "one argument too many:")
+
+
+def _taken(kind: Any) -> str:  # Any: a type of click
+    """What a type of click takes, in words."""
+    if isinstance(kind, click.DateTime):
+        return "a day such as 2026-11-24"
+    number = "a whole number" if isinstance(kind, click.types.IntParamType) else "a number"
+    if not isinstance(kind, click.IntRange | click.FloatRange):
+        return number
+    least = "" if kind.min is None else f" {'above' if kind.min_open else 'from'} {kind.min:,}"
+    return number + least + ("" if kind.max is None else f" {'below' if kind.max_open else 'to'} {kind.max:,}")
 
 
 def _stop(message: str, exit_code: int) -> NoReturn:
     """Print the message on stderr, of one that quotes megabytes its ends, and leave."""
     told = message if len(message) <= MOST_TOLD else f"{message[: MOST_TOLD // 2]} ... {message[-MOST_TOLD // 2 :]}"
-    click.echo(f"roi: {visible(told)}", err=True)
+    _tell(f"roi: {visible(told)}")
     raise Exit(exit_code)
+
+
+def _tell(line: str) -> None:
+    """Say the line on stderr; where that takes nothing, a full disk, the exit code says it."""
+    with suppress(OSError):
+        click.echo(line, err=True)
 
 
 @click.group(cls=LazyGroup, doors=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -90,6 +90,7 @@ def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, de
     from roi import __version__
     from roi.answers.calibrate_local import calibrate_local
     from roi.cli.output import write
+    from roi.disk import make_folder
     from roi.profiling.progress import show_progress
     from roi.profiling.session import open_session, pick_device  # torch takes seconds to import
     from roi.profiling.stops import catch_stops
@@ -97,7 +98,7 @@ def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, de
 
     shared.check_new(None, profiles[0] if profiles else None)
     for folder in profiles[:1]:  # profiles are kept there, and searched
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, "--profiles")
     session = open_session(pick_device(device), 0, budget_s, force=force, profiles=profiles[0] if profiles else None)
     with catch_stops() as session.stops:
         with show_progress() as session.watcher:

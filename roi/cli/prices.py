@@ -79,10 +79,9 @@ def adds_price(read: Callable[..., Fields]) -> Callable[..., None]:
 
 
 def _keep(path: Path, text: str) -> None:
-    from roi.disk import replace_file
+    from roi.disk import replace_in_folder
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, text, "your prices")
+    replace_in_folder(path.parent, {path.name: text}, "your prices")
 
 
 HELP = """List the prices of WHAT: a card, an API model, a vendor or a provider; without WHAT where prices come from, and when.

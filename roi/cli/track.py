@@ -159,7 +159,7 @@ def _refuse(setup: float | None, *, told: bool, revise: bool, query: bool) -> No
 
 def _limits(given: tuple[str, ...]) -> dict[str, float]:
     """The limits by name; InputError with the nearest."""
-    from roi.answers.track import LIMITS
+    from roi.answers.track import LIMITS, RANGES
 
     found: dict[str, float] = {}
     for text in given:
@@ -170,8 +170,10 @@ def _limits(given: tuple[str, ...]) -> dict[str, float]:
             number = float(value)
         except ValueError:
             number = math.nan
-        if not math.isfinite(number) or name in found:
-            why = "given twice" if name in found else f"{value[:40]!r} is not usable; a number"
+        least, most = RANGES.get(name, (-math.inf, math.inf))
+        if not (math.isfinite(number) and least <= number <= most) or name in found:
+            within = f" from {least:g}" * math.isfinite(least) + f" to {most:g}" * math.isfinite(most)
+            why = "given twice" if name in found else f"{value[:40]!r} is not usable; a number{within}"
             raise InputError(f"--limit: {name}: {why}")
         found[name] = number
     return found

@@ -32,14 +32,19 @@ def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e
 
     0 where they are never negative. `tolerance` USD counts as zero, so that rounding does not turn a tie into a loss.
     """
-    horizon = monthly_saving.shape[-1]
+    return payback_of(upfront_saving, accumulate(np.add, monthly_saving), tolerance)
+
+
+def payback_of(upfront_saving: Number, since: Array, tolerance: float = 1e-6) -> Array:
+    """The same of what is saved after month 0 up to month ends 1..H."""
+    horizon = since.shape[-1]
     start = np.asanyarray(upfront_saving, dtype=np.float64)
-    if start.shape[:-1] != monthly_saving.shape[:-1] or not start.ndim:
-        start = np.broadcast_to(start, (*monthly_saving.shape[:-1], 1))
+    if start.shape[:-1] != since.shape[:-1] or not start.ndim:
+        start = np.broadcast_to(start, (*since.shape[:-1], 1))
     start = start[..., 0]
-    since = accumulate(np.add, monthly_saving)  # what is saved after month 0, at month ends 1..H
     negative = since < (-tolerance - start)[..., None]
-    last = (negative * np.arange(1, horizon + 1, dtype=np.int16)).max(axis=-1)  # the last month below zero; 0: none
+    small = np.uint8 if horizon < 256 else np.uint16
+    last = (negative.view(np.uint8) * np.arange(1, horizon + 1, dtype=small)).max(axis=-1)  # the last month below zero; 0: none
     never = last == horizon
     rows = np.indices(start.shape, sparse=True)
     before = start + np.where(last > 0, since[(*rows, np.maximum(last, 1) - 1)], 0.0)

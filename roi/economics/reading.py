@@ -95,7 +95,7 @@ def read_option(values: Values, id: str, shared: Shared, plan: int | None = None
         known["escalated"] = 0.0
     numbers: Iterable[int] = count() if plan is None else (plan,)
     there = takewhile(lambda n: path_of(Plan, "gpu", option=id, plan=n) in values, numbers)
-    plans = [_plan(values, {"option": id, "plan": n}) for n in there]
+    plans = [_plan(values, {"option": id, "plan": n}, shared) for n in there]
     paths = (f"platform.{name}_usd_per_month" for name in PLATFORM)
     platform = (number(values[path], path) for path in paths if path in values)
     facts = _read(OptionFacts, values, names)
@@ -165,21 +165,28 @@ def _error_rate(found: ErrorRate, values: Values) -> Number:
     return np.clip(np.where(np.asarray(noise) > 0, found.central - rise, found.central - fall), 0.0, 1.0)
 
 
-def _plan(values: Values, names: Mapping[str, object]) -> Plan:
-    """One plan of an option, its rates at the drawn speed of engine and adapters."""
+def _plan(values: Values, names: Mapping[str, object], shared: Shared) -> Plan:
+    """One plan of an option, its rates at the drawn speed of engine and adapters: one array for plans that serve alike."""
     facts = _read(PlanFacts, values, names)
     told = (values.get(path_of(Plan, field, **names)) for field in ("speed", "adapter_speed"))
     speeds = [str(path) for path in told if path is not None]
     rates = facts.slow_requests_per_s, facts.central_requests_per_s, facts.fast_requests_per_s
     gains = facts.slow_pooling, facts.central_pooling, facts.fast_pooling
-    alone = _at_speed(values, speeds, *rates)
-    capacity = rates[1] if alone is None else np.maximum(alone, LEAST_CAPACITY * rates[1])
+
+    def at_speed() -> tuple[Number, Number]:
+        alone = _at_speed(values, speeds, *rates)
+        held = _at_speed(values, speeds, *(one * gain for one, gain in zip(rates, gains, strict=True)))
+        if alone is None or held is None:
+            return rates[1], gains[1]
+        capacity = np.maximum(alone, LEAST_CAPACITY * rates[1])
+        return capacity, np.maximum(np.divide(held, capacity), 1.0)
+
+    capacity, pooling = shared.once_for(f"capacity at {speeds}", (*rates, *gains), at_speed)
     rent = values.get(path_of(Plan, "rent", **names))
     known: dict[str, object] = {} if rent is None else {"usd_per_gpu_hour": number(values[str(rent)], str(rent))}
-    held = _at_speed(values, speeds, *(one * gain for one, gain in zip(rates, gains, strict=True)))
     return _read(
         Plan, values, names, path=path_of(Plan, "gpu", **names).removesuffix("gpu"), capacity=capacity,
-        pooling=gains[1] if held is None else np.maximum(np.divide(held, capacity), 1.0),
+        pooling=pooling,
         usd_per_gpu=0.0 if facts.price is None else number(values[facts.price], facts.price), **known,
     )
 

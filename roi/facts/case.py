@@ -83,12 +83,11 @@ def _on_triangle(
     left, right = np.minimum(u, q), np.maximum(u, q)  # one of them is q, where its side of the triangle adds exactly nothing
     left *= q
     np.sqrt(left, out=left)
-    left -= q
     np.subtract(1.0, right, out=right)
     right *= 1.0 - q
     np.sqrt(right, out=right)
-    left += 1.0 - q
     left -= right
+    left += 1.0 - 2.0 * q
     left *= b - a
     left += mode
     found = backward(left)

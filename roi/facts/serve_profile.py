@@ -18,10 +18,15 @@ ENDS_ONLY = frozenset({"guidellm"})
 """Tools whose exports hold the first and the last token of a request and their number, not each one's time."""
 
 
+Moment = Annotated[NonNegativeFloat, Field(le=1e11)]
+"""Seconds since the load began, or since 1970 until an import has counted them from its first: what is later
+than the year 5000 is no time, and sums of it overflow."""
+
+
 class ServedRequest(Record):
     """One request as the client saw it."""
 
-    sent_s: NonNegativeFloat
+    sent_s: Moment
     """When it was sent; in an open loop the time at which it was due, so that a late client counts as waiting."""
     prompt_tokens: NonNegativeInt
     """Prompt tokens as counted."""
@@ -31,9 +36,9 @@ class ServedRequest(Record):
     """Output tokens that were asked for (max_tokens)."""
     output_tokens: NonNegativeInt
     """Output tokens as counted."""
-    chunk_s: tuple[NonNegativeFloat, ...] = ()
+    chunk_s: tuple[Moment, ...] = ()
     """Arrival of every streamed chunk that carried output, ascending."""
-    ended_s: NonNegativeFloat | None = None
+    ended_s: Moment | None = None
     """When the stream ended; None where it never did."""
     model: str | None = None
     """Name that was asked for, where it is an adapter's and not the profile's."""

@@ -87,7 +87,7 @@ def _named(model: str | None, weights: Path | None, device: str) -> ModelToBuild
         built = _read(read.config)
         return built if built.shape is None else built._replace(shape=read.check(built.shape))
     if model.startswith(("/", "./", "../", "~")) or model.endswith((".json", ".gguf", ".safetensors")):
-        raise InputError(f"MODEL: no file or folder {model[:80]!r}{nearest_file(Path(model))}")
+        raise InputError(f"MODEL: no file or folder {model[:80]!r}{nearest_file(Path(model), folders=True)}")
     shape = find_model(model, "MODEL")
     found = model_config(shape)
     if weights is not None:

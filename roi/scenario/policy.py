@@ -32,6 +32,15 @@ class Range(Section):
         return self
 
 
+class AmountRange(Range):
+    """The same for what is never below 0."""
+
+    at_least: Annotated[Finite, Field(ge=0)] | None = None
+    """The least that is allowed."""
+    at_most: Annotated[Finite, Field(ge=0)] | None = None
+    """The most that is allowed."""
+
+
 class ShareRange(Range):
     """The same for a share, 0 to 1."""
 
@@ -54,19 +63,19 @@ class Policy(Section):
     """True: volume, rents, prices and error rates are on the side of each threshold in `saved` on which they were."""
     recommended_is_tested: bool = True
     """True: the recommended option's answers were evaluated on enough items, or are the incumbent's own."""
-    monthly_cash_usd: Range | None = None
+    monthly_cash_usd: AmountRange | None = None
     """Cash of a mean month of the recommended option once it serves alone, at the central values."""
-    upfront_usd: Range | None = None
+    upfront_usd: AmountRange | None = None
     """Set-up of the recommended option."""
     expected_npv_usd: Range | None = None
     """NPV of the recommended option against staying, mean over the draws; on cash alone where the verdict is."""
-    payback_months: Range | None = None
+    payback_months: AmountRange | None = None
     """Payback of the recommended option on cash, from today, at the central values; never is above any limit."""
     chance_to_beat_staying: ShareRange | None = None
     """Share of the draws in which the recommended option beats staying; staying itself is not asked."""
     wrong_answers: ShareRange | None = None
     """Share of the recommended option's answers that are wrong."""
-    evidence_age_days: Range | None = None
+    evidence_age_days: AmountRange | None = None
     """Age of the oldest price, measurement or score with a date behind the recommended option and staying."""
     facts: dict[Annotated[str, Field(min_length=1, max_length=300)], Range] = Field(default_factory=dict)
     """Central values of facts, by their path in `roi compare --format json` (workload.requests_per_day)."""

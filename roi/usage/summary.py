@@ -238,9 +238,10 @@ def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
         yield from table.unread.notes
         for name in table.unread.cut_short:
             yield f"{name} ends inside its gzip stream: what could be read is counted, the rest is missing"
-    for note in dict.fromkeys(each.note for each in priced if each.note):
-        models = {each.spend.model or "" for each in priced if each.note == note}
-        yield f"{', '.join(sorted(models))}: {note}"
+    models: dict[str, set[str]] = {}
+    for each in priced:
+        models.setdefault(each.note, set()).add(each.spend.model or "")
+    yield from (f"{', '.join(sorted(named))}: {note}" for note, named in models.items() if note)
     twice = sum(each.spend.tokens["perhaps_cached"] for each in priced)
     if twice:
         yield (f"{twice:,} cached tokens may or may not be part of the input column; taken as part of it, the upper bound"

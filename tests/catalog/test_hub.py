@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -40,6 +41,8 @@ def weights(tensors):
 class Hub(BaseHTTPRequestHandler):
     """owner/fits, owner/other (a tensor more than its configuration makes), owner/none (no model), owner/bare (no weights)."""
 
+    asked: ClassVar[list[str]] = []
+
     def do_HEAD(self):
         self.answer(body=False)
 
@@ -47,6 +50,7 @@ class Hub(BaseHTTPRequestHandler):
         self.answer(body=True)
 
     def answer(self, *, body):
+        self.asked.append(self.path)
         name, _, rest = self.path.removeprefix("/api/models/").lstrip("/").partition("/re")
         other = {"owner/other": {"model.extra.weight": (3, 3)}, "owner/huge": {"x": (10**400,) * 20}}.get(name, {})
         files = {f"solve/{COMMIT}/config.json": json.dumps(ENTRIES).encode(),
@@ -71,6 +75,7 @@ class Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub(tmp_path):
+    Hub.asked.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
@@ -88,6 +93,7 @@ def fit(name, hub):
 def test_a_model_of_the_hub_is_read_at_its_commit_and_counted_as_its_weights_are(hub):
     done = fit("hub:owner/fits@main", hub)
     assert done.returncode == 0, done.stderr
+    assert [path for path in Hub.asked if "owner/fits" not in path] == []  # no word of who calls
     found = json.loads(done.stdout)
     count = sum(a * b for a, b in (size if len(size) == 2 else (size[0], 1) for size in TENSORS.values())) - 8
     assert f"owner/fits@{COMMIT[:12]}" in done.stdout

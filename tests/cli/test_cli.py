@@ -90,7 +90,13 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
     (["compare", "--format", "xml"], "--format: 'xml' is not one of table, json, markdown, jsonl"),
     (["profile", "serve", "--launch", "vllmm"], "sglang, transformers, llama-server; nearest: vllm"),
     (["profile", "device", "--device", "cpuu"], "--device: 'cpuu' is not one of cuda, cpu; nearest: cpu"),
-    (["compare", "--draws", "many"], "--draws: 'many' is no number"), (["fit"], "Missing argument 'MODEL'."),
+    (["compare", "--draws", "many"], "--draws: 'many' is not usable; a whole number from 0 to 1,048,576"),
+    (["compare", "--draws", "-1"], "--draws: -1 is not usable; a whole number from 0 to 1,048,576"),
+    (["size", "--times", "0"], "--times: 0.0 is not usable; a number above 0"),
+    (["fit", "qwen3-8b", "--rank", "9" * 5000 + "x"], "--rank: '" + "9" * 56 + "... is not usable; a whole number\n"),
+    (["fit", "qwen3-8b", "--as-of", "2026-13-01"], "--as-of: '2026-13-01' is not usable; a day such as 2026-11-24"),
+    (["fit", "qwen3-8b", "--rank"], "--rank: needs a value"), (["compare", "--full=3"], "--full: takes no value"),
+    (["fit"], "MODEL: needed and not given"), (["fit", "qwen3-8b", "x"], "one argument too many: (x)"),
 ])
 def test_what_an_option_does_not_take_is_refused_with_what_it_takes(args: list[str], told: str) -> None:
     answer = ask(main, *args)

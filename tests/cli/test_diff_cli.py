@@ -217,6 +217,7 @@ def test_a_bad_policy_is_one_message_with_the_nearest(tmp_path: Path, tickets: P
         "monthly_cash: {at_most: 5}": "policy.yaml: monthly_cash: unknown key; nearest: monthly_cash_usd",
         "budget: 5\ntotal: 6": "evidence_age_days, facts; total: unknown key\n",
         "monthly_cash_usd: {at_mst: 5}": "monthly_cash_usd.at_mst: unknown key; nearest: at_most",
+        "payback_months: {at_most: -3}": "payback_months.at_most: -3 is not usable",
         "monthly_cash_usd: {}": "at_least, at_most or both are needed",
         "monthly_cash_usd: {at_least: 6, at_most: 5}": "at_least 6 is above at_most 5",
         "chance_to_beat_staying: {at_least: 80}": "write 0.8 for 80%",

@@ -160,7 +160,7 @@ def test_a_vendor_that_nobody_knew_is_said_to_be_new():
     ((*ADD, "--date", "2026-11-27"), "--date: 2026-11-27 is after today, 2026-11-26"),
     ((*ADD, "--kind", "reserved"), "--minimum-months: 0 does not go with --kind reserved"),
     ((*ADD, "--minimum-months", "12"), "--minimum-months: 12 does not go with --kind on-demand"),
-    (ADD[:8], "Missing option '--source'"),
+    (ADD[:8], "--source: needed and not given"),
     ((*ADD[:9], " "), "--source: is empty"),
     (("add", "api", "luna", "--input", "1", "--output", "1", "--source", "s"), "PROVIDER/MODEL: 'luna' is not usable"),
     (("add", "api", "a/b", "--input", "1", "--output", "1", "--batch-input", "1", "--source", "s"), "give both or none"),

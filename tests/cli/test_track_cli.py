@@ -137,6 +137,8 @@ def test_a_bad_invoice_is_one_message(folder, tmp_path, text, said):
 @pytest.mark.parametrize(("words", "said"), [
     (["--limit", "cash=1"], "unknown limit 'cash'; nearest: cash_over"),
     (["--limit", "payback_months=soon"], "'soon' is not usable; a number"),
+    (["--limit", "cash_over=-3"], "--limit: cash_over: '-3' is not usable; a number from -1"),
+    (["--limit", "held_share=2"], "'2' is not usable; a number from 0 to 1"),
     (["--since", "2026-13"], "--since: '2026-13' is not usable"),
     (["--option", "luna"], "unknown option 'luna'; nearest: gpt-6-luna"),
     (["--draws", "0"], "draws: 0 make no band; at least 100, better 4096"),

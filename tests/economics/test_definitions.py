@@ -33,16 +33,8 @@ from roi.economics.finance import (
 )
 from roi.economics.inputs import Api, Hardware, Option, OwnCost, Plan, Provisioned, Shared, Tokens, Training
 from roi.economics.lines.api_bill import api_lines, provisioned_lines, request_cost, seen_tokens, service
-from roi.economics.lines.line import (
-    Line,
-    billed_requests,
-    events,
-    growth_path,
-    incumbent_share,
-    live_share,
-    rent_level,
-    requests,
-)
+from roi.economics.lines.calendar import events, growth_path, incumbent_share, live_share
+from roi.economics.lines.line import Line, always, billed_requests, rent_level, requests
 from roi.economics.lines.option_lines import (
     answered_wrong,
     commitment_line,
@@ -302,12 +294,12 @@ def test_a_month_of_delay_loses_a_month_of_savings() -> None:
 
 def test_the_month_of_going_live_counts_in_part() -> None:
     """docs/economics.md, 2.1. Live after 1.25 months: 0, 75%, 100%."""
-    assert live_share(1.25, 3).tolist() == [0.0, 0.75, 1.0]
+    assert live_share(1.25, 3).whole.tolist() == [0.0, 0.75, 1.0]
 
 
 def test_the_incumbent_is_paid_until_live_and_in_parallel_both_are() -> None:
     """docs/economics.md, 2.2. Live after 1 month, 1 in parallel: $3,000, then $3,000 + $1,500, then $1,500."""
-    assert incumbent_share(1.25, 0.0, 3).tolist() == [1.0, 0.25, 0.0]
+    assert incumbent_share(1.25, 0.0, 3).whole.tolist() == [1.0, 0.25, 0.0]
     lines = of(shared(), replace(CHEAPER, months_to_live=1.0, months_in_parallel=1.0))
     kept = named(lines, "incumbent, until live and in parallel")[1]
     own = np.add(named(lines, "API input, uncached")[1], named(lines, "API output")[1])
@@ -516,7 +508,7 @@ def test_a_bill_is_requests_times_tokens_times_price() -> None:
     """docs/economics.md, 4.5. A million x 1,000 x $2/M = $2,000 in; x 100 x $10/M = $1,000 out; a volume factor of 2: twice."""
     for factor in (1.0, 2.0):
         s = shared(volume_factor=factor)
-        lines = api_lines(s, service(s, STAY), np.ones(24))
+        lines = api_lines(s, service(s, STAY), always(s))
         assert {line.name: line.monthly[0] for line in lines} == pytest.approx(
             {"API input, uncached": 2000.0 * factor, "API output": 1000.0 * factor}
         )
@@ -655,7 +647,7 @@ def test_provisioned_units_are_whole_and_paid_to_the_end_of_their_commitment() -
     s = shared(peak_to_mean=3.0, growth=-0.75)
     for bound, beyond in ((12.0, 0.0), (36.0, 25_200.0)):
         terms = Provisioned(usd_per_unit=700.0, requests_per_s=A_SECOND, minimum_months=bound)
-        lines = provisioned_lines(s, option("provisioned", provisioned=terms), np.ones(24))
+        lines = provisioned_lines(s, option("provisioned", provisioned=terms), always(s))
         assert named(lines, "API provisioned throughput")[1][:12] == pytest.approx([2100.0] * 12)
         assert named(lines, "API provisioned throughput")[1][12] == pytest.approx(700.0 if bound == 12 else 2100.0)
         assert named(lines, "provisioned throughput beyond the horizon")[1][-1] == pytest.approx(beyond)
@@ -751,7 +743,7 @@ TERMS = Hardware(
 
 def owned(**terms: float) -> list[Line]:
     """Three cards of $9,000 and $1,000 of host each, 1 kW."""
-    return hardware_lines(shared(), hosted(plan()), replace(TERMS, **terms), np.full(24, 3.0), np.ones(24))
+    return hardware_lines(shared(), hosted(plan()), replace(TERMS, **terms), np.full(24, 3.0), always(shared()))
 
 
 def test_cards_are_bought_before_they_serve_and_replaced_when_worn_out() -> None:
@@ -763,7 +755,7 @@ def test_cards_are_bought_before_they_serve_and_replaced_when_worn_out() -> None
     assert purchases(np.array([2.0, 2, 3, 3]), 48).tolist() == [2.0, 0.0, 1.0, 0.0]
     grows = np.repeat([2.0, 3.0], 12)
     for whole, now, later in ((False, 20_000.0, 10_000.0), (True, 30_000.0, 0.0)):
-        lines = hardware_lines(shared(), hosted(plan()), replace(TERMS, as_a_whole=whole), grows, np.ones(24))
+        lines = hardware_lines(shared(), hosted(plan()), replace(TERMS, as_a_whole=whole), grows, always(shared()))
         bought = named(lines, "hardware, purchase and replacement")
         assert (bought[0], bought[1][11]) == (now, later)
         assert named(lines, "colocation")[1][0] == (300.0 if whole else 200.0)
@@ -783,10 +775,11 @@ def test_cards_fetch_less_each_year() -> None:
     resale = named(owned(), "hardware, resale")[1]
     assert (sum(resale[:-1]), resale[-1]) == (0.0, pytest.approx(-7500.0))
     mine = plan(gpus_owned=4.0, usd_per_gpu=4000.0)
-    lines = hardware_lines(shared(), hosted(mine), replace(TERMS, host_usd=0.0), np.full(24, 3.0), np.ones(24))
+    lines = hardware_lines(shared(), hosted(mine), replace(TERMS, host_usd=0.0), np.full(24, 3.0), always(shared()))
     assert [named(lines, name)[0] for name in ("own cards, not sold (no cash)", "hardware, installation")] == [12_000.0, 0.0]
     assert named(lines, "hardware, resale")[1][-1] == pytest.approx(-3000.0)
-    whole = hardware_lines(shared(), hosted(mine), replace(TERMS, host_usd=0.0, as_a_whole=True), np.full(24, 3.0), np.ones(24))
+    terms = replace(TERMS, host_usd=0.0, as_a_whole=True)
+    whole = hardware_lines(shared(), hosted(mine), terms, np.full(24, 3.0), always(shared()))
     assert named(whole, "own cards, not sold (no cash)")[0] == 16_000.0
     assert named(whole, "colocation")[1][0] == pytest.approx(400.0)
 

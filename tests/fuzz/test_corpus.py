@@ -52,6 +52,10 @@ def folder(tmp_path_factory):
     (made / "hours.json").write_text(json.dumps({"data": [{"x": hours}]}))
     (made / "target.md").write_text("before")
     (made / "link.md").symlink_to("target.md")
+    (made / "link.svg").symlink_to("target.svg")
+    for name, odd in (("ids", {"id": EVIL}), ("systems", {"id": "1"})):
+        answers = [{**odd, "system": system, "score": 1} for system in ("gpt-6-sol", EVIL if name == "systems" else "x")]
+        (made / f"odd-{name}.jsonl").write_text("\n".join(map(json.dumps, answers)))
     (made / "loop").symlink_to("loop")
     for number in range(1, 5):
         os.mkfifo(made / f"pipe-{number}")
@@ -86,6 +90,7 @@ def saved(folder):
 
     price = next(path for path, held in json.loads(text)["case"].items() if "input" in path and "Mtok" in held["unit"])
     write("requests", fact("workload.requests_per_day", value=-5, low=None, high=None))
+    write("errors", fact("systems.gpt-6-sol.error_rate", value=2, low=None, high=None))
     write("price", fact(price, value=[-1.0], low=None, high=None))
     write("day", fact("as_of", value="x"))
     write("null", fact("workload.input_tokens", value=None))
@@ -130,7 +135,7 @@ def test_what_was_once_answered_badly_is_answered(row, folder, large, monkeypatc
     assert (code, row["told"] in " ".join(said.split())) == (row["exit"], True), said[-600:]
     assert faults_of_files(folder) == []
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
-    assert (folder / "link.md").is_symlink()
+    assert all((folder / name).is_symlink() for name in ("link.md", "link.svg"))
 
 
 def test_a_name_cannot_end_a_comment_and_become_a_field(folder, monkeypatch):

@@ -7,16 +7,20 @@ for ten minutes. A fault that was found gets a row in the corpus (corpus/README.
 import json
 import os
 import shutil
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import click
 import pytest
-from hostile import NUMBERS, TEXTS, Answer, ask, commands, faults_of_files
+from hostile import Answer, ask, commands, faults_of_files
+from hostile_values import changed, texts, torn, values
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from roi.economics.lines import option_lines  # noqa: F401 -- loaded once, before the clock of an example runs
+from roi.errors import RoiError
 from roi.profiling.server.dialect import failure, quick_usage, read_answer, served_request, unstreamed_usage
 from roi.profiling.server.http_client import Answer as HttpAnswer
 from roi.profiling.server.http_client import AnswerReader, NotHttp, WentOn, most_events
@@ -38,12 +42,6 @@ FIELDS = (
 )  # fmt: skip
 LEFT_OUT = {"dry", "agents", "backend", "instrument", "draws", "help", "prometheus"}
 """Options that take long, or reach out of the folder."""
-
-texts = st.one_of(st.sampled_from(TEXTS), st.text(max_size=20), st.integers().map(str), st.floats().map(str))
-values = st.recursive(
-    st.one_of(st.sampled_from(NUMBERS), texts, st.integers(), st.floats(), st.dates().map(str)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)), max_leaves=4)
-
 
 @pytest.fixture(autouse=True, scope="module")
 def _folder(tmp_path_factory):
@@ -68,56 +66,17 @@ def check(command: list[str], *, text: bytes | None = None) -> Answer:
     return answer
 
 
-def places(data: Any, path: tuple = ()) -> list[tuple]:
-    """Every place of a JSON value."""
-    inside = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    return [path, *(place for key, value in inside for place in places(value, (*path, key)))]
-
-
 @st.composite
-def changed(draw, data: Any) -> Any:
-    """The JSON value with one to three places taken out, filled with something else, or added to."""
-    found = json.loads(json.dumps(data))
-    for _ in range(draw(st.integers(1, 3))):
-        where = [place for place in places(found) if place]
-        if not where:
-            break
-        *way, last = draw(st.sampled_from(where))
-        inside = found
-        for key in way:
-            inside = inside[key]
-        match draw(st.sampled_from(("fill", "fill", "take out", "add"))):
-            case "take out":
-                del inside[last]
-            case "add" if isinstance(inside, dict):
-                inside[draw(texts)] = draw(values)
-            case _:
-                inside[last] = draw(values)
-    return found
-
-
-@st.composite
-def torn(draw, text: str) -> bytes:
-    """The text with pieces cut out, doubled or replaced, as bytes of any encoding."""
-    raw = text.encode()
-    for _ in range(draw(st.integers(1, 3))):
-        at, size = draw(st.integers(0, len(raw))), draw(st.integers(0, 40))
-        piece = draw(st.one_of(
-            st.binary(max_size=12), texts.map(lambda x: x.encode("utf-8", "surrogatepass")), st.just(raw[at : at + size] * 2)))
-        raw = raw[:at] + piece + raw[at + size :]
-    return raw
-
-
-@st.composite
-def command_lines(draw) -> list[str]:
-    """A command with some of its options and arguments, values right or wrong."""
-    every = {words: each for words, each in commands().items() if words[:2] not in RUNS_LONG}
+def command_lines(draw, among: Container[tuple[str, ...]] | None = None) -> list[str]:
+    """A command with some of its options and arguments, values right or wrong; one of `among`, else of those that run soon."""
+    every = {words: each for words, each in commands().items()
+             if (words[:2] not in RUNS_LONG if among is None else words in among)}
     words = draw(st.sampled_from(sorted(every)))
     made = ("nothing.yaml", "made.md", "made.yaml", "made.html", "made")
     files = st.sampled_from([*sorted(p.name for p in CORPUS.iterdir()), *made])
     line = list(words)
     for parameter in draw(st.lists(st.sampled_from(every[words].params), max_size=3)):
-        if parameter.name in LEFT_OUT:
+        if parameter.name in LEFT_OUT and among is None:
             continue
         choices = list(getattr(parameter.type, "choices", ())) or ["1"]
         value = draw(st.one_of(texts, files, st.sampled_from(choices), st.sampled_from(["title=x", "a=b", "seed=3"])))
@@ -125,13 +84,28 @@ def command_lines(draw) -> list[str]:
             line.append(value)
         else:
             line += [parameter.opts[0]] if getattr(parameter, "is_flag", False) else [parameter.opts[0], value]
-    return [*line, *(["--plan"] if words == ("profile", "serve") else [])]
+    return [*line, *(["--plan"] if words == ("profile", "serve") and among is None else [])]
 
 
 @examples(120)
 @given(command_lines())
 def test_whatever_is_typed(line: list[str]) -> None:
     check(line)
+
+
+MEASURES = {("profile", "train"), ("profile", "infer"), ("profile", "device"), ("profile", "probe"), ("profile", "serve")}
+STARTED = RoiError("nothing is started here")
+
+
+@examples(60)
+@given(line=command_lines(MEASURES), small=st.booleans())
+def test_whatever_is_typed_where_something_is_measured(line: list[str], small: bool) -> None:
+    """All that is read, checked and prepared before a model is stepped, its ranks or its server are started."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("cli.profile_options.measure_and_tell", "profiling.launched_run.profile_launched",
+                     "profiling.server.measured_server.profile_serve"):
+            patch.setattr(f"roi.{name}", Mock(side_effect=STARTED))
+        check([*line, *(["--device", "cpu", "--layers", "1"] if small and line[1] in {"train", "infer"} else [])])
 
 
 @examples(60)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hostile import TEXTS, ask
 from hostile_server import HostileServer, Said, http
+from hostile_values import places
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,17 +43,12 @@ KINDS = ("text/event-stream", "text/event-stream; charset=\x1b[31m", "applicatio
 FRAMINGS = ("length", "chunked", "longer", "shorter", "both", "unended", "none")
 
 
-def places(data: Any, path: tuple = ()) -> list[tuple]:
-    inside = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    return [*([path] if path else []), *(place for key, value in inside for place in places(value, (*path, key)))]
-
-
 @st.composite
 def spoiled(draw, data: Any, most: int = 2) -> Any:
     """The JSON value with up to so many places filled with something else."""
     found = json.loads(json.dumps(data))
     for _ in range(draw(st.integers(0, most))):
-        *way, last = draw(st.sampled_from(places(found) or [("x",)]))
+        *way, last = draw(st.sampled_from(places(found)[1:] or [("x",)]))
         inside = found
         for key in way:
             inside = inside[key]
@@ -185,7 +181,8 @@ def test_what_a_server_once_said_is_measured_or_one_message(row: dict[str, Any],
         pages[path] = Said(http(raw, status=status, kind=kind, framing=framing, headers=headers), **manner)
     rest = HONEST
     if "stream" in row:
-        events, kind = lines_of(row["stream"]), row.get("kind", "text/event-stream")
+        stream = [event * row.get("times", 1) if isinstance(event, str) else event for event in row["stream"]]
+        events, kind = lines_of(stream * row.get("again", 1)), row.get("kind", "text/event-stream")
         rest = Said(http(events, status=status, kind=kind, framing=framing, headers=headers), **manner)
     code, said = profiled(server, pages, [HONEST] * row.get("after", 0), rest, *ONE_LOAD, *row.get("words", PATIENT))
     assert (code, row["told"] in " ".join(said.split())) == (row["exit"], True), said[-800:]

@@ -40,6 +40,28 @@ def test_before_there_is_anything_to_keep_every_signal_raises():
     assert (stops.why, term.why) == ("interrupted by the user", "ended by SIGTERM")
 
 
+PLANTED = """
+import builtins, os, signal, sys
+
+real = builtins.__import__
+
+def planted(name, *rest, **more):
+    if name == "roi.profiling.stops":
+        os.kill(os.getpid(), signal.SIGTERM)
+    return real(name, *rest, **more)
+
+builtins.__import__ = planted
+sys.argv = ["roi", "profile"]
+from roi.__main__ import main
+main()
+"""
+
+
+def test_a_signal_that_comes_before_anything_is_imported_is_answered():
+    done = subprocess.run([sys.executable, "-c", PLANTED], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "roi: ended by SIGTERM; nothing was kept\n")
+
+
 def test_once_there_is_something_to_keep_the_first_signal_ends_and_later_ones_do_nothing():
     ended = []
     stops = Stops()

@@ -158,7 +158,7 @@ def test_an_item_in_two_clusters_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("options", "message"), [
     (("--bar", "90"), "--bar: '90' is not usable; a share of right answers, 0 to 1; percent? divide it by 100"),
     (("--bar", "90%"), "--bar: '90%' is not usable; a share of right answers, 0 to 1; percent? divide it by 100"),
-    (("--margin", "2"), "--margin: 2.0 is not in the range"),
+    (("--margin", "2"), "--margin: 2.0 is not usable; a number from 0 to 1"),
     (("--bar", "high"), "--bar: 'high' is not usable"), (("--bar", "nan"), "--bar: 'nan' is not usable"),
     (("--bar", "0.9@tuesday"), "--bar: 'tuesday' is no day; write it as 2026-11-24"),
     (("--map", "scores=score"), "--map: 'scores' is not read; there is item, system, score, cluster, weight, run, escalated"),

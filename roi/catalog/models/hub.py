@@ -6,10 +6,15 @@ Only a name that begins with hub: opens the network. Weights stay where they are
 """
 
 import json
+import os
 import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from roi.catalog.models.configs import MOST_BYTES, ModelConfig, read_config
 from roi.disk import read_text
@@ -29,6 +34,13 @@ BUFFERS: Final = re.compile(r"(inv_freq|\.masked_bias|attn\.bias|position_ids)$"
 """Tensors that older checkpoints store and that no optimizer trains: rotary frequencies, causal masks, positions counted up."""
 LAYER: Final = re.compile(r"(?:layers|h|blocks)\.(\d+)\.")
 TIMEOUT_S: Final = 20.0
+MOST_S: Final = 120.0
+"""Seconds for all that is read of a model, which is some seconds' work."""
+MOST_ANSWER: Final = 32 * 2**20
+"""Bytes of one answer: the client reads headers of safetensors of up to 25 MB."""
+OUTSIDE: Final = re.compile(r"""^"?[/\\]|\.\.|:""")
+OF_THE_CACHE: Final = ("etag", "x-linked-etag", "x-repo-commit")
+"""What the server says and the client calls files of its cache by."""
 MOST_DIMENSIONS: Final = 8
 MOST_ELEMENTS: Final = 2**40
 """Of a tensor, and along one of its dimensions."""
@@ -80,11 +92,13 @@ def read_hub_model(name: str) -> HubModel:
     match = NAME.fullmatch(name)
     if match is None:
         raise InputError(f"MODEL: {name[:120]!r} is no model of the Hub; hub:owner/name, or hub:owner/name@commit")
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # read by the import: else it asks which program calls it, and says so
     try:
         from huggingface_hub import HfApi, hf_hub_download  # half a second
         from huggingface_hub.errors import (
             EntryNotFoundError,
             GatedRepoError,
+            LocalEntryNotFoundError,
             RepositoryNotFoundError,
             RevisionNotFoundError,
         )
@@ -95,25 +109,98 @@ def read_hub_model(name: str) -> HubModel:
     disable_progress_bars()
     api = HfApi()
     try:
-        commit = revision if COMMIT.fullmatch(revision) else str(api.model_info(repo, revision=revision, timeout=TIMEOUT_S).sha)
-        file = Path(hf_hub_download(repo, "config.json", revision=commit, etag_timeout=TIMEOUT_S))
-        tensors = _headers(api, repo, commit)
+        with _bounded():
+            commit = _commit(api, repo, revision)
+            file = Path(hf_hub_download(repo, "config.json", revision=commit, etag_timeout=TIMEOUT_S))
+            tensors = _headers(api, repo, commit)
     except GatedRepoError as error:
         raise InputError(f"MODEL: {repo} is gated on the Hub: accept its terms there and log in (hf auth login), or give the "
                          "path of its config.json") from error
     except RevisionNotFoundError as error:
         raise InputError(f"MODEL: {repo} has no revision {revision!r} on the Hub; leave out the part after @") from error
+    except LocalEntryNotFoundError as error:
+        raise InputError(_unread(repo, "its config.json is not told")) from error
     except EntryNotFoundError as error:
         raise InputError(f"MODEL: {repo} has no config.json on the Hub; a model of transformers has one") from error
     except RepositoryNotFoundError as error:
         raise InputError(f"MODEL: the Hub has no model {repo!r}, or it is private; is it spelled as on its page?") from error
     except Exception as error:  # whichever HTTP library the Hub's client uses, and its own errors
-        why = visible(str(error).splitlines()[0][:160] if str(error) else type(error).__name__)
-        raise InputError(f"MODEL: {repo} could not be read from the Hub ({why}); "
-                         "give the path of its config.json where there is no network") from error
+        raise InputError(_unread(repo, str(error).partition("\n")[0] or type(error).__name__)) from error
     config = read_config(file)
     kind = json.loads(read_text(file, MOST_BYTES, "MODEL: ", "a config.json")).get("model_type")
     return HubModel(config._replace(name=f"{repo}@{commit[:12]}"), tensors, whole=kind == config.entries["model_type"])
+
+
+def _commit(api: "HfApi", repo: str, revision: str) -> str:
+    """The commit that the revision stands for, which names a folder of the client's cache."""
+    if COMMIT.fullmatch(revision):
+        return revision
+    commit = str(api.model_info(repo, revision=revision, timeout=TIMEOUT_S).sha)
+    if not COMMIT.fullmatch(commit):
+        raise ValueError(f"{commit[:40]!r} is no commit")
+    return commit
+
+
+def _unread(repo: str, why: str) -> str:
+    return (f"MODEL: {repo} could not be read from the Hub ({visible(why[:160])}); "
+            "give the path of its config.json where there is no network")
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """What the Hub's client is answered within has a length and an end, is not packed, and names no place outside its cache.
+
+    A server that wants to be asked later (408, 429) is not waited for: it may say a year.
+    """
+    import logging
+
+    from huggingface_hub import get_session
+    from huggingface_hub.utils.logging import get_verbosity, set_verbosity
+
+    ends_at = time.monotonic() + MOST_S
+
+    def ask_plainly(request: Any) -> None:  # Any: of httpx or httpx2, whichever the client has
+        request.headers["accept-encoding"] = "identity"
+
+    def bound(response: Any) -> None:
+        for name in OF_THE_CACHE:
+            if OUTSIDE.search(response.headers.get(name, "").removeprefix("W/")):
+                raise ValueError(f"a header {name} that is no name")
+        if response.status_code in {408, 429}:
+            raise ValueError(f"HTTP {response.status_code}: it wants to be asked later")
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise ValueError("a packed answer that nobody asked for")
+        http = import_module(type(response).__module__.partition(".")[0])
+        response.stream = _bounded_stream(response.stream, http.SyncByteStream, ends_at)
+
+    hooks, heard = get_session().event_hooks, get_verbosity()
+    set_verbosity(logging.CRITICAL)  # it tells each try
+    hooks["request"].append(ask_plainly)
+    hooks["response"].append(bound)
+    try:
+        yield
+    finally:
+        hooks["request"].remove(ask_plainly)
+        hooks["response"].remove(bound)
+        set_verbosity(heard)
+
+
+def _bounded_stream(stream: Any, base: Any, ends_at: float) -> Any:
+    """The stream, whose pieces end in a ValueError beyond MOST_ANSWER bytes and after `ends_at`."""
+
+    class Bounded(base):  # type: ignore[misc]
+        def __iter__(self) -> Iterator[bytes]:
+            left = MOST_ANSWER
+            for piece in stream:
+                left -= len(piece)
+                if left < 0 or time.monotonic() > ends_at:
+                    raise ValueError(f"more than {MOST_ANSWER:,} bytes" if left < 0 else f"not read after {MOST_S:g} s")
+                yield piece
+
+        def close(self) -> None:
+            stream.close()
+
+    return Bounded()
 
 
 def _headers(api: "HfApi", repo: str, commit: str) -> Tensors:

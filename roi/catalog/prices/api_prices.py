@@ -7,7 +7,7 @@ genai-prices is imported on the first price (about 0.1 s), never with this modul
 
 from collections.abc import Iterable
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from roi.catalog.prices.genai import list_price, release_day
@@ -49,7 +49,7 @@ def find_api_price(provider: str | None, model: str, as_of: date, field: str = "
         spelled = ", ".join(f"{owner}/{model}" for owner in owners)
         raise ScenarioError(field, model, f"several providers have it: {spelled}; name one")
     if not owners:
-        raise UnknownName(field, model, [f"{p}/{m}" for p in provider_names() for m in model_names(p)], "model")
+        raise UnknownName(field, model, _every_name(), "model")
     return _price_at(owners[0], model, as_of, field)
 
 
@@ -63,6 +63,12 @@ def model_names(provider: str) -> tuple[str, ...]:
     listed = _providers().get(provider)
     own = [m.id for m in listed.models] if listed else []
     return tuple(dict.fromkeys((*own, *(row.model for row in _hosted_rows() if row.provider == provider))))
+
+
+@cached_with_own(ApiPrice)
+def _every_name() -> tuple[str, ...]:
+    """Every model as provider/model."""
+    return tuple(f"{p}/{m}" for p in provider_names() for m in model_names(p))
 
 
 @cached_with_own(ApiPrice)
@@ -151,10 +157,15 @@ def maker_of(model: str) -> str | None:
 
 def sellers_of(model: str) -> list[str]:
     """The ids of all providers that have a price for `model`, sorted; gateways only where nobody else has it."""
-    listed = [p.id for p in _providers().values() if p.find_model(model) is not None]
     hosted = [row.provider for row in _hosted_rows() if row.model.lower() in (model.lower(), tuned_base(model))]
-    owners = sorted({*listed, *hosted})
+    owners = sorted({*_listed_sellers(model), *hosted})
     return [o for o in owners if not o.startswith(GATEWAYS)] or owners
+
+
+@lru_cache(maxsize=65536)
+def _listed_sellers(model: str) -> tuple[str, ...]:
+    """The ids of those of genai-prices: its rules are asked one by one, a millisecond for a name that none knows."""
+    return tuple(p.id for p in _providers().values() if p.find_model(model) is not None)
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from roi.catalog.prices.api_prices import find_api_price, find_provider, genai_model
 from roi.catalog.prices.genai import BATCH, at_noon, tier_edges, tier_rates, variant_prices
 from roi.catalog.prices.own_prices import cached_with_own
-from roi.errors import InputError
+from roi.errors import InputError, UnknownName
 from roi.facts.price import ApiPrice
 
 if TYPE_CHECKING:
@@ -131,10 +131,12 @@ def _rates(
 
 
 def price_or_reason(
-    provider: str | None, model: str, on: date, *, batch: bool = False, tier: str | None = None,
+    provider: str | None, model: str, on: date, *, batch: bool = False, tier: str | None = None, brief: bool = False,
 ) -> TokenRates | str:
-    """The rates, or one sentence why there are none."""
+    """The rates, or one sentence why there are none; `brief`: without the nearest names."""
     try:
         return token_rates(provider, model, on, batch=batch, tier=tier)
+    except UnknownName as error:
+        return error.brief if brief else str(error)
     except InputError as error:
         return str(error)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from roi.economics.decision.evaluation import Choice, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
-from roi.economics.finance import payback
-from roi.economics.inputs import Array
+from roi.economics.finance import payback_of
+from roi.economics.inputs import Array, Number
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.reading import Chunk
 from roi.facts.case import Case
@@ -95,15 +95,20 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
             if id == "stay":
                 paid[id][rows] = 0.0
             else:
-                paid[id][rows] = np.where(meets, payback(first, _saving(stay.total.monthly, done.total.monthly)), np.inf)
+                months = payback_of(first, _saved_so_far(stay.total.monthly, done.total.monthly))
+                paid[id][rows] = np.where(meets, months, np.inf)
             wrong[id][rows] = np.asarray(answered_wrong(options[id], options[options[id].escalates_to].error_rate)).reshape(-1)
     return Drawn(n=n, seed=seed, npv=npv, cash=cash, payback=paid, wrong=wrong, meets=good, facts=facts)
 
 
-def _saving(stay: Array, monthly: Array) -> Array:
-    """What is saved each month, rows of months, in the place of `monthly`, which nobody asks for any more."""
+def _saved_so_far(stay: Array, monthly: Array) -> Array:
+    """What is saved up to each month end, rows of months, in the place of `monthly`, which nobody asks for any more."""
     stay, monthly = np.atleast_2d(stay), np.atleast_2d(monthly)
-    return np.subtract(stay, monthly, out=monthly if len(monthly) >= len(stay) else None)
+    saved = monthly if len(monthly) >= len(stay) else np.empty_like(stay)
+    so_far: Number = 0.0
+    for before, now, total in zip(stay.T, monthly.T, saved.T, strict=True):
+        so_far = np.add(np.subtract(before, now, out=total), so_far, out=total)
+    return saved
 
 
 def rows_of(options: int, months: int, draws: int) -> int:

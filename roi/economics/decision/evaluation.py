@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from roi.economics.finance import discount_factors, present_value
+from roi.economics.finance import present_value
 from roi.economics.inputs import Number, Option, Plan, Shared, path_of
-from roi.economics.lines.line import Line, Totals, billed_requests, paid_months
+from roi.economics.lines.line import Line, Totals, billed_requests
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case, Values
@@ -43,16 +43,12 @@ class Evaluated:
     @cached_property
     def cash_pv(self) -> Number:
         """Present value without the cost of wrong answers, USD."""
-        return self.pv_without(lambda line: line.is_error)
+        return self.pv - self.total.errors_pv
 
     def pv_without(self, left_out: Callable[[Line], bool]) -> Number:
         """Present value without some of the lines, USD."""
-        lines = list(filter(left_out, self.costs.lines))
-        worth = discount_factors(self.shared.discount_rate, self.shared.horizon)
-        parts = ((each.rate, path @ worth[months]) for line in lines for each in line.along
-                 for months, path in paid_months(self.shared, each.path, each.share))
-        later = sum((rate * (usd[:, None] if usd.ndim else usd) for rate, usd in parts), 0.0)
-        return self.pv - sum((line.upfront for line in lines), 0.0) - later
+        lines, rate = filter(left_out, self.costs.lines), self.shared.discount_rate
+        return self.pv - sum((present_value(line.upfront, line.monthly, rate) for line in lines), 0.0)
 
 
 @dataclass(frozen=True)

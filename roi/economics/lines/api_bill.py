@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import Api, Array, Number, Option, Provisioned, Shared, Tokens, path_of
+from roi.economics.lines.calendar import EXACT, Happened, Share, incumbent_share, months
 from roi.economics.lines.line import (
-    EXACT,
     Line,
     any_positive,
     billed_requests,
-    incumbent_share,
-    months,
     pick,
     requests,
 )
@@ -228,8 +226,21 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
     return made
 
 
-def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
-    """The lines of the bill, one for each way the API bills, for `share` of each month's requests, shape (..., H)."""
+def billed_at_price(shared: Shared, api: Service) -> Array:
+    """Requests billed in each month x price over today's list price, multiplied once for all lines that run along it."""
+
+    def made() -> Array:
+        billed = billed_requests(shared)
+        if not isinstance(api.successors.ends, Happened):
+            return np.asanyarray(billed * api.price)
+        price = api.successors.price(api.factor)  # nobody else's, so that the product takes its place
+        return np.multiply(billed, price, out=price)
+
+    return shared.once_for(f"billed at price {id(api.successors)}", (api.factor,), made)
+
+
+def api_lines(shared: Shared, api: Service, share: Share) -> list[Line]:
+    """The lines of the bill, one for each way the API bills, for `share` of each month's requests."""
     c = api.cost
     now = 1.0 - c.batched
     tier = 1.0 if api.option.api is None else api.option.api.tier
@@ -240,12 +251,12 @@ def api_lines(shared: Shared, api: Service, share: Array) -> list[Line]:
         ("API output", now, c.output_usd, c.output_tokens, tier),
         ("API batch, input and output", c.batched, c.batch_usd, c.batch_tokens, 1.0),
     )
-    path = shared.product(billed_requests(shared), api.price)
+    path = billed_at_price(shared, api)
     return [_token_line(shared, api, share, path, *part) for part in parts if np.any(np.asanyarray(part[2]) != 0.0)]
 
 
 def _token_line(
-    shared: Shared, api: Service, share: Array, path: Array, name: str, part: Number, usd: Number, tokens: Number, tier: Number
+    shared: Shared, api: Service, share: Share, path: Array, name: str, part: Number, usd: Number, tokens: Number, tier: Number
 ) -> Line:
     """The line of requests x tokens x USD/Mtok x price; `part` of the requests go this way (batch or not)."""
     id, tiered = api.option.id, np.any(np.asanyarray(tier) != 1.0)
@@ -255,7 +266,7 @@ def _token_line(
         some = pick(part, month)
         each = pick(tokens, month) / some if some else 0.0
         rate = pick(usd, month) / some / each / pick(tier, month) * MTOK if each else 0.0
-        way = pick(share, month) * some
+        way = pick(share.whole, month) * some
         slower = f" x {pick(tier, month):.6g} flexible tier" if tiered else ""
         return f"{_counted(shared, way, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{slower}{api.moves(month)}"
 
@@ -263,16 +274,16 @@ def _token_line(
 
 
 def whole_request_line(
-    shared: Shared, name: str, share: Array, api: Service, extra: tuple[str, ...] = (), part: Number = 1.0
+    shared: Shared, name: str, share: Share, api: Service, extra: tuple[str, ...] = (), part: Number = 1.0
 ) -> Line:
     """The line of requests x part x share x USD per request x price, for requests that go to another API.
 
     `share` is by month and the same for many options, `part` the same in every month.
     """
-    path = shared.product(billed_requests(shared), api.price)
+    path = billed_at_price(shared, api)
 
     def arithmetic(month: int) -> str:
-        some = pick(part, month) * pick(share, month)
+        some = pick(part, month) * pick(share.whole, month)
         return f"{_counted(shared, some, month)} x ${pick(api.cost.usd, month):.8g} each{api.moves(month)}"
 
     return Line(
@@ -280,25 +291,25 @@ def whole_request_line(
     )
 
 
-def _counted(shared: Shared, share: Array | Number, month: int) -> str:
+def _counted(shared: Shared, part: float, month: int) -> str:
     """Requests of a month, the volume that the bill adds, and the share that goes this way."""
-    volume, part = pick(shared.volume_factor, month), pick(share, month)
+    volume = pick(shared.volume_factor, month)
     more = "" if abs(volume - 1.0) < SAME else f" x {volume:.6g} volume by the bill"
     return f"{pick(requests(shared), month):,.0f} requests{more}" + ("" if abs(part - 1.0) < SAME else f" x {part:.8g}")
 
 
-def judge_line(shared: Shared, share: Array) -> list[Line]:
+def judge_line(shared: Shared, share: Share) -> list[Line]:
     """What the judge costs that decides which answers are handed on: it sees `share` of each month's requests."""
     if not any_positive(shared.judge_usd):
         return []
     return [Line(
         name="judge that escalates", path=billed_requests(shared), rate=shared.judge_usd, share=share,
         facts=("quality.judge_usd_per_request",),
-        arithmetic=lambda month: f"{_counted(shared, share, month)} x ${pick(shared.judge_usd):.8g} each",
+        arithmetic=lambda month: f"{_counted(shared, pick(share.whole, month), month)} x ${pick(shared.judge_usd):.8g} each",
     )]
 
 
-def provisioned_lines(shared: Shared, option: Option, live: Array) -> list[Line]:
+def provisioned_lines(shared: Shared, option: Option, live: Share) -> list[Line]:
     """Whole units of provisioned throughput for each month's own peak, paid by the month and to the end of their commitment.
 
     While the first commitment runs (from go-live on), a falling load gives no unit back; what is owed beyond the horizon is
@@ -308,8 +319,8 @@ def provisioned_lines(shared: Shared, option: Option, live: Array) -> list[Line]
     if terms is None:
         return []
     peak = billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR) * shared.peak_to_mean
-    units = np.where(live > 0, np.maximum(np.ceil(peak / terms.requests_per_s - EXACT), 1.0), 0.0)
-    bound = incumbent_share(option.months_to_live, terms.minimum_months, shared.horizon) > 0
+    units = np.where(live.whole > 0, np.maximum(np.ceil(peak / terms.requests_per_s - EXACT), 1.0), 0.0)
+    bound = incumbent_share(option.months_to_live, terms.minimum_months, shared.horizon).whole > 0
     units = np.where(bound, accumulate(np.maximum, units), units)
     usd = np.asanyarray(terms.usd_per_unit * successors(shared, option).list_price)
     added = np.diff(accumulate(np.maximum, units), axis=-1, prepend=0.0)
@@ -317,10 +328,11 @@ def provisioned_lines(shared: Shared, option: Option, live: Array) -> list[Line]
     owed = (added * np.maximum(terms.minimum_months - (shared.horizon - start), 0.0)).sum(axis=-1, keepdims=True)
     facts = tuple(path_of(Provisioned, name, option=option.id) for name in ("usd_per_unit", "requests_per_s"))
     lines = [Line(
-        name="API provisioned throughput", path=np.asanyarray(units * live * usd), facts=(*facts, "workload.peak_to_mean"),
+        name="API provisioned throughput", path=np.asanyarray(units * live.whole * usd),
+        facts=(*facts, "workload.peak_to_mean"),
         arithmetic=lambda month: (
             f"{pick(peak, month):,.6g} requests/s at the peak / {pick(terms.requests_per_s):,.6g} a unit:"
-            f" {pick(units, month):,.0f} units x ${pick(usd, month):,.6g} x {pick(live, month):.4g} of the month"
+            f" {pick(units, month):,.0f} units x ${pick(usd, month):,.6g} x {pick(live.whole, month):.4g} of the month"
         ),
     )]
     if np.any(owed > 0):

@@ -18,24 +18,17 @@ from roi.economics.lines.api_bill import (
     service,
     whole_request_line,
 )
+from roi.economics.lines.calendar import Share, incumbent_share, months
 from roi.economics.lines.line import (
     Along,
-    Hours,
     Line,
     alone_months,
     always,
     any_positive,
-    by_month,
-    events,
-    incumbent_share,
+    each_month,
     live_months,
-    months,
-    not_kept,
     pick,
-    powers,
     requests,
-    settle,
-    split,
     usd_of_errors,
 )
 from roi.economics.lines.people import (
@@ -43,14 +36,14 @@ from roi.economics.lines.people import (
     fact_of,
     leave_out_paid_anyway,
     own_cost_lines,
+    recurring_line,
     retraining_line,
     run_cost,
     run_lines,
     setup_lines,
 )
 from roi.economics.lines.self_hosting import FleetMonths, fleet_lines, fleet_months
-from roi.economics.lines.successors import ends_so_far, successors
-from roi.units import MONTHS_PER_YEAR
+from roi.economics.lines.successors import Moved, successors
 
 LEAST_ESCALATED = 1e-9
 """A share below this escalates nothing; it only keeps 1 / share finite."""
@@ -97,31 +90,33 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     for h in handed:
         lines.append(h.line)
         if h.escalated:
-            seen = live if fleet is None else live * (1.0 - fleet.spill)  # what is spilled never reaches the option
-            lines += judge_line(shared, np.asanyarray(seen))
-            moved = successors(shared, option).errors() if _sold(option) else 1.0
-            wrong = answered_wrong(option, h.to.option.error_rate, moved, h.to.errors)
+            lines += judge_line(shared, _seen(live, fleet))
+            own_moved = successors(shared, option).moved_errors if _sold(option) else as_today
+            wrong = answered_wrong(option, h.to.option.error_rate, own_moved, h.to.successors.moved_errors)
         else:
-            wrong = (1.0 - h.fraction) * wrong + h.fraction * h.to.error_rate
+            wrong = wrong + h.fraction * (h.to.error_rate - wrong)
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=_first_use(option))
     lines += _incumbent_lines(shared, option, stay, kept, handed, own if _same_provider(option, stay.option) else [])
-    later = not_kept(shared, kept)
+    later = kept.rest
 
     def rate() -> Array:
-        return np.asanyarray(kept * stay.error_rate + later * wrong)
+        return np.asanyarray(kept.whole * stay.error_rate + later.whole * wrong)
 
     told = _rates_told(option, options[option.escalates_to].error_rate)
     usd = usd_of_errors(shared)
-    same = np.ndim(wrong) == 0 or np.shape(wrong)[-1] != shared.horizon
-    along = [Along(shared.product(usd, stay.error_rate), 1.0, kept),
-             Along(usd, wrong, later) if same else Along(np.asanyarray(usd * wrong), 1.0, later)]
+    along = [Along(shared.product(usd, stay.error_rate), 1.0, kept), Along(usd, wrong, later)]
     lines.append(error_line(shared, rate, _error_facts(option), told, along))
     return Costs(leave_out_paid_anyway(shared, option, lines), fleet, rate)
 
 
-def answered_wrong(option: Option, second: Number, moved: Number = 1.0, second_moved: Number = 1.0) -> Number:
-    """Error rate of what the option answers, as it is or in months in which successors have moved both models' errors.
+def as_today(of: Callable[[Number], Number]) -> Number:
+    """What `of` makes of an error rate over today's, while no successor has moved it."""
+    return of(1.0)
+
+
+def answered_wrong(option: Option, second: Number, own: Moved = as_today, other: Moved = as_today) -> Number:
+    """Error rate of what the option answers, as it is or by month: `own` and `other` say how errors of both models move.
 
     Without an escalation its own. Else the rate measured end to end, which moves with both models, each by its share; else
     (1 - e) x the rate of what it keeps + e x the rate of the second model on what is escalated, e the share escalated. What is
@@ -130,11 +125,13 @@ def answered_wrong(option: Option, second: Number, moved: Number = 1.0, second_m
     """
     e = option.escalated
     if not any_positive(e):
-        return np.minimum(option.error_rate * moved, 1.0)
+        return own(lambda moved: np.minimum(option.error_rate * moved, 1.0))
     if option.end_to_end_error is not None:
-        return np.minimum(option.end_to_end_error * ((1.0 - e) * moved + e * second_moved), 1.0)
+        whole = option.end_to_end_error
+        return np.minimum(own(lambda moved: whole * (1.0 - e) * moved) + other(lambda moved: whole * e * moved), 1.0)
     kept, harder = _two_rates(option, second)
-    return (1.0 - e) * np.minimum(kept * moved, 1.0) + e * np.minimum(harder * second_moved, 1.0)
+    return (own(lambda moved: (1.0 - e) * np.minimum(kept * moved, 1.0))
+            + other(lambda moved: e * np.minimum(harder * moved, 1.0)))
 
 
 def _two_rates(option: Option, second: Number) -> tuple[Number, Number]:
@@ -174,14 +171,13 @@ def _error_facts(option: Option) -> tuple[str, ...]:
                                          "escalated_error_rate", "escalated_harder"))
 
 
-def month_shares(shared: Shared, option: Option) -> tuple[Array, Array]:
+def month_shares(shared: Shared, option: Option) -> tuple[Share, Share]:
     """Share of each month in which the option runs, and in which the incumbent is paid.
 
     Options of a group go live in the same months, so each is worked out once.
     """
     when = option.months_to_live, option.months_in_parallel
-    return live_months(shared, when[0]), shared.once_for("kept", when, lambda: settle(
-        shared, incumbent_share(*when, shared.horizon), 0.0, when[0] + when[1]))
+    return live_months(shared, when[0]), shared.once_for("kept", when, lambda: incumbent_share(*when, shared.horizon))
 
 
 def _sold(option: Option) -> bool:
@@ -210,7 +206,7 @@ class _Handed:
     """True where the option answered first."""
 
 
-def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Array) -> list[Line]:
+def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Share) -> list[Line]:
     """What serving costs, by fleet, by the token or by the unit."""
     lines = fleet_lines(shared, option, fleet, live) if fleet is not None else []
     if option.api is not None:
@@ -218,7 +214,7 @@ def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: 
     lines += provisioned_lines(shared, option, live)
     if any_positive(option.hosting_usd):
         lines.append(Line(
-            name="vendor hosting fee", path=always(shared), rate=option.hosting_usd, share=live,
+            name="vendor hosting fee", path=each_month(shared), rate=option.hosting_usd, share=live,
             facts=(f"options.{option.id}.hosting_usd_per_month",),
             arithmetic=lambda _: f"${pick(option.hosting_usd):,.6g} a month",
         ))
@@ -238,7 +234,7 @@ def _first_use(option: Option) -> Number:
 
 
 def _handed_on(
-    shared: Shared, option: Option, options: Mapping[str, Option], fleet: FleetMonths | None, live: Array, kept: Array
+    shared: Shared, option: Option, options: Mapping[str, Option], fleet: FleetMonths | None, live: Share, kept: Share
 ) -> Iterator[_Handed]:
     """What the option escalates (it answered first, so both models are paid), and what lies above a hybrid's floor.
 
@@ -251,18 +247,22 @@ def _handed_on(
         target = options[option.escalates_to]
         if option.escalates_to_cached:
             target = shared.once(("cached", target.id), partial(_cached, target))
-        seen = alone if fleet is None else alone * (1.0 - fleet.spill)  # what is spilled never reaches the option
         to = service(shared, target, shared.escalated_hit_rate)
         places = (f"options.{option.id}", f"apis.{option.vendor}", f"systems.{option.system}")
         facts = tuple(f"{place}.escalated_share" for place in places)
-        line = whole_request_line(shared, f"escalated to {target.label}", np.asanyarray(seen), to, facts, option.escalated)
+        line = whole_request_line(shared, f"escalated to {target.label}", _seen(alone, fleet), to, facts, option.escalated)
         yield _Handed(line, option.escalated, to, target.same_model, escalated=True)
     if option.spills_to is not None and fleet is not None:
         target = options[option.spills_to]
-        to, share = service(shared, target), np.asanyarray(fleet.spill * alone)
+        to, share = service(shared, target), Share(np.asanyarray(fleet.spill * alone.whole), 0.0, shared.horizon)
         facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
         line = whole_request_line(shared, f"spilled to {target.label}", share, to, facts)
         yield _Handed(line, fleet.spill, to, target.same_model)
+
+
+def _seen(share: Share, fleet: FleetMonths | None) -> Share:
+    """What reaches an option of `share` of the months' requests: not what its fleet spills."""
+    return share if fleet is None else Share(np.asanyarray(share.whole * (1.0 - fleet.spill)), 0.0, share.horizon)
 
 
 def _cached(option: Option) -> Option:
@@ -272,7 +272,7 @@ def _cached(option: Option) -> Option:
 
 
 def _incumbent_lines(
-    shared: Shared, option: Option, stay: Service, kept: Array, handed: list[_Handed], billed: list[Line]
+    shared: Shared, option: Option, stay: Service, kept: Share, handed: list[_Handed], billed: list[Line]
 ) -> list[Line]:
     """The incumbent's bill while it is needed, its migrations, and what a commitment with it costs beyond that.
 
@@ -296,13 +296,6 @@ def _bill(lines: Sequence[Line]) -> Array:
     return np.asanyarray(sum(paid, np.zeros(1)))
 
 
-def _migration_cost(shared: Shared) -> tuple[Array, Array]:
-    """USD of an engineer hour, and USD of one migration, at month ends 0..H."""
-    level = powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
-    wage = by_month(np.multiply, shared.usd_per_hour, level)
-    return wage, np.asanyarray(shared.migration_hours * wage + evaluation_cost(shared))
-
-
 def migration_line(
     shared: Shared, option: Option, extra_usd: Number = 0.0, since: Number = 0.0, until: Number = np.inf
 ) -> list[Line]:
@@ -312,31 +305,20 @@ def migration_line(
     `extra_usd` is what a tuned model pays besides: training again on the successor.
     """
     first, every = option.life_first, option.life_every
-    if first is None or every is None or np.all(np.maximum(first, since) >= until):
+    if first is None or every is None or np.all(first >= until) or np.all(since >= until):
         return []
-    for_good = isinstance(until, float) and until == np.inf
-    counts = shared.once_for("migrations", (first, every, since, until), lambda: events(
-        first, every, shared.horizon, since, until, ends_so_far(shared, first, every) if for_good else None))
-    if not counts.any():
-        return []
-    wage, each = shared.once("migration", lambda: _migration_cost(shared))
-    upfront, monthly = shared.once_for("usd of migrations", (counts, extra_usd), lambda: split(np.asanyarray(
-        counts * (each if not any_positive(extra_usd) else each + extra_usd))))
 
-    def arithmetic(month: int) -> str:
+    def told(people: str) -> str:
         again = f" + ${pick(extra_usd):,.6g} to train again" if any_positive(extra_usd) else ""
-        return (
-            f"{pick(counts, month + 1):.0f} x ({pick(shared.migration_hours):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
-            f" + ${pick(evaluation_cost(shared)):,.6g} evaluation{again})"
-        )
+        return f"{people} + ${pick(evaluation_cost(shared)):,.6g} evaluation{again}"
 
     own = f"vendors.{option.vendor}."
-    return [Line(
-        name="incumbent's model ends: migration" if option.kind == "stay" else "vendor's model ends: migration",
-        path=monthly, upfront=upfront, arithmetic=arithmetic,
-        hours=Hours("event", counts[..., :-1], shared.migration_hours, wage[..., :-1]),
-        facts=(own + "first_end_months", own + "life_months", "migration.hours"),
-    )]
+    line = recurring_line(
+        shared, "incumbent's model ends: migration" if option.kind == "stay" else "vendor's model ends: migration",
+        (own + "first_end_months", own + "life_months", "migration.hours"), told, (first, every, since, until),
+        hours=shared.migration_hours, usd=evaluation_cost(shared) + extra_usd,
+    )
+    return [line] if line.hours is None or line.hours.often().any() else []
 
 
 def tuned_again(option: Option) -> Number:
@@ -368,7 +350,7 @@ def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Li
     if not any_positive(option.commitment_usd):
         return []
     ends = option.months_to_live, option.commitment_months
-    before, until = (incumbent_share(each, 0.0, shared.horizon) for each in ends)
+    before, until = (incumbent_share(each, 0.0, shared.horizon).whole for each in ends)
     owed = option.commitment_usd * np.maximum(until - before, 0.0)
     return [Line(
         name=OWN_COMMITMENT, path=np.asanyarray(np.maximum(owed - spent, 0.0)),

@@ -1,27 +1,22 @@
 """Lines of people and data: porting, evaluation, labels, training runs, retraining, on-call."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, OwnCost, Shared, Training
+from roi.economics.lines.calendar import EXACT, Falls, by_month, events, happened, months, powers, split
 from roi.economics.lines.line import (
-    EXACT,
     Along,
     Hours,
     Line,
     Words,
     any_positive,
     billed_requests,
-    by_month,
-    events,
     live_months,
-    months,
     nothing_monthly,
     pick,
-    powers,
-    split,
     wages,
 )
 from roi.units import MONTHS_PER_YEAR
@@ -56,7 +51,7 @@ def setup_lines(shared: Shared, option: Option) -> list[Line]:
         lines.append(Line(
             name="engineering, set-up", path=nothing, rate=0.0, upfront=option.setup_hours * shared.usd_per_hour,
             facts=(fact_of(option, "setup_hours"), "people.usd_per_hour"), existing_staff=shared.setup_existing,
-            hours=Hours("set-up", np.ones(1), option.setup_hours, shared.usd_per_hour),
+            hours=Hours("set-up", lambda: np.ones(1), option.setup_hours, shared.usd_per_hour),
             arithmetic=Words(lambda: f"{pick(option.setup_hours):,.6g} h x ${pick(shared.usd_per_hour):,.6g}/h"),
         ))
     if not option.keeps_model:
@@ -109,26 +104,58 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
     t = option.training
     if t is None or t.every_months is None:
         return []
-    counts = events(option.months_to_live + t.every_months, t.every_months, shared.horizon)
-    level = powers(1.0 + shared.wage_growth, np.arange(shared.horizon + 1) / MONTHS_PER_YEAR)
-    wage = by_month(np.multiply, shared.usd_per_hour, level)
     fixed = t.retrain_runs * run_cost(t) + t.relabel_share * t.labels * shared.usd_per_label
     if t.retrain_evaluates:
         fixed = fixed + evaluation_cost(shared, option)
-    upfront, monthly = split(np.asanyarray(counts * (fixed + t.retrain_hours * wage)))
 
-    def arithmetic(month: int) -> str:
+    def told(people: str) -> str:
         return (
-            f"{pick(counts, month + 1):.0f} x ({pick(t.retrain_runs):,.6g} x {_run_text(t)}"
-            f" + {pick(t.retrain_hours):,.6g} h x ${pick(wage, month + 1):,.6g}/h"
+            f"{pick(t.retrain_runs):,.6g} x {_run_text(t)} + {people}"
             f" + {pick(t.relabel_share):,.6g} x {pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}"
-            f"{f' + {_evaluation_text(shared, option)}' if t.retrain_evaluates else ''})"
+            f"{f' + {_evaluation_text(shared, option)}' if t.retrain_evaluates else ''}"
         )
 
     names = ("retrain_every_months", "retrain_runs", "retrain_hours", "relabel_share")
     facts = (*(f"training.{n}" for n in names), f"options.{option.id}.training.gpu_hours_per_run")
-    hours = Hours("event", counts[..., :-1], t.retrain_hours, wage[..., :-1])
-    return [Line(name="retraining", path=monthly, upfront=upfront, facts=facts, arithmetic=arithmetic, hours=hours)]
+    when = option.months_to_live + t.every_months, t.every_months, 0.0, np.inf
+    return [recurring_line(shared, "retraining", facts, told, when, hours=t.retrain_hours, usd=fixed)]
+
+
+def recurring_line(
+    shared: Shared, name: str, facts: tuple[str, ...], told: Callable[[str], str],
+    when: tuple[Number, Number, Number, Number], *, hours: Number, usd: Number,
+) -> Line:
+    """The line of hours and USD that each of the `events` of `when` (first, every, since, until) costs.
+
+    `told` says what one of them costs, around the words for its hours. Of many draws the events are kept one by one, unless
+    some of their hours may be paid anyway, which is settled month by month.
+    """
+    first, every, since, until = when
+
+    def counts() -> Array:
+        return shared.once_for("events", when, lambda: events(first, every, shared.horizon, since, until))
+
+    def wage() -> Array:
+        level = np.arange(shared.horizon + 1) / MONTHS_PER_YEAR
+        return shared.once("wages at month ends", lambda: by_month(
+            np.multiply, shared.usd_per_hour, powers(1.0 + shared.wage_growth, level)))
+
+    def arithmetic(month: int) -> str:
+        people = f"{pick(hours):,.6g} h x ${pick(wage(), month + 1):,.6g}/h"
+        return f"{pick(counts(), month + 1):.0f} x ({told(people)})"
+
+    one_by_one = None if any_positive(shared.existing_hours) else happened(shared, first, every)
+    if one_by_one is None:
+        upfront, monthly = split(np.asanyarray(counts() * (usd + hours * wage())))
+        return Line(name=name, path=monthly, upfront=upfront, facts=facts, arithmetic=arithmetic,
+                    hours=Hours("event", lambda: counts()[..., :-1], hours, wage()[..., :-1]))
+    ends = one_by_one.ends
+    wages_then = shared.once(("wages at", id(one_by_one)), lambda: np.reshape(shared.usd_per_hour, -1) * np.exp(
+        np.log(1.0 + np.reshape(shared.wage_growth, -1)) * (ends / MONTHS_PER_YEAR)))
+    each = np.reshape(hours, -1) * wages_then + np.reshape(usd, -1)
+    falls = Falls(one_by_one, each, one_by_one.counted(since, until))
+    return Line(name=name, path=nothing_monthly(shared), rate=0.0, upfront=falls.upfront, falls=falls, facts=facts,
+                arithmetic=arithmetic)
 
 
 def run_lines(shared: Shared, option: Option) -> list[Line]:
@@ -138,12 +165,12 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
     live, wage, hours = live_months(shared, option.months_to_live), wages(shared), option.run_hours
     along = Along(wage, hours, live)
     if any_positive(shared.existing_hours):  # multiplied as what is left out of it, so that nothing remains of all
-        along = Along(np.asanyarray(live * hours * wage))
+        along = Along(np.asanyarray(live.whole * hours * wage))
     return [Line(
         name="on-call and operation", **along._asdict(), existing_staff=shared.run_existing,
-        hours=Hours("running", live, hours, wage),
+        hours=Hours("running", lambda: live.whole, hours, wage),
         facts=(fact_of(option, "run_hours_per_month"), "people.usd_per_hour"),
-        arithmetic=lambda month: f"{pick(live, month) * pick(hours):,.6g} h x ${pick(wage, month):,.6g}/h",
+        arithmetic=lambda month: f"{pick(live.whole, month) * pick(hours):,.6g} h x ${pick(wage, month):,.6g}/h",
     )]
 
 
@@ -151,7 +178,7 @@ def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
     """The costs that the user states: in month 0, and each month from go-live or from a month on, without growth."""
     lines, number = [], months(shared.horizon)
     for cost in option.costs:
-        start = live_months(shared, option.months_to_live) if cost.from_month is None else number >= cost.from_month
+        start = live_months(shared, option.months_to_live).whole if cost.from_month is None else number >= cost.from_month
         part: Array = np.asanyarray(start * (number <= cost.to_month) * 1.0)
 
         def arithmetic(month: int, cost: OwnCost = cost, part: Array = part) -> str:
@@ -178,13 +205,13 @@ def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line])
     existing = shared.existing_hours
     if not any_positive(existing):
         return tuple(lines)
-    live = live_months(shared, option.months_to_live)
+    live = live_months(shared, option.months_to_live).whole
     free = np.asanyarray(existing * np.ones(shared.horizon))
     done = list(lines)
     for k, line in sorted(enumerate(lines), key=lambda each: each[1].hours is not None and each[1].hours.when == "event"):
         if line.hours is None or (shared.existing_on_call_only and line.hours.when != "running"):
             continue
-        hours = np.asanyarray(line.hours.count * line.hours.each)
+        hours = np.asanyarray(line.hours.often() * line.hours.each)
         if line.hours.when == "set-up":
             until_live = existing * (1.0 - live)
             at_hand = until_live.sum(axis=-1, keepdims=True)

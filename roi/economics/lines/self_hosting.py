@@ -13,19 +13,18 @@ import numpy as np
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
+from roi.economics.lines.calendar import Share, by_month, has_rows, incumbent_share
 from roi.economics.lines.line import (
+    Along,
     Arithmetic,
     Line,
     Words,
-    always,
     any_positive,
     billed_requests,
-    by_month,
-    incumbent_share,
+    each_month,
     is_zero,
     pick,
     rent_level,
-    settled,
 )
 from roi.estimate.replay.fleet import (
     Fleet,
@@ -45,12 +44,28 @@ from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_HOUR
 class FleetMonths:
     """The fleet in each month, shape (..., H) each."""
 
-    gpus: Array
-    gpus_without_spares: Array
+    bare: Callable[[], Array]
+    """Makes `gpus_without_spares`."""
+    with_spares: Callable[[], Array]
+    """Makes `gpus`."""
     spill: Array
     """Share of requests above the floor's capacity; 0 except for a hybrid."""
     sized: Callable[[], Fleet]
     """Makes `fleet`, which no cost follows from."""
+    needed: Number | None = None
+    """GPUs without spares as if it ran from today on, by month, or as many in each: one array for fleets that serve alike."""
+    spare_gpus: Number | None = None
+    """The GPUs of the spares, where they are as many in each month that the option runs."""
+
+    @cached_property
+    def gpus_without_spares(self) -> Array:
+        """Those that hold the load."""
+        return self.bare()
+
+    @cached_property
+    def gpus(self) -> Array:
+        """All of them, spares included."""
+        return self.with_spares()
 
     @cached_property
     def fleet(self) -> Fleet:
@@ -63,7 +78,7 @@ def waiting(shared: Shared, option: Option) -> Number:
     return shared.can_wait if option.lets_wait else 0.0
 
 
-def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
+def fleet_months(shared: Shared, option: Option, live: Share) -> FleetMonths:
     """The fleet that each month's own peak needs, from go-live on.
 
     Capacity is the plan's at the SLO, draws of how far the estimate may be off included. A hybrid runs a fixed number of
@@ -74,40 +89,43 @@ def fleet_months(shared: Shared, option: Option, live: Array) -> FleetMonths:
     mean = shared.once("mean load", lambda: np.asanyarray(billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)))
     if option.replicas_fixed is not None:
         return _floor_months(shared, option, plan, mean, option.replicas_fixed)
-    running, spill = partial(_running, shared, live), np.zeros(shared.horizon)
+    running, spill = partial(_running, live), np.zeros(shared.horizon)
     if not option.autoscale:
-        demand = _demand(shared, option, mean)
-        needed = replicas_needed(demand, plan.capacity, option.headroom, 0, option.replicas_least, plan.pooling)
+        each, per_replica, demand = plan.gpus_per_instance, plan.gpus_per_replica, _demand(shared, option, mean)
+        alone = isinstance(each, float) and each == per_replica  # a replica an instance, and they are whole
+        alike = demand, plan.capacity, option.headroom, option.replicas_least, plan.pooling
+        replicas = shared.once_for("replicas", alike, lambda: np.asanyarray(replicas_needed(
+            demand, plan.capacity, option.headroom, 0, option.replicas_least, plan.pooling)))
 
         def gpus(replicas: Number) -> Array:
-            each = plan.gpus_per_instance
-            alone = isinstance(each, float) and each == plan.gpus_per_replica  # a replica an instance, and they are whole
-            instances = replicas if alone else instances_needed(replicas, plan.gpus_per_replica, each)
-            return running(instances * each)
+            return np.asanyarray((replicas if alone else instances_needed(replicas, per_replica, each)) * each)
 
-        bare = gpus(needed)
-        with_spares = bare if option.spares == 0 else gpus(needed + option.spares)
-        return FleetMonths(with_spares, bare, spill, lambda: _sized(shared, option, plan, mean, option.spares))
+        bare = shared.once_for("GPUs", (replicas, per_replica, each), lambda: gpus(replicas))
+        return FleetMonths(
+            lambda: running(bare), lambda: running(gpus(replicas + option.spares) if option.spares else bare), spill,
+            lambda: _sized(shared, option, plan, mean, option.spares),
+            needed=bare if np.all(np.asanyarray(plan.capacity) > 0) else None,
+            spare_gpus=option.spares * each if alone else None,
+        )
     sized = _sized(shared, option, plan, mean, option.spares)
     fewer = sized if option.spares == 0 else _sized(shared, option, plan, mean, 0)
-    with_spares, bare = (running(np.array(each.gpus, subok=True)) for each in (sized, fewer))
-    return FleetMonths(with_spares, bare, spill, lambda: sized)
+    with_spares, bare = (running(np.asanyarray(each.gpus)) for each in (sized, fewer))
+    return FleetMonths(lambda: bare, lambda: with_spares, spill, lambda: sized)
 
 
-def _running(shared: Shared, live: Array, gpus: Number) -> Array:
-    """The GPUs of the months in which the option runs, in the place of `gpus` where they are rows of months."""
-    if type(gpus) is not np.ndarray or gpus.ndim < 2:
-        return np.where(live > 0, gpus, 0.0)
-    found: Array = gpus
-    turn = settled(shared, live)[0]
-    np.copyto(found[:, :turn], 0.0, where=live[..., :turn] <= 0)
+def _running(live: Share, gpus: Number) -> Array:
+    """The GPUs of the months in which the option runs, shape (..., H)."""
+    if not has_rows(gpus):
+        return np.where(live.whole > 0, gpus, 0.0)
+    found: Array = np.copy(gpus, order="K")
+    np.copyto(found[:, : live.early.shape[-1]], 0.0, where=live.early <= 0)
     return found
 
 
 def _demand(shared: Shared, option: Option, mean: Array) -> Array:
     """Requests/s that the option's fleet must hold in each month, worked out once for all fleets that wait alike."""
     waits = waiting(shared, option)
-    return shared.once_for("demand", (waits,), lambda: np.asanyarray(demand_to_hold(mean * shared.peak_to_mean, mean, waits)))
+    return shared.once_for("demand", (waits,), lambda: np.asanyarray(mean * demand_to_hold(shared.peak_to_mean, 1.0, waits)))
 
 
 def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int) -> Fleet:
@@ -138,16 +156,19 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, repli
     full = fleet_capacity(replicas, plan.capacity, plan.pooling)
     held = full * (1.0 - option.headroom)
     spill = spilled(shared, option, held / mean)
-    gpus = np.asanyarray(instances * plan.gpus_per_instance + np.zeros_like(mean))
+    needed = instances * plan.gpus_per_instance
+
+    def gpus() -> Array:
+        return np.asanyarray(needed + np.zeros_like(mean))
 
     def sized() -> Fleet:
         return Fleet(
-            replicas=replicas + np.zeros_like(mean), instances=instances + np.zeros_like(mean), gpus=gpus,
+            replicas=replicas + np.zeros_like(mean), instances=instances + np.zeros_like(mean), gpus=gpus(),
             utilisation_mean=mean * (1.0 - spill) / full,
             utilisation_peak=np.minimum(_demand(shared, option, mean), held) / full,
         )
 
-    return FleetMonths(gpus, gpus, np.asanyarray(spill), sized)
+    return FleetMonths(gpus, gpus, np.asanyarray(spill), sized, needed, 0.0)
 
 
 def spilled(shared: Shared, option: Option, held_over_mean: Number) -> Number:
@@ -161,7 +182,7 @@ def spilled(shared: Shared, option: Option, held_over_mean: Number) -> Number:
     return spill_share(shared.load_curve, burst, held_over_mean, waiting(shared, option))
 
 
-def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array) -> list[Line]:
+def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Share) -> list[Line]:
     """Rent (or hardware), redundancy and platform from go-live on."""
     assert option.plan is not None
     if option.hardware is not None:
@@ -170,7 +191,7 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
         lines = _rent_lines(shared, option, option.plan, months, live)
     if any_positive(option.platform_usd):
         lines.append(Line(
-            name="platform", path=always(shared), rate=option.platform_usd, share=live,
+            name="platform", path=each_month(shared), rate=option.platform_usd, share=live,
             facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
             arithmetic=lambda _: (
                 f"${pick(option.platform_usd):,.6g} a month:"
@@ -180,38 +201,40 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Array
     return lines
 
 
-def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Array) -> list[Line]:
+def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Share) -> list[Line]:
     """Rent; while a commitment runs, from go-live on, its rate does not drift and a falling load gives no GPU back."""
-    drift, gpus, bare = rent_level(shared), months.gpus, months.gpus_without_spares
-    free = is_zero(plan.minimum_months)
+    drift, free = rent_level(shared), is_zero(plan.minimum_months)
+    needed, spares = (months.needed, months.spare_gpus) if free else (None, None)
+    bare: Number = months.gpus_without_spares if needed is None else needed
+    gpus = months.gpus if spares is None else np.asanyarray(bare)
     if not free:
-        bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon) > 0
+        bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon).whole > 0
         bound &= np.asanyarray(plan.minimum_months) > 0
         drift = np.where(bound, 1.0, drift)
-        gpus, bare = (np.where(bound, accumulate(np.maximum, g), g) for g in (gpus, bare))
+        gpus, bare = (np.where(bound, accumulate(np.maximum, g), g) for g in (gpus, months.gpus_without_spares))
     rate = plan.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH
     price = plan.rent or plan.path + "usd_per_gpu_hour"
     speeds = (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
 
-    def arithmetic(gpus: Array, month: int) -> str:
+    def arithmetic(gpus: Number, month: int) -> str:
         share, moved = pick(option.fleet_share), pick(drift, month)
         drifted = "" if abs(moved - 1) < 1e-12 else f" x {moved:.4f} drift"
         part = "" if share == 1.0 else f" x {share:.4g} of the fleet"
         return (
             f"{pick(gpus, month):,.6g} GPU x ${pick(plan.usd_per_gpu_hour):,.6g}/GPU-h x {HOURS_PER_MONTH} h"
-            f" x {pick(live, month):.4g} of the month{drifted}{part}"
+            f" x {pick(live.whole, month):.4g} of the month{drifted}{part}"
         )
 
-    spare = gpus - bare
-    lines = [Line(
-        name="GPU rent", path=np.asanyarray(bare * drift), rate=rate, share=live, arithmetic=partial(arithmetic, bare),
-        facts=(price, plan.path + "capacity_requests_per_s", *speeds),
-    )]
+    def line(name: str, facts: tuple[str, ...], gpus: Number) -> Line:
+        steady = np.shape(gpus)[-1:] != (shared.horizon,)
+        along = Along(drift, gpus * rate, live) if steady else Along(shared.product(np.asanyarray(gpus), drift), rate, live)
+        return Line(name=name, **along._asdict(), facts=(price, *facts),
+                    arithmetic=lambda month: arithmetic(_running(live, gpus), month))
+
+    lines = [line("GPU rent", (plan.path + "capacity_requests_per_s", *speeds), bare)]
+    spare: Number = gpus - bare if spares is None else spares
     if any_positive(spare):
-        lines.append(Line(
-            name="GPU rent, redundancy", path=np.asanyarray(spare * drift), rate=rate, share=live,
-            facts=(price, "serving.spares"), arithmetic=partial(arithmetic, spare),
-        ))
+        lines.append(line("GPU rent, redundancy", ("serving.spares",), spare))
     if free:
         return lines
     each = np.asanyarray(plan.usd_per_gpu_hour * drift * option.fleet_share)
@@ -257,7 +280,7 @@ def purchases(gpus: Array, life_months: int) -> Array:
     return bought
 
 
-def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array, live: Array) -> list[Line]:
+def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array, live: Share) -> list[Line]:
     """Lines of an owned fleet with `gpus` in use, shape (..., H); the first fleet is paid in month 0, when it is ordered.
 
     Cards that are there already are not bought: as many as are ever used cost in month 0 what selling them would bring.
@@ -298,7 +321,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
         return f"{in_month:,.6g} of a GPU's price is left x {each}, at {pick(terms.kept_per_year):.4g} kept a year"
 
     def kw(month: int) -> float:
-        return pick(powered_gpus, month) * pick(live, month) * pick(plan.watts) / 1000.0
+        return pick(powered_gpus, month) * pick(live.whole, month) * pick(plan.watts) / 1000.0
 
     def powered(month: int) -> str:
         return (

@@ -112,7 +112,7 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
         read = read + part * (0.0 if p.cost is None else p.cost.cache_read_tokens)
         own = own + (part if p.own else 0.0)
     lines, fleet = done.costs.lines, done.costs.fleet
-    live = month_shares(shared, option)[0]
+    live = month_shares(shared, option)[0].whole
     flat = np.zeros(shared.horizon)
     return Figures(
         calls=np.asanyarray(billed_requests(shared) * calls),
@@ -146,8 +146,8 @@ def _parties(shared: Shared, option: Option, options: Mapping[str, Option], done
     if option.id == stay.id:
         yield _party(shared, option, np.ones(shared.horizon), own=True)
         return
-    live, kept = month_shares(shared, option)
-    alone = alone_months(shared, live, kept)
+    shares = month_shares(shared, option)
+    live, kept, alone = (each.whole for each in (*shares, alone_months(shared, *shares)))
     fleet = done.costs.fleet
     spill = np.zeros(1) if fleet is None else fleet.spill
     yield _party(shared, option, live * (1.0 - spill), own=True)

@@ -124,7 +124,7 @@ def overlap(shared: Shared, options: Mapping[str, Option], id: str, came: Sequen
         return np.zeros(len(came))
     with_facts, known = with_seen(shared, options, id, seen)
     live, kept = month_shares(with_facts, known[id])
-    both = np.broadcast_to(np.maximum(live + kept - 1.0, 0.0), (len(came), shared.horizon)).diagonal()
+    both = np.broadcast_to(np.maximum(live.whole + kept.whole - 1.0, 0.0), (len(came), shared.horizon)).diagonal()
     return np.asanyarray(both * np.array([each.calls is not None for each in came]))
 
 

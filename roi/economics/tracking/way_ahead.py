@@ -181,7 +181,7 @@ def _gains(now: _From, id: str, k: int, counts: str) -> dict[str, Array]:
         done = evaluate(shared, later, options)
         cost, upfront = _cash(done, counts)
         if other != "stay":
-            cost = cost + month_shares(shared, later)[1] * kept_usd
+            cost = cost + month_shares(shared, later)[1].whole * kept_usd
         first = upfront + (back if option.same_model and not running.same_model else 0.0)
         cost = np.atleast_2d(cost)
         saved = (kept_usd[..., k:] - cost[..., k:]) @ factors - np.asanyarray(first).reshape(-1)

@@ -60,7 +60,13 @@ class Fleet:
 
 def round_up(count: Number) -> Number:
     """The smallest integer that is not below `count`, float error aside (CEIL_TOLERANCE)."""
-    return np.ceil(np.asanyarray(count) * (1.0 - CEIL_TOLERANCE))
+    less = np.asanyarray(count) * (1.0 - CEIL_TOLERANCE)
+    return np.ceil(less, out=_place(less))
+
+
+def _place(x: Number) -> Array | None:
+    """Where the next operation on a number that nobody else holds may leave its result."""
+    return x if type(x) is np.ndarray else None
 
 
 def load_ratio(demand: Number, capacity: Number) -> Number:
@@ -83,7 +89,10 @@ def replicas_needed(
 ) -> Number:
     """The fewest replicas whose `fleet_capacity` x (1 - headroom) holds the demand, + spares, at least `minimum`."""
     exact = replicas_to_hold(demand, np.asanyarray(capacity) * (1.0 - np.asanyarray(headroom)), pooling)
-    return np.maximum(round_up(exact) + spares, minimum)[()]
+    found = round_up(exact)
+    if not (isinstance(spares, (int, float)) and spares == 0):
+        found = found + spares
+    return np.maximum(found, minimum, out=_place(found) if np.ndim(minimum) == 0 else None)[()]
 
 
 def replicas_to_hold(demand: Number, capacity: Number, pooling: Number = 1.0) -> Number:
@@ -92,17 +101,23 @@ def replicas_to_hold(demand: Number, capacity: Number, pooling: Number = 1.0) ->
     With p = pooling and x = demand / capacity, R = x / p from four replicas on; below that
     (2 p - 1) R - (2 p - 2) sqrt(R) = x. Never falls when the demand grows.
     """
-    x, p = load_ratio(demand, capacity), np.asanyarray(pooling)
+    p = np.asanyarray(pooling)
+    if np.all(p <= 1.0):
+        return load_ratio(demand, capacity)
     first, half = 2.0 * p - 1.0, (p - 1.0) / (2.0 * p - 1.0)
-    pooled = np.minimum(x, POOL * p) / first
+    pooled, most = load_ratio(demand, np.asanyarray(capacity) * first), POOL * p / first
+    beyond: Number | None = None  # from POOL replicas on, x / p
+    if np.max(pooled) > np.min(most):
+        beyond = np.maximum(pooled, most) - most
+        beyond *= first / p
+        pooled = np.minimum(pooled, most)
     pooled += np.square(half)
-    pooled = np.sqrt(pooled)
+    pooled = np.sqrt(pooled, out=_place(pooled))
     pooled += half
     pooled *= pooled
-    beyond = np.maximum(x, POOL * p) - POOL * p  # from POOL replicas on, x / p
-    beyond /= p
-    pooled += beyond
-    return (pooled if np.all(p > 1.0) else np.where(p > 1.0, pooled, x))[()]
+    if beyond is not None:
+        pooled += beyond
+    return (pooled if np.all(p > 1.0) else np.where(p > 1.0, pooled, load_ratio(demand, capacity)))[()]
 
 
 def instances_needed(

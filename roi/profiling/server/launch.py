@@ -140,7 +140,7 @@ def _has_weights(engine: str, path: Path) -> bool:
     """True where MODEL is served as it is; an InputError where llama-server would have no file."""
     if engine == "llama-server":
         if path.suffix != ".gguf" or not path.is_file():
-            what = "is none" if path.exists() else f"is not there{nearest_file(path)}"
+            what = "is none" if path.exists() else f"is not there{nearest_file(path, folders=True)}"
             raise InputError(f"MODEL: llama-server serves a GGUF file; {str(path)[:80]!r} {what}")
         return True
     return path.is_dir() and any(file.suffix in WEIGHTS for file in path.iterdir())

@@ -11,7 +11,7 @@ from typing import Final
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
-from roi.disk import add_file
+from roi.disk import add_file, make_folder
 from roi.errors import InputError
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile, TrainProfile
@@ -46,10 +46,7 @@ def save_profile(profile: Profile, folder: Path | None = None, output: Path | No
     own = Path("profiles")
     usual = own if own.is_dir() else user_folder(sys.platform, os.environ)
     place = (folder or usual) / profile_place(profile)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"profiles: cannot make the folder {place.parent}: {error.strerror}") from error
+    make_folder(place.parent, "profiles")
     for number in count(1):
         file = place if number == 1 else place.with_name(f"{place.stem}-{number}.json")
         try:

@@ -15,6 +15,9 @@ TEXT_FOR_MODEL = (
     " another column holds the model (--map model=COLUMN)"
 )
 
+MOST_MODELS = 500
+"""Of a log with more, those without a price are not compared with every name that has one: 10 ms each."""
+
 
 @dataclass(frozen=True)
 class Priced:
@@ -41,17 +44,20 @@ def day_of(number: int) -> date:
 
 def price_spend(rows: Iterable[Spend], last_day: int) -> tuple[Priced, ...]:
     """Each sum at the list price of its day; sums of many days at that of `last_day`."""
-    return tuple(_price(row, last_day) for row in rows)
+    rows = list(rows)
+    brief = len({row.model for row in rows}) > MOST_MODELS
+    return tuple(_price(row, last_day, brief=brief) for row in rows)
 
 
-def _price(row: Spend, last_day: int) -> Priced:
+def _price(row: Spend, last_day: int, *, brief: bool) -> Priced:
     if row.model is None:
         return Priced(row, None, None, "no model named")
     if row.model == NO_MODEL:
         return Priced(row, None, None, "no price without it: --provider and --model name it")
     if row.model == NOT_A_NAME:
         return Priced(row, None, None, TEXT_FOR_MODEL)
-    rates = _rates(row.provider, row.model, row.day if row.day is not None else last_day, batch=row.batch, tier=row.tier)
+    rates = _rates(row.provider, row.model, row.day if row.day is not None else last_day, batch=row.batch, tier=row.tier,
+                   brief=brief)
     if isinstance(rates, str):
         return Priced(row, None, None, rates)
     tier, note = _tier(row, rates)
@@ -74,15 +80,17 @@ def _tier(row: Spend, rates: TokenRates) -> tuple[int, str]:
 
 
 @lru_cache(maxsize=65536)
-def _rates(provider: str | None, model: str, day: int, *, batch: bool, tier: str | None) -> TokenRates | str:
+def _rates(
+    provider: str | None, model: str, day: int, *, batch: bool, tier: str | None, brief: bool,
+) -> TokenRates | str:
     """The day's rates; looked up once a month where the month's ends agree."""
     on = day_of(day)
     first = on.replace(day=1)
     last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    ends = [price_or_reason(provider, model, each, batch=batch, tier=tier) for each in (first, last)]
+    ends = [price_or_reason(provider, model, each, batch=batch, tier=tier, brief=brief) for each in (first, last)]
     if ends[0] == ends[1] or (isinstance(ends[0], str) and isinstance(ends[1], str)):
         return ends[1]
-    return price_or_reason(provider, model, on, batch=batch, tier=tier)
+    return price_or_reason(provider, model, on, batch=batch, tier=tier, brief=brief)
 
 
 def total_tokens(rows: Sequence[Spend]) -> dict[str, int]:

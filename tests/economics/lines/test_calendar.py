@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roi.economics.lines.line import events, events_so_far, growth_path, incumbent_share, live_share, powers, split
+from roi.economics.lines.calendar import (
+    Falls,
+    Happened,
+    events,
+    events_so_far,
+    growth_path,
+    incumbent_share,
+    live_share,
+    powers,
+    split,
+)
 
 
 def fired(first: float, every: float, horizon: int) -> list[int]:
@@ -63,6 +73,40 @@ def test_events_of_many_rows_are_those_of_each() -> None:
         assert many[row].tolist() == events(float(f), float(e), 36).tolist()
 
 
+def test_events_kept_one_by_one_are_those_of_each_row() -> None:
+    """Each event costs $1 at month 0, $2 at month end 1, ..., so that counts x (month end + 1) is what falls at each month end.
+
+    Rows: from today on; from 9.5 months on, which leaves the one at 8 out; until 30, which leaves 32 out; twice a month;
+    none in 36 months.
+    """
+    first, every = np.array([[8.0], [8.0], [8.0], [0.2], [40.0]]), np.array([[6.0], [6.0], [6.0], [0.5], [6.0]])
+    since, until = np.array([[0.0], [9.5], [0.0], [0.0], [0.0]]), np.array([[99.0], [99.0], [30.0], [1.4], [99.0]])
+    assert Happened.of(first, every, 36) is None  # 72 events of a draw, more than months
+    every[3] = 1.0
+    happened = Happened.of(first, every, 36)
+    assert happened is not None
+    falls = Falls(happened, happened.ends + 1.0, happened.counted(since, until))
+    numbers = zip(*(x.ravel().tolist() for x in (first, every, since, until)), strict=True)
+    expected = np.array([events(f, e, 36, s, u) * np.arange(1.0, 38.0) for f, e, s, u in numbers])
+    assert falls.monthly.tolist() == expected[:, 1:].tolist()
+    assert np.ravel(falls.upfront).tolist() == expected[:, 0].tolist() == [0.0, 0.0, 0.0, 1.0, 0.0]
+    so_far = [events_so_far(f, e, 36)[:-1].tolist() for f, e in zip(first.ravel(), every.ravel(), strict=True)]
+    assert (happened.so_far // 5).T.tolist() == so_far
+    assert (happened.so_far % 5 == np.arange(5)).all()
+
+
+def test_shares_of_months_differ_in_the_first_alone() -> None:
+    """Live after 1.25 months, the incumbent paid for half a month more: 1, 0.75 of month 2, none. Alone: 0, 0.75 x 0.25, 1."""
+    live, kept = live_share(1.25, 4), incumbent_share(1.25, 0.5, 4)
+    assert [len(share.early) for share in (live, kept)] == [2, 2]
+    assert kept.whole.tolist() == [1.0, 0.75, 0.0, 0.0]
+    assert live.times(kept.rest).whole.tolist() == [0.0, 0.75 * 0.25, 1.0, 1.0]
+    rows = live_share(np.array([[1.25], [3.0]]), 4)
+    assert rows.early.shape == (2, 3)
+    assert rows.whole.tolist() == [[0.0, 0.75, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0]]
+    assert rows.times(live).whole.tolist() == [[0.0, 0.75**2, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0]]
+
+
 def test_events_so_far_are_the_running_total() -> None:
     """At 2, 5, 8 months: none by month end 1, one by 2, two by 5."""
     assert events_so_far(2.0, 3.0, 6).tolist() == [0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0]
@@ -70,20 +114,20 @@ def test_events_so_far_are_the_running_total() -> None:
 
 def test_going_live_within_a_month_takes_the_rest_of_it() -> None:
     """Live after 1.25 months: none of month 1, 75% of month 2, all of month 3."""
-    assert live_share(1.25, 3).tolist() == [0.0, 0.75, 1.0]
-    assert live_share(0.0, 3).tolist() == [1.0, 1.0, 1.0]
+    assert live_share(1.25, 3).whole.tolist() == [0.0, 0.75, 1.0]
+    assert live_share(0.0, 3).whole.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_the_incumbent_is_paid_until_live_and_in_parallel() -> None:
     """Live after 1.25 months without parallel: 100%, 25%, 0: together always one. With one month more: 100%, 100%, 25%."""
-    assert incumbent_share(1.25, 0.0, 3).tolist() == [1.0, 0.25, 0.0]
-    assert (incumbent_share(1.25, 0.0, 3) + live_share(1.25, 3)).tolist() == [1.0, 1.0, 1.0]
-    assert incumbent_share(1.25, 1.0, 3).tolist() == [1.0, 1.0, 0.25]
+    assert incumbent_share(1.25, 0.0, 3).whole.tolist() == [1.0, 0.25, 0.0]
+    assert (incumbent_share(1.25, 0.0, 3).whole + live_share(1.25, 3).whole).tolist() == [1.0, 1.0, 1.0]
+    assert incumbent_share(1.25, 1.0, 3).whole.tolist() == [1.0, 1.0, 0.25]
 
 
 def test_a_parallel_month_pays_both() -> None:
     """Live after 1 month, 1 month in parallel: in month 2 both are paid in full."""
-    assert live_share(1.0, 3)[1] + incumbent_share(1.0, 1.0, 3)[1] == 2.0
+    assert live_share(1.0, 3).whole[1] + incumbent_share(1.0, 1.0, 3).whole[1] == 2.0
 
 
 def test_growth_leaves_month_one_at_todays_level() -> None:

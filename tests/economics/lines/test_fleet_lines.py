@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quiet_scenario import CHEAPER, HYBRID, LUNA_EACH, PER_MONTH, PLATFORM, SELF, STAY_EACH, World, case_of, plan
 
+from roi.economics.lines.line import always
 from roi.economics.lines.self_hosting import fleet_months
 from roi.facts.case import Case
 
@@ -42,7 +43,7 @@ def test_more_volume_never_lowers_the_fleet(daily: list[float], capacity: float,
     facts = plan(SELF, capacity_requests_per_s=capacity, gpus_per_instance=instance)
     volumes = np.sort(np.array(daily))[:, None]
     w = World(case, **{**facts, "workload.requests_per_day": volumes})
-    fleet = fleet_months(w.shared, w.options[SELF], np.ones(24))
+    fleet = fleet_months(w.shared, w.options[SELF], always(w.shared))
     assert (np.diff(np.asarray(fleet.gpus), axis=0) >= 0).all()
     assert (np.diff(np.asarray(fleet.fleet.replicas), axis=0) >= 0).all()
 

@@ -89,7 +89,8 @@ def sobol(start: int, stop: int, dimensions: int, seed: int | None) -> Array:
     """Points start..stop-1 of the sequence, shape (stop - start, dimensions), in the open interval (0, 1).
 
     Each dimension is scrambled by a random lower-triangular binary matrix and a digital shift (Matousek 1998), which keep
-    the net structure: every power of two of points is balanced in every dimension, and a longer run extends a shorter one.
+    the net structure: every power of two of points is balanced in every dimension, a longer run extends a shorter one, and a
+    further dimension leaves those before it.
     With seed None the sequence is the plain one. Raises ValueError above MAX_DIMENSIONS.
     """
     if dimensions > MAX_DIMENSIONS:
@@ -161,13 +162,13 @@ def _scramble(dimensions: int, seed: int | None) -> tuple[Words, Words]:
         return columns, np.zeros(dimensions, dtype=np.int64)
     words = _random_words(seed)
     scrambled = np.zeros_like(columns)
-    rows = np.array([[next(words) >> (64 - BITS) for _ in range(BITS)] for _ in range(dimensions)], dtype=np.int64)
+    rows = np.array([[next(words) >> (64 - BITS) for _ in range(BITS + 1)] for _ in range(dimensions)], dtype=np.int64)
     for i in range(BITS):  # row i makes output bit i (from the top) out of input bits 0..i
         top = BITS - 1 - i
         mask = (rows[:, i] & ((1 << BITS) - (1 << top))) | (1 << top)
         parity = np.bitwise_count(columns & mask[:, None]) & 1
         scrambled |= parity.astype(np.int64) << top
-    return scrambled, np.array([next(words) >> (64 - BITS) for _ in range(dimensions)], dtype=np.int64)
+    return scrambled, rows[:, BITS]
 
 
 def _random_words(seed: int) -> Iterator[int]:

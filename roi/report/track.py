@@ -131,9 +131,9 @@ def on_course(a: TrackAnswer) -> bool:
 def _course(a: TrackAnswer) -> Iterator[str]:
     came, planned = a.cash()
     cash = (
-        f"Cash so far {usd(came)}, forecast {usd(planned)} ({came / planned - 1.0:+.0%})."
+        f"Cash so far, set-up aside: {usd(came)}, forecast {usd(planned)} ({came / planned - 1.0:+.0%})."
         if planned > 0
-        else f"Cash so far {usd(came)}."
+        else f"Cash so far, set-up aside: {usd(came)}."
     )
     if a.option == "stay":
         yield f"Staying has nothing to earn back. {cash}"

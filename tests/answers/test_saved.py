@@ -187,10 +187,10 @@ WRONG: tuple[Any, ...] = (-1, 0, 1e308, float("nan"), "x", None, True, [1.0, 2.0
 
 
 def figures(text: str) -> Any:
-    """All of an answer but its facts, and the names that its options carry."""
+    """All of an answer but its facts, how many of them have a spread, and the names that its options carry."""
     body = json.loads(text)
     rows = [{name: x for name, x in o.items() if name not in {"label", "reason"}} for o in body["options"]]
-    left_out = {"case", "digest", "digests", "options", "sentence", "verdict"}
+    left_out = {"case", "digest", "digests", "included", "options", "sentence", "verdict"}
     return {name: x for name, x in body.items() if name not in left_out}, rows
 
 

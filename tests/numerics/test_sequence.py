@@ -53,3 +53,7 @@ def test_no_two_dimensions_move_together() -> None:
 def test_too_many_facts_are_refused() -> None:
     with pytest.raises(ValueError, match=f"has {MAX_DIMENSIONS} dimensions"):
         sobol(0, 1, MAX_DIMENSIONS + 1, None)
+
+
+def test_a_further_dimension_leaves_those_before_it() -> None:
+    assert np.array_equal(sobol(3, 64, 6, 7)[:, :5], sobol(3, 64, 5, 7))

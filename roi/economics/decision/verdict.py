@@ -1,7 +1,9 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -17,6 +19,8 @@ from roi.economics.lines.option_lines import with_error_rate
 TEMPLATE = "template"
 BEYOND = 1e-9
 """Share of a threshold by which its far side is looked at."""
+ERRORS = 2.0
+"""Standard errors of a chance by which its bar is moved, to see whether the draws place a threshold: 95% of normal luck."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,19 @@ class Verdict:
     flips_at_usd_per_error: float | None
     """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances."""
     flips_to: str | None
+    flips_between_usd_per_error: tuple[float, float | None] | None
+    """The same, nearest to and furthest from today's, with the bars of the chances moved by the error of the draws; a furthest
+    None = at no price, None = neither."""
+    flips_to_one_of: tuple[str, ...]
+    """What would lead beyond these; the draws tell which where it is one."""
     winner_changes_at_error_rate: float | None
-    """Error rate of `error_rate_of` at which the winner changes: it loses on cost, or misses the bar. None = at no rate."""
+    """Error rate of `error_rate_of` up to which it costs no more than the next best at the central values, and meets the bar;
+    None = at no rate."""
     error_rate_of: str | None
     """The winner; where the winner is staying, the challenger."""
     challenger_wins_at_error_rate: float | None
-    """Error rate up to which the challenger would be recommended instead; None = at no rate, or there is no challenger."""
+    """Error rate up to which the challenger costs no more than the leader at the central values, and meets the bar; None = at
+    no rate, or there is no challenger. Its mean over the draws, and its chance, may still be lower."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +159,7 @@ def decide(
     if first is None or leader == "stay" or first.first_net_usd - after <= first.error_usd:  # a tie: move
         first = None
     judged = first or then
-    flip, flips_to = _flip(shared, results, chosen, drawn)
+    flip, between = _flips(shared, results, chosen, drawn)
     standing = [alarm for alarm in alarms if not alarm.accepted]
     return Verdict(
         recommended=None if standing else leader,
@@ -163,7 +174,10 @@ def decide(
         measure_first=None if standing else first, then=None if standing else then,
         wins_at_error_rate=None if judged is None or judged.option == leader else
         error_rate_that_decides(shared, options, central, judged.option, leader, counts),
-        flips_at_usd_per_error=flip, flips_to=flips_to, winner_changes_at_error_rate=at, error_rate_of=subject,
+        flips_at_usd_per_error=flip and flip[0], flips_to=flip and flip[1],
+        flips_between_usd_per_error=_ends(between, float(np.asarray(shared.usd_per_error)) if counts != "cash" else 0.0),
+        flips_to_one_of=tuple(dict.fromkeys(to[1] for to in between if to)), winner_changes_at_error_rate=at,
+        error_rate_of=subject,
         challenger_wins_at_error_rate=wins_at,
     )
 
@@ -195,47 +209,77 @@ def _passed_over(shared: Shared, results: Mapping[str, OptionResult], chosen: Ch
                             chance_needed=chance_needed(shared, r)) for r in higher)
 
 
-def _flip(
+Flip = tuple[float, str]
+"""A USD per wrong answer, and which option leads beyond it."""
+
+
+def _flips(
     shared: Shared, results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None
-) -> tuple[float | None, str | None]:
-    """The USD per wrong answer nearest to today's beyond which `choose` has another leader, and which.
+) -> tuple[Flip | None, list[Flip | None]]:
+    """The USD per wrong answer nearest to today's beyond which `choose` has another leader, and which; and with other bars.
 
     In each draw savings are linear in it, so that the leader changes where two means cross, or where a chance crosses what its
     kind needs. A template's value gives way to one that is stated, without a spread; another keeps its spread, as a share. Each
-    option keeps its plan.
+    option keeps its plan. The other bars are ERRORS standard errors of a chance lower or higher, on the same side of today's:
+    n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer.
     """
     today = float(np.asarray(shared.usd_per_error))
     if today <= 0:
-        return None, None
+        return None, []
     cash, now = chosen.counts == "cash", 0.0 if chosen.counts == "cash" else today
     each = np.asarray(today if drawn is None or not cash else drawn.facts.get(path_of(Shared, "usd_per_error"), today))
-    rows = {}
-    for id in chosen.candidates:
-        r = results[id]
-        without, counted = (drawn.cash[id], drawn.npv[id]) if drawn is not None else (
-            np.array([r.expected_cash_npv_usd]), np.array([r.expected_npv_usd]))
-        errors = counted - without
-        known = (each > 0) & (np.abs(errors) > CENT)  # the same answers: rounding is no slope
-        rows[id] = without, np.divide(errors, each, out=np.zeros(errors.shape), where=known)
+    rows = {id: _by_price(results[id], each, drawn) for id in chosen.candidates}
+    means = {id: (float(without.mean()), float(slope.mean())) for id, (without, slope) in rows.items()}
+    mine, my_slope = means[chosen.leader]
+    crossed = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
 
-    def leader(usd_per_error: float) -> str:
+    def leader(bars: Shared, usd_per_error: float) -> str:
         moved = {}
         for id, (without, slope) in rows.items():
             saved = without + usd_per_error * slope
             odds = results[id].probability_npv_positive if drawn is None or id == "stay" else float(np.mean(saved > 0))
             moved[id] = replace(results[id], expected_npv_usd=float(saved.mean()), probability_npv_positive=odds)
-        return choose(shared, moved, "errors").leader
+        return choose(bars, moved, "errors").leader
 
-    means = {id: (float(without.mean()), float(slope.mean())) for id, (without, slope) in rows.items()}
-    mine, my_slope = means[chosen.leader]
-    turns = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
-    for id in rows if drawn is not None else ():
-        turns.extend(_crossings(*rows[id], chance_needed(shared, results[id])))
-    for x in sorted((x for x in turns if x > 0), key=lambda x: abs(x - now)):
-        led = leader(x * (1.0 + (BEYOND if x > now else -BEYOND)))
-        if led != chosen.leader:
-            return float(x), led
-    return None, None
+    def turn(bars: Shared, side: float = 0.0) -> Flip | None:
+        turns = list(crossed)
+        for id in rows if drawn is not None else ():
+            turns.extend(_crossings(*rows[id], chance_needed(bars, results[id])))
+        for x in sorted((x for x in turns if x > 0 and (x - now) * side >= 0), key=lambda x: abs(x - now)):
+            led = leader(bars, x * (1.0 + (BEYOND if x > now else -BEYOND)))
+            if led != chosen.leader:
+                return float(x), led
+        return None
+
+    flip = turn(shared)
+    if drawn is None:
+        return flip, [flip]
+    others, side, at_once = [flip], flip[0] - now if flip else 0.0, leader(shared, now)
+    for binding, reversible in product((-ERRORS, ERRORS), repeat=2):
+        bars = replace(shared, min_chance=_moved(shared.min_chance, binding, drawn.n),
+                       min_chance_reversible=_moved(shared.min_chance_reversible, reversible, drawn.n))
+        led = leader(bars, now)
+        others.append(turn(bars, side) if led == at_once else (now, led))
+    return flip, others
+
+
+def _by_price(r: OptionResult, each: Array, drawn: Drawn | None) -> tuple[Array, Array]:
+    """What the option saves in each draw without wrong answers, USD, and more for each USD that one costs (here `each`)."""
+    without, counted = (drawn.cash[r.id], drawn.npv[r.id]) if drawn is not None else (
+        np.array([r.expected_cash_npv_usd]), np.array([r.expected_npv_usd]))
+    errors = counted - without
+    known = (each > 0) & (np.abs(errors) > CENT)  # the same answers: rounding is no slope
+    return without, np.divide(errors, each, out=np.zeros(errors.shape), where=known)
+
+
+def _moved(bar: float, errors: float, n: int) -> float:
+    return bar + errors * math.sqrt(bar * (1.0 - bar) / n)
+
+
+def _ends(flips: Sequence[Flip | None], now: float) -> tuple[float, float | None] | None:
+    """The nearest and the furthest of the prices; a furthest None where some are none."""
+    found = sorted((flip[0] for flip in flips if flip), key=lambda x: abs(x - now))
+    return (found[0], found[-1] if None not in flips else None) if found else None
 
 
 def _crossings(without: Array, slope: Array, needed: float) -> Array:

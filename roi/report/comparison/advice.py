@@ -182,7 +182,8 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     flips = flips_at(c)
     priced = (f", counted at {usd(abs(dearer))}{f' ({flips})' if flips and o is c.leader else ''}"
               if each > 0 and c.verdict.counts != "cash" else ", not counted in USD")
-    return f"Wrong answers {percent(before)} -> {percent(after)}: about {figure(number)} {more} a month{priced}."
+    count = f"{number:,.0f}" if priced.startswith(", counted") else figure(number)  # so that the product is the USD
+    return f"Wrong answers {percent(before)} -> {percent(after)}: about {count} {more} a month{priced}."
 
 
 def _stay(c: Comparison) -> Block:
@@ -205,7 +206,7 @@ def _stay(c: Comparison) -> Block:
         tested = next((p.option for p in v.passed_over if p.reason != "not tested"), o.id)
         if tested != o.id:
             best = option_of(c, tested)
-            why += f" {best.label}, tested, would save {short_usd(npv_of(c, best)[0])}, but {reason(c, tested)}."
+            why += f" {best.label} would save {short_usd(npv_of(c, best)[0])}, but {reason(c, tested)}."
     return Labelled("DO NOW", (head, why, *look_again(c)), "good")
 
 

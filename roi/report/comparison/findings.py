@@ -2,6 +2,7 @@
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
+from roi.report.comparison.thresholds import option_of
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import case_number, chance, months, option_label, percent, requests, usd
 
@@ -93,19 +94,20 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
 
 
 def winner_changes(c: Comparison) -> list[Block]:
-    """The error rates at which the winner changes."""
+    """The error rates up to which the winner and the challenger cost no more than the next, chances and means left aside."""
     v, notes = c.verdict, []
     if v.leader != "stay" and v.error_rate_of is not None:
-        notes.append(_limit(c, v.error_rate_of, v.winner_changes_at_error_rate, "it stays the winner"))
+        notes.append(_limit(c, v.error_rate_of, v.winner_changes_at_error_rate, "the next best"))
     if v.challenger is not None:
-        notes.append(_limit(c, v.challenger, v.challenger_wins_at_error_rate, "it would win"))
-    return [Heading("Error rate at which the winner changes"), Bullets(tuple(notes))] if notes else []
+        notes.append(_limit(c, v.challenger, v.challenger_wins_at_error_rate, option_of(c, v.leader).label))
+    head = "Error rate up to which an option costs no more, at the central values"
+    return [Heading(head), Bullets(tuple(notes))] if notes else []
 
 
-def _limit(c: Comparison, id: str, at: float | None, wins: str) -> str:
+def _limit(c: Comparison, id: str, at: float | None, rival: str) -> str:
     o = next(o for o in c.options if o.id == id)
     used = f"(used here: {percent(o.quality.error_rate)}, {o.quality.status})"
     if at is None:
-        return f"{o.label} {used}: it costs more than the winner at any error rate."
+        return f"{o.label} {used}: more than {rival} at any error rate."
     bar = 1.0 - case_number(c.case, "quality.bar")
-    return f"{o.label} {used}: {wins} up to {percent(at)}{', the quality bar' if abs(at - bar) < 1e-9 else ''}."
+    return f"{o.label} {used}: no more than {rival} up to {percent(at)}{', the quality bar' if abs(at - bar) < 1e-9 else ''}."

@@ -1,6 +1,7 @@
 """The one screen of `roi compare`: what to do, what it costs, how sure that is and what is not known, in at most 40 lines."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
@@ -11,7 +12,18 @@ from roi.facts.fact import Basis
 from roi.report.comparison.advice import advice, counted, npv_of
 from roi.report.comparison.thresholds import compared_from, flips_at, guessed, month_of, option_of, quality
 from roi.report.layout.blocks import Block, Gap, Labelled, Paragraph, Row, Table, Title, render, shortened
-from roi.report.layout.wording import case_number, fact_name, fact_range, figure, money_of, percent, quantity, short_usd, usd
+from roi.report.layout.wording import (
+    case_number,
+    fact_name,
+    fact_range,
+    figure,
+    money_of,
+    old_prices,
+    percent,
+    quantity,
+    short_usd,
+    usd,
+)
 from roi.report.layout.wording import chance as share
 
 MOST_LINES, MOST_ROWS = 40, 6
@@ -54,7 +66,7 @@ def head(c: Comparison) -> list[Block]:
 
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
-    told = [*_bill(c), *_template(c), *_assumed(c), *_gates(c), *_endings(c)]
+    told = [*_bill(c), *_template(c), *_assumed(c), *_gates(c), *_old(c), *_endings(c)]
     accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     if accepted:
         told.append(f"Accepted although unlikely: {', '.join(accepted)}")
@@ -120,6 +132,21 @@ def _assumed(c: Comparison) -> list[str]:
 def _scores(c: Comparison) -> set[str]:
     """Paths of the error rates of what was evaluated."""
     return {f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate" for o in c.options if o.evaluated}
+
+
+def _old(c: Comparison) -> list[str]:
+    """The age of the oldest price of staying and of what leads, where it is too old."""
+    ages: dict[str, int] = {}
+    today = date.fromisoformat(str(c.case["as_of"].value))
+    for o in (option_of(c, "stay"), c.leader):
+        rent = None if o.fleet is None else (o.fleet.gpu, o.fleet.vendor, o.fleet.usd_per_gpu_hour)
+        for path, fact in c.case.facts.items():
+            if path.startswith(f"options.{o.id}.") and fact.unit.startswith("USD") and fact.date is not None:
+                plan = path.rpartition(".")[0]
+                if ".plans." in path and rent != (c.case[f"{plan}.gpu"].value, c.case[f"{plan}.vendor"].value, fact.value):
+                    continue
+                ages[o.label] = max(ages.get(o.label, 0), (today - fact.date).days)
+    return old_prices(ages)
 
 
 def _ranged(c: Comparison, path: str, name: str) -> str:

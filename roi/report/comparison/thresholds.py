@@ -126,15 +126,34 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
 def flips_at(c: Comparison) -> str:
     """From which USD per wrong answer on another option would be recommended, to two digits; empty where from none.
 
-    Where a chance turns it, other draws (another seed) move it by its slope: some percent, or a third where the chance is flat.
+    One price, rounded away from today's, where the draws place it to these digits and name the option; else a range.
     """
     v = c.verdict
-    if v.flips_at_usd_per_error is None or v.flips_to is None:
+    if v.flips_between_usd_per_error is None:
         return ""
-    below = v.counts != "cash" and v.flips_at_usd_per_error < case_number(c.case, "quality.usd_per_error")
-    advice = "stay" if v.flips_to == "stay" else f"change to {option_of(c, v.flips_to).label}"
-    about = usd(float(f"{v.flips_at_usd_per_error:.2g}"))
-    return f"{'below' if below else 'from'} about {about} each the advice is to {advice}"
+    near, far = v.flips_between_usd_per_error
+    at = v.flips_at_usd_per_error or near
+    today = case_number(c.case, "quality.usd_per_error")
+    below = v.counts != "cash" and (at < today if at != today else far is not None and far < today)
+    only = v.flips_to_one_of[0] if len(v.flips_to_one_of) == 1 else None
+    turns = "turns" if only is None else "turns to staying" if only == "stay" else f"turns to {option_of(c, only).label}"
+    side, first = "below" if below else "from", _two_digits(near, up=below)
+    if far is None:
+        return f"{side} about {usd(first)} each, if at any price, the advice {turns}"
+    last = _two_digits(far, up=not below)
+    if only is not None and last in {first, _two_digits(near, up=not below)}:
+        advice = "stay" if only == "stay" else f"change to {option_of(c, only).label}"
+        return f"{side} about {usd(last)} each the advice is to {advice}"
+    low, high = sorted((first, last))
+    return f"between {usd(low)} and {usd(high)} each the advice {turns}"
+
+
+def _two_digits(x: float, *, up: bool) -> float:
+    """The next number with two significant digits, up or down; a billionth beside one is that one."""
+    if x <= 0:
+        return 0.0
+    size = 10.0 ** (math.floor(math.log10(x)) - 1)
+    return float(f"{(math.ceil(x / size - 1e-9) if up else math.floor(x / size + 1e-9)) * size:.2g}")
 
 
 def look_again(c: Comparison) -> list[str]:

@@ -5,9 +5,10 @@ Money in table columns: whole USD, thousands where whole USD would not fit, cent
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from roi.catalog.rows import STALE_DAYS
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Basis, Fact
 from roi.units import DAYS_PER_MONTH
@@ -189,6 +190,12 @@ def short_usd(x: float) -> str:
     sizes = ((1e3, "k"), (1e6, "M"), (1e9, "bn"))
     size, unit = next((each for each in sizes if most < 999.5 * each[0]), (1e12, "tn"))
     return f"{'-' if x < 0 else ''}${figure(most / size)}{unit}"
+
+
+def old_prices(days: Mapping[str, int]) -> list[str]:
+    """Which prices are older than prices should be, by name their age in days, the oldest first; empty where none is."""
+    old = sorted((name for name in days if days[name] > STALE_DAYS), key=lambda name: -days[name])
+    return [f"Old prices: {', '.join(f'{name} ({days[name]} days)' for name in old)}"] if old else []
 
 
 def months(x: float, horizon: int) -> str:

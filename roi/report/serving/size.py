@@ -14,12 +14,11 @@ from typing import Any
 
 from roi.answers.size import Sizing
 from roi.answers.size_plan import FleetPoint, SizedPlan
-from roi.catalog.rows import STALE_DAYS
 from roi.disk import replace_file
 from roi.errors import InputError, MissingExtra
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Notes, Paragraph, Row, Table, Title, render
-from roi.report.layout.wording import figure, percent, span, usd
+from roi.report.layout.wording import figure, old_prices, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
@@ -135,10 +134,7 @@ def _limits(sizing: Sizing, shown: Iterable[SizedPlan]) -> Iterable[str]:
 
 def _old_prices(plans: Iterable[SizedPlan]) -> Iterable[str]:
     """Which rents are older than prices should be."""
-    old = {f"{plan.vendor} {plan.gpu} ({plan.price_days} days)": None for plan in plans
-           if plan.owned is None and plan.price_days > STALE_DAYS}
-    if old:
-        yield f"Old prices: {', '.join(old)}"
+    return old_prices({f"{plan.vendor} {plan.gpu}": plan.price_days for plan in plans if plan.owned is None})
 
 
 def _tell(sizing: Sizing) -> Iterable[Block]:

@@ -15,6 +15,7 @@ from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim, render
 from roi.report.layout.figures import timeline_rows
+from roi.report.layout.wording import old_prices
 from roi.report.training.speed_sources import SPEED_WORDS, speed_sources
 from roi.units import GIB
 
@@ -112,7 +113,7 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
     formula = "formula, held to dry runs" if report.plan.runs_dry else "formula"
     memory = formula if report.dry is None else "dry run of this step"
     near = sum(best.cost[0] < x.cost[0] and x.cost[1] < best.cost[2] for x in report.usable)
-    rivals = f" So wide that {near} dearer card{'' if near == 1 else 's'} may cost less." if near else ""
+    rivals = f" So wide that on {near} card{'' if near == 1 else 's'} a run, dearer here, may cost less." if near else ""
     return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {SPEED_WORDS[best.evidence.level]}"
             f" (n = {best.evidence.n}{held}).{rivals}")
 
@@ -130,8 +131,7 @@ def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
     if report.model.source == report.model.id:  # of no catalog
         yield f"{report.model.id} was {report.model.note}"
     ages = {x.fit.gpu.id: (report.as_of - x.offer.date).days for x in shown if x.offer and report.as_of}
-    if old := [f"{name} ({days} days)" for name, days in ages.items() if days > STALE_DAYS]:
-        yield f"Old prices: {', '.join(old)}"
+    yield from old_prices(ages)
     yield from _model_remarks(report)
 
 

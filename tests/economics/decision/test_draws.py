@@ -208,7 +208,7 @@ def test_no_draws_leave_the_chances_unknown() -> None:
 def test_a_fact_that_is_not_listed_has_neither_the_swing_nor_the_worth() -> None:
     """What is passed over unvalued: each fact valued by itself, those with the most pull are the ones that are listed."""
     case, choices, ids = bundled()
-    option, chosen = "self-hosted-adapter:qwen3-8b+lora", ["stay", "self-hosted-adapter:qwen3-8b+lora"]
+    option, chosen = "self-hosted-adapter:qwen3-8b+lora", ["stay", "cache-batch", "self-hosted-adapter:qwen3-8b+lora"]
     many = draw(case, ids, choices, 256, 1)
     listed = {d.path: d for d in find_drivers(case, many, option, choices, chosen, {})}
     worth = {path: gain_of_knowing(many.npv, many.facts[path], chosen) for path in case.uncertain}

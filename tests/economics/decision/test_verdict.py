@@ -1,5 +1,6 @@
 """Which option is recommended: chances, the bar, the gates, the best untrained option."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -109,9 +110,9 @@ def test_a_template_value_of_a_wrong_answer_decides_nothing() -> None:
 @pytest.mark.parametrize("usd", [0.01, 0.11])
 def test_the_price_of_an_error_at_which_the_verdict_turns_is_where_it_does(usd: float) -> None:
     """Nine draws in ten are asked for: the chance is too low before the means cross. Either side is compared anew."""
-    def at(x: float) -> Verdict:
+    def at(x: float, bar: float = 0.9) -> Verdict:
         scores = {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.9, "low": 0.8, "high": 0.93, "items": 200}}
-        case = case_of(quality={"usd_per_error": x, "scores": scores}, draws=1024, verdict={"min_chance_reversible": 0.9},
+        case = case_of(quality={"usd_per_error": x, "scores": scores}, draws=1024, verdict={"min_chance_reversible": bar},
                        candidates={"cascade_first": [], "self_hosted": []})
         return compare(case).verdict
 
@@ -121,6 +122,11 @@ def test_the_price_of_an_error_at_which_the_verdict_turns_is_where_it_does(usd: 
     below, above = (at(v.flips_at_usd_per_error * k) for k in (0.999, 1.001))
     assert (below.recommended, above.recommended) == (CHEAPER, "stay")
     assert above.passed_over[0].reason == "not likely"  # its mean is still the higher one
+    error = math.sqrt(0.9 * 0.1 / 1024)  # the ends are what bars two of them lower and higher say
+    low, high = (at(usd, 0.9 + 2.0 * k * error).flips_at_usd_per_error for k in (1, -1))
+    assert sorted(v.flips_between_usd_per_error or ()) == pytest.approx([low, high], rel=1e-12)
+    assert low < v.flips_at_usd_per_error < high
+    assert v.flips_to_one_of == (v.flips_to,)
 
 
 def test_an_option_below_the_bar_is_infeasible_and_the_incumbent_is_not_held_to_it() -> None:

@@ -27,6 +27,7 @@ TOP = {
     "warnings", "alarms", "experiments", "signposts",
     "leader", "counts", "candidates", "likely", "first_move", "second", "chance_over_second", "passed_over",
     "challenger", "measure_first", "then", "wins_at_error_rate", "flips_at_usd_per_error", "flips_to",
+    "flips_between_usd_per_error", "flips_to_one_of",
     "winner_changes_at_error_rate", "error_rate_of", "challenger_wins_at_error_rate", "driver_option", "reconciled_option",
     "reconciled_npv_usd", "probability_best_by_kind",
 }

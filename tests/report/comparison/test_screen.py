@@ -259,9 +259,9 @@ def test_staying_names_the_price_of_an_error_and_the_tested_option_that_it_keeps
     v, text = c.verdict, flat(c)
     assert v.leader == "stay"
     assert v.flips_at_usd_per_error is not None
-    assert f"below about ${v.flips_at_usd_per_error:.2g} each the advice is to change to gpt-6-luna" in text
+    assert "Look again at another price of a wrong answer: between $0.14 and $0.17 each the advice turns to gpt-6-luna." in text
     over = next(p for p in v.passed_over if p.option == LUNA)
-    assert "gpt-6-luna, tested, would save $" in text
+    assert "gpt-6-luna would save $" in text
     assert f"beats staying in only {over.chance:.1%} of the draws, needs 60%" in text
 
 
@@ -319,10 +319,56 @@ def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it
     text = flat(c)
     assert "! The template's guesses: growth of requests +10.0% a year" in text
     assert "! Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error)" in text
-    assert f"from about ${c.verdict.flips_at_usd_per_error:.2g} each the advice is to stay" in text
+    assert "; between $0.12 and $0.17 each the advice turns to staying" in text
     assert "NPV, on cash alone: mean" in text
     assert "Assumed" not in text
     assert shown(c).count("\n") < 40
+
+
+def test_stating_the_price_of_an_error_turns_the_advice_where_the_guess_said() -> None:
+    """The same draws of all else: a thousandth below the threshold the advice stands, a thousandth above it is the other."""
+    at = bundled().verdict.flips_at_usd_per_error
+    assert at is not None
+    below, above = (bundled(f"quality.usd_per_error={at * k}").verdict for k in (0.999, 1.001))
+    assert (below.counts, below.leader, above.leader) == ("errors", LUNA, "stay")
+    assert (below.flips_at_usd_per_error, above.flips_at_usd_per_error) == pytest.approx((at, at), rel=1e-9)
+
+
+def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_no_option() -> None:
+    """With 14% wrong the adapter's mean passes gpt-6-luna's at $0.04, where its chance is 80%, just what it needs."""
+    c = bundled("quality.scores.gpt-6-luna=0.86")
+    near, far = c.verdict.flips_between_usd_per_error
+    assert near == pytest.approx(0.040, rel=0.02)
+    assert far > 0.060
+    assert {"stay", "self-hosted-adapter:qwen3-8b+lora"} <= set(c.verdict.flips_to_one_of)
+    assert re.search(r"; between \$0.0\d+ and \$0.0\d+ each the advice turns !", flat(c))
+
+
+@pytest.mark.parametrize(("ends", "told"), [
+    ((0.1506, 0.1512), "from about $0.16 each the advice is to stay"),
+    ((0.15, 0.15), "from about $0.15 each the advice is to stay"),
+    ((0.149, 0.1512), "between $0.14 and $0.16 each the advice turns to staying"),
+    ((0.1506, None), "from about $0.15 each, if at any price, the advice turns to staying"),
+    ((0.0, 0.06), "between $0 and $0.06 each the advice turns to staying"),
+])
+def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None], told: str) -> None:
+    """From $0.1506 on: at $0.15 the advice has not changed, at $0.16 it has."""
+    c = bundled()
+    found = replace(c.verdict, flips_at_usd_per_error=ends[0], flips_between_usd_per_error=ends, flips_to_one_of=("stay",))
+    assert f"; {told} !" in flat(replace(c, verdict=found))
+
+
+def test_prices_older_than_they_should_be_are_told_of_what_is_paid_and_of_what_is_advised() -> None:
+    """2026-11-10 to 2027-06-01 are 203 days; 90 is the most."""
+    assert "! Old prices: gpt-6-sol (203 days), gpt-6-luna (203 days)" in flat(bundled("as_of=2027-06-01"))
+    assert "Old prices" not in flat(bundled())
+
+
+def test_the_count_of_wrong_answers_times_their_price_is_what_the_line_says() -> None:
+    told = re.search(r"about ([\d,]+) more a month, counted at \$([\d,]+) ", flat(answer("quality.usd_per_error=0.02")))
+    assert told is not None
+    count, usd = (float(text.replace(",", "")) for text in told.groups())
+    assert count * 0.02 == pytest.approx(usd, abs=0.51)
 
 
 def test_a_bill_apart_from_the_estimate_shows_both_readings() -> None:

@@ -68,7 +68,7 @@ def main() -> None:
     bare = least(lambda: kernel(lines, shared.horizon, DRAWS))
     print(
         f"{len(ids)} options, {shared.horizon} months, {min(counts)} to {max(counts)} lines an option (mean {lines}),"
-        f" {len(case.uncertain)} uncertain facts, {DRAWS:,} draws in chunks of {CHUNK:,}"
+        f" {len(case.uncertain)} uncertain facts, {DRAWS:,} draws in chunks of at most {CHUNK:,}"
     )
     print(f"comparison  {DRAWS / ours:10,.0f} draws/s a core   (target {TARGET:,})")
     print(f"bare NumPy  {DRAWS / bare:10,.0f} draws/s a core   same number of lines, months and options")

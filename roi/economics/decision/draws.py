@@ -5,6 +5,7 @@ One row a draw, the same rows for every option, in chunks of bounded memory.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,12 @@ from roi.economics.reading import Chunk
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 
-CHUNK = 4096
-"""Draws at once where many follow: a (4096, 36) float64 array is 1.2 MB. Fewer pay more for calls than for arithmetic; with
-more, what is freed after a chunk is more than is kept for the next (`KEPT_NUMBERS`)."""
+CHUNK = 6144
+"""Draws at once at most where many follow: a (6144, 36) float64 array is 1.8 MB. Fewer pay more for calls than for arithmetic;
+with more, what is freed after a chunk is more than is kept for the next (`KEPT_NUMBERS`)."""
 
-MANY = 4
-"""Chunks; of fewer each has half the draws, since a chunk's memory is touched for the first time only once."""
+MANY = 16_384
+"""Draws; of fewer each chunk has half of CHUNK at most, since a chunk's memory is touched for the first time only once."""
 
 MOST_NUMBERS = 60 * 36 * 2048
 """Draws x options x months at once: each option keeps some eight arrays of draws x months, so that this is 300 MB."""
@@ -112,11 +113,11 @@ def _saved_so_far(stay: Array, monthly: Array) -> Array:
 
 
 def rows_of(options: int, months: int, draws: int) -> int:
-    """Draws at once: CHUNK, halved until the arrays that options share and keep meanwhile stay within MOST_NUMBERS."""
-    rows = CHUNK if draws >= MANY * CHUNK else CHUNK // 2
+    """Draws at once, alike in all chunks: CHUNK at most, halved until the arrays that options keep stay within MOST_NUMBERS."""
+    rows = CHUNK if draws >= MANY else CHUNK // 2
     while rows > 1 and rows * options * months > MOST_NUMBERS:
         rows //= 2
-    return rows
+    return ceil(draws / ceil(draws / rows)) if draws else rows
 
 
 def percentiles(x: Array) -> tuple[float, float, float]:

@@ -13,10 +13,6 @@ from pydantic import BaseModel
 from roi.errors import ScenarioError
 from roi.facts.records import DatedRow
 
-STALE_DAYS = 90
-"""A price older than this many days on the scenario's date is reported as stale: rents moved 30% in less (H100, 2026)."""
-
-
 Row = TypeVar("Row", bound=BaseModel)
 AnyDated = TypeVar("AnyDated", bound=DatedRow)
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import date as Date
 
 from roi.answers.prices import Change, PriceList, Refresh
-from roi.catalog.rows import STALE_DAYS
+from roi.facts.fact import STALE_DAYS
 from roi.facts.price import ApiPrice
 from roi.facts.records import DatedRow
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Notes, Paragraph, Row, Table, Title, render

@@ -8,7 +8,6 @@ import numpy as np
 from roi.catalog.models.quality_priors import prior_of_model
 from roi.catalog.prices.api_prices import find_api_price
 from roi.catalog.prices.vendors import retirement
-from roi.catalog.rows import STALE_DAYS
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import as_measured, meets_bar
 from roi.economics.inputs import Option, path_of
@@ -16,7 +15,7 @@ from roi.economics.lines.api_bill import service
 from roi.economics.reading import PLAIN
 from roi.economics.worked_out import BillFacts, OptionFacts
 from roi.errors import InputError, ScenarioError
-from roi.facts.fact import Basis
+from roi.facts.fact import STALE_DAYS, Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.api_terms import Terms, add_option, add_price, add_terms, api_price, terms_of
 from roi.resolution.fact_sheet import FactSheet

@@ -9,7 +9,6 @@ import numpy as np
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
 from roi.catalog.prices.gpu_offers import Offer, Offers
-from roi.catalog.rows import STALE_DAYS
 from roi.economics.inputs import Array, Option, Plan, Shared, path_of
 from roi.economics.worked_out import PlanFacts
 from roi.errors import UnknownName
@@ -21,7 +20,7 @@ from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.measured_links import all_over_links
 from roi.evidence.serving_speed import on_card, published_speed
-from roi.facts.fact import Basis, Fact
+from roi.facts.fact import STALE_DAYS, Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low

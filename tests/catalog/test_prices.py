@@ -10,8 +10,9 @@ from genai_prices import Usage, calc_price
 
 from roi.catalog.prices.api_prices import find_api_price, genai_model, model_names, provider_names
 from roi.catalog.prices.vendors import cache_minimum, retirement
-from roi.catalog.rows import STALE_DAYS, read_rows
+from roi.catalog.rows import read_rows
 from roi.errors import ScenarioError, UnknownName
+from roi.facts.fact import STALE_DAYS
 from roi.facts.price import CacheMinimum, Retirement
 
 DAY = date(2026, 11, 24)

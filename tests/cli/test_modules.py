@@ -22,6 +22,7 @@ class Budget(NamedTuple):
 
 PLAIN = "cli disk errors units facts numerics catalog store"
 SCENARIO = f"{PLAIN} scenario estimate evidence economics resolution answers.opening answers.telling report.layout"
+SAVED = "answers.saved answers.saved_digests"
 PYDANTIC = "pydantic pydantic_core annotated_types typing_extensions typing_inspection"
 DATA = f"click numpy {PYDANTIC}"
 PRICES = "yaml genai_prices httpx2 idna"
@@ -32,13 +33,13 @@ BUDGETS = {
         f"{PLAIN} estimate.training estimate.step estimate.accuracy evidence.training_speed evidence.measured_links"
         " scenario.quantity answers.fit answers.fit_memory answers.telling report.layout report.training", DATA),
     ("help", "requests_per_day"): Budget(f"{SCENARIO} answers.help report.help", f"{DATA} yaml"),
-    ("compare", "--no-cache"): Budget(f"{SCENARIO} answers.compare answers.saved report.comparison", f"{DATA} {PRICES}"),
+    ("compare", "--no-cache"): Budget(f"{SCENARIO} answers.compare {SAVED} report.comparison", f"{DATA} {PRICES}"),
     ("compare",): Budget(  # no scenario, resolution, evidence, and of estimate what economics counts fleets with
         "cli disk errors units facts.case facts.fact numerics.beta numerics.knowing numerics.sequence numerics.spreads"
         " catalog.user_data store.cases store.kept_files store.profiles.places estimate.replay.fleet economics.decision"
         " economics.finance economics.inputs economics.lines economics.reading economics.worked_out answers.compare"
-        " answers.saved answers.telling report.layout report.comparison", "click numpy", again=True),
-    ("size",): Budget(f"{SCENARIO} answers.size answers.size_plan answers.size_ways answers.saved report.serving",
+        f" {SAVED} answers.telling report.layout report.comparison", "click numpy", again=True),
+    ("size",): Budget(f"{SCENARIO} answers.size answers.size_plan answers.size_ways {SAVED} report.serving",
                       f"{DATA} {PRICES}"),
 }  # fmt: skip
 WATCHED = {*f"{DATA} {PRICES}".split(), "torch", "transformers", "duckdb", "ibis", "pandas", "rich", "jinja2", "vl_convert",

@@ -99,7 +99,7 @@ def test_a_profile_keeps_every_request_whole_with_tokens_as_the_server_counts_th
             assert 0.0 < ttft_s(request) < e2e_s(request)
             assert list(request.chunk_s) == sorted(request.chunk_s)
         mean = sum(request.prompt_tokens for request in point.requests) / len(point.requests)
-        assert mean == pytest.approx(point.input_tokens, rel=0.2)  # words of this tokenizer are of 1 to 5 tokens
+        assert mean == pytest.approx(point.input_tokens, rel=0.35)  # 8 prompts of words of 1 to 5 tokens: 5 standard errors
 
 
 def test_the_profile_is_found_again_in_its_folder(measured):

@@ -145,10 +145,12 @@ class Happened:
 
     @classmethod
     def of(cls, first: Number, every: Number, horizon: int) -> "Happened | None":
-        """The events of `events`; None without rows, and where there are more of them than months."""
+        """The events of `events`; None where they are alike in all rows, and where there are more of them than months."""
         if not has_rows(first):
             return None
         start, each = np.reshape(np.maximum(first, 0.0), -1), np.reshape(every, -1)
+        if max(start.size, each.size) == 1:
+            return None
         most = np.max((horizon - EXACT - start) / each)
         if most > horizon:
             return None

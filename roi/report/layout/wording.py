@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from roi.catalog.rows import STALE_DAYS
 from roi.facts.case import PER_YEAR, SHARE, Case
-from roi.facts.fact import Basis, Fact
+from roi.facts.fact import STALE_DAYS, Basis, Fact
 from roi.units import DAYS_PER_MONTH
 
 MARKS = {

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from datetime import date as Date
 
 from roi.answers.fit import FitReport, GpuLine
-from roi.catalog.rows import STALE_DAYS
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan, trainer_habits, trains_experts
 from roi.estimate.training.sharding import has_collectives
+from roi.facts.fact import STALE_DAYS
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim, render

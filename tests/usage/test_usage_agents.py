@@ -9,6 +9,8 @@ import pytest
 from usage_support import CANARY, DATA, run_usage, totals, usage_answer
 from usage_support import records as read
 
+from roi.usage.formats.agents import codex
+
 AGENTS = DATA / "agents"
 
 
@@ -226,3 +228,8 @@ def test_sessions_days_and_hours_are_groups(kind: str, groups: int) -> None:
     found = usage_answer(AGENTS / "claude_code.jsonl", "--group-by", kind)["by_group"]
     assert len(found) == groups
     assert found[0]["group"] == {"session": found[0]["group"], "day": "2026-10-05", "hour": "10:00"}[kind]
+
+
+def test_a_line_of_codex_whose_type_is_a_list_is_passed_over() -> None:
+    """The fuzzer found it: a list is in no set."""
+    assert list(codex.session_rows([{"type": ["session_meta"], "payload": {"id": "a"}}])) == []

@@ -54,7 +54,7 @@ def session_rows(documents: Iterable[Document], *, names: bool = False) -> Itera
         if kind == "session_meta":
             origin = _parent(payload) or payload.get("id") or origin  # the last one is the first session's
             forked = forked or _parent(payload) is not None
-        if kind in {"session_meta", "turn_context"}:
+        if kind in ("session_meta", "turn_context"):
             about |= _about(payload, names=names) | ({"session": about["session"]} if "session" in about else {})
         if kind == "token_usage_record" and nested(payload, "usage"):
             row = _row(document, nested(payload, "usage"), {**about, **_about(payload, names=names)})

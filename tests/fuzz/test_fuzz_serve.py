@@ -17,7 +17,8 @@ from roi.estimate.replay.metrics import successes
 from roi.facts.serve_profile import ServeProfile
 
 pytestmark = pytest.mark.full
-KEY = "sk-proj-0123456789abcdefghijklmnop"
+KEY = "sk-proj-QRSTUVWXYZabcdefghijklmnop"
+"""Eight of its letters in a row are in no timestamp by chance, as eight digits once were."""
 QUOTED = (KEY, f"Incorrect API key provided: Bearer {KEY}.", KEY[:14], KEY[9:], f"\x1b[31m{KEY}\x1b[0m", f"{KEY}\r\nx",
           KEY[:20] + "...", "a" * 155 + KEY, "a" * 4090 + KEY)
 CORPUS = Path(__file__).parent / "corpus"

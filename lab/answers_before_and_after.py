@@ -103,10 +103,11 @@ def write(out: Path) -> None:
 
 
 def read(path: Path) -> Any:  # Any: plain JSON values
-    """The values of an answer's JSON, or the lines of what is none."""
+    """The exit code and the values of an answer's JSON, or the lines of what is none."""
     text = path.read_text(encoding="utf-8") if path.exists() else "no such answer"
+    code, _, rest = text.partition("\n")
     try:
-        return json.loads(text.partition("\n")[2])
+        return [code, json.loads(rest)]
     except ValueError:
         return text.splitlines()
 

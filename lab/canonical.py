@@ -170,7 +170,7 @@ def apply(found: Row, sets: str) -> None:
 
 def settle_training(row: Row, found: Row) -> None:
     """Set what follows from two cells: tokens/s from samples/s and the mean length, GiB from GB, blanks of full training."""
-    if found.pop("peak_mem_unit", "GiB") == "GB":
+    if found.pop("peak_mem_unit", "GiB") == "GB" and "peak_mem_gib" in found:
         found["peak_mem_gib"] = f"{float(found['peak_mem_gib']) * 1e9 / GIB:.4g}"
     if "tokens_per_s" not in found and row["samples_per_s"] and "seq_len_mean" in found:
         found["tokens_per_s"] = repr(float(row["samples_per_s"]) * float(found["seq_len_mean"]))

@@ -304,7 +304,6 @@ def ends_of(name: str, fits: Fits, spreads: Spreads) -> dict[str, Any]:
         return serving_efficiencies.Spread(**{quantity: _high(half) for quantity, half in halves.items()})
 
     sources = sorted({work.run.source for work in fits.of(name)})
-    elsewhere = {quantity: spreads.unseen(quantity, name, fits.cards(name)) for quantity in QUANTITIES}
     if name.startswith("other"):
         # an engine that was not fitted is known no better than those that were, on a card that they have not seen
         based = [group.engine for group in GROUPS if group.base == name]
@@ -313,6 +312,7 @@ def ends_of(name: str, fits: Fits, spreads: Spreads) -> dict[str, Any]:
     inside = {level: spreads.inside(level, name) for level in LEVELS}
     intervals = {gpu: {level: spread({q: spreads.half(level, q, name, gpu) for q in QUANTITIES}) for level in LEVELS[:2]}
                  for gpu in fits.cards(name)}
+    elsewhere = {quantity: spreads.unseen(quantity, name, fits.cards(name)) for quantity in QUANTITIES}
     return {"sources": sources, "intervals": intervals, "elsewhere": spread(elsewhere),
             "inside": {level: share for level, share in inside.items() if share is not None}}
 

@@ -34,7 +34,8 @@ CARD: Final = (r"gb[23]00|b[23]00|gh200|h[128]00|h20\b|a[18]00|a[1-4]0g?\b|l40s?
 
 def inferred(row: Cells, columns: tuple[str, ...]) -> str:
     """What the row's cells of these columns set, read by their grammar; the first as it stands where they have none."""
-    return READERS["+".join(columns[:2]) if columns[0] == "framework" else columns[0]](row)
+    reader = READERS.get("+".join(columns[:2]) if columns[0] == "framework" else columns[0])
+    return _raw(columns[0], row.get(columns[0]) or "") if reader is None else reader(row)
 
 
 def _low(row: Cells, column: str) -> str:
@@ -57,7 +58,7 @@ def _gpu(row: Cells) -> str:
     """One card; the first of several of one size; none where it could be of several sizes, as memory asks for none."""
     text = (row.get("gpu") or "").replace("_", " ")
     inside, size = re.search(CARD, text.lower()), re.search(r"(\d+) ?gi?b\b", text.lower())
-    if re.search(r"\bcap\b|vram|unknown|^$", text.lower()):
+    if re.search(r"\bcap\b|unknown|^$", text.lower()) or ("vram" in text.lower() and not inside):
         return ""
     for name in (text, re.sub(r"\(.*?\)", "", text), inside.group() if inside else ""):
         cards = gpus_named(name.strip()) if name.strip() else []
@@ -77,9 +78,10 @@ def _method(row: Cells) -> str:
 
 def _quant(row: Cells) -> str:
     text = _low(row, "quant")
-    double = "true" if re.search(r"dq|double", text) else "false"
+    doubled = re.search(r"(?<!no )(?<!without )(dq|double)(?!.?quant\w*[ =:]+(none|no\b|false))", text)
+    double = "true" if doubled else "false"
     return _first("quant", text, {
-        r"^$|none|no\b": "quant=none", r"gptq.*8|8.*gptq": "quant=gptq-int8", r"gptq|awq": "quant=gptq-int4",
+        r"^(none|no\b|$)": "quant=none", r"gptq.*8|8.*gptq": "quant=gptq-int8", r"gptq|awq": "quant=gptq-int4",
         r"torchao": "quant=nf4 double_quant=true", r"nf4|4.?bit|int4": f"quant=nf4 double_quant={double}",
         r"8.?bit|int8": "quant=int8"})
 
@@ -166,7 +168,7 @@ def _autocast(row: Cells) -> str:
     stated = {"true": "true", "false": "false"}.get(_low(row, "autocast"))
     if stated is not None:
         return f"autocast={stated}"
-    runs = re.search(r"mixed|amp", _low(row, "base_dtype")) or "trainer=hf" in _trainer(row) or "trainer=trl" in _trainer(row)
+    runs = re.search(r"mixed|amp", _low(row, "base_dtype")) or _trainer(row).startswith(("trainer=hf", "trainer=trl"))
     return f"autocast={str(bool(runs)).lower()} assumed+=autocast"
 
 
@@ -205,19 +207,21 @@ def _sharding(row: Cells) -> str:
     stated, several = _low(row, "sharding"), (row.get("n_gpus") or "1") != "1"
     if stated in SHARED:
         return f"sharding={stated}"
+    alike = not several or re.match(r"(none|no|ddp|data.?parallel|zero-?1|unknown)\b|$", stated)
     return _first("sharding", text, {
         r"\bpp ?= ?[2-9]|\bpp[2-9]|pipeline.?parallel": "sharding=pipeline-parallel",
         r"\btp ?= ?[2-9]|\btp[2-9]|tensor.?parallel": "sharding=tensor-parallel",
         r"megatron|nemo": f"sharding={'tensor-parallel' if several else 'none'}",
         r"zero-?[ _]?(stage)?[ _-]?3": "sharding=zero3", r"zero-?[ _]?(stage)?[ _-]?2|shard_grad_op": "sharding=zero2",
         r"cpu.?offload(?! ?= ?(0|false))": "sharding=cpu-offload", r"device_map|model.?parallel": "sharding=model-parallel",
-        f"fsdp|full_shard|{OWN_STACK}": f"sharding={'fsdp' if several else 'none'}"}, "sharding=none")
+        f"fsdp|full_shard|{OWN_STACK}": f"sharding={'fsdp' if several else 'none'}"},
+        "sharding=none" if alike else _raw("sharding", stated))
 
 
 def number(row: Cells, column: str) -> str:
     """The one number of a cell of sizes; else the cell as it stands, where a run needs it, and nothing where it does not."""
     found = re.findall(r"\d+(?:\.\d+)?", (row.get(column) or "").replace(",", ""))
-    if column in SIZES and len(found) == 1 and "unknown" not in _low(row, column):
+    if column in SIZES and len(found) == 1 and not re.search(r"unknown|\d ?[km]\b", _low(row, column)):
         return f"{column}={found[0]}"
     return _raw(column, row[column]) if column in SIZES and column != "seq_len_mean" else ""
 

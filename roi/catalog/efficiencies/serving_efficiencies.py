@@ -54,7 +54,7 @@ class EngineEfficiencies(DatedRow):
     intervals: dict[str, dict[Level, Spread]]
     """GPU, of `gpus` -> same or model -> the spread there."""
     elsewhere: Spread
-    """On other GPUs; of the engine that was left out for "other"."""
+    """On other GPUs, no less than what its least known card needs; of the engine that was left out for "other"."""
     inside: dict[Level, NonNegativeFloat]
     """Share of the runs that lay inside when neither the fit nor the interval had seen what is new about them."""
 

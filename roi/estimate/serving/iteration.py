@@ -64,7 +64,10 @@ class Efficiencies:
     link_efficiency: Number
     """Share of the link bandwidth that an all-reduce reaches, 0 to 1."""
     exchange_latency_s: Number = 0.0
-    """Latency a layer of gathering tokens before experts that are spread over GPUs and of scattering their outputs, seconds."""
+    """Latency a layer of gathering tokens before experts that are spread over GPUs and of scattering their outputs, seconds.
+
+    Fitted on TensorRT-LLM's offline runs alone, as the next is; elsewhere the prior (lab/efficiency_fit.py). 0: free, balanced.
+    """
     expert_imbalance: Number = 0.0
     """Standard deviation over mean of the tokens of an expert: GPUs with other experts wait for the one with the most."""
     kv_reread: Number = 0.0

@@ -189,6 +189,7 @@ def fit_plan(
     if dry is not None:
         return _fit_dry(model, plan, gpu, overhead, dry, memory)
     _, low, high = (a + b for a, b in zip(reserved_range(memory, overhead), overhead.context_bytes, strict=True))
+    low = min(low, float(memory.process_bytes))  # a full card gives segments back
     fits = float(memory.process_bytes) <= gpu.memory_bytes
     parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
     nearest, needed = ("", 0.0) if fits else _nearest_plan(model, plan, gpu, overhead)
@@ -225,6 +226,8 @@ def _fit_dry(
     found = (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
     ran = gpu.id in dry.limits and plan.gpus == 1
     batch, longest = dry.limits[gpu.id] if ran else found
+    if fits:
+        batch, longest = max(batch, int(plan.micro_batch)), max(longest, int(plan.seq))
     nearest, needed = "", 0.0
     if not fits and batch >= 1:
         nearest, needed = f"micro-batch {batch}", dry.reserved_at(batch) + context + more + bucket

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from difflib import SequenceMatcher
 from hashlib import sha256
 from typing import Any
 
@@ -47,7 +46,7 @@ def edited_parts(body: Json) -> str:
         parts.append(f"its facts ({named})" if names else "its facts")
     elif held is not None and known.get("facts") != now["facts"]:
         parts.append("its digests of the facts")
-    parts += [f"its {part}" for part in ("scenario", "answer") if known.get(part, now[part]) != now[part]]
+    parts += [f"its {part}" for part in ("scenario", "answer") if known and known.get(part) != now[part]]
     return " and ".join(parts)
 
 
@@ -59,6 +58,8 @@ def _edited(case: Mapping[str, Any], told: str) -> list[str]:
     """Paths of the facts whose digests are not among those told, and how many of these stand for no fact."""
     now, most = _short(case), SHORT * (MOST_GONE + len(case))
     was = [told[k : k + SHORT] for k in range(0, min(len(told), most), SHORT)]
+    from difflib import SequenceMatcher
+
     changes = SequenceMatcher(None, was, list(now.values()), autojunk=False).get_opcodes() if was else []
     names = [path for kind, _, _, i, j in changes if kind != "equal" for path in list(now)[i:j]]
     gone = len(was) - len(now) + sum(j - i for kind, _, _, i, j in changes if kind == "insert")

@@ -8,7 +8,6 @@ import errno
 import os
 import re
 import sys
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -17,7 +16,8 @@ import click
 from click.exceptions import Exit
 
 from roi import __version__
-from roi.errors import RoiError, nearest, told_of, visible
+from roi.cli.options import tell
+from roi.errors import RoiError, nearest, told_of
 
 OF_A_NAME = {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the system that are about what a name was given for."""
@@ -75,7 +75,7 @@ class LazyGroup(click.Group):
         try:
             return super().main(*args, **rest)
         except OSError as error:
-            _tell(f"roi: output: {error.strerror}")
+            tell(f"output: {error.strerror}")
             sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
@@ -194,14 +194,8 @@ def _taken(kind: Any) -> str:  # Any: a type of click
 def _stop(message: str, exit_code: int) -> NoReturn:
     """Print the message on stderr, of one that quotes megabytes its ends, and leave."""
     told = message if len(message) <= MOST_TOLD else f"{message[: MOST_TOLD // 2]} ... {message[-MOST_TOLD // 2 :]}"
-    _tell(f"roi: {visible(told)}")
+    tell(told)
     raise Exit(exit_code)
-
-
-def _tell(line: str) -> None:
-    """Say the line on stderr; where that takes nothing, a full disk, the exit code says it."""
-    with suppress(OSError):
-        click.echo(line, err=True)
 
 
 @click.group(cls=LazyGroup, doors=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

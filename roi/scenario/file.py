@@ -22,10 +22,11 @@ from roi.scenario.yaml import parse_yaml, read_yaml, refuse_records, scalar
 BUNDLED: Final = "bundled"
 PART_SCHEMA: Final = "roi.usage-part/1"
 QUALITY_PART: Final = "roi.quality-part/1"
+POLICY: Final = "roi.policy/1"
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
 OTHERS: Final = {PART_SCHEMA: "roi compare SCENARIO --usage {}", QUALITY_PART: "roi compare SCENARIO --quality {}",
-                 "roi.policy/1": "roi check SCENARIO {}"}
+                 POLICY: "roi check SCENARIO {}"}
 """Schemas of files that are given beside a scenario, and the command that reads each."""
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
@@ -107,7 +108,7 @@ def _opened(path: Path | str | dict[str, Any] | None) -> dict[str, Any]:
     refuse_records(Path(path))
     data = read_yaml(Path(path))
     limits = any(isinstance(x, dict) and not x.keys().isdisjoint({"at_least", "at_most"}) for x in data.values())
-    schema = data.get("schema", "roi.policy/1" if limits else None)
+    schema = data.get("schema", POLICY if limits else None)
     if (use := OTHERS.get(str(schema))) is not None:
         raise InputError(f"{path}: {schema} and no scenario; {use.format(path)}")
     return data

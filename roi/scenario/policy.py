@@ -12,8 +12,6 @@ from roi.scenario.file import explain_mistakes
 from roi.scenario.quantity import Section
 from roi.scenario.yaml import read_yaml
 
-POLICY: str = "roi.policy/1"
-
 
 class Range(Section):
     """What a figure must lie within, both ends included."""

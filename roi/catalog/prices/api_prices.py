@@ -129,8 +129,9 @@ def genai_model(provider: str, name: str) -> "ModelInfo | None":
 
 def _is_meant(provider: str, model: "ModelInfo", name: str) -> bool:
     """False where an AWS name has more in it than the model's own, and what Bedrock puts around that."""
-    names = (model.id, *_texts(model.match))
-    return provider != "aws" or _without_around(name) in {_without_around(text) for text in names}
+    if provider != "aws":
+        return True
+    return _without_around(name) in {_without_around(text) for text in (model.id, *_texts(model.match))}
 
 
 def _without_around(name: str) -> str:

@@ -159,7 +159,7 @@ def decide(
     if first is None or leader == "stay" or first.first_net_usd - after <= first.error_usd:  # a tie: move
         first = None
     judged = first or then
-    flip, between = _flips(shared, results, chosen, drawn)
+    flip, between, one_of = _flips(shared, results, chosen, drawn)
     standing = [alarm for alarm in alarms if not alarm.accepted]
     return Verdict(
         recommended=None if standing else leader,
@@ -175,8 +175,7 @@ def decide(
         wins_at_error_rate=None if judged is None or judged.option == leader else
         error_rate_that_decides(shared, options, central, judged.option, leader, counts),
         flips_at_usd_per_error=flip and flip[0], flips_to=flip and flip[1],
-        flips_between_usd_per_error=_ends(between, float(np.asarray(shared.usd_per_error)) if counts != "cash" else 0.0),
-        flips_to_one_of=tuple(dict.fromkeys(to[1] for to in between if to)), winner_changes_at_error_rate=at,
+        flips_between_usd_per_error=between, flips_to_one_of=one_of, winner_changes_at_error_rate=at,
         error_rate_of=subject,
         challenger_wins_at_error_rate=wins_at,
     )
@@ -215,7 +214,7 @@ Flip = tuple[float, str]
 
 def _flips(
     shared: Shared, results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None
-) -> tuple[Flip | None, list[Flip | None]]:
+) -> tuple[Flip | None, tuple[float, float | None] | None, tuple[str, ...]]:
     """The USD per wrong answer nearest to today's beyond which `choose` has another leader, and which; and with other bars.
 
     In each draw savings are linear in it, so that the leader changes where two means cross, or where a chance crosses what its
@@ -225,7 +224,7 @@ def _flips(
     """
     today = float(np.asarray(shared.usd_per_error))
     if today <= 0:
-        return None, []
+        return None, None, ()
     cash, now = chosen.counts == "cash", 0.0 if chosen.counts == "cash" else today
     each = np.asarray(today if drawn is None or not cash else drawn.facts.get(path_of(Shared, "usd_per_error"), today))
     rows = {id: _by_price(results[id], each, drawn) for id in chosen.candidates}
@@ -252,15 +251,15 @@ def _flips(
         return None
 
     flip = turn(shared)
-    if drawn is None:
-        return flip, [flip]
     others, side, at_once = [flip], flip[0] - now if flip else 0.0, leader(shared, now)
     for binding, reversible in product((-ERRORS, ERRORS), repeat=2):
+        if drawn is None:
+            break
         bars = replace(shared, min_chance=_moved(shared.min_chance, binding, drawn.n),
                        min_chance_reversible=_moved(shared.min_chance_reversible, reversible, drawn.n))
         led = leader(bars, now)
         others.append(turn(bars, side) if led == at_once else (now, led))
-    return flip, others
+    return flip, _ends(others, now), tuple(dict.fromkeys(to[1] for to in others if to))
 
 
 def _by_price(r: OptionResult, each: Array, drawn: Drawn | None) -> tuple[Array, Array]:

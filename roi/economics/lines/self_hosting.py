@@ -13,7 +13,7 @@ import numpy as np
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
-from roi.economics.lines.calendar import Share, by_month, has_rows, incumbent_share
+from roi.economics.lines.calendar import Share, by_month, incumbent_share
 from roi.economics.lines.line import (
     Along,
     Arithmetic,
@@ -115,11 +115,7 @@ def fleet_months(shared: Shared, option: Option, live: Share) -> FleetMonths:
 
 def _running(live: Share, gpus: Number) -> Array:
     """The GPUs of the months in which the option runs, shape (..., H)."""
-    if not has_rows(gpus):
-        return np.where(live.whole > 0, gpus, 0.0)
-    found: Array = np.copy(gpus, order="K")
-    np.copyto(found[:, : live.early.shape[-1]], 0.0, where=live.early <= 0)
-    return found
+    return np.where(live.whole > 0, gpus, 0.0)
 
 
 def _demand(shared: Shared, option: Option, mean: Array) -> Array:

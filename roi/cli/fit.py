@@ -30,8 +30,8 @@ NO_HOURS = "hours and USD need --examples"
 
 @click.command(short_help="What fits on which GPU: memory, training hours, USD.")
 @click.argument("model")
-@click.option("--method", default="lora", show_default=True, help="full, lora, rslora, dora, qlora, qdora or lora-int8.")
-@click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter.")
+@click.option("--method", default="lora", show_default=True, help="full, lora, rslora, dora, qlora, qdora, lora-int8, or a peft_type of peft (ia3, loha).")
+@click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter, or the size it has instead.")
 @click.option("--targets", default="all-linear", show_default=True, help="all-linear, attention, qv, or names with commas.")
 @click.option("--micro-batch", type=int, default=1, show_default=True, help="Sequences in one forward pass on one GPU.")
 @click.option("--seq", type=int, default=2048, show_default=True, help="Tokens of the longest sequence.")

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple, get_args
 import numpy as np
 
 from roi.errors import InputError, NotAChoice, nearest
+from roi.estimate.training.peft_methods import TUNERS, Tuner
 from roi.facts.model import Linear, ModelShape, Number
 
 Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"]
@@ -71,10 +72,11 @@ UNRUN: Final[dict[str, tuple[object, ...]]] = {
 class TrainingPlan:
     """One way to train; numeric fields take a float or an array and broadcast against each other."""
 
-    method: Method = "lora"
-    """full, lora, rslora (the cost of lora), dora, qlora (NF4 base), qdora (NF4 base), lora-int8 (int8 base)."""
+    method: str = "lora"
+    """full, lora, rslora (the cost of lora), dora, qlora (NF4 base), qdora (NF4 base), lora-int8 (int8 base), or one of peft's
+    other tuners by its `peft_type` in small letters (peft_methods.py), on an unquantised base."""
     rank: Number = 16.0
-    """Rank of the adapter; full fine-tuning has none and ignores it."""
+    """Rank of the adapter, or the size that its tuner has instead (virtual tokens, block); full fine-tuning ignores it."""
     targets: str | tuple[str, ...] = "all-linear"
     """all-linear, attention, qv, or module names."""
     micro_batch: Number = 1.0
@@ -156,8 +158,10 @@ class TrainingPlan:
     fp8_autocast, torchao's float8); head, attention and adapters do not. Memory is that without."""
 
     def __post_init__(self) -> None:
+        if self.tuner is None and self.method not in METHODS:
+            raise NotAChoice("method", self.method, METHODS, TUNERS)
         for field, known in (
-            ("method", METHODS), ("dtype", DTYPES), ("attention", ATTENTIONS), ("optimizer", OPTIMIZERS),
+            ("dtype", DTYPES), ("attention", ATTENTIONS), ("optimizer", OPTIMIZERS),
             ("trainer", TRAINERS), ("sharding", SHARDINGS), ("kernels", KERNELS), ("loss", LOSSES), ("stack", STACKS),
             ("checkpoints", CHECKPOINTS),
         ):
@@ -200,6 +204,21 @@ class TrainingPlan:
     def adapter(self) -> bool:
         """True where the base is frozen."""
         return self.method != "full"
+
+    @property
+    def tuner(self) -> Tuner | None:
+        """What peft's tuner does; None for full training and for LoRA and its kin, which the other modules count."""
+        return TUNERS.get(self.method)
+
+    @property
+    def path_rank(self) -> Number:
+        """Width of the adapter's path, as step time counts it; 1 where a tuner has none."""
+        return self.rank if self.tuner is None or self.tuner.ranks else 1.0
+
+    @property
+    def targeted(self) -> bool:
+        """True where modules carry adapters."""
+        return self.adapter and (self.tuner is None or self.tuner.family != "whole")
 
     @property
     def fused(self) -> bool:

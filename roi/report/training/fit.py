@@ -228,9 +228,12 @@ def _title(report: FitReport) -> tuple[Block, ...]:
 
 
 def method_words(plan: TrainingPlan) -> str:
-    """The method of training, with the rank and the targets of its adapters: qlora r16, all."""
+    """The method of training, with the rank and the targets of its adapters: qlora r16, all; a tuner's size as peft names it."""
     targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
-    return f"{plan.method} r{plan.rank:g}, {targets}" if plan.adapter else plan.method
+    size = f" r{plan.rank:g}"
+    if plan.tuner is not None and plan.tuner.size != "r":
+        size = f" {plan.tuner.size} {plan.rank:g}" if plan.tuner.size else ""
+    return plan.method + (size if plan.adapter else "") + (f", {targets}" if plan.targeted else "")
 
 
 def _unusual(plan: TrainingPlan) -> list[str]:

@@ -4,16 +4,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
+import numpy as np
 from pydantic import Field
 
 from roi.catalog.cards.gpus import find_gpu, load_gpus
 from roi.catalog.efficiencies.stack_defaults import stack_defaults
 from roi.catalog.models.shapes import find_model
-from roi.errors import InputError
+from roi.errors import InputError, nearest
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.measured_run import GPTQ, HABITS, Habit, MeasuredRun, MemoryKind
 from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, end_parameters, largest_rank, trained_parameters
+from roi.estimate.training.peft_methods import ALIASES, TUNERS
 from roi.estimate.training.plan import (
     TARGET_SETS,
     Attend,
@@ -27,6 +29,7 @@ from roi.estimate.training.plan import (
     Trainer,
     TrainingPlan,
 )
+from roi.estimate.training.setting import refusal
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
@@ -67,6 +70,10 @@ SHARED: Final[dict[str, Sharding]] = {
     "none": "none", "zero2": "zero2", "zero3": "zero3", "fsdp": "fsdp", "cpu-offload": "fsdp", "model-parallel": "none",
     "tensor-parallel": "none", "pipeline-parallel": "none"}
 """Words of sharding -> the plan's."""
+PEFT: Final = "peft:"
+"""What the word of a tuner begins with."""
+SIZES: Final = np.arange(1.0, 16_385.0)
+"""Sizes that are tried for a tuner whose count of trained parameters is stated."""
 ENDS: Final = ("full:wte", "full:lm_head")
 """Words of target_modules that name what is trained whole; one stands for both."""
 KEPT: Final[dict[str, Checkpoints]] = {"selective": "selective", "offload": "offloaded"}
@@ -86,8 +93,9 @@ class TrainingRow(CanonicalRow):
     """Card, by its id in the catalog; blank where it is not known: memory is predicted all the same, speed is not."""
     n_gpus: Whole = 1
     """GPUs of the job."""
-    method: Method
-    """Method: full, or a kind of adapter; quant says on which base (lora over nf4 is what others call qlora)."""
+    method: Method | Annotated[str, Field(pattern=f"^{PEFT}[a-z0-9_]+$")]
+    """Method: full, or a kind of adapter; another of peft's tuners is peft: and its peft_type in small letters (peft:ia3), on a
+    base that is not quantised. quant says on which base (lora over nf4 is what others call qlora)."""
     quant: Literal["none", "nf4", "int8", "gptq-int4", "gptq-int8"] = "none"
     """Quantisation of the base's linear layers, by bitsandbytes or GPTQ (predicted as nf4 and int8 without preparation). full
     needs none; lora needs none, nf4 or int8; rslora and dora need none or nf4; qlora needs nf4 or int8; qdora needs nf4;
@@ -95,7 +103,7 @@ class TrainingRow(CanonicalRow):
     double_quant: Flag | None = None
     """True where the scales of nf4 are quantised once more; blank: true stands in."""
     rank: Annotated[int, Field(gt=0)] | None = None
-    """Rank of the adapter; blank for full."""
+    """Rank of the adapter, or a tuner's own size (virtual tokens, block); blank for full, and where trainable_params tells it."""
     target_modules: Annotated[tuple[str, ...], Several] = ()
     """What carries an adapter: all-linear, attention, qv, or the names of modules joined by "+"; blank for full. full:wte and
     full:lm_head besides: embedding and head are trained whole (modules_to_save)."""
@@ -230,7 +238,8 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
 
     Values that stand in are set all at once and then exchanged one at a time, so that each difference stands alone.
     """
-    method = ON_BASE.get((row.method, row.quant))
+    tuner = row.method.startswith(PEFT)
+    method = _tuner(row) if tuner else ON_BASE.get((row.method, row.quant))
     if method is None:
         raise UnusableCell("quant", f"{row.method} needs {' or '.join(_bases(row.method))}")
     usual = stack_defaults(row.stack, row.date)
@@ -246,7 +255,7 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     if row.gradient_checkpointing is not None:
         stated["gradient_checkpointing"] = row.gradient_checkpointing != "false"
     plan = TrainingPlan(
-        method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
+        method=method, rank=float(row.rank or 1.0), targets=_targets(row, method), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, trainer=row.trainer,
         gpus=1 if row.sharding == "model-parallel" else row.n_gpus,
         sharding=SHARED[row.sharding], offload=row.sharding == "cpu-offload",
@@ -259,6 +268,8 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
+    if tuner:
+        plan = _sized(row, model, plan)
     if (plan.optimizer == "adamw" and plan.trainer != "plain" and plan.sharding not in ("zero2", "zero3")
             and _older(row, row.torch, FUSED_BY_DEFAULT, FUSED_SINCE)):
         plan = replace(plan, optimizer="adamw-foreach")
@@ -268,6 +279,29 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     if row.quant.startswith("gptq"):
         assumed.append((GPTQ, plan))
     return plan, (*assumed, *((HABITS[habit], _habit_plan(habit, model, plan)) for habit in row.habits))
+
+
+def _tuner(row: TrainingRow) -> str:
+    """peft's name of the row's tuner."""
+    name = ALIASES.get(row.method.removeprefix(PEFT), row.method.removeprefix(PEFT))
+    if name not in TUNERS:
+        near = nearest(name, TUNERS, 1)
+        raise UnusableCell("method", "none of peft's tuners that are counted" + (f"; nearest: {PEFT}{near[0]}" if near else ""))
+    if row.quant != "none":
+        raise UnusableCell("quant", f"{row.method} is counted on a base that is not quantised")
+    return name
+
+
+def _sized(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> TrainingPlan:
+    """The tuner's plan at the size that trains as many parameters as the row states, whatever else sets them (peft's layouts)."""
+    if refused := refusal(model, plan):
+        raise UnusableCell("method", refused)
+    if row.trainable_params is None:
+        if row.rank is None and TUNERS[plan.method].size:
+            raise UnusableCell("rank", "blank, and neither are trainable_params stated")
+        return plan
+    counts = np.broadcast_to(trained_parameters(model, replace(plan, rank=SIZES)), SIZES.shape)
+    return replace(plan, rank=float(SIZES[np.argmin(np.abs(counts - row.trainable_params))]))
 
 
 def _bases(method: str) -> list[str]:
@@ -297,7 +331,7 @@ def _older(row: TrainingRow, version: str | None, than: tuple[int, ...], since: 
     return row.date is not None and str(row.date) < since
 
 
-def _stand_ins(row: TrainingRow, method: Method) -> dict[str, Any]:  # Any: values of a plan's fields
+def _stand_ins(row: TrainingRow, method: str) -> dict[str, Any]:  # Any: values of a plan's fields
     """What stands in for a blank cell, by column: full training has no dropout, and a plain loop or fp32 no autocast."""
     values: dict[str, Any] = {
         "logits_kept": row.trainer != "hf", "optimizer": "adamw", "base_dtype": "bf16", "attention_impl": "sdpa",
@@ -331,10 +365,10 @@ def _habit_plan(habit: Habit, model: ModelShape, plan: TrainingPlan) -> Training
     return replace(plan, autocast=not plan.autocast) if habit == "adapters_16bit" else plan
 
 
-def _targets(row: TrainingRow) -> str | tuple[str, ...]:
-    if row.method == "full":
+def _targets(row: TrainingRow, method: str) -> str | tuple[str, ...]:
+    if row.method == "full" or (method in TUNERS and TUNERS[method].family == "whole"):
         return "all-linear"
-    if not row.target_modules or row.rank is None:
+    if not row.target_modules or (row.rank is None and method not in TUNERS):
         raise UnusableCell("rank" if row.target_modules else "target_modules", "blank, and an adapter needs it")
     names = tuple(name for name in row.target_modules if name not in ENDS)
     return names[0] if len(names) == 1 and names[0] in ("all-linear", *TARGET_SETS) else names
@@ -346,7 +380,7 @@ def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> Non
         raise UnusableCell("seq_len_max", f"more than {MOST_CONTEXTS:g} times the context of {model.id},"
                            f" {model.context_tokens:,} tokens")
     most = largest_rank(model, plan)
-    if plan.adapter and float(plan.rank) > most:
+    if plan.adapter and plan.tuner is None and float(plan.rank) > most:
         raise UnusableCell("rank", f"at most {most:,}, the full rank of the widest target of {model.id}")
     gpu, weights = find_gpu(row.gpu) if row.gpu else None, float(base_weight_bytes(model, plan))
     if row.n_gpus > 1 and row.sharding == "none" and gpu is not None and weights > gpu.memory_bytes:
@@ -354,10 +388,10 @@ def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> Non
         raise UnusableCell("n_gpus", f"the weights alone, {weights / GIB:.0f} GiB, are more than one {gpu.id} holds; how they"
                            " are split is not stated")
     counts = [float(trained_parameters(model, plan)) + end_parameters(model, plan)]
-    if plan.adapter:
+    if plan.adapter and plan.tuner is None:
         counts.append(counts[0] - _fused_saving(model, plan))
     stated = row.trainable_params
-    if stated is not None and all(abs(stated / count - 1.0) > COUNT_TOLERANCE for count in counts):
+    if stated is not None and plan.tuner is None and all(abs(stated / count - 1.0) > COUNT_TOLERANCE for count in counts):
         raise UnusableCell("trainable_params", f"{plan.method} of this rank and targets trains {counts[0]:,.0f}; more than"
                            " 1% off")
 

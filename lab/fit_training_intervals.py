@@ -147,8 +147,8 @@ def print_tuners(runs: Sequence[MeasuredRun]) -> None:
     away = [(run, abs(float(np.log(run.memory_bytes / found.value)))) for run in own
             if run.memory_bytes and isinstance(found := memory(run), Prediction)]
     held = [log <= percentile(*_by_method([x for x in away if x[0].method != run.method]), 0.9) for run, log in away]
-    print(f"memory, tuners: {percentile(*_by_method(away), 0.9):.3f}; TUNER has {TUNER:g}; {100 * np.mean(held):.0f}% of {len(away)}"
-          " rows inside, their method left out")
+    need, share = percentile(*_by_method(away), 0.9), 100 * np.mean(held)
+    print(f"memory, tuners: {need:.3f}; TUNER has {TUNER:g}; {share:.0f}% of {len(away)} rows inside, their method left out")
     paces = [(run, float(np.log(run.tokens_per_s / found.value * PACES[run.plan.tuner.family][0]))) for run in own
              if run.tokens_per_s and run.plan.tuner and isinstance(found := speed(run), Prediction)]
     for family, told in PACES.items():

@@ -38,9 +38,10 @@ SUFFIX: Final = ".calibration"
 
 PACES: Final[dict[str, tuple[float, float, float]]] = {
     "path": (0.88, 0.22, 1.09), "weight": (0.64, 0.18, 1.0), "scale": (1.1, 0.87, 1.31), "whole": (1.05, 0.67, 1.22)}
-"""Speed of peft's tuners beside LoRA over that of LoRA's roofline on the same targets, by family: median, 5th and 95th percentile
-over 155 rows of its method comparison, methods weighted by the root of their rows. They are one model on one card (3.2B, some 840
-tokens a step); what a tuner does to weights costs less of a step of more tokens (lab/fit_training_intervals.py)."""
+"""Speed of peft's tuners beside LoRA over that of LoRA's roofline on the same targets, by family: median, 5th and 95th
+percentile over 159 rows of its method comparison, methods weighted by the root of their rows. They are one model on one card
+(3.2B, some 840 tokens a step); what a tuner does to weights costs less of a step of more tokens
+(lab/fit_training_intervals.py)."""
 
 
 class CalibrationGroup(Record):
@@ -172,10 +173,11 @@ def paced(found: Evidence, plan: TrainingPlan) -> Evidence:
     """
     if plan.tuner is None:
         return found
-    middle, *ends = PACES[plan.tuner.family]
+    middle, slowest, fastest = PACES[plan.tuner.family]
     virtual = plan.rank if plan.method in VIRTUAL else 0.0
     scale, before = float(middle * plan.seq / (plan.seq + virtual)), found.efficiency.overall
-    low, high = widened(np.log(found.low / before), np.log(found.high / before), *np.log(np.array(ends) / middle))
+    low, high = widened(*(float(np.log(x)) for x in (
+        found.low / before, found.high / before, slowest / middle, fastest / middle)))
     overall = before * scale
     return replace(found, efficiency=replace(found.efficiency, overall=overall), low=float(overall * np.exp(low)),
                    high=float(overall * np.exp(high)), level="tuner", before=None, pieces=())

@@ -288,7 +288,8 @@ def _kind_of(
 def timed_run(run: MeasuredRun, efficiency: StepEfficiency) -> TimedRun | None:
     """The run beside the roofline at its mean length; None where card, speed or mean length is unknown, or the run is split.
 
-    The scale of a split run would be that of collectives, which the roofline does not count; that of a tuner beside LoRA, its own.
+    The scale of a split run would be that of collectives, which the roofline does not count; that of a tuner beside LoRA, its
+    own.
     """
     if run.gpu is None or not run.tokens_per_s or run.mean_tokens is None or run.split or run.plan.tuner is not None:
         return None

@@ -139,8 +139,8 @@ def whole_tuner_bytes(s: Setting) -> Number:
     layers = s.model.layers
     if s.plan.method == "prefix_tuning":
         longer = sum(a.layers * (a.heads if np.any(s.masked(a)) else a.kv_heads) * (a.head_dim + a.value_width) for a in kinds)
-        cached = sum(a.layers * a.kv_heads * (a.head_dim + a.value_width) for a in kinds)
-        cached = cached * (s.tokens + s.batch * size) * float(s.plan.logits_kept)
+        each = sum(a.layers * a.kv_heads * (a.head_dim + a.value_width) for a in kinds)
+        cached = each * (s.tokens + s.batch * size) * float(s.plan.logits_kept)
         return (s.batch * size * longer + cached) * s.attended / layers
     if s.plan.method == "adaption_prompt":
         return s.tokens * sum(a.layers * a.heads * (s.w * a.head_dim + size * (4.0 + 2.0 * s.w)) for a in kinds) / layers
@@ -308,7 +308,7 @@ def _norm_saved(s: Setting) -> Number:
     width = (w if s.fused_norms or (m.norm_bias and not s.plan.autocast) else 4.0) * inputs
     if not s.plan.adapter:
         width += 2.0 * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
-    if s.plan.method == "ln_tuning":
+    if s.plan.method == "ln_tuning" and not s.fused_norms:
         width += s.normalised * m.norms_per_layer
     width += 2.0 * float(m.family in RESIDUAL_DROPOUT)
     return width * m.hidden * s.tokens

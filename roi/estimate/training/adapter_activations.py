@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from roi.estimate.training.peft_methods import Tuner
-from roi.estimate.training.plan import ATTENTION_INPUTS, MLP_TARGETS, adaptable
+from roi.estimate.training.plan import ATTENTION_INPUTS, adaptable, in_mlp
 from roi.estimate.training.setting import MIXED_INPUT, OWN_INPUT, Setting
 from roi.facts.model import Linear, Mlp, Number
 
@@ -61,7 +61,7 @@ def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:
     size = np.asarray(s.plan.rank, dtype=float)
     each = {"base": s.w, "fp32": 4.0}.get(tuner.stays, 2.0 if s.lowered else s.plan.trained_bytes)
     reads = {"weight": "stream" if s.lowered else "own"}.get(tuner.reads, tuner.reads)
-    before = [x for x in on if s.plan.method == "ia3" and x.name in (*MLP_TARGETS, "shared_down_proj")]
+    before = [x for x in on if s.plan.method == "ia3" and in_mlp(x)]
     after = [x for x in on if x not in before]
     sides = [(x.inputs, x.outputs, size) for x in on]
     kept = sum((tuner.kept(*x) for x in sides), np.float64(0.0))

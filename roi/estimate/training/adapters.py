@@ -12,7 +12,15 @@ import numpy as np
 
 from roi.errors import InputError
 from roi.estimate.training.peft_methods import whole_parameters
-from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
+from roi.estimate.training.plan import (
+    DTYPE_BYTES,
+    TrainingPlan,
+    adaptable,
+    fuse_linears,
+    in_mlp,
+    resolve_targets,
+    trains_experts,
+)
 from roi.facts.model import Linear, ModelShape, Number
 
 NF4_BLOCK: Final = 64
@@ -80,8 +88,11 @@ def trained_parameters(model: ModelShape, plan: TrainingPlan) -> Number:
     if tuner is not None and not plan.targeted:
         return whole_parameters(model, plan.method, rank)
     if tuner is not None:
-        each = ((s.layers, s.inputs, s.outputs, rank) for s in sites)
-        return sum((n * tuner.trained(*x) + tuner.shared(*x) for n, *x in each), np.float64(tuner.once))
+        # IA3 scales what an MLP's products read
+        turned = plan.method == "ia3"
+        sides = [(x.layers, *((x.outputs, x.inputs) if turned and in_mlp(x) else (x.inputs, x.outputs))) for x in sites]
+        own = (layers * tuner.trained(i, o, rank) + tuner.shared(i, o, rank) for layers, i, o in sides)
+        return sum(own, np.float64(tuner.once))
     each = float(sum((s.inputs + s.outputs) * s.layers * s.experts for s in sites))
     total = rank * (each + expert_adapter_parameters(model, plan))
     if plan.weight_decomposed:

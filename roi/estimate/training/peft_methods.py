@@ -59,8 +59,8 @@ class Tuner(NamedTuple):
     trained: Count = _none
     """Trained parameters."""
     reads: str = "own"
-    """The input that it keeps: own (a copy in the adapter's type, as LoRA's), fp32 (such a copy under autocast too), stream (what
-    the product reads), weight (own, but under autocast stream), least (a copy as wide as the narrower side), or empty."""
+    """The input that it keeps: own (a copy in the adapter's type, as LoRA's), fp32 (such a copy under autocast too), stream
+    (what the product reads), weight (own, but under autocast stream), least (a copy as wide as the narrower side), or empty."""
     kept: Count = _none
     """Elements that forward makes of weights and keeps, in the adapter's type."""
     outputs: float = 0.0
@@ -91,7 +91,7 @@ TUNERS: Final[dict[str, Tuner]] = {
     "deft": Tuner("path", _path, outputs=1.0, ranks=1.0, copied=_path),
     "delora": Tuner("path", lambda i, o, r: r * (i + o) + 1.0, ranks=2.0, copied=_path),
     "fourierft": Tuner("weight", lambda i, o, r: r, kept=_weight, size="n_frequency"),
-    "frod": Tuner("path", lambda i, o, r: 0.01 * i * i + i + 0.0 * r, frozen=_weight, size=""),
+    "frod": Tuner("path", lambda i, o, r: np.floor(0.01 * i * i) + i + 0.0 * r, frozen=_weight, size=""),
     "glora": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="stream", kept=_weight, stays="base"),
     "gralora": Tuner("path", _path, ranks=1.0, copied=_path),
     "hira": Tuner("weight", _path, kept=_weight),
@@ -100,14 +100,17 @@ TUNERS: Final[dict[str, Tuner]] = {
     "lily": Tuner("path", lambda i, o, r: r * (i + 2.0), ranks=1.0, copied=_path, shared=lambda i, o, r: 2.0 * r * o),
     "loha": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="weight", kept=_weight),
     "lokr": Tuner("weight", _kronecker, kept=_weight),
+    "lora_fa": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0, copied=_path),
     "miss": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0),
-    "oft": Tuner("path", lambda i, o, r: i * (i / r - 1.0) / 2.0, kept=lambda i, o, r: 4.0 * i * i / r, copied=lambda i, o, r: 3.0 * i * i / r),
+    "oft": Tuner("path", lambda i, o, r: i * (i / r - 1.0) / 2.0, kept=lambda i, o, r: 4.0 * i * i / r,
+                 copied=lambda i, o, r: 3.0 * i * i / r),
     "osf": Tuner("path", lambda i, o, r: r * (i + o + 1.0), kept=lambda i, o, r: 2.0 * r * (i + o), ranks=2.0,
                  frozen=lambda i, o, r: r * (i + o + 1.0) + (min(i, o) - r) * max(i, o) * float(i != o), size="rank_pattern"),
     "peanut": Tuner("weight", lambda i, o, r: 2.0 * r * o, reads="weight", kept=lambda i, o, r: 2.0 * i * o + 0.0 * r),
     "psoft": Tuner("path", lambda i, o, r: r * (r + 3.0) / 2.0, reads="", kept=lambda i, o, r: 5.0 * r * r, ranks=1.0,
                    frozen=lambda i, o, r: min(i, o) * i + r * o),
-    "pvera": Tuner("path", lambda i, o, r: o + 2.0 * r, reads="", outputs=1.0, ranks=4.0, copied=lambda i, o, r: r * (2.0 * i + o)),
+    "pvera": Tuner("path", lambda i, o, r: o + 2.0 * r, reads="", outputs=1.0, ranks=4.0,
+                   copied=lambda i, o, r: r * (2.0 * i + o)),
     "randlora": Tuner("weight", lambda i, o, r: np.ceil(min(i, o) / r) * (r + min(i, o)), reads="least", kept=_least,
                       copied=_weight),
     "road": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", outputs=2.0, size="", stays="fp32"),
@@ -116,12 +119,13 @@ TUNERS: Final[dict[str, Tuner]] = {
     "unilora": Tuner("path", kept=_path, ranks=1.0, frozen=lambda i, o, r: 3.0 * r * (i + o), once=256.0),
     "vblora": Tuner("path", _path, ranks=1.0, once=65536.0),
     "vera": Tuner("path", lambda i, o, r: o + r, reads="", outputs=1.0, ranks=1.0, copied=_path),
-    "waveft": Tuner("weight", lambda i, o, r: r, reads="weight", kept=lambda i, o, r: 2.0 * i * o + 0.0 * r, size="n_frequency"),
+    "waveft": Tuner("weight", lambda i, o, r: r, reads="weight", kept=lambda i, o, r: 2.0 * i * o + 0.0 * r,
+                    size="n_frequency"),
     "adaption_prompt": Tuner("whole", size="adapter_len"), "ln_tuning": Tuner("whole", size=""),
     "p_tuning": Tuner("whole", size="num_virtual_tokens"), "prefix_tuning": Tuner("whole", size="num_virtual_tokens"),
     "prompt_tuning": Tuner("whole", size="num_virtual_tokens"), "trainable_tokens": Tuner("whole", size="token_indices"),
 }
-"""peft_type in small letters -> what it does."""
+"""peft_type in small letters -> what it does; lora_fa is LoRA under peft's optimizer that freezes A."""
 VIRTUAL: Final = ("prompt_tuning", "p_tuning")
 """Tuners whose virtual tokens come before those of every sequence."""
 ALIASES: Final = {"bone": "miss"}

@@ -7,7 +7,7 @@ products of a model the targets are, and which plans peft would refuse.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -324,6 +324,11 @@ def adaptable(linear: Linear, *, split: bool = False) -> bool:
     return (linear.experts == 1 or split) and linear.name != "router"
 
 
+def in_mlp(linear: Linear) -> bool:
+    """True for a product of an MLP, shared experts' included."""
+    return linear.name.removeprefix("shared_") in MLP_TARGETS
+
+
 def trains_experts(model: ModelShape, targets: str | tuple[str, ...]) -> bool:
     """True where the targets put adapters on experts."""
     mixture = model.family in EXPERT_FAMILIES and any(linear.experts > 1 for linear in model.linears)
@@ -384,21 +389,3 @@ def check_context(model: ModelShape, plan: TrainingPlan) -> None:
     """Raise where the plan's sequence is longer than the model's context."""
     if np.any(np.asarray(plan.seq) > model.context_tokens):
         raise InputError(f"seq: {plan.seq:,.0f} tokens is not usable; {model.id} takes at most {model.context_tokens:,}")
-
-
-class TrainerHabits(NamedTuple):
-    """What a training loop does unless it is told otherwise."""
-
-    logits_kept: bool
-    """The model's output lives through backward."""
-    autocast: bool
-    """Forward runs under torch.autocast."""
-
-
-def trainer_habits(trainer: Trainer, dtype: Dtype) -> TrainerHabits:
-    """The habits of a loop: a plain one keeps its output and casts nothing, Trainers free it and run bf16=True or fp16=True.
-
-    SFTTrainer (TRL 1.10 and later) never makes whole logits: its head works in chunks.
-    """
-    lowers = trainer in ("hf", "trl") and DTYPE_BYTES.get(dtype, 4.0) < 4.0
-    return TrainerHabits(logits_kept=trainer == "plain", autocast=lowers)

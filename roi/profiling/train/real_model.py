@@ -228,13 +228,15 @@ def adapter_settings(model: Any, plan: TrainingPlan, targets: str | list[str], *
         size, config = int(plan.rank), model.config.get_text_config()
         fields: dict[str, Any] = {plan.tuner.size: size} if plan.tuner.size else {}
         fields |= {"target_modules": targets, **more} if plan.targeted else {}
-        fields |= {"ia3": {"feedforward_modules": [n for n in FEED_FORWARD if targets == "all-linear" or n in targets]},
+        usual: dict[str, dict[str, Any]] = {
+                   "ia3": {"feedforward_modules": [n for n in FEED_FORWARD if targets == "all-linear" or n in targets]},
                    "osf": {"rank_pattern": {name: min(layer.weight.shape) - size for name, layer in model.named_modules()
                                             if isinstance(layer, LINEARS)}},
-                   "oft": {"oft_block_size": 0}, "adalora": {"total_step": 1}, "adaption_prompt": {"adapter_layers": config.num_hidden_layers},
+                   "oft": {"oft_block_size": 0}, "adalora": {"total_step": 1},
+                   "adaption_prompt": {"adapter_layers": config.num_hidden_layers},
                    "p_tuning": {"encoder_hidden_size": config.hidden_size},
-                   "trainable_tokens": {"token_indices": list(range(size))}}.get(plan.method, {})
-        return kind(task_type="CAUSAL_LM", **fields)
+                   "trainable_tokens": {"token_indices": list(range(size))}}
+        return kind(task_type="CAUSAL_LM", **fields | usual.get(plan.method, {}))
     return peft.LoraConfig(r=int(plan.rank), lora_alpha=2 * int(plan.rank), lora_dropout=float(plan.dropout),
                            target_modules=targets, use_dora=plan.weight_decomposed, use_rslora=plan.method == "rslora",
                            task_type="CAUSAL_LM", **more)

@@ -8,8 +8,9 @@ from datetime import date as Date
 from roi.answers.fit import FitReport, GpuLine
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
-from roi.estimate.training.plan import TrainingPlan, trainer_habits, trains_experts
+from roi.estimate.training.plan import TrainingPlan, trains_experts
 from roi.estimate.training.sharding import has_collectives
+from roi.estimate.training.stacks import trainer_habits
 from roi.facts.fact import STALE_DAYS
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
@@ -228,7 +229,7 @@ def _title(report: FitReport) -> tuple[Block, ...]:
 
 
 def method_words(plan: TrainingPlan) -> str:
-    """The method of training, with the rank and the targets of its adapters: qlora r16, all; a tuner's size as peft names it."""
+    """The method of training, with the rank and the targets of its adapters (qlora r16, all), or a tuner's size."""
     targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
     size = f" r{plan.rank:g}"
     if plan.tuner is not None and plan.tuner.size != "r":

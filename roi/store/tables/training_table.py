@@ -4,18 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
-import numpy as np
 from pydantic import Field
 
 from roi.catalog.cards.gpus import find_gpu, load_gpus
 from roi.catalog.efficiencies.stack_defaults import stack_defaults
 from roi.catalog.models.shapes import find_model
-from roi.errors import InputError, nearest
+from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.measured_run import GPTQ, HABITS, Habit, MeasuredRun, MemoryKind
 from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, end_parameters, largest_rank, trained_parameters
-from roi.estimate.training.peft_methods import ALIASES, TUNERS
 from roi.estimate.training.plan import (
     TARGET_SETS,
     Attend,
@@ -29,10 +27,10 @@ from roi.estimate.training.plan import (
     Trainer,
     TrainingPlan,
 )
-from roi.estimate.training.setting import refusal
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
+from roi.store.tables.tuner_cells import PEFT, WHOLE, sized_tuner, tuner_named
 from roi.units import GIB
 
 COUNT_TOLERANCE: Final = 0.01
@@ -70,10 +68,6 @@ SHARED: Final[dict[str, Sharding]] = {
     "none": "none", "zero2": "zero2", "zero3": "zero3", "fsdp": "fsdp", "cpu-offload": "fsdp", "model-parallel": "none",
     "tensor-parallel": "none", "pipeline-parallel": "none"}
 """Words of sharding -> the plan's."""
-PEFT: Final = "peft:"
-"""What the word of a tuner begins with."""
-SIZES: Final = np.arange(1.0, 16_385.0)
-"""Sizes that are tried for a tuner whose count of trained parameters is stated."""
 ENDS: Final = ("full:wte", "full:lm_head")
 """Words of target_modules that name what is trained whole; one stands for both."""
 KEPT: Final[dict[str, Checkpoints]] = {"selective": "selective", "offload": "offloaded"}
@@ -103,7 +97,8 @@ class TrainingRow(CanonicalRow):
     double_quant: Flag | None = None
     """True where the scales of nf4 are quantised once more; blank: true stands in."""
     rank: Annotated[int, Field(gt=0)] | None = None
-    """Rank of the adapter, or a tuner's own size (virtual tokens, block); blank for full, and where trainable_params tells it."""
+    """Rank of the adapter, or a tuner's own size (virtual tokens, block); blank for full, and of a tuner where trainable_params
+    tells it."""
     target_modules: Annotated[tuple[str, ...], Several] = ()
     """What carries an adapter: all-linear, attention, qv, or the names of modules joined by "+"; blank for full. full:wte and
     full:lm_head besides: embedding and head are trained whole (modules_to_save)."""
@@ -238,8 +233,7 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
 
     Values that stand in are set all at once and then exchanged one at a time, so that each difference stands alone.
     """
-    tuner = row.method.startswith(PEFT)
-    method = _tuner(row) if tuner else ON_BASE.get((row.method, row.quant))
+    method = tuner_named(row.method, row.quant) or ON_BASE.get((row.method, row.quant))
     if method is None:
         raise UnusableCell("quant", f"{row.method} needs {' or '.join(_bases(row.method))}")
     usual = stack_defaults(row.stack, row.date)
@@ -255,7 +249,7 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     if row.gradient_checkpointing is not None:
         stated["gradient_checkpointing"] = row.gradient_checkpointing != "false"
     plan = TrainingPlan(
-        method=method, rank=float(row.rank or 1.0), targets=_targets(row, method), micro_batch=float(row.micro_batch),
+        method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, trainer=row.trainer,
         gpus=1 if row.sharding == "model-parallel" else row.n_gpus,
         sharding=SHARED[row.sharding], offload=row.sharding == "cpu-offload",
@@ -268,8 +262,8 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
-    if tuner:
-        plan = _sized(row, model, plan)
+    if plan.tuner is not None:
+        plan = sized_tuner(model, plan, row.rank, row.trainable_params)
     if (plan.optimizer == "adamw" and plan.trainer != "plain" and plan.sharding not in ("zero2", "zero3")
             and _older(row, row.torch, FUSED_BY_DEFAULT, FUSED_SINCE)):
         plan = replace(plan, optimizer="adamw-foreach")
@@ -279,29 +273,6 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     if row.quant.startswith("gptq"):
         assumed.append((GPTQ, plan))
     return plan, (*assumed, *((HABITS[habit], _habit_plan(habit, model, plan)) for habit in row.habits))
-
-
-def _tuner(row: TrainingRow) -> str:
-    """peft's name of the row's tuner."""
-    name = ALIASES.get(row.method.removeprefix(PEFT), row.method.removeprefix(PEFT))
-    if name not in TUNERS:
-        near = nearest(name, TUNERS, 1)
-        raise UnusableCell("method", "none of peft's tuners that are counted" + (f"; nearest: {PEFT}{near[0]}" if near else ""))
-    if row.quant != "none":
-        raise UnusableCell("quant", f"{row.method} is counted on a base that is not quantised")
-    return name
-
-
-def _sized(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> TrainingPlan:
-    """The tuner's plan at the size that trains as many parameters as the row states, whatever else sets them (peft's layouts)."""
-    if refused := refusal(model, plan):
-        raise UnusableCell("method", refused)
-    if row.trainable_params is None:
-        if row.rank is None and TUNERS[plan.method].size:
-            raise UnusableCell("rank", "blank, and neither are trainable_params stated")
-        return plan
-    counts = np.broadcast_to(trained_parameters(model, replace(plan, rank=SIZES)), SIZES.shape)
-    return replace(plan, rank=float(SIZES[np.argmin(np.abs(counts - row.trainable_params))]))
 
 
 def _bases(method: str) -> list[str]:
@@ -365,10 +336,11 @@ def _habit_plan(habit: Habit, model: ModelShape, plan: TrainingPlan) -> Training
     return replace(plan, autocast=not plan.autocast) if habit == "adapters_16bit" else plan
 
 
-def _targets(row: TrainingRow, method: str) -> str | tuple[str, ...]:
-    if row.method == "full" or (method in TUNERS and TUNERS[method].family == "whole"):
+def _targets(row: TrainingRow) -> str | tuple[str, ...]:
+    tuner = tuner_named(row.method, row.quant)
+    if row.method == "full" or tuner in WHOLE:
         return "all-linear"
-    if not row.target_modules or (row.rank is None and method not in TUNERS):
+    if not row.target_modules or (row.rank is None and tuner is None):
         raise UnusableCell("rank" if row.target_modules else "target_modules", "blank, and an adapter needs it")
     names = tuple(name for name in row.target_modules if name not in ENDS)
     return names[0] if len(names) == 1 and names[0] in ("all-linear", *TARGET_SETS) else names
@@ -390,6 +362,8 @@ def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> Non
     counts = [float(trained_parameters(model, plan)) + end_parameters(model, plan)]
     if plan.adapter and plan.tuner is None:
         counts.append(counts[0] - _fused_saving(model, plan))
+        apart = ModelShape.model_construct(**{**dict(model), "module_names": ()})  # LitGPT adapts parts of its fused product
+        counts += [float(trained_parameters(apart, plan))] if row.stack == "litgpt" else []
     stated = row.trainable_params
     if stated is not None and plan.tuner is None and all(abs(stated / count - 1.0) > COUNT_TOLERANCE for count in counts):
         raise UnusableCell("trainable_params", f"{plan.method} of this rank and targets trains {counts[0]:,.0f}; more than"

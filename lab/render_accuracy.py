@@ -127,8 +127,9 @@ def subsets(table: Path) -> Answer:
     adapters, large, rows = [], [], read_rows(table)
     for row in rows:
         single, plain = row["n_gpus"] == "1", row["quant"] in ("none", "nf4", "int8")
-        if (row["source"] in ("peft", "qwen", "swift") and single and row["method"] in ("lora", "qlora", "peft:lora_fa") and plain
-                and row["id"] not in LATER and row["peak_mem_gib"] and _number(row["micro_batch"]) and row["id"] not in NOT_PLAIN):
+        lora = row["method"] in ("lora", "qlora", "peft:lora_fa") and row["id"] not in (*NOT_PLAIN, *LATER)
+        if (row["source"] in ("peft", "qwen", "swift") and single and lora and plain and row["peak_mem_gib"]
+                and _number(row["micro_batch"])):
             adapters.append(row["id"])
         tokens = _number(row["micro_batch"]) * _number(row["seq_len_mean"])
         if (single and tokens >= 2048 and re.search("A100-|H100|L40S", row["gpu"])

@@ -139,7 +139,8 @@ CUSTOM = "transformers+peft custom loop"
     ({"model": "Zephyr-7B"}, "model=mistral-7b-v0.1"), ({"model": "mpt-3b"}, "model=mpt-3b"),
     ({"sharding": "", "n_gpus": "4", "framework": "vectorlm (FSDP FULL_SHARD)", "optimizer": "AdamW"}, "sharding=fsdp"),
     ({"sharding": "", "n_gpus": "1", "framework": "vectorlm (FSDP FULL_SHARD)", "optimizer": "AdamW"}, "sharding=none"),
-    ({"micro_batch": "unknown (config tuner.json)"}, "micro_batch=1 seq_len_max=2048 grad_accum=16"), ({"seq_len_max": "<=768"}, "seq_len_max=768"),
+    ({"micro_batch": "unknown (config tuner.json)"}, "micro_batch=1 seq_len_max=2048 grad_accum=16"),
+    ({"seq_len_max": "<=768"}, "seq_len_max=768"),
     ({"seq_len_mean": "unknown (Alpaca2k)"}, ""),
 ])
 def test_cells_of_training_tables(cells, canonical_cells):

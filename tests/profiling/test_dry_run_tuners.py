@@ -22,7 +22,8 @@ UNSTEPPED = ("vblora", "waveft")
 """Tuners whose step reads values."""
 LOOPS = {
     "plain": {"micro_batch": 4.0, "seq": 384.0, "checkpointing": False, "kernels": "liger"},
-    "autocast": {"micro_batch": 4.0, "seq": 384.0, "checkpointing": False, "trainer": "hf", "autocast": True, "kernels": "liger"},
+    "autocast": {"micro_batch": 4.0, "seq": 384.0, "checkpointing": False, "kernels": "liger",
+                 "trainer": "hf", "autocast": True},
 }
 """Loops whose peak lies in backward, where every byte that a layer keeps counts: the loss is taken in chunks."""
 ROUGH, LOOSE = ("hra", "pvera", "trainable_tokens", "prefix_tuning"), 0.12

@@ -177,7 +177,7 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"tokens_per_s": "nan"}, "tokens_per_s: 'nan'; it should be a finite number"),
     ({"tokens_per_s": "fast"}, "tokens_per_s: 'fast'; not a number"),
     ({"peak_mem_kind": "nvidia-smi"}, "peak_mem_kind: 'nvidia-smi'; none of allocated, reserved, process, unstated"),
-    ({"method": "full:lisa_2"}, "method: 'full:lisa_2'; none of full, lora, rslora, dora, qlora, qdora, lora-int8; nearest: full"),
+    ({"method": "full:lisa"}, "method: 'full:lisa'; none of full, lora, rslora, dora, qlora, qdora, lora-int8; nearest: full"),
     ({"method": "peft:ia4"}, "method: 'peft:ia4'; none of peft's tuners that are counted; nearest: peft:ia3"),
     ({"method": "peft:ia3", "quant": "nf4"}, "quant: 'nf4'; peft:ia3 is counted on a base that is not quantised"),
     ({"method": "peft:prompt_tuning", "rank": ""}, "rank: ''; blank, and neither are trainable_params stated"),
@@ -250,8 +250,10 @@ def test_skipped_rows_still_say_what_they_state(tmp_path):
 
 @pytest.mark.parametrize(("cells", "method", "size"), [
     ({"method": "peft:bone", "rank": "8"}, "miss", 8.0),
-    ({"method": "peft:prompt_tuning", "rank": "", "target_modules": "", "trainable_params": str(200 * 896)}, "prompt_tuning", 200.0),
-    ({"method": "peft:adalora", "rank": "8", "trainable_params": str(24 * 12 * (896 + 896 + 1 + 896 + 128 + 1))}, "adalora", 12.0),
+    ({"method": "peft:prompt_tuning", "rank": "", "target_modules": "", "trainable_params": str(200 * 896)},
+     "prompt_tuning", 200.0),
+    ({"method": "peft:adalora", "rank": "8", "trainable_params": str(24 * 12 * (896 + 896 + 1 + 896 + 128 + 1))},
+     "adalora", 12.0),
 ])
 def test_a_tuner_of_peft_is_read_by_its_peft_type_and_sized_by_what_it_trains(tmp_path, cells, method, size):
     """Qwen2.5-0.5B: hidden 896, 24 layers, query 896 and value 128 wide; AdaLoRA starts at init_r and prunes to the rank."""

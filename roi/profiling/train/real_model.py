@@ -206,7 +206,7 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
         # routers that are linear layers: llama 4's returns two results, which an adapter cannot add to
         routes = any(name.endswith(".router") and isinstance(m, LINEARS) for name, m in model.named_modules())
         targets = target_modules(model, plan.targets, fused)
-        settings = adapter_settings(model, plan, targets, exclude_modules=["router"] if routes else None)
+        settings = adapter_settings(model, plan, targets, **{"exclude_modules": ["router"]} if routes else {})
         try:
             with known_warnings():
                 model = peft.get_peft_model(model, settings)
@@ -223,19 +223,21 @@ def adapter_settings(model: Any, plan: TrainingPlan, targets: str | list[str], *
     IA3 scales the input of an MLP's products; OFT takes its number of blocks or their size; a prompt in attention is in every
     layer; p-tuning's encoder is as wide as the stream.
     """
+    if plan.method == "lora_fa":
+        raise InputError("method: lora_fa is an optimizer of peft's beside LoRA, which is not run; take the closed form")
     if plan.tuner is not None:
         kind: Any = peft.PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(plan.method.upper())]
         size, config = int(plan.rank), model.config.get_text_config()
         fields: dict[str, Any] = {plan.tuner.size: size} if plan.tuner.size else {}
         fields |= {"target_modules": targets, **more} if plan.targeted else {}
         usual: dict[str, dict[str, Any]] = {
-                   "ia3": {"feedforward_modules": [n for n in FEED_FORWARD if targets == "all-linear" or n in targets]},
-                   "osf": {"rank_pattern": {name: min(layer.weight.shape) - size for name, layer in model.named_modules()
-                                            if isinstance(layer, LINEARS)}},
-                   "oft": {"oft_block_size": 0}, "adalora": {"total_step": 1},
-                   "adaption_prompt": {"adapter_layers": config.num_hidden_layers},
-                   "p_tuning": {"encoder_hidden_size": config.hidden_size},
-                   "trainable_tokens": {"token_indices": list(range(size))}}
+            "ia3": {"feedforward_modules": [n for n in FEED_FORWARD if targets == "all-linear" or n in targets]},
+            "osf": {"rank_pattern": {name: min(layer.weight.shape) - size for name, layer in model.named_modules()
+                                     if isinstance(layer, LINEARS)}},
+            "oft": {"oft_block_size": 0}, "adalora": {"total_step": 1},
+            "adaption_prompt": {"adapter_layers": config.num_hidden_layers},
+            "p_tuning": {"encoder_hidden_size": config.hidden_size},
+            "trainable_tokens": {"token_indices": list(range(size))}}
         return kind(task_type="CAUSAL_LM", **fields | usual.get(plan.method, {}))
     return peft.LoraConfig(r=int(plan.rank), lora_alpha=2 * int(plan.rank), lora_dropout=float(plan.dropout),
                            target_modules=targets, use_dora=plan.weight_decomposed, use_rslora=plan.method == "rslora",

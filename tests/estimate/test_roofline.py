@@ -173,9 +173,9 @@ def test_a_product_of_few_tiles_leaves_multiprocessors_idle():
 
 
 def test_a_wave_of_tiles_takes_its_time_to_begin_and_end():
-    """At 1e30 FLOP/s all that is left is 0.6 us a wave. One layer, hidden 1,280 = 10 tiles, inner width 20 tiles, head 10 tiles,
-    1,280 tokens on 100 multiprocessors, in full without recompute: results and gradients of 10 x 10 tiles are 100 / 100
-    + 1/2 waves, of 10 x 20 2.5, whatever the depth."""
+    """At 1e30 FLOP/s all that is left is 0.6 us a wave. One layer, hidden 1,280 = 10 tiles, inner width 20, head 10,
+    1,280 tokens on 100 multiprocessors, in full without recompute: results and gradients of 10 x 10 tiles are 1.5 waves
+    (100 / 100 + 1/2), of 10 x 20 2.5, whatever the depth."""
     model = ModelShape(
         id="wide", family="llama", licence="none", context_tokens=4096, hidden=1280, vocab=1280, attention=(
             Attention(layers=1, heads=10, kv_heads=10, head_dim=128),), mlp=(Mlp(layers=1, intermediate=2560),),

@@ -1,6 +1,6 @@
 """What a stack of its own does where the user says nothing."""
 
-from roi.catalog.efficiencies.stack_defaults import as_stack_does, stack_defaults
+from roi.catalog.efficiencies.stack_defaults import as_stack_does
 from roi.estimate.training.plan import TrainingPlan
 
 
@@ -24,6 +24,5 @@ def test_transformers_is_left_as_it_is():
     assert as_stack_does(plan, ()) is plan
 
 
-def test_torchtitans_adapters_drop_nothing_out_and_the_catalog_says_so():
-    assert stack_defaults("torchtitan", None)["lora_dropout"] == "0"
+def test_torchtitans_adapters_drop_nothing_out():
     assert as_stack_does(TrainingPlan(method="lora", stack="torchtitan", dropout=0.1), ()).dropout == 0.0

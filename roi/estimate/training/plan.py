@@ -63,7 +63,7 @@ MLP_TARGETS: Final = ("gate_proj", "up_proj", "down_proj")
 
 UNRUN: Final[dict[str, tuple[object, ...]]] = {
     "stack": ("litgpt", "torchtune", "torchtitan"), "checkpoints": ("selective", "offloaded"), "loss": ("split",),
-    "step_in_backward": (True,), "gptq": (True,), "fp8": (True,), "ends": (True,), "adapters_16bit": (True,)}
+    "step_in_backward": (True,), "gptq": (True,), "fp8": (True,), "ends": (True,)}
 """Fields of a plan -> values that the closed form alone knows."""
 
 

@@ -34,8 +34,7 @@ TINY = {
 }  # fmt: skip
 CONFIG = ModelConfig("tiny", TINY, "")
 PLAN = TrainingPlan(rank=4, seq=128)
-MEDIUM = ModelConfig("medium", TINY | {
-    "hidden_size": 1024, "intermediate_size": 2816, "num_attention_heads": 16, "num_key_value_heads": 8, "vocab_size": 8192}, "")
+MEDIUM = ModelConfig("medium", TINY | {"hidden_size": 1024, "intermediate_size": 2816, "vocab_size": 8192}, "")
 
 
 def peak(plan=PLAN, config=CONFIG, workspace=0.0):

@@ -202,12 +202,11 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
     drift, free = rent_level(shared), is_zero(plan.minimum_months)
     needed, spares = (months.needed, months.spare_gpus) if free else (None, None)
     bare: Number = months.gpus_without_spares if needed is None else needed
-    gpus = months.gpus if spares is None else np.asanyarray(bare)
     if not free:
         bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon).whole > 0
         bound &= np.asanyarray(plan.minimum_months) > 0
         drift = np.where(bound, 1.0, drift)
-        gpus, bare = (np.where(bound, accumulate(np.maximum, g), g) for g in (gpus, months.gpus_without_spares))
+        gpus, bare = (np.where(bound, accumulate(np.maximum, g), g) for g in (months.gpus, months.gpus_without_spares))
     rate = plan.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH
     price = plan.rent or plan.path + "usd_per_gpu_hour"
     speeds = (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
@@ -228,7 +227,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
                     arithmetic=lambda month: arithmetic(_running(live, gpus), month))
 
     lines = [line("GPU rent", (plan.path + "capacity_requests_per_s", *speeds), bare)]
-    spare: Number = gpus - bare if spares is None else spares
+    spare: Number = (months.gpus if free else gpus) - bare if spares is None else spares
     if any_positive(spare):
         lines.append(line("GPU rent, redundancy", ("serving.spares",), spare))
     if free:

@@ -69,13 +69,13 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
     for id in dict.fromkeys(b.option for b in found.values()):
         for basis in ("pv", "run_rate"):
             crossings = [(head.replace("\n", " ").replace("- ", ""), found.get((id, basis, name))) for name, head in baselines]
-            label = option_label(c.case, id) + (", running cost" if basis == "run_rate" else "")
+            label = option_label(c.case, id)
             cells = [requests(x) for _, b in crossings for x in ((b.first, b.stays) if b else (None, None))]
-            rows.append(Row((label, *cells)))
-            for words, b in crossings:
-                if b is not None and b.reason not in ORDINARY and option_label(c.case, id) not in why.setdefault(
-                        f"than {words}: {b.reason}", []):
-                    why[f"than {words}: {b.reason}"].append(option_label(c.case, id))
+            rows.append(Row((label + (", running cost" if basis == "run_rate" else ""), *cells)))
+            for reason in dict.fromkeys(b.reason for _, b in crossings if b is not None and b.reason not in ORDINARY):
+                than = " and ".join(words for words, b in crossings if b is not None and b.reason == reason)
+                names = why.setdefault(f"than {than}: {reason}", [])
+                names += [] if label in names else [label]
     if not rows:
         return []
     heads = ("costs less than", *(cell for _, head in baselines for cell in (f"{head}\nfrom", "\nfor good")))

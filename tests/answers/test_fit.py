@@ -122,6 +122,8 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
 
 @pytest.mark.parametrize(("words", "message"), [
     (("lama-3.1-8b",), "nearest: llama-3.1-8b"),
+    (("lama-3-8b",), "nearest: llama-3-8b"),
+    (("zzz",), "known names is like it; or give the path of its config.json"),
     (("llama-3.1-8b", "--gpu", "H10"), "unknown GPU"),
     (("llama-3.1-8b", "--gpu", "A100"), "it may be"),
     (("llama-3.1-8b", "--method", "qlra"), "nearest: qlora"),

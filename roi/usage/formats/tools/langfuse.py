@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from roi.usage.formats.json_counts import has_keys, items_of, nested, pruned, scalars, with_counts
+from roi.usage.formats.json_counts import has_keys, items_of, largest, nested, pruned, scalars, with_counts
 from roi.usage.read.columns import real, text, utc
 from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
@@ -44,7 +44,7 @@ def prepare(raw: Table) -> Table:
 def fields(table: Table, options: FileOptions) -> Fields:
     """What observations say; a JSON document gives all columns of one meaning, and the first that holds something counts."""
     n = {what: table[f"n_{what}"] for what in COUNTS}
-    read, written = n["read"], ibis.greatest(n["write"], n["write_5m"] + n["write_1h"])
+    read, written = n["read"], largest(n["write"], n["write_5m"] + n["write_1h"])
     cached = read + written
     rest = n["total"] - n["input"] - n["output"]
     inside = (rest == 0) & (n["total"] > 0)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
+from roi.scenario.meaning import ITEM
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.yaml import parse_yaml, read_yaml, refuse_records, scalar
 
@@ -34,7 +35,7 @@ LONGEST_VALUE = 60
 """Characters of a wrong value that are shown."""
 WORDS = {
     "Value error, ": "", "Input should be": "it should be", "an object": "a block of keys", "array": "list",
-    "dictionary": "block of keys", "a valid boolean": "true or false",
+    "dictionary": "block of keys", "a valid boolean": "true or false", "String should": "it should", "Tuple": "it",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
 TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
@@ -215,7 +216,7 @@ def _place_in(place: Any, key: str, override: str) -> str | int:
     """The key of a block, or the number of an item that a list has; items are numbered from 0."""
     if not isinstance(place, list):
         return key
-    if not key.isdecimal() or int(key) >= len(place):
+    if not ITEM.fullmatch(key) or int(key) >= len(place):
         raise ScenarioError("--set", override, f"this list has {len(place)} items; name one by its number, the first is 0")
     return int(key)
 

@@ -264,7 +264,7 @@ def explain_mistakes(error: ValidationError, data: object, schema: type = Scenar
 def _of_another_branch(place: str, value: object) -> bool:
     """True for the complaint of a union's branch that the value does not belong to: {..} is no number, 5 no {value: ..}."""
     block = "Spread" in place or "Score" in place
-    return (block or "float" in place) and block != isinstance(value, dict)
+    return (block or "float" in place or "literal" in place) and block != isinstance(value, dict)
 
 
 def _problem(places: list[str], kind: str, value: object, message: str, schema: type) -> str:

@@ -32,7 +32,7 @@ def objects_in(held: Any) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize(("name", "key", "count", "reason"), [
     *(("langfuse_blob.jsonl", "input_cached_tokens", count, reason) for count, reason in (
         (-5, BELOW_0), (-(10**30), UNREAD), (1.5, UNREAD), ("many", UNREAD), ([3], UNREAD), (True, UNREAD), (None, None))),
-    ("litellm_spendlogs.jsonl", "cache_read_input_tokens", "many", UNREAD),
+    ("langfuse_blob.jsonl", "total", "many", UNREAD), ("litellm_spendlogs.jsonl", "cache_read_input_tokens", "many", UNREAD),
     ("agents/opencode.json", "reasoning", "many", UNREAD)])
 def test_a_count_inside_a_document_is_read_or_its_row_is_named(
     tmp_path: Path, name: str, key: str, count: Any, reason: str | None,

@@ -23,7 +23,7 @@ from roi.resolution.resolution import resolve as resolve_with
 from roi.scenario import file as scenario_file
 from roi.scenario.scenario import Scenario
 from roi.scenario.stated import stated_data
-from roi.scenario.yaml import flow_yaml
+from roi.scenario.yaml import PART_SCHEMA, flow_yaml
 
 Source = Scenario | Path | str | Mapping[str, Any] | None  # Any: a value of YAML
 """Where a scenario comes from: a file's path, what a file would hold, another scenario, or None for the bundled one."""
@@ -79,7 +79,7 @@ def load_scenario(
         blocks, quality = {**blocks, "quality": quality}, None
     measured = plain(part, "part") if isinstance(part, Mapping) else None if part is None else path_of("part", part)
     for name, held in measured.items() if isinstance(measured, dict) else ():
-        if name != "schema" and (name not in scenario_file.BLOCKS[scenario_file.PART_SCHEMA] or not isinstance(held, dict)):
+        if name != "schema" and (name not in scenario_file.BLOCKS[PART_SCHEMA] or not isinstance(held, dict)):
             raise ScenarioError(f"part.{name}", held, "workload and incumbent are, each a block of keys")
     evaluated = None if quality is None else path_of("quality", quality)
     return scenario_file.load_scenario(start, texts, measured, evaluated, tell, plain(blocks, ""))

@@ -297,8 +297,9 @@ def same_shape(run: ServingRun) -> tuple[float, ...]:
 CARD_SPREAD: Final = 0.3
 """Spread of the coefficients between cards with one engine over that between engines."""
 OF_A_CARD: Final = ("expert_layer_s", "fp8_products", "fp4_products")
-"""Those that differ between cards as between engines: kernels of experts are others for every generation of cards (TensorRT-LLM's
-of gpt-oss: Triton's on Hopper, trtllm-gen's on Blackwell), and power, which a card has more or less of, limits narrow products."""
+"""Those that differ between cards as between engines: kernels of experts are others for every generation of cards (Triton's on
+Hopper and trtllm-gen's on Blackwell for gpt-oss in TensorRT-LLM), and power, which a card has more or less of, limits narrow
+products."""
 
 
 def priors_of(family: str, base: Efficiencies | None = None, width: float = 1.0) -> dict[str, Prior]:

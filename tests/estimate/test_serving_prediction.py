@@ -264,6 +264,9 @@ def test_each_gpu_of_attention_parallel_schedules_its_own_sequences_and_waits_fo
     assert step().sequence_s - step(sequence_overhead_s=0.0).sequence_s == pytest.approx(1e-5 / 8)
     assert step(host_sequence_s=4e-5).host_sequence_s == pytest.approx(5e-6)
     assert step(exchange_latency_s=1e-4).step_s - step().step_s == pytest.approx(94e-4)
+    two = [replace(plan, tensor_parallel=2.0).iteration(RequestShape(1000.0, 1000.0), replace(ROUND, exchange_latency_s=s)).step_s
+           for s in (1e-4, 0.0)]
+    assert two[0] - two[1] == pytest.approx(94e-4 / 3)
     uneven, slower = step(expert_imbalance=1.0), step(expert_products=1.375)
     assert (uneven.sequence_s, uneven.prefill_token_s) == pytest.approx((slower.sequence_s, slower.prefill_token_s))
     one = replace(plan, tensor_parallel=1.0).iteration(RequestShape(1000.0, 1000.0), replace(ROUND, expert_imbalance=1.0))
@@ -358,6 +361,14 @@ def test_experts_in_4_bits_have_kernels_one_after_the_other_in_engines_of_2024()
                            ).iteration(requests, ROUND).step_s
     assert step_s("int4", "sglang-2024") - step_s("int4", "sglang") == pytest.approx(48 * 128 * 5e-6)
     assert step_s("bf16", "sglang-2024") == step_s("bf16", "sglang")
+
+
+def test_a_card_without_four_bit_products_unpacks_experts_as_it_reads_them():
+    """Half as much again on an H100, nothing on a B200."""
+    shape, e = find_model("gpt-oss-120b"), replace(ROUND, expert_unpacking=0.5)
+    ratios = [roofline_iteration(shape, find_gpu(card), 1.0, "mxfp4", 0.0, e).experts_s
+              / roofline_iteration(shape, find_gpu(card), 1.0, "mxfp4", 0.0, ROUND).experts_s for card in ("H100", "B200")]
+    assert ratios == pytest.approx([1.5, 1.0])
 
 
 def test_gguf_formats_take_their_files_bits_for_every_tensor():

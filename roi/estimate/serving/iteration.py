@@ -64,9 +64,10 @@ class Efficiencies:
     link_efficiency: Number
     """Share of the link bandwidth that an all-reduce reaches, 0 to 1."""
     exchange_latency_s: Number = 0.0
-    """Latency a layer of gathering tokens before experts that are spread over GPUs and of scattering their outputs, seconds.
+    """Latency a layer of gathering tokens before experts that are spread over 8 GPUs and of scattering their outputs, seconds;
+    each doubling of the GPUs is a further hop, and a wait for a slower one.
 
-    Fitted on TensorRT-LLM's offline runs alone, as the next is; elsewhere the prior (lab/efficiency_fit.py). 0: free, balanced.
+    Fitted on TensorRT-LLM's runs alone, as the next is; elsewhere the prior (lab/efficiency_fit.py). 0: free, balanced.
     """
     expert_imbalance: Number = 0.0
     """Standard deviation over mean of the tokens of an expert: GPUs with other experts wait for the one with the most."""
@@ -354,7 +355,8 @@ def roofline_iteration(
     dense = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
     experts = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
     packed = per_plan(weight_dtype, lambda w: float(weight_format(w).unpacked))
-    unpack, unpack_experts = 1.0 + e.unpacking * packed, 1.0 + e.expert_unpacking * packed
+    packed_experts = per_pair(gpu, weight_dtype, lambda g, w: float(weight_format(w).unpacks_experts(g)))
+    unpack, unpack_experts = 1.0 + e.unpacking * packed, 1.0 + e.expert_unpacking * packed_experts
     mixed = per_plan(weight_dtype, lambda w: float(weight_format(w).experts_only))
     sums = (EXCHANGES_PER_LAYER if attention_parallel else ALL_REDUCES_PER_LAYER) * shape.layers
     ring = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT / (link * e.link_efficiency)
@@ -370,7 +372,7 @@ def roofline_iteration(
     layer = e.layer_overhead_s + e.quantise_layer_s * eight + e.quantise4_layer_s * four
     choosing = e.expert_layer_s * sum(m.layers for m in shape.mlp if m.experts > 1)
     choosing = choosing + e.head_norm_s * sum(a.layers for a in shape.attention if a.kind in HEADS and a.norm_parameters)
-    latency = e.exchange_latency_s if attention_parallel else e.collective_latency_s
+    latency = e.exchange_latency_s * np.log2(tp) / 3.0 if attention_parallel else e.collective_latency_s
     overhead = e.step_overhead_s + shape.layers * layer + choosing + (tp > 1) * sums * latency
     looped = sum(m.experts * m.layers for m in shape.mlp if m.experts > 1)
     matrices = sum(x.experts * x.layers for x in shape.linears)

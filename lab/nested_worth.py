@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.comparison import Comparison, compare, settle
 from roi.economics.decision.draws import draw
-from roi.economics.decision.evaluation import Choice, choose_plan, read_all
-from roi.economics.decision.feasibility import read_gates, rule_out
+from roi.economics.decision.evaluation import Choice
 from roi.facts.case import Case
 from roi.numerics.knowing import Bins, bar_edge, best_row, over
 from roi.numerics.sequence import sobol
@@ -45,11 +44,7 @@ QUESTIONS = {
 
 def opened(case: Case, untested: str) -> tuple[Comparison, list[str], dict[str, Choice]]:
     """The comparison, the candidates and then the options with the system that nobody tested, and the plans chosen."""
-    comparison, values = compare(case), case.values()
-    shared, options = read_all(case, values)
-    options = rule_out(shared, options, read_gates(values))
-    options = {id: choose_plan(shared, option, options) for id, option in options.items()}
-    choices = {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
+    comparison, (_, options, choices) = compare(case), settle(case)
     candidates = comparison.verdict.candidates
     found = [o.id for o in comparison.options if o.id not in candidates and options[o.id].system == untested]
     return comparison, [*candidates, *found], choices

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import serving_accuracy
+from serving_accuracy import shown
 
 from roi.answers.validate import open_training_table, validate_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
@@ -200,12 +201,8 @@ def page(
 
 
 def _line(name: str, block: Answer) -> str:
-    figures = [_shown(block[key]) for key in ("mape", "median_ape", "bias", "p90", "coverage90")]
+    figures = [shown(block[key]) for key in ("mape", "median_ape", "bias", "p90", "coverage90")]
     return f"| {name} | {block['n']} / {block['eligible']} | " + " | ".join(figures) + " |"
-
-
-def _shown(x: float | None) -> str:
-    return "-" if x is None else f"{x:.1f}"
 
 
 def _errors(answer: Answer, quantity: str, ids: Iterable[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -276,7 +273,7 @@ def _scaled(fits: Answer) -> list[str]:
     for group in fits["pairs"] + fits["groups"]:
         if group["n"] < 4:
             continue
-        cells = [_shown(group[key]) for key in ("left_out", "from_three", "from_first_three")]
+        cells = [shown(group[key]) for key in ("left_out", "from_three", "from_first_three")]
         name = f"{group['gpu']}, {group['source']}, {group['layout']}"
         out.append(f"| {name} | {group['n']} | {group['overall']:.2f} | " + " | ".join(cells) + " |")
     out += ["", "All groups pooled, one scale from three rows, the rows that it has not seen:", "",
@@ -292,7 +289,7 @@ def _scaled(fits: Answer) -> list[str]:
         found = fits[f"{name}_left_out"]
         blocks += [(f"a {name}, by the others" if key == ALL else key, found[key]) for key in found]
     for name, block in blocks:
-        out.append(f"| {name} | {block['n']} | {_shown(block['median_error'])} | {_shown(block['coverage'])} |")
+        out.append(f"| {name} | {block['n']} | {shown(block['median_error'])} | {shown(block['coverage'])} |")
     return [*out, "", "### A training profile left in", "", (
         "One to three rows of a model and method stand for a profile, the other rows of their source on their card are"
         " predicted, the source left out of what is published."), "", *serving_accuracy.left_in_lines(fits["profile_left_in"]),

@@ -231,10 +231,11 @@ def _of(wide: Answer, name: str, quantity: str) -> Answer | None:
 
 
 def _line(name: str, block: Answer, wide: Answer | None) -> str:
-    figures = [_shown(block[key]) for key in ("mape", "median_ape", "bias", "p90", "coverage90")]
+    figures = [shown(block[key]) for key in ("mape", "median_ape", "bias", "p90", "coverage90")]
     figures.append("-" if not wide or not wide["oracle"] else f"{wide['mean'] / wide['oracle']:.1f}")
     return f"| {name} | {block['n']} / {block['eligible']} | " + " | ".join(figures) + " |"
 
 
-def _shown(x: float | None) -> str:
+def shown(x: float | None) -> str:
+    """One digit; a dash where there is none."""
     return "-" if x is None else f"{x:.1f}"

@@ -52,8 +52,9 @@ def _word(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
-def _raw(column: str, text: str) -> str:
-    return f"{column}={re.sub(r'[^A-Za-z0-9.+/-]+', '-', text) or 'unstated'}"
+def raw(column: str, text: str) -> str:
+    """The cell as it stands, as one word."""
+    return f"{column}={re.sub(r'[^A-Za-z0-9.+/:-]+', '-', text) or 'unstated'}"
 
 
 def read_model(row: Mapping[str, str]) -> str:
@@ -65,7 +66,7 @@ def read_model(row: Mapping[str, str]) -> str:
             return f"model={find_model(name).id}"
         except RoiError:
             continue
-    return _raw("model", text)
+    return raw("model", text)
 
 
 def _gpu(row: Mapping[str, str]) -> str:
@@ -78,14 +79,14 @@ def _gpu(row: Mapping[str, str]) -> str:
             return f"gpu={cards[0].id}"
         if cards:
             return f"gpu={max(cards, key=lambda card: card.memory_bytes).id} assumed+=gpu"
-    return _raw("gpu", text)
+    return raw("gpu", text)
 
 
 def _engine(row: Mapping[str, str]) -> str:
     word = re.sub(r"(pytorch|backend|server|rocm)$", "", _word(row["engine"]))
     name = ENGINES.get(word) or next((known for key, known in ENGINES.items() if word.startswith(key)), None)
     if name is None:
-        return _raw("engine", row["engine"])
+        return raw("engine", row["engine"])
     version = re.search(r"(\d+)\.(\d+)", row.get("engine_version") or "")
     year = re.match(r"\d{4}", row.get("date") or "")
     if name in RECENT and version and "20" not in version.group(1):
@@ -108,7 +109,7 @@ def _precision(row: Mapping[str, str]) -> str:
     if weight is None:
         weight = next((name for key, name in WEIGHTS.items() if re.search(rf"\b{key}\b", text)), None)
     if weight is None:
-        return _raw("weight_dtype", row["precision"])
+        return raw("weight_dtype", row["precision"])
     if "gpt-oss" in row["model"].lower():
         weight = "mxfp4"
     if cache in ("bf16", "fp16", "fp8", "int8"):
@@ -123,7 +124,7 @@ def _gpus(row: Mapping[str, str]) -> str:
     try:
         count, _ = float(row.get("n_gpus") or 1.0), float(tp or 1.0)
     except ValueError:
-        return _raw("tp", tp or "")
+        return raw("tp", tp or "")
     if not tp:
         return f"tp={count:g} replicas=1" + (" assumed+=tp" if count > 1.0 else "")
     return f"tp={float(tp):g} replicas={max(count / float(tp), 1.0):g}"
@@ -150,7 +151,7 @@ def _scenario(row: Mapping[str, str]) -> str:  # noqa: PLR0911 -- one line a kin
         return f"load=saturated{sent}"
     if row.get("concurrency"):
         return "load=closed" + sent if re.search(r"server|online|serving", text) else "load=static"
-    return _raw("load", row["scenario"])
+    return raw("load", row["scenario"])
 
 
 def _mlperf(row: Mapping[str, str], text: str) -> str:
@@ -174,7 +175,7 @@ def _lora(row: Mapping[str, str]) -> str:
 
 def _statistic(column: str, row: Mapping[str, str]) -> str:
     found = re.search(r"mean|median", (row.get(column) or "").lower())
-    return f"{column}={found.group()}" if found else _raw(column, row.get(column) or "")
+    return f"{column}={found.group()}" if found else raw(column, row.get(column) or "")
 
 
 READERS: Final = {

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from serving_cells import read_model
+from serving_cells import raw, read_model
 
 from roi.catalog.cards.gpus import gpus_named
 from roi.catalog.models.shapes import find_model
@@ -35,15 +35,11 @@ CARD: Final = (r"gb[23]00|b[23]00|gh200|h[128]00|h20\b|a[18]00|a[1-4]0g?\b|l40s?
 def inferred(row: Cells, columns: tuple[str, ...]) -> str:
     """What the row's cells of these columns set, read by their grammar; the first as it stands where they have none."""
     reader = READERS.get("+".join(columns[:2]) if columns[0] == "framework" else columns[0])
-    return _raw(columns[0], row.get(columns[0]) or "") if reader is None else reader(row)
+    return raw(columns[0], row.get(columns[0]) or "") if reader is None else reader(row)
 
 
 def _low(row: Cells, column: str) -> str:
     return (row.get(column) or "").lower()
-
-
-def _raw(column: str, text: str) -> str:
-    return f"{column}={re.sub(r'[^A-Za-z0-9.+/:-]+', '-', text) or 'unstated'}"
 
 
 def _first(column: str, text: str, known: Mapping[str, str], otherwise: str | None = None) -> str:
@@ -51,7 +47,7 @@ def _first(column: str, text: str, known: Mapping[str, str], otherwise: str | No
     for pattern, sets in known.items():
         if re.search(pattern, text):
             return sets
-    return _raw(column, text) if otherwise is None else otherwise
+    return raw(column, text) if otherwise is None else otherwise
 
 
 def _gpu(row: Cells) -> str:
@@ -66,12 +62,12 @@ def _gpu(row: Cells) -> str:
             cards = [card for card in cards if abs(card.memory_bytes / (float(size.group(1)) * 1e9) - 1.0) < 0.1] or cards
         if cards:
             return f"gpu={cards[0].id}" if len({round(card.memory_bytes / 1e9, -1) for card in cards}) == 1 else ""
-    return _raw("gpu", text)
+    return raw("gpu", text)
 
 
 def _method(row: Cells) -> str:
     return _first("method", _low(row, "method"), {
-        r"^peft:|galore|lisa|badam": _raw("method", row["method"]), r"qdora": "method=qdora", r"dora": "method=dora",
+        r"^peft:|galore|lisa|badam": raw("method", row["method"]), r"qdora": "method=qdora", r"dora": "method=dora",
         r"rs-?lora": "method=rslora", r"qlora": "method=qlora", r"lora": "method=lora",
         r"full|sft|fft|pre-?train|all weights": "method=full"})
 
@@ -181,7 +177,7 @@ def _optimizer(row: Cells) -> str:
     found = _first("optimizer", text, {
         r"paged": "optimizer=paged-adamw-8bit", r"8.?bit": "optimizer=adamw-8bit", r"foreach": "optimizer=adamw-foreach",
         r"fused": "optimizer=adamw-fused", r"^$|unknown|default|n\.s\.": "optimizer=adamw assumed+=optimizer",
-        r"lora-?fa|lion|sgd|adafactor|muon|galore": _raw("optimizer", row.get("optimizer") or ""), r"adam": "optimizer=adamw"})
+        r"lora-?fa|lion|sgd|adafactor|muon|galore": raw("optimizer", row.get("optimizer") or ""), r"adam": "optimizer=adamw"})
     narrow = re.search(r"bf16|bfloat16", states + text) or "bf16-true" in _low(row, "base_dtype")
     if narrow and found == "optimizer=adamw":
         found = "optimizer=adamw-bf16"
@@ -215,7 +211,7 @@ def _sharding(row: Cells) -> str:
         r"zero-?[ _]?(stage)?[ _-]?3": "sharding=zero3", r"zero-?[ _]?(stage)?[ _-]?2|shard_grad_op": "sharding=zero2",
         r"cpu.?offload(?! ?= ?(0|false))": "sharding=cpu-offload", r"device_map|model.?parallel": "sharding=model-parallel",
         f"fsdp|full_shard|{OWN_STACK}": f"sharding={'fsdp' if several else 'none'}"},
-        "sharding=none" if alike else _raw("sharding", stated))
+        "sharding=none" if alike else raw("sharding", stated))
 
 
 def number(row: Cells, column: str) -> str:
@@ -223,7 +219,7 @@ def number(row: Cells, column: str) -> str:
     found = re.findall(r"\d+(?:\.\d+)?", (row.get(column) or "").replace(",", ""))
     if column in SIZES and len(found) == 1 and not re.search(r"unknown|\d ?[km]\b", _low(row, column)):
         return f"{column}={found[0]}"
-    return _raw(column, row[column]) if column in SIZES and column != "seq_len_mean" else ""
+    return raw(column, row[column]) if column in SIZES and column != "seq_len_mean" else ""
 
 
 def _prepared(row: Cells) -> str:

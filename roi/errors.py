@@ -71,7 +71,7 @@ FEW = 8
 
 
 class UnknownName(InputError):
-    """A name that is not known; the message offers the nearest, or where none is near `all_of_them` or the few there are."""
+    """A name that is not known; the message offers the nearest, else `all_of_them`, the few that there are, or their number."""
 
     def __init__(self, field: str, name: str, known: Iterable[str], kind: str, all_of_them: Iterable[str] = ()) -> None:
         self.field = field
@@ -83,7 +83,8 @@ class UnknownName(InputError):
     def __str__(self) -> str:
         near = nearest(self._name, self._known)
         known = ", ".join(self._all or (self._known if len(self._known) <= FEW else ()))
-        return self.brief + (f"; nearest: {', '.join(near)}" if near else f"; known: {known}" if known else "")
+        none = f"; none of the {len(self._known):,} known names is like it" if self._known else ""
+        return self.brief + (f"; nearest: {', '.join(near)}" if near else f"; known: {known}" if known else none)
 
 
 class MissingExtra(RoiError):

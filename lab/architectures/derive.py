@@ -453,29 +453,28 @@ def conditions(K, rules, moves, flags, lists):
         Y = np.array(Y)
         at = np.array([where[layered][x] for x in S])
         cols = {n: c[at] for n, c in columns(layered).items()}
-        left = ~Y.copy()
-        conj = []
-        good = {n: c for n, c in cols.items() if c[Y].all()}
-        def cover(good, left, conj):
-            while left.any() and good:
-                n = max(good, key=lambda n: ((left & ~good[n]).sum(), -len(n)))
-                k = (left & ~good[n]).sum()
-                if k == 0: break
-                conj.append(n); left = left & good[n]
-            return left
-        left = cover(good, left, conj)
-        if left.any():
-            pairs = {}
-            names = [n for n, c in cols.items() if not c.all() and c.any()]
-            for a, b in itertools.combinations(names, 2):
-                c = cols[a] | cols[b]
-                if c[Y].all() and not c.all(): pairs[f"{a}|{b}"] = c
-            left = cover(pairs, left, conj)
+        conj, left = conjunction(cols, Y, ~Y)
         if left.any():
             bad = [(builds[S[j][0]][0], S[j][1]) for j in np.flatnonzero(left)[:3]]
             raise Fail(f"condition of {pat} {exprs}: {conj}; {left.sum()} left, e.g. {bad}")
         done.append([pat, exprs, " & ".join(conj)])
     return done
+
+def conjunction(cols, Y, left):
+    """Conditions, or pairs of them joined by |, that all of Y meets and that shut out as much of `left` as any; what is left."""
+    conj = []
+    def cover(good, left):
+        while left.any() and good:
+            n = max(good, key=lambda n: ((left & ~good[n]).sum(), -len(n)))
+            if not (left & ~good[n]).any(): break
+            conj.append(n); left = left & good[n]
+        return left
+    left = cover({n: c for n, c in cols.items() if c[Y].all()}, left)
+    if left.any():
+        names = [n for n, c in cols.items() if not c.all() and c.any()]
+        pairs = {f"{a}|{b}": cols[a] | cols[b] for a, b in itertools.combinations(names, 2)}
+        left = cover({n: c for n, c in pairs.items() if c[Y].all() and not c.all()}, left)
+    return conj, left
 
 def count(table, e, L):
     total = 0

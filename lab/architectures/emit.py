@@ -145,22 +145,7 @@ def derive_list(t, n, full, L, fixed, legacy):
                 try: col.append(bool(f(e, i)))
                 except Exception: col.append(False)
             cols[name] = np.array(col)
-        good = {k: c for k, c in cols.items() if c[Y].all()}
-        left = ~Y & alive; conj = []
-        def cover(good, left, conj):
-            while left.any() and good:
-                k = max(good, key=lambda k: ((left & ~good[k]).sum(), -len(k)))
-                if not (left & ~good[k]).any(): break
-                conj.append(k); left = left & good[k]
-            return left
-        left = cover(good, left, conj)
-        if left.any():
-            pairs = {}
-            ns = [k for k, c in cols.items() if c.any() and not c.all()]
-            for a, b in itertools.combinations(ns, 2):
-                c = cols[a] | cols[b]
-                if c[Y].all() and not c.all(): pairs[f"{a}|{b}"] = c
-            left = cover(pairs, left, conj)
+        conj, left = derive.conjunction(cols, Y, ~Y & alive)
         if left.any():
             print("  !", t, n, "list", v, conj[:3], int(left.sum()), "literal")
             return None

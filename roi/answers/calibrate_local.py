@@ -85,15 +85,15 @@ class LocalCalibration:
 
 
 def calibrate_local(
-    file: Path | None, session: "Session", *, overrides: tuple[str, ...] = (), part: Path | None = None,
-    profiles: Sequence[Path] = (), tell: Tell = keep_quiet, cache: bool = True,
+    file: Path | None, session: "Session", *, overrides: tuple[str, ...] = (), profiles: Sequence[Path] = (),
+    tell: Tell = keep_quiet, cache: bool = True,
 ) -> LocalCalibration:
     """Measure on the card of `session`, within its budget, what the scenario in `file` waits for most, and compare again.
 
     Profiles are kept in the first of `profiles`, else where `roi profile` keeps them. An InputError where this machine can
     measure nothing of the scenario says what could, and where. Ctrl-C keeps what was measured and compares with it.
     """
-    scenario = load_scenario(file, overrides, part, None, tell)
+    scenario = load_scenario(file, overrides, tell=tell)
     before = compare(open_case(scenario, profiles, tell, cache=cache).case)
     if before.case["draws"].number() < 2 * BINS:
         raise InputError(f"draws: {before.case['draws'].number():,.0f} do not say what a measurement is worth; at least "

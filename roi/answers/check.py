@@ -96,7 +96,7 @@ def check_file(
         raise InputError(f"--as-of: {file} is a saved comparison, whose facts have their own day; name its scenario")
     dated = () if as_of is None else (f"as_of={as_of}",)
     found = compare_file(file, overrides=(*overrides, *dated), part=part, quality=quality, profiles=profiles, tell=tell,
-                         cache=cache)
+                         cache=cache, saved=given)
     day = today if as_of is None else Date.fromisoformat(as_of)
     kept = None if saved is None else replay(saved, thresholds=policy.signposts_hold)
     moved = "" if saved is None or kept is None else differences(saved, kept)

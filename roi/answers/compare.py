@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roi.answers.saved import differences, read_saved, replay
+from roi.answers.saved import Saved, differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.user_data import cache_folder
 from roi.economics.decision.comparison import Comparison, compare
@@ -37,15 +37,16 @@ class ComparisonAnswer:
 def compare_file(
     file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
     draws: int | None = None, seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
-    cache: bool = True, runs: "KnownRuns | None" = None,
+    cache: bool = True, runs: "KnownRuns | None" = None, saved: Saved | None = None,
 ) -> ComparisonAnswer:
     """The comparison of the scenario in `file` (None: the bundled one), or of a saved comparison, replayed.
 
     `overrides` are fields (a.b=value), `part` what usage records settle, `quality` what an evaluation does; `draws` and
     `seed` replace the scenario's. With `cache` Cases and replays of earlier runs are used again. `runs` are those of
     `profiles` where they are open already, for many files, whose Cases are not kept: a thousand would push each other out.
+    `saved` is what the file holds, where it was read before.
     """
-    saved = None if file is None else read_saved(file)
+    saved = read_saved(file) if saved is None and file is not None else saved
     if saved is not None:
         if overrides or part or quality:
             option = "--set" if overrides else "--usage" if part else "--quality"

@@ -7,8 +7,8 @@ from typing import Any
 from roi.answers.quality import QualityQuestion, answer_quality
 from roi.errors import InputError
 from roi.quality.result_rows import Asked
-from roi.scenario.file import BLOCKS, PART_SCHEMA, QUALITY_PART
-from roi.scenario.yaml import parse_yaml
+from roi.scenario.file import BLOCKS
+from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml
 
 
 def measure_usage(

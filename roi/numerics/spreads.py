@@ -1,6 +1,8 @@
 """Ends of intervals: 95th percentiles for intervals from few values, and the spread of a product of independent factors."""
 
+import math
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -14,6 +16,8 @@ T95: Final = (
 )  # fmt: skip
 """95th percentile of Student's t for 1 to 30 degrees of freedom; beyond, the first terms of its expansion in 1 / n."""
 
+STEP: Final = 0.02
+"""Distance of the points at which the normal distribution is integrated."""
 SMALL: Final = 1e-3
 """Where e^z - 1 - z has lost six digits; the series left out is z^4 / 360, 3e-15."""
 
@@ -37,6 +41,23 @@ def ends(values: Iterable[float]) -> tuple[float, float]:
     ordered = np.sort(np.fromiter(values, dtype=float))
     low, high = np.interp((0.05 * (ordered.size - 1), 0.95 * (ordered.size - 1)), np.arange(ordered.size), ordered)
     return float(low), float(high)
+
+
+def expected_maximum(count: ArrayLike) -> NDArray[np.float64]:
+    """Mean of the largest of so many independent standard normal values; broadcasts over counts from 1, for which it is 0.
+
+    The integral of 1 - Phi(x)^n - Phi(-x)^n over positive x, by the trapezoidal rule, whose end terms vanish.
+    """
+    above = _normal_tail()
+    n = np.asarray(count, dtype=float)[..., None]
+    left = 1.0 - (1.0 - above) ** n - above**n
+    return np.asarray((left.sum(axis=-1) - left[..., 0] / 2.0) * STEP)
+
+
+@cache
+def _normal_tail() -> NDArray[np.float64]:
+    """The chance of a standard normal value above 0, STEP, 2 STEP ... 9."""
+    return np.array([math.erfc(x / math.sqrt(2.0)) / 2.0 for x in np.arange(0.0, 9.0, STEP)])
 
 
 def joint_low(lows: Iterable[ArrayLike]) -> NDArray[np.float64]:

@@ -9,8 +9,8 @@ from roi.numerics.paired import Agreement, ScorePosterior
 from roi.quality.cautions import Fixed
 from roi.quality.evaluation_set import EvaluationSet
 from roi.quality.measured import Measured, SystemScore
-from roi.scenario.file import QUALITY_PART, read_part
-from roi.scenario.yaml import comment, dump_yaml
+from roi.scenario.file import read_part
+from roi.scenario.yaml import QUALITY_PART, comment, dump_yaml
 
 DIGITS = 6
 ALIKE = 1e-6

@@ -16,8 +16,8 @@ from roi.report.page.parts import Page, Section
 SCHEMA = "roi.check/1"
 WORDS = {
     "verdict": "there is a verdict", "verdict_unchanged": "verdict unchanged",
-    "recommended_is_tested": "what is recommended is tested", "saved_as_written": "saved one as written",
-    "file_as_written": "FILE as written",
+    "recommended_is_tested": "what is recommended is tested", "saved_as_written": "saved comparison unedited",
+    "file_as_written": "FILE unedited",
     "monthly_cash_usd": "cash a month", "upfront_usd": "set-up", "expected_npv_usd": "mean NPV",
     "payback_months": "payback on cash",
     "chance_to_beat_staying": "chance to beat staying", "wrong_answers": "wrong answers",

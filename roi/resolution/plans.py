@@ -367,10 +367,10 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     rates = (("", capacity.alone, capacity.pooling), ("slow", capacity.slow, capacity.pooling_slow),
              ("fast", capacity.fast, capacity.pooling_fast))
     ends = {end: f" at the {end} end of the engine's speed" if end else "" for end, _, _ in rates}
+    rested = partial(sheet.add, basis=evidence.basis, date=evidence.speed.date)
     for end, alone, _ in rates:
-        sheet.add(held(f"{end or 'central'}_requests_per_s"), alone.requests_per_s, "requests/s", basis=evidence.basis,
-                  source=plan.source + ends[end])
+        rested(held(f"{end or 'central'}_requests_per_s"), alone.requests_per_s, "requests/s", source=plan.source + ends[end])
     for end, _, gain in rates:
         replayed = f"replay of four replicas behind one router: each over one alone{ends[end]}"
-        sheet.add(held(f"{end or 'central'}_pooling"), gain, "ratio", basis=evidence.basis,
-                  source=plan.source if evidence.basis is Basis.STATED else replayed)
+        rested(held(f"{end or 'central'}_pooling"), gain, "ratio",
+               source=plan.source if evidence.basis is Basis.STATED else replayed)

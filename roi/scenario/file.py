@@ -17,17 +17,11 @@ from pydantic import ValidationError
 from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
-from roi.scenario.yaml import parse_yaml, read_yaml, refuse_records, scalar
+from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, scalar
 
 BUNDLED: Final = "bundled"
-PART_SCHEMA: Final = "roi.usage-part/1"
-QUALITY_PART: Final = "roi.quality-part/1"
-POLICY: Final = "roi.policy/1"
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
-OTHERS: Final = {PART_SCHEMA: "roi compare SCENARIO --usage {}", QUALITY_PART: "roi compare SCENARIO --quality {}",
-                 POLICY: "roi check SCENARIO {}"}
-"""Schemas of files that are given beside a scenario, and the command that reads each."""
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
 LONGEST_VALUE = 60
@@ -107,10 +101,8 @@ def _opened(path: Path | str | dict[str, Any] | None) -> dict[str, Any]:
         return deepcopy(path)
     refuse_records(Path(path))
     data = read_yaml(Path(path))
-    limits = any(isinstance(x, dict) and not x.keys().isdisjoint({"at_least", "at_most"}) for x in data.values())
-    schema = data.get("schema", POLICY if limits else None)
-    if (use := OTHERS.get(str(schema))) is not None:
-        raise InputError(f"{path}: {schema} and no scenario; {use.format(path)}")
+    if (other := beside_a_scenario(data)) is not None:
+        raise InputError(f"{path}: a {other[0]} and no scenario; {other[1]} {path}")
     return data
 
 

@@ -29,6 +29,14 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_BREAK_OF_1_1 = re.compile("[\x85\u2028\u2029]")
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Any: the stubs type neither loader's events
+PART_SCHEMA: Final = "roi.usage-part/1"
+QUALITY_PART: Final = "roi.quality-part/1"
+POLICY: Final = "roi.policy/1"
+BESIDE: Final = {
+    PART_SCHEMA: ("part of a scenario", "roi compare SCENARIO --usage"),
+    QUALITY_PART: ("part of a scenario", "roi compare SCENARIO --quality"), POLICY: ("policy", "roi check SCENARIO"),
+}  # fmt: skip
+"""Schemas of files that are given beside a scenario: what each is, and the command that reads it."""
 RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip", ".log", ".db")
 """Endings of files that hold usage and no scenario."""
 USAGE_JSON: Final = re.compile(rb'\s*\[|[^}]*"(object|results|usage|resourceSpans|observations)"\s*:')
@@ -50,6 +58,13 @@ def refuse_records(path: Path) -> None:
     if path.suffix.lower() in RECORDS or _is_usage_json(path):
         raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
                          " then roi compare --usage part.yaml")
+
+
+def beside_a_scenario(data: dict[str, Any]) -> tuple[str, str] | None:
+    """What a file that is given beside a scenario is, and the command that reads it: by its schema, or a policy by its keys."""
+    limits = any(isinstance(x, dict) and not x.keys().isdisjoint({"at_least", "at_most"}) for x in data.values())
+    policy = limits or not data.keys().isdisjoint({"saved", "facts"})
+    return BESIDE.get(str(data.get("schema", POLICY if policy else None)))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:  # Any: a YAML document; the schema gives it types

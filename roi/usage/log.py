@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from roi.errors import InputError, UnknownName
+from roi.scenario.yaml import beside_a_scenario, read_yaml
 from roi.usage.buckets import settle_buckets
 from roi.usage.duplicates import Copies, find_copies, identical_files, without_copies
 from roi.usage.formats.generic import NAMES
@@ -110,7 +111,7 @@ def _check_complete(log: Log) -> None:
 def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, named: str | None) -> SniffedFile | None:
     """The file with its shape and format; None where it is empty."""
     if file.path is not None and file.path.suffix.lower() in (".yaml", ".yml"):
-        _refuse_yaml(file)
+        _refuse_yaml(file.path)
     shape = sniff(file)
     if shape is None or {name.lower() for name in shape.header} == EMPTY_OPENAI:
         return None
@@ -140,12 +141,10 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
     return SniffedFile(file, shape, form, tuple(document_rows(documents, form)))
 
 
-def _refuse_yaml(file: SourceFile) -> None:
-    """Raise InputError: a scenario, or a part of one, is what `roi compare` reads."""
-    with opened(file) as stream:
-        part = b"roi.usage-part" in stream.read(4096)
-    what, how = ("part of a scenario", "roi compare my.yaml --usage") if part else ("scenario", "roi compare")
-    raise InputError(f"{file.shown}: YAML is a {what} and no usage export: {how} {file.shown}")
+def _refuse_yaml(path: Path) -> None:
+    """Raise InputError with what the file is, and the command that reads it."""
+    what, how = beside_a_scenario(read_yaml(path)) or ("scenario", "roi compare")
+    raise InputError(f"{path}: YAML is a {what} and no usage export: {how} {path}")
 
 
 def _of_documents(

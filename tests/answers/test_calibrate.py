@@ -153,6 +153,13 @@ def test_one_source_on_a_card_is_drawn_to_all_the_others():
     assert found.efficiency.overall == pytest.approx(2 ** (1 / (1 + PRIOR_GROUPS)))
 
 
+def test_jobs_of_one_card_and_of_several_have_centres_of_their_own():
+    """One card 1.0 and 0.9, several 0.5 and 0.6: a new source's centre is sqrt(0.9), or sqrt(0.3) whatever they share."""
+    groups = [fit(1.0, gpu="L4"), fit(0.9, gpu="L4"), fit(0.5, gpu="L4", layout="fsdp"), fit(0.6, gpu="L4", layout="zero2")]
+    one, two = (evidence_for("T4", layout, groups, EFFICIENCY).efficiency.overall for layout in (ONE_GPU, "zero3"))
+    assert (one, two) == pytest.approx((sqrt(0.9), sqrt(0.3)))
+
+
 def test_the_interval_of_a_card_without_runs_and_with_one_by_hand():
     """Two groups at 1.0 elsewhere: between (2 x 0.35^2) / 4, within 0.15^2. With 2.0 on the card: its distance from the centre,
     2^(1/17), counts beside two typical ones; all three are of the card's kind, whose median is 1.0."""
@@ -243,7 +250,7 @@ def test_evidence_is_the_profile_then_published_fits_of_the_card_then_those_of_o
     here = evidence(L40S, SMALL, PLAN)
     assert here.level == "profile"
     told = evidence_line(L40S, here)
-    assert "measured here (train.json on L40S; n 2; 92% of rows left out" in told
+    assert "measured here (train.json on L40S; n 2; 91% of rows left out" in told
     low, high = here.before
     assert f"of the roofline {low:.2f} to {high:.2f} without, {here.low:.2f} to {here.high:.2f} with train.json (n 2)" in told
     assert here.before == (speed_evidence(Store())(L40S, SMALL, PLAN).low, speed_evidence(Store())(L40S, SMALL, PLAN).high)

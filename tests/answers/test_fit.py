@@ -122,6 +122,8 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
 
 @pytest.mark.parametrize(("words", "message"), [
     (("lama-3.1-8b",), "nearest: llama-3.1-8b"),
+    (("lama-3-8b",), "nearest: llama-3-8b"),
+    (("zzz",), "known names is like it; or give the path of its config.json"),
     (("llama-3.1-8b", "--gpu", "H10"), "unknown GPU"),
     (("llama-3.1-8b", "--gpu", "A100"), "it may be"),
     (("llama-3.1-8b", "--method", "qlra"), "nearest: qlora"),
@@ -255,7 +257,7 @@ def test_without_examples_cards_are_ranked_by_usd_a_million_tokens():
     dear, cheap = sorted(body["gpus"], key=lambda g: -g["usd_per_mtok"])
     least, most = (g["usd_per_mtok"] * g["tokens_per_s"] / g[end] for g, end in (
         (dear, "tokens_per_s_high"), (cheap, "tokens_per_s_low")))
-    assert ("on 1 card a run, dearer here, may cost less" in told) == (least < most)
+    assert ("Ranges overlap: a run may cost less on 1 other card." in told) == (least < most)
 
 
 def test_a_card_without_the_number_format_is_not_recommended():

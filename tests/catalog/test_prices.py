@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 from genai_prices import Usage, calc_price
+from genai_prices.data_snapshot import get_snapshot
 
 from roi.catalog.prices.api_prices import find_api_price, genai_model, model_names, provider_names
 from roi.catalog.prices.vendors import cache_minimum, retirement
@@ -226,6 +227,11 @@ def test_a_name_that_several_providers_have_must_be_completed():
         ("aws", "gpt-6-solxyz", "unknown model at aws: 'gpt-6-solxyz'; nearest: global.openai.gpt-6-sol"),
         ("aws", "us.amazon.nova-lite-v1:0-mini", "unknown model at aws: .*; nearest: .*amazon.nova-lite-v1:0"),
         ("openai", "gpt-6-soll", "unknown model at openai: 'gpt-6-soll'; nearest: gpt-6-sol"),
+        ("anthropic", "claude-haiku-4-5-mini", "unknown model at anthropic: .*; nearest: claude-haiku-4-5"),
+        ("google", "gemini-1.5-flash-8b", "unknown model at google: 'gemini-1.5-flash-8b'; nearest: gemini-1.5-flash"),
+        ("deepseek", "deepseek-r1-distill-qwen-32b", "unknown model at deepseek: 'deepseek-r1-distill-qwen-32b'"),
+        ("azure", "our-o4-mini", "unknown model at azure: 'our-o4-mini'; nearest: o4-mini"),
+        (None, "claude-opus-4-6-fast", "unknown model 'claude-opus-4-6-fast'; nearest: .*claude-opus-4-6"),
     ],
 )
 def test_an_unknown_name_offers_the_nearest(provider, model, message):
@@ -233,20 +239,46 @@ def test_an_unknown_name_offers_the_nearest(provider, model, message):
         find_api_price(provider, model, DAY)
 
 
-@pytest.mark.parametrize(("spelled", "listed"), [
-    ("us.openai.gpt-6-sol", "regional.openai.gpt-6-sol"),
-    ("arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-haiku-4-5-20251001-v1:0",
+@pytest.mark.parametrize(("provider", "spelled", "listed"), [
+    ("aws", "us.openai.gpt-6-sol", "regional.openai.gpt-6-sol"),
+    ("aws", "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-haiku-4-5-20251001-v1:0",
      "regional.anthropic.claude-haiku-4-5-20251001-v1:0"),
-    ("amazon.nova-lite-v1:0:24k", "amazon.nova-lite-v1:0"),
-    ("claude-opus-4-5-20251101", "regional.anthropic.claude-opus-4-5-v1:0"),
+    ("aws", "amazon.nova-lite-v1:0:24k", "amazon.nova-lite-v1:0"),
+    ("aws", "claude-opus-4-5-20251101", "regional.anthropic.claude-opus-4-5-v1:0"),
+    ("anthropic", "claude-haiku-4-5-20251001", "claude-haiku-4-5"),
+    ("anthropic", "claude-3-5-sonnet-latest", "claude-3-5-sonnet"),
+    ("anthropic", "claude-sonnet-4-5-20250929[1m]", "claude-sonnet-4-5"),
+    ("anthropic", "claude-4.6-opus-high-thinking", "claude-opus-4-6"),
+    ("anthropic", "claude-2.1", "claude-2"),
+    ("google", "claude-3-5-sonnet-v2@20241022", "claude-3-5-sonnet"),
+    ("google", "publishers/anthropic/models/claude-sonnet-4-5@20250929", "claude-sonnet-4-5"),
+    ("google", "publishers/google/models/gemini-2.5-flash", "gemini-2.5-flash"),
+    ("google", "models/gemini-2.5-pro-preview-05-06", "gemini-2.5-pro"),
+    ("google", "gemini-2.0-flash-001", "gemini-2.0-flash"),
+    ("google", "gemini-2.5-flash-native-audio-preview-12-2025", "gemini-live-2.5-flash"),
+    ("google", "gemini-live-2.5-flash-preview-native-audio-09-2025", "gemini-live-2.5-flash"),
+    ("azure", "gpt-4o-mini-2024-07-18.ft-0f1c2d", "gpt-4o-mini-2024-07-18.ft-"),
+    ("openai", "ft:gpt-4o-mini-2024-07-18:acme:tags:Ab12Cd", "ft:gpt-4o-mini"),
+    ("openai", "gpt-4.5-preview-2025-02-27", "gpt-4.5-preview"),
+    ("mistral", "magistral-medium-2506", "magistral-medium"),
+    ("deepseek", "deepseek-r1-0528", "deepseek-reasoner"),
 ])
-def test_geography_day_version_and_context_of_a_bedrock_id_are_no_other_model(spelled, listed):
-    assert find_api_price("aws", spelled, DAY).model == listed
+def test_what_vendors_put_around_a_name_makes_no_other_model(provider, spelled, listed):
+    """Captured names: the vendors' lists of models, and the request logs of genai-prices' own tests."""
+    found = genai_model(provider, spelled)
+    assert found is not None
+    assert found.id == listed
 
 
-def test_every_name_in_the_list_of_aws_means_a_model():
-    assert len(model_names("aws")) > 100
-    assert [name for name in model_names("aws") if genai_model("aws", name) is None] == []
+def test_every_listed_name_means_its_model_and_no_longer_one_of_another_name():
+    """2,268 names; one with -foo added is known nowhere, one with -mini or -pro only where the sources write just that."""
+    listed = [(provider.id, model.id) for provider in get_snapshot().providers for model in provider.models]
+    assert len(listed) > 2000
+    assert [pair for pair in listed if genai_model(*pair) is None] == []
+    assert [pair for pair in listed if genai_model(pair[0], f"{pair[1]}-foo") is not None] == []
+    longer = [(provider, f"{name}-{end}") for provider, name in listed for end in ("mini", "pro")]
+    taken = [(name.lower(), found) for provider, name in longer if (found := genai_model(provider, name)) is not None]
+    assert [name for name, found in taken if f"'{name}'" not in f"'{found.id}' {found.match}".lower()] == []
 
 
 def test_a_model_without_a_token_price_is_an_error_not_zero():

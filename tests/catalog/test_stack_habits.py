@@ -22,3 +22,7 @@ def test_litgpt_drops_out_but_in_full_training():
 def test_transformers_is_left_as_it_is():
     plan = TrainingPlan(method="qlora")
     assert as_stack_does(plan, ()) is plan
+
+
+def test_torchtitans_adapters_drop_nothing_out():
+    assert as_stack_does(TrainingPlan(method="lora", stack="torchtitan", dropout=0.1), ()).dropout == 0.0

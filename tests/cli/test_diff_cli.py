@@ -130,9 +130,9 @@ def test_an_edited_saved_comparison_is_told_by_diff_and_by_check(tickets: Path, 
     check = ask("check", tickets, "--saved", saved)
     assert "2 of the " in check.stderr
     assert check.exit_code == 3
-    assert "saved one as written: asked yes, found edited (its answer)" in " ".join(check.stdout.split())
+    assert "saved comparison unedited: asked yes, found edited (its answer)" in " ".join(check.stdout.split())
     alone = ask("check", saved, "--redact")
-    assert (alone.exit_code, "FILE as written" in alone.stdout, saved.name in alone.stdout) == (3, True, False)
+    assert (alone.exit_code, "FILE unedited" in alone.stdout, saved.name in alone.stdout) == (3, True, False)
 
 
 @pytest.mark.full

@@ -1,6 +1,7 @@
 """`roi prices`: lists, additions and a refresh, as a user sees them."""
 
 import json
+import re
 import threading
 from datetime import date
 from functools import partial
@@ -99,6 +100,8 @@ def test_an_unknown_name_is_answered_with_the_nearest():
     answer = ask("coreweav")
     assert (answer.exit_code, answer.stdout) == (2, "")
     assert answer.stderr.startswith("roi: WHAT: unknown card, model or vendor 'coreweav'; nearest: CoreWeave")
+    assert "; nearest: claude-2" in ask("clade").stderr
+    assert re.search(r"'zzz'; none of the \d,\d{3} known names is like it\n$", ask("zzz").stderr)
     for args, told in ((("h100-sxm", "--as-of", "2020-01-01"), "no price of h100-sxm is known on 2020-01-01"),
                        (("rtx-a4500",), "no price of rtx-a4500 is known on 2026-11-26; `roi prices add` states one")):
         answer = ask(*args)

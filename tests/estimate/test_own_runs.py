@@ -99,13 +99,13 @@ def test_every_source_says_what_it_did():
 
 @pytest.mark.parametrize("repeats", [2, 10, 1000])
 def test_a_run_repeated_is_one_measurement_with_less_noise(repeats):
-    """At the published centre 0.85 is shared and 0.15 / k its own, so 1 - 0.85^2 / (0.85 + 0.15 / k) is left, times 4 / 5: the
-    one observation that it is. In the limit 0.15 is left; for a far one (0.25 in common) 1 - 0.25^2 / 0.85."""
-    for asked, common in ((Asked("lora", "small", 1.0), 0.85), (Asked("full", "other", 1e30), 0.25)):
+    """At the published centre 0.75 is shared and 0.25 / k its own, so 1 - 0.75^2 / (0.75 + 0.25 / k) is left, times 4 / 5: the
+    one observation that it is. In the limit 0.25 is left; for a far one (0.15 in common) 1 - 0.15^2 / 0.75."""
+    for asked, common in ((Asked("lora", "small", 1.0), 0.75), (Asked("full", "other", 1e30), 0.15)):
         once, often = (width(with_own_runs(PUBLISHED, [run(1.0)] * k, asked)) for k in (1, repeats))
-        left = (1.0 - common**2 / (0.85 + 0.15 / repeats)) / (1.0 - common**2)
+        left = (1.0 - common**2 / (0.75 + 0.25 / repeats)) / (1.0 - common**2)
         assert often / once == pytest.approx(left**0.5)
-        assert often / once >= ((1.0 - common**2 / 0.85) / (1.0 - common**2)) ** 0.5
+        assert often / once >= ((1.0 - common**2 / 0.75) / (1.0 - common**2)) ** 0.5
 
 
 def test_repeats_in_two_profiles_and_of_several_configurations_are_one_each():

@@ -99,7 +99,8 @@ def test_a_stack_s_defaults_are_those_of_the_day():
     assert stack_defaults("litgpt", "2024-09")["held_graphs"] == "2"
     assert "held_graphs" not in stack_defaults("litgpt", "2025-03")
     assert "held_graphs" not in stack_defaults("transformers", None)
-    assert stack_defaults("torchtitan", None) == {"logits_kept": "false", "autocast": "true", "fsdp2": "true"}
+    assert stack_defaults("torchtitan", None) == {
+        "logits_kept": "false", "autocast": "true", "fsdp2": "true", "lora_dropout": "0"}
     spring = {"logits_kept": "true", "autocast": "false", "lora_dropout": "0.05"}
     assert stack_defaults("torchtune", "2024-05-09") == spring
     assert stack_defaults("torchtune", "2024-07-28") == spring | {"logits_kept": "false"}

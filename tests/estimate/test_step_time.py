@@ -12,7 +12,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.estimate.step.step_time import StepEfficiency, step_time, training_hours
-from roi.estimate.step.work import partition_hooks, step_passes
+from roi.estimate.step.work import partition_hooks, step_operators, step_passes
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.model import Attention, Mlp, ModelShape
@@ -175,3 +175,47 @@ def test_fused_kernels_read_and_write_less():
     plain, fused = (sum(float(p.calls * p.bytes_each) for p in step_passes(model, replace(plan, kernels=kernels)))
                     for kernels in ("none", "fused"))
     assert plain - fused == pytest.approx(1024 * (48 * 1536 * (108 - 10) + 50_368 * (38 - 24)))
+
+
+def test_fused_rotary_is_one_launch_each_way():
+    """Qwen-7B, 32 layers: 9 launches fewer forward and in recompute, 13 backward; 64 norms 5 and 11. MPT turns nothing: its 48
+    norms alone."""
+    def saved(model):
+        plan = TrainingPlan(method="full", seq=512.0)
+        return float(step_operators(model, plan) - step_operators(model, replace(plan, kernels="fused")))
+
+    assert saved(QWEN) == 32 * (2 * 9 + 13) + 64 * (2 * 5 + 11)
+    assert saved(find_model("mpt-760m")) == 48 * (2 * 5 + 11)
+
+
+@pytest.mark.parametrize(("fields", "each"), [
+    ({}, 26.0),  # fp32 logits of an fp32 head
+    ({"autocast": True}, 38.0),  # autocast makes 16-bit logits, the loss widens them
+    ({"kbit_prepared": False}, 38.0),
+    ({"kbit_prepared": False, "loss": "16bit"}, 13.0),
+    ({"loss": "16bit"}, 26.0),  # nothing narrows fp32 logits
+])
+def test_the_loss_moves_as_many_bytes_a_logit_as_its_logits_are_wide(fields, each):
+    plan = TrainingPlan(method="qlora", seq=100.0, **fields)
+    logits = 100.0 * QWEN.vocab
+    found = [float(p.calls * p.bytes_each) / logits for p in step_passes(QWEN, plan)]
+    assert any(moved == pytest.approx(each) for moved in found)
+
+
+def test_an_offloaded_update_moves_the_bytes_of_all_cards_through_the_hosts_memory():
+    """ROUND in bf16: 200,000 parameters and norms x (3 + 8 + 13) x 2 bytes / 60 GB/s, whatever the card and their number."""
+    plan = TrainingPlan(method="full", seq=2, gpus=2, sharding="fsdp", offload=True)
+    trained = 200_000 + 100_000 + 3 * 100  # stack, head, embedding, norms
+    for gpus in (2, 8):
+        step = step_time(ROUND, replace(plan, gpus=gpus), SLOW, replace(PEAK, overall=0.5))
+        assert float(step.optimizer_s) == pytest.approx(trained * 48 / 6e10)
+
+
+def test_embedding_and_head_are_updated_in_their_own_width():
+    """Adapters of 4 bytes move 96 bytes a parameter, embedding and head of 2 bytes 48: at 1 byte/s, so many seconds."""
+    slow = SLOW.model_copy(update={"bandwidth_bytes_per_s": 1.0})
+    plain, ends = (float(step_time(ROUND, TrainingPlan(rank=1.0, seq=2, ends=ends), slow, PEAK).optimizer_s)
+                   for ends in (False, True))
+    adapters = 4 * (100 + 100) + 2 * (100 + 200) + (200 + 100)
+    assert plain == pytest.approx(96 * adapters)
+    assert ends - plain == pytest.approx(48 * 2 * 1000 * 100)

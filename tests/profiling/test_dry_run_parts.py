@@ -34,6 +34,7 @@ TINY = {
 }  # fmt: skip
 CONFIG = ModelConfig("tiny", TINY, "")
 PLAN = TrainingPlan(rank=4, seq=128)
+MEDIUM = ModelConfig("medium", TINY | {"hidden_size": 1024, "intermediate_size": 2816, "vocab_size": 8192}, "")
 
 
 def peak(plan=PLAN, config=CONFIG, workspace=0.0):
@@ -52,6 +53,17 @@ def test_weights_of_the_tiny_llama_are_its_parameters_times_two_bytes():
     """
     weights = read_peak(dry_run(CONFIG, TrainingPlan(method="full", seq=128), workspace_bytes=0.0).tape).parts_bytes["weights"]
     assert weights == 213_632 + 5 * (512 - 128) + 2 * 512
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("fields", [{}, {"dropout": 0.1}, {"method": "qlora", "kbit_prepared": False}])
+def test_adapters_of_16_bits_take_what_the_closed_form_says(fields):
+    """They take less than fp32 ones by more than 5%, and the closed form keeps its distance from the dry run."""
+    plan = TrainingPlan(rank=64, micro_batch=2, seq=512, padded=False, checkpointing=False, **fields)
+    narrow, wide = (peak(replace(plan, adapters_16bit=each), MEDIUM, workspace_bytes(None)) for each in (True, False))
+    closed = float(training_memory(shape_of_config(MEDIUM), replace(plan, adapters_16bit=True)).peak_allocated_bytes)
+    assert narrow < 0.95 * wide
+    assert closed == pytest.approx(narrow, rel=0.01)
 
 
 @pytest.mark.full

@@ -199,6 +199,16 @@ def test_a_stated_capacity_is_not_replayed_and_restricts_the_card_to_its_replica
     assert told in resolved(serving={"capacities": [CAPACITY]}).warnings
 
 
+def test_a_replayed_capacity_has_the_date_of_the_speed_that_it_rests_on() -> None:
+    case = resolved().case
+    held = [path for path in case if ".plans." in path and path.endswith(("requests_per_s", "pooling"))]
+    assert len(held) > 2
+    for path in held:
+        speed = case[case[f"{path.rpartition('.')[0]}.speed"].value]
+        assert case[path].date == speed.date
+        assert speed.date is not None
+
+
 def test_its_spread_is_that_of_the_capacity() -> None:
     """6 to 10 requests/s around 8: 0.75 to 1.25 of it, straight in between."""
     case = resolved(serving={"capacities": [CAPACITY]}).case

@@ -127,8 +127,10 @@ def test_set_overrides_a_field_wherever_it_stands() -> None:
 
 
 @pytest.mark.parametrize(("text", "says"), [
-    ("schema: roi.policy/1\n", "roi.policy/1 and no scenario; roi check SCENARIO "),
-    ("monthly_cash_usd: {at_most: 5000}\n", "roi.policy/1 and no scenario; roi check SCENARIO "),
+    ("schema: roi.policy/1\n", "a policy and no scenario; roi check SCENARIO "),
+    ("monthly_cash_usd: {at_most: 5000}\n", "a policy and no scenario; roi check SCENARIO "),
+    ("facts: {workload.requests_per_day: {at_most: 5}}\n", "a policy and no scenario; roi check SCENARIO "),
+    ("saved: decision.json\nverdict_unchanged: true\n", "a policy and no scenario; roi check SCENARIO "),
     ("schema: roi.usage-part/1\nworkload: {requests_per_day: 5}\n", "no scenario; roi compare SCENARIO --usage "),
     ("schema: roi.quality-part/1\nquality: {bar: 0.9}\n", "no scenario; roi compare SCENARIO --quality "),
 ])

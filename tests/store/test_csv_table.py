@@ -46,6 +46,7 @@ def test_rows_without_ids_are_named_by_their_line(tmp_path):
     (PLAIN.replace("reference", "ISL"), "the column 'isl' twice"),
     (PLAIN.replace(",1024,", ",1,024,"), "line 2: 12 cells under 11 columns, separated by commas; a cell that holds one"),
     (PLAIN.replace("own-2", "own-1"), "the id 'own-1' occurs twice, in lines 2 and 3; one row"), ('id,a\n1,"x\n', "is not CSV"),
+    ("y" * 140_000 + f",{HEADS}", "is not CSV: field larger than field limit"),
 ])  # fmt: skip
 def test_what_is_no_table_is_one_message_of_what_was_found(tmp_path, text, told):
     with pytest.raises(InputError) as error:

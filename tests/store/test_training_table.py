@@ -139,9 +139,9 @@ def test_an_adapter_on_the_head_is_left_out_and_said():
     assert dict(found.assumed)["adapter on the output head left out"].rank == pytest.approx(8 * (1 + 272_384 / 1_126_400))
 
 
-def test_adapters_of_16_bits_are_predicted_as_fp32_ones_and_as_under_autocast():
-    found = run(habits="adapters_16bit", autocast="false", optimizer="adamw-bf16", trainer="plain")
-    assert found.assumed[0][1].autocast
+def test_adapters_of_16_bits_are_a_plan_of_their_own():
+    assert run(habits="adapters_16bit").plan.trained_bytes == 2.0
+    assert run().plan.trained_bytes == 4.0
 
 
 @pytest.mark.parametrize(("text", "targets"), [

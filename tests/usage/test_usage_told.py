@@ -142,7 +142,9 @@ def test_a_scenario_in_the_place_of_a_log_leads_to_compare(tmp_path: Path) -> No
     run = run_usage(scenario)
     assert (run.exit_code, run.stdout) == (2, "")
     assert run.stderr == f"roi: {scenario}: YAML is a scenario and no usage export: roi compare {scenario}\n"
-    assert f"YAML is a part of a scenario and no usage export: roi compare my.yaml --usage {part}" in run_usage(part).stderr
+    assert f"YAML is a part of a scenario and no usage export: roi compare SCENARIO --usage {part}" in run_usage(part).stderr
+    part.write_text("saved: decision.json\nsignposts_hold: true\n", encoding="utf-8")
+    assert f"YAML is a policy and no usage export: roi check SCENARIO {part}" in run_usage(part).stderr
 
 
 ROWS = "timestamp,model,input_tokens,output_tokens\n2026-10-05T00:05:00Z,gpt-4o,1000,40\n2026-10-05T01:05:00Z,gpt-4o,10,4\n"

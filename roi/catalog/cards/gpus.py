@@ -21,9 +21,6 @@ from roi.facts.gpu import Gpu
 from roi.facts.records import DatedRow, Record
 
 MOST_OWN_BYTES: Final = 2**20
-SAME_CHIP: Final = {"A800-80GB-SXM": "A100-80GB-SXM", "A800-80GB-PCIe": "A100-80GB-PCIe", "H800-80GB-SXM": "H100-80GB-SXM",
-                    "H20-96GB-SXM": "H100-80GB-SXM", "GB200-192GB": "B200-192GB-SXM"}
-"""Card -> one of its chip whose matrix rate was measured."""
 POWER_LEVEL: Final = 0.81
 POWER_SLOPE: Final = 0.19
 """Share of the 16-bit rate that a card reaches at 1 W for a TFLOP/s, and how it grows with that (`matrix_share`)."""
@@ -135,13 +132,13 @@ def matrix_shares() -> dict[str, float]:
 
 
 def matrix_share(gpu: Gpu) -> float:
-    """Best measured over the datasheet's 16-bit rate of a card or of its chip; where nobody measured it, by the card's power.
+    """Best measured over the datasheet's 16-bit rate of a card; where nobody measured it, by the card's power.
 
     Clocks fall to what power allows, so the share grows with the watts for a FLOP/s: 0.81 (W / TFLOP/s)^0.19 over the NVIDIA
     cards that were measured (from 0.44 to 4.9), each left out in turn off by 9% (root mean square), and by 16% where the H100's
     share stands in for it. AMD's two lie at 0.74 of it.
     """
-    known = matrix_shares().get(SAME_CHIP.get(gpu.id, gpu.id))
+    known = matrix_shares().get(gpu.id)
     if known is not None:
         return known
     level = AMD_LEVEL if gpu.id.startswith("MI") else 1.0

@@ -31,10 +31,17 @@ ALIASES = {
 GATEWAYS = ("cursor", "github-copilot", "huggingface_", "openai-decisions", "openrouter", "quicksilverpro")
 """Providers (by prefix) that pass calls on: a bare model name means one of them only where nobody else has it."""
 
-BEDROCK_AROUND: Final = re.compile(
-    r"^(.*/)?((global|regional|us|us-gov|eu|apac|au|ca|in|jp)\.)?|(-\d{8})?(-v\d+)?(:\d+)?(:(\d+k?|mm))?$")
-"""What AWS puts around a model's name: path or ARN, geography of an inference profile; day, version, revision, context length
-(user guide of Bedrock: supported models, inference profiles, provisioned throughput); genai-prices' own word is regional."""
+AROUND: Final = re.compile(
+    r"^(.*/)?(google-\w+:)?((global|regional|us|us-gov|eu|apac|au|ca|in|jp)\.)?"
+    r"|([-@](20\d\d-\d\d-\d\d|\d\d-\d\d(\d\d)?|\d{4}(\d\d){0,2}|0\d{0,2}|v\d+(\.\d)?|latest|default|preview|exp|nightly"
+    r"|customtools|((low|medium|high|max)-)?thinking|low|medium|high)|:(\d+k?|mm)|\[1m\]|\.ft-\w*|(?<=claude-2)\.\d"
+    r"|(?<=live-2\.5-flash)(-preview)?-native-audio)*[-@]?$")
+"""What vendors and tools put around a model's name. Before it: a path or ARN, the geography of an inference profile of Bedrock
+(genai-prices' own word is regional). After it: day, revision and stage (-2024-08-06, @20240620, -001, -v1:0, -latest,
+-preview-05-06), effort of reasoning (Cursor), context length (:24k, [1m]), a fine-tune (Azure). claude-2.0 and 2.1 have
+one price, Vertex' names of Gemini Live too. Read in the vendors' lists of models."""
+MODELS_PATH: Final = re.compile(r"^((projects|publishers)/.*/)?models/")
+"""Before a model's name in Google's API (models/) and at Vertex (publishers/google/models/)."""
 
 
 @cached_with_own(ApiPrice, 1024)
@@ -117,25 +124,25 @@ def _price_at(provider: str, model: str, as_of: date, field: str) -> ApiPrice:
 def genai_model(provider: str, name: str) -> "ModelInfo | None":
     """The model as genai-prices holds it, by its name or the provider's rules of matching; None where it lists none.
 
-    At AWS those rules look for a part of the name: what is found is the model only where the rest is what Bedrock's ids have.
+    Many of those rules look for a beginning or a part of the name: what is found is the model only where the rest is what
+    vendors put around a name.
     """
     listed = _providers().get(provider)
     if listed is None:
         return None
-    by_id = {m.id.lower(): m for m in listed.models}
-    found = listed.find_model(name, all_providers=list(_providers().values()))
-    return found if found is not None and _is_meant(provider, found, name) else by_id.get(name.lower())
+    found = _found_model(listed, name, list(_providers().values()))
+    return found or next((model for model in listed.models if model.id.lower() == name.lower()), None)
 
 
-def _is_meant(provider: str, model: "ModelInfo", name: str) -> bool:
-    """False where an AWS name has more in it than the model's own, and what Bedrock puts around that."""
-    if provider != "aws":
-        return True
-    return _without_around(name) in {_without_around(text) for text in (model.id, *_texts(model.match))}
+def _found_model(provider: "Provider", name: str, every: "list[Provider] | None" = None) -> "ModelInfo | None":
+    bare = MODELS_PATH.sub("", name)
+    found = provider.find_model(bare, all_providers=every)
+    meant = {_without_around(text) for text in (found.id, *_texts(found.match))} if found is not None else ()
+    return found if _without_around(bare) in meant else None
 
 
 def _without_around(name: str) -> str:
-    return BEDROCK_AROUND.sub("", name.lower())
+    return AROUND.sub("", tuned_base(name))
 
 
 def _texts(clause: object) -> Iterator[str]:
@@ -195,8 +202,7 @@ def sellers_of(model: str) -> list[str]:
 @lru_cache(maxsize=65536)
 def _listed_sellers(model: str) -> tuple[str, ...]:
     """The ids of those of genai-prices: its rules are asked one by one, a millisecond for a name that none knows."""
-    found = ((p.id, p.find_model(model)) for p in _providers().values())
-    return tuple(id for id, its in found if its is not None and _is_meant(id, its, model))
+    return tuple(p.id for p in _providers().values() if _found_model(p, model) is not None)
 
 
 @cache

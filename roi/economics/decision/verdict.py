@@ -73,7 +73,8 @@ class Verdict:
     wins_at_error_rate: float | None
     """Error rate up to which the option of `measure_first`, else of `then`, costs less than the leader; None = at no rate."""
     flips_at_usd_per_error: float | None
-    """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances."""
+    """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances; None = at none, or
+    today's is stated as 0, and none was looked for."""
     flips_to: str | None
     flips_between_usd_per_error: tuple[float, float | None] | None
     """The same, nearest to and furthest from today's, with the bars of the chances moved by the error of the draws; a furthest

@@ -200,14 +200,16 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Share
 def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths, live: Share) -> list[Line]:
     """Rent; while a commitment runs, from go-live on, its rate does not drift and a falling load gives no GPU back."""
     drift, free = rent_level(shared), is_zero(plan.minimum_months)
-    needed, spares = (months.needed, months.spare_gpus) if free else (None, None)
+    needed, spare = (months.needed, months.spare_gpus) if free else (None, None)
     bare: Number = months.gpus_without_spares if needed is None else needed
-    gpus = months.gpus if spares is None else np.asanyarray(bare)
     if not free:
         bound = incumbent_share(option.months_to_live, plan.minimum_months, shared.horizon).whole > 0
         bound &= np.asanyarray(plan.minimum_months) > 0
         drift = np.where(bound, 1.0, drift)
-        gpus, bare = (np.where(bound, accumulate(np.maximum, g), g) for g in (gpus, months.gpus_without_spares))
+        gpus, bare = (np.where(bound, accumulate(np.maximum, g), g) for g in (months.gpus, months.gpus_without_spares))
+        spare = gpus - bare
+    elif spare is None:
+        spare = months.gpus - bare
     rate = plan.usd_per_gpu_hour * option.fleet_share * HOURS_PER_MONTH
     price = plan.rent or plan.path + "usd_per_gpu_hour"
     speeds = (plan.speed, plan.adapter_speed) if plan.adapter_speed else (plan.speed,)
@@ -228,13 +230,12 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
                     arithmetic=lambda month: arithmetic(_running(live, gpus), month))
 
     lines = [line("GPU rent", (plan.path + "capacity_requests_per_s", *speeds), bare)]
-    spare: Number = gpus - bare if spares is None else spares
     if any_positive(spare):
         lines.append(line("GPU rent, redundancy", ("serving.spares",), spare))
     if free:
         return lines
     each = np.asanyarray(plan.usd_per_gpu_hour * drift * option.fleet_share)
-    return lines + _unused_commitment(shared, option, plan, gpus, each)
+    return lines + _unused_commitment(shared, option, plan, np.asanyarray(bare + spare), each)
 
 
 def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, rate: Array) -> list[Line]:

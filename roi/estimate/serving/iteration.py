@@ -18,6 +18,7 @@ from roi.errors import UnknownName
 from roi.estimate.serving.weight_formats import SIXTEEN_BIT, step_read_bytes, weight_format
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
+from roi.numerics.spreads import expected_maximum
 
 T = TypeVar("T", Gpu, str)
 
@@ -365,7 +366,7 @@ def roofline_iteration(
     body, all_dense = (shape.active_parameters - routed - n for n in (shape.head_parameters, 0.0))
     ranks = tp if attention_parallel else 1.0  # each schedules sequences of its own
     width = next((m.experts for m in shape.mlp if m.experts > 1), 1)
-    uneven = 1.0 + attention_parallel * e.expert_imbalance * np.sqrt(tp / width) * np.log2(tp) / 2.0
+    uneven = 1.0 + attention_parallel * e.expert_imbalance * np.sqrt(tp / width) * expected_maximum(tp)
     products = routed * e.expert_products * uneven / rate
     attention = shape.attention_flops(prefill_context)
     eight, four = (per_pair(gpu, weight_dtype, partial(quantises, formats=f)) for f in (EIGHT_BIT, ("fp4",)))

@@ -16,15 +16,15 @@ from roi.estimate.step.step_time import StepEfficiency
 from roi.numerics.conditional import averaged, conditional
 from roi.numerics.spreads import TAIL
 
-SHARED: Final = {"card": 0.25, "method": 0.2, "model": 0.05, "size": 0.35}
+SHARED: Final = {"card": 0.15, "method": 0.2, "model": 0.05, "size": 0.35}
 """Share of the variance of log(roofline / measured) between unseen sources that two runs of one source on one card have in
-common: by being that; by the same method; the same model; and by steps of the same length. What is left, 0.15, is a run's own.
+common: by being that; by the same method; the same model; and by steps of the same length. What is left, 0.25, is a run's own.
 Of the shares with the smallest interval score (Gneiting and Raftery, 2007) where one to three rows of a source on a card stand
 for a profile and predict its others (profile_left_in; lab/fit_training_intervals.py prints the score beside those of its
-neighbours). The score is flat: 0.05 of one given to another changes it by at most 2.7%."""
+neighbours). The score is flat: 0.05 of one given to another changes it by at most 0.8%."""
 SIZE_REACH: Final = 1.5
 """log of the ratio of two steps' lengths at which 1/e of the share of `size` is left: short steps wait for the host."""
-OWN_WIDTH: Final = 1.05
+OWN_WIDTH: Final = 1.19
 """Factor on the half width, conformal: what 90% of those rows need, sources by the root of their rows."""
 
 

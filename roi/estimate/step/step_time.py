@@ -40,7 +40,7 @@ from roi.estimate.training.adapters import (
 from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting
-from roi.estimate.training.sharding import LinkSpeed, datasheet_links, link_seconds
+from roi.estimate.training.sharding import HOST_MEMORY_BYTES_PER_S, LinkSpeed, datasheet_links, link_seconds
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import Collective
@@ -77,6 +77,11 @@ and 0.09 s without the hooks. Judged on the rows of 7B and 72B on two and four G
 FP32_SHARE: Final = 0.75
 """Most of the fp32 rate outside tensor cores that products reach (cuBLAS on an RTX A6000: 23 of 30 TFLOP/s at its clock,
 siboehm.com/articles/22/CUDA-MMM); torch leaves TF32 off."""
+TILE_S: Final = 6e-7
+"""Time of a wave of tiles in which nothing is multiplied: its first operands come from memory, its result goes there. By this
+narrow models fall behind wide ones: of an H100's tile 7% at 1,536 deep, 1% at 8,192. From XLA's table of measured bf16
+products (xla/service/gpu/model/matmul_interpolator_data.h, H100): five of 8 to 31 waves and 1,024 or 2,048 deep take 0.5 to
+0.75 us a wave more than at the best rate, half a wave and a launch of 3 us counted. A latency: alike at like clocks."""
 CACHED_SHARE: Final = 0.25
 """Share of the last-level cache that the bytes of one pass may fill and still be met there: A100 and H100 keep two copies of
 a line, one in each half, and saved activations and weights pass through between two passes."""
@@ -163,14 +168,13 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 and not plan.gptq else rounds) / bandwidth + zero
     host = step_operators(run, plan) * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     device = products + attention + elementwise + merged + dequantised
-    updated = trained_parameters(model, plan) + end_parameters(model, plan)
-    optimizer = updated * _update_bytes(plan) / bandwidth / plan.shards
+    optimizer = _update_s(model, plan, bandwidth)
     links = efficiency.links if plan.gpus > 1 else {}
     each_micro_step, each_step = link_seconds(model, plan, links or datasheet_links(gpu, efficiency.bandwidth))
     link = each_micro_step + zero
     return StepTime(
         products_s=products + attention, passes_s=elementwise, dequantisation_s=dequantised, host_s=host,
-        optimizer_s=optimizer / efficiency.overall, synchronisation_s=each_step, link_s=link,
+        optimizer_s=optimizer / (1.0 if plan.offload else efficiency.overall), synchronisation_s=each_step, link_s=link,
         micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
         flops=sum((p.flops for p in work), start=zero) + attention_flops, tokens=tokens,
     )
@@ -209,7 +213,7 @@ def _products_s(work: Sequence[Product], gpu: Gpu, efficiency: StepEfficiency) -
     """Seconds of all calls and rounds of all products.
 
     A product of t tiles of 128 x 128 on n multiprocessors takes ceil(t / n) waves, t / n + 1/2 on average, so its
-    arithmetic takes 1 + n / (2 t) times as long as at the best rate; sides below a tile still fill one.
+    arithmetic takes 1 + n / (2 t) times as long as at the best rate, and TILE_S a wave; sides below a tile still fill one.
     """
     rates = {dtype: _matrix_rate(gpu, efficiency, dtype) for dtype in {p.dtype for p in work}}
     m, n, k, times, weight_bytes, each, rate = _side_by_side(
@@ -219,7 +223,8 @@ def _products_s(work: Sequence[Product], gpu: Gpu, efficiency: StepEfficiency) -
     least = np.where(units > 0.0, float(SMALLEST_TILE), 0.0)
     tiles = np.maximum(m / TILE, 1.0) * np.maximum(n / TILE, 1.0)
     padded = 2.0 * np.maximum(m, least) * np.maximum(n, least) * k
-    arithmetic = padded / rate * (1.0 + units / (2.0 * tiles))
+    waves = np.where(units > 0.0, tiles / np.maximum(units, 1.0) + 0.5, 0.0)
+    arithmetic = padded / rate * (1.0 + units / (2.0 * tiles)) + waves * TILE_S
     moved = _bytes_s(each * (m * k + k * n + m * n), gpu, efficiency)
     weight = weight_bytes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
     longest = np.maximum(np.maximum(arithmetic, moved), np.maximum(weight, efficiency.kernel_s))
@@ -297,18 +302,25 @@ def _bytes_s(nbytes: Number, gpu: Gpu, efficiency: StepEfficiency) -> Number:
     return seconds
 
 
-def _update_bytes(plan: TrainingPlan) -> float:
-    """Bytes that one optimizer step moves for one trained parameter.
+def _update_s(model: ModelShape, plan: TrainingPlan, bandwidth: Number) -> Number:
+    """Seconds of one optimizer step, which moves bytes: of the card's memory; offloaded of the host's, which cards share."""
+    moved = trained_parameters(model, plan) * _update_bytes(plan, plan.trained_bytes)
+    moved = moved + end_parameters(model, plan) * _update_bytes(plan, DTYPE_BYTES[plan.dtype])
+    return moved / HOST_MEMORY_BYTES_PER_S if plan.offload else moved / bandwidth / plan.shards
+
+
+def _update_bytes(plan: TrainingPlan, each: float) -> float:
+    """Bytes that one optimizer step moves for one trained parameter of `each` bytes.
 
     Clipping by the norm reads the gradient twice and writes it. torch's multi-tensor AdamW goes over the parameters in
     eight passes, 21 reads and writes of an element; bitsandbytes does it in one: gradient, parameter twice, and two
     one-byte moments twice.
     """
-    clipped = 3.0 * plan.trained_bytes
+    clipped = 3.0 * each
     if plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused", "adamw-bf16"):
-        moments = 2.0 if plan.optimizer == "adamw-bf16" else plan.trained_bytes
-        return clipped + 8.0 * plan.trained_bytes + 13.0 * moments
-    return clipped + 3.0 * plan.trained_bytes + 4.0
+        moments = 2.0 if plan.optimizer == "adamw-bf16" else each
+        return clipped + 8.0 * each + 13.0 * moments
+    return clipped + 3.0 * each + 4.0
 
 
 def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:

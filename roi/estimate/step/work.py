@@ -16,7 +16,7 @@ import numpy as np
 
 from roi.estimate.training.adapters import target_linears
 from roi.estimate.training.attention import UNROTATED
-from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears
+from roi.estimate.training.plan import DTYPE_BYTES, Dtype, TrainingPlan, adaptable, fuse_linears
 from roi.facts.model import ModelShape, Number
 
 FORWARD_OPERATORS: Final = 36.0
@@ -93,7 +93,7 @@ def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
         yield Product(calls, rows, float(x.inputs), float(x.outputs), back, weights * (plan.stream_bytes if packed else each))
         if not plan.adapter:
             yield Product(calls, float(x.outputs), float(x.inputs), rows, own, weights * each)
-    head = "fp32" if plan.prepared and not plan.autocast else plan.dtype
+    head = head_dtype(plan)
     read = model.vocab * model.hidden * DTYPE_BYTES[head]
     yield Product(1.0, tokens, float(model.vocab), float(model.hidden), head, read)
     yield Product(1.0, tokens, float(model.hidden), float(model.vocab), head, read)
@@ -117,6 +117,11 @@ def _adapter_products(model: ModelShape, plan: TrainingPlan, tokens: Number, aga
         if plan.weight_decomposed:
             yield Product(calls, inputs, rank, inputs, wide, rounds=again)
             yield Product(calls, inputs, outputs, rank, wide, rounds=again)
+
+
+def head_dtype(plan: TrainingPlan) -> Dtype:
+    """The type of the output head's product and its logits: fp32 after k-bit preparation, unless autocast lowers it."""
+    return "fp32" if plan.prepared and not plan.autocast else plan.dtype
 
 
 def adapter_dtype(plan: TrainingPlan) -> str:
@@ -168,12 +173,13 @@ def _loss_passes(plan: TrainingPlan) -> tuple[float, float]:
     """(kernels, bytes a logit) of the cross entropy, forward and backward.
 
     fp32 logits 26 (log-softmax 8, its backward 18), made from 16-bit ones and back 12 more; over 16-bit ones half of the 26.
-    One kernel that reads a logit, and later reads it and writes its gradient: 3 w, with the fp32 copy 12 more.
+    One kernel that reads a logit, and later reads it and writes its gradient: 3 w, with the fp32 copy 12 more. Logits that the
+    head makes in fp32 stay so, whatever the loss: nothing narrows them (transformers/loss/loss_utils.py: logits.float()).
     """
-    narrow = plan.stream_bytes < 4.0
+    narrow = DTYPE_BYTES[head_dtype(plan)] < 4.0
     if plan.kernels == "liger" or plan.loss == "chunked" or plan.chunked_head:
         return 2.0, 6.0 if narrow else 12.0
-    wide = plan.loss != "16bit"
+    wide = plan.loss != "16bit" or not narrow
     each = (12.0 if wide else 6.0) if plan.fused else (26.0 if wide else 13.0)
     return (2.0 if plan.fused else 4.0) + 2.0 * float(narrow and wide), each + 12.0 * float(narrow and wide)
 
@@ -282,6 +288,8 @@ def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
         forward, backward = forward - 5.0 * every, backward - 11.0 * every
     if model.family in UNROTATED:
         forward, backward = forward - 10.0 * model.layers, backward - 14.0 * model.layers
+    elif plan.fused:
+        forward, backward = forward - 9.0 * model.layers, backward - 13.0 * model.layers
     products = float(sum(x.layers * x.experts for x in model.linears))
     targets = float(sum(x.layers for x in target_linears(model, plan)))
     under = 2.0 if plan.autocast and plan.trained_bytes >= 4.0 else 0.0

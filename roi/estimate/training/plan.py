@@ -154,6 +154,9 @@ class TrainingPlan:
     fp8: bool = False
     """True where the layers' products run in 8 bits on weights of `dtype`, cast each time (TransformerEngine under
     fp8_autocast, torchao's float8); head, attention and adapters do not. Memory is that without."""
+    adapters_16bit: bool = False
+    """True where adapters have the type of the base's weights: peft 0.7 to 0.11 on a base that is not packed (from pull request
+    1706 on it widens them), autocast_adapter_dtype=False, a loop that casts the whole module."""
 
     def __post_init__(self) -> None:
         for field, known in (
@@ -288,8 +291,8 @@ class TrainingPlan:
         """
         if not self.adapter:
             return DTYPE_BYTES[self.dtype]
-        if self.stack != "transformers":
-            return DTYPE_BYTES[self.dtype]  # both make the whole module in one type
+        if self.stack != "transformers" or self.adapters_16bit:
+            return DTYPE_BYTES[self.dtype]  # the whole module is of one type
         if self.chunked_head and (self.quantised or self.int8):
             return 2.0  # SFTTrainer turns adapters on a quantised base to bf16 (trl/trainer/sft_trainer.py)
         deepspeed = self.sharding in ("zero2", "zero3") and not self.prepared

@@ -46,6 +46,10 @@ SUB_GROUP_PARAMETERS: Final = 1e9
 """DeepSpeed's sub_group_size: ZeRO-3 updates so many parameters at a time."""
 HOST_BYTES_PER_S: Final = 2e10
 """What a GPU copies from the host's memory a second: PCIe 4.0 has 32 GB/s in 16 lanes, and two cards of a workstation share."""
+HOST_MEMORY_BYTES_PER_S: Final = 6e10
+"""What the host's memory moves a second for an optimizer that runs there: two channels of a workstation have 51 GB/s
+(DDR4-3200) to 77 (DDR5-4800). torch's Adam takes 1.4 to 1.5 s a billion fp32 parameters on a server (arXiv 2101.06840, table
+4), 84 bytes each in 21 reads and writes: as much."""
 PREFETCH_SHARE: Final = 0.9
 """transformers sets stage3_prefetch_bucket_size: auto to 0.9 x hidden^2 elements, and reduce_bucket_size to hidden^2."""
 
@@ -270,7 +274,7 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
     buckets of hidden^2 numbers, and ZeRO-3 gathers at least a layer at a time.
     """
     trained = trained_parameters(model, plan)
-    gradients = trained * plan.trained_bytes
+    gradients = trained * plan.trained_bytes + DTYPE_BYTES[plan.dtype] * end_parameters(model, plan)
     share = (plan.gpus - 1) / plan.gpus
 
     def takes(collective: Collective, nbytes: Number, calls: Number) -> Number:

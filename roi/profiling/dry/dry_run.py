@@ -323,11 +323,12 @@ def _set_types(adapted: Any, plan: TrainingPlan) -> None:
     for layer in adapted.modules():  # DoRA's magnitudes have one entry an output, in fp32, whatever the base is stored in
         if type(layer).__name__ == "DoraLinearLayer":
             layer.weight = nn.Parameter(torch.empty(layer.weight.shape, dtype=torch.float32, device="meta"))
-    if plan.chunked_head and (plan.quantised or plan.int8):
+    chunked = plan.chunked_head and (plan.quantised or plan.int8)
+    if plan.adapters_16bit or chunked:
         # SFTTrainer turns the adapters of a quantised base to bf16, magnitudes excepted (trl/trainer/sft_trainer.py)
         for name, parameter in adapted.named_parameters():
             if parameter.requires_grad and "lora_magnitude_vector" not in name:
-                parameter.data = parameter.data.to(torch.bfloat16)
+                parameter.data = parameter.data.to(torch.bfloat16 if chunked else DTYPES[plan.dtype])
 
 
 def quantisation_states(model: nn.Module) -> list[torch.Tensor]:

@@ -71,9 +71,9 @@ def spec(title: str, description: str, *, height: int, layer: Sequence[Spec], **
     }
 
 
-def options_of(c: Comparison, most: int = MOST) -> list[OptionResult]:
+def options_of(c: Comparison) -> list[OptionResult]:
     """The options of a picture, staying first, then the leader and the best by what the verdict ranks by."""
-    return sorted(best_rows(c, most), key=lambda o: o.id != "stay")
+    return sorted(best_rows(c, MOST), key=lambda o: o.id != "stay")
 
 
 def names_of(c: Comparison) -> dict[str, str]:

@@ -67,15 +67,16 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
     baselines = [(name, head) for name, head in BASELINES if any(b.baseline == name for b in found.values())]
     rows, why = [], dict[str, list[str]]()
     for id in dict.fromkeys(b.option for b in found.values()):
+        label, told = option_label(c.case, id), dict[str, dict[str, None]]()
         for basis in ("pv", "run_rate"):
             crossings = [(head.replace("\n", " ").replace("- ", ""), found.get((id, basis, name))) for name, head in baselines]
-            label = option_label(c.case, id) + (", running cost" if basis == "run_rate" else "")
             cells = [requests(x) for _, b in crossings for x in ((b.first, b.stays) if b else (None, None))]
-            rows.append(Row((label, *cells)))
+            rows.append(Row((label + (", running cost" if basis == "run_rate" else ""), *cells)))
             for words, b in crossings:
-                if b is not None and b.reason not in ORDINARY and option_label(c.case, id) not in why.setdefault(
-                        f"than {words}: {b.reason}", []):
-                    why[f"than {words}: {b.reason}"].append(option_label(c.case, id))
+                if b is not None and b.reason not in ORDINARY:
+                    told.setdefault(b.reason, {})[words] = None
+        for reason, rivals in told.items():
+            why.setdefault(f"than {' and '.join(rivals)}: {reason}", []).append(label)
     if not rows:
         return []
     heads = ("costs less than", *(cell for _, head in baselines for cell in (f"{head}\nfrom", "\nfor good")))

@@ -113,7 +113,7 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
     formula = "formula, held to dry runs" if report.plan.runs_dry else "formula"
     memory = formula if report.dry is None else "dry run of this step"
     near = sum(best.cost[0] < x.cost[0] and x.cost[1] < best.cost[2] for x in report.usable)
-    rivals = f" So wide that on {near} card{'' if near == 1 else 's'} a run, dearer here, may cost less." if near else ""
+    rivals = f" Ranges overlap: a run may cost less on {near} other card{'' if near == 1 else 's'}." if near else ""
     return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {SPEED_WORDS[best.evidence.level]}"
             f" (n = {best.evidence.n}{held}).{rivals}")
 

@@ -1,6 +1,5 @@
 """The sheets of one comparison's workbook, planned: which lines each option's sheet shows, and where its own figures stand."""
 
-import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -41,11 +40,6 @@ MEMO: Final = {
     "wages": "USD of an engineer hour",
     "usd of errors": "USD if every answer were wrong",
     "mean of rents": "Mean of rents over today's",
-}
-SHARES: Final = {
-    "live": "Share of the month that is live",
-    "kept": "Share in which the incumbent is paid",
-    "alone": "Share in which the option answers alone",
 }
 
 
@@ -200,8 +194,6 @@ def named(model: Model) -> Iterator[tuple[str, list[Node]]]:
     for key, made in model.shared.memo.items():
         if isinstance(key, str) and key in MEMO:
             yield MEMO[key], nodes_of(made)
-        elif isinstance(key, tuple) and key[0] in SHARES:
-            yield f"{SHARES[key[0]]}, {_borne_by(model, key[1:])}", nodes_of(made)
         elif isinstance(made, Service):
             yield from _service(made)
         elif isinstance(made, Shared):
@@ -216,17 +208,6 @@ def named(model: Model) -> Iterator[tuple[str, list[Node]]]:
             yield f"GPUs without spares, {label}", nodes_of(costs.fleet.gpus_without_spares)
             yield f"Share that spills, {label}", nodes_of(costs.fleet.spill)
         yield f"Share of wrong answers, {label}", nodes_of(costs.wrong)
-
-
-def _borne_by(model: Model, key: tuple[object, ...]) -> str:
-    """The options that go live in the months of this key."""
-    labels = [
-        o.label
-        for id, o in model.options.items()
-        if id in model.costs
-        and key == tuple(x if isinstance(x, float) else builtins.id(x) for x in (o.months_to_live, o.months_in_parallel))
-    ]
-    return labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more" if labels else ""
 
 
 def _service(service: Service) -> Iterator[tuple[str, list[Node]]]:

@@ -88,9 +88,9 @@ def _filled_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
     """(Number, cells) of the lines that hold something, the head first, and what parts their cells."""
     text = read_text(path, MOST_BYTES, "TABLE: ", "a table")
     head = next((line for line in text.splitlines() if line.strip() and not TOLD.fullmatch(line.strip())), "")
-    separator = max(SEPARATORS, key=lambda each: len(next(csv.reader([head], delimiter=each), [])))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
+        separator = max(SEPARATORS, key=lambda each: len(next(csv.reader([head], delimiter=each), [])))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         filled = ((reader.line_num, line) for line in reader if any(part.strip() for part in line))
         lines = list(islice(filled, MOST_ROWS + 2))
     except csv.Error as error:

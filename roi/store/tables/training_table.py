@@ -254,7 +254,8 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         kbit_prepared=row.kbit_prepared and not row.quant.startswith("gptq"),
         stack=row.stack, held_graphs=int(usual.get("held_graphs", "0")), fsdp2=usual.get("fsdp2") == "true",
         step_in_backward="step_in_backward" in row.habits,
-        compiled="compiled" in row.habits, fp8=fp8, ends=bool(set(ENDS) & set(row.target_modules)),
+        compiled="compiled" in row.habits, adapters_16bit="adapters_16bit" in row.habits, fp8=fp8,
+        ends=bool(set(ENDS) & set(row.target_modules)),
         gptq=row.quant.startswith("gptq"),
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
@@ -327,8 +328,7 @@ def _habit_plan(habit: Habit, model: ModelShape, plan: TrainingPlan) -> Training
         # the head's adapter: rank x (hidden + vocabulary), spread over the other targets' rank
         more = 1.0 + float(plan.rank) * (model.hidden + model.vocab) / float(trained_parameters(model, plan))
         return replace(plan, rank=float(plan.rank) * more)
-    # no field says 16-bit adapters; under autocast their inputs and products are 16 bits wide
-    return replace(plan, autocast=not plan.autocast) if habit == "adapters_16bit" else plan
+    return plan
 
 
 def _targets(row: TrainingRow) -> str | tuple[str, ...]:

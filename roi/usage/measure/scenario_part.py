@@ -5,8 +5,7 @@ from typing import Any
 
 from roi.catalog.prices.api_prices import find_api_price
 from roi.errors import InputError
-from roi.scenario.file import PART_SCHEMA
-from roi.scenario.yaml import comment, dump_yaml
+from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.pricing import day_of
 from roi.usage.measure.workload import MeasuredWorkload

@@ -267,7 +267,11 @@ def test_the_full_report_holds_every_option_staying_first_and_then_the_highest_e
 
 
 def test_break_evens_are_told_against_staying_the_cheapest_untrained_and_the_recommended() -> None:
+    """What holds against both rivals is told once, with both of them."""
     text = comparison_text(answer("draws=64"), (), full=True)
+    notes = re.findall(r"- than (.+?): (.+)$", comparison_text(answer("draws=64"), (), full=True, width=400), re.MULTILINE)
+    assert "cheapest untrained and recommended" in dict(notes)
+    assert len({note for _, note in notes}) == len(notes)
     part = text[text.index("Break-even"):text.index("What could be measured")]
     for head in ("staying", "cheapest", "recom-"):
         assert head in part.split("costs less than")[0]

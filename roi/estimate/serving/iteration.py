@@ -66,10 +66,9 @@ class Efficiencies:
     """Share of the link bandwidth that an all-reduce reaches, 0 to 1."""
     exchange_latency_s: Number = 0.0
     """Latency a layer of gathering tokens before experts that are spread over 8 GPUs and of scattering their outputs, seconds;
-    each doubling of the GPUs is a further hop, and a wait for a slower one.
+    a third of it for each doubling of the GPUs, which is a further hop. 0: free.
 
-    Fitted on TensorRT-LLM's runs alone, as the next is; elsewhere the prior (lab/efficiency_fit.py). 0: free, balanced.
-    """
+    Fitted on TensorRT-LLM's runs alone, as the next is; elsewhere the prior (lab/efficiency_fit.py)."""
     expert_imbalance: Number = 0.0
     """Standard deviation over mean of the tokens of an expert: GPUs with other experts wait for the one with the most."""
     kv_reread: Number = 0.0

@@ -23,7 +23,8 @@ from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
 from roi.errors import RoiError
 from roi.estimate.allocator.tape_peak import TapePeak, read_peak
-from roi.estimate.training.plan import TrainingPlan, trainer_habits
+from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.stacks import trainer_habits
 from roi.profiling.dry.dry_run import dry_run
 
 METHODS = ("full", "lora", "dora", "qlora", "qdora", "lora-int8")

@@ -12,29 +12,36 @@ weighted by the root of their rows, so that a long table does not decide alone.
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from left_in import needed, percentile, print_left_in, weights
+from numpy.typing import NDArray
 
 from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.estimate.accuracy.measured_run import (
     APART,
     APART_PRIOR,
+    TUNER,
     UNSEEN,
     Apart,
     MeasuredRun,
     NoPrediction,
+    Prediction,
     kinds_apart,
     memory_predictor,
+    throughput_predictor,
     timed_run,
 )
 from roi.estimate.accuracy.profile_left_in import LeftIn, profile_left_in
 from roi.estimate.step import calibration, own_runs
 from roi.estimate.step.calibration import TimedRun, evidence_for, grouped, scale_group
+from roi.evidence.training_speed import PACES, speed_evidence, widened
 from roi.numerics.spreads import t95
+from roi.store.profiles.lookup import Store
 
 WAYS: dict[str, Callable[[TimedRun], str]] = {
     "source": lambda run: run.source, "card": lambda run: run.gpu, "model": lambda run: run.model}
@@ -106,7 +113,7 @@ class Away(NamedTuple):
 def print_memory(runs: Sequence[MeasuredRun]) -> None:
     """The distance that each kind of rows apart needs, and how such distances hold on a source left out of them."""
     predict, rows = memory_predictor(training_efficiencies().overhead()), []
-    for run in (run for run in runs if run.memory_bytes is not None):
+    for run in (run for run in runs if run.memory_bytes is not None and run.plan.tuner is None):
         found = predict(run)
         if not isinstance(found, NoPrediction):
             rows.append((run, float(np.log(run.memory_bytes / found.value))))
@@ -133,6 +140,39 @@ def print_memory(runs: Sequence[MeasuredRun]) -> None:
           f" {between:.3f}, of its rows within {within:.3f} of it; UNSEEN {UNSEEN:g}")
 
 
+def print_tuners(runs: Sequence[MeasuredRun]) -> None:
+    """What peft's other tuners need, methods weighted by the root of their rows, and how it holds on a method left out."""
+    own = [run for run in runs if run.plan.tuner is not None]
+    memory, speed = memory_predictor(training_efficiencies().overhead()), throughput_predictor(speed_evidence(Store()))
+    away = [(run, abs(float(np.log(run.memory_bytes / found.value)))) for run in own
+            if run.memory_bytes and isinstance(found := memory(run), Prediction)]
+    held = [log <= percentile(*_by_method([x for x in away if x[0].method != run.method]), 0.9) for run, log in away]
+    need, share = percentile(*_by_method(away), 0.9), 100 * np.mean(held)
+    print(f"memory, tuners: {need:.3f}; TUNER has {TUNER:g}; {share:.0f}% of {len(away)} rows inside, their method left out")
+    paces = [(run, float(np.log(run.tokens_per_s / found.value * PACES[run.plan.tuner.family][0]))) for run in own
+             if run.tokens_per_s and run.plan.tuner and isinstance(found := speed(run), Prediction)]
+    for family, told in PACES.items():
+        kind = [x for x in paces if x[0].plan.tuner and x[0].plan.tuner.family == family]
+        ends = [float(np.exp(percentile(*_by_method(kind), q))) for q in (0.5, 0.05, 0.95)]
+        print(f"speed, {family}: {ends[0]:.2f} ({ends[1]:.2f} to {ends[2]:.2f}), {len(kind)} rows; PACES has {told}")
+    held = []
+    for run, log in paces:
+        others = [x for x in paces if x[0].method != run.method and x[0].plan.tuner and run.plan.tuner
+                  and x[0].plan.tuner.family == run.plan.tuner.family]
+        low, middle, high = (percentile(*_by_method(others), q) for q in (0.05, 0.5, 0.95))
+        found = speed(replace(run, plan=replace(run.plan, method="lora", rank=16.0)))
+        if isinstance(found, Prediction):
+            ends = widened(np.log(found.low / found.value), np.log(found.high / found.value), low - middle, high - middle)
+            held.append(ends[0] <= log - middle <= ends[1])
+    print(f"speed, tuners: {100 * np.mean(held):.0f}% of {len(held)} rows inside, their method left out; RECORDS has"
+          f" {calibration.RECORDS['tuner']}")
+
+
+def _by_method(rows: Sequence[tuple[MeasuredRun, float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The figures of some rows, and their weights."""
+    return np.array([x for _, x in rows]), weights([run.method for run, _ in rows])
+
+
 def needed_apart(rows: Sequence[Away]) -> dict[Apart, float]:
     """The distance within which 90% of the rows of a kind lie, all rows apart beside them with APART_PRIOR's weight."""
     every = weights([row.source for row in rows])
@@ -151,6 +191,7 @@ def main() -> None:
     print_speed([run for run in timed if run is not None])
     print_own([run for run in timed if run is not None])
     print_memory(runs)
+    print_tuners(runs)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ SOURCES = DOCS / "sources.csv"
 
 NOT_PLAIN = ("peft-031", "peft-032")
 """Rows named lora whose trained parameters are not LoRA's (LoRA-FA, MiCA)."""
+LATER = tuple(f"swift-{number:03}" for number in range(97, 121))
+"""Rows whose set-up was read after the peers had been run."""
 
 ESTIMATES = Path(__file__).parent / "tables" / "canifinetune_estimates.csv"
 """What canifinetune itself estimated for the rows that its author measured, GiB."""
@@ -126,8 +128,9 @@ def subsets(table: Path) -> Answer:
     adapters, large, rows = [], [], read_rows(table)
     for row in rows:
         single, plain = row["n_gpus"] == "1", row["quant"] in ("none", "nf4", "int8")
-        if (row["source"] in ("peft", "qwen", "swift") and single and row["method"] in ("lora", "qlora") and plain
-                and row["peak_mem_gib"] and _number(row["micro_batch"]) and row["id"] not in NOT_PLAIN):
+        lora = row["method"] in ("lora", "qlora", "peft:lora_fa") and row["id"] not in (*NOT_PLAIN, *LATER)
+        if (row["source"] in ("peft", "qwen", "swift") and single and lora and plain and row["peak_mem_gib"]
+                and _number(row["micro_batch"])):
             adapters.append(row["id"])
         tokens = _number(row["micro_batch"]) * _number(row["seq_len_mean"])
         if (single and tokens >= 2048 and re.search("A100-|H100|L40S", row["gpu"])
@@ -140,7 +143,7 @@ def subsets(table: Path) -> Answer:
 
 def vintages(rows: list[dict[str, str]]) -> dict[str, str]:
     """LoRA and DoRA rows of PEFT's comparison -> the row of LoRA, rank 32 on q and v, of the same commit."""
-    peft = [row for row in rows if row["id"].startswith("peft-") and row["method"] in ("lora", "dora")]
+    peft = [row for row in rows if row["id"].startswith("peft-") and row["method"] in ("lora", "dora", "peft:lora_fa")]
     base = {_commit(row): row["id"] for row in peft if row["reference"].endswith("/lora--llama-3.2-3B-rank32.json")}
     return {row["id"]: base[_commit(row)] for row in peft if _commit(row) in base and row["id"] not in base.values()}
 

@@ -57,11 +57,11 @@ class CaseError(InputError):
 
 
 class NotAChoice(InputError):
-    """A word that is not one of the few that are allowed; the message lists them, and says which is nearest."""
+    """A word that is not one of the few that are allowed; the message lists them, and says which is nearest, of `more` too."""
 
-    def __init__(self, field: str, value: object, choices: Iterable[str]) -> None:
+    def __init__(self, field: str, value: object, choices: Iterable[str], more: Iterable[str] = ()) -> None:
         known = list(choices)
-        near = nearest(str(value), known, 1)
+        near = nearest(str(value), [*known, *more], 1)
         hint = f"; nearest: {near[0]}" if near else ""
         super().__init__(f"{field}: {str(value)[:40]!r} is not one of {', '.join(known)}{hint}")
 

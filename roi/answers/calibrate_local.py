@@ -14,7 +14,8 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.worth import Experiment
 from roi.errors import InputError, RoiError
-from roi.estimate.training.plan import Method, TrainingPlan, trainer_habits
+from roi.estimate.training.plan import Method, TrainingPlan
+from roi.estimate.training.stacks import trainer_habits
 from roi.facts.fact import Fact
 from roi.numerics.knowing import BINS
 from roi.resolution.system_facts import mean_tokens

@@ -30,8 +30,9 @@ NO_HOURS = "hours and USD need --examples"
 
 @click.command(short_help="What fits on which GPU: memory, training hours, USD.")
 @click.argument("model")
-@click.option("--method", default="lora", show_default=True, help="full, lora, rslora, dora, qlora, qdora or lora-int8.")
-@click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter.")
+@click.option("--method", default="lora", show_default=True,
+              help="full, lora, rslora, dora, qlora, qdora, lora-int8, or a peft_type of peft (ia3, loha).")
+@click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter, or the size it has instead.")
 @click.option("--targets", default="all-linear", show_default=True, help="all-linear, attention, qv, or names with commas.")
 @click.option("--micro-batch", type=int, default=1, show_default=True, help="Sequences in one forward pass on one GPU.")
 @click.option("--seq", type=int, default=2048, show_default=True, help="Tokens of the longest sequence.")
@@ -91,7 +92,8 @@ def fit(
     from roi.cli import clock
     from roi.cli.output import check_fresh, columns, in_colour, write, write_page
     from roi.cli.profile_options import check_new
-    from roi.estimate.training.plan import TrainingPlan, trainer_habits
+    from roi.estimate.training.plan import TrainingPlan
+    from roi.estimate.training.stacks import trainer_habits
     from roi.report.training.fit import fit_json, fit_text
 
     if compiled:
@@ -137,7 +139,7 @@ def check_options(context: click.Context) -> None:
     asked, given = context.params, _given(context)
     method = str(asked["method"])
     full, data = method == "full", asked["examples"] is not None
-    nf4 = method not in METHODS or TrainingPlan(method=method).quantised  # type: ignore[arg-type]  # one of METHODS
+    nf4 = method not in METHODS or TrainingPlan(method=method).quantised
     idle = {
         "rank": ("--rank", full, NO_ADAPTER), "targets": ("--targets", full, NO_ADAPTER),
         "dropout": ("--dropout", full, NO_ADAPTER),

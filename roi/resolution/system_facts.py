@@ -21,8 +21,9 @@ from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.fitting import REPLAY_ENDS, reserved_range
 from roi.estimate.training.memory import training_memory, workspace_bytes
-from roi.estimate.training.plan import Method, TrainingPlan, trainer_habits
+from roi.estimate.training.plan import Method, TrainingPlan
 from roi.estimate.training.setting import refusal
+from roi.estimate.training.stacks import trainer_habits
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.training_speed import evidence_line
 from roi.facts.fact import Basis

@@ -266,7 +266,7 @@ rtx4080-001,rtx4080,,qwen2.5-0.5b,RTX-4080,1,lora,none,,16,q_proj+v_proj,bf16,1,
 0.05,plain,true,false,3.0,allocated,3700,,,lora_dropout+logits_kept,
 rtx4080-002,rtx4080,,qwen2.5-1.5b,RTX-4080,1,qlora,nf4,false,16,q_proj+v_proj,bf16,1,1,1024,1024,false,true,sdpa,\
 paged-adamw-8bit,0.05,plain,true,false,4.0,reserved,1900,,,lora_dropout+logits_kept,
-peft-001,peft,peft@a x.json,llama-3.2-3b,L40S,1,peft:ia3,none,,,q_proj+v_proj,bf16,4,1,768,209.9,true,false,sdpa,adamw,0,\
+peft-001,peft,peft@a x.json,llama-3.2-3b,L40S,1,full:ia3,none,,,q_proj+v_proj,bf16,4,1,768,209.9,true,false,sdpa,adamw,0,\
 plain,true,false,20.0,reserved,6000,,,,
 peft-002,peft,peft@a y.json,llama-3.2-3b,L40S,1,lora,none,,32,q_proj+v_proj,bf16,4,1,768,209.9,true,false,sdpa,adamw,0,\
 plain,true,false,20.8,reserved,6000,,9175040,lora_dropout+logits_kept+optimizer_states,emptied_cache
@@ -328,7 +328,7 @@ def test_the_report_is_no_wider_than_80_columns_and_names_what_was_left_out(tabl
     assert max(len(line) for line in out.splitlines()) <= 80
     assert "6 measured rows: 5 used, 1 skipped" in out
     assert "1: method: none of full" in out
-    assert "'peft:ia3'" in out
+    assert "'full:ia3'" in out
     assert "lora_dropout 0.05" in out
     assert "peft-002" in out
     assert "out-of-memory rows predicted not to fit: 1 of 1" in out
@@ -351,7 +351,7 @@ def test_a_table_of_which_nothing_is_left_exits_2_and_says_why(table):
     table.write_text(f"{lines[0]}\n{lines[3]}\n")
     told = call(table)
     assert (told.exit_code, told.stdout) == (2, "")
-    assert "no row of 1 could be used; line 2, row 'peft-001', method: 'peft:ia3'" in told.stderr
+    assert "no row of 1 could be used; line 2, row 'peft-001', method: 'full:ia3'" in told.stderr
     assert told.stderr.count("\n") == 1
 
 
@@ -399,14 +399,14 @@ def test_many_rows_skipped_for_one_reason_name_the_first_with_its_line_in_text_a
     table.write_text("\n".join([*lines, *others]) + "\n")
     for form in ("table", "markdown"):
         told = " ".join(call(table, "--format", form).stdout.split())
-        assert "(first: line 4, row 'peft-001'; 'peft:ia3', 'peft:x10', 'peft:x11' and 3 more)" in told
+        assert "(first: line 4, row 'peft-001'; 'full:ia3', 'full:x10', 'full:x11' and 3 more)" in told
 
 
 def test_strict_exits_2_with_the_rows_that_cannot_be_used(table):
     told = call(table, "--strict")
     assert (told.exit_code, told.stdout) == (2, "")
-    assert "1 of 6 rows cannot be used; line 4, row 'peft-001', method: 'peft:ia3'; none of full, lora" in told.stderr
-    table.write_text(table.read_text().replace("peft:ia3,none,,,", "lora,none,,8,"))
+    assert "1 of 6 rows cannot be used; line 4, row 'peft-001', method: 'full:ia3'; none of full, lora" in told.stderr
+    table.write_text(table.read_text().replace("full:ia3,none,,,", "lora,none,,8,"))
     assert call(table, "--strict").exit_code == 0
 
 

@@ -177,7 +177,10 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"tokens_per_s": "nan"}, "tokens_per_s: 'nan'; it should be a finite number"),
     ({"tokens_per_s": "fast"}, "tokens_per_s: 'fast'; not a number"),
     ({"peak_mem_kind": "nvidia-smi"}, "peak_mem_kind: 'nvidia-smi'; none of allocated, reserved, process, unstated"),
-    ({"method": "peft:ia3"}, "method: 'peft:ia3'; none of full, lora, rslora, dora, qlora, qdora, lora-int8"),
+    ({"method": "full:lisa"}, "method: 'full:lisa'; none of full, lora, rslora, dora, qlora, qdora, lora-int8; nearest: full"),
+    ({"method": "peft:ia4"}, "method: 'peft:ia4'; none of peft's tuners that are counted; nearest: peft:ia3"),
+    ({"method": "peft:ia3", "quant": "nf4"}, "quant: 'nf4'; peft:ia3 is counted on a base that is not quantised"),
+    ({"method": "peft:prompt_tuning", "rank": ""}, "rank: ''; blank, and neither are trainable_params stated"),
     ({"method": "LoRA"}, "method: 'LoRA'; none of full, lora, rslora, dora, qlora, qdora, lora-int8; nearest: lora"),
     ({"quant": "awq-int4"}, "quant: 'awq-int4'; none of none, nf4, int8, gptq-int4, gptq-int8; nearest: gptq-int4"),
     ({"method": "qlora", "quant": ""}, "quant: ''; qlora needs nf4 or int8"),
@@ -239,10 +242,23 @@ def test_several_gpus_that_share_nothing_must_each_hold_the_weights(skipped):
 
 
 def test_skipped_rows_still_say_what_they_state(tmp_path):
-    table = read_training(tmp_path / "t.csv", {}, {"method": "peft:vera", "tokens_per_s": ""})
+    table = read_training(tmp_path / "t.csv", {}, {"method": "peft:xlora", "tokens_per_s": ""})
     assert (len(table.labels), len(table.runs), len(table.skipped)) == (2, 1, 1)
     assert [(label.method, label.memory, label.throughput) for label in table.labels] == [
-        ("lora", True, True), ("peft:vera", True, False)]
+        ("lora", True, True), ("peft:xlora", True, False)]
+
+
+@pytest.mark.parametrize(("cells", "method", "size"), [
+    ({"method": "peft:bone", "rank": "8"}, "miss", 8.0),
+    ({"method": "peft:prompt_tuning", "rank": "", "target_modules": "", "trainable_params": str(200 * 896)},
+     "prompt_tuning", 200.0),
+    ({"method": "peft:adalora", "rank": "8", "trainable_params": str(24 * 12 * (896 + 896 + 1 + 896 + 128 + 1))},
+     "adalora", 12.0),
+])
+def test_a_tuner_of_peft_is_read_by_its_peft_type_and_sized_by_what_it_trains(tmp_path, cells, method, size):
+    """Qwen2.5-0.5B: hidden 896, 24 layers, query 896 and value 128 wide; AdaLoRA starts at init_r and prunes to the rank."""
+    plan = read_training(tmp_path / "t.csv", {"model": "qwen2.5-0.5b", "target_modules": "q_proj+v_proj", **cells}).runs[0].plan
+    assert (plan.method, plan.rank) == (method, size)
 
 
 def test_absent_optional_columns_are_stand_ins(tmp_path):

@@ -25,9 +25,9 @@ from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.plan import TrainingPlan
 from roi.numerics.spreads import TAIL, student
 
-Level = Literal["profile", "device", "gpu", "layout", "all"]
+Level = Literal["profile", "device", "gpu", "layout", "all", "tuner"]
 """What a scale rests on: runs of one's own on this GPU over published ones (own_runs); its measured rates and a dry run; other
-sources on it; other GPUs in the same layout; everything."""
+sources on it; other GPUs in the same layout; everything; LoRA's at the pace of another tuner (evidence/training_speed.py)."""
 ONE_GPU: Final = "one GPU"
 """Layout of a job on a single card; others are named by what they share."""
 PRIOR_RUNS: Final = 4.0
@@ -45,7 +45,7 @@ WIDTH: Final = 0.61
 their source, their card or their model, sources weighted by the root of their rows, the largest of the three ways
 (lab/fit_training_intervals.py prints them)."""
 RECORDS: Final[dict[Level, tuple[int, float]]] = {
-    "profile": (1333, 91.0), "gpu": (423, 94.0), "layout": (433, 89.0), "all": (26, 100.0)}
+    "profile": (1333, 91.0), "gpu": (423, 94.0), "layout": (433, 89.0), "all": (26, 100.0), "tuner": (159, 92.0)}
 """Rows so left out (a row once for each way, or for each profile of its group), and the percent of them inside the interval."""
 LONE_SCATTER: Final = 0.15
 """Within-group scatter of log(roofline / measured) that stands in for many groups: between one code's batches and methods."""

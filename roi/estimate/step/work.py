@@ -104,7 +104,7 @@ def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
 
 def _adapter_products(model: ModelShape, plan: TrainingPlan, tokens: Number, again: float) -> Iterator[Product]:
     """Every product of the adapters: two a target forward, four backward; DoRA also multiplies B A out on an identity."""
-    rank = np.asarray(plan.rank, dtype=float)
+    rank = np.asarray(plan.path_rank, dtype=float)
     wide = adapter_dtype(plan)
     for x in target_linears(model, plan):
         calls, inputs, outputs = float(x.layers), float(x.inputs), float(x.outputs)
@@ -236,7 +236,7 @@ def _adapter_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again
         yield Pass(calls * again * (3.0 if fp32_products else 2.0), (8.0 if fp32_products else 5.0) * out)
         yield Pass(calls * (3.0 if fp32_products else 1.0), (6.7 if fp32_products else 4.0) * out)
         if fp32_input and not fp32_products:
-            yield Pass(calls * 2.0 * (again + 1.0), 3.0 * np.asarray(plan.rank, dtype=float) * (x.inputs + x.outputs))
+            yield Pass(calls * 2.0 * (again + 1.0), 3.0 * np.asarray(plan.path_rank, dtype=float) * (x.inputs + x.outputs))
         if plan.weight_decomposed:
             yield Pass(calls * 6.0 * again, 8.0 * out)
             yield Pass(calls * 8.0, 8.0 * out)

@@ -59,7 +59,7 @@ def layer_bytes(s: Setting) -> LayerBytes:
     mixing = [(attention_saved(s, a), a.layers) for a in m.attention]
     mlps = [(_mlp_saved(s, k), k.layers) for k in m.mlp]
     norms = _norm_saved(s)
-    saved = norms + _mean(mixing, m.layers) + _mean(mlps, m.layers)
+    saved = norms + _mean(mixing, m.layers) + _mean(mlps, m.layers) + whole_tuner_bytes(s)
     widest_mixing = _largest([x for x, _ in mixing])
     kept = norms + widest_mixing + _largest([x for x, _ in mlps])
     peak = norms + widest_mixing + _largest([_mlp_peak(s, k) for k in m.mlp])
@@ -102,7 +102,7 @@ def unreached_bytes(s: Setting) -> Number:
     ones carry adapters.
     """
     m = s.model
-    if not s.plan.adapter or s.plan.ends:
+    if not s.plan.targeted or s.plan.ends:
         return 0.0
     norm = (s.w if m.norm_bias else 4.0) * m.hidden * s.tokens
     mixing = [a for a in m.attention if s.adapted(list(a.linears(m.hidden)))]
@@ -126,6 +126,25 @@ def final_norm_saved(s: Setting) -> Number:
 def norm_backward_bytes(s: Setting) -> Number:
     """Bytes of RMSNorm's backward: five fp32 tensors of the stream's width (torch's formulas for pow, mean and rsqrt)."""
     return 20.0 * s.model.hidden * s.tokens
+
+
+def whole_tuner_bytes(s: Setting) -> Number:
+    """Bytes that a tuner without targets keeps of a layer's attention beside what the layer keeps without it.
+
+    A prefix lengthens keys and values as attention keeps them, and a loop that keeps its output keeps their cache; an
+    adaption prompt keeps the queries again and its own scores, in fp32 and twice in the stream's type.
+    """
+    size = np.asarray(s.plan.rank, dtype=float)
+    kinds = [a for a in s.model.attention if a.kind != "linear"]
+    layers = s.model.layers
+    if s.plan.method == "prefix_tuning":
+        longer = sum(a.layers * (a.heads if np.any(s.masked(a)) else a.kv_heads) * (a.head_dim + a.value_width) for a in kinds)
+        each = sum(a.layers * a.kv_heads * (a.head_dim + a.value_width) for a in kinds)
+        cached = each * (s.tokens + s.batch * size) * float(s.plan.logits_kept)
+        return (s.batch * size * longer + cached) * s.attended / layers
+    if s.plan.method == "adaption_prompt":
+        return s.tokens * sum(a.layers * a.heads * (s.w * a.head_dim + size * (4.0 + 2.0 * s.w)) for a in kinds) / layers
+    return 0.0 * size
 
 
 def retained_input_bytes(s: Setting) -> Number:
@@ -289,5 +308,7 @@ def _norm_saved(s: Setting) -> Number:
     width = (w if s.fused_norms or (m.norm_bias and not s.plan.autocast) else 4.0) * inputs
     if not s.plan.adapter:
         width += 2.0 * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
+    if s.plan.method == "ln_tuning" and not s.fused_norms:
+        width += s.normalised * m.norms_per_layer
     width += 2.0 * float(m.family in RESIDUAL_DROPOUT)
     return width * m.hidden * s.tokens

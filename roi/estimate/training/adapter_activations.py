@@ -6,9 +6,12 @@ and `rank` elements a token. How wide x is stored, and whether targets share it,
 Read off peft's LoRA, DoRA and ParamWrapper layers and bitsandbytes' MatMul8bitLt.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
-from roi.estimate.training.plan import ATTENTION_INPUTS, adaptable
+from roi.estimate.training.peft_methods import Tuner
+from roi.estimate.training.plan import ATTENTION_INPUTS, adaptable, in_mlp
 from roi.estimate.training.setting import MIXED_INPUT, OWN_INPUT, Setting
 from roi.facts.model import Linear, Mlp, Number
 
@@ -26,6 +29,8 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
     """
     t, rank, each = s.tokens, np.asarray(s.plan.rank, dtype=float), s.plan.trained_bytes
     on = s.adapted(linears)
+    if s.plan.tuner is not None:
+        return _tuner_saved(s, s.plan.tuner, on)
     held = int8_inputs(s, linears) if s.keeps_inputs and not s.plan.checkpointing else 0.0
     if not on:
         return held
@@ -45,6 +50,32 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
     undropped = np.maximum(undropped * (1.0 - s.dropped), held / t)
     total = t * (undropped + (each + 1.0) * own * s.dropped + each * rank * len(on))
     return total + decomposed_saved(s, on)
+
+
+def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:
+    """Bytes that the targets of a tuner other than LoRA's keep: their inputs, and what it makes of outputs and weights.
+
+    Under autocast what the adapter's type would hold is 16 bits wide. IA3 scales the input of an MLP's products, in its own
+    fp32 copy, and the output of attention's.
+    """
+    size = np.asarray(s.plan.rank, dtype=float)
+    each = {"base": s.w, "fp32": 4.0}.get(tuner.stays, 2.0 if s.lowered else s.plan.trained_bytes)
+    reads = {"weight": "stream" if s.lowered else "own"}.get(tuner.reads, tuner.reads)
+    before = [x for x in on if s.plan.method == "ia3" and in_mlp(x)]
+    after = [x for x in on if x not in before]
+    sides = [(x.inputs, x.outputs, size) for x in on]
+    kept = sum((tuner.kept(*x) for x in sides), np.float64(0.0))
+    kept = kept + s.tokens * (sum(x.outputs for x in after) * tuner.outputs + len(on) * size * tuner.ranks)
+    kept = each * kept + 2.0 * float(s.lowered) * sum((tuner.copied(*x) for x in sides), np.float64(0.0))
+    if reads == "own":
+        return kept + adapter_saved(replace(s, plan=replace(s.plan, method="lora", rank=1.0)), on)
+    inputs = 4.0 * sum(x.inputs for x in (on if reads == "fp32" else before))
+    if reads == "least":
+        inputs = each * sum(min(x.inputs, x.outputs) for x in on)
+    if reads == "stream":
+        first = any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in on)
+        inputs = s.w * (s.model.hidden * float(first) + sum(x.inputs for x in on if x.name in OWN_INPUT))
+    return kept + s.tokens * inputs
 
 
 def _shared_output(s: Setting, on: list[Linear]) -> int:

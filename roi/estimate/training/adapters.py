@@ -11,7 +11,16 @@ from typing import Final
 import numpy as np
 
 from roi.errors import InputError
-from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable, fuse_linears, resolve_targets, trains_experts
+from roi.estimate.training.peft_methods import whole_parameters
+from roi.estimate.training.plan import (
+    DTYPE_BYTES,
+    TrainingPlan,
+    adaptable,
+    fuse_linears,
+    in_mlp,
+    resolve_targets,
+    trains_experts,
+)
 from roi.facts.model import Linear, ModelShape, Number
 
 NF4_BLOCK: Final = 64
@@ -24,7 +33,7 @@ EIGHT_BIT_BLOCK: Final = 256
 
 def target_linears(model: ModelShape, plan: TrainingPlan) -> tuple[Linear, ...]:
     """The matrix products that carry an adapter, fused ones as one, experts apart; empty for full fine-tuning."""
-    if not plan.adapter:
+    if not plan.targeted:
         return ()
     names = resolve_targets(model, plan.targets)
     return tuple(x for x in fuse_linears(model, model.linears) if adaptable(x, split=plan.split_experts) and x.name in names)
@@ -44,7 +53,7 @@ def largest_rank(model: ModelShape, plan: TrainingPlan) -> int:
 def check_rank(model: ModelShape, plan: TrainingPlan) -> None:
     """Raise where the adapter's rank is above the full rank of every target."""
     most = largest_rank(model, plan)
-    if plan.adapter and np.any(np.asarray(plan.rank, dtype=float) > most):
+    if plan.adapter and plan.tuner is None and np.any(np.asarray(plan.rank, dtype=float) > most):
         raise InputError(f"rank: {plan.rank:,} is not usable; at most {most:,}, the full rank of the widest target of"
                          f" {model.id}")
 
@@ -70,12 +79,20 @@ def trained_parameters(model: ModelShape, plan: TrainingPlan) -> Number:
     """Parameters that get a gradient; broadcasts over rank.
 
     LoRA: rank x (inputs + outputs) a target (arXiv 2106.09685, section 4.1). DoRA adds one magnitude an output
-    (arXiv 2402.09353, section 4.1). rsLoRA changes the scale alone. Full: every parameter.
+    (arXiv 2402.09353, section 4.1). rsLoRA changes the scale alone. Full: every parameter. Others: peft_methods.py.
     """
     if not plan.adapter:
         return float(model.parameters)
     rank = np.asarray(plan.rank, dtype=float)
-    sites = target_linears(model, plan)
+    sites, tuner = target_linears(model, plan), plan.tuner
+    if tuner is not None and not plan.targeted:
+        return whole_parameters(model, plan.method, rank)
+    if tuner is not None:
+        # IA3 scales what an MLP's products read
+        turned = plan.method == "ia3"
+        sides = [(x.layers, *((x.outputs, x.inputs) if turned and in_mlp(x) else (x.inputs, x.outputs))) for x in sites]
+        own = (layers * tuner.trained(i, o, rank) + tuner.shared(i, o, rank) for layers, i, o in sides)
+        return sum(own, np.float64(tuner.once))
     each = float(sum((s.inputs + s.outputs) * s.layers * s.experts for s in sites))
     total = rank * (each + expert_adapter_parameters(model, plan))
     if plan.weight_decomposed:
@@ -109,14 +126,14 @@ def quantised_parameters(model: ModelShape, *, split: bool = False) -> int:
     return sum(s.inputs * s.outputs * s.layers * s.experts for s in model.linears if adaptable(s, split=split))
 
 
-def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> float:
+def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes of the base model on the device.
 
     NF4 holds the linear layers in 4 bits, int8 in 8 with one fp32 scale a row of each weight (Int8Params.SCB); what is left is
     fp32 after peft's prepare_model_for_kbit_training.
     """
     if not (plan.quantised or plan.int8):
-        return model.parameters * DTYPE_BYTES[plan.dtype]
+        return model.parameters * DTYPE_BYTES[plan.dtype] + tuner_frozen_bytes(model, plan)
     packed = packed_parameters(model, plan)
     left = (model.parameters - packed) * plan.stream_bytes
     if plan.int8:
@@ -124,6 +141,15 @@ def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> float:
         scales = 4.0 * sum(s.outputs * s.layers * s.experts for s in held)
         return packed + scales + left
     return packed * nf4_bytes_per_weight(double_quant=plan.double_quant) + left
+
+
+def tuner_frozen_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Bytes of what a tuner holds frozen beside the base's weights, in fp32."""
+    if plan.tuner is None:
+        return 0.0
+    size = np.asarray(plan.rank, dtype=float)
+    return sum((4.0 * s.layers * plan.tuner.frozen(s.inputs, s.outputs, size) for s in target_linears(model, plan)),
+               np.float64(0.0))
 
 
 def kbit_preparation_bytes(model: ModelShape, plan: TrainingPlan) -> float:

@@ -221,8 +221,13 @@ def _saved(s: Setting, layer: LayerBytes) -> Number:
         # a mask built once is an argument of every layer, one byte an element; offloaded inputs pass by, one going, one coming
         layers = min(m.layers, 2) if s.plan.checkpoints == "offloaded" else m.layers
         kept = layers * s.w * m.hidden * s.tokens + m.layers * (retained_input_bytes(s) + selected_bytes(s))
-        return kept + mask_bytes(s) + final_norm_saved(s)
-    return m.layers * layer.saved - unreached_bytes(s) + final_norm_saved(s)
+        return kept + mask_bytes(s) + final_norm_saved(s) + _rows_copied(s)
+    return m.layers * layer.saved - unreached_bytes(s) + final_norm_saved(s) + _rows_copied(s)
+
+
+def _rows_copied(s: Setting) -> float:
+    """Bytes of the whole embedding into which trainable tokens put their rows, as a tied head reads it."""
+    return s.w * s.model.embedding_parameters * float(s.plan.method == "trainable_tokens" and s.model.tied)
 
 
 def _retained(s: Setting) -> Number:

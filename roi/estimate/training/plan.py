@@ -7,11 +7,12 @@ products of a model the targets are, and which plans peft would refuse.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 
 from roi.errors import InputError, NotAChoice, nearest
+from roi.estimate.training.peft_methods import TUNERS, Tuner
 from roi.facts.model import Linear, ModelShape, Number
 
 Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"]
@@ -71,10 +72,11 @@ UNRUN: Final[dict[str, tuple[object, ...]]] = {
 class TrainingPlan:
     """One way to train; numeric fields take a float or an array and broadcast against each other."""
 
-    method: Method = "lora"
-    """full, lora, rslora (the cost of lora), dora, qlora (NF4 base), qdora (NF4 base), lora-int8 (int8 base)."""
+    method: str = "lora"
+    """full, lora, rslora (the cost of lora), dora, qlora (NF4 base), qdora (NF4 base), lora-int8 (int8 base), or one of peft's
+    other tuners by its `peft_type` in small letters (peft_methods.py), on an unquantised base."""
     rank: Number = 16.0
-    """Rank of the adapter; full fine-tuning has none and ignores it."""
+    """Rank of the adapter, or the size that its tuner has instead (virtual tokens, block); full fine-tuning ignores it."""
     targets: str | tuple[str, ...] = "all-linear"
     """all-linear, attention, qv, or module names."""
     micro_batch: Number = 1.0
@@ -159,8 +161,10 @@ class TrainingPlan:
     1706 on it widens them), autocast_adapter_dtype=False, a loop that casts the whole module."""
 
     def __post_init__(self) -> None:
+        if self.tuner is None and self.method not in METHODS:
+            raise NotAChoice("method", self.method, METHODS, TUNERS)
         for field, known in (
-            ("method", METHODS), ("dtype", DTYPES), ("attention", ATTENTIONS), ("optimizer", OPTIMIZERS),
+            ("dtype", DTYPES), ("attention", ATTENTIONS), ("optimizer", OPTIMIZERS),
             ("trainer", TRAINERS), ("sharding", SHARDINGS), ("kernels", KERNELS), ("loss", LOSSES), ("stack", STACKS),
             ("checkpoints", CHECKPOINTS),
         ):
@@ -203,6 +207,21 @@ class TrainingPlan:
     def adapter(self) -> bool:
         """True where the base is frozen."""
         return self.method != "full"
+
+    @property
+    def tuner(self) -> Tuner | None:
+        """What peft's tuner does; None for full training and for LoRA and its kin, which the other modules count."""
+        return TUNERS.get(self.method)
+
+    @property
+    def path_rank(self) -> Number:
+        """Width of the adapter's path, as step time counts it; 1 where a tuner has none."""
+        return self.rank if self.tuner is None or self.tuner.ranks else 1.0
+
+    @property
+    def targeted(self) -> bool:
+        """True where modules carry adapters."""
+        return self.adapter and (self.tuner is None or self.tuner.family != "whole")
 
     @property
     def fused(self) -> bool:
@@ -308,6 +327,11 @@ def adaptable(linear: Linear, *, split: bool = False) -> bool:
     return (linear.experts == 1 or split) and linear.name != "router"
 
 
+def in_mlp(linear: Linear) -> bool:
+    """True for a product of an MLP, shared experts' included."""
+    return linear.name.removeprefix("shared_") in MLP_TARGETS
+
+
 def trains_experts(model: ModelShape, targets: str | tuple[str, ...]) -> bool:
     """True where the targets put adapters on experts."""
     mixture = model.family in EXPERT_FAMILIES and any(linear.experts > 1 for linear in model.linears)
@@ -368,21 +392,3 @@ def check_context(model: ModelShape, plan: TrainingPlan) -> None:
     """Raise where the plan's sequence is longer than the model's context."""
     if np.any(np.asarray(plan.seq) > model.context_tokens):
         raise InputError(f"seq: {plan.seq:,.0f} tokens is not usable; {model.id} takes at most {model.context_tokens:,}")
-
-
-class TrainerHabits(NamedTuple):
-    """What a training loop does unless it is told otherwise."""
-
-    logits_kept: bool
-    """The model's output lives through backward."""
-    autocast: bool
-    """Forward runs under torch.autocast."""
-
-
-def trainer_habits(trainer: Trainer, dtype: Dtype) -> TrainerHabits:
-    """The habits of a loop: a plain one keeps its output and casts nothing, Trainers free it and run bf16=True or fp16=True.
-
-    SFTTrainer (TRL 1.10 and later) never makes whole logits: its head works in chunks.
-    """
-    lowers = trainer in ("hf", "trl") and DTYPE_BYTES.get(dtype, 4.0) < 4.0
-    return TrainerHabits(logits_kept=trainer == "plain", autocast=lowers)

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from roi.estimate.training.peft_methods import VIRTUAL
 from roi.estimate.training.plan import (
     DTYPE_BYTES,
     FLASH_PACKAGES,
@@ -122,7 +123,7 @@ class Setting:
     @property
     def expert_adapters(self) -> bool:
         """True where adapters sit on the experts."""
-        return self.plan.adapter and not self.plan.split_experts and trains_experts(self.model, self.plan.targets)
+        return self.plan.targeted and not self.plan.split_experts and trains_experts(self.model, self.plan.targets)
 
     def adapted(self, linears: list[Linear]) -> list[Linear]:
         """Those of a layer's products that carry an adapter; fused ones count as one."""
@@ -158,7 +159,9 @@ class Setting:
 def read_setting(model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None) -> Setting:
     """The plan on the model, its numeric fields as arrays that broadcast; without a card, on one with FlashAttention."""
     batch, seq = np.asarray(plan.micro_batch, dtype=float), np.asarray(plan.seq, dtype=float)
-    targets = resolve_targets(model, plan.targets) if plan.adapter else frozenset()
+    if plan.method in VIRTUAL:
+        seq = seq + plan.rank
+    targets = resolve_targets(model, plan.targets) if plan.targeted else frozenset()
     padded = np.where(((batch > 1.0) & plan.padded) | plan.packed, 1.0, 0.0)
     dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
     return Setting(
@@ -173,11 +176,11 @@ def has_flash(gpu: Gpu | None) -> bool:
 
 
 def refusal(model: ModelShape, plan: TrainingPlan) -> str:
-    """Why peft would refuse the plan on this model; empty where it would not.
+    """Why peft would refuse the plan on this model, or no formula knows it; empty where neither is so.
 
     Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
     """
-    unrun = _unrun_attention(model, plan)
+    unrun = _unrun_attention(model, plan) or _unknown_tuner(model, plan)
     if unrun or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
     ways = "take targets attention, or"
@@ -187,6 +190,20 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
     if np.any(np.asarray(plan.dropout, dtype=float) > 0.0):
         return f"dropout: {plan.dropout} is not possible on the experts of {model.id}; {ways} dropout 0"
     return ""
+
+
+def _unknown_tuner(model: ModelShape, plan: TrainingPlan) -> str:
+    """Why a tuner other than LoRA's is not counted beside the plan's other fields; empty where it is."""
+    if plan.tuner is None:
+        return ""
+    if plan.method == "prefix_tuning" and plan.checkpointing:
+        return "method: prefix_tuning is not possible with checkpointing (peft refuses it); take --no-checkpointing"
+    if plan.targeted and trains_experts(model, plan.targets):
+        return f"method: {plan.method} is not known on the experts of {model.id}; take targets attention, or lora"
+    asked = (("sharding", plan.sharding, "none"), ("dropout", plan.dropout, 0.0), ("stack", plan.stack, "transformers"))
+    wrong = [f"method: {plan.method} is not known with {name} {value}; take {known}, or lora"
+             for name, value, known in asked if np.any(np.asarray(value) != known)]
+    return wrong[0] if wrong else ""
 
 
 def _unrun_attention(model: ModelShape, plan: TrainingPlan) -> str:

@@ -9,10 +9,12 @@
     torchtitan  keys and values repeated; logits freed before backward
 
 Read off litgpt/model.py, lora.py and utils.py (0.5.0, lit-gpt 8641822), lightning's BitsandbytesPrecision, and
-torchtune/modules/attention.py and loss/ce_chunked_output_loss.py (November 2024).
+torchtune/modules/attention.py and loss/ce_chunked_output_loss.py (November 2024). Then the habits of the Trainers' loops.
 """
 
-from roi.estimate.training.plan import TrainingPlan
+from typing import NamedTuple
+
+from roi.estimate.training.plan import DTYPE_BYTES, Dtype, Trainer, TrainingPlan
 from roi.facts.model import ModelShape
 
 FUSED = ("attn", "q_proj", "k_proj", "v_proj")
@@ -35,3 +37,21 @@ def built_model(model: ModelShape, plan: TrainingPlan) -> ModelShape:
     changed = {"tied": False, "module_names": (*names, FUSED) if apart else model.module_names}
     # cached properties would be copied with the rest, so the shape is made anew
     return ModelShape.model_construct(**{**dict(model), **changed})
+
+
+class TrainerHabits(NamedTuple):
+    """What a training loop does unless it is told otherwise."""
+
+    logits_kept: bool
+    """The model's output lives through backward."""
+    autocast: bool
+    """Forward runs under torch.autocast."""
+
+
+def trainer_habits(trainer: Trainer, dtype: Dtype) -> TrainerHabits:
+    """The habits of a loop: a plain one keeps its output and casts nothing, Trainers free it and run bf16=True or fp16=True.
+
+    SFTTrainer (TRL 1.10 and later) never makes whole logits: its head works in chunks.
+    """
+    lowers = trainer in ("hf", "trl") and DTYPE_BYTES.get(dtype, 4.0) < 4.0
+    return TrainerHabits(logits_kept=trainer == "plain", autocast=lowers)

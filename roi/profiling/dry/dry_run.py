@@ -37,7 +37,7 @@ from roi.profiling.dry.fused_kernels import fuse_kernels, fused_loss
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles
 from roi.profiling.dry.recorder import Recorder
 from roi.profiling.dry.shape_cache import ShapeCache
-from roi.profiling.train.real_model import DTYPES, build_meta, lora_settings, quantisation
+from roi.profiling.train.real_model import DTYPES, adapter_settings, build_meta, quantisation
 
 STACK: Final = frozenset({"layers", "h", "blocks", "decoder", "transformer", "embed_tokens", "norm"})
 """Names on the path of modules under the stack of layers, whatever the family."""
@@ -238,7 +238,9 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
                                                     gradient_checkpointing_kwargs=CHECKPOINTING)
         targets = adapter_targets(model, plan.targets, config.name)
         try:
-            adapted = get_peft_model(model, lora_settings(plan, targets), low_cpu_mem_usage=True)
+            adapted = get_peft_model(model, adapter_settings(model, plan, targets), low_cpu_mem_usage=True)
+        except (ImportError, NotImplementedError) as error:  # some tuners read values of the weights when they are built
+            raise InputError(f"method: {plan.method}: peft does not build it without values; leave --dry-run out") from error
         except ValueError as error:
             said = " ".join(str(error).split())[:160]
             raise InputError(f"targets: peft refuses {plan.targets} on {config.name}: {said}") from error

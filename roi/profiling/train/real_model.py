@@ -7,7 +7,7 @@ from typing import Any, Final
 from safetensors import SafetensorError
 
 from roi.errors import InputError, nearest
-from roi.estimate.training.plan import TARGET_SETS, TrainingPlan
+from roi.estimate.training.plan import MLP_TARGETS, TARGET_SETS, TrainingPlan
 from roi.facts.model import Number
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import known_warnings, peft, quiet, torch, transformers
@@ -26,6 +26,8 @@ UNLOADED: Final = (OSError, ValueError, ImportError, TypeError, KeyError, Attrib
 LINEARS: Final = (torch.nn.Linear, bnb.nn.Linear4bit, bnb.nn.Linear8bitLt)
 PRODUCTS: Final = (*LINEARS, transformers.pytorch_utils.Conv1D)
 """Conv1D: gpt2's linear layer with its weight the other way round."""
+FEED_FORWARD: Final = (*MLP_TARGETS, "gate_up_proj", "fc1", "fc2", "dense_h_to_4h", "dense_4h_to_h", "c_fc")
+"""Names of an MLP's products."""
 
 
 def build_model(config: dict[str, Any], plan: TrainingPlan, device: str, seed: int = 0) -> Any:
@@ -204,7 +206,7 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
         # routers that are linear layers: llama 4's returns two results, which an adapter cannot add to
         routes = any(name.endswith(".router") and isinstance(m, LINEARS) for name, m in model.named_modules())
         targets = target_modules(model, plan.targets, fused)
-        settings = lora_settings(plan, targets, exclude_modules=["router"] if routes else None)
+        settings = adapter_settings(model, plan, targets, **{"exclude_modules": ["router"]} if routes else {})
         try:
             with known_warnings():
                 model = peft.get_peft_model(model, settings)
@@ -215,8 +217,28 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
     return model
 
 
-def lora_settings(plan: TrainingPlan, targets: str | list[str], **more: Any) -> Any:
-    """peft's settings of the plan's adapter on `targets`. Any: peft's class is untyped."""
+def adapter_settings(model: Any, plan: TrainingPlan, targets: str | list[str], **more: Any) -> Any:
+    """peft's settings of the plan's adapter on the model's `targets`. Any: peft's classes are untyped.
+
+    IA3 scales the input of an MLP's products; OFT takes its number of blocks or their size; a prompt in attention is in every
+    layer; p-tuning's encoder is as wide as the stream.
+    """
+    if plan.method == "lora_fa":
+        raise InputError("method: lora_fa is an optimizer of peft's beside LoRA, which is not run; take the closed form")
+    if plan.tuner is not None:
+        kind: Any = peft.PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(plan.method.upper())]
+        size, config = int(plan.rank), model.config.get_text_config()
+        fields: dict[str, Any] = {plan.tuner.size: size} if plan.tuner.size else {}
+        fields |= {"target_modules": targets, **more} if plan.targeted else {}
+        usual: dict[str, dict[str, Any]] = {
+            "ia3": {"feedforward_modules": [n for n in FEED_FORWARD if targets == "all-linear" or n in targets]},
+            "osf": {"rank_pattern": {name: min(layer.weight.shape) - size for name, layer in model.named_modules()
+                                     if isinstance(layer, LINEARS)}},
+            "oft": {"oft_block_size": 0}, "adalora": {"total_step": 1},
+            "adaption_prompt": {"adapter_layers": config.num_hidden_layers},
+            "p_tuning": {"encoder_hidden_size": config.hidden_size},
+            "trainable_tokens": {"token_indices": list(range(size))}}
+        return kind(task_type="CAUSAL_LM", **fields | usual.get(plan.method, {}))
     return peft.LoraConfig(r=int(plan.rank), lora_alpha=2 * int(plan.rank), lora_dropout=float(plan.dropout),
                            target_modules=targets, use_dora=plan.weight_decomposed, use_rslora=plan.method == "rslora",
                            task_type="CAUSAL_LM", **more)

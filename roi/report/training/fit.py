@@ -8,8 +8,9 @@ from datetime import date as Date
 from roi.answers.fit import FitReport, GpuLine
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
-from roi.estimate.training.plan import TrainingPlan, trainer_habits, trains_experts
+from roi.estimate.training.plan import TrainingPlan, trains_experts
 from roi.estimate.training.sharding import has_collectives
+from roi.estimate.training.stacks import trainer_habits
 from roi.facts.fact import STALE_DAYS
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
@@ -228,9 +229,12 @@ def _title(report: FitReport) -> tuple[Block, ...]:
 
 
 def method_words(plan: TrainingPlan) -> str:
-    """The method of training, with the rank and the targets of its adapters: qlora r16, all."""
+    """The method of training, with the rank and the targets of its adapters (qlora r16, all), or a tuner's size."""
     targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
-    return f"{plan.method} r{plan.rank:g}, {targets}" if plan.adapter else plan.method
+    size = f" r{plan.rank:g}"
+    if plan.tuner is not None and plan.tuner.size != "r":
+        size = f" {plan.tuner.size} {plan.rank:g}" if plan.tuner.size else ""
+    return plan.method + (size if plan.adapter else "") + (f", {targets}" if plan.targeted else "")
 
 
 def _unusual(plan: TrainingPlan) -> list[str]:

@@ -30,6 +30,7 @@ from roi.estimate.training.plan import (
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
+from roi.store.tables.tuner_cells import PEFT, WHOLE, sized_tuner, tuner_named
 from roi.units import GIB
 
 COUNT_TOLERANCE: Final = 0.01
@@ -86,8 +87,9 @@ class TrainingRow(CanonicalRow):
     """Card, by its id in the catalog; blank where it is not known: memory is predicted all the same, speed is not."""
     n_gpus: Whole = 1
     """GPUs of the job."""
-    method: Method
-    """Method: full, or a kind of adapter; quant says on which base (lora over nf4 is what others call qlora)."""
+    method: Method | Annotated[str, Field(pattern=f"^{PEFT}[a-z0-9_]+$")]
+    """Method: full, or a kind of adapter; another of peft's tuners is peft: and its peft_type in small letters (peft:ia3), on a
+    base that is not quantised. quant says on which base (lora over nf4 is what others call qlora)."""
     quant: Literal["none", "nf4", "int8", "gptq-int4", "gptq-int8"] = "none"
     """Quantisation of the base's linear layers, by bitsandbytes or GPTQ (predicted as nf4 and int8 without preparation). full
     needs none; lora needs none, nf4 or int8; rslora and dora need none or nf4; qlora needs nf4 or int8; qdora needs nf4;
@@ -95,7 +97,8 @@ class TrainingRow(CanonicalRow):
     double_quant: Flag | None = None
     """True where the scales of nf4 are quantised once more; blank: true stands in."""
     rank: Annotated[int, Field(gt=0)] | None = None
-    """Rank of the adapter; blank for full."""
+    """Rank of the adapter, or a tuner's own size (virtual tokens, block); blank for full, and of a tuner where trainable_params
+    tells it."""
     target_modules: Annotated[tuple[str, ...], Several] = ()
     """What carries an adapter: all-linear, attention, qv, or the names of modules joined by "+"; blank for full. full:wte and
     full:lm_head besides: embedding and head are trained whole (modules_to_save)."""
@@ -230,7 +233,7 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
 
     Values that stand in are set all at once and then exchanged one at a time, so that each difference stands alone.
     """
-    method = ON_BASE.get((row.method, row.quant))
+    method = tuner_named(row.method, row.quant) or ON_BASE.get((row.method, row.quant))
     if method is None:
         raise UnusableCell("quant", f"{row.method} needs {' or '.join(_bases(row.method))}")
     usual = stack_defaults(row.stack, row.date)
@@ -260,6 +263,8 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
+    if plan.tuner is not None:
+        plan = sized_tuner(model, plan, row.rank, row.trainable_params)
     if (plan.optimizer == "adamw" and plan.trainer != "plain" and plan.sharding not in ("zero2", "zero3")
             and _older(row, row.torch, FUSED_BY_DEFAULT, FUSED_SINCE)):
         plan = replace(plan, optimizer="adamw-foreach")
@@ -298,7 +303,7 @@ def _older(row: TrainingRow, version: str | None, than: tuple[int, ...], since: 
     return row.date is not None and str(row.date) < since
 
 
-def _stand_ins(row: TrainingRow, method: Method) -> dict[str, Any]:  # Any: values of a plan's fields
+def _stand_ins(row: TrainingRow, method: str) -> dict[str, Any]:  # Any: values of a plan's fields
     """What stands in for a blank cell, by column: full training has no dropout, and a plain loop or fp32 no autocast."""
     values: dict[str, Any] = {
         "logits_kept": row.trainer != "hf", "optimizer": "adamw", "base_dtype": "bf16", "attention_impl": "sdpa",
@@ -332,9 +337,10 @@ def _habit_plan(habit: Habit, model: ModelShape, plan: TrainingPlan) -> Training
 
 
 def _targets(row: TrainingRow) -> str | tuple[str, ...]:
-    if row.method == "full":
+    tuner = tuner_named(row.method, row.quant)
+    if row.method == "full" or tuner in WHOLE:
         return "all-linear"
-    if not row.target_modules or row.rank is None:
+    if not row.target_modules or (row.rank is None and tuner is None):
         raise UnusableCell("rank" if row.target_modules else "target_modules", "blank, and an adapter needs it")
     names = tuple(name for name in row.target_modules if name not in ENDS)
     return names[0] if len(names) == 1 and names[0] in ("all-linear", *TARGET_SETS) else names
@@ -346,7 +352,7 @@ def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> Non
         raise UnusableCell("seq_len_max", f"more than {MOST_CONTEXTS:g} times the context of {model.id},"
                            f" {model.context_tokens:,} tokens")
     most = largest_rank(model, plan)
-    if plan.adapter and float(plan.rank) > most:
+    if plan.adapter and plan.tuner is None and float(plan.rank) > most:
         raise UnusableCell("rank", f"at most {most:,}, the full rank of the widest target of {model.id}")
     gpu, weights = find_gpu(row.gpu) if row.gpu else None, float(base_weight_bytes(model, plan))
     if row.n_gpus > 1 and row.sharding == "none" and gpu is not None and weights > gpu.memory_bytes:
@@ -354,10 +360,12 @@ def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> Non
         raise UnusableCell("n_gpus", f"the weights alone, {weights / GIB:.0f} GiB, are more than one {gpu.id} holds; how they"
                            " are split is not stated")
     counts = [float(trained_parameters(model, plan)) + end_parameters(model, plan)]
-    if plan.adapter:
+    if plan.adapter and plan.tuner is None:
         counts.append(counts[0] - _fused_saving(model, plan))
+        apart = ModelShape.model_construct(**{**dict(model), "module_names": ()})  # LitGPT adapts parts of its fused product
+        counts += [float(trained_parameters(apart, plan))] if row.stack == "litgpt" else []
     stated = row.trainable_params
-    if stated is not None and all(abs(stated / count - 1.0) > COUNT_TOLERANCE for count in counts):
+    if stated is not None and plan.tuner is None and all(abs(stated / count - 1.0) > COUNT_TOLERANCE for count in counts):
         raise UnusableCell("trainable_params", f"{plan.method} of this rank and targets trains {counts[0]:,.0f}; more than"
                            " 1% off")
 

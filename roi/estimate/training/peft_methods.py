@@ -1,0 +1,150 @@
+"""What peft's tuners beside LoRA train and keep for backward, under their `peft_type`.
+
+A target takes `i` inputs to `o` outputs; `r` is its rank, or where a tuner has none the size that peft's configuration asks for
+(block, frequencies). By what autograd keeps of a target:
+
+    path     a narrow path beside the product, as LoRA's: its input, and what the path makes
+    weight   the weight or its difference is made whole: i x o elements
+    scale    the product's input or result is scaled: that
+    whole    no target: virtual tokens, norms, rows of the embedding, a prompt in every attention
+
+Read off peft 0.21 (peft/tuners) with the configuration's other defaults; tests/profiling/test_dry_run_tuners.py holds it to
+peft's own classes.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from roi.facts.model import ModelShape, Number
+
+Count = Callable[[float, float, Number], Number]
+"""Of a target's inputs, outputs and the tuner's size."""
+
+
+def _none(i: float, o: float, r: Number) -> Number:
+    del i, o
+    return 0.0 * r
+
+
+def _path(i: float, o: float, r: Number) -> Number:
+    return r * (i + o)
+
+
+def _weight(i: float, o: float, r: Number) -> Number:
+    return i * o + 0.0 * r
+
+
+def _least(i: float, o: float, r: Number) -> Number:
+    return min(i, o) ** 2 + 0.0 * r
+
+
+def _kronecker(i: float, o: float, r: Number) -> Number:
+    """LoKr: each side in its two most equal factors, a small factor whole and a large one of rank r where that is less."""
+    (a, b), (c, d) = _factors(o), _factors(i)
+    return a * c + np.where(np.asarray(r) < max(b, d) / 2.0, r * (b + d), b * d)
+
+
+def _factors(n: float) -> tuple[int, int]:
+    small = next(f for f in range(int(n**0.5), 0, -1) if n % f == 0)
+    return small, int(n) // small
+
+
+class Tuner(NamedTuple):
+    """What a tuner does to a target; elements, not bytes, where nothing else is said."""
+
+    family: str
+    """path, weight, scale or whole."""
+    trained: Count = _none
+    """Trained parameters."""
+    reads: str = "own"
+    """The input that it keeps: own (a copy in the adapter's type, as LoRA's), fp32 (such a copy under autocast too), stream
+    (what the product reads), weight (own, but under autocast stream), least (a copy as wide as the narrower side), or empty."""
+    kept: Count = _none
+    """Elements that forward makes of weights and keeps, in the adapter's type."""
+    outputs: float = 0.0
+    """Tensors of the outputs' width that it keeps a token, in the adapter's type."""
+    ranks: float = 0.0
+    """Tensors as wide as r that it keeps a token."""
+    frozen: Count = _none
+    """Frozen fp32 elements of its own."""
+    shared: Count = _none
+    """Trained parameters that the targets of one name share over all layers."""
+    once: float = 0.0
+    """Trained parameters of the model, whatever its targets."""
+    size: str = "r"
+    """Field of peft's configuration that a plan's rank fills; empty where there is none."""
+    stays: str = ""
+    """Type of what it keeps where autocast does not change it: base or fp32; empty: the adapter's, 16 bits under autocast."""
+    copied: Count = _none
+    """Elements of its factors that autocast copies to 16 bits."""
+
+
+TUNERS: Final[dict[str, Tuner]] = {
+    "adalora": Tuner("path", lambda i, o, r: r * (i + o + 1.0), ranks=1.0, size="init_r"),
+    "adamss": Tuner("path", lambda i, o, r: 5.0 * r + o, reads="", ranks=1.0, frozen=lambda i, o, r: r * i),
+    "beft": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", size=""),
+    "boft": Tuner("weight", lambda i, o, r: i * r + o, reads="stream", kept=lambda i, o, r: 3.0 * i * i + 0.0 * r,
+                  outputs=1.0, size="boft_block_size", stays="base"),
+    "c3a": Tuner("path", lambda i, o, r: i * o / r, reads="fp32", size="block_size"),
+    "deft": Tuner("path", _path, outputs=1.0, ranks=1.0, copied=_path),
+    "delora": Tuner("path", lambda i, o, r: r * (i + o) + 1.0, ranks=2.0, copied=_path),
+    "fourierft": Tuner("weight", lambda i, o, r: r, kept=_weight, size="n_frequency"),
+    "frod": Tuner("path", lambda i, o, r: np.floor(0.01 * i * i) + i + 0.0 * r, frozen=_weight, size=""),
+    "glora": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="stream", kept=_weight, stays="base"),
+    "gralora": Tuner("path", _path, ranks=1.0, copied=_path),
+    "hira": Tuner("weight", _path, kept=_weight),
+    "hra": Tuner("weight", lambda i, o, r: r * i, kept=lambda i, o, r: (r + 2.0) * i * i),
+    "ia3": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", outputs=1.0, size="", stays="base"),
+    "lily": Tuner("path", lambda i, o, r: r * (i + 2.0), ranks=1.0, copied=_path, shared=lambda i, o, r: 2.0 * r * o),
+    "loha": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="weight", kept=_weight),
+    "lokr": Tuner("weight", _kronecker, kept=_weight),
+    "lora_fa": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0, copied=_path),
+    "miss": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0),
+    "oft": Tuner("path", lambda i, o, r: i * (i / r - 1.0) / 2.0, kept=lambda i, o, r: 4.0 * i * i / r,
+                 copied=lambda i, o, r: 3.0 * i * i / r),
+    "osf": Tuner("path", lambda i, o, r: r * (i + o + 1.0), kept=lambda i, o, r: 2.0 * r * (i + o), ranks=2.0,
+                 frozen=lambda i, o, r: r * (i + o + 1.0) + (min(i, o) - r) * max(i, o) * float(i != o), size="rank_pattern"),
+    "peanut": Tuner("weight", lambda i, o, r: 2.0 * r * o, reads="weight", kept=lambda i, o, r: 2.0 * i * o + 0.0 * r),
+    "psoft": Tuner("path", lambda i, o, r: r * (r + 3.0) / 2.0, reads="", kept=lambda i, o, r: 5.0 * r * r, ranks=1.0,
+                   frozen=lambda i, o, r: min(i, o) * i + r * o),
+    "pvera": Tuner("path", lambda i, o, r: o + 2.0 * r, reads="", outputs=1.0, ranks=4.0,
+                   copied=lambda i, o, r: r * (2.0 * i + o)),
+    "randlora": Tuner("weight", lambda i, o, r: np.ceil(min(i, o) / r) * (r + min(i, o)), reads="least", kept=_least,
+                      copied=_weight),
+    "road": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", outputs=2.0, size="", stays="fp32"),
+    "shira": Tuner("weight", _path, reads="stream", kept=_weight, stays="base"),
+    "tinylora": Tuner("path", lambda i, o, r: r, reads="", size="u"),
+    "unilora": Tuner("path", kept=_path, ranks=1.0, frozen=lambda i, o, r: 3.0 * r * (i + o), once=256.0),
+    "vblora": Tuner("path", _path, ranks=1.0, once=65536.0),
+    "vera": Tuner("path", lambda i, o, r: o + r, reads="", outputs=1.0, ranks=1.0, copied=_path),
+    "waveft": Tuner("weight", lambda i, o, r: r, reads="weight", kept=lambda i, o, r: 2.0 * i * o + 0.0 * r,
+                    size="n_frequency"),
+    "adaption_prompt": Tuner("whole", size="adapter_len"), "ln_tuning": Tuner("whole", size=""),
+    "p_tuning": Tuner("whole", size="num_virtual_tokens"), "prefix_tuning": Tuner("whole", size="num_virtual_tokens"),
+    "prompt_tuning": Tuner("whole", size="num_virtual_tokens"), "trainable_tokens": Tuner("whole", size="token_indices"),
+}
+"""peft_type in small letters -> what it does; lora_fa is LoRA under peft's optimizer that freezes A."""
+VIRTUAL: Final = ("prompt_tuning", "p_tuning")
+"""Tuners whose virtual tokens come before those of every sequence."""
+ALIASES: Final = {"bone": "miss"}
+"""Earlier names."""
+
+
+def whole_parameters(model: ModelShape, method: str, size: Number) -> Number:
+    """Trained parameters of a tuner without targets; `size`: virtual tokens, or rows of the embedding.
+
+    p-tuning's encoder is an MLP of the stream's width in three layers; a prefix holds keys and values of every layer.
+    """
+    h = float(model.hidden)
+    match method:
+        case "adaption_prompt":
+            return model.layers * (size * h + 1.0)
+        case "ln_tuning":
+            return h * (model.norms_per_layer * model.layers + 1.0) + 0.0 * size
+        case "p_tuning":
+            return size * h + 3.0 * (h * h + h)
+        case "prefix_tuning":
+            return size * sum(a.layers * a.kv_heads * (a.head_dim + a.value_width) for a in model.attention)
+    return size * h

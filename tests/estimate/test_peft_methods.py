@@ -1,0 +1,85 @@
+"""peft's tuners beside LoRA: counts that its public method comparison prints, and what plans refuse."""
+
+import numpy as np
+import pytest
+
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.models.shapes import find_model
+from roi.errors import InputError
+from roi.estimate.training.adapters import trained_parameters
+from roi.estimate.training.memory import training_memory
+from roi.estimate.training.peft_methods import TUNERS
+from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.setting import refusal
+from roi.evidence.training_speed import PACES, speed_evidence
+from roi.store.profiles.lookup import Store
+
+MODEL = find_model("llama-3.2-3b")
+PRINTED = {
+    ("adaption_prompt", 100): 8_601_628, ("boft", 4): 802_816, ("c3a", 64): 5_505_024, ("deft", 32): 9_175_040,
+    ("delora", 32): 9_175_096, ("fourierft", 1000): 56_000, ("frod", 1): 5_456_808, ("glora", 8): 4_587_520,
+    ("gralora", 32): 9_175_040, ("hira", 32): 9_175_040, ("ln_tuning", 1): 175_104, ("loha", 32): 18_350_080,
+    ("lokr", 32): 279_552, ("lora_fa", 32): 3_670_016, ("miss", 64): 7_340_032, ("oft", 32): 8_171_520,
+    ("p_tuning", 20): 28_382_208, ("peanut", 32): 7_340_032, ("prefix_tuning", 200): 11_468_800,
+    ("prompt_tuning", 200): 614_400, ("psoft", 256): 1_856_512, ("pvera", 256): 143_360, ("randlora", 32): 9_289_728,
+    ("shira", 32): 9_175_040, ("tinylora", 64): 3_584, ("trainable_tokens", 2): 6_144, ("unilora", 32): 256,
+    ("vblora", 4): 1_212_416, ("vera", 256): 129_024, ("waveft", 5000): 280_000,
+}
+"""Trained parameters of Llama-3.2-3B on query and value (huggingface/peft, method_comparison/MetaMathQA/results)."""
+
+
+def plan(method, **fields):
+    return TrainingPlan(**{"method": method, "targets": "qv", "checkpointing": False, **fields})
+
+
+@pytest.mark.parametrize(("method", "size"), PRINTED)
+def test_counts_are_those_that_peft_prints(method, size):
+    assert float(trained_parameters(MODEL, plan(method, rank=float(size)))) == PRINTED[method, size]
+
+
+def test_ia3_scales_what_an_mlp_s_products_read_and_what_attention_s_give():
+    """28 layers: outputs of key and value 1,024 each, input of down 8,192; with all seven products 630,784 are printed."""
+    default = plan("ia3", targets=("k_proj", "v_proj", "down_proj"))
+    assert float(trained_parameters(MODEL, default)) == 28 * (1024 + 1024 + 8192) == 286_720
+    assert float(trained_parameters(MODEL, plan("ia3", targets="all-linear"))) == 630_784
+
+
+def test_a_weight_made_whole_is_kept_beside_what_lora_keeps():
+    """fp32, query 3072 x 3072 and value 1024 x 3072 of 28 layers: 4 x 352,321,536 bytes; the rest of HiRA is LoRA's."""
+    lora, hira = (float(training_memory(MODEL, plan(name, rank=1.0)).saved_bytes) for name in ("lora", "hira"))
+    assert hira - lora == pytest.approx(4 * 28 * (3072 * 3072 + 1024 * 3072), rel=0.002)
+
+
+def test_virtual_tokens_lengthen_the_sequence():
+    longer, as_long = (float(training_memory(MODEL, plan("prompt_tuning", rank=virtual, seq=seq)).activations_bytes)
+                       for virtual, seq in ((200.0, 768.0), (1.0, 967.0)))
+    assert longer == pytest.approx(as_long)
+
+
+@pytest.mark.parametrize(("fields", "said"), [
+    ({"method": "prefix_tuning", "checkpointing": True}, "not possible with checkpointing"),
+    ({"method": "ia3", "dropout": 0.1}, "not known with dropout 0.1; take 0.0"),
+    ({"method": "loha", "sharding": "fsdp", "gpus": 2}, "not known with sharding fsdp; take none"),
+])
+def test_what_no_formula_knows_is_refused_in_a_sentence(fields, said):
+    assert said in refusal(MODEL, plan(**fields))
+
+
+def test_an_unknown_method_names_the_nearest_tuner():
+    with pytest.raises(InputError, match="nearest: ia3"):
+        plan("ia4")
+
+
+def test_speed_is_lora_s_at_the_pace_of_the_tuner_s_family_and_wider():
+    card, speed = find_gpu("L40S"), speed_evidence(Store())
+    lora, loha = speed(card, MODEL, plan("lora")), speed(card, MODEL, plan("loha"))
+    assert loha.efficiency.overall == pytest.approx(PACES["weight"][0] * lora.efficiency.overall)
+    assert loha.high / loha.low > lora.high / lora.low
+    assert loha.level == "tuner"
+
+
+def test_every_tuner_broadcasts_over_its_size():
+    sizes = np.array([4.0, 8.0])
+    for method in TUNERS:
+        counts = np.broadcast_to(trained_parameters(MODEL, plan(method, rank=sizes)), 2)
+        assert float(counts[1]) == float(trained_parameters(MODEL, plan(method, rank=8.0))), method

@@ -363,14 +363,6 @@ def test_experts_in_4_bits_have_kernels_one_after_the_other_in_engines_of_2024()
     assert step_s("bf16", "sglang-2024") == step_s("bf16", "sglang")
 
 
-def test_a_card_without_four_bit_products_unpacks_experts_as_it_reads_them():
-    """Half as much again on an H100, nothing on a B200."""
-    shape, e = find_model("gpt-oss-120b"), replace(ROUND, expert_unpacking=0.5)
-    ratios = [roofline_iteration(shape, find_gpu(card), 1.0, "mxfp4", 0.0, e).experts_s
-              / roofline_iteration(shape, find_gpu(card), 1.0, "mxfp4", 0.0, ROUND).experts_s for card in ("H100", "B200")]
-    assert ratios == pytest.approx([1.5, 1.0])
-
-
 def test_gguf_formats_take_their_files_bits_for_every_tensor():
     """Llama-3-8B in Q4_K_M is a file of 4.92 GB; its fp16 one of 16.06 GB."""
     shape = find_model("llama-3-8b")

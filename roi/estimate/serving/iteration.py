@@ -355,8 +355,7 @@ def roofline_iteration(
     dense = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
     experts = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
     packed = per_plan(weight_dtype, lambda w: float(weight_format(w).unpacked))
-    packed_experts = per_pair(gpu, weight_dtype, lambda g, w: float(weight_format(w).unpacks_experts(g)))
-    unpack, unpack_experts = 1.0 + e.unpacking * packed, 1.0 + e.expert_unpacking * packed_experts
+    unpack, unpack_experts = 1.0 + e.unpacking * packed, 1.0 + e.expert_unpacking * packed
     mixed = per_plan(weight_dtype, lambda w: float(weight_format(w).experts_only))
     sums = (EXCHANGES_PER_LAYER if attention_parallel else ALL_REDUCES_PER_LAYER) * shape.layers
     ring = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT / (link * e.link_efficiency)

@@ -31,10 +31,6 @@ class WeightFormat:
         """The matrix rate that its products run at on this card."""
         return self.computes_in if self.with_fp4 is None or gpu.fp4_flops is None else self.with_fp4
 
-    def unpacks_experts(self, gpu: Gpu) -> bool:
-        """True where this card's kernels unpack experts as they read them."""
-        return self.unpacked or (self.with_fp4 is not None and gpu.fp4_flops is None)
-
 
 WEIGHT_FORMATS: Final = {
     "fp32": WeightFormat(4.0, "fp32"),

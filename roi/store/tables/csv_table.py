@@ -17,7 +17,8 @@ MOST_BYTES: Final = 64 * 2**20
 """Size of a table above which it is not read: the largest public one has 1.3 MB."""
 MOST_ROWS: Final = 200_000
 MOST_COLUMNS: Final = 1_000
-"""Rows and columns above which it is not read: cells of a letter take fifty times their text."""
+LONGEST_CELL: Final = 1 << 17
+"""Rows, columns and characters of a cell above which it is not read: cells of a letter take fifty times their text."""
 ALIKE: Final = 0.45
 """How alike a column and an unknown one are at least, so that "a" is not taken for "rank"."""
 TOLD: Final = re.compile(r"(?i)\W?sep=.\W*")
@@ -88,6 +89,7 @@ def _filled_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
     """(Number, cells) of the lines that hold something, the head first, and what parts their cells."""
     text = read_text(path, MOST_BYTES, "TABLE: ", "a table")
     head = next((line for line in text.splitlines() if line.strip() and not TOLD.fullmatch(line.strip())), "")
+    csv.field_size_limit(LONGEST_CELL)
     try:
         separator = max(SEPARATORS, key=lambda each: len(next(csv.reader([head], delimiter=each), [])))
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
+from roi.scenario.quantity import value_of
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, scalar
 
@@ -40,6 +41,7 @@ RENAMED: Final = dict.fromkeys(
     "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
 )
 """Fields of older scenarios, and what to write in their place."""
+VOLUME: Final = "workload.requests_per_day"
 YAML_SIGNS: Final = tuple("[]{}'\"&*!|>%@`,#?")
 """First characters of a --set value that is more than a plain scalar, or nothing that a file may hold."""
 NAMED_FROM = 2
@@ -91,7 +93,24 @@ def load_scenario(
     if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
              f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
-    return check_scenario(data).with_stated(laid)
+    how = f"roi usage --requests-per-day NUMBER, or --set {VOLUME}=NUMBER"
+    return check_counted(check_scenario(data).with_stated(laid), part, how)
+
+
+def check_counted(scenario: Scenario, part: Path | dict[str, Any] | None, how: str) -> Scenario:
+    """The scenario; InputError where its requests are a template's guess beside a `part` that does not count them.
+
+    `how` says how to state them.
+    """
+    name = scenario.template
+    if part is None or name is None or scenario.states(VOLUME):
+        return scenario
+    guess = check_scenario(parse_yaml(template(name), name)).workload.requests_per_day
+    if scenario.workload.requests_per_day == guess:
+        where = "the part" if isinstance(part, dict) else f"--usage: {part}"
+        raise InputError(f"{where} does not say how many requests a day its tokens are, and {value_of(guess):,.0f} is the guess"
+                         f" of the template {name}: {how}")
+    return scenario
 
 
 def _opened(path: Path | str | dict[str, Any] | None) -> dict[str, Any]:
@@ -270,10 +289,11 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
         return "unknown key" + known
     if kind == "missing":
         return "needed and not given"
-    text = repr(value)
+    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     text = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
+    message += ", such as {NAME: value}" if kind == "dict_type" else ""
     return f"{text} is not usable; {message}{_mend(value, kind, message)}"
 
 
@@ -327,7 +347,7 @@ def _is_union(kind: object) -> bool:
 def read_part(path: Path, option: str = "--usage") -> dict[str, Any]:
     """The part in a YAML file that `roi usage --output` (or `roi quality`) wrote; InputError where it is another file."""
     schema, command = (PART_SCHEMA, "usage") if option == "--usage" else (QUALITY_PART, "quality")
-    data, blocks = read_yaml(path), BLOCKS[schema]
+    data, blocks = read_yaml(path, f"`roi {command} FILES --output` writes one"), BLOCKS[schema]
     if data.pop("schema", None) != schema:
         raise InputError(f"{option}: {path} is no part written by roi {command} --output; schema: {schema} is missing")
     for block in blocks:

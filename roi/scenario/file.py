@@ -4,7 +4,6 @@ A part that usage records settle may be laid over it: what the part states repla
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from importlib.resources import files
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 
 from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
-from roi.scenario.quantity import value_of
+from roi.scenario.quantity import as_meant, value_of
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, scalar
 
@@ -32,10 +31,6 @@ WORDS = {
     "dictionary": "block of keys", "a valid boolean": "true or false",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
-TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
-SIZES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
-PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
-"""Upper bounds of shares and of yearly rates: what lies above, from 2 to 100, and within as percent was meant so."""
 RENAMED: Final = dict.fromkeys(
     ("setup_hours_existing", "run_hours_existing"),
     "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
@@ -294,22 +289,7 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
     message += ", such as {NAME: value}" if kind == "dict_type" else ""
-    return f"{text} is not usable; {message}{_mend(value, kind, message)}"
-
-
-def _mend(value: object, kind: str, message: str) -> str:
-    """What to write in place of a number as people write it (60k, 60_000, 1,000, 80%) and of percent where a share is meant."""
-    number, size = None, ""
-    if isinstance(value, str) and kind.startswith(("float", "int")) and (typed := TYPED.fullmatch(value.strip().lower())):
-        digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
-        size = typed["size"] or ""
-        number = None if kind.startswith("int") and size in {"m", "%"} else float(digits) * SIZES[size]
-    elif type(value) in {int, float} and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
-        most, size, percent = float(bound[1]), "%", float(str(value))
-        number = percent / 100 if most in PERCENT_MEANT and max(most, 2) <= percent <= 100 * min(most, 1) else None
-    if number is None:
-        return ""
-    return f"; write {number:.12g}" + (f" for {number * 100:,.12g}%" if size == "%" else "")
+    return f"{text} is not usable; {message}{as_meant(value, kind, message)}"
 
 
 def _places(loc: Sequence[str | int], data: object, *, missing: bool) -> tuple[list[str], str]:

@@ -104,17 +104,17 @@ def told_of(error: KeyboardInterrupt) -> tuple[str, int]:
     return f"{how}; nothing was kept", exit_code
 
 
-SHORT, ALIKE = 3, 0.7
-"""Letters up to which a name shares some with many (gpu, pue), and how much of one is to be alike then."""
+SHORT = 3
+"""Letters up to which a name shares some with many (gpu, pue), so that it must begin alike to be near."""
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) -> list[str]:
     """Up to `n` known names that look most like `name`, best first; less alike than `cutoff` (0 to 1) is none."""
-    from difflib import SequenceMatcher, get_close_matches  # only where somebody was mistaken
+    from difflib import get_close_matches  # only where somebody was mistaken
 
     mine, by_lower = name.lower()[:80], {k.lower(): k for k in known}
     found = get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)
-    return [by_lower[f] for f in found if min(len(f), len(mine)) > SHORT or SequenceMatcher(None, f, mine).ratio() >= ALIKE]
+    return [by_lower[f] for f in found if f[:1] == mine[:1] or min(len(f), len(mine)) > SHORT]
 
 
 def nearest_file(path: Path, *, folders: bool = False) -> str:

@@ -108,14 +108,17 @@ def told_of(error: KeyboardInterrupt) -> tuple[str, int]:
     return f"{how}; nothing was kept", exit_code
 
 
+SHORT = 3
+"""Letters up to which a name shares some with many (gpu, pue), so that it must begin alike to be near."""
+
+
 def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) -> list[str]:
     """Up to `n` known names that look most like `name`, best first; less alike than `cutoff` (0 to 1) is none."""
     from difflib import get_close_matches  # only where somebody was mistaken
 
-    names = list(known)
-    by_lower = {k.lower(): k for k in names}
-    found = get_close_matches(name.lower()[:80], list(by_lower), n=n, cutoff=cutoff)
-    return [by_lower[f] for f in found]
+    mine, by_lower = name.lower()[:80], {k.lower(): k for k in known}
+    found = get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)
+    return [by_lower[f] for f in found if f[:1] == mine[:1] or min(len(f), len(mine)) > SHORT]
 
 
 LONGEST_PATH = 4096

@@ -128,12 +128,12 @@ def _moves(
         ends, said = fact.spread(), "its 5th and 95th percentile"
     else:
         ends, said = _ends(meaning, number)
+    ends = (round(ends[0]), round(ends[1])) if meaning.kind == WORDS[int] else (float(ends[0]), float(ends[1]))
     if ends[0] == ends[1]:
         raise InputError(f"{number:g} has no half and no double; change it with --set and compare again")
-    whole = meaning.kind == WORDS[int]
     found = []
     for end in ends:
-        written = f"{meaning.path}={round(end) if whole else float(end)!r}"
+        written = f"{meaning.path}={end!r}"
         case = open_case(load_scenario(file, (*overrides, written, "draws=0")), cache=cache).case
         found.append({o.label: o.npv_usd for o in compare(case).options if o.id != "stay"})
     low, high = found

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date as Date
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,7 @@ from roi.catalog.prices.api_prices import ALIASES, find_api_price, model_names
 from roi.errors import InputError
 from roi.facts.price import ApiPrice
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_scenario, read_part, template
+from roi.scenario.file import check_counted, check_scenario, read_part, template
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part
 from roi.scenario.starting import renamed, written_over
@@ -48,13 +49,24 @@ def new_scenario(
     values: dict[tuple[str, ...], Any] = {}  # Any: values of YAML
     gone: set[tuple[str, ...]] = set()
     told = ""
+    requests: Any = None
+    if requests_per_day is not None:
+        try:
+            requests = scalar(requests_per_day)
+        except ValueError as error:
+            raise InputError(f"--requests: {requests_per_day[:40]!r} is not usable; {error}") from None
     if usage:
-        part, told, as_of = _measured(usage, incumbent)
+        part, told, as_of = _measured(usage, incumbent, requests)
         values |= {(block, field): value for block in part for field, value in part[block].items()}
         if as_of is not None and as_of > given.as_of:
             values["as_of",] = as_of
         if "lengths" in part["workload"]:
             gone = {("workload", "input_tokens"), ("workload", "output_tokens")}
+        if requests is None and "requests_per_day" not in part["workload"]:
+            check_counted(given, usage[0], "--requests NUMBER")
+        still = given.workload.model_fields_set - part["workload"].keys() - {field for _, field in gone}
+        still -= set() if requests is None else {"requests_per_day"}
+        told += f" The template's still: {', '.join(sorted(still))}."
         values |= _prefix_within(part["workload"], given)
     elif incumbent is not None:
         price = find_api_price(None, incumbent, given.as_of, "--incumbent")
@@ -63,11 +75,8 @@ def new_scenario(
         values["incumbent", "provider"] = provider
         values["incumbent", "model"] = rest if rest and provider in (head.lower(), ALIASES.get(head.lower())) else incumbent
         _tell_price(price, values["incumbent", "model"], tell)
-    if requests_per_day is not None:
-        try:
-            values["workload", "requests_per_day"] = scalar(requests_per_day)
-        except ValueError as error:
-            raise InputError(f"--requests: {requests_per_day[:40]!r} is not usable; {error}") from None
+    if requests is not None:
+        values["workload", "requests_per_day"] = requests
     provider, model = (values.get(("incumbent", each), getattr(given.incumbent, each)) for each in ("provider", "model"))
     values |= {path: {"value": value, "source": "stated"} for path, value in values.items() if _as_guessed(given, path, value)}
     values |= dict(_others(given, f"{provider}/{model}"))
@@ -93,21 +102,31 @@ def _as_guessed(given: Scenario, path: tuple[str, ...], value: object) -> bool:
     return number and path[0] == "workload" and value == getattr(given.workload, path[1], None)
 
 
-def _measured(usage: tuple[Path, ...], incumbent: str | None) -> tuple[dict[str, dict[str, Any]], str, Date | None]:
-    """The part of a scenario that the files settle, a line on where it comes from, and its last day."""
+def _measured(
+    usage: tuple[Path, ...], incumbent: str | None, requests: object,
+) -> tuple[dict[str, dict[str, Any]], str, Date | None]:
+    """The part of a scenario that the files settle, a line on where it comes from, and its last day.
+
+    `requests` a day tell the lengths where the files count tokens alone.
+    """
     if usage[0].suffix.lower() in PARTS:
         if len(usage) > 1 or incumbent is not None:
             raise InputError(f"--usage: {usage[0]} is a part of a scenario; it stands alone, and names its incumbent itself")
         part = read_part(usage[0])
         return {"workload": {}, "incumbent": {}, **part}, f"Measured: {usage[0].name}, by roi usage.", None
-    spent = summarize(Question(files=tuple(map(str, usage)), options=FileOptions(), incumbent=incumbent))
+    asked = Question(files=tuple(map(str, usage)), options=FileOptions(), incumbent=incumbent)
+    spent = summarize(asked)
+    uncounted = spent.workload is not None and spent.workload.requests_per_day is None
+    if uncounted and isinstance(requests, (int, float)) and 0 < requests < np.inf:
+        spent = summarize(replace(asked, requests_per_day=requests))
     part = parse_yaml(part_yaml(spent), "--usage")
     del part["schema"]
     days = spent.days
     assert days is not None  # a part has been written
     first, last = day_of(days.first), day_of(days.last)
     names = ", ".join(path.name for path in usage[:3])
-    told = f"Measured: workload and incumbent, from {names}: {len(days.complete)} whole days, {first} to {last}."
+    told = (f"Measured: workload and incumbent, from {names}: {len(days.complete)} whole days, {first} to {last}"
+            f"{'; requests a day are stated' if requests is not None else ''}.")
     return part, told, last
 
 

@@ -58,6 +58,8 @@ class Sizing:
     mean_requests_per_s: float
     peak_requests_per_s: float
     """What must hold the SLO, before headroom: the peak, or the trace's mean rate where its own bursts are replayed."""
+    volume_factor: float
+    """Of the rates: requests by the bill over requests_per_day, the part of its gap that is volume; 1 for a trace."""
     headroom: float
     fleet_share: float
     """Share of the rent that this workload pays; below 1 where several adapters share the base."""
@@ -137,8 +139,9 @@ def size_service(
     shape, named = load.traffic.shape, [find_gpu(name).id for name in resolved.scenario.candidates.gpus]
     return Sizing(
         title=resolved.scenario.title, system=option.system, option=option.id, mean_requests_per_s=mean,
-        peak_requests_per_s=load.requests_per_s, headroom=float(option.headroom), fleet_share=float(option.fleet_share),
-        slo=load.slo, prompt_tokens=float(shape.uncached_tokens + shape.cached_tokens),
+        peak_requests_per_s=load.requests_per_s, volume_factor=1.0 if trace is not None else float(shared.volume_factor),
+        headroom=float(option.headroom), fleet_share=float(option.fleet_share), slo=load.slo,
+        prompt_tokens=float(shape.uncached_tokens + shape.cached_tokens),
         cached_tokens=float(shape.cached_tokens), output_tokens=float(shape.output_tokens),
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
         plans=tuple(found for found, _ in sized), too_few=tuple(too_few),

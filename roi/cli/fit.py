@@ -1,5 +1,7 @@
 """`roi fit`: what a training plan needs, on which GPU it fits, how long it takes and what it costs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,19 +105,21 @@ def fit(
     check_fresh(html, "--html", force=force)
     check_new(None, profiles[0] if dry and profiles else None)
     habits = trainer_habits(trainer, dtype)
-    plan = TrainingPlan(
-        method=method, rank=rank, targets=targets, micro_batch=micro_batch, seq=seq, checkpointing=checkpointing,
-        dtype=dtype, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, packed=packed,
-        logits_kept=habits.logits_kept if logits_kept is None else logits_kept,
-        autocast=habits.autocast if autocast is None else autocast, trainer=trainer, accumulation=accumulation, gpus=gpus,
-        sharding=sharding, kernels=kernels, loss=loss, checkpoints=checkpoints, stack=stack,
-    )
+    with _as_options(click.get_current_context()):
+        plan = TrainingPlan(
+            method=method, rank=rank, targets=targets, micro_batch=micro_batch, seq=seq, checkpointing=checkpointing,
+            dtype=dtype, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, packed=packed,
+            logits_kept=habits.logits_kept if logits_kept is None else logits_kept,
+            autocast=habits.autocast if autocast is None else autocast, trainer=trainer, accumulation=accumulation, gpus=gpus,
+            sharding=sharding, kernels=kernels, loss=loss, checkpoints=checkpoints, stack=stack,
+        )
     plan = as_stack_does(plan, _given(click.get_current_context()))
     mean = seq if tokens_per_example is None else tokens_per_example
     if mean > seq and not packed:
         raise InputError(f"--tokens-per-example: {mean:g} is above --seq {seq}: longer examples would be cut; raise --seq")
-    found = fit_model(model, plan, gpus=gpu, data=None if examples is None else TrainingSet(examples, mean, epochs),
-                      day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell)
+    with _as_options(click.get_current_context()):
+        found = fit_model(model, plan, gpus=gpu, data=None if examples is None else TrainingSet(examples, mean, epochs),
+                          day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell)
     if html is not None:
         from roi.report.training.fit_page import fit_page
 
@@ -124,6 +128,19 @@ def fit(
     write(fit_json(found) if form == "json" else fit_text(found, form, full=full, width=columns(), colour=in_colour()))
     if found.kept:
         click.echo(visible(found.kept), err=True)
+
+
+@contextmanager
+def _as_options(context: click.Context) -> Iterator[None]:
+    """Where a field of the plan is refused, call it as the command line does: --micro-batch for micro_batch."""
+    try:
+        yield
+    except InputError as error:
+        name, said, why = str(error).partition(": ")
+        shown = next((param.opts[0] for param in context.command.params if param.name == name and param.opts[0] != name), None)
+        if shown is None or not said:
+            raise
+        raise InputError(f"{shown}: {why}") from None
 
 
 def _given(context: click.Context) -> set[str]:

@@ -34,6 +34,8 @@ class ListingGroup(LazyGroup):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The arguments, with `show` before them where no command is named."""
         named = bool(args) and (args[0] in self.doors or args[0] in ctx.help_option_names)
+        if not named and set(args[1:]) & ADDED.keys():
+            ctx.fail(f"no command {args[0][:80]!r}; did you mean add?")
         return super().parse_args(ctx, args if named else [SHOW, *args])
 
 

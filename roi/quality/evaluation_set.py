@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.errors import InputError, nearest
+from roi.errors import InputError, UnknownName, nearest
 from roi.quality.formats import FORMATS
 from roi.quality.formats.own_rows import NAMES, OWN
 from roi.quality.result_files import find_files, open_source
@@ -64,6 +64,9 @@ def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
         notes.sources.append((source.path, form.title, len(table) - before))
     if not len(table):
         raise InputError(f"FILES: no row that counts{f': {notes.told()}' if notes.left_out else ''}")
+    for old, _ in asked.systems:
+        if old not in table.called and not any(old in {path, path.rpartition("/")[2]} for path, _, _ in notes.sources):
+            raise UnknownName("--system", old, table.called, "system of the files:")
     return table.settle(asked, notes)
 
 
@@ -89,6 +92,8 @@ class _Rows:
 
     def __init__(self, renamed: dict[str, str]) -> None:
         self.renamed = renamed
+        self.called: dict[str, str] = {}
+        """What each name of a system in the files is called."""
         self.items: dict[str, int] = {}
         self.systems: dict[str, int] = {}
         self.clusters: dict[str, int] = {}
@@ -115,7 +120,7 @@ class _Rows:
                 return NO_WEIGHT
             if not 0.0 < heavy < np.inf:
                 return NO_WEIGHT
-        by = self.renamed.get(by) or self.renamed.setdefault(by, one_line(by))
+        by = self.called.get(by) or self.called.setdefault(by, self.renamed.get(by) or one_line(by))
         self.names.extend((
             self.items.setdefault(name, len(self.items)), self.systems.setdefault(by, len(self.systems)),
             -1 if cluster is None else self.clusters.setdefault(str(cluster)[:LONGEST_ID], len(self.clusters)),

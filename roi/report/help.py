@@ -72,8 +72,10 @@ def _table(moves: Moves, unit: str) -> list[Block]:
     rows = [Row((label, *("-" if x is None else f"{x:,.0f}" for x in npv))) for label, npv in moves.npv_usd.items()]
     heads = ("NPV against staying, USD", *(f"at\n{quantity(at, unit)}" for at in moves.at))
     left = len(rows) - SHOWN
+    not_there = " -: not possible there." if any(None in npv for npv in [*moves.npv_usd.values()][:SHOWN]) else ""
     more = f" {left} more option{' moves' if left == 1 else 's move'} less." if left > 0 else ""
-    return [Gap(), Table(heads, tuple(rows[:SHOWN])), Paragraph(f"The rest central; the values are {moves.ends}.{more}")]
+    return [Gap(), Table(heads, tuple(rows[:SHOWN])),
+            Paragraph(f"The rest central; the values are {moves.ends}.{not_there}{more}")]
 
 
 def _ends(moves: Moves, unit: str) -> str:

@@ -23,7 +23,7 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
     """The parts of the report."""
     found, measured = answer.found, answer.measured
     yield Title("Is it good enough")
-    sources = [f"{name} ({title}, {rows:,} rows)" for name, title, rows in found.notes.sources]
+    sources = [f"{name} ({title}, {rows:,} row{'s' * (rows != 1)})" for name, title, rows in found.notes.sources]
     yield Paragraph(
         f"{len(found.items):,} items, {len(found.systems) - len(measured.cascades)} systems, metric"
         f" {', '.join(found.notes.metrics)}{f', up to {found.runs} runs an item' if found.runs > 1 else ''}"
@@ -62,8 +62,8 @@ def _score_row(each: SystemScore) -> Row:
 def _difference_row(each: Difference) -> Row:
     more = f">{MOST_ITEMS // 1_000_000} M" if each.more_items is None else f"{each.more_items:,}"
     return Row((each.system, f"{each.pairs:,}", _points(each.value), f"{_points(each.low)} to {_points(each.high)}",
-                f"{each.lost:,} / {each.won:,}", f"{each.p_value:.3f}", chance(each.not_worse), _points(each.smallest)[1:],
-                more))
+                f"{each.lost:,} / {each.won:,}", "<0.001" if each.p_value < 0.0005 else f"{each.p_value:.3f}",
+                chance(each.not_worse), _points(each.smallest)[1:], more))
 
 
 def _points(share: float) -> str:

@@ -4,7 +4,6 @@ A part that usage records settle may be laid over it: what the part states repla
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from importlib.resources import files
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
 from roi.scenario.meaning import ITEM
+from roi.scenario.quantity import as_meant, value_of
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, scalar
 
@@ -32,15 +32,12 @@ WORDS = {
     "dictionary": "block of keys", "a valid boolean": "true or false", "String should": "it should", "Tuple": "it",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
-TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
-SIZES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
-PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
-"""Upper bounds of shares and of yearly rates: what lies above, from 2 to 100, and within as percent was meant so."""
 RENAMED: Final = dict.fromkeys(
     ("setup_hours_existing", "run_hours_existing"),
     "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
 )
 """Fields of older scenarios, and what to write in their place."""
+VOLUME: Final = "workload.requests_per_day"
 YAML_SIGNS: Final = tuple("[]{}'\"&*!|>%@`,#?")
 """First characters of a --set value that is more than a plain scalar, or nothing that a file may hold."""
 NAMED_FROM = 2
@@ -92,7 +89,24 @@ def load_scenario(
     if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
              f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
-    return check_scenario(data).with_stated(laid)
+    how = f"roi usage --requests-per-day NUMBER, or --set {VOLUME}=NUMBER"
+    return check_counted(check_scenario(data).with_stated(laid), part, how)
+
+
+def check_counted(scenario: Scenario, part: Path | dict[str, Any] | None, how: str) -> Scenario:
+    """The scenario; InputError where its requests are a template's guess beside a `part` that does not count them.
+
+    `how` says how to state them.
+    """
+    name = scenario.template
+    if part is None or name is None or scenario.states(VOLUME):
+        return scenario
+    guess = check_scenario(parse_yaml(template(name), name)).workload.requests_per_day
+    if scenario.workload.requests_per_day == guess:
+        where = "the part" if isinstance(part, dict) else f"--usage: {part}"
+        raise InputError(f"{where} does not say how many requests a day its tokens are, and {value_of(guess):,.0f} is the guess"
+                         f" of the template {name}: {how}")
+    return scenario
 
 
 def _opened(path: Path | str | dict[str, Any] | None) -> dict[str, Any]:
@@ -271,26 +285,12 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
         return "unknown key" + known
     if kind == "missing":
         return "needed and not given"
-    text = repr(value)
+    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     text = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
-    return f"{text} is not usable; {message}{_mend(value, kind, message)}"
-
-
-def _mend(value: object, kind: str, message: str) -> str:
-    """What to write in place of a number as people write it (60k, 60_000, 1,000, 80%) and of percent where a share is meant."""
-    number, size = None, ""
-    if isinstance(value, str) and kind.startswith(("float", "int")) and (typed := TYPED.fullmatch(value.strip().lower())):
-        digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
-        size = typed["size"] or ""
-        number = None if kind.startswith("int") and size in {"m", "%"} else float(digits) * SIZES[size]
-    elif type(value) in {int, float} and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
-        most, size, percent = float(bound[1]), "%", float(str(value))
-        number = percent / 100 if most in PERCENT_MEANT and max(most, 2) <= percent <= 100 * min(most, 1) else None
-    if number is None:
-        return ""
-    return f"; write {number:.12g}" + (f" for {number * 100:,.12g}%" if size == "%" else "")
+    message += ", such as {NAME: value}" if kind == "dict_type" else ""
+    return f"{text} is not usable; {message}{as_meant(value, kind, message)}"
 
 
 def _places(loc: Sequence[str | int], data: object, *, missing: bool) -> tuple[list[str], str]:
@@ -328,7 +328,7 @@ def _is_union(kind: object) -> bool:
 def read_part(path: Path, option: str = "--usage") -> dict[str, Any]:
     """The part in a YAML file that `roi usage --output` (or `roi quality`) wrote; InputError where it is another file."""
     schema, command = (PART_SCHEMA, "usage") if option == "--usage" else (QUALITY_PART, "quality")
-    data, blocks = read_yaml(path), BLOCKS[schema]
+    data, blocks = read_yaml(path, f"`roi {command} FILES --output` writes one"), BLOCKS[schema]
     if data.pop("schema", None) != schema:
         raise InputError(f"{option}: {path} is no part written by roi {command} --output; schema: {schema} is missing")
     for block in blocks:

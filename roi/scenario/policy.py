@@ -81,7 +81,7 @@ class Policy(Section):
 
 def load_policy(path: Path) -> Policy:
     """The policy in the file; every mistake is reported with its field, value and what is allowed."""
-    data: dict[str, Any] = read_yaml(path)
+    data: dict[str, Any] = read_yaml(path, "`roi schema --of policy` says what it may hold")
     try:
         return Policy.model_validate_json(json.dumps(data))
     except ValidationError as error:

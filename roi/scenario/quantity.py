@@ -1,8 +1,9 @@
 """A number as a person writes it: 0.3, or {value: 0.3, low: 0.2, high: 0.5, source: why}."""
 
+import re
 from dataclasses import dataclass
 from datetime import date as Date
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
@@ -18,6 +19,10 @@ def once(listed: tuple[T, ...]) -> tuple[T, ...]:
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Names = Annotated[tuple[Name, ...], AfterValidator(once)]
+TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
+SIZES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
+PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
+"""Upper bounds of shares and of yearly rates: what lies above, from 2 to 100, and within as percent was meant so."""
 
 
 class Section(Described):
@@ -109,3 +114,18 @@ PerYear = Annotated[float | Spread, AfterValidator(Within(-0.99, 10.0)), unit("1
 """Growth or drift, effective annual."""
 Months = Annotated[NonNegative, unit("months")]
 Hours = Annotated[NonNegative, unit("hours")]
+
+
+def as_meant(value: object, kind: str, message: str) -> str:
+    """What to write in place of a number as people write it (60k, 60_000, 1,000, 80%) and of percent where a share is meant."""
+    number, size = None, ""
+    if isinstance(value, str) and kind.startswith(("float", "int")) and (typed := TYPED.fullmatch(value.strip().lower())):
+        digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")
+        size = typed["size"] or ""
+        number = None if kind.startswith("int") and size in {"m", "%"} else float(digits) * SIZES[size]
+    elif type(value) in {int, float} and (bound := re.search(r"(?:most|to) ([\d.]+)$", message)):
+        most, size, percent = float(bound[1]), "%", float(str(value))
+        number = percent / 100 if most in PERCENT_MEANT and max(most, 2) <= percent <= 100 * min(most, 1) else None
+    if number is None:
+        return ""
+    return f"; write {number:.12g}" + (f" for {number * 100:,.12g}%" if size == "%" else "")

@@ -37,27 +37,38 @@ BESIDE: Final = {
     QUALITY_PART: ("part of a scenario", "roi compare SCENARIO --quality"), POLICY: ("policy", "roi check SCENARIO"),
 }  # fmt: skip
 """Schemas of files that are given beside a scenario: what each is, and the command that reads it."""
+START: Final = "`roi init` writes a scenario to start from"
 RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip", ".log", ".db")
 """Endings of files that hold usage and no scenario."""
-USAGE_JSON: Final = re.compile(rb'\s*\[|[^}]*"(object|results|usage|resourceSpans|observations)"\s*:')
+USAGE_JSON: Final = re.compile(rb'\s*\[|[^}]*"(object|data|results|usage|resourceSpans|observations)"\s*:')
 """How JSON of usage begins: a list, or one of these keys among the first; a scenario has none of them."""
-
-
-def _is_usage_json(path: Path) -> bool:
-    if path.suffix.lower() != ".json" or not path.is_file():
-        return False
-    try:
-        with open_to_read(path) as file:
-            return USAGE_JSON.match(file.read(4096)) is not None
-    except OSError:  # which the reading of the scenario words
-        return False
+OF_USAGE: Final = re.compile(rb"PAR1|\x1f\x8b|PK|SQLite format 3|.*(token|usage|cost|spend)", re.IGNORECASE | re.DOTALL)
+"""How Parquet, packed files and databases begin, and words that records of usage hold."""
+OF_QUALITY: Final = re.compile(rb"(?!.*token)(.*[,;\t\"])?(score|correct|passed|acc|exact_match)[\",;\t\r]?", re.IGNORECASE)
+"""A first line of columns or keys of an evaluation's results, which count no tokens."""
 
 
 def refuse_records(path: Path) -> None:
-    """Raise InputError, with the command that reads it, for a file of usage in the place of a scenario."""
-    if path.suffix.lower() in RECORDS or _is_usage_json(path):
+    """Raise InputError, with the command that reads it, for a table or a log in the place of a scenario."""
+    records = path.suffix.lower() in RECORDS
+    if not path.is_file() or not (records or path.suffix.lower() == ".json"):
+        return
+    try:
+        with open_to_read(path) as file:
+            head = file.read(4096)
+    except OSError:  # which the reading of the scenario words
+        return
+    if not head.strip():
+        raise InputError(f"{path}: empty; {START}")
+    evaluated = records and OF_QUALITY.search(head.partition(b"\n")[0]) is not None
+    if USAGE_JSON.match(head) if not records else not evaluated and OF_USAGE.match(head):
         raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
                          " then roi compare --usage part.yaml")
+    if evaluated:
+        raise InputError(f"{path}: results of an evaluation and no scenario; how good: roi quality {path} --incumbent SYSTEM"
+                         " --output quality.yaml, then roi compare --quality quality.yaml")
+    if records:
+        raise InputError(f"{path}: no scenario; {START}; roi usage reads usage, roi quality results of an evaluation")
 
 
 def beside_a_scenario(data: dict[str, Any]) -> tuple[str, str] | None:
@@ -67,13 +78,13 @@ def beside_a_scenario(data: dict[str, Any]) -> tuple[str, str] | None:
     return BESIDE.get(str(data.get("schema", POLICY if policy else None)))
 
 
-def read_yaml(path: Path) -> dict[str, Any]:  # Any: a YAML document; the schema gives it types
+def read_yaml(path: Path, start: str = START) -> dict[str, Any]:  # Any: a YAML document; the schema gives it types
     """The mapping that the file holds; InputError with file and line where it is not acceptable."""
-    return parse_yaml(read_text(path, SIZE_LIMIT, holds="a scenario"), str(path))
+    return parse_yaml(read_text(path, SIZE_LIMIT, holds="a scenario"), str(path), start)
 
 
-def parse_yaml(text: str, name: str) -> dict[str, Any]:  # Any: as read_yaml
-    """The mapping that `text` holds; `name` is what messages call it."""
+def parse_yaml(text: str, name: str, start: str = START) -> dict[str, Any]:  # Any: as read_yaml
+    """The mapping that `text` holds; `name` is what messages call it, `start` what helps where it is empty."""
     bad = _UNPRINTABLE.search(text)
     if bad:
         _refuse(name, text.count("\n", 0, bad.start()) + 1, f"control character {bad.group()!r}; this must be plain text")
@@ -87,7 +98,7 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:  # Any: as read_yaml
     except yaml.YAMLError as error:
         _refuse(name, 1, f"not valid YAML: {str(error).splitlines()[0]}")
     if document is None:
-        raise InputError(f"{name}: empty; `roi init` writes a scenario to start from")
+        raise InputError(f"{name}: empty; {start}")
     if not isinstance(document, dict):
         found = "a list" if isinstance(document, list) else f"the single value {str(document)[:60]!r}"
         _refuse(name, 1, f"it should be a mapping of names to values, not {found}")

@@ -88,8 +88,8 @@ def _sums(tables: Sequence[LogTable]) -> Table:
         t = table.records.filter(table.records.dropped.isnull())
         counts = reduce(add, [t[each] for each in TOKENS]) + t.requests.fill_null(0)
         size = t.cost_usd if table.format.grain == "cost" else counts.cast("float64")
-        parts.append(t.select(bucket=t[BUCKET], part=t[PART], split=t[SPLIT], file=t[FILE], provider=t.provider.fill_null(""),
-                              model=t.model.fill_null(""),
+        parts.append(t.select(bucket=t[BUCKET], part=t[PART], split=t[SPLIT].cast("int64"), file=t[FILE],
+                              provider=t.provider.fill_null(""), model=t.model.fill_null(""),
                               at=t.at_us, width=t.until_us.fill_null(t.at_us) - t.at_us, counted=size))
     every = parts[0] if len(parts) == 1 else ibis.union(*parts)
     grouped = every.group_by(["bucket", "part", "file", "provider", "model", "at", "width"]).aggregate(

@@ -134,13 +134,14 @@ def refuse_double_counts(kept: Sequence[Spend], tables: Sequence[LogTable], back
     read in two ways (a CSV and its Parquet, say) and have the same number and the same tokens on a day.
     """
     counted: dict[tuple[str | None, int], tuple[str | None, str]] = {}
+    files = {table.format.name: table.files[0].shown for table in reversed(tables)}
     for row in kept:
         if row.day is None:
             continue
         provider, source = counted.setdefault((row.model, row.day), (row.provider, row.source))
         if source != row.source and (provider == row.provider or None in (provider, row.provider)):
-            raise InputError(f"FILES: {source} and {row.source} both count {row.model} on {day_of(row.day)}; the same calls"
-                             " would count twice: give one of them")
+            raise InputError(f"FILES: {files.get(source, '')} ({source}) and {files.get(row.source, '')} ({row.source}) both"
+                             f" count {row.model} on {day_of(row.day)}; the same calls would count twice: give one of them")
     seen: dict[tuple[object, ...], str] = {}
     names = [table.format.name for table in tables]
     for table in tables if len(set(names)) < len(names) else ():

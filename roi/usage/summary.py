@@ -209,10 +209,10 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
     first = dropped[0] if dropped else None
     where = f" ({first.where})" if first and first.where else ""
     if strict and first:
-        raise InputError(f"--strict: {sum(d.rows for d in dropped):,} rows are left out, {first.rows:,} of them for"
+        raise InputError(f"--strict: {sum(d.rows for d in dropped):,} rows left out, {first.rows:,} of them for"
                          f" {first.reason!r}{where}")
     if nothing:
-        why = f": {first.rows:,} rows for {first.reason!r}{where}" if first else ""
+        why = f": {first.rows:,} row{'s' * (first.rows != 1)} for {first.reason!r}{where}" if first else ""
         hint = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
                 " 1970, or month/day/year with --dates us")
         raise InputError(f"FILES: no row counts{why}{hint if first and first.reason == NO_TIME else ''}")

@@ -81,9 +81,9 @@ def test_the_largest_micro_batch_fits_and_the_next_does_not():
 
 
 @pytest.mark.parametrize(("words", "told"), [
-    (("--method", "dora"), "method: dora is not possible on the experts of qwen3-30b-a3b; take targets attention, or lora"),
+    (("--method", "dora"), "--method: dora is not possible on the experts of qwen3-30b-a3b; take targets attention, or lora"),
     (("--dropout", "0.05"),
-     "dropout: 0.05 is not possible on the experts of qwen3-30b-a3b; take targets attention, or dropout 0"),
+     "--dropout: 0.05 is not possible on the experts of qwen3-30b-a3b; take targets attention, or dropout 0"),
 ])
 def test_what_peft_refuses_on_experts_is_refused_here(words, told):
     result = run("qwen3-30b-a3b", *words)

@@ -280,3 +280,17 @@ def test_a_card_without_bf16_serves_no_bf16(file):
 def test_a_saved_comparison_is_no_scenario():
     with pytest.raises(InputError, match=r"comparison-751bca8\.json is a saved comparison; size takes a scenario"):
         size_file(Path(__file__).parents[1] / "data" / "comparison-751bca8.json")
+
+
+def test_a_fleet_that_holds_without_the_headroom_is_tight_and_volume_by_the_bill_is_said(file):
+    """A bill twice the estimate is twice the requests where all of the gap is volume; a plan's smaller fleets that hold at the
+    peak without what is kept free are not what the plan needs."""
+    found = sized(file)
+    assert "by the bill" not in size_text(found)
+    assert found.volume_factor == 1.0
+    doubled = sized(file, "incumbent.bill_usd_per_month=100000", "incumbent.bill_is_volume_share=1", frontier=False)
+    assert doubled.mean_requests_per_s == pytest.approx(found.mean_requests_per_s * doubled.volume_factor)
+    assert f"x {figure(doubled.volume_factor)} volume by the bill in both" in " ".join(size_text(doubled).split())
+    words = {(True, True): "holds", (True, False): "tight", (False, True): "broken", (False, False): "broken"}
+    rows = [line.split()[-1] for line in size_text(found, full=True).splitlines() if re.match(r"\d+ of \d x ", line)]
+    assert rows == [words[fleet.holds, fleet.replicas >= plan.replicas] for plan, fleet in frontier(found)]

@@ -35,6 +35,10 @@ def test_owned_cards_are_a_plan_that_costs_power_and_space_and_no_rent(size):
     assert len(lines) <= 40
     assert max(map(len, size_text(found, full=True).splitlines())) <= 80
     assert all(plan.owned is None for plan, _ in frontier(found))
+    full = " ".join(size_text(found, full=True).split())
+    assert "fleets that no cheaper one beats, then yours" in full
+    assert f"instead 1 x A100-80GB-SXM fp8, yours {own.fleet.gpus} {own.fleet.gpus} {own.fleet.usd_per_month:,.0f} -" in full
+    assert all(plan.owned == 8 for plan, _ in frontier(found, own=True))
 
 
 def test_all_owned_cards_draw_power_where_they_are_kept_as_a_whole(size):

@@ -207,3 +207,17 @@ def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_device_is_written_to_and_stays_a_device() -> None:
     replace_file(Path(os.devnull), "gone")
     assert Path(os.devnull).is_char_device()
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("prices", "ad", "rent"), "no command 'ad'; did you mean add?"),
+    (("prices", "nosuch"), "unknown card, model or vendor 'nosuch'; none of the"),
+    (("fit", "qwen3-8b", "--rank", "0"), "--rank: 0 is not usable; at least 1"),
+    (("fit", "qwen3-8b", "--seq", "10000000"), "--seq: 10,000,000 tokens is not usable"),
+    (("compare", "--set", "own_hardware.gpu=H100"), "own_hardware.gpu: unknown key; known: cards,"),
+    (("compare", "--set", "own_hardware.cards=8"), "own_hardware.cards: 8 is not usable; it should be a block of keys, such"),
+    (("compare", "--set", "title="), "title: null is not usable"),
+])
+def test_a_mistake_is_called_as_it_was_written(words: tuple[str, ...], said: str) -> None:
+    answer = ask(main, *words)
+    assert (answer.exit_code, said in answer.stderr) == (2, True), answer.stderr

@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 from roi.cli import main
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 MINE = """\
 title: Triage
 as_of: 2026-11-24
@@ -106,3 +107,9 @@ def test_what_is_not_known_is_answered_with_the_nearest(args, says):
     assert (answer.exit_code, answer.stdout) == (2, "")
     assert says in answer.stderr
     assert answer.stderr.count("\n") == 1
+
+
+def test_half_of_a_whole_number_is_one_and_what_is_not_possible_is_said():
+    """A spare each: half of it is none, double two."""
+    lines = ask("help", "serving.spares", EXAMPLES / "tickets.yaml").stdout.splitlines()
+    assert any(line.split()[-2:] == ["0", "2"] for line in lines), lines

@@ -60,7 +60,7 @@ def test_a_usage_export_is_measured_and_laid_over_the_template():
     assert found.workload.growth_per_year == part.workload.growth_per_year
     assert found.incumbent == part.incumbent
     text = Path("my.yaml").read_text()
-    assert "# Measured: workload and incumbent, from openai_export.csv: 63 whole days, 2026-09-21 to 2026-11-22." in text
+    assert "# Measured: workload and incumbent, from openai_export.csv: 63 whole days, 2026-09-21 to 2026-11-22. The" in text
     assert text.count("\n") <= 40
     ready = ask("init", "--usage", EXAMPLES / "part.yaml")
     assert "requests_per_day: 16326.111" in ready.stdout
@@ -129,3 +129,46 @@ def test_without_it_the_bundled_one_runs():
     answer = ask("compare", "--draws", "16")
     assert "bundled scenario" in answer.stderr
     assert "using" not in answer.stderr
+
+
+HEAD = ("usage_date_utc,model_version,usage_type,context_window,usage_input_tokens_no_cache,usage_input_tokens_cache_write_5m,"
+        "usage_input_tokens_cache_write_1h,usage_input_tokens_cache_read,usage_output_tokens")
+
+
+def anthropic_export() -> Path:
+    """Twenty days of 4,000,000 tokens in and 400,000 out, and no count of requests."""
+    rows = [f"2026-11-{day:02},claude-sonnet-5-5,standard,<= 200k,4000000,0,0,0,400000" for day in range(1, 21)]
+    Path("a.csv").write_text("\n".join([HEAD, *rows]) + "\n", encoding="utf-8")
+    return Path("a.csv")
+
+
+def test_tokens_without_a_count_of_requests_are_no_workload_beside_a_templates_guess():
+    """Neither init nor compare shows the template's volume as that of the export; each names the option that says it."""
+    file = anthropic_export()
+    answer = ask("init", "my.yaml", "--usage", file)
+    assert (answer.exit_code, answer.stderr) == (2, (
+        "roi: --usage: a.csv does not say how many requests a day its tokens are, and 20,000 is the guess of the template"
+        " classification: --requests NUMBER\n"))
+    assert not Path("my.yaml").exists()
+    wrote = ask("usage", file, "--output", "part.yaml", "--tasks", "0")
+    assert "states requests a day: the export does not" in wrote.stderr
+    answer = ask("compare", "--usage", "part.yaml", "--draws", "0")
+    assert answer.exit_code == 2
+    assert "100,000 is the guess of the template bundled: roi usage --requests-per-day NUMBER, or --set" in answer.stderr
+    assert ask("compare", "--usage", "part.yaml", "--draws", "0", "--set", "workload.requests_per_day=9000").exit_code == 0
+
+
+def test_requests_that_are_said_tell_the_lengths_of_an_export_without_them():
+    """4,000,000 / 8,000 = 500 tokens in and 50 out a request; what is still a guess is named as the template's."""
+    assert ask("init", "my.yaml", "--usage", anthropic_export(), "--requests", "8000").exit_code == 0
+    found, text = load_scenario("my.yaml").workload, Path("my.yaml").read_text()
+    assert (found.requests_per_day, found.input_tokens, found.output_tokens) == (8000, 500, 50)
+    assert "; requests a day are stated. The template's still: cache_hit_rate, can_wait_share, growth_per_year," in text
+
+
+def test_the_list_price_of_uncounted_requests_checks_the_volume_of_a_scenario():
+    """4 Mtok at $2 and 0.4 at $10 are $12 a day, x 365/12 = $365 a month: all of a gap to it is volume."""
+    ask("usage", anthropic_export(), "--output", "part.yaml", "--tasks", "0")
+    found = load_scenario(None, ("workload.requests_per_day=9000",), part=Path("part.yaml")).incumbent
+    assert found.bill_usd_per_month == pytest.approx(365.0)
+    assert found.bill_is_volume_share == 1.0

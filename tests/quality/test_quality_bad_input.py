@@ -214,3 +214,11 @@ def test_whatever_stands_where_a_value_should_is_read_counted_or_refused(tmp_pat
 def test_unknown_json_is_refused_without_reading_it_as_rows(tmp_path: Path) -> None:
     (tmp_path / "f.json").write_text(json.dumps({"runs": [{"id": 1, "system": "a", "score": 1}]}, indent=1))
     assert "no row of an item in it" in quality(tmp_path / "f.json", *TODAY).error
+
+
+def test_a_system_that_the_files_do_not_name_cannot_be_renamed(tmp_path):
+    file = tmp_path / "r.csv"
+    file.write_text("id,system,score\n1,gpt-6-sol,1\n1,gpt-6-luna,0\n")
+    code, _, said = quality(file, "--incumbent", "gpt-6-sol", "--system", "gpt-6-lunar=luna")
+    assert (code, said) == (2, "roi: --system: unknown system of the files: 'gpt-6-lunar'; nearest: gpt-6-luna, gpt-6-sol")
+    assert quality(file, "--incumbent", "gpt-6-sol", "--system", "gpt-6-luna=luna")[0] == 0

@@ -161,7 +161,7 @@ MINIMAL: dict[str, Any] = {
         ("workload", "cache_hit_rate", 80.0, "80 must be at least 0 and at most 1; write 0.8 for 80%"),
         ("workload", "cache_hit_rate", "80%", "write 0.8"),
         ("workload", "cache_hit_rate", 1.5, "at most 1$"),
-        ("quality", "scores", {"gpt-6-sol": {"value": 0.9, "items": True}}, r"gpt-6-sol.items: True is not usable; [^;]*$"),
+        ("quality", "scores", {"gpt-6-sol": {"value": 0.9, "items": True}}, r"gpt-6-sol.items: true is not usable; [^;]*$"),
         ("gates", "foo", True, "gates.foo: unknown key; known: "),
         ("serving", "lets_wait", "yes", "serving.lets_wait: 'yes' is not usable; it should be true or false$"),
         ("serving", "weight_dtypes", ["fp9"], "serving.weight_dtypes.0: 'fp9' is not usable; it should be [^;]*$"),

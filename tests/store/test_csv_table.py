@@ -77,3 +77,8 @@ def test_a_missing_file_a_directory_and_a_file_beyond_the_limit_are_errors(tmp_p
     monkeypatch.setattr(csv_table, "MOST_BYTES", 100)
     with pytest.raises(InputError, match="a table has at most 100"):
         read_csv(write(tmp_path / "t.csv", PLAIN))
+
+
+def test_a_scenario_in_the_place_of_a_table_is_called_yaml(tmp_path):
+    with pytest.raises(InputError, match=r"t\.yaml is YAML, no table; one is a CSV with a row a run"):
+        read_csv(write(tmp_path / "t.yaml", "a: 1\nb: 2, 3\n"))

@@ -102,3 +102,14 @@ def test_no_prompt_or_answer_reaches_a_record_or_a_file(name: str, tmp_path: Pat
             table = pq.read_table(file)
             assert "input" not in table.column_names
             assert "CANARY-7f3a" not in str(table.to_pylist())
+
+
+def test_the_total_of_cost_details_is_the_cost_where_no_other_is_there(tmp_path: Path) -> None:
+    """calculatedTotalCost is deprecated in its favour; where both are there it counts as before, and 0 is no cost."""
+    calls = [{"type": "GENERATION", "startTime": f"2026-11-01T0{k}:00:00Z", "model": "gpt-6-sol",
+              "usageDetails": {"input": 100, "output": 10, "total": 110}, **cost} for k, cost in enumerate((
+                  {"costDetails": {"input": 0.001, "output": 0.002, "total": 0.003}}, {"costDetails": {}},
+                  {"costDetails": {"total": 0}}, {"costDetails": {"total": 0.003}, "calculatedTotalCost": 0.01}))]
+    (tmp_path / "lf.json").write_text(json.dumps(calls))
+    rows = sorted(records(tmp_path, tmp_path / "lf.json", formats=FORMS), key=lambda row: row["at_us"])
+    assert [row["cost_usd"] for row in rows] == [0.003, None, None, 0.01]

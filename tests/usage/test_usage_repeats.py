@@ -291,3 +291,13 @@ def test_an_hourly_export_of_anthropics_console_counts_its_hours(tmp_path: Path)
     assert (part["days"]["complete"], part["tokens"]["uncached_input"]) == (0, 300)
     assert part["days"]["left_out"][0]["reason"] == "is covered from 09:00 to 12:00 alone"
     assert usage_answer(table(tmp_path / "whole.csv", header, *rows))["days"]["complete"] == 1
+
+
+def test_exports_with_and_without_columns_to_split_by_are_read_together(tmp_path: Path) -> None:
+    """Which columns split a row is a number whose width differed with the columns that a file has."""
+    plain = "start_time,end_time,project_id,num_model_requests,model,input_tokens,output_tokens,input_cached_tokens"
+    table(tmp_path / "a.csv", plain, "1789948800,1790035200,p,10,gpt-6-sol,100,10,20")
+    split = ("start_time,end_time,project_id,num_model_requests,user_id,api_key_id,model,batch,service_tier,input_tokens,"
+             "output_tokens,input_cached_tokens")
+    table(tmp_path / "b.csv", split, "1790035200,1790121600,p,10,,k,gpt-6-sol,False,default,100,10,20")
+    assert usage_answer(tmp_path)["requests"] == 20

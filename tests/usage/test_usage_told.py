@@ -251,3 +251,54 @@ def test_what_is_heard_is_drawn_on_a_terminal_alone(monkeypatch: pytest.MonkeyPa
     with watched() as status:
         status("50,000 rows read: Claude Code")
     assert ("50,000 rows read: Claude Code" in screen.getvalue()) is seen
+
+
+@pytest.mark.parametrize(("name", "content", "said"), [
+    ("a.csv", b"id,model,correct\n0,gpt-6-sol,1\n", "results of an evaluation and no scenario; how good: roi quality"),
+    ("a.jsonl", b'{"id": 1, "system": "a", "score": 1}\n', "results of an evaluation and no scenario"),
+    ("a.csv", b"", "a.csv: empty; `roi init` writes a scenario to start from"),
+    ("a.csv", bytes(range(128, 250)), "no scenario; `roi init` writes a scenario to start from; roi usage reads usage"),
+    ("a.json", b'{"data": [{"type": "GENERATION"}]}', "records of usage and no scenario"),
+])
+def test_another_file_in_the_place_of_a_scenario_is_called_what_it_is(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    run = CliRunner().invoke(main, ["compare", str(tmp_path / name)])
+    assert (run.exit_code, said in run.stderr) == (2, True), run.stderr
+
+
+def test_an_empty_part_or_policy_is_not_sent_to_init(tmp_path: Path) -> None:
+    (tmp_path / "e.yaml").write_text("")
+    for words, said in ((("compare", "--usage"), "roi usage FILES"), (("compare", "--quality"), "roi quality FILES"),
+                        (("check", "examples/tickets.yaml"), "roi schema --of policy")):
+        run = CliRunner().invoke(main, [*words, str(tmp_path / "e.yaml")])
+        assert (run.exit_code, said in run.stderr) == (2, True), run.stderr
+
+
+def test_columns_that_are_called_like_keys_of_map_are_those_columns(tmp_path: Path) -> None:
+    rows = "\n".join(f"2026-11-01T{hour:02}:00:00Z,100,10,gpt-6-sol" for hour in range(24))
+    run = run_usage(table(tmp_path / "a.csv", rows, head="time,input,output,model"), "--format", "json")
+    assert run.exit_code == 0, run.stderr
+    assert json.loads(run.stdout)["tokens"]["uncached_input"] == 2400
+
+
+def test_a_peak_over_hours_says_so_in_the_part_and_in_the_report(tmp_path: Path) -> None:
+    """A request an hour is 0.017 a minute: the busiest minute would be 60 times the mean by chance alone."""
+    rows = "\n".join(f"2026-11-01T{hour:02}:10:00Z,100,10,gpt-6-sol,openai" for hour in range(24))
+    file = table(tmp_path / "a.csv", rows, head="time,input_tokens,output_tokens,model,provider")
+    run = run_usage(file, "--output", str(tmp_path / "part.yaml"), "--tasks", "0")
+    assert "used is the hour, since so few are chance" in " ".join(run.stdout.split())
+    assert "usage: the busiest hour, 1 whole days" in (tmp_path / "part.yaml").read_text()
+
+
+def test_two_formats_that_count_the_same_calls_are_named_by_their_files(tmp_path: Path) -> None:
+    rows = "2026-11-01T00:00:00Z,100,10,gpt-6-sol"
+    table(tmp_path / "own.csv", rows, head="time,input_tokens,output_tokens,model")
+    (tmp_path / "lf.json").write_text(json.dumps([{
+        "type": "GENERATION", "startTime": "2026-11-01T00:00:00Z", "model": "gpt-6-sol",
+        "usageDetails": {"input": 100, "output": 10, "total": 110}}]))
+    run = run_usage(tmp_path)
+    assert run.exit_code == 2
+    assert "own.csv (generic)" in run.stderr
+    assert "lf.json (langfuse-ui)" in run.stderr

@@ -190,5 +190,6 @@ def find_option(c: Comparison, name: str, field: str = "--explain") -> str:
         kinds = {o.kind for o in c.options} | {o.kind for o in c.infeasible}
         if nearest(name, [*ids, *kinds]):
             raise UnknownName(field, name, [*ids, *sorted(kinds)], "option")
-        raise InputError(f"{field}: unknown option {name[:80]!r}; kinds: {', '.join(k for k in KINDS if k in kinds)}")
+        listed = sorted(kinds, key=[*KINDS, *sorted(kinds)].index)
+        raise InputError(f"{field}: unknown option {name[:80]!r}; kinds: {', '.join(listed)}")
     return found[0]

@@ -51,9 +51,12 @@ def size_blocks(sizing: Sizing, *, full: bool) -> Iterable[Block]:
     return _tell(sizing) if full else _lead(sizing)
 
 
-def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
-    """The fleets that no cheaper one beats in E2E p95, the cheapest first; of plans that are paid as the first one is."""
-    every = sorted(((plan, fleet) for plan in _alike(sizing) for fleet in plan.fleets),
+def frontier(sizing: Sizing, *, own: bool = False) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
+    """The fleets that no cheaper one beats in E2E p95, the cheapest first; of plans that are paid as the first one is.
+
+    With `own` those on cards that are owned, whose power and space are no rent to compare.
+    """
+    every = sorted(((plan, fleet) for plan in (_own(sizing) if own else _alike(sizing)) for fleet in plan.fleets),
                    key=lambda each: (each[1].usd_per_month, each[1].load.e2e_p95_s))
     before = accumulate((fleet.load.e2e_p95_s for _, fleet in every), min, initial=float("inf"))
     return tuple(each for each, best in zip(every, before, strict=False) if each[1].load.e2e_p95_s < best)
@@ -163,12 +166,15 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
                         f" TPOT p95 {_ms(load.tpot_p95_s)} ms, busy {percent(load.utilisation)}; {good} of the requests within"
                         " both limits.")
     yield from _ways(sizing)
-    yield Heading("Cost against latency: fleets that no cheaper one beats")
+    own = frontier(sizing, own=True) if best.owned is None else ()
+    yield Heading(f"Cost against latency: fleets that no cheaper one beats{', then yours' if own else ''}")
     yield Table(FLEET_HEADS, tuple(Row((
         f"{fleet.replicas} of {plan_name(plan)}", f"{fleet.usd_per_month:,.0f}", _s(fleet.load.ttft_p50_s),
-        _s(fleet.load.ttft_p95_s), _ms(fleet.load.tpot_p95_s), _s(fleet.load.e2e_p95_s), "holds" if fleet.holds else "broken",
-    )) for plan, fleet in frontier(sizing)))
-    yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token.")
+        _s(fleet.load.ttft_p95_s), _ms(fleet.load.tpot_p95_s), _s(fleet.load.e2e_p95_s),
+        "broken" if not fleet.holds else "holds" if fleet.replicas >= plan.replicas else "tight",
+    )) for plan, fleet in (*frontier(sizing), *own)))
+    yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token. tight: holds, with less than"
+                    f" {percent(sizing.headroom)} kept free.")
     yield from _basis(sizing)
 
 
@@ -187,9 +193,10 @@ def _load(sizing: Sizing, *, limits: bool = True) -> str:
     """The requests that the fleet must hold, and within which limits."""
     cached = f" ({sizing.cached_tokens:,.0f} cached)" if sizing.cached_tokens >= 1.0 else ""
     lengths = f"prompts of {sizing.prompt_tokens:,.0f} tokens{cached}, {sizing.output_tokens:,.0f} out, means"
+    by_bill = "" if figure(sizing.volume_factor) == "1" else f", x {figure(sizing.volume_factor)} volume by the bill in both"
     rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
             else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
-            f" {figure(sizing.mean_requests_per_s)})")
+            f" {figure(sizing.mean_requests_per_s)}{by_bill})")
     slo = f" SLO: {slo_words(sizing.slo)};" if limits else ""
     return f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free."
 
@@ -235,9 +242,13 @@ def _ways(sizing: Sizing) -> Iterable[Block]:
     if not sizing.ways:
         return
     yield Heading(f"Ways to run {plan_name(sizing.plans[0])}")
-    yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(
-        Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}",
-             f"{way.api_usd:,.0f}" if way.api_usd else "-", f"{way.usd:,.0f}"), way.note) for way in sizing.ways))
+    rows = [Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}",
+                 f"{way.api_usd:,.0f}" if way.api_usd else "-", f"{way.usd:,.0f}"), way.note) for way in sizing.ways]
+    for plan in _own(sizing)[:1] if sizing.plans[0].owned is None else ():
+        paid = f"{plan.fleet.usd_per_month:,.0f}"
+        held = str(plan.replicas + plan.spares)
+        rows.append(Row((f"instead {plan_name(plan)}", held, str(plan.fleet.gpus), paid, "-", paid), YOURS))
+    yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(rows))
     yield from _api_alone(sizing)
 
 

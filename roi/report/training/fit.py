@@ -52,6 +52,8 @@ def _lead(report: FitReport) -> Iterable[Block]:
         shown = (*shown[:-1], best)
     if best is not None and (tight := [x.fit.gpu.id for x in report.usable[: report.usable.index(best)]]):
         sure.append(f"Cheaper, but tight (not at the 95th percentile): {', '.join(tight)}")
+    elif best is not None and not best.fit.tight and any(x.fit.tight for x in shown):
+        sure.append("tight: fits, but not at the 95th percentile")
     yield Notes((*sure, *_lead_remarks(report, shown)))
     yield from (Gap(), *plan)
     if best is not None and len(shown) > 1:

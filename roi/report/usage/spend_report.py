@@ -72,12 +72,16 @@ def _scope(found: Usage) -> str:
         parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out]
     if found.priced:
         requests = total_requests([each.spend for each in found.priced])
-        parts.append(f"{requests:,} requests" if requests is not None else "requests not counted by this export")
+        parts.append(_of(requests, "request") if requests is not None else "requests not counted by this export")
         parts.append(f"{figure(tokens_of(found.priced) / MTOK)} Mtok")
         parts.append(_total(found))
-    sources = [f"{title} ({name}, {count:,} rows)" for name, title, count in found.sources]
+    sources = [f"{title} ({name}, {_of(count, 'row')})" for name, title, count in found.sources]
     return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {', '.join(sources[:4])}" + (
         f" and {len(sources) - 4} more." if len(sources) > 4 else ".")
+
+
+def _of(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _total(found: Usage) -> str:
@@ -257,7 +261,8 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
     if w.shape is not None:
         hour = "" if w.shape.hour_peak_to_mean is None else f", busiest hour {w.shape.hour_peak_to_mean:.2f}"
         yield ("peak over mean", f"busiest minute {w.shape.minute_peak_to_mean:.2f}{hour}",
-               f"{w.shape.minutes:,} calendar minutes, {figure(w.shape.calls_per_minute)} requests in a mean one")
+               f"{w.shape.minutes:,} calendar minutes, {figure(w.shape.calls_per_minute)} requests in a mean one"
+               + (": used is the hour, since so few are chance" if w.shape.by_hour else ""))
         weights = w.shape.hourly_weights
         if weights is not None:
             top = max(range(24), key=weights.__getitem__)

@@ -19,6 +19,7 @@ MOST_ROWS: Final = 200_000
 MOST_COLUMNS: Final = 1_000
 LONGEST_CELL: Final = 1 << 17
 """Rows, columns and characters of a cell above which it is not read: cells of a letter take fifty times their text."""
+NO_TABLES: Final = (".yaml", ".yml", ".json")
 ALIKE: Final = 0.45
 """How alike a column and an unknown one are at least, so that "a" is not taken for "rank"."""
 TOLD: Final = re.compile(r"(?i)\W?sep=.\W*")
@@ -87,6 +88,8 @@ def read_csv(path: Path) -> CsvTable:
 
 def _filled_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
     """(Number, cells) of the lines that hold something, the head first, and what parts their cells."""
+    if path.suffix.lower() in NO_TABLES and path.is_file():
+        raise InputError(f"TABLE: {path} is {path.suffix[1:].upper()}, no table; one is a CSV with a row a run")
     text = read_text(path, MOST_BYTES, "TABLE: ", "a table")
     head = next((line for line in text.splitlines() if line.strip() and not TOLD.fullmatch(line.strip())), "")
     csv.field_size_limit(LONGEST_CELL)

@@ -32,6 +32,8 @@ NAMES: Final = {
     "batch": ("batch", "is_batch"),
 }  # fmt: skip
 """What a column holds, and the names by which it is found."""
+SAID: Final = {what: (*names, what) for what, names in NAMES.items()}
+"""The same; a column that is called as --map calls what it holds is that column."""
 SEPARATORS: Final = re.compile(r"[ _.-]+")
 UNREAD_COST: Final = "a cost that is no number with a decimal point"
 
@@ -69,7 +71,7 @@ def _found(options: FileOptions, header: tuple[str, ...]) -> dict[str, str | Non
         if column.lower() not in {name.lower() for name in header}:
             raise UnknownName(f"--map {what}", column, header, "column")
     own = {_plain(name): name.lower() for name in reversed(header)}
-    return {what: next((own[n] for n in map(_plain, names) if n in own), None) for what, names in NAMES.items()} | {
+    return {what: next((own[n] for n in map(_plain, names) if n in own), None) for what, names in SAID.items()} | {
         what: column.lower() for what, column in mapped.items()}
 
 

@@ -115,11 +115,14 @@ class Shape:
     calls_per_minute: float
 
     @property
+    def by_hour(self) -> bool:
+        """True where minutes hold too few calls to tell a peak from chance, and hours stand for them."""
+        return self.calls_per_minute < CHANCE_BELOW and self.hour_peak_to_mean is not None
+
+    @property
     def peak_to_mean(self) -> float:
-        """The busiest minute over the mean, or the busiest hour where minutes hold too few calls to tell."""
-        if self.calls_per_minute < CHANCE_BELOW and self.hour_peak_to_mean is not None:
-            return self.hour_peak_to_mean
-        return self.minute_peak_to_mean
+        """The busiest minute over the mean, or the busiest hour where that is all that tells."""
+        return self.hour_peak_to_mean if self.by_hour and self.hour_peak_to_mean is not None else self.minute_peak_to_mean
 
 
 def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | None:

@@ -49,8 +49,9 @@ def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
     if w.batch_share:
         yield "can_wait_share", round(w.batch_share, 6)
     if w.shape is not None:
-        yield "peak_to_mean", {"value": round(max(w.shape.peak_to_mean, 1.0), 4), "source": f"usage: {days}"
-                               if w.days.complete else f"usage: {w.shape.minutes} calendar minutes, first to last"}
+        over = days if w.days.complete else f"{w.shape.minutes} calendar minutes, first to last"
+        yield "peak_to_mean", {"value": round(max(w.shape.peak_to_mean, 1.0), 4),
+                               "source": f"usage: {'the busiest hour, ' if w.shape.by_hour else ''}{over}"}
         if w.shape.hourly_weights is not None:
             yield "hourly_weights", [round(x * 24.0, 5) for x in w.shape.hourly_weights]
 
@@ -85,7 +86,8 @@ def _paid(found: Usage, provider: str, bill: float | None) -> tuple[float | None
 
     The bill that the user gives is of all calls, so the workload has its share by list price. Else what its rows report that
     they cost, all of them: the same rows give the tokens, so the gap is price. Else its list price times a cost export's
-    factor, which stands for all models of the provider.
+    factor, which stands for all models of the provider. Where requests are not counted, its list price alone: what a scenario's
+    requests and lengths must come to, so the gap is volume.
     """
     whole = set(found.days.complete) if found.days else set()
     rows = [each for each in found.chosen if each.spend.day in whole]
@@ -97,7 +99,9 @@ def _paid(found: Usage, provider: str, bill: float | None) -> tuple[float | None
     if rows and all(each.spend.costed for each in rows):
         return sum(each.spend.cost_usd for each in rows) * a_month, 0.0
     factor = next((r.factor for r in found.reconciliations if r.basis == "costs" and r.provider == provider), None)
-    return (listed * a_month * factor if factor is not None else None), None
+    if factor is not None:
+        return listed * a_month * factor, None
+    return (listed * a_month, 1.0) if found.workload is not None and found.workload.requests_per_day is None else (None, None)
 
 
 def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
@@ -105,6 +109,8 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     yield f"What usage records settle for {w.choice.model}{task}; overlay it: roi compare my.yaml --usage THIS_FILE"
     yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {len(w.days.complete)} whole days; hours are UTC"
     for name, title, rows in found.sources[:5]:
-        yield f"read: {name} ({title}, {rows:,} rows)"
+        yield f"read: {name} ({title}, {rows:,} row{'s' * (rows != 1)})"
     for field, why in w.missing:
         yield f"not told: {field}: {why}"
+    if w.requests_per_day is None:
+        yield "a bill that nothing reports is these tokens at list price: what a scenario's requests and lengths must come to"

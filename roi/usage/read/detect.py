@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from roi.errors import InputError, UnknownName, nearest
-from roi.usage.formats.generic import NAMES, generic_format, lacks_time
+from roi.usage.formats.generic import SAID, generic_format, lacks_time
 from roi.usage.read.record import Document, FileOptions, Format
 
 SHOWN: Final = 8
@@ -53,7 +53,7 @@ def _check_time(names: Sequence[str], shown: str, options: FileOptions) -> None:
 
 def names_told(names: Sequence[str], formats: Sequence[Format], what: str) -> str:
     """The first names; only how many there are where fewer than two of them are known, since it may be a text and no table."""
-    known = {name for form in formats for name in form.columns}.union(*NAMES.values())
+    known = {name for form in formats for name in form.columns}.union(*SAID.values())
     if len({name.lower() for name in names} & known) < 2:
         return f"its {len(names)} {what}, of which {'at most one' if names else 'none'} is known"
     short = [name for name in names if NAME.fullmatch(name)][:SHOWN]

@@ -5,7 +5,8 @@ and `output` where OpenAI's usage is sent whole; other integrations leave them i
 input + output (in), or its cached tokens exceed its input (out); else the user says. Reasoning and audio tokens are added to
 their side where `total` has room for them. Only generations count: spans above them repeat their tokens. Times are UTC. A
 cost of 0 is that of a model without a price, so it is no cost. Source: langfuse.com, export fields; langfuse/langfuse,
-ingestion types (2026-10).
+ingestion types (2026-10). The API calls calculatedTotalCost deprecated in favour of costDetails, whose `total` is taken where
+the other is not there (js.reference.langfuse.com, ObservationsView).
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from functools import partial, reduce
 from operator import or_
 from typing import Final
 
-from roi.usage.formats.json_counts import has_keys, items_of, largest, nested, pruned, scalars, with_counts
+from roi.usage.formats.json_counts import has_keys, items_of, json_of, largest, nested, pruned, scalars, with_counts
 from roi.usage.read.columns import real, text, utc
 from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, UNREADABLE_COUNT, Document, Fields, FileOptions, Format
@@ -39,7 +40,9 @@ COUNTS: Final = {
 def prepare(raw: Table) -> Table:
     """The observations with a column for each count of usage_details."""
     counts = {f"n_{what}": [(key,) for key in keys] for what, keys in COUNTS.items()}
-    return with_counts(raw, ("usage_details", "usagedetails"), counts)
+    cost = json_of(raw, "cost_details", "costdetails")
+    total = ibis.null("string") if cost is None else cost["total"].cast("string").replace('"', "")
+    return with_counts(raw.mutate(details_cost=total), ("usage_details", "usagedetails"), counts)
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
@@ -64,7 +67,8 @@ def fields(table: Table, options: FileOptions) -> Fields:
         cache_write_1h=n["write_1h"], output=n["output"] + beside.ifelse(n["reasoning"] + n["output_audio"], 0),
         reasoning=n["reasoning"],
         perhaps_cached=0 if options.includes_cache is not None else (inside | outside).ifelse(0, cached),
-        cost_usd=ibis.coalesce(*(real(table, name) for name in ("total_cost", "calculatedtotalcost", "totalcost"))).nullif(0.0),
+        cost_usd=ibis.coalesce(*(real(table, name) for name in (
+            "total_cost", "calculatedtotalcost", "totalcost", "details_cost"))).nullif(0.0),
         reasons=((kind == "EMBEDDING", "an embedding, no completion"),
                  (kind != "GENERATION", "no call of a model (a span, event, tool or the like)"),
                  (failed & empty, "a failed call"), (empty, "no token counts"),
@@ -93,6 +97,9 @@ def observation_rows(document: Document) -> Iterator[Document]:
         for name in ("usage_details", "usageDetails"):
             if name in item:
                 row[name] = pruned(item[name], [(key,) for keys in COUNTS.values() for key in keys])
+        for name in ("cost_details", "costDetails"):
+            if name in item:
+                row[name] = pruned(item[name], [("total",)])
         if not row.get("usage_details") and not row.get("usageDetails") and "usage" in item:  # of older APIs
             row["usageDetails"] = pruned(item["usage"], [(key,) for keys in COUNTS.values() for key in keys])
         yield row
@@ -111,6 +118,7 @@ LANGFUSE: Final = Format(
         "model",
         "level",
         "total_cost",
+        "cost_details",
         "prompt_name",
         "environment",
         "user_id",
@@ -125,7 +133,7 @@ LANGFUSE: Final = Format(
 )
 LANGFUSE_UI: Final = replace(
     LANGFUSE, name="langfuse-ui", title="Langfuse observations of the UI or API", needs=UI_NEEDS,
-    uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "promptname", "environment",
-          "userid", "projectid", "sessionid"),
+    uses=("id", "providedmodelname", "model", "level", "calculatedtotalcost", "totalcost", "costdetails", "promptname",
+          "environment", "userid", "projectid", "sessionid"),
     recognises=_is_ui,
     groups={"prompt": "promptname", "tag": "environment", "session": "sessionid", "user": "userid", "project": "projectid"})

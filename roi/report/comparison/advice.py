@@ -140,11 +140,12 @@ def _flat(spread: Triple) -> bool:
     return spread[2] - spread[0] < 1.0
 
 
-def counted(c: Comparison) -> str:
-    """Whether the verdict's NPV holds the cost of wrong answers."""
+def counted(c: Comparison, *, cash: bool = False) -> str:
+    """Whether the verdict's NPV holds the cost of wrong answers; with `cash` the words for what leaves own cards out then."""
     if case_number(c.case, "quality.usd_per_error") <= 0:
         return "wrong answers at $0"
-    return "on cash alone" if c.verdict.counts == "cash" else "wrong answers counted"
+    own = not cash and any(o.upfront_no_cash_usd for o in c.options)
+    return "wrong answers counted" if c.verdict.counts != "cash" else "without wrong answers" if own else "on cash alone"
 
 
 def _cash(c: Comparison, o: OptionResult) -> str:

@@ -36,7 +36,8 @@ def returns(c: Comparison, id: str) -> list[Block]:
     notes.append(f"One month of delay costs {usd(o.delay_usd)} of NPV." if o.delay_usd >= 0 else
                  f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile.")
     if abs(o.npv_usd - o.npv_without_errors_usd) >= 0.5:
-        notes.append(f"At the central values, on cash alone, the NPV is {usd(o.npv_without_errors_usd)}.")
+        words = "without wrong answers" if o.upfront_no_cash_usd else "on cash alone"
+        notes.append(f"At the central values, {words}, the NPV is {usd(o.npv_without_errors_usd)}.")
     if abs(o.npv_usd - o.npv_all_hours_usd) >= 0.5:
         notes.append(f"With a price on the hours that are paid anyway too, the NPV is {usd(o.npv_all_hours_usd)}.")
     if abs(o.npv_usd - o.npv_incremental_people_usd) >= 0.5:

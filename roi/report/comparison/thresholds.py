@@ -83,7 +83,7 @@ def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
     start = compared_from(c)
     sums = [0.0, 0.0]
     for line in o.lines:
-        sums[line.name == "wrong answers"] += sum(line.monthly_usd[start:]) / (len(o.monthly_usd) - start)
+        sums[not line.cash] += sum(line.monthly_usd[start:]) / (len(o.monthly_usd) - start)
     return sums[0], sums[1]
 
 

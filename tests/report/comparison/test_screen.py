@@ -12,6 +12,7 @@ import pytest
 from roi.economics.decision import signposts
 from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.outlook import look_ahead
 from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
 from roi.report.comparison.compare import comparison_text
@@ -207,6 +208,22 @@ def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_come
     assert text.index("First claude-sonnet-5-5, batch (can be undone within a month)") < text.index("Then qwen3-8b+lora")
     assert "UNLESS claude-sonnet-5-5, batch is cheaper below" in text
     assert "NOT YET" not in text
+
+
+def test_what_own_cards_would_fetch_is_in_no_figure_of_cash() -> None:
+    """Case 10: $10,830.70 of set-up, 33 months at $1,575 and two retrainings at $4,803.80, three months of staying at
+    $15,208.33; neither $24,000 not got nor $8,232 at the end. What is saved by month passes zero at 3.79 months."""
+    c = of_file(next(path for path in CASES if path.stem.startswith("10_")))
+    o = next(o for o in c.options if o.id == "own-hardware:qwen3-8b+lora")
+    in_all = 10_830.70 + 33 * 1575.0 + 2 * 4803.80 + 3 * 15_208.33
+    assert sum(line.upfront_usd + sum(line.monthly_usd) for line in o.lines if line.cash) == pytest.approx(in_all, abs=1.0)
+    assert o.tco_usd == pytest.approx(in_all + 24_000 - 8232, abs=1.0)
+    text = " ".join(comparison_text(c, (), explain=o.id).split())
+    assert f"of it cash: ${o.cash_monthly_usd:,.0f} a month, ${in_all:,.0f} in all" in text
+    assert "at the central values, without wrong answers, the npv" not in text.lower()  # there are none to leave out
+    saved = look_ahead(c.case, [o.id], "cash").central[o.id]
+    assert (saved[0], saved[3] < 0 < saved[4]) == (pytest.approx(-10_830.70, abs=0.01), True)
+    assert o.payback_cash_months == pytest.approx(3 + saved[3] / (saved[3] - saved[4]))
 
 
 def test_cards_that_are_owned_are_no_cash() -> None:

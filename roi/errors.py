@@ -15,6 +15,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from types import UnionType
 
 UNSEEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff\\ufeff]")
 """What a reader does not see and a terminal obeys: controls, line breaks, marks that turn the direction of writing, halves of a
@@ -31,9 +32,12 @@ def visible(text: str, keep: str = "") -> str:
 
 
 class RoiError(Exception):
-    """Base of every error that roi raises on purpose; `str(error)` is written for the user."""
+    """Base of every error that roi raises on purpose; `str(error)` is written for the user, who may see it in a traceback."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class InputError(RoiError):
@@ -84,7 +88,7 @@ class UnknownName(InputError):
         near = nearest(self._name, self._known)
         known = ", ".join(self._all or (self._known if len(self._known) <= FEW else ()))
         none = f"; none of the {len(self._known):,} known names is like it" if self._known else ""
-        return self.brief + (f"; nearest: {', '.join(near)}" if near else f"; known: {known}" if known else none)
+        return visible(self.brief) + (f"; nearest: {', '.join(near)}" if near else f"; known: {known}" if known else none)
 
 
 class MissingExtra(RoiError):
@@ -112,6 +116,31 @@ def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) ->
     by_lower = {k.lower(): k for k in names}
     found = get_close_matches(name.lower()[:80], list(by_lower), n=n, cutoff=cutoff)
     return [by_lower[f] for f in found]
+
+
+LONGEST_PATH = 4096
+"""Characters of a path that any system takes."""
+
+
+def check_type(name: str, value: object, types: type | UnionType, allowed: str) -> None:
+    """InputError where the argument `name` of a function is of another type; `allowed` says in words what it takes."""
+    if not isinstance(value, types):
+        raise InputError(f"{name}: {type(value).__name__} is not usable; {allowed}")
+
+
+def path_of(name: str, value: object) -> Path:
+    """The path that the argument `name` is; InputError where it names no file."""
+    check_type(name, value, Path | str, "a path")
+    if not str(value).strip() or "\0" in str(value) or len(str(value)) > LONGEST_PATH:
+        raise InputError(f"{name}: {str(value)[:60]!r} names no file")
+    return Path(str(value))
+
+
+def paths_of(name: str, values: object) -> tuple[Path, ...]:
+    """The paths in a list or a tuple; InputError where it is none, or holds something else."""
+    check_type(name, values, list | tuple, "a list of paths")
+    assert isinstance(values, list | tuple)
+    return tuple(path_of(name, value) for value in values)
 
 
 def nearest_file(path: Path, *, folders: bool = False) -> str:

@@ -17,7 +17,7 @@ from roi.errors import InputError
 from roi.facts.case import PER_YEAR, SHARE
 from roi.facts.fact import Fact
 from roi.scenario.file import load_scenario
-from roi.scenario.meaning import WORDS, Meaning, meaning_of
+from roi.scenario.meaning import ITEM, WORDS, Meaning, meaning_of
 from roi.scenario.quantity import Section
 
 NO_MONEY: Final = {"draws", "seed"}
@@ -102,7 +102,7 @@ def _value(section: object, keys: list[str]) -> tuple[Any, bool]:
                 return None, False
             section, keys, stated = section[name], rest, True
             continue
-        if isinstance(section, tuple) and keys[0].isdigit() and int(keys[0]) < len(section):
+        if isinstance(section, tuple) and ITEM.fullmatch(keys[0]) and int(keys[0]) < len(section):
             section, keys, stated = section[int(keys[0])], keys[1:], True
             continue
         if not isinstance(section, Section) or keys[0] not in type(section).model_fields:

@@ -2,11 +2,12 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from roi.answers.telling import Tell, keep_quiet, tell_left_out
 from roi.catalog.user_data import cache_folder
+from roi.errors import check_type, paths_of
 from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.evidence.served_rows import find_served_rows
 from roi.evidence.training_speed import find_calibrations
@@ -33,7 +34,9 @@ def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: 
     same lengths, SLO and models is resolved in a tenth of a second. With `cache` replays of earlier runs with the very same
     inputs are read from the user's cache folder, and new ones are kept there; no number depends on it.
     """
-    folders = profile_folders(profiles)
+    check_type("cache", cache, bool, "True or False")
+    check_type("tell", tell, Callable, "a function of one text")  # type: ignore[arg-type]  # a protocol
+    folders = profile_folders(paths_of("profiles", profiles))
     store = load_profiles(folders, kinds={"dry-run", "train", "serve", "infer", "device"})
     calibrations, unread = find_calibrations(folders)
     rows, unusable = find_served_rows(folders)

@@ -13,7 +13,7 @@ from roi.catalog.prices.api_prices import find_api_price, matching_models, model
 from roi.catalog.prices.genai import fetch_providers, list_price, package_name, release_day
 from roi.catalog.prices.gpu_offers import RENT_KEY, purchase_prices, rental_offers
 from roi.catalog.prices.gpuhunt_offers import VENDORS, as_rentals, fetch_items, source_name
-from roi.catalog.prices.own_prices import NAMES, SIZE_LIMIT, csv_text, own_rows
+from roi.catalog.prices.own_prices import NAMES, SIZE_LIMIT, check_amounts, csv_text, own_rows
 from roi.catalog.prices.vendors import cache_minimum, tuning_prices
 from roi.catalog.rows import read_rows
 from roi.catalog.user_data import prices_folder
@@ -130,6 +130,7 @@ class Addition:
 
 def add_price(row: RentalOffer | PurchasePrice | ApiPrice, today: Date) -> Addition:
     """The user's file with this row at its end. Never overwrites: one of the same day with another price is an InputError."""
+    check_amounts(row)
     if row.date > today:
         raise InputError(f"--date: {row.date} is after today, {today}; a price has the day on which it was stated")
     if isinstance(row, ApiPrice) and row.cache_read_usd_per_mtok and row.cache_minimum_tokens is None:

@@ -296,6 +296,8 @@ def _case(path: Path, data: object) -> Case:
             shown = _shown(fact, place)
             allowed = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
             allowed = allowed.replace("Unexpected keyword argument", "Extra inputs are not permitted")
+            if first["loc"][1:]:  # of the types of a value each says that it is not one of it
+                allowed = "it should be a number, a text, true or false, null, or a list of numbers"
             _refuse(path, f"case.{name[:200]}{'.' + place if place else ''}: {shown} is not usable; {allowed}")
         except (RecursionError, OverflowError) as error:
             _refuse(path, f"case.{name[:200]}: not usable: {str(error)[:100]}")

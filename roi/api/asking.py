@@ -5,7 +5,7 @@
 `compare` takes any of them and does the steps before it itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date as Date
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from roi.answers.saved import differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.api.shown import Comparison
 from roi.economics.decision.comparison import compare as compare_case
-from roi.errors import InputError, ScenarioError
+from roi.errors import InputError, ScenarioError, check_type, path_of, paths_of
 from roi.evidence.known_runs import KnownRuns
 from roi.facts.case import Case
 from roi.resolution.resolution import Resolved
@@ -23,7 +23,7 @@ from roi.resolution.resolution import resolve as resolve_with
 from roi.scenario import file as scenario_file
 from roi.scenario.scenario import Scenario
 from roi.scenario.stated import stated_data
-from roi.scenario.yaml import flow_yaml
+from roi.scenario.yaml import PART_SCHEMA, flow_yaml
 
 Source = Scenario | Path | str | Mapping[str, Any] | None  # Any: a value of YAML
 """Where a scenario comes from: a file's path, what a file would hold, another scenario, or None for the bundled one."""
@@ -59,22 +59,30 @@ def load_scenario(
         >>> load_scenario(scenario, {"quality.bar": 0.9}).quality.bar
         0.9
     """
-    given = _plain(overrides, "overrides") if isinstance(overrides, Mapping) else None
-    texts = tuple(f"{path}={flow_yaml(value)}" for path, value in given.items()) if given is not None else tuple(overrides)
-    start: Any = source  # Any: one of the types of `path` below
+    check_type("overrides", overrides, Mapping | list | tuple, "a mapping, or a list of texts such as draws=512")
+    check_type("tell", tell, Callable, "a function of one text")  # type: ignore[arg-type]  # a protocol
+    given = plain(overrides, "overrides") if isinstance(overrides, Mapping) else None
+    texts = tuple(_override(*each) for each in given.items()) if given is not None else tuple(overrides)
+    for text in texts:
+        check_type("overrides", text, str, "texts such as draws=512")
+    check_type("source", source, Scenario | Mapping | Path | str | None, "a path, a dict, a Scenario or None")
+    start: Any = source  # Any: one of these
     if isinstance(source, Scenario):
         if not (overrides or part or quality or blocks):
             return source
         start = stated_data(source)
     elif isinstance(source, Mapping):
-        start = _plain(source, "scenario")
-    elif not isinstance(source, (Path, str, type(None))):
-        raise InputError(f"source: {type(source).__name__} is not usable; a path, a dict, a Scenario or None")
+        start = plain(source, "scenario")
+    elif source is not None:
+        start = path_of("source", source)
     if isinstance(quality, Mapping):
         blocks, quality = {**blocks, "quality": quality}, None
-    measured = _plain(part, "part") if isinstance(part, Mapping) else None if part is None else Path(part)
-    evaluated = None if quality is None else Path(quality)
-    return scenario_file.load_scenario(start, texts, measured, evaluated, tell, _plain(blocks, ""))
+    measured = plain(part, "part") if isinstance(part, Mapping) else None if part is None else path_of("part", part)
+    for name, held in measured.items() if isinstance(measured, dict) else ():
+        if name != "schema" and (name not in scenario_file.BLOCKS[PART_SCHEMA] or not isinstance(held, dict)):
+            raise ScenarioError(f"part.{name}", held, "workload and incumbent are, each a block of keys")
+    evaluated = None if quality is None else path_of("quality", quality)
+    return scenario_file.load_scenario(start, texts, measured, evaluated, tell, plain(blocks, ""))
 
 
 def resolve(
@@ -99,9 +107,10 @@ def resolve(
         (0.1, -0.2, 0.6, '1/year')
     """
     asked = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    check_type("runs", runs, KnownRuns | None, "what open_runs returned, or None")
     if runs is not None:
         return resolve_with(asked, runs)
-    return open_case(asked, tuple(map(Path, profiles)), tell)
+    return open_case(asked, paths_of("profiles", profiles), tell)
 
 
 def compare(
@@ -130,13 +139,14 @@ def compare(
         >>> compare(draws=256, workload={"requests_per_day": 20}).verdict.decision
         'stay'
     """
+    check_type("thresholds", thresholds, bool, "True or False")
     if isinstance(asked, (Case, Resolved)):
         if blocks:
             raise InputError(f"{next(iter(blocks))}: a Case is what a scenario was resolved to; change the scenario")
         resolved = asked if isinstance(asked, Resolved) else None
         case = asked.case if isinstance(asked, Resolved) else asked
         return _shown(case, resolved, (), thresholds)
-    saved = read_saved(Path(asked)) if isinstance(asked, (str, Path)) else None
+    saved = read_saved(path_of("asked", asked)) if isinstance(asked, (str, Path)) else None
     if saved is not None:
         if set(blocks) - {"draws", "seed"}:
             raise InputError(f"{next(iter(blocks))}: {asked} is a saved comparison, whose facts stand; change the scenario")
@@ -155,6 +165,21 @@ def _shown(case: Case, resolved: Resolved | None, told: Sequence[str], threshold
     return Comparison(**found, warnings=(*resolved.warnings, *told), scenario=stated_data(resolved.scenario))
 
 
+def _override(path: str, value: Any) -> str:  # Any: a value of YAML
+    try:
+        return f"{path}={flow_yaml(value)}"
+    except ValueError as error:
+        raise ScenarioError(path, value, str(error)) from None
+
+
+def plain(value: Any, path: str) -> Any:
+    """The value as `_plain` makes it; ScenarioError where it is nested without end."""
+    try:
+        return _plain(value, path)
+    except RecursionError:
+        raise InputError(f"{path or 'blocks'}: nested too deeply") from None
+
+
 def _plain(value: Any, path: str) -> Any:
     """The value as a YAML file would hold it: dates as text, numbers of numpy as numbers, tuples as lists."""
     if isinstance(value, Mapping):
@@ -166,7 +191,7 @@ def _plain(value: Any, path: str) -> Any:
     if isinstance(value, Date):
         return value.isoformat()[:10]
     if callable(getattr(value, "item", None)) and getattr(value, "ndim", 0) == 0:  # a number of numpy
-        return value.item()
+        return _plain(value.item(), path)
     raise ScenarioError(path, value, "a number, a text, true or false, a date, a list or a block of keys")
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from roi.economics.decision.comparison import Comparison
-from roi.errors import MissingExtra
+from roi.errors import MissingExtra, check_type
 from roi.report.comparison.tables import table
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ INDEX = {"options": "id"}
 
 def to_frame(comparison: Comparison, name: str = "options") -> "pd.DataFrame":
     """The table `name` of the comparison; options by their id, the rows of the others numbered. UnknownName for no table."""
+    check_type("name", name, str, "the name of a table")
     found = table(comparison, name)
     try:
         import pandas as pd

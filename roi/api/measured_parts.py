@@ -1,13 +1,16 @@
 """What files say of a scenario, as the blocks that `load_scenario` lays over it: usage logs, results of an evaluation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date as Date
 from pathlib import Path
 from typing import Any
 
 from roi.answers.quality import QualityQuestion, answer_quality
-from roi.errors import InputError
+from roi.errors import InputError, check_type, paths_of
 from roi.quality.result_rows import Asked
 from roi.scenario.file import BLOCKS
+from roi.scenario.quantity import LARGEST, SMALLEST
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml
 
 
@@ -38,7 +41,12 @@ def measure_usage(
 
     if not files:
         raise InputError("files: needed and not given; name what was exported")
-    spent = summarize(Question(files=tuple(map(str, files)), options=FileOptions(), incumbent=incumbent))
+    check_type("incumbent", incumbent, str | None, "the name of a model, or None")
+    if bill_usd_per_month is not None:
+        _check_number("bill_usd_per_month", bill_usd_per_month, (SMALLEST, LARGEST), "USD above 0")
+    named = tuple(map(str, paths_of("files", files)))
+    with _told():
+        spent = summarize(Question(files=named, options=FileOptions(), incumbent=incumbent))
     return _blocks(part_yaml(spent, bill_usd_per_month), PART_SCHEMA)
 
 
@@ -62,9 +70,31 @@ def measure_quality(*files: Path | str, incumbent: str, bar: float | None = None
         >>> load_scenario(quality=quality).quality.bar
         0.85
     """
-    question = QualityQuestion(files=tuple(map(str, files)), asked=Asked(), incumbent=incumbent, bar=bar)
-    found: dict[str, Any] = _blocks(answer_quality(question, Date.min).part, QUALITY_PART)["quality"]  # the day is left out
+    check_type("incumbent", incumbent, str, "a system, as the files call it")
+    if bar is not None:
+        _check_number("bar", bar, (0.0, 1.0), "a share of right answers, 0 to 1")
+    question = QualityQuestion(files=tuple(map(str, paths_of("files", files))), asked=Asked(), incumbent=incumbent, bar=bar)
+    with _told():
+        answer = answer_quality(question, Date.min)  # the day is left out
+    found: dict[str, Any] = _blocks(answer.part, QUALITY_PART)["quality"]
     return found
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the system says of a file that cannot be read, as the error that the functions name."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{error.filename or 'files'}: {error.strerror or error}") from error
+
+
+def _check_number(name: str, value: object, within: tuple[float, float], allowed: str) -> None:
+    """InputError where the argument is no number within the bounds."""
+    check_type(name, value, int | float, allowed)
+    assert isinstance(value, int | float)
+    if isinstance(value, bool) or not within[0] <= value <= within[1]:
+        raise InputError(f"{name}: {str(value)[:40]} is not usable; {allowed}")
 
 
 def _blocks(text: str, schema: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from roi.api.frames import to_frame
 from roi.api.plots import Plots
 from roi.economics.decision import comparison as engine
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
-from roi.errors import InputError
+from roi.errors import InputError, check_type
 from roi.report.comparison.answer_json import comparison_json
 from roi.report.comparison.compare import comparison_text, explained
 from roi.report.comparison.options_table import find_option
@@ -62,6 +62,7 @@ class Comparison(engine.Comparison):
             >>> c.option("luna > ").label
             'gpt-6-luna > gpt-6-sol'
         """
+        check_type("option", name, str, "an option's id, its kind, or a part of its name")
         id = find_option(self, name, "option")
         barred = next((o for o in self.infeasible if o.id == id), None)
         return barred or Option(**vars(next(o for o in self.options if o.id == id)), comparison=self)

@@ -74,8 +74,8 @@ def payback_status(months: float) -> str:
 
 
 def return_on_investment(upfront: float, monthly_saving: Array) -> float | None:
-    """(undiscounted savings - upfront) / upfront; None at zero (or negative) upfront."""
-    return float((monthly_saving.sum() - upfront) / upfront) if upfront > 0 else None
+    """(undiscounted savings - upfront) / upfront; None at no (or negative) upfront."""
+    return float((monthly_saving.sum() - upfront) / upfront) if upfront >= NOTHING else None
 
 
 RATES = np.concatenate([np.linspace(-3.0, 0.0, 1201), np.linspace(0.0, 12.0, 2401)[1:]])

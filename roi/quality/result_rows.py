@@ -119,7 +119,8 @@ def share(mark: object, where: str) -> float | None:
     if 0 <= mark <= 1:
         return float(mark)
     percent = "; percent? divide it by 100" if 1 < mark <= 100 else ""
-    raise InputError(f"{where}: a score of {mark:g}; a score is a share of right, 0 to 1{percent}")
+    shown = f"{mark:g}" if isinstance(mark, float) else str(mark)[:40]
+    raise InputError(f"{where}: a score of {shown}; a score is a share of right, 0 to 1{percent}")
 
 
 def block(value: object) -> Document:

@@ -196,9 +196,6 @@ def _add_training(sheet: FactSheet, s: Scenario) -> None:
     sheet.fields("training", t, "runs_until_good", "retrain_runs", "retrain_hours", "relabel_share")
     sheet.state("training.retrain_evaluates", t.retrain_evaluates, "scenario training.retrain_evaluates")
     if t.retrain_every_months is not None:
-        every = value_of(t.retrain_every_months)
-        if every <= 0:
-            raise ScenarioError("training.retrain_every_months", every, "months above 0, or null for never")
         sheet.fields("training", t, "retrain_every_months")
     sheet.state("training.labels_from", t.labels_from)
     sheet.fields("training", t, "examples")

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
+from roi.scenario.meaning import ITEM
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, scalar
 
@@ -28,7 +29,7 @@ LONGEST_VALUE = 60
 """Characters of a wrong value that are shown."""
 WORDS = {
     "Value error, ": "", "Input should be": "it should be", "an object": "a block of keys", "array": "list",
-    "dictionary": "block of keys", "a valid boolean": "true or false",
+    "dictionary": "block of keys", "a valid boolean": "true or false", "String should": "it should", "Tuple": "it",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
 TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
@@ -207,7 +208,7 @@ def _place_in(place: Any, key: str, override: str) -> str | int:
     """The key of a block, or the number of an item that a list has; items are numbered from 0."""
     if not isinstance(place, list):
         return key
-    if not key.isdecimal() or int(key) >= len(place):
+    if not ITEM.fullmatch(key) or int(key) >= len(place):
         raise ScenarioError("--set", override, f"this list has {len(place)} items; name one by its number, the first is 0")
     return int(key)
 
@@ -255,7 +256,7 @@ def explain_mistakes(error: ValidationError, data: object, schema: type = Scenar
 def _of_another_branch(place: str, value: object) -> bool:
     """True for the complaint of a union's branch that the value does not belong to: {..} is no number, 5 no {value: ..}."""
     block = "Spread" in place or "Score" in place
-    return (block or "float" in place) and block != isinstance(value, dict)
+    return (block or "float" in place or "literal" in place) and block != isinstance(value, dict)
 
 
 def _problem(places: list[str], kind: str, value: object, message: str, schema: type) -> str:

@@ -21,6 +21,8 @@ WORDS: Final = {
     bool: "true or false", int: "a whole number", float: "a number", str: "a name", Date: "a date, such as 2026-11-24",
 }  # fmt: skip
 """What a value of each type is called."""
+ITEM: Final = re.compile(r"[0-9]{1,6}")
+"""The number of an item of a list, in a path; the first is 0."""
 SHOWN: Final = 6
 """Fields of one name that a message lists."""
 ASKED: Final = "help"
@@ -106,7 +108,7 @@ def _found(block: type[Section], keys: list[str]) -> Meaning | None:
         return None
     info, told = block.model_fields[names[keys[0]]], block.descriptions().get(names[keys[0]], "")
     inside, named = _section(info.annotation), _origin(info.annotation) is dict
-    if rest[:1] and rest[0].isdigit() and _origin(info.annotation) is tuple:  # an item of a list
+    if rest[:1] and ITEM.fullmatch(rest[0]) and _origin(info.annotation) is tuple:  # an item of a list
         rest = rest[1:]
     if not rest:
         return _meaning(info, told, inside)

@@ -2,13 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import date as Date
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from roi.facts.records import Described, Finite
 
+T = TypeVar("T")
+
+
+def once(listed: tuple[T, ...]) -> tuple[T, ...]:
+    """Each once, where it stands first: what is listed twice is computed once."""
+    return tuple(dict.fromkeys(listed))
+
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Names = Annotated[tuple[Name, ...], AfterValidator(once)]
 
 
 class Section(Described):
@@ -55,6 +64,10 @@ def value_of(q: float | Spread) -> float:
     return q.value if isinstance(q, Spread) else q
 
 
+LARGEST, SMALLEST = 1e9, 1e-9
+"""The largest number, and the smallest that is divided by: products and quotients of any few stay finite."""
+
+
 @dataclass(frozen=True)
 class Within:
     """The bounds of a quantity, which hold for its ends too."""
@@ -62,14 +75,14 @@ class Within:
     least: float
     most: float
     above: bool = False
-    """True where `least` itself is out of bounds."""
+    """True where `least` itself is out of bounds, and what is nearer to it than SMALLEST."""
 
     def __call__(self, q: float | Spread) -> float | Spread:
         """The quantity, where it lies within."""
-        s = as_spread(q)
+        s, least = as_spread(q), self.least + SMALLEST * self.above
         for x in (s.value, s.low, s.high):
-            if x is not None and (x < self.least or x > self.most or (self.above and x <= self.least)):
-                bound = f"greater than {self.least:g}" if self.above else f"at least {self.least:g}"
+            if x is not None and not least <= x <= self.most:
+                bound = f"greater than {self.least:g}" if self.above and x <= self.least else f"at least {least:g}"
                 raise ValueError(f"{x:g} must be {bound} and at most {self.most:g}")
         return q
 
@@ -84,7 +97,6 @@ def unit(name: str) -> Any:
     return Field(json_schema_extra={"unit": name})
 
 
-LARGEST = 1e9
 # A quantity is a bare number or a Spread, within bounds that hold for its ends too, and has a unit, which some fields state.
 Share = Annotated[float | Spread, AfterValidator(Within(0.0, 1.0))]
 Signed = Annotated[float | Spread, AfterValidator(Within(-LARGEST, LARGEST))]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from roi.scenario.apis import FlexibleTier, LessReasoning, ProvisionedThroughput, ShorterPrompt
 from roi.scenario.quantity import (
@@ -12,10 +12,12 @@ from roi.scenario.quantity import (
     Hours,
     Months,
     Name,
+    Names,
     NonNegative,
     PerYear,
     Positive,
     Section,
+    once,
     spread,
     unit,
 )
@@ -138,7 +140,7 @@ class Training(Section):
     usd_per_gpu_hour: Annotated[NonNegative, unit("USD/GPU-hour")] | None = None
     """What a GPU-hour of training costs, on whatever card, cards that are owned included; left out = the cheapest card that a
     run fits on. Needs gpu_hours."""
-    retrain_every_months: Months | None = 12.0
+    retrain_every_months: Annotated[Positive, unit("months")] | None = 12.0
     """Months between retrainings; null = never."""
     retrain_runs: Annotated[NonNegative, unit("runs")] = 2.0
     """Runs of one retraining."""
@@ -211,7 +213,8 @@ class GpuRent(Section):
 class Serving(Section):
     """How a self-hosted model is served."""
 
-    weight_dtypes: Annotated[tuple[Literal["bf16", "fp8", "int8", "int4"], ...], Field(min_length=1)] = ("bf16", "fp8")
+    weight_dtypes: Annotated[
+        tuple[Literal["bf16", "fp8", "int8", "int4"], ...], Field(min_length=1), AfterValidator(once)] = ("bf16", "fp8")
     """Weight formats to consider; the cheapest plan that keeps the SLO is taken."""
     kv_dtype: Literal["bf16", "fp8"] = "bf16"
     """Format of the KV cache."""
@@ -233,7 +236,7 @@ class Serving(Section):
     """merged: one adapter folded into the base; shared: adapters applied at run time on one base."""
     adapters_on_base: Annotated[int, Field(ge=1, le=10_000)] = 1
     """shared: how many adapters share the base; this workload pays one share of the fleet."""
-    tensor_parallel: Annotated[tuple[Literal[1, 2, 4, 8], ...], Field(min_length=1)] = (1, 2, 4, 8)
+    tensor_parallel: Annotated[tuple[Literal[1, 2, 4, 8], ...], Field(min_length=1), AfterValidator(once)] = (1, 2, 4, 8)
     """Tensor-parallel degrees to consider."""
     capacities: tuple[StatedCapacity, ...] = ()
     """What a replica holds at the SLO where you know it; such a card is then considered with these replicas alone."""
@@ -340,15 +343,15 @@ class OwnHardware(Section):
 class Candidates(Section):
     """What to compare with."""
 
-    api_models: tuple[str, ...] = ()
+    api_models: Names = ()
     """Cheaper API models, provider/model."""
-    hosted_models: tuple[str, ...] = ()
+    hosted_models: Names = ()
     """Open models that others host, provider/model."""
-    cascade_first: tuple[str, ...] = ()
+    cascade_first: Names = ()
     """First models of a cascade, provider/model."""
-    vendor_tuned: tuple[str, ...] = ()
+    vendor_tuned: Names = ()
     """Closed models that their vendor fine-tunes, vendor/model."""
-    hosted_adapters: tuple[str, ...] = ()
+    hosted_adapters: Names = ()
     """Open models that a vendor tunes or hosts with your adapter, vendor/model."""
     shorter_prompt: ShorterPrompt | None = None
     """Today's model with fewer instruction tokens; null = no such option."""
@@ -358,9 +361,9 @@ class Candidates(Section):
     """A slower, cheaper tier of today's model; null = no such option."""
     provisioned_throughput: ProvisionedThroughput | None = None
     """Units of throughput of today's model at a monthly fee; null = no such option."""
-    self_hosted: tuple[str, ...] = ()
+    self_hosted: Names = ()
     """Open models to serve, by catalog name."""
-    methods: tuple[Literal["lora", "qlora", "dora", "full"], ...] = ("lora",)
+    methods: Annotated[tuple[Literal["lora", "qlora", "dora", "full"], ...], AfterValidator(once)] = ("lora",)
     """How to tune them."""
     base: bool = True
     """Also consider self-hosted models without training."""
@@ -368,9 +371,9 @@ class Candidates(Section):
     """Also consider a self-hosted floor that spills to the API."""
     own_hardware: bool = False
     """Also consider buying the GPUs."""
-    gpus: tuple[str, ...] = ()
+    gpus: Names = ()
     """GPUs to consider; empty = all that vendors rent."""
-    vendors: tuple[str, ...] = ()
+    vendors: Names = ()
     """GPU vendors to consider; empty = all."""
     spot: bool = False
     """Consider spot instances where everything can wait."""

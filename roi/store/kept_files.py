@@ -5,6 +5,7 @@ the user may read them: a Case holds rates and wages.
 """
 
 import contextlib
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ def check_as_imported(state: os.stat_result) -> None:
         raise ValueError("the program changed after it was imported")
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class KeptFiles:
     """A folder of JSON files of at most so many bytes, and at most so many of them: beyond that the older half goes."""
@@ -37,22 +42,23 @@ class KeptFiles:
     most_files: int
 
     def text(self, name: str) -> str | None:
-        """What was kept under this name; None where nothing can be read there. A link is not followed."""
+        """What was kept under this name; None where something else, or nothing, can be read there. A link is not followed."""
         path = self.folder / f"{name}.json"
         if path.is_symlink() or not path.is_file():
             return None
         with contextlib.suppress(RoiError):
-            return read_text(path, self.most_bytes)
+            digest, _, text = read_text(path, self.most_bytes).partition("\n")
+            return text if digest == _digest(text) else None
         return None
 
     def keep(self, name: str, text: str) -> None:
-        """Put the text where the next run finds it, whole or not at all."""
+        """Put the text where the next run finds it, whole or not at all; the digest before it tells of damage."""
         path = self.folder / f"{name}.json"
         if path.is_symlink() or len(text) > self.most_bytes:
             return
         with contextlib.suppress(OSError, RoiError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            replace_file(path, text, "cache", private=True)
+            replace_file(path, f"{_digest(text)}\n{text}", "cache", private=True)
             self._forget()
 
     def _forget(self) -> None:

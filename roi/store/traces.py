@@ -128,6 +128,8 @@ def trace_of(table: Array, where: str) -> Trace:
 def _place(heads: list[str], names: tuple[str, ...], field: str, path: Path) -> int | None:
     """The index of the column with one of these names; None where it may be absent and is."""
     found = next((heads.index(name) for name in names if name in heads), None)
+    if found is not None and heads.count(heads[found]) > 1:
+        raise InputError(f"{field}: {path}: two columns are named {heads[found]}; rename the one that is not meant")
     if found is None and names != COLUMNS["cached_tokens"]:
         near = nearest(names[0], heads)
         hint = f"; nearest: {', '.join(near)}" if near else ""

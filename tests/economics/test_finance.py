@@ -130,6 +130,7 @@ def test_return_on_investment_is_null_without_investment() -> None:
     """(150 - 100) / 100 = 50%; nothing or less than nothing spent upfront: null."""
     assert return_on_investment(100.0, np.full(3, 50.0)) == 0.5
     assert return_on_investment(0.0, np.full(3, 50.0)) is None
+    assert return_on_investment(5e-324, np.full(3, 50.0)) is None
     assert return_on_investment(-10.0, np.full(3, 50.0)) is None
 
 

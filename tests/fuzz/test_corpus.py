@@ -123,7 +123,7 @@ def geometry(path):
 def test_what_was_once_answered_badly_is_answered(row, folder, large, monkeypatch):
     monkeypatch.setattr("roi.disk.WAIT_S", 0.1)
     monkeypatch.chdir(folder)
-    command = [word.replace("@300", "x" * 300) for word in row["run"]]
+    command = [word.replace("@300", "x" * 300).replace("@9", "9" * 5_000) for word in row["run"]]
     if is_large(row):
         code, said, faults, peak_kib = large[tuple(row["run"])]
         assert faults == []

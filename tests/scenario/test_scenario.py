@@ -161,6 +161,7 @@ MINIMAL: dict[str, Any] = {
         ("workload", "cache_hit_rate", 80.0, "80 must be at least 0 and at most 1; write 0.8 for 80%"),
         ("workload", "cache_hit_rate", "80%", "write 0.8"),
         ("workload", "cache_hit_rate", 1.5, "at most 1$"),
+        ("quality", "scores", {"gpt-6-sol": {"value": 0.9, "items": True}}, r"gpt-6-sol.items: True is not usable; [^;]*$"),
         ("gates", "foo", True, "gates.foo: unknown key; known: "),
         ("serving", "lets_wait", "yes", "serving.lets_wait: 'yes' is not usable; it should be true or false$"),
         ("serving", "weight_dtypes", ["fp9"], "serving.weight_dtypes.0: 'fp9' is not usable; it should be [^;]*$"),
@@ -186,6 +187,25 @@ def test_a_mistake_is_named_with_field_value_and_what_is_allowed(block: str, fie
 def test_a_number_that_is_not_finite_is_refused(bad: float) -> None:
     with pytest.raises(InputError):
         check_scenario({**MINIMAL, "discount_rate": bad})
+
+
+def test_what_is_listed_twice_is_computed_once() -> None:
+    """Each plan is replayed for each card, type and number of cards: 300 times the same one is no 300 plans."""
+    lists = {"candidates": {"self_hosted": ["qwen3-8b"] * 300, "gpus": ["L4", "T4", "L4"], "methods": ["lora", "lora"]},
+             "serving": {"tensor_parallel": [2, 1, 2] * 100, "weight_dtypes": ["fp8"] * 300}}
+    found = load_scenario(None, (), None, None, lambda _: None, lists)
+    assert (found.candidates.self_hosted, found.candidates.gpus) == (("qwen3-8b",), ("L4", "T4"))
+    assert found.candidates.methods == ("lora",)
+    assert (found.serving.tensor_parallel, found.serving.weight_dtypes) == ((2, 1), ("fp8",))
+
+
+@pytest.mark.parametrize("small", [5e-324, 9e-10])
+def test_what_is_divided_by_is_no_smaller_than_arithmetic_takes(small: float) -> None:
+    for field in ("workload.requests_per_day", "training.retrain_every_months", "incumbent.bill_usd_per_month"):
+        with pytest.raises(InputError, match=f"{field}.*must be at least 1e-09"):
+            load_scenario(None, (f"{field}={small!r}",))
+    with pytest.raises(InputError, match=r"0 must be greater than 0"):
+        load_scenario(None, ("training.retrain_every_months=0",))
 
 
 def test_a_horizon_of_zero_months_is_refused() -> None:

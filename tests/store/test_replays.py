@@ -1,8 +1,6 @@
 """Replays that are kept on disk: found again to the last bit, passed over where they are damaged, and never in an answer."""
 
-import json
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +73,8 @@ def test_a_damaged_or_foreign_file_is_passed_over_and_written_anew(tmp_path: Pat
     kept.keep(HELD, *INPUTS)
     (path,) = tmp_path.iterdir()
     whole = path.read_text(encoding="utf-8")
-    for name, wrong in product(("pooling", "alone"), (None, True, -1.0, "1", float("nan"), float("inf"), [], {})):
-        path.write_text(json.dumps({**json.loads(whole), name: wrong}), encoding="utf-8")
-        assert kept.find(*INPUTS) is None, (name, wrong)
-    for damaged in (b"", whole.encode()[:100], b"\x80\x04K\x01.", b"[" * 4000, b"{}", b"7", b" " * 5000, b"\0"):
+    another, undigested = whole.replace("1.1", "1.2").encode(), whole.partition("\n")[2].encode()
+    for damaged in (another, undigested, b"", whole.encode()[:100], b"\x80\x04K\x01.", b"[" * 4000, b"{}", b" " * 5000, b"\0"):
         path.write_bytes(damaged)
         assert kept.find(*INPUTS) is None, damaged[:20]
     kept.keep(HELD, *INPUTS)

@@ -22,9 +22,11 @@ from roi.disk import read_text
 from roi.errors import InputError, ScenarioError
 from roi.facts.price import ApiPrice, PurchasePrice, RentalOffer
 from roi.facts.records import DatedRow
+from roi.scenario.quantity import LARGEST, SMALLEST
 
 NAMES: Final[dict[type[DatedRow], str]] = {RentalOffer: "rentals", PurchasePrice: "purchase", ApiPrice: "hosted"}
 """The file of each kind of price, without .csv."""
+DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 SIZE_LIMIT: Final = 16 * 2**20
 """Bytes; every model of genai-prices takes about one MiB."""
 
@@ -90,6 +92,8 @@ def _checked(kind: type[DatedRow], cells: dict[str | Any, Any], where: str) -> D
     """The row in these cells with the catalog's id of its card; InputError names line, column and value."""
     if None in cells:
         raise InputError(f"{where}: more cells than the first line has columns")
+    if cells.get("date") and not DAY.fullmatch(cells["date"]):  # pydantic takes seconds since 1970 too
+        raise ScenarioError(f"{where}: date", cells["date"], "a day such as 2026-11-24")
     try:
         row = parse_row(kind, cells)
     except ValidationError as error:
@@ -99,6 +103,7 @@ def _checked(kind: type[DatedRow], cells: dict[str | Any, Any], where: str) -> D
         if first["type"] == "extra_forbidden":
             raise InputError(f"{where}: unknown column {column[:40]!r}; there are {', '.join(columns(kind))}") from None
         raise ScenarioError(f"{where}: {column}", cells.get(column) or "", first["msg"]) from None
+    check_amounts(row, f"{where}: ")
     if isinstance(row, ApiPrice):
         tiers = len(row.edges_tokens)
         for column, value in row:
@@ -107,6 +112,14 @@ def _checked(kind: type[DatedRow], cells: dict[str | Any, Any], where: str) -> D
         return row
     gpu = getattr(row, "gpu")  # noqa: B009 - rents and purchases have one
     return row.model_copy(update={"gpu": find_gpu(gpu, f"{where}: gpu").id})
+
+
+def check_amounts(row: DatedRow, where: str = "") -> None:
+    """ScenarioError where a number of the row is beyond those of a scenario: what is computed with it would not be finite."""
+    for column, value in row:
+        for x in value if isinstance(value, tuple) else (value,):
+            if isinstance(x, int | float) and x and not SMALLEST <= abs(x) <= LARGEST:
+                raise ScenarioError(f"{where}{column}", x, f"from {SMALLEST:g} to {LARGEST:g}")
 
 
 def columns(kind: type[DatedRow]) -> list[str]:

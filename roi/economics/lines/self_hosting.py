@@ -313,7 +313,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
         return f"{more}{share}" if isinstance(more, str) else lambda month: f"{paid(month)}{share}"
 
     def sold(month: int) -> str:
-        in_month = -pick(resale, month) / pick(price, month)
+        in_month = -pick(resale, month) / (pick(price, month) or 1.0)  # a card that would fetch nothing has nothing left
         each = bought_for(in_month).partition(" GPU x ")[2]
         return f"{in_month:,.6g} of a GPU's price is left x {each}, at {pick(terms.kept_per_year):.4g} kept a year"
 

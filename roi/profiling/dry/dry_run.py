@@ -9,9 +9,10 @@ from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import quiet, torch, uncollected
 
 # isort: split
+import io
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -238,7 +239,8 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
                                                     gradient_checkpointing_kwargs=CHECKPOINTING)
         targets = adapter_targets(model, plan.targets, config.name)
         try:
-            adapted = get_peft_model(model, adapter_settings(model, plan, targets), low_cpu_mem_usage=True)
+            with redirect_stderr(io.StringIO()):  # FRoD counts its matrices there
+                adapted = get_peft_model(model, adapter_settings(model, plan, targets), low_cpu_mem_usage=True)
         except (ImportError, NotImplementedError) as error:  # some tuners read values of the weights when they are built
             raise InputError(f"method: {plan.method}: peft does not build it without values; leave --dry-run out") from error
         except ValueError as error:

@@ -6,14 +6,18 @@ that a format compares with its own; a JSON document is cut down to them before 
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Final
 
-from roi.usage.read.columns import find
+from roi.usage.read.columns import counted, find
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.record import Document
 
 WHOLE: Final = r"^-?[0-9]+(\.0+)?$"
 """A whole number as JSON writes it, quoted (ClickHouse quotes 64 bits) or as a float."""
+NO_NUMBER: Final = "no number"
+"""What stands in the place of a count that is none: its row is left out and named, and no text of the file is kept."""
 OTHER_CURRENCY: Final = "an amount that is not stated in USD"
 NO_TOKENS: Final = "a cost of something else than tokens"
 Path = tuple[str, ...]
@@ -37,7 +41,7 @@ def count_at(document: Column, path: Path) -> Column:
     for key in path:
         item = item[key]
     words = item.cast("string").replace('"', "")
-    number = words.re_search(WHOLE).ifelse(words.try_cast("float64"), ibis.null("float64")).cast("int64")
+    number = counted(words.re_search(WHOLE).ifelse(words.try_cast("float64"), ibis.null("float64")))
     return (words.isnull() | (words == "null")).ifelse(0, number)
 
 
@@ -45,8 +49,15 @@ def largest_of(document: Column | None, paths: Sequence[Path]) -> Column:
     """The largest of counts that are other names of the same tokens; 0 where there is no document."""
     if document is None:
         return ibis.literal(0, "int64")
-    counts = [count_at(document, path) for path in paths]
-    return counts[0] if len(counts) == 1 else ibis.greatest(*counts)
+    return largest(*(count_at(document, path) for path in paths))
+
+
+def largest(*counts: Column) -> Column:
+    """The largest; null where one cannot be read, and the least where one is below 0: GREATEST alone passes over both."""
+    if len(counts) == 1:
+        return counts[0]
+    unread, least = reduce(or_, (each.isnull() for each in counts)), ibis.least(*counts)
+    return ibis.cases((unread, ibis.null("int64")), (least < 0, least), else_=ibis.greatest(*counts))
 
 
 def with_counts(table: Table, columns: Sequence[str], counts: Mapping[str, Sequence[Path]]) -> Table:
@@ -59,21 +70,21 @@ def with_counts(table: Table, columns: Sequence[str], counts: Mapping[str, Seque
 
 
 def object_of(value: object) -> object:
-    """The value, parsed where it is JSON text; None where it is other text."""
+    """The value, parsed where it is JSON text that can be read; None where it is other text."""
     if not isinstance(value, str):
         return value
     try:
         parsed: object = json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # the second where it is nested too deeply
         return None
     return parsed
 
 
-def as_count(value: object) -> int | None:
-    """A whole number, also as text (OTLP/JSON writes 64 bits so); None for anything else."""
-    if isinstance(value, str) and value.isdecimal() and len(value) < 19:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def count_cell(value: object) -> object:
+    """The cell of a count: a number, also as text (OTLP writes 64 bits so); None where it is absent; else NO_NUMBER."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    text = isinstance(value, str) and value.isdigit()
+    return value if number or text else None if value in (None, "") else NO_NUMBER
 
 
 def amount(value: object) -> float | None:
@@ -82,19 +93,18 @@ def amount(value: object) -> float | None:
 
 
 def pruned(value: object, paths: Sequence[Path]) -> Document:
-    """The object with nothing but the numbers under these paths; {} where it is no object, or text that is no JSON."""
+    """The object with nothing but the counts' cells under these paths; {} where it is no object, or text that is no JSON."""
     found = object_of(value)
     kept: Document = {}
     for path in paths:
         item = found
         for key in path:
             item = item.get(key) if isinstance(item, dict) else None
-        number = isinstance(item, int | float) and not isinstance(item, bool)
-        if number or (isinstance(item, str) and item.isdigit()):
+        if (cell := count_cell(item)) is not None:
             place = kept
             for key in path[:-1]:
                 place = place.setdefault(key, {})
-            place[path[-1]] = item
+            place[path[-1]] = cell
     return kept
 
 

@@ -11,7 +11,7 @@ the header and first rows of each trace, as their readers in public repositories
 from collections.abc import Callable
 from typing import Final
 
-from roi.usage.read.columns import MICRO, count, real, text, whole
+from roi.usage.read.columns import MICRO, bounded, count, real, text, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.read.record import FIRST_US, Document, Fields, FileOptions, Format
@@ -30,7 +30,7 @@ def fields_of(time: str, per_s: float, given: str, output: str, failed: str = ""
         read = count(table, "cached_tokens")
         total = whole(table, given)
         return Fields(
-            at_us=(real(table, time) * (MICRO / per_s)).round().cast("int64") + EPOCH_US,
+            at_us=bounded(real(table, time) * (MICRO / per_s)).round().cast("int64") + EPOCH_US,
             provider=options.provider,
             model=text(table, "model").fill_null(options.model or NO_MODEL),
             uncached_input=total - read,

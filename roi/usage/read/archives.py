@@ -42,7 +42,7 @@ def message_documents(file: SourceFile) -> Iterator[Document]:
         for own, session, data in connection.execute("SELECT id, session_id, data FROM message"):
             try:
                 document = json.loads(data)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, RecursionError):
                 continue
             if isinstance(document, dict):
                 yield {**document, "id": own, "sessionID": session}

@@ -18,7 +18,9 @@ MICRO: Final = 1_000_000
 DAY_US: Final = 86_400 * MICRO
 """Microseconds of a second, and of a day."""
 MOST: Final = 2.0**62
-"""A number of this size or more is no count, amount or time. Infinity is none either, nor NaN, which is above all numbers."""
+"""A number of this size or more is no amount or time. Infinity is none either, nor NaN, which is above all numbers."""
+MOST_COUNTED: Final = 2**53
+"""A count beyond this is none: up to here a float64 holds all whole numbers, and the counts of a row add up within an int64."""
 NO_OFFSET: Final = r"^[0-9-]+[ T][0-9:.]+$"
 US_TIME: Final = (
     r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?:\.[0-9]+)? *([AaPp][Mm])?)?$"
@@ -47,10 +49,15 @@ def whole(table: Table, *names: str) -> Column:
     if found is None:
         return ibis.null("int64")
     if table[found].type().is_integer():
-        return table[found].cast("int64")
+        return counted(table[found])
     # By way of a float: asked for an integer, databases make different things of "12.0" and of 12.5.
     number = real(table, found)
-    return ibis.ifelse(number == number.floor(), number, ibis.null("float64")).cast("int64")
+    return counted(ibis.ifelse(number == number.floor(), number, ibis.null("float64")))
+
+
+def counted(number: Column) -> Column:
+    """The number as int64; null where it is too large for a count."""
+    return ibis.ifelse(number.between(-MOST_COUNTED, MOST_COUNTED), number, ibis.null(number.type())).cast("int64")
 
 
 def count(table: Table, *names: str) -> Column:
@@ -68,7 +75,11 @@ def real(table: Table, *names: str) -> Column:
     if found is None:
         return ibis.null("float64")
     column = table[found]
-    number = column.strip().nullif("").try_cast("float64") if column.type().is_string() else column.cast("float64")
+    return bounded(column.strip().nullif("").try_cast("float64") if column.type().is_string() else column.cast("float64"))
+
+
+def bounded(number: Column) -> Column:
+    """The float64; null where it is no amount or time (MOST)."""
     return ibis.ifelse(number.abs() < MOST, number, ibis.null("float64"))
 
 

@@ -5,6 +5,7 @@ Standard input is looked at too before it is read: its beginning is kept, and st
 
 import codecs
 import csv
+import errno
 import gzip
 import io
 import json
@@ -27,6 +28,8 @@ from roi.usage.read.record import Document
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+OF_A_FILE: Final = {errno.EACCES, errno.EIO, errno.EISDIR, errno.EPERM}
+"""Errors of the system that are about a file that cannot be read."""
 DAMAGED_GZIP: Final = (EOFError, zlib.error, gzip.BadGzipFile, DAMAGED_ZIP)
 """What is raised where a gzip ends early, or is damaged; the same of a ZIP."""
 PEEK: Final = 1 << 20
@@ -99,7 +102,7 @@ def sniff(file: SourceFile) -> FileShape | None:
 
 @contextmanager
 def opened(file: SourceFile) -> Iterator[BinaryIO]:
-    """The file's bytes, decompressed; a missing right or a folder is one sentence."""
+    """The file's bytes, decompressed; a missing right, a folder or a device that fails is one sentence."""
     try:
         if file.path is None:
             yield _standard_input()[2]
@@ -110,7 +113,9 @@ def opened(file: SourceFile) -> Iterator[BinaryIO]:
             return
         with file.path.open("rb") as raw:
             yield unpacked(raw, file.shown) if is_gzip(file) else raw
-    except (IsADirectoryError, PermissionError) as error:
+    except OSError as error:
+        if error.errno not in OF_A_FILE:  # a damaged gzip is told of by who reads it
+            raise
         raise InputError(f"FILES: cannot read {file.shown}: {error.strerror}") from error
 
 

@@ -11,8 +11,8 @@ lines in public repositories (2025-07 to 2026-08).
 from collections.abc import Iterator
 from typing import Final
 
-from roi.usage.formats.agents.names import GROUPS, named, number, word
-from roi.usage.formats.json_counts import nested
+from roi.usage.formats.agents.names import GROUPS, named, word
+from roi.usage.formats.json_counts import count_cell, nested
 from roi.usage.read.columns import count, instant, text
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Document, Fields, FileOptions, Format
@@ -60,7 +60,8 @@ def line_rows(document: Document, *, names: bool = False) -> Iterator[Document]:
         return
     ids = [word(message.get("id")), word(document.get("requestId"))]
     yield {
-        **{name: number(usage.get(name)) for name in COUNTS}, WRITE_1H: number(nested(usage, "cache_creation").get(WRITE_1H)),
+        **{name: count_cell(usage.get(name)) for name in COUNTS},
+        WRITE_1H: count_cell(nested(usage, "cache_creation").get(WRITE_1H)),
         "timestamp": word(document.get("timestamp")), "model": model and model.partition("[")[0],
         "service_tier": word(usage.get("service_tier")), "speed": word(usage.get("speed")),
         "call": "|".join(each or "" for each in ids) if any(ids) else word(document.get("uuid")),

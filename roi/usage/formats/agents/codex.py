@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from roi.usage.formats.agents.names import GROUPS, named, number, word
-from roi.usage.formats.json_counts import nested
+from roi.usage.formats.json_counts import count_cell, nested
 from roi.usage.read.columns import count, instant, text
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
@@ -93,7 +93,7 @@ def _about(payload: Document, *, names: bool) -> dict[str, Any]:
 
 def _row(document: Document, usage: Document, about: Document) -> Document:
     return {"timestamp": word(document.get("timestamp")), "model": None, "provider": None, **about,
-            **{name: number(usage.get(name)) for name in COUNTS}}
+            **{name: count_cell(usage.get(name)) for name in COUNTS}}
 
 
 CODEX_CLI: Final = Format(

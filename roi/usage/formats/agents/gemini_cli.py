@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from roi.usage.formats.agents.names import GROUPS, documents_of, named, number, word
-from roi.usage.formats.json_counts import as_count, nested
+from roi.usage.formats.json_counts import count_cell, nested
 from roi.usage.formats.tools.otel import attributes_of
 from roi.usage.read.columns import count, instant, text
 from roi.usage.read.lazy_ibis import Table
@@ -56,7 +56,7 @@ def session_rows(documents: Iterable[Document], *, names: bool = False) -> Itera
             if tokens:
                 about["model"] = word(message.get("model")) or about["model"]
                 yield {**about, "timestamp": word(message.get("timestamp")), "call": word(message.get("id")),
-                       **{name: number(tokens.get(name)) for name in COUNTS}}
+                       **{name: count_cell(tokens.get(name)) for name in COUNTS}}
 
 
 def is_telemetry(document: Document) -> bool:
@@ -70,7 +70,7 @@ def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]
         if event.get("event.name") == EVENT:
             yield {"timestamp": word(event.get("event.timestamp")) or time, "model": word(event.get("model")), "project": None,
                    "session": named("session", event.get("session.id"), names=names), "call": None,
-                   **{name: as_count(event.get(own)) for name, own in TELEMETRY.items()}}
+                   **{name: count_cell(event.get(own)) for name, own in TELEMETRY.items()}}
 
 
 def _events(document: Document) -> Iterator[tuple[Document, object]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from roi.usage.formats.agents.names import GROUPS, named, number, word
-from roi.usage.formats.json_counts import nested
+from roi.usage.formats.json_counts import count_cell, nested
 from roi.usage.read.columns import count, instant, real, text
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Document, Fields, FileOptions, Format
@@ -48,7 +48,7 @@ def message_rows(document: Document, *, names: bool = False) -> Iterator[Documen
         "created": number(nested(message, "time").get("created")), "call": word(message.get("id")),
         "modelID": word(message.get("modelID")),
         "providerID": word(message.get("providerID")), "cost": cost if isinstance(cost, int | float) else None,
-        **{name: number(tokens.get(name)) for name in COUNTS[:3]}, **{name: number(cache.get(name)) for name in COUNTS[3:]},
+        **{name: count_cell(held.get(name)) for held, of in ((tokens, COUNTS[:3]), (cache, COUNTS[3:])) for name in of},
         "project": named("project", path.get("root") or path.get("cwd"), names=names),
         "session": named("session", message.get("sessionID"), names=names)}  # fmt: skip
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from roi.usage.formats.gateways.litellm import FAMILIES, LITELLM_DAILY, PROVIDERS
 from roi.usage.formats.json_counts import amount, nested
-from roi.usage.read.columns import DAY_US, count, real, text, utc, whole
+from roi.usage.read.columns import DAY_US, bounded, count, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, Document, Fields, FileOptions, Format
@@ -79,7 +79,7 @@ def ui_fields(table: Table, options: FileOptions) -> Fields:
     start, total, served = utc(table, "date"), whole(table, "prompt tokens"), whole(table, "successful requests")
     read, written = count(table, "cache read tokens"), count(table, "cache creation tokens")
     output, left = count(table, "completion tokens"), total - read - written
-    spend = text(table, "spend ($)").replace(",", "").replace("$", "").try_cast("float64")
+    spend = bounded(text(table, "spend ($)").replace(",", "").replace("$", "").try_cast("float64"))
     return Fields(
         at_us=start,
         until_us=start + DAY_US,

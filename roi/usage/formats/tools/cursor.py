@@ -12,7 +12,7 @@ from functools import reduce
 from operator import and_
 from typing import Final
 
-from roi.usage.read.columns import count, find, instant, text, whole
+from roi.usage.read.columns import bounded, count, find, instant, text, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Fields, FileOptions, Format
 
@@ -31,7 +31,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     if find(table, "total tokens"):
         other = whole(table, "total tokens") != written + uncached + read + output
         reasons.append((other.fill_null(False), "Total Tokens is not the sum of the four counts"))
-    cost = text(table, "cost").replace("$", "").replace(",", "").strip().try_cast("float64")  # null where it is a word
+    cost = bounded(text(table, "cost").replace("$", "").replace(",", "").strip().try_cast("float64"))  # null where it is a word
     return Fields(
         at_us=instant(table, "date"), provider="cursor", model=text(table, "model").fill_null(options.model or ""),
         uncached_input=uncached, cache_read=read, cache_write=written, output=output, cost_usd=cost,

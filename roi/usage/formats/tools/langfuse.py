@@ -10,13 +10,14 @@ ingestion types (2026-10).
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import Final
 
-from roi.usage.formats.json_counts import has_keys, items_of, nested, pruned, scalars, with_counts
+from roi.usage.formats.json_counts import has_keys, items_of, largest, nested, pruned, scalars, with_counts
 from roi.usage.read.columns import real, text, utc
 from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
+from roi.usage.read.record import CACHED_ABOVE_INPUT, UNREADABLE_COUNT, Document, Fields, FileOptions, Format
 
 COUNTS: Final = {
     "input": ("input", "input_tokens", "prompt_tokens", "promptTokens"),
@@ -44,7 +45,7 @@ def prepare(raw: Table) -> Table:
 def fields(table: Table, options: FileOptions) -> Fields:
     """What observations say; a JSON document gives all columns of one meaning, and the first that holds something counts."""
     n = {what: table[f"n_{what}"] for what in COUNTS}
-    read, written = n["read"], ibis.greatest(n["write"], n["write_5m"] + n["write_1h"])
+    read, written = n["read"], largest(n["write"], n["write_5m"] + n["write_1h"])
     cached = read + written
     rest = n["total"] - n["input"] - n["output"]
     inside = (rest == 0) & (n["total"] > 0)
@@ -67,6 +68,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         reasons=((kind == "EMBEDDING", "an embedding, no completion"),
                  (kind != "GENERATION", "no call of a model (a span, event, tool or the like)"),
                  (failed & empty, "a failed call"), (empty, "no token counts"),
+                 (reduce(or_, (each.isnull() for each in n.values())), UNREADABLE_COUNT),
                  (inside & (cached > n["input"]), CACHED_ABOVE_INPUT)))
 
 

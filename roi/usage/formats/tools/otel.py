@@ -169,9 +169,9 @@ def _is_error(status: object) -> bool:
 
 def _start(time: object) -> object:
     """Nanoseconds, or JavaScript's [seconds, nanoseconds], as microseconds; other times as they are."""
-    if isinstance(time, list) and len(time) == 2 and all(isinstance(part, int) for part in time):
+    if isinstance(time, list) and len(time) == 2 and all(isinstance(part, int) and abs(part) < NANOSECONDS for part in time):
         return time[0] * 1_000_000 + time[1] // 1000
-    number = int(time) if isinstance(time, str) and time.isdecimal() else time
+    number = int(time) if isinstance(time, str) and time.isdecimal() and len(time) <= 19 else time  # of an int64
     return number // 1000 if isinstance(number, int) and number >= NANOSECONDS else time
 
 

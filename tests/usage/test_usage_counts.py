@@ -1,0 +1,89 @@
+"""A token count that cannot be read leaves out its row, and says so: it never becomes 0, and never costs another row."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from usage_support import DATA, records
+
+UNREAD, BELOW_0 = "a token count that cannot be read", "a negative token count"
+
+
+def counted(tmp_path: Path, name: str, text: str) -> list[str | None]:
+    """Why each row of a file is left out, sorted; None for those that count."""
+    file = tmp_path / name
+    file.write_text(text, encoding="utf-8")
+    rows = records(tmp_path, file)
+    return sorted((row["dropped"] for row in rows), key=str)
+
+
+def objects_in(held: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a JSON value."""
+    if isinstance(held, dict):
+        yield held
+    for each in held.values() if isinstance(held, dict) else held if isinstance(held, list) else ():
+        yield from objects_in(each)
+
+
+@pytest.mark.parametrize(("name", "key", "count", "reason"), [
+    *(("langfuse_blob.jsonl", "input_cached_tokens", count, reason) for count, reason in (
+        (-5, BELOW_0), (-(10**30), UNREAD), (1.5, UNREAD), ("many", UNREAD), ([3], UNREAD), (True, UNREAD), (None, None))),
+    ("langfuse_blob.jsonl", "total", "many", UNREAD), ("litellm_spendlogs.jsonl", "cache_read_input_tokens", "many", UNREAD),
+    ("agents/opencode.json", "reasoning", "many", UNREAD)])
+def test_a_count_inside_a_document_is_read_or_its_row_is_named(
+    tmp_path: Path, name: str, key: str, count: Any, reason: str | None,
+) -> None:
+    """Of the rows that count one more is left out; where a count is absent, or null, it is 0 and the row counts."""
+    lines = [json.loads(line) for line in ((DATA / name).read_text(encoding="utf-8").splitlines() if name.endswith("l")
+                                           else [(DATA / name).read_text(encoding="utf-8")])]
+    (tmp_path / "before").mkdir()
+    before = counted(tmp_path / "before", Path(name).name, "\n".join(map(json.dumps, lines)))
+    next(held for held in objects_in(lines) if isinstance(held.get(key), int))[key] = count
+    after = counted(tmp_path, Path(name).name, "\n".join(map(json.dumps, lines)))
+    assert None in before
+    assert sorted(after, key=str) == sorted([*before[:before.index(None)], *before[before.index(None) + bool(reason):],
+                                             *([reason] if reason else [])], key=str)
+
+
+@pytest.mark.parametrize("text", ["9" * 5_000, "[" * 5_000])
+def test_a_log_line_whose_json_no_reader_takes_is_passed_over(tmp_path: Path, text: str) -> None:
+    whole = json.loads((DATA / "bedrock_cloudwatch.json").read_text(encoding="utf-8"))
+    (tmp_path / "before").mkdir()
+    before = counted(tmp_path / "before", "events.json", json.dumps(whole))
+    next(event for event in whole["events"] if "inputTokenCount" in event["message"])["message"] = text
+    assert len(counted(tmp_path, "events.json", json.dumps(whole))) == len(before) - 1
+
+
+def test_a_span_of_a_time_without_end_has_no_time(tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in (DATA / "otel_otlp.jsonl").read_text(encoding="utf-8").splitlines()]
+    spans = [held for held in objects_in(lines) if "startTimeUnixNano" in held]
+    for time in ("9" * 5_000, [10**4_299, 1]):
+        for span in spans:
+            span["startTimeUnixNano"] = time
+        (tmp_path / str(len(time))).mkdir()
+        assert None not in counted(tmp_path / str(len(time)), "spans.jsonl", "\n".join(map(json.dumps, lines)))
+
+
+HEADER = "time,model,input_tokens,output_tokens,cached_tokens,cache_write_tokens"
+GOOD, SECOND = "2026-09-01T00:00:00Z,gpt-4o,5,1,0,0", "2026-09-01T00:00:01Z,gpt-4o,"
+
+
+@pytest.mark.parametrize(("name", "text", "reason"), [
+    ("sum.csv", f"{HEADER}\n{GOOD}\n{SECOND}{','.join([str(1 << 62)] * 4)}\n", UNREAD),
+    ("most.csv", f"{HEADER}\n{GOOD}\n{SECOND}{1 << 53},1,0,0\n", None),
+    ("trace.csv", "arrival_s,input_tokens,output_tokens\n0,5,1\n1e15,5,1\n", "no time that can be read")])
+def test_what_is_beyond_an_int64_costs_its_row_alone(tmp_path: Path, name: str, text: str, reason: str | None) -> None:
+    """2^62 is below 2^63, but the sum of three is not; 10^15 s are 10^21 microseconds."""
+    assert counted(tmp_path, name, text) == sorted([None, reason], key=str)
+
+
+def test_an_unsigned_column_of_parquet_is_read_within_the_bounds(tmp_path: Path) -> None:
+    rows = pa.table({"time": [1788220800, 1788220801], "model": ["gpt-4o"] * 2, "output_tokens": [1, 1],
+                     "input_tokens": pa.array([5, 2**64 - 1], pa.uint64())})
+    pq.write_table(rows, tmp_path / "unsigned.parquet")
+    found = records(tmp_path, tmp_path / "unsigned.parquet")
+    assert [(row["uncached_input"], row["dropped"]) for row in found] == [(5, None), (None, UNREAD)]

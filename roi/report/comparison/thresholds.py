@@ -173,7 +173,7 @@ def nothing_fails(c: Comparison) -> str:
     priced = c.verdict.counts == "errors" and case_number(c.case, PRICE_OF_ERRORS) > 0
     if priced or case_number(c.case, "quality.bar") > 0:
         return ""
-    return ("No test can fail an option: neither quality.bar nor quality.usd_per_error is stated. Write one, such as"
+    return ("No test can fail an option: neither quality.bar nor quality.usd_per_error says what is too bad. Write one, such as"
             " quality: {bar: 0.9}.")
 
 

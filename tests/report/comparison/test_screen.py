@@ -354,8 +354,8 @@ def test_a_price_of_errors_that_nobody_states_is_told_like_a_guessed_one() -> No
 
 def test_with_neither_bar_nor_price_of_errors_no_test_is_offered() -> None:
     nothing = ("quality.bar=0", "quality.usd_per_error=0", "quality.scores={gpt-6-sol: 0.95}")
-    told = ("No test can fail an option: neither quality.bar nor quality.usd_per_error is stated. Write one, such as quality:"
-            " {bar: 0.9}.")
+    told = ("No test can fail an option: neither quality.bar nor quality.usd_per_error says what is too bad. Write one, such as"
+            " quality: {bar: 0.9}.")
     text = flat(answer(*nothing))
     assert f"! {told}" in text
     assert f"THEN {told}" in text

@@ -107,6 +107,15 @@ SINGLE: Final = {
     "attention_products": Prior(4.0, 0.5),
 }
 """Priors of llama.cpp."""
+UNTUNED: Final = {
+    # kernels of 16 rows that read the weights anew for every 16 reach 5% of an MI300X's rate (16 FLOPs a byte, 5.3e12 bytes/s),
+    # those tuned for a shape several times that; experts have kernels of their own (Triton's), as long as elsewhere
+    "decode_mfu": Prior(0.1, 1.0, most=1.5), "expert_products": Prior(0.5, 0.6, least=0.1),
+    # one block for every query head (vLLM's paged attention, V1 and V2): each reads the keys and values anew
+    "kv_reread": Prior(1.0, 0.3),
+}
+"""Priors of vLLM's early build for AMD."""
+OF_THEIR_OWN: Final = {"transformers": HOSTED, "llama.cpp": SINGLE, "vllm-rocm": UNTUNED}
 COMPILED: Final = {
     # torch.compile puts norms and rotation of queries and keys into one kernel
     "head_norm_s": Prior(2e-6, 0.5),
@@ -287,15 +296,20 @@ def same_shape(run: ServingRun) -> tuple[float, ...]:
 
 CARD_SPREAD: Final = 0.3
 """Spread of the coefficients between cards with one engine over that between engines."""
+OF_A_CARD: Final = ("expert_layer_s", "fp8_products", "fp4_products")
+"""Those that differ between cards as between engines: kernels of experts are others for every generation of cards (Triton's on
+Hopper and trtllm-gen's on Blackwell for gpt-oss in TensorRT-LLM), and power, which a card has more or less of, limits narrow
+products."""
 
 
 def priors_of(family: str, base: Efficiencies | None = None, width: float = 1.0) -> dict[str, Prior]:
     """The priors of an engine family; around the coefficients of another engine where they are given, `width` times as wide."""
     found = dict(PRIORS)
     if base is not None:
-        found = {name: prior._replace(middle=max(float(getattr(base, name)), 1e-12), spread=width * prior.spread)
+        found = {name: prior._replace(middle=max(float(getattr(base, name)), 1e-12),
+                                      spread=(1.0 if name in OF_A_CARD else width) * prior.spread)
                  for name, prior in found.items()}
-    own = HOSTED if family.startswith("transformers") else SINGLE if family.startswith("llama.cpp") else {}
+    own = next((priors for name, priors in OF_THEIR_OWN.items() if family.startswith(name)), {})
     native = NATIVE if family.startswith(NATIVE_ENGINES) else {}
     native = native | (COMPILED if family in COMPILED_ENGINES else {})
     if base is None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from roi.answers.opening import open_case, open_trace
 from roi.answers.saved import read_saved
 from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
@@ -21,9 +23,11 @@ from roi.economics.lines.self_hosting import waiting
 from roi.errors import InputError, UnknownName
 from roi.estimate.replay.fleet import demand_to_hold
 from roi.estimate.replay.load_curve import Slo
+from roi.estimate.replay.traffic import Lengths
+from roi.facts.model import ModelShape
 from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.plans import slo_of
-from roi.resolution.request_lengths import system_lengths
+from roi.resolution.request_lengths import TOO_LONG, system_lengths
 from roi.resolution.resolution import Resolved
 from roi.scenario.file import load_scenario
 from roi.store.traces import Trace
@@ -113,6 +117,8 @@ def size_service(
         raise InputError(f"{option.system}: {option.infeasible}")
     plans, (mean, load) = resolved.plans.get(option.id, ()), _load(resolved, shared, option, trace, times)
     plans, sized, too_few = (*plans, *_one_size(owned.get(own, ()))), [], []
+    if trace is not None and plans:
+        _check_context(load.traffic.drawn(0), plans[0].serving.shape)
     for number, plan in enumerate(plans, start=1):
         replica = f"{plan.serving.tensor_parallel} x {plan.offer.gpu} {plan.serving.weight_dtype}"
         status(f"replaying {replica}, plan {number} of {len(plans)}")
@@ -159,6 +165,14 @@ def _option(options: Mapping[str, Option], model: str | None, owned: Mapping[str
             names = [o.system for o in hosted]
             raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
     return next((o for o in found if o.infeasible is None or f"{OWN}:{o.system}" in owned), found[0])
+
+
+def _check_context(calls: Lengths, shape: ModelShape) -> None:
+    """InputError where more than TOO_LONG of a trace's calls are longer than the model's context."""
+    over = float(np.mean(calls.uncached_tokens + calls.cached_tokens + calls.output_tokens > shape.context_tokens))
+    if over > TOO_LONG:
+        raise InputError(f"--trace: {over:.0%} of the calls do not fit the context of {shape.id}, {shape.context_tokens:,}"
+                         " tokens with the answer")
 
 
 def _one_size(plans: Sequence[FleetPlan]) -> list[FleetPlan]:

@@ -177,7 +177,8 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
         ways.append((f"{id}+cache", f"{label}, cached"))
     for id, label in ways:
         path = partial(path_of, Option, option=id)
-        add_option(sheet, id, kind, label, model, group, vendor)
+        add_option(sheet, id, kind, label, model, group, vendor, context_tokens=price.context_tokens,
+                   context_source=price.source)
         add_price(sheet, id, price, discount=None if "discount" in terms.own.model_fields_set else 0.0,
                   uses_cache=terms.own.uses_cache, batch_share=None, terms=terms)
         if cascade:
@@ -229,6 +230,8 @@ def add_vendor(
     else:
         months = (ends - s.as_of).days / DAYS_PER_MONTH
         sheet.state(path("retires_on"), ends.isoformat(), source)
+        if announced is not None and announced.successor is not None:
+            sheet.state(f"vendors.{name}.successor", announced.successor, source)
         sheet.add(path("life_first"), max(months, 0.0), "months", basis=Basis.QUOTED, source=f"retires on {ends}: {source}",
                   date=said_on)
         if 0.0 < months < s.horizon_months:

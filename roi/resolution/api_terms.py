@@ -12,6 +12,7 @@ from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.fact import Basis
 from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
+from roi.resolution.request_lengths import does_not_fit, system_lengths
 from roi.scenario.apis import ApiTerms
 from roi.scenario.quantity import Share, Spread, value_of
 from roi.scenario.scenario import Scenario
@@ -81,9 +82,20 @@ def _stated_price(s: Scenario, provider: str, model: str, terms: Terms) -> ApiPr
 
 def add_option(
     sheet: FactSheet, id: str, kind: str, label: str, system: str, group: str, vendor: str | None, *, trains: bool = False,
+    context_tokens: int | None = None, context_source: str = "",
 ) -> None:
-    """The frame of an option; infeasible where its model's announced end comes before the change could be live."""
+    """The frame of an option; infeasible where its model cannot take the requests, or ends before the change could be live.
+
+    `context_tokens` are those of a candidate's model, None where nobody says; its system's facts are known by then.
+    """
     path = partial(path_of, Option, option=id)
+    if context_tokens is not None:
+        lengths = system_lengths(sheet.facts, system)
+        if refused := does_not_fit(lengths, system, context_tokens):
+            sheet.state(path("infeasible"), refused, context_source)
+        elif over := lengths.over(context_tokens):
+            sheet.warnings.append(f"{system}: {over:.1%} of requests are longer than its context, {context_tokens:,} tokens;"
+                                  " they are counted as if it took them: cut them, or send them elsewhere")
     for name, value in (("kind", kind), ("label", label), ("system", system), ("group", group), ("trains", trains)):
         sheet.state(path(name), value, "roi")
     if vendor is None:

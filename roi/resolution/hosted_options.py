@@ -6,11 +6,12 @@ from functools import partial
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.quality_priors import quality_prior
 from roi.catalog.models.shapes import find_model
+from roi.catalog.prices.api_prices import find_api_price
 from roi.catalog.prices.gpu_offers import Offer, Offers, bought_offers, owned_offers, rented_offers, rents
 from roi.catalog.prices.vendors import find_tuning_price, not_yet_tuned, open_model_tuning
 from roi.economics.inputs import Option, Training, path_of
 from roi.economics.worked_out import OptionFacts, TrainingFacts
-from roi.errors import ScenarioError, UnknownName
+from roi.errors import InputError, ScenarioError, UnknownName
 from roi.estimate.training.plan import Method
 from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
@@ -107,13 +108,16 @@ def _self_hosted(
         kinds.append(("own-hardware", "own-hardware", "own_hardware", "own GPUs", bought))
     for name_of_kind, kind, group, words, found in kinds:
         id = f"{name_of_kind}:{system}"
-        add_option(sheet, id, kind, f"{system} {words}", system, group, None, trains=method is not None)
+        add_option(sheet, id, kind, f"{system} {words}", system, group, None, trains=method is not None,
+                   context_tokens=shape.context_tokens, context_source="catalog")
         path = partial(path_of, Option, option=id)
         sheet.state(path_of(OptionFacts, "platform", option=id), True, "roi")
         if kind == "hybrid":
             sheet.state(path("spills_to"), spill, "cheapest API that passes the bar and was evaluated, else the incumbent")
         if found is not offers:
             sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
+        if path("infeasible") in sheet.facts:
+            continue
         add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None)
         if method is not None:
             add_training(sheet, s, id, shape, method, own if found is own else ())
@@ -128,7 +132,8 @@ def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: 
     price = ApiPrice(provider=row.vendor, model=f"{model} fine-tunes", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
                      output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note)
     vendor = add_vendor(sheet, s, price, row.retires_on)
-    add_option(sheet, id, kind, f"{model} tuned @ {row.vendor}", system, "vendor_tuned", vendor, trains=True)
+    add_option(sheet, id, kind, f"{model} tuned @ {row.vendor}", system, "vendor_tuned", vendor, trains=True,
+               context_tokens=_context_tokens(s, row, model), context_source="catalog")
     if "unverified" in row.note:
         sheet.warnings.append(f"{name}: {row.note} ({row.source})")
     tokens, note = training_tokens(s), f"{row.source}; {row.note}" if row.note else row.source
@@ -150,6 +155,16 @@ def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: 
         add_price(sheet, id, price, discount=0.0, uses_cache=False, batch_share=0.0)
     else:
         _dedicated(sheet, s, id, system, rows)
+
+
+def _context_tokens(s: Scenario, row: TuningPrice, model: str) -> int | None:
+    """What the base of a tuned model takes, None where neither the catalog's shapes nor the price lists say."""
+    for find in (partial(find_model, model), partial(find_api_price, row.vendor, model, s.as_of)):
+        try:
+            return find().context_tokens
+        except InputError:
+            continue
+    return None
 
 
 def _dedicated(sheet: FactSheet, s: Scenario, id: str, system: str, rows: tuple[TuningPrice, ...]) -> None:

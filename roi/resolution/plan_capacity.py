@@ -2,7 +2,8 @@
 
 import re
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from math import ceil, floor, inf, log10
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ MOST: Final = 4000
 REPLAYED: Final = 600
 """Requests of one replica's replay: some minutes of a peak, not a stationary hour. With 5,000 of them the capacity is 9% lower
 (median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
+LATENCY: Final = ("TTFT", "TPOT")
+"""What binds where an SLO is too tight."""
 POOL_REPLAYED: Final = 800
 """Requests of the replay of POOL replicas, where one takes REPLAYED."""
 AMD_SOURCE: Final = (
@@ -122,6 +125,36 @@ def plan_capacity(
 
     return PlanCapacity(alone=alone, slow=slow, fast=fast, pooling=pooling(alone, centre), pooling_slow=pooling(slow, slowest),
                         pooling_fast=pooling(fast, fastest))
+
+
+class Refused(NamedTuple):
+    """A plan that does not hold the SLO at any rate; the least is the one that comes nearest."""
+
+    strain: float
+    """The larger percentile over its limit under hardly any load; inf where the cache is what binds."""
+    minus_bytes: float
+    """Memory of its GPUs, negative."""
+    told: str
+    """What binds, and what would have to change."""
+
+
+def why_none_holds(plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo, binding: str) -> Refused:
+    """What the plan reaches at best, its traffic replayed, where latency (LATENCY) binds on it; else `binding` itself."""
+    strain, told = inf, binding
+    if binding in LATENCY:
+        best = load_curve(plan, traffic, server, 1, REPLAYED).shortest()
+        limits = ("ttft_p95_s", slo.ttft_p95_s, best.ttft_p95_s), ("tpot_p95_s", slo.tpot_p95_s, best.tpot_p95_s)
+        strain, told = best.strain(slo), "; ".join(
+            f"{name} {limit:g} s is too short, under hardly any load it is {_rounded_up(reached):g} s"
+            for name, limit, reached in limits if reached > limit) or f"{binding} in closed form"
+    which = f"{plan.tensor_parallel} x {plan.gpu.id} {plan.weight_dtype}"
+    return Refused(strain, -plan.gpu.memory_bytes * plan.tensor_parallel, f"no plan holds; the nearest, {which}: {told}")
+
+
+def _rounded_up(x: float) -> float:
+    """The next number with two significant digits."""
+    size = 10.0 ** (floor(log10(x)) - 1)
+    return float(f"{ceil(x / size) * size:.2g}")
 
 
 @dataclass(frozen=True)

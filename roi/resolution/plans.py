@@ -27,12 +27,15 @@ from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plan_capacity import (
     ENGINE,
+    LATENCY,
     FleetPlan,
     PlanEvidence,
+    Refused,
     ServingPlan,
     plan_capacity,
     plan_evidence,
     published_engine_speed,
+    why_none_holds,
 )
 from roi.resolution.request_lengths import SystemLengths, system_lengths
 from roi.scenario.quantity import as_spread, value_of
@@ -67,10 +70,14 @@ class _Found(NamedTuple):
 
 
 def add_plans(
-    sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, *,
-    shared_adapters: bool,
+    sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, system: str, offers: Offers, *, shared_adapters: bool,
 ) -> None:
-    """The plans of an option, as records and as facts; infeasible, with the limit that binds, where no plan holds the SLO."""
+    """The plans of an option, as records and as facts; infeasible, with the limit that binds, where no plan holds the SLO.
+
+    None are looked for where it is infeasible already.
+    """
+    if path_of(Option, "infeasible", option=id) in sheet.facts:
+        return
     adapters = s.serving.adapters_on_base if shared_adapters and s.serving.adapters == "shared" else 0
     plans, why_none, source = _find_plans(sheet, s, shape, system, offers, adapters)
     if plans:
@@ -92,25 +99,27 @@ def _find_plans(
     lengths = system_lengths(sheet.facts, system)
     found, why_none = _candidates(s, sheet.known, shape, system, lengths, offers, adapters)
     held: list[FleetPlan] = []
-    largest = 0.0
+    refused: list[Refused] = []
     while found and not held:
         chosen = _with_measured(sheet, _cheapest(sheet, found), found)
         for each in chosen:
-            gpu = find_gpu(each.offer.gpu)
-            serving = ServingPlan(shape=shape, gpu=gpu, tensor_parallel=each.gpus, weight_dtype=each.dtype,
-                                  kv_dtype=s.serving.kv_dtype, adapters=adapters, engine=s.serving.engine)
+            serving = _serving_plan(s, shape, find_gpu(each.offer.gpu), each.gpus, each.dtype, adapters)
             if each.stated is None:
                 plan = _replayed(sheet, s, each.offer, serving, lengths)
             else:
                 plan = _as_stated(sheet, s, each.offer, serving, lengths, each.stated)
             if plan.capacity.alone.requests_per_s > 0:
                 held.append(plan)
-            elif each.gpus * gpu.memory_bytes > largest:
-                why_none = _why_none_holds(s, (gpu, each.gpus, each.dtype), plan.capacity.alone.binding)
-                largest = each.gpus * gpu.memory_bytes
+            else:
+                refused.append(why_none_holds(serving, lengths, plan.evidence.server, slo_of(s), plan.capacity.alone.binding))
         tried = {(each.offer.gpu, each.gpus, each.dtype) for each in chosen}  # whoever rents them
         found = [each for each in found if (each.offer.gpu, each.gpus, each.dtype) not in tried]
-    return tuple(held), "" if held else why_none, "serving plans, in closed form and replayed"
+    return tuple(held), "" if held else min(refused).told if refused else why_none, "serving plans, in closed form and replayed"
+
+
+def _serving_plan(s: Scenario, shape: ModelShape, gpu: Gpu, gpus: int, dtype: str, adapters: int) -> ServingPlan:
+    return ServingPlan(shape=shape, gpu=gpu, tensor_parallel=gpus, weight_dtype=dtype, kv_dtype=s.serving.kv_dtype,
+                       adapters=adapters, engine=s.serving.engine)
 
 
 def _candidates(
@@ -132,9 +141,12 @@ def _candidates(
     rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
     found += [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
               for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
-    largest = int(np.argmax([g.memory_bytes * tp for g, tp, _ in grid]))
-    binding = str(np.atleast_1d(result.binding)[largest])
-    return found, _too_small(grid, rates, offers) or _why_none_holds(s, grid[largest], binding)
+    if found:
+        return found, ""
+    k = _nearest(slo_of(s), grid, result)
+    plan = _serving_plan(s, shape, *grid[k], adapters)
+    why_none = partial(why_none_holds, plan, lengths, plan_evidence(known, plan, lengths).server, slo_of(s))
+    return found, _too_small(grid, rates, offers) or why_none(str(np.atleast_1d(result.binding)[k])).told
 
 
 def _stated_capacities(s: Scenario, system: str) -> dict[tuple[str, int], tuple[int, StatedCapacity]]:
@@ -265,14 +277,11 @@ def _too_small(grid: Grid, rates: Array, offers: Offers) -> str | None:
     return f"a replica needs {tp} x {gpu} in one instance; the largest that these vendors rent has {most}"
 
 
-def _why_none_holds(s: Scenario, largest: tuple[Gpu, int, str], binding: str) -> str:
-    """The limit that binds on the largest plan, and what would have to change."""
-    gpu, tp, dtype = largest
-    change = {
-        "TTFT": f"ttft_p95_s {value_of(s.workload.ttft_p95_s):g} s is too short",
-        "TPOT": f"tpot_p95_s {value_of(s.workload.tpot_p95_s):g} s is too short",
-    }.get(binding, binding)
-    return f"no plan holds; the largest, {tp} x {gpu.id} {dtype}: {change}"
+def _nearest(slo: Slo, grid: Grid, result: ServingCapacity) -> int:
+    """The plan of the grid that comes nearest to the SLO in closed form: the fastest, or where memory binds the largest."""
+    late, ttft, tpot = (np.broadcast_to(x, len(grid)) for x in (np.isin(result.binding, LATENCY), result.ttft_s, result.tpot_s))
+    strain = np.where(late, np.maximum(ttft / slo.ttft_p95_s, tpot / slo.tpot_p95_s), np.inf)
+    return min(range(len(grid)), key=lambda k: (strain[k], -grid[k][0].memory_bytes * grid[k][1]))
 
 
 def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from roi.economics.decision.alarms import too_long_field
 from roi.economics.inputs import Array, Shared, Tokens, path_of
 from roi.estimate.replay.traffic import Lengths, histogram_lengths, poisson_arrivals
 from roi.estimate.serving.request_shape import RequestShape
@@ -13,6 +14,9 @@ from roi.facts.fact import Fact
 
 ARRIVALS: Final = 7
 """Seed of the arrivals."""
+TOO_LONG: Final = 0.05
+"""Share of requests beyond a model's context from which it cannot do the work: the P95 of the lengths, as of an SLO, must fit.
+Where only means are known, the mean must: how far lengths spread around it is not known, and nothing shorter will do."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,10 @@ class SystemLengths:
         prompt = np.maximum(self.prompt_tokens - cached, 1.0)
         spread = self._cv(prompt), self._cv(self.output_tokens)
         return RequestShape(self._mean(prompt), self._mean(self.output_tokens), self._mean(cached), *spread)
+
+    def over(self, context_tokens: float) -> float:
+        """Share of the requests that are longer than a context, answer included; of a mean alone, 0 or 1."""
+        return float(self.weights @ (self.prompt_tokens + self.output_tokens > context_tokens))
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -75,3 +83,14 @@ def system_lengths(facts: Mapping[str, Fact], system: str) -> SystemLengths:
     return SystemLengths(prompt_tokens=(prompt - prefix + new) * ratio, prefix_tokens=new * ratio,
                          output_tokens=np.maximum(output, 1.0), weights=row(Shared, "weights"),
                          hit_rate=float(row(Shared, "hit_rate")[0]))
+
+
+def does_not_fit(lengths: SystemLengths, model: str, context_tokens: float) -> str | None:
+    """Why a model cannot take these requests, with the field to shorten; None where TOO_LONG of them at most do not fit."""
+    over, prompts, answers = lengths.over(context_tokens), lengths.prompt_tokens, lengths.output_tokens
+    if over <= TOO_LONG:
+        return None
+    mean = float(lengths.weights @ (prompts + answers))
+    what = f"{over:.0%} of the requests do" if prompts.size > 1 else f"a mean request of {mean:,.0f} tokens does"
+    return (f"{what} not fit the context of {model.partition('+')[0]}, {context_tokens:,.0f} tokens with the answer; shorten"
+            f" {too_long_field(prompts, answers)}")

@@ -206,8 +206,22 @@ def test_bad_input_is_answered_in_one_line(file, options, said, tmp_path, monkey
 
 
 def test_without_plans_the_reason_is_the_options(file):
-    with pytest.raises(InputError, match="no plan holds"):
+    """It names what the nearest plan reaches, rounded up: with that in place of the SLO it holds."""
+    with pytest.raises(InputError, match="no plan holds") as told:
         sized(file, "workload.ttft_p95_s=0.001")
+    reached = re.search(r"ttft_p95_s 0.001 s is too short, under hardly any load it is ([\d.]+) s", str(told.value))
+    assert reached is not None
+    assert sized(file, f"workload.ttft_p95_s={reached[1]}", "workload.requests_per_day=100").plans
+
+
+def test_a_model_whose_context_the_requests_exceed_is_not_sized(file, tmp_path):
+    """600 + 120 tokens fit the 40,960 of qwen3-8b; 60,000 + 120 do not, as a mean or as each call of a trace."""
+    with pytest.raises(InputError, match=r"qwen3-8b: a mean request of 60,120 tokens does not fit .* 40,960 tokens"):
+        sized(file, "workload.input_tokens=60000")
+    trace = tmp_path / "long.csv"
+    trace.write_text("arrival_s,input_tokens,output_tokens\n" + "".join(f"{k},60000,120\n" for k in range(40)), "utf-8")
+    with pytest.raises(InputError, match=r"--trace: 100% of the calls do not fit the context of qwen3-8b, 40,960 tokens"):
+        sized(file, trace=read_trace(trace))
 
 
 @pytest.mark.full

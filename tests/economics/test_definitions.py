@@ -53,6 +53,7 @@ from roi.facts.fact import Basis, Fact
 from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.sequence import sobol
 from roi.numerics.spreads import joint_high, joint_low
+from roi.resolution.request_lengths import SystemLengths, does_not_fit
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, template
 from roi.scenario.yaml import parse_yaml
@@ -655,6 +656,25 @@ def test_provisioned_units_are_whole_and_paid_to_the_end_of_their_commitment() -
         assert named(lines, "API provisioned throughput")[1][:12] == pytest.approx([2100.0] * 12)
         assert named(lines, "API provisioned throughput")[1][12] == pytest.approx(700.0 if bound == 12 else 2100.0)
         assert named(lines, "provisioned throughput beyond the horizon")[1][-1] == pytest.approx(beyond)
+
+
+def test_a_model_whose_context_the_p95_of_the_requests_exceeds_cannot_take_them() -> None:
+    """docs/economics.md, 4.16. A mean of 900 + 200 tokens against 1,000 and 1,100. Of 3% and of 10% that are longer, more than
+    5% are too many.
+    """
+    mean = lengths([900.0], [200.0], [1.0])
+    assert does_not_fit(mean, "m", 1000) == (
+        "a mean request of 1,100 tokens does not fit the context of m, 1,000 tokens with the answer; shorten"
+        " workload.input_tokens")
+    assert does_not_fit(mean, "m", 1100) is None
+    assert does_not_fit(lengths([100.0, 990.0], [20.0, 20.0], [0.97, 0.03]), "m", 1000) is None
+    assert does_not_fit(lengths([100.0, 990.0], [20.0, 20.0], [0.9, 0.1]), "m+lora", 1000) == (
+        "10% of the requests do not fit the context of m, 1,000 tokens with the answer; shorten workload.lengths")
+
+
+def lengths(prompts: list[float], answers: list[float], weights: list[float]) -> SystemLengths:
+    return SystemLengths(prompt_tokens=np.array(prompts), prefix_tokens=np.zeros(len(prompts)), output_tokens=np.array(answers),
+                         weights=np.array(weights), hit_rate=0.0)
 
 
 # ---------------------------------------------------------------- 5 What a fleet costs

@@ -221,3 +221,11 @@ def test_goodput_counts_requests_that_keep_both_limits():
     assert goodput_share(found, Slo(0.05, 0.02)) == 0.5
     assert goodput_share(found, Slo(0.10, 0.02)) == 1.0
     assert goodput_share(found, Slo(0.10, 0.009)) == 0.0
+
+
+def test_a_request_that_never_ends_is_no_good_one():
+    """A cache of 10 tokens holds the first request, of 1 + 6, and not the second, of 6 + 6; nothing is subtracted from inf."""
+    lengths = histogram_lengths(2, np.array([1.0, 6.0]), np.array([6.0, 6.0]), np.array([0.5, 0.5]))
+    found = replay(as_requests(lengths, np.zeros(2), None), Server(Iteration(0.01, 0.0, 0.0, 0.0), 10.0, 1.0, 8.0))
+    assert np.count_nonzero(found.served) == 1
+    assert goodput_share(found, Slo(0.05, 0.02)) == 0.5

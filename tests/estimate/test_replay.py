@@ -367,7 +367,7 @@ PLAIN = Iteration(step_s=1.0, sequence_s=0.5, kv_byte_s=0.0, prefill_token_s=0.1
 def test_an_open_loop_with_the_arrivals_of_a_closed_one_gives_the_same_times(case):
     load, server, concurrency = case
     closed = replay_closed(load, server, concurrency)
-    sent = np.isfinite(closed.arrival_s)
+    sent = closed.served
     if not sent.any():
         return
     assert np.array_equal(sent, load.kv_held <= server.kv_capacity)
@@ -409,3 +409,12 @@ def test_two_in_flight_take_the_seconds_that_the_hand_gives():
 def test_no_request_in_flight_is_an_error():
     with pytest.raises(InputError, match="concurrency: 0"):
         replay_closed(requests([0.0], [1], [1]), Server(PLAIN, np.inf), 0)
+
+
+def test_a_request_that_no_replica_holds_is_not_sent_and_its_times_are_infinite():
+    """A cache of 10 tokens: the first request, of 20, is never sent; the second is alone, from 0 on."""
+    found = replay_closed(requests([0.0, 0.0], [10, 1], [10, 2]), Server(PLAIN, 10.0), 1)
+    assert found.served.tolist() == [False, True]
+    assert np.isinf(found.ttft_s[0])
+    assert np.isinf(found.e2e_s[0])
+    assert found.span_s == found.ended_s[1]

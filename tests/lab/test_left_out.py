@@ -6,7 +6,7 @@ from dataclasses import replace
 import left_out
 import numpy as np
 import pytest
-from efficiency_fit import backlogged, fit_efficiencies, fitted_times, same_shape, work_of, works_of
+from efficiency_fit import OF_A_CARD, backlogged, fit_efficiencies, fitted_times, priors_of, same_shape, work_of, works_of
 from left_out import judged_groups, validate_without_model
 from serving_spreads import Cluster, Miss, Sizes, Spreads, binomial_range, clusters, factor
 from tables_support import SERVING, TRAINING, read_serving, serving_run_of, write_table
@@ -14,6 +14,7 @@ from tables_support import SERVING, TRAINING, read_serving, serving_run_of, writ
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits
 from roi.catalog.models.shapes import find_model
 from roi.estimate.accuracy.serving_run import run_figures
+from roi.estimate.serving.iteration import PERFECT
 from roi.evidence.serving_speed import reached, serving_evidence
 from roi.numerics.spreads import student
 
@@ -77,6 +78,13 @@ def misses(level, *each, engine="vllm"):
 
 H100, H200, L40S = "H100-80GB-SXM", "H200-141GB-SXM", "L40S"
 MODELS = ("llama-2-7b", "llama-2-13b", "llama-3-8b", "qwen2-7b")
+
+
+def test_what_is_a_cards_own_is_not_drawn_to_the_engines():
+    """A spread of 0.3 of the prior's for the rest; vLLM's early build for AMD has priors of its own."""
+    one, card = (priors_of("sglang", PERFECT, width) for width in (1.0, 0.3))
+    assert {name for name in one if card[name].spread == one[name].spread} == {*OF_A_CARD}
+    assert priors_of("vllm-rocm-2024")["decode_mfu"].middle < priors_of("vllm")["decode_mfu"].middle
 
 
 def test_a_card_is_shrunk_to_its_engine_and_the_engine_to_all_of_them():

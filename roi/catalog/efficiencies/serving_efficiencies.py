@@ -158,6 +158,7 @@ class HabitsRow(DatedRow):
     sequence_limit: PositiveFloat | None = None
     step_tokens: PositiveFloat | None = None
     prompts_alone: bool
+    experts_apart: bool
 
 
 class ServingEfficiencies(Record):
@@ -182,7 +183,7 @@ def engine_habits(family: str) -> EngineHabits:
     for row in read_rows("efficiencies/engine_habits.csv", HabitsRow):
         if row.engine == family:
             return EngineHabits(row.memory_share, row.of_free, row.uniform_windows, row.sequence_limit, row.step_tokens,
-                                row.prompts_alone)
+                                row.prompts_alone, row.experts_apart)
     return VLLM
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from roi.economics.inputs import Array
 from roi.facts.case import Values
 from roi.units import MONTHS_PER_YEAR
 
@@ -15,6 +16,9 @@ GROWTH_MOST, GROWTH_TIMES, SHRINK_MOST = 5.0, 100.0, -0.9
 """Six times the requests every year, a hundred times within the horizon, or nine tenths of them gone each year."""
 TTFT_MOST_S, TPOT_MOST_S = 60.0, 1.0
 """An interactive answer begins within a minute, and is written faster than it is read (about 0.2 s a token)."""
+
+Wrong = tuple[str, str] | None
+"""The scenario's field, and what is wrong with it; None where nothing is."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class Alarm:
 def read_alarms(values: Values) -> tuple[Alarm, ...]:
     """The alarms of a Case's values, accepted ones included, in a fixed order."""
     accepted = {name.strip() for name in str(values.get("accept") or "").split(",")}
-    found = ((name, field, rule(values)) for name, (field, rule) in RULES.items())
-    return tuple(Alarm(name, field, told, name in accepted) for name, field, told in found if told)
+    found = ((name, rule(values)) for name, rule in RULES.items())
+    return tuple(Alarm(name, *wrong, name in accepted) for name, wrong in found if wrong is not None)
 
 
 def _number(values: Values, path: str, default: float) -> float:
@@ -42,48 +46,54 @@ def _number(values: Values, path: str, default: float) -> float:
     return float(value) if isinstance(value, (int, float)) else default
 
 
-def _bill(values: Values) -> str:
+def _bill(values: Values) -> Wrong:
     gap = _number(values, "reconciliation.factor", 1.0)
     if 1.0 / BILL_OFF < gap < BILL_OFF:
-        return ""
-    return (f"the bill is {gap:,.3g} x what these requests cost at the prices of the scenario: check requests_per_day, the"
-            " lengths, the model, and that the bill is of this workload alone")
+        return None
+    return "incumbent.bill_usd_per_month", (
+        f"the bill is {gap:,.3g} x what these requests cost at the prices of the scenario: check requests_per_day, the"
+        " lengths, the model, and that the bill is of this workload alone")
 
 
-def _growth(values: Values) -> str:
+def _growth(values: Values) -> Wrong:
+    field = "workload.growth_per_year"
     growth, horizon = _number(values, "workload.growth_per_year", 0.0), _number(values, "horizon_months", 0.0)
     if growth <= SHRINK_MOST:
-        return f"requests shrink by {-growth:.0%} a year"
+        return field, f"requests shrink by {-growth:.0%} a year"
     times = (1.0 + growth) ** (horizon / MONTHS_PER_YEAR)
     if growth < GROWTH_MOST and times <= GROWTH_TIMES:
-        return ""
-    return f"requests grow by {growth:,.0%} a year, {times:,.0f} x within {horizon:.0f} months; 0.3 means 30% a year"
+        return None
+    return field, f"requests grow by {growth:,.0%} a year, {times:,.0f} x within {horizon:.0f} months; 0.3 means 30% a year"
 
 
-def _slo(values: Values) -> str:
+def _slo(values: Values) -> Wrong:
     if _number(values, "workload.can_wait_share", 0.0) >= 1.0:
-        return ""
+        return None
     ttft, tpot = _number(values, "workload.ttft_p95_s", 0.0), _number(values, "workload.tpot_p95_s", 0.0)
     if ttft >= TTFT_MOST_S:
-        return f"ttft_p95_s {ttft:g} s is no interactive answer; write seconds (2), or can_wait_share: 1 for what can wait"
+        return "workload.ttft_p95_s", (
+            f"ttft_p95_s {ttft:g} s is no interactive answer; write seconds (2), or can_wait_share: 1 for what can wait")
     if tpot >= TPOT_MOST_S:
-        return f"tpot_p95_s {tpot:g} s a token is slower than reading; write seconds (0.05)"
-    return ""
+        return "workload.tpot_p95_s", f"tpot_p95_s {tpot:g} s a token is slower than reading; write seconds (0.05)"
+    return None
 
 
-def _context(values: Values) -> str:
+def _context(values: Values) -> Wrong:
     context = _number(values, "incumbent.context_tokens", np.inf)
     given, answered = (np.asarray(values.get(f"workload.{name}_tokens") or 0.0, dtype=float) for name in ("input", "output"))
     longest = float(np.max(given + answered))
     if longest <= context:
-        return ""
-    return f"a request of {longest:,.0f} tokens, answer included, does not fit the model's context of {context:,.0f}"
+        return None
+    return too_long_field(given, answered), (
+        f"a request of {longest:,.0f} tokens, answer included, does not fit the model's context of {context:,.0f}")
 
 
-RULES: Final[dict[str, tuple[str, Callable[[Values], str]]]] = {
-    "bill": ("incumbent.bill_usd_per_month", _bill),
-    "growth": ("workload.growth_per_year", _growth),
-    "slo": ("workload.ttft_p95_s", _slo),
-    "context": ("workload.output_tokens", _context),
-}
-"""By name: the field, and what is wrong with it; empty where nothing is."""
+def too_long_field(prompts: Array, answers: Array) -> str:
+    """The scenario's field that makes requests of these tokens, one element a bin of lengths, too long: the larger part."""
+    if prompts.size > 1:
+        return "workload.lengths"
+    return "workload.input_tokens" if prompts.item() >= answers.item() else "workload.output_tokens"
+
+
+RULES: Final[dict[str, Callable[[Values], Wrong]]] = {"bill": _bill, "growth": _growth, "slo": _slo, "context": _context}
+"""By name: the field to correct, and what is wrong with it."""

@@ -38,6 +38,8 @@ class BreakEven:
     first: float | None
     stays: float | None
     reason: str
+    until: float | None = None
+    """The largest volume at which it wins; None where it wins from `stays` on, or at no volume."""
     counts: str = "errors"
     """errors (wrong answers cost what the scenario says) or cash (they are left out)."""
 
@@ -95,6 +97,7 @@ def crossings(curves: Curves, id: str, baseline: str, rivals: Sequence[str]) -> 
         runs_from = _ends(*(answers[ask] for ask in asks[counts, "run_rate"]))[1]
         yield BreakEven(
             option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counts,
+            until=None if down.wins else down.after,
             reason=_reason(curves.options[id], basis, up, first, stays, runs_from),
         )
 

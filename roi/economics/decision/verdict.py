@@ -353,9 +353,12 @@ def _sentence(results: Mapping[str, OptionResult], chosen: Choices, challenger: 
 
 def _endings(options: Mapping[str, Option], recommended: str) -> str:
     """A reminder that the present model, or the recommended one, has an announced end."""
-    named = dict.fromkeys(o.vendor for o in (options["stay"], options[recommended]) if o.retires_on is not None)
-    ends = {o.vendor: o.retires_on for o in options.values()}
-    return "".join(f" {vendor} ends on {ends[vendor]}, so a move is due in any case." for vendor in named)
+    told, stay, chosen = "", options["stay"], options[recommended]
+    if stay.retires_on is not None:
+        told = f" {stay.vendor} ends on {stay.retires_on}, so a move is due in any case."
+    if chosen.retires_on is not None and chosen.vendor != stay.vendor:
+        told += f" {chosen.vendor} ends on {chosen.retires_on}, so a second move is due by then."
+    return told
 
 
 def _usd(x: float) -> str:

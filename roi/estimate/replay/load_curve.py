@@ -122,6 +122,13 @@ class LoadCurve:
         """How the replicas do under the rate of a rung: saturated x TOP / RUNG^number, whatever the SLO."""
         return self.at(self.saturated_requests_per_s * TOP / RUNG**number)
 
+    def shortest(self) -> LoadPoint:
+        """How the replicas do under hardly any load, where the search for a rate that holds the SLO gives up."""
+        number = FIRST_RUNG
+        while RUNG**-number >= LOWEST:
+            number += DESCENT
+        return self.rung(number)
+
     def capacity(self, slo: Slo, speed: float = 1.0, rung: int | None = None) -> Capacity:
         """The largest rate that holds the SLO with the engine at `speed` times its speed.
 
@@ -172,10 +179,8 @@ def load_point(found: Replayed, requests_per_s: float) -> LoadPoint:
 
 def goodput_share(found: Replayed, slo: Slo) -> float:
     """Share of the requests that were served within both limits of the SLO, each by itself."""
-    several = found.output_tokens > 1.0
-    tpot = (found.ended_s - found.first_s)[several] / (found.output_tokens[several] - 1.0)
     good = found.served & (found.ttft_s <= slo.ttft_p95_s)
-    good[several] &= tpot <= slo.tpot_p95_s
+    good[found.served & (found.output_tokens > 1.0)] &= found.tpot_s <= slo.tpot_p95_s
     return float(np.mean(good))
 
 

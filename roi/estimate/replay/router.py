@@ -227,7 +227,7 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
 
     What a closed-loop load generator offers: `concurrency` requests at the start, and the next one as soon as the client has
     seen the end of one, `request_s` after its last step, SEND_S after the one before at the earliest. The requests' own
-    `arrival_s` is not used. Requests whose KV cache fits no replica are not sent.
+    `arrival_s` is not used. Requests whose KV cache fits no replica are not sent; they stand at 0, and never end.
     """
     if concurrency < 1:
         raise InputError(f"concurrency: {concurrency} is not usable; at least 1")
@@ -235,7 +235,7 @@ def replay_closed(requests: Requests, server: Server, concurrency: int) -> Repla
     times, base = Times.unknown(count), step_base(server)
     jobs = _jobs(requests, server, base)
     engine = EngineReplica(server, base, jobs, times)
-    sent = np.full(count, np.inf)
+    sent = np.zeros(count)
     waiting = iter(np.flatnonzero(requests.kv_held <= server.kv_capacity).tolist())
     last_s, next_s = -inf, inf
 

@@ -65,10 +65,10 @@ class Efficiencies:
     link_efficiency: Number
     """Share of the link bandwidth that an all-reduce reaches, 0 to 1."""
     exchange_latency_s: Number = 0.0
-    """Latency a layer of gathering tokens before experts that are spread over GPUs and of scattering their outputs, seconds.
+    """Latency a layer of gathering tokens before experts that are spread over 8 GPUs and of scattering their outputs, seconds;
+    a third of it for each doubling of the GPUs, which is a further hop. 0: free.
 
-    Fitted on TensorRT-LLM's offline runs alone, as the next is; elsewhere the prior (lab/efficiency_fit.py). 0: free, balanced.
-    """
+    Fitted on TensorRT-LLM's runs alone, as the next is; elsewhere the prior (lab/efficiency_fit.py)."""
     expert_imbalance: Number = 0.0
     """Standard deviation over mean of the tokens of an expert: GPUs with other experts wait for the one with the most."""
     kv_reread: Number = 0.0
@@ -371,7 +371,7 @@ def roofline_iteration(
     layer = e.layer_overhead_s + e.quantise_layer_s * eight + e.quantise4_layer_s * four
     choosing = e.expert_layer_s * sum(m.layers for m in shape.mlp if m.experts > 1)
     choosing = choosing + e.head_norm_s * sum(a.layers for a in shape.attention if a.kind in HEADS and a.norm_parameters)
-    latency = e.exchange_latency_s if attention_parallel else e.collective_latency_s
+    latency = e.exchange_latency_s * np.log2(tp) / 3.0 if attention_parallel else e.collective_latency_s
     overhead = e.step_overhead_s + shape.layers * layer + choosing + (tp > 1) * sums * latency
     looped = sum(m.experts * m.layers for m in shape.mlp if m.experts > 1)
     matrices = sum(x.experts * x.layers for x in shape.linears)

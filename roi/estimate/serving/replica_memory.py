@@ -59,6 +59,8 @@ class EngineHabits:
     """Tokens of the largest step; None: by the card (`default_step_tokens`)."""
     prompts_alone: bool = False
     """True where a step computes prompts or decodes, never both, and prompts go first (`Server.prompts_alone`)."""
+    experts_apart: bool = False
+    """True where experts in 4 bits are multiplied by kernels of their own, one expert after the other."""
 
 
 VLLM: Final = EngineHabits()

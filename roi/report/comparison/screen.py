@@ -8,7 +8,7 @@ from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.facts.case import template_values
-from roi.facts.fact import Basis
+from roi.facts.fact import Basis, Value
 from roi.report.comparison.advice import advice, counted, npv_of
 from roi.report.comparison.thresholds import (
     PRICE_OF_ERRORS,
@@ -190,14 +190,25 @@ def _unknown_gates(c: Comparison) -> list[str]:
 
 
 def _endings(c: Comparison) -> list[str]:
-    """Announced ends of the models in use and in the recommendation."""
-    found = {}
-    for id in ("stay", c.verdict.leader):
-        vendor = c.case[f"options.{id}.vendor"].value if f"options.{id}.vendor" in c.case else None
-        path = f"vendors.{vendor}.retires_on"
-        if path in c.case and c.case[path].value:
-            found[vendor] = c.case[path].value
-    return [f"{vendor} ends on {day}: a move is due in any case" for vendor, day in found.items()]
+    """Announced ends of the model in use, and of the leading option's within the horizon, with what that end costs."""
+    (now, day), (then, end) = _ending(c, "stay"), _ending(c, c.verdict.leader)
+    told = [f"{now} ends on {day}: a move is due in any case"] if day else []
+    moves = next((line for line in c.leader.lines if line.name.endswith("model ends: migration")), None)
+    if end and then != now and moves is not None:
+        month, cost = next((k, x) for k, x in enumerate((moves.upfront_usd, *moves.monthly_usd)) if x > 0)
+        path = f"vendors.{then}.successor"
+        follow = f"; its vendor suggests {c.case[path].value}" if path in c.case else ""
+        told.append(f"{then} ends on {end}: a second move, {usd(cost)} counted at the end of month {month}{follow}")
+    return told
+
+
+def _ending(c: Comparison, id: str) -> tuple[Value, Value]:
+    """The vendor's model behind an option, and the day on which it is announced to end; None where there is none."""
+    vendor, end = f"options.{id}.vendor", None
+    name = c.case[vendor].value if vendor in c.case else None
+    if f"vendors.{name}.retires_on" in c.case:
+        end = c.case[f"vendors.{name}.retires_on"].value
+    return name, end
 
 
 def best_rows(c: Comparison, most: int) -> list[OptionResult]:

@@ -25,7 +25,7 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
     """From which volume the option beats the leading option, and from which staying; empty where that was not looked for."""
     rivals = {} if c.verdict.leader == "stay" else {"recommended": c.leader.label}
     rivals["stay"] = "staying"
-    return "; ".join(_from(c, b, name) for baseline, name in rivals.items() for b in _over_the_horizon(c, o.id, baseline))
+    return "; ".join(_from(b, name) for baseline, name in rivals.items() for b in _over_the_horizon(c, o.id, baseline))
 
 
 def _over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:
@@ -99,15 +99,12 @@ def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
     return sums[0], sums[1]
 
 
-def _from(c: Comparison, b: BreakEven, rival: str) -> str:
+def _from(b: BreakEven, rival: str) -> str:
     if b.first is None:
         return f"beats {rival} at no volume ({b.reason})"
-    if b.stays is None:
-        other = c.verdict.leader if b.baseline == "recommended" else "stay"
-        posts = () if c.thresholds is None else c.thresholds.signposts(b.option, other, "volume")
-        end = next((s.threshold for s in posts if s.direction == "below" and s.threshold and s.threshold > b.first), None)
-        until = "but no longer at a large volume" if end is None else f"up to {requests(end)}"
-        return f"beats {rival} from {requests(b.first)} a day on, {until}"
+    if b.until is not None:
+        return f"beats {rival} from {requests(b.first)} a day on, up to {requests(b.until)}"
+    assert b.stays is not None
     if b.stays <= 1:
         return f"beats {rival} at every volume"
     return f"beats {rival} from {requests(b.stays)} a day on"

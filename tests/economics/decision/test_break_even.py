@@ -153,6 +153,17 @@ def test_where_a_full_replica_costs_more_than_the_api_no_volume_helps() -> None:
     assert gain(0.4, np.geomspace(1.0, 1e8, 2000)).max() < 0
 
 
+def test_what_is_dearer_by_the_request_wins_up_to_the_volume_that_a_fixed_cost_pays_for() -> None:
+    """Staying pays $1,000 a month besides; the other model $0.006 a request, $0.002 more: 500,000 a month."""
+    own = f"options.{LUNA}.price."
+    facts = {own + "input_usd_per_mtok": (5.0,), own + "output_usd_per_mtok": (10.0,), "costs.0.name": "x",
+             "costs.0.option": "stay", "costs.0.usd_per_month": 1000.0}
+    curves = Curves(*world(0.4, **facts))
+    found = next(b for b in break_evens(curves, [LUNA], []) if (b.baseline, b.basis, b.counts) == ("stay", "run_rate", "cash"))
+    assert (found.first, found.stays) == (0.0, None)
+    assert found.until == pytest.approx(500_000.0 / MONTH, rel=1e-6)
+
+
 def test_another_api_is_a_dearer_rival_to_beat_than_staying() -> None:
     """Against gpt-6-luna ($0.00015): $1,460 / 0.00015 = 9,733,333 a month = 320,000 a day, if a replica holds that many:
     20/s holds 576,000.

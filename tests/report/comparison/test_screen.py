@@ -17,7 +17,7 @@ from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
-from roi.report.comparison.thresholds import flips_at
+from roi.report.comparison.thresholds import flips_at, option_of, wins_from
 from roi.report.layout.blocks import shortened
 from roi.report.layout.wording import percent, told_apart
 from roi.resolution.resolution import resolve
@@ -490,3 +490,34 @@ def test_a_name_is_cut_where_its_longest_word_ends() -> None:
     assert shortened("qwen3-8b+lora floor + spill", 24) == "qwen3-8... floor + spill"
     assert shortened("short", 24) == "short"
     assert len(shortened("a b c d e f g h i j k l m n", 10)) <= 10
+
+
+ENDING = ("template=null", "as_of=2026-11-27", "candidates.api_models=[openai/gpt-4o-mini]", "candidates.cascade_first=[]",
+          "candidates.self_hosted=[]", "candidates.hosted_models=[]", "candidates.vendor_tuned=[]",
+          "candidates.hosted_adapters=[]",
+          "quality.scores={gpt-6-sol: 0.91, gpt-4o-mini: 0.90}", "quality.usd_per_error=0.001")
+
+
+def test_a_recommended_model_that_ends_tells_when_what_that_costs_and_who_follows() -> None:
+    """gpt-4o-mini ends on 2027-01-14, 48 days on: in month 2, so that the move is paid at the end of month 1. 40 h x $100, a
+    month's rise of wages, and an evaluation of $250.
+    """
+    c = bundled(*ENDING)
+    assert c.verdict.leader == "cheaper-api:openai/gpt-4o-mini"
+    (line,) = [each for each in c.leader.lines if each.name == "vendor's model ends: migration"]
+    assert np.flatnonzero(line.monthly_usd)[0] == 0
+    assert line.monthly_usd[0] == pytest.approx(4000.0 + 250.0, rel=0.01)
+    told = (f"! openai/gpt-4o-mini ends on 2027-01-14: a second move, ${line.monthly_usd[0]:,.0f} counted at the end of month"
+            " 1; its vendor suggests gpt-6-luna")
+    assert told in flat(c)
+    assert "a move is due in any case" not in flat(c)
+    assert c.verdict.sentence.endswith("openai/gpt-4o-mini ends on 2027-01-14, so a second move is due by then.")
+
+
+def test_an_option_that_wins_only_in_between_names_its_largest_volume() -> None:
+    c = answer()
+    found = next(b for b in c.thresholds.crossings(LUNA, "stay") if b.basis == "pv")
+    won = replace(found, first=100.0, stays=None, until=2000.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(c.thresholds), "crossings", lambda *_: (replace(won, counts=c.verdict.counts),))
+        assert wins_from(c, option_of(c, LUNA)).endswith("beats staying from 100 a day on, up to 2,000")

@@ -1,0 +1,66 @@
+"""A candidate whose model cannot take the requests is not possible; the reason names its context and the field to shorten."""
+
+import pytest
+
+from roi.economics.decision.comparison import Comparison, compare
+from roi.resolution.resolution import Resolved, resolve
+from roi.scenario.file import check_scenario, load_scenario
+
+LONG = {
+    "as_of": "2026-11-27", "draws": 0,
+    "workload": {"requests_per_day": 5000, "input_tokens": 180_000, "output_tokens": 500, "can_wait_share": 1.0},
+    "incumbent": {"provider": "openai", "model": "gpt-6.1-sol"},
+    "quality": {"bar": 0.8, "usd_per_error": 0.1,
+                "scores": {"gpt-6.1-sol": 0.92, "gpt-4o-mini": 0.9, "qwen3-8b": 0.9, "qwen3-8b+lora": 0.91}},
+    "candidates": {"api_models": ["openai/gpt-4o-mini", "acme/own"], "cascade_first": ["openai/gpt-4o-mini"],
+                   "self_hosted": ["qwen3-8b"], "vendor_tuned": ["openai/gpt-4o-mini"],
+                   "hosted_adapters": ["together/qwen3-8b"], "own_hardware": True},
+    "apis": {"acme/own": {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 4.0}},
+}  # fmt: skip
+
+
+def barred(c: Comparison, says: str = "does not fit the context") -> dict[str, str]:
+    return {o.id: o.reason for o in c.infeasible if says in o.reason}
+
+
+def test_every_option_whose_context_is_too_short_is_barred_and_one_of_unknown_context_is_not() -> None:
+    found = resolve(check_scenario(LONG))
+    c = compare(found.case)
+    told = barred(c)
+    api = {f"{kind}:openai/gpt-4o-mini" for kind in ("cheaper-api", "cascade", "vendor-tuned")}
+    base = {f"{kind}:qwen3-8b{tuned}" for kind in ("hybrid", "own-hardware") for tuned in ("", "+lora")}
+    served = {"self-hosted-base:qwen3-8b", "self-hosted-adapter:qwen3-8b+lora", "hosted-adapter:together/qwen3-8b"}
+    assert told.keys() == api | base | served
+    assert all("128,000" in told[id] for id in api)
+    assert all("context of qwen3-8b, 40,960 tokens" in told[id] for id in told.keys() - api)
+    assert all(reason.endswith("shorten workload.input_tokens") for reason in told.values())
+    assert "cheaper-api:acme/own" in {o.id for o in c.options}
+    assert found.plans == {}
+
+
+@pytest.mark.parametrize(("tokens", "barred_by_it"), [(40_460, False), (40_461, True)])
+def test_the_whole_request_must_fit_with_its_answer(tokens: int, barred_by_it: bool) -> None:
+    """40,460 + 500 = 40,960, the context of qwen3-8b."""
+    alone = {**LONG, "workload": {**LONG["workload"], "input_tokens": tokens}, "candidates": {"self_hosted": ["qwen3-8b"]}}
+    assert ("hybrid:qwen3-8b" in barred(compare(resolve(check_scenario({**alone, "apis": {}})).case))) == barred_by_it
+
+
+def of_lengths(share: float) -> Resolved:
+    """This share of the requests is of 60,000 tokens."""
+    bins = [{"input_tokens": 1000, "output_tokens": 100, "share": 1.0 - share},
+            {"input_tokens": 60_000, "output_tokens": 100, "share": share}]
+    workload = {"requests_per_day": 5000, "can_wait_share": 1.0, "lengths": bins}
+    return resolve(check_scenario({**LONG, "workload": workload, "apis": {}, "candidates": {"self_hosted": ["qwen3-8b"],
+                                                                                          "gpus": ["h100-sxm"]}}))
+
+
+def test_of_known_lengths_a_twentieth_may_be_longer_with_a_warning() -> None:
+    told = "qwen3-8b: 4.0% of requests are longer than its context, 40,960 tokens"
+    few, many = of_lengths(0.04), of_lengths(0.06)
+    assert any(warning.startswith(told) for warning in few.warnings)
+    assert barred(compare(few.case), "context") == {}
+    assert "6% of the requests do not fit" in barred(compare(many.case), "context")["hybrid:qwen3-8b"]
+
+
+def test_the_bundled_scenario_fits_every_context() -> None:
+    assert barred(compare(resolve(load_scenario(None, ("draws=0",))).case)) == {}

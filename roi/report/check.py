@@ -9,7 +9,7 @@ from roi.answers.check import CheckAnswer, Rule
 from roi.facts.case import SHARE
 from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title, render
-from roi.report.layout.wording import fact_name, figure, option_label, percent, quantity, usd
+from roi.report.layout.wording import fact_name, figure, option_label, percent, quantity, told_apart, usd
 from roi.report.page.cover import redacted
 from roi.report.page.parts import Page, Section
 
@@ -84,7 +84,7 @@ def _is_rate(answer: CheckAnswer, rule: Rule) -> bool:
 
 
 def _figures(answer: CheckAnswer, rule: Rule) -> tuple[str, str, str]:
-    return _asked(answer, rule), _shown(answer, rule, rule.found), _over(rule)
+    return *_asked_and_found(answer, rule), _over(rule)
 
 
 def _name(answer: CheckAnswer, rule: Rule) -> str:
@@ -103,10 +103,14 @@ def _label(answer: CheckAnswer, id: str) -> str:
     return next((option_label(case, id) for case in cases if id in case.options), id)
 
 
-def _asked(answer: CheckAnswer, rule: Rule) -> str:
-    if rule.limit is None:
-        return "yes" if rule.name != "verdict_unchanged" else "no verdict"
-    return f"{'' if rule.side == 'is' else rule.side + ' '}{_shown(answer, rule, rule.limit)}"
+def _asked_and_found(answer: CheckAnswer, rule: Rule) -> tuple[str, str]:
+    side, limit, found = "" if rule.side == "is" else f"{rule.side} ", rule.limit, rule.found
+    if limit is None:
+        return "yes" if rule.name != "verdict_unchanged" else "no verdict", _shown(answer, rule, found)
+    if isinstance(limit, (int, float)) and isinstance(found, (int, float)) and not isinf(found):
+        asked, got = told_apart(lambda x, more: _number(rule, x, more), limit, found)
+        return side + asked, got
+    return side + _shown(answer, rule, limit), _shown(answer, rule, found)
 
 
 def _shown(answer: CheckAnswer, rule: Rule, x: float | str | None) -> str:
@@ -118,13 +122,13 @@ def _shown(answer: CheckAnswer, rule: Rule, x: float | str | None) -> str:
     return "never" if isinf(x) else _number(rule, x)
 
 
-def _number(rule: Rule, x: float) -> str:
+def _number(rule: Rule, x: float, more: int = 0) -> str:
     end = rule.name.rpartition(".")[2]
     if rule.name.startswith("facts."):
-        return quantity(x, rule.about)
+        return quantity(x, rule.about, more)
     if end in SHARES:
-        return percent(x)
-    return usd(x) if "usd" in end else f"{figure(x)}{UNITS.get(end, '')}"
+        return percent(x, more)
+    return usd(x, more) if "usd" in end else f"{figure(x, more)}{UNITS.get(end, '')}"
 
 
 def _over(rule: Rule) -> str:
@@ -146,5 +150,6 @@ def _sentence(answer: CheckAnswer, rule: Rule) -> str:
         about = f" (list price of {_label(answer, option)})" if priced else f" ({fact_name(rule.about)})"
     if rule.name in {"verdict", *WRITTEN} and rule.about:
         about = f" ({rule.about.rstrip('.')})"
-    told = f"{_name(answer, rule)}: asked {_asked(answer, rule)}, found {_shown(answer, rule, rule.found)}{about}"
+    asked, found = _asked_and_found(answer, rule)
+    told = f"{_name(answer, rule)}: asked {asked}, found {found}{about}"
     return told + (f", off by {off}" if off else "")

@@ -207,7 +207,8 @@ def _option(answer: DiffAnswer, option: str, *, full: bool, redact: bool) -> Ite
     if all(m.was_usd == m.now_usd and not any(m.parts_usd) for m in columns):
         yield Paragraph("Unchanged.")
         return
-    heads = {"cash_monthly_usd": "cash, $ a month", "npv_usd": "NPV, $", "npv_without_errors_usd": "NPV on cash, $"}
+    heads = {"cash_monthly_usd": "cash, $ a month", "npv_usd": "NPV, $",
+             "npv_without_errors_usd": "NPV without\nwrong answers, $"}
     rows = [Row(("before", *(_cents(m.was_usd) for m in columns)))]
     listed = sorted((k for k in range(len(answer.explained.causes)) if any(m.parts_usd[k] for m in columns)),
                     key=lambda k: -max(abs(m.parts_usd[k]) for m in columns))

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.worth import Experiment, Point
+from roi.report.comparison.thresholds import nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
 from roi.report.layout.wording import MEASURES, duration, fact_name, money_of, option_label, usd
 
@@ -51,6 +52,8 @@ def step_sentence(answer: NextAnswer) -> str:
     if v.measure_first is not None and e is not None:
         return (f"MEASURE FIRST: {_what(c, e, e.items)}, worth {usd(e.first_net_usd)} on average, its cost and the"
                 f" delay taken off; else {do}.")
+    if e is None and (lost := nothing_fails(c)):
+        return f"DO NOW: {do}. THEN: {lost}"
     if e is None:
         return f"DO NOW: {do}. THEN: nothing is worth measuring, no experiment is worth more than it costs."
     return f"DO NOW: {do}. THEN: {_what(c, e, e.items)}, worth {usd(e.worth_usd)} for {usd(e.cost_usd)}."

@@ -200,6 +200,12 @@ def test_evidence_grows_old_and_the_oldest_fact_is_named(tmp_path: Path, tickets
     assert rule["about"].startswith("options.")
 
 
+def test_a_limit_that_is_just_kept_is_not_printed_as_the_figure(tmp_path: Path, tickets: Path) -> None:
+    policy = file(tmp_path, "policy.yaml", text="wrong_answers: {at_most: 0.07001}\n")
+    row = next(line for line in ask("check", tickets, policy).stdout.splitlines() if line.startswith("wrong answers"))
+    assert row.split()[2:] == ["at", "most", "7.001%", "7%", "holds"]
+
+
 @pytest.mark.full
 def test_each_limit_is_held_against_its_figure(tmp_path: Path, tickets: Path) -> None:
     told = json.loads(ask("compare", tickets, "--format", "json").stdout)

@@ -1059,13 +1059,17 @@ def test_what_to_measure_next_is_worth_more_than_it_costs() -> None:
     """docs/economics.md, 8.5. Luna's $15,000 are locked until somebody tests it for $1,500, which the change then saves, and on
     the least number of items that is a test: 100 x $0.50, because nothing is uncertain about its answers.
     """
-    found = answer({"systems.gpt-6-luna.evaluated": False, "draws": 256, "evaluation.months": 0.0}, volume=(0.5, 2.0))
+    untested = {"systems.gpt-6-luna.evaluated": False, "draws": 256, "evaluation.months": 0.0}
+    found = answer({**untested, "quality.bar": 0.5}, volume=(0.5, 2.0))
     then = found.verdict.then
     assert then is not None
     assert (then.kind, then.option, then.cost_usd) == ("evaluate", LUNA, 1550.0)
     assert then.worth_usd == pytest.approx(luna(found).expected_npv_usd + 1500.0)
     assert then.net_usd == pytest.approx(then.worth_usd - 1550.0)
     assert answer({"draws": 256}, volume=(0.5, 2.0)).verdict.then is None
+    # with neither a bar nor a price of errors no test could fail it, and none is offered
+    assert "evaluate" not in {e.kind for e in answer(untested, volume=(0.5, 2.0)).experiments}
+    assert answer({**untested, "quality.usd_per_error": 0.001}, volume=(0.5, 2.0)).verdict.then is not None
 
 
 def test_what_cannot_be_true_gets_no_verdict() -> None:

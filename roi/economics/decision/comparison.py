@@ -8,18 +8,20 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import Drawn, draw, probability_best
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
-from roi.economics.decision.feasibility import Gate, read_gates, rule_out, tells_quality, tested
+from roi.economics.decision.feasibility import Gate, can_fail, read_gates, rule_out, tells_quality, tested
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
 from roi.economics.decision.signposts import Signpost, Thresholds
 from roi.economics.decision.verdict import Choices, Verdict, choose, decide, what_counts
 from roi.economics.decision.worth import Experiment, experiments
-from roi.economics.inputs import Option, Shared, path_of
+from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.reading import number
 from roi.facts.case import Case
 
@@ -139,21 +141,36 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         measured = experiments(shared, measurable, drawn, chosen.candidates, chosen.leader, counts)
     values = case.values()
     alarms = read_alarms(values)
-    verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms)
+    verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, at_a_dollar=_at_a_dollar(case, w),
+                     measured=measured, alarms=alarms)
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
-        unproven = {id: options[id] for id in (*results, *below) if id not in verdict.candidates}
+        unproven = {id: options[id] for id in (*results, *below) if id not in verdict.candidates} if can_fail(
+            shared, counts) else {}
         drivers = find_drivers(case, drawn, target, choices, verdict.candidates, unproven, counts)
     return Comparison(
         case=case, verdict=verdict, alarms=alarms, gates=read_gates(values), experiments=measured,
         options=tuple(results.values()),
         infeasible=tuple(infeasible_result(o, options["stay"]) for o in options.values() if o.infeasible is not None),
         drivers=drivers, driver_option=target if drivers else None,
-        reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target),
+        reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target, counts),
         thresholds=Thresholds(Curves(shared, options), results, w.untrained, verdict)
         if thresholds and len(results) > 1 else None,
     )
+
+
+def _at_a_dollar(case: Case, w: Weighed) -> dict[str, Array] | None:
+    """NPV of the candidates in each draw if a wrong answer cost $1, where it costs nothing and is no fact with a spread."""
+    path, ids = path_of(Shared, "usd_per_error"), w.chosen.candidates
+    if w.shared.usd_per_error != 0.0 or path not in case:
+        return None
+    if w.drawn is not None:
+        priced = Case(facts={**case.facts, path: case[path].model_copy(update={"value": 1.0})})
+        return dict(draw(priced, ids, w.choices, w.drawn.n, w.drawn.seed).npv)
+    shared = replace(w.shared, usd_per_error=1.0)
+    pv = {id: float(evaluate(shared, w.central[id].option, w.options).pv) for id in ("stay", *ids)}
+    return {id: np.array([pv["stay"] - pv[id]]) for id in ids}
 
 
 def settle(case: Case) -> tuple[Shared, dict[str, Option], dict[str, Choice]]:
@@ -174,14 +191,15 @@ def _delay_cost(shared: Shared, options: Mapping[str, Option], central: Mapping[
     return float(evaluate(shared, later, options).pv) - float(central[id].pv)
 
 
-def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None) -> tuple[float, float] | None:
-    """NPV at both ends of the split of the reconciliation factor into price and volume."""
+def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None, counts: str) -> tuple[float, float] | None:
+    """NPV at both ends of the split of the reconciliation factor into price and volume, on what the verdict counts."""
     values = case.values()
     if values.get("reconciliation.factor") in (None, 1, 1.0) or id is None:
         return None
 
     def npv(volume_share: float) -> float:
         shared, options = read_all(case, {**values, "reconciliation.volume_share": volume_share}, choices, (id,))
-        return float(evaluate(shared, options["stay"], options).pv) - float(evaluate(shared, options[id], options).pv)
+        stay, done = (evaluate(shared, options[each], options) for each in ("stay", id))
+        return float(stay.cash_pv - done.cash_pv if counts == "cash" else stay.pv - done.pv)
 
     return npv(0.0), npv(1.0)

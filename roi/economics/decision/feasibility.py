@@ -87,6 +87,11 @@ def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> 
     return np.asarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
 
 
+def can_fail(shared: Shared, counts: str) -> bool:
+    """True where the answers of an option can be too bad: a bar holds them, or wrong ones count and cost something."""
+    return shared.quality_bar > 0 or (counts == "errors" and bool(np.any(np.asarray(shared.usd_per_error) > 0)))
+
+
 def tells_quality(path: str, option: Option) -> bool:
     """True where the fact at `path` says how often the option's own answers are wrong."""
     systems = {option.system, option.end_to_end or option.system}

@@ -9,7 +9,7 @@ from roi.economics.decision.draws import Drawn, percentiles
 from roi.economics.decision.evaluation import Evaluated
 from roi.economics.decision.feasibility import binds, tested
 from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
-from roi.economics.inputs import Option, Shared
+from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.line import Line, requests
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import run_cost
@@ -36,6 +36,8 @@ class LineResult:
     """Source of that fact."""
     arithmetic: str
     """The product behind the figure, and the month it is shown for."""
+    cash: bool
+    """False for wrong answers, and for what is given up and not paid."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ class OptionResult:
     pv_cost_usd: float
     npv_usd: float
     npv_without_errors_usd: float
+    """The same without wrong answers; what is given up and not paid stays in it."""
     npv_incremental_people_usd: float
     """NPV with the hours left out that an older scenario marked as paid anyway; else as `npv_usd`."""
     npv_all_hours_usd: float
@@ -139,7 +142,7 @@ class OptionResult:
     payback_discounted_months: float
     payback_status: str
     payback_cash_months: float
-    """Payback on cash alone."""
+    """Payback on cash alone: without wrong answers, and without what is no cash."""
     usd_per_request: float
     usd_per_mtok: float
     delay_usd: float
@@ -188,12 +191,12 @@ def option_result(
         if not is_stay:
             paid, positive, in_cash = percentiles(drawn.payback[id]), float(np.mean(npvs > 0)), float(np.mean(cash > 0))
     errors = sum((line.monthly for line in done.costs.lines if line.is_error), np.zeros(shared.horizon))
-    cash_first, cash_saving = first, saving + errors - sum(line.monthly for line in stay.costs.lines if line.is_error)
     no_cash = [line for line in done.costs.lines if line.no_cash]
+    given_up = float(sum(float(line.upfront) for line in no_cash))
     return OptionResult(
         id=id, kind=option.kind, label=option.label, trains=option.trains, evaluated=option.evaluated,
         tested=tested(shared, option), binds=binds(option),
-        upfront_usd=upfront, upfront_no_cash_usd=float(sum(float(line.upfront) for line in no_cash)),
+        upfront_usd=upfront, upfront_no_cash_usd=given_up,
         monthly_usd=tuple(float(x) for x in monthly), mean_monthly_usd=float(monthly[start:].mean()),
         cash_monthly_usd=mean_cash(done), errors_monthly_usd=float(errors[start:].mean()),
         tco_usd=upfront + float(monthly.sum()), pv_cost_usd=pv, npv_usd=npv,
@@ -205,7 +208,7 @@ def option_result(
         roi=None if is_stay else return_on_investment(-first, saving), irr=None if is_stay else internal_rate(first, saving),
         payback_months=months, payback_discounted_months=float(payback(first, saving * factors)),
         payback_status="not_applicable" if is_stay else payback_status(months),
-        payback_cash_months=float(payback(cash_first, cash_saving)),
+        payback_cash_months=float(payback(first + given_up, cash_by_month(stay) - cash_by_month(done))),
         usd_per_request=pv / served, usd_per_mtok=pv / (served * shared.mean_tokens) * MTOK,
         delay_usd=delay_usd, months_to_live=float(option.months_to_live),
         npv_p10_p50_p90=percentiles(npvs) if npvs is not None else None,
@@ -227,9 +230,13 @@ def alone_from(option: Option, horizon: int) -> int:
 
 def mean_cash(done: Evaluated) -> float:
     """Cash of a mean month once the option serves alone, USD: without wrong answers, and without what is no cash."""
-    monthly = done.total.monthly
-    left_out = (line.monthly for line in done.costs.lines if line.is_error or line.no_cash)
-    return float((monthly - sum(left_out, np.zeros(monthly.shape)))[alone_from(done.option, monthly.size):].mean())
+    monthly = cash_by_month(done)
+    return float(monthly[alone_from(done.option, monthly.size):].mean())
+
+
+def cash_by_month(done: Evaluated) -> Array:
+    """Cash of each month: the total without wrong answers, and without what is no cash. USD, shape (..., H)."""
+    return np.asanyarray(done.total.monthly - sum(line.monthly for line in done.costs.lines if line.is_error or line.no_cash))
 
 
 def infeasible_result(option: Option, stay: Option) -> InfeasibleOption:
@@ -253,6 +260,7 @@ def _line(line: Line, case: Case, start: int) -> LineResult:
     return LineResult(
         name=line.name, monthly_usd=tuple(float(x) for x in line.monthly), upfront_usd=float(np.asarray(line.upfront)),
         basis=weakest.basis if weakest else Basis.ASSUMED, source=weakest.source if weakest else "", arithmetic=text,
+        cash=not (line.is_error or line.no_cash),
     )
 
 

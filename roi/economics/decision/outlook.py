@@ -77,7 +77,7 @@ def _draw(
         meets = meets_bar(shared, options[id], options)
         gained = _cumulative(stay, done, counts)
         lost = np.reshape(np.asarray(stay.total.upfront) - done.total.upfront, -1) - back
-        held[rows] = np.where(meets[:, None], gained, lost[:, None])
+        held[rows] = np.where(meets[:, None], gained, gained[:, :1] - back[:, None])
         kept = np.asarray(stay.cash_pv - done.cash_pv if counts == "cash" else stay.pv - done.pv)
         npv[id][rows] = np.where(meets, kept.reshape(-1), lost)
 
@@ -89,7 +89,7 @@ def _cumulative(stay: Evaluated, done: Evaluated, counts: str) -> Array:
     if counts == "cash":
         for each, sign in ((stay, -1.0), (done, 1.0)):
             for line in each.costs.lines:
-                if line.is_error:
+                if line.is_error or line.no_cash:
                     first, monthly = first + sign * np.atleast_2d(line.upfront), monthly + sign * line.monthly
     rows = max(first.shape[0], monthly.shape[0])
     first = np.broadcast_to(first, (rows, 1))

@@ -73,8 +73,7 @@ class Verdict:
     wins_at_error_rate: float | None
     """Error rate up to which the option of `measure_first`, else of `then`, costs less than the leader; None = at no rate."""
     flips_at_usd_per_error: float | None
-    """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances; None = at none, or
-    today's is stated as 0, and none was looked for."""
+    """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances; None = at none."""
     flips_to: str | None
     flips_between_usd_per_error: tuple[float, float | None] | None
     """The same, nearest to and furthest from today's, with the bars of the chances moved by the error of the draws; a furthest
@@ -137,8 +136,13 @@ def _likely(shared: Shared, result: OptionResult, counts: str) -> bool:
 def decide(
     shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], central: Mapping[str, Evaluated], *,
     chosen: Choices, drawn: Drawn | None, measured: Sequence[Experiment], alarms: Sequence[Alarm],
+    at_a_dollar: Mapping[str, Array] | None = None,
 ) -> Verdict:
-    """The verdict on the option that was chosen. `measured` are the experiments, the highest net value first."""
+    """The verdict on the option that was chosen.
+
+    `measured` are the experiments, the highest net value first; `at_a_dollar` is the NPV of the candidates in each draw if a
+    wrong answer cost $1, where today's costs nothing.
+    """
     leader, counts = chosen.leader, chosen.counts
 
     def best(ids: Sequence[str]) -> str | None:
@@ -160,7 +164,7 @@ def decide(
     if first is None or leader == "stay" or first.first_net_usd - after <= first.error_usd:  # a tie: move
         first = None
     judged = first or then
-    flip, between, one_of = _flips(shared, results, chosen, drawn)
+    flip, between, one_of = _flips(shared, results, chosen, drawn, at_a_dollar)
     standing = [alarm for alarm in alarms if not alarm.accepted]
     return Verdict(
         recommended=None if standing else leader,
@@ -214,7 +218,8 @@ Flip = tuple[float, str]
 
 
 def _flips(
-    shared: Shared, results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None
+    shared: Shared, results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None,
+    at_a_dollar: Mapping[str, Array] | None,
 ) -> tuple[Flip | None, tuple[float, float | None] | None, tuple[str, ...]]:
     """The USD per wrong answer nearest to today's beyond which `choose` has another leader, and which; and with other bars.
 
@@ -224,11 +229,12 @@ def _flips(
     n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer.
     """
     today = float(np.asarray(shared.usd_per_error))
-    if today <= 0:
+    if today <= 0 and at_a_dollar is None:
         return None, None, ()
     cash, now = chosen.counts == "cash", 0.0 if chosen.counts == "cash" else today
     each = np.asarray(today if drawn is None or not cash else drawn.facts.get(path_of(Shared, "usd_per_error"), today))
-    rows = {id: _by_price(results[id], each, drawn) for id in chosen.candidates}
+    rows = {id: _by_price(results[id], each, drawn) if at_a_dollar is None else
+            _by_price(results[id], np.ones(1), drawn, at_a_dollar[id]) for id in chosen.candidates}
     means = {id: (float(without.mean()), float(slope.mean())) for id, (without, slope) in rows.items()}
     mine, my_slope = means[chosen.leader]
     crossed = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
@@ -263,11 +269,11 @@ def _flips(
     return flip, _ends(others, now), tuple(dict.fromkeys(to[1] for to in others if to))
 
 
-def _by_price(r: OptionResult, each: Array, drawn: Drawn | None) -> tuple[Array, Array]:
+def _by_price(r: OptionResult, each: Array, drawn: Drawn | None, counted: Array | None = None) -> tuple[Array, Array]:
     """What the option saves in each draw without wrong answers, USD, and more for each USD that one costs (here `each`)."""
-    without, counted = (drawn.cash[r.id], drawn.npv[r.id]) if drawn is not None else (
+    without, today = (drawn.cash[r.id], drawn.npv[r.id]) if drawn is not None else (
         np.array([r.expected_cash_npv_usd]), np.array([r.expected_npv_usd]))
-    errors = counted - without
+    errors = (today if counted is None else counted) - without
     known = (each > 0) & (np.abs(errors) > CENT)  # the same answers: rounding is no slope
     return without, np.divide(errors, each, out=np.zeros(errors.shape), where=known)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
-from roi.economics.decision.feasibility import as_measured
+from roi.economics.decision.feasibility import as_measured, can_fail
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import judging
@@ -130,13 +130,16 @@ def experiments(
 
     `shared` and `central` hold the central values, of feasible options and of those that only their score, which may be luck,
     holds below the bar: those are evaluated again, and nothing else is measured about them. `counts` says whether wrong answers
-    count (errors) or not (cash). Of each kind of measuring and system, the option that brings most stands.
+    count (errors) or not (cash). Of each kind of measuring and system, the option that brings most stands. No evaluation is
+    among them where nothing that it finds could fail an option.
     """
     valuer = _Valuer(shared, central, drawn.saved(counts), candidates, leader)
     best: dict[tuple[str, object], Experiment] = {}
     binned: dict[tuple[int, bool], Bins | None] = {}
     for trial in _trials(shared, central, drawn, candidates):
         judged = trial.kind == "evaluate"
+        if judged and not can_fail(shared, counts):
+            continue
         same = id(trial.known), judged  # options of one server, and of one training, tell the same fact
         if same not in binned:
             edge = bar_edge(trial.known, [trial.known], shared.quality_bar) if judged else None

@@ -23,7 +23,7 @@ def cash(comparison: Comparison, outlook: Outlook | None = None) -> Spec:
             for o in found if 0 < (at := payback_of(c, o)) <= len(o.monthly_usd)]
     x = {"field": "month", "type": "quantitative", "title": "month", "axis": {"tickMinStep": 1, "grid": False},
          "scale": {"domain": [0, len(c.options[0].monthly_usd)], "nice": False}}
-    y = {"field": "usd", "type": "quantitative", "title": f"saved so far, USD, {counted(c)}",
+    y = {"field": "usd", "type": "quantitative", "title": f"saved so far, USD, {counted(c, cash=True)}",
          "axis": money_axis([v for row in rows for v in (row["usd"], row.get("p10"), row.get("p90"))], tickCount=6)}
     shown = [o.id for o in found]
     colour, dash = by_option(c, shown), by_option(c, shown, dashed=True)

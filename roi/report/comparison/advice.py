@@ -14,13 +14,14 @@ from roi.report.comparison.thresholds import (
     flips_at,
     look_again,
     month_of,
+    nothing_fails,
     option_of,
     today,
     undone_by,
     wins_from,
 )
 from roi.report.layout.blocks import Block, Labelled
-from roi.report.layout.wording import case_number, duration, fact_name, figure, percent, short_usd, usd
+from roi.report.layout.wording import case_number, duration, fact_name, figure, percent, short_usd, told_apart, usd
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import months as in_months
 from roi.units import DAYS_PER_MONTH
@@ -140,11 +141,12 @@ def _flat(spread: Triple) -> bool:
     return spread[2] - spread[0] < 1.0
 
 
-def counted(c: Comparison) -> str:
-    """Whether the verdict's NPV holds the cost of wrong answers."""
+def counted(c: Comparison, *, cash: bool = False) -> str:
+    """Whether the verdict's NPV holds the cost of wrong answers; with `cash` the words for what leaves own cards out then."""
     if case_number(c.case, "quality.usd_per_error") <= 0:
         return "wrong answers at $0"
-    return "on cash alone" if c.verdict.counts == "cash" else "wrong answers counted"
+    own = not cash and any(o.upfront_no_cash_usd for o in c.options)
+    return "wrong answers counted" if c.verdict.counts != "cash" else "without wrong answers" if own else "on cash alone"
 
 
 def _cash(c: Comparison, o: OptionResult) -> str:
@@ -188,7 +190,8 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
-    head = (f"Stay on {stay.label}{': stop here' if v.then is None else ' for now, and measure'}. Cash"
+    until = " for now" if nothing_fails(c) else ": stop here" if v.then is None else " for now, and measure"
+    head = (f"Stay on {stay.label}{until}. Cash"
             f" {usd(month_of(c, stay)[0])} a month"
             f"{f' ({usd(_migrations(c))} of it forced migrations)' if _migrations(c) > PART * month_of(c, stay)[0] else ''},"
             f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
@@ -217,7 +220,8 @@ def reason(c: Comparison, id: str) -> str:
         return "it is not the best"
     if passed.reason == "not tested":
         return "nobody has tested it"
-    return f"beats staying in only {percent(passed.chance or 0.0)} of the draws, needs {percent(passed.chance_needed)}"
+    found, needed = told_apart(percent, passed.chance or 0.0, passed.chance_needed)
+    return f"beats staying in only {found} of the draws, needs {needed}"
 
 
 def next_step(c: Comparison) -> str:
@@ -230,12 +234,16 @@ def _then(c: Comparison) -> list[Block]:
     e = c.verdict.then
     if c.verdict.measure_first is not None:
         return []
+    lost = nothing_fails(c)
+    if e is None and lost:
+        return [Labelled("THEN", (lost,))]
     if e is None:
         sure = bool(c.case["draws"].value)
         return [Labelled("THEN", ("Nothing is worth measuring: no test is worth more than it costs." if sure else
                                   "Without draws nothing says what a test is worth: --draws 4096.",))]
     after = "" if c.verdict.leader == "stay" else " after DO NOW"
-    return [Labelled("THEN", (f"{_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{_wins_at(c, e)}",))]
+    return [Labelled("THEN", (f"{_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{_wins_at(c, e)}",
+                              *((lost,) if lost else ())))]
 
 
 def _measure(c: Comparison, e: Experiment) -> str:
@@ -261,9 +269,9 @@ def _judged(o: OptionResult | InfeasibleOption) -> bool:
 def _wins_at(c: Comparison, e: Experiment) -> str:
     """The error rate at which the option of an evaluation wins; of another experiment, what it is ahead or behind by."""
     o, v = _about(c, e), c.verdict
-    if e.kind == "evaluate" and v.wins_at_error_rate is not None:
-        return (f" It wins if at most {percent(v.wins_at_error_rate)} of its answers are wrong"
-                f" ({'so far' if _judged(o) else 'assumed'}: {percent(o.quality.error_rate)}).")
+    if e.kind == "evaluate" and v.wins_at_error_rate is not None and v.wins_at_error_rate < 1.0:
+        at, found = told_apart(percent, v.wins_at_error_rate, o.quality.error_rate)
+        return f" It wins if at most {at} of its answers are wrong ({'so far' if _judged(o) else 'assumed'}: {found})."
     if isinstance(o, InfeasibleOption):
         return ""
     gap = value(o, v.counts) - value(c.leader, v.counts)

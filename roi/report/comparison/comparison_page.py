@@ -108,10 +108,10 @@ def _cash(c: Comparison, outlook: Outlook) -> Iterator[Part]:
     rows = tuple(Row((names[o.id], *(usd(outlook.central[o.id][month]) for month in years),
                       *([_spread(outlook, o.id)] if outlook.bands else []), months(payback_of(c, o), horizon))) for o in found)
     heads = ("option", *(f"saved after\n{month} months" for month in years),
-             *(["P10 to P90\nat the end"] if outlook.bands else []), f"payback, months,\n{counted(c)}")
+             *(["P10 to P90\nat the end"] if outlook.bands else []), f"payback, months,\n{counted(c, cash=True)}")
     bands = " and ".join(names[id] for id in banded(c))
-    note = (f"What has been saved in all against staying, {counted(c)}, not discounted. Lines: central values. Dots: payback"
-            " from today, counted alike."
+    note = (f"What has been saved in all against staying, {counted(c, cash=True)}, not discounted. Lines: central values. Dots:"
+            " payback from today, counted alike."
             + (f" Shaded: P10 to P90 of the draws, month by month, of {bands}." if outlook.bands else f" {NO_DRAWS}"))
     yield Picture(charts.cash(c, outlook), note)
     yield Table(heads, rows)

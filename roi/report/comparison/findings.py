@@ -4,7 +4,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.report.comparison.thresholds import option_of
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table
-from roi.report.layout.wording import case_number, chance, months, option_label, percent, requests, usd
+from roi.report.layout.wording import case_number, chance, months, option_label, percent, requests, told_apart, usd
 
 LARGEST_RATE = 10.0
 """Returns above 1,000% say no more than that the set-up is small."""
@@ -36,15 +36,16 @@ def returns(c: Comparison, id: str) -> list[Block]:
     notes.append(f"One month of delay costs {usd(o.delay_usd)} of NPV." if o.delay_usd >= 0 else
                  f"One month of delay saves {usd(-o.delay_usd)} of NPV: the incumbent is cheaper meanwhile.")
     if abs(o.npv_usd - o.npv_without_errors_usd) >= 0.5:
-        notes.append(f"At the central values, on cash alone, the NPV is {usd(o.npv_without_errors_usd)}.")
+        words = "without wrong answers" if o.upfront_no_cash_usd else "on cash alone"
+        notes.append(f"At the central values, {words}, the NPV is {usd(o.npv_without_errors_usd)}.")
     if abs(o.npv_usd - o.npv_all_hours_usd) >= 0.5:
         notes.append(f"With a price on the hours that are paid anyway too, the NPV is {usd(o.npv_all_hours_usd)}.")
     if abs(o.npv_usd - o.npv_incremental_people_usd) >= 0.5:
         notes.append(f"Leaving out hours of people who are paid anyway, the NPV is {usd(o.npv_incremental_people_usd)}.")
     if c.reconciled_npv_usd is not None and o.id == c.reconciled_option:
         price, volume = c.reconciled_npv_usd
-        notes.append(f"Gap to the real bill: NPV {usd(price)} if it is all the incumbent's price, {usd(volume)} if it is all"
-                     " volume.")
+        notes.append(f"Gap to the real bill, at the central values: NPV {usd(price)} if it is all the incumbent's price,"
+                     f" {usd(volume)} if it is all volume.")
     return [Heading(f"What {o.label} returns"), Bullets(tuple(notes))]
 
 
@@ -107,8 +108,11 @@ def winner_changes(c: Comparison) -> list[Block]:
 
 def _limit(c: Comparison, id: str, at: float | None, rival: str) -> str:
     o = next(o for o in c.options if o.id == id)
-    used = f"(used here: {percent(o.quality.error_rate)}, {o.quality.status})"
+    most, here = told_apart(percent, o.quality.error_rate if at is None else at, o.quality.error_rate)
+    used = f"(used here: {here}, {o.quality.status})"
     if at is None:
         return f"{o.label} {used}: more than {rival} at any error rate."
+    if at >= 1.0:
+        return f"{o.label} {used}: no more than {rival} at any error rate."
     bar = 1.0 - case_number(c.case, "quality.bar")
-    return f"{o.label} {used}: no more than {rival} up to {percent(at)}{', the quality bar' if abs(at - bar) < 1e-9 else ''}."
+    return f"{o.label} {used}: no more than {rival} up to {most}{', the quality bar' if abs(at - bar) < 1e-9 else ''}."

@@ -12,6 +12,7 @@ from roi.economics.decision.option_result import FleetResult, LineResult, Option
 from roi.economics.decision.verdict import value
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import Basis
+from roi.report.comparison.advice import counted
 from roi.report.comparison.thresholds import alone_from, compared_from, compared_with, month_of, quality
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import KINDS, MARKS, Money, case_number, chance, figure, money_of, months, percent, usd
@@ -72,7 +73,7 @@ def _legend(c: Comparison, shown: list[OptionResult]) -> str:
     each = usd(case_number(c.case, "quality.usd_per_error"))
     return (f"/month: mean after go-live, retraining included; wrong answers at {each}"
             f" each are no cash. Payback in months from today, on cash, at the central values. NPV: savings against staying,"
-            f" discounted, {'on cash alone' if c.verdict.counts == 'cash' else 'wrong answers included'}, {npv}.{best}"
+            f" discounted, {counted(c)}, {npv}.{best}"
             f" USD/Mtok: discounted cost over discounted tokens, counted as the incumbent counts. Basis of each cost line's"
             f" weakest fact: {', '.join(names)}.")
 
@@ -119,9 +120,9 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     beside, start = (compared_with(c), compared_from(c)) if o.id == "stay" else (o, alone_from(c, o))
     money = money_of([o.tco_usd, *(sum(line.monthly_usd) for line in o.lines)])
     rows = [_branch(line, start, money) for line in o.lines if line.upfront_usd or any(line.monthly_usd)]
-    errors = sum(sum(line.monthly_usd) for line in o.lines if line.name == "wrong answers")
+    no_cash = [line.upfront_usd + sum(line.monthly_usd) for line in o.lines if not line.cash]
     month = month_of(c, o)
-    cash = f"of it cash: {usd(month[0])} a month, {usd(o.tco_usd - errors)} in all" if errors else ""
+    cash = f"of it cash: {usd(month[0])} a month, {usd(o.tco_usd - sum(no_cash))} in all" if any(no_cash) else ""
     mean = sum(month) if o.id == "stay" else o.mean_monthly_usd  # of another option what is no cash too
     total = Row(("total", "", money(mean), money(o.upfront_usd), money(o.tco_usd)), strong=True, detail=cash)
     handed = f", hands on {percent(o.quality.share_escalated)}" if o.quality.share_escalated else ""

@@ -10,7 +10,18 @@ from roi.economics.decision.verdict import chance
 from roi.facts.case import template_values
 from roi.facts.fact import Basis, Value
 from roi.report.comparison.advice import advice, counted, npv_of
-from roi.report.comparison.thresholds import compared_from, flips_at, guessed, month_of, option_of, quality
+from roi.report.comparison.thresholds import (
+    PRICE_OF_ERRORS,
+    compared_from,
+    error_path,
+    flips_at,
+    guessed,
+    month_of,
+    nothing_fails,
+    option_of,
+    quality,
+    rate_assumed,
+)
 from roi.report.layout.blocks import Block, Gap, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import (
     case_number,
@@ -22,6 +33,7 @@ from roi.report.layout.wording import (
     percent,
     quantity,
     short_usd,
+    told_apart,
     usd,
 )
 from roi.report.layout.wording import chance as share
@@ -30,7 +42,7 @@ MOST_LINES, MOST_ROWS = 40, 6
 TITLE = 100
 """Characters of a title that are shown."""
 MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_year": "growth {}",
-        "quality.usd_per_error": "{} per wrong answer"}
+        PRICE_OF_ERRORS: "{} per wrong answer"}
 """Inputs that carry the whole answer, in the screen's words; the scores come to them."""
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
@@ -66,7 +78,7 @@ def head(c: Comparison) -> list[Block]:
 
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
-    told = [*_bill(c), *_template(c), *_assumed(c), *_gates(c), *_old(c), *_endings(c)]
+    told = [*_bill(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_old(c), *_endings(c)]
     accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     if accepted:
         told.append(f"Accepted although unlikely: {', '.join(accepted)}")
@@ -85,8 +97,9 @@ def _bill(c: Comparison) -> list[str]:
         factor = figure(case_number(c.case, "reconciliation.factor", 1.0))
         if price == volume or not c.case["reconciliation.volume_share"].uncertain:
             return []
-        told = (f"The bill is {factor} x what these requests cost at the scenario's prices. Unsplit: NPV of"
-                f" {option_of(c, c.reconciled_option).label} {price} if all of the gap is price, {volume} if all is volume")
+        label = option_of(c, c.reconciled_option).label
+        told = (f"The bill is {factor} x what these requests cost at the scenario's prices. Unsplit: at the central values NPV"
+                f" of {label} {price} if all of the gap is price, {volume} if all is volume")
         return [told]
     if case_number(c.case, "reconciliation.factor", 1.0) != 1.0:
         return []
@@ -95,8 +108,8 @@ def _bill(c: Comparison) -> list[str]:
 
 
 def _template(c: Comparison) -> list[str]:
-    """The template's guesses, those that move the answer most first; and what it means that one prices wrong answers."""
-    paths, v = template_values(c.case), c.verdict
+    """The template's guesses, those that move the answer most first."""
+    paths = template_values(c.case)
     if not paths:
         return []
     pull = {d.path: d.swing_usd for d in c.drivers}
@@ -105,12 +118,18 @@ def _template(c: Comparison) -> list[str]:
     more = f" and {len(ranked) - NAMED} more" if len(ranked) > NAMED else ""
     if pull.get(ranked[0], 0.0) > 0:
         names[0] += f" (moves the NPV by {short_usd(pull[ranked[0]])})"
-    told = [f"The template's guesses: {', '.join(names)}{more}"]
-    if v.counts == "cash":
+    return [f"The template's guesses: {', '.join(names)}{more}"]
+
+
+def _uncounted(c: Comparison) -> list[str]:
+    """That wrong answers are not counted, why, and from which price on the advice is another; that no test could fail."""
+    told, lost, guess = list[str](), nothing_fails(c), c.verdict.counts == "cash"
+    if guess or case_number(c.case, PRICE_OF_ERRORS) <= 0:
+        why = "what one costs is the template's guess" if guess else (
+            "no price of one is stated" if guessed(c.case[PRICE_OF_ERRORS]) else "one costs $0")
         flips = flips_at(c)
-        told.append("Wrong answers are not counted: what one costs is the template's guess (quality.usd_per_error)"
-                    f"{f'; {flips}' if flips else ''}")
-    return told
+        told.append(f"Wrong answers are not counted: {why} ({PRICE_OF_ERRORS}){f'; {flips}' if flips else ''}")
+    return [*told, lost] if lost else told
 
 
 def _guess(c: Comparison, path: str) -> str:
@@ -121,17 +140,15 @@ def _guess(c: Comparison, path: str) -> str:
 def _assumed(c: Comparison) -> list[str]:
     """Main inputs that are assumed, and stated ones that are uncertain and among the facts that move the answer most."""
     driving = [d.path for d in c.drivers[:DRIVING]]
-    assumed = [_ranged(c, path, name) for path, name in MAIN.items() if path in c.case and guessed(c.case[path])]
-    if any(guessed(c.case[path]) for path in _scores(c) if path in c.case):
+    assumed = [_ranged(c, path, name) for path, name in MAIN.items() if path in c.case and guessed(c.case[path])
+               and (path != PRICE_OF_ERRORS or case_number(c.case, path) > 0)]
+    if rate_assumed(c, stay := option_of(c, "stay")):
+        assumed.append(f"{fact_range(c.case[error_path(c, stay)])} of {stay.label}'s answers wrong (quality.scores)")
+    if any(rate_assumed(c, o) for o in c.options if o.evaluated and o.id != "stay"):
         assumed.append("scores")
     unsure = [_ranged(c, path, name) for path, name in MAIN.items()
               if path in driving and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE]
     return [f"{word}: {', '.join(names)}" for word, names in (("Assumed", assumed), ("Uncertain", unsure)) if names]
-
-
-def _scores(c: Comparison) -> set[str]:
-    """Paths of the error rates of what was evaluated."""
-    return {f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate" for o in c.options if o.evaluated}
 
 
 def _old(c: Comparison) -> list[str]:
@@ -220,7 +237,7 @@ def table(c: Comparison, most: int) -> list[Block]:
         npvs = [("-" if x is None or o.id == "stay" else _scaled(x, size)) for x in (low, mean, high)]
         leads = o.id == v.recommended
         label = "stay" if o.id == "stay" else o.label.replace(f"> {option_of(c, 'stay').label}", "> stay")
-        return Row((f"{'>' if leads else ' ' if o.tested else '?'} {label}", cash(month_of(c, o)[0]), _rate(o), *npvs,
+        return Row((f"{'>' if leads else ' ' if o.tested else '?'} {label}", cash(month_of(c, o)[0]), _rate(c, o), *npvs,
                     share(chance(o, counts)), share(o.probability_best), quality(c, o)),
                    strong=leads, tone="good" if leads else "" if o.tested else "doubt")
 
@@ -238,10 +255,10 @@ def _scaled(x: float, size: float) -> str:
     return "0" if text == "-0" else text
 
 
-def _rate(o: OptionResult) -> str:
-    """Wrong answers in percent, with a question mark where nobody tested."""
+def _rate(c: Comparison, o: OptionResult) -> str:
+    """Wrong answers in percent, with a question mark where nobody tested, or of staying where that is assumed."""
     text = percent(o.quality.wrong_rate).removesuffix("%")
-    return text if o.tested else f"{text}?"
+    return f"{text}?" if not o.tested or (o.id == "stay" and rate_assumed(c, o)) else text
 
 
 def _lost(c: Comparison) -> list[Block]:
@@ -252,7 +269,7 @@ def _lost(c: Comparison) -> list[Block]:
         told.append(f"With a price on the hours of people who are paid anyway, {other} would lead.")
     if v.recommended is not None:
         untested = [option_of(c, p.option).label for p in v.passed_over if p.reason == "not tested"]
-        unlikely = [f"{option_of(c, p.option).label} ({percent(p.chance or 0.0)}, needs {percent(p.chance_needed)})"
+        unlikely = [f"{option_of(c, p.option).label} ({', needs '.join(told_apart(percent, p.chance or 0.0, p.chance_needed))})"
                     for p in v.passed_over if p.reason != "not tested"]
         for word, names in (("not tested", untested), ("beats staying too seldom", unlikely)):
             if names:

@@ -8,10 +8,11 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import Signpost
 from roi.economics.inputs import KEEPS_MODEL
 from roi.facts.fact import Basis, Fact
-from roi.report.layout.wording import case_number, figure, percent, requests, usd
+from roi.report.layout.wording import case_number, figure, percent, requests, told_apart, usd
 
 PRICES = {"usd_per_gpu_hour": "a GPU hour", "usd_per_gpu": "a GPU"}
 """Quantities of signposts that are a price of GPUs."""
+PRICE_OF_ERRORS = "quality.usd_per_error"
 OTHER_SIDE = {"above": "below", "below": "above"}
 
 
@@ -51,8 +52,19 @@ def quality(c: Comparison, o: OptionResult) -> str:
         return "same model"
     if not o.tested:
         return "few tested" if o.evaluated else "GATE UNTESTED" if o.kind == "cascade" else "NOT TESTED"
-    path = f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate"
-    return "assumed" if path in c.case and (guessed(c.case[path]) or c.case[path].basis is Basis.TEMPLATE) else "tested"
+    path = error_path(c, o)
+    template = path in c.case and c.case[path].basis is Basis.TEMPLATE
+    return "assumed" if template or rate_assumed(c, o) else "tested"
+
+
+def error_path(c: Comparison, o: OptionResult) -> str:
+    """The path of the error rate of what answers in the option."""
+    return f"systems.{c.case[f'options.{o.id}.system'].value}.error_rate"
+
+
+def rate_assumed(c: Comparison, o: OptionResult) -> bool:
+    """True where the error rate of what answers in the option is assumed; a template's is told apart."""
+    return (path := error_path(c, o)) in c.case and guessed(c.case[path])
 
 
 def alone_from(c: Comparison, o: OptionResult) -> int:
@@ -83,7 +95,7 @@ def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
     start = compared_from(c)
     sums = [0.0, 0.0]
     for line in o.lines:
-        sums[line.name == "wrong answers"] += sum(line.monthly_usd[start:]) / (len(o.monthly_usd) - start)
+        sums[not line.cash] += sum(line.monthly_usd[start:]) / (len(o.monthly_usd) - start)
     return sums[0], sums[1]
 
 
@@ -153,6 +165,15 @@ def _two_digits(x: float, *, up: bool) -> float:
     return float(f"{(math.ceil(x / size - 1e-9) if up else math.floor(x / size + 1e-9)) * size:.2g}")
 
 
+def nothing_fails(c: Comparison) -> str:
+    """Why no test could fail an option, and what to write; empty where one could."""
+    priced = c.verdict.counts == "errors" and case_number(c.case, PRICE_OF_ERRORS) > 0
+    if priced or case_number(c.case, "quality.bar") > 0:
+        return ""
+    return ("No test can fail an option: neither quality.bar nor quality.usd_per_error says what is too bad. Write one, such as"
+            " quality: {bar: 0.9}.")
+
+
 def look_again(c: Comparison) -> list[str]:
     """From which volume, and at which price or error rate, another option would be cheaper than staying, or be advised.
 
@@ -188,10 +209,12 @@ def _side(s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
     assert s.threshold is not None
     side = OTHER_SIDE[s.direction] if undone else s.direction
     if s.quantity == "requests_per_day":
-        return f"{side} {requests(s.threshold)} requests a day (today {requests(s.today)})"
+        at, today = told_apart(requests, s.threshold, s.today)
+        return f"{side} {at} requests a day (today {today})"
     if s.quantity in PRICES:
-        return f"with {PRICES[s.quantity]} {side} {usd(s.threshold)} (today {usd(s.today)}, {s.reason.split(',')[0]})"
+        at, today = told_apart(usd, s.threshold, s.today)
+        return f"with {PRICES[s.quantity]} {side} {at} (today {today}, {s.reason.split(',')[0]})"
     if s.quantity == "api_price_ratio":
-        return f"with {whose} list prices {side} {figure(s.threshold)} times today's"
-    most = "at most" if side == "below" else "more than"
-    return f"with {most} {percent(s.threshold)} of {whose} answers wrong (here {percent(s.today)})"
+        return f"with {whose} list prices {side} {told_apart(figure, s.threshold, 1.0)[0]} times today's"
+    most, (at, today) = "at most" if side == "below" else "more than", told_apart(percent, s.threshold, s.today)
+    return f"with {most} {at} of {whose} answers wrong (here {today})"

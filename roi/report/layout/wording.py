@@ -5,7 +5,7 @@ Money in table columns: whole USD, thousands where whole USD would not fit, cent
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from roi.facts.case import PER_YEAR, SHARE, Case
@@ -145,16 +145,16 @@ def fact_range(fact: Fact) -> str:
     return f"{money}{figure(fact.low)} to {money}{figure(fact.high)}{unit}"
 
 
-def quantity(value: object, unit: str) -> str:
-    """A value in its unit: $30/hour, 40%, +10.0% a year."""
+def quantity(value: object, unit: str, more: int = 0) -> str:
+    """A value in its unit, or with so many more digits: $30/hour, 40%, +10.0% a year."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     if unit == SHARE:
-        return percent(value)
+        return percent(value, more)
     if unit == PER_YEAR:
-        return f"{value:+.1%} a year"
+        return f"{value:+.{1 + more}%} a year"
     money, words = _unit(unit)
-    return f"{money}{figure(value)}{words}"
+    return f"{money}{figure(value, more)}{words}"
 
 
 def _unit(unit: str) -> tuple[str, str]:
@@ -163,21 +163,27 @@ def _unit(unit: str) -> tuple[str, str]:
     return money, "" if words in SAID_BY_NAME else words if words.startswith("/") else f" {words}"
 
 
-def figure(x: float) -> str:
-    """A number with three significant digits, thousands with commas: 24,300, 0.35."""
+def told_apart(words: Callable[[float, int], str], x: float, y: float) -> tuple[str, str]:
+    """Two numbers that are compared, in these words, with as many more digits as tell them apart; equal ones alike."""
+    same = math.isclose(x, y, rel_tol=1e-9)
+    return next((told for more in range(9) if (told := (words(x, more), words(y, more)))[0] != told[1] or same),
+                (words(x, 0), words(y, 0)))
+
+
+def figure(x: float, more: int = 0) -> str:
+    """A number with three significant digits, or so many more, thousands with commas: 24,300, 0.35."""
     if x == 0 or not math.isfinite(x):
         return "0" if x == 0 else "never"
     if abs(x) >= 1e10:
         return f"{x:.2e}"
-    digits = max(2 - math.floor(math.log10(abs(x))), 0)
-    rounded = round(x, 2 - math.floor(math.log10(abs(x))))
-    text = f"{rounded:,.{min(digits, 8)}f}"
+    digits = 2 + more - math.floor(math.log10(abs(x)))
+    text = f"{round(x, digits):,.{min(max(digits, 0), 8 + more)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def usd(x: float) -> str:
-    """An amount in USD: $1,234, -$56, $0.715, $0.002."""
-    text = f"{abs(x):,.0f}" if abs(x) >= 9.995 else figure(abs(x))
+def usd(x: float, more: int = 0) -> str:
+    """An amount in USD, or with so many more digits: $1,234, -$56, $0.715, $0.002."""
+    text = f"{abs(x):,.{more}f}" if abs(x) >= 9.995 else figure(abs(x), more)
     return f"-${text}" if x < 0 and text != "0" else f"${text}"
 
 
@@ -220,9 +226,11 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:,.0f} min" if seconds < 7200.0 else f"{seconds / 3600:,.1f} h"
 
 
-def percent(x: float) -> str:
-    """A share in percent: 0.4%, 12%, 12.9%."""
+def percent(x: float, more: int = 0) -> str:
+    """A share in percent, or with so many more digits: 0.4%, 12%, 12.9%."""
     share = abs(x) * 100
+    if more:
+        return f"{f'{100 * x:,.{1 + more}f}'.rstrip('0').rstrip('.')}%"
     if 0 < share < 0.05:
         return "<0.1%"
     return f"{x:,.0%}" if share >= 99.95 else f"{x:.1%}".replace(".0%", "%")
@@ -237,11 +245,11 @@ def chance(x: float | None) -> str:
     return ">99%" if 0.995 <= x < 1 else f"{x:.0%}"
 
 
-def requests(x: float | None) -> str:
-    """Requests a day; "any" from the first request on, "never" where no volume is enough."""
+def requests(x: float | None, more: int = 0) -> str:
+    """Requests a day, or with so many more digits; "any" from the first request on, "never" where no volume is enough."""
     if x is None:
         return "never"
-    return "any" if x <= 1 else figure(x)
+    return "any" if x <= 1 else figure(x, more)
 
 
 def case_number(case: Case, path: str, default: float = 0.0) -> float:

@@ -91,7 +91,7 @@ def _formulas(p: Plan, each: OptionSheet, column: str, before: str) -> dict[str,
         "Staying costs": f"={staying('Total')}",
         "Saving": f"={at['Staying costs']}-{at['Total']}",
         "Cumulative saving": f"={at['Saving']}",
-        "Cumulative saving, cash": f"={at['Saving']}+{at['Wrong answers']}-{staying('Wrong answers')}",
+        "Cumulative saving, cash": f"={staying('Cash')}-{at['Cash']}",
     }
     if before:
         for name in ("Cumulative saving", "Cumulative saving, cash"):
@@ -117,7 +117,7 @@ def _values(p: Plan, each: OptionSheet) -> dict[str, list[float]]:
     staying, staying_wrong = added(p.stay), added(p.stay, "is_error")
     factors = (1.0, *discount_factors(p.model.shared.discount_rate, p.model.trace.horizon).tolist())
     saving = [a - b for a, b in zip(staying, total, strict=True)]
-    in_cash = [s + a - b for s, a, b in zip(saving, wrong, staying_wrong, strict=True)]
+    in_cash = [s + a + n - b for s, a, n, b in zip(saving, wrong, no_cash, staying_wrong, strict=True)]
     saved = {"Cumulative saving": list(accumulate(saving)), "Cumulative saving, cash": list(accumulate(in_cash))}
     return {
         "Total": total,

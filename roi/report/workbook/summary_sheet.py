@@ -21,7 +21,7 @@ LIVE = (
     "cash a month, USD",
     "wrong answers a month, USD",
     "NPV, USD",
-    "NPV on cash alone, USD",
+    "NPV without wrong answers, USD",
     "payback, months",
     "payback on cash, months",
     "IRR a year",

@@ -105,11 +105,17 @@ def test_a_template_value_of_a_wrong_answer_decides_nothing() -> None:
     # 2,628,000 requests a month save $10,117.80 and bring 131,400 more wrong answers: 7.7 cents each, set-up aside
     assert found.flips_at_usd_per_error == pytest.approx(10_117.80 / 131_400, rel=0.01)
     assert found.flips_to == "stay"
+    unpriced = compare(case_of(quality={**quality, "usd_per_error": 0.0}, candidates={"cascade_first": [], "self_hosted": []}))
+    assert (unpriced.verdict.recommended, unpriced.verdict.counts) == (CHEAPER, "errors")
+    assert unpriced.verdict.flips_at_usd_per_error == pytest.approx(found.flips_at_usd_per_error, rel=1e-9)
 
 
-@pytest.mark.parametrize("usd", [0.01, 0.11])
+@pytest.mark.parametrize("usd", [0.0, 0.01, 0.11])
 def test_the_price_of_an_error_at_which_the_verdict_turns_is_where_it_does(usd: float) -> None:
-    """Nine draws in ten are asked for: the chance is too low before the means cross. Either side is compared anew."""
+    """Nine draws in ten are asked for: the chance is too low before the means cross. Either side is compared anew.
+
+    Where no price is stated the same is told, from the draws at $1 each.
+    """
     def at(x: float, bar: float = 0.9) -> Verdict:
         scores = {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.9, "low": 0.8, "high": 0.93, "items": 200}}
         case = case_of(quality={"usd_per_error": x, "scores": scores}, draws=1024, verdict={"min_chance_reversible": bar},

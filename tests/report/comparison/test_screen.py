@@ -12,12 +12,14 @@ import pytest
 from roi.economics.decision import signposts
 from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.outlook import look_ahead
 from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
-from roi.report.comparison.thresholds import option_of, wins_from
+from roi.report.comparison.thresholds import flips_at, option_of, wins_from
 from roi.report.layout.blocks import shortened
+from roi.report.layout.wording import percent, told_apart
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
 from roi.scenario.file import check_scenario, load_scenario, template
@@ -210,6 +212,22 @@ def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_come
     assert "NOT YET" not in text
 
 
+def test_what_own_cards_would_fetch_is_in_no_figure_of_cash() -> None:
+    """Case 10: $10,830.70 of set-up, 33 months at $1,575 and two retrainings at $4,803.80, three months of staying at
+    $15,208.33; neither $24,000 not got nor $8,232 at the end. What is saved by month passes zero at 3.79 months."""
+    c = of_file(next(path for path in CASES if path.stem.startswith("10_")))
+    o = next(o for o in c.options if o.id == "own-hardware:qwen3-8b+lora")
+    in_all = 10_830.70 + 33 * 1575.0 + 2 * 4803.80 + 3 * 15_208.33
+    assert sum(line.upfront_usd + sum(line.monthly_usd) for line in o.lines if line.cash) == pytest.approx(in_all, abs=1.0)
+    assert o.tco_usd == pytest.approx(in_all + 24_000 - 8232, abs=1.0)
+    text = " ".join(comparison_text(c, (), explain=o.id).split())
+    assert f"of it cash: ${o.cash_monthly_usd:,.0f} a month, ${in_all:,.0f} in all" in text
+    assert "at the central values, without wrong answers, the npv" not in text.lower()  # there are none to leave out
+    saved = look_ahead(c.case, [o.id], "cash").central[o.id]
+    assert (saved[0], saved[3] < 0 < saved[4]) == (pytest.approx(-10_830.70, abs=0.01), True)
+    assert o.payback_cash_months == pytest.approx(3 + saved[3] / (saved[3] - saved[4]))
+
+
 def test_cards_that_are_owned_are_no_cash() -> None:
     c = of_file(next(path for path in CASES if path.stem.startswith("10_")))
     o = next(o for o in c.options if o.id == c.verdict.leader)
@@ -326,6 +344,45 @@ def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it
     assert shown(c).count("\n") < 40
 
 
+def test_a_price_of_errors_that_nobody_states_is_told_like_a_guessed_one() -> None:
+    c = answer("quality.usd_per_error=0")
+    text = flat(c)
+    assert f"! Wrong answers are not counted: one costs $0 (quality.usd_per_error); {flips_at(c)} !" in text
+    assert flips_at(c).endswith("each the advice turns to staying")
+    assert "per wrong answer" not in text
+
+
+def test_with_neither_bar_nor_price_of_errors_no_test_is_offered() -> None:
+    nothing = ("quality.bar=0", "quality.usd_per_error=0", "quality.scores={gpt-6-sol: 0.95}")
+    told = ("No test can fail an option: neither quality.bar nor quality.usd_per_error says what is too bad. Write one, such as"
+            " quality: {bar: 0.9}.")
+    text = flat(answer(*nothing))
+    assert f"! {told}" in text
+    assert f"THEN {told}" in text
+    assert "DO NOW Stay on gpt-6-sol for now. Cash" in text
+    assert "of its answers are wrong" not in text
+    assert told not in flat(answer(nothing[0].replace("=0", "=0.9"), *nothing[1:]))
+
+
+def test_an_error_rate_in_use_that_nobody_measured_is_marked() -> None:
+    text = shown(answer("quality.scores={gpt-6-luna: 0.93}"))
+    assert "of gpt-6-sol's answers wrong (quality.scores)" in " ".join(text.split())
+    assert next(row for row in rows(text) if row.strip().startswith("stay")).split()[2] == "5?"
+    stated = shown(answer("quality.scores={gpt-6-sol: 0.95, gpt-6-luna: 0.93}"))
+    assert next(row for row in rows(stated) if row.strip().startswith("stay")).split()[2] == "5"
+
+
+def test_two_rates_that_are_compared_are_told_apart() -> None:
+    c = answer()
+    e = next(e for e in c.experiments if e.kind == "evaluate" and e.option != c.verdict.leader)
+    rate = next(o.quality.error_rate for o in c.options if o.id == e.option)
+    v = replace(c.verdict, measure_first=None, then=e, wins_at_error_rate=rate - 0.00004)
+    at, found = told_apart(percent, rate - 0.00004, rate)
+    assert at != found
+    assert f"if at most {at} of its answers are wrong" in flat(replace(c, verdict=v))
+    assert f": {found})." in flat(replace(c, verdict=v))
+
+
 def test_stating_the_price_of_an_error_turns_the_advice_where_the_guess_said() -> None:
     """The same draws of all else: a thousandth below the threshold the advice stands, a thousandth above it is the other."""
     at = bundled().verdict.flips_at_usd_per_error
@@ -375,7 +432,8 @@ def test_the_count_of_wrong_answers_times_their_price_is_what_the_line_says() ->
 def test_a_bill_apart_from_the_estimate_shows_both_readings() -> None:
     c = answer("incumbent.bill_usd_per_month=20000")
     assert c.reconciled_npv_usd is not None
-    assert "! The bill is 1.5 x what these requests cost at the scenario's prices. Unsplit: NPV of gpt-6-luna $" in flat(c)
+    text = flat(c)
+    assert "! The bill is 1.5 x what these requests cost at the scenario's prices. Unsplit: at the central values NPV" in text
     assert "Bill not checked" not in flat(c)
 
 

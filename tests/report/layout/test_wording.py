@@ -5,7 +5,18 @@ import math
 import pytest
 
 from roi.facts.fact import Basis, Fact
-from roi.report.layout.wording import chance, fact_name, fact_range, figure, money_of, months, percent, requests, usd
+from roi.report.layout.wording import (
+    chance,
+    fact_name,
+    fact_range,
+    figure,
+    money_of,
+    months,
+    percent,
+    requests,
+    told_apart,
+    usd,
+)
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 
@@ -65,3 +76,13 @@ def test_every_uncertain_fact_of_the_bundled_case_has_a_name_of_its_own() -> Non
 def test_ranges_are_told_in_their_unit(low: float, high: float, unit: str, words: str) -> None:
     fact = Fact(value=(low + high) / 2, low=low, high=high, unit=unit, basis=Basis.ASSUMED, source="test")
     assert fact_range(fact) == words
+
+
+@pytest.mark.parametrize(("words", "x", "y", "told"), [
+    (percent, 0.05981, 0.06, ("5.98%", "6%")), (percent, 0.06, 0.08, ("6%", "8%")), (percent, 0.06, 0.06, ("6%", "6%")),
+    (percent, 0.79996, 0.8, ("79.996%", "80%")), (percent, 0.0001, 0.0003, ("0.01%", "0.03%")),
+    (requests, 76_120.0, 76_100.0, ("76,120", "76,100")), (usd, 12.34, 12.0, ("$12.3", "$12.0")),
+    (figure, 1.0004, 1.0, ("1.0004", "1")),
+])
+def test_numbers_that_are_compared_print_with_the_digits_that_tell_them_apart(words, x, y, told):
+    assert told_apart(words, x, y) == told

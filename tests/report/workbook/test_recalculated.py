@@ -50,7 +50,7 @@ def agrees(found: dict, c: Comparison) -> None:
         row = found[o.label]
         money = {"set-up, USD": o.upfront_usd, "cash a month, USD": o.cash_monthly_usd, "total cost, USD": o.tco_usd,
                  "wrong answers a month, USD": o.errors_monthly_usd, "NPV, USD": o.npv_usd,
-                 "NPV on cash alone, USD": o.npv_without_errors_usd}
+                 "NPV without wrong answers, USD": o.npv_without_errors_usd}
         rates = {"payback, months": months_or_never(o.payback_months), "IRR a year": "none" if o.irr is None else o.irr,
                  "payback on cash, months": months_or_never(o.payback_cash_months)}
         for name, value in money.items():

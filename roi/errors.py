@@ -32,12 +32,12 @@ def visible(text: str, keep: str = "") -> str:
 
 
 class RoiError(Exception):
-    """Base of every error that roi raises on purpose; `str(error)` is written for the user, who may see it in a traceback."""
+    """Base of every error that roi raises on purpose; `str(error)` is written for the user, also in a traceback."""
 
     exit_code = 1
 
     def __str__(self) -> str:
-        return visible(super().__str__())
+        return visible(super().__str__(), "\n")
 
 
 class InputError(RoiError):

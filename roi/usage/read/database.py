@@ -38,7 +38,7 @@ def local_engine(folder: Path, zone: str = "UTC") -> DuckDB:
     """
     backend = ibis.duckdb.connect(
         temp_directory=str(folder), memory_limit=MEMORY_LIMIT, preserve_insertion_order=False,
-        autoinstall_known_extensions=False)
+        autoinstall_known_extensions=False, enable_geoparquet_conversion=False)  # Ibis does not know DuckDB's geometries
     with suppress(Exception):  # refused in Jupyter without ipywidgets, where no bar is drawn anyhow
         backend.raw_sql("SET enable_progress_bar = false")
     try:

@@ -209,7 +209,8 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
     first = dropped[0] if dropped else None
     where = f" ({first.where})" if first and first.where else ""
     if strict and first:
-        raise InputError(f"--strict: {sum(d.rows for d in dropped):,} rows left out, {first.rows:,} of them for"
+        rows = sum(d.rows for d in dropped)
+        raise InputError(f"--strict: {rows:,} row{'s' * (rows != 1)} left out, {first.rows:,} of them for"
                          f" {first.reason!r}{where}")
     if nothing:
         why = f": {first.rows:,} row{'s' * (first.rows != 1)} for {first.reason!r}{where}" if first else ""

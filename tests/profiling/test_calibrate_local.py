@@ -63,14 +63,14 @@ def local(file, *words):
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
 def test_a_trial_run_on_this_card_changes_the_spread_of_the_hours_and_says_what_became_of_the_verdict(made):
-    """Before: other sources on an H100. Afterwards its own two sizes: the fact that is drawn has nearer ends."""
+    """Before: other sources on an H100. Afterwards its own two sizes, nearer or wider by how far they lie from these."""
     result = local(made, "--budget", "10m")  # points end after a few steps; a busy machine may take long for each
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     row = next(line.split() for line in lines if line.startswith("training hours over estimate"))
     low, high, after_low, after_high = (float(row[k]) for k in (-6, -4, -3, -1))
-    assert high / low > 2.0
-    assert after_high / after_low < high / low
+    assert low < 1.0 < high
+    assert (after_low, after_high) != (low, high)
     assert "It stands." in lines
     assert max(len(line) for line in lines if "kept as" not in line) <= 80
     kept, = (made.parent / "measured").rglob("train-*.json")

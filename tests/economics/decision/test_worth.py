@@ -152,8 +152,9 @@ def test_a_score_below_the_bar_that_is_exact_leaves_nothing_to_measure() -> None
 def test_a_model_that_was_trained_and_judged_on_few_items_is_not_trained_again() -> None:
     """50 items of 100 that are needed: labels and running it once, and no training."""
     adapter = {"candidates": {"api_models": [], "cascade_first": []}, "draws": 256}
-    few, none = (compare(case_of(**adapter, quality={"scores": {"gpt-5.4": 0.95, "qwen3-8b": 0.9, **more}})) for more in (
-        {"qwen3-8b+lora": {"value": 0.94, "items": 50}}, {"qwen3-8b+lora": "not evaluated"}))
+    scores = {"gpt-5.4": 0.95, "qwen3-8b": 0.9}
+    few, none = (compare(case_of(**adapter, quality={"bar": 0.85, "scores": {**scores, "qwen3-8b+lora": tuned}}))
+                 for tuned in ({"value": 0.94, "items": 50}, "not evaluated"))
     costs = [{p.items: p.worth_usd - p.net_usd for p in the_evaluation(c, ADAPTER).curve}[100] for c in (few, none)]
     assert costs[0] == pytest.approx(100.0 + 100.0)
     assert costs[1] > costs[0] + 1.0

@@ -116,9 +116,9 @@ def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) ->
     """Up to `n` known names that look most like `name`, best first; less alike than `cutoff` (0 to 1) is none."""
     from difflib import get_close_matches  # only where somebody was mistaken
 
-    mine, by_lower = name.lower()[:80], {k.lower(): k for k in known}
-    found = get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)
-    return [by_lower[f] for f in found if f[:1] == mine[:1] or min(len(f), len(mine)) > SHORT]
+    mine, every = name.lower()[:80], {k.lower(): k for k in known}
+    by_lower = {low: k for low, k in every.items() if low[:1] == mine[:1] or min(len(low), len(mine)) > SHORT}
+    return [by_lower[f] for f in get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)]
 
 
 LONGEST_PATH = 4096

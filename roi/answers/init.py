@@ -64,10 +64,10 @@ def new_scenario(
             gone = {("workload", "input_tokens"), ("workload", "output_tokens")}
         if requests is None and "requests_per_day" not in part["workload"]:
             check_counted(given, usage[0], "--requests NUMBER")
-        still = given.workload.model_fields_set - part["workload"].keys() - {field for _, field in gone}
-        still -= set() if requests is None else {"requests_per_day"}
-        told += f" The template's still: {', '.join(sorted(still))}."
         values |= _prefix_within(part["workload"], given)
+        known = {path[1] for path in (*values, *gone) if path[0] == "workload"}
+        still = given.workload.model_fields_set - known - (set() if requests is None else {"requests_per_day"})
+        told += f" The template's still: {', '.join(sorted(still))}." if still else ""
     elif incumbent is not None:
         price = find_api_price(None, incumbent, given.as_of, "--incumbent")
         provider = price.provider

@@ -116,7 +116,8 @@ def size_service(
     option = _option(options, model, owned)
     own = f"{OWN}:{option.system}"
     if option.infeasible is not None and own not in owned:
-        raise InputError(f"{option.system}: {option.infeasible}")
+        lengths = "" if trace is None else "; plans are sought by the scenario's lengths, and --trace is replayed on them"
+        raise InputError(f"{option.system}: {option.infeasible}{lengths}")
     plans, (mean, load) = resolved.plans.get(option.id, ()), _load(resolved, shared, option, trace, times)
     plans, sized, too_few = (*plans, *_one_size(owned.get(own, ()))), [], []
     if trace is not None and plans:

@@ -1,5 +1,6 @@
 """Options on GPUs or on a vendor's tuned model: self-hosted, hybrid, own hardware, vendor tuning, hosted adapters."""
 
+from contextlib import suppress
 from datetime import date
 from functools import partial
 
@@ -132,8 +133,9 @@ def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: 
     price = ApiPrice(provider=row.vendor, model=f"{model} fine-tunes", input_usd_per_mtok=(row.input_usd_per_mtok or 0.0,),
                      output_usd_per_mtok=(row.output_usd_per_mtok or 0.0,), source=row.source, date=row.date, note=row.note)
     vendor = add_vendor(sheet, s, price, row.retires_on)
+    context, source = _context_tokens(s, row, model)
     add_option(sheet, id, kind, f"{model} tuned @ {row.vendor}", system, "vendor_tuned", vendor, trains=True,
-               context_tokens=_context_tokens(s, row, model), context_source="catalog")
+               context_tokens=context, context_source=source)
     if "unverified" in row.note:
         sheet.warnings.append(f"{name}: {row.note} ({row.source})")
     tokens, note = training_tokens(s), f"{row.source}; {row.note}" if row.note else row.source
@@ -157,14 +159,14 @@ def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: 
         _dedicated(sheet, s, id, system, rows)
 
 
-def _context_tokens(s: Scenario, row: TuningPrice, model: str) -> int | None:
-    """What the base of a tuned model takes, None where neither the catalog's shapes nor the price lists say."""
-    for find in (partial(find_model, model), partial(find_api_price, row.vendor, model, s.as_of)):
-        try:
-            return find().context_tokens
-        except InputError:
-            continue
-    return None
+def _context_tokens(s: Scenario, row: TuningPrice, model: str) -> tuple[int | None, str]:
+    """What the base of a tuned model takes, and who says it; None where neither the catalog's shapes nor the price lists do."""
+    with suppress(InputError):
+        return find_model(model).context_tokens, "catalog"
+    with suppress(InputError):
+        price = find_api_price(row.vendor, model, s.as_of)
+        return price.context_tokens, price.source
+    return None, ""
 
 
 def _dedicated(sheet: FactSheet, s: Scenario, id: str, system: str, rows: tuple[TuningPrice, ...]) -> None:

@@ -44,7 +44,7 @@ USAGE_JSON: Final = re.compile(rb'\s*\[|[^}]*"(object|data|results|usage|resourc
 """How JSON of usage begins: a list, or one of these keys among the first; a scenario has none of them."""
 OF_USAGE: Final = re.compile(rb"PAR1|\x1f\x8b|PK|SQLite format 3|.*(token|usage|cost|spend)", re.IGNORECASE | re.DOTALL)
 """How Parquet, packed files and databases begin, and words that records of usage hold."""
-OF_QUALITY: Final = re.compile(rb"(?!.*token)(.*[,;\t\"])?(score|correct|passed|acc|exact_match)[\",;\t\r]?", re.IGNORECASE)
+OF_QUALITY: Final = re.compile(rb"(?!.*token)(.*[,;\t\" ])?(score|correct|passed|acc|exact_match)([\",;\t\r]|$)", re.IGNORECASE)
 """A first line of columns or keys of an evaluation's results, which count no tokens."""
 
 
@@ -60,7 +60,7 @@ def refuse_records(path: Path) -> None:
         return
     if not head.strip():
         raise InputError(f"{path}: empty; {START}")
-    evaluated = records and OF_QUALITY.search(head.partition(b"\n")[0]) is not None
+    evaluated = records and OF_QUALITY.match(head.partition(b"\n")[0]) is not None
     if USAGE_JSON.match(head) if not records else not evaluated and OF_USAGE.match(head):
         raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
                          " then roi compare --usage part.yaml")

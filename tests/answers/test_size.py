@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -292,5 +293,9 @@ def test_a_fleet_that_holds_without_the_headroom_is_tight_and_volume_by_the_bill
     assert doubled.mean_requests_per_s == pytest.approx(found.mean_requests_per_s * doubled.volume_factor)
     assert f"x {figure(doubled.volume_factor)} volume by the bill in both" in " ".join(size_text(doubled).split())
     words = {(True, True): "holds", (True, False): "tight", (False, True): "broken", (False, False): "broken"}
-    rows = [line.split()[-1] for line in size_text(found, full=True).splitlines() if re.match(r"\d+ of \d x ", line)]
-    assert rows == [words[fleet.holds, fleet.replicas >= plan.replicas] for plan, fleet in frontier(found)]
+    more = replace(found, plans=tuple(replace(plan, replicas=plan.replicas + 1) for plan in found.plans))
+    for each in (found, more):
+        text = size_text(each, full=True)
+        rows = [line.split()[-1] for line in text.splitlines() if re.match(r"\d+ of \d x ", line)]
+        assert rows == [words[fleet.holds, fleet.replicas >= plan.replicas] for plan, fleet in frontier(each)]
+        assert ("tight" in rows) is (each is more) is ("tight: holds, with less than" in " ".join(text.split()))

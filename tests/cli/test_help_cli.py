@@ -109,7 +109,15 @@ def test_what_is_not_known_is_answered_with_the_nearest(args, says):
     assert answer.stderr.count("\n") == 1
 
 
-def test_half_of_a_whole_number_is_one_and_what_is_not_possible_is_said():
+def test_half_of_a_whole_number_is_one():
     """A spare each: half of it is none, double two."""
     lines = ask("help", "serving.spares", EXAMPLES / "tickets.yaml").stdout.splitlines()
     assert any(line.split()[-2:] == ["0", "2"] for line in lines), lines
+
+
+def test_what_is_not_possible_at_a_value_is_a_dash_and_said():
+    """Double of 30,000 tokens is beyond qwen3-4b's context of 40,960."""
+    told = ask("help", "workload.input_tokens", EXAMPLES / "tickets.yaml", "--set", "workload.input_tokens=30000").stdout
+    row = next(line for line in told.splitlines() if line.startswith("qwen3-4b self-hosted"))
+    assert row.split()[-1] == "-"
+    assert "-: not possible there." in " ".join(told.split())

@@ -256,6 +256,8 @@ def test_what_is_heard_is_drawn_on_a_terminal_alone(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(("name", "content", "said"), [
     ("a.csv", b"id,model,correct\n0,gpt-6-sol,1\n", "results of an evaluation and no scenario; how good: roi quality"),
     ("a.jsonl", b'{"id": 1, "system": "a", "score": 1}\n', "results of an evaluation and no scenario"),
+    ("a.csv", b"account_id,day,model,requests,cost_usd\na,2026-10-01,gpt-6-sol,1,2\n", "records of usage and no scenario"),
+    ("a.csv", b"id,under_score,usd\na,1,2\n", "no scenario; `roi init` writes a scenario"),
     ("a.csv", b"", "a.csv: empty; `roi init` writes a scenario to start from"),
     ("a.csv", bytes(range(128, 250)), "no scenario; `roi init` writes a scenario to start from; roi usage reads usage"),
     ("a.json", b'{"data": [{"type": "GENERATION"}]}', "records of usage and no scenario"),

@@ -39,6 +39,8 @@ class Comparison:
     """Feasible options, in the Case's order."""
     infeasible: tuple[InfeasibleOption, ...]
     """Options that cannot work, each with its reason."""
+    can_fail: bool
+    """False where neither a bar nor a price of wrong answers could make an option fail, whatever a test finds."""
     experiments: tuple[Experiment, ...]
     """What could be measured, the highest net value after the recommendation first."""
     drivers: tuple[Driver, ...]
@@ -136,6 +138,8 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     central, drawn, results, chosen = w.central, w.drawn, w.results, w.chosen
     counts = chosen.counts
     measured: tuple[Experiment, ...] = ()
+    price = path_of(Shared, "usd_per_error")
+    fails = can_fail(shared, shared.usd_per_error if drawn is None else drawn.facts.get(price, shared.usd_per_error), counts)
     if drawn is not None:
         measurable = {**central, **{id: evaluate(shared, options[id], options) for id in below}}
         measured = experiments(shared, measurable, drawn, chosen.candidates, chosen.leader, counts)
@@ -146,12 +150,12 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
-        unproven = {id: options[id] for id in (*results, *below) if id not in verdict.candidates} if can_fail(
-            shared, counts) else {}
+        unproven = {id: options[id] for id in (*results, *below) if id not in verdict.candidates} if fails else {}
         drivers = find_drivers(case, drawn, target, choices, verdict.candidates, unproven, counts)
     return Comparison(
         case=case, verdict=verdict, alarms=alarms, gates=read_gates(values), experiments=measured,
         options=tuple(results.values()),
+        can_fail=fails,
         infeasible=tuple(infeasible_result(o, options["stay"]) for o in options.values() if o.infeasible is not None),
         drivers=drivers, driver_option=target if drivers else None,
         reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target, counts),
@@ -163,7 +167,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
 def _at_a_dollar(case: Case, w: Weighed) -> dict[str, Array] | None:
     """NPV of the candidates in each draw if a wrong answer cost $1, where it costs nothing and is no fact with a spread."""
     path, ids = path_of(Shared, "usd_per_error"), w.chosen.candidates
-    if w.shared.usd_per_error != 0.0 or path not in case:
+    if w.shared.usd_per_error != 0.0 or path not in case or case[path].uncertain:
         return None
     if w.drawn is not None:
         priced = Case(facts={**case.facts, path: case[path].model_copy(update={"value": 1.0})})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.inputs import Option, Shared
+from roi.economics.inputs import Number, Option, Shared
 from roi.economics.lines.option_lines import answered_wrong
 from roi.facts.case import Values
 
@@ -87,9 +87,9 @@ def meets_bar(shared: Shared, option: Option, options: Mapping[str, Option]) -> 
     return np.asarray(1.0 - wrong >= shared.quality_bar - BAR_TOLERANCE).reshape(-1)
 
 
-def can_fail(shared: Shared, counts: str) -> bool:
-    """True where the answers of an option can be too bad: a bar holds them, or wrong ones count and cost something."""
-    return shared.quality_bar > 0 or (counts == "errors" and bool(np.any(np.asarray(shared.usd_per_error) > 0)))
+def can_fail(shared: Shared, usd_per_error: Number, counts: str) -> bool:
+    """True where answers can be too bad: a bar holds them, or wrong ones count and cost something in a draw."""
+    return shared.quality_bar > 0 or (counts == "errors" and bool(np.any(np.asarray(usd_per_error) > 0)))
 
 
 def tells_quality(path: str, option: Option) -> bool:

@@ -134,11 +134,12 @@ def experiments(
     among them where nothing that it finds could fail an option.
     """
     valuer = _Valuer(shared, central, drawn.saved(counts), candidates, leader)
+    price = drawn.facts.get(path_of(Shared, "usd_per_error"), shared.usd_per_error)
     best: dict[tuple[str, object], Experiment] = {}
     binned: dict[tuple[int, bool], Bins | None] = {}
     for trial in _trials(shared, central, drawn, candidates):
         judged = trial.kind == "evaluate"
-        if judged and not can_fail(shared, counts):
+        if judged and not can_fail(shared, price, counts):
             continue
         same = id(trial.known), judged  # options of one server, and of one training, tell the same fact
         if same not in binned:

@@ -51,6 +51,8 @@ LEAST_ESCALATED = 1e-9
 
 OWN_COMMITMENT = "own commitment not used"
 """Name of the line of what a commitment that an option brings costs beyond its bill."""
+MOVE = "vendor's model ends: migration"
+"""Name of the line of moves that ends of an option's own model ask for."""
 
 
 @dataclass(frozen=True)
@@ -315,7 +317,7 @@ def migration_line(
 
     own = f"vendors.{option.vendor}."
     line = recurring_line(
-        shared, "incumbent's model ends: migration" if option.kind == "stay" else "vendor's model ends: migration",
+        shared, "incumbent's model ends: migration" if option.kind == "stay" else MOVE,
         (own + "first_end_months", own + "life_months", "migration.hours"), told, (first, every, since, until),
         hours=shared.migration_hours, usd=evaluation_cost(shared) + extra_usd,
     )

@@ -143,7 +143,7 @@ def _flat(spread: Triple) -> bool:
 
 def counted(c: Comparison, *, cash: bool = False) -> str:
     """Whether the verdict's NPV holds the cost of wrong answers; with `cash` the words for what leaves own cards out then."""
-    if case_number(c.case, "quality.usd_per_error") <= 0:
+    if case_number(c.case, "quality.usd_per_error") <= 0 and not c.case["quality.usd_per_error"].uncertain:
         return "wrong answers at $0"
     own = not cash and any(o.upfront_no_cash_usd for o in c.options)
     return "wrong answers counted" if c.verdict.counts != "cash" else "without wrong answers" if own else "on cash alone"

@@ -7,6 +7,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
+from roi.economics.lines.option_lines import MOVE
 from roi.facts.case import template_values
 from roi.facts.fact import Basis, Value
 from roi.report.comparison.advice import advice, counted, npv_of
@@ -124,7 +125,7 @@ def _template(c: Comparison) -> list[str]:
 def _uncounted(c: Comparison) -> list[str]:
     """That wrong answers are not counted, why, and from which price on the advice is another; that no test could fail."""
     told, lost, guess = list[str](), nothing_fails(c), c.verdict.counts == "cash"
-    if guess or case_number(c.case, PRICE_OF_ERRORS) <= 0:
+    if guess or (case_number(c.case, PRICE_OF_ERRORS) <= 0 and not c.case[PRICE_OF_ERRORS].uncertain):
         why = "what one costs is the template's guess" if guess else (
             "no price of one is stated" if guessed(c.case[PRICE_OF_ERRORS]) else "one costs $0")
         flips = flips_at(c)
@@ -193,12 +194,13 @@ def _endings(c: Comparison) -> list[str]:
     """Announced ends of the model in use, and of the leading option's within the horizon, with what that end costs."""
     (now, day), (then, end) = _ending(c, "stay"), _ending(c, c.verdict.leader)
     told = [f"{now} ends on {day}: a move is due in any case"] if day else []
-    moves = next((line for line in c.leader.lines if line.name.endswith("model ends: migration")), None)
+    moves = next((line for line in c.leader.lines if line.name == MOVE), None)
     if end and then != now and moves is not None:
-        month, cost = next((k, x) for k, x in enumerate((moves.upfront_usd, *moves.monthly_usd)) if x > 0)
+        paid = next(((k, x) for k, x in enumerate((moves.upfront_usd, *moves.monthly_usd)) if x > 0), None)
+        cost = "at no cost" if paid is None else f"{usd(paid[1])} counted at the end of month {paid[0]}"
         path = f"vendors.{then}.successor"
         follow = f"; its vendor suggests {c.case[path].value}" if path in c.case else ""
-        told.append(f"{then} ends on {end}: a second move, {usd(cost)} counted at the end of month {month}{follow}")
+        told.append(f"{then} ends on {end}: a second move, {cost}{follow}")
     return told
 
 

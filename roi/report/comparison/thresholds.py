@@ -103,7 +103,8 @@ def _from(b: BreakEven, rival: str) -> str:
     if b.first is None:
         return f"beats {rival} at no volume ({b.reason})"
     if b.until is not None:
-        return f"beats {rival} from {requests(b.first)} a day on, up to {requests(b.until)}"
+        last = f"up to {requests(b.until)}"
+        return f"beats {rival} from {requests(b.first)} a day on, {last}" if b.first > 1 else f"beats {rival} {last} a day"
     assert b.stays is not None
     if b.stays <= 1:
         return f"beats {rival} at every volume"
@@ -167,8 +168,7 @@ def _two_digits(x: float, *, up: bool) -> float:
 
 def nothing_fails(c: Comparison) -> str:
     """Why no test could fail an option, and what to write; empty where one could."""
-    priced = c.verdict.counts == "errors" and case_number(c.case, PRICE_OF_ERRORS) > 0
-    if priced or case_number(c.case, "quality.bar") > 0:
+    if c.can_fail:
         return ""
     return ("No test can fail an option: neither quality.bar nor quality.usd_per_error says what is too bad. Write one, such as"
             " quality: {bar: 0.9}.")

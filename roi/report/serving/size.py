@@ -167,14 +167,16 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
                         " both limits.")
     yield from _ways(sizing)
     own = frontier(sizing, own=True) if best.owned is None else ()
-    yield Heading(f"Cost against latency: fleets that no cheaper one beats{', then yours' if own else ''}")
-    yield Table(FLEET_HEADS, tuple(Row((
+    rows = tuple(Row((
         f"{fleet.replicas} of {plan_name(plan)}", f"{fleet.usd_per_month:,.0f}", _s(fleet.load.ttft_p50_s),
         _s(fleet.load.ttft_p95_s), _ms(fleet.load.tpot_p95_s), _s(fleet.load.e2e_p95_s),
         "broken" if not fleet.holds else "holds" if fleet.replicas >= plan.replicas else "tight",
-    )) for plan, fleet in (*frontier(sizing), *own)))
-    yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token. tight: holds, with less than"
-                    f" {percent(sizing.headroom)} kept free.")
+    )) for plan, fleet in (*frontier(sizing), *own))
+    yield Heading(f"Cost against latency: fleets that no cheaper one beats{', then yours' if own else ''}")
+    yield Table(FLEET_HEADS, rows)
+    tight = f" tight: holds, with less than {percent(sizing.headroom)} kept free."
+    yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token."
+                    f"{tight if any(row.cells[-1] == 'tight' for row in rows) else ''}")
     yield from _basis(sizing)
 
 

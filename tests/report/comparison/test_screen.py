@@ -512,6 +512,27 @@ def test_a_recommended_model_that_ends_tells_when_what_that_costs_and_who_follow
     assert told in flat(c)
     assert "a move is due in any case" not in flat(c)
     assert c.verdict.sentence.endswith("openai/gpt-4o-mini ends on 2027-01-14, so a second move is due by then.")
+    free = bundled(*ENDING, "people.migration_hours=0", "evaluation.usd=0", "evaluation.labels=0")
+    assert "! openai/gpt-4o-mini ends on 2027-01-14: a second move, at no cost; its vendor suggests gpt-6-luna" in flat(free)
+
+
+def test_a_move_of_the_incumbent_is_not_told_as_that_of_the_model_which_is_recommended() -> None:
+    """gpt-5 ends before the change is live, gpt-5.4-nano on 2027-04-01, beyond the three months that are compared."""
+    c = bundled(*ENDING, "incumbent.model=gpt-5", "candidates.api_models=[openai/gpt-5.4-nano]", "horizon_months=3",
+                "quality.scores={gpt-5: 0.91, gpt-5.4-nano: 0.90}", "quality.usd_per_error=0")
+    assert "gpt-5.4-nano" in c.leader.label
+    assert any(line.name == "incumbent's model ends: migration" for line in c.leader.lines)
+    assert "a second move" not in flat(c)
+
+
+def test_a_price_of_errors_that_may_be_zero_or_not_is_counted_in_the_draws() -> None:
+    c = bundled("quality.usd_per_error={value: 0, low: 0, high: 0.5}", "quality.bar=0")
+    assert c.can_fail
+    assert c.verdict.counts == "errors"
+    assert (c.verdict.leader, c.verdict.flips_at_usd_per_error) == ("stay", None)
+    assert "Wrong answers are not counted" not in flat(c)
+    assert "No test can fail" not in flat(c)
+    assert any(e.kind == "evaluate" for e in c.experiments)
 
 
 def test_an_option_that_wins_only_in_between_names_its_largest_volume() -> None:
@@ -521,3 +542,5 @@ def test_an_option_that_wins_only_in_between_names_its_largest_volume() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(c.thresholds), "crossings", lambda *_: (replace(won, counts=c.verdict.counts),))
         assert wins_from(c, option_of(c, LUNA)).endswith("beats staying from 100 a day on, up to 2,000")
+        won = replace(won, first=0.0)
+        assert wins_from(c, option_of(c, LUNA)).endswith("beats staying up to 2,000 a day")

@@ -39,8 +39,8 @@ from roi.estimate.accuracy.measured_run import (
 from roi.estimate.accuracy.profile_left_in import LeftIn, profile_left_in
 from roi.estimate.step import calibration, own_runs
 from roi.estimate.step.calibration import TimedRun, evidence_for, grouped, scale_group
-from roi.evidence.training_speed import PACES, speed_evidence, widened
-from roi.numerics.spreads import t95
+from roi.evidence.training_speed import PACES, speed_evidence
+from roi.numerics.spreads import joint_deviation, t95
 from roi.store.profiles.lookup import Store
 
 WAYS: dict[str, Callable[[TimedRun], str]] = {
@@ -162,8 +162,9 @@ def print_tuners(runs: Sequence[MeasuredRun]) -> None:
         low, middle, high = (percentile(*_by_method(others), q) for q in (0.05, 0.5, 0.95))
         found = speed(replace(run, plan=replace(run.plan, method="lora", rank=16.0)))
         if isinstance(found, Prediction):
-            ends = widened(np.log(found.low / found.value), np.log(found.high / found.value), low - middle, high - middle)
-            held.append(ends[0] <= log - middle <= ends[1])
+            below = joint_deviation((np.log(found.value / found.low), middle - low))
+            above = joint_deviation((np.log(found.high / found.value), high - middle))
+            held.append(-below <= log - middle <= above)
     print(f"speed, tuners: {100 * np.mean(held):.0f}% of {len(held)} rows inside, their method left out; RECORDS has"
           f" {calibration.RECORDS['tuner']}")
 

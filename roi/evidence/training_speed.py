@@ -27,6 +27,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import DryRunProfile, TrainProfile
 from roi.facts.records import Record
+from roi.numerics.spreads import joint_high, joint_low
 from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.kept_records import find_records, read_record, record_text
 from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan
@@ -141,7 +142,7 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     `store` is read for training profiles of every model; `calibrations` are those of `find_calibrations`. All are fitted once.
     Of the profiles those with the plan's `kernels` count: the roofline knows not all that others save.
     `level` of the answer says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
-    card: those on others, with the spread of cards of its kind).
+    card: those on others, with the spread of cards of its kind); tuner (LoRA's, at the pace of peft's tuners of a family).
     """
     known = training_efficiencies()
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
@@ -176,16 +177,10 @@ def paced(found: Evidence, plan: TrainingPlan) -> Evidence:
     middle, slowest, fastest = PACES[plan.tuner.family]
     virtual = plan.rank if plan.method in VIRTUAL else 0.0
     scale, before = float(middle * plan.seq / (plan.seq + virtual)), found.efficiency.overall
-    low, high = widened(*(float(np.log(x)) for x in (
-        found.low / before, found.high / before, slowest / middle, fastest / middle)))
+    low, high = joint_low((found.low / before, slowest / middle)), joint_high((found.high / before, fastest / middle))
     overall = before * scale
-    return replace(found, efficiency=replace(found.efficiency, overall=overall), low=float(overall * np.exp(low)),
-                   high=float(overall * np.exp(high)), level="tuner", before=None, pieces=())
-
-
-def widened(low: float, high: float, also_low: float, also_high: float) -> tuple[float, float]:
-    """Ends of the sum of two independent spreads, each end apart, in logarithms."""
-    return -float(np.hypot(low, also_low)), float(np.hypot(high, also_high))
+    return replace(found, efficiency=replace(found.efficiency, overall=overall), low=float(overall * low),
+                   high=float(overall * high), level="tuner", before=None, pieces=())
 
 
 def best_product(store: Store, gpu: str, dtype: str) -> tuple[float, str] | None:

@@ -301,11 +301,16 @@ class ModelShape(DatedRow):
         return self.vocab * self.hidden + (self.vocab if self.head_bias else 0)
 
     @property
+    def stream_norm_parameters(self) -> int:
+        """Parameters of the norms of the residual stream, the last one included."""
+        width = self.hidden * (2 if self.norm_bias else 1)
+        return width * (self.norms_per_layer * self.layers + int(self.final_norm))
+
+    @property
     def norm_parameters(self) -> int:
         """Parameters of all norms, query/key norms and sinks included."""
-        width = self.hidden * (2 if self.norm_bias else 1)
         inside = sum(a.layers * (a.norm_parameters + (a.heads if a.sinks else 0)) for a in self.attention)
-        return width * (self.norms_per_layer * self.layers + int(self.final_norm)) + inside
+        return self.stream_norm_parameters + inside
 
     @cached_property
     def parameters(self) -> int:

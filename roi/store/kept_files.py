@@ -34,7 +34,10 @@ def _digest(text: str) -> str:
 
 @dataclass(frozen=True)
 class KeptFiles:
-    """A folder of JSON files of at most so many bytes, and at most so many of them: beyond that the older half goes."""
+    """A folder of files of at most so many bytes, and at most so many of them: beyond that the older half goes.
+
+    Each is a line with the digest of what follows, which is JSON.
+    """
 
     folder: Path
     """It is made when something is kept; one that cannot be written keeps nothing."""
@@ -53,12 +56,12 @@ class KeptFiles:
 
     def keep(self, name: str, text: str) -> None:
         """Put the text where the next run finds it, whole or not at all; the digest before it tells of damage."""
-        path = self.folder / f"{name}.json"
-        if path.is_symlink() or len(text) > self.most_bytes:
+        path, whole = self.folder / f"{name}.json", f"{_digest(text)}\n{text}"
+        if path.is_symlink() or len(whole.encode()) > self.most_bytes:
             return
         with contextlib.suppress(OSError, RoiError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            replace_file(path, f"{_digest(text)}\n{text}", "cache", private=True)
+            replace_file(path, whole, "cache", private=True)
             self._forget()
 
     def _forget(self) -> None:

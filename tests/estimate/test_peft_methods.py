@@ -6,7 +6,7 @@ import pytest
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.estimate.training.adapters import trained_parameters
+from roi.estimate.training.adapters import check_rank, trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import TrainingPlan
@@ -35,6 +35,24 @@ def plan(method, **fields):
 @pytest.mark.parametrize(("method", "size"), PRINTED)
 def test_counts_are_those_that_peft_prints(method, size):
     assert float(trained_parameters(MODEL, plan(method, rank=float(size)))) == PRINTED[method, size]
+
+
+def test_ln_tuning_trains_biases_of_norms_and_the_last_norm_where_there_is_one():
+    """gpt2: 12 layers of two norms and a last one, 768 scales and 768 biases each."""
+    gpt2 = find_model("gpt2")
+    assert float(trained_parameters(gpt2, plan("ln_tuning"))) == (12 * 2 + 1) * 2 * 768 == 38_400
+    ends = gpt2.model_copy(update={"final_norm": False})
+    assert float(trained_parameters(ends, plan("ln_tuning"))) == 12 * 2 * 2 * 768
+
+
+@pytest.mark.parametrize(("method", "size"), [("oft", 3072.0), ("vera", 256.0), ("waveft", 1e4), ("fourierft", 1e4),
+                                              ("prompt_tuning", 1e4), ("ia3", 1e4)])
+def test_a_size_is_bounded_where_it_is_a_rank_or_a_block(method, size):
+    """Query, the widest target, is 3,072 x 3,072; frequencies and virtual tokens may be more, and IA3 has no size."""
+    check_rank(MODEL, plan(method, rank=size))
+    if size < 1e4:
+        with pytest.raises(InputError, match="rank: 100,000 is not usable; at most 3,072"):
+            check_rank(MODEL, plan(method, rank=100_000))
 
 
 def test_ia3_scales_what_an_mlp_s_products_read_and_what_attention_s_give():

@@ -1,4 +1,8 @@
-"""peft's tuners beside LoRA: the closed form is held to dry runs of peft's own classes, and counts to what peft prints."""
+"""peft's tuners beside LoRA: the closed form is held to dry runs of peft's own classes, and counts to what peft prints.
+
+The memory of vblora, waveft and lora_fa, and of the tuners of UNBUILT, is held by nothing but the measured rows of peft's own
+comparison (lab/tables/training-1.csv).
+"""
 
 import pytest
 import torch
@@ -26,8 +30,10 @@ LOOPS = {
                  "trainer": "hf", "autocast": True},
 }
 """Loops whose peak lies in backward, where every byte that a layer keeps counts: the loss is taken in chunks."""
-ROUGH, LOOSE = ("hra", "pvera", "trainable_tokens", "prefix_tuning"), 0.12
-"""Tuners whose formula counts the largest of their tensors alone."""
+LOOSE = {"hra": 0.12, "pvera": 0.05, "prefix_tuning": 0.04, "trainable_tokens": 0.07}
+"""Bounds of the tuners whose formula counts the largest of their tensors alone."""
+ADALORA = {"plain": -0.340, "autocast": -0.261}
+"""Error of adalora, of which peft 0.21 marks one number a target as trained and so keeps the output that it divides."""
 
 
 def planned(method, loop, targets="all-linear"):
@@ -47,11 +53,12 @@ def held(method, loop):
 def test_a_tuner_is_held_to_peft_s_own_class(method, loop):
     """Peaks of a small model, where adapters are a large part of it."""
     error, counted, trained = held(method, loop)
-    if method == "adalora":  # peft 0.21 marks one number a target as trained, and so keeps the output that it divides
-        assert (counted, error < 0.0) == (trained - 210, True)
+    if method == "adalora":
+        assert counted == trained - 210
+        assert error == pytest.approx(ADALORA[loop], abs=0.02)
     else:
         assert counted == trained
-        assert abs(error) <= (LOOSE if method in ROUGH else 0.03)
+        assert abs(error) <= LOOSE.get(method, 0.03)
 
 
 @pytest.mark.parametrize("method", UNBUILT)

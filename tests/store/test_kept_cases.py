@@ -17,6 +17,7 @@ from roi.facts.case import Case
 from roi.facts.fact import Basis, Fact
 from roi.store import cases, kept_files
 from roi.store.cases import KeptCase, case_name, find_case, keep_case
+from roi.store.kept_files import KeptFiles
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(), NUMBERS, st.text(), st.lists(NUMBERS).map(tuple))
@@ -211,6 +212,15 @@ def test_the_folder_stays_within_its_size(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(cases, "MOST_BYTES", 100)
     keep_case(tmp_path, "large", KEPT)
     assert find_case(tmp_path, "large") is None
+
+
+def test_the_size_of_a_file_is_its_bytes_with_the_line_of_its_digest(tmp_path: Path) -> None:
+    """A digest of 64 letters and the end of its line, then 10 letters of two bytes each."""
+    for most, kept in ((65 + 20, "\u00e9" * 10), (65 + 19, None)):
+        files = KeptFiles(tmp_path / str(most), most, 4)
+        files.keep("name", "\u00e9" * 10)
+        assert files.text("name") == kept
+        assert (tmp_path / str(most)).exists() == (kept is not None)
 
 
 def test_a_fact_changed_in_one_place_is_another_fact() -> None:

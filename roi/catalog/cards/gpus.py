@@ -134,9 +134,10 @@ def matrix_shares() -> dict[str, float]:
 def matrix_share(gpu: Gpu) -> float:
     """Best measured over the datasheet's 16-bit rate of a card; where nobody measured it, by the card's power.
 
-    Clocks fall to what power allows, so the share grows with the watts for a FLOP/s: 0.81 (W / TFLOP/s)^0.19 over the NVIDIA
-    cards that were measured (from 0.44 to 4.9), each left out in turn off by 9% (root mean square), and by 16% where the H100's
-    share stands in for it. AMD's two lie at 0.74 of it.
+    Clocks fall to what power allows, so the share grows with the watts for a FLOP/s: 0.81 (W / TFLOP/s)^0.19 over 18 rows of
+    NVIDIA cards (from 0.44 to 4.9), each left out in turn off by 9% (root mean square), and by 16% where the H100's share
+    stands in for it. The four rows of A800, H800 and GB200, which take the figure of another card's chip, are left out. AMD's
+    two lie at 0.74 of it.
     """
     known = matrix_shares().get(gpu.id)
     if known is not None:

@@ -29,6 +29,7 @@ from roi.estimate.step.work import (
     step_operators,
     step_passes,
     step_products,
+    unlowered_dtype,
 )
 from roi.estimate.training.adapters import (
     NF4_BLOCK,
@@ -252,7 +253,7 @@ def _attention(
     forwards = 2.0 if plan.checkpointing and plan.checkpoints != "selective" else 1.0
     flops = model.attention_flops(seq / 2.0) * tokens * (forwards + BACKWARD_ATTENTION)
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
-    rate = _matrix_rate(gpu, efficiency, "fp32" if plan.prepared and not plan.autocast else plan.dtype)
+    rate = _matrix_rate(gpu, efficiency, unlowered_dtype(plan))
     setting = read_setting(model, plan, gpu)
     mixing = [a for a in model.attention if a.kind != "linear"]
     heads = float(sum(a.layers * a.heads for a in mixing))

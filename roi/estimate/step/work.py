@@ -93,7 +93,7 @@ def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
         yield Product(calls, rows, float(x.inputs), float(x.outputs), back, weights * (plan.stream_bytes if packed else each))
         if not plan.adapter:
             yield Product(calls, float(x.outputs), float(x.inputs), rows, own, weights * each)
-    head = head_dtype(plan)
+    head = unlowered_dtype(plan)
     read = model.vocab * model.hidden * DTYPE_BYTES[head]
     yield Product(1.0, tokens, float(model.vocab), float(model.hidden), head, read)
     yield Product(1.0, tokens, float(model.hidden), float(model.vocab), head, read)
@@ -119,8 +119,8 @@ def _adapter_products(model: ModelShape, plan: TrainingPlan, tokens: Number, aga
             yield Product(calls, inputs, outputs, rank, wide, rounds=again)
 
 
-def head_dtype(plan: TrainingPlan) -> Dtype:
-    """The type of the output head's product and its logits: fp32 after k-bit preparation, unless autocast lowers it."""
+def unlowered_dtype(plan: TrainingPlan) -> Dtype:
+    """The type of attention's products, the output head's and its logits: fp32 after k-bit preparation without autocast."""
     return "fp32" if plan.prepared and not plan.autocast else plan.dtype
 
 
@@ -176,7 +176,7 @@ def _loss_passes(plan: TrainingPlan) -> tuple[float, float]:
     One kernel that reads a logit, and later reads it and writes its gradient: 3 w, with the fp32 copy 12 more. Logits that the
     head makes in fp32 stay so, whatever the loss: nothing narrows them (transformers/loss/loss_utils.py: logits.float()).
     """
-    narrow = DTYPE_BYTES[head_dtype(plan)] < 4.0
+    narrow = DTYPE_BYTES[unlowered_dtype(plan)] < 4.0
     if plan.kernels == "liger" or plan.loss == "chunked" or plan.chunked_head:
         return 2.0, 6.0 if narrow else 12.0
     wide = plan.loss != "16bit" or not narrow

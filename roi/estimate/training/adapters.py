@@ -50,10 +50,16 @@ def largest_rank(model: ModelShape, plan: TrainingPlan) -> int:
     return max(sides, default=model.hidden)
 
 
+def rank_bound(model: ModelShape, plan: TrainingPlan) -> float:
+    """The largest usable rank: `largest_rank`; infinite where the rank is ignored, or is a number of tokens or frequencies."""
+    bounded = plan.adapter if plan.tuner is None else plan.targeted and plan.tuner.size not in ("", "n_frequency")
+    return largest_rank(model, plan) if bounded else np.inf
+
+
 def check_rank(model: ModelShape, plan: TrainingPlan) -> None:
-    """Raise where the adapter's rank is above the full rank of every target."""
-    most = largest_rank(model, plan)
-    if plan.adapter and plan.tuner is None and np.any(np.asarray(plan.rank, dtype=float) > most):
+    """Raise where the adapter's rank, or the size that its tuner has instead, is above the full rank of every target."""
+    most = rank_bound(model, plan)
+    if np.any(np.asarray(plan.rank, dtype=float) > most):
         raise InputError(f"rank: {plan.rank:,} is not usable; at most {most:,}, the full rank of the widest target of"
                          f" {model.id}")
 

@@ -142,7 +142,7 @@ def whole_parameters(model: ModelShape, method: str, size: Number) -> Number:
         case "adaption_prompt":
             return model.layers * (size * h + 1.0)
         case "ln_tuning":
-            return h * (model.norms_per_layer * model.layers + 1.0) + 0.0 * size
+            return model.stream_norm_parameters + 0.0 * size
         case "p_tuning":
             return size * h + 3.0 * (h * h + h)
         case "prefix_tuning":

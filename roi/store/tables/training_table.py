@@ -13,7 +13,8 @@ from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.measured_run import GPTQ, HABITS, Habit, MeasuredRun, MemoryKind
 from roi.estimate.accuracy.training_errors import RowLabel
-from roi.estimate.training.adapters import base_weight_bytes, end_parameters, largest_rank, trained_parameters
+from roi.estimate.training.adapters import base_weight_bytes, end_parameters, rank_bound, trained_parameters
+from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import (
     TARGET_SETS,
     Attend,
@@ -30,7 +31,7 @@ from roi.estimate.training.plan import (
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
-from roi.store.tables.tuner_cells import PEFT, WHOLE, sized_tuner, tuner_named
+from roi.store.tables.tuner_cells import PEFT, sized_tuner, tuner_named
 from roi.units import GIB
 
 COUNT_TOLERANCE: Final = 0.01
@@ -249,7 +250,7 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     if row.gradient_checkpointing is not None:
         stated["gradient_checkpointing"] = row.gradient_checkpointing != "false"
     plan = TrainingPlan(
-        method=method, rank=float(row.rank or 1.0), targets=_targets(row), micro_batch=float(row.micro_batch),
+        method=method, rank=float(row.rank or 1.0), targets=_targets(row, method), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, trainer=row.trainer,
         gpus=1 if row.sharding == "model-parallel" else row.n_gpus,
         sharding=SHARED[row.sharding], offload=row.sharding == "cpu-offload",
@@ -336,9 +337,9 @@ def _habit_plan(habit: Habit, model: ModelShape, plan: TrainingPlan) -> Training
     return plan
 
 
-def _targets(row: TrainingRow) -> str | tuple[str, ...]:
-    tuner = tuner_named(row.method, row.quant)
-    if row.method == "full" or tuner in WHOLE:
+def _targets(row: TrainingRow, method: str) -> str | tuple[str, ...]:
+    tuner = TUNERS.get(method)
+    if method == "full" or (tuner is not None and tuner.family == "whole"):
         return "all-linear"
     if not row.target_modules or (row.rank is None and tuner is None):
         raise UnusableCell("rank" if row.target_modules else "target_modules", "blank, and an adapter needs it")
@@ -351,8 +352,8 @@ def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> Non
     if float(plan.seq) > MOST_CONTEXTS * model.context_tokens:
         raise UnusableCell("seq_len_max", f"more than {MOST_CONTEXTS:g} times the context of {model.id},"
                            f" {model.context_tokens:,} tokens")
-    most = largest_rank(model, plan)
-    if plan.adapter and plan.tuner is None and float(plan.rank) > most:
+    most = rank_bound(model, plan)
+    if float(plan.rank) > most:
         raise UnusableCell("rank", f"at most {most:,}, the full rank of the widest target of {model.id}")
     gpu, weights = find_gpu(row.gpu) if row.gpu else None, float(base_weight_bytes(model, plan))
     if row.n_gpus > 1 and row.sharding == "none" and gpu is not None and weights > gpu.memory_bytes:

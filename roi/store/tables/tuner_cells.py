@@ -15,8 +15,6 @@ from roi.store.tables.canonical_row import UnusableCell
 
 PEFT: Final = "peft:"
 """What the word of a tuner begins with."""
-WHOLE: Final = frozenset(name for name, tuner in TUNERS.items() if tuner.family == "whole")
-"""Tuners without targets."""
 SIZES: Final = np.arange(1.0, 16_385.0)
 """Sizes that are tried."""
 

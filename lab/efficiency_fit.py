@@ -294,20 +294,24 @@ def same_shape(run: ServingRun) -> tuple[float, ...]:
     return (shape.hidden, shape.layers, shape.vocab, shape.parameters)
 
 
+BETWEEN: Final = math.sqrt(0.5)
+"""Spread of the coefficients of engines around what they have in common, over a prior's: half of its variance is of each."""
+TURNS: Final = 4
+"""Times that engines and what they have in common are fitted in turn: the last moves no step by more than some percent."""
 CARD_SPREAD: Final = 0.3
-"""Spread of the coefficients between cards with one engine over that between engines."""
+"""Spread of the coefficients between cards with one engine, over a prior's."""
 OF_A_CARD: Final = ("expert_layer_s", "fp8_products", "fp4_products")
-"""Those that differ between cards as between engines: kernels of experts are others for every generation of cards (Triton's on
+"""Those that differ between cards as between engines, by BETWEEN: kernels of experts are others for every generation of cards (Triton's on
 Hopper and trtllm-gen's on Blackwell for gpt-oss in TensorRT-LLM), and power, which a card has more or less of, limits narrow
 products."""
 
 
 def priors_of(family: str, base: Efficiencies | None = None, width: float = 1.0) -> dict[str, Prior]:
-    """The priors of an engine family; around the coefficients of another engine where they are given, `width` times as wide."""
+    """The priors of an engine family; around `base` where it is given, `width` times as wide."""
     found = dict(PRIORS)
     if base is not None:
         found = {name: prior._replace(middle=max(float(getattr(base, name)), 1e-12),
-                                      spread=(1.0 if name in OF_A_CARD else width) * prior.spread)
+                                      spread=(max(width, BETWEEN) if name in OF_A_CARD else width) * prior.spread)
                  for name, prior in found.items()}
     own = next((priors for name, priors in OF_THEIR_OWN.items() if family.startswith(name)), {})
     native = NATIVE if family.startswith(NATIVE_ENGINES) else {}
@@ -317,6 +321,24 @@ def priors_of(family: str, base: Efficiencies | None = None, width: float = 1.0)
     found |= {name: prior._replace(middle=float(getattr(base, name)), spread=width * prior.spread)
               for name, prior in own.items() if getattr(base, name) > 0.0 and np.isfinite(getattr(base, name))}
     return found | native
+
+
+def fit_between(engines: Iterable[Sequence[Work]]) -> Efficiencies:
+    """What several engines have in common, from the works of each: what they say of one that was not fitted.
+
+    An engine lies around that by BETWEEN of a prior's spread, and that as far around the prior; the most probable of all are
+    found in turns. Where one engine alone says something of a coefficient, it moves what is common half of the way.
+    """
+    common = middle = {name: math.log(prior.middle) for name, prior in PRIORS.items()}
+    parts = [works for works in engines if works]
+    for _ in range(TURNS):
+        base = _efficiencies(list(common), np.array(list(common.values())))
+        found = [(priors_of(works[0].run.engine, base), fit_efficiencies(works, base, BETWEEN)) for works in parts]
+        said = {name: [math.log(getattr(fit, name)) for priors, fit in found
+                       if math.isclose(priors[name].middle, getattr(base, name))] for name in common}  # no prior of its own
+        common = {name: (middle[name] + sum(said[name])) / (1 + len(said[name])) for name in common}
+    return with_first_token([work for works in parts for work in works],
+                            _efficiencies(list(common), np.array(list(common.values()))))
 
 
 def fit_efficiencies(works: Sequence[Work], base: Efficiencies | None = None, width: float = 1.0) -> Efficiencies:

@@ -2,8 +2,8 @@
 
     python lab/fit_serving_efficiencies.py lab/tables/serving-1.csv lab/tables/serving-2.csv [--write]
 
-An engine is fitted on all its runs (lab/efficiency_fit.py), around a base of several engines, and once more on those of each
-card, around that. Set-ups, models, cards, engines and sources are left out in turn, of bases too; the catalog's intervals
+An engine is fitted on all its runs (lab/efficiency_fit.py), around what several engines have in common, and once more on those
+of each card, around that. Set-ups, models, cards, engines and sources are left out in turn, of bases too; the catalog's intervals
 follow from how far their runs are off (lab/serving_spreads.py), and their record from intervals that have not seen them.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from efficiency_fit import CARD_SPREAD, Work, fit_efficiencies, fitted_times, replayed, same_shape, works_of
+from efficiency_fit import BETWEEN, CARD_SPREAD, Work, fit_between, fit_efficiencies, fitted_times, replayed, same_shape, works_of
 from numpy.typing import NDArray
 from serving_spreads import LEVELS, QUANTITIES, Key, Miss, Spreads, median, publisher, record_lines, same_cell
 
@@ -103,11 +103,17 @@ class Fits:
         return of(self.works, group_of(name))
 
     def pooled(self, name: str) -> Efficiencies | None:
-        """An engine's coefficients on all its cards, around its base's; None where there is neither base nor FEWEST runs."""
+        """An engine's coefficients on all its cards, around its base's; None where there is neither base nor FEWEST runs.
+
+        Those of "other" engines are what the engines around them have in common.
+        """
         if name not in self.pooled_:
-            group, mine = group_of(name), self.of(name)
+            group, mine, engines = group_of(name), self.of(name), [self.of(each.engine) for each in GROUPS if each.base == name]
             base = None if group.base is None else self.pooled(group.base)
-            self.pooled_[name] = fit_efficiencies(mine, base) if len(mine) >= FEWEST or (mine and base) else base
+            if name.startswith("other"):
+                self.pooled_[name] = fit_between(engines) if any(engines) else None
+            else:
+                self.pooled_[name] = fit_efficiencies(mine, base, BETWEEN) if mine and (base or len(mine) >= FEWEST) else base
         return self.pooled_[name]
 
     def on(self, name: str, gpu: str) -> Efficiencies | None:

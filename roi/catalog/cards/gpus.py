@@ -83,7 +83,7 @@ class _OwnGpus(Record):
 def find_gpu(name: str, field: str = "gpu") -> Gpu:
     """The GPU that `name` means: its id or an alias; case, punctuation and the maker's name do not matter.
 
-    A name that several GPUs carry ("A100": 40 or 80 GB) is an error that names them all; of one that none carries, the nearest three.
+    A name that several GPUs carry ("A100": 40 or 80 GB) is an error that names them all; of another, the nearest three.
     """
     found = gpus_named(name)
     if len(found) > 1:

@@ -358,10 +358,18 @@ def test_with_neither_bar_nor_price_of_errors_no_test_is_offered() -> None:
             " quality: {bar: 0.9}.")
     text = flat(answer(*nothing))
     assert f"! {told}" in text
-    assert f"THEN {told}" in text
+    assert text.count(told) == 1
+    assert "THEN Nothing is worth measuring until a test can fail." in text
     assert "DO NOW Stay on gpt-6-sol for now. Cash" in text
     assert "of its answers are wrong" not in text
     assert told not in flat(answer(nothing[0].replace("=0", "=0.9"), *nothing[1:]))
+
+
+def test_error_rates_before_and_after_are_told_apart() -> None:
+    """5.96% and 6.04% both print as 6%; a month has 365 / 12 days."""
+    c = answer("quality.scores={gpt-6-sol: 0.9404, gpt-6-luna: 0.9396}", "quality.usd_per_error=0.0001")
+    assert c.verdict.leader == LUNA
+    assert "Wrong answers 5.96% -> 6.04%: about" in flat(c)
 
 
 def test_an_error_rate_in_use_that_nobody_measured_is_marked() -> None:

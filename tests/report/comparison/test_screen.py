@@ -17,7 +17,7 @@ from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
-from roi.report.comparison.thresholds import flips_at, option_of, wins_from
+from roi.report.comparison.thresholds import alone_from, flips_at, option_of, wins_from
 from roi.report.layout.blocks import shortened
 from roi.report.layout.wording import percent, told_apart
 from roi.resolution.resolution import resolve
@@ -541,6 +541,14 @@ def test_a_price_of_errors_that_may_be_zero_or_not_is_counted_in_the_draws() -> 
     assert "Wrong answers are not counted" not in flat(c)
     assert "No test can fail" not in flat(c)
     assert any(e.kind == "evaluate" for e in c.experiments)
+
+
+def test_the_months_that_are_compared_are_those_of_the_options_own_time_in_parallel() -> None:
+    """1 month to live and 5 in parallel, where others have 1: alone from the seventh month."""
+    c = bundled("options={cheaper-api: {months_in_parallel: 5}}")
+    luna = next(o for o in c.options if o.id == LUNA)
+    assert alone_from(c, luna) == 6
+    assert luna.mean_monthly_usd == pytest.approx(np.mean(luna.monthly_usd[6:]))
 
 
 def test_an_option_that_wins_only_in_between_names_its_largest_volume() -> None:

@@ -1,6 +1,7 @@
 """Facts of a system (what answers): its error rate, how it tokenises; of an adapter, what its training takes."""
 
 from dataclasses import replace
+from datetime import date as Date
 from functools import partial
 from typing import NamedTuple
 
@@ -282,10 +283,17 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         path("gpu_hours"), best.gpu_hours, "GPU-hours",
         basis=Basis.MEASURED if best.evidence.level == "profile" else Basis.CALIBRATED,
         source=f"{training_tokens(s):,.0f} tokens at the roofline's step time x fitted efficiency; "
-        + evidence_line(best.gpu, best.evidence),
+        + evidence_line(best.gpu, best.evidence), date=_fitted_on(sheet, best),
     )
     sheet.add(path_of(Training, "usd_per_gpu_hour", option=id), offer.usd_per_gpu_hour, "USD/GPU-hour", basis=offer.basis,
               source=f"{offer.vendor} {offer.kind}: {offer.source}", date=offer.date)
+
+
+def _fitted_on(sheet: FactSheet, run: _CheapestRun | None) -> Date | None:
+    """The day of the newest profile that the run's speed rests on; else that of the fit of published runs."""
+    known, behind = sheet.known.store.profiles, set() if run is None else set(run.evidence.sources)
+    days = (each.profile.started.date() for each in known if run is not None and f"{each.name} on {run.gpu.id}" in behind)
+    return max(days, default=training_efficiencies().overall.date)
 
 
 def _stated_hours(sheet: FactSheet, s: Scenario, id: str) -> None:
@@ -336,4 +344,4 @@ def _add_hours_factor(sheet: FactSheet, run: _CheapestRun | None) -> None:
         least, most = min(least, before.low), max(most, before.high)
         del sheet.facts[path]
     told = f"hours of a run against the roofline: {source}"
-    sheet.add(path, 1.0, "ratio", basis=known.basis, low=least, high=most, source=told)
+    sheet.add(path, 1.0, "ratio", basis=known.basis, low=least, high=most, source=told, date=_fitted_on(sheet, run))

@@ -51,6 +51,12 @@ def _factors(n: float) -> tuple[int, int]:
     return small, int(n) // small
 
 
+def block(i: float, r: Number) -> Number:
+    """The divisor of a target's inputs nearest to the size asked for, the lower of two: OFT takes that instead."""
+    divisors = np.array([d for d in range(1, int(i) + 1) if i % d == 0], dtype=float)
+    return np.asarray(divisors[np.abs(divisors - np.asarray(r, dtype=float)[..., None]).argmin(axis=-1)])
+
+
 class Tuner(NamedTuple):
     """What a tuner does to a target; elements, not bytes, where nothing else is said."""
 
@@ -102,8 +108,8 @@ TUNERS: Final[dict[str, Tuner]] = {
     "lokr": Tuner("weight", _kronecker, kept=_weight),
     "lora_fa": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0, copied=_path),
     "miss": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0),
-    "oft": Tuner("path", lambda i, o, r: i * (i / r - 1.0) / 2.0, kept=lambda i, o, r: 4.0 * i * i / r,
-                 copied=lambda i, o, r: 3.0 * i * i / r),
+    "oft": Tuner("path", lambda i, o, r: i * (i / block(i, r) - 1.0) / 2.0, kept=lambda i, o, r: 4.0 * i * i / block(i, r),
+                 copied=lambda i, o, r: 3.0 * i * i / block(i, r)),
     "osf": Tuner("path", lambda i, o, r: r * (i + o + 1.0), kept=lambda i, o, r: 2.0 * r * (i + o), ranks=2.0,
                  frozen=lambda i, o, r: r * (i + o + 1.0) + (min(i, o) - r) * max(i, o) * float(i != o), size="rank_pattern"),
     "peanut": Tuner("weight", lambda i, o, r: 2.0 * r * o, reads="weight", kept=lambda i, o, r: 2.0 * i * o + 0.0 * r),

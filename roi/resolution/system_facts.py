@@ -20,9 +20,10 @@ from roi.economics.worked_out import TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import training_hours
+from roi.estimate.training.adapters import rank_bound
 from roi.estimate.training.fitting import REPLAY_ENDS, reserved_range
 from roi.estimate.training.memory import training_memory, workspace_bytes
-from roi.estimate.training.plan import Method, TrainingPlan
+from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.estimate.training.stacks import trainer_habits
 from roi.evidence.known_runs import KnownRuns
@@ -224,7 +225,7 @@ def _cheapest_run(
     return min(found, key=lambda run: (run.gpu_hours * run.offer.usd_per_gpu_hour, run.gpu_hours), default=None)
 
 
-def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: Method, own: Offers = ()) -> None:
+def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: str, own: Offers = ()) -> None:
     """GPU hours of one run on the card that makes it cheapest, one of `own` where it fits; infeasible where it fits on none.
 
     Memory is that of a known dry run where there is one of this plan (the HF Trainer's loop), else the closed form. Where only
@@ -239,7 +240,9 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     def run_at(tokens: float) -> tuple[TrainingPlan, str | None, DryPeak | None, _CheapestRun | None]:
         plan = TrainingPlan(method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=tokens,
                             checkpointing=t.checkpointing, trainer="hf", autocast=trainer_habits("hf", "bf16").autocast)
-        if refused := refusal(shape, plan):
+        most = rank_bound(shape, plan)
+        wide = f"training.rank {t.rank:,} is above {most:,.0f}, the full rank of the widest target" if t.rank > most else ""
+        if refused := wide or refusal(shape, plan):
             return plan, refused, None, None
         dry = _dry_peak(sheet.known.store, shape, plan)
         found = (_cheapest_run(s, shape, plan, mean, dry, sheet.known, cards) for cards in places)

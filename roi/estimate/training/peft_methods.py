@@ -134,8 +134,22 @@ TUNERS: Final[dict[str, Tuner]] = {
 """peft_type in small letters -> what it does; lora_fa is LoRA under peft's optimizer that freezes A."""
 VIRTUAL: Final = ("prompt_tuning", "p_tuning")
 """Tuners whose virtual tokens come before those of every sequence."""
+AT_RUN_TIME: Final = ("lora", "rslora", "qlora", "lora-int8", "lora_fa")
+"""Methods whose adapter is LoRA, which alone engines apply at run time: vLLM refuses DoRA and knows no other type
+(vllm/lora/peft_helper.py); its prompt adapters went with V0."""
+UNMERGED: Final = ("adaption_prompt", "beft", "p_tuning", "prefix_tuning", "prompt_tuning")
+"""Tuners that peft cannot merge: prompts, and biases that the base's products lack (peft/tuners/beft/layer.py)."""
 ALIASES: Final = {"bone": "miss"}
 """Earlier names."""
+
+
+def unserved(method: str, *, shared: bool) -> str:
+    """Why no engine serves what the method trains, merged, or with `shared` beside other adapters on one base; else empty."""
+    if method in UNMERGED:
+        return f"{method} cannot be merged into the base, and engines apply LoRA alone at run time; train another way"
+    if shared and method not in AT_RUN_TIME:
+        return f"engines apply LoRA alone at run time, not {method}; take serving.adapters: merged, or train lora"
+    return ""
 
 
 def whole_parameters(model: ModelShape, method: str, size: Number) -> Number:

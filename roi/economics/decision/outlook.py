@@ -13,6 +13,7 @@ from roi.economics.decision.curves import LEAST, MOST, SIDE, UNSERVED, Curves, a
 from roi.economics.decision.draws import rows_of
 from roi.economics.decision.evaluation import Choice, Evaluated, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
+from roi.economics.decision.option_result import cash_flows
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array
 from roi.economics.lines.line import requests
@@ -84,13 +85,8 @@ def _draw(
 
 def _cumulative(stay: Evaluated, done: Evaluated, counts: str) -> Array:
     """Cumulative savings at month ends 0..H, shape (n, H + 1)."""
-    first, monthly = (np.atleast_2d(x) for x in (np.asarray(stay.total.upfront) - done.total.upfront,
-                                                 stay.total.monthly - done.total.monthly))
-    if counts == "cash":
-        for each, sign in ((stay, -1.0), (done, 1.0)):
-            for line in each.costs.lines:
-                if line.is_error or line.no_cash:
-                    first, monthly = first + sign * np.atleast_2d(line.upfront), monthly + sign * line.monthly
+    flows = (cash_flows(x) if counts == "cash" else (np.asarray(x.total.upfront), x.total.monthly) for x in (stay, done))
+    first, monthly = (np.atleast_2d(a - b) for a, b in zip(*flows, strict=True))
     rows = max(first.shape[0], monthly.shape[0])
     first = np.broadcast_to(first, (rows, 1))
     return np.concatenate([first, first + np.cumsum(np.broadcast_to(monthly, (rows, monthly.shape[1])), axis=1)], axis=1)

@@ -25,6 +25,7 @@ from roi.estimate.replay.loads import GENERATIONS, LEAST_CLOSED, LENGTH_SCATTER
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests, replay, replay_closed
 from roi.estimate.serving.iteration import PERFECT, Efficiencies, Iteration
+from roi.estimate.serving.routing import UNEVEN
 from roi.evidence.serving_speed import reached
 from roi.facts.model import Number
 
@@ -62,8 +63,8 @@ PRIORS: Final = {
     "link_efficiency": Prior(0.70, 0.15, most=0.9),
     # two collectives of NCCL, of some 20 us each where messages are small (nccl-tests, 8 GPUs) and as late as the slowest GPU
     "exchange_latency_s": Prior(1e-4, 0.7),
-    # a judgement: most experts have within twice the mean of tokens that training balanced, and benchmarks' are random
-    "expert_imbalance": Prior(0.7, 0.5),
+    # of the tokens of a step, as of those of a layer; prompts of benchmarks are random
+    "expert_imbalance": Prior(UNEVEN, 0.5),
     # engines that schedule ahead spend 1 to 4 ms a step in Python, and 10 to 100 us a sequence (profiles of vLLM V1's and
     # TensorRT-LLM's executors); a layer outside graphs has some 15 kernels of 5 to 10 us, and collectives
     "host_step_s": Prior(2.5e-3, 0.5), "host_sequence_s": Prior(4e-5, 0.7), "host_prompt_layer_s": Prior(1e-4, 0.7),
@@ -301,9 +302,9 @@ TURNS: Final = 4
 CARD_SPREAD: Final = 0.3
 """Spread of the coefficients between cards with one engine, over a prior's."""
 OF_A_CARD: Final = ("expert_layer_s", "fp8_products", "fp4_products")
-"""Those that differ between cards as between engines, by BETWEEN: kernels of experts are others for every generation of cards (Triton's on
-Hopper and trtllm-gen's on Blackwell for gpt-oss in TensorRT-LLM), and power, which a card has more or less of, limits narrow
-products."""
+"""Those that differ between cards as between engines, by BETWEEN: kernels of experts are others for every generation of cards
+(Triton's on Hopper and trtllm-gen's on Blackwell for gpt-oss in TensorRT-LLM), and power, which a card has more or less of,
+limits narrow products."""
 
 
 def priors_of(family: str, base: Efficiencies | None = None, width: float = 1.0) -> dict[str, Prior]:
@@ -331,18 +332,22 @@ def fit_between(engines: Iterable[Sequence[Work]]) -> Efficiencies:
     """
     common = middle = {name: math.log(prior.middle) for name, prior in PRIORS.items()}
     parts = [works for works in engines if works]
+    fits: list[Efficiencies | None] = [None] * len(parts)
     for _ in range(TURNS):
         base = _efficiencies(list(common), np.array(list(common.values())))
-        found = [(priors_of(works[0].run.engine, base), fit_efficiencies(works, base, BETWEEN)) for works in parts]
-        said = {name: [math.log(getattr(fit, name)) for priors, fit in found
-                       if math.isclose(priors[name].middle, getattr(base, name))] for name in common}  # no prior of its own
+        fits = [fit_efficiencies(works, base, BETWEEN, fit) for works, fit in zip(parts, fits, strict=True)]
+        said = {name: [math.log(getattr(fit, name)) for works, fit in zip(parts, fits, strict=True)
+                       if math.isclose(priors_of(works[0].run.engine, base)[name].middle, getattr(base, name))]
+                for name in common}  # of engines without a prior of their own
         common = {name: (middle[name] + sum(said[name])) / (1 + len(said[name])) for name in common}
     return with_first_token([work for works in parts for work in works],
                             _efficiencies(list(common), np.array(list(common.values()))))
 
 
-def fit_efficiencies(works: Sequence[Work], base: Efficiencies | None = None, width: float = 1.0) -> Efficiencies:
-    """Efficiencies from step times, and what a request waits besides from TTFT where runs state it."""
+def fit_efficiencies(
+    works: Sequence[Work], base: Efficiencies | None = None, width: float = 1.0, start: Efficiencies | None = None,
+) -> Efficiencies:
+    """Efficiencies from step times, and what a request waits besides from TTFT where runs state it; `start`: a guess."""
     family = works[0].run.engine if works else ""
     priors = priors_of(family, base, width)
     names = list(priors)
@@ -364,7 +369,7 @@ def fit_efficiencies(works: Sequence[Work], base: Efficiencies | None = None, wi
         found = np.log([np.broadcast_to(work.predicted(engine, steps)[name], len(moved)) for work, name in rows])
         return found[:, 0] - measured, (found[:, 1:] - found[:, :1]) / 1e-3
 
-    theta = np.clip(middle, low, high)
+    theta = np.clip(middle if start is None else np.log([max(getattr(start, n), 1e-12) for n in names]), low, high)
     for _ in range(ROUNDS if rows else 0):
         e, jacobian = errors(theta)
         pull = weight / np.maximum(np.abs(e) / NOISE, 1.0) / NOISE**2

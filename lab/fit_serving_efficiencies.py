@@ -3,8 +3,9 @@
     python lab/fit_serving_efficiencies.py lab/tables/serving-1.csv lab/tables/serving-2.csv [--write]
 
 An engine is fitted on all its runs (lab/efficiency_fit.py), around what several engines have in common, and once more on those
-of each card, around that. Set-ups, models, cards, engines and sources are left out in turn, of bases too; the catalog's intervals
-follow from how far their runs are off (lab/serving_spreads.py), and their record from intervals that have not seen them.
+of each card, around that. Set-ups, models, cards, engines and sources are left out in turn, of bases too; the catalog's
+intervals follow from how far their runs are off (lab/serving_spreads.py), and their record from intervals that have not seen
+them.
 """
 
 import argparse
@@ -17,7 +18,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from efficiency_fit import BETWEEN, CARD_SPREAD, Work, fit_between, fit_efficiencies, fitted_times, replayed, same_shape, works_of
+from efficiency_fit import (
+    BETWEEN,
+    CARD_SPREAD,
+    Work,
+    fit_between,
+    fit_efficiencies,
+    fitted_times,
+    replayed,
+    same_shape,
+    works_of,
+)
 from numpy.typing import NDArray
 from serving_spreads import LEVELS, QUANTITIES, Key, Miss, Spreads, median, publisher, record_lines, same_cell
 

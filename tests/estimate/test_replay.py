@@ -55,7 +55,7 @@ class SlowReplica:
         idle, decoding = (self.decoding, []) if s.prompts_alone and filling else ([], self.decoding)
         n = len(decoding)
         kv = sum(load.kv_start[r] + load.kv_growth[r] * done for r, done in decoding)
-        touched = 1 - (1 - i.expert_share) ** (n + tokens)
+        touched = i.touched(n + tokens)
         seconds = i.step_s + i.experts_s * touched + i.sequence_s * n + i.kv_byte_s * kv + i.prefill_token_s * tokens
         seconds -= i.overlap * min(i.read_s + i.experts_s * touched, i.product_s * n + i.prefill_token_s * tokens)
         seconds = max(seconds, i.host_s + i.host_sequence_s * n + i.host_prompt_s * (tokens > 0))

@@ -99,13 +99,13 @@ def test_tensor_parallelism_halves_the_reading_and_adds_all_reduces() -> None:
 
 
 def test_a_mixture_reads_more_experts_as_the_batch_grows() -> None:
-    """2 of 8 experts: 1/4 at one token, 1 - (3/4)^2 = 7/16 at two, all of them in the limit."""
+    """2 of 8 experts: 1/4 at one token, 1 - (1 + 2 (0.75^-0.49 - 1))^-2.04 at two (7/16 where even), all in the limit."""
     mixture = roofline_iteration(MIXTURE, H100, 1, "bf16", 0.0, PERFECT)
     assert mixture.touched(1.0) == pytest.approx(1 / 4)
-    assert mixture.touched(2.0) == pytest.approx(7 / 16)
+    assert mixture.touched(2.0) == pytest.approx(0.41712, abs=1e-5)
     dense, experts = step_read_bytes(MIXTURE, "bf16")
     everything = mixture.decode_s(1000.0, 0.0) - 1000.0 * mixture.sequence_s
-    assert everything == pytest.approx((dense + experts) / 3.35e12)
+    assert everything == pytest.approx((dense + experts) / 3.35e12, rel=1e-4)
 
 
 def test_steady_state_by_hand() -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from roi.estimate.serving.routing import Routing
 from roi.facts.environment import Environment
 from roi.facts.serve_profile import ServedRequest, ServePoint, ServeProfile
 
@@ -58,7 +59,7 @@ class Load:
 
 def simulate_point(load, truth=Truth(), noise=Noise(), seed=0) -> ServePoint:  # noqa: C901, PLR0912, PLR0915 - one loop, as an engine's
     """One point as a client would record it."""
-    draw = np.random.default_rng(seed)
+    draw, (rate, power) = np.random.default_rng(seed), Routing.of(truth.expert_share)
     n = load.requests
 
     def lengths(aim):
@@ -100,7 +101,7 @@ def simulate_point(load, truth=Truth(), noise=Noise(), seed=0) -> ServePoint:  #
                 waiting.remove(i)
         running = {} if truth.prompts_alone and used else decoding
         kv = sum(int(prompts[i]) + made for i, made in running.items())
-        touched = 1.0 - (1.0 - truth.expert_share) ** (len(running) + used)
+        touched = 1.0 - (1.0 + rate * (len(running) + used)) ** -power
         step = truth.a + truth.b * len(running) + truth.c * kv + truth.d * used + truth.experts_s * touched
         drift = 0.98 * drift + np.sqrt(1 - 0.98**2) * draw.normal() * noise.drift
         step *= np.exp(drift + noise.step * draw.normal()) / load.speed

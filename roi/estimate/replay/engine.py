@@ -23,6 +23,7 @@ import numpy as np
 from roi.errors import InputError
 from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
+from roi.estimate.serving.routing import Routing
 
 ROUNDING: Final = 1e-9
 """Share of a step by which an arrival may seem to miss its end through rounding."""
@@ -129,7 +130,7 @@ class EngineReplica:
         capacity, limit, budget_tokens = server.kv_capacity, server.sequence_limit, server.step_tokens
         mixed = int(not server.prompts_alone)  # decode steps in one with prompts
         per_kv, per_prompt = float(engine.kv_byte_s), float(engine.prefill_token_s)
-        experts, missed = float(engine.experts_s), 1.0 - float(engine.expert_share)
+        experts, (rate, power) = float(engine.experts_s), Routing.of(engine.expert_share)
         (device, floor), host_prompt = base, float(engine.host_prompt_s)
         overlap, read, per_product = float(engine.overlap), float(engine.read_s), float(engine.product_s)
         queue, (admitted, first, ended, over) = self.queue, times
@@ -169,7 +170,7 @@ class EngineReplica:
                 spent = device[decoding] + per_kv * kv * mixed + per_prompt * tokens
                 alone = both = read
                 if experts:
-                    before, after = missed**decoding, missed ** (decoding + tokens)
+                    before, after = (1.0 + rate * decoding) ** -power, (1.0 + rate * (decoding + tokens)) ** -power
                     spent += experts * (before - after)
                     alone += experts * (1.0 - before)
                     both += experts * (1.0 - after)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from roi.errors import InputError
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.router import Replayed, Requests, replay, replay_closed
-from roi.estimate.serving.iteration import expert_share
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
+from roi.estimate.serving.routing import expert_share
 from roi.estimate.serving.step_fit import StepFit, fitted_points, held_out_points, kv_reader
 from roi.estimate.serving.windows import StepRows, in_chunks, point_rows
 from roi.estimate.step.calibration import half_width

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.estimate.replay.engine import ROUNDING, Server, StepBase
+from roi.estimate.serving.routing import Routing
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -208,8 +209,8 @@ class Fleet:
         spent = self.device[decode] + float(engine.kv_byte_s) * self.kv[i] * mixed + float(engine.prefill_token_s) * tokens
         alone = both = np.full(i.size, float(engine.read_s))
         if engine.experts_s:
-            experts, missed = float(engine.experts_s), 1.0 - float(engine.expert_share)
-            before, after = missed**decode, missed ** (decode + tokens)
+            experts, (rate, power) = float(engine.experts_s), Routing.of(engine.expert_share)
+            before, after = (1.0 + rate * decode) ** -power, (1.0 + rate * (decode + tokens)) ** -power
             spent += experts * (before - after)
             alone, both = alone + experts * (1.0 - before), both + experts * (1.0 - after)
         if engine.overlap:

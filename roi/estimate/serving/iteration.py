@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from roi.errors import UnknownName
+from roi.estimate.serving.routing import Routing, expert_share
 from roi.estimate.serving.weight_formats import SIXTEEN_BIT, step_read_bytes, weight_format
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -150,7 +151,7 @@ class Iteration:
     """d: each prompt token that is computed: 2 FLOPs a parameter, attention over the tokens before it, all-reduce bytes."""
     experts_s: Number = 0.0
     """Mixture of experts: reading every expert once."""
-    expert_share: Number = 0.0
+    expert_share: float = 0.0
     """Mixture of experts: share of the experts that one token passes through."""
     request_s: Number = 0.0
     """Before the first token, outside the steps: no step is longer for it."""
@@ -182,11 +183,9 @@ class Iteration:
     """Of sequence_s, its products."""
 
     def touched(self, sequences: Number) -> Number:
-        """Share of the experts that a step of `sequences` tokens reads: 1 - (1 - k/E)^n, routing taken as uniform.
-
-        Real routing is uneven, so fewer are read: the step is at most a few percent too slow at small batches.
-        """
-        return 1.0 - (1.0 - np.asarray(self.expert_share, dtype=float)) ** sequences
+        """Share of the experts that a step of `sequences` tokens reads (serving/routing)."""
+        rate, power = Routing.of(self.expert_share)
+        return 1.0 - (1.0 + rate * np.asarray(sequences, dtype=float)) ** -power
 
     def floor_s(self, sequences: Number) -> Number:
         """Seconds that the host needs for a step that decodes `sequences` sequences."""
@@ -277,11 +276,6 @@ def kv_bytes_per_gpu(
         heads = np.inf if attention_parallel else float(own)
         total = total + a.cache_elements(tokens) / np.minimum(tensor_parallel, heads)
     return total * element_bytes
-
-
-def expert_share(shape: ModelShape) -> float:
-    """Share of the experts that one token passes through (first MoE kind; known models have one); 0 if dense."""
-    return next((m.experts_per_token / m.experts for m in shape.mlp if m.experts > 1), 0.0)
 
 
 def query_group(shape: ModelShape) -> float:

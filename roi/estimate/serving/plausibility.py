@@ -12,11 +12,11 @@ import numpy as np
 from roi.estimate.serving.iteration import (
     PERFECT,
     Iteration,
-    expert_share,
     kv_bytes_per_gpu,
     kv_element_bytes,
     roofline_iteration,
 )
+from roi.estimate.serving.routing import expert_share
 from roi.estimate.serving.windows import point_rows
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape

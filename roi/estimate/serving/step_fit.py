@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.serving.iteration import Iteration, expert_share, kv_bytes_per_gpu
+from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu
 from roi.estimate.serving.plausibility import impossible
+from roi.estimate.serving.routing import expert_share
 from roi.estimate.serving.windows import Array, StepRows, decoding_limit, in_chunks, join_rows, point_rows
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.estimate.serving.routing import Routing
 from roi.facts.serve_profile import ServedRequest, ServePoint
 
 Array = NDArray[np.float64]
@@ -252,11 +253,9 @@ def _touched(
 
     Steps with prompts are `with_prompt` of `steps`, or where prompts are `alone` as many besides.
     """
-    missed, sequences = 1.0 - expert_share, tokens / steps
-    if alone:
-        return float(steps * (1.0 - missed**sequences) + with_prompt * (1.0 - missed ** (prefill / max(with_prompt, 1.0))))
-    plain = (steps - with_prompt) * (1.0 - missed**sequences)
-    return float(plain + with_prompt * (1.0 - missed ** (sequences + prefill / max(with_prompt, 1.0))))
+    (rate, power), sequences, prompts = Routing.of(expert_share), tokens / steps, prefill / max(with_prompt, 1.0)
+    missed, missed_with = ((1.0 + rate * n) ** -power for n in (sequences, prompts if alone else sequences + prompts))
+    return float((steps if alone else steps - with_prompt) * (1.0 - missed) + with_prompt * (1.0 - missed_with))
 
 
 def decoding_limit(points: Iterable[ServePoint]) -> tuple[int | None, str]:

@@ -207,11 +207,11 @@ def test_vllm_without_start_times_needs_one_request_at_a_time(tmp_path):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"itls": None}, "not as its tool writes it"),
+        ({"itls": None}, "holds only the summary"),
         ({"ttfts": [0.05]}, "differ in length"),
         ({"ttfts": [0.05, "x", 0.05, 0.0]}, "ttfts: 'x' is no number"),
         ({"output_throughput": 600.0}, r"15 requests/s x 4 output tokens = 60 tokens/s, but 600 are stated"),
-        ({"input_lens": [-1, 100, 100, 100]}, "prompt_tokens"),
+        ({"input_lens": [-1, 100, 100, 100]}, "input_lens: -1 is no whole number"),
     ],
 )
 def test_a_garbled_vllm_file_is_one_line(tmp_path, change, told):

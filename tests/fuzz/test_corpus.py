@@ -72,7 +72,7 @@ def folder(tmp_path_factory):
 WRONG = {
     "num_key_value_heads": "x", "max_position_embeddings": 10**11, "hidden_size": 10**400, "num_hidden_layers": 10**11,
     "vocab_size": -1, "head_dim": 1.5, "model_type": 7, "rope_theta": 10**400, "num_attention_heads": {},
-    "intermediate_size": 10**9,
+    "intermediate_size": 10**9, "tie_word_embeddings": "x", "text_config": [0], "rope_scaling": "yarn",
 }  # fmt: skip
 
 
@@ -136,6 +136,7 @@ def test_what_was_once_answered_badly_is_answered(row, folder, large, monkeypatc
     assert faults_of_files(folder) == []
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     assert all((folder / name).is_symlink() for name in ("link.md", "link.svg"))
+    assert all((folder / path.name).read_bytes() == path.read_bytes() for path in CORPUS.iterdir())
 
 
 def test_a_name_cannot_end_a_comment_and_become_a_field(folder, monkeypatch):

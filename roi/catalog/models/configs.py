@@ -28,6 +28,9 @@ COUNTS: Final = {
 }  # fmt: skip
 """Entries that count, and the least and the most that is read."""
 
+PARTS: Final = ("text_config", "vision_config", "quantization_config", "rope_scaling", "rope_parameters")
+"""Entries that hold entries."""
+
 
 class ModelConfig(NamedTuple):
     """What a transformers class is built from."""
@@ -67,6 +70,9 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
         raise InputError(f"{field}: {file} is not JSON: {error}") from error
     if not isinstance(entries, dict) or not isinstance(entries.get("model_type"), str):
         raise InputError(f'{field}: {file} has no "model_type"; is it the config.json of a model?')
+    for name in PARTS:
+        if not isinstance(entries.get(name), dict | None):
+            raise InputError(f"{field}: {file}: {name}: {str(entries[name])[:40]!r} is not usable; an object, or null")
     inner = text_part(entries) or entries.get("text_config")
     if isinstance(inner, dict) and isinstance(inner.get("model_type"), str):
         entries = inner

@@ -23,7 +23,8 @@ def read_record(kind: type[R], path: Path, what: str, holds: str) -> R:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise InputError(f"{what}: {path}: {where}: {first['msg']}") from error
+        allowed = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
+        raise InputError(f"{what}: {path}: {where}: {str(first['input'])[:40]!r} is not usable; {allowed}") from error
 
 
 def record_text(record: Record) -> str:

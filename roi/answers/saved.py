@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from roi.answers.saved_digests import edited_parts
-from roi.disk import open_to_read, parse_json
+from roi.disk import open_to_read, parse_json, unique_keys
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.signposts import Signpost
 from roi.economics.decision.verdict import Verdict
@@ -92,7 +92,7 @@ def read_saved(path: Path) -> Saved | None:
     if text is None:
         return None
     try:
-        data = parse_json(text, _unique)
+        data = parse_json(text, unique_keys)
     except (ValueError, RecursionError) as error:
         if path.suffix.lower() != ".json" and '"roi.comparison/' not in text:
             return None  # YAML may begin with a brace
@@ -252,16 +252,6 @@ def _text(path: Path) -> str | None:
             return (head + file.read(SIZE_LIMIT)).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None  # the scenario's reader says what is wrong with it
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> Json:
-    """The pairs of a JSON object; a ValueError names a key that is given twice."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"{twice[:60]!r} is given twice")
-    return found
 
 
 def _check_plain(path: Path, place: str, held: object) -> None:

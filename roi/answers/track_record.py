@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from roi.disk import parse_json, read_text, replace_in_folder
+from roi.disk import parse_json, read_text, replace_in_folder, unique_keys
 from roi.errors import InputError, visible
 from roi.facts.records import Record
 
@@ -99,7 +99,7 @@ def read_months(folder: Path) -> dict[str, tuple[int, TrackedMonth]]:
 def _read(path: Path) -> TrackedMonth:
     text = read_text(path, SIZE_LIMIT, "--folder: ", "a month")
     try:
-        data = parse_json(text)
+        data = parse_json(text, unique_keys)
     except (ValueError, RecursionError) as error:
         raise InputError(f"--folder: {path}: not valid JSON: {str(error)[:100]}") from None
     schema = data.get("schema") if isinstance(data, dict) else None

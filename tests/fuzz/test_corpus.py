@@ -50,6 +50,8 @@ def folder(tmp_path_factory):
     (made / "far.jsonl").write_text(json.dumps(far | {"metrics": far["metrics"] | {"output_sequence_length": {"value": 2}}}))
     hours = {"window": {"start": "2026-12-01", "end": "2027-01-01"}, "gpuHours": 10**400, "gpuCost": 8}
     (made / "hours.json").write_text(json.dumps({"data": [{"x": hours}]}))
+    (made / "twice.csv").write_text("id,system,score,score\n" + "".join(f"{k},gpt-6-sol,1,0\n" for k in range(30)))
+    (made / "twice.json").write_text((CORPUS / "config.json").read_text().rstrip()[:-1] + ', "hidden_size": 8}')
     (made / "target.md").write_text("before")
     (made / "link.md").symlink_to("target.md")
     (made / "link.svg").symlink_to("target.svg")

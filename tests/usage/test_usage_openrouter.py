@@ -71,5 +71,5 @@ def test_a_cost_that_is_no_number_leaves_its_row_out_and_says_so(tmp_path: Path,
     log = tmp_path / "spoiled.csv"
     log.write_text("\n".join([header, ",".join(cells), *rest]), encoding="utf-8")
     assert usage_answer(log)["requests"] == 3
-    assert "1 a cost that is no number with a decimal point" in " ".join(run_usage(log).stdout.split())
+    assert "1: a cost that is no number with a decimal point" in " ".join(run_usage(log).stdout.split())
     assert run_usage("--strict", log).exit_code == 2

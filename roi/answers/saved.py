@@ -18,6 +18,7 @@ from roi.economics.decision.verdict import Verdict
 from roi.errors import UNSEEN, CaseError, visible
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Fact
+from roi.facts.records import allowed
 
 SCHEMA = "roi.comparison/2"
 """Version of a saved comparison's form."""
@@ -284,11 +285,10 @@ def _case(path: Path, data: object) -> Case:
             first = error.errors()[0]
             place = ".".join(str(x) for x in first["loc"][:1])
             shown = _shown(fact, place)
-            allowed = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
-            allowed = allowed.replace("Unexpected keyword argument", "Extra inputs are not permitted")
+            takes = allowed(first).replace("Unexpected keyword argument", "Extra inputs are not permitted")
             if first["loc"][1:]:  # of the types of a value each says that it is not one of it
-                allowed = "it should be a number, a text, true or false, null, or a list of numbers"
-            _refuse(path, f"case.{name[:200]}{'.' + place if place else ''}: {shown} is not usable; {allowed}")
+                takes = "it should be a number, a text, true or false, null, or a list of numbers"
+            _refuse(path, f"case.{name[:200]}{'.' + place if place else ''}: {shown} is not usable; {takes}")
         except (RecursionError, OverflowError) as error:
             _refuse(path, f"case.{name[:200]}: not usable: {str(error)[:100]}")
     return _checked(path, Case(facts=facts))

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from roi.disk import parse_json, read_text, replace_in_folder, unique_keys
 from roi.errors import InputError, visible
-from roi.facts.records import Record
+from roi.facts.records import Record, allowed
 
 SCHEMA: Final = "roi.tracked-month/1"
 SIZE_LIMIT: Final = 2**20
@@ -111,7 +111,7 @@ def _read(path: Path) -> TrackedMonth:
         first = error.errors()[0]
         place = ".".join(str(x) for x in first["loc"])
         raise InputError(
-            f"--folder: {path}: {visible(place)[:80]}: {str(first.get('input'))[:60]!r} is not usable; {first['msg']}"
+            f"--folder: {path}: {visible(place)[:80]}: {str(first.get('input'))[:60]!r} is not usable; {allowed(first)}"
         ) from None
 
 

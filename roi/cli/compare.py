@@ -107,7 +107,7 @@ def compare(
         from roi.report.comparison.csv_files import csv_files
 
         replace_in_folder(folder, csv_files(found.comparison), "--csv", fresh=not force)
-        tell(f"wrote {', '.join(TABLE_FILES)} in {folder}")
+        tell(f"wrote {', '.join(path.name for _, path in made)} in {folder}")
     if found.note:
         tell(found.note)
     write(text, output)

@@ -108,9 +108,9 @@ def summarize(
     """
     if question.backend is not None:
         log, backend = _table_of_database(question, question.backend)
-        found = _summary(question, log, backend)[0]
-        settled(found)
-        return found
+        summary = _summary(question, log, backend)[0]
+        settled(summary)
+        return summary
     files = find_files(question.files) if question.files or not question.agents else []
     for found in agent_folders() if question.agents else ():
         files += found.files

@@ -21,7 +21,7 @@ from roi.catalog.user_data import prices_folder
 from roi.disk import read_text
 from roi.errors import InputError, ScenarioError
 from roi.facts.price import ApiPrice, PurchasePrice, RentalOffer
-from roi.facts.records import DatedRow
+from roi.facts.records import DatedRow, allowed
 from roi.scenario.quantity import LARGEST, SMALLEST
 
 NAMES: Final[dict[type[DatedRow], str]] = {RentalOffer: "rentals", PurchasePrice: "purchase", ApiPrice: "hosted"}
@@ -108,8 +108,7 @@ def _checked(kind: type[DatedRow], cells: dict[str | Any, Any], where: str) -> D
         column = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             raise InputError(f"{where}: unknown column {column[:40]!r}; there are {', '.join(columns(kind))}") from None
-        allowed = first["msg"].replace("Input should be", "it should be")
-        raise ScenarioError(f"{where}: {column}", cells.get(column) or "", allowed) from None
+        raise ScenarioError(f"{where}: {column}", cells.get(column) or "", allowed(first)) from None
     check_amounts(row, f"{where}: ")
     if isinstance(row, ApiPrice):
         tiers = len(row.edges_tokens)

@@ -19,7 +19,8 @@ from roi.scenario import TEMPLATES
 @click.option("--format", "form", type=Choice(["yaml", "json"]), default="yaml", show_default=True,
               help="YAML with comments, or the same values as JSON.")
 def init(
-    *, file: Path | None, name: str, incumbent: str | None, requests: str | None, usage: tuple[Path, ...], force: bool,  # noqa: ARG001 -- check_targets reads it
+    *, file: Path | None, name: str, incumbent: str | None, requests: str | None, usage: tuple[Path, ...],
+    force: bool,  # noqa: ARG001 -- check_targets reads it
     form: str,
 ) -> None:
     """Write a scenario to FILE (roi.yaml is found by itself), or to stdout: edit it, then roi compare FILE.

@@ -31,7 +31,7 @@ FLASH_HEAD_DIM: Final = 256
 """FlashAttention-2 takes head dimensions up to this (torch, sdp_utils.cpp)."""
 CUDNN_HEAD_DIM: Final = 128
 """cuDNN's attention takes head dimensions up to this where a gradient is wanted (torch, sdp_utils.cpp)."""
-WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom")
+WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom", "gpt_neo", "mpt")
 """Families whose class has no SDPA (soft-capped scores, sinks, ALiBi): transformers gives them eager attention."""
 
 

@@ -28,15 +28,17 @@ from roi.estimate.training.plan import DTYPE_BYTES
 from roi.estimate.training.setting import Setting
 from roi.facts.model import Mlp, Number
 
-PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere", "gptj", "codegen")
+PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere", "cohere2", "gptj", "codegen")
 """Families whose token mixing and MLP read the same stream, side by side."""
+CENTRED: Final = ("cohere", "cohere2")
+"""Families whose norm is LayerNorm written out: it keeps its centred input twice, for the variance and for the product."""
 WRITTEN_OUT_GELU: Final = ("phi", "gpt2", "gptj", "gpt_neo", "codegen")
 """Families whose activation is gelu_new, eight operators instead of one."""
 OWN_GELU: Final = ("bloom",)
 """Families whose GELU is an autograd function of its own: its backward is ten plain operators on the input (BloomGelu)."""
 RELU: Final = ("opt",)
 """Families whose activation keeps its output, not its input: the down projection reads the same tensor."""
-RESIDUAL_DROPOUT: Final = ("gpt2", "opt")
+RESIDUAL_DROPOUT: Final = ("gpt2", "gpt_bigcode", "opt")
 """Families whose configuration drops what both blocks add to the stream: a mask of a byte an element each (resid_pdrop 0.1)."""
 INT8_INPUT: Final = 6.0
 """Bytes an element of an int8 product's input while it is quantised: fp16 copy 2, its absolute 2, outliers 1, result 1
@@ -188,13 +190,15 @@ def _inner_width(k: Mlp) -> float:
 def _mlp_saved(s: Setting, k: Mlp) -> Number:
     """Bytes that an MLP keeps: what its activation reads and makes; a trained down projection also keeps its input."""
     w, t = s.w, s.tokens
-    down = any(x.name == "down_proj" for x in s.adapted(list(k.linears(s.model.hidden))))
+    on = {x.name for x in s.adapted(list(k.linears(s.model.hidden)))}
     shared = s.model.family in RELU
     width = _activation_bytes(s, k) * _inner_width(k)
     if not s.plan.adapter and not shared:
         width += w * _inner_width(k)
-    if down and shared and not (s.recast or s.lowered):
-        width = width - w * _inner_width(k) * (1.0 - s.dropped)  # among what the adapter keeps
+    if on and not (s.recast or s.lowered):  # adapters keep tensors that others keep too: the output, and the one norm's
+        again = _inner_width(k) * float(shared and "down_proj" in on)
+        again += s.model.hidden * float(s.one_norm and s.mixing_adapted and bool(on & {"gate_proj", "up_proj"}))
+        width = width - w * again * (1.0 - s.dropped)
     return width * t + _expert_saved(s, k) + adapter_saved(s, list(k.linears(s.model.hidden)))
 
 
@@ -272,11 +276,14 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         dropped = with_lora + (3.0 + (2.0 if s.lowered else 0.0)) * inner
         results = (4.0 + 3.0 * w) * h  # the result's fp32 sum, its copies and the residual
         peak = np.maximum(peak, t * (results + with_lora * (1.0 - s.dropped) + dropped * s.dropped))
+        if not s.lowered:  # a fused gate and up: the product, what its adapter makes and that scaled, in fp32
+            peak = np.maximum(peak, t * (results + (w + 8.0) * max(x.outputs for x in on)))
     recomputed = adapter_saved(s, [x for x in linears if x.name != "down_proj"])
     peak = peak + recomputed
     if s.plan.quantised and (k.experts == 1 or s.plan.split_experts):
         dequantised = DTYPE_BYTES[s.plan.dtype] * h * inner
-        peak = np.maximum(peak, (kept + made + 2.0) * inner * t + dequantised)
+        results = 2.0 + w + 2.0 * float(s.lowered)  # of the product and its adapter; under autocast the norm's output too
+        peak = np.maximum(peak, ((kept + made + 2.0) * inner + results * h) * t + recomputed + dequantised)
     if s.plan.int8 and k.experts == 1:
         peak = np.maximum(peak, (kept + made + INT8_INPUT) * inner * t + recomputed)
         peak = np.maximum(peak, _int8_backward(s, h, inner, kept, targeted=targeted))
@@ -326,13 +333,15 @@ def _largest(parts: list[Number]) -> Number:
 def _norm_saved(s: Setting) -> Number:
     """Bytes that a layer's norms keep: the input in fp32 (LayerNorm in w), trained ones the normalised copy and the output."""
     m, w = s.model, s.w
-    inputs = 1 if m.family in PARALLEL else m.norms_per_layer
+    # autocast runs LayerNorm in fp32, on a copy of its own where its input is not
+    copied = m.norm_bias and s.plan.autocast and w < 4.0
+    inputs = 1 if m.family in PARALLEL and not copied else m.norms_per_layer or 2  # OLMo's two have no parameters
     if s.plan.compiled and not m.norm_bias:
         return (1.0 if s.plan.adapter else 2.0) * w * inputs * m.hidden * s.tokens  # an adapter keeps the output that it reads
-    # autocast runs LayerNorm in fp32, on a copy where its input is not
-    width = (w if s.fused_norms or (m.norm_bias and not s.plan.autocast) else 4.0) * inputs
+    each = 8.0 if m.family in CENTRED else 4.0
+    width = (w if s.fused_norms or (m.norm_bias and not s.plan.autocast) else each) * inputs
     if not s.plan.adapter:
-        width += 2.0 * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
+        width += (1.0 if s.one_norm else 2.0) * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
     if s.plan.method == "ln_tuning" and not s.fused_norms:
         width += s.normalised * m.norms_per_layer
     width += 2.0 * float(m.family in RESIDUAL_DROPOUT)

@@ -20,6 +20,10 @@ DELTA_CHUNK: Final = 64.0
 """Tokens of a chunk of the gated delta rule (chunk_size)."""
 UNROTATED: Final = ("gpt2", "mpt")
 """Families that turn neither queries nor keys: all three are views of the fused product, which is kept once."""
+NARROW_SOFTMAX: Final = ("gpt2", "falcon", "gpt_oss")
+"""Families whose softmax runs in the compute type, but for autocast."""
+DROPPED_SCORES: Final = ("gpt2", "gpt_bigcode")
+"""Families whose configuration drops scores (attn_pdrop 0.1), which fused kernels draw anew from a seed."""
 
 
 def attention_saved(s: Setting, a: Attention) -> Number:
@@ -29,7 +33,8 @@ def attention_saved(s: Setting, a: Attention) -> Number:
     if a.kind == "linear":
         return _linear_saved(s, a) + adapter_saved(s, linears)
     if s.eager:
-        saved = _scores_saved(s, a, w, _eager_pair_bytes(s, a))
+        capped = w if s.model.family == "gemma2" else 0.0  # the soft cap's tanh
+        saved = _scores_saved(s, a, w, sum(_softmax_bytes(s)) + capped)
     else:
         scored = s.scored(a)
         saved = scored * _scores_saved(s, a, 4.0, 4.0) + (1.0 - scored) * _fused_saved(s, a)
@@ -50,12 +55,10 @@ def attention_transient(s: Setting, a: Attention) -> Number:
     """
     if a.kind == "linear":
         return s.pairs * 0.0
-    if s.eager and a.sinks:
-        return 3.0 * s.w * s.pairs * a.heads  # gradient, product and result in the compute type
     if s.eager:
-        narrow = s.attended if s.attended < 4.0 else 0.0
-        fused = 2.0 if narrow and s.plan.dtype == "fp16" else 0.0
-        return (12.0 - narrow - fused) * s.pairs * a.heads
+        softmax, beside = _softmax_bytes(s)
+        fused = 2.0 if softmax > s.attended and s.plan.dtype == "fp16" else 0.0
+        return (3.0 * softmax - beside - fused) * s.pairs * a.heads
     return 12.0 * s.scored(a) * s.pairs * a.heads
 
 
@@ -70,15 +73,16 @@ def _linear_saved(s: Setting, a: Attention) -> Number:
     return s.tokens * (4.0 * a.heads * heads + s.w * (2.0 * a.conv_width + a.heads * a.value_width))
 
 
-def _eager_pair_bytes(s: Setting, a: Attention) -> float:
-    """Bytes kept for each score: softmax in fp32 and its copy in the compute type; a soft cap's tanh too.
+def _softmax_bytes(s: Setting) -> tuple[float, float]:
+    """Bytes kept for each score of eager attention: softmax's result, and what is made of it.
 
-    Sinks: softmax stays in the compute type (modeling_gpt_oss.py).
+    That is a copy in the compute type, or dropout's mask and result.
     """
     w = s.attended
-    if a.sinks:
-        return w
-    return 4.0 + (w if w < 4.0 else 0.0) + (w if s.model.family == "gemma2" else 0.0)
+    softmax = w if s.model.family in NARROW_SOFTMAX and not s.plan.autocast else 4.0
+    if s.model.family in DROPPED_SCORES:
+        return softmax, 1.0 + w
+    return softmax, w if w < softmax else 0.0
 
 
 def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:

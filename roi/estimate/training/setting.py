@@ -11,6 +11,7 @@ import numpy as np
 
 from roi.estimate.training.peft_methods import VIRTUAL
 from roi.estimate.training.plan import (
+    ATTENTION_INPUTS,
     DTYPE_BYTES,
     FLASH_PACKAGES,
     TrainingPlan,
@@ -87,8 +88,18 @@ class Setting:
 
     @property
     def normalised(self) -> float:
-        """Bytes of an element that a trained RMSNorm keeps: Gemma scales it in fp32 (modeling_gemma.py), others after."""
-        return 4.0 if self.model.family.startswith("gemma") else self.w
+        """Bytes of an element that a trained RMSNorm keeps: Gemma and Cohere scale it in fp32 (modeling_gemma.py)."""
+        return 4.0 if self.model.family.startswith(("gemma", "cohere")) else self.w
+
+    @property
+    def one_norm(self) -> bool:
+        """True where token mixing and MLP read the same norm's output."""
+        return self.model.norms_per_layer == 1
+
+    @property
+    def mixing_adapted(self) -> bool:
+        """True where products that read the first norm's output carry an adapter."""
+        return bool(self.targets & set(ATTENTION_INPUTS))
 
     @property
     def fused_norms(self) -> bool:

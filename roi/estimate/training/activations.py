@@ -24,7 +24,7 @@ from roi.estimate.training.adapter_activations import (
     merge_bytes,
 )
 from roi.estimate.training.attention import attention_saved, attention_transient
-from roi.estimate.training.plan import DTYPE_BYTES
+from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES, fuse_linears
 from roi.estimate.training.setting import Setting
 from roi.facts.model import Mlp, Number
 
@@ -274,7 +274,7 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
     if on and s.recast:
         with_lora = (kept + 8.0) * inner
         dropped = with_lora + (3.0 + (2.0 if s.lowered else 0.0)) * inner
-        results = (4.0 + 3.0 * w) * h  # the result's fp32 sum, its copies and the residual
+        results = (4.0 + (3.0 if k.gated else 1.0) * w) * h  # the result's fp32 sum, its copies and the residual
         peak = np.maximum(peak, t * (results + with_lora * (1.0 - s.dropped) + dropped * s.dropped))
         if not s.lowered:  # a fused gate and up: the product, what its adapter makes and that scaled, in fp32
             peak = np.maximum(peak, t * (results + (w + 8.0) * max(x.outputs for x in on)))
@@ -330,6 +330,12 @@ def _largest(parts: list[Number]) -> Number:
     return best
 
 
+def _norm_readers(s: Setting) -> int:
+    """Products of a layer that read a norm's output: each on a 16-bit copy of its own where autocast makes that fp32."""
+    linears = [*s.model.attention[0].linears(s.model.hidden), *s.model.mlp[0].linears(s.model.hidden)]
+    return sum(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in fuse_linears(s.model, linears))
+
+
 def _norm_saved(s: Setting) -> Number:
     """Bytes that a layer's norms keep: the input in fp32 (LayerNorm in w), trained ones the normalised copy and the output."""
     m, w = s.model, s.w
@@ -341,7 +347,8 @@ def _norm_saved(s: Setting) -> Number:
     each = 8.0 if m.family in CENTRED else 4.0
     width = (w if s.fused_norms or (m.norm_bias and not s.plan.autocast) else each) * inputs
     if not s.plan.adapter:
-        width += (1.0 if s.one_norm else 2.0) * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
+        read = _norm_readers(s) if copied else 1 if s.one_norm else 2
+        width += read * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
     if s.plan.method == "ln_tuning" and not s.fused_norms:
         width += s.normalised * m.norms_per_layer
     width += 2.0 * float(m.family in RESIDUAL_DROPOUT)

@@ -58,7 +58,8 @@ def attention_transient(s: Setting, a: Attention) -> Number:
     if s.eager:
         softmax, beside = _softmax_bytes(s)
         fused = 2.0 if softmax > s.attended and s.plan.dtype == "fp16" else 0.0
-        return (3.0 * softmax - beside - fused) * s.pairs * a.heads
+        values = s.attended * s.tokens * a.heads * a.value_width  # gone when the product with them has its gradients
+        return (3.0 * softmax - beside - fused) * s.pairs * a.heads - values
     return 12.0 * s.scored(a) * s.pairs * a.heads
 
 

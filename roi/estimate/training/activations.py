@@ -134,6 +134,21 @@ def norm_backward_bytes(s: Setting) -> Number:
     return 20.0 * s.model.hidden * s.tokens
 
 
+def later_gradients_bytes(s: Setting) -> float:
+    """Bytes of gradients that a dense layer makes after its highest point.
+
+    That is the backward of its MLP, which has the last product's alone; with eager attention the scores', which lack those of
+    query, key and value. 0 where weights are frozen, or a gradient is there already (accumulation) or not for long (sharding).
+    """
+    m, plan = s.model, s.plan
+    if plan.adapter or plan.sharding != "none" or plan.accumulation > 1 or plan.step_in_backward:
+        return 0.0
+    if any(k.experts > 1 for k in m.mlp):
+        return 0.0
+    later = [x for x in m.linears if (x.name in ATTENTION_INPUTS if s.eager else x.name != "down_proj")]
+    return plan.trained_bytes * sum(x.parameters for x in later) / m.layers
+
+
 def whole_tuner_bytes(s: Setting) -> Number:
     """Bytes that a tuner without targets keeps of a layer's attention beside what the layer keeps without it.
 

@@ -23,6 +23,7 @@ from roi.estimate.training.activations import (
     LayerBytes,
     final_norm_saved,
     layer_bytes,
+    later_gradients_bytes,
     norm_backward_bytes,
     retained_input_bytes,
     selected_bytes,
@@ -147,8 +148,8 @@ def on_card(memory: MemoryBreakdown, slack: Number, context: Number, gpu: Gpu | 
     if gpu is not None:
         needed = memory.peak_allocated_bytes + STUCK * memory.dynamic_bytes
         reserved = np.minimum(reserved, np.maximum(needed, gpu.memory_bytes - context))
-    every = np.zeros_like(memory.peak_allocated_bytes)
-    return replace(memory, reserved_bytes=reserved, context_bytes=every + context, process_bytes=reserved + context)
+    context = np.zeros_like(memory.peak_allocated_bytes) + context
+    return replace(memory, reserved_bytes=reserved, context_bytes=context, process_bytes=reserved + context)
 
 
 def training_memory(
@@ -327,7 +328,7 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
     if flat_gradients(s.plan):
         # a unit's gradients are joined into the flat one's when its activations are gone: the higher of the two
         working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
-    # a tied head's new gradient waits for the embedding's; an untied one's is added to the old at once
+    # a tied head's new gradient waits for the embedding's, an untied one's joins the old at once
     head = _gradient(s, s.model.head_parameters) if s.model.tied or not _adds_to_old(s) else 0.0
     kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
     unreduced = carried + head + gathered.layer_gradients_bytes
@@ -335,12 +336,12 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
 
 
 def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gradients: Number) -> Live:
-    """In backward of the first layer: every gradient is there but an untied embedding's.
+    """In backward of the first layer: every gradient is there but an untied embedding's and those that the layer still makes.
 
     Of fsdp in the second, while the first is gathered: the gradients of both are not reduced yet.
     """
-    stream = s.w * s.model.hidden * s.tokens
-    waiting: Number = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.shards
+    embedding = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.shards
+    waiting: Number = embedding + later_gradients_bytes(s)
     if s.plan.sharding == "fsdp":
         waiting = waiting + gathered.layer_gradients_bytes / s.plan.shards
     others = _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
@@ -350,7 +351,7 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
     working = _recomputed(s, layer)
     if flat_gradients(s.plan):
         working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
-    activations = working + stream + others
+    activations = working + s.w * s.model.hidden * s.tokens + others
     return Live(gradients - waiting + unreduced, activations, _kept_logits(s), gathered=gathered.first_bytes)
 
 

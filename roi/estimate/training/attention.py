@@ -69,9 +69,20 @@ def _linear_saved(s: Setting, a: Attention) -> Number:
     Fourteen tensors of a head's width (padded and scaled queries, keys and values, the triangular solutions, each chunk's new
     values, the gated norm), five of a chunk's width a token (decay and scores inside a chunk), a state a chunk; in the stream's
     type the convolution's input and output and the norm's result (modeling_qwen3_next.py, torch_chunk_gated_delta_rule).
+    Autocast runs the convolution and the chunks' products on 16-bit copies. Of an fp32 stream nothing is cast, so queries, keys
+    and both products with beta are not contiguous and copied when they are cut in chunks, and where heads are not repeated the
+    convolution's activation stays, of which queries and keys are views.
     """
+    inner, normed = a.heads * a.head_dim, s.w * a.heads * a.value_width
     heads = 14.0 * a.head_dim + 5.0 * DELTA_CHUNK + a.head_dim * a.value_width / DELTA_CHUNK
-    return s.tokens * (4.0 * a.heads * heads + s.w * (2.0 * a.conv_width + a.heads * a.value_width))
+    each = 4.0 * a.heads * heads + 2.0 * (2.0 if s.plan.autocast else s.w) * a.conv_width + normed
+    if s.plan.autocast:
+        each += 10.0 * inner
+    elif s.w >= 4.0:
+        each += 16.0 * inner + 4.0 * (a.conv_width - 2.0 * inner) * float(a.kv_heads == a.heads)
+    if not s.plan.adapter:
+        each += 2.0 * normed  # what the trained norm scales, and the output projection's input
+    return s.tokens * each
 
 
 def _softmax_bytes(s: Setting) -> tuple[float, float]:

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from roi.estimate.training.activations import (
     LayerBytes,
     final_norm_saved,
-    layer_bytes,
     later_gradients_bytes,
+    layer_bytes,
     norm_backward_bytes,
     retained_input_bytes,
     selected_bytes,
@@ -148,8 +148,8 @@ def on_card(memory: MemoryBreakdown, slack: Number, context: Number, gpu: Gpu | 
     if gpu is not None:
         needed = memory.peak_allocated_bytes + STUCK * memory.dynamic_bytes
         reserved = np.minimum(reserved, np.maximum(needed, gpu.memory_bytes - context))
-    context = np.zeros_like(memory.peak_allocated_bytes) + context
-    return replace(memory, reserved_bytes=reserved, context_bytes=context, process_bytes=reserved + context)
+    every = np.zeros_like(memory.peak_allocated_bytes)
+    return replace(memory, reserved_bytes=reserved, context_bytes=every + context, process_bytes=reserved + context)
 
 
 def training_memory(
@@ -250,7 +250,6 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
     """
     merging = float(s.plan.weight_decomposed) * (layer.peak if s.plan.checkpointing else layer.merging)
     again = s.plan.logits_kept and (s.held_graphs > 1 or (s.plan.accumulation > 1 and not s.held_graphs))
-    last_step = _retained(s) * float(again)
     logits: Number = 0.0
     if s.keeps_inputs and again:
         logits = _kept_logits(s) * 2.0 + (4.0 * s.tokens * s.model.vocab if s.plan.int8 else 0.0)
@@ -258,7 +257,7 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
         # the packed head, unpacked for a chunk, beside the 16-bit logits of the chunks before
         logits = np.maximum(logits, _kept_logits(s) * float(again) + _unpacked_head(s) + 2.0 * s.tokens * s.model.vocab)
     parameters = gathered.last_bytes if s.plan.weight_decomposed else gathered.loss_bytes
-    return Live(carried, _saved(s, layer) + merging + last_step, logits, gathered=parameters)
+    return Live(carried, _saved(s, layer) + merging + _retained(s) * float(again), logits, gathered=parameters)
 
 
 def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
@@ -340,19 +339,19 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
 
     Of fsdp in the second, while the first is gathered: the gradients of both are not reduced yet.
     """
-    embedding = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.shards
-    waiting: Number = embedding + later_gradients_bytes(s)
+    waiting: Number = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.shards
     if s.plan.sharding == "fsdp":
         waiting = waiting + gathered.layer_gradients_bytes / s.plan.shards
-    others = _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
+    waiting = waiting + later_gradients_bytes(s)
+    stream = s.w * s.model.hidden * s.tokens
+    others = stream + _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
     if _adds_to_old(s) and s.model.tied:
         unreduced = unreduced + _gradient(s, s.model.head_parameters)
     working = _recomputed(s, layer)
     if flat_gradients(s.plan):
         working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
-    activations = working + s.w * s.model.hidden * s.tokens + others
-    return Live(gradients - waiting + unreduced, activations, _kept_logits(s), gathered=gathered.first_bytes)
+    return Live(gradients - waiting + unreduced, working + others, _kept_logits(s), gathered=gathered.first_bytes)
 
 
 def _recomputed(s: Setting, layer: LayerBytes) -> Number:

@@ -34,6 +34,8 @@ CUDNN_HEAD_DIM: Final = 128
 """cuDNN's attention takes head dimensions up to this where a gradient is wanted (torch, sdp_utils.cpp)."""
 WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom", "gpt_neo", "mpt")
 """Families whose class has no SDPA (soft-capped scores, sinks, ALiBi): transformers gives them eager attention."""
+OWN_LINEAR: Final = ("falcon",)
+"""Families whose linear layers are a subclass of nn.Linear (FalconLinear)."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
 
     Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
     """
-    unrun = _unrun_attention(model, plan) or _unknown_tuner(model, plan)
+    unrun = _unrun_attention(model, plan) or _unknown_tuner(model, plan) or _unquantised(model, plan)
     if unrun or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
     ways = "take targets attention, or"
@@ -201,6 +203,18 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
     if np.any(np.asarray(plan.dropout, dtype=float) > 0.0):
         return f"dropout: {plan.dropout} is not possible on the experts of {model.id}; {ways} dropout 0"
     return ""
+
+
+def _unquantised(model: ModelShape, plan: TrainingPlan) -> str:
+    """Why transformers would quantise nothing of the model; empty where it does.
+
+    From version 5 on it takes modules whose type is nn.Linear itself, not a subclass (integrations/bitsandbytes.py,
+    replace_with_bnb_linear); those of before are `split_experts`.
+    """
+    whole = model.family in OWN_LINEAR and plan.stack == "transformers" and not plan.split_experts
+    if not (whole and (plan.quantised or plan.int8)):
+        return ""
+    return f"method: {plan.method} quantises nothing of {model.id} in transformers 5 (its linear layers are its own); take lora"
 
 
 def _unknown_tuner(model: ModelShape, plan: TrainingPlan) -> str:

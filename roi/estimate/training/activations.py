@@ -207,7 +207,7 @@ def _mlp_saved(s: Setting, k: Mlp) -> Number:
     w, t = s.w, s.tokens
     on = {x.name for x in s.adapted(list(k.linears(s.model.hidden)))}
     shared = s.model.family in RELU
-    width = _activation_bytes(s, k) * _inner_width(k)
+    width: Number = _activation_bytes(s, k) * _inner_width(k)
     if not s.plan.adapter and not shared:
         width += w * _inner_width(k)
     if on and not (s.recast or s.lowered):  # adapters keep tensors that others keep too: the output, and the one norm's

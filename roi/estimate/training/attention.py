@@ -41,6 +41,8 @@ def attention_saved(s: Setting, a: Attention) -> Number:
     if a.kind != "latent" and a.norm_parameters:
         normed = (a.heads + a.kv_heads) * a.head_dim
         saved = saved + normed * t * (4.0 + (0.0 if s.plan.adapter else s.normalised))
+    if a.gated:  # the gate's sigmoid; of an fp32 stream also the gate, a view of the product whose query the norm keeps uncast
+        saved = saved + w * t * a.heads * a.value_width * (1.0 + float(w >= 4.0))
     if a.kind == "latent":
         saved = saved + 4.0 * t * ((a.q_rank or 0) + (a.kv_rank or 0))
     return saved + adapter_saved(s, linears)
@@ -82,6 +84,8 @@ def _linear_saved(s: Setting, a: Attention) -> Number:
         each += 16.0 * inner + 4.0 * (a.conv_width - 2.0 * inner) * float(a.kv_heads == a.heads)
     if not s.plan.adapter:
         each += 2.0 * normed  # what the trained norm scales, and the output projection's input
+    elif "out_proj" in s.targets and not (s.recast or s.lowered):
+        each += normed
     return s.tokens * each
 
 
@@ -149,7 +153,8 @@ def _value_width(s: Setting, a: Attention) -> int:
     if a.kind == "latent":
         return a.heads * a.value_width
     fused = {x.name: x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
-    is_view = "v_proj" not in fused and not a.shared_kv and s.attended == s.w
+    # falcon's one value head is taken out by an index, which copies
+    is_view = "v_proj" not in fused and not a.shared_kv and s.attended == s.w and s.model.family != "falcon"
     return fused["q_proj"] if is_view else a.kv_heads * a.value_width
 
 

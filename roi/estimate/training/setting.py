@@ -90,8 +90,8 @@ class Setting:
 
     @property
     def normalised(self) -> float:
-        """Bytes of an element that a trained RMSNorm keeps: Gemma and Cohere scale it in fp32 (modeling_gemma.py)."""
-        return 4.0 if self.model.family.startswith(("gemma", "cohere")) else self.w
+        """Bytes of an element that a trained RMSNorm keeps: Gemma, Cohere and OLMo 2 scale it in fp32 (modeling_gemma.py)."""
+        return 4.0 if self.model.family.startswith(("gemma", "cohere", "olmo2", "olmo3")) else self.w
 
     @property
     def one_norm(self) -> bool:

@@ -153,8 +153,8 @@ def _value_width(s: Setting, a: Attention) -> int:
     if a.kind == "latent":
         return a.heads * a.value_width
     fused = {x.name: x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
-    # falcon's one value head is taken out by an index, which copies
-    is_view = "v_proj" not in fused and not a.shared_kv and s.attended == s.w and s.model.family != "falcon"
+    copied = s.model.family == "falcon" and s.plan.stack == "transformers"  # values are taken out by an index
+    is_view = "v_proj" not in fused and not a.shared_kv and s.attended == s.w and not copied
     return fused["q_proj"] if is_view else a.kv_heads * a.value_width
 
 

@@ -26,7 +26,7 @@ from roi.estimate.training.adapter_activations import (
 from roi.estimate.training.attention import attention_saved, attention_transient
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES, fuse_linears
 from roi.estimate.training.setting import Setting
-from roi.facts.model import Mlp, Number
+from roi.facts.model import Linear, Mlp, Number
 
 PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere", "cohere2", "gptj", "codegen")
 """Families whose token mixing and MLP read the same stream, side by side."""
@@ -92,9 +92,10 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
     for k in s.model.mlp:
         on = s.adapted(list(k.linears(h)))
         for n, x in enumerate(on):
-            made = {"gate_proj": 0.0, "up_proj": 1.0 * k.gated}.get(x.name, 4.0 if k.gated else 2.0)
+            down = 4.0 * s.w if k.gated else _activation_bytes(s, k) + _activated(s)
+            made = {"gate_proj": 0.0, "up_proj": s.w * k.gated}.get(x.name, down)
             before = adapter_saved(s, on[: n + 1])
-            highest.append(mixing + before + made * s.w * _inner_width(k) * s.tokens + merge_bytes(s, x))
+            highest.append(mixing + before + made * _inner_width(k) * s.tokens + merge_bytes(s, x))
     # checkpointing recomputes when backward first asks, beside the fp32 gradients of the last target's result
     begun = (4.0 + (4.0 if s.w < 4.0 else 0.0)) * h * s.tokens * float(s.plan.checkpointing)
     return norms + begun + _largest(highest)
@@ -205,16 +206,23 @@ def _inner_width(k: Mlp) -> float:
 def _mlp_saved(s: Setting, k: Mlp) -> Number:
     """Bytes that an MLP keeps: what its activation reads and makes; a trained down projection also keeps its input."""
     w, t = s.w, s.tokens
-    on = {x.name for x in s.adapted(list(k.linears(s.model.hidden)))}
+    linears = list(k.linears(s.model.hidden))
     shared = s.model.family in RELU
     width: Number = _activation_bytes(s, k) * _inner_width(k)
     if not s.plan.adapter and not shared:
         width += w * _inner_width(k)
-    if on and not (s.recast or s.lowered):  # adapters keep tensors that others keep too: the output, and the one norm's
-        again = _inner_width(k) * float(shared and "down_proj" in on)
-        again += s.model.hidden * float(s.one_norm and s.mixing_adapted and bool(on & {"gate_proj", "up_proj"}))
-        width = width - w * again * (1.0 - s.dropped)
-    return width * t + _expert_saved(s, k) + adapter_saved(s, list(k.linears(s.model.hidden)))
+    # the output again, as the adapter or int8 product that reads it keeps it
+    read = any(x.name == "down_proj" for x in s.adapted(linears)) and not (s.recast or s.lowered)
+    if shared and (read or (s.plan.int8 and not s.plan.checkpointing)):
+        width = width - w * _inner_width(k) * (1.0 - s.dropped)
+    return (width - _norm_again(s, linears)) * t + _expert_saved(s, k) + adapter_saved(s, linears)
+
+
+def _norm_again(s: Setting, linears: list[Linear]) -> Number:
+    """Bytes a token of the one norm's output, where adapters of an MLP keep the tensor that those of token mixing keep too."""
+    both = s.mixing_adapted and any(x.name in ("gate_proj", "up_proj") for x in s.adapted(linears))
+    shared = s.one_norm and both and not (s.recast or s.lowered)
+    return s.w * s.model.hidden * float(shared) * (1.0 - s.dropped)
 
 
 def _activation_bytes(s: Setting, k: Mlp) -> float:
@@ -293,7 +301,7 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
         peak = np.maximum(peak, t * (results + with_lora * (1.0 - s.dropped) + dropped * s.dropped))
         if not s.lowered:  # a fused gate and up: the product, what its adapter makes and that scaled, in fp32
             peak = np.maximum(peak, t * (results + (w + 8.0) * max(x.outputs for x in on)))
-    recomputed = adapter_saved(s, [x for x in linears if x.name != "down_proj"])
+    recomputed = adapter_saved(s, [x for x in linears if x.name != "down_proj"]) - _norm_again(s, linears) * t
     peak = peak + recomputed
     if s.plan.quantised and (k.experts == 1 or s.plan.split_experts):
         dequantised = DTYPE_BYTES[s.plan.dtype] * h * inner

@@ -3,11 +3,11 @@
     python lab/fit_allocator_slack.py
 
 The rule: of the first ROWS rows of tests/data/dry_run_grid.csv with checkpointing, and of those without, EACH at even
-distances in the file's order; a row that no longer runs dry is left out and named. Each is run dry and its allocations are played three
-steps long. What was allocated and reserved goes to tests/data/allocator_replays.csv, one line a row (rows that the file holds
-are not played again), so that a test repeats the fit without torch. Printed: median, 5th and 95th percentile of
-(reserved - allocated) / MemoryBreakdown.loose_bytes, over all and with and without checkpointing. Needs the extra `profile`;
-about ten minutes where the file is empty.
+distances in the file's order; a row that no longer runs dry is left out and named. Each is run dry and its allocations are
+played three steps long. What was allocated and reserved goes to tests/data/allocator_replays.csv, one line a row (rows that
+the file holds are not played again), so that a test repeats the fit without torch. Printed: median, 5th and 95th percentile
+of (reserved - allocated) / MemoryBreakdown.loose_bytes, over all and with and without checkpointing. Needs the extra
+`profile`; about ten minutes where the file is empty.
 """
 
 import csv

@@ -101,5 +101,5 @@ def in_common(runs: Sequence[TimedRun], others: Sequence[TimedRun | Asked]) -> N
         return np.array([[float(getattr(a, field) == getattr(b, field)) for b in others] for a in runs])
 
     apart = np.abs(np.log(np.array([a.theory_s for a in runs])[:, None] / np.array([b.theory_s for b in others])))
-    shared: NDArray[np.float64] = SHARED["method"] + SHARED["model"] * same("model")
-    return shared * same("method") * np.exp(-apart / SIZE_REACH)
+    near: NDArray[np.float64] = same("method") * np.exp(-apart / SIZE_REACH)
+    return near * (SHARED["method"] + SHARED["model"] * same("model"))

@@ -78,10 +78,10 @@ def test_beyond_the_prior_the_scale_is_the_measurement_s():
     assert found.half == pytest.approx(student(FREEDOM + 1.0) / student(FREEDOM) * left**0.5)
 
 
-def test_what_contradicts_of_another_method_widens_and_moves_nothing():
-    """Loops that page with one method do not with the next: four points at a fifth of the published speed."""
+def test_what_contradicts_of_another_method_widens_and_moves_a_little():
+    """Loops that page with one method need not with the next: four points at a fifth of the published speed."""
     found = with_own_runs(PUBLISHED, [run(0.2)] * 4, Asked("full", "small", 1.0))
-    assert float(found.efficiency.overall) == 1.0
+    assert 0.75 < float(found.efficiency.overall) < 0.9
     assert found.low < 0.25
     assert found.high > PUBLISHED.high
 
@@ -187,4 +187,4 @@ def test_rows_of_a_source_stand_for_its_profile():
     assert blocks["all"].n == 6
     assert blocks["all"].factor < blocks["all"].factor_before
     assert blocks["same model and method"].median_error < blocks["same model and method"].median_error_before
-    assert blocks["same model"].median_error == blocks["same model"].median_error_before
+    assert 0.8 * blocks["same model"].median_error_before < blocks["same model"].median_error

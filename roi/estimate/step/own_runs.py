@@ -1,8 +1,7 @@
 """What training runs of one's own on a card add to what published runs say of it.
 
 The published interval is the prior. A run of one's own moves its centre and narrows it by how much another configuration on the
-same card, with the same software, has in common with it: `in_common`. One of another method tells how far from the published
-scale to be, not to which side. It cannot widen it unless it contradicts it.
+same card, with the same software, has in common with it: `in_common`. It cannot widen it unless it contradicts it.
 """
 
 from collections.abc import Sequence
@@ -17,14 +16,14 @@ from roi.estimate.step.step_time import StepEfficiency
 from roi.numerics.conditional import averaged, conditional
 from roi.numerics.spreads import TAIL
 
-SHARED: Final = {"method": 0.5, "model": 0.25}
-"""Share of the variance of log(roofline / measured) that two runs of one source on one card have in common: by the same
-method, and by the same model besides, where their steps are as long. What is left, 0.25, is a run's own. Of the shares and
-reaches with an interval score (Gneiting and Raftery, 2007) within 2% of the smallest, where one to three rows of a source stand
-for a profile and predict its others (profile_left_in; lab/fit_training_intervals.py), those by which no kind of rows of the
-first table is off further than without. No factor on the width is needed. To be of one source is not shared: how a loop does
-with one method (paging, packing) says nothing of the next, and a share of 0.05 for it takes the median error of other methods
-from 4.9% to 5.4%."""
+SHARED: Final = {"card": 0.1, "method": 0.4, "model": 0.25}
+"""Share of the variance of log(roofline / measured) that two runs of one source on one card have in common: by being that
+(clocks, power, the loop around the step); by the same method, and by the same model besides, where their steps are as long.
+What is left, 0.25, is a run's own. Where one to three rows of a source stand for a profile and predict its others
+(profile_left_in; lab/fit_training_intervals.py), the mean error is smallest with 0.05 to 0.1 of `card`, the interval score
+(Gneiting and Raftery, 2007; sources by the root of their rows) with 0.3 (1% less than with 0.1), the median of all rows with
+none: sources near what is published are not helped by being told so, and those far from it are. No factor on the width is
+needed."""
 SIZE_REACH: Final = 0.75
 """log of the ratio of two steps' lengths at which 1/e of that is left: short steps wait for the host."""
 
@@ -102,4 +101,4 @@ def in_common(runs: Sequence[TimedRun], others: Sequence[TimedRun | Asked]) -> N
 
     apart = np.abs(np.log(np.array([a.theory_s for a in runs])[:, None] / np.array([b.theory_s for b in others])))
     near: NDArray[np.float64] = same("method") * np.exp(-apart / SIZE_REACH)
-    return near * (SHARED["method"] + SHARED["model"] * same("model"))
+    return SHARED["card"] + near * (SHARED["method"] + SHARED["model"] * same("model"))

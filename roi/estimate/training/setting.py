@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from roi.estimate.training.peft_methods import VIRTUAL
+from roi.estimate.training.peft_methods import VIRTUAL, block
 from roi.estimate.training.plan import (
     ATTENTION_INPUTS,
     DTYPE_BYTES,
@@ -225,6 +225,12 @@ def _unknown_tuner(model: ModelShape, plan: TrainingPlan) -> str:
         return "method: prefix_tuning is not possible with checkpointing (peft refuses it); take --no-checkpointing"
     if plan.targeted and trains_experts(model, plan.targets):
         return f"method: {plan.method} is not known on the experts of {model.id}; take targets attention, or lora"
+    sizes = {"boft": ("inputs",), "c3a": ("inputs", "outputs")}.get(plan.method, ())
+    sides = [(x.name, side, getattr(x, side)) for x in read_setting(model, plan).adapted(list(model.linears)) for side in sizes]
+    for name, side, n in sides:
+        if np.any(n % np.asarray(plan.rank, dtype=float) != 0.0):
+            near = block(np.gcd.reduce([m for *_, m in sides]), np.max(plan.rank))
+            return f"rank: {plan.rank:g} does not divide the {n:,} {side} of {name}, as {plan.method} needs; {near:g} does"
     asked = (("sharding", plan.sharding, "none"), ("dropout", plan.dropout, 0.0), ("stack", plan.stack, "transformers"))
     wrong = [f"method: {plan.method} is not known with {name} {value}; take {known}, or lora"
              for name, value, known in asked if np.any(np.asarray(value) != known)]

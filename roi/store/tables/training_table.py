@@ -21,13 +21,13 @@ from roi.estimate.training.plan import (
     Checkpoints,
     Kernels,
     Loss,
-    Method,
     Optimizer,
     Sharding,
     Stack,
     Trainer,
     TrainingPlan,
 )
+from roi.facts.methods import Method
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow

@@ -75,10 +75,7 @@ FEW = 8
 
 
 class UnknownName(InputError):
-    """A name that is not known; the message offers the nearest, else `all_of_them`, the few that there are, or their number.
-
-    `listed`: the command that shows all.
-    """
+    """A name that is not known: the nearest, else `all_of_them` or how many; and the command that has them `listed`."""
 
     def __init__(
         self, field: str, name: str, known: Iterable[str], kind: str, all_of_them: Iterable[str] = (), *, listed: str = "",

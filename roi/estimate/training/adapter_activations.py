@@ -15,9 +15,6 @@ from roi.estimate.training.plan import ATTENTION_INPUTS, adaptable, in_mlp
 from roi.estimate.training.setting import MIXED_INPUT, OWN_INPUT, Setting
 from roi.facts.model import Linear, Mlp, Number
 
-ONE_NORM = ("falcon", "phi", "cohere")
-"""Families whose attention and MLP read the same norm's output."""
-
 
 def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
     """Bytes that targets keep: their inputs for the gradient of A, A's output, and DoRA's two results.
@@ -113,7 +110,7 @@ def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> N
     packed = [x for x in linears if adaptable(x, split=s.plan.split_experts)]
     own = sum(x.inputs for x in packed if x.name in OWN_INPUT)
     shared = s.model.hidden * float(any(x.name not in (*OWN_INPUT, *MIXED_INPUT) for x in packed))
-    if s.held_graphs and s.model.family in ONE_NORM and any(x.name == "down_proj" for x in packed):
+    if s.held_graphs and s.one_norm and any(x.name == "down_proj" for x in packed):
         shared = 0.0  # the norm's output, which attention reads too
     mixed = s.attended * sum(x.inputs for x in packed if x.name in MIXED_INPUT) * float(output)
     return s.tokens * (s.w * (own + shared) + mixed)

@@ -54,9 +54,12 @@ TARGET_SETS: Final = {
 }
 """Named target sets; "all-linear" is every product that an adapter can attach to."""
 EXPERT_FAMILIES: Final = (
-    "mixtral", "qwen3_moe", "qwen3_next", "deepseek_v2", "deepseek_v3", "kimi_k2", "glm4_moe", "minimax_m2",
+    "mixtral", "minimax", "minimax_m2", "qwen3_moe", "qwen3_next", "deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2",
+    "glm4_moe", "glm4_moe_lite", "glm_moe_dsa", "olmoe", "flex_olmo", "ernie4_5_moe", "exaone_moe", "cohere2_moe", "afmoe",
+    "longcat_flash", "solar_open", "mellum",
 )
-"""Families whose experts peft adapts as 3-D parameters (peft/utils/transformers_weight_conversion.py); it then takes every
+"""Families whose experts peft adapts as 3-D parameters: those that transformers converts as Mixtral or Qwen2-MoE
+(conversion_mapping.py, _MODEL_TO_CONVERSION_PATTERN; peft/utils/transformers_weight_conversion.py). It then takes every
 gate, up and down for an expert's, so shared and dense MLPs carry none. Others' experts carry none."""
 MLP_TARGETS: Final = ("gate_proj", "up_proj", "down_proj")
 """What an expert's products are called."""

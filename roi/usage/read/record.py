@@ -7,12 +7,13 @@ from operator import add, or_
 from typing import Any, Final, Literal
 
 from roi.errors import InputError
-from roi.usage.read.columns import MICRO, count, find, text
+from roi.usage.read.columns import MICRO, count, find, text, unread
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 Document = dict[str, Any]  # Any: JSON as it was parsed
 NO_TIME: Final = "no time that can be read"
 UNREADABLE_COUNT: Final = "a token count that cannot be read"
+UNREAD_COST: Final = "a cost that is no number with a decimal point"
 EMPTY_BUCKET: Final = "empty bucket"
 CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
 OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
@@ -27,6 +28,8 @@ TOKENS: Final = ("uncached_input", "cache_read", "cache_write", "output")
 """The disjoint counts that are billed; cache_write holds both lives of a cache entry."""
 FILE: Final = "roi file of this row"
 """Column that says in which file a raw row stands."""
+LINE: Final = "roi line of this row"
+"""Column that says where a raw row is, where that is asked for."""
 PART: Final = "roi part"
 BUCKET: Final = "roi bucket"
 SPLIT: Final = "roi split"
@@ -87,6 +90,8 @@ class Fields:
     long_context: Column | bool = False
     perhaps_cached: Column | int = 0
     cost_usd: Column | None = None
+    costs: Sequence[str] = ()
+    """Columns that hold what the row cost: one that is filled and no number drops its row."""
     reasons: Sequence[tuple[Column, str]] = ()
     """(condition, why the row is dropped) of the format's own, looked at first and in order."""
 
@@ -170,9 +175,12 @@ class Format:
             checks.append((reduce(or_, [x < 0 for x in counts]), "a negative token count"))
             if fields.requests is not None:
                 checks.append(((columns["requests"] < 0).fill_null(False), "a negative number of requests"))
+            if any(find(raw, name) for name in fields.costs):
+                checks.append((unread(raw, *fields.costs), UNREAD_COST))
         columns["dropped"] = ibis.cases(*checks, else_=ibis.null("string"))
         of_files = self._bucket_of(raw, columns) if self.grain != "call" and FILE in raw.columns else {}
-        return raw.select(**{name: columns[name] for name in COLUMNS}, **of_files)
+        line = {LINE: raw[LINE]} if LINE in raw.columns else {}
+        return raw.select(**{name: columns[name] for name in COLUMNS}, **of_files, **line)
 
     def _bucket_of(self, raw: Table, columns: Mapping[str, Column]) -> dict[str, Column]:
         """FILE, PART, BUCKET and SPLIT of a bucket or a cost."""

@@ -25,7 +25,7 @@ from roi.estimate.replay.loads import GENERATIONS, LEAST_CLOSED, LENGTH_SCATTER
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests, replay, replay_closed
 from roi.estimate.serving.iteration import PERFECT, Efficiencies, Iteration
-from roi.estimate.serving.routing import UNEVEN
+from roi.estimate.serving.routing import UNEVEN, expert_share
 from roi.evidence.serving_speed import reached
 from roi.facts.model import Number
 
@@ -295,24 +295,22 @@ def same_shape(run: ServingRun) -> tuple[float, ...]:
     return (shape.hidden, shape.layers, shape.vocab, shape.parameters)
 
 
-BETWEEN: Final = math.sqrt(0.5)
-"""Spread of the coefficients of engines around what they have in common, over a prior's: half of its variance is of each."""
-TURNS: Final = 4
-"""Times that engines and what they have in common are fitted in turn: the last moves no step by more than some percent."""
+OF_EXPERTS: Final = ("expert_layer_s", "expert_reading", "expert_products")
+"""Coefficients of kernels of experts."""
 CARD_SPREAD: Final = 0.3
-"""Spread of the coefficients between cards with one engine, over a prior's."""
+"""Spread of the coefficients between cards with one engine over that between engines."""
 OF_A_CARD: Final = ("expert_layer_s", "fp8_products", "fp4_products")
-"""Those that differ between cards as between engines, by BETWEEN: kernels of experts are others for every generation of cards
-(Triton's on Hopper and trtllm-gen's on Blackwell for gpt-oss in TensorRT-LLM), and power, which a card has more or less of,
-limits narrow products."""
+"""Those that differ between cards as between engines: kernels of experts are others for every generation of cards (Triton's on
+Hopper and trtllm-gen's on Blackwell for gpt-oss in TensorRT-LLM), and power, which a card has more or less of, limits narrow
+products."""
 
 
 def priors_of(family: str, base: Efficiencies | None = None, width: float = 1.0) -> dict[str, Prior]:
-    """The priors of an engine family; around `base` where it is given, `width` times as wide."""
+    """The priors of an engine family; around the coefficients of another engine where they are given, `width` times as wide."""
     found = dict(PRIORS)
     if base is not None:
         found = {name: prior._replace(middle=max(float(getattr(base, name)), 1e-12),
-                                      spread=(max(width, BETWEEN) if name in OF_A_CARD else width) * prior.spread)
+                                      spread=(1.0 if name in OF_A_CARD else width) * prior.spread)
                  for name, prior in found.items()}
     own = next((priors for name, priors in OF_THEIR_OWN.items() if family.startswith(name)), {})
     native = NATIVE if family.startswith(NATIVE_ENGINES) else {}
@@ -324,30 +322,20 @@ def priors_of(family: str, base: Efficiencies | None = None, width: float = 1.0)
     return found | native
 
 
-def fit_between(engines: Iterable[Sequence[Work]]) -> Efficiencies:
-    """What several engines have in common, from the works of each: what they say of one that was not fitted.
+def fit_common(works: Sequence[Work]) -> Efficiencies:
+    """What several engines have in common: what they say of one that was not fitted.
 
-    An engine lies around that by BETWEEN of a prior's spread, and that as far around the prior; the most probable of all are
-    found in turns. Where one engine alone says something of a coefficient, it moves what is common half of the way.
+    Of experts few engines say anything, and their kernels are their own: where k engines ran a mixture, a coefficient of
+    experts goes k of k + 1 parts of the way from the prior's middle to the fit.
     """
-    common = middle = {name: math.log(prior.middle) for name, prior in PRIORS.items()}
-    parts = [works for works in engines if works]
-    fits: list[Efficiencies | None] = [None] * len(parts)
-    for _ in range(TURNS):
-        base = _efficiencies(list(common), np.array(list(common.values())))
-        fits = [fit_efficiencies(works, base, BETWEEN, fit) for works, fit in zip(parts, fits, strict=True)]
-        said = {name: [math.log(getattr(fit, name)) for works, fit in zip(parts, fits, strict=True)
-                       if math.isclose(priors_of(works[0].run.engine, base)[name].middle, getattr(base, name))]
-                for name in common}  # of engines without a prior of their own
-        common = {name: (middle[name] + sum(said[name])) / (1 + len(said[name])) for name in common}
-    return with_first_token([work for works in parts for work in works],
-                            _efficiencies(list(common), np.array(list(common.values()))))
+    found, k = fit_efficiencies(works), len({work.run.engine for work in works if expert_share(work.run.system.shape)})
+    middles = {name: PRIORS[name].middle for name in OF_EXPERTS}
+    return replace(found, **{name: middle * (float(getattr(found, name)) / middle) ** (k / (k + 1.0))
+                             for name, middle in middles.items()})
 
 
-def fit_efficiencies(
-    works: Sequence[Work], base: Efficiencies | None = None, width: float = 1.0, start: Efficiencies | None = None,
-) -> Efficiencies:
-    """Efficiencies from step times, and what a request waits besides from TTFT where runs state it; `start`: a guess."""
+def fit_efficiencies(works: Sequence[Work], base: Efficiencies | None = None, width: float = 1.0) -> Efficiencies:
+    """Efficiencies from step times, and what a request waits besides from TTFT where runs state it."""
     family = works[0].run.engine if works else ""
     priors = priors_of(family, base, width)
     names = list(priors)
@@ -369,7 +357,7 @@ def fit_efficiencies(
         found = np.log([np.broadcast_to(work.predicted(engine, steps)[name], len(moved)) for work, name in rows])
         return found[:, 0] - measured, (found[:, 1:] - found[:, :1]) / 1e-3
 
-    theta = np.clip(middle if start is None else np.log([max(getattr(start, n), 1e-12) for n in names]), low, high)
+    theta = np.clip(middle, low, high)
     for _ in range(ROUNDS if rows else 0):
         e, jacobian = errors(theta)
         pull = weight / np.maximum(np.abs(e) / NOISE, 1.0) / NOISE**2

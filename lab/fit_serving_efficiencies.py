@@ -18,17 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from efficiency_fit import (
-    BETWEEN,
-    CARD_SPREAD,
-    Work,
-    fit_between,
-    fit_efficiencies,
-    fitted_times,
-    replayed,
-    same_shape,
-    works_of,
-)
+from efficiency_fit import CARD_SPREAD, Work, fit_common, fit_efficiencies, fitted_times, replayed, same_shape, works_of
 from numpy.typing import NDArray
 from serving_spreads import LEVELS, QUANTITIES, Key, Miss, Spreads, median, publisher, record_lines, same_cell
 
@@ -114,17 +104,13 @@ class Fits:
         return of(self.works, group_of(name))
 
     def pooled(self, name: str) -> Efficiencies | None:
-        """An engine's coefficients on all its cards, around its base's; None where there is neither base nor FEWEST runs.
-
-        Those of "other" engines are what the engines around them have in common.
-        """
+        """An engine's coefficients on all its cards, around its base's; None where there is neither base nor FEWEST runs."""
         if name not in self.pooled_:
-            group, mine, engines = group_of(name), self.of(name), [self.of(each.engine) for each in GROUPS if each.base == name]
+            group, mine = group_of(name), self.of(name)
             base = None if group.base is None else self.pooled(group.base)
-            if name.startswith("other"):
-                self.pooled_[name] = fit_between(engines) if any(engines) else None
-            else:
-                self.pooled_[name] = fit_efficiencies(mine, base, BETWEEN) if mine and (base or len(mine) >= FEWEST) else base
+            enough = len(mine) >= FEWEST or (mine and base)
+            several = len(group.families) > 1
+            self.pooled_[name] = (fit_common(mine) if several else fit_efficiencies(mine, base)) if enough else base
         return self.pooled_[name]
 
     def on(self, name: str, gpu: str) -> Efficiencies | None:

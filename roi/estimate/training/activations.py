@@ -11,7 +11,7 @@ unless the layer is checkpointed: then its input alone is kept, and the layer is
 T = micro-batch x sequence tokens, w = bytes of the residual stream, h = hidden, I = inner width of the MLP.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -24,6 +24,7 @@ from roi.estimate.training.adapter_activations import (
     merge_bytes,
 )
 from roi.estimate.training.attention import attention_saved, attention_transient
+from roi.estimate.training.peft_methods import PROMPTED, share_trained
 from roi.estimate.training.plan import DTYPE_BYTES
 from roi.estimate.training.setting import Setting
 from roi.facts.model import Mlp, Number
@@ -34,6 +35,8 @@ WRITTEN_OUT_GELU: Final = ("phi", "gpt2")
 """Families whose activation is gelu_new, five operators instead of one."""
 RESIDUAL_DROPOUT: Final = ("gpt2",)
 """Families whose configuration drops what both blocks add to the stream: a mask of a byte an element each (resid_pdrop 0.1)."""
+FROZEN: Final = "prompt_tuning"
+"""A method under which no layer has anything of its own."""
 INT8_INPUT: Final = 6.0
 """Bytes an element of an int8 product's input while it is quantised: fp16 copy 2, its absolute 2, outliers 1, result 1
 (bitsandbytes/backends/cuda/ops.py, int8_vectorwise_quant)."""
@@ -54,8 +57,14 @@ class LayerBytes:
 
 
 def layer_bytes(s: Setting) -> LayerBytes:
-    """Bytes that one layer keeps and needs; kinds of layers are weighted by their number, the peak takes the widest."""
+    """Bytes that one layer keeps and needs; kinds of layers are weighted by their number, the peak takes the widest.
+
+    Where some layers are trained whole and the others frozen, both kinds.
+    """
     m = s.model
+    if s.plan.method in ("llamapro", "lisa"):
+        whole, share = layer_bytes(_as_method(s, "full")), share_trained(s.plan.method, s.plan.rank, m.layers)
+        return replace(whole, saved=share * whole.saved + (1.0 - share) * layer_bytes(_as_method(s, FROZEN)).saved)
     mixing = [(attention_saved(s, a), a.layers) for a in m.attention]
     mlps = [(_mlp_saved(s, k), k.layers) for k in m.mlp]
     norms = _norm_saved(s)
@@ -97,11 +106,17 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
 def unreached_bytes(s: Setting) -> Number:
     """Bytes that the first layers do not keep, since nothing before the first adapter needs a gradient; 0 for full training.
 
-    That is the first norm; token mixing and the second norm too where adapters begin in the MLP; the MLP of a parallel block
-    where they are in token mixing alone; and in a hybrid the run of linear layers before the first full one, where only full
-    ones carry adapters.
+    That is the layers before the first prompt, copy or adapter behind an MLP; else the first norm; token mixing and the second
+    norm too where adapters begin in the MLP; the MLP of a parallel block where they are in token mixing alone; and in a hybrid
+    the run of linear layers before the first full one, where only full ones carry adapters.
     """
     m = s.model
+    if s.plan.method in ("llama_adapter", "houlsby", "llamapro"):
+        a, starts = m.attention[0], {"llama_adapter": float(PROMPTED), "houlsby": 1.0}
+        ahead = starts.get(s.plan.method, m.layers / float(np.max(s.plan.rank)) - 1.0)
+        # the first prompt reads the queries, nothing else of its layer that comes before it
+        prompted = _norm_saved(s) + attention_saved(s, a) - s.attended * s.tokens * a.heads * a.head_dim
+        return ahead * layer_bytes(_as_method(s, FROZEN)).saved + prompted * float(s.plan.method == "llama_adapter")
     if not s.plan.targeted or s.plan.ends:
         return 0.0
     norm = (s.w if m.norm_bias else 4.0) * m.hidden * s.tokens
@@ -118,8 +133,13 @@ def unreached_bytes(s: Setting) -> Number:
 
 
 def final_norm_saved(s: Setting) -> Number:
-    """Bytes that the last norm keeps: its fp32 input; trained norms also their normalised and scaled outputs."""
+    """Bytes that the last norm keeps: its fp32 input; trained norms also their normalised and scaled outputs.
+
+    LLaMA-Adapter v2 has a scale on the head too, which reads the logits.
+    """
     trained = s.w * float(s.plan.ends) if s.plan.adapter else s.w + s.normalised
+    if s.plan.method == "llama_adapter_v2":
+        trained = s.normalised * float(not s.model.norm_bias) + s.w * s.model.vocab / s.model.hidden
     return (4.0 + trained) * s.model.hidden * s.tokens
 
 
@@ -129,10 +149,12 @@ def norm_backward_bytes(s: Setting) -> Number:
 
 
 def whole_tuner_bytes(s: Setting) -> Number:
-    """Bytes that a tuner without targets keeps of a layer's attention beside what the layer keeps without it.
+    """Bytes that a tuner without targets keeps of a layer beside what the layer keeps without it.
 
     A prefix lengthens keys and values as attention keeps them, and a loop that keeps its output keeps their cache; an
-    adaption prompt keeps the queries again and its own scores, in fp32 and twice in the stream's type.
+    adaption prompt keeps the queries again and its own scores, in fp32 and twice in the stream's type. LitGPT's prompt keeps
+    what its fused attention makes, with a log-sum a row; version 2 also what every scale reads. An adapter behind the MLP
+    keeps its input in its own type, and its GELU's input and result.
     """
     size = np.asarray(s.plan.rank, dtype=float)
     kinds = [a for a in s.model.attention if a.kind != "linear"]
@@ -144,6 +166,12 @@ def whole_tuner_bytes(s: Setting) -> Number:
         return (s.batch * size * longer + cached) * s.attended / layers
     if s.plan.method == "adaption_prompt":
         return s.tokens * sum(a.layers * a.heads * (s.w * a.head_dim + size * (4.0 + 2.0 * s.w)) for a in kinds) / layers
+    if s.plan.method in ("llama_adapter", "llama_adapter_v2"):
+        made = (1.0 - PROMPTED / layers) * sum(a.layers * a.heads * (s.w * a.value_width + 4.0) for a in kinds) / layers
+        scaled = s.w * sum(x.outputs * x.layers * x.active for x in s.model.linears) / layers
+        return s.tokens * (made + scaled * float(s.plan.method == "llama_adapter_v2")) + 0.0 * size
+    if s.plan.method == "houlsby":
+        return s.tokens * (2.0 if s.lowered else s.plan.trained_bytes) * (s.model.hidden + 2.0 * size)
     return 0.0 * size
 
 
@@ -287,6 +315,10 @@ def _int8_backward(s: Setting, hidden: int, inner: float, *, targeted: bool) -> 
     return s.w * (3.0 * inner + hidden) * s.tokens + weight
 
 
+def _as_method(s: Setting, method: str) -> Setting:
+    return replace(s, plan=replace(s.plan, method=method))
+
+
 def _mean(parts: list[tuple[Number, int]], layers: int) -> Number:
     return sum((value * count for value, count in parts), np.float64(0.0)) / layers
 
@@ -308,7 +340,7 @@ def _norm_saved(s: Setting) -> Number:
     width = (w if s.fused_norms or (m.norm_bias and not s.plan.autocast) else 4.0) * inputs
     if not s.plan.adapter:
         width += 2.0 * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
-    if s.plan.method == "ln_tuning" and not s.fused_norms:
+    if not s.fused_norms and (s.plan.method == "ln_tuning" or (s.plan.method == "llama_adapter_v2" and not m.norm_bias)):
         width += s.normalised * m.norms_per_layer
     width += 2.0 * float(m.family in RESIDUAL_DROPOUT)
     return width * m.hidden * s.tokens

@@ -29,7 +29,7 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
     """
     t, rank, each = s.tokens, np.asarray(s.plan.rank, dtype=float), s.plan.trained_bytes
     on = s.adapted(linears)
-    if s.plan.tuner is not None:
+    if s.plan.tuner is not None and s.plan.targeted:
         return _tuner_saved(s, s.plan.tuner, on)
     held = int8_inputs(s, linears) if s.keeps_inputs and not s.plan.checkpointing else 0.0
     if not on:

@@ -87,8 +87,8 @@ class Setting:
 
     @property
     def normalised(self) -> float:
-        """Bytes of an element that a trained RMSNorm keeps: Gemma scales it in fp32 (modeling_gemma.py), others after."""
-        return 4.0 if self.model.family.startswith("gemma") else self.w
+        """Bytes of an element that a trained RMSNorm keeps: Gemma and LitGPT scale it in fp32 (model.py), others after."""
+        return 4.0 if self.model.family.startswith("gemma") or self.plan.stack == "litgpt" else self.w
 
     @property
     def fused_norms(self) -> bool:
@@ -180,7 +180,7 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
 
     Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
     """
-    unrun = _unrun_attention(model, plan) or _unknown_tuner(model, plan)
+    unrun = _unrun_attention(model, plan) or _unknown_tuner(model, plan) or _unknown_galore(plan)
     if unrun or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
     ways = "take targets attention, or"
@@ -200,10 +200,23 @@ def _unknown_tuner(model: ModelShape, plan: TrainingPlan) -> str:
         return "method: prefix_tuning is not possible with checkpointing (peft refuses it); take --no-checkpointing"
     if plan.targeted and trains_experts(model, plan.targets):
         return f"method: {plan.method} is not known on the experts of {model.id}; take targets attention, or lora"
-    asked = (("sharding", plan.sharding, "none"), ("dropout", plan.dropout, 0.0), ("stack", plan.stack, "transformers"))
+    if plan.method in ("llamapro", "lisa") and np.any(np.asarray(plan.rank) > model.layers):
+        return f"rank: {plan.method} is not possible with {plan.rank:g} layers; {model.id} has {model.layers}"
+    if plan.method == "llamapro" and np.any(model.layers % np.asarray(plan.rank) != 0.0):
+        return f"rank: llamapro is not possible with {plan.rank:g} new layers; take a divisor of {model.layers}"
+    asked = (("sharding", plan.sharding, "none"), ("dropout", plan.dropout, 0.0), ("stack", plan.stack, plan.tuner.stack))
     wrong = [f"method: {plan.method} is not known with {name} {value}; take {known}, or lora"
              for name, value, known in asked if np.any(np.asarray(value) != known)]
     return wrong[0] if wrong else ""
+
+
+def _unknown_galore(plan: TrainingPlan) -> str:
+    """Why GaLore's optimizer is not counted beside the plan's other fields; empty where it is, or is not asked for."""
+    if plan.galore and plan.method != "full":
+        return f"optimizer: {plan.optimizer} projects the gradients of trained weights; take method full, or adamw"
+    if plan.galore and plan.sharding != "none":
+        return f"optimizer: {plan.optimizer} is not known with sharding {plan.sharding}; take none, or adamw-8bit"
+    return ""
 
 
 def _unrun_attention(model: ModelShape, plan: TrainingPlan) -> str:

@@ -88,7 +88,7 @@ class TrainingRow(CanonicalRow):
     """Card, by its id in the catalog; blank where it is not known: memory is predicted all the same, speed is not."""
     n_gpus: Whole = 1
     """GPUs of the job."""
-    method: Method | Other | Annotated[str, Field(pattern=f"^{PEFT}[a-z0-9_]+$")]
+    method: Literal[Method, Other] | Annotated[str, Field(pattern=f"^{PEFT}[a-z0-9_]+$")]
     """Method: full, or a kind of adapter; another of peft's tuners is peft: and its peft_type in small letters (peft:ia3), on a
     base that is not quantised; LitGPT's take nf4 too. quant says on which base (lora over nf4 is what others call qlora)."""
     quant: Literal["none", "nf4", "int8", "gptq-int4", "gptq-int8"] = "none"

@@ -2,7 +2,7 @@
 
     python lab/dry_run_grid.py tests/data/dry_run_grid.csv
 
-Needs the extra `profile`, no GPU, and about 25 minutes on a busy core. Resumable: configurations that the file holds are not
+Needs the extra `profile`, no GPU, and about half an hour on a busy core. Resumable: configurations that the file holds are not
 run again; delete a line, or the file, to have it made anew. Rows that the design no longer has are dropped. The design
 crosses what interacts (model x method x checkpointing, trainer x method x checkpointing, attention x mask x method) and
 walks through the rest (targets, rank, batch, length, optimizer, dropout) with strides that share no factor, so that the
@@ -23,7 +23,7 @@ from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
 from roi.errors import RoiError
 from roi.estimate.allocator.tape_peak import TapePeak, read_peak
-from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.plan import Attend, Trainer, TrainingPlan
 from roi.estimate.training.stacks import trainer_habits
 from roi.profiling.dry.dry_run import dry_run
 
@@ -40,11 +40,22 @@ SIZES = ((1, 2048), (4, 512), (2, 1024), (1, 4096), (8, 128), (1, 512), (2, 512)
 OTHERS = ("stablelm-2-1.6b", "gpt2", "phi-2", "pythia-1.4b", "starcoder2-3b", "olmo-2-7b", "granite-3.2-2b", "qwen3.5-0.8b")
 """Families with LayerNorm, parallel blocks, two-matrix MLPs, linear attention, per-layer embeddings."""
 
+FAMILIES = (
+    "gpt2", "gpt-j-6b", "opt-1.3b", "bloom-560m", "pythia-410m", "falcon-7b", "mpt-7b", "phi-2", "phi-3.5-mini", "gemma-2b",
+    "gemma-2-2b", "gemma-3-1b", "qwen2.5-0.5b", "qwen3-0.6b", "qwen3.5-0.8b", "llama-3.2-1b", "mistral-7b-v0.1", "olmo-1b",
+    "olmo-2-1b", "granite-3.2-2b", "starcoder2-3b", "stablelm-2-1.6b", "nemotron-mini-4b", "command-r-35b", "exaone-4.0-32b",
+    "qwen1.5-moe-a2.7b",
+)
+"""A model of every architecture whose layers keep something else."""
+
 RESULTS = ("weights_bytes", "trained_parameters", "peak_bytes", "phase")
 
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "trl")
 
-FIELDS = tuple(f.name for f in fields(TrainingPlan) if f.name not in ("gpus", "sharding"))
+PLANNED = [f.name for f in fields(TrainingPlan)]
+
+FIELDS = tuple(PLANNED[: PLANNED.index("gpus")])
+"""Fields that the design varies; those after them have their defaults."""
 
 
 def design() -> Iterator[tuple[str, TrainingPlan]]:
@@ -56,6 +67,7 @@ def design() -> Iterator[tuple[str, TrainingPlan]]:
     yield from _experts()
     yield from _large()
     yield from _other_families()
+    yield from _families()
 
 
 def _methods() -> Iterator[tuple[str, TrainingPlan]]:
@@ -153,6 +165,22 @@ def _other_families() -> Iterator[tuple[str, TrainingPlan]]:
             yield model, TrainingPlan(method="lora", seq=512, micro_batch=2, checkpointing=False, targets="attention")
         yield model, TrainingPlan(method="full", seq=512, optimizer="adamw-8bit")
         yield model, TrainingPlan(method="qlora", seq=1024)
+
+
+def _families() -> Iterator[tuple[str, TrainingPlan]]:
+    """Architecture x method x checkpointing, under autocast and not, with a mask and without, eager attention once."""
+    kinds: tuple[tuple[str, bool, Trainer, Attend], ...] = (
+        ("lora", False, "hf", "sdpa"), ("qlora", False, "plain", "sdpa"), ("full", False, "hf", "sdpa"),
+        ("lora", True, "plain", "sdpa"), ("qlora", True, "hf", "sdpa"), ("lora", False, "hf", "eager"),
+    )
+    for n, (model, (method, checkpointing, trainer, attention)) in enumerate(product(FAMILIES, kinds)):
+        habits = trainer_habits(trainer, "bf16")
+        own = "lora" if (model, method) == ("falcon-7b", "qlora") else method  # transformers 5 quantises none of its layers
+        batch, seq = ((2, 512), (1, 1024), (4, 512))[n % 3 if n % 2 else 0]
+        yield model, TrainingPlan(
+            method=own, checkpointing=checkpointing, trainer=trainer, attention=attention, micro_batch=batch, seq=seq,
+            logits_kept=habits.logits_kept, autocast=habits.autocast,
+        )
 
 
 def measure(model: str, plan: TrainingPlan) -> tuple[dict[str, str], TapePeak]:

@@ -119,9 +119,28 @@ def test_fsdp_of_before_fully_shard_holds_a_tenth_of_what_comes_and_goes_besides
     assert float(before.loose_bytes - after.loose_bytes) == pytest.approx(0.1 * float(after.dynamic_bytes))
 
 
+@pytest.mark.parametrize(("autocast", "kept"), [(False, 4 * 2), (True, 4 + 2 + 4 + 4)])
+def test_gelu_new_keeps_its_argument_its_half_tanh_and_one_more(autocast, kept):
+    """gpt2, adapters on attention alone: 12 layers of 1,024 tokens and 3,072 inner elements. gelu_new takes four tensors of the
+    stream's type; autocast takes pow in fp32, so all but the half are fp32. One operator (gelu) takes its argument."""
+    plan = TrainingPlan(method="lora", targets="attention", seq=1024.0, checkpointing=False, autocast=autocast)
+    one = ModelShape.model_construct(**{**dict(find_model("gpt2")), "family": "gpt_bigcode"})
+    saved = [float(training_memory(model, plan).saved_bytes) for model in (find_model("gpt2"), one)]
+    three = 12 * 1024 * 2 * 2 * 768  # gpt2's query, key and value are one product, the other's are not
+    assert saved[0] - saved[1] + three == 12 * 1024 * 3072 * (kept - 2)
+
+
+def test_a_class_whose_linear_layers_are_its_own_is_not_quantised():
+    """transformers 5 asks for nn.Linear itself, those before for a subclass too; LitGPT has layers of its own."""
+    falcon, plan = find_model("falcon-7b"), TrainingPlan(method="qlora")
+    assert "quantises nothing of falcon-7b in transformers 5" in refusal(falcon, plan)
+    for other in (replace(plan, split_experts=True), replace(plan, stack="litgpt"), replace(plan, method="lora")):
+        assert not refusal(falcon, other)
+
+
 def test_gpt2_and_mpt_keep_one_product_of_query_key_and_value():
     """Nothing turns queries or keys: 3 h of 2 bytes a token and layer, not 5 h; gpt2's two dropout masks 2 h."""
-    plan = TrainingPlan(method="full", seq=1024.0, checkpointing=False)
+    plan = TrainingPlan(method="full", seq=1024.0, checkpointing=False, attention="flash")
     saved = float(training_memory(find_model("mpt-760m"), plan).saved_bytes)
     rotary = ModelShape.model_construct(**{**dict(find_model("mpt-760m")), "family": "llama"})
     assert float(training_memory(rotary, plan).saved_bytes) - saved == 24 * 1024 * 2 * 2 * 1536

@@ -22,18 +22,25 @@ from roi.estimate.training.adapter_activations import (
     expert_stack_bytes,
     int8_inputs,
     merge_bytes,
+    whole_tuner_bytes,
 )
 from roi.estimate.training.attention import attention_saved, attention_transient
 from roi.estimate.training.peft_methods import PROMPTED, share_trained
-from roi.estimate.training.plan import DTYPE_BYTES
+from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES, fuse_linears
 from roi.estimate.training.setting import Setting
-from roi.facts.model import Mlp, Number
+from roi.facts.model import Linear, Mlp, Number
 
-PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere")
+PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere", "cohere2", "gptj", "codegen")
 """Families whose token mixing and MLP read the same stream, side by side."""
-WRITTEN_OUT_GELU: Final = ("phi", "gpt2")
-"""Families whose activation is gelu_new, five operators instead of one."""
-RESIDUAL_DROPOUT: Final = ("gpt2",)
+CENTRED: Final = ("cohere", "cohere2")
+"""Families whose norm is LayerNorm written out: it keeps its centred input twice, for the variance and for the product."""
+WRITTEN_OUT_GELU: Final = ("phi", "gpt2", "gptj", "gpt_neo", "codegen")
+"""Families whose activation is gelu_new, eight operators instead of one."""
+OWN_GELU: Final = ("bloom",)
+"""Families whose GELU is an autograd function of its own: its backward is ten plain operators on the input (BloomGelu)."""
+RELU: Final = ("opt",)
+"""Families whose activation keeps its output, not its input: the down projection reads the same tensor."""
+RESIDUAL_DROPOUT: Final = ("gpt2", "gpt_bigcode", "opt")
 """Families whose configuration drops what both blocks add to the stream: a mask of a byte an element each (resid_pdrop 0.1)."""
 FROZEN: Final = "prompt_tuning"
 """A method under which no layer has anything of its own."""
@@ -95,9 +102,10 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
     for k in s.model.mlp:
         on = s.adapted(list(k.linears(h)))
         for n, x in enumerate(on):
-            made = {"gate_proj": 0.0, "up_proj": 1.0 * k.gated}.get(x.name, 4.0 if k.gated else 2.0)
+            down = 4.0 * s.w if k.gated else _activation_bytes(s, k) + _activated(s)
+            made = {"gate_proj": 0.0, "up_proj": s.w * k.gated}.get(x.name, down)
             before = adapter_saved(s, on[: n + 1])
-            highest.append(mixing + before + made * s.w * _inner_width(k) * s.tokens + merge_bytes(s, x))
+            highest.append(mixing + before + made * _inner_width(k) * s.tokens + merge_bytes(s, x))
     # checkpointing recomputes when backward first asks, beside the fp32 gradients of the last target's result
     begun = (4.0 + (4.0 if s.w < 4.0 else 0.0)) * h * s.tokens * float(s.plan.checkpointing)
     return norms + begun + _largest(highest)
@@ -148,31 +156,19 @@ def norm_backward_bytes(s: Setting) -> Number:
     return 20.0 * s.model.hidden * s.tokens
 
 
-def whole_tuner_bytes(s: Setting) -> Number:
-    """Bytes that a tuner without targets keeps of a layer beside what the layer keeps without it.
+def later_gradients_bytes(s: Setting) -> float:
+    """Bytes of gradients that a dense layer makes after its highest point.
 
-    A prefix lengthens keys and values as attention keeps them, and a loop that keeps its output keeps their cache; an
-    adaption prompt keeps the queries again and its own scores, in fp32 and twice in the stream's type. LitGPT's prompt keeps
-    what its fused attention makes, with a log-sum a row; version 2 also what every scale reads. An adapter behind the MLP
-    keeps its input in its own type, and its GELU's input and result.
+    That is the backward of its MLP, which has the last product's alone; with eager attention the scores', which lack those of
+    query, key and value. 0 where weights are frozen, or a gradient is there already (accumulation) or not for long (sharding).
     """
-    size = np.asarray(s.plan.rank, dtype=float)
-    kinds = [a for a in s.model.attention if a.kind != "linear"]
-    layers = s.model.layers
-    if s.plan.method == "prefix_tuning":
-        longer = sum(a.layers * (a.heads if np.any(s.masked(a)) else a.kv_heads) * (a.head_dim + a.value_width) for a in kinds)
-        each = sum(a.layers * a.kv_heads * (a.head_dim + a.value_width) for a in kinds)
-        cached = each * (s.tokens + s.batch * size) * float(s.plan.logits_kept)
-        return (s.batch * size * longer + cached) * s.attended / layers
-    if s.plan.method == "adaption_prompt":
-        return s.tokens * sum(a.layers * a.heads * (s.w * a.head_dim + size * (4.0 + 2.0 * s.w)) for a in kinds) / layers
-    if s.plan.method in ("llama_adapter", "llama_adapter_v2"):
-        made = (1.0 - PROMPTED / layers) * sum(a.layers * a.heads * (s.w * a.value_width + 4.0) for a in kinds) / layers
-        scaled = s.w * sum(x.outputs * x.layers * x.active for x in s.model.linears) / layers
-        return s.tokens * (made + scaled * float(s.plan.method == "llama_adapter_v2")) + 0.0 * size
-    if s.plan.method == "houlsby":
-        return s.tokens * (2.0 if s.lowered else s.plan.trained_bytes) * (s.model.hidden + 2.0 * size)
-    return 0.0 * size
+    m, plan = s.model, s.plan
+    if plan.method != "full" or plan.sharding != "none" or plan.accumulation > 1 or plan.step_in_backward:
+        return 0.0
+    if any(k.experts > 1 for k in m.mlp):
+        return 0.0
+    later = [x for x in m.linears if (x.name in ATTENTION_INPUTS if s.eager else x.name != "down_proj")]
+    return plan.trained_bytes * sum(x.parameters for x in later) / m.layers
 
 
 def retained_input_bytes(s: Setting) -> Number:
@@ -212,25 +208,48 @@ def _inner_width(k: Mlp) -> float:
 def _mlp_saved(s: Setting, k: Mlp) -> Number:
     """Bytes that an MLP keeps: what its activation reads and makes; a trained down projection also keeps its input."""
     w, t = s.w, s.tokens
-    width = _activation_tensors(s, k) * w * _inner_width(k)
-    if not s.plan.adapter:
+    linears = list(k.linears(s.model.hidden))
+    shared = s.model.family in RELU
+    width: Number = _activation_bytes(s, k) * _inner_width(k)
+    if not s.plan.adapter and not shared:
         width += w * _inner_width(k)
-    return width * t + _expert_saved(s, k) + adapter_saved(s, list(k.linears(s.model.hidden)))
+    # the output again, as the adapter or int8 product that reads it keeps it
+    read = any(x.name == "down_proj" for x in s.adapted(linears)) and not (s.recast or s.lowered)
+    if shared and (read or (s.plan.int8 and not s.plan.checkpointing)):
+        width = width - w * _inner_width(k) * (1.0 - s.dropped)
+    return (width - _norm_again(s, linears)) * t + _expert_saved(s, k) + adapter_saved(s, linears)
 
 
-def _activation_tensors(s: Setting, k: Mlp) -> float:
-    """Number of kept tensors of the inner width: gate, activation and up; without a gate the activation's input alone.
+def _norm_again(s: Setting, linears: list[Linear]) -> Number:
+    """Bytes a token of the one norm's output, where adapters of an MLP keep the tensor that those of token mixing keep too."""
+    both = s.mixing_adapted and any(x.name in ("gate_proj", "up_proj") for x in s.adapted(linears))
+    shared = s.one_norm and both and not (s.recast or s.lowered)
+    return s.w * s.model.hidden * float(shared) * (1.0 - s.dropped)
 
-    GELU written out (transformers' NewGELU) keeps the argument, its half, tanh and 1 + tanh. gpt-oss: gate and up, the
-    clamped gate, its sigmoid, the product with it, and up + 1 (modeling_gpt_oss.py).
+
+def _activation_bytes(s: Setting, k: Mlp) -> float:
+    """Bytes kept an element of the inner width: gate, activation and up; without a gate the activation's input alone.
+
+    gelu_new keeps the argument, its half, tanh and 1 + tanh; autocast runs its pow in fp32, and so all but the half
+    (transformers/activations.py, NewGELUActivation). gpt-oss: gate and up, the clamped gate, its sigmoid, the product with
+    it, and up + 1 (modeling_gpt_oss.py).
     """
-    if s.model.family in WRITTEN_OUT_GELU and s.plan.stack == "transformers":
-        return 4.0
+    if _written_out(s):
+        return 3.0 * _activated(s) + s.w
     if s.model.family == "gpt_oss":
-        return 6.0
+        return 6.0 * s.w
     if (s.plan.kernels == "liger" or s.plan.compiled) and k.gated:
-        return 2.0  # Liger's SwiGLU keeps gate and up, and computes their product anew (liger_kernel/ops/swiglu.py)
-    return 3.0 if k.gated else 1.0
+        return 2.0 * s.w  # Liger's SwiGLU keeps gate and up, and computes their product anew (liger_kernel/ops/swiglu.py)
+    return (3.0 if k.gated else 1.0) * s.w
+
+
+def _written_out(s: Setting) -> bool:
+    return s.model.family in WRITTEN_OUT_GELU and s.plan.stack == "transformers"
+
+
+def _activated(s: Setting) -> float:
+    """Bytes of an element of what the activation makes: fp32 where autocast runs gelu_new's pow in it."""
+    return 4.0 if _written_out(s) and s.plan.autocast else s.w
 
 
 def _expert_saved(s: Setting, k: Mlp) -> Number:
@@ -258,31 +277,41 @@ def _weight_gradients(s: Setting) -> bool:
 def _mlp_peak(s: Setting, k: Mlp) -> Number:
     """Bytes of an MLP at its highest point, kept ones included: in recompute of its last product, or in backward of it.
 
-    Gated backward holds gate, activation, up and the gradients of product, activation and up: 6 w I. With adapters on the
-    MLP and a 16-bit stream the fp32 LoRA result and its scaled copy make 14 I, with dropout 17 I (19 I under autocast).
-    With NF4, backward of down also holds the dequantised weight beside gate, activation, up, the adapter's gradient (4 w I)
-    and the product's 16-bit one. Int8 dequantises to the stream's type, and the product's gradient has it too.
+    Gated backward holds gate, activation, up and the gradients of product, activation and up: 6 w I; without a gate the
+    activation's two gradients stand beside what it keeps, or the two that down and its adapter make and their sum. With
+    adapters on the MLP and a 16-bit stream the adapter's fp32 input and its gradient make 8 I more than is kept, with dropout
+    11 I (13 I under autocast). With NF4, forward and backward of down also hold the dequantised weight beside what is kept, the
+    activation or the adapter's gradient (w I) and the product's 16-bit one. Int8 dequantises to the stream's type, and the
+    product's gradient has it too.
     """
     h, w, t, inner = s.model.hidden, s.w, s.tokens, _inner_width(k)
-    width = (6.0 if k.gated else 3.0) * w * inner
-    if s.plan.kernels == "liger" and k.gated:
-        width = 4.0 * w * inner  # gate and up, which become their gradients, the product and its gradient
     linears = list(k.linears(h))
     on = s.adapted(linears)
+    targeted = any(x.name == "down_proj" for x in on)
+    kept, made = 3.0 * w if k.gated else _activation_bytes(s, k), _activated(s)
+    summed = k.gated or _written_out(s) or (targeted and not s.recast)
+    width = (kept + (3.0 if summed else 2.0) * made) * inner
+    if s.plan.kernels == "liger" and k.gated:
+        width = 4.0 * w * inner  # gate and up, which become their gradients, the product and its gradient
+    if s.model.family in OWN_GELU:
+        width = 7.0 * w * inner
     peak: Number = width * t
     if on and s.recast:
-        with_lora = (14.0 if k.gated else 10.0) * inner
-        dropped = ((17.0 if k.gated else 13.0) + (2.0 if s.lowered else 0.0)) * inner
-        results = (4.0 + 3.0 * w) * h  # the result's fp32 sum, its copies and the residual
+        with_lora = (kept + 8.0) * inner
+        dropped = with_lora + (3.0 + (2.0 if s.lowered else 0.0)) * inner
+        results = (4.0 + (3.0 if k.gated else 1.0) * w) * h  # the result's fp32 sum, its copies and the residual
         peak = np.maximum(peak, t * (results + with_lora * (1.0 - s.dropped) + dropped * s.dropped))
-    recomputed = adapter_saved(s, [x for x in linears if x.name != "down_proj"])
+        if not s.lowered:  # a fused gate and up: the product, what its adapter makes and that scaled, in fp32
+            peak = np.maximum(peak, t * (results + (w + 8.0) * max(x.outputs for x in on)))
+    recomputed = adapter_saved(s, [x for x in linears if x.name != "down_proj"]) - _norm_again(s, linears) * t
     peak = peak + recomputed
     if s.plan.quantised and (k.experts == 1 or s.plan.split_experts):
         dequantised = DTYPE_BYTES[s.plan.dtype] * h * inner
-        peak = np.maximum(peak, (4.0 * w + 2.0) * inner * t + dequantised)
+        results = 2.0 + w + 2.0 * float(s.lowered)  # of the product and its adapter; under autocast the norm's output too
+        peak = np.maximum(peak, ((kept + made + 2.0) * inner + results * h) * t + recomputed + dequantised)
     if s.plan.int8 and k.experts == 1:
-        peak = np.maximum(peak, (4.0 * w + INT8_INPUT) * inner * t + recomputed)
-        peak = np.maximum(peak, _int8_backward(s, h, inner, targeted=any(x.name == "down_proj" for x in on)))
+        peak = np.maximum(peak, (kept + made + INT8_INPUT) * inner * t + recomputed)
+        peak = np.maximum(peak, _int8_backward(s, h, inner, kept, targeted=targeted))
         if not s.plan.checkpointing:
             peak = peak + w * inner * t  # the down projection's input outlives its backward
     return np.maximum(peak, _expert_peak(s, k))
@@ -303,15 +332,15 @@ def _expert_peak(s: Setting, k: Mlp) -> Number:
     return np.maximum(down, first * each * (1.0 + float(s.expert_adapters)) + others)
 
 
-def _int8_backward(s: Setting, hidden: int, inner: float, *, targeted: bool) -> Number:
+def _int8_backward(s: Setting, hidden: int, inner: float, kept: float, *, targeted: bool) -> Number:
     """Bytes of an int8 product's backward at its highest point: the weight in the stream's type beside what is alive.
 
-    Down: gate, activation, up and the product's gradient (4 w I), a fifth from its adapter. Without an adapter nothing
+    Down: what is `kept` an element and the product's gradient (w I), another from its adapter. Without an adapter nothing
     there is unpacked, so checkpointing recomputes later: the highest is then up, beside gate and two gradients (3 w I).
     """
     weight = s.w * hidden * inner
     if targeted or not s.plan.checkpointing:
-        return (4.0 + float(targeted)) * s.w * inner * s.tokens + weight
+        return (kept + (1.0 + float(targeted)) * s.w) * inner * s.tokens + weight
     return s.w * (3.0 * inner + hidden) * s.tokens + weight
 
 
@@ -330,16 +359,25 @@ def _largest(parts: list[Number]) -> Number:
     return best
 
 
+def _norm_readers(s: Setting) -> int:
+    """Products of a layer that read a norm's output: each on a 16-bit copy of its own where autocast makes that fp32."""
+    linears = [*s.model.attention[0].linears(s.model.hidden), *s.model.mlp[0].linears(s.model.hidden)]
+    return sum(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in fuse_linears(s.model, linears))
+
+
 def _norm_saved(s: Setting) -> Number:
     """Bytes that a layer's norms keep: the input in fp32 (LayerNorm in w), trained ones the normalised copy and the output."""
     m, w = s.model, s.w
-    inputs = 1 if m.family in PARALLEL else m.norms_per_layer
+    # autocast runs LayerNorm in fp32, on a copy of its own where its input is not
+    copied = m.norm_bias and s.plan.autocast and w < 4.0
+    inputs = 1 if m.family in PARALLEL and not copied else m.norms_per_layer or 2  # OLMo's two have no parameters
     if s.plan.compiled and not m.norm_bias:
         return (1.0 if s.plan.adapter else 2.0) * w * inputs * m.hidden * s.tokens  # an adapter keeps the output that it reads
-    # autocast runs LayerNorm in fp32, on a copy where its input is not
-    width = (w if s.fused_norms or (m.norm_bias and not s.plan.autocast) else 4.0) * inputs
+    each = 8.0 if m.family in CENTRED else 4.0
+    width = (w if s.fused_norms or (m.norm_bias and not s.plan.autocast) else each) * inputs
     if not s.plan.adapter:
-        width += 2.0 * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
+        read = _norm_readers(s) if copied else 1 if s.one_norm else 2
+        width += read * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
     if not s.fused_norms and (s.plan.method == "ln_tuning" or (s.plan.method == "llama_adapter_v2" and not m.norm_bias)):
         width += s.normalised * m.norms_per_layer
     width += 2.0 * float(m.family in RESIDUAL_DROPOUT)

@@ -10,13 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from roi.estimate.training.peft_methods import Tuner
+from roi.estimate.training.peft_methods import PROMPTED, Tuner
 from roi.estimate.training.plan import ATTENTION_INPUTS, adaptable, in_mlp
 from roi.estimate.training.setting import MIXED_INPUT, OWN_INPUT, Setting
 from roi.facts.model import Linear, Mlp, Number
-
-ONE_NORM = ("falcon", "phi", "cohere")
-"""Families whose attention and MLP read the same norm's output."""
 
 
 def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
@@ -78,6 +75,33 @@ def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:
     return kept + s.tokens * inputs
 
 
+def whole_tuner_bytes(s: Setting) -> Number:
+    """Bytes that a tuner without targets keeps of a layer beside what the layer keeps without it.
+
+    A prefix lengthens keys and values as attention keeps them, and a loop that keeps its output keeps their cache; an
+    adaption prompt keeps the queries again and its own scores, in fp32 and twice in the stream's type. LitGPT's prompt keeps
+    what its fused attention makes, with a log-sum a row; version 2 also what every scale reads. An adapter behind the MLP
+    keeps its input in its own type, and its GELU's input and result.
+    """
+    size = np.asarray(s.plan.rank, dtype=float)
+    kinds = [a for a in s.model.attention if a.kind != "linear"]
+    layers = s.model.layers
+    if s.plan.method == "prefix_tuning":
+        longer = sum(a.layers * (a.heads if np.any(s.masked(a)) else a.kv_heads) * (a.head_dim + a.value_width) for a in kinds)
+        each = sum(a.layers * a.kv_heads * (a.head_dim + a.value_width) for a in kinds)
+        cached = each * (s.tokens + s.batch * size) * float(s.plan.logits_kept)
+        return (s.batch * size * longer + cached) * s.attended / layers
+    if s.plan.method == "adaption_prompt":
+        return s.tokens * sum(a.layers * a.heads * (s.w * a.head_dim + size * (4.0 + 2.0 * s.w)) for a in kinds) / layers
+    if s.plan.method in ("llama_adapter", "llama_adapter_v2"):
+        made = (1.0 - PROMPTED / layers) * sum(a.layers * a.heads * (s.w * a.value_width + 4.0) for a in kinds) / layers
+        scaled = s.w * sum(x.outputs * x.layers * x.active for x in s.model.linears) / layers
+        return s.tokens * (made + scaled * float(s.plan.method == "llama_adapter_v2")) + 0.0 * size
+    if s.plan.method == "houlsby":
+        return s.tokens * (2.0 if s.lowered else s.plan.trained_bytes) * (s.model.hidden + 2.0 * size)
+    return 0.0 * size
+
+
 def _shared_output(s: Setting, on: list[Linear]) -> int:
     """Width of the attention's 16-bit output, where the adapter reads the tensor that fused attention keeps anyhow.
 
@@ -113,7 +137,7 @@ def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> N
     packed = [x for x in linears if adaptable(x, split=s.plan.split_experts)]
     own = sum(x.inputs for x in packed if x.name in OWN_INPUT)
     shared = s.model.hidden * float(any(x.name not in (*OWN_INPUT, *MIXED_INPUT) for x in packed))
-    if s.held_graphs and s.model.family in ONE_NORM and any(x.name == "down_proj" for x in packed):
+    if s.held_graphs and s.one_norm and any(x.name == "down_proj" for x in packed):
         shared = 0.0  # the norm's output, which attention reads too
     mixed = s.attended * sum(x.inputs for x in packed if x.name in MIXED_INPUT) * float(output)
     return s.tokens * (s.w * (own + shared) + mixed)

@@ -20,6 +20,10 @@ DELTA_CHUNK: Final = 64.0
 """Tokens of a chunk of the gated delta rule (chunk_size)."""
 UNROTATED: Final = ("gpt2", "mpt")
 """Families that turn neither queries nor keys: all three are views of the fused product, which is kept once."""
+NARROW_SOFTMAX: Final = ("gpt2", "falcon", "gpt_oss")
+"""Families whose softmax runs in the compute type, but for autocast."""
+DROPPED_SCORES: Final = ("gpt2", "gpt_bigcode")
+"""Families whose configuration drops scores (attn_pdrop 0.1), which fused kernels draw anew from a seed."""
 
 
 def attention_saved(s: Setting, a: Attention) -> Number:
@@ -29,13 +33,16 @@ def attention_saved(s: Setting, a: Attention) -> Number:
     if a.kind == "linear":
         return _linear_saved(s, a) + adapter_saved(s, linears)
     if s.eager:
-        saved = _scores_saved(s, a, w, _eager_pair_bytes(s, a))
+        capped = w if s.model.family == "gemma2" else 0.0  # the soft cap's tanh
+        saved = _scores_saved(s, a, w, sum(_softmax_bytes(s)) + capped)
     else:
         scored = s.scored(a)
         saved = scored * _scores_saved(s, a, 4.0, 4.0) + (1.0 - scored) * _fused_saved(s, a)
     if a.kind != "latent" and a.norm_parameters:
         normed = (a.heads + a.kv_heads) * a.head_dim
         saved = saved + normed * t * (4.0 + (0.0 if s.plan.adapter else s.normalised))
+    if a.gated:  # the gate's sigmoid; of an fp32 stream also the gate, a view of the product whose query the norm keeps uncast
+        saved = saved + w * t * a.heads * a.value_width * (1.0 + float(w >= 4.0))
     if a.kind == "latent":
         saved = saved + 4.0 * t * ((a.q_rank or 0) + (a.kv_rank or 0))
     return saved + adapter_saved(s, linears)
@@ -50,12 +57,11 @@ def attention_transient(s: Setting, a: Attention) -> Number:
     """
     if a.kind == "linear":
         return s.pairs * 0.0
-    if s.eager and a.sinks:
-        return 3.0 * s.w * s.pairs * a.heads  # gradient, product and result in the compute type
     if s.eager:
-        narrow = s.attended if s.attended < 4.0 else 0.0
-        fused = 2.0 if narrow and s.plan.dtype == "fp16" else 0.0
-        return (12.0 - narrow - fused) * s.pairs * a.heads
+        softmax, beside = _softmax_bytes(s)
+        fused = 2.0 if softmax > s.attended and s.plan.dtype == "fp16" else 0.0
+        values = s.attended * s.tokens * a.heads * a.value_width  # gone when the product with them has its gradients
+        return (3.0 * softmax - beside - fused) * s.pairs * a.heads - values
     return 12.0 * s.scored(a) * s.pairs * a.heads
 
 
@@ -65,20 +71,34 @@ def _linear_saved(s: Setting, a: Attention) -> Number:
     Fourteen tensors of a head's width (padded and scaled queries, keys and values, the triangular solutions, each chunk's new
     values, the gated norm), five of a chunk's width a token (decay and scores inside a chunk), a state a chunk; in the stream's
     type the convolution's input and output and the norm's result (modeling_qwen3_next.py, torch_chunk_gated_delta_rule).
+    Autocast runs the convolution and the chunks' products on 16-bit copies. Of an fp32 stream nothing is cast, so queries, keys
+    and both products with beta are not contiguous and copied when they are cut in chunks, and where heads are not repeated the
+    convolution's activation stays, of which queries and keys are views.
     """
+    inner, normed = a.heads * a.head_dim, s.w * a.heads * a.value_width
     heads = 14.0 * a.head_dim + 5.0 * DELTA_CHUNK + a.head_dim * a.value_width / DELTA_CHUNK
-    return s.tokens * (4.0 * a.heads * heads + s.w * (2.0 * a.conv_width + a.heads * a.value_width))
+    each = 4.0 * a.heads * heads + 2.0 * (2.0 if s.plan.autocast else s.w) * a.conv_width + normed
+    if s.plan.autocast:
+        each += 10.0 * inner
+    elif s.w >= 4.0:
+        each += 16.0 * inner + 4.0 * (a.conv_width - 2.0 * inner) * float(a.kv_heads == a.heads)
+    if not s.plan.adapter:
+        each += 2.0 * normed  # what the trained norm scales, and the output projection's input
+    elif "out_proj" in s.targets and not (s.recast or s.lowered):
+        each += normed
+    return s.tokens * each
 
 
-def _eager_pair_bytes(s: Setting, a: Attention) -> float:
-    """Bytes kept for each score: softmax in fp32 and its copy in the compute type; a soft cap's tanh too.
+def _softmax_bytes(s: Setting) -> tuple[float, float]:
+    """Bytes kept for each score of eager attention: softmax's result, and what is made of it.
 
-    Sinks: softmax stays in the compute type (modeling_gpt_oss.py).
+    That is a copy in the compute type, or dropout's mask and result.
     """
     w = s.attended
-    if a.sinks:
-        return w
-    return 4.0 + (w if w < 4.0 else 0.0) + (w if s.model.family == "gemma2" else 0.0)
+    softmax = w if s.model.family in NARROW_SOFTMAX and not s.plan.autocast else 4.0
+    if s.model.family in DROPPED_SCORES:
+        return softmax, 1.0 + w
+    return softmax, w if w < softmax else 0.0
 
 
 def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:
@@ -133,7 +153,8 @@ def _value_width(s: Setting, a: Attention) -> int:
     if a.kind == "latent":
         return a.heads * a.value_width
     fused = {x.name: x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
-    is_view = "v_proj" not in fused and not a.shared_kv and s.attended == s.w
+    copied = s.model.family == "falcon" and s.plan.stack == "transformers"  # values are taken out by an index
+    is_view = "v_proj" not in fused and not a.shared_kv and s.attended == s.w and not copied
     return fused["q_proj"] if is_view else a.kv_heads * a.value_width
 
 

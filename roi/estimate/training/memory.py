@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from roi.estimate.training.activations import (
     LayerBytes,
     final_norm_saved,
+    later_gradients_bytes,
     layer_bytes,
     norm_backward_bytes,
     retained_input_bytes,
@@ -249,7 +250,6 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
     """
     merging = float(s.plan.weight_decomposed) * (layer.peak if s.plan.checkpointing else layer.merging)
     again = s.plan.logits_kept and (s.held_graphs > 1 or (s.plan.accumulation > 1 and not s.held_graphs))
-    last_step = _retained(s) * float(again)
     logits: Number = 0.0
     if s.keeps_inputs and again:
         logits = _kept_logits(s) * 2.0 + (4.0 * s.tokens * s.model.vocab if s.plan.int8 else 0.0)
@@ -257,7 +257,7 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
         # the packed head, unpacked for a chunk, beside the 16-bit logits of the chunks before
         logits = np.maximum(logits, _kept_logits(s) * float(again) + _unpacked_head(s) + 2.0 * s.tokens * s.model.vocab)
     parameters = gathered.last_bytes if s.plan.weight_decomposed else gathered.loss_bytes
-    return Live(carried, _saved(s, layer) + merging + last_step, logits, gathered=parameters)
+    return Live(carried, _saved(s, layer) + merging + _retained(s) * float(again), logits, gathered=parameters)
 
 
 def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Number) -> Live:
@@ -327,7 +327,7 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
     if flat_gradients(s.plan):
         # a unit's gradients are joined into the flat one's when its activations are gone: the higher of the two
         working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
-    # a tied head's new gradient waits for the embedding's; an untied one's is added to the old at once
+    # a tied head's new gradient waits for the embedding's, an untied one's joins the old at once
     head = _gradient(s, s.model.head_parameters) if s.model.tied or not _adds_to_old(s) else 0.0
     kept = _saved(s, layer) - final_norm_saved(s) * float(s.plan.checkpointing)
     unreduced = carried + head + gathered.layer_gradients_bytes
@@ -335,23 +335,23 @@ def _backward_last(s: Setting, layer: LayerBytes, gathered: GatheredTensors, car
 
 
 def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gradients: Number) -> Live:
-    """In backward of the first layer: every gradient is there but an untied embedding's.
+    """In backward of the first layer: every gradient is there but an untied embedding's and those that the layer still makes.
 
     Of fsdp in the second, while the first is gathered: the gradients of both are not reduced yet.
     """
-    stream = s.w * s.model.hidden * s.tokens
     waiting: Number = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.shards
     if s.plan.sharding == "fsdp":
         waiting = waiting + gathered.layer_gradients_bytes / s.plan.shards
-    others = _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
+    waiting = waiting + later_gradients_bytes(s)
+    stream = s.w * s.model.hidden * s.tokens
+    others = stream + _retained(s) - retained_input_bytes(s) * float(not s.plan.checkpointing)
     unreduced = gathered.layer_gradients_bytes + gathered.root_gradients_bytes
     if _adds_to_old(s) and s.model.tied:
         unreduced = unreduced + _gradient(s, s.model.head_parameters)
     working = _recomputed(s, layer)
     if flat_gradients(s.plan):
         working = np.maximum(working - gathered.layer_gradients_bytes, 0.0)
-    activations = working + stream + others
-    return Live(gradients - waiting + unreduced, activations, _kept_logits(s), gathered=gathered.first_bytes)
+    return Live(gradients - waiting + unreduced, working + others, _kept_logits(s), gathered=gathered.first_bytes)
 
 
 def _recomputed(s: Setting, layer: LayerBytes) -> Number:

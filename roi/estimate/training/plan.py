@@ -19,9 +19,8 @@ Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"
 Other = Literal["llama_adapter", "llama_adapter_v2", "houlsby", "llamapro", "lisa"]
 Dtype = Literal["bf16", "fp16", "fp32"]
 Attend = Literal["sdpa", "sdpa-flash", "sdpa-cudnn", "sdpa-efficient", "sdpa-math", "flash", "flash1", "flash3", "eager"]
-Optimizer = Literal[
-    "adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit", "galore-adamw",
-    "galore-adamw-8bit"]
+Optimizer = Literal["adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit", "galore-adamw",
+                    "galore-adamw-8bit"]
 Kernels = Literal["none", "fused", "liger"]
 Loss = Literal["fp32", "16bit", "split", "chunked"]
 Trainer = Literal["plain", "hf", "trl"]
@@ -51,13 +50,15 @@ MOST: Final = {"rank": float("inf"), "micro_batch": 65_536, "seq": 100_000_000, 
 3's pre-training, had 16,384 GPUs). Closer limits are the model's own: `check_context`, `check_rank`."""
 TARGET_SETS: Final = {
     "attention": ("q_proj", "k_proj", "v_proj", "o_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj"),
-    "qv": ("q_proj", "v_proj"),
-}
+    "qv": ("q_proj", "v_proj")}
 """Named target sets; "all-linear" is every product that an adapter can attach to."""
 EXPERT_FAMILIES: Final = (
-    "mixtral", "qwen3_moe", "qwen3_next", "deepseek_v2", "deepseek_v3", "kimi_k2", "glm4_moe", "minimax_m2",
+    "mixtral", "minimax", "minimax_m2", "qwen3_moe", "qwen3_next", "deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2",
+    "glm4_moe", "glm4_moe_lite", "glm_moe_dsa", "olmoe", "flex_olmo", "ernie4_5_moe", "exaone_moe", "cohere2_moe", "afmoe",
+    "longcat_flash", "solar_open", "mellum",
 )
-"""Families whose experts peft adapts as 3-D parameters (peft/utils/transformers_weight_conversion.py); it then takes every
+"""Families whose experts peft adapts as 3-D parameters: those that transformers converts as Mixtral or Qwen2-MoE
+(conversion_mapping.py, _MODEL_TO_CONVERSION_PATTERN; peft/utils/transformers_weight_conversion.py). It then takes every
 gate, up and down for an expert's, so shared and dense MLPs carry none. Others' experts carry none."""
 MLP_TARGETS: Final = ("gate_proj", "up_proj", "down_proj")
 """What an expert's products are called."""

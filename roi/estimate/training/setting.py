@@ -11,6 +11,7 @@ import numpy as np
 
 from roi.estimate.training.peft_methods import VIRTUAL
 from roi.estimate.training.plan import (
+    ATTENTION_INPUTS,
     DTYPE_BYTES,
     FLASH_PACKAGES,
     TrainingPlan,
@@ -31,8 +32,10 @@ FLASH_HEAD_DIM: Final = 256
 """FlashAttention-2 takes head dimensions up to this (torch, sdp_utils.cpp)."""
 CUDNN_HEAD_DIM: Final = 128
 """cuDNN's attention takes head dimensions up to this where a gradient is wanted (torch, sdp_utils.cpp)."""
-WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom")
+WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom", "gpt_neo", "mpt")
 """Families whose class has no SDPA (soft-capped scores, sinks, ALiBi): transformers gives them eager attention."""
+OWN_LINEAR: Final = ("falcon",)
+"""Families whose linear layers are a subclass of nn.Linear (FalconLinear)."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,19 @@ class Setting:
 
     @property
     def normalised(self) -> float:
-        """Bytes of an element that a trained RMSNorm keeps: Gemma and LitGPT scale it in fp32 (model.py), others after."""
-        return 4.0 if self.model.family.startswith("gemma") or self.plan.stack == "litgpt" else self.w
+        """Bytes of an element that a trained RMSNorm keeps: Gemma, Cohere, OLMo 2 and LitGPT scale it in fp32 (model.py)."""
+        wide = self.plan.stack == "litgpt" or self.model.family.startswith(("gemma", "cohere", "olmo2", "olmo3"))
+        return 4.0 if wide else self.w
+
+    @property
+    def one_norm(self) -> bool:
+        """True where token mixing and MLP read the same norm's output."""
+        return self.model.norms_per_layer == 1
+
+    @property
+    def mixing_adapted(self) -> bool:
+        """True where products that read the first norm's output carry an adapter."""
+        return bool(self.targets & set(ATTENTION_INPUTS))
 
     @property
     def fused_norms(self) -> bool:
@@ -180,7 +194,8 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
 
     Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
     """
-    unrun = _unrun_attention(model, plan) or _unknown_tuner(model, plan) or _unknown_galore(plan)
+    unrun = (_unrun_attention(model, plan) or _unknown_tuner(model, plan) or _unknown_galore(plan)
+             or _unquantised(model, plan))
     if unrun or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
     ways = "take targets attention, or"
@@ -190,6 +205,18 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
     if np.any(np.asarray(plan.dropout, dtype=float) > 0.0):
         return f"dropout: {plan.dropout} is not possible on the experts of {model.id}; {ways} dropout 0"
     return ""
+
+
+def _unquantised(model: ModelShape, plan: TrainingPlan) -> str:
+    """Why transformers would quantise nothing of the model; empty where it does.
+
+    From version 5 on it takes modules whose type is nn.Linear itself, not a subclass (integrations/bitsandbytes.py,
+    replace_with_bnb_linear); those of before are `split_experts`.
+    """
+    whole = model.family in OWN_LINEAR and plan.stack == "transformers" and not plan.split_experts
+    if not (whole and (plan.quantised or plan.int8)):
+        return ""
+    return f"method: {plan.method} quantises nothing of {model.id} in transformers 5 (its linear layers are its own); take lora"
 
 
 def _unknown_tuner(model: ModelShape, plan: TrainingPlan) -> str:

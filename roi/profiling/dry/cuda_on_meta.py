@@ -68,15 +68,16 @@ def choose_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropo
 
     aten/src/ATen/native/transformers/cuda/sdp_utils.cpp: FlashAttention takes 16-bit types without a mask, head dimensions
     up to 256, and grouped heads; memory-efficient attention takes fp32 and masks, but not grouped heads; cuDNN, where the
-    card prefers it, takes 16-bit types with masks and grouped heads; else the math path.
+    card prefers it, takes 16-bit types with masks and grouped heads, and dropout of whole sixteenths; else the math path. Both
+    others draw the dropped scores anew from a seed (the CPU's rule, check_for_dropout in sdp_utils_cpp.h, is not CUDA's).
     """
     if kernel == "sdpa-math":
         return "math"
     cudnn = kernels.attention == "cudnn" and kernel in {"sdpa", "sdpa-cudnn"}
-    if cudnn and takes_cudnn(q) and q.shape[-1] == v.shape[-1]:
+    if cudnn and takes_cudnn(q) and q.shape[-1] == v.shape[-1] and (16.0 * dropout).is_integer():
         return "fused"
     flash = mask is None and q.dtype in (torch.bfloat16, torch.float16) and q.shape[-1] <= 256 and q.shape[-1] == v.shape[-1]
-    efficient = not (grouped and q.shape[1] != k.shape[1]) and dropout == 0.0
+    efficient = not (grouped and q.shape[1] != k.shape[1])
     return "fused" if flash or efficient else "math"
 
 

@@ -122,6 +122,8 @@ class MetaModel:
             for group, work in recorder.work.items()
         )
         notes = [self.config.differs] if self.config.differs else []
+        if (plan.quantised or plan.int8) and not quantisation_states(model):
+            notes.append("bitsandbytes finds no layer to quantise in this class; the base stays whole")
         if any(p.dim() == 3 for p in model.parameters()) and plan.prepared:
             notes.append("experts are 3-D parameters: bitsandbytes leaves them unquantised, k-bit preparation casts them to "
                          "fp32")

@@ -142,6 +142,16 @@ def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None =
     return json.loads(text, object_pairs_hook=pairs)
 
 
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
+    """The pairs of a JSON object; a ValueError names a key that is given twice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"{twice[:60]!r} is given twice")
+    return found
+
+
 def too_many_values(text: str) -> bool:
     """True where a JSON text has more than MOST_VALUES values, by its commas and brackets: read, it would fill the memory."""
     return len(text) > MOST_VALUES and sum(text.count(sign) for sign in ",[{") > MOST_VALUES

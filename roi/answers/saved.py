@@ -11,13 +11,14 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from roi.answers.saved_digests import edited_parts
-from roi.disk import open_to_read, parse_json
+from roi.disk import open_to_read, parse_json, unique_keys
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.signposts import Signpost
 from roi.economics.decision.verdict import Verdict
 from roi.errors import UNSEEN, CaseError, visible
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Fact
+from roi.facts.records import allowed
 
 SCHEMA = "roi.comparison/2"
 """Version of a saved comparison's form."""
@@ -92,7 +93,7 @@ def read_saved(path: Path) -> Saved | None:
     if text is None:
         return None
     try:
-        data = parse_json(text, _unique)
+        data = parse_json(text, unique_keys)
     except (ValueError, RecursionError) as error:
         if path.suffix.lower() != ".json" and '"roi.comparison/' not in text:
             return None  # YAML may begin with a brace
@@ -254,16 +255,6 @@ def _text(path: Path) -> str | None:
         return None  # the scenario's reader says what is wrong with it
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> Json:
-    """The pairs of a JSON object; a ValueError names a key that is given twice."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"{twice[:60]!r} is given twice")
-    return found
-
-
 def _check_plain(path: Path, place: str, held: object) -> None:
     """CaseError where a number is not finite, or a key or text holds what a terminal obeys: it is written out again."""
     if isinstance(held, float) and not isfinite(held):
@@ -294,11 +285,10 @@ def _case(path: Path, data: object) -> Case:
             first = error.errors()[0]
             place = ".".join(str(x) for x in first["loc"][:1])
             shown = _shown(fact, place)
-            allowed = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
-            allowed = allowed.replace("Unexpected keyword argument", "Extra inputs are not permitted")
+            takes = allowed(first).replace("Unexpected keyword argument", "Extra inputs are not permitted")
             if first["loc"][1:]:  # of the types of a value each says that it is not one of it
-                allowed = "it should be a number, a text, true or false, null, or a list of numbers"
-            _refuse(path, f"case.{name[:200]}{'.' + place if place else ''}: {shown} is not usable; {allowed}")
+                takes = "it should be a number, a text, true or false, null, or a list of numbers"
+            _refuse(path, f"case.{name[:200]}{'.' + place if place else ''}: {shown} is not usable; {takes}")
         except (RecursionError, OverflowError) as error:
             _refuse(path, f"case.{name[:200]}: not usable: {str(error)[:100]}")
     return _checked(path, Case(facts=facts))

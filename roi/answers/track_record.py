@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from roi.disk import parse_json, read_text, replace_in_folder
+from roi.disk import parse_json, read_text, replace_in_folder, unique_keys
 from roi.errors import InputError, visible
-from roi.facts.records import Record
+from roi.facts.records import Record, allowed
 
 SCHEMA: Final = "roi.tracked-month/1"
 SIZE_LIMIT: Final = 2**20
@@ -99,7 +99,7 @@ def read_months(folder: Path) -> dict[str, tuple[int, TrackedMonth]]:
 def _read(path: Path) -> TrackedMonth:
     text = read_text(path, SIZE_LIMIT, "--folder: ", "a month")
     try:
-        data = parse_json(text)
+        data = parse_json(text, unique_keys)
     except (ValueError, RecursionError) as error:
         raise InputError(f"--folder: {path}: not valid JSON: {str(error)[:100]}") from None
     schema = data.get("schema") if isinstance(data, dict) else None
@@ -111,7 +111,7 @@ def _read(path: Path) -> TrackedMonth:
         first = error.errors()[0]
         place = ".".join(str(x) for x in first["loc"])
         raise InputError(
-            f"--folder: {path}: {visible(place)[:80]}: {str(first.get('input'))[:60]!r} is not usable; {first['msg']}"
+            f"--folder: {path}: {visible(place)[:80]}: {str(first.get('input'))[:60]!r} is not usable; {allowed(first)}"
         ) from None
 
 

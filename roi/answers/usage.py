@@ -59,14 +59,17 @@ def answer_usage(
 
     InputError where a part of a scenario is asked for and the files settle none.
     """
-    spent = summarize(question, tell, status)
+    parts: list[str] = []
+
+    def settle(found: Usage) -> None:
+        if with_part:
+            from roi.usage.measure.scenario_part import part_yaml
+
+            parts.append(part_yaml(found, question.bill_usd_per_month))
+
+    spent, tasks = summarize(question, tell, status, settle), []
     if question.trace is not None and tell is not None:
         tell(f"wrote {question.trace}")
-    part, tasks = None, []
-    if with_part:
-        from roi.usage.measure.scenario_part import part_yaml
-
-        part = part_yaml(spent, question.bill_usd_per_month)
     whole = spent.dated and spent.days is not None and spent.days.complete  # a part of a day says nothing of a month
     if most and (scenario is not None or whole):
         from roi.answers.usage_tasks import rank_tasks
@@ -74,4 +77,4 @@ def answer_usage(
         if status is not None:
             status("comparing groups")
         tasks = rank_tasks(spent, scenario, most)
-    return UsageAnswer(spent=spent, part=part, tasks=tasks)
+    return UsageAnswer(spent=spent, part=parts[0] if parts else None, tasks=tasks)

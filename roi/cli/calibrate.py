@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from roi.cli import profile_options as shared
-from roi.cli.options import PATH, cache_option, format_option, profiles_option, set_option, tell
+from roi.cli.options import PATH, TARGET, cache_option, format_option, profiles_option, set_option, tell
 from roi.errors import RoiError
 
 
@@ -22,7 +23,7 @@ from roi.errors import RoiError
 @click.option("--add", type=PATH, multiple=True, metavar="TABLE.csv",
               help="Keep the rows of this table of serving runs; size and compare use them.")
 @format_option("table", "json", "markdown")
-@click.option("--output", type=PATH,
+@click.option("--output", type=TARGET,
               help="Also write the scales to this file; among the profiles, named *.calibration, it is used from then on.")
 def calibrate(
     *, tables: tuple[Path, ...], profiles: tuple[Path, ...], local: Path | None, budget: float, device: str | None, force: bool,
@@ -41,8 +42,9 @@ def calibrate(
     --add takes tables of serving runs: their speeds over the published ones are kept in the first folder of --profiles (else
     ./profiles, or the user's), and what each did to the interval of its models is told.
     """
-    if local is None and (overrides or device is not None or force or no_cache):
-        raise click.UsageError("--set, --device, --force and --no-cache go with --local FILE")
+    budgeted = click.get_current_context().get_parameter_source("budget") is ParameterSource.COMMANDLINE
+    if local is None and (overrides or device is not None or force or no_cache or budgeted):
+        raise click.UsageError("--set, --budget, --device, --force and --no-cache go with --local FILE")
     if add:
         if tables or output is not None or local is not None:
             raise click.UsageError("--add: keeps rows of serving runs; leave out other tables, --local and --output")
@@ -56,13 +58,12 @@ def calibrate(
     from roi import __version__
     from roi.answers.calibrate import calibrate_runs
     from roi.cli import clock
-    from roi.cli.output import write
-    from roi.cli.profile_options import check_folder
+    from roi.cli.output import check_targets, write
     from roi.disk import replace_file
     from roi.evidence.training_speed import calibration_text as file_text
     from roi.report.training.calibrate import calibration_json, calibration_text
 
-    check_folder(output)
+    check_targets()
     found = calibrate_runs(tables, profiles, strict=strict, tell=tell)
     groups = found.calibration.groups
     if output is not None:

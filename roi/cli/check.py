@@ -49,7 +49,7 @@ def check(
     from roi import __version__
     from roi.answers.check import check_file
     from roi.cli.clock import today
-    from roi.cli.output import columns, in_colour, write
+    from roi.cli.output import check_targets, columns, in_colour, write
     from roi.errors import InputError
     from roi.report.check import check_json, check_text
 
@@ -60,6 +60,7 @@ def check(
             date.fromisoformat(as_of)
         except ValueError:
             raise InputError(f"--as-of: {as_of[:40]!r} is no day; write it as 2026-11-24") from None
+    check_targets()
     scenario = scenario_here(file)
     if scenario is None and saved is not None:
         raise InputError(f"FILE: which scenario is held against {saved}? Name it; here is no roi.yaml")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from roi.cli.options import (
+    FRESH,
     PATH,
     cache_option,
     format_option,
@@ -32,7 +33,7 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @output_option
 @page_options
 @redact_option
-@click.option("--xlsx", type=PATH, help="Write a workbook with live formulas to this file too; needs the extra `report`.")
+@click.option("--xlsx", type=FRESH, help="Write a workbook with live formulas to this file too; needs the extra `report`.")
 @click.option("--csv", "folder", type=PATH,
               help="Write options, months, lines, facts and drivers as CSV into this folder too.")
 @click.option("--explain", metavar="OPTION",
@@ -66,25 +67,18 @@ def compare(
         return
     from roi import __version__
     from roi.answers.compare import compare_file
-    from roi.cli.output import (
-        check_fresh,
-        check_fresh_in,
-        columns,
-        in_colour,
-        write,
-        write_page,
-    )
+    from roi.cli.output import check_targets, columns, in_colour, write, write_page
     from roi.disk import replace_file, replace_in_folder
     from roi.report.comparison.compare import comparison_text
     from roi.report.comparison.options_table import find_option
 
-    check_fresh(html, "--html", force=force)
-    check_fresh(xlsx, "--xlsx", force=force)
-    _check_targets(html, xlsx, folder, redact=redact)
+    _check_redacted(html, xlsx, folder, redact=redact)
+    made = []
     if folder is not None:
         from roi.report.comparison.csv_files import TABLE_FILES
 
-        check_fresh_in(folder, TABLE_FILES, "--csv", force=force)
+        made = [("--csv", folder / name) for name in TABLE_FILES]
+    check_targets(made=made)
     file = scenario_here(file)
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,
                          profiles=profiles, tell=tell, cache=not no_cache)
@@ -110,10 +104,10 @@ def compare(
         replace_file(xlsx, comparison_workbook(found.comparison, __version__), "--xlsx", fresh=not force)
         tell(f"wrote {xlsx}")
     if folder is not None:
-        from roi.report.comparison.csv_files import TABLE_FILES, csv_files
+        from roi.report.comparison.csv_files import csv_files
 
         replace_in_folder(folder, csv_files(found.comparison), "--csv", fresh=not force)
-        tell(f"wrote {', '.join(TABLE_FILES)} in {folder}")
+        tell(f"wrote {', '.join(path.name for _, path in made)} in {folder}")
     if found.note:
         tell(found.note)
     write(text, output)
@@ -123,8 +117,8 @@ def _compare_folder(
     folder: Path | None, form: str, jobs: int, output: Path | None, asked: dict[str, Any], other: str | None
 ) -> None:
     """Print a line for every scenario in the folder; leave with 2 where one of them could not be compared."""
-    from roi.answers.folder import Compared, compare_folder
-    from roi.cli.output import write_lines
+    from roi.answers.folder import Compared, compare_folder, scenario_files
+    from roi.cli.output import check_targets, write_lines
     from roi.report.comparison.answer_json import comparison_line, folder_line
 
     if folder is None or not folder.is_dir():
@@ -134,6 +128,7 @@ def _compare_folder(
         raise InputError(f"{folder}: a directory; give a file, or --format jsonl for every scenario in it")
     if other is not None:
         raise InputError(f"{other}: shows one comparison; {folder} is a folder")
+    check_targets(scenario_files(folder))
     failed: list[Compared] = []
 
     def lines() -> Iterator[str]:
@@ -148,12 +143,10 @@ def _compare_folder(
         raise InputError(f"{folder}: {failed[0].file} could not be compared{more}: {failed[0].error}")
 
 
-def _check_targets(html: Path | None, xlsx: Path | None, folder: Path | None, *, redact: bool) -> None:
-    """InputError where --redact would hide nothing, or not all, or where two forms have one name."""
+def _check_redacted(html: Path | None, xlsx: Path | None, folder: Path | None, *, redact: bool) -> None:
+    """InputError where --redact would hide nothing, or not all."""
     if redact and html is None:
         raise InputError("--redact: without effect here: it leaves rates, wages and names out of --html")
     if redact and (xlsx or folder):
         beside = "--xlsx" if xlsx else "--csv"
         raise InputError(f"--redact: what it hides in the page would stand in {beside}; write them apart")
-    if html and xlsx and html.resolve() == xlsx.resolve():
-        raise InputError(f"--xlsx: {xlsx} is the page of --html; give another name")

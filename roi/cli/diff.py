@@ -42,10 +42,10 @@ def diff(
     """
     from roi import __version__
     from roi.answers.diff import diff_files
-    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
+    from roi.cli.output import check_targets, columns, in_colour, write, write_page
     from roi.report.diff import diff_json, diff_page, diff_text
 
-    check_fresh(html, "--html", force=force)
+    check_targets()
     found = diff_files(first, second, days=days, overrides=overrides, profiles=profiles, every=full, tell=tell,
                        cache=not no_cache)
     if form == "json":

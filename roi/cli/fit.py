@@ -94,7 +94,7 @@ def fit(
     from roi.answers.fit import TrainingSet, fit_model
     from roi.catalog.efficiencies.stack_defaults import as_stack_does
     from roi.cli import clock
-    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
+    from roi.cli.output import check_targets, columns, in_colour, write, write_page
     from roi.cli.profile_options import check_new
     from roi.estimate.training.plan import TrainingPlan
     from roi.estimate.training.stacks import trainer_habits
@@ -104,7 +104,7 @@ def fit(
         raise InputError("--compile: neither the closed form nor a dry run knows a compiled step; leave it out, or measure "
                          "one: roi profile train MODEL --compile")
     check_options(click.get_current_context())
-    check_fresh(html, "--html", force=force)
+    check_targets()
     check_new(None, profiles[0] if dry and profiles else None)
     habits = trainer_habits(trainer, dtype)
     with _as_options(click.get_current_context()):

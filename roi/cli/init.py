@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, Choice, file_argument, tell
+from roi.cli.options import FRESH, PATH, Choice, tell
 from roi.scenario import TEMPLATES
 
 
 @click.command(short_help="Write a commented scenario to start from.")
-@file_argument
+@click.argument("file", required=False, type=FRESH)
 @click.option("--template", "name", type=Choice(TEMPLATES), default=TEMPLATES[0], show_default=True, help="Kind of task.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="The model that is paid today.")
 @click.option("--requests", metavar="NUMBER", help="Requests a day.")
@@ -19,7 +19,8 @@ from roi.scenario import TEMPLATES
 @click.option("--format", "form", type=Choice(["yaml", "json"]), default="yaml", show_default=True,
               help="YAML with comments, or the same values as JSON.")
 def init(
-    *, file: Path | None, name: str, incumbent: str | None, requests: str | None, usage: tuple[Path, ...], force: bool,
+    *, file: Path | None, name: str, incumbent: str | None, requests: str | None, usage: tuple[Path, ...],
+    force: bool,  # noqa: ARG001 -- check_targets reads it
     form: str,
 ) -> None:
     """Write a scenario to FILE (roi.yaml is found by itself), or to stdout: edit it, then roi compare FILE.
@@ -27,12 +28,10 @@ def init(
     What you give stands in the place of the template's guesses; what is still a guess is marked in every report.
     """
     from roi.answers.init import new_scenario
-    from roi.cli.output import write
+    from roi.cli.output import check_targets, write
     from roi.disk import replace_file
-    from roi.errors import InputError
 
-    if file is not None and file.exists() and not force and not file.is_dir():
-        raise InputError(f"{file} exists; --force replaces it")
+    check_targets()
     text = new_scenario(name, incumbent=incumbent, requests_per_day=requests, usage=usage, tell=tell)
     if form == "json":
         import json

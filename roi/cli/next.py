@@ -36,9 +36,10 @@ def next_step(
     """
     from roi import __version__
     from roi.answers.next import next_file
-    from roi.cli.output import columns, in_colour, write
+    from roi.cli.output import check_targets, columns, in_colour, write
     from roi.report.next import next_json, next_text
 
+    check_targets()
     file = scenario_here(file)
     found = next_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed, profiles=profiles,
                       tell=tell, cache=not no_cache)

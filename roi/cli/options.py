@@ -24,7 +24,15 @@ class GivenPath(click.Path):
         return super().convert(value, param, ctx)
 
 
-PATH = GivenPath(path_type=Path)
+class Target(GivenPath):
+    """A file that the command writes; where it is `fresh`, only with --force in the place of one that is there."""
+
+    def __init__(self, *, fresh: bool = False) -> None:
+        super().__init__(path_type=Path)
+        self.fresh = fresh
+
+
+PATH, TARGET, FRESH = GivenPath(path_type=Path), Target(), Target(fresh=True)
 
 
 class Choice(click.Choice[str]):
@@ -43,10 +51,10 @@ usage_option = click.option("--usage", "part", type=PATH,
                             help="What usage records settle (roi usage --output), laid over the scenario.")
 profiles_option = click.option("--profiles", multiple=True, type=PATH, help="Folder of profiles to search first.")
 full_option = click.option("--full", is_flag=True, help="Print all that is known, not the answer alone.")
-html_option = click.option("--html", type=PATH, help="Write the report as one HTML file too, with pictures.")
+html_option = click.option("--html", type=FRESH, help="Write the report as one HTML file too, with pictures.")
 force_option = click.option("--force", is_flag=True, help="Let what is written take the place of a file that is there.")
 redact_option = click.option("--redact", is_flag=True, help="Leave rates, wages and names out of --html.")
-output_option = click.option("--output", type=PATH, help="Write to this file, whole or not at all.")
+output_option = click.option("--output", type=TARGET, help="Write to this file, whole or not at all.")
 
 
 HERE = Path("roi.yaml")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from roi.cli.options import HERE, Target
 from roi.disk import replace_file
 from roi.errors import InputError, visible
 
@@ -47,14 +48,12 @@ def write(text: str, output: Path | None = None) -> None:
         encoding = sys.stdout.encoding or "utf-8"
         click.echo(text.encode(encoding, errors="replace").decode(encoding), nl=False)
     else:
-        spare_what_was_read(output)
         replace_file(output, text)
 
 
 def write_lines(lines: Iterable[str], output: Path | None = None) -> None:
     """Write lines as they come to stdout, each at once, or to the file `output`, which takes its name with the last."""
     if output is not None:
-        spare_what_was_read(output)
         replace_file(output, lines)
         return
     for line in lines:
@@ -62,28 +61,56 @@ def write_lines(lines: Iterable[str], output: Path | None = None) -> None:
         sys.stdout.flush()
 
 
-def check_fresh(path: Path | None, field: str, *, force: bool) -> None:
-    """InputError where a new file could not be put at `path`, before the work is done: it is there, or no folder is."""
-    if path is None:
-        return
-    if path.is_dir():
-        raise InputError(f"{field}: {path} is a directory; give a file name")
-    if path.exists() and not force:
-        raise InputError(f"{field}: {path} is there already; give another name, or --force to put the new one in its place")
+def check_targets(read: Iterable[Path] = (), made: Iterable[tuple[str, Path]] = ()) -> None:
+    """InputError, before the work is done, where a file that this command writes could not be put where it shall be.
+
+    It is a file that the command reads, or that another of its options writes, or is there and may not be replaced, or no
+    folder is. What the command finds by itself to `read`, and the files `made` in a folder of an option, are given.
+    """
+    context = click.get_current_context()
+    force, written = bool(context.params.get("force")), list(made)
+    for field, path in written:
+        if path.parent.is_dir():  # else it is made
+            _check_target(path, field, fresh=not force)
+    for param in context.command.params:
+        value = context.params.get(param.name or "")
+        if isinstance(param.type, Target) and value is not None:
+            field = param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
+            _check_target(value, field, fresh=param.type.fresh and not force)
+            written.append((field, value))
+    given = [each for each in (*read, *_read_by(context)) if os.path.isfile(each)]  # noqa: PTH113 -- whatever the text is
+    for k, (field, path) in enumerate(written):
+        if any(path.exists() and path.samefile(each) for each in given):
+            raise InputError(f"{field}: {path} is what the command reads; give another name")
+        for other, taken in written[:k]:
+            if path.resolve() in (taken.resolve(), *(taken.resolve().parents if other != field else ())):
+                raise InputError(f"{field}: {path} is what {other} writes; give another name")
+
+
+def _read_by(context: click.Context) -> Iterable[str | Path]:
+    """The files that the command line gives to read, and what may be one."""
+    for param in context.command.params:
+        value = context.params.get(param.name or "")
+        if param.name == "file" and value is None:
+            yield HERE
+        elif not isinstance(param.type, Target):
+            every = value if isinstance(value, tuple) else (value,)
+            yield from (each for each in every if isinstance(each, Path) or (each and isinstance(param, click.Argument)))
+
+
+def _check_target(path: Path, field: str, *, fresh: bool) -> None:
     try:
-        folder = path.resolve().parent
+        folder, there, is_folder = path.resolve().parent, path.exists(), path.is_dir()
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         raise InputError(f"{field}: cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+    if is_folder:
+        raise InputError(f"{field}: {path} is a directory; give a file name")
+    if there and fresh:
+        raise InputError(f"{field}: {path} is there already; give another name, or --force to put the new one in its place")
     if not folder.is_dir():
         raise InputError(f"{field}: no folder {path.parent}")
-    spare_what_was_read(path, field)
-
-
-def check_fresh_in(folder: Path | None, names: Iterable[str], field: str, *, force: bool) -> None:
-    """InputError where one of these files is in the folder already; a folder that is not there is made later."""
-    if folder is not None and folder.is_dir():
-        for name in names:
-            check_fresh(folder / name, field, force=force)
+    if not there and not os.access(folder, os.W_OK):
+        raise InputError(f"{field}: {path.parent} does not let you write")
 
 
 def write_page(page: "Page", path: Path, *, force: bool) -> None:
@@ -101,18 +128,3 @@ def write_page(page: "Page", path: Path, *, force: bool) -> None:
         own.append(getpass.getuser())
     text = page_html(without_places(page, own), drawing_script(cache_folder(sys.platform, os.environ)))
     replace_file(path, text, "--html", fresh=not force)
-
-
-def spare_what_was_read(output: Path, field: str = "--output") -> None:
-    """InputError where `output` is a file that the command was given to read."""
-    context = click.get_current_context(silent=True)
-    given = context.params if context is not None else {}
-    for name, value in given.items():
-        for path in value if isinstance(value, tuple) else (value,):
-            told = isinstance(path, Path) and path.is_file() and output.exists() and path.samefile(output)
-            if told and name not in WRITTEN:
-                raise InputError(f"{field}: {output} is what the command reads; give another name")
-
-
-WRITTEN = frozenset({"output", "html", "xlsx", "folder"})
-"""Parameters that say where a command writes."""

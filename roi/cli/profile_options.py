@@ -164,11 +164,6 @@ def check_new(output: Path | None, profiles: Path | None = None) -> None:
             raise InputError(f"--profiles: {profiles} cannot be a folder: {above} is a file")
     if output is not None and os.path.lexists(output):
         raise InputError(f"--output: {output} is there already; profiles are never overwritten")
-    check_folder(output)
-
-
-def check_folder(output: Path | None) -> None:
-    """Raise where the folder of --output is not there or takes no files: said before the run, not after it."""
     if output is not None and not output.parent.is_dir():
         raise InputError(f"--output: no folder {output.parent}")
     if output is not None and not os.access(output.parent, os.W_OK):

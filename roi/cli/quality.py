@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, format_option, page_options, tell
+from roi.cli.options import PATH, TARGET, format_option, page_options, tell
 from roi.errors import InputError
 
 
@@ -27,7 +27,7 @@ from roi.errors import InputError
 @click.option("--training", type=PATH, help="Ids of the training examples, one a line, or JSON lines with an id.")
 @click.option("--strict", is_flag=True, help="Refuse where a row is left out or an item has no pair.")
 @format_option("table", "json", "markdown")
-@click.option("--output", type=PATH, help="Write scores and rates as YAML, for compare --quality; records bar and metric.")
+@click.option("--output", type=TARGET, help="Write scores and rates as YAML, for compare --quality; records bar and metric.")
 @page_options
 def quality(
     *, files: tuple[str, ...], incumbent: str | None, bar_given: str | None, margin: float, metric_given: str | None,
@@ -43,12 +43,12 @@ def quality(
     from roi import __version__
     from roi.answers.quality import QualityQuestion, answer_quality
     from roi.cli.clock import today
-    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
+    from roi.cli.output import check_targets, columns, in_colour, write, write_page
     from roi.disk import replace_file
     from roi.quality.result_rows import Asked
     from roi.report.quality import quality_json, quality_text
 
-    check_fresh(html, "--html", force=force)
+    check_targets()
     bar, bar_on = _dated(bar_given, "--bar")
     metric, metric_on = _dated(metric_given, "--metric")
     asked = Asked(metric=metric, filter=named_filter, columns=_pairs(columns_given, "--map", "item=COLUMN"), repeats=repeats,

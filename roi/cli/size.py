@@ -8,6 +8,7 @@ import click
 
 from roi.cli.options import (
     PATH,
+    TARGET,
     cache_option,
     format_option,
     full_option,
@@ -27,7 +28,7 @@ from roi.cli.options import (
               help="Replay these arrivals and lengths: CSV or Parquet of roi usage --trace, or a public Azure trace.")
 @click.option("--times", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
               help="The trace this many times as fast.")
-@click.option("--figure", type=PATH, help="Write cost against latency to this .svg, .png or .html.")
+@click.option("--figure", type=TARGET, help="Write cost against latency to this .svg, .png or .html.")
 @cache_option
 @full_option
 @format_option("table", "json", "markdown")
@@ -45,8 +46,7 @@ def size(
     """
     from roi import __version__
     from roi.answers.size import size_file
-    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
-    from roi.cli.profile_options import check_folder
+    from roi.cli.output import check_targets, columns, in_colour, write, write_page
     from roi.report.serving.size import size_json, size_text
 
     if not math.isfinite(times):
@@ -57,8 +57,7 @@ def size(
         from roi.report.serving.size import check_figure
 
         check_figure(figure)
-    check_folder(output)
-    check_fresh(html, "--html", force=force)
+    check_targets()
     file, shown = scenario_here(file), full or form == "json" or figure is not None or html is not None
     with watched() as status:
         sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,

@@ -95,7 +95,7 @@ def track(
     from roi.answers.track_gathered import TrackQuestion
     from roi.answers.track_hours import QUERY
     from roi.answers.track_months import read_month
-    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
+    from roi.cli.output import check_targets, columns, in_colour, write, write_page
     from roi.cli.usage import file_options
     from roi.report.track import track_text
     from roi.report.track_json import track_json
@@ -106,7 +106,7 @@ def track(
         revise=revise and folder is None,
         query=query is not None and prometheus is None,
     )
-    check_fresh(html, "--html", force=force)
+    check_targets(folder.glob("*.json") if folder is not None and folder.is_dir() else ())
     question = TrackQuestion(
         actual=actual,
         named=named,

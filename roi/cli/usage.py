@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roi.cli.options import PATH, Choice, format_option, page_options, tell, watched
+from roi.cli.options import PATH, TARGET, Choice, format_option, page_options, tell, watched
 from roi.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Refuse where a row or a file is left out.")
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
 @format_option("table", "json", "csv")
-@click.option("--output", type=PATH, help="Write workload, incumbent and bill as YAML, for compare --usage.")
-@click.option("--trace", type=PATH, help="Write arrivals and lengths of the calls as Parquet.")
+@click.option("--output", type=TARGET, help="Write workload, incumbent and bill as YAML, for compare --usage.")
+@click.option("--trace", type=TARGET, help="Write arrivals and lengths of the calls as Parquet.")
 @page_options
 def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
@@ -66,7 +66,7 @@ def usage(
     """
     from roi import __version__
     from roi.answers.usage import answer_usage
-    from roi.cli.output import check_fresh, columns, in_colour, write, write_page
+    from roi.cli.output import check_targets, columns, in_colour, write, write_page
     from roi.disk import replace_file
     from roi.report.usage.spend_json import usage_json
     from roi.report.usage.spend_report import usage_text
@@ -78,9 +78,7 @@ def usage(
     question = Question(files=files, options=options,
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
                         requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
-    for option, target in (("--output", output), ("--trace", trace), ("--html", html)):
-        _check_target(option, target, files)
-    check_fresh(html, "--html", force=force)
+    check_targets(_files_of(files))
     with watched() as status:
         found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell, status=status)
     if output is not None and found.part is not None:
@@ -103,16 +101,12 @@ def usage(
         write(usage_text(found.spent, found.tasks, width=columns(), colour=in_colour()))
 
 
-def _check_target(option: str, target: Path | None, files: tuple[str, ...]) -> None:
-    """Raise where a result would take the place of what is read."""
-    from roi.usage.read.files import STDIN, find_files
+def _files_of(arguments: tuple[str, ...]) -> list[Path]:
+    """The files in the folders and globs among the arguments."""
+    from roi.usage.read.files import find_files
 
-    if target is None or not target.exists():
-        return
-    read = [file for argument in files if argument != STDIN and (Path(argument).exists() or "*" in argument)
-            for file in find_files([argument])]
-    if any(file.path is not None and file.path.samefile(target) for file in read):
-        raise InputError(f"{option}: {target} is one of the files that are read; give another name")
+    apart = [argument for argument in arguments if Path(argument).is_dir() or ("*" in argument and not Path(argument).exists())]
+    return [file.path for argument in apart for file in find_files([argument]) if file.path is not None]
 
 
 def file_options(

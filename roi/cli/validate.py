@@ -38,14 +38,14 @@ def validate(
     from roi import __version__
     from roi.answers.validate import validate_table
     from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
-    from roi.cli.output import check_fresh, write, write_page
+    from roi.cli.output import check_targets, write, write_page
     from roi.estimate.accuracy.serving_errors import ServingValidation
     from roi.report.validate import serving_validation_json, serving_validation_text, validation_json, validation_text
 
     def announce(row: int, total: int) -> None:
         click.echo(f"\rdry runs: row {row} of at most {total}", nl=row == total, err=True)
 
-    check_fresh(html, "--html", force=force)
+    check_targets()
     found = validate_table(table, instrument, strict=strict, announce=announce if sys.stderr.isatty() else None)
     if html is not None:
         from roi.report.validate_page import validation_page

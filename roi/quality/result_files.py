@@ -192,6 +192,9 @@ def _table(head: str, text: _Rest, shown: str, notes: Notes) -> Iterator[tuple[s
                 continue
             if not header:
                 header = [cell.strip() for cell in row]
+                twice = next((name for k, name in enumerate(header) if name and name in header[:k]), None)
+                if twice is not None:
+                    raise InputError(f"{shown}: two columns are named {twice[:40]}; rename the one that is not meant")
             elif len(row) != len(header):
                 notes.drop("a line with more or fewer cells than the header", place)
             else:

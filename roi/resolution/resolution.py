@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -140,17 +141,21 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     sheet.state("commitment.months", months, "scenario incumbent.committed_until", "months")
 
 
+ROUNDING: Final = 1e-4
+"""Part by which the mean of written lengths may miss that of the calls: `roi usage` writes them to a hundredth of a token."""
+
+
 def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
     """Input tokens, output tokens and share of each bin of lengths; one bin where only the means are known."""
     w = s.workload
-    if w.lengths is not None:
-        bins = w.lengths
+    bins, prefix = w.lengths or (), value_of(w.shared_prefix_tokens)
+    prompt = value_of(w.input_tokens) if w.input_tokens is not None else sum(b.input_tokens * b.share for b in bins)
+    if prefix > prompt * (1.0 + ROUNDING):
+        raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most the mean prompt, input_tokens {prompt:g}")
+    if bins:
         return tuple(b.input_tokens for b in bins), tuple(b.output_tokens for b in bins), tuple(b.share for b in bins)
     assert w.input_tokens is not None
     assert w.output_tokens is not None
-    prefix, prompt = value_of(w.shared_prefix_tokens), value_of(w.input_tokens)
-    if prefix > prompt:
-        raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most the mean prompt, input_tokens {prompt:g}")
     if as_spread(w.input_tokens).low is not None or as_spread(w.output_tokens).low is not None:
         told = "workload.input_tokens and output_tokens: low and high are not drawn; mean lengths are taken as exact"
         sheet.warnings.append(told)

@@ -313,6 +313,8 @@ def _longest_tokens(s: Scenario, shape: ModelShape, mean: float) -> float:
         if t.longest_tokens > shape.context_tokens:
             most = f"{shape.id} reads at most {shape.context_tokens} tokens"
             raise ScenarioError("training.longest_tokens", t.longest_tokens, most)
+        if t.longest_tokens < np.floor(mean):
+            raise ScenarioError("training.longest_tokens", t.longest_tokens, f"at least the mean example, {mean:,.0f} tokens")
         return float(t.longest_tokens)
     longest = min(float(np.ceil(mean * LONGEST_OVER_MEAN)), float(shape.context_tokens))
     if w.lengths is not None and t.tokens_per_example is None:

@@ -64,8 +64,7 @@ def load_scenario(
     if part is not None:
         before = _incumbent(data)
         found = part if isinstance(part, dict) else read_part(part)
-        overlay(data, found)
-        laid += [f"{block}.{name}" for block, fields in found.items() for name in fields or ()]
+        laid += overlay(data, found, tell)
         now = data["incumbent"].get("model")
         if tell is not None and before is not None and now != before and path is not None:
             named = "the part" if isinstance(part, dict) else part
@@ -352,14 +351,16 @@ def overlay_quality(data: dict[str, Any], part: dict[str, Any]) -> None:
             old[name] = value
 
 
-def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
-    """Lay `part` over the scenario's plain data, in place.
+def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], None] | None = None) -> list[str]:
+    """Lay `part` over the scenario's plain data, in place; paths of the fields that it settles.
 
     Lengths and means of lengths exclude each other, so one takes the other's place. A bill, a discount and a commitment of
-    another model than the part's would be wrong: they go with the model.
+    another model than the part's would be wrong: they go with the model. A bill that is tokens at list price (all of its gap
+    is volume) takes the place of none that was paid, which `tell` hears.
     """
+    laid = []
     for block in BLOCKS[PART_SCHEMA]:
-        new = part.get(block) or {}
+        new = dict(part.get(block) or {})
         old = data.setdefault(block, {})
         if not isinstance(old, dict):
             raise InputError(f"{block}: {old!r} is not usable; it should be a block of keys")
@@ -373,7 +374,13 @@ def overlay(data: dict[str, Any], part: dict[str, Any]) -> None:
             for key in old.keys() - {"provider", "model"}:
                 del old[key]
             _forget(data, old.get("model"))
+        if new.get("bill_is_volume_share") == 1.0 and old.get("bill_usd_per_month") is not None:
+            new = {name: value for name, value in new.items() if not name.startswith("bill_")}
+            if tell is not None:
+                tell("incumbent.bill_usd_per_month stays as stated: the part's is tokens at list price, which nobody billed")
         old.update(new)
+        laid += [f"{block}.{name}" for name in new]
+    return laid
 
 
 def _forget(data: dict[str, Any], model: object) -> None:

@@ -122,7 +122,7 @@ class Training(Section):
     """Tokens of one example; left out = the workload's mean input and output."""
     epochs: Annotated[Positive, unit("epochs")] = 3.0
     """Passes over the data."""
-    runs_until_good: Annotated[Positive, unit("runs")] = spread(3.0, 1.5, 8.0, "one good run costs 1.5 to 3 and more tries")
+    runs_until_good: Annotated[AtLeastOne, unit("runs")] = spread(3.0, 1.5, 8.0, "one good run costs 1.5 to 3 and more tries")
     """Runs until one is good, the good one included."""
     rank: Annotated[int, Field(ge=1, le=4096)] = 16
     """LoRA rank, on all linear layers."""

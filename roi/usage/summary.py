@@ -98,15 +98,19 @@ class Usage:
 
 def summarize(
     question: Question, tell: Callable[[str], None] | None = None, status: Callable[[str], None] | None = None,
+    settled: Callable[[Usage], None] = lambda found: None,
 ) -> Usage:
     """What the files say; the temporary folder that holds the counts is gone afterwards.
 
     Raises InputError for files that cannot be read, formats that count the same calls twice, an unknown incumbent or task, and,
-    where the question is strict, for any row that is left out. `tell` hears which folders are read, `status` how far it is.
+    where the question is strict, for any row that is left out. `tell` hears which folders are read, `status` how far it is,
+    `settled` what was found, before a trace is written: what it refuses leaves none.
     """
     if question.backend is not None:
         log, backend = _table_of_database(question, question.backend)
-        return _summary(question, log, backend)[0]
+        summary = _summary(question, log, backend)[0]
+        settled(summary)
+        return summary
     files = find_files(question.files) if question.files or not question.agents else []
     for found in agent_folders() if question.agents else ():
         files += found.files
@@ -120,7 +124,7 @@ def summarize(
         if status is not None:
             status("adding up")
         with progress_told(engine, "adding up", status):
-            return readably(lambda: _summary_and_trace(question, log, engine), engine, log.raws)
+            return readably(lambda: _summary_and_trace(question, log, engine, settled), engine, log.raws)
 
 
 def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Table]:
@@ -166,8 +170,9 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     ), records
 
 
-def _summary_and_trace(question: Question, log: Log, engine: DuckDB) -> Usage:
+def _summary_and_trace(question: Question, log: Log, engine: DuckDB, settled: Callable[[Usage], None]) -> Usage:
     found, records = _summary(question, log, engine)
+    settled(found)
     if question.trace is not None:
         from roi.usage.measure.call_trace import write_trace
 

@@ -17,6 +17,8 @@ from roi.catalog.models.configs import ModelConfig, model_config, read_config
 from roi.catalog.models.shapes import find_model, load_models
 from roi.cli import main
 from roi.errors import InputError
+from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.sharding import layer_unit_bytes
 from roi.profiling.stack import quiet
 
 USUAL = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072, "vocab_size": 30522,
@@ -214,6 +216,16 @@ def test_a_hybrid_of_another_size_is_counted_by_its_own_entries():
     attention = 64 * (64 + 2 * 32) + 64 * 64
     around = 3 * (2 * 64 + 64 * 2 * 96 + 96 * 64) + 64 + 100 * 64
     assert shape_of_config(config(model_type="granitemoehybrid", **sizes)).parameters == 2 * mamba + attention + around
+
+
+def test_a_stack_of_states_alone_has_a_largest_layer():
+    """Mamba2, without an MLP: `roi fit` of it was a traceback. Products in and out of the state, 2 bytes each, at least."""
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 100, "state_size": 16, "num_heads": 8, "head_dim": 16,
+             "expand": 2, "n_groups": 1, "conv_kernel": 4}
+    shape = shape_of_config(config(model_type="mamba2", **sizes))
+    assert layer_unit_bytes(shape, TrainingPlan(method="full")) >= 2.0 * (64 * (2 * 128 + 2 * 16 + 8) + 128 * 64)
+    with pytest.raises(InputError, match="no linear_num_key_heads"):
+        shape_of_config(config(model_type="mamba2", **sizes, linear_num_value_heads=2))
 
 
 def test_a_looped_model_keeps_its_layers_once_and_runs_them_twice():

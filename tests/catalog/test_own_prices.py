@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from roi.answers.prices import known_prices
 from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
 from roi.catalog.prices.gpu_offers import purchase_prices, rental_offers
 from roi.catalog.prices.own_prices import csv_text, own_rows
@@ -166,3 +167,14 @@ def test_a_row_is_added_below_those_of_a_file_with_its_own_columns():
         "gpu,kind,vendor,usd_per_gpu_hour,date,source,gpus_per_instance,minimum_months,note\n"
         'l4,spot,V,0.3,2026-11-01,"a, b",,,\n'
         "L4,reserved,W,0.25,2026-11-26,s,8,12,n\n")
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    (f"{RENT}h100-sxm,CoreWeave,on-demand,true,8,contract,2026-11-26\n", "line 2: usd_per_gpu_hour: 'true' is not usable"),
+    (f"{RENT[:-1]},usd_per_gpu_hour\nh100-sxm,CoreWeave,on-demand,5,8,contract,2026-11-26,9\n", "two columns are called"),
+])
+def test_a_list_of_prices_names_a_file_that_cannot_be_used(folder, text, told):
+    """The list had no rents at all, and did not say why; of two columns of one name the last one counted."""
+    (folder / "rentals.csv").write_text(text)
+    with pytest.raises(InputError, match=told):
+        known_prices("h100-sxm", DAY)

@@ -83,7 +83,8 @@ def test_a_log_of_calls_gives_lengths_in_the_place_of_means_and_a_prefix_within_
 def test_a_file_is_kept_unless_forced():
     Path("my.yaml").write_text("mine")
     answer = ask("init", "my.yaml")
-    assert (answer.exit_code, answer.stderr) == (2, "roi: my.yaml exists; --force replaces it\n")
+    assert (answer.exit_code, answer.stderr) == (
+        2, "roi: FILE: my.yaml is there already; give another name, or --force to put the new one in its place\n")
     assert Path("my.yaml").read_text() == "mine"
     assert ask("init", "my.yaml", "--force").exit_code == 0
     assert Path("my.yaml").read_text().startswith("# Classify")
@@ -109,7 +110,7 @@ def test_bad_input_writes_nothing(args, says):
 
 def test_a_folder_and_a_place_that_is_not_there_are_refused(tmp_path):
     assert "FILE: " in ask("init", tmp_path).stderr
-    assert "FILE: cannot write" in ask("init", "no/my.yaml").stderr
+    assert "FILE: no folder no" in ask("init", "no/my.yaml").stderr
 
 
 @pytest.mark.full

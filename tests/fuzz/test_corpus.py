@@ -50,6 +50,8 @@ def folder(tmp_path_factory):
     (made / "far.jsonl").write_text(json.dumps(far | {"metrics": far["metrics"] | {"output_sequence_length": {"value": 2}}}))
     hours = {"window": {"start": "2026-12-01", "end": "2027-01-01"}, "gpuHours": 10**400, "gpuCost": 8}
     (made / "hours.json").write_text(json.dumps({"data": [{"x": hours}]}))
+    (made / "twice.csv").write_text("id,system,score,score\n" + "".join(f"{k},gpt-6-sol,1,0\n" for k in range(30)))
+    (made / "twice.json").write_text((CORPUS / "config.json").read_text().rstrip()[:-1] + ', "hidden_size": 8}')
     (made / "target.md").write_text("before")
     (made / "link.md").symlink_to("target.md")
     (made / "link.svg").symlink_to("target.svg")
@@ -72,7 +74,7 @@ def folder(tmp_path_factory):
 WRONG = {
     "num_key_value_heads": "x", "max_position_embeddings": 10**11, "hidden_size": 10**400, "num_hidden_layers": 10**11,
     "vocab_size": -1, "head_dim": 1.5, "model_type": 7, "rope_theta": 10**400, "num_attention_heads": {},
-    "intermediate_size": 10**9,
+    "intermediate_size": 10**9, "tie_word_embeddings": "x", "text_config": [0], "rope_scaling": "yarn",
 }  # fmt: skip
 
 
@@ -136,6 +138,7 @@ def test_what_was_once_answered_badly_is_answered(row, folder, large, monkeypatc
     assert faults_of_files(folder) == []
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     assert all((folder / name).is_symlink() for name in ("link.md", "link.svg"))
+    assert all((folder / path.name).read_bytes() == path.read_bytes() for path in CORPUS.iterdir())
 
 
 def test_a_name_cannot_end_a_comment_and_become_a_field(folder, monkeypatch):

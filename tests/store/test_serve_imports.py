@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from step_simulator import Truth, coefficient, simulate
 
@@ -10,6 +11,7 @@ from roi.errors import InputError
 from roi.estimate.replay.held_out import held_out
 from roi.estimate.replay.metrics import point_metrics
 from roi.estimate.serving.step_fit import fit_profile
+from roi.estimate.serving.windows import point_rows
 from roi.store.imports.benchmarks import read_benchmark
 from roi.store.imports.points import Stated
 
@@ -207,11 +209,17 @@ def test_vllm_without_start_times_needs_one_request_at_a_time(tmp_path):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"itls": None}, "not as its tool writes it"),
+        ({"itls": None}, "holds only the summary"),
         ({"ttfts": [0.05]}, "differ in length"),
         ({"ttfts": [0.05, "x", 0.05, 0.0]}, "ttfts: 'x' is no number"),
         ({"output_throughput": 600.0}, r"15 requests/s x 4 output tokens = 60 tokens/s, but 600 are stated"),
-        ({"input_lens": [-1, 100, 100, 100]}, "prompt_tokens"),
+        ({"input_lens": [-1, 100, 100, 100]}, "input_lens: -1 is no whole number"),
+        ({"input_lens": [1.5, 100, 100, 100]}, "input_lens: 1.5 is no whole number"),
+        ({"start_times": [0.0]}, "input_lens and start_times differ in length"),
+        ({"errors": ["", ""]}, "differ in length"),
+        ({"errors": "none"}, "errors is no list"),
+        ({"request_rate": {}}, "request_rate: '{}' is no number"),
+        ({"model_id": 1e308}, "names no model"),
     ],
 )
 def test_a_garbled_vllm_file_is_one_line(tmp_path, change, told):
@@ -245,6 +253,55 @@ def test_other_files_are_refused_in_one_line(tmp_path, text, told):
     with pytest.raises(InputError, match=told) as caught:
         read_benchmark(path)
     assert "\n" not in str(caught.value)
+
+
+AIPERF = {"metadata": {"request_start_ns": 1, "benchmark_phase": "profiling"}, "metrics": {
+    "time_to_first_token": {"value": 1, "unit": "ms"}, "inter_chunk_latency": {"value": [1], "unit": "ms"},
+    "output_sequence_length": {"value": 2}}}
+GUIDELLM = {"requests": {"successful": [{"start_time": 0, "first_token_time": 1, "last_token_time": 2, "end_time": 2,
+                                         "prompt_tokens": 3, "output_tokens": 2}]}}
+GENAI = {"timestamp": 1, "response_timestamps": [2], "response_outputs": [
+    {"response": 'data: {"model": "tiny", "choices": [{"text": "a"}], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}'}]}
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "value", "told"),
+    [
+        (AIPERF, ("metadata", "benchmark_phase"), [1], "is empty|holds no requests"),
+        (AIPERF, ("metadata", "request_start_ns"), "x", "line 1: request_start_ns: 'x' is no number"),
+        (AIPERF, ("metrics", "time_to_first_token", "unit"), "min", "line 1: unit: 'min' is not one of ns, us, ms"),
+        (AIPERF, ("metrics", "inter_chunk_latency", "value"), ["x"], "line 1: inter_chunk_latency: 'x' is no number"),
+        (AIPERF, ("metrics", "output_sequence_length", "value"), True, "line 1: output_sequence_length: 'True' is no number"),
+        ({"benchmarks": [GUIDELLM]}, ("benchmarks", 0, "requests", "incomplete"), 3, "benchmark 1: incomplete is no list"),
+        ({"benchmarks": [GUIDELLM]}, ("benchmarks", 0, "requests", "successful", 0, "output_tokens"), "12",
+         "benchmark 1: output_tokens: '12' is no number"),
+        ({"experiments": [{"requests": [GENAI]}]}, ("experiments", 0, "requests"), True, "experiment 1: requests is no list"),
+        ({"experiments": [{"requests": [GENAI]}]}, ("experiments", 0, "requests", 0, "response_timestamps"), None,
+         "experiment 1: has no response_timestamps"),
+    ],
+)
+def test_a_field_of_another_type_is_told_by_its_name(tmp_path, document, path, value, told):
+    """Every one of these was a traceback, or one line in Python's words."""
+    changed = json.loads(json.dumps(document))
+    inside = changed
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = value
+    with pytest.raises(InputError, match=told) as caught:
+        read_benchmark(written(tmp_path, "file.json", changed), Stated(model="tiny"))
+    assert "Error" not in str(caught.value)
+
+
+def test_a_window_in_which_no_token_was_counted_gives_no_row():
+    """Thirty chunks, and one token by the server's count: nothing is divided by the steps that it did not take."""
+    profile = simulate(seed=4)
+    [point, *_] = profile.points
+    rows = tuple(r.model_copy(update={"output_tokens": 1}) if r.error is None else r for r in point.requests)
+    counted = point.model_copy(update={"requests": rows})
+    found, why = point_rows(counted, expert_share=0.5)
+    assert why or np.isfinite(found.touched).all()
+    many = point.model_copy(update={"requests": tuple(r.model_copy(update={"output_tokens": 10**12}) for r in rows)})
+    assert "output tokens" in point_rows(many, ends_only=True)[1]
 
 
 def test_a_missing_file_and_two_tools_are_refused(tmp_path):

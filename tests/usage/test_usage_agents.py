@@ -230,6 +230,27 @@ def test_sessions_days_and_hours_are_groups(kind: str, groups: int) -> None:
     assert found[0]["group"] == {"session": found[0]["group"], "day": "2026-10-05", "hour": "10:00"}[kind]
 
 
+def codex_event(total: object, last: object = None) -> dict[str, object]:
+    info = {"total_token_usage": total, "last_token_usage": last}
+    return {"type": "event_msg", "timestamp": "2026-10-05T11:00:00Z", "payload": {"type": "token_count", "info": info}}
+
+
+@pytest.mark.parametrize("spoiled", [{"input_tokens": "x", "output_tokens": 30}, {"output_tokens": 30}, None])
+def test_a_sum_of_codex_that_cannot_be_read_is_counted_once(spoiled: object) -> None:
+    """100, then 200 whose sum is spoiled, then 600 - 300 = 300 by the sum alone: 600 in all; it was 100 + 200 + 600."""
+    def usage(given: int) -> dict[str, int]:
+        return {"input_tokens": given, "output_tokens": given // 10}
+
+    events = [codex_event(usage(100), usage(100)), codex_event(spoiled, usage(200)), codex_event(usage(600))]
+    rows = list(codex.session_rows(events))
+    assert [(row["input_tokens"], row["output_tokens"]) for row in rows] == [(100, 10), (200, 20), (300, 30)]
+
+
+def test_a_call_of_codex_that_only_a_spoiled_sum_tells_of_is_unreadable() -> None:
+    rows = list(codex.session_rows([codex_event({"input_tokens": 9, "output_tokens": 1}), codex_event({"input_tokens": "x"})]))
+    assert [row["input_tokens"] for row in rows] == [9, "no number"]
+
+
 def test_a_line_of_codex_whose_type_is_a_list_is_passed_over() -> None:
     """The fuzzer found it: a list is in no set."""
     assert list(codex.session_rows([{"type": ["session_meta"], "payload": {"id": "a"}}])) == []

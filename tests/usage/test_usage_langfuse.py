@@ -10,6 +10,7 @@ import pytest
 from usage_support import DATA, records, totals
 
 from roi.usage.formats.tools.langfuse import LANGFUSE, LANGFUSE_UI
+from roi.usage.read.record import UNREAD_COST
 
 FORMS = (LANGFUSE, LANGFUSE_UI)
 START_US = 1_788_220_800_250_000  # 2026-09-01 00:00:00.25 UTC
@@ -113,3 +114,12 @@ def test_the_total_of_cost_details_is_the_cost_where_no_other_is_there(tmp_path:
     (tmp_path / "lf.json").write_text(json.dumps(calls))
     rows = sorted(records(tmp_path, tmp_path / "lf.json", formats=FORMS), key=lambda row: row["at_us"])
     assert [row["cost_usd"] for row in rows] == [0.003, None, None, 0.01]
+
+
+@pytest.mark.parametrize("cost", [{"total_cost": "x"}, {"total_cost": None, "cost_details": {"total": "x"}}])
+def test_a_cost_that_is_no_number_drops_its_row(tmp_path: Path, cost: dict[str, Any]) -> None:
+    first, *rest = (json.loads(line) for line in (DATA / "langfuse_blob.jsonl").read_text().splitlines())
+    log = tmp_path / "spoiled.jsonl"
+    log.write_text("\n".join(map(json.dumps, [{**first, **cost}, *rest])), encoding="utf-8")
+    dropped = {row["dropped"] for row in records(tmp_path, log, formats=FORMS)}
+    assert UNREAD_COST in dropped

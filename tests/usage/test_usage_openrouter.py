@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from usage_support import DATA, records, totals
+from usage_support import DATA, records, run_usage, totals, usage_answer
 
 from roi.usage.formats.gateways.openrouter import OPENROUTER_API, OPENROUTER_CSV
 
@@ -60,3 +60,16 @@ def test_an_endpoints_day_counts_all_its_input_as_uncached(tmp_path: Path) -> No
     assert [(row["model"], row["cost_usd"], row["dropped"]) for row in rows] == [
         ("anthropic/claude-sonnet-4.5", 0.021, None), ("openai/gpt-4.1", 0.015, None), ("openai/gpt-4.1", 0.0, "empty bucket")]
     assert rows[0]["until_us"] == START_US + 24 * HOUR_US
+
+
+@pytest.mark.parametrize("column", ["cost_total", "byok_usage_inference"])
+def test_a_cost_that_is_no_number_leaves_its_row_out_and_says_so(tmp_path: Path, column: str) -> None:
+    """It was passed over in silence: the row counted at list price, or without what the provider bills."""
+    header, first, *rest = CSV.read_text(encoding="utf-8-sig").splitlines()
+    cells = first.split(",")
+    cells[header.split(",").index(column)] = "n/a"
+    log = tmp_path / "spoiled.csv"
+    log.write_text("\n".join([header, ",".join(cells), *rest]), encoding="utf-8")
+    assert usage_answer(log)["requests"] == 3
+    assert "1: a cost that is no number with a decimal point" in " ".join(run_usage(log).stdout.split())
+    assert run_usage("--strict", log).exit_code == 2

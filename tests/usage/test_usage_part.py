@@ -71,6 +71,20 @@ def test_lengths_and_their_means_take_each_others_place():
     assert data["workload"] == {"requests_per_day": 5, "lengths": [2], "peak_to_mean": 3}
 
 
+def test_a_list_price_takes_the_place_of_no_bill_that_was_paid():
+    """A token-only export's bill is its list price, all of whose gap is volume; a reported one replaces what was stated."""
+    told: list[str] = []
+    listed = {"incumbent": {"model": "m", "bill_usd_per_month": 9.0, "bill_is_volume_share": 1.0}}
+    for stated, part, bill in (({"bill_usd_per_month": 5.0}, listed, 5.0), ({}, listed, 9.0),
+                               ({"bill_usd_per_month": 5.0}, {"incumbent": {"model": "m", "bill_usd_per_month": 7.0}}, 7.0)):
+        data = {"incumbent": {"model": "m", **stated}}
+        laid = overlay(data, part, told.append)
+        assert data["incumbent"]["bill_usd_per_month"] == bill
+        assert ("incumbent.bill_usd_per_month" in laid) == (bill != 5.0)
+    assert len(told) == 1
+    assert "stays as stated" in told[0]
+
+
 def test_terms_of_another_model_go_with_it():
     """A discount on the old incumbent says nothing about the new one; the same model keeps its terms."""
     data = {"workload": {}, "incumbent": {"provider": "openai", "model": "a", "discount": 0.2}}

@@ -38,7 +38,7 @@ def wrote(file, text):
 def test_a_result_never_takes_the_place_of_what_is_read(tmp_path):
     log = wrote(tmp_path / "log.csv", HEAD + rows([5]))
     for option in ("--output", "--trace"):
-        assert f"{option}: {log} is one of the files that are read" in refused(log, option, log)
+        assert f"{option}: {log} is what the command reads" in refused(log, option, log)
     assert log.read_text(encoding="utf-8").startswith(HEAD)
 
 

@@ -87,9 +87,18 @@ def text_part(entries: Mapping[str, Any]) -> Entries | None:  # Any: JSON
     return found
 
 
+def _check_kind(name: str, value: object, usual: object) -> None:
+    """UnreadEntry where an entry is a text or an object, and a switch or a number in the class's own configuration."""
+    switch = isinstance(usual, bool)
+    if (switch and value not in (None, True, False)) or (isinstance(usual, int | float) and isinstance(value, str | dict)):
+        raise UnreadEntry(f"{name}: {str(value)[:40]!r} is not usable; {'true or false' if switch else 'a number'}")
+
+
 def read_architecture(kind: str, given: Mapping[str, Any]) -> Architecture:  # Any: JSON
     """The tensors of a configuration of a known type; UnreadEntry where an entry has a value that the rules do not cover."""
     table = read_json("models/architectures.json")["types"][kind]
+    for name, usual in table["entries"].items():
+        _check_kind(name, given.get(name), usual)
     entries = _resolved(table, rewrite(kind, given))
     depth = table["layers"]
     layers = _whole(entries, depth) if depth else 0

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from roi.catalog.models.architectures import text_part
 from roi.catalog.rows import read_json
-from roi.disk import parse_json, read_text
+from roi.disk import parse_json, read_text, unique_keys
 from roi.errors import InputError
 from roi.facts.model import ModelShape
 
@@ -27,6 +27,9 @@ COUNTS: Final = {
     **dict.fromkeys(CONTEXT_ENTRIES, (1, 10**8)),
 }  # fmt: skip
 """Entries that count, and the least and the most that is read."""
+
+PARTS: Final = ("text_config", "vision_config", "quantization_config", "rope_scaling", "rope_parameters")
+"""Entries that hold entries."""
 
 
 class ModelConfig(NamedTuple):
@@ -62,11 +65,14 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     """A local config.json (or the folder that holds it); the text part of a model with vision or audio."""
     file = path / "config.json" if path.is_dir() else path
     try:
-        entries = parse_json(read_text(file, MOST_BYTES, f"{field}: ", "a config.json"))
+        entries = parse_json(read_text(file, MOST_BYTES, f"{field}: ", "a config.json"), unique_keys)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{field}: {file} is not JSON: {error}") from error
     if not isinstance(entries, dict) or not isinstance(entries.get("model_type"), str):
         raise InputError(f'{field}: {file} has no "model_type"; is it the config.json of a model?')
+    for name in PARTS:
+        if not isinstance(entries.get(name), dict | None):
+            raise InputError(f"{field}: {file}: {name}: {str(entries[name])[:40]!r} is not usable; an object, or null")
     inner = text_part(entries) or entries.get("text_config")
     if isinstance(inner, dict) and isinstance(inner.get("model_type"), str):
         entries = inner

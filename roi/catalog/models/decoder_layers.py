@@ -158,8 +158,8 @@ def mixing_kind(e: dict[str, Any], hidden: int, layers: int, i: int, tensors: tu
             "head_dim": rope + nope,
             "value_dim": int(e.get("v_head_dim") or nope),
             "rope_dim": rope,
-            "kv_rank": int(e["kv_lora_rank"]),
-            "q_rank": int(e["q_lora_rank"]) if "q_a" in paths else None,
+            "kv_rank": first_count(e, "kv_lora_rank"),
+            "q_rank": first_count(e, "q_lora_rank") if "q_a" in paths else None,
         }
     elif _is_state(e, layers, i, paths, leaves):
         kind |= _state(e, hidden)
@@ -219,10 +219,10 @@ def _state(e: dict[str, Any], hidden: int) -> dict[str, Any]:  # Any: fields of 
     if e.get("linear_num_value_heads"):
         return {
             "kind": "linear",
-            "heads": int(e["linear_num_value_heads"]),
-            "kv_heads": int(e["linear_num_key_heads"]),
-            "head_dim": int(e["linear_key_head_dim"]),
-            "value_dim": int(e["linear_value_head_dim"]),
+            "heads": first_count(e, "linear_num_value_heads"),
+            "kv_heads": first_count(e, "linear_num_key_heads"),
+            "head_dim": first_count(e, "linear_key_head_dim"),
+            "value_dim": first_count(e, "linear_value_head_dim"),
             "conv_kernel": int(e.get("linear_conv_kernel_dim") or 4),
         }
     state = first_count(e, "mamba_d_state", "ssm_state_size", "state_size", "mamba_state_dim", otherwise=1)
@@ -318,14 +318,13 @@ def module_names(layers: list[Layer]) -> tuple[tuple[str, ...], ...]:
 
 
 def first_count(e: dict[str, Any], *names: str, otherwise: int | None = None) -> int:  # Any: JSON
-    """The first of these entries that is a whole number from 1."""
+    """The first of these entries that is a whole number from 1; one of another type is no entry to be passed over."""
     for name in names:
         value = e.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
-    if otherwise is not None:
-        return otherwise
-    held = next((name for name in names if name in e), None)
-    raise UnreadEntry(
-        f"no {' or '.join(names[:2])}" if held is None else f"{held}: {str(e[held])[:40]} is not usable; a whole number from 1"
-    )
+        if value is not None and (otherwise is None or isinstance(value, str | list | dict)):
+            raise UnreadEntry(f"{name}: {str(value)[:40]!r} is not usable; a whole number from 1")
+    if otherwise is None:
+        raise UnreadEntry(f"no {' or '.join(names[:2])}")
+    return otherwise

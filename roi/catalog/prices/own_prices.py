@@ -21,7 +21,7 @@ from roi.catalog.user_data import prices_folder
 from roi.disk import read_text
 from roi.errors import InputError, ScenarioError
 from roi.facts.price import ApiPrice, PurchasePrice, RentalOffer
-from roi.facts.records import DatedRow
+from roi.facts.records import DatedRow, allowed
 from roi.scenario.quantity import LARGEST, SMALLEST
 
 NAMES: Final[dict[type[DatedRow], str]] = {RentalOffer: "rentals", PurchasePrice: "purchase", ApiPrice: "hosted"}
@@ -82,9 +82,15 @@ def _rows(kind: type[DatedRow], file: File) -> tuple[DatedRow, ...]:
     path = Path(file[0])
     try:
         table = csv.DictReader(StringIO(read_text(path, SIZE_LIMIT, holds="a file of prices"), newline=""), strict=True)
+        names = table.fieldnames or ()
+        twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
+        if twice is not None:
+            raise InputError(f"{path}, line 1: two columns are called {twice[:40]!r}")
         rows = [_checked(kind, cells, f"{path}, line {table.line_num}") for cells in table]
     except csv.Error as error:
         raise InputError(f"{path}: is no CSV: {error}") from None
+    except ScenarioError as error:  # which callers take for a price that the catalog has not
+        raise InputError(str(error)) from None
     return tuple(row.model_copy(update={"source": f"{row.source} (yours: {path.name})"}) for row in rows)
 
 
@@ -102,7 +108,7 @@ def _checked(kind: type[DatedRow], cells: dict[str | Any, Any], where: str) -> D
         column = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             raise InputError(f"{where}: unknown column {column[:40]!r}; there are {', '.join(columns(kind))}") from None
-        raise ScenarioError(f"{where}: {column}", cells.get(column) or "", first["msg"]) from None
+        raise ScenarioError(f"{where}: {column}", cells.get(column) or "", allowed(first)) from None
     check_amounts(row, f"{where}: ")
     if isinstance(row, ApiPrice):
         tiers = len(row.edges_tokens)

@@ -27,6 +27,8 @@ LEAST_STEPS: Final = 4
 """A shorter window is mostly the clock's noise."""
 TOKENS_PER_CHUNK: Final = 4.0
 """Above this the tokens of a request no longer say which steps it took part in."""
+MOST_TOKENS: Final = 20_000_000
+"""Output tokens of a point, each a number or two here: half an hour of a server at 10,000 a second."""
 BLOCKS: Final = 2
 """Parts of a point in time. Noise that lasts (another program, a clock that falls) counts once a part, so parts must be long:
 of 80 simulated profiles with noise 50 steps long, intervals from two parts held 1 to 2% more often than from four."""
@@ -115,6 +117,8 @@ def point_rows(
     carried = sum(r.output_tokens for r in good) / max(sum(len(r.chunk_s) for r in good), 1)
     if carried > TOKENS_PER_CHUNK and not ends_only:
         return None, f"a streamed chunk carries {carried:.0f} tokens: steps cannot be counted"
+    if sum(r.output_tokens for r in good) > MOST_TOKENS:
+        return None, f"it counts more than {MOST_TOKENS:,} output tokens"
     streams = [_stream(r, kv_of, ends_only) for r in sorted(good, key=lambda r: r.chunk_s[0])]
     failed = [(r.sent_s, np.inf if r.ended_s is None else r.ended_s) for r in point.requests if not _succeeded(r)]
     found = [*_windows(streams, failed, expert_share, prompts_alone=prompts_alone), *_lone(streams, failed, expert_share)]
@@ -182,6 +186,8 @@ def _windows(
             low, high = middle[i], middle[j]
             tokens, kv = _between([streams[k] for k in np.flatnonzero((first <= high) & (last > low))], low, high)
             steps = float(reference.decoded[j + 1] - reference.decoded[i + 1])
+            if steps <= 0.0:  # more chunks than tokens were counted
+                continue
             starts = (first > low) & (first <= high)
             prefill = float(prompts[starts].sum())
             with_prompt = float(np.unique(np.searchsorted(middle, first[starts])).size)

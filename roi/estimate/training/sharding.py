@@ -207,10 +207,10 @@ def layer_unit_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     parts = [[list(a.linears(model.hidden)) for a in model.attention], [list(k.linears(model.hidden)) for k in model.mlp]]
     total = 0.0
     for kinds in parts:
-        total += max(sum(
+        total += max((sum(
             (0.5 if plan.quantised and adaptable(x, split=plan.split_experts) else b) * x.inputs * x.outputs * x.experts
             for x in linears
-        ) for linears in kinds)
+        ) for linears in kinds), default=0.0)  # a Mamba model has no MLP
     return total + b * model.norms_per_layer * model.hidden
 
 

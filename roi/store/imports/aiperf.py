@@ -10,9 +10,23 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Final
 
-from roi.errors import InputError
 from roi.facts.serve_profile import ServedRequest
-from roi.store.imports.points import Imported, Json, Load, asked_load, dig, last_line, made_point, named, number, optional
+from roi.store.imports.points import (
+    Imported,
+    Json,
+    Load,
+    asked_load,
+    count,
+    dig,
+    last_line,
+    listed,
+    made_point,
+    named,
+    number,
+    numbers,
+    optional,
+    told,
+)
 
 COMPLETION: Final = "usage_completion_tokens"
 PROMPT: Final = "usage_prompt_tokens"
@@ -23,42 +37,54 @@ SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0}
 
 def read_aiperf(records: list[Json], summary: Json, where: str) -> Imported:
     """The requests of one run as a point; `summary` is profile_export_aiperf.json, or None."""
-    lines = [r for r in records if dig(r, "metadata", "benchmark_phase") in {None, "profiling"}]
-    requests = [_request(record, f"{where}: line {i}") for i, record in enumerate(lines, 1)]
+    lines, requests = [], []
+    for i, record in enumerate(records, 1):
+        with told(f"{where}: line {i}"):
+            if dig(record, "metadata", "benchmark_phase") in (None, "profiling"):
+                lines.append(record)
+                requests.append(_request(record))
     config = dig(summary, "input_config")
     model = named(config, ("endpoint", "model_name")) or _first(dig(config, "endpoint", "model_names"))
-    model = model or _first([named(item, ("name",)) for item in dig(config, "models", "items") or []])
+    model = model or _first([named(item, ("name",)) for item in listed(dig(config, "models"), "items")])
     load = _load(dig(config, "loadgen"), dig(config, "phases"))
     notes = [_counted(sum(_usage(record) for record in lines), len(lines))]
     if load == Load():
         notes.append("the load is not in the file: taken as the stamps show it")
     version = named(summary, ("aiperf_version",))
-    point = made_point(requests, load, where)
+    point = made_point(requests, load)
     started = datetime.fromtimestamp(min(r.sent_s for r in requests), UTC)
     versions = {"aiperf": version} if version else {}
     return Imported(tool="aiperf", served_model=model, points=(point,), started=started, versions=versions, notes=tuple(notes))
 
 
-def _request(record: Json, where: str) -> ServedRequest:
-    meta, metrics = record["metadata"], record.get("metrics") or {}
-    sent, ended = number(meta, "request_start_ns", where) * 1e-9, optional(meta, "request_end_ns")
+def _request(record: Json) -> ServedRequest:
+    meta, metrics = dig(record, "metadata"), dig(record, "metrics")
+    sent, ended = number(meta, "request_start_ns") * 1e-9, optional(meta, "request_end_ns")
     error = _error(record)
     first, gaps = dig(metrics, "time_to_first_token"), dig(metrics, "inter_chunk_latency")
-    ttft = optional(first, "value")
+    ttft = optional({"time_to_first_token": dig(first, "value")}, "time_to_first_token")
     if error is None and ttft is None:
-        raise InputError(f"{where}: no time_to_first_token: run aiperf with --streaming")
-    first_unit, unit = (SECONDS.get(str(dig(each, "unit")), 1e-3) for each in (first, gaps))
-    steps = [float(gap) * unit for gap in dig(gaps, "value") or []]
+        raise ValueError("no time_to_first_token: run aiperf with --streaming")
+    first_unit, unit = _unit_s(first), _unit_s(gaps)
+    steps = [gap * unit for gap in numbers({"inter_chunk_latency": dig(gaps, "value") or []}, "inter_chunk_latency")]
     times = () if ttft is None else tuple(accumulate([ttft * first_unit, *steps], initial=sent))[1:]
     usage = _usage(record)
     output = _count(metrics, COMPLETION) if usage else _count(metrics, "output_sequence_length") or _count(
         metrics, "output_token_count")
     if error is None and not output:
-        raise InputError(f"{where}: no output_sequence_length")
+        raise ValueError("no output_sequence_length")
     prompt = _count(metrics, PROMPT) if usage else _count(metrics, "input_sequence_length") or _count(metrics, "error_isl")
     return ServedRequest(
         sent_s=sent, prompt_tokens=prompt, asked_tokens=max(output, 1), output_tokens=output, chunk_s=times,
         ended_s=None if ended is None else max(ended * 1e-9, *times, sent), error=error)
+
+
+def _unit_s(metric: Json) -> float:
+    """Seconds of the metric's unit; ms where it states none."""
+    unit = dig(metric, "unit")
+    if unit is not None and str(unit) not in SECONDS:
+        raise ValueError(f"unit: {str(unit)[:40]!r} is not one of {', '.join(SECONDS)}")
+    return SECONDS["ms" if unit is None else unit]
 
 
 def _error(record: Json) -> str | None:
@@ -70,12 +96,12 @@ def _error(record: Json) -> str | None:
 
 
 def _count(metrics: Json, key: str) -> int:
-    return int(optional(dig(metrics, key), "value") or 0.0)
+    return count({key: dig(metrics, key, "value")}, key) or 0
 
 
 def _usage(record: Json) -> bool:
     """True where the server counted both kinds of tokens: its own count, where the tool's tokenizer may be another's."""
-    metrics = record.get("metrics") or {}
+    metrics = dig(record, "metrics")
     return bool(_count(metrics, COMPLETION) and _count(metrics, PROMPT))
 
 

@@ -5,17 +5,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from roi.catalog.models.shapes import find_model
-from roi.disk import parse_json, read_text
+from roi.disk import parse_json, read_text, unique_keys
 from roi.errors import InputError
 from roi.facts.environment import Environment
 from roi.facts.serve_profile import ServeProfile
 from roi.store.imports.aiperf import read_aiperf
 from roi.store.imports.genai_perf import read_genai_perf
 from roi.store.imports.guidellm import read_guidellm
-from roi.store.imports.points import Imported, Json, Stated, dig
+from roi.store.imports.points import Imported, Json, Stated, dig, told
 from roi.store.imports.vllm_bench import read_vllm
 
 TOOLS: Final = "vllm bench serve (--save-detailed), guidellm (benchmarks.json), aiperf (profile_export.jsonl), genai-perf"
@@ -61,7 +59,7 @@ def _imported(path: Path) -> Imported:
     where = f"--import: {path.name}"
     documents = _documents(path, where)
     first = documents[0] if isinstance(documents[0], dict) else {}
-    try:
+    with told(where):
         if first.keys() >= {"request_throughput", "total_input_tokens"}:
             return read_vllm(documents, where)
         if isinstance(first.get("benchmarks"), list):
@@ -71,12 +69,6 @@ def _imported(path: Path) -> Imported:
         if dig(first, "metadata", "request_start_ns") is not None:
             beside = path.with_name(AIPERF_SUMMARY)
             return read_aiperf(documents, _documents(beside, where)[0] if beside.is_file() else None, where)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        field = ".".join(str(step) for step in problem["loc"])
-        raise InputError(f"{where}: {field}: {problem['msg'].lower()}, {str(problem['input'])[:40]}") from None
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:  # a field of another type
-        raise InputError(f"{where}: is not as its tool writes it: {type(error).__name__}: {error}") from None
     if first.keys() >= {"input_config", "request_latency"}:  # of aiperf or of genai-perf
         raise InputError(f"{where}: holds only the summary: give {AIPERF_RECORDS} beside it (aiperf --export-level records)")
     raise InputError(f"{where}: is of no tool known here; {TOOLS}")
@@ -86,7 +78,7 @@ def _documents(path: Path, where: str) -> list[Json]:
     """The JSON value of the file, or that of each of its lines."""
     text = read_text(path, MOST_BYTES, "--import: ", "a benchmark's results")
     try:
-        return [parse_json(text)]
+        return [parse_json(text, unique_keys)]
     except RecursionError:
         raise InputError(f"{where}: is nested too deeply") from None
     except ValueError:
@@ -95,7 +87,7 @@ def _documents(path: Path, where: str) -> list[Json]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
-                found.append(parse_json(line))
+                found.append(parse_json(line, unique_keys))
             except (ValueError, RecursionError) as error:
                 raise InputError(f"{where}: is neither JSON nor JSON lines (line {number}: {error})") from None
     if not found:

@@ -10,9 +10,21 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from roi.errors import InputError
 from roi.facts.serve_profile import ServedRequest, ServePoint
-from roi.store.imports.points import Imported, Json, asked_load, dig, made_point, named, number, numbers, optional
+from roi.store.imports.points import (
+    Imported,
+    Json,
+    asked_load,
+    count,
+    dig,
+    listed,
+    made_point,
+    named,
+    number,
+    numbers,
+    optional,
+    told,
+)
 
 DATA: Final = "data:"
 """Prefix of an event."""
@@ -21,35 +33,38 @@ DATA: Final = "data:"
 def read_genai_perf(document: Json, where: str) -> Imported:
     """The experiments of one file, a point each."""
     if not document["experiments"]:
-        raise InputError(f"{where}: holds no experiments")
+        raise ValueError("holds no experiments")
     models: list[str] = []
-    points = tuple(_point(e, f"{where}: experiment {i}", models) for i, e in enumerate(document["experiments"], 1))
+    points = []
+    for i, experiment in enumerate(document["experiments"], 1):
+        with told(f"{where}: experiment {i}"):
+            points.append(_point(experiment, models))
     notes = ("genai-perf: tokens by the usage object of the stream; chunks without text are left out",)
-    return Imported(tool="genai-perf", served_model=models[0] if models else None, points=points, notes=notes)
+    return Imported(tool="genai-perf", served_model=models[0] if models else None, points=tuple(points), notes=notes)
 
 
-def _point(experiment: Json, where: str, models: list[str]) -> ServePoint:
-    requests = [_request(r, where, models) for r in dig(experiment, "requests") or []]
+def _point(experiment: Json, models: list[str]) -> ServePoint:
+    requests = [_request(r, models) for r in listed(experiment, "requests")]
     mode, value = named(experiment, ("experiment", "mode")), optional(dig(experiment, "experiment"), "value")
-    return made_point(requests, asked_load(value if mode == "request_rate" else None, value), where)
+    return made_point(requests, asked_load(value if mode == "request_rate" else None, value))
 
 
-def _request(record: Json, where: str, models: list[str]) -> ServedRequest:
-    sent = number(record, "timestamp", where) * 1e-9
-    stamps = [t * 1e-9 for t in numbers(record, "response_timestamps", where)]
+def _request(record: Json, models: list[str]) -> ServedRequest:
+    sent = number(record, "timestamp") * 1e-9
+    stamps = [t * 1e-9 for t in numbers(record, "response_timestamps")]
     texts, prompt, output = [], None, None
-    for at, response in zip(stamps, record.get("response_outputs") or [], strict=False):
+    for at, response in zip(stamps, listed(record, "response_outputs"), strict=False):
         for event in _events(response):
             models += [event["model"]] if not models and isinstance(event.get("model"), str) else []
             usage = event.get("usage")
-            prompt, output = optional(usage, "prompt_tokens") or prompt, optional(usage, "completion_tokens") or output
-            choice = (event.get("choices") or [None])[0]
+            prompt, output = count(usage, "prompt_tokens") or prompt, count(usage, "completion_tokens") or output
+            choice = next(iter(listed(event, "choices")), None)
             if named(choice, ("delta", "content"), ("delta", "reasoning_content"), ("text",)):
                 texts.append(at)
     if texts and (prompt is None or output is None):
-        raise InputError(f"{where}: counts no tokens: its stream has no usage object (include_usage); aiperf counts")
+        raise ValueError("counts no tokens: its stream has no usage object (include_usage); aiperf counts")
     return ServedRequest(
-        sent_s=sent, prompt_tokens=int(prompt or 0), asked_tokens=max(int(output or 1), 1), output_tokens=int(output or 0),
+        sent_s=sent, prompt_tokens=prompt or 0, asked_tokens=output or 1, output_tokens=output or 0,
         chunk_s=tuple(texts), ended_s=stamps[-1] if stamps else None, error=None if texts else "no token came")
 
 

@@ -7,9 +7,21 @@ time_per_output_token divides by all tokens (from 0.4 with TTFT inside): nothing
 
 from datetime import UTC, datetime
 
-from roi.errors import InputError
 from roi.facts.serve_profile import ServedRequest, ServePoint
-from roi.store.imports.points import Imported, Json, Load, asked_load, dig, last_line, made_point, named, optional
+from roi.store.imports.points import (
+    Imported,
+    Json,
+    Load,
+    asked_load,
+    count,
+    dig,
+    last_line,
+    listed,
+    made_point,
+    named,
+    optional,
+    told,
+)
 
 STATES = ("successful", "incomplete", "errored")
 """Lists of requests in a benchmark; incomplete ones were cut off when its time was up."""
@@ -23,8 +35,11 @@ def read_guidellm(document: Json, where: str) -> Imported:
     """The benchmarks of one report, a point each."""
     benchmarks = document["benchmarks"]
     if not benchmarks:
-        raise InputError(f"{where}: holds no benchmarks")
-    found = [_point(b, f"{where}: benchmark {i}") for i, b in enumerate(benchmarks, 1)]
+        raise ValueError("holds no benchmarks")
+    found = []
+    for i, benchmark in enumerate(benchmarks, 1):
+        with told(f"{where}: benchmark {i}"):
+            found.append(_point(benchmark))
     notes = [NOTE, *(f"benchmark {i}: {why}" for i, (_, _, why) in enumerate(found, 1) if why)]
     first = benchmarks[0]
     model = named(first, ("config", "backend", "model"), ("worker", "backend_model"), ("benchmarker", "backend", "model"))
@@ -36,22 +51,22 @@ def read_guidellm(document: Json, where: str) -> Imported:
         notes=tuple(notes), complete=not any(why for _, _, why in found))
 
 
-def _point(benchmark: Json, where: str) -> tuple[ServePoint, float, str]:
+def _point(benchmark: Json) -> tuple[ServePoint, float, str]:
     """(point, Unix time of its first request, why requests are missing or "")."""
-    lists = benchmark.get("requests") if isinstance(benchmark, dict) else None
-    failed = lists.get("errored") if isinstance(lists, dict) else None
-    if isinstance(lists, dict) and failed and not lists.get("successful"):
-        raise InputError(f"{where}: none of its {len(failed):,} requests succeeded; the first: {_error(failed[0])}")
-    if not isinstance(lists, dict) or not lists.get("successful"):
-        raise InputError(f"{where}: holds no requests: run guidellm with --output-path FILE.json and all requests kept")
-    pairs = [(state, record) for state in STATES for record in lists.get(state) or []]
-    requests = [r for state, record in pairs if (r := _request(record, state, where)) is not None]
+    lists = dig(benchmark, "requests")
+    failed = listed(lists, "errored")
+    if failed and not listed(lists, "successful"):
+        raise ValueError(f"none of its {len(failed):,} requests succeeded; the first: {_error(failed[0])}")
+    if not listed(lists, "successful"):
+        raise ValueError("holds no requests: run guidellm with --output-path FILE.json and all requests kept")
+    pairs = [(state, record) for state in STATES for record in listed(lists, state)]
+    requests = [r for state, record in pairs if (r := _request(record, state)) is not None]
     load = _load(dig(benchmark, "config", "strategy") or dig(benchmark, "args", "strategy"))
     missing = _missing(benchmark, len(pairs))
-    return made_point(requests, load, where, complete=not missing), min(r.sent_s for r in requests), missing
+    return made_point(requests, load, complete=not missing), min(r.sent_s for r in requests), missing
 
 
-def _request(record: Json, state: str, where: str) -> ServedRequest | None:
+def _request(record: Json, state: str) -> ServedRequest | None:
     """One request; None where it never left the queue."""
     times = dig(record, "info", "timings")
     new = isinstance(times, dict)
@@ -60,19 +75,19 @@ def _request(record: Json, state: str, where: str) -> ServedRequest | None:
     sent, first, last, ended = (optional(times if new else record, key) for key in keys)
     if sent is None:
         if state == "successful":
-            raise InputError(f"{where}: a successful request has no {keys[0]}")
+            raise ValueError(f"a successful request has no {keys[0]}")
         return None
-    prompt, output = optional(record, "prompt_tokens"), optional(record, "output_tokens")
-    output = output if output is not None else optional(times, "token_iterations") or 0.0
+    prompt, output = count(record, "prompt_tokens"), count(record, "output_tokens")
+    output = output if output is not None else count(times, "token_iterations") or 0
     failed = None if state == "successful" else "cut off" if state == "incomplete" else _error(record)
     if failed is None and (first is None or last is None):
         failed = "no token came" if first is None else None
     stamps = () if first is None else (first,) if last is None or output < 2 else (first, max(last, first))
     if failed is None and prompt is None:
-        raise InputError(f"{where}: a request has no prompt_tokens")
+        raise ValueError("a request has no prompt_tokens")
     return ServedRequest(
-        sent_s=sent, prompt_tokens=int(prompt or 0), cached_tokens=int(optional(record, "cached_tokens") or 0),
-        asked_tokens=max(int(output), 1), output_tokens=int(output), chunk_s=stamps,
+        sent_s=sent, prompt_tokens=prompt or 0, cached_tokens=count(record, "cached_tokens") or 0,
+        asked_tokens=max(output, 1), output_tokens=output, chunk_s=stamps,
         ended_s=None if ended is None else max(ended, *stamps, sent), error=failed)
 
 
@@ -91,10 +106,10 @@ def _load(strategy: Json) -> Load:
 
 def _missing(benchmark: Json, kept: int) -> str:
     """Why the file does not hold every request that loaded the server; empty where it does."""
-    state = benchmark.get("scheduler_state")
-    counts = [optional(state, f"{name}_requests") or 0.0 for name in ("successful", "errored", "cancelled")]
-    total = optional(dig(benchmark, "request_totals"), "total") or sum(counts)
+    state = dig(benchmark, "scheduler_state")
+    counts = [count(state, f"{name}_requests") or 0 for name in ("successful", "errored", "cancelled")]
+    total = count(dig(benchmark, "request_totals"), "total") or sum(counts)
     if total <= kept:
         return ""
-    return (f"{total - kept:,.0f} of {total:,.0f} requests are not in the file (warm-up, cool-down or --sample-requests), so"
+    return (f"{total - kept:,} of {total:,} requests are not in the file (warm-up, cool-down or --sample-requests), so"
             " what ran together is unknown: leave those options out")

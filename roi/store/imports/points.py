@@ -1,12 +1,14 @@
 """What the importers share: fields of another tool's JSON with an error that names them, and points from requests."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
 import numpy as np
+from pydantic import ValidationError
 
 from roi.errors import InputError
 from roi.facts.serve_profile import ServedRequest, ServePoint
@@ -60,27 +62,58 @@ def asked_load(rate: float | None, concurrency: float | None, *, poisson: bool =
     return Load(concurrency=int(concurrency) if concurrency else None)
 
 
-def number(record: Json, key: str, where: str) -> float:
-    """record[key] as a finite number; an InputError names it otherwise."""
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """What is found to be no such value within it becomes an InputError that says where."""
+    try:
+        yield
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        field_name = ".".join(str(step) for step in problem["loc"])
+        raise InputError(f"{where}: {field_name}: {problem['msg'].lower()}, {str(problem['input'])[:40]}") from None
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def number(record: Json, key: str) -> float:
+    """record[key] as a finite number; a ValueError names it otherwise."""
     value = optional(record, key)
     if value is None:
-        raise InputError(f"{where}: {key}: {str(dig(record, key))[:40]!r} is no number")
+        raise ValueError(f"has no {key}")
     return value
 
 
 def optional(record: Json, key: str) -> float | None:
-    """record[key] as a finite number; None where there is none."""
+    """record[key] as a finite number; None where there is none, a ValueError where it is something else."""
     value = dig(record, key)
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-    return float(value) if good else None
+    if value is None:
+        return None
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) <= sys.float_info.max:
+        raise ValueError(f"{key}: {str(value)[:40]!r} is no number")
+    return float(value)
 
 
-def numbers(record: Json, key: str, where: str) -> list[float]:
-    """record[key] as a list of finite numbers; an InputError names it otherwise."""
+def listed(record: Json, key: str) -> list[Json]:
+    """record[key] as a list, empty where there is none; a ValueError names it where it is something else."""
     values = dig(record, key)
-    if not isinstance(values, list):
-        raise InputError(f"{where}: {key} is no list")
-    return [number({key: value}, key, where) for value in values]
+    if values is not None and not isinstance(values, list):
+        raise ValueError(f"{key} is no list")
+    return values or []
+
+
+def numbers(record: Json, key: str) -> list[float]:
+    """record[key] as a list of finite numbers; a ValueError names it otherwise."""
+    if dig(record, key) is None:
+        raise ValueError(f"has no {key}")
+    return [number({key: value}, key) for value in listed(record, key)]
+
+
+def count(record: Json, key: str) -> int | None:
+    """record[key] as a whole number from 0; None where there is none, a ValueError where it is something else."""
+    value = optional(record, key)
+    if value is not None and (value < 0.0 or value % 1.0):
+        raise ValueError(f"{key}: {value:g} is no whole number")
+    return None if value is None else int(value)
 
 
 def dig(record: Json, *keys: str) -> Json:
@@ -97,14 +130,14 @@ def named(record: Json, *paths: tuple[str, ...]) -> str | None:
 
 
 def last_line(text: str) -> str:
-    """The end of an error's text, which says most."""
-    return text.strip().splitlines()[-1][:200]
+    """The end of an error's text, which says most; "failed" where it says nothing."""
+    return (text.strip().splitlines() or ["failed"])[-1][:200]
 
 
-def made_point(requests: Sequence[ServedRequest], load: Load, where: str, *, complete: bool = True) -> ServePoint:
+def made_point(requests: Sequence[ServedRequest], load: Load, *, complete: bool = True) -> ServePoint:
     """The point that these requests are, its clock beginning with the first of them; lengths aimed at are the medians."""
     if not requests:
-        raise InputError(f"{where}: holds no requests")
+        raise ValueError("holds no requests")
     begin = min(r.sent_s for r in requests)
     shifted = [_earlier(r, begin) for r in sorted(requests, key=lambda r: r.sent_s)]
     good = [r for r in requests if r.error is None] or list(requests)

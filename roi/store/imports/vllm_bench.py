@@ -8,10 +8,23 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Final
 
-from roi.errors import InputError
 from roi.estimate.serving.plausibility import breaks_tokens
 from roi.facts.serve_profile import ServedRequest, ServePoint
-from roi.store.imports.points import Imported, Json, Load, asked_load, last_line, made_point, numbers, optional
+from roi.store.imports.points import (
+    Imported,
+    Json,
+    Load,
+    asked_load,
+    count,
+    dig,
+    last_line,
+    listed,
+    made_point,
+    named,
+    numbers,
+    optional,
+    told,
+)
 
 DETAILS: Final = ("input_lens", "output_lens", "ttfts", "itls")
 """Kept with --save-detailed only."""
@@ -20,30 +33,36 @@ DETAILS: Final = ("input_lens", "output_lens", "ttfts", "itls")
 def read_vllm(documents: list[Json], where: str) -> Imported:
     """The runs of one file of vllm bench serve (or benchmark_serving.py), a point each."""
     notes: list[str] = []
-    points = tuple(_point(document, where, notes) for document in documents)
+    points = []
+    for i, document in enumerate(documents, 1):
+        with told(where if len(documents) == 1 else f"{where}: run {i}"):
+            points.append(_point(document, notes))
     first = documents[0]
-    return Imported(tool="vllm bench serve", served_model=first.get("model_id"), points=points, started=_started(first),
-                    notes=tuple(dict.fromkeys(notes)))
+    return Imported(tool="vllm bench serve", served_model=named(first, ("model_id",)), points=tuple(points),
+                    started=_started(first), notes=tuple(dict.fromkeys(notes)))
 
 
-def _point(document: Json, where: str, notes: list[str]) -> ServePoint:
-    lacks = [key for key in DETAILS if key not in document]
+def _point(document: Json, notes: list[str]) -> ServePoint:
+    lacks = [key for key in DETAILS if dig(document, key) is None]
     if lacks:
-        raise InputError(f"{where}: holds only the summary (no {lacks[0]}): run vllm bench serve with --save-detailed")
-    inputs, outputs, ttfts = (numbers(document, key, where) for key in ("input_lens", "output_lens", "ttfts"))
-    gaps = document["itls"]
-    if not len(inputs) == len(outputs) == len(ttfts) == len(gaps):
-        raise InputError(f"{where}: input_lens, output_lens, ttfts and itls differ in length")
-    errors = document.get("errors") or [""] * len(inputs)
+        raise ValueError(f"holds only the summary (no {lacks[0]}): run vllm bench serve with --save-detailed")
+    inputs, outputs = ([count({key: n}, key) or 0 for n in numbers(document, key)] for key in ("input_lens", "output_lens"))
+    ttfts = numbers(document, "ttfts")
+    gaps, errors = listed(document, "itls"), listed(document, "errors") or [""] * len(inputs)
+    if not len(inputs) == len(outputs) == len(ttfts) == len(gaps) == len(errors):
+        raise ValueError("input_lens, output_lens, ttfts, itls and errors differ in length")
     # closed where all are sent as fast as --max-concurrency lets them; Poisson arrivals at burstiness 1
-    rate, poisson = optional(document, "request_rate"), optional(document, "burstiness") == 1.0
+    rate = None if str(dig(document, "request_rate")) == "inf" else optional(document, "request_rate")
+    poisson = optional(document, "burstiness") == 1.0
     load = asked_load(rate, optional(document, "max_concurrency"), poisson=poisson)
-    stamps = [[ttft, *numbers({"itls": gap}, "itls", where)] if not error and ttft > 0.0 else []
+    stamps = [[ttft, *numbers({"itls": gap}, "itls")] if not error and ttft > 0.0 else []
               for ttft, gap, error in zip(ttfts, gaps, errors, strict=True)]
     if "start_times" in document:
-        starts = numbers(document, "start_times", where)
+        starts = numbers(document, "start_times")
+        if len(starts) != len(inputs):
+            raise ValueError("input_lens and start_times differ in length")
     else:
-        starts = _one_after_another(stamps, load, where)
+        starts = _one_after_another(stamps, load)
         notes.append("the file has no start_times; one request at a time, so each was sent when the one before ended")
     rows = zip(starts, inputs, outputs, stamps, errors, _latencies(document, len(inputs)), strict=True)
     requests = [_request(*row) for row in rows]
@@ -52,18 +71,18 @@ def _point(document: Json, where: str, notes: list[str]) -> ServePoint:
     if done and stated and served:
         wrong = breaks_tokens(stated, served, sum(r.output_tokens for r in done) / len(done))
         if wrong:
-            raise InputError(f"{where}: {wrong}")
+            raise ValueError(wrong)
     notes.append("vllm bench serve: output tokens by the server's usage (else its tokenizer), prompt tokens by its tokenizer")
-    return made_point(requests, load, where)
+    return made_point(requests, load)
 
 
-def _request(start: float, prompt: float, output: float, stamps: list[float], error: str,
+def _request(start: float, prompt: int, output: int, stamps: list[float], error: Json,
              latency: float | None) -> ServedRequest:
     times = tuple(accumulate(stamps, initial=start))[1:]
-    failed = last_line(error) if error else None if times else "no token came"
+    failed = last_line(str(error)) if error else None if times else "no token came"
     ended = start + latency if latency else times[-1] if times and not failed else None
     return ServedRequest(
-        sent_s=start, prompt_tokens=int(prompt), asked_tokens=max(int(output), 1), output_tokens=int(output), chunk_s=times,
+        sent_s=start, prompt_tokens=prompt, asked_tokens=max(output, 1), output_tokens=output, chunk_s=times,
         ended_s=None if ended is None else max(ended, *times, start), error=failed)
 
 
@@ -75,9 +94,9 @@ def _latencies(document: Json, count: int) -> list[float | None]:
     return [optional({"latency": value}, "latency") for value in found]
 
 
-def _one_after_another(stamps: list[list[float]], load: Load, where: str) -> list[float]:
+def _one_after_another(stamps: list[list[float]], load: Load) -> list[float]:
     if load.concurrency != 1:
-        raise InputError(f"{where}: has no start_times, so which requests ran together is unknown: use a newer vllm bench"
+        raise ValueError("has no start_times, so which requests ran together is unknown: use a newer vllm bench"
                          " serve, or --max-concurrency 1")
     return list(accumulate((sum(s) for s in stamps[:-1]), initial=0.0))
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from roi.disk import read_text
 from roi.errors import InputError
-from roi.facts.records import Record
+from roi.facts.records import Record, allowed
 from roi.store.profiles.places import files_below
 
 R = TypeVar("R", bound=Record)
@@ -23,7 +23,7 @@ def read_record(kind: type[R], path: Path, what: str, holds: str) -> R:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise InputError(f"{what}: {path}: {where}: {first['msg']}") from error
+        raise InputError(f"{what}: {path}: {where}: {str(first['input'])[:40]!r} is not usable; {allowed(first)}") from error
 
 
 def record_text(record: Record) -> str:

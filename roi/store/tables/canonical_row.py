@@ -10,6 +10,7 @@ from roi.catalog.cards.gpus import load_gpus
 from roi.catalog.models.shapes import load_models
 from roi.errors import nearest
 from roi.estimate.accuracy.error_blocks import SkippedRow
+from roi.facts.records import allowed
 from roi.store.tables.csv_table import CsvTable, TextRow
 
 
@@ -96,4 +97,4 @@ def _allowed(error: ErrorDetails) -> str:
         "float_parsing": "not a number", "int_parsing": "not a whole number", "int_from_float": "not a whole number",
         "bool_parsing": "neither true nor false", "string_pattern_mismatch": "not a date such as 2024-04-30, 2024-04 or 2024",
     }  # fmt: skip
-    return plain.get(error["type"], error["msg"].removeprefix("Value error, ").replace("Input should be", "it should be"))
+    return plain.get(error["type"], allowed(error))

@@ -35,7 +35,6 @@ NAMES: Final = {
 SAID: Final = {what: (*names, what) for what, names in NAMES.items()}
 """The same; a column that is called as --map calls what it holds is that column."""
 SEPARATORS: Final = re.compile(r"[ _.-]+")
-UNREAD_COST: Final = "a cost that is no number with a decimal point"
 
 
 def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | None:
@@ -92,11 +91,9 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
     if "provider" in columns and options.provider:
         provider = text(table, at["provider"]).lower().fill_null(options.provider)
     cost = real(table, at["cost"]) if "cost" in columns else None
-    if cost is not None:
-        given["reasons"] += ((text(table, at["cost"]).notnull() & cost.isnull(), UNREAD_COST),)
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
     moment = us_instant if options.us_dates else instant
     return Fields(
         at_us=moment(table, at["time"]), until_us=moment(table, at["until"]) if "until" in columns else None,
         provider=provider, model=model, output=whole(table, at["output"]), requests=requests,
-        batch=flag(table, at["batch"]), cost_usd=cost, **given)
+        batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],), **given)

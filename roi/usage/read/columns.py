@@ -4,6 +4,8 @@ Each function returns an Ibis expression over one column, or a typed null where 
 format's fields read the same on a CSV, a Parquet file and a table of a database. Names match in any case.
 """
 
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from roi.usage.read.lazy_ibis import Column, Table, ibis
@@ -76,6 +78,13 @@ def real(table: Table, *names: str) -> Column:
         return ibis.null("float64")
     column = table[found]
     return bounded(column.strip().nullif("").try_cast("float64") if column.type().is_string() else column.cast("float64"))
+
+
+def unread(table: Table, *names: str) -> Column:
+    """True where one of the named columns holds something that is no number."""
+    there = [name for name in names if find(table, name)]
+    cells = [text(table, name).lower().nullif("null").notnull() & real(table, name).isnull() for name in there]
+    return reduce(or_, cells, ibis.literal(False))
 
 
 def bounded(number: Column) -> Column:

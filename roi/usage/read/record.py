@@ -7,12 +7,13 @@ from operator import add, or_
 from typing import Any, Final, Literal
 
 from roi.errors import InputError
-from roi.usage.read.columns import MICRO, count, find, text
+from roi.usage.read.columns import MICRO, count, find, text, unread
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 Document = dict[str, Any]  # Any: JSON as it was parsed
 NO_TIME: Final = "no time that can be read"
 UNREADABLE_COUNT: Final = "a token count that cannot be read"
+UNREAD_COST: Final = "a cost that is no number with a decimal point"
 EMPTY_BUCKET: Final = "empty bucket"
 CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
 OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
@@ -87,6 +88,8 @@ class Fields:
     long_context: Column | bool = False
     perhaps_cached: Column | int = 0
     cost_usd: Column | None = None
+    costs: Sequence[str] = ()
+    """Columns that hold what the row cost: one that is filled and no number drops its row."""
     reasons: Sequence[tuple[Column, str]] = ()
     """(condition, why the row is dropped) of the format's own, looked at first and in order."""
 
@@ -170,6 +173,8 @@ class Format:
             checks.append((reduce(or_, [x < 0 for x in counts]), "a negative token count"))
             if fields.requests is not None:
                 checks.append(((columns["requests"] < 0).fill_null(False), "a negative number of requests"))
+            if any(find(raw, name) for name in fields.costs):
+                checks.append((unread(raw, *fields.costs), UNREAD_COST))
         columns["dropped"] = ibis.cases(*checks, else_=ibis.null("string"))
         of_files = self._bucket_of(raw, columns) if self.grain != "call" and FILE in raw.columns else {}
         return raw.select(**{name: columns[name] for name in COLUMNS}, **of_files)

@@ -1,10 +1,11 @@
 """Codex CLI: rollouts of its sessions, ~/.codex/sessions/YEAR/MONTH/DAY/rollout-*.jsonl.
 
 The model and the project stand in lines before the counts (`session_meta`, `turn_context`). A `token_count` event holds the
-last request's usage and the session's sum, and is written again where nothing was used since: an event whose sum has not
-moved is no call. Without `last_token_usage` the call is what the sum grew by. Newer versions write a `token_usage_record` a
-response too, which counts only where a file has no event. `input_tokens` counts cached reads and cache writes,
-`output_tokens` reasoning.
+last request's usage and the session's sum, and is written again where nothing was used since: an event whose sum has not moved
+is no call. Without `last_token_usage` the call is what the sum grew by; a part of the sum that cannot be read, or is not
+there, is the one before and the request's own, so that no later call grows by all of it. Newer versions write a
+`token_usage_record` a response too, which counts only where a file has no event. `input_tokens` counts cached reads and cache
+writes, `output_tokens` reasoning.
 
 A fork, and a sub-agent that is given its parent's history, begins with a copy of the parent's lines, its `session_meta` among
 them, all with the time of the fork. The sums in the copies are the parent's, so that a call is known by the first session of
@@ -61,16 +62,20 @@ def session_rows(documents: Iterable[Document], *, names: bool = False) -> Itera
             records.append(row | {"call": word(payload.get("response_id"))})
         info = nested(payload, "info") if payload.get("type") == "token_count" else {}
         every, last = nested(info, "total_token_usage"), nested(info, "last_token_usage")
-        if not info or (every and every == sums):
+        if not info:
             continue
-        if not last and not sums and forked:  # the parent's sum, where its lines are left out
-            sums = every
+        before, spoiled = sums, [name for name in COUNTS if name in every and number(every[name]) is None]
+        sums = {name: every[name] if name in every and name not in spoiled
+                else before.get(name, 0) + (number(last.get(name)) or 0) for name in COUNTS}
+        if every and not spoiled and sums == before:
             continue
-        used = last or {name: (number(every.get(name)) or 0) - (number(sums.get(name)) or 0) for name in COUNTS}
-        sums = every
-        if any(number(used.get(name)) for name in COUNTS):
+        if not last and not before and forked:  # the parent's sum, where its lines are left out
+            continue
+        used = last or {name: every[name] if name in spoiled else sums[name] - before.get(name, 0) for name in COUNTS}
+        if any(used.get(name) for name in COUNTS):
             row = _row(document, used, {**about, **({"model": word(info.get("model"))} if info.get("model") else {})})
-            events.append(row | {"call": "|".join(str(number(every.get(name)) or 0) for name in COUNTS) if every else None})
+            whole = every and not spoiled
+            events.append(row | {"call": "|".join(str(sums[name]) for name in COUNTS) if whole else None})
     whose = named("session", origin, names=False)
     for row in events:
         yield row | {"call": f"{whose}|{row['call']}" if whose and row["call"] else None}

@@ -26,7 +26,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     return Fields(
         at_us=instant(table, "created"), provider=provider.fill_null(options.provider or "").nullif(""),
         model=text(table, "modelid").fill_null(options.model or ""), uncached_input=given, cache_read=read, cache_write=written,
-        output=output + reasoning, reasoning=reasoning, cost_usd=real(table, "cost").nullif(0.0),
+        output=output + reasoning, reasoning=reasoning, cost_usd=real(table, "cost").nullif(0.0), costs=("cost",),
         reasons=((given + output + reasoning + read + written == 0, "a message without token counts"),))
 
 
@@ -47,7 +47,7 @@ def message_rows(document: Document, *, names: bool = False) -> Iterator[Documen
     yield {
         "created": number(nested(message, "time").get("created")), "call": word(message.get("id")),
         "modelID": word(message.get("modelID")),
-        "providerID": word(message.get("providerID")), "cost": cost if isinstance(cost, int | float) else None,
+        "providerID": word(message.get("providerID")), "cost": count_cell(cost),
         **{name: count_cell(held.get(name)) for held, of in ((tokens, COUNTS[:3]), (cache, COUNTS[3:])) for name in of},
         "project": named("project", path.get("root") or path.get("cwd"), names=names),
         "session": named("session", message.get("sessionID"), names=names)}  # fmt: skip

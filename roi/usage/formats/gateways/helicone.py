@@ -38,7 +38,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         at_us=instant(table, "request_created_at"), provider=provider.fill_null(options.provider or "").nullif(""),
         model=ibis.coalesce(*(text(table, name) for name in MODELS)).fill_null(options.model or ""),
         output=whole(table, "completion_tokens"), reasoning=count(table, "reasoning_tokens"),
-        cost_usd=ibis.coalesce(real(table, "cost_usd"), real(table, "cost")),
+        cost_usd=ibis.coalesce(real(table, "cost_usd"), real(table, "cost")), costs=("cost_usd", "cost"),
         **{**given, "reasons": ((failed, "failed call"), (own_answer, "answered from Helicone's cache"), *given["reasons"])})
 
 

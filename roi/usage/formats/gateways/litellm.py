@@ -78,7 +78,7 @@ def call_fields(table: Table, options: FileOptions) -> Fields:
         at_us=utc(table, "starttime"), provider=_provider(table, options), model=_model(table, options),
         uncached_input=left, cache_read=table["n_read"], cache_write=table["n_write"], cache_write_1h=table["n_write_1h"],
         output=count(table, "completion_tokens"), reasoning=table["n_reasoning"],
-        cost_usd=real(table, "spend").nullif(0.0),
+        cost_usd=real(table, "spend").nullif(0.0), costs=("spend",),
         reasons=(((status.lower() == FAILED).fill_null(False), "a failed call"),
                  (flag(table, "cache_hit"), "answered by the gateway's own cache"),
                  (text(table, "call_type").lower().re_search(OTHER_CALLS).fill_null(False),
@@ -98,7 +98,7 @@ def day_fields(table: Table, options: FileOptions) -> Fields:
     return Fields(
         at_us=start, until_us=start + DAY_US, provider=_provider(table, options), model=_model(table, options),
         uncached_input=left, cache_read=read, cache_write=written, output=output, requests=served,
-        cost_usd=real(table, "spend").nullif(0.0),
+        cost_usd=real(table, "spend").nullif(0.0), costs=("spend",),
         reasons=((text(table, "tag").notnull(), TAGGED), (tool, "calls of a tool, not of a model"),
                  ((failed & (count(table, "failed_requests") > 0)).fill_null(False), "failed calls"),
                  (failed.fill_null(False), EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)))

@@ -32,7 +32,7 @@ def csv_fields(table: Table, _: FileOptions) -> Fields:
     return Fields(
         at_us=utc(table, "created_at"), provider=PROVIDER, model=priced.ifelse(model.concat(":", variant), model),
         uncached_input=total - read, cache_read=read, output=output, reasoning=count(table, "tokens_reasoning"),
-        cost_usd=cost,
+        cost_usd=cost, costs=("cost_total", "byok_usage_inference"),
         reasons=((flag(table, "cancelled") & nothing, "cancelled before any output, unbilled"),
                  (failed & nothing, "a failed call"),
                  ((read > total).fill_null(False), CACHED_ABOVE_INPUT)))
@@ -47,6 +47,7 @@ def api_fields(table: Table, _: FileOptions) -> Fields:
         model=ibis.coalesce(text(table, "model"), text(table, "model_permaslug")), uncached_input=total, output=output,
         reasoning=count(table, "reasoning_tokens"), requests=whole(table, "requests"),
         cost_usd=real(table, "usage") + real(table, "byok_usage_inference").fill_null(0.0),
+        costs=("usage", "byok_usage_inference"),
         reasons=((empty, EMPTY_BUCKET),))
 
 
@@ -56,7 +57,7 @@ def daily_fields(table: Table, _: FileOptions) -> Fields:
     return Fields(
         at_us=start, until_us=start + DAY_US, provider=PROVIDER, model=text(table, "slug"), uncached_input=total, output=output,
         reasoning=count(table, "reasoning tokens"), requests=whole(table, "requests"),
-        cost_usd=real(table, "usage") + real(table, "byok usage").fill_null(0.0),
+        cost_usd=real(table, "usage") + real(table, "byok usage").fill_null(0.0), costs=("usage", "byok usage"),
         reasons=((((total + output == 0) & (whole(table, "requests") == 0)).fill_null(False), EMPTY_BUCKET),))
 
 

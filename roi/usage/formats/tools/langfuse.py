@@ -36,6 +36,8 @@ COUNTS: Final = {
 }  # fmt: skip
 """What a key of usage_details counts, and the keys that integrations give it."""
 
+COSTS: Final = ("total_cost", "calculatedtotalcost", "totalcost", "details_cost")
+
 
 def prepare(raw: Table) -> Table:
     """The observations with a column for each count of usage_details."""
@@ -67,8 +69,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         cache_write_1h=n["write_1h"], output=n["output"] + beside.ifelse(n["reasoning"] + n["output_audio"], 0),
         reasoning=n["reasoning"],
         perhaps_cached=0 if options.includes_cache is not None else (inside | outside).ifelse(0, cached),
-        cost_usd=ibis.coalesce(*(real(table, name) for name in (
-            "total_cost", "calculatedtotalcost", "totalcost", "details_cost"))).nullif(0.0),
+        cost_usd=ibis.coalesce(*(real(table, name) for name in COSTS)).nullif(0.0), costs=COSTS,
         reasons=((kind == "EMBEDDING", "an embedding, no completion"),
                  (kind != "GENERATION", "no call of a model (a span, event, tool or the like)"),
                  (failed & empty, "a failed call"), (empty, "no token counts"),

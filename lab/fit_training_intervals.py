@@ -97,7 +97,7 @@ def print_own(runs: Sequence[TimedRun]) -> None:
     def left_in() -> Sequence[LeftIn]:
         return profile_left_in(runs, training_efficiencies().step())
 
-    print(f"own runs: 90% need {own_runs.OWN_WIDTH * needed(left_in()):.2f} (OWN_WIDTH {own_runs.OWN_WIDTH:g})")
+    print(f"own runs: 90% need {needed(left_in()):.2f} half widths")
     print_left_in(left_in, own_runs)
 
 

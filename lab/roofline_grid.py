@@ -16,7 +16,8 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
 from roi.estimate.step.roofline import step_seconds
-from roi.estimate.training.plan import Method, TrainingPlan
+from roi.estimate.training.plan import TrainingPlan
+from roi.facts.methods import Method
 from roi.profiling.dry.dry_run import dry_run
 
 MATRIX, BANDWIDTH, LAUNCH_S = 0.87, 0.85, 1.5e-5

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fit_serving_efficiencies import misses_of, read_works
 from left_out import read_tables, validate_without_model
 from serving_left_in import left_in, loads_of
 
@@ -42,13 +43,13 @@ def keep(tables: Sequence[Path], folder: Path) -> None:
     """Run `roi validate` on the tables, as it is and with models left out, and keep both answers without their single rows."""
     rows = read_tables(tables)
     plain, left = validate_serving(rows.runs, rows.labels, rows.skipped, serving_evidence), validate_without_model(rows)
+    own = left_in_blocks(left_in(loads_of(misses_of(read_works(tables)))))
     bodies: dict[str, Answer] = {SERVING: {**json.loads(serving_validation_json(plain)), "subsets": subsets(rows, plain),
                                            "engines": engines(),
                                            "new_source": load_serving_efficiencies().new_source, "widths": widths(plain)},
                                  LEFT_OUT: {**left.json(), "subsets": subsets(rows, left.every),
-                                            "widths": widths(left.counted), "profile_left_in": {
-                                                name: asdict(block) for name, block in left_in_blocks(
-                                                    left_in(loads_of(rows.runs, left.every.scores))).items()}}}
+                                            "widths": widths(left.counted),
+                                            "profile_left_in": {name: asdict(block) for name, block in own.items()}}}
     for name, body in bodies.items():
         kept = {key: value for key, value in body.items() if key not in ("made_of", "predictions", "skipped", "not_predicted")}
         kept["skipped"] = sorted({entry["reason"] for entry in body["skipped"]})
@@ -178,8 +179,9 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
             for title, answer in (("as fitted", plain), ("a model left out, judged groups", left))]
     out += ["", "### A serving profile left in", "", (
         "`python lab/serving_left_in.py`: one load of a plan, or four, of a source on a card and engine stand for a profile,"
-        " its other loads are predicted, each over its prediction with its model left out. The interval without it is that"
-        " for a source that no fit has seen, as a profile's is; these are in the fit, so that it holds more of them."), "",
+        " its other loads are predicted, all rows of its publisher left out of the fits and of the half widths: a user's own"
+        " servers are such a source. Most cards then have no row of their engine left. Closed loops, static batches and"
+        " bursts."), "",
         *left_in_lines(left["profile_left_in"])]
     out += ["", *_beside(plain, left, peers)]
     out += ["", "Rows left out:", "", *(f"- {reason}" for reason in plain["skipped"])]

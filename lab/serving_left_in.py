@@ -3,25 +3,24 @@
     python lab/serving_left_in.py lab/tables/serving-1.csv [lab/tables/serving-2.csv ...]
 
 Prints what 90% of the rows need beside SHARED of roi/evidence/own_speed.py, and the interval score of it and its neighbours.
-Every row's prior is its prediction with its model left out of the fit (lab/left_out.py), and as wide as for a source that no
-fit has seen, which a profile's is: these sources are in the fit, so that it holds more of them than it would of others. A
-profile is one load of a plan, or four at the eighths of their size. Rows with adapters at run time are left out: their speed is
-another fact.
+Every row's prior is its prediction with all of its publisher left out, of the fits and of the half widths: a profile's source
+is one that no fit has seen. A profile is one load of a plan, or four at the eighths of their size. Open loops, and rows with
+adapters at run time or an SLO, are in no fit and not here.
 """
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
+from fit_serving_efficiencies import misses_of, read_works, spreads_from
 from left_in import needed, print_left_in
-from left_out import read_tables, validate_without_model
+from serving_spreads import Miss, publisher
 
 from roi.catalog.efficiencies.serving_efficiencies import load_serving_efficiencies
 from roi.estimate.accuracy.profile_left_in import LeftIn
-from roi.estimate.accuracy.serving_errors import ServingScore
 from roi.estimate.accuracy.serving_run import ServingRun
 from roi.evidence import own_speed
 from roi.evidence.own_speed import PlanSpeed
@@ -49,15 +48,21 @@ class Load(NamedTuple):
         return (load.concurrency or load.requests_per_s or 1.0) / system.replicas * (load.input_tokens + load.output_tokens)
 
 
-def loads_of(runs: Iterable[ServingRun], scores: Iterable[ServingScore]) -> list[Load]:
-    """Every run without adapters that states tokens after the first, else its throughput."""
-    known, found, new = {run.id: run for run in runs}, {}, float(np.log(load_serving_efficiencies().new_source))
-    for score in sorted(scores, key=lambda score: score.quantity != "throughput"):  # a TPOT takes the place of a throughput
-        run = known[score.label.id]
-        if score.quantity != "ttft" and not score.derived and not run.load.adapters:
-            log = float(np.log(score.measured / score.predicted)) * (1.0 if score.quantity == "throughput" else -1.0)
-            found[run.id] = Load(run, log, float(np.hypot(own_speed.half_of((score.low, score.high)), new)))
-    return list(found.values())
+def loads_of(misses: dict[str, list[Miss]]) -> list[Load]:
+    """Every run that states tokens after the first, else its throughput, over its prediction without its publisher.
+
+    `misses` are those of `misses_of`.
+    """
+    found, new = [], float(np.log(load_serving_efficiencies().new_source))
+    for source in dict.fromkeys(publisher(miss.work.run) for miss in misses["source"]):
+        spreads = spreads_from({name: [miss for miss in each if publisher(miss.work.run) != source]
+                                for name, each in misses.items()})
+        for miss in misses["source"]:
+            if publisher(miss.work.run) == source and np.isfinite(miss.speed):
+                known = spreads.other["speed"] if miss.level == "other" else spreads.half(
+                    miss.level, "speed", miss.engine, miss.work.run.system.gpu.id)
+                found.append(Load(miss.work.run, miss.speed, float(np.hypot(known, new))))
+    return found
 
 
 def left_in(loads: Sequence[Load]) -> list[LeftIn]:
@@ -96,8 +101,7 @@ def _predicted(key: tuple[str, tuple[float, str]], profile: Sequence[Load], rest
 
 def main() -> None:
     """Print all of it."""
-    table = read_tables([Path(name) for name in sys.argv[1:]])
-    loads = loads_of(table.runs, validate_without_model(table).every.scores)
+    loads = loads_of(misses_of(read_works([Path(name) for name in sys.argv[1:]])))
     rows = left_in(loads)
     print(f"{len(loads)} loads, {len(rows)} predictions: 90% need {needed(rows):.2f} half widths")
     print_left_in(lambda: left_in(loads), own_speed)

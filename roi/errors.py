@@ -75,20 +75,24 @@ FEW = 8
 
 
 class UnknownName(InputError):
-    """A name that is not known; the message offers the nearest, else `all_of_them`, the few that there are, or their number."""
+    """A name that is not known: the nearest, else `all_of_them` or how many; and the command that has them `listed`."""
 
-    def __init__(self, field: str, name: str, known: Iterable[str], kind: str, all_of_them: Iterable[str] = ()) -> None:
+    def __init__(
+        self, field: str, name: str, known: Iterable[str], kind: str, all_of_them: Iterable[str] = (), *, listed: str = "",
+    ) -> None:
         self.field = field
         self.brief = f"{field}: unknown {kind} {name[:80]!r}"
         """The message without what is offered, for which every known name is looked at."""
         self._name, self._known, self._all = name, tuple(known), tuple(all_of_them)
+        self._end = f"; `{listed}` lists all" if listed else ""
         super().__init__(self.brief)
 
     def __str__(self) -> str:
         near = nearest(self._name, self._known)
         known = ", ".join(self._all or (self._known if len(self._known) <= FEW else ()))
         none = f"; none of the {len(self._known):,} known names is like it" if self._known else ""
-        return visible(self.brief) + (f"; nearest: {', '.join(near)}" if near else f"; known: {known}" if known else none)
+        offered = f"; nearest: {', '.join(near)}" if near else f"; known: {known}" if known else none
+        return visible(self.brief) + offered + self._end
 
 
 class MissingExtra(RoiError):

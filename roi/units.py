@@ -1,5 +1,6 @@
 """Units: SI inside (bytes, seconds, FLOP, USD); other units only where people read or write them."""
 
+import math
 from typing import Final
 
 KIB: Final = 2**10
@@ -20,3 +21,11 @@ HOURS_PER_MONTH: Final = 730
 DAYS_PER_MONTH: Final = 365 / 12
 """A month is 365/12 days."""
 MONTHS_PER_YEAR: Final = 12
+
+
+def two_digits(x: float, *, up: bool) -> float:
+    """The next number with two significant digits, up or down; a billionth beside one is that one."""
+    if x <= 0:
+        return 0.0
+    size = 10.0 ** (math.floor(math.log10(x)) - 1)
+    return float(f"{(math.ceil(x / size - 1e-9) if up else math.floor(x / size + 1e-9)) * size:.2g}")

@@ -3,7 +3,7 @@
     FILE --compare--> experiments --on this card--> profiles, kept --compare--> which spreads shrank, whether the verdict moved
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -14,7 +14,7 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.worth import Experiment
 from roi.errors import InputError, RoiError
-from roi.estimate.training.plan import Method, TrainingPlan
+from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.stacks import trainer_habits
 from roi.facts.fact import Fact
 from roi.numerics.knowing import BINS
@@ -137,7 +137,7 @@ def plan_local(before: Comparison, scenario: Scenario, gpu: str, budget_s: float
 def _trained(before: Comparison, s: Scenario, option: str) -> tuple[str, TrainingPlan] | None:
     """Model and plan of an option that trains, as the scenario has it; None where it is no adapter that is trained on a GPU."""
     system = str(before.case[f"options.{option}.system"].value)
-    names: Iterator[tuple[str, Method]] = ((n, m) for n in s.candidates.self_hosted for m in s.candidates.methods)
+    names = ((n, m) for n in s.candidates.self_hosted for m in s.candidates.methods)
     for name, method in names:
         if tuned(name, method) == system:
             t = s.training

@@ -17,6 +17,7 @@ from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
 from roi.answers.size_ways import Way, ways
 from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.models.shapes import find_model
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.self_hosting import waiting
@@ -28,13 +29,19 @@ from roi.facts.model import ModelShape
 from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.plans import slo_of
 from roi.resolution.request_lengths import TOO_LONG, system_lengths
-from roi.resolution.resolution import Resolved
+from roi.resolution.resolution import Resolved, resolve
+from roi.resolution.system_facts import mean_tokens
+from roi.scenario.demand import Bin
 from roi.scenario.file import load_scenario
+from roi.scenario.quantity import value_of
+from roi.scenario.scenario import Scenario
 from roi.store.traces import Trace
 from roi.units import SECONDS_PER_DAY
 
 KINDS: Final = ("self-hosted-adapter", "self-hosted-base")
 """Options that run a fleet of their own, the tuned one first."""
+CELLS: Final = 8
+"""Of the lengths of a trace by which plans are sought: equal numbers of calls by prompt, and each by answer."""
 OWN: Final = "own-hardware"
 """The kind of options on cards that are bought or owned."""
 
@@ -93,6 +100,7 @@ def size_file(
         raise InputError(f"{file} is a saved comparison; size takes a scenario")
     scenario = load_scenario(file, overrides, part, tell=tell)
     arrivals = None if trace is None else open_trace(trace)
+    scenario = scenario if arrivals is None else on_trace(scenario, arrivals, times)
     resolved = open_case(scenario, profiles, tell, cache=cache)
     for warning in resolved.warnings:
         if warning.startswith(("profile ", "serving speed")):
@@ -106,22 +114,23 @@ def size_service(
 ) -> Sizing:
     """The fleets of one self-hosted option of the Case, at today's volume and central values.
 
-    `model` is a system of the Case (qwen3-8b+lora) or a model of candidates.self_hosted; None is the first. With a trace its
-    own arrivals and lengths are replayed, `times` as fast; else Poisson arrivals of the scenario's lengths at its peak.
-    `status` hears which plan is being replayed. Without `frontier` only fleets that the answer names are: what each plan needs,
-    and a replica less. InputError where no plan holds the SLO.
+    `model` is a system of the Case (qwen3-8b+lora) or a model of candidates.self_hosted; None is the first. With a trace
+    plans are sought by its lengths and its rate, `times` as fast, and its own arrivals are replayed; else Poisson arrivals of
+    the scenario's lengths at its peak. `status` hears which plan is being replayed. Without `frontier` only fleets that the
+    answer names are: what each plan needs, and a replica less. InputError where no plan holds the SLO.
     """
+    if trace is not None and (scenario := on_trace(resolved.scenario, trace, times)) != resolved.scenario:
+        resolved = resolve(scenario, resolved.known)
     shared, options = read_all(resolved.case, resolved.case.values())
     owned = {id: plans for id, plans in resolved.plans.items() if options[id].kind == OWN and plans[0].offer.owned is not None}
     option = _option(options, model, owned)
     own = f"{OWN}:{option.system}"
-    if option.infeasible is not None and own not in owned:
-        lengths = "" if trace is None else "; plans are sought by the scenario's lengths, and --trace is replayed on them"
-        raise InputError(f"{option.system}: {option.infeasible}{lengths}")
     plans, (mean, load) = resolved.plans.get(option.id, ()), _load(resolved, shared, option, trace, times)
+    if trace is not None:
+        _check_context(load.traffic.drawn(0), find_model(option.system.partition("+")[0]))
+    if option.infeasible is not None and own not in owned:
+        raise InputError(f"{option.system}: {option.infeasible}{' (on this trace)' if trace is not None else ''}")
     plans, sized, too_few = (*plans, *_one_size(owned.get(own, ()))), [], []
-    if trace is not None and plans:
-        _check_context(load.traffic.drawn(0), plans[0].serving.shape)
     for number, plan in enumerate(plans, start=1):
         replica = f"{plan.serving.tensor_parallel} x {plan.offer.gpu} {plan.serving.weight_dtype}"
         status(f"replaying {replica}, plan {number} of {len(plans)}")
@@ -151,6 +160,26 @@ def size_service(
         day=None if trace is not None else replay_day(plan, load, best.replicas, mean, shared.load_curve),
         ways=() if trace is not None else ways(shared, options, option if best.owned is None else options[own], plan, mean),
     )
+
+
+def on_trace(scenario: Scenario, trace: Trace, times: float) -> Scenario:
+    """The scenario with the lengths of a trace, in CELLS x CELLS cells, at its rate, without another peak.
+
+    What it trains stays. The stated prefix is found as often as gives the trace's cached tokens.
+    """
+    by_prompt = np.array_split(np.argsort(trace.input_tokens, kind="stable"), CELLS)
+    by_both = (cell for row in by_prompt for cell in np.array_split(
+        row[np.argsort(trace.output_tokens[row], kind="stable")], CELLS) if cell.size)
+    lengths = tuple(Bin(input_tokens=float(np.mean(trace.input_tokens[cell])), share=cell.size / trace.input_tokens.size,
+                        output_tokens=float(np.mean(trace.output_tokens[cell]))) for cell in by_both)
+    w, t, cached = scenario.workload, scenario.training, float(np.mean(trace.cached_tokens))
+    prefix = value_of(w.shared_prefix_tokens) or cached
+    workload = w.model_copy(update={
+        "requests_per_day": trace.requests_per_s * times * SECONDS_PER_DAY, "peak_to_mean": 1.0, "hourly_weights": None,
+        "lengths": lengths, "input_tokens": None, "output_tokens": None, "shared_prefix_tokens": prefix,
+        "cache_hit_rate": min(cached / prefix, 1.0) if prefix else 0.0})
+    training = t.model_copy(update={"tokens_per_example": t.tokens_per_example or mean_tokens(scenario)})
+    return scenario.model_copy(update={"workload": workload, "training": training})
 
 
 def _option(options: Mapping[str, Option], model: str | None, owned: Mapping[str, object]) -> Option:

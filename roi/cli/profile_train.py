@@ -11,8 +11,9 @@ from roi.cli import profile_options as shared
 from roi.errors import InputError
 
 if TYPE_CHECKING:
-    from roi.estimate.training.plan import Attend, Dtype, Kernels, Method, Optimizer, Sharding, Trainer
+    from roi.estimate.training.plan import Attend, Dtype, Kernels, Optimizer, Sharding, Trainer
     from roi.facts.gpu import Gpu
+    from roi.facts.methods import Method
     from roi.facts.profiles import TrainProfile
     from roi.profiling.session import Session
 

@@ -16,7 +16,7 @@ from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
-from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, evidence_for, layout_of
+from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, TimedRun, evidence_for, layout_of
 from roi.estimate.step.own_runs import Asked, nothing_published, pooled, with_own_runs
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
@@ -142,41 +142,46 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     `store` is read for training profiles of every model; `calibrations` are those of `find_calibrations`. All are fitted once.
     Of the profiles those with the plan's `kernels` count: the roofline knows not all that others save.
     `level` of the answer says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
-    card: those on others, with the spread of cards of its kind); tuner (LoRA's, at the pace of peft's tuners of a family).
+    card: those on others, with the spread of cards of its kind); tuner (LoRA's, at the pace of peft's tuners of a family; its
+    own profiles over that are a profile).
     """
     known = training_efficiencies()
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
     links = cache(lambda gpu, gpus: measured_links(store, gpu, gpus)[0])
-    timed = [(timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus))), run.plan.kernels)
-             for stored in profiles for run in profile_runs(stored)]
-    own = [(run, kernels) for run, kernels in timed if run is not None]
+    own = [(one, run.plan) for stored in profiles for run in profile_runs(stored)
+           if (one := timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus)), tuners=True)) is not None]
     fits = [*(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
 
     def evidence(gpu: Gpu, shape: ModelShape, plan: TrainingPlan) -> Evidence:
-        return paced(of_lora(gpu, shape, plan), plan)
-
-    def of_lora(gpu: Gpu, shape: ModelShape, plan: TrainingPlan) -> Evidence:
         layout = layout_of(plan)
-        prior = evidence_for(gpu.id, layout, fits, known.step()) or nothing_published(known.step())
-        mine = [run for run, kernels in own if (run.gpu, run.layout, kernels) == (gpu.id, layout, plan.kernels)]
-        if not mine:
-            return prior
-        theory = theory_s(shape, plan, gpu, replace(known.step(), links=links(gpu.id, plan.gpus)))
-        return with_own_runs(prior, mine, Asked(plan.method, shape.id, theory))
+        here = [(run, p) for run, p in own if (run.gpu, run.layout, p.kernels) == (gpu.id, layout, plan.kernels)]
+
+        def after(found: Evidence, mine: Sequence[TimedRun], method: str) -> Evidence:
+            if not mine:
+                return found
+            theory = theory_s(shape, plan, gpu, replace(known.step(), links=links(gpu.id, plan.gpus)))
+            return with_own_runs(found, mine, Asked(method, shape.id, theory))
+
+        published = evidence_for(gpu.id, layout, fits, known.step()) or nothing_published(known.step())
+        found = after(published, [run for run, p in here if p.tuner is None], "lora" if plan.tuner else plan.method)
+        if plan.tuner is None:
+            return found
+        tuned = [(run, computed(p) / computed(plan)) for run, p in here if p.method == plan.method]
+        return after(paced(found, plan), [replace(run, theory_s=run.theory_s * more) for run, more in tuned], plan.method)
 
     return evidence
 
 
-def paced(found: Evidence, plan: TrainingPlan) -> Evidence:
-    """The evidence for LoRA at the pace of the plan's own tuner, which the roofline does not count, and with its spread too.
+def computed(plan: TrainingPlan) -> float:
+    """Tokens that are computed over those that count: virtual ones are beside them."""
+    return float((plan.seq + plan.rank) / plan.seq) if plan.method in VIRTUAL else 1.0
 
-    Virtual tokens are computed beside those that count.
-    """
-    if plan.tuner is None:
-        return found
+
+def paced(found: Evidence, plan: TrainingPlan) -> Evidence:
+    """The evidence for LoRA at the pace of the plan's own tuner, which the roofline does not count, and with its spread too."""
+    assert plan.tuner is not None
     middle, slowest, fastest = PACES[plan.tuner.family]
-    virtual = plan.rank if plan.method in VIRTUAL else 0.0
-    scale, before = float(middle * plan.seq / (plan.seq + virtual)), found.efficiency.overall
+    before, scale = float(found.efficiency.overall), middle / computed(plan)
     low, high = joint_low((found.low / before, slowest / middle)), joint_high((found.high / before, fastest / middle))
     overall = before * scale
     return replace(found, efficiency=replace(found.efficiency, overall=overall), low=float(overall * low),

@@ -47,38 +47,31 @@ def averaged(
     return [of[0] for of in groups.values()], np.array(means), np.array(noise)
 
 
-def conditional(
-    half: float, measured: Array, among: Array, own: Array | float, to_asked: Array, *, shared: float, width: float = 1.0,
-) -> Conditional:
+def conditional(half: float, measured: Array, among: Array, own: Array | float, to_asked: Array) -> Conditional:
     """What `measured`, shape (n,), distances from the prior's centre, say of a value whose prior is 0 +- `half` (90%).
 
     In shares of the prior's variance: `among`, shape (n, n), is what the measurements have in common with each other and
-    themselves, `own` what each has by itself, `to_asked`, shape (n,), what each has in common with the value, of whose variance
-    `shared` can be in common with anything. All come of one Student process with FREEDOM degrees of freedom, so that with
-    K = among + own and k = to_asked
+    themselves, `own` what each has by itself, `to_asked`, shape (n,), what each has in common with the value. All come of one
+    Student process with FREEDOM degrees of freedom, so that with K = among + own and k = to_asked
 
         shift = k' K^-1 y,    scale^2 = s^2 (1 - k' K^-1 k) (FREEDOM + y' K^-1 y / s^2) / (FREEDOM + n)
 
     Measurements of the same thing are one (`averaged`), else each counts in n as if it told of the scale anew. One that is
-    noisier than the prior counts by the prior's variance over its own, in n, in y and in `width`; endless noise says nothing.
-    Measurements near the value leave little of the prior, those far from it leave it as it is; several that scatter make less
-    certain than several that agree. Where they lie outside of the prior, it holds too little of what is shared: `among`,
-    `to_asked` and `shared` are raised by one factor, until their median lies at the prior's end. The half width is
-    multiplied by `width`, which is conformal, and is at most the prior's unless they contradict it: to have measured as well
-    does not make less certain. Source: Shah, Wilson, Ghahramani, Student-t processes, AISTATS 2014, lemma 3.
+    noisier than the prior counts by the prior's variance over its own, in n and in y; endless noise says nothing. Measurements
+    near the value leave little of the prior, those far from it leave it as it is; several that scatter make less certain than
+    several that agree. The half width is at most the prior's unless they contradict it: to have measured as well does not make
+    less certain. Source: Shah, Wilson, Ghahramani, Student-t processes, AISTATS 2014, lemma 3.
     """
     noise = np.broadcast_to(np.asarray(own, dtype=np.float64), measured.shape)
     told = np.isfinite(noise)
     if not told.any():
         return Conditional(0.0, half, False)
     measured, noise, among, to_asked = measured[told], noise[told], among[np.ix_(told, told)], to_asked[told]
-    counted = np.minimum(1.0 / (np.diag(among) + noise), 1.0)
+    covariance = among + np.diag(noise)
+    counted = np.minimum(1.0 / np.diag(covariance), 1.0)
     n, scale, weighed = float(counted.sum()), half / student(FREEDOM), np.sqrt(counted) * measured
-    beyond = max((float(np.median(weighed)) / half) ** 2 - 1.0, 0.0)
-    raised = 1.0 + beyond / shared
-    covariance, to_asked = raised * among + np.diag(noise), raised * to_asked
     weights = np.linalg.solve(covariance, to_asked)
     surprise = float(weighed @ np.linalg.solve(covariance, weighed)) / scale**2
-    left = max(1.0 + beyond - float(to_asked @ weights), 0.0) * (FREEDOM + surprise) / (FREEDOM + n)
-    found = width ** min(n, 1.0) * student(FREEDOM + n) * scale * float(np.sqrt(left))
-    return Conditional(float(measured @ weights), found if beyond > 0.0 else min(found, half), beyond > 0.0)
+    left = max(1.0 - float(to_asked @ weights), 0.0) * (FREEDOM + surprise) / (FREEDOM + n)
+    found, contradicts = student(FREEDOM + n) * scale * float(np.sqrt(left)), abs(float(np.median(weighed))) > half
+    return Conditional(float(measured @ weights), found if contradicts else min(found, half), contradicts)

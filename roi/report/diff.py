@@ -15,7 +15,7 @@ from roi.facts.fact import Fact
 from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
 from roi.report.layout.wording import chance as share
-from roi.report.layout.wording import fact_name, months, option_label, quantity
+from roi.report.layout.wording import fact_name, months, option_label, quantity, told_apart
 from roi.report.page.cover import redacted
 from roi.report.page.parts import Page, Section, told
 
@@ -276,19 +276,20 @@ def _values(answer: DiffAnswer, cause: Cause, *, redact: bool) -> str:
         old, new = e.a.get(path, a.get(path)), e.b.get(path, b.get(path))
         if any(redact and fact is not None and secret(path, fact) for fact in (old, new)):
             return ""
-        first, second = _value(old), _value(new)
+        first, second = _pair(old, new)
         if first and second and first != second:
             return f"{first} -> {second}"
     return ""
 
 
-def _value(fact: Fact | None) -> str:
-    """A short value; of a list with one price a tier the first; "none" where there is no such fact."""
-    if fact is None or fact.value is None:
-        return "none"
-    shown = fact.value[0] if isinstance(fact.value, tuple) and fact.value else fact.value
-    text = quantity(shown, fact.unit)
-    return text if len(text) <= 24 else ""
+def _pair(*facts: Fact | None) -> Sequence[str]:
+    """Two short values, told apart; of a list with one price a tier the first; "none" where there is no such fact."""
+    unit = next((f.unit for f in facts if f is not None), "")
+    a, b = (None if f is None else f.value[0] if isinstance(f.value, tuple) and f.value else f.value for f in facts)
+    told: Sequence[str] = ["none" if x is None else quantity(x, unit) for x in (a, b)]
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        told = told_apart(lambda x, more: quantity(x, unit, more), a, b)
+    return [text if len(text) <= 24 else "" for text in told]
 
 
 def _cents(x: float) -> str:

@@ -13,7 +13,7 @@ from roi.catalog.prices.vendors import find_tuning_price, not_yet_tuned, open_mo
 from roi.economics.inputs import Option, Training, path_of
 from roi.economics.worked_out import OptionFacts, TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName
-from roi.estimate.training.plan import Method
+from roi.estimate.training.peft_methods import unserved
 from roi.facts.fact import Basis
 from roi.facts.model import ModelShape
 from roi.facts.price import ApiPrice, RentalKind, TuningPrice
@@ -50,7 +50,7 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     spill = cheapest_spill(sheet)
     for name in s.candidates.self_hosted:
         shape = find_model(name, "candidates.self_hosted")
-        methods: list[Method | None] = [None] if s.candidates.base else []
+        methods: list[str | None] = [None] if s.candidates.base else []
         for method in (*methods, *s.candidates.methods):
             _self_hosted(sheet, s, shape, name.lower(), method, (offers, bought, own), spill)
     for name in s.candidates.vendor_tuned:
@@ -86,7 +86,7 @@ def _vendor_and_model(field: str, name: str) -> tuple[str, str]:
 
 
 def _self_hosted(
-    sheet: FactSheet, s: Scenario, shape: ModelShape, name: str, method: Method | None,
+    sheet: FactSheet, s: Scenario, shape: ModelShape, name: str, method: str | None,
     cards: tuple[Offers, Offers, Offers], spill: str,
 ) -> None:
     """The plain option, and where asked for the hybrid and those on own GPUs, of a base model or of an adapter on it.
@@ -97,16 +97,14 @@ def _self_hosted(
     prior = quality_prior("open", float(shape.parameters)) if method is None else quality_prior("tuned")
     add_system(sheet, s, system, prior)
     plain, rented = ("self-hosted-base", "self_hosted") if method is None else ("self-hosted-adapter", "self_hosted_adapter")
-    offers, bought, own = cards
-    kinds = [(plain, plain, rented, "self-hosted", offers)]
-    if s.candidates.hybrid:
-        kinds.append(("hybrid", "hybrid", rented, "floor + spill", offers))
-    if s.own_hardware.cards:
-        kinds.append(("own-hardware", "own-hardware", rented, "own GPUs", own))
-        if s.candidates.hybrid:
-            kinds.append(("hybrid-own", "hybrid", rented, "own GPUs + spill", own))
-    elif s.candidates.own_hardware:
-        kinds.append(("own-hardware", "own-hardware", "own_hardware", "own GPUs", bought))
+    (offers, bought, own), hybrid, owned = cards, s.candidates.hybrid, bool(s.own_hardware.cards)
+    kinds = [
+        (plain, plain, rented, "self-hosted", offers),
+        *[("hybrid", "hybrid", rented, "floor + spill", offers)] * hybrid,
+        *[("own-hardware", "own-hardware", rented, "own GPUs", own)] * owned,
+        *[("hybrid-own", "hybrid", rented, "own GPUs + spill", own)] * (owned and hybrid),
+        *[("own-hardware", "own-hardware", "own_hardware", "own GPUs", bought)] * (s.candidates.own_hardware and not owned),
+    ]
     for name_of_kind, kind, group, words, found in kinds:
         id = f"{name_of_kind}:{system}"
         add_option(sheet, id, kind, f"{system} {words}", system, group, None, trains=method is not None,
@@ -117,6 +115,8 @@ def _self_hosted(
             sheet.state(path("spills_to"), spill, "cheapest API that passes the bar and was evaluated, else the incumbent")
         if found is not offers:
             sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
+        if method is not None and (why := unserved(method, shared=s.serving.adapters == "shared")):
+            sheet.state(path("infeasible"), why, "peft, vLLM")
         if path("infeasible") in sheet.facts:
             continue
         add_plans(sheet, s, id, shape, system, found, shared_adapters=method is not None)

@@ -30,7 +30,6 @@ from roi.resolution.plan_capacity import (
     LATENCY,
     FleetPlan,
     PlanEvidence,
-    Refused,
     ServingPlan,
     plan_capacity,
     plan_evidence,
@@ -98,8 +97,7 @@ def _find_plans(
         return (), "none of these GPUs has a purchase price in the catalog", "catalog"
     lengths = system_lengths(sheet.facts, system)
     found, why_none = _candidates(s, sheet.known, shape, system, lengths, offers, adapters)
-    held: list[FleetPlan] = []
-    refused: list[Refused] = []
+    held, refused = list[FleetPlan](), list[FleetPlan]()
     while found and not held:
         chosen = _with_measured(sheet, _cheapest(sheet, found), found)
         for each in chosen:
@@ -108,13 +106,13 @@ def _find_plans(
                 plan = _replayed(sheet, s, each.offer, serving, lengths)
             else:
                 plan = _as_stated(sheet, s, each.offer, serving, lengths, each.stated)
-            if plan.capacity.alone.requests_per_s > 0:
-                held.append(plan)
-            else:
-                refused.append(why_none_holds(serving, lengths, plan.evidence.server, slo_of(s), plan.capacity.alone.binding))
+            (held if plan.capacity.alone.requests_per_s > 0 else refused).append(plan)
         tried = {(each.offer.gpu, each.gpus, each.dtype) for each in chosen}  # whoever rents them
         found = [each for each in found if (each.offer.gpu, each.gpus, each.dtype) not in tried]
-    return tuple(held), "" if held else min(refused).told if refused else why_none, "serving plans, in closed form and replayed"
+    if refused and not held:
+        why_none = min(why_none_holds(each.serving, lengths, each.evidence.server, slo_of(s), each.capacity.alone.binding)
+                       for each in refused).told
+    return tuple(held), why_none, "serving plans, in closed form and replayed"
 
 
 def _serving_plan(s: Scenario, shape: ModelShape, gpu: Gpu, gpus: int, dtype: str, adapters: int) -> ServingPlan:
@@ -129,24 +127,24 @@ def _candidates(
     stated, gpus = _stated_capacities(s, system), {o.gpu: find_gpu(o.gpu) for o in offers}
     found = [_Found(o, tp, s.serving.weight_dtypes[0], value_of(row.requests_per_s), number)
              for (gpu_id, tp), (number, row) in stated.items() for o in offers if o.gpu == gpu_id and o.gpus_per_instance >= tp]
-    told = {gpu_id for gpu_id, _ in stated}
-    grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() if gpu.id not in told for tp in s.serving.tensor_parallel
+    known_cards = {gpu_id for gpu_id, _ in stated}
+    grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() if gpu.id not in known_cards for tp in s.serving.tensor_parallel
                   for dtype in s.serving.weight_dtypes if _runs(gpu, dtype, s.serving.engine)]
     if not grid:
         too_large = "no instance of these offers is as large as a replica of serving.capacities"
-        return found, too_large if told & set(gpus) else _why_none_runs(s, gpus)
+        return found, too_large if known_cards & set(gpus) else _why_none_runs(s, gpus)
     key = ("closed form", shape, lengths.key, tuple((gpu.id, tp, dtype) for gpu, tp, dtype in grid), s.serving.engine,
            s.serving.kv_dtype, slo_of(s), adapters)
     result = known.once(key, partial(_closed_form, s, shape, lengths.shape, grid, published_speed(adapters), known.store))
     rates = np.atleast_1d(np.asarray(result.requests_per_s, dtype=np.float64))
     found += [_Found(o, tp, dtype, float(rates[k])) for k, (gpu, tp, dtype) in enumerate(grid) if rates[k] > 0
               for o in offers if o.gpu == gpu.id and o.gpus_per_instance >= tp]
-    if found:
-        return found, ""
+    told = "" if found else _too_small(grid, rates, offers)
+    if found or told:
+        return found, told
     k = _nearest(slo_of(s), grid, result)
-    plan = _serving_plan(s, shape, *grid[k], adapters)
-    why_none = partial(why_none_holds, plan, lengths, plan_evidence(known, plan, lengths).server, slo_of(s))
-    return found, _too_small(grid, rates, offers) or why_none(str(np.atleast_1d(result.binding)[k])).told
+    plan, binding = _serving_plan(s, shape, *grid[k], adapters), str(np.atleast_1d(result.binding)[k])
+    return found, why_none_holds(plan, lengths, plan_evidence(known, plan, lengths).server, slo_of(s), binding).told
 
 
 def _stated_capacities(s: Scenario, system: str) -> dict[tuple[str, int], tuple[int, StatedCapacity]]:
@@ -267,11 +265,11 @@ def _why_none_runs(s: Scenario, gpus: Iterable[str]) -> str:
     return f"none of {names} computes in {', '.join(s.serving.weight_dtypes)}; add fp16 to serving.weight_dtypes"
 
 
-def _too_small(grid: Grid, rates: Array, offers: Offers) -> str | None:
-    """Where plans hold, but on more GPUs than an instance of these offers has."""
+def _too_small(grid: Grid, rates: Array, offers: Offers) -> str:
+    """Where plans hold, but on more GPUs than an instance of these offers has; else nothing."""
     holding = [(tp, gpu.id) for (gpu, tp, _), rate in zip(grid, rates, strict=True) if rate > 0]
     if not holding:
-        return None
+        return ""
     tp, gpu = min(holding)
     most = max((o.gpus_per_instance for o in offers if o.gpu == gpu), default=0)
     return f"a replica needs {tp} x {gpu} in one instance; the largest that these vendors rent has {most}"

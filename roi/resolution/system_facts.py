@@ -1,6 +1,7 @@
 """Facts of a system (what answers): its error rate, how it tokenises; of an adapter, what its training takes."""
 
 from dataclasses import replace
+from datetime import date as Date
 from functools import partial
 from typing import NamedTuple
 
@@ -19,9 +20,10 @@ from roi.economics.worked_out import TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import training_hours
+from roi.estimate.training.adapters import rank_bound
 from roi.estimate.training.fitting import REPLAY_ENDS, reserved_range
 from roi.estimate.training.memory import training_memory, workspace_bytes
-from roi.estimate.training.plan import Method, TrainingPlan
+from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.estimate.training.stacks import trainer_habits
 from roi.evidence.known_runs import KnownRuns
@@ -223,7 +225,7 @@ def _cheapest_run(
     return min(found, key=lambda run: (run.gpu_hours * run.offer.usd_per_gpu_hour, run.gpu_hours), default=None)
 
 
-def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: Method, own: Offers = ()) -> None:
+def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: str, own: Offers = ()) -> None:
     """GPU hours of one run on the card that makes it cheapest, one of `own` where it fits; infeasible where it fits on none.
 
     Memory is that of a known dry run where there is one of this plan (the HF Trainer's loop), else the closed form. Where only
@@ -238,7 +240,9 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     def run_at(tokens: float) -> tuple[TrainingPlan, str | None, DryPeak | None, _CheapestRun | None]:
         plan = TrainingPlan(method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=tokens,
                             checkpointing=t.checkpointing, trainer="hf", autocast=trainer_habits("hf", "bf16").autocast)
-        if refused := refusal(shape, plan):
+        most = rank_bound(shape, plan)
+        wide = f"training.rank {t.rank:,} is above {most:,.0f}, the full rank of the widest target" if t.rank > most else ""
+        if refused := wide or refusal(shape, plan):
             return plan, refused, None, None
         dry = _dry_peak(sheet.known.store, shape, plan)
         found = (_cheapest_run(s, shape, plan, mean, dry, sheet.known, cards) for cards in places)
@@ -282,10 +286,17 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         path("gpu_hours"), best.gpu_hours, "GPU-hours",
         basis=Basis.MEASURED if best.evidence.level == "profile" else Basis.CALIBRATED,
         source=f"{training_tokens(s):,.0f} tokens at the roofline's step time x fitted efficiency; "
-        + evidence_line(best.gpu, best.evidence),
+        + evidence_line(best.gpu, best.evidence), date=_fitted_on(sheet, best),
     )
     sheet.add(path_of(Training, "usd_per_gpu_hour", option=id), offer.usd_per_gpu_hour, "USD/GPU-hour", basis=offer.basis,
               source=f"{offer.vendor} {offer.kind}: {offer.source}", date=offer.date)
+
+
+def _fitted_on(sheet: FactSheet, run: _CheapestRun | None) -> Date | None:
+    """The day of the newest profile that the run's speed rests on; else that of the fit of published runs."""
+    known, behind = sheet.known.store.profiles, set() if run is None else set(run.evidence.sources)
+    days = (each.profile.started.date() for each in known if run is not None and f"{each.name} on {run.gpu.id}" in behind)
+    return max(days, default=training_efficiencies().overall.date)
 
 
 def _stated_hours(sheet: FactSheet, s: Scenario, id: str) -> None:
@@ -338,4 +349,4 @@ def _add_hours_factor(sheet: FactSheet, run: _CheapestRun | None) -> None:
         least, most = min(least, before.low), max(most, before.high)
         del sheet.facts[path]
     told = f"hours of a run against the roofline: {source}"
-    sheet.add(path, 1.0, "ratio", basis=known.basis, low=least, high=most, source=told)
+    sheet.add(path, 1.0, "ratio", basis=known.basis, low=least, high=most, source=told, date=_fitted_on(sheet, run))

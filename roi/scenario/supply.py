@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from roi.facts.methods import AnyMethod
 from roi.scenario.apis import FlexibleTier, LessReasoning, ProvisionedThroughput, ShorterPrompt
 from roi.scenario.quantity import (
     AtLeastOne,
@@ -363,8 +364,8 @@ class Candidates(Section):
     """Units of throughput of today's model at a monthly fee; null = no such option."""
     self_hosted: Names = ()
     """Open models to serve, by catalog name."""
-    methods: Annotated[tuple[Literal["lora", "qlora", "dora", "full"], ...], AfterValidator(once)] = ("lora",)
-    """How to tune them."""
+    methods: Annotated[tuple[AnyMethod, ...], AfterValidator(once)] = ("lora",)
+    """How to tune them: full, LoRA and its kin, or another of peft's tuners; training.rank is the size that it has instead."""
     base: bool = True
     """Also consider self-hosted models without training."""
     hybrid: bool = True

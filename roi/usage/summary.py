@@ -24,7 +24,7 @@ from roi.usage.read.database import local_engine, progress_told, remote_engine, 
 from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
-from roi.usage.read.raw import LogTable, readably, wanted
+from roi.usage.read.raw import LogTable, first_dropped, readably, wanted
 from roi.usage.read.record import NO_TIME, FileOptions
 from roi.usage.read.text_rows import UnreadRows
 
@@ -65,7 +65,7 @@ class Dropped:
     reason: str
     rows: int
     where: str
-    """File and line of the first, where they could not be read."""
+    """File and line of the first, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     records = log.records
     every = spend_by_day(records, backend)
     records, every = to_names(records, every), list(map(in_names, every))
-    dropped = tuple(_dropped(every, log))
+    dropped = tuple(_dropped(every, log, question.options, backend))
     kept = [row for row in every if row.dropped is None and row.kind != "cost"]
     costs = tuple(row for row in every if row.dropped is None and row.kind == "cost")
     _refuse_dropped(dropped, strict=question.strict, nothing=not kept and not costs)
@@ -194,7 +194,7 @@ def _table_of_database(question: Question, url: str) -> tuple[Log, Backend]:
     return Log([LogTable(form, (SourceFile(None, name),), form.records(wanted(raw, form), options), UnreadRows())]), backend
 
 
-def _dropped(every: Sequence[Spend], log: Log) -> Iterator[Dropped]:
+def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Backend) -> Iterator[Dropped]:
     """Rows left out by reason, most first: those that could not be read, and those that do not count."""
     sums: dict[tuple[str, str], int] = defaultdict(int)
     where: dict[tuple[str, str], str] = {}
@@ -205,6 +205,10 @@ def _dropped(every: Sequence[Spend], log: Log) -> Iterator[Dropped]:
     for row in every:
         if row.dropped is not None:
             sums[row.source, row.dropped] += row.rows
+    for raw in log.raws:
+        name = raw.found[0].format.name
+        reasons = {reason for source, reason in sums if source == name and (source, reason) not in where}
+        where |= {(name, reason): place for reason, place in first_dropped(raw, reasons, options, engine).items()}
     for (source, reason), rows in sorted(sums.items(), key=lambda x: -x[1]):
         yield Dropped(source, reason, rows, where.get((source, reason), ""))
 

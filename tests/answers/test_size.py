@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from sizing_support import sized_scenario
 from step_simulator import Truth, simulate
 
-from roi.answers.size import size_file, size_service
+from roi.answers.size import on_trace, size_file, size_service
 from roi.cli import main
 from roi.errors import InputError
 from roi.evidence.known_runs import known_runs
@@ -271,6 +271,33 @@ def test_a_trace_is_sized_by_the_fewest_replicas_that_hold_it(file, tmp_path):
     assert found.fleet.holds
     smaller = [fleet for fleet in found.fleets if fleet.replicas < found.replicas]
     assert all(fleet.load.tpot_p95_s >= found.fleet.load.tpot_p95_s for fleet in smaller)
+
+
+def test_plans_are_sought_by_the_trace_where_no_plan_holds_the_scenarios_lengths(file, tmp_path):
+    """Prompts of 30,000 tokens miss a TTFT of 0.5 s; the trace's of 300 do not, whatever the scenario says."""
+    long = ("workload.input_tokens=30000", "workload.ttft_p95_s=0.5", "training.tokens_per_example=700")
+    with pytest.raises(InputError, match=r"no plan holds; the nearest, .*ttft_p95_s 0\.5 s is too short"):
+        sized(file, *long)
+    rows = "".join(f"{k / 4:.2f},{250 + 25 * (k % 5)},{20 + k % 3}\n" for k in range(400))
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n" + rows, encoding="utf-8")
+    trace = read_trace(tmp_path / "t.csv")
+    found = sized(file, *long, trace=trace)
+    assert found.plans[0].fleet.holds
+    assert (found.mean_requests_per_s, found.prompt_tokens) == pytest.approx((400 / 99.75, 300.0))
+    laid = on_trace(load_scenario(file, long), trace, 3.0)
+    assert laid == on_trace(laid, trace, 3.0)
+    assert sum(b.share * b.input_tokens for b in laid.workload.lengths) == pytest.approx(300.0)
+    assert laid.workload.requests_per_day == pytest.approx(3 * 86_400 * 400 / 99.75)
+    assert laid.training.tokens_per_example == 700
+
+
+def test_the_stated_prefix_is_found_as_often_as_the_trace_says(file, tmp_path):
+    """60 cached tokens a call: all calls find a prefix of 60, three in ten one of 200."""
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens,cached_tokens\n0,400,9,120\n1,300,9,0\n", "utf-8")
+    trace = read_trace(tmp_path / "t.csv")
+    for stated, prefix, hit in ((0, 60.0, 1.0), (200, 200.0, 0.3)):
+        w = on_trace(load_scenario(file, (f"workload.shared_prefix_tokens={stated}",)), trace, 1.0).workload
+        assert (w.shared_prefix_tokens, w.cache_hit_rate) == pytest.approx((prefix, hit))
 
 
 def test_a_card_without_bf16_serves_no_bf16(file):

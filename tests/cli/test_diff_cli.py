@@ -80,6 +80,13 @@ def test_json_parts_add_up_to_the_cent_and_groups_to_the_parts(tmp_path: Path, t
             assert sum(round(100 * x) for x in parts) == change
 
 
+def test_values_that_print_alike_are_told_apart(tmp_path: Path, tickets: Path) -> None:
+    """7.00% and 6.96% of the answers are wrong."""
+    other = file(tmp_path, "b.yaml", ("luna: 0.93", "luna: 0.9304"))
+    found = json.loads(ask("diff", tickets, other, "--format", "json").stdout)
+    assert [(c["name"], c["moved"]) for c in found["causes"]] == [("error rate of gpt-6-luna", "7% -> 6.96%")]
+
+
 def test_a_verdict_that_turns_is_laid_at_the_group_that_does_it(tmp_path: Path, tickets: Path) -> None:
     other = file(tmp_path, "b.yaml", ("40000", "300"), ("title: Tickets", "title: The tickets"))
     found = json.loads(ask("diff", tickets, other, "--format", "json").stdout)

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from all_crossings import break_evens
 
-from roi.economics.decision.break_even import BreakEven, break_evens
+from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import draw, percentiles, probability_best

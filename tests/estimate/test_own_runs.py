@@ -30,7 +30,7 @@ def test_one_value_is_the_bivariate_student_conditional():
     """0.7 shared, 0.3 its own, 0.6 in common, distance 0.2, scale 0.1: shift 0.12; of the variance (1 - 0.36) is left, times
     (4 + 4) / 5."""
     half = 0.1 * student(FREEDOM)
-    found = conditional(half, np.array([0.2]), np.array([[0.7]]), 0.3, np.array([0.6]), shared=0.7)
+    found = conditional(half, np.array([0.2]), np.array([[0.7]]), 0.3, np.array([0.6]))
     assert found.shift == pytest.approx(0.12)
     assert found.half == pytest.approx(student(5.0) * 0.1 * (0.64 * 8.0 / 5.0) ** 0.5)
     assert not found.contradicts
@@ -38,7 +38,7 @@ def test_one_value_is_the_bivariate_student_conditional():
 
 def test_a_value_that_shares_nothing_moves_nothing_and_tells_the_scale_alone():
     """At 0.7 of the scale s = 0.3 / t4: left of the variance is (4 + 0.5) / 5, and t5 is less than t4."""
-    found = conditional(0.3, np.array([0.7 * 0.3 / student(4.0)]), np.zeros((1, 1)), 1.0, np.zeros(1), shared=0.5)
+    found = conditional(0.3, np.array([0.7 * 0.3 / student(4.0)]), np.zeros((1, 1)), 1.0, np.zeros(1))
     assert (found.shift, found.half) == (0.0, pytest.approx(0.3 * student(5.0) / student(4.0) * (4.49 / 5.0) ** 0.5))
 
 
@@ -69,14 +69,21 @@ def test_more_points_that_agree_narrow_and_ones_that_scatter_do_not():
     assert width(with_own_runs(PUBLISHED, scattered, asked)) > width(with_own_runs(PUBLISHED, one, asked))
 
 
-def test_beyond_the_prior_what_is_shared_is_raised_until_the_measurement_lies_at_its_end():
-    """Twice the half width: the variance is raised from 1 to 4, all of it shared (0.5 becomes 3.5, of its own 0.5 stays)."""
-    found = conditional(1.0, np.array([2.0]), np.array([[0.5]]), 0.5, np.array([0.5]), shared=0.5)
+def test_beyond_the_prior_the_scale_is_the_measurement_s():
+    """Twice the half width, half of it shared: the shift is half of it, and the scale grows by the surprise (2 t4)^2."""
+    found = conditional(1.0, np.array([2.0]), np.array([[0.5]]), 0.5, np.array([0.5]))
     assert found.contradicts
-    assert found.shift == pytest.approx(2.0 * 3.5 / 4.0)
-    surprise = (2.0 * student(FREEDOM)) ** 2 / 4.0
-    left = (4.0 - 3.5**2 / 4.0) * (FREEDOM + surprise) / (FREEDOM + 1.0)
+    assert found.shift == pytest.approx(1.0)
+    left = 0.75 * (FREEDOM + (2.0 * student(FREEDOM)) ** 2) / (FREEDOM + 1.0)
     assert found.half == pytest.approx(student(FREEDOM + 1.0) / student(FREEDOM) * left**0.5)
+
+
+def test_what_contradicts_of_another_method_widens_and_moves_a_little():
+    """Loops that page with one method need not with the next: four points at a fifth of the published speed."""
+    found = with_own_runs(PUBLISHED, [run(0.2)] * 4, Asked("full", "small", 1.0))
+    assert 0.75 < float(found.efficiency.overall) < 0.9
+    assert found.low < 0.25
+    assert found.high > PUBLISHED.high
 
 
 def test_a_profile_outside_the_published_interval_is_said_to_contradict_it_and_moves_it_most_of_the_way():
@@ -100,8 +107,8 @@ def test_every_source_says_what_it_did():
 @pytest.mark.parametrize("repeats", [2, 10, 1000])
 def test_a_run_repeated_is_one_measurement_with_less_noise(repeats):
     """At the published centre 0.75 is shared and 0.25 / k its own, so 1 - 0.75^2 / (0.75 + 0.25 / k) is left, times 4 / 5: the
-    one observation that it is. In the limit 0.25 is left; for a far one (0.15 in common) 1 - 0.15^2 / 0.75."""
-    for asked, common in ((Asked("lora", "small", 1.0), 0.75), (Asked("full", "other", 1e30), 0.15)):
+    one observation that it is. In the limit 0.25 is left; for another model (0.5 in common) 1 - 0.5^2 / 0.75."""
+    for asked, common in ((Asked("lora", "small", 1.0), 0.75), (Asked("lora", "other", 1.0), 0.5)):
         once, often = (width(with_own_runs(PUBLISHED, [run(1.0)] * k, asked)) for k in (1, repeats))
         left = (1.0 - common**2 / (0.75 + 0.25 / repeats)) / (1.0 - common**2)
         assert often / once == pytest.approx(left**0.5)
@@ -129,7 +136,7 @@ def test_repeats_are_averaged_by_what_they_are_means_of_and_their_scatter_is_kep
 
 
 def test_no_measurement_leaves_the_prior():
-    found = conditional(0.3, np.zeros(0), np.zeros((0, 0)), 0.2, np.zeros(0), shared=0.8, width=0.9)
+    found = conditional(0.3, np.zeros(0), np.zeros((0, 0)), 0.2, np.zeros(0))
     assert (found.shift, found.half, found.contradicts) == (0.0, 0.3, False)
 
 
@@ -137,12 +144,11 @@ def test_no_measurement_leaves_the_prior():
 @pytest.mark.parametrize("measured", [0.1, 3.0])
 def test_endless_noise_leaves_the_prior_and_other_measurements_as_they_were(noise, measured):
     """In the limit, wherever it was measured: neither centre, width nor scale moves, nor does it contradict."""
-    found = conditional(0.3, np.array([measured]), np.array([[0.8]]), noise, np.array([0.6]), shared=0.8, width=0.9)
+    found = conditional(0.3, np.array([measured]), np.array([[0.8]]), noise, np.array([0.6]))
     assert (found.shift, found.half) == (pytest.approx(0.0, abs=1e-9), pytest.approx(0.3))
     assert not found.contradicts
-    alone = conditional(0.3, np.array([0.1]), np.array([[0.8]]), 0.2, np.array([0.6]), shared=0.8, width=0.9)
-    beside = conditional(0.3, np.array([0.1, measured]), np.full((2, 2), 0.8), np.array([0.2, noise]), np.full(2, 0.6),
-                         shared=0.8, width=0.9)
+    alone = conditional(0.3, np.array([0.1]), np.array([[0.8]]), 0.2, np.array([0.6]))
+    beside = conditional(0.3, np.array([0.1, measured]), np.full((2, 2), 0.8), np.array([0.2, noise]), np.full(2, 0.6))
     assert (beside.shift, beside.half) == (pytest.approx(alone.shift), pytest.approx(alone.half))
 
 
@@ -173,11 +179,12 @@ def test_an_operator_sum_far_from_a_profile_is_passed_over_and_said_so():
 
 def test_rows_of_a_source_stand_for_its_profile():
     """Two configurations of four and one runs: the first's three at the quartiles predict its first and the other, and back."""
-    runs = [*(run(0.8, theory_s=k, source="a") for k in (1.0, 2.0, 3.0, 4.0)), run(0.8, method="full", source="a"),
+    runs = [*(run(0.9, theory_s=k, source="a") for k in (1.0, 2.0, 3.0, 4.0)), run(0.9, method="full", source="a"),
             run(1.2, source="b"), run(0.9, source="c")]
     rows = profile_left_in(runs, EFFICIENCY)
     assert sorted(row.near for row in rows) == ["same model"] * 5 + ["same model and method"]
     blocks = left_in_blocks(rows)
     assert blocks["all"].n == 6
     assert blocks["all"].factor < blocks["all"].factor_before
-    assert blocks["all"].median_error < blocks["all"].median_error_before
+    assert blocks["same model and method"].median_error < blocks["same model and method"].median_error_before
+    assert 0.8 * blocks["same model"].median_error_before < blocks["same model"].median_error

@@ -121,6 +121,20 @@ def test_a_size_is_bounded_where_it_is_a_rank_or_a_block(method, size):
             check_rank(MODEL, plan(method, rank=100_000))
 
 
+@pytest.mark.parametrize(("method", "rank", "told"), [
+    ("boft", 5.0, "rank: 5 does not divide the 3,072 inputs of q_proj, as boft needs; 4 does"),
+    ("c3a", 1536.0, "rank: 1536 does not divide the 1,024 outputs of k_proj, as c3a needs; 1024 does"),
+    ("boft", 48.0, ""), ("oft", 5.0, "")])
+def test_blocks_that_do_not_divide_are_refused_with_the_nearest_that_do(method, rank, told):
+    """BOFT cuts inputs, C3A both sides: 3,072 and 1,024 in common 1,024. OFT takes the nearest divisor by itself."""
+    assert refusal(MODEL, plan(method, rank=rank, targets=("k_proj", "q_proj"))) == told
+
+
+def test_oft_takes_the_nearest_number_of_blocks_that_divides():
+    """5 blocks of 3,072 are 4 of 768 (6 are as near, but more): 4 x 768 x 767 / 2 a target of a query, 28 of them."""
+    assert float(trained_parameters(MODEL, plan("oft", rank=5.0, targets=("q_proj",)))) == 28 * 4 * 768 * 767 / 2
+
+
 def test_ia3_scales_what_an_mlp_s_products_read_and_what_attention_s_give():
     """28 layers: outputs of key and value 1,024 each, input of down 8,192; with all seven products 630,784 are printed."""
     default = plan("ia3", targets=("k_proj", "v_proj", "down_proj"))

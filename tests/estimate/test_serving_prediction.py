@@ -363,6 +363,17 @@ def test_experts_in_4_bits_have_kernels_one_after_the_other_in_engines_of_2024()
     assert step_s("bf16", "sglang-2024") == step_s("bf16", "sglang")
 
 
+@pytest.mark.parametrize(("model", "attention_parallel", "seconds"), [
+    ("mixtral-8x7b", False, 32 * 8 * 5e-6), ("mixtral-8x7b", True, 32 * 1 * 5e-6),
+    ("deepseek-v3", False, 58 * 256 * 5e-6), ("deepseek-v3", True, 58 * 32 * 5e-6)])
+def test_a_gpu_starts_kernels_of_the_experts_that_it_has(model, attention_parallel, seconds):
+    """On 8 GPUs: slices of all experts where each is split, an eighth of them whole where they are spread."""
+    with_them, without = (float(roofline_iteration(
+        find_model(model), find_gpu("H100"), 8.0, "int4", 512.0, ROUND, attention_parallel=attention_parallel,
+        experts_apart=apart).step_s) for apart in (True, False))
+    assert with_them - without == pytest.approx(seconds)
+
+
 def test_gguf_formats_take_their_files_bits_for_every_tensor():
     """Llama-3-8B in Q4_K_M is a file of 4.92 GB; its fp16 one of 16.06 GB."""
     shape = find_model("llama-3-8b")

@@ -38,14 +38,14 @@ def new_share(low, high):
 
 
 def test_rows_of_the_plan_itself_set_its_speed_and_narrow_its_interval():
-    """Twelve rows at 0.79 to 0.81 of the published speed. Of the variance n is a new source's, 0.65 of the rest the plan's
-    and 0.35 / 12 of it the mean's own: 0.8 to the power p / (p + 0.35 (1 - n) / 12) with p = n + 0.65 (1 - n)."""
+    """Twelve rows at 0.79 to 0.81 of the published speed. Of the variance n is a new source's, 0.75 of the rest the plan's
+    and 0.25 / 12 of it the mean's own: 0.8 to the power p / (p + 0.25 (1 - n) / 12) with p = n + 0.75 (1 - n)."""
     engine = find_engine("vllm")
     found = rows_speed([rows(*([0.79, 0.81, 0.8] * 4))], engine, H100, "llama-3.1-8b", PLAN)
     low, high = engine.ends("speed", H100, "llama-3.1-8b")
     new = new_share(*engine.ends("speed", H100, "llama-3.1-8b"))
-    plan = new + 0.65 * (1.0 - new)
-    assert found.found.centre == pytest.approx(0.8 ** (plan / (plan + 0.35 * (1.0 - new) / 12)), rel=1e-3)
+    plan = new + 0.75 * (1.0 - new)
+    assert found.found.centre == pytest.approx(0.8 ** (plan / (plan + 0.25 * (1.0 - new) / 12)), rel=1e-3)
     assert np.log(found.spread.high / found.spread.low) < 0.75 * np.log(high / low)
     assert "by measurements, 12 of this model, on H100-80GB-SXM; " in found.spread.source
     assert f"{low:.2f} to {high:.2f} without" in found.spread.source
@@ -62,8 +62,8 @@ def test_the_more_a_plan_has_in_common_with_the_rows_the_narrower_it_is():
 
 
 def test_loads_of_one_plan_are_one_measurement_from_one_table_or_several():
-    """Rows of a plan at the published speed share p = n + 0.65 (1 - n), n a new source's; their mean has (1 - p) / 12 besides.
-    Another model has m = n + 0.2 (1 - n) in common with it: 1 - m^2 / (p + (1 - p) / 12) is left of its variance, whoever
+    """Rows of a plan at the published speed share p = n + 0.75 (1 - n), n a new source's; their mean has (1 - p) / 12 besides.
+    Another model has m = n + 0.3 (1 - n) in common with it: 1 - m^2 / (p + (1 - p) / 12) is left of its variance, whoever
     measured."""
     ends = (0.5, 2.0)
     each = [PlanSpeed(f"table-{k % 3}", "qwen3-32b", PLAN, 0.0, half_of(ends)) for k in range(12)]
@@ -72,7 +72,7 @@ def test_loads_of_one_plan_are_one_measurement_from_one_table_or_several():
     assert found.half == pytest.approx(one.half)
     assert [piece.n for piece in found.pieces] == [4, 4, 4]
     new = new_share(*ends)
-    plan, other = new + 0.65 * (1.0 - new), new + 0.2 * (1.0 - new)
+    plan, other = new + 0.75 * (1.0 - new), new + 0.3 * (1.0 - new)
     assert found.half / once.half == pytest.approx(
         ((1.0 - other**2 / (plan + (1.0 - plan) / 12)) / (1.0 - other**2)) ** 0.5)
 

@@ -344,7 +344,7 @@ def test_an_architecture_that_transformers_lacks_names_the_nearest():
 
 
 def test_targets_that_a_model_lacks_are_named():
-    with pytest.raises(InputError, match=r"has no module 'q_prj'; nearest: q_proj"):
+    with pytest.raises(InputError, match=r"has no target 'q_prj'.*nearest: q_proj"):
         dry_run(CONFIG, replace(PLAN, targets="q_prj"), workspace_bytes=0.0)
 
 

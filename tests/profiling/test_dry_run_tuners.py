@@ -72,6 +72,13 @@ def test_a_tuner_that_needs_values_is_refused_in_one_sentence(method):
         dry_run(model_config(find_model(MODEL)), planned(method, "autocast"), workspace_bytes=0)
 
 
+@pytest.mark.parametrize("targets", ["all-linear", "attention", ("down_proj",)])
+def test_ia3_scales_the_input_of_gpt2_s_last_product_alone(targets):
+    """Both of a layer's last products are called c_proj: attention's output is scaled, the input of the MLP's."""
+    plan, gpt2 = TrainingPlan(method="ia3", targets=targets, micro_batch=1.0, seq=16.0), find_model("gpt2")
+    assert dry_run(model_config(gpt2), plan, workspace_bytes=0).trained_parameters == trained_parameters(gpt2, plan)
+
+
 class Bottleneck(nn.Module):
     """The adapter of ms-swift behind an MLP."""
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from quiet_scenario import ADAPTER, HYBRID, OWN, SELF, World, quiet
 
+from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.economics.decision.comparison import compare
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.case import Case
@@ -255,6 +256,11 @@ def test_stated_hours_are_those_of_a_run_with_their_spread() -> None:
     fact, factor = case[f"options.{ADAPTER}.training.gpu_hours_per_run"], case["training.hours_factor"]
     assert (fact.value, fact.basis, factor.low, factor.high) == (6.0, Basis.STATED, 0.75, 1.5)
     assert case[f"options.{ADAPTER}.training.gpu"].value == H100
+
+
+def test_hours_that_nobody_states_carry_the_day_of_the_fit_that_they_rest_on() -> None:
+    case, fitted = resolved().case, training_efficiencies().overall.date
+    assert {case[path].date for path in (f"options.{ADAPTER}.training.gpu_hours_per_run", "training.hours_factor")} == {fitted}
 
 
 def test_hours_and_card_stated_need_no_memory_that_fits() -> None:

@@ -18,6 +18,7 @@ from usage_support import CANARY, run_usage, usage_answer
 
 from roi.cli import main
 from roi.cli.options import watched
+from roi.errors import InputError
 from roi.usage.read.database import progress_told
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
@@ -304,3 +305,16 @@ def test_two_formats_that_count_the_same_calls_are_named_by_their_files(tmp_path
     assert run.exit_code == 2
     assert "own.csv (generic)" in run.stderr
     assert "lf.json (langfuse-ui)" in run.stderr
+
+
+def test_a_row_that_does_not_count_is_told_with_the_line_of_the_first(tmp_path: Path) -> None:
+    """A cell of three lines and an empty line stand before; the second file is looked at too, standard input is not."""
+    head, call = "date,model,input_tokens,output_tokens,note", "2026-10-02,gpt-5"
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    table(first, f'{call},1,2,"a\nb\nc"', "", f"{call},x,2,q", f"{call},y,2,q", head=head)
+    table(second, f"{call},3,2,q", ",gpt-5,1,2,q", head=head)
+    options = FileOptions(provider="openai")
+    found = summarize(Question(files=(str(first), str(second)), options=options)).dropped
+    assert [(d.rows, d.where) for d in found] == [(2, f"{first}, line 6"), (1, f"{second}, line 3")]
+    with pytest.raises(InputError, match=r"2 of them for 'a token count that cannot be read' \(.*first\.csv, line 6\)"):
+        summarize(Question(files=(str(first), str(second)), options=options, strict=True))

@@ -83,14 +83,14 @@ class _OwnGpus(Record):
 def find_gpu(name: str, field: str = "gpu") -> Gpu:
     """The GPU that `name` means: its id or an alias; case, punctuation and the maker's name do not matter.
 
-    A name that several GPUs carry ("A100": 40 or 80 GB) is an error that names them all; so is one that is near to none.
+    A name that several GPUs carry ("A100": 40 or 80 GB) is an error that names them all; of another, the nearest three.
     """
     found = gpus_named(name)
     if len(found) > 1:
         raise ScenarioError(field, name, f"it may be {' or '.join(gpu.id for gpu in found)}; name one")
     if not found:
-        known = load_gpus()
-        raise UnknownName(field, name, [n for gpu in known for n in (gpu.id, *gpu.aliases)], "GPU", [gpu.id for gpu in known])
+        known = (n for gpu in load_gpus() for n in (gpu.id, *gpu.aliases))
+        raise UnknownName(field, name, known, "GPU", listed="roi fit MODEL --full")
     return found[0]
 
 

@@ -68,14 +68,6 @@ class Turn(NamedTuple):
     volumes: Array
 
 
-def break_evens(
-    curves: Curves, ids: Sequence[str], untrained: Sequence[str], recommended: str = "stay"
-) -> tuple[BreakEven, ...]:
-    """Crossings of each option in `ids` against each of its `baselines`."""
-    return tuple(found for id in ids for baseline, rivals in baselines(id, untrained, recommended).items()
-                 for found in crossings(curves, id, baseline, rivals))
-
-
 def baselines(id: str, untrained: Sequence[str], recommended: str = "stay") -> dict[str, list[str]]:
     """What an option is told against, and the rivals, of which the cheapest counts at each volume.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.economics.decision.evaluation import Evaluated, evaluate, stacked
+from roi.economics.decision.evaluation import Evaluated, alone_from, evaluate, stacked
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array, Option, Plan, Shared
 from roi.economics.lines.line import billed_requests
@@ -47,7 +47,7 @@ class Curves:
     def __init__(self, shared: Shared, options: Mapping[str, Option]) -> None:
         self.shared, self.options = shared, options
         horizon = shared.horizon
-        first = {id: 0 if o.kind == "stay" else _alone_from(o, horizon) for id, o in options.items()}
+        first = {id: 0 if o.kind == "stay" else alone_from(o, horizon) for id, o in options.items()}
         starts = sorted(set(first.values()))
         self.start = {id: starts.index(month) for id, month in first.items()}
         means = [(np.arange(horizon) >= month) / (horizon - month) for month in starts]
@@ -76,11 +76,6 @@ class Curves:
         if id not in self._known:
             self._known[id] = _Curve(self, self.options[id])
         return self._known[id]
-
-
-def _alone_from(option: Option, horizon: int) -> int:
-    """The first month, counted from 0, that the option serves alone from beginning to end."""
-    return min(int(np.ceil(np.max(option.months_to_live + option.months_in_parallel))), horizon - 1)
 
 
 class _Curve:

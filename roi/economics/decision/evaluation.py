@@ -142,6 +142,11 @@ def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option])
         instances = (low + (high - low) * np.linspace(0.0, 1.0, FLOOR_STEPS)).round()
 
 
+def alone_from(option: Option, horizon: int) -> int:
+    """The first month, from 0, that the option serves alone all through; the last one where the horizon ends before."""
+    return min(int(np.ceil(np.max(option.months_to_live + option.months_in_parallel))), horizon - 1)
+
+
 def replicas_owned(plan: Plan) -> float:
     """Replicas that the owned cards of the plan hold; inf where cards are rented or bought."""
     return float(np.floor(plan.gpus_owned / plan.gpus_per_instance) * np.floor(plan.gpus_per_instance / plan.gpus_per_replica))

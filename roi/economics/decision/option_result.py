@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from roi.economics.decision.draws import Drawn, percentiles
-from roi.economics.decision.evaluation import Evaluated
+from roi.economics.decision.evaluation import Evaluated, alone_from
 from roi.economics.decision.feasibility import binds, tested
 from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
 from roi.economics.inputs import Array, Option, Shared
@@ -191,8 +191,8 @@ def option_result(
         if not is_stay:
             paid, positive, in_cash = percentiles(drawn.payback[id]), float(np.mean(npvs > 0)), float(np.mean(cash > 0))
     errors = sum((line.monthly for line in done.costs.lines if line.is_error), np.zeros(shared.horizon))
-    no_cash = [line for line in done.costs.lines if line.no_cash]
-    given_up = float(sum(float(line.upfront) for line in no_cash))
+    cash_first, cash_saving = (a - b for a, b in zip(cash_flows(stay), cash_flows(done), strict=True))
+    given_up = float(sum(float(line.upfront) for line in done.costs.lines if line.no_cash))
     return OptionResult(
         id=id, kind=option.kind, label=option.label, trains=option.trains, evaluated=option.evaluated,
         tested=tested(shared, option), binds=binds(option),
@@ -208,7 +208,7 @@ def option_result(
         roi=None if is_stay else return_on_investment(-first, saving), irr=None if is_stay else internal_rate(first, saving),
         payback_months=months, payback_discounted_months=float(payback(first, saving * factors)),
         payback_status="not_applicable" if is_stay else payback_status(months),
-        payback_cash_months=float(payback(first + given_up, cash_by_month(stay) - cash_by_month(done))),
+        payback_cash_months=float(payback(float(cash_first), cash_saving)),
         usd_per_request=pv / served, usd_per_mtok=pv / (served * shared.mean_tokens) * MTOK,
         delay_usd=delay_usd, months_to_live=float(option.months_to_live),
         npv_p10_p50_p90=percentiles(npvs) if npvs is not None else None,
@@ -223,20 +223,17 @@ def option_result(
     )
 
 
-def alone_from(option: Option, horizon: int) -> int:
-    """The first month in which the option serves alone, counted from 0; the last one where the horizon ends before."""
-    return min(int(np.ceil(float(option.months_to_live) + float(option.months_in_parallel))), horizon - 1)
-
-
 def mean_cash(done: Evaluated) -> float:
     """Cash of a mean month once the option serves alone, USD: without wrong answers, and without what is no cash."""
-    monthly = cash_by_month(done)
+    _, monthly = cash_flows(done)
     return float(monthly[alone_from(done.option, monthly.size):].mean())
 
 
-def cash_by_month(done: Evaluated) -> Array:
-    """Cash of each month: the total without wrong answers, and without what is no cash. USD, shape (..., H)."""
-    return np.asanyarray(done.total.monthly - sum(line.monthly for line in done.costs.lines if line.is_error or line.no_cash))
+def cash_flows(done: Evaluated) -> tuple[Array, Array]:
+    """Cash of the set-up and of each month: totals without wrong answers and what is no cash. USD; shapes (...), (..., H)."""
+    left_out = [line for line in done.costs.lines if line.is_error or line.no_cash]
+    return (np.asanyarray(done.total.upfront - sum(line.upfront for line in left_out)),
+            np.asanyarray(done.total.monthly - sum(line.monthly for line in left_out)))
 
 
 def infeasible_result(option: Option, stay: Option) -> InfeasibleOption:

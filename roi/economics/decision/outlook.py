@@ -10,9 +10,10 @@ import numpy as np
 
 from roi.economics.decision.comparison import settle
 from roi.economics.decision.curves import LEAST, MOST, SIDE, UNSERVED, Curves, ascending
-from roi.economics.decision.draws import rows_of
+from roi.economics.decision.draws import percentiles, rows_of
 from roi.economics.decision.evaluation import Choice, Evaluated, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
+from roi.economics.decision.option_result import cash_flows
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array
 from roi.economics.lines.line import requests
@@ -22,7 +23,6 @@ from roi.numerics.sequence import sobol
 
 MOST_DRAWS = 4096
 """Draws that a picture rests on: the first so many of the comparison's."""
-SHARES = (0.1, 0.5, 0.9)
 TEETH = 3
 """Steps of the fleet between two volumes of the curve; where there are more, a picture could not tell them apart."""
 POINTS = 160
@@ -60,7 +60,7 @@ def look_ahead(case: Case, ids: Sequence[str], counts: str) -> Outlook:
     for start in range(0, n, chunk):
         rows = slice(start, min(start + chunk, n))
         _draw(case, rows, seed, choices, counts, saved, npv)
-    bands = {id: _percentiles(x) for id, x in saved.items()} if n else {}
+    bands = {id: np.transpose([percentiles(month) for month in x.T]) for id, x in saved.items()} if n else {}
     return Outlook(counts=counts, draws=n, central=central, bands=bands, npv=npv)
 
 
@@ -84,22 +84,11 @@ def _draw(
 
 def _cumulative(stay: Evaluated, done: Evaluated, counts: str) -> Array:
     """Cumulative savings at month ends 0..H, shape (n, H + 1)."""
-    first, monthly = (np.atleast_2d(x) for x in (np.asarray(stay.total.upfront) - done.total.upfront,
-                                                 stay.total.monthly - done.total.monthly))
-    if counts == "cash":
-        for each, sign in ((stay, -1.0), (done, 1.0)):
-            for line in each.costs.lines:
-                if line.is_error or line.no_cash:
-                    first, monthly = first + sign * np.atleast_2d(line.upfront), monthly + sign * line.monthly
+    flows = (cash_flows(x) if counts == "cash" else (np.asarray(x.total.upfront), x.total.monthly) for x in (stay, done))
+    first, monthly = (np.atleast_2d(a - b) for a, b in zip(*flows, strict=True))
     rows = max(first.shape[0], monthly.shape[0])
     first = np.broadcast_to(first, (rows, 1))
     return np.concatenate([first, first + np.cumsum(np.broadcast_to(monthly, (rows, monthly.shape[1])), axis=1)], axis=1)
-
-
-def _percentiles(x: Array) -> Array:
-    """P10, P50 and P90 along the draws by the lower sample point, as the comparison's own."""
-    ranked, n = np.sort(x, axis=0), x.shape[0]
-    return np.stack([ranked[min(int(p * n), n - 1)] for p in SHARES])
 
 
 @dataclass(frozen=True)

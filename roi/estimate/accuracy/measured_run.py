@@ -286,13 +286,13 @@ def _kind_of(
     return Prediction(_central(memory, kind), allocated + low - error, allocated + high + error)
 
 
-def timed_run(run: MeasuredRun, efficiency: StepEfficiency) -> TimedRun | None:
+def timed_run(run: MeasuredRun, efficiency: StepEfficiency, *, tuners: bool = False) -> TimedRun | None:
     """The run beside the roofline at its mean length; None where card, speed or mean length is unknown, or the run is split.
 
-    The scale of a split run would be that of collectives, which the roofline does not count; that of a tuner beside LoRA, its
-    own.
+    The scale of a split run would be that of collectives, which the roofline does not count; that of a tuner beside LoRA is its
+    own, and counts with `tuners` alone.
     """
-    if run.gpu is None or not run.tokens_per_s or run.mean_tokens is None or run.split or run.plan.tuner is not None:
+    if run.gpu is None or not run.tokens_per_s or run.mean_tokens is None or run.split or (run.plan.tuner and not tuners):
         return None
     tokens, seconds = _micro_step(run, run.plan, run.gpu, replace(efficiency, overall=1.0))
     return TimedRun(id=run.id, source=run.source, gpu=run.gpu.id, layout=layout_of(run.plan), method=run.method,

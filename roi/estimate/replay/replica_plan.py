@@ -22,7 +22,6 @@ from roi.estimate.serving.replica_memory import (
     replica_memory,
 )
 from roi.estimate.serving.request_shape import RequestShape
-from roi.estimate.serving.weight_formats import weight_format
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 
@@ -36,11 +35,6 @@ WAITED_FOR = 0.5
 """Share of the hosts' time that stages wait for: loops of pipelines do not schedule the next step while this one runs
 (TensorRT-LLM 1.0: _executor_loop_pp beside _executor_loop_overlap), and only other stages' batches hide it. Six bursts with
 long answers take 0.5 to 0.7 of it more on 8 stages than on one (Llama-3.3-70B, RTX PRO 6000)."""
-
-EXPERT_LAUNCHES_S = 5e-6
-"""Seconds of a step for each expert of a layer where experts have kernels apart: two, each some 2.5 us in a graph even where no
-token is the expert's (Marlin's of 2024). Qwen3-30B-A3B on an H20 shows 4.1 of it (48 x 128 experts, 32.0 ms a token in 4 bits,
-7.3 ms in 16); what such kernels lack in prompts, of which each expert has few, is left out."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +91,7 @@ class ReplicaPlan:
         """
         found = roofline_iteration(
             self.cached_shape, self.gpu, self.tensor_parallel, self.weight_dtype, requests.prefill_context, efficiencies,
-            attention_parallel=self.attention_parallel)
-        if self.habits.experts_apart and weight_format(self.weight_dtype).unpacked:
-            looped = sum(m.experts * m.layers for m in self.shape.mlp if m.experts > 1)
-            found = replace(found, step_s=found.step_s + looped * EXPERT_LAUNCHES_S)
+            attention_parallel=self.attention_parallel, experts_apart=self.habits.experts_apart)
         if self.stages > 1.0:  # while a batch passes all stages, each host schedules those of as many batches
             more = self.stages - 1.0
             host, each = found.host_s + more * efficiencies.host_step_s, found.host_sequence_s * self.stages

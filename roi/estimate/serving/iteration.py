@@ -9,7 +9,6 @@ experts that its tokens touch, more of them in larger batches. The coefficients 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from typing import Final, TypeVar
 
 import numpy as np
@@ -38,6 +37,10 @@ UNPACKING_ROWS: Final = 16.0
 FULL_ROWS: Final = 256.0
 """Rows of a dense product from which each further one takes what a prompt's does: they fill the largest tiles of kernels (128
 rows, 256 of two SMs on Blackwell), and products then take longer than reading."""
+EXPERT_LAUNCHES_S: Final = 5e-6
+"""Seconds of a step for each expert that a GPU has, or a slice of, where experts in 4 bits have kernels apart: two, each some
+2.5 us in a graph even where no token is the expert's (Marlin's of 2024). Qwen3-30B-A3B on an H20 shows 4.1 of it (48 x 128
+experts, 32.0 ms a token in 4 bits, 7.3 ms in 16); what such kernels lack in prompts is left out."""
 COUNTS: Final = ("expert_share", "request_steps", "overlap", "least_rows", "full_rows")
 """Fields of an iteration that are no seconds."""
 
@@ -307,11 +310,6 @@ def per_pair(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], figure
     return np.array([figure(card, name) for card, name in zip(gpu, weight_dtype, strict=True)])
 
 
-def quantises(gpu: Gpu, weight_dtype: str, formats: Sequence[str]) -> float:
-    """1.0 where the inputs of products are quantised too, to one of these formats."""
-    return float(weight_format(weight_dtype).rate_on(gpu) in formats)
-
-
 def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], efficiencies: "Efficiencies") -> Number:
     """Matrix rate of each plan, FLOP/s, in the format that its weights compute in, narrow ones at what they reach of it."""
     peak, fp8, fp4 = (per_pair(gpu, weight_dtype, lambda g, w, k=k: _peak(g, w)[k]) for k in range(3))  # type: ignore[misc]
@@ -331,13 +329,14 @@ def _peak(gpu: Gpu, weight_dtype: str) -> tuple[float, float, float]:
 
 def roofline_iteration(
     shape: ModelShape, gpu: Gpu | Sequence[Gpu], tensor_parallel: Number, weight_dtype: str | Sequence[str],
-    prefill_context: Number, efficiencies: Efficiencies, *, attention_parallel: bool = False,
+    prefill_context: Number, efficiencies: Efficiencies, *, attention_parallel: bool = False, experts_apart: bool = False,
 ) -> Iteration:
     """Coefficients of an engine step from the roofline and its efficiencies.
 
     `gpu` and `weight_dtype` are one value or one a plan, `tensor_parallel` a number or an array of plans;
     `prefill_context` is the mean number of tokens before a computed prompt token (cached prefix + half the rest).
     `attention_parallel`: attention on every GPU for its own sequences, experts spread over all (a mixture of experts).
+    `experts_apart`: experts in 4 bits have kernels of their own (`EngineHabits`).
 
         a = overhead + layers x layer overhead + weights / (bandwidth x MBU x tp) + [tp > 1] 2 x layers x latency
         b = 2 x active parameters / (rate x MFU x tp) + overhead of a sequence + all-reduce bytes
@@ -367,13 +366,15 @@ def roofline_iteration(
     uneven = 1.0 + attention_parallel * e.expert_imbalance * np.sqrt(tp / width) * expected_maximum(tp)
     products = routed * e.expert_products * uneven / rate
     attention = shape.attention_flops(prefill_context)
-    eight, four = (per_pair(gpu, weight_dtype, partial(quantises, formats=f)) for f in (EIGHT_BIT, ("fp4",)))
+    eight, four = (per_pair(gpu, weight_dtype, lambda g, w, to=to: float(weight_format(w).rate_on(g) in to))  # type: ignore[misc]
+                   for to in (EIGHT_BIT, ("fp4",)))  # formats to which the inputs of products are quantised too
     layer = e.layer_overhead_s + e.quantise_layer_s * eight + e.quantise4_layer_s * four
     choosing = e.expert_layer_s * sum(m.layers for m in shape.mlp if m.experts > 1)
     choosing = choosing + e.head_norm_s * sum(a.layers for a in shape.attention if a.kind in HEADS and a.norm_parameters)
     latency = e.exchange_latency_s * np.log2(tp) / 3.0 if attention_parallel else e.collective_latency_s
-    overhead = e.step_overhead_s + shape.layers * layer + choosing + (tp > 1) * sums * latency
     looped = sum(m.experts * m.layers for m in shape.mlp if m.experts > 1)
+    apart = experts_apart * packed * looped / ranks * EXPERT_LAUNCHES_S
+    overhead = e.step_overhead_s + shape.layers * layer + choosing + apart + (tp > 1) * sums * latency
     matrices = sum(x.experts * x.layers for x in shape.linears)
     host = e.host_step_s + shape.layers * e.host_layer_s + looped * e.host_expert_s + matrices * e.host_linear_s * per_plan(
         weight_dtype, lambda w: float(w in EIGHT_BIT))

@@ -57,6 +57,12 @@ def _factors(n: float) -> tuple[int, int]:
     return small, int(n) // small
 
 
+def block(i: float, r: Number) -> Number:
+    """The divisor of a target's inputs nearest to the size asked for, the lower of two: OFT takes that instead."""
+    divisors = np.array([d for d in range(1, int(i) + 1) if i % d == 0], dtype=float)
+    return np.asarray(divisors[np.abs(divisors - np.asarray(r, dtype=float)[..., None]).argmin(axis=-1)])
+
+
 class Tuner(NamedTuple):
     """What a tuner does to a target; elements, not bytes, where nothing else is said."""
 
@@ -114,8 +120,8 @@ TUNERS: Final[dict[str, Tuner]] = {
     "lora_fa": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0, copied=_path, built=False),
     "mica": Tuner("path", lambda i, o, r: r * i, copied=_path, built=False),
     "miss": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0),
-    "oft": Tuner("path", lambda i, o, r: i * (i / r - 1.0) / 2.0, kept=lambda i, o, r: 4.0 * i * i / r,
-                 copied=lambda i, o, r: 3.0 * i * i / r),
+    "oft": Tuner("path", lambda i, o, r: i * (i / block(i, r) - 1.0) / 2.0, kept=lambda i, o, r: 4.0 * i * i / block(i, r),
+                 copied=lambda i, o, r: 3.0 * i * i / block(i, r)),
     "osf": Tuner("path", lambda i, o, r: r * (i + o + 1.0), kept=lambda i, o, r: 2.0 * r * (i + o), ranks=2.0,
                  frozen=lambda i, o, r: r * (i + o + 1.0) + (min(i, o) - r) * max(i, o) * float(i != o), size="rank_pattern"),
     "peanut": Tuner("weight", lambda i, o, r: 2.0 * r * o, reads="weight", kept=lambda i, o, r: 2.0 * i * o + 0.0 * r),
@@ -146,10 +152,24 @@ TUNERS: Final[dict[str, Tuner]] = {
 that freezes A, mica freezes B, and bdlora has the factor on a product's wide side in two diagonal blocks."""
 VIRTUAL: Final = ("prompt_tuning", "p_tuning")
 """Tuners whose virtual tokens come before those of every sequence."""
+AT_RUN_TIME: Final = ("lora", "rslora", "qlora", "lora-int8", "lora_fa")
+"""Methods whose adapter is LoRA, which alone engines apply at run time: vLLM refuses DoRA and knows no other type
+(vllm/lora/peft_helper.py); its prompt adapters went with V0."""
+UNMERGED: Final = ("adaption_prompt", "beft", "p_tuning", "prefix_tuning", "prompt_tuning")
+"""Tuners that peft cannot merge: prompts, and biases that the base's products lack (peft/tuners/beft/layer.py)."""
 ALIASES: Final = {"bone": "miss"}
 """Earlier names."""
 PROMPTED: Final = 2
 """First layer whose attention has a prompt in LitGPT (adapter_start_layer)."""
+
+
+def unserved(method: str, *, shared: bool) -> str:
+    """Why no engine serves what the method trains, merged, or with `shared` beside other adapters on one base; else empty."""
+    if method in UNMERGED:
+        return f"{method} cannot be merged into the base, and engines apply LoRA alone at run time; train another way"
+    if shared and method not in AT_RUN_TIME:
+        return f"engines apply LoRA alone at run time, not {method}; take serving.adapters: merged, or train lora"
+    return ""
 
 
 def whole_parameters(model: ModelShape, method: str, size: Number) -> Number:

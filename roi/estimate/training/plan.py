@@ -13,9 +13,9 @@ import numpy as np
 
 from roi.errors import InputError, NotAChoice, nearest
 from roi.estimate.training.peft_methods import TUNERS, Tuner
+from roi.facts.methods import Method
 from roi.facts.model import Linear, ModelShape, Number
 
-Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"]
 Other = Literal["llama_adapter", "llama_adapter_v2", "houlsby", "llamapro", "lisa"]
 Dtype = Literal["bf16", "fp16", "fp32"]
 Attend = Literal["sdpa", "sdpa-flash", "sdpa-cudnn", "sdpa-efficient", "sdpa-math", "flash", "flash1", "flash3", "eager"]

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from roi.estimate.training.peft_methods import VIRTUAL
+from roi.estimate.training.peft_methods import VIRTUAL, block
 from roi.estimate.training.plan import (
     ATTENTION_INPUTS,
     DTYPE_BYTES,
@@ -194,8 +194,8 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
 
     Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
     """
-    unrun = (_unrun_attention(model, plan) or _unknown_tuner(model, plan) or _unknown_galore(plan)
-             or _unquantised(model, plan))
+    unrun = (_unrun_attention(model, plan) or _unknown_tuner(model, plan) or _unknown_layers(model, plan)
+             or _unknown_galore(plan) or _unquantised(model, plan))
     if unrun or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
     ways = "take targets attention, or"
@@ -227,14 +227,25 @@ def _unknown_tuner(model: ModelShape, plan: TrainingPlan) -> str:
         return "method: prefix_tuning is not possible with checkpointing (peft refuses it); take --no-checkpointing"
     if plan.targeted and trains_experts(model, plan.targets):
         return f"method: {plan.method} is not known on the experts of {model.id}; take targets attention, or lora"
-    if plan.method in ("llamapro", "lisa") and np.any(np.asarray(plan.rank) > model.layers):
-        return f"rank: {plan.method} is not possible with {plan.rank:g} layers; {model.id} has {model.layers}"
-    if plan.method == "llamapro" and np.any(model.layers % np.asarray(plan.rank) != 0.0):
-        return f"rank: llamapro is not possible with {plan.rank:g} new layers; take a divisor of {model.layers}"
+    sizes = {"boft": ("inputs",), "c3a": ("inputs", "outputs")}.get(plan.method, ())
+    sides = [(x.name, side, getattr(x, side)) for x in read_setting(model, plan).adapted(list(model.linears)) for side in sizes]
+    for name, side, n in sides:
+        if np.any(n % np.asarray(plan.rank, dtype=float) != 0.0):
+            near = block(np.gcd.reduce([m for *_, m in sides]), np.max(plan.rank))
+            return f"rank: {plan.rank:g} does not divide the {n:,} {side} of {name}, as {plan.method} needs; {near:g} does"
     asked = (("sharding", plan.sharding, "none"), ("dropout", plan.dropout, 0.0), ("stack", plan.stack, plan.tuner.stack))
     wrong = [f"method: {plan.method} is not known with {name} {value}; take {known}, or lora"
              for name, value, known in asked if np.any(np.asarray(value) != known)]
     return wrong[0] if wrong else ""
+
+
+def _unknown_layers(model: ModelShape, plan: TrainingPlan) -> str:
+    """Why the model has not as many layers as the plan trains, or no place for as many new ones; empty where it has."""
+    if plan.method in ("llamapro", "lisa") and np.any(np.asarray(plan.rank) > model.layers):
+        return f"rank: {plan.method} is not possible with {plan.rank:g} layers; {model.id} has {model.layers}"
+    if plan.method == "llamapro" and np.any(model.layers % np.asarray(plan.rank) != 0.0):
+        return f"rank: llamapro is not possible with {plan.rank:g} new layers; take a divisor of {model.layers}"
+    return ""
 
 
 def _unknown_galore(plan: TrainingPlan) -> str:

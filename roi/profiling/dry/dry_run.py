@@ -24,12 +24,11 @@ from peft import get_peft_model, prepare_model_for_kbit_training
 from peft.tuners.lora import dora
 from torch import nn
 from transformers.integrations.bitsandbytes import replace_with_bnb_linear
-from transformers.pytorch_utils import Conv1D
 
 from roi.catalog.models.configs import ModelConfig
-from roi.errors import InputError, nearest
+from roi.errors import InputError
 from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
-from roi.estimate.training.plan import FLASH_PACKAGES, TARGET_SETS, TrainingPlan
+from roi.estimate.training.plan import FLASH_PACKAGES, TrainingPlan
 from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Tape
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
@@ -38,7 +37,7 @@ from roi.profiling.dry.fused_kernels import fuse_kernels, fused_loss
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles
 from roi.profiling.dry.recorder import Recorder
 from roi.profiling.dry.shape_cache import ShapeCache
-from roi.profiling.train.real_model import DTYPES, adapter_settings, build_meta, quantisation
+from roi.profiling.train.real_model import DTYPES, adapter_settings, build_meta, quantisation, target_modules
 
 STACK: Final = frozenset({"layers", "h", "blocks", "decoder", "transformer", "embed_tokens", "norm"})
 """Names on the path of modules under the stack of layers, whatever the family."""
@@ -46,13 +45,13 @@ BESIDE: Final = frozenset({"rotary_emb", "wte", "wpe", "embed_in", "final_layern
 """Names of modules beside it that run no loss."""
 CHECKPOINTING: Final = {"use_reentrant": False}
 """The form that transformers 5 and peft recommend."""
-OTHER_NAMES: Final = {
-    "q_proj": ("qkv_proj", "query_key_value", "c_attn", "Wqkv"), "k_proj": ("qkv_proj", "query_key_value", "c_attn", "Wqkv"),
-    "v_proj": ("qkv_proj", "query_key_value", "c_attn", "Wqkv"), "o_proj": ("dense", "out_proj", "c_proj"),
-    "gate_proj": ("gate_up_proj",), "up_proj": ("gate_up_proj", "fc1", "dense_h_to_4h", "c_fc"),
-    "down_proj": ("fc2", "dense_4h_to_h", "c_proj"),
-}
-"""Modules of other families that hold what llama calls by the first name."""
+USUAL_NAMES: Final = (
+    *((fused, "q_proj", "k_proj", "v_proj") for fused in ("qkv_proj", "query_key_value", "c_attn", "Wqkv")),
+    *((name, "o_proj") for name in ("dense", "out_proj", "attn.c_proj")), ("gate_up_proj", "gate_proj", "up_proj"),
+    *((name, "up_proj") for name in ("fc1", "dense_h_to_4h", "c_fc")),
+    *((name, "down_proj") for name in ("fc2", "dense_4h_to_h", "mlp.c_proj")),
+)
+"""Modules of other families, and what they hold by llama's names."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +238,7 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
         if plan.prepared:
             model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=plan.checkpointing,
                                                     gradient_checkpointing_kwargs=CHECKPOINTING)
-        targets = adapter_targets(model, plan.targets, config.name)
+        targets = target_modules(model, plan.targets, USUAL_NAMES)
         try:
             with redirect_stderr(io.StringIO()):  # FRoD counts its matrices there
                 adapted = get_peft_model(model, adapter_settings(model, plan, targets), low_cpu_mem_usage=True)
@@ -247,32 +246,13 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
             raise InputError(f"method: {plan.method}: peft does not build it without values; leave --dry-run out") from error
         except ValueError as error:
             said = " ".join(str(error).split())[:160]
-            raise InputError(f"targets: peft refuses {plan.targets} on {config.name}: {said}") from error
+            what = f"targets: peft refuses {plan.targets}" if plan.targeted else f"method: peft refuses {plan.method}"
+            raise InputError(f"{what} on {config.name}: {said}") from error
         _set_types(adapted, plan)
         if plan.checkpointing:
             adapted.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)
             adapted.enable_input_require_grads()
         return adapted.train()
-
-
-def adapter_targets(model: nn.Module, targets: str | tuple[str, ...], name: str) -> list[str] | str:
-    """Targets as peft takes them: module names that this model has."""
-    if targets == "all-linear":
-        return "all-linear"
-    products = (nn.Linear, Conv1D)
-    leaves = {path.rpartition(".")[2] for path, m in model.named_modules() if isinstance(m, products) and path != "lm_head"}
-    asked = TARGET_SETS.get(targets, tuple(targets.split(","))) if isinstance(targets, str) else targets
-    found: list[str] = []
-    missing: list[str] = []
-    for target in (t.strip() for t in asked):
-        own = [target] if target in leaves else [other for other in OTHER_NAMES.get(target, ()) if other in leaves]
-        found += own
-        missing += [] if own else [target]
-    if not found or (missing and targets not in TARGET_SETS):
-        wrong = missing[0] if missing else str(targets)
-        near = nearest(wrong, leaves)
-        raise InputError(f"targets: {name} has no module {wrong!r}; nearest: {', '.join(near or sorted(leaves))}")
-    return sorted(set(found))
 
 
 def _quantise(model: Any, plan: TrainingPlan) -> None:

@@ -26,7 +26,7 @@ UNLOADED: Final = (OSError, ValueError, ImportError, TypeError, KeyError, Attrib
 LINEARS: Final = (torch.nn.Linear, bnb.nn.Linear4bit, bnb.nn.Linear8bitLt)
 PRODUCTS: Final = (*LINEARS, transformers.pytorch_utils.Conv1D)
 """Conv1D: gpt2's linear layer with its weight the other way round."""
-FEED_FORWARD: Final = (*MLP_TARGETS, "gate_up_proj", "fc1", "fc2", "dense_h_to_4h", "dense_4h_to_h", "c_fc")
+FEED_FORWARD: Final = (*MLP_TARGETS, "gate_up_proj", "fc1", "fc2", "dense_h_to_4h", "dense_4h_to_h", "c_fc", "mlp.c_proj")
 """Names of an MLP's products."""
 
 
@@ -249,14 +249,15 @@ def target_modules(model: Any, targets: str | tuple[str, ...], fused: tuple[tupl
     if targets == "all-linear":
         return "all-linear"
     head = model.get_output_embeddings()
-    linears = (name for name, layer in model.named_modules() if isinstance(layer, LINEARS) and layer is not head)
-    present = {name.rpartition(".")[2] for name in linears}
-    holders = {usual: module for module, *usuals in fused for usual in usuals if module in present}
+    products = [name for name, layer in model.named_modules() if isinstance(layer, PRODUCTS) and layer is not head]
+    present = {name.rpartition(".")[2] for name in products}
+    ends = present | {".".join(name.split(".")[-2:]) for name in products}  # gpt2 has attn.c_proj and mlp.c_proj
+    holders = {usual: module for module, *usuals in fused for usual in usuals if module in ends}
     known_set = isinstance(targets, str) and targets in TARGET_SETS
     asked = TARGET_SETS.get(targets, tuple(targets.split(","))) if isinstance(targets, str) else targets
     found: set[str] = set()
     for name in (word.strip() for word in asked):
-        module = name if name in present else holders.get(name)
+        module = name if name in ends else holders.get(name)
         if module is not None:
             found.add(module)
         elif not known_set:
@@ -273,8 +274,9 @@ def check_module_ranks(model: Any, rank: Number, targets: str | tuple[str, ...],
                        fused: tuple[tuple[str, ...], ...] = ()) -> None:
     """Raise where the rank is above the full rank of every target, as `estimate` does from a shape."""
     names, head = target_modules(model, targets, fused), model.get_output_embeddings()
-    carry = ((name.rpartition(".")[2], m) for name, m in model.named_modules() if isinstance(m, PRODUCTS) and m is not head)
-    most = max((min(m.weight.shape) for name, m in carry if names == "all-linear" or name in names), default=None)
+    carry = ((f".{name}", m) for name, m in model.named_modules() if isinstance(m, PRODUCTS) and m is not head)
+    most = max((min(m.weight.shape) for name, m in carry
+                if names == "all-linear" or name.endswith(tuple(f".{end}" for end in names))), default=None)
     if most is not None and rank > most:
         raise InputError(f"--rank: {rank:,} is not usable; at most {most:,}, the full rank of this model's widest target")
 

@@ -185,7 +185,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     priced = (f", counted at {usd(abs(dearer))}{f' ({flips})' if flips and o is c.leader else ''}"
               if each > 0 and c.verdict.counts != "cash" else ", not counted in USD")
     count = f"{number:,.0f}" if priced.startswith(", counted") else figure(number)  # so that the product is the USD
-    return f"Wrong answers {percent(before)} -> {percent(after)}: about {count} {more} a month{priced}."
+    return f"Wrong answers {' -> '.join(told_apart(percent, before, after))}: about {count} {more} a month{priced}."
 
 
 def _stay(c: Comparison) -> Block:
@@ -234,16 +234,13 @@ def _then(c: Comparison) -> list[Block]:
     e = c.verdict.then
     if c.verdict.measure_first is not None:
         return []
-    lost = nothing_fails(c)
-    if e is None and lost:
-        return [Labelled("THEN", (lost,))]
     if e is None:
-        sure = bool(c.case["draws"].value)
-        return [Labelled("THEN", ("Nothing is worth measuring: no test is worth more than it costs." if sure else
-                                  "Without draws nothing says what a test is worth: --draws 4096.",))]
+        why = ("Nothing is worth measuring until a test can fail." if nothing_fails(c) else
+               "Nothing is worth measuring: no test is worth more than it costs." if c.case["draws"].value else
+               "Without draws nothing says what a test is worth: --draws 4096.")
+        return [Labelled("THEN", (why,))]
     after = "" if c.verdict.leader == "stay" else " after DO NOW"
-    return [Labelled("THEN", (f"{_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{_wins_at(c, e)}",
-                              *((lost,) if lost else ())))]
+    return [Labelled("THEN", (f"{_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{_wins_at(c, e)}",))]
 
 
 def _measure(c: Comparison, e: Experiment) -> str:

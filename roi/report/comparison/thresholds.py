@@ -6,9 +6,10 @@ from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import Signpost
-from roi.economics.inputs import KEEPS_MODEL
+from roi.economics.inputs import KEEPS_MODEL, Option, places
 from roi.facts.fact import Basis, Fact
 from roi.report.layout.wording import case_number, figure, percent, requests, told_apart, usd
+from roi.units import two_digits
 
 PRICES = {"usd_per_gpu_hour": "a GPU hour", "usd_per_gpu": "a GPU"}
 """Quantities of signposts that are a price of GPUs."""
@@ -69,7 +70,9 @@ def rate_assumed(c: Comparison, o: OptionResult) -> bool:
 
 def alone_from(c: Comparison, o: OptionResult) -> int:
     """The first month in which the option serves alone, counted from 0."""
-    parallel = case_number(c.case, f"changes.{c.case[f'options.{o.id}.group'].value}.months_in_parallel")
+    known = {"option": o.id, "kind": o.kind, "group": c.case[f"options.{o.id}.group"].value}
+    paths = (path.format_map(known) for path in places(Option)["months_in_parallel"].paths)
+    parallel = next(case_number(c.case, path) for path in paths if path in c.case)
     return min(math.ceil(o.months_to_live + parallel), len(o.monthly_usd) - 1)
 
 
@@ -147,23 +150,15 @@ def flips_at(c: Comparison) -> str:
     below = v.counts != "cash" and (at < today if at != today else far is not None and far < today)
     only = v.flips_to_one_of[0] if len(v.flips_to_one_of) == 1 else None
     turns = "turns" if only is None else "turns to staying" if only == "stay" else f"turns to {option_of(c, only).label}"
-    side, first = "below" if below else "from", _two_digits(near, up=below)
+    side, first = "below" if below else "from", two_digits(near, up=below)
     if far is None:
         return f"{side} about {usd(first)} each, if at any price, the advice {turns}"
-    last = _two_digits(far, up=not below)
-    if only is not None and last in {first, _two_digits(near, up=not below)}:
+    last = two_digits(far, up=not below)
+    if only is not None and last in {first, two_digits(near, up=not below)}:
         advice = "stay" if only == "stay" else f"change to {option_of(c, only).label}"
         return f"{side} about {usd(last)} each the advice is to {advice}"
     low, high = sorted((first, last))
     return f"between {usd(low)} and {usd(high)} each the advice {turns}"
-
-
-def _two_digits(x: float, *, up: bool) -> float:
-    """The next number with two significant digits, up or down; a billionth beside one is that one."""
-    if x <= 0:
-        return 0.0
-    size = 10.0 ** (math.floor(math.log10(x)) - 1)
-    return float(f"{(math.ceil(x / size - 1e-9) if up else math.floor(x / size + 1e-9)) * size:.2g}")
 
 
 def nothing_fails(c: Comparison) -> str:

@@ -9,9 +9,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.evaluation import Choice, choose_plan, read_all
-from roi.economics.decision.feasibility import read_gates, rule_out
+from roi.economics.decision.comparison import Comparison, settle
+from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.facts.case import Case, Values
@@ -36,19 +35,10 @@ class Model:
 
 def trace_comparison(c: Comparison) -> Model:
     """The lines of every feasible option of `c` as nodes over its facts."""
-    choices = chosen(c.case)
+    *_, choices = settle(c.case)
     trace = Trace(int(c.case["horizon_months"].number()))
     shared, options = read_all(c.case, traced_values(trace, c.case), choices)
     return Model(trace, shared, options, {o.id: cost_lines(shared, options[o.id], options) for o in c.options})
-
-
-def chosen(case: Case) -> dict[str, Choice]:
-    """The plan, and the floor, that `compare` chooses for each option at the central values."""
-    values = case.values()
-    shared, options = read_all(case, values)
-    options = rule_out(shared, options, read_gates(values))
-    picked = {id: choose_plan(shared, option, options) for id, option in options.items()}
-    return {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in picked.items() if o.plan is not None}
 
 
 def traced_values(trace: Trace, case: Case) -> Values:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError, create_model
 
 from roi.errors import InputError, nearest
-from roi.estimate.training.plan import TARGET_SETS, TrainingPlan
+from roi.estimate.training.plan import TrainingPlan, asked_targets
 from roi.facts.model import Number
 
 YOUNGER: Final[frozenset[str]] = frozenset({
@@ -60,12 +60,7 @@ def memory_record(plan: TrainingPlan) -> dict[str, Any]:  # Any: JSON
         plan, gpus=1, accumulation=min(plan.accumulation, 2), method="lora" if plan.method == "rslora" else plan.method,
         rank=1.0 if whole and not plan.galore else plan.rank, targets="all-linear" if whole else plan.targets,
         dropout=0.0 if whole else plan.dropout, double_quant=plan.double_quant and plan.quantised)
-    return {**plan_record(same), "targets": _target_names(same.targets)}
-
-
-def _target_names(targets: str | tuple[str, ...]) -> list[str]:
-    asked = TARGET_SETS.get(targets, tuple(targets.split(","))) if isinstance(targets, str) else targets
-    return sorted({name.strip() for name in asked})
+    return {**plan_record(same), "targets": sorted(set(asked_targets(same.targets)))}
 
 
 def _plain(field: str, value: object) -> object:

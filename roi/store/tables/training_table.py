@@ -21,7 +21,6 @@ from roi.estimate.training.plan import (
     Checkpoints,
     Kernels,
     Loss,
-    Method,
     Optimizer,
     Other,
     Sharding,
@@ -30,6 +29,7 @@ from roi.estimate.training.plan import (
     TrainingPlan,
 )
 from roi.estimate.training.setting import refusal
+from roi.facts.methods import Method
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow

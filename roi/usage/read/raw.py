@@ -16,7 +16,7 @@ from roi.usage.read.database import as_utc, rows_of, zone_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table
 from roi.usage.read.names_alone import shown
-from roi.usage.read.record import FILE, Format
+from roi.usage.read.record import FILE, LINE, FileOptions, Format
 from roi.usage.read.sniff import FileShape, opened
 from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, rows_of_documents, table_rows
 
@@ -172,17 +172,40 @@ def read_in_python(
         rows = ((each.file.shown, row) for each in found for row in _rows(each, unread))
         done = 0
         while batch := list(islice(rows, BATCH)):
-            columns = {name: [row.get(name) for _, row in batch] for name in names}
-            for name in names:
-                if "token" in name:
-                    columns[name] = [x if x is None or NUMBER.fullmatch(x) else "no number" for x in columns[name]]
-                elif "model" in name:
-                    columns[name] = [shown(x and x.strip()) for x in columns[name]]
+            columns = {name: _kept(name, [row.get(name) for _, row in batch]) for name in names}
             writer.write_table(pa.table({**columns, FILE: [file for file, _ in batch]}, schema=schema))
             done += len(batch)
             if status is not None:
                 status(f"{done:,} rows read: {found[0].format.title}")
     return RawTable(tuple(found), engine.read_parquet(target), unread, in_python=True)
+
+
+def _kept(name: str, cells: list[str | None]) -> list[str | None]:
+    """A column's cells without what may be a prompt where those of a row are shifted."""
+    if "token" in name:
+        return [x if x is None or NUMBER.fullmatch(x) else "no number" for x in cells]
+    return [shown(x and x.strip()) for x in cells] if "model" in name else cells
+
+
+def first_dropped(raw: RawTable, reasons: set[str], options: FileOptions, engine: DuckDB) -> dict[str, str]:
+    """File and line of the first row that does not count for each of the reasons, among the first BATCH of tables of text.
+
+    They are read again, since DuckDB's reader of text tells no lines.
+    """
+    import pyarrow as pa
+
+    texts = [each for each in raw.found if each.shape.kind == "table" and each.file.path is not None]
+    rows = ((each.file.shown, row) for each in texts for row in _rows(each, UnreadRows()))
+    if not reasons or not (batch := list(islice(rows, BATCH))):
+        return {}
+    names = sorted(set().union(*map(_columns, texts)))
+    columns = {name: _kept(name, [row.get(name) for _, row in batch]) for name in names}
+    schema = pa.schema([*((name, pa.string()) for name in names), (LINE, pa.int64())])
+    engine.con.register("roi_looked_at", pa.table({**columns, LINE: list(range(len(batch)))}, schema=schema))
+    records = raw.found[0].format.records(engine.table("roi_looked_at"), options)
+    firsts = rows_of(records.filter(records.dropped.isin(reasons)).group_by("dropped").agg(first=records[LINE].min()), engine)
+    found = ((each["dropped"], *batch[each["first"]]) for each in firsts)
+    return {reason: f"{file}, line {row[LINE]}" for reason, file, row in found}
 
 
 def _columns(found: SniffedFile) -> frozenset[str]:

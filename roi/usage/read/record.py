@@ -28,6 +28,8 @@ TOKENS: Final = ("uncached_input", "cache_read", "cache_write", "output")
 """The disjoint counts that are billed; cache_write holds both lives of a cache entry."""
 FILE: Final = "roi file of this row"
 """Column that says in which file a raw row stands."""
+LINE: Final = "roi line of this row"
+"""Column that says where a raw row is, where that is asked for."""
 PART: Final = "roi part"
 BUCKET: Final = "roi bucket"
 SPLIT: Final = "roi split"
@@ -177,7 +179,8 @@ class Format:
                 checks.append((unread(raw, *fields.costs), UNREAD_COST))
         columns["dropped"] = ibis.cases(*checks, else_=ibis.null("string"))
         of_files = self._bucket_of(raw, columns) if self.grain != "call" and FILE in raw.columns else {}
-        return raw.select(**{name: columns[name] for name in COLUMNS}, **of_files)
+        line = {LINE: raw[LINE]} if LINE in raw.columns else {}
+        return raw.select(**{name: columns[name] for name in COLUMNS}, **of_files, **line)
 
     def _bucket_of(self, raw: Table, columns: Mapping[str, Column]) -> dict[str, Column]:
         """FILE, PART, BUCKET and SPLIT of a bucket or a cost."""

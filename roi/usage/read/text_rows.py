@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from roi.disk import TOO_MANY_VALUES, lines_of, parse_json
 from roi.errors import InputError
 from roi.usage.read.files import SourceFile
-from roi.usage.read.record import Document, Format
+from roi.usage.read.record import LINE, Document, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, LONGEST_FIELD, LONGEST_LINE, FileShape, opened
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class UnreadRows:
 
 
 def table_rows(file: SourceFile, shape: FileShape, form: Format, unread: UnreadRows) -> Iterator[Cells]:
-    """Rows of a delimited table, the format's columns alone."""
+    """Rows of a delimited table, the format's columns alone, and in LINE where they stand."""
     csv.field_size_limit(LONGEST_FIELD)
     with opened(file) as stream:
         reader = csv.reader(_lines(stream, file, shape, unread), delimiter=shape.delimiter, strict=True)
@@ -67,9 +67,10 @@ def table_rows(file: SourceFile, shape: FileShape, form: Format, unread: UnreadR
             if len(row) != len(shape.header):
                 unread.add(TOO_FEW if len(row) < len(shape.header) else TOO_MANY, f"{file.shown}, line {line}")
             elif prune:
-                yield from document_rows(dict(zip(shape.header, row, strict=True)), form)
+                yield from ({LINE: str(line), **cells}
+                            for cells in document_rows(dict(zip(shape.header, row, strict=True)), form))
             else:
-                yield {name: row[k] or None for name, k in places.items()}
+                yield {LINE: str(line), **{name: row[k] or None for name, k in places.items()}}
 
 
 def _filled(reader: "Reader", file: SourceFile, unread: UnreadRows) -> Iterator[tuple[int, list[str]]]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from all_crossings import break_evens
 from random_scenarios import random_case
 
-from roi.economics.decision.break_even import BreakEven, break_evens
+from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.curves import Curves
 from roi.economics.decision.evaluation import evaluate, read_all

@@ -17,7 +17,7 @@ from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
-from roi.report.comparison.thresholds import flips_at, option_of, wins_from
+from roi.report.comparison.thresholds import alone_from, flips_at, option_of, wins_from
 from roi.report.layout.blocks import shortened
 from roi.report.layout.wording import percent, told_apart
 from roi.resolution.resolution import resolve
@@ -358,10 +358,18 @@ def test_with_neither_bar_nor_price_of_errors_no_test_is_offered() -> None:
             " quality: {bar: 0.9}.")
     text = flat(answer(*nothing))
     assert f"! {told}" in text
-    assert f"THEN {told}" in text
+    assert text.count(told) == 1
+    assert "THEN Nothing is worth measuring until a test can fail." in text
     assert "DO NOW Stay on gpt-6-sol for now. Cash" in text
     assert "of its answers are wrong" not in text
     assert told not in flat(answer(nothing[0].replace("=0", "=0.9"), *nothing[1:]))
+
+
+def test_error_rates_before_and_after_are_told_apart() -> None:
+    """5.96% and 6.04% both print as 6%; a month has 365 / 12 days."""
+    c = answer("quality.scores={gpt-6-sol: 0.9404, gpt-6-luna: 0.9396}", "quality.usd_per_error=0.0001")
+    assert c.verdict.leader == LUNA
+    assert "Wrong answers 5.96% -> 6.04%: about" in flat(c)
 
 
 def test_an_error_rate_in_use_that_nobody_measured_is_marked() -> None:
@@ -533,6 +541,14 @@ def test_a_price_of_errors_that_may_be_zero_or_not_is_counted_in_the_draws() -> 
     assert "Wrong answers are not counted" not in flat(c)
     assert "No test can fail" not in flat(c)
     assert any(e.kind == "evaluate" for e in c.experiments)
+
+
+def test_the_months_that_are_compared_are_those_of_the_options_own_time_in_parallel() -> None:
+    """1 month to live and 5 in parallel, where others have 1: alone from the seventh month."""
+    c = bundled("options={cheaper-api: {months_in_parallel: 5}}")
+    luna = next(o for o in c.options if o.id == LUNA)
+    assert alone_from(c, luna) == 6
+    assert luna.mean_monthly_usd == pytest.approx(np.mean(luna.monthly_usd[6:]))
 
 
 def test_an_option_that_wins_only_in_between_names_its_largest_volume() -> None:

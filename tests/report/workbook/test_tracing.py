@@ -7,13 +7,13 @@ import pytest
 from graph_values import graph_values
 from small_scenario import SMALL
 
-from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.comparison import Comparison, compare, settle
 from roi.economics.decision.evaluation import evaluate, read_all
 from roi.errors import ScenarioError
 from roi.report.workbook.assumptions import same_fact
 from roi.report.workbook.node import Trace
 from roi.report.workbook.traced import nodes_of, traced
-from roi.report.workbook.tracing import chosen, trace_comparison
+from roi.report.workbook.tracing import trace_comparison
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario, load_scenario
 from roi.scenario.yaml import read_yaml
@@ -40,7 +40,7 @@ def hold_for_every_fact(c: Comparison, every: int = 1) -> tuple[int, int]:
 
     Returns how many facts were raised, and for how many of them a guard broke.
     """
-    model, case, choices = trace_comparison(c), c.case, chosen(c.case)
+    model, case, choices = trace_comparison(c), c.case, settle(c.case)[2]
     lines = {id: [[nodes_of(x.monthly) or np.asarray(x.monthly), nodes_of(x.upfront) or [x.upfront]] for x in costs.lines]
              for id, costs in model.costs.items()}
     roots = [n for costs in lines.values() for line in costs for part in line for n in part if not isinstance(n, float)]

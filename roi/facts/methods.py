@@ -1,0 +1,14 @@
+"""Ways to train, as plans and scenarios name them."""
+
+from typing import Literal
+
+Method = Literal["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"]
+"""Every weight; or LoRA and its kin."""
+PeftType = Literal[
+    "adalora", "adamss", "adaption_prompt", "beft", "boft", "c3a", "deft", "delora", "fourierft", "frod", "glora",
+    "gralora", "hira", "hra", "ia3", "lily", "ln_tuning", "loha", "lokr", "lora_fa", "miss", "oft", "osf", "p_tuning",
+    "peanut", "prefix_tuning", "prompt_tuning", "psoft", "pvera", "randlora", "road", "shira", "tinylora",
+    "trainable_tokens", "unilora", "vblora", "vera", "waveft",
+]
+"""peft's other tuners, by `peft_type` in small letters (estimate/training/peft_methods.py)."""
+AnyMethod = Literal[Method, PeftType]

@@ -182,6 +182,10 @@ def settle_training(row: Row, found: Row) -> None:
         found.pop("fits", None)  # a verdict is for rows without figures
     if found["method"] == "full":
         found.pop("rank", None)
+    galore = re.search(r"galore(\d*)", row["method"])
+    if galore is not None:  # 128 is ms-swift's default (galore_rank); it calls Q-GaLore's 8-bit optimizer quantize
+        found["rank"] = galore[1] or "128"
+        found["optimizer"] = "galore-adamw-8bit" if "+quantize" in row["notes"] else "galore-adamw"
 
 
 def write_table(rows: Iterable[Row], path: Path | None) -> None:

@@ -67,7 +67,11 @@ def _gpu(row: Cells) -> str:
 
 def _method(row: Cells) -> str:
     return _first("method", _low(row, "method"), {
-        r"^peft:|galore|lisa|badam": raw("method", row["method"]), r"qdora": "method=qdora", r"dora": "method=dora",
+        r"adapter_v2$": "method=llama_adapter_v2",
+        r"peft:adapter$": "method=llama_adapter" if "gpt" in _low(row, "framework") else "method=houlsby",
+        r"llamapro": "method=llamapro", r"lisa_\d+$": f"method=lisa rank={row['method'].rpartition('_')[2]}",
+        r"galore(\d+|_perparam)$": "method=full", r"^peft:|galore|lisa|badam": raw("method", row["method"]),
+        r"qdora": "method=qdora", r"dora": "method=dora",
         r"rs-?lora": "method=rslora", r"qlora": "method=qlora", r"lora": "method=lora",
         r"full|sft|fft|pre-?train|all weights": "method=full"})
 

@@ -33,7 +33,8 @@ NO_HOURS = "hours and USD need --examples"
 @click.command(short_help="What fits on which GPU: memory, training hours, USD.")
 @click.argument("model")
 @click.option("--method", default="lora", show_default=True,
-              help="full, lora, rslora, dora, qlora, qdora, lora-int8, or a peft_type of peft (ia3, loha).")
+              help="full, lora, rslora, dora, qlora, qdora, lora-int8, a peft_type of peft (ia3, loha), llama_adapter,"
+                   " llama_adapter_v2 (--stack litgpt), houlsby, llamapro or lisa.")
 @click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter, or the size it has instead.")
 @click.option("--targets", default="all-linear", show_default=True, help="all-linear, attention, qv, or names with commas.")
 @click.option("--micro-batch", type=int, default=1, show_default=True, help="Sequences in one forward pass on one GPU.")
@@ -43,7 +44,8 @@ NO_HOURS = "hours and USD need --examples"
               help="What checkpointing keeps of a layer: inputs, selective (attention, every other product), offloaded.")
 @click.option("--dtype", default="bf16", show_default=True, help="bf16, fp16 or fp32: unquantised weights and compute.")
 @click.option("--optimizer", default="adamw", show_default=True,
-              help="adamw, adamw-foreach (Trainers before torch 2.8), adamw-fused, adamw-bf16, adamw-8bit, paged-adamw-8bit.")
+              help="adamw, adamw-foreach (Trainers before torch 2.8), adamw-fused, adamw-bf16, adamw-8bit, paged-adamw-8bit,"
+                   " galore-adamw, galore-adamw-8bit (--method full, --rank its projection's).")
 @click.option("--attention", default="sdpa", show_default=True,
               help="sdpa (torch chooses), sdpa-flash, -cudnn, -efficient, -math, flash, flash1, flash3, eager.")
 @click.option("--kernels", default="none", show_default=True, help="Fused kernels: none, fused (norms, loss) or liger.")
@@ -158,7 +160,8 @@ def check_options(context: click.Context) -> None:
     full, data = method == "full", asked["examples"] is not None
     nf4 = method not in METHODS or TrainingPlan(method=method).quantised
     idle = {
-        "rank": ("--rank", full, NO_ADAPTER), "targets": ("--targets", full, NO_ADAPTER),
+        "rank": ("--rank", full and not str(asked["optimizer"]).startswith("galore"), NO_ADAPTER),
+        "targets": ("--targets", full, NO_ADAPTER),
         "dropout": ("--dropout", full, NO_ADAPTER),
         "double_quant": ("--double-quant" if asked["double_quant"] else "--no-double-quant", not nf4,
                          f"--method {method} stores no NF4 scales; leave it out, or take qlora or qdora"),

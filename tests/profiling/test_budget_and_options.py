@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 
@@ -164,7 +165,8 @@ def test_what_a_short_budget_does_not_hold_is_said_before_it_is_begun(monkeypatc
     assert spent_s < 2.0 * 12.0
 
 
-OPTIONS = [("attention", name) for name in plans.ATTENTIONS] + [("optimizer", name) for name in plans.OPTIMIZERS] + [
+OPTIONS = [("attention", name) for name in plans.ATTENTIONS] + [
+    ("optimizer", name) for name in plans.OPTIMIZERS if not name.startswith("galore")] + [
     ("kernels", name) for name in plans.KERNELS] + [("dtype", name) for name in plans.DTYPES] + [
     ("method", name) for name in plans.METHODS] + [("accumulation", 4), ("packed", True)]
 
@@ -192,10 +194,21 @@ def test_each_option_is_known_to_closed_form_dry_run_and_profile_or_refused_in_w
     assert all(f"{option}" in said and "\n" not in said for said in refused.values())
 
 
+@pytest.mark.parametrize("fields", [{"method": "full", "optimizer": "galore-adamw"}, {"method": "lisa"}, {"method": "mica"}])
+def test_what_the_closed_form_alone_knows_is_refused_elsewhere_in_words(fields):
+    model, plan = choose_model_to_build(None, None, "cpu"), TrainingPlan(seq=64, rank=2.0, **fields)
+    assert not refusal(model.shape, plan)
+    with pytest.raises(InputError, match="is not run dry; leave --dry-run out"):
+        plan.check_runs_dry()
+    with pytest.raises(InputError, match="roi fit counts it, and nothing here runs it"):
+        check_possible(TrainRequest(model._replace(weights=ROOT), plan, ((1, 64),)), "cpu")
+
+
 def test_the_table_of_the_guide_names_every_choice():
     text = (ROOT / "docs" / "measure.md").read_text(encoding="utf-8")
     table = " ".join(line for line in text.splitlines() if line.startswith("|"))
     words = set(re.findall(r"[\w-]+", table))
-    assert {*plans.LOSSES, *plans.STACKS, *plans.CHECKPOINTS, "--loss", "--stack", "--checkpoints"} <= words
+    assert {*plans.OPTIMIZERS, *get_args(plans.Other), *plans.LOSSES, *plans.STACKS, *plans.CHECKPOINTS} <= words
+    assert {"--loss", "--stack", "--checkpoints"} <= words
     assert {str(value) for option, value in OPTIONS if option not in ("accumulation", "packed")} <= words
     assert {"--accumulation", "--packing", "--compile", "--lengths"} <= words

@@ -1,11 +1,15 @@
-"""peft's tuners beside LoRA: the closed form is held to dry runs of peft's own classes, and counts to what peft prints.
+"""Tuners beside LoRA: the closed form is held to dry runs of peft's own classes, of other packages' to such as are built here.
 
 The memory of vblora, waveft and lora_fa, and of the tuners of UNBUILT, is held by nothing but the measured rows of peft's own
 comparison (lab/tables/training-1.csv).
 """
 
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
+from torch import nn
 
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
@@ -13,7 +17,8 @@ from roi.errors import InputError
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.peft_methods import TUNERS
-from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.plan import UNRUN, TrainingPlan
+from roi.profiling.dry import dry_run as dry
 from roi.profiling.dry.dry_run import dry_run
 
 torch.set_num_threads(1)
@@ -49,7 +54,7 @@ def held(method, loop):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("method", [name for name in TUNERS if name not in (*UNBUILT, *UNSTEPPED, "lora_fa")])
+@pytest.mark.parametrize("method", [name for name, its in TUNERS.items() if its.built and name not in (*UNBUILT, *UNSTEPPED)])
 def test_a_tuner_is_held_to_peft_s_own_class(method, loop):
     """Peaks of a small model, where adapters are a large part of it."""
     error, counted, trained = held(method, loop)
@@ -72,3 +77,52 @@ def test_ia3_scales_the_input_of_gpt2_s_last_product_alone(targets):
     """Both of a layer's last products are called c_proj: attention's output is scaled, the input of the MLP's."""
     plan, gpt2 = TrainingPlan(method="ia3", targets=targets, micro_batch=1.0, seq=16.0), find_model("gpt2")
     assert dry_run(model_config(gpt2), plan, workspace_bytes=0).trained_parameters == trained_parameters(gpt2, plan)
+
+
+class Bottleneck(nn.Module):
+    """The adapter of ms-swift behind an MLP."""
+
+    def __init__(self, width, size):
+        super().__init__()
+        self.down, self.up = nn.Linear(width, size, device="meta"), nn.Linear(size, width, device="meta")
+
+    def forward(self, x):
+        wide = x.to(self.down.weight.dtype)
+        return (wide + self.up(nn.functional.gelu(self.down(wide)))).to(x.dtype)
+
+
+def partly_trained(build, config, plan):
+    """The model of full training with what the method freezes, copies or adds."""
+    model, size = build(config, replace(plan, method="full")), int(plan.rank)
+    layers = model.model.layers
+    for layer in layers[:-size] if plan.method == "lisa" else ():
+        layer.requires_grad_(False)
+    if plan.method != "lisa":
+        model.requires_grad_(False)
+    if plan.method == "houlsby":
+        for layer in layers:
+            layer.mlp.adapter = Bottleneck(model.config.hidden_size, size)
+            layer.mlp.register_forward_hook(lambda mlp, _, out: out + mlp.adapter(out))
+    if plan.method == "llamapro":
+        copies = [copy.deepcopy(layer).requires_grad_(True) for layer in layers]
+        held = [(layer, copied) if not (n + 1) % (len(layers) // size) else (layer,)
+                for n, (layer, copied) in enumerate(zip(layers, copies, strict=True))]
+        model.model.layers = nn.ModuleList([layer for group in held for layer in group])
+        model.config.num_hidden_layers = model.model.config.num_hidden_layers = len(model.model.layers)
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loop", [*LOOPS, "checkpointed", "whole loss"])
+@pytest.mark.parametrize(("method", "size"), [("houlsby", 64.0), ("llamapro", 5.0), ("lisa", 2.0)])
+def test_a_method_of_another_package_is_held_to_its_modules(monkeypatch, method, size, loop):
+    """30 layers, of which llamapro copies every sixth; of LISA's the last two stand for any."""
+    build = dry.build_skeleton
+    monkeypatch.setattr(dry, "build_skeleton", lambda config, plan: partly_trained(build, config, plan))
+    monkeypatch.setitem(UNRUN, "method", ())
+    monkeypatch.setitem(LOOPS, "checkpointed", {**LOOPS["autocast"], "checkpointing": True})
+    monkeypatch.setitem(LOOPS, "whole loss", {**LOOPS["autocast"], "kernels": "none", "accumulation": 4})
+    monkeypatch.setitem(SIZES, method, size)
+    error, counted, trained = held(method, loop)
+    assert counted == trained
+    assert abs(error) <= 0.01

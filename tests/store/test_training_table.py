@@ -43,6 +43,9 @@ def test_a_full_row_becomes_its_plan():
     assert found.assumed == ()
 
 
+NAMED = "full, lora, rslora, dora, qlora, qdora, lora-int8, llama_adapter, llama_adapter_v2, houlsby, llamapro, lisa"
+
+
 @pytest.mark.parametrize(("column", "label", "field", "used", "other"), [
     ("lora_dropout", "lora_dropout 0", "dropout", 0.0, 0.05), ("logits_kept", "logits_kept false", "logits_kept", False, True),
     ("autocast", "autocast true", "autocast", True, False), ("optimizer", "optimizer adamw", "optimizer", "adamw",
@@ -177,11 +180,15 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"tokens_per_s": "nan"}, "tokens_per_s: 'nan'; it should be a finite number"),
     ({"tokens_per_s": "fast"}, "tokens_per_s: 'fast'; not a number"),
     ({"peak_mem_kind": "nvidia-smi"}, "peak_mem_kind: 'nvidia-smi'; none of allocated, reserved, process, unstated"),
-    ({"method": "full:lisa"}, "method: 'full:lisa'; none of full, lora, rslora, dora, qlora, qdora, lora-int8; nearest: full"),
+    ({"method": "full:lisa"}, f"method: 'full:lisa'; none of {NAMED}; nearest: lisa"),
+    ({"method": "full", "optimizer": "galore-adamw", "rank": ""}, "rank: ''; blank, and GaLore needs it"),
+    ({"optimizer": "galore-adamw"}, "optimizer: 'galore-adamw'; optimizer: galore-adamw projects the gradients of trained"),
+    ({"method": "houlsby", "rank": "", "trainable_params": "5"}, "no size of houlsby trains as many; 1 trains"),
+    ({"method": "houlsby", "quant": "nf4"}, "quant: 'nf4'; houlsby is counted on a base that is not quantised"),
     ({"method": "peft:ia4"}, "method: 'peft:ia4'; none of peft's tuners that are counted; nearest: peft:ia3"),
     ({"method": "peft:ia3", "quant": "nf4"}, "quant: 'nf4'; peft:ia3 is counted on a base that is not quantised"),
     ({"method": "peft:prompt_tuning", "rank": ""}, "rank: ''; blank, and neither are trainable_params stated"),
-    ({"method": "LoRA"}, "method: 'LoRA'; none of full, lora, rslora, dora, qlora, qdora, lora-int8; nearest: lora"),
+    ({"method": "LoRA"}, f"method: 'LoRA'; none of {NAMED}; nearest: lora"),
     ({"quant": "awq-int4"}, "quant: 'awq-int4'; none of none, nf4, int8, gptq-int4, gptq-int8; nearest: gptq-int4"),
     ({"method": "qlora", "quant": ""}, "quant: ''; qlora needs nf4 or int8"),
     ({"method": "qlora", "quant": "none"}, "quant: 'none'; qlora needs nf4 or int8"),
@@ -254,9 +261,12 @@ def test_skipped_rows_still_say_what_they_state(tmp_path):
      "prompt_tuning", 200.0),
     ({"method": "peft:adalora", "rank": "8", "trainable_params": str(24 * 12 * (896 + 896 + 1 + 896 + 128 + 1))},
      "adalora", 12.0),
+    ({"method": "llama_adapter", "quant": "nf4", "rank": "", "stack": "litgpt", "target_modules": "",
+      "trainable_params": str(22 * (10 * 896 + 14))}, "llama_adapter", 10.0),
 ])
-def test_a_tuner_of_peft_is_read_by_its_peft_type_and_sized_by_what_it_trains(tmp_path, cells, method, size):
-    """Qwen2.5-0.5B: hidden 896, 24 layers, query 896 and value 128 wide; AdaLoRA starts at init_r and prunes to the rank."""
+def test_a_tuner_is_read_by_its_name_and_sized_by_what_it_trains(tmp_path, cells, method, size):
+    """Qwen2.5-0.5B: hidden 896, 24 layers, 14 heads, query 896 and value 128 wide; AdaLoRA starts at init_r, prunes to the
+    rank."""
     plan = read_training(tmp_path / "t.csv", {"model": "qwen2.5-0.5b", "target_modules": "q_proj+v_proj", **cells}).runs[0].plan
     assert (plan.method, plan.rank) == (method, size)
 

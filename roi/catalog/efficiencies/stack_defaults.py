@@ -47,7 +47,7 @@ def as_stack_does(plan: TrainingPlan, stated: Container[str]) -> TrainingPlan:
     fields: dict[str, Any] = {  # Any: the fields' types
         "trainer": "plain", "logits_kept": usual["logits_kept"] == "true", "autocast": usual["autocast"] == "true",
         "loss": usual.get("loss", plan.loss), "optimizer": usual.get("optimizer", plan.optimizer),
-        "dropout": float(usual.get("lora_dropout", "0")) if plan.adapter else plan.dropout,
+        "dropout": float(usual.get("lora_dropout", "0")) if plan.adapter and plan.tuner is None else plan.dropout,
         "fsdp2": usual.get("fsdp2") == "true",
     }
     return replace(plan, **{name: value for name, value in fields.items() if name not in stated})

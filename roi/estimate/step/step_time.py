@@ -42,6 +42,7 @@ from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting
 from roi.estimate.training.sharding import HOST_MEMORY_BYTES_PER_S, LinkSpeed, datasheet_links, link_seconds
+from roi.estimate.training.stacks import built_model
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import Collective
@@ -158,7 +159,7 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     """
     tokens = np.asarray(plan.micro_batch, dtype=float) * np.asarray(plan.seq, dtype=float)
     zero = 0.0 * tokens
-    run = model.unrolled
+    run = built_model(model, plan).unrolled if plan.method == "llamapro" else model.unrolled
     work = list(step_products(run, plan))
     products = _products_s(work, gpu, efficiency) + zero
     attention_flops, attention = _attention(run, plan, gpu, efficiency, tokens)
@@ -318,7 +319,7 @@ def _update_bytes(plan: TrainingPlan, each: float) -> float:
     one-byte moments twice.
     """
     clipped = 3.0 * each
-    if plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused", "adamw-bf16"):
+    if plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "galore-adamw"):
         moments = 2.0 if plan.optimizer == "adamw-bf16" else each
         return clipped + 8.0 * each + 13.0 * moments
     return clipped + 3.0 * each + 4.0

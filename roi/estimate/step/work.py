@@ -16,6 +16,7 @@ import numpy as np
 
 from roi.estimate.training.adapters import target_linears
 from roi.estimate.training.attention import UNROTATED
+from roi.estimate.training.peft_methods import share_trained
 from roi.estimate.training.plan import DTYPE_BYTES, Dtype, TrainingPlan, adaptable, fuse_linears
 from roi.facts.model import ModelShape, Number
 
@@ -82,6 +83,7 @@ def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
     again = (1.5 if plan.checkpoints == "selective" else 2.0) if plan.checkpointing else 1.0
     each = DTYPE_BYTES[plan.dtype]
     wide = "fp32" if plan.stream_bytes >= 4.0 else plan.dtype
+    trained = float(np.max(share_trained(plan.method, plan.rank, model.layers)))
     for x in model.linears:
         packed = plan.int8 and adaptable(x, split=plan.split_experts)
         rows = tokens * x.active / x.experts
@@ -91,8 +93,8 @@ def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
         ahead, back = ("int8", wide) if packed else (own, own)
         yield Product(calls, rows, float(x.outputs), float(x.inputs), ahead, weights * (1.0 if packed else each), again)
         yield Product(calls, rows, float(x.inputs), float(x.outputs), back, weights * (plan.stream_bytes if packed else each))
-        if not plan.adapter:
-            yield Product(calls, float(x.outputs), float(x.inputs), rows, own, weights * each)
+        if trained > 0.0:
+            yield Product(calls * trained, float(x.outputs), float(x.inputs), rows, own, weights * each)
     head = unlowered_dtype(plan)
     read = model.vocab * model.hidden * DTYPE_BYTES[head]
     yield Product(1.0, tokens, float(model.vocab), float(model.hidden), head, read)

@@ -11,7 +11,7 @@ unless the layer is checkpointed: then its input alone is kept, and the layer is
 T = micro-batch x sequence tokens, w = bytes of the residual stream, h = hidden, I = inner width of the MLP.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -22,8 +22,10 @@ from roi.estimate.training.adapter_activations import (
     expert_stack_bytes,
     int8_inputs,
     merge_bytes,
+    whole_tuner_bytes,
 )
 from roi.estimate.training.attention import attention_saved, attention_transient
+from roi.estimate.training.peft_methods import PROMPTED, share_trained
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES, fuse_linears
 from roi.estimate.training.setting import Setting
 from roi.facts.model import Linear, Mlp, Number
@@ -40,6 +42,8 @@ RELU: Final = ("opt",)
 """Families whose activation keeps its output, not its input: the down projection reads the same tensor."""
 RESIDUAL_DROPOUT: Final = ("gpt2", "gpt_bigcode", "opt")
 """Families whose configuration drops what both blocks add to the stream: a mask of a byte an element each (resid_pdrop 0.1)."""
+FROZEN: Final = "prompt_tuning"
+"""A method under which no layer has anything of its own."""
 INT8_INPUT: Final = 6.0
 """Bytes an element of an int8 product's input while it is quantised: fp16 copy 2, its absolute 2, outliers 1, result 1
 (bitsandbytes/backends/cuda/ops.py, int8_vectorwise_quant)."""
@@ -60,8 +64,14 @@ class LayerBytes:
 
 
 def layer_bytes(s: Setting) -> LayerBytes:
-    """Bytes that one layer keeps and needs; kinds of layers are weighted by their number, the peak takes the widest."""
+    """Bytes that one layer keeps and needs; kinds of layers are weighted by their number, the peak takes the widest.
+
+    Where some layers are trained whole and the others frozen, both kinds.
+    """
     m = s.model
+    if s.plan.method in ("llamapro", "lisa"):
+        whole, share = layer_bytes(_as_method(s, "full")), share_trained(s.plan.method, s.plan.rank, m.layers)
+        return replace(whole, saved=share * whole.saved + (1.0 - share) * layer_bytes(_as_method(s, FROZEN)).saved)
     mixing = [(attention_saved(s, a), a.layers) for a in m.attention]
     mlps = [(_mlp_saved(s, k), k.layers) for k in m.mlp]
     norms = _norm_saved(s)
@@ -104,11 +114,17 @@ def _merge_peak(s: Setting, norms: Number, mixing: Number) -> Number:
 def unreached_bytes(s: Setting) -> Number:
     """Bytes that the first layers do not keep, since nothing before the first adapter needs a gradient; 0 for full training.
 
-    That is the first norm; token mixing and the second norm too where adapters begin in the MLP; the MLP of a parallel block
-    where they are in token mixing alone; and in a hybrid the run of linear layers before the first full one, where only full
-    ones carry adapters.
+    That is the layers before the first prompt, copy or adapter behind an MLP; else the first norm; token mixing and the second
+    norm too where adapters begin in the MLP; the MLP of a parallel block where they are in token mixing alone; and in a hybrid
+    the run of linear layers before the first full one, where only full ones carry adapters.
     """
     m = s.model
+    if s.plan.method in ("llama_adapter", "houlsby", "llamapro"):
+        a, starts = m.attention[0], {"llama_adapter": float(PROMPTED), "houlsby": 1.0}
+        ahead = starts.get(s.plan.method, m.layers / float(np.max(s.plan.rank)) - 1.0)
+        # the first prompt reads the queries, nothing else of its layer that comes before it
+        prompted = _norm_saved(s) + attention_saved(s, a) - s.attended * s.tokens * a.heads * a.head_dim
+        return ahead * layer_bytes(_as_method(s, FROZEN)).saved + prompted * float(s.plan.method == "llama_adapter")
     if not s.plan.targeted or s.plan.ends:
         return 0.0
     norm = (s.w if m.norm_bias else 4.0) * m.hidden * s.tokens
@@ -125,8 +141,13 @@ def unreached_bytes(s: Setting) -> Number:
 
 
 def final_norm_saved(s: Setting) -> Number:
-    """Bytes that the last norm keeps: its fp32 input; trained norms also their normalised and scaled outputs."""
+    """Bytes that the last norm keeps: its fp32 input; trained norms also their normalised and scaled outputs.
+
+    LLaMA-Adapter v2 has a scale on the head too, which reads the logits.
+    """
     trained = s.w * float(s.plan.ends) if s.plan.adapter else s.w + s.normalised
+    if s.plan.method == "llama_adapter_v2":
+        trained = s.normalised * float(not s.model.norm_bias) + s.w * s.model.vocab / s.model.hidden
     return (4.0 + trained) * s.model.hidden * s.tokens
 
 
@@ -142,31 +163,12 @@ def later_gradients_bytes(s: Setting) -> float:
     query, key and value. 0 where weights are frozen, or a gradient is there already (accumulation) or not for long (sharding).
     """
     m, plan = s.model, s.plan
-    if plan.adapter or plan.sharding != "none" or plan.accumulation > 1 or plan.step_in_backward:
+    if plan.method != "full" or plan.sharding != "none" or plan.accumulation > 1 or plan.step_in_backward:
         return 0.0
     if any(k.experts > 1 for k in m.mlp):
         return 0.0
     later = [x for x in m.linears if (x.name in ATTENTION_INPUTS if s.eager else x.name != "down_proj")]
     return plan.trained_bytes * sum(x.parameters for x in later) / m.layers
-
-
-def whole_tuner_bytes(s: Setting) -> Number:
-    """Bytes that a tuner without targets keeps of a layer's attention beside what the layer keeps without it.
-
-    A prefix lengthens keys and values as attention keeps them, and a loop that keeps its output keeps their cache; an
-    adaption prompt keeps the queries again and its own scores, in fp32 and twice in the stream's type.
-    """
-    size = np.asarray(s.plan.rank, dtype=float)
-    kinds = [a for a in s.model.attention if a.kind != "linear"]
-    layers = s.model.layers
-    if s.plan.method == "prefix_tuning":
-        longer = sum(a.layers * (a.heads if np.any(s.masked(a)) else a.kv_heads) * (a.head_dim + a.value_width) for a in kinds)
-        each = sum(a.layers * a.kv_heads * (a.head_dim + a.value_width) for a in kinds)
-        cached = each * (s.tokens + s.batch * size) * float(s.plan.logits_kept)
-        return (s.batch * size * longer + cached) * s.attended / layers
-    if s.plan.method == "adaption_prompt":
-        return s.tokens * sum(a.layers * a.heads * (s.w * a.head_dim + size * (4.0 + 2.0 * s.w)) for a in kinds) / layers
-    return 0.0 * size
 
 
 def retained_input_bytes(s: Setting) -> Number:
@@ -342,6 +344,10 @@ def _int8_backward(s: Setting, hidden: int, inner: float, kept: float, *, target
     return s.w * (3.0 * inner + hidden) * s.tokens + weight
 
 
+def _as_method(s: Setting, method: str) -> Setting:
+    return replace(s, plan=replace(s.plan, method=method))
+
+
 def _mean(parts: list[tuple[Number, int]], layers: int) -> Number:
     return sum((value * count for value, count in parts), np.float64(0.0)) / layers
 
@@ -372,7 +378,7 @@ def _norm_saved(s: Setting) -> Number:
     if not s.plan.adapter:
         read = _norm_readers(s) if copied else 1 if s.one_norm else 2
         width += read * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
-    if s.plan.method == "ln_tuning" and not s.fused_norms:
+    if not s.fused_norms and (s.plan.method == "ln_tuning" or (s.plan.method == "llama_adapter_v2" and not m.norm_bias)):
         width += s.normalised * m.norms_per_layer
     width += 2.0 * float(m.family in RESIDUAL_DROPOUT)
     return width * m.hidden * s.tokens

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from roi.estimate.training.peft_methods import Tuner
+from roi.estimate.training.peft_methods import PROMPTED, Tuner
 from roi.estimate.training.plan import ATTENTION_INPUTS, adaptable, in_mlp
 from roi.estimate.training.setting import MIXED_INPUT, OWN_INPUT, Setting
 from roi.facts.model import Linear, Mlp, Number
@@ -26,7 +26,7 @@ def adapter_saved(s: Setting, linears: list[Linear]) -> Number:
     """
     t, rank, each = s.tokens, np.asarray(s.plan.rank, dtype=float), s.plan.trained_bytes
     on = s.adapted(linears)
-    if s.plan.tuner is not None:
+    if s.plan.tuner is not None and s.plan.targeted:
         return _tuner_saved(s, s.plan.tuner, on)
     held = int8_inputs(s, linears) if s.keeps_inputs and not s.plan.checkpointing else 0.0
     if not on:
@@ -73,6 +73,33 @@ def _tuner_saved(s: Setting, tuner: Tuner, on: list[Linear]) -> Number:
         first = any(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in on)
         inputs = s.w * (s.model.hidden * float(first) + sum(x.inputs for x in on if x.name in OWN_INPUT))
     return kept + s.tokens * inputs
+
+
+def whole_tuner_bytes(s: Setting) -> Number:
+    """Bytes that a tuner without targets keeps of a layer beside what the layer keeps without it.
+
+    A prefix lengthens keys and values as attention keeps them, and a loop that keeps its output keeps their cache; an
+    adaption prompt keeps the queries again and its own scores, in fp32 and twice in the stream's type. LitGPT's prompt keeps
+    what its fused attention makes, with a log-sum a row; version 2 also what every scale reads. An adapter behind the MLP
+    keeps its input in its own type, and its GELU's input and result.
+    """
+    size = np.asarray(s.plan.rank, dtype=float)
+    kinds = [a for a in s.model.attention if a.kind != "linear"]
+    layers = s.model.layers
+    if s.plan.method == "prefix_tuning":
+        longer = sum(a.layers * (a.heads if np.any(s.masked(a)) else a.kv_heads) * (a.head_dim + a.value_width) for a in kinds)
+        each = sum(a.layers * a.kv_heads * (a.head_dim + a.value_width) for a in kinds)
+        cached = each * (s.tokens + s.batch * size) * float(s.plan.logits_kept)
+        return (s.batch * size * longer + cached) * s.attended / layers
+    if s.plan.method == "adaption_prompt":
+        return s.tokens * sum(a.layers * a.heads * (s.w * a.head_dim + size * (4.0 + 2.0 * s.w)) for a in kinds) / layers
+    if s.plan.method in ("llama_adapter", "llama_adapter_v2"):
+        made = (1.0 - PROMPTED / layers) * sum(a.layers * a.heads * (s.w * a.value_width + 4.0) for a in kinds) / layers
+        scaled = s.w * sum(x.outputs * x.layers * x.active for x in s.model.linears) / layers
+        return s.tokens * (made + scaled * float(s.plan.method == "llama_adapter_v2")) + 0.0 * size
+    if s.plan.method == "houlsby":
+        return s.tokens * (2.0 if s.lowered else s.plan.trained_bytes) * (s.model.hidden + 2.0 * size)
+    return 0.0 * size
 
 
 def _shared_output(s: Setting, on: list[Linear]) -> int:

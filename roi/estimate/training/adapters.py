@@ -4,6 +4,7 @@
     NF4         half a byte a weight, and a scale for each 64 of them: 4.127 bits with double quantisation
     int8        one byte a weight, and an fp32 scale a row
     AdamW       two moments a trained parameter: in its dtype, or one byte each in 8 bits
+    GaLore      of a product's weight two moments as large as its long side times r, and its short side times r beside them
 """
 
 from typing import Final
@@ -87,7 +88,7 @@ def trained_parameters(model: ModelShape, plan: TrainingPlan) -> Number:
     LoRA: rank x (inputs + outputs) a target (arXiv 2106.09685, section 4.1). DoRA adds one magnitude an output
     (arXiv 2402.09353, section 4.1). rsLoRA changes the scale alone. Full: every parameter. Others: peft_methods.py.
     """
-    if not plan.adapter:
+    if plan.method == "full":
         return float(model.parameters)
     rank = np.asarray(plan.rank, dtype=float)
     sites, tuner = target_linears(model, plan), plan.tuner
@@ -175,16 +176,36 @@ def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     each = {
         "adamw": plan.trained_bytes, "adamw-foreach": plan.trained_bytes, "adamw-fused": plan.trained_bytes, "adamw-bf16": 2.0,
         "adamw-8bit": 1.0 + 4.0 / EIGHT_BIT_BLOCK, "paged-adamw-8bit": 0.0,
-    }[plan.optimizer]
-    return 2.0 * each * trained_parameters(model, plan)
+    }[plan.optimizer.removeprefix("galore-")]
+    trained = trained_parameters(model, plan)
+    if not plan.galore:
+        return 2.0 * each * trained
+    rank, held = np.asarray(plan.rank, dtype=float), 2.0 * each * trained
+    for x in projected_linears(model):
+        short, long = sorted((x.inputs, x.outputs))
+        r = np.minimum(rank, short)
+        held = held + x.layers * (2.0 * each * (r * long - short * long) + plan.trained_bytes * r * short)
+    return held
+
+
+def projected_linears(model: ModelShape) -> list[Linear]:
+    """The products whose gradients GaLore projects: the stack's own (nn.Linear), as the checkpoint holds them."""
+    return [x for x in fuse_linears(model, model.linears) if adaptable(x)]
 
 
 def optimizer_workspace_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes that the optimizer step allocates: torch's multi-tensor AdamW holds sqrt(v) of every parameter at once.
 
     bitsandbytes updates in place, and so does the fused AdamW that the HF Trainer asks for (optim="adamw_torch_fused"); one
-    with bf16 states goes parameter by parameter.
+    with bf16 states goes parameter by parameter. So does GaLore's, with sqrt(v) and the update of the largest that is not
+    projected, or the fp32 gradient of the largest that is, with its singular vectors (galore_torch/adamw.py, adamw8bit.py,
+    galore_projector.py).
     """
+    if plan.galore:
+        sides = [sorted((x.inputs, x.outputs)) for x in projected_linears(model)]
+        singular = max((4.0 * (2.0 * short * long + short * short) for short, long in sides), default=0.0)
+        plain = 0.0 if plan.optimizer.endswith("8bit") else 2.0 * plan.trained_bytes * model.embedding_parameters
+        return max(singular, plain) + 0.0 * np.asarray(plan.rank, dtype=float)
     return (plan.trained_bytes if plan.multi_tensor else 0.0) * trained_parameters(model, plan)
 
 

@@ -141,7 +141,7 @@ def _padded_adapter_bytes(s: Setting, a: Attention) -> float:
     torch's index_copy, which spreads their outputs over the fused product's, keeps its source (litgpt/lora.py, zero_pad;
     torch's derivatives.yaml).
     """
-    if s.plan.stack != "litgpt" or not s.plan.adapter:
+    if s.plan.stack != "litgpt" or not s.plan.targeted:
         return 0.0
     widths = {x.name: x.outputs for x in a.linears(s.model.hidden) if x.name in ("q_proj", "k_proj", "v_proj")}
     asked = widths.keys() & s.asked

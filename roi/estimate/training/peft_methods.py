@@ -1,4 +1,4 @@
-"""What peft's tuners beside LoRA train and keep for backward, under their `peft_type`.
+"""What peft's tuners beside LoRA train and keep for backward, under their `peft_type`; and methods of other packages.
 
 A target takes `i` inputs to `o` outputs; `r` is its rank, or where a tuner has none the size that peft's configuration asks for
 (block, frequencies). By what autograd keeps of a target:
@@ -9,7 +9,13 @@ A target takes `i` inputs to `o` outputs; `r` is its rank, or where a tuner has 
     whole    no target: virtual tokens, norms, rows of the embedding, a prompt in every attention
 
 Read off peft 0.21 (peft/tuners) with the configuration's other defaults; tests/profiling/test_dry_run_tuners.py holds it to
-peft's own classes.
+peft's own classes. Then what litgpt and ms-swift have of their own:
+
+    llama_adapter       a prompt in every attention from the third layer on, and a gate a head (litgpt/adapter.py)
+    llama_adapter_v2    that, a scale and a bias on every product, and the norms (litgpt/adapter_v2.py)
+    houlsby             two products and a GELU behind every MLP (swift/tuners/adapter.py; arXiv 1902.00751)
+    llamapro            copies of layers, spread over the stack, trained alone (swift/tuners/llamapro.py; arXiv 2401.02415)
+    lisa                of full training, so many layers at a time beside embedding, head and last norm (arXiv 2403.17919)
 """
 
 from collections.abc import Callable
@@ -85,11 +91,16 @@ class Tuner(NamedTuple):
     """Type of what it keeps where autocast does not change it: base or fp32; empty: the adapter's, 16 bits under autocast."""
     copied: Count = _none
     """Elements of its factors that autocast copies to 16 bits."""
+    stack: str = "transformers"
+    """Whose model classes it belongs to."""
+    built: bool = True
+    """True where a class of peft's is its peft_type."""
 
 
 TUNERS: Final[dict[str, Tuner]] = {
     "adalora": Tuner("path", lambda i, o, r: r * (i + o + 1.0), ranks=1.0, size="init_r"),
     "adamss": Tuner("path", lambda i, o, r: 5.0 * r + o, reads="", ranks=1.0, frozen=lambda i, o, r: r * i),
+    "bdlora": Tuner("path", lambda i, o, r: r * (min(i, o) + max(i, o) / 2.0), ranks=1.0, copied=_path, built=False),
     "beft": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", size=""),
     "boft": Tuner("weight", lambda i, o, r: i * r + o, reads="stream", kept=lambda i, o, r: 3.0 * i * i + 0.0 * r,
                   outputs=1.0, size="boft_block_size", stays="base"),
@@ -106,7 +117,8 @@ TUNERS: Final[dict[str, Tuner]] = {
     "lily": Tuner("path", lambda i, o, r: r * (i + 2.0), ranks=1.0, copied=_path, shared=lambda i, o, r: 2.0 * r * o),
     "loha": Tuner("weight", lambda i, o, r: 2.0 * r * (i + o), reads="weight", kept=_weight),
     "lokr": Tuner("weight", _kronecker, kept=_weight),
-    "lora_fa": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0, copied=_path),
+    "lora_fa": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0, copied=_path, built=False),
+    "mica": Tuner("path", lambda i, o, r: r * i, copied=_path, built=False),
     "miss": Tuner("path", lambda i, o, r: r * o, reads="", ranks=1.0),
     "oft": Tuner("path", lambda i, o, r: i * (i / block(i, r) - 1.0) / 2.0, kept=lambda i, o, r: 4.0 * i * i / block(i, r),
                  copied=lambda i, o, r: 3.0 * i * i / block(i, r)),
@@ -130,8 +142,14 @@ TUNERS: Final[dict[str, Tuner]] = {
     "adaption_prompt": Tuner("whole", size="adapter_len"), "ln_tuning": Tuner("whole", size=""),
     "p_tuning": Tuner("whole", size="num_virtual_tokens"), "prefix_tuning": Tuner("whole", size="num_virtual_tokens"),
     "prompt_tuning": Tuner("whole", size="num_virtual_tokens"), "trainable_tokens": Tuner("whole", size="token_indices"),
+    "llama_adapter": Tuner("whole", size="adapter_prompt_length", stack="litgpt", built=False),
+    "llama_adapter_v2": Tuner("whole", size="adapter_prompt_length", stack="litgpt", built=False),
+    "houlsby": Tuner("whole", size="adapter_length", built=False),
+    "llamapro": Tuner("whole", size="num_new_blocks", built=False),
+    "lisa": Tuner("whole", size="lisa_activated_layers", built=False),
 }
-"""peft_type in small letters -> what it does; lora_fa is LoRA under peft's optimizer that freezes A."""
+"""peft_type in small letters, or another package's method -> what it does. Of LoRA's own variants lora_fa is peft's optimizer
+that freezes A, mica freezes B, and bdlora has the factor on a product's wide side in two diagonal blocks."""
 VIRTUAL: Final = ("prompt_tuning", "p_tuning")
 """Tuners whose virtual tokens come before those of every sequence."""
 AT_RUN_TIME: Final = ("lora", "rslora", "qlora", "lora-int8", "lora_fa")
@@ -141,6 +159,8 @@ UNMERGED: Final = ("adaption_prompt", "beft", "p_tuning", "prefix_tuning", "prom
 """Tuners that peft cannot merge: prompts, and biases that the base's products lack (peft/tuners/beft/layer.py)."""
 ALIASES: Final = {"bone": "miss"}
 """Earlier names."""
+PROMPTED: Final = 2
+"""First layer whose attention has a prompt in LitGPT (adapter_start_layer)."""
 
 
 def unserved(method: str, *, shared: bool) -> str:
@@ -153,18 +173,34 @@ def unserved(method: str, *, shared: bool) -> str:
 
 
 def whole_parameters(model: ModelShape, method: str, size: Number) -> Number:
-    """Trained parameters of a tuner without targets; `size`: virtual tokens, or rows of the embedding.
+    """Trained parameters of a tuner without targets; `size`: virtual tokens, rows of the embedding, a width, or layers.
 
     p-tuning's encoder is an MLP of the stream's width in three layers; a prefix holds keys and values of every layer.
     """
-    h = float(model.hidden)
+    h, found = float(model.hidden), size * float(model.hidden)
+    last = model.final_norm * h * (1.0 + model.norm_bias)
     match method:
         case "adaption_prompt":
-            return model.layers * (size * h + 1.0)
+            found = model.layers * (found + 1.0)
         case "ln_tuning":
-            return model.stream_norm_parameters + 0.0 * size
+            found = model.stream_norm_parameters + 0.0 * size
         case "p_tuning":
-            return size * h + 3.0 * (h * h + h)
+            found = found + 3.0 * (h * h + h)
         case "prefix_tuning":
-            return size * sum(a.layers * a.kv_heads * (a.head_dim + a.value_width) for a in model.attention)
-    return size * h
+            found = size * sum(a.layers * a.kv_heads * (a.head_dim + a.value_width) for a in model.attention)
+        case "llama_adapter" | "llama_adapter_v2":
+            found = (model.layers - PROMPTED) * (found + model.attention[0].heads)
+            norms = h * (1.0 + model.norm_bias) * min(model.norms_per_layer, 2) * model.layers + last  # not Gemma's post-norms
+            scaled = model.vocab + sum(x.outputs * x.layers * x.experts for x in model.linears)
+            found = found + (norms + 2.0 * scaled) * float(method == "llama_adapter_v2")
+        case "houlsby":
+            found = model.layers * (2.0 * found + size + h)
+        case "llamapro" | "lisa":
+            inside = sum(x.parameters for x in model.linears) + model.norm_parameters - last
+            found = float(model.parameters - inside) * float(method == "lisa") + size / model.layers * inside
+    return found
+
+
+def share_trained(method: str, size: Number, layers: int) -> Number:
+    """Share of the decoder layers whose weights are trained: all of full training, `size` layers of llamapro and lisa."""
+    return size / layers if method in ("llamapro", "lisa") else 0.0 * size + float(method == "full")

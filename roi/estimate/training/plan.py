@@ -16,9 +16,11 @@ from roi.estimate.training.peft_methods import TUNERS, Tuner
 from roi.facts.methods import Method
 from roi.facts.model import Linear, ModelShape, Number
 
+Other = Literal["llama_adapter", "llama_adapter_v2", "houlsby", "llamapro", "lisa"]
 Dtype = Literal["bf16", "fp16", "fp32"]
 Attend = Literal["sdpa", "sdpa-flash", "sdpa-cudnn", "sdpa-efficient", "sdpa-math", "flash", "flash1", "flash3", "eager"]
-Optimizer = Literal["adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit"]
+Optimizer = Literal["adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit", "galore-adamw",
+                    "galore-adamw-8bit"]
 Kernels = Literal["none", "fused", "liger"]
 Loss = Literal["fp32", "16bit", "split", "chunked"]
 Trainer = Literal["plain", "hf", "trl"]
@@ -43,15 +45,12 @@ FLASH_PACKAGES: Final = ("flash", "flash1", "flash3")
 """FlashAttention as a package of its own, by version."""
 ATTENTION_INPUTS: Final = ("q_proj", "k_proj", "v_proj", "q_a_proj", "kv_a_proj_with_mqa", "linear_attn")
 """Products that read the first norm's output."""
-MOST: Final = {
-    "rank": float("inf"), "micro_batch": 65_536, "seq": 100_000_000, "accumulation": 1_000_000, "gpus": 100_000,
-}  # fmt: skip
+MOST: Final = {"rank": float("inf"), "micro_batch": 65_536, "seq": 100_000_000, "accumulation": 1_000_000, "gpus": 100_000}
 """Largest values of a plan's sizes: beyond any model's width and context, and any job that was published (the largest, Llama
 3's pre-training, had 16,384 GPUs). Closer limits are the model's own: `check_context`, `check_rank`."""
 TARGET_SETS: Final = {
     "attention": ("q_proj", "k_proj", "v_proj", "o_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj"),
-    "qv": ("q_proj", "v_proj"),
-}
+    "qv": ("q_proj", "v_proj")}
 """Named target sets; "all-linear" is every product that an adapter can attach to."""
 EXPERT_FAMILIES: Final = (
     "mixtral", "minimax", "minimax_m2", "qwen3_moe", "qwen3_next", "deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2",
@@ -63,11 +62,10 @@ EXPERT_FAMILIES: Final = (
 gate, up and down for an expert's, so shared and dense MLPs carry none. Others' experts carry none."""
 MLP_TARGETS: Final = ("gate_proj", "up_proj", "down_proj")
 """What an expert's products are called."""
-
-
 UNRUN: Final[dict[str, tuple[object, ...]]] = {
     "stack": ("litgpt", "torchtune", "torchtitan"), "checkpoints": ("selective", "offloaded"), "loss": ("split",),
-    "step_in_backward": (True,), "gptq": (True,), "fp8": (True,), "ends": (True,)}
+    "step_in_backward": (True,), "gptq": (True,), "fp8": (True,), "ends": (True,),
+    "optimizer": ("galore-adamw", "galore-adamw-8bit"), "method": tuple(n for n, tuner in TUNERS.items() if not tuner.built)}
 """Fields of a plan -> values that the closed form alone knows."""
 
 
@@ -77,9 +75,9 @@ class TrainingPlan:
 
     method: str = "lora"
     """full, lora, rslora (the cost of lora), dora, qlora (NF4 base), qdora (NF4 base), lora-int8 (int8 base), or one of peft's
-    other tuners by its `peft_type` in small letters (peft_methods.py), on an unquantised base."""
+    other tuners by its `peft_type` in small letters, or another package's (peft_methods.py), on an unquantised base."""
     rank: Number = 16.0
-    """Rank of the adapter, or the size that its tuner has instead (virtual tokens, block); full fine-tuning ignores it."""
+    """Rank of the adapter, of GaLore's projection, or the size that a tuner has instead (virtual tokens, block, layers)."""
     targets: str | tuple[str, ...] = "all-linear"
     """all-linear, attention, qv, or module names."""
     micro_batch: Number = 1.0
@@ -98,7 +96,7 @@ class TrainingPlan:
     """adamw keeps two states in the dtype of the trained parameter: torch.optim's multi-tensor form in a plain loop, the fused
     one in the Trainers; adamw-foreach is the multi-tensor form in a Trainer, its default before torch 2.8
     (transformers/training_args.py, default_optim), and adamw-fused the fused one in a plain loop; the paged one keeps its
-    states outside torch."""
+    states outside torch. GaLore's project the gradient of every layer's products to `rank` (arXiv 2403.03507)."""
     dropout: Number = 0.0
     """LoRA dropout; above 0 every target keeps its own dropped input and mask."""
     double_quant: bool = True
@@ -159,6 +157,8 @@ class TrainingPlan:
     fp8: bool = False
     """True where the layers' products run in 8 bits on weights of `dtype`, cast each time (TransformerEngine under
     fp8_autocast, torchao's float8); head, attention and adapters do not. Memory is that without."""
+    nf4: bool = False
+    """True where one of LitGPT's adapters beside LoRA stands on an NF4 base."""
     adapters_16bit: bool = False
     """True where adapters have the type of the base's weights: peft 0.7 to 0.11 on a base that is not packed (from pull request
     1706 on it widens them), autocast_adapter_dtype=False, a loop that casts the whole module."""
@@ -209,11 +209,11 @@ class TrainingPlan:
     @property
     def adapter(self) -> bool:
         """True where the base is frozen."""
-        return self.method != "full"
+        return self.method not in ("full", "lisa")
 
     @property
     def tuner(self) -> Tuner | None:
-        """What peft's tuner does; None for full training and for LoRA and its kin, which the other modules count."""
+        """What a tuner does; None for full training and for LoRA and its kin, which the other modules count."""
         return TUNERS.get(self.method)
 
     @property
@@ -234,7 +234,12 @@ class TrainingPlan:
     @property
     def quantised(self) -> bool:
         """True where the base's linear layers are stored in NF4."""
-        return self.method in ("qlora", "qdora")
+        return self.method in ("qlora", "qdora") or self.nf4
+
+    @property
+    def galore(self) -> bool:
+        """True where the optimizer keeps the moments of projected gradients."""
+        return self.optimizer.startswith("galore")
 
     @property
     def int8(self) -> bool:
@@ -311,9 +316,7 @@ class TrainingPlan:
         Engines that compute in `dtype` hand adapters out in it: DeepSpeed casts the whole module (a k-bit model keeps its
         types), FSDP casts what it gathers under mixed precision, and with NF4 a unit has the one dtype.
         """
-        if not self.adapter:
-            return DTYPE_BYTES[self.dtype]
-        if self.stack != "transformers" or self.adapters_16bit:
+        if not self.adapter or self.method == "llamapro" or self.stack != "transformers" or self.adapters_16bit:
             return DTYPE_BYTES[self.dtype]  # the whole module is of one type
         if self.chunked_head and (self.quantised or self.int8):
             return 2.0  # SFTTrainer turns adapters on a quantised base to bf16 (trl/trainer/sft_trainer.py)

@@ -90,8 +90,9 @@ class Setting:
 
     @property
     def normalised(self) -> float:
-        """Bytes of an element that a trained RMSNorm keeps: Gemma, Cohere and OLMo 2 scale it in fp32 (modeling_gemma.py)."""
-        return 4.0 if self.model.family.startswith(("gemma", "cohere", "olmo2", "olmo3")) else self.w
+        """Bytes of an element that a trained RMSNorm keeps: Gemma, Cohere, OLMo 2 and LitGPT scale it in fp32 (model.py)."""
+        wide = self.plan.stack == "litgpt" or self.model.family.startswith(("gemma", "cohere", "olmo2", "olmo3"))
+        return 4.0 if wide else self.w
 
     @property
     def one_norm(self) -> bool:
@@ -193,7 +194,8 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
 
     Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
     """
-    unrun = _unrun_attention(model, plan) or _unknown_tuner(model, plan) or _unquantised(model, plan)
+    unrun = (_unrun_attention(model, plan) or _unknown_tuner(model, plan) or _unknown_layers(model, plan)
+             or _unknown_galore(plan) or _unquantised(model, plan))
     if unrun or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
     ways = "take targets attention, or"
@@ -231,10 +233,28 @@ def _unknown_tuner(model: ModelShape, plan: TrainingPlan) -> str:
         if np.any(n % np.asarray(plan.rank, dtype=float) != 0.0):
             near = block(np.gcd.reduce([m for *_, m in sides]), np.max(plan.rank))
             return f"rank: {plan.rank:g} does not divide the {n:,} {side} of {name}, as {plan.method} needs; {near:g} does"
-    asked = (("sharding", plan.sharding, "none"), ("dropout", plan.dropout, 0.0), ("stack", plan.stack, "transformers"))
+    asked = (("sharding", plan.sharding, "none"), ("dropout", plan.dropout, 0.0), ("stack", plan.stack, plan.tuner.stack))
     wrong = [f"method: {plan.method} is not known with {name} {value}; take {known}, or lora"
              for name, value, known in asked if np.any(np.asarray(value) != known)]
     return wrong[0] if wrong else ""
+
+
+def _unknown_layers(model: ModelShape, plan: TrainingPlan) -> str:
+    """Why the model has not as many layers as the plan trains, or no place for as many new ones; empty where it has."""
+    if plan.method in ("llamapro", "lisa") and np.any(np.asarray(plan.rank) > model.layers):
+        return f"rank: {plan.method} is not possible with {plan.rank:g} layers; {model.id} has {model.layers}"
+    if plan.method == "llamapro" and np.any(model.layers % np.asarray(plan.rank) != 0.0):
+        return f"rank: llamapro is not possible with {plan.rank:g} new layers; take a divisor of {model.layers}"
+    return ""
+
+
+def _unknown_galore(plan: TrainingPlan) -> str:
+    """Why GaLore's optimizer is not counted beside the plan's other fields; empty where it is, or is not asked for."""
+    if plan.galore and plan.method != "full":
+        return f"optimizer: {plan.optimizer} projects the gradients of trained weights; take method full, or adamw"
+    if plan.galore and plan.sharding != "none":
+        return f"optimizer: {plan.optimizer} is not known with sharding {plan.sharding}; take none, or adamw-8bit"
+    return ""
 
 
 def _unrun_attention(model: ModelShape, plan: TrainingPlan) -> str:

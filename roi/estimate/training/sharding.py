@@ -104,7 +104,7 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     states = optimizer_state_bytes(model, plan)
     update = optimizer_workspace_bytes(model, plan)
     gradients = trained * plan.trained_bytes
-    adapters = gradients if plan.adapter else trained * 0.0
+    adapters = gradients if plan.adapter and plan.method != "llamapro" else trained * 0.0  # whose layers are the model's own
     whole = layer_unit_bytes(model, plan) * model.layers + 0.0 * gradients if plan.adapter else gradients
     if plan.sharding == "none":
         ends = DTYPE_BYTES[plan.dtype] * end_parameters(model, plan)

@@ -14,6 +14,8 @@ torchtune/modules/attention.py and loss/ce_chunked_output_loss.py (November 2024
 
 from typing import NamedTuple
 
+import numpy as np
+
 from roi.estimate.training.plan import DTYPE_BYTES, Dtype, Trainer, TrainingPlan
 from roi.facts.model import ModelShape
 
@@ -29,7 +31,12 @@ def last_part(model: ModelShape, parts: int) -> ModelShape:
 
 
 def built_model(model: ModelShape, plan: TrainingPlan) -> ModelShape:
-    """The model as the plan's stack builds it; the same one for the others."""
+    """The model as the plan's stack builds it, or with the layers that llamapro adds; the same one for the others."""
+    if plan.method == "llamapro":
+        grown = 1.0 + float(np.max(plan.rank)) / model.layers
+        parts = {name: tuple(x.model_copy(update={"layers": round(x.layers * grown)}) for x in getattr(model, name))
+                 for name in ("attention", "mlp")}
+        return ModelShape.model_construct(**{**dict(model), **parts})
     if plan.stack != "litgpt":
         return model
     apart = all(a.kind in ("full", "sliding") and not a.shared_kv for a in model.attention)

@@ -202,7 +202,7 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
         newer = hasattr(model, "activation_checkpointing_enable")  # the name from 5.2x on
         enable = model.activation_checkpointing_enable if newer else model.gradient_checkpointing_enable
         enable({"use_reentrant": False})
-    if plan.adapter:
+    if plan.method != "full":
         # routers that are linear layers: llama 4's returns two results, which an adapter cannot add to
         routes = any(name.endswith(".router") and isinstance(m, LINEARS) for name, m in model.named_modules())
         targets = target_modules(model, plan.targets, fused)
@@ -223,8 +223,8 @@ def adapter_settings(model: Any, plan: TrainingPlan, targets: str | list[str], *
     IA3 scales the input of an MLP's products; OFT takes its number of blocks or their size; a prompt in attention is in every
     layer; p-tuning's encoder is as wide as the stream.
     """
-    if plan.method == "lora_fa":
-        raise InputError("method: lora_fa is an optimizer of peft's beside LoRA, which is not run; take the closed form")
+    if plan.tuner is not None and not plan.tuner.built:
+        raise InputError(f"method: {plan.method} is no peft_type of peft, and not run; take the closed form")
     if plan.tuner is not None:
         kind: Any = peft.PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(plan.method.upper())]
         size, config = int(plan.rank), model.config.get_text_config()

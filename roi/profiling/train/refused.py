@@ -34,6 +34,9 @@ def check_options(plan: TrainingPlan, model: ModelToBuild, rows: Sequence[int], 
     cpu = device == "cpu"
     if cpu and plan.optimizer.startswith("paged"):
         raise InputError(f"--optimizer {plan.optimizer}: paging needs a GPU; on a CPU take adamw-8bit")
+    if plan.galore or (plan.tuner is not None and not plan.tuner.built):
+        said = f"--optimizer {plan.optimizer}" if plan.galore else f"--method {plan.method}"
+        raise InputError(f"{said}: roi fit counts it, and nothing here runs it")
     _check_attention(plan, cpu=cpu)
     _check_kernels(plan, cpu=cpu, compiled=compiled, lengths=lengths)
     if plan.dtype == "fp16" and plan.method == "full" and plan.trainer != "plain" and plan.autocast:

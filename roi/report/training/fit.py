@@ -236,7 +236,7 @@ def method_words(plan: TrainingPlan) -> str:
     size = f" r{plan.rank:g}"
     if plan.tuner is not None and plan.tuner.size != "r":
         size = f" {plan.tuner.size} {plan.rank:g}" if plan.tuner.size else ""
-    return plan.method + (size if plan.adapter else "") + (f", {targets}" if plan.targeted else "")
+    return plan.method + (size if plan.method != "full" or plan.galore else "") + (f", {targets}" if plan.targeted else "")
 
 
 def _unusual(plan: TrainingPlan) -> list[str]:
@@ -385,6 +385,9 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
     """What the speed does not count, and what the catalog's shape of the model does not say."""
     if report.plan.checkpoints == "offloaded" and report.usable:
         yield "Speed, hours and USD do not count the copies of offloaded checkpoints to the host and back (a longer step)"
+    if report.plan.galore and report.usable:
+        yield ("Speed, hours and USD do not count GaLore's projections and singular values: ms-swift measured 0.77 of full"
+               " training's speed (Qwen-7B, 16 micro-steps a step, new projections every 50 steps)")
     if any(k.experts > 1 for k in report.model.mlp):
         adapters = "" if not report.plan.adapter else (
             ", and peft gives each of them an adapter (--targets attention leaves them out)"

@@ -13,7 +13,7 @@ from roi.facts.model import Number
 
 YOUNGER: Final[frozenset[str]] = frozenset({
     "kernels", "loss", "kbit_prepared", "split_experts", "stack", "checkpoints", "held_graphs", "compiled", "step_in_backward",
-    "gptq", "fp8", "ends", "offload", "fsdp2", "adapters_16bit"})
+    "gptq", "fp8", "ends", "offload", "fsdp2", "adapters_16bit", "nf4"})
 """Fields that TrainingPlan got after the first roi.profile/1 file: a file without them means their default. Any other
 field must be there, so that no default passes for what was run."""
 _HINTS: Final = {name: FiniteFloat if hint == Number else hint for name, hint in get_type_hints(TrainingPlan).items()}
@@ -55,10 +55,10 @@ def memory_record(plan: TrainingPlan) -> dict[str, Any]:  # Any: JSON
     Left out: gpus (a replica each); accumulation beyond 2 (gradients live through forward from the second micro-step on);
     rslora for lora (a scale); rank, targets and dropout of full fine-tuning; double quantisation of what is not NF4.
     """
-    whole = not plan.adapter
+    whole = plan.method == "full"
     same = replace(
         plan, gpus=1, accumulation=min(plan.accumulation, 2), method="lora" if plan.method == "rslora" else plan.method,
-        rank=1.0 if whole else plan.rank, targets="all-linear" if whole else plan.targets,
+        rank=1.0 if whole and not plan.galore else plan.rank, targets="all-linear" if whole else plan.targets,
         dropout=0.0 if whole else plan.dropout, double_quant=plan.double_quant and plan.quantised)
     return {**plan_record(same), "targets": sorted(set(asked_targets(same.targets)))}
 

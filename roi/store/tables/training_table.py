@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
@@ -22,20 +22,20 @@ from roi.estimate.training.plan import (
     Kernels,
     Loss,
     Optimizer,
+    Other,
     Sharding,
     Stack,
     Trainer,
     TrainingPlan,
 )
+from roi.estimate.training.setting import refusal
 from roi.facts.methods import Method
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
-from roi.store.tables.tuner_cells import PEFT, sized_tuner, tuner_named
+from roi.store.tables.tuner_cells import COUNT_TOLERANCE, PEFT, sized_tuner, tuner_named
 from roi.units import GIB
 
-COUNT_TOLERANCE: Final = 0.01
-"""A stated count of trained parameters that is further off means another method than the row says."""
 Version = Annotated[str, Field(pattern=r"^\d+(\.\d+){0,3}$")]
 """Numbers and points."""
 FUSED_BY_DEFAULT: Final = (2, 8)
@@ -88,9 +88,9 @@ class TrainingRow(CanonicalRow):
     """Card, by its id in the catalog; blank where it is not known: memory is predicted all the same, speed is not."""
     n_gpus: Whole = 1
     """GPUs of the job."""
-    method: Method | Annotated[str, Field(pattern=f"^{PEFT}[a-z0-9_]+$")]
+    method: Literal[Method, Other] | Annotated[str, Field(pattern=f"^{PEFT}[a-z0-9_]+$")]
     """Method: full, or a kind of adapter; another of peft's tuners is peft: and its peft_type in small letters (peft:ia3), on a
-    base that is not quantised. quant says on which base (lora over nf4 is what others call qlora)."""
+    base that is not quantised; LitGPT's take nf4 too. quant says on which base (lora over nf4 is what others call qlora)."""
     quant: Literal["none", "nf4", "int8", "gptq-int4", "gptq-int8"] = "none"
     """Quantisation of the base's linear layers, by bitsandbytes or GPTQ (predicted as nf4 and int8 without preparation). full
     needs none; lora needs none, nf4 or int8; rslora and dora need none or nf4; qlora needs nf4 or int8; qdora needs nf4;
@@ -98,8 +98,8 @@ class TrainingRow(CanonicalRow):
     double_quant: Flag | None = None
     """True where the scales of nf4 are quantised once more; blank: true stands in."""
     rank: Annotated[int, Field(gt=0)] | None = None
-    """Rank of the adapter, or a tuner's own size (virtual tokens, block); blank for full, and of a tuner where trainable_params
-    tells it."""
+    """Rank of the adapter, of GaLore's projection, or a tuner's own size (virtual tokens, block, layers); blank for full, and
+    of a tuner where trainable_params tells it."""
     target_modules: Annotated[tuple[str, ...], Several] = ()
     """What carries an adapter: all-linear, attention, qv, or the names of modules joined by "+"; blank for full. full:wte and
     full:lm_head besides: embedding and head are trained whole (modules_to_save)."""
@@ -260,10 +260,14 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         step_in_backward="step_in_backward" in row.habits,
         compiled="compiled" in row.habits, adapters_16bit="adapters_16bit" in row.habits, fp8=fp8,
         ends=bool(set(ENDS) & set(row.target_modules)),
-        gptq=row.quant.startswith("gptq"),
+        gptq=row.quant.startswith("gptq"), nf4=method not in ON_BASE.values() and row.quant == "nf4",
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
+    if plan.galore and row.rank is None:
+        raise UnusableCell("rank", "blank, and GaLore needs it")
+    if refused := refusal(model, plan) if plan.galore else "":
+        raise UnusableCell("optimizer", refused)
     if plan.tuner is not None:
         plan = sized_tuner(model, plan, row.rank, row.trainable_params)
     if (plan.optimizer == "adamw" and plan.trainer != "plain" and plan.sharding not in ("zero2", "zero3")
@@ -289,12 +293,12 @@ def _loss(row: TrainingRow) -> Loss:
 
 
 def _usual_cells(row: TrainingRow, usual: Mapping[str, str]) -> dict[str, Any]:  # Any: values of a row's fields
-    """What blank cells of the row are by the stack's defaults; full training has no dropout."""
+    """What blank cells of the row are by the stack's defaults; dropout is LoRA's alone."""
     cells = {column: cell for column, cell in usual.items() if column in TrainingRow.model_fields}
     read = TrainingRow.model_validate({"model": row.model, "id": row.id, "micro_batch": 1, "seq_len_max": 1, "method": "full",
                                        **cells})
     return {column: getattr(read, column) for column in cells
-            if getattr(row, column) is None and not (column == "lora_dropout" and row.method == "full")}
+            if getattr(row, column) is None and not (column == "lora_dropout" and row.method in ("full", *get_args(Other)))}
 
 
 def _older(row: TrainingRow, version: str | None, than: tuple[int, ...], since: str) -> bool:
@@ -310,7 +314,7 @@ def _stand_ins(row: TrainingRow, method: str) -> dict[str, Any]:  # Any: values 
         "logits_kept": row.trainer != "hf", "optimizer": "adamw", "base_dtype": "bf16", "attention_impl": "sdpa",
         "gradient_checkpointing": row.quant != "none",
     }  # fmt: skip
-    values |= {} if method == "full" else {"lora_dropout": 0.0}
+    values |= {} if method in ("full", *get_args(Other)) else {"lora_dropout": 0.0}
     values |= {"double_quant": True} if row.quant in ("nf4", "gptq-int4") else {}
     return values | ({"autocast": True} if row.trainer != "plain" and row.base_dtype != "fp32" else {})
 

@@ -1,33 +1,35 @@
-"""Cells of a training row that name one of peft's tuners beside LoRA, and the size that its trained parameters tell."""
+"""Cells of a training row that name a tuner beside LoRA, peft's or another's, and the size that its trained parameters tell."""
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 
 from roi.errors import nearest
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.peft_methods import ALIASES, TUNERS
-from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.plan import Other, TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import UnusableCell
 
 PEFT: Final = "peft:"
 """What the word of a tuner begins with."""
+COUNT_TOLERANCE: Final = 0.01
+"""A stated count of trained parameters that is further off means another method than the row says."""
 SIZES: Final = np.arange(1.0, 16_385.0)
 """Sizes that are tried."""
 
 
 def tuner_named(method: str, quant: str) -> str | None:
-    """peft's name of the tuner that the cell names; None for another method, UnusableCell where no formula knows it."""
-    if not method.startswith(PEFT):
+    """The name of the tuner that the cell names; None for another method, UnusableCell where no formula knows it."""
+    if not method.startswith(PEFT) and method not in TUNERS:
         return None
     name = ALIASES.get(method.removeprefix(PEFT), method.removeprefix(PEFT))
     if name not in TUNERS:
         near = nearest(name, TUNERS, 1)
         raise UnusableCell("method", "none of peft's tuners that are counted" + (f"; nearest: {PEFT}{near[0]}" if near else ""))
-    if quant != "none":
+    if quant != "none" and (quant != "nf4" or TUNERS[name].stack != "litgpt"):
         raise UnusableCell("quant", f"{method} is counted on a base that is not quantised")
     return name
 
@@ -41,4 +43,8 @@ def sized_tuner(model: ModelShape, plan: TrainingPlan, rank: int | None, trained
             raise UnusableCell("rank", "blank, and neither are trainable_params stated")
         return plan
     counts = np.broadcast_to(trained_parameters(model, replace(plan, rank=SIZES)), SIZES.shape)
-    return replace(plan, rank=float(SIZES[np.argmin(np.abs(counts - trained))]))
+    best = int(np.argmin(np.abs(counts - trained)))
+    if plan.method in get_args(Other) and abs(counts[best] / trained - 1.0) > COUNT_TOLERANCE:
+        raise UnusableCell("trainable_params", f"no size of {plan.method} trains as many; {SIZES[best]:g} trains"
+                           f" {counts[best]:,.0f}")
+    return replace(plan, rank=float(SIZES[best]))

@@ -64,10 +64,11 @@ class NotAChoice(InputError):
     """A word that is not one of the few that are allowed; the message lists them, and says which is nearest, of `more` too."""
 
     def __init__(self, field: str, value: object, choices: Iterable[str], more: Iterable[str] = ()) -> None:
-        known = list(choices)
-        near = nearest(str(value), [*known, *more], 1)
+        known, others = list(choices), list(more)
+        near = nearest(str(value), [*known, *others], 1)
         hint = f"; nearest: {near[0]}" if near else ""
-        super().__init__(f"{field}: {str(value)[:40]!r} is not one of {', '.join(known)}{hint}")
+        listed = ", ".join(known) + (f" and {len(others)} more" if others else "")
+        super().__init__(f"{field}: {str(value)[:40]!r} is not one of {listed}{hint}")
 
 
 FEW = 8
@@ -117,12 +118,17 @@ SHORT = 3
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) -> list[str]:
-    """Up to `n` known names that look most like `name`, best first; less alike than `cutoff` (0 to 1) is none."""
+    """Up to `n` known names that look most like `name`, best first; less alike than `cutoff` (0 to 1) is none.
+
+    A name of the same letters in another order is nearest: two of them are often exchanged in typing.
+    """
     from difflib import get_close_matches  # only where somebody was mistaken
 
     mine, every = name.lower()[:80], {k.lower(): k for k in known}
     by_lower = {low: k for low, k in every.items() if low[:1] == mine[:1] or min(len(low), len(mine)) > SHORT}
-    return [by_lower[f] for f in get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)]
+    exchanged = [low for low in every if low != mine and sorted(low) == sorted(mine)]
+    found = dict.fromkeys([*exchanged, *get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)])
+    return [every[low] for low in found][:n]
 
 
 LONGEST_PATH = 4096

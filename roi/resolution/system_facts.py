@@ -1,5 +1,6 @@
 """Facts of a system (what answers): its error rate, how it tokenises; of an adapter, what its training takes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date as Date
 from functools import partial
@@ -115,6 +116,9 @@ def _has_price_or_shape(s: Scenario, model: str) -> bool:
     return False
 
 
+LIGHTER = ("lora", "qlora")
+"""Methods that may take less, the faster first; which one does depends on the model: QLoRA's fp32 copies of experts can be
+most of a mixture."""
 LONGEST_OVER_MEAN = 4.0
 """Longest training sequence over the mean where nobody states it: lengths of the bundled trace reach 3.6 times their mean."""
 LONGEST_OVER_CELL = 2.0
@@ -262,8 +266,10 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         _add_hours_factor(sheet, best)
     if best is None:
         where = "no single rented GPU" if t.gpu is None else f"no single {find_gpu(t.gpu).id}"
-        why = (f"{method} of {shape.id} at {longest:,.0f} tokens fits on {where};"
-               " shorten training.longest_tokens, use qlora, or state training.gpu and gpu_hours")
+        short = float(np.ceil(mean))  # to which a length that is not stated is cut without being told
+        way = _what_fits(shape, plan if t.longest_tokens is not None else replace(plan, seq=short), short,
+                         [find_gpu(name) for cards in places for name in cards])
+        why = f"{method} of {shape.id} at {longest:,.0f} tokens fits on {where}; {way}state training.gpu and gpu_hours"
         source = "peft" if refused else "memory in closed form" if dry is None else f"dry run {dry[0].name}"
         sheet.state(path_of(Option, "infeasible", option=id), refused or why, source)
         return
@@ -290,6 +296,16 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     )
     sheet.add(path_of(Training, "usd_per_gpu_hour", option=id), offer.usd_per_gpu_hour, "USD/GPU-hour", basis=offer.basis,
               source=f"{offer.vendor} {offer.kind}: {offer.source}", date=offer.date)
+
+
+def _what_fits(shape: ModelShape, plan: TrainingPlan, shortest: float, gpus: Sequence[Gpu]) -> str:
+    """What fits on one of the cards in the plan's place, before the last resort: a shorter sequence or a lighter method."""
+    short, others = replace(plan, seq=shortest), [name for name in LIGHTER if name != plan.method]
+    tried = {"shorten training.longest_tokens": short, **{f"use {name}": replace(plan, method=name) for name in others}}
+    tried |= {f"use {name} and shorten training.longest_tokens": replace(short, method=name) for name in others}
+    way = next((told for told, other in tried.items() if other != plan and not refusal(shape, other)
+                and any(_memory(shape, other, gpu, None)[0] <= gpu.memory_bytes for gpu in gpus)), "")
+    return f"{way}, or " if way else ""
 
 
 def _fitted_on(sheet: FactSheet, run: _CheapestRun | None) -> Date | None:

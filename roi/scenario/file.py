@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
-from roi.scenario.meaning import ITEM
+from roi.scenario.meaning import ITEM, few_choices
 from roi.scenario.quantity import as_meant, value_of
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, scalar
@@ -286,6 +286,7 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
         return "needed and not given"
     text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     text = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+    message = few_choices(message, value, places) if kind == "literal_error" else message
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
     message += ", such as {NAME: value}" if kind == "dict_type" else ""

@@ -365,7 +365,7 @@ class Candidates(Section):
     self_hosted: Names = ()
     """Open models to serve, by catalog name."""
     methods: Annotated[tuple[AnyMethod, ...], AfterValidator(once)] = ("lora",)
-    """How to tune them: full, LoRA and its kin, or another of peft's tuners; training.rank is the size that it has instead."""
+    """How to tune them: full, LoRA and its kin, or another of roi fit's; training.rank is the size that it has instead."""
     base: bool = True
     """Also consider self-hosted models without training."""
     hybrid: bool = True

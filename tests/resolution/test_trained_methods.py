@@ -8,6 +8,7 @@ from quiet_scenario import quiet
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.economics.decision.comparison import compare
+from roi.errors import InputError
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.peft_methods import TUNERS, unserved
 from roi.estimate.training.plan import METHODS, TrainingPlan
@@ -16,6 +17,7 @@ from roi.facts.case import Case
 from roi.facts.methods import AnyMethod
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario
+from roi.scenario.meaning import meaning_of
 from roi.store.profiles.lookup import Store
 
 TRAINED = {"examples": 5000, "epochs": 3, "gpu": "h100-sxm", "micro_batch": 4}
@@ -48,9 +50,10 @@ def test_hours_of_a_tuner_are_those_of_its_plan(method: str) -> None:
 
 
 def test_what_no_engine_serves_is_infeasible_with_the_reason() -> None:
-    case = case_of(["lora", "ia3", "dora", "prefix_tuning", "beft"], training=TRAINED)
-    assert [bool(why(case, name)) for name in ("lora", "ia3", "dora")] == [False] * 3
-    for name in ("prefix_tuning", "beft"):
+    served, others = ("lora", "ia3", "dora", "mica", "bdlora", "lisa"), ("prefix_tuning", "beft", "houlsby", "llama_adapter")
+    case = case_of([*served, *others], training=TRAINED)
+    assert [why(case, name) for name in served] == [""] * len(served)
+    for name in others:
         assert why(case, name) == (f"{name} cannot be merged into the base, and engines apply LoRA alone at run time; train"
                                    " another way")
 
@@ -62,6 +65,32 @@ def test_beside_other_adapters_on_one_base_only_lora_is_served() -> None:
     served = [name for name in names if not why(case, name)]
     assert served == [name for name in names if not unserved(name, shared=True)] == ["lora", "rslora", "qlora", "lora_fa"]
     assert why(case, "dora") == ("engines apply LoRA alone at run time, not dora; take serving.adapters: merged, or train lora")
+
+
+def test_a_method_that_nobody_knows_is_answered_by_the_nearest_and_by_what_lists_all() -> None:
+    for meant, typed in (("ia3", "ai3"), ("lora", "lroa")):
+        with pytest.raises(InputError) as refused:
+            case_of(["lora", typed])
+        assert str(refused.value) == (f"candidates.methods.1: '{typed}' is not usable; nearest: {meant};"
+                                      f" `roi help candidates.methods` lists all {len(get_args(AnyMethod))}")
+        with pytest.raises(InputError, match=rf"is not one of full, lora, .* and \d+ more; nearest: {meant}$"):
+            TrainingPlan(method=typed)
+    assert set(meaning_of("candidates.methods").kind.removeprefix("a list, each one of ").split(", ")) == {*METHODS, *TUNERS}
+
+
+@pytest.mark.parametrize(("model", "method", "longest", "advised"), [
+    ("gpt-oss-120b", "qlora", 1100, ""), ("gpt-oss-20b", "qlora", 1100, "use lora, or "),
+    ("llama-3.1-70b", "lora", 1100, "use qlora, or "), ("llama-3.1-8b", "full", 131072, "shorten training.longest_tokens, or "),
+    ("llama-3.1-70b", "lora", None, "use qlora, or "),
+])
+def test_only_what_fits_is_advised(model: str, method: str, longest: int | None, advised: str) -> None:
+    """k-bit preparation makes experts that stay unquantised fp32, so QLoRA of a mixture takes more than LoRA.
+
+    Weights on an H100 of 80 GB: 120B take more in any way, 20B in bf16 40 GB and in fp32 80, 70B 140 in bf16 and 35 in NF4.
+    """
+    told = {} if longest is None else {"longest_tokens": longest}
+    found = why(case_of([method], model, training={"examples": 5000, "epochs": 3, "gpu": "h100-sxm", **told}), method, model)
+    assert found.partition("H100-80GB-SXM; ")[2] == f"{advised}state training.gpu and gpu_hours"
 
 
 def test_a_size_above_every_target_is_infeasible_and_blocks_must_divide() -> None:

@@ -155,8 +155,10 @@ VIRTUAL: Final = ("prompt_tuning", "p_tuning")
 AT_RUN_TIME: Final = ("lora", "rslora", "qlora", "lora-int8", "lora_fa")
 """Methods whose adapter is LoRA, which alone engines apply at run time: vLLM refuses DoRA and knows no other type
 (vllm/lora/peft_helper.py); its prompt adapters went with V0."""
-UNMERGED: Final = ("adaption_prompt", "beft", "p_tuning", "prefix_tuning", "prompt_tuning")
-"""Tuners that peft cannot merge: prompts, and biases that the base's products lack (peft/tuners/beft/layer.py)."""
+UNMERGED: Final = ("adaption_prompt", "beft", "houlsby", "llama_adapter", "llama_adapter_v2", "p_tuning", "prefix_tuning",
+                   "prompt_tuning")
+"""Tuners that cannot be merged: prompts, biases that the base's products lack (peft/tuners/beft/layer.py), a GELU between
+products."""
 ALIASES: Final = {"bone": "miss"}
 """Earlier names."""
 PROMPTED: Final = 2

@@ -125,16 +125,29 @@ class FitReport:
 
 def fit_model(
     model: str, plan: TrainingPlan, *, gpus: str = "all", data: TrainingSet | None = None, day: Date, run_dry: bool = False,
-    profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
+    profiles: Sequence[Path] = (), tell: Tell = keep_quiet, cut: bool = False,
 ) -> FitReport:
     """The plan for the model on the GPUs (names with commas, or all), at the prices of the day.
 
     `run_dry` runs the real training step on tensors without storage now, and keeps it in the first of `profiles`; else a dry
-    run of this plan among the profiles says what memory it needs, else the closed form.
+    run of this plan among the profiles says what memory it needs, else the closed form. With `cut` nobody asked for the plan's
+    length: a model of a shorter context takes that, and `tell` hears it.
     """
     _refuse_scenario(Path(model))
     chosen = choose_model(model)
-    shape, named = chosen.shape, [] if gpus == "all" else [find_gpu(name, "--gpu") for name in gpus.split(",")]
+    shape, cards = chosen.shape, [name for name in gpus.split(",") if name.strip()]
+    if not cards:
+        raise InputError(f"--gpu: {gpus!r} names no card; all, or names with commas")
+    named = [] if gpus == "all" else [find_gpu(name, "--gpu") for name in cards]
+    if cut and shape.context_tokens < plan.seq:
+        tell(f"sequences are of {shape.context_tokens:,} tokens, all that {shape.id} takes; without --seq they are of"
+             f" {plan.seq:,.0f}")
+        if data is not None and data.tokens_per_example == plan.seq:
+            data = replace(data, tokens_per_example=float(shape.context_tokens))
+        plan = replace(plan, seq=shape.context_tokens)
+    if data is not None and data.tokens_per_example > plan.seq and not plan.packed:
+        raise InputError(f"tokens_per_example: {data.tokens_per_example:g} is above --seq {plan.seq:g}: longer examples would"
+                         " be cut; raise --seq")
     folders = profile_folders([folder for folder in profiles if folder.exists() or not run_dry])
     store = load_profiles(folders, kinds={"dry-run", "probe"}, model=shape.id)
     trained, (calibrations, unread) = load_profiles(folders, kinds={"train", "device"}), find_calibrations(folders)

@@ -38,7 +38,7 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter, or the size it has instead.")
 @click.option("--targets", default="all-linear", show_default=True, help="all-linear, attention, qv, or names with commas.")
 @click.option("--micro-batch", type=int, default=1, show_default=True, help="Sequences in one forward pass on one GPU.")
-@click.option("--seq", type=int, default=2048, show_default=True, help="Tokens of the longest sequence.")
+@click.option("--seq", type=int, default=2048, show_default=True, help="Tokens of the longest sequence; at most the context.")
 @click.option("--checkpointing/--no-checkpointing", default=True, show_default=True, help="Gradient checkpointing.")
 @click.option("--checkpoints", default="inputs", show_default=True,
               help="What checkpointing keeps of a layer: inputs, selective (attention, every other product), offloaded.")
@@ -115,13 +115,13 @@ def fit(
             autocast=habits.autocast if autocast is None else autocast, trainer=trainer, accumulation=accumulation, gpus=gpus,
             sharding=sharding, kernels=kernels, loss=loss, checkpoints=checkpoints, stack=stack,
         )
-    plan = as_stack_does(plan, _given(click.get_current_context()))
+    given = _given(click.get_current_context())
+    plan = as_stack_does(plan, given)
     mean = seq if tokens_per_example is None else tokens_per_example
-    if mean > seq and not packed:
-        raise InputError(f"--tokens-per-example: {mean:g} is above --seq {seq}: longer examples would be cut; raise --seq")
     with _as_options(click.get_current_context()):
         found = fit_model(model, plan, gpus=gpu, data=None if examples is None else TrainingSet(examples, mean, epochs),
-                          day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell)
+                          day=clock.today() if as_of is None else as_of.date(), run_dry=dry, profiles=profiles, tell=tell,
+                          cut="seq" not in given)
     if html is not None:
         from roi.report.training.fit_page import fit_page
 

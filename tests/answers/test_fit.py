@@ -98,6 +98,29 @@ def test_the_nearest_plan_really_fits():
     assert answer("llama-3.1-8b", "--gpu", "L4")["gpus"][0]["peak_bytes"] == got["nearest_bytes"]
 
 
+def test_galore_s_rank_is_halved_until_it_fits_and_where_none_does_an_adapter_of_a_usual_rank_may():
+    """Moments of rank 4,096 are those of AdamW; 16 GB of weights and 16 of gradients leave no room for any on an L4."""
+    galore = ("llama-3.1-8b", "--method", "full", "--optimizer", "galore-adamw")
+    got = answer(*galore, "--rank", "4096", "--gpu", "MI210-64GB")["gpus"][0]
+    assert got["nearest"] == "rank 2,048"
+    assert answer(*galore, "--rank", "2048", "--gpu", "MI210-64GB")["gpus"][0]["peak_bytes"] == got["nearest_bytes"]
+    got = answer(*galore, "--rank", "128", "--gpu", "L4")["gpus"][0]
+    assert got["nearest"] == "LoRA of rank 16"
+    assert answer("llama-3.1-8b", "--gpu", "L4")["gpus"][0]["peak_bytes"] == got["nearest_bytes"]
+
+
+def test_without_a_length_a_model_of_a_shorter_context_takes_that_and_says_so():
+    found, asked = run("gpt2", "--examples", "100"), run("gpt2", "--examples", "100", "--seq", "1024")
+    assert found.stdout == asked.stdout != ""
+    assert "sequences are of 1,024 tokens, all that gpt2 takes; without --seq they are of 2,048" in found.stderr
+    assert asked.stderr == run("llama-3.1-8b", "--examples", "100").stderr == ""
+    assert answer("gpt2", "--examples", "100", "--tokens-per-example", "300")["plan"]["seq"] == 1024
+
+
+def test_an_empty_name_among_the_cards_is_passed_over():
+    assert run("llama-3.1-8b", "--gpu", "h100,").stdout == run("llama-3.1-8b", "--gpu", "h100").stdout != ""
+
+
 def test_checkpoints_of_inputs_alone_are_nearest_where_selective_ones_do_not_fit():
     got = answer("llama-3.1-8b", "--gpu", "L4", "--checkpoints", "selective")["gpus"][0]
     assert got["nearest"] == "checkpoints of inputs alone"
@@ -126,6 +149,13 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("zzz",), "known names is like it; or give the path of its config.json"),
     (("llama-3.1-8b", "--gpu", "H10"), "unknown GPU"),
     (("llama-3.1-8b", "--gpu", "A100"), "it may be"),
+    (("llama-3.1-8b", "--gpu", " ,"), "--gpu: ' ,' names no card; all, or names with commas"),
+    (("llama-3.1-8b", "--method", "lroa"), "lora-int8 and 45 more; nearest: lora"),
+    (("llama-3.1-8b", "--method", "full", "--optimizer", "galore-adamw", "--rank", "4097"),
+     "--rank: 4,097 is not usable; at most 4,096"),
+    (("gpt2", "--seq", "2048"), "--seq: 2,048 tokens is not usable; gpt2 takes at most 1,024"),
+    (("gpt2", "--examples", "9", "--tokens-per-example", "1500"), "--tokens-per-example: 1500 is above --seq 1024"),
+    (("llama-3.1-8b", "--examples", "9", "--tokens-per-example", "3000"), "--tokens-per-example: 3000 is above --seq 2048"),
     (("llama-3.1-8b", "--method", "qlra"), "nearest: qlora"),
     (("llama-3.1-8b", "--rank", "0"), "rank: 0 is not usable; at least 1"),
     (("llama-3.1-8b", "--rank", "-4"), "rank: -4"),

@@ -33,6 +33,8 @@ from roi.units import GIB
 
 MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
 """Micro-batches that the search tries."""
+LEAST_PROJECTED: Final = 4
+"""Lowest rank of GaLore's projection that its authors train with (arXiv 2403.03507, table 4)."""
 SEQ_STEP: Final = 128
 """Longest sequences are found to this many tokens."""
 PARTS: Final = ("weights", "adapters", "gathered", "gradients", "optimizer", "activations", "logits")
@@ -281,13 +283,31 @@ def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str,
         # k-bit preparation casts experts, which stay unquantised, to fp32
         yield "LoRA", replace(plan, method="lora")
         yield "LoRA, targets attention, micro-batch 1", replace(thrifty, method="lora", targets="attention")
+    yield from _lower_ranks(plan)
+    own, usual = "", TrainingPlan()
+    if plan.galore:  # it projects whole weights' gradients alone: an adapter has another optimizer, and a rank of its own
+        own = f" of rank {usual.rank:g}"
+        plan, thrifty = (replace(each, optimizer=usual.optimizer, rank=usual.rank) for each in (plan, thrifty))
     if not plan.adapter:
         if plan.optimizer in ("adamw", "adamw-foreach"):
             yield "full, 8-bit optimizer, micro-batch 1", replace(thrifty, optimizer="adamw-8bit")
-        yield "LoRA", replace(plan, method="lora")
-        yield "LoRA, micro-batch 1", replace(thrifty, method="lora")
+        yield f"LoRA{own}", replace(plan, method="lora")
+        yield f"LoRA{own}, micro-batch 1", replace(thrifty, method="lora")
+    yield from _quantised_plans(plan, thrifty, own)
+
+
+def _lower_ranks(plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
+    """GaLore's projection to half the rank, and so on."""
+    rank = float(plan.rank) / 2.0
+    while plan.galore and rank >= LEAST_PROJECTED:
+        yield f"rank {np.floor(rank):,.0f}", replace(plan, rank=np.floor(rank))
+        rank /= 2.0
+
+
+def _quantised_plans(plan: TrainingPlan, thrifty: TrainingPlan, own: str) -> Iterator[tuple[str, TrainingPlan]]:
+    """An adapter on an NF4 base, then on ever shorter sequences."""
     quantised: TrainingPlan = replace(thrifty, method="qdora" if plan.weight_decomposed else "qlora")
-    name = "QDoRA" if plan.weight_decomposed else "QLoRA"
+    name = f"{'QDoRA' if plan.weight_decomposed else 'QLoRA'}{own}"
     if not plan.quantised:
         yield name, replace(plan, method=quantised.method)
         yield f"{name}, micro-batch 1 + checkpointing", quantised

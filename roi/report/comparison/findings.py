@@ -2,7 +2,7 @@
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
-from roi.report.comparison.thresholds import option_of
+from roi.report.comparison.thresholds import option_of, quality, rate_assumed
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import case_number, chance, months, option_label, percent, requests, told_apart, usd
 
@@ -109,7 +109,8 @@ def winner_changes(c: Comparison) -> list[Block]:
 def _limit(c: Comparison, id: str, at: float | None, rival: str) -> str:
     o = next(o for o in c.options if o.id == id)
     most, here = told_apart(percent, o.quality.error_rate if at is None else at, o.quality.error_rate)
-    used = f"(used here: {here}, {o.quality.status})"
+    assumed = o.evaluated and (rate_assumed(c, o) or quality(c, o) == "assumed")  # a score that nobody measured
+    used = f"(used here: {here}, {'assumed' if assumed else o.quality.status})"
     if at is None:
         return f"{o.label} {used}: more than {rival} at any error rate."
     if at >= 1.0:

@@ -61,6 +61,12 @@ class DiffAnswer:
         return bool(self.explained.causes or self.others or moved or self.a.recommended != self.b.recommended)
 
     @property
+    def two_tasks(self) -> str:
+        """A sentence where the answers have different titles, so that causes lie between two tasks; empty where they do not."""
+        titles = [str(side.comparison.case["title"].value) for side in (self.a, self.b)]
+        return "" if titles[0] == titles[1] else f"These are two tasks by their titles: {titles[0]!r} and {titles[1]!r}."
+
+    @property
     def by_version(self) -> bool:
         """True where a saved answer's own verdict is not what its facts give now."""
         return any(s.recommended != s.comparison.verdict.recommended for s in (self.a, self.b))

@@ -26,8 +26,8 @@ from roi.estimate.replay.fleet import demand_to_hold
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.replay.traffic import Lengths
 from roi.facts.model import ModelShape
-from roi.resolution.plan_capacity import FleetPlan
-from roi.resolution.plans import slo_of
+from roi.resolution.plan_capacity import ENGINE, FleetPlan
+from roi.resolution.plans import slo_of, why_no_plan
 from roi.resolution.request_lengths import TOO_LONG, system_lengths
 from roi.resolution.resolution import Resolved, resolve
 from roi.resolution.system_facts import mean_tokens
@@ -82,8 +82,12 @@ class Sizing:
     """Plans on cards that are owned, of which more are needed than there are."""
     own_infeasible: str | None
     """Why no plan on cards that are owned is possible; None where one is, or none are owned."""
+    engine: str
+    """Whose limits the replicas have where no server of the user's was profiled."""
     left_out: tuple[str, ...]
-    """Cards that the scenario names and no plan runs on: a plan on another is never dearer, or none of theirs holds the SLO."""
+    """Cards that the scenario names and no plan runs on."""
+    left_out_why: tuple[str, ...]
+    """Of each: what binds, or that a plan on another card is never dearer."""
     day: Day | None
     """The first plan's; None for a trace, or where a day has too many requests to replay."""
     ways: tuple[Way, ...]
@@ -146,7 +150,8 @@ def size_service(
                          f"{''.join(f'; {each}' for each in few[:1])}")
     sized.sort(key=lambda each: (each[0].owned is not None, each[0].fleet.usd_per_month))
     best, plan = sized[0]
-    shape, named = load.traffic.shape, [find_gpu(name).id for name in resolved.scenario.candidates.gpus]
+    shape, named = load.traffic.shape, dict.fromkeys(find_gpu(name).id for name in resolved.scenario.candidates.gpus)
+    left_out = tuple(name for name in named if name not in {found.gpu for found, _ in sized})
     return Sizing(
         title=resolved.scenario.title, system=option.system, option=option.id, mean_requests_per_s=mean,
         peak_requests_per_s=load.requests_per_s, volume_factor=1.0 if trace is not None else float(shared.volume_factor),
@@ -156,7 +161,11 @@ def size_service(
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
         plans=tuple(found for found, _ in sized), too_few=tuple(too_few),
         own_infeasible=options[own].infeasible if resolved.scenario.own_hardware.cards and own not in owned else None,
-        left_out=tuple(name for name in named if name not in {found.gpu for found, _ in sized}),
+        engine=resolved.scenario.serving.engine or ENGINE,
+        left_out=left_out, left_out_why=tuple(
+            "no fleet of it holds the SLO" if name in {plan.offer.gpu for plan in plans} else
+            why_no_plan(resolved.scenario, resolved.known, resolved.case.facts, option.system, plan.serving.adapters, name)
+            for name in left_out),
         day=None if trace is not None else replay_day(plan, load, best.replicas, mean, shared.load_curve),
         ways=() if trace is not None else ways(shared, options, option if best.owned is None else options[own], plan, mean),
     )

@@ -201,7 +201,7 @@ def best_product(store: Store, gpu: str, dtype: str) -> tuple[float, str] | None
 def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
     """One sentence on what the speed rests on."""
     kind = {"profile": "measured here", "device": "a dry run over rates measured here", "gpu": "other sources on this card",
-            "tuner": "LoRA's at the pace of peft's tuners of its kind"}
+            "tuner": "LoRA's at the pace of peft's tuners of the nearest kind"}
     told = "; ".join(evidence.sources[:3]) + (f" and {len(evidence.sources) - 3} more" if len(evidence.sources) > 3 else "")
     held = "" if evidence.record is None else f"; {evidence.record[1]:.0f}% of rows left out inside such an interval"
     speed = f"{gpu.id}: speed {kind.get(evidence.level, 'other cards')} ({told}; n {evidence.n}{held})"

@@ -68,7 +68,7 @@ def diff_json(answer: DiffAnswer, *, version: str, redact: bool = False) -> str:
                     "taken_apart": k < len(e.causes)} for k, c in enumerate(numbered)],
         "figures": [{**asdict(m), "label": _label(answer, m.option), "parts_usd": list(m.parts_usd),
                      "groups_usd": {**_groups(answer, m), VERSION: m.version_usd}} for m in e.moved],
-        "warnings": [] if redact else list(answer.warnings),
+        "warnings": [] if redact else [*filter(None, [answer.two_tasks]), *answer.warnings],
     }
     if redact:
         body = _renamed(answer, body)
@@ -116,6 +116,8 @@ def _blocks(answer: DiffAnswer, *, full: bool, redact: bool) -> Iterable[Block]:
     names = ("before", "after") if redact else (a.name, b.name)
     yield Title(str(b.comparison.case["title"].value))
     yield Paragraph(" -> ".join(_headed(side, name) for side, name in zip((a, b), names, strict=True)))
+    if answer.two_tasks:
+        yield Paragraph("These are two tasks by their titles." if redact else answer.two_tasks)
     if not answer.changed:
         yield Paragraph("Nothing changed: the same facts, the same figures, the same verdict.", strong=True)
         return

@@ -1,6 +1,6 @@
 """Serving plans: every GPU, tensor-parallel degree and weight format at once, each with its capacity and its facts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
-from roi.catalog.prices.gpu_offers import Offer, Offers
+from roi.catalog.models.shapes import find_model
+from roi.catalog.prices.gpu_offers import Offer, Offers, rented_offers
 from roi.economics.inputs import Array, Option, Plan, Shared, path_of
 from roi.economics.worked_out import PlanFacts
 from roi.errors import UnknownName
@@ -113,6 +114,16 @@ def _find_plans(
         why_none = min(why_none_holds(each.serving, lengths, each.evidence.server, slo_of(s), each.capacity.alone.binding)
                        for each in refused).told
     return tuple(held), why_none, "serving plans, in closed form and replayed"
+
+
+def why_no_plan(s: Scenario, known: KnownRuns, facts: Mapping[str, Fact], system: str, adapters: int, gpu: str) -> str:
+    """Why a system of the Case has no plan on a rented card of this name: what binds, or that others are never dearer."""
+    sheet, offers = FactSheet(known), tuple(offer for offer in rented_offers(s) if offer.gpu == gpu)
+    sheet.facts.update(facts)
+    if not offers:
+        return "no vendor of the scenario rents it"
+    plans, why, _ = _find_plans(sheet, s, find_model(system.partition("+")[0]), system, offers, adapters)
+    return "another card is never dearer" if plans else why
 
 
 def _serving_plan(s: Scenario, shape: ModelShape, gpu: Gpu, gpus: int, dtype: str, adapters: int) -> ServingPlan:

@@ -117,6 +117,16 @@ def test_without_a_length_a_model_of_a_shorter_context_takes_that_and_says_so():
     assert answer("gpt2", "--examples", "100", "--tokens-per-example", "300")["plan"]["seq"] == 1024
 
 
+@pytest.mark.parametrize(("words", "whose"), [
+    (("--method", "ia3"), "at the pace of peft's tuners of its kind ("),
+    (("--method", "lisa", "--rank", "2"), "at the pace of peft's tuners without targets (lisa is not one of them) ("),
+    (("--method", "llama_adapter", "--stack", "litgpt"), "without targets (llama_adapter is not one of them) ("),
+])
+def test_a_method_that_is_not_peft_s_is_not_called_so(words, whose):
+    for full in ((), ("--full",)):
+        assert whose in " ".join(run("llama-3.1-8b", "--gpu", "H100", *words, *full).stdout.split())
+
+
 def test_an_empty_name_among_the_cards_is_passed_over():
     assert run("llama-3.1-8b", "--gpu", "h100,").stdout == run("llama-3.1-8b", "--gpu", "h100").stdout != ""
 

@@ -167,7 +167,26 @@ def test_a_card_that_is_named_and_has_no_plan_is_said(file):
     found = sized(file, "candidates.gpus=[L40S,h100,L4]")
     assert set(found.left_out) == {"L40S", "H100-80GB-SXM", "L4"} - {plan.gpu for plan in found.plans}
     assert found.left_out
-    assert f"No plan: {', '.join(found.left_out)}" in size_text(found)
+    assert set(found.left_out_why) == {"no vendor of the scenario rents it"}
+    assert f"No plan on {found.left_out[0]}: no vendor of the scenario rents it" in size_text(found)
+
+
+def test_each_card_without_a_plan_has_its_own_reason(file):
+    """TensorRT-LLM is written in CUDA alone; fp8 weights need Ampere (Marlin), and T4 is of the generation before."""
+    found = sized(file, "candidates.gpus=[L40S,mi300x-192gb,T4]", "candidates.vendors=[]", "serving.engine=tensorrt-llm",
+                  "serving.weight_dtypes=[fp8]")
+    why = dict(zip(found.left_out, found.left_out_why, strict=True))
+    assert why == {"MI300X-192GB": "tensorrt-llm runs on none of MI300X-192GB; name another serving.engine or an NVIDIA GPU",
+                   "T4": "none of T4 computes in fp8; add fp16 to serving.weight_dtypes"}
+
+
+@pytest.mark.parametrize(("engine", "limits"), [
+    ("tensorrt-llm", "8,192 tokens a step and 2,048 sequences at most (TensorRT-LLM's defaults"),
+    ("sglang", "8,192 tokens a step and 1,024 sequences at most (SGLang's defaults"), ("vllm", "(vLLM's defaults"),
+    ("other", "(vLLM's defaults"),
+])
+def test_limits_of_a_step_are_called_those_of_the_engine(file, engine, limits):
+    assert limits in " ".join(size_text(sized(file, f"serving.engine={engine}"), full=True).split())
 
 
 def test_the_command_writes_json_and_a_figure(file, tmp_path):

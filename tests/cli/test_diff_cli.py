@@ -97,6 +97,16 @@ def test_a_verdict_that_turns_is_laid_at_the_group_that_does_it(tmp_path: Path, 
 
 
 @pytest.mark.full
+def test_answers_of_two_titles_are_told_to_be_two_tasks(tmp_path: Path, tickets: Path) -> None:
+    other = file(tmp_path, "d.yaml", ("Tickets of Example Corp", "Mails of Example Corp"), ("40000", "50000"))
+    told = "These are two tasks by their titles: 'Tickets of Example Corp' and 'Mails of Example Corp'."
+    assert told in " ".join(ask("diff", tickets, other).stdout.split())
+    assert json.loads(ask("diff", tickets, other, "--format", "json").stdout)["warnings"][0] == told
+    assert "two tasks by their titles." in ask("diff", tickets, other, "--redact").stdout
+    same = file(tmp_path, "e.yaml", ("40000", "50000"))
+    assert "two tasks" not in ask("diff", tickets, same).stdout
+
+
 def test_nothing_changed_is_said_and_redacted_forms_tell_no_name_or_rate(tmp_path: Path, tickets: Path) -> None:
     same = ask("diff", tickets, file(tmp_path, "b.yaml"))
     assert "Nothing changed" in same.stdout

@@ -22,6 +22,8 @@ from roi.report.layout.wording import figure, old_prices, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
+ENGINE_NAMES = {"tensorrt-llm": "TensorRT-LLM", "sglang": "SGLang", "lmdeploy": "LMDeploy"}
+"""Engines whose own limits replicas have (engine_habits.csv); those of others are vLLM's."""
 FIGURES = (".svg", ".png", ".html")
 SEEN = 1.03
 """A router's gain is said from this factor on: what a replica behind it holds, over what one holds alone."""
@@ -130,8 +132,8 @@ def _how_sure(sizing: Sizing) -> str:
 def _limits(sizing: Sizing, shown: Iterable[SizedPlan]) -> Iterable[str]:
     """What does not hold, which cards have no plan here, and prices of the plans shown that are old."""
     yield from (block.text for block in _smaller(sizing))
-    if sizing.left_out:
-        yield f"No plan: {', '.join(sizing.left_out)} (another card is never dearer, or the SLO is not possible)"
+    for name, why in zip(sizing.left_out, sizing.left_out_why, strict=True):
+        yield f"No plan on {name}: {why}"
     yield from _old_prices(shown)
 
 
@@ -266,8 +268,8 @@ def _api_alone(sizing: Sizing) -> Iterable[Block]:
 def _basis(sizing: Sizing) -> Iterable[Block]:
     """What capacity, engine and arrivals rest on."""
     best, measured = sizing.plans[0], sizing.plans[0].basis == "measured"
-    whose = ("as its server showed, else vLLM's defaults for this card" if measured else
-             "vLLM's defaults for a server on this card")
+    defaults = f"{ENGINE_NAMES.get(sizing.engine, 'vLLM')}'s defaults"
+    whose = f"as its server showed, else {defaults} for this card" if measured else f"{defaults} for a server on this card"
     engine = (f"engine: {best.step_tokens:,.0f} tokens a step and {best.sequence_limit:,.0f} sequences at most ({whose}); other"
               " limits move TTFT and TPOT against each other.")
     measure = "measure it: roi profile serve URL on your own server replaces the published speed."

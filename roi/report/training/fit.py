@@ -17,7 +17,7 @@ from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim, render
 from roi.report.layout.figures import timeline_rows
 from roi.report.layout.wording import old_prices
-from roi.report.training.speed_sources import SPEED_WORDS, speed_sources
+from roi.report.training.speed_sources import speed_sources, speed_words
 from roi.units import GIB
 
 SCHEMA = "roi.fit/1"
@@ -117,7 +117,8 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
     memory = formula if report.dry is None else "dry run of this step"
     near = sum(best.cost[0] < x.cost[0] and x.cost[1] < best.cost[2] for x in report.usable)
     rivals = f" Ranges overlap: a run may cost less on {near} other card{'' if near == 1 else 's'}." if near else ""
-    return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {SPEED_WORDS[best.evidence.level]}"
+    speed = speed_words(best.evidence.level, report.plan.method)
+    return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {speed}"
             f" (n = {best.evidence.n}{held}).{rivals}")
 
 

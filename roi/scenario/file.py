@@ -4,7 +4,6 @@ A part that usage records settle may be laid over it: what the part states repla
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from importlib.resources import files
@@ -14,10 +13,10 @@ from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from roi.errors import FEW, UNSEEN, InputError, ScenarioError, UnknownName, nearest
+from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
 from roi.scenario.meaning import ITEM
-from roi.scenario.quantity import as_meant, value_of
+from roi.scenario.quantity import as_meant, of_many, value_of
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, scalar
 
@@ -33,8 +32,6 @@ WORDS = {
     "dictionary": "block of keys", "a valid boolean": "true or false", "String should": "it should", "Tuple": "it",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
-CHOICE: Final = re.compile("'([^']*)'")
-"""A choice in pydantic's message on a value that is none of a few."""
 RENAMED: Final = dict.fromkeys(
     ("setup_hours_existing", "run_hours_existing"),
     "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
@@ -292,8 +289,7 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
     message += ", such as {NAME: value}" if kind == "dict_type" else ""
-    if kind == "literal_error" and len(choices := CHOICE.findall(message)) > FEW and (near := nearest(str(value), choices)):
-        message = f"nearest: {', '.join(near)}"
+    message = of_many(value, kind, message)
     return f"{text} is not usable; {message}{as_meant(value, kind, message)}"
 
 

@@ -357,7 +357,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
 
     Lengths and means of lengths exclude each other, so one takes the other's place. A bill, a discount and a commitment of
     another model than the part's would be wrong: they go with the model. A bill that is tokens at list price (all of its gap
-    is volume) takes the place of none that was paid, which `tell` hears.
+    is volume) takes the place of such a one alone, of none that was paid, which `tell` hears.
     """
     laid = []
     for block in BLOCKS[PART_SCHEMA]:
@@ -375,7 +375,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
             for key in old.keys() - {"provider", "model"}:
                 del old[key]
             _forget(data, old.get("model"))
-        if new.get("bill_is_volume_share") == 1.0 and old.get("bill_usd_per_month") is not None:
+        if new.get("bill_is_volume_share") == 1.0 != old.get("bill_is_volume_share") and old.get("bill_usd_per_month"):
             new = {name: value for name, value in new.items() if not name.startswith("bill_")}
             if tell is not None:
                 tell("incumbent.bill_usd_per_month stays as stated: the part's is tokens at list price, which nobody billed")

@@ -10,7 +10,8 @@ PeftType = Literal[
     "peanut", "prefix_tuning", "prompt_tuning", "psoft", "pvera", "randlora", "road", "shira", "tinylora",
     "trainable_tokens", "unilora", "vblora", "vera", "waveft",
 ]
-"""peft's other tuners, by `peft_type` in small letters, and its variants of LoRA (estimate/training/peft_methods.py)."""
-OtherMethod = Literal["houlsby", "lisa", "llama_adapter", "llama_adapter_v2", "llamapro"]
-"""Those of LitGPT and ms-swift."""
-AnyMethod = Literal[Method, PeftType, OtherMethod]
+"""peft's other tuners, by `peft_type` in small letters, and its variants of LoRA (estimate/training/peft_methods.py). What
+other packages have of their own (`Other`) no scenario trains: most of it is no model that engines know."""
+AnyMethod = Literal[Method, PeftType]
+Other = Literal["llama_adapter", "llama_adapter_v2", "houlsby", "llamapro", "lisa"]
+"""LitGPT's and ms-swift's."""

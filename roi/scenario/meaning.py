@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
-from roi.errors import FEW, InputError, UnknownName, nearest
+from roi.errors import InputError, UnknownName
 from roi.scenario.quantity import LARGEST, Section, Spread, Within
 from roi.scenario.scenario import Scenario
 
@@ -195,14 +195,6 @@ def _section(kind: Kind) -> type[Section] | None:
     return None
 
 
-def few_choices(message: str, value: object, places: Iterable[str]) -> str:
-    """pydantic's message of a word that is no choice; where the choices are many, the nearest and what lists them instead."""
-    if len(choices := re.findall("'([^']+)'", message)) <= FEW:
-        return message
-    near, field = nearest(str(value), choices), ".".join(place for place in places if not ITEM.fullmatch(place))
-    return f"{f'nearest: {near[0]}; ' if near else ''}`roi help {field}` lists all {len(choices)}"
-
-
 def _kind(kind: Kind) -> str:
     """What may be written, in words."""
     parts = _parts(kind)
@@ -211,6 +203,6 @@ def _kind(kind: Kind) -> str:
     blocks = [part for part in parts if isinstance(part, type) and issubclass(part, Section)]
     words += ["{value, low, high, source}" if "value" in block.model_fields else "a block" for block in blocks]
     lists = [get_args(part)[0] for part in parts if _form(part) is tuple]
-    words += [f"a list, each {_kind(item)}" if _form(item) is Literal else "a list" for item in lists]
+    words += [f"a list, each {_kind(item)}" if _form(_parts(item)[0]) is Literal else "a list" for item in lists]
     words += [f"names, each with {_kind(get_args(part)[1])}" for part in parts if _form(part) is dict]
     return " or ".join([*words, *(["one of " + ", ".join(map(str, choices))] if choices else [])])

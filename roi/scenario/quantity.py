@@ -1,12 +1,14 @@
 """A number as a person writes it: 0.3, or {value: 0.3, low: 0.2, high: 0.5, source: why}."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date as Date
 from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from roi.errors import FEW, nearest
 from roi.facts.records import Described, Finite
 
 T = TypeVar("T")
@@ -21,6 +23,8 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Names = Annotated[tuple[Name, ...], AfterValidator(once)]
 TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
 SIZES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
+CHOICE: Final = re.compile("'([^']*)'")
+"""A choice in pydantic's message on a value that is none of a few."""
 PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
 """Upper bounds of shares and of yearly rates: what lies above, from 2 to 100, and within as percent was meant so."""
 
@@ -114,6 +118,15 @@ PerYear = Annotated[float | Spread, AfterValidator(Within(-0.99, 10.0)), unit("1
 """Growth or drift, effective annual."""
 Months = Annotated[NonNegative, unit("months")]
 Hours = Annotated[NonNegative, unit("hours")]
+
+
+def of_many(value: object, kind: str, message: str, places: Sequence[str]) -> str:
+    """The message on a value that is none of some choices; of many the nearest, where any is like it, and what lists all."""
+    choices = CHOICE.findall(message) if kind == "literal_error" else []
+    if len(choices) <= FEW:
+        return message
+    near, field = ", ".join(nearest(str(value), choices)), ".".join(each for each in places if not each.isdigit())
+    return f"{f'nearest: {near}; ' if near else ''}`roi help {field}` lists all {len(choices)}"
 
 
 def as_meant(value: object, kind: str, message: str) -> str:

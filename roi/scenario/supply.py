@@ -1,10 +1,10 @@
 """Scenario blocks about what an option takes: engineers and time, training, evaluation, serving, GPUs, prices, candidates."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from roi.facts.methods import AnyMethod
+from roi.facts.methods import AnyMethod, Other
 from roi.scenario.apis import FlexibleTier, LessReasoning, ProvisionedThroughput, ShorterPrompt
 from roi.scenario.quantity import (
     AtLeastOne,
@@ -215,8 +215,10 @@ class Serving(Section):
     """How a self-hosted model is served."""
 
     weight_dtypes: Annotated[
-        tuple[Literal["bf16", "fp8", "int8", "int4"], ...], Field(min_length=1), AfterValidator(once)] = ("bf16", "fp8")
-    """Weight formats to consider; the cheapest plan that keeps the SLO is taken."""
+        tuple[Literal["bf16", "fp8", "int8", "int4", "mxfp4", "nvfp4"], ...], Field(min_length=1), AfterValidator(once),
+    ] | None = None
+    """Weight formats to consider; the cheapest plan that keeps the SLO is taken. None: the publisher's own where a model is
+    published in 4 bit (gpt-oss: mxfp4) and card and engine run it, else bf16; all other models bf16 and fp8."""
     kv_dtype: Literal["bf16", "fp8"] = "bf16"
     """Format of the KV cache."""
     engine: Literal["vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "other"] | None = None
@@ -341,6 +343,13 @@ class OwnHardware(Section):
     """GPUs are bought in servers of this size, or smaller where the fleet is smaller than one."""
 
 
+def _of_peft(method: object) -> object:
+    """What a file holds; ValueError where it is a method that `roi fit` alone knows."""
+    if method in get_args(Other):
+        raise ValueError("`roi fit` alone knows it, peft does not train it")
+    return method
+
+
 class Candidates(Section):
     """What to compare with."""
 
@@ -364,8 +373,8 @@ class Candidates(Section):
     """Units of throughput of today's model at a monthly fee; null = no such option."""
     self_hosted: Names = ()
     """Open models to serve, by catalog name."""
-    methods: Annotated[tuple[AnyMethod, ...], AfterValidator(once)] = ("lora",)
-    """How to tune them: full, LoRA and its kin, or another of roi fit's; training.rank is the size that it has instead."""
+    methods: Annotated[tuple[Annotated[AnyMethod, BeforeValidator(_of_peft)], ...], AfterValidator(once)] = ("lora",)
+    """How to tune them: full, LoRA and its kin, or another of peft's tuners; training.rank is the size that it has instead."""
     base: bool = True
     """Also consider self-hosted models without training."""
     hybrid: bool = True

@@ -14,7 +14,7 @@ from roi.estimate.training.peft_methods import TUNERS, unserved
 from roi.estimate.training.plan import METHODS, TrainingPlan
 from roi.evidence.training_speed import speed_evidence
 from roi.facts.case import Case
-from roi.facts.methods import AnyMethod
+from roi.facts.methods import AnyMethod, Other
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario
 from roi.scenario.meaning import meaning_of
@@ -34,7 +34,14 @@ def why(case: Case, method: str, model: str = "qwen3-8b") -> str:
 
 
 def test_the_names_are_those_of_plans() -> None:
-    assert set(get_args(AnyMethod)) == {*METHODS, *TUNERS}
+    """All but what LitGPT and ms-swift have of their own."""
+    assert set(get_args(AnyMethod)) | set(get_args(Other)) == {*METHODS, *TUNERS}
+    assert not set(get_args(AnyMethod)) & set(get_args(Other))
+
+
+def test_an_unknown_method_is_answered_with_the_nearest_not_with_all() -> None:
+    with pytest.raises(InputError, match=r"candidates\.methods\.0: 'prefix-tuning' is not usable; nearest: prefix_tuning, p"):
+        case_of(["prefix-tuning"])
 
 
 @pytest.mark.parametrize("method", ["ia3", "oft", "loha"])
@@ -50,7 +57,7 @@ def test_hours_of_a_tuner_are_those_of_its_plan(method: str) -> None:
 
 
 def test_what_no_engine_serves_is_infeasible_with_the_reason() -> None:
-    served, others = ("lora", "ia3", "dora", "mica", "bdlora", "lisa"), ("prefix_tuning", "beft", "houlsby", "llama_adapter")
+    served, others = ("lora", "ia3", "dora", "mica", "bdlora"), ("prefix_tuning", "beft")
     case = case_of([*served, *others], training=TRAINED)
     assert [why(case, name) for name in served] == [""] * len(served)
     for name in others:
@@ -60,22 +67,24 @@ def test_what_no_engine_serves_is_infeasible_with_the_reason() -> None:
 
 def test_beside_other_adapters_on_one_base_only_lora_is_served() -> None:
     """vLLM's PEFTHelper refuses DoRA, and knows no other type; trained whole, nothing is left to share."""
-    names = ["lora", "rslora", "qlora", "lora_fa", "dora", "full", "ia3"]
+    names = ["lora", "rslora", "qlora", "lora_fa", "mica", "dora", "full", "ia3"]
     case = case_of(names, training=TRAINED, serving={"adapters": "shared", "adapters_on_base": 4})
     served = [name for name in names if not why(case, name)]
-    assert served == [name for name in names if not unserved(name, shared=True)] == ["lora", "rslora", "qlora", "lora_fa"]
+    assert served == [name for name in names if not unserved(name, shared=True)] == names[:5]
     assert why(case, "dora") == ("engines apply LoRA alone at run time, not dora; take serving.adapters: merged, or train lora")
 
 
-def test_a_method_that_nobody_knows_is_answered_by_the_nearest_and_by_what_lists_all() -> None:
+def test_a_method_that_is_none_is_answered_by_the_nearest_and_by_what_lists_all() -> None:
     for meant, typed in (("ia3", "ai3"), ("lora", "lroa")):
-        with pytest.raises(InputError) as refused:
-            case_of(["lora", typed])
-        assert str(refused.value) == (f"candidates.methods.1: '{typed}' is not usable; nearest: {meant};"
-                                      f" `roi help candidates.methods` lists all {len(get_args(AnyMethod))}")
+        told = rf"^candidates\.methods\.1: '{typed}' is not usable; nearest: {meant}.*; `roi help candidates.methods` lists all"
+        with pytest.raises(InputError, match=told):
+            case_of(["dora", typed])
         with pytest.raises(InputError, match=rf"is not one of full, lora, .* and \d+ more; nearest: {meant}$"):
             TrainingPlan(method=typed)
-    assert set(meaning_of("candidates.methods").kind.removeprefix("a list, each one of ").split(", ")) == {*METHODS, *TUNERS}
+    assert meaning_of("candidates.methods").kind == f"a list, each one of {', '.join(get_args(AnyMethod))}"
+    for name in get_args(Other):
+        with pytest.raises(InputError, match=rf"^candidates.methods.1: '{name}' is not usable; `roi fit` alone knows it, peft"):
+            case_of(["lora", name])
 
 
 @pytest.mark.parametrize(("model", "method", "longest", "advised"), [

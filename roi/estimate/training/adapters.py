@@ -43,21 +43,22 @@ def target_linears(model: ModelShape, plan: TrainingPlan) -> tuple[Linear, ...]:
 def largest_rank(model: ModelShape, plan: TrainingPlan) -> int:
     """The largest rank that any target gains from: the full rank of the widest one, which is the smaller side of its weight.
 
-    GaLore's targets are the products whose gradients it projects; it clips the rank to what a gradient has.
-
     peft takes any rank, and narrow targets beside wide ones (a head of keys, a gate) are usual, so theirs is no limit.
     """
-    sites = projected_linears(model) if plan.galore else target_linears(model, plan)
-    sides = [min(site.inputs, site.outputs) for site in sites]
+    sides = [min(site.inputs, site.outputs) for site in target_linears(model, plan)]
     if plan.adapter and not plan.split_experts and trains_experts(model, plan.targets):
         sides += [min(model.hidden, k.intermediate) for k in model.mlp if k.experts > 1]
     return max(sides, default=model.hidden)
 
 
 def rank_bound(model: ModelShape, plan: TrainingPlan) -> float:
-    """The largest usable rank: `largest_rank`; infinite where the rank is ignored, or is a number of tokens or frequencies."""
-    sized = plan.tuner is not None and plan.targeted and plan.tuner.size not in ("", "n_frequency")
-    bounded = sized or (plan.tuner is None and (plan.adapter or plan.galore))
+    """The largest usable rank: `largest_rank`; infinite where the rank is ignored, or is a number of tokens or frequencies.
+
+    That of GaLore's projection is the short side of the widest product.
+    """
+    if plan.galore:
+        return max((min(x.inputs, x.outputs) for x in projected_linears(model)), default=np.inf)
+    bounded = plan.adapter if plan.tuner is None else plan.targeted and plan.tuner.size not in ("", "n_frequency")
     return largest_rank(model, plan) if bounded else np.inf
 
 

@@ -152,13 +152,11 @@ TUNERS: Final[dict[str, Tuner]] = {
 that freezes A, mica freezes B, and bdlora has the factor on a product's wide side in two diagonal blocks."""
 VIRTUAL: Final = ("prompt_tuning", "p_tuning")
 """Tuners whose virtual tokens come before those of every sequence."""
-AT_RUN_TIME: Final = ("lora", "rslora", "qlora", "lora-int8", "lora_fa")
+AT_RUN_TIME: Final = ("lora", "rslora", "qlora", "lora-int8", "lora_fa", "mica")
 """Methods whose adapter is LoRA, which alone engines apply at run time: vLLM refuses DoRA and knows no other type
 (vllm/lora/peft_helper.py); its prompt adapters went with V0."""
-UNMERGED: Final = ("adaption_prompt", "beft", "houlsby", "llama_adapter", "llama_adapter_v2", "p_tuning", "prefix_tuning",
-                   "prompt_tuning")
-"""Tuners that cannot be merged: prompts, biases that the base's products lack (peft/tuners/beft/layer.py), a GELU between
-products."""
+UNMERGED: Final = ("adaption_prompt", "beft", "p_tuning", "prefix_tuning", "prompt_tuning")
+"""Tuners that peft cannot merge: prompts, and biases that the base's products lack (peft/tuners/beft/layer.py)."""
 ALIASES: Final = {"bone": "miss"}
 """Earlier names."""
 PROMPTED: Final = 2

@@ -16,7 +16,6 @@ from roi.estimate.training.peft_methods import TUNERS, Tuner
 from roi.facts.methods import Method
 from roi.facts.model import Linear, ModelShape, Number
 
-Other = Literal["llama_adapter", "llama_adapter_v2", "houlsby", "llamapro", "lisa"]
 Dtype = Literal["bf16", "fp16", "fp32"]
 Attend = Literal["sdpa", "sdpa-flash", "sdpa-cudnn", "sdpa-efficient", "sdpa-math", "flash", "flash1", "flash3", "eager"]
 Optimizer = Literal["adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit", "galore-adamw",

@@ -4,7 +4,7 @@ from typing import get_args
 
 from roi.answers.fit import FitReport
 from roi.evidence.training_speed import pieces_told
-from roi.facts.methods import OtherMethod
+from roi.facts.methods import Other
 
 _SPEED_WORDS = {
     "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
@@ -16,7 +16,7 @@ _SPEED_WORDS = {
 
 def speed_words(level: str, method: str) -> str:
     """The words for the evidence behind the method's speed; for one that is not peft's, that the pace is that of peft's."""
-    if level == "tuner" and method in get_args(OtherMethod):
+    if level == "tuner" and method in get_args(Other):
         return f"LoRA's, at the pace of peft's tuners without targets ({method} is not one of them)"
     return _SPEED_WORDS[level]
 

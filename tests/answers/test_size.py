@@ -313,7 +313,7 @@ def test_cached_tokens_are_no_more_than_the_prompt(file, tmp_path):
 
 
 def test_a_card_without_bf16_serves_no_bf16(file):
-    with pytest.raises(InputError, match="none of T4 computes in bf16; add fp16 to serving"):
+    with pytest.raises(InputError, match=r"in bf16 on none of T4; it runs there in int8, int4 \(serving"):
         sized(file, "candidates.gpus=[T4]", "candidates.vendors=[]", "serving.weight_dtypes=[bf16]")
 
 

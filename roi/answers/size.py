@@ -107,7 +107,7 @@ def size_file(
     scenario = scenario if arrivals is None else on_trace(scenario, arrivals, times)
     resolved = open_case(scenario, profiles, tell, cache=cache)
     for warning in resolved.warnings:
-        if warning.startswith(("profile ", "serving speed")):
+        if warning.startswith(("profile ", "serving ")):
             tell(warning)
     return size_service(resolved, model, arrivals, times, status, frontier=frontier)
 
@@ -164,7 +164,7 @@ def size_service(
         engine=resolved.scenario.serving.engine or ENGINE,
         left_out=left_out, left_out_why=tuple(
             "no fleet of it holds the SLO" if name in {plan.offer.gpu for plan in plans} else
-            why_no_plan(resolved.scenario, resolved.known, resolved.case.facts, option.system, plan.serving.adapters, name)
+            why_no_plan(resolved.scenario, resolved.known, resolved.case.facts, option, name)
             for name in left_out),
         day=None if trace is not None else replay_day(plan, load, best.replicas, mean, shared.load_curve),
         ways=() if trace is not None else ways(shared, options, option if best.owned is None else options[own], plan, mean),

@@ -22,14 +22,13 @@ from roi.estimate.training.plan import (
     Kernels,
     Loss,
     Optimizer,
-    Other,
     Sharding,
     Stack,
     Trainer,
     TrainingPlan,
 )
 from roi.estimate.training.setting import refusal
-from roi.facts.methods import Method
+from roi.facts.methods import Method, Other
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow

@@ -8,8 +8,9 @@ import numpy as np
 from roi.errors import nearest
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.peft_methods import ALIASES, TUNERS
-from roi.estimate.training.plan import Other, TrainingPlan
+from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal
+from roi.facts.methods import Other
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import UnusableCell
 

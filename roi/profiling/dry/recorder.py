@@ -34,7 +34,8 @@ DTYPES: Final = {
 }
 COPIES: Final = ("_to_copy", "clone", "copy_", "cat", "_unsafe_view", "constant_pad_nd", "slice_backward", "index", "fill_")
 """Operators that move without arithmetic."""
-SILENT: Final = ("empty", "detach", "new_empty", "scalar_tensor", "_local_scalar_dense", "lift_fresh", "is_same_size", "item")
+SILENT: Final = ("empty", "detach", "new_empty", "scalar_tensor", "_local_scalar_dense", "lift_fresh", "is_same_size", "item",
+                 "set_")
 """Operators that start no kernel."""
 
 
@@ -302,6 +303,10 @@ def describe(func: Any, args: tuple[Any, ...], outputs: list[torch.Tensor], phas
         if experts is not None:  # a group of m rows reads at most m of the experts
             idle = max(experts.shape[0] - inputs[0].shape[0], 0)
             read -= float(idle * experts.shape[1] * experts.shape[2] * experts.element_size())
+    elif short in ("grouped_mm_fallback", "grouped_mm_fallback_backward"):  # one expert after the other, back both gradients
+        times = 2.0 if short.endswith("backward") else 1.0
+        kind, shape, flops = "matrix", *_product("_grouped_mm", inputs)
+        flops, launches = flops * times, times * min(inputs[1].shape[0], inputs[0].shape[0])
     elif short == "gemm_4bit":
         return _four_bit_product(args, outputs[0], phase)
     elif short.startswith("dequantize"):

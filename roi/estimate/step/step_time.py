@@ -1,7 +1,7 @@
 """Time of one training micro-step on one GPU, and the hours of a run: a roofline in closed form.
 
-A micro-step is forward, loss and backward of micro_batch x seq tokens. Each piece of its work (step/work.py lists it) takes
-what bounds it, and the device does one after the other while the host launches the next:
+A micro-step is forward, loss and backward of micro_batch x seq tokens. Each piece of its work (step/work.py and experts.py)
+takes what bounds it, and the device does one after the other while the host launches the next:
 
     micro-step = (max(device, host) + idle) / overall efficiency + link
     device     = products + attention + element-wise passes + dequantisation + DoRA's norm
@@ -161,7 +161,7 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     tokens = np.asarray(plan.micro_batch, dtype=float) * np.asarray(plan.seq, dtype=float)
     zero = 0.0 * tokens
     run = built_model(model, plan).unrolled if plan.method == "llamapro" else model.unrolled
-    work = [*step_products(run, plan), *expert_products(run, plan)]
+    work = [*step_products(run, plan), *expert_products(run, plan, gpu)]
     products = _products_s(work, gpu, efficiency) + zero
     attention_flops, attention = _attention(run, plan, gpu, efficiency, tokens)
     elementwise = _passes_s([*step_passes(run, plan), *expert_passes(run, plan)], gpu, efficiency) + zero
@@ -222,7 +222,8 @@ def _products_s(work: Sequence[Product], gpu: Gpu, efficiency: StepEfficiency) -
     rates = {dtype: _matrix_rate(gpu, efficiency, dtype) for dtype in {p.dtype for p in work}}
     m, n, k, times, groups, weight_bytes, each, rate = _side_by_side(
         efficiency, [p.m for p in work], [p.n for p in work], [p.k for p in work], [p.calls * p.rounds for p in work],
-        [p.groups for p in work], [p.weight_bytes for p in work], [ELEMENT_BYTES[p.dtype] for p in work], [rates[p.dtype] for p in work])
+        [p.groups for p in work], [p.weight_bytes for p in work], [ELEMENT_BYTES[p.dtype] for p in work],
+        [rates[p.dtype] for p in work])
     units = np.asarray(efficiency.multiprocessors, dtype=float)
     least = np.where(units > 0.0, float(SMALLEST_TILE), 0.0)
     tiles = groups * np.maximum(m / TILE, 1.0) * np.maximum(n / TILE, 1.0)

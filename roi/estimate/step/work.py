@@ -37,6 +37,9 @@ INT8_OPERATORS: Final = 13.0
 """Operators of one int8 product beside the product: casts, magnitude, comparison, two any and their sync, quantisation,
 dequantisation, bias."""
 
+FURTHER_KERNEL: Final = 0.25
+"""Host time of an operator's second and later kernels over that of the operator."""
+
 
 @dataclass(frozen=True)
 class Product:
@@ -78,8 +81,8 @@ def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
 
     A weight serves forward, its recompute where layers are checkpointed (every second one where it is selective), and the
     gradient of its input; a trained one also the gradient of itself. Experts that are modules are products of their own over
-    their share of the tokens. Int8 weights multiply in int8 forward, and dequantised in the stream's type backward (fp32 after k-bit
-    preparation, autocast or not).
+    their share of the tokens. Int8 weights multiply in int8 forward, and dequantised in the stream's type backward (fp32
+    after k-bit preparation, autocast or not).
     """
     tokens = tokens_of(plan)
     again = (1.5 if plan.checkpoints == "selective" else 2.0) if plan.checkpointing else 1.0
@@ -278,11 +281,11 @@ def _cast_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: f
 
 
 def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
-    """Number of operators that the host launches in a micro-step; without the loss and the embedding (some thirty), and without
-    experts that are one parameter (step/experts.py).
+    """Number of operators that the host launches in a micro-step, experts that are one parameter apart (step/experts.py).
 
-    A target adds its two products, casts, scaling and addition (6 forward, 9 backward; 2 more each under autocast, one with
-    dropout; DoRA 12 and 10); an NF4 product dequantises in two kernels and casts (4).
+    The loss and the embedding are left out (some thirty). A target adds its two products, casts, scaling and addition (6
+    forward, 9 backward; 2 more each under autocast, one with dropout; DoRA 12 and 10); an NF4 product dequantises in two
+    kernels and casts (4).
     """
     again = 2.0 if plan.checkpointing else 1.0
     norms = sum(calls for calls, _ in _norms(model)) - 2.0 * model.layers  # two a layer are in the counts below

@@ -37,6 +37,8 @@ COPIES: Final = ("_to_copy", "clone", "copy_", "cat", "_unsafe_view", "constant_
 SILENT: Final = ("empty", "detach", "new_empty", "scalar_tensor", "_local_scalar_dense", "lift_fresh", "is_same_size", "item",
                  "set_")
 """Operators that start no kernel."""
+LOOPS: Final = {"grouped_mm_fallback": 1.0, "grouped_mm_fallback_backward": 2.0}
+"""transformers' products of one expert after the other -> how many each does: backward makes both gradients."""
 
 
 def _softmax_backward(args: tuple[Any, ...]) -> list[float]:
@@ -297,16 +299,13 @@ def describe(func: Any, args: tuple[Any, ...], outputs: list[torch.Tensor], phas
     shape: tuple[int, ...] = tuple(outputs[0].shape) if outputs else tuple(inputs[0].shape) if inputs else ()
     dtype = outputs[0].dtype if outputs else inputs[0].dtype if inputs else torch.float32
     launches, flops = 1.0, 0.0
-    if short in ("mm", "addmm", "bmm", "baddbmm", "_grouped_mm"):
+    if short in ("mm", "addmm", "bmm", "baddbmm", "_grouped_mm", *LOOPS):
         kind, shape, flops = "matrix", *_product(short, inputs)
+        launches = LOOPS.get(short, 0.0) * min(inputs[1].shape[0], inputs[0].shape[0]) or 1.0
         experts = next((x for x in inputs if x.dim() == 3), None) if short == "_grouped_mm" else None
         if experts is not None:  # a group of m rows reads at most m of the experts
             idle = max(experts.shape[0] - inputs[0].shape[0], 0)
             read -= float(idle * experts.shape[1] * experts.shape[2] * experts.element_size())
-    elif short in ("grouped_mm_fallback", "grouped_mm_fallback_backward"):  # one expert after the other, back both gradients
-        times = 2.0 if short.endswith("backward") else 1.0
-        kind, shape, flops = "matrix", *_product("_grouped_mm", inputs)
-        flops, launches = flops * times, times * min(inputs[1].shape[0], inputs[0].shape[0])
     elif short == "gemm_4bit":
         return _four_bit_product(args, outputs[0], phase)
     elif short.startswith("dequantize"):
@@ -357,9 +356,9 @@ def _product(short: str, inputs: list[torch.Tensor]) -> tuple[tuple[int, ...], f
         batch, m, k = a.shape
         n = b.shape[2]
         return (batch, m, n, k), 2.0 * batch * m * n * k
-    if short == "_grouped_mm":
+    if short == "_grouped_mm" or short in LOOPS:
         m, k, n = a.shape[0], a.shape[-1], b.shape[-1]  # the gradient of the weights: (k, tokens) x (tokens, n)
-        return (m, n, k), 2.0 * m * n * k
+        return (m, n, k), 2.0 * m * n * k * LOOPS.get(short, 1.0)
     m, k = a.shape
     return (m, b.shape[1], k), 2.0 * m * k * b.shape[1]
 

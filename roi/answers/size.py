@@ -31,7 +31,7 @@ from roi.resolution.plans import slo_of
 from roi.resolution.request_lengths import TOO_LONG, system_lengths
 from roi.resolution.resolution import Resolved, resolve
 from roi.resolution.system_facts import mean_tokens
-from roi.scenario.demand import Bin
+from roi.scenario.demand import MOST_TOKENS, Bin
 from roi.scenario.file import load_scenario
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario
@@ -103,7 +103,7 @@ def size_file(
     scenario = scenario if arrivals is None else on_trace(scenario, arrivals, times)
     resolved = open_case(scenario, profiles, tell, cache=cache)
     for warning in resolved.warnings:
-        if warning.startswith(("profile ", "serving speed")):
+        if warning.startswith(("profile ", "serving ")):
             tell(warning)
     return size_service(resolved, model, arrivals, times, status, frontier=frontier)
 
@@ -165,19 +165,25 @@ def size_service(
 def on_trace(scenario: Scenario, trace: Trace, times: float) -> Scenario:
     """The scenario with the lengths of a trace, in CELLS x CELLS cells, at its rate, without another peak.
 
-    What it trains stays. The stated prefix is found as often as gives the trace's cached tokens.
+    What it trains stays. The stated prefix is found as often as gives the trace's cached tokens; one that is shorter than
+    those, or longer than the trace's prompts, is not the trace's: then every call finds what is cached. InputError where a call
+    is longer than any scenario's.
     """
+    for name, tokens in (("input_tokens", trace.input_tokens), ("output_tokens", trace.output_tokens)):
+        if tokens.max() > MOST_TOKENS:
+            raise InputError(f"--trace: {name} {tokens.max():,.0f} is not usable; at most {MOST_TOKENS:,.0f}")
     by_prompt = np.array_split(np.argsort(trace.input_tokens, kind="stable"), CELLS)
     by_both = (cell for row in by_prompt for cell in np.array_split(
         row[np.argsort(trace.output_tokens[row], kind="stable")], CELLS) if cell.size)
     lengths = tuple(Bin(input_tokens=float(np.mean(trace.input_tokens[cell])), share=cell.size / trace.input_tokens.size,
                         output_tokens=float(np.mean(trace.output_tokens[cell]))) for cell in by_both)
-    w, t, cached = scenario.workload, scenario.training, float(np.mean(trace.cached_tokens))
-    prefix = value_of(w.shared_prefix_tokens) or cached
+    w, t, cached = scenario.workload, scenario.training, float(np.mean(np.minimum(trace.cached_tokens, trace.input_tokens)))
+    stated = value_of(w.shared_prefix_tokens)
+    prefix = stated if cached <= stated <= np.mean(trace.input_tokens) else cached
     workload = w.model_copy(update={
         "requests_per_day": trace.requests_per_s * times * SECONDS_PER_DAY, "peak_to_mean": 1.0, "hourly_weights": None,
         "lengths": lengths, "input_tokens": None, "output_tokens": None, "shared_prefix_tokens": prefix,
-        "cache_hit_rate": min(cached / prefix, 1.0) if prefix else 0.0})
+        "cache_hit_rate": cached / prefix if prefix else 0.0})
     training = t.model_copy(update={"tokens_per_example": t.tokens_per_example or mean_tokens(scenario)})
     return scenario.model_copy(update={"workload": workload, "training": training})
 

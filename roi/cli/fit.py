@@ -153,15 +153,18 @@ def _given(context: click.Context) -> set[str]:
 
 def check_options(context: click.Context) -> None:
     """Raise where an option was given that the others leave without effect; a value that is no choice is refused elsewhere."""
+    from roi.estimate.training.peft_methods import TUNERS
     from roi.estimate.training.plan import DTYPE_BYTES, METHODS, TrainingPlan
 
     asked, given = context.params, _given(context)
     method = str(asked["method"])
     full, data = method == "full", asked["examples"] is not None
-    nf4 = method not in METHODS or TrainingPlan(method=method).quantised
+    nf4, tuner = method not in METHODS or TrainingPlan(method=method).quantised, TUNERS.get(method)
+    sizeless, whole = tuner is not None and not tuner.size, tuner is not None and tuner.family == "whole"
     idle = {
-        "rank": ("--rank", full and not str(asked["optimizer"]).startswith("galore"), NO_ADAPTER),
-        "targets": ("--targets", full, NO_ADAPTER),
+        "rank": ("--rank", sizeless or (full and not str(asked["optimizer"]).startswith("galore")),
+                 f"--method {method} has no size; leave it out" if sizeless else NO_ADAPTER),
+        "targets": ("--targets", full or whole, f"--method {method} has no targets; leave it out" if whole else NO_ADAPTER),
         "dropout": ("--dropout", full, NO_ADAPTER),
         "double_quant": ("--double-quant" if asked["double_quant"] else "--no-double-quant", not nf4,
                          f"--method {method} stores no NF4 scales; leave it out, or take qlora or qdora"),

@@ -253,6 +253,8 @@ class ModelShape(DatedRow):
     """The part of extra_parameters that every token multiplies with."""
     published_parameters: PositiveInt
     """Count that the publisher states (or that transformers counts from the configuration)."""
+    published_dtype: Literal["mxfp4"] | None = None
+    """Format of the publisher's own weights where it is 4 bit (quant_method of its config.json); None = any other."""
     published_active_parameters: PositiveInt | None = None
     """Active count that the publisher states, for mixtures of experts."""
     released: Date | None = None

@@ -1,6 +1,7 @@
 """One serving plan: what its speed rests on, with its spread, and what it holds at the SLO, its traffic replayed."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Final, NamedTuple, Protocol
@@ -17,6 +18,7 @@ from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
+from roi.estimate.serving.weight_formats import runs_format
 from roi.evidence.infer_speed import infer_speeds
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.measured_links import measured_links, over_links
@@ -26,6 +28,7 @@ from roi.evidence.serving_speed import AdapterEffect, adapter_effect, known_ends
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.scenario.supply import Serving
 from roi.store.profiles.loading import Store
 from roi.units import two_digits
 
@@ -48,6 +51,11 @@ AMD_SOURCE: Final = (
 )
 """What the P5 of the engine's speed on AMD cards rests on."""
 
+USUAL_DTYPES: Final = ("bf16", "fp8")
+"""Formats of weights where neither scenario nor publisher says; engines convert 16 bit to fp8 as they load it."""
+DTYPES: Final = (*USUAL_DTYPES, "int8", "int4", "mxfp4", "nvfp4")
+"""All that `serving.weight_dtypes` takes."""
+
 
 class Traffic(Protocol):
     """Requests to replay: of a histogram of lengths with Poisson arrivals, or of a trace."""
@@ -61,6 +69,49 @@ class Traffic(Protocol):
 
     def arrivals(self, count: int) -> NDArray[np.float64]:
         """When they arrive at a mean rate of 1 a second."""
+
+
+@dataclass(frozen=True)
+class WeightChoice:
+    """The formats of one option's weights, card by card."""
+
+    serving: Serving
+    shape: ModelShape
+    adapters: int = 0
+    """Adapters applied at run time."""
+    merged: bool = False
+    """True where an adapter is folded in: into 16 bit, whatever the base is published in."""
+
+    def asked(self, gpu: Gpu) -> tuple[str, ...]:
+        """The scenario's formats; else the publisher's own, or bf16 where that does not run; else the usual ones."""
+        own, stated = self.shape.published_dtype, self.serving.weight_dtypes
+        if stated is not None or own is None or self.merged:
+            return stated or USUAL_DTYPES
+        return (own,) if self.runs(gpu, own) else ("bf16",)
+
+    def running(self, gpu: Gpu) -> tuple[str, ...]:
+        """Those of them that this card and the engine run."""
+        return tuple(dtype for dtype in self.asked(gpu) if self.runs(gpu, dtype))
+
+    def source(self, dtype: str) -> str:
+        """Who says that the weights are served in this format."""
+        published = dtype == self.shape.published_dtype and not self.merged
+        return f"published in {dtype}: {self.shape.source}" if published else "scenario serving.weight_dtypes"
+
+    def remark(self, dtypes: Iterable[str]) -> str:
+        """What has to be made before the weights can be served in these formats; empty where they are published, or usual."""
+        own, made = self.shape.published_dtype, ", ".join(dtype for dtype in dtypes if dtype != "bf16" or not self.merged)
+        if own is None:
+            return ""
+        if self.merged:
+            return (f"an adapter is merged into a 16-bit copy, not into {own}{f', then converted to {made}' if made else ''};"
+                    f" serving.adapters=shared keeps the base in {own} where the engine serves adapters beside it")
+        others = ", ".join(dtype for dtype in dtypes if dtype != own)
+        return f"published in {own}; {others} is a conversion, yours or another's" if others else ""
+
+    def runs(self, gpu: Gpu, dtype: str) -> bool:
+        """Whether card and engine have kernels for it."""
+        return runs_format(self.shape, gpu, dtype, self.serving.engine, adapters=self.adapters > 0)
 
 
 @dataclass(frozen=True)

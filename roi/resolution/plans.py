@@ -1,6 +1,6 @@
 """Serving plans: every GPU, tensor-parallel degree and weight format at once, each with its capacity and its facts."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -26,11 +26,13 @@ from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plan_capacity import (
+    DTYPES,
     ENGINE,
     LATENCY,
     FleetPlan,
     PlanEvidence,
     ServingPlan,
+    WeightChoice,
     plan_capacity,
     plan_evidence,
     published_engine_speed,
@@ -49,8 +51,6 @@ LARGER = (3.0, 10.0, 30.0)
 """Multiples of today's volume at which the cheapest plan is kept too."""
 MOST_PLANS = 9
 """Plans of one option that go into the Case, the cheapest at today's volume first."""
-NVIDIA_ONLY = "tensorrt-llm"
-"""An engine that is written in CUDA alone."""
 WRITE_OFF_HOURS = 48 * HOURS_PER_MONTH
 """Hours over which a bought card's price is spread to rank plans; the comparison itself writes nothing off."""
 
@@ -78,17 +78,22 @@ def add_plans(
     if path_of(Option, "infeasible", option=id) in sheet.facts:
         return
     adapters = s.serving.adapters_on_base if shared_adapters and s.serving.adapters == "shared" else 0
-    plans, why_none, source = _find_plans(sheet, s, shape, system, offers, adapters)
+    merged = shared_adapters and s.serving.adapters == "merged"
+    choice = WeightChoice(serving=s.serving, shape=shape, adapters=adapters, merged=merged)
+    plans, why_none, source = _find_plans(sheet, s, choice, system, offers)
     if plans:
         sheet.plans[id] = plans
+        remark = choice.remark(dict.fromkeys(plan.serving.weight_dtype for plan in plans))
+        if remark and (said := f"serving weights of {system}: {remark}") not in sheet.warnings:
+            sheet.warnings.append(said)
     else:
         sheet.state(path_of(Option, "infeasible", option=id), why_none, source)
     for number, plan in enumerate(plans):
-        _add_plan_facts(sheet, s, id, number, plan)
+        _add_plan_facts(sheet, s, id, number, plan, choice)
 
 
 def _find_plans(
-    sheet: FactSheet, s: Scenario, shape: ModelShape, system: str, offers: Offers, adapters: int,
+    sheet: FactSheet, s: Scenario, choice: WeightChoice, system: str, offers: Offers,
 ) -> tuple[tuple[FleetPlan, ...], str, str]:
     """The cheapest plans that hold the SLO, replayed or as stated; where none does, why, and who says so."""
     if not offers:
@@ -96,12 +101,12 @@ def _find_plans(
             return (), "serving.tensor_parallel names no replica as small as the cards that are owned", "scenario"
         return (), "none of these GPUs has a purchase price in the catalog", "catalog"
     lengths = system_lengths(sheet.facts, system)
-    found, why_none = _candidates(s, sheet.known, shape, system, lengths, offers, adapters)
+    found, why_none = _candidates(s, sheet.known, choice, system, lengths, offers)
     held, refused = list[FleetPlan](), list[FleetPlan]()
     while found and not held:
         chosen = _with_measured(sheet, _cheapest(sheet, found), found)
         for each in chosen:
-            serving = _serving_plan(s, shape, find_gpu(each.offer.gpu), each.gpus, each.dtype, adapters)
+            serving = _serving_plan(choice, find_gpu(each.offer.gpu), each.gpus, each.dtype)
             if each.stated is None:
                 plan = _replayed(sheet, s, each.offer, serving, lengths)
             else:
@@ -115,24 +120,26 @@ def _find_plans(
     return tuple(held), why_none, "serving plans, in closed form and replayed"
 
 
-def _serving_plan(s: Scenario, shape: ModelShape, gpu: Gpu, gpus: int, dtype: str, adapters: int) -> ServingPlan:
-    return ServingPlan(shape=shape, gpu=gpu, tensor_parallel=gpus, weight_dtype=dtype, kv_dtype=s.serving.kv_dtype,
-                       adapters=adapters, engine=s.serving.engine)
+def _serving_plan(choice: WeightChoice, gpu: Gpu, gpus: int, dtype: str) -> ServingPlan:
+    serving = choice.serving
+    return ServingPlan(shape=choice.shape, gpu=gpu, tensor_parallel=gpus, weight_dtype=dtype, kv_dtype=serving.kv_dtype,
+                       adapters=choice.adapters, engine=serving.engine)
 
 
 def _candidates(
-    s: Scenario, known: KnownRuns, shape: ModelShape, system: str, lengths: SystemLengths, offers: Offers, adapters: int,
+    s: Scenario, known: KnownRuns, choice: WeightChoice, system: str, lengths: SystemLengths, offers: Offers,
 ) -> tuple[list[_Found], str]:
     """Every plan that may hold the SLO, as stated or by the closed form; and why there is none, if none does."""
     stated, gpus = _stated_capacities(s, system), {o.gpu: find_gpu(o.gpu) for o in offers}
-    found = [_Found(o, tp, s.serving.weight_dtypes[0], value_of(row.requests_per_s), number)
+    found = [_Found(o, tp, choice.asked(gpus[gpu_id])[0], value_of(row.requests_per_s), number)
              for (gpu_id, tp), (number, row) in stated.items() for o in offers if o.gpu == gpu_id and o.gpus_per_instance >= tp]
     known_cards = {gpu_id for gpu_id, _ in stated}
     grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() if gpu.id not in known_cards for tp in s.serving.tensor_parallel
-                  for dtype in s.serving.weight_dtypes if _runs(gpu, dtype, s.serving.engine)]
+                  for dtype in choice.running(gpu)]
     if not grid:
         too_large = "no instance of these offers is as large as a replica of serving.capacities"
-        return found, too_large if known_cards & set(gpus) else _why_none_runs(s, gpus)
+        return found, too_large if known_cards & set(gpus) else _why_none_runs(choice, gpus)
+    shape, adapters = choice.shape, choice.adapters
     key = ("closed form", shape, lengths.key, tuple((gpu.id, tp, dtype) for gpu, tp, dtype in grid), s.serving.engine,
            s.serving.kv_dtype, slo_of(s), adapters)
     result = known.once(key, partial(_closed_form, s, shape, lengths.shape, grid, published_speed(adapters), known.store))
@@ -143,7 +150,7 @@ def _candidates(
     if found or told:
         return found, told
     k = _nearest(slo_of(s), grid, result)
-    plan, binding = _serving_plan(s, shape, *grid[k], adapters), str(np.atleast_1d(result.binding)[k])
+    plan, binding = _serving_plan(choice, *grid[k]), str(np.atleast_1d(result.binding)[k])
     return found, why_none_holds(plan, lengths, plan_evidence(known, plan, lengths).server, slo_of(s), binding).told
 
 
@@ -250,19 +257,15 @@ def _closed_form(
     )
 
 
-def _runs(gpu: Gpu, dtype: str, engine: str | None) -> bool:
-    """False where no kernel exists: bf16 itself, and weight-only fp8 (Marlin), which needs Ampere, the generation with bf16."""
-    if engine == NVIDIA_ONLY and gpu.id.startswith("MI"):
-        return False
-    return dtype not in {"fp8", "bf16"} or gpu.bf16_flops is not None
-
-
-def _why_none_runs(s: Scenario, gpus: Iterable[str]) -> str:
+def _why_none_runs(choice: WeightChoice, gpus: Mapping[str, Gpu]) -> str:
     """What would have to change where no card computes in a format of the scenario."""
-    names, engine = ", ".join(gpus), s.serving.engine
-    if engine == NVIDIA_ONLY and all(gpu.startswith("MI") for gpu in gpus):
+    names, engine = ", ".join(gpus), choice.serving.engine
+    if engine == "tensorrt-llm" and all(gpu.startswith("MI") for gpu in gpus):
         return f"{engine} runs on none of {names}; name another serving.engine or an NVIDIA GPU"
-    return f"none of {names} computes in {', '.join(s.serving.weight_dtypes)}; add fp16 to serving.weight_dtypes"
+    asked = ", ".join(dict.fromkeys(dtype for gpu in gpus.values() for dtype in choice.asked(gpu)))
+    others = ", ".join(dtype for dtype in DTYPES if any(choice.runs(gpu, dtype) for gpu in gpus.values()))
+    return (f"{engine or ENGINE} runs {choice.shape.id} in {asked} on none of {names}; it runs there in {others or 'no format'}"
+            " (serving.weight_dtypes)")
 
 
 def _too_small(grid: Grid, rates: Array, offers: Offers) -> str:
@@ -331,14 +334,15 @@ def add_published_speeds(sheet: FactSheet, s: Scenario) -> None:
         _add_speed(sheet, *published_engine_speed(engine, gpu))
 
 
-def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: FleetPlan) -> None:
+def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: FleetPlan, choice: WeightChoice) -> None:
     """The facts of the option's plan with this number: its offer, its speed, and its rates at three speeds of the engine."""
     o, evidence, capacity = plan.offer, plan.evidence, plan.capacity
     path, held = (partial(path_of, record, option=id, plan=number) for record in (Plan, PlanFacts))
     sheet.state(path("gpu"), o.gpu, "catalog")
     sheet.state(path("vendor"), o.vendor, o.source)
     sheet.state(f"options.{id}.plans.{number}.rental", o.kind, o.source)
-    sheet.state(path("weight_dtype"), plan.serving.weight_dtype, "scenario serving.weight_dtypes")
+    dtype = plan.serving.weight_dtype
+    sheet.state(path("weight_dtype"), dtype, choice.source(dtype))
     if o.kind == "owned":
         price = f"purchase.{o.gpu}.usd_per_gpu" if o.owned is None else f"own_hardware.resale_usd_per_gpu.{o.gpu}"
         sheet.add(price, o.usd_per_gpu, "USD", basis=o.basis, source=o.source, date=o.date, low=o.low_usd_per_gpu,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -141,17 +140,14 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     sheet.state("commitment.months", months, "scenario incumbent.committed_until", "months")
 
 
-ROUNDING: Final = 1e-4
-"""Part by which the mean of written lengths may miss that of the calls: `roi usage` writes them to a hundredth of a token."""
-
-
 def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
     """Input tokens, output tokens and share of each bin of lengths; one bin where only the means are known."""
     w = s.workload
     bins, prefix = w.lengths or (), value_of(w.shared_prefix_tokens)
-    prompt = value_of(w.input_tokens) if w.input_tokens is not None else sum(b.input_tokens * b.share for b in bins)
-    if prefix > prompt * (1.0 + ROUNDING):
-        raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most the mean prompt, input_tokens {prompt:g}")
+    prompt = max(b.input_tokens for b in bins) if bins else value_of(w.input_tokens or 0.0)
+    if prefix > prompt:
+        told = f"the longest prompt of workload.lengths, {prompt:g}" if bins else f"the mean prompt, input_tokens {prompt:g}"
+        raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most {told}")
     if bins:
         return tuple(b.input_tokens for b in bins), tuple(b.output_tokens for b in bins), tuple(b.share for b in bins)
     assert w.input_tokens is not None

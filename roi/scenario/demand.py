@@ -1,7 +1,7 @@
 """Scenario blocks about what is asked of the model today: workload, incumbent, gates, quality, tokens."""
 
 from datetime import date as Date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,13 +21,16 @@ from roi.scenario.quantity import (
     unit,
 )
 
+MOST_TOKENS: Final = 1e7
+"""Tokens of a request, beyond any model's context."""
+
 
 class Bin(Section):
     """One cell of the joint histogram of lengths."""
 
-    input_tokens: Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]
+    input_tokens: Annotated[float, Field(gt=0, le=MOST_TOKENS, allow_inf_nan=False)]
     """Mean prompt tokens of the requests in the cell."""
-    output_tokens: Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
+    output_tokens: Annotated[float, Field(ge=0, le=MOST_TOKENS, allow_inf_nan=False)]
     """Mean output tokens of the requests in the cell."""
     share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
     """Share of all requests."""

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
 from roi.scenario.meaning import ITEM
-from roi.scenario.quantity import as_meant, value_of
+from roi.scenario.quantity import as_meant, of_many, value_of
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, scalar
 
@@ -289,6 +289,7 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
     message += ", such as {NAME: value}" if kind == "dict_type" else ""
+    message = of_many(value, kind, message)
     return f"{text} is not usable; {message}{as_meant(value, kind, message)}"
 
 
@@ -356,7 +357,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
 
     Lengths and means of lengths exclude each other, so one takes the other's place. A bill, a discount and a commitment of
     another model than the part's would be wrong: they go with the model. A bill that is tokens at list price (all of its gap
-    is volume) takes the place of none that was paid, which `tell` hears.
+    is volume) takes the place of such a one alone, of none that was paid, which `tell` hears.
     """
     laid = []
     for block in BLOCKS[PART_SCHEMA]:
@@ -374,7 +375,7 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
             for key in old.keys() - {"provider", "model"}:
                 del old[key]
             _forget(data, old.get("model"))
-        if new.get("bill_is_volume_share") == 1.0 and old.get("bill_usd_per_month") is not None:
+        if new.get("bill_is_volume_share") == 1.0 != old.get("bill_is_volume_share") and old.get("bill_usd_per_month"):
             new = {name: value for name, value in new.items() if not name.startswith("bill_")}
             if tell is not None:
                 tell("incumbent.bill_usd_per_month stays as stated: the part's is tokens at list price, which nobody billed")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from roi.errors import FEW, nearest
 from roi.facts.records import Described, Finite
 
 T = TypeVar("T")
@@ -21,6 +22,8 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Names = Annotated[tuple[Name, ...], AfterValidator(once)]
 TYPED: Final = re.compile(r"[$€]?\s*(?P<digits>\d{1,3}(?:[_ ,]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)\s*(?P<size>k|m|%)?")
 SIZES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "%": 0.01}
+CHOICE: Final = re.compile("'([^']*)'")
+"""A choice in pydantic's message on a value that is none of a few."""
 PERCENT_MEANT: Final = (0.9, 1.0, 10.0)
 """Upper bounds of shares and of yearly rates: what lies above, from 2 to 100, and within as percent was meant so."""
 
@@ -114,6 +117,13 @@ PerYear = Annotated[float | Spread, AfterValidator(Within(-0.99, 10.0)), unit("1
 """Growth or drift, effective annual."""
 Months = Annotated[NonNegative, unit("months")]
 Hours = Annotated[NonNegative, unit("hours")]
+
+
+def of_many(value: object, kind: str, message: str) -> str:
+    """The message on a value that is none of some choices; of many the nearest alone, where any is like it."""
+    choices = CHOICE.findall(message) if kind == "literal_error" else []
+    near = nearest(str(value), choices) if len(choices) > FEW else []
+    return f"nearest: {', '.join(near)}" if near else message
 
 
 def as_meant(value: object, kind: str, message: str) -> str:

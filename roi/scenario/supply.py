@@ -215,8 +215,10 @@ class Serving(Section):
     """How a self-hosted model is served."""
 
     weight_dtypes: Annotated[
-        tuple[Literal["bf16", "fp8", "int8", "int4"], ...], Field(min_length=1), AfterValidator(once)] = ("bf16", "fp8")
-    """Weight formats to consider; the cheapest plan that keeps the SLO is taken."""
+        tuple[Literal["bf16", "fp8", "int8", "int4", "mxfp4", "nvfp4"], ...], Field(min_length=1), AfterValidator(once),
+    ] | None = None
+    """Weight formats to consider; the cheapest plan that keeps the SLO is taken. None: the publisher's own where a model is
+    published in 4 bit (gpt-oss: mxfp4) and card and engine run it, else bf16; all other models bf16 and fp8."""
     kv_dtype: Literal["bf16", "fp8"] = "bf16"
     """Format of the KV cache."""
     engine: Literal["vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "other"] | None = None

@@ -146,6 +146,8 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("llama-3.1-8b", "--examples", "1.5"), "examples: 1.5 is not usable; a whole number"),
     (("llama-3.1-8b", "--dtype", "fp32", "--attention", "flash"), "attention: 'flash' is not usable with dtype: 'fp32'"),
     (("llama-3.1-8b", "--method", "full", "--rank", "16"), "--rank: without effect here: --method full"),
+    (("llama-3.1-8b", "--method", "ia3", "--rank", "16"), "--rank: without effect here: --method ia3 has no size"),
+    (("llama-3.1-8b", "--method", "lisa", "--targets", "qv"), "--targets: without effect here: --method lisa has no targets"),
     (("llama-3.1-8b", "--method", "full", "--targets", "qv"), "--targets: without effect here"),
     (("llama-3.1-8b", "--method", "full", "--dropout", "0"), "--dropout: without effect here"),
     (("llama-3.1-8b", "--no-double-quant"), "--no-double-quant: without effect here: --method lora stores no NF4 scales"),

@@ -292,16 +292,28 @@ def test_plans_are_sought_by_the_trace_where_no_plan_holds_the_scenarios_lengths
 
 
 def test_the_stated_prefix_is_found_as_often_as_the_trace_says(file, tmp_path):
-    """60 cached tokens a call: all calls find a prefix of 60, three in ten one of 200."""
+    """60 cached tokens a call: all calls find a prefix of 60, three in ten one of 200. One of 40 or 600 is not the trace's."""
     (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens,cached_tokens\n0,400,9,120\n1,300,9,0\n", "utf-8")
     trace = read_trace(tmp_path / "t.csv")
-    for stated, prefix, hit in ((0, 60.0, 1.0), (200, 200.0, 0.3)):
+    for stated, prefix, hit in ((0, 60.0, 1.0), (200, 200.0, 0.3), (40, 60.0, 1.0), (600, 60.0, 1.0)):
         w = on_trace(load_scenario(file, (f"workload.shared_prefix_tokens={stated}",)), trace, 1.0).workload
         assert (w.shared_prefix_tokens, w.cache_hit_rate) == pytest.approx((prefix, hit))
 
 
+def test_a_call_longer_than_any_scenario_s_is_told(file, tmp_path):
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n0,400,9\n1,20000000,9\n", "utf-8")
+    with pytest.raises(InputError, match=r"--trace: input_tokens 20,000,000 is not usable; at most 10,000,000"):
+        sized(file, trace=read_trace(tmp_path / "t.csv"))
+
+
+def test_cached_tokens_are_no_more_than_the_prompt(file, tmp_path):
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens,cached_tokens\n0,400,9,900\n1,200,9,100\n", "utf-8")
+    w = on_trace(load_scenario(file, ("workload.shared_prefix_tokens=0",)), read_trace(tmp_path / "t.csv"), 1.0).workload
+    assert (w.shared_prefix_tokens, w.cache_hit_rate) == ((400 + 100) / 2, 1.0)
+
+
 def test_a_card_without_bf16_serves_no_bf16(file):
-    with pytest.raises(InputError, match="none of T4 computes in bf16; add fp16 to serving"):
+    with pytest.raises(InputError, match=r"in bf16 on none of T4; it runs there in int8, int4 \(serving"):
         sized(file, "candidates.gpus=[T4]", "candidates.vendors=[]", "serving.weight_dtypes=[bf16]")
 
 

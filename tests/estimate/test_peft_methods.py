@@ -1,5 +1,7 @@
 """Tuners beside LoRA, peft's and others', and GaLore: counts that their sources print, and what plans refuse."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from roi.estimate.training.memory import training_memory
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal
+from roi.estimate.training.stacks import built_model
 from roi.evidence.training_speed import PACES, speed_evidence
 from roi.store.profiles.lookup import Store
 
@@ -148,6 +151,27 @@ def test_a_weight_made_whole_is_kept_beside_what_lora_keeps():
     assert hira - lora == pytest.approx(4 * 28 * (3072 * 3072 + 1024 * 3072), rel=0.002)
 
 
+@pytest.mark.parametrize(("model", "layers", "new"), [
+    ("gemma-2-2b", 26, 1), ("gpt-oss-20b", 24, 1), ("gpt-oss-20b", 24, 3), ("llama-4-maverick", 48, 3)])
+def test_llamapro_adds_as_many_layers_as_it_says_where_kinds_alternate(model, layers, new):
+    """Of 13 sliding and 13 full layers (12 and 12) one more is half of each kind; halves are not rounded apart."""
+    built = built_model(find_model(model), plan("llamapro", rank=float(new)))
+    assert [sum(kind.layers for kind in kinds) for kinds in (built.attention, built.mlp)] == [layers + new] * 2
+
+
+def test_a_model_without_a_third_layer_has_no_prompt_of_llama_adapter():
+    for name in ("llama_adapter", "llama_adapter_v2"):
+        assert refusal(find_model("llama-68m"), plan(name, stack="litgpt")) == (
+            f"method: {name} is not possible on the 2 layers of llama-68m; its prompts begin after them")
+
+
+def test_galore_s_rank_is_at_most_the_short_side_of_the_widest_product():
+    galore = plan("full", optimizer="galore-adamw")
+    check_rank(MODEL, replace(galore, rank=3072.0))
+    with pytest.raises(InputError, match=r"rank: 3,073\.0 is not usable; at most 3,072"):
+        check_rank(MODEL, replace(galore, rank=3073.0))
+
+
 def test_virtual_tokens_lengthen_the_sequence():
     longer, as_long = (float(training_memory(MODEL, plan("prompt_tuning", rank=virtual, seq=seq)).activations_bytes)
                        for virtual, seq in ((200.0, 768.0), (1.0, 967.0)))
@@ -159,7 +183,7 @@ def test_virtual_tokens_lengthen_the_sequence():
     ({"method": "ia3", "dropout": 0.1}, "not known with dropout 0.1; take 0.0"),
     ({"method": "loha", "sharding": "fsdp", "gpus": 2}, "not known with sharding fsdp; take none"),
     ({"method": "llama_adapter"}, "not known with stack transformers; take litgpt"),
-    ({"method": "llamapro", "rank": 3.0}, "3 new layers; take a divisor of 28"),
+    ({"method": "llamapro", "rank": 3.0}, "3 new layers on the 28 of llama-3.2-3b; take 2"),
     ({"method": "lisa", "rank": 29.0}, "29 layers; llama-3.2-3b has 28"),
     ({"method": "lora", "optimizer": "galore-adamw"}, "projects the gradients of trained weights; take method full"),
     ({"method": "full", "optimizer": "galore-adamw-8bit", "sharding": "zero2", "gpus": 2}, "not known with sharding zero2"),

@@ -173,7 +173,8 @@ def test_what_belongs_to_tables_is_refused(made, words):
                                    ("--no-cache",)])
 def test_what_belongs_to_a_scenario_is_refused_without_one(words):
     result = CliRunner().invoke(main, ["calibrate", *words])
-    assert (result.exit_code, result.stderr) == (2, "roi: --set, --device, --force and --no-cache go with --local FILE\n")
+    assert result.exit_code == 2
+    assert result.stderr == "roi: --set, --budget, --device, --force and --no-cache go with --local FILE\n"
 
 
 @pytest.mark.full

@@ -8,9 +8,10 @@ from quiet_scenario import quiet
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.economics.decision.comparison import compare
+from roi.errors import InputError
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.peft_methods import TUNERS, unserved
-from roi.estimate.training.plan import METHODS, TrainingPlan
+from roi.estimate.training.plan import METHODS, Other, TrainingPlan
 from roi.evidence.training_speed import speed_evidence
 from roi.facts.case import Case
 from roi.facts.methods import AnyMethod
@@ -32,7 +33,14 @@ def why(case: Case, method: str, model: str = "qwen3-8b") -> str:
 
 
 def test_the_names_are_those_of_plans() -> None:
-    assert set(get_args(AnyMethod)) == {*METHODS, *TUNERS}
+    """All but what LitGPT and ms-swift have of their own."""
+    assert set(get_args(AnyMethod)) | set(get_args(Other)) == {*METHODS, *TUNERS}
+    assert not set(get_args(AnyMethod)) & set(get_args(Other))
+
+
+def test_an_unknown_method_is_answered_with_the_nearest_not_with_all() -> None:
+    with pytest.raises(InputError, match=r"candidates\.methods\.0: 'prefix-tuning' is not usable; nearest: prefix_tuning, p"):
+        case_of(["prefix-tuning"])
 
 
 @pytest.mark.parametrize("method", ["ia3", "oft", "loha"])
@@ -57,10 +65,10 @@ def test_what_no_engine_serves_is_infeasible_with_the_reason() -> None:
 
 def test_beside_other_adapters_on_one_base_only_lora_is_served() -> None:
     """vLLM's PEFTHelper refuses DoRA, and knows no other type; trained whole, nothing is left to share."""
-    names = ["lora", "rslora", "qlora", "lora_fa", "dora", "full", "ia3"]
+    names = ["lora", "rslora", "qlora", "lora_fa", "mica", "dora", "full", "ia3"]
     case = case_of(names, training=TRAINED, serving={"adapters": "shared", "adapters_on_base": 4})
     served = [name for name in names if not why(case, name)]
-    assert served == [name for name in names if not unserved(name, shared=True)] == ["lora", "rslora", "qlora", "lora_fa"]
+    assert served == [name for name in names if not unserved(name, shared=True)] == names[:5]
     assert why(case, "dora") == ("engines apply LoRA alone at run time, not dora; take serving.adapters: merged, or train lora")
 
 

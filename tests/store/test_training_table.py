@@ -184,6 +184,8 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"method": "full", "optimizer": "galore-adamw", "rank": ""}, "rank: ''; blank, and GaLore needs it"),
     ({"optimizer": "galore-adamw"}, "optimizer: 'galore-adamw'; optimizer: galore-adamw projects the gradients of trained"),
     ({"method": "houlsby", "rank": "", "trainable_params": "5"}, "no size of houlsby trains as many; 1 trains"),
+    ({"method": "llamapro", "rank": "", "trainable_params": str(7 * 14_912_384)},
+     "trainable_params: '104386688'; rank: llamapro is not possible with 7 new layers on the 24 of qwen2.5-0.5b; take 6"),
     ({"method": "houlsby", "quant": "nf4"}, "quant: 'nf4'; houlsby is counted on a base that is not quantised"),
     ({"method": "peft:ia4"}, "method: 'peft:ia4'; none of peft's tuners that are counted; nearest: peft:ia3"),
     ({"method": "peft:ia3", "quant": "nf4"}, "quant: 'nf4'; peft:ia3 is counted on a base that is not quantised"),

@@ -76,6 +76,7 @@ def test_a_list_price_takes_the_place_of_no_bill_that_was_paid():
     told: list[str] = []
     listed = {"incumbent": {"model": "m", "bill_usd_per_month": 9.0, "bill_is_volume_share": 1.0}}
     for stated, part, bill in (({"bill_usd_per_month": 5.0}, listed, 5.0), ({}, listed, 9.0),
+                               ({"bill_usd_per_month": 5.1, "bill_is_volume_share": 1.0}, listed, 9.0),
                                ({"bill_usd_per_month": 5.0}, {"incumbent": {"model": "m", "bill_usd_per_month": 7.0}}, 7.0)):
         data = {"incumbent": {"model": "m", **stated}}
         laid = overlay(data, part, told.append)

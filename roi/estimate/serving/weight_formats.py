@@ -65,6 +65,40 @@ def weight_format(name: str) -> WeightFormat:
     return WEIGHT_FORMATS[name]
 
 
+def runs_format(shape: ModelShape, gpu: Gpu, dtype: str, engine: str | None, *, adapters: bool = False) -> bool:
+    """False where no kernel exists for a model's weights in this format, None being vLLM; `adapters` are applied at run time.
+
+    bf16 itself, and weight-only fp8 (Marlin), need Ampere, the generation with bf16. nvfp4 is NVIDIA's, for its fp4 units
+    (vLLM, SGLang, TensorRT-LLM); beside adapters vLLM multiplies it in 16 bit (issue 42629), so it gains nothing there.
+    """
+    amd = gpu.id.startswith("MI")
+    if engine == "tensorrt-llm" and amd:
+        return False
+    if dtype == "nvfp4":
+        return gpu.fp4_flops is not None and not amd and not adapters and engine not in {"tgi", "lmdeploy"}
+    if dtype == "mxfp4":
+        return any(each.experts > 1 for each in shape.mlp) and _runs_mxfp4(gpu, engine, amd=amd, adapters=adapters)
+    return dtype not in {"fp8", "bf16"} or gpu.bf16_flops is not None
+
+
+def _runs_mxfp4(gpu: Gpu, engine: str | None, *, amd: bool, adapters: bool) -> bool:
+    """Where experts in mxfp4 run.
+
+    vLLM (its GPT-OSS recipe): Marlin from Ampere on, Triton on Hopper, FlashInfer on Blackwell, AMD from MI300X on; adapters
+    beside them with Marlin alone (pull 30598), so not on AMD. SGLang: Hopper and Blackwell (pull 8822), AMD with fp4 units
+    (pulls 13929 and 17190 for MI300X were closed). TensorRT-LLM: Hopper and Blackwell (its deployment guide). LMDeploy: NVIDIA
+    from V100 on (its news of 2025-09). TGI: none known. Marlin multiplies in 16 bit on Blackwell too: prompts beside adapters
+    are taken as faster there than they are.
+    """
+    if engine == "tgi" or (adapters and (amd or engine in {"sglang", "tensorrt-llm", "lmdeploy"})):
+        return False
+    if engine in {"sglang", "tensorrt-llm"}:
+        return gpu.fp4_flops is not None or gpu.id.startswith(("H", "GH"))
+    if engine == "lmdeploy":
+        return not amd
+    return (gpu.fp8_flops if amd else gpu.bf16_flops) is not None
+
+
 def wide_bytes(weight_dtype: str) -> float:
     """Bytes of a parameter of embedding, head and norms."""
     form = weight_format(weight_dtype)

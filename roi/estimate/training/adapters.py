@@ -52,7 +52,12 @@ def largest_rank(model: ModelShape, plan: TrainingPlan) -> int:
 
 
 def rank_bound(model: ModelShape, plan: TrainingPlan) -> float:
-    """The largest usable rank: `largest_rank`; infinite where the rank is ignored, or is a number of tokens or frequencies."""
+    """The largest usable rank: `largest_rank`; infinite where the rank is ignored, or is a number of tokens or frequencies.
+
+    That of GaLore's projection is the short side of the widest product.
+    """
+    if plan.galore:
+        return max((min(x.inputs, x.outputs) for x in projected_linears(model)), default=np.inf)
     bounded = plan.adapter if plan.tuner is None else plan.targeted and plan.tuner.size not in ("", "n_frequency")
     return largest_rank(model, plan) if bounded else np.inf
 

@@ -152,7 +152,7 @@ TUNERS: Final[dict[str, Tuner]] = {
 that freezes A, mica freezes B, and bdlora has the factor on a product's wide side in two diagonal blocks."""
 VIRTUAL: Final = ("prompt_tuning", "p_tuning")
 """Tuners whose virtual tokens come before those of every sequence."""
-AT_RUN_TIME: Final = ("lora", "rslora", "qlora", "lora-int8", "lora_fa")
+AT_RUN_TIME: Final = ("lora", "rslora", "qlora", "lora-int8", "lora_fa", "mica")
 """Methods whose adapter is LoRA, which alone engines apply at run time: vLLM refuses DoRA and knows no other type
 (vllm/lora/peft_helper.py); its prompt adapters went with V0."""
 UNMERGED: Final = ("adaption_prompt", "beft", "p_tuning", "prefix_tuning", "prompt_tuning")

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from roi.estimate.training.peft_methods import VIRTUAL, block
+from roi.estimate.training.peft_methods import PROMPTED, VIRTUAL, block
 from roi.estimate.training.plan import (
     ATTENTION_INPUTS,
     DTYPE_BYTES,
@@ -241,10 +241,13 @@ def _unknown_tuner(model: ModelShape, plan: TrainingPlan) -> str:
 
 def _unknown_layers(model: ModelShape, plan: TrainingPlan) -> str:
     """Why the model has not as many layers as the plan trains, or no place for as many new ones; empty where it has."""
+    if plan.method in ("llama_adapter", "llama_adapter_v2") and model.layers <= PROMPTED:
+        return f"method: {plan.method} is not possible on the {model.layers} layers of {model.id}; its prompts begin after them"
     if plan.method in ("llamapro", "lisa") and np.any(np.asarray(plan.rank) > model.layers):
         return f"rank: {plan.method} is not possible with {plan.rank:g} layers; {model.id} has {model.layers}"
     if plan.method == "llamapro" and np.any(model.layers % np.asarray(plan.rank) != 0.0):
-        return f"rank: llamapro is not possible with {plan.rank:g} new layers; take a divisor of {model.layers}"
+        asked, near = f"{plan.rank:g} new layers on the {model.layers}", block(model.layers, np.max(plan.rank))
+        return f"rank: llamapro is not possible with {asked} of {model.id}; take {near:g}"
     return ""
 
 

@@ -12,13 +12,15 @@ Read off litgpt/model.py, lora.py and utils.py (0.5.0, lit-gpt 8641822), lightni
 torchtune/modules/attention.py and loss/ce_chunked_output_loss.py (November 2024). Then the habits of the Trainers' loops.
 """
 
-from typing import NamedTuple
+from itertools import accumulate, pairwise
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from roi.estimate.training.plan import DTYPE_BYTES, Dtype, Trainer, TrainingPlan
-from roi.facts.model import ModelShape
+from roi.facts.model import Attention, Mlp, ModelShape
 
+Kind = TypeVar("Kind", Attention, Mlp)
 FUSED = ("attn", "q_proj", "k_proj", "v_proj")
 """LitGPT's product, and what it holds."""
 
@@ -34,9 +36,8 @@ def built_model(model: ModelShape, plan: TrainingPlan) -> ModelShape:
     """The model as the plan's stack builds it, or with the layers that llamapro adds; the same one for the others."""
     if plan.method == "llamapro":
         grown = 1.0 + float(np.max(plan.rank)) / model.layers
-        parts = {name: tuple(x.model_copy(update={"layers": round(x.layers * grown)}) for x in getattr(model, name))
-                 for name in ("attention", "mlp")}
-        return ModelShape.model_construct(**{**dict(model), **parts})
+        return ModelShape.model_construct(**{
+            **dict(model), "attention": _deeper(model.attention, grown), "mlp": _deeper(model.mlp, grown)})
     if plan.stack != "litgpt":
         return model
     apart = all(a.kind in ("full", "sliding") and not a.shared_kv for a in model.attention)
@@ -44,6 +45,13 @@ def built_model(model: ModelShape, plan: TrainingPlan) -> ModelShape:
     changed = {"tied": False, "module_names": (*names, FUSED) if apart else model.module_names}
     # cached properties would be copied with the rest, so the shape is made anew
     return ModelShape.model_construct(**{**dict(model), **changed})
+
+
+def _deeper(kinds: tuple[Kind, ...], grown: float) -> tuple[Kind, ...]:
+    """The kinds of layers with `grown` times as many, whole layers of each; sums are rounded, so that none is lost or added."""
+    ends = [round(grown * count) for count in accumulate((kind.layers for kind in kinds), initial=0)]
+    counts = (end - start for start, end in pairwise(ends))
+    return tuple(kind.model_copy(update={"layers": count}) for kind, count in zip(kinds, counts, strict=True))
 
 
 class TrainerHabits(NamedTuple):

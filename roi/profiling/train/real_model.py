@@ -7,7 +7,7 @@ from typing import Any, Final
 from safetensors import SafetensorError
 
 from roi.errors import InputError, nearest
-from roi.estimate.training.plan import MLP_TARGETS, TARGET_SETS, TrainingPlan
+from roi.estimate.training.plan import MLP_TARGETS, TARGET_SETS, TrainingPlan, asked_targets
 from roi.facts.model import Number
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import known_warnings, peft, quiet, torch, transformers
@@ -254,9 +254,8 @@ def target_modules(model: Any, targets: str | tuple[str, ...], fused: tuple[tupl
     ends = present | {".".join(name.split(".")[-2:]) for name in products}  # gpt2 has attn.c_proj and mlp.c_proj
     holders = {usual: module for module, *usuals in fused for usual in usuals if module in ends}
     known_set = isinstance(targets, str) and targets in TARGET_SETS
-    asked = TARGET_SETS.get(targets, tuple(targets.split(","))) if isinstance(targets, str) else targets
     found: set[str] = set()
-    for name in (word.strip() for word in asked):
+    for name in asked_targets(targets):
         module = name if name in ends else holders.get(name)
         if module is not None:
             found.add(module)

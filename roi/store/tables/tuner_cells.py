@@ -47,4 +47,7 @@ def sized_tuner(model: ModelShape, plan: TrainingPlan, rank: int | None, trained
     if plan.method in get_args(Other) and abs(counts[best] / trained - 1.0) > COUNT_TOLERANCE:
         raise UnusableCell("trainable_params", f"no size of {plan.method} trains as many; {SIZES[best]:g} trains"
                            f" {counts[best]:,.0f}")
-    return replace(plan, rank=float(SIZES[best]))
+    sized = replace(plan, rank=float(SIZES[best]))
+    if plan.method in get_args(Other) and (refused := refusal(model, sized)):
+        raise UnusableCell("trainable_params", refused)
+    return sized

@@ -1,0 +1,83 @@
+"""Formats of weights: what is published or asked for, where card and engine run it."""
+
+import pytest
+
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.models.shapes import find_model
+from roi.estimate.serving.iteration import roofline_iteration
+from roi.estimate.serving.plausibility import PERFECT
+from roi.estimate.serving.weight_formats import weight_bytes
+from roi.resolution.plan_capacity import DTYPES, WeightChoice
+from roi.resolution.resolution import resolve
+from roi.scenario.file import load_scenario
+from roi.scenario.supply import Serving
+
+GIB = 2**30
+
+
+def choice(model="gpt-oss-120b", adapters=0, merged=False, **serving):
+    return WeightChoice(serving=Serving(**serving), shape=find_model(model), adapters=adapters, merged=merged)
+
+
+def test_what_gpt_oss_weighs_is_what_its_model_card_says():
+    """arXiv 2508.10925 table 1: checkpoints of 60.8 and 12.8 GiB; biases of experts, 16 bit there, are 0.1% of it."""
+    for model, gib in (("gpt-oss-120b", 60.8), ("gpt-oss-20b", 12.8)):
+        assert weight_bytes(find_model(model), "mxfp4") / GIB == pytest.approx(gib, rel=0.002)
+
+
+def test_a_step_of_one_sequence_reads_what_is_always_read_and_four_of_128_experts():
+    """3.0968 GB + 60.935 GB / 32 = 5.0011 GB at 3.35 TB/s: 1.4928 ms."""
+    step = roofline_iteration(find_model("gpt-oss-120b"), find_gpu("H100"), 1, "mxfp4", 0.0, PERFECT)
+    assert float(step.step_s) + float(step.experts_s) * 4 / 128 == pytest.approx(1.4928e-3, rel=1e-4)
+
+
+@pytest.mark.parametrize(("engine", "cards", "others"), [
+    (None, "A100-80GB-SXM L4 H100 H20 B200 RTX-PRO-6000-SE MI300X MI355X", "T4 MI210-64GB"),
+    ("vllm", "A100-80GB-SXM H200 GB200 MI325X", "V100-32GB-SXM"),
+    ("sglang", "H100 GH200 B200 MI355X", "A100-80GB-SXM L40S MI300X"),
+    ("tensorrt-llm", "H100 H200 B200 RTX-5090", "A100-80GB-SXM L40S"),
+    ("lmdeploy", "V100-32GB-SXM H100", "MI300X"),
+    ("tgi", "", "H100 B200"),
+])
+def test_gpt_oss_is_served_as_it_is_published_where_that_runs_else_in_bf16(engine, cards, others):
+    each = choice(engine=engine)
+    assert {each.asked(find_gpu(card)) for card in cards.split()} <= {("mxfp4",)}
+    assert {each.asked(find_gpu(card)) for card in others.split()} == {("bf16",)}
+    assert {each.running(find_gpu(card)) for card in cards.split()} <= {("mxfp4",)}
+
+
+def test_adapters_go_beside_four_bit_experts_with_vllms_marlin_and_are_merged_into_16_bits():
+    h100, mi300x = find_gpu("H100"), find_gpu("MI300X")
+    assert choice(adapters=4).running(h100) == ("mxfp4",)
+    assert choice(adapters=4, engine="sglang").running(h100) == choice(adapters=4).running(mi300x) == ("bf16",)
+    assert choice(merged=True).running(h100) == choice("qwen3-8b").running(h100) == ("bf16", "fp8")
+    assert choice(merged=True).source("mxfp4") == choice().source("fp8") == "scenario serving.weight_dtypes"
+    assert choice().source("mxfp4").startswith("published in mxfp4: ")
+    assert choice().remark(["mxfp4", "fp8"]) == "published in mxfp4; fp8 is a conversion, yours or another's"
+    assert "16-bit copy, not into mxfp4, then converted to fp8;" in choice(merged=True).remark(["bf16", "fp8"])
+    assert not choice("qwen3-8b").remark(["fp8"]) + choice().remark(["mxfp4"])
+
+
+def test_four_bit_floats_that_are_asked_for_need_experts_or_fp4_units():
+    asked = choice(weight_dtypes=DTYPES)
+    assert asked.running(find_gpu("B200")) == DTYPES
+    assert asked.running(find_gpu("H100")) == asked.running(find_gpu("MI355X")) == DTYPES[:-1]
+    assert choice("qwen3-8b", weight_dtypes=DTYPES).running(find_gpu("B200")) == (*DTYPES[:4], "nvfp4")
+    assert choice(weight_dtypes=DTYPES, adapters=2).running(find_gpu("B200")) == DTYPES[:-1]
+
+
+def test_one_h100_serves_gpt_oss_120b_and_a_card_too_old_names_what_runs():
+    """Option by option: the base as it is published, with the source; nvfp4 of it on an H100 is nowhere."""
+    asked = ("candidates.self_hosted=[gpt-oss-120b]", "candidates.methods=[]", "candidates.gpus=[H100]",
+             "serving.tensor_parallel=[1]", "candidates.hosted_adapters=[]", "candidates.vendor_tuned=[]")
+    found = resolve(load_scenario(None, asked))
+    plans = found.plans["self-hosted-base:gpt-oss-120b"]
+    assert {(plan.serving.gpu.id, plan.serving.tensor_parallel, plan.serving.weight_dtype) for plan in plans} == {
+        ("H100-80GB-SXM", 1, "mxfp4")}
+    path = "options.self-hosted-base:gpt-oss-120b.plans.0.weight_dtype"
+    assert found.case.facts[path].source.startswith("published in mxfp4: ")
+    assert "H100-80GB-SXM, vllm, this model" in plans[0].evidence.source
+    none = resolve(load_scenario(None, (*asked, "serving.weight_dtypes=[nvfp4]")))
+    why = none.case.facts["options.self-hosted-base:gpt-oss-120b.infeasible"].value
+    assert why == ("vllm runs gpt-oss-120b in nvfp4 on none of H100-80GB-SXM; it runs there in bf16, fp8, int8, int4, mxfp4"
+                   " (serving.weight_dtypes)")

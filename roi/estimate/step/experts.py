@@ -62,7 +62,7 @@ def expert_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
     """Element-wise passes of routing and of folds.
 
     Rows of w bytes an element are sent to experts, weighted and sent back: 7 w forward, 12 w backward; gate's and up's
-    gradients laid together: 4 w of the inner width. A fold's sum copies W, then reads and writes the copy (its write is the product's).
+    gradients laid together: 4 w of the inner width. A fold copies W, and its sum reads the copy (its write is the product's).
     """
     again, w, tokens = 2.0 if plan.checkpointing else 1.0, plan.stream_bytes, tokens_of(plan)
     for k in _mixtures(model, plan):

@@ -16,7 +16,7 @@ from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
-from roi.estimate.step.calibration import ONE_GPU, Evidence, GroupFit, TimedRun, evidence_for, layout_of
+from roi.estimate.step.calibration import LONE_BETWEEN, ONE_GPU, Evidence, GroupFit, TimedRun, evidence_for, layout_of
 from roi.estimate.step.own_runs import Asked, nothing_published, pooled, with_own_runs
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
@@ -27,7 +27,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import DryRunProfile, TrainProfile
 from roi.facts.records import Record
-from roi.numerics.spreads import joint_high, joint_low
+from roi.numerics.spreads import TAIL, joint_high, joint_low
 from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.kept_records import find_records, read_record, record_text
 from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan
@@ -141,20 +141,22 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
 
     `store` is read for training profiles of every model; `calibrations` are those of `find_calibrations`. All are fitted once.
     Of the profiles those with the plan's `kernels` count: the roofline knows not all that others save.
+    Of profiles those of mixtures count for a mixture, and those of dense models for a dense one: their kernels differ.
     `level` of the answer says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
     card: those on others, with the spread of cards of its kind); tuner (LoRA's, at the pace of peft's tuners of a family; its
-    own profiles over that are a profile).
+    own profiles over that are a profile); mixture (published runs, all of dense models, and what is not known of its experts).
     """
     known = training_efficiencies()
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
     links = cache(lambda gpu, gpus: measured_links(store, gpu, gpus)[0])
-    own = [(one, run.plan) for stored in profiles for run in profile_runs(stored)
+    own = [(one, run.plan, run.model.mixture) for stored in profiles for run in profile_runs(stored)
            if (one := timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus)), tuners=True)) is not None]
     fits = [*(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
 
     def evidence(gpu: Gpu, shape: ModelShape, plan: TrainingPlan) -> Evidence:
         layout = layout_of(plan)
-        here = [(run, p) for run, p in own if (run.gpu, run.layout, p.kernels) == (gpu.id, layout, plan.kernels)]
+        asked = (gpu.id, layout, plan.kernels, shape.mixture)
+        here = [(run, p) for run, p, mixture in own if (run.gpu, run.layout, p.kernels, mixture) == asked]
 
         def after(found: Evidence, mine: Sequence[TimedRun], method: str) -> Evidence:
             if not mine:
@@ -163,6 +165,7 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
             return with_own_runs(found, mine, Asked(method, shape.id, theory))
 
         published = evidence_for(gpu.id, layout, fits, known.step()) or nothing_published(known.step())
+        published = of_mixture(published) if shape.mixture else published
         found = after(published, [run for run, p in here if p.tuner is None], "lora" if plan.tuner else plan.method)
         if plan.tuner is None:
             return found
@@ -185,7 +188,18 @@ def paced(found: Evidence, plan: TrainingPlan) -> Evidence:
     low, high = joint_low((found.low / before, slowest / middle)), joint_high((found.high / before, fastest / middle))
     overall = before * scale
     return replace(found, efficiency=replace(found.efficiency, overall=overall), low=float(overall * low),
-                   high=float(overall * high), level="tuner", before=None, pieces=())
+                   high=float(overall * high), level="mixture" if found.level == "mixture" else "tuner", before=None, pieces=())
+
+
+def of_mixture(found: Evidence) -> Evidence:
+    """The evidence of dense models for a mixture, of which no run is published.
+
+    How far one code lies from another (LONE_BETWEEN) stands in for what grouped kernels and uneven groups do, independent of
+    the spread of cards and sources.
+    """
+    before, apart = float(found.efficiency.overall), float(np.exp(TAIL * LONE_BETWEEN))
+    low, high = joint_low((found.low / before, 1.0 / apart)), joint_high((found.high / before, apart))
+    return replace(found, low=float(before * low), high=float(before * high), level="mixture")
 
 
 def best_product(store: Store, gpu: str, dtype: str) -> tuple[float, str] | None:
@@ -201,7 +215,8 @@ def best_product(store: Store, gpu: str, dtype: str) -> tuple[float, str] | None
 def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
     """One sentence on what the speed rests on."""
     kind = {"profile": "measured here", "device": "a dry run over rates measured here", "gpu": "other sources on this card",
-            "tuner": "LoRA's at the pace of peft's tuners of the nearest kind"}
+            "tuner": "LoRA's at the pace of peft's tuners of the nearest kind",
+            "mixture": "that of dense models, no published run is of a mixture"}
     told = "; ".join(evidence.sources[:3]) + (f" and {len(evidence.sources) - 3} more" if len(evidence.sources) > 3 else "")
     held = "" if evidence.record is None else f"; {evidence.record[1]:.0f}% of rows left out inside such an interval"
     speed = f"{gpu.id}: speed {kind.get(evidence.level, 'other cards')} ({told}; n {evidence.n}{held})"

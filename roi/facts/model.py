@@ -272,6 +272,11 @@ class ModelShape(DatedRow):
         """Number of layers."""
         return sum(a.layers for a in self.attention)
 
+    @property
+    def mixture(self) -> bool:
+        """True where a layer routes tokens to experts."""
+        return any(k.experts > 1 for k in self.mlp)
+
     @cached_property
     def unrolled(self) -> "ModelShape":
         """The layers that a token passes through, one after the other: what work and activations follow.

@@ -361,6 +361,17 @@ def test_other_families_run(family):
     assert found.tape.live_bytes.max() > 0
 
 
+def test_where_no_kernel_groups_the_experts_each_of_them_is_multiplied():
+    """fp16: 128 tokens x 2 of 4 experts, gate and up 64 x 64, two layers: 2 x 256 x 64 x 64 FLOPs in 4 kernels, back twice."""
+    mixture = {**TINY, "model_type": "mixtral", "intermediate_size": 32, "num_local_experts": 4, "num_experts_per_tok": 2}
+    plan = replace(PLAN, targets="attention", dtype="fp16", checkpointing=False)
+    listed = dry_run(ModelConfig("tiny", mixture, ""), plan, workspace_bytes=0.0, operators=True).operators
+    found = {o.name: o for o in listed if "grouped_mm" in o.name and o.shape == (256, 64, 64)}
+    forward, backward = (found[f"transformers.grouped_mm_fallback{end}"] for end in ("", "_backward"))
+    assert (forward.kind, forward.flops, forward.launches, forward.calls) == ("matrix", 2 * 256 * 64 * 64, 4, 2)
+    assert (backward.flops, backward.launches, backward.calls) == (2 * forward.flops, 8, 2)
+
+
 def test_the_timeline_is_no_wider_than_80_columns_and_names_its_phases():
     rows = timeline_rows([1e9, 2e9, 3e9, 2e9] * 30, [("forward", 0), ("backward", 40), ("optimizer", 110)], 1e9)
     assert max(len(row) for row in rows) <= 80

@@ -25,9 +25,10 @@ from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.plan import TrainingPlan
 from roi.numerics.spreads import TAIL, student
 
-Level = Literal["profile", "device", "gpu", "layout", "all", "tuner"]
+Level = Literal["profile", "device", "gpu", "layout", "all", "tuner", "mixture"]
 """What a scale rests on: runs of one's own on this GPU over published ones (own_runs); its measured rates and a dry run; other
-sources on it; other GPUs in the same layout; everything; LoRA's at the pace of another tuner (evidence/training_speed.py)."""
+sources on it; other GPUs in the same layout; everything; LoRA's at the pace of another tuner; dense
+models' with a mixture's own scatter beside it (both evidence/training_speed.py)."""
 ONE_GPU: Final = "one GPU"
 """Layout of a job on a single card; others are named by what they share."""
 PRIOR_RUNS: Final = 4.0

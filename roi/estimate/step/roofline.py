@@ -16,13 +16,12 @@ from typing import Final
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.rates import DeviceRates
 from roi.estimate.step.step_time import StepEfficiency, step_time
+from roi.estimate.step.work import FURTHER_KERNEL
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import OperatorGroup
 
-FURTHER_KERNEL: Final = 0.25
-"""Host time of an operator's second and later kernels over that of the operator."""
 OPERATORS_APART: Final = (0.79, 1.28)
 """5th and 95th percentile of measured over summed operator times. No profile of a step beside one of its device is at hand:
 this is the span of the only three comparisons that are known (Llama-3.2-3B on an L40S at datasheet rates: LoRA -16%, DoRA

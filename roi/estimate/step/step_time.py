@@ -1,7 +1,7 @@
 """Time of one training micro-step on one GPU, and the hours of a run: a roofline in closed form.
 
-A micro-step is forward, loss and backward of micro_batch x seq tokens. Each piece of its work (step/work.py lists it) takes
-what bounds it, and the device does one after the other while the host launches the next:
+A micro-step is forward, loss and backward of micro_batch x seq tokens. Each piece of its work (step/work.py and experts.py)
+takes what bounds it, and the device does one after the other while the host launches the next:
 
     micro-step = (max(device, host) + idle) / overall efficiency + link
     device     = products + attention + element-wise passes + dequantisation + DoRA's norm
@@ -20,6 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.estimate.step.experts import expert_operators, expert_passes, expert_products
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
 from roi.estimate.step.work import (
     Pass,
@@ -160,15 +161,16 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     tokens = np.asarray(plan.micro_batch, dtype=float) * np.asarray(plan.seq, dtype=float)
     zero = 0.0 * tokens
     run = built_model(model, plan).unrolled if plan.method == "llamapro" else model.unrolled
-    work = list(step_products(run, plan))
+    work = [*step_products(run, plan), *expert_products(run, plan, gpu)]
     products = _products_s(work, gpu, efficiency) + zero
     attention_flops, attention = _attention(run, plan, gpu, efficiency, tokens)
-    elementwise = _passes_s(step_passes(run, plan), gpu, efficiency) + zero
+    elementwise = _passes_s([*step_passes(run, plan), *expert_passes(run, plan)], gpu, efficiency) + zero
     merged = _passes_s(decomposition_passes(run, plan), gpu, efficiency) + zero
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rounds = 3.0 if plan.checkpointing else 2.0
     dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 and not plan.gptq else rounds) / bandwidth + zero
-    host = step_operators(run, plan) * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
+    operators = step_operators(run, plan) + expert_operators(run, plan, gpu)
+    host = operators * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     device = products + attention + elementwise + merged + dequantised
     optimizer = _update_s(model, plan, bandwidth)
     links = efficiency.links if plan.gpus > 1 else {}
@@ -218,16 +220,17 @@ def _products_s(work: Sequence[Product], gpu: Gpu, efficiency: StepEfficiency) -
     arithmetic takes 1 + n / (2 t) times as long as at the best rate, and TILE_S a wave; sides below a tile still fill one.
     """
     rates = {dtype: _matrix_rate(gpu, efficiency, dtype) for dtype in {p.dtype for p in work}}
-    m, n, k, times, weight_bytes, each, rate = _side_by_side(
+    m, n, k, times, groups, weight_bytes, each, rate = _side_by_side(
         efficiency, [p.m for p in work], [p.n for p in work], [p.k for p in work], [p.calls * p.rounds for p in work],
-        [p.weight_bytes for p in work], [ELEMENT_BYTES[p.dtype] for p in work], [rates[p.dtype] for p in work])
+        [p.groups for p in work], [p.weight_bytes for p in work], [ELEMENT_BYTES[p.dtype] for p in work],
+        [rates[p.dtype] for p in work])
     units = np.asarray(efficiency.multiprocessors, dtype=float)
     least = np.where(units > 0.0, float(SMALLEST_TILE), 0.0)
-    tiles = np.maximum(m / TILE, 1.0) * np.maximum(n / TILE, 1.0)
-    padded = 2.0 * np.maximum(m, least) * np.maximum(n, least) * k
+    tiles = groups * np.maximum(m / TILE, 1.0) * np.maximum(n / TILE, 1.0)
+    padded = 2.0 * groups * np.maximum(m, least) * np.maximum(n, least) * k
     waves = np.where(units > 0.0, tiles / np.maximum(units, 1.0) + 0.5, 0.0)
     arithmetic = padded / rate * (1.0 + units / (2.0 * tiles)) + waves * TILE_S
-    moved = _bytes_s(each * (m * k + k * n + m * n), gpu, efficiency)
+    moved = _bytes_s(each * groups * (m * k + k * n + m * n), gpu, efficiency)
     weight = weight_bytes / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth)
     longest = np.maximum(np.maximum(arithmetic, moved), np.maximum(weight, efficiency.kernel_s))
     return _in_turn(times * longest)

@@ -18,7 +18,7 @@ from roi.estimate.training.adapters import target_linears
 from roi.estimate.training.attention import UNROTATED
 from roi.estimate.training.peft_methods import share_trained
 from roi.estimate.training.plan import DTYPE_BYTES, Dtype, TrainingPlan, adaptable, fuse_linears
-from roi.facts.model import ModelShape, Number
+from roi.facts.model import Linear, ModelShape, Number
 
 FORWARD_OPERATORS: Final = 36.0
 """Operators of one layer's forward beside its products: two norms (12), rotary (10), attention with its copies and mask (6),
@@ -37,6 +37,9 @@ INT8_OPERATORS: Final = 13.0
 """Operators of one int8 product beside the product: casts, magnitude, comparison, two any and their sync, quantisation,
 dequantisation, bias."""
 
+FURTHER_KERNEL: Final = 0.25
+"""Host time of an operator's second and later kernels over that of the operator."""
+
 
 @dataclass(frozen=True)
 class Product:
@@ -51,11 +54,13 @@ class Product:
     """Bytes of a frozen or trained weight that the call reads from device memory, whatever the cache holds."""
     rounds: float = 1.0
     """Times a micro-step does all calls: forward, recompute, gradients."""
+    groups: float = 1.0
+    """Products of this shape in one call, whose tiles fill the device together."""
 
     @property
     def flops(self) -> Number:
         """FLOPs of all calls and rounds."""
-        return 2.0 * self.calls * self.m * self.n * self.k * self.rounds
+        return 2.0 * self.calls * self.m * self.n * self.k * self.rounds * self.groups
 
 
 @dataclass(frozen=True)
@@ -72,19 +77,19 @@ products take rows of both operands alone (transformer_engine/pytorch/module/lin
 
 
 def step_products(model: ModelShape, plan: TrainingPlan) -> Iterator[Product]:
-    """Every product of a micro-step; attention apart.
+    """Every product of a micro-step; attention apart, and experts that are one parameter (step/experts.py).
 
     A weight serves forward, its recompute where layers are checkpointed (every second one where it is selective), and the
-    gradient of its input; a trained one also the gradient of itself. Experts are products of their own over their share of
-    the tokens. Int8 weights multiply in int8 forward, and dequantised in the stream's type backward (fp32 after k-bit
-    preparation, autocast or not).
+    gradient of its input; a trained one also the gradient of itself. Experts that are modules are products of their own over
+    their share of the tokens. Int8 weights multiply in int8 forward, and dequantised in the stream's type backward (fp32
+    after k-bit preparation, autocast or not).
     """
-    tokens = _tokens(plan)
+    tokens = tokens_of(plan)
     again = (1.5 if plan.checkpoints == "selective" else 2.0) if plan.checkpointing else 1.0
     each = DTYPE_BYTES[plan.dtype]
     wide = "fp32" if plan.stream_bytes >= 4.0 else plan.dtype
     trained = float(np.max(share_trained(plan.method, plan.rank, model.layers)))
-    for x in model.linears:
+    for x in unstacked(model, plan):
         packed = plan.int8 and adaptable(x, split=plan.split_experts)
         rows = tokens * x.active / x.experts
         weights = float(x.inputs * x.outputs)
@@ -138,7 +143,7 @@ def step_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
     twice that backward in twelve, in one kernel 2 w and 3 w; rotary 12 w a query and key element each way in ten, in one 2 w;
     a residual 3 w; the activation and its product 5 w forward, 9 w backward, an ungated one 2 w and 3 w.
     """
-    tokens, w = _tokens(plan), plan.stream_bytes
+    tokens, w = tokens_of(plan), plan.stream_bytes
     again = 2.0 if plan.checkpointing else 1.0
     stream = tokens * model.hidden
     for calls, width in _norms(model):
@@ -201,7 +206,7 @@ def _mixing_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again:
         ahead, back = (2.0, 3.0) if k.gated else (1.0, 1.0)
         yield Pass(ahead * k.layers * again, (2.5 if k.gated else 2.0) * w * inner)
         yield Pass(back * k.layers, 3.0 * w * inner)
-        if k.experts > 1:
+        if k.experts > 1 and not stacked_experts(plan):
             yield Pass(2.0 * k.layers * (again + 1.0), 2.0 * w * tokens * model.hidden * k.experts_per_token)
 
 
@@ -213,7 +218,7 @@ def _own_gradient_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass
     w = plan.trained_bytes
     yield Pass(1.0, (5.0 if model.tied else 2.0) * w * model.vocab * model.hidden)
     if plan.accumulation > 1:
-        products = sum(x.layers * x.experts for x in model.linears)
+        products = sum(x.layers * (1 if stacked_experts(plan) else x.experts) for x in model.linears)
         weights = sum(x.inputs * x.outputs * x.layers * x.experts for x in model.linears)
         yield Pass(float(products), 3.0 * w * (weights / products))
 
@@ -276,10 +281,11 @@ def _cast_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again: f
 
 
 def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
-    """Number of operators that the host launches in a micro-step, the loss and the embedding left out (some thirty).
+    """Number of operators that the host launches in a micro-step, experts that are one parameter apart (step/experts.py).
 
-    A target adds its two products, casts, scaling and addition (6 forward, 9 backward; 2 more each under autocast, one with
-    dropout; DoRA 12 and 10); an NF4 product dequantises in two kernels and casts (4).
+    The loss and the embedding are left out (some thirty). A target adds its two products, casts, scaling and addition (6
+    forward, 9 backward; 2 more each under autocast, one with dropout; DoRA 12 and 10); an NF4 product dequantises in two
+    kernels and casts (4).
     """
     again = 2.0 if plan.checkpointing else 1.0
     norms = sum(calls for calls, _ in _norms(model)) - 2.0 * model.layers  # two a layer are in the counts below
@@ -292,7 +298,7 @@ def step_operators(model: ModelShape, plan: TrainingPlan) -> Number:
         forward, backward = forward - 10.0 * model.layers, backward - 14.0 * model.layers
     elif plan.fused:
         forward, backward = forward - 9.0 * model.layers, backward - 13.0 * model.layers
-    products = float(sum(x.layers * x.experts for x in model.linears))
+    products = float(sum(x.layers * x.experts for x in unstacked(model, plan)))
     targets = float(sum(x.layers for x in target_linears(model, plan)))
     under = 2.0 if plan.autocast and plan.trained_bytes >= 4.0 else 0.0
     dropped = np.where(np.asarray(plan.dropout, dtype=float) > 0.0, 1.0, 0.0)
@@ -323,6 +329,17 @@ def _norms(model: ModelShape) -> Iterator[tuple[float, float]]:
             yield float(a.layers), float(a.kv_heads * a.head_dim)
 
 
-def _tokens(plan: TrainingPlan) -> Number:
+def tokens_of(plan: TrainingPlan) -> Number:
+    """Tokens of a micro-step."""
     tokens: Number = np.asarray(plan.micro_batch, dtype=float) * np.asarray(plan.seq, dtype=float)
     return tokens
+
+
+def stacked_experts(plan: TrainingPlan) -> bool:
+    """True where a layer's experts are one 3-D parameter, not modules one after the other (transformers before 5, LitGPT)."""
+    return not plan.split_experts and plan.stack != "litgpt"
+
+
+def unstacked(model: ModelShape, plan: TrainingPlan) -> Iterator[Linear]:
+    """The stack's products that are called one by one."""
+    return (x for x in model.linears if x.experts == 1 or not stacked_experts(plan))

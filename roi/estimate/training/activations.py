@@ -165,7 +165,7 @@ def later_gradients_bytes(s: Setting) -> float:
     m, plan = s.model, s.plan
     if plan.method != "full" or plan.sharding != "none" or plan.accumulation > 1 or plan.step_in_backward:
         return 0.0
-    if any(k.experts > 1 for k in m.mlp):
+    if m.mixture:
         return 0.0
     later = [x for x in m.linears if (x.name in ATTENTION_INPUTS if s.eager else x.name != "down_proj")]
     return plan.trained_bytes * sum(x.parameters for x in later) / m.layers

@@ -279,7 +279,7 @@ def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str,
             yield "micro-batch 1 + checkpointing", thrifty
     if plan.adapter and trains_experts(model, plan.targets):
         yield "targets attention", replace(plan, targets="attention")
-    if plan.prepared and any(k.experts > 1 for k in model.mlp):
+    if plan.prepared and model.mixture:
         # k-bit preparation casts experts, which stay unquantised, to fp32
         yield "LoRA", replace(plan, method="lora")
         yield "LoRA, targets attention, micro-batch 1", replace(thrifty, method="lora", targets="attention")

@@ -339,7 +339,7 @@ def in_mlp(linear: Linear) -> bool:
 
 def trains_experts(model: ModelShape, targets: str | tuple[str, ...]) -> bool:
     """True where the targets put adapters on experts."""
-    mixture = model.family in EXPERT_FAMILIES and any(linear.experts > 1 for linear in model.linears)
+    mixture = model.family in EXPERT_FAMILIES and model.mixture
     return mixture and (targets == "all-linear" or bool(set(asked_targets(targets)) & set(MLP_TARGETS)))
 
 

@@ -34,8 +34,11 @@ DTYPES: Final = {
 }
 COPIES: Final = ("_to_copy", "clone", "copy_", "cat", "_unsafe_view", "constant_pad_nd", "slice_backward", "index", "fill_")
 """Operators that move without arithmetic."""
-SILENT: Final = ("empty", "detach", "new_empty", "scalar_tensor", "_local_scalar_dense", "lift_fresh", "is_same_size", "item")
+SILENT: Final = ("empty", "detach", "new_empty", "scalar_tensor", "_local_scalar_dense", "lift_fresh", "is_same_size", "item",
+                 "set_")
 """Operators that start no kernel."""
+LOOPS: Final = {"grouped_mm_fallback": 1.0, "grouped_mm_fallback_backward": 2.0}
+"""transformers' products of one expert after the other -> how many each does: backward makes both gradients."""
 
 
 def _softmax_backward(args: tuple[Any, ...]) -> list[float]:
@@ -296,8 +299,9 @@ def describe(func: Any, args: tuple[Any, ...], outputs: list[torch.Tensor], phas
     shape: tuple[int, ...] = tuple(outputs[0].shape) if outputs else tuple(inputs[0].shape) if inputs else ()
     dtype = outputs[0].dtype if outputs else inputs[0].dtype if inputs else torch.float32
     launches, flops = 1.0, 0.0
-    if short in ("mm", "addmm", "bmm", "baddbmm", "_grouped_mm"):
+    if short in ("mm", "addmm", "bmm", "baddbmm", "_grouped_mm", *LOOPS):
         kind, shape, flops = "matrix", *_product(short, inputs)
+        launches = LOOPS.get(short, 0.0) * min(inputs[1].shape[0], inputs[0].shape[0]) or 1.0
         experts = next((x for x in inputs if x.dim() == 3), None) if short == "_grouped_mm" else None
         if experts is not None:  # a group of m rows reads at most m of the experts
             idle = max(experts.shape[0] - inputs[0].shape[0], 0)
@@ -352,9 +356,9 @@ def _product(short: str, inputs: list[torch.Tensor]) -> tuple[tuple[int, ...], f
         batch, m, k = a.shape
         n = b.shape[2]
         return (batch, m, n, k), 2.0 * batch * m * n * k
-    if short == "_grouped_mm":
+    if short == "_grouped_mm" or short in LOOPS:
         m, k, n = a.shape[0], a.shape[-1], b.shape[-1]  # the gradient of the weights: (k, tokens) x (tokens, n)
-        return (m, n, k), 2.0 * m * n * k
+        return (m, n, k), 2.0 * m * n * k * LOOPS.get(short, 1.0)
     m, k = a.shape
     return (m, b.shape[1], k), 2.0 * m * k * b.shape[1]
 

@@ -389,7 +389,7 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
     if report.plan.galore and report.usable:
         yield ("Speed, hours and USD do not count GaLore's projections and singular values: ms-swift measured 0.77 of full"
                " training's speed (Qwen-7B, 16 micro-steps a step, new projections every 50 steps)")
-    if any(k.experts > 1 for k in report.model.mlp):
+    if report.model.mixture:
         adapters = "" if not report.plan.adapter else (
             ", and peft gives each of them an adapter (--targets attention leaves them out)"
             if trains_experts(report.model, report.plan.targets) else ", and they carry no adapter")

@@ -9,6 +9,7 @@ from roi.facts.methods import Other
 _SPEED_WORDS = {
     "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
     "tuner": "LoRA's, at the pace of peft's tuners of its kind",
+    "mixture": "runs of dense models, none published is of a mixture",
     "gpu": "runs published for the card", "layout": "runs on other cards", "all": "runs on other cards",
 }
 """The words for each level of evidence that a speed may rest on."""

@@ -218,6 +218,6 @@ def _assumed(row: ServingRow, shape: ModelShape, weight: str, kv: str) -> tuple[
         value = values.get(name, getattr(row, name, ""))
         found.append((f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}".strip(), factor))
     if weight == "int4":
-        grouped = any(m.experts > 1 for m in shape.mlp)
+        grouped = shape.mixture
         found.append(("4-bit experts", INT4_EXPERTS_FACTOR) if grouped else ("4-bit kernels", INT4_FACTOR))
     return tuple(found)

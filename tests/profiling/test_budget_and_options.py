@@ -22,6 +22,7 @@ from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.facts.environment import Environment
+from roi.facts.methods import Other
 from roi.facts.profiles import MemoryReading
 from roi.profiling.board import NO_DRAW
 from roi.profiling.dry.dry_run import dry_run
@@ -208,7 +209,7 @@ def test_the_table_of_the_guide_names_every_choice():
     text = (ROOT / "docs" / "measure.md").read_text(encoding="utf-8")
     table = " ".join(line for line in text.splitlines() if line.startswith("|"))
     words = set(re.findall(r"[\w-]+", table))
-    assert {*plans.OPTIMIZERS, *get_args(plans.Other), *plans.LOSSES, *plans.STACKS, *plans.CHECKPOINTS} <= words
+    assert {*plans.OPTIMIZERS, *get_args(Other), *plans.LOSSES, *plans.STACKS, *plans.CHECKPOINTS} <= words
     assert {"--loss", "--stack", "--checkpoints"} <= words
     assert {str(value) for option, value in OPTIONS if option not in ("accumulation", "packed")} <= words
     assert {"--accumulation", "--packing", "--compile", "--lengths"} <= words

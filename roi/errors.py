@@ -13,7 +13,7 @@
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import UnionType
 
@@ -166,3 +166,9 @@ def nearest_file(path: Path, *, folders: bool = False) -> str:
     except OSError:
         return ""
     return f"; nearest: {path.parent / near[0]}" if near else ""
+
+
+def allowed(problem: Mapping[str, object]) -> str:
+    """What the field of a problem takes, as every message says it."""
+    told = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "it should be")
+    return told.replace("Field required", "needed and not given")

@@ -15,10 +15,9 @@ from roi.disk import open_to_read, parse_json, unique_keys
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.signposts import Signpost
 from roi.economics.decision.verdict import Verdict
-from roi.errors import UNSEEN, CaseError, visible
+from roi.errors import UNSEEN, CaseError, allowed, visible
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Fact
-from roi.facts.records import allowed
 
 SCHEMA = "roi.comparison/2"
 """Version of a saved comparison's form."""

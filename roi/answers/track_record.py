@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from roi.disk import parse_json, read_text, replace_in_folder, unique_keys
-from roi.errors import InputError, visible
-from roi.facts.records import Record, allowed
+from roi.errors import InputError, allowed, visible
+from roi.facts.records import Record
 
 SCHEMA: Final = "roi.tracked-month/1"
 SIZE_LIMIT: Final = 2**20

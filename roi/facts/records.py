@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-from collections.abc import Mapping
 from datetime import date as Date
 from functools import cache
 from itertools import pairwise
@@ -17,12 +16,6 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-def allowed(problem: Mapping[str, object]) -> str:
-    """What the field of a problem takes, as every message says it."""
-    told = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "it should be")
-    return told.replace("Field required", "needed and not given")
 
 
 class Described(BaseModel):

@@ -184,7 +184,7 @@ def test_the_canary_never_leaves(tmp_path: Path, name: str, monkeypatch: pytest.
     assert CANARY in file.read_text(encoding="utf-8")
     add_up, looked = summary._summary_and_trace, []
 
-    def look(question: Any, log: Any, engine: Any) -> Any:  # Any: as the room hands them over
+    def look(question: Any, log: Any, engine: Any, *rest: Any) -> Any:  # Any: as the room hands them over
         folder = Path(engine.raw_sql("SELECT current_setting('temp_directory')").fetchall()[0][0])
         for each in folder.rglob("*"):
             if each.is_file():
@@ -192,7 +192,7 @@ def test_the_canary_never_leaves(tmp_path: Path, name: str, monkeypatch: pytest.
                 text = str(pq.read_table(each).to_pylist()) if each.suffix == ".parquet" else ""
                 assert CANARY not in text + each.read_bytes().decode("latin-1"), each
         seen.update(table.format.name for table in log.tables)
-        return add_up(question, log, engine)
+        return add_up(question, log, engine, *rest)
 
     monkeypatch.setattr(summary, "_summary_and_trace", look)
     for form in ("table", "json", "csv"):

@@ -19,9 +19,9 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.rows import parse_row, read_rows
 from roi.catalog.user_data import prices_folder
 from roi.disk import read_text
-from roi.errors import InputError, ScenarioError
+from roi.errors import InputError, ScenarioError, allowed
 from roi.facts.price import ApiPrice, PurchasePrice, RentalOffer
-from roi.facts.records import DatedRow, allowed
+from roi.facts.records import DatedRow
 from roi.scenario.quantity import LARGEST, SMALLEST
 
 NAMES: Final[dict[type[DatedRow], str]] = {RentalOffer: "rentals", PurchasePrice: "purchase", ApiPrice: "hosted"}

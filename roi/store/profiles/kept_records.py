@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from roi.disk import read_text
-from roi.errors import InputError
-from roi.facts.records import Record, allowed
+from roi.errors import InputError, allowed
+from roi.facts.records import Record
 from roi.store.profiles.places import files_below
 
 R = TypeVar("R", bound=Record)

@@ -8,9 +8,8 @@ from pydantic_core import ErrorDetails
 
 from roi.catalog.cards.gpus import load_gpus
 from roi.catalog.models.shapes import load_models
-from roi.errors import nearest
+from roi.errors import allowed, nearest
 from roi.estimate.accuracy.error_blocks import SkippedRow
-from roi.facts.records import allowed
 from roi.store.tables.csv_table import CsvTable, TextRow
 
 

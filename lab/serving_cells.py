@@ -196,7 +196,7 @@ def settle_serving(row: Mapping[str, str], found: dict[str, str]) -> None:
         pp = float(stages.group(1)) if stages else count
         tp = max(count / pp, 1.0)
         found |= {"pp": f"{pp:g}", "tp": f"{tp:g}", "replicas": "1"}
-    if "attention data parallel" in notes and tp > 1.0 and any(m.experts > 1 for m in shape.mlp):
+    if "attention data parallel" in notes and tp > 1.0 and shape.mixture:
         found["attention_parallel"] = "true"
     file = GGUF.get(_word(row.get("precision") or ""))
     if file is not None and found.get("engine") in ("llama.cpp", "ollama"):

@@ -48,7 +48,7 @@ def reached(efficiencies: Efficiencies, gpu: Gpu) -> Efficiencies:
     Cards reach 0.5 (MI300X) to 1.1 (RTX 4090) of their datasheet rate, by power and software; AMD's read less of their
     bandwidth than NVIDIA's. Fits are made with this too.
     """
-    ratio, read = matrix_share(gpu) / matrix_share(find_gpu(REFERENCE)), AMD_READING if gpu.id.startswith("MI") else 1.0
+    ratio, read = matrix_share(gpu) / matrix_share(find_gpu(REFERENCE)), AMD_READING if gpu.amd else 1.0
     return replace(efficiencies, decode_mfu=efficiencies.decode_mfu * ratio, prefill_mfu=efficiencies.prefill_mfu * ratio,
                    decode_mbu=efficiencies.decode_mbu * read, kv_mbu=efficiencies.kv_mbu * read)
 

@@ -43,6 +43,11 @@ class Gpu(DatedRow):
     year: PositiveInt
     """Year of release."""
 
+    @property
+    def amd(self) -> bool:
+        """True for AMD's cards: no CUDA, and kernels of their own."""
+        return self.id.startswith("MI")
+
     def matrix_flops(self, dtype: str) -> float:
         """Peak dense matrix rate, FLOP/s, for products computed in `dtype`.
 

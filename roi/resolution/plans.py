@@ -271,7 +271,7 @@ def _closed_form(
 def _why_none_runs(choice: WeightChoice, gpus: Mapping[str, Gpu]) -> str:
     """What would have to change where no card computes in a format of the scenario."""
     names, engine = ", ".join(gpus), choice.serving.engine
-    if engine == "tensorrt-llm" and all(gpu.startswith("MI") for gpu in gpus):
+    if engine == "tensorrt-llm" and all(gpu.amd for gpu in gpus.values()):
         return f"{engine} runs on none of {names}; name another serving.engine or an NVIDIA GPU"
     asked = ", ".join(dict.fromkeys(dtype for gpu in gpus.values() for dtype in choice.asked(gpu)))
     others = ", ".join(dtype for dtype in DTYPES if any(choice.runs(gpu, dtype) for gpu in gpus.values()))

@@ -142,6 +142,6 @@ def matrix_share(gpu: Gpu) -> float:
     known = matrix_shares().get(gpu.id)
     if known is not None:
         return known
-    level = AMD_LEVEL if gpu.id.startswith("MI") else 1.0
+    level = AMD_LEVEL if gpu.amd else 1.0
     least, most = POWER_RANGE
     return float(level * POWER_LEVEL * min(max(gpu.power_w / gpu.matrix_flops("bf16") * 1e12, least), most) ** POWER_SLOPE)

@@ -71,17 +71,16 @@ def runs_format(shape: ModelShape, gpu: Gpu, dtype: str, engine: str | None, *, 
     bf16 itself, and weight-only fp8 (Marlin), need Ampere, the generation with bf16. nvfp4 is NVIDIA's, for its fp4 units
     (vLLM, SGLang, TensorRT-LLM); beside adapters vLLM multiplies it in 16 bit (issue 42629), so it gains nothing there.
     """
-    amd = gpu.id.startswith("MI")
-    if engine == "tensorrt-llm" and amd:
+    if engine == "tensorrt-llm" and gpu.amd:
         return False
     if dtype == "nvfp4":
-        return gpu.fp4_flops is not None and not amd and not adapters and engine not in {"tgi", "lmdeploy"}
+        return gpu.fp4_flops is not None and not gpu.amd and not adapters and engine not in {"tgi", "lmdeploy"}
     if dtype == "mxfp4":
-        return any(each.experts > 1 for each in shape.mlp) and _runs_mxfp4(gpu, engine, amd=amd, adapters=adapters)
+        return shape.mixture and _runs_mxfp4(gpu, engine, adapters=adapters)
     return dtype not in {"fp8", "bf16"} or gpu.bf16_flops is not None
 
 
-def _runs_mxfp4(gpu: Gpu, engine: str | None, *, amd: bool, adapters: bool) -> bool:
+def _runs_mxfp4(gpu: Gpu, engine: str | None, *, adapters: bool) -> bool:
     """Where experts in mxfp4 run.
 
     vLLM (its GPT-OSS recipe): Marlin from Ampere on, Triton on Hopper, FlashInfer on Blackwell, AMD from MI300X on; adapters
@@ -90,13 +89,13 @@ def _runs_mxfp4(gpu: Gpu, engine: str | None, *, amd: bool, adapters: bool) -> b
     from V100 on (its news of 2025-09). TGI: none known. Marlin multiplies in 16 bit on Blackwell too: prompts beside adapters
     are taken as faster there than they are.
     """
-    if engine == "tgi" or (adapters and (amd or engine in {"sglang", "tensorrt-llm", "lmdeploy"})):
+    if engine == "tgi" or (adapters and (gpu.amd or engine in {"sglang", "tensorrt-llm", "lmdeploy"})):
         return False
     if engine in {"sglang", "tensorrt-llm"}:
         return gpu.fp4_flops is not None or gpu.id.startswith(("H", "GH"))
     if engine == "lmdeploy":
-        return not amd
-    return (gpu.fp8_flops if amd else gpu.bf16_flops) is not None
+        return not gpu.amd
+    return (gpu.fp8_flops if gpu.amd else gpu.bf16_flops) is not None
 
 
 def wide_bytes(weight_dtype: str) -> float:

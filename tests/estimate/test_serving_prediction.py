@@ -480,9 +480,9 @@ def test_what_a_fit_has_not_seen_widens_the_interval_and_says_so():
 def test_amd_cards_without_a_fit_lie_half_way_to_the_build_of_2024():
     """P5 on a card that was not seen, times 0.2, and the root of it; cards with runs of their own keep theirs."""
     vllm, early = find_engine("vllm"), find_engine("vllm-2024")
-    low, high = known_ends(vllm, "L4")
-    assert known_ends(vllm, "MI300X-192GB") == (pytest.approx((0.2 * low) ** 0.5), high)
-    assert known_ends(early, "MI300X-192GB") == early.ends("speed", "MI300X-192GB")
+    low, high = known_ends(vllm, "L4", mixture=False)
+    assert known_ends(vllm, "MI300X-192GB", mixture=False) == (pytest.approx((0.2 * low) ** 0.5), high)
+    assert known_ends(early, "MI300X-192GB", mixture=False) == early.ends("speed", "MI300X-192GB", mixture=False)
 
 
 def test_bursts_in_an_engines_own_process_are_predicted_by_runs_of_such():

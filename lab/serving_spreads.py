@@ -19,7 +19,7 @@ import numpy as np
 from efficiency_fit import Work, backlogged, same_shape
 from numpy.typing import NDArray
 
-from roi.estimate.accuracy.serving_run import ServingRun
+from roi.estimate.accuracy.serving_run import ServingRun, room_spread
 from roi.numerics.conditional import FREEDOM
 from roi.numerics.spreads import student
 
@@ -34,7 +34,7 @@ FULL_ROWS: Final = 20.0
 LEAST: Final = {"speed": float(np.log(1.08)), "ttft": float(np.log(1.3))}
 """What no model's errors are taken smaller than: one system's runs by several submitters differ by 5 to 8%."""
 WIDER: Final = ("4-bit", "concurrency")
-"""What makes a run's interval so wide (`assumed`) that its error says nothing of other runs; so does a backlog, of TTFT."""
+"""What makes a run's interval so wide (`assumed`); so does memory that may not hold the load, and a backlog, of TTFT."""
 UNKNOWN: Final = float(np.log(3.0))
 """Half width where nothing was left out that could show it."""
 PUBLISHERS: Final = {"xjdm": "xjd", "xjdpp": "xjd", "xjdmpp": "xjd", "trtpp": "trtn", "q3t": "q3s"}
@@ -92,10 +92,15 @@ def clusters(misses: Iterable[Miss], quantity: str, unit: Key = same_shape) -> C
     found: dict[Cluster, list[float]] = defaultdict(list)
     for miss in misses:
         error, run = abs(getattr(miss, quantity)), miss.work.run
-        wider = any(name.startswith(WIDER) for name, _ in run.assumed) or (quantity == "ttft" and backlogged(miss.work))
-        if np.isfinite(error) and not wider:
+        if np.isfinite(error) and not _wider(miss.work, quantity):
             found[Cluster(miss.engine, run.system.gpu.id, unit(run), publisher(run), run.system.shape.mixture)].append(error)
     return {one: np.array(errors) for one, errors in found.items()}
+
+
+def _wider(work: Work, quantity: str) -> bool:
+    """True where a run's interval is so wide for other reasons that its error says nothing of other runs."""
+    return (any(name.startswith(WIDER) for name, _ in work.run.assumed) or room_spread(work.run, work.plan) > LEAST["speed"]
+            or (quantity == "ttft" and backlogged(work)))
 
 
 def weight(errors: Array) -> float:

@@ -303,20 +303,26 @@ def _row(group: Group, fits: Fits, spreads: Spreads, misses: dict[str, list[Miss
 
 def ends_of(name: str, fits: Fits, spreads: Spreads) -> dict[str, Any]:
     """What the catalog's row says of its intervals."""
-    def spread(halves: dict[str, float]) -> serving_efficiencies.Spread:
-        return serving_efficiencies.Spread(**{quantity: _high(half) for quantity, half in halves.items()})
+    def spread(half: Callable[[str, bool], float], *, mixture: bool) -> serving_efficiencies.Spread:
+        return serving_efficiencies.Spread(**{quantity: _high(half(quantity, mixture)) for quantity in QUANTITIES})
 
-    sources = sorted({work.run.source for work in fits.of(name)})
-    if name.startswith("other"):
-        # an engine that was not fitted is known no better than those that were, on a card that they have not seen
-        based = [group.engine for group in GROUPS if group.base == name]
-        halves = {q: max(spreads.other[q], *(spreads.unseen(q, each, fits.cards(each)) for each in based)) for q in QUANTITIES}
-        return {"sources": sources, "intervals": {}, "elsewhere": spread(halves), "inside": {"other": spreads.inside_other}}
-    inside = {level: spreads.inside(level, name) for level in LEVELS}
-    intervals = {gpu: {level: spread({q: spreads.half(level, q, name, gpu) for q in QUANTITIES}) for level in LEVELS[:2]}
-                 for gpu in fits.cards(name)}
-    elsewhere = {quantity: spreads.unseen(quantity, name, fits.cards(name)) for quantity in QUANTITIES}
-    return {"sources": sources, "intervals": intervals, "elsewhere": spread(elsewhere),
+    sources, kinds = sorted({work.run.source for work in fits.of(name)}), {"dense": False, "mixture": True}
+    other = name.startswith("other")
+    # an engine that was not fitted is known no better than those that were, on a card that they have not seen
+    based = [group.engine for group in GROUPS if group.base == name] if other else [name]
+
+    def unseen(quantity: str, mixture: bool) -> float:
+        return max([*([spreads.other[quantity, mixture]] if other else []),
+                    *(spreads.unseen(quantity, each, fits.cards(each), mixture=mixture) for each in based)])
+
+    def on_card(gpu: str, level: str) -> Callable[[str, bool], float]:
+        return lambda quantity, mixture: spreads.half(level, quantity, name, gpu, mixture=mixture)
+
+    inside = {"other": spreads.inside_other} if other else {level: spreads.inside(level, name) for level in LEVELS}
+    return {"sources": sources,
+            "intervals": {kind: {gpu: {level: spread(on_card(gpu, level), mixture=mixture) for level in LEVELS[:2]}
+                                 for gpu in ([] if other else fits.cards(name))} for kind, mixture in kinds.items()},
+            "elsewhere": {kind: spread(unseen, mixture=mixture) for kind, mixture in kinds.items()},
             "inside": {level: share for level, share in inside.items() if share is not None}}
 
 

@@ -14,7 +14,7 @@ from fit_serving_efficiencies import misses_of, read_works
 from left_out import read_tables, validate_without_model
 from serving_left_in import left_in, loads_of
 
-from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, load_serving_efficiencies
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, Kind, Level, load_serving_efficiencies
 from roi.estimate.accuracy.error_blocks import summarise_errors
 from roi.estimate.accuracy.profile_left_in import left_in_blocks
 from roi.estimate.accuracy.serving_errors import ServingScore, ServingValidation, validate_serving
@@ -58,13 +58,19 @@ def keep(tables: Sequence[Path], folder: Path) -> None:
 
 
 def engines() -> list[Answer]:
-    """What the catalog says of each engine: runs, errors with a model and a card left out, its intervals and their record."""
-    def ends(row: EngineEfficiencies, level: str) -> list[float]:
-        return sorted({found[level].speed for found in row.intervals.values()}) or [row.elsewhere.speed]
+    """What the catalog says of each engine: runs, errors with a model and a card left out, its intervals and their record.
 
-    return [{"engine": row.engine, "runs": row.runs, "model": row.median_error_model_left_out,
-             "card": row.median_error_gpu_left_out, "same": ends(row, "same"), "new_model": ends(row, "model"),
-             "elsewhere": row.elsewhere.speed, "inside": row.inside} for row in load_serving_efficiencies().engines]
+    A second line has the intervals of mixtures.
+    """
+    def ends(row: EngineEfficiencies, kind: Kind, level: Level) -> list[float]:
+        return sorted({found[level].speed for found in row.intervals[kind].values()}) or [row.elsewhere[kind].speed]
+
+    return [{"engine": row.engine + named, "runs": row.runs, "model": median[0], "card": median[1],
+             "same": ends(row, kind, "same"), "new_model": ends(row, kind, "model"), "elsewhere": row.elsewhere[kind].speed,
+             "inside": inside}
+            for row in load_serving_efficiencies().engines for kind, named, median, inside in (
+                ("dense", "", (row.median_error_model_left_out, row.median_error_gpu_left_out), row.inside),
+                ("mixture", ", mixtures", (None, None), {}))]
 
 
 def widths(found: ServingValidation) -> Answer:

@@ -59,8 +59,9 @@ def loads_of(misses: dict[str, list[Miss]]) -> list[Load]:
                                 for name, each in misses.items()})
         for miss in misses["source"]:
             if publisher(miss.work.run) == source and np.isfinite(miss.speed):
-                known = spreads.other["speed"] if miss.level == "other" else spreads.half(
-                    miss.level, "speed", miss.engine, miss.work.run.system.gpu.id)
+                mixture = miss.work.run.system.shape.mixture
+                known = spreads.other["speed", mixture] if miss.level == "other" else spreads.half(
+                    miss.level, "speed", miss.engine, miss.work.run.system.gpu.id, mixture=mixture)
                 found.append(Load(miss.work.run, miss.speed, float(np.hypot(known, new))))
     return found
 

@@ -3,21 +3,23 @@
 The log error of a run is the sum of what is particular to its engine, card, model, source and load. What its nearest evidence
 has not pinned is left: LEVELS says how near that is, and errors of runs left out to that level show how large it is. The size
 of a card's errors with an engine (the geometric mean of its models') is shrunk to the engine's, and that to all engines', each
-prior counting for FREEDOM models: a card with one model has the width that cards have, one with ten its own. Half the interval
-is that size times Student's t of the models behind it, times one factor a level, so that 90% of the runs lie inside whose model
-(card, set-up) was left out of the fit and of the sizes. A source that no fit has seen adds what its rows need besides, squares
-of logarithms added. Rows of one model on one card are one piece of evidence, however many.
+prior counting for FREEDOM models: a card with one model has the width that cards have, one with ten its own. A mixture's errors
+are larger than those of dense models beside it by one factor for all engines (kernels of experts are a card's and an engine's
+own, and few of either have run two mixtures). Half the interval is that size times Student's t of the models behind it, times
+one factor a level, so that 90% of the runs lie inside whose model (card, set-up) was left out of the fit and of the sizes. A
+source that no fit has seen adds what its rows need besides, squares of logarithms added. Rows of one model on one card are one
+piece of evidence, however many.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from efficiency_fit import Work, backlogged, same_shape
 from numpy.typing import NDArray
 
-from roi.estimate.accuracy.serving_run import ServingRun
+from roi.estimate.accuracy.serving_run import ServingRun, room_spread
 from roi.numerics.conditional import FREEDOM
 from roi.numerics.spreads import student
 
@@ -32,7 +34,7 @@ FULL_ROWS: Final = 20.0
 LEAST: Final = {"speed": float(np.log(1.08)), "ttft": float(np.log(1.3))}
 """What no model's errors are taken smaller than: one system's runs by several submitters differ by 5 to 8%."""
 WIDER: Final = ("4-bit", "concurrency")
-"""What makes a run's interval so wide (`assumed`) that its error says nothing of other runs; so does a backlog, of TTFT."""
+"""What makes a run's interval so wide (`assumed`); so does memory that may not hold the load, and a backlog, of TTFT."""
 UNKNOWN: Final = float(np.log(3.0))
 """Half width where nothing was left out that could show it."""
 PUBLISHERS: Final = {"xjdm": "xjd", "xjdpp": "xjd", "xjdmpp": "xjd", "trtpp": "trtn", "q3t": "q3s"}
@@ -61,6 +63,7 @@ class Cluster(NamedTuple):
     unit: Hashable
     """Set-up where that is what was left out, else model."""
     source: str
+    mixture: bool
 
 
 Clusters = dict[Cluster, Array]
@@ -89,10 +92,15 @@ def clusters(misses: Iterable[Miss], quantity: str, unit: Key = same_shape) -> C
     found: dict[Cluster, list[float]] = defaultdict(list)
     for miss in misses:
         error, run = abs(getattr(miss, quantity)), miss.work.run
-        wider = any(name.startswith(WIDER) for name, _ in run.assumed) or (quantity == "ttft" and backlogged(miss.work))
-        if np.isfinite(error) and not wider:
-            found[Cluster(miss.engine, run.system.gpu.id, unit(run), publisher(run))].append(error)
+        if np.isfinite(error) and not _wider(miss.work, quantity):
+            found[Cluster(miss.engine, run.system.gpu.id, unit(run), publisher(run), run.system.shape.mixture)].append(error)
     return {one: np.array(errors) for one, errors in found.items()}
+
+
+def _wider(work: Work, quantity: str) -> bool:
+    """True where a run's interval is so wide for other reasons that its error says nothing of other runs."""
+    return (any(name.startswith(WIDER) for name, _ in work.run.assumed) or room_spread(work.run, work.plan) > LEAST["speed"]
+            or (quantity == "ttft" and backlogged(work)))
 
 
 def weight(errors: Array) -> float:
@@ -105,26 +113,46 @@ class Sizes:
 
     def __init__(self, known: Clusters, level: str, quantity: str) -> None:
         self.level = level
+        found = {one: (float(np.log(max(np.quantile(errors, 0.9), LEAST[quantity]))), weight(errors))
+                 for one, errors in known.items()}
+        self.mixture = _of_mixtures(found)
         self.engines: dict[str, list[tuple[float, float]]] = defaultdict(list)
         self.cards: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-        for one, errors in known.items():
-            size = float(np.log(max(np.quantile(errors, 0.9), LEAST[quantity]))), weight(errors)
-            self.engines[one.engine].append(size)
-            self.cards[one.engine, one.gpu].append(size)
-        means = [sum(size * of for size, of in found) / sum(of for _, of in found) for found in self.engines.values()]
+        for one, (size, of) in found.items():
+            dense = size - self.mixture * one.mixture, of
+            self.engines[one.engine].append(dense)
+            self.cards[one.engine, one.gpu].append(dense)
+        means = [_mean(each) for each in self.engines.values()]
         self.every = float(np.mean(means)) if means else 0.0
 
-    def raw(self, engine: str, gpu: str | None) -> float:
+    def raw(self, engine: str, gpu: str | None, *, mixture: bool) -> float:
         """Half width before the level's factor; `gpu` None: a card that was not seen."""
         size, pieces = _shrunk(self.engines.get(engine, []), self.every)
         if gpu is not None and self.level != "elsewhere":
             size, pieces = _shrunk(self.cards.get((engine, gpu), []), size)
-        return student(FREEDOM + pieces) * float(np.exp(size))
+        return student(FREEDOM + pieces) * float(np.exp(size + self.mixture * mixture))
+
+
+def _mean(found: Sequence[tuple[float, float]]) -> float:
+    return sum(size * of for size, of in found) / sum(of for _, of in found)
 
 
 def _shrunk(found: Sequence[tuple[float, float]], prior: float) -> tuple[float, float]:
     pieces = sum(of for _, of in found)
     return (sum(size * of for size, of in found) + FREEDOM * prior) / (pieces + FREEDOM), pieces
+
+
+def _of_mixtures(found: Mapping[Cluster, tuple[float, float]]) -> float:
+    """How much larger a mixture's errors are than a dense model's with its engine on its card, a log.
+
+    Not below 0: a mixture has all that a dense model has, and experts.
+    """
+    cards: dict[Hashable, tuple[list[tuple[float, float]], list[tuple[float, float]]]] = defaultdict(lambda: ([], []))
+    for one, size in found.items():
+        cards[one.engine, one.gpu][one.mixture].append(size)
+    apart = [(_mean(mixtures) - _mean(dense), 1.0 / (1.0 / sum(of for _, of in mixtures) + 1.0 / sum(of for _, of in dense)))
+             for dense, mixtures in cards.values() if dense and mixtures]
+    return max(_mean(apart), 0.0) if apart else 0.0
 
 
 def percentile90(values: Array, weights: Array) -> float:
@@ -148,7 +176,7 @@ def _without(known: Clusters, one: Cluster, level: str) -> Clusters:
 
 def _raw_left_out(known: Clusters, level: str, quantity: str) -> dict[Cluster, float]:
     """Half width of each cluster before the factor, without what is left out with it."""
-    return {one: Sizes(rest, level, quantity).raw(one.engine, one.gpu)
+    return {one: Sizes(rest, level, quantity).raw(one.engine, one.gpu, mixture=one.mixture)
             for one in known if (rest := _without(known, one, level))}
 
 
@@ -169,9 +197,9 @@ class LevelSpread:
             rest = _without(judged, one, level)
             self.left_out[one] = raw[one] * (factor(rest, raw) or factor(judged, raw) or 0.0)
 
-    def half(self, engine: str, gpu: str | None = None) -> float:
+    def half(self, engine: str, gpu: str | None = None, *, mixture: bool) -> float:
         """Half of the 90% interval, a log."""
-        return UNKNOWN if self.factor is None else self.factor * self.sizes.raw(engine, gpu)
+        return UNKNOWN if self.factor is None else self.factor * self.sizes.raw(engine, gpu, mixture=mixture)
 
 
 class Spreads:
@@ -183,21 +211,22 @@ class Spreads:
     ) -> None:
         self.levels = {(level, quantity): LevelSpread(misses, level, quantity) for level in LEVELS for quantity in QUANTITIES}
         of_engines = {quantity: clusters(of_other_engines, quantity) for quantity in QUANTITIES}
-        self.other = {quantity: _of_engines(known) for quantity, known in of_engines.items()}
+        self.other = {(quantity, mixture): _of_engines(known, mixture=mixture)
+                      for quantity, known in of_engines.items() for mixture in (False, True)}
         known = of_engines["speed"]
-        held = [errors <= _of_engines(_without(known, one, "other")) for one, errors in known.items()]
+        held = [errors <= _of_engines(_without(known, one, "other"), mixture=one.mixture) for one, errors in known.items()]
         self.inside_other = float(f"{np.concatenate(held).mean():.2g}") if held else 0.0
         self.needs = needs_of_sources(misses, of_other_sources)
         self.source = _new_source(self.needs)
         self.least = {quantity: _within(seen, quantity) for quantity in QUANTITIES}
 
-    def half(self, level: str, quantity: str, engine: str, gpu: str | None = None) -> float:
+    def half(self, level: str, quantity: str, engine: str, gpu: str | None = None, *, mixture: bool) -> float:
         """Half of the 90% interval: of what is further from any evidence no less is unknown.
 
         Set-ups of a model on a card of which none was left out are taken like another model there. No interval is narrower than
         what the runs need that the fit has seen.
         """
-        found = {name: self.levels[name, quantity].half(engine, gpu) for name in LEVELS}
+        found = {name: self.levels[name, quantity].half(engine, gpu, mixture=mixture) for name in LEVELS}
         if (engine, gpu) not in self.levels["same", quantity].sizes.cards:
             found["same"] = min(found["same"], found["model"])
         found["same"] = max(found["same"], self.least[quantity].get((engine, gpu), 0.0))
@@ -211,7 +240,8 @@ class Spreads:
         nearer, here = self.levels["same" if level == "model" else "model", quantity], level == "model"
         cards = {one: [gpu for engine, gpu in nearer.sizes.cards if engine == one.engine and (gpu == one.gpu) == here]
                  for one in own}
-        return {one: max([half, *(nearer.half(one.engine, gpu) for gpu in cards[one])]) for one, half in own.items()}
+        return {one: max([half, *(nearer.half(one.engine, gpu, mixture=one.mixture) for gpu in cards[one])])
+                for one, half in own.items()}
 
     def inside(self, level: str, engine: str) -> float | None:
         """Share of an engine's speeds that lay inside these; None where there were none."""
@@ -219,24 +249,26 @@ class Spreads:
         found = [known[one] <= half for one, half in self.left_out(level, "speed").items() if one.engine == engine]
         return float(f"{np.concatenate(found).mean():.2g}") if found else None
 
-    def unseen(self, quantity: str, engine: str, cards: Iterable[str]) -> float:
+    def unseen(self, quantity: str, engine: str, cards: Iterable[str], *, mixture: bool) -> float:
         """The same of a card that was not seen: those of the engine that were, `cards`, none of which is known less.
 
         What a card's models need that were left out, another card may need too, and its own coefficients are unknown besides.
         """
-        seen = [self.half("model", quantity, engine, gpu) for gpu in cards]
-        return max([self.half("elsewhere", quantity, engine), *seen])
+        seen = [self.half("model", quantity, engine, gpu, mixture=mixture) for gpu in cards]
+        return max([self.half("elsewhere", quantity, engine, mixture=mixture), *seen])
 
 
-def _of_engines(known: Clusters) -> float:
-    """Half width of engines that were not fitted: those fitted weigh alike."""
+def _of_engines(known: Clusters, *, mixture: bool) -> float:
+    """Half width of engines that were not fitted: those fitted weigh alike; of mixtures no less than of dense models."""
+    least = _of_engines(known, mixture=False) if mixture else 0.0
+    known = {one: errors for one, errors in known.items() if one.mixture == mixture}
     if not known:
-        return UNKNOWN
+        return least or UNKNOWN
     each: Counter[str] = Counter()
     for one, errors in known.items():
         each[one.engine] += weight(errors)
-    return percentile90(np.concatenate(list(known.values())), np.concatenate(
-        [np.full(len(errors), weight(errors) / len(errors) / each[one.engine]) for one, errors in known.items()]))
+    return max(least, percentile90(np.concatenate(list(known.values())), np.concatenate(
+        [np.full(len(errors), weight(errors) / len(errors) / each[one.engine]) for one, errors in known.items()])))
 
 
 def _within(seen: Sequence[Miss], quantity: str) -> dict[tuple[str, str | None], float]:
@@ -259,7 +291,7 @@ def needs_of_sources(misses: Sequence[Miss], left_out: Sequence[Miss]) -> list[t
             if (level, one.source) not in levels:
                 levels[level, one.source] = LevelSpread(
                     [miss for miss in misses if publisher(miss.work.run) != one.source], level, "speed")
-            found.append((one.source, errors, levels[level, one.source].half(one.engine, one.gpu)))
+            found.append((one.source, errors, levels[level, one.source].half(one.engine, one.gpu, mixture=one.mixture)))
     return found
 
 
@@ -292,8 +324,9 @@ def record_lines(spreads: Spreads) -> list[str]:
     pieces: set-ups or models. range: percent inside that 95 of 100 groups of so many independent rows show where 90% is true.
     Rows of one model are not independent: a group of few models may lie outside of it by chance.
     """
-    out = [(f"a new source: {np.exp(spreads.source):.2f}, another engine: {np.exp(spreads.other['speed']):.2f}"
-            f" ({100 * spreads.inside_other:.0f}% inside), TTFT {np.exp(spreads.other['ttft']):.2f}"),
+    out = [(f"a new source: {np.exp(spreads.source):.2f}, another engine: {np.exp(spreads.other['speed', False]):.2f}, a"
+            f" mixture {np.exp(spreads.other['speed', True]):.2f} ({100 * spreads.inside_other:.0f}% inside), TTFT"
+            f" {np.exp(spreads.other['ttft', False]):.2f}"),
            *source_lines(spreads.needs), "",
            "| left out | quantity | card and engine | pieces | rows | in 90% | range | half | oracle | width |",
            "|:--|:--|:--|--:|--:|--:|:--|--:|--:|--:|"]
@@ -302,7 +335,10 @@ def record_lines(spreads: Spreads) -> list[str]:
         tried = spreads.left_out(level, quantity)
         for one in tried:
             groups[one.gpu, one.engine].append(one)
-        for group, members in [(("all", ""), list(tried)), *sorted(groups.items())]:
+        kinds = [((name, ""), each) for name, each in (
+            ("all", list(tried)), ("dense", [one for one in tried if not one.mixture]),
+            ("mixtures", [one for one in tried if one.mixture])) if each or name == "all"]
+        for group, members in [*kinds, *sorted(groups.items())]:
             errors = np.concatenate([found.known[one] for one in members])
             halves = np.concatenate([np.full(len(found.known[one]), tried[one]) for one in members])
             oracle, half = max(float(np.quantile(errors, 0.9)), 1e-3), float(halves.mean())

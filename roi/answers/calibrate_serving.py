@@ -14,6 +14,7 @@ from pathlib import Path
 from roi.answers.opening import open_runs
 from roi.answers.validate import open_table
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
+from roi.catalog.models.shapes import find_model
 from roi.disk import replace_in_folder
 from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
@@ -81,7 +82,8 @@ def add_served_rows(
         for engine, gpu, model in dict.fromkeys((r.engine, r.gpu, r.model) for r in rows):
             mine = [r for r in rows if (r.engine, r.gpu, r.model) == (engine, gpu, model)]
             plan = Counter((r.gpus or 1.0, r.weight_dtype or "bf16") for r in mine).most_common(1)[0][0]
-            found = rows_speed([*files, file], find_engine(engine), gpu, model, plan)
+            found = rows_speed([*files, file], find_engine(engine), gpu, model, plan,
+                               mixture=find_model(model).mixture)
             assert found is not None
             last, before = found.found.pieces[-1], (found.found.before, *((p.low, p.high) for p in found.found.pieces))[-2]
             pieces.append(Piece(table=path.stem, engine=engine, gpu=gpu, model=model, gpus=plan[0], weight_dtype=plan[1],

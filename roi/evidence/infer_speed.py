@@ -42,5 +42,5 @@ def infer_speeds(store: Store, engine: EngineEfficiencies, gpu: Gpu) -> list[Pla
             logs.append(float(np.log(float(step.decode_s(point.batch, kv)) / np.median(point.decode_s))))
         if logs:
             found.append(PlanSpeed(stored.name, shape.id, (1.0, profile.dtype), float(np.mean(logs)),
-                                   half_of(known_ends(engine, gpu.id, shape.id)), len(logs)))
+                                   half_of(known_ends(engine, gpu.id, shape.id, mixture=shape.mixture)), len(logs)))
     return found

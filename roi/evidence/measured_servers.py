@@ -197,7 +197,8 @@ def find_served(
 def _as_measured(server: MeasuredServer, unchecked: str) -> Fact:
     """The spread of a profile of this very plan, and what it did to what is published."""
     profile, engine = server.stored.profile, _published(server.stored.profile.engine)
-    ends, over = known_ends(engine, server.gpu.id, server.shape.id), speed_over(server, engine.engine)
+    ends = known_ends(engine, server.gpu.id, server.shape.id, mixture=server.shape.mixture)
+    over = speed_over(server, engine.engine)
     contradicts = abs(over) > half_of(ends)
     half = server.half_log_speed if contradicts else min(server.half_log_speed, half_of(ends))
     low, high = (float(np.exp(over + side)) for side in (-half, half))
@@ -215,10 +216,11 @@ def _transferred(
     newest, gpu = servers[0].stored.profile, servers[0].gpu
     alike, engine = [s for s in servers if s.stored.profile.engine == newest.engine], _published(newest.engine)
     measured = [PlanSpeed(s.stored.name, s.shape.id, (float(s.stored.profile.gpus), str(s.stored.profile.weight_dtype)),
-                          speed_over(s, engine.engine), half_of(known_ends(engine, gpu.id, s.shape.id)), s.fit.points)
+                          speed_over(s, engine.engine),
+                          half_of(known_ends(engine, gpu.id, s.shape.id, mixture=s.shape.mixture)), s.fit.points)
                 for s in alike]
-    found = own_speed(known_ends(engine, gpu.id, shape.id), [*row_speeds(rows, engine, gpu.id), *measured], shape.id,
-                      (float(tensor_parallel), weight_dtype))
+    found = own_speed(known_ends(engine, gpu.id, shape.id, mixture=shape.mixture),
+                      [*row_speeds(rows, engine, gpu.id), *measured], shape.id, (float(tensor_parallel), weight_dtype))
     base = roofline_iteration(shape, gpu, tensor_parallel, weight_dtype, prefill_context, on_card(engine, gpu))
     outside = [s.fit.request_s for s in alike if s.fit.request_s is not None]
     mine = [s for s in alike if s.shape.id == shape.id]

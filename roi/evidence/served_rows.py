@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field, PositiveFloat
 
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
+from roi.catalog.models.shapes import find_model
 from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed
 from roi.evidence.serving_speed import known_ends
 from roi.facts.fact import Basis, Fact
@@ -80,13 +81,13 @@ def row_speeds(files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: 
     """The rows with this engine on this card, each over what is published for its own model."""
     return [PlanSpeed(source=file.table, model=row.model, log_speed=float(np.log(row.speed)),
                       plan=None if row.gpus is None or row.weight_dtype is None else (row.gpus, row.weight_dtype),
-                      half=half_of(known_ends(engine, gpu_id, row.model)))
+                      half=half_of(known_ends(engine, gpu_id, row.model, mixture=find_model(row.model).mixture)))
             for file in files for row in file.rows if (row.engine, row.gpu) == (engine.engine, gpu_id)]
 
 
 def rows_speed(
     files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: str, model_id: str, plan: tuple[float, str] | None = None,
-    others: Sequence[PlanSpeed] = (),
+    others: Sequence[PlanSpeed] = (), *, mixture: bool,
 ) -> RowsSpeed | None:
     """What rows with this engine on this card, and `others` of it, say of a plan (GPUs of a replica, weight format).
 
@@ -95,7 +96,7 @@ def rows_speed(
     mine = [*row_speeds(files, engine, gpu_id), *others]
     if not mine:
         return None
-    found = own_speed(known_ends(engine, gpu_id, model_id), mine, model_id, plan)
+    found = own_speed(known_ends(engine, gpu_id, model_id, mixture=mixture), mine, model_id, plan)
     same, models = sum(one.model == model_id for one in mine), {one.model for one in mine} - {model_id}
     rest = f"{len(mine) - same} of {len(models)} other model{'' if len(models) == 1 else 's'}"
     of = ", ".join([*([f"{same} of this model"] if same else []), *([rest] if models else [])])

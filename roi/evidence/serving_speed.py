@@ -78,14 +78,14 @@ def serving_evidence(run: ServingRun) -> ServingEvidence:
 
 
 def known_ends(
-    row: EngineEfficiencies, gpu_id: str, model_id: str = "", source: str | None = None,
+    row: EngineEfficiencies, gpu_id: str, model_id: str = "", source: str | None = None, *, mixture: bool,
 ) -> tuple[float, float]:
     """P5 and P95 of measured over predicted speed of a model on this card.
 
     On AMD's cards, where the engine was fitted on none of theirs, P5 is half way, in logarithms, from AMD_2024 to that of other
     unseen cards: no recent run on AMD was fitted.
     """
-    low, high = row.ends("speed", gpu_id, model_id, source)
+    low, high = row.ends("speed", gpu_id, model_id, source, mixture=mixture)
     unseen = gpu_id.startswith("MI") and not any(known.startswith("MI") for known in row.cards)
     return (min(low, (AMD_2024 * low) ** 0.5) if unseen else low), high
 
@@ -95,13 +95,14 @@ def evidence_from(
 ) -> ServingEvidence:
     """The evidence with these efficiencies of the run's card and the row's spreads; `model`: "" where its own was left out."""
     gpu, name = run.system.gpu.id, run.system.shape.id if model is None else model
+    mixture = run.system.shape.mixture
     name = name if own else ""
     shared = adapter_throughput(run.load.adapters)
     value = _number(shared.value)
     ends = value, shared.low or value, shared.high or value
     basis = f"{row.nearest(gpu, name)}; {row.record(gpu, name)}"
-    return ServingEvidence(efficiencies, engine_habits(run.engine), *known_ends(row, gpu, name, run.source),
-                           *row.ends("ttft", gpu, name, run.source), ends, basis)
+    return ServingEvidence(efficiencies, engine_habits(run.engine), *known_ends(row, gpu, name, run.source, mixture=mixture),
+                           *row.ends("ttft", gpu, name, run.source, mixture=mixture), ends, basis)
 
 
 @dataclass(frozen=True)

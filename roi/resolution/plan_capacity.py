@@ -256,7 +256,7 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
     engine = find_engine(plan.engine or ENGINE)
     asked = float(plan.tensor_parallel), plan.weight_dtype
     rows = rows_speed(known.rows, engine, plan.gpu.id, plan.shape.id, asked,
-                      infer_speeds(known.store, engine, plan.gpu)) if served is None else None
+                      infer_speeds(known.store, engine, plan.gpu), mixture=plan.shape.mixture) if served is None else None
     which = f"{_slug(plan.gpu.id)}-{_slug(plan.shape.id)}-{plan.tensor_parallel}-{_slug(plan.weight_dtype)}"
     if rows is not None:
         centre = rows.found.centre
@@ -265,7 +265,7 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         found = PlanEvidence(server=server, speed_path=path, speed=rows.spread, profiled=True, basis=rows.spread.basis,
                              source=rows.spread.source)
     elif served is None:
-        path, speed = published_engine_speed(engine, plan.gpu.id, plan.shape.id)
+        path, speed = published_engine_speed(engine, plan.gpu.id, plan.shape.id, mixture=plan.shape.mixture)
         name = "several engines" if engine.engine == "other" else engine.engine
         source = (f"roofline with fitted efficiencies ({name}; nearest: {engine.nearest(plan.gpu.id, plan.shape.id)};"
                   f" {engine.record(plan.gpu.id, plan.shape.id)})")
@@ -287,18 +287,19 @@ def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
 
 
-def published_engine_speed(engine: EngineEfficiencies, gpu_id: str, model_id: str = "") -> tuple[str, Fact]:
+def published_engine_speed(engine: EngineEfficiencies, gpu_id: str, model_id: str = "", *, mixture: bool) -> tuple[str, Fact]:
     """The engine's published speed of a model on this card: its path in the Case, and 1 with its spread.
 
-    Cards with rows enough have a spread, and so a path, of their own.
+    Cards with rows enough have a spread, and so a path, of their own, and so have mixtures.
     """
-    level = engine.level(gpu_id, model_id)
+    level, kind = engine.level(gpu_id, model_id), "mixture-" if mixture else ""
     if level in ("same", "model"):
-        return f"serving.speed.{'same' if level == 'same' else 'fitted'}-{_slug(gpu_id)}", engine.speed(gpu_id, model_id)
-    elsewhere, (low, _) = engine.speed("other GPUs"), known_ends(engine, gpu_id)
+        path = f"serving.speed.{'same' if level == 'same' else 'fitted'}-{kind}{_slug(gpu_id)}"
+        return path, engine.speed(gpu_id, model_id, mixture=mixture)
+    elsewhere, (low, _) = engine.speed("other GPUs", mixture=mixture), known_ends(engine, gpu_id, mixture=mixture)
     if elsewhere.low != low:
-        return "serving.speed.amd", elsewhere.model_copy(update={"low": low, "source": AMD_SOURCE})
-    return "serving.speed.elsewhere", elsewhere
+        return f"serving.speed.{kind}amd", elsewhere.model_copy(update={"low": low, "source": AMD_SOURCE})
+    return f"serving.speed.{kind}elsewhere", elsewhere
 
 
 def _with_adapters(found: PlanEvidence, plan: ServingPlan, served: Served | None) -> PlanEvidence:

@@ -342,7 +342,7 @@ def add_published_speeds(sheet: FactSheet, s: Scenario) -> None:
     """How far the roofline may be off: for the cards it was fitted on, for all others, for AMD's."""
     engine = find_engine(s.serving.engine or ENGINE)
     for gpu in (engine.gpus[0], "other GPUs", "MI"):
-        _add_speed(sheet, *published_engine_speed(engine, gpu))
+        _add_speed(sheet, *published_engine_speed(engine, gpu, mixture=False))
 
 
 def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: FleetPlan, choice: WeightChoice) -> None:

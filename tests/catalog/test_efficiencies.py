@@ -1,6 +1,7 @@
 """Fitted efficiencies: within what a card can do, with their evidence, spread and reason."""
 
 import math
+from itertools import product
 
 import pytest
 
@@ -17,13 +18,14 @@ def test_fitted_efficiencies_lie_below_one_and_name_their_evidence() -> None:
         shares = (e.decode_mbu, e.kv_mbu, e.decode_mfu, e.prefill_mfu, e.link_efficiency)
         assert max(shares) <= 1.5  # terms add: what overlaps in fact makes them come out higher
         assert min(shares) > 0.0
-        assert set(row.intervals) == (set() if row.engine.startswith("other") else set(row.cards))
+        assert {*row.intervals["dense"]} == {*row.intervals["mixture"]} == (
+            set() if row.engine.startswith("other") else set(row.cards))
         assert row.runs == sum(sum(models.values()) for models in row.evidence.values()) or row.engine != "vllm"
         assert set(row.cards) <= set(row.evidence)
         assert row.sources
     vllm = find_engine("vllm")
     assert find_engine("TGI").engine == "other"
-    assert vllm.speed("L4").high > vllm.elsewhere.speed
+    assert vllm.speed("L4", mixture=False).high > vllm.elsewhere["dense"].speed
     assert vllm.nearest("L4", "llama-2-7b").endswith("rows, other cards, vllm, 4 other models")
     assert vllm.nearest("H100-80GB-SXM", "qwen3-32b").endswith("rows, H100-80GB-SXM, vllm, this model")
     with pytest.raises(UnknownName, match="engine: unknown engine 'vlm'; nearest: vllm"):
@@ -31,27 +33,32 @@ def test_fitted_efficiencies_lie_below_one_and_name_their_evidence() -> None:
 
 
 def test_what_is_further_from_evidence_is_known_no_better():
-    """same <= model <= elsewhere of every engine, card and quantity; an engine that was not fitted as the worst of its time."""
+    """same <= model <= elsewhere of every engine, card and quantity; an engine that was not fitted as the worst of its time; a
+    mixture no better than a dense model."""
     rows = {row.engine: row for row in load_serving_efficiencies().engines}
     for row in rows.values():
         for quantity in ("speed", "ttft"):
-            for levels in row.intervals.values():
-                ends = [getattr(spread, quantity) for spread in (levels["same"], levels["model"], row.elsewhere)]
+            for kind, (gpu, levels) in ((name, each) for name, found in row.intervals.items() for each in found.items()):
+                ends = [getattr(spread, quantity) for spread in (levels["same"], levels["model"], row.elsewhere[kind])]
                 assert 1.0 < ends[0] <= ends[1] <= ends[2], (row.engine, quantity)
-    for name in ("vllm", "tensorrt-llm", "sglang"):
-        assert rows[name].elsewhere.speed <= rows["other"].elsewhere.speed
-        assert rows[name].elsewhere.ttft <= rows["other"].elsewhere.ttft
+                assert ends[0] >= getattr(row.intervals["dense"][gpu]["same"], quantity)
+    for name, kind in product(("vllm", "tensorrt-llm", "sglang"), ("dense", "mixture")):
+        assert rows[name].elsewhere[kind].speed <= rows["other"].elsewhere[kind].speed
+        assert rows[name].elsewhere[kind].ttft <= rows["other"].elsewhere[kind].ttft
+        assert rows[name].elsewhere["dense"].speed <= rows[name].elsewhere["mixture"].speed
 
 
 def test_a_source_that_no_fit_has_seen_is_wider_by_the_square_of_logarithms():
     """ln high^2 = ln spread^2 + ln new^2; the ends are 1 over each other; a source of the fit has the spread alone."""
     vllm, new = find_engine("vllm"), load_serving_efficiencies().new_source
-    known = vllm.intervals["H100-80GB-SXM"]["same"].speed
-    assert vllm.ends("speed", "H100-80GB-SXM", "qwen3-32b", "sil")[1] == pytest.approx(known)
-    low, high = vllm.ends("speed", "H100-80GB-SXM", "qwen3-32b")
+    known = vllm.intervals["dense"]["H100-80GB-SXM"]["same"].speed
+    assert vllm.ends("speed", "H100-80GB-SXM", "qwen3-32b", "sil", mixture=False)[1] == pytest.approx(known)
+    low, high = vllm.ends("speed", "H100-80GB-SXM", "qwen3-32b", mixture=False)
     assert math.log(high) ** 2 == pytest.approx(math.log(known) ** 2 + math.log(new) ** 2)
     assert low * high == pytest.approx(1.0)
-    assert vllm.ends("ttft", "L4", "", "sil") == pytest.approx((1.0 / vllm.elsewhere.ttft, vllm.elsewhere.ttft))
+    for mixture, kind in ((False, "dense"), (True, "mixture")):
+        most = vllm.elsewhere[kind].ttft
+        assert vllm.ends("ttft", "L4", "", "sil", mixture=mixture) == pytest.approx((1.0 / most, most))
 
 
 def test_merged_adapters_cost_nothing_and_more_unmerged_ones_cost_more() -> None:

@@ -10,7 +10,7 @@ from roi.catalog.cards.gpus import find_gpu, matrix_share
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
 from roi.catalog.models.shapes import find_model
 from roi.estimate.accuracy.serving_errors import ServingEvidence, derived_throughput, measured_figures, predict_serving
-from roi.estimate.accuracy.serving_run import is_offline, run_figures, stated_tpot
+from roi.estimate.accuracy.serving_run import is_offline, room_spread, run_figures, stated_tpot
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.load_curve import LoadCurve, Slo
 from roi.estimate.replay.loads import SEED, OperatingFigures, ServingLoad, load_figures
@@ -22,7 +22,7 @@ from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.weight_formats import weight_bytes
 from roi.evidence.serving_speed import engine_row, known_ends, on_card, reached, serving_evidence
 from roi.numerics.least_squares import nnls
-from roi.resolution.plan_capacity import ServingPlan, load_of, published_server
+from roi.resolution.plan_capacity import ServingPlan, load_of, published_engine_speed, published_server
 
 SERVER = Server(Iteration(step_s=0.010, sequence_s=0.001, kv_byte_s=0.0, prefill_token_s=1e-5), np.inf, sequence_limit=100.0)
 """10 ms + 1 ms a sequence; 10 us a prompt token; 8,192 tokens a step."""
@@ -183,6 +183,16 @@ def test_a_row_is_predicted_as_size_replays_the_same_plan():
     count = min(max(int(first.in_flight * 10), 600), 4000)
     sized = LoadCurve(load_of(plan, held.load.drawn(count), Traffic().arrivals(count)), server).capacity(Slo(2.0, 0.05))
     assert found.requests_per_s == pytest.approx(sized.requests_per_s)
+
+
+@pytest.mark.parametrize("model", ["qwen3-32b", "qwen3-30b-a3b"])
+def test_the_interval_of_a_row_is_that_of_its_plan(model):
+    """Dense and mixture, from a source that no fit has seen, as one's own servers are."""
+    run = serving_run_of(**{**CLOSED_ROW, "model": model, "gpu": "H100-80GB-SXM", "source": "mine"})
+    path, speed = published_engine_speed(find_engine(run.engine), run.system.gpu.id, model, mixture=run.system.shape.mixture)
+    known = serving_evidence(run)
+    assert (known.speed_low, known.speed_high) == (speed.low, speed.high)
+    assert ("mixture" in path) == (model == "qwen3-30b-a3b")
 
 
 def test_tpot_as_the_row_defines_it():
@@ -432,6 +442,26 @@ def test_defaults_widen_by_the_square_root_of_the_sum_of_squares():
     assert found.high / found.value == pytest.approx(1.354, rel=1e-3)
 
 
+def test_a_load_that_memory_may_not_hold_is_wider_by_what_its_room_may_be_off():
+    """Llama-2-70B in fp16 on four A100-40GB: 2 x 80 x 8 x 128 x 2 / 4 bytes a token, 168 MB a request of 2,048. Left are 4.84
+    GB of 42.4, 5% of which are 2.12: 16 requests (2.68 GB) lie within 2.72, 17 do not: ln(1 + 2.12 / 4.84) = 0.363 is added."""
+    def run(load="static", **change):
+        return serving_run_of(**{**STATIC_ROW, "model": "llama-2-70b", "gpu": "A100-40GB-SXM", "engine": "tensorrt-llm",
+                                 "tp": "4", "isl": "1024", "osl": "1024", "load": load, **change})
+
+    def spread(one):
+        return room_spread(one, one.system.plan(engine_habits(one.engine)))
+
+    assert [spread(run(concurrency=n)) for n in ("1", "16", "17", "64")] == pytest.approx([0.0, 0.0, 0.363, 0.363], abs=1e-3)
+    assert spread(run(concurrency="34", replicas="34")) == 0.0
+    assert spread(run("saturated", concurrency="", prompts="100")) == 0.0
+    known = evidence(habits=engine_habits(run().engine))
+    narrow, wide = (predict_serving(run(concurrency=n), known)["throughput"] for n in ("16", "17"))
+    more = np.hypot(np.log(known.speed_high), spread(run(concurrency="17")))
+    assert wide.high / wide.value == pytest.approx(np.exp(more), rel=1e-3)
+    assert narrow.high / narrow.value == pytest.approx(known.speed_high, rel=1e-3)
+
+
 def test_first_tokens_may_wait_behind_ten_thousand_others_a_second():
     """ln 2 of the evidence and ln 8 of the backlog: sqrt(0.693^2 + 2.079^2) = 2.192, a factor of 8.95 on the late side."""
     row = {**CLOSED_ROW, "model": "llama-3.1-8b", "kv_dtype": "fp8"}
@@ -480,9 +510,9 @@ def test_what_a_fit_has_not_seen_widens_the_interval_and_says_so():
 def test_amd_cards_without_a_fit_lie_half_way_to_the_build_of_2024():
     """P5 on a card that was not seen, times 0.2, and the root of it; cards with runs of their own keep theirs."""
     vllm, early = find_engine("vllm"), find_engine("vllm-2024")
-    low, high = known_ends(vllm, "L4")
-    assert known_ends(vllm, "MI300X-192GB") == (pytest.approx((0.2 * low) ** 0.5), high)
-    assert known_ends(early, "MI300X-192GB") == early.ends("speed", "MI300X-192GB")
+    low, high = known_ends(vllm, "L4", mixture=False)
+    assert known_ends(vllm, "MI300X-192GB", mixture=False) == (pytest.approx((0.2 * low) ** 0.5), high)
+    assert known_ends(early, "MI300X-192GB", mixture=False) == early.ends("speed", "MI300X-192GB", mixture=False)
 
 
 def test_bursts_in_an_engines_own_process_are_predicted_by_runs_of_such():

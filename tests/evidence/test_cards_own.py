@@ -106,7 +106,7 @@ def test_a_plan_of_transformers_moves_and_narrows_by_a_profile_of_generation():
     plan = ServingPlan(LLAMA, H100, 1, "bf16", "bf16", engine="transformers")
     own, plain = (plan_evidence(known_runs(store), plan, Traffic()) for store in (inferred(1.25), Store()))
     assert float(own.server.iteration.step_s) > float(plain.server.iteration.step_s)
-    low, high = known_ends(find_engine("transformers"), "H100-80GB-SXM", LLAMA.id)
+    low, high = known_ends(find_engine("transformers"), "H100-80GB-SXM", LLAMA.id, mixture=False)
     assert own.speed.high / own.speed.low < high / low
     assert "with infer-2026-11-25.json (n 1)" in own.source
     vllm = ServingPlan(LLAMA, H100, 1, "bf16", "bf16")

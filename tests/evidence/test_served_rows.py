@@ -41,9 +41,9 @@ def test_rows_of_the_plan_itself_set_its_speed_and_narrow_its_interval():
     """Twelve rows at 0.79 to 0.81 of the published speed. Of the variance n is a new source's, 0.75 of the rest the plan's
     and 0.25 / 12 of it the mean's own: 0.8 to the power p / (p + 0.25 (1 - n) / 12) with p = n + 0.75 (1 - n)."""
     engine = find_engine("vllm")
-    found = rows_speed([rows(*([0.79, 0.81, 0.8] * 4))], engine, H100, "llama-3.1-8b", PLAN)
-    low, high = engine.ends("speed", H100, "llama-3.1-8b")
-    new = new_share(*engine.ends("speed", H100, "llama-3.1-8b"))
+    found = rows_speed([rows(*([0.79, 0.81, 0.8] * 4))], engine, H100, "llama-3.1-8b", PLAN, mixture=False)
+    low, high = engine.ends("speed", H100, "llama-3.1-8b", mixture=False)
+    new = new_share(*engine.ends("speed", H100, "llama-3.1-8b", mixture=False))
     plan = new + 0.75 * (1.0 - new)
     assert found.found.centre == pytest.approx(0.8 ** (plan / (plan + 0.25 * (1.0 - new) / 12)), rel=1e-3)
     assert np.log(found.spread.high / found.spread.low) < 0.75 * np.log(high / low)
@@ -54,8 +54,8 @@ def test_rows_of_the_plan_itself_set_its_speed_and_narrow_its_interval():
 
 def test_the_more_a_plan_has_in_common_with_the_rows_the_narrower_it_is():
     engine, files = find_engine("vllm"), [rows(*[0.9] * 8, model="qwen3-32b")]
-    widths = [rows_speed(files, engine, H100, "qwen3-32b", plan).found.half for plan in (PLAN, (2.0, "bf16"))]
-    ends = rows_speed([rows(*[0.9] * 8, model="qwen3-32b")], engine, H100, "qwen3-8b", PLAN).found
+    widths = [rows_speed(files, engine, H100, "qwen3-32b", plan, mixture=False).found.half for plan in (PLAN, (2.0, "bf16"))]
+    ends = rows_speed([rows(*[0.9] * 8, model="qwen3-32b")], engine, H100, "qwen3-8b", PLAN, mixture=False).found
     assert widths[0] < widths[1]
     assert ends.half <= half_of(ends.before)
     assert 0.9 < ends.centre < 1.0
@@ -78,7 +78,7 @@ def test_loads_of_one_plan_are_one_measurement_from_one_table_or_several():
 
 
 def test_rows_that_contradict_what_is_published_say_so():
-    found = rows_speed([rows(*[0.2] * 4)], find_engine("vllm"), H100, "llama-3.1-8b", PLAN)
+    found = rows_speed([rows(*[0.2] * 4)], find_engine("vllm"), H100, "llama-3.1-8b", PLAN, mixture=False)
     assert found.found.pieces[0].contradicts
     assert "which contradicts what was known" in found.spread.source
     assert 0.19 < found.found.centre < 0.25
@@ -90,19 +90,19 @@ def test_a_file_of_before_has_no_plans_and_its_rows_count_for_their_model(tmp_pa
     (tmp_path / "old.served").write_text(text)
     [file], _ = find_served_rows([tmp_path])
     engine = find_engine("vllm")
-    plain, planned = (rows_speed([each], engine, H100, "llama-3.1-8b", PLAN).found.half for each in (file, old))
+    plain, planned = (rows_speed([each], engine, H100, "llama-3.1-8b", PLAN, mixture=False).found.half for each in (file, old))
     assert plain > planned
 
 
 def test_rows_of_another_card_or_engine_say_nothing():
     engine = find_engine("vllm")
-    assert rows_speed([rows(0.8, gpu="L40S"), rows(0.8, engine="sglang")], engine, H100, "llama-3.1-8b") is None
+    assert rows_speed([rows(0.8, gpu="L40S"), rows(0.8, engine="sglang")], engine, H100, "llama-3.1-8b", mixture=False) is None
 
 
 def test_a_plan_is_replayed_at_the_speed_of_the_rows():
     plan = ServingPlan(find_model("llama-3.1-8b"), find_gpu(H100), 1, "bf16", "bf16")
     plain, slower = (plan_evidence(known_runs(rows=files), plan, Traffic()) for files in ((), (rows(*[0.8] * 6),)))
-    centre = rows_speed([rows(*[0.8] * 6)], find_engine("vllm"), H100, "llama-3.1-8b", PLAN).found.centre
+    centre = rows_speed([rows(*[0.8] * 6)], find_engine("vllm"), H100, "llama-3.1-8b", PLAN, mixture=False).found.centre
     assert float(slower.server.iteration.step_s) == pytest.approx(float(plain.server.iteration.step_s) / centre)
     assert 0.8 < centre < 0.85
     assert slower.speed_path == "serving.speed.rows-H100-80GB-SXM-llama-3-1-8b-1-bf16"
@@ -119,7 +119,7 @@ def test_added_rows_are_kept_and_told_with_the_interval_before_and_after(tmp_pat
     answer = json.loads(told.stdout)
     [piece] = answer["pieces"]
     assert (piece["rows"], piece["model"], len(answer["skipped"])) == (3, "llama-3.1-8b", 1)
-    assert piece["before"] == list(find_engine("vllm").ends("speed", H100, "llama-3.1-8b"))
+    assert piece["before"] == list(find_engine("vllm").ends("speed", H100, "llama-3.1-8b", mixture=False))
     [file], damaged = find_served_rows([folder, folder.parent])  # reached twice, it counts once
     assert (file.table, len(file.rows), damaged) == ("mine", 3, ())
     shown = CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(folder)])

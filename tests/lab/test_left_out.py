@@ -93,23 +93,36 @@ def test_a_card_is_shrunk_to_its_engine_and_the_engine_to_all_of_them():
     far = misses("model", (MODELS[0], H100, 20, float(np.e)))
     near = misses("model", (MODELS[0], H100, 20, float(1 / np.e)), engine="sglang")
     sizes = Sizes(clusters([*far, *near], "speed"), "model", "speed")
-    assert sizes.raw("vllm", H100) == pytest.approx(student(5.0) * np.exp(0.36))
-    assert sizes.raw("vllm", L40S) == pytest.approx(student(4.0) * np.exp(0.2))
-    assert sizes.raw("tgi", None) == pytest.approx(student(4.0))
+    assert sizes.raw("vllm", H100, mixture=False) == pytest.approx(student(5.0) * np.exp(0.36))
+    assert sizes.raw("vllm", L40S, mixture=False) == pytest.approx(student(4.0) * np.exp(0.2))
+    assert sizes.raw("tgi", None, mixture=False) == pytest.approx(student(4.0))
     few = Sizes(clusters([*far[:10], *near], "speed"), "model", "speed")
-    assert few.raw("vllm", H100) == pytest.approx(student(4.5) * np.exp((0.5 + 4 * 0.5 / 4.5) / 4.5))
+    assert few.raw("vllm", H100, mixture=False) == pytest.approx(student(4.5) * np.exp((0.5 + 4 * 0.5 / 4.5) / 4.5))
+
+
+@pytest.mark.parametrize(("error", "more"), [(0.2, 2.0), (0.05, 1.0)])
+def test_a_mixture_is_wider_by_what_mixtures_beside_dense_models_need(error, more):
+    """0.2 beside 0.1 is twice as much, also where none ran; a mixture is known no better than a dense model."""
+    known = misses("model", (MODELS[0], H100, 20, 0.1), ("qwen3-30b-a3b", H100, 20, error))
+    sizes = Sizes(clusters(known, "speed"), "model", "speed")
+    for engine, gpu in (("vllm", H100), ("vllm", L40S), ("tgi", None)):
+        dense, mixture = (sizes.raw(engine, gpu, mixture=each) for each in (False, True))
+        assert mixture == pytest.approx(more * dense)
+    assert more == 1.0 or sizes.raw("vllm", H100, mixture=False) == pytest.approx(student(6.0) * 0.1)
+    other = Spreads([], known, []).other
+    assert (other["speed", False], other["speed", True]) == (0.1, max(error, 0.1))
 
 
 def test_many_loads_of_one_model_say_no_more_than_twenty():
     once, often = (Sizes(clusters(misses("model", (MODELS[0], H100, rows, 0.5), (MODELS[1], H100, 20, 0.1)), "speed"),
-                         "model", "speed").raw("vllm", H100) for rows in (20, 400))
+                         "model", "speed").raw("vllm", H100, mixture=False) for rows in (20, 400))
     assert often == pytest.approx(once)
 
 
 def test_the_factor_takes_in_nine_tenths_of_the_models_that_were_left_out():
     """Forty models, of which four lie further out; half widths of 0.4 before the factor: nine tenths lie within 0.5 of them."""
     errors = [0.2] * 36 + [0.6] * 4
-    known = {Cluster("vllm", H100, k, "t"): np.full(20, error) for k, error in enumerate(errors)}
+    known = {Cluster("vllm", H100, k, "t", False): np.full(20, error) for k, error in enumerate(errors)}
     raw = dict.fromkeys(known, 0.4)
     assert factor(known, raw) == pytest.approx(0.5)
     raw |= dict.fromkeys(list(known)[:1], 0.1)  # a tenth of the weight beyond the end, and a fortieth more
@@ -121,11 +134,11 @@ def test_what_is_further_from_evidence_is_no_less_uncertain():
     away = misses("model", *((model, H100, 20, 0.1) for model in MODELS))
     cards = misses("elsewhere", *((model, card, 20, 0.2) for model in MODELS for card in (H100, H200)))
     found = Spreads([*close, *away, *cards], [], [])
-    halves = [found.half(level, "speed", "vllm", H100) for level in ("same", "model", "elsewhere")]
+    halves = [found.half(level, "speed", "vllm", H100, mixture=False) for level in ("same", "model", "elsewhere")]
     assert halves[0] == halves[1] == pytest.approx(0.5, rel=0.3)
     assert halves == sorted(halves)
-    assert found.half("same", "ttft", "vllm", H100) == pytest.approx(np.log(3.0))
-    assert found.other["speed"] == pytest.approx(np.log(3.0))
+    assert found.half("same", "ttft", "vllm", H100, mixture=False) == pytest.approx(np.log(3.0))
+    assert found.other["speed", False] == pytest.approx(np.log(3.0))
 
 
 def test_a_card_that_was_not_seen_is_known_no_better_than_the_worst_that_was():
@@ -133,11 +146,12 @@ def test_a_card_that_was_not_seen_is_known_no_better_than_the_worst_that_was():
     models = misses("model", *((model, card, 20, error) for model in MODELS for card, error in ((H100, 0.4), (H200, 0.1))))
     cards = misses("elsewhere", *((model, card, 20, 0.1) for model in MODELS for card in (H100, H200)))
     found = Spreads([*models, *cards], [], [])
-    assert found.half("elsewhere", "speed", "vllm") < found.half("model", "speed", "vllm", H100)
-    assert found.unseen("speed", "vllm", (H100, H200)) == found.half("model", "speed", "vllm", H100)
-    assert found.unseen("speed", "vllm", (H200,)) == found.half("elsewhere", "speed", "vllm")
+    near = found.half("model", "speed", "vllm", H100, mixture=False)
+    assert found.half("elsewhere", "speed", "vllm", mixture=False) < near
+    assert found.unseen("speed", "vllm", (H100, H200), mixture=False) == near
+    assert found.unseen("speed", "vllm", (H200,), mixture=False) == found.half("elsewhere", "speed", "vllm", mixture=False)
     tried = found.left_out("elsewhere", "speed")
-    assert min(half for one, half in tried.items() if one.gpu == H200) >= found.half("model", "speed", "vllm", H100) * 0.99
+    assert min(half for one, half in tried.items() if one.gpu == H200) >= near * 0.99
 
 
 def test_a_ttft_behind_a_backlog_says_nothing_of_others():
@@ -155,7 +169,7 @@ def test_a_new_source_adds_what_its_rows_need_by_the_square():
     elsewhere = [miss._replace(work=replace(miss.work, run=replace(miss.work.run, source="u")), speed=0.5)
                  for miss in misses("model", (MODELS[0], H100, 20, 0.5))]
     found = Spreads(known, [], elsewhere)
-    half = found.half("model", "speed", "vllm", H100)
+    half = found.half("model", "speed", "vllm", H100, mixture=False)
     assert half == pytest.approx(0.3, rel=0.1)
     assert found.source == pytest.approx((0.25 - half**2) ** 0.5)
 

@@ -19,6 +19,8 @@ ENOUGH: Final = 4
 
 Level = Literal["same", "model", "elsewhere", "other"]
 """What of a plan is new to a fit: its formats or number of GPUs at most; its model; its card; its engine."""
+Kind = Literal["dense", "mixture"]
+"""Of models: a mixture's kernels of experts are a card's and an engine's own, and few models show them."""
 LEFT_OUT: Final[dict[Level, str]] = {
     "same": "format and number of GPUs", "model": "model", "elsewhere": "card", "other": "engine"}
 
@@ -51,9 +53,9 @@ class EngineEfficiencies(DatedRow):
     """Median error of the step time on models left out, share; None where no other of the card is there, and for "other"."""
     median_error_gpu_left_out: PositiveFloat | None
     """Median error of the step time on GPUs left out, share."""
-    intervals: dict[str, dict[Level, Spread]]
+    intervals: dict[Kind, dict[str, dict[Level, Spread]]]
     """GPU, of `gpus` -> same or model -> the spread there."""
-    elsewhere: Spread
+    elsewhere: dict[Kind, Spread]
     """On other GPUs, no less than what its least known card needs; of the engine that was left out for "other"."""
     inside: dict[Level, NonNegativeFloat]
     """Share of the runs that lay inside when neither the fit nor the interval had seen what is new about them."""
@@ -91,20 +93,22 @@ class EngineEfficiencies(DatedRow):
         """What is new about a model on this GPU."""
         if self.engine.startswith("other"):
             return "other"
-        return "same" if self.has(gpu_id, model_id) else "model" if gpu_id in self.intervals else "elsewhere"
+        return "same" if self.has(gpu_id, model_id) else "model" if gpu_id in self.intervals["dense"] else "elsewhere"
 
-    def speed(self, gpu_id: str, model_id: str = "") -> Fact:
+    def speed(self, gpu_id: str, model_id: str = "", *, mixture: bool) -> Fact:
         """Measured over predicted speed of a model on this GPU, 1 with its spread; multiply the speed by a draw of it."""
-        low, high = self.ends("speed", gpu_id, model_id)
+        low, high = self.ends("speed", gpu_id, model_id, mixture=mixture)
         basis = Basis.CALIBRATED if gpu_id in self.cards else Basis.ASSUMED
         where = f"{self.runs} runs of {self.engine}, {self.record(gpu_id, model_id)}"
         return Fact(value=1.0, low=low, high=high, unit="ratio", basis=basis, source=where, date=self.date)
 
     def ends(
         self, quantity: Literal["speed", "ttft"], gpu_id: str, model_id: str = "", source: str | None = None,
+        *, mixture: bool,
     ) -> tuple[float, float]:
         """P5 and P95 of measured over predicted, of a model on this GPU; wider where `source` is not one of the fit's."""
-        spread = self.intervals.get(gpu_id, {}).get(self.level(gpu_id, model_id), self.elsewhere)
+        kind: Kind = "mixture" if mixture else "dense"
+        spread = self.intervals[kind].get(gpu_id, {}).get(self.level(gpu_id, model_id), self.elsewhere[kind])
         known: float = getattr(spread, quantity)
         more = 1.0 if source in self.sources else load_serving_efficiencies().new_source
         high = float(joint_high((known, more)))

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow, summarise_errors
 from roi.estimate.accuracy.measured_run import Prediction
-from roi.estimate.accuracy.serving_run import ServingRun, run_figures, stated_tpot
+from roi.estimate.accuracy.serving_run import ServingRun, room_spread, run_figures, stated_tpot
 from roi.estimate.serving.iteration import Efficiencies
 from roi.estimate.serving.replica_memory import EngineHabits
 from roi.numerics.spreads import joint_deviation
@@ -72,6 +72,7 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQ
     """
     middle, low, high = evidence.adapters
     others = [math.log(factor) for _, factor in run.assumed]
+    others += [room_spread(run, run.system.plan(evidence.habits))]
     others += [math.log(RAW_LENGTHS)] if run.load.length_cv else []
     tp, link = run.system.tensor_parallel, run.system.gpu.link_bytes_per_s
     others += [math.log(NO_FAST_LINK)] if tp > NODE_GPUS or (tp > 1.0 and link < SLOW_LINK) else []

@@ -22,6 +22,9 @@ BEYOND: Final = 5.0
 tokens and cached prefixes make less on most runs; milliseconds written as seconds make 1,000."""
 ROOM: Final = 1.5
 """Requests of mean length that a measured server held at least: longer ones were served too."""
+OF_MEMORY: Final = 0.05
+"""Share of a card's memory by which engines differ in what they take: 0.90 to 0.95 by default (engine_habits.csv), the last of
+what is free, which the driver and other processes make less."""
 LITTLE: Final = 5.0
 """Factor between the requests in flight that a run states and its rate x latency, from which one of its figures must be
 another's or of another unit: means against medians, ramps and spread lengths make less than 2."""
@@ -124,8 +127,27 @@ def is_offline(load: ServingLoad) -> bool:
 
 def holding_one(server: Server, plan: ReplicaPlan, load: ServingLoad) -> Server:
     """The server with room for one request at least, since the run was measured."""
-    one = plan.requests(ServingLoad(load.kind, load.input_tokens, load.output_tokens).drawn(1), np.zeros(1)).kv_held[0]
-    return replace(server, kv_capacity=max(server.kv_capacity, ROOM * float(one)))
+    return replace(server, kv_capacity=max(server.kv_capacity, ROOM * _kv_of_one(plan, load)))
+
+
+def _kv_of_one(plan: ReplicaPlan, load: ServingLoad) -> float:
+    """KV of a request of mean lengths at its end, bytes on each GPU."""
+    return float(plan.requests(ServingLoad(load.kind, load.input_tokens, load.output_tokens).drawn(1), np.zeros(1)).kv_held[0])
+
+
+def room_spread(run: ServingRun, plan: ReplicaPlan) -> float:
+    """log of how far the sequences under way may be off where memory may hold fewer of them than are sent, else 0.
+
+    Their KV has what weights and all else leave of the card's memory. Where weights fill most of it, OF_MEMORY of the card is a
+    large share of that room. Of loads whose number in flight is stated: no more can be under way, and no fewer than one.
+    """
+    load = run.load
+    if load.kind not in ("static", "closed"):
+        return 0.0
+    one = _kv_of_one(plan, load)
+    room, unsure = float(np.asarray(plan.memory(load.requests).kv_capacity_bytes)), OF_MEMORY * run.system.gpu.memory_bytes
+    sent = max((load.concurrency or 1.0) / run.system.replicas, 1.0)
+    return 0.0 if sent * one <= room - unsure else min(math.log1p(unsure / max(room, ROOM * one)), math.log(sent))
 
 
 def run_figures(run: ServingRun, efficiencies: Efficiencies, habits: EngineHabits) -> AtSpeed:

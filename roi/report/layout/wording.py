@@ -93,6 +93,8 @@ PATTERNS = (
     (r"workload\.steps\.(\d+)\.ratio", "step of the volume, workload.steps.{0}"),
     (r"vendors\.(.+)\.first_successor_price_ratio", "price of the successor of {0}"),
     (r"serving\.adapter_speed\.\w+-(\d+)", "speed with adapters at run time"),
+    (r"serving\.speed\.(?:same|fitted)-mixture-(.+)", "serving speed of a mixture on {0}"),
+    (r"serving\.speed\.mixture-.+", "serving speed of a mixture, unmeasured GPU"),
     (r"serving\.speed\.(?:same|fitted)-(.+)", "serving speed on {0}"),
     (r"systems\.(.+)\.token_ratio", "tokens of {0}, same text"),
     (r"systems\.(.+)\.output_ratio", "length of answers of {0}"),

@@ -35,7 +35,7 @@ NOISE: Final = 0.15
 """Residual of a log that counts as one: sources repeat themselves to 5 to 10%, and such a model is no closer."""
 EFFECTIVE: Final = 8.0
 """Rows that all rows of one model, card and engine count for together."""
-ROUNDS: Final = 8
+ROUNDS: Final = 16
 ROWS: Final = 24
 """Runs of one model, format, card and engine that a fit looks at."""
 MOST_BURST: Final = 6000

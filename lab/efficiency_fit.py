@@ -35,7 +35,7 @@ NOISE: Final = 0.15
 """Residual of a log that counts as one: sources repeat themselves to 5 to 10%, and such a model is no closer."""
 EFFECTIVE: Final = 8.0
 """Rows that all rows of one model, card and engine count for together."""
-ROUNDS: Final = 8
+ROUNDS: Final = 16
 ROWS: Final = 24
 """Runs of one model, format, card and engine that a fit looks at."""
 MOST_BURST: Final = 6000
@@ -86,6 +86,8 @@ PRIORS: Final = {
     "quantise4_layer_s": Prior(1.4e-5, 0.5),
     # H100 fp8 products reach 0.6 to 0.65 of their peak where bf16 reaches 0.75 to 0.8; B200 fp4 0.5 to 0.6
     "fp8_products": Prior(1.2, 0.06, least=1.0), "fp4_products": Prior(1.4, 0.15, least=1.0),
+    # norms and activations reach 75 to 90% of the bandwidth over thousands of tokens, where copies reach 90 to 93%
+    "activation_traffic": Prior(1.2, 0.3),
     # tiled attention reaches what dense products do, within a third (arXiv 2307.08691)
     "attention_products": Prior(1.0, 0.2, least=0.7),
 }
@@ -117,11 +119,8 @@ UNTUNED: Final = {
 }
 """Priors of vLLM's early build for AMD."""
 OF_THEIR_OWN: Final = {"transformers": HOSTED, "llama.cpp": SINGLE, "vllm-rocm": UNTUNED}
-COMPILED: Final = {
-    # torch.compile puts norms and rotation of queries and keys into one kernel
-    "head_norm_s": Prior(2e-6, 0.5),
-}
-"""Priors of engines whose layers are compiled, whatever the base."""
+COMPILED: Final = {"head_norm_s": Prior(2e-6, 0.5)}
+"""Priors of engines whose layers are compiled, whatever the base: norms and rotation of queries and keys are one kernel."""
 COMPILED_ENGINES: Final = ("vllm", "gpt-fast-2024")
 NATIVE: Final = {
     # a loop in C++, or one graph a token: tens of us a step, a few a sequence

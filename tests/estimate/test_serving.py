@@ -292,6 +292,20 @@ def test_a_layer_quantises_its_inputs_as_its_weights_are(name, weights, gpu, lay
     assert float(with_it.step_s - without.step_s) == pytest.approx(layers * 1e-5)
 
 
+@pytest.mark.parametrize(("tp", "moved"), [(1.0, 49_152_000), (8.0, 19_906_560)])
+def test_kernels_hand_activations_on_through_memory(tp, moved):
+    """Llama-3.1-70B, 80 layers of 16-bit activations: 12 x 8,192, and twice the 8,192 + 2 x 1,024 + 8,192 + 3 x 28,672 within.
+
+    Twice (98,304 + 208,896 / tp) a layer and token, at half of 3.35e12 bytes/s; a token of a prompt as one of a sequence.
+    """
+    shape, card = find_model("llama-3.1-70b"), find_gpu("H100")
+    with_it, without = (roofline_iteration(shape, card, tp, "fp8", 0.0, e) for e in (
+        replace(PERFECT, decode_mbu=0.5, activation_traffic=1.0), replace(PERFECT, decode_mbu=0.5)))
+    for name in ("sequence_s", "prefill_token_s"):
+        more = float(getattr(with_it, name) - getattr(without, name))
+        assert more * card.bandwidth_bytes_per_s / 2.0 == pytest.approx(moved, rel=1e-6)
+
+
 def test_norms_of_queries_and_keys_are_kernels_of_every_layer():
     """Qwen3-32B: 64 layers, 10 us each."""
     with_it, without = (roofline_iteration(find_model("qwen3-32b"), find_gpu("H100"), 1.0, "bf16", 0.0, e) for e in (

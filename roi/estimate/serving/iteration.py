@@ -27,8 +27,7 @@ KV_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
 ALL_REDUCES_PER_LAYER: Final = 2
 """Tensor parallelism sums partial results after attention and after the MLP (Megatron)."""
 EXCHANGES_PER_LAYER: Final = 1
-"""With attention data parallel, tokens are gathered before the experts and their outputs scattered after: together the bytes of
-one all-reduce, and attention needs none."""
+"""With attention data parallel, tokens are gathered before experts and outputs scattered after: the bytes of one all-reduce."""
 EIGHT_BIT: Final = ("fp8", "int8")
 """Formats whose inputs are quantised too, or that are unpacked by kernels of their own, outside the product."""
 HEADS: Final = ("full", "sliding")
@@ -38,6 +37,9 @@ UNPACKING_ROWS: Final = 16.0
 FULL_ROWS: Final = 256.0
 """Rows of a dense product from which each further one takes what a prompt's does: they fill the largest tiles of kernels (128
 rows, 256 of two SMs on Blackwell), and products then take longer than reading."""
+ACTIVATION_PASSES: Final = 12.0
+"""Times that a hidden vector is read or written in a layer, whole on every GPU of a tensor-parallel group: two norms read
+it and the residual and write both, the products before attention and MLP read it, those after write it."""
 EXPERT_LAUNCHES_S: Final = 5e-6
 """Seconds of a step for each expert that a GPU has, or a slice of, where experts in 4 bits have kernels apart: two, each some
 2.5 us in a graph even where no token is the expert's (Marlin's of 2024). Qwen3-30B-A3B on an H20 shows 4.1 of it (48 x 128
@@ -70,9 +72,7 @@ class Efficiencies:
     """Share of the link bandwidth that an all-reduce reaches, 0 to 1."""
     exchange_latency_s: Number = 0.0
     """Latency a layer of gathering tokens before experts that are spread over 8 GPUs and of scattering their outputs, seconds;
-    a third of it for each doubling of the GPUs, which is a further hop. 0: free.
-
-    Fitted on TensorRT-LLM's runs alone, as the next is; elsewhere the prior (lab/efficiency_fit.py)."""
+    a third of it for each doubling of the GPUs, a further hop. Known from TensorRT-LLM's runs alone, as the next is."""
     expert_imbalance: Number = 0.0
     """Standard deviation over mean of the tokens of an expert: GPUs with other experts wait for the one with the most."""
     kv_reread: Number = 0.0
@@ -128,6 +128,9 @@ class Efficiencies:
     least_rows: Number = 1.0
     """Rows that a product with a dense matrix takes as long as, however few its sequences are: matrix units multiply tiles
     (Hopper's wgmma 64 rows; 8 to 16 where kernels exchange the operands). It shows where a card has few FLOPs a byte (H20)."""
+    activation_traffic: Number = 0.0
+    """Time in which kernels hand a token's activations on over that of moving them at the bandwidth at which weights are read;
+    0 where caches keep them all. Copies that experts' kernels gather are in `expert_products`."""
     read_limit_bytes_per_s: Number = np.inf
     """Most that the decode kernels read in a second on any card: those that keep few bytes in flight do not reach HBM's."""
 
@@ -333,9 +336,9 @@ def roofline_iteration(
     `experts_apart`: experts in 4 bits have kernels of their own (`EngineHabits`).
 
         a = overhead + layers x layer overhead + weights / (bandwidth x MBU x tp) + [tp > 1] 2 x layers x latency
-        b = 2 x active parameters / (rate x MFU x tp) + overhead of a sequence + all-reduce bytes
+        b = 2 x active parameters / (rate x MFU x tp) + overhead of a sequence + all-reduce bytes + activations
         c = (1 + reread x (query heads per KV head - 1)) / (bandwidth x MBU of KV)
-        d = (2 x active without head + attention) / (rate x MFU of prefill x tp) + all-reduce bytes
+        d = (2 x active without head + attention) / (rate x MFU of prefill x tp) + all-reduce bytes + activations
 
     A step multiplies `least_rows` rows at least. Terms add, but for the share of the shorter of reading weights and multiplying
     by them that the longer hides, and a step is no shorter than the host's (`Iteration`). Nothing is faster than the roofline.
@@ -358,6 +361,9 @@ def roofline_iteration(
     ranks = tp if attention_parallel else 1.0  # each schedules sequences of its own
     width = next((m.experts for m in shape.mlp if m.experts > 1), 1)
     uneven = 1.0 + attention_parallel * e.expert_imbalance * np.sqrt(tp / width) * expected_maximum(tp)
+    inner = (body + routed) / shape.hidden  # every matrix has the hidden vector on one side; the other is written and read
+    moved = SIXTEEN_BIT * (ACTIVATION_PASSES * shape.layers * shape.hidden / ranks + 2.0 * inner / tp)
+    token = ring + e.activation_traffic * moved / (bandwidth * e.decode_mbu)
     products = routed * e.expert_products * uneven / rate
     attention = shape.attention_flops(prefill_context)
     eight, four = (per_pair(gpu, weight_dtype, lambda g, w, to=to: float(weight_format(w).rate_on(g) in to))  # type: ignore[misc]
@@ -378,10 +384,10 @@ def roofline_iteration(
     read = unpack * dense / (bandwidth * e.decode_mbu * (1.0 if attention_parallel else tp))
     product = 2.0 * (products + plain * all_dense) / (e.decode_mfu * tp)
     return Iteration(
-        step_s=overhead + read + waited, sequence_s=product + e.sequence_overhead_s / ranks + ring,
+        step_s=overhead + read + waited, sequence_s=product + e.sequence_overhead_s / ranks + token,
         kv_byte_s=(1.0 + e.kv_reread * (query_group(shape) - 1.0)) / (bandwidth * e.kv_mbu),
         prefill_token_s=(2.0 * (products + plain * body) + e.attention_products * attention / rate16) / (
-            e.prefill_mfu * tp) + ring,
+            e.prefill_mfu * tp) + token,
         experts_s=unpack_experts * e.expert_reading * experts / (bandwidth * e.decode_mbu * tp),
         expert_share=expert_share(shape), request_s=e.request_s, request_steps=e.request_steps,
         overlap=e.overlap, read_s=read, product_s=product, host_s=host, host_sequence_s=e.host_sequence_s / ranks,

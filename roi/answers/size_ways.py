@@ -90,8 +90,9 @@ def ways_on_trace(shared: Shared, options: Mapping[str, Option], system: str, be
 
     Both for a month at the trace's rate; a fleet by the hour or with a floor would need the trace's day.
     """
-    fleet = Way(name="for the trace's bursts, all day", replicas=float(best.replicas + best.spares), gpus=float(best.fleet.gpus),
-                rent_usd=best.fleet.usd_per_month, note=f"{best.spares} spare{'' if best.spares == 1 else 's'}")
+    fleet = Way(name="for the trace's bursts, all day", replicas=float(best.replicas + best.spares),
+                gpus=float(best.fleet.gpus), rent_usd=best.fleet.usd_per_month,
+                note=f"{best.spares} spare{'' if best.spares == 1 else 's'}")
     hybrid = options.get(f"hybrid:{system}")
     if hybrid is None or hybrid.spills_to is None:
         return (fleet,)

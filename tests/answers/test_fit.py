@@ -1,7 +1,9 @@
 """The command `roi fit`."""
 
+import csv
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +12,7 @@ from roi.answers.fit import fit_model
 from roi.catalog.cards.gpus import find_gpu
 from roi.cli import main
 from roi.estimate.training.plan import TrainingPlan
+from roi.evidence.training_speed import LARGEST_JOB
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, Rate
 from roi.report.training.fit import fit_text
@@ -158,6 +161,17 @@ def test_a_smaller_plan_of_a_method_whose_size_is_no_rank_has_a_rank_of_its_own(
     assert answer("llama-3.1-8b", "--method", "qlora", "--gpu", "RTX-4080")["gpus"][0]["fits"]
 
 
+def test_a_job_larger_than_any_that_speed_was_fitted_to_says_so():
+    """The tables' largest has 512 GPUs."""
+    tables = (Path(__file__).parents[2] / "lab/tables").glob("training-*.csv")
+    rows = (row for table in tables for row in csv.DictReader(table.read_text("utf-8").splitlines()))
+    assert max(int(float(row["n_gpus"] or 1)) for row in rows) == LARGEST_JOB
+    for gpus in (LARGEST_JOB, LARGEST_JOB + 1):
+        for full in ((), ("--full",)):
+            told = " ".join(run("llama-3.1-8b", "--gpu", "H100", "--gpus", str(gpus), *full).stdout.split())
+            assert ("Speed beyond 512 GPUs rests on no run" in told) == (gpus > LARGEST_JOB)
+
+
 def test_an_empty_name_among_the_cards_is_passed_over():
     assert run("llama-3.1-8b", "--gpu", "h100,").stdout == run("llama-3.1-8b", "--gpu", "h100").stdout != ""
 
@@ -211,7 +225,7 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("llama-3.1-8b", "--rank", "2000", "--targets", "k_proj"), "at most 1,024"),
     (("llama-3.1-8b", "--micro-batch", "100000000000000000000"), "is not usable; at most 65,536"),
     (("llama-3.1-8b", "--accumulation", "2000000"), "at most 1,000,000"),
-    (("llama-3.1-8b", "--gpus", "200000"), "at most 100,000"),
+    (("llama-3.1-8b", "--gpus", "100000"), "--gpus: 100000 is not usable; at most 16,384"),
     (("llama-3.1-8b", "--examples", "1e30"), "from 1 to 1,000,000,000,000"),
     (("llama-3.1-8b", "--examples", "0.5"), "from 1 to"),
     (("llama-3.1-8b", "--examples", "1.5"), "examples: 1.5 is not usable; a whole number"),

@@ -279,7 +279,9 @@ def test_a_method_of_wide_hours_widens_no_other_methods() -> None:
     old = Case(facts={("training.hours_factor" if path.startswith("training.hours_factor.") else path): fact
                       for path, fact in alone.facts.items()})
     before, after = (World(each).options[ADAPTER].training for each in (alone, old))
-    assert before and after and after.hours_fact == "training.hours_factor"
+    assert before
+    assert after
+    assert after.hours_fact == "training.hours_factor"
     assert after.gpu_hours == before.gpu_hours
 
 

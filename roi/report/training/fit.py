@@ -11,6 +11,7 @@ from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan, trains_experts
 from roi.estimate.training.sharding import has_collectives
 from roi.estimate.training.stacks import trainer_habits
+from roi.evidence.training_speed import LARGEST_JOB
 from roi.facts.fact import STALE_DAYS
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
@@ -376,6 +377,8 @@ def _remarks(report: FitReport) -> list[str]:
 
 def _model_remarks(report: FitReport) -> Iterable[str]:
     """What the speed does not count, and what the catalog's shape of the model does not say."""
+    if report.plan.gpus > LARGEST_JOB:
+        yield f"Speed beyond {LARGEST_JOB} GPUs rests on no run: the network between them is taken to keep its pace"
     if report.plan.checkpoints == "offloaded" and report.usable:
         yield "Speed, hours and USD do not count the copies of offloaded checkpoints to the host and back (a longer step)"
     if report.plan.galore and report.usable:

@@ -63,6 +63,8 @@ class Sizing:
     title: str
     system: str
     option: str
+    untrained: str | None
+    """Why the tuned model is not what is sized; None where it is, or the scenario tunes none."""
     mean_requests_per_s: float
     peak_requests_per_s: float
     """What must hold the SLO, before headroom: the peak, or the trace's mean rate where its own bursts are replayed."""
@@ -157,8 +159,9 @@ def size_service(
     shape, named = load.traffic.shape, dict.fromkeys(find_gpu(name).id for name in resolved.scenario.candidates.gpus)
     left_out = tuple(name for name in named if name not in {found.gpu for found, _ in sized})
     return Sizing(
-        title=resolved.scenario.title, system=option.system, option=option.id, mean_requests_per_s=mean,
-        peak_requests_per_s=load.requests_per_s, volume_factor=1.0 if trace is not None else float(shared.volume_factor),
+        title=resolved.scenario.title, system=option.system, option=option.id, untrained=_why_untrained(options, option),
+        mean_requests_per_s=mean, peak_requests_per_s=load.requests_per_s,
+        volume_factor=1.0 if trace is not None else float(shared.volume_factor),
         headroom=float(option.headroom), fleet_share=float(option.fleet_share), slo=load.slo,
         rent_level=float(np.mean(rent_level(shared))) if best.owned is None and not plan.offer.minimum_months else 1.0,
         prompt_tokens=float(shape.uncached_tokens + shape.cached_tokens),
@@ -219,6 +222,14 @@ def _option(options: Mapping[str, Option], model: str | None, owned: Mapping[str
             names = [o.system for o in hosted]
             raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
     return next((o for o in found if o.infeasible is None or f"{OWN}:{o.system}" in owned), found[0])
+
+
+def _why_untrained(options: Mapping[str, Option], option: Option) -> str | None:
+    """Why no option that tunes the untrained model of `option` is possible; None where one is, or there is none."""
+    if option.kind != KINDS[1]:
+        return None
+    tuned = [o for o in options.values() if o.kind == KINDS[0] and o.system.partition("+")[0] == option.system]
+    return next((o.infeasible for o in tuned), None) if all(o.infeasible for o in tuned) else None
 
 
 def _check_context(calls: Lengths, shape: ModelShape) -> None:

@@ -101,7 +101,8 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     paid = "".join(f"; {vendor} rents {held} GPUs at a time" for vendor, held in whole.items())
     more = len(sizing.plans) - len(shown)
     plans = f"{more} more plan{'' if more == 1 else 's'}, " if more > 0 else ""
-    heads = ("need: replicas without spares, 5-95% over the engine's speed, ? where no fleet holds; GPUs and USD: with spares,"
+    heads = ("need: the fewest replicas that hold the SLO at the peak, spares on top, 5-95% over the engine's speed, ? where no"
+             " fleet holds; GPUs and USD: with spares,"
              f" in whole instances{paid}; busy: share of the time that replicas run, however full")
     yield from (Gap(), Notes((
         heads, *([YOURS] if own else ()), *ways,
@@ -131,10 +132,13 @@ def _how_sure(sizing: Sizing) -> str:
 
 
 def _limits(sizing: Sizing, shown: Iterable[SizedPlan]) -> Iterable[str]:
-    """What does not hold, which cards have no plan here, and prices of the plans shown that are old."""
+    """What does not hold, that the model is untrained, which cards have no plan here, and prices shown that are old."""
+    if sizing.untrained is not None:
+        yield f"{sizing.system} is untrained here: {sizing.untrained}"
     yield from (block.text for block in _smaller(sizing))
-    for name, why in zip(sizing.left_out, sizing.left_out_why, strict=True):
-        yield f"No plan on {name}: {why}"
+    for why in dict.fromkeys(sizing.left_out_why):
+        names = (name for name, of in zip(sizing.left_out, sizing.left_out_why, strict=True) if of == why)
+        yield f"No plan on {', '.join(names)}: {why}"
     yield from _old_prices(shown)
 
 
@@ -147,6 +151,8 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     yield Paragraph(_load(sizing))
+    if sizing.untrained is not None:
+        yield Paragraph(f"{sizing.system} is untrained here: {sizing.untrained}.")
     yield Paragraph(_answer(sizing, best), strong=True)
     yield from _yours(sizing)
     yield Heading(f"Plans, cheapest first{', then yours' if _own(sizing) and best.owned is None else ''}")

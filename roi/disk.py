@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -135,21 +135,28 @@ def lines_of(text: TextIO, longest: int, shown: str) -> Iterator[str]:
         yield line
 
 
-def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:  # Any: JSON
-    """What a JSON document says; `pairs` makes what an object is. ValueError also where it has more than MOST_VALUES values."""
-    if too_many_values(text):
-        raise ValueError(TOO_MANY_VALUES)
-    return json.loads(text, object_pairs_hook=pairs)
+class GivenTwice(ValueError):
+    """A key of a JSON object that is given twice."""
 
 
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
-    """The pairs of a JSON object; a ValueError names a key that is given twice."""
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"{twice[:60]!r} is given twice")
+        raise GivenTwice(f"{twice[:60]!r} is given twice")
     return found
+
+
+UNIQUE: Final = json.JSONDecoder(object_pairs_hook=_unique)
+"""A decoder that raises GivenTwice, where json's own takes the last."""
+
+
+def parse_json(text: str) -> Any:  # Any: JSON
+    """What a JSON document says. ValueError where it says a key twice (GivenTwice), or has more than MOST_VALUES values."""
+    if too_many_values(text):
+        raise ValueError(TOO_MANY_VALUES)
+    return UNIQUE.decode(text)
 
 
 def too_many_values(text: str) -> bool:

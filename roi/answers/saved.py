@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from roi.answers.saved_digests import edited_parts
-from roi.disk import open_to_read, parse_json, unique_keys
+from roi.disk import open_to_read, parse_json
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.signposts import Signpost
 from roi.economics.decision.verdict import Verdict
@@ -92,7 +92,7 @@ def read_saved(path: Path) -> Saved | None:
     if text is None:
         return None
     try:
-        data = parse_json(text, unique_keys)
+        data = parse_json(text)
     except (ValueError, RecursionError) as error:
         if path.suffix.lower() != ".json" and '"roi.comparison/' not in text:
             return None  # YAML may begin with a brace

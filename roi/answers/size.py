@@ -14,12 +14,13 @@ import numpy as np
 from roi.answers.opening import open_case, open_trace
 from roi.answers.saved import read_saved
 from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
-from roi.answers.size_ways import Way, ways
+from roi.answers.size_ways import Way, ways, ways_on_trace
 from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Shared
+from roi.economics.lines.line import rent_level
 from roi.economics.lines.self_hosting import waiting
 from roi.errors import InputError, UnknownName
 from roi.estimate.replay.fleet import demand_to_hold
@@ -62,6 +63,8 @@ class Sizing:
     title: str
     system: str
     option: str
+    untrained: str | None
+    """Why the tuned model is not what is sized; None where it is, or the scenario tunes none."""
     mean_requests_per_s: float
     peak_requests_per_s: float
     """What must hold the SLO, before headroom: the peak, or the trace's mean rate where its own bursts are replayed."""
@@ -70,6 +73,9 @@ class Sizing:
     headroom: float
     fleet_share: float
     """Share of the rent that this workload pays; below 1 where several adapters share the base."""
+    rent_level: float
+    """Rent over today's as `roi compare` counts it, centrally, the mean of its months; 1 for a first plan that is owned or
+    committed, whose cost does not drift."""
     slo: Slo
     prompt_tokens: float
     cached_tokens: float
@@ -91,7 +97,7 @@ class Sizing:
     day: Day | None
     """The first plan's; None for a trace, or where a day has too many requests to replay."""
     ways: tuple[Way, ...]
-    """Of the first plan: fixed, autoscaled, with spill, with requests that wait."""
+    """Of the first plan: fixed, autoscaled, with spill, with requests that wait; on a trace the fleet, and the API alone."""
 
 
 def size_file(
@@ -153,9 +159,11 @@ def size_service(
     shape, named = load.traffic.shape, dict.fromkeys(find_gpu(name).id for name in resolved.scenario.candidates.gpus)
     left_out = tuple(name for name in named if name not in {found.gpu for found, _ in sized})
     return Sizing(
-        title=resolved.scenario.title, system=option.system, option=option.id, mean_requests_per_s=mean,
-        peak_requests_per_s=load.requests_per_s, volume_factor=1.0 if trace is not None else float(shared.volume_factor),
+        title=resolved.scenario.title, system=option.system, option=option.id, untrained=_why_untrained(options, option),
+        mean_requests_per_s=mean, peak_requests_per_s=load.requests_per_s,
+        volume_factor=1.0 if trace is not None else float(shared.volume_factor),
         headroom=float(option.headroom), fleet_share=float(option.fleet_share), slo=load.slo,
+        rent_level=float(np.mean(rent_level(shared))) if best.owned is None and not plan.offer.minimum_months else 1.0,
         prompt_tokens=float(shape.uncached_tokens + shape.cached_tokens),
         cached_tokens=float(shape.cached_tokens), output_tokens=float(shape.output_tokens),
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
@@ -167,7 +175,8 @@ def size_service(
             why_no_plan(resolved.scenario, resolved.known, resolved.case.facts, option, name)
             for name in left_out),
         day=None if trace is not None else replay_day(plan, load, best.replicas, mean, shared.load_curve),
-        ways=() if trace is not None else ways(shared, options, option if best.owned is None else options[own], plan, mean),
+        ways=ways(shared, options, option if best.owned is None else options[own], plan, mean) if trace is None
+        else ways_on_trace(shared, options, option.system, best, mean),
     )
 
 
@@ -213,6 +222,14 @@ def _option(options: Mapping[str, Option], model: str | None, owned: Mapping[str
             names = [o.system for o in hosted]
             raise UnknownName("--model", model, names, "self-hosted system of the scenario", names)
     return next((o for o in found if o.infeasible is None or f"{OWN}:{o.system}" in owned), found[0])
+
+
+def _why_untrained(options: Mapping[str, Option], option: Option) -> str | None:
+    """Why no option that tunes the untrained model of `option` is possible; None where one is, or there is none."""
+    if option.kind != KINDS[1]:
+        return None
+    tuned = [o for o in options.values() if o.kind == KINDS[0] and o.system.partition("+")[0] == option.system]
+    return next((o.infeasible for o in tuned), None) if all(o.infeasible for o in tuned) else None
 
 
 def _check_context(calls: Lengths, shape: ModelShape) -> None:

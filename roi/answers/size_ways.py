@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from roi.answers.size_plan import monthly_usd
+from roi.answers.size_plan import SizedPlan, monthly_usd
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.api_bill import service
 from roi.economics.lines.self_hosting import spilled, waiting
@@ -85,11 +85,33 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
     return tuple(found)
 
 
-def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: float) -> list[Way]:
-    """The cheapest floor below which the fleet never goes and above which the API answers, and the API alone."""
+def ways_on_trace(shared: Shared, options: Mapping[str, Option], system: str, best: SizedPlan, mean: float) -> tuple[Way, ...]:
+    """The fleet that meets a trace's bursts and, where some option spills to an API, that API alone; `mean` is its requests/s.
+
+    Both for a month at the trace's rate; a fleet by the hour or with a floor would need the trace's day.
+    """
+    fleet = Way(name="for the trace's bursts, all day", replicas=float(best.replicas + best.spares),
+                gpus=float(best.fleet.gpus), rent_usd=best.fleet.usd_per_month,
+                note=f"{best.spares} spare{'' if best.spares == 1 else 's'}")
+    hybrid = options.get(f"hybrid:{system}")
+    if hybrid is None or hybrid.spills_to is None:
+        return (fleet,)
+    return fleet, _api_alone(shared, options[hybrid.spills_to], mean)[0]
+
+
+def _api_alone(shared: Shared, api: Option, mean: float) -> tuple[Way, float]:
+    """Every request to the API, and USD of one."""
     priced = service(shared, api)
     each = float(np.asarray(priced.cost.usd * np.ravel(priced.price)[0]).ravel()[0])
     batched = float(np.ravel(priced.cost.batched)[0])
+    note = priced.option.label + (f"; {batched:.0%} of the requests in batch" if batched else "")
+    return Way(name="all of it to the API", replicas=0.0, gpus=0.0, rent_usd=0.0,
+               api_usd=mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=1.0, note=note), each
+
+
+def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: float) -> list[Way]:
+    """The cheapest floor below which the fleet never goes and above which the API answers, and the API alone."""
+    everything, each = _api_alone(shared, api, mean)
     alone, pooling = plan.capacity.alone.requests_per_s, plan.capacity.pooling
     replica, instance = float(plan.serving.tensor_parallel), float(plan.offer.gpus_per_instance)
     demand = demand_to_hold(mean * shared.peak_to_mean, mean, waiting(shared, option))
@@ -104,9 +126,6 @@ def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean
         tried.append(Way(
             name="floor, the rest to the API", replicas=float(floor), gpus=gpus, rent_usd=monthly_usd(plan, option, gpus),
             api_usd=spill * mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=spill,
-            note=f"{priced.option.label} at ${each:.3g} a request; no spare, the API is the failover",
+            note=f"{service(shared, api).option.label} at ${each:.3g} a request; no spare, the API is the failover",
         ))  # fmt: skip
-    everything = Way(name="all of it to the API", replicas=0.0, gpus=0.0, rent_usd=0.0,
-                     api_usd=mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=1.0,
-                     note=priced.option.label + (f"; {batched:.0%} of the requests in batch" if batched else ""))
     return [min(tried, key=lambda w: w.usd), everything]

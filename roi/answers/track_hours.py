@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from roi.answers.track_months import after, days_in, month_of
-from roi.disk import parse_json, read_text, unique_keys
+from roi.disk import parse_json, read_text
 from roi.errors import InputError, RoiError, visible
 
 OPENCOST_LIMIT: Final = 256 * 2**20
@@ -41,7 +41,7 @@ def opencost_months(path: Path) -> dict[str, GpuMonth]:
     """
     where = f"--opencost: {path}"
     try:
-        data = parse_json(read_text(path, OPENCOST_LIMIT, "--opencost: ", "an export"), unique_keys)
+        data = parse_json(read_text(path, OPENCOST_LIMIT, "--opencost: ", "an export"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not valid JSON: {str(error)[:100]}") from None
     sets = data.get("data") if isinstance(data, dict) else None

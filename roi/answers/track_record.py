@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from roi.disk import parse_json, read_text, replace_in_folder, unique_keys
+from roi.disk import parse_json, read_text, replace_in_folder
 from roi.errors import InputError, allowed, visible
 from roi.facts.records import Record
 
@@ -99,14 +99,14 @@ def read_months(folder: Path) -> dict[str, tuple[int, TrackedMonth]]:
 def _read(path: Path) -> TrackedMonth:
     text = read_text(path, SIZE_LIMIT, "--folder: ", "a month")
     try:
-        data = parse_json(text, unique_keys)
+        data = parse_json(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"--folder: {path}: not valid JSON: {str(error)[:100]}") from None
     schema = data.get("schema") if isinstance(data, dict) else None
     if schema != SCHEMA:
         raise InputError(f"--folder: {path}: schema: {str(schema)[:60]!r} cannot be read; it should be {SCHEMA!r}")
     try:
-        return TrackedMonth.model_validate(data)
+        return TrackedMonth.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(x) for x in first["loc"])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from roi.report.page.parts import Page
 
 NARROW, WIDE = 80, 120
+FORCE = "give another name, or --force to put the new one in its place"
 COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 """What turns a colour on or off."""
 
@@ -71,12 +72,12 @@ def check_targets(read: Iterable[Path] = (), made: Iterable[tuple[str, Path]] = 
     force, written = bool(context.params.get("force")), list(made)
     for field, path in written:
         if path.parent.is_dir():  # else it is made
-            _check_target(path, field, fresh=not force)
+            check_target(path, field, None if force else FORCE)
     for param in context.command.params:
         value = context.params.get(param.name or "")
         if isinstance(param.type, Target) and value is not None:
             field = param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
-            _check_target(value, field, fresh=param.type.fresh and not force)
+            check_target(value, field, FORCE if param.type.fresh and not force else None)
             written.append((field, value))
     given = [each for each in (*read, *_read_by(context)) if os.path.isfile(each)]  # noqa: PTH113 -- whatever the text is
     for k, (field, path) in enumerate(written):
@@ -98,15 +99,16 @@ def _read_by(context: click.Context) -> Iterable[str | Path]:
             yield from (each for each in every if isinstance(each, Path) or (each and isinstance(param, click.Argument)))
 
 
-def _check_target(path: Path, field: str, *, fresh: bool) -> None:
+def check_target(path: Path, field: str, taken: str | None) -> None:
+    """InputError where no file can be put at `path`; `taken` says what to do where one is there, None that it may go."""
     try:
         folder, there, is_folder = path.resolve().parent, path.exists(), path.is_dir()
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         raise InputError(f"{field}: cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
     if is_folder:
         raise InputError(f"{field}: {path} is a directory; give a file name")
-    if there and fresh:
-        raise InputError(f"{field}: {path} is there already; give another name, or --force to put the new one in its place")
+    if taken is not None and os.path.lexists(path):
+        raise InputError(f"{field}: {path} is there already; {taken}")
     if not folder.is_dir():
         raise InputError(f"{field}: no folder {path.parent}")
     if not there and not os.access(folder, os.W_OK):

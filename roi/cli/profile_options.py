@@ -1,7 +1,6 @@
 """What the `roi profile` commands share: options, how their text is read and checked, and how a profile is kept and told."""
 
 import math
-import os
 import re
 from collections.abc import Callable
 from functools import partial, wraps
@@ -156,18 +155,16 @@ def measure_and_tell(session: "Session", keep: Keep, measure: "Callable[[Session
 
 def check_new(output: Path | None, profiles: Path | None = None) -> None:
     """Raise where --output is there already, or --profiles is no folder: said before the run, not after it."""
+    from roi.cli.output import check_target
+
     if profiles is not None and profiles.exists() and not profiles.is_dir():
         raise InputError(f"--profiles: {profiles} is not a folder")
     if profiles is not None and not profiles.exists():
         above = next((p for p in profiles.absolute().parents if p.exists()), None)
         if above is not None and not above.is_dir():
             raise InputError(f"--profiles: {profiles} cannot be a folder: {above} is a file")
-    if output is not None and os.path.lexists(output):
-        raise InputError(f"--output: {output} is there already; profiles are never overwritten")
-    if output is not None and not output.parent.is_dir():
-        raise InputError(f"--output: no folder {output.parent}")
-    if output is not None and not os.access(output.parent, os.W_OK):
-        raise InputError(f"--output: {output.parent} does not let you write")
+    if output is not None:
+        check_target(output, "--output", "profiles are never overwritten")
 
 
 def leave_if_stopped(stops: "Stops", *, interrupted: bool) -> None:

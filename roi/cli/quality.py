@@ -45,10 +45,11 @@ def quality(
     from roi.cli.clock import today
     from roi.cli.output import check_targets, columns, in_colour, write, write_page
     from roi.disk import replace_file
+    from roi.quality.result_files import find_files
     from roi.quality.result_rows import Asked
     from roi.report.quality import quality_json, quality_text
 
-    check_targets()
+    check_targets(find_files(files))
     bar, bar_on = _dated(bar_given, "--bar")
     metric, metric_on = _dated(metric_given, "--metric")
     asked = Asked(metric=metric, filter=named_filter, columns=_pairs(columns_given, "--map", "item=COLUMN"), repeats=repeats,

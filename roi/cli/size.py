@@ -41,7 +41,8 @@ def size(
 ) -> None:
     """Size the fleet of a self-hosted model for the scenario in FILE (without it: roi.yaml, else the bundled one).
 
-    Every plan's replicas are replayed at the peak: continuous batching, KV limit, chunked prefill, a router that picks the
+    It needs the fewest replicas that keep the SLO at the peak with serving.headroom kept free; spares come on top. Every plan's
+    replicas are replayed at the peak: continuous batching, KV limit, chunked prefill, a router that picks the
     emptiest replica. Capacity and spread are those that `roi compare` uses.
     """
     from roi import __version__

@@ -18,13 +18,15 @@ Number = float | Array
 T = TypeVar("T")
 
 NEEDED: Final = object()
+HOURS_FACTOR: Final = "training.hours_factor"
+"""Where stated hours of a run, and those of older Cases, say how far they may be off: for all methods at once."""
 
 
 class At:
     """Where a field's value stands in the Case: the first of these paths that is there and not null.
 
-    {option}, {plan}, {system}, {group} and {vendor} stand for names. Where no path is there, a field that may be None is, a
-    flag is False, another is `absent`; without `absent` the path is needed.
+    {option}, {plan}, {system}, {method}, {group} and {vendor} stand for names. Where no path is there, a field that may be
+    None is, a flag is False, another is `absent`; without `absent` the path is needed.
     """
 
     def __init__(self, *paths: str, absent: object = NEEDED) -> None:
@@ -217,6 +219,8 @@ class Training:
     retrain_hours: Annotated[Number, At("training.retrain_hours")]
     relabel_share: Annotated[Number, At("training.relabel_share")]
     retrain_evaluates: Annotated[bool, At("training.retrain_evaluates", absent=True)] = True
+    hours_fact: str = HOURS_FACTOR
+    """Path of what says how far the hours may be off."""
 
 
 @dataclass(frozen=True, kw_only=True)

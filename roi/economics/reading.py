@@ -89,7 +89,8 @@ def read_option(values: Values, id: str, shared: Shared, plan: int | None = None
 
     told = ("kind", "system", "group", "vendor", "end_to_end")
     kind, system, group, vendor, whole = (values.get(own(field)) for field in told)
-    names = {"option": id, "system": system, "group": group, "vendor": vendor, "kind": kind}
+    names = {"option": id, "system": system, "group": group, "vendor": vendor, "kind": kind,
+             "method": str(system).rpartition("+")[2]}
     known: dict[str, object] = {} if vendor is not None else {"own_price_ratio": 1.0}
     if kind in PLAIN:
         known["escalated"] = 0.0
@@ -143,9 +144,10 @@ def _training(values: Values, names: Mapping[str, object]) -> Training | None:
         return None
     facts = _read(TrainingFacts, values, names)
     scale = facts.examples / facts.examples_costed
+    where = [path.format_map(names) for path in places(TrainingFacts)["hours_factor"].paths]
     return _read(
         Training, values, names, gpu_hours=facts.gpu_hours * facts.hours_factor * scale, vendor_usd=facts.vendor_usd * scale,
-        labels=facts.examples * facts.labels_bought_share,
+        labels=facts.examples * facts.labels_bought_share, hours_fact=next(path for path in where if path in values),
     )
 
 

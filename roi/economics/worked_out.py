@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from roi.economics.inputs import At, Number
+from roi.economics.inputs import HOURS_FACTOR, At, Number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,8 @@ class TrainingFacts:
 
     gpu_hours: Annotated[Number, At("options.{option}.training.gpu_hours_per_run")]
     """Of a run on the examples that were costed, at the central speed."""
-    hours_factor: Annotated[Number, At("training.hours_factor")]
+    hours_factor: Annotated[Number, At("training.hours_factor.{method}", HOURS_FACTOR)]
+    """How far the hours may be off: of this method, or in older Cases and where the hours are stated of all."""
     vendor_usd: Annotated[Number, At("options.{option}.training.vendor_usd_per_run")]
     examples: Annotated[Number, At("training.examples")]
     examples_costed: Annotated[Number, At("training.examples_costed")]

@@ -45,6 +45,10 @@ percentile over 159 rows of its method comparison, methods weighted by the root 
 (lab/fit_training_intervals.py)."""
 
 
+LARGEST_JOB: Final = 512
+"""GPUs of the largest job among the runs that speed was fitted to (lab/tables)."""
+
+
 class CalibrationGroup(Record):
     """One source on one GPU in one layout."""
 

@@ -14,4 +14,4 @@ PeftType = Literal[
 other packages have of their own (`Other`) no scenario trains: most of it is no model that engines know."""
 AnyMethod = Literal[Method, PeftType]
 Other = Literal["llama_adapter", "llama_adapter_v2", "houlsby", "llamapro", "lisa"]
-"""LitGPT's and ms-swift's."""
+"""LitGPT's, ms-swift's and LMFlow's."""

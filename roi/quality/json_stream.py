@@ -4,12 +4,11 @@ The text is read in pieces; a value that is not wanted is parsed and dropped. Wh
 nothing of the text is kept or shown.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final, TextIO
 
-from roi.disk import TOO_MANY_VALUES, too_many_values
+from roi.disk import TOO_MANY_VALUES, UNIQUE, GivenTwice, too_many_values
 from roi.errors import InputError
 
 Path = tuple[str, ...]
@@ -61,7 +60,6 @@ class _Text:
     def __init__(self, stream: TextIO, shown: str) -> None:
         self.stream, self.shown = stream, shown
         self.buffer, self.at, self.ended = "", 0, False
-        self.decoder = json.JSONDecoder()
 
     def peek(self) -> str:
         """The next character that is no space; "" at the end."""
@@ -86,12 +84,14 @@ class _Text:
             if too_many_values(self.buffer):
                 raise InputError(f"{self.shown}: {TOO_MANY_VALUES}; write one object a line")
             try:
-                found, end = self.decoder.raw_decode(self.buffer, self.at)
+                found, end = UNIQUE.raw_decode(self.buffer, self.at)
                 if end < len(self.buffer) or not self._read(PIECE):  # a number at the very end might go on
                     self.at = end
                     return found
             except RecursionError:
                 raise InputError(f"{self.shown}: nested too deeply") from None
+            except GivenTwice as error:
+                raise InputError(f"{self.shown}: {error}") from None
             except ValueError:
                 if len(self.buffer) - self.at > LARGEST_VALUE or not self._read(size):
                     raise self.broken() from None

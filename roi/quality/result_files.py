@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, TextIO, cast
 
-from roi.disk import lines_of, unpacked
+from roi.disk import UNIQUE, GivenTwice, lines_of, unpacked
 from roi.errors import InputError, MissingExtra, nearest_file
 from roi.quality.json_stream import wanted_values
 from roi.quality.result_rows import NOT_JSON, Document, Notes, Source
@@ -164,12 +164,15 @@ class _Rest:
 
 
 def _lines(text: _Rest, shown: str, notes: Notes) -> Iterator[tuple[str, Document]]:
-    decode = json.JSONDecoder().raw_decode  # what json.loads calls, without its checks of each line
+    decode = UNIQUE.raw_decode  # what json.loads calls, without its checks of each line
     for number, line in enumerate(text, start=1):
         try:
             value, end = decode(line if line[0] == "{" else line.lstrip())
             if end < len(line) - 1 and not line[end:].isspace():
                 value = None
+        except GivenTwice:
+            notes.drop("a line that gives a key twice", f"{shown}, line {number}")
+            continue
         except (ValueError, RecursionError):
             value = None
         if value.__class__ is dict:

@@ -144,7 +144,7 @@ def _tuned_elsewhere(sheet: FactSheet, s: Scenario, kind: str, name: str, rows: 
            source=f"{tokens:,.0f} tokens x ${row.usd_per_mtok_trained:g}/Mtok: {note}", date=row.date)
     quoted(path("gpu_hours"), 0.0, "GPU-hours", source="billed by the token")
     quoted(path_of(Training, "usd_per_gpu_hour", option=id), 0.0, "USD/GPU-hour", source="billed by the token")
-    sheet.state(path("hours_factor"), 1.0, "nothing is trained on own GPUs", "ratio")
+    sheet.state(path("hours_factor", method="tuned"), 1.0, "nothing is trained on own GPUs", "ratio")
     path = partial(path_of, Option, option=id)
     if row.usd_per_month_stored or (row.usd_per_hosting_hour and row.gpu is None):
         monthly = row.usd_per_month_stored + (0.0 if row.gpu else row.usd_per_hosting_hour * HOURS_PER_MONTH)

@@ -270,13 +270,13 @@ def _closed_form(
 
 def _why_none_runs(choice: WeightChoice, gpus: Mapping[str, Gpu]) -> str:
     """What would have to change where no card computes in a format of the scenario."""
-    names, engine = ", ".join(gpus), choice.serving.engine
+    engine = choice.serving.engine
     if engine == "tensorrt-llm" and all(gpu.amd for gpu in gpus.values()):
-        return f"{engine} runs on none of {names}; name another serving.engine or an NVIDIA GPU"
+        return f"{engine} runs on NVIDIA GPUs alone; name another serving.engine or such a GPU"
     asked = ", ".join(dict.fromkeys(dtype for gpu in gpus.values() for dtype in choice.asked(gpu)))
     others = ", ".join(dtype for dtype in DTYPES if any(choice.runs(gpu, dtype) for gpu in gpus.values()))
-    return (f"{engine or ENGINE} runs {choice.shape.id} in {asked} on none of {names}; it runs there in {others or 'no format'}"
-            " (serving.weight_dtypes)")
+    return (f"{engine or ENGINE} runs {choice.shape.id} in {asked} on none of {', '.join(gpus)}; it runs there in"
+            f" {others or 'no format'} (serving.weight_dtypes)")
 
 
 def _too_small(grid: Grid, rates: Array, offers: Offers) -> str:

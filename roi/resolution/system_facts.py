@@ -16,7 +16,7 @@ from roi.catalog.models.quality_priors import QualityPrior
 from roi.catalog.models.shapes import find_model, load_models, names
 from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
 from roi.catalog.prices.gpu_offers import Offer, Offers, rents
-from roi.economics.inputs import Option, Tokens, Training, path_of
+from roi.economics.inputs import HOURS_FACTOR, Option, Tokens, Training, path_of
 from roi.economics.worked_out import TrainingFacts
 from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.estimate.step.calibration import Evidence
@@ -263,7 +263,7 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         sheet.warnings.append(f"{method} of {shape.id}: sequences of {longest:,.0f} tokens are the longest that fit on one GPU,"
                               f" {asked:,.0f} were taken; if examples are longer, cut them, or state training.longest_tokens")
     if t.gpu_hours is None:
-        _add_hours_factor(sheet, best)
+        _add_hours_factor(sheet, method, best)
     if best is None:
         where = "no single rented GPU" if t.gpu is None else f"no single {find_gpu(t.gpu).id}"
         short = float(np.ceil(mean))  # to which a length that is not stated is cut without being told
@@ -321,8 +321,7 @@ def _stated_hours(sheet: FactSheet, s: Scenario, id: str) -> None:
         return
     q, stated, path = as_spread(s.training.gpu_hours), "scenario training.gpu_hours", partial(path_of, TrainingFacts, option=id)
     ends = [None if end is None or q.low == q.high else end / q.value for end in (q.low, q.high)]
-    sheet.add(path("hours_factor"), 1.0, "ratio", basis=Basis.STATED, source=q.source or stated, date=q.date,
-              low=ends[0], high=ends[1])
+    sheet.add(HOURS_FACTOR, 1.0, "ratio", basis=Basis.STATED, source=q.source or stated, date=q.date, low=ends[0], high=ends[1])
     sheet.add(path("gpu_hours"), q.value, "GPU-hours", basis=Basis.STATED, source=q.source or stated, date=q.date)
 
 
@@ -349,9 +348,12 @@ def _longest_tokens(s: Scenario, shape: ModelShape, mean: float) -> float:
     return longest
 
 
-def _add_hours_factor(sheet: FactSheet, run: _CheapestRun | None) -> None:
-    """How far hours may be off: one factor for every run, as wide as the widest of them."""
-    path, known = path_of(TrainingFacts, "hours_factor"), training_efficiencies().overall
+def _add_hours_factor(sheet: FactSheet, method: str, run: _CheapestRun | None) -> None:
+    """How far hours may be off: one factor for every run of a method, as wide as the widest of them.
+
+    Methods are drawn apart: what one's kernels cost says little of another's.
+    """
+    path, known = path_of(TrainingFacts, "hours_factor", method=method), training_efficiencies().overall
     low, high = known.spread()
     central, source = known.number(), known.source
     if run is not None:

@@ -168,8 +168,7 @@ def scenario_data(scenario: Scenario) -> dict[str, Any]:
 
     `dump_yaml` writes it; reading that again gives an equal scenario.
     """
-    data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return data
+    return dict(scenario.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 
 def _merge(data: dict[str, Any], blocks: dict[str, Any], lead: str = "") -> Iterator[str]:
@@ -334,8 +333,7 @@ def read_part(path: Path, option: str = "--usage") -> dict[str, Any]:
     for block in blocks:
         if not isinstance(data.get(block, {}), dict):
             raise InputError(f"{option}: {path}: {block}: {data[block]!r} is not usable; it should be a block of keys")
-    other = sorted(set(data) - set(blocks))
-    if other:
+    if other := sorted(set(data) - set(blocks)):
         raise InputError(f"{option}: {path}: {', '.join(other)} is not part of {schema}; allowed: {', '.join(blocks)}")
     return data
 
@@ -346,10 +344,8 @@ def overlay_quality(data: dict[str, Any], part: dict[str, Any]) -> None:
     if not isinstance(old, dict):
         raise InputError(f"quality: {old!r} is not usable; it should be a block of keys")
     for name, value in part.get("quality", {}).items():
-        if isinstance(value, dict) and isinstance(old.get(name), dict):
-            old[name].update(value)
-        else:
-            old[name] = value
+        both = isinstance(value, dict) and isinstance(old.get(name), dict)
+        old[name] = {**old[name], **value} if both else value
 
 
 def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], None] | None = None) -> list[str]:
@@ -357,7 +353,8 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
 
     Lengths and means of lengths exclude each other, so one takes the other's place. A bill, a discount and a commitment of
     another model than the part's would be wrong: they go with the model. A bill that is tokens at list price (all of its gap
-    is volume) takes the place of such a one alone, of none that was paid, which `tell` hears.
+    is volume) takes the place of such a one alone, of none that was paid, which `tell` hears; one that was paid takes the place
+    of any, and of how its gap splits.
     """
     laid = []
     for block in BLOCKS[PART_SCHEMA]:
@@ -375,7 +372,10 @@ def overlay(data: dict[str, Any], part: dict[str, Any], tell: Callable[[str], No
             for key in old.keys() - {"provider", "model"}:
                 del old[key]
             _forget(data, old.get("model"))
-        if new.get("bill_is_volume_share") == 1.0 != old.get("bill_is_volume_share") and old.get("bill_usd_per_month"):
+        old_listed, new_listed = (x.get("bill_is_volume_share") == 1.0 and "bill_usd_per_month" in x for x in (old, new))
+        if old_listed and not new_listed and "bill_usd_per_month" in new:
+            del old["bill_is_volume_share"]
+        if new_listed and not old_listed and old.get("bill_usd_per_month"):
             new = {name: value for name, value in new.items() if not name.startswith("bill_")}
             if tell is not None:
                 tell("incumbent.bill_usd_per_month stays as stated: the part's is tokens at list price, which nobody billed")

@@ -1,7 +1,9 @@
 """The command `roi fit`."""
 
+import csv
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +12,7 @@ from roi.answers.fit import fit_model
 from roi.catalog.cards.gpus import find_gpu
 from roi.cli import main
 from roi.estimate.training.plan import TrainingPlan
+from roi.evidence.training_speed import LARGEST_JOB
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, Rate
 from roi.report.training.fit import fit_text
@@ -119,12 +122,54 @@ def test_without_a_length_a_model_of_a_shorter_context_takes_that_and_says_so():
 
 @pytest.mark.parametrize(("words", "whose"), [
     (("--method", "ia3"), "at the pace of peft's tuners of its kind ("),
-    (("--method", "lisa", "--rank", "2"), "at the pace of peft's tuners without targets (lisa is not one of them) ("),
-    (("--method", "llama_adapter", "--stack", "litgpt"), "without targets (llama_adapter is not one of them) ("),
+    (("--method", "lisa", "--rank", "2"), "at the pace of peft's tuners without targets (lisa is LMFlow's) ("),
+    (("--method", "llama_adapter", "--stack", "litgpt"), "without targets (llama_adapter is LitGPT's) ("),
 ])
 def test_a_method_that_is_not_peft_s_is_not_called_so(words, whose):
     for full in ((), ("--full",)):
         assert whose in " ".join(run("llama-3.1-8b", "--gpu", "H100", *words, *full).stdout.split())
+
+
+@pytest.mark.parametrize(("words", "size", "trained"), [
+    (("houlsby",), 128, "33,689,600 trained parameters: a bottleneck behind every MLP (ms-swift's houlsby); base in bf16"),
+    (("llamapro",), 4, "872,448,000 trained parameters: copies of layers"),
+    (("lisa",), 2, "some layers at a time, embedding, head and last norm (LMFlow's lisa)"),
+    (("llama_adapter", "--stack", "litgpt"), 10, "1,229,760 trained parameters: a prompt in every attention"),
+    (("llama_adapter_v2", "--stack", "litgpt"), 10, "(LitGPT's llama_adapter_v2)"),
+    (("loha",), 16, "a change of each target's weight that is made whole; base in bf16"),
+    (("qlora",), 16, "low-rank adapters; base in NF4, what is not quantised cast to fp32: 2.0 GiB more"),
+    (("lora-int8",), 16, "low-rank adapters; base in int8"), (("full",), 16, "8,030,261,248 trained parameters: every weight"),
+])
+def test_a_method_says_what_it_trains_on_which_base_and_has_its_packages_size(words, size, trained):
+    """llama-3.1-8b, by hand: 32 x (2 x 128 x 4096 + 128 + 4096); 4 x 218,112,000; 30 x (10 x 4096 + 32); embedding and head
+    2 x 128,256 x 4096, two bytes more each. A size that is stated stays."""
+    assert answer("llama-3.1-8b", "--method", *words, "--gpu", "H200")["plan"]["rank"] == size
+    assert trained in " ".join(run("llama-3.1-8b", "--method", *words, "--gpu", "H200").stdout.split())
+    if words[0] != "full":
+        assert answer("llama-3.1-8b", "--method", *words, "--rank", "8", "--gpu", "H200")["plan"]["rank"] == 8
+
+
+def test_the_cast_of_a_mixtures_experts_is_on_the_first_screen():
+    """qwen3-30b-a3b: 48 layers of 128 experts of 3 x 768 x 2048, embedding and head 2 x 151,936 x 2048, two bytes more each."""
+    told = " ".join(run("qwen3-30b-a3b", "--method", "qlora", "--gpu", "H200").stdout.split())
+    assert "what is not quantised cast to fp32: 55.2 GiB more" in told
+
+
+def test_a_smaller_plan_of_a_method_whose_size_is_no_rank_has_a_rank_of_its_own():
+    got = answer("llama-3.1-8b", "--method", "houlsby", "--gpu", "RTX-4080")["gpus"][0]
+    assert got["nearest"] == "QLoRA of rank 16"
+    assert answer("llama-3.1-8b", "--method", "qlora", "--gpu", "RTX-4080")["gpus"][0]["fits"]
+
+
+def test_a_job_larger_than_any_that_speed_was_fitted_to_says_so():
+    """The tables' largest has 512 GPUs."""
+    tables = (Path(__file__).parents[2] / "lab/tables").glob("training-*.csv")
+    rows = (row for table in tables for row in csv.DictReader(table.read_text("utf-8").splitlines()))
+    assert max(int(float(row["n_gpus"] or 1)) for row in rows) == LARGEST_JOB
+    for gpus in (LARGEST_JOB, LARGEST_JOB + 1):
+        for full in ((), ("--full",)):
+            told = " ".join(run("llama-3.1-8b", "--gpu", "H100", "--gpus", str(gpus), *full).stdout.split())
+            assert ("Speed beyond 512 GPUs rests on no run" in told) == (gpus > LARGEST_JOB)
 
 
 def test_an_empty_name_among_the_cards_is_passed_over():
@@ -147,10 +192,10 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     out = run("llama-3.1-8b", "--gpu", "T4", "--full").stdout
     assert "T4: does not fit" in out
     assert "mostly weights; fits: QLoRA" in " ".join(out.split())
-    first = run("llama-3.1-8b", "--gpu", "T4").stdout.splitlines()[1]
+    first = " ".join(run("llama-3.1-8b", "--gpu", "T4").stdout.splitlines()[1:3])
     got = answer("llama-3.1-8b", "--gpu", "T4")["gpus"][0]
     assert first == (f"Fits: no. Peak {got['peak_bytes'] / GIB:.1f} of 14.6 GiB on T4; mostly weights; fits: QLoRA"
-                     f" ({got['nearest_bytes'] / GIB:.1f} GiB).")
+                     f" ({got['nearest_bytes'] / GIB:.1f} GiB; no bf16 units: use --dtype fp16).")
 
 
 @pytest.mark.parametrize(("words", "message"), [
@@ -180,7 +225,7 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("llama-3.1-8b", "--rank", "2000", "--targets", "k_proj"), "at most 1,024"),
     (("llama-3.1-8b", "--micro-batch", "100000000000000000000"), "is not usable; at most 65,536"),
     (("llama-3.1-8b", "--accumulation", "2000000"), "at most 1,000,000"),
-    (("llama-3.1-8b", "--gpus", "200000"), "at most 100,000"),
+    (("llama-3.1-8b", "--gpus", "100000"), "--gpus: 100000 is not usable; at most 16,384"),
     (("llama-3.1-8b", "--examples", "1e30"), "from 1 to 1,000,000,000,000"),
     (("llama-3.1-8b", "--examples", "0.5"), "from 1 to"),
     (("llama-3.1-8b", "--examples", "1.5"), "examples: 1.5 is not usable; a whole number"),

@@ -176,7 +176,7 @@ def test_each_card_without_a_plan_has_its_own_reason(file):
     found = sized(file, "candidates.gpus=[L40S,mi300x-192gb,T4]", "candidates.vendors=[]", "serving.engine=tensorrt-llm",
                   "serving.weight_dtypes=[fp8]")
     why = dict(zip(found.left_out, found.left_out_why, strict=True))
-    assert why == {"MI300X-192GB": "tensorrt-llm runs on none of MI300X-192GB; name another serving.engine or an NVIDIA GPU",
+    assert why == {"MI300X-192GB": "tensorrt-llm runs on NVIDIA GPUs alone; name another serving.engine or such a GPU",
                    "T4": "tensorrt-llm runs qwen3-8b in fp8 on none of T4; it runs there in int8, int4 (serving.weight_dtypes)"}
 
 
@@ -277,7 +277,7 @@ def test_the_engine_of_the_scenario_is_the_one_whose_speed_is_taken(file, tmp_pa
 
 
 def test_an_engine_written_in_cuda_has_no_plan_on_amd(file):
-    with pytest.raises(InputError, match="tensorrt-llm runs on none of MI300X-192GB; name another"):
+    with pytest.raises(InputError, match="tensorrt-llm runs on NVIDIA GPUs alone; name another"):
         sized(file, "serving.engine=tensorrt-llm", "candidates.gpus=[MI300X]", "candidates.vendors=[]")
 
 

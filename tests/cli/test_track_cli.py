@@ -107,6 +107,14 @@ def test_a_kept_month_of_another_decision_or_schema_is_refused(folder, tmp_path)
     assert other.exit_code == 2
     assert "2026-12 belongs to another decision" in other.stderr
     path = tmp_path / "2026-12.json"
+    kept = json.loads(path.read_text())
+    for wrong in (True, "12"):
+        path.write_text(json.dumps(kept | {"api_usd": wrong}))
+        done = track(folder, "--folder", tmp_path)
+        assert done.exit_code == 2
+        assert f"api_usd: {str(wrong)!r} is not usable" in done.stderr
+    path.write_text(json.dumps(kept))
+    assert track(folder, "--folder", tmp_path).exit_code == 0
     path.write_text(path.read_text().replace("roi.tracked-month/1", "roi.tracked-month/9"))
     done = track(folder, "--folder", tmp_path)
     assert done.exit_code == 2

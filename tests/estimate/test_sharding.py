@@ -213,12 +213,12 @@ def test_parts_of_a_sharded_plan_sum_to_its_peak(plan):
 
 
 def test_many_gpus_leave_activations_and_what_is_gathered():
-    """Over 100,000 GPUs 16.06 GB of weights and 0.5 GB of adapter and moments leave 166 kB; what is gathered is root and
+    """Over 16,384 GPUs 16.06 GB of weights and 0.5 GB of adapter and moments leave 1.01 MB; what is gathered is root and
     layers, and activations are those of the GPU's own micro-batch."""
-    plan = TrainingPlan(sharding="fsdp", gpus=100_000, seq=512)
+    plan = TrainingPlan(sharding="fsdp", gpus=16_384, seq=512)
     alone = training_memory(LLAMA, TrainingPlan(seq=512))
     m = training_memory(LLAMA, plan)
-    assert float(m.weights_bytes + m.adapters_bytes + m.optimizer_bytes) < 166_000
+    assert float(m.weights_bytes + m.adapters_bytes + m.optimizer_bytes) < 1_014_000
     assert float(m.gathered_bytes) == pytest.approx(2 * 1_050_677_248 + 2 * (436_224_000 + ADAPTER / 32 * 4))
     assert float(m.saved_bytes) == float(alone.saved_bytes)
 

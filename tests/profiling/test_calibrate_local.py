@@ -35,7 +35,7 @@ candidates: {self_hosted: [llama-68m], gpus: [H100-80GB-SXM], methods: [lora], h
 training: {examples: 20000000, micro_batch: 1}
 quality: {scores: {gpt-6-sol: 0.93}}
 """
-HOURS = "training.hours_factor"
+HOURS = "training.hours_factor.lora"
 
 
 @pytest.fixture

@@ -260,7 +260,29 @@ def test_stated_hours_are_those_of_a_run_with_their_spread() -> None:
 
 def test_hours_that_nobody_states_carry_the_day_of_the_fit_that_they_rest_on() -> None:
     case, fitted = resolved().case, training_efficiencies().overall.date
-    assert {case[path].date for path in (f"options.{ADAPTER}.training.gpu_hours_per_run", "training.hours_factor")} == {fitted}
+    paths = (f"options.{ADAPTER}.training.gpu_hours_per_run", "training.hours_factor.lora")
+    assert {case[path].date for path in paths} == {fitted}
+
+
+def test_a_method_of_wide_hours_widens_no_other_methods() -> None:
+    """ia3's speed is of other methods' runs and wider; a line names its own method's fact; a Case of one fact for all loads."""
+    model, methods = ADAPTER.rpartition(":")[2].partition("+")[0], ("lora", "ia3")
+    alone = resolved().case
+    case = resolved(candidates={"self_hosted": [model], "methods": list(methods)}).case
+    lora, ia3 = (case[f"training.hours_factor.{method}"] for method in methods)
+    assert lora == alone["training.hours_factor.lora"]
+    assert ia3.spread()[0] < lora.spread()[0]
+    assert lora.spread()[1] < ia3.spread()[1]
+    costed = World(case)
+    told = [costed.options[f"{ADAPTER.removesuffix('lora')}{method}"].training for method in methods]
+    assert [each.hours_fact for each in told if each] == [f"training.hours_factor.{method}" for method in methods]
+    old = Case(facts={("training.hours_factor" if path.startswith("training.hours_factor.") else path): fact
+                      for path, fact in alone.facts.items()})
+    before, after = (World(each).options[ADAPTER].training for each in (alone, old))
+    assert before
+    assert after
+    assert after.hours_fact == "training.hours_factor"
+    assert after.gpu_hours == before.gpu_hours
 
 
 def test_hours_and_card_stated_need_no_memory_that_fits() -> None:

@@ -125,6 +125,20 @@ def test_a_profile_is_read_back_as_it_was_written_and_where_the_layout_says(tmp_
     assert path.read_text(encoding="utf-8").startswith('{\n "kind": "')
 
 
+@pytest.mark.parametrize("wrong", [True, "12"])
+def test_a_flag_or_a_text_in_a_numbers_place_is_damage(tmp_path, wrong):
+    for profile, field in ((train(), "trained_parameters"), (infer(), "rank"), (device(), "rates")):
+        path = save_profile(profile, tmp_path / f"{field}{wrong}")
+        text = json.loads(path.read_text())
+        if field == "rates":
+            text["rates"][0]["work"] = wrong
+        else:
+            text[field] = wrong
+        path.write_text(json.dumps(text))
+        (_, why), = load_profiles([path.parents[len(path.relative_to(tmp_path).parts) - 2]]).damaged
+        assert field in why
+
+
 def test_folders_carry_canonical_names_and_the_day_in_utc(tmp_path):
     """23:30 in New York (UTC-5) on the 24th is 04:30 UTC on the 25th."""
     late = datetime(2026, 11, 24, 23, 30, tzinfo=timezone(timedelta(hours=-5)))

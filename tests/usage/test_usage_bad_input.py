@@ -191,16 +191,29 @@ def test_a_parquet_file_with_damaged_pages_is_named(tmp_path: Path) -> None:
 
 
 def test_lines_of_json_that_cannot_be_read_are_left_out_one_by_one(tmp_path: Path) -> None:
-    """Of nine lines, 2 to 6 are no objects that can be read; the count of line 7 is no number."""
+    """Of ten lines, 2 to 6 are no objects that can be read; the count of line 7 is no number; line 10 says its count twice,
+    and the last of them is not taken."""
     good = {"timestamp": "2026-09-01T00:00:00Z", "model": "gpt-4o", "input_tokens": 5, "output_tokens": 5}
     lines = [json.dumps(good), "nope", "[1]", '"x"', '{"input_tokens": ' + "9" * 5000 + "}", '{"a":' + "[" * 99_999,
-             json.dumps(good | {"input_tokens": True}), json.dumps(good | {"model": "\ud800"}), json.dumps(good)]
+             json.dumps(good | {"input_tokens": True}), json.dumps(good | {"model": "\ud800"}), json.dumps(good),
+             json.dumps(good).replace("{", '{"input_tokens": 900, ', 1)]
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     found = usage(tmp_path / "a.jsonl")
     assert found.data["requests"] == 3
     assert found.left_out == {"a line that is no JSON object": 4, "a line that is nested too deeply": 1,
-                              "a token count that cannot be read": 1}
+                              "a token count that cannot be read": 1, "a line that gives a key twice": 1}
     assert f"{tmp_path}/a.jsonl, line 2" in found.places
+
+
+def test_a_first_line_that_gives_a_key_twice_is_left_out_and_a_document_refused(tmp_path: Path) -> None:
+    good = json.dumps({"timestamp": "2026-09-01T00:00:00Z", "model": "gpt-4o", "input_tokens": 5, "output_tokens": 5})
+    twice = good.replace("{", '{"input_tokens": 900, ', 1)
+    (tmp_path / "a.jsonl").write_text(f"{twice}\n{good}\n{good}\n")
+    found = usage(tmp_path / "a.jsonl")
+    assert found.left_out == {"a line that gives a key twice": 1}
+    assert found.data["requests"] == 2
+    (tmp_path / "a.json").write_text(f"[{twice}, {good}]")
+    assert "'input_tokens' is given twice" in usage(tmp_path / "a.json").error
 
 
 def test_a_first_line_longer_than_what_is_peeked_at_is_still_one_of_many(tmp_path: Path) -> None:

@@ -86,6 +86,20 @@ def test_a_list_price_takes_the_place_of_no_bill_that_was_paid():
     assert "stays as stated" in told[0]
 
 
+@pytest.mark.parametrize(("stated", "laid", "share"), [
+    ({"bill_usd_per_month": 9.0, "bill_is_volume_share": 1.0}, {"bill_usd_per_month": 7.0}, None),
+    ({"bill_usd_per_month": 9.0, "bill_is_volume_share": 1.0}, {"bill_usd_per_month": 7.0, "bill_is_volume_share": 0.0}, 0.0),
+    ({"bill_usd_per_month": 9.0, "bill_is_volume_share": 0.25}, {"bill_usd_per_month": 7.0}, 0.25),
+    ({"bill_usd_per_month": 9.0, "bill_is_volume_share": 1.0}, {}, 1.0),
+])
+def test_a_paid_bill_in_the_place_of_a_list_price_has_none_of_its_split(stated, laid, share):
+    """That all of a list price's gap is volume says nothing of a bill; what was stated of a paid one stays."""
+    data = {"incumbent": {"model": "m", **stated}}
+    overlay(data, {"incumbent": {"model": "m", **laid}})
+    assert data["incumbent"].get("bill_is_volume_share") == share
+    assert data["incumbent"]["bill_usd_per_month"] == laid.get("bill_usd_per_month", 9.0)
+
+
 def test_terms_of_another_model_go_with_it():
     """A discount on the old incumbent says nothing about the new one; the same model keeps its terms."""
     data = {"workload": {}, "incumbent": {"provider": "openai", "model": "a", "discount": 0.2}}

@@ -40,7 +40,12 @@ def stack_defaults(stack: Stack, day: str | None) -> dict[str, str]:
 
 
 def as_stack_does(plan: TrainingPlan, stated: Container[str]) -> TrainingPlan:
-    """The plan with what a stack of its own does today in every field that is not `stated`; its loop is its own."""
+    """The plan with what a stack of its own does today in every field that is not `stated`; its loop is its own.
+
+    A method of another package than peft has that package's size.
+    """
+    if plan.tuner is not None and plan.tuner.usual is not None and "rank" not in stated:
+        plan = replace(plan, rank=plan.tuner.usual)
     if plan.stack == "transformers":
         return plan
     usual = stack_defaults(plan.stack, None)

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from roi.catalog.models.architectures import text_part
 from roi.catalog.rows import read_json
-from roi.disk import parse_json, read_text, unique_keys
+from roi.disk import parse_json, read_text
 from roi.errors import InputError
 from roi.facts.model import ModelShape
 
@@ -65,7 +65,7 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     """A local config.json (or the folder that holds it); the text part of a model with vision or audio."""
     file = path / "config.json" if path.is_dir() else path
     try:
-        entries = parse_json(read_text(file, MOST_BYTES, f"{field}: ", "a config.json"), unique_keys)
+        entries = parse_json(read_text(file, MOST_BYTES, f"{field}: ", "a config.json"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{field}: {file} is not JSON: {error}") from error
     if not isinstance(entries, dict) or not isinstance(entries.get("model_type"), str):

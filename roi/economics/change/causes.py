@@ -45,7 +45,7 @@ RULES: Final = tuple((re.compile(pattern), what, group) for pattern, what, group
     (r".*(?:\.discount|price_ratio.*|\.flexible\..+|usd_per_\w+|\.commitment\..+)", "", PRICES),
     (r"(?:drift|commitment|reconciliation)\..+|evaluation\.usd|people\.wage_growth_per_year", "", PRICES),
     (r"serving\.(?:speed|adapter_speed)\.(?P<of>.+?)(?:_low|_high)?", "speed", EVIDENCE),
-    (r"serving\.capacities\..+|training\.hours_factor", "", EVIDENCE),
+    (r"serving\.capacities\..+|training\.hours_factor(?:\..+)?", "", EVIDENCE),
     (r"horizon_months|discount_rate_per_year|draws|seed|(?:verdict|accept)\..+", "", TERMS),
     (r"vendors\.(?P<of>.+)\.(?:first_end_months|life_months|retires_on)", "life", OPTIONS),
     (rf"options\.(?P<of>.+)\.(?:{'|'.join(STRUCTURE)})", "option", OPTIONS),

@@ -13,7 +13,7 @@ from roi.economics.decision.feasibility import as_measured, can_fail
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import judging
-from roi.economics.worked_out import BillFacts, TrainingFacts
+from roi.economics.worked_out import BillFacts
 from roi.numerics.knowing import (
     Bins,
     bar_edge,
@@ -166,10 +166,9 @@ def _trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, cand
             continue
         yield from _of_servers(shared, o, drawn)
         hour = float(np.asarray(shared.usd_per_hour))
-        hours = path_of(TrainingFacts, "hours_factor")
-        if o.training is not None and hours in drawn.facts and float(np.max(o.training.gpu_hours)) > 0:
+        if o.training is not None and o.training.hours_fact in drawn.facts and float(np.max(o.training.gpu_hours)) > 0:
             rent = TRIAL_GPU_HOURS * float(np.max(o.training.usd_per_gpu_hour))
-            yield _look("trial-run", id, drawn.facts[hours], rent + TRIAL_HOURS * hour, WEEK)
+            yield _look("trial-run", id, drawn.facts[o.training.hours_fact], rent + TRIAL_HOURS * hour, WEEK)
         ratio = f"systems.{o.system}.token_ratio"
         if ratio in drawn.facts:
             yield _look("count-tokens", id, drawn.facts[ratio], COUNT_HOURS * hour, 0.0)

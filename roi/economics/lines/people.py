@@ -79,7 +79,7 @@ def _run_text(t: Training) -> str:
 
 def _training_lines(shared: Shared, t: Training, own: str) -> list[Line]:
     facts = (
-        *(own + n for n in ("gpu_hours_per_run", "usd_per_gpu_hour", "vendor_usd_per_run")), "training.hours_factor",
+        *(own + n for n in ("gpu_hours_per_run", "usd_per_gpu_hour", "vendor_usd_per_run")), t.hours_fact,
         "training.runs_until_good",
     )
     each, nothing = run_cost(t), nothing_monthly(shared)

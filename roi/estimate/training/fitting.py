@@ -285,9 +285,10 @@ def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str,
         yield "LoRA, targets attention, micro-batch 1", replace(thrifty, method="lora", targets="attention")
     yield from _lower_ranks(plan)
     own, usual = "", TrainingPlan()
-    if plan.galore:  # it projects whole weights' gradients alone: an adapter has another optimizer, and a rank of its own
+    if plan.galore or (plan.tuner is not None and plan.tuner.size != "r"):  # their size is no adapter's rank
         own = f" of rank {usual.rank:g}"
-        plan, thrifty = (replace(each, optimizer=usual.optimizer, rank=usual.rank) for each in (plan, thrifty))
+        optimizer = usual.optimizer if plan.galore else plan.optimizer  # GaLore projects whole weights' gradients alone
+        plan, thrifty = (replace(each, optimizer=optimizer, rank=usual.rank) for each in (plan, thrifty))
     if not plan.adapter:
         if plan.optimizer in ("adamw", "adamw-foreach"):
             yield "full, 8-bit optimizer, micro-batch 1", replace(thrifty, optimizer="adamw-8bit")

@@ -9,13 +9,15 @@ A target takes `i` inputs to `o` outputs; `r` is its rank, or where a tuner has 
     whole    no target: virtual tokens, norms, rows of the embedding, a prompt in every attention
 
 Read off peft 0.21 (peft/tuners) with the configuration's other defaults; tests/profiling/test_dry_run_tuners.py holds it to
-peft's own classes. Then what litgpt and ms-swift have of their own:
+peft's own classes. Then what LitGPT, ms-swift and LMFlow have of their own, with their defaults (`usual`):
 
-    llama_adapter       a prompt in every attention from the third layer on, and a gate a head (litgpt/adapter.py)
+    llama_adapter       10: a prompt in every attention from the third layer on, and a gate a head (litgpt/adapter.py)
     llama_adapter_v2    that, a scale and a bias on every product, and the norms (litgpt/adapter_v2.py)
-    houlsby             two products and a GELU behind every MLP (swift/tuners/adapter.py; arXiv 1902.00751)
-    llamapro            copies of layers, spread over the stack, trained alone (swift/tuners/llamapro.py; arXiv 2401.02415)
-    lisa                of full training, so many layers at a time beside embedding, head and last norm (arXiv 2403.17919)
+    houlsby             128: two products and a GELU behind every MLP (swift/tuners/adapter.py; arXiv 1902.00751)
+    llamapro            4: copies of layers, spread over the stack, trained alone (swift/tuners/llamapro.py, arguments of
+                        `swift sft`; arXiv 2401.02415)
+    lisa                2: of full training, so many layers at a time beside embedding, head and last norm (lmflow/args.py; in
+                        ms-swift it is off, and 2 or 8 are suggested; arXiv 2403.17919)
 """
 
 from collections.abc import Callable
@@ -95,6 +97,10 @@ class Tuner(NamedTuple):
     """Whose model classes it belongs to."""
     built: bool = True
     """True where a class of peft's is its peft_type."""
+    package: str = "peft"
+    """Whose it is."""
+    usual: float | None = None
+    """The package's own default of the size; None for peft's, of which a plan's own default is asked."""
 
 
 TUNERS: Final[dict[str, Tuner]] = {
@@ -142,11 +148,11 @@ TUNERS: Final[dict[str, Tuner]] = {
     "adaption_prompt": Tuner("whole", size="adapter_len"), "ln_tuning": Tuner("whole", size=""),
     "p_tuning": Tuner("whole", size="num_virtual_tokens"), "prefix_tuning": Tuner("whole", size="num_virtual_tokens"),
     "prompt_tuning": Tuner("whole", size="num_virtual_tokens"), "trainable_tokens": Tuner("whole", size="token_indices"),
-    "llama_adapter": Tuner("whole", size="adapter_prompt_length", stack="litgpt", built=False),
-    "llama_adapter_v2": Tuner("whole", size="adapter_prompt_length", stack="litgpt", built=False),
-    "houlsby": Tuner("whole", size="adapter_length", built=False),
-    "llamapro": Tuner("whole", size="num_new_blocks", built=False),
-    "lisa": Tuner("whole", size="lisa_activated_layers", built=False),
+    "llama_adapter": Tuner("whole", size="adapter_prompt_length", stack="litgpt", built=False, package="LitGPT", usual=10.0),
+    "llama_adapter_v2": Tuner("whole", size="adapter_prompt_length", stack="litgpt", built=False, package="LitGPT", usual=10.0),
+    "houlsby": Tuner("whole", size="adapter_length", built=False, package="ms-swift", usual=128.0),
+    "llamapro": Tuner("whole", size="num_new_blocks", built=False, package="ms-swift", usual=4.0),
+    "lisa": Tuner("whole", size="lisa_activated_layers", built=False, package="LMFlow", usual=2.0),
 }
 """peft_type in small letters, or another package's method -> what it does. Of LoRA's own variants lora_fa is peft's optimizer
 that freezes A, mica freezes B, and bdlora has the factor on a product's wide side in two diagonal blocks."""

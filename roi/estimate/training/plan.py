@@ -44,9 +44,9 @@ FLASH_PACKAGES: Final = ("flash", "flash1", "flash3")
 """FlashAttention as a package of its own, by version."""
 ATTENTION_INPUTS: Final = ("q_proj", "k_proj", "v_proj", "q_a_proj", "kv_a_proj_with_mqa", "linear_attn")
 """Products that read the first norm's output."""
-MOST: Final = {"rank": float("inf"), "micro_batch": 65_536, "seq": 100_000_000, "accumulation": 1_000_000, "gpus": 100_000}
-"""Largest values of a plan's sizes: beyond any model's width and context, and any job that was published (the largest, Llama
-3's pre-training, had 16,384 GPUs). Closer limits are the model's own: `check_context`, `check_rank`."""
+MOST: Final = {"rank": float("inf"), "micro_batch": 65_536, "seq": 100_000_000, "accumulation": 1_000_000, "gpus": 16_384}
+"""Largest values of a plan's sizes: beyond any model's width and context, and of GPUs those of the largest job that was
+published (Llama 3's pre-training). Closer limits are the model's own: `check_context`, `check_rank`."""
 TARGET_SETS: Final = {
     "attention": ("q_proj", "k_proj", "v_proj", "o_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj"),
     "qv": ("q_proj", "v_proj")}

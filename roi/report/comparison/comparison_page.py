@@ -16,7 +16,7 @@ from roi.report.charts.spending import costs_of
 from roi.report.comparison.advice import advice, counted, npv_of
 from roi.report.comparison.findings import break_even, returns, winner_changes
 from roi.report.comparison.names_and_rates import secret, stand_ins, telling
-from roi.report.comparison.options_table import cost_tree, options_table, rank
+from roi.report.comparison.options_table import cost_tree, options_table, rank, reasons_once
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, alerts, head, table
 from roi.report.comparison.thresholds import today, wins_from
@@ -153,8 +153,8 @@ def _costs(c: Comparison, redact: bool) -> Iterator[Part]:
             *lines, *told, Unfolded("The facts behind these lines", (_facts(c.case, behind[o.id], redact),))))
     if c.infeasible:
         yield Heading("Not possible")
-        yield Table(("option", "kind", "why"), tuple(Row((o.label, KINDS.get(o.kind, o.kind), o.reason)) for o in c.infeasible),
-                    align="lll")
+        yield Table(("option", "kind", "why"), tuple(
+            Row((o.label, KINDS.get(o.kind, o.kind), why)) for o, why in reasons_once(c)), align="lll")
 
 
 def _without_column(shown: Table, head: str) -> Table:

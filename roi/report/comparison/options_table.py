@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import FleetResult, LineResult, OptionResult
+from roi.economics.decision.option_result import FleetResult, InfeasibleOption, LineResult, OptionResult
 from roi.economics.decision.verdict import value
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import Basis
@@ -101,11 +101,17 @@ def _skewed(shown: list[OptionResult]) -> list[Block]:
                       " beside a negative NPV.")]
 
 
+def reasons_once(c: Comparison) -> list[tuple[InfeasibleOption, str]]:
+    """Each option that is not possible with its reason, which is written out for the first that has it."""
+    first: dict[str, str] = {}
+    return [(o, o.reason if first.setdefault(o.reason, o.label) == o.label else f"as {first[o.reason]}") for o in c.infeasible]
+
+
 def infeasible(c: Comparison) -> list[Block]:
     """The options that cannot work, each with the limit that binds."""
     if not c.infeasible:
         return []
-    rows = tuple(Row((o.label, KINDS.get(o.kind, o.kind)), detail=o.reason) for o in c.infeasible)
+    rows = tuple(Row((o.label, KINDS.get(o.kind, o.kind)), detail=why) for o, why in reasons_once(c))
     return [Heading("Not possible"), Table(("option", "kind"), rows, align="ll")]
 
 

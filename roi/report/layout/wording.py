@@ -64,6 +64,7 @@ NAMES = {
     "own_hardware.spare_share": "spare GPUs", "discount_rate_per_year": "discount rate",
 }
 PATTERNS = (
+    (r"training\.hours_factor\.(.+)", "training hours over estimate, {0}"),
     (r"purchase\.(.+)\.usd_per_gpu", "price of a {0}"),
     (r"own_hardware\.resale_usd_per_gpu\.(.+)", "what a {0} would fetch"),
     (r"gpu_rents\.(\d+)\.usd_per_gpu_hour", "your GPU rent, gpu_rents.{0}"),

@@ -84,7 +84,7 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     own = _own(sizing)
-    yield Paragraph(f"Cheapest plan that holds: {_fleet(best, sizing.fleet_share)}", strong=True)
+    yield Paragraph(f"Cheapest plan that holds: {_fleet(sizing, best)}", strong=True)
     yield from _yours(sizing)
     yield from _api_alone(sizing)
     shown = sizing.plans[:SHOWN] if best in own else (*_alike(sizing)[: SHOWN - len(own[:1])], *own[:1])
@@ -93,14 +93,16 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     rows = ((plan, _plan(plan).cells) for plan in shown)
     yield Table((PLAN_HEADS[0], *PLAN_HEADS[2:]),
                 tuple(Row((name, *cells), strong=plan is best) for plan, (name, _, *cells) in rows))
+    volume = "the trace's rate" if sizing.trace else "today's volume"
     others = [f"{way.name}{'' if way.gpus else f' ({way.note})'} {way.usd:,.0f}" for way in sizing.ways[1:]]
-    ways = [f"Other ways to run the first plan, USD a month at today's volume: {'; '.join(others)}"] if others else []
+    ways = [f"Other ways to run the first plan, USD a month at {volume}: {'; '.join(others)}"] if others else []
     whole = {plan.vendor: plan.gpus_per_instance for plan in shown
              if plan.fleet.gpus > (plan.replicas + plan.spares) * plan.tensor_parallel}
     paid = "".join(f"; {vendor} rents {held} GPUs at a time" for vendor, held in whole.items())
     more = len(sizing.plans) - len(shown)
     plans = f"{more} more plan{'' if more == 1 else 's'}, " if more > 0 else ""
-    heads = ("need: replicas without spares, 5-95% over the engine's speed, ? where no fleet holds; GPUs and USD: with spares,"
+    heads = ("need: the fewest replicas that hold the SLO at the peak, spares on top, 5-95% over the engine's speed, ? where no"
+             " fleet holds; GPUs and USD: with spares,"
              f" in whole instances{paid}; busy: share of the time that replicas run, however full")
     yield from (Gap(), Notes((
         heads, *([YOURS] if own else ()), *ways,
@@ -130,10 +132,13 @@ def _how_sure(sizing: Sizing) -> str:
 
 
 def _limits(sizing: Sizing, shown: Iterable[SizedPlan]) -> Iterable[str]:
-    """What does not hold, which cards have no plan here, and prices of the plans shown that are old."""
+    """What does not hold, that the model is untrained, which cards have no plan here, and prices shown that are old."""
+    if sizing.untrained is not None:
+        yield f"{sizing.system} is untrained here: {sizing.untrained}"
     yield from (block.text for block in _smaller(sizing))
-    for name, why in zip(sizing.left_out, sizing.left_out_why, strict=True):
-        yield f"No plan on {name}: {why}"
+    for why in dict.fromkeys(sizing.left_out_why):
+        names = (name for name, of in zip(sizing.left_out, sizing.left_out_why, strict=True) if of == why)
+        yield f"No plan on {', '.join(names)}: {why}"
     yield from _old_prices(shown)
 
 
@@ -146,7 +151,9 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     yield Paragraph(_load(sizing))
-    yield Paragraph(_answer(best, sizing.fleet_share), strong=True)
+    if sizing.untrained is not None:
+        yield Paragraph(f"{sizing.system} is untrained here: {sizing.untrained}.")
+    yield Paragraph(_answer(sizing, best), strong=True)
     yield from _yours(sizing)
     yield Heading(f"Plans, cheapest first{', then yours' if _own(sizing) and best.owned is None else ''}")
     yield Table(PLAN_HEADS, tuple(map(_plan, sizing.plans)))
@@ -213,15 +220,15 @@ def slo_words(slo: Slo) -> str:
     return ", ".join(limits) or "none, everything can wait"
 
 
-def _answer(best: SizedPlan, share: float) -> str:
+def _answer(sizing: Sizing, best: SizedPlan) -> str:
     exact = "Needed" if best.replicas_exact is None else f"The load needs {best.replicas_exact:.2f}, rounded up"
     slow = "no fleet holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
-    return f"{_fleet(best, share)} {exact}: {best.replicas_fast} where the engine is fast (P95), {slow} (P5)."
+    return f"{_fleet(sizing, best)} {exact}: {best.replicas_fast} where the engine is fast (P95), {slow} (P5)."
 
 
-def _fleet(best: SizedPlan, share: float) -> str:
+def _fleet(sizing: Sizing, best: SizedPlan) -> str:
     """The replicas, spares and instances, and their rent."""
-    share = share if best.owned is None else 1.0
+    share, level = (sizing.fleet_share, figure(sizing.rent_level)) if best.owned is None else (1.0, "1")
     spare = f" and {best.spares} spare{'' if best.spares == 1 else 's'}" if best.spares else ""
     paid = "" if share == 1.0 else (
         f", {percent(share)} of the rent: other adapters share the base, and are taken to bring no load at this one's peak"
@@ -229,7 +236,8 @@ def _fleet(best: SizedPlan, share: float) -> str:
     held = best.fleet.instances
     instances = "" if held == best.replicas + best.spares else f" on {held} instance{'' if held == 1 else 's'}"
     return (f"{best.replicas} replica{'' if best.replicas == 1 else 's'}{spare} of {plan_name(best)}{instances}:"
-            f" {usd(best.fleet.usd_per_month)} a month{paid}.")
+            f" {usd(best.fleet.usd_per_month)} a month{paid}"
+            f"{'' if level == '1' else f' (roi compare lets rent drift: centrally {level} of it, mean of all months)'}.")
 
 
 def _plan(plan: SizedPlan) -> Row:
@@ -257,11 +265,12 @@ def _ways(sizing: Sizing) -> Iterable[Block]:
 
 
 def _api_alone(sizing: Sizing) -> Iterable[Block]:
-    """Whether the API alone costs less than every way with a GPU."""
+    """Whether the API alone costs less than every way with a GPU; of a trace, which has no day, than every fleet."""
     api = [way for way in sizing.ways if not way.gpus]
     least = min([way.usd for way in sizing.ways if way.gpus] + [plan.fleet.usd_per_month for plan in _own(sizing)], default=0.0)
     if api and api[0].usd < least:
-        yield Paragraph(f"The API alone costs less than every way with a GPU ({usd(api[0].usd)} against {usd(least)} a month);"
+        other = "every fleet here" if sizing.trace else "every way with a GPU"
+        yield Paragraph(f"The API alone costs less than {other} ({usd(api[0].usd)} against {usd(least)} a month);"
                         " roi compare adds people, platform, retraining, set-up and quality.", strong=True)
 
 
@@ -283,7 +292,7 @@ def _yours(sizing: Sizing) -> Iterable[Block]:
     """Whether the cards that are owned hold the load too, or how many are missing."""
     own = _own(sizing)
     if own and own[0] is not sizing.plans[0]:
-        yield Paragraph(f"Your own cards hold it too: {_fleet(own[0], 1.0)} That is power and space; {own[0].fleet.gpus} of"
+        yield Paragraph(f"Your own cards hold it too: {_fleet(sizing, own[0])} That is power and space; {own[0].fleet.gpus} of"
                         f" {own[0].owned} cards are used.", strong=True)
     if sizing.own_infeasible is not None:
         yield Paragraph(f"Your own cards do not hold it: {sizing.own_infeasible}.")

@@ -11,12 +11,14 @@ from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan, trains_experts
 from roi.estimate.training.sharding import has_collectives
 from roi.estimate.training.stacks import trainer_habits
+from roi.evidence.training_speed import LARGEST_JOB
 from roi.facts.fact import STALE_DAYS
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim, render
 from roi.report.layout.figures import timeline_rows
 from roi.report.layout.wording import old_prices
+from roi.report.training.method_words import method_words, trained_words
 from roi.report.training.speed_sources import speed_sources, speed_words
 from roi.units import GIB
 
@@ -95,9 +97,9 @@ def _room(line: GpuLine) -> str:
 
 
 def _way(line: GpuLine) -> str:
-    """What is largest where a plan does not fit, and the nearest plan that does."""
-    fit = line.fit
-    way = f"fits: {fit.nearest} ({fit.nearest_bytes / GIB:.1f} GiB)" if fit.nearest else "no smaller plan fits"
+    """What is largest where a plan does not fit, and the nearest plan that does, with what the card lacks for it."""
+    fit, lacks = line.fit, f"; {line.note}" if line.note else ""
+    way = f"fits: {fit.nearest} ({fit.nearest_bytes / GIB:.1f} GiB{lacks})" if fit.nearest else "no smaller plan fits"
     return f"mostly {fit.binds}; {way}"
 
 
@@ -221,7 +223,7 @@ def _title(report: FitReport) -> tuple[Block, ...]:
     plan = report.plan
     second = (f"micro-batch {plan.micro_batch:g}, {plan.seq:,.0f} tokens, {plan.dtype}, {plan.attention}, {plan.optimizer},"
               f" {'' if plan.checkpointing else 'no '}checkpointing, {TRAINER_WORDS[plan.trainer]}")
-    third = f"{report.trained_parameters:,.0f} trained parameters"
+    third = f"{report.trained_parameters:,.0f} trained parameters: {trained_words(plan, report.lines[0].fit.memory)}"
     if plan.gpus > 1:
         third += f"; {plan.gpus} GPUs, {'data parallel' if plan.sharding == 'none' else plan.sharding}"
     if report.training_set:
@@ -229,15 +231,6 @@ def _title(report: FitReport) -> tuple[Block, ...]:
         third += f"; {data.examples:,.0f} examples x {data.tokens_per_example:,.0f} tokens x {data.epochs:g} epochs"
     return (Title(f"{report.model.id}: {method_words(plan)}"), Paragraph(", ".join([second, *_unusual(plan)])),
             Paragraph(third))
-
-
-def method_words(plan: TrainingPlan) -> str:
-    """The method of training, with the rank and the targets of its adapters (qlora r16, all), or a tuner's size."""
-    targets = plan.targets if isinstance(plan.targets, str) else ",".join(plan.targets)
-    size = f" r{plan.rank:g}"
-    if plan.tuner is not None and plan.tuner.size != "r":
-        size = f" {plan.tuner.size} {plan.rank:g}" if plan.tuner.size else ""
-    return plan.method + (size if plan.method != "full" or plan.galore else "") + (f", {targets}" if plan.targeted else "")
 
 
 def _unusual(plan: TrainingPlan) -> list[str]:
@@ -367,7 +360,7 @@ def _remarks(report: FitReport) -> list[str]:
         if not fit.fits:
             needed = float(fit.memory.process_bytes) / GIB
             texts.append(f"{fit.gpu.id}: does not fit, {needed:.1f} of {room:.1f} GiB; {_way(line)}")
-        if line.note:
+        elif line.note:
             texts.append(f"{fit.gpu.id}: {line.note}")
     offers = [_offer(x, x.offer, report.as_of) for x in report.lines if x.offer and x.usd and x.fit.fits]
     if offers:
@@ -384,6 +377,8 @@ def _remarks(report: FitReport) -> list[str]:
 
 def _model_remarks(report: FitReport) -> Iterable[str]:
     """What the speed does not count, and what the catalog's shape of the model does not say."""
+    if report.plan.gpus > LARGEST_JOB:
+        yield f"Speed beyond {LARGEST_JOB} GPUs rests on no run: the network between them is taken to keep its pace"
     if report.plan.checkpoints == "offloaded" and report.usable:
         yield "Speed, hours and USD do not count the copies of offloaded checkpoints to the host and back (a longer step)"
     if report.plan.galore and report.usable:

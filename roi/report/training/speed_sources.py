@@ -1,10 +1,8 @@
 """What the tokens/s of `roi fit` rest on, in words."""
 
-from typing import get_args
-
 from roi.answers.fit import FitReport
+from roi.estimate.training.peft_methods import TUNERS
 from roi.evidence.training_speed import pieces_told
-from roi.facts.methods import Other
 
 _SPEED_WORDS = {
     "profile": "profiles measured here", "device": "a dry run's operators over rates measured here",
@@ -17,8 +15,8 @@ _SPEED_WORDS = {
 
 def speed_words(level: str, method: str) -> str:
     """The words for the evidence behind the method's speed; for one that is not peft's, that the pace is that of peft's."""
-    if level == "tuner" and method in get_args(Other):
-        return f"LoRA's, at the pace of peft's tuners without targets ({method} is not one of them)"
+    if level == "tuner" and (package := TUNERS[method].package) != "peft":
+        return f"LoRA's, at the pace of peft's tuners without targets ({method} is {package}'s)"
     return _SPEED_WORDS[level]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from roi.catalog.models.shapes import find_model
-from roi.disk import parse_json, read_text, unique_keys
+from roi.disk import parse_json, read_text
 from roi.errors import InputError
 from roi.facts.environment import Environment
 from roi.facts.serve_profile import ServeProfile
@@ -78,7 +78,7 @@ def _documents(path: Path, where: str) -> list[Json]:
     """The JSON value of the file, or that of each of its lines."""
     text = read_text(path, MOST_BYTES, "--import: ", "a benchmark's results")
     try:
-        return [parse_json(text, unique_keys)]
+        return [parse_json(text)]
     except RecursionError:
         raise InputError(f"{where}: is nested too deeply") from None
     except ValueError:
@@ -87,7 +87,7 @@ def _documents(path: Path, where: str) -> list[Json]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
-                found.append(parse_json(line, unique_keys))
+                found.append(parse_json(line))
             except (ValueError, RecursionError) as error:
                 raise InputError(f"{where}: is neither JSON nor JSON lines (line {number}: {error})") from None
     if not found:

@@ -135,10 +135,11 @@ def _validated(raw: bytes) -> Profile:
         raise InputError("is empty")
     first = _FIRST_KIND.match(raw)
     try:  # the record that it says it is: to make ready for all six takes longer than to read one
-        profile = _BY_KIND[first.group(1).decode()].model_validate_json(raw) if first else _any_kind().validate_json(raw)
+        known = _BY_KIND[first.group(1).decode()].model_validate_json if first else _any_kind().validate_json
+        profile = known(raw, strict=True)
     except (ValidationError, KeyError):
         try:
-            profile = _any_kind().validate_json(raw)
+            profile = _any_kind().validate_json(raw, strict=True)
         except ValidationError as error:
             raise InputError(_reason(error)) from None
     if "schema_" not in profile.model_fields_set:

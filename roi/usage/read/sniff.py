@@ -19,7 +19,7 @@ from functools import cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
 
-from roi.disk import parse_json, unpacked
+from roi.disk import GivenTwice, parse_json, unpacked
 from roi.errors import InputError
 from roi.usage.read.archives import DAMAGED_ZIP, GZIP, message_documents, opened_member
 from roi.usage.read.files import SourceFile
@@ -185,6 +185,8 @@ def _json_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> F
         line, rest = _first_line(file, encoding), ""
     try:
         first = parse_json(line)
+    except GivenTwice:  # the reader of lines counts it
+        first = json.loads(line)
     except (ValueError, RecursionError):
         return FileShape("json", encoding=encoding)
     if isinstance(first, list):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from roi.disk import TOO_MANY_VALUES, lines_of, parse_json
+from roi.disk import TOO_MANY_VALUES, UNIQUE, GivenTwice, lines_of, parse_json
 from roi.errors import InputError
 from roi.usage.read.files import SourceFile
 from roi.usage.read.record import LINE, Document, Format
@@ -29,6 +29,7 @@ WRAPPERS: Final = ("result", "results", "data", "items", "rows", "records", "log
 Cells = dict[str, str | None]
 NOT_JSON: Final = "a line that is no JSON object"
 TOO_DEEP: Final = "a line that is nested too deeply"
+GIVEN_TWICE: Final = "a line that gives a key twice"
 TOO_FEW: Final = "a line with fewer cells than the header"
 TOO_MANY: Final = "a line with more cells than the header"
 NOT_CLOSED: Final = "a line of a cell whose quotes do not match"
@@ -125,6 +126,9 @@ def _line_document(line: str, where: str, unread: UnreadRows, *, other_lines: bo
         document = parse_json(line)
         if isinstance(document, dict):
             return document
+    except GivenTwice:
+        unread.add(GIVEN_TWICE, where)
+        return None
     except ValueError:  # no JSON, or a number of more digits than Python reads
         pass
     except RecursionError:
@@ -169,6 +173,8 @@ def read_document(file: SourceFile, shape: FileShape) -> object:
             raise InputError(f"{file.shown}: line {error.lineno}: no JSON: {error.msg}") from None
         except UnicodeDecodeError:
             raise InputError(f"{file.shown}: not {shape.encoding}") from None
+        except GivenTwice as error:
+            raise InputError(f"{file.shown}: {error}") from None
         except ValueError as error:
             why = TOO_MANY_VALUES if TOO_MANY_VALUES in str(error) else "a number of more digits than can be read"
             raise InputError(f"{file.shown}: {why}") from None
@@ -183,9 +189,9 @@ def _parsed(text: str) -> object:
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":
             raise
-    decoder, found, place = json.JSONDecoder(), [], 0
+    found, place = [], 0
     while (place := WHITE.match(text, place).end()) < len(text):  # type: ignore[union-attr]  # it matches anywhere
-        document, place = decoder.raw_decode(text, place)
+        document, place = UNIQUE.raw_decode(text, place)
         found += document if isinstance(document, list) else [document]
     return found
 

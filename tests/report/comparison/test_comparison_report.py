@@ -294,6 +294,16 @@ def test_every_cost_line_shows_its_arithmetic_and_what_it_gives(overrides: tuple
                 assert f"{line.arithmetic} = " in text, (o.id, line.name)
 
 
+def test_a_reason_of_several_options_is_written_out_once() -> None:
+    c = answer("serving.engine=tensorrt-llm", "candidates.gpus=[MI300X]", "draws=0")
+    why = "tensorrt-llm runs on NVIDIA GPUs alone"
+    barred = [o.label for o in c.infeasible if o.reason.startswith(why)]
+    told = " ".join(comparison_text(c, (), full=True).partition("Not possible")[2].split())
+    assert len(barred) > 1
+    assert told.count(why) == 1
+    assert told.count(f"as {barred[0]}") == len(barred) - 1
+
+
 def test_an_infeasible_option_is_explained_by_its_reason() -> None:
     c = answer("draws=64")
     barred = c.infeasible[0]

@@ -1,0 +1,71 @@
+"""What `roi size` says beside its figures: what else would do, what it is of, and how it goes on."""
+
+from dataclasses import replace
+
+import pytest
+from sizing_support import sized_scenario
+
+from roi.answers.size import size_service
+from roi.report.layout.wording import figure
+from roi.report.serving.size import size_text
+from roi.resolution.resolution import resolve
+from roi.scenario.file import load_scenario
+from roi.store.traces import read_trace
+
+
+@pytest.fixture
+def file(tmp_path):
+    return sized_scenario(tmp_path)
+
+
+def sized(file, *overrides, **rest):
+    return size_service(resolve(load_scenario(file, overrides)), **rest)
+
+
+def test_a_reason_of_several_cards_is_said_once(file):
+    found = sized(file, "candidates.gpus=[L40S,mi300x-192gb]", "candidates.vendors=[]", "serving.engine=tensorrt-llm",
+                  frontier=False)
+    two = replace(found, left_out=(*found.left_out, "T4", "MI325X-256GB"),
+                  left_out_why=(*found.left_out_why, "too small", *found.left_out_why))
+    said = " ".join(size_text(two).split())
+    assert "No plan on MI300X-192GB, MI325X-256GB: tensorrt-llm runs on NVIDIA GPUs alone; name another" in said
+    assert "No plan on T4: too small" in said
+
+
+def test_an_untrained_model_in_the_place_of_its_adapter_says_why(file):
+    """LoRA of 120 billion parameters fits on no A100, which serves the base in 4 bits; of qwen3-8b the adapter is sized."""
+    big = sized(file, "candidates.self_hosted=[gpt-oss-120b]", "candidates.methods=[lora]", "candidates.gpus=[A100-80GB-SXM]",
+                "candidates.vendors=[]", "serving.weight_dtypes=[mxfp4]", frontier=False)
+    assert big.system == "gpt-oss-120b"
+    for full in (False, True):
+        assert "gpt-oss-120b is untrained here: " in size_text(big, full=full)
+    assert big.untrained in " ".join(size_text(big).split())
+    assert sized(file, "candidates.methods=[lora]", frontier=False).untrained is None
+    assert sized(file, frontier=False).untrained is None
+
+
+def test_a_trace_says_that_the_api_alone_costs_less_as_the_scenario_does(file, tmp_path):
+    """A call in ten seconds with 300 tokens in and 20 out: the API's bill is the trace's rate for 730 hours, far below a GPU's
+    rent; the same scenario without the trace says so too."""
+    few = ("workload.requests_per_day=8640", "workload.input_tokens=300", "workload.output_tokens=20")
+    (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n"
+                                    + "".join(f"{10 * k},300,20\n" for k in range(61)), encoding="utf-8")
+    traced, stated = sized(file, *few, trace=read_trace(tmp_path / "t.csv")), sized(file, *few)
+    fleet, api = traced.ways
+    assert (fleet.usd, api.gpus) == (traced.plans[0].fleet.usd_per_month, 0.0)
+    assert api.usd / traced.mean_requests_per_s == pytest.approx(stated.ways[-2].usd / stated.mean_requests_per_s)
+    for full in (False, True):
+        said = " ".join(size_text(traced, full=full).split())
+        assert f"The API alone costs less than every fleet here (${api.usd:,.0f} against ${fleet.usd:,.0f} a month)" in said
+        assert "The API alone costs less than every way with a GPU" in " ".join(size_text(stated, full=full).split())
+
+
+def test_the_rent_says_by_how_much_that_of_compare_drifts(file):
+    """Drift of 21% a year over 12 months: the mean of 1.21^(m/12), m = 0 to 11, is 1.0959; without drift nothing is said."""
+    steady = "{value: 0.21, low: 0.21, high: 0.21}"
+    drifting = sized(file, f"drift.gpu_rent_per_year={steady}", "horizon_months=12", frontier=False)
+    assert drifting.rent_level == pytest.approx(sum(1.21 ** (m / 12) for m in range(12)) / 12)
+    said = " ".join(size_text(drifting).split())
+    assert f"a month (roi compare lets rent drift: centrally {figure(drifting.rent_level)} of it, mean of all months)" in said
+    flat = sized(file, "drift.gpu_rent_per_year=0", frontier=False)
+    assert "rent drift" not in size_text(flat)

@@ -68,6 +68,8 @@ def design() -> Iterator[tuple[str, TrainingPlan]]:
     yield from _large()
     yield from _other_families()
     yield from _families()
+    for model, checkpointing in product(("phi-3.5-moe", "llama-4-scout"), (True, False)):  # routers that take no adapter
+        yield model, TrainingPlan(seq=1024, checkpointing=checkpointing)
 
 
 def _methods() -> Iterator[tuple[str, TrainingPlan]]:

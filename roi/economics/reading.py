@@ -267,7 +267,8 @@ def _read(record: type[T], values: Values, names: Mapping[str, object], **known:
             raise KeyError(paths[-1])
         else:
             made[name] = absent
-    before[key] = {name: value for name, value in made.items() if name not in {each[0] for each in moving}}, moving
+    moved = {name for name, *_ in moving}
+    before[key] = {name: value for name, value in made.items() if name not in moved}, moving
     return record(**made, **known)
 
 

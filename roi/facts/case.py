@@ -79,7 +79,7 @@ def _on_triangle(
     most: float,
 ) -> Array:
     """Quantiles of the triangular density on [a, b], brought back from its scale, within the least and the most."""
-    q = (mode - a) / (b - a)
+    width, q = b - a, (mode - a) / (b - a)
     left, right = np.minimum(u, q), np.maximum(u, q)  # one of them is q, where its side of the triangle adds exactly nothing
     left *= q
     np.sqrt(left, out=left)
@@ -87,9 +87,8 @@ def _on_triangle(
     right *= 1.0 - q
     np.sqrt(right, out=right)
     left -= right
-    left += 1.0 - 2.0 * q
-    left *= b - a
-    left += mode
+    left *= width
+    left += mode + (1.0 - 2.0 * q) * width
     found = backward(left)
     return np.clip(found, least, most, out=found)
 

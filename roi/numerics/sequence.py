@@ -101,7 +101,7 @@ def sobol(start: int, stop: int, dimensions: int, seed: int | None) -> Array:
     parts = []
     for base in range(start // block * block, max(stop, start + 1), block):  # one, or two where the range begins inside
         inside = first[:, max(start - base, 0) : stop - base]
-        parts.append(inside ^ (shift ^ _point(columns, base))[:, None])
+        parts.append(inside ^ (shift ^ _point(columns, base)).astype(inside.dtype)[:, None])
     words = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
     points: Array = np.add(words, 0.5, dtype=np.float64)
     points *= 2.0**-BITS
@@ -115,9 +115,9 @@ def _point(columns: Words, index: int) -> Words:
 
 
 @lru_cache(maxsize=4)
-def _first_points(dimensions: int, seed: int | None, count: int) -> Words:
-    """The words of the first points, which every range of that length follows from."""
-    return _points(_scramble(dimensions, seed)[0], count)
+def _first_points(dimensions: int, seed: int | None, count: int) -> NDArray[np.int32]:
+    """The words of the first points, which every range of that length follows from, as short as BITS allows."""
+    return _points(_scramble(dimensions, seed)[0], count).astype(np.int32)
 
 
 def _points(columns: Words, count: int) -> Words:

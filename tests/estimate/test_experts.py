@@ -14,6 +14,7 @@ from roi.estimate.step.experts import expert_operators, expert_passes, expert_pr
 from roi.estimate.step.step_time import step_time
 from roi.estimate.step.work import step_operators, step_products
 from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.stacks import built_model
 from roi.evidence.training_speed import evidence_line, speed_evidence
 from roi.facts.model import Attention, Mlp, ModelShape
 from roi.numerics.spreads import TAIL
@@ -49,6 +50,20 @@ def test_flops_are_those_of_the_experts_that_tokens_pass():
     plan = TrainingPlan(method="full", seq=10.0, checkpointing=False)
     for card in (A100, H100):
         assert sum(float(p.flops) for p in expert_products(ROUND, plan, card)) == pytest.approx(3 * 600_000)
+
+
+def test_llama_4_of_transformers_sends_all_tokens_through_all_experts():
+    """8 experts in place of 2, four times the FLOPs, which a dry run of Scout lists too: 4.37e14 in its products at 1,024
+    tokens. torchtune's sorts tokens by expert."""
+    plan = TrainingPlan(seq=10.0, checkpointing=False, targets="attention")
+    fours = {stack: built_model(ROUND.model_copy(update={"family": "llama4_text"}), replace(plan, stack=stack))
+             for stack in ("transformers", "torchtune")}
+    flops = {stack: sum(float(p.flops) for p in expert_products(model, plan, H100)) for stack, model in fours.items()}
+    assert flops == pytest.approx({"transformers": 8 * 600_000, "torchtune": 2 * 600_000})
+    scout, long = find_model("llama-4-scout"), TrainingPlan(seq=1024.0, checkpointing=False)
+    run = built_model(scout, long).unrolled
+    assert sum(float(p.flops) for p in (*step_products(run, long), *expert_products(run, long, H100))) == pytest.approx(
+        4.37453e14, rel=0.001)
 
 
 def test_a_folded_adapter_multiplies_a_and_b_out_over_all_experts():

@@ -372,6 +372,13 @@ def test_where_no_kernel_groups_the_experts_each_of_them_is_multiplied():
     assert (backward.flops, backward.launches, backward.calls) == (2 * forward.flops, 8, 2)
 
 
+def test_a_router_that_returns_two_results_carries_no_adapter():
+    """Phi-3.5-MoE's is a linear layer: 2 layers x rank 4 x (4 attention products of 64 x 64: 128) and nothing else."""
+    mixture = {**TINY, "model_type": "phimoe", "num_key_value_heads": TINY["num_attention_heads"], "num_local_experts": 4}
+    plan = replace(PLAN, targets="all-linear", rank=4)
+    assert dry_run(ModelConfig("tiny", mixture, ""), plan, workspace_bytes=0.0).trained_parameters == 2 * 4 * 4 * 128
+
+
 def test_the_timeline_is_no_wider_than_80_columns_and_names_its_phases():
     rows = timeline_rows([1e9, 2e9, 3e9, 2e9] * 30, [("forward", 0), ("backward", 40), ("optimizer", 110)], 1e9)
     assert max(len(row) for row in rows) <= 80

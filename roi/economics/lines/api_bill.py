@@ -233,8 +233,7 @@ def billed_at_price(shared: Shared, api: Service) -> Array:
         billed = billed_requests(shared)
         if not isinstance(api.successors.ends, Happened):
             return np.asanyarray(billed * api.price)
-        price = api.successors.price(api.factor)  # nobody else's, so that the product takes its place
-        return np.multiply(billed, price, out=price)
+        return api.successors.price(api.factor, billed)
 
     return shared.once_for(f"billed at price {id(api.successors)}", (api.factor,), made)
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -173,19 +172,29 @@ class Happened:
         return np.asarray((np.maximum(self.ends, 1) - 1) * rows + np.arange(rows))
 
     @cached_property
-    def so_far(self) -> NDArray[np.intp]:
-        """Where each month of each draw stands in a table of numbers of events x draws, laid end to end; shape (H, n).
+    def _in_order(self) -> tuple[NDArray[np.intp], NDArray[np.intp], list[int]]:
+        """The events by month end: the draw of each, its place in K x n laid end to end, how many fell before each end."""
+        ends = self.ends.astype(np.int16).reshape(-1)  # sixteen bits are sorted without comparing
+        order = ends.argsort(kind="stable")
+        before = np.searchsorted(ends[order], np.arange(self.horizon + 1)).tolist()
+        return order % self.ends.shape[1], order, before
 
-        The number is of those up to the beginning of the month.
+    def level(self, levels: Array, times: Array | None = None) -> Array:
+        """`levels`, which hold after 0, 1, ... events, shape (K + 1, n), at the beginning of each month, shape (n, H).
+
+        They are multiplied by `times`, shape (..., H). A month after the other, so that only what changes is looked up.
         """
-        rows = self.ends.shape[1]
-        found = np.zeros((self.horizon + 1, rows), dtype=np.intp)
-        flat, found[0] = found.reshape(-1), np.arange(rows)
-        for ends in self.ends:
-            flat[ends * rows + np.arange(rows)] += rows
-        for before, month in pairwise(found):
-            np.add(before, month, out=month)
-        return found[:-1]
+        now, then, (who, order, before) = levels[0].copy(), levels[1:].reshape(-1), self._in_order
+        then, found = then[order], np.empty((self.horizon, now.size))
+        given = found if times is None else times.T
+        for month, (row, start, stop) in enumerate(zip(found, before, before[1:], strict=False)):
+            if start < stop:
+                now[who[start:stop]] = then[start:stop]
+            if times is None:
+                row[...] = now
+            else:
+                np.multiply(given[month], now, out=row)
+        return found.T
 
 
 def happened(shared: Shared, first: Number, every: Number) -> Happened | None:

@@ -150,15 +150,15 @@ _Rates = list[tuple[Array | None, Number]]
 
 
 def _by_share(shared: Shared, lines: Sequence[Line]) -> list[tuple[Share, _Rates]]:
-    """What these lines run along, by the share of the months in which it is paid."""
+    """What these lines run along, by the share of the months in which it is paid: first those that are paid to the end."""
     found: dict[Share, dict[int, tuple[Array, Number]]] = {}
     for path, rate, share in (each for line in lines for each in line.along):
         if not (isinstance(rate, float) and rate == 0.0):
             paths = found.setdefault(always(shared) if share is None else share, {})
             paths[id(path)] = path, rate + paths[id(path)][1] if id(path) in paths else rate
     same = each_month(shared)
-    return [(share, [(None if path is same else path, rate) for path, rate in paths.values()])
-            for share, paths in found.items()]
+    return [(share, [(None if path is same else path, rate) for path, rate in found[share].values()])
+            for share in sorted(found, key=lambda share: -share.after)]
 
 
 def _add_all(total: Array, start: int, alike: Sequence[tuple[Share, _Rates]], rooms: Array, *, fresh: bool) -> None:

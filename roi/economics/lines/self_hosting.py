@@ -271,7 +271,9 @@ def purchases(gpus: Array, life_months: int) -> Array:
 
     Bought at the end of the month before it serves; replaced `life_months` later; a shrinking fleet sells nothing early.
     """
-    bought = np.diff(accumulate(np.maximum, gpus), axis=-1, prepend=0.0)
+    there = accumulate(np.maximum, gpus)
+    bought = np.array(there, order="K")
+    bought[..., 1:] -= there[..., :-1]
     for month in range(life_months, bought.shape[-1]):
         bought[..., month] += bought[..., month - life_months]
     return bought
@@ -288,12 +290,11 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     kept = _kept_ready(shared, plan, terms, gpus, there=there)
     bought = purchases(kept, terms.life_months) * (1.0 + terms.spare_share)
     price = plan.usd_per_gpu + terms.host_usd
-    before_or_first = accumulate(np.add, bought) == bought
-    later = np.where(before_or_first, 0.0, bought)
-    ordered = later[..., :1] + (bought * before_or_first).sum(axis=-1, keepdims=True)
-    later = np.concatenate([later[..., 1:], np.zeros_like(ordered)], axis=-1)
+    so_far, later = accumulate(np.add, bought), np.zeros_like(bought)
+    np.multiply(bought[..., 1:], so_far[..., :-1] > 0.0, out=later[..., :-1])
+    ordered = so_far[..., -1:] - later.sum(axis=-1, keepdims=True)
     first = ordered if bought.ndim > 1 else ordered[0]
-    resale = -price * _left_of_purchases(shared.horizon, terms, bought)
+    left = _left_of_purchases(shared.horizon, terms, bought)
     powered_gpus = kept if terms.as_a_whole else gpus
 
     def bought_for(gpus: float) -> str:
@@ -313,7 +314,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
         return f"{more}{share}" if isinstance(more, str) else lambda month: f"{paid(month)}{share}"
 
     def sold(month: int) -> str:
-        in_month = -pick(resale, month) / (pick(price, month) or 1.0)  # a card that would fetch nothing has nothing left
+        in_month = pick(left, month) if pick(price, month) else 0.0  # a card that would fetch nothing has nothing left
         each = bought_for(in_month).partition(" GPU x ")[2]
         return f"{in_month:,.6g} of a GPU's price is left x {each}, at {pick(terms.kept_per_year):.4g} kept a year"
 
@@ -354,7 +355,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
             facts=facts("colocation_usd_per_kw_month"),
             arithmetic=lambda month: f"{kw(month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
         ),
-        Line(name="hardware, resale", path=np.asanyarray(resale), facts=facts("value_kept_per_year"), arithmetic=sold,
+        Line(name="hardware, resale", path=left, rate=-price, facts=facts("value_kept_per_year"), arithmetic=sold,
              no_cash=there),
     ]
 
@@ -369,15 +370,10 @@ def _kept_ready(shared: Shared, plan: Plan, terms: Hardware, gpus: Array, *, the
 
 def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> Array:
     """GPUs' worth that is sold in each month: what is worn out as it is replaced, the rest at the horizon, at its age."""
-    start = np.arange(horizon)
-    in_use = start + terms.life_months > horizon
-    kept = by_month(np.power, terms.kept_per_year, (horizon - start) / MONTHS_PER_YEAR)
-    left = (bought * in_use * kept).sum(axis=-1, keepdims=True)
-    last = np.zeros(horizon)
-    last[-1] = 1.0
-    sold_later = np.zeros_like(bought)
-    if terms.life_months <= horizon:
-        worn = np.where(in_use, 0.0, bought)
-        sold_later[..., terms.life_months - 1 :] = worn[..., : horizon - terms.life_months + 1]
-    a_life = terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR)
-    return np.asanyarray(by_month(np.multiply, left, last) + sold_later * a_life)
+    worn = max(horizon - terms.life_months + 1, 0)  # bought in so many months, they are worn out by the horizon
+    ages = (horizon - np.arange(worn, horizon)) / MONTHS_PER_YEAR
+    left = bought[..., worn:] * by_month(np.power, terms.kept_per_year, ages)
+    sold = np.zeros_like(bought)
+    sold[..., horizon - worn :] = bought[..., :worn] * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR)
+    sold[..., -1:] += left.sum(axis=-1, keepdims=True)
+    return sold

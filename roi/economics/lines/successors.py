@@ -28,9 +28,9 @@ class Successors:
         """Price in each month over today's, shape (..., H)."""
         return self._by_month(lambda ratio: ratio, self.price_ratios)
 
-    def price(self, factor: Number) -> Array:
-        """The same times `factor`."""
-        return self._by_month(lambda ratio: factor * ratio, self.price_ratios)
+    def price(self, factor: Number, times: Array | None = None) -> Array:
+        """The same times `factor`, and times the months of `times`."""
+        return self._by_month(lambda ratio: factor * ratio, self.price_ratios, times)
 
     def errors(self, today: Number | None = None) -> Array:
         """Error rate in each month, at most 1, where it is `today`; without that, over today's. Shape (..., H)."""
@@ -40,19 +40,20 @@ class Successors:
         """What `of` makes of the error rate in each month over today's, shape (..., H)."""
         return self._by_month(of, self.error_ratios)
 
-    def _by_month(self, moved: Callable[[Number], Number], ratios: Sequence[Number]) -> Array:
+    def _by_month(self, moved: Callable[[Number], Number], ratios: Sequence[Number], times: Array | None = None) -> Array:
         """What the product of the ratios of all ends so far makes of something, by month.
 
         Of many draws it is worked out once a draw for 0, 1, ... ends and looked up: an exponential for each month costs more
         than all else of a bill.
         """
         if not isinstance(self.ends, Happened):
-            return np.asanyarray(moved(_product(self.ends, ratios)))
+            found = np.asanyarray(moved(_product(self.ends, ratios)))
+            return found if times is None else times * found
         most, rows = self.ends.ends.shape
         table = np.ones((most + 1, rows))
         for k in range(most):
             np.multiply(table[k], np.reshape(ratios[min(k, len(ratios) - 1)], -1), out=table[k + 1])
-        return np.broadcast_to(moved(table.T), table.T.shape).T.reshape(-1).take(self.ends.so_far).T
+        return self.ends.level(np.broadcast_to(moved(table.T), table.T.shape).T, times)
 
 
 def successors(shared: Shared, option: Option) -> Successors:

@@ -263,5 +263,5 @@ def spill_share(load_curve: Array, burst: Number, floor_capacity_ratio: Number, 
     spilled = np.mean(np.maximum(load_curve[:, None] - knots, 0.0), axis=0)
     held, now = np.asanyarray(floor_capacity_ratio), 1.0 - np.asanyarray(can_wait)
     ratio = np.asanyarray(load_ratio(held, burst * now))
-    at_once: Number = now * np.asanyarray(np.interp(ratio, knots, spilled), order="F" if np.isfortran(ratio) else "C")
-    return np.maximum(at_once, np.where(now < 1.0, 1.0 - held, 0.0))[()]
+    at_once: Number = np.asanyarray(np.interp(ratio, knots, spilled), order="F" if np.isfortran(ratio) else "C")[()]
+    return np.maximum(now * at_once, np.where(now < 1.0, 1.0 - held, 0.0))[()] if np.any(now < 1.0) else at_once

@@ -7,7 +7,7 @@ groups' ends on the host. Adapters on experts are folded: peft writes W + B A of
 torch tries a parametrisation when it registers it (peft/tuners/lora/layer.py, ParamWrapper).
 
 Counted on the dry run's operators (transformers 5.24, peft 0.21, torch 2.13) of Qwen3-MoE and Mixtral. Ignored: the waits,
-uneven groups, biases, and classes that route otherwise (Llama 4 sends all tokens through all experts).
+uneven groups, biases, and how classes that send all tokens through all experts sort and weight them (`stacks.EVERY_EXPERT`).
 """
 
 from collections.abc import Iterator

@@ -160,7 +160,7 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     """
     tokens = np.asarray(plan.micro_batch, dtype=float) * np.asarray(plan.seq, dtype=float)
     zero = 0.0 * tokens
-    run = built_model(model, plan).unrolled if plan.method == "llamapro" else model.unrolled
+    run = (model if plan.stack == "litgpt" and plan.method != "llamapro" else built_model(model, plan)).unrolled
     work = [*step_products(run, plan), *expert_products(run, plan, gpu)]
     products = _products_s(work, gpu, efficiency) + zero
     attention_flops, attention = _attention(run, plan, gpu, efficiency, tokens)

@@ -23,6 +23,9 @@ from roi.facts.model import Attention, Mlp, ModelShape
 Kind = TypeVar("Kind", Attention, Mlp)
 FUSED = ("attn", "q_proj", "k_proj", "v_proj")
 """LitGPT's product, and what it holds."""
+EVERY_EXPERT = ("llama4_text",)
+"""Families whose class of transformers sends all tokens through all experts, most of them at a score of zero
+(modeling_llama4.py, Llama4TextMoe: `routed_in` is the stream once an expert)."""
 
 
 def last_part(model: ModelShape, parts: int) -> ModelShape:
@@ -33,11 +36,14 @@ def last_part(model: ModelShape, parts: int) -> ModelShape:
 
 
 def built_model(model: ModelShape, plan: TrainingPlan) -> ModelShape:
-    """The model as the plan's stack builds it, or with the layers that llamapro adds; the same one for the others."""
+    """The model as the plan's stack builds and runs it, or with the layers that llamapro adds; the same one for the others."""
     if plan.method == "llamapro":
         grown = 1.0 + float(np.max(plan.rank)) / model.layers
         return ModelShape.model_construct(**{
             **dict(model), "attention": _deeper(model.attention, grown), "mlp": _deeper(model.mlp, grown)})
+    if model.family in EVERY_EXPERT and plan.stack == "transformers":
+        every = tuple(k.model_copy(update={"experts_per_token": k.experts}) for k in model.mlp)
+        return ModelShape.model_construct(**{**dict(model), "mlp": every})
     if plan.stack != "litgpt":
         return model
     apart = all(a.kind in ("full", "sliding") and not a.shared_kv for a in model.attention)

@@ -203,10 +203,7 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
         enable = model.activation_checkpointing_enable if newer else model.gradient_checkpointing_enable
         enable({"use_reentrant": False})
     if plan.method != "full":
-        # routers that are linear layers: llama 4's returns two results, which an adapter cannot add to
-        routes = any(name.endswith(".router") and isinstance(m, LINEARS) for name, m in model.named_modules())
-        targets = target_modules(model, plan.targets, fused)
-        settings = adapter_settings(model, plan, targets, **{"exclude_modules": ["router"]} if routes else {})
+        settings = adapter_settings(model, plan, target_modules(model, plan.targets, fused))
         try:
             with known_warnings():
                 model = peft.get_peft_model(model, settings)
@@ -217,14 +214,17 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
     return model
 
 
-def adapter_settings(model: Any, plan: TrainingPlan, targets: str | list[str], **more: Any) -> Any:
+def adapter_settings(model: Any, plan: TrainingPlan, targets: str | list[str]) -> Any:
     """peft's settings of the plan's adapter on the model's `targets`. Any: peft's classes are untyped.
 
-    IA3 scales the input of an MLP's products; OFT takes its number of blocks or their size; a prompt in attention is in every
-    layer; p-tuning's encoder is as wide as the stream.
+    A router that is a linear layer carries none: Llama 4's and Phi-3.5-MoE's return two results, to which nothing can be
+    added. IA3 scales the input of an MLP's products; OFT takes its number of blocks or their size; a prompt in attention is
+    in every layer; p-tuning's encoder is as wide as the stream.
     """
     if plan.tuner is not None and not plan.tuner.built:
         raise InputError(f"method: {plan.method} is no peft_type of peft, and not run; take the closed form")
+    routes = any(name.endswith(".router") and isinstance(layer, LINEARS) for name, layer in model.named_modules())
+    more: dict[str, Any] = {"exclude_modules": ["router"]} if routes else {}
     if plan.tuner is not None:
         kind: Any = peft.PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(plan.method.upper())]
         size, config = int(plan.rank), model.config.get_text_config()

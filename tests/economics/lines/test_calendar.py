@@ -90,9 +90,12 @@ def test_events_kept_one_by_one_are_those_of_each_row() -> None:
     expected = np.array([events(f, e, 36, s, u) * np.arange(1.0, 38.0) for f, e, s, u in numbers])
     assert falls.monthly.tolist() == expected[:, 1:].tolist()
     assert np.ravel(falls.upfront).tolist() == expected[:, 0].tolist() == [0.0, 0.0, 0.0, 1.0, 0.0]
-    so_far = [events_so_far(f, e, 36)[:-1].tolist() for f, e in zip(first.ravel(), every.ravel(), strict=True)]
-    assert (happened.so_far // 5).T.tolist() == so_far
-    assert (happened.so_far % 5 == np.arange(5)).all()
+    so_far = np.array([events_so_far(f, e, 36)[:-1] for f, e in zip(first.ravel(), every.ravel(), strict=True)])
+    levels = np.add.outer(np.arange(len(happened.when) + 1.0), np.arange(5) / 8.0)  # another one for each draw
+    expected = so_far + np.arange(5)[:, None] / 8.0
+    assert happened.level(levels).tolist() == expected.tolist()
+    for times in (np.arange(36.0), np.arange(180.0).reshape(5, 36)):
+        assert happened.level(levels, times).tolist() == (expected * times).tolist()
 
 
 def test_shares_of_months_differ_in_the_first_alone() -> None:

@@ -57,17 +57,24 @@ HEADS = "| {} | rows | MAPE % | median % | bias % | p90 % | in 90% |\n|:--|--:|-
 
 
 def _other_rows(answers: dict[str, Answer]) -> list[str]:
-    """A sentence for each instrument whose answers are of other rows than the first's: an earlier reading of the table."""
-    rows = {
-        name: {each["id"] for each in answer["predictions"] if each["quantity"] == "memory"} for name, answer in answers.items()
-    }
-    first = next(iter(rows))
-    return [
-        f"\n**{name} is not to be compared with {first} here**: its answers are of an earlier reading of the table and of "
-        f"earlier code. {len(rows[first] - ids)} of {first}'s rows are not among its own, {len(ids - rows[first])} of its "
-        f"own not among {first}'s."
-        for name, ids in rows.items() if ids != rows[first]
-    ]
+    """A paragraph for each instrument that answers other rows than the first: why, and both on those that both answer."""
+    (first, ours), *others = ((name, _memory(answer["predictions"])) for name, answer in answers.items())
+    told = []
+    for name, rows in others:
+        both, missing = ours.keys() & rows.keys(), ours.keys() - rows.keys()
+        of_rows, of_ours = (np.median([100.0 * abs(of[id]["predicted"] / of[id]["measured"] - 1.0) for id in both])
+                            for of in (rows, ours))
+        reasons = _memory(answers[name]["not_predicted"])
+        why = Counter(re.split(r" is not run dry| \(|[;']? leave |; ", reasons[id]["reason"])[0] for id in missing)
+        listed = ", ".join(f"{reason} ({n})" for reason, n in why.most_common())
+        told.append(f"\n{name} answers {len(rows)} rows, {first} {len(ours)}; on the {len(both)} of both their medians are"
+                    f" {of_rows:.1f}% and {of_ours:.1f}%. What {name} leaves out: {listed or 'nothing'}.")
+    return told
+
+
+def _memory(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:  # Any: values of JSON
+    """Those about memory, by id."""
+    return {each["id"]: each for each in rows if each["quantity"] == "memory"}
 
 
 def main() -> None:

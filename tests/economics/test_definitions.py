@@ -551,16 +551,21 @@ def test_in_a_cascade_all_pay_the_first_model_and_the_escalated_pay_both() -> No
 
 
 def test_leaving_saves_nothing_below_a_commitment() -> None:
-    """docs/economics.md, 4.8. $5,000 for 1.5 months, $3,000 spent: $2,000 unused, then 2,500 - 3,000 is nothing, then none. A
-    candidate's from 0.5 to 2.5 months, $1,500 spent: half a month, a whole one, half a month.
+    """docs/economics.md, 4.8. $5,000 for 1.5 months, $3,000 spent: $2,000 unused, then half of that, then none. A candidate's
+    from 0.5 to 2.5 months, $1,500 spent in each: 2,500 - 1,500 where it goes live, a whole month, half of one. One of 0.25
+    to 0.75 months: 2/3 of what is spent in the 0.75 months live falls in it, (3,750 - 1,500) x 2/3.
     """
     (line,) = commitment_line(shared(commitment_usd=5000.0, commitment_months=1.5), np.full(24, 3000.0))
-    assert line.monthly[:3].tolist() == [2000.0, 0.0, 0.0]
+    assert line.monthly[:3].tolist() == [2000.0, 1000.0, 0.0]
     (gone,) = commitment_line(shared(commitment_usd=5000.0, commitment_months=1.5), np.zeros(24))
     assert gone.monthly[:3].tolist() == [5000.0, 2500.0, 0.0]
     own = replace(CHEAPER, commitment_usd=5000.0, commitment_months=2.5, months_to_live=0.5)
     (line,) = own_commitment_line(shared(), own, np.full(24, 1500.0))
-    assert line.monthly[:4].tolist() == [1000.0, 3500.0, 1000.0, 0.0]
+    assert line.monthly[:4].tolist() == [1000.0, 3500.0, 1750.0, 0.0]
+    rows = replace(own, commitment_months=np.array([[2.5], [0.75]]), months_to_live=np.array([[0.5], [0.25]]))
+    (drawn,) = own_commitment_line(shared(), rows, np.full(24, 1500.0))
+    assert drawn.monthly[0].tolist() == line.monthly.tolist()
+    assert drawn.monthly[1, :2] == pytest.approx([1500.0, 0.0])
 
 
 def test_the_gap_to_the_bill_is_split_into_volume_and_price() -> None:

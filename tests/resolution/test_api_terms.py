@@ -58,7 +58,7 @@ def test_a_commitment_to_a_candidate_is_owed_from_going_live_to_its_end() -> Non
     terms = {"committed_usd_per_month": 1000.0, "committed_until": "2027-02-23"}
     w = world(apis={LUNA: terms}, timing={"months_to_live": {"api": 0.5}})
     paid = w.line(CHEAPER, "own commitment not used")[1]
-    assert paid[:4] == pytest.approx([500.0 - 197.10, 605.80, 1000 * (91 / (365 / 12) - 2) - 394.20, 0.0])
+    assert paid[:4] == pytest.approx([500.0 - 197.10, 605.80, 605.80 * (91 / (365 / 12) - 2), 0.0])
     assert "own commitment not used" not in w.names("stay")
 
 

@@ -340,12 +340,8 @@ def commitment_line(shared: Shared, spent: Array) -> list[Line]:
     """What a commitment with the incumbent costs beyond the incumbent's bill: leaving saves nothing below it before it ends."""
     if not any_positive(shared.commitment_usd):
         return []
-    owed = shared.commitment_usd * np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
-    return [Line(
-        name="commitment not used", path=np.asanyarray(np.maximum(owed - spent, 0.0)),
-        facts=("commitment.usd_per_month", "commitment.months"),
-        arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
-    )]
+    runs = np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
+    return [_unused("commitment not used", shared.commitment_usd, spent, runs, "commitment")]
 
 
 def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Line]:
@@ -354,12 +350,22 @@ def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Li
         return []
     ends = option.months_to_live, option.commitment_months
     before, until = (incumbent_share(each, 0.0, shared.horizon).whole for each in ends)
-    owed = option.commitment_usd * np.maximum(until - before, 0.0)
-    return [Line(
-        name=OWN_COMMITMENT, path=np.asanyarray(np.maximum(owed - spent, 0.0)),
-        facts=(f"apis.{option.vendor}.commitment.usd_per_month", f"apis.{option.vendor}.commitment.months"),
-        arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
-    )]
+    live = 1.0 - before
+    runs = np.maximum(until - before, 0.0) / np.where(live > 0, live, 1.0)
+    return [_unused(OWN_COMMITMENT, option.commitment_usd * live, spent, runs, f"apis.{option.vendor}.commitment")]
+
+
+def _unused(name: str, committed: Number, spent: Array, runs: Array, path: str) -> Line:
+    """What is short of `committed` USD a month, for the share of each month's spend during which the commitment `runs`."""
+
+    def arithmetic(month: int) -> str:
+        part = "" if pick(runs, month) == 1.0 else f" x {pick(runs, month):.4g} of the month"
+        return f"${pick(committed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0{part}"
+
+    return Line(
+        name=name, path=np.asanyarray(runs * np.maximum(committed - spent, 0.0)),
+        facts=(f"{path}.usd_per_month", f"{path}.months"), arithmetic=arithmetic,
+    )
 
 
 def error_line(

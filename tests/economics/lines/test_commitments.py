@@ -10,13 +10,13 @@ from roi.errors import ScenarioError
 
 def test_leaving_saves_nothing_below_a_commitment_before_its_end() -> None:
     """$20,000 a month owed until 2027-05-24 (181 days, 5.95 months). Staying spends 10,512, so 9,488 goes unused; another
-    model of the same provider spends 394.20 of it. 0.95 of month 6: 0.95 x 20,000 are owed. Leaving saves nothing.
+    model of the same provider spends 394.20 of it. Month 6 counts by 0.95 of both. Leaving saves nothing.
     """
     w = world(incumbent={"committed_usd_per_month": 20_000.0, "committed_until": "2027-05-24"})
     stay, gone = w.line("stay", "commitment not used")[1], w.line(CHEAPER, "commitment not used")[1]
     part = 181 / (365 / 12) - 5
-    assert stay[:7] == pytest.approx([20_000 - STAY] * 5 + [part * 20_000 - STAY, 0.0])
-    assert gone[:7] == pytest.approx([20_000.0 - LUNA] * 5 + [part * 20_000 - LUNA, 0.0])
+    assert stay[:7] == pytest.approx([20_000 - STAY] * 5 + [part * (20_000 - STAY), 0.0])
+    assert gone[:7] == pytest.approx([20_000.0 - LUNA] * 5 + [part * (20_000 - LUNA), 0.0])
     for t in range(5):
         saved = float(w.costed("stay").total.monthly[t]) - float(w.costed(CHEAPER).total.monthly[t])
         assert saved == pytest.approx(0.0, abs=1e-6)

@@ -165,7 +165,7 @@ def track_file(
     months = tracked_months(question, decision, kept, shared, options, notes)
     days = np.array([float(days_in(after(decision.first_month, k))) for k in range(shared.horizon)])
     expected = forecast(case, choices, id, days, len(months))
-    came = came_of(months, shared, options, id, days[: len(months)])
+    came = came_of(months, shared, options, id, days[: len(months)], notes)
     tracked = track(shared, options, id, came)
     wrong = None if question.quality is None else wrong_share(question.quality, options[id], notes)
     seen, judged, inside = judge(expected, tracked, wrong)

@@ -1,7 +1,7 @@
 """The months of a question in order: what is kept in a folder, and what exports, invoices and a cluster tell now."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from roi.answers.track_months import Models, MonthSums, bill_months, check_span,
 from roi.answers.track_record import Decision, TrackedMonth
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.tracking.month_figures import figures
-from roi.economics.tracking.seen_facts import Came
+from roi.economics.tracking.seen_facts import Came, owed
 from roi.errors import InputError
 from roi.usage.read.record import FileOptions
 
@@ -145,9 +145,12 @@ def _filled(month: TrackedMonth, kept: TrackedMonth | None) -> TrackedMonth:
 
 
 def came_of(
-    months: Sequence[TrackedMonth], shared: Shared, options: Mapping[str, Option], id: str, days: Array
+    months: Sequence[TrackedMonth], shared: Shared, options: Mapping[str, Option], id: str, days: Array, notes: list[str]
 ) -> tuple[Came, ...]:
-    """The months for the engine. Where an export counts no requests, as many calls as the forecast's length gives."""
+    """The months for the engine. Where an export counts no requests, as many calls as the forecast's length gives.
+
+    Where no bill says what was paid, what commitments ask beyond the export's calls is paid too; `notes` hear of it.
+    """
     planned = figures(shared, options[id], options).in_days(days)
     length = np.broadcast_to(planned.input_tokens + planned.output_tokens, days.shape)
     found = []
@@ -169,4 +172,10 @@ def came_of(
                 gpu_usd=month.gpu_usd,
             )
         )
-    return tuple(found)
+    unbilled = [month.api_usd is not None and month.api_usd_from != "bill" for month in months]
+    beyond = np.where(unbilled, owed(shared, options, id, found), 0.0)
+    if np.any(beyond > 0):
+        told = ", ".join(f"${usd:,.0f} in {month.month}" for usd, month in zip(beyond, months, strict=True) if usd > 0)
+        notes.append(f"no bill says what was paid: what commitments ask beyond the export's calls is counted as paid, {told}; "
+                     "--bill says otherwise")
+    return tuple(replace(c, api_usd=(c.api_usd or 0.0) + usd) if usd > 0 else c for c, usd in zip(found, beyond, strict=True))

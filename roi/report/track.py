@@ -260,6 +260,8 @@ def _reading(a: TrackAnswer) -> str:
     words = {"bill": "the bill", "reported": "the export's own costs", "list price": "list prices of the tokens"}
     said = list(dict.fromkeys(words[m.api_usd_from] for m in a.months if m.api_usd_from))
     api = f"API: {' and '.join(said)}" if said else "API: as forecast, nothing tells it"
+    if any((c.api_usd or 0.0) > (m.api_usd or 0.0) for c, m in zip(a.tracked.came, a.months, strict=True)):
+        api += " and what commitments ask beyond them, which no bill tells"
     rent = (
         ""
         if not np.any(a.forecast.bands[HOURS].high > 0)

@@ -51,6 +51,33 @@ def test_an_invoice_alone_tells_cash_and_price(folder):
     assert found["schema"] == "roi.track/1"
 
 
+@pytest.mark.parametrize(("option", "left"), [(LUNA, 1.0), ("cheaper-api:anthropic/claude-haiku-4-5", 0.0)])
+def test_what_a_commitment_asks_is_paid_where_no_bill_says_what_was(option, left, tmp_path):
+    """docs/economics.md, 4.8. OpenAI is owed $30,000 in 365/12 days, 30,575.34 in December's 31. At 1.3 times its price
+    gpt-6-luna, of the same provider, costs 1.3 x 231.756 of that; as much at another provider is paid on top. A bill that
+    says 231.756 is all that was paid.
+    """
+    incumbent = {**SCENARIO["incumbent"], "committed_usd_per_month": 30_000, "committed_until": "2027-01-30"}
+    asked = {**SCENARIO, "incumbent": incumbent, "candidates": {"api_models": [option.partition(":")[2]], "cascade_first": []}}
+    (tmp_path / "owed.yaml").write_text(yaml.safe_dump(asked))
+    provider, _, model = option.partition(":")[2].partition("/")
+    (tmp_path / "usage.csv").write_text(export(model, 3, usd=1.3 * LUNA_USD).replace(",openai,", f",{provider},"))
+    words = ("--option", option, "--actual", tmp_path / "usage.csv")
+    found = told(tmp_path, *words, file="owed.yaml")
+    runs = 67 / (365 / 12) - 2
+    used = [1.3 * days * 60_000 * LUNA_USD for days in (31, 31, 28)]
+    owed = [part * (30_000 * days / (365 / 12) - left * usd)
+            for part, days, usd in zip((1.0, 1.0, runs), (31, 31, 28), used, strict=True)]
+    assert [m["cash_usd"]["came"] for m in found["months"]] == pytest.approx([a + b for a, b in zip(used, owed, strict=True)])
+    assert f"counted as paid, ${owed[0]:,.0f} in 2026-12, ${owed[1]:,.0f} in 2027-01" in found["notes"][-1]
+    said = " ".join(track(tmp_path, *words, file="owed.yaml").stdout.split())
+    assert "own costs and what commitments ask beyond them, which no bill tells" in said
+    (tmp_path / "bill.csv").write_text("month,usd\n2026-12,231.756\n2027-01,231.756\n2027-02,231.756\n")
+    billed = told(tmp_path, *words, "--bill", tmp_path / "bill.csv", file="owed.yaml")
+    assert [m["cash_usd"]["came"] for m in billed["months"]] == pytest.approx([231.756] * 3)
+    assert not any("commitment" in note for note in billed["notes"])
+
+
 def test_a_scenario_and_its_saved_comparison_say_the_same(folder):
     one, other = (told(folder, "--bill", folder / "bill.csv", file=file) for file in ("saved.json", "mail.yaml"))
     assert {**one, "notes": []} == {**other, "notes": [], "warnings": one["warnings"]}

@@ -4,7 +4,7 @@ Each month is a row of its own, as a draw is one: evaluated with that month's fa
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -99,6 +99,22 @@ def track(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence
     seen = seen_in_rows(shared, options, id, came)
     months, stay = in_rows(shared, options, id, came, seen)
     return Tracked(tuple(came), seen, months, np.asanyarray(stay.cash_usd - months.cash_usd))
+
+
+def owed(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came]) -> Array:
+    """USD that commitments ask in each month beyond what its calls cost (docs/economics.md, 4.8), shape (k,).
+
+    Of months whose `api_usd` is what calls cost, not what was paid; 0 where it is None. A month's days count, as the forecast's.
+    """
+    free, alone = replace(shared, commitment_usd=0.0), {k: replace(o, commitment_usd=0.0) for k, o in options.items()}
+    seen = seen_in_rows(free, alone, id, came)
+    price = np.maximum(seen.pop(PRICE, np.ones((len(came), 1))), LEAST)
+    # at p times the prices max(C - p x spent, 0) is owed: p x max(C / p - spent, 0)
+    asked = replace(shared, commitment_usd=shared.commitment_usd / price)
+    known = {k: replace(o, commitment_usd=o.commitment_usd / price) for k, o in options.items()}
+    with_it, without = (in_rows(s, o, id, came, seen)[0].api_usd for s, o in ((asked, known), (free, alone)))
+    told = np.array([each.api_usd is not None for each in came])
+    return np.asanyarray(np.where(told, (with_it - without) * price[:, 0], 0.0))
 
 
 def in_rows(

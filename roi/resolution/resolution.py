@@ -138,6 +138,10 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     sheet.field("commitment.usd_per_month", i, "committed_usd_per_month", "incumbent")
     months = 0.0 if i.committed_until is None else max((i.committed_until - s.as_of).days / DAYS_PER_MONTH, 0.0)
     sheet.state("commitment.months", months, "scenario incumbent.committed_until", "months")
+    blocks = {"incumbent": i, **{f"apis.{name}": own for name, own in s.apis.items()}}
+    sheet.warnings += [f"{field}.committed_until: {x.committed_until} is not after as_of, {s.as_of}: that commitment is over"
+                       " and costs nothing" for field, x in blocks.items() if x.committed_until is not None
+                       and x.committed_until <= s.as_of and value_of(x.committed_usd_per_month) > 0]
 
 
 def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:

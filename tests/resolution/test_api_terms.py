@@ -237,3 +237,10 @@ def test_a_term_of_more_than_a_month_binds() -> None:
         "provisioned": True, CHEAPER: True, CASCADE: True, "flexible-tier": False, "stay": False
     }  # fmt: skip
     assert not binds(world(candidates={"provisioned_throughput": unit}).options["provisioned"])
+
+
+def test_a_commitment_that_is_over_is_a_warning() -> None:
+    terms = {"committed_usd_per_month": 1000.0, "committed_until": "2026-01-01"}
+    for field, given in (("incumbent", {"incumbent": terms}), (f"apis.{LUNA}", {"apis": {LUNA: terms}})):
+        assert [x for x in resolve(check_scenario(quiet(given))).warnings if "commitment" in x] == [
+            f"{field}.committed_until: 2026-01-01 is not after as_of, 2026-11-24: that commitment is over and costs nothing"]

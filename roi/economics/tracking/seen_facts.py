@@ -11,6 +11,7 @@ import numpy as np
 
 from roi.economics.change.attribution import attribute, in_cents
 from roi.economics.inputs import Array, Number, Option, Shared
+from roi.economics.lines.line import any_positive
 from roi.economics.lines.option_lines import month_shares
 from roi.economics.tracking.month_figures import (
     CACHE,
@@ -104,8 +105,10 @@ def track(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence
 def owed(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came]) -> Array:
     """USD that commitments ask in each month beyond what its calls cost (docs/economics.md, 4.8), shape (k,).
 
-    Of months whose `api_usd` is what calls cost, not what was paid; 0 where it is None. A month's days count, as the forecast's.
+    Of months whose `api_usd` is what calls cost, not what was paid; 0 where it is None. In its days, as forecast.
     """
+    if not any(any_positive(x) for x in (shared.commitment_usd, *(o.commitment_usd for o in options.values()))):
+        return np.zeros(len(came))
     free, alone = replace(shared, commitment_usd=0.0), {k: replace(o, commitment_usd=0.0) for k, o in options.items()}
     seen = seen_in_rows(free, alone, id, came)
     price = np.maximum(seen.pop(PRICE, np.ones((len(came), 1))), LEAST)

@@ -79,7 +79,7 @@ def head(c: Comparison) -> list[Block]:
 
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
-    told = [*_bill(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_old(c), *_endings(c)]
+    told = [*_bill(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_old(c), *_over(c), *_endings(c)]
     accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     if accepted:
         told.append(f"Accepted although unlikely: {', '.join(accepted)}")
@@ -165,6 +165,14 @@ def _old(c: Comparison) -> list[str]:
                     continue
                 ages[o.label] = max(ages.get(o.label, 0), (today - fact.date).days)
     return old_prices(ages)
+
+
+def _over(c: Comparison) -> list[str]:
+    """Commitments that ended before the comparison begins, and are in no figure."""
+    paid = [path.removesuffix("usd_per_month") for path in c.case.facts if path.endswith("commitment.usd_per_month")]
+    over = [c.case[f"{path}months"].source.removeprefix("scenario ") for path in paid
+            if case_number(c.case, f"{path}usd_per_month") > 0 and case_number(c.case, f"{path}months") == 0]
+    return [f"A commitment is over by as_of and costs nothing: {', '.join(over)}"] if over else []
 
 
 def _ranged(c: Comparison, path: str, name: str) -> str:

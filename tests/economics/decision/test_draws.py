@@ -115,8 +115,8 @@ def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None
     case, choices, ids = bundled()
     monkeypatch.setattr(draws, "CHUNK", 7)
     small = draw(case, ids, choices, ROWS, 1)
-    for id in ids:
-        assert small.npv[id] == pytest.approx(drawn().npv[id], rel=1e-12)
+    for id in ids:  # differences of sums of thousands, which round
+        assert small.npv[id] == pytest.approx(drawn().npv[id], rel=1e-12, abs=1e-8)
 
 
 def test_in_every_draw_an_option_costs_what_its_lines_do_in_each_month() -> None:

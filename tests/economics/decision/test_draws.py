@@ -112,10 +112,11 @@ def test_every_option_of_the_bundled_scenario_is_drawn() -> None:
 
 
 def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the rounding of what they are differences of: of two bills of $1,000,000 it is 1e-10."""
     case, choices, ids = bundled()
     monkeypatch.setattr(draws, "CHUNK", 7)
     small = draw(case, ids, choices, ROWS, 1)
-    for id in ids:  # differences of sums of thousands, which round
+    for id in ids:
         assert small.npv[id] == pytest.approx(drawn().npv[id], rel=1e-12, abs=1e-8)
 
 

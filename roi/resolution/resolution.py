@@ -22,6 +22,8 @@ from roi.resolution.own_terms import add_option_terms, check_options
 from roi.resolution.plan_capacity import FleetPlan
 from roi.resolution.system_scores import add_escalations
 from roi.resolution.template_facts import mark_template
+from roi.scenario.apis import ApiTerms
+from roi.scenario.demand import Incumbent
 from roi.scenario.quantity import Spread, as_spread, value_of
 from roi.scenario.scenario import Scenario
 from roi.scenario.supply import KINDS_OF_CHANGE
@@ -138,7 +140,7 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     sheet.field("commitment.usd_per_month", i, "committed_usd_per_month", "incumbent")
     months = 0.0 if i.committed_until is None else max((i.committed_until - s.as_of).days / DAYS_PER_MONTH, 0.0)
     sheet.state("commitment.months", months, "scenario incumbent.committed_until", "months")
-    blocks = {"incumbent": i, **{f"apis.{name}": own for name, own in s.apis.items()}}
+    blocks: dict[str, Incumbent | ApiTerms] = {"incumbent": i, **{f"apis.{name}": own for name, own in s.apis.items()}}
     sheet.warnings += [f"{field}.committed_until: {x.committed_until} is not after as_of, {s.as_of}: that commitment is over"
                        " and costs nothing" for field, x in blocks.items() if x.committed_until is not None
                        and x.committed_until <= s.as_of and value_of(x.committed_usd_per_month) > 0]

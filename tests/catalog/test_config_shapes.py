@@ -81,8 +81,8 @@ def test_what_is_no_decoder_or_unknown_is_refused_by_its_type(tmp_path, kind, to
 
 
 @pytest.mark.parametrize(("entries", "told"), [
-    ({"model_type": "llama"}, "states no hidden_size and no num_hidden_layers; a config.json of a llama states them"),
-    ({"model_type": "gpt2", "n_embd": 768}, "config.json states no num_hidden_layers;"),
+    ({"model_type": "llama"}, "states no hidden_size and no num_hidden_layers, and nothing can be counted without"),
+    ({"model_type": "gpt2", "n_embd": 768}, "config.json states no num_hidden_layers, and"),
     ({"model_type": "llama", **USUAL, "hidden_size": 4096, "num_attention_heads": 33},
      "num_attention_heads: 33 does not divide hidden_size 4,096, and head_dim is not stated"),
     ({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 7}, "n_head: 7 does not divide n_embd 768"),

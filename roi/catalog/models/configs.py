@@ -86,8 +86,7 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     if alone and entries["model_type"] in known_types():
         lacks = [names[0] for names in (WIDTH_ENTRIES, DEPTH_ENTRIES) if all(entries.get(name) is None for name in names)]
         if lacks:
-            raise InputError(f"{field}: {file} states no {' and no '.join(lacks)}; a config.json of a"
-                             f" {entries['model_type']} states them, or their names in its family")
+            raise InputError(f"{field}: {file} states no {' and no '.join(lacks)}, and nothing can be counted without")
     return ModelConfig(str(path), entries, "")
 
 

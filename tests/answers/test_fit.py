@@ -106,6 +106,7 @@ def test_whole_instances_are_said_where_a_job_takes_a_part_of_one():
     assert line["usd"] == pytest.approx(8 * 1.50 * line["hours"])
     told = "Whole instances are rented, and all their GPUs are in the USD: MI300X-192GB (8 for 4)"
     assert told in " ".join(run(*job, "--gpus", "4").stdout.split())
+    assert ", rented by 8)" in " ".join(run(*job, "--gpus", "4", "--full").stdout.split())
     assert "Whole instances" not in run(*job, "--gpus", "8").stdout
 
 

@@ -293,7 +293,8 @@ def _offer(line: GpuLine, offer: RentalOffer, as_of: Date | None) -> str:
     """An offer with every digit of its price, at least two decimals, and with its age where it is stale."""
     days = 0 if as_of is None else (as_of - offer.date).days
     age = f", {days} days old" if days > STALE_DAYS else ""
-    return f"{line.fit.gpu.id} {_dollars(offer)}/h {offer.vendor} ({offer.date}{age})"
+    each = "" if offer.gpus_per_instance == 1 else f", rented by {offer.gpus_per_instance}"
+    return f"{line.fit.gpu.id} {_dollars(offer)}/h {offer.vendor} ({offer.date}{age}{each})"
 
 
 def _dollars(offer: RentalOffer) -> str:

@@ -94,6 +94,22 @@ def test_what_peft_refuses_on_experts_is_refused_here(words, told):
     assert run("qwen3-30b-a3b", *words, "--targets", "attention").exit_code == 0
 
 
+def test_litgpt_s_own_dropout_is_not_what_is_refused_of_a_mixture():
+    assert run("mixtral-8x7b", "--stack", "litgpt").stderr.strip() == (
+        "roi: --stack: litgpt is not known on the experts of mixtral-8x7b (MLPs in a loop there); take transformers")
+
+
+def test_whole_instances_are_said_where_a_job_takes_a_part_of_one():
+    """MI300X are rented in eights: 1.50 USD x 8 cards x hours for a job on four of them."""
+    job = ("llama-3.1-8b", "--gpu", "MI300X-192GB", "--sharding", "fsdp", "--examples", "8000")
+    line = answer(*job, "--gpus", "4")["gpus"][0]
+    assert line["usd"] == pytest.approx(8 * 1.50 * line["hours"])
+    told = "Whole instances are rented, and all their GPUs are in the USD: MI300X-192GB (8 for 4)"
+    assert told in " ".join(run(*job, "--gpus", "4").stdout.split())
+    assert ", rented by 8)" in " ".join(run(*job, "--gpus", "4", "--full").stdout.split())
+    assert "Whole instances" not in run(*job, "--gpus", "8").stdout
+
+
 def test_the_nearest_plan_really_fits():
     got = answer("llama-3.1-8b", "--gpu", "L4", "--micro-batch", "4")["gpus"][0]
     assert got["nearest"] == "micro-batch 1"

@@ -80,6 +80,31 @@ def test_what_is_no_decoder_or_unknown_is_refused_by_its_type(tmp_path, kind, to
         assert answer.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(("entries", "told"), [
+    ({"model_type": "llama"}, "states no hidden_size and no num_hidden_layers, and nothing can be counted without"),
+    ({"model_type": "gpt2", "n_embd": 768}, "config.json states no num_hidden_layers, and"),
+    ({"model_type": "llama", **USUAL, "hidden_size": 4096, "num_attention_heads": 33},
+     "num_attention_heads: 33 does not divide hidden_size 4,096, and head_dim is not stated"),
+    ({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 7}, "n_head: 7 does not divide n_embd 768"),
+])
+def test_a_file_without_width_or_depth_or_with_heads_that_do_not_divide_is_refused(tmp_path, entries, told):
+    """transformers refuses 33 heads of 4,096 too (LlamaConfig.validate_architecture); with a width of their own, neither."""
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(entries))
+    answer = CliRunner().invoke(main, ["fit", str(file), "--seq", "128"])
+    assert (answer.exit_code, answer.stderr.count("\n")) == (2, 1)
+    assert told in answer.stderr
+    shape_of_config(config(model_type="llama", **(USUAL | {"hidden_size": 4096, "num_attention_heads": 33, "head_dim": 128})))
+
+
+def test_what_llava_leaves_out_of_its_text_part_is_the_class_s(tmp_path):
+    """llava-1.5-7b's own file states of Vicuna 7B neither width nor depth: those of LlamaConfig, 6,738,673,664 parameters."""
+    text = {"model_type": "llama", "max_position_embeddings": 4096, "rms_norm_eps": 1e-05, "vocab_size": 32064}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llava", "text_config": text}))
+    found = shape_of_config(read_config(tmp_path))
+    assert found.parameters == 6_738_415_616 + 2 * 64 * 4096
+
+
 def test_an_encoder_with_another_name_is_known_by_its_entry():
     with pytest.raises(InputError, match="'mynewt5' is an encoder and a decoder"):
         shape_of_config(config(model_type="mynewt5", is_encoder_decoder=True, **USUAL))

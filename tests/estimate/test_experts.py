@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
@@ -13,6 +14,7 @@ from roi.estimate.step.calibration import LONE_BETWEEN
 from roi.estimate.step.experts import expert_operators, expert_passes, expert_products
 from roi.estimate.step.step_time import step_time
 from roi.estimate.step.work import step_operators, step_products
+from roi.estimate.training.fitting import fit_plan
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.stacks import built_model
 from roi.evidence.training_speed import evidence_line, speed_evidence
@@ -126,3 +128,23 @@ def test_no_published_run_is_of_a_mixture_and_its_interval_says_so():
     assert np.log(mixture.high / mixture.efficiency.overall) == pytest.approx(np.hypot(own, TAIL * LONE_BETWEEN))
     assert (dense.record is None, mixture.record) == (False, None)
     assert "no published run is of a mixture" in evidence_line(H100, mixture)
+
+
+@pytest.mark.parametrize(("model", "gpu", "asked", "nearest", "fits"), [
+    ("gpt-oss-20b", "L40S", {}, "1,024 tokens", {}),
+    ("phi-3.5-moe", "A100-80GB-SXM", {}, "512 tokens", {}),
+    ("phi-3.5-moe", "A100-80GB-SXM", {"micro_batch": 4.0, "seq": 4096.0}, "512 tokens, micro-batch 1", {"micro_batch": 1.0}),
+    ("phi-3.5-moe", "A100-80GB-SXM", {"method": "qlora"}, "LoRA, 512 tokens", {"method": "lora"}),
+    ("phi-3.5-moe", "A100-80GB-SXM", {"method": "full", "checkpointing": False}, "LoRA, 512 tokens, checkpointing",
+     {"method": "lora", "checkpointing": True}),
+])
+def test_where_nf4_does_not_help_a_mixture_shorter_sequences_are_tried(model, gpu, asked, nearest, fits):
+    """The plan that is told fits with the bytes that are told; the same of twice the tokens does not fit."""
+    shape, card = find_model(model), find_gpu(gpu)
+    plan = TrainingPlan(**asked)
+    found = fit_plan(shape, plan, card, training_overhead(card))
+    assert (found.fits, found.nearest) == (False, nearest)
+    tokens = float(nearest.split(" tokens")[0].rpartition(" ")[2].replace(",", ""))
+    told, longer = (fit_plan(shape, replace(plan, **fits, seq=n), card, training_overhead(card)) for n in (tokens, 2 * tokens))
+    assert (told.fits, longer.fits) == (True, False)
+    assert float(told.memory.process_bytes) == found.nearest_bytes

@@ -10,6 +10,7 @@ from roi.errors import InputError
 from roi.estimate.training.adapters import packed_parameters, quantised_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.setting import refusal
 from roi.estimate.training.stacks import built_model
 from roi.units import GIB
 
@@ -92,6 +93,15 @@ def test_fsdp_of_litgpt_keeps_the_gradients_of_whole_blocks_while_it_accumulates
     """Llama-2-7B on two GPUs: 32 layers of 202,383,360 parameters, 2 bytes, beside half of the model."""
     plan = replace(LITGPT, seq=512.0, checkpointing=True, gpus=2, sharding="fsdp", accumulation=8)
     assert float(training_memory(LLAMA, plan).gradients_bytes) >= 2.0 * 32 * 202_383_360
+
+
+def test_litgpt_has_no_dora_and_its_mixtures_are_not_counted():
+    """litgpt/lora.py: LoRALinear alone; LLaMAMoE is a loop over MLPs, whose gate carries an adapter and is packed too."""
+    for method, other in (("dora", "lora"), ("qdora", "qlora")):
+        assert refusal(LLAMA, replace(LITGPT, method=method)) == (
+            f"method: {method} is not possible with stack litgpt; take {other}")
+    assert "not known on the experts of mixtral-8x7b" in refusal(find_model("mixtral-8x7b"), LITGPT)
+    assert refusal(LLAMA, LITGPT) == ""
 
 
 def test_a_stack_s_defaults_are_those_of_the_day():

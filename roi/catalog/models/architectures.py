@@ -19,6 +19,8 @@ from roi.catalog.rows import read_json
 Entries = dict[str, Any]  # Any: JSON, keys differ by architecture
 Test = Callable[[Entries, int, int], bool]
 """(entries, layer, number of layers) -> whether the condition holds."""
+WIDTH_ENTRIES: Final = ("hidden_size", "n_embd", "d_model", "dim", "embed_dim")
+"""What families call the width of the residual stream: most; gpt2 and ctrl; mpt and xglm; some with their own code; kosmos."""
 
 
 class UnreadEntry(ValueError):
@@ -94,12 +96,24 @@ def _check_kind(name: str, value: object, usual: object) -> None:
         raise UnreadEntry(f"{name}: {str(value)[:40]!r} is not usable; {'true or false' if switch else 'a number'}")
 
 
+def _check_heads(table: Mapping[str, Any], given: Mapping[str, Any], entries: Entries) -> None:  # Any: JSON
+    """UnreadEntry where the heads share the width, as they do unless their own is an entry, and it does not divide by them."""
+    shared = [name for name, rule in table["derived"].items() if rule == "hidden_size//num_attention_heads"]
+    own = [name for name, value in entries.items() if "head_dim" in name and value and (given.get(name) or name not in shared)]
+    for heads in ("num_attention_heads", "n_head", "n_heads"):
+        for width in WIDTH_ENTRIES:
+            n, of = entries.get(heads), entries.get(width)
+            if not own and isinstance(n, int) and isinstance(of, int) and n and of % n:
+                raise UnreadEntry(f"{heads}: {n} does not divide {width} {of:,}, and head_dim is not stated")
+
+
 def read_architecture(kind: str, given: Mapping[str, Any]) -> Architecture:  # Any: JSON
     """The tensors of a configuration of a known type; UnreadEntry where an entry has a value that the rules do not cover."""
     table = read_json("models/architectures.json")["types"][kind]
     for name, usual in table["entries"].items():
         _check_kind(name, given.get(name), usual)
     entries = _resolved(table, rewrite(kind, given))
+    _check_heads(table, given, entries)
     depth = table["layers"]
     layers = _whole(entries, depth) if depth else 0
     for name in table["lists"]:

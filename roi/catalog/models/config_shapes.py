@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from roi.catalog.models.architectures import Architecture, UnreadEntry, known_types, read_architecture
+from roi.catalog.models.architectures import WIDTH_ENTRIES, Architecture, UnreadEntry, known_types, read_architecture
 from roi.catalog.models.configs import ModelConfig, context_tokens, model_config, read_config
 from roi.catalog.models.decoder_layers import (
     count_products,
@@ -96,7 +96,7 @@ def _check_kind(config: ModelConfig, family: str) -> None:
 def _shape(name: str, family: str, found: Architecture) -> dict[str, Any]:  # Any: fields of ModelShape
     e = found.entries
     outside = [t for t in found.tensors if ".L." not in t.path]
-    hidden = first_count(e, "hidden_size", "n_embd", "d_model", "dim", "embed_dim")
+    hidden = first_count(e, *WIDTH_ENTRIES)
     vocab = first_count(e, "vocab_size", "n_vocab")
     table = next((t for t in outside if t.sizes == (vocab, hidden) and re.search(r"embed|wte|emb", t.path)), None)
     head = next(

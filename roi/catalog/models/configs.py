@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from roi.catalog.models.architectures import text_part
+from roi.catalog.models.architectures import WIDTH_ENTRIES, known_types, text_part
 from roi.catalog.rows import read_json
 from roi.disk import parse_json, read_text
 from roi.errors import InputError
@@ -16,6 +16,9 @@ MOST_BYTES: Final = 8 * 2**20
 """Of a config.json, which has some kilobytes."""
 CONTEXT_ENTRIES: Final = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length")
 """What families call the longest sequence: most; gpt2; mpt and dbrx; olmo; bloom and chatglm."""
+DEPTH_ENTRIES: Final = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "layers", "encoder_layers",
+                        "num_layers_per_stack")
+"""What families call the number of layers: most; gpt2 and bloom; mpt; gpt_neo, exaone and xglm; kosmos; formulanet; hrm."""
 LARGEST: Final = 10**12
 """Of any whole number in a configuration; the base of rotary positions is some 10**8."""
 COUNTS: Final = {
@@ -73,11 +76,17 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     for name in PARTS:
         if not isinstance(entries.get(name), dict | None):
             raise InputError(f"{field}: {file}: {name}: {str(entries[name])[:40]!r} is not usable; an object, or null")
+    alone = not any(name.endswith("_config") and isinstance(part, dict) for name, part in entries.items()
+                    if name != "quantization_config")  # inside another's, transformers leaves out what is the class's own
     inner = text_part(entries) or entries.get("text_config")
     if isinstance(inner, dict) and isinstance(inner.get("model_type"), str):
         entries = inner
     for name, value in entries.items():
         _check_entry(f"{field}: {file}: {name[:60]}", name, value)
+    if alone and entries["model_type"] in known_types():
+        lacks = [names[0] for names in (WIDTH_ENTRIES, DEPTH_ENTRIES) if all(entries.get(name) is None for name in names)]
+        if lacks:
+            raise InputError(f"{field}: {file} states no {' and no '.join(lacks)}, and nothing can be counted without")
     return ModelConfig(str(path), entries, "")
 
 

@@ -284,7 +284,7 @@ def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str,
         yield "LoRA", replace(plan, method="lora")
         yield "LoRA, targets attention, micro-batch 1", replace(thrifty, method="lora", targets="attention")
     yield from _lower_ranks(plan)
-    own, usual = "", TrainingPlan()
+    own, usual, asked, least = "", TrainingPlan(), plan, thrifty
     if plan.galore or (plan.tuner is not None and plan.tuner.size != "r"):  # their size is no adapter's rank
         own = f" of rank {usual.rank:g}"
         optimizer = usual.optimizer if plan.galore else plan.optimizer  # GaLore projects whole weights' gradients alone
@@ -295,6 +295,8 @@ def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str,
         yield f"LoRA{own}", replace(plan, method="lora")
         yield f"LoRA{own}, micro-batch 1", replace(thrifty, method="lora")
     yield from _quantised_plans(plan, thrifty, own)
+    plain = not asked.adapter or (asked.prepared and model.mixture)
+    yield from _shorter_plans(model, asked, replace(thrifty, method="lora") if plain else least, f"LoRA{own}, " * plain)
 
 
 def _lower_ranks(plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
@@ -315,4 +317,16 @@ def _quantised_plans(plan: TrainingPlan, thrifty: TrainingPlan, own: str) -> Ite
     seq = float(plan.seq) / 2.0
     while seq >= SEQ_STEP:
         yield f"{name}, micro-batch 1, {seq:,.0f} tokens", replace(quantised, seq=float(np.floor(seq)))
+        seq /= 2.0
+
+
+def _shorter_plans(model: ModelShape, plan: TrainingPlan, least: TrainingPlan, name: str) -> Iterator[tuple[str, TrainingPlan]]:
+    """`least`, which keeps the base's type, on ever shorter sequences: NF4 saves little where experts stay unquantised."""
+    also = ", micro-batch 1" * (plan.micro_batch > 1) + ", checkpointing" * (not plan.checkpointing)
+    seq = float(plan.seq) / 2.0
+    while seq >= SEQ_STEP:
+        shorter = replace(least, seq=float(np.floor(seq)))
+        yield f"{name}{shorter.seq:,.0f} tokens{also}", shorter
+        if least.targeted and trains_experts(model, least.targets):
+            yield f"{name}{shorter.seq:,.0f} tokens, targets attention{also}", replace(shorter, targets="attention")
         seq /= 2.0

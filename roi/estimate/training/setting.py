@@ -194,8 +194,8 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
 
     Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
     """
-    unrun = (_unrun_attention(model, plan) or _unknown_tuner(model, plan) or _unknown_layers(model, plan)
-             or _unknown_galore(plan) or _unquantised(model, plan))
+    unrun = (_outside_litgpt(model, plan) or _unrun_attention(model, plan) or _unknown_tuner(model, plan)
+             or _unknown_layers(model, plan) or _unknown_galore(plan) or _unquantised(model, plan))
     if unrun or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
     ways = "take targets attention, or"
@@ -204,6 +204,21 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
         return f"method: {plan.method} is not possible on the experts of {model.id}; {ways} {other}"
     if np.any(np.asarray(plan.dropout, dtype=float) > 0.0):
         return f"dropout: {plan.dropout} is not possible on the experts of {model.id}; {ways} dropout 0"
+    return ""
+
+
+def _outside_litgpt(model: ModelShape, plan: TrainingPlan) -> str:
+    """Why LitGPT's classes are not counted on this model, or have no such method; empty where they are.
+
+    It has LoRA without DoRA (litgpt/lora.py), and its experts are a loop over MLPs whose gate LoRA and bitsandbytes take too
+    (LLaMAMoE); no run of it on a mixture is published to hold its activations to.
+    """
+    if plan.stack != "litgpt":
+        return ""
+    if plan.weight_decomposed:
+        return f"method: {plan.method} is not possible with stack litgpt; take {plan.method.replace('dora', 'lora')}"
+    if model.mixture:
+        return f"stack: litgpt is not known on the experts of {model.id} (MLPs in a loop there); take transformers"
     return ""
 
 

@@ -136,6 +136,10 @@ def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
         yield f"{', '.join(x.fit.gpu.id for x in report.lines if x.note == note and x.fit.fits)}: {note}"
     if report.model.source == report.model.id:  # of no catalog
         yield f"{report.model.id} was {report.model.note}"
+    whole = [f"{x.fit.gpu.id} ({x.paid_gpus} for {report.plan.gpus})" for x in shown
+             if x.paid_gpus not in (None, report.plan.gpus)]
+    if whole:
+        yield f"Whole instances are rented, and all their GPUs are in the USD: {', '.join(whole)}"
     ages = {x.fit.gpu.id: (report.as_of - x.offer.date).days for x in shown if x.offer and report.as_of}
     yield from old_prices(ages)
     yield from _model_remarks(report)
@@ -289,7 +293,8 @@ def _offer(line: GpuLine, offer: RentalOffer, as_of: Date | None) -> str:
     """An offer with every digit of its price, at least two decimals, and with its age where it is stale."""
     days = 0 if as_of is None else (as_of - offer.date).days
     age = f", {days} days old" if days > STALE_DAYS else ""
-    return f"{line.fit.gpu.id} {_dollars(offer)}/h {offer.vendor} ({offer.date}{age})"
+    each = "" if offer.gpus_per_instance == 1 else f", rented by {offer.gpus_per_instance}"
+    return f"{line.fit.gpu.id} {_dollars(offer)}/h {offer.vendor} ({offer.date}{age}{each})"
 
 
 def _dollars(offer: RentalOffer) -> str:

@@ -51,6 +51,8 @@ LEAST_ESCALATED = 1e-9
 
 OWN_COMMITMENT = "own commitment not used"
 """Name of the line of what a commitment that an option brings costs beyond its bill."""
+UNUSED = ("commitment not used", OWN_COMMITMENT)
+"""Names of the lines of what the incumbent's commitment, and an option's own, cost beyond what is spent."""
 MOVE = "vendor's model ends: migration"
 """Name of the line of moves that ends of an option's own model ask for."""
 
@@ -342,7 +344,7 @@ def commitment_line(shared: Shared, spent: Array) -> list[Line]:
         return []
     owed = shared.commitment_usd * np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
     return [Line(
-        name="commitment not used", path=np.asanyarray(np.maximum(owed - spent, 0.0)),
+        name=UNUSED[0], path=np.asanyarray(np.maximum(owed - spent, 0.0)),
         facts=("commitment.usd_per_month", "commitment.months"),
         arithmetic=lambda month: f"${pick(owed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0",
     )]

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field, PositiveFloat
 
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
-from roi.catalog.models.shapes import find_model
+from roi.catalog.models.shapes import known_model
 from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed
 from roi.evidence.serving_speed import known_ends
 from roi.facts.fact import Basis, Fact
@@ -81,8 +81,14 @@ def row_speeds(files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: 
     """The rows with this engine on this card, each over what is published for its own model."""
     return [PlanSpeed(source=file.table, model=row.model, log_speed=float(np.log(row.speed)),
                       plan=None if row.gpus is None or row.weight_dtype is None else (row.gpus, row.weight_dtype),
-                      half=half_of(known_ends(engine, gpu_id, row.model, mixture=find_model(row.model).mixture)))
+                      half=half_of(known_ends(engine, gpu_id, row.model, mixture=_mixture(row.model))))
             for file in files for row in file.rows if (row.engine, row.gpu) == (engine.engine, gpu_id)]
+
+
+def _mixture(model_id: str) -> bool:
+    """Whether it is a mixture of experts; True, the wider interval, of a model that this catalog does not have."""
+    shape = known_model(model_id)
+    return shape is None or shape.mixture
 
 
 def rows_speed(

@@ -766,7 +766,7 @@ TERMS = Hardware(
 )  # fmt: skip
 
 
-def owned(**terms: float) -> list[Line]:
+def owned(**terms: Any) -> list[Line]:
     """Three cards of $9,000 and $1,000 of host each, 1 kW."""
     return hardware_lines(shared(), hosted(plan()), replace(TERMS, **terms), np.full(24, 3.0), always(shared()))
 
@@ -793,12 +793,16 @@ def test_power_and_space_follow_the_kilowatts() -> None:
 
 
 def test_cards_fetch_less_each_year() -> None:
-    """docs/economics.md, 5.11. Half is kept each year: after two, a quarter of $30,000.
+    """docs/economics.md, 5.11. Half is kept each year: after two, a quarter of $30,000. Of two draws on one fleet half and a
+    quarter are kept, of cards that live for a year.
     Three of four own cards that would fetch $4,000: $12,000 not got, nothing installed, a quarter of it at the end. Kept as a
     whole, all four are: $16,000, and 4 kW of space.
     """
     resale = named(owned(), "hardware, resale")[1]
     assert (sum(resale[:-1]), resale[-1]) == (0.0, pytest.approx(-7500.0))
+    drawn = named(owned(kept_per_year=np.array([[0.5], [0.25]]), life_months=12), "hardware, resale")[1]
+    assert [{k + 1: float(usd) for k, usd in enumerate(row) if usd} for row in drawn] == [
+        {12: -15_000.0, 24: -15_000.0}, {12: -7500.0, 24: -7500.0}]
     mine = plan(gpus_owned=4.0, usd_per_gpu=4000.0)
     lines = hardware_lines(shared(), hosted(mine), replace(TERMS, host_usd=0.0), np.full(24, 3.0), always(shared()))
     assert [named(lines, name)[0] for name in ("own cards, not sold (no cash)", "hardware, installation")] == [12_000.0, 0.0]

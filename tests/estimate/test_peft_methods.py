@@ -157,6 +157,7 @@ def test_llamapro_adds_as_many_layers_as_it_says_where_kinds_alternate(model, la
     """Of 13 sliding and 13 full layers (12 and 12) one more is half of each kind; halves are not rounded apart."""
     built = built_model(find_model(model), plan("llamapro", rank=float(new)))
     assert [sum(kind.layers for kind in kinds) for kinds in (built.attention, built.mlp)] == [layers + new] * 2
+    assert all(mlp.experts_per_token == mlp.experts for mlp in built.mlp) == (model != "gpt-oss-20b")  # Llama 4: every expert
 
 
 def test_a_model_without_a_third_layer_has_no_prompt_of_llama_adapter():

@@ -444,7 +444,11 @@ def test_defaults_widen_by_the_square_root_of_the_sum_of_squares():
 
 def test_a_load_that_memory_may_not_hold_is_wider_by_what_its_room_may_be_off():
     """Llama-2-70B in fp16 on four A100-40GB: 2 x 80 x 8 x 128 x 2 / 4 bytes a token, 168 MB a request of 2,048. Left are 4.84
-    GB of 42.4, 5% of which are 2.12: 16 requests (2.68 GB) lie within 2.72, 17 do not: ln(1 + 2.12 / 4.84) = 0.363 is added."""
+    GB of 42.4, 5% of which are 2.12: 16 requests (2.68 GB) lie within 2.72, 17 do not: ln(1 + 2.12 / 4.84) = 0.363 is added.
+
+    On two stages of two cards a request has 336 MB and 4.53 GB are left: a batch of seven on each (2.35 GB) lies within 2.41.
+    Of three replicas, one for prompts alone, the others hold all: 14 each (2.35 GB) lie within 4.64 - 2.12, 18 do not.
+    """
     def run(load="static", **change):
         return serving_run_of(**{**STATIC_ROW, "model": "llama-2-70b", "gpu": "A100-40GB-SXM", "engine": "tensorrt-llm",
                                  "tp": "4", "isl": "1024", "osl": "1024", "load": load, **change})
@@ -454,6 +458,9 @@ def test_a_load_that_memory_may_not_hold_is_wider_by_what_its_room_may_be_off():
 
     assert [spread(run(concurrency=n)) for n in ("1", "16", "17", "64")] == pytest.approx([0.0, 0.0, 0.363, 0.363], abs=1e-3)
     assert spread(run(concurrency="34", replicas="34")) == 0.0
+    split = [spread(run("closed", concurrency=n, replicas="3", prefill_replicas="1")) for n in ("28", "36")]
+    assert split == pytest.approx([0.0, 0.377], abs=1e-3)
+    assert [spread(run(concurrency=n, tp="2", pp="2")) for n in ("14", "15")] == pytest.approx([0.0, 0.384], abs=1e-3)
     assert spread(run("saturated", concurrency="", prompts="100")) == 0.0
     known = evidence(habits=engine_habits(run().engine))
     narrow, wide = (predict_serving(run(concurrency=n), known)["throughput"] for n in ("16", "17"))

@@ -15,7 +15,7 @@ from roi.cli import main
 from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.known_runs import known_runs
 from roi.evidence.own_speed import PlanSpeed, half_of, own_speed
-from roi.evidence.served_rows import ServedRow, ServedRows, find_served_rows, rows_speed
+from roi.evidence.served_rows import ServedRow, ServedRows, find_served_rows, row_speeds, rows_speed
 from roi.resolution.plan_capacity import ServingPlan, plan_evidence
 
 H100 = "H100-80GB-SXM"
@@ -59,6 +59,17 @@ def test_the_more_a_plan_has_in_common_with_the_rows_the_narrower_it_is():
     assert widths[0] < widths[1]
     assert ends.half <= half_of(ends.before)
     assert 0.9 < ends.centre < 1.0
+
+
+def test_rows_of_a_model_that_the_catalog_does_not_have_are_those_of_a_mixture():
+    """Another roi may have kept them; of any model they say how fast the engine is on the card."""
+    engine = find_engine("vllm")
+    unknown, mixture, dense = (row_speeds([rows(0.9, model=model)], engine, H100)[0].half
+                               for model in ("nobody-1b", "llama-4-maverick", "yi-34b"))
+    assert unknown == half_of(engine.ends("speed", H100, "nobody-1b", mixture=True)) == mixture
+    assert (engine.level(H100, "llama-4-maverick"), engine.level(H100, "yi-34b")) == ("model", "model")
+    assert unknown > dense
+    assert rows_speed([rows(0.9, model="nobody-1b")], engine, H100, "qwen3-8b", PLAN, mixture=False).found.centre < 1.0
 
 
 def test_loads_of_one_plan_are_one_measurement_from_one_table_or_several():

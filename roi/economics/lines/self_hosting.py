@@ -371,9 +371,10 @@ def _kept_ready(shared: Shared, plan: Plan, terms: Hardware, gpus: Array, *, the
 def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> Array:
     """GPUs' worth that is sold in each month: what is worn out as it is replaced, the rest at the horizon, at its age."""
     worn = max(horizon - terms.life_months + 1, 0)  # bought in so many months, they are worn out by the horizon
-    ages = (horizon - np.arange(worn, horizon)) / MONTHS_PER_YEAR
-    left = bought[..., worn:] * by_month(np.power, terms.kept_per_year, ages)
-    sold = np.zeros_like(bought)
+    sold = np.zeros_like(bought, shape=np.broadcast_shapes(bought.shape, np.shape(terms.kept_per_year)))
     sold[..., horizon - worn :] = bought[..., :worn] * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR)
-    sold[..., -1:] += left.sum(axis=-1, keepdims=True)
+    if worn < horizon:
+        ages = (horizon - np.arange(worn, horizon)) / MONTHS_PER_YEAR
+        left = bought[..., worn:] * by_month(np.power, terms.kept_per_year, ages)
+        sold[..., -1:] += left.sum(axis=-1, keepdims=True)
     return sold

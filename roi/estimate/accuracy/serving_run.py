@@ -141,12 +141,13 @@ def room_spread(run: ServingRun, plan: ReplicaPlan) -> float:
     Their KV has what weights and all else leave of the card's memory. Where weights fill most of it, OF_MEMORY of the card is a
     large share of that room. Of loads whose number in flight is stated: no more can be under way, and no fewer than one.
     """
-    load = run.load
+    load, system = run.load, run.system
     if load.kind not in ("static", "closed"):
         return 0.0
     one = _kv_of_one(plan, load)
-    room, unsure = float(np.asarray(plan.memory(load.requests).kv_capacity_bytes)), OF_MEMORY * run.system.gpu.memory_bytes
-    sent = max((load.concurrency or 1.0) / run.system.replicas, 1.0)
+    room, unsure = float(np.asarray(plan.memory(load.requests).kv_capacity_bytes)), OF_MEMORY * system.gpu.memory_bytes
+    batches = (system.replicas - system.prefill_replicas) * system.stages  # each stage's memory stands for one batch's
+    sent = max((load.concurrency or 1.0) / batches, 1.0)
     return 0.0 if sent * one <= room - unsure else min(math.log1p(unsure / max(room, ROOM * one)), math.log(sent))
 
 

@@ -361,7 +361,7 @@ def roofline_iteration(
     ranks = tp if attention_parallel else 1.0  # each schedules sequences of its own
     width = next((m.experts for m in shape.mlp if m.experts > 1), 1)
     uneven = 1.0 + attention_parallel * e.expert_imbalance * np.sqrt(tp / width) * expected_maximum(tp)
-    inner = (body + routed) / shape.hidden  # every matrix has the hidden vector on one side; the other is written and read
+    inner = (body + routed) / shape.hidden  # of the matrices' other sides than the hidden vector; too few of MLA's ranks
     moved = SIXTEEN_BIT * (ACTIVATION_PASSES * shape.layers * shape.hidden / ranks + 2.0 * inner / tp)
     token = ring + e.activation_traffic * moved / (bandwidth * e.decode_mbu)
     products = routed * e.expert_products * uneven / rate

@@ -37,13 +37,13 @@ def last_part(model: ModelShape, parts: int) -> ModelShape:
 
 def built_model(model: ModelShape, plan: TrainingPlan) -> ModelShape:
     """The model as the plan's stack builds and runs it, or with the layers that llamapro adds; the same one for the others."""
+    if model.family in EVERY_EXPERT and plan.stack == "transformers":
+        every = tuple(k.model_copy(update={"experts_per_token": k.experts}) for k in model.mlp)
+        model = ModelShape.model_construct(**{**dict(model), "mlp": every})
     if plan.method == "llamapro":
         grown = 1.0 + float(np.max(plan.rank)) / model.layers
         return ModelShape.model_construct(**{
             **dict(model), "attention": _deeper(model.attention, grown), "mlp": _deeper(model.mlp, grown)})
-    if model.family in EVERY_EXPERT and plan.stack == "transformers":
-        every = tuple(k.model_copy(update={"experts_per_token": k.experts}) for k in model.mlp)
-        return ModelShape.model_construct(**{**dict(model), "mlp": every})
     if plan.stack != "litgpt":
         return model
     apart = all(a.kind in ("full", "sliding") and not a.shared_kv for a in model.attention)

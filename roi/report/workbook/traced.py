@@ -53,6 +53,8 @@ class Traced(np.ndarray):
     """An array of nodes."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Out, out: Out = None, **kw: Out) -> Out:
+        if method == "__call__" and any(np.size(each) == 0 for each in inputs):  # no node to trace
+            return np.empty(np.broadcast_shapes(*map(np.shape, inputs)), dtype=object).view(Traced) if out is None else out[0]
         trace = _trace_of(inputs)
         if ufunc is np.matmul:
             return np.sum(traced(trace, inputs[0]) * traced(trace, inputs[1]))

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from graph_values import graph_values
+from quiet_scenario import OWN, QUIET, case_of
 from small_scenario import SMALL
 
 from roi.economics.decision.comparison import Comparison, compare, settle
@@ -92,6 +93,21 @@ def test_every_fact_of_every_case_moves_the_graph_as_it_moves_the_engine(path: P
     except ScenarioError as error:  # a share of a GPU is refused by the engine itself
         pytest.fail(str(error))
     assert broken < facts / 4
+
+
+@pytest.mark.parametrize(("horizon", "life"), [(24, 12), (24, 48), (1, 48)])
+def test_cards_are_traced_where_none_is_worn_out_and_where_all_are(horizon: int, life: int) -> None:
+    """None is, in two years of four; each is, twice, where a life is one; in a single month nothing follows on the first."""
+    c = compare(case_of(candidates={**QUIET["candidates"], "own_hardware": True}, own_hardware={"life_months": life},
+                        horizon_months=horizon, draws=0))
+    own = next(o for o in c.options if o.id == OWN)
+    traced = {line.name: line for line in trace_comparison(c).costs[OWN].lines}
+    sold, bought = (next(line for line in own.lines if line.name == f"hardware, {name}")
+                    for name in ("resale", "purchase and replacement"))
+    for told in (sold, bought):
+        values = [n.value for n in nodes_of(traced[told.name].monthly)] or traced[told.name].monthly
+        np.testing.assert_allclose(np.broadcast_to(values, horizon), told.monthly_usd, rtol=1e-12)
+    assert sold.monthly_usd[-1] < 0.0
 
 
 @pytest.mark.full

@@ -285,7 +285,9 @@ def _case(path: Path, data: object) -> Case:
             place = ".".join(str(x) for x in first["loc"][:1])
             shown = _shown(fact, place)
             takes = allowed(first).replace("Unexpected keyword argument", "Extra inputs are not permitted")
-            if first["loc"][1:]:  # of the types of a value each says that it is not one of it
+            if not isinstance(fact, dict):
+                takes = "a fact is a block of keys: value, unit, source and basis"
+            elif first["loc"][1:]:  # of the types of a value each says that it is not one of it
                 takes = "it should be a number, a text, true or false, null, or a list of numbers"
             _refuse(path, f"case.{name[:200]}{'.' + place if place else ''}: {shown} is not usable; {takes}")
         except (RecursionError, OverflowError) as error:

@@ -148,7 +148,16 @@ def rent(*, gpu: str, vendor: str, kind: str, minimum_months: int, **rest: Any) 
                            "minimum_months": minimum_months, **rest}
 
 
+def refuse_provider(_: click.Context, __: click.Parameter, provider: str | None) -> None:
+    """Where the provider is to be written, and the nearest one; InputError where the option is given."""
+    if provider is not None:
+        from roi.catalog.prices.api_prices import find_provider
+
+        raise InputError(f"--provider: write it before the model: {find_provider(provider, '--provider')}/MODEL")
+
+
 @click.command(short_help="What a provider takes for a model's tokens.")
+@click.option("--provider", hidden=True, is_eager=True, expose_value=False, callback=refuse_provider)
 @click.argument("model", metavar="PROVIDER/MODEL")
 @usd_option("--input", required=True, help="Uncached input, USD per million tokens, as all below.")
 @usd_option("--output", required=True, help="Output.")

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
 @format_option("table", "json", "csv")
 @click.option("--output", type=TARGET, help="Write workload, incumbent and bill as YAML, for compare --usage.")
-@click.option("--trace", type=TARGET, help="Write arrivals and lengths of the calls as Parquet.")
+@click.option("--trace", type=TARGET, help="Write arrivals and lengths of the calls: .csv or .parquet.")
 @page_options
 def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
 from roi.scenario import TEMPLATES
 from roi.scenario.meaning import ITEM
-from roi.scenario.quantity import as_meant, of_many, value_of
+from roi.scenario.quantity import as_meant, of_many, value_of, written
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, scalar
 
@@ -25,8 +25,6 @@ BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
-LONGEST_VALUE = 60
-"""Characters of a wrong value that are shown."""
 WORDS = {
     "Value error, ": "", "Input should be": "it should be", "an object": "a block of keys", "array": "list",
     "dictionary": "block of keys", "a valid boolean": "true or false", "String should": "it should", "Tuple": "it",
@@ -283,13 +281,13 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
         return "unknown key" + known
     if kind == "missing":
         return "needed and not given"
-    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
-    text = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
     message += ", such as {NAME: value}" if kind == "dict_type" else ""
     message = of_many(value, kind, message, places)
-    return f"{text} is not usable; {message}{as_meant(value, kind, message)}"
+    message += as_meant(value, kind, message)
+    of_block = kind == "value_error" and isinstance(value, dict) and "value" not in value  # its message names the fields
+    return message if of_block else f"{written(value)} is not usable; {message}"
 
 
 def _places(loc: Sequence[str | int], data: object, *, missing: bool) -> tuple[list[str], str]:

@@ -1,5 +1,6 @@
 """A number as a person writes it: 0.3, or {value: 0.3, low: 0.2, high: 0.5, source: why}."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,6 +107,15 @@ def unit(name: str) -> Any:
     return Field(json_schema_extra={"unit": name})
 
 
+def whole(q: float | Spread) -> float | Spread:
+    """The quantity, where it and its ends count what has no parts."""
+    s = as_spread(q)
+    for x in (s.value, s.low, s.high):
+        if x is not None and x != int(x):
+            raise ValueError(f"{x:g} must be a whole number")
+    return q
+
+
 # A quantity is a bare number or a Spread, within bounds that hold for its ends too, and has a unit, which some fields state.
 Share = Annotated[float | Spread, AfterValidator(Within(0.0, 1.0))]
 Signed = Annotated[float | Spread, AfterValidator(Within(-LARGEST, LARGEST))]
@@ -120,6 +130,16 @@ Months = Annotated[NonNegative, unit("months")]
 Hours = Annotated[NonNegative, unit("hours")]
 
 
+LONGEST_VALUE = 60
+"""Characters of a wrong value that are shown."""
+
+
+def written(value: object) -> str:
+    """A wrong value as a message shows it."""
+    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+
+
 def of_many(value: object, kind: str, message: str, places: Sequence[str]) -> str:
     """The message on a value that is none of some choices; of many the nearest, where any is like it, and what lists all."""
     choices = CHOICE.findall(message) if kind == "literal_error" else []
@@ -130,7 +150,9 @@ def of_many(value: object, kind: str, message: str, places: Sequence[str]) -> st
 
 
 def as_meant(value: object, kind: str, message: str) -> str:
-    """What to write in place of a number as people write it (60k, 60_000, 1,000, 80%) and of percent where a share is meant."""
+    """What to write for a number as people write it (60k, 60_000, 1,000, 80%), percent for a share, and one name for a list."""
+    if kind == "tuple_type" and isinstance(value, str):
+        return f"; write [{value[:LONGEST_VALUE]}]"
     number, size = None, ""
     if isinstance(value, str) and kind.startswith(("float", "int")) and (typed := TYPED.fullmatch(value.strip().lower())):
         digits = re.sub(r"[_ ,](?=\d{3})", "", typed["digits"]).replace(",", ".")

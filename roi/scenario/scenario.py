@@ -96,7 +96,7 @@ class Scenario(Section):
     """Costs of your own that no other line counts."""
     verdict: Deciding = Deciding()
     """When an option may be recommended."""
-    accept: tuple[Literal["bill", "growth", "slo", "context"], ...] = ()
+    accept: tuple[Literal["bill", "growth", "slo", "context", "peak"], ...] = ()
     """Alarms that are meant: values that look impossible, and are true here."""
     _stated: frozenset[str] = PrivateAttr(default=frozenset())
 

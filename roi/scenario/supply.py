@@ -21,6 +21,7 @@ from roi.scenario.quantity import (
     once,
     spread,
     unit,
+    whole,
 )
 
 
@@ -117,7 +118,7 @@ UsdPerMonth = Annotated[NonNegative, unit("USD/month")]
 class Training(Section):
     """Training an adapter, and doing it again."""
 
-    examples: Annotated[Positive, unit("examples")] = 5000.0
+    examples: Annotated[Positive, AfterValidator(whole), unit("examples")] = 5000.0
     """Training examples."""
     tokens_per_example: Annotated[Positive, unit("tokens")] | None = None
     """Tokens of one example; left out = the workload's mean input and output."""

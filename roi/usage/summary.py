@@ -111,6 +111,10 @@ def summarize(
         summary = _summary(question, log, backend)[0]
         settled(summary)
         return summary
+    if question.trace is not None:
+        from roi.usage.measure.call_trace import check_ending
+
+        check_ending(question.trace)
     files = find_files(question.files) if question.files or not question.agents else []
     for found in agent_folders() if question.agents else ():
         files += found.files

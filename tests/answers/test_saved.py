@@ -83,6 +83,14 @@ def test_a_fact_that_cannot_have_been_saved_is_one_sentence_with_its_field(
         read_saved(damaged)
 
 
+def test_a_number_in_the_place_of_a_fact_is_refused_in_plain_words(tmp_path: Path) -> None:
+    data = json.loads(SAVED.read_text(encoding="utf-8"))
+    data["case"]["draws"] = -4
+    (tmp_path / "damaged.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(CaseError, match=r"case\.draws: -4 is not usable; a fact is a block of keys: value, "):
+        read_saved(tmp_path / "damaged.json")
+
+
 def test_a_file_whose_figures_are_not_those_of_its_facts_says_so(tmp_path: Path) -> None:
     """An edited rent, an edited figure and a fact taken out each show; the file as it was written says nothing."""
     answer = compare_file(overrides=("draws=64",))

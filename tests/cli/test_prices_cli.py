@@ -168,6 +168,8 @@ def test_a_vendor_that_nobody_knew_is_said_to_be_new():
     ((*ADD[:9], " "), "--source: is empty"),
     (("add", "api", "luna", "--input", "1", "--output", "1", "--source", "s"), "PROVIDER/MODEL: 'luna' is not usable"),
     (("add", "api", "a/b", "--input", "1", "--output", "1", "--batch-input", "1", "--source", "s"), "give both or none"),
+    (("add", "api", "--provider", "OpenAI"), "--provider: write it before the model: openai/MODEL"),
+    (("add", "api", "--provider", "opnai", "luna"), "--provider: unknown provider 'opnai'; nearest: openai"),
     (("add", "card", "--gpu", "l4", "--usd", "5", "--low", "6", "--source", "s"), "--high: 6, 5, 5 do not ascend"),
     (("add", "pony"), "no command 'pony'; there are rent, api, card"),
     (("h100-sxm", "--formt", "json"), "no option '--formt'; did you mean --format?"),

@@ -76,7 +76,7 @@ scenarios = st.fixed_dictionaries(
         "quality": some(bar=share, usd_per_error=spread(positive), scores=scores),
         "tokens": st.dictionaries(words, some(ratio=spread(positive), reasoning_tokens=spread(positive)), max_size=2),
         "training": some(
-            examples=spread(positive),
+            examples=spread(st.integers(1, 10**6).map(float)),
             retrain_every_months=st.one_of(st.none(), spread(positive)),
             checkpointing=st.booleans(),
             labels_from=st.sampled_from(["people", "incumbent"]),
@@ -174,7 +174,9 @@ MINIMAL: dict[str, Any] = {
         ("workload", "cache_hit_rate", 1.5, "workload.cache_hit_rate: 1.5 is not usable; .* at most 1"),
         ("workload", "requests_per_day", {"value": 5.0, "low": 6.0, "high": 7.0}, "low <= value <= high does not hold"),
         ("workload", "hourly_weights", [1.0] * 23, "workload.hourly_weights"),
-        ("incumbent", "committed_usd_per_month", 5.0, "committed_usd_per_month needs committed_until"),
+        ("incumbent", "committed_usd_per_month", 5.0, "^incumbent: committed_usd_per_month needs committed_until$"),
+        ("candidates", "self_hosted", "llama-3.1-8b", r"it should be a valid list; write \[llama-3.1-8b\]$"),
+        ("training", "examples", 10.5, "training.examples: 10.5 is not usable; 10.5 must be a whole number$"),
         ("incumbent", "model", None, "incumbent.model"),
     ],
 )

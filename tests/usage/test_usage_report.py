@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from roi.answers.opening import open_trace
 from roi.cli import main
 
 HEAD = "timestamp,model,provider,tag,input_tokens,output_tokens\n"
@@ -117,6 +118,19 @@ def test_the_trace_holds_every_call_in_order_of_time(log, tmp_path):
     assert (len(arrivals), arrivals[0], arrivals[-1]) == (96, 0.0, 47 * 3600.0)
     assert arrivals == sorted(arrivals)
     assert sum(table.column("input_tokens").to_pylist()) == 120_000
+
+
+def test_a_trace_named_csv_is_the_same_trace_as_text(log, tmp_path):
+    """What size reads of both is equal, number by number; another ending is refused before anything is read."""
+    traces = []
+    for name in ("trace.csv", "trace.parquet"):
+        assert run(log, "--trace", tmp_path / name, "--tasks", "0").exit_code == 0
+        traces.append(open_trace(tmp_path / name))
+    assert traces[0].key == traces[1].key
+    head, first, *_ = (tmp_path / "trace.csv").read_text(encoding="utf-8").splitlines()
+    assert (head, first.split(",")[0]) == ("arrival_s,input_tokens,cached_tokens,output_tokens", "0.0")
+    refused = run("none.csv", "--trace", tmp_path / "trace.txt")
+    assert (refused.exit_code, "ends in .csv or .parquet" in refused.stderr) == (2, True)
 
 
 def test_the_public_trace_has_its_known_peak_and_means(tmp_path):

@@ -17,6 +17,9 @@ GROWTH_MOST, GROWTH_TIMES, SHRINK_MOST = 5.0, 100.0, -0.9
 TTFT_MOST_S, TPOT_MOST_S = 60.0, 1.0
 """An interactive answer begins within a minute, and is written faster than it is read (about 0.2 s a token)."""
 
+PEAK_MOST: Final = 1440.0
+"""Minutes of a day: above it the busiest minute holds more than all requests of a mean day."""
+
 Wrong = tuple[str, str] | None
 """The scenario's field, and what is wrong with it; None where nothing is."""
 
@@ -88,6 +91,14 @@ def _context(values: Values) -> Wrong:
         f"a request of {longest:,.0f} tokens, answer included, does not fit the model's context of {context:,.0f}")
 
 
+def _peak(values: Values) -> Wrong:
+    peak = _number(values, "workload.peak_to_mean", 1.0)
+    if peak <= PEAK_MOST:
+        return None
+    return "workload.peak_to_mean", (
+        f"the busiest minute holds {peak:,.0f} x the mean, more than all requests of a mean day, {PEAK_MOST:,.0f} x")
+
+
 def too_long_field(prompts: Array, answers: Array) -> str:
     """The scenario's field that makes requests of these tokens, one element a bin of lengths, too long: the larger part."""
     if prompts.size > 1:
@@ -95,5 +106,7 @@ def too_long_field(prompts: Array, answers: Array) -> str:
     return "workload.input_tokens" if prompts.item() >= answers.item() else "workload.output_tokens"
 
 
-RULES: Final[dict[str, Callable[[Values], Wrong]]] = {"bill": _bill, "growth": _growth, "slo": _slo, "context": _context}
+RULES: Final[dict[str, Callable[[Values], Wrong]]] = {
+    "bill": _bill, "growth": _growth, "slo": _slo, "context": _context, "peak": _peak,
+}  # fmt: skip
 """By name: the field to correct, and what is wrong with it."""

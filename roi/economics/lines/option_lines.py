@@ -51,6 +51,8 @@ LEAST_ESCALATED = 1e-9
 
 OWN_COMMITMENT = "own commitment not used"
 """Name of the line of what a commitment that an option brings costs beyond its bill."""
+UNUSED = ("commitment not used", OWN_COMMITMENT)
+"""Names of the lines of what the incumbent's commitment, and an option's own, cost beyond what is spent."""
 MOVE = "vendor's model ends: migration"
 """Name of the line of moves that ends of an option's own model ask for."""
 
@@ -341,7 +343,7 @@ def commitment_line(shared: Shared, spent: Array) -> list[Line]:
     if not any_positive(shared.commitment_usd):
         return []
     runs = np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
-    return [_unused("commitment not used", shared.commitment_usd, spent, runs, "commitment")]
+    return [_unused(UNUSED[0], shared.commitment_usd, spent, runs, "commitment")]
 
 
 def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Line]:

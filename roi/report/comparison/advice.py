@@ -3,14 +3,19 @@
 Cash and wrong answers are told apart; NPV, P10 and P90 are the mean and the percentiles of the draws.
 """
 
+import math
+
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, Triple
 from roi.economics.decision.verdict import chance, value
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
+from roi.economics.lines.option_lines import UNUSED
 from roi.report.comparison.thresholds import (
+    alone_from,
     at_rent,
     compared_from,
+    ending,
     flips_at,
     look_again,
     month_of,
@@ -95,11 +100,25 @@ def _change(c: Comparison, label: str) -> Block:
     v, o = c.verdict, c.leader
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
-        return Labelled(label, (f"Change to {o.label}: {_what(o)}.", *figures(c, o)), "good")
+        return Labelled(label, (f"Change to {o.label}: {_what(o)}.", *_ends(c, o), *figures(c, o)), "good")
     mean, _ = npv_of(c, first)
     return Labelled(label, (
         f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.",
+        *_ends(c, first),
         f"Then {o.label}: {_what(o)}.", *figures(c, o)), "good")
+
+
+def _ends(c: Comparison, o: OptionResult) -> list[str]:
+    """What becomes of an option on today's model when that ends; nothing where no end is announced."""
+    (now, _), (name, day) = ending(c, "stay"), ending(c, o.id)
+    if day is None or name != now:
+        return []
+    own, suggested = f"vendors.{name}.first_successor_price_ratio", f"vendors.{name}.successor"
+    usual = "drift.successor_price_ratio", f"vendors.{name}.successor_price_ratio"
+    price = math.prod(case_number(c.case, path, 1.0) for path in ((own,) if own in c.case else usual))
+    follow = f"; its vendor suggests {c.case[suggested].value}" if suggested in c.case else "; no successor is known"
+    then = f"from then on this is the same on its successor, counted at {figure(price)} x its price"
+    return [f"{name} ends on {day}: {then}{follow}."]
 
 
 def _what(o: OptionResult) -> str:
@@ -161,7 +180,14 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that your own cards would sell for" if own else paid_first
     moves = f" ({usd(_migrations(c))} of it forced migrations)" if _migrations(c) > PART * month_of(c, stay)[0] else ""
-    return f"Cash {usd(month_of(c, stay)[0])}{moves} -> {usd(o.cash_monthly_usd)} a month; set-up {first}; {paid}."
+    owed = f" ({usd(unused)} of it commitment still owed)" if (unused := _unused(c, o)) >= 1.0 else ""
+    return f"Cash {usd(month_of(c, stay)[0])}{moves} -> {usd(o.cash_monthly_usd)}{owed} a month; set-up {first}; {paid}."
+
+
+def _unused(c: Comparison, o: OptionResult) -> float:
+    """What commitments cost beyond the bill in the months of the option's cash, USD a month."""
+    start = alone_from(c, o)
+    return sum(sum(line.monthly_usd[start:]) for line in o.lines if line.name in UNUSED) / (len(o.monthly_usd) - start)
 
 
 def _migrations(c: Comparison) -> float:

@@ -9,11 +9,12 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.economics.lines.option_lines import MOVE
 from roi.facts.case import template_values
-from roi.facts.fact import Basis, Value
+from roi.facts.fact import Basis
 from roi.report.comparison.advice import advice, counted, npv_of
 from roi.report.comparison.thresholds import (
     PRICE_OF_ERRORS,
     compared_from,
+    ending,
     error_path,
     flips_at,
     guessed,
@@ -200,7 +201,7 @@ def _unknown_gates(c: Comparison) -> list[str]:
 
 def _endings(c: Comparison) -> list[str]:
     """Announced ends of the model in use, and of the leading option's within the horizon, with what that end costs."""
-    (now, day), (then, end) = _ending(c, "stay"), _ending(c, c.verdict.leader)
+    (now, day), (then, end) = ending(c, "stay"), ending(c, c.verdict.leader)
     told = [f"{now} ends on {day}: a move is due in any case"] if day else []
     moves = next((line for line in c.leader.lines if line.name == MOVE), None)
     if end and then != now and moves is not None:
@@ -210,15 +211,6 @@ def _endings(c: Comparison) -> list[str]:
         follow = f"; its vendor suggests {c.case[path].value}" if path in c.case else ""
         told.append(f"{then} ends on {end}: a second move, {cost}{follow}")
     return told
-
-
-def _ending(c: Comparison, id: str) -> tuple[Value, Value]:
-    """The vendor's model behind an option, and the day on which it is announced to end; None where there is none."""
-    vendor, end = f"options.{id}.vendor", None
-    name = c.case[vendor].value if vendor in c.case else None
-    if f"vendors.{name}.retires_on" in c.case:
-        end = c.case[f"vendors.{name}.retires_on"].value
-    return name, end
 
 
 def best_rows(c: Comparison, most: int) -> list[OptionResult]:

@@ -7,11 +7,11 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import Signpost
 from roi.economics.inputs import KEEPS_MODEL, Option, places
-from roi.facts.fact import Basis, Fact
+from roi.facts.fact import Basis, Fact, Value
 from roi.report.layout.wording import case_number, figure, percent, requests, told_apart, usd
 from roi.units import two_digits
 
-PRICES = {"usd_per_gpu_hour": "a GPU hour", "usd_per_gpu": "a GPU"}
+PRICES = {"usd_per_gpu_hour": "GPU hour", "usd_per_gpu": "GPU"}
 """Quantities of signposts that are a price of GPUs."""
 PRICE_OF_ERRORS = "quality.usd_per_error"
 OTHER_SIDE = {"above": "below", "below": "above"}
@@ -20,6 +20,15 @@ OTHER_SIDE = {"above": "below", "below": "above"}
 def option_of(c: Comparison, id: str) -> OptionResult:
     """The feasible option with this id."""
     return next(o for o in c.options if o.id == id)
+
+
+def ending(c: Comparison, id: str) -> tuple[Value, Value]:
+    """The vendor's model behind an option, and the day on which it is announced to end; None where there is none."""
+    vendor, end = f"options.{id}.vendor", None
+    name = c.case[vendor].value if vendor in c.case else None
+    if f"vendors.{name}.retires_on" in c.case:
+        end = c.case[f"vendors.{name}.retires_on"].value
+    return name, end
 
 
 def wins_from(c: Comparison, o: OptionResult) -> str:
@@ -120,7 +129,7 @@ def at_rent(c: Comparison, o: OptionResult) -> str:
     posts = () if c.thresholds is None else c.thresholds.signposts(o.id, leader, "price")
     rent = next((s for s in posts if s.quantity in PRICES), None)
     if rent is not None and _ahead(rent):
-        return f" Or {_side(rent)}."
+        return f" Or {_side(c, rent)}."
     if rent is not None and rent.reason.startswith("even"):
         return f" At today's volume even free GPUs would not make it beat {'staying' if leader == 'stay' else c.leader.label}."
     return ""
@@ -132,7 +141,7 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
     for s in c.signposts:
         if s.option == c.verdict.leader and s.threshold is not None and not _ahead(s):
             rival = "Staying" if s.rival == "stay" else option_of(c, s.rival).label
-            found.setdefault(rival, []).append(_side(s, undone=True))
+            found.setdefault(rival, []).append(_side(c, s, whose=f"{c.leader.label}'s", undone=True))
     return found
 
 
@@ -184,7 +193,7 @@ def look_again(c: Comparison) -> list[str]:
         told.append(f"above {requests(nearest[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")
     other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
     if other is not None:
-        told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
+        told.append(_side(c, other, whose=f"{option_of(c, other.option).label}'s"))
     if c.verdict.counts != "cash" and (flips := flips_at(c)):
         told.append(f"at another price of a wrong answer: {flips}")
     if told:
@@ -199,8 +208,11 @@ def _ahead(s: Signpost) -> bool:
     return s.threshold is not None and (s.today > s.threshold if s.direction == "below" else s.today < s.threshold)
 
 
-def _side(s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
-    """The side of a threshold on which the option wins, or with `undone` the other one."""
+def _side(c: Comparison, s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
+    """The side of a threshold on which the option wins, or with `undone` the other one; `whose` names the option.
+
+    The card is the cheapest for it at the threshold, all prices moving alike, which need not be today's.
+    """
     assert s.threshold is not None
     side = OTHER_SIDE[s.direction] if undone else s.direction
     if s.quantity == "requests_per_day":
@@ -208,7 +220,9 @@ def _side(s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
         return f"{side} {at} requests a day (today {today})"
     if s.quantity in PRICES:
         at, today = told_apart(usd, s.threshold, s.today)
-        return f"with {PRICES[s.quantity]} {side} {at} (today {today}, {s.reason.split(',')[0]})"
+        card, fleet = s.reason.split(",")[0], option_of(c, s.option).fleet
+        then = "" if fleet is None or card.split(" at ")[0] == fleet.gpu else ", then its card"
+        return f"with {whose} {PRICES[s.quantity]} {side} {at} (today {today}, {card}{then})"
     if s.quantity == "api_price_ratio":
         return f"with {whose} list prices {side} {told_apart(figure, s.threshold, 1.0)[0]} times today's"
     most, (at, today) = "at most" if side == "below" else "more than", told_apart(percent, s.threshold, s.today)

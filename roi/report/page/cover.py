@@ -48,8 +48,8 @@ MONEY = r"-?\$[\d.,]*\d(?:k|M|bn|tn)?"
 RATES = (
     rf"{MONEY}(?: (?:to|-) {MONEY})?(?=/(?!month\b)\w)",
     rf"{MONEY}(?= (?:each|per|an? (?:GPU|million|hour)|for 1,000))",
-    rf"(?<=a GPU hour below ){MONEY}(?: \(today {MONEY})?|(?<=a GPU hour above ){MONEY}(?: \(today {MONEY})?",
-    rf"(?<=a GPU below ){MONEY}(?: \(today {MONEY})?|(?<=a GPU above ){MONEY}(?: \(today {MONEY})?",
+    rf"(?<=GPU hour below ){MONEY}(?: \(today {MONEY})?|(?<=GPU hour above ){MONEY}(?: \(today {MONEY})?",
+    rf"(?<=GPU below ){MONEY}(?: \(today {MONEY})?|(?<=GPU above ){MONEY}(?: \(today {MONEY})?",
     rf"(?<=: about ){MONEY}(?= and )",  # what an experiment costs: mostly hours
     r"[\d.,]*\d(?= ?USD/(?!month\b)\w)",
 )

@@ -1,4 +1,4 @@
-"""Arrivals and lengths of calls as Parquet, for a replay: written, and read again."""
+"""Arrivals and lengths of calls as CSV or Parquet, for a replay: written, and Parquet read again."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,11 +13,19 @@ from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import DuckDB, Table
 
 COLUMNS = ("arrival_s", "input_tokens", "output_tokens", "cached_tokens")
+ENDINGS = (".csv", ".parquet")
+
+
+def check_ending(target: Path) -> None:
+    """InputError where the name of a trace to write says neither CSV nor Parquet; a device has no ending, and gets Parquet."""
+    if target.suffix.lower() not in ENDINGS and (target.is_file() or not target.exists()):
+        raise InputError(f"--trace: {target} is not usable; a name that ends in {' or '.join(ENDINGS)}")
 
 
 def write_trace(calls: Table, engine: DuckDB, target: Path) -> None:
     """Write arrival_s (float64, from 0, ascending), input_tokens, cached_tokens and output_tokens (int64) to `target`.
 
+    CSV where its name ends in .csv, else Parquet.
     `calls` are records of kind call that count. Cached tokens are part of the input. Raises InputError where there is no call.
     """
     import duckdb
@@ -32,9 +40,12 @@ def write_trace(calls: Table, engine: DuckDB, target: Path) -> None:
         cached_tokens=kept.cache_read, output_tokens=kept.output,
     ).order_by(["arrival_s", "input_tokens", "output_tokens"])  # fmt: skip
     with TemporaryDirectory(prefix="roi-usage-") as folder:
-        made = Path(folder) / "trace.parquet"
+        made = Path(folder) / "trace"
         try:
-            engine.to_parquet(trace, made, compression="zstd")
+            if target.suffix.lower() == ".csv":
+                engine.to_csv(trace, made)
+            else:
+                engine.to_parquet(trace, made, compression="zstd")
         except (OSError, duckdb.Error) as error:
             raise RoiError(f"--trace: cannot be made: {type(error).__name__}") from None
         replace_file(target, pieces_of(made), "--trace")

@@ -22,6 +22,7 @@ WORK: dict[str, Any] = {"requests_per_day": 86_400.0, "input_tokens": 1000.0, "o
         ("growth", {"workload": {**WORK, "growth_per_year": -0.95}}),
         ("growth", {"workload": {**WORK, "growth_per_year": 3.7}, "horizon_months": 36}),  # 104 x in three years
         ("slo", {"workload": {**WORK, "ttft_p95_s": 1000.0}}),
+        ("peak", {"workload": {**WORK, "peak_to_mean": 9999.0}}),
         ("slo", {"workload": {**WORK, "tpot_p95_s": 50.0}}),
         ("context", {"workload": {**WORK, "output_tokens": 2_000_000.0}}),
     ],

@@ -209,6 +209,7 @@ def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_come
     text = flat(c)
     assert text.index("First claude-sonnet-5-5, batch (can be undone within a month)") < text.index("Then qwen3-8b+lora")
     assert "UNLESS claude-sonnet-5-5, batch is cheaper below" in text
+    assert f"with {c.leader.label}'s GPU hour above $" in text
     assert "NOT YET" not in text
 
 
@@ -529,6 +530,26 @@ def test_a_recommended_model_that_ends_tells_when_what_that_costs_and_who_follow
     assert c.verdict.sentence.endswith("openai/gpt-4o-mini ends on 2027-01-14, so a second move is due by then.")
     free = bundled(*ENDING, "people.migration_hours=0", "evaluation.usd=0", "evaluation.labels=0")
     assert "! openai/gpt-4o-mini ends on 2027-01-14: a second move, at no cost; its vendor suggests gpt-6-luna" in flat(free)
+
+
+def test_what_stays_on_a_model_that_ends_says_when_and_what_it_is_then() -> None:
+    """gpt-5-mini ends on 2026-12-11, 14 days on; what is switched on goes on to its successor, at drift's 0.9 of its price."""
+    c = bundled(*ENDING, "incumbent.model=gpt-5-mini", "candidates.api_models=[]", "workload.can_wait_share=0.9",
+                "incumbent.uses_cache=false", "quality.scores={gpt-5-mini: 0.91}", "drift.successor_price_ratio=0.9",
+                "drift.successor_price_ratio_own=1")
+    assert c.verdict.leader == "cache-batch"
+    told = "openai/gpt-5-mini ends on 2026-12-11: from then on this is the same on its successor, counted at 0.9 x its price"
+    assert told in flat(c)
+
+
+def test_cash_says_what_of_it_is_a_commitment_still_owed() -> None:
+    """$5,000 a month committed to gpt-6-sol's vendor, towards which the bill of its gpt-6-luna counts."""
+    c = answer("incumbent.committed_usd_per_month=5000", "incumbent.committed_until=2029-11-24")
+    (line,) = [each for each in c.leader.lines if each.name == "commitment not used"]
+    owed = np.mean(line.monthly_usd[alone_from(c, c.leader):])
+    assert owed > 1000.0
+    assert f" -> ${c.leader.cash_monthly_usd:,.0f} (${owed:,.0f} of it commitment still owed) a month" in flat(c)
+    assert "still owed" not in flat(answer())
 
 
 def test_a_move_of_the_incumbent_is_not_told_as_that_of_the_model_which_is_recommended() -> None:

@@ -102,10 +102,12 @@ def test_the_own_account_and_machine_are_left_out_and_common_names_are_not() -> 
 
 
 def test_names_and_rates_are_told_by_what_stands_for_them() -> None:
-    told = "gpt-x at $2/Mtok, $5 to $9/hour; wrong answers at $0.5 each; cash $700/month; gpt-x-mini"
+    told = "gpt-x at $2/Mtok, $5 to $9/hour; wrong answers at $0.5 each; cash $700/month; gpt-x-mini;"
+    told += " gpt-x's GPU hour above $7.6 (today $3.99, L4)"
     page = redacted(page_of(Paragraph(told), Paragraph("price of a card $900")), {"gpt-x": "model 1"}, ["price of a card $900"])
     assert page.sections[0].parts == (
-        Paragraph("model 1 at $…/Mtok, $…/hour; wrong answers at $… each; cash $700/month; gpt-x-mini"),
+        Paragraph("model 1 at $…/Mtok, $…/hour; wrong answers at $… each; cash $700/month; gpt-x-mini;"
+                  " model 1's GPU hour above $…, L4)"),
         Paragraph("price of a card …"),
     )
 

@@ -157,7 +157,8 @@ def _window(full: float) -> str:
     """Loads at which the cost lies between $0.40 and $0.20, full load as the upper end."""
     if full > 0.4:
         return "none"
-    return f"{full / 0.4:.0%}-{min(full / 0.2, 1.0):.0%}"
+    least, most = f"{full / 0.4:.0%}", f"{min(full / 0.2, 1.0):.0%}"
+    return least if least == most else f"{least}-{most}"
 
 
 def merged_claim() -> Claim:

@@ -16,7 +16,7 @@ from roi.evidence.training_speed import LARGEST_JOB
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, Rate
 from roi.report.training.fit import fit_text
-from roi.scenario.file import template
+from roi.scenario.template import template
 from roi.store.profiles.lookup import save_profile
 from roi.units import GIB
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 import roi
 from roi.cli import main
 from roi.scenario import TEMPLATES
-from roi.scenario.file import template
+from roi.scenario.template import template
 from roi.scenario.yaml import parse_yaml
 
 GOOD = """\

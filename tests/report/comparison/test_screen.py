@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from roi.report.layout.blocks import shortened
 from roi.report.layout.wording import percent, told_apart
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
-from roi.scenario.file import check_scenario, load_scenario, template
+from roi.scenario.file import check_scenario, load_scenario
+from roi.scenario.template import template
 from roi.scenario.yaml import parse_yaml, read_yaml
 
 CASES = sorted((Path(__file__).parents[2] / "answers" / "cases").glob("*.yaml"))
@@ -425,8 +427,9 @@ def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None]
     assert f"; {told} !" in flat(replace(c, verdict=found))
 
 
-def test_prices_older_than_they_should_be_are_told_of_what_is_paid_and_of_what_is_advised() -> None:
+def test_prices_older_than_they_should_be_are_told_of_what_is_paid_and_of_what_is_advised(monkeypatch) -> None:
     """2026-11-10 to 2027-06-01 are 203 days; 90 is the most."""
+    monkeypatch.setattr("roi.clock.today", lambda: date(2027, 6, 1))
     assert "! Old prices: gpt-6-sol (203 days), gpt-6-luna (203 days)" in flat(bundled("as_of=2027-06-01"))
     assert "Old prices" not in flat(bundled())
 

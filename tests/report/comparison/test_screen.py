@@ -280,8 +280,8 @@ def test_staying_names_the_price_of_an_error_and_the_tested_option_that_it_keeps
     c = answer("quality.usd_per_error=0.17", "draws=1024")
     v, text = c.verdict, flat(c)
     assert v.leader == "stay"
-    assert v.flips_at_usd_per_error is not None
-    assert "Look again at another price of a wrong answer: between $0.14 and $0.17 each the advice turns to gpt-6-luna." in text
+    assert v.flips_between_usd_per_error == pytest.approx((0.1622, 0.1407), abs=1e-4)  # to two digits 0.17, which is paid
+    assert "Look again at another price of a wrong answer: between $0.14 and $0.163 each the advice turns to gpt-6-luna." in text
     over = next(p for p in v.passed_over if p.option == LUNA)
     assert "gpt-6-luna would save $" in text
     assert f"beats staying in only {over.chance:.1%} of the draws, needs 60%" in text
@@ -414,14 +414,16 @@ def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_no_option(
 
 
 @pytest.mark.parametrize(("ends", "told"), [
-    ((0.1506, 0.1512), "from about $0.16 each the advice is to stay"),
+    ((0.1506, 0.1512), "between $0.15 and $0.152 each the advice turns to staying"),
+    ((0.1364, 0.139), "between $0.136 and $0.139 each the advice turns to staying"),
+    ((12.31, 12.44), "between $12.3 and $12.5 each the advice turns to staying"),
     ((0.15, 0.15), "from about $0.15 each the advice is to stay"),
     ((0.149, 0.1512), "between $0.14 and $0.16 each the advice turns to staying"),
     ((0.1506, None), "from about $0.15 each, if at any price, the advice turns to staying"),
     ((0.0, 0.06), "between $0 and $0.06 each the advice turns to staying"),
 ])
 def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None], told: str) -> None:
-    """From $0.1506 on: at $0.15 the advice has not changed, at $0.16 it has."""
+    """From $0.1506 to $0.1512: at $0.15 the advice has not changed, at $0.152 it has; one figure would hide where."""
     c = bundled()
     found = replace(c.verdict, flips_at_usd_per_error=ends[0], flips_between_usd_per_error=ends, flips_to_one_of=("stay",))
     assert f"; {told} !" in flat(replace(c, verdict=found))

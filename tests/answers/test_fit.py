@@ -171,6 +171,13 @@ def test_the_cast_of_a_mixtures_experts_is_on_the_first_screen():
     assert "what is not quantised cast to fp32: 55.2 GiB more" in told
 
 
+@pytest.mark.parametrize("sharding", ["fsdp", "zero3"])
+def test_where_sharded_parameters_take_one_dtype_the_first_screen_says_why_nothing_is_cast(sharding):
+    found = run("qwen3-30b-a3b", "--method", "qlora", "--gpu", "H200", "--gpus", "4", "--sharding", sharding)
+    told = " ".join(found.stdout.split())
+    assert f"base in NF4, what is not quantised in bf16, not cast to fp32: {sharding} gathers one dtype; 4 GPUs" in told
+
+
 def test_a_smaller_plan_of_a_method_whose_size_is_no_rank_has_a_rank_of_its_own():
     got = answer("llama-3.1-8b", "--method", "houlsby", "--gpu", "RTX-4080")["gpus"][0]
     assert got["nearest"] == "QLoRA of rank 16"

@@ -281,7 +281,7 @@ def test_staying_names_the_price_of_an_error_and_the_tested_option_that_it_keeps
     v, text = c.verdict, flat(c)
     assert v.leader == "stay"
     assert v.flips_between_usd_per_error == pytest.approx((0.1622, 0.1407), abs=1e-4)  # to two digits 0.17, which is paid
-    assert "Look again at another price of a wrong answer: between $0.14 and $0.163 each the advice turns to gpt-6-luna." in text
+    assert "Look again at another price of a wrong answer: between $0.14 and $0.163 each the advice turns to gpt-6-luna" in text
     over = next(p for p in v.passed_over if p.option == LUNA)
     assert "gpt-6-luna would save $" in text
     assert f"beats staying in only {over.chance:.1%} of the draws, needs 60%" in text

@@ -161,7 +161,7 @@ def test_both_paybacks_are_told_where_wrong_answers_change_it() -> None:
 
 
 def test_the_table_has_the_leader_first_staying_in_it_and_at_most_six_rows_by_npv() -> None:
-    c = answer()
+    c = answer("workload.can_wait_share=1")  # no SLO, whose line takes the place of the sixth
     found = rows(shown(c))
     assert len(found) == 6
     assert found[0].startswith("> gpt-6-luna")
@@ -427,6 +427,18 @@ def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None]
     c = bundled()
     found = replace(c.verdict, flips_at_usd_per_error=ends[0], flips_between_usd_per_error=ends, flips_to_one_of=("stay",))
     assert f"; {told} !" in flat(replace(c, verdict=found))
+
+
+def test_a_stated_slo_says_what_the_latency_of_the_advised_option_rests_on() -> None:
+    c = bundled("workload.ttft_p95_s=1.5")
+    assert "! SLO (TTFT 1.5 s): the latency of gpt-6-luna is not known" in flat(c)
+    own, spill = (replace(c, verdict=replace(c.verdict, leader=f"{kind}:qwen3-8b+lora"))
+                  for kind in ("self-hosted-adapter", "hybrid"))
+    assert "the latency of qwen3-8b+lora self-hosted is replayed, its speed published DO NOW" in flat(own)
+    assert "is replayed, its speed published; of the API above it not known DO NOW" in flat(spill)
+    for quiet in (bundled(), bundled("workload.ttft_p95_s=1.5", "workload.can_wait_share=1"),
+                  replace(c, verdict=replace(c.verdict, leader="stay"))):
+        assert "SLO (" not in flat(quiet)
 
 
 def test_prices_older_than_they_should_be_are_told_of_what_is_paid_and_of_what_is_advised(monkeypatch) -> None:

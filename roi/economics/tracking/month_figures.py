@@ -88,13 +88,13 @@ class Figures:
         return replace(first, **{name: getattr(first, name) * (days / DAYS_PER_MONTH) for name in BY_DAYS})
 
 
-def in_calendar(shared: Shared, options: Mapping[str, Option], days: Array) -> tuple[Shared, Mapping[str, Option]]:
+def in_calendar(shared: Shared, options: dict[str, Option], days: Array) -> tuple[Shared, dict[str, Option]]:
     """The records whose commitments ask the same of each of the H months, as an invoice does, of however many `days` it is.
 
     What calls cost grows with the days, so that a commitment is over the days here and `Figures.in_days` gives them back: in
     months of 365/12 days it is 2% less in 31 and 9% more in 28, 0.1% over a year.
     """
-    if not any(any_positive(each.commitment_usd) for each in (shared, *options.values())):
+    if not any(any_positive(usd) for usd in (shared.commitment_usd, *(o.commitment_usd for o in options.values()))):
         return shared, options
     less = DAYS_PER_MONTH / days
     return (replace(shared, commitment_usd=shared.commitment_usd * less),

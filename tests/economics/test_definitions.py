@@ -56,7 +56,8 @@ from roi.numerics.sequence import sobol
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.request_lengths import SystemLengths, does_not_fit
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_scenario, template
+from roi.scenario.file import check_scenario
+from roi.scenario.template import template
 from roi.scenario.yaml import parse_yaml
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 

@@ -30,6 +30,8 @@ DOWN: Final = (
 )
 """Last products of an MLP."""
 ROUTER: Final = re.compile(r"(router|gate|gate_inp|shared_expert_gate|layer|classifier)$")
+LINEAR_ROUTER: Final = re.compile(r"((?:router|gate)\.(?:proj|layer|wg|gate|classifier))\.weight$")
+"""Paths of routers that are linear layers, inside a module of their own (router.proj); others are a module's parameter."""
 LINEAR: Final = re.compile(
     r"mamba|ssm|linear_attn|conv|delta|recurrent|rwkv|\.rg_|kda|lightning|xlstm|mlstm|attention\.(key|receptance)"
 )
@@ -120,6 +122,7 @@ def mlp_kind(e: dict[str, Any], hidden: int, tensors: tuple[Tensor, ...]) -> Kin
         "experts_per_token": min(_active(e), experts) if experts > 1 else 1,
         "shared_intermediate": extra,
         "shared_gate": any(re.search(r"shared_expert_gate", t.path) for t in tensors),
+        "router": next((found[1] for t in products if (found := LINEAR_ROUTER.search(t.path))), "router"),
     }
     return tuple(kind.items())
 

@@ -140,6 +140,17 @@ def unreached_bytes(s: Setting) -> Number:
     return first
 
 
+def outside_saved(s: Setting) -> Number:
+    """Bytes that products outside the layers keep: what every layer reads of them, their norm's fp32 input, their adapters.
+
+    That is Gemma 4's projection of the embeddings into an input for each layer (project_per_layer_inputs).
+    """
+    m = s.model
+    width = sum(outputs for _, _, outputs in m.products)
+    each = s.w + 4.0 + (0.0 if s.plan.adapter else s.normalised)
+    return each * width * s.tokens + adapter_saved(s, [x for x in m.linears if x.name in [name for name, *_ in m.products]])
+
+
 def final_norm_saved(s: Setting) -> Number:
     """Bytes that the last norm keeps: its fp32 input; trained norms also their normalised and scaled outputs.
 

@@ -83,7 +83,7 @@ def expert_adapter_parameters(model: ModelShape, plan: TrainingPlan) -> float:
         if k.experts > 1:
             fused = 2 * (model.hidden + 2 * k.intermediate)
             total += k.layers * k.experts * (fused + k.intermediate + model.hidden)
-            total += k.layers * (model.hidden + k.experts) * int(plan.targets == "all-linear")
+            total += k.layers * (model.hidden + k.experts) * int(plan.targets == "all-linear" and k.router == "router")
     return float(total)
 
 

@@ -25,6 +25,7 @@ from roi.estimate.training.activations import (
     later_gradients_bytes,
     layer_bytes,
     norm_backward_bytes,
+    outside_saved,
     retained_input_bytes,
     selected_bytes,
     unreached_bytes,
@@ -222,8 +223,8 @@ def _saved(s: Setting, layer: LayerBytes) -> Number:
         # a mask built once is an argument of every layer, one byte an element; offloaded inputs pass by, one going, one coming
         layers = min(m.layers, 2) if s.plan.checkpoints == "offloaded" else m.layers
         kept = layers * s.w * m.hidden * s.tokens + m.layers * (retained_input_bytes(s) + selected_bytes(s))
-        return kept + mask_bytes(s) + final_norm_saved(s) + _rows_copied(s)
-    return m.layers * layer.saved - unreached_bytes(s) + final_norm_saved(s) + _rows_copied(s)
+        return kept + mask_bytes(s) + outside_saved(s) + final_norm_saved(s) + _rows_copied(s)
+    return m.layers * layer.saved - unreached_bytes(s) + outside_saved(s) + final_norm_saved(s) + _rows_copied(s)
 
 
 def _rows_copied(s: Setting) -> float:

@@ -24,7 +24,8 @@ from roi.estimate.training.plan import (
 from roi.facts.gpu import Gpu
 from roi.facts.model import Attention, Linear, ModelShape, Number
 
-OWN_INPUT: Final = ("down_proj", "shared_down_proj", "q_b_proj", "kv_b_proj")
+OWN_INPUT: Final = ("down_proj", "shared_down_proj", "q_b_proj", "kv_b_proj", "per_layer_input_gate", "per_layer_projection",
+                    "per_layer_model_projection")
 """Products that alone read their input."""
 MIXED_INPUT: Final = ("o_proj", "out_proj")
 """Products that read the output of token mixing."""
@@ -151,13 +152,21 @@ class Setting:
         beyond = np.asarray(self.plan.seq, dtype=float) >= (a.window or np.inf)
         return np.where(beyond, 1.0, self.padded)
 
+    def repeated(self, a: Attention) -> Number:
+        """1 where transformers repeats keys and values for all heads before SDPA: there is a mask, or heads are wider than 256.
+
+        Others stay grouped (integrations/sdpa_attention.py, use_gqa_in_sdpa). Other stacks repeat always.
+        """
+        wide = a.head_dim > FLASH_HEAD_DIM or a.value_width != a.head_dim
+        always = wide if self.plan.stack == "transformers" else not self.plan.compiled
+        return np.maximum(self.masked(a), float(always))
+
     def scored(self, a: Attention) -> Number:
         """1 where torch's SDPA takes its math path on CUDA, which keeps fp32 scores; else 0.
 
-        Without a mask heads stay grouped: FlashAttention takes them in 16 bits and up to 256 wide, memory-efficient attention
-        not at all (aten/src/ATen/native/transformers/cuda/sdp_utils.cpp). With a mask transformers repeats keys and values, and
-        memory-efficient attention serves (integrations/sdpa_attention.py, use_gqa_in_sdpa). Cards before compute capability 8.0
-        (T4, V100) have no FlashAttention: without a mask their grouped heads go to the math path.
+        Grouped heads FlashAttention takes in 16 bits, memory-efficient attention not at all
+        (aten/src/ATen/native/transformers/cuda/sdp_utils.cpp); repeated ones the latter serves. Cards before compute capability
+        8.0 (T4, V100) have no FlashAttention: their grouped heads go to the math path.
         """
         if not self.plan.sdpa or self.eager or a.kind == "linear":
             return self.padded * 0.0
@@ -166,8 +175,8 @@ class Setting:
         if a.kind == "latent" or a.kv_heads == a.heads:
             return self.padded * 0.0
         most = CUDNN_HEAD_DIM if self.plan.attention == "sdpa-cudnn" else FLASH_HEAD_DIM
-        flash = self.flash and self.attended < 4.0 and a.head_dim <= most and a.value_width == a.head_dim
-        return (1.0 - self.masked(a)) * float(not flash and self.plan.stack == "transformers")
+        flash = self.flash and self.attended < 4.0 and a.head_dim <= most
+        return (1.0 - self.repeated(a)) * float(not flash and self.plan.stack == "transformers")
 
 
 def read_setting(model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None) -> Setting:
@@ -278,8 +287,8 @@ def _unknown_galore(plan: TrainingPlan) -> str:
 def _unrun_attention(model: ModelShape, plan: TrainingPlan) -> str:
     """Why the pinned kernel of SDPA would not run; empty where it would.
 
-    FlashAttention takes no mask; memory-efficient attention no grouped heads, which transformers repeats where there is a mask
-    alone (integrations/sdpa_attention.py, use_gqa_in_sdpa; aten's sdp_utils.cpp).
+    FlashAttention takes no mask; memory-efficient attention no grouped heads, unless they are repeated (`Setting.repeated`;
+    aten's sdp_utils.cpp).
     """
     masked = plan.packed or (plan.padded and bool(np.any(np.asarray(plan.micro_batch) > 1.0)))
     heads = [a for a in model.attention if a.kind in ("full", "sliding")]
@@ -287,6 +296,7 @@ def _unrun_attention(model: ModelShape, plan: TrainingPlan) -> str:
         return "attention: sdpa-flash has no kernel for a mask, which padding and packing need; take sdpa, or flash"
     if plan.attention == "sdpa-flash" and any(a.head_dim > 256 or a.value_width != a.head_dim for a in heads):
         return f"attention: sdpa-flash has no kernel for the heads of {model.id}; take sdpa"
-    if plan.attention == "sdpa-efficient" and not masked and any(1 < a.kv_heads < a.heads for a in heads):
+    grouped = [a for a in heads if 1 < a.kv_heads < a.heads and a.head_dim <= FLASH_HEAD_DIM]
+    if plan.attention == "sdpa-efficient" and not masked and grouped:
         return f"attention: sdpa-efficient has no kernel for the grouped heads of {model.id} without a mask; take sdpa"
     return ""

@@ -20,8 +20,10 @@ DELTA_CHUNK: Final = 64.0
 """Tokens of a chunk of the gated delta rule (chunk_size)."""
 UNROTATED: Final = ("gpt2", "mpt")
 """Families that turn neither queries nor keys: all three are views of the fused product, which is kept once."""
-NARROW_SOFTMAX: Final = ("gpt2", "falcon", "gpt_oss")
-"""Families whose softmax runs in the compute type, but for autocast."""
+NARROW_SOFTMAX: Final = ("falcon", "gpt_oss")
+"""Families whose softmax names the stream's type, which autocast leaves (autocast_mode.h, fp32_set_opt_dtype)."""
+CENTRED: Final = ("cohere", "cohere2")
+"""Families whose norm is LayerNorm written out: it keeps its centred input twice, for the variance and for the product."""
 VALUE_NORMS: Final = ("gemma3n", "gemma4")
 """Families, by their names' beginnings, that also normalise values, without a scale."""
 DROPPED_SCORES: Final = ("gpt2", "gpt_bigcode")
@@ -44,7 +46,7 @@ def attention_saved(s: Setting, a: Attention) -> Number:
         keys = _fresh(a) * a.kv_heads * a.head_dim
         scaled = (a.heads * a.head_dim + keys) * (0.0 if s.plan.adapter else s.normalised)
         values = keys * float(s.model.family.startswith(VALUE_NORMS))
-        saved = saved + t * (4.0 * (a.heads * a.head_dim + keys + values) + scaled)
+        saved = saved + t * (norm_bytes(s) * (a.heads * a.head_dim + keys + values) + scaled)
     # of a layer's own input (Gemma 4): GELU's input and result, and the product that a trained projection reads
     gate = sum(x.outputs for x in linears if x.name == "per_layer_input_gate")
     saved = saved + w * t * gate * (2.0 if s.plan.adapter else 3.0)
@@ -53,6 +55,11 @@ def attention_saved(s: Setting, a: Attention) -> Number:
     if a.kind == "latent":
         saved = saved + 4.0 * t * ((a.q_rank or 0) + (a.kv_rank or 0))
     return saved + adapter_saved(s, linears)
+
+
+def norm_bytes(s: Setting) -> float:
+    """Bytes that a norm of several operators keeps of an element: its fp32 input."""
+    return 8.0 if s.model.family in CENTRED else 4.0
 
 
 def _fresh(a: Attention) -> float:
@@ -107,7 +114,8 @@ def _softmax_bytes(s: Setting) -> tuple[float, float]:
     That is a copy in the compute type, or dropout's mask and result.
     """
     w = s.attended
-    softmax = w if s.model.family in NARROW_SOFTMAX and not s.plan.autocast else 4.0
+    plain = s.model.family == "gpt2" and not s.plan.autocast  # names none, so that it runs in that of the scores
+    softmax = w if plain else s.w if s.model.family in NARROW_SOFTMAX else 4.0
     if s.model.family in DROPPED_SCORES:
         return softmax, 1.0 + w
     return softmax, w if w < softmax else 0.0
@@ -136,9 +144,11 @@ def _fused_saved(s: Setting, a: Attention) -> Number:
     w, t, d, v = s.attended, s.tokens, a.head_dim, a.value_width
     masked = s.masked(a)
     kv_heads = a.heads if a.kind == "latent" else a.kv_heads
-    repeated = s.repeated(a) * float(1 < kv_heads < a.heads)  # one head is repeated by a view
+    # one head is repeated by a view, which autocast's copy for the kernel writes out; it copies reused ones in every layer
+    cast = s.plan.autocast and s.w >= 4.0
+    repeated = s.repeated(a) * float(kv_heads < a.heads and (kv_heads > 1 or cast))
     value = _value_width(s, a)
-    keys_values = repeated * a.heads * (d + v) + (1.0 - repeated) * (kv_heads * d + value) * _fresh(a)
+    keys_values = repeated * a.heads * (d + v) + (1.0 - repeated) * (kv_heads * d + value) * (1.0 if cast else _fresh(a))
     apart = a.heads * d + keys_values
     if s.model.family in UNROTATED and value > kv_heads * v:
         apart = np.minimum(apart, value)

@@ -35,6 +35,15 @@ CUDNN_HEAD_DIM: Final = 128
 """cuDNN's attention takes head dimensions up to this where a gradient is wanted (torch, sdp_utils.cpp)."""
 WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom", "gpt_neo", "mpt")
 """Families whose class has no SDPA (soft-capped scores, sinks, ALiBi): transformers gives them eager attention."""
+ALWAYS_MASKED: Final = ("falcon",)
+"""Families whose class always asks for the causal mask, to which it may add ALiBi (allow_is_causal_skip=False)."""
+UNBIASED: Final = ("mpt", "dbrx")
+"""Families of LayerNorm without a bias."""
+NORMED_EMBEDDING: Final = ("bloom",)
+"""Families with a LayerNorm behind the embedding: autocast runs it in fp32, and the stream stays so."""
+EVERY_EXPERT: Final = ("llama4_text",)
+"""Families whose class of transformers sends all tokens through all experts, most of them at a score of zero
+(modeling_llama4.py, Llama4TextMoe: `routed_in` is the stream once an expert)."""
 OWN_LINEAR: Final = ("falcon",)
 """Families whose linear layers are a subclass of nn.Linear (FalconLinear)."""
 
@@ -68,7 +77,13 @@ class Setting:
         """
         packed = self.plan.method == "qdora" and self.plan.autocast
         widened = packed and bool(self.targets & {"o_proj", "down_proj"})
-        return 4.0 if widened else self.plan.stream_bytes
+        normed = self.plan.adapter and self.plan.autocast and self.model.family in NORMED_EMBEDDING
+        return 4.0 if widened or normed else self.plan.stream_bytes
+
+    @property
+    def made(self) -> float:
+        """Bytes of an element that an MLP's products make: as the stream, unless a norm alone widened that."""
+        return self.plan.stream_bytes if self.model.family in NORMED_EMBEDDING else self.w
 
     @property
     def lowered(self) -> bool:
@@ -108,7 +123,12 @@ class Setting:
     @property
     def fused_norms(self) -> bool:
         """True where one kernel computes an RMSNorm: it keeps its input and a figure a row (liger_kernel/ops/rms_norm.py)."""
-        return self.plan.kernels != "none" and not self.model.norm_bias
+        return self.plan.kernels != "none" and not self.layer_norm
+
+    @property
+    def layer_norm(self) -> bool:
+        """True where norms are torch's LayerNorm: one kernel, which keeps its input as it is."""
+        return self.model.norm_bias or self.model.family in UNBIASED
 
     @property
     def recast(self) -> bool:
@@ -146,10 +166,11 @@ class Setting:
         return [x for x in fuse_linears(self.model, linears) if adaptable(x, split=split) and x.name in self.targets]
 
     def masked(self, a: Attention) -> Number:
-        """1 where SDPA gets an explicit mask: padding, packing, or a window that the sequence reaches; else 0."""
+        """1 where SDPA gets an explicit mask: padding, packing, a window that the sequence reaches, the class's own; else 0."""
         if not self.plan.sdpa or self.eager or a.kind == "linear":
             return self.padded * 0.0
-        beyond = np.asarray(self.plan.seq, dtype=float) >= (a.window or np.inf)
+        reach = 0.0 if self.model.family in ALWAYS_MASKED else a.window or np.inf
+        beyond = np.asarray(self.plan.seq, dtype=float) >= reach
         return np.where(beyond, 1.0, self.padded)
 
     def repeated(self, a: Attention) -> Number:

@@ -18,10 +18,11 @@ from roi.facts.model import Attention, Number
 
 DELTA_CHUNK: Final = 64.0
 """Tokens of a chunk of the gated delta rule (chunk_size)."""
-UNROTATED: Final = ("gpt2", "mpt")
+UNROTATED: Final = ("gpt2", "mpt", "gpt_bigcode")
 """Families that turn neither queries nor keys: all three are views of the fused product, which is kept once."""
-NARROW_SOFTMAX: Final = ("falcon", "gpt_oss")
-"""Families whose softmax names the stream's type, which autocast leaves (autocast_mode.h, fp32_set_opt_dtype)."""
+NARROW_SOFTMAX: Final = ("gpt2", "falcon", "gpt_oss")
+"""Families whose softmax runs in the stream's type. Autocast makes GPT-2's fp32, which names no type, and Falcon's, which names
+that of a LayerNorm's output; gpt-oss' names the stream's, which stays (autocast_mode.h, fp32_set_opt_dtype)."""
 CENTRED: Final = ("cohere", "cohere2")
 """Families whose norm is LayerNorm written out: it keeps its centred input twice, for the variance and for the product."""
 VALUE_NORMS: Final = ("gemma3n", "gemma4")
@@ -114,8 +115,7 @@ def _softmax_bytes(s: Setting) -> tuple[float, float]:
     That is a copy in the compute type, or dropout's mask and result.
     """
     w = s.attended
-    plain = s.model.family == "gpt2" and not s.plan.autocast  # names none, so that it runs in that of the scores
-    softmax = w if plain else s.w if s.model.family in NARROW_SOFTMAX else 4.0
+    softmax = s.w if s.model.family in (("gpt_oss",) if s.plan.autocast else NARROW_SOFTMAX) else 4.0
     if s.model.family in DROPPED_SCORES:
         return softmax, 1.0 + w
     return softmax, w if w < softmax else 0.0
@@ -174,7 +174,8 @@ def _value_width(s: Setting, a: Attention) -> int:
     if a.kind == "latent":
         return a.heads * a.value_width
     fused = {x.name: x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
-    copied = s.model.family == "falcon" and s.plan.stack == "transformers"  # values are taken out by an index
+    # falcon takes values out by an index, codegen by a copy
+    copied = s.model.family in ("falcon", "codegen") and s.plan.stack == "transformers"
     is_view = "v_proj" not in fused and not a.shared_kv and s.attended == s.w and not copied
     return fused["q_proj"] if is_view else a.kv_heads * a.value_width
 

@@ -383,7 +383,7 @@ def _norm_saved(s: Setting) -> Number:
     """Bytes that a layer's norms keep: the input in fp32 (LayerNorm in w), trained ones the normalised copy and the output."""
     m, w = s.model, s.w
     # autocast runs LayerNorm in fp32, on a copy of its own where its input is not
-    copied = s.layer_norm and s.plan.autocast and w < 4.0
+    copied = s.layer_norm and not s.fused_norms and s.plan.autocast and w < 4.0
     inputs = 1 if m.family in PARALLEL and not copied else m.norms_per_layer or 2  # OLMo's two have no parameters
     if s.plan.compiled and not s.layer_norm:
         return (1.0 if s.plan.adapter else 2.0) * w * inputs * m.hidden * s.tokens  # an adapter keeps the output that it reads

@@ -122,8 +122,11 @@ class Setting:
 
     @property
     def fused_norms(self) -> bool:
-        """True where one kernel computes an RMSNorm: it keeps its input and a figure a row (liger_kernel/ops/rms_norm.py)."""
-        return self.plan.kernels != "none" and not self.layer_norm
+        """True where one kernel computes an RMSNorm: it keeps its input and a figure a row (liger_kernel/ops/rms_norm.py).
+
+        So does LLM Foundry's low_precision_layernorm, which has no bias and stays in 16 bits under autocast.
+        """
+        return self.plan.kernels != "none" and not self.model.norm_bias
 
     @property
     def layer_norm(self) -> bool:

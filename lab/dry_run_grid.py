@@ -178,7 +178,8 @@ def _families() -> Iterator[tuple[str, TrainingPlan]]:
     )
     for n, (model, (method, checkpointing, trainer, attention)) in enumerate(product(FAMILIES, kinds)):
         habits = trainer_habits(trainer, "bf16")
-        own = "lora" if model.startswith("falcon") and method == "qlora" else method  # transformers 5 quantises none of its layers
+        # transformers 5 quantises none of Falcon's layers
+        own = "lora" if model.startswith("falcon") and method == "qlora" else method
         batch, seq = ((2, 512), (1, 1024), (4, 512))[n % 3 if n % 2 else 0]
         yield model, TrainingPlan(
             method=own, checkpointing=checkpointing, trainer=trainer, attention=attention, micro_batch=batch, seq=seq,

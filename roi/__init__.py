@@ -16,7 +16,7 @@ The rooms, floor by floor; a room imports only what is below it (pyproject.toml 
     facts                the vocabulary: Fact, ModelShape, Gpu, prices, profiles, Case
     numerics             sequences, least squares, spreads: mathematics without a domain
     disk                 files, read within a size, written whole
-    errors | units       the ground
+    clock | errors | units  the ground
 
 The path of data, one direction:
 

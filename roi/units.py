@@ -23,9 +23,9 @@ DAYS_PER_MONTH: Final = 365 / 12
 MONTHS_PER_YEAR: Final = 12
 
 
-def two_digits(x: float, *, up: bool) -> float:
-    """The next number with two significant digits, up or down; a billionth beside one is that one."""
+def to_digits(x: float, digits: int = 2, *, up: bool) -> float:
+    """The next number with so many significant digits, up or down; a billionth beside one is that one."""
     if x <= 0:
         return 0.0
-    size = 10.0 ** (math.floor(math.log10(x)) - 1)
-    return float(f"{(math.ceil(x / size - 1e-9) if up else math.floor(x / size + 1e-9)) * size:.2g}")
+    size = 10.0 ** (math.floor(math.log10(x)) + 1 - digits)
+    return float(f"{(math.ceil(x / size - 1e-9) if up else math.floor(x / size + 1e-9)) * size:.{digits}g}")

@@ -31,7 +31,7 @@ def test_the_output_in_a_page_is_current(page) -> None:
 @pytest.mark.parametrize("day", [date(2026, 7, 1), date(2027, 1, 5)])
 def test_the_output_in_a_page_is_that_of_every_day(monkeypatch, page, day) -> None:
     """No rendered command asks the clock: before and after the day on which it was rendered, it prints the same."""
-    monkeypatch.setattr("roi.cli.clock.today", lambda: day)
+    monkeypatch.setattr("roi.clock.today", lambda: day)
     text = page.read_text(encoding="utf-8")
     assert rendered(text) == text
 
@@ -66,7 +66,7 @@ def test_only_the_clock_of_the_commands_and_the_start_of_a_measurement_ask_what_
     asking = {file.relative_to(ROOT).as_posix() for file in ROOT.rglob("*.py") if asks.search(file.read_text(encoding="utf-8"))}
     starts = {name for name in asking if name.startswith("profiling/")}  # `started` of a profile: no answer reads it
     when_imported = {"__init__.py"}  # tells whether files changed since: what is kept is then passed over, no answer reads it
-    assert asking - starts - when_imported == {"cli/clock.py", "catalog/models/config_shapes.py"}
+    assert asking - starts - when_imported == {"clock.py"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from roi.units import two_digits
+from roi.units import to_digits
 
 
 @pytest.mark.parametrize(("x", "up", "shown"), [
@@ -11,4 +11,4 @@ from roi.units import two_digits
 ])
 def test_two_digits_are_the_next_ones_and_a_number_that_has_two_is_itself(x, up, shown):
     """0.29 / 0.01 is 28.999999999999996 in floating point."""
-    assert two_digits(x, up=up) == shown
+    assert to_digits(x, up=up) == shown

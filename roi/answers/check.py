@@ -94,8 +94,7 @@ def check_file(
     saved = None if policy.saved is None else _saved(folder / policy.saved, field)
     if as_of is not None and given is not None:
         raise InputError(f"--as-of: {file} is a saved comparison, whose facts have their own day; name its scenario")
-    dated = () if as_of is None else (f"as_of={as_of}",)
-    found = compare_file(file, overrides=(*overrides, *dated), part=part, quality=quality, profiles=profiles, tell=tell,
+    found = compare_file(file, overrides=overrides, as_of=as_of, part=part, quality=quality, profiles=profiles, tell=tell,
                          cache=cache, saved=given)
     day = today if as_of is None else Date.fromisoformat(as_of)
     kept = None if saved is None else replay(saved, thresholds=policy.signposts_hold)

@@ -37,14 +37,14 @@ class ComparisonAnswer:
 def compare_file(
     file: Path | None = None, *, overrides: tuple[str, ...] = (), part: Path | None = None, quality: Path | None = None,
     draws: int | None = None, seed: int | None = None, profiles: Sequence[Path] = (), tell: Tell = keep_quiet,
-    cache: bool = True, runs: "KnownRuns | None" = None, saved: Saved | None = None,
+    cache: bool = True, runs: "KnownRuns | None" = None, saved: Saved | None = None, as_of: str | None = None,
 ) -> ComparisonAnswer:
     """The comparison of the scenario in `file` (None: the bundled one), or of a saved comparison, replayed.
 
     `overrides` are fields (a.b=value), `part` what usage records settle, `quality` what an evaluation does; `draws` and
     `seed` replace the scenario's. With `cache` Cases and replays of earlier runs are used again. `runs` are those of
     `profiles` where they are open already, for many files, whose Cases are not kept: a thousand would push each other out.
-    `saved` is what the file holds, where it was read before.
+    `saved` is what the file holds, where it was read before; `as_of` another day for prices than the scenario's own.
     """
     saved = read_saved(file) if saved is None and file is not None else saved
     if saved is not None:
@@ -58,7 +58,8 @@ def compare_file(
                                 warnings=(*((moved,) if moved else ()), *saved.warnings))
     asked = (*overrides, *(f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None))
     folder, given = cache_folder(sys.platform, os.environ) / "cases", (file, part, quality)
-    name = case_name(given, asked, profiles) if cache and runs is None else None
+    named = asked if as_of is None else (*asked, f"--as-of={as_of}")  # may lie ahead, --set as_of= may not
+    name = case_name(given, named, profiles) if cache and runs is None else None
     kept = None if name is None else find_case(folder, name)
     if kept is None:
         said: list[str] = []
@@ -67,22 +68,22 @@ def compare_file(
             said.append(line)
             tell(line)
 
-        kept = _resolved(file, asked, part, quality, profiles, heard, cache=cache, runs=runs)
-        if name is not None and not said and case_name(given, asked, profiles) == name:  # nothing moved meanwhile
+        kept = _resolved(file, asked, part, quality, profiles, heard, cache=cache, runs=runs, as_of=as_of)
+        if name is not None and not said and case_name(given, named, profiles) == name:  # nothing moved meanwhile
             keep_case(folder, name, kept)
     return ComparisonAnswer(comparison=compare(kept.case), scenario=kept.scenario, warnings=kept.warnings, note=kept.note)
 
 
 def _resolved(
     file: Path | None, asked: tuple[str, ...], part: Path | None, quality: Path | None, profiles: Sequence[Path], tell: Tell,
-    *, cache: bool, runs: "KnownRuns | None",
+    *, cache: bool, runs: "KnownRuns | None", as_of: str | None,
 ) -> KeptCase:
     """The Case of a scenario, with what to say beside it."""
     from roi.answers.opening import open_case  # most of what roi is: not loaded where the Case was kept
     from roi.scenario.file import load_scenario, scenario_data
 
     notes: list[str] = []
-    scenario = load_scenario(file, asked, part, quality, notes.append)
+    scenario = load_scenario(file, asked, part, quality, notes.append, as_of=as_of)
     resolved = open_case(scenario, profiles, tell, cache=cache, runs=runs)
     notes += [f"no FILE given: the bundled scenario, {scenario.title!r}"] if file is None else []
     if part is not None:

@@ -101,9 +101,8 @@ def diff_files(
         given: Any = path if saved is None else saved.scenario  # Any: a file or its plain content
         if given is None:
             raise InputError(f"--as-of: {path} does not hold its scenario; name the scenario's file")
-        dated = () if day is None else (f"as_of={day}",)
         try:
-            resolved = resolve(load_scenario(given, (*overrides, *dated)), runs)
+            resolved = resolve(load_scenario(given, overrides, as_of=day), runs)
         except InputError as error:
             raise error if str(error).startswith(str(path)) else InputError(f"{path}: {error}") from None
         warnings.extend(resolved.warnings)

@@ -16,10 +16,11 @@ from roi.catalog.prices.api_prices import ALIASES, find_api_price, model_names
 from roi.errors import InputError
 from roi.facts.price import ApiPrice
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_counted, check_scenario, read_part, template
+from roi.scenario.file import check_counted, check_scenario, read_part
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part
 from roi.scenario.starting import renamed, written_over
+from roi.scenario.template import check_day, template, template_day
 from roi.scenario.yaml import parse_yaml, scalar
 from roi.usage.measure.pricing import day_of
 from roi.usage.measure.scenario_part import part_yaml
@@ -33,16 +34,18 @@ PARTS: Final = {".yaml", ".yml"}
 
 
 def new_scenario(
-    name: str, *, incumbent: str | None = None, requests_per_day: str | None = None, usage: tuple[Path, ...] = (),
-    tell: Tell = keep_quiet,
+    name: str, *, today: Date, as_of: Date | None = None, incumbent: str | None = None, requests_per_day: str | None = None,
+    usage: tuple[Path, ...] = (), tell: Tell = keep_quiet,
 ) -> str:
     """YAML of the template `name`, with comments, in which what is given stands in the place of the template's guesses.
 
-    `incumbent` is provider/model, `requests_per_day` as it was typed, `usage` are usage exports or one part that roi usage
-    wrote. `tell` hears which price stands for a model that is listed under another name. InputError where the scenario could
-    not be compared.
+    `as_of` is the day of its prices (None: `today`), `incumbent` is provider/model, `requests_per_day` as it was typed, `usage`
+    are usage exports or one part that roi usage wrote. `tell` hears which price stands for a model that is listed under another
+    name. InputError where the scenario could not be compared.
     """
-    text = template(name)
+    if as_of is not None:
+        check_day(as_of, "--as-of")
+    text = written_over(template(name), {("as_of",): as_of or max(today, template_day(name))})
     if incumbent is None and requests_per_day is None and not usage:
         return text
     given = check_scenario(parse_yaml(text, name))
@@ -56,10 +59,8 @@ def new_scenario(
         except ValueError as error:
             raise InputError(f"--requests: {requests_per_day[:40]!r} is not usable; {error}") from None
     if usage:
-        part, told, as_of = _measured(usage, incumbent, requests)
+        part, told = _measured(usage, incumbent, requests)
         values |= {(block, field): value for block in part for field, value in part[block].items()}
-        if as_of is not None and as_of > given.as_of:
-            values["as_of",] = as_of
         if "lengths" in part["workload"]:
             gone = {("workload", "input_tokens"), ("workload", "output_tokens")}
         if requests is None and "requests_per_day" not in part["workload"]:
@@ -104,8 +105,8 @@ def _as_guessed(given: Scenario, path: tuple[str, ...], value: object) -> bool:
 
 def _measured(
     usage: tuple[Path, ...], incumbent: str | None, requests: object,
-) -> tuple[dict[str, dict[str, Any]], str, Date | None]:
-    """The part of a scenario that the files settle, a line on where it comes from, and its last day.
+) -> tuple[dict[str, dict[str, Any]], str]:
+    """The part of a scenario that the files settle, and a line on where it comes from.
 
     `requests` a day tell the lengths where the files count tokens alone.
     """
@@ -113,7 +114,7 @@ def _measured(
         if len(usage) > 1 or incumbent is not None:
             raise InputError(f"--usage: {usage[0]} is a part of a scenario; it stands alone, and names its incumbent itself")
         part = read_part(usage[0])
-        return {"workload": {}, "incumbent": {}, **part}, f"Measured: {usage[0].name}, by roi usage.", None
+        return {"workload": {}, "incumbent": {}, **part}, f"Measured: {usage[0].name}, by roi usage."
     asked = Question(files=tuple(map(str, usage)), options=FileOptions(), incumbent=incumbent)
     spent = summarize(asked)
     uncounted = spent.workload is not None and spent.workload.requests_per_day is None
@@ -127,7 +128,7 @@ def _measured(
     names = ", ".join(path.name for path in usage[:3])
     told = (f"Measured: workload and incumbent, from {names}: {len(days.complete)} whole days, {first} to {last}"
             f"{'; requests a day are stated' if requests is not None else ''}.")
-    return part, told, last
+    return part, told
 
 
 def _prefix_within(workload: dict[str, Any], given: Scenario) -> dict[tuple[str, ...], float]:

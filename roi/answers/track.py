@@ -26,6 +26,7 @@ from roi.answers.track_months import after, days_in, month_of
 from roi.answers.track_record import Decision, TrackedMonth, keep_months, read_months
 from roi.economics.decision.comparison import Comparison, settle
 from roi.economics.inputs import Array
+from roi.economics.tracking.month_figures import in_calendar
 from roi.economics.tracking.predictive_bands import CASH, PRICES, QUANTITIES, Forecast, Held, count_held, forecast
 from roi.economics.tracking.seen_facts import Effect, Tracked, effects, overlap, track
 from roi.economics.tracking.way_ahead import Ahead, Course, course
@@ -164,6 +165,7 @@ def track_file(
     notes: list[str] = [asked.note] if asked.note else []
     months = tracked_months(question, decision, kept, shared, options, notes)
     days = np.array([float(days_in(after(decision.first_month, k))) for k in range(shared.horizon)])
+    shared, options = in_calendar(shared, options, days)
     expected = forecast(case, choices, id, days, len(months))
     came = came_of(months, shared, options, id, days[: len(months)], notes)
     tracked = track(shared, options, id, came)

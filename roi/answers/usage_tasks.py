@@ -10,7 +10,8 @@ from roi.catalog.prices.api_prices import find_api_price
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_scenario, load_scenario, overlay, scenario_data, template
+from roi.scenario.file import check_scenario, load_scenario, overlay, scenario_data
+from roi.scenario.template import template
 from roi.scenario.yaml import parse_yaml
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.lengths import prefix_of_buckets

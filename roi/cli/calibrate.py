@@ -55,9 +55,8 @@ def calibrate(
             raise click.UsageError("--local: measures for a scenario; leave out tables, --strict and --output")
         _calibrate_local(local, profiles, budget, device, overrides, form, force=force, cache=not no_cache)
         return
-    from roi import __version__
+    from roi import __version__, clock
     from roi.answers.calibrate import calibrate_runs
-    from roi.cli import clock
     from roi.cli.output import check_targets, write
     from roi.disk import replace_file
     from roi.evidence.training_speed import calibration_text as file_text
@@ -74,9 +73,8 @@ def calibrate(
 
 
 def _add_rows(tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str, *, strict: bool) -> None:
-    from roi import __version__
+    from roi import __version__, clock
     from roi.answers.calibrate_serving import add_served_rows
-    from roi.cli import clock
     from roi.cli.output import write
     from roi.report.serving.added_rows import added_json, added_text
 

@@ -48,8 +48,8 @@ def check(
 
     from roi import __version__
     from roi.answers.check import check_file
-    from roi.cli.clock import today
     from roi.cli.output import check_targets, columns, in_colour, write
+    from roi.clock import today
     from roi.errors import InputError
     from roi.report.check import check_json, check_text
 

@@ -91,10 +91,9 @@ def fit(
     the network: config.json and the headers of the weights are read. Memory is the best evidence at hand: a dry run of this
     plan among the profiles, else the closed form.
     """
-    from roi import __version__
+    from roi import __version__, clock
     from roi.answers.fit import TrainingSet, fit_model
     from roi.catalog.efficiencies.stack_defaults import as_stack_does
-    from roi.cli import clock
     from roi.cli.output import check_targets, columns, in_colour, write, write_page
     from roi.cli.profile_options import check_new
     from roi.estimate.training.plan import TrainingPlan

@@ -1,5 +1,6 @@
 """`roi init`: a commented scenario to start from."""
 
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -15,24 +16,27 @@ from roi.scenario import TEMPLATES
 @click.option("--requests", metavar="NUMBER", help="Requests a day.")
 @click.option("--usage", multiple=True, type=PATH,
               help="A usage export (as for roi usage), or what roi usage --output wrote; may be repeated.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Date of the prices.  [default: today]")
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
 @click.option("--format", "form", type=Choice(["yaml", "json"]), default="yaml", show_default=True,
               help="YAML with comments, or the same values as JSON.")
 def init(
     *, file: Path | None, name: str, incumbent: str | None, requests: str | None, usage: tuple[Path, ...],
-    force: bool,  # noqa: ARG001 -- check_targets reads it
+    as_of: datetime | None, force: bool,  # noqa: ARG001 -- check_targets reads it
     form: str,
 ) -> None:
     """Write a scenario to FILE (roi.yaml is found by itself), or to stdout: edit it, then roi compare FILE.
 
     What you give stands in the place of the template's guesses; what is still a guess is marked in every report.
     """
+    from roi import clock
     from roi.answers.init import new_scenario
     from roi.cli.output import check_targets, write
     from roi.disk import replace_file
 
     check_targets()
-    text = new_scenario(name, incumbent=incumbent, requests_per_day=requests, usage=usage, tell=tell)
+    text = new_scenario(name, today=clock.today(), as_of=None if as_of is None else as_of.date(), incumbent=incumbent,
+                        requests_per_day=requests, usage=usage, tell=tell)
     if form == "json":
         import json
 

@@ -58,8 +58,8 @@ def adds_price(read: Callable[..., Fields]) -> Callable[..., None]:
     @click.option("--note", default="", help="What a reader must know before using it.")
     @wraps(read)
     def added(*, source: str, day: datetime | None, note: str, **rest: Any) -> None:  # Any: options of the price
+        from roi import clock
         from roi.answers.prices import add_price
-        from roi.cli import clock
         from roi.cli.output import write
         from roi.facts import price
 
@@ -113,8 +113,8 @@ def prices() -> None:
 @format_option("table", "json", "markdown")
 def show(*, what: str | None, as_of: datetime | None, form: str) -> None:
     """List the newest price on or before a date of each offer of WHAT, with its age in days and its source."""
+    from roi import clock
     from roi.answers.prices import known_prices
-    from roi.cli import clock
     from roi.cli.output import write
     from roi.report.prices import prices_json, prices_text
 
@@ -206,8 +206,8 @@ def refresh(*, only: str | None, form: str) -> None:
 
     Nothing is written unless all of it came. A scenario with an earlier `as_of` keeps the prices that it has.
     """
+    from roi import clock
     from roi.answers.prices import refresh_prices
-    from roi.cli import clock
     from roi.cli.output import write
     from roi.report.prices import refresh_json, refresh_text
 

@@ -42,8 +42,8 @@ def quality(
     """
     from roi import __version__
     from roi.answers.quality import QualityQuestion, answer_quality
-    from roi.cli.clock import today
     from roi.cli.output import check_targets, columns, in_colour, write, write_page
+    from roi.clock import today
     from roi.disk import replace_file
     from roi.quality.result_files import find_files
     from roi.quality.result_rows import Asked

@@ -14,6 +14,7 @@ from roi.errors import InputError
 from roi.estimate.replay.held_out import AdapterSpeed, HoldOut, adapter_speeds, held_out
 from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.plausibility import theory_step
+from roi.estimate.serving.replica_memory import as_cached
 from roi.estimate.serving.step_fit import StepFit, fit_profile
 from roi.estimate.step.calibration import half_width
 from roi.evidence.own_speed import OwnSpeed, PlanSpeed, SpeedPiece, half_of, own_speed
@@ -221,7 +222,7 @@ def _transferred(
                 for s in alike]
     found = own_speed(known_ends(engine, gpu.id, shape.id, mixture=shape.mixture),
                       [*row_speeds(rows, engine, gpu.id), *measured], shape.id, (float(tensor_parallel), weight_dtype))
-    base = roofline_iteration(shape, gpu, tensor_parallel, weight_dtype, prefill_context, on_card(engine, gpu))
+    base = _published_step(engine, shape, gpu, tensor_parallel, weight_dtype, prefill_context)
     outside = [s.fit.request_s for s in alike if s.fit.request_s is not None]
     mine = [s for s in alike if s.shape.id == shape.id]
     others = {s.shape.id for s in alike} - {shape.id}
@@ -233,6 +234,15 @@ def _transferred(
                   step_tokens=servers[0].fit.step_tokens, prompts_alone=servers[0].fit.prompts_alone)
 
 
+def _published_step(
+    engine: EngineEfficiencies, shape: ModelShape, gpu: Gpu, gpus: int, weight_dtype: str, prefill_context: float,
+) -> Iteration:
+    """The step as it is published for the engine, with its habits, as plans without a profile have it."""
+    habits = engine_habits(engine.engine)
+    return roofline_iteration(as_cached(shape, habits), gpu, gpus, weight_dtype, prefill_context, on_card(engine, gpu),
+                              experts_apart=habits.experts_apart)
+
+
 def speed_over(server: MeasuredServer, engine: str) -> float:
     """log of the published over the measured time of the profile's mean step: 0 where the publication holds."""
     profile = server.stored.profile
@@ -241,8 +251,7 @@ def speed_over(server: MeasuredServer, engine: str) -> float:
     done = [r for p in whole for r in p.requests if r.error is None and r.output_tokens > 1]
     prompt, output = (float(np.mean([getattr(r, name) for r in done])) for name in ("prompt_tokens", "output_tokens"))
     sequences = float(np.median([p.concurrency for p in profile.points if p.concurrency] or [1]))
-    base = roofline_iteration(server.shape, server.gpu, profile.gpus, profile.weight_dtype, prompt / 2.0,
-                              on_card(find_engine(engine), server.gpu))
+    base = _published_step(find_engine(engine), server.shape, server.gpu, profile.gpus, profile.weight_dtype, prompt / 2.0)
     context = prompt + output / 2.0
     kv = float(kv_bytes_per_gpu(server.shape, context, profile.gpus, kv_element_bytes(profile.kv_dtype or "bf16")))
 

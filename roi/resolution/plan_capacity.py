@@ -30,7 +30,7 @@ from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.scenario.supply import Serving
 from roi.store.profiles.loading import Store
-from roi.units import two_digits
+from roi.units import to_digits
 
 ENGINE: Final = "vllm"
 """The engine whose published efficiencies stand in where the scenario names none and no server was profiled."""
@@ -203,7 +203,7 @@ def why_none_holds(plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo
         best = load_curve(plan, traffic, server, 1, REPLAYED).shortest()
         limits = ("ttft_p95_s", slo.ttft_p95_s, best.ttft_p95_s), ("tpot_p95_s", slo.tpot_p95_s, best.tpot_p95_s)
         strain, told = best.strain(slo), "; ".join(
-            f"{name} {limit:g} s is too short, under hardly any load it is {two_digits(reached, up=True):g} s"
+            f"{name} {limit:g} s is too short, under hardly any load it is {to_digits(reached, up=True):g} s"
             for name, limit, reached in limits if reached > limit) or f"{binding} in closed form"
     which = f"{plan.tensor_parallel} x {plan.gpu.id} {plan.weight_dtype}"
     return Refused(strain, -plan.gpu.memory_bytes * plan.tensor_parallel, f"no plan holds; the nearest, {which}: {told}")

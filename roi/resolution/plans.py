@@ -260,7 +260,7 @@ def _closed_form(
     slo, cached = slo_of(s), as_cached(shape, habits)
     return serving_capacity(
         requests,
-        roofline_iteration(cached, cards, degrees, dtypes, requests.prefill_context, known),
+        roofline_iteration(cached, cards, degrees, dtypes, requests.prefill_context, known, experts_apart=habits.experts_apart),
         replica_memory(cached, cards, degrees, dtypes, s.serving.kv_dtype, requests, step_tokens=tokens, sequence_limit=limit,
                        habits=habits),
         speed=speed, sequence_limit=limit, step_tokens=tokens, prompts_alone=habits.prompts_alone,

@@ -12,8 +12,9 @@ from roi.facts.case import SHARE
 from roi.facts.fact import Basis, Fact
 from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.demand import Score, ScoreOrNot
-from roi.scenario.file import check_scenario, template
+from roi.scenario.file import check_scenario
 from roi.scenario.scenario import Scenario
+from roi.scenario.template import template
 from roi.scenario.yaml import parse_yaml
 
 

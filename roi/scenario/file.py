@@ -1,4 +1,4 @@
-"""The scenario's file: reading it with overrides, writing it back, the bundled one and the templates.
+"""The scenario's file: reading it with overrides, writing it back.
 
 A part that usage records settle may be laid over it: what the part states replaces what the scenario says.
 """
@@ -6,21 +6,19 @@ A part that usage records settle may be laid over it: what the part states repla
 import json
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from importlib.resources import files
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from roi.errors import UNSEEN, InputError, ScenarioError, UnknownName, nearest
-from roi.scenario import TEMPLATES
+from roi.errors import UNSEEN, InputError, ScenarioError, nearest
 from roi.scenario.meaning import ITEM
 from roi.scenario.quantity import as_meant, of_many, value_of, written
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
+from roi.scenario.template import BUNDLED, check_day, template
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, scalar
 
-BUNDLED: Final = "bundled"
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
 SHOWN = 3
@@ -49,13 +47,13 @@ ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
 def load_scenario(
     path: Path | str | dict[str, Any] | None = None, overrides: tuple[str, ...] = (),
     part: Path | dict[str, Any] | None = None, quality: Path | None = None,
-    tell: Callable[[str], None] | None = None, blocks: dict[str, Any] | None = None,
+    tell: Callable[[str], None] | None = None, blocks: dict[str, Any] | None = None, as_of: str | None = None,
 ) -> Scenario:
     """The scenario in `path` (None = the bundled one; a dict = what a file would hold), checked with all that is laid over it.
 
     `part` is what usage records settle (`overlay`), `quality` what an evaluation does, `blocks` fields as a file would hold
-    them; `a.b=c` overrides come last. `tell` hears where the part names another incumbent than the scenario, or the evaluation
-    pairs systems with another.
+    them; `a.b=c` overrides come last. `as_of` is another day than these say; theirs must have come, this may lie ahead. `tell`
+    hears where the part names another incumbent than the scenario, or the evaluation pairs systems with another.
     """
     data = _opened(path)
     laid: list[str] = []
@@ -87,7 +85,16 @@ def load_scenario(
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
              f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
     how = f"roi usage --requests-per-day NUMBER, or --set {VOLUME}=NUMBER"
-    return check_counted(check_scenario(data).with_stated(laid), part, how)
+    return check_counted(_on_a_day(data, as_of).with_stated(laid), part, how)
+
+
+def _on_a_day(data: dict[str, Any], as_of: str | None) -> Scenario:
+    """The scenario in `data`, whose day has come; or on the day `as_of`, whether or not it has."""
+    if as_of is not None:
+        return check_scenario({**data, "as_of": as_of})
+    scenario = check_scenario(data)
+    check_day(scenario.as_of)
+    return scenario
 
 
 def check_counted(scenario: Scenario, part: Path | dict[str, Any] | None, how: str) -> Scenario:
@@ -132,13 +139,6 @@ def _unpair(quality: object) -> bool:
     found = [score.pop("paired") for score in (scores if isinstance(scores, dict) else {}).values()
              if isinstance(score, dict) and "paired" in score]
     return quality.pop("escalated_error_rate", None) is not None or bool(found)
-
-
-def template(name: str, field: str = "--template") -> str:
-    """The text of a template, comments included; `field` is where its name was given."""
-    if name not in (*TEMPLATES, BUNDLED):
-        raise UnknownName(field, name, TEMPLATES, "template", TEMPLATES)
-    return (files("roi.scenario") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def check_scenario(data: dict[str, Any]) -> Scenario:

@@ -287,9 +287,11 @@ def test_fits_survive_their_file_and_a_damaged_one_is_named(tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "x.calibration").write_text(text, encoding="utf-8")
     (tmp_path / "bad.calibration").write_text("{}", encoding="utf-8")
+    (tmp_path / "twice.calibration").write_text(text.replace('"roi"', '"roi": "0", "roi"', 1), encoding="utf-8")
     found, damaged = find_calibrations([tmp_path])
     assert [group_fits(file) for file in found] == [(fit(0.8765, "t"),)]
-    assert [path.name for path, _ in damaged] == ["bad.calibration"]
+    assert [path.name for path, _ in damaged] == ["bad.calibration", "twice.calibration"]
+    assert damaged[1][1].endswith("twice.calibration: 'roi' is given twice")
     with pytest.raises(InputError, match="cannot be read"):
         read_calibration(tmp_path / "none.calibration")
 

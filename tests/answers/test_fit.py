@@ -16,7 +16,7 @@ from roi.evidence.training_speed import LARGEST_JOB
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, Rate
 from roi.report.training.fit import fit_text
-from roi.scenario.file import template
+from roi.scenario.template import template
 from roi.store.profiles.lookup import save_profile
 from roi.units import GIB
 
@@ -169,6 +169,13 @@ def test_the_cast_of_a_mixtures_experts_is_on_the_first_screen():
     """qwen3-30b-a3b: 48 layers of 128 experts of 3 x 768 x 2048, embedding and head 2 x 151,936 x 2048, two bytes more each."""
     told = " ".join(run("qwen3-30b-a3b", "--method", "qlora", "--gpu", "H200").stdout.split())
     assert "what is not quantised cast to fp32: 55.2 GiB more" in told
+
+
+@pytest.mark.parametrize("sharding", ["fsdp", "zero3"])
+def test_where_sharded_parameters_take_one_dtype_the_first_screen_says_why_nothing_is_cast(sharding):
+    found = run("qwen3-30b-a3b", "--method", "qlora", "--gpu", "H200", "--gpus", "4", "--sharding", sharding)
+    told = " ".join(found.stdout.split())
+    assert f"base in NF4, what is not quantised in bf16, not cast to fp32: {sharding} gathers one dtype; 4 GPUs" in told
 
 
 def test_a_smaller_plan_of_a_method_whose_size_is_no_rank_has_a_rank_of_its_own():

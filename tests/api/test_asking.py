@@ -10,7 +10,8 @@ from small_scenario import SMALL
 import roi
 from roi.answers.compare import compare_file
 from roi.errors import InputError, ScenarioError
-from roi.scenario.file import scenario_data, template
+from roi.scenario.file import scenario_data
+from roi.scenario.template import template
 from roi.scenario.yaml import dump_yaml, parse_yaml
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 import roi
 from roi.cli import main
 from roi.scenario import TEMPLATES
-from roi.scenario.file import template
+from roi.scenario.template import template
 from roi.scenario.yaml import parse_yaml
 
 GOOD = """\
@@ -267,7 +267,7 @@ def test_a_refusal_leaves_the_old_output_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_init_writes_a_commented_scenario_that_compares(tmp_path: Path, name: str) -> None:
-    written = ask("init", "--template", name)
+    written = ask("init", "--template", name, "--as-of", "2026-11-24")
     assert written.stdout == template(name)
     assert written.stdout.count("#") > 20
     path = tmp_path / "my.yaml"

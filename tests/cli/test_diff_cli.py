@@ -208,6 +208,15 @@ def test_a_policy_that_holds_exits_0_and_one_that_breaks_exits_3(tmp_path: Path,
     assert ask("check", tickets, "--saved", saved).exit_code == 0
 
 
+def test_a_day_that_has_not_come_is_asked_for_by_its_option_alone(tmp_path: Path, tickets: Path) -> None:
+    """What is announced for it may be asked; a scenario of it is a mistake, be the Case of the question kept already."""
+    policy, day = file(tmp_path, "policy.yaml", text="evidence_age_days: {at_most: 99999}\n"), "2099-12-24"
+    assert ask("check", tickets, policy, "--as-of", day).exit_code == 0
+    assert ask("diff", tickets, "--as-of", day).exit_code == 0
+    late = ask("check", tickets, policy, "--set", f"as_of={day}")
+    assert (late.exit_code, f"as_of: '{day}' is not usable; a day up to today, " in late.stderr) == (2, True)
+
+
 def test_evidence_grows_old_and_the_oldest_fact_is_named(tmp_path: Path, tickets: Path) -> None:
     policy = file(tmp_path, "policy.yaml", text="evidence_age_days: {at_most: 10}\n")
     result = ask("check", tickets, policy, "--as-of", "2026-11-26", "--format", "json")

@@ -1,5 +1,6 @@
 """`roi init` with what is known already, and the roi.yaml of a folder."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from click.testing import CliRunner, Result
 import roi
 from roi.cli import main
 from roi.scenario.file import load_scenario
+from roi.scenario.template import template
 
 EXAMPLES = Path(roi.__file__).parents[1] / "examples"
 
@@ -34,6 +36,18 @@ def test_what_is_given_stands_in_the_place_of_the_guesses():
     assert found.candidates.api_models == ("openai/gpt-6-luna",)
     assert Path("my.yaml").read_text().count("\n") <= 40
     assert ask("compare", "my.yaml", "--draws", "16").exit_code == 0
+
+
+def test_prices_are_those_of_the_day_on_which_it_is_written(monkeypatch):
+    """A clock that is behind the template's prices is wrong: the template's day has come."""
+    monkeypatch.setattr("roi.clock.today", lambda: date(2026, 12, 10))
+    assert ask("init", "my.yaml", "--incumbent", "openai/gpt-6-sol").exit_code == 0
+    assert load_scenario("my.yaml").as_of == date(2026, 12, 10)
+    assert ask("init", "--as-of", "2026-11-24").stdout == template("classification")
+    late = ask("init", "--as-of", "2026-12-24")
+    assert (late.exit_code, "--as-of: '2026-12-24' is not usable; a day up to today, 2026-12-10" in late.stderr) == (2, True)
+    monkeypatch.setattr("roi.clock.today", lambda: date(2025, 1, 1))
+    assert ask("init").stdout == template("classification")
 
 
 def test_requests_that_are_the_templates_own_are_stated_still():

@@ -29,7 +29,7 @@ COUNTS = ("roi: counts where as_of is 2026-11-26 or later; a scenario of an earl
 def prices(tmp_path, monkeypatch):
     """The user's folder, and a day that does not move."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setattr("roi.cli.clock.today", lambda: date(2026, 11, 26))
+    monkeypatch.setattr("roi.clock.today", lambda: date(2026, 11, 26))
     return tmp_path / "roi" / "prices"
 
 

@@ -53,8 +53,8 @@ def test_an_invoice_alone_tells_cash_and_price(folder):
 
 @pytest.mark.parametrize(("option", "left"), [(LUNA, 1.0), ("cheaper-api:anthropic/claude-haiku-4-5", 0.0)])
 def test_what_a_commitment_asks_is_paid_where_no_bill_says_what_was(option, left, tmp_path):
-    """docs/economics.md, 4.8. OpenAI is owed $30,000 in 365/12 days, 30,575.34 in December's 31. At 1.3 times its price
-    gpt-6-luna, of the same provider, costs 1.3 x 231.756 of that; as much at another provider is paid on top. A bill that
+    """docs/economics.md, 4.8. OpenAI is owed $30,000 a month, however many days it has. At 1.3 times its price gpt-6-luna,
+    of the same provider, costs 1.3 x 231.756 of that; as much at another provider is paid on top. A bill that
     says 231.756 is all that was paid.
     """
     incumbent = {**SCENARIO["incumbent"], "committed_usd_per_month": 30_000, "committed_until": "2027-01-30"}
@@ -66,8 +66,7 @@ def test_what_a_commitment_asks_is_paid_where_no_bill_says_what_was(option, left
     found = told(tmp_path, *words, file="owed.yaml")
     runs = 67 / (365 / 12) - 2
     used = [1.3 * days * 60_000 * LUNA_USD for days in (31, 31, 28)]
-    owed = [part * (30_000 * days / (365 / 12) - left * usd)
-            for part, days, usd in zip((1.0, 1.0, runs), (31, 31, 28), used, strict=True)]
+    owed = [part * (30_000 - left * usd) for part, usd in zip((1.0, 1.0, runs), used, strict=True)]
     assert [m["cash_usd"]["came"] for m in found["months"]] == pytest.approx([a + b for a, b in zip(used, owed, strict=True)])
     assert f"counted as paid, ${owed[0]:,.0f} in 2026-12, ${owed[1]:,.0f} in 2027-01" in found["notes"][-1]
     said = " ".join(track(tmp_path, *words, file="owed.yaml").stdout.split())
@@ -76,6 +75,16 @@ def test_what_a_commitment_asks_is_paid_where_no_bill_says_what_was(option, left
     billed = told(tmp_path, *words, "--bill", tmp_path / "bill.csv", file="owed.yaml")
     assert [m["cash_usd"]["came"] for m in billed["months"]] == pytest.approx([231.756] * 3)
     assert not any("commitment" in note for note in billed["notes"])
+
+
+def test_a_bill_of_what_a_commitment_asks_is_the_forecasts_in_months_of_every_length(tmp_path):
+    """$30,000 are billed for 31 and 28 days alike; gpt-6-luna's own calls would cost 209 to 232 of it."""
+    incumbent = {**SCENARIO["incumbent"], "committed_usd_per_month": 30_000, "committed_until": "2028-01-30"}
+    (tmp_path / "owed.yaml").write_text(yaml.safe_dump({**SCENARIO, "incumbent": incumbent}))
+    (tmp_path / "bill.csv").write_text("month,usd\n2026-12,30000\n2027-01,30000\n2027-02,30000\n")
+    months = told(tmp_path, "--option", LUNA, "--bill", tmp_path / "bill.csv", file="owed.yaml")["months"]
+    assert [m["price_factor"]["came"] for m in months] == pytest.approx([1.0] * 3)
+    assert [m["cash_usd"]["central"] for m in months] == pytest.approx([30_000] * 3)
 
 
 def test_a_scenario_and_its_saved_comparison_say_the_same(folder):

@@ -7,10 +7,13 @@ import pytest
 from step_simulator import DESIGN, HOLD_OUT, Truth, simulate
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.serving_efficiencies import find_engine
+from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
 from roi.catalog.models.shapes import find_model
+from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.serving.iteration import roofline_iteration
+from roi.estimate.serving.request_shape import RequestShape
 from roi.evidence.measured_servers import find_served, kv_token_bytes, measured_servers
+from roi.evidence.serving_speed import on_card
 from roi.facts.fact import Basis
 from roi.store.profiles.lookup import load_profiles, save_profile
 
@@ -59,6 +62,20 @@ def test_another_plan_on_the_card_takes_of_the_speed_of_the_profile_what_both_ha
     assert 0.4 < kept[0] < kept[1] < 0.6
     assert find_served(servers, other, 1, "fp8", prefill_context=500.0, engine="sglang") is None
     assert find_served((), other, 1, "fp8", prefill_context=500.0) is None
+
+
+@pytest.mark.parametrize(("engine", "model", "weights"), [
+    ("vllm-2024", "qwen3-30b-a3b", "int4"), ("tensorrt-llm", "mistral-7b-v0.1", "fp8")])
+def test_another_plan_has_the_published_step_of_its_engine_with_its_habits(tmp_path, engine, model, weights):
+    """48 x 128 experts in 4 bits have kernels of their own in vLLM of 2024, 30.7 ms a step; TensorRT-LLM uses no window."""
+    servers, _ = measured_servers(stored(tmp_path, simulate(Truth(a=12e-3), **{**STATED, "engine": engine})), "H100")
+    shape, requests = find_model(model), RequestShape(12_000.0, 100.0)
+    found = find_served(servers, shape, 1, weights, prefill_context=float(requests.prefill_context)).iteration
+    plan = ReplicaPlan(shape, H100, 1.0, weights, "bf16", habits=engine_habits(engine))
+    known = plan.iteration(requests, on_card(find_engine(engine), H100))
+    speed = known.kv_byte_s / found.kv_byte_s
+    assert (known.step_s / found.step_s, known.prefill_token_s / found.prefill_token_s) == pytest.approx((speed, speed))
+    assert (known.step_s > 0.0307) == (model == "qwen3-30b-a3b")
 
 
 def test_profiles_that_say_too_little_are_named_with_the_reason(tmp_path):

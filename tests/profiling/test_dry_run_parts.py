@@ -343,6 +343,16 @@ def test_an_architecture_that_transformers_lacks_names_the_nearest():
         dry_run(ModelConfig("x", {**TINY, "model_type": "lama"}, ""), PLAN, workspace_bytes=0.0)
 
 
+@pytest.mark.parametrize(("entries", "words"), [
+    ({"rms_norm_eps": "a"}, r"x: transformers refuses .* field 'rms_norm_eps': TypeError: .* expected float, got str"),
+    ({"hidden_act": "foo"}, r"x: transformers cannot build llama on meta: KeyError: 'foo'$"),
+])
+def test_what_transformers_refuses_is_told_whole(entries, words):
+    """Its message may begin with a heading alone, and that of a key it does not find is the key."""
+    with pytest.raises(InputError, match=words):
+        dry_run(ModelConfig("x", {**TINY, **entries}, ""), PLAN, workspace_bytes=0.0)
+
+
 def test_targets_that_a_model_lacks_are_named():
     with pytest.raises(InputError, match=r"has no target 'q_prj'.*nearest: q_proj"):
         dry_run(CONFIG, replace(PLAN, targets="q_prj"), workspace_bytes=0.0)

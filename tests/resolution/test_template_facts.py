@@ -10,7 +10,8 @@ from roi.facts.fact import Basis
 from roi.resolution.resolution import Resolved, resolve
 from roi.resolution.template_facts import GUESSES, template_scenario
 from roi.scenario import TEMPLATES
-from roi.scenario.file import check_scenario, load_scenario, template
+from roi.scenario.file import check_scenario, load_scenario
+from roi.scenario.template import template
 from roi.scenario.yaml import parse_yaml
 
 

@@ -1,5 +1,7 @@
 """A scenario is written and read without loss, and every mistake is named with its field, value and what is allowed."""
 
+from datetime import date as Date
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roi.errors import InputError
+from roi.errors import InputError, ScenarioError
 from roi.scenario import TEMPLATES
-from roi.scenario.file import check_scenario, load_scenario, scenario_data, template
+from roi.scenario.file import check_scenario, load_scenario, scenario_data
 from roi.scenario.scenario import Scenario
+from roi.scenario.template import template
 from roi.scenario.yaml import dump_yaml, parse_yaml
 
 positive = st.floats(1e-6, 1e6)
@@ -226,3 +229,14 @@ def test_lengths_and_means_exclude_each_other() -> None:
 def test_every_block_has_a_default_but_those_that_only_the_user_knows() -> None:
     needed = {name for name, field in Scenario.model_fields.items() if field.is_required()}
     assert needed == {"as_of", "workload", "incumbent"}
+
+
+@pytest.mark.parametrize(("today", "last"), [("2026-12-10", "2026-12-11"), ("2025-01-01", "2026-11-24")])
+def test_a_day_that_has_not_come_is_refused(monkeypatch, today, last):
+    """One day of grace; a clock behind the bundled prices does not refuse them. Another day that is asked for may lie ahead."""
+    monkeypatch.setattr("roi.clock.today", lambda: Date.fromisoformat(today))
+    late = (Date.fromisoformat(last) + timedelta(days=1)).isoformat()
+    assert load_scenario(None, (f"as_of={last}",)).as_of.isoformat() == last
+    with pytest.raises(ScenarioError, match=f"^as_of: '{late}' is not usable; a day up to today, {today}; roi diff FILE"):
+        load_scenario(None, (f"as_of={late}",))
+    assert load_scenario(None, as_of=late).as_of.isoformat() == late

@@ -243,6 +243,7 @@ def damage(text: str) -> list[tuple[str, bytes, str]]:
         ("field.json", changed(wall_s=-1), "wall_s: input should be greater than 0"),
         ("nan.json", changed(allocated_bytes=float("nan")), "allocated_bytes: input should be a finite number"),
         ("extra.json", changed(speed=3), "speed: extra inputs are not permitted"),
+        ("twice.json", text.replace('"wall_s"', '"wall_s": 7, "wall_s"', 1).encode(), "'wall_s' is given twice"),
         ("plan.json", changed(plan={**good["plan"], "colour": "red"}), "plan: unknown field 'colour'"),
     ]
 

@@ -15,7 +15,7 @@ from pydantic import PositiveFloat, ValidationError
 
 from roi.catalog.rows import read_json, read_rows
 from roi.catalog.user_data import gpus_file
-from roi.disk import read_text
+from roi.disk import GivenTwice, check_unique, read_text
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.gpu import Gpu
 from roi.facts.records import DatedRow, Record
@@ -62,7 +62,11 @@ def _own_gpus(path: Path, listed: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     """The user's own GPUs; an InputError names file, field and value, or a name that is taken."""
     where, taken = f"your GPUs: {path}", {_plain(name) for gpu in listed for name in (gpu.id, *gpu.aliases)}
     try:
-        own = _OwnGpus.model_validate_json(read_text(path, MOST_OWN_BYTES, "your GPUs: ", "GPUs")).gpus
+        text = read_text(path, MOST_OWN_BYTES, "your GPUs: ", "GPUs")
+        own = _OwnGpus.model_validate_json(text).gpus
+        check_unique(text)
+    except GivenTwice as error:
+        raise InputError(f"{where}: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))

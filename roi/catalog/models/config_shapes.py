@@ -7,12 +7,12 @@ that transformers builds. A type without a table is refused: nothing would check
 
 import re
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
+from roi import clock
 from roi.catalog.models.architectures import WIDTH_ENTRIES, Architecture, UnreadEntry, known_types, read_architecture
 from roi.catalog.models.configs import ModelConfig, context_tokens, model_config, read_config
 from roi.catalog.models.decoder_layers import (
@@ -138,7 +138,7 @@ def _shape(name: str, family: str, found: Architecture) -> dict[str, Any]:  # An
         ],
         "mlp": [{"layers": n, "passes": times, **dict(kind)} for (times, kind), n in mlps.items()],
         "products": [(t.path.split(".")[1], *t.sizes[::-1]) for t in beside],
-        "published_parameters": 1, "source": name, "date": datetime.now(tz=UTC).date(),
+        "published_parameters": 1, "source": name, "date": clock.today(),
         "note": "read from a config.json; parameters are counted from its entries, nobody published them",
     }  # fmt: skip
 

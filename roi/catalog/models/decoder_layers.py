@@ -153,7 +153,7 @@ def mixing_kind(e: dict[str, Any], hidden: int, layers: int, i: int, tensors: tu
     paths = " ".join(t.path for t in products)
     leaves = {_leaf(t.path): t for t in products if t.copies == 1}
     sinks = [t for t in tensors if t.path.endswith("sinks")]
-    inside = sum(t.each for t in tensors if t not in (*products, *sinks) and not is_norm(t, hidden) and not _bias_of(t, products))
+    others = [t for t in tensors if t not in (*products, *sinks) and not is_norm(t, hidden) and not _bias_of(t, products)]
     kind: dict[str, Any] = {"kind": "full", "heads": heads, "kv_heads": heads, "head_dim": max(hidden // heads, 1)}
     if e.get("kv_lora_rank") and "kv_b" in paths:
         rope, nope = int(e.get("qk_rope_head_dim") or 0), int(e.get("qk_nope_head_dim") or 0)
@@ -169,7 +169,7 @@ def mixing_kind(e: dict[str, Any], hidden: int, layers: int, i: int, tensors: tu
         kind |= _state(e, hidden)
     else:
         kind |= _heads(e, hidden, heads, leaves) | _window(e, layers, i)
-    kind |= {"norm_parameters": inside, "sinks": bool(sinks)}
+    kind |= {"norm_parameters": sum(t.each for t in others), "sinks": bool(sinks)}
     listed = tuple((_leaf(t.path), *_sides(t, hidden), _has_bias(t, tensors)) for t in products for _ in range(t.copies))
     kind["products"] = () if _agrees(kind, hidden, listed) else listed
     return tuple(kind.items())

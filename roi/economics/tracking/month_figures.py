@@ -12,7 +12,7 @@ import numpy as np
 from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.inputs import Array, Number, Option, Shared, Tokens
 from roi.economics.lines.api_bill import RequestCost, request_cost, seen_tokens, service
-from roi.economics.lines.line import Line, alone_months, billed_requests
+from roi.economics.lines.line import Line, alone_months, any_positive, billed_requests
 from roi.economics.lines.option_lines import month_shares
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
@@ -86,6 +86,19 @@ class Figures:
         """The figures of the first months, which have so many days in place of 365/12; shape (..., months) or (..., 1)."""
         first = self.each(lambda x: x[..., : days.size] if x.shape[-1] > 1 else x)
         return replace(first, **{name: getattr(first, name) * (days / DAYS_PER_MONTH) for name in BY_DAYS})
+
+
+def in_calendar(shared: Shared, options: dict[str, Option], days: Array) -> tuple[Shared, dict[str, Option]]:
+    """The records whose commitments ask the same of each of the H months, as an invoice does, of however many `days` it is.
+
+    What calls cost grows with the days, so that a commitment is over the days here and `Figures.in_days` gives them back: in
+    months of 365/12 days it is 2% less in 31 and 9% more in 28, 0.1% over a year.
+    """
+    if not any(any_positive(usd) for usd in (shared.commitment_usd, *(o.commitment_usd for o in options.values()))):
+        return shared, options
+    less = DAYS_PER_MONTH / days
+    return (replace(shared, commitment_usd=shared.commitment_usd * less),
+            {id: replace(option, commitment_usd=option.commitment_usd * less) for id, option in options.items()})
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from roi.economics.decision.evaluation import Choice, read_all
 from roi.economics.finance import payback
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.api_bill import service
-from roi.economics.tracking.month_figures import Figures, figures, input_parts
+from roi.economics.tracking.month_figures import Figures, figures, in_calendar, input_parts
 from roi.facts.case import Case, quantile
 from roi.numerics.sequence import sobol
 
@@ -91,7 +91,7 @@ def _lucky(case: Case, months: int) -> int:
 def forecast(case: Case, choices: Mapping[str, Choice], id: str, days: Array, count: int) -> Forecast:
     """The forecast of option `id` for months 1..count, from the draws that the Case names; `days` of months 1..H."""
     n = max(int(case["draws"].number()), 1)
-    shared, options = read_all(case, case.values(), choices)
+    shared, options = in_calendar(*read_all(case, case.values(), choices), days)
     central = figures(shared, options[id], options).in_days(days[:count])
     middle = {name: np.broadcast_to(x, (count,)) for name, x in of_figures(central, np.ones(1)).items()}
     first, saving = _savings(shared, options, id, days)
@@ -117,7 +117,7 @@ def simulate(
         stop = min(start + CHUNK, total)
         u = sobol(start, stop, wide, seed) if points is None else points[start:stop]
         values = case.values(u[:, : len(case.uncertain)])
-        shared, options = read_all(case, values, choices)
+        shared, options = in_calendar(*read_all(case, values, choices), days)
         luck = _luck(u[:, len(case.uncertain) :], count)
         monthly = figures(shared, options[id], options).in_days(days[:count])
         prices = price_factors(case, shared, options, id, choices)[..., :count] * luck["price"]

@@ -14,7 +14,7 @@ from roi.economics.decision.feasibility import binds, meets_bar
 from roi.economics.finance import discount_factors, payback
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.option_lines import month_shares
-from roi.economics.tracking.month_figures import PRICE, Figures, billed, figures, with_seen
+from roi.economics.tracking.month_figures import PRICE, Figures, billed, figures, in_calendar, with_seen
 from roi.economics.tracking.predictive_bands import BAND, CHUNK
 from roi.economics.tracking.seen_facts import Came, Tracked, seen_lately
 from roi.facts.case import Case
@@ -88,7 +88,7 @@ def course(
     month 0 cost, if it is known.
     """
     k, n, seed = len(tracked.came), int(case["draws"].number()), int(case["seed"].number())
-    central = _from_now(*read_all(case, case.values(), choices), id, tracked.came)
+    central = _from_now(*in_calendar(*read_all(case, case.values(), choices), days), id, tracked.came)
     paid = float(_paid(central, id, tracked, days, setup_usd)[0])
     first = _first(central, id, setup_usd)
     months: list[Array] = []
@@ -96,7 +96,7 @@ def course(
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
         values = case.values(sobol(start, stop, len(case.uncertain), seed))
-        drawn = _from_now(*read_all(case, values, choices), id, tracked.came)
+        drawn = _from_now(*in_calendar(*read_all(case, values, choices), days), id, tracked.came)
         months.append(np.broadcast_to(_paid(drawn, id, tracked, days, setup_usd), (stop - start,)))
         for other, gain in _gains(drawn, id, k, counts).items():
             gains.setdefault(other, []).append(np.broadcast_to(gain, (stop - start,)))
@@ -105,7 +105,7 @@ def course(
     if not gains:
         gains = {other: [gain] for other, gain in _gains(central, id, k, counts).items()}
     shared = central.shared
-    lately = seen_lately(*read_all(case, case.values(), choices), id, tracked.came, LATELY)
+    lately = seen_lately(*in_calendar(*read_all(case, case.values(), choices), days), id, tracked.came, LATELY)
     return Course(
         payback=(paid, low, high),
         earned=float(np.max(first)) + float(tracked.saving.sum()),

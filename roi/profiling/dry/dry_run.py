@@ -26,7 +26,7 @@ from torch import nn
 from transformers.integrations.bitsandbytes import replace_with_bnb_linear
 
 from roi.catalog.models.configs import ModelConfig
-from roi.errors import InputError
+from roi.errors import InputError, words_of
 from roi.estimate.training.adapters import DOUBLE_QUANT_BLOCK, NF4_BLOCK
 from roi.estimate.training.plan import FLASH_PACKAGES, TrainingPlan
 from roi.facts.profiles import OperatorGroup
@@ -112,9 +112,8 @@ class MetaModel:
             try:
                 _step(recorder, model, plan, optimizer)
             except (NotImplementedError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-                said = (str(error).strip().splitlines() or [""])[0][:140] or type(error).__name__
                 raise InputError(f"MODEL: {self.config.name}: its training step does not run on tensors without storage "
-                                 f"({type(error).__name__}: {said})") from error
+                                 f"({type(error).__name__}: {words_of(error)})") from error
         micro_steps = float(min(plan.accumulation, 2))
         groups = tuple(
             group.model_copy(update={"calls": work.calls / (1.0 if group.phase == "optimizer" else micro_steps)})
@@ -245,9 +244,8 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
         except (ImportError, NotImplementedError) as error:  # some tuners read values of the weights when they are built
             raise InputError(f"method: {plan.method}: peft does not build it without values; leave --dry-run out") from error
         except ValueError as error:
-            said = " ".join(str(error).split())[:160]
             what = f"targets: peft refuses {plan.targets}" if plan.targeted else f"method: peft refuses {plan.method}"
-            raise InputError(f"{what} on {config.name}: {said}") from error
+            raise InputError(f"{what} on {config.name}: {words_of(error)}") from error
         _set_types(adapted, plan)
         if plan.checkpointing:
             adapted.gradient_checkpointing_enable(gradient_checkpointing_kwargs=CHECKPOINTING)

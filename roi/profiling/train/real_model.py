@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from safetensors import SafetensorError
 
-from roi.errors import InputError, nearest
+from roi.errors import InputError, nearest, words_of
 from roi.estimate.training.plan import MLP_TARGETS, TARGET_SETS, TrainingPlan, asked_targets
 from roi.facts.model import Number
 from roi.profiling.stack import bitsandbytes as bnb
@@ -68,7 +68,7 @@ def build_meta(config: dict[str, Any], plan: TrainingPlan, name: str = "", atten
         settings = transformers.AutoConfig.for_model(kind, **entries)
     except Exception as error:  # whatever a configuration class raises about what it was given
         if kind in transformers.CONFIG_MAPPING:
-            raise InputError(f"{whose}transformers refuses its configuration: {_first_line(error)}") from error
+            raise InputError(f"{whose}transformers refuses its configuration: {words_of(error)}") from error
         near = nearest(kind, list(transformers.CONFIG_MAPPING))
         hint = f"; nearest: {', '.join(near)}" if near else ""
         raise InputError(f"{whose}this transformers has no class for model_type {kind!r}{hint}") from error
@@ -81,7 +81,7 @@ def build_meta(config: dict[str, Any], plan: TrainingPlan, name: str = "", atten
                 raise
             return _without_storage(settings, plan, "eager")
     except Exception as error:  # a class may need a package or a device that is not here
-        raise InputError(f"{whose}transformers cannot build {kind} on meta: {_first_line(error)}") from error
+        raise InputError(f"{whose}transformers cannot build {kind} on meta: {words_of(error)}") from error
 
 
 def _without_storage(settings: Any, plan: TrainingPlan, attention: str) -> Any:
@@ -89,10 +89,6 @@ def _without_storage(settings: Any, plan: TrainingPlan, attention: str) -> Any:
         return transformers.AutoModelForCausalLM.from_config(
             settings, dtype=DTYPES[plan.dtype], attn_implementation=attention, trust_remote_code=False,
         )
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join((str(error).strip().splitlines() or [type(error).__name__])[0].split())[:160]
 
 
 def quantised_layers(model: Any) -> int:
@@ -108,7 +104,7 @@ def load_model(folder: Path, plan: TrainingPlan, device: str) -> Any:
     try:
         saved = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except UNLOADED as error:
-        raise InputError(f"--weights: cannot load {folder}: {' '.join(str(error).split())[:300]}") from error
+        raise InputError(f"--weights: cannot load {folder}: {words_of(error)}") from error
     wanted = quantisation(plan)
     held = getattr(saved, "quantization_config", None)
     if held is not None and wanted is None:
@@ -121,7 +117,7 @@ def load_model(folder: Path, plan: TrainingPlan, device: str) -> Any:
             ignore_mismatched_sizes=True, **quantised,
         )
     except UNLOADED as error:
-        raise InputError(f"--weights: cannot load {folder}: {' '.join(str(error).split())[:300]}") from error
+        raise InputError(f"--weights: cannot load {folder}: {words_of(error)}") from error
     other = (f"{name}, which is {list(held)} there and {list(here)} here" for name, held, here in found["mismatched_keys"])
     absent = sorted([*map(str, found["missing_keys"]), *other])
     if absent:  # transformers draws them at random and goes on
@@ -208,8 +204,7 @@ def prepare_training(model: Any, plan: TrainingPlan, fused: tuple[tuple[str, ...
             with known_warnings():
                 model = peft.get_peft_model(model, settings)
         except ValueError as error:  # fused experts take no dropout and no DoRA
-            said = " ".join(str(error).split())[:300]
-            raise InputError(f"--method {plan.method}: peft refuses this model: {said}") from error
+            raise InputError(f"--method {plan.method}: peft refuses this model: {words_of(error)}") from error
     model.train()
     return model
 

@@ -7,6 +7,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
+from roi.economics.inputs import KEEPS_MODEL
 from roi.economics.lines.option_lines import MOVE
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
@@ -46,6 +47,7 @@ TITLE = 100
 MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_year": "growth {}",
         PRICE_OF_ERRORS: "{} per wrong answer"}
 """Inputs that carry the whole answer, in the screen's words; the scores come to them."""
+SLO = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
 SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
@@ -80,7 +82,7 @@ def head(c: Comparison) -> list[Block]:
 
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
-    told = [*_bill(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_old(c), *_over(c), *_endings(c)]
+    told = [*_bill(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_old(c), *_over(c), *_endings(c)]
     accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     if accepted:
         told.append(f"Accepted although unlikely: {', '.join(accepted)}")
@@ -151,6 +153,25 @@ def _assumed(c: Comparison) -> list[str]:
     unsure = [_ranged(c, path, name) for path, name in MAIN.items()
               if path in driving and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE]
     return [f"{word}: {', '.join(names)}" for word, names in (("Assumed", assumed), ("Uncertain", unsure)) if names]
+
+
+def _latency(c: Comparison) -> list[str]:
+    """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers."""
+    slo = [f"{name} {quantity(c.case[path].value, 's')}" for path, name in SLO.items() if path in c.case
+           and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE]
+    lead = c.leader
+    as_today = lead.kind in KEEPS_MODEL - {"flexible-tier"}
+    if not slo or as_today or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
+        return []
+    told = f"SLO ({', '.join(slo)}): the latency of {lead.label} is "
+    if lead.fleet is None:
+        return [f"{told}not known"]
+    plans, runs = f"options.{lead.id}.plans.", (lead.fleet.gpu, lead.fleet.vendor, lead.fleet.weight_dtype)
+    heads = (path.removesuffix("gpu") for path in c.case.facts if path.startswith(plans) and path.endswith(".gpu"))
+    head = next(x for x in heads if tuple(c.case[x + name].value for name in ("gpu", "vendor", "weight_dtype")) == runs)
+    basis = c.case[f"{head}capacity_requests_per_s"].basis
+    rests = "as stated, not checked" if basis is Basis.STATED else f"replayed, its speed {basis}"
+    return [told + rests + ("; of the API above it not known" if lead.kind == "hybrid" else "")]
 
 
 def _old(c: Comparison) -> list[str]:

@@ -9,11 +9,13 @@ from roi.economics.decision.signposts import Signpost
 from roi.economics.inputs import KEEPS_MODEL, Option, places
 from roi.facts.fact import Basis, Fact, Value
 from roi.report.layout.wording import case_number, figure, percent, requests, told_apart, usd
-from roi.units import two_digits
+from roi.units import to_digits
 
 PRICES = {"usd_per_gpu_hour": "GPU hour", "usd_per_gpu": "GPU"}
 """Quantities of signposts that are a price of GPUs."""
 PRICE_OF_ERRORS = "quality.usd_per_error"
+MOST_DIGITS = 6
+"""Of a price at which the advice turns."""
 OTHER_SIDE = {"above": "below", "below": "above"}
 
 
@@ -146,9 +148,10 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
 
 
 def flips_at(c: Comparison) -> str:
-    """From which USD per wrong answer on another option would be recommended, to two digits; empty where from none.
+    """From which USD per wrong answer on another option would be recommended; empty where from none.
 
-    One price, rounded away from today's, where the draws place it to these digits and name the option; else a range.
+    A range, rounded outwards to as many digits as tell its ends apart from each other and from today's price, two at least; one
+    price, rounded away from today's, where the draws place it and name the option.
     """
     v = c.verdict
     if v.flips_between_usd_per_error is None:
@@ -159,15 +162,29 @@ def flips_at(c: Comparison) -> str:
     below = v.counts != "cash" and (at < today if at != today else far is not None and far < today)
     only = v.flips_to_one_of[0] if len(v.flips_to_one_of) == 1 else None
     turns = "turns" if only is None else "turns to staying" if only == "stay" else f"turns to {option_of(c, only).label}"
-    side, first = "below" if below else "from", two_digits(near, up=below)
-    if far is None:
-        return f"{side} about {usd(first)} each, if at any price, the advice {turns}"
-    last = two_digits(far, up=not below)
-    if only is not None and last in {first, two_digits(near, up=not below)}:
+    side, own = "below" if below else "from", 0.0 if v.counts == "cash" else today
+    one = far is not None and math.isclose(near, far, rel_tol=1e-6)
+    if far is not None and only is not None and one:
         advice = "stay" if only == "stay" else f"change to {option_of(c, only).label}"
-        return f"{side} about {usd(last)} each the advice is to {advice}"
-    low, high = sorted((first, last))
-    return f"between {usd(low)} and {usd(high)} each the advice {turns}"
+        return f"{side} about {usd(to_digits(far, up=not below))} each the advice is to {advice}"
+    digits = next((n for n in range(2, MOST_DIGITS) if _told_apart(near, None if one else far, own, n, up=below)), MOST_DIGITS)
+    first = to_digits(near, digits, up=below)
+    if far is None:
+        return f"{side} about {_price(first, digits)} each, if at any price, the advice {turns}"
+    low, high = sorted((first, to_digits(far, digits, up=not below)))
+    return f"between {_price(low, digits)} and {_price(high, digits)} each the advice {turns}"
+
+
+def _told_apart(near: float, far: float | None, own: float, digits: int, *, up: bool) -> bool:
+    """True where so many digits, rounded one way, tell the two ends apart, and the near one from a price of one's own."""
+    first = to_digits(near, digits, up=up)
+    past = math.isclose(near, own) or (first < own if up else first > own)
+    return past and (far is None or first != to_digits(far, digits, up=up))
+
+
+def _price(x: float, digits: int) -> str:
+    """The price that has been rounded to so many digits, with all of them."""
+    return usd(x, max(digits - (3 if x < 10 else 1 + math.floor(math.log10(x))), 0))
 
 
 def nothing_fails(c: Comparison) -> str:

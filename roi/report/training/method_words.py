@@ -1,5 +1,6 @@
 """What a method trains and on which base, in words."""
 
+from dataclasses import replace
 from typing import Final
 
 from roi.estimate.training.memory import MemoryBreakdown
@@ -32,7 +33,7 @@ def method_words(plan: TrainingPlan) -> str:
 
 
 def trained_words(plan: TrainingPlan, memory: MemoryBreakdown) -> str:
-    """What the plan trains, the type of the base where it is frozen, and what its preparation in fp32 adds."""
+    """What the plan trains, the type of the base where it is frozen, and what its cast to fp32 adds, or why there is none."""
     named = plan.method in TRAINS or plan.tuner is None
     trained = TRAINS[plan.method if named else plan.tuner.family]  # type: ignore[union-attr]  # by the line above
     package = "" if plan.tuner is None or plan.tuner.package == "peft" else f" ({plan.tuner.package}'s {plan.method})"
@@ -40,5 +41,7 @@ def trained_words(plan: TrainingPlan, memory: MemoryBreakdown) -> str:
         return trained + package
     base = "NF4" if plan.quantised else "int8" if plan.int8 else plan.dtype
     added = float(memory.preparation_bytes) / GIB
-    return (f"{trained}{package}; base in {base}"
-            + (f", what is not quantised cast to fp32: {added:,.1f} GiB more" if added else ""))
+    rest = f", what is not quantised cast to fp32: {added:,.1f} GiB more" if added else ""
+    if plan.shards_parameters and replace(plan, gpus=1, sharding="none").prepared:
+        rest = f", what is not quantised in {plan.dtype}, not cast to fp32: {plan.sharding} gathers one dtype"
+    return f"{trained}{package}; base in {base}{rest}"

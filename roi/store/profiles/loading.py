@@ -12,7 +12,7 @@ from typing import Final, Generic, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from roi.disk import open_to_read
+from roi.disk import GivenTwice, check_unique, open_to_read
 from roi.errors import InputError
 from roi.facts.environment import SCHEMA
 from roi.facts.profiles import DeviceProfile, DryRunProfile, InferProfile, ProbeProfile, Profile, TrainProfile
@@ -142,6 +142,10 @@ def _validated(raw: bytes) -> Profile:
             profile = _any_kind().validate_json(raw, strict=True)
         except ValidationError as error:
             raise InputError(_reason(error)) from None
+    try:
+        check_unique(raw.decode())
+    except GivenTwice as error:
+        raise InputError(str(error)) from None
     if "schema_" not in profile.model_fields_set:
         raise InputError(f"has no schema; this version reads {SCHEMA}")
     if isinstance(profile, (DryRunProfile, TrainProfile)):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from roi.report.layout.blocks import shortened
 from roi.report.layout.wording import percent, told_apart
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
-from roi.scenario.file import check_scenario, load_scenario, template
+from roi.scenario.file import check_scenario, load_scenario
+from roi.scenario.template import template
 from roi.scenario.yaml import parse_yaml, read_yaml
 
 CASES = sorted((Path(__file__).parents[2] / "answers" / "cases").glob("*.yaml"))
@@ -159,7 +161,7 @@ def test_both_paybacks_are_told_where_wrong_answers_change_it() -> None:
 
 
 def test_the_table_has_the_leader_first_staying_in_it_and_at_most_six_rows_by_npv() -> None:
-    c = answer()
+    c = answer("workload.can_wait_share=1")  # no SLO, whose line takes the place of the sixth
     found = rows(shown(c))
     assert len(found) == 6
     assert found[0].startswith("> gpt-6-luna")
@@ -278,8 +280,8 @@ def test_staying_names_the_price_of_an_error_and_the_tested_option_that_it_keeps
     c = answer("quality.usd_per_error=0.17", "draws=1024")
     v, text = c.verdict, flat(c)
     assert v.leader == "stay"
-    assert v.flips_at_usd_per_error is not None
-    assert "Look again at another price of a wrong answer: between $0.14 and $0.17 each the advice turns to gpt-6-luna." in text
+    assert v.flips_between_usd_per_error == pytest.approx((0.1622, 0.1407), abs=1e-4)  # to two digits 0.17, which is paid
+    assert "Look again at another price of a wrong answer: between $0.14 and $0.163 each the advice turns to gpt-6-luna" in text
     over = next(p for p in v.passed_over if p.option == LUNA)
     assert "gpt-6-luna would save $" in text
     assert f"beats staying in only {over.chance:.1%} of the draws, needs 60%" in text
@@ -412,21 +414,36 @@ def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_no_option(
 
 
 @pytest.mark.parametrize(("ends", "told"), [
-    ((0.1506, 0.1512), "from about $0.16 each the advice is to stay"),
+    ((0.1506, 0.1512), "between $0.15 and $0.152 each the advice turns to staying"),
+    ((0.1364, 0.139), "between $0.136 and $0.139 each the advice turns to staying"),
+    ((12.31, 12.44), "between $12.3 and $12.5 each the advice turns to staying"),
     ((0.15, 0.15), "from about $0.15 each the advice is to stay"),
     ((0.149, 0.1512), "between $0.14 and $0.16 each the advice turns to staying"),
     ((0.1506, None), "from about $0.15 each, if at any price, the advice turns to staying"),
     ((0.0, 0.06), "between $0 and $0.06 each the advice turns to staying"),
 ])
 def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None], told: str) -> None:
-    """From $0.1506 on: at $0.15 the advice has not changed, at $0.16 it has."""
+    """From $0.1506 to $0.1512: at $0.15 the advice has not changed, at $0.152 it has; one figure would hide where."""
     c = bundled()
     found = replace(c.verdict, flips_at_usd_per_error=ends[0], flips_between_usd_per_error=ends, flips_to_one_of=("stay",))
     assert f"; {told} !" in flat(replace(c, verdict=found))
 
 
-def test_prices_older_than_they_should_be_are_told_of_what_is_paid_and_of_what_is_advised() -> None:
+def test_a_stated_slo_says_what_the_latency_of_the_advised_option_rests_on() -> None:
+    c = bundled("workload.ttft_p95_s=1.5")
+    assert "! SLO (TTFT 1.5 s): the latency of gpt-6-luna is not known" in flat(c)
+    own, spill = (replace(c, verdict=replace(c.verdict, leader=f"{kind}:qwen3-8b+lora"))
+                  for kind in ("self-hosted-adapter", "hybrid"))
+    assert "the latency of qwen3-8b+lora self-hosted is replayed, its speed published DO NOW" in flat(own)
+    assert "is replayed, its speed published; of the API above it not known DO NOW" in flat(spill)
+    for quiet in (bundled(), bundled("workload.ttft_p95_s=1.5", "workload.can_wait_share=1"),
+                  replace(c, verdict=replace(c.verdict, leader="stay"))):
+        assert "SLO (" not in flat(quiet)
+
+
+def test_prices_older_than_they_should_be_are_told_of_what_is_paid_and_of_what_is_advised(monkeypatch) -> None:
     """2026-11-10 to 2027-06-01 are 203 days; 90 is the most."""
+    monkeypatch.setattr("roi.clock.today", lambda: date(2027, 6, 1))
     assert "! Old prices: gpt-6-sol (203 days), gpt-6-luna (203 days)" in flat(bundled("as_of=2027-06-01"))
     assert "Old prices" not in flat(bundled())
 

@@ -1,4 +1,4 @@
-"""The one place where an answer learns what day it is: a command asks here, and only where the user names no date."""
+"""The one place where it is asked what day it is: for a date that the user does not name, and whether one has come."""
 
 from datetime import UTC, date, datetime
 

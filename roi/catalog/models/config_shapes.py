@@ -61,8 +61,8 @@ def shape_of_config(config: ModelConfig) -> ModelShape:
     except ValidationError as error:
         first = error.errors()[0]
         raise _refusal(config, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    inside = sum(linear.parameters for part in (*made.attention, *made.mlp) for linear in part.linears(made.hidden))
-    products = count_products(found.tensors) - inside
+    outside = sum(inputs * outputs for _, inputs, outputs in made.products)
+    products = count_products(found.tensors) + outside - sum(linear.parameters for linear in made.linears)
     return ModelShape.model_validate(
         shape
         | {

@@ -271,7 +271,7 @@ def _expert_saved(s: Setting, k: Mlp) -> Number:
     gradients = _weight_gradients(s) or not s.plan.adapter
     width = s.w * s.model.hidden * k.experts_per_token * (1.0 + float(gradients))
     width += s.w * k.intermediate * k.experts_per_token * float(_weight_gradients(s))
-    copied = 0.0
+    copied: Number = 0.0
     if s.model.family in EVERY_EXPERT and s.lowered and s.plan.stream_bytes >= 4.0:
         # one batched product of fp32 weights: autocast's 16-bit copies of the stack, and results in 16 bits
         copied = 2.0 / s.w * expert_stack_bytes(s, k) - (s.w - 2.0) * 3.0 * k.intermediate * k.experts_per_token * s.tokens

@@ -138,8 +138,8 @@ def test_a_class_whose_linear_layers_are_its_own_is_not_quantised():
 
 
 def test_gpt2_and_mpt_keep_one_product_of_query_key_and_value():
-    """Nothing turns queries or keys: 3 h of 2 bytes a token and layer, not 5 h. Two LayerNorms without a bias keep 2 bytes where
-    Llama's keep 4 and a copy of 2."""
+    """Nothing turns queries or keys: 3 h of 2 bytes a token and layer, not 5 h. Two LayerNorms without a bias keep 2 bytes
+    where Llama's keep 4 and a copy of 2."""
     plan = TrainingPlan(method="full", seq=1024.0, checkpointing=False, attention="flash")
     saved = float(training_memory(find_model("mpt-760m"), plan).saved_bytes)
     rotary = ModelShape.model_construct(**{**dict(find_model("mpt-760m")), "family": "llama"})

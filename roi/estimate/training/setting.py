@@ -172,7 +172,8 @@ class Setting:
         """1 where SDPA gets an explicit mask: padding, packing, a window that the sequence reaches, the class's own; else 0."""
         if not self.plan.sdpa or self.eager or a.kind == "linear":
             return self.padded * 0.0
-        reach = 0.0 if self.model.family in ALWAYS_MASKED else a.window or np.inf
+        asked = self.model.family in ALWAYS_MASKED and self.plan.stack == "transformers"
+        reach = 0.0 if asked else a.window or np.inf
         beyond = np.asarray(self.plan.seq, dtype=float) >= reach
         return np.where(beyond, 1.0, self.padded)
 

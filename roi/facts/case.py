@@ -75,10 +75,10 @@ def quantile(u: Array, low: float, value: float, high: float, unit: str) -> Arra
 
 
 def _on_triangle(
-    u: Array, a: float | Array, mode: float | Array, b: float | Array, backward: Callable[[Array], Array], least: float,
-    most: float,
+    u: Array, a: float | Array, mode: float | Array, b: float | Array, backward: Callable[..., Array], least: float,
+    most: float, out: Array | None = None,
 ) -> Array:
-    """Quantiles of the triangular density on [a, b], brought back from its scale, within the least and the most."""
+    """Quantiles of the triangular density on [a, b], brought back from its scale, within the least and the most; in `out`."""
     width, q = b - a, (mode - a) / (b - a)
     left, right = np.minimum(u, q), np.maximum(u, q)  # one of them is q, where its side of the triangle adds exactly nothing
     left *= q
@@ -89,8 +89,9 @@ def _on_triangle(
     left -= right
     left *= width
     left += mode + (1.0 - 2.0 * q) * width
-    found = backward(left)
-    return np.clip(found, least, most, out=found)
+    if backward is np.asarray:
+        return np.clip(left, least, most, out=out)
+    return backward(left, out=out)  # never beyond its bounds
 
 
 def counted_quantile(u: Array, mean: float, items: float) -> Array:
@@ -153,27 +154,41 @@ class Case:
         """Ids of the options, in order."""
         return tuple(p[8:-5] for p in self.facts if p.startswith("options.") and p.endswith(".kind"))
 
-    def values(self, points: Array | None = None) -> dict[str, Value | Array]:
+    def values(self, points: Array | None = None, room: Array | None = None) -> dict[str, Value | Array]:
         """The flat values that the engine sees.
 
         Without points: the central values. With points of shape (n, len(uncertain)) in (0, 1): every uncertain fact becomes
         an array of shape (n, 1), one row a draw; the others stay as they are, so that broadcasting does no needless work.
+        `room`, shape (len(uncertain), n), is where they are drawn, each in the row that `rows` says.
         """
         flat: dict[str, Value | Array] = dict(self._central)
         if points is None:
             return flat
-        rows = np.ascontiguousarray(points.T)  # a row a fact, which is read in one piece ever after
-        for k, path in enumerate(self.uncertain):
-            items = self.facts.get(path + ITEMS)
-            if items is not None:
-                flat[path] = counted_quantile(rows[k], self.facts[path].number(), items.number())[:, None]
-        for scale, (numbers, ends) in self._triangles.items():
-            for some in range(0, len(numbers), AT_ONCE):
+        drawn = np.empty(points.T.shape) if room is None else room
+        each = np.ascontiguousarray(points.T)  # a row a fact, which is read in one piece ever after
+        numbers, row = {path: k for k, path in enumerate(self.uncertain)}, 0
+        for path in self._counted:
+            drawn[row] = counted_quantile(each[numbers[path]], self.facts[path].number(), self.facts[path + ITEMS].number())
+            row += 1
+        for scale, (paths, ends) in self._triangles.items():
+            for some in range(0, len(paths), AT_ONCE):
                 part = slice(some, some + AT_ONCE)
                 low, mode, high = ends[:, part]
-                drawn = _on_triangle(rows[numbers[part]], low, mode, high, *scale)
-                flat.update({self.uncertain[k]: row[:, None] for k, row in zip(numbers[part], drawn, strict=True)})
+                u = each[[numbers[path] for path in paths[part]]]
+                _on_triangle(u, low, mode, high, *scale, drawn[row : row + len(u)])
+                row += len(u)
+        flat.update({path: column[:, None] for path, column in zip(self.rows, drawn, strict=True)})
         return flat
+
+    @cached_property
+    def rows(self) -> tuple[str, ...]:
+        """The paths of `uncertain` in the order in which they are drawn: shares that were counted, then scale by scale."""
+        return (*self._counted, *(path for paths, _ in self._triangles.values() for path in paths))
+
+    @cached_property
+    def _counted(self) -> tuple[str, ...]:
+        """Paths of the shares that were counted."""
+        return tuple(path for path in self.uncertain if path + ITEMS in self.facts)
 
     @cached_property
     def _central(self) -> dict[str, Value]:
@@ -181,10 +196,10 @@ class Case:
         return {path: fact.value for path, fact in self.facts.items()}
 
     @cached_property
-    def _triangles(self) -> dict[tuple[Any, float, float], tuple[list[int], Array]]:
-        """By scale (Any: its inverse) the numbers of the uncertain facts on it, and low end, mode, high end: (3, facts, 1)."""
-        found: dict[tuple[Any, float, float], tuple[list[int], list[tuple[float, float, float]]]] = {}
-        for k, path in enumerate(self.uncertain):
+    def _triangles(self) -> dict[tuple[Any, float, float], tuple[list[str], Array]]:
+        """By scale (Any: its inverse) the paths of the uncertain facts on it, and low end, mode, high end: (3, facts, 1)."""
+        found: dict[tuple[Any, float, float], tuple[list[str], list[tuple[float, float, float]]]] = {}
+        for path in self.uncertain:
             if path + ITEMS in self.facts:
                 continue
             fact = self.facts[path]
@@ -192,7 +207,7 @@ class Case:
             forward, backward, least, most = axis(fact.unit, low)
             mode = float(forward(fact.number()))
             a, b = triangle(float(forward(low)), mode, float(forward(high)))
-            numbers, ends = found.setdefault((backward, least, most), ([], []))
-            numbers.append(k)
+            paths, ends = found.setdefault((backward, least, most), ([], []))
+            paths.append(path)
             ends.append((a, mode, b))
-        return {scale: (numbers, np.array(ends).T[..., None]) for scale, (numbers, ends) in found.items()}
+        return {scale: (paths, np.array(ends).T[..., None]) for scale, (paths, ends) in found.items()}

@@ -35,7 +35,7 @@ from roi.economics.finance import (
 from roi.economics.inputs import Api, Hardware, Option, OwnCost, Plan, Provisioned, Shared, Tokens, Training
 from roi.economics.lines.api_bill import api_lines, provisioned_lines, request_cost, seen_tokens, service
 from roi.economics.lines.calendar import events, growth_path, incumbent_share, live_share
-from roi.economics.lines.line import Line, always, billed_requests, rent_level, requests
+from roi.economics.lines.line import Along, Line, always, billed_requests, rent_level, requests, usd_of_errors
 from roi.economics.lines.option_lines import (
     answered_wrong,
     commitment_line,
@@ -520,7 +520,7 @@ def test_a_bill_is_requests_times_tokens_times_price() -> None:
 def test_wrong_answers_cost_requests_times_rate_times_usd() -> None:
     """docs/economics.md, 4.6. A million x 5% x $0.01 = $500, however many are billed. Until live, the incumbent's rate."""
     s = shared(usd_per_error=0.01, volume_factor=2.0)
-    line = error_line(s, lambda: np.full(24, 0.05), ())
+    line = error_line(s, lambda: np.full(24, 0.05), (), along=[Along(usd_of_errors(s), 0.05)])
     assert line.monthly[0] == pytest.approx(500.0)
     apart = "(without volume by the bill: retries and missing tokens are no answers)"
     assert callable(line.arithmetic)

@@ -69,37 +69,42 @@ class Drawn:
 
 def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, seed: int) -> Drawn:
     """The outcomes of `n` draws for the options `ids` (staying among them)."""
-    uncertain = case.uncertain
-    npv, cash, paid, wrong = ({id: np.empty(n) for id in ids} for _ in range(4))
-    good = {id: np.empty(n, dtype=bool) for id in ids}
-    facts = {path: np.empty(n) for path in uncertain}
+    room = np.empty((len(case.uncertain), n))
+    known = dict(zip(case.rows, room, strict=True))
+    npv, cash, payback, wrong = ({id: np.empty(n) for id in ids} for _ in range(4))
+    drawn = Drawn(n=n, seed=seed, npv=npv, cash=cash, payback=payback, wrong=wrong,
+                  meets={id: np.empty(n, dtype=bool) for id in ids}, facts={path: known[path] for path in case.uncertain})
     read: dict[Any, Any] = {}  # Any: as `Chunk` has it
     np.empty(KEPT_NUMBERS)
     rows_at_once = rows_of(len(case.options), int(case["horizon_months"].number()), n)
     for start in range(0, n, rows_at_once):
-        stop = min(start + rows_at_once, n)
-        rows = slice(start, stop)
-        values = Chunk(case.values(sobol(start, stop, len(uncertain), seed)), read)
-        for path in uncertain:
-            facts[path][rows] = np.asarray(values[path], dtype=np.float64)[:, 0]
-        shared, options = read_all(case, values, choices, ids)
-        stay = evaluate(shared, options["stay"], options)
-        back = np.asarray(shared.migration_hours * shared.usd_per_hour).reshape(-1)
-        for id in ids:
-            done = stay if id == "stay" else evaluate(shared, options[id], options)
-            meets = meets_bar(shared, options[id], options)
-            first = np.asarray(stay.total.upfront) - done.total.upfront
-            good[id][rows] = meets
-            lost = np.asarray(first).reshape(-1) - back
-            npv[id][rows] = np.where(meets, np.asarray(stay.pv - done.pv).reshape(-1), lost)
-            cash[id][rows] = np.where(meets, np.asarray(stay.cash_pv - done.cash_pv).reshape(-1), lost)
-            if id == "stay":
-                paid[id][rows] = 0.0
-            else:
-                months = payback_of(first, _saved_so_far(stay.total.monthly, done.total.monthly))
-                paid[id][rows] = np.where(meets, months, np.inf)
-            wrong[id][rows] = np.asarray(answered_wrong(options[id], options[options[id].escalates_to].error_rate)).reshape(-1)
-    return Drawn(n=n, seed=seed, npv=npv, cash=cash, payback=paid, wrong=wrong, meets=good, facts=facts)
+        rows = slice(start, min(start + rows_at_once, n))
+        values = case.values(sobol(rows.start, rows.stop, len(case.uncertain), seed), room[:, rows])
+        _draw_chunk(drawn, rows, Chunk(values, read), case, choices)
+    return drawn
+
+
+def _draw_chunk(drawn: Drawn, rows: slice, values: Chunk, case: Case, choices: Mapping[str, Choice]) -> None:
+    """Fills `rows` of the outcomes from the `values` of these draws, and leaves nothing else of them in memory."""
+    shared, options = read_all(case, values, choices, tuple(drawn.npv))
+    stay = evaluate(shared, options["stay"], options)
+    back = np.asarray(shared.migration_hours * shared.usd_per_hour).reshape(-1)
+    for id in drawn.npv:
+        done = stay if id == "stay" else evaluate(shared, options[id], options)
+        meets = meets_bar(shared, options[id], options)
+        first = np.asarray(stay.total.upfront) - done.total.upfront
+        drawn.meets[id][rows] = meets
+        lost = np.asarray(first).reshape(-1) - back
+        drawn.npv[id][rows] = np.where(meets, np.asarray(stay.pv - done.pv).reshape(-1), lost)
+        drawn.cash[id][rows] = np.where(meets, np.asarray(stay.cash_pv - done.cash_pv).reshape(-1), lost)
+        if id == "stay":
+            drawn.payback[id][rows] = 0.0
+        else:
+            months = payback_of(first, _saved_so_far(stay.total.monthly, done.total.monthly))
+            drawn.payback[id][rows] = np.where(meets, months, np.inf)
+        error_rate = answered_wrong(options[id], options[options[id].escalates_to].error_rate)
+        drawn.wrong[id][rows] = np.asarray(error_rate).reshape(-1)
+        del done  # before the next one is made
 
 
 def _saved_so_far(stay: Array, monthly: Array) -> Array:

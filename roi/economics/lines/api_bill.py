@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import Api, Array, Number, Option, Provisioned, Shared, Tokens, path_of
-from roi.economics.lines.calendar import EXACT, Happened, Share, incumbent_share, months
+from roi.economics.lines.calendar import EXACT, Happened, Path, Share, incumbent_share, months, whole
 from roi.economics.lines.line import (
     Line,
     any_positive,
     billed_requests,
     pick,
     requests,
+    usd_of_errors,
 )
 from roi.economics.lines.successors import Successors, successors
 from roi.units import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
@@ -138,7 +139,7 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         now, batch_usd = 1.0 - batched, batched * in_batch
 
     def mean(part: Number) -> Number:
-        if shared.weights.size == 1 and np.ndim(part) > 1:  # the mean request alone, of weight 1
+        if shared.weights.size == 1 and np.ndim(part) != 1:  # the mean request alone, of weight 1
             return np.asanyarray(part)
         weighted = np.asanyarray(part) * shared.weights
         total: Number = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
@@ -183,17 +184,17 @@ class Service:
         """Price in each month over today's list price, `factor` included, shape (..., H)."""
         if isinstance(self.factor, float) and self.factor == 1.0:
             return self.successors.list_price
-        return self.successors.price(self.factor)
+        return whole(self.successors.price(self.factor))
 
     @cached_property
     def errors(self) -> Array:
         """Error rate in each month over today's, shape (..., H)."""
-        return self.successors.errors()
+        return whole(self.successors.errors())
 
     @cached_property
     def error_rate(self) -> Array:
         """Error rate of the model in each month, shape (..., H)."""
-        return self.successors.errors(self.option.error_rate)
+        return whole(self.successors.errors(self.option.error_rate))
 
     def facts(self) -> tuple[str, ...]:
         """Path of the price that its lines rest on; growth, successors' prices and volumes are drivers, not their basis."""
@@ -226,16 +227,24 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
     return made
 
 
-def billed_at_price(shared: Shared, api: Service) -> Array:
+def billed_at_price(shared: Shared, api: Service) -> Path:
     """Requests billed in each month x price over today's list price, multiplied once for all lines that run along it."""
 
-    def made() -> Array:
+    def made() -> Path:
         billed = billed_requests(shared)
         if not isinstance(api.successors.ends, Happened):
             return np.asanyarray(billed * api.price)
         return api.successors.price(api.factor, billed)
 
     return shared.once_for(f"billed at price {id(api.successors)}", (api.factor,), made)
+
+
+def errors_at_usd(shared: Shared, api: Service) -> Path:
+    """USD of wrong answers in each month if the service gave all of them."""
+    usd = usd_of_errors(shared)
+    if not isinstance(api.successors.ends, Happened):
+        return shared.product(usd, api.error_rate)
+    return shared.once(("errors at usd", id(api)), lambda: api.successors.errors(api.option.error_rate, usd))
 
 
 def api_lines(shared: Shared, api: Service, share: Share) -> list[Line]:
@@ -255,7 +264,7 @@ def api_lines(shared: Shared, api: Service, share: Share) -> list[Line]:
 
 
 def _token_line(
-    shared: Shared, api: Service, share: Share, path: Array, name: str, part: Number, usd: Number, tokens: Number, tier: Number
+    shared: Shared, api: Service, share: Share, path: Path, name: str, part: Number, usd: Number, tokens: Number, tier: Number
 ) -> Line:
     """The line of requests x tokens x USD/Mtok x price; `part` of the requests go this way (batch or not)."""
     id, tiered = api.option.id, np.any(np.asanyarray(tier) != 1.0)

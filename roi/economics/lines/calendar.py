@@ -75,6 +75,15 @@ class Share:
         """What is left of each month."""
         return Share(np.asanyarray(1.0 - self.early), 1.0 - self.after, self.horizon)
 
+    def where_any(self, path: Number) -> Array:
+        """The path in months of which there is a part, 0 in the others, shape (..., H)."""
+        early = self.early
+        if not (self.after and has_rows(path) and has_rows(early) and np.shape(path) == (len(early), self.horizon)):
+            return np.where(self.whole > 0, path, 0.0)
+        found = np.array(path, order="K")
+        np.copyto(found[:, : early.shape[1]], 0.0, where=early <= 0.0)
+        return found
+
     def times(self, other: "Share") -> "Share":
         """The part for which both hold."""
         count = max(self.early.shape[-1], other.early.shape[-1])
@@ -172,29 +181,65 @@ class Happened:
         return np.asarray((np.maximum(self.ends, 1) - 1) * rows + np.arange(rows))
 
     @cached_property
-    def _in_order(self) -> tuple[NDArray[np.intp], NDArray[np.intp], list[int]]:
+    def in_order(self) -> tuple[NDArray[np.intp], NDArray[np.intp], list[int]]:
         """The events by month end: the draw of each, its place in K x n laid end to end, how many fell before each end."""
         ends = self.ends.astype(np.int16).reshape(-1)  # sixteen bits are sorted without comparing
         order = ends.argsort(kind="stable")
         before = np.searchsorted(ends[order], np.arange(self.horizon + 1)).tolist()
         return order % self.ends.shape[1], order, before
 
-    def level(self, levels: Array, times: Array | None = None) -> Array:
-        """`levels`, which hold after 0, 1, ... events, shape (K + 1, n), at the beginning of each month, shape (n, H).
 
-        They are multiplied by `times`, shape (..., H). A month after the other, so that only what changes is looked up.
+@dataclass(frozen=True, eq=False)
+class Stepped:
+    """A path over months that each event of a draw moves to another level; its months are made where they are added up."""
+
+    happened: Happened
+    levels: Array
+    """After 0, 1, ... events, shape (K + 1, n)."""
+    times: Array | None = None
+    """What they are multiplied by in each month, shape (H,) or (n, H)."""
+
+    @cached_property
+    def _then(self) -> Array:
+        """The level from each event on, in the order of the events."""
+        return np.asarray(self.levels[1:].reshape(-1)[self.happened.in_order[1]])
+
+    @cached_property
+    def whole(self) -> Array:
+        """Of every month, shape (n, H)."""
+        found = np.empty((self.happened.horizon, self.levels.shape[1])).T
+        self.add_to(found)
+        return found
+
+    def add_to(self, total: Array, start: int = 0, rate: Number = 1.0, room: Array | None = None) -> None:
+        """Adds `rate` x the months from `start` on to `total`, shape (n, months). Without `room`, puts them there.
+
+        `rate` is the same in every month; a month is made in `room`, shape (n,). A month after the other, so that only what
+        changes is looked up.
         """
-        now, then, (who, order, before) = levels[0].copy(), levels[1:].reshape(-1), self._in_order
-        then, found = then[order], np.empty((self.horizon, now.size))
-        given = found if times is None else times.T
-        for month, (row, start, stop) in enumerate(zip(found, before, before[1:], strict=False)):
-            if start < stop:
-                now[who[start:stop]] = then[start:stop]
-            if times is None:
-                row[...] = now
+        who, _, before = self.happened.in_order
+        who, each = who[: before[start + total.shape[1]]], np.reshape(rate, -1)
+        now, then = self.levels[0] * each, self._then[: len(who)] * (each if each.size == 1 else each[who])
+        for month, row in enumerate(total.T, start):
+            since = 0 if month == start else before[month]
+            if since < before[month + 1]:
+                now[who[since : before[month + 1]]] = then[since : before[month + 1]]
+            made = row if room is None else room
+            if self.times is None:
+                made[...] = now
             else:
-                np.multiply(given[month], now, out=row)
-        return found.T
+                np.multiply(self.times.T[month], now, out=made)
+            if room is not None:
+                np.add(row, room, out=row)
+
+
+Path = Array | Stepped
+"""What a line runs along."""
+
+
+def whole(path: Path) -> Array:
+    """Of every month, shape (H,) or (n, H)."""
+    return path.whole if isinstance(path, Stepped) else path
 
 
 def happened(shared: Shared, first: Number, every: Number) -> Happened | None:

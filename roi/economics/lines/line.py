@@ -12,7 +12,7 @@ import numpy as np
 
 from roi.economics.finance import discount_factors, present_value
 from roi.economics.inputs import Array, Number, Shared
-from roi.economics.lines.calendar import Falls, Share, by_month, growth_path, live_share, months
+from roi.economics.lines.calendar import Falls, Path, Share, Stepped, by_month, growth_path, live_share, months, whole
 from roi.numerics.spreads import triangle_exponential
 from roi.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
 
@@ -43,7 +43,7 @@ class Words(NamedTuple):
 class Along(NamedTuple):
     """What is paid along a path over months: rate x path x share."""
 
-    path: Array
+    path: Path
     """What it runs along in months 1..H, shape (H,) or (n, H). What shares the array is added as rates."""
     rate: Number = 1.0
     """USD at a month end for each unit of the path; 0 where all is paid in month 0."""
@@ -56,7 +56,7 @@ class Line:
     """What is paid for one thing: rate x path. Costs are positive; a residual value is the one negative line."""
 
     name: str
-    path: Array
+    path: Path
     rate: Number = 1.0
     share: Share | None = None
     """As `Along` has them."""
@@ -94,7 +94,8 @@ class Line:
     @cached_property
     def monthly(self) -> Array:
         """USD at month ends 1..H, shape (H,) or (n, H)."""
-        first, *others = ((path if share is None else path * share.whole) * rate for path, rate, share in self.along)
+        first, *others = ((whole(path) if share is None else whole(path) * share.whole) * rate
+                          for path, rate, share in self.along)
         total = np.asanyarray(sum(others, first))
         return total if self.falls is None else total + self.falls.monthly
 
@@ -139,19 +140,19 @@ class Totals:
 
 def _rows(lines: Sequence[Line], upfront: Number) -> int:
     """How many rows any of these lines has; 0 where all are plain months."""
-    found = [upfront, *(x for line in lines for path, rate, share in line.along
-                        for x in (path, rate, None if share is None else share.early))]
-    falls = [line.falls.usd.shape[1] for line in lines if line.falls is not None]
-    return max([*falls, *(len(x) for x in found if isinstance(x, np.ndarray) and x.ndim > 1)], default=0)
+    found = [upfront, *(line.falls.usd.T for line in lines if line.falls is not None)]
+    for path, rate, share in (each for line in lines for each in line.along):
+        found += [path.levels.T if isinstance(path, Stepped) else path, rate, 0.0 if share is None else share.early]
+    return max((len(x) for x in found if isinstance(x, np.ndarray) and x.ndim > 1), default=0)
 
 
-_Rates = list[tuple[Array | None, Number]]
+_Rates = list[tuple[Path | None, Number]]
 """Paths, each once with the sum of the rates along it; None: as much in every month."""
 
 
 def _by_share(shared: Shared, lines: Sequence[Line]) -> list[tuple[Share, _Rates]]:
     """What these lines run along, by the share of the months in which it is paid: first those that are paid to the end."""
-    found: dict[Share, dict[int, tuple[Array, Number]]] = {}
+    found: dict[Share, dict[int, tuple[Path, Number]]] = {}
     for path, rate, share in (each for line in lines for each in line.along):
         if not (isinstance(rate, float) and rate == 0.0):
             paths = found.setdefault(always(shared) if share is None else share, {})
@@ -188,8 +189,12 @@ def _add(total: Array, start: int, paths: _Rates, room: Array, *, fresh: bool) -
     """The same of the whole of these months."""
     months = slice(start, start + total.shape[1])
     for k, (path, rate) in enumerate(paths):
-        each = rate[..., months] if isinstance(rate, np.ndarray) and rate.shape[-1] > 1 else rate
-        part: Number = 1.0 if path is None else path[..., months]
+        by_month = isinstance(rate, np.ndarray) and rate.shape[-1] > 1
+        if isinstance(path, Stepped) and not by_month:
+            path.add_to(total, start, rate, None if fresh and k == 0 else room[:, 0])
+            continue
+        each = rate[..., months] if isinstance(rate, np.ndarray) and by_month else rate
+        part: Number = 1.0 if path is None else whole(path)[..., months]
         if fresh and k == 0:
             np.multiply(part, each, out=total)
         elif path is None:

@@ -14,12 +14,13 @@ from roi.economics.lines.api_bill import (
     SAME,
     Service,
     api_lines,
+    errors_at_usd,
     judge_line,
     provisioned_lines,
     service,
     whole_request_line,
 )
-from roi.economics.lines.calendar import Share, incumbent_share, months
+from roi.economics.lines.calendar import Share, incumbent_share, months, whole
 from roi.economics.lines.line import (
     Along,
     Line,
@@ -81,7 +82,8 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     stay = service(shared, options["stay"])
     if option.kind == "stay":
         billed = api_lines(shared, stay, always(shared))
-        errors = error_line(shared, lambda: stay.error_rate, (f"systems.{option.system}.error_rate",))
+        errors = error_line(shared, lambda: stay.error_rate, (f"systems.{option.system}.error_rate",),
+                            along=[Along(errors_at_usd(shared, stay))])
         lines = [*own_cost_lines(shared, option), *billed, *migration_line(shared, option),
                  *_commitment(shared, billed), errors]
         return Costs(leave_out_paid_anyway(shared, option, lines), None, lambda: stay.error_rate)
@@ -89,30 +91,44 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
     own = _own_lines(shared, option, fleet, live)
     handed = list(_handed_on(shared, option, options, fleet, live, kept))
-    wrong = _own_error_rate(shared, option)
     lines = [*setup_lines(shared, option), *own_cost_lines(shared, option), *own, *run_lines(shared, option),
              *retraining_line(shared, option)]
     for h in handed:
         lines.append(h.line)
         if h.escalated:
             lines += judge_line(shared, _seen(live, fleet))
-            own_moved = successors(shared, option).moved_errors if _sold(option) else as_today
-            wrong = answered_wrong(option, h.to.option.error_rate, own_moved, h.to.successors.moved_errors)
-        else:
-            wrong = wrong + h.fraction * (h.to.error_rate - wrong)
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=_first_use(option))
     lines += _incumbent_lines(shared, option, stay, kept, handed, own if _same_provider(option, stay.option) else [])
     later = kept.rest
 
     def rate() -> Array:
-        return np.asanyarray(kept.whole * stay.error_rate + later.whole * wrong)
+        return np.asanyarray(kept.whole * stay.error_rate + later.whole * _error_rate(shared, option, handed))
 
     told = _rates_told(option, options[option.escalates_to].error_rate)
-    usd = usd_of_errors(shared)
-    along = [Along(shared.product(usd, stay.error_rate), 1.0, kept), Along(usd, wrong, later)]
-    lines.append(error_line(shared, rate, _error_facts(option), told, along))
+    if option.api is not None and not handed:
+        own_errors = Along(errors_at_usd(shared, service(shared, option)), 1.0, later)
+    else:
+        own_errors = Along(usd_of_errors(shared), _error_rate(shared, option, handed), later)
+    along = [Along(errors_at_usd(shared, stay), 1.0, kept), own_errors]
+    lines.append(error_line(shared, rate, _error_facts(option), told, along=along))
     return Costs(leave_out_paid_anyway(shared, option, lines), fleet, rate)
+
+
+def _error_rate(shared: Shared, option: Option, handed: Sequence["_Handed"]) -> Number:
+    """Error rate of what the option answers while it serves alone, by month where a vendor's successors move it."""
+    wrong: Number = np.minimum(option.error_rate, 1.0)
+    if option.api is not None:
+        wrong = service(shared, option).error_rate
+    elif _sold(option):
+        wrong = whole(successors(shared, option).errors(option.error_rate))
+    for h in handed:
+        if h.escalated:
+            own_moved = successors(shared, option).moved_errors if _sold(option) else as_today
+            wrong = answered_wrong(option, h.to.option.error_rate, own_moved, h.to.successors.moved_errors)
+        else:
+            wrong = wrong + h.fraction * (h.to.error_rate - wrong)
+    return wrong
 
 
 def as_today(of: Callable[[Number], Number]) -> Number:
@@ -188,13 +204,6 @@ def month_shares(shared: Shared, option: Option) -> tuple[Share, Share]:
 def _sold(option: Option) -> bool:
     """True where a vendor runs the option's own model, and may end it."""
     return option.api is not None or option.provisioned is not None
-
-
-def _own_error_rate(shared: Shared, option: Option) -> Number:
-    """Error rate of the option's own model, by month where a vendor's successors move it."""
-    if option.api is not None:
-        return service(shared, option).error_rate
-    return successors(shared, option).errors(option.error_rate) if _sold(option) else np.minimum(option.error_rate, 1.0)
 
 
 @dataclass(frozen=True)
@@ -310,7 +319,9 @@ def migration_line(
     `extra_usd` is what a tuned model pays besides: training again on the successor.
     """
     first, every = option.life_first, option.life_every
-    if first is None or every is None or np.all(first >= until) or np.all(since >= until):
+    if first is None or every is None:
+        return []
+    if not (isinstance(until, float) and until == np.inf) and (np.all(first >= until) or np.all(since >= until)):
         return []
 
     def told(people: str) -> str:
@@ -340,16 +351,12 @@ def _commitment(shared: Shared, billed: Sequence[Line], also_billed: Sequence[Li
 
 def commitment_line(shared: Shared, spent: Array) -> list[Line]:
     """What a commitment with the incumbent costs beyond the incumbent's bill: leaving saves nothing below it before it ends."""
-    if not any_positive(shared.commitment_usd):
-        return []
     runs = np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
     return [_unused(UNUSED[0], shared.commitment_usd, spent, runs, "commitment")]
 
 
 def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Line]:
     """What a commitment with the option's own vendor costs beyond what is spent there, from go-live to its end."""
-    if not any_positive(option.commitment_usd):
-        return []
     ends = option.months_to_live, option.commitment_months
     before, until = (incumbent_share(each, 0.0, shared.horizon).whole for each in ends)
     live = 1.0 - before
@@ -371,11 +378,11 @@ def _unused(name: str, committed: Number, spent: Array, runs: Array, path: str) 
 
 
 def error_line(
-    shared: Shared, rate: Callable[[], Array], facts: tuple[str, ...], told: str = "", along: Sequence[Along] = ()
+    shared: Shared, rate: Callable[[], Array], facts: tuple[str, ...], told: str = "", *, along: Sequence[Along],
 ) -> Line:
     """The cost of wrong answers, for every option and for staying: requests x error rate x USD per error.
 
-    `rate` makes the error rate by month; `along` are the paths that it makes the line run along, where they are not one.
+    `rate` makes the error rate by month; `along` are the paths that it makes the line run along.
     `told` says in the arithmetic how the rate is made up.
     """
 
@@ -385,7 +392,7 @@ def error_line(
         wrong = f"{pick(requests(shared), month):,.0f} requests{apart} x {pick(rate(), month):.5g} wrong{told}"
         return f"{wrong} x ${pick(shared.usd_per_error):,.6g} each"
 
-    first, *others = along or (Along(shared.product(usd_of_errors(shared), rate())),)
+    first, *others = along
     return Line(
         name="wrong answers", path=first.path, rate=first.rate, share=first.share, also=tuple(others),
         facts=("quality.usd_per_error", *facts), arithmetic=arithmetic, is_error=True,

@@ -13,7 +13,7 @@ import numpy as np
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
-from roi.economics.lines.calendar import Share, by_month, incumbent_share
+from roi.economics.lines.calendar import Share, by_month, has_rows, incumbent_share, powers
 from roi.economics.lines.line import (
     Along,
     Arithmetic,
@@ -115,7 +115,7 @@ def fleet_months(shared: Shared, option: Option, live: Share) -> FleetMonths:
 
 def _running(live: Share, gpus: Number) -> Array:
     """The GPUs of the months in which the option runs, shape (..., H)."""
-    return np.where(live.whole > 0, gpus, 0.0)
+    return live.where_any(gpus)
 
 
 def _demand(shared: Shared, option: Option, mean: Array) -> Array:
@@ -266,12 +266,11 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
     )]
 
 
-def purchases(gpus: Array, life_months: int) -> Array:
-    """GPUs bought at month ends 0..H-1 so that `gpus` (..., H) exist: what the fleet grows by, and what is worn out.
+def purchases(there: Array, life_months: int) -> Array:
+    """GPUs bought at month ends 0..H-1 so that those `there`, which never are fewer, (..., H) exist: what is new or worn out.
 
     Bought at the end of the month before it serves; replaced `life_months` later; a shrinking fleet sells nothing early.
     """
-    there = accumulate(np.maximum, gpus)
     bought = np.array(there, order="K")
     bought[..., 1:] -= there[..., :-1]
     for month in range(life_months, bought.shape[-1]):
@@ -288,13 +287,14 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     plan = option.plan
     there = bool(np.all(np.isfinite(plan.gpus_owned)))
     kept = _kept_ready(shared, plan, terms, gpus, there=there)
-    bought = purchases(kept, terms.life_months) * (1.0 + terms.spare_share)
+    most = accumulate(np.maximum, kept)
+    bought = purchases(most, terms.life_months) * (1.0 + terms.spare_share)
     price = plan.usd_per_gpu + terms.host_usd
-    so_far, later = accumulate(np.add, bought), np.zeros_like(bought)
-    np.multiply(bought[..., 1:], so_far[..., :-1] > 0.0, out=later[..., :-1])
-    ordered = so_far[..., -1:] - later.sum(axis=-1, keepdims=True)
+    later = np.zeros_like(bought)
+    np.multiply(bought[..., 1:], most[..., :-1] > 0.0, out=later[..., :-1])
+    ordered = bought.sum(axis=-1, keepdims=True) - later.sum(axis=-1, keepdims=True)
     first = ordered if bought.ndim > 1 else ordered[0]
-    left = _left_of_purchases(shared.horizon, terms, bought)
+    months, left = _left_of_purchases(shared.horizon, terms, bought)
     powered_gpus = kept if terms.as_a_whole else gpus
 
     def bought_for(gpus: float) -> str:
@@ -314,7 +314,8 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
         return f"{more}{share}" if isinstance(more, str) else lambda month: f"{paid(month)}{share}"
 
     def sold(month: int) -> str:
-        in_month = pick(left, month) if pick(price, month) else 0.0  # a card that would fetch nothing has nothing left
+        some = pick(price, month) != 0.0  # a card that would fetch nothing has nothing left
+        in_month = pick(months, month) * pick(left) if some else 0.0
         each = bought_for(in_month).partition(" GPU x ")[2]
         return f"{in_month:,.6g} of a GPU's price is left x {each}, at {pick(terms.kept_per_year):.4g} kept a year"
 
@@ -355,7 +356,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
             facts=facts("colocation_usd_per_kw_month"),
             arithmetic=lambda month: f"{kw(month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
         ),
-        Line(name="hardware, resale", path=left, rate=-price, facts=facts("value_kept_per_year"), arithmetic=sold,
+        Line(name="hardware, resale", path=months, rate=-price * left, facts=facts("value_kept_per_year"), arithmetic=sold,
              no_cash=there),
     ]
 
@@ -368,13 +369,21 @@ def _kept_ready(shared: Shared, plan: Plan, terms: Hardware, gpus: Array, *, the
     return np.maximum(most, plan.gpus_owned) if there and terms.as_a_whole else most
 
 
-def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> Array:
-    """GPUs' worth that is sold in each month: what is worn out as it is replaced, the rest at the horizon, at its age."""
+def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> tuple[Array, Number]:
+    """GPUs' worth that is sold: by month, shape (..., H), times what is the same in all months.
+
+    What is worn out is sold as it is replaced, the rest at the horizon, at its age.
+    """
     worn = max(horizon - terms.life_months + 1, 0)  # bought in so many months, they are worn out by the horizon
+    ages = (horizon - np.arange(worn, horizon)) / MONTHS_PER_YEAR
+    kept, quick = terms.kept_per_year, has_rows(terms.kept_per_year) and bool(np.all(terms.kept_per_year > 0.0))
+    left = bought[..., worn:] * (powers(kept, ages) if quick else by_month(np.power, kept, ages))
+    at_horizon = left.sum(axis=-1, keepdims=True)
+    if not worn:
+        last = np.zeros(horizon)
+        last[-1] = 1.0
+        return last, at_horizon
     sold = np.zeros_like(bought, shape=np.broadcast_shapes(bought.shape, np.shape(terms.kept_per_year)))
     sold[..., horizon - worn :] = bought[..., :worn] * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR)
-    if worn < horizon:
-        ages = (horizon - np.arange(worn, horizon)) / MONTHS_PER_YEAR
-        left = bought[..., worn:] * by_month(np.power, terms.kept_per_year, ages)
-        sold[..., -1:] += left.sum(axis=-1, keepdims=True)
-    return sold
+    sold[..., -1:] += at_horizon
+    return sold, 1.0

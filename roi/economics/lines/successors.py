@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from roi.economics.inputs import Array, Number, Option, Shared
-from roi.economics.lines.calendar import Happened, events_so_far, happened
+from roi.economics.lines.calendar import Happened, Path, Stepped, events_so_far, happened, whole
 
 Moved = Callable[[Callable[[Number], Number]], Number]
 """What a function makes of an error rate over today's, in each month."""
@@ -26,21 +26,24 @@ class Successors:
     @cached_property
     def list_price(self) -> Array:
         """Price in each month over today's, shape (..., H)."""
-        return self._by_month(lambda ratio: ratio, self.price_ratios)
+        return whole(self._by_month(lambda ratio: ratio, self.price_ratios))
 
-    def price(self, factor: Number, times: Array | None = None) -> Array:
+    def price(self, factor: Number, times: Array | None = None) -> Path:
         """The same times `factor`, and times the months of `times`."""
         return self._by_month(lambda ratio: factor * ratio, self.price_ratios, times)
 
-    def errors(self, today: Number | None = None) -> Array:
-        """Error rate in each month, at most 1, where it is `today`; without that, over today's. Shape (..., H)."""
-        return self.moved_errors(lambda ratio: ratio if today is None else np.minimum(today * ratio, 1.0))
+    def errors(self, today: Number | None = None, times: Array | None = None) -> Path:
+        """Error rate in each month, at most 1, where it is `today`; without that, over today's. Times the months of `times`."""
+        def error(ratio: Number) -> Number:
+            return ratio if today is None else np.minimum(today * ratio, 1.0)
+
+        return self._by_month(error, self.error_ratios, times)
 
     def moved_errors(self, of: Callable[[Number], Number]) -> Array:
         """What `of` makes of the error rate in each month over today's, shape (..., H)."""
-        return self._by_month(of, self.error_ratios)
+        return whole(self._by_month(of, self.error_ratios))
 
-    def _by_month(self, moved: Callable[[Number], Number], ratios: Sequence[Number], times: Array | None = None) -> Array:
+    def _by_month(self, moved: Callable[[Number], Number], ratios: Sequence[Number], times: Array | None = None) -> Path:
         """What the product of the ratios of all ends so far makes of something, by month.
 
         Of many draws it is worked out once a draw for 0, 1, ... ends and looked up: an exponential for each month costs more
@@ -53,7 +56,7 @@ class Successors:
         table = np.ones((most + 1, rows))
         for k in range(most):
             np.multiply(table[k], np.reshape(ratios[min(k, len(ratios) - 1)], -1), out=table[k + 1])
-        return self.ends.level(np.broadcast_to(moved(table.T), table.T.shape).T, times)
+        return Stepped(self.ends, np.broadcast_to(moved(table.T), table.T.shape).T, times)
 
 
 def successors(shared: Shared, option: Option) -> Successors:

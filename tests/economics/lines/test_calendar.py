@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from roi.economics.lines.calendar import (
     Falls,
     Happened,
+    Stepped,
     events,
     events_so_far,
     growth_path,
@@ -93,9 +94,13 @@ def test_events_kept_one_by_one_are_those_of_each_row() -> None:
     so_far = np.array([events_so_far(f, e, 36)[:-1] for f, e in zip(first.ravel(), every.ravel(), strict=True)])
     levels = np.add.outer(np.arange(len(happened.when) + 1.0), np.arange(5) / 8.0)  # another one for each draw
     expected = so_far + np.arange(5)[:, None] / 8.0
-    assert happened.level(levels).tolist() == expected.tolist()
+    assert Stepped(happened, levels).whole.tolist() == expected.tolist()
     for times in (np.arange(36.0), np.arange(180.0).reshape(5, 36)):
-        assert happened.level(levels, times).tolist() == (expected * times).tolist()
+        assert Stepped(happened, levels, times).whole.tolist() == (expected * times).tolist()
+        for rate in (2.0, np.arange(1.0, 6.0)[:, None]):
+            total = np.ones((7, 5)).T
+            Stepped(happened, levels, times).add_to(total, 9, rate, np.empty(5))
+            assert total.tolist() == (1.0 + (expected * rate * times)[:, 9:16]).tolist()
 
 
 def test_shares_of_months_differ_in_the_first_alone() -> None:
@@ -108,6 +113,14 @@ def test_shares_of_months_differ_in_the_first_alone() -> None:
     assert rows.early.shape == (2, 3)
     assert rows.whole.tolist() == [[0.0, 0.75, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0]]
     assert rows.times(live).whole.tolist() == [[0.0, 0.75**2, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0]]
+
+
+def test_a_path_is_kept_in_the_months_of_which_there_is_a_part() -> None:
+    """Live after 1.25 and 3 months: the path from month 2 and from month 4 on, of rows of draws as of one row."""
+    rows, path = live_share(np.array([[1.25], [3.0]]), 4), np.arange(1.0, 9.0).reshape(2, 4)
+    assert rows.where_any(path).tolist() == [[0.0, 2.0, 3.0, 4.0], [0.0, 0.0, 0.0, 8.0]]
+    assert rows.where_any(path[:1]).tolist() == [[0.0, 2.0, 3.0, 4.0], [0.0, 0.0, 0.0, 4.0]]
+    assert live_share(1.25, 4).where_any(path).tolist() == [[0.0, 2.0, 3.0, 4.0], [0.0, 6.0, 7.0, 8.0]]
 
 
 def test_events_so_far_are_the_running_total() -> None:

@@ -60,7 +60,7 @@ def test_spare_cards_are_bought_too() -> None:
 def test_purchases_follow_growth_and_replacement() -> None:
     """2 GPUs, a third from month 3, life 4: 2 at month end 0, 1 at 2, 2 again at 4, 1 again at 6."""
     assert purchases(np.array([2.0, 2, 3, 3, 3, 3, 3, 3]), 4).tolist() == [2.0, 0, 1, 0, 2, 0, 1, 0]
-    assert purchases(np.array([0.0, 2, 1, 1]), 48).tolist() == [0.0, 2, 0, 0]
+    assert purchases(np.array([0.0, 2, 2, 2]), 48).tolist() == [0.0, 2, 0, 0]
 
 
 def test_cards_that_are_there_cost_what_selling_them_today_would_bring() -> None:

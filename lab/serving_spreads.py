@@ -19,9 +19,10 @@ import numpy as np
 from efficiency_fit import Work, backlogged, same_shape
 from numpy.typing import NDArray
 
+from roi.estimate.accuracy.serving_errors import unsure_of
 from roi.estimate.accuracy.serving_run import ServingRun, room_spread
 from roi.numerics.conditional import FREEDOM
-from roi.numerics.spreads import student
+from roi.numerics.spreads import joint_deviation, student
 
 Array = NDArray[np.float64]
 Key = Callable[[ServingRun], Hashable]
@@ -88,11 +89,16 @@ def same_cell(run: ServingRun) -> Hashable:
 
 
 def clusters(misses: Iterable[Miss], quantity: str, unit: Key = same_shape) -> Clusters:
-    """The sizes of one quantity's errors, by what they are particular to."""
+    """The sizes of one quantity's errors, by what they are particular to.
+
+    Of each the part that its run's own defaults, lengths and links widen its interval by is taken out, squares of logarithms
+    subtracted: else what is assumed of most rows would be counted twice.
+    """
     found: dict[Cluster, list[float]] = defaultdict(list)
     for miss in misses:
         error, run = abs(getattr(miss, quantity)), miss.work.run
         if np.isfinite(error) and not _wider(miss.work, quantity):
+            error = max(error**2 - joint_deviation(unsure_of(run, miss.work.plan)) ** 2, 0.0) ** 0.5
             found[Cluster(miss.engine, run.system.gpu.id, unit(run), publisher(run), run.system.shape.mixture)].append(error)
     return {one: np.array(errors) for one, errors in found.items()}
 

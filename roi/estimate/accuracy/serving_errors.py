@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow, summarise_errors
 from roi.estimate.accuracy.measured_run import Prediction
 from roi.estimate.accuracy.serving_run import ServingRun, room_spread, run_figures, stated_tpot
+from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.serving.iteration import Efficiencies
 from roi.estimate.serving.replica_memory import EngineHabits
 from roi.numerics.spreads import joint_deviation
@@ -65,9 +66,7 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQ
     an uncertain TPOT. Defaults, adapters and what no fit has seen widen the speed: squares of logarithms add.
     """
     middle, low, high = evidence.adapters
-    plan = run.system.plan(evidence.habits)
-    others = [*(math.log(factor) for _, factor in run.assumed), room_spread(run, plan), plan.link_spread]
-    others += [math.log(RAW_LENGTHS)] if run.load.length_cv else []
+    others = unsure_of(run, run.system.plan(evidence.habits))
     slow = middle * math.exp(-joint_deviation([-math.log(evidence.speed_low), math.log(middle / low), *others]))
     fast = middle * math.exp(joint_deviation([math.log(evidence.speed_high), math.log(high / middle), *others]))
     figures = run_figures(run, evidence.efficiencies, evidence.habits)
@@ -88,6 +87,12 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQ
     late = math.exp(joint_deviation([math.log(evidence.ttft_high), *wait, *others]))
     found["ttft"] = Prediction(point.ttft_s, min(point.ttft_s * early, faster.ttft_s), max(point.ttft_s * late, slower.ttft_s))
     return found
+
+
+def unsure_of(run: ServingRun, plan: ReplicaPlan) -> list[float]:
+    """Logs of what widens the interval of this run beyond that of others of its engine: defaults, room, lengths, links."""
+    others = [math.log(factor) for _, factor in run.assumed] + [room_spread(run, plan), plan.link_spread]
+    return others + ([math.log(RAW_LENGTHS)] if run.load.length_cv else [])
 
 
 def _within(value: float, *ends: float) -> Prediction:

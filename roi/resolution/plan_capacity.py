@@ -319,8 +319,8 @@ def _over_pcie(found: PlanEvidence, link: float) -> PlanEvidence:
     """The evidence with what links add, of which it has none: squares of logarithms add, as in `predict_serving`.
 
     What plans of another number of GPUs have shown, their links excepted, says nothing of it. One of as many has crossed the
-    same links: conditional on it, links in common, the whole is 0 to 6% wider than without what they add, and 4 to 38% narrower
-    than with all of it (published halves of 0.39 to 0.8; shares as in own_speed).
+    same links: conditional on it, links in common, the whole is 0 to 6% wider than without what they add, and 4 to 39% narrower
+    than with all of it (published halves of 0.37 to 0.8; shares as in own_speed).
     """
     speed = found.speed
     low, high = joint_low((speed.low or 1.0, exp(-link))), joint_high((speed.high or 1.0, exp(link)))

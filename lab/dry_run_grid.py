@@ -44,7 +44,8 @@ FAMILIES = (
     "gpt2", "gpt-j-6b", "opt-1.3b", "bloom-560m", "pythia-410m", "falcon-7b", "mpt-7b", "phi-2", "phi-3.5-mini", "gemma-2b",
     "gemma-2-2b", "gemma-3-1b", "qwen2.5-0.5b", "qwen3-0.6b", "qwen3.5-0.8b", "llama-3.2-1b", "mistral-7b-v0.1", "olmo-1b",
     "olmo-2-1b", "granite-3.2-2b", "starcoder2-3b", "stablelm-2-1.6b", "nemotron-mini-4b", "command-r-35b", "exaone-4.0-32b",
-    "qwen1.5-moe-a2.7b",
+    "qwen1.5-moe-a2.7b", "falcon-40b", "gemma-4-e2b", "gemma-4-26b-a4b", "gpt-oss-20b", "command-r-plus-104b", "llama-4-scout",
+    "deepseek-v2-lite",
 )
 """A model of every architecture whose layers keep something else."""
 
@@ -177,7 +178,8 @@ def _families() -> Iterator[tuple[str, TrainingPlan]]:
     )
     for n, (model, (method, checkpointing, trainer, attention)) in enumerate(product(FAMILIES, kinds)):
         habits = trainer_habits(trainer, "bf16")
-        own = "lora" if (model, method) == ("falcon-7b", "qlora") else method  # transformers 5 quantises none of its layers
+        # transformers 5 quantises none of Falcon's layers
+        own = "lora" if model.startswith("falcon") and method == "qlora" else method
         batch, seq = ((2, 512), (1, 1024), (4, 512))[n % 3 if n % 2 else 0]
         yield model, TrainingPlan(
             method=own, checkpointing=checkpointing, trainer=trainer, attention=attention, micro_batch=batch, seq=seq,

@@ -47,7 +47,7 @@ def new_scenario(
         check_day(as_of, "--as-of")
     text = written_over(template(name), {("as_of",): as_of or max(today, template_day(name))})
     if incumbent is None and requests_per_day is None and not usage:
-        return text
+        return text if as_of is None else _comparable(text)
     given = check_scenario(parse_yaml(text, name))
     values: dict[tuple[str, ...], Any] = {}  # Any: values of YAML
     gone: set[tuple[str, ...]] = set()
@@ -83,6 +83,11 @@ def new_scenario(
     values |= dict(_others(given, f"{provider}/{model}"))
     text = written_over(text, values, gone, told)
     text = renamed(text, ("quality", "scores", given.incumbent.model), model)
+    return _comparable(text)
+
+
+def _comparable(text: str) -> str:
+    """The scenario's text; InputError where it could not be compared."""
     resolve(check_scenario(parse_yaml(text, "roi init")))
     return text
 

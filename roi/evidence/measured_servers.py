@@ -14,7 +14,7 @@ from roi.errors import InputError
 from roi.estimate.replay.held_out import AdapterSpeed, HoldOut, adapter_speeds, held_out
 from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.plausibility import theory_step
-from roi.estimate.serving.replica_memory import as_cached
+from roi.estimate.serving.replica_memory import EngineHabits, as_cached
 from roi.estimate.serving.step_fit import StepFit, fit_profile
 from roi.estimate.step.calibration import half_width
 from roi.evidence.own_speed import OwnSpeed, PlanSpeed, SpeedPiece, half_of, own_speed
@@ -67,14 +67,19 @@ def fit_serve(profile: ServeProfile) -> ServeFit:
 
 def _fitted(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None) -> StepFit:
     """The fit of its step, as its engine schedules."""
-    return fit_profile(profile, shape, gpu, prompts_alone=engine_habits(profile.engine or STAND_IN).prompts_alone)
+    return fit_profile(profile, shape, gpu, prompts_alone=_habits(profile).prompts_alone)
+
+
+def _habits(profile: ServeProfile) -> EngineHabits:
+    """The habits of its engine."""
+    return engine_habits(profile.engine or STAND_IN)
 
 
 def _known(profile: ServeProfile) -> tuple[ModelShape | None, Gpu | None]:
-    """The shape and the card of the profile, each None where the catalog does not know it."""
+    """The shape as the profile's engine runs it, and the card, each None where the catalog does not know it."""
     shape, gpu = None, None
     with suppress(InputError):
-        shape = find_model(profile.model)
+        shape = as_cached(find_model(profile.model), _habits(profile))
     with suppress(InputError):
         gpu = None if profile.gpu is None else find_gpu(profile.gpu)
     return shape, gpu
@@ -86,6 +91,7 @@ class MeasuredServer:
 
     stored: StoredProfile[ServeProfile]
     shape: ModelShape
+    """As its engine runs it (`as_cached`)."""
     gpu: Gpu
     fit: StepFit
     held_out: tuple[HoldOut, ...]
@@ -149,7 +155,7 @@ def measured_servers(store: Store, gpu: str) -> tuple[tuple[MeasuredServer, ...]
     for stored in serve_profiles(store, gpu):
         profile = stored.profile
         try:
-            shape, card = find_model(profile.model, exact=True), find_gpu(gpu)
+            shape, card = as_cached(find_model(profile.model, exact=True), _habits(profile)), find_gpu(gpu)
         except InputError as error:
             passed.append((stored.name, str(error)))
             continue

@@ -194,6 +194,8 @@ class Mlp(Record):
     """Inner width of the always-active shared expert(s), all together."""
     shared_gate: bool = False
     """A learned scalar gate on the shared expert (Qwen2-MoE, Qwen3-Next)."""
+    router: str = "router"
+    """What the router is called: this, where it is a parameter; its path, where it is a linear layer (router.proj)."""
     router_bias: bool = False
     """Bias (or score correction) per expert in the router."""
 
@@ -201,7 +203,7 @@ class Mlp(Record):
         """The matrix products of this kind, by their usual names."""
         n, e, k = self.layers, self.experts, self.experts_per_token
         if self.experts > 1:
-            yield Linear("router", hidden, e, n, bias=self.router_bias)
+            yield Linear(self.router, hidden, e, n, bias=self.router_bias)
         routed, shared = ("", self.intermediate, e, k, self.bias), ("shared_", self.shared_intermediate, 1, 1, False)
         for prefix, width, copies, active, bias in (routed, shared) if self.shared_intermediate else (routed,):
             if self.gated:
@@ -245,6 +247,8 @@ class ModelShape(DatedRow):
     """Token mixing, kind by kind."""
     mlp: tuple[Mlp, ...]
     """MLPs, kind by kind."""
+    products: tuple[tuple[str, PositiveInt, PositiveInt], ...] = ()
+    """Matrix products outside the layers, beside embedding and head: name, inputs, outputs."""
     module_names: tuple[tuple[str, ...], ...] = ()
     """Modules of the checkpoint that are named otherwise or fused: its name, then the usual names that it holds."""
     extra_parameters: int = 0
@@ -292,10 +296,11 @@ class ModelShape(DatedRow):
 
     @cached_property
     def linears(self) -> tuple[Linear, ...]:
-        """Every matrix product of the stack (not the output head), by name and kind."""
+        """Every matrix product but embedding and head, by name and kind."""
         parts: list[Any] = [*self.attention, *self.mlp]
-        return tuple(linear._replace(active=linear.active * part.passes)
-                     for part in parts for linear in part.linears(self.hidden))
+        inside = (linear._replace(active=linear.active * part.passes)
+                  for part in parts for linear in part.linears(self.hidden))
+        return (*inside, *(Linear(*product, layers=1) for product in self.products))
 
     @property
     def embedding_parameters(self) -> int:

@@ -17,6 +17,8 @@ from roi.catalog.models.configs import ModelConfig, model_config, read_config
 from roi.catalog.models.shapes import find_model, load_models
 from roi.cli import main
 from roi.errors import InputError
+from roi.estimate.training.adapters import trained_parameters
+from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import layer_unit_bytes
 from roi.profiling.stack import quiet
@@ -46,6 +48,11 @@ def test_every_configuration_of_the_catalog_has_its_parameters_to_the_last_one()
     assert len(read) >= 200
     assert len({found.family for _, found in read}) >= 40
     assert [(model.id, found.parameters) for model, found in read if found.parameters != model.parameters] == []
+    for model, found in read:  # and its adapters and activations
+        for plan in (TrainingPlan(trainer="hf"), TrainingPlan(method="qlora", checkpointing=False, autocast=True)):
+            assert float(trained_parameters(found, plan)) == float(trained_parameters(model, plan)), model.id
+            peaks = [float(training_memory(shape, plan).peak_allocated_bytes) for shape in (found, model)]
+            assert peaks[0] == pytest.approx(peaks[1], rel=0.003), model.id
 
 
 def test_gpt2_without_n_inner_is_four_times_as_wide_as_transformers_makes_it():

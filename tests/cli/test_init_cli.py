@@ -46,6 +46,8 @@ def test_prices_are_those_of_the_day_on_which_it_is_written(monkeypatch):
     assert ask("init", "--as-of", "2026-11-24").stdout == template("classification")
     late = ask("init", "--as-of", "2026-12-24")
     assert (late.exit_code, "--as-of: '2026-12-24' is not usable; a day up to today, 2026-12-10" in late.stderr) == (2, True)
+    early = ask("init", "--as-of", "2020-01-01")
+    assert (early.exit_code, "as_of: '2020-01-01' is not usable; the earliest price" in early.stderr) == (2, True)
     monkeypatch.setattr("roi.clock.today", lambda: date(2025, 1, 1))
     assert ask("init").stdout == template("classification")
 

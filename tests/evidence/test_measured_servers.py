@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from step_simulator import DESIGN, HOLD_OUT, Truth, simulate
+from step_simulator import DESIGN, HOLD_OUT, Load, Truth, simulate
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
@@ -76,6 +76,15 @@ def test_another_plan_has_the_published_step_of_its_engine_with_its_habits(tmp_p
     speed = known.kv_byte_s / found.kv_byte_s
     assert (known.step_s / found.step_s, known.prefill_token_s / found.prefill_token_s) == pytest.approx((speed, speed))
     assert (known.step_s > 0.0307) == (model == "qwen3-30b-a3b")
+
+
+def test_a_profile_counts_the_context_that_its_engine_reads(tmp_path):
+    """Mistral's window is 4,096 tokens and TensorRT-LLM uses none: 1 us for each token that it reads, not 2 for each within."""
+    loads = [Load(given, 64, at_once, requests=16) for given in (64, 8_000, 16_000) for at_once in (1, 8)]
+    stated = {**STATED, "engine": "tensorrt-llm", "model": "mistral-7b-v0.1"}
+    servers, _ = measured_servers(stored(tmp_path, simulate(Truth(c=1e-6), loads=loads, **stated)), "H100")
+    step = find_served(servers, find_model("mistral-7b-v0.1"), 1, "bf16", prefill_context=8_000.0).iteration
+    assert step.kv_byte_s * 131072 == pytest.approx(1e-6, rel=0.05)
 
 
 def test_profiles_that_say_too_little_are_named_with_the_reason(tmp_path):

@@ -53,9 +53,9 @@ GRID = read_grid()
 
 
 def test_the_closed_form_is_held_to_the_dry_run():
-    """A median of 0.02%, nine tenths within 0.3%, a worst of 1.2% (mistral, qlora) over 511 configurations of 45 models."""
+    """A median of 0.02%, nine tenths within 0.3%, a worst of 1.2% (mistral, qlora) over 553 configurations of 50 models."""
     errors = np.abs([closed_peak(row) / float(row["peak_bytes"]) - 1.0 for row in GRID])
-    assert len(errors) >= 500
+    assert len(errors) >= 550
     assert np.median(errors) <= 0.001
     assert np.quantile(errors, 0.9) <= FORMULA_ERROR
     assert errors.max() <= 0.02
@@ -63,7 +63,7 @@ def test_the_closed_form_is_held_to_the_dry_run():
 
 @pytest.mark.parametrize(("column", "levels"), [
     ("method", 6), ("checkpointing", 2), ("attention", 3), ("dtype", 3), ("optimizer", 4), ("trainer", 3), ("packed", 2),
-    ("logits_kept", 2), ("accumulation", 2), ("dropout", 3), ("double_quant", 2), ("model", 40),
+    ("logits_kept", 2), ("accumulation", 2), ("dropout", 3), ("double_quant", 2), ("model", 50),
 ])
 def test_the_grid_has_every_level_often_enough_to_hold_it(column, levels):
     """At least five rows a level; models at the rim of the catalog at least three."""

@@ -61,7 +61,8 @@ def shape_of_config(config: ModelConfig) -> ModelShape:
     except ValidationError as error:
         first = error.errors()[0]
         raise _refusal(config, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    products = count_products(found.tensors) - sum(linear.parameters for linear in made.linears)
+    outside = sum(inputs * outputs for _, inputs, outputs in made.products)
+    products = count_products(found.tensors) + outside - sum(linear.parameters for linear in made.linears)
     return ModelShape.model_validate(
         shape
         | {
@@ -114,6 +115,7 @@ def _shape(name: str, family: str, found: Architecture) -> dict[str, Any]:  # An
     places = next(
         (t for t in outside if len(t.sizes) == 2 and t.sizes[1] == hidden and re.search(r"wpe|position", t.path)), None
     )
+    beside = [t for t in outside if t not in (table, head, places) and re.fullmatch(r"model\.\w+_projection\.weight", t.path)]
     layers = [read_layer(found.tensors, i) for i in range(found.layers)]
     norms = [[t for t in (*x.mixing, *x.mlp) if is_norm(t, hidden)] for x in layers]
     per_layer = min((sum(t.path.endswith("weight") for t in x) for x in norms), default=0)
@@ -135,6 +137,7 @@ def _shape(name: str, family: str, found: Architecture) -> dict[str, Any]:  # An
             for (times, kind), n in mixing.items()
         ],
         "mlp": [{"layers": n, "passes": times, **dict(kind)} for (times, kind), n in mlps.items()],
+        "products": [(t.path.split(".")[1], *t.sizes[::-1]) for t in beside],
         "published_parameters": 1, "source": name, "date": clock.today(),
         "note": "read from a config.json; parameters are counted from its entries, nobody published them",
     }  # fmt: skip

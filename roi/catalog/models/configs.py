@@ -17,8 +17,9 @@ MOST_BYTES: Final = 8 * 2**20
 CONTEXT_ENTRIES: Final = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length")
 """What families call the longest sequence: most; gpt2; mpt and dbrx; olmo; bloom and chatglm."""
 DEPTH_ENTRIES: Final = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "layers", "encoder_layers",
-                        "num_layers_per_stack")
-"""What families call the number of layers: most; gpt2 and bloom; mpt; gpt_neo, exaone and xglm; kosmos; formulanet; hrm."""
+                        "num_layers_per_stack", "layers_block_type", "hybrid_override_pattern")
+"""What families call the number of layers: most; gpt2 and bloom; mpt; gpt_neo, exaone and xglm; kosmos; formulanet; hrm; or
+Nemotron-H, which states the kind of each."""
 LARGEST: Final = 10**12
 """Of any whole number in a configuration; the base of rotary positions is some 10**8."""
 COUNTS: Final = {

@@ -30,6 +30,8 @@ DOWN: Final = (
 )
 """Last products of an MLP."""
 ROUTER: Final = re.compile(r"(router|gate|gate_inp|shared_expert_gate|layer|classifier)$")
+LINEAR_ROUTER: Final = re.compile(r"((?:router|gate)\.(?:proj|layer|wg|gate|classifier))\.weight$")
+"""Paths of routers that are linear layers, inside a module of their own (router.proj); others are a module's parameter."""
 LINEAR: Final = re.compile(
     r"mamba|ssm|linear_attn|conv|delta|recurrent|rwkv|\.rg_|kda|lightning|xlstm|mlstm|attention\.(key|receptance)"
 )
@@ -61,8 +63,8 @@ def read_layer(tensors: Iterable[Tensor], i: int) -> Layer:
 
 
 def is_norm(t: Tensor, hidden: int) -> bool:
-    """True for a norm of the residual stream."""
-    return t.sizes == (hidden,) and re.search(r"norm|ln", t.path) is not None
+    """True for a norm of the residual stream; those of queries and keys may be as wide."""
+    return t.sizes == (hidden,) and re.search(r"norm|ln", t.path) is not None and re.search(r"\.[qk]_norm", t.path) is None
 
 
 def is_product(t: Tensor) -> bool:
@@ -120,6 +122,7 @@ def mlp_kind(e: dict[str, Any], hidden: int, tensors: tuple[Tensor, ...]) -> Kin
         "experts_per_token": min(_active(e), experts) if experts > 1 else 1,
         "shared_intermediate": extra,
         "shared_gate": any(re.search(r"shared_expert_gate", t.path) for t in tensors),
+        "router": next((found[1] for t in products if (found := LINEAR_ROUTER.search(t.path))), "router"),
     }
     return tuple(kind.items())
 
@@ -149,7 +152,8 @@ def mixing_kind(e: dict[str, Any], hidden: int, layers: int, i: int, tensors: tu
     products = [t for t in tensors if is_product(t) and not is_norm(t, hidden)]
     paths = " ".join(t.path for t in products)
     leaves = {_leaf(t.path): t for t in products if t.copies == 1}
-    inside = sum(t.each for t in tensors if t not in products and not is_norm(t, hidden) and not _bias_of(t, products))
+    sinks = [t for t in tensors if t.path.endswith("sinks")]
+    others = [t for t in tensors if t not in (*products, *sinks) and not is_norm(t, hidden) and not _bias_of(t, products)]
     kind: dict[str, Any] = {"kind": "full", "heads": heads, "kv_heads": heads, "head_dim": max(hidden // heads, 1)}
     if e.get("kv_lora_rank") and "kv_b" in paths:
         rope, nope = int(e.get("qk_rope_head_dim") or 0), int(e.get("qk_nope_head_dim") or 0)
@@ -165,7 +169,7 @@ def mixing_kind(e: dict[str, Any], hidden: int, layers: int, i: int, tensors: tu
         kind |= _state(e, hidden)
     else:
         kind |= _heads(e, hidden, heads, leaves) | _window(e, layers, i)
-    kind["norm_parameters"] = inside
+    kind |= {"norm_parameters": sum(t.each for t in others), "sinks": bool(sinks)}
     listed = tuple((_leaf(t.path), *_sides(t, hidden), _has_bias(t, tensors)) for t in products for _ in range(t.copies))
     kind["products"] = () if _agrees(kind, hidden, listed) else listed
     return tuple(kind.items())

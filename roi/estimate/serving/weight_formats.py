@@ -108,7 +108,7 @@ def stack_bytes(shape: ModelShape, weight_dtype: str) -> tuple[float, float]:
     """Bytes of the matrices of all layers, dense ones and experts. Routers stay 16 bit."""
     form, wide = weight_format(weight_dtype), wide_bytes(weight_dtype)
     dense = sum(
-        x.parameters * (wide if form.experts_only or x.name == "router" else form.bytes_per_parameter)
+        x.parameters * (wide if form.experts_only or x.name.startswith("router") else form.bytes_per_parameter)
         for x in shape.linears if x.experts == 1
     )
     experts = sum(x.parameters * form.bytes_per_parameter for x in shape.linears if x.experts > 1)

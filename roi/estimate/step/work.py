@@ -18,6 +18,7 @@ from roi.estimate.training.adapters import target_linears
 from roi.estimate.training.attention import UNROTATED
 from roi.estimate.training.peft_methods import share_trained
 from roi.estimate.training.plan import DTYPE_BYTES, Dtype, TrainingPlan, adaptable, fuse_linears
+from roi.estimate.training.setting import UNBIASED
 from roi.facts.model import Linear, ModelShape, Number
 
 FORWARD_OPERATORS: Final = 36.0
@@ -173,7 +174,7 @@ def step_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
 
 def one_kernel_norms(model: ModelShape, plan: TrainingPlan) -> bool:
     """True where a norm is one kernel each way: torch's LayerNorm, and fused RMSNorms."""
-    return model.norm_bias or plan.fused
+    return model.norm_bias or model.family in UNBIASED or plan.fused
 
 
 def _loss_passes(plan: TrainingPlan) -> tuple[float, float]:

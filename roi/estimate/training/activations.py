@@ -24,16 +24,14 @@ from roi.estimate.training.adapter_activations import (
     merge_bytes,
     whole_tuner_bytes,
 )
-from roi.estimate.training.attention import attention_saved, attention_transient
+from roi.estimate.training.attention import attention_saved, attention_transient, norm_bytes
 from roi.estimate.training.peft_methods import PROMPTED, share_trained
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES, fuse_linears
-from roi.estimate.training.setting import Setting
+from roi.estimate.training.setting import EVERY_EXPERT, Setting
 from roi.facts.model import Linear, Mlp, Number
 
 PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere", "cohere2", "gptj", "codegen")
 """Families whose token mixing and MLP read the same stream, side by side."""
-CENTRED: Final = ("cohere", "cohere2")
-"""Families whose norm is LayerNorm written out: it keeps its centred input twice, for the variance and for the product."""
 WRITTEN_OUT_GELU: Final = ("phi", "gpt2", "gptj", "gpt_neo", "codegen")
 """Families whose activation is gelu_new, eight operators instead of one."""
 OWN_GELU: Final = ("bloom",)
@@ -127,7 +125,7 @@ def unreached_bytes(s: Setting) -> Number:
         return ahead * layer_bytes(_as_method(s, FROZEN)).saved + prompted * float(s.plan.method == "llama_adapter")
     if not s.plan.targeted or s.plan.ends:
         return 0.0
-    norm = (s.w if m.norm_bias else 4.0) * m.hidden * s.tokens
+    norm = (s.w if s.layer_norm else 4.0) * m.hidden * s.tokens
     mixing = [a for a in m.attention if s.adapted(list(a.linears(m.hidden)))]
     inside = any(s.adapted(list(k.linears(m.hidden))) for k in m.mlp) or s.expert_adapters
     if not mixing:
@@ -138,6 +136,17 @@ def unreached_bytes(s: Setting) -> Number:
             before = a.layers // sum(b.layers for b in mixing)
             first = first + before * (_norm_saved(s) + attention_saved(s, a) + _mlp_saved(s, m.mlp[0]))
     return first
+
+
+def outside_saved(s: Setting) -> Number:
+    """Bytes that products outside the layers keep: what every layer reads of them, their norm's fp32 input, their adapters.
+
+    That is Gemma 4's projection of the embeddings into an input for each layer (project_per_layer_inputs).
+    """
+    m = s.model
+    width = sum(outputs for _, _, outputs in m.products)
+    each = s.w + 4.0 + (0.0 if s.plan.adapter else s.normalised)
+    return each * width * s.tokens + adapter_saved(s, [x for x in m.linears if x.name in [name for name, *_ in m.products]])
 
 
 def final_norm_saved(s: Setting) -> Number:
@@ -240,7 +249,7 @@ def _activation_bytes(s: Setting, k: Mlp) -> float:
         return 6.0 * s.w
     if (s.plan.kernels == "liger" or s.plan.compiled) and k.gated:
         return 2.0 * s.w  # Liger's SwiGLU keeps gate and up, and computes their product anew (liger_kernel/ops/swiglu.py)
-    return (3.0 if k.gated else 1.0) * s.w
+    return (3.0 if k.gated else 1.0) * s.made
 
 
 def _written_out(s: Setting) -> bool:
@@ -249,7 +258,7 @@ def _written_out(s: Setting) -> bool:
 
 def _activated(s: Setting) -> float:
     """Bytes of an element of what the activation makes: fp32 where autocast runs gelu_new's pow in it."""
-    return 4.0 if _written_out(s) and s.plan.autocast else s.w
+    return 4.0 if _written_out(s) and s.plan.autocast else s.made
 
 
 def _expert_saved(s: Setting, k: Mlp) -> Number:
@@ -262,7 +271,11 @@ def _expert_saved(s: Setting, k: Mlp) -> Number:
     gradients = _weight_gradients(s) or not s.plan.adapter
     width = s.w * s.model.hidden * k.experts_per_token * (1.0 + float(gradients))
     width += s.w * k.intermediate * k.experts_per_token * float(_weight_gradients(s))
-    return width * s.tokens + expert_stack_bytes(s, k) * float(s.expert_adapters) + expert_factor_bytes(s, k)
+    copied: Number = 0.0
+    if s.model.family in EVERY_EXPERT and s.lowered and s.plan.stream_bytes >= 4.0:
+        # one batched product of fp32 weights: autocast's 16-bit copies of the stack, and results in 16 bits
+        copied = 2.0 / s.w * expert_stack_bytes(s, k) - (s.w - 2.0) * 3.0 * k.intermediate * k.experts_per_token * s.tokens
+    return width * s.tokens + expert_stack_bytes(s, k) * float(s.expert_adapters) + expert_factor_bytes(s, k) + copied
 
 
 def _weight_gradients(s: Setting) -> bool:
@@ -271,7 +284,8 @@ def _weight_gradients(s: Setting) -> bool:
     For adapters on them; and wherever weights are not bf16, since transformers' loop over experts then stands in for torch's
     grouped product and always makes both gradients (integrations/moe.py, _grouped_mm_fallback_bwd).
     """
-    return s.plan.adapter and not s.plan.split_experts and (s.expert_adapters or s.w >= 4.0 or s.plan.dtype != "bf16")
+    looped = (s.w >= 4.0 or s.plan.dtype != "bf16") and s.model.family not in EVERY_EXPERT
+    return s.plan.adapter and not s.plan.split_experts and (s.expert_adapters or looped)
 
 
 def _mlp_peak(s: Setting, k: Mlp) -> Number:
@@ -369,15 +383,14 @@ def _norm_saved(s: Setting) -> Number:
     """Bytes that a layer's norms keep: the input in fp32 (LayerNorm in w), trained ones the normalised copy and the output."""
     m, w = s.model, s.w
     # autocast runs LayerNorm in fp32, on a copy of its own where its input is not
-    copied = m.norm_bias and s.plan.autocast and w < 4.0
+    copied = s.layer_norm and not s.fused_norms and s.plan.autocast and w < 4.0
     inputs = 1 if m.family in PARALLEL and not copied else m.norms_per_layer or 2  # OLMo's two have no parameters
-    if s.plan.compiled and not m.norm_bias:
+    if s.plan.compiled and not s.layer_norm:
         return (1.0 if s.plan.adapter else 2.0) * w * inputs * m.hidden * s.tokens  # an adapter keeps the output that it reads
-    each = 8.0 if m.family in CENTRED else 4.0
-    width = (w if s.fused_norms or (m.norm_bias and not s.plan.autocast) else each) * inputs
+    width = (w if s.fused_norms or (s.layer_norm and not s.plan.autocast) else norm_bytes(s)) * inputs
     if not s.plan.adapter:
         read = _norm_readers(s) if copied else 1 if s.one_norm else 2
-        width += read * w + (0.0 if m.norm_bias or s.fused_norms else s.normalised * m.norms_per_layer)
+        width += read * w + (0.0 if s.layer_norm or s.fused_norms else s.normalised * m.norms_per_layer)
     if not s.fused_norms and (s.plan.method == "ln_tuning" or (s.plan.method == "llama_adapter_v2" and not m.norm_bias)):
         width += s.normalised * m.norms_per_layer
     width += 2.0 * float(m.family in RESIDUAL_DROPOUT)

@@ -87,7 +87,8 @@ def whole_tuner_bytes(s: Setting) -> Number:
     kinds = [a for a in s.model.attention if a.kind != "linear"]
     layers = s.model.layers
     if s.plan.method == "prefix_tuning":
-        longer = sum(a.layers * (a.heads if np.any(s.masked(a)) else a.kv_heads) * (a.head_dim + a.value_width) for a in kinds)
+        heads = ((a, a.heads if np.any(s.repeated(a)) else a.kv_heads) for a in kinds)
+        longer = sum(a.layers * each * (a.head_dim + a.value_width) for a, each in heads)
         each = sum(a.layers * a.kv_heads * (a.head_dim + a.value_width) for a in kinds)
         cached = each * (s.tokens + s.batch * size) * float(s.plan.logits_kept)
         return (s.batch * size * longer + cached) * s.attended / layers

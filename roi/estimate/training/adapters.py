@@ -83,7 +83,7 @@ def expert_adapter_parameters(model: ModelShape, plan: TrainingPlan) -> float:
         if k.experts > 1:
             fused = 2 * (model.hidden + 2 * k.intermediate)
             total += k.layers * k.experts * (fused + k.intermediate + model.hidden)
-            total += k.layers * (model.hidden + k.experts) * int(plan.targets == "all-linear")
+            total += k.layers * (model.hidden + k.experts) * int(plan.targets == "all-linear" and k.router == "router")
     return float(total)
 
 
@@ -142,12 +142,14 @@ def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes of the base model on the device.
 
     NF4 holds the linear layers in 4 bits, int8 in 8 with one fp32 scale a row of each weight (Int8Params.SCB); what is left is
-    fp32 after peft's prepare_model_for_kbit_training.
+    fp32 after peft's prepare_model_for_kbit_training. GPT-Neo's layers, and GPT-BigCode once, also hold a causal mask of all
+    positions, a byte an element.
     """
+    masks = {"gpt_neo": model.layers, "gpt_bigcode": 1}.get(model.family, 0) * model.positions**2
     if not (plan.quantised or plan.int8):
-        return model.parameters * DTYPE_BYTES[plan.dtype] + tuner_frozen_bytes(model, plan)
+        return model.parameters * DTYPE_BYTES[plan.dtype] + masks + tuner_frozen_bytes(model, plan)
     packed = packed_parameters(model, plan)
-    left = (model.parameters - packed) * plan.stream_bytes
+    left = (model.parameters - packed) * plan.stream_bytes + masks
     if plan.int8:
         held = (s for s in model.linears if adaptable(s, split=plan.split_experts))
         scales = 4.0 * sum(s.outputs * s.layers * s.experts for s in held)

@@ -18,10 +18,15 @@ from roi.facts.model import Attention, Number
 
 DELTA_CHUNK: Final = 64.0
 """Tokens of a chunk of the gated delta rule (chunk_size)."""
-UNROTATED: Final = ("gpt2", "mpt")
+UNROTATED: Final = ("gpt2", "mpt", "gpt_bigcode")
 """Families that turn neither queries nor keys: all three are views of the fused product, which is kept once."""
 NARROW_SOFTMAX: Final = ("gpt2", "falcon", "gpt_oss")
-"""Families whose softmax runs in the compute type, but for autocast."""
+"""Families whose softmax runs in the stream's type. Autocast makes GPT-2's fp32, which names no type, and Falcon's, which names
+that of a LayerNorm's output; gpt-oss' names the stream's, which stays (autocast_mode.h, fp32_set_opt_dtype)."""
+CENTRED: Final = ("cohere", "cohere2")
+"""Families whose norm is LayerNorm written out: it keeps its centred input twice, for the variance and for the product."""
+VALUE_NORMS: Final = ("gemma3n", "gemma4")
+"""Families, by their names' beginnings, that also normalise values, without a scale."""
 DROPPED_SCORES: Final = ("gpt2", "gpt_bigcode")
 """Families whose configuration drops scores (attn_pdrop 0.1), which fused kernels draw anew from a seed."""
 
@@ -39,13 +44,28 @@ def attention_saved(s: Setting, a: Attention) -> Number:
         scored = s.scored(a)
         saved = scored * _scores_saved(s, a, 4.0, 4.0) + (1.0 - scored) * _fused_saved(s, a)
     if a.kind != "latent" and a.norm_parameters:
-        normed = (a.heads + a.kv_heads) * a.head_dim
-        saved = saved + normed * t * (4.0 + (0.0 if s.plan.adapter else s.normalised))
+        keys = _fresh(a) * a.kv_heads * a.head_dim
+        scaled = (a.heads * a.head_dim + keys) * (0.0 if s.plan.adapter else s.normalised)
+        values = keys * float(s.model.family.startswith(VALUE_NORMS))
+        saved = saved + t * (norm_bytes(s) * (a.heads * a.head_dim + keys + values) + scaled)
+    # of a layer's own input (Gemma 4): GELU's input and result, and the product that a trained projection reads
+    gate = sum(x.outputs for x in linears if x.name == "per_layer_input_gate")
+    saved = saved + w * t * gate * (2.0 if s.plan.adapter else 3.0)
     if a.gated:  # the gate's sigmoid; of an fp32 stream also the gate, a view of the product whose query the norm keeps uncast
         saved = saved + w * t * a.heads * a.value_width * (1.0 + float(w >= 4.0))
     if a.kind == "latent":
         saved = saved + 4.0 * t * ((a.q_rank or 0) + (a.kv_rank or 0))
     return saved + adapter_saved(s, linears)
+
+
+def norm_bytes(s: Setting) -> float:
+    """Bytes that a norm of several operators keeps of an element: its fp32 input."""
+    return 8.0 if s.model.family in CENTRED else 4.0
+
+
+def _fresh(a: Attention) -> float:
+    """Share of the kind's layers that make keys and values of their own."""
+    return 1.0 - a.kv_reused_layers / a.layers
 
 
 def attention_transient(s: Setting, a: Attention) -> Number:
@@ -95,7 +115,7 @@ def _softmax_bytes(s: Setting) -> tuple[float, float]:
     That is a copy in the compute type, or dropout's mask and result.
     """
     w = s.attended
-    softmax = w if s.model.family in NARROW_SOFTMAX and not s.plan.autocast else 4.0
+    softmax = s.w if s.model.family in (("gpt_oss",) if s.plan.autocast else NARROW_SOFTMAX) else 4.0
     if s.model.family in DROPPED_SCORES:
         return softmax, 1.0 + w
     return softmax, w if w < softmax else 0.0
@@ -118,16 +138,17 @@ def _scores_saved(s: Setting, a: Attention, w: float, pair: float) -> Number:
 def _fused_saved(s: Setting, a: Attention) -> Number:
     """Bytes that fused attention keeps: queries, keys, values and output, a log-sum a row, and the additive mask of a layer.
 
-    A mask makes transformers repeat keys and values for all heads. The value of a fused projection is a view: the product's
+    Repeated keys and values are copies (`Setting.repeated`). The value of a fused projection is a view: the product's
     whole output lives as long as it does.
     """
     w, t, d, v = s.attended, s.tokens, a.head_dim, a.value_width
     masked = s.masked(a)
     kv_heads = a.heads if a.kind == "latent" else a.kv_heads
-    # one head is repeated by a view; stacks that repeat always do it with a copy, which a compiled layer makes anew
-    repeated = np.maximum(masked, float(s.plan.stack != "transformers" and not s.plan.compiled)) * float(1 < kv_heads < a.heads)
+    # one head is repeated by a view, which autocast's copy for the kernel writes out; it copies reused ones in every layer
+    cast = s.plan.autocast and s.w >= 4.0
+    repeated = s.repeated(a) * float(kv_heads < a.heads and (kv_heads > 1 or cast))
     value = _value_width(s, a)
-    keys_values = repeated * a.heads * (d + v) + (1.0 - repeated) * (kv_heads * d + value)
+    keys_values = repeated * a.heads * (d + v) + (1.0 - repeated) * (kv_heads * d + value) * (1.0 if cast else _fresh(a))
     apart = a.heads * d + keys_values
     if s.model.family in UNROTATED and value > kv_heads * v:
         apart = np.minimum(apart, value)
@@ -153,7 +174,8 @@ def _value_width(s: Setting, a: Attention) -> int:
     if a.kind == "latent":
         return a.heads * a.value_width
     fused = {x.name: x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
-    copied = s.model.family == "falcon" and s.plan.stack == "transformers"  # values are taken out by an index
+    # falcon takes values out by an index, codegen by a copy
+    copied = s.model.family in ("falcon", "codegen") and s.plan.stack == "transformers"
     is_view = "v_proj" not in fused and not a.shared_kv and s.attended == s.w and not copied
     return fused["q_proj"] if is_view else a.kv_heads * a.value_width
 

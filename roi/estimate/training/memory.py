@@ -25,6 +25,7 @@ from roi.estimate.training.activations import (
     later_gradients_bytes,
     layer_bytes,
     norm_backward_bytes,
+    outside_saved,
     retained_input_bytes,
     selected_bytes,
     unreached_bytes,
@@ -161,8 +162,8 @@ def training_memory(
     gathered parameters and unreduced gradients come on top in each phase. `slack` is (reserved - allocated) over
     `loose_bytes`: weights and moments are never freed, so they leave no holes (efficiencies.json has its value).
 
-    Not modelled: offload to the host, int8's outlier columns, evaluation and loading
-    peaks. Checkpointing is non-reentrant, as transformers 5 does it. tests/profiling/test_dry_run.py holds it to dry runs.
+    Not modelled: offload to the host, int8's outlier columns, evaluation and loading peaks. Checkpointing is non-reentrant, as
+    transformers 5 does it. tests/profiling/test_dry_run.py holds it to dry runs.
     """
     model = built_model(model, plan)
     s = read_setting(model.unrolled, plan, gpu)
@@ -222,8 +223,8 @@ def _saved(s: Setting, layer: LayerBytes) -> Number:
         # a mask built once is an argument of every layer, one byte an element; offloaded inputs pass by, one going, one coming
         layers = min(m.layers, 2) if s.plan.checkpoints == "offloaded" else m.layers
         kept = layers * s.w * m.hidden * s.tokens + m.layers * (retained_input_bytes(s) + selected_bytes(s))
-        return kept + mask_bytes(s) + final_norm_saved(s) + _rows_copied(s)
-    return m.layers * layer.saved - unreached_bytes(s) + final_norm_saved(s) + _rows_copied(s)
+        return kept + mask_bytes(s) + outside_saved(s) + final_norm_saved(s) + _rows_copied(s)
+    return m.layers * layer.saved - unreached_bytes(s) + outside_saved(s) + final_norm_saved(s) + _rows_copied(s)
 
 
 def _rows_copied(s: Setting) -> float:
@@ -250,9 +251,8 @@ def _forward(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: 
     """
     merging = float(s.plan.weight_decomposed) * (layer.peak if s.plan.checkpointing else layer.merging)
     again = s.plan.logits_kept and (s.held_graphs > 1 or (s.plan.accumulation > 1 and not s.held_graphs))
-    logits: Number = 0.0
-    if s.keeps_inputs and again:
-        logits = _kept_logits(s) * 2.0 + (4.0 * s.tokens * s.model.vocab if s.plan.int8 else 0.0)
+    held = float(s.keeps_inputs and again)
+    logits: Number = held * (_kept_logits(s) * 2.0 + 4.0 * s.tokens * s.model.vocab * float(s.plan.int8))
     if s.plan.stack == "litgpt" and s.plan.quantised:
         # the packed head, unpacked for a chunk, beside the 16-bit logits of the chunks before
         logits = np.maximum(logits, _kept_logits(s) * float(again) + _unpacked_head(s) + 2.0 * s.tokens * s.model.vocab)
@@ -274,7 +274,7 @@ def _loss(s: Setting, layer: LayerBytes, gathered: GatheredTensors, carried: Num
         tile = narrow * TILE_VOCAB * rows + narrow * m.hidden * (TILE_VOCAB + rows) * float(narrow < s.w)
         head = 0.0 if s.plan.adapter else (4.0 + s.plan.trained_bytes) * m.head_parameters
         return Live(carried + head, kept, tile + 4.0 * m.hidden * s.tokens, gathered=gathered.loss_bytes)
-    lowered_head = 2.0 * m.head_parameters if s.lowered and s.w >= 4.0 else 0.0
+    lowered_head = 2.0 * m.head_parameters if s.lowered and s.plan.stream_bytes >= 4.0 else 0.0
     capped = _logit_bytes(s) if m.family in SOFT_CAPPED else 0.0
     if _chunked(s.plan):
         # as many chunks as the vocabulary is wider than the stream, so that one chunk's logits are as large as its input

@@ -325,7 +325,7 @@ class TrainingPlan:
 
 
 def adaptable(linear: Linear, *, split: bool = False) -> bool:
-    """True where NF4 and plain adapters apply: experts and routers are bare parameters in transformers 5.
+    """True where NF4 and plain adapters apply: experts and most routers are bare parameters in transformers 5.
 
     `split`: experts are modules of their own, as they were before (`TrainingPlan.split_experts`).
     """

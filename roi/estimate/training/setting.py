@@ -24,7 +24,8 @@ from roi.estimate.training.plan import (
 from roi.facts.gpu import Gpu
 from roi.facts.model import Attention, Linear, ModelShape, Number
 
-OWN_INPUT: Final = ("down_proj", "shared_down_proj", "q_b_proj", "kv_b_proj")
+OWN_INPUT: Final = ("down_proj", "shared_down_proj", "q_b_proj", "kv_b_proj", "per_layer_input_gate", "per_layer_projection",
+                    "per_layer_model_projection")
 """Products that alone read their input."""
 MIXED_INPUT: Final = ("o_proj", "out_proj")
 """Products that read the output of token mixing."""
@@ -34,6 +35,15 @@ CUDNN_HEAD_DIM: Final = 128
 """cuDNN's attention takes head dimensions up to this where a gradient is wanted (torch, sdp_utils.cpp)."""
 WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom", "gpt_neo", "mpt")
 """Families whose class has no SDPA (soft-capped scores, sinks, ALiBi): transformers gives them eager attention."""
+ALWAYS_MASKED: Final = ("falcon",)
+"""Families whose class always asks for the causal mask, to which it may add ALiBi (allow_is_causal_skip=False)."""
+UNBIASED: Final = ("mpt", "dbrx")
+"""Families of LayerNorm without a bias."""
+NORMED_EMBEDDING: Final = ("bloom",)
+"""Families with a LayerNorm behind the embedding: autocast runs it in fp32, and the stream stays so."""
+EVERY_EXPERT: Final = ("llama4_text",)
+"""Families whose class of transformers sends all tokens through all experts, most of them at a score of zero
+(modeling_llama4.py, Llama4TextMoe: `routed_in` is the stream once an expert)."""
 OWN_LINEAR: Final = ("falcon",)
 """Families whose linear layers are a subclass of nn.Linear (FalconLinear)."""
 
@@ -67,7 +77,13 @@ class Setting:
         """
         packed = self.plan.method == "qdora" and self.plan.autocast
         widened = packed and bool(self.targets & {"o_proj", "down_proj"})
-        return 4.0 if widened else self.plan.stream_bytes
+        normed = self.plan.adapter and self.plan.autocast and self.model.family in NORMED_EMBEDDING
+        return 4.0 if widened or normed else self.plan.stream_bytes
+
+    @property
+    def made(self) -> float:
+        """Bytes of an element that an MLP's products make: as the stream, unless a norm alone widened that."""
+        return self.plan.stream_bytes if self.model.family in NORMED_EMBEDDING else self.w
 
     @property
     def lowered(self) -> bool:
@@ -106,8 +122,16 @@ class Setting:
 
     @property
     def fused_norms(self) -> bool:
-        """True where one kernel computes an RMSNorm: it keeps its input and a figure a row (liger_kernel/ops/rms_norm.py)."""
+        """True where one kernel computes an RMSNorm: it keeps its input and a figure a row (liger_kernel/ops/rms_norm.py).
+
+        So does LLM Foundry's low_precision_layernorm, which has no bias and stays in 16 bits under autocast.
+        """
         return self.plan.kernels != "none" and not self.model.norm_bias
+
+    @property
+    def layer_norm(self) -> bool:
+        """True where norms are torch's LayerNorm: one kernel, which keeps its input as it is."""
+        return self.model.norm_bias or self.model.family in UNBIASED
 
     @property
     def recast(self) -> bool:
@@ -145,19 +169,29 @@ class Setting:
         return [x for x in fuse_linears(self.model, linears) if adaptable(x, split=split) and x.name in self.targets]
 
     def masked(self, a: Attention) -> Number:
-        """1 where SDPA gets an explicit mask: padding, packing, or a window that the sequence reaches; else 0."""
+        """1 where SDPA gets an explicit mask: padding, packing, a window that the sequence reaches, the class's own; else 0."""
         if not self.plan.sdpa or self.eager or a.kind == "linear":
             return self.padded * 0.0
-        beyond = np.asarray(self.plan.seq, dtype=float) >= (a.window or np.inf)
+        asked = self.model.family in ALWAYS_MASKED and self.plan.stack == "transformers"
+        reach = 0.0 if asked else a.window or np.inf
+        beyond = np.asarray(self.plan.seq, dtype=float) >= reach
         return np.where(beyond, 1.0, self.padded)
+
+    def repeated(self, a: Attention) -> Number:
+        """1 where transformers repeats keys and values for all heads before SDPA: there is a mask, or heads are wider than 256.
+
+        Others stay grouped (integrations/sdpa_attention.py, use_gqa_in_sdpa). Other stacks repeat always.
+        """
+        wide = a.head_dim > FLASH_HEAD_DIM or a.value_width != a.head_dim
+        always = wide if self.plan.stack == "transformers" else not self.plan.compiled
+        return np.maximum(self.masked(a), float(always))
 
     def scored(self, a: Attention) -> Number:
         """1 where torch's SDPA takes its math path on CUDA, which keeps fp32 scores; else 0.
 
-        Without a mask heads stay grouped: FlashAttention takes them in 16 bits and up to 256 wide, memory-efficient attention
-        not at all (aten/src/ATen/native/transformers/cuda/sdp_utils.cpp). With a mask transformers repeats keys and values, and
-        memory-efficient attention serves (integrations/sdpa_attention.py, use_gqa_in_sdpa). Cards before compute capability 8.0
-        (T4, V100) have no FlashAttention: without a mask their grouped heads go to the math path.
+        Grouped heads FlashAttention takes in 16 bits, memory-efficient attention not at all
+        (aten/src/ATen/native/transformers/cuda/sdp_utils.cpp); repeated ones the latter serves. Cards before compute capability
+        8.0 (T4, V100) have no FlashAttention: their grouped heads go to the math path.
         """
         if not self.plan.sdpa or self.eager or a.kind == "linear":
             return self.padded * 0.0
@@ -166,8 +200,8 @@ class Setting:
         if a.kind == "latent" or a.kv_heads == a.heads:
             return self.padded * 0.0
         most = CUDNN_HEAD_DIM if self.plan.attention == "sdpa-cudnn" else FLASH_HEAD_DIM
-        flash = self.flash and self.attended < 4.0 and a.head_dim <= most and a.value_width == a.head_dim
-        return (1.0 - self.masked(a)) * float(not flash and self.plan.stack == "transformers")
+        flash = self.flash and self.attended < 4.0 and a.head_dim <= most
+        return (1.0 - self.repeated(a)) * float(not flash and self.plan.stack == "transformers")
 
 
 def read_setting(model: ModelShape, plan: TrainingPlan, gpu: Gpu | None = None) -> Setting:
@@ -278,8 +312,8 @@ def _unknown_galore(plan: TrainingPlan) -> str:
 def _unrun_attention(model: ModelShape, plan: TrainingPlan) -> str:
     """Why the pinned kernel of SDPA would not run; empty where it would.
 
-    FlashAttention takes no mask; memory-efficient attention no grouped heads, which transformers repeats where there is a mask
-    alone (integrations/sdpa_attention.py, use_gqa_in_sdpa; aten's sdp_utils.cpp).
+    FlashAttention takes no mask; memory-efficient attention no grouped heads, unless they are repeated (`Setting.repeated`;
+    aten's sdp_utils.cpp).
     """
     masked = plan.packed or (plan.padded and bool(np.any(np.asarray(plan.micro_batch) > 1.0)))
     heads = [a for a in model.attention if a.kind in ("full", "sliding")]
@@ -287,6 +321,7 @@ def _unrun_attention(model: ModelShape, plan: TrainingPlan) -> str:
         return "attention: sdpa-flash has no kernel for a mask, which padding and packing need; take sdpa, or flash"
     if plan.attention == "sdpa-flash" and any(a.head_dim > 256 or a.value_width != a.head_dim for a in heads):
         return f"attention: sdpa-flash has no kernel for the heads of {model.id}; take sdpa"
-    if plan.attention == "sdpa-efficient" and not masked and any(1 < a.kv_heads < a.heads for a in heads):
+    grouped = [a for a in heads if 1 < a.kv_heads < a.heads and a.head_dim <= FLASH_HEAD_DIM]
+    if plan.attention == "sdpa-efficient" and not masked and grouped:
         return f"attention: sdpa-efficient has no kernel for the grouped heads of {model.id} without a mask; take sdpa"
     return ""

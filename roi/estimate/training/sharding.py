@@ -217,7 +217,7 @@ def layer_unit_bytes(model: ModelShape, plan: TrainingPlan) -> float:
 def root_unit_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     """Bytes of FSDP's root unit when gathered: embedding, head (once where tied), last norm, and what no layer holds."""
     left = 0 if model.tied else model.head_parameters
-    extra = model.extra_parameters + model.positions * model.hidden + model.hidden
+    extra = model.extra_parameters + sum(i * o for _, i, o in model.products) + model.positions * model.hidden + model.hidden
     return DTYPE_BYTES[plan.dtype] * (model.embedding_parameters + left + extra)
 
 

@@ -18,14 +18,12 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from roi.estimate.training.plan import DTYPE_BYTES, Dtype, Trainer, TrainingPlan
+from roi.estimate.training.setting import EVERY_EXPERT
 from roi.facts.model import Attention, Mlp, ModelShape
 
 Kind = TypeVar("Kind", Attention, Mlp)
 FUSED = ("attn", "q_proj", "k_proj", "v_proj")
 """LitGPT's product, and what it holds."""
-EVERY_EXPERT = ("llama4_text",)
-"""Families whose class of transformers sends all tokens through all experts, most of them at a score of zero
-(modeling_llama4.py, Llama4TextMoe: `routed_in` is the stream once an expert)."""
 
 
 def last_part(model: ModelShape, parts: int) -> ModelShape:

@@ -184,7 +184,7 @@ def _told_apart(near: float, far: float | None, own: float, digits: int, *, up: 
 
 def _price(x: float, digits: int) -> str:
     """The price that has been rounded to so many digits, with all of them."""
-    return usd(x, max(digits - (3 if x < 10 else 1 + math.floor(math.log10(x))), 0))
+    return usd(x, max(digits - (3 if x < 9.995 else 1 + math.floor(math.log10(x))), 0))  # as `usd` turns to decimals
 
 
 def nothing_fails(c: Comparison) -> str:

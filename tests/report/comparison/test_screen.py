@@ -416,6 +416,7 @@ def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_no_option(
 @pytest.mark.parametrize(("ends", "told"), [
     ((0.1506, 0.1512), "between $0.15 and $0.152 each the advice turns to staying"),
     ((0.1364, 0.139), "between $0.136 and $0.139 each the advice turns to staying"),
+    ((9.9972, 9.9983), "between $9.997 and $9.999 each the advice turns to staying"),
     ((12.31, 12.44), "between $12.3 and $12.5 each the advice turns to staying"),
     ((0.15, 0.15), "from about $0.15 each the advice is to stay"),
     ((0.149, 0.1512), "between $0.14 and $0.16 each the advice turns to staying"),

@@ -122,25 +122,29 @@ def size_plan(
 
     Without `frontier` its fleets are the one that is needed, and one with a replica less.
     """
-    server, capacity = plan.evidence.server, plan.capacity
+    server, capacity, rooms = plan.evidence.server, plan.capacity, None
     if load.is_trace:  # the speed of a prompt token depends on the prompts, what a replica holds on arrivals and lengths
         server = plan_evidence(known, plan.serving, load.traffic).server
-        capacity = plan_capacity(plan.serving, load.traffic, server, load.slo, plan.speeds)
+        capacity = plan_capacity(plan.serving, load.traffic, server, load.slo, plan.speeds, plan.evidence.unsure_bytes)
+        rooms = load_curve(plan.serving, load.traffic, server, 1, 0).near_room(
+            capacity.alone.in_flight, plan.evidence.unsure_bytes)
+    less, more = rooms or (server.kv_capacity, server.kv_capacity)  # with the speed at its end besides: somewhat wide
     alone, headroom, least = capacity.alone.requests_per_s, float(option.headroom), option.replicas_least
     if alone <= 0.0:
         return None
 
-    def needed(requests_per_s: float, pooling: float, speed: float) -> int | None:
+    def needed(requests_per_s: float, pooling: float, speed: float, room: float) -> int | None:
         if requests_per_s <= 0.0:
             return None
         law = int(replicas_needed(load.requests_per_s, requests_per_s, headroom, 0.0, float(least), pooling))
         if not load.is_trace:
             return law
-        return _fewest(plan, replace(server, iteration=server.iteration.at_speed(speed)), load, headroom, least, law)
+        at_end = replace(server, iteration=server.iteration.at_speed(speed), kv_capacity=room)
+        return _fewest(plan, at_end, load, headroom, least, law)
 
     slow, central, fast = plan.speeds
-    replicas = needed(alone, capacity.pooling, central)
-    fastest = needed(capacity.fast.requests_per_s, capacity.pooling_fast, fast)
+    replicas = needed(alone, capacity.pooling, central, server.kv_capacity)
+    fastest = needed(capacity.fast.requests_per_s, capacity.pooling_fast, fast, more)
     if replicas is None or fastest is None:
         return None
     exact = None if load.is_trace else float(replicas_to_hold(load.requests_per_s, alone * (1.0 - headroom), capacity.pooling))
@@ -148,7 +152,7 @@ def size_plan(
     sizes = sorted({max(round(replicas * share), 1) for share in shares} | {replicas, max(replicas - 1, 1)})
     sizes = [size for size in sizes if size <= replicas or _enough(plan, option, size)]
     fleets = tuple(_fleet(plan, option, server, load, size) for size in sizes)
-    slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow)
+    slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow, less)
     slowest = slowest if slowest is not None and _enough(plan, option, slowest) else None
     return SizedPlan(
         gpu=plan.offer.gpu, tensor_parallel=plan.serving.tensor_parallel, weight_dtype=plan.serving.weight_dtype,

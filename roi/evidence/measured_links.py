@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +14,6 @@ from roi.store.profiles.lookup import Store, device_profiles
 if TYPE_CHECKING:
     from roi.estimate.serving.iteration import Efficiencies
 
-PCIE_AT_MOST: Final = 100e9
-"""Bytes/s in one direction above which a link is NVLink or Infinity Fabric (PCIe 5 x16: 63 GB/s). Over those, engines reduce
-small messages with kernels of their own (vLLM, TensorRT-LLM, SGLang: custom all-reduce), whose latency the fits have; over PCIe
-they call NCCL, which the profile timed."""
 
 
 def measured_links(store: Store, gpu: str, gpus: Number) -> tuple[Links, str]:
@@ -32,14 +28,16 @@ def measured_links(store: Store, gpu: str, gpus: Number) -> tuple[Links, str]:
 def over_links(known: "Efficiencies", gpu: Gpu, tensor_parallel: int, store: Store) -> "tuple[Efficiencies, str]":
     """(an engine's efficiencies with the all-reduce that was timed between so many of these cards, the profile's name).
 
-    As they were, and "", where none was. The bandwidth is the measured one; the latency too, where the cards have PCIe alone.
+    As they were, and "", where none was. The bandwidth is the measured one; the latency too, where the cards have PCIe alone:
+    engines then call NCCL, which the profile timed. Over faster links they reduce small messages with kernels of their own
+    (vLLM, TensorRT-LLM, SGLang: custom all-reduce), whose latency the fits have.
     """
     links, name = measured_links(store, gpu.id, tensor_parallel)
     if "all-reduce" not in links:
         return known, ""
     link = links["all-reduce"]
     found = replace(known, link_efficiency=link.bytes_per_s / gpu.link_bytes_per_s)
-    if gpu.link_bytes_per_s <= PCIE_AT_MOST:
+    if gpu.pcie:
         found = replace(found, collective_latency_s=link.latency_s)
     return found, name
 

@@ -138,6 +138,8 @@ class Served:
     adapters: tuple[AdapterSpeed, ...] = ()
     """With unmerged adapters over the base, from the profile `adapters_of`."""
     adapters_of: str = ""
+    as_many: bool = True
+    """Whether a profile or row behind it is of as many GPUs (`OwnSpeed.as_many`)."""
 
 
 def kv_token_bytes(shape: ModelShape, tensor_parallel: int, kv_dtype: str) -> float:
@@ -237,7 +239,8 @@ def _transferred(
     source = f"published {engine.engine} step at {found.centre:.2f} of its speed, by {of}: {found.told}"
     return Served(iteration=base.at_speed(found.centre), request_s=float(np.median(outside)) if outside else None,
                   speed=_speed(found.half, Basis.CALIBRATED, source, newest), profiles=tuple(s.stored.name for s in alike),
-                  step_tokens=servers[0].fit.step_tokens, prompts_alone=servers[0].fit.prompts_alone)
+                  step_tokens=servers[0].fit.step_tokens, prompts_alone=servers[0].fit.prompts_alone,
+                  as_many=found.as_many)
 
 
 def _published_step(

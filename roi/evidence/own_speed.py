@@ -67,6 +67,8 @@ class OwnSpeed(NamedTuple):
     before: tuple[float, float]
     """Ends without them."""
     pieces: tuple[SpeedPiece, ...]
+    as_many: bool = False
+    """True where a measured plan has as many GPUs as the one that is asked for, and so its links: what they add is in it."""
 
     @property
     def told(self) -> str:
@@ -107,7 +109,8 @@ def own_speed(
         centre, width = after.shift, after.half
         pieces.append(SpeedPiece(source, sum(one.source == source for one in measured), float(np.exp(centre - width)),
                                  float(np.exp(centre + width)), after.contradicts))
-    return OwnSpeed(float(np.exp(centre)), width, published, tuple(pieces))
+    as_many = any(one.plan is not None and plan is not None and one.plan[0] == plan[0] for one in measured)
+    return OwnSpeed(float(np.exp(centre)), width, published, tuple(pieces), as_many)
 
 
 def _in_common(some: Sequence[_Plan], others: Sequence[_Plan]) -> NDArray[np.float64]:

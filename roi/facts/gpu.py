@@ -1,8 +1,13 @@
 """A GPU as its datasheet states it. Fitted efficiencies are kept elsewhere, never beside datasheet figures."""
 
+from typing import Final
+
 from pydantic import PositiveFloat, PositiveInt
 
 from roi.facts.records import DatedRow
+
+PCIE_AT_MOST: Final = 100e9
+"""Bytes/s in one direction above which a link is NVLink or Infinity Fabric (PCIe 5 x16: 63 GB/s)."""
 
 
 class Gpu(DatedRow):
@@ -47,6 +52,11 @@ class Gpu(DatedRow):
     def amd(self) -> bool:
         """True for AMD's cards: no CUDA, and kernels of their own."""
         return self.id.startswith("MI")
+
+    @property
+    def pcie(self) -> bool:
+        """True where PCIe alone joins the cards of an instance."""
+        return self.link_bytes_per_s <= PCIE_AT_MOST
 
     def matrix_flops(self, dtype: str) -> float:
         """Peak dense matrix rate, FLOP/s, for products computed in `dtype`.

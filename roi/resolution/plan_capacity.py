@@ -1,9 +1,9 @@
 """One serving plan: what its speed rests on, with its spread, and what it holds at the SLO, its traffic replayed."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from math import inf
+from math import exp, inf
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -28,6 +28,7 @@ from roi.evidence.serving_speed import AdapterEffect, adapter_effect, known_ends
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.numerics.spreads import joint_high, joint_low
 from roi.scenario.supply import Serving
 from roi.store.profiles.loading import Store
 from roi.units import to_digits
@@ -163,8 +164,13 @@ def load_of(plan: ServingPlan, drawn: Lengths, arrival_s: NDArray[np.float64]) -
 
 def plan_capacity(
     plan: ServingPlan, traffic: Traffic, server: Server, slo: Slo, speeds: tuple[float, float, float],
+    unsure_bytes: float = 0.0,
 ) -> PlanCapacity:
-    """What the plan holds at these speeds (slow, central, fast) of the engine, 1 = as `server` says."""
+    """What the plan holds at these speeds (slow, central, fast) of the engine, 1 = as `server` says.
+
+    Where its room for KV may bind, that may be off by `unsure_bytes` on each GPU: what so much less or more of it holds joins
+    the ends, squares of logarithms added.
+    """
     count, (slowest, centre, fastest) = REPLAYED, speeds
     curve = load_curve(plan, traffic, server, 1, count)
     alone = curve.capacity(slo, centre)
@@ -173,16 +179,34 @@ def plan_capacity(
         curve = load_curve(plan, traffic, server, 1, count)
         alone = curve.capacity(slo, centre)
     slow, fast = curve.capacity(slo, slowest), curve.capacity(slo, fastest, alone.rung)
-    few = load_curve(plan, traffic, server, int(POOL), count * POOL_REPLAYED // REPLAYED)
+    def pooling(server: Server, *known: tuple[Capacity, float]) -> list[float]:
+        """What each of POOL such servers holds over one alone that holds so much at a speed."""
+        few = load_curve(plan, traffic, server, int(POOL), count * POOL_REPLAYED // REPLAYED)
+        return [1.0 if one.requests_per_s <= 0.0 else
+                max(few.capacity(slo, speed, one.rung).requests_per_s / POOL / one.requests_per_s, 1.0) for one, speed in known]
 
-    def pooling(one: Capacity, speed: float) -> float:
-        """What each of the few holds over one alone."""
-        if one.requests_per_s <= 0.0:
-            return 1.0
-        return max(few.capacity(slo, speed, one.rung).requests_per_s / POOL / one.requests_per_s, 1.0)
+    gain, *gains = pooling(server, (alone, centre), (slow, slowest), (fast, fastest))
+    ends = list(zip((slow, fast), gains, strict=True))
+    rooms = curve.near_room(alone.in_flight, unsure_bytes)
+    for k, (room, joint) in enumerate(zip(rooms, (joint_low, joint_high), strict=True) if rooms else ()):
+        held = replace(server, kv_capacity=room)
+        other = load_curve(plan, traffic, held, 1, count).capacity(slo, centre, alone.rung)
+        [several] = pooling(held, (other, centre))
+        ends[k] = _joined((alone, gain), ends[k], (other, several), joint)
+    (slow, gain_slow), (fast, gain_fast) = ends
+    return PlanCapacity(alone=alone, slow=slow, fast=fast, pooling=gain, pooling_slow=gain_slow, pooling_fast=gain_fast,
+                        room_binds=rooms is not None)
 
-    return PlanCapacity(alone=alone, slow=slow, fast=fast, pooling=pooling(alone, centre), pooling_slow=pooling(slow, slowest),
-                        pooling_fast=pooling(fast, fastest))
+
+def _joined(
+    centre: tuple[Capacity, float], end: tuple[Capacity, float], other: tuple[Capacity, float],
+    joint: Callable[[Iterable[float]], NDArray[np.float64]],
+) -> tuple[Capacity, float]:
+    """An end of (what one holds alone, what several hold over it), joined by what another cause makes of the centre."""
+    rates = [(one.requests_per_s, one.requests_per_s * gain) for one, gain in (centre, end, other)]
+    with np.errstate(divide="ignore"):  # where an end holds nothing
+        alone, pooled = (mean * float(joint(rate / mean for rate in others)) for mean, *others in zip(*rates, strict=True))
+    return replace(end[0], requests_per_s=alone), max(pooled / alone, 1.0) if alone > 0.0 else 1.0
 
 
 class Refused(NamedTuple):
@@ -215,7 +239,8 @@ class PlanEvidence:
 
     server: Server
     speed_path: str
-    """Path of the speed in the Case: ends in fitted, elsewhere or amd for published runs, else in the profiles' names."""
+    """Path of the speed in the Case: ends in fitted, elsewhere or amd for published runs, else in the profiles' names; and then
+    in -pcie where no run crossed its links."""
     speed: Fact
     """1 with the spread of the engine's speed."""
     profiled: bool
@@ -223,6 +248,8 @@ class PlanEvidence:
     basis: Basis
     source: str
     """For the capacity's source: what the step time rests on."""
+    unsure_bytes: float = 0.0
+    """By which its room for KV may be off on each GPU; 0 where its server told it."""
     adapters: AdapterEffect | None = None
     """Of those that are applied at run time; the server's step has it already."""
 
@@ -278,9 +305,28 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         found = PlanEvidence(server=server, speed_path=f"serving.speed.{name}", speed=speed, profiled=True, basis=speed.basis,
                              source=speed.source)
     _, timed = measured_links(known.store, plan.gpu.id, plan.tensor_parallel)
-    if timed and found.basis is not Basis.MEASURED:
+    as_many = rows.found.as_many if rows is not None else served is not None and served.as_many
+    if served is None and timed:
         found = replace(found, source=f"{found.source}, all-reduce as timed in {timed}")
+    elif not as_many and (link := replica_plan(plan).link_spread):
+        found = _over_pcie(found, link)
+    if served is None or served.kv_capacity_tokens is None:
+        found = replace(found, unsure_bytes=replica_plan(plan).unsure_bytes)
     return _with_adapters(found, plan, served) if plan.adapters else found
+
+
+def _over_pcie(found: PlanEvidence, link: float) -> PlanEvidence:
+    """The evidence with what links add, of which it has none: squares of logarithms add, as in `predict_serving`.
+
+    What plans of another number of GPUs have shown, their links excepted, says nothing of it. One of as many has crossed the
+    same links: conditional on it, links in common, the whole is 0 to 6% wider than without what they add, and 4 to 39% narrower
+    than with all of it (published halves of 0.37 to 0.8; shares as in own_speed).
+    """
+    speed = found.speed
+    low, high = joint_low((speed.low or 1.0, exp(-link))), joint_high((speed.high or 1.0, exp(link)))
+    source = f"{speed.source}; all-reduces over PCIe, which no fit has: roi profile device --link times them"
+    return replace(found, speed_path=f"{found.speed_path}-pcie",
+                   speed=speed.model_copy(update={"low": float(low), "high": float(high), "source": source}))
 
 
 def _slug(name: str) -> str:

@@ -234,7 +234,7 @@ def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, le
     speeds = float(joint_low(f.low or 1.0 for f in spreads)), 1.0, float(joint_high(f.high or 1.0 for f in spreads))
     replayed, key = sheet.known.replayed, (plan, lengths.key, evidence.speed_path, slo_of(s), speeds)
     if key not in replayed:
-        kept, inputs = sheet.known.kept, (plan, lengths, evidence.server, slo_of(s), speeds)
+        kept, inputs = sheet.known.kept, (plan, lengths, evidence.server, slo_of(s), speeds, evidence.unsure_bytes)
         found = None if kept is None else kept.find(*inputs)
         replayed[key] = found or plan_capacity(*inputs)
         if kept is not None and found is None:
@@ -388,7 +388,8 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
         sheet.state(path("adapter_speed"), evidence.adapters.path, evidence.adapters.spread.source)
     rates = (("", capacity.alone, capacity.pooling), ("slow", capacity.slow, capacity.pooling_slow),
              ("fast", capacity.fast, capacity.pooling_fast))
-    ends = {end: f" at the {end} end of the engine's speed" if end else "" for end, _, _ in rates}
+    room = " and of its room for KV" if capacity.room_binds else ""
+    ends = {end: f" at the {end} end of the engine's speed{room}" if end else "" for end, _, _ in rates}
     rested = partial(sheet.add, basis=evidence.basis, date=evidence.speed.date)
     for end, alone, _ in rates:
         rested(held(f"{end or 'central'}_requests_per_s"), alone.requests_per_s, "requests/s", source=plan.source + ends[end])

@@ -18,7 +18,7 @@ from roi.store.replays import KeptReplays
 
 LENGTHS = SystemLengths(np.array([900.0]), np.array([0.0]), np.array([90.0]), np.array([1.0]), 0.0)
 PLAN = ServingPlan(find_model("qwen3-8b"), find_gpu("L40S"), 1, "fp8", "bf16")
-INPUTS = (PLAN, LENGTHS, published_server(PLAN, LENGTHS), Slo(2.0, 0.05), (0.8, 1.0, 1.25))
+INPUTS = (PLAN, LENGTHS, published_server(PLAN, LENGTHS), Slo(2.0, 0.05), (0.8, 1.0, 1.25), 2e9)
 AMOUNTS = st.floats(0.0, 1e12)
 BINDING = st.sampled_from(["TTFT", "TPOT", "KV memory", "saturation"])
 CAPACITIES = st.builds(Capacity, AMOUNTS, BINDING, st.integers(0, 60), AMOUNTS)
@@ -37,14 +37,15 @@ def test_another_input_or_another_source_finds_nothing(tmp_path: Path, monkeypat
     """Each input moved by the least that a float can say."""
     kept = KeptReplays(tmp_path)
     kept.keep(HELD, *INPUTS)
-    plan, lengths, server, slo, speeds = INPUTS
+    plan, lengths, server, slo, speeds, unsure = INPUTS
     nearest = float(np.nextafter(900.0, 901.0))
     others = (
         (replace(plan, adapters=1), *INPUTS[1:]),
-        (plan, replace(lengths, prompt_tokens=np.array([nearest])), server, slo, speeds),
-        (plan, lengths, replace(server, kv_capacity=float(np.nextafter(server.kv_capacity, 0.0))), slo, speeds),
-        (plan, lengths, server, Slo(2.0, float(np.nextafter(0.05, 1.0))), speeds),
-        (plan, lengths, server, slo, (0.8, 1.0, float(np.nextafter(1.25, 2.0)))),
+        (plan, replace(lengths, prompt_tokens=np.array([nearest])), server, slo, speeds, unsure),
+        (plan, lengths, replace(server, kv_capacity=float(np.nextafter(server.kv_capacity, 0.0))), slo, speeds, unsure),
+        (plan, lengths, server, Slo(2.0, float(np.nextafter(0.05, 1.0))), speeds, unsure),
+        (plan, lengths, server, slo, (0.8, 1.0, float(np.nextafter(1.25, 2.0))), unsure),
+        (plan, lengths, server, slo, speeds, float(np.nextafter(unsure, 0.0))),
     )
     assert [kept.find(*other) for other in others] == [None] * len(others)
     monkeypatch.setattr(replays, "source_digest", lambda: "another")

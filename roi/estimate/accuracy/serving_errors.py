@@ -25,12 +25,6 @@ RATES: Final = ("output_tokens_per_s", "total_tokens_per_s", "requests_per_s")
 
 RAW_LENGTHS: Final = 1.15
 """Loads of real text: their mean lengths say nothing of their tails, which decide how a run drains and how full steps are."""
-NO_FAST_LINK: Final = 1.3
-"""Tensor parallelism over PCIe, or over nodes: latency of one all-reduce is 2 to 3 times NVLink's, and none was fitted."""
-NODE_GPUS: Final = 8.0
-"""GPUs that NVLink joins on most machines."""
-SLOW_LINK: Final = 70e9
-"""Links below this are PCIe (5.0 x16: 63 GB/s)."""
 WAITING: Final = 3.0
 """TTFT of open and saturated loads, and before servers of prompts alone, follows the queue: a few percent of rate move it by a
 factor."""
@@ -97,10 +91,8 @@ def predict_serving(run: ServingRun, evidence: ServingEvidence) -> dict[ServingQ
 
 def unsure_of(run: ServingRun, plan: ReplicaPlan) -> list[float]:
     """Logs of what widens the interval of this run beyond that of others of its engine: defaults, room, lengths, links."""
-    tp, link = run.system.tensor_parallel, run.system.gpu.link_bytes_per_s
-    others = [math.log(factor) for _, factor in run.assumed] + [room_spread(run, plan)]
-    others += [math.log(RAW_LENGTHS)] if run.load.length_cv else []
-    return others + ([math.log(NO_FAST_LINK)] if tp > NODE_GPUS or (tp > 1.0 and link < SLOW_LINK) else [])
+    others = [math.log(factor) for _, factor in run.assumed] + [room_spread(run, plan), plan.link_spread]
+    return others + ([math.log(RAW_LENGTHS)] if run.load.length_cv else [])
 
 
 def _within(value: float, *ends: float) -> Prediction:

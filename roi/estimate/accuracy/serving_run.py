@@ -22,9 +22,6 @@ BEYOND: Final = 5.0
 tokens and cached prefixes make less on most runs; milliseconds written as seconds make 1,000."""
 ROOM: Final = 1.5
 """Requests of mean length that a measured server held at least: longer ones were served too."""
-OF_MEMORY: Final = 0.05
-"""Share of a card's memory by which engines differ in what they take: 0.90 to 0.95 by default (engine_habits.csv), the last of
-what is free, which the driver and other processes make less."""
 LITTLE: Final = 5.0
 """Factor between the requests in flight that a run states and its rate x latency, from which one of its figures must be
 another's or of another unit: means against medians, ramps and spread lengths make less than 2."""
@@ -145,7 +142,7 @@ def room_spread(run: ServingRun, plan: ReplicaPlan) -> float:
     if load.kind not in ("static", "closed"):
         return 0.0
     one = _kv_of_one(plan, load)
-    room, unsure = float(np.asarray(plan.memory(load.requests).kv_capacity_bytes)), OF_MEMORY * system.gpu.memory_bytes
+    room, unsure = float(np.asarray(plan.memory(load.requests).kv_capacity_bytes)), plan.unsure_bytes
     batches = (system.replicas - system.prefill_replicas) * system.stages  # each stage's memory stands for one batch's
     sent = max((load.concurrency or 1.0) / batches, 1.0)
     return 0.0 if sent * one <= room - unsure else min(math.log1p(unsure / max(room, ROOM * one)), math.log(sent))

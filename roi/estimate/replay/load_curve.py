@@ -6,7 +6,7 @@ takes the crossing on a straight line between the logarithms of rate and of the 
 """
 
 from dataclasses import dataclass, replace
-from math import exp, inf, isinf, log
+from math import exp, inf, isinf, log, sqrt
 from typing import Final
 
 import numpy as np
@@ -98,6 +98,8 @@ class PlanCapacity:
     pooling_slow: float
     """The same with the engine at the slow end of its speed."""
     pooling_fast: float
+    room_binds: bool = False
+    """True where less or more room for KV has joined the ends."""
 
 
 class LoadCurve:
@@ -128,6 +130,19 @@ class LoadCurve:
         while RUNG**-number >= LOWEST:
             number += DESCENT
         return self.rung(number)
+
+    def near_room(self, in_flight: float, unsure: float) -> tuple[float, float] | None:
+        """KV capacities of a replica that has `unsure` less, or more; None where so many in flight come near neither.
+
+        Near: the mean and two deviations, in flight like Poisson arrivals. No less than what the longest request holds, for
+        which a server would be given more of its card.
+        """
+        held, room = self._requests.kv_held, self._server.kv_capacity
+        each = in_flight / self._replicas
+        under_way = min(each + 2.0 * sqrt(each), self._server.sequence_limit)
+        less, longest = room - unsure, float(np.max(held))
+        near = min(under_way, unsure) > 0.0 and max(under_way * float(np.mean(held)), longest) > less
+        return (max(less, min(longest, room)), room + unsure) if near else None
 
     def capacity(self, slo: Slo, speed: float = 1.0, rung: int | None = None) -> Capacity:
         """The largest rate that holds the SLO with the engine at `speed` times its speed.

@@ -3,7 +3,9 @@
 Every prediction of serving is made of these two: of a plan that `size` and `compare` rank, and of a row that `validate` scores.
 """
 
+import math
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,14 @@ WAITED_FOR = 0.5
 """Share of the hosts' time that stages wait for: loops of pipelines do not schedule the next step while this one runs
 (TensorRT-LLM 1.0: _executor_loop_pp beside _executor_loop_overlap), and only other stages' batches hide it. Six bursts with
 long answers take 0.5 to 0.7 of it more on 8 stages than on one (Llama-3.3-70B, RTX PRO 6000)."""
+
+NO_FAST_LINK: Final = 1.3
+"""Tensor parallelism over PCIe, or over nodes: latency of one all-reduce is 2 to 3 times NVLink's, and none was fitted."""
+NODE_GPUS: Final = 8.0
+"""GPUs that NVLink joins on most machines."""
+OF_MEMORY: Final = 0.05
+"""Share of a card's memory by which engines differ in what they take: 0.90 to 0.95 by default (engine_habits.csv), the last of
+what is free, which the driver and other processes make less."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,17 @@ class ReplicaPlan:
         ranks = self.tensor_parallel if self.attention_parallel else 1.0  # each with a batch of its own
         limit = max(limit * ranks / self.stages, 1.0)
         return limit, max(tokens * ranks, limit)
+
+    @property
+    def link_spread(self) -> float:
+        """log of how far the speed may be off since no fit has the link that all-reduces cross; 0 where the fits have it."""
+        slow = self.tensor_parallel > NODE_GPUS or (self.tensor_parallel > 1.0 and self.gpu.pcie)
+        return math.log(NO_FAST_LINK) if slow else 0.0
+
+    @property
+    def unsure_bytes(self) -> float:
+        """By which the room for KV may be off on each GPU, where no server has told it."""
+        return OF_MEMORY * self.gpu.memory_bytes
 
     def memory(self, requests: RequestShape) -> ReplicaMemory:
         """Bytes on each GPU."""

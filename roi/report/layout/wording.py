@@ -129,6 +129,8 @@ def fact_name(path: str) -> str:
     """What a reader calls the fact at `path`; an unknown path is taken apart into words."""
     if path in NAMES:
         return NAMES[path]
+    if path.startswith("serving.speed.") and path.endswith("-pcie"):
+        return f"{fact_name(path.removesuffix('-pcie'))}, over PCIe"
     for pattern, words in PATTERNS:
         if found := re.fullmatch(pattern, path):
             return words.format(found[1], GROUPS.get(found[1], found[1]))

@@ -570,6 +570,20 @@ def test_cash_says_what_of_it_is_a_commitment_still_owed() -> None:
     assert "still owed" not in flat(answer())
 
 
+def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> None:
+    """Moving leaves 5.6 months of a commitment unused; the NPV of gpt-6-luna live in 1, 2, ... months is the oracle."""
+    words = ("incumbent.committed_usd_per_month=20000", "incumbent.committed_until=2027-05-15", "as_of=2026-11-27", "draws=0")
+    c = answer(*words)
+    start = c.leader.months_to_live
+    npvs = [option_of(answer(*words, f"options.{LUNA}.months_to_live={start + k}"), LUNA).npv_usd for k in range(7)]
+    best = int(np.argmax(npvs))
+    assert (c.verdict.leader, best > 0) == (LUNA, True)
+    assert c.better_later == (best, pytest.approx(npvs[best] - npvs[0]))
+    assert f"Live {best} months later: central NPV +${npvs[best] - npvs[0]:,.0f}; commitment until 2027-05-15." in flat(c)
+    assert answer().better_later is None
+    assert " later: central NPV" not in flat(answer())
+
+
 def test_a_move_of_the_incumbent_is_not_told_as_that_of_the_model_which_is_recommended() -> None:
     """gpt-5 ends before the change is live, gpt-5.4-nano on 2027-04-01, beyond the three months that are compared."""
     c = bundled(*ENDING, "incumbent.model=gpt-5", "candidates.api_models=[openai/gpt-5.4-nano]", "horizon_months=3",

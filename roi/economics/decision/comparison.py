@@ -211,13 +211,14 @@ def _better_later(shared: Shared, options: Mapping[str, Option], now: Evaluated,
     Months are tried in turn until one brings no more.
     """
 
-    def pv(found: Evaluated) -> float:
+    def pv(months: int) -> float:
+        found = _later(shared, options, now.option.id, months) if months else now
         return float(found.cash_pv if counts == "cash" else found.pv)
 
-    best, months = pv(now), 0
-    while now.option.id != "stay" and months < LATER and (cost := pv(_later(shared, options, now.option.id, months + 1))) < best:
-        best, months = cost, months + 1
-    return (months, pv(now) - best) if months else None
+    months = 0
+    while now.option.id != "stay" and months < LATER and pv(months + 1) < pv(months):
+        months += 1
+    return (months, pv(0) - pv(months)) if months else None
 
 
 def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None, counts: str) -> tuple[float, float] | None:

@@ -235,12 +235,13 @@ def _endings(c: Comparison) -> list[str]:
 
 
 def best_rows(c: Comparison, most: int) -> list[OptionResult]:
-    """The rows: the leader, then the best by NPV, at most so many; staying is among them."""
-    ranked = sorted(c.options, key=lambda o: (o.id != c.verdict.leader or c.verdict.recommended is None, -npv_of(c, o)[0]))
-    kept = {o.id for o in ranked if o.id in {"stay", c.verdict.leader, c.verdict.first_move}}
-    for o in ranked:
-        if len(kept) < most:
-            kept.add(o.id)
+    """The rows: the leader and staying, then what the screen names, then the best by NPV, at most so many; by NPV."""
+    v = c.verdict
+    ranked = sorted(c.options, key=lambda o: (o.id != v.leader or v.recommended is None, -npv_of(c, o)[0]))
+    kept = {o.id for o in ranked if o.id in {"stay", v.leader, v.first_move}}
+    for id in (v.second, *(p.option for p in v.passed_over), *(o.id for o in ranked)):
+        if id is not None and len(kept) < most:
+            kept.add(id)
     return [o for o in ranked if o.id in kept]
 
 
@@ -270,7 +271,7 @@ def table(c: Comparison, most: int) -> list[Block]:
     legend = (f"cash: mean month once live{since}, central values. NPV against staying, {counted(c)}; P10: bad case, P90: good."
               " best of all: among what may be recommended."
               + (f" ?: in a draw below the bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
-    return [Table(heads, tuple(row(o) for o in shown), align="lrrrrrrrl", cut=True), Paragraph(legend), *_lost(c)]
+    return [Table(heads, tuple(row(o) for o in shown), align="lrrrrrrrl", cut=True), Paragraph(legend)]
 
 
 def _scaled(x: float, size: float) -> str:
@@ -284,29 +285,31 @@ def _rate(c: Comparison, o: OptionResult) -> str:
     return f"{text}?" if not o.tested or (o.id == "stay" and rate_assumed(c, o)) else text
 
 
-def _lost(c: Comparison) -> list[Block]:
+def _lost(c: Comparison) -> list[str]:
     """Why options with a higher mean NPV are not recommended; and where another view of the hours decides otherwise."""
     v, told = c.verdict, list[str]()
     if v.if_all_hours_are_paid is not None:
         other = option_of(c, v.if_all_hours_are_paid).label if v.if_all_hours_are_paid != "stay" else "staying"
         told.append(f"With a price on the hours of people who are paid anyway, {other} would lead.")
     if v.recommended is not None:
-        untested = [option_of(c, p.option).label for p in v.passed_over if p.reason == "not tested"]
-        unlikely = [f"{option_of(c, p.option).label} ({', needs '.join(told_apart(percent, p.chance or 0.0, p.chance_needed))})"
-                    for p in v.passed_over if p.reason != "not tested"]
+        named = [(p, f"{o.label} ({short_usd(npv_of(c, o)[0])}", told_apart(percent, p.chance or 0.0, p.chance_needed))
+                 for p in v.passed_over for o in (option_of(c, p.option),)]
+        untested = [f"{name})" for p, name, _ in named if p.reason == "not tested"]
+        unlikely = [f"{name}, {', needs '.join(odds)})" for p, name, odds in named if p.reason != "not tested"]
         for word, names in (("not tested", untested), ("beats staying too seldom", unlikely)):
             if names:
                 more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
                 told.append(f"Higher mean NPV but {word}: {', '.join(names[:NAMED])}{more}.")
-    return [Paragraph(text) for text in told]
+    return told
 
 
 def _last(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
-    """Where the rest stands."""
+    """Why the highest mean NPV does not lead, and where the rest stands, in one paragraph: the screen has few lines."""
     hidden = len(c.options) + len(c.infeasible) - len(best_rows(c, most))
     told = ((hidden, "more option"), (len(warnings), "warning"))
     rest = ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in told if n)
-    return [Paragraph(f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown.")]
+    where = f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown."
+    return [Paragraph(" ".join((*_lost(c), where)))]
 
 
 def _name(c: Comparison) -> str:

@@ -148,14 +148,15 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """The text in at most `width` characters: its longest word is cut at its end, then the next longest."""
+    """The text in at most `width` characters: its longest word is cut, at its end or before its "+lora", then the next."""
     words = text.split(" ")
     while (over := len(" ".join(words)) - width) > 0:
         k, longest = max(enumerate(words), key=lambda word: len(word[1].removesuffix(CUT)))
-        kept = max(len(longest) - over - len(CUT), SHORTEST)
-        if kept + len(CUT) >= len(longest):
+        stem, plus, kind = longest.rpartition("+") if longest.find("+") > 0 else (longest, "", "")
+        kept = max(len(stem) - over - len(CUT), SHORTEST - len(plus))
+        if stem.endswith(CUT) or kept + len(CUT) >= len(stem):
             return text[: max(width - len(CUT), 0)] + CUT
-        words[k] = longest[:kept] + CUT
+        words[k] = stem[:kept] + CUT + plus + kind
     return " ".join(words)
 
 

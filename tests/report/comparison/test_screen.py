@@ -18,6 +18,7 @@ from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
+from roi.report.comparison.screen import best_rows
 from roi.report.comparison.thresholds import alone_from, flips_at, option_of, wins_from
 from roi.report.layout.blocks import shortened
 from roi.report.layout.wording import percent, told_apart
@@ -312,8 +313,21 @@ def test_rows_that_lost_with_a_higher_mean_say_why() -> None:
     passed = (PassedOver("hosted-open:groq/openai/gpt-oss-20b", "not tested", 0.7, 0.6),
               PassedOver("hybrid:qwen3-8b+lora", "not likely", 0.547, 0.8))
     text = flat(replace(c, verdict=replace(c.verdict, passed_over=passed)))
-    assert "Higher mean NPV but not tested: gpt-oss-20b @ groq." in text
-    assert "beats staying too seldom: qwen3-8b+lora floor + spill (54.7%, needs 80%)" in text
+    means = [option_of(c, p.option).expected_npv_usd / 1000.0 for p in passed]
+    assert f"Higher mean NPV but not tested: gpt-oss-20b @ groq (${means[0]:.0f}k)." in text
+    assert f"beats staying too seldom: qwen3-8b+lora floor + spill (${means[1]:.0f}k, 54.7%, needs 80%)" in text
+
+
+def test_the_options_that_the_screen_names_are_rows_before_better_ones() -> None:
+    """The worst option as the second best, the next as one passed over: both stand in a table of four."""
+    c = answer()
+    others = [o for o in c.options if o.id not in {"stay", c.verdict.leader}]
+    *_, other, worst = sorted(others, key=lambda o: -o.expected_npv_usd)
+    v = replace(c.verdict, second=worst.id, first_move=None, passed_over=(PassedOver(other.id, "not tested", 0.7, 0.6),))
+    found = [o.id for o in best_rows(replace(c, verdict=v), 4)]
+    assert set(found) == {c.verdict.leader, "stay", other.id, worst.id}
+    assert [o.id for o in best_rows(replace(c, verdict=v), 3)] == [c.verdict.leader, *(
+        o.id for o in sorted((worst, option_of(c, "stay")), key=lambda o: -o.expected_npv_usd))]
 
 
 def test_another_view_of_the_hours_that_decides_otherwise_is_told() -> None:
@@ -520,8 +534,10 @@ def test_markdown_holds_the_same_advice_and_whole_names() -> None:
 
 
 def test_a_name_is_cut_where_its_longest_word_ends() -> None:
-    """27 characters, 24 wanted: the first word of 13 gives 6, of which three are dots."""
-    assert shortened("qwen3-8b+lora floor + spill", 24) == "qwen3-8... floor + spill"
+    """29 characters, 24 wanted: the first word of 15 gives 8, of which three are dots; a "+lora" tells apart and stays."""
+    assert shortened("deepseek-v4-pro floor + spill", 24) == "deepsee... floor + spill"
+    assert shortened("qwen3-8b+lora floor + spill", 24) == "qw...+lora floor + spill"
+    assert shortened("qwen3-8b+lora", 6) == "qwe..."
     assert shortened("short", 24) == "short"
     assert len(shortened("a b c d e f g h i j k l m n", 10)) <= 10
 

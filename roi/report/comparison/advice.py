@@ -53,6 +53,8 @@ DIFFERS = 0.25
 """Two paybacks that differ by more than this part of the longer one are both told."""
 PART = 0.1
 """Forced migrations are named where they are more than this part of what staying costs."""
+MOSTLY = 0.5
+"""A floor that takes less than this share of the requests is mostly the API, and says so."""
 SAME_RATE = 0.0005
 """Error rates that print alike."""
 MEASURES = {
@@ -140,10 +142,12 @@ def _what(o: OptionResult) -> str:
 
 
 def _fleet(o: OptionResult) -> str:
-    """How many GPUs of which card; empty where the option runs none."""
+    """How many GPUs of which card, and of a hybrid's if most is the API's; empty where the option runs none."""
     if o.fleet is None:
         return ""
-    return f"{o.fleet.gpus:,.0f} x {o.fleet.gpu}{', the API for the rest' if o.kind == 'hybrid' else ''}"
+    part = o.fleet.share_of_requests
+    takes = f" {'takes' if o.fleet.gpus == 1 else 'take'} {percent(part)} of requests" if part < MOSTLY else ""
+    return f"{o.fleet.gpus:,.0f} x {o.fleet.gpu}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:

@@ -586,6 +586,20 @@ def test_cash_says_what_of_it_is_a_commitment_still_owed() -> None:
     assert "still owed" not in flat(answer())
 
 
+def test_a_floor_that_takes_a_small_part_of_the_requests_says_so() -> None:
+    """Nine tenths are stated to spill; by default the floor takes most, and nothing is said."""
+    few, usual = (option_of(answer(*words), "hybrid:qwen3-8b+lora") for words in (("serving.spill_share=0.9",), ()))
+    assert few.fleet is not None
+    assert usual.fleet is not None
+    assert few.fleet.share_of_requests == pytest.approx(0.1)
+    assert usual.fleet.share_of_requests > 0.5
+    assert all(o.fleet.share_of_requests == 1.0 for o in answer().options if o.fleet is not None and o.kind != "hybrid")
+    c = answer()
+    small = tuple(replace(few, expected_npv_usd=o.expected_npv_usd) if o.id == few.id else o for o in c.options)
+    assert "take 10% of requests, the API for the rest" in flat(replace(c, options=small)).replace("takes", "take")
+    assert "of requests, the API" not in flat(c)
+
+
 def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> None:
     """Moving leaves 5.6 months of a commitment unused; the NPV of gpt-6-luna live in 1, 2, ... months is the oracle."""
     words = ("incumbent.committed_usd_per_month=20000", "incumbent.committed_until=2027-05-15", "as_of=2026-11-27", "draws=0")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
+from roi.economics.decision.alarms import BILL_OFF
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
 from roi.economics.decision.option_result import OptionResult
@@ -47,6 +48,8 @@ TITLE = 100
 MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_year": "growth {}",
         PRICE_OF_ERRORS: "{} per wrong answer"}
 """Inputs that carry the whole answer, in the screen's words; the scores come to them."""
+DEAR_KWH = 1.0
+"""USD a kWh that nobody pays who runs GPUs: the dearest grids ask about 0.5, and no diesel generator costs much over 1."""
 SLO = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
@@ -82,7 +85,7 @@ def head(c: Comparison) -> list[Block]:
 
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
-    told = [*_bill(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_old(c), *_over(c), *_endings(c)]
+    told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_old(c), *_over(c), *_endings(c)]
     accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     if accepted:
         told.append(f"Accepted although unlikely: {', '.join(accepted)}")
@@ -107,8 +110,21 @@ def _bill(c: Comparison) -> list[str]:
         return [told]
     if case_number(c.case, "reconciliation.factor", 1.0) != 1.0:
         return []
-    billed = sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.name.startswith("API "))
-    return [f"Bill not checked: computed {usd(billed)} in month 1 (incumbent.bill_usd_per_month)"]
+    return [f"Bill not checked: computed {usd(_billed(c))} in month 1 (incumbent.bill_usd_per_month)"]
+
+
+def _billed(c: Comparison) -> float:
+    """What the API bills in month 1 of staying, USD."""
+    return sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.name.startswith("API "))
+
+
+def _unlikely(c: Comparison) -> list[str]:
+    """Prices and commitments far from what is usual: cents typed for dollars, a year's amount for a month's."""
+    power, committed = (case_number(c.case, path, 0.0) for path in ("own_hardware.usd_per_kwh", "commitment.usd_per_month"))
+    told = [f"Power at {usd(power)} a kWh: 0.06 to 0.20 is usual (own_hardware.usd_per_kwh, in USD)"] if power > DEAR_KWH else []
+    if case_number(c.case, "commitment.months", 0.0) > 0 and committed >= BILL_OFF * (billed := _billed(c)):
+        told.append(f"A commitment of {usd(committed)} a month on a bill of {usd(billed)} (incumbent.committed_usd_per_month)")
+    return told
 
 
 def _template(c: Comparison) -> list[str]:

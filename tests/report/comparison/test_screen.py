@@ -586,6 +586,19 @@ def test_cash_says_what_of_it_is_a_commitment_still_owed() -> None:
     assert "still owed" not in flat(answer())
 
 
+def test_power_and_commitments_far_from_what_is_usual_are_remarked() -> None:
+    """Cents for dollars a kWh; and 3.1 times what staying bills in month 1, where 2.9 times is let pass."""
+    owned = ("candidates.own_hardware=true", "draws=0")
+    assert "! Power at $18 a kWh: 0.06 to 0.20 is usual" in flat(answer(*owned, "own_hardware.usd_per_kwh=18"))
+    assert "a kWh" not in flat(answer(*owned, "own_hardware.usd_per_kwh=0.9"))
+    until = ("incumbent.committed_until=2029-11-24", "draws=0")
+    stay = option_of(answer(*until), "stay")
+    billed = sum(line.monthly_usd[0] for line in stay.lines if line.name.startswith("API "))
+    for times, said in ((3.1, True), (2.9, False)):
+        text = flat(answer(*until, f"incumbent.committed_usd_per_month={times * billed:.0f}"))
+        assert (f"! A commitment of ${times * billed:,.0f} a month on a bill of ${billed:,.0f}" in text) is said
+
+
 def test_a_floor_that_takes_a_small_part_of_the_requests_says_so() -> None:
     """Nine tenths are stated to spill; by default the floor takes most, and nothing is said."""
     few, usual = (option_of(answer(*words), "hybrid:qwen3-8b+lora") for words in (("serving.spill_share=0.9",), ()))

@@ -85,7 +85,8 @@ def head(c: Comparison) -> list[Block]:
 
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
-    told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_old(c), *_over(c), *_endings(c)]
+    told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_old(c),
+            *_over(c), *_endings(c)]
     accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     if accepted:
         told.append(f"Accepted although unlikely: {', '.join(accepted)}")
@@ -121,7 +122,8 @@ def _billed(c: Comparison) -> float:
 def _unlikely(c: Comparison) -> list[str]:
     """Prices and commitments far from what is usual: cents typed for dollars, a year's amount for a month's."""
     power, committed = (case_number(c.case, path, 0.0) for path in ("own_hardware.usd_per_kwh", "commitment.usd_per_month"))
-    told = [f"Power at {usd(power)} a kWh: 0.06 to 0.20 is usual (own_hardware.usd_per_kwh, in USD)"] if power > DEAR_KWH else []
+    dear = f"Power at {usd(power)} a kWh: 0.06 to 0.20 is usual (own_hardware.usd_per_kwh, in USD)"
+    told = [dear] if power > DEAR_KWH else []
     if case_number(c.case, "commitment.months", 0.0) > 0 and committed >= BILL_OFF * (billed := _billed(c)):
         told.append(f"A commitment of {usd(committed)} a month on a bill of {usd(billed)} (incumbent.committed_usd_per_month)")
     return told

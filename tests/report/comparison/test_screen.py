@@ -20,7 +20,7 @@ from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.screen import best_rows
 from roi.report.comparison.thresholds import alone_from, flips_at, option_of, wins_from
-from roi.report.layout.blocks import shortened
+from roi.report.layout.blocks import Row, Table, render, shortened
 from roi.report.layout.wording import percent, told_apart
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
@@ -534,10 +534,12 @@ def test_markdown_holds_the_same_advice_and_whole_names() -> None:
 
 
 def test_a_name_is_cut_where_its_longest_word_ends() -> None:
-    """29 characters, 24 wanted: the first word of 15 gives 8, of which three are dots; a "+lora" tells apart and stays."""
-    assert shortened("deepseek-v4-pro floor + spill", 24) == "deepsee... floor + spill"
-    assert shortened("qwen3-8b+lora floor + spill", 24) == "qw...+lora floor + spill"
-    assert shortened("qwen3-8b+lora", 6) == "qwe..."
+    """27 characters, 24 wanted: the first word of 13 gives 6, of which three are dots."""
+    assert shortened("qwen3-8b+lora floor + spill", 24) == "qwen3-8... floor + spill"
+    assert shortened("qwen3-8b+lora floor + spill", 24, keep_kind=True) == "qw...+lora floor + spill"
+    assert shortened("qwen3-8b+lora", 6, keep_kind=True) == "qwe..."
+    alike = tuple(Row((f"llama-3.3-70b{kind} own GPUs", "1")) for kind in ("", "+lora"))
+    assert "llama...+lora own GPUs 1" in " ".join(render([Table(("option", "n"), alike, cut=True)], width=24).split())
     assert shortened("short", 24) == "short"
     assert len(shortened("a b c d e f g h i j k l m n", 10)) <= 10
 

@@ -136,10 +136,21 @@ def _limits(sizing: Sizing, shown: Iterable[SizedPlan]) -> Iterable[str]:
     if sizing.untrained is not None:
         yield f"{sizing.system} is untrained here: {sizing.untrained}"
     yield from (block.text for block in _smaller(sizing))
+    yield from _refused(sizing, shown)
     for why in dict.fromkeys(sizing.left_out_why):
         names = (name for name, of in zip(sizing.left_out, sizing.left_out_why, strict=True) if of == why)
         yield f"No plan on {', '.join(names)}: {why}"
     yield from _old_prices(shown)
+
+
+def _refused(sizing: Sizing, plans: Iterable[SizedPlan]) -> Iterable[str]:
+    """Which share of the requests that were replayed no replica of these plans can hold: of the first plan over the day."""
+    share = {f"{p.tensor_parallel} x {p.gpu} {p.weight_dtype}": 1.0 - (
+        sizing.day if p is sizing.plans[0] and sizing.day is not None else p.fleet).load.served for p in reversed(list(plans))}
+    told = [f"{percent(refused)} on {name}" for name, refused in reversed(share.items()) if refused > 0.0]
+    if told:
+        yield (f"Requests longer than a replica holds, which it refuses: {', '.join(told)}. They count as slower than the SLO, as"
+               " 5% may be.")
 
 
 def _old_prices(plans: Iterable[SizedPlan]) -> Iterable[str]:
@@ -169,6 +180,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     if _own(sizing):
         yield Paragraph(f"{YOURS[0].upper()}{YOURS[1:]}.")
     yield from _smaller(sizing)
+    yield from map(Paragraph, _refused(sizing, sizing.plans))
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
         yield Paragraph(f"Over a day with the hourly shape, {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"

@@ -84,3 +84,14 @@ def test_a_fleet_that_is_needed_holds_though_a_request_is_longer_than_a_replica_
     for full in (False, True):
         assert f"% on 1 x RTX-4090 {best.weight_dtype}" in " ".join(size_text(found, full=full).split())
     assert "longer than a replica holds" not in size_text(sized(file, frontier=False), full=True)
+
+
+def test_the_peak_is_told_as_it_is_and_beside_it_what_is_left_to_hold_after_what_can_wait(file):
+    """200,000 a day are 2.315 a second, three times as many at the peak 6.944; 0.6 of them 4.167, and no less than the mean."""
+    for share, hold in ((0.0, ""), (0.4, "4.17"), (0.9, "2.31")):
+        found = sized(file, f"workload.can_wait_share={share}", frontier=False)
+        assert found.peak_requests_per_s == pytest.approx(200_000 / 86_400 * 3)
+        told = f", {hold} left to hold after what can wait; prompts" if hold else "; prompts"
+        for full in (False, True):
+            said = " ".join(size_text(found, full=full).split())
+            assert f"Today's peak: 6.94 requests a second (mean 2.31){told}" in said

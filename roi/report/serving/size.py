@@ -110,15 +110,15 @@ def _held(sizing: Sizing) -> str:
     free = " No SLO: everything can wait." if slo == Slo() else ""
     over = "" if day is None else (f" Over a day busy {percent(day.load.utilisation)} of it,"
                                    f" {percent(day.within_slo)} of the requests within both limits.")
-    return (f"At {figure(sizing.peak_requests_per_s)} requests a second: TTFT p95 {_s(load.ttft_p95_s)} s{ttft}, TPOT p95"
+    return (f"At {figure(sizing.hold_requests_per_s)} requests a second: TTFT p95 {_s(load.ttft_p95_s)} s{ttft}, TPOT p95"
             f" {_ms(load.tpot_p95_s)} ms{tpot}, busy {percent(load.utilisation)} of the time.{over}{free}")
 
 
 def _how_sure(sizing: Sizing) -> str:
     """The fleet's rent over the spread of the engine's speed, which plan is cheapest at its slow end, and what it rests on."""
     best, slow = sizing.plans[0], [(p.usd_per_month_slow, p) for p in sizing.plans if p.usd_per_month_slow is not None]
-    ends = f"{usd(best.usd_per_month_fast)} a month where the engine is fast (P95), " + (
-        f"and no fleet{_of_yours(best)} holds" if best.usd_per_month_slow is None else usd(best.usd_per_month_slow)) + " where it is slow (P5)"
+    end = f"and no fleet{_of_yours(best)} holds" if best.usd_per_month_slow is None else usd(best.usd_per_month_slow)
+    ends = f"{usd(best.usd_per_month_fast)} a month where the engine is fast (P95), {end} where it is slow (P5)"
     least, surest = min(slow, key=itemgetter(0), default=(0.0, best))
     other = "" if surest is best else f"; there {surest.replicas_slow} of {plan_name(surest)} cost least, {usd(least)}"
     return f"How sure: {ends}{other}. Speed: {best.evidence} ({best.basis})."
@@ -209,9 +209,11 @@ def _load(sizing: Sizing, *, limits: bool = True) -> str:
     cached = f" ({sizing.cached_tokens:,.0f} cached)" if sizing.cached_tokens >= 1.0 else ""
     lengths = f"prompts of {sizing.prompt_tokens:,.0f} tokens{cached}, {sizing.output_tokens:,.0f} out, means"
     by_bill = "" if figure(sizing.volume_factor) == "1" else f", x {figure(sizing.volume_factor)} volume by the bill in both"
+    left = "" if sizing.hold_requests_per_s == sizing.peak_requests_per_s else (
+        f", {figure(sizing.hold_requests_per_s)} left to hold after what can wait")
     rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
             else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
-            f" {figure(sizing.mean_requests_per_s)}{by_bill})")
+            f" {figure(sizing.mean_requests_per_s)}{by_bill}){left}")
     slo = f" SLO: {slo_words(sizing.slo)};" if limits else ""
     return f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free."
 

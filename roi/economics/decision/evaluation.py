@@ -107,8 +107,8 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
         first = each[each > 0.0][0]
         when = f" of month {month + 1}, when the load has grown ({first:,.0f} at go-live)" if first < each[month] else ""
         return replace(option, plan=option.plans[best], below_bar=False, infeasible=(
-            f"needs {needed[best]:,.0f} x {option.plans[best].gpu} at the peak{when}{spares}; owned: {owned[best]:,.0f}. Own or rent"
-            " more, or let an API take what lies above them (candidates.hybrid)"
+            f"needs {needed[best]:,.0f} x {option.plans[best].gpu} at the peak{when}{spares}; owned: {owned[best]:,.0f}. Own or"
+            " rent more, or let an API take what lies above them (candidates.hybrid)"
         ))
     return replace(option, plan=option.plans[best])
 

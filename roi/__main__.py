@@ -1,24 +1,21 @@
-"""What `roi` and `python -m roi` start: the command, with its signals answered from the first moment on where it measures."""
+"""What `roi` and `python -m roi` start: the command, with its signals answered from the first moment on that Python allows."""
 
-import signal
 import sys
-from types import FrameType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # roi/__init__.py says why it is not typing's
+    from types import FrameType
 
 MEASURE = {"profile", "calibrate"}
 """Commands that keep what they have where a signal ends them; before they have anything they say so and leave."""
 
 
 def main() -> None:
-    """Run the command."""
-    if not MEASURE.intersection(sys.argv[1:2]):
-        _run()
-        return
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _leave)
+    """Run the command. Until Python has come here, Ctrl-C is Python's own to answer: some 20 ms."""
     try:
-        from roi.profiling.stops import catch_stops  # before click, which takes longer to import than all that is here
-
-        with catch_stops():
+        if MEASURE.intersection(sys.argv[1:2]):
+            _measure()
+        else:
             _run()
     except KeyboardInterrupt as error:
         from roi.errors import told_of
@@ -28,7 +25,18 @@ def main() -> None:
         sys.exit(exit_code)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 -- signal's signature
+def _measure() -> None:
+    import signal  # here, as its enumerations take longer than all above
+
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _leave)
+    from roi.profiling.stops import catch_stops  # before click, which takes longer to import than all that is here
+
+    with catch_stops():
+        _run()
+
+
+def _leave(number: int, frame: "FrameType | None") -> None:  # noqa: ARG001 -- signal's signature
     """Say that a signal came, and leave; until `catch_stops` is there, whose import takes some 50 ms."""
     sys.stderr.write("roi: ended by SIGTERM; nothing was kept\n")
     sys.exit(128 + number)

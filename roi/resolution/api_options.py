@@ -149,10 +149,9 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, te
         add_price(sheet, id, price, discount=None, uses_cache=on, batch_share=None, terms=terms)
         sheet.state(path_of(OptionFacts, "batch_as_today", option=id), id == "cache-batch:cache", "roi")
     if not new:
-        why = "nothing to switch on: no shared prefix that can be cached, and no share that can wait at a batch price"
-        if i.uses_cache or value_of(i.batch_share) > 0:
-            why = "what helps is switched on already"
-        sheet.state(path_of(Option, "infeasible", option="cache-batch"), why, "workload and prices")
+        cache = why or "its cache is on already"
+        batch = "its batch price is on already" if value_of(i.batch_share) > 0 else "no more can wait at a batch price"
+        sheet.state(path_of(Option, "infeasible", option="cache-batch"), f"{cache}; {batch}", "workload and prices")
 
 
 def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str, incumbent: ApiPrice) -> None:

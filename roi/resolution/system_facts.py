@@ -276,6 +276,9 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     path, offer = partial(path_of, TrainingFacts, option=id), best.offer
     sheet.state(path("vendor_usd"), 0.0, "trained on GPUs", "USD")
     chosen = "cheapest run among the cards that it fits on" if t.gpu is None else "scenario training.gpu"
+    if places[0] and offer not in places[0].values():
+        way = _what_fits(shape, plan, float(np.ceil(mean)), [find_gpu(name) for name in places[0]]).removesuffix(", or ")
+        chosen += f"; a run at {longest:,.0f} tokens fits on no single card of yours{f': {way}' if way else ''}"
     sheet.state(f"options.{id}.training.gpu", offer.gpu, chosen)
     held = "closed form held to dry runs"
     if dry is not None:

@@ -221,3 +221,35 @@ def test_a_device_is_written_to_and_stays_a_device() -> None:
 def test_a_mistake_is_called_as_it_was_written(words: tuple[str, ...], said: str) -> None:
     answer = ask(main, *words)
     assert (answer.exit_code, said in answer.stderr) == (2, True), answer.stderr
+
+
+STOPPED = """
+import os, signal, sys
+
+wanted = sys.argv.pop(1)
+
+class Asked:
+    def find_spec(self, name, path=None, target=None):
+        if name == wanted:
+            sys.meta_path.remove(asked)
+            os.kill(os.getpid(), signal.SIGINT)
+
+asked = Asked()
+sys.meta_path.insert(0, asked)
+from roi.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["roi.cli", "click", "click.core", "roi.errors"])
+def test_ctrl_c_while_the_command_is_imported_is_one_line_and_130(module: str) -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED, module, "compare"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "roi: interrupted; nothing was kept\n")
+
+
+def test_nothing_slow_is_imported_before_ctrl_c_is_answered() -> None:
+    """What `roi.__main__` loads besides what Python has at its start: no typing, no re, no enum of signal's."""
+    code = ("import sys; before = set(sys.modules); import roi.__main__;"
+            " print(*sorted({'enum', 're', 'signal', 'typing'} & (set(sys.modules) - before)))")
+    assert subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True,
+                          env={**os.environ, "PYTHONPATH": str(Path(roi.__file__).parents[1])}).stdout == "\n"

@@ -119,15 +119,16 @@ def test_a_signal_that_an_import_swallowed_is_raised_where_the_next_block_begins
 IMPORTING = """
 import os, signal, sys
 
+wanted = sys.argv.pop(1)
+
 class Asked:
     def find_spec(self, name, path=None, target=None):
-        if name == sys.argv[1]:
+        if name == wanted:
             sys.meta_path.remove(asked)
             os.kill(os.getpid(), signal.SIGTERM)
 
 asked = Asked()
 sys.meta_path.insert(0, asked)
-sys.argv[1:2] = []
 import runpy
 runpy.run_module("roi", run_name="__main__", alter_sys=True)
 """

@@ -72,3 +72,20 @@ def test_two_rows_about_the_same_thing_are_refused(changes: dict[str, Any], told
 
 def test_rents_of_other_terms_stand_side_by_side() -> None:
     resolved(gpu_rents=[RENT, {**RENT, "minimum_months": 12, "usd_per_gpu_hour": 1.5}])
+
+
+@pytest.mark.parametrize(
+    ("work", "uses", "why"),
+    [
+        ({"shared_prefix_tokens": 800.0, "cache_hit_rate": 0.8}, True, "800 tokens is below openai's cache minimum of 1024"),
+        ({"shared_prefix_tokens": 1024.0, "cache_hit_rate": 0.8}, True, "its cache is on already; no more can wait"),
+        ({"shared_prefix_tokens": 0.0}, False, "no shared prefix is found in a cache"),
+        ({"shared_prefix_tokens": 1024.0, "cache_hit_rate": 0.8}, False, None),
+    ],
+)
+def test_no_cache_to_switch_on_has_the_reason_that_holds(work: dict[str, Any], uses: bool, why: str | None) -> None:
+    lengths = {"requests_per_day": 86_400.0, "input_tokens": 2000.0, "output_tokens": 100.0}
+    found = resolved(candidates=PLAIN, workload={**lengths, **work},
+                     incumbent={"provider": "openai", "model": "gpt-5.4", "uses_cache": uses})
+    told = found.case.facts.get("options.cache-batch.infeasible")
+    assert (told is None) if why is None else told is not None and why in str(told.value)

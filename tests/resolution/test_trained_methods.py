@@ -114,3 +114,21 @@ def test_a_size_above_every_target_is_infeasible_and_blocks_must_divide() -> Non
 def test_a_comparison_holds_adapters_of_several_tuners() -> None:
     c = compare(case_of(["lora", "ia3"], training=TRAINED, draws=64))
     assert {o.id for o in c.options} >= {"self-hosted-adapter:qwen3-8b+lora", "self-hosted-adapter:qwen3-8b+ia3"}
+
+
+@pytest.mark.parametrize(("method", "longest", "card", "why_rented"), [
+    ("lora", 2750, "B200-192GB-SXM", "2,750 tokens fits on no single card of yours: use qlora"),
+    ("qlora", 11000, "B200-192GB-SXM", "11,000 tokens fits on no single card of yours: shorten training.longest_tokens"),
+    ("qlora", 2750, "A100-80GB-SXM", ""),
+])
+def test_a_run_that_fits_on_no_owned_card_says_what_would(method: str, longest: int, card: str, why_rented: str) -> None:
+    """70B: 140 GB of weights in bf16, 40 in NF4, beside which 80 GB hold activations of 2,750 tokens and not of 11,000."""
+    model = "llama-3.3-70b"
+    candidates = {"api_models": [], "cascade_first": [], "self_hosted": [model], "methods": [method], "base": False,
+                  "own_hardware": True, "gpus": ["b200", "a100-80gb-sxm"]}
+    case = resolve(check_scenario(quiet({
+        "quality": {"scores": {"gpt-5.4": 0.95}}, "candidates": candidates, "own_hardware": {"cards": {"A100-80GB-SXM": 4}},
+        "training": {"examples": 5000, "longest_tokens": longest},
+    }))).case
+    gpu = case[f"options.own-hardware:{model}+{method}.training.gpu"]
+    assert (gpu.value, gpu.source.partition("; a run at ")[2]) == (card, why_rented)

@@ -7,6 +7,7 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from roi.economics.decision.worth import Experiment, experiments
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.economics.reading import number
 from roi.facts.case import Case
+
+LATER: Final = 12
+"""Months by which a later start is looked at: nothing that is further off is decided now."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,9 @@ class Comparison:
     """The option that `reconciled_npv_usd` belongs to: the leading one, the challenger where that is staying."""
     reconciled_npv_usd: tuple[float, float] | None
     """Its NPV if the gap to the bill is all price, and if it is all volume; None without a gap."""
+    better_later: tuple[int, float] | None
+    """Months by which the leading option had better go live later, at most 12, and the NPV in USD that this adds on what the
+    verdict counts, at the central values; None where at once is best."""
     thresholds: Thresholds | None = field(repr=False, compare=False)
     """Break-evens and signposts, worked out where they are asked for; None where none are looked for, or all is staying."""
 
@@ -159,6 +166,7 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         infeasible=tuple(infeasible_result(o, options["stay"]) for o in options.values() if o.infeasible is not None),
         drivers=drivers, driver_option=target if drivers else None,
         reconciled_option=target, reconciled_npv_usd=_reconciled(case, choices, target, counts),
+        better_later=_better_later(shared, options, central[verdict.leader], counts),
         thresholds=Thresholds(Curves(shared, options), results, w.untrained, verdict)
         if thresholds and len(results) > 1 else None,
     )
@@ -189,10 +197,28 @@ def settle(case: Case) -> tuple[Shared, dict[str, Option], dict[str, Choice]]:
 
 def _delay_cost(shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], id: str) -> float:
     """NPV lost if the option goes live one month later, USD."""
-    if id == "stay":
-        return 0.0
-    later = replace(options[id], months_to_live=options[id].months_to_live + 1.0)
-    return float(evaluate(shared, later, options).pv) - float(central[id].pv)
+    return 0.0 if id == "stay" else float(_later(shared, options, id, 1).pv) - float(central[id].pv)
+
+
+def _later(shared: Shared, options: Mapping[str, Option], id: str, months: int) -> Evaluated:
+    """The option at the central values, live so many months later."""
+    return evaluate(shared, replace(options[id], months_to_live=options[id].months_to_live + months), options)
+
+
+def _better_later(shared: Shared, options: Mapping[str, Option], now: Evaluated, counts: str) -> tuple[int, float] | None:
+    """By how many whole months the option had better go live later, and what that adds to its NPV, USD; None where by none.
+
+    Months are tried in turn until one brings no more.
+    """
+
+    def pv(months: int) -> float:
+        found = _later(shared, options, now.option.id, months) if months else now
+        return float(found.cash_pv if counts == "cash" else found.pv)
+
+    months = 0
+    while now.option.id != "stay" and months < LATER and pv(months + 1) < pv(months):
+        months += 1
+    return (months, pv(0) - pv(months)) if months else None
 
 
 def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None, counts: str) -> tuple[float, float] | None:

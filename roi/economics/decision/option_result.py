@@ -58,6 +58,8 @@ class FleetResult:
     """Of one replica alone at the SLO."""
     fleet_requests_per_s: float
     """Of all replicas behind one router at the SLO, spares included."""
+    share_of_requests: float
+    """That it answers itself; below 1 for a hybrid, whose API takes the rest."""
 
 
 @dataclass(frozen=True)
@@ -277,6 +279,7 @@ def _fleet(done: Evaluated, start: int) -> FleetResult | None:
         utilisation_mean=at(f.utilisation_mean), utilisation_peak=at(f.utilisation_peak),
         usd_per_gpu_hour=float(plan.usd_per_gpu_hour), capacity_requests_per_s=float(plan.capacity),
         fleet_requests_per_s=float(fleet_capacity(at(f.replicas), float(plan.capacity), float(plan.pooling))),
+        share_of_requests=1.0 - at(months.spill),
     )
 
 

@@ -4,6 +4,7 @@ Cash and wrong answers are told apart; NPV, P10 and P90 are the mean and the per
 """
 
 import math
+from datetime import date, timedelta
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, Triple
@@ -52,6 +53,8 @@ DIFFERS = 0.25
 """Two paybacks that differ by more than this part of the longer one are both told."""
 PART = 0.1
 """Forced migrations are named where they are more than this part of what staying costs."""
+MOSTLY = 0.5
+"""A floor that takes less than this share of the requests is mostly the API, and says so."""
 SAME_RATE = 0.0005
 """Error rates that print alike."""
 MEASURES = {
@@ -100,12 +103,24 @@ def _change(c: Comparison, label: str) -> Block:
     v, o = c.verdict, c.leader
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
-        return Labelled(label, (f"Change to {o.label}: {_what(o)}.", *_ends(c, o), *figures(c, o)), "good")
+        return Labelled(label, (f"Change to {o.label}: {_what(o)}.", *_ends(c, o), *figures(c, o), *_later(c)), "good")
     mean, _ = npv_of(c, first)
     return Labelled(label, (
         f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.",
         *_ends(c, first),
-        f"Then {o.label}: {_what(o)}.", *figures(c, o)), "good")
+        f"Then {o.label}: {_what(o)}.", *figures(c, o), *_later(c)), "good")
+
+
+def _later(c: Comparison) -> list[str]:
+    """By how much the leading option had better go live later, and what commitment is owed meanwhile; empty where at once."""
+    if c.better_later is None:
+        return []
+    months, gain = c.better_later
+    why = "today's model costs less until then"
+    if any(line.name == UNUSED[0] and any(line.monthly_usd) for line in c.leader.lines):
+        left = timedelta(days=round(case_number(c.case, "commitment.months") * DAYS_PER_MONTH))
+        why = f"commitment until {date.fromisoformat(str(c.case['as_of'].value)) + left}"
+    return [f"Live {months} month{'' if months == 1 else 's'} later: central NPV +{short_usd(gain)}; {why}."]
 
 
 def _ends(c: Comparison, o: OptionResult) -> list[str]:
@@ -127,10 +142,12 @@ def _what(o: OptionResult) -> str:
 
 
 def _fleet(o: OptionResult) -> str:
-    """How many GPUs of which card; empty where the option runs none."""
+    """How many GPUs of which card, and of a hybrid's if most is the API's; empty where the option runs none."""
     if o.fleet is None:
         return ""
-    return f"{o.fleet.gpus:,.0f} x {o.fleet.gpu}{', the API for the rest' if o.kind == 'hybrid' else ''}"
+    part = o.fleet.share_of_requests
+    takes = f" {'takes' if o.fleet.gpus == 1 else 'take'} {percent(part)} of requests" if part < MOSTLY else ""
+    return f"{o.fleet.gpus:,.0f} x {o.fleet.gpu}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:

@@ -172,11 +172,13 @@ def _fleet(f: FleetResult | None) -> str:
 
 
 def _trained(c: Comparison, id: str) -> str:
-    """On which card the option trains, and who rents it on which terms; empty where it trains on none."""
+    """On which card the option trains, who rents it on which terms, why none that is owned; empty where it trains on none."""
     card, rent = f"options.{id}.training.gpu", f"options.{id}.training.usd_per_gpu_hour"
     if card not in c.case or rent not in c.case:
         return ""
-    return f" Trains on {c.case[card].value}, {c.case[rent].source.partition(':')[0]} (roi fit: on-demand rents alone)."
+    why = c.case[card].source.partition("; ")[2]
+    return (f" Trains on {c.case[card].value}, {c.case[rent].source.partition(':')[0]}"
+            f" ({f'{why}; ' if why else ''}roi fit: on-demand rents alone).")
 
 
 def find_option(c: Comparison, name: str, field: str = "--explain") -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
+from roi.economics.decision.alarms import BILL_OFF
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
 from roi.economics.decision.option_result import OptionResult
@@ -47,6 +48,8 @@ TITLE = 100
 MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_year": "growth {}",
         PRICE_OF_ERRORS: "{} per wrong answer"}
 """Inputs that carry the whole answer, in the screen's words; the scores come to them."""
+DEAR_KWH = 1.0
+"""USD a kWh that nobody pays who runs GPUs: the dearest grids ask about 0.5, and no diesel generator costs much over 1."""
 SLO = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
@@ -82,7 +85,8 @@ def head(c: Comparison) -> list[Block]:
 
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
-    told = [*_bill(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_old(c), *_over(c), *_endings(c)]
+    told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_old(c),
+            *_over(c), *_endings(c)]
     accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     if accepted:
         told.append(f"Accepted although unlikely: {', '.join(accepted)}")
@@ -107,8 +111,22 @@ def _bill(c: Comparison) -> list[str]:
         return [told]
     if case_number(c.case, "reconciliation.factor", 1.0) != 1.0:
         return []
-    billed = sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.name.startswith("API "))
-    return [f"Bill not checked: computed {usd(billed)} in month 1 (incumbent.bill_usd_per_month)"]
+    return [f"Bill not checked: computed {usd(_billed(c))} in month 1 (incumbent.bill_usd_per_month)"]
+
+
+def _billed(c: Comparison) -> float:
+    """What the API bills in month 1 of staying, USD."""
+    return sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.name.startswith("API "))
+
+
+def _unlikely(c: Comparison) -> list[str]:
+    """Prices and commitments far from what is usual: cents typed for dollars, a year's amount for a month's."""
+    power, committed = (case_number(c.case, path, 0.0) for path in ("own_hardware.usd_per_kwh", "commitment.usd_per_month"))
+    dear = f"Power at {usd(power)} a kWh: 0.06 to 0.20 is usual (own_hardware.usd_per_kwh, in USD)"
+    told = [dear] if power > DEAR_KWH else []
+    if case_number(c.case, "commitment.months", 0.0) > 0 and committed >= BILL_OFF * (billed := _billed(c)):
+        told.append(f"A commitment of {usd(committed)} a month on a bill of {usd(billed)} (incumbent.committed_usd_per_month)")
+    return told
 
 
 def _template(c: Comparison) -> list[str]:
@@ -235,12 +253,13 @@ def _endings(c: Comparison) -> list[str]:
 
 
 def best_rows(c: Comparison, most: int) -> list[OptionResult]:
-    """The rows: the leader, then the best by NPV, at most so many; staying is among them."""
-    ranked = sorted(c.options, key=lambda o: (o.id != c.verdict.leader or c.verdict.recommended is None, -npv_of(c, o)[0]))
-    kept = {o.id for o in ranked if o.id in {"stay", c.verdict.leader, c.verdict.first_move}}
-    for o in ranked:
-        if len(kept) < most:
-            kept.add(o.id)
+    """The rows: the leader and staying, then what the screen names, then the best by NPV, at most so many; by NPV."""
+    v = c.verdict
+    ranked = sorted(c.options, key=lambda o: (o.id != v.leader or v.recommended is None, -npv_of(c, o)[0]))
+    kept = {o.id for o in ranked if o.id in {"stay", v.leader, v.first_move}}
+    for id in (v.second, *(p.option for p in v.passed_over), *(o.id for o in ranked)):
+        if id is not None and len(kept) < most:
+            kept.add(id)
     return [o for o in ranked if o.id in kept]
 
 
@@ -270,7 +289,7 @@ def table(c: Comparison, most: int) -> list[Block]:
     legend = (f"cash: mean month once live{since}, central values. NPV against staying, {counted(c)}; P10: bad case, P90: good."
               " best of all: among what may be recommended."
               + (f" ?: in a draw below the bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
-    return [Table(heads, tuple(row(o) for o in shown), align="lrrrrrrrl", cut=True), Paragraph(legend), *_lost(c)]
+    return [Table(heads, tuple(row(o) for o in shown), align="lrrrrrrrl", cut=True), Paragraph(legend)]
 
 
 def _scaled(x: float, size: float) -> str:
@@ -284,29 +303,31 @@ def _rate(c: Comparison, o: OptionResult) -> str:
     return f"{text}?" if not o.tested or (o.id == "stay" and rate_assumed(c, o)) else text
 
 
-def _lost(c: Comparison) -> list[Block]:
+def _lost(c: Comparison) -> list[str]:
     """Why options with a higher mean NPV are not recommended; and where another view of the hours decides otherwise."""
     v, told = c.verdict, list[str]()
     if v.if_all_hours_are_paid is not None:
         other = option_of(c, v.if_all_hours_are_paid).label if v.if_all_hours_are_paid != "stay" else "staying"
         told.append(f"With a price on the hours of people who are paid anyway, {other} would lead.")
     if v.recommended is not None:
-        untested = [option_of(c, p.option).label for p in v.passed_over if p.reason == "not tested"]
-        unlikely = [f"{option_of(c, p.option).label} ({', needs '.join(told_apart(percent, p.chance or 0.0, p.chance_needed))})"
-                    for p in v.passed_over if p.reason != "not tested"]
+        named = [(p, f"{o.label} ({short_usd(npv_of(c, o)[0])}", told_apart(percent, p.chance or 0.0, p.chance_needed))
+                 for p in v.passed_over for o in (option_of(c, p.option),)]
+        untested = [f"{name})" for p, name, _ in named if p.reason == "not tested"]
+        unlikely = [f"{name}, {', needs '.join(odds)})" for p, name, odds in named if p.reason != "not tested"]
         for word, names in (("not tested", untested), ("beats staying too seldom", unlikely)):
             if names:
                 more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
                 told.append(f"Higher mean NPV but {word}: {', '.join(names[:NAMED])}{more}.")
-    return [Paragraph(text) for text in told]
+    return told
 
 
 def _last(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
-    """Where the rest stands."""
+    """Why the highest mean NPV does not lead, and where the rest stands, in one paragraph: the screen has few lines."""
     hidden = len(c.options) + len(c.infeasible) - len(best_rows(c, most))
     told = ((hidden, "more option"), (len(warnings), "warning"))
     rest = ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in told if n)
-    return [Paragraph(f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown.")]
+    where = f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown."
+    return [Paragraph(" ".join((*_lost(c), where)))]
 
 
 def _name(c: Comparison) -> str:

@@ -104,6 +104,8 @@ class Table:
 
 CUT, SHORTEST = "...", 3
 """What stands for the end of a word that is cut, and how many of its letters are left at least."""
+KIND = re.compile(r"\+\S+")
+"""The kind of an adapter in an option's name: +lora."""
 Block = Title | Heading | Paragraph | Bullets | Notes | Labelled | Verbatim | Gap | Table
 
 
@@ -147,15 +149,16 @@ def printable(text: str) -> str:
     return "".join(ch if ch.isprintable() else " " for ch in text)
 
 
-def shortened(text: str, width: int) -> str:
-    """The text in at most `width` characters: its longest word is cut at its end, then the next longest."""
+def shortened(text: str, width: int, *, keep_kind: bool = False) -> str:
+    """The text in at most `width` characters: its longest word is cut at its end, or before "+lora", then the next."""
     words = text.split(" ")
     while (over := len(" ".join(words)) - width) > 0:
         k, longest = max(enumerate(words), key=lambda word: len(word[1].removesuffix(CUT)))
-        kept = max(len(longest) - over - len(CUT), SHORTEST)
-        if kept + len(CUT) >= len(longest):
+        stem, plus, kind = longest.rpartition("+") if keep_kind and longest.find("+") > 0 else (longest, "", "")
+        kept = max(len(stem) - over - len(CUT), SHORTEST - len(plus))
+        if stem.endswith(CUT) or kept + len(CUT) >= len(stem):
             return text[: max(width - len(CUT), 0)] + CUT
-        words[k] = longest[:kept] + CUT
+        words[k] = stem[:kept] + CUT + plus + kind
     return " ".join(words)
 
 
@@ -189,7 +192,9 @@ def _table(table: Table, width: int, colour: bool) -> list[str]:
         return _stacked(table, width, colour)
     columns[0] = min(wanted, left)
     if table.cut:
-        rows = [replace(row, cells=(shortened(row.cells[0], left), *row.cells[1:])) for row in rows]
+        alike = [KIND.sub("", row.cells[0]).lstrip(" >?") for row in rows]  # rows that only their kind tells apart
+        rows = [replace(row, cells=(shortened(row.cells[0], left, keep_kind=alike.count(name) > 1), *row.cells[1:]))
+                for row, name in zip(rows, alike, strict=True)]
     lines = []
     for k, row in enumerate(rows, start=-tall):
         branch, below = "", ""

@@ -18,8 +18,9 @@ from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
+from roi.report.comparison.screen import best_rows
 from roi.report.comparison.thresholds import alone_from, flips_at, option_of, wins_from
-from roi.report.layout.blocks import shortened
+from roi.report.layout.blocks import Row, Table, render, shortened
 from roi.report.layout.wording import percent, told_apart
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
@@ -313,8 +314,21 @@ def test_rows_that_lost_with_a_higher_mean_say_why() -> None:
     passed = (PassedOver("hosted-open:groq/openai/gpt-oss-20b", "not tested", 0.7, 0.6),
               PassedOver("hybrid:qwen3-8b+lora", "not likely", 0.547, 0.8))
     text = flat(replace(c, verdict=replace(c.verdict, passed_over=passed)))
-    assert "Higher mean NPV but not tested: gpt-oss-20b @ groq." in text
-    assert "beats staying too seldom: qwen3-8b+lora floor + spill (54.7%, needs 80%)" in text
+    means = [option_of(c, p.option).expected_npv_usd / 1000.0 for p in passed]
+    assert f"Higher mean NPV but not tested: gpt-oss-20b @ groq (${means[0]:.0f}k)." in text
+    assert f"beats staying too seldom: qwen3-8b+lora floor + spill (${means[1]:.0f}k, 54.7%, needs 80%)" in text
+
+
+def test_the_options_that_the_screen_names_are_rows_before_better_ones() -> None:
+    """The worst option as the second best, the next as one passed over: both stand in a table of four."""
+    c = answer()
+    others = [o for o in c.options if o.id not in {"stay", c.verdict.leader}]
+    *_, other, worst = sorted(others, key=lambda o: -o.expected_npv_usd)
+    v = replace(c.verdict, second=worst.id, first_move=None, passed_over=(PassedOver(other.id, "not tested", 0.7, 0.6),))
+    found = [o.id for o in best_rows(replace(c, verdict=v), 4)]
+    assert set(found) == {c.verdict.leader, "stay", other.id, worst.id}
+    assert [o.id for o in best_rows(replace(c, verdict=v), 3)] == [c.verdict.leader, *(
+        o.id for o in sorted((worst, option_of(c, "stay")), key=lambda o: -o.expected_npv_usd))]
 
 
 def test_another_view_of_the_hours_that_decides_otherwise_is_told() -> None:
@@ -523,6 +537,10 @@ def test_markdown_holds_the_same_advice_and_whole_names() -> None:
 def test_a_name_is_cut_where_its_longest_word_ends() -> None:
     """27 characters, 24 wanted: the first word of 13 gives 6, of which three are dots."""
     assert shortened("qwen3-8b+lora floor + spill", 24) == "qwen3-8... floor + spill"
+    assert shortened("qwen3-8b+lora floor + spill", 24, keep_kind=True) == "qw...+lora floor + spill"
+    assert shortened("qwen3-8b+lora", 6, keep_kind=True) == "qwe..."
+    alike = tuple(Row((f"llama-3.3-70b{kind} own GPUs", "1")) for kind in ("", "+lora"))
+    assert "llama...+lora own GPUs 1" in " ".join(render([Table(("option", "n"), alike, cut=True)], width=24).split())
     assert shortened("short", 24) == "short"
     assert len(shortened("a b c d e f g h i j k l m n", 10)) <= 10
 
@@ -569,6 +587,47 @@ def test_cash_says_what_of_it_is_a_commitment_still_owed() -> None:
     assert owed > 1000.0
     assert f" -> ${c.leader.cash_monthly_usd:,.0f} (${owed:,.0f} of it commitment still owed) a month" in flat(c)
     assert "still owed" not in flat(answer())
+
+
+def test_power_and_commitments_far_from_what_is_usual_are_remarked() -> None:
+    """Cents for dollars a kWh; and 3.1 times what staying bills in month 1, where 2.9 times is let pass."""
+    owned = ("candidates.own_hardware=true", "draws=0")
+    assert "! Power at $18 a kWh: 0.06 to 0.20 is usual" in flat(answer(*owned, "own_hardware.usd_per_kwh=18"))
+    assert "a kWh" not in flat(answer(*owned, "own_hardware.usd_per_kwh=0.9"))
+    until = ("incumbent.committed_until=2029-11-24", "draws=0")
+    stay = option_of(answer(*until), "stay")
+    billed = sum(line.monthly_usd[0] for line in stay.lines if line.name.startswith("API "))
+    for times, said in ((3.1, True), (2.9, False)):
+        text = flat(answer(*until, f"incumbent.committed_usd_per_month={times * billed:.0f}"))
+        assert (f"! A commitment of ${times * billed:,.0f} a month on a bill of ${billed:,.0f}" in text) is said
+
+
+def test_a_floor_that_takes_a_small_part_of_the_requests_says_so() -> None:
+    """Nine tenths are stated to spill; by default the floor takes most, and nothing is said."""
+    few, usual = (option_of(answer(*words), "hybrid:qwen3-8b+lora") for words in (("serving.spill_share=0.9",), ()))
+    assert few.fleet is not None
+    assert usual.fleet is not None
+    assert few.fleet.share_of_requests == pytest.approx(0.1)
+    assert usual.fleet.share_of_requests > 0.5
+    assert all(o.fleet.share_of_requests == 1.0 for o in answer().options if o.fleet is not None and o.kind != "hybrid")
+    c = answer()
+    small = tuple(replace(few, expected_npv_usd=o.expected_npv_usd) if o.id == few.id else o for o in c.options)
+    assert "take 10% of requests, the API for the rest" in flat(replace(c, options=small)).replace("takes", "take")
+    assert "of requests, the API" not in flat(c)
+
+
+def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> None:
+    """Moving leaves 5.6 months of a commitment unused; the NPV of gpt-6-luna live in 1, 2, ... months is the oracle."""
+    words = ("incumbent.committed_usd_per_month=20000", "incumbent.committed_until=2027-05-15", "as_of=2026-11-27", "draws=0")
+    c = answer(*words)
+    start = c.leader.months_to_live
+    npvs = [option_of(answer(*words, f"options.{LUNA}.months_to_live={start + k}"), LUNA).npv_usd for k in range(7)]
+    best = int(np.argmax(npvs))
+    assert (c.verdict.leader, best > 0) == (LUNA, True)
+    assert c.better_later == (best, pytest.approx(npvs[best] - npvs[0]))
+    assert f"Live {best} months later: central NPV +${npvs[best] - npvs[0]:,.0f}; commitment until 2027-05-15." in flat(c)
+    assert answer().better_later is None
+    assert " later: central NPV" not in flat(answer())
 
 
 def test_a_move_of_the_incumbent_is_not_told_as_that_of_the_model_which_is_recommended() -> None:

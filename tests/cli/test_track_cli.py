@@ -64,7 +64,7 @@ def test_what_a_commitment_asks_is_paid_where_no_bill_says_what_was(option, left
     (tmp_path / "usage.csv").write_text(export(model, 3, usd=1.3 * LUNA_USD).replace(",openai,", f",{provider},"))
     words = ("--option", option, "--actual", tmp_path / "usage.csv")
     found = told(tmp_path, *words, file="owed.yaml")
-    runs = 67 / (365 / 12) - 2
+    runs = 68 / (365 / 12) - 2
     used = [1.3 * days * 60_000 * LUNA_USD for days in (31, 31, 28)]
     owed = [part * (30_000 - left * usd) for part, usd in zip((1.0, 1.0, runs), used, strict=True)]
     assert [m["cash_usd"]["came"] for m in found["months"]] == pytest.approx([a + b for a, b in zip(used, owed, strict=True)])

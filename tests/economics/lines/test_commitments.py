@@ -9,7 +9,7 @@ from roi.errors import ScenarioError
 
 
 def test_leaving_saves_nothing_below_a_commitment_before_its_end() -> None:
-    """$20,000 a month owed until 2027-05-24 (182 days with the first and the last, 5.98 months). Staying spends 10,512, so 9,488
+    """$20,000 a month owed until 2027-05-24 (182 days with first and last, 5.98 months). Staying spends 10,512, so 9,488
     goes unused; another model of the same provider spends 394.20 of it. Month 6 counts by 0.98 of both. Leaving saves nothing.
     """
     w = world(incumbent={"committed_usd_per_month": 20_000.0, "committed_until": "2027-05-24"})

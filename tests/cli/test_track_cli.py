@@ -114,13 +114,15 @@ def test_what_is_short_of_a_commitment_follows_from_each_models_own_cost_and_is_
 
 
 def test_a_bill_of_what_a_commitment_asks_is_the_forecasts_in_months_of_every_length(tmp_path):
-    """$30,000 are billed for 31 and 28 days alike; gpt-6-luna's own calls would cost 209 to 232 of it."""
+    """$30,000 are billed for 31 and 28 days alike; gpt-6-luna's own calls would cost 209 to 232 of it,
+    and those alone have a luck of their own, some 7% a month."""
     incumbent = {**SCENARIO["incumbent"], "committed_usd_per_month": 30_000, "committed_until": "2028-01-30"}
     (tmp_path / "owed.yaml").write_text(yaml.safe_dump({**SCENARIO, "incumbent": incumbent}))
     (tmp_path / "bill.csv").write_text("month,usd\n2026-12,30000\n2027-01,30000\n2027-02,30000\n")
     months = told(tmp_path, "--option", LUNA, "--bill", tmp_path / "bill.csv", file="owed.yaml")["months"]
     assert [m["price_factor"]["came"] for m in months] == pytest.approx([1.0] * 3)
     assert [m["cash_usd"]["central"] for m in months] == pytest.approx([30_000] * 3)
+    assert all(30_000 - 0.1 * 232 < m["cash_usd"]["low"] < m["cash_usd"]["high"] < 30_000 + 0.1 * 232 for m in months)
 
 
 def test_a_scenario_and_its_saved_comparison_say_the_same(folder):

@@ -99,13 +99,14 @@ def fit(
     from roi.estimate.training.plan import TrainingPlan
     from roi.estimate.training.stacks import trainer_habits
     from roi.report.training.fit import fit_json, fit_text
-    from roi.scenario.template import check_day
 
     if compiled:
         raise InputError("--compile: neither the closed form nor a dry run knows a compiled step; leave it out, or measure "
                          "one: roi profile train MODEL --compile")
     check_options(click.get_current_context())
     if as_of is not None:
+        from roi.scenario.template import check_day
+
         check_day(as_of.date(), "--as-of")
     check_targets()
     check_new(None, profiles[0] if dry and profiles else None)

@@ -67,7 +67,9 @@ class Sizing:
     """Why the tuned model is not what is sized; None where it is, or the scenario tunes none."""
     mean_requests_per_s: float
     peak_requests_per_s: float
-    """What must hold the SLO, before headroom: the peak, or the trace's mean rate where its own bursts are replayed."""
+    """Of a trace its mean rate, since its own bursts are replayed."""
+    hold_requests_per_s: float
+    """What must hold the SLO, before headroom: the peak, less what can wait for a valley."""
     volume_factor: float
     """Of the rates: requests by the bill over requests_per_day, the part of its gap that is volume; 1 for a trace."""
     headroom: float
@@ -83,7 +85,7 @@ class Sizing:
     trace: TraceSpan | None
     """The trace that is replayed; None for the scenario's traffic."""
     plans: tuple[SizedPlan, ...]
-    """Those that are rented, cheapest first, then those on cards that are owned: selling them would bring more than no rent."""
+    """Cheapest first; those on cards that are owned at what they cost in power and space."""
     too_few: tuple[SizedPlan, ...]
     """Plans on cards that are owned, of which more are needed than there are."""
     own_infeasible: str | None
@@ -135,7 +137,7 @@ def size_service(
     owned = {id: plans for id, plans in resolved.plans.items() if options[id].kind == OWN and plans[0].offer.owned is not None}
     option = _option(options, model, owned)
     own = f"{OWN}:{option.system}"
-    plans, (mean, load) = resolved.plans.get(option.id, ()), _load(resolved, shared, option, trace, times)
+    plans, (mean, peak, load) = resolved.plans.get(option.id, ()), _load(resolved, shared, option, trace, times)
     if trace is not None:
         _check_context(load.traffic.drawn(0), find_model(option.system.partition("+")[0]))
     if option.infeasible is not None and own not in owned:
@@ -154,13 +156,13 @@ def size_service(
         few = [f"{plan.fleet.gpus} x {plan.gpu} are needed, {plan.owned} are owned" for plan in too_few]
         raise InputError(f"{option.system}: no plan holds the SLO{' on this trace' if trace is not None else ''}"
                          f"{''.join(f'; {each}' for each in few[:1])}")
-    sized.sort(key=lambda each: (each[0].owned is not None, each[0].fleet.usd_per_month))
+    sized.sort(key=lambda each: each[0].fleet.usd_per_month)
     best, plan = sized[0]
     shape, named = load.traffic.shape, dict.fromkeys(find_gpu(name).id for name in resolved.scenario.candidates.gpus)
     left_out = tuple(name for name in named if name not in {found.gpu for found, _ in sized})
     return Sizing(
         title=resolved.scenario.title, system=option.system, option=option.id, untrained=_why_untrained(options, option),
-        mean_requests_per_s=mean, peak_requests_per_s=load.requests_per_s,
+        mean_requests_per_s=mean, peak_requests_per_s=peak, hold_requests_per_s=load.requests_per_s,
         volume_factor=1.0 if trace is not None else float(shared.volume_factor),
         headroom=float(option.headroom), fleet_share=float(option.fleet_share), slo=load.slo,
         rent_level=float(np.mean(rent_level(shared))) if best.owned is None and not plan.offer.minimum_months else 1.0,
@@ -248,15 +250,18 @@ def _one_size(plans: Sequence[FleetPlan]) -> list[FleetPlan]:
     return list(found.values())
 
 
-def _load(resolved: Resolved, shared: Shared, option: Option, trace: Trace | None, times: float) -> tuple[float, Load]:
-    """Mean requests/s, and the load that must hold the SLO: of the trace where there is one, else of the scenario."""
+def _load(
+    resolved: Resolved, shared: Shared, option: Option, trace: Trace | None, times: float,
+) -> tuple[float, float, Load]:
+    """Mean and peak requests/s, and the load that must hold the SLO: of the trace where there is one, else of the scenario."""
     slo = slo_of(resolved.scenario)
     if trace is not None:
         tokens = option.tokens
         seen = trace.seen_as(float(tokens.ratio), float(tokens.output_ratio), float(tokens.reasoning_tokens))
         mean = trace.requests_per_s * times
-        return mean, Load(traffic=seen.at(times), requests_per_s=mean, slo=slo, is_trace=True)
+        return mean, mean, Load(traffic=seen.at(times), requests_per_s=mean, slo=slo, is_trace=True)
     mean = float(shared.requests_per_day * shared.volume_factor) / SECONDS_PER_DAY
-    peak = float(demand_to_hold(mean * shared.peak_to_mean, mean, waiting(shared, option)))
+    peak = float(mean * shared.peak_to_mean)
+    hold = float(demand_to_hold(peak, mean, waiting(shared, option)))
     lengths = system_lengths(resolved.case.facts, option.system)
-    return mean, Load(traffic=lengths, requests_per_s=peak, slo=slo, is_trace=False)
+    return mean, peak, Load(traffic=lengths, requests_per_s=hold, slo=slo, is_trace=False)

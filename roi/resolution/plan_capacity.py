@@ -168,11 +168,16 @@ def plan_capacity(
 ) -> PlanCapacity:
     """What the plan holds at these speeds (slow, central, fast) of the engine, 1 = as `server` says.
 
+    Nothing where a replica is too small for any of the REPLAYED requests, since an option is paid for answering all. Of
+    the larger numbers that fleets replay some may be longer still, about one in REPLAYED; those count as slow (`LoadPoint`).
     Where its room for KV may bind, that may be off by `unsure_bytes` on each GPU: what so much less or more of it holds joins
     the ends, squares of logarithms added.
     """
     count, (slowest, centre, fastest) = REPLAYED, speeds
     curve = load_curve(plan, traffic, server, 1, count)
+    if not curve.all_fit:
+        none = Capacity(0.0, "KV memory")
+        return PlanCapacity(alone=none, slow=none, fast=none, pooling=1.0, pooling_slow=1.0, pooling_fast=1.0)
     alone = curve.capacity(slo, centre)
     if alone.in_flight * GENERATIONS > count:
         count = int(min(alone.in_flight * GENERATIONS, MOST))

@@ -107,10 +107,8 @@ def _find_plans(
         chosen = _with_measured(sheet, _cheapest(sheet, found), found)
         for each in chosen:
             serving = _serving_plan(choice, find_gpu(each.offer.gpu), each.gpus, each.dtype)
-            if each.stated is None:
-                plan = _replayed(sheet, s, each.offer, serving, lengths)
-            else:
-                plan = _as_stated(sheet, s, each.offer, serving, lengths, each.stated)
+            plan = (_replayed(sheet, s, each.offer, serving, lengths) if each.stated is None else
+                    _as_stated(sheet, s, each.offer, serving, lengths, each.stated))
             (held if plan.capacity.alone.requests_per_s > 0 else refused).append(plan)
         tried = {(each.offer.gpu, each.gpus, each.dtype) for each in chosen}  # whoever rents them
         found = [each for each in found if (each.offer.gpu, each.gpus, each.dtype) not in tried]
@@ -280,13 +278,16 @@ def _why_none_runs(choice: WeightChoice, gpus: Mapping[str, Gpu]) -> str:
 
 
 def _too_small(grid: Grid, rates: Array, offers: Offers) -> str:
-    """Where plans hold, but on more GPUs than an instance of these offers has; else nothing."""
+    """Where plans hold, but on more GPUs than an instance or a server of these offers has; else nothing."""
     holding = [(tp, gpu.id) for (gpu, tp, _), rate in zip(grid, rates, strict=True) if rate > 0]
     if not holding:
         return ""
     tp, gpu = min(holding)
-    most = max((o.gpus_per_instance for o in offers if o.gpu == gpu), default=0)
-    return f"a replica needs {tp} x {gpu} in one instance; the largest that these vendors rent has {most}"
+    o = max((o for o in offers if o.gpu == gpu), key=lambda o: o.gpus_per_instance)
+    has = (f"instance; the largest that these vendors rent has {o.gpus_per_instance}" if o.kind != "owned" else
+           f"server; you own {o.owned}" if o.owned is not None and o.owned < tp else
+           f"server; own_hardware.gpus_per_server is {o.gpus_per_instance}")
+    return f"a replica needs {tp} x {gpu} in one {has}"
 
 
 def _nearest(slo: Slo, grid: Grid, result: ServingCapacity) -> int:

@@ -19,31 +19,39 @@ def size(tmp_path):
 def test_owned_cards_are_a_plan_that_costs_power_and_space_and_no_rent(size):
     """One A100 draws 0.4 kW: x 0.7 of the board limit x PUE 1.4 x 730 h x $0.15 = $42.92 a month; no colocation is said."""
     found = size("own_hardware.cards={A100-80GB-SXM: 8}", "own_hardware.usd_per_kwh=0.15")
-    rented, own = found.plans[0], found.plans[-1]
+    own, rented = found.plans[:2]
     assert (rented.owned, own.owned, own.gpu) == (None, 8, "A100-80GB-SXM")
+    assert [plan.fleet.usd_per_month for plan in found.plans] == sorted(plan.fleet.usd_per_month for plan in found.plans)
     assert own.fleet.usd_per_month == pytest.approx(own.fleet.gpus * 42.924)
     assert own.fleet.gpus == own.replicas + own.spares
     assert sum(plan.owned is not None for plan in found.plans) == 1
     assert all(fleet.gpus <= 8 for fleet in own.fleets)
     lines = size_text(found).splitlines()
     text = " ".join(" ".join(lines).split())
-    assert f"Cheapest plan that holds: {rented.replicas} replica" in text
-    assert "Your own cards hold it too:" in text
-    assert f"{own.fleet.gpus} of 8 cards are used" in text
+    assert f"Cheapest plan that holds: {own.replicas} replica" in text
+    assert "Your own cards hold it too:" not in text
+    assert f" a month of power and space; {own.fleet.gpus} of 8 cards are used." in text
     assert "1 x A100-80GB-SXM fp8, yours 0.0588" in text
     assert "what selling the cards would bring is not in it" in text
     assert len(lines) <= 40
     assert max(map(len, size_text(found, full=True).splitlines())) <= 80
-    assert all(plan.owned is None for plan, _ in frontier(found))
-    full = " ".join(size_text(found, full=True).split())
-    assert "fleets that no cheaper one beats, then yours" in full
-    assert f"instead 1 x A100-80GB-SXM fp8, yours {own.fleet.gpus} {own.fleet.gpus} {own.fleet.usd_per_month:,.0f} -" in full
-    assert all(plan.owned == 8 for plan, _ in frontier(found, own=True))
+    assert frontier(found)[0][0] is own
+
+
+def test_owned_cards_that_cost_more_than_rent_come_after_it_and_are_said_to_hold_too(size):
+    """At $15 a kWh the same card costs $4,292 a month."""
+    found = size("own_hardware.cards={A100-80GB-SXM: 8}", "own_hardware.usd_per_kwh=15")
+    own = found.plans[-1]
+    assert (found.plans[0].owned, own.owned) == (None, 8)
+    text = " ".join(size_text(found).split())
+    assert f"Cheapest plan that holds: {found.plans[0].replicas} replica" in text
+    assert f"Your own cards hold it too: {own.replicas} replica" in text
+    assert max(map(len, size_text(found, full=True).splitlines())) <= 80
 
 
 def test_all_owned_cards_draw_power_where_they_are_kept_as_a_whole(size):
     """Eight of them: 8 x $42.92."""
-    own = size("own_hardware={cards: {A100-80GB-SXM: 8}, usd_per_kwh: 0.15, as_a_whole: true}").plans[-1]
+    own = size("own_hardware={cards: {A100-80GB-SXM: 8}, usd_per_kwh: 0.15, as_a_whole: true}").plans[0]
     assert own.fleet.usd_per_month == pytest.approx(8 * 42.924)
 
 

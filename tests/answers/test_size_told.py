@@ -69,3 +69,29 @@ def test_the_rent_says_by_how_much_that_of_compare_drifts(file):
     assert f"a month (roi compare lets rent drift: centrally {figure(drifting.rent_level)} of it, mean of all months)" in said
     flat = sized(file, "drift.gpu_rent_per_year=0", frontier=False)
     assert "rent drift" not in size_text(flat)
+
+
+def test_a_fleet_that_is_needed_holds_though_a_request_is_longer_than_a_replica_holds_and_that_is_told(file):
+    """Exponential prompts of 8,000 tokens: the longest of the 600 that a replica is judged by fits an RTX-4090, that of 1,200
+    does not, and is one of those that may be slow."""
+    found = sized(file, "workload.input_tokens=8000", "workload.output_tokens=300", "workload.requests_per_day=30000",
+                  "workload.ttft_p95_s=2.5", "workload.shared_prefix_tokens=2000",
+                  "workload.cache_hit_rate=0.7", "workload.can_wait_share=0.4", "candidates.gpus=[RTX-4090]",
+                  "candidates.vendors=[]")
+    best = found.plans[0]
+    assert 0.95 < best.fleet.load.served < 1.0
+    assert all(fleet.holds for fleet in best.fleets if fleet.replicas >= best.replicas)
+    for full in (False, True):
+        assert f"% on 1 x RTX-4090 {best.weight_dtype}" in " ".join(size_text(found, full=full).split())
+    assert "longer than a replica holds" not in size_text(sized(file, frontier=False), full=True)
+
+
+def test_the_peak_is_told_as_it_is_and_beside_it_what_is_left_to_hold_after_what_can_wait(file):
+    """200,000 a day are 2.315 a second, three times as many at the peak 6.944; 0.6 of them 4.167, and no less than the mean."""
+    for share, hold in ((0.0, ""), (0.4, "4.17"), (0.9, "2.31")):
+        found = sized(file, f"workload.can_wait_share={share}", frontier=False)
+        assert found.peak_requests_per_s == pytest.approx(200_000 / 86_400 * 3)
+        told = f", {hold} left to hold after what can wait; prompts" if hold else "; prompts"
+        for full in (False, True):
+            said = " ".join(size_text(found, full=full).split())
+            assert f"Today's peak: 6.94 requests a second (mean 2.31){told}" in said

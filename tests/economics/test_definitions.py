@@ -851,6 +851,8 @@ def test_owned_cards_are_a_limit() -> None:
     s, options = shared(peak_to_mean=3.0), {"stay": STAY, o.id: o}
     assert str(choose_plan(s, o, options).infeasible).startswith("needs 3 x H100-80GB-SXM at the peak; owned: 2. ")
     assert choose_plan(s, replace(o, plans=(replace(p, gpus_owned=3.0),)), options).infeasible is None
+    grown = str(choose_plan(replace(s, growth=1.0), o, options).infeasible)  # 3 x 2^(23/12) = 11.3
+    assert grown.startswith("needs 12 x H100-80GB-SXM at the peak of month 24, when the load has grown (3 at go-live)")
     free = replace(TERMS, colocation_usd_per_kw=0.0, usd_per_kwh=0.0, kept_per_year=1.0)
     hybrid = option("hybrid", plan=p, plans=(p,), hardware=free, spills_to="stay")
     assert choose_plan(s, hybrid, {"stay": STAY, hybrid.id: hybrid}).replicas_fixed == 2

@@ -121,6 +121,23 @@ def test_an_slo_that_no_rate_holds_has_no_capacity_and_says_what_binds():
     assert curve(100, capacity=10.0).capacity(Slo()).binding == "KV memory"
 
 
+def test_a_request_that_no_replica_holds_is_one_of_the_five_in_a_hundred_that_may_be_slow():
+    """Of 1,000 requests as many are refused as the room cuts off; the 95th of all is the 95/96 quantile of those served where
+    4% are, and from more than 5% on no SLO holds. More replicas change nothing of that."""
+    requests = _load(histogram_lengths(1000, 1000.0 * ONE, 100.0 * ONE, ONE), poisson_arrivals(1000, 7), 1.0)
+    held, slo = np.sort(requests.kv_held), Slo(10.0, 1.0)
+    for refused, holds in ((1, True), (40, True), (50, True), (51, False)):
+        server = Server(ENGINE, float(held[-refused - 1]))
+        for replicas in (1, 2, 6):
+            point = LoadCurve(requests, server, replicas).at(0.5)
+            assert (point.served, point.holds(slo)) == (1.0 - refused / 1000, holds)
+    found = replay(requests, Server(ENGINE, float(held[-41])), 1)
+    seen = found.ttft_s[150:900][found.served[150:900]]
+    point = LoadCurve(requests, Server(ENGINE, float(held[-41]))).at(1.0)
+    assert point.ttft_p95_s == pytest.approx(np.percentile(seen, 100.0 * 95 / 96), rel=1e-12)
+    assert not LoadCurve(requests, server).all_fit
+
+
 def test_without_an_slo_the_capacity_is_the_rate_of_an_endless_queue():
     found = CURVE.capacity(Slo())
     assert found.binding == "saturation"

@@ -1,5 +1,6 @@
 """What the user knows of GPUs, training and serving stands in for what the catalog says, and is told as stated."""
 
+import re
 from typing import Any
 
 import pytest
@@ -168,6 +169,19 @@ def test_too_few_cards_are_a_reason_and_a_hybrid_uses_what_is_there() -> None:
     hybrid = next(o for o in c.options if o.id == "hybrid-own:qwen3-8b")
     assert hybrid.fleet is not None
     assert (hybrid.fleet.replicas, hybrid.fleet.gpus) == (1.0, 1.0)
+
+
+def test_a_replica_that_needs_more_cards_than_are_owned_or_than_a_server_has_says_which() -> None:
+    """70B in 16 bit, 140 GB, holds no replica on one A100 of 80 GB, and on two no SLO of these."""
+    def why(owned: dict[str, Any]) -> str:
+        found = resolved(own_hardware=owned, candidates={"self_hosted": ["llama-3.3-70b"], "own_hardware": True},
+                         serving={"weight_dtypes": ["bf16"]})
+        return str(found.case["options.own-hardware:llama-3.3-70b.infeasible"].value)
+
+    cards = {"cards": {"A100-80GB-SXM": 1}}
+    assert re.fullmatch(r"a replica needs [248] x A100-80GB-SXM in one server; you own 1", why(cards))
+    several = {"cards": {"A100-80GB-SXM": 8}, "gpus_per_server": 1}
+    assert re.fullmatch(r"a replica needs [248] x A100-80GB-SXM in one server; own_hardware.gpus_per_server is 1", why(several))
 
 
 def test_an_option_on_own_cards_trains_on_them_for_no_rent() -> None:

@@ -10,7 +10,7 @@ from roi.catalog.prices.own_prices import cached_with_own, price_rows
 from roi.catalog.rows import priced_rows
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.fact import Basis
-from roi.facts.price import PurchasePrice, RentalKind, RentalOffer
+from roi.facts.price import OWN_VENDOR, PurchasePrice, RentalKind, RentalOffer
 from roi.numerics.spreads import joint_high, joint_low
 from roi.scenario.quantity import Spread, as_spread, value_of
 
@@ -173,7 +173,7 @@ def owned_offers(s: "Scenario") -> Offers:
         worth = _two_years_old(s, gpu) if q is None else as_spread(q)
         sizes = {*s.serving.tensor_parallel, *(c.gpus for c in s.serving.capacities)}
         card = Offer(
-            gpu=gpu, vendor="own", kind="owned", source=worth.source or f"scenario {field}", date=worth.date or s.as_of,
+            gpu=gpu, vendor=OWN_VENDOR, kind="owned", source=worth.source or f"scenario {field}", date=worth.date or s.as_of,
             usd_per_gpu=worth.value, low_usd_per_gpu=worth.low, high_usd_per_gpu=worth.high, owned=count, watts=watts.get(gpu),
             basis=Basis.ASSUMED if q is None else Basis.STATED,
         )

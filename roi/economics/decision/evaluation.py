@@ -102,9 +102,13 @@ def choose_plan(shared: Shared, option: Option, options: Mapping[str, Option]) -
     if np.isinf(costs[best]):
         best = int(np.argmin(needed / owned))
         spares = ", spares included" if option.spares else ""
+        each = np.broadcast_to(tried.costs.fleet.gpus, (len(option.plans), shared.horizon))[best]
+        month = int(np.argmax(each))
+        first = each[each > 0.0][0]
+        when = f" of month {month + 1}, when the load has grown ({first:,.0f} at go-live)" if first < each[month] else ""
         return replace(option, plan=option.plans[best], below_bar=False, infeasible=(
-            f"needs {needed[best]:,.0f} x {option.plans[best].gpu} at the peak{spares}; owned: {owned[best]:,.0f}. Own or rent"
-            " more, or let an API take what lies above them (candidates.hybrid)"
+            f"needs {needed[best]:,.0f} x {option.plans[best].gpu} at the peak{when}{spares}; owned: {owned[best]:,.0f}. Own or"
+            " rent more, or let an API take what lies above them (candidates.hybrid)"
         ))
     return replace(option, plan=option.plans[best])
 

@@ -31,6 +31,8 @@ DESCENT: Final = 3
 """Rungs down at a time while the SLO does not hold: half the rate."""
 LOWEST: Final = 0.01
 """Where not even this share of the saturated rate holds the SLO, no rate does."""
+UNJUDGED: Final = 0.05
+"""Share of requests that a 95th percentile leaves out, however slow they are, or refused."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,11 @@ class Slo:
 
 @dataclass(frozen=True)
 class LoadPoint:
-    """How replicas do under one rate of requests."""
+    """How replicas do under one rate of requests.
+
+    A request that no replica can hold is refused, and counts among the slowest: the 95th percentiles are of all requests.
+    Where more than UNJUDGED are refused there is none, and the figures are of those that were served.
+    """
 
     requests_per_s: float
     """Offered to all replicas in sum."""
@@ -64,12 +70,13 @@ class LoadPoint:
     """Share of the requests that some replica could hold."""
 
     def holds(self, slo: Slo) -> bool:
-        """True where both percentiles are within the SLO and every request was served."""
-        return self.ttft_p95_s <= slo.ttft_p95_s and self.tpot_p95_s <= slo.tpot_p95_s and self.served == 1.0
+        """True where both 95th percentiles of all requests are within the SLO."""
+        return self.strain(slo) <= 1.0
 
     def strain(self, slo: Slo) -> float:
         """The larger of the two percentiles over its limit; above 1 the SLO is broken."""
-        return max(self.ttft_p95_s / slo.ttft_p95_s, self.tpot_p95_s / slo.tpot_p95_s, 0.0 if self.served == 1.0 else inf)
+        refused = inf if self.served < 1.0 - UNJUDGED else 0.0
+        return max(self.ttft_p95_s / slo.ttft_p95_s, self.tpot_p95_s / slo.tpot_p95_s, refused)
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class Capacity:
     requests_per_s: float
     """Of all replicas in sum; 0 where no rate holds."""
     binding: str
-    """TTFT, TPOT, KV memory (a request fits no replica), or saturation where the SLO never breaks."""
+    """TTFT, TPOT, KV memory (requests fit no replica), or saturation where the SLO never breaks."""
     rung: int = 0
     """The highest rung that holds; a looser SLO's search may begin there."""
     in_flight: float = 0.0
@@ -131,6 +138,11 @@ class LoadCurve:
             number += DESCENT
         return self.rung(number)
 
+    @property
+    def all_fit(self) -> bool:
+        """True where a replica can hold every one of the requests."""
+        return float(np.max(self._requests.kv_held)) <= self._server.kv_capacity
+
     def near_room(self, in_flight: float, unsure: float) -> tuple[float, float] | None:
         """KV capacities of a replica that has `unsure` less, or more; None where so many in flight come near neither.
 
@@ -181,14 +193,16 @@ def load_point(found: Replayed, requests_per_s: float) -> LoadPoint:
     place = (np.arange(found.arrival_s.size) + 0.5) / found.arrival_s.size
     ok = found.served & (place > WARM_UP) & (place < 1.0 - COOL_DOWN)
     several = ok & (found.output_tokens > 1.0)
+    served = float(np.mean(found.served))
+    high = (1.0 - UNJUDGED) / (served if served >= 1.0 - UNJUDGED else 1.0)
     ttft, e2e = found.ttft_s[ok], found.e2e_s[ok]
     tpot = (found.ended_s[several] - found.first_s[several]) / (found.output_tokens[several] - 1.0)
-    (ttft_50, ttft_95), (tpot_50, tpot_95), (e2e_50, e2e_95) = _percentiles(ttft), _percentiles(tpot), _percentiles(e2e)
+    (ttft_50, ttft_95), (tpot_50, tpot_95), (e2e_50, e2e_95) = (_percentiles(x, high) for x in (ttft, tpot, e2e))
     return LoadPoint(
         requests_per_s=requests_per_s, ttft_p50_s=ttft_50, ttft_p95_s=ttft_95, tpot_p50_s=tpot_50, tpot_p95_s=tpot_95,
         e2e_p50_s=e2e_50, e2e_p95_s=e2e_95, utilisation=found.utilisation,
         in_flight=requests_per_s * float(np.mean(e2e)) if e2e.size else 0.0, mean_queue=found.mean_queue,
-        served=float(np.mean(found.served)),
+        served=served,
     )
 
 
@@ -231,10 +245,10 @@ def saturated_rate(requests: Requests, server: Server) -> float:
     return 1.0 / float(engine.prefill_token_s * prompt + steps * terms + apart)
 
 
-def _percentiles(x: Array) -> tuple[float, float]:
-    """The 50th and the 95th percentile; 0 where there is nothing."""
-    middle, high = np.percentile(x, (50.0, 95.0)).tolist() if x.size else (0.0, 0.0)
-    return middle, high
+def _percentiles(x: Array, high: float) -> tuple[float, float]:
+    """The median and the quantile `high`; 0 where there is nothing."""
+    middle, upper = np.percentile(x, (50.0, 100.0 * high)).tolist() if x.size else (0.0, 0.0)
+    return middle, upper
 
 
 def _crossing(low: LoadPoint, high: LoadPoint, slo: Slo) -> float:
@@ -248,6 +262,6 @@ def _crossing(low: LoadPoint, high: LoadPoint, slo: Slo) -> float:
 
 def _binding(point: LoadPoint, slo: Slo) -> str:
     """The limit that a load breaks that does not hold the SLO."""
-    if point.served < 1.0:
+    if point.served < 1.0 - UNJUDGED:
         return "KV memory"
     return "TTFT" if point.ttft_p95_s / slo.ttft_p95_s >= point.tpot_p95_s / slo.tpot_p95_s else "TPOT"

@@ -12,6 +12,7 @@ from roi.economics.decision.option_result import FleetResult, InfeasibleOption, 
 from roi.economics.decision.verdict import value
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import Basis
+from roi.facts.price import OWN_VENDOR
 from roi.report.comparison.advice import counted
 from roi.report.comparison.thresholds import alone_from, compared_from, compared_with, month_of, quality
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
@@ -162,7 +163,8 @@ def _fleet(f: FleetResult | None) -> str:
         return ""
     most = f", {f.gpus_most:,.0f} at most over the horizon" if f.gpus_most != f.gpus else ""
     all_of_them = "" if f.replicas <= 1 else f"all of them {figure(f.fleet_requests_per_s)} behind one router, "
-    terms = f"rented at {f.vendor}, {usd(f.usd_per_gpu_hour)} per GPU and hour" if f.usd_per_gpu_hour else "bought"
+    own = "owned" if f.vendor == OWN_VENDOR else "bought"
+    terms = f"rented at {f.vendor}, {usd(f.usd_per_gpu_hour)} per GPU and hour" if f.usd_per_gpu_hour else own
     return (f" Fleet: {f.replicas:,.0f} replica{'' if f.replicas == 1 else 's'} on {f.gpus:,.0f} x {f.gpu},"
             f" {f.weight_dtype} weights{most},"
             f" {terms}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}busy"

@@ -53,12 +53,9 @@ def size_blocks(sizing: Sizing, *, full: bool) -> Iterable[Block]:
     return _tell(sizing) if full else _lead(sizing)
 
 
-def frontier(sizing: Sizing, *, own: bool = False) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
-    """The fleets that no cheaper one beats in E2E p95, the cheapest first; of plans that are paid as the first one is.
-
-    With `own` those on cards that are owned, whose power and space are no rent to compare.
-    """
-    every = sorted(((plan, fleet) for plan in (_own(sizing) if own else _alike(sizing)) for fleet in plan.fleets),
+def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
+    """The fleets that no cheaper one beats in E2E p95, the cheapest first."""
+    every = sorted(((plan, fleet) for plan in sizing.plans for fleet in plan.fleets),
                    key=lambda each: (each[1].usd_per_month, each[1].load.e2e_p95_s))
     before = accumulate((fleet.load.e2e_p95_s for _, fleet in every), min, initial=float("inf"))
     return tuple(each for each, best in zip(every, before, strict=False) if each[1].load.e2e_p95_s < best)
@@ -67,11 +64,6 @@ def frontier(sizing: Sizing, *, own: bool = False) -> tuple[tuple[SizedPlan, Fle
 def plan_name(plan: SizedPlan) -> str:
     """The words for a plan: 1 x L40S fp8, RunPod."""
     return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor if plan.owned is None else 'yours'}"
-
-
-def _alike(sizing: Sizing) -> list[SizedPlan]:
-    """The plans that are paid as the first one is: rented, or owned."""
-    return [plan for plan in sizing.plans if (plan.owned is None) == (sizing.plans[0].owned is None)]
 
 
 def _own(sizing: Sizing) -> list[SizedPlan]:
@@ -87,7 +79,8 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     yield Paragraph(f"Cheapest plan that holds: {_fleet(sizing, best)}", strong=True)
     yield from _yours(sizing)
     yield from _api_alone(sizing)
-    shown = sizing.plans[:SHOWN] if best in own else (*_alike(sizing)[: SHOWN - len(own[:1])], *own[:1])
+    shown = sizing.plans[:SHOWN]
+    shown = shown if not own or own[0] in shown else (*shown[:-1], own[0])
     yield Notes((_held(sizing), _how_sure(sizing), *_limits(sizing, shown)))
     yield from (Gap(), Paragraph(_load(sizing, limits=False)), Gap())
     rows = ((plan, _plan(plan).cells) for plan in shown)
@@ -117,15 +110,15 @@ def _held(sizing: Sizing) -> str:
     free = " No SLO: everything can wait." if slo == Slo() else ""
     over = "" if day is None else (f" Over a day busy {percent(day.load.utilisation)} of it,"
                                    f" {percent(day.within_slo)} of the requests within both limits.")
-    return (f"At {figure(sizing.peak_requests_per_s)} requests a second: TTFT p95 {_s(load.ttft_p95_s)} s{ttft}, TPOT p95"
+    return (f"At {figure(sizing.hold_requests_per_s)} requests a second: TTFT p95 {_s(load.ttft_p95_s)} s{ttft}, TPOT p95"
             f" {_ms(load.tpot_p95_s)} ms{tpot}, busy {percent(load.utilisation)} of the time.{over}{free}")
 
 
 def _how_sure(sizing: Sizing) -> str:
     """The fleet's rent over the spread of the engine's speed, which plan is cheapest at its slow end, and what it rests on."""
-    best, slow = sizing.plans[0], [(p.usd_per_month_slow, p) for p in _alike(sizing) if p.usd_per_month_slow is not None]
-    ends = f"{usd(best.usd_per_month_fast)} a month where the engine is fast (P95), " + (
-        "and no fleet holds" if best.usd_per_month_slow is None else usd(best.usd_per_month_slow)) + " where it is slow (P5)"
+    best, slow = sizing.plans[0], [(p.usd_per_month_slow, p) for p in sizing.plans if p.usd_per_month_slow is not None]
+    end = f"and no fleet{_of_yours(best)} holds" if best.usd_per_month_slow is None else usd(best.usd_per_month_slow)
+    ends = f"{usd(best.usd_per_month_fast)} a month where the engine is fast (P95), {end} where it is slow (P5)"
     least, surest = min(slow, key=itemgetter(0), default=(0.0, best))
     other = "" if surest is best else f"; there {surest.replicas_slow} of {plan_name(surest)} cost least, {usd(least)}"
     return f"How sure: {ends}{other}. Speed: {best.evidence} ({best.basis})."
@@ -136,10 +129,21 @@ def _limits(sizing: Sizing, shown: Iterable[SizedPlan]) -> Iterable[str]:
     if sizing.untrained is not None:
         yield f"{sizing.system} is untrained here: {sizing.untrained}"
     yield from (block.text for block in _smaller(sizing))
+    yield from _refused(sizing, shown)
     for why in dict.fromkeys(sizing.left_out_why):
         names = (name for name, of in zip(sizing.left_out, sizing.left_out_why, strict=True) if of == why)
         yield f"No plan on {', '.join(names)}: {why}"
     yield from _old_prices(shown)
+
+
+def _refused(sizing: Sizing, plans: Iterable[SizedPlan]) -> Iterable[str]:
+    """Which share of the requests that were replayed no replica of these plans can hold: of the first plan over the day."""
+    share = {f"{p.tensor_parallel} x {p.gpu} {p.weight_dtype}": 1.0 - (
+        sizing.day if p is sizing.plans[0] and sizing.day is not None else p.fleet).load.served for p in reversed(list(plans))}
+    told = [f"{percent(refused)} on {name}" for name, refused in reversed(share.items()) if refused > 0.0]
+    if told:
+        yield (f"Requests longer than a replica holds, which it refuses: {', '.join(told)}. They count as slower than the SLO,"
+               " as 5% may be.")
 
 
 def _old_prices(plans: Iterable[SizedPlan]) -> Iterable[str]:
@@ -155,7 +159,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
         yield Paragraph(f"{sizing.system} is untrained here: {sizing.untrained}.")
     yield Paragraph(_answer(sizing, best), strong=True)
     yield from _yours(sizing)
-    yield Heading(f"Plans, cheapest first{', then yours' if _own(sizing) and best.owned is None else ''}")
+    yield Heading("Plans, cheapest first")
     yield Table(PLAN_HEADS, tuple(map(_plan, sizing.plans)))
     spares = f" GPUs and USD hold {best.spares} spare{'' if best.spares == 1 else 's'} more." if best.spares else ""
     yield Paragraph(
@@ -169,19 +173,19 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     if _own(sizing):
         yield Paragraph(f"{YOURS[0].upper()}{YOURS[1:]}.")
     yield from _smaller(sizing)
+    yield from map(Paragraph, _refused(sizing, sizing.plans))
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
         yield Paragraph(f"Over a day with the hourly shape, {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
                         f" TPOT p95 {_ms(load.tpot_p95_s)} ms, busy {percent(load.utilisation)}; {good} of the requests within"
                         " both limits.")
     yield from _ways(sizing)
-    own = frontier(sizing, own=True) if best.owned is None else ()
     rows = tuple(Row((
         f"{fleet.replicas} of {plan_name(plan)}", f"{fleet.usd_per_month:,.0f}", _s(fleet.load.ttft_p50_s),
         _s(fleet.load.ttft_p95_s), _ms(fleet.load.tpot_p95_s), _s(fleet.load.e2e_p95_s),
         "broken" if not fleet.holds else "holds" if fleet.replicas >= plan.replicas else "tight",
-    )) for plan, fleet in (*frontier(sizing), *own))
-    yield Heading(f"Cost against latency: fleets that no cheaper one beats{', then yours' if own else ''}")
+    )) for plan, fleet in frontier(sizing))
+    yield Heading("Cost against latency: fleets that no cheaper one beats")
     yield Table(FLEET_HEADS, rows)
     tight = f" tight: holds, with less than {percent(sizing.headroom)} kept free."
     yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token."
@@ -205,9 +209,11 @@ def _load(sizing: Sizing, *, limits: bool = True) -> str:
     cached = f" ({sizing.cached_tokens:,.0f} cached)" if sizing.cached_tokens >= 1.0 else ""
     lengths = f"prompts of {sizing.prompt_tokens:,.0f} tokens{cached}, {sizing.output_tokens:,.0f} out, means"
     by_bill = "" if figure(sizing.volume_factor) == "1" else f", x {figure(sizing.volume_factor)} volume by the bill in both"
+    left = "" if sizing.hold_requests_per_s == sizing.peak_requests_per_s else (
+        f", {figure(sizing.hold_requests_per_s)} left to hold after what can wait")
     rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
             else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
-            f" {figure(sizing.mean_requests_per_s)}{by_bill})")
+            f" {figure(sizing.mean_requests_per_s)}{by_bill}){left}")
     slo = f" SLO: {slo_words(sizing.slo)};" if limits else ""
     return f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free."
 
@@ -222,8 +228,13 @@ def slo_words(slo: Slo) -> str:
 
 def _answer(sizing: Sizing, best: SizedPlan) -> str:
     exact = "Needed" if best.replicas_exact is None else f"The load needs {best.replicas_exact:.2f}, rounded up"
-    slow = "no fleet holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
+    slow = f"no fleet{_of_yours(best)} holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
     return f"{_fleet(sizing, best)} {exact}: {best.replicas_fast} where the engine is fast (P95), {slow} (P5)."
+
+
+def _of_yours(plan: SizedPlan) -> str:
+    """What limits the fleets of this plan beside the SLO: the number of cards that are owned."""
+    return "" if plan.owned is None else f" of your {plan.owned} cards"
 
 
 def _fleet(sizing: Sizing, best: SizedPlan) -> str:
@@ -237,6 +248,7 @@ def _fleet(sizing: Sizing, best: SizedPlan) -> str:
     instances = "" if held == best.replicas + best.spares else f" on {held} instance{'' if held == 1 else 's'}"
     return (f"{best.replicas} replica{'' if best.replicas == 1 else 's'}{spare} of {plan_name(best)}{instances}:"
             f" {usd(best.fleet.usd_per_month)} a month{paid}"
+            f"{'' if best.owned is None else f' of power and space; {best.fleet.gpus} of {best.owned} cards are used'}"
             f"{'' if level == '1' else f' (roi compare lets rent drift: centrally {level} of it, mean of all months)'}.")
 
 
@@ -256,10 +268,6 @@ def _ways(sizing: Sizing) -> Iterable[Block]:
     yield Heading(f"Ways to run {plan_name(sizing.plans[0])}")
     rows = [Row((way.name, figure(way.replicas), figure(way.gpus), f"{way.rent_usd:,.0f}",
                  f"{way.api_usd:,.0f}" if way.api_usd else "-", f"{way.usd:,.0f}"), way.note) for way in sizing.ways]
-    for plan in _own(sizing)[:1] if sizing.plans[0].owned is None else ():
-        paid = f"{plan.fleet.usd_per_month:,.0f}"
-        held = str(plan.replicas + plan.spares)
-        rows.append(Row((f"instead {plan_name(plan)}", held, str(plan.fleet.gpus), paid, "-", paid), YOURS))
     yield Table(("a month, USD", "replicas", "GPUs", "rent", "API", "in all"), tuple(rows))
     yield from _api_alone(sizing)
 
@@ -267,7 +275,7 @@ def _ways(sizing: Sizing) -> Iterable[Block]:
 def _api_alone(sizing: Sizing) -> Iterable[Block]:
     """Whether the API alone costs less than every way with a GPU; of a trace, which has no day, than every fleet."""
     api = [way for way in sizing.ways if not way.gpus]
-    least = min([way.usd for way in sizing.ways if way.gpus] + [plan.fleet.usd_per_month for plan in _own(sizing)], default=0.0)
+    least = min((way.usd for way in sizing.ways if way.gpus), default=0.0)
     if api and api[0].usd < least:
         other = "every fleet here" if sizing.trace else "every way with a GPU"
         yield Paragraph(f"The API alone costs less than {other} ({usd(api[0].usd)} against {usd(least)} a month);"
@@ -292,8 +300,7 @@ def _yours(sizing: Sizing) -> Iterable[Block]:
     """Whether the cards that are owned hold the load too, or how many are missing."""
     own = _own(sizing)
     if own and own[0] is not sizing.plans[0]:
-        yield Paragraph(f"Your own cards hold it too: {_fleet(sizing, own[0])} That is power and space; {own[0].fleet.gpus} of"
-                        f" {own[0].owned} cards are used.", strong=True)
+        yield Paragraph(f"Your own cards hold it too: {_fleet(sizing, own[0])}", strong=True)
     if sizing.own_infeasible is not None:
         yield Paragraph(f"Your own cards do not hold it: {sizing.own_infeasible}.")
     if not own and sizing.too_few:

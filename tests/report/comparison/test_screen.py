@@ -237,6 +237,7 @@ def test_cards_that_are_owned_are_no_cash() -> None:
     cash = o.upfront_usd - o.upfront_no_cash_usd
     assert f"set-up ${cash:,.0f} and ${o.upfront_no_cash_usd:,.0f} that your own cards would sell for" in flat(c)
     assert "serve on the GPUs that you own" in flat(c)
+    assert " weights, owned; one alone" in " ".join(comparison_text(c, (), explain=o.id).split())
 
 
 def test_staying_names_the_volume_at_which_to_look_again() -> None:

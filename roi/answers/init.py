@@ -59,7 +59,7 @@ def new_scenario(
         except ValueError as error:
             raise InputError(f"--requests: {requests_per_day[:40]!r} is not usable; {error}") from None
     if usage:
-        part, told = _measured(usage, incumbent, requests)
+        part, told = _measured(usage, incumbent, requests, today, tell)
         values |= {(block, field): value for block in part for field, value in part[block].items()}
         if "lengths" in part["workload"]:
             gone = {("workload", "input_tokens"), ("workload", "output_tokens")}
@@ -109,11 +109,11 @@ def _as_guessed(given: Scenario, path: tuple[str, ...], value: object) -> bool:
 
 
 def _measured(
-    usage: tuple[Path, ...], incumbent: str | None, requests: object,
+    usage: tuple[Path, ...], incumbent: str | None, requests: object, today: Date, tell: Tell,
 ) -> tuple[dict[str, dict[str, Any]], str]:
     """The part of a scenario that the files settle, and a line on where it comes from.
 
-    `requests` a day tell the lengths where the files count tokens alone.
+    `requests` a day tell the lengths where the files count tokens alone; `tell` hears of days after `today`.
     """
     if usage[0].suffix.lower() in PARTS:
         if len(usage) > 1 or incumbent is not None:
@@ -133,6 +133,8 @@ def _measured(
     names = ", ".join(path.name for path in usage[:3])
     told = (f"Measured: workload and incumbent, from {names}: {len(days.complete)} whole days, {first} to {last}"
             f"{'; requests a day are stated' if requests is not None else ''}.")
+    if last > today:
+        tell(f"--usage: {names}: days up to {last}, which by this machine's clock ({today}) have not come")
     return part, told
 
 

@@ -25,6 +25,7 @@ from roi.answers.track_judged import judge, wrong_share
 from roi.answers.track_months import after, days_in, month_of
 from roi.answers.track_record import Decision, TrackedMonth, keep_months, read_months
 from roi.economics.decision.comparison import Comparison, settle
+from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.inputs import Array
 from roi.economics.tracking.month_figures import in_calendar
 from roi.economics.tracking.predictive_bands import CASH, PRICES, QUANTITIES, Forecast, Held, count_held, forecast
@@ -47,8 +48,6 @@ RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "price_factor": (0.0, inf), "held_share": (0.0, 1.0), "wrong_share": (0.0, 1.0),
 }  # fmt: skip
 """What each figure may be, at least and at most: a limit outside says nothing. What deciding anew saves may be below 0."""
-LEAST_DRAWS: Final = 100
-"""Of which five lie below a band and five above it."""
 LEAST: Final = frozenset({"held_share"})
 """Limits that must be reached; the others must not be passed."""
 

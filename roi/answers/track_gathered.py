@@ -1,7 +1,7 @@
 """The months of a question in order: what is kept in a folder, and what exports, invoices and a cluster tell now."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +11,9 @@ from roi.answers.track_hours import QUERY, GpuMonth, opencost_months, prometheus
 from roi.answers.track_months import Models, MonthSums, bill_months, check_span, told_by, usage_months
 from roi.answers.track_record import Decision, TrackedMonth
 from roi.economics.inputs import Array, Option, Shared
+from roi.economics.tracking.commitments import with_owed
 from roi.economics.tracking.month_figures import figures
-from roi.economics.tracking.seen_facts import Came, owed
+from roi.economics.tracking.seen_facts import Came
 from roi.errors import InputError
 from roi.usage.read.record import FileOptions
 
@@ -25,6 +26,8 @@ TOLD: Final = frozenset(
         "output_tokens",
         "api_usd",
         "api_usd_from",
+        "calls_usd",
+        "own_usd",
         "gpu_hours",
         "gpu_usd",
     }
@@ -128,6 +131,8 @@ def _tracked(month: str, sums: MonthSums, decision: Decision) -> TrackedMonth:
         cache_read_tokens=sums.cache_read_tokens if counted else None,
         api_usd=sums.usd,
         api_usd_from=sums.usd_from,  # type: ignore[arg-type]  # one of the three words
+        calls_usd=sums.calls_usd,
+        own_usd=sums.own_usd,
         gpu_hours=sums.gpu_hours,
         gpu_usd=sums.gpu_usd,
         sources=tuple(dict.fromkeys(sums.sources)),
@@ -172,10 +177,12 @@ def came_of(
                 gpu_usd=month.gpu_usd,
             )
         )
-    unbilled = [month.api_usd is not None and month.api_usd_from != "bill" for month in months]
-    beyond = np.where(unbilled, owed(shared, options, id, found), 0.0)
-    if np.any(beyond > 0):
-        told = ", ".join(f"${usd:,.0f} in {month.month}" for usd, month in zip(beyond, months, strict=True) if usd > 0)
-        notes.append(f"no bill says what was paid: what commitments ask beyond the export's calls is counted as paid, {told}; "
-                     "--bill says otherwise")
-    return tuple(replace(c, api_usd=(c.api_usd or 0.0) + usd) if usd > 0 else c for c, usd in zip(found, beyond, strict=True))
+    bills = [month.api_usd_from == "bill" for month in months]
+    costs = [(month.own_usd, month.calls_usd if bill else month.api_usd) for month, bill in zip(months, bills, strict=True)]
+    paid = with_owed(shared, options, id, found, costs, bills)
+    told = [f"${usd:,.0f} in {month.month}" for month, a, b in zip(months, found, paid, strict=True)
+            if (usd := (b.api_usd or 0.0) - (a.api_usd or 0.0)) > 0]
+    if told:
+        notes.append("no bill says what was paid: what commitments ask beyond the export's calls is counted as paid,"
+                     f" {', '.join(told)}; --bill says otherwise")
+    return paid

@@ -40,6 +40,8 @@ class MonthSums:
     output_tokens: float = 0.0
     usd: float | None = None
     usd_from: str | None = None
+    calls_usd: float | None = None
+    own_usd: float | None = None
     gpu_hours: float | None = None
     gpu_usd: float | None = None
     sources: list[str] = field(default_factory=list)
@@ -213,7 +215,10 @@ def _summed(rows: Sequence[tuple[str, "Priced"]]) -> MonthSums:
         found.output_tokens += each.spend.tokens["output"]
     if all(each.usd is not None for _, each in rows):
         found.usd = float(sum(each.usd or 0.0 for _, each in rows))
-        found.usd_from = "reported" if all(each.spend.costed for _, each in rows) else "list price"
+        found.own_usd = float(sum(each.usd or 0.0 for role, each in rows if role == "own"))
+        found.usd_from = "list price"
+        if all(each.spend.costed for _, each in rows):
+            found.usd_from, found.calls_usd = "reported", found.usd
     return found
 
 

@@ -57,6 +57,10 @@ class TrackedMonth(Record):
     api_usd: Amount | None = None
     api_usd_from: Literal["bill", "reported", "list price"] | None = None
     """Who says what the API cost: an invoice, the export itself, or the list price of its tokens."""
+    calls_usd: Amount | None = None
+    """What the calls cost by the export itself, whatever an invoice asks."""
+    own_usd: Amount | None = None
+    """Of what the calls cost by the export, or by list price, what the option's own model did."""
     gpu_hours: Amount | None = None
     gpu_usd: Amount | None = None
     sources: tuple[Text, ...] = ()
@@ -143,8 +147,8 @@ def keep_months(folder: Path, months: Sequence[TrackedMonth], *, revise: bool) -
 def _difference(there: TrackedMonth, month: TrackedMonth) -> str:
     """The first figure in which two records of a month differ; empty where they are the same."""
     old, new = there.figures(), month.figures()
-    for name, a in old.items():
-        b = new[name]
+    for name in there.model_fields_set & old.keys():  # a file of an older roi lacks some
+        a, b = old[name], new[name]
         close = isinstance(a, float) and isinstance(b, float) and abs(a - b) <= SAME * max(abs(a), abs(b))
         if a != b and not close:
             return f"{name} {_shown(a)} there, {_shown(b)} here"

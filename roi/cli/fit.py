@@ -104,6 +104,10 @@ def fit(
         raise InputError("--compile: neither the closed form nor a dry run knows a compiled step; leave it out, or measure "
                          "one: roi profile train MODEL --compile")
     check_options(click.get_current_context())
+    if as_of is not None:
+        from roi.scenario.template import check_day
+
+        check_day(as_of.date(), "--as-of")
     check_targets()
     check_new(None, profiles[0] if dry and profiles else None)
     habits = trainer_habits(trainer, dtype)

@@ -90,11 +90,11 @@ def track(
     whether the bands held; whether to decide anew from today. Limits are cash_usd_per_month, cash_over, payback_months,
     price_factor, held_share, wrong_share and anew_usd.
     """
-    from roi import __version__
+    from roi import __version__, clock
     from roi.answers.track import track_file
     from roi.answers.track_gathered import TrackQuestion
     from roi.answers.track_hours import QUERY
-    from roi.answers.track_months import read_month
+    from roi.answers.track_months import after, month_of, read_month
     from roi.cli.output import check_targets, columns, in_colour, write, write_page
     from roi.cli.usage import file_options
     from roi.report.track import track_text
@@ -129,6 +129,9 @@ def track(
     )
     for note in found.notes:
         tell(note)
+    early = [month.month for month in found.months if after(month.month) > month_of(clock.today())]
+    if early:
+        tell(f"{early[0]}{f' to {early[-1]}' if len(early) > 1 else ''}: not over by this machine's clock, {clock.today()}")
     if found.written:
         tell(f"wrote {', '.join(found.written)} in {folder}")
     if form == "json":

@@ -16,7 +16,12 @@ from roi.report.layout.wording import figure
 AGED = ("stated", "days", "")
 RENT_HEADS = ("card and vendor", "kind", "USD/h", "GPUs", "months", *AGED)
 API_HEADS = ("USD per million tokens", "input", "output", "cached", "batch\nin", "batch\nout", *AGED)
+CACHE_HEADS = ("USD per million tokens", "cache\nwrite", "batch\ncached", "batch\nwrite")
 TUNING_HEADS = ("vendor and model", "method", "USD/Mtok\ntrained", "hosting\nUSD/h", *AGED)
+API_RATES = ("input_usd_per_mtok", "output_usd_per_mtok", "cache_read_usd_per_mtok", "batch_input_usd_per_mtok",
+             "batch_output_usd_per_mtok")  # fmt: skip
+CACHE_RATES = ("cache_write_usd_per_mtok", "batch_cache_read_usd_per_mtok", "batch_cache_write_usd_per_mtok")
+"""Not everybody takes them: where nobody does, they are not listed."""
 MOST_CHANGES = 20
 """The most changes of a refresh that are shown; the JSON has all of them."""
 
@@ -62,12 +67,15 @@ def _list(found: PriceList) -> Iterator[Block]:
     rents = [Row((f"{o.gpu}, {o.vendor}", o.kind.value, _usd(o.usd_per_gpu_hour), str(o.gpus_per_instance),
                   str(o.minimum_months or ""), *aged(o))) for o in found.rents]
     rents += [Row((f"{p.gpu}, to buy, USD", "purchase", f"{p.usd_per_gpu:,.0f}", "", "", *aged(p))) for p in found.purchases]
-    apis = [row for price in found.apis for row in _api_rows(price, aged(price))]
+    apis = [row for price in found.apis for row in _api_rows(price, API_RATES, aged(price))]
+    caches = [row for price in found.apis if any(getattr(price, rate) for rate in CACHE_RATES)
+              for row in _api_rows(price, CACHE_RATES)]
     tunings = [Row((f"{t.vendor} {t.model}" + (f", {t.gpu}" if t.gpu else ""), t.method, _usd(t.usd_per_mtok_trained),
                     _usd(t.usd_per_hosting_hour or None), *aged(t))) for t in found.tunings]
     yield Title(f"Prices of {found.what} on {found.as_of}")
     for title, heads, rows, align in (
         ("GPUs, USD per GPU and hour", RENT_HEADS, rents, "llrrrlrl"), ("APIs", API_HEADS, apis, "lrrrrrlrl"),
+        ("APIs, prompt cache", CACHE_HEADS, caches, "lrrr"),
         ("Fine-tuning", TUNING_HEADS, tunings, "llrrlrl"),
     ):
         if rows:
@@ -80,12 +88,11 @@ def _list(found: PriceList) -> Iterator[Block]:
     yield Notes((*([f"! older than {STALE_DAYS} days"] if late else []), *(f"{mark} {name}" for name, mark in sources.items())))
 
 
-def _api_rows(price: ApiPrice, aged: tuple[str, str, str]) -> Iterator[Row]:
-    """One row for each price tier of the model."""
+def _api_rows(price: ApiPrice, named: Iterable[str], aged: tuple[str, ...] = ()) -> Iterator[Row]:
+    """One row for each price tier of the model, with the rates of these names."""
+    rates = [getattr(price, name) for name in named]
     for k, edge in enumerate(price.edges_tokens):
         name = f"{price.provider}/{price.model}" if k == 0 else f"  above {edge:,.0f} input tokens"
-        rates = (price.input_usd_per_mtok, price.output_usd_per_mtok, price.cache_read_usd_per_mtok,
-                 price.batch_input_usd_per_mtok, price.batch_output_usd_per_mtok)
         yield Row((name, *(_usd(rate[k] if rate else None) for rate in rates), *(aged if k == 0 else ())))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from roi.answers.track import LIMITS, Limit, TrackAnswer
 from roi.economics.change.attribution import SHAPLEY
-from roi.economics.tracking.month_figures import LIVE, ROUTING
+from roi.economics.tracking.month_figures import COMMITMENTS, LIVE, ROUTING
 from roi.economics.tracking.predictive_bands import (
     CACHED,
     CALLS,
@@ -321,6 +321,8 @@ def _effects(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
         f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
         " the same volume, tokens and, where they share it, cache rate."
     )
+    if any(e.fact == COMMITMENTS for e in shown):
+        told += " commitments: what they ask beyond the calls, where the price does not explain it."
     yield Notes((told,))
 
 

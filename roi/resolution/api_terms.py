@@ -1,6 +1,7 @@
 """The frame and the price list of an option: the catalog's rates, and the terms that the scenario states in their place."""
 
 from dataclasses import dataclass
+from datetime import date as Date
 from functools import partial
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider
@@ -14,6 +15,7 @@ from roi.facts.price import ApiPrice
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.request_lengths import does_not_fit, system_lengths
 from roi.scenario.apis import ApiTerms
+from roi.scenario.demand import Incumbent
 from roi.scenario.quantity import Share, Spread, value_of
 from roi.scenario.scenario import Scenario
 from roi.units import DAYS_PER_MONTH
@@ -30,7 +32,7 @@ class Terms:
     field: str = ""
     """The block of the scenario; empty where it says nothing."""
     committed_months: float | None = None
-    """Months from the as-of date to the end of a commitment."""
+    """Months from the as-of date to the end of a commitment's last day."""
 
 
 LIST_TERMS = Terms(ApiTerms())
@@ -41,9 +43,13 @@ def terms_of(s: Scenario, name: str) -> Terms:
     own = s.apis.get(name)
     if own is None:
         return LIST_TERMS
-    until = own.committed_until
-    months = None if until is None else max((until - s.as_of).days / DAYS_PER_MONTH, 0.0)
-    return Terms(own, f"apis.{name}", months)
+    return Terms(own, f"apis.{name}", months_to_last_day(own, s.as_of))
+
+
+def months_to_last_day(terms: Incumbent | ApiTerms, as_of: Date) -> float | None:
+    """Months from the as-of date to the end of the last day of a commitment, both days counted; None where it has none."""
+    until = terms.committed_until
+    return None if until is None else max(((until - as_of).days + 1) / DAYS_PER_MONTH, 0.0)
 
 
 def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: Terms) -> ApiPrice:

@@ -16,6 +16,7 @@ from roi.evidence.known_runs import KnownRuns, known_runs
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.resolution.api_options import add_api_options
+from roi.resolution.api_terms import months_to_last_day
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.hosted_options import add_hosted_options
 from roi.resolution.own_terms import add_option_terms, check_options
@@ -138,12 +139,11 @@ def _add_workload(sheet: FactSheet, s: Scenario) -> None:
     sheet.fields("workload", w, "ttft_p95_s", "tpot_p95_s")
     i = s.incumbent
     sheet.field("commitment.usd_per_month", i, "committed_usd_per_month", "incumbent")
-    months = 0.0 if i.committed_until is None else max((i.committed_until - s.as_of).days / DAYS_PER_MONTH, 0.0)
-    sheet.state("commitment.months", months, "scenario incumbent.committed_until", "months")
+    sheet.state("commitment.months", months_to_last_day(i, s.as_of) or 0.0, "scenario incumbent.committed_until", "months")
     blocks: dict[str, Incumbent | ApiTerms] = {"incumbent": i, **{f"apis.{name}": own for name, own in s.apis.items()}}
-    sheet.warnings += [f"{field}.committed_until: {x.committed_until} is not after as_of, {s.as_of}: that commitment is over"
+    sheet.warnings += [f"{field}.committed_until: {x.committed_until} is before as_of, {s.as_of}: that commitment is over"
                        " and costs nothing" for field, x in blocks.items() if x.committed_until is not None
-                       and x.committed_until <= s.as_of and value_of(x.committed_usd_per_month) > 0]
+                       and x.committed_until < s.as_of and value_of(x.committed_usd_per_month) > 0]
 
 
 def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:

@@ -26,8 +26,8 @@ def check_day(day: Date, field: str = "as_of") -> None:
     """InputError where the day in `field` has not come: neither by the clock, nor by the prices that came with roi."""
     today = clock.today()
     if day > today + GRACE and day > template_day(BUNDLED):
-        raise ScenarioError(field, day.isoformat(), f"a day up to today, {today}; roi diff FILE --as-of {day} compares with"
-                            " what is announced for a later one")
+        later = f"; roi diff FILE --as-of {day} compares with what is announced for a later one" if field == "as_of" else ""
+        raise ScenarioError(field, day.isoformat(), f"a day up to today, {today}{later}")
 
 
 def template_day(name: str) -> Date:

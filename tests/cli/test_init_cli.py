@@ -46,10 +46,24 @@ def test_prices_are_those_of_the_day_on_which_it_is_written(monkeypatch):
     assert ask("init", "--as-of", "2026-11-24").stdout == template("classification")
     late = ask("init", "--as-of", "2026-12-24")
     assert (late.exit_code, "--as-of: '2026-12-24' is not usable; a day up to today, 2026-12-10" in late.stderr) == (2, True)
+    fit = ask("fit", "llama-3.1-8b", "--as-of", "2026-12-24")
+    assert (fit.exit_code, fit.stderr) == (2, "roi: --as-of: '2026-12-24' is not usable; a day up to today, 2026-12-10\n")
     early = ask("init", "--as-of", "2020-01-01")
     assert (early.exit_code, "as_of: '2020-01-01' is not usable; the earliest price" in early.stderr) == (2, True)
     monkeypatch.setattr("roi.clock.today", lambda: date(2025, 1, 1))
     assert ask("init").stdout == template("classification")
+
+
+def test_days_that_have_not_come_are_said_of_an_export_and_of_months_that_are_tracked(monkeypatch):
+    export = EXAMPLES / "tracked_usage.csv"
+    words = ("track", EXAMPLES / "tickets.yaml", "--actual", export, "--draws", "128")
+    for day, used, tracked in (("2027-01-15", "days up to 2027-02-28", "2027-01 to 2027-02: not over"),
+                               ("2027-02-28", "", "2027-02: not over"), ("2027-03-01", "", "")):
+        monkeypatch.setattr("roi.clock.today", lambda day=day: date.fromisoformat(day))
+        said = ask("init", "--usage", export).stderr, ask(*words).stderr
+        assert [("have not come" in said[0], "not over" in said[1])] == [(bool(used), bool(tracked))]
+        assert used in said[0]
+        assert tracked in said[1]
 
 
 def test_requests_that_are_the_templates_own_are_stated_still():

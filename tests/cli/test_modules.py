@@ -20,7 +20,7 @@ class Budget(NamedTuple):
     """True for what a second run with the same inputs loads."""
 
 
-PLAIN = "cli disk errors units facts numerics catalog store"
+PLAIN = "cli clock disk errors units facts numerics catalog store"
 SCENARIO = f"{PLAIN} scenario estimate evidence economics resolution answers.opening answers.telling report.layout"
 SAVED = "answers.saved answers.saved_digests"
 PYDANTIC = "pydantic pydantic_core annotated_types typing_extensions typing_inspection"

@@ -87,6 +87,13 @@ def test_a_provider_and_a_part_of_a_name_list_every_model():
     assert both["tunings"]
 
 
+def test_what_a_cache_asks_beyond_reading_it_is_listed_where_a_vendor_takes_it():
+    """gpt-6-luna's write costs 0.125; in batch, where half of every price is taken, reading costs 0.005 and writing 0.0625."""
+    row = r"openai/gpt-6-luna +0\.125 +0\.005 +0\.0625\n +above 272,000 input tokens +0\.25 +0\.01 +0\.125\n"
+    assert re.search(row, ask("gpt-6-luna").stdout)
+    assert "APIs, prompt cache" not in ask("gpt-4o").stdout
+
+
 def test_without_what_it_says_where_prices_come_from_and_how_old_they_are():
     found = told()
     held = {row["what"]: (row["rows"], row["oldest"], row["newest"]) for row in found["holdings"]}

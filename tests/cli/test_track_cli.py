@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 from click.testing import CliRunner
-from tracked_years import CACHE, LUNA, LUNA_USD, SCENARIO, cached_usd, export
+from tracked_years import CACHE, LUNA, LUNA_USD, SCENARIO, SOL_USD, cached_usd, export
 
 from roi.cli import main
 
@@ -64,7 +64,7 @@ def test_what_a_commitment_asks_is_paid_where_no_bill_says_what_was(option, left
     (tmp_path / "usage.csv").write_text(export(model, 3, usd=1.3 * LUNA_USD).replace(",openai,", f",{provider},"))
     words = ("--option", option, "--actual", tmp_path / "usage.csv")
     found = told(tmp_path, *words, file="owed.yaml")
-    runs = 67 / (365 / 12) - 2
+    runs = 68 / (365 / 12) - 2
     used = [1.3 * days * 60_000 * LUNA_USD for days in (31, 31, 28)]
     owed = [part * (30_000 - left * usd) for part, usd in zip((1.0, 1.0, runs), used, strict=True)]
     assert [m["cash_usd"]["came"] for m in found["months"]] == pytest.approx([a + b for a, b in zip(used, owed, strict=True)])
@@ -77,14 +77,52 @@ def test_what_a_commitment_asks_is_paid_where_no_bill_says_what_was(option, left
     assert not any("commitment" in note for note in billed["notes"])
 
 
+def test_what_is_short_of_a_commitment_follows_from_each_models_own_cost_and_is_no_price(tmp_path):
+    """15 of 31 days on gpt-6-sol, 15 x 60,000 x 0.0041 = $3,690; the others at another provider for 0.02 each, 19,200. OpenAI
+    is owed 30,000 - 3,690 whatever that provider bills, and prices are those of a decision without a commitment, as 0.02
+    is in January, with a bill of all that was paid too. At 3 times its price gpt-6-luna, at OpenAI, still leaves 30,000 to pay.
+    """
+    haiku = "anthropic/claude-haiku-4-5"
+    apis = {"api_models": [haiku, "openai/gpt-6-luna"], "cascade_first": []}
+    asked = {**SCENARIO, "candidates": apis, "timing": {"months_to_live": {"api": 15 / 31}, "months_in_parallel": 0}}
+    (tmp_path / "free.yaml").write_text(yaml.safe_dump(asked))
+    incumbent = {**SCENARIO["incumbent"], "committed_usd_per_month": 30_000, "committed_until": "2028-01-30"}
+    (tmp_path / "owed.yaml").write_text(yaml.safe_dump({**asked, "incumbent": incumbent}))
+    (tmp_path / "bill.csv").write_text("month,usd\n2026-12,49200\n2027-01,67200\n")
+
+    def months(model, usd, *words, file):
+        head, *new = export(model, 2, usd=usd, cached=0).splitlines()
+        old = export("gpt-6-sol", 2, usd=SOL_USD, cached=0).splitlines()[1:16]
+        rows = "\n".join([head, *old, *new[15:]])
+        (tmp_path / "usage.csv").write_text(rows.replace(",openai,claude", ",anthropic,claude") + "\n")
+        words = ("--option", f"cheaper-api:{model}", "--actual", tmp_path / "usage.csv", *words)
+        found = told(tmp_path, *words, file=file)
+        came, central = (sum(m["cash_usd"][name] for m in found["months"]) for name in ("came", "central"))
+        assert sum(e["cash_usd"] for e in found["effects"]) == pytest.approx(came - central, abs=0.02)
+        return [m["cash_usd"]["came"] for m in found["months"]], [m["price_factor"]["came"] for m in found["months"]]
+
+    free, owed, billed = (months(haiku, 0.02, *words, file=file) for file, *words in (
+        ("free.yaml",), ("owed.yaml",), ("owed.yaml", "--bill", tmp_path / "bill.csv")))
+    assert free[0] == pytest.approx([3_690 + 19_200, 37_200])
+    assert owed[0] == pytest.approx([3_690 + 19_200 + 26_310, 37_200 + 30_000])
+    assert billed[0] == pytest.approx([49_200, 67_200])
+    assert owed[1] == pytest.approx(free[1])
+    assert billed[1] == pytest.approx(free[1])
+    free, owed = (months("openai/gpt-6-luna", 3 * LUNA_USD, file=file) for file in ("free.yaml", "owed.yaml"))
+    assert owed[0] == pytest.approx([30_000, 30_000])
+    assert owed[1] == pytest.approx(free[1])
+
+
 def test_a_bill_of_what_a_commitment_asks_is_the_forecasts_in_months_of_every_length(tmp_path):
-    """$30,000 are billed for 31 and 28 days alike; gpt-6-luna's own calls would cost 209 to 232 of it."""
+    """$30,000 are billed for 31 and 28 days alike; gpt-6-luna's own calls would cost 209 to 232 of it,
+    and those alone have a luck of their own, some 7% a month."""
     incumbent = {**SCENARIO["incumbent"], "committed_usd_per_month": 30_000, "committed_until": "2028-01-30"}
     (tmp_path / "owed.yaml").write_text(yaml.safe_dump({**SCENARIO, "incumbent": incumbent}))
     (tmp_path / "bill.csv").write_text("month,usd\n2026-12,30000\n2027-01,30000\n2027-02,30000\n")
     months = told(tmp_path, "--option", LUNA, "--bill", tmp_path / "bill.csv", file="owed.yaml")["months"]
     assert [m["price_factor"]["came"] for m in months] == pytest.approx([1.0] * 3)
     assert [m["cash_usd"]["central"] for m in months] == pytest.approx([30_000] * 3)
+    assert all(30_000 - 0.1 * 232 < m["cash_usd"]["low"] < m["cash_usd"]["high"] < 30_000 + 0.1 * 232 for m in months)
 
 
 def test_a_scenario_and_its_saved_comparison_say_the_same(folder):

@@ -54,11 +54,11 @@ def test_cache_and_batch_of_the_incumbent_are_options_of_their_own_where_both_ar
 
 
 def test_a_commitment_to_a_candidate_is_owed_from_going_live_to_its_end() -> None:
-    """$1,000 a month until 2027-02-23, 91 days or 2.992 months; $394.20 is spent. Live after 0.5 months."""
+    """$1,000 a month until 2027-02-23, 92 days with the last or 3.025 months; $394.20 is spent. Live after 0.5 months."""
     terms = {"committed_usd_per_month": 1000.0, "committed_until": "2027-02-23"}
     w = world(apis={LUNA: terms}, timing={"months_to_live": {"api": 0.5}})
     paid = w.line(CHEAPER, "own commitment not used")[1]
-    assert paid[:4] == pytest.approx([500.0 - 197.10, 605.80, 605.80 * (91 / (365 / 12) - 2), 0.0])
+    assert paid[:4] == pytest.approx([500.0 - 197.10, 605.80, 605.80, 605.80 * (92 / (365 / 12) - 3)])
     assert "own commitment not used" not in w.names("stay")
 
 
@@ -243,4 +243,4 @@ def test_a_commitment_that_is_over_is_a_warning() -> None:
     terms = {"committed_usd_per_month": 1000.0, "committed_until": "2026-01-01"}
     for field, given in (("incumbent", {"incumbent": terms}), (f"apis.{LUNA}", {"apis": {LUNA: terms}})):
         assert [x for x in resolve(check_scenario(quiet(given))).warnings if "commitment" in x] == [
-            f"{field}.committed_until: 2026-01-01 is not after as_of, 2026-11-24: that commitment is over and costs nothing"]
+            f"{field}.committed_until: 2026-01-01 is before as_of, 2026-11-24: that commitment is over and costs nothing"]

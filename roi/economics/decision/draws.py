@@ -24,6 +24,9 @@ CHUNK = 6144
 """Draws at once at most where many follow: a (6144, 36) float64 array is 1.8 MB. Fewer pay more for calls than for arithmetic;
 with more, what is freed after a chunk is more than is kept for the next (`KEPT_NUMBERS`)."""
 
+LEAST_DRAWS = 100
+"""Below it fewer than ten lie beyond P10 and beyond P90, five beyond each end of a 90% band: too few to place them."""
+
 MANY = 16_384
 """Draws; of fewer each chunk has half of CHUNK at most, since a chunk's memory is touched for the first time only once."""
 

@@ -13,10 +13,10 @@ from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.inputs import Array, Number, Option, Shared, Tokens
 from roi.economics.lines.api_bill import RequestCost, request_cost, seen_tokens, service
 from roi.economics.lines.line import Line, alone_months, any_positive, billed_requests
-from roi.economics.lines.option_lines import month_shares
+from roi.economics.lines.option_lines import UNUSED, month_shares
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
-VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PRICE, GPU_HOURS, GPU_PRICE = FACTS = (
+VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE = FACTS = (
     "volume",
     "input tokens",
     "output tokens",
@@ -24,6 +24,7 @@ VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PRICE, GPU_HOURS, GPU_PRICE = FACTS
     "share of calls",
     "share of calls, by go-live",
     "price",
+    "commitments",
     "GPU hours",
     "GPU price",
 )
@@ -31,10 +32,11 @@ VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PRICE, GPU_HOURS, GPU_PRICE = FACTS
 
 volume: calls. input and output tokens: of a call. cache rate: of input tokens that are read from a cache. share of calls: those
 that the option's own model answers, of all that were made for it; by go-live: where it also escalates. price: what the API
-billed over what the forecast's prices make of these tokens. GPU hours: over those that the forecast's fleet takes at
+billed for these tokens over what the forecast's prices make of them. commitments: what was paid over what these tokens cost at
+that price, and what commitments ask beyond it. GPU hours: over those that the forecast's fleet takes at
 this volume. GPU price: of an hour.
 """
-BY_DAYS: Final = ("calls", "api_usd", "gpu_hours", "gpu_usd")
+BY_DAYS: Final = ("calls", "api_usd", "calls_usd", "gpu_hours", "gpu_usd")
 """Figures that grow with the days of a month."""
 RENT: Final = ("GPU rent",)
 BILLED: Final = (
@@ -64,6 +66,8 @@ class Figures:
     own_share: Array
     """Of the calls, those that the option's own model answers."""
     api_usd: Array
+    calls_usd: Array
+    """Of it, what is not owed for a commitment alone."""
     gpu_hours: Array
     gpu_usd: Array
     other_usd: Array
@@ -94,7 +98,7 @@ def in_calendar(shared: Shared, options: dict[str, Option], days: Array) -> tupl
     What calls cost grows with the days, so that a commitment is over the days here and `Figures.in_days` gives them back: in
     months of 365/12 days it is 2% less in 31 and 9% more in 28, 0.1% over a year.
     """
-    if not any(any_positive(usd) for usd in (shared.commitment_usd, *(o.commitment_usd for o in options.values()))):
+    if not committed(shared, options):
         return shared, options
     less = DAYS_PER_MONTH / days
     return (replace(shared, commitment_usd=shared.commitment_usd * less),
@@ -136,6 +140,7 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
         wrong=done.costs.wrong,
         gpu_hours=flat if fleet is None else np.asanyarray(fleet.gpus * live * HOURS_PER_MONTH * option.fleet_share),
         api_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(BILLED)), flat)),
+        calls_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(BILLED) and x.name not in UNUSED), flat)),
         gpu_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(RENT)), flat)),
         other_usd=np.asanyarray(sum((x.monthly for x in lines if _other(x)), flat)),
         upfront_usd=sum((x.upfront for x in lines if not (x.is_error or x.no_cash)), 0.0),
@@ -238,12 +243,37 @@ def _longer(tokens: Tokens, given: Number, made: Number) -> Tokens:
     )
 
 
+def paid(shared: Shared, options: Mapping[str, Option], id: str, seen: Mapping[str, Number]) -> Figures:
+    """The figures of option `id` of records that `with_seen` made, at the prices that were seen.
+
+    At p times the prices, max(C - p x spent, 0) is short of a commitment C: p x max(C / p - spent, 0).
+    """
+    if PRICE in seen and committed(shared, options):
+        price = np.maximum(seen[PRICE], 1e-9)
+        shared = replace(shared, commitment_usd=shared.commitment_usd / price)
+        options = {k: replace(o, commitment_usd=o.commitment_usd / price) for k, o in options.items()}
+    return billed(figures(shared, options[id], options), seen)
+
+
+def committed(shared: Shared, options: Mapping[str, Option]) -> bool:
+    """True where a commitment with an API's provider may ask for something."""
+    return any(any_positive(usd) for usd in (shared.commitment_usd, *(o.commitment_usd for o in options.values())))
+
+
 def billed(found: Figures, seen: Mapping[str, Number]) -> Figures:
     """The figures at so many times the prices, and the GPU hours, of the forecast."""
-    hours = seen.get(GPU_HOURS, 1.0)
+    hours, price = seen.get(GPU_HOURS, 1.0), seen.get(PRICE, 1.0)
     return replace(
         found,
-        api_usd=np.asanyarray(found.api_usd * seen.get(PRICE, 1.0)),
+        api_usd=np.asanyarray(found.api_usd * price * seen.get(COMMITMENTS, 1.0)),
+        calls_usd=np.asanyarray(found.calls_usd * price),
         gpu_hours=np.asanyarray(found.gpu_hours * hours),
         gpu_usd=np.asanyarray(found.gpu_usd * hours * seen.get(GPU_PRICE, 1.0)),
     )
+
+
+def dearer(option: Option, by: Number) -> Option:
+    """The option at so many times its API's price."""
+    if option.api is None:
+        return option
+    return replace(option, api=replace(option.api, discount=1.0 - (1.0 - option.api.discount) * by))

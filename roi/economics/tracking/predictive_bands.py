@@ -135,10 +135,10 @@ def simulate(
 def of_figures(
     x: Figures, prices: Array, moved: Array | float = 1.0, luck: Mapping[str, Array] | None = None
 ) -> dict[str, Array]:
-    """The quantities that are judged, of figures; `moved` is what the luck of a month makes of the API's bill."""
+    """The quantities that are judged, of figures; `moved` is what the luck of a month makes of the calls' cost."""
     by = luck or dict.fromkeys(MONTHLY, np.ones(1))
     return {
-        CASH: np.asanyarray(x.api_usd * moved + x.gpu_usd * by["hours"] + x.other_usd),
+        CASH: np.asanyarray(x.calls_usd * moved + x.api_usd - x.calls_usd + x.gpu_usd * by["hours"] + x.other_usd),
         CALLS: x.calls * by["volume"],
         INPUT_TOKENS: x.input_tokens * by["input"],
         OUTPUT_TOKENS: x.output_tokens * by["output"],

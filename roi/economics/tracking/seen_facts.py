@@ -4,17 +4,17 @@ Each month is a row of its own, as a draw is one: evaluated with that month's fa
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from roi.economics.change.attribution import attribute, in_cents
 from roi.economics.inputs import Array, Number, Option, Shared
-from roi.economics.lines.line import any_positive
 from roi.economics.lines.option_lines import month_shares
 from roi.economics.tracking.month_figures import (
     CACHE,
+    COMMITMENTS,
     FACTS,
     GPU_HOURS,
     GPU_PRICE,
@@ -26,7 +26,9 @@ from roi.economics.tracking.month_figures import (
     VOLUME,
     Figures,
     billed,
+    committed,
     figures,
+    paid,
     with_seen,
 )
 
@@ -35,7 +37,8 @@ ORDER: Final = (
     (INPUT, "input_tokens", False),
     (OUTPUT, "output_tokens", False),
     (CACHE, "cached_share", False),
-    (PRICE, "api_usd", True),
+    (PRICE, "calls_usd", True),
+    (COMMITMENTS, "api_usd", True),
     (GPU_HOURS, "gpu_hours", False),
     (GPU_PRICE, "gpu_usd", True),
 )
@@ -48,8 +51,8 @@ SHARE_SAME: Final = 0.005
 """Share of the calls below which a difference of who answers is no news."""
 MOVED: Final = 1e-9
 """A factor this near to 1 is one."""
-PRICES: Final = frozenset({PRICE, GPU_HOURS, GPU_PRICE})
-"""Facts that are factors on lines, so that nothing has to be evaluated for them."""
+PRICES: Final = frozenset({PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE})
+"""Facts that are factors on lines, so that nothing has to be evaluated for them; of a price, where nothing is committed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +68,15 @@ class Came:
     own_share: float | None = None
     """Of the calls, those that the option's own model answered."""
     api_usd: float | None = None
+    unused_usd: float | None = 0.0
+    """Of it, what commitments ask beyond what the calls cost; None where that cannot be told."""
     gpu_hours: float | None = None
     gpu_usd: float | None = None
+
+    @property
+    def calls_usd(self) -> float | None:
+        """What was billed for the calls themselves."""
+        return None if self.api_usd is None or self.unused_usd is None else self.api_usd - self.unused_usd
 
 
 @dataclass(frozen=True)
@@ -102,30 +112,12 @@ def track(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence
     return Tracked(tuple(came), seen, months, np.asanyarray(stay.cash_usd - months.cash_usd))
 
 
-def owed(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came]) -> Array:
-    """USD that commitments ask in each month beyond what its calls cost (docs/economics.md, 4.8), shape (k,).
-
-    Of months whose `api_usd` is what calls cost, not what was paid; 0 where it is None. In its days, as forecast.
-    """
-    if not any(any_positive(x) for x in (shared.commitment_usd, *(o.commitment_usd for o in options.values()))):
-        return np.zeros(len(came))
-    free, alone = replace(shared, commitment_usd=0.0), {k: replace(o, commitment_usd=0.0) for k, o in options.items()}
-    seen = seen_in_rows(free, alone, id, came)
-    price = np.maximum(seen.pop(PRICE, np.ones((len(came), 1))), LEAST)
-    # at p times the prices max(C - p x spent, 0) is owed: p x max(C / p - spent, 0)
-    asked = replace(shared, commitment_usd=shared.commitment_usd / price)
-    known = {k: replace(o, commitment_usd=o.commitment_usd / price) for k, o in options.items()}
-    with_it, without = (in_rows(s, o, id, came, seen)[0].api_usd for s, o in ((asked, known), (free, alone)))
-    told = np.array([each.api_usd is not None for each in came])
-    return np.asanyarray(np.where(told, (with_it - without) * price[:, 0], 0.0))
-
-
 def in_rows(
     shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], seen: Mapping[str, Number]
 ) -> tuple[Figures, Figures]:
     """Figures of the option and of staying in months 1..k, with the facts of each month, in days as it has them."""
     with_facts, known = with_seen(shared, options, id, seen)
-    own = billed(figures(with_facts, known[id], known), seen)
+    own = paid(with_facts, known, id, seen)
     stay = own if id == "stay" else figures(with_facts, known["stay"], known)
     return _by_month(own, came, shared.horizon), _by_month(stay, came, shared.horizon)
 
@@ -159,11 +151,13 @@ def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: S
 def seen_lately(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], window: int) -> dict[str, Number]:
     """The facts of the last `window` months over those of these values, one factor a row, shape (1, 1) or (n, 1).
 
-    Prices are those of the last month with its own calls and tokens, since they move at once and for good.
+    Prices are those of the last month with its own calls and tokens, since they move at once and for good. What
+    commitments ask ahead is agreed.
     """
     mean, newest = (_seen_together(shared, options, id, came, months) for months in (window, 1))
     prices = {name for name, _, last in ORDER if last}
-    return {name: x for some, own in ((mean, False), (newest, True)) for name, x in some.items() if (name in prices) is own}
+    return {name: x for some, own in ((mean, False), (newest, True)) for name, x in some.items()
+            if name != COMMITMENTS and (name in prices) is own}
 
 
 def _seen_together(
@@ -175,7 +169,7 @@ def _seen_together(
 
     def found(seen: Mapping[str, Number]) -> Figures:
         with_facts, known = with_seen(shared, options, id, seen)
-        months = billed(figures(with_facts, known[id], known), seen).in_days(days)
+        months = paid(with_facts, known, id, seen).in_days(days)
         return months.each(lambda a: np.atleast_2d(np.broadcast_to(a, (*a.shape[:-1], k))[..., first:]))
 
     told = _columns(came[first:], rows=False)
@@ -191,11 +185,11 @@ Told = Mapping[str, tuple[Array, Array]]
 def _columns(came: Sequence[Came], *, rows: bool) -> Told:
     """What came, by name; a figure that no month tells is left out."""
     told = {}
-    for each in fields(Came):
-        values = [getattr(month, each.name) for month in came]
-        if each.name != "days" and any(x is not None for x in values):
+    for name in dict.fromkeys(figure for _, figure, _ in ORDER):
+        values = [getattr(month, name) for month in came]
+        if any(x is not None for x in values):
             x, known = np.array([x or 0.0 for x in values]), np.array([float(x is not None) for x in values])
-            told[each.name] = (x[:, None], known[:, None]) if rows else (x[None], known[None])
+            told[name] = (x[:, None], known[:, None]) if rows else (x[None], known[None])
     return told
 
 
@@ -219,7 +213,7 @@ def _seen(
             came, known, now = last(came), last(known), last(now)
         there = (now * known).sum(axis=-1, keepdims=True)
         ratio = np.where(there > 0, (came * known).sum(axis=-1, keepdims=True) / np.where(there > 0, there, 1.0), 1.0)
-        if name in {VOLUME, INPUT, OUTPUT}:
+        if name in {VOLUME, INPUT, OUTPUT, PRICE}:
             ratio = np.maximum(ratio, LEAST)
         if np.any(np.abs(ratio - 1.0) > MOVED):
             seen[name] = seen.get(name, np.ones(1)) * ratio
@@ -287,16 +281,17 @@ def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tra
     In whole cents that add up to what came less the forecast. Each fact is a cause of its own (`attribution`).
     """
     came, names = tracked.came, [name for name in FACTS if name in tracked.seen]
+    factors = PRICES - {PRICE} if committed(shared, options) else PRICES
     evaluated: dict[frozenset[str], tuple[Figures, Figures]] = {}
 
     def sums(moved: frozenset[int]) -> Array:
         """Cash and savings of all months with these facts as they came, the others as forecast."""
         some = frozenset(names[k] for k in moved)
-        engine = some - PRICES
+        engine = some - factors
         if engine not in evaluated:
             evaluated[engine] = in_rows(shared, options, id, came, {name: tracked.seen[name] for name in engine})
         own, stay = evaluated[engine]
-        cash = billed(own, {name: tracked.seen[name][:, 0] for name in some & PRICES}).cash_usd
+        cash = billed(own, {name: tracked.seen[name][:, 0] for name in some & factors}).cash_usd
         saved = np.zeros_like(cash) if id == "stay" else stay.cash_usd - cash
         return np.array([cash.sum(), saved.sum()])
 

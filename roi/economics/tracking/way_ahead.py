@@ -14,7 +14,7 @@ from roi.economics.decision.feasibility import binds, meets_bar
 from roi.economics.finance import discount_factors, payback
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.option_lines import month_shares
-from roi.economics.tracking.month_figures import PRICE, Figures, billed, figures, in_calendar, with_seen
+from roi.economics.tracking.month_figures import PRICE, Figures, dearer, figures, in_calendar, paid, with_seen
 from roi.economics.tracking.predictive_bands import BAND, CHUNK
 from roi.economics.tracking.seen_facts import Came, Tracked, seen_lately
 from roi.facts.case import Case
@@ -129,17 +129,10 @@ def _from_now(shared: Shared, options: Mapping[str, Option], id: str, came: Sequ
     seen = seen_lately(shared, options, id, came, LATELY)
     own_price, vendor = seen.get(PRICE, 1.0), options[id].vendor
     with_facts, known = with_seen(shared, options, id, seen)
-    own = billed(figures(with_facts, known[id], known), seen)
+    own = paid(with_facts, known, id, seen)
     if PRICE in seen and vendor is not None:
-        known = {k: _dearer(o, own_price) if o.vendor == vendor else o for k, o in known.items()}
+        known = {k: dearer(o, own_price) if o.vendor == vendor else o for k, o in known.items()}
     return _From(with_facts, known, own)
-
-
-def _dearer(option: Option, by: Number) -> Option:
-    """The option at so many times its API's price."""
-    if option.api is None:
-        return option
-    return replace(option, api=replace(option.api, discount=1.0 - (1.0 - option.api.discount) * by))
 
 
 def _first(now: _From, id: str, setup_usd: float | None) -> Number:

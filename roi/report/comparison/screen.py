@@ -5,6 +5,7 @@ from datetime import date
 
 from roi.economics.decision.alarms import BILL_OFF
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
@@ -86,7 +87,7 @@ def head(c: Comparison) -> list[Block]:
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
     told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_old(c),
-            *_over(c), *_endings(c)]
+            *_over(c), *_endings(c), *_few_draws(c)]
     accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     if accepted:
         told.append(f"Accepted although unlikely: {', '.join(accepted)}")
@@ -213,6 +214,13 @@ def _over(c: Comparison) -> list[str]:
     over = [c.case[f"{path}months"].source.removeprefix("scenario ") for path in paid
             if case_number(c.case, f"{path}usd_per_month") > 0 and case_number(c.case, f"{path}months") == 0]
     return [f"A commitment is over by as_of and costs nothing: {', '.join(over)}"] if over else []
+
+
+def _few_draws(c: Comparison) -> list[str]:
+    """Draws that are too few for a chance or a percentile."""
+    n = case_number(c.case, "draws")
+    told = f"Too few draws for a chance or a percentile: {n:,.0f}; at least {LEAST_DRAWS}, better 4096 (--draws)"
+    return [told] if 0 < n < LEAST_DRAWS else []
 
 
 def _ranged(c: Comparison, path: str, name: str) -> str:

@@ -9,12 +9,12 @@ from roi.errors import ScenarioError
 
 
 def test_leaving_saves_nothing_below_a_commitment_before_its_end() -> None:
-    """$20,000 a month owed until 2027-05-24 (181 days, 5.95 months). Staying spends 10,512, so 9,488 goes unused; another
-    model of the same provider spends 394.20 of it. Month 6 counts by 0.95 of both. Leaving saves nothing.
+    """$20,000 a month owed until 2027-05-24 (182 days with first and last, 5.98 months). Staying spends 10,512, so 9,488
+    goes unused; another model of the same provider spends 394.20 of it. Month 6 counts by 0.98 of both. Leaving saves nothing.
     """
     w = world(incumbent={"committed_usd_per_month": 20_000.0, "committed_until": "2027-05-24"})
     stay, gone = w.line("stay", "commitment not used")[1], w.line(CHEAPER, "commitment not used")[1]
-    part = 181 / (365 / 12) - 5
+    part = 182 / (365 / 12) - 5
     assert stay[:7] == pytest.approx([20_000 - STAY] * 5 + [part * (20_000 - STAY), 0.0])
     assert gone[:7] == pytest.approx([20_000.0 - LUNA] * 5 + [part * (20_000 - LUNA), 0.0])
     for t in range(5):

@@ -464,11 +464,17 @@ def test_prices_older_than_they_should_be_are_told_of_what_is_paid_and_of_what_i
     assert "Old prices" not in flat(bundled())
 
 
+def test_too_few_draws_for_a_chance_are_said() -> None:
+    said = "! Too few draws for a chance or a percentile: 99; at least 100, better 4096 (--draws)"
+    assert said in flat(bundled("draws=99"))
+    assert "Too few draws" not in flat(bundled("draws=100")) + flat(bundled("draws=0"))
+
+
 def test_a_commitment_that_is_over_is_said_and_one_that_runs_is_not() -> None:
     words = ("as_of=2026-11-24", "incumbent.committed_usd_per_month=30000")
     said = "! A commitment is over by as_of and costs nothing: incumbent.committed_until"
     assert said in flat(bundled(*words, "incumbent.committed_until=2026-01-01"))
-    assert "commitment is over" not in flat(bundled(*words, "incumbent.committed_until=2026-11-25"))
+    assert "commitment is over" not in flat(bundled(*words, "incumbent.committed_until=2026-11-24"))
 
 
 def test_the_count_of_wrong_answers_times_their_price_is_what_the_line_says() -> None:

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Self
 
 Value = bool | int | float | str | None | tuple[float, ...]
 
+OWN_VENDOR = "own"
+"""Vendor of cards that are there already."""
 STALE_DAYS = 90
 """A price older than this many days on the scenario's date is reported as stale: rents moved 30% in less (H100, 2026)."""
 

@@ -16,10 +16,6 @@ class RentalKind(StrEnum):
     RESERVED = "reserved"
 
 
-OWN_VENDOR = "own"
-"""Vendor of cards that are there already."""
-
-
 class RentalOffer(DatedRow):
     """What one GPU costs by the hour at one vendor."""
 

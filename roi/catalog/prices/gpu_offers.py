@@ -9,8 +9,8 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.prices.own_prices import cached_with_own, price_rows
 from roi.catalog.rows import priced_rows
 from roi.errors import ScenarioError, UnknownName
-from roi.facts.fact import Basis
-from roi.facts.price import OWN_VENDOR, PurchasePrice, RentalKind, RentalOffer
+from roi.facts.fact import OWN_VENDOR, Basis
+from roi.facts.price import PurchasePrice, RentalKind, RentalOffer
 from roi.numerics.spreads import joint_high, joint_low
 from roi.scenario.quantity import Spread, as_spread, value_of
 

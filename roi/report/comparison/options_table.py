@@ -11,8 +11,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, InfeasibleOption, LineResult, OptionResult
 from roi.economics.decision.verdict import value
 from roi.errors import InputError, UnknownName, nearest
-from roi.facts.fact import Basis
-from roi.facts.price import OWN_VENDOR
+from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.advice import counted
 from roi.report.comparison.thresholds import alone_from, compared_from, compared_with, month_of, quality
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table

@@ -118,7 +118,7 @@ def _later(c: Comparison) -> list[str]:
     months, gain = c.better_later
     why = "today's model costs less until then"
     if any(line.name == UNUSED[0] and any(line.monthly_usd) for line in c.leader.lines):
-        left = timedelta(days=round(case_number(c.case, "commitment.months") * DAYS_PER_MONTH))
+        left = timedelta(days=round(case_number(c.case, "commitment.months") * DAYS_PER_MONTH) - 1)  # its last day
         why = f"commitment until {date.fromisoformat(str(c.case['as_of'].value)) + left}"
     return [f"Live {months} month{'' if months == 1 else 's'} later: central NPV +{short_usd(gain)}; {why}."]
 

@@ -168,7 +168,7 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
             theory = theory_s(shape, plan, gpu, replace(known.step(), links=links(gpu.id, plan.gpus)))
             return with_own_runs(found, mine, Asked(method, shape.id, theory))
 
-        published = evidence_for(gpu.id, layout, fits, known.step()) or nothing_published(known.step())
+        published = evidence_for(gpu.id, layout, fits, known.step(), pcie=gpu.pcie) or nothing_published(known.step())
         published = of_mixture(published) if shape.mixture else published
         found = after(published, [run for run, p in here if p.tuner is None], "lora" if plan.tuner else plan.method)
         if plan.tuner is None:

@@ -147,6 +147,17 @@ def test_the_card_comes_first_then_the_layout_then_everything():
     assert evidence_for("T4", ONE_GPU, [], EFFICIENCY) is None
 
 
+def test_over_pcie_what_cards_gather_is_as_unsure_as_on_desktops():
+    """A desktop group at twice and one in a data centre at the median of all: the first tells of gathers over PCIe alone."""
+    groups = [fit(2.0, gpu="RTX-4090", layout="fsdp"), fit(1.0, gpu="L4", layout="fsdp"), fit(1.0, gpu="A30", layout="fsdp")]
+    cards = ("T4", True), ("T4", False), ("RTX-A4000", True)
+    asked = ((gpu, layout, pcie) for layout in ("fsdp", "replicas") for gpu, pcie in cards)
+    over, fast, desk, *alike = (log(e.high / e.low) for e in (
+        evidence_for(gpu, layout, groups, EFFICIENCY, pcie=pcie) for gpu, layout, pcie in asked))
+    assert over == desk > fast
+    assert alike[0] == alike[1] == fast
+
+
 def test_one_source_on_a_card_is_drawn_to_all_the_others():
     """One group at 2.0 on the card, all at 2, 1, 1 (median 1): (1 x log 2 + 16 x log 1) / 17, so 2^(1/17)."""
     groups = [fit(2.0), fit(1.0, gpu="L4"), fit(1.0, gpu="T4")]

@@ -31,6 +31,8 @@ sources on it; other GPUs in the same layout; everything; LoRA's at the pace of 
 models' with a mixture's own scatter beside it (both evidence/training_speed.py)."""
 ONE_GPU: Final = "one GPU"
 """Layout of a job on a single card; others are named by what they share."""
+REPLICAS: Final = "replicas"
+"""Layout of a job whose cards share nothing but gradients."""
 PRIOR_RUNS: Final = 4.0
 """Runs that the typical scatter counts for where a group is small: three values know their scatter to a factor of two only."""
 PRIOR_GROUPS: Final = 16.0
@@ -149,7 +151,7 @@ def layout_of(plan: TrainingPlan) -> str:
     """The name of the plan's layout: one GPU, or what several share: replicas (nothing), zero2, zero3, fsdp."""
     if plan.gpus == 1:
         return ONE_GPU
-    return "replicas" if plan.sharding == "none" else plan.sharding
+    return REPLICAS if plan.sharding == "none" else plan.sharding
 
 
 def grouped(runs: Iterable[TimedRun]) -> tuple[tuple[TimedRun, ...], ...]:
@@ -173,12 +175,13 @@ def scale_group(runs: Sequence[TimedRun]) -> GroupFit:
 
 
 def evidence_for(
-    gpu: str, layout: str, groups: Sequence[GroupFit], efficiency: StepEfficiency,
+    gpu: str, layout: str, groups: Sequence[GroupFit], efficiency: StepEfficiency, *, pcie: bool = False,
 ) -> Evidence | None:
     """The best evidence for a GPU and a layout from groups of others; None without any.
 
     In this order: groups on this GPU in this layout; groups of this layout on other GPUs; all. Each counts once, since many
-    rows of one source say nothing of the next, and all groups of one card, or of several, count for PRIOR_GROUPS more.
+    rows of one source say nothing of the next, and all groups of one card, or of several, count for PRIOR_GROUPS more. With
+    `pcie`, PCIe alone joins its cards: what they gather from each other is then as unsure as on cards of desktops.
     """
     if not groups:
         return None
@@ -190,7 +193,8 @@ def evidence_for(
     if here:
         centre = (len(here) * float(median(_scales(here))) + PRIOR_GROUPS * everywhere) / (len(here) + PRIOR_GROUPS)
     between, within = LONE_BETWEEN**2, LONE_SCATTER**2
-    for found, middle in (([g for g in groups if on_desktop(g.gpu) == on_desktop(gpu)], everywhere), (here, centre)):
+    desktop = on_desktop(gpu) or (pcie and layout not in (ONE_GPU, REPLICAS))
+    for found, middle in (([g for g in groups if on_desktop(g.gpu) == desktop], everywhere), (here, centre)):
         between = _pooled(np.square(_scales(found) - middle), between)
         within = _pooled(np.square([g.log_scatter for g in found if g.n >= 3]), within)
     half = WIDTH * TAIL * float(np.sqrt(between + within))

@@ -79,10 +79,10 @@ def _answer(report: FitReport, best: GpuLine | None) -> str:
 
 def _run(report: FitReport, line: GpuLine) -> str:
     """What a run takes and costs: hours and USD, or without a training set USD a million tokens."""
-    gpus = report.plan.gpus
+    gpus, links = report.plan.gpus, " over PCIe" if line.fit.gpu.pcie else ""
     took = f"{line.tokens_per_s:,.0f} tokens a second" if line.hours is None else (
         f"A run takes {_three(line.hours[0])} hours"
-        + (f" on {gpus} GPUs, {_three(gpus * line.hours[0])} GPU-hours" if gpus > 1 else ""))
+        + (f" on {gpus} GPUs{links}, {_three(gpus * line.hours[0])} GPU-hours" if gpus > 1 else ""))
     if line.offer is None:
         return f"{took}; no offer is known"
     cost = f"${line.usd_per_mtok:.3g} a million tokens" if line.usd is None else f"${line.usd[0]:,.2f}"

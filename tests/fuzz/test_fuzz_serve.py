@@ -1,5 +1,6 @@
 """`roi profile serve`, `roi track --prometheus` and a server that may answer anything: one message, no key, nothing lost."""
 
+import copy
 import json
 import shutil
 from collections.abc import Sequence
@@ -53,7 +54,7 @@ def spoiled(draw, data: Any, most: int = 2) -> Any:
         inside = found
         for key in way:
             inside = inside[key]
-        inside[last] = draw(values)
+        inside[last] = copy.deepcopy(draw(values))  # it may be spoiled in its turn, and is drawn again
     return found
 
 

@@ -177,7 +177,8 @@ def _said(error: click.UsageError) -> str:
             return f"{name}: {error.message.rstrip('.')}"
         case click.BadOptionUsage(option_name=option):
             return f"{option}: {'needs a value' if 'requires' in error.message else 'takes no value'}; see --help"
-    return " ".join(error.format_message().split()).replace("Got unexpected extra argument", "one argument too many:")
+    said = " ".join(error.format_message().split()).replace("Got unexpected extra arguments", "too many arguments:")
+    return said.replace("Got unexpected extra argument", "one argument too many:")
 
 
 def _taken(kind: Any) -> str:  # Any: a type of click

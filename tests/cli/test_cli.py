@@ -10,6 +10,7 @@ from types import ModuleType
 import click
 import pytest
 from click.testing import CliRunner, Result
+from stopped_import import ENTRY, stopped_at
 
 import roi
 from roi.cli import COMMANDS, Door, LazyGroup, main
@@ -97,6 +98,7 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
     (["fit", "qwen3-8b", "--as-of", "2026-13-01"], "--as-of: '2026-13-01' is not usable; a day such as 2026-11-24"),
     (["fit", "qwen3-8b", "--rank"], "--rank: needs a value"), (["compare", "--full=3"], "--full: takes no value"),
     (["fit"], "MODEL: needed and not given"), (["fit", "qwen3-8b", "x"], "one argument too many: (x)"),
+    (["fit", "qwen3-8b", "x", "y"], "too many arguments: (x y)"),
 ])
 def test_what_an_option_does_not_take_is_refused_with_what_it_takes(args: list[str], told: str) -> None:
     answer = ask(main, *args)
@@ -223,27 +225,10 @@ def test_a_mistake_is_called_as_it_was_written(words: tuple[str, ...], said: str
     assert (answer.exit_code, said in answer.stderr) == (2, True), answer.stderr
 
 
-STOPPED = """
-import os, signal, sys
-
-wanted = sys.argv.pop(1)
-
-class Asked:
-    def find_spec(self, name, path=None, target=None):
-        if name == wanted:
-            sys.meta_path.remove(asked)
-            os.kill(os.getpid(), signal.SIGINT)
-
-asked = Asked()
-sys.meta_path.insert(0, asked)
-from roi.__main__ import main
-main()
-"""
-
-
 @pytest.mark.parametrize("module", ["roi.cli", "click", "click.core", "roi.errors"])
 def test_ctrl_c_while_the_command_is_imported_is_one_line_and_130(module: str) -> None:
-    done = subprocess.run([sys.executable, "-c", STOPPED, module, "compare"], capture_output=True, text=True, check=False)
+    command = stopped_at(module, "SIGINT", ENTRY, "compare")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "roi: interrupted; nothing was kept\n")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from serving_server import Law, StepServer
+from stopped_import import MODULE, stopped_at
 
 from roi.cli import main
 from roi.errors import Terminated
@@ -116,31 +117,13 @@ def test_a_signal_that_an_import_swallowed_is_raised_where_the_next_block_begins
     assert handlers() == before
 
 
-IMPORTING = """
-import os, signal, sys
-
-wanted = sys.argv.pop(1)
-
-class Asked:
-    def find_spec(self, name, path=None, target=None):
-        if name == wanted:
-            sys.meta_path.remove(asked)
-            os.kill(os.getpid(), signal.SIGTERM)
-
-asked = Asked()
-sys.meta_path.insert(0, asked)
-import runpy
-runpy.run_module("roi", run_name="__main__", alter_sys=True)
-"""
-
-
 @pytest.mark.full
 @pytest.mark.parametrize("module", ["roi.cli", "click.core", "roi.profiling.device.operator_rates", "torch", "torch.nn",
                                     "bitsandbytes", "transformers"])
 def test_sigterm_while_a_profile_imports_its_libraries_ends_with_143(module, tmp_path):
     """The first seconds of `roi profile device`: nothing is measured yet, so nothing is kept, and that is said."""
     words = ("profile", "device", "--device", "cpu", "--budget", "1s", "--profiles", str(tmp_path / "own"))
-    command = [sys.executable, "-c", IMPORTING, module, *words]
+    command = stopped_at(module, "SIGTERM", MODULE, *words)
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout) == (143, "")
     assert done.stderr.splitlines()[-1:] == ["roi: ended by SIGTERM; nothing was kept"]

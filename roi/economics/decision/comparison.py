@@ -211,14 +211,16 @@ def _better_later(shared: Shared, options: Mapping[str, Option], now: Evaluated,
     Months are tried in turn until one brings no more.
     """
 
-    def pv(months: int) -> float:
-        found = _later(shared, options, now.option.id, months) if months else now
+    def pv(found: Evaluated) -> float:
         return float(found.cash_pv if counts == "cash" else found.pv)
 
-    months = 0
-    while now.option.id != "stay" and months < LATER and pv(months + 1) < pv(months):
-        months += 1
-    return (months, pv(0) - pv(months)) if months else None
+    months, least = 0, pv(now)
+    while now.option.id != "stay" and months < LATER:
+        later = pv(_later(shared, options, now.option.id, months + 1))
+        if later >= least:
+            break
+        months, least = months + 1, later
+    return (months, pv(now) - least) if months else None
 
 
 def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None, counts: str) -> tuple[float, float] | None:

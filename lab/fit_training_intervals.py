@@ -62,7 +62,7 @@ def distances(runs: Sequence[TimedRun], way: Callable[[TimedRun], str]) -> list[
     for name in dict.fromkeys(map(way, runs)):
         fits = [scale_group(group) for group in grouped(run for run in runs if way(run) != name)]
         for run in (run for run in runs if way(run) == name):
-            known = evidence_for(run.gpu, run.layout, fits, training_efficiencies().step())
+            known = evidence_for(run.gpu, run.layout, fits, training_efficiencies().step(), pcie=run.pcie)
             if known is not None:
                 centre = np.log(known.efficiency.overall)
                 half = (np.log(known.high) - centre) / calibration.WIDTH

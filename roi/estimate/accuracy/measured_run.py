@@ -296,4 +296,4 @@ def timed_run(run: MeasuredRun, efficiency: StepEfficiency, *, tuners: bool = Fa
         return None
     tokens, seconds = _micro_step(run, run.plan, run.gpu, replace(efficiency, overall=1.0))
     return TimedRun(id=run.id, source=run.source, gpu=run.gpu.id, layout=layout_of(run.plan), method=run.method,
-                    model=run.model.id, measured_s=tokens / run.tokens_per_s, theory_s=seconds)
+                    model=run.model.id, measured_s=tokens / run.tokens_per_s, theory_s=seconds, pcie=run.gpu.pcie)

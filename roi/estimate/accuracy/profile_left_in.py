@@ -55,7 +55,8 @@ def profile_left_in(runs: Sequence[TimedRun], efficiency: StepEfficiency) -> lis
     for source in dict.fromkeys(run.source for run in runs):
         others = [scale_group(group) for group in grouped(run for run in runs if run.source != source)]
         for group in grouped(run for run in runs if run.source == source):
-            prior = evidence_for(group[0].gpu, group[0].layout, others, efficiency) or nothing_published(efficiency)
+            like = group[0]
+            prior = evidence_for(like.gpu, like.layout, others, efficiency, pcie=like.pcie) or nothing_published(efficiency)
             for profile in _profiles(group):
                 found += [_row(run, profile, prior) for run in group if run not in profile]
     return found

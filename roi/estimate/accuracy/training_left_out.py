@@ -91,7 +91,8 @@ def _against(
     run: TimedRun, rest: Sequence[TimedRun], efficiency: StepEfficiency, own: Sequence[TimedRun] = (),
 ) -> tuple[float, float] | None:
     """(log(measured / predicted) of the speed, half of the stated interval); None where the rest says nothing."""
-    found = evidence_for(run.gpu, run.layout, [scale_group(group) for group in grouped(rest)], efficiency)
+    groups = [scale_group(group) for group in grouped(rest)]
+    found = evidence_for(run.gpu, run.layout, groups, efficiency, pcie=run.pcie)
     if own:
         found = with_own_runs(found or nothing_published(efficiency), own, Asked(run.method, run.model, run.theory_s))
     if found is None:

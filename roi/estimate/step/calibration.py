@@ -74,6 +74,8 @@ class TimedRun:
     """Seconds of one micro-step, its share of the optimizer step included."""
     theory_s: float
     """The roofline's, at an overall efficiency of 1."""
+    pcie: bool = False
+    """True where PCIe alone joins its cards."""
 
     @property
     def log_ratio(self) -> float:

@@ -122,13 +122,11 @@ def size_plan(
 
     Without `frontier` its fleets are the one that is needed, and one with a replica less.
     """
-    server, capacity, rooms = plan.evidence.server, plan.capacity, None
+    server, capacity = plan.evidence.server, plan.capacity
     if load.is_trace:  # the speed of a prompt token depends on the prompts, what a replica holds on arrivals and lengths
         server = plan_evidence(known, plan.serving, load.traffic).server
         capacity = plan_capacity(plan.serving, load.traffic, server, load.slo, plan.speeds, plan.evidence.unsure_bytes)
-        rooms = load_curve(plan.serving, load.traffic, server, 1, 0).near_room(
-            capacity.alone.in_flight, plan.evidence.unsure_bytes)
-    less, more = rooms or (server.kv_capacity, server.kv_capacity)  # with the speed at its end besides: somewhat wide
+    less, more = capacity.rooms or (server.kv_capacity, server.kv_capacity)  # with the speed at its end besides: somewhat wide
     alone, headroom, least = capacity.alone.requests_per_s, float(option.headroom), option.replicas_least
     if alone <= 0.0:
         return None

@@ -200,7 +200,7 @@ def plan_capacity(
         ends[k] = _joined((alone, gain), ends[k], (other, several), joint)
     (slow, gain_slow), (fast, gain_fast) = ends
     return PlanCapacity(alone=alone, slow=slow, fast=fast, pooling=gain, pooling_slow=gain_slow, pooling_fast=gain_fast,
-                        room_binds=rooms is not None)
+                        rooms=rooms)
 
 
 def _joined(

@@ -389,7 +389,7 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
         sheet.state(path("adapter_speed"), evidence.adapters.path, evidence.adapters.spread.source)
     rates = (("", capacity.alone, capacity.pooling), ("slow", capacity.slow, capacity.pooling_slow),
              ("fast", capacity.fast, capacity.pooling_fast))
-    room = " and of its room for KV" if capacity.room_binds else ""
+    room = " and of its room for KV" if capacity.rooms else ""
     ends = {end: f" at the {end} end of the engine's speed{room}" if end else "" for end, _, _ in rates}
     rested = partial(sheet.add, basis=evidence.basis, date=evidence.speed.date)
     for end, alone, _ in rates:

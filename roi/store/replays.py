@@ -107,4 +107,5 @@ def _exactly(value: object) -> Iterator[str]:
 
 def _capacity(found: Any) -> PlanCapacity:  # Any: what `keep` wrote
     """The capacity that a file holds."""
-    return PlanCapacity(**{**found, **{name: Capacity(**found[name]) for name in ("alone", "slow", "fast")}})
+    rooms = None if found["rooms"] is None else tuple(found["rooms"])
+    return PlanCapacity(**{**found, "rooms": rooms, **{name: Capacity(**found[name]) for name in ("alone", "slow", "fast")}})

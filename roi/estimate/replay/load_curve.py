@@ -105,8 +105,8 @@ class PlanCapacity:
     pooling_slow: float
     """The same with the engine at the slow end of its speed."""
     pooling_fast: float
-    room_binds: bool = False
-    """True where less or more room for KV has joined the ends."""
+    rooms: tuple[float, float] | None = None
+    """Less and more room for KV on each GPU, bytes, of which what it holds has joined the ends; None where it does not bind."""
 
 
 class LoadCurve:

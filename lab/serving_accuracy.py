@@ -172,8 +172,8 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         " left out; elsewhere: the card, or the engine for other, and no less than the engine's least known card needs. inside:"
         " the share of the rows so left out that lay inside when the interval had not seen them either"
         f" (lab/serving_spreads.py). A source that is in no fit, as one's own servers are, adds a factor of"
-        f" {plain['new_source']:g}, squares of logarithms added: what rows of a source left out of"
-        " everything needed besides. Factors for blank columns are judgements."), "",
+        f" {plain['new_source']:g} (one of few of its runs nearly as much), squares of logarithms added: what rows of a source"
+        " left out of everything needed besides. Factors for blank columns are judgements."), "",
         "| engine | runs | model left out, median % | card left out, median % | same | model | elsewhere | inside % |",
         "|:--|--:|--:|--:|:--|:--|:--|:--|"]
     out += [f"| {row['engine']} | {row['runs']} | {_percent(row['model'])} | {_percent(row['card'])} |"

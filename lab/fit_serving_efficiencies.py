@@ -331,7 +331,8 @@ def ends_of(name: str, fits: Fits, spreads: Spreads) -> dict[str, Any]:
         return lambda quantity, mixture: spreads.half(level, quantity, name, gpu, mixture=mixture)
 
     inside = {"other": spreads.inside_other} if other else {level: spreads.inside(level, name) for level in LEVELS}
-    return {"sources": {where: left_of_sources(each) for where, each in {**cards, "elsewhere": runs}.items()},
+    tables = {run.source for run in runs}
+    return {"sources": {where: left_of_sources(each, tables) for where, each in {**cards, "elsewhere": runs}.items()},
             "intervals": {kind: {gpu: {level: spread(on_card(gpu, level), mixture=mixture) for level in LEVELS[:2]}
                                  for gpu in ([] if other else cards)} for kind, mixture in kinds.items()},
             "elsewhere": {kind: spread(unseen, mixture=mixture) for kind, mixture in kinds.items()},

@@ -314,8 +314,8 @@ def _new_source(found: Sequence[tuple[str, Array, float]]) -> float:
         np.concatenate([np.full(len(errors), min(1.0 / FULL_ROWS, 1.0 / rows[source])) for source, errors, _ in found]))
 
 
-def left_of_sources(runs: Iterable[ServingRun]) -> dict[str, float]:
-    """What is left of the variance that a new source adds, for each source of a fit's runs, by table.
+def left_of_sources(runs: Iterable[ServingRun], tables: Iterable[str]) -> dict[str, float]:
+    """What is left of the variance that a new source adds, for each of the tables whose publisher has runs in a fit.
 
     A fit lies where its sources do on average, by their shares w of it, rows of a model on a card counted as in the fit. A run
     of source s is off by 1 - w of what is particular to s, and by the w of each other source: (1 - 2 w + q) / (1 + q), where q
@@ -326,8 +326,8 @@ def left_of_sources(runs: Iterable[ServingRun]) -> dict[str, float]:
         weights[name] += min(rows, EFFECTIVE)
     whole = sum(weights.values())
     every = sum((one / whole) ** 2 for one in weights.values())
-    left = {name: round((1.0 - 2.0 * one / whole + every) / (1.0 + every), 3) for name, one in sorted(weights.items())}
-    return left | {table: left[name] for table, name in PUBLISHERS.items() if name in left}
+    return {table: round((1.0 - 2.0 * weights[name] / whole + every) / (1.0 + every), 3)
+            for table in sorted(tables) if (name := PUBLISHERS.get(table, table)) in weights}
 
 
 def source_lines(found: Sequence[tuple[str, Array, float]]) -> list[str]:

@@ -436,10 +436,12 @@ def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_no_option(
     ((0.15, 0.15), "from about $0.15 each the advice is to stay"),
     ((0.149, 0.1512), "between $0.14 and $0.16 each the advice turns to staying"),
     ((0.1506, None), "from about $0.15 each, if at any price, the advice turns to staying"),
+    ((0.0, None), "the draws do not tell at which price, if at any, the advice turns to staying"),
     ((0.0, 0.06), "between $0 and $0.06 each the advice turns to staying"),
 ])
 def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None], told: str) -> None:
-    """From $0.1506 to $0.1512: at $0.15 the advice has not changed, at $0.152 it has; one figure would hide where."""
+    """From $0.1506 to $0.1512: at $0.15 the advice has not changed, at $0.152 it has; one figure would hide where. From nothing
+    to no price is all that there is."""
     c = bundled()
     found = replace(c.verdict, flips_at_usd_per_error=ends[0], flips_between_usd_per_error=ends, flips_to_one_of=("stay",))
     assert f"; {told} !" in flat(replace(c, verdict=found))

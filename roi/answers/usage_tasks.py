@@ -37,11 +37,11 @@ LEAST_SHARE: Final = 0.01
 """Groups with less of what was spent are not compared."""
 DRAWS: Final = 256
 """Enough to rank groups by their expected saving; `compare` on one of them takes more."""
-FAR_BELOW: Final = 10.0
-"""A group of which this many times the bill is less than the cheapest GPU costs is first compared without GPUs."""
+FAR_BELOW: Final = 4.0
+"""A group of which this many times the bill is less than hosting costs at the least is first compared without hosting."""
 SURELY_BELOW: Final = 2.0
-"""Then GPUs are left out where one costs this many times what staying does, growth and dearer successors included: rents may
-fall, or a card be sold again, for half of it, and people's hours come on top."""
+"""Then hosting is left out where it costs this many times what staying does, growth, migrations and dearer successors
+included: rents may fall, a card be sold again, or people need fewer hours, by half of it all on average."""
 MOST_BYTES, MOST_FILES = 65_536, 200
 """Of a file of kept answers, which has some 2,000, and of their folder."""
 
@@ -72,8 +72,11 @@ def rank_tasks(
     files = KeptFiles(cache_folder(sys.platform, os.environ) / "tasks", MOST_BYTES, MOST_FILES)
     answers = None if name is None else _kept(files.text(name), len(parts))
     if answers is None and parts:
-        answers = list(_answers(groups, scenario, day_of(found.days.last), tell, cache=cache))
-        if name is not None and case_name((scenario,), (asked,), ()) == name:  # nothing moved meanwhile
+        said: list[str] = []
+        answers = list(_answers(groups, scenario, day_of(found.days.last), said.append, cache=cache))
+        for line in said:
+            tell(line)
+        if name is not None and not said and case_name((scenario,), (asked,), ()) == name:  # nothing moved meanwhile
             files.keep(name, json.dumps(answers))
     compared = iter(answers or ())
     tasks = [group.task if group.part is None else replace(group.task, **next(compared)) for group in groups]
@@ -179,22 +182,26 @@ def _compared(data: dict[str, Any], runs: "KnownRuns") -> "Comparison":
 
 
 def _without_gpus(data: dict[str, Any], task: Task, runs: "KnownRuns") -> "Comparison | None":
-    """The comparison without models on GPUs, whose plans are replayed for long; None where one of those might pay.
+    """The comparison without models on GPUs of one's own, whose plans are replayed for long; None where one of them might pay.
 
-    None does where the cheapest GPU alone costs more than staying: what is dearer has no NPV where errors cost nothing.
+    None does where the cheapest GPU, and the people who run a model on it, cost more than staying: what is dearer has no NPV
+    where errors cost nothing.
     """
     from roi.catalog.prices.gpu_offers import bought_offers, rented_offers
     from roi.scenario.file import check_scenario
+    from roi.scenario.quantity import value_of
 
     scenario = check_scenario(data)
-    months = scenario.horizon_months
-    cheapest = min((*(each.usd_per_gpu_hour * HOURS_PER_MONTH * months for each in rented_offers(scenario)),
-                    *(each.usd_per_gpu for each in bought_offers(scenario))))
-    if task.usd_per_month * months * FAR_BELOW > cheapest:
+    months, people = scenario.horizon_months, scenario.people
+    gpu = min((*(each.usd_per_gpu_hour * HOURS_PER_MONTH * months for each in rented_offers(scenario)),
+               *(each.usd_per_gpu for each in bought_offers(scenario))))
+    hours = value_of(people.setup_hours.self_hosted) + value_of(people.run_hours_per_month.self_hosted) * months
+    hosting = gpu + hours * value_of(people.usd_per_hour)  # other ways of hosting take more hours
+    if task.usd_per_month * months * FAR_BELOW > hosting:
         return None
     answer = _compared({**data, "candidates": {**data["candidates"], "self_hosted": []}}, runs)
     stay = next(option for option in answer.options if option.id == "stay")
-    return answer if stay.mean_monthly_usd * months * SURELY_BELOW < cheapest else None
+    return answer if stay.mean_monthly_usd * months * SURELY_BELOW < hosting else None
 
 
 def _best(answer: "Comparison") -> dict[str, Any]:

@@ -7,6 +7,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
+from roi.disk import replace_file
 from roi.errors import InputError
 from roi.usage.read.archives import message_documents
 from roi.usage.read.database import as_utc, rows_of, zone_of
@@ -220,9 +222,9 @@ def first_dropped(raw: RawTable, reasons: set[str], options: FileOptions, engine
     names = sorted(set().union(*map(_columns, texts)))
     columns = [_kept(name, [row.get(name) for _, row in batch]) for name in names]
     with TemporaryDirectory(prefix="roi-usage-") as folder:  # a file, since DuckDB loads pandas to look at what is in memory
-        target = Path(folder, "looked_at.csv")
-        with target.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(zip(*columns, range(len(batch)), strict=True))
+        target, cells = Path(folder, "looked_at.csv"), StringIO()
+        csv.writer(cells).writerows(zip(*columns, range(len(batch)), strict=True))
+        replace_file(target, cells.getvalue())
         table = engine.read_csv(target, columns={**dict.fromkeys(names, "string"), LINE: "int64"}, header=False, delim=",",
                                 **AS_WRITTEN)
         records = raw.found[0].format.records(table, options)

@@ -78,5 +78,6 @@ def answer_usage(
 
         if status is not None:
             status("comparing groups")
-        tasks = rank_tasks(spent, scenario, most, tell=tell or keep_quiet, cache=cache)
+        tasks = rank_tasks(spent, scenario, most, bill_usd_per_month=question.bill_usd_per_month, tell=tell or keep_quiet,
+                           cache=cache)
     return UsageAnswer(spent=spent, part=parts[0] if parts else None, tasks=tasks)

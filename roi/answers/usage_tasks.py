@@ -26,6 +26,7 @@ from roi.store.kept_files import KeptFiles
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.lengths import prefix_of_buckets
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
+from roi.usage.measure.scenario_part import paid_a_month
 from roi.usage.measure.workload import Choice, shortest_prefix
 from roi.usage.summary import Usage
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from roi.economics.decision.comparison import Comparison
     from roi.evidence.known_runs import KnownRuns
 
-LEAST_SHARE: Final = 0.01
-"""Groups with less of what was spent are not compared."""
 DRAWS: Final = 256
 """Enough to rank groups by their expected saving; `compare` on one of them takes more."""
 FAR_BELOW: Final = 4.0
@@ -55,17 +54,19 @@ class Group:
 
 
 def rank_tasks(
-    found: Usage, scenario: Path | None = None, most: int = 5, *, tell: Tell = keep_quiet, cache: bool = True,
+    found: Usage, scenario: Path | None = None, most: int = 5, *, bill_usd_per_month: float | None = None,
+    tell: Tell = keep_quiet, cache: bool = True,
 ) -> list[Task]:
     """The largest groups (models, where nothing is grouped), the one whose change could save most first.
 
-    `scenario` is what they are compared under; without one, the bundled candidates, where quality is not evaluated and wrong
-    answers cost nothing, so that the ranking is of costs alone. What was measured on this machine counts as in `compare`. With
-    `cache` answers of earlier runs are used again.
+    Of a model with several groups all calls together are one more: a change is paid for once. `bill_usd_per_month` is what all
+    calls really cost. `scenario` is what they are compared under; without one, the bundled candidates, where quality is not
+    evaluated and wrong answers cost nothing, so that the ranking is of costs alone. What was measured on this machine counts as
+    in `compare`. With `cache` answers of earlier runs are used again.
     """
     if found.days is None or not found.days.complete:
         return []  # a part of a day says nothing of a month
-    groups = list(_largest(found, most))
+    groups = list(_largest(found, most, bill_usd_per_month))
     parts = [group.part for group in groups if group.part is not None]
     asked = json.dumps([day_of(found.days.last).isoformat(), *parts])
     name = case_name((scenario,), (asked,), ()) if cache and parts else None
@@ -92,8 +93,8 @@ def _kept(text: str | None, groups: int) -> list[dict[str, Any]] | None:  # Any:
     return None
 
 
-def _largest(found: Usage, most: int) -> Iterator[Group]:
-    """The groups of which most was spent on whole days."""
+def _largest(found: Usage, most: int, bill: float | None) -> Iterator[Group]:
+    """The groups of which most was spent on whole days, and the models of several."""
     assert found.days is not None
     days = set(found.days.complete)
     total = sum(each.usd or 0.0 for each in found.priced if each.spend.day in days)
@@ -103,13 +104,20 @@ def _largest(found: Usage, most: int) -> Iterator[Group]:
         if spend.model is not None and each.usd and spend.whole and (spend.day is None or spend.day in days):
             groups[spend.group, spend.provider, spend.model].append(each)
     usd = {key: sum(each.usd or 0.0 for each in group) for key, group in groups.items()}
-    for key in sorted((key for key in groups if usd[key] >= LEAST_SHARE * total), key=lambda key: -usd[key])[:most]:
+    largest = sorted((key for key in groups if usd[key]), key=lambda key: -usd[key])[:most]
+    for model in dict.fromkeys(key[1:] for key in largest):
+        parts = [key for key in groups if key[1:] == model]
+        if len(parts) > 1 and (None, *model) not in parts:
+            groups[None, *model] = [each for key in parts for each in groups[key]]
+            usd[None, *model] = sum(usd[key] for key in parts)
+            largest.append((None, *model))
+    for key in largest:
         task = Task(group=key[0], provider=key[1], model=key[2], requests_per_day=None, share=usd[key] / total,
                     usd_per_month=usd[key] / len(days) * DAYS_PER_MONTH)
-        yield _group(found, groups[key], task)
+        yield _group(found, groups[key], task, bill)
 
 
-def _group(found: Usage, group: Sequence[Priced], task: Task) -> Group:
+def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None) -> Group:
     """The task with its requests, and its workload as a part of a scenario."""
     rows = [each.spend for each in group]
     requests = total_requests(rows)
@@ -125,11 +133,15 @@ def _group(found: Usage, group: Sequence[Priced], task: Task) -> Group:
         provider = find_api_price(task.provider, task.model, day_of(found.days.last)).provider
     except InputError as error:
         return Group(replace(task, reason=str(error)), None)
+    paid, split = paid_a_month(found, group, provider, bill)
+    task = task if paid is None else replace(task, usd_per_month=paid)
+    paying = {"bill_usd_per_month": paid, "bill_is_volume_share": split}
     return Group(task, {
         "workload": {"requests_per_day": a_day, "input_tokens": given, "output_tokens": tokens["output"] / requests, **cached,
                      **_load(found)},
         "incumbent": {"provider": provider, "model": task.model, "uses_cache": tokens["cache_read"] > 0,
-                      "batch_share": (total_requests([row for row in rows if row.batch]) or 0) / requests},
+                      "batch_share": (total_requests([row for row in rows if row.batch]) or 0) / requests,
+                      **({name: value for name, value in paying.items() if value is not None} if paid else {})},
     })  # fmt: skip
 
 
@@ -205,11 +217,13 @@ def _without_gpus(data: dict[str, Any], task: Task, runs: "KnownRuns") -> "Compa
 
 
 def _best(answer: "Comparison") -> dict[str, Any]:
-    """The option with the highest expected NPV."""
-    stay = next(option for option in answer.options if option.id == "stay")
-    best = max(answer.options, key=lambda option: option.expected_npv_usd)
+    """The option with the highest expected NPV on what the verdict counts: wrong answers too, where their price is no guess."""
+    from roi.economics.decision.verdict import chance, value
+
+    counts, stay = answer.verdict.counts, next(option for option in answer.options if option.id == "stay")
+    best = max(answer.options, key=lambda option: value(option, counts))
     if best.id == "stay":
         return {"best": stay.label, "evaluated": True, "saves_share": 0.0, "npv_usd": 0.0}
-    return {"best": best.label, "evaluated": best.evaluated, "npv_usd": best.expected_npv_usd,
-            "saves_share": 1.0 - best.mean_monthly_usd / stay.mean_monthly_usd,
-            "probability": best.probability_npv_positive}
+    now, then = ((each.cash_monthly_usd if counts == "cash" else each.mean_monthly_usd) for each in (stay, best))
+    return {"best": best.label, "evaluated": best.evaluated, "npv_usd": value(best, counts), "saves_share": 1.0 - then / now,
+            "probability": chance(best, counts)}

@@ -52,7 +52,7 @@ usage_option = click.option("--usage", "part", type=PATH,
 profiles_option = click.option("--profiles", multiple=True, type=PATH, help="Folder of profiles to search first.")
 full_option = click.option("--full", is_flag=True, help="Print all that is known, not the answer alone.")
 html_option = click.option("--html", type=FRESH, help="Write the report as one HTML file too, with pictures.")
-force_option = click.option("--force", is_flag=True, help="Let what is written take the place of a file that is there.")
+force_option = click.option("--force", is_flag=True, help="Let --html take the place of a file that is there.")
 redact_option = click.option("--redact", is_flag=True, help="Leave rates, wages and names out of --html.")
 output_option = click.option("--output", type=TARGET, help="Write to this file, whole or not at all.")
 

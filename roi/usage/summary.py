@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from roi.clock import today
 from roi.errors import InputError
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
@@ -16,7 +18,7 @@ from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
 from roi.usage.measure.days import Days, complete_days, whole_span
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
-from roi.usage.measure.pricing import Priced, price_spend
+from roi.usage.measure.pricing import Priced, day_of, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.agent_folders import agent_folders
@@ -168,7 +170,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         workload=workload,
         chosen=price_spend(rows, last),
         no_workload=no_workload,
-        notes=(*_notes(log, priced, question.zone), *maker_notes(paid)),
+        notes=(*_notes(log, priced, question.zone), *_to_come(log, days), *maker_notes(paid)),
         dated=not any(table.format.relative for table in log.tables),
         equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
     ), records
@@ -240,6 +242,13 @@ def _sources(log: Log, kept: Sequence[Spend]) -> Iterator[tuple[str, str, int]]:
     for name, title in dict.fromkeys((table.format.name, table.format.title) for table in log.tables):
         files = [file for table in log.tables if table.format.name == name for file in table.files]
         yield files[0].shown if len(files) == 1 else f"{len(files)} files such as {files[0].shown}", title, rows[name]
+
+
+def _to_come(log: Log, days: Days | None) -> Iterator[str]:
+    """That days are counted which have not come: a clock, or the order of day and month, is wrong."""
+    dated = days is not None and not any(table.format.relative for table in log.tables)
+    if dated and days and (last := day_of(days.last)) > today() + timedelta(days=1):
+        yield f"the last day, {last}, has not come: check the dates; --dates us reads month/day/year, others are year-month-day"
 
 
 def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:

@@ -4,7 +4,15 @@ import pytest
 from usage_support import bin_of_count
 
 from roi.usage.measure.aggregate import LengthCell, ReadCell
-from roi.usage.measure.lengths import MOST_BINS, measure_lengths, prefix_of_buckets, prefix_of_calls
+from roi.usage.measure.lengths import (
+    MOST_BINS,
+    LengthBin,
+    Prefix,
+    measure_lengths,
+    prefix_of_buckets,
+    prefix_of_calls,
+    within_prompts,
+)
 
 
 def cell(given, out, calls=1):
@@ -71,3 +79,15 @@ def test_nothing_cached_no_prefix():
     assert prefix_of_calls([cell(10, 1)], []) is None
     assert prefix_of_buckets(10, 0, 500) is None
     assert prefix_of_buckets(None, 500, 0) is None
+
+
+def test_a_prefix_longer_than_some_prompts_is_as_long_as_gives_what_was_read():
+    """Half of the prompts have 1,000 tokens, half 9,000. To read 4,000 on average the long ones read 7,000; to read 4,500 where
+    every second finds 9,000, nine of ten do."""
+    bins = (LengthBin(1000.0, 10.0, 0.5), LengthBin(9000.0, 10.0, 0.5))
+    found = within_prompts(Prefix(4000.0, 1000.0, 7000.0, 1.0, "calls"), bins)
+    assert (found.tokens, found.hit_rate) == pytest.approx((7000.0, 1.0), rel=1e-5)
+    found = within_prompts(Prefix(9000.0, 9000.0, 9000.0, 0.5, "calls"), bins)
+    assert (found.tokens, found.hit_rate) == pytest.approx((9000.0, 0.9))
+    short = Prefix(800.0, 700.0, 900.0, 0.5, "calls")
+    assert within_prompts(short, bins) is short

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from datetime import date
 
 import pyarrow.parquet as pq
 import pytest
@@ -60,9 +61,12 @@ def test_one_group_has_its_own_workload(log):
 
 
 def test_groups_are_compared_and_the_best_change_comes_first(log):
-    """Each group a day costs under a dollar a month: no change pays its set-up, so staying is best and NPV is 0."""
+    """Each group costs a few dollars a month, both twice that: no change pays its set-up, so staying is best and NPV is 0."""
     found = answer(log)["tasks"]
-    assert {task["group"] for task in found} == {"reply", "triage"}
+    assert {task["group"] for task in found} == {"reply", "triage", None}
+    usd = {task["group"]: task["usd_per_month"] for task in found}
+    assert usd[None] == pytest.approx(usd["reply"] + usd["triage"])
+    assert "all of gpt-6-sol" in run(log).stdout
     assert all(task["best"] == "gpt-6-sol" and task["npv_usd"] == 0.0 for task in found)
     triage = next(task for task in found if task["group"] == "triage")
     assert triage["requests_per_day"] == pytest.approx(24, rel=0.03)
@@ -76,6 +80,28 @@ def test_a_group_without_a_price_says_why_it_is_not_compared(tmp_path):
     found = answer(file)
     assert [model["total_usd"] for model in found["by_model"] if model["model"] == "no-such"] == [None]
     assert any("no-such" in note for note in found["notes"])
+
+
+def test_groups_are_ranked_by_what_is_paid_for_them(tmp_path):
+    """Team a pays 0.4 of the list price for what team b pays in full: two days of 24 x 2,000 calls of 500 tokens and 100."""
+    file, listed = tmp_path / "log.csv", (500 * 2 + 100 * 10) / 1e6 * 2000
+    rows = [f"{DAY.format(day=day, hour=hour)},gpt-6-sol,openai,{tag},{500 * 2000},{100 * 2000},2000,{listed * share}\n"
+            for day in (5, 6) for hour in range(24) for tag, share in (("a", 0.4), ("b", 1.0))]
+    file.write_text("timestamp,model,provider,tag,input_tokens,output_tokens,requests,cost\n" + "".join(rows), encoding="utf-8")
+    by_reports = {task["group"]: task for task in answer(file)["tasks"]}
+    month = listed * 24 * 365 / 12
+    assert {name: by_reports[name]["usd_per_month"] for name in ("a", "b")} == pytest.approx({"a": 0.4 * month, "b": month})
+    assert by_reports["b"]["npv_usd"] > 2 * by_reports["a"]["npv_usd"] > 0
+    assert by_reports["a"]["npv_usd"] < 36 * 0.4 * month
+    billed = {task["group"]: task["usd_per_month"] for task in answer(file, "--bill", 700)["tasks"]}
+    assert (billed["a"], billed["b"], billed[None]) == pytest.approx((350, 350, 700))
+
+
+def test_days_that_have_not_come_are_told(log, monkeypatch):
+    monkeypatch.setattr("roi.usage.summary.today", lambda: date(2026, 10, 4))
+    assert "the last day, 2026-10-06, has not come" in run(log, "--tasks", 0).stdout.replace("\n", " ")
+    monkeypatch.setattr("roi.usage.summary.today", lambda: date(2026, 10, 5))
+    assert "has not come" not in run(log, "--tasks", 0).stdout
 
 
 def test_a_part_of_a_day_is_neither_annualised_nor_compared(tmp_path):

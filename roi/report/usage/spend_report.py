@@ -48,7 +48,7 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     if chart := _chart(found):
         yield from (Gap(), Verbatim(tuple(chart)))
     yield from _change(found.change)
-    yield from _tasks(tasks)
+    yield from _tasks(found, tasks)
     yield from _reconciliation(found)
     if found.workload is not None:
         yield from _workload(found.workload)
@@ -175,27 +175,32 @@ def _change(change: MonthChange | None) -> Iterable[Block]:
     yield Paragraph(f"Of {per}. The four add up to the difference; each is at the prices of the month before but price itself.")
 
 
-def _tasks(tasks: Sequence[Task]) -> Iterable[Block]:
+def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     if not tasks:
         return
+    groups = {(each.spend.group, each.spend.provider, each.spend.model) for each in found.groups or found.priced if each.usd}
+    more = len(groups - {(task.group, task.provider, task.model) for task in tasks})
+    left = f" {more} smaller group{'s are' if more > 1 else ' is'} not listed: --tasks." if more else ""
     yield Heading("Which of these calls is worth a change")
     heads = ("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying")
-    yield Table(heads, tuple(map(_task_row, tasks)))
+    grouped = {task.model for task in tasks if task.group is not None}
+    yield Table(heads, tuple(_task_row(task, whole=task.model in grouped) for task in tasks))
     yield Paragraph(
-        "Each group compared by itself, whole days alone, against the candidates of --scenario, else of the bundled one: the"
-        " option with the highest expected NPV over the horizon, what the change costs included. Peak and growth are those of"
-        " the whole workload below; bar and cost of wrong answers are the scenario's: without one cash alone ranks, whatever"
-        " the quality, which roi compare asks for. A longer look: roi usage ... --task GROUP --output part.yaml, then roi"
-        " compare my.yaml --usage part.yaml.")
+        "Each group compared by itself, and all calls of a model with several, whole days alone, against the candidates of"
+        " --scenario, else of the bundled one: the option with the highest expected NPV over the horizon, what the change costs"
+        " included. It saves a share of what staying costs in a mean month, forced migrations included. Peak and growth are"
+        " those of the whole workload below; bar and cost of wrong answers are the scenario's: without one cash alone ranks,"
+        f" whatever the quality, which roi compare asks for.{left} A longer look: roi usage ... --task GROUP --output"
+        " part.yaml, then roi compare my.yaml --usage part.yaml.")
 
 
-def _task_row(task: Task) -> Row:
+def _task_row(task: Task, *, whole: bool) -> Row:
     best = f"not compared: {task.reason}"
     if task.best:
         best = f"best: {task.best}{'' if task.evaluated else ', quality not evaluated'}"
         best = "best: stay; no change pays" if task.saves_share == 0.0 else best
     return Row((
-        f"{task.group} on {task.model}" if task.group is not None else task.model,
+        f"{task.group} on {task.model}" if task.group is not None else f"{'all of ' * whole}{task.model}",
         "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
         "-" if task.saves_share is None else percent(task.saves_share),
         "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),

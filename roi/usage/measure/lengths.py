@@ -1,7 +1,7 @@
 """Lengths of requests from the log-bins: means, percentiles, the scenario's histogram, and the shared prefix."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from roi.usage.measure.aggregate import LengthCell, ReadCell
@@ -113,6 +113,30 @@ def prefix_of_calls(cells: Sequence[LengthCell], reads: Sequence[ReadCell]) -> P
     how = f"mean cached tokens of the {hits:,} calls that read any"
     how += "; they differ widely, so part is history and no fixed prefix" if high > 2.0 * low else ""
     return Prefix(tokens=mean, low=min(low, mean), high=max(high, mean), hit_rate=hits / calls, how=how)
+
+
+def within_prompts(prefix: Prefix, bins: Sequence[LengthBin]) -> Prefix:
+    """The prefix that is read as much of where no prompt holds more than it is long; found more often where that is too little.
+
+    What grows with a conversation is no fixed prefix: cut to the short prompts, its mean would lose what the long ones read.
+    """
+    share, read = sum(each.share for each in bins), prefix.tokens * prefix.hit_rate
+    if not share:
+        return prefix
+
+    def found_in(tokens: float) -> float:
+        return sum(each.share * min(tokens, each.input_tokens) for each in bins) / share
+
+    longest = max(each.input_tokens for each in bins)
+    low, tokens = prefix.tokens, longest
+    if found_in(low) * prefix.hit_rate >= read * (1.0 - 1e-6):
+        return prefix
+    if found_in(longest) * prefix.hit_rate > read:
+        while tokens - low > 0.01:  # what is found grows with the prefix
+            middle = (low + tokens) / 2.0
+            low, tokens = (low, middle) if found_in(middle) * prefix.hit_rate >= read else (middle, tokens)
+    return replace(prefix, tokens=tokens, low=tokens, high=tokens, hit_rate=min(read / found_in(tokens), 1.0),
+                   how=f"{prefix.how}; longer than that, since some prompts are shorter: as much is read")
 
 
 def prefix_of_buckets(

@@ -1,13 +1,13 @@
 """The part of a scenario that a log settles, as YAML to overlay on one: workload, incumbent and bill."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from roi.catalog.prices.api_prices import find_api_price
 from roi.errors import InputError
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
-from roi.usage.measure.pricing import day_of
+from roi.usage.measure.pricing import Priced, day_of
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
@@ -74,23 +74,26 @@ def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None) -> Iterato
     yield "uses_cache", w.uses_cache
     if w.batch_share:
         yield "batch_share", round(w.batch_share, 6)
-    paid, split = _paid(found, price.provider, bill)
+    paid, split = paid_a_month(found, found.chosen, price.provider, bill)
     if paid:
         yield "bill_usd_per_month", round(paid, 2)
     if paid and split is not None:
         yield "bill_is_volume_share", split
 
 
-def _paid(found: Usage, provider: str, bill: float | None) -> tuple[float | None, float | None]:
-    """(USD a month that the workload really costs, the part of its gap to the list price that is volume), None: not known.
+def paid_a_month(
+    found: Usage, of: Sequence[Priced], provider: str, bill: float | None,
+) -> tuple[float | None, float | None]:
+    """(USD a month that these sums really cost, the part of its gap to the list price that is volume), None: not known.
 
-    The bill that the user gives is of all calls, so the workload has its share by list price. Else what its rows report that
-    they cost, all of them: the same rows give the tokens, so the gap is price. Else its list price times a cost export's
-    factor, which stands for all models of the provider. Where requests are not counted, its list price alone: what a scenario's
-    requests and lengths must come to, so the gap is volume.
+    The bill that the user gives is of all calls, so the sums have their share by list price. Else what the rows report that
+    they cost, all of them: the same rows give the tokens, so the gap is price. Else the list price times a cost export's
+    factor, which stands for all models of the provider. Where requests are not counted, the list price alone: what a scenario's
+    requests and lengths must come to, so the gap is volume. And of calls in a tier, which no field of a scenario says, the
+    tier's list price: the gap is price.
     """
     whole = set(found.days.complete) if found.days else set()
-    rows = [each for each in found.chosen if each.spend.day in whole]
+    rows = [each for each in of if each.spend.day in whole or (each.spend.whole and each.spend.day is None)]
     a_month = DAYS_PER_MONTH / len(whole) if whole else 0.0
     listed = sum(each.list_usd or 0.0 for each in rows)
     every = sum(each.list_usd or 0.0 for each in found.priced if each.spend.day in whole)
@@ -101,7 +104,9 @@ def _paid(found: Usage, provider: str, bill: float | None) -> tuple[float | None
     factor = next((r.factor for r in found.reconciliations if r.basis == "costs" and r.provider == provider), None)
     if factor is not None:
         return listed * a_month * factor, None
-    return (listed * a_month, 1.0) if found.workload is not None and found.workload.requests_per_day is None else (None, None)
+    if found.workload is not None and found.workload.requests_per_day is None:
+        return listed * a_month, 1.0
+    return (listed * a_month, 0.0) if any(each.spend.tier is not None for each in rows) else (None, None)
 
 
 def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
@@ -112,5 +117,7 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
         yield f"read: {name} ({title}, {rows:,} row{'s' * (rows != 1)})"
     for field, why in w.missing:
         yield f"not told: {field}: {why}"
+    if any(each.spend.tier is not None for each in found.chosen):
+        yield "calls in a tier that is not the standard one: the bill is at its list price, which no other option has"
     if w.requests_per_day is None:
         yield "a bill that nothing reports is these tokens at list price: what a scenario's requests and lengths must come to"

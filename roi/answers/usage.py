@@ -53,11 +53,12 @@ class UsageAnswer:
 
 def answer_usage(
     question: Question, *, scenario: Path | None = None, most: int = 5, with_part: bool = False,
-    tell: "Tell | None" = None, status: "Tell | None" = None,
+    tell: "Tell | None" = None, status: "Tell | None" = None, cache: bool = True,
 ) -> UsageAnswer:
     """What the files of the question say, and the comparison of the `most` largest groups under `scenario`.
 
-    InputError where a part of a scenario is asked for and the files settle none.
+    With `cache` answers of earlier runs about the same groups are used again. InputError where a part of a scenario is asked
+    for and the files settle none.
     """
     parts: list[str] = []
 
@@ -72,9 +73,10 @@ def answer_usage(
         tell(f"wrote {question.trace}")
     whole = spent.dated and spent.days is not None and spent.days.complete  # a part of a day says nothing of a month
     if most and (scenario is not None or whole):
+        from roi.answers.telling import keep_quiet
         from roi.answers.usage_tasks import rank_tasks
 
         if status is not None:
             status("comparing groups")
-        tasks = rank_tasks(spent, scenario, most)
+        tasks = rank_tasks(spent, scenario, most, tell=tell or keep_quiet, cache=cache)
     return UsageAnswer(spent=spent, part=parts[0] if parts else None, tasks=tasks)

@@ -1,49 +1,97 @@
-"""The largest groups of calls, each compared by itself: which of them is worth a change."""
+"""The largest groups of calls, each compared by itself: which of them is worth a change.
 
+    Usage --_largest--> a Task and a part of a scenario each --_best, or what an earlier run kept of it--> Tasks, ranked
+
+What compares is loaded where no earlier run has kept the answer: it takes longer than all the rest of a small file.
+"""
+
+import contextlib
+import json
+import os
+import sys
 from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from roi.answers.telling import Tell, keep_quiet
 from roi.answers.usage import Task
 from roi.catalog.prices.api_prices import find_api_price
-from roi.economics.decision.comparison import Comparison, compare
+from roi.catalog.user_data import cache_folder
 from roi.errors import InputError
-from roi.resolution.resolution import resolve
-from roi.scenario.file import check_scenario, load_scenario, overlay, scenario_data
-from roi.scenario.template import template
-from roi.scenario.yaml import parse_yaml
-from roi.units import DAYS_PER_MONTH
+from roi.store.cases import case_name
+from roi.store.kept_files import KeptFiles
+from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.lengths import prefix_of_buckets
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.workload import Choice, shortest_prefix
 from roi.usage.summary import Usage
 
+if TYPE_CHECKING:
+    from roi.economics.decision.comparison import Comparison
+    from roi.evidence.known_runs import KnownRuns
+
 LEAST_SHARE: Final = 0.01
 """Groups with less of what was spent are not compared."""
 DRAWS: Final = 256
 """Enough to rank groups by their expected saving; `compare` on one of them takes more."""
+FAR_BELOW: Final = 4.0
+"""A group of which this many times the bill is less than hosting costs at the least is first compared without hosting."""
+SURELY_BELOW: Final = 2.0
+"""Then hosting is left out where it costs this many times what staying does, growth, migrations and dearer successors
+included: rents may fall, a card be sold again, or people need fewer hours, by half of it all on average."""
+MOST_BYTES, MOST_FILES = 65_536, 200
+"""Of a file of kept answers, which has some 2,000, and of their folder."""
 
 
-def default_scenario(found: Usage) -> dict[str, Any]:
-    """What tasks are compared under where no scenario is given: the bundled candidates, defaults for the rest.
+@dataclass(frozen=True)
+class Group:
+    """A group, and what of a scenario its calls settle; None where they settle too little to be compared."""
 
-    Quality is not evaluated and wrong answers cost nothing, so the ranking is of costs alone.
-    """
-    bundled = parse_yaml(template("bundled"), "bundled scenario")
-    last = day_of(found.days.last) if found.days else None
-    return {"as_of": max(last.isoformat(), bundled["as_of"]) if last else bundled["as_of"],
-            "candidates": bundled["candidates"]}
+    task: Task
+    part: dict[str, dict[str, Any]] | None  # Any: plain values of a scenario
 
 
-def rank_tasks(found: Usage, scenario: Path | None = None, most: int = 5) -> list[Task]:
+def rank_tasks(
+    found: Usage, scenario: Path | None = None, most: int = 5, *, tell: Tell = keep_quiet, cache: bool = True,
+) -> list[Task]:
     """The largest groups (models, where nothing is grouped), the one whose change could save most first.
 
-    `scenario` is what they are compared under; without one, the bundled candidates.
+    `scenario` is what they are compared under; without one, the bundled candidates, where quality is not evaluated and wrong
+    answers cost nothing, so that the ranking is of costs alone. What was measured on this machine counts as in `compare`. With
+    `cache` answers of earlier runs are used again.
     """
-    base = scenario_data(load_scenario(scenario)) if scenario is not None else default_scenario(found)
     if found.days is None or not found.days.complete:
         return []  # a part of a day says nothing of a month
+    groups = list(_largest(found, most))
+    parts = [group.part for group in groups if group.part is not None]
+    asked = json.dumps([day_of(found.days.last).isoformat(), *parts])
+    name = case_name((scenario,), (asked,), ()) if cache and parts else None
+    files = KeptFiles(cache_folder(sys.platform, os.environ) / "tasks", MOST_BYTES, MOST_FILES)
+    answers = None if name is None else _kept(files.text(name), len(parts))
+    if answers is None and parts:
+        answers = list(_answers(groups, scenario, day_of(found.days.last), tell, cache=cache))
+        if name is not None and case_name((scenario,), (asked,), ()) == name:  # nothing moved meanwhile
+            files.keep(name, json.dumps(answers))
+    compared = iter(answers or ())
+    tasks = [group.task if group.part is None else replace(group.task, **next(compared)) for group in groups]
+    return sorted(tasks, key=lambda task: (-(task.npv_usd or 0.0), -task.usd_per_month))
+
+
+def _kept(text: str | None, groups: int) -> list[dict[str, Any]] | None:  # Any: values of Task
+    """What an earlier run kept of so many groups' comparisons."""
+    with contextlib.suppress(ValueError, TypeError):
+        answers = json.loads(text or "")
+        if len(answers) == groups and all(isinstance(each, dict) for each in answers):
+            return list(answers)
+    return None
+
+
+def _largest(found: Usage, most: int) -> Iterator[Group]:
+    """The groups of which most was spent on whole days."""
+    assert found.days is not None
     days = set(found.days.complete)
     total = sum(each.usd or 0.0 for each in found.priced if each.spend.day in days)
     groups: dict[tuple[str | None, str | None, str], list[Priced]] = defaultdict(list)
@@ -52,41 +100,34 @@ def rank_tasks(found: Usage, scenario: Path | None = None, most: int = 5) -> lis
         if spend.model is not None and each.usd and spend.whole and (spend.day is None or spend.day in days):
             groups[spend.group, spend.provider, spend.model].append(each)
     usd = {key: sum(each.usd or 0.0 for each in group) for key, group in groups.items()}
-    largest = sorted((key for key in groups if usd[key] >= LEAST_SHARE * total), key=lambda key: -usd[key])[:most]
-    tasks = []
-    for key in largest:
+    for key in sorted((key for key in groups if usd[key] >= LEAST_SHARE * total), key=lambda key: -usd[key])[:most]:
         task = Task(group=key[0], provider=key[1], model=key[2], requests_per_day=None, share=usd[key] / total,
                     usd_per_month=usd[key] / len(days) * DAYS_PER_MONTH)
-        tasks.append(_compared(found, groups[key], base, task))
-    return sorted(tasks, key=lambda task: (-(task.npv_usd or 0.0), -task.usd_per_month))
+        yield _group(found, groups[key], task)
 
 
-def _compared(found: Usage, group: list[Priced], base: dict[str, Any], task: Task) -> Task:
-    """The task with its requests and its best option: the group's workload laid over the base scenario, and compared."""
+def _group(found: Usage, group: Sequence[Priced], task: Task) -> Group:
+    """The task with its requests, and its workload as a part of a scenario."""
     rows = [each.spend for each in group]
     requests = total_requests(rows)
     if not requests or found.days is None:
-        return replace(task, reason="requests are not counted")
+        return Group(replace(task, reason="requests are not counted"), None)
     a_day, tokens = requests / float(len(found.days.complete)), total_tokens(rows)
     task = replace(task, requests_per_day=a_day)
     given = (tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]) / requests
     shortest = shortest_prefix(Choice(task.provider, task.model))
     prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest, given)
     cached = {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
-    part: dict[str, dict[str, Any]] = {
+    try:
+        provider = find_api_price(task.provider, task.model, day_of(found.days.last)).provider
+    except InputError as error:
+        return Group(replace(task, reason=str(error)), None)
+    return Group(task, {
         "workload": {"requests_per_day": a_day, "input_tokens": given, "output_tokens": tokens["output"] / requests, **cached,
                      **_load(found)},
-        "incumbent": {"model": task.model, "uses_cache": tokens["cache_read"] > 0,
+        "incumbent": {"provider": provider, "model": task.model, "uses_cache": tokens["cache_read"] > 0,
                       "batch_share": (total_requests([row for row in rows if row.batch]) or 0) / requests},
-    }  # fmt: skip
-    try:
-        part["incumbent"]["provider"] = find_api_price(task.provider, task.model, day_of(found.days.last)).provider
-        data = {**base, "title": task.group or task.model, "draws": DRAWS}
-        data = {name: dict(value) if isinstance(value, dict) else value for name, value in data.items()}
-        overlay(data, part)
-        return _with_best(task, compare(resolve(check_scenario(data)).case))
-    except InputError as error:
-        return replace(task, reason=str(error))
+    })  # fmt: skip
 
 
 def _load(found: Usage) -> dict[str, Any]:
@@ -99,12 +140,73 @@ def _load(found: Usage) -> dict[str, Any]:
     return load
 
 
-def _with_best(task: Task, answer: Comparison) -> Task:
-    """The task with the option that has the highest expected NPV."""
+def _answers(groups: Sequence[Group], file: Path | None, last: date, tell: Tell, *, cache: bool) -> Iterator[dict[str, Any]]:
+    """What is said of each group that has a part: fields of Task, as plain values."""
+    from roi.answers.opening import open_runs
+    from roi.scenario.file import load_scenario, overlay, scenario_data
+
+    base = scenario_data(load_scenario(file)) if file is not None else _default_scenario(last)
+    runs = open_runs(tell=tell, cache=cache)
+    for group in groups:
+        if group.part is None:
+            continue
+        data = {**base, "title": group.task.group or group.task.model, "draws": DRAWS}
+        data = {name: dict(value) if isinstance(value, dict) else value for name, value in data.items()}
+        overlay(data, group.part)
+        try:
+            answer = (_without_gpus(data, group.task, runs) if file is None else None) or _compared(data, runs)
+        except InputError as error:
+            yield {"reason": str(error)}
+        else:
+            yield _best(answer)
+
+
+def _default_scenario(last: date) -> dict[str, Any]:
+    """What groups are compared under where no scenario is given: the bundled candidates, defaults for the rest."""
+    from roi.scenario.template import template
+    from roi.scenario.yaml import parse_yaml
+
+    bundled = parse_yaml(template("bundled"), "bundled scenario")
+    return {"as_of": max(last.isoformat(), bundled["as_of"]), "candidates": bundled["candidates"]}
+
+
+def _compared(data: dict[str, Any], runs: "KnownRuns") -> "Comparison":
+    from roi.economics.decision.comparison import compare
+    from roi.resolution.resolution import resolve
+    from roi.scenario.file import check_scenario
+
+    return compare(resolve(check_scenario(data), runs).case)
+
+
+def _without_gpus(data: dict[str, Any], task: Task, runs: "KnownRuns") -> "Comparison | None":
+    """The comparison without models on GPUs of one's own, whose plans are replayed for long; None where one of them might pay.
+
+    None does where the cheapest GPU, and the people who run a model on it, cost more than staying: what is dearer has no NPV
+    where errors cost nothing.
+    """
+    from roi.catalog.prices.gpu_offers import bought_offers, rented_offers
+    from roi.scenario.file import check_scenario
+    from roi.scenario.quantity import value_of
+
+    scenario = check_scenario(data)
+    months, people = scenario.horizon_months, scenario.people
+    gpu = min((*(each.usd_per_gpu_hour * HOURS_PER_MONTH * months for each in rented_offers(scenario)),
+               *(each.usd_per_gpu for each in bought_offers(scenario))))
+    hours = value_of(people.setup_hours.self_hosted) + value_of(people.run_hours_per_month.self_hosted) * months
+    hosting = gpu + hours * value_of(people.usd_per_hour)  # other ways of hosting take more hours
+    if task.usd_per_month * months * FAR_BELOW > hosting:
+        return None
+    answer = _compared({**data, "candidates": {**data["candidates"], "self_hosted": []}}, runs)
+    stay = next(option for option in answer.options if option.id == "stay")
+    return answer if stay.mean_monthly_usd * months * SURELY_BELOW < hosting else None
+
+
+def _best(answer: "Comparison") -> dict[str, Any]:
+    """The option with the highest expected NPV."""
     stay = next(option for option in answer.options if option.id == "stay")
     best = max(answer.options, key=lambda option: option.expected_npv_usd)
     if best.id == "stay":
-        return replace(task, best=stay.label, evaluated=True, saves_share=0.0, npv_usd=0.0)
-    return replace(task, best=best.label, evaluated=best.evaluated,
-                   saves_share=1.0 - best.mean_monthly_usd / stay.mean_monthly_usd, npv_usd=best.expected_npv_usd,
-                   probability=best.probability_npv_positive)
+        return {"best": stay.label, "evaluated": True, "saves_share": 0.0, "npv_usd": 0.0}
+    return {"best": best.label, "evaluated": best.evaluated, "npv_usd": best.expected_npv_usd,
+            "saves_share": 1.0 - best.mean_monthly_usd / stay.mean_monthly_usd,
+            "probability": best.probability_npv_positive}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roi.cli.options import PATH, TARGET, Choice, format_option, page_options, tell, watched
+from roi.cli.options import PATH, TARGET, Choice, cache_option, format_option, page_options, tell, watched
 from roi.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,13 +49,14 @@ if TYPE_CHECKING:
 @format_option("table", "json", "csv")
 @click.option("--output", type=TARGET, help="Write workload, incumbent and bill as YAML, for compare --usage.")
 @click.option("--trace", type=TARGET, help="Write arrivals and lengths of the calls: .csv or .parquet.")
+@cache_option
 @page_options
 def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
     provider: str | None, model: str | None, agents: bool, names: bool,
     group_by: str | None, timezone: str, dates: str, incumbent: str | None, task: str | None,
     requests_per_day: float | None, bill: float | None, scenario: Path | None, most: int, strict: bool, backend: str | None,
-    form: str, output: Path | None, trace: Path | None, html: Path | None, force: bool,
+    form: str, output: Path | None, trace: Path | None, no_cache: bool, html: Path | None, force: bool,
 ) -> None:
     """What FILES say was spent: exports and logs, also folders, globs, gzip, and - for standard input.
 
@@ -80,7 +81,8 @@ def usage(
                         requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
     check_targets(_files_of(files))
     with watched() as status:
-        found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell, status=status)
+        found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell, status=status,
+                             cache=not no_cache)
     if output is not None and found.part is not None:
         replace_file(output, found.part)
         counted = found.spent.workload is not None and found.spent.workload.requests_per_day is not None

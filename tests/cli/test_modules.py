@@ -39,6 +39,9 @@ BUDGETS = {
         " catalog.user_data store.cases store.kept_files store.profiles.places estimate.replay.fleet economics.decision"
         " economics.finance economics.inputs economics.lines economics.reading economics.worked_out answers.compare"
         f" {SAVED} answers.telling report.layout report.comparison", "click numpy", again=True),
+    ("usage", "examples/openai_export.csv"): Budget(  # groups of which an earlier run has kept the answer
+        f"{PLAIN} scenario usage answers.usage answers.usage_tasks answers.telling report.layout report.usage",
+        f"{DATA} {PRICES} duckdb ibis rich", again=True),
     ("size",): Budget(f"{SCENARIO} answers.size answers.size_plan answers.size_ways {SAVED} report.serving",
                       f"{DATA} {PRICES}"),
 }  # fmt: skip

@@ -1,13 +1,18 @@
 """`roi usage` from the outside: the answer as text and JSON, the groups that are compared, the trace."""
 
 import json
+import os
+import sys
 
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from roi.answers import usage_tasks
 from roi.answers.opening import open_trace
+from roi.catalog.user_data import cache_folder
 from roi.cli import main
+from roi.resolution import plans
 
 HEAD = "timestamp,model,provider,tag,input_tokens,output_tokens\n"
 DAY = "2026-10-0{day}T{hour:02d}:05:00Z"
@@ -97,6 +102,30 @@ def test_several_models_ask_which_one_is_the_incumbent(tmp_path):
     assert not (tmp_path / "part.yaml").exists()
     assert answer(file, "--incumbent", "anthropic/claude-haiku-4-5", "--tasks", "0")["workload"]["provider"] == "anthropic"
     assert "nearest: openai/gpt-6-sol" in run(file, "--incumbent", "openai/gpt-6-so").stderr
+
+
+def test_groups_are_compared_once_and_their_answers_kept(log, tmp_path, monkeypatch):
+    """The second run says the same without comparing; so does one that finds them damaged, or may not look, but compares."""
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    first, compared = answer(log, "--no-cache")["tasks"], []
+    answers = usage_tasks._answers
+    monkeypatch.setattr(usage_tasks, "_answers", lambda *given, **more: compared.append(1) or answers(*given, **more))
+    for words, times in (((), 1), ((), 1), (("--no-cache",), 2)):
+        assert (answer(log, *words)["tasks"], len(compared)) == (first, times)
+    for kept in (cache_folder(sys.platform, os.environ) / "tasks").iterdir():
+        kept.write_text(kept.read_text("utf-8").replace("gpt-6-sol", "gpt-7"), "utf-8")
+    assert (answer(log)["tasks"], len(compared)) == (first, 3)
+
+
+def test_a_group_that_costs_less_than_hosting_is_compared_without_it_and_the_answer_is_that_with_it(log, monkeypatch):
+    """24 calls a day of half a cent; a GPU of $1,600 and 120 + 30 x 36 hours of $100 are $121,600: 27 times what staying is."""
+    replayed, replay = [], plans.plan_capacity
+    monkeypatch.setattr(plans, "plan_capacity", lambda *given: replayed.append(1) or replay(*given))
+    few, without = answer(log, "--no-cache")["tasks"], len(replayed)
+    monkeypatch.setattr(usage_tasks, "FAR_BELOW", float("inf"))
+    assert answer(log, "--no-cache")["tasks"] == few
+    assert len(replayed) - without >= 5 * without > 0
 
 
 def test_the_text_is_80_columns_wide_and_says_what_is_missing(log):

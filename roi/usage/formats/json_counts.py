@@ -35,21 +35,18 @@ def json_of(table: Table, *names: str) -> Column | None:
     return column.strip().nullif("").try_cast("json") if column.type().is_string() else column.cast("json")
 
 
-def count_at(document: Column, path: Path) -> Column:
-    """The count under these keys as int64: 0 where it is absent or null, null where it is something else."""
+def _words_at(document: Column, path: Path) -> Column:
+    """What stands under these keys as text, without quotes."""
     item = document
     for key in path:
         item = item[key]
-    words = item.cast("string").replace('"', "")
+    return item.cast("string").replace('"', "")
+
+
+def _count_of(words: Column) -> Column:
+    """The count that the words are, as int64: 0 where there is none or null, null where it is something else."""
     number = counted(words.re_search(WHOLE).ifelse(words.try_cast("float64"), ibis.null("float64")))
     return (words.isnull() | (words == "null")).ifelse(0, number)
-
-
-def largest_of(document: Column | None, paths: Sequence[Path]) -> Column:
-    """The largest of counts that are other names of the same tokens; 0 where there is no document."""
-    if document is None:
-        return ibis.literal(0, "int64")
-    return largest(*(count_at(document, path) for path in paths))
 
 
 def largest(*counts: Column) -> Column:
@@ -63,10 +60,18 @@ def largest(*counts: Column) -> Column:
 def with_counts(table: Table, columns: Sequence[str], counts: Mapping[str, Sequence[Path]]) -> Table:
     """The table with a column for each of `counts`, out of the first of the named JSON columns.
 
-    It is a view, so that SQL names a count where it is used again, and does not repeat how it is parsed.
+    The document, its cells and their counts are columns of steps of their own, which are subqueries, so that SQL names what is
+    used again, and does not repeat how it is parsed.
     """
-    document = json_of(table, *columns)
-    return table.mutate(**{name: largest_of(document, paths) for name, paths in counts.items()}).view()
+    document, own = json_of(table, *columns), table.columns
+    if document is None:
+        return table.mutate(**{name: ibis.literal(0, "int64") for name in counts})
+    cells = {f"roi cell {name} {k}": path for name, paths in counts.items() for k, path in enumerate(paths)}
+    parsed = table.mutate(roi_document=document)
+    words = parsed.mutate(**{name: _words_at(parsed.roi_document, path) for name, path in cells.items()})
+    read = words.mutate(**{name: _count_of(words[name]) for name in cells})
+    each = {name: largest(*(read[f"roi cell {name} {k}"] for k in range(len(paths)))) for name, paths in counts.items()}
+    return read.select(*own, **each).view()
 
 
 def object_of(value: object) -> object:

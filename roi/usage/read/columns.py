@@ -20,7 +20,7 @@ MICRO: Final = 1_000_000
 DAY_US: Final = 86_400 * MICRO
 """Microseconds of a second, and of a day."""
 MOST: Final = 2.0**62
-"""A number of this size or more is no amount or time. Infinity is none either, nor NaN, which is above all numbers."""
+"""A number above this is no amount or time. Infinity is none either, nor NaN, which is above all numbers."""
 MOST_COUNTED: Final = 2**53
 """A count beyond this is none: up to here a float64 holds all whole numbers, and the counts of a row add up within an int64."""
 NO_OFFSET: Final = r"^[0-9-]+[ T][0-9:.]+$"
@@ -53,8 +53,8 @@ def whole(table: Table, *names: str) -> Column:
     if table[found].type().is_integer():
         return counted(table[found])
     # By way of a float: asked for an integer, databases make different things of "12.0" and of 12.5.
-    number = real(table, found)
-    return counted(ibis.ifelse(number == number.floor(), number, ibis.null("float64")))
+    number = bounded(_float(table[found]), MOST_COUNTED)
+    return ibis.ifelse(number == number.floor(), number, ibis.null("float64")).cast("int64")
 
 
 def counted(number: Column) -> Column:
@@ -76,8 +76,11 @@ def real(table: Table, *names: str) -> Column:
     found = find(table, *names)
     if found is None:
         return ibis.null("float64")
-    column = table[found]
-    return bounded(column.strip().nullif("").try_cast("float64") if column.type().is_string() else column.cast("float64"))
+    return bounded(_float(table[found]))
+
+
+def _float(column: Column) -> Column:
+    return column.strip().nullif("").try_cast("float64") if column.type().is_string() else column.cast("float64")
 
 
 def unread(table: Table, *names: str) -> Column:
@@ -87,9 +90,9 @@ def unread(table: Table, *names: str) -> Column:
     return reduce(or_, cells, ibis.literal(False))
 
 
-def bounded(number: Column) -> Column:
-    """The float64; null where it is no amount or time (MOST)."""
-    return ibis.ifelse(number.abs() < MOST, number, ibis.null("float64"))
+def bounded(number: Column, most: float = MOST) -> Column:
+    """The float64; null where it is no amount or time."""
+    return ibis.ifelse(number.abs() <= most, number, ibis.null("float64"))
 
 
 def flag(table: Table, *names: str) -> Column:

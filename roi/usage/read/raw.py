@@ -3,13 +3,19 @@
 A delimited table goes through DuckDB's reader in one pass, Parquet is read where it lies, everything else is read in Python.
 """
 
+import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from itertools import islice
 from pathlib import Path
-from typing import Final, TypeVar
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final, TypeVar
 
+import numpy as np
+
+from roi.disk import replace_file
 from roi.errors import InputError
 from roi.usage.read.archives import message_documents
 from roi.usage.read.database import as_utc, rows_of, zone_of
@@ -20,6 +26,9 @@ from roi.usage.read.record import FILE, LINE, FileOptions, Format
 from roi.usage.read.sniff import FileShape, opened
 from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, rows_of_documents, table_rows
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 T = TypeVar("T")
 BATCH: Final = 50_000
 """Rows that Python gathers before they are written."""
@@ -29,6 +38,10 @@ NUMBER: Final = re.compile(r"\s*[-+]?[0-9_.,]+([eE][-+]?[0-9]+)?\s*")
 """What may be written of a column of tokens: where the cells of a row are shifted, a prompt may stand there."""
 LONGEST_ROW: Final = 1 << 26
 """Bytes of one row of a table, its prompts included; the buffer of DuckDB's reader, of which each thread holds one."""
+AS_WRITTEN: Final = {
+    "auto_detect": False, "quote": '"', "escape": '"', "max_line_size": LONGEST_ROW, "buffer_size": LONGEST_ROW,
+}  # fmt: skip
+"""What DuckDB's reader of text is told of every table: nothing is guessed."""
 REJECTS: Final = {
     "CAST": "a cell that cannot be read", "TOO MANY COLUMNS": TOO_MANY, "MISSING COLUMNS": TOO_FEW,
     "UNQUOTED VALUE": NOT_CLOSED, "LINE SIZE OVER MAXIMUM": "a line that is too long",
@@ -108,10 +121,9 @@ def read_raw(
         table = as_utc(engine.read_parquet(paths, filename=FILE, hive_partitioning=False), zone)
     else:
         table = engine.read_csv(
-            paths, columns=dict.fromkeys(shape.header, "string"), auto_detect=False, header=True, delim=shape.delimiter,
-            quote='"', escape='"', store_rejects=True, rejects_limit=MOST_REJECTS, max_line_size=LONGEST_ROW,
-            buffer_size=LONGEST_ROW, compression="gzip" if shape.gzipped else "none", filename=FILE,
-            hive_partitioning=False)
+            paths, columns=dict.fromkeys(shape.header, "string"), header=True, delim=shape.delimiter, store_rejects=True,
+            rejects_limit=MOST_REJECTS, compression="gzip" if shape.gzipped else "none", filename=FILE,
+            hive_partitioning=False, **AS_WRITTEN)
     return RawTable(tuple(found), wanted(table, form, FILE), UnreadRows())
 
 
@@ -167,17 +179,28 @@ def read_in_python(
 
     unread = unread or UnreadRows()
     names = sorted(set().union(*(_columns(each) for each in found)))
-    schema = pa.schema([(name, pa.string()) for name in (*names, FILE)])
+    schema = pa.schema([(name, pa.large_string()) for name in (*names, FILE)])
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
         rows = ((each.file.shown, row) for each in found for row in _rows(each, unread))
         done = 0
         while batch := list(islice(rows, BATCH)):
-            columns = {name: _kept(name, [row.get(name) for _, row in batch]) for name in names}
-            writer.write_table(pa.table({**columns, FILE: [file for file, _ in batch]}, schema=schema))
+            texts = [_texts(_kept(name, [row.get(name) for _, row in batch])) for name in names]
+            texts.append(_texts([file for file, _ in batch]))
+            writer.write_table(pa.Table.from_arrays(texts, schema=schema))
             done += len(batch)
             if status is not None:
                 status(f"{done:,} rows read: {found[0].format.title}")
     return RawTable(tuple(found), engine.read_parquet(target), unread, in_python=True)
+
+
+def _texts(cells: Sequence[str | None]) -> "pa.LargeStringArray":
+    """The cells as an array of Arrow's; `pa.array` loads pandas first, a fifth of a second, to see whether they are its own."""
+    import pyarrow as pa
+
+    texts = [b"" if cell is None else cell.encode() for cell in cells]
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    there = np.packbits([cell is not None for cell in cells], bitorder="little")
+    return pa.LargeStringArray.from_buffers(len(cells), *map(pa.py_buffer, (ends, b"".join(texts), there)))
 
 
 def _kept(name: str, cells: list[str | None]) -> list[str | None]:
@@ -192,18 +215,21 @@ def first_dropped(raw: RawTable, reasons: set[str], options: FileOptions, engine
 
     They are read again, since DuckDB's reader of text tells no lines.
     """
-    import pyarrow as pa
-
     texts = [each for each in raw.found if each.shape.kind == "table" and each.file.path is not None]
     rows = ((each.file.shown, row) for each in texts for row in _rows(each, UnreadRows()))
     if not reasons or not (batch := list(islice(rows, BATCH))):
         return {}
     names = sorted(set().union(*map(_columns, texts)))
-    columns = {name: _kept(name, [row.get(name) for _, row in batch]) for name in names}
-    schema = pa.schema([*((name, pa.string()) for name in names), (LINE, pa.int64())])
-    engine.con.register("roi_looked_at", pa.table({**columns, LINE: list(range(len(batch)))}, schema=schema))
-    records = raw.found[0].format.records(engine.table("roi_looked_at"), options)
-    firsts = rows_of(records.filter(records.dropped.isin(reasons)).group_by("dropped").agg(first=records[LINE].min()), engine)
+    columns = [_kept(name, [row.get(name) for _, row in batch]) for name in names]
+    with TemporaryDirectory(prefix="roi-usage-") as folder:  # a file, since DuckDB loads pandas to look at what is in memory
+        target, cells = Path(folder, "looked_at.csv"), StringIO()
+        csv.writer(cells).writerows(zip(*columns, range(len(batch)), strict=True))
+        replace_file(target, cells.getvalue())
+        table = engine.read_csv(target, columns={**dict.fromkeys(names, "string"), LINE: "int64"}, header=False, delim=",",
+                                **AS_WRITTEN)
+        records = raw.found[0].format.records(table, options)
+        left_out = records.filter(records.dropped.isin(reasons))
+        firsts = rows_of(left_out.group_by("dropped").agg(first=records[LINE].min()), engine)
     found = ((each["dropped"], *batch[each["first"]]) for each in firsts)
     return {reason: f"{file}, line {row[LINE]}" for reason, file, row in found}
 

@@ -35,6 +35,8 @@ BUCKET: Final = "roi bucket"
 SPLIT: Final = "roi split"
 """Columns beside the record's where rows are buckets or costs, so that `usage.buckets` finds those that two exports hold: a
 hash of whose it is, the same with its time, and the bits of `Format.split_by` that are filled in."""
+OF_PART: Final = "part "
+"""Beginning of the columns that tell one bucket from another, until they are hashed."""
 COLUMNS: Final = {
     **dict.fromkeys(("source", "kind", "provider", "model", "group"), "string"), "at_us": "int64", "until_us": "int64",
     "batch": "boolean", "tier": "string", "long_context": "boolean", "requests": "int64", "uncached_input": "int64",
@@ -163,35 +165,36 @@ class Format:
             longer = (columns["until_us"] - columns["at_us"] > HOUR_US).fill_null(False)
             columns["group"] = ibis.ifelse(longer, "(longer than an hour)", columns["group"])
         columns["group"] = ibis.ifelse(columns["group"].length() > LONGEST_GROUP, "(too long for a name)", columns["group"])
-        checks = list(fields.reasons)
-        checks.append((columns["at_us"].isnull(), NO_TIME))
-        checks.append(((columns["at_us"] < FIRST_US) | (columns["at_us"] >= LAST_US), "a time outside 2000 to 2099"))
+        conditions = list(fields.reasons)
+        if self.grain != "cost" and any(find(raw, name) for name in fields.costs):
+            conditions.append((unread(raw, *fields.costs), UNREAD_COST))
+        columns |= {f"roi reason {k}": condition for k, (condition, _) in enumerate(conditions)}
+        columns |= self._parts(raw) if self.grain != "call" and FILE in raw.columns else {}
+        columns |= {LINE: raw[LINE]} if LINE in raw.columns else {}
+        read = raw.select(**columns)  # each cell is read here; what follows reads columns, and does not say it all again
+        of_format = [(read[f"roi reason {k}"], why) for k, (_, why) in enumerate(conditions)]
+        own, unread_cost = of_format[: len(fields.reasons)], of_format[len(fields.reasons) :]
+        checks = [*own, (read.at_us.isnull(), NO_TIME),
+                  ((read.at_us < FIRST_US) | (read.at_us >= LAST_US), "a time outside 2000 to 2099")]
         if self.grain == "cost":
-            checks.append((columns["cost_usd"].isnull(), "no amount that can be read"))
+            checks.append((read.cost_usd.isnull(), "no amount that can be read"))
         else:
-            checks.append((columns["model"].isnull(), "no model named"))
-            counts = [columns[name] for name in (*TOKENS, "cache_write_1h", "reasoning")]
-            checks.append((reduce(or_, [x.isnull() for x in counts]), UNREADABLE_COUNT))
-            checks.append((reduce(or_, [x < 0 for x in counts]), "a negative token count"))
+            counts = [read[name] for name in (*TOKENS, "cache_write_1h", "reasoning")]
+            checks += [(read.model.isnull(), "no model named"), (reduce(or_, [x.isnull() for x in counts]), UNREADABLE_COUNT),
+                       (reduce(or_, [x < 0 for x in counts]), "a negative token count")]
             if fields.requests is not None:
-                checks.append(((columns["requests"] < 0).fill_null(False), "a negative number of requests"))
-            if any(find(raw, name) for name in fields.costs):
-                checks.append((unread(raw, *fields.costs), UNREAD_COST))
-        columns["dropped"] = ibis.cases(*checks, else_=ibis.null("string"))
-        of_files = self._bucket_of(raw, columns) if self.grain != "call" and FILE in raw.columns else {}
-        line = {LINE: raw[LINE]} if LINE in raw.columns else {}
-        return raw.select(**{name: columns[name] for name in COLUMNS}, **of_files, **line)
+                checks.append(((read.requests < 0).fill_null(False), "a negative number of requests"))
+            checks += unread_cost
+        read = read.mutate(dropped=ibis.cases(*checks, else_=ibis.null("string")))
+        of_files = _buckets_of(read) if FILE in read.columns else {}
+        line = {LINE: read[LINE]} if LINE in read.columns else {}
+        return read.select(*COLUMNS, **of_files, **line)
 
-    def _bucket_of(self, raw: Table, columns: Mapping[str, Column]) -> dict[str, Column]:
-        """FILE, PART, BUCKET and SPLIT of a bucket or a cost."""
-        whose = ("provider", "model", "batch", "tier", "long_context")
-        own = {f"part {name}": text(raw, name) for name in self.parts if find(raw, name)}
-        known = {**{name: columns[name] for name in whose}, **own}
-        words = {name: column.cast("string").fill_null("") for name, column in known.items()}
-        times = {name: columns[name].fill_null(0) for name in ("at_us", "until_us")}
+    def _parts(self, raw: Table) -> dict[str, Column]:
+        """The file of a bucket or a cost, what tells it from another of the same time and model, and SPLIT."""
+        own = {f"{OF_PART}{name}": text(raw, name) for name in self.parts if find(raw, name)}
         bits = [ibis.ifelse(text(raw, name).isnull(), 0, 1 << k) for k, name in enumerate(self.split_by) if find(raw, name)]
-        return {FILE: raw[FILE], PART: ibis.struct(words).hash(), BUCKET: ibis.struct({**words, **times}).hash(),
-                SPLIT: reduce(add, bits, ibis.literal(0)).cast("int64")}
+        return {FILE: raw[FILE], SPLIT: reduce(add, bits, ibis.literal(0)).cast("int64"), **own}
 
     def _group(self, raw: Table, options: FileOptions) -> Column | None:
         """The group that the user asked for, else the format's first kind that the table has; people are shown if asked for.
@@ -207,6 +210,15 @@ class Format:
             known = ", ".join([*there, "model", "day", "hour"])
             raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {known}")
         return text(raw, there[kind])
+
+
+def _buckets_of(read: Table) -> dict[str, Column]:
+    """FILE, PART, BUCKET and SPLIT of buckets or costs."""
+    known = ("provider", "model", "batch", "tier", "long_context", *(name for name in read.columns if name.startswith(OF_PART)))
+    words = {name: read[name].cast("string").fill_null("") for name in known}
+    times = {name: read[name].fill_null(0) for name in ("at_us", "until_us")}
+    own = {FILE: read[FILE], SPLIT: read[SPLIT]}
+    return {**own, PART: ibis.struct(words).hash(), BUCKET: ibis.struct({**words, **times}).hash()}
 
 
 def _largest(raw: Table, name: str, size: str) -> Table:

@@ -69,6 +69,7 @@ def design() -> Iterator[tuple[str, TrainingPlan]]:
     yield from _large()
     yield from _other_families()
     yield from _families()
+    yield from _latent()
     for model, checkpointing in product(("phi-3.5-moe", "llama-4-scout"), (True, False)):  # routers that take no adapter
         yield model, TrainingPlan(seq=1024, checkpointing=checkpointing)
 
@@ -185,6 +186,16 @@ def _families() -> Iterator[tuple[str, TrainingPlan]]:
             method=own, checkpointing=checkpointing, trainer=trainer, attention=attention, micro_batch=batch, seq=seq,
             logits_kept=habits.logits_kept, autocast=habits.autocast,
         )
+
+
+def _latent() -> Iterator[tuple[str, TrainingPlan]]:
+    """Attention with compressed queries, a router in fp32, two expert widths; kept whole and computed anew."""
+    for model, method, targets, checkpointing in (
+        ("deepseek-v3", "lora", "attention", False), ("deepseek-v3", "lora", "all-linear", True),
+        ("deepseek-v2", "qlora", "attention", False), ("deepseek-v2", "lora", "all-linear", False),
+        ("kimi-k2", "lora", "all-linear", False), ("deepseek-v2", "full", "all-linear", False),
+    ):
+        yield model, TrainingPlan(method=method, targets=targets, checkpointing=checkpointing, seq=2048, optimizer="adamw-8bit")
 
 
 def measure(model: str, plan: TrainingPlan) -> tuple[dict[str, str], TapePeak]:

@@ -20,7 +20,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from efficiency_fit import CARD_SPREAD, Work, fit_common, fit_efficiencies, fitted_times, replayed, same_shape, works_of
 from numpy.typing import NDArray
-from serving_spreads import LEVELS, QUANTITIES, Key, Miss, Spreads, median, publisher, record_lines, same_cell
+from serving_spreads import (
+    LEVELS,
+    QUANTITIES,
+    Key,
+    Miss,
+    Spreads,
+    left_of_sources,
+    median,
+    publisher,
+    record_lines,
+    same_cell,
+)
 
 from roi.catalog.efficiencies import serving_efficiencies
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline
@@ -306,7 +317,8 @@ def ends_of(name: str, fits: Fits, spreads: Spreads) -> dict[str, Any]:
     def spread(half: Callable[[str, bool], float], *, mixture: bool) -> serving_efficiencies.Spread:
         return serving_efficiencies.Spread(**{quantity: _high(half(quantity, mixture)) for quantity in QUANTITIES})
 
-    sources, kinds = sorted({work.run.source for work in fits.of(name)}), {"dense": False, "mixture": True}
+    runs, kinds = [work.run for work in fits.of(name)], {"dense": False, "mixture": True}
+    cards = {gpu: [run for run in runs if run.system.gpu.id == gpu] for gpu in fits.cards(name)}
     other = name.startswith("other")
     # an engine that was not fitted is known no better than those that were, on a card that they have not seen
     based = [group.engine for group in GROUPS if group.base == name] if other else [name]
@@ -319,9 +331,10 @@ def ends_of(name: str, fits: Fits, spreads: Spreads) -> dict[str, Any]:
         return lambda quantity, mixture: spreads.half(level, quantity, name, gpu, mixture=mixture)
 
     inside = {"other": spreads.inside_other} if other else {level: spreads.inside(level, name) for level in LEVELS}
-    return {"sources": sources,
+    tables = {run.source for run in runs}
+    return {"sources": {where: left_of_sources(each, tables) for where, each in {**cards, "elsewhere": runs}.items()},
             "intervals": {kind: {gpu: {level: spread(on_card(gpu, level), mixture=mixture) for level in LEVELS[:2]}
-                                 for gpu in ([] if other else fits.cards(name))} for kind, mixture in kinds.items()},
+                                 for gpu in ([] if other else cards)} for kind, mixture in kinds.items()},
             "elsewhere": {kind: spread(unseen, mixture=mixture) for kind, mixture in kinds.items()},
             "inside": {level: share for level, share in inside.items() if share is not None}}
 

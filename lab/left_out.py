@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from by_chance import by_chance, likeness
 from efficiency_fit import Work, same_shape, works_of
 from fit_serving_efficiencies import Fits, ends_of, engine_of, inferred, misses_of, settled, spreads_from
 from serving_spreads import Spreads
@@ -22,7 +23,13 @@ from serving_spreads import Spreads
 from roi.answers.validate import open_table
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
 from roi.errors import RoiError
-from roi.estimate.accuracy.serving_errors import ServingEvidence, ServingLabel, ServingValidation, validate_serving
+from roi.estimate.accuracy.serving_errors import (
+    ServingEvidence,
+    ServingLabel,
+    ServingScore,
+    ServingValidation,
+    validate_serving,
+)
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline
 from roi.evidence.serving_speed import engine_row, evidence_from, reached
 from roi.report.validate import serving_validation_json, serving_validation_text
@@ -82,12 +89,16 @@ class LeftOutAnswer:
     counted: ServingValidation
     """Over the judged groups alone."""
     judged: frozenset[str]
+    by_chance: dict[str, dict[str, tuple[int, float, float]]]
+    """Source, or GPU and engine, or all -> quantity -> models, and percent inside that 95 of 100 samples of them show where 90%
+    is true."""
 
     def json(self) -> dict[str, Any]:  # Any: the JSON of `roi validate`
         """`roi validate`'s JSON of the judged groups, with all groups listed and all rows told."""
         every, counted = (json.loads(serving_validation_json(found)) for found in (self.every, self.counted))
         groups = {name: {**block, "judged": name in self.judged} for name, block in every["by"]["group"].items()}
-        return {**every, "left_out": "model", **{name: counted[name] for name in ("throughput", "tpot", "ttft", "derived")},
+        return {**every, "left_out": "model", "by_chance": self.by_chance,
+                **{name: counted[name] for name in ("throughput", "tpot", "ttft", "derived")},
                 "by": {**counted["by"], "group": groups}}
 
 
@@ -105,12 +116,27 @@ def validate_without_model(table: ServingTable, works: Sequence[Work] | None = N
     judged = judged_groups(table.runs, {label.id: label for label in table.labels})
     labels = [label for label in table.labels if label.group in judged]
     inside = {label.id for label in labels}
+    counted = validate_serving([run for run in table.runs if run.id in inside], labels,
+                               [row for row in table.skipped if row.id in inside], evidence)
     return LeftOutAnswer(
         every=validate_serving(table.runs, table.labels, table.skipped, evidence),
-        counted=validate_serving([run for run in table.runs if run.id in inside], labels,
-                                 [row for row in table.skipped if row.id in inside], evidence),
-        judged=judged,
+        counted=counted, judged=judged, by_chance=ranges(counted.scores, {run.id: same_shape(run) for run in table.runs}),
     )  # fmt: skip
+
+
+def ranges(scores: Sequence[ServingScore], models: dict[str, Hashable]) -> dict[str, dict[str, tuple[int, float, float]]]:
+    """LeftOutAnswer's `by_chance`: rows of a model on a card and engine are as alike as those of all groups together show."""
+    held: dict[tuple[str, str, Hashable], list[bool]] = defaultdict(list)
+    for score in scores:
+        for name in (score.label.group, score.label.source, "all"):
+            held[name, score.quantity, models[score.label.id]].append(score.low <= score.measured <= score.high)
+    groups = {score.label.group for score in scores}
+    alike = likeness((len(each), sum(each)) for (name, *_), each in held.items() if name in groups)
+    rows: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for (name, quantity, _), each in held.items():
+        rows[name][quantity].append(len(each))
+    return {name: {quantity: (len(each), *by_chance(each, alike)) for quantity, each in found.items()}
+            for name, found in rows.items()}
 
 
 def read_tables(paths: Sequence[Path]) -> ServingTable:

@@ -32,8 +32,8 @@ TITLES = {"throughput": "Throughput", "tpot": "TPOT", "ttft": "TTFT"}
 HEADS = "| {} | rows | MAPE % | median % | bias % | p90 % | in 90% | width |\n|:--|--:|--:|--:|--:|--:|--:|--:|"
 WIDTHS = (
     "Width is that of our 90% intervals over an oracle's, the narrowest constant factor with 90% of the group's rows inside,"
-    " both in logarithms; at most 2 is wanted. Of n rows the share inside is known to 1.64 sqrt(0.09 / n) either way: 11 points"
-    " at 20 rows, 16 at 10.")
+    " both in logarithms; at most 2 is wanted. Of n rows of as many models the share inside is known to"
+    " 1.64 sqrt(0.09 / n) either way: 11 points at 20 rows, 16 at 10.")
 EARLY = ("vllm-2024", "tensorrt-llm-2024")
 EACH = 12
 """Rows of a card and an engine on which a peer is run that takes a second or more for each."""
@@ -154,14 +154,16 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         "`python lab/left_out.py`: every row predicted by a fit of the tables' other models, within its engine, and its"
         " interval has not seen its model with any engine; the same architecture under another name is left out with it. Judged"
         " are groups of a GPU and an engine with at least three models; the others are listed in"
-        " docs/accuracy/serving-left-out.json."), "",
-        HEADS.format("quantity, source or group")]
+        " docs/accuracy/serving-left-out.json. by models: percent inside that 95 of 100 samples of as many models and rows show"
+        " where 90% is true; rows of a model lie inside or outside together (lab/by_chance.py)."), "",
+        *(f"{line} {more} |" for line, more in zip(HEADS.format("quantity, source or group").split("\n"),
+                                                   ("by models", ":--"), strict=True))]
     for name in QUANTITIES:
         blocks, wide = left["by"]["source"], left["widths"]
-        out.append(_line(f"**{TITLES[name]}, all**", left[name], wide.get(name)))
-        out += [_line(f"**{TITLES[name]}, {source}**", block[name], _of(wide, source, name))
+        out.append(_line(f"**{TITLES[name]}, all**", left[name], wide.get(name)) + _by_models(left, "all", name))
+        out += [_line(f"**{TITLES[name]}, {source}**", block[name], _of(wide, source, name)) + _by_models(left, source, name)
                 for source, block in blocks.items() if block[name]["n"]]
-        out += [_line(f"- {TITLES[name]}, {group}", block[name], _of(wide, group, name))
+        out += [_line(f"- {TITLES[name]}, {group}", block[name], _of(wide, group, name)) + _by_models(left, group, name)
                 for group, block in _largest(left["by"]["group"], name) if block["judged"]]
     out += ["", "### What the fit has not seen", "", (
         "Median errors of the speed (TPOT, or the seconds of a request) with a model, and with a card, left out of every fit,"
@@ -170,8 +172,8 @@ def serving_lines(read: Callable[[str], Answer], peers: list[dict[str, str]]) ->
         " left out; elsewhere: the card, or the engine for other, and no less than the engine's least known card needs. inside:"
         " the share of the rows so left out that lay inside when the interval had not seen them either"
         f" (lab/serving_spreads.py). A source that is in no fit, as one's own servers are, adds a factor of"
-        f" {plain['new_source']:g}, squares of logarithms added: what rows of a source left out of"
-        " everything needed besides. Factors for blank columns are judgements."), "",
+        f" {plain['new_source']:g} (one of few of its runs nearly as much), squares of logarithms added: what rows of a source"
+        " left out of everything needed besides. Factors for blank columns are judgements."), "",
         "| engine | runs | model left out, median % | card left out, median % | same | model | elsewhere | inside % |",
         "|:--|--:|--:|--:|:--|:--|:--|:--|"]
     out += [f"| {row['engine']} | {row['runs']} | {_percent(row['model'])} | {_percent(row['card'])} |"
@@ -236,6 +238,11 @@ def _beside(plain: Answer, left: Answer, peers: list[dict[str, str]]) -> list[st
 
 def _of(wide: Answer, name: str, quantity: str) -> Answer | None:
     return wide["by"].get(name, {}).get(quantity)
+
+
+def _by_models(left: Answer, name: str, quantity: str) -> str:
+    models, low, high = left["by_chance"][name][quantity]
+    return f" {models}: {low:.0f}-{high:.0f} |"
 
 
 def _line(name: str, block: Answer, wide: Answer | None) -> str:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from efficiency_fit import Work, backlogged, same_shape
+from by_chance import by_chance, likeness
+from efficiency_fit import EFFECTIVE, Work, backlogged, same_shape
 from numpy.typing import NDArray
 
 from roi.estimate.accuracy.serving_errors import unsure_of
@@ -313,6 +314,22 @@ def _new_source(found: Sequence[tuple[str, Array, float]]) -> float:
         np.concatenate([np.full(len(errors), min(1.0 / FULL_ROWS, 1.0 / rows[source])) for source, errors, _ in found]))
 
 
+def left_of_sources(runs: Iterable[ServingRun], tables: Iterable[str]) -> dict[str, float]:
+    """What is left of the variance that a new source adds, for each of the tables whose publisher has runs in a fit.
+
+    A fit lies where its sources do on average, by their shares w of it, rows of a model on a card counted as in the fit. A run
+    of source s is off by 1 - w of what is particular to s, and by the w of each other source: (1 - 2 w + q) / (1 + q), where q
+    is the sum of all w^2 and 1 + q is what a source is off by that is not in the fit.
+    """
+    weights: dict[str, float] = defaultdict(float)
+    for (name, *_), rows in Counter((publisher(run), same_shape(run), run.system.gpu.id) for run in runs).items():
+        weights[name] += min(rows, EFFECTIVE)
+    whole = sum(weights.values())
+    every = sum((one / whole) ** 2 for one in weights.values())
+    return {table: round((1.0 - 2.0 * weights[name] / whole + every) / (1.0 + every), 3)
+            for table in sorted(tables) if (name := PUBLISHERS.get(table, table)) in weights}
+
+
 def source_lines(found: Sequence[tuple[str, Array, float]]) -> list[str]:
     """How the intervals held on each source without what a new one adds, and with what the others say of it."""
     out = ["| source left out | rows | in 90% without | with |", "|:--|--:|--:|--:|"]
@@ -327,8 +344,7 @@ def source_lines(found: Sequence[tuple[str, Array, float]]) -> list[str]:
 def record_lines(spreads: Spreads) -> list[str]:
     """How the intervals held that had not seen what they predict, by level, quantity, card and engine.
 
-    pieces: set-ups or models. range: percent inside that 95 of 100 groups of so many independent rows show where 90% is true.
-    Rows of one model are not independent: a group of few models may lie outside of it by chance.
+    pieces: set-ups or models. range: percent inside that 95 of 100 groups of such pieces show where 90% is true.
     """
     out = [(f"a new source: {np.exp(spreads.source):.2f}, another engine: {np.exp(spreads.other['speed', False]):.2f}, a"
             f" mixture {np.exp(spreads.other['speed', True]):.2f} ({100 * spreads.inside_other:.0f}% inside), TTFT"
@@ -339,6 +355,7 @@ def record_lines(spreads: Spreads) -> list[str]:
     for (level, quantity), found in spreads.levels.items():
         groups: dict[tuple[str, str], list[Cluster]] = defaultdict(list)
         tried = spreads.left_out(level, quantity)
+        alike = likeness((len(found.known[one]), int(np.sum(found.known[one] <= half))) for one, half in tried.items())
         for one in tried:
             groups[one.gpu, one.engine].append(one)
         kinds = [((name, ""), each) for name, each in (
@@ -348,20 +365,12 @@ def record_lines(spreads: Spreads) -> list[str]:
             errors = np.concatenate([found.known[one] for one in members])
             halves = np.concatenate([np.full(len(found.known[one]), tried[one]) for one in members])
             oracle, half = max(float(np.quantile(errors, 0.9)), 1e-3), float(halves.mean())
-            low, high = binomial_range(len(errors))
+            low, high = by_chance((len(found.known[one]) for one in members), alike)
             inside = 100.0 * float(np.mean(errors <= halves))
             out.append(f"| {level} | {quantity} | {' '.join(group)} | {len(members)} | {len(errors)} | {inside:.0f} |"
                        f" {low:.0f}-{high:.0f}{'' if low <= inside <= high else ' *'} | {half:.2f} | {oracle:.2f} |"
                        f" {half / oracle:.1f} |")
     return out
-
-
-def binomial_range(n: int, share: float = 0.9) -> tuple[float, float]:
-    """Percent of n inside, at least and at most, that 95 of 100 samples show where `share` is true."""
-    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1.0, n + 1.0)))])
-    k = np.arange(n + 1)
-    below = np.cumsum(np.exp(logs[n] - logs[k] - logs[n - k] + k * np.log(share) + (n - k) * np.log(1.0 - share)))
-    return 100.0 * float(np.searchsorted(below, 0.025)) / n, 100.0 * float(np.searchsorted(below, 0.975)) / n
 
 
 def median(logs: Array) -> float | None:

@@ -13,14 +13,10 @@ from roi.estimate.replay.load_curve import LoadPoint, Slo, goodput_share, load_p
 from roi.estimate.replay.router import replay
 from roi.estimate.replay.traffic import day_arrivals
 from roi.evidence.known_runs import KnownRuns
-from roi.resolution.plan_capacity import FleetPlan, Traffic, load_curve, load_of, plan_capacity, plan_evidence
+from roi.resolution.plan_capacity import FLEETS_REPLAYED, FleetPlan, Traffic, load_curve, load_of, plan_capacity, plan_evidence
 from roi.resolution.request_lengths import ARRIVALS
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
-MOST_REPLAYED: Final = 6000
-"""Requests of a fleet's replay at most: 600 a replica up to ten replicas."""
-EACH_REPLAYED: Final = 600
-"""Requests of a fleet's replay for each replica."""
 MOST_OF_A_DAY: Final = 300_000
 """Requests of a day that is replayed in full, at most: a second or two."""
 MOST_REPLICAS: Final = 500
@@ -190,7 +186,7 @@ def _fewest(plan: FleetPlan, server: Server, load: Load, headroom: float, least:
 
 def _fleet(plan: FleetPlan, option: Option, server: Server, load: Load, replicas: int) -> FleetPoint:
     """The replicas under the load, and what they cost with the spares."""
-    count = min(EACH_REPLAYED * max(replicas, 2), MOST_REPLAYED)
+    count = FLEETS_REPLAYED[min(max(replicas, 2) - 2, len(FLEETS_REPLAYED) - 1)]
     found = load_curve(plan.serving, load.traffic, server, replicas, count).at(load.requests_per_s)
     instances, gpus, rent = _rent(plan, option, replicas)
     return FleetPoint(replicas=replicas, instances=instances, gpus=gpus, usd_per_month=rent, load=found,

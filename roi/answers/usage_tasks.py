@@ -72,8 +72,11 @@ def rank_tasks(
     files = KeptFiles(cache_folder(sys.platform, os.environ) / "tasks", MOST_BYTES, MOST_FILES)
     answers = None if name is None else _kept(files.text(name), len(parts))
     if answers is None and parts:
-        answers = list(_answers(groups, scenario, day_of(found.days.last), tell, cache=cache))
-        if name is not None and case_name((scenario,), (asked,), ()) == name:  # nothing moved meanwhile
+        said: list[str] = []
+        answers = list(_answers(groups, scenario, day_of(found.days.last), said.append, cache=cache))
+        for line in said:
+            tell(line)
+        if name is not None and not said and case_name((scenario,), (asked,), ()) == name:  # nothing moved meanwhile
             files.keep(name, json.dumps(answers))
     compared = iter(answers or ())
     tasks = [group.task if group.part is None else replace(group.task, **next(compared)) for group in groups]

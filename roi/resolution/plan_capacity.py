@@ -44,6 +44,8 @@ REPLAYED: Final = 600
 (median of 30 plans, lengths and SLOs; benchmarks/replay_speed.py), since queues have longer to build up."""
 LATENCY: Final = ("TTFT", "TPOT")
 """What binds where an SLO is too tight."""
+FLEETS_REPLAYED: Final = range(1200, 6001, 600)
+"""Requests of the replays of fleets of two replicas, of three, and so on; those of ten are enough for larger ones."""
 POOL_REPLAYED: Final = 800
 """Requests of the replay of POOL replicas, where one takes REPLAYED."""
 AMD_SOURCE: Final = (

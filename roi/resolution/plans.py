@@ -40,7 +40,7 @@ from roi.resolution.plan_capacity import (
     weight_choice,
     why_none_holds,
 )
-from roi.resolution.request_lengths import SystemLengths, system_lengths
+from roi.resolution.request_lengths import SystemLengths, system_lengths, too_long
 from roi.scenario.quantity import as_spread, value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import StatedCapacity
@@ -84,8 +84,9 @@ def add_plans(
     if plans:
         sheet.plans[id] = plans
         remark = choice.remark(dict.fromkeys(plan.serving.weight_dtype for plan in plans))
-        if remark and (said := f"serving weights of {system}: {remark}") not in sheet.warnings:
-            sheet.warnings.append(said)
+        said = (f"serving weights of {system}: {remark}" if remark else "",
+                too_long(sheet.known, plans, system, system_lengths(sheet.facts, system)))
+        sheet.warnings += [each for each in said if each and each not in sheet.warnings]
     else:
         sheet.state(path_of(Option, "infeasible", option=id), why_none, source)
     for number, plan in enumerate(plans):
@@ -348,13 +349,12 @@ def add_published_speeds(sheet: FactSheet, s: Scenario) -> None:
 
 def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: FleetPlan, choice: WeightChoice) -> None:
     """The facts of the option's plan with this number: its offer, its speed, and its rates at three speeds of the engine."""
-    o, evidence, capacity = plan.offer, plan.evidence, plan.capacity
+    o, serving, evidence, capacity = plan.offer, plan.serving, plan.evidence, plan.capacity
     path, held = (partial(path_of, record, option=id, plan=number) for record in (Plan, PlanFacts))
     sheet.state(path("gpu"), o.gpu, "catalog")
     sheet.state(path("vendor"), o.vendor, o.source)
     sheet.state(f"options.{id}.plans.{number}.rental", o.kind, o.source)
-    dtype = plan.serving.weight_dtype
-    sheet.state(path("weight_dtype"), dtype, choice.source(dtype))
+    sheet.state(path("weight_dtype"), serving.weight_dtype, choice.source(serving.weight_dtype))
     if o.kind == "owned":
         price = f"purchase.{o.gpu}.usd_per_gpu" if o.owned is None else f"own_hardware.resale_usd_per_gpu.{o.gpu}"
         sheet.add(price, o.usd_per_gpu, "USD", basis=o.basis, source=o.source, date=o.date, low=o.low_usd_per_gpu,
@@ -369,18 +369,17 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     else:
         sheet.add(path("usd_per_gpu_hour"), o.usd_per_gpu_hour, "USD/GPU-hour", basis=o.basis,
                   source=f"{o.vendor} {o.kind}: {o.source}", date=o.date)
-        age = (s.as_of - o.date).days
-        if age > STALE_DAYS:
+        if (age := (s.as_of - o.date).days) > STALE_DAYS:
             sheet.warnings.append(f"{o.vendor} {o.gpu} at ${o.usd_per_gpu_hour:g}/h is {age} days old ({o.date})")
     terms = Basis.STATED if o.stated is not None or o.owned is not None else Basis.QUOTED
     quoted = partial(sheet.add, basis=terms, source=o.source, date=o.date)
     quoted(path("gpus_per_instance"), o.gpus_per_instance, "GPUs")
-    sheet.state(path("gpus_per_replica"), plan.serving.tensor_parallel, "tensor-parallel degree of the plan", "GPUs")
+    sheet.state(path("gpus_per_replica"), serving.tensor_parallel, "tensor-parallel degree of the plan", "GPUs")
     quoted(path("minimum_months"), float(o.minimum_months), "months")
     for name, value, unit in (("cancel_usd", o.cancel_usd, "USD"), ("later_bound", None if o.later_gpus_bound else 0.0, "")):
         if value is not None:
             quoted(path(name), value, unit)
-    gpu = plan.serving.gpu
+    gpu = serving.gpu
     board = partial(sheet.add, path("watts"), unit="W")
     board(gpu.power_w, basis=Basis.PUBLISHED, source=gpu.source, date=gpu.date) if o.watts is None else board(
         o.watts, basis=Basis.STATED, source="scenario own_hardware.watts_per_gpu")

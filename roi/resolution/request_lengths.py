@@ -1,7 +1,8 @@
 """The scenario's lengths in a system's own tokens: as means and spreads, and as requests to replay."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,9 @@ from roi.economics.decision.alarms import too_long_field
 from roi.economics.inputs import Array, Shared, Tokens, path_of
 from roi.estimate.replay.traffic import Lengths, histogram_lengths, poisson_arrivals
 from roi.estimate.serving.request_shape import RequestShape
+from roi.evidence.known_runs import KnownRuns
 from roi.facts.fact import Fact
+from roi.resolution.plan_capacity import FLEETS_REPLAYED, FleetPlan, load_of
 
 ARRIVALS: Final = 7
 """Seed of the arrivals."""
@@ -94,3 +97,24 @@ def does_not_fit(lengths: SystemLengths, model: str, context_tokens: float) -> s
     what = f"{over:.0%} of the requests do" if prompts.size > 1 else f"a mean request of {mean:,.0f} tokens does"
     return (f"{what} not fit the context of {model.partition('+')[0]}, {context_tokens:,.0f} tokens with the answer; shorten"
             f" {too_long_field(prompts, answers)}")
+
+
+def too_long(known: KnownRuns, plans: Iterable[FleetPlan], system: str, lengths: SystemLengths) -> str:
+    """That replicas of these plans refuse requests longer than their room for KV, and which share; empty where none does.
+
+    Counted as `size` does, over the requests of all its replays of fleets, of which each has its own longest.
+    """
+    drawn, told = known.once(("fleets", lengths.key), partial(_of_all_fleets, lengths)), list[str]()
+    for plan, room in dict.fromkeys((each.serving, each.evidence.server.kv_capacity) for each in plans):
+        key = "KV held", plan.shape, plan.tensor_parallel, plan.kv_dtype, plan.engine, lengths.key
+        requests = known.once(key, partial(load_of, plan, drawn, np.zeros(drawn.output_tokens.size)))
+        if over := float(np.mean(requests.kv_held > room)):
+            told.append(f"{over:.2%} on {plan.tensor_parallel} x {plan.gpu.id} {plan.weight_dtype}")
+    return (f"{system}: a replica refuses requests longer than it holds: {', '.join(told)}; they are counted as if it took"
+            " them: cut them, or send them elsewhere") if told else ""
+
+
+def _of_all_fleets(lengths: SystemLengths) -> Lengths:
+    """The requests of all replays of fleets, one after the other."""
+    drawn = [lengths.drawn(count) for count in FLEETS_REPLAYED]
+    return Lengths(*(np.concatenate([getattr(each, name) for each in drawn]) for name in Lengths.__dataclass_fields__))

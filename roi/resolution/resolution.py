@@ -229,7 +229,7 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
         sheet.fields("serving", v, "spill_share")
     own = s.own_hardware
     if s.candidates.own_hardware or own.cards:
-        if "usd_per_kwh" in own.model_fields_set and "colocation_usd_per_kw_month" not in own.model_fields_set:
+        if value_of(own.usd_per_kwh) > 0 and "colocation_usd_per_kw_month" not in own.model_fields_set:
             why = "own premises: scenario own_hardware.usd_per_kwh"
             sheet.state("own_hardware.colocation_usd_per_kw_month", 0.0, why, "USD/kW/month")
         if own.cards:

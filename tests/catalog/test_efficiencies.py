@@ -22,7 +22,7 @@ def test_fitted_efficiencies_lie_below_one_and_name_their_evidence() -> None:
             set() if row.engine.startswith("other") else set(row.cards))
         assert row.runs == sum(sum(models.values()) for models in row.evidence.values()) or row.engine != "vllm"
         assert set(row.cards) <= set(row.evidence)
-        assert row.sources
+        assert {*row.sources} == {*row.cards, "elsewhere"}
     vllm = find_engine("vllm")
     assert find_engine("TGI").engine == "other"
     assert vllm.speed("L4", mixture=False).high > vllm.elsewhere["dense"].speed
@@ -49,7 +49,8 @@ def test_what_is_further_from_evidence_is_known_no_better():
 
 
 def test_a_source_that_no_fit_has_seen_is_wider_by_the_square_of_logarithms():
-    """ln high^2 = ln spread^2 + ln new^2; the ends are 1 over each other; a source of the fit has the spread alone."""
+    """ln high^2 = ln spread^2 + left ln new^2; the ends are 1 over each other. All of the fit has the spread alone; a source of
+    few of its runs nearly all of a new one's, and on a card with a fit of its own those of that card count."""
     vllm, new = find_engine("vllm"), load_serving_efficiencies().new_source
     known = vllm.intervals["dense"]["H100-80GB-SXM"]["same"].speed
     assert vllm.ends("speed", "H100-80GB-SXM", "qwen3-32b", "sil", mixture=False)[1] == pytest.approx(known)
@@ -59,6 +60,15 @@ def test_a_source_that_no_fit_has_seen_is_wider_by_the_square_of_logarithms():
     for mixture, kind in ((False, "dense"), (True, "mixture")):
         most = vllm.elsewhere[kind].ttft
         assert vllm.ends("ttft", "L4", "", "sil", mixture=mixture) == pytest.approx((1.0 / most, most))
+    early = find_engine("vllm-2024")
+    left = early.sources["elsewhere"]
+    assert left["anl"] < 0.1
+    assert 0.8 < left["vllm"] < 1.0
+    high = early.ends("speed", "L4", "", "vllm", mixture=False)[1]
+    known = early.elsewhere["dense"].speed
+    assert math.log(high) ** 2 == pytest.approx(math.log(known) ** 2 + left["vllm"] * math.log(new) ** 2)
+    assert early.ends("speed", "A100-40GB-SXM", "", "vllm", mixture=False) == early.ends(
+        "speed", "A100-40GB-SXM", "", "a new one", mixture=False)
 
 
 def test_merged_adapters_cost_nothing_and_more_unmerged_ones_cost_more() -> None:

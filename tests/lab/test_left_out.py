@@ -6,9 +6,11 @@ from dataclasses import replace
 import left_out
 import numpy as np
 import pytest
+from by_chance import by_chance, chances, likeness
 from efficiency_fit import OF_A_CARD, backlogged, fit_efficiencies, fitted_times, priors_of, same_shape, work_of, works_of
 from left_out import judged_groups, validate_without_model
-from serving_spreads import Cluster, Miss, Sizes, Spreads, binomial_range, clusters, factor
+from scipy.stats import betabinom
+from serving_spreads import Cluster, Miss, Sizes, Spreads, clusters, factor, left_of_sources
 from tables_support import SERVING, TRAINING, read_serving, serving_run_of, write_table
 
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits
@@ -174,10 +176,37 @@ def test_a_new_source_adds_what_its_rows_need_by_the_square():
     assert found.source == pytest.approx((0.25 - half**2) ** 0.5)
 
 
-def test_rows_of_which_ninety_percent_lie_inside_show_a_range():
-    """Ten rows: 7 or more in 98.7 of 100 samples, 6 or more in 99.8; all ten in 35."""
-    assert binomial_range(10) == (70.0, 100.0)
-    assert binomial_range(100) == (84.0, 95.0)
+def test_models_of_which_ninety_percent_of_rows_lie_inside_show_a_range():
+    """Ten models of a row: 7 or more inside in 98.7 of 100 samples, 6 or more in 99.8; all ten in 35. So do a model's rows that
+    go their own ways; of two models whose rows go together, both are inside in 81 of 100, one in 18, none in one."""
+    assert by_chance([1] * 10, 0.3) == (70.0, 100.0)
+    assert by_chance([1] * 100, 0.3) == (84.0, 95.0)
+    assert by_chance([100], 1e-6) == (84.0, 95.0)
+    assert by_chance([50, 50], 0.9999) == (50.0, 100.0)
+
+
+def test_the_chances_of_a_models_rows_are_the_beta_binomials():
+    """scipy's, and two rows by hand: both inside by 0.81 + 0.09 x 0.2."""
+    assert chances(2, 0.2)[2] == pytest.approx(0.81 + 0.09 * 0.2)
+    assert chances(60, 0.24) == pytest.approx(betabinom(60, 0.9 * (1 / 0.24 - 1), 0.1 * (1 / 0.24 - 1)).pmf(np.arange(61)))
+
+
+@pytest.mark.parametrize("alike", [0.1, 0.4])
+def test_how_alike_rows_are_is_found_in_models_that_were_drawn_so(alike):
+    rng = np.random.default_rng(7)
+    shares = rng.beta(0.9 * (1 / alike - 1), 0.1 * (1 / alike - 1), 500)
+    assert likeness((30, int(inside)) for inside in rng.binomial(30, shares)) == pytest.approx(alike, abs=0.05)
+
+
+def test_a_source_of_few_rows_has_hardly_moved_the_fit():
+    """Two models of one source and one of another: w = 2/3, 1/3, q = 5/9: (1 - 4/3 + 5/9) / (14/9) = 1/7, (1 - 2/3 + 5/9) /
+    (14/9) = 4/7. One source alone is where the fit is. Tables of one publisher are one source."""
+    one, two, other = (serving_run_of(source="t", model=model) for model in MODELS[:3])
+    less = [one, two, replace(other, source="u")]
+    assert left_of_sources(less, ["t", "u", "v"]) == {"t": pytest.approx(1 / 7, abs=1e-3), "u": pytest.approx(4 / 7, abs=1e-3)}
+    assert left_of_sources([one, two], ["t", "u"]) == {"t": 0.0}
+    assert left_of_sources([replace(one, source="xjd")], ["xjd", "xjdm"]) == {"xjd": 0.0, "xjdm": 0.0}
+    assert left_of_sources([*[one] * 100, *less[2:]], ["t"]) == left_of_sources([*[one] * 8, *less[2:]], ["t"])
 
 
 def test_llama_3_and_3_1_are_one_architecture():

@@ -16,6 +16,7 @@ from roi.estimate.accuracy.measured_run import FORMULA_ERROR
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
+from roi.facts.model import ModelShape
 from roi.profiling.dry.dry_run import dry_run
 
 torch.set_num_threads(1)
@@ -53,12 +54,20 @@ GRID = read_grid()
 
 
 def test_the_closed_form_is_held_to_the_dry_run():
-    """A median of 0.02%, nine tenths within 0.3%, a worst of 1.2% (mistral, qlora) over 553 configurations of 50 models."""
+    """A median of 0.02%, nine tenths within 0.3%, a worst of 1.2% (mistral, qlora) over 559 configurations of 53 models."""
     errors = np.abs([closed_peak(row) / float(row["peak_bytes"]) - 1.0 for row in GRID])
     assert len(errors) >= 550
     assert np.median(errors) <= 0.001
     assert np.quantile(errors, 0.9) <= FORMULA_ERROR
     assert errors.max() <= 0.02
+
+
+def test_latent_attention_and_its_mixtures_are_held_closer():
+    """Values are views of what kv_b_proj makes, keys' part included; routers read fp32. A worst of 0.2% over twelve rows."""
+    rows = [row for row in GRID if any(a.kind == "latent" for a in find_model(row["model"]).attention)]
+    errors = np.abs([closed_peak(row) / float(row["peak_bytes"]) - 1.0 for row in rows])
+    assert len(errors) >= 12
+    assert errors.max() <= 0.0025
 
 
 @pytest.mark.parametrize(("column", "levels"), [
@@ -99,3 +108,27 @@ def test_a_row_of_the_grid_comes_out_again(method, trainer):
     run = dry_run(model_config(find_model(row["model"])), read_plan(row), workspace_bytes=0.0)
     assert int(run.tape.live_bytes.max()) == int(row["peak_bytes"])
     assert run.trained_parameters == int(row["trained_parameters"])
+
+
+FUSED_MODULES = {
+    "qwen-1.8b": (2048 + 6144, 2 * 2048, 3 * (2048 + 5504)), "qwen-7b": (4096 + 12288, 2 * 4096, 3 * (4096 + 11008)),
+    "qwen-14b": (5120 + 15360, 2 * 5120, 3 * (5120 + 13696)), "qwen-72b": (8192 + 24576, 2 * 8192, 3 * (8192 + 24576)),
+    "baichuan2-7b": (4096 + 12288, 2 * 4096, 3 * (4096 + 11008)),
+    "baichuan2-13b": (5120 + 15360, 2 * 5120, 3 * (5120 + 13696)),
+    "chatglm3-6b": (4096 + 4608, 2 * 4096, 4096 + 27392, 13696 + 4096),
+    "internlm2-20b": (6144 + 8192, 2 * 6144, 3 * (6144 + 16384)),
+}  # fmt: skip
+"""Inputs + outputs of the modules of a layer, queries, keys and values in one: two groups of 128 in chatglm3, eight in
+internlm2; gate and up are one in chatglm3."""
+
+
+@pytest.mark.parametrize("name", FUSED_MODULES)
+def test_a_class_that_stands_in_for_a_fused_product_has_one_adapter_on_it_as_peft_counts(name):
+    """LoRA of rank 16 on two layers: 2 x 16 x (inputs + outputs) of each module; the peak is that of the closed form."""
+    shape, plan = find_model(name), TrainingPlan(rank=16.0, seq=256.0, checkpointing=False)
+    config = model_config(shape)
+    found = dry_run(config._replace(entries={**config.entries, "num_hidden_layers": 2}), plan, workspace_bytes=0.0)
+    assert found.trained_parameters == 2 * 16 * sum(FUSED_MODULES[name])
+    two = {kind: tuple(part.model_copy(update={"layers": 2}) for part in getattr(shape, kind)) for kind in ("attention", "mlp")}
+    memory = training_memory(ModelShape.model_construct(**{**dict(shape), **two}), plan)
+    assert found.tape.live_bytes.max() == pytest.approx(memory.peak_allocated_bytes - memory.workspaces_bytes, rel=0.001)

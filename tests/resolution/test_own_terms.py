@@ -87,7 +87,7 @@ def card(case: Case) -> World:
 
 
 def test_cards_are_bought_at_the_stated_price_and_draw_the_stated_power() -> None:
-    """Three cards (peak 3/s at 1/s each): 3 x $5,000 + nothing for a host; 3 x 0.5 kW x $100."""
+    """Three cards (peak 3/s at 1/s each): 3 x $5,000 + nothing for a host; 3 x 0.5 kW x $100, power in it."""
     own = {"purchase_usd_per_gpu": {"l40s": 5000}, "watts_per_gpu": 500, "host_usd_per_gpu": 0, "gpus_per_server": 1,
            "colocation_usd_per_kw_month": 100}
     case = case_of(candidates=BOUGHT, own_hardware=own)
@@ -95,6 +95,13 @@ def test_cards_are_bought_at_the_stated_price_and_draw_the_stated_power() -> Non
     assert upfront(w, OWN, "hardware, purchase and replacement") == 15_000.0
     assert w.line(OWN, "colocation")[1][0] == pytest.approx(150.0)
     assert case["purchase.L40S.usd_per_gpu"].basis is Basis.STATED
+
+
+def test_power_that_is_stated_as_zero_is_in_the_price_of_colocation_which_stands() -> None:
+    """0 = colocation, as the field says: what it costs is the default, $180 a kW; on one's own premises it is nothing."""
+    for own, space in (({}, 180.0), ({"usd_per_kwh": 0}, 180.0), ({"usd_per_kwh": 0.1}, 0.0),
+                       ({"usd_per_kwh": 0, "colocation_usd_per_kw_month": 0}, 0.0)):
+        assert case_of(candidates=BOUGHT, own_hardware=own)["own_hardware.colocation_usd_per_kw_month"].value == space
 
 
 def test_a_purchase_price_that_moves_nothing_is_refused() -> None:

@@ -47,8 +47,9 @@ class EngineEfficiencies(DatedRow):
     """GPU -> model -> measured runs in the fit."""
     runs: PositiveInt
     """Measured runs in the fit."""
-    sources: tuple[str, ...]
-    """Sources of these runs, as tables name them."""
+    sources: dict[str, dict[str, NonNegativeFloat]]
+    """GPU, of `gpus`, or "elsewhere" -> source, as tables name it -> the share left of the variance that a new one adds: one of
+    few of the runs has hardly moved the fit."""
     median_error_model_left_out: PositiveFloat | None
     """Median error of the step time on models left out, share; None where no other of the card is there, and for "other"."""
     median_error_gpu_left_out: PositiveFloat | None
@@ -106,12 +107,12 @@ class EngineEfficiencies(DatedRow):
         self, quantity: Literal["speed", "ttft"], gpu_id: str, model_id: str = "", source: str | None = None,
         *, mixture: bool,
     ) -> tuple[float, float]:
-        """P5 and P95 of measured over predicted, of a model on this GPU; wider where `source` is not one of the fit's."""
+        """P5 and P95 of measured over predicted, of a model on this GPU; wider where `source` is little of the fit."""
         kind: Kind = "mixture" if mixture else "dense"
         spread = self.intervals[kind].get(gpu_id, {}).get(self.level(gpu_id, model_id), self.elsewhere[kind])
         known: float = getattr(spread, quantity)
-        more = 1.0 if source in self.sources else load_serving_efficiencies().new_source
-        high = float(joint_high((known, more)))
+        left = self.sources.get(gpu_id, self.sources["elsewhere"]).get(source or "", 1.0)
+        high = float(joint_high((known, load_serving_efficiencies().new_source ** left**0.5)))
         return 1.0 / high, high
 
     def record(self, gpu_id: str, model_id: str = "") -> str:

@@ -45,11 +45,14 @@ class ModelConfig(NamedTuple):
     """The configuration, "model_type" included."""
     differs: str
     """Where a class of transformers stands in for a model with its own code: what differs; else empty."""
+    fused: str = ""
+    """The module of that code which holds queries, keys and values, where the class has three; else empty."""
 
     @property
     def config_hash(self) -> str:
-        """SHA-256 of the entries, 12 hex digits."""
-        return hashlib.sha256(json.dumps(self.entries, sort_keys=True).encode()).hexdigest()[:12]
+        """SHA-256 of the entries, and of what is fused, 12 hex digits."""
+        held = {**self.entries, "fused": self.fused} if self.fused else self.entries
+        return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def model_config(shape: ModelShape) -> ModelConfig:
@@ -58,7 +61,8 @@ def model_config(shape: ModelShape) -> ModelConfig:
     if shape.id in configs:
         return ModelConfig(shape.id, dict(configs[shape.id]), "")
     if shape.id in stand_ins:
-        return ModelConfig(shape.id, dict(stand_ins[shape.id]["config"]), stand_ins[shape.id]["differs"])
+        held = stand_ins[shape.id]
+        return ModelConfig(shape.id, dict(held["config"]), held["differs"], held.get("fused", ""))
     raise InputError(
         f"MODEL: {shape.id} ({shape.family}) has its own code, no class of transformers; the closed form takes it "
         "(leave out --dry-run)",

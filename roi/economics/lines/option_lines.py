@@ -98,7 +98,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         if h.escalated:
             lines += judge_line(shared, _seen(live, fleet))
         if not h.to_incumbent:
-            lines += migration_line(shared, h.to.option, since=_first_use(option))
+            lines += migration_line(shared, h.to.option, since=option.months_to_live)
     lines += _incumbent_lines(shared, option, stay, kept, handed, own if _same_provider(option, stay.option) else [])
     later = kept.rest
 
@@ -234,17 +234,13 @@ def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: 
         ))
     if any_positive(option.commitment_usd):
         lines += own_commitment_line(shared, option, _bill(lines))
-    return lines + migration_line(shared, option, tuned_again(option), _first_use(option))
+    first_use = 0.0 if option.same_model else option.months_to_live  # the incumbent's model is in use already
+    return lines + migration_line(shared, option, tuned_again(option), first_use)
 
 
 def _same_provider(option: Option, stay: Option) -> bool:
     """True where the option's API bills count towards a commitment with the incumbent's provider."""
     return option.vendor is not None and option.vendor.partition("/")[0] == (stay.vendor or "").partition("/")[0]
-
-
-def _first_use(option: Option) -> Number:
-    """Months until the option's own model is needed; the incumbent's is in use already."""
-    return 0.0 if option.same_model else option.months_to_live
 
 
 def _handed_on(
@@ -300,7 +296,11 @@ def _incumbent_lines(
     if not option.same_model:
         to_live, parallel = option.months_to_live, option.months_in_parallel
         left = shared.once_for("left after", (to_live, parallel), lambda: to_live + parallel)
-        lines += migration_line(shared, stay.option, until=np.inf if any(h.to_incumbent for h in handed) else left)
+        for h in handed:
+            if h.to_incumbent:  # in draws that escalate nothing it is not kept
+                clipped = h.escalated and type(h.fraction) is np.ndarray and not h.fraction.all()
+                left = np.where(h.fraction > 0, np.inf, left) if clipped else np.inf
+        lines += migration_line(shared, stay.option, until=left)
     return lines + _commitment(shared, billed, also_billed)
 
 

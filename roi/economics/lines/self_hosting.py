@@ -295,7 +295,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     ordered = bought.sum(axis=-1, keepdims=True) - later.sum(axis=-1, keepdims=True)
     first = ordered if bought.ndim > 1 else ordered[0]
     months, left = _left_of_purchases(shared.horizon, terms, bought)
-    powered_gpus = kept if terms.as_a_whole else gpus
+    powered_gpus, apart = kept if terms.as_a_whole else gpus, any_positive(terms.usd_per_kwh)
 
     def bought_for(gpus: float) -> str:
         usd = f"${pick(plan.usd_per_gpu):,.6g}"
@@ -347,14 +347,15 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
         ),
         *([] if there else [installation]),
         Line(
-            name="electricity", path=powered_gpus, share=live,
+            name="electricity" if apart else "electricity, included in colocation", path=powered_gpus, share=live,
             rate=plan.watts / 1000.0 * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh,
             facts=facts("usd_per_kwh", "pue", "power_share"), arithmetic=powered,
         ),
         Line(
             name="colocation", path=powered_gpus, share=live, rate=plan.watts / 1000.0 * terms.colocation_usd_per_kw,
             facts=facts("colocation_usd_per_kw_month"),
-            arithmetic=lambda month: f"{kw(month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW",
+            arithmetic=lambda month: f"{kw(month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW"
+            f"{'' if apart else ', power included'}",
         ),
         Line(name="hardware, resale", path=months, rate=-price * left, facts=facts("value_kept_per_year"), arithmetic=sold,
              no_cash=there),

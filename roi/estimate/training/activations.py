@@ -22,12 +22,13 @@ from roi.estimate.training.adapter_activations import (
     expert_stack_bytes,
     int8_inputs,
     merge_bytes,
+    router_input_bytes,
     whole_tuner_bytes,
 )
-from roi.estimate.training.attention import attention_saved, attention_transient, norm_bytes
+from roi.estimate.training.attention import attention_saved, attention_transient, norm_bytes, norm_readers
 from roi.estimate.training.peft_methods import PROMPTED, share_trained
-from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES, fuse_linears
-from roi.estimate.training.setting import EVERY_EXPERT, Setting
+from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES
+from roi.estimate.training.setting import EVERY_EXPERT, FP32_ROUTER, Setting
 from roi.facts.model import Linear, Mlp, Number
 
 PARALLEL: Final = ("gpt_neox", "falcon", "phi", "cohere", "cohere2", "gptj", "codegen")
@@ -269,7 +270,7 @@ def _expert_saved(s: Setting, k: Mlp) -> Number:
     if k.experts == 1:
         return 0.0
     gradients = _weight_gradients(s) or not s.plan.adapter
-    width = s.w * s.model.hidden * k.experts_per_token * (1.0 + float(gradients))
+    width = router_input_bytes(s, k) + s.w * s.model.hidden * k.experts_per_token * (1.0 + float(gradients))
     width += s.w * k.intermediate * k.experts_per_token * float(_weight_gradients(s))
     copied: Number = 0.0
     if s.model.family in EVERY_EXPERT and s.lowered and s.plan.stream_bytes >= 4.0:
@@ -332,18 +333,22 @@ def _mlp_peak(s: Setting, k: Mlp) -> Number:
 
 
 def _expert_peak(s: Setting, k: Mlp) -> Number:
-    """Bytes of the backward of experts whose weights get a gradient, at the higher of two moments; 0 where none does.
+    """Bytes of the backward of experts at the highest of three moments; 0 where none of them is.
 
-    First all down projections of the layer have theirs, then all gates and ups, when what the down projections kept is gone.
+    The gradient of the weighted results is put in the experts' order: a copy, zeros and the result, as wide as the router's
+    weights, while experts lack the gradients that are counted with all others. Where their weights get one, then all down
+    projections of the layer have theirs, then all gates and ups, when what the first kept is gone.
     """
-    if k.experts == 1 or not _weight_gradients(s):
+    if k.experts == 1 or s.plan.split_experts or s.model.family in EVERY_EXPERT:
         return 0.0
-    stack, first = expert_stack_bytes(s, k), (2.0 if k.gated else 1.0)
-    each = stack / (first + 1.0)
-    width = s.w * k.experts_per_token * s.tokens
-    down = _mlp_saved(s, k) + each + (k.intermediate + s.model.hidden) * width
-    others = (first * k.intermediate + 2.0 * s.model.hidden) * width
-    return np.maximum(down, first * each * (1.0 + float(s.expert_adapters)) + others)
+    stack, first, kept = expert_stack_bytes(s, k), (2.0 if k.gated else 1.0), _mlp_saved(s, k)
+    each, width, h = stack / (first + 1.0), s.w * k.experts_per_token * s.tokens, s.model.hidden
+    peak = kept + (12.0 / s.w if s.model.family in FP32_ROUTER else 3.0) * h * width - stack * float(not s.plan.adapter)
+    if not _weight_gradients(s):
+        return peak
+    down = kept + each + (k.intermediate + h) * width
+    others = (first * k.intermediate + 2.0 * h) * width
+    return np.maximum(peak, np.maximum(down, first * each * (1.0 + float(s.expert_adapters)) + others))
 
 
 def _int8_backward(s: Setting, hidden: int, inner: float, kept: float, *, targeted: bool) -> Number:
@@ -373,12 +378,6 @@ def _largest(parts: list[Number]) -> Number:
     return best
 
 
-def _norm_readers(s: Setting) -> int:
-    """Products of a layer that read a norm's output: each on a 16-bit copy of its own where autocast makes that fp32."""
-    linears = [*s.model.attention[0].linears(s.model.hidden), *s.model.mlp[0].linears(s.model.hidden)]
-    return sum(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in fuse_linears(s.model, linears))
-
-
 def _norm_saved(s: Setting) -> Number:
     """Bytes that a layer's norms keep: the input in fp32 (LayerNorm in w), trained ones the normalised copy and the output."""
     m, w = s.model, s.w
@@ -389,7 +388,7 @@ def _norm_saved(s: Setting) -> Number:
         return (1.0 if s.plan.adapter else 2.0) * w * inputs * m.hidden * s.tokens  # an adapter keeps the output that it reads
     width = (w if s.fused_norms or (s.layer_norm and not s.plan.autocast) else norm_bytes(s)) * inputs
     if not s.plan.adapter:
-        read = _norm_readers(s) if copied else 1 if s.one_norm else 2
+        read = norm_readers(s) if copied else 1 if s.one_norm else 2
         width += read * w + (0.0 if s.layer_norm or s.fused_norms else s.normalised * m.norms_per_layer)
     if not s.fused_norms and (s.plan.method == "ln_tuning" or (s.plan.method == "llama_adapter_v2" and not m.norm_bias)):
         width += s.normalised * m.norms_per_layer

@@ -12,7 +12,7 @@ import numpy as np
 
 from roi.estimate.training.peft_methods import PROMPTED, Tuner
 from roi.estimate.training.plan import ATTENTION_INPUTS, adaptable, in_mlp
-from roi.estimate.training.setting import MIXED_INPUT, OWN_INPUT, Setting
+from roi.estimate.training.setting import FP32_ROUTER, MIXED_INPUT, OWN_INPUT, Setting
 from roi.facts.model import Linear, Mlp, Number
 
 
@@ -127,6 +127,16 @@ def expert_factor_bytes(s: Setting, k: Mlp) -> Number:
         return 0.0
     fused = (2.0 if k.gated else 1.0) * (s.model.hidden + (2.0 if k.gated else 1.0) * k.intermediate)
     return s.w * np.asarray(s.plan.rank, dtype=float) * k.experts * (fused + k.intermediate + s.model.hidden)
+
+
+def router_input_bytes(s: Setting, k: Mlp) -> float:
+    """Bytes a token of the fp32 input that a trained router keeps, or of autocast's 16-bit copy; 0 where others keep it."""
+    trained = not s.plan.adapter or (s.expert_adapters and s.plan.targets == "all-linear")
+    # of an fp32 stream it is the norm's output, which trained and int8 products beside the router keep
+    shared = (s.plan.int8 or not s.plan.adapter) and s.w >= 4.0 and not s.plan.autocast
+    if k.experts == 1 or s.model.family not in FP32_ROUTER or shared or not trained:
+        return 0.0
+    return (2.0 if s.plan.autocast else 4.0) * s.model.hidden
 
 
 def int8_inputs(s: Setting, linears: list[Linear], *, output: bool = False) -> Number:

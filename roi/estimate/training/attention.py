@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.training.adapter_activations import adapter_saved
-from roi.estimate.training.plan import fuse_linears
+from roi.estimate.training.plan import ATTENTION_INPUTS, fuse_linears
 from roi.estimate.training.setting import Setting
 from roi.facts.model import Attention, Number
 
@@ -53,14 +53,21 @@ def attention_saved(s: Setting, a: Attention) -> Number:
     saved = saved + w * t * gate * (2.0 if s.plan.adapter else 3.0)
     if a.gated:  # the gate's sigmoid; of an fp32 stream also the gate, a view of the product whose query the norm keeps uncast
         saved = saved + w * t * a.heads * a.value_width * (1.0 + float(w >= 4.0))
-    if a.kind == "latent":
-        saved = saved + 4.0 * t * ((a.q_rank or 0) + (a.kv_rank or 0))
+    if a.kind == "latent":  # norms of both ranks; trained ones also scale, and the projections behind them read what they make
+        trained = 0.0 if s.plan.adapter else s.normalised + w
+        saved = saved + (norm_bytes(s) + trained) * t * ((a.q_rank or 0) + (a.kv_rank or 0))
     return saved + adapter_saved(s, linears)
 
 
 def norm_bytes(s: Setting) -> float:
     """Bytes that a norm of several operators keeps of an element: its fp32 input."""
     return 8.0 if s.model.family in CENTRED else 4.0
+
+
+def norm_readers(s: Setting) -> int:
+    """Products of a layer that read a norm's output: each on a 16-bit copy of its own where autocast makes that fp32."""
+    linears = [*s.model.attention[0].linears(s.model.hidden), *s.model.mlp[0].linears(s.model.hidden)]
+    return sum(x.name in (*ATTENTION_INPUTS, "gate_proj", "up_proj") for x in fuse_linears(s.model, linears))
 
 
 def _fresh(a: Attention) -> float:
@@ -171,8 +178,8 @@ def _padded_adapter_bytes(s: Setting, a: Attention) -> float:
 
 def _value_width(s: Setting, a: Attention) -> int:
     """Width of the tensor that keeps the values alive: their own, or a fused product's whole output in the same type."""
-    if a.kind == "latent":
-        return a.heads * a.value_width
+    if a.kind == "latent":  # kv_b_proj makes the keys' part without positions too, which is copied out of it
+        return a.heads * (a.value_width + (a.head_dim - a.rope_dim) * int(s.attended == s.w))
     fused = {x.name: x.outputs for x in fuse_linears(s.model, list(a.linears(s.model.hidden)))}
     # falcon takes values out by an index, codegen by a copy
     copied = s.model.family in ("falcon", "codegen") and s.plan.stack == "transformers"

@@ -44,6 +44,9 @@ NORMED_EMBEDDING: Final = ("bloom",)
 EVERY_EXPERT: Final = ("llama4_text",)
 """Families whose class of transformers sends all tokens through all experts, most of them at a score of zero
 (modeling_llama4.py, Llama4TextMoe: `routed_in` is the stream once an expert)."""
+FP32_ROUTER: Final = ("deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "dots1", "exaone_moe", "glm4_moe",
+                      "glm4_moe_lite", "glm_moe_dsa", "longcat_flash", "mimo_v2_flash", "nemotron_h", "solar_open")
+"""Families whose router reads the stream in fp32, and weights in fp32 (modeling_deepseek_v3.py, DeepseekV3TopkRouter)."""
 OWN_LINEAR: Final = ("falcon",)
 """Families whose linear layers are a subclass of nn.Linear (FalconLinear)."""
 

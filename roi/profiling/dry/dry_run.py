@@ -37,7 +37,7 @@ from roi.profiling.dry.fused_kernels import fuse_kernels, fused_loss
 from roi.profiling.dry.loops import Optimizer, forward_and_loss, fuse_head, lowers, triton_tiles
 from roi.profiling.dry.recorder import Recorder
 from roi.profiling.dry.shape_cache import ShapeCache
-from roi.profiling.train.real_model import DTYPES, adapter_settings, build_meta, quantisation, target_modules
+from roi.profiling.train.real_model import DTYPES, adapter_settings, build_meta, fuse_projections, quantisation, target_modules
 
 STACK: Final = frozenset({"layers", "h", "blocks", "decoder", "transformer", "embed_tokens", "norm"})
 """Names on the path of modules under the stack of layers, whatever the family."""
@@ -46,7 +46,7 @@ BESIDE: Final = frozenset({"rotary_emb", "wte", "wpe", "embed_in", "final_layern
 CHECKPOINTING: Final = {"use_reentrant": False}
 """The form that transformers 5 and peft recommend."""
 USUAL_NAMES: Final = (
-    *((fused, "q_proj", "k_proj", "v_proj") for fused in ("qkv_proj", "query_key_value", "c_attn", "Wqkv")),
+    *((fused, "q_proj", "k_proj", "v_proj") for fused in ("qkv_proj", "query_key_value", "c_attn", "Wqkv", "W_pack", "wqkv")),
     *((name, "o_proj") for name in ("dense", "out_proj", "attn.c_proj")), ("gate_up_proj", "gate_proj", "up_proj"),
     *((name, "up_proj") for name in ("fc1", "dense_h_to_4h", "c_fc")),
     *((name, "down_proj") for name in ("fc2", "dense_4h_to_h", "mlp.c_proj")),
@@ -226,6 +226,8 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
         model = build_meta(config.entries, plan, config.name, attention)
         model.config.use_cache = False
         model.tie_weights()
+        if config.fused:
+            fuse_projections(model, config.fused)
         if plan.checkpointing and not model.supports_gradient_checkpointing:
             raise InputError(f"checkpointing: {type(model).__name__} of transformers has none; take --no-checkpointing")
         if plan.method == "full":

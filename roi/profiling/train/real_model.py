@@ -91,6 +91,35 @@ def _without_storage(settings: Any, plan: TrainingPlan, attention: str) -> Any:
         )
 
 
+class _Part(torch.nn.Module):
+    """Queries, keys or values, asked for in this order, of the module `name` beside it, which makes them at once."""
+
+    def __init__(self, beside: Any, name: str, widths: tuple[int, ...], number: int) -> None:
+        super().__init__()
+        self.beside, self.name, self.widths, self.number = [beside], name, widths, number  # in a list: not a module of this one
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        [beside] = self.beside
+        if self.number == 0:
+            beside.left = list(getattr(beside, self.name)(x).split(self.widths, dim=-1))
+        part: torch.Tensor = beside.left.pop(0)
+        return part
+
+
+def fuse_projections(model: Any, name: str) -> None:
+    """Put one product, called `name`, in place of the q_proj, k_proj and v_proj of each attention on meta.
+
+    An adapter, a quantiser and a kernel then find one module, as in the code of the model that a class stands in for.
+    """
+    for beside in [each for each in model.modules() if hasattr(each, "q_proj")]:
+        usual = {part: getattr(beside, part) for part in ("q_proj", "k_proj", "v_proj")}
+        weight, widths = beside.q_proj.weight, tuple(part.out_features for part in usual.values())
+        setattr(beside, name, torch.nn.Linear(beside.q_proj.in_features, sum(widths), bias=beside.q_proj.bias is not None,
+                                              device=weight.device, dtype=weight.dtype))
+        for number, part in enumerate(usual):
+            setattr(beside, part, _Part(beside, name, widths, number))
+
+
 def quantised_layers(model: Any) -> int:
     """Layers that bitsandbytes holds; 0 where a class has linear layers of its own kind (falcon)."""
     return sum(isinstance(layer, bnb.nn.Linear4bit | bnb.nn.Linear8bitLt) for layer in model.modules())

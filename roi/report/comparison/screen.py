@@ -330,12 +330,16 @@ def _lost(c: Comparison) -> list[str]:
 
 
 def _last(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
-    """Why the highest mean NPV does not lead, and where the rest stands, in one paragraph: the screen has few lines."""
-    hidden = len(c.options) + len(c.infeasible) - len(best_rows(c, most))
+    """Why the highest mean NPV does not lead, or that it has no row, and where the rest stands: the screen has few lines."""
+    v, shown = c.verdict, {o.id for o in best_rows(c, most)}
+    hidden = len(c.options) + len(c.infeasible) - len(shown)
+    named = shown | {p.option for p in v.passed_over if v.recommended is not None}
+    best = max((o for o in c.options if o.id != v.leader), key=lambda o: npv_of(c, o)[0], default=c.leader)
+    left = [] if best.id in named else [f"Highest mean NPV of those not shown: {best.label} ({short_usd(npv_of(c, best)[0])})."]
     told = ((hidden, "more option"), (len(warnings), "warning"))
     rest = ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in told if n)
     where = f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown."
-    return [Paragraph(" ".join((*_lost(c), where)))]
+    return [Paragraph(" ".join((*_lost(c), *left, where)))]
 
 
 def _name(c: Comparison) -> str:

@@ -151,7 +151,8 @@ def flips_at(c: Comparison) -> str:
     """From which USD per wrong answer on another option would be recommended; empty where from none.
 
     A range, rounded outwards to as many digits as tell its ends apart from each other and from today's price, two at least; one
-    price, rounded away from today's, where the draws place it and name the option.
+    price, rounded away from today's, where the draws place it and name the option. None where they place neither end: with the
+    bars of the chances moved by the error of the draws another option leads at today's price, or at none.
     """
     v = c.verdict
     if v.flips_between_usd_per_error is None:
@@ -169,6 +170,8 @@ def flips_at(c: Comparison) -> str:
         return f"{side} about {usd(to_digits(far, up=not below))} each the advice is to {advice}"
     digits = next((n for n in range(2, MOST_DIGITS) if _told_apart(near, None if one else far, own, n, up=below)), MOST_DIGITS)
     first = to_digits(near, digits, up=below)
+    if far is None and math.isclose(near, own):
+        return f"the draws do not tell at which price, if at any, the advice {turns}"
     if far is None:
         return f"{side} about {_price(first, digits)} each, if at any price, the advice {turns}"
     low, high = sorted((first, to_digits(far, digits, up=not below)))

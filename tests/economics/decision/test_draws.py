@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from quiet_scenario import CHEAPER, case_of
+from quiet_scenario import CASCADE, CHEAPER, case_of
 from scipy.stats import spearmanr
 
 from roi.economics.decision import draws
@@ -76,6 +76,25 @@ def test_each_draw_is_the_scalar_engine_at_that_row_for_every_option(row: int) -
         assert drawn().payback[id][row] == pytest.approx(float(months), rel=1e-6, abs=1e-6), id
         wrong = float(answered_wrong(options[id], options["stay"].error_rate))
         assert drawn().wrong[id][row] == pytest.approx(wrong, rel=1e-9), id
+
+
+@pytest.mark.parametrize(("people", "life"), [({}, 12.0), ({}, {"value": 12, "low": 6, "high": 24}),
+                                              ({"existing_hours_per_month": 10.0}, {"value": 12, "low": 6, "high": 24})])
+def test_a_draw_that_escalates_nothing_pays_no_migration_of_the_incumbent(people: dict[str, Any], life: Any) -> None:
+    """0.02 of the requests, 0 to 0.2: in some draws none. A cascade moves with the incumbent's model unless it hands nothing
+    on; the scalar engine says so of each draw."""
+    case = case_of(quality={"escalated": {"gpt-6-luna": {"value": 0.02, "low": 0.0, "high": 0.2}}}, people=people,
+                   drift={"model_life_months": life})
+    found = draw(case, ["stay", CASCADE], {}, 256, 1)
+    handed = found.facts["systems.gpt-6-luna.escalated_share"].reshape(-1)
+    none, some = np.flatnonzero(handed == 0.0), np.flatnonzero(handed > 0.0)
+    assert 5 < none.size < 200
+    for row in (*none[:4], *some[:4]):
+        shared, options = read_all(case, scalars(case, int(row)))
+        done = {id: evaluate(shared, options[id], options) for id in ("stay", CASCADE)}
+        names = {line.name for line in done[CASCADE].costs.lines}
+        assert row in some or "incumbent's model ends: migration" not in names
+        assert found.npv[CASCADE][row] == pytest.approx(float(done["stay"].pv) - float(done[CASCADE].pv), rel=1e-9, abs=1e-4)
 
 
 def test_a_draw_that_misses_the_bar_returns_minus_the_set_up_and_the_way_back() -> None:

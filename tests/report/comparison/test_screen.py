@@ -18,10 +18,10 @@ from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
-from roi.report.comparison.screen import best_rows
+from roi.report.comparison.screen import best_rows, screen_blocks
 from roi.report.comparison.thresholds import alone_from, flips_at, option_of, wins_from
 from roi.report.layout.blocks import Row, Table, render, shortened
-from roi.report.layout.wording import percent, told_apart
+from roi.report.layout.wording import percent, short_usd, told_apart
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
 from roi.scenario.file import check_scenario, load_scenario
@@ -331,6 +331,21 @@ def test_the_options_that_the_screen_names_are_rows_before_better_ones() -> None
         o.id for o in sorted((worst, option_of(c, "stay")), key=lambda o: -o.expected_npv_usd))]
 
 
+def test_the_highest_mean_is_named_where_its_row_is_cut() -> None:
+    """Three rows: the advised option, staying and a second of lower mean. It has a row of its own where there is room; where
+    no advice is given none is passed over, and the sentence stands for it."""
+    c = answer()
+    *_, worst, best = sorted((o for o in c.options if o.id not in {"stay", c.verdict.leader}), key=lambda o: o.expected_npv_usd)
+    told = f"Highest mean NPV of those not shown: {best.label} ({short_usd(best.expected_npv_usd)})."
+    passed = (PassedOver(best.id, "not tested", 0.7, 0.6),)
+    for recommended, over, most, said in ((c.leader.id, (), 3, True), (None, passed, 3, True), (c.leader.id, passed, 3, False),
+                                          (c.leader.id, (), 4, False)):
+        v = replace(c.verdict, second=worst.id, first_move=None, passed_over=over, recommended=recommended)
+        text = " ".join(render(screen_blocks(replace(c, verdict=v), (), most)).split())
+        assert (told in text) == said
+        assert best.label in text
+
+
 def test_another_view_of_the_hours_that_decides_otherwise_is_told() -> None:
     c = answer()
     told = "With a price on the hours of people who are paid anyway, staying would lead."
@@ -436,10 +451,12 @@ def test_a_threshold_that_the_draws_do_not_place_is_a_range_and_names_no_option(
     ((0.15, 0.15), "from about $0.15 each the advice is to stay"),
     ((0.149, 0.1512), "between $0.14 and $0.16 each the advice turns to staying"),
     ((0.1506, None), "from about $0.15 each, if at any price, the advice turns to staying"),
+    ((0.0, None), "the draws do not tell at which price, if at any, the advice turns to staying"),
     ((0.0, 0.06), "between $0 and $0.06 each the advice turns to staying"),
 ])
 def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None], told: str) -> None:
-    """From $0.1506 to $0.1512: at $0.15 the advice has not changed, at $0.152 it has; one figure would hide where."""
+    """From $0.1506 to $0.1512: at $0.15 the advice has not changed, at $0.152 it has; one figure would hide where. From nothing
+    to no price is all that there is."""
     c = bundled()
     found = replace(c.verdict, flips_at_usd_per_error=ends[0], flips_between_usd_per_error=ends, flips_to_one_of=("stay",))
     assert f"; {told} !" in flat(replace(c, verdict=found))

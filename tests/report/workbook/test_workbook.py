@@ -11,6 +11,7 @@ from small_scenario import SMALL
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
+from roi.report.comparison.compare import comparison_text
 from roi.report.workbook.assumptions import Names, sheet_names
 from roi.report.workbook.book import comparison_workbook
 from roi.report.workbook.option_sheets import months_or_never
@@ -55,6 +56,23 @@ def test_every_amount_on_the_options_sheets_is_a_formula_or_zero(small: Comparis
         sheet = book[o.label]
         for row in sheet.iter_rows(min_row=6, max_row=5 + len(o.lines), min_col=3):
             assert all(str(cell.value).startswith("=") or cell.value == 0 for cell in row)
+
+
+@pytest.mark.parametrize("usd_per_kwh", [0.0, 0.1])
+def test_power_that_colocation_includes_is_said_wherever_costs_stand(usd_per_kwh: float) -> None:
+    """The workbook keeps the row of electricity at $0, which a price would fill; other tables leave rows of $0 out."""
+    own = {"cards": {"L40S": 4}, "resale_usd_per_gpu": {"L40S": 3000}, "usd_per_kwh": usd_per_kwh,
+           "colocation_usd_per_kw_month": 100}
+    served = {"candidates": {"self_hosted": ["qwen3-8b"], "methods": []}, "serving": {"capacities": [
+        {"model": "qwen3-8b", "gpu": "L40S", "gpus": 1, "requests_per_s": 2.0}]}}
+    c = compare(resolve(check_scenario({**SHORT, **served, "own_hardware": own})).case)
+    o = next(o for o in c.options if o.kind == "own-hardware")
+    rows = {row[0].value: row[-1].value for row in opened(comparison_workbook(c, "1.0"), data_only=True)[o.label].iter_rows()}
+    power = [(name, rows[name] > 0) for name in rows if str(name).startswith("electricity")]
+    assert power == [("electricity", True) if usd_per_kwh else ("electricity, included in colocation", False)]
+    for form in ("table", "markdown"):
+        shown = comparison_text(c, (), explain=o.id, form=form)
+        assert ("/kW, power included = " in shown, "electricity" in shown) == (not usd_per_kwh, usd_per_kwh > 0)
 
 
 def test_each_assumption_has_a_name_its_value_and_its_source(small: Comparison, content: bytes) -> None:

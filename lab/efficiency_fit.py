@@ -21,9 +21,9 @@ from roi.catalog.efficiencies.serving_efficiencies import engine_habits
 from roi.estimate.accuracy.serving_errors import STREAMED
 from roi.estimate.accuracy.serving_run import ServingRun, holding_one, run_figures
 from roi.estimate.replay.engine import Server
-from roi.estimate.replay.loads import GENERATIONS, LEAST_CLOSED, LENGTH_SCATTER
+from roi.estimate.replay.loads import GENERATIONS, LEAST_CLOSED, LENGTH_SCATTER, loop_means
 from roi.estimate.replay.replica_plan import ReplicaPlan
-from roi.estimate.replay.router import Requests, replay, replay_closed
+from roi.estimate.replay.router import Requests, replay
 from roi.estimate.serving.iteration import PERFECT, Efficiencies, Iteration
 from roi.estimate.serving.routing import UNEVEN, expert_share
 from roi.evidence.serving_speed import reached
@@ -86,6 +86,8 @@ PRIORS: Final = {
     "quantise4_layer_s": Prior(1.4e-5, 0.5),
     # H100 fp8 products reach 0.6 to 0.65 of their peak where bf16 reaches 0.75 to 0.8; B200 fp4 0.5 to 0.6
     "fp8_products": Prior(1.2, 0.06, least=1.0), "fp4_products": Prior(1.4, 0.15, least=1.0),
+    # Marlin unpacks and uses mma.sync, which reaches two thirds of wgmma's rate on H100 (arXiv 2407.08608)
+    "packed_products": Prior(1.6, 0.15, least=1.0),
     # norms and activations reach 75 to 90% of the bandwidth over thousands of tokens, where copies reach 90 to 93%
     "activation_traffic": Prior(1.2, 0.3),
     # tiled attention reaches what dense products do, within a third (arXiv 2307.08691)
@@ -242,18 +244,17 @@ def _times(run: ServingRun, plan: ReplicaPlan, server: Server, step: Iteration, 
     if load.kind == "closed":
         each = max(round((load.concurrency or 1.0) / busy), 1)
         count = max(GENERATIONS * each, LEAST_CLOSED)
-        found = replay_closed(plan.requests(load.drawn(count, LENGTH_SCATTER), np.zeros(count)), server, each)
-        pace = float(np.mean(found.e2e_s)) / each
-    else:
-        whole = (load.concurrency or 1.0) if load.kind == "static" else (load.prompts or 1000.0)
-        count = max(round(whole / busy), 1)
-        requests = plan.requests(load.drawn(min(count, MOST_BURST)), np.zeros(min(count, MOST_BURST)))
-        found = replay(requests, server)
-        pace = found.span_s / found.arrival_s.size
-        if count > MOST_BURST:
-            half = _first(requests, MOST_BURST // 2)
-            further = (found.span_s - replay(half, server).span_s) / (MOST_BURST - MOST_BURST // 2)
-            pace = (found.span_s + (count - MOST_BURST) * further) / count
+        means = loop_means(plan.requests(load.drawn(count, LENGTH_SCATTER), np.zeros(count)), server, each)
+        return dict(zip(("pace", "ttft", "tpot"), (means[0] / each, *means[1:]), strict=True))
+    whole = (load.concurrency or 1.0) if load.kind == "static" else (load.prompts or 1000.0)
+    count = max(round(whole / busy), 1)
+    requests = plan.requests(load.drawn(min(count, MOST_BURST)), np.zeros(min(count, MOST_BURST)))
+    found = replay(requests, server)
+    pace = found.span_s / found.arrival_s.size
+    if count > MOST_BURST:
+        half = _first(requests, MOST_BURST // 2)
+        further = (found.span_s - replay(half, server).span_s) / (MOST_BURST - MOST_BURST // 2)
+        pace = (found.span_s + (count - MOST_BURST) * further) / count
     tpot = found.tpot_s
     return {"pace": pace, "ttft": float(np.mean(found.ttft_s)), "tpot": float(np.mean(tpot)) if tpot.size else 0.0}
 
@@ -380,8 +381,7 @@ def thinned(works: Sequence[Work]) -> list[Work]:
 
 
 def _efficiencies(names: Sequence[str], theta: Array) -> Efficiencies:
-    values = dict(zip(names, np.exp(theta).tolist(), strict=True))
-    return Efficiencies(**values)
+    return Efficiencies(**dict(zip(names, np.exp(theta).tolist(), strict=True)))
 
 
 def with_first_token(works: Sequence[Work], engine: Efficiencies, base: Efficiencies | None = None) -> Efficiencies:

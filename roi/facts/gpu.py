@@ -54,6 +54,11 @@ class Gpu(DatedRow):
         return self.id.startswith("MI")
 
     @property
+    def warp_groups(self) -> bool:
+        """True where only instructions of a warp group reach the full matrix rate (wgmma, tcgen05), and mma.sync two thirds."""
+        return self.id.startswith(("H", "GH", "B", "GB"))
+
+    @property
     def pcie(self) -> bool:
         """True where PCIe alone joins the cards of an instance."""
         return self.link_bytes_per_s <= PCIE_AT_MOST

@@ -306,6 +306,15 @@ def test_kernels_hand_activations_on_through_memory(tp, moved):
         assert more * card.bandwidth_bytes_per_s / 2.0 == pytest.approx(moved, rel=1e-6)
 
 
+@pytest.mark.parametrize(("gpu", "weights", "longer"), [("H20", "int4", 1.5), ("A10", "int4", 1.0), ("H20", "bf16", 1.0)])
+def test_unpacked_weights_miss_the_rate_that_takes_warp_groups(gpu, weights, longer):
+    """Two thirds of Hopper's rate are left to mma.sync, and all of Ampere's; decoding sequences and prompts alike."""
+    with_it, without = (roofline_iteration(find_model("qwen3-8b"), find_gpu(gpu), 1.0, weights, 0.0, e) for e in (
+        replace(PERFECT, packed_products=1.5), PERFECT))
+    assert float(with_it.row_s / without.row_s) == pytest.approx(longer)
+    assert float(with_it.prefill_token_s / without.prefill_token_s) == pytest.approx(longer)
+
+
 def test_norms_of_queries_and_keys_are_kernels_of_every_layer():
     """Qwen3-32B: 64 layers, 10 us each."""
     with_it, without = (roofline_iteration(find_model("qwen3-32b"), find_gpu("H100"), 1.0, "bf16", 0.0, e) for e in (

@@ -13,8 +13,9 @@ from roi.estimate.accuracy.serving_errors import ServingEvidence, derived_throug
 from roi.estimate.accuracy.serving_run import is_offline, room_spread, run_figures, stated_tpot
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.load_curve import LoadCurve, Slo
-from roi.estimate.replay.loads import SEED, OperatingFigures, ServingLoad, load_figures
+from roi.estimate.replay.loads import SEED, OperatingFigures, ServingLoad, load_figures, loop_means
 from roi.estimate.replay.replica_plan import ReplicaPlan
+from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import poisson_arrivals
 from roi.estimate.serving.iteration import Efficiencies, Iteration, query_group, roofline_iteration
 from roi.estimate.serving.replica_memory import EngineHabits, activation_bytes
@@ -79,6 +80,21 @@ def test_one_request_in_flight_waits_for_nobody():
 def test_a_closed_loop_obeys_littles_law(held):
     found = figures("closed", concurrency=held)
     assert found.requests_per_s * (found.ttft_s + 100 * found.tpot_s) == pytest.approx(held, rel=0.01)
+
+
+def test_equal_answers_of_a_loop_do_not_stay_in_step():
+    """Prompts of 1.01 s alone, 100 steps of 10 ms, 20 in flight: each takes the replica 1.01 + 100 / 20 x 0.01 = 1.06 s.
+
+    Out of step it meets the prompts of the 19 others: TPOT 0.01 + 19 x 1.01 / 100 = 0.202 s. TTFT is its own prompt's for nine
+    of ten, and half of 20 prompts for the first. In step TPOT is 0.01 s and TTFT 10.6 s. As the run ends fewer are in flight.
+    """
+    server = Server(Iteration(0.01, 0.0, 0.0, 1e-3), np.inf, step_tokens=1000.0, prompts_alone=True)
+    each = np.ones(200)
+    load = Requests(0.0 * each, 1000.0 * each, 101.0 * each, 1001.0 * each, each, 1101.0 * each)
+    e2e_s, ttft_s, tpot_s = loop_means(load, server, 20)
+    assert e2e_s == pytest.approx(20 * 1.06, rel=0.06)
+    assert tpot_s == pytest.approx(0.202, rel=0.06)
+    assert ttft_s == pytest.approx(0.9 * 1.01 + 0.1 * 10.6, rel=0.02)
 
 
 def test_requests_beyond_the_slots_wait_in_ttft():

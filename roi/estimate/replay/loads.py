@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.load_curve import LoadCurve, Slo, saturated_rate
 from roi.estimate.replay.replica_plan import ReplicaPlan, at_speed
-from roi.estimate.replay.router import Replayed, replay, replay_closed
+from roi.estimate.replay.router import Replayed, Requests, replay, replay_closed
 from roi.estimate.replay.traffic import Lengths, poisson_arrivals, spread_evenly
 from roi.estimate.serving.request_shape import RequestShape
 
@@ -31,6 +31,8 @@ LEAST_CLOSED: Final = 24
 LENGTH_SCATTER: Final = 0.06
 """Standard deviation over mean of lengths in closed loops that state none: InferenceX draws them from 0.8 to 1.0 of the
 nominal, and equal ones would keep all requests in step, which no server does."""
+GOLDEN: Final = (5.0**0.5 - 1.0) / 2.0
+"""Multiples of it, less their whole parts, fill 0 to 1 evenly in any number and in no order."""
 DEFAULT_BURST: Final = 1000
 """Requests of a saturated load that does not say how many: TTFT and TPOT are of so many at once."""
 REPLAYED: Final = 600
@@ -176,8 +178,25 @@ def _closed(load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: floa
     busy = min(replicas, flying)
     each = max(round(flying / busy), 1)
     count = max(round((load.prompts or 0.0) / busy), GENERATIONS * each, LEAST_CLOSED)
-    found = replay_closed(plan.requests(load.drawn(count, LENGTH_SCATTER), np.zeros(count)), server, each)
-    return _figures(load, found, flying / busy / float(np.mean(found.e2e_s[found.served]))).times(busy)
+    e2e_s, ttft_s, tpot_s = loop_means(plan.requests(load.drawn(count, LENGTH_SCATTER), np.zeros(count)), server, each)
+    return OperatingFigures(flying / busy / e2e_s, ttft_s, tpot_s, load.output_tokens, load.input_tokens).times(busy)
+
+
+def loop_means(requests: Requests, server: Server, flying: int) -> tuple[float, float, float]:
+    """Mean (E2E, TTFT, TPOT) of a closed loop's requests, s; TPOT is 0 where all are single tokens.
+
+    Where prompts are computed alone, answers of nearly equal lengths would end at once, and the loop stay in step for ever.
+    There the first `flying`, sent at once, are given parts of their answers, to end one after the other as those of a loop that
+    has run for long. Load generators average TTFT over all requests, that burst too; the other means are of the later ones.
+    """
+    first, tokens = flying if server.prompts_alone else 0, requests.output_tokens.copy()
+    tokens[:first] = np.ceil(tokens[:first] * (GOLDEN * np.arange(1.0, tokens[:first].size + 1.0) % 1.0))
+    found = replay_closed(replace(requests, output_tokens=tokens), server, flying)
+    later = found.served & (np.arange(tokens.size) >= min(first, tokens.size - 1))
+    several = later & (tokens > 1.0)
+    tpot_s = (found.ended_s[several] - found.first_s[several]) / (tokens[several] - 1.0)
+    return (float(np.mean(found.e2e_s[later])), float(np.mean(found.ttft_s[found.served])),
+            float(np.mean(tpot_s)) if tpot_s.size else 0.0)
 
 
 def _open(load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: int) -> OperatingFigures:

@@ -122,6 +122,8 @@ class Efficiencies:
     """Time of a product in fp8 at its peak rate over that of one in 16 bits at its own: power keeps it further below."""
     fp4_products: Number = 1.0
     """The same of fp4."""
+    packed_products: Number = 1.0
+    """The same of unpacked weights over 16-bit ones, on cards whose full rate takes warp groups (`Gpu.warp_groups`)."""
     head_norm_s: Number = 0.0
     """Latency that a layer has besides where queries and keys are normalised: their norms are kernels of their own, and the
     rotation is not fused into attention's (TensorRT-LLM's Qwen3Attention, transformers' Qwen3), seconds."""
@@ -253,8 +255,7 @@ class Iteration:
 
     def at_speed(self, speed: Number) -> "Iteration":
         """The same engine at `speed` times its speed: every coefficient divided by it."""
-        names = [f.name for f in fields(self) if f.name not in COUNTS]
-        return replace(self, **{n: getattr(self, n) / speed for n in names})
+        return replace(self, **{f.name: getattr(self, f.name) / speed for f in fields(self) if f.name not in COUNTS})
 
 
 def kv_element_bytes(name: str) -> float:
@@ -287,10 +288,8 @@ def query_group(shape: ModelShape) -> float:
     Latent attention counts as 1: its kernels read the compressed vector once for all heads. Linear attention keeps no cache.
     """
     cached = [(a, float(a.cache_elements(1.0))) for a in shape.attention if a.kind != "linear"]
-    total = sum(elements for _, elements in cached)
-    if not total:
-        return 1.0
-    return sum(elements * (1.0 if a.kind == "latent" else a.heads / a.kv_heads) for a, elements in cached) / total
+    read = sum(elements * (1.0 if a.kind == "latent" else a.heads / a.kv_heads) for a, elements in cached)
+    return read / sum(elements for _, elements in cached) if read else 1.0
 
 
 def per_plan(fact: T | Sequence[T], figure: Callable[[T], Number]) -> Number:
@@ -309,19 +308,20 @@ def per_pair(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], figure
 
 def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], efficiencies: "Efficiencies") -> Number:
     """Matrix rate of each plan, FLOP/s, in the format that its weights compute in, narrow ones at what they reach of it."""
-    peak, fp8, fp4 = (per_pair(gpu, weight_dtype, lambda g, w, k=k: _peak(g, w)[k]) for k in range(3))  # type: ignore[misc]
-    e = efficiencies
-    return peak / (1.0 + fp8 * (e.fp8_products - 1.0) + fp4 * (e.fp4_products - 1.0))
+    peak, *narrow = (per_pair(gpu, weight_dtype, lambda g, w, k=k: _peak(g, w)[k]) for k in range(4))  # type: ignore[misc]
+    longer = (efficiencies.fp8_products, efficiencies.fp4_products, efficiencies.packed_products)
+    return peak / (1.0 + sum(here * (each - 1.0) for here, each in zip(narrow, longer, strict=True)))
 
 
-def _peak(gpu: Gpu, weight_dtype: str) -> tuple[float, float, float]:
-    """The matrix rate of the card for products of this format, and 1.0 where they are fp8, and where they are fp4."""
+def _peak(gpu: Gpu, weight_dtype: str) -> tuple[float, float, float, float]:
+    """The card's matrix rate for products of this format, and 1.0 where they are fp8, fp4, unpacked without warp groups."""
     dtype = weight_format(weight_dtype).rate_on(gpu)
     if dtype == "half":  # accumulated in 16 bits, for which no card takes longer than twice what int8 takes
-        return max((gpu.int8_ops or 0.0) / 2.0, gpu.matrix_flops("fp16")), 0.0, 0.0
+        return max((gpu.int8_ops or 0.0) / 2.0, gpu.matrix_flops("fp16")), 0.0, 0.0, 0.0
     dtype = "fp8" if dtype == "fp4" and gpu.fp4_flops is None else dtype
     dtype = "bf16" if dtype == "fp8" and gpu.fp8_flops is None else dtype
-    return gpu.matrix_flops(dtype), float(dtype == "fp8"), float(dtype == "fp4")
+    slow = gpu.warp_groups and weight_format(weight_dtype).unpacked
+    return gpu.matrix_flops(dtype), float(dtype == "fp8"), float(dtype == "fp4"), float(slow)
 
 
 def roofline_iteration(

@@ -76,8 +76,10 @@ def _scope(found: Usage) -> str:
         parts.append(f"{figure(tokens_of(found.priced) / MTOK)} Mtok")
         parts.append(_total(found))
     sources = [f"{title} ({name}, {_of(count, 'row')})" for name, title, count in found.sources]
-    return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {', '.join(sources[:4])}" + (
-        f" and {len(sources) - 4} more." if len(sources) > 4 else ".")
+    more = f" and {len(sources) - 4} more" if len(sources) > 4 else ""
+    lost = sum(each.rows for each in found.dropped)
+    left = f"; {_of(lost, 'row')} left out, see below" if lost else ""
+    return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {', '.join(sources[:4])}{more}{left}."
 
 
 def _of(count: int, what: str) -> str:

@@ -59,7 +59,7 @@ def rank_tasks(
 ) -> list[Task]:
     """The largest groups (models, where nothing is grouped), the one whose change could save most first.
 
-    Of a model with several groups all calls together are one more: a change is paid for once. `bill_usd_per_month` is what all
+    All calls of a model, those without a group too, are one more where they are more than a group: a change is paid for once. `bill_usd_per_month` is what all
     calls really cost. `scenario` is what they are compared under; without one, the bundled candidates, where quality is not
     evaluated and wrong answers cost nothing, so that the ranking is of costs alone. What was measured on this machine counts as
     in `compare`. With `cache` answers of earlier runs are used again.
@@ -67,7 +67,7 @@ def rank_tasks(
     if found.days is None or not found.days.complete:
         return []  # a part of a day says nothing of a month
     groups = list(_largest(found, most, bill_usd_per_month))
-    parts = [group.part for group in groups if group.part is not None]
+    parts = [(group.task.usd_per_month, group.part) for group in groups if group.part is not None]
     asked = json.dumps([day_of(found.days.last).isoformat(), *parts])
     name = case_name((scenario,), (asked,), ()) if cache and parts else None
     files = KeptFiles(cache_folder(sys.platform, os.environ) / "tasks", MOST_BYTES, MOST_FILES)
@@ -105,16 +105,20 @@ def _largest(found: Usage, most: int, bill: float | None) -> Iterator[Group]:
             groups[spend.group, spend.provider, spend.model].append(each)
     usd = {key: sum(each.usd or 0.0 for each in group) for key, group in groups.items()}
     largest = sorted((key for key in groups if usd[key]), key=lambda key: -usd[key])[:most]
-    for model in dict.fromkeys(key[1:] for key in largest):
-        parts = [key for key in groups if key[1:] == model]
-        if len(parts) > 1 and (None, *model) not in parts:
-            groups[None, *model] = [each for key in parts for each in groups[key]]
-            usd[None, *model] = sum(usd[key] for key in parts)
+    for model in dict.fromkeys(key[1:] for key in largest if key[0] is not None):
+        calls = [each for each in found.priced
+                 if (each.spend.provider, each.spend.model) == model and each.usd and each.spend.day in days]
+        if _rows(calls) > max(_rows(groups[key]) for key in groups if key[1:] == model):
+            groups[None, *model], usd[None, *model] = calls, sum(each.usd or 0.0 for each in calls)
             largest.append((None, *model))
     for key in largest:
         task = Task(group=key[0], provider=key[1], model=key[2], requests_per_day=None, share=usd[key] / total,
                     usd_per_month=usd[key] / len(days) * DAYS_PER_MONTH)
         yield _group(found, groups[key], task, bill)
+
+
+def _rows(of: Sequence[Priced]) -> int:
+    return sum(each.spend.rows for each in of)
 
 
 def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None) -> Group:

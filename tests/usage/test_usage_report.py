@@ -72,6 +72,21 @@ def test_groups_are_compared_and_the_best_change_comes_first(log):
     assert triage["requests_per_day"] == pytest.approx(24, rel=0.03)
 
 
+@pytest.mark.parametrize(("tags", "a_day"), [(("a", "b", ""), 72), (("a", ""), 48), (("a",), None)])
+def test_all_calls_of_a_model_are_those_without_a_group_too(tmp_path, tags, a_day):
+    """Two days of a call an hour of each tag, of none too: all of the model is every call, at 1,000 x 2 + 100 x 10 USD a million.
+    It is no row of its own where one group has them all."""
+    file = tmp_path / "log.csv"
+    file.write_text(HEAD + "".join(f"{DAY.format(day=day, hour=hour)},gpt-6-sol,openai,{tag},1000,100\n"
+                                   for day in (5, 6) for hour in range(24) for tag in tags), encoding="utf-8")
+    found = {task["group"]: task for task in answer(file, "--no-cache")["tasks"]}
+    assert found["a"]["requests_per_day"] == 24
+    assert (None in found) == (a_day is not None)
+    if a_day:
+        assert found[None]["requests_per_day"] == a_day
+        assert found[None]["usd_per_month"] == pytest.approx(a_day * 0.003 * 365 / 12)
+
+
 def test_a_group_without_a_price_says_why_it_is_not_compared(tmp_path):
     file = tmp_path / "log.csv"
     rows = [f"{DAY.format(day=5, hour=hour)},{model},openai,t,1000,10\n" for hour in range(24)
@@ -142,6 +157,21 @@ def test_groups_are_compared_once_and_their_answers_kept(log, tmp_path, monkeypa
     for kept in (cache_folder(sys.platform, os.environ) / "tasks").iterdir():
         kept.write_text(kept.read_text("utf-8").replace("gpt-6-sol", "gpt-7"), "utf-8")
     assert (answer(log)["tasks"], len(compared)) == (first, 3)
+
+
+def test_an_answer_is_kept_for_what_is_paid_too(tmp_path, monkeypatch):
+    """Ten calls an hour of 200,000 tokens, or one of 1,100,000 and nine of 100,000: the same means, but calls above 272,000 cost
+    twice as much, so hosting is left out at another bill."""
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    compared, answers = [], usage_tasks._answers
+    monkeypatch.setattr(usage_tasks, "_answers", lambda *given, **more: compared.append(1) or answers(*given, **more))
+    for number, lengths in enumerate(([200_000] * 10, [1_100_000, *[100_000] * 9])):
+        file = tmp_path / f"{number}.csv"
+        file.write_text(HEAD + "".join(f"{DAY.format(day=5, hour=hour)},gpt-5.4,openai,t,{given},100\n" for hour in range(24)
+                                       for given in lengths), encoding="utf-8")
+        [task] = answer(file)["tasks"]
+        assert (task["requests_per_day"], len(compared)) == (240, number + 1)
 
 
 def test_a_group_that_costs_less_than_hosting_is_compared_without_it_and_the_answer_is_that_with_it(log, monkeypatch):

@@ -306,12 +306,16 @@ def _counted(shared: Shared, part: float, month: int) -> str:
     return f"{pick(requests(shared), month):,.0f} requests{more}" + ("" if abs(part - 1.0) < SAME else f" x {part:.8g}")
 
 
-def judge_line(shared: Shared, share: Share) -> list[Line]:
-    """What the judge costs that decides which answers are handed on: it sees `share` of each month's requests."""
+def judge_line(shared: Shared, share: Share, asked: NDArray[np.bool_] | None = None) -> list[Line]:
+    """What the judge costs that decides which answers are handed on: it sees `share` of each month's requests.
+
+    `asked`, shape (n, 1), is False in draws that hand on nothing; None: there are none.
+    """
     if not any_positive(shared.judge_usd):
         return []
+    rate = shared.judge_usd if asked is None else shared.judge_usd * asked
     return [Line(
-        name="judge that escalates", path=billed_requests(shared), rate=shared.judge_usd, share=share,
+        name="judge that escalates", path=billed_requests(shared), rate=rate, share=share,
         facts=("quality.judge_usd_per_request",),
         arithmetic=lambda month: f"{_counted(shared, pick(share.whole, month), month)} x ${pick(shared.judge_usd):.8g} each",
     )]

@@ -96,7 +96,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     for h in handed:
         lines.append(h.line)
         if h.escalated:
-            lines += judge_line(shared, _seen(live, fleet))
+            lines += judge_line(shared, _seen(live, fleet), np.asarray(h.fraction > 0) if h.not_always else None)
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=option.months_to_live)
     lines += _incumbent_lines(shared, option, stay, kept, handed, own if _same_provider(option, stay.option) else [])
@@ -219,6 +219,11 @@ class _Handed:
     escalated: bool = False
     """True where the option answered first."""
 
+    @property
+    def not_always(self) -> bool:
+        """True where some draws escalate nothing: there the option is its own model alone, as the scalar engine says."""
+        return self.escalated and type(self.fraction) is np.ndarray and not self.fraction.all()
+
 
 def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Share) -> list[Line]:
     """What serving costs, by fleet, by the token or by the unit."""
@@ -298,8 +303,7 @@ def _incumbent_lines(
         left = shared.once_for("left after", (to_live, parallel), lambda: to_live + parallel)
         for h in handed:
             if h.to_incumbent:  # in draws that escalate nothing it is not kept
-                clipped = h.escalated and type(h.fraction) is np.ndarray and not h.fraction.all()
-                left = np.where(h.fraction > 0, np.inf, left) if clipped else np.inf
+                left = np.where(h.fraction > 0, np.inf, left) if h.not_always else np.inf
         lines += migration_line(shared, stay.option, until=left)
     return lines + _commitment(shared, billed, also_billed)
 

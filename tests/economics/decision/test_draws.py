@@ -80,10 +80,11 @@ def test_each_draw_is_the_scalar_engine_at_that_row_for_every_option(row: int) -
 
 @pytest.mark.parametrize(("people", "life"), [({}, 12.0), ({}, {"value": 12, "low": 6, "high": 24}),
                                               ({"existing_hours_per_month": 10.0}, {"value": 12, "low": 6, "high": 24})])
-def test_a_draw_that_escalates_nothing_pays_no_migration_of_the_incumbent(people: dict[str, Any], life: Any) -> None:
-    """0.02 of the requests, 0 to 0.2: in some draws none. A cascade moves with the incumbent's model unless it hands nothing
-    on; the scalar engine says so of each draw."""
-    case = case_of(quality={"escalated": {"gpt-6-luna": {"value": 0.02, "low": 0.0, "high": 0.2}}}, people=people,
+def test_a_draw_that_escalates_nothing_pays_no_migration_of_the_incumbent_and_no_judge(people: dict[str, Any], life: Any) -> None:
+    """0.02 of the requests, 0 to 0.2: in some draws none. A cascade moves with the incumbent's model, and asks the judge of
+    each request, unless it hands nothing on; the scalar engine says so of each draw."""
+    escalated = {"gpt-6-luna": {"value": 0.02, "low": 0.0, "high": 0.2}}
+    case = case_of(quality={"escalated": escalated, "judge_usd_per_request": 0.0001}, people=people,
                    drift={"model_life_months": life})
     found = draw(case, ["stay", CASCADE], {}, 256, 1)
     handed = found.facts["systems.gpt-6-luna.escalated_share"].reshape(-1)
@@ -93,7 +94,7 @@ def test_a_draw_that_escalates_nothing_pays_no_migration_of_the_incumbent(people
         shared, options = read_all(case, scalars(case, int(row)))
         done = {id: evaluate(shared, options[id], options) for id in ("stay", CASCADE)}
         names = {line.name for line in done[CASCADE].costs.lines}
-        assert row in some or "incumbent's model ends: migration" not in names
+        assert row in some or names.isdisjoint({"incumbent's model ends: migration", "judge that escalates"})
         assert found.npv[CASCADE][row] == pytest.approx(float(done["stay"].pv) - float(done[CASCADE].pv), rel=1e-9, abs=1e-4)
 
 

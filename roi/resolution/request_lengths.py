@@ -109,7 +109,8 @@ def too_long(known: KnownRuns, plans: Iterable[FleetPlan], system: str, lengths:
         key = "KV held", plan.shape, plan.tensor_parallel, plan.kv_dtype, plan.engine, lengths.key
         requests = known.once(key, partial(load_of, plan, drawn, np.zeros(drawn.output_tokens.size)))
         if over := float(np.mean(requests.kv_held > room)):
-            told.append(f"{over:.2%} on {plan.tensor_parallel} x {plan.gpu.id} {plan.weight_dtype}")
+            share = f"{over:.2%}" if over >= 5e-5 else "less than 0.01%"
+            told.append(f"{share} on {plan.tensor_parallel} x {plan.gpu.id} {plan.weight_dtype}")
     return (f"{system}: a replica refuses requests longer than it holds: {', '.join(told)}; they are counted as if it took"
             " them: cut them, or send them elsewhere") if told else ""
 

@@ -64,10 +64,11 @@ def test_of_known_lengths_a_twentieth_may_be_longer_with_a_warning() -> None:
 
 def test_requests_longer_than_a_replica_holds_are_told_with_their_share_and_nothing_is_where_all_fit() -> None:
     """40,100 tokens of 144 KiB are 5.9 GB; beside 16.4 GB of weights a card of 24 GB has no room for them, two have. Exactly
-    4% of the requests of each replay have this length; a stated capacity stands, since nothing of it is replayed."""
-    def told(gpus: int) -> list[str]:
-        bins = [{"input_tokens": 1000, "output_tokens": 100, "share": 0.96},
-                {"input_tokens": 40_000, "output_tokens": 100, "share": 0.04}]
+    4% of the requests of each replay have this length; a stated capacity stands, since nothing of it is replayed. Of 32,400
+    one is 0.003%, which is not none."""
+    def told(gpus: int, share: float = 0.04) -> list[str]:
+        bins = [{"input_tokens": 1000, "output_tokens": 100, "share": 1.0 - share},
+                {"input_tokens": 40_000, "output_tokens": 100, "share": share}]
         found = resolve(check_scenario({
             **LONG, "workload": {"requests_per_day": 5000, "can_wait_share": 1.0, "lengths": bins}, "apis": {},
             "candidates": {"self_hosted": ["qwen3-8b"], "gpus": ["RTX-4090"]},
@@ -78,6 +79,8 @@ def test_requests_longer_than_a_replica_holds_are_told_with_their_share_and_noth
     assert told(1) == [f"qwen3-8b{tuned}: a replica refuses requests longer than it holds: 4.00% on 1 x RTX-4090 bf16; they are"
                        " counted as if it took them: cut them, or send them elsewhere" for tuned in ("", "+lora")]
     assert told(2) == []
+    assert all("holds: less than 0.01% on" in warning for warning in told(1, 3e-5))
+    assert len(told(1, 3e-5)) == 2
 
 
 def test_the_bundled_scenario_fits_every_context() -> None:

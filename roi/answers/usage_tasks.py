@@ -59,10 +59,10 @@ def rank_tasks(
 ) -> list[Task]:
     """The largest groups (models, where nothing is grouped), the one whose change could save most first.
 
-    All calls of a model, those without a group too, are one more where they are more than a group: a change is paid for once. `bill_usd_per_month` is what all
-    calls really cost. `scenario` is what they are compared under; without one, the bundled candidates, where quality is not
-    evaluated and wrong answers cost nothing, so that the ranking is of costs alone. What was measured on this machine counts as
-    in `compare`. With `cache` answers of earlier runs are used again.
+    All calls of a model, those without a group too, are one more where they are more than a group: a change is paid for once.
+    `bill_usd_per_month` is what all calls really cost. `scenario` is what they are compared under; without one, the bundled
+    candidates, where quality is not evaluated and wrong answers cost nothing, so that the ranking is of costs alone. What was
+    measured on this machine counts as in `compare`. With `cache` answers of earlier runs are used again.
     """
     if found.days is None or not found.days.complete:
         return []  # a part of a day says nothing of a month

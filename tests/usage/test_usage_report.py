@@ -74,7 +74,7 @@ def test_groups_are_compared_and_the_best_change_comes_first(log):
 
 @pytest.mark.parametrize(("tags", "a_day"), [(("a", "b", ""), 72), (("a", ""), 48), (("a",), None)])
 def test_all_calls_of_a_model_are_those_without_a_group_too(tmp_path, tags, a_day):
-    """Two days of a call an hour of each tag, of none too: all of the model is every call, at 1,000 x 2 + 100 x 10 USD a million.
+    """Two days of a call an hour of each tag, of none too: all of the model is every call, 0.3 cents each.
     It is no row of its own where one group has them all."""
     file = tmp_path / "log.csv"
     file.write_text(HEAD + "".join(f"{DAY.format(day=day, hour=hour)},gpt-6-sol,openai,{tag},1000,100\n"
@@ -160,8 +160,8 @@ def test_groups_are_compared_once_and_their_answers_kept(log, tmp_path, monkeypa
 
 
 def test_an_answer_is_kept_for_what_is_paid_too(tmp_path, monkeypatch):
-    """Ten calls an hour of 200,000 tokens, or one of 1,100,000 and nine of 100,000: the same means, but calls above 272,000 cost
-    twice as much, so hosting is left out at another bill."""
+    """Ten calls an hour of 200,000 tokens, or one of 1,100,000 and nine of 100,000: the same means, but those above 272,000
+    cost twice as much, and whether hosting is left out follows from the bill."""
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     compared, answers = [], usage_tasks._answers

@@ -306,10 +306,16 @@ def _counted(shared: Shared, part: float, month: int) -> str:
     return f"{pick(requests(shared), month):,.0f} requests{more}" + ("" if abs(part - 1.0) < SAME else f" x {part:.8g}")
 
 
-def judge_line(shared: Shared, share: Share, asked: NDArray[np.bool_] | None = None) -> list[Line]:
+def some_draws(escalated: Number) -> Array | None:
+    """1 in draws that escalate something, 0 where the option is its own model alone, shape (n, 1); None where none is that."""
+    clipped = type(escalated) is np.ndarray and not escalated.all()
+    return np.where(escalated > 0, 1.0, 0.0) if clipped else None
+
+
+def judge_line(shared: Shared, share: Share, asked: Array | None = None) -> list[Line]:
     """What the judge costs that decides which answers are handed on: it sees `share` of each month's requests.
 
-    `asked`, shape (n, 1), is False in draws that hand on nothing; None: there are none.
+    `asked`: `some_draws` of the share that is handed on.
     """
     if not any_positive(shared.judge_usd):
         return []

@@ -18,6 +18,7 @@ from roi.economics.lines.api_bill import (
     judge_line,
     provisioned_lines,
     service,
+    some_draws,
     whole_request_line,
 )
 from roi.economics.lines.calendar import Share, incumbent_share, months, whole
@@ -96,7 +97,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
     for h in handed:
         lines.append(h.line)
         if h.escalated:
-            lines += judge_line(shared, _seen(live, fleet), np.asarray(h.fraction > 0) if h.not_always else None)
+            lines += judge_line(shared, _seen(live, fleet), some_draws(h.fraction))
         if not h.to_incumbent:
             lines += migration_line(shared, h.to.option, since=option.months_to_live)
     lines += _incumbent_lines(shared, option, stay, kept, handed, own if _same_provider(option, stay.option) else [])
@@ -219,11 +220,6 @@ class _Handed:
     escalated: bool = False
     """True where the option answered first."""
 
-    @property
-    def not_always(self) -> bool:
-        """True where some draws escalate nothing: there the option is its own model alone, as the scalar engine says."""
-        return self.escalated and type(self.fraction) is np.ndarray and not self.fraction.all()
-
 
 def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: Share) -> list[Line]:
     """What serving costs, by fleet, by the token or by the unit."""
@@ -301,9 +297,9 @@ def _incumbent_lines(
     if not option.same_model:
         to_live, parallel = option.months_to_live, option.months_in_parallel
         left = shared.once_for("left after", (to_live, parallel), lambda: to_live + parallel)
-        for h in handed:
-            if h.to_incumbent:  # in draws that escalate nothing it is not kept
-                left = np.where(h.fraction > 0, np.inf, left) if h.not_always else np.inf
+        for h in (each for each in handed if each.to_incumbent):  # in draws that escalate nothing it is not kept
+            some = some_draws(h.fraction) if h.escalated else None
+            left = np.inf if some is None else np.where(some, np.inf, left)
         lines += migration_line(shared, stay.option, until=left)
     return lines + _commitment(shared, billed, also_billed)
 

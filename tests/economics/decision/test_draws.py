@@ -80,7 +80,7 @@ def test_each_draw_is_the_scalar_engine_at_that_row_for_every_option(row: int) -
 
 @pytest.mark.parametrize(("people", "life"), [({}, 12.0), ({}, {"value": 12, "low": 6, "high": 24}),
                                               ({"existing_hours_per_month": 10.0}, {"value": 12, "low": 6, "high": 24})])
-def test_a_draw_that_escalates_nothing_pays_no_migration_of_the_incumbent_and_no_judge(people: dict[str, Any], life: Any) -> None:
+def test_a_draw_that_escalates_nothing_pays_no_migration_of_the_incumbent_and_no_judge(people: Any, life: Any) -> None:
     """0.02 of the requests, 0 to 0.2: in some draws none. A cascade moves with the incumbent's model, and asks the judge of
     each request, unless it hands nothing on; the scalar engine says so of each draw."""
     escalated = {"gpt-6-luna": {"value": 0.02, "low": 0.0, "high": 0.2}}

@@ -145,7 +145,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     refuse_double_counts(kept, log.tables, backend)
     if all(row.dropped is None for row in every):
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
-    days = complete_days(kept, log.grew)
+    days, dated = complete_days(kept, log.grew), not any(table.format.relative for table in log.tables)
     last, complete = (days.last, days.complete) if days else (0, ())
     paid = {} if days is None else makers(kept, question.options.provider)
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
@@ -165,13 +165,13 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         groups=groups,
         days=days,
         dropped=dropped,
-        change=month_change(priced, days) if not any(table.format.relative for table in log.tables) else None,
+        change=month_change(priced, days) if dated else None,
         reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)),
         workload=workload,
         chosen=price_spend(rows, last),
         no_workload=no_workload,
-        notes=(*_notes(log, priced, question.zone), *_to_come(log, days), *maker_notes(paid)),
-        dated=not any(table.format.relative for table in log.tables),
+        notes=(*_notes(log, priced, question.zone), *(_to_come(days) if dated and days else ()), *maker_notes(paid)),
+        dated=dated,
         equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
     ), records
 
@@ -244,10 +244,9 @@ def _sources(log: Log, kept: Sequence[Spend]) -> Iterator[tuple[str, str, int]]:
         yield files[0].shown if len(files) == 1 else f"{len(files)} files such as {files[0].shown}", title, rows[name]
 
 
-def _to_come(log: Log, days: Days | None) -> Iterator[str]:
+def _to_come(days: Days) -> Iterator[str]:
     """That days are counted which have not come: a clock, or the order of day and month, is wrong."""
-    dated = days is not None and not any(table.format.relative for table in log.tables)
-    if dated and days and (last := day_of(days.last)) > today() + timedelta(days=1):
+    if (last := day_of(days.last)) > today() + timedelta(days=1):
         yield f"the last day, {last}, has not come: check the dates; --dates us reads month/day/year, others are year-month-day"
 
 

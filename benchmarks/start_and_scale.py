@@ -3,12 +3,13 @@
     python benchmarks/start_and_scale.py [--scenarios N] [--folder-only]
 
 Start: each command in a process of its own, least of eight, against an interpreter that imports numpy and pydantic, both with
-their bytecode compiled, as pip leaves it; all in turn, so that a neighbour's busy minute meets them alike. `roi compare` three times: asked the same again, so that the cache folder holds its
-Case; with a seed that nobody asked for, so that it holds the replays alone; and without the cache. `roi usage` of an export of
-two rows likewise, asked again and without the cache. Scale: 120 options over 120 months and 16,384 draws, the bundled
-scenario's options many times over, in a process of its own: CPU seconds and the peak of resident memory. Then a folder of N
-scenarios (100) that differ in volume, rent, people and candidates, every hundredth of which is bad, in one process and in two:
-the lines are in the order of the names, and a bad file is a line of its own.
+their bytecode compiled, as pip leaves it; all in turn, so that a neighbour's busy minute meets them alike. `roi compare`
+three times: asked the same again, so that the cache folder holds its Case; with a seed that nobody asked for, so that it
+holds the replays alone; and without the cache. `roi usage` of an export of two rows likewise, asked again and without the
+cache. Scale: 120 options over 120 months and 16,384 draws, the bundled scenario's options many times over, in a process of
+its own: CPU seconds and the peak of resident memory. Then a folder of N scenarios (100) that differ in volume, rent, people
+and candidates, every hundredth of which is bad, in one process and in two: the lines are in the order of the names, and a bad
+file is a line of its own.
 """
 
 import argparse

@@ -85,7 +85,8 @@ class Sizing:
     trace: TraceSpan | None
     """The trace that is replayed; None for the scenario's traffic."""
     plans: tuple[SizedPlan, ...]
-    """Cheapest first; those on cards that are owned at what they cost in power and space."""
+    """Cheapest first; those on cards that are owned at what they cost in power and space. Last those whose fleet, found by the
+    law that `roi compare` pays by, breaks the SLO in a replay of its own."""
     too_few: tuple[SizedPlan, ...]
     """Plans on cards that are owned, of which more are needed than there are."""
     own_infeasible: str | None
@@ -156,7 +157,7 @@ def size_service(
         few = [f"{plan.fleet.gpus} x {plan.gpu} are needed, {plan.owned} are owned" for plan in too_few]
         raise InputError(f"{option.system}: no plan holds the SLO{' on this trace' if trace is not None else ''}"
                          f"{''.join(f'; {each}' for each in few[:1])}")
-    sized.sort(key=lambda each: each[0].fleet.usd_per_month)
+    sized.sort(key=lambda each: (not each[0].fleet.holds, each[0].fleet.usd_per_month))
     best, plan = sized[0]
     shape, named = load.traffic.shape, dict.fromkeys(find_gpu(name).id for name in resolved.scenario.candidates.gpus)
     left_out = tuple(name for name in named if name not in {found.gpu for found, _ in sized})

@@ -97,3 +97,30 @@ def test_the_peak_is_told_as_it_is_and_beside_it_what_is_left_to_hold_after_what
         for full in (False, True):
             said = " ".join(size_text(found, full=full).split())
             assert f"Today's peak: 6.94 requests a second (mean 2.31){told}" in said
+
+
+LONG_ANSWERS = ("workload.input_tokens=2500", "workload.output_tokens=300", "workload.peak_to_mean=4",
+                "workload.ttft_p95_s=1.5", "candidates.vendors=[]", "serving.spares=0", "serving.headroom=0")
+
+
+def test_one_replica_by_its_own_capacity_holds_in_its_own_replay(file):
+    """Both are the same requests: 40,000 a day peak at 1.85 a second, below the 2.05 that a replica alone holds."""
+    for requests in (40_000, 43_000):
+        [best] = sized(file, *LONG_ANSWERS, f"workload.requests_per_day={requests}", frontier=False).plans[:1]
+        assert (best.replicas, best.fleet.holds) == (1, True)
+        assert best.alone_requests_per_s >= requests / 86_400 * 4
+
+
+def test_a_fleet_of_the_law_that_breaks_in_its_replay_is_never_the_cheapest_that_holds(file):
+    """At 90,000 a day two L40S without headroom would be cheaper than two A100; replayed, their TPOT is above 50 ms."""
+    both = sized(file, *LONG_ANSWERS, "workload.requests_per_day=90000", "candidates.gpus=[L40S,A100-80GB-SXM]")
+    assert {(plan.gpu, plan.fleet.holds) for plan in both.plans} == {("A100-80GB-SXM", True), ("L40S", False)}
+    assert [plan.gpu for plan in (both.plans[0], both.plans[-1])] == ["A100-80GB-SXM", "L40S"]
+    assert both.plans[0].fleet.usd_per_month > min(plan.fleet.usd_per_month for plan in both.plans if not plan.fleet.holds)
+    alone = sized(file, *LONG_ANSWERS, "workload.requests_per_day=90000", frontier=False)
+    assert "Cheapest plan that holds" in size_text(both)
+    assert "No plan holds in a replay of its fleet; the cheapest: 2 replicas of 1 x L40S fp8" in " ".join(size_text(alone).split())
+    for found, full in ((both, False), (both, True), (alone, False)):
+        said = " ".join(size_text(found, full=full).split())
+        assert "Broken in a replay of the whole fleet, which roi compare pays for: 2 of 1 x L40S fp8, " in said
+        assert "0% kept free is too little there." in said

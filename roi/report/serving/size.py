@@ -76,7 +76,8 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
     own = _own(sizing)
-    yield Paragraph(f"Cheapest plan that holds: {_fleet(sizing, best)}", strong=True)
+    lead = "Cheapest plan that holds" if best.fleet.holds else "No plan holds in a replay of its fleet; the cheapest"
+    yield Paragraph(f"{lead}: {_fleet(sizing, best)}", strong=True)
     yield from _yours(sizing)
     yield from _api_alone(sizing)
     shown = sizing.plans[:SHOWN]
@@ -129,11 +130,21 @@ def _limits(sizing: Sizing, shown: Iterable[SizedPlan]) -> Iterable[str]:
     if sizing.untrained is not None:
         yield f"{sizing.system} is untrained here: {sizing.untrained}"
     yield from (block.text for block in _smaller(sizing))
+    yield from _broken(sizing, shown)
     yield from _refused(sizing, shown)
     for why in dict.fromkeys(sizing.left_out_why):
         names = (name for name, of in zip(sizing.left_out, sizing.left_out_why, strict=True) if of == why)
         yield f"No plan on {', '.join(names)}: {why}"
     yield from _old_prices(shown)
+
+
+def _broken(sizing: Sizing, plans: Iterable[SizedPlan]) -> Iterable[str]:
+    """Which of these plans break the SLO in a replay of the fleet that the law of several replicas gives them."""
+    told = [f"{p.replicas} of {plan_name(p)} (TTFT p95 {_s(p.fleet.load.ttft_p95_s)} s, TPOT p95"
+            f" {_ms(p.fleet.load.tpot_p95_s)} ms)" for p in plans if not p.fleet.holds]
+    if told:
+        yield (f"Broken in a replay of the whole fleet, which roi compare pays for: {', '.join(told)}. {percent(sizing.headroom)}"
+               " kept free is too little there.")
 
 
 def _refused(sizing: Sizing, plans: Iterable[SizedPlan]) -> Iterable[str]:
@@ -173,7 +184,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     if _own(sizing):
         yield Paragraph(f"{YOURS[0].upper()}{YOURS[1:]}.")
     yield from _smaller(sizing)
-    yield from map(Paragraph, _refused(sizing, sizing.plans))
+    yield from map(Paragraph, (*_broken(sizing, sizing.plans), *_refused(sizing, sizing.plans)))
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
         yield Paragraph(f"Over a day with the hourly shape, {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
@@ -299,7 +310,7 @@ def _basis(sizing: Sizing) -> Iterable[Block]:
 def _yours(sizing: Sizing) -> Iterable[Block]:
     """Whether the cards that are owned hold the load too, or how many are missing."""
     own = _own(sizing)
-    if own and own[0] is not sizing.plans[0]:
+    if own and own[0] is not sizing.plans[0] and own[0].fleet.holds:
         yield Paragraph(f"Your own cards hold it too: {_fleet(sizing, own[0])}", strong=True)
     if sizing.own_infeasible is not None:
         yield Paragraph(f"Your own cards do not hold it: {sizing.own_infeasible}.")

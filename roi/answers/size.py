@@ -14,7 +14,7 @@ import numpy as np
 from roi.answers.opening import open_case, open_trace
 from roi.answers.saved import read_saved
 from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
-from roi.answers.size_ways import Way, ways, ways_on_trace
+from roi.answers.size_ways import Way, own_floor, ways, ways_on_trace
 from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
@@ -100,7 +100,8 @@ class Sizing:
     day: Day | None
     """The first plan's; None for a trace, or where a day has too many requests to replay."""
     ways: tuple[Way, ...]
-    """Of the first plan: fixed, autoscaled, with spill, with requests that wait; on a trace the fleet, and the API alone."""
+    """Of the first plan: fixed, autoscaled, with spill, with requests that wait; on a trace the fleet, and the API alone. Where
+    that plan is rented and cards are owned, a floor on those besides."""
 
 
 def size_file(
@@ -143,7 +144,8 @@ def size_service(
         _check_context(load.traffic.drawn(0), find_model(option.system.partition("+")[0]))
     if option.infeasible is not None and own not in owned:
         raise InputError(f"{option.system}: {option.infeasible}{' (on this trace)' if trace is not None else ''}")
-    plans, sized, too_few = (*plans, *_one_size(owned.get(own, ()))), [], []
+    yours = _one_size(owned.get(own, ()))
+    plans, sized, too_few = (*plans, *yours), [], []
     for number, plan in enumerate(plans, start=1):
         replica = f"{plan.serving.tensor_parallel} x {plan.offer.gpu} {plan.serving.weight_dtype}"
         status(f"replaying {replica}, plan {number} of {len(plans)}")
@@ -178,8 +180,9 @@ def size_service(
             why_no_plan(resolved.scenario, resolved.known, resolved.case.facts, option, name)
             for name in left_out),
         day=None if trace is not None else replay_day(plan, load, best.replicas, mean, shared.load_curve),
-        ways=ways(shared, options, option if best.owned is None else options[own], plan, mean) if trace is None
-        else ways_on_trace(shared, options, option.system, best, mean),
+        ways=ways_on_trace(shared, options, option.system, best, mean) if trace is not None
+        else ways(shared, options, options[own], plan, mean) if best.owned is not None
+        else (*ways(shared, options, option, plan, mean), *own_floor(shared, options, options.get(own), yours, mean)),
     )
 
 

@@ -89,7 +89,7 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
                 tuple(Row((name, *cells), strong=plan is best) for plan, (name, _, *cells) in rows))
     volume = "the trace's rate" if sizing.trace else "today's volume"
     others = [f"{way.name}{'' if way.gpus else f' ({way.note})'} {way.usd:,.0f}" for way in sizing.ways[1:]]
-    ways = [f"Other ways to run the first plan, USD a month at {volume}: {'; '.join(others)}"] if others else []
+    ways = [f"Other ways than the first plan all day, USD a month at {volume}: {'; '.join(others)}"] if others else []
     whole = {plan.vendor: plan.gpus_per_instance for plan in shown
              if plan.fleet.gpus > (plan.replicas + plan.spares) * plan.tensor_parallel}
     paid = "".join(f"; {vendor} rents {held} GPUs at a time" for vendor, held in whole.items())
@@ -99,7 +99,7 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
              " fleet holds; GPUs and USD: with spares,"
              f" in whole instances{paid}; busy: share of the time that replicas run, however full")
     yield from (Gap(), Notes((
-        heads, *([YOURS] if own else ()), *ways,
+        heads, *([YOURS] if own or sizing.too_few else ()), *ways,
         f"--full: {plans}capacity of a replica, larger and smaller fleets, what this rests on")))
 
 
@@ -143,8 +143,8 @@ def _broken(sizing: Sizing, plans: Iterable[SizedPlan]) -> Iterable[str]:
     told = [f"{p.replicas} of {plan_name(p)} (TTFT p95 {_s(p.fleet.load.ttft_p95_s)} s, TPOT p95"
             f" {_ms(p.fleet.load.tpot_p95_s)} ms)" for p in plans if not p.fleet.holds]
     if told:
-        yield (f"Broken in a replay of the whole fleet, which roi compare pays for: {', '.join(told)}. {percent(sizing.headroom)}"
-               " kept free is too little there.")
+        yield (f"Broken in a replay of the whole fleet, which roi compare pays for: {', '.join(told)}."
+               f" {percent(sizing.headroom)} kept free is too little there.")
 
 
 def _refused(sizing: Sizing, plans: Iterable[SizedPlan]) -> Iterable[str]:
@@ -181,7 +181,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     if measured := {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}:
         others = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
         yield Paragraph(f"Measured on your server: {'; '.join(f'{name} ({why})' for why, name in measured.items())}.{others}")
-    if _own(sizing):
+    if _own(sizing) or sizing.too_few:
         yield Paragraph(f"{YOURS[0].upper()}{YOURS[1:]}.")
     yield from _smaller(sizing)
     yield from map(Paragraph, (*_broken(sizing, sizing.plans), *_refused(sizing, sizing.plans)))
@@ -288,7 +288,7 @@ def _api_alone(sizing: Sizing) -> Iterable[Block]:
     api = [way for way in sizing.ways if not way.gpus]
     least = min((way.usd for way in sizing.ways if way.gpus), default=0.0)
     if api and api[0].usd < least:
-        other = "every fleet here" if sizing.trace else "every way with a GPU"
+        other = "every fleet here" if sizing.trace else "every way here with a GPU"
         yield Paragraph(f"The API alone costs less than {other} ({usd(api[0].usd)} against {usd(least)} a month);"
                         " roi compare adds people, platform, retraining, set-up and quality.", strong=True)
 
@@ -316,7 +316,9 @@ def _yours(sizing: Sizing) -> Iterable[Block]:
         yield Paragraph(f"Your own cards do not hold it: {sizing.own_infeasible}.")
     if not own and sizing.too_few:
         least = min(sizing.too_few, key=lambda plan: plan.fleet.gpus / (plan.owned or 1))
-        yield Paragraph(f"Your own cards do not hold it: {least.fleet.gpus} x {least.gpu} are needed, {least.owned} are yours.")
+        spares = ", spares included" if least.spares else ""
+        yield Paragraph(f"Your own cards do not hold it: {least.fleet.gpus} x {least.gpu} are needed{spares}, {least.owned} are"
+                        " yours.")
 
 
 def _smaller(sizing: Sizing) -> Iterable[Paragraph]:

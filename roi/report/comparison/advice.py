@@ -14,6 +14,7 @@ from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
 from roi.economics.lines.option_lines import UNUSED
 from roi.report.comparison.thresholds import (
     alone_from,
+    another_wins,
     at_rent,
     compared_from,
     ending,
@@ -334,7 +335,8 @@ def _not_yet(c: Comparison) -> list[Block]:
     mean, _ = npv_of(c, o)
     why = "; not tested" if not o.tested else f"; {reason(c, o.id)}" if mean > npv_of(c, c.leader)[0] else ""
     head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{why})"
-    turns = f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}" if c.thresholds is not None else ""
+    turns = (f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}{another_wins(c, o)}"
+             if c.thresholds is not None else "")
     return [Labelled("NOT YET", (f"{head}.{turns}",))]
 
 

@@ -18,6 +18,7 @@ from roi.answers.size_ways import Way, own_floor, ways, ways_on_trace
 from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
+from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.line import rent_level
@@ -99,6 +100,8 @@ class Sizing:
     """Of each: what binds, or that a plan on another card is never dearer."""
     day: Day | None
     """The first plan's; None for a trace, or where a day has too many requests to replay."""
+    alarms: tuple[Alarm, ...]
+    """What cannot be true in the Case, or was meant and is accepted, as `roi compare` has it."""
     ways: tuple[Way, ...]
     """Of the first plan: fixed, autoscaled, with spill, with requests that wait; on a trace the fleet, and the API alone. Where
     that plan is rented and cards are owned, a floor on those besides."""
@@ -174,7 +177,7 @@ def size_service(
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
         plans=tuple(found for found, _ in sized), too_few=tuple(too_few),
         own_infeasible=options[own].infeasible if resolved.scenario.own_hardware.cards and own not in owned else None,
-        engine=resolved.scenario.serving.engine or ENGINE,
+        engine=resolved.scenario.serving.engine or ENGINE, alarms=read_alarms(resolved.case.values()),
         left_out=left_out, left_out_why=tuple(
             "no fleet of it holds the SLO" if name in {plan.offer.gpu for plan in plans} else
             why_no_plan(resolved.scenario, resolved.known, resolved.case.facts, option, name)

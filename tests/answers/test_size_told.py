@@ -125,3 +125,14 @@ def test_a_fleet_of_the_law_that_breaks_in_its_replay_is_never_the_cheapest_that
         said = " ".join(size_text(found, full=full).split())
         assert "Broken in a replay of the whole fleet, which roi compare pays for: 2 of 1 x L40S fp8, " in said
         assert "0% kept free is too little there." in said
+
+
+def test_an_input_that_cannot_be_true_is_told_before_any_fleet_as_compare_does(file):
+    """A busiest minute of 2,000 x the mean would hold more than all requests of the day, which has 1,440."""
+    peak = ("workload.requests_per_day=20", "workload.peak_to_mean=2000")
+    wrong, meant = sized(file, *peak, frontier=False), sized(file, *peak, "accept=[peak]", frontier=False)
+    for full in (False, True):
+        _, first, *_ = size_text(wrong, full=full).splitlines()
+        assert first.startswith("CORRECT FIRST  workload.peak_to_mean: the busiest minute holds 2,000 x the mean")
+        assert "write accept: [peak] into the scenario" in size_text(wrong, full=full)
+        assert "CORRECT FIRST" not in size_text(meant, full=full)

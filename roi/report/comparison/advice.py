@@ -28,7 +28,17 @@ from roi.report.comparison.thresholds import (
     wins_from,
 )
 from roi.report.layout.blocks import Block, Labelled
-from roi.report.layout.wording import case_number, duration, fact_name, figure, percent, short_usd, told_apart, usd
+from roi.report.layout.wording import (
+    case_number,
+    correct_first,
+    duration,
+    fact_name,
+    figure,
+    percent,
+    short_usd,
+    told_apart,
+    usd,
+)
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import months as in_months
 from roi.units import DAYS_PER_MONTH
@@ -76,7 +86,7 @@ def advice(c: Comparison) -> list[Block]:
     """What to correct; or what to do now, what to measure, and what not to do yet."""
     v = c.verdict
     if v.recommended is None:
-        return [_correct(c)]
+        return [Labelled("CORRECT FIRST", correct_first(c.alarms, "there is no recommendation; the table follows"), "alarm")]
     if v.leader == "stay":
         blocks: list[Block] = [_stay(c)]
     elif v.measure_first is not None:
@@ -89,14 +99,6 @@ def advice(c: Comparison) -> list[Block]:
     else:
         blocks = [_change(c, "DO NOW")]
     return [*blocks, *_then(c), *(_unless(c) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c))]
-
-
-def _correct(c: Comparison) -> Block:
-    standing = [a for a in c.alarms if not a.accepted]
-    meant = f"If it is meant, write accept: [{', '.join(a.name for a in standing)}] into the scenario."
-    return Labelled("CORRECT FIRST", (*(f"{a.field}: {a.told}." for a in standing), meant,
-                                      "Until then there is no recommendation; the table follows from the input as it stands."),
-                    "alarm")
 
 
 def _change(c: Comparison, label: str) -> Block:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from roi.economics.decision.alarms import Alarm
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import STALE_DAYS, Basis, Fact
 from roi.units import DAYS_PER_MONTH
@@ -137,6 +138,14 @@ def fact_name(path: str) -> str:
             return words.format(found[1], GROUPS.get(found[1], found[1]))
     *rest, last = path.split(".")
     return f"{last.replace('_', ' ')} ({'.'.join(rest)})" if rest else last.replace("_", " ")
+
+
+def correct_first(alarms: Iterable[Alarm], until: str) -> tuple[str, ...]:
+    """What cannot be true and is not accepted, how to accept it, and what holds until then; nothing where nothing stands."""
+    standing = [a for a in alarms if not a.accepted]
+    meant = f"If it is meant, write accept: [{', '.join(a.name for a in standing)}] into the scenario."
+    return (*(f"{a.field}: {a.told}." for a in standing), meant,
+            f"Until then {until} from the input as it stands.") if standing else ()
 
 
 def fact_range(fact: Fact) -> str:

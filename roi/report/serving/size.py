@@ -17,8 +17,8 @@ from roi.answers.size_plan import FleetPoint, SizedPlan
 from roi.disk import replace_file
 from roi.errors import InputError, MissingExtra
 from roi.estimate.replay.load_curve import Slo
-from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Notes, Paragraph, Row, Table, Title, render
-from roi.report.layout.wording import figure, old_prices, percent, span, usd
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
+from roi.report.layout.wording import correct_first, figure, old_prices, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
@@ -75,6 +75,7 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     """The cheapest plan that holds the SLO, what it does at the peak, how sure that is, and what else there is."""
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
+    yield from _correct(sizing)
     own = _own(sizing)
     lead = "Cheapest plan that holds" if best.fleet.holds else "No plan holds in a replay of its fleet; the cheapest"
     yield Paragraph(f"{lead}: {_fleet(sizing, best)}", strong=True)
@@ -101,6 +102,12 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     yield from (Gap(), Notes((
         heads, *([YOURS] if own or sizing.too_few else ()), *ways,
         f"--full: {plans}capacity of a replica, larger and smaller fleets, what this rests on")))
+
+
+def _correct(sizing: Sizing) -> Iterable[Block]:
+    """What cannot be true in the scenario, before any fleet."""
+    if told := correct_first(sizing.alarms, "the fleet follows"):
+        yield Labelled("CORRECT FIRST", told, "alarm")
 
 
 def _held(sizing: Sizing) -> str:
@@ -165,6 +172,7 @@ def _old_prices(plans: Iterable[SizedPlan]) -> Iterable[str]:
 def _tell(sizing: Sizing) -> Iterable[Block]:
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
+    yield from _correct(sizing)
     yield Paragraph(_load(sizing))
     if sizing.untrained is not None:
         yield Paragraph(f"{sizing.system} is untrained here: {sizing.untrained}.")

@@ -69,6 +69,10 @@ class Sizing:
     mean_requests_per_s: float
     peak_requests_per_s: float
     """Of a trace its mean rate, since its own bursts are replayed."""
+    busiest_hour: float | None
+    """Over the mean, of the scenario's hourly_weights; None where the hours follow from the peak, and for a trace."""
+    peak_stated: bool
+    """False where the peak is the busiest hour, or a usual one, times what is assumed within an hour."""
     hold_requests_per_s: float
     """What must hold the SLO, before headroom: the peak, less what can wait for a valley."""
     volume_factor: float
@@ -169,6 +173,8 @@ def size_service(
     return Sizing(
         title=resolved.scenario.title, system=option.system, option=option.id, untrained=_why_untrained(options, option),
         mean_requests_per_s=mean, peak_requests_per_s=peak, hold_requests_per_s=load.requests_per_s,
+        busiest_hour=float(np.max(shared.load_curve)) if resolved.scenario.workload.hourly_weights else None,
+        peak_stated=resolved.scenario.workload.peak_to_mean is not None,
         volume_factor=1.0 if trace is not None else float(shared.volume_factor),
         headroom=float(option.headroom), fleet_share=float(option.fleet_share), slo=load.slo,
         rent_level=float(np.mean(rent_level(shared))) if best.owned is None and not plan.offer.minimum_months else 1.0,

@@ -99,6 +99,26 @@ def test_the_peak_is_told_as_it_is_and_beside_it_what_is_left_to_hold_after_what
             assert f"Today's peak: 6.94 requests a second (mean 2.31){told}" in said
 
 
+def test_a_peak_from_the_hours_of_the_day_says_what_is_put_on_within_the_busiest_one(file):
+    """Noon has 46 of 552, twice the mean; x 1.5 within it gives three times the mean, 6.944 a second."""
+    hours = f"workload.hourly_weights={[22] * 12 + [46] + [22] * 11}"
+    found = sized(file, "workload.peak_to_mean=null", hours, frontier=False)
+    assert found.peak_requests_per_s == pytest.approx(200_000 / 86_400 * 3)
+    told = "(mean 2.31; 3 x the mean: the busiest hour 2 x, within it x 1.5"
+    for full in (False, True):
+        said = " ".join(size_text(found, full=full).split())
+        assert f"{told}, assumed: workload.peak_to_mean would state the whole)" in said
+    assert f"{told})" in " ".join(size_text(sized(file, hours, frontier=False)).split())
+
+
+def test_requests_in_flight_are_told_beside_the_load(file):
+    """By Little's law: the rate times the mean time until the last token."""
+    found = sized(file, frontier=False)
+    in_flight = figure(found.plans[0].fleet.load.in_flight)
+    assert f"At 6.94 requests a second, {in_flight} in flight: TTFT" in " ".join(size_text(found).split())
+    assert f"At the peak {in_flight} requests are in flight." in " ".join(size_text(found, full=True).split())
+
+
 LONG_ANSWERS = ("workload.input_tokens=2500", "workload.output_tokens=300", "workload.peak_to_mean=4",
                 "workload.ttft_p95_s=1.5", "candidates.vendors=[]", "serving.spares=0", "serving.headroom=0")
 

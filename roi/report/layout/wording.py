@@ -148,6 +148,15 @@ def correct_first(alarms: Iterable[Alarm], until: str) -> tuple[str, ...]:
             f"Until then {until} from the input as it stands.") if standing else ()
 
 
+def peak_words(peak_to_mean: float, busiest_hour: float | None, *, stated: bool) -> str:
+    """The peak over the mean, and where the day's hours are known how it follows from the busiest one; empty else."""
+    if busiest_hour is None:
+        return ""
+    within = peak_to_mean / busiest_hour
+    how = "" if stated else ", assumed: workload.peak_to_mean would state the whole"
+    return f"{figure(peak_to_mean)} x the mean: the busiest hour {figure(busiest_hour)} x, within it x {figure(within)}{how}"
+
+
 def fact_range(fact: Fact) -> str:
     """The 5th and 95th percentile of a fact in its unit: "16 to 40 hours", "-20% to +40%/year"."""
     if fact.low is None or fact.high is None:

@@ -18,7 +18,7 @@ from roi.disk import replace_file
 from roi.errors import InputError, MissingExtra
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
-from roi.report.layout.wording import correct_first, figure, old_prices, percent, span, usd
+from roi.report.layout.wording import correct_first, figure, old_prices, peak_words, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
@@ -118,8 +118,9 @@ def _held(sizing: Sizing) -> str:
     free = " No SLO: everything can wait." if slo == Slo() else ""
     over = "" if day is None else (f" Over a day busy {percent(day.load.utilisation)} of it,"
                                    f" {percent(day.within_slo)} of the requests within both limits.")
-    return (f"At {figure(sizing.hold_requests_per_s)} requests a second: TTFT p95 {_s(load.ttft_p95_s)} s{ttft}, TPOT p95"
-            f" {_ms(load.tpot_p95_s)} ms{tpot}, busy {percent(load.utilisation)} of the time.{over}{free}")
+    return (f"At {figure(sizing.hold_requests_per_s)} requests a second, {figure(load.in_flight)} in flight: TTFT p95"
+            f" {_s(load.ttft_p95_s)} s{ttft}, TPOT p95 {_ms(load.tpot_p95_s)} ms{tpot}, busy {percent(load.utilisation)} of the"
+            f" time.{over}{free}")
 
 
 def _how_sure(sizing: Sizing) -> str:
@@ -184,7 +185,8 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield Paragraph(
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
-        " the peak, replayed; busy: share of the time that they run, however full."
+        " the peak, replayed; busy: share of the time that they run, however full (roi compare"
+        f" tells the load over what they hold instead). At the peak {figure(best.fleet.load.in_flight)} requests are in flight."
         f"{_behind(best, trace=sizing.trace is not None)}")
     if measured := {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}:
         others = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
@@ -228,11 +230,13 @@ def _load(sizing: Sizing, *, limits: bool = True) -> str:
     cached = f" ({sizing.cached_tokens:,.0f} cached)" if sizing.cached_tokens >= 1.0 else ""
     lengths = f"prompts of {sizing.prompt_tokens:,.0f} tokens{cached}, {sizing.output_tokens:,.0f} out, means"
     by_bill = "" if figure(sizing.volume_factor) == "1" else f", x {figure(sizing.volume_factor)} volume by the bill in both"
+    peak = peak_words(sizing.peak_requests_per_s / sizing.mean_requests_per_s, sizing.busiest_hour, stated=sizing.peak_stated)
+    hours = f"; {peak}" if peak else ""
     left = "" if sizing.hold_requests_per_s == sizing.peak_requests_per_s else (
         f", {figure(sizing.hold_requests_per_s)} left to hold after what can wait")
     rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
             else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
-            f" {figure(sizing.mean_requests_per_s)}{by_bill}){left}")
+            f" {figure(sizing.mean_requests_per_s)}{by_bill}{hours}){left}")
     slo = f" SLO: {slo_words(sizing.slo)};" if limits else ""
     return f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free."
 

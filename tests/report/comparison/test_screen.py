@@ -523,6 +523,24 @@ def test_the_count_of_wrong_answers_times_their_price_is_what_the_line_says() ->
     assert count * 0.02 == pytest.approx(usd, abs=0.51)
 
 
+def test_a_bill_within_half_a_percent_of_the_estimate_is_no_remark() -> None:
+    """The bundled scenario computes $13,306 in month 1; 0.3% more is that, 1% more is told."""
+    said = [flat(answer(f"incumbent.bill_usd_per_month={bill}")) for bill in (13_341, 13_447)]
+    assert ["! The bill is 1.01 x" in text for text in said] == [False, True]
+    assert not any("The bill is 1 x" in text or "Bill not checked" in text for text in said)
+
+
+def test_the_load_of_a_fleet_is_told_over_its_capacity_and_the_peak_over_the_mean() -> None:
+    """Noon has 46 of 552, twice the mean; 1.5 within it."""
+    hours = f"workload.hourly_weights={[22] * 12 + [46] + [22] * 11}"
+    c = bundled("workload.peak_to_mean=null", hours)
+    text = " ".join(comparison_text(c, (), explain=find_option(c, "self-hosted-adapter")).split())
+    found = re.search(r"of which the load takes ([\d.]+)% on average and ([\d.]+)% at the peak \(3 x the mean: the busiest hour"
+                      r" 2 x, within it x 1.5, assumed: workload.peak_to_mean would state the whole\)\.", text)
+    assert found is not None
+    assert float(found[2]) == pytest.approx(3.0 * float(found[1]), rel=0.02)
+
+
 def test_a_bill_apart_from_the_estimate_shows_both_readings() -> None:
     c = answer("incumbent.bill_usd_per_month=20000")
     assert c.reconciled_npv_usd is not None

@@ -196,7 +196,8 @@ def _table_of_database(question: Question, url: str) -> tuple[Log, Backend]:
     name, options = question.files[0], question.options
     backend = remote_engine(url)
     raw = remote_table(backend, name)
-    form = format_named(question.named, FORMATS) if question.named else of_header(raw.columns, FORMATS, name, options)
+    form = (format_named(question.named, FORMATS, options) if question.named else
+            of_header(raw.columns, FORMATS, name, options))
     return Log([LogTable(form, (SourceFile(None, name),), form.records(wanted(raw, form), options), UnreadRows())]), backend
 
 

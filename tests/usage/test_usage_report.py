@@ -72,6 +72,14 @@ def test_groups_are_compared_and_the_best_change_comes_first(log):
     assert triage["requests_per_day"] == pytest.approx(24, rel=0.03)
 
 
+def test_of_the_bundled_scenario_its_candidates_alone_are_taken_and_that_is_said(log):
+    """Its bar, scores and USD per error are of another task: they would price what nobody knows of these groups."""
+    assert usage_tasks._default_scenario(date(2026, 10, 6)).keys() == {"as_of", "candidates"}
+    said = " ".join(run(log).stdout.split())
+    assert "Without --scenario the candidates are the bundled one's, the SLO and all else are defaults; its scores, bar" in said
+    assert "are not taken: cash alone ranks" in said
+
+
 @pytest.mark.parametrize(("tags", "a_day"), [(("a", "b", ""), 72), (("a", ""), 48), (("a",), None)])
 def test_all_calls_of_a_model_are_those_without_a_group_too(tmp_path, tags, a_day):
     """Two days of a call an hour of each tag, of none too: all of the model is every call, 0.3 cents each.

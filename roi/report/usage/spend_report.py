@@ -188,13 +188,13 @@ def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     grouped = {task.model for task in tasks if task.group is not None}
     yield Table(heads, tuple(_task_row(task, whole=task.model in grouped) for task in tasks))
     yield Paragraph(
-        "Each group compared by itself, and all calls of a model with several, whole days alone, against the candidates of"
-        " --scenario, else of the bundled one: the option with the highest expected NPV over the horizon, what the change costs"
-        " included. USD: what is paid (reports, --bill), else list price; saved is a share of what staying costs in a mean"
-        " month, forced migrations included. Peak and growth are those of the whole workload below; bar and cost of wrong"
-        " answers are the scenario's: without one cash alone ranks, whatever the quality, which roi compare asks"
-        f" for.{left} A longer look: roi usage ... --task GROUP --output part.yaml, then roi compare my.yaml --usage"
-        " part.yaml.")
+        "Each group compared by itself, and all calls of a model with several, whole days alone, under --scenario: the option"
+        " with the highest expected NPV over the horizon, what the change costs included. USD: what is paid (reports, --bill),"
+        " else list price; saved is a share of what staying costs in a mean month, forced migrations included. Peak and growth"
+        " are those of the whole workload below. Without --scenario the candidates are the bundled one's, the SLO and all else"
+        " are defaults; its scores, bar and cost of wrong answers, which are of another task, are not taken: cash alone ranks,"
+        f" whatever the quality, which roi compare asks for.{left} A longer look: roi usage ... --task GROUP --output"
+        " part.yaml, then roi compare my.yaml --usage part.yaml.")
 
 
 def _task_row(task: Task, *, whole: bool) -> Row:

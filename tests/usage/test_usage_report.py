@@ -153,6 +153,20 @@ def test_several_models_ask_which_one_is_the_incumbent(tmp_path):
     assert "nearest: openai/gpt-6-sol" in run(file, "--incumbent", "openai/gpt-6-so").stderr
 
 
+def test_one_model_at_two_providers_is_told_apart_by_them(tmp_path):
+    """A call an hour each of gpt-5 at openai and at azure, of one group, and of gpt-6-sol, which has one provider."""
+    file = tmp_path / "log.csv"
+    file.write_text(HEAD + "".join(f"{DAY.format(day=5, hour=hour)},{model},{provider},{tag},1000,100\n" for hour in range(24)
+                                   for model, provider, tag in (("gpt-5", "azure", "t"), ("gpt-5", "openai", "t"),
+                                                                ("gpt-5", "azure", ""), ("gpt-6-sol", "openai", "t"))),
+                    encoding="utf-8")
+    told = run(file, "--no-cache", "--incumbent", "azure/gpt-5").stdout
+    for words in ("t on azure/gpt-5", "t on openai/gpt-5", "\nall of azure/gpt-5", "t on gpt-6-sol", "Workload of azure/gpt-5"):
+        assert words in told
+    assert "all of openai/gpt-5" not in told
+    assert "openai/gpt-5 23%" in answer(file, "--tasks", "0")["no_workload"]
+
+
 def test_groups_are_compared_once_and_their_answers_kept(log, tmp_path, monkeypatch):
     """The second run says the same without comparing; so does one that finds them damaged, or may not look, but compares."""
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):

@@ -12,9 +12,10 @@ from roi.report.usage.spend_json import grouped, spent, tokens_of
 from roi.units import MTOK
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.months import MonthChange
+from roi.usage.measure.payees import model_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
-from roi.usage.measure.workload import MeasuredWorkload
+from roi.usage.measure.workload import Choice, MeasuredWorkload
 from roi.usage.summary import Usage
 
 MOST_MODELS, MOST_GROUPS = 12, 10
@@ -51,7 +52,7 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     yield from _tasks(found, tasks)
     yield from _reconciliation(found)
     if found.workload is not None:
-        yield from _workload(found.workload)
+        yield from _workload(found.workload, _model_of(found.workload.choice, found))
     elif found.no_workload:
         yield from (Heading("Workload"), Paragraph(f"Not told: {found.no_workload}."))
     if found.dropped:
@@ -185,8 +186,9 @@ def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     left = f" {more} smaller group{'s are' if more > 1 else ' is'} not listed: --tasks." if more else ""
     yield Heading("Which of these calls is worth a change")
     heads = ("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying")
-    grouped = {task.model for task in tasks if task.group is not None}
-    yield Table(heads, tuple(_task_row(task, whole=task.model in grouped) for task in tasks))
+    grouped = {(task.provider, task.model) for task in tasks if task.group is not None}
+    yield Table(heads, tuple(_task_row(task, _model_of(task, found), whole=(task.provider, task.model) in grouped)
+                             for task in tasks))
     yield Paragraph(
         "Each group compared by itself, and all calls of a model with several, whole days alone, under --scenario: the option"
         " with the highest expected NPV over the horizon, what the change costs included. USD: what is paid (reports, --bill),"
@@ -197,13 +199,17 @@ def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         " part.yaml, then roi compare my.yaml --usage part.yaml.")
 
 
-def _task_row(task: Task, *, whole: bool) -> Row:
+def _model_of(each: Task | Choice, found: Usage) -> str:
+    return model_called((each.provider, each.model), {(sums.spend.provider, sums.spend.model) for sums in found.priced})
+
+
+def _task_row(task: Task, model: str, *, whole: bool) -> Row:
     best = f"not compared: {task.reason}"
     if task.best:
         best = f"best: {task.best}{'' if task.evaluated else ', quality not evaluated'}"
         best = "best: stay; no change pays" if task.saves_share == 0.0 else best
     return Row((
-        f"{task.group} on {task.model}" if task.group is not None else f"{'all of ' * whole}{task.model}",
+        f"{task.group} on {model}" if task.group is not None else f"{'all of ' * whole}{model}",
         "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
         "-" if task.saves_share is None else percent(task.saves_share),
         "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
@@ -237,9 +243,9 @@ def _compared(each: Reconciliation) -> str:
             f" {each.days} days{split}")
 
 
-def _workload(w: MeasuredWorkload) -> Iterable[Block]:
+def _workload(w: MeasuredWorkload, model: str) -> Iterable[Block]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
-    yield Heading(f"Workload of {w.choice.model}{task}")
+    yield Heading(f"Workload of {model}{task}")
     yield Table(("field", "value"), tuple(Row((field, value), detail) for field, value, detail in _fields(w)), align="ll")
     yield Heading("What these records do not tell")
     yield Bullets(tuple(f"{field}: {why}" for field, why in w.missing))

@@ -1,6 +1,6 @@
 """What sums are called, and who is paid where records do not say: the model's maker, whose list price stands in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from roi.catalog.prices.api_prices import maker_of, sellers_of
@@ -17,6 +17,12 @@ def in_names(row: Spend) -> Spend:
     provider, model, tier = shown(row.provider), shown(row.model), shown(row.tier)
     same = (provider, model, tier) == (row.provider, row.model, row.tier)
     return row if same else replace(row, provider=provider, model=model, tier=tier)
+
+
+def model_called(named: tuple[str | None, str | None], every: Collection[tuple[str | None, str | None]]) -> str:
+    """The model's name, after its provider where another of `every` has the same; each is a provider and a model."""
+    alike = len({provider for provider, model in every if model == named[1]}) > 1
+    return "/".join(filter(None, named if alike else named[1:]))
 
 
 def to_names(records: Table, rows: Sequence[Spend]) -> Table:

@@ -97,6 +97,13 @@ class Usage:
     equivalent: bool = False
     """True where all of it may be under a subscription: the list price is an equivalent and no bill."""
 
+    @property
+    def of_whole_days(self) -> tuple[Priced, ...]:
+        """Of groups, else of days, the sums that tell of a month: those of a model, with a price, on days covered whole."""
+        days = set(self.days.complete) if self.days is not None else set()
+        return tuple(each for each in self.groups or self.priced if each.usd and each.spend.model is not None
+                     and each.spend.whole and (each.spend.day is None or each.spend.day in days))
+
 
 def summarize(
     question: Question, tell: Callable[[str], None] | None = None, status: Callable[[str], None] | None = None,

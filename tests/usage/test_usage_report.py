@@ -167,6 +167,13 @@ def test_one_model_at_two_providers_is_told_apart_by_them(tmp_path):
     assert "openai/gpt-5 23%" in answer(file, "--tasks", "0")["no_workload"]
 
 
+def test_a_group_of_cut_off_days_alone_is_no_smaller_group(log):
+    """Of triage and reply one is listed with all of the model, and the other not; a call at 9 on a third day is of no month."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"{DAY.format(day=7, hour=9)},gpt-6-luna,openai,late,1000,10\n")
+    assert "1 smaller group is not listed" in " ".join(run(log, "--tasks", 1).stdout.split())
+
+
 def test_groups_are_compared_once_and_their_answers_kept(log, tmp_path, monkeypatch):
     """The second run says the same without comparing; so does one that finds them damaged, or may not look, but compares."""
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):

@@ -181,7 +181,7 @@ def _change(change: MonthChange | None) -> Iterable[Block]:
 def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     if not tasks:
         return
-    groups = {(each.spend.group, each.spend.provider, each.spend.model) for each in found.groups or found.priced if each.usd}
+    groups = {(each.spend.group, each.spend.provider, each.spend.model) for each in found.of_whole_days}
     more = len(groups - {(task.group, task.provider, task.model) for task in tasks})
     left = f" {more} smaller group{'s are' if more > 1 else ' is'} not listed: --tasks." if more else ""
     yield Heading("Which of these calls is worth a change")

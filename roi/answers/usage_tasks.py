@@ -154,7 +154,7 @@ def _load(found: Usage) -> dict[str, Any]:
     growth = found.workload.growth if found.workload else None
     load: dict[str, Any] = {} if shape is None else {"peak_to_mean": max(shape.peak_to_mean, 1.0)}
     if growth is not None:
-        load["growth_per_year"] = dict(zip(("value", "low", "high"), growth.ahead, strict=True))
+        load["growth_per_year"] = dict(zip(("value", "low", "high"), growth.stated, strict=True))
     return load
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from datetime import date
+from datetime import date, timedelta
 
 import pyarrow.parquet as pq
 import pytest
@@ -172,6 +172,21 @@ def test_a_group_of_cut_off_days_alone_is_no_smaller_group(log):
     with log.open("a", encoding="utf-8") as file:
         file.write(f"{DAY.format(day=7, hour=9)},gpt-6-luna,openai,late,1000,10\n")
     assert "1 smaller group is not listed" in " ".join(run(log, "--tasks", 1).stdout.split())
+
+
+def test_a_trend_that_no_scenario_takes_is_told_in_words_and_compared_within_what_one_takes(tmp_path):
+    """Six weeks of doubling are x 2^52 a year, and up to x 16.7 a year over three: more than +1000% is not reckoned with."""
+    days = [(date(2026, 9, 1) + timedelta(day), 2 ** (day // 7)) for day in range(42)]
+    file = tmp_path / "log.csv"
+    file.write_text("date,model,provider,input,output,requests,until\n" + "".join(
+        f"{day},gpt-6-sol,openai,{9000 * times},{900 * times},{9 * times},{day + timedelta(1)}\n" for day, times in days))
+    [task] = answer(file, "--no-cache")["tasks"]
+    assert task["reason"] is None
+    part = tmp_path / "part.yaml"
+    told = " ".join(run(file, "--tasks", "0", "--output", part).stdout.split())
+    assert "trend above x 1,000 (above x 1,000 to above x 1,000, 6 weeks)" in told
+    assert "used: +300% a year over three years (-2% to x 11)" in told
+    assert "high: 10.0\n    source: the trend of 6 weeks (above x 1,000 a year)" in part.read_text("utf-8")
 
 
 def test_groups_are_compared_once_and_their_answers_kept(log, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from roi.report.layout.wording import chance, figure, percent, usd
 from roi.report.usage.spend_json import grouped, spent, tokens_of
 from roi.units import MTOK
 from roi.usage.measure.aggregate import Spend
+from roi.usage.measure.days import growth_told
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.payees import model_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
@@ -256,9 +257,9 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
         yield "requests a day", _count(w.requests_per_day), ""
     if w.growth is not None:
         g = w.growth
-        a, low, high = g.ahead
-        yield ("growth a year", f"trend {g.value:+.0%} ({g.low:+.0%} to {g.high:+.0%}, {g.weeks} weeks)",
-               f"used: {a:+.0%} a year over three years ({low:+.0%} to {high:+.0%}), as if it went on for {g.weeks} more weeks")
+        trend, least, most, used, low, high = map(growth_told, (g.value, g.low, g.high, *g.stated))
+        yield ("growth a year", f"trend {trend} ({least} to {most}, {g.weeks} weeks)",
+               f"used: {used} a year over three years ({low} to {high}), as if it went on for {g.weeks} more weeks")
     if w.lengths is not None:
         for name, mean, at in (("input tokens", w.lengths.input_mean, w.lengths.input_percentiles),
                                ("output tokens", w.lengths.output_mean, w.lengths.output_percentiles)):

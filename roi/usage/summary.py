@@ -17,7 +17,7 @@ from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
 from roi.usage.measure.days import Days, complete_days, whole_span
 from roi.usage.measure.months import MonthChange, month_change
-from roi.usage.measure.payees import in_names, maker_notes, makers, model_called, to_makers, to_names, with_maker
+from roi.usage.measure.payees import in_names, maker_notes, makers, models_called, to_makers, to_names, with_maker
 from roi.usage.measure.pricing import Priced, day_of, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
@@ -285,11 +285,11 @@ def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
 def _price_notes(priced: Sequence[Priced]) -> Iterator[str]:
     """What the price list does not say, with the models, rows and tokens of which it does not."""
     noted: dict[str, list[Spend]] = defaultdict(list)
-    every = {(each.spend.provider, each.spend.model) for each in priced}
+    names = models_called((each.spend.provider, each.spend.model) for each in priced)
     for each in priced:
         if each.note:
             noted[each.note].append(each.spend)
     for note, sums in noted.items():
         rows, tokens = sum(each.rows for each in sums), sum(each.tokens[name] for each in sums for name in TOKENS)
-        models = sorted({model_called((each.provider, each.model), every) for each in sums})
+        models = sorted({names[each.provider, each.model] for each in sums})
         yield f"{', '.join(models)}, {_rows(rows)} with {tokens:,} tokens: {note}"

@@ -13,10 +13,10 @@ from roi.units import MTOK
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import growth_told
 from roi.usage.measure.months import MonthChange
-from roi.usage.measure.payees import model_called
+from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
-from roi.usage.measure.workload import Choice, MeasuredWorkload
+from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.summary import Usage
 
 MOST_MODELS, MOST_GROUPS = 12, 10
@@ -53,7 +53,8 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     yield from _tasks(found, tasks)
     yield from _reconciliation(found)
     if found.workload is not None:
-        yield from _workload(found.workload, _model_of(found.workload.choice, found))
+        choice = found.workload.choice
+        yield from _workload(found.workload, _names(found)[choice.provider, choice.model])
     elif found.no_workload:
         yield from (Heading("Workload"), Paragraph(f"Not told: {found.no_workload}."))
     if found.dropped:
@@ -188,7 +189,8 @@ def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     yield Heading("Which of these calls is worth a change")
     heads = ("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying")
     grouped = {(task.provider, task.model) for task in tasks if task.group is not None}
-    yield Table(heads, tuple(_task_row(task, _model_of(task, found), whole=(task.provider, task.model) in grouped)
+    names = _names(found)
+    yield Table(heads, tuple(_task_row(task, names[task.provider, task.model], whole=(task.provider, task.model) in grouped)
                              for task in tasks))
     yield Paragraph(
         "Each group compared by itself, and all calls of a model with several, whole days alone, under --scenario: the option"
@@ -200,8 +202,8 @@ def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
         " part.yaml, then roi compare my.yaml --usage part.yaml.")
 
 
-def _model_of(each: Task | Choice, found: Usage) -> str:
-    return model_called((each.provider, each.model), {(sums.spend.provider, sums.spend.model) for sums in found.priced})
+def _names(found: Usage) -> dict[tuple[str | None, str | None], str]:
+    return models_called((each.spend.provider, each.spend.model) for each in found.priced)
 
 
 def _task_row(task: Task, model: str, *, whole: bool) -> Row:

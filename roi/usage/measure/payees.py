@@ -1,6 +1,7 @@
 """What sums are called, and who is paid where records do not say: the model's maker, whose list price stands in."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from roi.catalog.prices.api_prices import maker_of, sellers_of
@@ -19,10 +20,11 @@ def in_names(row: Spend) -> Spend:
     return row if same else replace(row, provider=provider, model=model, tier=tier)
 
 
-def model_called(named: tuple[str | None, str | None], every: Collection[tuple[str | None, str | None]]) -> str:
-    """The model's name, after its provider where another of `every` has the same; each is a provider and a model."""
-    alike = len({provider for provider, model in every if model == named[1]}) > 1
-    return "/".join(filter(None, named if alike else named[1:]))
+def models_called(every: Iterable[tuple[str | None, str | None]]) -> dict[tuple[str | None, str | None], str]:
+    """What each model is called, of pairs of a provider and a model: after its provider where another has one of its name."""
+    named = dict.fromkeys(every)
+    sellers = Counter(model for _, model in named)
+    return {each: "/".join(filter(None, each if sellers[each[1]] > 1 else each[1:])) for each in named}
 
 
 def to_names(records: Table, rows: Sequence[Spend]) -> Table:

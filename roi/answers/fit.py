@@ -120,7 +120,7 @@ class FitReport:
     @property
     def recommended(self) -> GpuLine | None:
         """The cheapest card on which the plan fits at the 95th percentile too, else centrally; None where it fits on none."""
-        return min(self.usable, key=lambda x: (x.offer is None, x.fit.tight), default=None)
+        return min(self.usable, key=lambda x: (x.offer is None, x.fit.tight, x.fit.squeezed), default=None)
 
 
 def fit_model(

@@ -196,14 +196,14 @@ def test_the_peak_of_a_tape_by_hand():
 
 
 def test_limits_are_read_off_the_ladder_by_hand():
-    """10 GB at 1,000 tokens, 40 GB at 4,000: room of 25 GB holds 2,500 tokens, 2,432 in steps of 128."""
-    own = DryPeak(1, 1000, 9e9, 10e9)
-    peaks = DryPeaks(own, (own, DryPeak(1, 4000, 39e9, 40e9), DryPeak(4, 1000, 39e9, 40e9)), {}, "backward", 0.0, "x")
+    """A full card needs 9 GB + 6% of 5 GB at 1,000 tokens, 40 GB at 4,000: room of 25 GB holds 2,534, 2,432 in steps of 128."""
+    own, parts = DryPeak(1, 1000, 9e9, 10e9), {"weights": 4e9, "activations": 5e9}
+    peaks = DryPeaks(own, (own, DryPeak(1, 4000, 39e9, 40e9), DryPeak(4, 1000, 39e9, 40e9)), parts, "backward", 0.0, "x")
     assert peaks.longest_seq(25e9, 128) == 2432
     assert peaks.longest_seq(50e9, 128) == 4000
     assert peaks.largest_micro_batch(25e9) == 2
-    assert peaks.largest_micro_batch(9e9) == 0
-    assert peaks.longest_seq(5e9, 128) == 384
+    assert (peaks.largest_micro_batch(9.2e9), peaks.largest_micro_batch(9.3e9)) == (0, 1)
+    assert peaks.longest_seq(5e9, 128) == 512
 
 
 def test_a_profile_of_a_dry_run_holds_its_own_size_and_a_ladder_that_passes_the_card():

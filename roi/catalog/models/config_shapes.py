@@ -66,6 +66,7 @@ def shape_of_config(config: ModelConfig) -> ModelShape:
     return ModelShape.model_validate(
         shape
         | {
+            "note": "; ".join(filter(None, (shape["note"], config.besides))),
             "published_parameters": found.parameters,
             "extra_parameters": found.parameters - made.parameters,
             "extra_active_parameters": max(products, 0),

@@ -142,8 +142,6 @@ def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
         yield f"Does not fit: {names}{more}{way}"
     for note in dict.fromkeys(x.note for x in report.lines if x.note and x.fit.fits and len(report.lines) > 1):
         yield f"{', '.join(x.fit.gpu.id for x in report.lines if x.note == note and x.fit.fits)}: {note}"
-    if report.model.source == report.model.id:  # of no catalog
-        yield f"{report.model.id} was {report.model.note}"
     whole = [f"{x.fit.gpu.id} ({x.paid_gpus} for {report.plan.gpus})" for x in shown
              if x.paid_gpus not in (None, report.plan.gpus)]
     if whole:
@@ -367,5 +365,5 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
             if trains_experts(report.model, report.plan.targets) else ", and they carry no adapter")
         yield f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{adapters}"
     if report.model.licence == "unknown":
-        yield (f"{report.model.id} is read from its config.json ({report.model.family}): {report.model.parameters:,}"
-               f" parameters, as transformers builds them{'' if report.dry else '; --dry-run builds the architecture itself'}")
+        yield (f"{report.model.id} ({report.model.family}, {report.model.parameters:,} parameters, as transformers builds them)"
+               f" was {report.model.note}{'' if report.dry else '; --dry-run builds the architecture itself'}")

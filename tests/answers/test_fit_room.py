@@ -9,7 +9,7 @@ from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.cli import main
-from roi.estimate.training.fitting import DryPeak, DryPeaks, fit_plan
+from roi.estimate.training.fitting import DryPeak, DryPeaks, fit_plan, replayed_range
 from roi.estimate.training.memory import PHASES, training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.units import GIB
@@ -88,3 +88,9 @@ def test_limits_of_a_dry_run_follow_the_rule_of_the_closed_form(card):
     by_run, by_formula = fit_plan(model, plan, gpu, overhead, dry), fit_plan(model, plan, gpu, overhead)
     assert by_run.largest_micro_batch == by_formula.largest_micro_batch
     assert by_run.longest_seq == pytest.approx(by_formula.longest_seq, abs=128)
+
+
+def test_a_dry_run_s_low_end_is_not_below_what_it_allocates():
+    """Of 73.6 GiB allocated and 74.1 reserved the interval began at 70.3, below the formula's; 0.95 holds where more is free."""
+    assert replayed_range(73.6, 74.1) == pytest.approx((74.1, 73.6, 1.07 * 74.1))
+    assert replayed_range(60.0, 74.1) == pytest.approx((74.1, 0.95 * 74.1, 1.07 * 74.1))

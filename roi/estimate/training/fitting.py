@@ -149,6 +149,11 @@ def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, 
     return central, max(low, central - below * allocated, allocated), min(high, central + above * allocated)
 
 
+def replayed_range(allocated: float, reserved: float) -> tuple[float, float, float]:
+    """Reserved bytes by a dry run: central, 5th and 95th percentile; never less than is allocated, which it knows."""
+    return reserved, max(reserved * REPLAY_ENDS[0], min(allocated, reserved)), reserved * REPLAY_ENDS[1]
+
+
 @dataclass(frozen=True)
 class GpuFit:
     """What one plan needs on one GPU, whether it fits, and the nearest plan that does."""
@@ -263,8 +268,7 @@ def _fit_dry(
         workspaces_bytes=parts["workspaces"], gathered_bytes=0.0, peak_allocated_bytes=allocated,
         peak_phase=PHASES.index(dry.phase), reserved_bytes=reserved, context_bytes=context, process_bytes=reserved + context,
     )
-    ends = dry.own.reserved_bytes + more + bucket
-    fit = _room(gpu, overhead, memory, (ends, ends * REPLAY_ENDS[0], ends * REPLAY_ENDS[1]))
+    fit = _room(gpu, overhead, memory, replayed_range(allocated, dry.own.reserved_bytes + more + bucket))
     room = gpu.memory_bytes - context - more - bucket
     found = (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
     ran = gpu.id in dry.limits and plan.gpus == 1

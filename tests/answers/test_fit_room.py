@@ -90,7 +90,25 @@ def test_limits_of_a_dry_run_follow_the_rule_of_the_closed_form(card):
     assert by_run.longest_seq == pytest.approx(by_formula.longest_seq, abs=128)
 
 
+def test_a_mixture_that_is_cheaper_without_quantisation_says_so():
+    """Its experts stay unquantised and are cast to fp32: LoRA takes half the memory, at its own cost."""
+    words = ("qwen3-30b-a3b", "--gpu", "H200", "--examples", "10000")
+    said, (alone,) = told(*words, "--method", "qlora"), gpus(*words)
+    assert "leaves them unquantised, k-bit preparation casts them to fp32, and peft" in said
+    assert (f"Cheaper without quantisation: --method lora, H200-141GB-SXM. A run takes {alone['hours']:.2f} hours,"
+            f" ${alone['usd']:.2f} ") in said
+    assert f"Peak {alone['peak_bytes'] / GIB:.1f} of 139.8 GiB" in said
+    assert "Cheaper without" not in told(*words) + told("qwen3-8b", "--method", "qlora", "--gpu", "L4")
+
+
+def test_padding_is_said_not_to_be_counted_only_where_there_is_some():
+    words, said = ("llama-3.1-8b", "--gpu", "H100", "--examples", "100", "--seq", "4096"), "Not counted: rows of a micro-batch"
+    mean, four = ("--tokens-per-example", "700"), ("--micro-batch", "4")
+    assert said in told(*words, *mean, *four)
+    assert all(said not in told(*words, *more) for more in (mean, four, (*mean, *four, "--packed")))
+
+
 def test_a_dry_run_s_low_end_is_not_below_what_it_allocates():
-    """Of 73.6 GiB allocated and 74.1 reserved the interval began at 70.3, below the formula's; 0.95 holds where more is free."""
+    """Of 73.6 GiB allocated and 74.1 reserved the interval began at 70.3, below the formula's; else at 0.95."""
     assert replayed_range(73.6, 74.1) == pytest.approx((74.1, 73.6, 1.07 * 74.1))
     assert replayed_range(60.0, 74.1) == pytest.approx((74.1, 0.95 * 74.1, 1.07 * 74.1))

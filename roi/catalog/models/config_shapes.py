@@ -91,7 +91,9 @@ def _check_kind(config: ModelConfig, family: str) -> None:
         raise _refusal(
             config,
             f"model_type {family[:60]!r} is not read: its parameters could not be checked against transformers"
-            f"{'; nearest: ' + ', '.join(near) if near else ''}",
+            f"{'; nearest: ' + ', '.join(near) if near else ''}; for an estimate name a model of the catalog of its size, or"
+            " write its sizes under a type that is built alike (llama: hidden_size, intermediate_size, num_hidden_layers,"
+            " num_attention_heads, num_key_value_heads, vocab_size)",
         )
 
 

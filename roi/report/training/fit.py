@@ -359,11 +359,19 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
     if report.plan.galore and report.usable:
         yield ("Speed, hours and USD do not count GaLore's projections and singular values: ms-swift measured 0.77 of full"
                " training's speed (Qwen-7B, 16 micro-steps a step, new projections every 50 steps)")
+    data, plan = report.training_set, report.plan
+    if data is not None and data.tokens_per_example < plan.seq and plan.micro_batch > 1 and not plan.packed:
+        yield ("Not counted: rows of a micro-batch are padded to its longest, which hours and USD exceed by as much as lengths"
+               " spread (--packed pads nothing)")
     if report.model.mixture:
         adapters = "" if not report.plan.adapter else (
             ", and peft gives each of them an adapter (--targets attention leaves them out)"
             if trains_experts(report.model, report.plan.targets) else ", and they carry no adapter")
-        yield f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{adapters}"
+        cast = ", k-bit preparation casts them to fp32" * report.plan.prepared
+        yield f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{cast}{adapters}"
+    if report.unquantised is not None and (less := report.unquantised.recommended) is not None:
+        yield (f"Cheaper without quantisation: --method {report.unquantised.plan.method}, {less.fit.gpu.id}"
+               f"{f', {_fits(less)}' * less.fit.tight}. {_run(report.unquantised, less)}. {_room(less)}")
     if report.model.licence == "unknown":
         yield (f"{report.model.id} ({report.model.family}, {report.model.parameters:,} parameters, as transformers builds them)"
                f" was {report.model.note}{'' if report.dry else '; --dry-run builds the architecture itself'}")

@@ -77,7 +77,7 @@ def test_a_falcon_of_one_key_head_is_read_from_multi_query():
     ("bert", "model_type 'bert' is an encoder; only decoder-only causal language models are read"),
     ("t5", "model_type 't5' is an encoder and a decoder"),
     ("lama", "model_type 'lama' is not read: its parameters could not be checked against transformers; nearest: llama"),
-    ("zebra", "; for an estimate name a model of the catalog of its size, or write its sizes under a type that is built alike ("),
+    ("zebra", "; for an estimate name a model of the catalog of its size, or write its sizes under a type that is built alike"),
 ])
 def test_what_is_no_decoder_or_unknown_is_refused_by_its_type(tmp_path, kind, told):
     """With and without --dry-run: transformers would build BERT with a causal head that nobody trains."""

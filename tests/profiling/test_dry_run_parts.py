@@ -26,6 +26,7 @@ from roi.profiling.dry.dry_profile import profile_dry_run, settle_limits
 from roi.profiling.dry.dry_run import dry_run
 from roi.profiling.dry.recorder import hidden_bytes
 from roi.report.layout.figures import timeline_rows
+from roi.store.profiles.lookup import dry_peaks
 
 torch.set_num_threads(1)
 TINY = {
@@ -254,7 +255,7 @@ def test_limits_of_a_card_are_sizes_that_were_run_and_fit_whichever_others_are_a
     settled = settle_limits(profile, config, PLAN, rooms, 16)
     together = {limit.gpu: limit for limit in settled.limits}
     assert len({limit.largest_micro_batch for limit in together.values()}) == 3
-    ran = {(s.micro_batch, s.seq): s.reserved_bytes for s in settled.searched if s.ran}
+    ran = {(s.micro_batch, s.seq): dry_peaks(settled, "").needed(s) for s in settled.searched if s.ran}
     for name, room in rooms.items():
         assert ran[together[name].largest_micro_batch, 128] <= room
         assert ran[1, together[name].longest_seq] <= room

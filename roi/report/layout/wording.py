@@ -141,11 +141,11 @@ def fact_name(path: str) -> str:
 
 
 def correct_first(alarms: Iterable[Alarm], until: str) -> tuple[str, ...]:
-    """What cannot be true and is not accepted, how to accept it, and what holds until then; nothing where nothing stands."""
+    """What cannot be true and is not accepted, how to accept it, and what holds until then."""
     standing = [a for a in alarms if not a.accepted]
     meant = f"If it is meant, write accept: [{', '.join(a.name for a in standing)}] into the scenario."
     return (*(f"{a.field}: {a.told}." for a in standing), meant,
-            f"Until then {until} from the input as it stands.") if standing else ()
+            f"Until then {until} from the input as it stands.")
 
 
 def peak_words(peak_to_mean: float, busiest_hour: float | None, *, stated: bool) -> str:

@@ -106,8 +106,8 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
 
 def _correct(sizing: Sizing) -> Iterable[Block]:
     """What cannot be true in the scenario, before any fleet."""
-    if told := correct_first(sizing.alarms, "the fleet follows"):
-        yield Labelled("CORRECT FIRST", told, "alarm")
+    if not all(alarm.accepted for alarm in sizing.alarms):
+        yield Labelled("CORRECT FIRST", correct_first(sizing.alarms, "the fleet follows"), "alarm")
 
 
 def _held(sizing: Sizing) -> str:

@@ -13,16 +13,7 @@ from roi.estimate.replay.load_curve import LoadPoint, Slo, goodput_share, load_p
 from roi.estimate.replay.router import replay
 from roi.estimate.replay.traffic import day_arrivals
 from roi.evidence.known_runs import KnownRuns
-from roi.resolution.plan_capacity import (
-    FLEETS_REPLAYED,
-    FleetPlan,
-    Traffic,
-    load_curve,
-    load_of,
-    plan_capacity,
-    plan_evidence,
-    requests_of_one,
-)
+from roi.resolution.plan_capacity import FLEETS_REPLAYED, FleetPlan, Traffic, load_curve, load_of, plan_capacity, plan_evidence
 from roi.resolution.request_lengths import ARRIVALS
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_DAY
 
@@ -154,7 +145,7 @@ def size_plan(
     shares = SPREAD_OF_FLEETS if frontier and replicas <= MOST_REPLICAS else (1.0,)
     sizes = sorted({max(round(replicas * share), 1) for share in shares} | {replicas, max(replicas - 1, 1)})
     sizes = [size for size in sizes if size <= replicas or _enough(plan, option, size)]
-    fleets = tuple(_fleet(plan, option, server, load, size, requests_of_one(capacity.alone)) for size in sizes)
+    fleets = tuple(_fleet(plan, option, server, load, size) for size in sizes)
     slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow, less)
     slowest = slowest if slowest is not None and _enough(plan, option, slowest) else None
     return SizedPlan(
@@ -193,9 +184,9 @@ def _fewest(plan: FleetPlan, server: Server, load: Load, headroom: float, least:
     return high
 
 
-def _fleet(plan: FleetPlan, option: Option, server: Server, load: Load, replicas: int, of_one: int) -> FleetPoint:
-    """The replicas under the load, and what they cost with the spares; one by itself by the requests that its capacity has."""
-    count = of_one if replicas == 1 else FLEETS_REPLAYED[min(replicas - 2, len(FLEETS_REPLAYED) - 1)]
+def _fleet(plan: FleetPlan, option: Option, server: Server, load: Load, replicas: int) -> FleetPoint:
+    """The replicas under the load, and what they cost with the spares."""
+    count = FLEETS_REPLAYED[min(max(replicas, 2) - 2, len(FLEETS_REPLAYED) - 1)]
     found = load_curve(plan.serving, load.traffic, server, replicas, count).at(load.requests_per_s)
     instances, gpus, rent = _rent(plan, option, replicas)
     return FleetPoint(replicas=replicas, instances=instances, gpus=gpus, usd_per_month=rent, load=found,

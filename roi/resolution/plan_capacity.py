@@ -181,8 +181,8 @@ def plan_capacity(
         none = Capacity(0.0, "KV memory")
         return PlanCapacity(alone=none, slow=none, fast=none, pooling=1.0, pooling_slow=1.0, pooling_fast=1.0)
     alone = curve.capacity(slo, centre)
-    if requests_of_one(alone) > count:
-        count = requests_of_one(alone)
+    if alone.in_flight * GENERATIONS > count:
+        count = int(min(alone.in_flight * GENERATIONS, MOST))
         curve = load_curve(plan, traffic, server, 1, count)
         alone = curve.capacity(slo, centre)
     slow, fast = curve.capacity(slo, slowest), curve.capacity(slo, fastest, alone.rung)
@@ -203,11 +203,6 @@ def plan_capacity(
     (slow, gain_slow), (fast, gain_fast) = ends
     return PlanCapacity(alone=alone, slow=slow, fast=fast, pooling=gain, pooling_slow=gain_slow, pooling_fast=gain_fast,
                         rooms=rooms)
-
-
-def requests_of_one(alone: Capacity) -> int:
-    """Requests of the replay that judges one replica: REPLAYED, or GENERATIONS times those in flight, MOST at most."""
-    return int(min(max(alone.in_flight * GENERATIONS, REPLAYED), MOST))
 
 
 def _joined(

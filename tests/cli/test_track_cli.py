@@ -371,6 +371,21 @@ def test_what_is_assumed_of_a_month_in_parallel_stands_under_the_table(folder, t
     assert "in parallel both models are called for each request, in 2026-12: 0.50 of the month" in " ".join(done.stdout.split())
 
 
+@pytest.mark.parametrize("told", [("--actual",), ("--actual", "--bill"), ("--bill",)])
+def test_an_incumbent_that_grew_dearer_before_it_was_left_makes_staying_dearer(tmp_path, told):
+    """gpt-6-sol for $246 x 1.3 a day in December, gpt-6-luna for $7.476 in January: staying would have cost 62 x 319.80."""
+    (tmp_path / "late.yaml").write_text(yaml.safe_dump({**SCENARIO, "timing": {"months_to_live": {"api": 1},
+                                                                               "months_in_parallel": 0}}))
+    old, new = export("gpt-6-sol", 1, cached=0, usd=1.3 * SOL_USD), export("gpt-6-luna", 2).splitlines()[32:]
+    (tmp_path / "usage.csv").write_text(old + "\n".join(new) + "\n")
+    (tmp_path / "bill.csv").write_text("month,usd\n2026-12,9913.80\n2027-01,231.756\n")
+    files = {"--actual": tmp_path / "usage.csv", "--bill": tmp_path / "bill.csv"}
+    words = [word for name in told for word in (name, files[name])]
+    found = json.loads(roi("track", tmp_path / "late.yaml", "--option", LUNA, "--format", "json", *words).stdout)
+    assert found["earned_usd"] == pytest.approx(31 * 319.80 - 231.756 - 8000)
+    assert [(e["fact"], e["cash_usd"]) for e in found["effects"]] == [("incumbent's price", pytest.approx(31 * 73.8, abs=0.02))]
+
+
 def test_a_bill_over_the_estimate_that_is_volume_is_told_under_the_table(folder):
     """Staying costs 60,000 x 365/12 x 0.0041; a bill of twice that, all of it volume, doubles the calls."""
     words = ("track", folder / "mail.yaml", "--bill", folder / "bill.csv", "--option", LUNA)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date as Date
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +60,8 @@ class TrackQuestion:
     folder: Path | None = None
     revise: bool = False
     limits: Mapping[str, float] | None = None
+    today: Date | None = None
+    """By which a month is over; None: nobody asks."""
 
 
 def tracked_months(
@@ -80,7 +83,7 @@ def tracked_months(
     usage: dict[str, MonthSums] = {}
     if question.actual:
         usage = usage_months(question.actual, question.options, question.named, _models(options, decision.option), notes)
-    bill = {} if question.bill is None else bill_months(question.bill)
+    bill = {} if question.bill is None else bill_months(question.bill, question.today)
     sums = told_by(usage, bill, question.bill)
     hours = {} if question.opencost is None else opencost_months(question.opencost)
     asked: dict[str, GpuMonth] = {}
@@ -99,7 +102,9 @@ def tracked_months(
     told = {name: _filled(_tracked(name, each, decision), kept.get(name)) for name, each in sums.items()}
     merged = {**kept, **told}
     names = sorted(merged)
-    check_span(names, decision.first_month, shared.horizon)
+    given = ("--actual", question.actual), ("--bill", question.bill), ("--opencost", question.opencost)
+    where = next((name for name, files in given if files), "--folder")
+    check_span(names, decision.first_month, shared.horizon, where, since=question.since is not None)
     return tuple(merged[name] for name in names)
 
 

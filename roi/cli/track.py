@@ -122,6 +122,7 @@ def track(
         folder=folder,
         revise=revise,
         limits=_limits(limits),
+        today=clock.today(),
     )
     found = track_file(
         scenario_here(file), question, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell,

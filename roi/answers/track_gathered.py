@@ -104,7 +104,7 @@ def tracked_months(
     names = sorted(merged)
     given = ("--actual", question.actual), ("--bill", question.bill), ("--opencost", question.opencost)
     where = next((name for name, files in given if files), "--folder")
-    check_span(names, decision.first_month, shared.horizon, where, since=question.since is not None)
+    check_span(names, decision.first_month, shared.horizon, where, notes, since=question.since is not None)
     return tuple(merged[name] for name in names)
 
 

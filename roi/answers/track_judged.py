@@ -21,7 +21,7 @@ from roi.economics.tracking.predictive_bands import (
     Forecast,
 )
 from roi.economics.tracking.seen_facts import Tracked
-from roi.errors import InputError, UnknownName
+from roi.errors import InputError, UnknownName, allowed
 from roi.numerics.beta import beta_quantile
 from roi.scenario.demand import Score
 from roi.scenario.file import read_part
@@ -71,7 +71,9 @@ def wrong_share(path: Path, option: Option, notes: list[str]) -> tuple[float, fl
         told = known[option.system]
         score = Score.model_validate({"value": told} if isinstance(told, (int, float)) else told)
     except ValidationError as error:
-        raise InputError(f"--quality: {path}: quality.scores.{option.system}: {error.errors()[0]['msg']}") from None
+        why = error.errors()[0]
+        place = ".".join(("quality.scores", option.system, *map(str, why["loc"])))
+        raise InputError(f"--quality: {path}: {place}: {str(why['input'])[:40]!r} is not usable; {allowed(why)}") from None
     if score.low is not None and score.high is not None:
         return 1.0 - score.value, 1.0 - score.high, 1.0 - score.low
     if score.items is None:

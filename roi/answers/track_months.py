@@ -287,10 +287,10 @@ def _amount(text: str, where: str) -> float:
     raise InputError(f"{where}: {visible(text)[:40]!r} is not usable; a number such as 1234.56, without signs or commas")
 
 
-def check_span(months: Sequence[str], first: str, horizon: int, where: str, *, since: bool = False) -> None:
+def check_span(months: Sequence[str], first: str, horizon: int, where: str, notes: Sequence[str], *, since: bool) -> None:
     """InputError where a month lies before the decision or beyond its horizon, or one is missing from the first on.
 
-    `where` the months are from, such as --bill; `since`: the first one was asked for by --since.
+    `where` the months are from, such as --bill; `notes` say why some are left out; `since`: --since asked for the first one.
     """
     if not months:
         raise InputError(f"{where}: no month; give a usage export, a bill, or a folder that holds months")
@@ -307,8 +307,10 @@ def check_span(months: Sequence[str], first: str, horizon: int, where: str, *, s
     missing = [month for month in wanted if month not in months]
     if missing:
         told = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        why = [note for note in notes if any(f"{month} is left out" in note for month in missing)]
+        because = f" ({'; '.join(why)})" if why else ""
         raise InputError(
-            f"{where}: {told} missing: months follow each other from {first}; "
+            f"{where}: {told} missing{because}: months follow each other from {first}; "
             + (f"--since {months[0]} where the decision began then, or " if months[0] > first else "give them too, or ")
             + "--folder with the months that were kept"
         )

@@ -231,6 +231,8 @@ def test_a_bad_invoice_is_one_message(folder, tmp_path, text, said):
     (["--query", "x"], "--query: without effect"),
     (["--prometheus", "http://example.org:9090"], "sends in the clear; https, or http to this machine"),
     (["--setup", "nan"], "--setup: nan is not usable"),
+    (["--option", ""], "unknown option ''; known: gpt-6-sol"),
+    (["--prometheus", ""], "--prometheus: '' is not usable; for example http"),
 ])
 def test_a_bad_option_is_one_message(folder, words, said):
     done = track(folder, "--bill", folder / "bill.csv", *words)
@@ -259,7 +261,10 @@ def test_an_evaluation_of_other_systems_names_them(folder, tmp_path):
     done = track(folder, "--bill", folder / "bill.csv", "--quality", part)
     assert done.exit_code == 2
     assert "unknown system in this evaluation: 'gpt-6-luna'; nearest: gpt-6-lunar" in done.stderr
-    part.write_text(part.read_text().replace("lunar: 0.9", "luna: 0.94"))
+    part.write_text(part.read_text().replace("lunar: 0.9", "luna: 9"))
+    done = track(folder, "--bill", folder / "bill.csv", "--quality", part)
+    assert "quality.scores.gpt-6-luna.value: '9' is not usable; it should be less than or equal to 1" in done.stderr
+    part.write_text(part.read_text().replace("luna: 9", "luna: 0.94"))
     done = track(folder, "--bill", folder / "bill.csv", "--quality", part)
     assert (done.exit_code, "does not say on how many items" in done.stderr) == (0, True)
 
@@ -337,6 +342,15 @@ def test_a_month_without_some_of_its_days_is_left_out_and_they_are_named(folder,
     done = track(folder, "--actual", path)
     said = "2026-12 is left out: 9 of its 31 days have no row (2026-12-10 to 2026-12-17, 2026-12-24); export them too"
     assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
+
+
+def test_a_month_that_is_missing_says_why_it_was_left_out(folder, tmp_path):
+    path = tmp_path / "usage.csv"
+    head, *rows = export("gpt-6-luna", 2).splitlines()
+    path.write_text("\n".join([head, *rows[:9], *rows[12:]]) + "\n")
+    done = track(folder, "--actual", path)
+    assert done.exit_code == 2
+    assert "2026-12 missing (2026-12 is left out: 3 of its 31 days have no row (2026-12-10 to 2026-12-12)" in done.stderr
 
 
 def test_rows_that_count_nothing_are_told_and_their_day_is_missing(folder, tmp_path):

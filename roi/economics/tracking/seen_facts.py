@@ -50,7 +50,9 @@ ROUNDS: Final = 4
 LEAST: Final = 1e-9
 """The least factor on calls and tokens: a month without any still has a length of call."""
 SHARE_SAME: Final = 0.005
-"""Share of the calls below which a difference of who answers is no news."""
+"""Share of the calls below which a difference of who answers is no news: a few calls of the other model."""
+SHARE_MIXED: Final = 0.0005
+"""The same in a month of both models: what is left is told as the price of one that may cost a tenth of the other."""
 MOVED: Final = 1e-9
 """A factor this near to 1 is one."""
 PRICES: Final = frozenset({PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE})
@@ -300,7 +302,10 @@ def _routing(option: Option, came: Sequence[Came]) -> dict[str, Array]:
         if handed > 0 and k >= to_live + parallel and share > SHARE_SAME:
             if abs(share - 1.0 / (1.0 + handed)) > SHARE_SAME:
                 told[k] = (1.0 - share) / share
-        elif abs(_own_share(to_live, parallel, month, handed) - share) > SHARE_SAME:
+            continue
+        planned_share = _own_share(to_live, parallel, month, handed)
+        mixed = all(abs(x - 0.5) < 0.5 - SHARE_SAME for x in (planned_share, share))
+        if abs(planned_share - share) > (SHARE_MIXED if mixed else SHARE_SAME):
             found[k] = _live_from(share, parallel, month, to_live, handed)
     seen = {ROUTING: told, LIVE: found} if handed > 0 else {ROUTING: found}
     planned = {ROUTING: handed, LIVE: to_live} if handed > 0 else {ROUTING: to_live}

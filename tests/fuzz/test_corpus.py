@@ -75,6 +75,7 @@ WRONG = {
     "num_key_value_heads": "x", "max_position_embeddings": 10**11, "hidden_size": 10**400, "num_hidden_layers": 10**11,
     "vocab_size": -1, "head_dim": 1.5, "model_type": 7, "rope_theta": 10**400, "num_attention_heads": {},
     "intermediate_size": 10**9, "tie_word_embeddings": "x", "text_config": [0], "rope_scaling": "yarn",
+    "num_experts_per_tok": "2", "sliding_window": [4096],
 }  # fmt: skip
 
 

@@ -26,11 +26,12 @@ COUNTS: Final = {
     **dict.fromkeys((
         "hidden_size", "intermediate_size", "moe_intermediate_size", "vocab_size", "num_attention_heads", "num_key_value_heads",
         "head_dim", "n_embd", "n_head", "d_model", "ffn_dim", "num_experts", "num_local_experts", "n_routed_experts",
+        "num_experts_per_tok",
     ), (0, 10**7)),
     **dict.fromkeys(("num_hidden_layers", "n_layer"), (1, 10_000)),
-    **dict.fromkeys(CONTEXT_ENTRIES, (1, 10**8)),
+    **dict.fromkeys(CONTEXT_ENTRIES, (1, 10**8)), "sliding_window": (-1, 10**8),
 }  # fmt: skip
-"""Entries that count, and the least and the most that is read."""
+"""Entries that count, and the least and the most that is read; those of tokens are no lists."""
 
 PARTS: Final = ("text_config", "vision_config", "quantization_config", "rope_scaling", "rope_parameters")
 """Entries that hold entries."""
@@ -97,7 +98,8 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
 
 def _check_entry(where: str, name: str, value: Any) -> None:  # Any: JSON
     """InputError where a count is none, or a whole number is larger than any model's."""
-    for each in value if isinstance(value, list) else (value,):
+    tokens = name == "sliding_window" or name in CONTEXT_ENTRIES
+    for each in value if isinstance(value, list) and not tokens else (value,):
         whole = isinstance(each, int) and not isinstance(each, bool)
         least, most = COUNTS.get(name, (-LARGEST, LARGEST))
         if (name in COUNTS and each is not None and not whole) or (whole and not least <= each <= most):

@@ -119,7 +119,7 @@ def mlp_kind(e: dict[str, Any], hidden: int, tensors: tuple[Tensor, ...]) -> Kin
         "gated": up >= 2 * down,
         "bias": names <= biases if not routed else any("experts" in t.path and t.path.endswith("bias") for t in tensors),
         "experts": experts,
-        "experts_per_token": min(_active(e), experts) if experts > 1 else 1,
+        "experts_per_token": _active(e, experts) if experts > 1 else 1,
         "shared_intermediate": extra,
         "shared_gate": any(re.search(r"shared_expert_gate", t.path) for t in tensors),
         "router": next((found[1] for t in products if (found := LINEAR_ROUTER.search(t.path))), "router"),
@@ -137,13 +137,16 @@ def _width(t: Tensor, hidden: int, experts: int) -> int:
     return t.each // (hidden * max(experts if len(t.sizes) == 3 or t.copies > 1 else 1, 1))
 
 
-def _active(e: dict[str, Any]) -> int:  # Any: JSON
-    """Experts that a token passes through."""
-    named = [
-        n for n in e if re.search(r"experts_per_tok|top_?k|moe_k$", n) and isinstance(e[n], int) and not isinstance(e[n], bool)
-    ]
-    best = sorted(named, key=lambda n: ("experts_per_tok" not in n, "index" in n, "group" in n, n))
-    return int(e[best[0]]) if best and e[best[0]] > 0 else 1
+def _active(e: dict[str, Any], experts: int) -> int:  # Any: JSON
+    """Of so many experts those that a token passes through; UnreadEntry where no entry says it, or one says what cannot be."""
+    named = [n for n in e if re.search(r"experts_per_tok|top_?k|moe_k$", n) and not re.search("index|group", n)]
+    counts = [n for n in named if isinstance(e[n], int) and not isinstance(e[n], bool)]
+    name = min(counts, key=lambda n: ("experts_per_tok" not in n, n), default=None)
+    if name is None:
+        raise UnreadEntry("no num_experts_per_tok")
+    if not 1 <= e[name] <= experts:
+        raise UnreadEntry(f"{name}: {e[name]} is not usable; a whole number from 1 to {experts}, its experts")
+    return int(e[name])
 
 
 def mixing_kind(e: dict[str, Any], hidden: int, layers: int, i: int, tensors: tuple[Tensor, ...]) -> Kind:  # Any: JSON

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,17 @@ class Target(GivenPath):
 
 
 PATH, TARGET, FRESH = GivenPath(path_type=Path), Target(), Target(fresh=True)
+
+
+class Number(click.FloatRange):
+    """A finite number within limits, which nan and inf would pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # Any: click's signature
+        """The number."""
+        found = super().convert(value, param, ctx)
+        if not isfinite(found):
+            self.fail(f"{value} is not a valid number", param, ctx)
+        return found
 
 
 class Choice(click.Choice[str]):

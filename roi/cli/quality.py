@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, TARGET, format_option, page_options, tell
+from roi.cli.options import PATH, TARGET, Number, format_option, page_options, tell
 from roi.errors import InputError
 
 
@@ -13,7 +13,7 @@ from roi.errors import InputError
 @click.argument("files", nargs=-1)
 @click.option("--incumbent", metavar="SYSTEM", help="The system that is paid today, as the files (or --system) call it.")
 @click.option("--bar", "bar_given", metavar="SHARE[@DATE]", help="Lowest score that is acceptable, and the day it was fixed.")
-@click.option("--margin", type=click.FloatRange(0, 1), default=0.02, show_default=True,
+@click.option("--margin", type=Number(0, 1), default=0.02, show_default=True,
               help="How much worse than the incumbent is still as good.")
 @click.option("--metric", "metric_given", metavar="NAME[@DATE]", help="Which score, and the day it was fixed.")
 @click.option("--filter", "named_filter", metavar="NAME", help="Which filter, where a file has several.")

@@ -48,6 +48,7 @@ def folder(tmp_path_factory):
     (made / "long.csv").write_text("id,gpu\n" + "1,2\n" * 300_000)
     far = {"metadata": {"request_start_ns": 1e300}, "metrics": {"time_to_first_token": {"value": 1}}}
     (made / "far.jsonl").write_text(json.dumps(far | {"metrics": far["metrics"] | {"output_sequence_length": {"value": 2}}}))
+    (made / "beyond.csv").write_text((CORPUS / "training.csv").read_text().replace(",2,4,", f",2,{'9' * 20},"))
     hours = {"window": {"start": "2026-12-01", "end": "2027-01-01"}, "gpuHours": 10**400, "gpuCost": 8}
     (made / "hours.json").write_text(json.dumps({"data": [{"x": hours}]}))
     (made / "twice.csv").write_text("id,system,score,score\n" + "".join(f"{k},gpt-6-sol,1,0\n" for k in range(30)))

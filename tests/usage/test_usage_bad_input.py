@@ -6,7 +6,9 @@ import shutil
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import Mock
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -192,6 +194,14 @@ def test_a_parquet_file_with_damaged_pages_is_named(tmp_path: Path) -> None:
             found = usage(*(tmp_path / name for name in files))
             assert found.code == 2
             assert "bad.parquet: the table cannot be read, perhaps damaged" in found.error
+
+
+@pytest.mark.parametrize("error", [duckdb.OutOfMemoryException("Allocation failure"), RuntimeError("can't start new thread")])
+def test_a_full_memory_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """It was a damaged table, or a traceback."""
+    monkeypatch.setattr("roi.usage.summary._summary_and_trace", Mock(side_effect=error))
+    found = usage(table(tmp_path / "a.csv", calls(3)))
+    assert (found.code, found.error.startswith("roi: out of memory")) == (1, True)
 
 
 @pytest.mark.parametrize("kind", [pa.time64("us"), pa.duration("us"), pa.binary(8), pa.list_(pa.int64())])

@@ -269,8 +269,12 @@ def readably(act: Callable[[], T], engine: DuckDB, raws: Sequence[RawTable]) -> 
         raise _unreadable([each for raw in raws for each in raw.found], engine, error) from None
 
 
-def _unreadable(found: Sequence[SniffedFile], engine: DuckDB, error: Exception) -> InputError:
-    """What tells which of the files DuckDB cannot read; its own message may quote a prompt."""
+def _unreadable(found: Sequence[SniffedFile], engine: DuckDB, error: Exception) -> Exception:
+    """What tells which of the files DuckDB cannot read; its own message may quote a prompt. MemoryError where it is full."""
+    import duckdb
+
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return MemoryError()
     shown = next((each.file.shown for each in found if not _readable(each, engine)), found[0].file.shown)
     return InputError(f"{shown}: the table cannot be read, perhaps damaged: {type(error).__name__}")
 

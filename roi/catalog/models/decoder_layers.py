@@ -138,15 +138,20 @@ def _width(t: Tensor, hidden: int, experts: int) -> int:
 
 
 def _active(e: dict[str, Any], experts: int) -> int:  # Any: JSON
-    """Of so many experts those that a token passes through; UnreadEntry where no entry says it, or one says what cannot be."""
-    named = [n for n in e if re.search(r"experts_per_tok|top_?k|moe_k$", n) and not re.search("index|group", n)]
-    counts = [n for n in named if isinstance(e[n], int) and not isinstance(e[n], bool)]
-    name = min(counts, key=lambda n: ("experts_per_tok" not in n, n), default=None)
-    if name is None:
-        raise UnreadEntry("no num_experts_per_tok")
-    if not 1 <= e[name] <= experts:
-        raise UnreadEntry(f"{name}: {e[name]} is not usable; a whole number from 1 to {experts}, its experts")
-    return int(e[name])
+    """Experts of so many that a token passes through; UnreadEntry where they are more than there are, in all or in groups."""
+    named = [
+        n for n in e if re.search(r"experts_per_tok|top_?k|moe_k$", n) and isinstance(e[n], int) and not isinstance(e[n], bool)
+    ]
+    best = sorted(named, key=lambda n: ("experts_per_tok" not in n, "index" in n, "group" in n, n))
+    groups, kept = (e[name] if isinstance(e.get(name), int) else 1 for name in ("n_group", "topk_group"))
+    if groups > 1 and experts % groups:
+        raise UnreadEntry(f"n_group: {groups} does not divide the {experts} experts")
+    if groups > 1 and not 1 <= kept <= groups:
+        raise UnreadEntry(f"topk_group: {kept} is not usable; from 1 to n_group {groups}")
+    most = experts // groups * kept if groups > 1 else experts
+    if best and best[0] != "top_k" and not 1 <= e[best[0]] <= most:  # top_k is also one of generation's
+        raise UnreadEntry(f"{best[0]}: {e[best[0]]} is not usable; from 1 to the {most} experts that a token may choose")
+    return min(int(e[best[0]]), most) if best and e[best[0]] > 0 else 1
 
 
 def mixing_kind(e: dict[str, Any], hidden: int, layers: int, i: int, tensors: tuple[Tensor, ...]) -> Kind:  # Any: JSON

@@ -100,6 +100,7 @@ def test_what_is_no_decoder_or_unknown_is_refused_by_its_type(tmp_path, kind, to
     ({"model_type": "llama", **USUAL, "num_key_value_heads": 5}, "num_key_value_heads: 5 does not divide num_attention_heads"),
     *[({"model_type": "qwen3_moe", **USUAL, "num_experts": 128, "num_experts_per_tok": n},
        f"num_experts_per_tok: {n} is not usable; from 1 to the 128 experts that a token may choose") for n in (0, 800)],
+    ({"model_type": "llama", **USUAL, "max_position_embeddings": [512]}, "max_position_embeddings: '[512]' is not usable"),
     ({**LATENT, "num_experts_per_tok": 2.5}, "num_experts_per_tok: '2.5' is not usable; a whole number"),
     ({**LATENT, "n_group": 7}, "n_group: 7 does not divide the 64 experts"),
     ({**LATENT, "topk_group": 9}, "topk_group: 9 is not usable; from 1 to n_group 8"),

@@ -31,7 +31,7 @@ COUNTS: Final = {
     ), (0, 10**7)),
     "head_dim": (1, 10**7),
     **dict.fromkeys(("num_hidden_layers", "n_layer"), (1, 10_000)),
-    **dict.fromkeys(CONTEXT_ENTRIES, (1, 10**8)),
+    **dict.fromkeys(CONTEXT_ENTRIES, (1, 10**8)), "sliding_window": (-1, 10**8),
 }  # fmt: skip
 """Entries that count, and the least and the most that is read."""
 
@@ -130,7 +130,8 @@ def siglip_parameters(vision: Mapping[str, Any]) -> int | None:  # Any: JSON
 
 def _check_entry(where: str, name: str, value: Any) -> None:  # Any: JSON
     """InputError where a count is none, or a whole number is larger than any model's."""
-    for each in value if isinstance(value, list) else (value,):
+    tokens = name == "sliding_window" or name in CONTEXT_ENTRIES
+    for each in value if isinstance(value, list) and not tokens else (value,):
         whole = isinstance(each, int) and not isinstance(each, bool)
         least, most = COUNTS.get(name, (-LARGEST, LARGEST))
         if (name in COUNTS and each is not None and not whole) or (whole and not least <= each <= most):

@@ -5,6 +5,7 @@ The figure shows every fleet that was replayed, the ones that no cheaper one bea
 """
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from itertools import accumulate
@@ -15,16 +16,19 @@ from typing import Any
 from roi.answers.size import Sizing
 from roi.answers.size_plan import FleetPoint, SizedPlan
 from roi.disk import replace_file
-from roi.errors import InputError, MissingExtra
+from roi.errors import InputError, MissingExtra, RoiError
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
 from roi.report.layout.wording import correct_first, figure, old_prices, peak_words, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
+from roi.units import GIB
 
 SCHEMA = "roi.sizing/1"
 ENGINE_NAMES = {"tensorrt-llm": "TensorRT-LLM", "sglang": "SGLang", "lmdeploy": "LMDeploy"}
 """Engines whose own limits replicas have (engine_habits.csv); those of others are vLLM's."""
 FIGURES = (".svg", ".png", ".html")
+ADDRESSES = 80 * GIB
+"""V8, which draws, reserves so many when it starts, and ends the process where it does not get them: 64 GiB are too few."""
 SEEN = 1.03
 """A router's gain is said from this factor on: what a replica behind it holds, over what one holds alone."""
 PLAN_HEADS = (
@@ -372,6 +376,13 @@ def check_figure(path: Path) -> None:
         raise InputError(f"--figure: {path.name!r} is not usable; a name that ends in {', '.join(FIGURES)}")
     if not path.parent.is_dir():
         raise InputError(f"--figure: no folder {path.parent}")
+    if sys.platform != "win32":
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most != resource.RLIM_INFINITY and most < ADDRESSES:
+            raise RoiError(f"--figure: to draw takes {ADDRESSES / GIB:g} GiB of addresses, though little memory; the limit here"
+                           f" (ulimit -v) is {most / GIB:.3g} GiB")
     _converter()
 
 

@@ -45,7 +45,7 @@ class Number(click.FloatRange):
         """The number."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number", param, ctx)
+            self.fail(f"{number} is not in the range", param, ctx)
         return number
 
 

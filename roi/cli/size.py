@@ -53,7 +53,7 @@ def size(
     if times != 1.0 and trace is None:
         raise click.UsageError("--times speeds up a trace; give --trace, or --set workload.requests_per_day=...")
     if figure is not None:
-        from roi.report.serving.size import check_figure
+        from roi.report.serving.size_figure import check_figure
 
         check_figure(figure)
     check_targets()
@@ -63,7 +63,7 @@ def size(
                            tell=tell, status=status, cache=not no_cache, frontier=shown)
     if figure is not None:
         from roi.report.charts.size_charts import rent_against_latency
-        from roi.report.serving.size import write_figure
+        from roi.report.serving.size_figure import write_figure
 
         write_figure(rent_against_latency(sizing), figure)
         tell(f"{figure} shows cost against latency")

@@ -1,34 +1,24 @@
-"""How `roi size` is told: on a terminal, as Markdown, as JSON, or as a figure of cost against latency.
+"""How `roi size` is told: on a terminal, as Markdown or as JSON.
 
 The plan to rent comes first, everything else with `--full`.
-The figure shows every fleet that was replayed, the ones that no cheaper one beats joined by a line.
 """
 
 import json
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import accumulate
 from operator import itemgetter
-from pathlib import Path
-from typing import Any
 
 from roi.answers.size import Sizing
 from roi.answers.size_plan import FleetPoint, SizedPlan
-from roi.disk import replace_file
-from roi.errors import InputError, MissingExtra, RoiError
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
 from roi.report.layout.wording import correct_first, figure, old_prices, peak_words, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
-from roi.units import GIB
 
 SCHEMA = "roi.sizing/1"
 ENGINE_NAMES = {"tensorrt-llm": "TensorRT-LLM", "sglang": "SGLang", "lmdeploy": "LMDeploy"}
 """Engines whose own limits replicas have (engine_habits.csv); those of others are vLLM's."""
-FIGURES = (".svg", ".png", ".html")
-ADDRESSES = 80 * GIB
-"""V8, which draws, reserves so many when it starts, and ends the process where it does not get them: 64 GiB are too few."""
 SEEN = 1.03
 """A router's gain is said from this factor on: what a replica behind it holds, over what one holds alone."""
 PLAN_HEADS = (
@@ -368,40 +358,3 @@ def _s(x: float) -> str:
 
 def _ms(x: float) -> str:
     return f"{x * 1e3:.1f}" if x * 1e3 < 100.0 else f"{x * 1e3:,.0f}"
-
-
-def check_figure(path: Path) -> None:
-    """Raise where the figure could not be written, before the work is done and not after it."""
-    if path.suffix.lower() not in FIGURES:
-        raise InputError(f"--figure: {path.name!r} is not usable; a name that ends in {', '.join(FIGURES)}")
-    if not path.parent.is_dir():
-        raise InputError(f"--figure: no folder {path.parent}")
-    if sys.platform != "win32":
-        import resource
-
-        most = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if most != resource.RLIM_INFINITY and most < ADDRESSES:
-            raise RoiError(f"--figure: to draw takes {ADDRESSES / GIB:g} GiB of addresses, though little memory; the limit here"
-                           f" (ulimit -v) is {most / GIB:.3g} GiB")
-    _converter()
-
-
-def write_figure(spec: Mapping[str, Any], path: Path) -> None:  # Any: plain JSON values
-    """Write the figure to `path`, completely or not at all; a browser that shows it fetches nothing."""
-    convert, sized = _converter(), {**spec, "width": 620}
-    match path.suffix.lower():
-        case ".svg":
-            figure = convert.vegalite_to_svg(sized)
-        case ".png":
-            figure = convert.vegalite_to_png(sized, scale=2)
-        case _:
-            figure = convert.vegalite_to_html(sized, bundle=True)
-    replace_file(path, figure, "--figure")
-
-
-def _converter() -> Any:  # Any: a module
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise MissingExtra("report", "vl-convert") from error
-    return vl_convert

@@ -38,6 +38,13 @@ class Target(GivenPath):
 PATH, TARGET, FRESH = GivenPath(path_type=Path), Target(), Target(fresh=True)
 
 
+def collect_often() -> None:
+    """Look for cycles as Python does by itself, where one command is much work whose garbage must not wait."""
+    import gc
+
+    gc.set_threshold(700)
+
+
 class Number(click.FloatRange):
     """A number in a range, which lets nan through, and inf where it has no end: neither is one here."""
 

@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roi.cli.options import PATH, TARGET, Choice, Number, cache_option, format_option, page_options, tell, watched
+from roi.cli.options import (
+    PATH,
+    TARGET,
+    Choice,
+    Number,
+    cache_option,
+    collect_often,
+    format_option,
+    page_options,
+    tell,
+    watched,
+)
 from roi.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,6 +83,7 @@ def usage(
     from roi.report.usage.spend_report import usage_text
     from roi.usage.summary import Question
 
+    collect_often()
     options = file_options(columns_given, input_includes_cache, provider, model, group_by, dates)
     question = Question(files=files, options=options,
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,

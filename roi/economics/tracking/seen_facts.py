@@ -181,7 +181,7 @@ def _stay_price(now: Figures, came: Sequence[Came]) -> Array:
         found[k] = last
         if waiting[k] <= 0:
             continue
-        if each.waiting_usd and calls[k] > 0:
+        if each.waiting_usd is not None and calls[k] > 0:
             found[k] = last = each.waiting_usd / (waiting[k] / calls[k])
         elif each.calls_usd is not None:
             found[k] *= max(each.calls_usd / (waiting[k] * last + usd[k] - waiting[k]), LEAST)

@@ -240,6 +240,19 @@ def test_a_price_of_the_incumbent_that_moved_is_what_staying_would_have_paid_too
     assert listed.saving[0] == pytest.approx(0.0, abs=1e-6)
 
 
+def test_a_month_at_list_prices_moves_no_price_ahead():
+    """December and January on gpt-6-sol alone, January's tokens at list, 25% above the contract: nobody was billed that."""
+    shared, options, choices = changing(2, 0)
+    case = open_case(check_scenario({**SCENARIO, "timing": {"months_to_live": {"api": 2}, "months_in_parallel": 0}})).case
+    billed = [Came(days=days, calls=60000 * days, own_share=0.0, api_usd=246 * days) for days in DAYS[:2]]
+    listed = [billed[0], replace(billed[1], api_usd=1.25 * 246 * DAYS[1], listed=True)]
+    dearer = [billed[0], replace(listed[1], listed=False)]
+    paybacks = [paid(case, (shared, options, choices), LUNA, track(shared, options, LUNA, came)).payback[0]
+                for came in (billed, listed, dearer)]
+    assert paybacks[1] == pytest.approx(paybacks[0])
+    assert paybacks[2] < paybacks[0] - 0.1
+
+
 def test_a_price_of_the_same_model_is_both_sides(case, records):
     """Caching at 1.3 times the price saves 1.3 x 96.48 a day, not 96.48 less 0.3 x 149.52; it costs 0.3 x 365 x 149.52 more."""
     tracked, found = named(records, CACHE, year(usd=1.3 * cached_usd(0.8)))

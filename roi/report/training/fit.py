@@ -361,7 +361,7 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
                " training's speed (Qwen-7B, 16 micro-steps a step, new projections every 50 steps)")
     data, plan = report.training_set, report.plan
     if data is not None and data.tokens_per_example < plan.seq and plan.micro_batch > 1 and not plan.packed:
-        yield ("Not counted: rows of a micro-batch are padded to its longest; hours and USD grow the more lengths"
+        yield ("Not counted: rows of a micro-batch are padded to its longest; hours and USD grow as lengths"
                " spread (--packed pads nothing)")
     if report.model.mixture:
         adapters = "" if not report.plan.adapter else (

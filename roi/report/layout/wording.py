@@ -7,11 +7,14 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from roi.economics.decision.alarms import Alarm
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import STALE_DAYS, Basis, Fact
 from roi.units import DAYS_PER_MONTH
+
+if TYPE_CHECKING:  # whose room takes longer to load than what is said
+    from roi.economics.decision.alarms import Alarm
 
 MARKS = {
     Basis.MEASURED: "m", Basis.CALIBRATED: "c", Basis.DRY_RUN: "d", Basis.QUOTED: "q", Basis.STATED: "s", Basis.PUBLISHED: "p",
@@ -140,7 +143,7 @@ def fact_name(path: str) -> str:
     return f"{last.replace('_', ' ')} ({'.'.join(rest)})" if rest else last.replace("_", " ")
 
 
-def correct_first(alarms: Iterable[Alarm], until: str) -> tuple[str, ...]:
+def correct_first(alarms: "Iterable[Alarm]", until: str) -> tuple[str, ...]:
     """What cannot be true and is not accepted, how to accept it, and what holds until then."""
     standing = [a for a in alarms if not a.accepted]
     meant = f"If it is meant, write accept: [{', '.join(a.name for a in standing)}] into the scenario."

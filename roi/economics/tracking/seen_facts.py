@@ -176,18 +176,27 @@ def _stay_price(now: Figures, came: Sequence[Came]) -> Array:
     """
     usd, waiting, calls = (x[:, 0] for x in (now.calls_usd, now.waiting_usd, now.calls * (1.0 - now.own_share)))
     found, last = np.ones(len(came)), 1.0
-    for k, each in enumerate(came):
-        alone = waiting[k] >= usd[k] * (1.0 - MOVED)
+    for k, (each, tells) in enumerate(zip(came, tells_stay_price(usd, waiting, came), strict=True)):
         found[k] = last
         if waiting[k] <= 0:
             continue
         if each.waiting_usd is not None and calls[k] > 0:
-            found[k] = last = each.waiting_usd / (waiting[k] / calls[k])
+            found[k] = each.waiting_usd / (waiting[k] / calls[k])
         elif each.calls_usd is not None:
             found[k] *= max(each.calls_usd / (waiting[k] * last + usd[k] - waiting[k]), LEAST)
-            if alone and each.calls_usd > 0 and not each.listed:
-                last = found[k]
+        if tells:
+            last = found[k]
     return found[:, None]
+
+
+def tells_stay_price(usd: Array, waiting: Array, came: Sequence[Came]) -> list[bool]:
+    """For each month whether it tells the incumbent's price, by what its calls and the incumbent's of them come to, (k,) each.
+
+    Its own calls tell it, or the bill of a month that it answers alone; a month at list prices, or of both models, does not.
+    """
+    return [bool(own > 0 and (each.waiting_usd is not None or (
+                own >= whole * (1.0 - MOVED) and each.calls_usd is not None and each.calls_usd > 0 and not each.listed)))
+            for whole, own, each in zip(usd, waiting, came, strict=True)]
 
 
 def seen_lately(

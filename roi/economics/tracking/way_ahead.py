@@ -27,7 +27,7 @@ from roi.economics.tracking.month_figures import (
     with_seen,
 )
 from roi.economics.tracking.predictive_bands import BAND, CHUNK
-from roi.economics.tracking.seen_facts import MOVED, Came, Tracked, seen_lately
+from roi.economics.tracking.seen_facts import Came, Tracked, seen_lately, tells_stay_price
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 
@@ -137,16 +137,12 @@ def _ranked(gains: Mapping[str, Sequence[Array]], now: _From, candidates: Sequen
 
 
 def _stay_price(shared: Shared, options: Mapping[str, Option], tracked: Tracked) -> Number | None:
-    """The incumbent's price as it was last told, over its list's; None where it is the forecast's.
-
-    Its own calls tell it, or the bill of a month that it answers alone; a month at list prices, or of both models, does not.
-    """
-    alone = tracked.months.waiting_usd >= tracked.months.calls_usd * (1.0 - MOVED)
-    told = [k for k, each in enumerate(tracked.came)
-            if each.waiting_usd is not None or (alone[k] and each.calls_usd is not None and not each.listed)]
-    if STAY_PRICE not in tracked.seen or not told:
+    """The incumbent's price as it was last told, over its list's; None where it is the forecast's."""
+    months = tracked.months
+    told = np.flatnonzero(tells_stay_price(months.calls_usd, months.waiting_usd, tracked.came))
+    if STAY_PRICE not in tracked.seen or not told.size:
         return None
-    return tracked.seen[STAY_PRICE][told[-1] : told[-1] + 1] * _level(shared, options, len(tracked.came))
+    return tracked.seen[STAY_PRICE][told[-1:]] * _level(shared, options, len(tracked.came))
 
 
 def _level(shared: Shared, options: Mapping[str, Option], month: int) -> Array:

@@ -247,9 +247,10 @@ def test_a_month_at_list_prices_moves_no_price_ahead():
     billed = [Came(days=days, calls=60000 * days, own_share=0.0, api_usd=246 * days) for days in DAYS[:2]]
     listed = [billed[0], replace(billed[1], api_usd=1.25 * 246 * DAYS[1], listed=True)]
     dearer = [billed[0], replace(listed[1], listed=False)]
+    free = [billed[0], replace(billed[1], api_usd=0.0)]  # credits: no price that goes on
     paybacks = [paid(case, (shared, options, choices), LUNA, track(shared, options, LUNA, came)).payback[0]
-                for came in (billed, listed, dearer)]
-    assert paybacks[1] == pytest.approx(paybacks[0])
+                for came in (billed, listed, dearer, free)]
+    assert [paybacks[1], paybacks[3]] == pytest.approx(2 * [paybacks[0]])
     assert paybacks[2] < paybacks[0] - 0.1
 
 

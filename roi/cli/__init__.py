@@ -188,8 +188,9 @@ def _taken(kind: Any) -> str:  # Any: a type of click
     number = "a whole number" if isinstance(kind, click.types.IntParamType) else "a number"
     if not isinstance(kind, click.IntRange | click.FloatRange):
         return number
-    least = "" if kind.min is None else f" {'above' if kind.min_open else 'from'} {kind.min:,}"
-    return number + least + ("" if kind.max is None else f" {'below' if kind.max_open else 'to'} {kind.max:,}")
+    low, high = (None if end is None else f"{end:,}".removesuffix(".0") for end in (kind.min, kind.max))
+    least = "" if low is None else f" {'above' if kind.min_open else 'from'} {low}"
+    return number + least + ("" if high is None else f" {'below' if kind.max_open else 'to'} {high}")
 
 
 def _stop(message: str, exit_code: int) -> NoReturn:

@@ -144,6 +144,8 @@ def test_a_fleet_of_the_law_that_breaks_in_its_replay_is_never_the_cheapest_that
     assert both.plans[0].fleet.usd_per_month > min(plan.fleet.usd_per_month for plan in both.plans if not plan.fleet.holds)
     alone = sized(file, *LONG_ANSWERS, "workload.requests_per_day=90000", frontier=False)
     assert "Cheapest plan that holds" in size_text(both)
+    broken = replace(both.plans[-1], usd_per_month_slow=1.0)
+    assert "; there " not in size_text(replace(both, plans=(*both.plans[:-1], broken))).partition("How sure")[2]
     said = " ".join(size_text(alone).split())
     assert "No plan holds in a replay of its fleet; the cheapest: 2 replicas of 1 x L40S fp8" in said
     for found, full in ((both, False), (both, True), (alone, False)):

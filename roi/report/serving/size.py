@@ -118,8 +118,13 @@ def _held(sizing: Sizing) -> str:
 
 
 def _how_sure(sizing: Sizing) -> str:
-    """The fleet's rent over the spread of the engine's speed, which plan is cheapest at its slow end, and what it rests on."""
-    best, slow = sizing.plans[0], [(p.usd_per_month_slow, p) for p in sizing.plans if p.usd_per_month_slow is not None]
+    """The fleet's rent over the spread of the engine's speed, which plan is cheapest at its slow end, and what it rests on.
+
+    No plan that breaks in its own replay, where others hold.
+    """
+    best = sizing.plans[0]
+    slow = [(p.usd_per_month_slow, p) for p in sizing.plans
+            if p.usd_per_month_slow is not None and p.fleet.holds == best.fleet.holds]
     end = f"and no fleet{_of_yours(best)} holds" if best.usd_per_month_slow is None else usd(best.usd_per_month_slow)
     ends = f"{usd(best.usd_per_month_fast)} a month where the engine is fast (P95), {end} where it is slow (P5)"
     least, surest = min(slow, key=itemgetter(0), default=(0.0, best))

@@ -175,6 +175,12 @@ def test_what_one_owned_card_does_not_hold_is_sharded_over_the_fewest_that_do_as
     assert f"FSDP over {gpus} takes {hours[gpus] / gpus:.3g} h a run" in case[f"{id}.training.gpu"].source
 
 
+def test_where_no_card_holds_a_run_those_that_are_owned_were_tried_together() -> None:
+    """70B trained whole under autocast: 16 bytes a parameter, 282 GB on each of four."""
+    told = str(owned_case("full", 2750)[f"{OWNED}+full.infeasible"].value)
+    assert "fits on no single rented GPU, nor over 4 with FSDP; use lora, or state" in told
+
+
 def test_stated_hours_of_a_run_are_those_of_all_its_cards_and_cards_are_kept_for_a_retraining() -> None:
     """90 GPU-hours over 3 cards take 30 h; a plan on these cards keeps 3 of them, where a retraining is to come."""
     case = owned_case("lora", 2750, gpu_hours=90.0)

@@ -379,6 +379,16 @@ def test_kernels_of_4_bit_weights_multiply_16_rows_and_unpack_experts_by_themsel
     assert own == pytest.approx(1.4 * none)
 
 
+@pytest.mark.parametrize(("gpu", "longer"), [("H200", 1.4), ("MI300X", 1.4), ("B200", 1.0), ("MI355X", 1.0)])
+def test_experts_in_mxfp4_are_unpacked_where_no_unit_multiplies_4_bits(gpu, longer):
+    """gpt-oss: reading its experts takes 1.4 times as long; attention in 16 bits does not, and its tiles have 64 rows."""
+    oss = replace(PLAN, shape=find_model("gpt-oss-120b"), gpu=find_gpu(gpu), weight_dtype="mxfp4")
+    with_it, without = (oss.iteration(RequestShape(1.0, 2.0), replace(
+        ROUND, unpacking=share, expert_unpacking=share, least_rows=64.0)) for share in (0.4, 0.0))
+    assert float(with_it.experts_s) == pytest.approx(longer * float(without.experts_s))
+    assert (with_it.read_s, with_it.least_rows) == (without.read_s, 64.0)
+
+
 def test_experts_in_4_bits_have_kernels_one_after_the_other_in_engines_of_2024():
     """Qwen3-30B-A3B has 48 layers of 128 experts, 5 us each: 30.72 ms a step; in 16 bits, and with kernels of today, none."""
     requests = RequestShape(1.0, 2048.0)

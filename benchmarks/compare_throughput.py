@@ -5,7 +5,7 @@
 The case is the bundled scenario cut to nine options over 36 months. The kernel works through as many lines (option by
 option, line by line: a rate per draw times a path over months, added up), discounts, and finds the payback; it draws nothing,
 knows no facts and sizes no fleet. The ratio says what the model costs over the arithmetic that no model can avoid.
-Times are CPU seconds of this process, one thread, least of five; machines differ, the ratio less so.
+Times are CPU seconds of this process, one thread, least of twenty of each in turn; machines differ, the ratio less so.
 """
 
 import os
@@ -22,7 +22,7 @@ from roi.economics.decision.evaluation import Choice, choose_plan, evaluate, rea
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 
-DRAWS, OPTIONS, ROUNDS = 16_384, 9, 5
+DRAWS, OPTIONS, ROUNDS = 16_384, 9, 20
 ROWS = 2048
 """Draws at once of the kernel: fewer and more make it slower."""
 TARGET = 100_000
@@ -45,14 +45,11 @@ def kernel(lines: int, months: int, draws: int) -> float:
     return checksum
 
 
-def least(run: Callable[[], object]) -> float:
-    """CPU seconds of the quickest of several rounds."""
-    seconds = []
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        run()
-        seconds.append(time.process_time() - start)
-    return min(seconds)
+def seconds_of(run: Callable[[], object]) -> float:
+    """CPU seconds of one round."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
 
 
 def main() -> None:
@@ -64,8 +61,9 @@ def main() -> None:
     choices = {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
     counts = [len(evaluate(shared, options[id], options).costs.lines) for id in ids]
     lines = round(sum(counts) / len(counts))
-    ours = least(lambda: draw(case, ids, choices, DRAWS, 1))
-    bare = least(lambda: kernel(lines, shared.horizon, DRAWS))
+    rounds = [(seconds_of(lambda: draw(case, ids, choices, DRAWS, 1)), seconds_of(lambda: kernel(lines, shared.horizon, DRAWS)))
+              for _ in range(ROUNDS)]
+    ours, bare = (min(taken) for taken in zip(*rounds, strict=True))
     print(
         f"{len(ids)} options, {shared.horizon} months, {min(counts)} to {max(counts)} lines an option (mean {lines}),"
         f" {len(case.uncertain)} uncertain facts, {DRAWS:,} draws in chunks of at most {CHUNK:,}"

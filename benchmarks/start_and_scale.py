@@ -2,13 +2,14 @@
 
     python benchmarks/start_and_scale.py [--scenarios N] [--folder-only]
 
-Start: each command in a process of its own, least of five, against an interpreter that imports numpy and pydantic, both with
-their bytecode compiled, as pip leaves it. `roi compare` three times: asked the same again, so that the cache folder holds its
-Case; with a seed that nobody asked for, so that it holds the replays alone; and without the cache. `roi usage` of an export of
-two rows likewise, asked again and without the cache. Scale: 120 options over 120 months and 16,384 draws, the bundled
-scenario's options many times over, in a process of its own: CPU seconds and the peak of resident memory. Then a folder of N
-scenarios (100) that differ in volume, rent, people and candidates, every hundredth of which is bad, in one process and in two:
-the lines are in the order of the names, and a bad file is a line of its own.
+Start: each command in a process of its own, least of eight, against an interpreter that imports numpy and pydantic, both with
+their bytecode compiled, as pip leaves it; all in turn, so that a neighbour's busy minute meets them alike. `roi compare`
+three times: asked the same again, so that the cache folder holds its Case; with a seed that nobody asked for, so that it
+holds the replays alone; and without the cache. `roi usage` of an export of two rows likewise, asked again and without the
+cache. Scale: 120 options over 120 months and 16,384 draws, the bundled scenario's options many times over, in a process of
+its own: CPU seconds and the peak of resident memory. Then a folder of N scenarios (100) that differ in volume, rent, people
+and candidates, every hundredth of which is bad, in one process and in two: the lines are in the order of the names, and a bad
+file is a line of its own.
 """
 
 import argparse
@@ -23,7 +24,8 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-ROUNDS = 5
+ROUNDS = 8
+BARE = ["-c", "import numpy, pydantic"]
 COMMANDS = {
     ("--help",): 0.10, ("compare",): None, ("compare", "--seed", "{round}"): None, ("compare", "--no-cache"): None,
     ("fit", "llama-3.1-8b", "--method", "qlora"): 0.4, ("usage", "{rows}"): 1.2, ("usage", "{rows}", "--no-cache"): None,
@@ -53,7 +55,7 @@ def run(words: list[str], environment: dict[str, str], *codes: int) -> tuple[flo
 
 
 def loop_s() -> float:
-    """CPU seconds of a loop that never changes, least of five: on another machine or day, other figures follow it."""
+    """CPU seconds of a loop that never changes, least of eight: on another machine or day, other figures follow it."""
     least = float("inf")
     for _ in range(ROUNDS):
         begun, total, held = time.process_time(), 0, {}
@@ -65,16 +67,20 @@ def loop_s() -> float:
 
 
 def start(environment: dict[str, str]) -> None:
-    """Print what each command takes, in the first run of which the cache folder is filled."""
-    bare = min(run(["-c", "import numpy, pydantic"], environment)[0] for _ in range(ROUNDS + 1))
-    print(f"bare interpreter with numpy and pydantic {bare:.3f} s of CPU")
+    """Print what each command takes, in the first run of which the cache folder is filled; all in turn, round by round."""
     rows = Path(environment["XDG_CACHE_HOME"], "two_rows.csv")
     rows.write_text("".join(EXPORT.read_text("utf-8").splitlines(keepends=True)[:3]), "utf-8")
+    taken: dict[tuple[str, ...], list[float]] = {words: [] for words in ((), *COMMANDS)}
+    for k in range(ROUNDS + 1):
+        for words, least in taken.items():
+            asked = ["-m", "roi", *(word.format(round=k, rows=rows) for word in words)] if words else BARE
+            least.append(run(asked, environment)[0])
+    bare = min(taken.pop(())[1:])
+    print(f"bare interpreter with numpy and pydantic {bare:.3f} s of CPU")
     for words, limit in COMMANDS.items():
-        asked = [["-m", "roi", *(word.format(round=k, rows=rows) for word in words)] for k in range(ROUNDS + 1)]
-        taken = min([run(each, environment)[0] for each in asked][1:])
+        least_s = min(taken[words][1:])
         wanted = f"target {limit:g} s" if limit else f"target {RATIO:g} x" if words == ("compare",) else "no target"
-        print(f"roi {' '.join(words).replace('{rows}', 'of two rows'):38}{taken:6.3f} s  {taken / bare:5.1f} x  ({wanted})")
+        print(f"roi {' '.join(words).replace('{rows}', 'of two rows'):38}{least_s:6.3f} s  {least_s / bare:5.1f} x  ({wanted})")
 
 
 def largest() -> None:

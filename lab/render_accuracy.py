@@ -65,7 +65,7 @@ def _other_rows(answers: dict[str, Answer]) -> list[str]:
         of_rows, of_ours = (np.median([100.0 * abs(of[id]["predicted"] / of[id]["measured"] - 1.0) for id in both])
                             for of in (rows, ours))
         reasons = _memory(answers[name]["not_predicted"])
-        why = Counter(re.split(r" is not run dry| \(|[;']? leave |; ", reasons[id]["reason"])[0] for id in missing)
+        why = Counter(re.split(r" is not run dry| \(|[;']? leave |; ", reasons[id]["reason"])[0] for id in sorted(missing))
         listed = ", ".join(f"{reason} ({n})" for reason, n in why.most_common())
         told.append(f"\n{name} answers {len(rows)} rows, {first} {len(ours)}; on the {len(both)} of both their medians are"
                     f" {of_rows:.1f}% and {of_ours:.1f}%. What {name} leaves out: {listed or 'nothing'}.")

@@ -37,6 +37,12 @@ def _no_scenario_of_the_folder(monkeypatch):
     monkeypatch.setattr("roi.cli.options.HERE", Path("no-such-folder/roi.yaml"))
 
 
+@pytest.fixture(autouse=True)
+def _source_just_saved(monkeypatch):
+    """A file of roi that was saved in the seconds before, or while the tests run, is what they run: kept answers are kept."""
+    monkeypatch.setattr("roi.store.kept_files.IMPORTED_AT", float("inf"))
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _few_objects(request):
     """In modules that load servers or train over and over, collections pass over what was there before."""

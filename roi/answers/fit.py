@@ -21,7 +21,7 @@ from roi.catalog.models.config_shapes import choose_model
 from roi.catalog.prices.gpu_offers import rental_offers
 from roi.errors import InputError
 from roi.estimate.step.calibration import Evidence
-from roi.estimate.step.step_time import step_time, training_hours
+from roi.estimate.step.step_time import StepWork, step_time, step_work, training_hours
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.memory import MemoryBreakdown
@@ -157,8 +157,10 @@ def fit_model(
     speed, offers = plan_speed(shape, plan, dry_run, trained, calibrations), rental_offers(day)
     alike: dict[tuple[float, bool], MemoryBreakdown] = {}
     fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), peaks, alike) for gpu in named or load_gpus()]
-    lines = [replace(_line(shape, plan, fit, speed(fit.gpu), offers, data), ceiling=_ceiling(trained, fit.gpu, plan.dtype))
-             for fit in fits]
+    timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
+    work = step_work(shape, timed)
+    lines = [replace(_line(shape, timed, work, fit, speed(fit.gpu), offers, data),
+                     ceiling=_ceiling(trained, fit.gpu, plan.dtype)) for fit in fits]
     lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
     built = None if dry_run is None else dry_run.trained_parameters
     count = float(trained_parameters(shape, plan) if built is None else built)
@@ -186,15 +188,13 @@ def _refuse_scenario(path: Path) -> None:
 
 
 def _line(
-    model: ModelShape, plan: TrainingPlan, fit: GpuFit, evidence: Evidence, offers: Iterable[RentalOffer],
+    model: ModelShape, plan: TrainingPlan, work: StepWork, fit: GpuFit, evidence: Evidence, offers: Iterable[RentalOffer],
     data: TrainingSet | None,
 ) -> GpuLine:
-    """What is told of one GPU: speed, and where a training set is known hours and rent."""
+    """What is told of one GPU: speed, and where a training set is known hours and rent; sequences of the plan are its mean."""
     gpu, efficiency = fit.gpu, evidence.efficiency
-    timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
-
     ends = replace(efficiency, overall=np.array([efficiency.overall, evidence.low, evidence.high], dtype=float))
-    step = step_time(model, timed, gpu, ends)
+    step = step_time(model, plan, gpu, ends, work)
     seconds = step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation
     tokens_per_s, slowest, fastest = (float(x) for x in np.asarray(step.tokens * plan.gpus / seconds))
     on_demand = [o for o in offers if o.gpu == gpu.id and o.kind == RentalKind.ON_DEMAND and o.minimum_months == 0]

@@ -99,10 +99,9 @@ def _largest(found: Usage, most: int, bill: float | None) -> Iterator[Group]:
     days = set(found.days.complete)
     total = sum(each.usd or 0.0 for each in found.priced if each.spend.day in days)
     groups: dict[tuple[str | None, str | None, str], list[Priced]] = defaultdict(list)
-    for each in found.groups or found.priced:
-        spend = each.spend
-        if spend.model is not None and each.usd and spend.whole and (spend.day is None or spend.day in days):
-            groups[spend.group, spend.provider, spend.model].append(each)
+    for each in found.of_whole_days:
+        assert each.spend.model is not None
+        groups[each.spend.group, each.spend.provider, each.spend.model].append(each)
     usd = {key: sum(each.usd or 0.0 for each in group) for key, group in groups.items()}
     largest = sorted((key for key in groups if usd[key]), key=lambda key: -usd[key])[:most]
     for model in dict.fromkeys(key[1:] for key in largest if key[0] is not None):
@@ -155,7 +154,7 @@ def _load(found: Usage) -> dict[str, Any]:
     growth = found.workload.growth if found.workload else None
     load: dict[str, Any] = {} if shape is None else {"peak_to_mean": max(shape.peak_to_mean, 1.0)}
     if growth is not None:
-        load["growth_per_year"] = dict(zip(("value", "low", "high"), growth.ahead, strict=True))
+        load["growth_per_year"] = dict(zip(("value", "low", "high"), growth.stated, strict=True))
     return load
 
 

@@ -116,6 +116,14 @@ def whole(q: float | Spread) -> float | Spread:
     return q
 
 
+def zero_alone(q: float | Spread) -> float | Spread:
+    """The quantity, where 0 is a choice and no figure: its ends are 0 too, else draws would choose differently."""
+    s = as_spread(q)
+    if s.value == 0 and s.high:
+        raise ValueError(f"0 is a choice of its own and has no spread up to {s.high:g}; state 0 alone, or a value above 0")
+    return q
+
+
 # A quantity is a bare number or a Spread, within bounds that hold for its ends too, and has a unit, which some fields state.
 Share = Annotated[float | Spread, AfterValidator(Within(0.0, 1.0))]
 Signed = Annotated[float | Spread, AfterValidator(Within(-LARGEST, LARGEST))]

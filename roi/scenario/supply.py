@@ -22,6 +22,7 @@ from roi.scenario.quantity import (
     spread,
     unit,
     whole,
+    zero_alone,
 )
 
 
@@ -326,7 +327,7 @@ class OwnHardware(Section):
     """Installation over purchase price."""
     pue: Annotated[AtLeastOne, unit("ratio")] = spread(1.4, 1.15, 1.6, "vendors 1.1 to 1.2, industry mean 1.55 to 1.58")
     """Power usage effectiveness."""
-    usd_per_kwh: Annotated[NonNegative, unit("USD/kWh")] = 0.0
+    usd_per_kwh: Annotated[NonNegative, AfterValidator(zero_alone), unit("USD/kWh")] = 0.0
     """Electricity on your own premises (USD 0.06 to 0.20); 0 = colocation, whose price per kW includes it."""
     power_share: Fraction = spread(0.7, 0.4, 1.0, "mean draw over board limit; idle cards draw a fifth")
     """Mean power draw over the board limit."""

@@ -90,7 +90,7 @@ def read_log(
 def _check_names(named: str | None, formats: Sequence[Format], options: FileOptions) -> None:
     """Raise for a name that fits no file whatever is in it."""
     if named is not None:
-        format_named(named, formats)
+        format_named(named, formats, options)
     kinds = [what for what, _ in options.columns]
     for what in kinds:
         if what not in NAMES:
@@ -115,7 +115,7 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
     shape = sniff(file)
     if shape is None or {name.lower() for name in shape.header} == EMPTY_OPENAI:
         return None
-    form = format_named(named, formats) if named else None
+    form = format_named(named, formats, options) if named else None
     if shape.kind in ("parquet", "table"):
         missing = sorted(form.needs - {column.lower() for column in shape.header}) if form else []
         if form and missing:

@@ -17,7 +17,7 @@ from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
 from roi.usage.measure.days import Days, complete_days, whole_span
 from roi.usage.measure.months import MonthChange, month_change
-from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
+from roi.usage.measure.payees import in_names, maker_notes, makers, models_called, to_makers, to_names, with_maker
 from roi.usage.measure.pricing import Priced, day_of, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
@@ -27,7 +27,7 @@ from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, first_dropped, readably, wanted
-from roi.usage.read.record import NO_TIME, FileOptions
+from roi.usage.read.record import NO_TIME, TOKENS, FileOptions
 from roi.usage.read.text_rows import UnreadRows
 
 
@@ -96,6 +96,13 @@ class Usage:
     """False where times count from the beginning of a trace: no day is one of a calendar."""
     equivalent: bool = False
     """True where all of it may be under a subscription: the list price is an equivalent and no bill."""
+
+    @property
+    def of_whole_days(self) -> tuple[Priced, ...]:
+        """Of groups, else of days, the sums that tell of a month: those of a model, with a price, on days covered whole."""
+        days = set(self.days.complete) if self.days is not None else set()
+        return tuple(each for each in self.groups or self.priced if each.usd and each.spend.model is not None
+                     and each.spend.whole and (each.spend.day is None or each.spend.day in days))
 
 
 def summarize(
@@ -196,7 +203,8 @@ def _table_of_database(question: Question, url: str) -> tuple[Log, Backend]:
     name, options = question.files[0], question.options
     backend = remote_engine(url)
     raw = remote_table(backend, name)
-    form = format_named(question.named, FORMATS) if question.named else of_header(raw.columns, FORMATS, name, options)
+    form = (format_named(question.named, FORMATS, options) if question.named else
+            of_header(raw.columns, FORMATS, name, options))
     return Log([LogTable(form, (SourceFile(None, name),), form.records(wanted(raw, form), options), UnreadRows())]), backend
 
 
@@ -224,14 +232,17 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
     first = dropped[0] if dropped else None
     where = f" ({first.where})" if first and first.where else ""
     if strict and first:
-        rows = sum(d.rows for d in dropped)
-        raise InputError(f"--strict: {rows:,} row{'s' * (rows != 1)} left out, {first.rows:,} of them for"
+        raise InputError(f"--strict: {_rows(sum(d.rows for d in dropped))} left out, {first.rows:,} of them for"
                          f" {first.reason!r}{where}")
     if nothing:
-        why = f": {first.rows:,} row{'s' * (first.rows != 1)} for {first.reason!r}{where}" if first else ""
+        why = f": {_rows(first.rows)} for {first.reason!r}{where}" if first else ""
         hint = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
                 " 1970, or month/day/year with --dates us")
         raise InputError(f"FILES: no row counts{why}{hint if first and first.reason == NO_TIME else ''}")
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' * (count != 1)}"
 
 
 def _sources(log: Log, kept: Sequence[Spend]) -> Iterator[tuple[str, str, int]]:
@@ -260,10 +271,7 @@ def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
         yield from table.unread.notes
         for name in table.unread.cut_short:
             yield f"{name} ends inside its gzip stream: what could be read is counted, the rest is missing"
-    models: dict[str, set[str]] = {}
-    for each in priced:
-        models.setdefault(each.note, set()).add(each.spend.model or "")
-    yield from (f"{', '.join(sorted(named))}: {note}" for note, named in models.items() if note)
+    yield from _price_notes(priced)
     twice = sum(each.spend.tokens["perhaps_cached"] for each in priced)
     if twice:
         yield (f"{twice:,} cached tokens may or may not be part of the input column; taken as part of it, the upper bound"
@@ -272,3 +280,16 @@ def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
         yield NO_DATES
     if zone != "UTC":
         yield f"times without an offset are read as {zone}"
+
+
+def _price_notes(priced: Sequence[Priced]) -> Iterator[str]:
+    """What the price list does not say, with the models, rows and tokens of which it does not."""
+    noted: dict[str, list[Spend]] = defaultdict(list)
+    names = models_called((each.spend.provider, each.spend.model) for each in priced)
+    for each in priced:
+        if each.note:
+            noted[each.note].append(each.spend)
+    for note, sums in noted.items():
+        rows, tokens = sum(each.rows for each in sums), sum(each.tokens[name] for each in sums for name in TOKENS)
+        models = sorted({names[each.provider, each.model] for each in sums})
+        yield f"{', '.join(models)}, {_rows(rows)} with {tokens:,} tokens: {note}"

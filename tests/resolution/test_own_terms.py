@@ -104,6 +104,14 @@ def test_power_that_is_stated_as_zero_is_in_the_price_of_colocation_which_stands
         assert case_of(candidates=BOUGHT, own_hardware=own)["own_hardware.colocation_usd_per_kw_month"].value == space
 
 
+def test_power_is_not_paid_twice_in_some_draws() -> None:
+    """0 is colocation in every draw or in none: a draw above it would pay for power beside $180 a kW that include it."""
+    with pytest.raises(InputError, match=r"own_hardware\.usd_per_kwh.*0 is a choice of its own.*up to 0\.2; state 0 alone"):
+        case_of(candidates=BOUGHT, own_hardware={"usd_per_kwh": {"value": 0, "low": 0, "high": 0.2}})
+    for paid in ({"value": 0}, {"value": 0, "low": 0, "high": 0}, {"value": 0.1, "low": 0, "high": 0.2}):
+        assert case_of(candidates=BOUGHT, own_hardware={"usd_per_kwh": paid})["own_hardware.usd_per_kwh"].value == paid["value"]
+
+
 def test_a_purchase_price_that_moves_nothing_is_refused() -> None:
     for own in ({"purchase_usd_per_gpu": 5000}, {"purchase_usd_per_gpu": 5000, "cards": {A100: 2}, "resale_usd_per_gpu": 1}):
         with pytest.raises(ScenarioError, match="it moves nothing"):

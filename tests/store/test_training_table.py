@@ -5,6 +5,8 @@ from tables_support import TRAINING, read_training, training_runs
 
 from roi.errors import InputError
 from roi.estimate.accuracy.measured_run import HABITS
+from roi.estimate.training.adapters import packed_parameters
+from roi.estimate.training.memory import training_memory
 from roi.store.tables.canonical_row import UnusableCell
 from roi.store.tables.csv_table import read_csv
 from roi.store.tables.training_table import TrainingRow, training_table
@@ -319,6 +321,14 @@ def test_a_stack_fills_the_cells_that_are_blank_with_its_defaults_of_the_day():
     assert run(**blank, date="2024-11-18").assumed == ()
     litgpt = run(**{**blank, "stack": "litgpt", "loss": "chunked"}, date="2024-09").plan
     assert (litgpt.loss, litgpt.dropout, litgpt.held_graphs) == ("split", 0.05, 2)
+
+
+def test_gptq_of_eight_bits_holds_four_bits_more_a_packed_weight_and_nothing_of_bitsandbytes():
+    four, eight = (run(method="qlora", quant=quant) for quant in ("gptq-int4", "gptq-int8"))
+    packed = packed_parameters(eight.model, eight.plan)
+    held = [training_memory(each.model, each.plan).peak_allocated_bytes for each in (four, eight)]
+    assert not eight.plan.int8
+    assert held[1] - held[0] == pytest.approx(0.5 * packed * (1 + 1 / 128), rel=1e-9)  # a zero point a group has the bits too
 
 
 def test_gptq_is_predicted_as_as_many_bits_and_says_so():

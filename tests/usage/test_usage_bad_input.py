@@ -337,7 +337,7 @@ def test_one_month_through_two_formats_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("cell", "reason"), [
-    ("-5", "a negative token count"), ("1.5", "a token count that cannot be read"),
+    ("-5", "a negative count of input tokens"), ("1.5", "a token count that cannot be read"),
     ('"1,234"', "a token count that cannot be read"),
     ("", "a token count that cannot be read"), ("NaN", "a token count that cannot be read"),
     ("99999999999999999999", "a token count that cannot be read"), ("1e3", None)])
@@ -346,6 +346,18 @@ def test_a_count_is_read_or_its_row_is_named(tmp_path: Path, cell: str, reason: 
     found = usage(table(tmp_path / "a.csv", [*calls(1), f"2026-09-01T02:00:00Z,gpt-4o,{cell},5,0,x"]))
     assert found.left_out == ({reason: 1} if reason else {})
     assert found.data["tokens"]["uncached_input"] == (1000 if reason else 2000)
+
+
+def test_a_negative_input_is_what_is_wrong_of_a_row_whatever_was_cached(tmp_path: Path) -> None:
+    """Cached tokens above an input of 10 are; of an input of -5 the input is; and -3 cached tokens of 10 are neither."""
+    rows = [f"2026-09-01T0{k}:00:00Z,gpt-4o,{given},5,{cached},x" for k, (given, cached) in enumerate(
+        [(10, 50), (-5, 0), (-5, 3), (-5, 50), (10, -3)])]
+    own = usage(table(tmp_path / "a.csv", [*calls(1), *rows])).left_out
+    assert {reason.partition(";")[0]: count for reason, count in own.items()} == {
+        "cached tokens above the input": 1, "a negative count of input tokens": 3, "a negative token count": 1}
+    buckets = [bucket(1), bucket(2).replace(",1000,100,10,0", ",-5,100,10,3"), bucket(3).replace(",10,0", ",10,2000")]
+    assert usage(table(tmp_path / "b.csv", buckets, BUCKETS)).left_out == {
+        "a negative count of input tokens": 1, "cached tokens above the input": 1}
 
 
 def test_cached_tokens_above_the_input_are_left_out_unless_the_input_leaves_them_out(tmp_path: Path) -> None:

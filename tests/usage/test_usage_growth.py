@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from roi.usage.measure.days import UNKNOWN_CHANGE, WEEKS_PER_YEAR, t95, trend
+from roi.scenario.quantity import PerYear
+from roi.usage.measure.days import MOST_FALL, MOST_RISE, UNKNOWN_CHANGE, WEEKS_PER_YEAR, growth_told, t95, trend
 
 START = 20_000
 
@@ -78,3 +79,11 @@ def test_weeks_are_counted_back_from_the_last_day():
     daily = volume(7, 1.0)
     odd = daily | {START: 1e9, START + 1: 1e9}
     assert trend(odd, range(START, START + 44)) == trend(daily, range(START, START + 44))
+
+
+def test_what_a_scenario_takes_is_what_its_field_allows_and_a_large_growth_is_a_multiple():
+    """+1,200,000% is 12,001 times; 900% is ten."""
+    [within] = [mark.func for mark in PerYear.__metadata__ if hasattr(mark, "func")]
+    assert (within.least, within.most) == (MOST_FALL, MOST_RISE)
+    assert [growth_told(x) for x in (-0.05, 0.0, 8.99, 9.0, 11.0, 12_000.0, float("inf"))] == [
+        "-5%", "+0%", "+899%", "x 10", "x 12", "above x 1,000", "above x 1,000"]

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from datetime import date
+from datetime import date, timedelta
 
 import pyarrow.parquet as pq
 import pytest
@@ -70,6 +70,14 @@ def test_groups_are_compared_and_the_best_change_comes_first(log):
     assert all(task["best"] == "gpt-6-sol" and task["npv_usd"] == 0.0 for task in found)
     triage = next(task for task in found if task["group"] == "triage")
     assert triage["requests_per_day"] == pytest.approx(24, rel=0.03)
+
+
+def test_of_the_bundled_scenario_its_candidates_alone_are_taken_and_that_is_said(log):
+    """Its bar, scores and USD per error are of another task: they would price what nobody knows of these groups."""
+    assert usage_tasks._default_scenario(date(2026, 10, 6)).keys() == {"as_of", "candidates"}
+    said = " ".join(run(log).stdout.split())
+    assert "Without --scenario the candidates are the bundled one's, the SLO and all else are defaults; its scores, bar" in said
+    assert "are not taken: cash alone ranks" in said
 
 
 @pytest.mark.parametrize(("tags", "a_day"), [(("a", "b", ""), 72), (("a", ""), 48), (("a",), None)])
@@ -143,6 +151,42 @@ def test_several_models_ask_which_one_is_the_incumbent(tmp_path):
     assert not (tmp_path / "part.yaml").exists()
     assert answer(file, "--incumbent", "anthropic/claude-haiku-4-5", "--tasks", "0")["workload"]["provider"] == "anthropic"
     assert "nearest: openai/gpt-6-sol" in run(file, "--incumbent", "openai/gpt-6-so").stderr
+
+
+def test_one_model_at_two_providers_is_told_apart_by_them(tmp_path):
+    """A call an hour each of gpt-5 at openai and at azure, of one group, and of gpt-6-sol, which has one provider."""
+    file = tmp_path / "log.csv"
+    file.write_text(HEAD + "".join(f"{DAY.format(day=5, hour=hour)},{model},{provider},{tag},1000,100\n" for hour in range(24)
+                                   for model, provider, tag in (("gpt-5", "azure", "t"), ("gpt-5", "openai", "t"),
+                                                                ("gpt-5", "azure", ""), ("gpt-6-sol", "openai", "t"))),
+                    encoding="utf-8")
+    told = run(file, "--no-cache", "--incumbent", "azure/gpt-5").stdout
+    for words in ("t on azure/gpt-5", "t on openai/gpt-5", "\nall of azure/gpt-5", "t on gpt-6-sol", "Workload of azure/gpt-5"):
+        assert words in told
+    assert "all of openai/gpt-5" not in told
+    assert "openai/gpt-5 23%" in answer(file, "--tasks", "0")["no_workload"]
+
+
+def test_a_group_of_cut_off_days_alone_is_no_smaller_group(log):
+    """Of triage and reply one is listed with all of the model, and the other not; a call at 9 on a third day is of no month."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"{DAY.format(day=7, hour=9)},gpt-6-luna,openai,late,1000,10\n")
+    assert "1 smaller group is not listed" in " ".join(run(log, "--tasks", 1).stdout.split())
+
+
+def test_a_trend_that_no_scenario_takes_is_told_in_words_and_compared_within_what_one_takes(tmp_path):
+    """Six weeks of doubling are x 2^52 a year, and up to x 16.7 a year over three: more than +1000% is not reckoned with."""
+    days = [(date(2026, 9, 1) + timedelta(day), 2 ** (day // 7)) for day in range(42)]
+    file = tmp_path / "log.csv"
+    file.write_text("date,model,provider,input,output,requests,until\n" + "".join(
+        f"{day},gpt-6-sol,openai,{9000 * times},{900 * times},{9 * times},{day + timedelta(1)}\n" for day, times in days))
+    [task] = answer(file, "--no-cache")["tasks"]
+    assert task["reason"] is None
+    part = tmp_path / "part.yaml"
+    told = " ".join(run(file, "--tasks", "0", "--output", part).stdout.split())
+    assert "trend above x 1,000 (above x 1,000 to above x 1,000, 6 weeks)" in told
+    assert "used: +300% a year over three years (-2% to x 11)" in told
+    assert "high: 10.0\n    source: the trend of 6 weeks (above x 1,000 a year)" in part.read_text("utf-8")
 
 
 def test_groups_are_compared_once_and_their_answers_kept(log, tmp_path, monkeypatch):

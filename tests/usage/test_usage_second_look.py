@@ -52,6 +52,24 @@ def test_a_price_that_is_listed_later_says_from_when():
     assert found.note == "no batch price is listed before 2026-10-14; the standard one stands"
 
 
+def test_rows_older_than_the_price_of_their_service_are_counted(tmp_path):
+    """13 October has no batch price of gpt-6-sol, 14 October has: 3 rows of 1,040 tokens at 0.0024, then 3 at half of it."""
+    head = HEAD.replace("cost", "batch")
+    log = wrote(tmp_path / "log.csv", head + rows([13, 14], range(3), cost="true") + rows([13, 14], range(3), cost="false"))
+    found = json.loads(run("usage", log, "--format", "json", "--tasks", "0").stdout)
+    told = "3 rows with 3,120 tokens: no batch price is listed before 2026-10-14; the standard one stands"
+    assert [note for note in found["notes"] if "batch price" in note] == [f"gpt-6-sol, {told}"]
+    assert found["list_usd"] == pytest.approx(9 * 0.0024 + 3 * 0.0012)
+    assert told in " ".join(run("usage", log, "--tasks", "0").stdout.split())
+
+
+def test_what_a_bucket_does_not_tell_hides_no_missing_price(tmp_path):
+    head = HEAD.replace("tag", "requests").replace("cost", "batch")
+    log = wrote(tmp_path / "log.csv", head + rows([13], tag="9", cost="true"))
+    [note] = json.loads(run("usage", log, "--format", "json", "--tasks", "0").stdout)["notes"]
+    assert "the standard one stands; calls above 272,000 input tokens cost more; a bucket" in note
+
+
 def test_groups_are_told_by_whole_days(tmp_path):
     """Office hours of Monday to Friday: the first and last day begin late and end early, three are whole: 10 calls a day."""
     log = wrote(tmp_path / "log.csv", HEAD + rows(range(5, 10), range(8, 18)))

@@ -286,6 +286,21 @@ def test_columns_that_are_called_like_keys_of_map_are_those_columns(tmp_path: Pa
     assert json.loads(run.stdout)["tokens"]["uncached_input"] == 2400
 
 
+def test_a_value_in_place_of_a_column_is_not_taken_for_one(tmp_path: Path) -> None:
+    """Of a column that does not tell batch no row is charged; a known format reads no column that is named besides."""
+    rows = "\n".join(f"2026-11-01T0{hour}:00:00Z,100,10,gpt-6-sol,{word}" for hour, word in
+                     enumerate(("true", "False", "", "1.0", "batch", "nightly")))
+    file = table(tmp_path / "a.csv", rows, head="time,input,output,model,tier")
+    for words, said in ((("batch=true",), "--map batch: unknown column 'true'; nearest: time"),
+                        (("batch=model",), "FILES: no row counts: 6 rows for 'a word for --map batch that is neither"),
+                        (("batch=tier", "--from", "openai-csv"), "--map: not with --from openai-csv")):
+        run = run_usage(file, "--map", *words)
+        assert (run.exit_code, said in run.stderr) == (2, True), run.stderr
+    found = json.loads(run_usage(file, "--map", "batch=tier", "--format", "json").stdout)
+    assert (found["requests"], found["workload"]["batch_share"]) == (4, 0.5)
+    assert [each["rows"] for each in found["dropped"]] == [2]
+
+
 def test_a_peak_over_hours_says_so_in_the_part_and_in_the_report(tmp_path: Path) -> None:
     """A request an hour is 0.017 a minute: the busiest minute would be 60 times the mean by chance alone."""
     rows = "\n".join(f"2026-11-01T{hour:02}:10:00Z,100,10,gpt-6-sol,openai" for hour in range(24))

@@ -5,7 +5,7 @@ near enough to be guessed: sizes, generations and variants must be the catalog's
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -93,9 +93,20 @@ def find_model(name: str, field: str = "model", *, exact: bool = False) -> Model
 
 def known_model(name: str, *, exact: bool = False) -> ModelShape | None:
     """The shape that `find_model` finds; None where there is none."""
+    row = _row_of([key(name)] if exact else spellings(name))
+    return None if row is None else _shape(row)
+
+
+def known_id(name: str) -> str | None:
+    """The id of the shape with exactly this name, in any case; None where there is none. Reads no shape."""
+    row = _row_of([key(name)])
+    return None if row is None else str(_rows()[row]["id"])
+
+
+def _row_of(keys: Iterable[str]) -> int | None:
+    """The row that the first of these keys which is known finds."""
     known = _rows_by_key()
-    tried = [key(name)] if exact else spellings(name)
-    return next((_shape(known[each]) for each in tried if each in known), None)
+    return next((known[each] for each in keys if each in known), None)
 
 
 @cache

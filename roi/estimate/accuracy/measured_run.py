@@ -50,9 +50,9 @@ HEAD_ADAPTER: Final = "adapter on the output head left out"
 """The output head carries an adapter too, which a plan's targets do not hold."""
 ADAPTERS_16BIT: Final = "16-bit adapters"
 """Adapters have the type of the base's weights."""
-GPTQ: Final = "GPTQ, predicted as bitsandbytes' format of as many bits"
-"""4.16 bits a weight in groups of 128 beside NF4's 4.13; its products unpack a weight into several tensors, and nothing of the
-model is cast to fp32 (peft/utils/other.py, prepare_model_for_kbit_training)."""
+GPTQ: Final = "GPTQ, unpacked by torch's operators as AutoGPTQ does"
+"""Other kernels unpack a weight without the tensors in between; nothing of the model is cast to fp32 (peft/utils/other.py,
+prepare_model_for_kbit_training)."""
 COMPILED: Final = "torch.compile"
 """What a compiled layer keeps is a choice of the compiler."""
 HABITS: Final[dict[Habit, str]] = {

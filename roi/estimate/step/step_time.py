@@ -147,8 +147,31 @@ class StepTime:
     """Tokens of one micro-step."""
 
 
-def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> StepTime:
-    """Time of one micro-step of micro_batch x seq tokens; every numeric field broadcasts.
+@dataclass(frozen=True)
+class StepWork:
+    """What a plan's micro-step does on any card; routed experts' part follows the card."""
+
+    run: ModelShape
+    """The model as it is built, layer by layer."""
+    products: tuple[Product, ...]
+    passes: tuple[Pass, ...]
+    merged: tuple[Pass, ...]
+    """Passes over weights that a decomposition makes."""
+    operators: Number
+    """Launches."""
+
+
+def step_work(model: ModelShape, plan: TrainingPlan) -> StepWork:
+    """The work that `step_time` times; where many cards are timed, they share it."""
+    run = (model if plan.stack == "litgpt" and plan.method != "llamapro" else built_model(model, plan)).unrolled
+    return StepWork(run=run, products=tuple(step_products(run, plan)), passes=tuple(step_passes(run, plan)),
+                    merged=tuple(decomposition_passes(run, plan)), operators=step_operators(run, plan))
+
+
+def step_time(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency, work: StepWork | None = None,
+) -> StepTime:
+    """Time of one micro-step of micro_batch x seq tokens; every numeric field broadcasts. `work` is that of model and plan.
 
     products: 2 FLOPs a weight and token forward; backward 2x for full training, 1x for a frozen base (the gradient of
     its input alone); the stack once more with checkpointing. Adapters: 1 forward, 2 backward, in fp32 as peft holds
@@ -160,16 +183,16 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
     """
     tokens = np.asarray(plan.micro_batch, dtype=float) * np.asarray(plan.seq, dtype=float)
     zero = 0.0 * tokens
-    run = (model if plan.stack == "litgpt" and plan.method != "llamapro" else built_model(model, plan)).unrolled
-    work = [*step_products(run, plan), *expert_products(run, plan, gpu)]
-    products = _products_s(work, gpu, efficiency) + zero
+    work = work or step_work(model, plan)
+    run, all_products = work.run, [*work.products, *expert_products(work.run, plan, gpu)]
+    products = _products_s(all_products, gpu, efficiency) + zero
     attention_flops, attention = _attention(run, plan, gpu, efficiency, tokens)
-    elementwise = _passes_s([*step_passes(run, plan), *expert_passes(run, plan)], gpu, efficiency) + zero
-    merged = _passes_s(decomposition_passes(run, plan), gpu, efficiency) + zero
+    elementwise = _passes_s([*work.passes, *expert_passes(run, plan)], gpu, efficiency) + zero
+    merged = _passes_s(work.merged, gpu, efficiency) + zero
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rounds = 3.0 if plan.checkpointing else 2.0
     dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 and not plan.gptq else rounds) / bandwidth + zero
-    operators = step_operators(run, plan) + expert_operators(run, plan, gpu)
+    operators = work.operators + expert_operators(run, plan, gpu)
     host = operators * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     device = products + attention + elementwise + merged + dequantised
     optimizer = _update_s(model, plan, bandwidth)
@@ -180,7 +203,7 @@ def step_time(model: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepE
         products_s=products + attention, passes_s=elementwise, dequantisation_s=dequantised, host_s=host,
         optimizer_s=optimizer / (1.0 if plan.offload else efficiency.overall), synchronisation_s=each_step, link_s=link,
         micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
-        flops=sum((p.flops for p in work), start=zero) + attention_flops, tokens=tokens,
+        flops=sum((p.flops for p in all_products), start=zero) + attention_flops, tokens=tokens,
     )
 
 

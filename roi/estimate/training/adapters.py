@@ -24,6 +24,8 @@ from roi.estimate.training.plan import (
 )
 from roi.facts.model import Linear, ModelShape, Number
 
+GPTQ_GROUP: Final = 128
+"""Weights that share a scale, AutoGPTQ's default and that of the published checkpoints."""
 NF4_BLOCK: Final = 64
 """Weights that share one scale (bitsandbytes' blocksize)."""
 DOUBLE_QUANT_BLOCK: Final = 256
@@ -141,9 +143,10 @@ def quantised_parameters(model: ModelShape, *, split: bool = False) -> int:
 def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes of the base model on the device.
 
-    NF4 holds the linear layers in 4 bits, int8 in 8 with one fp32 scale a row of each weight (Int8Params.SCB); what is left is
-    fp32 after peft's prepare_model_for_kbit_training. GPT-Neo's layers, and GPT-BigCode once, also hold a causal mask of all
-    positions, a byte an element.
+    NF4 holds the linear layers in 4 bits, int8 in 8 with one fp32 scale a row of each weight (Int8Params.SCB), GPTQ in 4 or 8
+    with a 16-bit scale and a zero point a group (auto_gptq/nn_modules/qlinear/qlinear_cuda.py); what is left is fp32 after
+    peft's prepare_model_for_kbit_training. GPT-Neo's layers, and GPT-BigCode once, also hold a causal mask of all positions, a
+    byte an element.
     """
     masks = {"gpt_neo": model.layers, "gpt_bigcode": 1}.get(model.family, 0) * model.positions**2
     if not (plan.quantised or plan.int8):
@@ -154,6 +157,9 @@ def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
         held = (s for s in model.linears if adaptable(s, split=plan.split_experts))
         scales = 4.0 * sum(s.outputs * s.layers * s.experts for s in held)
         return packed + scales + left
+    if plan.gptq:
+        each = 1.0 if plan.method == "lora-int8" else 0.5
+        return packed * each * (1.0 + 1.0 / GPTQ_GROUP) + 2.0 * packed / GPTQ_GROUP + left
     return packed * nf4_bytes_per_weight(double_quant=plan.double_quant) + left
 
 

@@ -232,8 +232,8 @@ class TrainingPlan:
 
     @property
     def quantised(self) -> bool:
-        """True where the base's linear layers are stored in NF4."""
-        return self.method in ("qlora", "qdora") or self.nf4
+        """True where the base's linear layers are stored in NF4, or as GPTQ packs them, in 8 bits too."""
+        return self.method in ("qlora", "qdora") or self.nf4 or self.gptq
 
     @property
     def galore(self) -> bool:
@@ -243,7 +243,7 @@ class TrainingPlan:
     @property
     def int8(self) -> bool:
         """True where the base's linear layers are stored in int8 (bitsandbytes' Linear8bitLt)."""
-        return self.method == "lora-int8"
+        return self.method == "lora-int8" and not self.gptq
 
     @property
     def shards_parameters(self) -> bool:

@@ -11,7 +11,9 @@ from roi.report.layout.wording import chance, figure, percent, usd
 from roi.report.usage.spend_json import grouped, spent, tokens_of
 from roi.units import MTOK
 from roi.usage.measure.aggregate import Spend
+from roi.usage.measure.days import growth_told
 from roi.usage.measure.months import MonthChange
+from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
 from roi.usage.measure.reconcile import Reconciliation
 from roi.usage.measure.workload import MeasuredWorkload
@@ -51,7 +53,8 @@ def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     yield from _tasks(found, tasks)
     yield from _reconciliation(found)
     if found.workload is not None:
-        yield from _workload(found.workload)
+        choice = found.workload.choice
+        yield from _workload(found.workload, _names(found)[choice.provider, choice.model])
     elif found.no_workload:
         yield from (Heading("Workload"), Paragraph(f"Not told: {found.no_workload}."))
     if found.dropped:
@@ -180,30 +183,36 @@ def _change(change: MonthChange | None) -> Iterable[Block]:
 def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     if not tasks:
         return
-    groups = {(each.spend.group, each.spend.provider, each.spend.model) for each in found.groups or found.priced if each.usd}
+    groups = {(each.spend.group, each.spend.provider, each.spend.model) for each in found.of_whole_days}
     more = len(groups - {(task.group, task.provider, task.model) for task in tasks})
     left = f" {more} smaller group{'s are' if more > 1 else ' is'} not listed: --tasks." if more else ""
     yield Heading("Which of these calls is worth a change")
     heads = ("group", "requests\n/day", "USD\n/month", "saves\nof it", "NPV\nUSD", "beats\nstaying")
-    grouped = {task.model for task in tasks if task.group is not None}
-    yield Table(heads, tuple(_task_row(task, whole=task.model in grouped) for task in tasks))
+    grouped = {(task.provider, task.model) for task in tasks if task.group is not None}
+    names = _names(found)
+    yield Table(heads, tuple(_task_row(task, names[task.provider, task.model], whole=(task.provider, task.model) in grouped)
+                             for task in tasks))
     yield Paragraph(
-        "Each group compared by itself, and all calls of a model with several, whole days alone, against the candidates of"
-        " --scenario, else of the bundled one: the option with the highest expected NPV over the horizon, what the change costs"
-        " included. USD: what is paid (reports, --bill), else list price; saved is a share of what staying costs in a mean"
-        " month, forced migrations included. Peak and growth are those of the whole workload below; bar and cost of wrong"
-        " answers are the scenario's: without one cash alone ranks, whatever the quality, which roi compare asks"
-        f" for.{left} A longer look: roi usage ... --task GROUP --output part.yaml, then roi compare my.yaml --usage"
-        " part.yaml.")
+        "Each group compared by itself, and all calls of a model with several, whole days alone, under --scenario: the option"
+        " with the highest expected NPV over the horizon, what the change costs included. USD: what is paid (reports, --bill),"
+        " else list price; saved is a share of what staying costs in a mean month, forced migrations included. Peak and growth"
+        " are those of the whole workload below. Without --scenario the candidates are the bundled one's, the SLO and all else"
+        " are defaults; its scores, bar and cost of wrong answers, which are of another task, are not taken: cash alone ranks,"
+        f" whatever the quality, which roi compare asks for.{left} A longer look: roi usage ... --task GROUP --output"
+        " part.yaml, then roi compare my.yaml --usage part.yaml.")
 
 
-def _task_row(task: Task, *, whole: bool) -> Row:
+def _names(found: Usage) -> dict[tuple[str | None, str | None], str]:
+    return models_called((each.spend.provider, each.spend.model) for each in found.priced)
+
+
+def _task_row(task: Task, model: str, *, whole: bool) -> Row:
     best = f"not compared: {task.reason}"
     if task.best:
         best = f"best: {task.best}{'' if task.evaluated else ', quality not evaluated'}"
         best = "best: stay; no change pays" if task.saves_share == 0.0 else best
     return Row((
-        f"{task.group} on {task.model}" if task.group is not None else f"{'all of ' * whole}{task.model}",
+        f"{task.group} on {model}" if task.group is not None else f"{'all of ' * whole}{model}",
         "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
         "-" if task.saves_share is None else percent(task.saves_share),
         "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
@@ -237,9 +246,9 @@ def _compared(each: Reconciliation) -> str:
             f" {each.days} days{split}")
 
 
-def _workload(w: MeasuredWorkload) -> Iterable[Block]:
+def _workload(w: MeasuredWorkload, model: str) -> Iterable[Block]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
-    yield Heading(f"Workload of {w.choice.model}{task}")
+    yield Heading(f"Workload of {model}{task}")
     yield Table(("field", "value"), tuple(Row((field, value), detail) for field, value, detail in _fields(w)), align="ll")
     yield Heading("What these records do not tell")
     yield Bullets(tuple(f"{field}: {why}" for field, why in w.missing))
@@ -250,9 +259,9 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
         yield "requests a day", _count(w.requests_per_day), ""
     if w.growth is not None:
         g = w.growth
-        a, low, high = g.ahead
-        yield ("growth a year", f"trend {g.value:+.0%} ({g.low:+.0%} to {g.high:+.0%}, {g.weeks} weeks)",
-               f"used: {a:+.0%} a year over three years ({low:+.0%} to {high:+.0%}), as if it went on for {g.weeks} more weeks")
+        trend, least, most, used, low, high = map(growth_told, (g.value, g.low, g.high, *g.stated))
+        yield ("growth a year", f"trend {trend} ({least} to {most}, {g.weeks} weeks)",
+               f"used: {used} a year over three years ({low} to {high}), as if it went on for {g.weeks} more weeks")
     if w.lengths is not None:
         for name, mean, at in (("input tokens", w.lengths.input_mean, w.lengths.input_percentiles),
                                ("output tokens", w.lengths.output_mean, w.lengths.output_percentiles)):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.models.shapes import find_model
+from roi.catalog.models.shapes import known_id
 from roi.disk import add_file, make_folder
 from roi.errors import InputError
 from roi.facts.environment import Environment
@@ -93,10 +93,7 @@ def gpu_id(name: str) -> str:
 @cache
 def canonical_model(name: str) -> str:
     """The catalog's id of this model; the name, path or Hub id itself where the catalog has none."""
-    try:
-        return find_model(name, exact=True).id
-    except InputError:
-        return name
+    return known_id(name) or name
 
 
 def file_name(name: str) -> str:

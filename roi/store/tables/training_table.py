@@ -91,9 +91,8 @@ class TrainingRow(CanonicalRow):
     """Method: full, or a kind of adapter; another of peft's tuners is peft: and its peft_type in small letters (peft:ia3), on a
     base that is not quantised; LitGPT's take nf4 too. quant says on which base (lora over nf4 is what others call qlora)."""
     quant: Literal["none", "nf4", "int8", "gptq-int4", "gptq-int8"] = "none"
-    """Quantisation of the base's linear layers, by bitsandbytes or GPTQ (predicted as nf4 and int8 without preparation). full
-    needs none; lora needs none, nf4 or int8; rslora and dora need none or nf4; qlora needs nf4 or int8; qdora needs nf4;
-    lora-int8 needs int8."""
+    """Quantisation of the base's linear layers, by bitsandbytes or GPTQ (without preparation). full needs none; lora needs
+    none, nf4 or int8; rslora and dora need none or nf4; qlora needs nf4 or int8; qdora needs nf4; lora-int8 needs int8."""
     double_quant: Flag | None = None
     """True where the scales of nf4 are quantised once more; blank: true stands in."""
     rank: Annotated[int, Field(gt=0)] | None = None

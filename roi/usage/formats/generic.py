@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from roi.errors import UnknownName
-from roi.usage.read.columns import count, flag, instant, real, text, us_instant, whole
+from roi.usage.read.columns import count, flag, instant, no_flag, real, text, us_instant, whole
 from roi.usage.read.lazy_ibis import Column, Table
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.read.record import Fields, FileOptions, Format, ambiguous_input
@@ -34,6 +34,7 @@ NAMES: Final = {
 """What a column holds, and the names by which it is found."""
 SAID: Final = {what: (*names, what) for what, names in NAMES.items()}
 """The same; a column that is called as --map calls what it holds is that column."""
+NO_BATCH: Final = "a word for --map batch that is neither true nor false"
 SEPARATORS: Final = re.compile(r"[ _.-]+")
 
 
@@ -92,6 +93,8 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
         provider = text(table, at["provider"]).lower().fill_null(options.provider)
     cost = real(table, at["cost"]) if "cost" in columns else None
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
+    if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
+        given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
     moment = us_instant if options.us_dates else instant
     return Fields(
         at_us=moment(table, at["time"]), until_us=moment(table, at["until"]) if "until" in columns else None,

@@ -24,6 +24,8 @@ WEEKS_PER_YEAR: Final = 365.0 / 7.0
 UNKNOWN_CHANGE: Final = (0.223, 0.336)
 """How far growth may depart from what is reckoned with, down and up, in the log: the spread that a scenario assumes without
 any trend (-20% to +40% a year). It is added in quadrature, since a past trend is no promise."""
+MOST_FALL, MOST_RISE = -0.99, 10.0
+"""The least and the most growth a year that a scenario takes."""
 HORIZON_WEEKS: Final = 3.0 * WEEKS_PER_YEAR
 """Weeks over which a scenario takes growth to be the same, its usual horizon."""
 
@@ -174,6 +176,18 @@ class Growth:
     ahead: tuple[float, float, float]
     """(value, low, high) to reckon with over three years: a trend is taken to go on for as long as it has been seen, then to
     stop; it may stop at once, or go on for twice as long. Nine weeks of 1% a week are 9% in all, not 68% a year for ever."""
+
+    @property
+    def stated(self) -> tuple[float, float, float]:
+        """`ahead` within what a scenario takes."""
+        value, low, high = (min(max(each, MOST_FALL), MOST_RISE) for each in self.ahead)
+        return value, low, high
+
+
+def growth_told(a_year: float) -> str:
+    """An annual growth in words: in percent below tenfold, then as a multiple, of which beyond a thousand nobody plans."""
+    times = 1.0 + a_year
+    return f"{a_year:+.0%}" if times < 10 else f"x {times:,.0f}" if times < 1000 else "above x 1,000"
 
 
 def trend(volume: Mapping[int, float], complete: Sequence[int]) -> Growth | None:

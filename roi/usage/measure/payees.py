@@ -1,6 +1,7 @@
 """What sums are called, and who is paid where records do not say: the model's maker, whose list price stands in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from roi.catalog.prices.api_prices import maker_of, sellers_of
@@ -17,6 +18,13 @@ def in_names(row: Spend) -> Spend:
     provider, model, tier = shown(row.provider), shown(row.model), shown(row.tier)
     same = (provider, model, tier) == (row.provider, row.model, row.tier)
     return row if same else replace(row, provider=provider, model=model, tier=tier)
+
+
+def models_called(every: Iterable[tuple[str | None, str | None]]) -> dict[tuple[str | None, str | None], str]:
+    """What each model is called, of pairs of a provider and a model: after its provider where another has one of its name."""
+    named = dict.fromkeys(every)
+    sellers = Counter(model for _, model in named)
+    return {each: "/".join(filter(None, each if sellers[each[1]] > 1 else each[1:])) for each in named}
 
 
 def to_names(records: Table, rows: Sequence[Spend]) -> Table:

@@ -64,7 +64,7 @@ def _price(row: Spend, last_day: int, *, brief: bool) -> Priced:
     counts = {name: float(row.tokens[name]) for name in SUMS if name not in {"reasoning", "perhaps_cached"}}
     low = rates.usd(tier, **counts)
     high = rates.usd(tier, **{**counts, "uncached_input": counts["uncached_input"] + row.tokens["perhaps_cached"]})
-    return Priced(row, low, high, note or rates.note)
+    return Priced(row, low, high, "; ".join(filter(None, (rates.note, note))))
 
 
 def _tier(row: Spend, rates: TokenRates) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from roi.catalog.prices.api_prices import find_api_price
 from roi.errors import InputError
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
+from roi.usage.measure.days import growth_told
 from roi.usage.measure.pricing import Priced, day_of
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
@@ -30,10 +31,10 @@ def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
     if w.requests_per_day is not None:
         yield "requests_per_day", round(w.requests_per_day, 3)
     if w.growth is not None:
-        value, low, high = (round(min(max(x, -0.99), 10.0), 4) for x in w.growth.ahead)
+        value, low, high = (round(x, 4) for x in w.growth.stated)
         yield "growth_per_year", {
             "value": value, "low": low, "high": high,
-            "source": f"the trend of {w.growth.weeks} weeks ({w.growth.value:+.0%} a year) going on for as long again",
+            "source": f"the trend of {w.growth.weeks} weeks ({growth_told(w.growth.value)} a year) going on for as long again",
         }  # fmt: skip
     if w.lengths is not None and len(w.lengths.bins) > 1:
         yield "lengths", _shares_to_one([

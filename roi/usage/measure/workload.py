@@ -14,6 +14,7 @@ from roi.errors import InputError, UnknownName
 from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, read_cells
 from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, Shape, load_shape, trend
 from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls, within_prompts
+from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, total_requests, total_tokens
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.lazy_ibis import Backend, Table
@@ -63,7 +64,8 @@ def choose_incumbent(
         total = sum(sizes.values()) or 1.0
         model = max(sizes, key=lambda key: sizes[key])
         if len(sizes) > 1 and sizes[model] / total < MAIN_SHARE:
-            shares = ", ".join(f"{name} {size / total:.0%}" for (_, name), size in
+            names = models_called(sizes)
+            shares = ", ".join(f"{names[key]} {size / total:.0%}" for key, size in
                                sorted(sizes.items(), key=lambda x: -x[1])[:4])
             return None, f"several models ({shares}): say which one is the incumbent, --incumbent provider/model"
     if task is not None:

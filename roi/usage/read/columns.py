@@ -23,6 +23,8 @@ MOST: Final = 2.0**62
 """A number above this is no amount or time. Infinity is none either, nor NaN, which is above all numbers."""
 MOST_COUNTED: Final = 2**53
 """A count beyond this is none: up to here a float64 holds all whole numbers, and the counts of a row add up within an int64."""
+YES: Final = ("true", "1", "1.0", "yes", "t")
+NO: Final = ("false", "0", "0.0", "no", "f")
 NO_OFFSET: Final = r"^[0-9-]+[ T][0-9:.]+$"
 US_TIME: Final = (
     r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?:\.[0-9]+)? *([AaPp][Mm])?)?$"
@@ -96,13 +98,18 @@ def bounded(number: Column, most: float = MOST) -> Column:
 
 
 def flag(table: Table, *names: str) -> Column:
-    """The first of the named columns as a truth value, false where it is absent, empty or another word than true, 1, yes."""
+    """The first of the named columns as a truth value, false where it is absent, empty or another word than YES."""
     found = find(table, *names)
     if found is None:
         return ibis.literal(False)
     if table[found].type().is_boolean():
         return table[found].fill_null(False)
-    return text(table, found).lower().isin(("true", "1", "yes", "t")).fill_null(False)
+    return text(table, found).lower().isin(YES).fill_null(False)
+
+
+def no_flag(table: Table, name: str) -> Column:
+    """True where the column holds another word than YES and NO."""
+    return text(table, name).lower().notin((*YES, *NO)).fill_null(False)
 
 
 def instant(table: Table, *names: str) -> Column:

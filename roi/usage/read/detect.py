@@ -17,9 +17,11 @@ VALUE: Final = re.compile(r"[-+]?[0-9][0-9.,]*(e[-+]?[0-9]+)?|[0-9]{4}-[0-9]{2}-
 MAP: Final = "for your own table name the columns: --map time=COLUMN --map input=COLUMN --map output=COLUMN"
 
 
-def format_named(name: str, formats: Sequence[Format]) -> Format:
-    """The format with this name; UnknownName with the nearest."""
+def format_named(name: str, formats: Sequence[Format], options: FileOptions) -> Format:
+    """The format with this name; UnknownName with the nearest, InputError where columns are named too: it reads its own."""
     for form in formats:
+        if form.name == name and options.columns:
+            raise InputError(f"--map: not with --from {name}, whose columns have names of their own")
         if form.name == name:
             return form
     raise UnknownName("--from", name, [form.name for form in formats], "format")

@@ -152,7 +152,7 @@ class Format:
         """The raw table as records: typed, with the first reason that drops a row. Rows are never filtered here, only marked.
 
         A row is dropped for a reason of its format, then: no time, no model, a token count that is missing or no number, a
-        negative count. (A cost needs a time and an amount alone.)
+        negative count, of the input first. (A cost needs a time and an amount alone.)
         """
         raw = self.prepare(raw if self.once is None else _largest(raw, *self.once))
         fields = self.fields(raw, options)
@@ -173,7 +173,10 @@ class Format:
         columns |= {LINE: raw[LINE]} if LINE in raw.columns else {}
         read = raw.select(**columns)  # each cell is read here; what follows reads columns, and does not say it all again
         of_format = [(read[f"roi reason {k}"], why) for k, (_, why) in enumerate(conditions)]
-        own, unread_cost = of_format[: len(fields.reasons)], of_format[len(fields.reasons) :]
+        below = (read.uncached_input + read.cache_read + read.cache_write < 0).fill_null(False)
+        own = [(condition & ~below if why.startswith(CACHED_ABOVE_INPUT) else condition, why)
+               for condition, why in of_format[: len(fields.reasons)]]
+        unread_cost = of_format[len(fields.reasons) :]
         checks = [*own, (read.at_us.isnull(), NO_TIME),
                   ((read.at_us < FIRST_US) | (read.at_us >= LAST_US), "a time outside 2000 to 2099")]
         if self.grain == "cost":
@@ -181,6 +184,7 @@ class Format:
         else:
             counts = [read[name] for name in (*TOKENS, "cache_write_1h", "reasoning")]
             checks += [(read.model.isnull(), "no model named"), (reduce(or_, [x.isnull() for x in counts]), UNREADABLE_COUNT),
+                       (below, "a negative count of input tokens"),
                        (reduce(or_, [x < 0 for x in counts]), "a negative token count")]
             if fields.requests is not None:
                 checks.append(((read.requests < 0).fill_null(False), "a negative number of requests"))

@@ -26,6 +26,7 @@ from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.memory import MemoryBreakdown
 from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.setting import refusal
 from roi.evidence.training_speed import best_product, find_calibrations, plan_speed
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -111,6 +112,8 @@ class FitReport:
     """What became of a dry run that was made now; else empty."""
     as_of: Date | None
     """Day of the prices."""
+    unquantised: "FitReport | None" = None
+    """The same without quantisation, in closed form, where QLoRA leaves experts as they are and this is cheaper; else None."""
 
     @property
     def usable(self) -> tuple[GpuLine, ...]:
@@ -120,7 +123,7 @@ class FitReport:
     @property
     def recommended(self) -> GpuLine | None:
         """The cheapest card on which the plan fits at the 95th percentile too, else centrally; None where it fits on none."""
-        return min(self.usable, key=lambda x: (x.offer is None, x.fit.tight), default=None)
+        return min(self.usable, key=lambda x: (x.offer is None, x.fit.tight, x.fit.squeezed), default=None)
 
 
 def fit_model(
@@ -154,18 +157,28 @@ def fit_model(
     tell_left_out((*store.damaged, *trained.damaged, *unread), tell)
     folder = profiles[0] if profiles else None
     peaks, dry_run, kept = memory_evidence(chosen, plan, named, store, run_dry=run_dry, folder=folder)
-    speed, offers = plan_speed(shape, plan, dry_run, trained, calibrations), rental_offers(day)
-    alike: dict[tuple[float, bool], MemoryBreakdown] = {}
-    fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), peaks, alike) for gpu in named or load_gpus()]
-    timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
-    work = step_work(shape, timed)
-    lines = [replace(_line(shape, timed, work, fit, speed(fit.gpu), offers, data),
-                     ceiling=_ceiling(trained, fit.gpu, plan.dtype)) for fit in fits]
-    lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
-    built = None if dry_run is None else dry_run.trained_parameters
-    count = float(trained_parameters(shape, plan) if built is None else built)
-    return FitReport(model=shape, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=peaks,
-                     dry_run=dry_run, kept=kept, as_of=day)
+    offers = rental_offers(day)
+
+    def report(plan: TrainingPlan, peaks: DryPeaks | None = None, dry_run: DryRunProfile | None = None) -> FitReport:
+        speed = plan_speed(shape, plan, dry_run, trained, calibrations)
+        alike: dict[tuple[float, bool], MemoryBreakdown] = {}
+        fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), peaks, alike) for gpu in named or load_gpus()]
+        timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
+        work = step_work(shape, timed)
+        lines = [replace(_line(shape, timed, work, fit, speed(fit.gpu), offers, data),
+                         ceiling=_ceiling(trained, fit.gpu, plan.dtype)) for fit in fits]
+        lines.sort(key=lambda x: (not x.fit.fits, x.usd[0] if x.usd else float("inf"), x.fit.gpu.memory_bytes, x.fit.gpu.id))
+        built = None if dry_run is None else dry_run.trained_parameters
+        count = float(trained_parameters(shape, plan) if built is None else built)
+        return FitReport(model=shape, plan=plan, trained_parameters=count, training_set=data, lines=tuple(lines), dry=peaks,
+                         dry_run=dry_run, kept=kept, as_of=day)
+
+    found, other = report(plan, peaks, dry_run), replace(plan, method="dora" if plan.weight_decomposed else "lora")
+    if not (plan.prepared and shape.mixture) or refusal(shape, other):
+        return found
+    usual, best = report(other), found.recommended
+    cheaper = usual.recommended is not None and (best is None or usual.recommended.cost[0] < best.cost[0])
+    return replace(found, unquantised=usual if cheaper else None)
 
 
 def _ceiling(store: Store, gpu: Gpu, dtype: str) -> tuple[float, str] | None:

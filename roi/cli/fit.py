@@ -98,7 +98,8 @@ def fit(
     from roi.cli.profile_options import check_new
     from roi.estimate.training.plan import TrainingPlan
     from roi.estimate.training.stacks import trainer_habits
-    from roi.report.training.fit import fit_json, fit_text
+    from roi.report.training.fit import fit_text
+    from roi.report.training.plan_json import fit_json
 
     if compiled:
         raise InputError("--compile: neither the closed form nor a dry run knows a compiled step; leave it out, or measure "

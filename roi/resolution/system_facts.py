@@ -22,7 +22,7 @@ from roi.errors import InputError, ScenarioError, UnknownName, nearest
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.adapters import rank_bound
-from roi.estimate.training.fitting import REPLAY_ENDS, reserved_range
+from roi.estimate.training.fitting import replayed_range, reserved_range
 from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal
@@ -172,8 +172,8 @@ def _memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None
     """Bytes of the process on this card: central, 5th and 95th percentile."""
     overhead = training_overhead(gpu).with_collectives(plan)
     if dry is not None:
-        reserved = dry[1].reserved_bytes + workspace_bytes(gpu) - dry[0].profile.workspace_bytes
-        held = (reserved, reserved * REPLAY_ENDS[0], reserved * REPLAY_ENDS[1])
+        more = workspace_bytes(gpu) - dry[0].profile.workspace_bytes
+        held = replayed_range(dry[1].allocated_bytes + more, dry[1].reserved_bytes + more)
     else:
         held = reserved_range(training_memory(shape, plan, gpu), overhead)
     central, low, high = (a + b for a, b in zip(held, overhead.context_bytes, strict=True))

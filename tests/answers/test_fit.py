@@ -218,7 +218,7 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     first = " ".join(run("llama-3.1-8b", "--gpu", "T4").stdout.splitlines()[1:3])
     got = answer("llama-3.1-8b", "--gpu", "T4")["gpus"][0]
     assert first == (f"Fits: no. Peak {got['peak_bytes'] / GIB:.1f} of 14.6 GiB on T4; mostly weights; fits: QLoRA"
-                     f" ({got['nearest_bytes'] / GIB:.1f} GiB; no bf16 units: use --dtype fp16).")
+                     f" ({got['nearest_bytes'] / GIB:.1f} GiB, tight; no bf16 units: use --dtype fp16).")
 
 
 @pytest.mark.parametrize(("words", "message"), [

@@ -13,7 +13,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from roi.catalog.models.architectures import known_types, text_part
 from roi.catalog.models.config_shapes import shape_of_config
-from roi.catalog.models.configs import ModelConfig, model_config, read_config
+from roi.catalog.models.configs import ModelConfig, model_config, read_config, siglip_parameters
 from roi.catalog.models.shapes import find_model, load_models
 from roi.cli import main
 from roi.errors import InputError
@@ -25,6 +25,8 @@ from roi.profiling.stack import quiet
 
 USUAL = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072, "vocab_size": 30522,
          "max_position_embeddings": 512}
+LATENT = USUAL | {"model_type": "deepseek_v3", "moe_intermediate_size": 512, "n_routed_experts": 64, "num_experts_per_tok": 6,
+                  "n_group": 8, "topk_group": 4, "first_k_dense_replace": 1}
 
 
 def config(**entries):
@@ -75,6 +77,7 @@ def test_a_falcon_of_one_key_head_is_read_from_multi_query():
     ("bert", "model_type 'bert' is an encoder; only decoder-only causal language models are read"),
     ("t5", "model_type 't5' is an encoder and a decoder"),
     ("lama", "model_type 'lama' is not read: its parameters could not be checked against transformers; nearest: llama"),
+    ("zebra", "; for an estimate name a model of the catalog of its size, or write its sizes under a type that is built alike"),
 ])
 def test_what_is_no_decoder_or_unknown_is_refused_by_its_type(tmp_path, kind, told):
     """With and without --dry-run: transformers would build BERT with a causal head that nobody trains."""
@@ -93,8 +96,16 @@ def test_what_is_no_decoder_or_unknown_is_refused_by_its_type(tmp_path, kind, to
     ({"model_type": "llama", **USUAL, "hidden_size": 4096, "num_attention_heads": 33},
      "num_attention_heads: 33 does not divide hidden_size 4,096, and head_dim is not stated"),
     ({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 7}, "n_head: 7 does not divide n_embd 768"),
+    ({"model_type": "qwen3_moe", **USUAL, "head_dim": 0}, "head_dim: '0' is not usable; a whole number from 1 to"),
+    ({"model_type": "llama", **USUAL, "num_key_value_heads": 5}, "num_key_value_heads: 5 does not divide num_attention_heads"),
+    *[({"model_type": "qwen3_moe", **USUAL, "num_experts": 128, "num_experts_per_tok": n},
+       f"num_experts_per_tok: {n} is not usable; from 1 to the 128 experts that a token may choose") for n in (0, 800)],
+    ({**LATENT, "num_experts_per_tok": 2.5}, "num_experts_per_tok: '2.5' is not usable; a whole number"),
+    ({**LATENT, "n_group": 7}, "n_group: 7 does not divide the 64 experts"),
+    ({**LATENT, "topk_group": 9}, "topk_group: 9 is not usable; from 1 to n_group 8"),
+    ({**LATENT, "topk_group": 1, "num_experts_per_tok": 9}, "num_experts_per_tok: 9 is not usable; from 1 to the 8 experts"),
 ])
-def test_a_file_without_width_or_depth_or_with_heads_that_do_not_divide_is_refused(tmp_path, entries, told):
+def test_a_file_without_width_or_depth_or_with_numbers_that_cannot_be_is_refused(tmp_path, entries, told):
     """transformers refuses 33 heads of 4,096 too (LlamaConfig.validate_architecture); with a width of their own, neither."""
     file = tmp_path / "config.json"
     file.write_text(json.dumps(entries))
@@ -102,6 +113,24 @@ def test_a_file_without_width_or_depth_or_with_heads_that_do_not_divide_is_refus
     assert (answer.exit_code, answer.stderr.count("\n")) == (2, 1)
     assert told in answer.stderr
     shape_of_config(config(model_type="llama", **(USUAL | {"hidden_size": 4096, "num_attention_heads": 33, "head_dim": 128})))
+
+
+def test_what_a_model_that_sees_has_besides_its_decoder_is_told(tmp_path):
+    """Gemma 3 12B: transformers builds 12,187,325,040 with a projection of 1,152 x 3,840 and a norm of 1,152 too."""
+    tower = {"hidden_size": 1152, "image_size": 896, "intermediate_size": 4304, "model_type": "siglip_vision_model",
+             "num_hidden_layers": 27, "patch_size": 14, "vision_use_head": False}
+    text = {"hidden_size": 3840, "head_dim": 256, "intermediate_size": 15360, "model_type": "gemma3_text",
+            "num_attention_heads": 16, "num_hidden_layers": 48, "num_key_value_heads": 8}
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"model_type": "gemma3", "text_config": text, "vision_config": tower}))
+    assert siglip_parameters(tower) == 12_187_325_040 - 11_766_034_176 - (1152 * 3840 + 1152) == 416_866_032
+    said = " ".join(CliRunner().invoke(main, ["fit", str(tmp_path), "--gpu", "L4"]).stdout.split())
+    assert "11,766,034,176 parameters, as transformers builds them" in said
+    assert ("it is the text decoder alone of gemma3: vision_config (416,866,032 parameters, 0.8 GiB in bf16) and what joins"
+            " them to it are in no figure here") in said
+    file.write_text(json.dumps({"model_type": "qwen2_vl", "text_config": {**USUAL, "model_type": "qwen2_vl_text"},
+                                "vision_config": {"depth": 32}}))
+    assert "the text decoder alone of qwen2_vl: vision_config and what joins them" in shape_of_config(read_config(file)).note
 
 
 def test_what_llava_leaves_out_of_its_text_part_is_the_class_s(tmp_path):

@@ -26,6 +26,7 @@ from roi.profiling.dry.dry_profile import profile_dry_run, settle_limits
 from roi.profiling.dry.dry_run import dry_run
 from roi.profiling.dry.recorder import hidden_bytes
 from roi.report.layout.figures import timeline_rows
+from roi.store.profiles.lookup import dry_peaks
 
 torch.set_num_threads(1)
 TINY = {
@@ -196,14 +197,14 @@ def test_the_peak_of_a_tape_by_hand():
 
 
 def test_limits_are_read_off_the_ladder_by_hand():
-    """10 GB at 1,000 tokens, 40 GB at 4,000: room of 25 GB holds 2,500 tokens, 2,432 in steps of 128."""
-    own = DryPeak(1, 1000, 9e9, 10e9)
-    peaks = DryPeaks(own, (own, DryPeak(1, 4000, 39e9, 40e9), DryPeak(4, 1000, 39e9, 40e9)), {}, "backward", 0.0, "x")
+    """A full card needs 9 GB + 6% of 5 GB at 1,000 tokens, 40 GB at 4,000: room of 25 GB holds 2,534, 2,432 in steps of 128."""
+    own, parts = DryPeak(1, 1000, 9e9, 10e9), {"weights": 4e9, "activations": 5e9}
+    peaks = DryPeaks(own, (own, DryPeak(1, 4000, 39e9, 40e9), DryPeak(4, 1000, 39e9, 40e9)), parts, "backward", 0.0, "x")
     assert peaks.longest_seq(25e9, 128) == 2432
     assert peaks.longest_seq(50e9, 128) == 4000
     assert peaks.largest_micro_batch(25e9) == 2
-    assert peaks.largest_micro_batch(9e9) == 0
-    assert peaks.longest_seq(5e9, 128) == 384
+    assert (peaks.largest_micro_batch(9.2e9), peaks.largest_micro_batch(9.3e9)) == (0, 1)
+    assert peaks.longest_seq(5e9, 128) == 512
 
 
 def test_a_profile_of_a_dry_run_holds_its_own_size_and_a_ladder_that_passes_the_card():
@@ -254,7 +255,7 @@ def test_limits_of_a_card_are_sizes_that_were_run_and_fit_whichever_others_are_a
     settled = settle_limits(profile, config, PLAN, rooms, 16)
     together = {limit.gpu: limit for limit in settled.limits}
     assert len({limit.largest_micro_batch for limit in together.values()}) == 3
-    ran = {(s.micro_batch, s.seq): s.reserved_bytes for s in settled.searched if s.ran}
+    ran = {(s.micro_batch, s.seq): dry_peaks(settled, "").needed(s) for s in settled.searched if s.ran}
     for name, room in rooms.items():
         assert ran[together[name].largest_micro_batch, 128] <= room
         assert ran[1, together[name].longest_seq] <= room

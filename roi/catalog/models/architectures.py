@@ -97,7 +97,7 @@ def _check_kind(name: str, value: object, usual: object) -> None:
 
 
 def _check_heads(table: Mapping[str, Any], given: Mapping[str, Any], entries: Entries) -> None:  # Any: JSON
-    """UnreadEntry where the heads share the width, as they do unless their own is an entry, and it does not divide by them."""
+    """UnreadEntry where heads do not divide: the width that they share unless their own is an entry, or by those of keys."""
     shared = [name for name, rule in table["derived"].items() if rule == "hidden_size//num_attention_heads"]
     own = [name for name, value in entries.items() if "head_dim" in name and value and (given.get(name) or name not in shared)]
     for heads in ("num_attention_heads", "n_head", "n_heads"):
@@ -105,6 +105,9 @@ def _check_heads(table: Mapping[str, Any], given: Mapping[str, Any], entries: En
             n, of = entries.get(heads), entries.get(width)
             if not own and isinstance(n, int) and isinstance(of, int) and n and of % n:
                 raise UnreadEntry(f"{heads}: {n} does not divide {width} {of:,}, and head_dim is not stated")
+    n, keys = entries.get("num_attention_heads"), given.get("num_key_value_heads")
+    if isinstance(n, int) and isinstance(keys, int) and keys > 0 and n % keys:
+        raise UnreadEntry(f"num_key_value_heads: {keys} does not divide num_attention_heads {n}")
 
 
 def read_architecture(kind: str, given: Mapping[str, Any]) -> Architecture:  # Any: JSON

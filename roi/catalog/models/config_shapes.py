@@ -66,6 +66,7 @@ def shape_of_config(config: ModelConfig) -> ModelShape:
     return ModelShape.model_validate(
         shape
         | {
+            "note": "; ".join(filter(None, (shape["note"], config.besides))),
             "published_parameters": found.parameters,
             "extra_parameters": found.parameters - made.parameters,
             "extra_active_parameters": max(products, 0),
@@ -90,7 +91,9 @@ def _check_kind(config: ModelConfig, family: str) -> None:
         raise _refusal(
             config,
             f"model_type {family[:60]!r} is not read: its parameters could not be checked against transformers"
-            f"{'; nearest: ' + ', '.join(near) if near else ''}",
+            f"{'; nearest: ' + ', '.join(near) if near else ''}; for an estimate name a model of the catalog of its size, or"
+            " write its sizes under a type that is built alike (llama: hidden_size, intermediate_size, num_hidden_layers,"
+            " num_attention_heads, num_key_value_heads, vocab_size)",
         )
 
 

@@ -11,6 +11,7 @@ from roi.catalog.rows import read_json
 from roi.disk import parse_json, read_text
 from roi.errors import InputError
 from roi.facts.model import ModelShape
+from roi.units import GIB
 
 MOST_BYTES: Final = 8 * 2**20
 """Of a config.json, which has some kilobytes."""
@@ -25,13 +26,18 @@ LARGEST: Final = 10**12
 COUNTS: Final = {
     **dict.fromkeys((
         "hidden_size", "intermediate_size", "moe_intermediate_size", "vocab_size", "num_attention_heads", "num_key_value_heads",
-        "head_dim", "n_embd", "n_head", "d_model", "ffn_dim", "num_experts", "num_local_experts", "n_routed_experts",
+        "n_embd", "n_head", "d_model", "ffn_dim", "num_experts", "num_local_experts", "n_routed_experts",
+        "num_experts_per_tok", "num_experts_per_token", "n_group", "topk_group",
     ), (0, 10**7)),
+    "head_dim": (1, 10**7),
     **dict.fromkeys(("num_hidden_layers", "n_layer"), (1, 10_000)),
     **dict.fromkeys(CONTEXT_ENTRIES, (1, 10**8)),
 }  # fmt: skip
 """Entries that count, and the least and the most that is read."""
 
+SIGLIP: Final = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "image_size": 224, "patch_size": 16,
+                 "num_channels": 3}
+"""Entries of SigLIP's tower with its class's defaults (transformers/models/siglip/configuration_siglip.py)."""
 PARTS: Final = ("text_config", "vision_config", "quantization_config", "rope_scaling", "rope_parameters")
 """Entries that hold entries."""
 
@@ -47,6 +53,8 @@ class ModelConfig(NamedTuple):
     """Where a class of transformers stands in for a model with its own code: what differs; else empty."""
     fused: str = ""
     """The module of that code which holds queries, keys and values, where the class has three; else empty."""
+    besides: str = ""
+    """What a model with vision or audio has besides its text decoder, which is all that is read of it; else empty."""
 
     @property
     def config_hash(self) -> str:
@@ -84,15 +92,40 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
     alone = not any(name.endswith("_config") and isinstance(part, dict) for name, part in entries.items()
                     if name != "quantization_config")  # inside another's, transformers leaves out what is the class's own
     inner = text_part(entries) or entries.get("text_config")
+    besides = ""
     if isinstance(inner, dict) and isinstance(inner.get("model_type"), str):
-        entries = inner
+        besides, entries = _besides(entries), inner
     for name, value in entries.items():
         _check_entry(f"{field}: {file}: {name[:60]}", name, value)
     if alone and entries["model_type"] in known_types():
         lacks = [names[0] for names in (WIDTH_ENTRIES, DEPTH_ENTRIES) if all(entries.get(name) is None for name in names)]
         if lacks:
             raise InputError(f"{field}: {file} states no {' and no '.join(lacks)}, and nothing can be counted without")
-    return ModelConfig(str(path), entries, "")
+    return ModelConfig(str(path), entries, "", besides=besides)
+
+
+def _besides(entries: Mapping[str, Any]) -> str:  # Any: JSON
+    """What a model with vision or audio has besides its text decoder, and in whose memory it is."""
+    parts = [(name, part) for name, part in entries.items() if name.endswith("_config") and isinstance(part, dict)
+             and name not in ("text_config", "quantization_config")]
+    told = []
+    for name, part in parts:
+        held = siglip_parameters(part)
+        told.append(name if held is None else f"{name} ({held:,} parameters, {2.0 * held / GIB:.1f} GiB in bf16)")
+    return (f"it is the text decoder alone of {entries['model_type']:.40}: {', '.join(told) or 'what sees or hears'} and what"
+            " joins them to it are in no figure here, but in the memory of a trainer that loads the whole model")
+
+
+def siglip_parameters(vision: Mapping[str, Any]) -> int | None:  # Any: JSON
+    """Parameters of SigLIP's tower without its pooling head (transformers/models/siglip); None for another tower."""
+    entries = {**SIGLIP, **vision}
+    h, inner, layers, image, patch, channels = (entries[name] for name in SIGLIP)
+    counts = all(isinstance(x, int) and 0 < x < LARGEST for x in (h, inner, layers, image, patch, channels))
+    if vision.get("model_type") != "siglip_vision_model" or vision.get("vision_use_head") is not False or not counts:
+        return None
+    embedding = channels * patch**2 * h + h + (image // patch) ** 2 * h
+    layer = 4 * (h * h + h) + 2 * h * inner + inner + h + 4 * h  # attention, MLP, two LayerNorms; all with biases
+    return int(embedding + layers * layer + 2 * h)
 
 
 def _check_entry(where: str, name: str, value: Any) -> None:  # Any: JSON

@@ -119,7 +119,7 @@ def mlp_kind(e: dict[str, Any], hidden: int, tensors: tuple[Tensor, ...]) -> Kin
         "gated": up >= 2 * down,
         "bias": names <= biases if not routed else any("experts" in t.path and t.path.endswith("bias") for t in tensors),
         "experts": experts,
-        "experts_per_token": min(_active(e), experts) if experts > 1 else 1,
+        "experts_per_token": _active(e, experts) if experts > 1 else 1,
         "shared_intermediate": extra,
         "shared_gate": any(re.search(r"shared_expert_gate", t.path) for t in tensors),
         "router": next((found[1] for t in products if (found := LINEAR_ROUTER.search(t.path))), "router"),
@@ -137,13 +137,21 @@ def _width(t: Tensor, hidden: int, experts: int) -> int:
     return t.each // (hidden * max(experts if len(t.sizes) == 3 or t.copies > 1 else 1, 1))
 
 
-def _active(e: dict[str, Any]) -> int:  # Any: JSON
-    """Experts that a token passes through."""
+def _active(e: dict[str, Any], experts: int) -> int:  # Any: JSON
+    """Experts of so many that a token passes through; UnreadEntry where they are more than there are, in all or in groups."""
     named = [
         n for n in e if re.search(r"experts_per_tok|top_?k|moe_k$", n) and isinstance(e[n], int) and not isinstance(e[n], bool)
     ]
     best = sorted(named, key=lambda n: ("experts_per_tok" not in n, "index" in n, "group" in n, n))
-    return int(e[best[0]]) if best and e[best[0]] > 0 else 1
+    groups, kept = (e[name] if isinstance(e.get(name), int) else 1 for name in ("n_group", "topk_group"))
+    if groups > 1 and experts % groups:
+        raise UnreadEntry(f"n_group: {groups} does not divide the {experts} experts")
+    if groups > 1 and not 1 <= kept <= groups:
+        raise UnreadEntry(f"topk_group: {kept} is not usable; from 1 to n_group {groups}")
+    most = experts // groups * kept if groups > 1 else experts
+    if best and best[0] != "top_k" and not 1 <= e[best[0]] <= most:  # top_k is also one of generation's
+        raise UnreadEntry(f"{best[0]}: {e[best[0]]} is not usable; from 1 to the {most} experts that a token may choose")
+    return min(int(e[best[0]]), most) if best and e[best[0]] > 0 else 1
 
 
 def mixing_kind(e: dict[str, Any], hidden: int, layers: int, i: int, tensors: tuple[Tensor, ...]) -> Kind:  # Any: JSON

@@ -5,7 +5,6 @@
 Only a name that begins with hub: opens the network. Weights stay where they are: of each file the header is read, some 100 kB.
 """
 
-import json
 import os
 import re
 import time
@@ -16,8 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from roi.catalog.models.configs import MOST_BYTES, ModelConfig, read_config
-from roi.disk import read_text
+from roi.catalog.models.configs import ModelConfig, read_config
 from roi.errors import InputError, MissingExtra, visible
 
 if TYPE_CHECKING:
@@ -75,6 +73,7 @@ class HubModel(NamedTuple):
             said = "the headers of its weights hold as many"
         counted = {} if held != shape.parameters or not self.whole else {"published_parameters": held}
         note = f"read from the Hub; parameters are counted from its entries, and {said}"
+        note += f"; {self.config.besides}" * bool(self.config.besides)
         return shape.model_copy(update={**counted, "note": note})
 
 
@@ -127,8 +126,7 @@ def read_hub_model(name: str) -> HubModel:
     except Exception as error:  # whichever HTTP library the Hub's client uses, and its own errors
         raise InputError(_unread(repo, str(error).partition("\n")[0] or type(error).__name__)) from error
     config = read_config(file)
-    kind = json.loads(read_text(file, MOST_BYTES, "MODEL: ", "a config.json")).get("model_type")
-    return HubModel(config._replace(name=f"{repo}@{commit[:12]}"), tensors, whole=kind == config.entries["model_type"])
+    return HubModel(config._replace(name=f"{repo}@{commit[:12]}"), tensors, whole=not config.besides)
 
 
 def _commit(api: "HfApi", repo: str, revision: str) -> str:

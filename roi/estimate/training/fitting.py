@@ -3,12 +3,12 @@
 The process must fit the card: torch's reserved memory + CUDA context <= memory of the card. Reserved memory is that of a dry
 run where there is one, else the closed form's (memory.py) plus the caching allocator's slack, which a full card cuts to what it
 cannot do without (STUCK). The central estimate decides whether the plan fits; one that fits only by it, and not at the 95th
-percentile, is called tight.
+percentile, is called tight, and squeezed where the allocator must give back its cache for it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from roi.estimate.training.setting import refusal
 from roi.estimate.training.sharding import has_collectives
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
+from roi.facts.profiles import DryRunSearch
 from roi.units import GIB
 
 MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
@@ -46,6 +47,8 @@ recorded, and there is one source of equal lengths to hold the replay to (11 row
 COLLECTIVES_BYTES: Final = (0.75 * GIB, 0.5 * GIB, 1.0 * GIB)
 """NCCL's kernels and channels outside torch's allocator, central, low and high: torch's out-of-memory messages in jobs on
 several GPUs show 0.5 to 1 GiB more of the process than in jobs on one (cards/cuda_contexts.py)."""
+STUCK_ENDS: Final = (0.0, 0.39)
+"""Ends of STUCK: a card may lack nothing, and 90% of the 24 replays lack less than the other, taken for the 95th percentile."""
 SLACK_OF_PEAK: Final = (0.09, 0.12)
 """How far below and above the closed form reserved memory may lie, as a share of the allocated peak: 5th and 95th percentile
 over 120 replays of the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, one with many a wide one, so
@@ -78,9 +81,14 @@ class DryPeaks:
     limits: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By card: (largest micro-batch, longest sequence) that were run with the whole model."""
 
+    def needed(self, peak: DryPeak | DryRunSearch) -> float:
+        """What a full card must reserve at this size, bytes: the peak and STUCK of what comes and goes."""
+        resident = self.own.allocated_bytes - sum(self.parts_bytes.get(x, 0.0) for x in ("gradients", "activations", "logits"))
+        return min(peak.reserved_bytes, peak.allocated_bytes + STUCK * max(peak.allocated_bytes - resident, 0.0))
+
     def largest_micro_batch(self, room_bytes: float) -> int:
-        """Most sequences of the plan's length whose reserved memory is at most `room_bytes`; 0 = none."""
-        return self._largest([(p.micro_batch, p.reserved_bytes) for p in self.ladder if p.seq == self.own.seq], room_bytes, 1)
+        """Most sequences of the plan's length that need at most `room_bytes`; 0 = none."""
+        return self._largest([(p.micro_batch, self.needed(p)) for p in self.ladder if p.seq == self.own.seq], room_bytes, 1)
 
     def reserved_at(self, micro_batch: int) -> float:
         """Reserved bytes at the plan's length, on the line through the ladder."""
@@ -89,7 +97,7 @@ class DryPeaks:
 
     def longest_seq(self, room_bytes: float, step: int) -> int:
         """Longest sequence at the plan's micro-batch, in multiples of `step` tokens or the ladder's end; 0 = none."""
-        points = [(p.seq, p.reserved_bytes) for p in self.ladder if p.micro_batch == self.own.micro_batch]
+        points = [(p.seq, self.needed(p)) for p in self.ladder if p.micro_batch == self.own.micro_batch]
         return self._largest(points, room_bytes, step)
 
     @staticmethod
@@ -141,6 +149,11 @@ def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, 
     return central, max(low, central - below * allocated, allocated), min(high, central + above * allocated)
 
 
+def replayed_range(allocated: float, reserved: float) -> tuple[float, float, float]:
+    """Reserved bytes by a dry run: central, 5th and 95th percentile; never less than is allocated, which it knows."""
+    return reserved, max(reserved * REPLAY_ENDS[0], min(allocated, reserved)), reserved * REPLAY_ENDS[1]
+
+
 @dataclass(frozen=True)
 class GpuFit:
     """What one plan needs on one GPU, whether it fits, and the nearest plan that does."""
@@ -148,9 +161,9 @@ class GpuFit:
     gpu: Gpu
     memory: MemoryBreakdown
     low_bytes: float
-    """Peak of the process, 5th percentile."""
+    """Peak of the process, 5th percentile; where the plan is squeezed or does not fit, of what it cannot do without."""
     high_bytes: float
-    """Peak of the process, 95th percentile."""
+    """The same, 95th percentile."""
     fits: bool
     """True where the central estimate is at most the card's memory."""
     tight: bool
@@ -165,6 +178,14 @@ class GpuFit:
     """The smallest change of plan that fits; empty where the plan fits or none was found."""
     nearest_bytes: float
     """Peak of the process under that plan; 0 where there is none."""
+    needed_bytes: float
+    """What the process cannot do without on this card, central: the peak, or less where the plan is squeezed."""
+    chance: float
+    """Share of the estimates that the card holds, on the lines through the 5th percentile, the central one and the 95th."""
+    squeezed: bool = False
+    """True where it fits, but only as the allocator gives back what it would keep on a larger card."""
+    nearest_tight: bool = False
+    """True where the nearest plan fits, but not at the 95th percentile."""
     limits_run: bool | None = None
     """Whether the two limits are sizes that were run dry with the whole model; False: they lie between such sizes; None: the
     closed form."""
@@ -190,25 +211,50 @@ def fit_plan(
     memory = on_card(known[kind], overhead.slack[0], overhead.context_bytes[0], gpu)
     if dry is not None:
         return _fit_dry(model, plan, gpu, overhead, dry, memory)
-    _, low, high = (a + b for a, b in zip(reserved_range(memory, overhead), overhead.context_bytes, strict=True))
-    low = min(low, float(memory.process_bytes))  # a full card gives segments back
-    fits = float(memory.process_bytes) <= gpu.memory_bytes
     parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
-    nearest, needed = ("", 0.0) if fits else _nearest_plan(model, plan, gpu, overhead)
+    room = _room(gpu, overhead, memory, reserved_range(memory, overhead))
+    nearest = ("", 0.0, False) if room.fits else _nearest_plan(model, plan, gpu, overhead)
     seqs = np.arange(float(SEQ_STEP), model.context_tokens + 1.0, SEQ_STEP)
     return GpuFit(
-        gpu=gpu, memory=memory, low_bytes=low, high_bytes=high, fits=fits, tight=fits and high > gpu.memory_bytes,
+        gpu=gpu, memory=memory, **room._asdict(),
         largest_micro_batch=_largest(model, replace(plan, micro_batch=MICRO_BATCHES), MICRO_BATCHES, gpu, overhead),
         longest_seq=_largest(model, replace(plan, seq=seqs), seqs, gpu, overhead),
-        binds=PARTS[int(np.argmax(parts))], nearest=nearest, nearest_bytes=needed,
+        binds=PARTS[int(np.argmax(parts))], nearest=nearest[0], nearest_bytes=nearest[1], nearest_tight=nearest[2],
     )
+
+
+class _Room(NamedTuple):
+    """Fields of GpuFit that say whether a plan has room."""
+
+    low_bytes: float
+    high_bytes: float
+    needed_bytes: float
+    chance: float
+    fits: bool
+    tight: bool
+    squeezed: bool
+
+
+def _room(gpu: Gpu, overhead: Overhead, memory: MemoryBreakdown, reserved: tuple[float, float, float]) -> _Room:
+    """Whether the card holds what is reserved (central, low, high), or, where it does not, what cannot be done without."""
+    central, low, high = (a + b for a, b in zip(reserved, overhead.context_bytes, strict=True))
+    card, tight = gpu.memory_bytes, high > gpu.memory_bytes
+    full = central > card
+    if full:
+        allocated, dynamic = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes)
+        least = [allocated + held + share * dynamic
+                 for held, share in zip(overhead.context_bytes, (STUCK, *STUCK_ENDS), strict=True)]
+        central, low, high = min(central, least[0]), least[1], min(high, least[2])
+    chance = float(np.interp(card, (low, central, high), (0.05, 0.5, 0.95)))
+    fits = central <= card
+    return _Room(low, max(high, float(memory.process_bytes)), central, chance, fits, fits and tight, fits and full)
 
 
 def _fit_dry(
     model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks, closed: MemoryBreakdown,
 ) -> GpuFit:
     """The fit with the dry run's peak; replicas add a gradient bucket, newer cards a larger cuBLAS workspace."""
-    context, least, most = overhead.context_bytes
+    context, _, most = overhead.context_bytes
     more = workspace_bytes(gpu) - dry.workspace_bytes
     bucket = float(closed.adapters_bytes) if plan.gpus > 1 and plan.adapter else 0.0
     allocated, reserved = dry.own.allocated_bytes + more + bucket, dry.own.reserved_bytes + more + bucket
@@ -222,48 +268,52 @@ def _fit_dry(
         workspaces_bytes=parts["workspaces"], gathered_bytes=0.0, peak_allocated_bytes=allocated,
         peak_phase=PHASES.index(dry.phase), reserved_bytes=reserved, context_bytes=context, process_bytes=reserved + context,
     )
-    fits = reserved + context <= gpu.memory_bytes
-    high = reserved * REPLAY_ENDS[1] + most
+    fit = _room(gpu, overhead, memory, replayed_range(allocated, dry.own.reserved_bytes + more + bucket))
     room = gpu.memory_bytes - context - more - bucket
     found = (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
     ran = gpu.id in dry.limits and plan.gpus == 1
     batch, longest = dry.limits[gpu.id] if ran else found
-    if fits:
+    if fit.fits:
         batch, longest = max(batch, int(plan.micro_batch)), max(longest, int(plan.seq))
-    nearest, needed = "", 0.0
-    if not fits and batch >= 1:
-        nearest, needed = f"micro-batch {batch}", dry.reserved_at(batch) + context + more + bucket
-    elif not fits:
-        nearest, needed = _nearest_plan(model, plan, gpu, overhead, skip="micro-batch")
+    nearest = ("", 0.0, False)
+    if not fit.fits and batch >= 1:
+        wanted = dry.reserved_at(batch) + more + bucket
+        nearest = (f"micro-batch {batch}", min(wanted + context, gpu.memory_bytes),
+                   wanted * REPLAY_ENDS[1] + most > gpu.memory_bytes)
+    elif not fit.fits:
+        nearest = _nearest_plan(model, plan, gpu, overhead, skip="micro-batch")
     return GpuFit(
-        gpu=gpu, memory=memory, low_bytes=reserved * REPLAY_ENDS[0] + least, high_bytes=high, fits=fits,
-        tight=fits and high > gpu.memory_bytes, largest_micro_batch=batch, longest_seq=longest,
-        binds=PARTS[int(np.argmax([parts[name] for name in PARTS]))], nearest=nearest, nearest_bytes=needed, limits_run=ran,
+        gpu=gpu, memory=memory, **fit._asdict(), largest_micro_batch=batch, longest_seq=longest,
+        binds=PARTS[int(np.argmax([parts[name] for name in PARTS]))], nearest=nearest[0], nearest_bytes=nearest[1],
+        nearest_tight=nearest[2], limits_run=ran,
     )
-
-
-def _process_bytes(model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead) -> NDArray[np.float64]:
-    memory = training_memory(model, plan, gpu, overhead.slack[0], overhead.context_bytes[0])
-    return np.asarray(memory.process_bytes, dtype=np.float64)
 
 
 def _largest(model: ModelShape, plan: TrainingPlan, tried: NDArray[np.float64], gpu: Gpu, overhead: Overhead) -> int:
     """The largest of the tried values whose plan fits, 0 where none does; memory rises with the value."""
-    room = _process_bytes(model, plan, gpu, overhead) <= gpu.memory_bytes
+    memory = training_memory(model, plan, gpu, overhead.slack[0], overhead.context_bytes[0])
+    room = np.asarray(memory.process_bytes) <= gpu.memory_bytes
     return int(tried[room][-1]) if bool(room.any()) else 0
 
 
 def _nearest_plan(
     model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, skip: str = "no plan",
-) -> tuple[str, float]:
-    """The smallest change of plan that fits in closed form, and its bytes; those whose name begins with `skip` are left out."""
+) -> tuple[str, float, bool]:
+    """The smallest change of plan that fits in closed form, its bytes, and whether it is tight.
+
+    One for which the allocator keeps its cache comes before all that are squeezed. Names that begin with `skip` are left out.
+    """
+    squeezed = ("", 0.0, False)
     for name, other in _smaller_plans(model, plan):
         if name.startswith(skip) or refusal(model, other):
             continue
-        needed = float(_process_bytes(model, other, gpu, overhead))
-        if needed <= gpu.memory_bytes:
-            return name, needed
-    return "", 0.0
+        memory = training_memory(model, other, gpu, overhead.slack[0], overhead.context_bytes[0])
+        room = _room(gpu, overhead, memory, reserved_range(memory, overhead))
+        if room.fits and not room.squeezed:
+            return name, float(memory.process_bytes), room.tight
+        if room.fits and not squeezed[0]:
+            squeezed = (name, float(memory.process_bytes), True)
+    return squeezed
 
 
 def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:

@@ -113,7 +113,8 @@ def _find_limit(profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan,
                 made: dict[tuple[int, int], DryRunSearch], step: int, kernels: CardKernels, *, by_length: bool) -> int:
     """The largest of the sizes that were run and fit; 0 = none. What is run is put into `made`, and not run again."""
     own = int(plan.seq) if by_length else int(plan.micro_batch)
-    start = own if profile.reserved_bytes <= room else 0
+    planned = dry_peaks(profile, "")
+    start = own if planned.needed(planned.own) <= room else 0
     fitting, failed, found = start, 0, profile
     for tried in range(MOST_TRIES):
         peaks = dry_peaks(found, "")
@@ -129,7 +130,7 @@ def _find_limit(profile: DryRunProfile, config: ModelConfig, plan: TrainingPlan,
         one = made[batch, seq]
         kept = (s for s in found.searched if (s.micro_batch, s.seq) != (batch, seq))
         found = found.model_copy(update={"searched": (*kept, one)})
-        fitting, failed = (size, failed) if one.reserved_bytes <= room else (fitting, size)
+        fitting, failed = (size, failed) if peaks.needed(one) <= room else (fitting, size)
     return fitting
 
 

@@ -1,8 +1,6 @@
-"""How `roi fit` is told: on a terminal, as Markdown, or as JSON. The answer comes first, everything else with `--full`."""
+"""How `roi fit` is told: on a terminal or as Markdown. The answer comes first, everything else with `--full`."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import date as Date
 
 from roi.answers.fit import FitReport, GpuLine
@@ -22,12 +20,12 @@ from roi.report.training.method_words import method_words, trained_words
 from roi.report.training.speed_sources import speed_sources, speed_words
 from roi.units import GIB
 
-SCHEMA = "roi.fit/1"
 TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}
 HEADS = ("GPU", "fits", "batch", "longest", "tokens/s", "hours", "5-95%", "USD")
 WIDTHS = (15, 5, 5, 9, 8, 7, 13, 10)
 SHOWN = 5
 """Cards of the short answer at most."""
+MAYBE = "maybe: fits only as torch gives back the cache that it would keep on a larger card"
 NAMED = 3
 """Cards without room that the short answer names."""
 
@@ -56,6 +54,8 @@ def _lead(report: FitReport) -> Iterable[Block]:
         sure.append(f"Cheaper, but tight (not at the 95th percentile): {', '.join(tight)}")
     elif best is not None and not best.fit.tight and any(x.fit.tight for x in shown):
         sure.append("tight: fits, but not at the 95th percentile")
+    if any(x.fit.squeezed for x in shown if x is not best):
+        sure.append(MAYBE)
     yield Notes((*sure, *_lead_remarks(report, shown)))
     yield from (Gap(), *plan)
     if best is not None and len(shown) > 1:
@@ -72,8 +72,11 @@ def _answer(report: FitReport, best: GpuLine | None) -> str:
             return f"{'Not usable' if alone else 'No card is usable'}: {largest.fit.gpu.id}: {largest.note}."
         return f"Fits: no. {_room(largest)} on {largest.fit.gpu.id}{'' if alone else ', the largest card'}; {_way(largest)}."
     fit = best.fit
-    rank = "Fits: yes," if alone else "Cheapest card that fits:" if best.offer else "Smallest card that fits:"
-    tight = ", tight: not at the 95th percentile" if fit.tight else ""
+    able = "may fit" if fit.squeezed else "fits"
+    least = "Cheapest" if best.offer else "Smallest"
+    rank = f"Fits: {'maybe' if fit.squeezed else 'yes'}," if alone else f"{least} card that {able}:"
+    tight = "" if not fit.tight else ", tight: not at the 95th percentile" if not fit.squeezed else (
+        f", {round(10 * fit.chance)} chances in 10: only as torch gives its cache back")
     return f"{rank} {fit.gpu.id}{tight}. {_run(report, best)}. {_room(best)}."
 
 
@@ -91,14 +94,19 @@ def _run(report: FitReport, line: GpuLine) -> str:
 
 
 def _room(line: GpuLine) -> str:
-    """The peak of the process and the room of the card, GiB."""
+    """The peak of the process and the room of the card, GiB, to the digit that tells them apart where the plan does not fit."""
     fit = line.fit
-    return f"Peak {float(fit.memory.process_bytes) / GIB:,.1f} of {fit.gpu.memory_bytes / GIB:,.1f} GiB"
+    peak, room = float(fit.memory.process_bytes) / GIB, fit.gpu.memory_bytes / GIB
+    if fit.squeezed:
+        return f"Needs {fit.needed_bytes / GIB:,.1f} of {room:,.1f} GiB, and fills it"
+    places = next(n for n in range(1, 10) if n == 9 or fit.fits or f"{peak:.{n}f}" != f"{room:.{n}f}")
+    return f"Peak {peak:,.{places}f} of {room:,.{places}f} GiB"
 
 
 def _way(line: GpuLine) -> str:
     """What is largest where a plan does not fit, and the nearest plan that does, with what the card lacks for it."""
     fit, lacks = line.fit, f"; {line.note}" if line.note else ""
+    lacks = ", tight" * fit.nearest_tight + lacks
     way = f"fits: {fit.nearest} ({fit.nearest_bytes / GIB:.1f} GiB{lacks})" if fit.nearest else "no smaller plan fits"
     return f"mostly {fit.binds}; {way}"
 
@@ -106,7 +114,7 @@ def _way(line: GpuLine) -> str:
 def _how_sure(report: FitReport, best: GpuLine) -> str:
     """The intervals of memory, hours and USD, and what they rest on."""
     fit = best.fit
-    spans = [f"{fit.low_bytes / GIB:,.1f}-{fit.high_bytes / GIB:,.1f} GiB"]
+    spans = [f"{'needs ' * fit.squeezed}{fit.low_bytes / GIB:,.1f}-{fit.high_bytes / GIB:,.1f} GiB"]
     if best.hours is None:
         spans.append(f"{best.tokens_per_s_range[0]:,.0f}-{best.tokens_per_s_range[1]:,.0f} tokens a second")
     else:
@@ -134,8 +142,6 @@ def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
         yield f"Does not fit: {names}{more}{way}"
     for note in dict.fromkeys(x.note for x in report.lines if x.note and x.fit.fits and len(report.lines) > 1):
         yield f"{', '.join(x.fit.gpu.id for x in report.lines if x.note == note and x.fit.fits)}: {note}"
-    if report.model.source == report.model.id:  # of no catalog
-        yield f"{report.model.id} was {report.model.note}"
     whole = [f"{x.fit.gpu.id} ({x.paid_gpus} for {report.plan.gpus})" for x in shown
              if x.paid_gpus not in (None, report.plan.gpus)]
     if whole:
@@ -154,7 +160,7 @@ def _cards(shown: Iterable[GpuLine], best: GpuLine) -> Table:
         fit, peak = line.fit, float(line.fit.memory.process_bytes)
         run = _cells(line)[5:] if timed else (
             f"{line.tokens_per_s:,.0f}", "-" if line.usd_per_mtok is None else f"{line.usd_per_mtok:.3g}")
-        cells = (fit.gpu.id, "tight" if fit.tight else "yes", "-" if line.offer is None else _dollars(line.offer), *run,
+        cells = (fit.gpu.id, _fits(line), "-" if line.offer is None else _dollars(line.offer), *run,
                  f"{peak / GIB:,.1f}", f"{(fit.gpu.memory_bytes - peak) / GIB:,.1f}")
         rows.append(Row(cells, strong=line is best))
     return Table(("GPU", "fits", "USD/GPU-h", *run_heads, "peak GiB", "free"), tuple(rows), align="ll")
@@ -181,46 +187,6 @@ def _full(report: FitReport) -> list[Block]:
     if rows := tuple(Row(_cells(line)) for line in report.lines if line.fit.fits):
         blocks += (Table(HEADS, rows, align="ll", widths=WIDTHS), Gap())
     return [*blocks, Notes(tuple(_remarks(report)))]
-
-
-def fit_json(report: FitReport) -> str:
-    """The answer as JSON: bytes, hours, USD; null where a figure was not asked for or no offer gives it."""
-    memory, dry, best = report.lines[0].fit.memory, report.dry_run, report.recommended
-    return json.dumps({
-        "schema": SCHEMA, "model": report.model.id, "parameters": report.model.parameters,
-        "model_note": report.model.note or None, "method": report.plan.method, "plan": asdict(report.plan),
-        "training_set": asdict(report.training_set) if report.training_set else None,
-        "trained_parameters": report.trained_parameters,
-        "memory": {
-            **{name: float(x) for name, x in asdict(memory).items() if name not in ("peak_phase", "phase_bytes")},
-            "peak_phase": PHASES[int(memory.peak_phase)],
-            "phase_bytes": None if report.dry else dict(zip(PHASES, (float(x) for x in memory.phase_bytes), strict=True)),
-            "instrument": "closed form" if report.dry is None else "dry run",
-            "source": "roi.estimate.training.memory" if report.dry is None else report.dry.source,
-        },
-        "dry_run": None if dry is None else dry.model_dump(mode="json", by_alias=True, exclude={"operators"}),
-        "recommended": None if best is None else best.fit.gpu.id, "gpus": [_gpu_json(line) for line in report.lines],
-    }, indent=1, allow_nan=False)
-
-
-def _gpu_json(line: GpuLine) -> dict[str, object]:
-    fit = line.fit
-    hours, usd = line.hours or (None, None, None), line.usd or (None, None, None)
-    return {
-        "gpu": fit.gpu.id, "memory_bytes": fit.gpu.memory_bytes, "fits": fit.fits, "tight": fit.tight,
-        "peak_bytes": float(fit.memory.process_bytes), "low_bytes": fit.low_bytes, "high_bytes": fit.high_bytes,
-        "binds": fit.binds, "nearest": fit.nearest or None, "nearest_bytes": fit.nearest_bytes or None,
-        "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq, "limits_run": fit.limits_run,
-        "tokens_per_s": line.tokens_per_s, "tokens_per_s_low": line.tokens_per_s_range[0],
-        "tokens_per_s_high": line.tokens_per_s_range[1], "speed_evidence": line.evidence.level, "speed_runs": line.evidence.n,
-        "speed_before": line.evidence.before, "speed_pieces": [asdict(piece) for piece in line.evidence.pieces],
-        "speed_sources": line.evidence.sources,
-        "speed_left_out": line.evidence.record and dict(zip(("rows", "inside_percent"), line.evidence.record, strict=True)),
-        "mfu_ceiling": line.ceiling and dict(zip(("share", "profile"), line.ceiling, strict=True)),
-        "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2], "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
-        "usd_per_mtok": line.usd_per_mtok, "paid_gpus": line.paid_gpus,
-        "offer": line.offer.model_dump(mode="json") if line.offer else None, "note": line.note or None,
-    }
 
 
 def _title(report: FitReport) -> tuple[Block, ...]:
@@ -337,10 +303,14 @@ def _cells(line: GpuLine) -> tuple[str, ...]:
     fit, largest = line.fit, line.fit.largest_micro_batch
     hours = ("-", "-") if line.hours is None else (_three(line.hours[0]), f"{_short(line.hours[1])}-{_short(line.hours[2])}")
     return (
-        fit.gpu.id[:15], "dtype" if line.note else "tight" if fit.tight else "yes",
+        fit.gpu.id[:15], "dtype" if line.note else _fits(line),
         f">{largest - 1}" if largest == int(MICRO_BATCHES[-1]) else str(largest), f"{fit.longest_seq:,}",
         f"{line.tokens_per_s:,.0f}", *hours, "-" if line.usd is None else f"{line.usd[0]:,.2f}",
     )
+
+
+def _fits(line: GpuLine) -> str:
+    return "maybe" if line.fit.squeezed else "tight" if line.fit.tight else "yes"
 
 
 def _three(hours: float) -> str:
@@ -361,12 +331,10 @@ def _short(hours: float) -> str:
 def _remarks(report: FitReport) -> list[str]:
     texts = []
     for line in report.lines:
-        fit, room = line.fit, line.fit.gpu.memory_bytes / GIB
-        if not fit.fits:
-            needed = float(fit.memory.process_bytes) / GIB
-            texts.append(f"{fit.gpu.id}: does not fit, {needed:.1f} of {room:.1f} GiB; {_way(line)}")
+        if not line.fit.fits:
+            texts.append(f"{line.fit.gpu.id}: does not fit, {_room(line)[5:]}; {_way(line)}")
         elif line.note:
-            texts.append(f"{fit.gpu.id}: {line.note}")
+            texts.append(f"{line.fit.gpu.id}: {line.note}")
     offers = [_offer(x, x.offer, report.as_of) for x in report.lines if x.offer and x.usd and x.fit.fits]
     if offers:
         texts.append("USD: cheapest on-demand offer of that date, for one successful run (q): " + "; ".join(offers))
@@ -377,6 +345,8 @@ def _remarks(report: FitReport) -> list[str]:
     texts.append(f"tokens/s and hours (c; 5-95% from runs left out of the fit): {speed_sources(report)}")
     texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile; dtype: would fit, but the card lacks"
                  " the number format")
+    if any(line.fit.squeezed for line in report.lines):
+        texts.append(MAYBE)
     return texts
 
 
@@ -389,11 +359,19 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
     if report.plan.galore and report.usable:
         yield ("Speed, hours and USD do not count GaLore's projections and singular values: ms-swift measured 0.77 of full"
                " training's speed (Qwen-7B, 16 micro-steps a step, new projections every 50 steps)")
+    data, plan = report.training_set, report.plan
+    if data is not None and data.tokens_per_example < plan.seq and plan.micro_batch > 1 and not plan.packed:
+        yield ("Not counted: rows of a micro-batch are padded to its longest, which hours and USD exceed by as much as lengths"
+               " spread (--packed pads nothing)")
     if report.model.mixture:
         adapters = "" if not report.plan.adapter else (
             ", and peft gives each of them an adapter (--targets attention leaves them out)"
             if trains_experts(report.model, report.plan.targets) else ", and they carry no adapter")
-        yield f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{adapters}"
+        cast = ", k-bit preparation casts them to fp32" * report.plan.prepared
+        yield f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{cast}{adapters}"
+    if report.unquantised is not None and (less := report.unquantised.recommended) is not None:
+        yield (f"Cheaper without quantisation: --method {report.unquantised.plan.method}, {less.fit.gpu.id}"
+               f"{f', {_fits(less)}' * less.fit.tight}. {_run(report.unquantised, less)}. {_room(less)}")
     if report.model.licence == "unknown":
-        yield (f"{report.model.id} is read from its config.json ({report.model.family}): {report.model.parameters:,}"
-               f" parameters, as transformers builds them{'' if report.dry else '; --dry-run builds the architecture itself'}")
+        yield (f"{report.model.id} ({report.model.family}, {report.model.parameters:,} parameters, as transformers builds them)"
+               f" was {report.model.note}{'' if report.dry else '; --dry-run builds the architecture itself'}")

@@ -1,0 +1,114 @@
+"""Whether a plan has room on a card, by how much, and how it is told: `roi fit`."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from roi.catalog.cards.cuda_contexts import training_overhead
+from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.models.shapes import find_model
+from roi.cli import main
+from roi.estimate.training.fitting import DryPeak, DryPeaks, fit_plan, replayed_range
+from roi.estimate.training.memory import PHASES, training_memory
+from roi.estimate.training.plan import TrainingPlan
+from roi.units import GIB
+
+
+@pytest.fixture(autouse=True)
+def _no_profiles(tmp_path, monkeypatch):
+    """What is tested here is the closed form: shipped dry runs are left aside."""
+    monkeypatch.setattr("roi.answers.fit.profile_folders", lambda given=(): ())
+    monkeypatch.chdir(tmp_path)
+
+
+def told(*words):
+    result = CliRunner().invoke(main, ["fit", *words, "--as-of", "2026-11-24"])
+    assert result.exit_code == 0, result.output
+    return " ".join(result.stdout.split())
+
+
+def gpus(*words):
+    result = CliRunner().invoke(main, ["fit", *words, "--as-of", "2026-11-24", "--format", "json"])
+    return json.loads(result.stdout)["gpus"]
+
+
+def test_a_plan_that_fits_only_as_the_cache_is_given_back_is_a_maybe():
+    """Its interval is of what it cannot do without: the peak and 0, 6 or 39% of what comes and goes; chances by lines."""
+    words = ("qwen3-30b-a3b", "--method", "qlora", "--gpu", "H200", "--seq", "7424")
+    (got,) = gpus(*words)
+    gpu, plan = find_gpu("H200"), TrainingPlan(method="qlora", seq=7424, trainer="hf", autocast=True, logits_kept=False)
+    memory, (central, low, high) = training_memory(find_model(words[0]), plan, gpu), training_overhead(gpu).context_bytes
+    peak, moving = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes)
+    wanted = (peak + low, peak + 0.06 * moving + central, peak + 0.39 * moving + high)
+    assert (got["low_bytes"], got["needed_bytes"], got["high_bytes"]) == pytest.approx(wanted)
+    share = 0.5 + 0.45 * (got["memory_bytes"] - wanted[1]) / (wanted[2] - wanted[1])
+    assert got["chance"] == pytest.approx(share)
+    assert (got["fits"], got["tight"], got["squeezed"], got["peak_bytes"]) == (True, True, True, got["memory_bytes"])
+    said = told(*words)
+    assert "Fits: maybe, H200-141GB-SXM, 5 chances in 10: only as torch gives its cache back." in said
+    assert f"Needs {wanted[1] / GIB:.1f} of 139.8 GiB, and fills it." in said
+    assert f"needs {wanted[0] / GIB:.1f}-{wanted[2] / GIB:.1f} GiB," in said
+    assert "maybe: fits only as torch gives back" in told(*words, "--full")
+
+
+def test_a_plan_that_is_named_instead_is_not_squeezed_and_says_that_it_is_tight():
+    (got,) = gpus("qwen3-30b-a3b", "--method", "qlora", "--gpu", "H200", "--seq", "8192")
+    assert (got["fits"], got["nearest"], got["nearest_tight"]) == (False, "targets attention", True)
+    assert got["nearest_bytes"] < got["memory_bytes"]
+    assert f"fits: targets attention ({got['nearest_bytes'] / GIB:.1f} GiB, tight)" in told(
+        "qwen3-30b-a3b", "--method", "qlora", "--gpu", "H200", "--seq", "8192")
+
+
+def test_a_peak_that_passes_the_card_by_a_little_has_the_digits_that_say_so():
+    """At the first length that does not fit."""
+    (at,) = gpus("qwen3-30b-a3b", "--gpu", "A100-80GB-SXM")
+    longer = ("qwen3-30b-a3b", "--gpu", "A100-80GB-SXM", "--seq", str(at["longest_seq_tokens"] + 1))
+    while gpus(*longer)[0]["fits"]:
+        longer = (*longer[:-1], str(int(longer[-1]) + 1))
+    peak, room = told(*longer).partition("Fits: no. Peak ")[2].split(" GiB on ")[0].split(" of ")
+    assert float(peak) > float(room)
+
+
+@pytest.mark.parametrize("card", ["A100-80GB-SXM", "H200"])
+def test_limits_of_a_dry_run_follow_the_rule_of_the_closed_form(card):
+    """A dry run that finds what the closed form says, at these sizes, gives its limits: to a step of the ladder's lines."""
+    model, plan, gpu = find_model("qwen3-30b-a3b"), TrainingPlan(seq=2048), find_gpu(card)
+    overhead = training_overhead(gpu)
+
+    def peak(batch: int, seq: int) -> DryPeak:
+        memory = training_memory(model, TrainingPlan(seq=seq, micro_batch=batch))
+        allocated = float(memory.peak_allocated_bytes)
+        return DryPeak(batch, seq, allocated, allocated + overhead.slack[0] * float(memory.loose_bytes))
+
+    own = training_memory(model, plan)
+    parts = {name: float(getattr(own, f"{name}_bytes")) for name in ("gradients", "activations", "logits")}
+    ladder = (peak(1, 2048), *(peak(1, n) for n in range(2560, 40960, 512)), *(peak(n, 2048) for n in range(2, 40)))
+    dry = DryPeaks(ladder[0], ladder, parts, PHASES[int(own.peak_phase)], float(own.workspaces_bytes), "x")
+    by_run, by_formula = fit_plan(model, plan, gpu, overhead, dry), fit_plan(model, plan, gpu, overhead)
+    assert by_run.largest_micro_batch == by_formula.largest_micro_batch
+    assert by_run.longest_seq == pytest.approx(by_formula.longest_seq, abs=128)
+
+
+def test_a_mixture_that_is_cheaper_without_quantisation_says_so():
+    """Its experts stay unquantised and are cast to fp32: LoRA takes half the memory, at its own cost."""
+    words = ("qwen3-30b-a3b", "--gpu", "H200", "--examples", "10000")
+    said, (alone,) = told(*words, "--method", "qlora"), gpus(*words)
+    assert "leaves them unquantised, k-bit preparation casts them to fp32, and peft" in said
+    assert (f"Cheaper without quantisation: --method lora, H200-141GB-SXM. A run takes {alone['hours']:.2f} hours,"
+            f" ${alone['usd']:.2f} ") in said
+    assert f"Peak {alone['peak_bytes'] / GIB:.1f} of 139.8 GiB" in said
+    assert "Cheaper without" not in told(*words) + told("qwen3-8b", "--method", "qlora", "--gpu", "L4")
+
+
+def test_padding_is_said_not_to_be_counted_only_where_there_is_some():
+    words, said = ("llama-3.1-8b", "--gpu", "H100", "--examples", "100", "--seq", "4096"), "Not counted: rows of a micro-batch"
+    mean, four = ("--tokens-per-example", "700"), ("--micro-batch", "4")
+    assert said in told(*words, *mean, *four)
+    assert all(said not in told(*words, *more) for more in (mean, four, (*mean, *four, "--packed")))
+
+
+def test_a_dry_run_s_low_end_is_not_below_what_it_allocates():
+    """Of 73.6 GiB allocated and 74.1 reserved the interval began at 70.3, below the formula's; else at 0.95."""
+    assert replayed_range(73.6, 74.1) == pytest.approx((74.1, 73.6, 1.07 * 74.1))
+    assert replayed_range(60.0, 74.1) == pytest.approx((74.1, 0.95 * 74.1, 1.07 * 74.1))

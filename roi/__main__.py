@@ -12,8 +12,8 @@ MEASURE = {"profile", "calibrate"}
 
 COLLECT_AT = 100_000
 """Objects more than were freed before Python looks for cycles among them. At its 700 it looks 90 to 280 times while modules
-are imported, whose objects all stay: 3 to 5% of a command. Not where something is measured: what torch holds in a cycle is
-memory.
+are imported, whose objects all stay: 3 to 5% of a command. Not where something is measured, where what torch holds in a cycle
+is memory, nor where one command is as much work as many (`collect_often`).
 """
 
 

@@ -157,10 +157,16 @@ _NUMBERS: Final = re.compile(r"\[[-+\d\s.,eEnul]{64,}\]")
 
 
 def parse_json(text: str) -> Any:  # Any: JSON
-    """What a JSON document says. ValueError where it says a key twice (GivenTwice), or has more than MOST_VALUES values."""
+    """What a JSON document says. ValueError where it says a key twice (GivenTwice), or has more than MOST_VALUES values.
+
+    RecursionError, in words, where it is nested too deeply.
+    """
     if too_many_values(text):
         raise ValueError(TOO_MANY_VALUES)
-    return UNIQUE.decode(text)
+    try:
+        return UNIQUE.decode(text)
+    except RecursionError:
+        raise RecursionError("nested too deeply") from None
 
 
 def check_unique(text: str) -> None:

@@ -180,5 +180,7 @@ def nearest_file(path: Path, *, folders: bool = False) -> str:
 
 def allowed(problem: Mapping[str, object]) -> str:
     """What the field of a problem takes, as every message says it."""
+    if str(problem.get("type")).startswith(("date_from", "date_parsing", "date_type")):
+        return "it should be a day such as 2026-11-24"
     told = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "it should be")
     return told.replace("Field required", "needed and not given")

@@ -21,7 +21,7 @@ from roi.catalog.models.config_shapes import choose_model
 from roi.catalog.prices.gpu_offers import rental_offers
 from roi.errors import InputError
 from roi.estimate.step.calibration import Evidence
-from roi.estimate.step.step_time import StepWork, step_time, step_work, training_hours
+from roi.estimate.step.step_time import StepWork, hours_of, step_time, step_work
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.memory import MemoryBreakdown
@@ -224,8 +224,7 @@ def _line(
     )  # fmt: skip
     if data is None:
         return line
-    run = data.examples, data.tokens_per_example, data.epochs
-    mid, long, short = (float(x) for x in np.asarray(training_hours(model, plan, gpu, ends, *run)))
+    mid, long, short = (float(x) for x in np.asarray(hours_of(step, plan, data.examples, data.epochs)))
     return replace(line, hours=(mid, short, long), usd=None if rent is None else (rent * mid, rent * short, rent * long))
 
 

@@ -14,10 +14,11 @@ import numpy as np
 from roi.answers.opening import open_case, open_trace
 from roi.answers.saved import read_saved
 from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
-from roi.answers.size_ways import Way, ways, ways_on_trace
+from roi.answers.size_ways import Way, own_floor, ways, ways_on_trace
 from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
+from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.line import rent_level
@@ -68,6 +69,10 @@ class Sizing:
     mean_requests_per_s: float
     peak_requests_per_s: float
     """Of a trace its mean rate, since its own bursts are replayed."""
+    busiest_hour: float | None
+    """Over the mean, of the scenario's hourly_weights; None where the hours follow from the peak, and for a trace."""
+    peak_stated: bool
+    """False where the peak is the busiest hour, or a usual one, times what is assumed within an hour."""
     hold_requests_per_s: float
     """What must hold the SLO, before headroom: the peak, less what can wait for a valley."""
     volume_factor: float
@@ -85,7 +90,8 @@ class Sizing:
     trace: TraceSpan | None
     """The trace that is replayed; None for the scenario's traffic."""
     plans: tuple[SizedPlan, ...]
-    """Cheapest first; those on cards that are owned at what they cost in power and space."""
+    """Cheapest first; those on cards that are owned at what they cost in power and space. Last those whose fleet, found by the
+    law that `roi compare` pays by, breaks the SLO in a replay of its own."""
     too_few: tuple[SizedPlan, ...]
     """Plans on cards that are owned, of which more are needed than there are."""
     own_infeasible: str | None
@@ -98,8 +104,11 @@ class Sizing:
     """Of each: what binds, or that a plan on another card is never dearer."""
     day: Day | None
     """The first plan's; None for a trace, or where a day has too many requests to replay."""
+    alarms: tuple[Alarm, ...]
+    """What cannot be true in the Case, or was meant and is accepted, as `roi compare` has it."""
     ways: tuple[Way, ...]
-    """Of the first plan: fixed, autoscaled, with spill, with requests that wait; on a trace the fleet, and the API alone."""
+    """Of the first plan: fixed, autoscaled, with spill, with requests that wait; on a trace the fleet, and the API alone. Where
+    that plan is rented and cards are owned, a floor on those besides."""
 
 
 def size_file(
@@ -142,7 +151,8 @@ def size_service(
         _check_context(load.traffic.drawn(0), find_model(option.system.partition("+")[0]))
     if option.infeasible is not None and own not in owned:
         raise InputError(f"{option.system}: {option.infeasible}{' (on this trace)' if trace is not None else ''}")
-    plans, sized, too_few = (*plans, *_one_size(owned.get(own, ()))), [], []
+    yours = _one_size(owned.get(own, ()))
+    plans, sized, too_few = (*plans, *yours), [], []
     for number, plan in enumerate(plans, start=1):
         replica = f"{plan.serving.tensor_parallel} x {plan.offer.gpu} {plan.serving.weight_dtype}"
         status(f"replaying {replica}, plan {number} of {len(plans)}")
@@ -156,13 +166,15 @@ def size_service(
         few = [f"{plan.fleet.gpus} x {plan.gpu} are needed, {plan.owned} are owned" for plan in too_few]
         raise InputError(f"{option.system}: no plan holds the SLO{' on this trace' if trace is not None else ''}"
                          f"{''.join(f'; {each}' for each in few[:1])}")
-    sized.sort(key=lambda each: each[0].fleet.usd_per_month)
+    sized.sort(key=lambda each: (not each[0].fleet.holds, each[0].fleet.usd_per_month))
     best, plan = sized[0]
     shape, named = load.traffic.shape, dict.fromkeys(find_gpu(name).id for name in resolved.scenario.candidates.gpus)
     left_out = tuple(name for name in named if name not in {found.gpu for found, _ in sized})
     return Sizing(
         title=resolved.scenario.title, system=option.system, option=option.id, untrained=_why_untrained(options, option),
         mean_requests_per_s=mean, peak_requests_per_s=peak, hold_requests_per_s=load.requests_per_s,
+        busiest_hour=float(np.max(shared.load_curve)) if resolved.scenario.workload.hourly_weights else None,
+        peak_stated=resolved.scenario.workload.peak_to_mean is not None,
         volume_factor=1.0 if trace is not None else float(shared.volume_factor),
         headroom=float(option.headroom), fleet_share=float(option.fleet_share), slo=load.slo,
         rent_level=float(np.mean(rent_level(shared))) if best.owned is None and not plan.offer.minimum_months else 1.0,
@@ -171,14 +183,15 @@ def size_service(
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
         plans=tuple(found for found, _ in sized), too_few=tuple(too_few),
         own_infeasible=options[own].infeasible if resolved.scenario.own_hardware.cards and own not in owned else None,
-        engine=resolved.scenario.serving.engine or ENGINE,
+        engine=resolved.scenario.serving.engine or ENGINE, alarms=read_alarms(resolved.case.values()),
         left_out=left_out, left_out_why=tuple(
             "no fleet of it holds the SLO" if name in {plan.offer.gpu for plan in plans} else
             why_no_plan(resolved.scenario, resolved.known, resolved.case.facts, option, name)
             for name in left_out),
         day=None if trace is not None else replay_day(plan, load, best.replicas, mean, shared.load_curve),
-        ways=ways(shared, options, option if best.owned is None else options[own], plan, mean) if trace is None
-        else ways_on_trace(shared, options, option.system, best, mean),
+        ways=ways_on_trace(shared, options, option.system, best, mean) if trace is not None
+        else ways(shared, options, options[own], plan, mean) if best.owned is not None
+        else (*ways(shared, options, option, plan, mean), *own_floor(shared, options, options.get(own), yours, mean)),
     )
 
 

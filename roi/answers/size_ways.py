@@ -1,7 +1,7 @@
 """Ways to run one plan at today's volume: for the peak, with the hours of the day, with an API above a floor, with waiting."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -78,7 +78,8 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
         found.append(way("autoscaled by the hour", hourly, start))
     hybrid = options.get(f"hybrid:{option.system}")
     if hybrid is not None and hybrid.spills_to is not None:
-        found += _spilling(shared, option, plan, options[hybrid.spills_to], mean)
+        api = options[hybrid.spills_to]
+        found += _floor(shared, option, plan, api, mean), _api_alone(shared, api, mean)[0]
     if waits == 0.0:
         share = f"if {MIGHT_WAIT:.0%} could wait for a valley"
         found.append(way(share, fixed(MIGHT_WAIT), "workload.can_wait_share is 0"))
@@ -109,9 +110,22 @@ def _api_alone(shared: Shared, api: Option, mean: float) -> tuple[Way, float]:
                api_usd=mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=1.0, note=note), each
 
 
-def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: float) -> list[Way]:
-    """The cheapest floor below which the fleet never goes and above which the API answers, and the API alone."""
-    everything, each = _api_alone(shared, api, mean)
+def own_floor(
+    shared: Shared, options: Mapping[str, Option], own: Option | None, plans: Sequence[FleetPlan], mean: float,
+) -> tuple[Way, ...]:
+    """The cheapest floor on cards that are owned, be they enough for the peak and a spare or not; none without an API."""
+    hybrid = None if own is None else options.get(f"hybrid:{own.system}")
+    if own is None or hybrid is None or hybrid.spills_to is None:
+        return ()
+    floors = [replace(_floor(shared, own, plan, options[hybrid.spills_to], mean),
+                      name=f"floor on your {plan.offer.gpu}, the rest to the API")
+              for plan in plans if plan.capacity.alone.requests_per_s > 0.0]
+    return (min(floors, key=lambda way: way.usd),) if floors else ()
+
+
+def _floor(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: float) -> Way:
+    """The cheapest floor below which the fleet never goes and above which the API answers."""
+    _, each = _api_alone(shared, api, mean)
     alone, pooling = plan.capacity.alone.requests_per_s, plan.capacity.pooling
     replica, instance = float(plan.serving.tensor_parallel), float(plan.offer.gpus_per_instance)
     demand = demand_to_hold(mean * shared.peak_to_mean, mean, waiting(shared, option))
@@ -128,4 +142,4 @@ def _spilling(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean
             api_usd=spill * mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=spill,
             note=f"{service(shared, api).option.label} at ${each:.3g} a request; no spare, the API is the failover",
         ))  # fmt: skip
-    return [min(tried, key=lambda w: w.usd), everything]
+    return min(tried, key=lambda w: w.usd)

@@ -153,7 +153,7 @@ def track_file(
         raise InputError(f"draws: {case['draws'].number():,.0f} make no band; at least {LEAST_DRAWS}, better 4096 (--draws)")
     kept = {} if question.folder is None else {name: month for name, (_, month) in read_months(question.folder).items()}
     was = next((month.decision for month in kept.values()), None)
-    id = _option(comparison, question.option or (None if was is None else was.option))
+    id = _option(comparison, was.option if question.option is None and was is not None else question.option)
     shared, options, choices = settle(case)
     decision = Decision(
         title=str(case["title"].value)[:300],

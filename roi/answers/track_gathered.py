@@ -1,7 +1,8 @@
 """The months of a question in order: what is kept in a folder, and what exports, invoices and a cluster tell now."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date as Date
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from roi.answers.track_hours import QUERY, GpuMonth, opencost_months, prometheus
 from roi.answers.track_months import Models, MonthSums, bill_months, check_span, told_by, usage_months
 from roi.answers.track_record import Decision, TrackedMonth
 from roi.economics.inputs import Array, Option, Shared
+from roi.economics.lines.line import any_positive
 from roi.economics.tracking.commitments import with_owed
 from roi.economics.tracking.month_figures import figures
 from roi.economics.tracking.seen_facts import Came
@@ -58,6 +60,8 @@ class TrackQuestion:
     folder: Path | None = None
     revise: bool = False
     limits: Mapping[str, float] | None = None
+    today: Date | None = None
+    """By which a month is over; None: nobody asks."""
 
 
 def tracked_months(
@@ -79,7 +83,7 @@ def tracked_months(
     usage: dict[str, MonthSums] = {}
     if question.actual:
         usage = usage_months(question.actual, question.options, question.named, _models(options, decision.option), notes)
-    bill = {} if question.bill is None else bill_months(question.bill)
+    bill = {} if question.bill is None else bill_months(question.bill, question.today)
     sums = told_by(usage, bill, question.bill)
     hours = {} if question.opencost is None else opencost_months(question.opencost)
     asked: dict[str, GpuMonth] = {}
@@ -98,7 +102,9 @@ def tracked_months(
     told = {name: _filled(_tracked(name, each, decision), kept.get(name)) for name, each in sums.items()}
     merged = {**kept, **told}
     names = sorted(merged)
-    check_span(names, decision.first_month, shared.horizon)
+    given = ("--actual", question.actual), ("--bill", question.bill), ("--opencost", question.opencost)
+    where = next((name for name, files in given if files), "--folder")
+    check_span(names, decision.first_month, shared.horizon, where, notes, since=question.since is not None)
     return tuple(merged[name] for name in names)
 
 
@@ -149,6 +155,14 @@ def _filled(month: TrackedMonth, kept: TrackedMonth | None) -> TrackedMonth:
     )
 
 
+def _of_a_call(month: TrackedMonth, billed: float | None) -> float | None:
+    """What a call of the other models cost by the export itself, in proportion to what was billed for all calls."""
+    if billed is None or not month.calls_usd or month.own_usd is None or month.calls is None or month.own_calls is None:
+        return None
+    calls, usd = month.calls - month.own_calls, month.calls_usd - month.own_usd
+    return max(usd, 0.0) * billed / month.calls_usd / calls if calls > 0 else None
+
+
 def came_of(
     months: Sequence[TrackedMonth], shared: Shared, options: Mapping[str, Option], id: str, days: Array, notes: list[str]
 ) -> tuple[Came, ...]:
@@ -173,6 +187,7 @@ def came_of(
                 cached_share=(month.cache_read_tokens or 0.0) / given if given else None,
                 own_share=month.own_calls / per if month.own_calls is not None and per else None,
                 api_usd=month.api_usd,
+                listed=month.api_usd_from == "list price",
                 gpu_hours=month.gpu_hours,
                 gpu_usd=month.gpu_usd,
             )
@@ -185,4 +200,6 @@ def came_of(
     if told:
         notes.append("no bill says what was paid: what commitments ask beyond the export's calls is counted as paid,"
                      f" {', '.join(told)}; --bill says otherwise")
-    return paid
+    if options[id].spills_to is not None or any_positive(options[id].escalated):
+        return paid  # what is handed on are other requests than the rest
+    return tuple(replace(each, waiting_usd=_of_a_call(month, each.calls_usd)) for month, each in zip(months, paid, strict=True))

@@ -48,8 +48,8 @@ def opencost_months(path: Path) -> dict[str, GpuMonth]:
     if not isinstance(sets, list) or not all(isinstance(each, dict) for each in sets):
         raise InputError(f"{where}: no list `data` of allocations; save an answer of /allocation?window=...&step=1d")
     found: dict[str, GpuMonth] = {}
-    for allocation in (each for one in sets for each in one.values() if each is not None):
-        name = visible(str(allocation.get("name") if isinstance(allocation, dict) else allocation))[:60]
+    for key, allocation in ((key, each) for one in sets for key, each in one.items() if each is not None):
+        name = visible(str(allocation.get("name", key) if isinstance(allocation, dict) else allocation))[:60]
         hours, usd = (_number(allocation, key, f"{where}: {name}") for key in ("gpuHours", "gpuCost"))
         start, end = _window(allocation, f"{where}: {name}")
         month = month_of(start)
@@ -100,7 +100,10 @@ def prometheus_months(url: str, months: Sequence[str], query: str, notes: list[s
     from roi.profiling.server.endpoint import read_url
     from roi.profiling.server.http_client import ask_once
 
-    endpoint = read_url(url)
+    try:
+        endpoint = read_url(url)
+    except InputError as error:
+        raise InputError(f"--prometheus: {str(error).removeprefix('URL: ')}") from None
     if not endpoint.private:
         raise InputError(f"--prometheus: {endpoint.url} sends in the clear; https, or http to this machine (a tunnel)")
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from roi.economics.inputs import Array, Option
-from roi.economics.tracking.month_figures import PRICE
 from roi.economics.tracking.predictive_bands import (
     CACHED,
     CALLS,
@@ -22,7 +21,7 @@ from roi.economics.tracking.predictive_bands import (
     Forecast,
 )
 from roi.economics.tracking.seen_facts import Tracked
-from roi.errors import InputError, UnknownName
+from roi.errors import InputError, UnknownName, allowed
 from roi.numerics.beta import beta_quantile
 from roi.scenario.demand import Score
 from roi.scenario.file import read_part
@@ -33,7 +32,6 @@ def judge(
 ) -> tuple[dict[str, Array], NDArray[np.bool_], NDArray[np.bool_]]:
     """What came by quantity, where something did, and where it lies in its band."""
     came, count = tracked.came, len(tracked.came)
-    price = tracked.seen[PRICE][:, 0] if PRICE in tracked.seen else np.ones(count)
     billed = [each.api_usd is not None for each in came]
     rent = [each.gpu_hours is not None or each.gpu_usd is not None for each in came]
     told: dict[str, tuple[Sequence[float | None] | Array, Sequence[bool]]] = {
@@ -41,7 +39,7 @@ def judge(
         CALLS: ([each.calls for each in came], [each.calls is not None for each in came]),
         INPUT_TOKENS: ([each.input_tokens for each in came], [each.input_tokens is not None for each in came]),
         OUTPUT_TOKENS: ([each.output_tokens for each in came], [each.output_tokens is not None for each in came]),
-        PRICES: (price, [each.calls_usd is not None for each in came]),
+        PRICES: (tracked.price, [each.calls_usd is not None for each in came]),
         CACHED: ([each.cached_share for each in came], [each.cached_share is not None for each in came]),
         HOURS: ([each.gpu_hours for each in came], [each.gpu_hours is not None for each in came]),
         WRONG: (
@@ -73,7 +71,9 @@ def wrong_share(path: Path, option: Option, notes: list[str]) -> tuple[float, fl
         told = known[option.system]
         score = Score.model_validate({"value": told} if isinstance(told, (int, float)) else told)
     except ValidationError as error:
-        raise InputError(f"--quality: {path}: quality.scores.{option.system}: {error.errors()[0]['msg']}") from None
+        why = error.errors()[0]
+        place = ".".join(("quality.scores", option.system, *map(str, why["loc"])))
+        raise InputError(f"--quality: {path}: {place}: {str(why['input'])[:40]!r} is not usable; {allowed(why)}") from None
     if score.low is not None and score.high is not None:
         return 1.0 - score.value, 1.0 - score.high, 1.0 - score.low
     if score.items is None:

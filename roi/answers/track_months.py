@@ -222,10 +222,11 @@ def _summed(rows: Sequence[tuple[str, "Priced"]]) -> MonthSums:
     return found
 
 
-def bill_months(path: Path) -> dict[str, dict[str, float]]:
+def bill_months(path: Path, today: Date | None = None) -> dict[str, dict[str, float]]:
     """Amounts by month of a CSV with the columns month and usd, gpu_usd or gpu_hours, one row a month.
 
-    InputError names the row: a month twice, a currency other than USD, an amount that is none.
+    InputError names the row: a month twice, a currency other than USD, an amount that is none, or nothing at all for a month
+    that is not over `today`, whose bill is still to come.
     """
     text = read_text(path, BILL_LIMIT, "--bill: ", "an invoice by month")
     try:
@@ -233,13 +234,7 @@ def bill_months(path: Path) -> dict[str, dict[str, float]]:
     except csv.Error as error:
         raise InputError(f"--bill: {path}: no CSV: {error}") from None
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
-    for name in head:
-        if name not in COLUMNS:
-            raise UnknownName(f"--bill: {path}", name, COLUMNS, "column", COLUMNS)
-    if "month" not in head or not {"usd", "gpu_usd", "gpu_hours"} & set(head) or len(set(head)) < len(head):
-        raise InputError(
-            f"--bill: {path}: columns {', '.join(head)[:80]!r} are not usable; month, and usd, gpu_usd or gpu_hours, once each"
-        )
+    _check_head(head, path)
     found: dict[str, dict[str, float]] = {}
     for number, row in enumerate(rows[1:], start=2):
         where = f"--bill: {path}:{number}"
@@ -255,7 +250,25 @@ def bill_months(path: Path) -> dict[str, dict[str, float]]:
         found[month] = {name: _amount(cell, f"{where}: {name}") for name, cell in cells.items() if cell}
     if not found:
         raise InputError(f"--bill: {path}: no month")
+    for month, amounts in found.items():
+        if today is not None and after(month) > month_of(today) and not any(amounts.values()):
+            raise InputError(f"--bill: {path}: {month} is not over by this machine's clock, {today}, and nothing is billed for"
+                             " it yet; leave it out")
     return found
+
+
+def _check_head(head: Sequence[str], path: Path) -> None:
+    """InputError where the columns of an invoice are not apart by commas, not known, too few, or there twice."""
+    sign = next((sign for sign in ";\t|" if len(head) == 1 and sign in head[0]), None)
+    if sign is not None:
+        raise InputError(f"--bill: {path}: columns are apart by {sign!r}; commas, and dots in amounts, as in month,usd")
+    for name in head:
+        if name not in COLUMNS:
+            raise UnknownName(f"--bill: {path}", name, COLUMNS, "column", COLUMNS)
+    if "month" not in head or not {"usd", "gpu_usd", "gpu_hours"} & set(head) or len(set(head)) < len(head):
+        raise InputError(
+            f"--bill: {path}: columns {', '.join(head)[:80]!r} are not usable; month, and usd, gpu_usd or gpu_hours, once each"
+        )
 
 
 def read_month(text: str, where: str) -> str:
@@ -274,26 +287,35 @@ def _amount(text: str, where: str) -> float:
     raise InputError(f"{where}: {visible(text)[:40]!r} is not usable; a number such as 1234.56, without signs or commas")
 
 
-def check_span(months: Sequence[str], first: str, horizon: int) -> None:
-    """InputError where a month lies before the decision or beyond its horizon, or one is missing from the first on."""
+def check_span(months: Sequence[str], first: str, horizon: int, where: str, notes: Sequence[str], *, since: bool) -> None:
+    """InputError where a month lies before the decision or beyond its horizon, or one is missing from the first on.
+
+    `where` the months are from, such as --bill; `notes` say why some are left out; `since`: --since asked for the first one.
+    """
     if not months:
-        raise InputError("--actual: no month; give a usage export, a bill, or a folder that holds months")
+        raise InputError(f"{where}: no month; give a usage export, a bill, or a folder that holds months")
+    if since and (months[-1] < first or months[0] > first):
+        told = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
+        raise InputError(f"--since: {first} is not among the months of {where}, {told}")
     early = [month for month in months if month < first]
     if early:
         raise InputError(
-            f"--actual: {early[0]} is before month 1 of the decision, {first}; --since {early[0]} where it began then, "
+            f"{where}: {early[0]} is before month 1 of the decision, {first}; --since {early[0]} where it began then, "
             f"else leave out what is before {first}"
         )
     wanted = [after(first, k) for k in range(len(months))]
     missing = [month for month in wanted if month not in months]
     if missing:
         told = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        why = [note for note in notes if any(f"{month} is left out" in note for month in missing)]
+        because = f" ({'; '.join(why)})" if why else ""
         raise InputError(
-            f"--actual: {told} missing: months follow each other from {first}; --since {months[0]} where the "
-            "decision began then, or --folder with the months that were kept"
+            f"{where}: {told} missing{because}: months follow each other from {first}; "
+            + (f"--since {months[0]} where the decision began then, or " if months[0] > first else "give them too, or ")
+            + "--folder with the months that were kept"
         )
     if len(months) > horizon:
-        raise InputError(f"--actual: {months[horizon]} is month {horizon + 1}; the comparison ends with month {horizon}")
+        raise InputError(f"{where}: {months[horizon]} is month {horizon + 1}; the comparison ends with month {horizon}")
 
 
 def told_by(usage: Mapping[str, MonthSums], bill: Mapping[str, Mapping[str, float]], path: Path | None) -> dict[str, MonthSums]:

@@ -23,8 +23,8 @@ OF_A_NAME = {errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.
 """Errors of the system that are about what a name was given for."""
 REFUSED = re.compile(r"(?P<value>.+?) (?:is not a valid|is not in the range|does not match the format)", re.DOTALL)
 """What click says of a value that its type does not take."""
-LOADER = "failed to map segment"
-"""What the system's loader says where a library does not fit the memory that is left."""
+NO_MEMORY = ("failed to map segment", "can't start new thread")
+"""What the system's loader, and Python, say where a library or a thread does not fit the memory that is left."""
 
 MOST_TOLD, LONGEST_VALUE = 4000, 60
 """Characters of a message, and of a value that it quotes."""
@@ -116,7 +116,7 @@ class LazyGroup(click.Group):
         """Run the command; turn what can be answered into a message and an exit code. A bug keeps its traceback."""
         try:
             return super().invoke(ctx)
-        except (RoiError, click.UsageError, KeyboardInterrupt, MemoryError, ImportError, RecursionError, OSError) as error:
+        except (RoiError, click.UsageError, KeyboardInterrupt, MemoryError, ImportError, RuntimeError, OSError) as error:
             told = _answer_to(error)
             if told is None:
                 raise
@@ -127,7 +127,7 @@ def _answer_to(error: BaseException) -> tuple[str, int] | None:
     """The message and the exit code that answer an error; None where it is a bug, or click's own to answer."""
     if isinstance(error, RoiError):
         return str(error), error.exit_code
-    if isinstance(error, MemoryError) or LOADER in str(error):
+    if isinstance(error, MemoryError) or any(each in str(error) for each in NO_MEMORY):
         return "out of memory; fewer --draws or fewer candidates need less", 1
     told: tuple[str, int] | None = None
     match error:
@@ -188,8 +188,9 @@ def _taken(kind: Any) -> str:  # Any: a type of click
     number = "a whole number" if isinstance(kind, click.types.IntParamType) else "a number"
     if not isinstance(kind, click.IntRange | click.FloatRange):
         return number
-    least = "" if kind.min is None else f" {'above' if kind.min_open else 'from'} {kind.min:,}"
-    return number + least + ("" if kind.max is None else f" {'below' if kind.max_open else 'to'} {kind.max:,}")
+    low, high = (None if end is None else f"{end:,}".removesuffix(".0") for end in (kind.min, kind.max))
+    least = "" if low is None else f" {'above' if kind.min_open else 'from'} {low}"
+    return number + least + ("" if high is None else f" {'below' if kind.max_open else 'to'} {high}")
 
 
 def _stop(message: str, exit_code: int) -> NoReturn:

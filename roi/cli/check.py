@@ -10,6 +10,7 @@ from roi.cli.options import (
     format_option,
     output_option,
     profiles_option,
+    read_day,
     scenario_here,
     set_option,
     tell,
@@ -44,8 +45,6 @@ def check(
     roi schema --of policy lists what it may ask. Without POLICY: is there a verdict, on a tested option? The exit code is 3
     where a rule does not hold, and the answer says which one, and by how much.
     """
-    from datetime import date
-
     from roi import __version__
     from roi.answers.check import check_file
     from roi.cli.output import check_targets, columns, in_colour, write
@@ -56,10 +55,7 @@ def check(
     if redact and form == "json":
         raise InputError("--redact: JSON holds every name; write --format markdown")
     if as_of is not None:
-        try:
-            date.fromisoformat(as_of)
-        except ValueError:
-            raise InputError(f"--as-of: {as_of[:40]!r} is no day; write it as 2026-11-24") from None
+        read_day(as_of, "--as-of")
     check_targets()
     scenario = scenario_here(file)
     if scenario is None and saved is not None:

@@ -11,6 +11,7 @@ from roi.cli.options import (
     FRESH,
     PATH,
     cache_option,
+    collect_often,
     format_option,
     full_option,
     output_option,
@@ -117,6 +118,7 @@ def _compare_folder(
     folder: Path | None, form: str, jobs: int, output: Path | None, asked: dict[str, Any], other: str | None
 ) -> None:
     """Print a line for every scenario in the folder; leave with 2 where one of them could not be compared."""
+    collect_often()
     from roi.answers.folder import Compared, compare_folder, scenario_files
     from roi.cli.output import check_targets, write_lines
     from roi.report.comparison.answer_json import comparison_line, folder_line

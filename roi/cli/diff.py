@@ -12,6 +12,7 @@ from roi.cli.options import (
     output_option,
     page_options,
     profiles_option,
+    read_day,
     set_option,
     tell,
 )
@@ -46,6 +47,8 @@ def diff(
     from roi.report.diff import diff_json, diff_page, diff_text
 
     check_targets()
+    for day in days:
+        read_day(day, "--as-of")
     found = diff_files(first, second, days=days, overrides=overrides, profiles=profiles, every=full, tell=tell,
                        cache=not no_cache)
     if form == "json":

@@ -1,14 +1,17 @@
 """Options that several commands share, each declared once; and the check of values that ranges let through."""
 
+import math
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from roi.errors import NotAChoice, visible
+from roi.errors import InputError, NotAChoice, visible
 
 F = TypeVar("F", bound=Callable[..., Any])
 """A command's function."""
@@ -35,6 +38,24 @@ class Target(GivenPath):
 PATH, TARGET, FRESH = GivenPath(path_type=Path), Target(), Target(fresh=True)
 
 
+def collect_often() -> None:
+    """Look for cycles as Python does by itself, where one command is much work whose garbage must not wait."""
+    import gc
+
+    gc.set_threshold(700)
+
+
+class Number(click.FloatRange):
+    """A number in a range, which lets nan through, and inf where it has no end: neither is one here."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # Any: click's signature
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is not in the range", param, ctx)
+        return number
+
+
 class Choice(click.Choice[str]):
     """One of a few words; another is refused with all of them and the nearest."""
 
@@ -55,6 +76,14 @@ html_option = click.option("--html", type=FRESH, help="Write the report as one H
 force_option = click.option("--force", is_flag=True, help="Let --html take the place of a file that is there.")
 redact_option = click.option("--redact", is_flag=True, help="Leave rates, wages and names out of --html.")
 output_option = click.option("--output", type=TARGET, help="Write to this file, whole or not at all.")
+
+
+def read_day(text: str, option: str) -> date:
+    """The day that `text` says as 2026-11-24; InputError."""
+    with suppress(ValueError):
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            return date.fromisoformat(text)
+    raise InputError(f"{option}: {text[:40]!r} is no day; write it as 2026-11-24")
 
 
 HERE = Path("roi.yaml")

@@ -1,6 +1,5 @@
 """`roi prices`: what the catalog knows, a price of your own, and prices brought up to date."""
 
-import math
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial, wraps
@@ -10,7 +9,7 @@ from typing import Any
 import click
 
 from roi.cli import Door, LazyGroup
-from roi.cli.options import Choice, format_option, tell
+from roi.cli.options import Choice, Number, format_option, tell
 from roi.errors import InputError
 
 Fields = tuple[str, dict[str, Any]]  # Any: fields of a price
@@ -39,15 +38,8 @@ class ListingGroup(LazyGroup):
         return super().parse_args(ctx, args if named else [SHOW, *args])
 
 
-def read_usd(_: click.Context, option: click.Parameter, usd: float | None) -> float | None:
-    """The price, which is a number above 0."""
-    if usd is not None and not (math.isfinite(usd) and usd > 0.0):
-        raise InputError(f"{option.opts[0]}: {usd:g} is not usable; USD above 0")
-    return usd
-
-
 date_option = partial(click.option, type=click.DateTime(["%Y-%m-%d"]))
-usd_option = partial(click.option, type=float, callback=read_usd)
+usd_option = partial(click.option, type=Number(0, min_open=True))
 gpu_option = click.option("--gpu", required=True, help="Card of the catalog.")
 
 

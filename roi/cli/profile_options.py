@@ -1,6 +1,5 @@
 """What the `roi profile` commands share: options, how their text is read and checked, and how a profile is kept and told."""
 
-import math
 import re
 from collections.abc import Callable
 from functools import partial, wraps
@@ -64,20 +63,12 @@ def read_names(_: click.Context, option: click.Parameter, text: str | None) -> t
     return names
 
 
-def read_number(_: click.Context, option: click.Parameter, value: float | None) -> float | None:
-    """The value, which is neither nan nor inf: ranges let both through."""
-    if value is not None and not math.isfinite(value):
-        raise InputError(f"{option.opts[0]}: {value} is not usable; a number")
-    return value
-
-
 device_option = click.option("--device", type=Choice(("cuda", "cpu")),
                              help="Where it runs.  [default: cuda where there is one]")
 rank_option = click.option("--rank", type=int, default=16, show_default=True, help="Rank of the adapter.")
 seconds_option = partial(click.option, callback=read_seconds, show_default=True)
 counts_option = partial(click.option, callback=read_counts)
 sequences_option = partial(click.option, callback=partial(read_counts, most=MOST_SEQUENCES), show_default=True)
-number_option = partial(click.option, callback=read_number)
 seed_option = partial(click.option, "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 force_option = click.option("--force", is_flag=True, help="Run although other processes use the GPU.")
 file_option = partial(click.option, type=PATH)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from roi.cli import profile_options as shared
-from roi.cli.options import Choice, tell
+from roi.cli.options import Choice, Number, tell
 from roi.errors import InputError, RoiError, visible
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ tokens_option = partial(click.option, callback=partial(shared.read_counts, most=
               help="Requests of each load.  [default: 4 for each in flight, 64 of the open loop, the whole trace]")
 @click.option("--arrivals", type=Choice(["both", "closed", "open"]), default="both", show_default=True,
               help="Closed loops, an open loop, or both.")
-@shared.number_option("--rate", type=click.FloatRange(0.0, 1e5, min_open=True),
-                      help="Requests a second of the open loop.  [default: 60% of what the closed loops reach; a trace's own]")
+@click.option("--rate", type=Number(0.0, 1e5, min_open=True),
+              help="Requests a second of the open loop.  [default: 60% of what the closed loops reach; a trace's own]")
 @shared.file_option("--trace", help="Open loop by these arrivals and lengths: CSV or Parquet of roi usage --trace, or a "
                     "public Azure trace.")
 @shared.file_option("--import", "imported", multiple=True,
@@ -57,15 +57,14 @@ tokens_option = partial(click.option, callback=partial(shared.read_counts, most=
 @click.option("--engine", help="vllm, sglang, tgi, ...  [default: as the server says]")
 @click.option("--weight-dtype", help="bf16, fp8, ...: how the weights are stored.")
 @click.option("--kv-dtype", help="How the KV cache is stored.  [default: as the server says]")
-@shared.number_option("--kv-tokens", type=click.FloatRange(1.0, 1e12),
-                      help="Tokens of its KV cache.  [default: as the server says]")
+@click.option("--kv-tokens", type=Number(1.0, 1e12), help="Tokens of its KV cache.  [default: as the server says]")
 @click.option("--catalog-model", help="Catalog name of the model's shape.  [default: by the served name]")
 @shared.file_option("--tokenizer", help="tokenizer.json (or its folder) that counts tokens here.")
 @click.option("--api-key-env", metavar="NAME", help=f"Variable that holds the key; sent to URL only.  [default: {KEY}]")
-@shared.number_option("--ttft-p95", type=click.FloatRange(0.0, 1e6, min_open=True), default=2.0, show_default=True,
-                      help="Limit of goodput on TTFT, s.")
-@shared.number_option("--tpot-p95", type=click.FloatRange(0.0, 1e6, min_open=True), default=0.05, show_default=True,
-                      help="Limit of goodput on TPOT, s.")
+@click.option("--ttft-p95", type=Number(0.0, 1e6, min_open=True), default=2.0, show_default=True,
+              help="Limit of goodput on TTFT, s.")
+@click.option("--tpot-p95", type=Number(0.0, 1e6, min_open=True), default=0.05, show_default=True,
+              help="Limit of goodput on TPOT, s.")
 @shared.seconds_option("--budget", default="5m", help="Time for all of it.")
 @shared.seconds_option("--timeout", default="120s", help="Time for one request.")
 @shared.seconds_option("--stall", default="60s", help="Silence after which the server counts as gone.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, TARGET, format_option, page_options, tell
+from roi.cli.options import PATH, TARGET, Number, format_option, page_options, read_day, tell
 from roi.errors import InputError
 
 
@@ -13,7 +13,7 @@ from roi.errors import InputError
 @click.argument("files", nargs=-1)
 @click.option("--incumbent", metavar="SYSTEM", help="The system that is paid today, as the files (or --system) call it.")
 @click.option("--bar", "bar_given", metavar="SHARE[@DATE]", help="Lowest score that is acceptable, and the day it was fixed.")
-@click.option("--margin", type=click.FloatRange(0, 1), default=0.02, show_default=True,
+@click.option("--margin", type=Number(0, 1), default=0.02, show_default=True,
               help="How much worse than the incumbent is still as good.")
 @click.option("--metric", "metric_given", metavar="NAME[@DATE]", help="Which score, and the day it was fixed.")
 @click.option("--filter", "named_filter", metavar="NAME", help="Which filter, where a file has several.")
@@ -52,6 +52,8 @@ def quality(
     check_targets(find_files(files))
     bar, bar_on = _dated(bar_given, "--bar")
     metric, metric_on = _dated(metric_given, "--metric")
+    if metric is not None and not metric.strip():
+        raise InputError(f"--metric: {metric_given!r} names no score")
     asked = Asked(metric=metric, filter=named_filter, columns=_pairs(columns_given, "--map", "item=COLUMN"), repeats=repeats,
                   systems=_pairs(systems, "--system", "OLD=NEW"))
     answer = answer_quality(QualityQuestion(
@@ -78,10 +80,7 @@ def _dated(given: str | None, option: str) -> tuple[str | None, Date | None]:
     what, at, day = given.rpartition("@")
     if not at:
         return given, None
-    try:
-        return what, Date.fromisoformat(day)
-    except ValueError:
-        raise InputError(f"{option}: {day[:40]!r} is no day; write it as 2026-11-24") from None
+    return what, read_day(day, option)
 
 
 def _share(given: str | None) -> float | None:

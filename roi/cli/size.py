@@ -1,6 +1,5 @@
 """`roi size`: the fewest replicas that keep the SLO at the peak, and what that costs."""
 
-import math
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import click
 from roi.cli.options import (
     PATH,
     TARGET,
+    Number,
     cache_option,
     format_option,
     full_option,
@@ -26,7 +26,7 @@ from roi.cli.options import (
 @click.option("--model", help="Which self-hosted model of the scenario.  [default: the first that some plan holds]")
 @click.option("--trace", type=PATH,
               help="Replay these arrivals and lengths: CSV or Parquet of roi usage --trace, or a public Azure trace.")
-@click.option("--times", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
+@click.option("--times", type=Number(min=0, min_open=True), default=1.0, show_default=True,
               help="The trace this many times as fast.")
 @click.option("--figure", type=TARGET, help="Write cost against latency to this .svg, .png or .html.")
 @cache_option
@@ -50,12 +50,10 @@ def size(
     from roi.cli.output import check_targets, columns, in_colour, write, write_page
     from roi.report.serving.size import size_json, size_text
 
-    if not math.isfinite(times):
-        raise click.UsageError(f"--times: {times} is not usable; a number above 0")
     if times != 1.0 and trace is None:
         raise click.UsageError("--times speeds up a trace; give --trace, or --set workload.requests_per_day=...")
     if figure is not None:
-        from roi.report.serving.size import check_figure
+        from roi.report.serving.size_figure import check_figure
 
         check_figure(figure)
     check_targets()
@@ -65,7 +63,7 @@ def size(
                            tell=tell, status=status, cache=not no_cache, frontier=shown)
     if figure is not None:
         from roi.report.charts.size_charts import rent_against_latency
-        from roi.report.serving.size import write_figure
+        from roi.report.serving.size_figure import write_figure
 
         write_figure(rent_against_latency(sizing), figure)
         tell(f"{figure} shows cost against latency")

@@ -9,6 +9,7 @@ from click.exceptions import Exit
 from roi.cli.check import BROKEN
 from roi.cli.options import (
     PATH,
+    Number,
     cache_option,
     file_argument,
     format_option,
@@ -40,7 +41,7 @@ from roi.errors import InputError, UnknownName
 @click.option(
     "--query", metavar="PROMQL", help="What is asked of it: the number of GPUs.  [default: count(DCGM_FI_DEV_GPU_UTIL)]"
 )
-@click.option("--setup", type=click.FloatRange(0, 1e12), metavar="USD", help="What the set-up cost; left out = as forecast.")
+@click.option("--setup", type=Number(0, 1e12), metavar="USD", help="What the set-up cost; left out = as forecast.")
 @click.option("--quality", type=PATH, help="Errors since: what an evaluation settles (roi quality --output).")
 @click.option("--since", metavar="MONTH", help="Month 1 of the decision; left out = the first whole one after its date.")
 @click.option("--option", "chosen", metavar="OPTION", help="What was chosen; left out = what the comparison recommends.")
@@ -101,7 +102,6 @@ def track(
     from roi.report.track_json import track_json
 
     _refuse(
-        setup,
         told=bool(actual or bill or opencost or folder),
         revise=revise and folder is None,
         query=query is not None and prometheus is None,
@@ -122,6 +122,7 @@ def track(
         folder=folder,
         revise=revise,
         limits=_limits(limits),
+        today=clock.today(),
     )
     found = track_file(
         scenario_here(file), question, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell,
@@ -148,10 +149,8 @@ def track(
         raise Exit(BROKEN)
 
 
-def _refuse(setup: float | None, *, told: bool, revise: bool, query: bool) -> None:
-    """InputError where nothing is `told` to track, an option is without effect, or the set-up is no number."""
-    if setup is not None and not math.isfinite(setup):
-        raise InputError(f"--setup: {setup} is not usable; USD from 0 on")
+def _refuse(*, told: bool, revise: bool, query: bool) -> None:
+    """InputError where nothing is `told` to track, or an option is without effect."""
     if revise:
         raise InputError("--revise: without effect here: it keeps versions in --folder")
     if query:

@@ -1,12 +1,22 @@
 """`roi usage`: what was really spent, and the part of a scenario that it settles."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from roi.cli.options import PATH, TARGET, Choice, cache_option, format_option, page_options, tell, watched
+from roi.cli.options import (
+    PATH,
+    TARGET,
+    Choice,
+    Number,
+    cache_option,
+    collect_often,
+    format_option,
+    page_options,
+    tell,
+    watched,
+)
 from roi.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,8 +49,8 @@ if TYPE_CHECKING:
               help="How dates of your own tables are written: us = month/day/year.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="Whose workload is wanted, where there are several.")
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")
-@click.option("--requests-per-day", type=click.FloatRange(0, 1e9, min_open=True), help="Where the export does not count them.")
-@click.option("--bill", type=click.FloatRange(0, 1e12, min_open=True), metavar="USD", help="The real bill of a month.")
+@click.option("--requests-per-day", type=Number(0, 1e9, min_open=True), help="Where the export does not count them.")
+@click.option("--bill", type=Number(0, 1e12, min_open=True), metavar="USD", help="The real bill of a month.")
 @click.option("--scenario", type=PATH, help="Scenario under which the groups are compared.")
 @click.option("--tasks", "most", type=click.IntRange(0, 50), default=5, show_default=True,
               help="Groups to compare, the largest; 0 = none.")
@@ -73,8 +83,7 @@ def usage(
     from roi.report.usage.spend_report import usage_text
     from roi.usage.summary import Question
 
-    if bill is not None and not math.isfinite(bill):
-        raise InputError(f"--bill: {bill} is not usable; USD above 0")
+    collect_often()
     options = file_options(columns_given, input_includes_cache, provider, model, group_by, dates)
     question = Question(files=files, options=options,
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,

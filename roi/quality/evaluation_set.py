@@ -21,7 +21,9 @@ NO_ID: Final = f"no id of an item, or one of more than {LONGEST_ID} characters"
 NO_SYSTEM: Final = f"no system, or a name of more than {LONGEST_ID} characters"
 NO_NAMES: Final = frozenset({list, dict})
 """Values of JSON that are no name."""
-NO_WEIGHT: Final = "a weight that is no number above 0"
+HEAVIEST: Final = 1e12
+"""Of a weight: sums of them stay far below what a float64 holds."""
+NO_WEIGHT: Final = "a weight that is no number above 0, at most 1e12"
 COPY: Final = "a copy of another row: the same system, item, run and score"
 
 
@@ -118,7 +120,7 @@ class _Rows:
                 heavy = float(str(weight))
             except ValueError:
                 return NO_WEIGHT
-            if not 0.0 < heavy < np.inf:
+            if not 0.0 < heavy <= HEAVIEST:
                 return NO_WEIGHT
         by = self.called.get(by) or self.called.setdefault(by, self.renamed.get(by) or one_line(by))
         self.names.extend((
@@ -146,6 +148,7 @@ class _Rows:
             marks = (np.bincount(cell, weights=scores[keep], minlength=size) / counts).reshape(shape)
             flags = (np.bincount(cell, weights=escalated[keep], minlength=size) / counts).reshape(shape)
             heavy = np.bincount(item, weights=weights) / np.bincount(item)
+            heavy /= heavy.max()  # only their ratios count
         clusters = self._item_clusters(item, cluster, names)
         return EvaluationSet(systems=by, items=names, marks=marks, weights=heavy, clusters=clusters, escalated=flags,
                              runs=int(counts.max()), clustered=bool(self.clusters), notes=notes)

@@ -319,7 +319,7 @@ def _effects(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     how = "Shapley value" if a.method == SHAPLEY else "mean of two orders, which many facts leave time for,"
     told = (
         f"Each fact's {how} over these months; they add up to what came less the forecast. saved: against staying at"
-        " the same volume, tokens and, where they share it, cache rate."
+        " the same volume, tokens, price of its model and, where they share it, cache rate."
     )
     if any(e.fact == COMMITMENTS for e in shown):
         told += " commitments: what they ask beyond the calls, where the price does not explain it."

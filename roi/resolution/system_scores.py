@@ -34,7 +34,8 @@ UNTESTED = "gate untested"
 
 def add_score(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior | None) -> None:
     """The system's error rate: counted, stated, or assumed relative to the incumbent's by the row `prior` of its class."""
-    score, incumbent = score_of(s, system) or "not evaluated", system == s.incumbent.model
+    score, incumbent = score_of(s, system), system == s.incumbent.model
+    score = "not evaluated" if score is None else score  # 0 is a score
     sheet.state(path_of(ErrorRate, "evaluated", system=system), score != "not evaluated")
     if score == "not evaluated":
         _add_unknown(sheet, s, system, prior)

@@ -57,7 +57,7 @@ class Workload(Section):
     input_tokens: Annotated[Positive, unit("tokens")] | None = None
     """Mean prompt tokens of a request, in the incumbent's tokens; or give `lengths`."""
     output_tokens: Annotated[NonNegative, unit("tokens")] | None = None
-    """Mean output tokens of a request; or give `lengths`."""
+    """Mean output tokens of a request, 0 as for embeddings (a server of one's own makes 1 at least); or give `lengths`."""
     lengths: tuple[Bin, ...] | None = None
     """Joint histogram of lengths; shares add up to 1."""
     shared_prefix_tokens: Annotated[NonNegative, unit("tokens")] = 0.0

@@ -12,7 +12,7 @@ from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from roi.errors import UNSEEN, InputError, ScenarioError, nearest
+from roi.errors import UNSEEN, InputError, ScenarioError, allowed, nearest
 from roi.scenario.meaning import ITEM
 from roi.scenario.quantity import as_meant, of_many, value_of, written
 from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tuned
@@ -24,7 +24,7 @@ BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality
 SHOWN = 3
 """Mistakes in one message; the others are counted."""
 WORDS = {
-    "Value error, ": "", "Input should be": "it should be", "an object": "a block of keys", "array": "list",
+    "an object": "a block of keys", "array": "list",
     "dictionary": "block of keys", "a valid boolean": "true or false", "String should": "it should", "Tuple": "it",
 }  # fmt: skip
 """Words of pydantic's messages, and what a reader of the file calls the same."""
@@ -281,6 +281,7 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
         return "unknown key" + known
     if kind == "missing":
         return "needed and not given"
+    message = allowed({"type": kind, "msg": message})
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
     message += ", such as {NAME: value}" if kind == "dict_type" else ""

@@ -40,8 +40,8 @@ BESIDE: Final = {
 START: Final = "`roi init` writes a scenario to start from"
 RECORDS: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zip", ".log", ".db")
 """Endings of files that hold usage and no scenario."""
-USAGE_JSON: Final = re.compile(rb'\s*\[|[^}]*"(object|data|results|usage|resourceSpans|observations)"\s*:')
-"""How JSON of usage begins: a list, or one of these keys among the first; a scenario has none of them."""
+USAGE_JSON: Final = re.compile(rb'\s*\[(?!\s*\[)|[^}]*"(object|data|results|usage|resourceSpans|observations)"\s*:')
+"""How JSON of usage begins: a list, of no lists, or one of these keys among the first; a scenario has none of them."""
 OF_USAGE: Final = re.compile(rb"PAR1|\x1f\x8b|PK|SQLite format 3|.*(token|usage|cost|spend)", re.IGNORECASE | re.DOTALL)
 """How Parquet, packed files and databases begin, and words that records of usage hold."""
 OF_QUALITY: Final = re.compile(rb"(?!.*token)(.*[,;\t\" ])?(score|correct|passed|acc|exact_match)([\",;\t\r]|$)", re.IGNORECASE)

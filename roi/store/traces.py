@@ -146,7 +146,7 @@ def _row(row: list[str], places: dict[str, int | None], where: str) -> tuple[flo
             value = _seconds(text) if name == "arrival_s" else float(text)
         except ValueError:
             raise InputError(f"{where}: {name} {text[:40]!r} is no {'time' if name == 'arrival_s' else 'number'}") from None
-        if not np.isfinite(value) or (name != "arrival_s" and value < 0.0):
+        if not np.isfinite(value) or value < 0.0:
             raise InputError(f"{where}: {name} {text[:40]!r} is not usable; 0 or more")
         values.append(value)
     return tuple(values)

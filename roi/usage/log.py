@@ -199,7 +199,7 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
     calls = found[0].format.grain == "call" and found[0].format.once is None
     try:
         copies = find_copies(raws, engine, keys) if calls else None
-    except InputError:
+    except (InputError, MemoryError):  # its rows are too long for it, or a quote is left open
         tables = [raw for raw in raws if raw.by_csv_reader]
         if not tables:
             raise
@@ -230,7 +230,7 @@ def _records(raw: RawTable, copies: Copies | None, options: FileOptions, engine:
     gave_up, of_copies = False, deepcopy(raw.unread)
     try:
         readably(lambda: engine.to_parquet(records, target, compression="zstd"), engine, [raw])
-    except InputError:
+    except (InputError, MemoryError):
         if not raw.by_csv_reader:
             raise
         gave_up = True

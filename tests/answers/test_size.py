@@ -134,7 +134,8 @@ def test_the_answer_stands_first_in_at_most_40_lines_of_80_columns(file, fields)
     assert f"Cheapest plan that holds: {best.replicas} replica" in head
     assert f"{best.spares} spare of {best.tensor_parallel} x {best.gpu} {best.weight_dtype}, {best.vendor}" in head
     assert f": ${best.fleet.usd_per_month:,.0f} a month" in head
-    assert f"{figure(found.hold_requests_per_s)} requests a second: TTFT p95" in head
+    in_flight = figure(found.plans[0].fleet.load.in_flight)
+    assert f"{figure(found.hold_requests_per_s)} requests a second, {in_flight} in flight: TTFT p95" in head
     assert f"busy {percent(best.fleet.load.utilisation)}" in head
     assert sum(" x " in line and line[0].isdigit() for line in lines) <= 5 + 2
 

@@ -58,10 +58,22 @@ def test_all_owned_cards_draw_power_where_they_are_kept_as_a_whole(size):
 def test_more_cards_than_are_owned_are_no_plan_and_said(size):
     found = size("own_hardware.cards={A100-80GB-SXM: 1}")
     assert all(plan.owned is None for plan in found.plans)
-    assert "Your own cards do not hold it: 2 x A100-80GB-SXM are needed, 1 are yours." in size_text(found)
+    said = " ".join(size_text(found).split())
+    assert "Your own cards do not hold it: 2 x A100-80GB-SXM are needed, spares included, 1 are yours." in said
     found = size("own_hardware.cards={A100-80GB-SXM: 1}", "serving.tensor_parallel=[2]", "candidates.gpus=[MI300X]",
                  "candidates.vendors=[TensorWave]")
     assert "do not hold it: serving.tensor_parallel names no replica as small" in " ".join(size_text(found).split())
+
+
+def test_cards_too_few_for_a_spare_are_a_floor_which_needs_none(size):
+    """One A100 holds the peak, a spare makes two: with one card the same floor stays, at 0.7 x 1.4 x 0.4 kW x 730 h x $0.01."""
+    few = [size(f"own_hardware.cards={{A100-80GB-SXM: {cards}}}", "own_hardware.usd_per_kwh=0.01") for cards in (1, 2)]
+    assert [found.plans[0].owned for found in few] == [None, 2]
+    [one] = [way for way in few[0].ways if way.name == "floor on your A100-80GB-SXM, the rest to the API"]
+    [two] = [way for way in few[1].ways if way.name == "floor, the rest to the API"]
+    assert (one.gpus, one.usd) == (two.gpus, two.usd)
+    assert one.rent_usd == pytest.approx(0.7 * 1.4 * 0.4 * 730 * 0.01)
+    assert all("The API alone costs less" not in size_text(found, full=full) for found in few for full in (False, True))
 
 
 def test_owned_cards_are_the_answer_where_no_rented_one_holds(size):

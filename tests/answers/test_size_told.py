@@ -57,7 +57,7 @@ def test_a_trace_says_that_the_api_alone_costs_less_as_the_scenario_does(file, t
     for full in (False, True):
         said = " ".join(size_text(traced, full=full).split())
         assert f"The API alone costs less than every fleet here (${api.usd:,.0f} against ${fleet.usd:,.0f} a month)" in said
-        assert "The API alone costs less than every way with a GPU" in " ".join(size_text(stated, full=full).split())
+        assert "The API alone costs less than every way here with a GPU" in " ".join(size_text(stated, full=full).split())
 
 
 def test_the_rent_says_by_how_much_that_of_compare_drifts(file):
@@ -97,3 +97,64 @@ def test_the_peak_is_told_as_it_is_and_beside_it_what_is_left_to_hold_after_what
         for full in (False, True):
             said = " ".join(size_text(found, full=full).split())
             assert f"Today's peak: 6.94 requests a second (mean 2.31){told}" in said
+
+
+def test_a_peak_from_the_hours_of_the_day_says_what_is_put_on_within_the_busiest_one(file):
+    """Noon has 46 of 552, twice the mean; x 1.5 within it gives three times the mean, 6.944 a second."""
+    hours = f"workload.hourly_weights={[22] * 12 + [46] + [22] * 11}"
+    found = sized(file, "workload.peak_to_mean=null", hours, frontier=False)
+    assert found.peak_requests_per_s == pytest.approx(200_000 / 86_400 * 3)
+    told = "(mean 2.31; 3 x the mean: the busiest hour 2 x, within it x 1.5"
+    for full in (False, True):
+        said = " ".join(size_text(found, full=full).split())
+        assert f"{told}, assumed: workload.peak_to_mean would state the whole)" in said
+    assert f"{told})" in " ".join(size_text(sized(file, hours, frontier=False)).split())
+
+
+def test_requests_in_flight_are_told_beside_the_load(file):
+    """By Little's law: the rate times the mean time until the last token."""
+    found = sized(file, frontier=False)
+    in_flight = figure(found.plans[0].fleet.load.in_flight)
+    assert f"At 6.94 requests a second, {in_flight} in flight: TTFT" in " ".join(size_text(found).split())
+    assert f"At the peak {in_flight} requests are in flight." in " ".join(size_text(found, full=True).split())
+
+
+LONG_ANSWERS = ("workload.input_tokens=2500", "workload.output_tokens=300", "workload.peak_to_mean=4",
+                "workload.ttft_p95_s=1.5", "candidates.vendors=[]", "serving.spares=0", "serving.headroom=0")
+
+
+def test_one_replica_that_its_capacity_holds_and_a_longer_replay_breaks_is_told(file):
+    """40,000 a day peak at 1.85 a second, below the 2.05 that 600 requests hold; 1,200 have the 95th percentile at 51 ms."""
+    found = sized(file, *LONG_ANSWERS, "workload.requests_per_day=40000", frontier=False)
+    assert [(plan.replicas, plan.fleet.holds) for plan in found.plans] == [(1, False)]
+    said = " ".join(size_text(found).split())
+    assert "No plan holds in a replay of its fleet; the cheapest: 1 replica of 1 x L40S fp8" in said
+    roomy = sized(file, *LONG_ANSWERS, "workload.requests_per_day=40000", "serving.headroom=0.2", frontier=False)
+    assert [(plan.replicas, plan.fleet.holds) for plan in roomy.plans] == [(2, True)]
+
+
+def test_a_fleet_of_the_law_that_breaks_in_its_replay_is_never_the_cheapest_that_holds(file):
+    """At 90,000 a day two L40S without headroom would be cheaper than two A100; replayed, their TPOT is above 50 ms."""
+    both = sized(file, *LONG_ANSWERS, "workload.requests_per_day=90000", "candidates.gpus=[L40S,A100-80GB-SXM]")
+    assert {(plan.gpu, plan.fleet.holds) for plan in both.plans} == {("A100-80GB-SXM", True), ("L40S", False)}
+    assert [plan.gpu for plan in (both.plans[0], both.plans[-1])] == ["A100-80GB-SXM", "L40S"]
+    assert both.plans[0].fleet.usd_per_month > min(plan.fleet.usd_per_month for plan in both.plans if not plan.fleet.holds)
+    alone = sized(file, *LONG_ANSWERS, "workload.requests_per_day=90000", frontier=False)
+    assert "Cheapest plan that holds" in size_text(both)
+    said = " ".join(size_text(alone).split())
+    assert "No plan holds in a replay of its fleet; the cheapest: 2 replicas of 1 x L40S fp8" in said
+    for found, full in ((both, False), (both, True), (alone, False)):
+        said = " ".join(size_text(found, full=full).split())
+        assert "Broken in a replay of the whole fleet, which roi compare pays for: 2 of 1 x L40S fp8, " in said
+        assert "0% kept free is too little there." in said
+
+
+def test_an_input_that_cannot_be_true_is_told_before_any_fleet_as_compare_does(file):
+    """A busiest minute of 2,000 x the mean would hold more than all requests of the day, which has 1,440."""
+    peak = ("workload.requests_per_day=20", "workload.peak_to_mean=2000")
+    wrong, meant = sized(file, *peak, frontier=False), sized(file, *peak, "accept=[peak]", frontier=False)
+    for full in (False, True):
+        _, first, *_ = size_text(wrong, full=full).splitlines()
+        assert first.startswith("CORRECT FIRST  workload.peak_to_mean: the busiest minute holds 2,000 x the mean")
+        assert "write accept: [peak] into the scenario" in size_text(wrong, full=full)
+        assert "CORRECT FIRST" not in size_text(meant, full=full)

@@ -15,6 +15,7 @@ from roi.catalog.models.architectures import known_types, text_part
 from roi.catalog.models.config_shapes import shape_of_config
 from roi.catalog.models.configs import ModelConfig, model_config, read_config, siglip_parameters
 from roi.catalog.models.shapes import find_model, load_models
+from roi.catalog.rows import read_json
 from roi.cli import main
 from roi.errors import InputError
 from roi.estimate.training.adapters import trained_parameters
@@ -96,10 +97,11 @@ def test_what_is_no_decoder_or_unknown_is_refused_by_its_type(tmp_path, kind, to
     ({"model_type": "llama", **USUAL, "hidden_size": 4096, "num_attention_heads": 33},
      "num_attention_heads: 33 does not divide hidden_size 4,096, and head_dim is not stated"),
     ({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 7}, "n_head: 7 does not divide n_embd 768"),
-    ({"model_type": "qwen3_moe", **USUAL, "head_dim": 0}, "head_dim: '0' is not usable; a whole number from 1 to"),
+    ({"model_type": "qwen3_moe", **USUAL, "head_dim": 0}, "head_dim: 0 is not usable; 1 or more"),
     ({"model_type": "llama", **USUAL, "num_key_value_heads": 5}, "num_key_value_heads: 5 does not divide num_attention_heads"),
     *[({"model_type": "qwen3_moe", **USUAL, "num_experts": 128, "num_experts_per_tok": n},
        f"num_experts_per_tok: {n} is not usable; from 1 to the 128 experts that a token may choose") for n in (0, 800)],
+    ({"model_type": "llama", **USUAL, "max_position_embeddings": [512]}, "max_position_embeddings: '[512]' is not usable"),
     ({**LATENT, "num_experts_per_tok": 2.5}, "num_experts_per_tok: '2.5' is not usable; a whole number"),
     ({**LATENT, "n_group": 7}, "n_group: 7 does not divide the 64 experts"),
     ({**LATENT, "topk_group": 9}, "topk_group: 9 is not usable; from 1 to n_group 8"),
@@ -131,6 +133,24 @@ def test_what_a_model_that_sees_has_besides_its_decoder_is_told(tmp_path):
     file.write_text(json.dumps({"model_type": "qwen2_vl", "text_config": {**USUAL, "model_type": "qwen2_vl_text"},
                                 "vision_config": {"depth": 32}}))
     assert "the text decoder alone of qwen2_vl: vision_config and what joins them" in shape_of_config(read_config(file)).note
+    thinker = {"text_config": {**USUAL, "model_type": "qwen2_5_omni_text"}, "vision_config": {}, "audio_config": {}}
+    file.write_text(json.dumps({"model_type": "qwen2_5_omni", "thinker_config": thinker, "talker_config": {}}))
+    assert ("the text decoder alone of qwen2_5_omni: talker_config, vision_config, audio_config and what joins them"
+            in shape_of_config(read_config(file)).note)
+
+
+def test_a_head_dim_of_0_is_read_where_the_class_has_it_so():
+    assert read_json("models/architectures.json")["types"]["glm5_next_text"]["entries"]["head_dim"] == 0
+    assert shape_of_config(ModelConfig("x", {"model_type": "glm5_next_text", "head_dim": 0}, "")).parameters > 3e11
+
+
+def test_groups_bind_only_a_choice_by_groups():
+    """DeepSeek-V2's class chooses greedily by default: 16 of 64 experts, though one group of 8 holds 8."""
+    entries = {"model_type": "deepseek_v2", **USUAL, "n_routed_experts": 64, "num_experts_per_tok": 16, "n_group": 8,
+               "topk_group": 1, "moe_intermediate_size": 256, "first_k_dense_replace": 1}
+    assert shape_of_config(ModelConfig("x", {**entries, "topk_method": "greedy"}, "")).mixture
+    with pytest.raises(InputError, match="num_experts_per_tok: 16 is not usable; from 1 to the 8 experts"):
+        shape_of_config(ModelConfig("x", {**entries, "topk_method": "group_limited_greedy"}, ""))
 
 
 def test_what_llava_leaves_out_of_its_text_part_is_the_class_s(tmp_path):

@@ -87,6 +87,10 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
 
 @pytest.mark.parametrize(("args", "told"), [
     (["compare", "--as-of", "2026-12-01"], "no option '--as-of'; a field of the scenario: --set as_of=VALUE"),
+    (["check", "examples/tickets.yaml", "--as-of", "20261124"], "--as-of: '20261124' is no day; write it as 2026-11-24"),
+    (["diff", "examples/tickets.yaml", "--as-of", "24.11.2026"], "--as-of: '24.11.2026' is no day; write it as 2026-11-24"),
+    (["size", "--times", "inf"], "--times: inf is not usable; a number above 0"),
+    (["usage", "x.csv", "--requests-per-day", "nan"], "--requests-per-day: nan is not usable; a number above 0"),
     (["size", "--requests-per-day=5"], "a field of the scenario: --set workload.requests_per_day=VALUE"),
     (["compare", "--format", "xml"], "--format: 'xml' is not one of table, json, markdown, jsonl"),
     (["profile", "serve", "--launch", "vllmm"], "sglang, transformers, llama-server; nearest: vllm"),

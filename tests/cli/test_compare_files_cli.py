@@ -11,6 +11,7 @@ from roi.cli import main
 from roi.disk import replace_files, replace_in_folder
 from roi.errors import RoiError
 from roi.report.comparison.tables import TABLES
+from roi.report.page import script
 
 GOOD = """\
 title: Triage
@@ -45,6 +46,18 @@ def test_the_files_stand_beside_the_answer_which_stays_as_it_is(good: Path, tmp_
     assert [f.name for f in files] == sorted(f"{name}.csv" for name in TABLES)
     with (tmp_path / "a" / "tables" / "options.csv").open(encoding="utf-8", newline="") as file:
         assert next(row["id"] for row in csv.DictReader(file)) == "stay"
+
+
+def test_a_mixture_that_is_served_is_told_in_every_form(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its speeds are facts of their own, `serving.speed.mixture-...`."""
+    monkeypatch.setattr(script, "drawing_script", lambda cache: "0;")
+    found = ask(good, "--full", "--set", "candidates={self_hosted: [qwen3-30b-a3b], gpus: [l40s]}", *(
+        f"--{form}={tmp_path / form}" for form in ("html", "xlsx", "csv")))
+    assert found.exit_code == 0, found.output
+    for path in (tmp_path / "html", tmp_path / "csv" / "facts.csv"):
+        assert "serving speed of a mixture, unmeasured GPU" in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("option", ["--xlsx", "--csv"])

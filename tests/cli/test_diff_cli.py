@@ -177,8 +177,8 @@ def test_what_cannot_be_compared_is_one_message(tmp_path: Path, tickets: Path, s
         ("diff", tickets, file(tmp_path, "e.yaml", text="currency: EUR\n" + TICKETS)): "currency: 'EUR' is not usable",
         ("diff", tickets): "A second file, or --as-of DAY",
         ("diff", saved, saved, "--as-of", "2026-11-20"): "without effect",
-        ("diff", tickets, "--as-of", "a", "--as-of", "b", "--as-of", "c"): "given 3 times",
-        ("diff", tickets, "--as-of", "tomorrow"): "as_of: 'tomorrow' is not usable",
+        ("diff", tickets, *("--as-of", "2026-11-24") * 3): "given 3 times",
+        ("diff", tickets, "--as-of", "tomorrow"): "--as-of: 'tomorrow' is no day; write it as 2026-11-24",
         ("diff", tickets, tmp_path / "missing.yaml"): "cannot be read",
     }  # fmt: skip
     for args, told in bad.items():

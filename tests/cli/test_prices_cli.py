@@ -163,9 +163,9 @@ def test_a_vendor_that_nobody_knew_is_said_to_be_new():
 
 
 @pytest.mark.parametrize(("args", "message"), [
-    ((*ADD[:7], "0", *ADD[8:]), "--usd-per-gpu-hour: 0 is not usable; USD above 0"),
+    ((*ADD[:7], "0", *ADD[8:]), "--usd-per-gpu-hour: 0.0 is not usable; a number above 0"),
     ((*ADD[:7], "1e300", *ADD[8:]), "usd_per_gpu_hour: 1e+300 is not usable; from 1e-09 to 1e+09"),
-    ((*ADD[:7], "nan", *ADD[8:]), "--usd-per-gpu-hour: nan is not usable; USD above 0"),
+    ((*ADD[:7], "nan", *ADD[8:]), "--usd-per-gpu-hour: nan is not usable; a number above 0"),
     ((*ADD[:3], "h1000", *ADD[4:]), "--gpu: unknown GPU 'h1000'; nearest: H100"),
     ((*ADD[:3], "A100", *ADD[4:]), "it may be A100-40GB-SXM or A100-40GB-PCIe"),
     ((*ADD, "--date", "2026-11-27"), "--date: 2026-11-27 is after today, 2026-11-26"),

@@ -199,8 +199,10 @@ def test_a_kept_month_of_another_decision_or_schema_is_refused(folder, tmp_path)
     ("month,usd\n2026-12,1\n2026-12,2\n", "2026-12 is there twice"),
     ("month,usd,currency\n2026-12,1,EUR\n", "currency: 'EUR' is not usable; USD"),
     ("month,usd\n2026-11,1\n2026-12,1\n", "2026-11 is before month 1 of the decision, 2026-12; --since 2026-11"),
-    ("month,usd\n2026-12,1\n2027-02,1\n", "2027-01 missing"),
-    ("month,usd\n2027-01,1\n", "2026-12 missing"),
+    ("month,usd\n2026-12,1\n2027-02,1\n", "--bill: 2027-01 missing: months follow each other from 2026-12; give them too"),
+    ("month,usd\n2027-01,1\n", "--bill: 2026-12 missing: months follow each other from 2026-12; --since 2027-01 where"),
+    ("month;usd\n2026-12;1\n", "columns are apart by ';'; commas"),
+    ("month,usd\n2199-12,0\n", ": 2199-12 is not over by this machine's clock"),
     ("month,amount\n2026-12,1\n", "unknown column 'amount'; nearest: month"),
     ("month,usd\n2026-12,-1\n", "'-1' is not usable"),
     ("month,usd\n2026-12,1,000\n", "3 cells; 2 as the head has"),
@@ -222,12 +224,15 @@ def test_a_bad_invoice_is_one_message(folder, tmp_path, text, said):
     (["--limit", "cash_over=-3"], "--limit: cash_over: '-3' is not usable; a number from -1"),
     (["--limit", "held_share=2"], "'2' is not usable; a number from 0 to 1"),
     (["--since", "2026-13"], "--since: '2026-13' is not usable"),
+    (["--since", "2099-01"], "roi: --since: 2099-01 is not among the months of --bill, 2026-12 to 2027-02\n"),
     (["--option", "luna"], "unknown option 'luna'; nearest: gpt-6-luna"),
     (["--draws", "0"], "draws: 0 make no band; at least 100, better 4096"),
     (["--revise"], "--revise: without effect"),
     (["--query", "x"], "--query: without effect"),
     (["--prometheus", "http://example.org:9090"], "sends in the clear; https, or http to this machine"),
     (["--setup", "nan"], "--setup: nan is not usable"),
+    (["--option", ""], "unknown option ''; known: gpt-6-sol"),
+    (["--prometheus", ""], "--prometheus: '' is not usable; for example http"),
 ])
 def test_a_bad_option_is_one_message(folder, words, said):
     done = track(folder, "--bill", folder / "bill.csv", *words)
@@ -256,7 +261,10 @@ def test_an_evaluation_of_other_systems_names_them(folder, tmp_path):
     done = track(folder, "--bill", folder / "bill.csv", "--quality", part)
     assert done.exit_code == 2
     assert "unknown system in this evaluation: 'gpt-6-luna'; nearest: gpt-6-lunar" in done.stderr
-    part.write_text(part.read_text().replace("lunar: 0.9", "luna: 0.94"))
+    part.write_text(part.read_text().replace("lunar: 0.9", "luna: 9"))
+    done = track(folder, "--bill", folder / "bill.csv", "--quality", part)
+    assert "quality.scores.gpt-6-luna.value: '9' is not usable; it should be less than or equal to 1" in done.stderr
+    part.write_text(part.read_text().replace("luna: 9", "luna: 0.94"))
     done = track(folder, "--bill", folder / "bill.csv", "--quality", part)
     assert (done.exit_code, "does not say on how many items" in done.stderr) == (0, True)
 
@@ -336,6 +344,15 @@ def test_a_month_without_some_of_its_days_is_left_out_and_they_are_named(folder,
     assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
 
 
+def test_a_month_that_is_missing_says_why_it_was_left_out(folder, tmp_path):
+    path = tmp_path / "usage.csv"
+    head, *rows = export("gpt-6-luna", 2).splitlines()
+    path.write_text("\n".join([head, *rows[:9], *rows[12:]]) + "\n")
+    done = track(folder, "--actual", path)
+    assert done.exit_code == 2
+    assert "2026-12 missing (2026-12 is left out: 3 of its 31 days have no row (2026-12-10 to 2026-12-12)" in done.stderr
+
+
 def test_rows_that_count_nothing_are_told_and_their_day_is_missing(folder, tmp_path):
     done = track(folder, "--actual", december(tmp_path / "usage.csv", negative=(12,)))
     assert done.exit_code == 2
@@ -369,6 +386,21 @@ def test_what_is_assumed_of_a_month_in_parallel_stands_under_the_table(folder, t
     done = roi(*words, "--set", "timing.months_in_parallel=0.5")
     assert done.exit_code == 0, done.stderr
     assert "in parallel both models are called for each request, in 2026-12: 0.50 of the month" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("told", [("--actual",), ("--actual", "--bill"), ("--bill",)])
+def test_an_incumbent_that_grew_dearer_before_it_was_left_makes_staying_dearer(tmp_path, told):
+    """gpt-6-sol for $246 x 1.3 a day in December, gpt-6-luna for $7.476 in January: staying would have cost 62 x 319.80."""
+    (tmp_path / "late.yaml").write_text(yaml.safe_dump({**SCENARIO, "timing": {"months_to_live": {"api": 1},
+                                                                               "months_in_parallel": 0}}))
+    old, new = export("gpt-6-sol", 1, cached=0, usd=1.3 * SOL_USD), export("gpt-6-luna", 2).splitlines()[32:]
+    (tmp_path / "usage.csv").write_text(old + "\n".join(new) + "\n")
+    (tmp_path / "bill.csv").write_text("month,usd\n2026-12,9913.80\n2027-01,231.756\n")
+    files = {"--actual": tmp_path / "usage.csv", "--bill": tmp_path / "bill.csv"}
+    words = [word for name in told for word in (name, files[name])]
+    found = json.loads(roi("track", tmp_path / "late.yaml", "--option", LUNA, "--format", "json", *words).stdout)
+    assert found["earned_usd"] == pytest.approx(31 * 319.80 - 231.756 - 8000)
+    assert [(e["fact"], e["cash_usd"]) for e in found["effects"]] == [("incumbent's price", pytest.approx(31 * 73.8, abs=0.02))]
 
 
 def test_a_bill_over_the_estimate_that_is_volume_is_told_under_the_table(folder):
@@ -515,3 +547,13 @@ def test_what_prometheus_may_answer_instead(own, tmp_path, answer, code, said):
         done = track(own, "--bill", path, "--prometheus", url, "--option", SERVER)
     assert done.exit_code == code
     assert said in done.stderr
+
+
+def test_the_example_saves_what_its_rows_say():
+    """60,000 requests a day on average: 10,141.89 at gpt-6-sol's 0.00188 each, less 5,660.92 of the export and 4,250 of set-up;
+    gpt-6-luna's rows cost 99.26 more than at the price of the decision, though 15 and not 15.5 days of January hold both."""
+    words = ("examples/tickets.yaml", "--actual", "examples/tracked_usage.csv", "--format", "json")
+    found = json.loads(roi("track", *words).stdout)
+    assert found["earned_usd"] == pytest.approx(10_141.89124 - 5_660.9229 - 4_250, abs=0.01)
+    price = next(e for e in found["effects"] if e["fact"] == "price")
+    assert (price["factor"], price["cash_usd"]) == pytest.approx((1 + 0.3 * 2 / 3, 99.26), rel=0.005)

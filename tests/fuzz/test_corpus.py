@@ -48,6 +48,7 @@ def folder(tmp_path_factory):
     (made / "long.csv").write_text("id,gpu\n" + "1,2\n" * 300_000)
     far = {"metadata": {"request_start_ns": 1e300}, "metrics": {"time_to_first_token": {"value": 1}}}
     (made / "far.jsonl").write_text(json.dumps(far | {"metrics": far["metrics"] | {"output_sequence_length": {"value": 2}}}))
+    (made / "beyond.csv").write_text((CORPUS / "training.csv").read_text().replace(",2,4,", f",2,{'9' * 20},"))
     hours = {"window": {"start": "2026-12-01", "end": "2027-01-01"}, "gpuHours": 10**400, "gpuCost": 8}
     (made / "hours.json").write_text(json.dumps({"data": [{"x": hours}]}))
     (made / "twice.csv").write_text("id,system,score,score\n" + "".join(f"{k},gpt-6-sol,1,0\n" for k in range(30)))
@@ -75,6 +76,7 @@ WRONG = {
     "num_key_value_heads": "x", "max_position_embeddings": 10**11, "hidden_size": 10**400, "num_hidden_layers": 10**11,
     "vocab_size": -1, "head_dim": 1.5, "model_type": 7, "rope_theta": 10**400, "num_attention_heads": {},
     "intermediate_size": 10**9, "tie_word_embeddings": "x", "text_config": [0], "rope_scaling": "yarn",
+    "num_experts_per_tok": "2", "sliding_window": [4096],
 }  # fmt: skip
 
 

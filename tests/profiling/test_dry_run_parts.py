@@ -324,7 +324,8 @@ def test_a_configuration_is_read_from_a_file_or_its_folder(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "is not JSON"), ("[]", 'no "model_type"'), ('{"model_type": "lama"}', "'lama' is not read"),
+        ("{", "is not JSON"), ("[" * 100_000, "is not JSON: nested too deeply"),
+        ("[]", 'no "model_type"'), ('{"model_type": "lama"}', "'lama' is not read"),
         (json.dumps({**TINY, "vocab_size": -1}), r"vocab_size: '-1' is not usable; a whole number from 0 to 10,000,000$"),
     ],
 )

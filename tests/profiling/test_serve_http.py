@@ -58,6 +58,14 @@ def test_each_byte_of_the_body_knows_when_it_came():
     assert [answer.seconds_at(n) for n in (1, 4, 5, 6)] == [2.0, 2.0, 3.0, 3.0]
 
 
+def test_what_came_before_a_chunk_without_a_size_keeps_its_time():
+    """Both in one piece: the event is read all the same."""
+    answer, part = Answer(), word("a")
+    with pytest.raises(NotHttp, match="a chunk without a size"):
+        AnswerReader(answer).feed(HEAD + b"%x\r\n%s\r\nzz\r\n" % (len(part), part), 2.0)
+    assert read_answer(answer, str).chunk_s == (2.0,)
+
+
 def test_a_length_ends_an_answer_and_so_does_the_closing_where_nothing_else_does():
     answer = Answer()
     assert AnswerReader(answer).feed(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", 1.0)

@@ -84,14 +84,16 @@ def test_rows_that_cannot_count_are_counted_by_reason_and_strict_refuses_them(tm
     bad = [{"id": None, "system": "other", "score": 1}, {"id": "x" * 201, "system": "other", "score": 1},
            {"id": ["a"], "system": "other", "score": 1}, {"id": 50, "system": None, "score": 1},
            {"id": 51, "system": "other"}, {"id": 52, "system": "other", "score": 1, "weight": 0},
-           {"id": 53, "system": "other", "score": 1, "weight": "heavy"}, {"id": 0, "system": "today", "score": 1}]
+           {"id": 53, "system": "other", "score": 1, "weight": "heavy"},
+           {"id": 0, "system": "other", "score": 1, "weight": 1e300}, {"id": 0, "system": "today", "score": 1}]
     path = rows_with(tmp_path, *bad)
     path.write_text(path.read_text() + 'no JSON at all\n[1]\n{"id": 54, "system": "other", "score": 0, "score": 1}\n')
     found = quality(path, *TODAY)
     assert found.left_out == {
         "no id of an item, or one of more than 200 characters": 3, "no system, or a name of more than 200 characters": 1,
-        "no score: empty, or a text that says neither right nor wrong": 1, "a weight that is no number above 0": 2,
-        "a copy of another row: the same system, item, run and score": 1, "a line that is no JSON object": 2,
+        "no score: empty, or a text that says neither right nor wrong": 1,
+        "a weight that is no number above 0, at most 1e12": 3, "a line that is no JSON object": 2,
+        "a copy of another row: the same system, item, run and score": 1,
         "a line that gives a key twice": 1}  # fmt: skip
     assert found.scores["today"] == (12, round(8 / 12, 6))
     strict = quality(path, *TODAY, "--strict")
@@ -160,6 +162,9 @@ def test_an_item_in_two_clusters_is_refused(tmp_path: Path) -> None:
     (("--bar", "90"), "--bar: '90' is not usable; a share of right answers, 0 to 1; percent? divide it by 100"),
     (("--bar", "90%"), "--bar: '90%' is not usable; a share of right answers, 0 to 1; percent? divide it by 100"),
     (("--margin", "2"), "--margin: 2.0 is not usable; a number from 0 to 1"),
+    (("--margin", "nan"), "--margin: nan is not usable; a number from 0 to 1"),
+    (("--metric", ""), "--metric: '' names no score"),
+    (("--bar", "0.9@20260101"), "--bar: '20260101' is no day; write it as 2026-11-24"),
     (("--bar", "high"), "--bar: 'high' is not usable"), (("--bar", "nan"), "--bar: 'nan' is not usable"),
     (("--bar", "0.9@tuesday"), "--bar: 'tuesday' is no day; write it as 2026-11-24"),
     (("--map", "scores=score"), "--map: 'scores' is not read; there is item, system, score, cluster, weight, run, escalated"),

@@ -81,6 +81,17 @@ def test_weights_move_the_score(tmp_path: Path) -> None:
     assert found.against("other")["difference"] == pytest.approx(-5 / 26)
 
 
+def test_the_ratios_of_weights_alone_count(tmp_path: Path) -> None:
+    """Eight items lost and none won: 2 / 2^8, in whatever unit the weights are."""
+    rows = [row | {"weight": 3 if row["id"] < 8 else 1} for row in pair_rows(6, 8, 0, 1)]
+    found = ask(tmp_path, rows)
+    for unit in (1e-200, 2.0**-50, 1e11):
+        scaled = ask(tmp_path, [row | {"weight": row["weight"] * unit} for row in rows])
+        for name in ("difference", "low", "high", "mcnemar_p"):
+            assert scaled.against("other")[name] == pytest.approx(found.against("other")[name])
+    assert found.against("other")["mcnemar_p"] == pytest.approx(2 / 2**8)
+
+
 def test_items_of_a_conversation_are_drawn_together(tmp_path: Path) -> None:
     """50 conversations of 6 turns that share their fate: 300 rows that say as much as 50. McNemar counts conversations."""
     alike = [(1, 1)] * 36 + [(1, 0)] * 4 + [(0, 1)] * 8 + [(0, 0)] * 2

@@ -45,6 +45,12 @@ def test_a_count_leaves_a_beta_whose_mean_is_the_central_value() -> None:
     assert f"systems.{LUNA}.error_rate" not in with_scores({STAY: 0.93, LUNA: 0.91}).uncertain
 
 
+def test_a_score_of_nothing_is_a_score() -> None:
+    """All answers wrong, and tested; it was read as not evaluated, 9% wrong."""
+    case = with_scores({STAY: 0.93, LUNA: 0})
+    assert (case[f"systems.{LUNA}.error_rate"].value, case[f"systems.{LUNA}.evaluated"].value) == (1.0, True)
+
+
 def test_on_the_same_items_the_difference_is_surer() -> None:
     """Apart: sqrt(0.93 x 0.07 + 0.91 x 0.09) / sqrt(300) = 0.0221. Paired: 24 of 300 differ, by 6 on balance:
     sqrt(0.08 - 0.02^2) / sqrt(300) = 0.0163; (0.0221 / 0.0163)^2 = 1.8 times the items.

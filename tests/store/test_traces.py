@@ -53,6 +53,7 @@ def test_the_shape_has_means_and_spreads(tmp_path):
         ("arrival_s,input_tokens,output_tokens\n0,1,1\n1,x,1\n", "line 3: input_tokens 'x' is no number"),
         ("arrival_s,input_tokens,output_tokens\n0,1,1\nnoon,1,1\n", "line 3: arrival_s 'noon' is no time"),
         ("arrival_s,input_tokens,output_tokens\n0,1,1\n1,-5,1\n", "line 3: input_tokens '-5' is not usable"),
+        ("arrival_s,input_tokens,output_tokens\n0,1,1\n-5,1,1\n", "line 3: arrival_s '-5' is not usable; 0 or more"),
         ("arrival_s,input_tokens,output_tokens\n0,1\n", "line 2: output_tokens '' is no number"),
         ("arrival_s,input_tokens,output_tokens\n0,1,1\n", "has 1 call; a replay needs two or more"),
         ("arrival_s,input_tokens,output_tokens\n5,1,1\n5,1,1\n", "all calls arrive at one time"),

@@ -331,6 +331,11 @@ def test_gptq_of_eight_bits_holds_four_bits_more_a_packed_weight_and_nothing_of_
     assert held[1] - held[0] == pytest.approx(0.5 * packed * (1 + 1 / 128), rel=1e-9)  # a zero point a group has the bits too
 
 
+@pytest.mark.parametrize("quant", ["gptq-int4", "gptq-int8"])
+def test_gptq_cannot_be_split(skipped, quant):
+    assert "packed integers cannot be split" in skipped(method="qlora", quant=quant, sharding="fsdp", n_gpus="2").reason
+
+
 def test_gptq_is_predicted_as_as_many_bits_and_says_so():
     found = run(method="qlora", quant="gptq-int4")
     assert (found.plan.method, found.plan.gptq, found.plan.prepared) == ("qlora", True, False)

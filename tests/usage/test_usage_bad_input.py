@@ -3,9 +3,12 @@
 import gzip
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import Mock
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -183,11 +186,53 @@ def test_a_parquet_file_with_damaged_pages_is_named(tmp_path: Path) -> None:
     pq.write_table(pa.table({"timestamp": [f"2026-09-01T00:{k % 60:02d}:00Z" for k in range(count)], "model": ["m"] * count,
                              "input_tokens": list(range(count)), "output_tokens": [5] * count}), tmp_path / "good.parquet")
     content = (tmp_path / "good.parquet").read_bytes()
-    (tmp_path / "bad.parquet").write_bytes(content[:100] + b"\xaa" * 3000 + content[3100:])
-    for files in (["bad.parquet"], ["good.parquet", "bad.parquet"]):
-        found = usage(*(tmp_path / name for name in files))
-        assert found.code == 2
-        assert "bad.parquet: the table cannot be read, perhaps damaged" in found.error
+    pages = content[:100] + b"\xaa" * 3000 + content[3100:]
+    footer = content.replace(b"5\x00\x18\x06schema", b"5\x01\x18\x06schema")  # which pyarrow reads, and DuckDB does not
+    for bad in (pages, footer):
+        (tmp_path / "bad.parquet").write_bytes(bad)
+        for files in (["bad.parquet"], ["good.parquet", "bad.parquet"]):
+            found = usage(*(tmp_path / name for name in files))
+            assert found.code == 2
+            assert "bad.parquet: the table cannot be read, perhaps damaged" in found.error
+
+
+@pytest.mark.parametrize("error", [duckdb.OutOfMemoryException("Allocation failure"), RuntimeError("can't start new thread")])
+def test_a_full_memory_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """It was a damaged table, or a traceback."""
+    monkeypatch.setattr("roi.usage.summary._summary_and_trace", Mock(side_effect=error))
+    found = usage(table(tmp_path / "a.csv", calls(3)))
+    assert (found.code, found.error.startswith("roi: out of memory")) == (1, True)
+
+
+@pytest.mark.parametrize("kind", [pa.time64("us"), pa.duration("us"), pa.binary(8), pa.list_(pa.int64())])
+def test_a_time_of_another_type_is_no_time(tmp_path: Path, kind: pa.DataType) -> None:
+    times = pa.array([None, None], kind)
+    pq.write_table(pa.table({"time": times, "model": ["m"] * 2, "input": [1] * 2, "output": [1] * 2}), tmp_path / "a.parquet")
+    found = usage(tmp_path / "a.parquet")
+    assert (found.code, "2 rows for 'no time that can be read'" in found.error) == (2, True)
+
+
+def test_a_zip_with_a_damaged_file_is_read_without_it_and_its_list_is_read_but_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once to find the files, and once to read them; it is 10,000 files long at most, and was read again for each of them."""
+    lists: list[zipfile.ZipFile] = []
+
+    class Counted(zipfile.ZipFile):
+        def __init__(self, *words: Any, **more: Any) -> None:
+            super().__init__(*words, **more)
+            lists.append(self)
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for k in range(20):
+            archive.writestr(f"{k:02}.csv", "\n".join([HEADER, *calls(5, day=k + 1)]))
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    content[content.index(b"03.csv") + 20] ^= 0xFF
+    (tmp_path / "a.zip").write_bytes(content)
+    monkeypatch.setattr("zipfile.ZipFile", Counted)
+    found = usage(tmp_path / "a.zip")
+    assert (found.code, len(lists)) == (0, 2)
+    assert [note for note in found.data["notes"] if "03.csv is left out: damaged: nothing of it can be read" in note]
 
 
 def test_lines_of_json_that_cannot_be_read_are_left_out_one_by_one(tmp_path: Path) -> None:

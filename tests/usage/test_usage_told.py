@@ -262,6 +262,7 @@ def test_what_is_heard_is_drawn_on_a_terminal_alone(monkeypatch: pytest.MonkeyPa
     ("a.csv", b"", "a.csv: empty; `roi init` writes a scenario to start from"),
     ("a.csv", bytes(range(128, 250)), "no scenario; `roi init` writes a scenario to start from; roi usage reads usage"),
     ("a.json", b'{"data": [{"type": "GENERATION"}]}', "records of usage and no scenario"),
+    ("a.json", b"[" * 100_000, "a.json:1: not valid YAML: exceeded maximum nesting depth"),
 ])
 def test_another_file_in_the_place_of_a_scenario_is_called_what_it_is(
     tmp_path: Path, name: str, content: bytes, said: str

@@ -105,6 +105,8 @@ def _check_heads(table: Mapping[str, Any], given: Mapping[str, Any], entries: En
             n, of = entries.get(heads), entries.get(width)
             if not own and isinstance(n, int) and isinstance(of, int) and n and of % n:
                 raise UnreadEntry(f"{heads}: {n} does not divide {width} {of:,}, and head_dim is not stated")
+    if given.get("head_dim") == 0 and table["entries"].get("head_dim") != 0:
+        raise UnreadEntry("head_dim: 0 is not usable; 1 or more")
     n, keys = entries.get("num_attention_heads"), given.get("num_key_value_heads")
     if isinstance(n, int) and isinstance(keys, int) and keys > 0 and n % keys:
         raise UnreadEntry(f"num_key_value_heads: {keys} does not divide num_attention_heads {n}")

@@ -26,12 +26,11 @@ LARGEST: Final = 10**12
 COUNTS: Final = {
     **dict.fromkeys((
         "hidden_size", "intermediate_size", "moe_intermediate_size", "vocab_size", "num_attention_heads", "num_key_value_heads",
-        "n_embd", "n_head", "d_model", "ffn_dim", "num_experts", "num_local_experts", "n_routed_experts",
+        "head_dim", "n_embd", "n_head", "d_model", "ffn_dim", "num_experts", "num_local_experts", "n_routed_experts",
         "num_experts_per_tok", "num_experts_per_token", "n_group", "topk_group",
     ), (0, 10**7)),
-    "head_dim": (1, 10**7),
     **dict.fromkeys(("num_hidden_layers", "n_layer"), (1, 10_000)),
-    **dict.fromkeys(CONTEXT_ENTRIES, (1, 10**8)),
+    **dict.fromkeys(CONTEXT_ENTRIES, (1, 10**8)), "sliding_window": (-1, 10**8),
 }  # fmt: skip
 """Entries that count, and the least and the most that is read."""
 
@@ -105,13 +104,16 @@ def read_config(path: Path, field: str = "MODEL") -> ModelConfig:
 
 
 def _besides(entries: Mapping[str, Any]) -> str:  # Any: JSON
-    """What a model with vision or audio has besides its text decoder, and in whose memory it is."""
-    parts = [(name, part) for name, part in entries.items() if name.endswith("_config") and isinstance(part, dict)
-             and name not in ("text_config", "quantization_config")]
-    told = []
-    for name, part in parts:
-        held = siglip_parameters(part)
-        told.append(name if held is None else f"{name} ({held:,} parameters, {2.0 * held / GIB:.1f} GiB in bf16)")
+    """What a model with vision or audio has besides its text decoder, however deep that is, and in whose memory it is."""
+    told, level = [], entries
+    for key in read_json("models/architectures.json")["wrappers"].get(entries["model_type"], {}).get("path", ["text_config"]):
+        for name, part in level.items():
+            if not name.endswith("_config") or name in (key, "quantization_config") or not isinstance(part, dict):
+                continue
+            held = siglip_parameters(part)
+            told.append(name if held is None else f"{name} ({held:,} parameters, {2.0 * held / GIB:.1f} GiB in bf16)")
+        inner = level.get(key)
+        level = inner if isinstance(inner, dict) else {}
     return (f"it is the text decoder alone of {entries['model_type']:.40}: {', '.join(told) or 'what sees or hears'} and what"
             " joins them to it are in no figure here, but in the memory of a trainer that loads the whole model")
 
@@ -130,7 +132,8 @@ def siglip_parameters(vision: Mapping[str, Any]) -> int | None:  # Any: JSON
 
 def _check_entry(where: str, name: str, value: Any) -> None:  # Any: JSON
     """InputError where a count is none, or a whole number is larger than any model's."""
-    for each in value if isinstance(value, list) else (value,):
+    tokens = name == "sliding_window" or name in CONTEXT_ENTRIES
+    for each in value if isinstance(value, list) and not tokens else (value,):
         whole = isinstance(each, int) and not isinstance(each, bool)
         least, most = COUNTS.get(name, (-LARGEST, LARGEST))
         if (name in COUNTS and each is not None and not whole) or (whole and not least <= each <= most):

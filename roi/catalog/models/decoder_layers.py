@@ -144,6 +144,7 @@ def _active(e: dict[str, Any], experts: int) -> int:  # Any: JSON
     ]
     best = sorted(named, key=lambda n: ("experts_per_tok" not in n, "index" in n, "group" in n, n))
     groups, kept = (e[name] if isinstance(e.get(name), int) else 1 for name in ("n_group", "topk_group"))
+    groups = 1 if e.get("topk_method") == "greedy" else groups
     if groups > 1 and experts % groups:
         raise UnreadEntry(f"n_group: {groups} does not divide the {experts} experts")
     if groups > 1 and not 1 <= kept <= groups:

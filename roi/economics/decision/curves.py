@@ -152,10 +152,10 @@ class _Curve:
     def steps(self, low: Array, high: Array) -> tuple[Array, NDArray[np.intp]]:
         """Volumes that fill a whole number of replicas in some month on a plan in play there, and the stretch each lies in.
 
-        Where a stretch has more than INSIDE, none are listed. A hybrid's floor has none; those of a fleet that follows the
-        hours are not listed.
+        Where a stretch has more than INSIDE, none are listed. A straight line and a hybrid's floor have none; those of a fleet
+        that follows the hours are not listed.
         """
-        if self.ratios is not None or self.option.autoscale or not self.capacity.size:
+        if self.straight or self.ratios is not None or self.option.autoscale or not self.capacity.size:
             return np.empty(0), np.empty(0, dtype=np.intp)
         demand, capacity, pooling = self.demand, self.capacity[:, None], self.pooling[:, None]  # (months,), (plans, 1, 1)
         first, last = (np.floor(replicas_to_hold(v[:, None] * demand, capacity, pooling)) for v in (low, high))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from roi.economics.inputs import Array, Option, Shared
-from roi.economics.tracking.month_figures import COMMITMENTS, PRICE, committed, dearer
+from roi.economics.tracking.month_figures import COMMITMENTS, PRICE, STAY_PRICE, committed, dearer
 from roi.economics.tracking.seen_facts import Came, in_rows, seen_in_rows
 
 Costs = Sequence[tuple[float | None, float | None]]
@@ -40,7 +40,7 @@ def _short(shared: Shared, options: Mapping[str, Option], id: str, came: Sequenc
     The own model's calls, and the others', at what they cost where that is told; else at the forecast's prices.
     """
     seen = seen_in_rows(shared, options, id, came)
-    seen = {name: x for name, x in seen.items() if name not in {PRICE, COMMITMENTS}}
+    seen = {name: x for name, x in seen.items() if name not in {STAY_PRICE, PRICE, COMMITMENTS}}
     own = {k for k, o in options.items() if k == id or (o.vendor is not None and o.vendor == options[id].vendor)}
     alone = {k: o if k in own else dearer(o, 0.0) for k, o in options.items()}
     all_usd, own_usd = (in_rows(shared, some, id, came, seen)[0].calls_usd for some in (options, alone))

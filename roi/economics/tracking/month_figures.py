@@ -16,13 +16,14 @@ from roi.economics.lines.line import Line, alone_months, any_positive, billed_re
 from roi.economics.lines.option_lines import UNUSED, month_shares
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
-VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE = FACTS = (
+VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, STAY_PRICE, PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE = FACTS = (
     "volume",
     "input tokens",
     "output tokens",
     "cache rate",
     "share of calls",
     "share of calls, by go-live",
+    "incumbent's price",
     "price",
     "commitments",
     "GPU hours",
@@ -30,20 +31,23 @@ VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, PRICE, COMMITMENTS, GPU_HOURS, GPU_
 )
 """What may be off, each a factor on what the forecast says.
 
-volume: calls. input and output tokens: of a call. cache rate: of input tokens that are read from a cache. share of calls: those
-that the option's own model answers, of all that were made for it; by go-live: where it also escalates. price: what the API
-billed for these tokens over what the forecast's prices make of them. commitments: what was paid over what these tokens cost at
-that price, and what commitments ask beyond it. GPU hours: over those that the forecast's fleet takes at
-this volume. GPU price: of an hour.
+volume: calls. input and output tokens: of a call. cache rate: of input tokens that are read from a cache. share of calls:
+those that the option's own model answers, of all that were made for it; by go-live: where it also escalates. price: what the
+API billed for these tokens over what the forecast's prices make of them; of a model other than the incumbent's, without what
+the incumbent is paid until that is live and in parallel, whose price is one of its own: staying has it too. commitments: what
+was paid over what these tokens cost at that price, and what commitments ask beyond it. GPU hours: over those that the
+forecast's fleet takes at this volume. GPU price: of an hour.
 """
-BY_DAYS: Final = ("calls", "api_usd", "calls_usd", "gpu_hours", "gpu_usd")
+BY_DAYS: Final = ("calls", "api_usd", "calls_usd", "waiting_usd", "gpu_hours", "gpu_usd")
 """Figures that grow with the days of a month."""
 RENT: Final = ("GPU rent",)
+WAITING: Final = "incumbent, until live"
+"""How the name of the line begins that holds the old model's bill until another option is live."""
 BILLED: Final = (
     "API ",
     "escalated to ",
     "spilled to ",
-    "incumbent, until live",
+    WAITING,
     "vendor hosting fee",
     "commitment not used",
     "own commitment not used",
@@ -68,6 +72,8 @@ class Figures:
     api_usd: Array
     calls_usd: Array
     """Of it, what is not owed for a commitment alone."""
+    waiting_usd: Array
+    """Of that, what the incumbent's model costs until another is live, and in parallel."""
     gpu_hours: Array
     gpu_usd: Array
     other_usd: Array
@@ -129,6 +135,7 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
         read = read + part * (0.0 if p.cost is None else p.cost.cache_read_tokens)
         own = own + (part if p.own else 0.0)
     lines, fleet = done.costs.lines, done.costs.fleet
+    waiting = [x.monthly for x in lines if x.name.startswith(WAITING) and not shares_price(option, options)]
     live = month_shares(shared, option)[0].whole
     flat = np.zeros(shared.horizon)
     return Figures(
@@ -141,6 +148,7 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
         gpu_hours=flat if fleet is None else np.asanyarray(fleet.gpus * live * HOURS_PER_MONTH * option.fleet_share),
         api_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(BILLED)), flat)),
         calls_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(BILLED) and x.name not in UNUSED), flat)),
+        waiting_usd=np.asanyarray(sum(waiting, flat)),
         gpu_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(RENT)), flat)),
         other_usd=np.asanyarray(sum((x.monthly for x in lines if _other(x)), flat)),
         upfront_usd=sum((x.upfront for x in lines if not (x.is_error or x.no_cash)), 0.0),
@@ -207,11 +215,11 @@ def with_seen(
     """The records as they would have been, had the facts in `seen` been so many times what they are.
 
     The volume and the tokens of a request are the workload's, so they hold for every option. A cache rate is the workload's
-    too, unless the option's API has its own. Share of calls is, in place of a factor, the months until the option is live, or
-    the share that it escalates; the months until it is live are then a fact of their own. Prices are factors on lines, and
-    stand in `billed`.
+    too, unless the option's API has its own. The incumbent's price holds wherever its model is called. Share of calls is, in
+    place of a factor, the months until the option is live, or the share that it escalates; the months until it is live are
+    then a fact of their own. Other prices are factors on lines, and stand in `billed`.
     """
-    option, known = options[id], dict(options)
+    option, known, shared = options[id], dict(options), replace(shared)  # what was worked out from other options is forgotten
     if VOLUME in seen:
         shared = replace(shared, requests_per_day=shared.requests_per_day * seen[VOLUME])
     if CACHE in seen:
@@ -230,7 +238,14 @@ def with_seen(
     if INPUT in seen or OUTPUT in seen:
         given, made = seen.get(INPUT, 1.0), seen.get(OUTPUT, 1.0)
         known = {k: replace(o, tokens=_longer(o.tokens, given, made)) for k, o in known.items()}
+    if STAY_PRICE in seen:
+        known = {k: dearer(o, seen[STAY_PRICE]) if shares_price(o, known) else o for k, o in known.items()}
     return shared, known
+
+
+def shares_price(option: Option, options: Mapping[str, Option]) -> bool:
+    """True where the option's model is the incumbent's, so that a price that moved is what staying would have paid too."""
+    return option.vendor is not None and option.vendor == options["stay"].vendor
 
 
 def _longer(tokens: Tokens, given: Number, made: Number) -> Tokens:
@@ -246,13 +261,20 @@ def _longer(tokens: Tokens, given: Number, made: Number) -> Tokens:
 def paid(shared: Shared, options: Mapping[str, Option], id: str, seen: Mapping[str, Number]) -> Figures:
     """The figures of option `id` of records that `with_seen` made, at the prices that were seen.
 
-    At p times the prices, max(C - p x spent, 0) is short of a commitment C: p x max(C / p - spent, 0).
+    At p times the prices, max(C - p x spent, 0) is short of a commitment C: p x max(C / p - spent, 0). The incumbent, while it
+    waits, costs what it did: 1 / p of it, at p times.
     """
-    if PRICE in seen and committed(shared, options):
-        price = np.maximum(seen[PRICE], 1e-9)
-        shared = replace(shared, commitment_usd=shared.commitment_usd / price)
-        options = {k: replace(o, commitment_usd=o.commitment_usd / price) for k, o in options.items()}
-    return billed(figures(shared, options[id], options), seen)
+    if PRICE not in seen or not committed(shared, options):
+        return billed(figures(shared, options[id], options), seen)
+    price, option, stay = np.maximum(seen[PRICE], 1e-9), options[id], options["stay"]
+    shared = replace(shared, commitment_usd=shared.commitment_usd / price)
+    known = {k: replace(o, commitment_usd=o.commitment_usd / price) for k, o in options.items()}
+    if shares_price(option, options):
+        return billed(figures(shared, known[id], known), seen)
+    known |= {"stay": dearer(known["stay"], 1.0 / price), "stay, handed on to": stay}
+    to = {name: "stay, handed on to" for name in ("escalates_to", "spills_to") if getattr(option, name) == "stay"}
+    found = figures(shared, replace(known[id], **to), known)  # type: ignore[arg-type]  # names of options
+    return replace(billed(replace(found, waiting_usd=np.zeros(1)), seen), waiting_usd=np.asanyarray(found.waiting_usd * price))
 
 
 def committed(shared: Shared, options: Mapping[str, Option]) -> bool:
@@ -263,13 +285,20 @@ def committed(shared: Shared, options: Mapping[str, Option]) -> bool:
 def billed(found: Figures, seen: Mapping[str, Number]) -> Figures:
     """The figures at so many times the prices, and the GPU hours, of the forecast."""
     hours, price = seen.get(GPU_HOURS, 1.0), seen.get(PRICE, 1.0)
+    api, calls = ((x - found.waiting_usd) * price + found.waiting_usd for x in (found.api_usd, found.calls_usd))
     return replace(
         found,
-        api_usd=np.asanyarray(found.api_usd * price * seen.get(COMMITMENTS, 1.0)),
-        calls_usd=np.asanyarray(found.calls_usd * price),
+        api_usd=np.asanyarray(api * seen.get(COMMITMENTS, 1.0)),
+        calls_usd=np.asanyarray(calls),
         gpu_hours=np.asanyarray(found.gpu_hours * hours),
         gpu_usd=np.asanyarray(found.gpu_usd * hours * seen.get(GPU_PRICE, 1.0)),
     )
+
+
+def price_level(shared: Shared, option: Option) -> Array:
+    """The price of the option's API in each month over its list's today, shape (..., H): successors, discounts, tiers."""
+    assert option.api is not None
+    return np.asanyarray(service(shared, option).price * (1.0 - option.api.discount) * option.api.tier)
 
 
 def dearer(option: Option, by: Number) -> Option:

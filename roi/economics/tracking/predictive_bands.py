@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from roi.economics.decision.evaluation import Choice, read_all
 from roi.economics.finance import payback
 from roi.economics.inputs import Array, Number, Option, Shared
-from roi.economics.lines.api_bill import service
-from roi.economics.tracking.month_figures import Figures, figures, in_calendar, input_parts
+from roi.economics.tracking.month_figures import Figures, figures, in_calendar, input_parts, price_level
 from roi.facts.case import Case, quantile
 from roi.numerics.sequence import sobol
 
@@ -172,9 +171,7 @@ def price_factors(case: Case, shared: Shared, options: Mapping[str, Option], id:
     option, middle = options[id], known[id]
     if option.api is None or middle.api is None:
         return np.ones(shared.horizon)
-    off = (1.0 - option.api.discount) / np.maximum(1.0 - np.asanyarray(middle.api.discount), 1e-12)
-    tier = option.api.tier / np.maximum(np.asanyarray(middle.api.tier), 1e-12)
-    return np.asanyarray(service(shared, option).price / service(fixed, middle).price * off * tier)
+    return np.asanyarray(price_level(shared, option) / np.maximum(price_level(fixed, middle), 1e-12))
 
 
 def _savings(shared: Shared, options: Mapping[str, Option], id: str, days: Array) -> tuple[Number, Array]:

@@ -23,12 +23,13 @@ from roi.economics.tracking.month_figures import (
     OUTPUT,
     PRICE,
     ROUTING,
+    STAY_PRICE,
     VOLUME,
     Figures,
     billed,
     committed,
-    figures,
     paid,
+    shares_price,
     with_seen,
 )
 
@@ -37,6 +38,7 @@ ORDER: Final = (
     (INPUT, "input_tokens", False),
     (OUTPUT, "output_tokens", False),
     (CACHE, "cached_share", False),
+    (STAY_PRICE, "calls_usd", True),
     (PRICE, "calls_usd", True),
     (COMMITMENTS, "api_usd", True),
     (GPU_HOURS, "gpu_hours", False),
@@ -48,7 +50,9 @@ ROUNDS: Final = 4
 LEAST: Final = 1e-9
 """The least factor on calls and tokens: a month without any still has a length of call."""
 SHARE_SAME: Final = 0.005
-"""Share of the calls below which a difference of who answers is no news."""
+"""Share of the calls below which a difference of who answers is no news: a few calls of the other model."""
+SHARE_MIXED: Final = 0.0005
+"""The same in a month of both models: what is left is told as the price of one that may cost a tenth of the other."""
 MOVED: Final = 1e-9
 """A factor this near to 1 is one."""
 PRICES: Final = frozenset({PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE})
@@ -70,6 +74,10 @@ class Came:
     api_usd: float | None = None
     unused_usd: float | None = 0.0
     """Of it, what commitments ask beyond what the calls cost; None where that cannot be told."""
+    listed: bool = False
+    """True where `api_usd` is what list prices make of the tokens: nobody was billed that, so it tells no price."""
+    waiting_usd: float | None = None
+    """What a call of the incumbent's was billed; None where that is not told, or such calls are not of all requests alike."""
     gpu_hours: float | None = None
     gpu_usd: float | None = None
 
@@ -88,6 +96,8 @@ class Tracked:
     """By name of the fact, shape (k, 1): what `with_seen` and `billed` take; a fact that nothing tells is left out."""
     months: Figures
     """With these facts; what was billed is what came."""
+    price: Array
+    """What was billed, over what the forecast's prices make of the same calls and tokens."""
     saving: Array
     """Cash that staying would have cost with these facts, less what came."""
 
@@ -109,7 +119,10 @@ def track(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence
     """The facts that make the option's central figures what came in each month."""
     seen = seen_in_rows(shared, options, id, came)
     months, stay = in_rows(shared, options, id, came, seen)
-    return Tracked(tuple(came), seen, months, np.asanyarray(stay.cash_usd - months.cash_usd))
+    unmoved = {name: x for name, x in seen.items() if name not in {STAY_PRICE, PRICE}}
+    planned = in_rows(shared, options, id, came, unmoved)[0].calls_usd
+    price = np.where(planned > 0, months.calls_usd / np.where(planned > 0, planned, 1.0), 1.0)
+    return Tracked(tuple(came), seen, months, price, np.asanyarray(stay.cash_usd - months.cash_usd))
 
 
 def in_rows(
@@ -118,8 +131,13 @@ def in_rows(
     """Figures of the option and of staying in months 1..k, with the facts of each month, in days as it has them."""
     with_facts, known = with_seen(shared, options, id, seen)
     own = paid(with_facts, known, id, seen)
-    stay = own if id == "stay" else figures(with_facts, known["stay"], known)
+    stay = own if id == "stay" else paid(with_facts, known, "stay", _of_both(options, id, seen))
     return _by_month(own, came, shared.horizon), _by_month(stay, came, shared.horizon)
+
+
+def _of_both(options: Mapping[str, Option], id: str, seen: Mapping[str, Number]) -> dict[str, Number]:
+    """The price, where it is that of staying too."""
+    return {PRICE: seen[PRICE]} if PRICE in seen and shares_price(options[id], options) else {}
 
 
 def _by_month(x: Figures, came: Sequence[Came], horizon: int) -> Figures:
@@ -145,23 +163,63 @@ def seen_in_rows(shared: Shared, options: Mapping[str, Option], id: str, came: S
     def found(seen: Mapping[str, Number]) -> Figures:
         return in_rows(shared, options, id, came, seen)[0].each(lambda x: x[:, None])
 
-    return _seen(found, _columns(came, rows=True), lambda x: x, _routing(options[id], came), _rounds(options[id]))
+    stay_price = None if shares_price(options[id], options) else lambda now: _stay_price(now, came)
+    told = _columns(came, rows=True)
+    return _seen(found, told, lambda x: x, _routing(options[id], came), _rounds(options[id]), stay_price)
 
 
-def seen_lately(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], window: int) -> dict[str, Number]:
+def _stay_price(now: Figures, came: Sequence[Came]) -> Array:
+    """The incumbent's price in each month over that of `now`, shape (k, 1).
+
+    Told by its own calls, and by the bill of a month in which it answers all; it holds until another is told. Where a month's
+    bill is not told apart, both models' prices are off by what it leaves.
+    """
+    usd, waiting, calls = (x[:, 0] for x in (now.calls_usd, now.waiting_usd, now.calls * (1.0 - now.own_share)))
+    found, last = np.ones(len(came)), 1.0
+    for k, (each, tells) in enumerate(zip(came, tells_stay_price(usd, waiting, came), strict=True)):
+        found[k] = last
+        if waiting[k] <= 0:
+            continue
+        if each.waiting_usd is not None and calls[k] > 0:
+            found[k] = each.waiting_usd / (waiting[k] / calls[k])
+        elif each.calls_usd is not None:
+            found[k] *= max(each.calls_usd / (waiting[k] * last + usd[k] - waiting[k]), LEAST)
+        if tells:
+            last = found[k]
+    return found[:, None]
+
+
+def tells_stay_price(usd: Array, waiting: Array, came: Sequence[Came]) -> list[bool]:
+    """For each month whether it tells the incumbent's price, by what its calls and the incumbent's of them come to, (k,) each.
+
+    Its own calls tell it, or the bill of a month that it answers alone; a month at list prices, or of both models, does not.
+    """
+    return [bool(own > 0 and (each.waiting_usd is not None or (
+                own >= whole * (1.0 - MOVED) and each.calls_usd is not None and each.calls_usd > 0 and not each.listed)))
+            for whole, own, each in zip(usd, waiting, came, strict=True)]
+
+
+def seen_lately(
+    shared: Shared,
+    options: Mapping[str, Option],
+    id: str,
+    came: Sequence[Came],
+    window: int,
+    stay_price: Number | None = None,
+) -> dict[str, Number]:
     """The facts of the last `window` months over those of these values, one factor a row, shape (1, 1) or (n, 1).
 
-    Prices are those of the last month with its own calls and tokens, since they move at once and for good. What
-    commitments ask ahead is agreed.
+    Prices are those of the last month with its own calls and tokens, since they move at once and for good; the incumbent's is
+    `stay_price`. What commitments ask ahead is agreed.
     """
-    mean, newest = (_seen_together(shared, options, id, came, months) for months in (window, 1))
+    mean, newest = (_seen_together(shared, options, id, came, months, stay_price) for months in (window, 1))
     prices = {name for name, _, last in ORDER if last}
     return {name: x for some, own in ((mean, False), (newest, True)) for name, x in some.items()
             if name != COMMITMENTS and (name in prices) is own}
 
 
 def _seen_together(
-    shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], window: int
+    shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], window: int, stay_price: Number | None
 ) -> dict[str, Array]:
     """The facts of the last `window` months taken together."""
     k, days = len(came), np.array([each.days for each in came])
@@ -175,6 +233,8 @@ def _seen_together(
     told = _columns(came[first:], rows=False)
     routing = _routing(options[id], came)
     lately = {name: x[-1:] for name, x in routing.items()}
+    if stay_price is not None:
+        lately[STAY_PRICE] = np.asanyarray(stay_price)
     return _seen(found, told, lambda x: x[..., -1:], lately, _rounds(options[id]))
 
 
@@ -199,6 +259,7 @@ def _seen(
     last: Callable[[Array], Array],
     routing: Mapping[str, Array],
     rounds: int,
+    stay_price: Callable[[Figures], Array] | None = None,
 ) -> dict[str, Array]:
     """The facts one after the other, each over what the figures are with those before it.
 
@@ -206,14 +267,20 @@ def _seen(
     """
     seen: dict[str, Array] = dict(routing)
     for name, figure, newest in ORDER * rounds:
-        if figure not in told:
+        if figure not in told or (name == STAY_PRICE and stay_price is None):
             continue
-        (came, known), now = told[figure], getattr(found(seen), figure)
+        months = found(seen)
+        (came, known), now = told[figure], getattr(months, figure)
+        if name == PRICE:
+            rest, came = now - months.waiting_usd, came - months.waiting_usd
+            now = np.where(rest > now * MOVED, rest, 0.0)
         if newest:
             came, known, now = last(came), last(known), last(now)
         there = (now * known).sum(axis=-1, keepdims=True)
         ratio = np.where(there > 0, (came * known).sum(axis=-1, keepdims=True) / np.where(there > 0, there, 1.0), 1.0)
-        if name in {VOLUME, INPUT, OUTPUT, PRICE}:
+        if name == STAY_PRICE and stay_price is not None:
+            ratio = stay_price(months)
+        if name in {VOLUME, INPUT, OUTPUT, PRICE, STAY_PRICE}:
             ratio = np.maximum(ratio, LEAST)
         if np.any(np.abs(ratio - 1.0) > MOVED):
             seen[name] = seen.get(name, np.ones(1)) * ratio
@@ -244,7 +311,10 @@ def _routing(option: Option, came: Sequence[Came]) -> dict[str, Array]:
         if handed > 0 and k >= to_live + parallel and share > SHARE_SAME:
             if abs(share - 1.0 / (1.0 + handed)) > SHARE_SAME:
                 told[k] = (1.0 - share) / share
-        elif abs(_own_share(to_live, parallel, month, handed) - share) > SHARE_SAME:
+            continue
+        planned_share = _own_share(to_live, parallel, month, handed)
+        mixed = all(abs(x - 0.5) < 0.5 - SHARE_SAME for x in (planned_share, share))
+        if abs(planned_share - share) > (SHARE_MIXED if mixed else SHARE_SAME):
             found[k] = _live_from(share, parallel, month, to_live, handed)
     seen = {ROUTING: told, LIVE: found} if handed > 0 else {ROUTING: found}
     planned = {ROUTING: handed, LIVE: to_live} if handed > 0 else {ROUTING: to_live}
@@ -278,7 +348,8 @@ def _live_from(share: float, parallel: float, month: float, planned: float, hand
 def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tracked) -> tuple[tuple[Effect, ...], str]:
     """What each fact did to the cash of the months and to what they saved, the largest first, and how that was shared out.
 
-    In whole cents that add up to what came less the forecast. Each fact is a cause of its own (`attribution`).
+    In whole cents that add up to what came less the forecast; what comes to none is left out. Each fact is a cause of its own
+    (`attribution`).
     """
     came, names = tracked.came, [name for name in FACTS if name in tracked.seen]
     factors = PRICES - {PRICE} if committed(shared, options) else PRICES
@@ -291,8 +362,9 @@ def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tra
         if engine not in evaluated:
             evaluated[engine] = in_rows(shared, options, id, came, {name: tracked.seen[name] for name in engine})
         own, stay = evaluated[engine]
-        cash = billed(own, {name: tracked.seen[name][:, 0] for name in some & factors}).cash_usd
-        saved = np.zeros_like(cash) if id == "stay" else stay.cash_usd - cash
+        prices = {name: tracked.seen[name][:, 0] for name in some & factors}
+        cash = billed(own, prices).cash_usd
+        saved = np.zeros_like(cash) if id == "stay" else billed(stay, _of_both(options, id, prices)).cash_usd - cash
         return np.array([cash.sum(), saved.sum()])
 
     shared_out = attribute([(k,) for k in range(len(names))], sums)
@@ -300,6 +372,8 @@ def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tra
     cash, saved = (in_cents(shared_out.parts[:, k].tolist(), round(100.0 * float(whole[k]))) for k in (0, 1))
     found = []
     for k, name in enumerate(names):
+        if not (cash[k] or saved[k]):
+            continue
         factor = tracked.seen[name][-1, 0] if name in {ROUTING, LIVE} else tracked.seen[name].mean()
         found.append(Effect(name, float(factor), cash[k] / 100, saved[k] / 100))
     return tuple(sorted(found, key=lambda each: -abs(each.cash_usd))), shared_out.method

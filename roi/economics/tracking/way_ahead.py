@@ -14,16 +14,25 @@ from roi.economics.decision.feasibility import binds, meets_bar
 from roi.economics.finance import discount_factors, payback
 from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.option_lines import month_shares
-from roi.economics.tracking.month_figures import PRICE, Figures, dearer, figures, in_calendar, paid, with_seen
+from roi.economics.tracking.month_figures import (
+    PRICE,
+    STAY_PRICE,
+    WAITING,
+    Figures,
+    dearer,
+    figures,
+    in_calendar,
+    paid,
+    price_level,
+    with_seen,
+)
 from roi.economics.tracking.predictive_bands import BAND, CHUNK
-from roi.economics.tracking.seen_facts import Came, Tracked, seen_lately
+from roi.economics.tracking.seen_facts import Came, Tracked, seen_lately, tells_stay_price
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
 
 LATELY: Final = 3
 """Months whose facts are taken to go on; prices are those of the last one."""
-WAITING: Final = "incumbent, until live"
-"""How the name of the line begins that holds the old model's bill until another option is live."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Course:
     requests_per_day: float
     """At the end of the tracked months, on a mean day."""
     price_factor: float
-    """What the last month paid over the forecast's prices."""
+    """What the last month paid over the forecast's prices, the incumbent's model aside where that is another."""
     ahead: tuple[Ahead, ...]
     """Ways to go on other than as now, the most gain first."""
 
@@ -70,6 +79,8 @@ class _From:
     shared: Shared
     options: Mapping[str, Option]
     own: Figures
+    price: Number
+    """Of the option's model, over the forecast's."""
 
 
 def course(
@@ -88,7 +99,9 @@ def course(
     month 0 cost, if it is known.
     """
     k, n, seed = len(tracked.came), int(case["draws"].number()), int(case["seed"].number())
-    central = _from_now(*in_calendar(*read_all(case, case.values(), choices), days), id, tracked.came)
+    known = in_calendar(*read_all(case, case.values(), choices), days)
+    stay_usd = _stay_price(*known, tracked)
+    central = _from_now(*known, id, tracked.came, stay_usd)
     paid = float(_paid(central, id, tracked, days, setup_usd)[0])
     first = _first(central, id, setup_usd)
     months: list[Array] = []
@@ -96,7 +109,7 @@ def course(
     for start in range(0, n, CHUNK):
         stop = min(start + CHUNK, n)
         values = case.values(sobol(start, stop, len(case.uncertain), seed))
-        drawn = _from_now(*in_calendar(*read_all(case, values, choices), days), id, tracked.came)
+        drawn = _from_now(*in_calendar(*read_all(case, values, choices), days), id, tracked.came, stay_usd)
         months.append(np.broadcast_to(_paid(drawn, id, tracked, days, setup_usd), (stop - start,)))
         for other, gain in _gains(drawn, id, k, counts).items():
             gains.setdefault(other, []).append(np.broadcast_to(gain, (stop - start,)))
@@ -105,12 +118,11 @@ def course(
     if not gains:
         gains = {other: [gain] for other, gain in _gains(central, id, k, counts).items()}
     shared = central.shared
-    lately = seen_lately(*in_calendar(*read_all(case, case.values(), choices), days), id, tracked.came, LATELY)
     return Course(
         payback=(paid, low, high),
         earned=float(np.max(first)) + float(tracked.saving.sum()),
         requests_per_day=float(np.max(shared.requests_per_day)),
-        price_factor=float(np.max(lately.get(PRICE, 1.0))),
+        price_factor=float(np.max(central.price)),
         ahead=_ranked(gains, central, candidates),
     )
 
@@ -124,15 +136,32 @@ def _ranked(gains: Mapping[str, Sequence[Array]], now: _From, candidates: Sequen
     return tuple(sorted(found, key=lambda each: -each.gain_usd))
 
 
-def _from_now(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came]) -> _From:
+def _stay_price(shared: Shared, options: Mapping[str, Option], tracked: Tracked) -> Number | None:
+    """The incumbent's price as it was last told, over its list's; None where it is the forecast's."""
+    months = tracked.months
+    told = np.flatnonzero(tells_stay_price(months.calls_usd, months.waiting_usd, tracked.came))
+    if STAY_PRICE not in tracked.seen or not told.size:
+        return None
+    return tracked.seen[STAY_PRICE][told[-1:]] * _level(shared, options, len(tracked.came))
+
+
+def _level(shared: Shared, options: Mapping[str, Option], month: int) -> Array:
+    """The forecast's price of the incumbent in a month over its list's, shape (1, 1) or (n, 1)."""
+    return np.atleast_2d(price_level(shared, options["stay"]))[..., month - 1 : month]
+
+
+def _from_now(
+    shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], stay_price: Number | None
+) -> _From:
     """The records with the facts of the last months, the price of the option's model wherever that serves."""
-    seen = seen_lately(shared, options, id, came, LATELY)
+    stay = None if stay_price is None else stay_price / np.maximum(_level(shared, options, len(came)), 1e-12)
+    seen = seen_lately(shared, options, id, came, LATELY, stay)
     own_price, vendor = seen.get(PRICE, 1.0), options[id].vendor
     with_facts, known = with_seen(shared, options, id, seen)
     own = paid(with_facts, known, id, seen)
     if PRICE in seen and vendor is not None:
         known = {k: dearer(o, own_price) if o.vendor == vendor else o for k, o in known.items()}
-    return _From(with_facts, known, own)
+    return _From(with_facts, known, own, own_price)
 
 
 def _first(now: _From, id: str, setup_usd: float | None) -> Number:

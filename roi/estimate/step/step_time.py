@@ -191,7 +191,7 @@ def step_time(
     merged = _passes_s(work.merged, gpu, efficiency) + zero
     bandwidth = gpu.bandwidth_bytes_per_s * efficiency.bandwidth
     rounds = 3.0 if plan.checkpointing else 2.0
-    dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 and not plan.gptq else rounds) / bandwidth + zero
+    dequantised = _dequantised_bytes(run, plan) * (1.0 if plan.int8 else rounds) / bandwidth + zero
     operators = work.operators + expert_operators(run, plan, gpu)
     host = operators * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     device = products + attention + elementwise + merged + dequantised
@@ -219,7 +219,11 @@ def training_hours(
     to mean otherwise), loading, evaluation and checkpoints: minutes, billed as set-up elsewhere.
     """
     mean = np.minimum(np.asarray(tokens_per_example, dtype=float), plan.seq)
-    step = step_time(model, replace(plan, seq=mean), gpu, efficiency)
+    return hours_of(step_time(model, replace(plan, seq=mean), gpu, efficiency), plan, examples, epochs)
+
+
+def hours_of(step: StepTime, plan: TrainingPlan, examples: Number, epochs: Number) -> Number:
+    """The hours of `training_hours`, of steps that are timed at the examples' mean length."""
     share = np.asarray(plan.micro_batch, dtype=float) * plan.gpus
     micro_steps = np.ceil(np.asarray(examples, dtype=float) / share) * epochs
     updates = np.ceil(micro_steps / plan.accumulation)

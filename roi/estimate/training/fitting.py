@@ -275,6 +275,8 @@ def _fit_dry(
     batch, longest = dry.limits[gpu.id] if ran else found
     if fit.fits:
         batch, longest = max(batch, int(plan.micro_batch)), max(longest, int(plan.seq))
+    else:
+        batch, longest = min(batch, int(plan.micro_batch) - 1), min(longest, int(plan.seq) - 1)
     nearest = ("", 0.0, False)
     if not fit.fits and batch >= 1:
         wanted = dry.reserved_at(batch) + more + bucket

@@ -198,10 +198,10 @@ class TrainingPlan:
             return
         if self.gpus < 2 and self.sharding == "fsdp" and not self.offload:
             raise InputError(f"sharding: {self.sharding!r} is not usable with gpus: {self.gpus}; take none, or gpus 2 or more")
-        if self.int8 and self.shards_parameters:
-            # torch's FlatParameter refuses integers, and Int8Params has no storage in another type, as Params4bit has
+        if (self.int8 or self.gptq) and self.shards_parameters:
+            # torch's FlatParameter refuses integers, and only Params4bit has its storage in another type
             raise InputError(
-                f"sharding: {self.sharding!r} is not usable with method {self.method!r}: int8 weights cannot be split;"
+                f"sharding: {self.sharding!r} is not usable with method {self.method!r}: packed integers cannot be split;"
                 " take none or zero2, or method qlora"
             )
 

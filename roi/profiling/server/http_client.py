@@ -91,10 +91,12 @@ class AnswerReader:
         """Take what arrived at the clock `now_s`; True once the answer has ended. NotHttp where it makes no sense."""
         self.buffer += data
         before = len(self.answer.body)
-        while not self.ended and self.step():
-            pass
-        if len(self.answer.body) > before:
-            self.answer.marks.append((now_s, len(self.answer.body)))
+        try:
+            while not self.ended and self.step():
+                pass
+        finally:  # also of what came before it makes no sense
+            if len(self.answer.body) > before:
+                self.answer.marks.append((now_s, len(self.answer.body)))
         self._count_events()
         events = self.answer.most_events
         most = MOST_BYTES if events is None else min(MOST_BYTES, (events + 16) * EVENT_BYTES)

@@ -42,7 +42,8 @@ def rent_against_latency(sizing: Sizing) -> Spec:
          "mark": {"type": "point", "size": 380, "filled": False, "strokeWidth": 2}, "encoding": {"x": x, "y": y}},
     ]
     said = (f"{len(rows)} fleets of {len(plans)} plans under {figure(sizing.hold_requests_per_s)} requests a second, SLO:"
-            f" {slo_words(sizing.slo)}. The cheapest plan that holds needs {first.replicas} replicas of"
+            f" {slo_words(sizing.slo)}. {'The cheapest plan that holds' if first.holds else 'No plan holds; the cheapest'}"
+            f" needs {first.replicas} replicas of"
             f" {plan_name(sizing.plans[0])} for {usd(first.usd_per_month)} a month, {first.load.e2e_p95_s:.2f} s to the last"
             " token.")
     return spec("Rent against latency", said, height=340, layer=layer, data={"values": rows})

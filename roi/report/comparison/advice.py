@@ -14,6 +14,7 @@ from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
 from roi.economics.lines.option_lines import UNUSED
 from roi.report.comparison.thresholds import (
     alone_from,
+    another_wins,
     at_rent,
     compared_from,
     ending,
@@ -27,7 +28,17 @@ from roi.report.comparison.thresholds import (
     wins_from,
 )
 from roi.report.layout.blocks import Block, Labelled
-from roi.report.layout.wording import case_number, duration, fact_name, figure, percent, short_usd, told_apart, usd
+from roi.report.layout.wording import (
+    case_number,
+    correct_first,
+    duration,
+    fact_name,
+    figure,
+    percent,
+    short_usd,
+    told_apart,
+    usd,
+)
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import months as in_months
 from roi.units import DAYS_PER_MONTH
@@ -75,7 +86,7 @@ def advice(c: Comparison) -> list[Block]:
     """What to correct; or what to do now, what to measure, and what not to do yet."""
     v = c.verdict
     if v.recommended is None:
-        return [_correct(c)]
+        return [Labelled("CORRECT FIRST", correct_first(c.alarms, "there is no recommendation; the table follows"), "alarm")]
     if v.leader == "stay":
         blocks: list[Block] = [_stay(c)]
     elif v.measure_first is not None:
@@ -88,14 +99,6 @@ def advice(c: Comparison) -> list[Block]:
     else:
         blocks = [_change(c, "DO NOW")]
     return [*blocks, *_then(c), *(_unless(c) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c))]
-
-
-def _correct(c: Comparison) -> Block:
-    standing = [a for a in c.alarms if not a.accepted]
-    meant = f"If it is meant, write accept: [{', '.join(a.name for a in standing)}] into the scenario."
-    return Labelled("CORRECT FIRST", (*(f"{a.field}: {a.told}." for a in standing), meant,
-                                      "Until then there is no recommendation; the table follows from the input as it stands."),
-                    "alarm")
 
 
 def _change(c: Comparison, label: str) -> Block:
@@ -334,7 +337,8 @@ def _not_yet(c: Comparison) -> list[Block]:
     mean, _ = npv_of(c, o)
     why = "; not tested" if not o.tested else f"; {reason(c, o.id)}" if mean > npv_of(c, c.leader)[0] else ""
     head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{why})"
-    turns = f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}" if c.thresholds is not None else ""
+    turns = (f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}{another_wins(c, o)}"
+             if c.thresholds is not None else "")
     return [Labelled("NOT YET", (f"{head}.{turns}",))]
 
 

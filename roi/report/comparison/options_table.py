@@ -7,15 +7,29 @@ every cost line with its arithmetic.
 import re
 from collections import defaultdict
 
+import numpy as np
+
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, InfeasibleOption, LineResult, OptionResult
 from roi.economics.decision.verdict import value
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.advice import counted
-from roi.report.comparison.thresholds import alone_from, compared_from, compared_with, month_of, quality
+from roi.report.comparison.thresholds import alone_from, compared_from, compared_with, guessed, month_of, quality
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
-from roi.report.layout.wording import KINDS, MARKS, Money, case_number, chance, figure, money_of, months, percent, usd
+from roi.report.layout.wording import (
+    KINDS,
+    MARKS,
+    Money,
+    case_number,
+    chance,
+    figure,
+    money_of,
+    months,
+    peak_words,
+    percent,
+    usd,
+)
 
 NOT_EVALUATED = "?"
 WORTH_A_MARK = 0.05
@@ -137,7 +151,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     return [
         Heading(f"Cost of {o.label} ({o.id})"), Table(heads, (*rows, total), align="ll", tree=True),
         Paragraph(f"/month: mean of months {start + 1} to {horizon}{when}."
-                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(o.fleet)}{_trained(c, o.id)} Quality: {quality(c, o)},"
+                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(c, o.fleet)}{_trained(c, o.id)} Quality: {quality(c, o)},"
                   f" {percent(o.quality.error_rate)} wrong{handed}."),
     ]
 
@@ -157,17 +171,21 @@ def _branch(line: LineResult, start: int, money: Money) -> Row:
     return Row(cells, detail=f"{line.arithmetic} = {usd((line.upfront_usd, *line.monthly_usd)[shown])}")
 
 
-def _fleet(f: FleetResult | None) -> str:
+def _fleet(c: Comparison, f: FleetResult | None) -> str:
     if f is None:
         return ""
     most = f", {f.gpus_most:,.0f} at most over the horizon" if f.gpus_most != f.gpus else ""
     all_of_them = "" if f.replicas <= 1 else f"all of them {figure(f.fleet_requests_per_s)} behind one router, "
+    curve, factor = c.case["workload.load_curve"], c.case["workload.peak_to_mean"]
+    busiest = None if guessed(curve) else float(np.max(np.asarray(curve.value, dtype=float)))
+    peak = peak_words(factor.number(), busiest, stated=not guessed(factor))
     own = "owned" if f.vendor == OWN_VENDOR else "bought"
     terms = f"rented at {f.vendor}, {usd(f.usd_per_gpu_hour)} per GPU and hour" if f.usd_per_gpu_hour else own
     return (f" Fleet: {f.replicas:,.0f} replica{'' if f.replicas == 1 else 's'} on {f.gpus:,.0f} x {f.gpu},"
             f" {f.weight_dtype} weights{most},"
-            f" {terms}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}busy"
-            f" {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak.")
+            f" {terms}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}of"
+            f" which the load takes {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak"
+            f"{f' ({peak})' if peak else ''}.")
 
 
 def _trained(c: Comparison, id: str) -> str:

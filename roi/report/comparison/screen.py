@@ -103,12 +103,12 @@ def _bill(c: Comparison) -> list[str]:
         return [told]
     if c.reconciled_npv_usd is not None and c.reconciled_option is not None:
         price, volume = map(short_usd, c.reconciled_npv_usd)
-        factor = figure(case_number(c.case, "reconciliation.factor", 1.0))
-        if price == volume or not c.case["reconciliation.volume_share"].uncertain:
+        gap = case_number(c.case, "reconciliation.factor", 1.0)
+        if round(gap, 2) == 1.0 or price == volume or not c.case["reconciliation.volume_share"].uncertain:
             return []
         label = option_of(c, c.reconciled_option).label
-        told = (f"The bill is {factor} x what these requests cost at the scenario's prices. Unsplit: at the central values NPV"
-                f" of {label} {price} if all of the gap is price, {volume} if all is volume")
+        told = (f"The bill is {figure(gap)} x what these requests cost at the scenario's prices. Unsplit: at the central values"
+                f" NPV of {label} {price} if all of the gap is price, {volume} if all is volume")
         return [told]
     if case_number(c.case, "reconciliation.factor", 1.0) != 1.0:
         return []

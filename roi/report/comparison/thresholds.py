@@ -1,12 +1,14 @@
 """At which volume, price or error rate the answer would change, in words."""
 
 import math
+from functools import partial
+from operator import itemgetter
 
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import Signpost
-from roi.economics.inputs import KEEPS_MODEL, Option, places
+from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, places
 from roi.facts.fact import Basis, Fact, Value
 from roi.report.layout.wording import case_number, figure, percent, requests, told_apart, usd
 from roi.units import to_digits
@@ -38,6 +40,19 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
     rivals = {} if c.verdict.leader == "stay" else {"recommended": c.leader.label}
     rivals["stay"] = "staying"
     return "; ".join(_from(b, name) for baseline, name in rivals.items() for b in _over_the_horizon(c, o.id, baseline))
+
+
+def another_wins(c: Comparison, o: OptionResult) -> str:
+    """Which other self-hosted option beats the leading one, the one of the least volume, where `o` does at none; else empty."""
+    baseline, name = ("stay", "staying") if c.verdict.leader == "stay" else ("recommended", c.leader.label)
+    if c.thresholds is None or any(b.first is not None for b in _over_the_horizon(c, o.id, baseline)):
+        return ""
+    others = (x for x in map(partial(option_of, c), c.thresholds.ids) if x.kind in SELF_HOSTED and x.id != o.id)
+    wins = [(b.first, x, b) for x in others for b in _over_the_horizon(c, x.id, baseline) if b.first is not None]
+    if not wins:
+        return ""
+    _, x, b = min(wins, key=itemgetter(0))
+    return f" {x.label}{'' if x.tested else ' (not tested)'} {_from(b, name)}."
 
 
 def _over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:

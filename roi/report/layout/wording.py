@@ -7,10 +7,14 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import STALE_DAYS, Basis, Fact
 from roi.units import DAYS_PER_MONTH
+
+if TYPE_CHECKING:  # whose room takes longer to load than what is said
+    from roi.economics.decision.alarms import Alarm
 
 MARKS = {
     Basis.MEASURED: "m", Basis.CALIBRATED: "c", Basis.DRY_RUN: "d", Basis.QUOTED: "q", Basis.STATED: "s", Basis.PUBLISHED: "p",
@@ -50,6 +54,8 @@ NAMES = {
     "own_hardware.host_usd_per_gpu": "own GPUs: server share of a GPU",
     "serving.speed.same": "serving speed, model and GPU measured",
     "serving.speed.fitted": "serving speed over estimate", "serving.speed.elsewhere": "serving speed, unmeasured GPU",
+    "serving.speed.mixture-elsewhere": "serving speed of a mixture, unmeasured GPU",
+    "serving.speed.mixture-amd": "serving speed of a mixture, AMD GPU",
     "training.hours_factor": "training hours over estimate",
     "training.runs_until_good": "training runs until one is good",
     "training.retrain_every_months": "months between retrainings",
@@ -95,7 +101,6 @@ PATTERNS = (
     (r"vendors\.(.+)\.first_successor_price_ratio", "price of the successor of {0}"),
     (r"serving\.adapter_speed\.\w+-(\d+)", "speed with adapters at run time"),
     (r"serving\.speed\.(?:same|fitted)-mixture-(.+)", "serving speed of a mixture on {0}"),
-    (r"serving\.speed\.mixture-.+", "serving speed of a mixture, unmeasured GPU"),
     (r"serving\.speed\.(?:same|fitted)-(.+)", "serving speed on {0}"),
     (r"systems\.(.+)\.token_ratio", "tokens of {0}, same text"),
     (r"systems\.(.+)\.output_ratio", "length of answers of {0}"),
@@ -136,6 +141,23 @@ def fact_name(path: str) -> str:
             return words.format(found[1], GROUPS.get(found[1], found[1]))
     *rest, last = path.split(".")
     return f"{last.replace('_', ' ')} ({'.'.join(rest)})" if rest else last.replace("_", " ")
+
+
+def correct_first(alarms: "Iterable[Alarm]", until: str) -> tuple[str, ...]:
+    """What cannot be true and is not accepted, how to accept it, and what holds until then."""
+    standing = [a for a in alarms if not a.accepted]
+    meant = f"If it is meant, write accept: [{', '.join(a.name for a in standing)}] into the scenario."
+    return (*(f"{a.field}: {a.told}." for a in standing), meant,
+            f"Until then {until} from the input as it stands.")
+
+
+def peak_words(peak_to_mean: float, busiest_hour: float | None, *, stated: bool) -> str:
+    """The peak over the mean, and where the day's hours are known how it follows from the busiest one; empty else."""
+    if busiest_hour is None:
+        return ""
+    within = peak_to_mean / busiest_hour
+    how = "" if stated else ", assumed: workload.peak_to_mean would state the whole"
+    return f"{figure(peak_to_mean)} x the mean: the busiest hour {figure(busiest_hour)} x, within it x {figure(within)}{how}"
 
 
 def fact_range(fact: Fact) -> str:

@@ -1,30 +1,24 @@
-"""How `roi size` is told: on a terminal, as Markdown, as JSON, or as a figure of cost against latency.
+"""How `roi size` is told: on a terminal, as Markdown or as JSON.
 
 The plan to rent comes first, everything else with `--full`.
-The figure shows every fleet that was replayed, the ones that no cheaper one beats joined by a line.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import accumulate
 from operator import itemgetter
-from pathlib import Path
-from typing import Any
 
 from roi.answers.size import Sizing
 from roi.answers.size_plan import FleetPoint, SizedPlan
-from roi.disk import replace_file
-from roi.errors import InputError, MissingExtra
 from roi.estimate.replay.load_curve import Slo
-from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Notes, Paragraph, Row, Table, Title, render
-from roi.report.layout.wording import figure, old_prices, percent, span, usd
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
+from roi.report.layout.wording import correct_first, figure, old_prices, peak_words, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
 ENGINE_NAMES = {"tensorrt-llm": "TensorRT-LLM", "sglang": "SGLang", "lmdeploy": "LMDeploy"}
 """Engines whose own limits replicas have (engine_habits.csv); those of others are vLLM's."""
-FIGURES = (".svg", ".png", ".html")
 SEEN = 1.03
 """A router's gain is said from this factor on: what a replica behind it holds, over what one holds alone."""
 PLAN_HEADS = (
@@ -75,8 +69,10 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     """The cheapest plan that holds the SLO, what it does at the peak, how sure that is, and what else there is."""
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
+    yield from _correct(sizing)
     own = _own(sizing)
-    yield Paragraph(f"Cheapest plan that holds: {_fleet(sizing, best)}", strong=True)
+    lead = "Cheapest plan that holds" if best.fleet.holds else "No plan holds in a replay of its fleet; the cheapest"
+    yield Paragraph(f"{lead}: {_fleet(sizing, best)}", strong=True)
     yield from _yours(sizing)
     yield from _api_alone(sizing)
     shown = sizing.plans[:SHOWN]
@@ -88,7 +84,7 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
                 tuple(Row((name, *cells), strong=plan is best) for plan, (name, _, *cells) in rows))
     volume = "the trace's rate" if sizing.trace else "today's volume"
     others = [f"{way.name}{'' if way.gpus else f' ({way.note})'} {way.usd:,.0f}" for way in sizing.ways[1:]]
-    ways = [f"Other ways to run the first plan, USD a month at {volume}: {'; '.join(others)}"] if others else []
+    ways = [f"Other ways than the first plan all day, USD a month at {volume}: {'; '.join(others)}"] if others else []
     whole = {plan.vendor: plan.gpus_per_instance for plan in shown
              if plan.fleet.gpus > (plan.replicas + plan.spares) * plan.tensor_parallel}
     paid = "".join(f"; {vendor} rents {held} GPUs at a time" for vendor, held in whole.items())
@@ -98,8 +94,14 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
              " fleet holds; GPUs and USD: with spares,"
              f" in whole instances{paid}; busy: share of the time that replicas run, however full")
     yield from (Gap(), Notes((
-        heads, *([YOURS] if own else ()), *ways,
+        heads, *([YOURS] if own or sizing.too_few else ()), *ways,
         f"--full: {plans}capacity of a replica, larger and smaller fleets, what this rests on")))
+
+
+def _correct(sizing: Sizing) -> Iterable[Block]:
+    """What cannot be true in the scenario, before any fleet."""
+    if not all(alarm.accepted for alarm in sizing.alarms):
+        yield Labelled("CORRECT FIRST", correct_first(sizing.alarms, "the fleet follows"), "alarm")
 
 
 def _held(sizing: Sizing) -> str:
@@ -110,8 +112,9 @@ def _held(sizing: Sizing) -> str:
     free = " No SLO: everything can wait." if slo == Slo() else ""
     over = "" if day is None else (f" Over a day busy {percent(day.load.utilisation)} of it,"
                                    f" {percent(day.within_slo)} of the requests within both limits.")
-    return (f"At {figure(sizing.hold_requests_per_s)} requests a second: TTFT p95 {_s(load.ttft_p95_s)} s{ttft}, TPOT p95"
-            f" {_ms(load.tpot_p95_s)} ms{tpot}, busy {percent(load.utilisation)} of the time.{over}{free}")
+    return (f"At {figure(sizing.hold_requests_per_s)} requests a second, {figure(load.in_flight)} in flight: TTFT p95"
+            f" {_s(load.ttft_p95_s)} s{ttft}, TPOT p95 {_ms(load.tpot_p95_s)} ms{tpot}, busy {percent(load.utilisation)} of the"
+            f" time.{over}{free}")
 
 
 def _how_sure(sizing: Sizing) -> str:
@@ -129,11 +132,21 @@ def _limits(sizing: Sizing, shown: Iterable[SizedPlan]) -> Iterable[str]:
     if sizing.untrained is not None:
         yield f"{sizing.system} is untrained here: {sizing.untrained}"
     yield from (block.text for block in _smaller(sizing))
+    yield from _broken(sizing, shown)
     yield from _refused(sizing, shown)
     for why in dict.fromkeys(sizing.left_out_why):
         names = (name for name, of in zip(sizing.left_out, sizing.left_out_why, strict=True) if of == why)
         yield f"No plan on {', '.join(names)}: {why}"
     yield from _old_prices(shown)
+
+
+def _broken(sizing: Sizing, plans: Iterable[SizedPlan]) -> Iterable[str]:
+    """Which of these plans break the SLO in a replay of the fleet that the law of several replicas gives them."""
+    told = [f"{p.replicas} of {plan_name(p)} (TTFT p95 {_s(p.fleet.load.ttft_p95_s)} s, TPOT p95"
+            f" {_ms(p.fleet.load.tpot_p95_s)} ms)" for p in plans if not p.fleet.holds]
+    if told:
+        yield (f"Broken in a replay of the whole fleet, which roi compare pays for: {', '.join(told)}."
+               f" {percent(sizing.headroom)} kept free is too little there.")
 
 
 def _refused(sizing: Sizing, plans: Iterable[SizedPlan]) -> Iterable[str]:
@@ -154,6 +167,7 @@ def _old_prices(plans: Iterable[SizedPlan]) -> Iterable[str]:
 def _tell(sizing: Sizing) -> Iterable[Block]:
     best = sizing.plans[0]
     yield Title(f"Fleet for {sizing.system}: {sizing.title}")
+    yield from _correct(sizing)
     yield Paragraph(_load(sizing))
     if sizing.untrained is not None:
         yield Paragraph(f"{sizing.system} is untrained here: {sizing.untrained}.")
@@ -165,15 +179,16 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield Paragraph(
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
-        " the peak, replayed; busy: share of the time that they run, however full."
+        " the peak, replayed; busy: share of the time that they run, however full (roi compare"
+        f" tells the load over what they hold instead). At the peak {figure(best.fleet.load.in_flight)} requests are in flight."
         f"{_behind(best, trace=sizing.trace is not None)}")
     if measured := {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}:
         others = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
         yield Paragraph(f"Measured on your server: {'; '.join(f'{name} ({why})' for why, name in measured.items())}.{others}")
-    if _own(sizing):
+    if _own(sizing) or sizing.too_few:
         yield Paragraph(f"{YOURS[0].upper()}{YOURS[1:]}.")
     yield from _smaller(sizing)
-    yield from map(Paragraph, _refused(sizing, sizing.plans))
+    yield from map(Paragraph, (*_broken(sizing, sizing.plans), *_refused(sizing, sizing.plans)))
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
         yield Paragraph(f"Over a day with the hourly shape, {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
@@ -209,11 +224,13 @@ def _load(sizing: Sizing, *, limits: bool = True) -> str:
     cached = f" ({sizing.cached_tokens:,.0f} cached)" if sizing.cached_tokens >= 1.0 else ""
     lengths = f"prompts of {sizing.prompt_tokens:,.0f} tokens{cached}, {sizing.output_tokens:,.0f} out, means"
     by_bill = "" if figure(sizing.volume_factor) == "1" else f", x {figure(sizing.volume_factor)} volume by the bill in both"
+    peak = peak_words(sizing.peak_requests_per_s / sizing.mean_requests_per_s, sizing.busiest_hour, stated=sizing.peak_stated)
+    hours = f"; {peak}" if peak else ""
     left = "" if sizing.hold_requests_per_s == sizing.peak_requests_per_s else (
         f", {figure(sizing.hold_requests_per_s)} left to hold after what can wait")
     rate = (f"The trace's {figure(sizing.mean_requests_per_s)} requests a second, its own bursts replayed" if sizing.trace
             else f"Today's peak: {figure(sizing.peak_requests_per_s)} requests a second (mean"
-            f" {figure(sizing.mean_requests_per_s)}{by_bill}){left}")
+            f" {figure(sizing.mean_requests_per_s)}{by_bill}{hours}){left}")
     slo = f" SLO: {slo_words(sizing.slo)};" if limits else ""
     return f"{rate}; {lengths}.{slo} {percent(sizing.headroom)} of the requests a second that hold the SLO are kept free."
 
@@ -277,7 +294,7 @@ def _api_alone(sizing: Sizing) -> Iterable[Block]:
     api = [way for way in sizing.ways if not way.gpus]
     least = min((way.usd for way in sizing.ways if way.gpus), default=0.0)
     if api and api[0].usd < least:
-        other = "every fleet here" if sizing.trace else "every way with a GPU"
+        other = "every fleet here" if sizing.trace else "every way here with a GPU"
         yield Paragraph(f"The API alone costs less than {other} ({usd(api[0].usd)} against {usd(least)} a month);"
                         " roi compare adds people, platform, retraining, set-up and quality.", strong=True)
 
@@ -299,13 +316,15 @@ def _basis(sizing: Sizing) -> Iterable[Block]:
 def _yours(sizing: Sizing) -> Iterable[Block]:
     """Whether the cards that are owned hold the load too, or how many are missing."""
     own = _own(sizing)
-    if own and own[0] is not sizing.plans[0]:
+    if own and own[0] is not sizing.plans[0] and own[0].fleet.holds:
         yield Paragraph(f"Your own cards hold it too: {_fleet(sizing, own[0])}", strong=True)
     if sizing.own_infeasible is not None:
         yield Paragraph(f"Your own cards do not hold it: {sizing.own_infeasible}.")
     if not own and sizing.too_few:
         least = min(sizing.too_few, key=lambda plan: plan.fleet.gpus / (plan.owned or 1))
-        yield Paragraph(f"Your own cards do not hold it: {least.fleet.gpus} x {least.gpu} are needed, {least.owned} are yours.")
+        spares = ", spares included" if least.spares else ""
+        yield Paragraph(f"Your own cards do not hold it: {least.fleet.gpus} x {least.gpu} are needed{spares}, {least.owned} are"
+                        " yours.")
 
 
 def _smaller(sizing: Sizing) -> Iterable[Paragraph]:
@@ -339,33 +358,3 @@ def _s(x: float) -> str:
 
 def _ms(x: float) -> str:
     return f"{x * 1e3:.1f}" if x * 1e3 < 100.0 else f"{x * 1e3:,.0f}"
-
-
-def check_figure(path: Path) -> None:
-    """Raise where the figure could not be written, before the work is done and not after it."""
-    if path.suffix.lower() not in FIGURES:
-        raise InputError(f"--figure: {path.name!r} is not usable; a name that ends in {', '.join(FIGURES)}")
-    if not path.parent.is_dir():
-        raise InputError(f"--figure: no folder {path.parent}")
-    _converter()
-
-
-def write_figure(spec: Mapping[str, Any], path: Path) -> None:  # Any: plain JSON values
-    """Write the figure to `path`, completely or not at all; a browser that shows it fetches nothing."""
-    convert, sized = _converter(), {**spec, "width": 620}
-    match path.suffix.lower():
-        case ".svg":
-            figure = convert.vegalite_to_svg(sized)
-        case ".png":
-            figure = convert.vegalite_to_png(sized, scale=2)
-        case _:
-            figure = convert.vegalite_to_html(sized, bundle=True)
-    replace_file(path, figure, "--figure")
-
-
-def _converter() -> Any:  # Any: a module
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise MissingExtra("report", "vl-convert") from error
-    return vl_convert

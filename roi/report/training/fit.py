@@ -76,7 +76,7 @@ def _answer(report: FitReport, best: GpuLine | None) -> str:
     least = "Cheapest" if best.offer else "Smallest"
     rank = f"Fits: {'maybe' if fit.squeezed else 'yes'}," if alone else f"{least} card that {able}:"
     tight = "" if not fit.tight else ", tight: not at the 95th percentile" if not fit.squeezed else (
-        f", {round(10 * fit.chance)} chances in 10: only as torch gives its cache back")
+        f", {min(round(10 * fit.chance), 9)} chances in 10: only as torch gives its cache back")
     return f"{rank} {fit.gpu.id}{tight}. {_run(report, best)}. {_room(best)}."
 
 
@@ -361,7 +361,7 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
                " training's speed (Qwen-7B, 16 micro-steps a step, new projections every 50 steps)")
     data, plan = report.training_set, report.plan
     if data is not None and data.tokens_per_example < plan.seq and plan.micro_batch > 1 and not plan.packed:
-        yield ("Not counted: rows of a micro-batch are padded to its longest, which hours and USD exceed by as much as lengths"
+        yield ("Not counted: rows of a micro-batch are padded to its longest; hours and USD grow as lengths"
                " spread (--packed pads nothing)")
     if report.model.mixture:
         adapters = "" if not report.plan.adapter else (
@@ -370,7 +370,8 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
         cast = ", k-bit preparation casts them to fp32" * report.plan.prepared
         yield f"Experts are 3-D parameters in transformers 5: bitsandbytes leaves them unquantised{cast}{adapters}"
     if report.unquantised is not None and (less := report.unquantised.recommended) is not None:
-        yield (f"Cheaper without quantisation: --method {report.unquantised.plan.method}, {less.fit.gpu.id}"
+        better = "Fits" if report.recommended is None else "Cheaper"
+        yield (f"{better} without quantisation: --method {report.unquantised.plan.method}, {less.fit.gpu.id}"
                f"{f', {_fits(less)}' * less.fit.tight}. {_run(report.unquantised, less)}. {_room(less)}")
     if report.model.licence == "unknown":
         yield (f"{report.model.id} ({report.model.family}, {report.model.parameters:,} parameters, as transformers builds them)"

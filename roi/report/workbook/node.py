@@ -333,7 +333,7 @@ class Trace:
         for k, node in enumerate(array.flat):
             if node.nodes and node.home is None:
                 node.home = (len(self.arrays), k)
-        self.arrays.append((array, where()))
+        self.arrays.append((array.copy(), where()))  # the engine may work on in the same place
         ops = {node.op for node in array.flat if node.nodes}
         for n in range(max((len(node.nodes) for node in array.flat), default=0)):
             inner = [node.nodes[n] if n < len(node.nodes) else node for node in array.flat]

@@ -5,7 +5,7 @@ from typing import Any
 from roi.economics.finance import LARGEST_RATE, NOTHING
 from roi.report.comparison.advice import advice
 from roi.report.comparison.screen import alerts, head
-from roi.report.comparison.thresholds import quality
+from roi.report.comparison.thresholds import compared_with, month_of, quality
 from roi.report.layout.blocks import printable, render
 from roi.report.layout.wording import KINDS
 from roi.report.workbook.layout import CHECKS, COMMON, FIRST_MONTH, MONTH_ROW, quoted
@@ -82,7 +82,10 @@ def _live(pen: Pen, sheet: Any, p: Plan, row: int, each: OptionSheet) -> None:
     pen.text(sheet, row, 1, KINDS.get(o.kind, o.kind))
     pen.text(sheet, row, 2, quality(p.comparison, o))
     months = f"{name}!$E${MONTH_ROW + 1}:${pen.last}${MONTH_ROW + 1}"
-    alone, npv = each.cell("Serves alone from month", 2), f"{name}!$C$3"
+    beside = compared_with(p.comparison) if stay else None  # as in the verdict's words above, and on the screen
+    whose = next((x for x in p.options if beside is not None and x.result.id == beside.id), each)
+    alone = whose.cell("Serves alone from month", 2)
+    npv, (cash, errors) = f"{name}!$C$3", month_of(p.comparison, o)
     wrong, staying_wrong = (_worth(pen, sheet_, "Wrong answers") for sheet_ in (each, p.stay))
 
     def mean(of: str) -> str:
@@ -90,8 +93,8 @@ def _live(pen: Pen, sheet: Any, p: Plan, row: int, each: OptionSheet) -> None:
 
     figures: tuple[tuple[str, float | str, str], ...] = (
         (f"={each.cell('Total', FIRST_MONTH)}", o.upfront_usd, MONEY),
-        (mean("Cash"), o.cash_monthly_usd, MONEY),
-        (mean("Wrong answers"), o.errors_monthly_usd, MONEY),
+        (mean("Cash"), cash, MONEY),
+        (mean("Wrong answers"), errors, MONEY),
         (f"={npv}", o.npv_usd, MONEY),
         (f"={npv}+{wrong}-{staying_wrong}", o.npv_without_errors_usd, MONEY),
         (f"={each.cell('Payback', 2)}", months_or_never(o.payback_months), "0.0"),

@@ -12,6 +12,7 @@ from roi.errors import allowed, nearest
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.store.tables.csv_table import CsvTable, TextRow
 
+MOST_COUNTED: Final = 2**53
 
 class UnusableCell(Exception):
     """A cell that is canonical by itself, but that no plan or configuration expresses beside the row's others."""
@@ -52,6 +53,13 @@ def _boolean(cell: object) -> object:
     return {"true": True, "false": False}.get(cell.lower(), f"{cell}!") if isinstance(cell, str) else cell
 
 
+def _counted(number: int) -> int:
+    """The number, where a float64 holds it and all below."""
+    if number > MOST_COUNTED:
+        raise ValueError(f"at most {MOST_COUNTED:,}")
+    return number
+
+
 GpuId = Annotated[str, AfterValidator(lambda name: _of_catalog(name, "GPU", (gpu.id for gpu in load_gpus())))]
 Flag = Annotated[bool, BeforeValidator(_boolean)]
 Lower: Final = BeforeValidator(lambda cell: cell.lower() if isinstance(cell, str) else cell)
@@ -59,7 +67,7 @@ Lower: Final = BeforeValidator(lambda cell: cell.lower() if isinstance(cell, str
 Several: Final = BeforeValidator(
     lambda cell: tuple(part.strip() for part in cell.split("+")) if isinstance(cell, str) else cell)
 """For a tuple of words that a cell joins by "+"."""
-Whole = Annotated[int, Field(gt=0)]
+Whole = Annotated[int, Field(gt=0), AfterValidator(_counted)]
 Positive = Annotated[float, Field(gt=0)]
 R = TypeVar("R", bound=CanonicalRow)
 T = TypeVar("T")

@@ -5,8 +5,10 @@ import io
 import json
 import sqlite3
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -22,12 +24,23 @@ GZIP: Final = b"\x1f\x8b"
 @contextmanager
 def opened_member(path: Path, member: str, shown: str) -> Iterator[BinaryIO]:
     """The bytes of a member of a ZIP as a stream, of no more than the archive says that it has; never unpacked to disk."""
+    state = path.stat()
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as raw:
+        with _archive(path, state.st_size, state.st_mtime_ns).open(member) as raw:
             stream = io.BufferedReader(cast("io.RawIOBase", raw))
-            yield cast("BinaryIO", gzip.GzipFile(fileobj=stream) if stream.peek(2)[:2] == GZIP else stream)
+            try:
+                packed = stream.peek(2)[:2] == GZIP
+            except (zlib.error, EOFError, DAMAGED_ZIP):
+                raise InputError(f"{shown}: damaged: nothing of it can be read") from None
+            yield cast("BinaryIO", gzip.GzipFile(fileobj=stream) if packed else stream)
     except (RuntimeError, NotImplementedError):
         raise InputError(f"{shown}: encrypted, or packed in a way that is not read; unpack it first") from None
+
+
+@lru_cache(maxsize=8)
+def _archive(path: Path, _bytes: int, _changed_ns: int) -> zipfile.ZipFile:
+    """The ZIP, open: its list of files is read once, not again for each of them. It closes when others have come."""
+    return zipfile.ZipFile(path)
 
 
 def message_documents(file: SourceFile) -> Iterator[Document]:

@@ -129,6 +129,8 @@ def instant(table: Table, *names: str) -> Column:
         return _zoned_micros(column)
     if kind.is_numeric():
         return _from_epoch(real(table, found))
+    if not kind.is_string():  # a time of day, a duration, a list
+        return ibis.null("int64")
     stamp = column.strip().nullif("").try_cast("timestamp('UTC')")
     return ibis.coalesce(_from_epoch(real(table, found)), _zoned_micros(stamp))
 

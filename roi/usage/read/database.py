@@ -36,9 +36,14 @@ def local_engine(folder: Path, zone: str = "UTC") -> DuckDB:
 
     `zone`: how times without an offset are read. Nothing is fetched from a network.
     """
-    backend = ibis.duckdb.connect(
-        temp_directory=str(folder), memory_limit=MEMORY_LIMIT, preserve_insertion_order=False,
-        autoinstall_known_extensions=False, enable_geoparquet_conversion=False)  # Ibis does not know DuckDB's geometries
+    import duckdb
+
+    try:
+        backend = ibis.duckdb.connect(
+            temp_directory=str(folder), memory_limit=MEMORY_LIMIT, preserve_insertion_order=False,
+            autoinstall_known_extensions=False, enable_geoparquet_conversion=False)  # Ibis does not know DuckDB's geometries
+    except duckdb.OutOfMemoryException:
+        raise MemoryError from None
     with suppress(Exception):  # refused in Jupyter without ipywidgets, where no bar is drawn anyhow
         backend.raw_sql("SET enable_progress_bar = false")
     try:

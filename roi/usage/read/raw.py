@@ -117,8 +117,13 @@ def read_raw(
         return read_in_python(found, engine, target, status=status)
     paths = [GLOB.sub(r"[\g<0>]", str(each.file.path)) for each in found]
     if shape.kind == "parquet":
+        import duckdb
+
         zone = zone_of(engine) if form.local_times else "UTC"
-        table = as_utc(engine.read_parquet(paths, filename=FILE, hive_partitioning=False), zone)
+        try:
+            table = as_utc(engine.read_parquet(paths, filename=FILE, hive_partitioning=False), zone)
+        except duckdb.Error as error:  # pyarrow reads footers that DuckDB does not
+            raise _unreadable(found, engine, error) from None
     else:
         table = engine.read_csv(
             paths, columns=dict.fromkeys(shape.header, "string"), header=True, delim=shape.delimiter, store_rejects=True,
@@ -260,20 +265,28 @@ def readably(act: Callable[[], T], engine: DuckDB, raws: Sequence[RawTable]) -> 
         if str(error) == "Query interrupted":  # DuckDB's word for Ctrl-C
             raise KeyboardInterrupt from None
         raise
-    except duckdb.Error as error:  # its message may quote a prompt
-        files = [(file, raw) for raw in raws for file in raw.files]
-        shown = next((file.shown for file, raw in files if not _readable(file, engine, raw)), files[0][0].shown)
-        raise InputError(f"{shown}: the table cannot be read, perhaps damaged: {type(error).__name__}") from None
+    except duckdb.Error as error:
+        raise _unreadable([each for raw in raws for each in raw.found], engine, error) from None
 
 
-def _readable(file: SourceFile, engine: DuckDB, raw: RawTable) -> bool:
+def _unreadable(found: Sequence[SniffedFile], engine: DuckDB, error: Exception) -> Exception:
+    """What tells which of the files DuckDB cannot read; its own message may quote a prompt. MemoryError where it is full."""
+    import duckdb
+
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return MemoryError()
+    shown = next((each.file.shown for each in found if not _readable(each, engine)), found[0].file.shown)
+    return InputError(f"{shown}: the table cannot be read, perhaps damaged: {type(error).__name__}")
+
+
+def _readable(found: SniffedFile, engine: DuckDB) -> bool:
     """False for a Parquet file whose columns cannot be read."""
     import duckdb
 
-    if not raw.in_place:
+    if found.shape.kind != "parquet":
         return True
-    table = wanted(engine.read_parquet(GLOB.sub(r"[\g<0>]", str(file.path))), raw.found[0].format)
     try:
+        table = wanted(engine.read_parquet(GLOB.sub(r"[\g<0>]", str(found.file.path))), found.format)
         rows_of(table.aggregate(**{name: table[name].hash().max() for name in table.columns}), engine)
     except duckdb.Error:
         return False

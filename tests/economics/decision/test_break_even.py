@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from all_crossings import break_evens
+from quiet_scenario import world as quiet_world
 from random_scenarios import random_case
 
 from roi.economics.decision.break_even import BreakEven
@@ -96,6 +97,14 @@ def gain(capacity: float, daily: np.ndarray, basis: str = "run_rate", **facts: A
     if basis == "pv":
         return np.asarray(stay.pv - own.pv).ravel()
     return np.asarray((stay.total.monthly - own.total.monthly).mean(axis=1))
+
+
+def test_one_unit_that_holds_every_volume_breaks_even_where_its_fee_does() -> None:
+    """$10,512 a month whatever comes: a straight line without steps. 86,400 a day x 365 / 12 x $0.004 are as much."""
+    terms = {"usd_per_month": 10_512.0, "requests_per_s": 1e9, "minimum_months": 0}
+    asked = quiet_world(candidates={"provisioned_throughput": terms})
+    found = break_evens(Curves(asked.shared, asked.options), ["provisioned"], [])
+    assert [b.first for b in found if b.basis == "run_rate"] == pytest.approx([86_400.0] * 4)
 
 
 def test_one_replica_breaks_even_by_hand() -> None:

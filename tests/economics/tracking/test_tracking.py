@@ -13,7 +13,18 @@ from roi.economics.decision.evaluation import read_all
 from roi.economics.finance import payback
 from roi.economics.tracking import predictive_bands
 from roi.economics.tracking.month_figures import CACHE as CACHE_RATE
-from roi.economics.tracking.month_figures import INPUT, LIVE, OUTPUT, PRICE, ROUTING, VOLUME, billed, figures, with_seen
+from roi.economics.tracking.month_figures import (
+    INPUT,
+    LIVE,
+    OUTPUT,
+    PRICE,
+    ROUTING,
+    STAY_PRICE,
+    VOLUME,
+    billed,
+    figures,
+    with_seen,
+)
 from roi.economics.tracking.predictive_bands import (
     CACHED,
     CALLS,
@@ -197,6 +208,59 @@ def test_calls_of_a_month_in_parallel_are_divided_and_its_share_is_told():
     assert tracked.seen[VOLUME][0, 0] == pytest.approx(2 / 3)
     assert overlap(shared, options, LUNA, (once,), tracked.seen) == pytest.approx([0.5])
     assert overlap(shared, options, LUNA, (replace(once, calls=None),), tracked.seen) == pytest.approx([0.0])
+
+
+@pytest.mark.parametrize(("old", "new"), [(1.3, 1.0), (1.0, 1.3), (1.3, 1.3)])
+def test_a_price_of_the_incumbent_that_moved_is_what_staying_would_have_paid_too(old, new):
+    """December on gpt-6-sol, $246 a day, January on both for half of it, February on gpt-6-luna alone, $7.476. Staying costs
+    90 x 246 x old, paid are 46.5 x 246 x old + 59 x 7.476 x new; January's bill tells no more than the sum, if its calls do
+    not. Earned back in February: 8,000 less what January saves, over what February does."""
+    shared, options, choices = changing(1, 0.5)
+    case = open_case(check_scenario({**SCENARIO, "timing": {"months_to_live": {"api": 1}, "months_in_parallel": 0.5}})).case
+    sol, luna = 246 * old, 7.476 * new
+    bills = (31 * sol, 15.5 * sol + 31 * luna, 28 * luna)
+    calls, shares = (31.0, 46.5, 28.0), (0.0, 2 / 3, 1.0)
+    came = [Came(days=days, calls=60000 * many, own_share=share, api_usd=usd) for days, many, share, usd in
+            zip(DAYS[:3], calls, shares, bills, strict=True)]
+    told = [came[0], replace(came[1], waiting_usd=SOL_USD * old), came[2]]
+    saved = 43.5 * sol - 59 * luna
+    tracked, found = track(shared, options, LUNA, told), ["incumbent's price"] * (old > 1) + ["price"] * (new > 1)
+    assert [x.fact for x in effects(shared, options, LUNA, tracked)[0]] == found
+    assert tracked.saving == pytest.approx([0.0, 15.5 * sol - 31 * luna, 28 * (sol - luna)])
+    assert tracked.months.api_usd == pytest.approx(bills)
+    assert tracked.price == pytest.approx([old, bills[1] / (15.5 * 246 + 31 * 7.476), new])
+    at = paid(case, (shared, options, choices), LUNA, tracked)
+    assert (at.earned, at.price_factor) == pytest.approx((saved - 8000, new))
+    assert at.payback[0] == pytest.approx(2 + (8000 - 15.5 * sol + 31 * luna) / (28 * (sol - luna)))
+    untold = track(shared, options, LUNA, came)  # at list prices, or a bill in January of which each model's part is not known
+    share = bills[1] / (15.5 * sol + 31 * 7.476)
+    assert untold.seen.get(STAY_PRICE, np.ones((3, 1)))[:, 0] == pytest.approx([old, old * share, old])
+    listed = track(shared, options, LUNA, [replace(each, listed=True) for each in came])
+    assert listed.seen.get(STAY_PRICE, np.ones((3, 1)))[2, 0] == 1.0
+    assert listed.saving[0] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_month_at_list_prices_moves_no_price_ahead():
+    """December and January on gpt-6-sol alone, January's tokens at list, 25% above the contract: nobody was billed that."""
+    shared, options, choices = changing(2, 0)
+    case = open_case(check_scenario({**SCENARIO, "timing": {"months_to_live": {"api": 2}, "months_in_parallel": 0}})).case
+    billed = [Came(days=days, calls=60000 * days, own_share=0.0, api_usd=246 * days) for days in DAYS[:2]]
+    listed = [billed[0], replace(billed[1], api_usd=1.25 * 246 * DAYS[1], listed=True)]
+    dearer = [billed[0], replace(listed[1], listed=False)]
+    free = [billed[0], replace(billed[1], api_usd=0.0)]  # credits: no price that goes on
+    paybacks = [paid(case, (shared, options, choices), LUNA, track(shared, options, LUNA, came)).payback[0]
+                for came in (billed, listed, dearer, free)]
+    assert [paybacks[1], paybacks[3]] == pytest.approx(2 * [paybacks[0]])
+    assert paybacks[2] < paybacks[0] - 0.1
+
+
+def test_a_price_of_the_same_model_is_both_sides(case, records):
+    """Caching at 1.3 times the price saves 1.3 x 96.48 a day, not 96.48 less 0.3 x 149.52; it costs 0.3 x 365 x 149.52 more."""
+    tracked, found = named(records, CACHE, year(usd=1.3 * cached_usd(0.8)))
+    assert tracked.saving == pytest.approx([1.3 * 96.48 * days for days in DAYS])
+    assert [(e.fact, e.cash_usd, e.saving_usd) for e in found] == [
+        ("price", pytest.approx(0.3 * 365 * 149.52, abs=0.006), pytest.approx(0.3 * 365 * 96.48, abs=0.006))]
+    assert paid(case, records, CACHE, tracked).payback[0] == pytest.approx(3000 / (31 * 1.3 * 96.48))
 
 
 def test_a_month_that_only_an_invoice_tells_is_all_price(records):

@@ -16,6 +16,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.outlook import look_ahead
 from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
+from roi.economics.inputs import SELF_HOSTED
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.screen import best_rows, screen_blocks
@@ -55,6 +56,20 @@ def of_file(path: Path) -> Comparison:
 @cache
 def of_template(name: str) -> Comparison:
     return compare(resolve(check_scenario({**parse_yaml(template(name), name), "draws": 128})).case)
+
+
+@cache
+def short_tickets() -> Comparison:
+    """50,000 a day on an API that is billed 0.2% off the list price; a cheaper one, and an open model that is tuned."""
+    return compare(resolve(check_scenario({
+        "as_of": "2026-08-15", "draws": 128,
+        "workload": {"requests_per_day": 50000, "growth_per_year": 0, "input_tokens": 1200, "output_tokens": 60,
+                     "ttft_p95_s": 2},
+        "incumbent": {"provider": "openai", "model": "gpt-5.1", "bill_usd_per_month": 3200},
+        "quality": {"bar": 0.88, "usd_per_error": 0.01,
+                    "scores": {"gpt-5.1": 0.94, "gpt-5-mini": 0.92, "qwen3-4b+lora": 0.93}},
+        "candidates": {"api_models": ["openai/gpt-5-mini"], "self_hosted": ["qwen3-4b"]},
+    })).case)
 
 
 def shown(c: Comparison, **how: object) -> str:
@@ -251,14 +266,16 @@ def test_staying_names_the_volume_at_which_to_look_again() -> None:
 
 @pytest.mark.full
 def test_a_screen_looks_for_no_break_even_that_it_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It tells one option's, against staying and the recommended one; asked for all, they are the same."""
+    """It tells one option's, against staying and the recommended one; where it never beats that, of the other self-hosted ones
+    whether they do. Asked for all, they are the same."""
     asked, look = [], signposts.crossings
     monkeypatch.setattr(signposts, "crossings", lambda curves, id, baseline, rivals: asked.append((id, baseline)) or look(
         curves, id, baseline, rivals))
     c = compare(bundled().case)
     text = shown(c)
-    assert len({id for id, _ in asked}) == 1
-    assert {baseline for _, baseline in asked} == {"stay", "recommended"}
+    nearest, *others = dict.fromkeys(id for id, _ in asked)
+    assert set(asked) == {(nearest, "stay"), *((id, "recommended") for id in (nearest, *others))}
+    assert all(option_of(c, id).kind in SELF_HOSTED for id in (nearest, *others))
     of_screen = tuple(asked)
     told = [b for pair in of_screen for b in c.thresholds.crossings(*pair)]
     assert len({b.option for b in c.break_even}) > 4
@@ -359,6 +376,17 @@ def test_self_hosting_is_placed_against_staying_and_against_the_recommendation()
     assert found is not None
     assert "it beats gpt-6-luna at no volume" in found[1]
     assert "; beats staying from" in found[1]
+
+
+def test_where_the_nearest_own_option_never_wins_another_that_does_is_named_with_the_volume_of_the_page() -> None:
+    """50,000 short tickets a day: a floor never beats the cheaper API, the tuned model on its own from a volume on."""
+    c = short_tickets()
+    own = option_of(c, "self-hosted-adapter:qwen3-4b+lora")
+    [won] = re.findall(r"beats gpt-5-mini from [\d,]+ a day on", wins_from(c, own))
+    text = flat(c)
+    assert "floor + spill" in text.split("NOT YET")[1]
+    assert "beats gpt-5-mini at no volume (marginal GPU cost exceeds the API price)" in text
+    assert f". {own.label} {won}." in text
 
 
 def test_without_a_self_hosted_option_its_reason_is_told() -> None:
@@ -499,6 +527,24 @@ def test_the_count_of_wrong_answers_times_their_price_is_what_the_line_says() ->
     assert told is not None
     count, usd = (float(text.replace(",", "")) for text in told.groups())
     assert count * 0.02 == pytest.approx(usd, abs=0.51)
+
+
+def test_a_bill_within_half_a_percent_of_the_estimate_is_no_remark() -> None:
+    """USD 3,200 against what the scenario computes, 0.2% apart."""
+    gap = short_tickets().case["reconciliation.factor"].number()
+    assert 0.0 < abs(gap - 1.0) < 0.005
+    assert not re.search("The bill is|Bill not checked", flat(short_tickets()))
+
+
+def test_the_load_of_a_fleet_is_told_over_its_capacity_and_the_peak_over_the_mean() -> None:
+    """Noon has 46 of 552, twice the mean; 1.5 within it."""
+    hours = f"workload.hourly_weights={[22] * 12 + [46] + [22] * 11}"
+    c = bundled("workload.peak_to_mean=null", hours)
+    text = " ".join(comparison_text(c, (), explain=find_option(c, "self-hosted-adapter")).split())
+    found = re.search(r"of which the load takes ([\d.]+)% on average and ([\d.]+)% at the peak \(3 x the mean: the busiest hour"
+                      r" 2 x, within it x 1.5, assumed: workload.peak_to_mean would state the whole\)\.", text)
+    assert found is not None
+    assert float(found[2]) == pytest.approx(3.0 * float(found[1]), rel=0.02)
 
 
 def test_a_bill_apart_from_the_estimate_shows_both_readings() -> None:

@@ -1,11 +1,13 @@
 """Figures and facts in the words of the reader."""
 
 import math
+import re
 
 import pytest
 
 from roi.facts.fact import Basis, Fact
 from roi.report.layout.wording import (
+    PATTERNS,
     chance,
     fact_name,
     fact_range,
@@ -63,8 +65,16 @@ def test_facts_have_names(path: str, name: str) -> None:
     assert fact_name(path) == name
 
 
-def test_every_uncertain_fact_of_the_bundled_case_has_a_name_of_its_own() -> None:
-    names = [fact_name(path) for path in resolve(load_scenario()).case.uncertain]
+def test_every_pattern_finds_the_part_of_a_path_that_its_words_hold() -> None:
+    assert [pattern for pattern, _ in PATTERNS if re.compile(pattern).groups != 1] == []
+
+
+@pytest.mark.parametrize("hosted", [
+    "[qwen3-8b]", pytest.param("[gpt-oss-20b, mixtral-8x7b, qwen3-30b-a3b, qwen3-8b]", marks=pytest.mark.slow)])
+def test_every_fact_of_dense_models_and_of_mixtures_has_a_name_and_every_uncertain_one_its_own(hosted: str) -> None:
+    case = resolve(load_scenario(overrides=(f"candidates.self_hosted={hosted}",))).case
+    assert all(map(fact_name, case.facts))
+    names = [fact_name(path) for path in case.uncertain]
     assert len(set(names)) == len(names)
     assert not [name for name in names if name.endswith(")") and "(tuned)" not in name and name != "power overhead (PUE)"]
 

@@ -7,6 +7,7 @@ import pytest
 from recalculated import NO_OFFICE, broken_cells, checks, recalculated, summary
 
 from roi.economics.decision.comparison import Comparison, compare
+from roi.report.comparison.thresholds import month_of
 from roi.report.workbook.book import comparison_workbook
 from roi.report.workbook.option_sheets import months_or_never
 from roi.resolution.resolution import resolve
@@ -48,8 +49,9 @@ def agrees(found: dict, c: Comparison) -> None:
     """Every figure of the summary is the comparison's: money to the cent."""
     for o in c.options:
         row = found[o.label]
-        money = {"set-up, USD": o.upfront_usd, "cash a month, USD": o.cash_monthly_usd, "total cost, USD": o.tco_usd,
-                 "wrong answers a month, USD": o.errors_monthly_usd, "NPV, USD": o.npv_usd,
+        cash, errors = month_of(c, o)
+        money = {"set-up, USD": o.upfront_usd, "cash a month, USD": cash, "total cost, USD": o.tco_usd,
+                 "wrong answers a month, USD": errors, "NPV, USD": o.npv_usd,
                  "NPV without wrong answers, USD": o.npv_without_errors_usd}
         rates = {"payback, months": months_or_never(o.payback_months), "IRR a year": "none" if o.irr is None else o.irr,
                  "payback on cash, months": months_or_never(o.payback_cash_months)}

@@ -11,7 +11,11 @@ from small_scenario import SMALL
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
+from roi.report.comparison.advice import advice
 from roi.report.comparison.compare import comparison_text
+from roi.report.comparison.thresholds import month_of
+from roi.report.layout.blocks import render
+from roi.report.layout.wording import usd
 from roi.report.workbook.assumptions import Names, sheet_names
 from roi.report.workbook.book import comparison_workbook
 from roi.report.workbook.option_sheets import months_or_never
@@ -44,10 +48,19 @@ def test_the_stored_values_are_those_of_the_comparison(small: Comparison, conten
     for o in small.options:
         row = rows[o.label]
         told = (row["set-up, USD"], row["cash a month, USD"], row["wrong answers a month, USD"], row["total cost, USD"])
-        assert told == pytest.approx((o.upfront_usd, o.cash_monthly_usd, o.errors_monthly_usd, o.tco_usd), abs=1e-6)
+        assert told == pytest.approx((o.upfront_usd, *month_of(small, o), o.tco_usd), abs=1e-6)
         if o.id != "stay":
             assert row["NPV, USD"] == pytest.approx(o.npv_usd, abs=1e-6)
             assert row["payback, months"] == months_or_never(o.payback_months)
+
+
+def test_what_staying_costs_a_month_is_one_figure_on_the_summary() -> None:
+    """Staying grows with its volume: words and row both take the months in which the nearest other option serves alone."""
+    c = compare(resolve(check_scenario({**SHORT, "workload": {**SMALL["workload"], "growth_per_year": 0.5}})).case)
+    stay = next(o for o in c.options if o.id == "stay")
+    cash = summary(opened(comparison_workbook(c, "1.0"), data_only=True))[stay.label]["cash a month, USD"]
+    assert f"Cash {usd(cash)} a month" in render(advice(c))
+    assert cash != pytest.approx(stay.cash_monthly_usd, abs=0.01)
 
 
 def test_every_amount_on_the_options_sheets_is_a_formula_or_zero(small: Comparison, content: bytes) -> None:

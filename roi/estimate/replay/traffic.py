@@ -92,7 +92,7 @@ def histogram_lengths(
 
 def as_requests(
     lengths: Lengths, arrival_s: Array, shape: ModelShape | None, tensor_parallel: float = 1.0,
-    kv_element_bytes: float = SIXTEEN_BIT, *, attention_parallel: bool = False,
+    kv_element_bytes: float = SIXTEEN_BIT, *, attention_parallel: bool = False, reserved: bool = True,
 ) -> Requests:
     """The lengths as a load on a model: KV in bytes on each GPU; in tokens where no shape is known.
 
@@ -111,5 +111,5 @@ def as_requests(
     held = np.maximum(end - np.where(lengths.cached_tokens > 0.0, kv(lengths.cached_tokens), 0.0), 0.0)
     return Requests(
         arrival_s=arrival_s, prefill_tokens=lengths.uncached_tokens, output_tokens=lengths.output_tokens, kv_start=start,
-        kv_growth=growth, kv_held=held,
+        kv_growth=growth, kv_held=held, reserved=reserved,
     )

@@ -153,7 +153,7 @@ class Work:
         """What its iteration depends on: runs that differ in concurrency alone share it."""
         system, load = self.run.system, self.run.load
         return (system.shape.id, system.gpu.id, system.tensor_parallel, system.weight_dtype, system.kv_dtype, system.stages,
-                system.attention_parallel, load.input_tokens, load.output_tokens, load.length_cv, self.run.engine)
+                system.attention_parallel, load.computed_tokens, load.cached_tokens, load.output_tokens, load.length_cv, self.run.engine)
 
     def predicted(
         self, efficiencies: Efficiencies, steps: dict[tuple[Hashable, ...], Iteration] | None = None,
@@ -162,7 +162,7 @@ class Work:
         load, kept = self.run.load, {} if steps is None else steps
         if self.setting not in kept:
             kept[self.setting] = self.plan.iteration(load.requests, reached(efficiencies, self.run.system.gpu))
-        step = self.plan.loaded(kept[self.setting], load.input_tokens, _busy(self.run) / self.run.system.replicas)
+        step = self.plan.loaded(kept[self.setting], load.computed_tokens, _busy(self.run) / self.run.system.replicas)
         values = (step.step_s, step.sequence_s, step.kv_byte_s, step.prefill_token_s, step.experts_s)
         found = {name: sum(part * value for part, value in zip(parts.tolist(), values, strict=True))
                  for name, parts in self.parts.items()}

@@ -55,6 +55,8 @@ class ServingLoad:
     """Mean prompt tokens."""
     output_tokens: float
     """Mean generated tokens, at least 1."""
+    cached_tokens: float = 0.0
+    """Of the prompt tokens, those found in the prefix cache: read and not computed, and held once for all."""
     length_cv: float = 0.0
     """Standard deviation over mean of both lengths."""
     concurrency: float | None = None
@@ -71,14 +73,19 @@ class ServingLoad:
     @property
     def requests(self) -> RequestShape:
         """Means and spreads of the lengths."""
-        return RequestShape(self.input_tokens, self.output_tokens, 0.0, self.length_cv, self.length_cv)
+        return RequestShape(self.computed_tokens, self.output_tokens, self.cached_tokens, self.length_cv, self.length_cv)
+
+    @property
+    def computed_tokens(self) -> float:
+        """Mean prompt tokens that are computed."""
+        return self.input_tokens - self.cached_tokens
 
     def drawn(self, count: int, scatter: float = 0.0) -> Lengths:
         """`count` requests: lengths uniform around the mean, or gamma where they spread further than that can be."""
         cv = self.length_cv or scatter
         prompt, output = (mean * _spread(cv, count, seed) for mean, seed in (
-            (self.input_tokens, SEED), (self.output_tokens, SEED + 1000)))
-        return Lengths(np.maximum(np.rint(prompt), 1.0), np.maximum(np.rint(output), 1.0), np.zeros(count))
+            (self.computed_tokens, SEED), (self.output_tokens, SEED + 1000)))
+        return Lengths(np.maximum(np.rint(prompt), 1.0), np.maximum(np.rint(output), 1.0), np.full(count, self.cached_tokens))
 
 
 def _spread(cv: float, count: int, seed: int) -> Array:
@@ -138,7 +145,7 @@ def load_figures(
     clock: one replay answers for all of them.
     """
     busy = min(replicas * plan.stages, load.concurrency or np.inf)
-    server = replace(server, iteration=plan.loaded(server.iteration, load.input_tokens, busy / replicas))
+    server = replace(server, iteration=plan.loaded(server.iteration, load.computed_tokens, busy / replicas))
     if load.kind == "open":
         return lambda speed: _open(load, plan, at_speed(server, speed), max(round(replicas * plan.stages), 1))
     if load.kind == "saturated" and load.slo is not None:
@@ -235,8 +242,8 @@ def _disaggregated(
     M/D/1, or what keeps the rate to what they can compute. Ignored: the transfer of the KV cache, a few ms over NVLink or RDMA.
     """
     engine = server.iteration
-    steps = max(load.input_tokens / server.step_tokens, 1.0)
-    prompt = max(float(engine.prefill_token_s) * load.input_tokens + (float(engine.step_s) + float(engine.experts_s)) * steps,
+    steps = max(load.computed_tokens / server.step_tokens, 1.0)
+    prompt = max(float(engine.prefill_token_s) * load.computed_tokens + (float(engine.step_s) + float(engine.experts_s)) * steps,
                  float(engine.host_s + engine.host_prompt_s) * steps)
     flying = load.concurrency or 1.0
     wait, share = 0.0, replace(load, concurrency=flying)

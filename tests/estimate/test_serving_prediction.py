@@ -76,6 +76,20 @@ def test_one_request_in_flight_waits_for_nobody():
     assert (found.ttft_s, found.tpot_s) == pytest.approx((0.020, 0.011))
 
 
+def test_what_a_prefix_cache_has_of_a_prompt_is_not_computed():
+    """Of 1,000 tokens 600 are found: 10 ms and 4 ms for the others. Tokens/s count all of the prompt."""
+    found = figures("closed", concurrency=1.0, length_cv=1e-9, cached_tokens=600.0)
+    assert (found.ttft_s, found.tpot_s) == pytest.approx((0.014, 0.011))
+    assert found.total_tokens_per_s == pytest.approx(1101.0 * found.requests_per_s)
+
+
+def test_bursts_wait_for_each_other():
+    """At half of what the replica takes."""
+    calm, bursts = (figures("open", requests_per_s=4.0, prompts=2000.0, arrival_cv=cv) for cv in (1.0, 4.0))
+    assert bursts.ttft_s > 1.5 * calm.ttft_s
+    assert bursts.requests_per_s == pytest.approx(calm.requests_per_s, rel=0.02)
+
+
 @pytest.mark.parametrize("held", [1.0, 4.0, 32.0, 99.0])
 def test_a_closed_loop_obeys_littles_law(held):
     found = figures("closed", concurrency=held)

@@ -1,7 +1,8 @@
 """What replicas do under a measured load, by replay: the figures that load generators state.
 
 The load's requests are drawn (traffic), and replayed on the replica (router): a batch or a burst is there at time 0, an open
-loop arrives as a Poisson process, a closed one keeps its number in flight, and what an SLO holds is the load curve's capacity.
+loop arrives as a Poisson process or in clumps, a closed one keeps its number in flight, and what an SLO holds is the load
+curve's capacity.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from roi.estimate.replay.engine import Server
 from roi.estimate.replay.load_curve import LoadCurve, Slo, saturated_rate
 from roi.estimate.replay.replica_plan import ReplicaPlan, at_speed
 from roi.estimate.replay.router import Replayed, Requests, replay, replay_closed
-from roi.estimate.replay.traffic import Lengths, poisson_arrivals, spread_evenly
+from roi.estimate.replay.traffic import Lengths, bursty_arrivals, poisson_arrivals, spread_evenly
 from roi.estimate.serving.request_shape import RequestShape
 
 Array = NDArray[np.float64]
@@ -63,6 +64,8 @@ class ServingLoad:
     """Requests in flight or in the batch, over all replicas; None for open and saturated loads."""
     requests_per_s: float | None = None
     """Offered rate over all replicas, open loads."""
+    arrival_cv: float = 1.0
+    """Standard deviation over mean of the gaps between arrivals, open loads: 1 is a Poisson process."""
     prompts: float | None = None
     """Requests of the whole run, over all replicas; None where it is endless or not stated."""
     slo: Slo | None = None
@@ -209,7 +212,8 @@ def loop_means(requests: Requests, server: Server, flying: int) -> tuple[float, 
 def _open(load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: int) -> OperatingFigures:
     """Requests that arrive at a rate, behind one router; a finite run ends when its last request does."""
     rate, count = load.requests_per_s or 1.0, round(load.prompts or DEFAULT_BURST)
-    requests = plan.requests(load.drawn(count), poisson_arrivals(count, SEED) / rate)
+    times = poisson_arrivals(count, SEED) if load.arrival_cv == 1.0 else bursty_arrivals(count, load.arrival_cv, SEED)
+    requests = plan.requests(load.drawn(count), times / rate)
     found = replay(requests, server, replicas)
     done = count / (count / rate + float(np.max(found.ended_s[found.served])) - float(requests.arrival_s[-1]))
     return _figures(load, found, done)
@@ -243,7 +247,7 @@ def _disaggregated(
     """
     engine = server.iteration
     steps = max(load.computed_tokens / server.step_tokens, 1.0)
-    prompt = max(float(engine.prefill_token_s) * load.computed_tokens + (float(engine.step_s) + float(engine.experts_s)) * steps,
+    prompt = max(float(engine.prefill_token_s) * load.computed_tokens + float(engine.step_s + engine.experts_s) * steps,
                  float(engine.host_s + engine.host_prompt_s) * steps)
     flying = load.concurrency or 1.0
     wait, share = 0.0, replace(load, concurrency=flying)

@@ -95,6 +95,8 @@ class ServingRow(CanonicalRow):
     """Requests in flight or in the batch, over all replicas; static and closed loads need it."""
     offered_req_per_s: Positive | None = None
     """Arrivals a second over all replicas; open loads need it."""
+    arrival_cv: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """Standard deviation over mean of the gaps between arrivals; 1: Poisson."""
     prompts: Annotated[float, Field(ge=1)] | None = None
     """Requests of the whole run; blank where it is endless or not stated (an open load: 1,000)."""
     held_to_slo: Flag = False
@@ -202,7 +204,7 @@ def serving_run(row: ServingRow) -> ServingRun:
         load=ServingLoad(
             kind=row.load, input_tokens=row.isl, output_tokens=row.osl, cached_tokens=row.cached_isl, length_cv=row.length_cv,
             concurrency=row.concurrency if row.load in ("static", "closed") else None,
-            requests_per_s=row.offered_req_per_s if row.load == "open" else None,
+            requests_per_s=row.offered_req_per_s if row.load == "open" else None, arrival_cv=row.arrival_cv,
             prompts=row.prompts or (DEFAULT_PROMPTS if row.load == "open" else None),
             slo=slo, adapters=row.adapters),
         engine=_family(row.engine, row.design or "recent"), recent=recent,

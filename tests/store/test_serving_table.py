@@ -70,6 +70,7 @@ def test_what_the_source_does_not_say_widens_by_its_factor():
     ({}, 1024.0), ({"design": "2024"}, 256.0), ({"load": "static", "concurrency": "8"}, 256.0),
     ({"load": "static", "concurrency": "512"}, 512.0), ({"design": "2024", "engine": "tensorrt-llm"}, 2048.0),
     ({"engine": "llama.cpp", "load": "static", "concurrency": "1", "pp": "4"}, 256.0),
+    ({"design": "2024", "sequence_limit": "1024"}, 1024.0), ({"load": "static", "sequence_limit": "8"}, 8.0),
 ])
 def test_sequences_together_are_the_engine_s_default_of_its_time(change, limit):
     run = serving_run_of(**change)

@@ -99,6 +99,8 @@ class ServingRow(CanonicalRow):
     """Standard deviation over mean of the gaps between arrivals; 1: Poisson."""
     prompts: Annotated[float, Field(ge=1)] | None = None
     """Requests of the whole run; blank where it is endless or not stated (an open load: 1,000)."""
+    sequence_limit: Annotated[float, Field(ge=1, le=1e6)] | None = None
+    """Sequences that a replica was told to decode together at most; blank: the engine's default, or all of a static batch."""
     held_to_slo: Flag = False
     """True where a saturated load is the most that keeps an SLO (MLPerf Server and Interactive)."""
     slo_ttft_ms: Positive | None = None
@@ -198,7 +200,8 @@ def serving_run(row: ServingRow) -> ServingRun:
         id=row.id, source=row.source,
         system=ServingSystem(
             shape=shape, gpu=gpu, replicas=row.replicas, tensor_parallel=row.tp, weight_dtype=weight, kv_dtype=kv,
-            sequence_limit=max(row.concurrency or 1.0, SEQUENCE_LIMIT) * row.pp if row.load == "static" else None,
+            sequence_limit=row.sequence_limit or (
+                max(row.concurrency or 1.0, SEQUENCE_LIMIT) * row.pp if row.load == "static" else None),
             prefill_replicas=row.prefill_replicas, stages=row.pp,
             attention_parallel=row.attention_parallel),
         load=ServingLoad(

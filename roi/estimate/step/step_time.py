@@ -344,15 +344,19 @@ def _update_s(model: ModelShape, plan: TrainingPlan, bandwidth: Number) -> Numbe
 def _update_bytes(plan: TrainingPlan, each: float) -> float:
     """Bytes that one optimizer step moves for one trained parameter of `each` bytes.
 
-    Clipping by the norm reads the gradient twice and writes it. torch's multi-tensor AdamW goes over the parameters in
-    eight passes, 21 reads and writes of an element; bitsandbytes does it in one: gradient, parameter twice, and two
-    one-byte moments twice.
+    Clipping by the norm reads the gradient twice and writes it; recipes of torchtune and LitGPT do not clip. torch's
+    multi-tensor AdamW goes over the parameters in eight passes, 21 reads and writes of an element; its fused one does it in
+    one: gradient, parameter and two moments twice; so does bitsandbytes, whose moments are one byte each. DeepSpeed casts a
+    16-bit gradient to fp32, takes its norm, scales it, updates an fp32 copy with fp32 moments and casts that back: 52 bytes
+    (runtime/zero/stage3.py, step).
     """
-    clipped = 3.0 * each
-    if plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "galore-adamw"):
+    if plan.sharding in ("zero2", "zero3") and each < 4.0:
+        return 52.0
+    clipped = 0.0 if plan.stack in ("torchtune", "litgpt") else 3.0 * each
+    if plan.multi_tensor or plan.optimizer in ("adamw-bf16", "galore-adamw"):
         moments = 2.0 if plan.optimizer == "adamw-bf16" else each
         return clipped + 8.0 * each + 13.0 * moments
-    return clipped + 3.0 * each + 4.0
+    return clipped + 3.0 * each + (4.0 * each if plan.optimizer in ("adamw", "adamw-fused") else 4.0)
 
 
 def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:

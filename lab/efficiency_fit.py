@@ -261,7 +261,8 @@ def _times(run: ServingRun, plan: ReplicaPlan, server: Server, step: Iteration, 
 
 
 def _first(requests: Requests, count: int) -> Requests:
-    return Requests(*(getattr(requests, name)[:count] for name in Requests.__dataclass_fields__))
+    arrays = {name: value[:count] for name, value in vars(requests).items() if isinstance(value, np.ndarray)}
+    return replace(requests, **arrays)
 
 
 def works_of(runs: Iterable[ServingRun]) -> list[Work]:

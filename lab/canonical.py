@@ -8,8 +8,9 @@ canonical columns: name=value, or name+=word for a column of several words (assu
 up in every row, the groups in the file's order; a cell that the file does not know is read by its grammar
 (lab/serving_cells.py, lab/training_cells.py), and stands as it is where that does not reach it.
 Numbers and dates are copied; where such a cell is none, it is looked up too. lab/cells/rows.csv sets what notes alone say, row
-by row, and says why; what it takes away again is name-=word. lab/cells/notes.csv sets what a phrase of the notes says. Memory
-that a source prints as GB, and does not say that it divided by 2^30, is in decimal gigabytes (peak_mem_unit=GB) and turned.
+by row, and says why; what it takes away again is name-=word, or name= of a whole cell. lab/cells/notes.csv sets what a phrase
+of the notes says. Memory that a source prints as GB, and does not say that it divided by 2^30, is in decimal gigabytes
+(peak_mem_unit=GB) and turned.
 """
 
 import argparse
@@ -156,7 +157,7 @@ def look_up(row: Row, columns: tuple[str, ...], known: dict[tuple[str, ...], str
 def apply(found: Row, sets: str) -> None:
     """Set what a line of the data says."""
     for part in sets.split():
-        match = re.fullmatch(r"(\w+)([+-]?)=(\S+)", part)
+        match = re.fullmatch(r"(\w+)([+-]?)=(\S*)", part)
         if match is None:
             raise InputError(f"lab/cells: {part!r} is none of name=value, name+=word, name-=word")
         name, sign, value = match.groups()

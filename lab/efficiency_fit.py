@@ -61,6 +61,8 @@ PRIORS: Final = {
     "collective_latency_s": Prior(1e-5, 0.5),
     # NCCL bus bandwidth over NVLink's one-direction rate: 0.75 to 0.85 of 450 GB/s on HGX H100 (nccl-tests)
     "link_efficiency": Prior(0.70, 0.15, most=0.9),
+    # beyond the links' 3.9 us a MB takes 8 H100s 9 up to 1 MB, 5 up to 4 (ByteDance-Seed/Triton-distributed issue 57)
+    "reduce_bytes_per_s": Prior(2.5e11, 0.4),
     # two collectives of NCCL, of some 20 us each where messages are small (nccl-tests, 8 GPUs) and as late as the slowest GPU
     "exchange_latency_s": Prior(1e-4, 0.7),
     # of the tokens of a step, as of those of a layer; prompts of benchmarks are random
@@ -68,8 +70,7 @@ PRIORS: Final = {
     # engines that schedule ahead spend 1 to 4 ms a step in Python, and 10 to 100 us a sequence (profiles of vLLM V1's and
     # TensorRT-LLM's executors); a layer outside graphs has some 15 kernels of 5 to 10 us, and collectives
     "host_step_s": Prior(2.5e-3, 0.5), "host_sequence_s": Prior(4e-5, 0.7), "host_prompt_layer_s": Prior(1e-4, 0.7),
-    "overlap": Prior(0.8, 0.2, most=1.0),
-    "kv_reread": Prior(0.05, 1.5),
+    "overlap": Prior(0.8, 0.2, most=1.0), "kv_reread": Prior(0.05, 1.5),
     # some five kernels: router, top k, sorting, gathering, weighted sum
     "expert_layer_s": Prior(1e-5, 0.7),
     # below 1: routing is uneven, and prompts of random tokens go to the same experts: fewer are read than if it were uniform
@@ -152,7 +153,7 @@ class Work:
         """What its iteration depends on: runs that differ in concurrency alone share it."""
         system, load = self.run.system, self.run.load
         return (system.shape.id, system.gpu.id, system.tensor_parallel, system.weight_dtype, system.kv_dtype, system.stages,
-                system.attention_parallel, load.input_tokens, load.output_tokens, load.length_cv, self.run.engine)
+                system.attention_parallel, load.requests, self.run.engine)
 
     def predicted(
         self, efficiencies: Efficiencies, steps: dict[tuple[Hashable, ...], Iteration] | None = None,
@@ -161,7 +162,7 @@ class Work:
         load, kept = self.run.load, {} if steps is None else steps
         if self.setting not in kept:
             kept[self.setting] = self.plan.iteration(load.requests, reached(efficiencies, self.run.system.gpu))
-        step = self.plan.loaded(kept[self.setting], load.input_tokens, _busy(self.run) / self.run.system.replicas)
+        step = self.plan.loaded(kept[self.setting], load.computed_tokens, _busy(self.run) / self.run.system.replicas)
         values = (step.step_s, step.sequence_s, step.kv_byte_s, step.prefill_token_s, step.experts_s)
         found = {name: sum(part * value for part, value in zip(parts.tolist(), values, strict=True))
                  for name, parts in self.parts.items()}
@@ -260,7 +261,8 @@ def _times(run: ServingRun, plan: ReplicaPlan, server: Server, step: Iteration, 
 
 
 def _first(requests: Requests, count: int) -> Requests:
-    return Requests(*(getattr(requests, name)[:count] for name in Requests.__dataclass_fields__))
+    arrays = {name: value[:count] for name, value in vars(requests).items() if isinstance(value, np.ndarray)}
+    return replace(requests, **arrays)
 
 
 def works_of(runs: Iterable[ServingRun]) -> list[Work]:

@@ -179,7 +179,8 @@ def _optimizer(row: Cells) -> str:
     if re.search(r"paged", text) and re.search(r"adamw for lora", text) and not full:
         text = "adamw"
     found = _first("optimizer", text, {
-        r"paged": "optimizer=paged-adamw-8bit", r"8.?bit": "optimizer=adamw-8bit", r"foreach": "optimizer=adamw-foreach",
+        r"paged.*8.?bit": "optimizer=paged-adamw-8bit", r"paged": "optimizer=paged-adamw",
+        r"8.?bit": "optimizer=adamw-8bit", r"foreach": "optimizer=adamw-foreach",
         r"fused": "optimizer=adamw-fused", r"^$|unknown|default|n\.s\.": "optimizer=adamw assumed+=optimizer",
         r"lora-?fa|lion|sgd|adafactor|muon|galore": raw("optimizer", row.get("optimizer") or ""), r"adam": "optimizer=adamw"})
     narrow = re.search(r"bf16|bfloat16", states + text) or "bf16-true" in _low(row, "base_dtype")

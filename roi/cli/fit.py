@@ -45,8 +45,8 @@ NO_HOURS = "hours and USD need --examples"
               help="What checkpointing keeps of a layer: inputs, selective (attention, every other product), offloaded.")
 @click.option("--dtype", default="bf16", show_default=True, help="bf16, fp16 or fp32: unquantised weights and compute.")
 @click.option("--optimizer", default="adamw", show_default=True,
-              help="adamw, adamw-foreach (Trainers before torch 2.8), adamw-fused, adamw-bf16, adamw-8bit, paged-adamw-8bit,"
-                   " galore-adamw, galore-adamw-8bit (--method full, --rank its projection's).")
+              help="adamw, adamw-foreach (Trainers before torch 2.8), adamw-fused, adamw-bf16, adamw-8bit, paged-adamw,"
+                   " paged-adamw-8bit, galore-adamw, galore-adamw-8bit (--method full, --rank its projection's).")
 @click.option("--attention", default="sdpa", show_default=True,
               help="sdpa (torch chooses), sdpa-flash, -cudnn, -efficient, -math, flash, flash1, flash3, eager.")
 @click.option("--kernels", default="none", show_default=True, help="Fused kernels: none, fused (norms, loss) or liger.")

@@ -55,8 +55,11 @@ class Gpu(DatedRow):
 
     @property
     def warp_groups(self) -> bool:
-        """True where only instructions of a warp group reach the full matrix rate (wgmma, tcgen05), and mma.sync two thirds."""
-        return self.id.startswith(("H", "GH", "B", "GB"))
+        """True where only instructions of a warp group reach the full matrix rate (wgmma, tcgen05), and mma.sync two thirds.
+
+        Of Hopper and the data centre's Blackwell; GB10 has mma.sync alone, as GeForce (CUTLASS: SM121 beside SM120).
+        """
+        return self.id.startswith(("H", "GH", "B", "GB2", "GB3"))
 
     @property
     def pcie(self) -> bool:

@@ -228,7 +228,7 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("llama-3.1-8b", "--gpu", "H10"), "unknown GPU"),
     (("llama-3.1-8b", "--gpu", "A100"), "it may be"),
     (("llama-3.1-8b", "--gpu", " ,"), "--gpu: ' ,' names no card; all, or names with commas"),
-    (("llama-3.1-8b", "--method", "lroa"), "lora-int8 and 45 more; nearest: lora"),
+    (("llama-3.1-8b", "--method", "lroa"), "lora-int8 and 46 more; nearest: lora"),
     (("llama-3.1-8b", "--method", "full", "--optimizer", "galore-adamw", "--rank", "4097"),
      "--rank: 4,097 is not usable; at most 4,096"),
     (("gpt2", "--seq", "2048"), "--seq: 2,048 tokens is not usable; gpt2 takes at most 1,024"),

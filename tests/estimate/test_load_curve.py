@@ -6,13 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import kstest
+from scipy.stats import gamma, kstest
 
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import fleet_capacity, replicas_needed
 from roi.estimate.replay.load_curve import LoadCurve, Slo, goodput_share, saturated_rate
 from roi.estimate.replay.router import replay
-from roi.estimate.replay.traffic import as_requests, day_arrivals, histogram_lengths, poisson_arrivals, spread_evenly, uniforms
+from roi.estimate.replay.traffic import (
+    as_requests,
+    bursty_arrivals,
+    day_arrivals,
+    histogram_lengths,
+    poisson_arrivals,
+    spread_evenly,
+    uniforms,
+)
 from roi.estimate.serving.iteration import Iteration
 
 ONE = np.array([1.0])
@@ -41,6 +49,17 @@ def test_arrivals_are_poisson_and_bring_their_number_in_as_many_seconds():
     gaps = np.diff(arrivals)
     assert kstest(gaps / gaps.mean(), "expon").pvalue > 0.01
     assert arrivals[-1] == pytest.approx(50_000, rel=1e-3)
+
+
+@pytest.mark.parametrize("cv", [0.5, 1.0, 2.0, 8.0])
+def test_gaps_of_bursts_are_gamma(cv):
+    """Of shape 1 / cv^2, whose standard deviation over mean is cv. Of cv 8 most are lost in the rounding of their sums."""
+    arrivals = bursty_arrivals(20_000, cv, 7)
+    gaps = np.diff(arrivals)
+    assert gaps.size == 19_999
+    assert cv > 2.0 or kstest(gaps / gaps.mean(), gamma(cv**-2, scale=cv**2).cdf).pvalue > 0.01
+    assert gaps.std() / gaps.mean() == pytest.approx(cv, rel=0.05)
+    assert arrivals[-1] == pytest.approx(20_000, rel=0.01)
 
 
 def test_each_bin_of_a_histogram_comes_as_often_as_its_share_says():

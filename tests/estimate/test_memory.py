@@ -26,7 +26,7 @@ PLANS = st.builds(
     rank=st.integers(1, 256).map(float), targets=st.sampled_from(["all-linear", "attention", "qv"]),
     micro_batch=st.integers(1, 16).map(float), seq=st.integers(64, 8192).map(float),
     checkpointing=st.booleans(), attention=st.sampled_from(["sdpa", "flash", "eager"]),
-    optimizer=st.sampled_from(["adamw", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit"]),
+    optimizer=st.sampled_from(["adamw", "adamw-bf16", "adamw-8bit", "paged-adamw", "paged-adamw-8bit"]),
     dropout=st.sampled_from([0.0, 0.1]), double_quant=st.booleans(), logits_kept=st.booleans(),
     accumulation=st.sampled_from([1, 8]),
 )
@@ -58,7 +58,7 @@ def test_qlora_holds_embedding_norms_and_head_in_fp32():
 
 
 @pytest.mark.parametrize(("optimizer", "each"), [("adamw", 8.0), ("adamw-bf16", 4.0), ("adamw-8bit", 2.03125),
-                                                 ("paged-adamw-8bit", 0.0)])
+                                                 ("paged-adamw", 0.0), ("paged-adamw-8bit", 0.0)])
 def test_moments_of_an_adapter_take_bytes_by_optimizer(optimizer, each):
     """fp32: 2 x 4; bf16: 2 x 2; 8-bit: 2 x (1 + 4 / 256); paged: outside torch."""
     plan = TrainingPlan(optimizer=optimizer)

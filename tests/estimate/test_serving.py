@@ -306,13 +306,24 @@ def test_kernels_hand_activations_on_through_memory(tp, moved):
         assert more * card.bandwidth_bytes_per_s / 2.0 == pytest.approx(moved, rel=1e-6)
 
 
-@pytest.mark.parametrize(("gpu", "weights", "longer"), [("H20", "int4", 1.5), ("A10", "int4", 1.0), ("H20", "bf16", 1.0)])
-def test_unpacked_weights_miss_the_rate_that_takes_warp_groups(gpu, weights, longer):
-    """Two thirds of Hopper's rate are left to mma.sync, and all of Ampere's; decoding sequences and prompts alike."""
-    with_it, without = (roofline_iteration(find_model("qwen3-8b"), find_gpu(gpu), 1.0, weights, 0.0, e) for e in (
+@pytest.mark.parametrize(("card", "weights", "longer"), [
+    (find_gpu("H20"), "int4", 1.5), (find_gpu("A10"), "int4", 1.0), (find_gpu("H20"), "bf16", 1.0),
+    (find_gpu("GB200"), "int4", 1.5), (find_gpu("GB200").model_copy(update={"id": "GB10-128GB"}), "int4", 1.0)])
+def test_unpacked_weights_miss_the_rate_that_takes_warp_groups(card, weights, longer):
+    """Two thirds of Hopper's rate are left to mma.sync, all of Ampere's and GB10's; decoding sequences and prompts alike."""
+    with_it, without = (roofline_iteration(find_model("qwen3-8b"), card, 1.0, weights, 0.0, e) for e in (
         replace(PERFECT, packed_products=1.5), PERFECT))
     assert float(with_it.row_s / without.row_s) == pytest.approx(longer)
     assert float(with_it.prefill_token_s / without.prefill_token_s) == pytest.approx(longer)
+
+
+@pytest.mark.parametrize(("tp", "seconds"), [(8.0, 1.75 * 160 * 8192 * 2 / 1e11), (2.0, 160 * 8192 * 2 / 1e11), (1.0, 0.0)])
+def test_all_reduces_of_decode_steps_take_their_kernels_time_beside_the_links(tp, seconds):
+    """Llama-3.1-70B: two a layer of 80, of 8,192 numbers of 2 bytes; what each GPU sends of them at 1e11 bytes/s."""
+    with_it, without = (roofline_iteration(find_model("llama-3.1-70b"), find_gpu("H100"), tp, "fp8", 0.0, e) for e in (
+        replace(PERFECT, reduce_bytes_per_s=1e11), PERFECT))
+    assert float(with_it.sequence_s - without.sequence_s) == pytest.approx(seconds)
+    assert with_it.prefill_token_s == without.prefill_token_s
 
 
 def test_norms_of_queries_and_keys_are_kernels_of_every_layer():

@@ -76,6 +76,20 @@ def test_one_request_in_flight_waits_for_nobody():
     assert (found.ttft_s, found.tpot_s) == pytest.approx((0.020, 0.011))
 
 
+def test_what_a_prefix_cache_has_of_a_prompt_is_not_computed():
+    """Of 1,000 tokens 600 are found: 10 ms and 4 ms for the others. Tokens/s count all of the prompt."""
+    found = figures("closed", concurrency=1.0, length_cv=1e-9, cached_tokens=600.0)
+    assert (found.ttft_s, found.tpot_s) == pytest.approx((0.014, 0.011))
+    assert found.total_tokens_per_s == pytest.approx(1101.0 * found.requests_per_s)
+
+
+def test_bursts_wait_for_each_other():
+    """At half of what the replica takes."""
+    calm, bursts = (figures("open", requests_per_s=4.0, prompts=2000.0, arrival_cv=cv) for cv in (1.0, 4.0))
+    assert bursts.ttft_s > 1.5 * calm.ttft_s
+    assert bursts.requests_per_s == pytest.approx(calm.requests_per_s, rel=0.02)
+
+
 @pytest.mark.parametrize("held", [1.0, 4.0, 32.0, 99.0])
 def test_a_closed_loop_obeys_littles_law(held):
     found = figures("closed", concurrency=held)
@@ -377,6 +391,16 @@ def test_kernels_of_4_bit_weights_multiply_16_rows_and_unpack_experts_by_themsel
     plain = replace(tiles, expert_unpacking=0.0)
     own, none = (float(mixture.iteration(RequestShape(1.0, 2.0), e).experts_s) for e in (tiles, plain))
     assert own == pytest.approx(1.4 * none)
+
+
+@pytest.mark.parametrize(("gpu", "longer"), [("H200", 1.4), ("MI300X", 1.4), ("B200", 1.0), ("MI355X", 1.0)])
+def test_experts_in_mxfp4_are_unpacked_where_no_unit_multiplies_4_bits(gpu, longer):
+    """gpt-oss: reading its experts takes 1.4 times as long; attention in 16 bits does not, and its tiles have 64 rows."""
+    oss = replace(PLAN, shape=find_model("gpt-oss-120b"), gpu=find_gpu(gpu), weight_dtype="mxfp4")
+    with_it, without = (oss.iteration(RequestShape(1.0, 2.0), replace(
+        ROUND, unpacking=share, expert_unpacking=share, least_rows=64.0)) for share in (0.4, 0.0))
+    assert float(with_it.experts_s) == pytest.approx(longer * float(without.experts_s))
+    assert (with_it.read_s, with_it.least_rows) == (without.read_s, 64.0)
 
 
 def test_experts_in_4_bits_have_kernels_one_after_the_other_in_engines_of_2024():

@@ -125,6 +125,14 @@ def test_fsdp_gathers_the_root_and_two_layers_in_backward():
     assert gathered.last_bytes == 2 * 1_050_677_248 + 2 * (436_224_000 + ADAPTER / 32 * 4)
 
 
+def test_embedding_and_head_as_units_of_their_own_are_gathered_for_their_use_alone():
+    """Two layers of 436,224,000 bytes in backward; at the loss the head, 128,256 x 4,096 x 2 bytes."""
+    gathered = gathered_tensors(LLAMA, plan_of(sharding="fsdp", method="full", ends_apart=True))
+    assert (gathered.last_bytes, gathered.first_bytes) == (2 * 436_224_000, 2 * 436_224_000)
+    assert gathered.loss_bytes == gathered.embedding_bytes == 128_256 * 4_096 * 2
+    assert gathered.root_gradients_bytes == 0.0
+
+
 def test_zero3_keeps_what_it_uses_again_soon():
     """Head 525,336,576 x 2 = 1.05e9 of the 1e9-parameter window, so one layer beside it; prefetch 0.9 x 4,096^2 x 2 bytes.
 

@@ -13,6 +13,8 @@ from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.estimate.step.step_time import StepEfficiency, step_time, training_hours
 from roi.estimate.step.work import partition_hooks, step_operators, step_passes
+from roi.estimate.training.adapters import trained_parameters
+from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.gpu import Gpu
 from roi.facts.model import Attention, Mlp, ModelShape
@@ -219,3 +221,47 @@ def test_embedding_and_head_are_updated_in_their_own_width():
     adapters = 4 * (100 + 100) + 2 * (100 + 200) + (200 + 100)
     assert plain == pytest.approx(96 * adapters)
     assert ends - plain == pytest.approx(48 * 2 * 1000 * 100)
+
+
+@pytest.mark.parametrize(("fields", "each"), [
+    ({}, 3 * 2 + 21 * 2), ({"optimizer": "adamw-fused"}, 3 * 2 + 7 * 2),
+    ({"optimizer": "adamw-fused", "stack": "torchtune"}, 7 * 2),
+    ({"optimizer": "adamw-8bit"}, 3 * 2 + 3 * 2 + 4), ({"sharding": "zero2"}, 52),
+])
+def test_an_update_moves_each_operand_as_often_as_its_kernels_read_and_write_it(fields, each):
+    """Bytes a parameter in bf16: clipping 3 elements; AdamW over lists 21, in one kernel gradient, parameter and two moments
+    twice (7); 8-bit moments a byte each. DeepSpeed: 16-bit gradient to fp32 2 + 4, norm 4, scaled 8, AdamW on fp32
+    16 + 12, back to 16 bits 4 + 2."""
+    gpu = replace_gpu(memory=1e12, bandwidth=1.0)
+    step = step_time(ROUND, TrainingPlan(method="full", seq=2, **fields), gpu, PEAK)
+    assert float(step.optimizer_s) == pytest.approx(each * trained_parameters(ROUND, TrainingPlan(method="full")))
+
+
+@pytest.mark.parametrize(("optimizer", "moments"), [("paged-adamw", 8.0), ("paged-adamw-8bit", 2.0)])
+def test_paged_moments_cross_the_bus_twice_where_the_card_has_no_room_for_them(optimizer, moments):
+    """In and out at 20 GB/s: 2 x 8 (2) bytes a parameter / 2e10."""
+    plan = TrainingPlan(method="full", seq=2, optimizer=optimizer)
+    trained = float(trained_parameters(ROUND, plan))
+    enough = float(training_memory(ROUND, plan).peak_allocated_bytes) + moments * trained
+    fits, lacks = (float(step_time(ROUND, plan, replace_gpu(memory, 1e30), PEAK).optimizer_s)
+                   for memory in (enough, enough - 1.0))
+    assert fits == pytest.approx(0.0)
+    assert lacks == pytest.approx(2 * moments * trained / 2e10)
+
+
+def test_torch_compile_joins_the_passes_between_products_but_not_with_tritons():
+    """One layer, 2 tokens, 16 bits, no checkpointing. Two residuals 2 x 3 w -> 2 x 2 w of 100 elements, five sums of gradients
+    3 w -> w, SwiGLU 5 + 9 w -> 3 + 5 w of 200, loss 24 -> 8 bytes of 1,000 logits; norms and rotary as with fused kernels."""
+    plan = TrainingPlan(method="full", seq=2, checkpointing=False)
+
+    def moved(**fields):
+        return sum(float(p.calls * p.bytes_each) for p in step_passes(ROUND, replace(plan, **fields)))
+
+    fewer = 2 * (100 * 2 * (2 * 1 + 5 * 2) + 200 * 2 * (2 + 4) + 1000 * 16)
+    assert moved(kernels="fused") - moved(compiled=True) == pytest.approx(fewer)
+    assert moved(kernels="fused") - moved(kernels="fused", compiled=True) == pytest.approx(2 * 200 * 2 * 6)
+    assert moved(kernels="fused") - moved(kernels="liger") == pytest.approx(2 * (200 * 2 * 6 + 1000 * 18))
+
+
+def replace_gpu(memory, bandwidth):
+    return SLOW.model_copy(update={"memory_bytes": memory, "bandwidth_bytes_per_s": bandwidth})

@@ -189,7 +189,7 @@ def test_each_option_is_known_to_closed_form_dry_run_and_profile_or_refused_in_w
             check_possible(TrainRequest(model._replace(weights=ROOT), plan, ((1, 64),)), device)
         except InputError as error:
             refused[device] = str(error)
-    no_cpu = {"flash", "flash1", "flash3", "sdpa-cudnn", "sdpa-efficient", "paged-adamw-8bit", "fused", "liger"}
+    no_cpu = {"flash", "flash1", "flash3", "sdpa-cudnn", "sdpa-efficient", "paged-adamw", "paged-adamw-8bit", "fused", "liger"}
     no_cuda = {"flash", "flash1", "flash3", "sdpa-efficient", "fused"}
     assert set(refused) == {device for device, names in (("cpu", no_cpu), ("cuda", no_cuda)) if value in names}, refused
     assert all(f"{option}" in said and "\n" not in said for said in refused.values())

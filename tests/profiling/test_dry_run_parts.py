@@ -101,7 +101,7 @@ def test_a_kept_output_keeps_its_logits_through_the_peak():
     assert peak(replace(PLAN, logits_kept=True)) - peak(PLAN) == 128 * 256 * 2
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adamw-bf16", "adamw-8bit", "paged-adamw", "paged-adamw-8bit"])
 def test_optimizer_states_take_what_their_source_allocates(optimizer):
     """Rank 4 on a layer: A of q, k, v, o, gate, up 4 x 64, of down 4 x 128; B 4 x outputs (64, 32, 32, 64, 128, 128, 64):
     all below 4,096 elements, which bitsandbytes keeps in fp32 (x 2 states) beside two maps of 256 fp32 entries."""

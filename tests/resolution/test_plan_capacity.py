@@ -117,10 +117,10 @@ def test_room_that_a_server_told_is_sure():
     assert [found.unsure_bytes for found in (told, silent, other)] == [0.0, *[0.05 * L40S.gpu.memory_bytes] * 2]
 
 
-def server_for(requests, limit=256.0):
+def server_for(requests, limit=256.0, plan=L40S):
     """Steps of 10 ms whatever they hold, and room for so many requests; and what one of them holds."""
-    server = published_server(L40S, Traffic())
-    one = float(load_of(L40S, Traffic().drawn(1), np.zeros(1)).kv_held[0])
+    server = published_server(plan, Traffic())
+    one = float(load_of(plan, Traffic().drawn(1), np.zeros(1)).kv_held[0])
     step = Iteration(step_s=0.01, sequence_s=0.0, kv_byte_s=0.0, prefill_token_s=0.0)
     return replace(server, iteration=step, kv_capacity=requests * one, sequence_limit=limit, request_s=0.0), one
 
@@ -128,8 +128,9 @@ def server_for(requests, limit=256.0):
 def test_what_less_and_more_room_hold_joins_the_ends_of_the_speed():
     """Room for 4.5 requests of 1,000 steps of 10 ms holds 0.45 a second. One less and one more: factors of 3.5 / 4.5 and
     5.5 / 4.5, logs -0.2513 and 0.2007; with ln 1.25 = 0.2231 by squares 0.3361 and 0.3001: 0.3216 and 0.6075 a second."""
-    server, one = server_for(4.5)
-    plain, found = (plan_capacity(L40S, Traffic(), server, Slo(), SPEEDS, unsure) for unsure in (0.0, one))
+    plan = replace(L40S, engine="tensorrt-llm")  # which waits for all of it
+    server, one = server_for(4.5, plan=plan)
+    plain, found = (plan_capacity(plan, Traffic(), server, Slo(), SPEEDS, unsure) for unsure in (0.0, one))
     assert [each.requests_per_s for each in (plain.slow, plain.alone, plain.fast)] == pytest.approx([0.36, 0.45, 0.5625])
     assert found.alone == plain.alone
     assert (plain.rooms is not None, found.rooms is not None) == (False, True)

@@ -70,6 +70,7 @@ def test_what_the_source_does_not_say_widens_by_its_factor():
     ({}, 1024.0), ({"design": "2024"}, 256.0), ({"load": "static", "concurrency": "8"}, 256.0),
     ({"load": "static", "concurrency": "512"}, 512.0), ({"design": "2024", "engine": "tensorrt-llm"}, 2048.0),
     ({"engine": "llama.cpp", "load": "static", "concurrency": "1", "pp": "4"}, 256.0),
+    ({"design": "2024", "sequence_limit": "1024"}, 1024.0), ({"load": "static", "sequence_limit": "8"}, 8.0),
 ])
 def test_sequences_together_are_the_engine_s_default_of_its_time(change, limit):
     run = serving_run_of(**change)
@@ -79,6 +80,8 @@ def test_sequences_together_are_the_engine_s_default_of_its_time(change, limit):
 def test_loads():
     open_load = serving_run_of(load="open", offered_req_per_s="2.5").load
     assert (open_load.kind, open_load.requests_per_s, open_load.prompts, open_load.concurrency) == ("open", 2.5, 1000.0, None)
+    bursts = serving_run_of(load="open", offered_req_per_s="2.5", arrival_cv="4", isl="1024", cached_isl="1000").load
+    assert (bursts.arrival_cv, bursts.input_tokens, bursts.computed_tokens) == (4.0, 1024.0, 24.0)
     full = serving_run_of(load="saturated", prompts="200", held_to_slo="true", length_cv="0.5", adapters="4").load
     assert (full.prompts, full.slo, full.length_cv, full.adapters) == (200.0, Slo(2.0, 0.2), 0.5, 4)
 
@@ -99,6 +102,7 @@ def test_prefill_workers_are_some_of_the_replicas():
     ({"load": "offline"}, "load: 'offline'; none of static, closed, open, saturated"),
     ({"isl": "~500"}, "isl: '~500'; not a number"), ({"isl": "1,024"}, "isl: '1,024'; not a number"),
     ({"isl": "0"}, "isl: '0'; it should be greater than or equal to 1"), ({"isl": "128 tokens"}, "not a number"),
+    ({"isl": "128", "cached_isl": "128"}, "cached_isl: '128'; less than isl, 128"),
     ({"osl": ""}, "osl: ''; blank, and a row needs it"), ({"osl": "1e400"}, "osl: '1e400'; it should be a finite number"),
     ({"concurrency": ""}, "concurrency: ''; blank, and load closed needs it"),
     ({"load": "open"}, "offered_req_per_s: ''; blank, and load open needs it"),

@@ -164,6 +164,7 @@ class HabitsRow(DatedRow):
     step_tokens: PositiveFloat | None = None
     prompts_alone: bool
     experts_apart: bool
+    reserves: bool
 
 
 class ServingEfficiencies(Record):
@@ -188,7 +189,7 @@ def engine_habits(family: str) -> EngineHabits:
     for row in read_rows("efficiencies/engine_habits.csv", HabitsRow):
         if row.engine == family:
             return EngineHabits(row.memory_share, row.of_free, row.uniform_windows, row.sequence_limit, row.step_tokens,
-                                row.prompts_alone, row.experts_apart)
+                                row.prompts_alone, row.experts_apart, row.reserves)
     return VLLM
 
 

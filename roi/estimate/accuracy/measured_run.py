@@ -23,7 +23,7 @@ MemoryKind = Literal["allocated", "reserved", "process", "unstated"]
 """torch.cuda.max_memory_allocated, max_memory_reserved, NVML or nvidia-smi; unstated: the source does not say."""
 Habit = Literal[
     "chunked_loss", "emptied_cache", "variable_lengths", "unprepared", "step_in_backward", "head_adapter", "adapters_16bit",
-    "compiled",
+    "compiled", "ends_apart",
 ]
 
 CHUNKED_LOSS: Final = "loss computed in chunks, predicted whole"
@@ -55,10 +55,12 @@ GPTQ: Final = "GPTQ, unpacked by torch's operators as AutoGPTQ does"
 prepare_model_for_kbit_training)."""
 COMPILED: Final = "torch.compile"
 """What a compiled layer keeps is a choice of the compiler."""
+ENDS_APART: Final = "embedding and head sharded apart"
+"""FSDP gathers them as units of their own (torchtune's custom_sharded_layers)."""
 HABITS: Final[dict[Habit, str]] = {
     "chunked_loss": CHUNKED_LOSS, "emptied_cache": EMPTIED_CACHE, "variable_lengths": VARIABLE_LENGTHS,
     "unprepared": UNPREPARED, "step_in_backward": STEP_IN_BACKWARD, "head_adapter": HEAD_ADAPTER,
-    "adapters_16bit": ADAPTERS_16BIT, "compiled": COMPILED,
+    "adapters_16bit": ADAPTERS_16BIT, "compiled": COMPILED, "ends_apart": ENDS_APART,
 }  # fmt: skip
 """Word of a table -> the label that a report shows."""
 Apart = Literal["unstated", "varied", "other loop", "litgpt", "torchtune", "sharded", "compiled"]

@@ -35,8 +35,7 @@ BACKLOG: Final = 8.0
 answers by 2 to 30 for Llama-3.1-8B on H200 (SGLang) and H100 (TensorRT-LLM), and not at all on B200s of 2026."""
 STALLED: Final = 4.0
 """TPOT of open loads on engines of 2024, which computed every prompt that waited before they decoded on (vLLM's documentation
-of chunked prefill): short answers among arriving prompts wait several steps for a token, and the replay mixes the two. Where
-the engine was told to admit more sequences than by default, what we take to wait for its first token waits between tokens."""
+of chunked prefill): short answers among arriving prompts wait several steps for a token, and the replay mixes the two."""
 GROUPS: Final = ("source", "gpu", "engine", "group")
 """What blocks are split by; group is card and engine together."""
 

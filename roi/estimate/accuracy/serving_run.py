@@ -103,7 +103,7 @@ def beyond_roofline(run: ServingRun) -> bool:
     engine = roofline_iteration(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype,
                                 load.requests.prefill_context, PERFECT, attention_parallel=system.attention_parallel)
     step = float(engine.decode_s(1.0, 0.0))
-    prompt = float(engine.prefill_token_s) * load.input_tokens
+    prompt = float(engine.prefill_token_s) * load.computed_tokens
     tokens = system.replicas * system.stages / float(engine.sequence_s)
     if load.concurrency is not None:
         tokens = min(tokens, load.concurrency / step)

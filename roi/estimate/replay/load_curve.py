@@ -149,11 +149,11 @@ class LoadCurve:
         Near: the mean and two deviations, in flight like Poisson arrivals. No less than what the longest request holds, for
         which a server would be given more of its card.
         """
-        held, room = self._requests.kv_held, self._server.kv_capacity
+        taken, room = self._requests.kv_taken, self._server.kv_capacity
         each = in_flight / self._replicas
         under_way = min(each + 2.0 * sqrt(each), self._server.sequence_limit)
-        less, longest = room - unsure, float(np.max(held))
-        near = min(under_way, unsure) > 0.0 and max(under_way * float(np.mean(held)), longest) > less
+        less, longest = room - unsure, float(np.max(self._requests.kv_held))
+        near = min(under_way, unsure) > 0.0 and max(under_way * float(np.mean(taken)), longest) > less
         return (max(less, min(longest, room)), room + unsure) if near else None
 
     def capacity(self, slo: Slo, speed: float = 1.0, rung: int | None = None) -> Capacity:
@@ -219,7 +219,7 @@ def saturated_rate(requests: Requests, server: Server) -> float:
         1 / (d P + steps a request x step(B) + apart),  steps = max((O - 1) / B, P / (S - B))
 
     where `apart` is what waits for the host add and what products hide takes away (`Iteration.apart_s`),
-    with S tokens a step and B decoding sequences: as many as there are slots, as the KV cache holds at full length, or, where
+    with S tokens a step and B decoding sequences: as many as there are slots, as the KV cache takes (`kv_taken`), or, where
     prompts fill the steps, S (O - 1) / (P + O - 1), which is where both kinds of steps are equal. A replay of a finite queue
     would fill and empty for much of its time; of 4,000 requests it gives 0.97 to 1.02 of this (10 plans and lengths).
 
@@ -230,7 +230,7 @@ def saturated_rate(requests: Requests, server: Server) -> float:
     if not np.any(fits):
         return 0.0
     prompt, output, start, growth, held = (float(np.mean(x[fits])) for x in (
-        requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_held))
+        requests.prefill_tokens, requests.output_tokens, requests.kv_start, requests.kv_growth, requests.kv_taken))
     longer = float(np.sum(np.square(requests.output_tokens[fits])) / np.sum(requests.output_tokens[fits]))
     room = server.kv_capacity / held if held > 0.0 else inf
     fed = server.step_tokens * (output - 1.0) / (prompt + output - 1.0)

@@ -1,7 +1,8 @@
 """What replicas do under a measured load, by replay: the figures that load generators state.
 
 The load's requests are drawn (traffic), and replayed on the replica (router): a batch or a burst is there at time 0, an open
-loop arrives as a Poisson process, a closed one keeps its number in flight, and what an SLO holds is the load curve's capacity.
+loop arrives as a Poisson process or in clumps, a closed one keeps its number in flight, and what an SLO holds is the load
+curve's capacity.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from roi.estimate.replay.engine import Server
 from roi.estimate.replay.load_curve import LoadCurve, Slo, saturated_rate
 from roi.estimate.replay.replica_plan import ReplicaPlan, at_speed
 from roi.estimate.replay.router import Replayed, Requests, replay, replay_closed
-from roi.estimate.replay.traffic import Lengths, poisson_arrivals, spread_evenly
+from roi.estimate.replay.traffic import Lengths, bursty_arrivals, poisson_arrivals, spread_evenly
 from roi.estimate.serving.request_shape import RequestShape
 
 Array = NDArray[np.float64]
@@ -55,12 +56,16 @@ class ServingLoad:
     """Mean prompt tokens."""
     output_tokens: float
     """Mean generated tokens, at least 1."""
+    cached_tokens: float = 0.0
+    """Of the prompt tokens, those found in the prefix cache: read and not computed, and held once for all."""
     length_cv: float = 0.0
     """Standard deviation over mean of both lengths."""
     concurrency: float | None = None
     """Requests in flight or in the batch, over all replicas; None for open and saturated loads."""
     requests_per_s: float | None = None
     """Offered rate over all replicas, open loads."""
+    arrival_cv: float = 1.0
+    """Standard deviation over mean of the gaps between arrivals, open loads: 1 is a Poisson process."""
     prompts: float | None = None
     """Requests of the whole run, over all replicas; None where it is endless or not stated."""
     slo: Slo | None = None
@@ -71,14 +76,19 @@ class ServingLoad:
     @property
     def requests(self) -> RequestShape:
         """Means and spreads of the lengths."""
-        return RequestShape(self.input_tokens, self.output_tokens, 0.0, self.length_cv, self.length_cv)
+        return RequestShape(self.computed_tokens, self.output_tokens, self.cached_tokens, self.length_cv, self.length_cv)
+
+    @property
+    def computed_tokens(self) -> float:
+        """Mean prompt tokens that are computed."""
+        return self.input_tokens - self.cached_tokens
 
     def drawn(self, count: int, scatter: float = 0.0) -> Lengths:
         """`count` requests: lengths uniform around the mean, or gamma where they spread further than that can be."""
         cv = self.length_cv or scatter
         prompt, output = (mean * _spread(cv, count, seed) for mean, seed in (
-            (self.input_tokens, SEED), (self.output_tokens, SEED + 1000)))
-        return Lengths(np.maximum(np.rint(prompt), 1.0), np.maximum(np.rint(output), 1.0), np.zeros(count))
+            (self.computed_tokens, SEED), (self.output_tokens, SEED + 1000)))
+        return Lengths(np.maximum(np.rint(prompt), 1.0), np.maximum(np.rint(output), 1.0), np.full(count, self.cached_tokens))
 
 
 def _spread(cv: float, count: int, seed: int) -> Array:
@@ -138,7 +148,7 @@ def load_figures(
     clock: one replay answers for all of them.
     """
     busy = min(replicas * plan.stages, load.concurrency or np.inf)
-    server = replace(server, iteration=plan.loaded(server.iteration, load.input_tokens, busy / replicas))
+    server = replace(server, iteration=plan.loaded(server.iteration, load.computed_tokens, busy / replicas))
     if load.kind == "open":
         return lambda speed: _open(load, plan, at_speed(server, speed), max(round(replicas * plan.stages), 1))
     if load.kind == "saturated" and load.slo is not None:
@@ -202,7 +212,8 @@ def loop_means(requests: Requests, server: Server, flying: int) -> tuple[float, 
 def _open(load: ServingLoad, plan: ReplicaPlan, server: Server, replicas: int) -> OperatingFigures:
     """Requests that arrive at a rate, behind one router; a finite run ends when its last request does."""
     rate, count = load.requests_per_s or 1.0, round(load.prompts or DEFAULT_BURST)
-    requests = plan.requests(load.drawn(count), poisson_arrivals(count, SEED) / rate)
+    times = poisson_arrivals(count, SEED) if load.arrival_cv == 1.0 else bursty_arrivals(count, load.arrival_cv, SEED)
+    requests = plan.requests(load.drawn(count), times / rate)
     found = replay(requests, server, replicas)
     done = count / (count / rate + float(np.max(found.ended_s[found.served])) - float(requests.arrival_s[-1]))
     return _figures(load, found, done)
@@ -235,8 +246,8 @@ def _disaggregated(
     M/D/1, or what keeps the rate to what they can compute. Ignored: the transfer of the KV cache, a few ms over NVLink or RDMA.
     """
     engine = server.iteration
-    steps = max(load.input_tokens / server.step_tokens, 1.0)
-    prompt = max(float(engine.prefill_token_s) * load.input_tokens + (float(engine.step_s) + float(engine.experts_s)) * steps,
+    steps = max(load.computed_tokens / server.step_tokens, 1.0)
+    prompt = max(float(engine.prefill_token_s) * load.computed_tokens + float(engine.step_s + engine.experts_s) * steps,
                  float(engine.host_s + engine.host_prompt_s) * steps)
     flying = load.concurrency or 1.0
     wait, share = 0.0, replace(load, concurrency=flying)

@@ -150,7 +150,7 @@ class ReplicaPlan:
     def requests(self, lengths: Lengths, arrival_s: Array) -> Requests:
         """The requests as a load on the replica."""
         return as_requests(lengths, arrival_s, self.cached_shape, self.tensor_parallel, kv_element_bytes(self.kv_dtype),
-                           attention_parallel=self.attention_parallel)
+                           attention_parallel=self.attention_parallel, reserved=self.habits.reserves)
 
 
 LONGEST_STEP = 16384.0

@@ -42,14 +42,20 @@ class Requests:
     kv_growth: Array
     """What each further token adds to that: constant per request (windows and states: the chord from first to last)."""
     kv_held: Array
-    """KV cache that it holds of its own when it ends; reserved when it is admitted."""
+    """KV cache that it holds of its own when it ends."""
+    reserved: bool = True
+    """True where it is admitted when all of that fits. False: KV is taken as tokens come, and it is admitted when its mean
+    fits: of the others, some are near their starts and some their ends. Ignored: what is evicted and computed again."""
 
     @property
-    def columns(self) -> tuple[Array, ...]:
-        """Its arrays, in the order of its fields."""
-        return (
-            self.arrival_s, self.prefill_tokens, self.output_tokens, self.kv_start, self.kv_growth, self.kv_held,
-        )
+    def kv_taken(self) -> Array:
+        """KV cache that counts as its own from its admission to its end."""
+        return self.kv_held if self.reserved else self.kv_held - self.kv_growth * (self.output_tokens - 1.0) / 2.0
+
+    def columns(self, capacity: float) -> tuple[Array, ...]:
+        """Its arrays, in the order of its fields, as a cache of this capacity takes them: who never fits is never taken."""
+        taken = np.where(self.kv_held <= capacity, self.kv_taken, self.kv_held)
+        return self.arrival_s, self.prefill_tokens, self.output_tokens, self.kv_start, self.kv_growth, taken
 
     def __post_init__(self) -> None:
         """Raise InputError where the arrays cannot be a load."""
@@ -130,12 +136,11 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
 
     Ties go to the replica with the lowest number. A replica runs steps (EngineReplica): decoding sequences get one token
     each, prompts are computed first come, first served in what the step's tokens leave (or in steps of their own), and a
-    request is admitted when a slot is free and the KV cache that it will hold at its end fits, so nothing is ever evicted;
-    one that never fits is refused at once. vLLM admits earlier and computes an evicted prompt again, which is close where the
-    cache is not the limit. Ignored: time between router and replica, failures, priorities, speculative decoding.
+    request is admitted when a slot is free and the KV cache that it takes fits (`Requests.reserved`); one that never fits is
+    refused at once. Ignored: time between router and replica, failures, priorities, speculative decoding.
     """
     count = requests.arrival_s.size
-    base, columns = step_base(server), requests.columns
+    base, columns = step_base(server), requests.columns(server.kv_capacity)
     if goes_together(requests.arrival_s, server, base, replicas):
         fleet, chosen = run_together(columns, server, base, replicas)
         return _replayed(requests, server, requests.arrival_s, fleet.times, chosen, fleet.busy)
@@ -156,7 +161,7 @@ def _jobs(requests: Requests, server: Server, base: StepBase) -> Jobs:
     first = base.device[0] - float(engine.overlap) * float(engine.read_s)  # of experts' reading no more than itself is hidden
     prompts = float(engine.prefill_token_s) * requests.prefill_tokens
     least = (first + prompts + step * (requests.output_tokens - 1.0)) * (1.0 - ROUNDING)
-    return Jobs(*(column.tolist() for column in (*requests.columns, least)))
+    return Jobs(*(column.tolist() for column in (*requests.columns(server.kv_capacity), least)))
 
 
 def _replayed(

@@ -55,6 +55,22 @@ def poisson_arrivals(count: int, seed: int) -> Array:
     return np.asarray(np.cumsum(gaps)[:-1] * (count / np.sum(gaps)))
 
 
+def bursty_arrivals(count: int, cv: float, seed: int) -> Array:
+    """The same of a process whose gaps are gamma with this standard deviation over mean, above 0: 1 is a Poisson process.
+
+    Load generators draw bursts so (vLLM's --burstiness is 1 / cv^2). Draws are Marsaglia and Tsang's (2000), with one more in
+    the shape than asked, which a power of a uniform number takes away.
+    """
+    shape, tries = cv**-2.0, 2 * count + 64  # of which at least 95% are kept
+    d = shape + 2.0 / 3.0
+    first, turn, kept, power = (uniforms(tries, seed + k) for k in range(4))
+    x = np.sqrt(-2.0 * np.log(first)) * np.cos(2.0 * np.pi * turn)
+    v = np.maximum(1.0 + x / np.sqrt(9.0 * d), 1e-9) ** 3
+    good = np.flatnonzero(np.log(kept) < x**2 / 2.0 + d * (1.0 - v + np.log(v)))[:count + 1]
+    gaps = v[good] * power[good] ** (1.0 / shape)
+    return np.asarray(np.cumsum(gaps)[:-1] * (count / np.sum(gaps)))
+
+
 def day_arrivals(count: int, hourly: Array, seed: int) -> Array:
     """Arrival times of `count` requests over 24 hours, s: Poisson at each hour's share, `hourly` being 24 weights."""
     edges = np.concatenate([[0.0], np.cumsum(hourly)]) / np.sum(hourly)
@@ -92,7 +108,7 @@ def histogram_lengths(
 
 def as_requests(
     lengths: Lengths, arrival_s: Array, shape: ModelShape | None, tensor_parallel: float = 1.0,
-    kv_element_bytes: float = SIXTEEN_BIT, *, attention_parallel: bool = False,
+    kv_element_bytes: float = SIXTEEN_BIT, *, attention_parallel: bool = False, reserved: bool = True,
 ) -> Requests:
     """The lengths as a load on a model: KV in bytes on each GPU; in tokens where no shape is known.
 
@@ -111,5 +127,5 @@ def as_requests(
     held = np.maximum(end - np.where(lengths.cached_tokens > 0.0, kv(lengths.cached_tokens), 0.0), 0.0)
     return Requests(
         arrival_s=arrival_s, prefill_tokens=lengths.uncached_tokens, output_tokens=lengths.output_tokens, kv_start=start,
-        kv_growth=growth, kv_held=held,
+        kv_growth=growth, kv_held=held, reserved=reserved,
     )

@@ -42,8 +42,7 @@ ACTIVATION_PASSES: Final = 12.0
 it and the residual and write both, the products before attention and MLP read it, those after write it."""
 EXPERT_LAUNCHES_S: Final = 5e-6
 """Seconds of a step for each expert that a GPU has, or a slice of, where experts in 4 bits have kernels apart: two, each some
-2.5 us in a graph even where no token is the expert's (Marlin's of 2024). Qwen3-30B-A3B on an H20 shows 4.1 of it (48 x 128
-experts, 32.0 ms a token in 4 bits, 7.3 ms in 16); what such kernels lack in prompts is left out."""
+2.5 us in a graph (Marlin's of 2024). Qwen3-30B-A3B on an H20 shows 4.1; what such kernels lack in prompts is left out."""
 COUNTS: Final = ("expert_share", "request_steps", "overlap", "least_rows", "full_rows")
 """Fields of an iteration that are no seconds."""
 
@@ -70,6 +69,8 @@ class Efficiencies:
     """Latency of one all-reduce between GPUs, seconds."""
     link_efficiency: Number
     """Share of the link bandwidth that an all-reduce reaches, 0 to 1."""
+    reduce_bytes_per_s: Number = np.inf
+    """Rate at which kernels of all-reduces hand on the small messages of decode steps (a few MB), beside the link's."""
     exchange_latency_s: Number = 0.0
     """Latency a layer of gathering tokens before experts that are spread over 8 GPUs and of scattering their outputs, seconds;
     a third of it for each doubling of the GPUs, a further hop. Known from TensorRT-LLM's runs alone, as the next is."""
@@ -198,8 +199,7 @@ class Iteration:
 
     def device_s(self, sequences: Number, kv_bytes: Number) -> Number:
         """Seconds that the device needs for it; their KV cache is `kv_bytes` in all on each GPU."""
-        read = self.step_s + self.experts_s * self.touched(sequences)
-        terms = read + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
+        terms = self.step_s + self.experts_s * self.touched(sequences) + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
         return terms + self.padding_s(sequences) - self.hidden_s(sequences, 0.0)
 
     def padding_s(self, sequences: Number) -> Number:
@@ -320,7 +320,7 @@ def _peak(gpu: Gpu, weight_dtype: str) -> tuple[float, float, float, float]:
         return max((gpu.int8_ops or 0.0) / 2.0, gpu.matrix_flops("fp16")), 0.0, 0.0, 0.0
     dtype = "fp8" if dtype == "fp4" and gpu.fp4_flops is None else dtype
     dtype = "bf16" if dtype == "fp8" and gpu.fp8_flops is None else dtype
-    slow = gpu.warp_groups and weight_format(weight_dtype).unpacked
+    slow = gpu.warp_groups and weight_format(weight_dtype).unpacked_on(gpu)
     return gpu.matrix_flops(dtype), float(dtype == "fp8"), float(dtype == "fp4"), float(slow)
 
 
@@ -341,8 +341,7 @@ def roofline_iteration(
         d = (2 x active without head + attention) / (rate x MFU of prefill x tp) + all-reduce bytes + activations
 
     A step multiplies `least_rows` rows at least. Terms add, but for the share of the shorter of reading weights and multiplying
-    by them that the longer hides, and a step is no shorter than the host's (`Iteration`). Nothing is faster than the roofline.
-    Ignored: speculative decoding. Layers on one GPU after the other are a matter of the load (`ReplicaPlan.stages`).
+    by them that the longer hides (`Iteration`). Ignored: speculative decoding; stages are the load's (`ReplicaPlan.stages`).
     """
     e, tp = efficiencies, np.asarray(tensor_parallel, dtype=float)
     bandwidth, link = per_plan(gpu, lambda g: g.bandwidth_bytes_per_s), per_plan(gpu, lambda g: g.link_bytes_per_s)
@@ -351,10 +350,11 @@ def roofline_iteration(
     dense = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[0])
     experts = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
     packed = per_plan(weight_dtype, lambda w: float(weight_format(w).unpacked))
-    unpack, unpack_experts = 1.0 + e.unpacking * packed, 1.0 + e.expert_unpacking * packed
+    narrow_experts = per_pair(gpu, weight_dtype, lambda g, w: float(weight_format(w).unpacked_on(g)))
+    unpack, unpack_experts = 1.0 + e.unpacking * packed, 1.0 + e.expert_unpacking * narrow_experts
     mixed = per_plan(weight_dtype, lambda w: float(weight_format(w).experts_only))
     sums = (EXCHANGES_PER_LAYER if attention_parallel else ALL_REDUCES_PER_LAYER) * shape.layers
-    ring = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT / (link * e.link_efficiency)
+    net = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT
     routed = sum(x.active_parameters for x in shape.linears if x.experts > 1)
     plain = mixed / rate16 + (1.0 - mixed) / rate  # s a FLOP of what is no expert
     body, all_dense = (shape.active_parameters - routed - n for n in (shape.head_parameters, 0.0))
@@ -363,7 +363,7 @@ def roofline_iteration(
     uneven = 1.0 + attention_parallel * e.expert_imbalance * np.sqrt(tp / width) * expected_maximum(tp)
     inner = (body + routed) / shape.hidden  # of the matrices' other sides than the hidden vector; too few of MLA's ranks
     moved = SIXTEEN_BIT * (ACTIVATION_PASSES * shape.layers * shape.hidden / ranks + 2.0 * inner / tp)
-    token = ring + e.activation_traffic * moved / (bandwidth * e.decode_mbu)
+    token = net / (link * e.link_efficiency) + e.activation_traffic * moved / (bandwidth * e.decode_mbu)
     products = routed * e.expert_products * uneven / rate
     attention = shape.attention_flops(prefill_context)
     eight, four = (per_pair(gpu, weight_dtype, lambda g, w, to=to: float(weight_format(w).rate_on(g) in to))  # type: ignore[misc]
@@ -384,15 +384,15 @@ def roofline_iteration(
     read = unpack * dense / (bandwidth * e.decode_mbu * (1.0 if attention_parallel else tp))
     product = 2.0 * (products + plain * all_dense) / (e.decode_mfu * tp)
     return Iteration(
-        step_s=overhead + read + waited, sequence_s=product + e.sequence_overhead_s / ranks + token,
+        step_s=overhead + read + waited,
+        sequence_s=product + e.sequence_overhead_s / ranks + token + net / e.reduce_bytes_per_s,
         kv_byte_s=(1.0 + e.kv_reread * (query_group(shape) - 1.0)) / (bandwidth * e.kv_mbu),
         prefill_token_s=(2.0 * (products + plain * body) + e.attention_products * attention / rate16) / (
             e.prefill_mfu * tp) + token,
         experts_s=unpack_experts * e.expert_reading * experts / (bandwidth * e.decode_mbu * tp),
-        expert_share=expert_share(shape), request_s=e.request_s, request_steps=e.request_steps,
+        expert_share=expert_share(shape), request_s=e.request_s, request_steps=e.request_steps, least_rows=rows,
         overlap=e.overlap, read_s=read, product_s=product, host_s=host, host_sequence_s=e.host_sequence_s / ranks,
-        host_prompt_s=shape.layers * e.host_prompt_layer_s,
-        row_s=2.0 * plain * all_dense / (e.decode_mfu * tp), least_rows=rows,
+        host_prompt_s=shape.layers * e.host_prompt_layer_s, row_s=2.0 * plain * all_dense / (e.decode_mfu * tp),
         saved_row_s=2.0 * plain * all_dense / tp * np.maximum(1.0 / e.decode_mfu - 1.0 / e.prefill_mfu, 0.0),
         full_rows=FULL_ROWS * ranks,
         head_s=SIXTEEN_BIT * shape.head_parameters / (bandwidth * e.decode_mbu * tp),

@@ -61,6 +61,9 @@ class EngineHabits:
     """True where a step computes prompts or decodes, never both, and prompts go first (`Server.prompts_alone`)."""
     experts_apart: bool = False
     """True where experts in 4 bits are multiplied by kernels of their own, one expert after the other."""
+    reserves: bool = False
+    """True where a request waits until the KV of its whole answer fits (`Requests.reserved`): of servers, TensorRT-LLM's and
+    TGI's; vLLM, LMDeploy and DeepSpeed-FastGen take blocks as tokens come, SGLang a share of them before."""
 
 
 VLLM: Final = EngineHabits()

@@ -31,6 +31,10 @@ class WeightFormat:
         """The matrix rate that its products run at on this card."""
         return self.computes_in if self.with_fp4 is None or gpu.fp4_flops is None else self.with_fp4
 
+    def unpacked_on(self, gpu: Gpu) -> bool:
+        """True where kernels on this card unpack the weights: mxfp4 too, without units for 4-bit numbers."""
+        return self.unpacked or (self.with_fp4 is not None and gpu.fp4_flops is None)
+
 
 WEIGHT_FORMATS: Final = {
     "fp32": WeightFormat(4.0, "fp32"),

@@ -142,7 +142,9 @@ def step_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
 
     Bytes an element of the residual stream (w = its bytes): a norm reads and writes 28 + 4 w forward in six kernels and
     twice that backward in twelve, in one kernel 2 w and 3 w; rotary 12 w a query and key element each way in ten, in one 2 w;
-    a residual 3 w; the activation and its product 5 w forward, 9 w backward, an ungated one 2 w and 3 w.
+    a residual 3 w; the activation and its product 5 w forward, 9 w backward, in one kernel 3 w and 5 w, an ungated one 2 w and
+    3 w. torch.compile makes one kernel of all that lies between two products, but for Triton's, which it does not see into: a
+    sum costs what it reads besides, w, and the stream after a residual is written, w.
     """
     tokens, w = tokens_of(plan), plan.stream_bytes
     again = 2.0 if plan.checkpointing else 1.0
@@ -156,7 +158,9 @@ def step_passes(model: ModelShape, plan: TrainingPlan) -> Iterator[Pass]:
         yield Pass(12.0 * calls, (56.0 + 8.0 * w) / 12.0 * tokens * width)
         if not plan.adapter:
             yield Pass(2.0 * calls, 2.0 * w * tokens * width)  # the norm's own gradient: a product, then a sum
-    yield Pass(model.layers * (2.0 * again + SHARED_INPUTS), 3.0 * w * stream)
+    summed, added = (2.0, 1.0) if _joined(plan) else (3.0, 3.0)
+    yield Pass(model.layers * 2.0 * again, summed * w * stream)
+    yield Pass(model.layers * SHARED_INPUTS, added * w * stream)
     yield from _mixing_passes(model, plan, tokens, again)
     kernels, each = _loss_passes(plan)
     yield Pass(kernels, each / kernels * tokens * model.vocab)
@@ -177,14 +181,22 @@ def one_kernel_norms(model: ModelShape, plan: TrainingPlan) -> bool:
     return model.norm_bias or model.family in UNBIASED or plan.fused
 
 
+def _joined(plan: TrainingPlan) -> bool:
+    """True where torch.compile joins the passes between products into one kernel."""
+    return plan.compiled and plan.kernels == "none"
+
+
 def _loss_passes(plan: TrainingPlan) -> tuple[float, float]:
     """(kernels, bytes a logit) of the cross entropy, forward and backward.
 
     fp32 logits 26 (log-softmax 8, its backward 18), made from 16-bit ones and back 12 more; over 16-bit ones half of the 26.
-    One kernel that reads a logit, and later reads it and writes its gradient: 3 w, with the fp32 copy 12 more. Logits that the
+    One kernel that reads a logit, and later reads it and writes its gradient: 3 w, with the fp32 copy 12 more; torch.compile's
+    reads it twice forward, for the maximum and the sum, and copies nothing: 4 w. Logits that the
     head makes in fp32 stay so, whatever the loss: nothing narrows them (transformers/loss/loss_utils.py: logits.float()).
     """
     narrow = DTYPE_BYTES[unlowered_dtype(plan)] < 4.0
+    if _joined(plan):
+        return 2.0, 8.0 if narrow else 16.0
     if plan.kernels == "liger" or plan.loss == "chunked" or plan.chunked_head:
         return 2.0, 6.0 if narrow else 12.0
     wide = plan.loss != "16bit" or not narrow
@@ -204,9 +216,13 @@ def _mixing_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again:
             yield Pass(2.0 * a.layers * (again + 1.0), 2.0 * w * tokens * a.heads * a.value_width)
     for k in model.mlp:
         inner = tokens * (k.intermediate * k.experts_per_token + k.shared_intermediate)
-        ahead, back = (2.0, 3.0) if k.gated else (1.0, 1.0)
-        yield Pass(ahead * k.layers * again, (2.5 if k.gated else 2.0) * w * inner)
-        yield Pass(back * k.layers, 3.0 * w * inner)
+        if k.gated and (plan.compiled or plan.kernels == "liger"):
+            yield Pass(k.layers * again, 3.0 * w * inner)
+            yield Pass(k.layers, 5.0 * w * inner)
+        else:
+            ahead, back = (2.0, 3.0) if k.gated else (1.0, 1.0)
+            yield Pass(ahead * k.layers * again, (2.5 if k.gated else 2.0) * w * inner)
+            yield Pass(back * k.layers, 3.0 * w * inner)
         if k.experts > 1 and not stacked_experts(plan):
             yield Pass(2.0 * k.layers * (again + 1.0), 2.0 * w * tokens * model.hidden * k.experts_per_token)
 
@@ -228,7 +244,8 @@ def _adapter_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again
     """Passes of each target: casts, dropout, scaling and the addition.
 
     peft casts the input to the adapter's type (6 an element) and autocast casts it back for the product (6) together with
-    the weights; the scaled result is added in the wider type and cast back (fp32: 24 an output element; 16-bit: 10).
+    the weights; the scaled result is added in the wider type and cast back (fp32: 24 an output element; 16-bit: 10). Compiled,
+    16-bit adapters have their result read, and their two gradients written and read, by kernels that run in any case.
     """
     fp32_input = plan.trained_bytes >= 4.0
     fp32_products = adapter_dtype(plan) == "fp32"
@@ -237,6 +254,10 @@ def _adapter_passes(model: ModelShape, plan: TrainingPlan, tokens: Number, again
     casts = (1.0 if fp32_products else 2.0) if fp32_input else 0.0
     for x in target_linears(model, plan):
         calls, into, out = float(x.layers), tokens * x.inputs, tokens * x.outputs
+        if _joined(plan) and not fp32_input and not plan.weight_decomposed:
+            yield Pass(calls * again, plan.trained_bytes * (out + np.where(dropped > 0.0, 2.5 * into, 0.0)))
+            yield Pass(calls, plan.trained_bytes * (into + out + np.where(dropped > 0.0, into, 0.0)))
+            continue
         if casts:
             yield Pass(calls * casts * (again + 1.0), 6.0 * into)
         yield Pass(calls * kernels * (again + 1.0), dropped * into)

@@ -186,9 +186,11 @@ def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     Paged: 0, since bitsandbytes takes managed memory outside torch that the driver can evict at the peak. Ignored:
     bitsandbytes keeps tensors under 4,096 elements in fp32 (under 0.1% of an adapter).
     """
+    if plan.optimizer.startswith("paged"):
+        return 0.0 * trained_parameters(model, plan)
     each = {
         "adamw": plan.trained_bytes, "adamw-foreach": plan.trained_bytes, "adamw-fused": plan.trained_bytes, "adamw-bf16": 2.0,
-        "adamw-8bit": 1.0 + 4.0 / EIGHT_BIT_BLOCK, "paged-adamw-8bit": 0.0,
+        "adamw-8bit": 1.0 + 4.0 / EIGHT_BIT_BLOCK,
     }[plan.optimizer.removeprefix("galore-")]
     trained = trained_parameters(model, plan)
     if not plan.galore:

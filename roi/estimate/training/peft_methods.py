@@ -106,6 +106,7 @@ class Tuner(NamedTuple):
 TUNERS: Final[dict[str, Tuner]] = {
     "adalora": Tuner("path", lambda i, o, r: r * (i + o + 1.0), ranks=1.0, size="init_r"),
     "adamss": Tuner("path", lambda i, o, r: 5.0 * r + o, reads="", ranks=1.0, frozen=lambda i, o, r: r * i),
+    "bat": Tuner("weight", lambda i, o, r: r * o, kept=lambda i, o, r: 2.0 * i * o + 0.0 * r, built=False),
     "bdlora": Tuner("path", lambda i, o, r: r * (min(i, o) + max(i, o) / 2.0), ranks=1.0, copied=_path, built=False),
     "beft": Tuner("scale", lambda i, o, r: o + 0.0 * r, reads="", size=""),
     "boft": Tuner("weight", lambda i, o, r: i * r + o, reads="stream", kept=lambda i, o, r: 3.0 * i * i + 0.0 * r,
@@ -155,7 +156,8 @@ TUNERS: Final[dict[str, Tuner]] = {
     "lisa": Tuner("whole", size="lisa_activated_layers", built=False, package="LMFlow", usual=2.0),
 }
 """peft_type in small letters, or another package's method -> what it does. Of LoRA's own variants lora_fa is peft's optimizer
-that freezes A, mica freezes B, and bdlora has the factor on a product's wide side in two diagonal blocks."""
+that freezes A, mica freezes B, and bdlora has the factor on a product's wide side in two diagonal blocks; bat is
+MiSS with init_weights bat, which multiplies blocks of the weight: a copy of it and the sum stay (tuners/miss/layer.py)."""
 VIRTUAL: Final = ("prompt_tuning", "p_tuning")
 """Tuners whose virtual tokens come before those of every sequence."""
 AT_RUN_TIME: Final = ("lora", "rslora", "qlora", "lora-int8", "lora_fa", "mica")

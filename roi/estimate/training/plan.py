@@ -18,8 +18,8 @@ from roi.facts.model import Linear, ModelShape, Number
 
 Dtype = Literal["bf16", "fp16", "fp32"]
 Attend = Literal["sdpa", "sdpa-flash", "sdpa-cudnn", "sdpa-efficient", "sdpa-math", "flash", "flash1", "flash3", "eager"]
-Optimizer = Literal["adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw-8bit", "galore-adamw",
-                    "galore-adamw-8bit"]
+Optimizer = Literal["adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw", "paged-adamw-8bit",
+                    "galore-adamw", "galore-adamw-8bit"]
 Kernels = Literal["none", "fused", "liger"]
 Loss = Literal["fp32", "16bit", "split", "chunked"]
 Trainer = Literal["plain", "hf", "trl"]
@@ -94,8 +94,8 @@ class TrainingPlan:
     optimizer: Optimizer = "adamw"
     """adamw keeps two states in the dtype of the trained parameter: torch.optim's multi-tensor form in a plain loop, the fused
     one in the Trainers; adamw-foreach is the multi-tensor form in a Trainer, its default before torch 2.8
-    (transformers/training_args.py, default_optim), and adamw-fused the fused one in a plain loop; the paged one keeps its
-    states outside torch. GaLore's project the gradient of every layer's products to `rank` (arXiv 2403.03507)."""
+    (transformers/training_args.py, default_optim), and adamw-fused the fused one in a plain loop; the paged ones keep their
+    states outside torch, paged-adamw in fp32. GaLore's project each product's gradient to `rank` (arXiv 2403.03507)."""
     dropout: Number = 0.0
     """LoRA dropout; above 0 every target keeps its own dropped input and mask."""
     double_quant: bool = True
@@ -120,6 +120,8 @@ class TrainingPlan:
     stages of DeepSpeed spread nothing, but hold what they hold: an fp32 copy of what is trained, buckets, gathered layers."""
     fsdp2: bool = False
     """True under torch's fully_shard; FSDP of before keeps what its side streams free apart (record_stream)."""
+    ends_apart: bool = False
+    """True where embedding and head are FSDP units of their own (torchtune's custom_sharded_layers), not of the root's."""
     offload: bool = False
     """True where FSDP keeps what it shards in the host's memory (cpu_offload): a GPU has what is gathered, and activations."""
     kernels: Kernels = "none"
@@ -133,8 +135,7 @@ class TrainingPlan:
     split_experts: bool = False
     """True where every expert is a module of its own (transformers before 5): bitsandbytes quantises it."""
     stack: Stack = "transformers"
-    """Whose model classes run: those of transformers with peft, of LitGPT, torchtune or torchtitan (stacks.py says how they
-    differ)."""
+    """Whose model classes run: those of transformers with peft, of LitGPT, torchtune or torchtitan (stacks.py)."""
     gptq: bool = False
     """True where the packed weights are GPTQ's, which AutoGPTQ unpacks by plain operators of torch; not run dry."""
     checkpoints: Checkpoints = "inputs"
@@ -142,8 +143,7 @@ class TrainingPlan:
     order (torch's policy of selective checkpointing as torchtitan sets it); offloaded: its input, in the host's memory."""
     held_graphs: int = 0
     """Micro-steps whose 4-bit products hold their inputs without checkpointing: 0 from bitsandbytes 0.43.2 on (July 2024), 1
-    before (MatMul4Bit kept them as an attribute of its node), 2 where a loop's output also holds the last micro-step's
-    graph."""
+    before (MatMul4Bit kept them as an attribute of its node), 2 where a loop's output also holds the last one's graph."""
     compiled: bool = False
     """True under torch.compile, layer by layer: what is pointwise between two products is computed anew in backward, so forward
     keeps what they read and make (inductor's min-cut partitioner): no fp32 casts, normalised copies, activation or repeated

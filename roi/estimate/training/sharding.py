@@ -165,7 +165,8 @@ def flat_gradients(plan: TrainingPlan) -> bool:
 def gathered_tensors(model: ModelShape, plan: TrainingPlan) -> GatheredTensors:
     """Parameters gathered, and gradients not yet reduced, at four moments of a step, bytes.
 
-    fsdp: the root unit stays gathered from the first forward to the end of backward (it is not resharded after forward); in
+    fsdp: the root unit stays gathered from the first forward to the end of backward (it is not resharded after forward); one
+    whose embedding and head are units of their own has the last norm alone; in
     backward the layer in work and the prefetched one are gathered; a layer's gradients wait for their reduction beside the
     next one's. zero3: modules are gathered one by one, ahead by the prefetch bucket, and stay where they are used again
     within the reuse distance: the head and the last layers at the loss, a layer between recompute and backward.
@@ -187,6 +188,9 @@ def gathered_tensors(model: ModelShape, plan: TrainingPlan) -> GatheredTensors:
         root = root_unit_bytes(model, plan) + 0.0 * trained
         both = FSDP_LAYERS * layer
         kept = 0.0 * trained if plan.adapter else head + 0.0 * trained
+        if plan.ends_apart and not model.tied:
+            return GatheredTensors(loss_bytes=head, last_bytes=both, first_bytes=both, embedding_bytes=embedding,
+                                   layer_gradients_bytes=FSDP_LAYERS * waiting)
         return GatheredTensors(
             loss_bytes=root, last_bytes=root + both, first_bytes=root + both, embedding_bytes=root,
             layer_gradients_bytes=FSDP_LAYERS * waiting, root_gradients_bytes=kept,

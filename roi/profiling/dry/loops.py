@@ -126,6 +126,8 @@ class Optimizer:
         kind = self.plan.optimizer
         if kind in ("adamw", "adamw-bf16"):
             return [(p.numel(), p.dtype if kind == "adamw" else torch.bfloat16) for p in self.trained for _ in range(2)]
+        if kind == "paged-adamw":
+            return [(p.numel(), torch.float32) for p in self.trained if p.numel() < SMALL_PAGE for _ in range(2)]
         sizes: list[tuple[int, torch.dtype]] = [(CODES, torch.float32)] * 2
         paged = kind.startswith("paged")
         for p in self.trained:

@@ -319,7 +319,7 @@ def _tokenizer() -> Any:
 
 HF_NAMES: Final = {
     "adamw": "adamw_torch_fused", "adamw-foreach": "adamw_torch", "adamw-fused": "adamw_torch_fused",
-    "adamw-8bit": "adamw_bnb_8bit", "paged-adamw-8bit": "paged_adamw_8bit",
+    "adamw-8bit": "adamw_bnb_8bit", "paged-adamw": "paged_adamw_32bit", "paged-adamw-8bit": "paged_adamw_8bit",
 }  # fmt: skip
 """What the HF Trainer calls them; the fused AdamW is its default. The bf16 one is handed to it."""
 
@@ -329,7 +329,7 @@ def make_optimizer(setup: TrainingSetup) -> torch.optim.Optimizer:
     kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
         "adamw": torch.optim.AdamW, "adamw-foreach": torch.optim.AdamW, "adamw-bf16": AdamWBf16,
         "adamw-fused": partial(torch.optim.AdamW, fused=True),
-        "adamw-8bit": bnb.optim.AdamW8bit, "paged-adamw-8bit": bnb.optim.PagedAdamW8bit,
+        "adamw-8bit": bnb.optim.AdamW8bit, "paged-adamw": bnb.optim.PagedAdamW, "paged-adamw-8bit": bnb.optim.PagedAdamW8bit,
     }
     if setup.plan.optimizer not in kinds:
         raise InputError(f"--optimizer: {setup.plan.optimizer!r} has no implementation here")

@@ -85,6 +85,8 @@ class ServingRow(CanonicalRow):
     saturated (more requests than the server takes at once)."""
     isl: Annotated[float, Field(ge=1, le=1e7)]
     """Mean prompt tokens."""
+    cached_isl: Annotated[float, Field(ge=0, le=1e7)] = 0.0
+    """Of isl, tokens found in the prefix cache; less than isl."""
     osl: Annotated[float, Field(ge=1, le=1e7)]
     """Mean output tokens."""
     length_cv: Annotated[float, Field(ge=0)] = 0.0
@@ -93,8 +95,12 @@ class ServingRow(CanonicalRow):
     """Requests in flight or in the batch, over all replicas; static and closed loads need it."""
     offered_req_per_s: Positive | None = None
     """Arrivals a second over all replicas; open loads need it."""
+    arrival_cv: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """Standard deviation over mean of the gaps between arrivals; 1: Poisson."""
     prompts: Annotated[float, Field(ge=1)] | None = None
     """Requests of the whole run; blank where it is endless or not stated (an open load: 1,000)."""
+    sequence_limit: Annotated[float, Field(ge=1, le=1e6)] | None = None
+    """Sequences that a replica was told to decode together at most; blank: the engine's default, or all of a static batch."""
     held_to_slo: Flag = False
     """True where a saturated load is the most that keeps an SLO (MLPerf Server and Interactive)."""
     slo_ttft_ms: Positive | None = None
@@ -176,6 +182,8 @@ def serving_run(row: ServingRow) -> ServingRun:
         raise UnusableCell("req_per_s", "no figure to compare: no throughput, no TTFT, no TPOT")
     if row.prefill_replicas >= row.replicas:
         raise UnusableCell("prefill_replicas", f"less than the {row.replicas:g} replicas, of which some must decode")
+    if row.cached_isl >= row.isl:
+        raise UnusableCell("cached_isl", f"less than isl, {row.isl:g}: the last token of a prompt is always computed")
     shape, gpu = find_model(row.model), find_gpu(row.gpu)
     recent = row.design in (None, "recent")
     weight = row.weight_dtype or "bf16"
@@ -192,13 +200,14 @@ def serving_run(row: ServingRow) -> ServingRun:
         id=row.id, source=row.source,
         system=ServingSystem(
             shape=shape, gpu=gpu, replicas=row.replicas, tensor_parallel=row.tp, weight_dtype=weight, kv_dtype=kv,
-            sequence_limit=max(row.concurrency or 1.0, SEQUENCE_LIMIT) * row.pp if row.load == "static" else None,
+            sequence_limit=row.sequence_limit or (
+                max(row.concurrency or 1.0, SEQUENCE_LIMIT) * row.pp if row.load == "static" else None),
             prefill_replicas=row.prefill_replicas, stages=row.pp,
             attention_parallel=row.attention_parallel),
         load=ServingLoad(
-            kind=row.load, input_tokens=row.isl, output_tokens=row.osl, length_cv=row.length_cv,
+            kind=row.load, input_tokens=row.isl, output_tokens=row.osl, cached_tokens=row.cached_isl, length_cv=row.length_cv,
             concurrency=row.concurrency if row.load in ("static", "closed") else None,
-            requests_per_s=row.offered_req_per_s if row.load == "open" else None,
+            requests_per_s=row.offered_req_per_s if row.load == "open" else None, arrival_cv=row.arrival_cv,
             prompts=row.prompts or (DEFAULT_PROMPTS if row.load == "open" else None),
             slo=slo, adapters=row.adapters),
         engine=_family(row.engine, row.design or "recent"), recent=recent,

@@ -122,9 +122,8 @@ class TrainingRow(CanonicalRow):
     attention_impl: Attend | None = None
     """Attention implementation; blank: sdpa stands in. flash of a row older than FlashAttention 2 is flash1."""
     optimizer: Optimizer | None = None
-    """Optimizer and the form of its states; blank: adamw stands in, or the stack's default. Paged states of any width are
-    paged-adamw-8bit. adamw of the Trainers is the multi-tensor form (adamw-foreach) where torch is older than 2.8, or the row
-    than that release."""
+    """Optimizer and the form of its states (of paged-adamw fp32); blank: adamw stands in, or the stack's default. adamw of the
+    Trainers is the multi-tensor form (adamw-foreach) where torch is older than 2.8, or the row than that release."""
     kernels: Kernels = "none"
     """Fused kernels: fused (norms, cross entropy) or liger."""
     loss: Loss | None = None
@@ -173,7 +172,8 @@ class TrainingRow(CanonicalRow):
     """What the loop did and no column says, joined by "+": chunked_loss (the loss in chunks), emptied_cache (empty_cache was
     called), variable_lengths (lengths vary and the cache is kept), unprepared (quantised without k-bit preparation),
     step_in_backward (the optimizer steps inside backward), head_adapter (the output head carries an adapter too),
-    adapters_16bit (adapters and their states are 16 bits wide), compiled (torch.compile)."""
+    adapters_16bit (adapters and their states are 16 bits wide), compiled (torch.compile), ends_apart (FSDP shards embedding and
+    head apart)."""
 
 
 class TrainingTable(NamedTuple):
@@ -256,7 +256,8 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         kbit_prepared=row.kbit_prepared and not row.quant.startswith("gptq"),
         stack=row.stack, held_graphs=int(usual.get("held_graphs", "0")), fsdp2=usual.get("fsdp2") == "true",
         step_in_backward="step_in_backward" in row.habits,
-        compiled="compiled" in row.habits, adapters_16bit="adapters_16bit" in row.habits, fp8=fp8,
+        compiled="compiled" in row.habits, ends_apart="ends_apart" in row.habits,
+        adapters_16bit="adapters_16bit" in row.habits, fp8=fp8,
         ends=bool(set(ENDS) & set(row.target_modules)),
         gptq=row.quant.startswith("gptq"), nf4=method not in ON_BASE.values() and row.quant == "nf4",
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),

@@ -30,8 +30,8 @@ def _():
     import roi
     from roi.answers.quality import QualityQuestion, answer_quality
     from roi.quality.result_rows import Asked
-    from roi.report.charts.quality_charts import differences, scores
     from roi.report.quality import quality_text
+    from roi.report.quality_page import differences, scores
 
     root = Path(__file__).parents[1] if "__file__" in globals() else Path.cwd().parent
     chdir(root)

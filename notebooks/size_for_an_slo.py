@@ -29,8 +29,8 @@ def _():
 
     import roi
     from roi.answers.size import size_service
-    from roi.report.charts.size_charts import day_of_load, rent_against_latency
     from roi.report.serving.size import size_text
+    from roi.report.serving.size_page import day_of_load, rent_against_latency
     from roi.store.traces import read_trace
 
     runs = roi.open_runs()

@@ -21,7 +21,7 @@ BROKEN = 3
 """Exit code where a rule does not hold."""
 
 
-@click.command(short_help="Does the decision still hold: an answer against a policy; exit 3 if not.")
+@click.command()
 @click.argument("file", required=False, type=PATH)
 @click.argument("policy", required=False, type=PATH)
 @click.option("--saved", type=PATH, help="The saved comparison that was decided on: its verdict and its signposts must hold.")

@@ -27,7 +27,7 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 """The branches of the cost tree for an output that cannot show them."""
 
 
-@click.command(short_help="Every option's cost, payback and risk; the verdict and why.")
+@click.command()
 @scenario_options
 @click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
 @format_option("table", "json", "markdown", "jsonl")
@@ -98,7 +98,6 @@ def compare(
 
         write_page(comparison_page(found.comparison, found.warnings, version=__version__, scenario=found.scenario,
                                    redact=redact), html, force=force)
-        tell(f"wrote {html}")
     if xlsx is not None:
         from roi.report.workbook.book import comparison_workbook
 

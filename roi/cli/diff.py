@@ -18,7 +18,7 @@ from roi.cli.options import (
 )
 
 
-@click.command(short_help="What changed between two answers, cause by cause, to the cent.")
+@click.command()
 @click.argument("first", metavar="A", type=PATH)
 @click.argument("second", metavar="[B]", required=False, type=PATH)
 @click.option("--as-of", "days", multiple=True, metavar="DAY",
@@ -57,7 +57,6 @@ def diff(
         text = diff_text(found, form, full=full, redact=redact, colour=in_colour(output), width=columns(output))
     if html is not None:
         write_page(diff_page(found, version=__version__, redact=redact), html, force=force)
-        tell(f"wrote {html}")
     for side in () if redact else (found.a, found.b):
         if side.unlike:
             tell(side.unlike)

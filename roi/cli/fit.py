@@ -30,7 +30,7 @@ NO_ADAPTER = "--method full trains every weight and has no adapter; leave it out
 NO_HOURS = "hours and USD need --examples"
 
 
-@click.command(short_help="What fits on which GPU: memory, training hours, USD.")
+@click.command()
 @click.argument("model")
 @click.option("--method", default="lora", show_default=True,
               help="full, lora, rslora, dora, qlora, qdora, lora-int8, a peft_type of peft (ia3, loha), llama_adapter,"
@@ -131,7 +131,6 @@ def fit(
         from roi.report.training.fit_page import fit_page
 
         write_page(fit_page(found, version=__version__), html, force=force)
-        tell(f"wrote {html}")
     write(fit_json(found) if form == "json" else fit_text(found, form, full=full, width=columns(), colour=in_colour()))
     if found.kept:
         click.echo(visible(found.kept), err=True)

@@ -15,7 +15,7 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return [name for name in (*COMMANDS, *field_paths()) if name.startswith(incomplete) and "NAME" not in name]
 
 
-@click.command("help", short_help="What a command does, or what a field of the scenario means.")
+@click.command("help")
 @click.argument("words", nargs=-1, metavar="[COMMAND... | FIELD [FILE]]", shell_complete=_names)
 @set_option
 @cache_option

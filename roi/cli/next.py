@@ -16,7 +16,7 @@ from roi.cli.options import (
 )
 
 
-@click.command("next", short_help="What to measure next: cost, worth, how much, when to stop.")
+@click.command("next")
 @scenario_options
 @click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
 @format_option("table", "json", "markdown")

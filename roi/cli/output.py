@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roi.cli.options import HERE, Target
+from roi.cli.options import HERE, Target, tell
 from roi.disk import replace_file
 from roi.errors import InputError, visible
 
@@ -116,17 +116,17 @@ def check_target(path: Path, field: str, taken: str | None) -> None:
 
 
 def write_page(page: "Page", path: Path, *, force: bool) -> None:
-    """Write a report as one HTML file, whole or not at all; it tells no path, account or machine."""
+    """Write a report as one HTML file, whole or not at all, and say so; the page tells no path, account or machine."""
     import getpass
     import socket
 
     from roi.catalog.user_data import cache_folder
     from roi.report.page.cover import without_places
-    from roi.report.page.page import page_html
-    from roi.report.page.script import drawing_script
+    from roi.report.page.page import drawing_script, page_html
 
     own = [str(Path.cwd()), os.path.expanduser("~"), socket.gethostname()]  # noqa: PTH111 - as user_data
     with suppress(KeyError, OSError):  # an account without a name has none to hide
         own.append(getpass.getuser())
     text = page_html(without_places(page, own), drawing_script(cache_folder(sys.platform, os.environ)))
     replace_file(path, text, "--html", fresh=not force)
+    tell(f"wrote {path}")

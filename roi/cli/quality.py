@@ -9,7 +9,7 @@ from roi.cli.options import PATH, TARGET, Number, format_option, page_options, r
 from roi.errors import InputError
 
 
-@click.command(short_help="Is it good enough: scores, differences, how sure, from results.")
+@click.command()
 @click.argument("files", nargs=-1)
 @click.option("--incumbent", metavar="SYSTEM", help="The system that is paid today, as the files (or --system) call it.")
 @click.option("--bar", "bar_given", metavar="SHARE[@DATE]", help="Lowest score that is acceptable, and the day it was fixed.")
@@ -66,7 +66,6 @@ def quality(
         from roi.report.quality_page import quality_page
 
         write_page(quality_page(answer, version=__version__), html, force=force)
-        tell(f"wrote {html}")
     if form == "json":
         write(quality_json(answer, version=__version__))
     else:

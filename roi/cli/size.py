@@ -21,7 +21,7 @@ from roi.cli.options import (
 )
 
 
-@click.command(short_help="Replicas that keep the SLO at the peak; cost against latency.")
+@click.command()
 @scenario_options
 @click.option("--model", help="Which self-hosted model of the scenario.  [default: the first that some plan holds]")
 @click.option("--trace", type=PATH,
@@ -62,8 +62,8 @@ def size(
         sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
                            tell=tell, status=status, cache=not no_cache, frontier=shown)
     if figure is not None:
-        from roi.report.charts.size_charts import rent_against_latency
         from roi.report.serving.size_figure import write_figure
+        from roi.report.serving.size_page import rent_against_latency
 
         write_figure(rent_against_latency(sizing), figure)
         tell(f"{figure} shows cost against latency")
@@ -71,7 +71,6 @@ def size(
         from roi.report.serving.size_page import size_page
 
         write_page(size_page(sizing, version=__version__), html, force=force)
-        tell(f"wrote {html}")
     if file is None:
         tell(f"no FILE given: the bundled scenario, {sizing.title!r}")
     text = size_json(sizing) if form == "json" else size_text(sizing, form, full=full, width=columns(output),

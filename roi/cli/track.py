@@ -24,7 +24,7 @@ from roi.cli.options import (
 from roi.errors import InputError, UnknownName
 
 
-@click.command(short_help="Did it come true: months after a decision against its forecast.")
+@click.command()
 @file_argument
 @set_option
 @profiles_option
@@ -143,7 +143,6 @@ def track(
         from roi.report.track_page import track_page
 
         write_page(track_page(found, version=__version__), html, force=force)
-        tell(f"wrote {html}")
     write(text, output)
     if not all(limit.holds for limit in found.limits):
         raise Exit(BROKEN)

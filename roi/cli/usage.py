@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from roi.usage.read.record import FileOptions
 
 
-@click.command(short_help="What was spent, from usage logs; the workload they settle.")
+@click.command()
 @click.argument("files", nargs=-1)
 @click.option("--from", "named", metavar="FORMAT", help="Format of the files; left out = told by header or keys.")
 @click.option("--map", "columns_given", multiple=True, metavar="WHAT=COLUMN",
@@ -101,7 +101,6 @@ def usage(
         from roi.report.usage.usage_page import usage_page
 
         write_page(usage_page(found.spent, found.tasks, version=__version__), html, force=force)
-        tell(f"wrote {html}")
     if form == "json":
         write(usage_json(found.spent, found.tasks, version=__version__))
     elif form == "csv":

@@ -10,7 +10,7 @@ from roi.cli.options import PATH, Choice, format_option, output_option, page_opt
 INSTRUMENTS = ("closed-form", "dry-run")
 
 
-@click.command(short_help="Predictions against a table of measured training or serving runs.")
+@click.command()
 @click.argument("table", type=PATH)
 @click.option("--instrument", type=Choice(INSTRUMENTS), default="closed-form", show_default=True,
               help="What predicts memory of training: the formula, or the real training step on fake tensors (seconds a row).")
@@ -52,7 +52,6 @@ def validate(
 
         write_page(validation_page(found, instrument, training_efficiencies().speed_basis(), version=__version__), html,
                    force=force)
-        tell(f"wrote {html}")
     if isinstance(found, ServingValidation):
         write(serving_validation_json(found) if form == "json" else serving_validation_text(found, form), output)
         return

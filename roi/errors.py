@@ -13,7 +13,7 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 
@@ -121,6 +121,11 @@ def words_of(error: Exception, most: int = 300) -> str:
     said = " ".join(str(error).split())
     said = said if " " in said else f"{type(error).__name__}: {said}".removesuffix(": ")
     return said if len(said) <= most else f"{said[: most - 4]} ..."
+
+
+def first_of(words: Sequence[str], most: int, between: str = ", ") -> str:
+    """The first `most` of the words, and how many more there are: "a, b, c and 4 more"."""
+    return between.join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 SHORT = 3

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, Choice, format_option, output_option, page_options, tell
+from roi.cli.options import PATH, Choice, format_option, output_option, page_options
 
 INSTRUMENTS = ("closed-form", "dry-run")
 

@@ -14,7 +14,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
-from roi.errors import InputError
+from roi.errors import InputError, first_of
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
 from roi.estimate.step.calibration import LONE_BETWEEN, ONE_GPU, Evidence, GroupFit, TimedRun, evidence_for, layout_of
 from roi.estimate.step.own_runs import Asked, nothing_published, pooled, with_own_runs
@@ -23,6 +23,7 @@ from roi.estimate.step.roofline import device_evidence
 from roi.estimate.training.peft_methods import VIRTUAL
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.measured_links import measured_links
+from roi.evidence.own_speed import steps_told
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import DryRunProfile, TrainProfile
@@ -221,7 +222,7 @@ def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
     kind = {"profile": "measured here", "device": "a dry run over rates measured here", "gpu": "other sources on this card",
             "tuner": "LoRA's at the pace of peft's tuners of the nearest kind",
             "mixture": "that of dense models, no published run is of a mixture"}
-    told = "; ".join(evidence.sources[:3]) + (f" and {len(evidence.sources) - 3} more" if len(evidence.sources) > 3 else "")
+    told = first_of(evidence.sources, 3, "; ")
     held = "" if evidence.record is None else f"; {evidence.record[1]:.0f}% of rows left out inside such an interval"
     speed = f"{gpu.id}: speed {kind.get(evidence.level, 'other cards')} ({told}; n {evidence.n}{held})"
     return "; ".join(filter(None, (speed, pieces_told(evidence))))
@@ -231,12 +232,7 @@ def pieces_told(evidence: Evidence) -> str:
     """What each measurement of one's own did to the 90% interval of the scale, in words; empty where there is none."""
     if evidence.before is None:
         return ""
-    low, high = evidence.before
-    steps = [f"of the roofline {low:.2f} to {high:.2f} without"]
-    for piece in evidence.pieces:
-        against = ", which contradicts what was known" if piece.contradicts else ""
-        steps.append(f"{piece.low:.2f} to {piece.high:.2f} with {piece.source} (n {piece.n}){against}")
-    return ", ".join(steps)
+    return steps_told("of the roofline", evidence.before, evidence.pieces)
 
 
 def plan_speed(

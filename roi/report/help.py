@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from roi.answers.help import FieldAnswer, Moves
+from roi.errors import first_of
 from roi.facts.fact import Basis, Fact
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, render
 from roi.report.layout.wording import fact_range, figure, quantity
@@ -101,8 +102,7 @@ def _value(value: object, unit: str) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_value(getattr(each, 'value', each), unit)}" for name, each in value.items()) or "none"
     if isinstance(value, tuple):
-        more = f" and {len(value) - SHOWN} more" if len(value) > SHOWN else ""
-        return ", ".join(str(each) for each in value[:SHOWN]) + more or "none"
+        return first_of([str(each) for each in value], SHOWN) or "none"
     return str(value)
 
 

@@ -68,7 +68,6 @@ QUANTITY = {
 }
 EFFECTS = 5
 """Facts that are listed without --full."""
-WAYS = 3
 
 
 def track_text(answer: TrackAnswer, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from roi.errors import first_of
 from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow
 from roi.estimate.accuracy.serving_errors import QUANTITIES, ServingQuantity, ServingScore, ServingValidation
 from roi.estimate.accuracy.training_errors import Quantity, Score, Validation
@@ -280,8 +281,7 @@ def reasons_told(title: str, reasons: Sequence[tuple[str, str]]) -> Iterable[Blo
             rows.append(f"{len(found)}: {why} ({told})")
             continue
         distinct = [value for value in dict.fromkeys(value for _, value in found) if value]
-        more = f" and {len(distinct) - 3} more" if len(distinct) > 3 else ""
-        shown = f"; {', '.join(x[:60] for x in distinct[:3])}{more}" if distinct else ""
+        shown = f"; {first_of([x[:60] for x in distinct], 3)}" if distinct else ""
         rows.append(f"{len(found)}: {why} (first: {found[0][0]}{shown})")
     yield Heading(f"{title}: {len(reasons)}")
     yield Bullets(tuple(rows))

@@ -127,7 +127,7 @@ def weigh(case: Case) -> Weighed:
     results = {
         id: option_result(
             case, shared, central, id, untrained, drawn=drawn, chance=best.get(id),
-            delay_usd=_delay_cost(shared, options, central, id),
+            delay_usd=0.0 if id == "stay" else float(_later(shared, options, id, 1).pv) - float(central[id].pv),
         )
         for id in live
     }
@@ -193,11 +193,6 @@ def settle(case: Case) -> tuple[Shared, dict[str, Option], dict[str, Choice]]:
     options = {id: choose_plan(shared, option, options) for id, option in options.items()}
     choices = {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in options.items() if o.plan is not None}
     return shared, options, choices
-
-
-def _delay_cost(shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], id: str) -> float:
-    """NPV lost if the option goes live one month later, USD."""
-    return 0.0 if id == "stay" else float(_later(shared, options, id, 1).pv) - float(central[id].pv)
 
 
 def _later(shared: Shared, options: Mapping[str, Option], id: str, months: int) -> Evaluated:

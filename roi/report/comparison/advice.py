@@ -323,13 +323,8 @@ def _wins_at(c: Comparison, e: Experiment) -> str:
     return f" Today its mean NPV is {short_usd(abs(gap))} {'above' if gap > 0 else 'below'} the recommendation's."
 
 
-def _hosted(c: Comparison) -> OptionResult | None:
-    """The self-hosted option with the highest NPV."""
-    return max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, c.verdict.counts), default=None)
-
-
 def _not_yet(c: Comparison) -> list[Block]:
-    o = _hosted(c)
+    o = max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, c.verdict.counts), default=None)
     if o is None:
         barred = next((x for x in c.infeasible if x.kind in SELF_HOSTED), None)
         why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"

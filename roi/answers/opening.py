@@ -1,7 +1,5 @@
 """What questions open: a scenario's Case with the runs that were measured, a trace; and where they say what was left out."""
 
-import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -41,7 +39,7 @@ def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: 
     calibrations, unread = find_calibrations(folders)
     rows, unusable = find_served_rows(folders)
     tell_left_out((*store.damaged, *unread, *unusable), tell)
-    kept = KeptReplays(cache_folder(sys.platform, os.environ) / "replays") if cache else None
+    kept = KeptReplays(cache_folder() / "replays") if cache else None
     return known_runs(store, calibrations, rows, kept)
 
 

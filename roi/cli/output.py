@@ -127,6 +127,6 @@ def write_page(page: "Page", path: Path, *, force: bool) -> None:
     own = [str(Path.cwd()), os.path.expanduser("~"), socket.gethostname()]  # noqa: PTH111 - as user_data
     with suppress(KeyError, OSError):  # an account without a name has none to hide
         own.append(getpass.getuser())
-    text = page_html(without_places(page, own), drawing_script(cache_folder(sys.platform, os.environ)))
+    text = page_html(without_places(page, own), drawing_script(cache_folder()))
     replace_file(path, text, "--html", fresh=not force)
     tell(f"wrote {path}")

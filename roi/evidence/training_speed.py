@@ -30,7 +30,7 @@ from roi.facts.profiles import DryRunProfile, TrainProfile
 from roi.facts.records import Record
 from roi.numerics.spreads import TAIL, joint_high, joint_low
 from roi.store.profiles.folders import canonical_gpu
-from roi.store.profiles.kept_records import find_records, read_record, record_text
+from roi.store.profiles.kept_records import find_records, record_text
 from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan
 
 SCHEMA: Final = "roi.calibration/1"
@@ -80,11 +80,6 @@ class CalibrationFile(Record):
     groups: tuple[CalibrationGroup, ...]
 
 
-def read_calibration(path: Path) -> CalibrationFile:
-    """The fits in the file at `path`; an InputError where it is none."""
-    return read_record(CalibrationFile, path, "calibration", "a calibration")
-
-
 def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: Sequence[str]) -> str:
     """The fits as the text of a file."""
     kept = tuple(CalibrationGroup(source=f.source, gpu=f.gpu, layout=f.layout, n=f.n, overall=round(f.overall, 4),
@@ -95,7 +90,7 @@ def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: 
 
 def find_calibrations(folders: Iterable[Path]) -> tuple[tuple[CalibrationFile, ...], tuple[tuple[Path, str], ...]]:
     """Calibration files (*.calibration) anywhere below the folders, and (file, reason) of those that cannot be read."""
-    return find_records(read_calibration, folders, SUFFIX)
+    return find_records(CalibrationFile, folders, SUFFIX, "calibration", "a calibration")
 
 
 @cache

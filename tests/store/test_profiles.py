@@ -449,13 +449,16 @@ def test_a_given_folder_that_is_absent_or_a_file_is_named(tmp_path):
         profile_folders([tmp_path / "file"])
 
 
-def test_the_users_folder_follows_the_platform():
-    home = Path("~").expanduser()
-    assert user_folder("linux", {}) == home / ".local/share/roi/profiles"
-    assert user_folder("linux", {"XDG_DATA_HOME": "/data"}) == Path("/data/roi/profiles")
-    assert user_folder("linux", {"XDG_DATA_HOME": "relative"}) == home / ".local/share/roi/profiles"
-    assert user_folder("darwin", {"XDG_DATA_HOME": "/data"}) == home / "Library/Application Support/roi/profiles"
-    assert user_folder("win32", {"LOCALAPPDATA": "/local"}) == Path("/local/roi/profiles")
+@pytest.mark.parametrize(("platform", "variable", "stated", "folder"), [
+    ("linux", "XDG_DATA_HOME", "", "~/.local/share/roi/profiles"), ("linux", "XDG_DATA_HOME", "/data", "/data/roi/profiles"),
+    ("linux", "XDG_DATA_HOME", "relative", "~/.local/share/roi/profiles"),
+    ("darwin", "XDG_DATA_HOME", "/data", "~/Library/Application Support/roi/profiles"),
+    ("win32", "LOCALAPPDATA", "/local", "/local/roi/profiles"),
+])
+def test_the_users_folder_follows_the_platform(monkeypatch, platform, variable, stated, folder):
+    monkeypatch.setattr("roi.catalog.user_data.sys.platform", platform)
+    monkeypatch.setenv(variable, stated)
+    assert user_folder() == Path(folder).expanduser()
 
 
 def test_a_new_profile_goes_to_the_working_folder_where_it_has_profiles_else_to_the_users(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServeProfile
 from roi.store.profiles.folders import canonical_model
 from roi.store.profiles.loading import Store, StoredProfile
-from roi.store.profiles.lookup import serve_profiles
+from roi.store.profiles.lookup import of_card
 
 REPEATS: Final = 0.039
 """Standard deviation of log speed between runs of one server, until hold-outs say otherwise: MLPerf Llama-2-70B on 8 H100,
@@ -152,7 +152,7 @@ def kv_token_bytes(shape: ModelShape, tensor_parallel: int, kv_dtype: str) -> fl
 def measured_servers(store: Store, gpu: str) -> tuple[tuple[MeasuredServer, ...], tuple[tuple[str, str], ...]]:
     """(servers measured on this card that a step was fitted on, newest first; (profile, why not) of the others)."""
     found, passed = [], []
-    for stored in serve_profiles(store, gpu):
+    for stored in of_card(store, ServeProfile, gpu):
         profile = stored.profile
         try:
             shape, card = as_cached(find_model(profile.model, exact=True), _habits(profile)), find_gpu(gpu)

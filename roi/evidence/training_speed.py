@@ -26,12 +26,12 @@ from roi.evidence.measured_links import measured_links
 from roi.evidence.own_speed import steps_told
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.facts.profiles import DryRunProfile, TrainProfile
+from roi.facts.profiles import DeviceProfile, DryRunProfile, TrainProfile
 from roi.facts.records import Record
 from roi.numerics.spreads import TAIL, joint_high, joint_low
 from roi.store.profiles.folders import canonical_gpu
 from roi.store.profiles.kept_records import find_records, record_text
-from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan
+from roi.store.profiles.lookup import Store, StoredProfile, of_card, of_kind, read_plan
 
 SCHEMA: Final = "roi.calibration/1"
 SUFFIX: Final = ".calibration"
@@ -147,9 +147,8 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     own profiles over that are a profile); mixture (published runs, all of dense models, and what is not known of its experts).
     """
     known = training_efficiencies()
-    profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
     links = cache(lambda gpu, gpus: measured_links(store, gpu, gpus)[0])
-    own = [(one, run.plan, run.model.mixture) for stored in profiles for run in profile_runs(stored)
+    own = [(one, run.plan, run.model.mixture) for stored in of_kind(store, TrainProfile) for run in profile_runs(stored)
            if (one := timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus)), tuners=True)) is not None]
     fits = [*(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
 
@@ -204,7 +203,7 @@ def of_mixture(found: Evidence) -> Evidence:
 
 def best_product(store: Store, gpu: str, dtype: str) -> tuple[float, str] | None:
     """(FLOP/s of the best matrix product of a type on this card, the name of the newest device profile with one), or None."""
-    for stored in device_profiles(store, gpu):
+    for stored in of_card(store, DeviceProfile, gpu):
         products = (rate for rate in stored.profile.rates if rate.regime == "matrix" and rate.dtype == dtype)
         best = max((rate.work / float(np.median(rate.seconds)) for rate in products), default=None)
         if best is not None:
@@ -248,7 +247,7 @@ def plan_speed(
             found = replace(found, efficiency=replace(found.efficiency, links=links), sources=(*found.sources[:2], source))
         if dry is None or not dry.operators or plan.gpus > 1:
             return found
-        for stored in device_profiles(store, gpu.id):
+        for stored in of_card(store, DeviceProfile, gpu.id):
             try:
                 rates = device_rates(stored.profile)
             except InputError:

@@ -41,11 +41,11 @@ from roi.store.profiles.lookup import (
     PeakBytes,
     Store,
     StoredProfile,
-    device_profiles,
     dry_run_at,
     find_dry_peak,
     find_dry_run,
     load_profiles,
+    of_card,
     plan_record,
     profile_folders,
     read_plan,
@@ -477,7 +477,7 @@ def test_runs_come_newest_first_whatever_their_zone(tmp_path):
     starts = [tokyo, naive, datetime(2026, 11, 25, 1, tzinfo=UTC)]
     for started in starts:
         save_profile(device(started), tmp_path)
-    found = device_profiles(load_profiles([tmp_path]), "H100")
+    found = of_card(load_profiles([tmp_path]), DeviceProfile, "H100")
     assert [stored.profile.started for stored in found] == [starts[2], naive, tokyo]
 
 
@@ -486,8 +486,8 @@ def test_runs_are_found_by_card(tmp_path):
     for profile in (device(), device(environment=cpu), train(), train(model="qwen3-8b"), train(environment=cpu)):
         save_profile(profile, tmp_path)
     store = load_profiles([tmp_path])
-    assert len(device_profiles(store, "H100")) == len(device_profiles(store, "cpu")) == 1
-    assert device_profiles(store, "L4") == ()
+    assert len(of_card(store, DeviceProfile, "H100")) == len(of_card(store, DeviceProfile, "cpu")) == 1
+    assert of_card(store, DeviceProfile, "L4") == ()
 
 
 def test_a_dry_run_is_found_for_any_plan_that_needs_the_same_memory(tmp_path):

@@ -11,8 +11,9 @@ from roi.errors import InputError
 from roi.estimate.training.adapters import check_rank
 from roi.estimate.training.fitting import SEQ_STEP, DryPeaks
 from roi.estimate.training.memory import workspace_bytes
-from roi.estimate.training.plan import TrainingPlan, check_context, resolve_targets
+from roi.estimate.training.plan import TrainingPlan, check_context
 from roi.estimate.training.setting import refusal
+from roi.estimate.training.targets import resolve_targets
 from roi.facts.gpu import Gpu
 from roi.facts.profiles import DryRunProfile, ProbeProfile
 from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_run, of_card, save_profile

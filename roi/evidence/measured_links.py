@@ -13,7 +13,7 @@ from roi.facts.profiles import DeviceProfile
 from roi.store.profiles.lookup import Store, of_card
 
 if TYPE_CHECKING:
-    from roi.estimate.serving.iteration import Efficiencies
+    from roi.estimate.serving.efficiencies import Efficiencies
 
 
 

@@ -7,7 +7,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 
 from roi.catalog.rows import read_json, read_rows
 from roi.errors import UnknownName
-from roi.estimate.serving.iteration import Efficiencies
+from roi.estimate.serving.efficiencies import Efficiencies
 from roi.estimate.serving.replica_memory import VLLM, EngineHabits
 from roi.facts.fact import Basis, Fact
 from roi.facts.records import DatedRow, Record

@@ -7,7 +7,8 @@ from typing import Any, Final
 from safetensors import SafetensorError
 
 from roi.errors import InputError, nearest, words_of
-from roi.estimate.training.plan import MLP_TARGETS, TARGET_SETS, TrainingPlan, asked_targets
+from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.targets import MLP_TARGETS, TARGET_SETS, asked_targets
 from roi.facts.model import Number
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import known_warnings, peft, quiet, torch, transformers

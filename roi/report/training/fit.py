@@ -6,9 +6,10 @@ from datetime import date as Date
 from roi.answers.fit import FitReport, GpuLine
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
-from roi.estimate.training.plan import TrainingPlan, trains_experts
+from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import has_collectives
 from roi.estimate.training.stacks import trainer_habits
+from roi.estimate.training.targets import trains_experts
 from roi.evidence.training_speed import LARGEST_JOB
 from roi.facts.fact import STALE_DAYS
 from roi.facts.price import RentalOffer

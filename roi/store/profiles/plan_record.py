@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError, create_model
 
 from roi.errors import InputError, nearest
-from roi.estimate.training.plan import TrainingPlan, asked_targets
+from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.targets import asked_targets
 from roi.facts.model import Number
 
 YOUNGER: Final[frozenset[str]] = frozenset({

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import roi
 from roi.errors import InputError, RoiError
-from roi.estimate.training.plan import ATTENTIONS, DTYPES, METHODS, OPTIMIZERS, SHARDINGS, TRAINERS, TrainingPlan
+from roi.estimate.training.plan import CHOICES, METHODS, TrainingPlan
 from roi.facts.environment import Environment
 from roi.facts.profiles import (
     DeviceProfile,
@@ -168,11 +168,12 @@ def test_names_of_files_are_usable_on_any_system(name, safe):
 PLANS = st.fixed_dictionaries({
     "method": st.sampled_from(METHODS), "rank": st.floats(1, 512), "micro_batch": st.integers(1, 64),
     "seq": st.integers(1, 10**6), "targets": st.sampled_from(["all-linear", "qv", "q_proj,v_proj", ("q_proj", "v_proj")]),
-    "checkpointing": st.booleans(), "dtype": st.sampled_from(DTYPES), "attention": st.sampled_from(ATTENTIONS),
-    "optimizer": st.sampled_from(OPTIMIZERS), "dropout": st.floats(0, 0.99), "double_quant": st.booleans(),
+    "checkpointing": st.booleans(), "dtype": st.sampled_from(CHOICES["dtype"]),
+    "attention": st.sampled_from(CHOICES["attention"]),
+    "optimizer": st.sampled_from(CHOICES["optimizer"]), "dropout": st.floats(0, 0.99), "double_quant": st.booleans(),
     "logits_kept": st.booleans(), "padded": st.booleans(), "autocast": st.booleans(), "packed": st.booleans(),
-    "trainer": st.sampled_from(TRAINERS), "accumulation": st.integers(1, 64), "gpus": st.integers(2, 1024),
-    "sharding": st.sampled_from(SHARDINGS),
+    "trainer": st.sampled_from(CHOICES["trainer"]), "accumulation": st.integers(1, 64), "gpus": st.integers(2, 1024),
+    "sharding": st.sampled_from(CHOICES["sharding"]),
 })  # fmt: skip
 
 

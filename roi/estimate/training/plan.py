@@ -26,16 +26,12 @@ Checkpoints = Literal["inputs", "selective", "offloaded"]
 Sharding = Literal["none", "zero2", "zero3", "fsdp"]
 
 METHODS: Final[tuple[str, ...]] = get_args(Method)
-DTYPES: Final[tuple[str, ...]] = get_args(Dtype)
-ATTENTIONS: Final[tuple[str, ...]] = get_args(Attend)
-OPTIMIZERS: Final[tuple[str, ...]] = get_args(Optimizer)
-TRAINERS: Final[tuple[str, ...]] = get_args(Trainer)
-SHARDINGS: Final[tuple[str, ...]] = get_args(Sharding)
-KERNELS: Final[tuple[str, ...]] = get_args(Kernels)
-LOSSES: Final[tuple[str, ...]] = get_args(Loss)
-STACKS: Final[tuple[str, ...]] = get_args(Stack)
-CHECKPOINTS: Final[tuple[str, ...]] = get_args(Checkpoints)
-
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "dtype": get_args(Dtype), "attention": get_args(Attend), "optimizer": get_args(Optimizer), "trainer": get_args(Trainer),
+    "sharding": get_args(Sharding), "kernels": get_args(Kernels), "loss": get_args(Loss), "stack": get_args(Stack),
+    "checkpoints": get_args(Checkpoints),
+}
+"""The words that a field takes."""
 DTYPE_BYTES: Final = {"bf16": 2.0, "fp16": 2.0, "fp32": 4.0}
 """Bytes of one element."""
 FLASH_PACKAGES: Final = ("flash", "flash1", "flash3")
@@ -149,11 +145,7 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         if self.tuner is None and self.method not in METHODS:
             raise NotAChoice("method", self.method, METHODS, TUNERS)
-        for field, known in (
-            ("dtype", DTYPES), ("attention", ATTENTIONS), ("optimizer", OPTIMIZERS),
-            ("trainer", TRAINERS), ("sharding", SHARDINGS), ("kernels", KERNELS), ("loss", LOSSES), ("stack", STACKS),
-            ("checkpoints", CHECKPOINTS),
-        ):
+        for field, known in CHOICES.items():
             value = getattr(self, field)
             if value not in known:
                 raise NotAChoice(field, value, known)

@@ -400,7 +400,7 @@ def test_a_folder_that_cannot_be_written_is_an_input_error(tmp_path, monkeypatch
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"profiles: cannot make the folder .*file.H100-80GB-SXM: Not a directory"):
         save_profile(device(), tmp_path / "file")
-    monkeypatch.setattr(profile_files.os, "open", refuse(errno.EROFS, "Read-only file system"))
+    monkeypatch.setattr(os, "open", refuse(errno.EROFS, "Read-only file system"))
     with pytest.raises(InputError, match=r"profiles: cannot write .*device-2026-11-25\.json: Read-only file system"):
         save_profile(device(), tmp_path)
 

@@ -15,6 +15,7 @@ from roi.disk import replace_file
 from roi.errors import InputError, visible
 
 if TYPE_CHECKING:
+    from roi.report.layout.blocks import Block
     from roi.report.page.parts import Page
 
 NARROW, WIDE = 80, 120
@@ -50,6 +51,13 @@ def write(text: str, output: Path | None = None) -> None:
         click.echo(text.encode(encoding, errors="replace").decode(encoding), nl=False)
     else:
         replace_file(output, text)
+
+
+def write_blocks(blocks: "Iterable[Block]", form: str = "table", output: Path | None = None) -> None:
+    """Write a report in a form of --format, as wide and as coloured as its place can show."""
+    from roi.report.layout.blocks import render
+
+    write(render(blocks, form, width=columns(output), colour=in_colour(output)), output)
 
 
 def write_lines(lines: Iterable[str], output: Path | None = None) -> None:

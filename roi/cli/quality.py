@@ -42,12 +42,12 @@ def quality(
     """
     from roi import __version__
     from roi.answers.quality import QualityQuestion, answer_quality
-    from roi.cli.output import check_targets, columns, in_colour, write, write_page
+    from roi.cli.output import check_targets, write, write_blocks, write_page
     from roi.clock import today
     from roi.disk import replace_file
     from roi.quality.result_files import find_files
     from roi.quality.result_rows import Asked
-    from roi.report.quality import quality_json, quality_text
+    from roi.report.quality import quality_blocks, quality_json
 
     check_targets(find_files(files))
     bar, bar_on = _dated(bar_given, "--bar")
@@ -69,7 +69,7 @@ def quality(
     if form == "json":
         write(quality_json(answer, version=__version__))
     else:
-        write(quality_text(answer, form, width=columns(), colour=in_colour()))
+        write_blocks(quality_blocks(answer), form)
 
 
 def _dated(given: str | None, option: str) -> tuple[str | None, Date | None]:

@@ -48,7 +48,8 @@ def size(
     from roi import __version__
     from roi.answers.size import size_file
     from roi.cli.output import check_targets, columns, in_colour, write, write_page
-    from roi.report.serving.size import size_json, size_text
+    from roi.report.layout.blocks import render
+    from roi.report.serving.size import size_blocks, size_json
 
     if times != 1.0 and trace is None:
         raise click.UsageError("--times speeds up a trace; give --trace, or --set workload.requests_per_day=...")
@@ -73,8 +74,8 @@ def size(
         write_page(size_page(sizing, version=__version__), html, force=force)
     if file is None:
         tell(f"no FILE given: the bundled scenario, {sizing.title!r}")
-    text = size_json(sizing) if form == "json" else size_text(sizing, form, full=full, width=columns(output),
-                                                              colour=in_colour(output))
+    text = size_json(sizing) if form == "json" else render(size_blocks(sizing, full=full), form, width=columns(output),
+                                                           colour=in_colour(output))
     if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():
         text = text.encode("ascii", errors="replace").decode()
     write(text, output)

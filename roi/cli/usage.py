@@ -77,10 +77,10 @@ def usage(
     """
     from roi import __version__
     from roi.answers.usage import answer_usage
-    from roi.cli.output import check_targets, columns, in_colour, write, write_page
+    from roi.cli.output import check_targets, write, write_blocks, write_page
     from roi.disk import replace_file
     from roi.report.usage.spend_json import usage_json
-    from roi.report.usage.spend_report import usage_text
+    from roi.report.usage.spend_report import usage_blocks
     from roi.usage.summary import Question
 
     collect_often()
@@ -108,7 +108,7 @@ def usage(
 
         write(usage_csv(found.spent, found.tasks))
     else:
-        write(usage_text(found.spent, found.tasks, width=columns(), colour=in_colour()))
+        write_blocks(usage_blocks(found.spent, found.tasks))
 
 
 def _files_of(arguments: tuple[str, ...]) -> list[Path]:

@@ -9,15 +9,10 @@ from roi.answers.quality import QualityAnswer
 from roi.errors import first_of
 from roi.numerics.paired import ScorePosterior
 from roi.quality.measured import MOST_ITEMS, Difference, SystemScore
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance, percent
 
 SCHEMA = "roi.quality/1"
-
-
-def quality_text(answer: QualityAnswer, form: str = "table", *, width: int = 80, colour: bool = False) -> str:
-    """The report as text, no line longer than `width`, or as Markdown."""
-    return render(quality_blocks(answer), form, width=width, colour=colour)
 
 
 def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:

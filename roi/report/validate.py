@@ -11,7 +11,7 @@ from roi.errors import first_of
 from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow
 from roi.estimate.accuracy.serving_errors import QUANTITIES, ServingQuantity, ServingScore, ServingValidation
 from roi.estimate.accuracy.training_errors import Quantity, Score, Validation
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.units import GIB
 
 SCHEMA = "roi.validation/1"
@@ -107,11 +107,6 @@ def _prediction(score: RowScore[Any, Any]) -> dict[str, object]:  # Any: both ki
             "predicted": score.predicted * scale, "low": score.low * scale, "high": score.high * scale}
 
 
-def validation_text(found: Validation, instrument: str, speed_model: str, form: str = "table") -> str:
-    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(validation_blocks(found, instrument, speed_model), form)
-
-
 def validation_blocks(found: Validation, instrument: str, speed_model: str) -> Iterable[Block]:
     """The parts of the report."""
     used = found.rows - len(found.skipped)
@@ -126,13 +121,8 @@ def validation_blocks(found: Validation, instrument: str, speed_model: str) -> I
     )
 
 
-def serving_validation_text(found: ServingValidation, form: str = "table", evidence: str = PUBLISHED) -> str:
-    """The same for serving runs; `evidence` says what the predictions were fitted on."""
-    return render(serving_validation_blocks(found, evidence), form)
-
-
 def serving_validation_blocks(found: ServingValidation, evidence: str = PUBLISHED) -> Iterable[Block]:
-    """The parts of the report."""
+    """The parts of the report; `evidence` says what the predictions were fitted on."""
     used = found.rows - len(found.skipped) - len(found.unpredicted)
     apart = tuple(_statistics(TITLES[name], block) for name, block in found.implausible.items() if block.n)
     why = "Marked implausible, or by their own figures against Little's law or five times beyond the roofline."

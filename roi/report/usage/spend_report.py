@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from roi.answers.usage import Task
 from roi.errors import first_of
-from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim, render
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import bar_rows
 from roi.report.layout.wording import chance, figure, percent, usd
 from roi.report.usage.spend_json import grouped, spent, tokens_of
@@ -24,11 +24,6 @@ MOST_MODELS, MOST_GROUPS = 12, 10
 WIDTH, HEIGHT = 64, 5
 LEAST_DAYS = 3
 """A chart of fewer days tells nothing."""
-
-
-def usage_text(found: Usage, tasks: Sequence[Task] = (), *, width: int = 80, colour: bool = False) -> str:
-    """The report as text, no line longer than `width`."""
-    return render(usage_blocks(found, tasks), width=width, colour=colour)
 
 
 def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:

@@ -13,7 +13,8 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import UnionType
 
@@ -101,6 +102,15 @@ class MissingExtra(RoiError):
 
     def __init__(self, extra: str, package: str) -> None:
         super().__init__(f"this needs {package}: pip install 'lora-roi[{extra}]'")
+
+
+@contextmanager
+def needs(extra: str, package: str) -> Iterator[None]:
+    """What is imported within is of an optional package; MissingExtra where that is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra(extra, package) from error
 
 
 class Terminated(KeyboardInterrupt):

@@ -4,12 +4,12 @@ import base64
 import contextlib
 import json
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from roi.disk import replace_file
-from roi.errors import MissingExtra, RoiError
+from roi.errors import RoiError, needs
 from roi.report.charts.look import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, LINES, OPTIONS
 from roi.report.layout.blocks import flat_heads, printable
 from roi.report.page.parts import Page, changed, limited
@@ -27,10 +27,8 @@ PACKAGE = "vl-convert-python"
 
 def page_html(page: Page, drawing: str) -> str:
     """The page as one HTML file; `drawing` is the text of `drawing_script`. MissingExtra where Jinja is missing."""
-    try:
+    with needs("report", "Jinja2"):
         import jinja2
-    except ImportError as error:
-        raise MissingExtra("report", "Jinja2") from error
 
     css, js = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     for theme, nth in (("COLOURS_LIGHT", 0), ("COLOURS_DARK", 1)):
@@ -73,17 +71,13 @@ def drawing_script(cache: Path) -> str:
 
     MissingExtra where vl-convert is not installed. A folder that cannot be written costs only the time.
     """
-    try:
+    with needs("report", "vl-convert"):
         kept = cache / f"vega-lite-{VEGA_LITE}-{version(PACKAGE)}.js"
-    except PackageNotFoundError as error:
-        raise MissingExtra("report", "vl-convert") from error
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if text := kept.read_text(encoding="utf-8"):
             return text
-    try:
+    with needs("report", "vl-convert"):
         import vl_convert
-    except ImportError as error:
-        raise MissingExtra("report", "vl-convert") from error
     text = _inline(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE))
     with contextlib.suppress(OSError, RoiError):
         _keep(kept, text)

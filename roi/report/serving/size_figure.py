@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from roi.disk import replace_file
-from roi.errors import InputError, MissingExtra, RoiError
+from roi.errors import InputError, RoiError, needs
 from roi.units import GIB
 
 FIGURES = (".svg", ".png", ".html")
@@ -47,8 +47,6 @@ def write_figure(spec: Mapping[str, Any], path: Path) -> None:  # Any: plain JSO
 
 
 def _converter() -> Any:  # Any: a module
-    try:
+    with needs("report", "vl-convert"):
         import vl_convert
-    except ImportError as error:
-        raise MissingExtra("report", "vl-convert") from error
     return vl_convert

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -137,7 +138,7 @@ def test_nothing_in_the_drawing_script_ends_its_tag() -> None:
 
 def test_without_vl_convert_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(package: str) -> str:
-        raise page_file.PackageNotFoundError(package)
+        raise PackageNotFoundError(package)
 
     monkeypatch.setattr(page_file, "version", missing)
     with pytest.raises(MissingExtra, match=r"lora-roi\[report\]"):

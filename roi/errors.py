@@ -66,9 +66,8 @@ class NotAChoice(InputError):
 
     def __init__(self, field: str, value: object, choices: Iterable[str], more: Iterable[str] = ()) -> None:
         known, others = list(choices), list(more)
-        near = nearest(str(value), [*known, *others], 1)
-        hint = f"; nearest: {near[0]}" if near else ""
         listed = ", ".join(known) + (f" and {len(others)} more" if others else "")
+        hint = nearest_told(str(value), [*known, *others], 1)
         super().__init__(f"{field}: {str(value)[:40]!r} is not one of {listed}{hint}")
 
 
@@ -154,6 +153,12 @@ def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) ->
     exchanged = [low for low in every if low != mine and sorted(low) == sorted(mine)]
     found = dict.fromkeys([*exchanged, *get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)])
     return [every[low] for low in found][:n]
+
+
+def nearest_told(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) -> str:
+    """The end of a message about a name that is not known: "; nearest: a, b", or nothing where none is like it."""
+    near = nearest(name, known, n, cutoff)
+    return f"; nearest: {', '.join(near)}" if near else ""
 
 
 LONGEST_PATH = 4096

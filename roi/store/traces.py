@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.disk import read_text
-from roi.errors import InputError, nearest
+from roi.errors import InputError, nearest_told
 from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
 
@@ -131,9 +131,7 @@ def _place(heads: list[str], names: tuple[str, ...], field: str, path: Path) -> 
     if found is not None and heads.count(heads[found]) > 1:
         raise InputError(f"{field}: {path}: two columns are named {heads[found]}; rename the one that is not meant")
     if found is None and names != COLUMNS["cached_tokens"]:
-        near = nearest(names[0], heads)
-        hint = f"; nearest: {', '.join(near)}" if near else ""
-        raise InputError(f"{field}: {path} has no column {' or '.join(names)}{hint}")
+        raise InputError(f"{field}: {path} has no column {' or '.join(names)}{nearest_told(names[0], heads)}")
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from roi.errors import InputError, nearest
+from roi.errors import InputError, nearest_told
 from roi.facts.model import Linear, ModelShape
 
 TARGET_SETS: Final = {
@@ -82,9 +82,8 @@ def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: st
     known = [*TARGET_SETS, "all-linear", *sorted(names)]
     wrong = [] if targets in TARGET_SETS else [name for name in asked if name not in names]
     if wrong:
-        near = nearest(wrong[0], known)
-        hint = f"; nearest: {', '.join(near)}" if near else ""
-        raise InputError(f"{field}: {model.id} has no target {wrong[0]!r}; it has {', '.join(known)}{hint}")
+        raise InputError(f"{field}: {model.id} has no target {wrong[0]!r}; it has {', '.join(known)}"
+                         f"{nearest_told(wrong[0], known)}")
     if not found:
         raise InputError(f"{field}: {targets!r} matches nothing in {model.id}; it has {', '.join(known)}")
     joined = {name for _, *parts in model.module_names for name in parts if found & set(parts)}

@@ -11,10 +11,9 @@ from roi.evidence.served_rows import find_served_rows
 from roi.evidence.training_speed import find_calibrations
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.scenario import Scenario
-from roi.store.example_lengths import plain_lengths, traced_lengths
 from roi.store.profiles.lookup import load_profiles, profile_folders
 from roi.store.replays import KeptReplays
-from roi.store.traces import Trace, read_trace
+from roi.store.traces import Trace, plain_lengths, read_trace, traced_lengths
 
 
 def open_case(

@@ -76,7 +76,7 @@ def compare(
     _check_redacted(html, xlsx, folder, redact=redact)
     made = []
     if folder is not None:
-        from roi.report.comparison.csv_files import TABLE_FILES
+        from roi.report.comparison.tables import TABLE_FILES
 
         made = [("--csv", folder / name) for name in TABLE_FILES]
     check_targets(made=made)
@@ -104,7 +104,7 @@ def compare(
         replace_file(xlsx, comparison_workbook(found.comparison, __version__), "--xlsx", fresh=not force)
         tell(f"wrote {xlsx}")
     if folder is not None:
-        from roi.report.comparison.csv_files import csv_files
+        from roi.report.comparison.tables import csv_files
 
         replace_in_folder(folder, csv_files(found.comparison), "--csv", fresh=not force)
         tell(f"wrote {', '.join(path.name for _, path in made)} in {folder}")

@@ -54,7 +54,7 @@ def size(
     if times != 1.0 and trace is None:
         raise click.UsageError("--times speeds up a trace; give --trace, or --set workload.requests_per_day=...")
     if figure is not None:
-        from roi.report.serving.size_figure import check_figure
+        from roi.report.serving.size_page import check_figure
 
         check_figure(figure)
     check_targets()
@@ -63,8 +63,7 @@ def size(
         sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
                            tell=tell, status=status, cache=not no_cache, frontier=shown)
     if figure is not None:
-        from roi.report.serving.size_figure import write_figure
-        from roi.report.serving.size_page import rent_against_latency
+        from roi.report.serving.size_page import rent_against_latency, write_figure
 
         write_figure(rent_against_latency(sizing), figure)
         tell(f"{figure} shows cost against latency")

@@ -151,8 +151,6 @@ TABLES: Final[dict[str, tuple[tuple[str, ...], Callable[[Comparison], Iterator[C
     "options": (OPTIONS, _options), "months": (MONTHS, _months), "lines": (LINES, _lines), "facts": (FACTS, _facts),
     "drivers": (DRIVERS, _drivers),
 }  # fmt: skip
-
-
 ROWS: Final = 10_000
 """Rows that are put together before they are handed on."""
 TABLE_FILES: Final = tuple(f"{name}.csv" for name in TABLES)

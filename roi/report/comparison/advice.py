@@ -202,7 +202,8 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that your own cards would sell for" if own else paid_first
     owed = f" ({usd(unused)} of it commitment still owed)" if (unused := _unused(c, o)) >= 1.0 else ""
-    return f"Cash {usd(month_of(c, stay)[0])}{_migrations(c)} -> {usd(o.cash_monthly_usd)}{owed} a month; set-up {first}; {paid}."
+    cash_now, cash_then = f"{usd(month_of(c, stay)[0])}{_migrations(c)}", f"{usd(o.cash_monthly_usd)}{owed}"
+    return f"Cash {cash_now} -> {cash_then} a month; set-up {first}; {paid}."
 
 
 def _unused(c: Comparison, o: OptionResult) -> float:

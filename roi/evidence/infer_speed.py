@@ -3,8 +3,7 @@
 import numpy as np
 
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
-from roi.catalog.models.shapes import find_model
-from roi.errors import InputError
+from roi.catalog.models.shapes import known_model
 from roi.estimate.serving.iteration import kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.weight_formats import WEIGHT_FORMATS
 from roi.evidence.own_speed import PlanSpeed, half_of
@@ -28,9 +27,8 @@ def infer_speeds(store: Store, engine: EngineEfficiencies, gpu: Gpu) -> list[Pla
         profile = stored.profile
         if not isinstance(profile, InferProfile) or profile_gpu(profile) != gpu.id or profile.dtype not in WEIGHT_FORMATS:
             continue
-        try:
-            shape = find_model(profile.model, exact=True)
-        except InputError:
+        shape = known_model(profile.model, exact=True)
+        if shape is None:
             continue
         logs, kv_dtype = [], "bf16" if profile.dtype == "bf16" else "fp16"
         for point in profile.points:

@@ -105,9 +105,11 @@ class Iteration:
 
     def device_s(self, sequences: Number, kv_bytes: Number) -> Number:
         """Seconds that the device needs for it; their KV cache is `kv_bytes` in all on each GPU."""
-        read = self.step_s + self.experts_s * self.touched(sequences)
-        terms = read + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
-        return terms + self.padding_s(sequences) - self.hidden_s(sequences, 0.0)
+        return self.terms_s(sequences, kv_bytes) + self.padding_s(sequences) - self.hidden_s(sequences, 0.0)
+
+    def terms_s(self, sequences: Number, kv_bytes: Number) -> Number:
+        """The sum of the step's terms, with nothing hidden or padded."""
+        return self.step_s + self.experts_s * self.touched(sequences) + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
 
     def padding_s(self, sequences: Number) -> Number:
         """Seconds that multiplying rows without a sequence adds to a step that decodes some, less what reading hides of them.
@@ -154,7 +156,7 @@ class Iteration:
         if alone:
             return (self.apart_s(steps - with_prompts, 0.0, sequences, kv_bytes, 0.0)
                     + with_prompts * self._prompt_apart_s(each))
-        terms = self.step_s + self.experts_s * self.touched(sequences) + self.sequence_s * sequences + self.kv_byte_s * kv_bytes
+        terms = self.terms_s(sequences, kv_bytes)
         mixed, floor, padding = terms + self.prefill_token_s * each, self.floor_s(sequences), self.padding_s(sequences)
         plain_s = np.maximum(terms + padding - self.hidden_s(sequences, 0.0), floor) - terms
         mixed_s = np.maximum(mixed + padding - self.hidden_s(sequences, each), floor + self.host_prompt_s) - mixed

@@ -24,7 +24,8 @@ from roi.estimate.replay.engine import Server
 from roi.estimate.replay.loads import GENERATIONS, LEAST_CLOSED, LENGTH_SCATTER, loop_means
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests, replay
-from roi.estimate.serving.iteration import PERFECT, Efficiencies, Iteration
+from roi.estimate.serving.efficiencies import PERFECT, Efficiencies
+from roi.estimate.serving.iteration import Iteration
 from roi.estimate.serving.routing import UNEVEN, expert_share
 from roi.evidence.serving_speed import reached
 from roi.facts.model import Number

@@ -35,7 +35,7 @@ from serving_spreads import (
 
 from roi.catalog.efficiencies import serving_efficiencies
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline
-from roi.estimate.serving.iteration import Efficiencies
+from roi.estimate.serving.efficiencies import Efficiencies
 from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import serving_table
 

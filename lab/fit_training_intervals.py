@@ -24,7 +24,6 @@ from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.estimate.accuracy.measured_run import (
     APART,
-    APART_PRIOR,
     TUNER,
     UNSEEN,
     Apart,
@@ -43,6 +42,8 @@ from roi.evidence.training_speed import PACES, speed_evidence
 from roi.numerics.spreads import joint_deviation, t95
 from roi.store.profiles.lookup import Store
 
+APART_PRIOR = 3.0
+"""What all rows that lie apart count for beside a kind's own: as much as nine rows of one source."""
 WAYS: dict[str, Callable[[TimedRun], str]] = {
     "source": lambda run: run.source, "card": lambda run: run.gpu, "model": lambda run: run.model}
 

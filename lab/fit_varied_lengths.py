@@ -10,6 +10,7 @@ keeps may grow too; what is left after that median of the chain is printed over 
 one to six minutes of one core.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
 from roi.estimate.accuracy.measured_run import LOSS_CHAIN_BYTES
-from roi.estimate.allocator.caching_allocator import replay_steps
+from roi.estimate.allocator.caching_allocator import MIN_BLOCK_BYTES, SMALL_REQUEST_BYTES, _Block, _order, _Pool
 from roi.estimate.training.memory import CUBLAS_WORKSPACE_BYTES, training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.tape import Tape
@@ -69,6 +70,27 @@ def main() -> None:
     middle = np.median(chains)
     print(f"with checkpointing, of the chain: {spread(chains)}")
     print(f"without, of what is kept: {spread([(beyond - middle * chain) / saved for beyond, chain, saved in unchecked])}")
+
+
+def replay_steps(tape: Tape, steps: Sequence[Sequence[float]]) -> int:
+    """What torch reserves, in bytes, for steps of one structure and other sizes: `steps` has each block's bytes in each.
+
+    A tape of one length has the events of every length; what is made before the step has its bytes in the first.
+    """
+    events: list[int] = tape.events.tolist()
+    small, large = _Pool(), _Pool(large=True)
+    held: dict[tuple[int, int], tuple[_Pool, _Block]] = {}
+    for index, copy in _order(tape, events, len(steps)):
+        which = abs(events[index]) - 1
+        size = -(-max(int(steps[copy][which]), 0) // MIN_BLOCK_BYTES) * MIN_BLOCK_BYTES
+        if events[index] < 0:
+            pool, block = held.pop((which, copy), (None, None))
+            if pool is not None and block is not None:
+                pool.take_back(block)
+        elif size:
+            pool = small if size <= SMALL_REQUEST_BYTES else large
+            held[which, copy] = pool, pool.hand_out(size)
+    return small.reserved + large.reserved
 
 
 def spread(values: list[float]) -> str:

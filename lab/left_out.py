@@ -32,7 +32,8 @@ from roi.estimate.accuracy.serving_errors import (
 )
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline
 from roi.evidence.serving_speed import engine_row, evidence_from, reached
-from roi.report.validate import serving_validation_json, serving_validation_text
+from roi.report.layout.blocks import render
+from roi.report.validate import serving_validation_blocks, serving_validation_json
 from roi.store.tables.serving_table import ServingTable
 
 JUDGED_MODELS: Final = 3
@@ -160,8 +161,8 @@ def main() -> None:
         found = validate_without_model(read_tables(asked.tables))
     except RoiError as error:
         raise SystemExit(f"left_out: {error}") from None
-    told = json.dumps(found.json(), indent=1) if asked.format == "json" else serving_validation_text(
-        found.counted, evidence=EVIDENCE)
+    told = json.dumps(found.json(), indent=1) if asked.format == "json" else render(
+        serving_validation_blocks(found.counted, EVIDENCE))
     print(told)
 
 

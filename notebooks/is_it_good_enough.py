@@ -30,23 +30,25 @@ def _():
     import roi
     from roi.answers.quality import QualityQuestion, answer_quality
     from roi.quality.result_rows import Asked
-    from roi.report.charts.quality_charts import differences, scores
-    from roi.report.quality import quality_text
+    from roi.report.layout.blocks import render
+    from roi.report.quality import quality_blocks
+    from roi.report.quality_page import differences, scores
 
     root = Path(__file__).parents[1] if "__file__" in globals() else Path.cwd().parent
     chdir(root)
     files = ["examples/quality_promptfoo.json", "examples/quality_rows.jsonl"]
     incumbent, bar = "gpt-6-sol", 0.85
     return (
-        Asked, QualityQuestion, answer_quality, bar, date, differences, files, incumbent, mo, quality_text, roi, scores,
+        Asked, QualityQuestion, answer_quality, bar, date, differences, files, incumbent, mo, quality_blocks, render, roi,
+        scores,
     )  # fmt: skip
 
 
 @app.cell
-def _(Asked, QualityQuestion, answer_quality, bar, date, files, incumbent, mo, quality_text):
+def _(Asked, QualityQuestion, answer_quality, bar, date, files, incumbent, mo, quality_blocks, render):
     question = QualityQuestion(files=tuple(files), asked=Asked(), incumbent=incumbent, bar=bar)
     answer = answer_quality(question, date(2026, 11, 24))
-    mo.md(f"```text\n{quality_text(answer)}\n```")
+    mo.md(f"```text\n{render(quality_blocks(answer))}\n```")
     return (answer,)
 
 

@@ -29,21 +29,23 @@ def _():
 
     import roi
     from roi.answers.size import size_service
-    from roi.report.charts.size_charts import day_of_load, rent_against_latency
-    from roi.report.serving.size import size_text
+    from roi.report.layout.blocks import render
+    from roi.report.serving.size import size_blocks
+    from roi.report.serving.size_page import day_of_load, rent_against_latency
     from roi.store.traces import read_trace
 
     runs = roi.open_runs()
     return (
-        Path, TemporaryDirectory, day_of_load, mo, np, read_trace, rent_against_latency, roi, runs, size_service, size_text,
+        Path, TemporaryDirectory, day_of_load, mo, np, read_trace, render, rent_against_latency, roi, runs, size_blocks,
+        size_service,
     )  # fmt: skip
 
 
 @app.cell
-def _(mo, roi, runs, size_service, size_text):
+def _(mo, render, roi, runs, size_blocks, size_service):
     resolved = roi.resolve(roi.load_scenario(), runs)
     sizing = size_service(resolved)
-    mo.md(f"```text\n{size_text(sizing)}\n```")
+    mo.md(f"```text\n{render(size_blocks(sizing))}\n```")
     return resolved, sizing
 
 
@@ -141,9 +143,9 @@ def _(Path, TemporaryDirectory, mo, np, read_trace, resolved, sizing, size_servi
 
 
 @app.cell(hide_code=True)
-def _(mo, on_trace, size_text, sizing):
+def _(mo, on_trace, render, size_blocks, sizing):
     if mo.app_meta().mode == "script":
-        print(size_text(sizing), size_text(on_trace), sep="\n\n")
+        print(render(size_blocks(sizing)), render(size_blocks(on_trace)), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -150,8 +150,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
 
 UNIQUE: Final = json.JSONDecoder(object_pairs_hook=_unique)
 """A decoder that raises GivenTwice, where json's own takes the last."""
-
-
 _NUMBERS: Final = re.compile(r"\[[-+\d\s.,eEnul]{64,}\]")
 """Of a server's profile they are nearly all, hundreds of MiB."""
 

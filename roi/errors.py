@@ -13,7 +13,8 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import UnionType
 
@@ -65,9 +66,8 @@ class NotAChoice(InputError):
 
     def __init__(self, field: str, value: object, choices: Iterable[str], more: Iterable[str] = ()) -> None:
         known, others = list(choices), list(more)
-        near = nearest(str(value), [*known, *others], 1)
-        hint = f"; nearest: {near[0]}" if near else ""
         listed = ", ".join(known) + (f" and {len(others)} more" if others else "")
+        hint = nearest_told(str(value), [*known, *others], 1)
         super().__init__(f"{field}: {str(value)[:40]!r} is not one of {listed}{hint}")
 
 
@@ -103,6 +103,15 @@ class MissingExtra(RoiError):
         super().__init__(f"this needs {package}: pip install 'lora-roi[{extra}]'")
 
 
+@contextmanager
+def needs(extra: str, package: str) -> Iterator[None]:
+    """What is imported within is of an optional package; MissingExtra where that is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra(extra, package) from error
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM came: from a job scheduler, `timeout` or `kill`."""
 
@@ -123,6 +132,11 @@ def words_of(error: Exception, most: int = 300) -> str:
     return said if len(said) <= most else f"{said[: most - 4]} ..."
 
 
+def first_of(words: Sequence[str], most: int, between: str = ", ") -> str:
+    """The first `most` of the words, and how many more there are: "a, b, c and 4 more"."""
+    return between.join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+
+
 SHORT = 3
 """Letters up to which a name shares some with many (gpu, pue), so that it must begin alike to be near."""
 
@@ -139,6 +153,12 @@ def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) ->
     exchanged = [low for low in every if low != mine and sorted(low) == sorted(mine)]
     found = dict.fromkeys([*exchanged, *get_close_matches(mine, list(by_lower), n=n, cutoff=cutoff)])
     return [every[low] for low in found][:n]
+
+
+def nearest_told(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.4) -> str:
+    """The end of a message about a name that is not known: "; nearest: a, b", or nothing where none is like it."""
+    near = nearest(name, known, n, cutoff)
+    return f"; nearest: {', '.join(near)}" if near else ""
 
 
 LONGEST_PATH = 4096

@@ -13,7 +13,7 @@ from roi.estimate.accuracy.measured_run import MeasuredRun, timed_run
 from roi.estimate.accuracy.training_left_out import Calibration, fit_calibration
 from roi.evidence.training_speed import profile_runs
 from roi.facts.profiles import TrainProfile
-from roi.store.profiles.lookup import StoredProfile, load_profiles, profile_folders
+from roi.store.profiles.lookup import StoredProfile, load_profiles, of_kind, profile_folders
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def calibrate_runs(
     file that is no profile. A run that is given twice is an InputError, too: it would narrow the interval.
     """
     store = load_profiles(profile_folders(tuple(profiles)), kinds={"train"})
-    stored = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
+    stored = list(of_kind(store, TrainProfile))
     runs = [run for profile in stored for run in profile_runs(profile)]
     opened = [(path, open_training_table(path, strict=strict)) for path in tables]
     _check_each_run_once([(path, run) for path, table in opened for run in table.runs])

@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isclose
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -200,7 +200,7 @@ def _same(one: Fact | None, other: Fact | None) -> bool:
     if one is None or other is None:
         return False
     ends = [(one.low, other.low), (one.high, other.high)]
-    return all(a == b or (a is not None and b is not None and abs(a - b) <= SAME * max(abs(a), abs(b))) for a, b in ends)
+    return all(a == b or (a is not None and b is not None and isclose(a, b, rel_tol=SAME)) for a, b in ends)
 
 
 def _nothing(session: "Session", elsewhere: Sequence[Elsewhere]) -> str:

@@ -3,8 +3,6 @@
     TABLE.csv --open_table--> serving runs --predict_serving--> speeds --*.served file--> `size`, `compare` --Before and after
 """
 
-import os
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,7 +64,7 @@ def add_served_rows(
 
     A table of the same name takes the place of the one before. InputError where a table is one of training runs.
     """
-    usual = Path("profiles") if Path("profiles").is_dir() else user_folder(sys.platform, os.environ)
+    usual = Path("profiles") if Path("profiles").is_dir() else user_folder()
     folder = profiles[0] if profiles else usual
     opened = [(path, _serving(path, strict=strict)) for path in tables]
     names = {path.stem for path in tables}

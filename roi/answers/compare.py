@@ -4,8 +4,6 @@
     FILE --read_saved--> the Case of a saved comparison --replay--> Comparison
 """
 
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +55,7 @@ def compare_file(
         return ComparisonAnswer(comparison=found, scenario=saved.scenario, note=f"{note}; {moved}" if moved else note,
                                 warnings=(*((moved,) if moved else ()), *saved.warnings))
     asked = (*overrides, *(f"{name}={value}" for name, value in (("draws", draws), ("seed", seed)) if value is not None))
-    folder, given = cache_folder(sys.platform, os.environ) / "cases", (file, part, quality)
+    folder, given = cache_folder() / "cases", (file, part, quality)
     named = asked if as_of is None else (*asked, f"--as-of={as_of}")  # may lie ahead, --set as_of= may not
     name = case_name(given, named, profiles) if cache and runs is None else None
     kept = None if name is None else find_case(folder, name)

@@ -11,11 +11,12 @@ from roi.errors import InputError
 from roi.estimate.training.adapters import check_rank
 from roi.estimate.training.fitting import SEQ_STEP, DryPeaks
 from roi.estimate.training.memory import workspace_bytes
-from roi.estimate.training.plan import TrainingPlan, check_context, resolve_targets
+from roi.estimate.training.plan import TrainingPlan, check_context
 from roi.estimate.training.setting import refusal
+from roi.estimate.training.targets import resolve_targets
 from roi.facts.gpu import Gpu
-from roi.facts.profiles import DryRunProfile
-from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_run, probe_profiles, save_profile
+from roi.facts.profiles import DryRunProfile, ProbeProfile
+from roi.store.profiles.lookup import Store, dry_peaks, equal_dry_run, find_dry_run, of_card, save_profile
 
 MemoryEvidence = tuple[DryPeaks | None, DryRunProfile | None, str]
 """Peaks and the dry run that they come from, None: the closed form; what became of a dry run that was made now, else empty."""
@@ -59,7 +60,7 @@ def _run_now(
     torch.set_num_threads(1)  # shapes alone are worked out
     alone = replace(plan, gpus=1)
     cards_bytes = [card.memory_bytes for card in load_gpus()]
-    probed = [probe for card in named for probe in probe_profiles(store, card.id)[:1]] if len(named) == 1 else []
+    probed = [probe for card in named for probe in of_card(store, ProbeProfile, card.id)[:1]] if len(named) == 1 else []
     kernels = kernels_as_probed(probed[0].profile.answers, f"as probed, {probed[0].name}") if probed else FLASH
     profile = profile_dry_run(chosen.config, alone, cards_bytes=cards_bytes, context_tokens=chosen.shape.context_tokens,
                               kernels=kernels)

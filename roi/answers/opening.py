@@ -1,7 +1,5 @@
 """What questions open: a scenario's Case with the runs that were measured, a trace; and where they say what was left out."""
 
-import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,10 +11,9 @@ from roi.evidence.served_rows import find_served_rows
 from roi.evidence.training_speed import find_calibrations
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.scenario import Scenario
-from roi.store.example_lengths import plain_lengths, traced_lengths
 from roi.store.profiles.lookup import load_profiles, profile_folders
 from roi.store.replays import KeptReplays
-from roi.store.traces import Trace, read_trace
+from roi.store.traces import Trace, plain_lengths, read_trace, traced_lengths
 
 
 def open_case(
@@ -41,7 +38,7 @@ def open_runs(profiles: Sequence[Path] = (), tell: Tell = keep_quiet, *, cache: 
     calibrations, unread = find_calibrations(folders)
     rows, unusable = find_served_rows(folders)
     tell_left_out((*store.damaged, *unread, *unusable), tell)
-    kept = KeptReplays(cache_folder(sys.platform, os.environ) / "replays") if cache else None
+    kept = KeptReplays(cache_folder() / "replays") if cache else None
     return known_runs(store, calibrations, rows, kept)
 
 

@@ -18,7 +18,7 @@ from roi.catalog.prices.vendors import cache_minimum, tuning_prices
 from roi.catalog.rows import read_rows
 from roi.catalog.user_data import prices_folder
 from roi.disk import read_text
-from roi.errors import InputError, ScenarioError, UnknownName, nearest
+from roi.errors import InputError, ScenarioError, UnknownName, nearest_told
 from roi.facts.price import ApiPrice, PurchasePrice, RentalKind, RentalOffer, TuningPrice
 from roi.facts.records import DatedRow
 
@@ -160,8 +160,7 @@ def _remarks(row: DatedRow, today: Date) -> tuple[str, ...]:
         name, field, known = row.provider, "provider", set(provider_names())
     else:
         return ()
-    near = nearest(name, known, cutoff=0.7)
-    told = f"{name} is a {field} that had no price until now" + (f"; nearest: {', '.join(near)}" if near else "")
+    told = f"{name} is a {field} that had no price until now{nearest_told(name, known, cutoff=0.7)}"
     return () if name in known else (told,)
 
 

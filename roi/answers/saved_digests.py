@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from roi.errors import first_of
+
 OUTSIDE = frozenset({"case", "scenario", "digest", "digests", "file"})
 """Keys of a saved comparison that are no part of its answer; `file` comes from a folder's line."""
 SHORT = 3
@@ -42,8 +44,7 @@ def edited_parts(body: Json) -> str:
     known = held if isinstance(held, dict) else {}
     if body.get("digest") not in (None, digest_of(body["case"])):
         names = _edited(body["case"], str(known.get("facts", "")))
-        named = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-        parts.append(f"its facts ({named})" if names else "its facts")
+        parts.append(f"its facts ({first_of(names, NAMED)})" if names else "its facts")
     elif held is not None and known.get("facts") != now["facts"]:
         parts.append("its digests of the facts")
     parts += [f"its {part}" for part in ("scenario", "answer") if known and known.get(part) != now[part]]

@@ -7,7 +7,7 @@ exports, invoices, a cluster, a folder --> months as they came --track--> the fa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date as Date
 from datetime import timedelta
 from math import comb, inf, isfinite
@@ -100,10 +100,8 @@ class TrackAnswer:
     held_by_quantity: Mapping[str, Held]
     wrong: tuple[float, float, float] | None
     """Share of wrong answers that an evaluation found, with its 90% interval."""
-    passed: tuple[Post, ...]
-    """Signposts of the decision that lie behind us."""
-    limits: tuple[Limit, ...]
-    written: tuple[str, ...]
+    limits: tuple[Limit, ...] = ()
+    written: tuple[str, ...] = ()
     """Files that were added to the folder."""
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -118,6 +116,17 @@ class TrackAnswer:
         """Chance that no more figures lie in their bands, were each of them by itself."""
         total = self.held.judged
         return float(sum(comb(total, k) * 0.9**k * 0.1 ** (total - k) for k in range(self.held.held + 1)))
+
+    @property
+    def passed(self) -> tuple[Post, ...]:
+        """The signposts of the option with a threshold that lies behind us."""
+        now = {
+            "requests_per_day": self.course.requests_per_day,
+            "api_price_ratio": self.course.price_factor,
+            "error_rate": None if self.wrong is None else self.wrong[0],
+        }
+        posts = (Post(s, now.get(s.quantity)) for s in self.comparison.signposts if s.option == self.option and s.threshold)
+        return tuple(post for post in posts if post.stands is not None and not post.holds)
 
     def cash(self) -> tuple[float, float]:
         """Cash of these months as it came, and as it was forecast, USD."""
@@ -194,15 +203,12 @@ def track_file(
         wrong=wrong,
         held=held,
         held_by_quantity=by_quantity,
-        passed=(),
-        limits=(),
-        written=(),
         notes=tuple(notes),
         warnings=asked.warnings,
     )
     limits = tuple(Limit(name, limit, _against(answer, name)) for name, limit in (question.limits or {}).items())
     written = () if question.folder is None else tuple(keep_months(question.folder, months, revise=question.revise))
-    return TrackAnswer(**{**vars(answer), "limits": limits, "written": written, "passed": _passed(answer)})
+    return replace(answer, limits=limits, written=written)
 
 
 def _option(comparison: Comparison, named: str | None) -> str:
@@ -226,18 +232,6 @@ def _with_forecast(month: TrackedMonth, expected: Forecast, k: int) -> TrackedMo
     """The record with what was expected of the month."""
     bands = {name: (float(b.low[k]), float(b.central[k]), float(b.high[k])) for name, b in expected.bands.items()}
     return month.model_copy(update={"forecast": bands})
-
-
-def _passed(answer: TrackAnswer) -> tuple[Post, ...]:
-    """The signposts of the option with a threshold that lies behind us."""
-    course, wrong = answer.course, answer.wrong
-    now = {
-        "requests_per_day": course.requests_per_day,
-        "api_price_ratio": course.price_factor,
-        "error_rate": None if wrong is None else wrong[0],
-    }
-    posts = (Post(s, now.get(s.quantity)) for s in answer.comparison.signposts if s.option == answer.option and s.threshold)
-    return tuple(post for post in posts if post.stands is not None and not post.holds)
 
 
 def _against(answer: TrackAnswer, name: str) -> float | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from roi.disk import read_text
-from roi.errors import InputError, UnknownName, visible
+from roi.errors import InputError, UnknownName, first_of, visible
 from roi.usage.read.record import FileOptions
 
 if TYPE_CHECKING:
@@ -170,8 +170,7 @@ def _spans(days: Sequence[Date]) -> str:
             spans[-1] = [spans[-1][0], day]
         else:
             spans.append([day])
-    told = [" to ".join(map(str, span)) for span in spans[:5]]
-    return ", ".join(told) + (f" and {len(spans) - 5} more" if len(spans) > 5 else "")
+    return first_of([" to ".join(map(str, span)) for span in spans], 5)
 
 
 def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> dict[str, list[tuple[str, "Priced"]]]:
@@ -306,11 +305,10 @@ def check_span(months: Sequence[str], first: str, horizon: int, where: str, note
     wanted = [after(first, k) for k in range(len(months))]
     missing = [month for month in wanted if month not in months]
     if missing:
-        told = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         why = [note for note in notes if any(f"{month} is left out" in note for month in missing)]
         because = f" ({'; '.join(why)})" if why else ""
         raise InputError(
-            f"{where}: {told} missing{because}: months follow each other from {first}; "
+            f"{where}: {first_of(missing, 3)} missing{because}: months follow each other from {first}; "
             + (f"--since {months[0]} where the decision began then, or " if months[0] > first else "give them too, or ")
             + "--folder with the months that were kept"
         )

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date as Date
+from math import isclose
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -149,7 +150,7 @@ def _difference(there: TrackedMonth, month: TrackedMonth) -> str:
     old, new = there.figures(), month.figures()
     for name in there.model_fields_set & old.keys():  # a file of an older roi lacks some
         a, b = old[name], new[name]
-        close = isinstance(a, float) and isinstance(b, float) and abs(a - b) <= SAME * max(abs(a), abs(b))
+        close = isinstance(a, float) and isinstance(b, float) and isclose(a, b, rel_tol=SAME)
         if a != b and not close:
             return f"{name} {_shown(a)} there, {_shown(b)} here"
     return ""

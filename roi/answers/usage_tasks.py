@@ -7,8 +7,6 @@ What compares is loaded where no earlier run has kept the answer: it takes longe
 
 import contextlib
 import json
-import os
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -70,7 +68,7 @@ def rank_tasks(
     parts = [(group.task.usd_per_month, group.part) for group in groups if group.part is not None]
     asked = json.dumps([day_of(found.days.last).isoformat(), *parts])
     name = case_name((scenario,), (asked,), ()) if cache and parts else None
-    files = KeptFiles(cache_folder(sys.platform, os.environ) / "tasks", MOST_BYTES, MOST_FILES)
+    files = KeptFiles(cache_folder() / "tasks", MOST_BYTES, MOST_FILES)
     answers = None if name is None else _kept(files.text(name), len(parts))
     if answers is None and parts:
         said: list[str] = []

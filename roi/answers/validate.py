@@ -31,8 +31,6 @@ CLOSED_FORM: Final = "closed-form"
 """The instrument that needs no torch."""
 SHOWN: Final = 3
 """Skipped rows in one message; the others are counted."""
-
-
 Announce = Callable[[int, int], None]
 """A function of the number of rows that have been run dry so far, and of the most that there may be."""
 

@@ -21,8 +21,8 @@ from roi.facts.case import Case
 from roi.resolution.resolution import Resolved
 from roi.resolution.resolution import resolve as resolve_with
 from roi.scenario import file as scenario_file
+from roi.scenario.file import stated_data
 from roi.scenario.scenario import Scenario
-from roi.scenario.stated import stated_data
 from roi.scenario.yaml import PART_SCHEMA, flow_yaml
 
 Source = Scenario | Path | str | Mapping[str, Any] | None  # Any: a value of YAML

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from roi.api.frames import to_frame
 from roi.api.plots import Plots
 from roi.economics.decision import comparison as engine
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult
-from roi.errors import InputError, check_type
+from roi.errors import InputError, check_type, needs
 from roi.report.comparison.answer_json import comparison_json
 from roi.report.comparison.compare import comparison_text, explained
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.screen import head, screen, screen_blocks
+from roi.report.comparison.tables import table
 from roi.report.layout.blocks import render, shortened
 from roi.report.layout.html_blocks import render_html
 from roi.report.layout.wording import usd
@@ -80,7 +80,13 @@ class Comparison(engine.Comparison):
             >>> list(months.columns)
             ['option', 'month', 'cost_usd', 'saving_usd', 'cumulative_saving_usd', 'discount_factor']
         """
-        return to_frame(self, name)
+        check_type("name", name, str, "the name of a table")
+        found = table(self, name)
+        with needs("frames", "pandas"):
+            import pandas as pd
+
+        frame = pd.DataFrame.from_records(found.rows, columns=list(found.columns))
+        return frame.set_index("id") if name == "options" else frame
 
     @cached_property
     def plot(self) -> Plots:

@@ -86,9 +86,11 @@ class LazyGroup(click.Group):
         """The command, imported now; None where there is none of that name."""
         if cmd_name not in self.doors:
             return None
-        module, _, attribute = self.doors[cmd_name].target.partition(":")
+        door = self.doors[cmd_name]
+        module, _, attribute = door.target.partition(":")
         command = getattr(import_module(module), attribute)
-        assert isinstance(command, click.Command), self.doors[cmd_name].target
+        assert isinstance(command, click.Command), door.target
+        command.short_help = door.summary  # what a shell completes it with
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

@@ -10,7 +10,7 @@ from roi.cli.options import PATH, TARGET, cache_option, format_option, profiles_
 from roi.errors import RoiError
 
 
-@click.command(short_help="Training speed measured against theory: scales, errors, intervals.")
+@click.command()
 @click.argument("tables", nargs=-1, type=PATH, metavar="[TABLE.csv]...")
 @profiles_option
 @click.option("--local", type=PATH, metavar="FILE", help="Measure on this machine what the scenario in FILE waits for most.")

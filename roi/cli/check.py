@@ -21,7 +21,7 @@ BROKEN = 3
 """Exit code where a rule does not hold."""
 
 
-@click.command(short_help="Does the decision still hold: an answer against a policy; exit 3 if not.")
+@click.command()
 @click.argument("file", required=False, type=PATH)
 @click.argument("policy", required=False, type=PATH)
 @click.option("--saved", type=PATH, help="The saved comparison that was decided on: its verdict and its signposts must hold.")
@@ -47,10 +47,10 @@ def check(
     """
     from roi import __version__
     from roi.answers.check import check_file
-    from roi.cli.output import check_targets, columns, in_colour, write
+    from roi.cli.output import check_targets, write, write_blocks
     from roi.clock import today
     from roi.errors import InputError
-    from roi.report.check import check_json, check_text
+    from roi.report.check import check_blocks, check_json
 
     if redact and form == "json":
         raise InputError("--redact: JSON holds every name; write --format markdown")
@@ -62,12 +62,11 @@ def check(
         raise InputError(f"FILE: which scenario is held against {saved}? Name it; here is no roi.yaml")
     found = check_file(scenario, policy, today=today(), as_of=as_of, saved_file=saved, overrides=overrides,
                        part=part, quality=quality, profiles=profiles, tell=tell, cache=not no_cache)
-    if form == "json":
-        text = check_json(found, version=__version__)
-    else:
-        text = check_text(found, form, redact=redact, colour=in_colour(output), width=columns(output))
     if found.note:
         tell(found.note)
-    write(text, output)
+    if form == "json":
+        write(check_json(found, version=__version__), output)
+    else:
+        write_blocks(check_blocks(found, redact=redact), form, output)
     if found.broken:
         ctx.exit(BROKEN)

@@ -27,7 +27,7 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 """The branches of the cost tree for an output that cannot show them."""
 
 
-@click.command(short_help="Every option's cost, payback and risk; the verdict and why.")
+@click.command()
 @scenario_options
 @click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
 @format_option("table", "json", "markdown", "jsonl")
@@ -76,7 +76,7 @@ def compare(
     _check_redacted(html, xlsx, folder, redact=redact)
     made = []
     if folder is not None:
-        from roi.report.comparison.csv_files import TABLE_FILES
+        from roi.report.comparison.tables import TABLE_FILES
 
         made = [("--csv", folder / name) for name in TABLE_FILES]
     check_targets(made=made)
@@ -98,14 +98,13 @@ def compare(
 
         write_page(comparison_page(found.comparison, found.warnings, version=__version__, scenario=found.scenario,
                                    redact=redact), html, force=force)
-        tell(f"wrote {html}")
     if xlsx is not None:
         from roi.report.workbook.book import comparison_workbook
 
         replace_file(xlsx, comparison_workbook(found.comparison, __version__), "--xlsx", fresh=not force)
         tell(f"wrote {xlsx}")
     if folder is not None:
-        from roi.report.comparison.csv_files import csv_files
+        from roi.report.comparison.tables import csv_files
 
         replace_in_folder(folder, csv_files(found.comparison), "--csv", fresh=not force)
         tell(f"wrote {', '.join(path.name for _, path in made)} in {folder}")

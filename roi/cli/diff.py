@@ -18,7 +18,7 @@ from roi.cli.options import (
 )
 
 
-@click.command(short_help="What changed between two answers, cause by cause, to the cent.")
+@click.command()
 @click.argument("first", metavar="A", type=PATH)
 @click.argument("second", metavar="[B]", required=False, type=PATH)
 @click.option("--as-of", "days", multiple=True, metavar="DAY",
@@ -43,22 +43,20 @@ def diff(
     """
     from roi import __version__
     from roi.answers.diff import diff_files
-    from roi.cli.output import check_targets, columns, in_colour, write, write_page
-    from roi.report.diff import diff_json, diff_page, diff_text
+    from roi.cli.output import check_targets, write, write_blocks, write_page
+    from roi.report.diff import diff_blocks, diff_json, diff_page
 
     check_targets()
     for day in days:
         read_day(day, "--as-of")
     found = diff_files(first, second, days=days, overrides=overrides, profiles=profiles, every=full, tell=tell,
                        cache=not no_cache)
-    if form == "json":
-        text = diff_json(found, version=__version__, redact=redact)
-    else:
-        text = diff_text(found, form, full=full, redact=redact, colour=in_colour(output), width=columns(output))
     if html is not None:
         write_page(diff_page(found, version=__version__, redact=redact), html, force=force)
-        tell(f"wrote {html}")
     for side in () if redact else (found.a, found.b):
         if side.unlike:
             tell(side.unlike)
-    write(text, output)
+    if form == "json":
+        write(diff_json(found, version=__version__, redact=redact), output)
+    else:
+        write_blocks(diff_blocks(found, full=full, redact=redact), form, output)

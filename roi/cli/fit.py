@@ -30,7 +30,7 @@ NO_ADAPTER = "--method full trains every weight and has no adapter; leave it out
 NO_HOURS = "hours and USD need --examples"
 
 
-@click.command(short_help="What fits on which GPU: memory, training hours, USD.")
+@click.command()
 @click.argument("model")
 @click.option("--method", default="lora", show_default=True,
               help="full, lora, rslora, dora, qlora, qdora, lora-int8, a peft_type of peft (ia3, loha), llama_adapter,"
@@ -94,11 +94,11 @@ def fit(
     from roi import __version__, clock
     from roi.answers.fit import TrainingSet, fit_model
     from roi.catalog.efficiencies.stack_defaults import as_stack_does
-    from roi.cli.output import check_targets, columns, in_colour, write, write_page
+    from roi.cli.output import check_targets, write, write_blocks, write_page
     from roi.cli.profile_options import check_new
     from roi.estimate.training.plan import TrainingPlan
     from roi.estimate.training.stacks import trainer_habits
-    from roi.report.training.fit import fit_text
+    from roi.report.training.fit import fit_blocks
     from roi.report.training.plan_json import fit_json
 
     if compiled:
@@ -131,8 +131,10 @@ def fit(
         from roi.report.training.fit_page import fit_page
 
         write_page(fit_page(found, version=__version__), html, force=force)
-        tell(f"wrote {html}")
-    write(fit_json(found) if form == "json" else fit_text(found, form, full=full, width=columns(), colour=in_colour()))
+    if form == "json":
+        write(fit_json(found))
+    else:
+        write_blocks(fit_blocks(found, full=full), form)
     if found.kept:
         click.echo(visible(found.kept), err=True)
 

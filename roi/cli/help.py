@@ -15,7 +15,7 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return [name for name in (*COMMANDS, *field_paths()) if name.startswith(incomplete) and "NAME" not in name]
 
 
-@click.command("help", short_help="What a command does, or what a field of the scenario means.")
+@click.command("help")
 @click.argument("words", nargs=-1, metavar="[COMMAND... | FIELD [FILE]]", shell_complete=_names)
 @set_option
 @cache_option
@@ -28,9 +28,9 @@ def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str,
     """
     from roi.answers.help import explain_field
     from roi.cli import COMMANDS, main
-    from roi.cli.output import columns, in_colour, write
+    from roi.cli.output import write, write_blocks
     from roi.errors import UnknownName
-    from roi.report.help import field_text, fields_text
+    from roi.report.help import field_blocks, fields_blocks
     from roi.scenario.file import load_scenario
     from roi.scenario.meaning import ASKED, fields_about
 
@@ -42,10 +42,9 @@ def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str,
     file = scenario_here(Path(words[1]) if len(words) == 2 else None)
     if overrides and file is None:
         raise click.UsageError("--set changes a scenario: give a FILE")
-    width, colour = columns(), in_colour()
     try:
         found = explain_field(words[0], file, overrides, also=tuple(COMMANDS), cache=not no_cache)
-        text = field_text(found, width=width, colour=colour)
+        blocks = field_blocks(found)
     except UnknownName as error:
         fields = fields_about(words[0]) if error.field == ASKED else ()
         if not fields:
@@ -53,8 +52,8 @@ def explain(ctx: click.Context, *, words: tuple[str, ...], overrides: tuple[str,
         if len(words) == 2:
             load_scenario(words[1], overrides)  # a file that is not there is no less wrong than in a question about a field
         commands = [name for name in COMMANDS if name.startswith(words[0])]
-        text = fields_text(words[0], fields, commands, width=width, colour=colour)
-    write(text)
+        blocks = fields_blocks(words[0], fields, commands)
+    write_blocks(blocks)
 
 
 def _help_of(command: click.Command, ctx: click.Context | None, words: tuple[str, ...]) -> str:

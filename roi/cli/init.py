@@ -9,7 +9,7 @@ from roi.cli.options import FRESH, PATH, Choice, tell
 from roi.scenario import TEMPLATES
 
 
-@click.command(short_help="Write a commented scenario to start from.")
+@click.command()
 @click.argument("file", required=False, type=FRESH)
 @click.option("--template", "name", type=Choice(TEMPLATES), default=TEMPLATES[0], show_default=True, help="Kind of task.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="The model that is paid today.")

@@ -16,7 +16,7 @@ from roi.cli.options import (
 )
 
 
-@click.command("next", short_help="What to measure next: cost, worth, how much, when to stop.")
+@click.command("next")
 @scenario_options
 @click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
 @format_option("table", "json", "markdown")
@@ -36,17 +36,16 @@ def next_step(
     """
     from roi import __version__
     from roi.answers.next import next_file
-    from roi.cli.output import check_targets, columns, in_colour, write
-    from roi.report.next import next_json, next_text
+    from roi.cli.output import check_targets, write, write_blocks
+    from roi.report.next import next_blocks, next_json
 
     check_targets()
     file = scenario_here(file)
     found = next_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed, profiles=profiles,
                       tell=tell, cache=not no_cache)
-    if form == "json":
-        text = next_json(found, version=__version__)
-    else:
-        text = next_text(found, form, full=full, colour=in_colour(output), width=columns(output))
     if found.note:
         tell(found.note)
-    write(text, output)
+    if form == "json":
+        write(next_json(found, version=__version__), output)
+    else:
+        write_blocks(next_blocks(found, full=full), form, output)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roi.cli.options import HERE, Target
+from roi.cli.options import HERE, Target, tell
 from roi.disk import replace_file
 from roi.errors import InputError, visible
 
 if TYPE_CHECKING:
+    from roi.report.layout.blocks import Block
     from roi.report.page.parts import Page
 
 NARROW, WIDE = 80, 120
@@ -50,6 +51,13 @@ def write(text: str, output: Path | None = None) -> None:
         click.echo(text.encode(encoding, errors="replace").decode(encoding), nl=False)
     else:
         replace_file(output, text)
+
+
+def write_blocks(blocks: "Iterable[Block]", form: str = "table", output: Path | None = None) -> None:
+    """Write a report in a form of --format, as wide and as coloured as its place can show."""
+    from roi.report.layout.blocks import render
+
+    write(render(blocks, form, width=columns(output), colour=in_colour(output)), output)
 
 
 def write_lines(lines: Iterable[str], output: Path | None = None) -> None:
@@ -116,17 +124,17 @@ def check_target(path: Path, field: str, taken: str | None) -> None:
 
 
 def write_page(page: "Page", path: Path, *, force: bool) -> None:
-    """Write a report as one HTML file, whole or not at all; it tells no path, account or machine."""
+    """Write a report as one HTML file, whole or not at all, and say so; the page tells no path, account or machine."""
     import getpass
     import socket
 
     from roi.catalog.user_data import cache_folder
     from roi.report.page.cover import without_places
-    from roi.report.page.page import page_html
-    from roi.report.page.script import drawing_script
+    from roi.report.page.page import drawing_script, page_html
 
     own = [str(Path.cwd()), os.path.expanduser("~"), socket.gethostname()]  # noqa: PTH111 - as user_data
     with suppress(KeyError, OSError):  # an account without a name has none to hide
         own.append(getpass.getuser())
-    text = page_html(without_places(page, own), drawing_script(cache_folder(sys.platform, os.environ)))
+    text = page_html(without_places(page, own), drawing_script(cache_folder()))
     replace_file(path, text, "--html", fresh=not force)
+    tell(f"wrote {path}")

@@ -93,13 +93,12 @@ as_of the newest wins (docs/prices.md). `roi prices show --help` has the options
 """
 
 
-@click.group(cls=ListingGroup, doors=DOORS, subcommand_metavar="[WHAT] | add ... | refresh", help=HELP,
-             short_help="What is known of prices, with age and source; add or refresh.")
+@click.group(cls=ListingGroup, doors=DOORS, subcommand_metavar="[WHAT] | add ... | refresh", help=HELP)
 def prices() -> None:
     """List what is known of prices, add one of your own, or fetch those of today."""
 
 
-@click.command(short_help="What is known of a card, a model, a vendor or a provider.")
+@click.command()
 @click.argument("what", required=False)
 @date_option("--as-of", help="Date of the prices.  [default: today]")
 @format_option("table", "json", "markdown")
@@ -108,18 +107,19 @@ def show(*, what: str | None, as_of: datetime | None, form: str) -> None:
     from roi import clock
     from roi.answers.prices import known_prices
     from roi.cli.output import write
-    from roi.report.prices import prices_json, prices_text
+    from roi.report.layout.blocks import render
+    from roi.report.prices import prices_blocks, prices_json
 
     found = known_prices(what, clock.today() if as_of is None else as_of.date())
-    write(prices_json(found) if form == "json" else prices_text(found, form))
+    write(prices_json(found) if form == "json" else render(prices_blocks(found), form))
 
 
-@click.group(cls=LazyGroup, doors=ADDED, short_help="Write a dated price of your own: rent, api or card.")
+@click.group(cls=LazyGroup, doors=ADDED)
 def add() -> None:
     """Write a dated price into your data folder. A price is never overwritten: a new one gets a row of its own."""
 
 
-@click.command(short_help="What a vendor takes for an hour of a GPU.")
+@click.command()
 @gpu_option
 @click.option("--vendor", required=True, help="Who rents it.")
 @usd_option("--usd-per-gpu-hour", required=True, help="USD per GPU and hour.")
@@ -148,7 +148,7 @@ def refuse_provider(_: click.Context, __: click.Parameter, provider: str | None)
         raise InputError(f"--provider: write it before the model: {find_provider(provider, '--provider')}/MODEL")
 
 
-@click.command(short_help="What a provider takes for a model's tokens.")
+@click.command()
 @click.option("--provider", hidden=True, is_eager=True, expose_value=False, callback=refuse_provider)
 @click.argument("model", metavar="PROVIDER/MODEL")
 @usd_option("--input", required=True, help="Uncached input, USD per million tokens, as all below.")
@@ -173,7 +173,7 @@ def api(*, model: str, cache_minimum_tokens: int | None, **usd: float | None) ->
     return "ApiPrice", {"provider": provider_id(provider), "model": name, "cache_minimum_tokens": cache_minimum_tokens, **rates}
 
 
-@click.command(short_help="What a GPU costs to buy.")
+@click.command()
 @gpu_option
 @usd_option("--usd", required=True, help="USD for one GPU, its share of the server included.")
 @usd_option("--low", help="5th percentile of offers.  [default: --usd]")
@@ -190,7 +190,7 @@ def card(*, gpu: str, usd: float, low: float | None, high: float | None) -> Fiel
                              "high_usd_per_gpu": high}
 
 
-@click.command(short_help="Fetch GPU offers and API prices of today (network).")
+@click.command()
 @click.option("--only", type=Choice(["gpus", "apis"]), help="Fetch one of the two.")
 @format_option("table", "json", "markdown")
 def refresh(*, only: str | None, form: str) -> None:
@@ -201,9 +201,10 @@ def refresh(*, only: str | None, form: str) -> None:
     from roi import clock
     from roi.answers.prices import refresh_prices
     from roi.cli.output import write
-    from roi.report.prices import refresh_json, refresh_text
+    from roi.report.layout.blocks import render
+    from roi.report.prices import refresh_blocks, refresh_json
 
     found = refresh_prices(clock.today(), gpus=only != "apis", apis=only != "gpus")
     for path, text in found.files:
         _keep(path, text)
-    write(refresh_json(found) if form == "json" else refresh_text(found, form))
+    write(refresh_json(found) if form == "json" else render(refresh_blocks(found), form))

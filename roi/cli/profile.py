@@ -13,6 +13,6 @@ KINDS = {
 }
 
 
-@click.group(cls=LazyGroup, doors=KINDS, short_help="Short real runs on the device at hand, or on a server.")
+@click.group(cls=LazyGroup, doors=KINDS)
 def profile() -> None:
     """Measure on the device at hand, or on a running server, and keep what was measured: estimates are calibrated by it."""

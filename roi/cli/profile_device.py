@@ -8,7 +8,7 @@ from roi.cli import profile_options as shared
 from roi.errors import InputError
 
 
-@click.command(short_help="Achieved rates of this GPU or CPU.")
+@click.command()
 @shared.device_option
 @click.option("--link", is_flag=True, help="Time the link between GPUs instead: all-reduce, all-gather, reduce-scatter.")
 @click.option("--gpus", type=click.IntRange(2), help="With --link: how many GPUs; on a CPU processes.  [default: all; 2]")

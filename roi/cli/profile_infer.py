@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from roi.profiling.inference import Stored
 
 
-@click.command(short_help="Prefill and decode: base, merged and unmerged adapter.")
+@click.command()
 @click.argument("model", required=False)
 @shared.device_option
 @click.option("--dtype", type=Choice(("bf16", "fp16", "fp32", "nf4")),

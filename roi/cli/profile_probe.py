@@ -5,7 +5,7 @@ import click
 from roi.cli import profile_options as shared
 
 
-@click.command(short_help="What only this GPU can settle: kernels, buffers, counters.")
+@click.command()
 @shared.device_option
 @shared.seconds_option("--budget", default="60s", help="Time to spend: 45, 45s, 2m.")
 @shared.force_option

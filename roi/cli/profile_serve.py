@@ -28,7 +28,7 @@ MOST_TOKENS = 1_000_000
 tokens_option = partial(click.option, callback=partial(shared.read_counts, most=MOST_TOKENS), show_default=True)
 
 
-@click.command(short_help="Load on a running server: TTFT, TPOT, throughput.")
+@click.command()
 @click.argument("url", required=False)
 @click.option("--launch", type=Choice(("vllm", "sglang", "transformers", "llama-server")),
               help="Start this engine on loopback with MODEL in URL's place, and end it.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from roi.profiling.session import Session
 
 
-@click.command(short_help="A short real training run: step time, memory, power.")
+@click.command()
 @click.argument("model", required=False)
 @click.option("--method", default="lora", show_default=True, help="full, lora, rslora, dora, qlora, qdora or lora-int8.")
 @shared.rank_option

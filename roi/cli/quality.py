@@ -9,7 +9,7 @@ from roi.cli.options import PATH, TARGET, Number, format_option, page_options, r
 from roi.errors import InputError
 
 
-@click.command(short_help="Is it good enough: scores, differences, how sure, from results.")
+@click.command()
 @click.argument("files", nargs=-1)
 @click.option("--incumbent", metavar="SYSTEM", help="The system that is paid today, as the files (or --system) call it.")
 @click.option("--bar", "bar_given", metavar="SHARE[@DATE]", help="Lowest score that is acceptable, and the day it was fixed.")
@@ -42,12 +42,12 @@ def quality(
     """
     from roi import __version__
     from roi.answers.quality import QualityQuestion, answer_quality
-    from roi.cli.output import check_targets, columns, in_colour, write, write_page
+    from roi.cli.output import check_targets, write, write_blocks, write_page
     from roi.clock import today
     from roi.disk import replace_file
     from roi.quality.result_files import find_files
     from roi.quality.result_rows import Asked
-    from roi.report.quality import quality_json, quality_text
+    from roi.report.quality import quality_blocks, quality_json
 
     check_targets(find_files(files))
     bar, bar_on = _dated(bar_given, "--bar")
@@ -66,11 +66,10 @@ def quality(
         from roi.report.quality_page import quality_page
 
         write_page(quality_page(answer, version=__version__), html, force=force)
-        tell(f"wrote {html}")
     if form == "json":
         write(quality_json(answer, version=__version__))
     else:
-        write(quality_text(answer, form, width=columns(), colour=in_colour()))
+        write_blocks(quality_blocks(answer), form)
 
 
 def _dated(given: str | None, option: str) -> tuple[str | None, Date | None]:

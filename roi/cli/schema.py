@@ -13,7 +13,7 @@ MODELS = {
 KINDS = tuple(MODELS)
 
 
-@click.command(short_help="JSON Schema of the scenario file, the policy, or a row of a table of measured runs.")
+@click.command()
 @click.option("--of", "kind", type=Choice(KINDS), default=KINDS[0], show_default=True,
               help="The scenario file, a policy of `roi check`, or a row of the tables of `roi validate`.")
 @click.option("--format", "form", type=Choice(["json"]), default="json", show_default=True, help="How to print.")

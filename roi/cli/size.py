@@ -21,7 +21,7 @@ from roi.cli.options import (
 )
 
 
-@click.command(short_help="Replicas that keep the SLO at the peak; cost against latency.")
+@click.command()
 @scenario_options
 @click.option("--model", help="Which self-hosted model of the scenario.  [default: the first that some plan holds]")
 @click.option("--trace", type=PATH,
@@ -48,12 +48,13 @@ def size(
     from roi import __version__
     from roi.answers.size import size_file
     from roi.cli.output import check_targets, columns, in_colour, write, write_page
-    from roi.report.serving.size import size_json, size_text
+    from roi.report.layout.blocks import render
+    from roi.report.serving.size import size_blocks, size_json
 
     if times != 1.0 and trace is None:
         raise click.UsageError("--times speeds up a trace; give --trace, or --set workload.requests_per_day=...")
     if figure is not None:
-        from roi.report.serving.size_figure import check_figure
+        from roi.report.serving.size_page import check_figure
 
         check_figure(figure)
     check_targets()
@@ -62,8 +63,7 @@ def size(
         sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
                            tell=tell, status=status, cache=not no_cache, frontier=shown)
     if figure is not None:
-        from roi.report.charts.size_charts import rent_against_latency
-        from roi.report.serving.size_figure import write_figure
+        from roi.report.serving.size_page import rent_against_latency, write_figure
 
         write_figure(rent_against_latency(sizing), figure)
         tell(f"{figure} shows cost against latency")
@@ -71,11 +71,10 @@ def size(
         from roi.report.serving.size_page import size_page
 
         write_page(size_page(sizing, version=__version__), html, force=force)
-        tell(f"wrote {html}")
     if file is None:
         tell(f"no FILE given: the bundled scenario, {sizing.title!r}")
-    text = size_json(sizing) if form == "json" else size_text(sizing, form, full=full, width=columns(output),
-                                                              colour=in_colour(output))
+    text = size_json(sizing) if form == "json" else render(size_blocks(sizing, full=full), form, width=columns(output),
+                                                           colour=in_colour(output))
     if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():
         text = text.encode("ascii", errors="replace").decode()
     write(text, output)

@@ -24,7 +24,7 @@ from roi.cli.options import (
 from roi.errors import InputError, UnknownName
 
 
-@click.command(short_help="Did it come true: months after a decision against its forecast.")
+@click.command()
 @file_argument
 @set_option
 @profiles_option
@@ -96,9 +96,9 @@ def track(
     from roi.answers.track_gathered import TrackQuestion
     from roi.answers.track_hours import QUERY
     from roi.answers.track_months import after, month_of, read_month
-    from roi.cli.output import check_targets, columns, in_colour, write, write_page
+    from roi.cli.output import check_targets, write, write_blocks, write_page
     from roi.cli.usage import file_options
-    from roi.report.track import track_text
+    from roi.report.track import track_blocks
     from roi.report.track_json import track_json
 
     _refuse(
@@ -135,16 +135,14 @@ def track(
         tell(f"{early[0]}{f' to {early[-1]}' if len(early) > 1 else ''}: not over by this machine's clock, {clock.today()}")
     if found.written:
         tell(f"wrote {', '.join(found.written)} in {folder}")
-    if form == "json":
-        text = track_json(found, version=__version__)
-    else:
-        text = track_text(found, form, full=full, colour=in_colour(output), width=columns(output))
     if html is not None:
         from roi.report.track_page import track_page
 
         write_page(track_page(found, version=__version__), html, force=force)
-        tell(f"wrote {html}")
-    write(text, output)
+    if form == "json":
+        write(track_json(found, version=__version__), output)
+    else:
+        write_blocks(track_blocks(found, full=full), form, output)
     if not all(limit.holds for limit in found.limits):
         raise Exit(BROKEN)
 

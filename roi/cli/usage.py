@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from roi.usage.read.record import FileOptions
 
 
-@click.command(short_help="What was spent, from usage logs; the workload they settle.")
+@click.command()
 @click.argument("files", nargs=-1)
 @click.option("--from", "named", metavar="FORMAT", help="Format of the files; left out = told by header or keys.")
 @click.option("--map", "columns_given", multiple=True, metavar="WHAT=COLUMN",
@@ -77,10 +77,10 @@ def usage(
     """
     from roi import __version__
     from roi.answers.usage import answer_usage
-    from roi.cli.output import check_targets, columns, in_colour, write, write_page
+    from roi.cli.output import check_targets, write, write_blocks, write_page
     from roi.disk import replace_file
     from roi.report.usage.spend_json import usage_json
-    from roi.report.usage.spend_report import usage_text
+    from roi.report.usage.spend_report import usage_blocks
     from roi.usage.summary import Question
 
     collect_often()
@@ -101,7 +101,6 @@ def usage(
         from roi.report.usage.usage_page import usage_page
 
         write_page(usage_page(found.spent, found.tasks, version=__version__), html, force=force)
-        tell(f"wrote {html}")
     if form == "json":
         write(usage_json(found.spent, found.tasks, version=__version__))
     elif form == "csv":
@@ -109,7 +108,7 @@ def usage(
 
         write(usage_csv(found.spent, found.tasks))
     else:
-        write(usage_text(found.spent, found.tasks, width=columns(), colour=in_colour()))
+        write_blocks(usage_blocks(found.spent, found.tasks))
 
 
 def _files_of(arguments: tuple[str, ...]) -> list[Path]:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, Choice, format_option, output_option, page_options, tell
+from roi.cli.options import PATH, Choice, format_option, output_option, page_options
 
 INSTRUMENTS = ("closed-form", "dry-run")
 
 
-@click.command(short_help="Predictions against a table of measured training or serving runs.")
+@click.command()
 @click.argument("table", type=PATH)
 @click.option("--instrument", type=Choice(INSTRUMENTS), default="closed-form", show_default=True,
               help="What predicts memory of training: the formula, or the real training step on fake tensors (seconds a row).")
@@ -40,7 +40,8 @@ def validate(
     from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
     from roi.cli.output import check_targets, write, write_page
     from roi.estimate.accuracy.serving_errors import ServingValidation
-    from roi.report.validate import serving_validation_json, serving_validation_text, validation_json, validation_text
+    from roi.report.layout.blocks import render
+    from roi.report.validate import serving_validation_blocks, serving_validation_json, validation_blocks, validation_json
 
     def announce(row: int, total: int) -> None:
         click.echo(f"\rdry runs: row {row} of at most {total}", nl=row == total, err=True)
@@ -52,10 +53,9 @@ def validate(
 
         write_page(validation_page(found, instrument, training_efficiencies().speed_basis(), version=__version__), html,
                    force=force)
-        tell(f"wrote {html}")
     if isinstance(found, ServingValidation):
-        write(serving_validation_json(found) if form == "json" else serving_validation_text(found, form), output)
+        write(serving_validation_json(found) if form == "json" else render(serving_validation_blocks(found), form), output)
         return
     told = (found, instrument, training_efficiencies().speed_basis())
-    write(validation_json(*told) if form == "json" else validation_text(*told, form), output)
+    write(validation_json(*told) if form == "json" else render(validation_blocks(*told), form), output)
 

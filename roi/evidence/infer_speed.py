@@ -3,16 +3,14 @@
 import numpy as np
 
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
-from roi.catalog.models.shapes import find_model
-from roi.errors import InputError
+from roi.catalog.models.shapes import known_model
 from roi.estimate.serving.iteration import kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.weight_formats import WEIGHT_FORMATS
 from roi.evidence.own_speed import PlanSpeed, half_of
 from roi.evidence.serving_speed import known_ends, on_card
 from roi.facts.gpu import Gpu
 from roi.facts.profiles import InferProfile
-from roi.store.profiles.folders import profile_gpu
-from roi.store.profiles.lookup import Store
+from roi.store.profiles.lookup import Store, of_card
 
 ENGINE = "transformers"
 """The engine that the profile runs: generation through transformers, one batch at a time."""
@@ -24,13 +22,9 @@ def infer_speeds(store: Store, engine: EngineEfficiencies, gpu: Gpu) -> list[Pla
     A profile whose model the catalog lacks, or in a format that no server has (nf4), says nothing. KV is in the weights' width.
     """
     found = []
-    for stored in store.profiles if engine.engine == ENGINE else ():
-        profile = stored.profile
-        if not isinstance(profile, InferProfile) or profile_gpu(profile) != gpu.id or profile.dtype not in WEIGHT_FORMATS:
-            continue
-        try:
-            shape = find_model(profile.model, exact=True)
-        except InputError:
+    for stored in of_card(store, InferProfile, gpu.id) if engine.engine == ENGINE else ():
+        profile, shape = stored.profile, known_model(stored.profile.model, exact=True)
+        if shape is None or profile.dtype not in WEIGHT_FORMATS:
             continue
         logs, kv_dtype = [], "bf16" if profile.dtype == "bf16" else "fp16"
         for point in profile.points:

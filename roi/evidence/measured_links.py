@@ -9,16 +9,17 @@ import numpy as np
 from roi.estimate.training.sharding import Links, link_speeds
 from roi.facts.gpu import Gpu
 from roi.facts.model import Number
-from roi.store.profiles.lookup import Store, device_profiles
+from roi.facts.profiles import DeviceProfile
+from roi.store.profiles.lookup import Store, of_card
 
 if TYPE_CHECKING:
-    from roi.estimate.serving.iteration import Efficiencies
+    from roi.estimate.serving.efficiencies import Efficiencies
 
 
 
 def measured_links(store: Store, gpu: str, gpus: Number) -> tuple[Links, str]:
     """(speeds of the collectives between so many of these cards, the profile's name); empty where none was profiled."""
-    for stored in device_profiles(store, gpu) if np.all(np.asarray(gpus) > 1) else ():
+    for stored in of_card(store, DeviceProfile, gpu) if np.all(np.asarray(gpus) > 1) else ():
         links = link_speeds(rate for rate in stored.profile.link if rate.ranks == gpus)
         if links:
             return links, stored.name

@@ -16,8 +16,8 @@ from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_eleme
 from roi.estimate.serving.plausibility import theory_step
 from roi.estimate.serving.replica_memory import EngineHabits, as_cached
 from roi.estimate.serving.step_fit import StepFit, fit_profile
-from roi.estimate.step.calibration import half_width
-from roi.evidence.own_speed import OwnSpeed, PlanSpeed, SpeedPiece, half_of, own_speed
+from roi.estimate.step.calibration import Piece, half_width
+from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed
 from roi.evidence.served_rows import ServedRows, row_speeds
 from roi.evidence.serving_speed import known_ends, on_card
 from roi.facts.fact import Basis, Fact
@@ -26,7 +26,7 @@ from roi.facts.model import ModelShape
 from roi.facts.serve_profile import ServeProfile
 from roi.store.profiles.folders import canonical_model
 from roi.store.profiles.loading import Store, StoredProfile
-from roi.store.profiles.lookup import serve_profiles
+from roi.store.profiles.lookup import of_card
 
 REPEATS: Final = 0.039
 """Standard deviation of log speed between runs of one server, until hold-outs say otherwise: MLPerf Llama-2-70B on 8 H100,
@@ -152,7 +152,7 @@ def kv_token_bytes(shape: ModelShape, tensor_parallel: int, kv_dtype: str) -> fl
 def measured_servers(store: Store, gpu: str) -> tuple[tuple[MeasuredServer, ...], tuple[tuple[str, str], ...]]:
     """(servers measured on this card that a step was fitted on, newest first; (profile, why not) of the others)."""
     found, passed = [], []
-    for stored in serve_profiles(store, gpu):
+    for stored in of_card(store, ServeProfile, gpu):
         profile = stored.profile
         try:
             shape, card = as_cached(find_model(profile.model, exact=True), _habits(profile)), find_gpu(gpu)
@@ -212,7 +212,7 @@ def _as_measured(server: MeasuredServer, unchecked: str) -> Fact:
     half = server.half_log_speed if contradicts else min(server.half_log_speed, half_of(ends))
     low, high = (float(np.exp(over + side)) for side in (-half, half))
     told = OwnSpeed(float(np.exp(over)), half, ends,
-                    (SpeedPiece(server.stored.name, server.fit.points, low, high, contradicts),)).told
+                    (Piece(server.stored.name, server.fit.points, low, high, contradicts),)).told
     said = f"profile {server.stored.name}, at {np.exp(over):.2f} of the published speed; {told}{unchecked}"
     return _speed(half, Basis.MEASURED, said, profile)
 

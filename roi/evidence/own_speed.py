@@ -5,7 +5,7 @@ measurement of the same plan, model or card moves and narrows it by what they ha
 contradicts it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import load_serving_efficiencies
+from roi.estimate.step.calibration import Piece
 from roi.numerics.conditional import averaged, conditional
 
 SHARED: Final = {"card": 0.3, "model": 0.35, "plan": 0.1}
@@ -47,17 +48,6 @@ class PlanSpeed:
     """Loads that it is the mean of."""
 
 
-class SpeedPiece(NamedTuple):
-    """What one source did to the speed, those before it included."""
-
-    source: str
-    n: int
-    low: float
-    """5th percentile of the speed over the published one."""
-    high: float
-    contradicts: bool
-
-
 class OwnSpeed(NamedTuple):
     """The speed of a plan over the published one, after one's own measurements."""
 
@@ -66,18 +56,23 @@ class OwnSpeed(NamedTuple):
     """Of its 90% interval, in logarithms."""
     before: tuple[float, float]
     """Ends without them."""
-    pieces: tuple[SpeedPiece, ...]
+    pieces: tuple[Piece, ...]
     as_many: bool = False
     """True where a measured plan has as many GPUs as the one that is asked for, and so its links: what they add is in it."""
 
     @property
     def told(self) -> str:
         """What each source did to the interval, in words."""
-        steps = [f"speed over published {self.before[0]:.2f} to {self.before[1]:.2f} without"]
-        for piece in self.pieces:
-            against = ", which contradicts what was known" if piece.contradicts else ""
-            steps.append(f"{piece.low:.2f} to {piece.high:.2f} with {piece.source} (n {piece.n}){against}")
-        return ", ".join(steps)
+        return steps_told("speed over published", self.before, self.pieces)
+
+
+def steps_told(what: str, before: tuple[float, float], pieces: Iterable[Piece]) -> str:
+    """The ends of the interval of `what` without measurements of one's own, then with those of one more source at each step."""
+    steps = [f"{what} {before[0]:.2f} to {before[1]:.2f} without"]
+    for piece in pieces:
+        against = ", which contradicts what was known" if piece.contradicts else ""
+        steps.append(f"{piece.low:.2f} to {piece.high:.2f} with {piece.source} (n {piece.n}){against}")
+    return ", ".join(steps)
 
 
 def half_of(ends: tuple[float, float]) -> float:
@@ -107,8 +102,8 @@ def own_speed(
         between, asked = (new + (1.0 - new) * _in_common(plans, to) for to in (plans, [(model, plan or NOBODY_SAYS)]))
         after = conditional(half, apart[::step], between, noise[::step], asked[:, 0])
         centre, width = after.shift, after.half
-        pieces.append(SpeedPiece(source, sum(one.source == source for one in measured), float(np.exp(centre - width)),
-                                 float(np.exp(centre + width)), after.contradicts))
+        low, high = (float(np.exp(centre + side)) for side in (-width, width))
+        pieces.append(Piece(source, sum(one.source == source for one in measured), low, high, after.contradicts))
     as_many = any(one.plan is not None and plan is not None and one.plan[0] == plan[0] for one in measured)
     return OwnSpeed(float(np.exp(centre)), width, published, tuple(pieces), as_many)
 

@@ -19,7 +19,7 @@ from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed
 from roi.evidence.serving_speed import known_ends
 from roi.facts.fact import Basis, Fact
 from roi.facts.records import Record
-from roi.store.profiles.kept_records import find_records, read_record, record_text
+from roi.store.profiles.kept_records import find_records, record_text
 
 SCHEMA: Final = "roi.served-rows/1"
 SUFFIX: Final = ".served"
@@ -62,11 +62,6 @@ class RowsSpeed:
     """1 with the ends over the centre."""
 
 
-def read_served(path: Path) -> ServedRows:
-    """The rows in the file at `path`; InputError where it holds none."""
-    return read_record(ServedRows, path, "served rows", "served rows")
-
-
 def served_text(rows: Sequence[ServedRow], day: Date, version: str, table: str) -> str:
     """The rows as the text of a file."""
     return record_text(ServedRows(schema=SCHEMA, date=day, roi=version, table=table, rows=tuple(rows)))
@@ -74,7 +69,7 @@ def served_text(rows: Sequence[ServedRow], day: Date, version: str, table: str) 
 
 def find_served_rows(folders: Iterable[Path]) -> tuple[tuple[ServedRows, ...], tuple[tuple[Path, str], ...]]:
     """Files of rows (*.served) anywhere below the folders, and (file, reason) of those that cannot be read."""
-    return find_records(read_served, folders, SUFFIX)
+    return find_records(ServedRows, folders, SUFFIX, "served rows", "served rows")
 
 
 def row_speeds(files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: str) -> list[PlanSpeed]:

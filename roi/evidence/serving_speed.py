@@ -16,7 +16,7 @@ from roi.catalog.efficiencies.serving_efficiencies import (
 from roi.estimate.accuracy.serving_errors import ServingEvidence
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline
 from roi.estimate.replay.held_out import AdapterSpeed
-from roi.estimate.serving.iteration import Efficiencies
+from roi.estimate.serving.efficiencies import Efficiencies
 from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.numerics.spreads import joint_high, joint_low

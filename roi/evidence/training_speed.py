@@ -14,7 +14,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
-from roi.errors import InputError
+from roi.errors import InputError, first_of
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
 from roi.estimate.step.calibration import LONE_BETWEEN, ONE_GPU, Evidence, GroupFit, TimedRun, evidence_for, layout_of
 from roi.estimate.step.own_runs import Asked, nothing_published, pooled, with_own_runs
@@ -23,28 +23,25 @@ from roi.estimate.step.roofline import device_evidence
 from roi.estimate.training.peft_methods import VIRTUAL
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.measured_links import measured_links
+from roi.evidence.own_speed import steps_told
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.facts.profiles import DryRunProfile, TrainProfile
+from roi.facts.profiles import DeviceProfile, DryRunProfile, TrainProfile
 from roi.facts.records import Record
 from roi.numerics.spreads import TAIL, joint_high, joint_low
 from roi.store.profiles.folders import canonical_gpu
-from roi.store.profiles.kept_records import find_records, read_record, record_text
-from roi.store.profiles.lookup import Store, StoredProfile, device_profiles, read_plan
+from roi.store.profiles.kept_records import find_records, record_text
+from roi.store.profiles.lookup import Store, StoredProfile, of_card, of_kind, read_plan
 
 SCHEMA: Final = "roi.calibration/1"
 SUFFIX: Final = ".calibration"
 """Files among the profiles that hold fits (JSON); not .json, which is a profile."""
-
-
 PACES: Final[dict[str, tuple[float, float, float]]] = {
     "path": (0.82, 0.21, 1.04), "weight": (0.61, 0.17, 0.95), "scale": (1.04, 0.83, 1.24), "whole": (1.0, 0.64, 1.15)}
 """Speed of peft's tuners beside LoRA over that of LoRA's roofline on the same targets, by family: median, 5th and 95th
 percentile over 159 rows of its method comparison, methods weighted by the root of their rows. They are one model on one card
 (3.2B, some 840 tokens a step); what a tuner does to weights costs less of a step of more tokens
 (lab/fit_training_intervals.py)."""
-
-
 LARGEST_JOB: Final = 512
 """GPUs of the largest job among the runs that speed was fitted to (lab/tables)."""
 
@@ -79,11 +76,6 @@ class CalibrationFile(Record):
     groups: tuple[CalibrationGroup, ...]
 
 
-def read_calibration(path: Path) -> CalibrationFile:
-    """The fits in the file at `path`; an InputError where it is none."""
-    return read_record(CalibrationFile, path, "calibration", "a calibration")
-
-
 def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: Sequence[str]) -> str:
     """The fits as the text of a file."""
     kept = tuple(CalibrationGroup(source=f.source, gpu=f.gpu, layout=f.layout, n=f.n, overall=round(f.overall, 4),
@@ -94,7 +86,7 @@ def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: 
 
 def find_calibrations(folders: Iterable[Path]) -> tuple[tuple[CalibrationFile, ...], tuple[tuple[Path, str], ...]]:
     """Calibration files (*.calibration) anywhere below the folders, and (file, reason) of those that cannot be read."""
-    return find_records(read_calibration, folders, SUFFIX)
+    return find_records(CalibrationFile, folders, SUFFIX, "calibration", "a calibration")
 
 
 @cache
@@ -152,9 +144,8 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     own profiles over that are a profile); mixture (published runs, all of dense models, and what is not known of its experts).
     """
     known = training_efficiencies()
-    profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
     links = cache(partial(measured_links, store))
-    own = [(one, run.plan, run.model.mixture) for stored in profiles for run in profile_runs(stored)
+    own = [(one, run.plan, run.model.mixture) for stored in of_kind(store, TrainProfile) for run in profile_runs(stored)
            for step in [replace(known.step(), links=links(run.gpu_name, run.plan.gpus)[0])]
            if (one := timed_run(run, step, tuners=True)) is not None]
     fits = [*(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
@@ -213,7 +204,7 @@ def of_mixture(found: Evidence) -> Evidence:
 
 def best_product(store: Store, gpu: str, dtype: str) -> tuple[float, str] | None:
     """(FLOP/s of the best matrix product of a type on this card, the name of the newest device profile with one), or None."""
-    for stored in device_profiles(store, gpu):
+    for stored in of_card(store, DeviceProfile, gpu):
         products = (rate for rate in stored.profile.rates if rate.regime == "matrix" and rate.dtype == dtype)
         best = max((rate.work / float(np.median(rate.seconds)) for rate in products), default=None)
         if best is not None:
@@ -226,7 +217,7 @@ def evidence_line(gpu: Gpu, evidence: Evidence) -> str:
     kind = {"profile": "measured here", "device": "a dry run over rates measured here", "gpu": "other sources on this card",
             "tuner": "LoRA's at the pace of peft's tuners of the nearest kind",
             "mixture": "that of dense models, no published run is of a mixture"}
-    told = "; ".join(evidence.sources[:3]) + (f" and {len(evidence.sources) - 3} more" if len(evidence.sources) > 3 else "")
+    told = first_of(evidence.sources, 3, "; ")
     held = "" if evidence.record is None else f"; {evidence.record[1]:.0f}% of rows left out inside such an interval"
     speed = f"{gpu.id}: speed {kind.get(evidence.level, 'other cards')} ({told}; n {evidence.n}{held})"
     return "; ".join(filter(None, (speed, pieces_told(evidence))))
@@ -236,12 +227,7 @@ def pieces_told(evidence: Evidence) -> str:
     """What each measurement of one's own did to the 90% interval of the scale, in words; empty where there is none."""
     if evidence.before is None:
         return ""
-    low, high = evidence.before
-    steps = [f"of the roofline {low:.2f} to {high:.2f} without"]
-    for piece in evidence.pieces:
-        against = ", which contradicts what was known" if piece.contradicts else ""
-        steps.append(f"{piece.low:.2f} to {piece.high:.2f} with {piece.source} (n {piece.n}){against}")
-    return ", ".join(steps)
+    return steps_told("of the roofline", evidence.before, evidence.pieces)
 
 
 def plan_speed(
@@ -259,7 +245,7 @@ def plan_speed(
         found = fitted(gpu, shape, plan)
         if dry is None or not dry.operators or plan.gpus > 1:
             return found
-        for stored in device_profiles(store, gpu.id):
+        for stored in of_card(store, DeviceProfile, gpu.id):
             try:
                 rates = device_rates(stored.profile)
             except InputError:

@@ -12,12 +12,8 @@ from roi.facts.records import Record
 
 Counted = Literal["server usage", "tokenizer", "chunks", "stated"]
 """Who counted tokens: the server's usage object, a tokenizer here, one a streamed chunk, or the file that was imported."""
-
-
 ENDS_ONLY = frozenset({"guidellm"})
 """Tools whose exports hold the first and the last token of a request and their number, not each one's time."""
-
-
 Moment = Annotated[NonNegativeFloat, Field(le=1e11)]
 """Seconds since the load began, or since 1970 until an import has counted them from its first: what is later
 than the year 5000 is no time, and sums of it overflow."""

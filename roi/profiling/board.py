@@ -97,8 +97,7 @@ class Board:
 
     def slowed(self) -> int:
         """Bits of SLOWED that hold now."""
-        question = getattr(self.nvml, "nvmlDeviceGetCurrentClocksEventReasons", None)  # absent in older pynvml
-        return 0 if question is None else int(self._ask(question) or 0)
+        return int(self._ask(self.nvml.nvmlDeviceGetCurrentClocksEventReasons) or 0)
 
     def power_limit_w(self) -> float | None:
         """Power limit that the board enforces."""

@@ -14,8 +14,6 @@ from roi.quality.measured import Measured
 
 ENOUGH: Final = 200
 """Items below which a set is small: 200 to 500 are usual."""
-
-
 LONGEST_LINE: Final = 1 << 24
 """Characters of a line of the training file that are read at once, so that none fills the memory."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Final, TextIO, cast
 
 from roi.disk import UNIQUE, GivenTwice, lines_of, unpacked
-from roi.errors import InputError, MissingExtra, nearest_file
+from roi.errors import InputError, nearest_file, needs
 from roi.quality.json_stream import wanted_values
 from roi.quality.result_rows import NOT_JSON, Document, Notes, Source
 
@@ -213,10 +213,8 @@ def _archived(archive: zipfile.ZipFile, shown: str, head: Document) -> Iterator[
     if header is None:
         raise InputError(f"{shown}: an archive, but none of Inspect: header.json is missing")
     if any(each.compress_type == ZSTANDARD for each in archive.infolist()) and not hasattr(zipfile, "ZIP_ZSTANDARD"):
-        try:
+        with needs("quality", "zipfile-zstd"):
             import_module("zipfile_zstd")
-        except ImportError:
-            raise MissingExtra("quality", "zipfile-zstd") from None
     head["eval"] = next((value for _, value in _members(archive, [header], ("eval",), shown)), {})
     if "summaries.json" in names:
         yield from _members(archive, ["summaries.json"], ("*",), shown)

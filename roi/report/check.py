@@ -8,7 +8,7 @@ from math import inf, isinf
 from roi.answers.check import CheckAnswer, Rule
 from roi.facts.case import SHARE
 from roi.report.comparison.names_and_rates import secret, stand_ins, telling
-from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_name, figure, option_label, percent, quantity, told_apart, usd
 from roi.report.page.cover import redacted
 from roi.report.page.parts import Page, Section
@@ -33,15 +33,15 @@ SHARES = {"chance_to_beat_staying", "wrong_answers", "error_rate"}
 UNITS = {"payback_months": " months", "evidence_age_days": " days"}
 
 
-def check_text(answer: CheckAnswer, form: str = "table", *, redact: bool = False, width: int = 80, colour: bool = False) -> str:
-    """The report as text, no line longer than `width`, or as Markdown; with `redact` without names and rates."""
+def check_blocks(answer: CheckAnswer, *, redact: bool = False) -> Iterable[Block]:
+    """The parts of the report; with `redact` without names and rates."""
     blocks = tuple(_blocks(answer, redact=redact))
     if redact:
         page = Page(title="", facts=(), sections=(Section("", blocks),), foot="")
         both = [c for c in (answer.comparison, answer.kept) if c is not None]
         hidden = [text for c in both for text in telling(c.case)]
         blocks = redacted(page, stand_ins(*both), hidden).sections[0].parts  # type: ignore[assignment]  # as they went in
-    return render(blocks, form, width=width, colour=colour)
+    return blocks
 
 
 def check_json(answer: CheckAnswer, *, version: str) -> str:

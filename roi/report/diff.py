@@ -13,7 +13,7 @@ from roi.economics.decision.verdict import chance, value
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report.comparison.names_and_rates import secret, stand_ins, telling
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import fact_name, months, option_label, quantity, told_apart
 from roi.report.page.cover import redacted
@@ -37,12 +37,13 @@ WHICH = (".vendor", ".label", ".uses_cache", ".kind")
 """The same where an option became another one."""
 
 
-def diff_text(
-    answer: DiffAnswer, form: str = "table", *, full: bool = False, redact: bool = False, width: int = 80, colour: bool = False
-) -> str:
-    """The report as text, no line longer than `width`, or as Markdown; with `redact` it tells no rate, no wage and no name."""
-    blocks = _without(answer, _blocks(answer, full=full, redact=redact), redact=redact)
-    return render(blocks, form, width=width, colour=colour)
+def diff_blocks(answer: DiffAnswer, *, full: bool = False, redact: bool = False) -> Iterable[Block]:
+    """The parts of the report; with `redact` it tells no rate, no wage and no name."""
+    blocks = tuple(_blocks(answer, full=full, redact=redact))
+    if not redact:
+        return blocks
+    page = _hidden(answer, Page(title="", facts=(), sections=(Section("", blocks),), foot=""))
+    return page.sections[0].parts  # type: ignore[return-value]  # the blocks that went in
 
 
 def diff_page(answer: DiffAnswer, *, version: str, redact: bool = False) -> Page:
@@ -83,14 +84,6 @@ def _side_json(side: Side, name: str) -> dict[str, Any]:
         "expected_npv_usd": value(c.leader, c.verdict.counts), "cash_monthly_usd": c.leader.cash_monthly_usd,
         "chance_to_beat_staying": chance(c.leader, c.verdict.counts),
     }
-
-
-def _without(answer: DiffAnswer, blocks: Iterable[Block], *, redact: bool) -> Sequence[Block]:
-    """The blocks; with `redact` without names and rates."""
-    if not redact:
-        return tuple(blocks)
-    page = _hidden(answer, Page(title="", facts=(), sections=(Section("", tuple(blocks)),), foot=""))
-    return page.sections[0].parts  # type: ignore[return-value]  # the blocks that went in
 
 
 def _hidden(answer: DiffAnswer, page: Page) -> Page:

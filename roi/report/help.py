@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from roi.answers.help import FieldAnswer, Moves
+from roi.errors import first_of
 from roi.facts.fact import Basis, Fact
-from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_range, figure, quantity
 from roi.scenario.meaning import Meaning
 from roi.scenario.quantity import Spread
@@ -17,8 +18,8 @@ SHOWN = 5
 """Options of which the report says what a field moves."""
 
 
-def field_text(a: FieldAnswer, *, width: int = 80, colour: bool = False) -> str:
-    """The answer as text."""
+def field_blocks(a: FieldAnswer) -> list[Block]:
+    """The parts of the answer."""
     m = a.meaning
     blocks: list[Block] = [Title(m.path), Paragraph(m.meaning), Notes(tuple(_notes(a)))]
     if a.inside:
@@ -26,15 +27,15 @@ def field_text(a: FieldAnswer, *, width: int = 80, colour: bool = False) -> str:
         blocks += [Gap(), Table(("field", "left out"), listed, align="ll")]
     if a.moves is not None:
         blocks += _table(a.moves, m.unit)
-    return render(blocks, width=width, colour=colour)
+    return blocks
 
 
-def fields_text(word: str, found: Sequence[Meaning], commands: Sequence[str], *, width: int = 80, colour: bool = False) -> str:
+def fields_blocks(word: str, found: Sequence[Meaning], commands: Sequence[str]) -> list[Block]:
     """The fields that have to do with a word, each in its first sentence, and commands whose name begins so."""
     rows = tuple(Row((each.path,), detail=each.meaning.partition(". ")[0].rstrip(".")) for each in found)
     also = [f"A command begins so: roi {name}." for name in commands]
-    return render([Title(f"Fields that have to do with {word}"), Table(("field",), rows, align="l"),
-                   Notes(("roi help FIELD [FILE] says more of one, and what it moves.", *also))], width=width, colour=colour)
+    return [Title(f"Fields that have to do with {word}"), Table(("field",), rows, align="l"),
+            Notes(("roi help FIELD [FILE] says more of one, and what it moves.", *also))]
 
 
 def _notes(a: FieldAnswer) -> Iterator[str]:
@@ -101,8 +102,7 @@ def _value(value: object, unit: str) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_value(getattr(each, 'value', each), unit)}" for name, each in value.items()) or "none"
     if isinstance(value, tuple):
-        more = f" and {len(value) - SHOWN} more" if len(value) > SHOWN else ""
-        return ", ".join(str(each) for each in value[:SHOWN]) + more or "none"
+        return first_of([str(each) for each in value], SHOWN) or "none"
     return str(value)
 
 

@@ -9,7 +9,7 @@ from roi.answers.next import NextAnswer
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.worth import Experiment, Point
 from roi.report.comparison.thresholds import nothing_fails
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import MEASURES, duration, fact_name, money_of, option_label, usd
 
 SCHEMA = "roi.next/1"
@@ -21,11 +21,6 @@ LEAST_USD = 0.5
 POINTS = 7
 """Sizes of the curve that are listed without --full."""
 HEADS = ("experiment", "size", "cost", "time", "at\nmost", "worth", "+-", "net if\nfirst", "net if\nafter")
-
-
-def next_text(answer: NextAnswer, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False) -> str:
-    """The report as text, no line longer than `width`, or as Markdown."""
-    return render(_tell(answer, full=full), form, width=width, colour=colour)
 
 
 def next_json(answer: NextAnswer, *, version: str) -> str:
@@ -71,7 +66,8 @@ def _what(c: Comparison, e: Experiment, size: int | None) -> str:
     return f"{told}, {size:,} runs" if e.kind == "load-test" else f"{told} on {size:,} items"
 
 
-def _tell(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
+def next_blocks(answer: NextAnswer, *, full: bool) -> Iterable[Block]:
+    """The parts of the report."""
     c, e = answer.comparison, answer.experiment
     yield Title(str(c.case["title"].value))
     yield Paragraph(step_sentence(answer), strong=True)

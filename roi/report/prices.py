@@ -10,7 +10,7 @@ from roi.answers.prices import Change, PriceList, Refresh
 from roi.facts.fact import STALE_DAYS
 from roi.facts.price import ApiPrice
 from roi.facts.records import DatedRow
-from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Notes, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import figure
 
 AGED = ("stated", "days", "")
@@ -40,9 +40,9 @@ def prices_json(found: PriceList) -> str:
     return json.dumps(told, indent=1, allow_nan=False, default=str)
 
 
-def prices_text(found: PriceList, form: str = "table") -> str:
-    """The list in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(_holdings(found) if found.what is None else _list(found), form)
+def prices_blocks(found: PriceList) -> Iterable[Block]:
+    """The list, or where nothing is asked for what is held."""
+    return _holdings(found) if found.what is None else _list(found)
 
 
 def _holdings(found: PriceList) -> Iterator[Block]:
@@ -122,12 +122,8 @@ def refresh_json(found: Refresh) -> str:
     }, indent=1, allow_nan=False)
 
 
-def refresh_text(found: Refresh, form: str = "table") -> str:
-    """The same in a form of `--format`: the largest changes first."""
-    return render(_refreshed(found), form)
-
-
-def _refreshed(found: Refresh) -> Iterator[Block]:
+def refresh_blocks(found: Refresh) -> Iterator[Block]:
+    """What a refresh brought, the largest changes first."""
     counts = Counter(change.word for change in found.changes)
     words = ", ".join(f"{counts[word]:,} {word}" for word in ("added", "dearer", "cheaper", "gone"))
     yield Title(f"{found.rows:,} prices fetched: {words}, {found.same:,} as before")

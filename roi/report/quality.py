@@ -6,17 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 from roi.answers.quality import QualityAnswer
+from roi.errors import first_of
 from roi.numerics.paired import ScorePosterior
 from roi.quality.measured import MOST_ITEMS, Difference, SystemScore
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance, percent
 
 SCHEMA = "roi.quality/1"
-
-
-def quality_text(answer: QualityAnswer, form: str = "table", *, width: int = 80, colour: bool = False) -> str:
-    """The report as text, no line longer than `width`, or as Markdown."""
-    return render(quality_blocks(answer), form, width=width, colour=colour)
 
 
 def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
@@ -27,8 +23,7 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
     yield Paragraph(
         f"{len(found.items):,} items, {len(found.systems) - len(measured.cascades)} systems, metric"
         f" {', '.join(found.notes.metrics)}{f', up to {found.runs} runs an item' if found.runs > 1 else ''}"
-        f"{f'; {len(set(found.clusters.tolist())):,} clusters' if found.clustered else ''}. Read: {', '.join(sources[:4])}"
-        + (f" and {len(sources) - 4} more." if len(sources) > 4 else "."))
+        f"{f'; {len(set(found.clusters.tolist())):,} clusters' if found.clustered else ''}. Read: {first_of(sources, 4)}.")
     if answer.warnings:
         yield from (Heading("Warnings"), Bullets(tuple(answer.warnings)))
     yield Heading("Score of each system")

@@ -22,7 +22,7 @@ from roi.economics.tracking.predictive_bands import (
 )
 from roi.economics.tracking.seen_facts import Effect
 from roi.economics.tracking.way_ahead import Ahead
-from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance, figure, money_of, option_label, percent, short_usd, usd
 
 OUTSIDE = "!"
@@ -68,12 +68,6 @@ QUANTITY = {
 }
 EFFECTS = 5
 """Facts that are listed without --full."""
-WAYS = 3
-
-
-def track_text(answer: TrackAnswer, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False) -> str:
-    """The report as text, no line longer than `width`, or as Markdown."""
-    return render(track_blocks(answer, full=full), form, width=width, colour=colour)
 
 
 def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:

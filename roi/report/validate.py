@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from roi.errors import first_of
 from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow
 from roi.estimate.accuracy.serving_errors import QUANTITIES, ServingQuantity, ServingScore, ServingValidation
 from roi.estimate.accuracy.training_errors import Quantity, Score, Validation
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.units import GIB
 
 SCHEMA = "roi.validation/1"
@@ -106,11 +107,6 @@ def _prediction(score: RowScore[Any, Any]) -> dict[str, object]:  # Any: both ki
             "predicted": score.predicted * scale, "low": score.low * scale, "high": score.high * scale}
 
 
-def validation_text(found: Validation, instrument: str, speed_model: str, form: str = "table") -> str:
-    """The report in a form of `--format`: "table", no line longer than 80 columns, or "markdown"."""
-    return render(validation_blocks(found, instrument, speed_model), form)
-
-
 def validation_blocks(found: Validation, instrument: str, speed_model: str) -> Iterable[Block]:
     """The parts of the report."""
     used = found.rows - len(found.skipped)
@@ -125,13 +121,8 @@ def validation_blocks(found: Validation, instrument: str, speed_model: str) -> I
     )
 
 
-def serving_validation_text(found: ServingValidation, form: str = "table", evidence: str = PUBLISHED) -> str:
-    """The same for serving runs; `evidence` says what the predictions were fitted on."""
-    return render(serving_validation_blocks(found, evidence), form)
-
-
 def serving_validation_blocks(found: ServingValidation, evidence: str = PUBLISHED) -> Iterable[Block]:
-    """The parts of the report."""
+    """The parts of the report; `evidence` says what the predictions were fitted on."""
     used = found.rows - len(found.skipped) - len(found.unpredicted)
     apart = tuple(_statistics(TITLES[name], block) for name, block in found.implausible.items() if block.n)
     why = "Marked implausible, or by their own figures against Little's law or five times beyond the roofline."
@@ -280,8 +271,7 @@ def reasons_told(title: str, reasons: Sequence[tuple[str, str]]) -> Iterable[Blo
             rows.append(f"{len(found)}: {why} ({told})")
             continue
         distinct = [value for value in dict.fromkeys(value for _, value in found) if value]
-        more = f" and {len(distinct) - 3} more" if len(distinct) > 3 else ""
-        shown = f"; {', '.join(x[:60] for x in distinct[:3])}{more}" if distinct else ""
+        shown = f"; {first_of([x[:60] for x in distinct], 3)}" if distinct else ""
         rows.append(f"{len(found)}: {why} (first: {found[0][0]}{shown})")
     yield Heading(f"{title}: {len(reasons)}")
     yield Bullets(tuple(rows))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
-from roi.errors import InputError, UnknownName
+from roi.errors import InputError, UnknownName, first_of
 from roi.scenario.quantity import LARGEST, Section, Spread, Within
 from roi.scenario.scenario import Scenario
 
@@ -69,8 +69,7 @@ def meaning_of(name: str, also: Iterable[str] = ()) -> Meaning:
         return replace(found, path=name)
     ends = [path for path in field_paths() if path.endswith(f".{name}")]
     if len(ends) > 1:
-        more = f" and {len(ends) - SHOWN} more" if len(ends) > SHOWN else ""
-        raise InputError(f"{name}: several fields end so: {', '.join(ends[:SHOWN])}{more}; write one out")
+        raise InputError(f"{name}: several fields end so: {first_of(ends, SHOWN)}; write one out")
     if not ends:
         known = [*also, *field_paths(), *(path.rpartition(".")[2] for path in field_paths())]
         blocks = (path for path in field_paths() if "." not in path)

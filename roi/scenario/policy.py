@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from roi.errors import InputError
 from roi.facts.records import Finite
-from roi.scenario.file import explain_mistakes
+from roi.scenario.mistakes import explain_mistakes
 from roi.scenario.quantity import Section
 from roi.scenario.yaml import read_yaml
 

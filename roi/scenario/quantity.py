@@ -136,8 +136,6 @@ PerYear = Annotated[float | Spread, AfterValidator(Within(-0.99, 10.0)), unit("1
 """Growth or drift, effective annual."""
 Months = Annotated[NonNegative, unit("months")]
 Hours = Annotated[NonNegative, unit("hours")]
-
-
 LONGEST_VALUE = 60
 """Characters of a wrong value that are shown."""
 

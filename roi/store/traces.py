@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.disk import read_text
-from roi.errors import InputError, nearest
+from roi.errors import InputError, nearest_told
 from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
 
@@ -32,6 +33,8 @@ MOST_BYTES: Final = 256 * 2**20
 """Of a trace: some ten million calls."""
 FEW_CALLS: Final = 200
 """Calls below which a 95th percentile rests on ten or fewer."""
+LONGEST: Final = 10_000_000
+"""Tokens of one example: beyond any model's context."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +134,7 @@ def _place(heads: list[str], names: tuple[str, ...], field: str, path: Path) -> 
     if found is not None and heads.count(heads[found]) > 1:
         raise InputError(f"{field}: {path}: two columns are named {heads[found]}; rename the one that is not meant")
     if found is None and names != COLUMNS["cached_tokens"]:
-        near = nearest(names[0], heads)
-        hint = f"; nearest: {', '.join(near)}" if near else ""
-        raise InputError(f"{field}: {path} has no column {' or '.join(names)}{hint}")
+        raise InputError(f"{field}: {path} has no column {' or '.join(names)}{nearest_told(names[0], heads)}")
     return found
 
 
@@ -161,3 +162,28 @@ def _seconds(text: str) -> float:
         digits = "".join(ch for ch in rest if ch.isdigit())
         zone = rest[len(digits):]
         return datetime.fromisoformat(f"{head}{dot}{digits[:6].ljust(6, '0') if dot else ''}{zone}").timestamp()
+
+
+def traced_lengths(trace: Trace) -> tuple[int, ...]:
+    """Tokens of every call of a trace, as training on it would have them: what was sent and what came back."""
+    return tuple(round(tokens) for tokens in (trace.input_tokens + trace.output_tokens).tolist())
+
+
+def plain_lengths(path: Path, field: str) -> tuple[int, ...] | None:
+    """The whole numbers in a file with one a line, blank lines left out; None where its first line has a comma: a trace.
+
+    An InputError names the line and the value that is none.
+    """
+    lines = read_text(path, MOST_BYTES, f"{field}: ", "lengths").splitlines()
+    told = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not told:
+        raise InputError(f"{field}: {path} is empty; one number of tokens a line, or a trace of calls")
+    return None if "," in told[0][1] else tuple(_lengths(told, f"{field}: {path}"))
+
+
+def _lengths(told: Iterable[tuple[int, str]], where: str) -> Iterable[int]:
+    for number, text in told:
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(LONGEST)) and 1 <= int(text) <= LONGEST):
+            raise InputError(f"{where}, line {number}: {text[:40]!r} is no number of tokens; whole, from 1 to {LONGEST:,}, "
+                             "one a line; or give a trace: CSV with arrival_s, input_tokens, output_tokens")
+        yield int(text)

@@ -40,17 +40,18 @@ from roi.estimate.step.calibration import (
 from roi.estimate.step.step_time import StepEfficiency, step_time
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.training_speed import (
+    CalibrationFile,
     calibration_text,
     evidence_line,
     find_calibrations,
     group_fits,
     profile_runs,
     published_fits,
-    read_calibration,
     speed_evidence,
 )
 from roi.facts.environment import Environment
 from roi.facts.profiles import MemoryReading, TrainPoint, TrainProfile
+from roi.store.profiles.kept_records import read_record
 from roi.store.profiles.lookup import Store, StoredProfile, load_profiles, plan_record, save_profile
 
 SMALL, L40S = find_model("qwen2.5-0.5b"), find_gpu("L40S")
@@ -304,7 +305,7 @@ def test_fits_survive_their_file_and_a_damaged_one_is_named(tmp_path):
     assert [path.name for path, _ in damaged] == ["bad.calibration", "twice.calibration"]
     assert damaged[1][1].endswith("twice.calibration: 'roi' is given twice")
     with pytest.raises(InputError, match="cannot be read"):
-        read_calibration(tmp_path / "none.calibration")
+        read_record(CalibrationFile, tmp_path / "none.calibration", "calibration", "a calibration")
 
 
 def test_a_calibration_among_the_profiles_is_no_damaged_profile(tmp_path):
@@ -360,7 +361,7 @@ def test_json_has_every_run_with_its_residual(alone):
 def test_output_keeps_the_scales(alone):
     result = call(table(alone), "--output", alone / "mine.calibration")
     assert result.exit_code == 0, result.output
-    file = read_calibration(alone / "mine.calibration")
+    [file], _ = find_calibrations([alone])
     assert (file.tables, [g.gpu for g in file.groups]) == (("t.csv",), ["L40S"])
 
 

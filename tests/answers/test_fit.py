@@ -15,7 +15,8 @@ from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.training_speed import LARGEST_JOB
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, Rate
-from roi.report.training.fit import fit_text
+from roi.report.layout.blocks import render
+from roi.report.training.fit import fit_blocks
 from roi.scenario.template import template
 from roi.store.profiles.lookup import save_profile
 from roi.units import GIB
@@ -385,9 +386,9 @@ def test_where_nothing_fits_the_largest_card_says_what_would():
 
 def test_the_winner_is_bold_only_in_colour():
     report = fit_model("llama-3.1-8b", TrainingPlan(), gpus="L40S,H100", day=date(2026, 11, 24))
-    assert "\x1b[1mL40S" in fit_text(report, colour=True)
-    assert "\x1b" not in fit_text(report)
-    wide = fit_text(report, width=120).splitlines()
+    assert "\x1b[1mL40S" in render(fit_blocks(report, full=False), colour=True)
+    assert "\x1b" not in render(fit_blocks(report, full=False))
+    wide = render(fit_blocks(report, full=False), width=120).splitlines()
     assert 80 < max(map(len, wide)) <= 120
 
 

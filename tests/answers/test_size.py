@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sizing_support import sized_scenario
+from sizing_support import size_text, sized_scenario
 from step_simulator import Truth, simulate
 
 from roi.answers.size import on_trace, size_file, size_service
@@ -17,7 +17,7 @@ from roi.errors import InputError
 from roi.evidence.known_runs import known_runs
 from roi.facts.fact import Basis
 from roi.report.layout.wording import figure, percent
-from roi.report.serving.size import frontier, size_text
+from roi.report.serving.size import frontier
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 from roi.store.profiles.lookup import load_profiles, save_profile

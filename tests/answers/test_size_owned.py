@@ -1,11 +1,11 @@
 """`roi size` with cards that are owned: a plan beside those that are rented, within their number."""
 
 import pytest
-from sizing_support import sized_scenario
+from sizing_support import size_text, sized_scenario
 
 from roi.answers.size import size_service
 from roi.errors import InputError
-from roi.report.serving.size import frontier, size_text
+from roi.report.serving.size import frontier
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 

@@ -4,13 +4,13 @@ import json
 from dataclasses import replace
 
 import pytest
-from sizing_support import sized_scenario
+from sizing_support import size_text, sized_scenario
 
 from roi.answers.size import size_service
 from roi.economics.decision.comparison import compare
 from roi.report.comparison.compare import comparison_text
 from roi.report.layout.wording import figure
-from roi.report.serving.size import size_json, size_text
+from roi.report.serving.size import size_json
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 from roi.store.traces import read_trace

@@ -13,7 +13,8 @@ from roi.cli import main
 from roi.estimate.accuracy.serving_errors import ServingEvidence, validate_serving
 from roi.estimate.accuracy.serving_run import run_figures
 from roi.evidence.serving_speed import serving_evidence
-from roi.report.validate import serving_validation_json, serving_validation_text
+from roi.report.layout.blocks import render
+from roi.report.validate import serving_validation_blocks, serving_validation_json
 from roi.store.tables.serving_table import ServingTable
 from roi.store.tables.training_table import TrainingTable
 
@@ -88,7 +89,7 @@ def test_the_command_answers_a_serving_table_in_the_same_json(tmp_path):
 
 def test_the_report_keeps_to_80_columns(validated):
     wrong = {**STATIC, "implausible": "true", "model": "llama-3-70b", "tp": "4"}
-    text = serving_validation_text(validated(STATIC, CLOSED, {**STATIC, "gpu": "TPUv5"}, wrong))
+    text = render(serving_validation_blocks(validated(STATIC, CLOSED, {**STATIC, "gpu": "TPUv5"}, wrong)))
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "Marked implausible, or by their own figures" in text
     assert "gpu: no GPU of the catalog" in text
@@ -96,7 +97,7 @@ def test_the_report_keeps_to_80_columns(validated):
 
 def test_ids_are_printed_whole_however_long_they_are(validated):
     ids = ["lab-" + "x" * 30 + "-h100_8192x1024_c512_tp4_ep1_1130", "anl-1"]
-    lines = serving_validation_text(validated(*({**STATIC, "id": id} for id in ids))).splitlines()
+    lines = render(serving_validation_blocks(validated(*({**STATIC, "id": id} for id in ids)))).splitlines()
     assert max(len(line) for line in lines) <= 80
     assert all(any(line.split()[:1] == [id] for line in lines) for id in ids)
 

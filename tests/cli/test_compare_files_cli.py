@@ -11,7 +11,7 @@ from roi.cli import main
 from roi.disk import replace_files, replace_in_folder
 from roi.errors import RoiError
 from roi.report.comparison.tables import TABLES
-from roi.report.page import script
+from roi.report.page import page as page_file
 
 GOOD = """\
 title: Triage
@@ -52,7 +52,7 @@ def test_a_mixture_that_is_served_is_told_in_every_form(
     good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its speeds are facts of their own, `serving.speed.mixture-...`."""
-    monkeypatch.setattr(script, "drawing_script", lambda cache: "0;")
+    monkeypatch.setattr(page_file, "drawing_script", lambda cache: "0;")
     found = ask(good, "--full", "--set", "candidates={self_hosted: [qwen3-30b-a3b], gpus: [l40s]}", *(
         f"--{form}={tmp_path / form}" for form in ("html", "xlsx", "csv")))
     assert found.exit_code == 0, found.output

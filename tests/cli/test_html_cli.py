@@ -7,13 +7,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from roi.cli import main
-from roi.report.page import script
+from roi.report.page import page as page_file
 
 
 @pytest.fixture(autouse=True)
 def _no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The script that draws takes seconds to make; tests/report/page has the real one."""
-    monkeypatch.setattr(script, "drawing_script", lambda cache: "0;")
+    monkeypatch.setattr(page_file, "drawing_script", lambda cache: "0;")
 
 
 SMALL = """\
@@ -106,7 +106,7 @@ def test_a_file_that_came_meanwhile_stays(small: Path, tmp_path: Path, monkeypat
         target.write_text("came meanwhile")
         return "0;"
 
-    monkeypatch.setattr(script, "drawing_script", late)
+    monkeypatch.setattr(page_file, "drawing_script", late)
     assert "is there already" in ask("compare", small, "--html", target).stderr
     assert target.read_text() == "came meanwhile"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "scenario"]

@@ -12,7 +12,8 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.models.shapes import find_model
 from roi.estimate.serving.capacity import operating_point, serving_capacity
-from roi.estimate.serving.iteration import PERFECT, Iteration, kv_bytes_per_gpu, roofline_iteration
+from roi.estimate.serving.efficiencies import PERFECT
+from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, roofline_iteration
 from roi.estimate.serving.replica_memory import ReplicaMemory, replica_memory
 from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.weight_formats import step_read_bytes, weight_bytes

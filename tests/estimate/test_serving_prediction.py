@@ -17,7 +17,8 @@ from roi.estimate.replay.loads import SEED, OperatingFigures, ServingLoad, load_
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import poisson_arrivals
-from roi.estimate.serving.iteration import Efficiencies, Iteration, query_group, roofline_iteration
+from roi.estimate.serving.efficiencies import Efficiencies
+from roi.estimate.serving.iteration import Iteration, query_group, roofline_iteration
 from roi.estimate.serving.replica_memory import EngineHabits, activation_bytes
 from roi.estimate.serving.request_shape import RequestShape
 from roi.estimate.serving.weight_formats import weight_bytes

@@ -16,7 +16,7 @@ from tables_support import SERVING, TRAINING, read_serving, serving_run_of, writ
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits
 from roi.catalog.models.shapes import find_model
 from roi.estimate.accuracy.serving_run import run_figures
-from roi.estimate.serving.iteration import PERFECT
+from roi.estimate.serving.efficiencies import PERFECT
 from roi.evidence.serving_speed import reached, serving_evidence
 from roi.numerics.spreads import student
 

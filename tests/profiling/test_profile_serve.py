@@ -34,7 +34,7 @@ from roi.profiling.server.load_design import (
 from roi.profiling.server.server_facts import QUESTIONS
 from roi.report.profiles.profile_serve import serve_json, serve_text
 from roi.store.imports.points import Stated
-from roi.store.profiles.lookup import load_profiles, serve_profiles
+from roi.store.profiles.lookup import load_profiles, of_card
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,7 +76,7 @@ def test_a_profile_holds_every_request_and_comes_back_from_its_file(tmp_path):
     with StepServer(FAST, model="meta-llama/Llama-3.1-8B-Instruct") as server:
         result, profile = run(server, tmp_path, "--gpu", "h100-80gb-sxm", "--gpus", "2", "--weight-dtype", "fp8")
     assert result.exit_code == 0, result.output
-    [stored] = serve_profiles(load_profiles([tmp_path]), "H100-80GB-SXM")
+    [stored] = of_card(load_profiles([tmp_path]), ServeProfile, "H100-80GB-SXM")
     assert stored.profile == profile
     assert (profile.served_model, profile.model) == ("meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b")
     assert (profile.gpu, profile.gpus, profile.weight_dtype) == ("H100-80GB-SXM", 2, "fp8")

@@ -12,7 +12,7 @@ from roi.cli import main
 from roi.estimate.replay.metrics import e2e_s, ttft_s
 from roi.facts.serve_profile import ServeProfile
 from roi.profiling.server.load_design import FEW_WORDS
-from roi.store.profiles.lookup import load_profiles, serve_profiles
+from roi.store.profiles.lookup import load_profiles, of_card
 
 pytestmark = pytest.mark.full
 
@@ -110,7 +110,7 @@ def test_a_profile_keeps_every_request_whole_with_tokens_as_the_server_counts_th
 
 def test_the_profile_is_found_again_in_its_folder(measured):
     folder, _ = measured
-    (found,) = serve_profiles(load_profiles([folder]), "cpu")
+    (found,) = of_card(load_profiles([folder]), ServeProfile, "cpu")
     assert found.profile.served_model == NAME
 
 

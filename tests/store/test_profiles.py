@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import roi
 from roi.errors import InputError, RoiError
-from roi.estimate.training.plan import ATTENTIONS, DTYPES, METHODS, OPTIMIZERS, SHARDINGS, TRAINERS, TrainingPlan
+from roi.estimate.training.plan import CHOICES, METHODS, TrainingPlan
 from roi.facts.environment import Environment
 from roi.facts.profiles import (
     DeviceProfile,
@@ -41,11 +41,11 @@ from roi.store.profiles.lookup import (
     PeakBytes,
     Store,
     StoredProfile,
-    device_profiles,
     dry_run_at,
     find_dry_peak,
     find_dry_run,
     load_profiles,
+    of_card,
     plan_record,
     profile_folders,
     read_plan,
@@ -168,11 +168,12 @@ def test_names_of_files_are_usable_on_any_system(name, safe):
 PLANS = st.fixed_dictionaries({
     "method": st.sampled_from(METHODS), "rank": st.floats(1, 512), "micro_batch": st.integers(1, 64),
     "seq": st.integers(1, 10**6), "targets": st.sampled_from(["all-linear", "qv", "q_proj,v_proj", ("q_proj", "v_proj")]),
-    "checkpointing": st.booleans(), "dtype": st.sampled_from(DTYPES), "attention": st.sampled_from(ATTENTIONS),
-    "optimizer": st.sampled_from(OPTIMIZERS), "dropout": st.floats(0, 0.99), "double_quant": st.booleans(),
+    "checkpointing": st.booleans(), "dtype": st.sampled_from(CHOICES["dtype"]),
+    "attention": st.sampled_from(CHOICES["attention"]),
+    "optimizer": st.sampled_from(CHOICES["optimizer"]), "dropout": st.floats(0, 0.99), "double_quant": st.booleans(),
     "logits_kept": st.booleans(), "padded": st.booleans(), "autocast": st.booleans(), "packed": st.booleans(),
-    "trainer": st.sampled_from(TRAINERS), "accumulation": st.integers(1, 64), "gpus": st.integers(2, 1024),
-    "sharding": st.sampled_from(SHARDINGS),
+    "trainer": st.sampled_from(CHOICES["trainer"]), "accumulation": st.integers(1, 64), "gpus": st.integers(2, 1024),
+    "sharding": st.sampled_from(CHOICES["sharding"]),
 })  # fmt: skip
 
 
@@ -399,7 +400,7 @@ def test_a_folder_that_cannot_be_written_is_an_input_error(tmp_path, monkeypatch
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"profiles: cannot make the folder .*file.H100-80GB-SXM: Not a directory"):
         save_profile(device(), tmp_path / "file")
-    monkeypatch.setattr(profile_files.os, "open", refuse(errno.EROFS, "Read-only file system"))
+    monkeypatch.setattr(os, "open", refuse(errno.EROFS, "Read-only file system"))
     with pytest.raises(InputError, match=r"profiles: cannot write .*device-2026-11-25\.json: Read-only file system"):
         save_profile(device(), tmp_path)
 
@@ -449,13 +450,16 @@ def test_a_given_folder_that_is_absent_or_a_file_is_named(tmp_path):
         profile_folders([tmp_path / "file"])
 
 
-def test_the_users_folder_follows_the_platform():
-    home = Path("~").expanduser()
-    assert user_folder("linux", {}) == home / ".local/share/roi/profiles"
-    assert user_folder("linux", {"XDG_DATA_HOME": "/data"}) == Path("/data/roi/profiles")
-    assert user_folder("linux", {"XDG_DATA_HOME": "relative"}) == home / ".local/share/roi/profiles"
-    assert user_folder("darwin", {"XDG_DATA_HOME": "/data"}) == home / "Library/Application Support/roi/profiles"
-    assert user_folder("win32", {"LOCALAPPDATA": "/local"}) == Path("/local/roi/profiles")
+@pytest.mark.parametrize(("platform", "variable", "stated", "folder"), [
+    ("linux", "XDG_DATA_HOME", "", "~/.local/share/roi/profiles"), ("linux", "XDG_DATA_HOME", "/data", "/data/roi/profiles"),
+    ("linux", "XDG_DATA_HOME", "relative", "~/.local/share/roi/profiles"),
+    ("darwin", "XDG_DATA_HOME", "/data", "~/Library/Application Support/roi/profiles"),
+    ("win32", "LOCALAPPDATA", "/local", "/local/roi/profiles"),
+])
+def test_the_users_folder_follows_the_platform(monkeypatch, platform, variable, stated, folder):
+    monkeypatch.setattr("roi.catalog.user_data.sys.platform", platform)
+    monkeypatch.setenv(variable, stated)
+    assert user_folder() == Path(folder).expanduser()
 
 
 def test_a_new_profile_goes_to_the_working_folder_where_it_has_profiles_else_to_the_users(tmp_path, monkeypatch):
@@ -474,7 +478,7 @@ def test_runs_come_newest_first_whatever_their_zone(tmp_path):
     starts = [tokyo, naive, datetime(2026, 11, 25, 1, tzinfo=UTC)]
     for started in starts:
         save_profile(device(started), tmp_path)
-    found = device_profiles(load_profiles([tmp_path]), "H100")
+    found = of_card(load_profiles([tmp_path]), DeviceProfile, "H100")
     assert [stored.profile.started for stored in found] == [starts[2], naive, tokyo]
 
 
@@ -483,8 +487,8 @@ def test_runs_are_found_by_card(tmp_path):
     for profile in (device(), device(environment=cpu), train(), train(model="qwen3-8b"), train(environment=cpu)):
         save_profile(profile, tmp_path)
     store = load_profiles([tmp_path])
-    assert len(device_profiles(store, "H100")) == len(device_profiles(store, "cpu")) == 1
-    assert device_profiles(store, "L4") == ()
+    assert len(of_card(store, DeviceProfile, "H100")) == len(of_card(store, DeviceProfile, "cpu")) == 1
+    assert of_card(store, DeviceProfile, "L4") == ()
 
 
 def test_a_dry_run_is_found_for_any_plan_that_needs_the_same_memory(tmp_path):

@@ -1,4 +1,7 @@
-"""The scenario that tests of fleets begin with: one model, one card, one format of the weights."""
+"""The scenario that tests of fleets begin with: one model, one card, one format of the weights; and what is told of them."""
+
+from roi.report.layout.blocks import render
+from roi.report.serving.size import size_blocks
 
 SIZED_SCENARIO = """\
 title: sizing
@@ -15,3 +18,8 @@ def sized_scenario(folder):
     path = folder / "sizing.yaml"
     path.write_text(SIZED_SCENARIO, encoding="utf-8")
     return path
+
+
+def size_text(sizing, **options):
+    """What the command prints of it."""
+    return render(size_blocks(sizing, **options))

@@ -1,8 +1,6 @@
 """`roi usage` from the outside: the answer as text and JSON, the groups that are compared, the trace."""
 
 import json
-import os
-import sys
 from datetime import date, timedelta
 
 import pyarrow.parquet as pq
@@ -198,7 +196,7 @@ def test_groups_are_compared_once_and_their_answers_kept(log, tmp_path, monkeypa
     monkeypatch.setattr(usage_tasks, "_answers", lambda *given, **more: compared.append(1) or answers(*given, **more))
     for words, times in (((), 1), ((), 1), (("--no-cache",), 2)):
         assert (answer(log, *words)["tasks"], len(compared)) == (first, times)
-    for kept in (cache_folder(sys.platform, os.environ) / "tasks").iterdir():
+    for kept in (cache_folder() / "tasks").iterdir():
         kept.write_text(kept.read_text("utf-8").replace("gpt-6-sol", "gpt-7"), "utf-8")
     assert (answer(log)["tasks"], len(compared)) == (first, 3)
 

@@ -7,7 +7,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 
 from roi.catalog.rows import read_json, read_rows
 from roi.errors import UnknownName
-from roi.estimate.serving.iteration import Efficiencies
+from roi.estimate.serving.efficiencies import Efficiencies
 from roi.estimate.serving.replica_memory import VLLM, EngineHabits
 from roi.facts.fact import Basis, Fact
 from roi.facts.records import DatedRow, Record
@@ -15,8 +15,6 @@ from roi.numerics.spreads import joint_high
 
 ENOUGH: Final = 4
 """Runs of a model on a card from which its interval is that of other runs of the same."""
-
-
 Level = Literal["same", "model", "elsewhere", "other"]
 """What of a plan is new to a fit: its formats or number of GPUs at most; its model; its card; its engine."""
 Kind = Literal["dense", "mixture"]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from roi.catalog.models.configs import ModelConfig, read_config
-from roi.errors import InputError, MissingExtra, visible
+from roi.errors import InputError, needs, visible
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -92,7 +92,7 @@ def read_hub_model(name: str) -> HubModel:
     if match is None:
         raise InputError(f"MODEL: {name[:120]!r} is no model of the Hub; hub:owner/name, or hub:owner/name@commit")
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # read by the import: else it asks which program calls it, and says so
-    try:
+    with needs("profile", "huggingface_hub"):
         from huggingface_hub import HfApi, hf_hub_download  # half a second
         from huggingface_hub.errors import (
             EntryNotFoundError,
@@ -102,8 +102,6 @@ def read_hub_model(name: str) -> HubModel:
             RevisionNotFoundError,
         )
         from huggingface_hub.utils.tqdm import disable_progress_bars
-    except ImportError as error:
-        raise MissingExtra("profile", "huggingface_hub") from error
     repo, revision = match["id"], match["revision"] or "main"
     disable_progress_bars()
     api = HfApi()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.prices.gpu_offers import RENT_KEY
-from roi.errors import InputError, MissingExtra, RoiError
+from roi.errors import InputError, RoiError, needs
 from roi.facts.gpu import Gpu
 from roi.facts.price import RentalKind, RentalOffer
 from roi.units import GIB
@@ -30,10 +30,8 @@ TIMEOUT_S: Final = 60.0
 
 def fetch_items() -> list[Any]:  # Any: gpuhunt's CatalogItem; the package has no types
     """Every GPU offer of gpuhunt's published catalogs, the latest of each vendor; RoiError where none can be had."""
-    try:
+    with needs("prices", "gpuhunt"):
         import gpuhunt
-    except ImportError as error:
-        raise MissingExtra("prices", "gpuhunt") from error
     logging.getLogger("gpuhunt").setLevel(logging.CRITICAL)  # it logs tracebacks; vendors without offers are told by name
     catalog, before = gpuhunt.Catalog(auto_reload=False), socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_S)

@@ -127,7 +127,7 @@ def weigh(case: Case) -> Weighed:
     results = {
         id: option_result(
             case, shared, central, id, untrained, drawn=drawn, chance=best.get(id),
-            delay_usd=_delay_cost(shared, options, central, id),
+            delay_usd=0.0 if id == "stay" else float(_later(shared, options, id, 1).pv) - float(central[id].pv),
         )
         for id in live
     }
@@ -195,11 +195,6 @@ def settle(case: Case) -> tuple[Shared, dict[str, Option], dict[str, Choice]]:
     return shared, options, choices
 
 
-def _delay_cost(shared: Shared, options: Mapping[str, Option], central: Mapping[str, Evaluated], id: str) -> float:
-    """NPV lost if the option goes live one month later, USD."""
-    return 0.0 if id == "stay" else float(_later(shared, options, id, 1).pv) - float(central[id].pv)
-
-
 def _later(shared: Shared, options: Mapping[str, Option], id: str, months: int) -> Evaluated:
     """The option at the central values, live so many months later."""
     return evaluate(shared, replace(options[id], months_to_live=options[id].months_to_live + months), options)
@@ -210,17 +205,14 @@ def _better_later(shared: Shared, options: Mapping[str, Option], now: Evaluated,
 
     Months are tried in turn until one brings no more.
     """
-
-    def pv(found: Evaluated) -> float:
-        return float(found.cash_pv if counts == "cash" else found.pv)
-
-    months, least = 0, pv(now)
+    today = least = float(now.counted(counts))
+    months = 0
     while now.option.id != "stay" and months < LATER:
-        later = pv(_later(shared, options, now.option.id, months + 1))
+        later = float(_later(shared, options, now.option.id, months + 1).counted(counts))
         if later >= least:
             break
         months, least = months + 1, later
-    return (months, pv(now) - least) if months else None
+    return (months, today - least) if months else None
 
 
 def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None, counts: str) -> tuple[float, float] | None:
@@ -232,6 +224,6 @@ def _reconciled(case: Case, choices: Mapping[str, Choice], id: str | None, count
     def npv(volume_share: float) -> float:
         shared, options = read_all(case, {**values, "reconciliation.volume_share": volume_share}, choices, (id,))
         stay, done = (evaluate(shared, options[each], options) for each in ("stay", id))
-        return float(stay.cash_pv - done.cash_pv if counts == "cash" else stay.pv - done.pv)
+        return float(stay.counted(counts) - done.counted(counts))
 
     return npv(0.0), npv(1.0)

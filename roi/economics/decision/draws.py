@@ -32,8 +32,6 @@ MANY = 16_384
 
 MOST_NUMBERS = 60 * 36 * 2048
 """Draws x options x months at once: each option keeps some eight arrays of draws x months, so that this is 300 MB."""
-
-
 KEPT_NUMBERS = 2**22 - 1024
 """Numbers of a block (32 MiB, the most that counts) that is taken and given back before the draws, untouched.
 

@@ -45,6 +45,10 @@ class Evaluated:
         """Present value without the cost of wrong answers, USD."""
         return self.pv - self.total.errors_pv
 
+    def counted(self, counts: str) -> Number:
+        """Present value of what the verdict `counts`: with the cost of wrong answers, or of cash alone, USD."""
+        return self.cash_pv if counts == "cash" else self.pv
+
     def pv_without(self, left_out: Callable[[Line], bool]) -> Number:
         """Present value without some of the lines, USD."""
         lines, rate = filter(left_out, self.costs.lines), self.shared.discount_rate

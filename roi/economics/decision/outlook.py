@@ -78,7 +78,7 @@ def _draw(
         gained = _cumulative(stay, done, counts)
         lost = np.reshape(np.asarray(stay.total.upfront) - done.total.upfront, -1) - back
         held[rows] = np.where(meets[:, None], gained, gained[:, :1] - back[:, None])
-        kept = np.asarray(stay.cash_pv - done.cash_pv if counts == "cash" else stay.pv - done.pv)
+        kept = np.asarray(stay.counted(counts) - done.counted(counts))
         npv[id][rows] = np.where(meets, kept.reshape(-1), lost)
 
 

@@ -307,16 +307,13 @@ def error_rate_that_decides(
     `counts` is cash, the bar alone decides.
     """
 
-    def counted(done: Evaluated) -> float:
-        return float(done.cash_pv if counts == "cash" else done.pv)
-
     def cost(error_rate: float) -> float:
         option = with_error_rate(options[subject], error_rate)
-        return counted(evaluate(shared, option, {**options, subject: option}))
+        return float(evaluate(shared, option, {**options, subject: option}).counted(counts))
 
     at_bar, right = 1.0 - shared.quality_bar, cost(0.0)
     slope = (cost(0.02) - right) / 0.02
-    room = counted(central[rival]) - right
+    room = float(central[rival].counted(counts)) - right
     if room < 0:
         return None
     return min(room / slope, at_bar) if slope > 0 else at_bar

@@ -70,11 +70,9 @@ APART: Final[dict[Apart, float]] = {
     "compiled": 0.17,
 }  # fmt: skip
 """Distance in logarithms within which 90% of the measured figures of each kind lie, of several kinds the largest. Sources count
-by the root of their rows, and beside a kind's own rows all rows that lie apart count for APART_PRIOR, so that a kind of few
-sources is as wide as those of others. Each source left out in turn, 92% of its rows lie inside, 80% at least
+by the root of their rows, and beside a kind's own all rows that lie apart count as nine rows of one source, so that a kind of
+few sources is as wide as those of others. Each source left out in turn, 92% of its rows lie inside, 80% at least
 (lab/fit_training_intervals.py prints both)."""
-APART_PRIOR: Final = 3.0
-"""What all rows count for beside a kind's own: as much as nine rows of one source."""
 FORMULA_ERROR: Final = 0.015
 """Distance of the closed form from torch's count: 0.5% from the dry run (90% of 351 grid rows are within 0.32%, of 137 others
 within 0.42%), and up to 1% for blocks that the allocator hands out larger than asked (0 to 1.1% on 11 plans replayed)."""

@@ -13,7 +13,7 @@ from roi.estimate.accuracy.error_blocks import ErrorBlock, RowScore, SkippedRow,
 from roi.estimate.accuracy.measured_run import Prediction
 from roi.estimate.accuracy.serving_run import ServingRun, room_spread, run_figures, stated_tpot
 from roi.estimate.replay.replica_plan import ReplicaPlan
-from roi.estimate.serving.iteration import Efficiencies
+from roi.estimate.serving.efficiencies import Efficiencies
 from roi.estimate.serving.replica_memory import EngineHabits
 from roi.numerics.spreads import joint_deviation
 

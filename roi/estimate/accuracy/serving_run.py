@@ -9,7 +9,8 @@ import numpy as np
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.loads import AtSpeed, OperatingFigures, ServingLoad, load_figures
 from roi.estimate.replay.replica_plan import ReplicaPlan
-from roi.estimate.serving.iteration import PERFECT, Efficiencies, roofline_iteration
+from roi.estimate.serving.efficiencies import PERFECT, Efficiencies
+from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.replica_memory import EngineHabits
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape

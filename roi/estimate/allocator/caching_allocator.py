@@ -20,7 +20,7 @@ the order of the calls, which decides only between cached blocks of the same siz
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,27 +86,6 @@ def replay_allocator(tape: Tape, *, repeats: int = 2) -> AllocatorReplay:
         requested += size
         peak_active, peak_requested = max(peak_active, active), max(peak_requested, requested)
     return AllocatorReplay(small.reserved + large.reserved, peak_active, peak_requested)
-
-
-def replay_steps(tape: Tape, steps: Sequence[Sequence[float]]) -> int:
-    """What torch reserves, in bytes, for steps of one structure and other sizes: `steps` has each block's bytes in each.
-
-    A tape of one length has the events of every length; what is made before the step has its bytes in the first.
-    """
-    events: list[int] = tape.events.tolist()
-    small, large = _Pool(), _Pool(large=True)
-    held: dict[tuple[int, int], tuple[_Pool, _Block]] = {}
-    for index, copy in _order(tape, events, len(steps)):
-        which = abs(events[index]) - 1
-        size = -(-max(int(steps[copy][which]), 0) // MIN_BLOCK_BYTES) * MIN_BLOCK_BYTES
-        if events[index] < 0:
-            pool, block = held.pop((which, copy), (None, None))
-            if pool is not None and block is not None:
-                pool.take_back(block)
-        elif size:
-            pool = small if size <= SMALL_REQUEST_BYTES else large
-            held[which, copy] = pool, pool.hand_out(size)
-    return small.reserved + large.reserved
 
 
 def _order(tape: Tape, events: list[int], repeats: int) -> Iterator[tuple[int, int]]:

@@ -241,8 +241,7 @@ def saturated_rate(requests: Requests, server: Server) -> float:
         return 1.0 / float((output - 1.0) / slots * engine.decode_s(slots, kv) + own * engine.prompts_s(prompt / own))
     steps = max((output - 1.0) / slots, prompt / (server.step_tokens - slots + 1.0))
     apart = engine.apart_s(steps, min(steps, max(prompt / server.step_tokens, 1.0)), slots, kv, prompt)
-    terms = engine.step_s + engine.experts_s * engine.touched(slots) + engine.sequence_s * slots + engine.kv_byte_s * kv
-    return 1.0 / float(engine.prefill_token_s * prompt + steps * terms + apart)
+    return 1.0 / float(engine.prefill_token_s * prompt + steps * engine.terms_s(slots, kv) + apart)
 
 
 def _percentiles(x: Array, high: float) -> tuple[float, float]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths, as_requests
-from roi.estimate.serving.iteration import Efficiencies, Iteration, kv_element_bytes, roofline_iteration
+from roi.estimate.serving.efficiencies import Efficiencies
+from roi.estimate.serving.iteration import Iteration, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.replica_memory import (
     VLLM,
     EngineHabits,

@@ -9,13 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from roi.estimate.serving.iteration import (
-    PERFECT,
-    Iteration,
-    kv_bytes_per_gpu,
-    kv_element_bytes,
-    roofline_iteration,
-)
+from roi.estimate.serving.efficiencies import PERFECT
+from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_element_bytes, roofline_iteration
 from roi.estimate.serving.routing import expert_share
 from roi.estimate.serving.windows import point_rows
 from roi.facts.gpu import Gpu

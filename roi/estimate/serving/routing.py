@@ -9,8 +9,6 @@ UNEVEN: Final = 0.7
 own mixture of texts, where most get no more than twice the mean, and texts of one kind prefer some (arXiv 2604.23150). With
 it the time to read an expert's byte, fitted on five cards and engines with vLLM, TensorRT-LLM and SGLang, is 0.89 to 1.03 of a
 dense one's; where routing is taken as even, 0.82 to 0.97."""
-
-
 ALL: Final = 1.0 - 1e-12
 """Largest share of the experts that is told from all of them."""
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from roi.estimate.step.work import FURTHER_KERNEL, Pass, Product, stacked_experts, tokens_of
 from roi.estimate.training.memory import is_hopper_or_newer
-from roi.estimate.training.plan import DTYPE_BYTES, Dtype, TrainingPlan, trains_experts
+from roi.estimate.training.plan import DTYPE_BYTES, Dtype, TrainingPlan
+from roi.estimate.training.targets import trains_experts
 from roi.facts.gpu import Gpu
 from roi.facts.model import Mlp, ModelShape, Number
 

@@ -17,8 +17,9 @@ import numpy as np
 from roi.estimate.training.adapters import target_linears
 from roi.estimate.training.attention import UNROTATED
 from roi.estimate.training.peft_methods import share_trained
-from roi.estimate.training.plan import DTYPE_BYTES, Dtype, TrainingPlan, adaptable, fuse_linears
+from roi.estimate.training.plan import DTYPE_BYTES, Dtype, TrainingPlan
 from roi.estimate.training.setting import UNBIASED
+from roi.estimate.training.targets import adaptable, fuse_linears
 from roi.facts.model import Linear, ModelShape, Number
 
 FORWARD_OPERATORS: Final = 36.0

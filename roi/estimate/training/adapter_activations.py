@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from roi.estimate.training.peft_methods import PROMPTED, Tuner
-from roi.estimate.training.plan import ATTENTION_INPUTS, adaptable, in_mlp
+from roi.estimate.training.plan import ATTENTION_INPUTS
 from roi.estimate.training.setting import FP32_ROUTER, MIXED_INPUT, OWN_INPUT, Setting
+from roi.estimate.training.targets import adaptable, in_mlp
 from roi.facts.model import Linear, Mlp, Number
 
 

@@ -13,15 +13,8 @@ import numpy as np
 
 from roi.errors import InputError
 from roi.estimate.training.peft_methods import whole_parameters
-from roi.estimate.training.plan import (
-    DTYPE_BYTES,
-    TrainingPlan,
-    adaptable,
-    fuse_linears,
-    in_mlp,
-    resolve_targets,
-    trains_experts,
-)
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
+from roi.estimate.training.targets import adaptable, fuse_linears, in_mlp, resolve_targets, trains_experts
 from roi.facts.model import Linear, ModelShape, Number
 
 GPTQ_GROUP: Final = 128

@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.training.adapter_activations import adapter_saved
-from roi.estimate.training.plan import ATTENTION_INPUTS, fuse_linears
+from roi.estimate.training.plan import ATTENTION_INPUTS
 from roi.estimate.training.setting import Setting
+from roi.estimate.training.targets import fuse_linears
 from roi.facts.model import Attention, Number
 
 DELTA_CHUNK: Final = 64.0

@@ -24,9 +24,10 @@ from roi.estimate.training.memory import (
     training_memory,
     workspace_bytes,
 )
-from roi.estimate.training.plan import TrainingPlan, check_context, trains_experts
+from roi.estimate.training.plan import TrainingPlan, check_context
 from roi.estimate.training.setting import refusal
 from roi.estimate.training.sharding import has_collectives
+from roi.estimate.training.targets import trains_experts
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import DryRunSearch

@@ -10,17 +10,8 @@ from typing import Final
 import numpy as np
 
 from roi.estimate.training.peft_methods import PROMPTED, VIRTUAL, block
-from roi.estimate.training.plan import (
-    ATTENTION_INPUTS,
-    DTYPE_BYTES,
-    FLASH_PACKAGES,
-    TrainingPlan,
-    adaptable,
-    asked_targets,
-    fuse_linears,
-    resolve_targets,
-    trains_experts,
-)
+from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES, FLASH_PACKAGES, TrainingPlan
+from roi.estimate.training.targets import adaptable, asked_targets, fuse_linears, resolve_targets, trains_experts
 from roi.facts.gpu import Gpu
 from roi.facts.model import Attention, Linear, ModelShape, Number
 

@@ -26,7 +26,8 @@ from roi.estimate.training.adapters import (
     packed_parameters,
     trained_parameters,
 )
-from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan, adaptable
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
+from roi.estimate.training.targets import adaptable
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 from roi.facts.profiles import Collective, LinkRate

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from torch import nn
 
-from roi.errors import MissingExtra
+from roi.errors import needs
 from roi.estimate.training.adapters import EIGHT_BIT_BLOCK
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.facts.profiles import OperatorGroup
@@ -55,10 +55,8 @@ def fuse_head(model: Any, plan: TrainingPlan) -> None:  # Any: a PreTrainedModel
     """TRL's chunked head, added as SFTTrainer does."""
     if not plan.chunked_head:
         return
-    try:
+    with needs("trl", "trl"):
         from trl.trainer.utils import add_fused_lm_head
-    except ImportError as error:
-        raise MissingExtra("trl", "trl") from error
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     add_fused_lm_head(inner, outputs=("log_probs", "entropy", "is_top1"))
 

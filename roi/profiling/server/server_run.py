@@ -8,8 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from roi.catalog.models.shapes import find_model
-from roi.errors import InputError
+from roi.catalog.models.shapes import known_model
 from roi.estimate.replay.metrics import itl_s, successes
 from roi.facts.serve_profile import Counted, Cut, ServePoint, ServeProfile
 from roi.profiling.machine import client_environment
@@ -237,10 +236,6 @@ def delay_note(delays_s: Sequence[float], shortest_itl_s: float | None) -> str |
 
 def guess_model(served: str, facts: ServerFacts) -> str:
     """The catalog's name of the served model's shape, by its name or by where its weights come from; else the served name."""
-    for name in (served, facts.models.get(served, served)):
-        for tail in (name, name.rstrip("/").rpartition("/")[2]):
-            try:
-                return find_model(tail).id
-            except InputError:
-                continue
-    return served
+    names = (served, facts.models.get(served, served))
+    shapes = (known_model(tail) for name in names for tail in (name, name.rstrip("/").rpartition("/")[2]))
+    return next((shape.id for shape in shapes if shape is not None), served)

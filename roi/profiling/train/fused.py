@@ -5,7 +5,7 @@ import shutil
 from importlib import import_module
 from typing import Any, Final
 
-from roi.errors import InputError, MissingExtra, nearest
+from roi.errors import InputError, MissingExtra, nearest_told
 from roi.profiling.stack import torch
 
 LIGER: Final = "liger_kernel.transformers.monkey_patch"
@@ -16,9 +16,7 @@ def check_liger(kind: str) -> None:
     """Raise where Liger is not installed, or has no kernels for this model_type: it would do nothing, and say so nowhere."""
     known = list(_liger().MODEL_TYPE_TO_APPLY_LIGER_FN)
     if kind not in known:
-        near = nearest(kind, known)
-        hint = f"; nearest: {', '.join(near)}" if near else ""
-        raise InputError(f"--kernels liger: Liger has no kernels for model_type {kind!r}; take none{hint}")
+        raise InputError(f"--kernels liger: Liger has no kernels for model_type {kind!r}; take none{nearest_told(kind, known)}")
 
 
 def apply_liger(model: Any) -> None:  # Any: transformers' classes are chosen at run time

@@ -60,13 +60,10 @@ class Ranks:
             return DistributedDataParallel(model, device_ids=here)
         gather, scatter = _Gather(self), _Scatter(self)
         for module in [*layers_of(model), model]:
-            fully_shard(module, mesh=self._mesh())
+            fully_shard(module, mesh=init_device_mesh(self.device, (self.size,)))
             module.set_custom_all_gather(gather)
             module.set_custom_reduce_scatter(scatter)
         return model
-
-    def _mesh(self) -> Any:  # Any: torch's DeviceMesh is partly typed
-        return init_device_mesh(self.device, (self.size,))
 
     def agree(self, go_on: bool, loss: float = 0.0) -> tuple[bool, float]:
         """(True where every rank goes on, the mean of their losses)."""

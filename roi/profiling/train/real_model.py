@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from safetensors import SafetensorError
 
-from roi.errors import InputError, nearest, words_of
-from roi.estimate.training.plan import MLP_TARGETS, TARGET_SETS, TrainingPlan, asked_targets
+from roi.errors import InputError, nearest_told, words_of
+from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.targets import MLP_TARGETS, TARGET_SETS, asked_targets
 from roi.facts.model import Number
 from roi.profiling.stack import bitsandbytes as bnb
 from roi.profiling.stack import known_warnings, peft, quiet, torch, transformers
@@ -69,8 +70,7 @@ def build_meta(config: dict[str, Any], plan: TrainingPlan, name: str = "", atten
     except Exception as error:  # whatever a configuration class raises about what it was given
         if kind in transformers.CONFIG_MAPPING:
             raise InputError(f"{whose}transformers refuses its configuration: {words_of(error)}") from error
-        near = nearest(kind, list(transformers.CONFIG_MAPPING))
-        hint = f"; nearest: {', '.join(near)}" if near else ""
+        hint = nearest_told(kind, list(transformers.CONFIG_MAPPING))
         raise InputError(f"{whose}this transformers has no class for model_type {kind!r}{hint}") from error
     wanted = attention or ATTENTION[plan.attention]
     try:
@@ -285,9 +285,8 @@ def target_modules(model: Any, targets: str | tuple[str, ...], fused: tuple[tupl
             found.add(module)
         elif not known_set:
             known = ["all-linear", *TARGET_SETS, *sorted(present)]
-            near = nearest(name, known)
-            hint = f"; nearest: {', '.join(near)}" if near else ""
-            raise InputError(f"--targets: this model has no target {name!r}; it has {', '.join(known)}{hint}")
+            raise InputError(f"--targets: this model has no target {name!r}; it has {', '.join(known)}"
+                             f"{nearest_told(name, known)}")
     if not found:
         raise InputError(f"--targets: {targets!r} matches nothing; this model has {', '.join(sorted(present))}")
     return sorted(found)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from roi.catalog.models.configs import context_tokens
 from roi.errors import InputError
-from roi.estimate.training.plan import TrainingPlan, resolve_targets
+from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal
+from roi.estimate.training.targets import resolve_targets
 from roi.profiling.model_to_build import ModelToBuild
 
 

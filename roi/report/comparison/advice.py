@@ -201,9 +201,9 @@ def _cash(c: Comparison, o: OptionResult) -> str:
         paid += f" ({in_months(with_errors, horizon)} with wrong answers counted)"
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that your own cards would sell for" if own else paid_first
-    moves = f" ({usd(_migrations(c))} of it forced migrations)" if _migrations(c) > PART * month_of(c, stay)[0] else ""
     owed = f" ({usd(unused)} of it commitment still owed)" if (unused := _unused(c, o)) >= 1.0 else ""
-    return f"Cash {usd(month_of(c, stay)[0])}{moves} -> {usd(o.cash_monthly_usd)}{owed} a month; set-up {first}; {paid}."
+    cash_now, cash_then = f"{usd(month_of(c, stay)[0])}{_migrations(c)}", f"{usd(o.cash_monthly_usd)}{owed}"
+    return f"Cash {cash_now} -> {cash_then} a month; set-up {first}; {paid}."
 
 
 def _unused(c: Comparison, o: OptionResult) -> float:
@@ -212,11 +212,12 @@ def _unused(c: Comparison, o: OptionResult) -> float:
     return sum(sum(line.monthly_usd[start:]) for line in o.lines if line.name in UNUSED) / (len(o.monthly_usd) - start)
 
 
-def _migrations(c: Comparison) -> float:
-    """The part of staying's cash that is forced migrations, in the same months."""
+def _migrations(c: Comparison) -> str:
+    """What of staying's cash, in the same months, is forced migrations; empty where it is little."""
     start, stay = compared_from(c), option_of(c, "stay")
     rows = (line.monthly_usd for line in stay.lines if line.name.endswith(": migration"))
-    return sum(sum(row[start:]) for row in rows) / (len(stay.monthly_usd) - start)
+    moves = sum(sum(row[start:]) for row in rows) / (len(stay.monthly_usd) - start)
+    return f" ({usd(moves)} of it forced migrations)" if moves > PART * month_of(c, stay)[0] else ""
 
 
 def _wrong(c: Comparison, o: OptionResult) -> str:
@@ -239,9 +240,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
     until = " for now" if nothing_fails(c) else ": stop here" if v.then is None else " for now, and measure"
-    head = (f"Stay on {stay.label}{until}. Cash"
-            f" {usd(month_of(c, stay)[0])} a month"
-            f"{f' ({usd(_migrations(c))} of it forced migrations)' if _migrations(c) > PART * month_of(c, stay)[0] else ''},"
+    head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_migrations(c)},"
             f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
     barred = [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
     if v.challenger is None and not barred:
@@ -325,13 +324,8 @@ def _wins_at(c: Comparison, e: Experiment) -> str:
     return f" Today its mean NPV is {short_usd(abs(gap))} {'above' if gap > 0 else 'below'} the recommendation's."
 
 
-def _hosted(c: Comparison) -> OptionResult | None:
-    """The self-hosted option with the highest NPV."""
-    return max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, c.verdict.counts), default=None)
-
-
 def _not_yet(c: Comparison) -> list[Block]:
-    o = _hosted(c)
+    o = max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, c.verdict.counts), default=None)
     if o is None:
         barred = next((x for x in c.infeasible if x.kind in SELF_HOSTED), None)
         why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"

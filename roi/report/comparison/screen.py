@@ -11,6 +11,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.economics.inputs import KEEPS_MODEL
 from roi.economics.lines.option_lines import MOVE
+from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.advice import advice, counted, npv_of
@@ -138,11 +139,10 @@ def _template(c: Comparison) -> list[str]:
         return []
     pull = {d.path: d.swing_usd for d in c.drivers}
     ranked = sorted(paths, key=lambda path: -pull.get(path, 0.0))
-    names = [_guess(c, path) for path in ranked[:NAMED]]
-    more = f" and {len(ranked) - NAMED} more" if len(ranked) > NAMED else ""
+    names = [_guess(c, path) for path in ranked]
     if pull.get(ranked[0], 0.0) > 0:
         names[0] += f" (moves the NPV by {short_usd(pull[ranked[0]])})"
-    return [f"The template's guesses: {', '.join(names)}{more}"]
+    return [f"The template's guesses: {first_of(names, NAMED)}"]
 
 
 def _uncounted(c: Comparison) -> list[str]:
@@ -238,8 +238,8 @@ def _ranged(c: Comparison, path: str, name: str) -> str:
 def _gates(c: Comparison) -> list[str]:
     """What a gate's no drops, or why what trains stands in spite of it; then the gates without an answer."""
     dropped = [o.label for o in c.infeasible if o.trains and o.reason.startswith(FAILED)]
-    drops = f"it drops {', '.join(dropped[:NAMED])}" + (f" and {len(dropped) - NAMED} more" if len(dropped) > NAMED else "")
-    told = [f"Gate {gate.name.replace('_', ' ')} is no: {drops}" for gate in c.gates if gate.blocks and dropped]
+    told = [f"Gate {gate.name.replace('_', ' ')} is no: it drops {first_of(dropped, NAMED)}"
+            for gate in c.gates if gate.blocks and dropped]
     if any(gate.status == FAIL and not gate.blocks for gate in c.gates) and any(o.trains for o in c.options):
         told.append("Legal gate is no: training stands only if people label (training.labels_from)")
     return [*told, *_unknown_gates(c)]
@@ -331,8 +331,7 @@ def _lost(c: Comparison) -> list[str]:
         unlikely = [f"{name}, {', needs '.join(odds)})" for p, name, odds in named if p.reason != "not tested"]
         for word, names in (("not tested", untested), ("beats staying too seldom", unlikely)):
             if names:
-                more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-                told.append(f"Higher mean NPV but {word}: {', '.join(names[:NAMED])}{more}.")
+                told.append(f"Higher mean NPV but {word}: {first_of(names, NAMED)}.")
     return told
 
 

@@ -4,6 +4,10 @@ Money is in USD; month 0 is set-up. None means that a figure does not apply; a p
 one by one, since 10,000 options over 120 months have millions of them.
 """
 
+import csv
+import io
+import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from itertools import accumulate
@@ -22,6 +26,7 @@ from roi.economics.finance import discount_factors
 from roi.errors import UnknownName
 from roi.facts.fact import Value
 from roi.report.comparison.options_table import arithmetic_month
+from roi.report.layout.blocks import printable
 from roi.report.layout.wording import case_number, fact_name
 
 Cells = tuple[Value, ...]
@@ -146,3 +151,37 @@ TABLES: Final[dict[str, tuple[tuple[str, ...], Callable[[Comparison], Iterator[C
     "options": (OPTIONS, _options), "months": (MONTHS, _months), "lines": (LINES, _lines), "facts": (FACTS, _facts),
     "drivers": (DRIVERS, _drivers),
 }  # fmt: skip
+ROWS: Final = 10_000
+"""Rows that are put together before they are handed on."""
+TABLE_FILES: Final = tuple(f"{name}.csv" for name in TABLES)
+FORMULA: Final = re.compile(r"[=+\-@\t\r]")
+"""What a text begins with that a spreadsheet may take for a formula."""
+
+
+def csv_files(c: Comparison) -> dict[str, Iterator[str]]:
+    """Name of each file, options.csv and so on, and its text in parts."""
+    return {f"{name}.csv": _parts(table(c, name)) for name in TABLES}
+
+
+def _parts(found: LongTable) -> Iterator[str]:
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(found.columns)
+    for count, row in enumerate(found.rows, start=1):
+        writer.writerow([cell(value) for value in row])
+        if count % ROWS == 0:
+            yield file.getvalue()
+            file.seek(0)
+            file.truncate()
+    yield file.getvalue()
+
+
+def cell(value: Value) -> str | int | float | None:
+    """A value as a CSV cell holds it."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, tuple):
+        return json.dumps(value)
+    if not isinstance(value, str):
+        return value
+    return "'" + printable(value) if FORMULA.match(value) else printable(value)

@@ -1,12 +1,15 @@
 """An HTML report as text: one file that fetches nothing, under a policy that runs only the scripts it was written with."""
 
 import base64
+import contextlib
 import json
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from roi.errors import MissingExtra
+from roi.disk import replace_file
+from roi.errors import RoiError, needs
 from roi.report.charts.look import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, LINES, OPTIONS
 from roi.report.layout.blocks import flat_heads, printable
 from roi.report.page.parts import Page, changed, limited
@@ -17,14 +20,15 @@ RANGES = {"category": (OPTIONS, DARK_OPTIONS), "ordinal": (LINES, DARK_LINES), "
 
 NAMELESS = ("row", "note")
 """The heads of a first column, and of another one, that have none on a terminal."""
+VEGA_LITE = "6.4"
+"""The version of Vega-Lite that draws; what notebooks show as version 5 it draws alike."""
+PACKAGE = "vl-convert-python"
 
 
 def page_html(page: Page, drawing: str) -> str:
-    """The page as one HTML file; `drawing` is the script of `script.drawing_script`. MissingExtra where Jinja is missing."""
-    try:
+    """The page as one HTML file; `drawing` is the text of `drawing_script`. MissingExtra where Jinja is missing."""
+    with needs("report", "Jinja2"):
         import jinja2
-    except ImportError as error:
-        raise MissingExtra("report", "Jinja2") from error
 
     css, js = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     for theme, nth in (("COLOURS_LIGHT", 0), ("COLOURS_DARK", 1)):
@@ -60,3 +64,33 @@ def _json(value: object) -> str:
 def _plain(text: str) -> str:
     """The text without control characters; line ends stay, for what is copied."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def drawing_script(cache: Path) -> str:
+    """The script, about 0.9 MB; from the folder `cache` where it lies there, else made (some seconds) and put there.
+
+    MissingExtra where vl-convert is not installed. A folder that cannot be written costs only the time.
+    """
+    with needs("report", "vl-convert"):
+        kept = cache / f"vega-lite-{VEGA_LITE}-{version(PACKAGE)}.js"
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if text := kept.read_text(encoding="utf-8"):
+            return text
+    with needs("report", "vl-convert"):
+        import vl_convert
+    text = _inline(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE))
+    with contextlib.suppress(OSError, RoiError):
+        _keep(kept, text)
+    return text
+
+
+def _inline(script: str) -> str:
+    """The script as it may stand between tags: in scope of its own, with nothing in it that would end the tag."""
+    safe = script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return f"(()=>{{{safe}\n}})();"
+
+
+def _keep(path: Path, text: str) -> None:
+    """Put the script where the next report finds it, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, text, "cache")

@@ -84,8 +84,6 @@ def told(blocks: Iterable[Block], foot: str, pictures: Mapping[str, Sequence[Par
 
 
 Change = Callable[[str], str]
-
-
 KEPT = {"tone", "align"}
 """Fields whose text is no reader's."""
 T = TypeVar("T")

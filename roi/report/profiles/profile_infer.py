@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from roi.estimate.training.plan import adaptable
+from roi.estimate.training.targets import adaptable
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import InferPoint, InferProfile

@@ -12,7 +12,7 @@ from operator import itemgetter
 from roi.answers.size import Sizing
 from roi.answers.size_plan import FleetPoint, SizedPlan
 from roi.estimate.replay.load_curve import Slo
-from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import correct_first, figure, little_free, old_prices, peak_words, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
@@ -37,12 +37,7 @@ def size_json(sizing: Sizing) -> str:
     return json.dumps(body, indent=1, allow_nan=False)
 
 
-def size_text(sizing: Sizing, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False) -> str:
-    """The report in a form of `--format`, "table" or "markdown": the plan to rent, or with `full` all that is known."""
-    return render(size_blocks(sizing, full=full), form, width=width, colour=colour)
-
-
-def size_blocks(sizing: Sizing, *, full: bool) -> Iterable[Block]:
+def size_blocks(sizing: Sizing, *, full: bool = False) -> Iterable[Block]:
     """The parts of the report: the plan to rent, or all that is known."""
     return _tell(sizing) if full else _lead(sizing)
 

@@ -1,10 +1,26 @@
-"""`roi size --html`: the plan to rent, what it does over a day, and every fleet that was replayed."""
+"""`roi size --html` and --figure: the plan to rent, what it does over a day, and every fleet that was replayed."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from roi.answers.size import Sizing
-from roi.report.charts.size_charts import day_of_load, rent_against_latency
+from roi.disk import replace_file
+from roi.errors import InputError, RoiError, needs
+from roi.report.charts.look import Spec, cents, money_axis, own_colours, spec
 from roi.report.layout.blocks import Heading, Title
+from roi.report.layout.wording import figure, percent, usd
 from roi.report.page.parts import Page, Picture, told
-from roi.report.serving.size import size_blocks
+from roi.report.serving.size import frontier, plan_name, size_blocks, slo_words
+from roi.units import GIB
+
+SHOWN = 7
+"""Plans that have a colour of their own."""
+OTHER = "other plans"
+FIGURES = (".svg", ".png", ".html")
+ADDRESSES = 80 * GIB
+"""V8, which draws, reserves so many when it starts, and ends the process where it does not get them: 64 GiB are too few."""
 
 
 def size_page(sizing: Sizing, *, version: str) -> Page:
@@ -17,3 +33,101 @@ def size_page(sizing: Sizing, *, version: str) -> Page:
         "A day's load": [] if day is None else [Picture(day, "Dashed: what the fleet holds at the SLO, nothing kept free.")],
     }
     return told((*size_blocks(sizing, full=False), Heading("All that is known"), *more), f"roi {version}.", pictures)
+
+
+def rent_against_latency(sizing: Sizing) -> Spec:
+    """Rent of every fleet that was replayed, USD a month, against its time to the last token at the peak, p95, seconds.
+
+    Filled: the SLO holds. A line joins the fleets that no cheaper one beats; a ring marks what the cheapest plan needs.
+    """
+    plans = list(dict.fromkeys(plan_name(plan) for plan in sizing.plans))
+    names = {name: name if k < SHOWN else OTHER for k, name in enumerate(plans)}
+    rows: list[Spec] = [{"plan": names[plan_name(plan)], "replicas": fleet.replicas, "usd": cents(fleet.usd_per_month),
+                         "e2e": fleet.load.e2e_p95_s, "ttft": fleet.load.ttft_p95_s, "tpot": 1e3 * fleet.load.tpot_p95_s,
+                         "slo": "SLO holds" if fleet.holds else "SLO broken"} for plan in sizing.plans for fleet in plan.fleets]
+    best = [{"usd": cents(fleet.usd_per_month), "e2e": fleet.load.e2e_p95_s} for _, fleet in frontier(sizing)]
+    first = sizing.plans[0].fleet
+    x = {"field": "e2e", "type": "quantitative", "title": "P95 to the last token, s, logarithmic",
+         "scale": {"type": "log", "nice": False, "padding": 20}, "axis": {"grid": False, "format": "~r", "tickCount": 6}}
+    y = {"field": "usd", "type": "quantitative", "title": "USD a month, spares included",
+         "axis": money_axis([row["usd"] for row in rows])}
+    domain = [*plans[:SHOWN], *([OTHER] if len(plans) > SHOWN else [])]
+    layer: list[Spec] = [
+        {"data": {"values": best}, "mark": {"type": "line", "strokeDash": [4, 3]},
+         "encoding": {"x": x, "y": y, "order": {"field": "usd"}}},
+        {"mark": {"type": "point", "filled": True, "size": 80, "opacity": 1}, "encoding": {
+            "x": x, "y": y, "color": own_colours("plan", domain),
+            "shape": {"field": "slo", "type": "nominal", "legend": None,
+                      "scale": {"domain": ["SLO holds", "SLO broken"], "range": ["circle", "cross"]}},
+            "tooltip": [{"field": "plan"}, {"field": "replicas"}, {"field": "usd", "title": "USD a month", "format": "$,.0f"},
+                        {"field": "ttft", "title": "TTFT p95, s", "format": ".2f"},
+                        {"field": "tpot", "title": "TPOT p95, ms", "format": ".1f"},
+                        {"field": "e2e", "title": "E2E p95, s", "format": ".2f"}]}},
+        {"data": {"values": [{"usd": cents(first.usd_per_month), "e2e": first.load.e2e_p95_s}]},
+         "mark": {"type": "point", "size": 380, "filled": False, "strokeWidth": 2}, "encoding": {"x": x, "y": y}},
+    ]
+    said = (f"{len(rows)} fleets of {len(plans)} plans under {figure(sizing.hold_requests_per_s)} requests a second, SLO:"
+            f" {slo_words(sizing.slo)}. {'The cheapest plan that holds' if first.holds else 'No plan holds; the cheapest'}"
+            f" needs {first.replicas} replicas of"
+            f" {plan_name(sizing.plans[0])} for {usd(first.usd_per_month)} a month, {first.load.e2e_p95_s:.2f} s to the last"
+            " token.")
+    return spec("Rent against latency", said, height=340, layer=layer, data={"values": rows})
+
+
+def day_of_load(sizing: Sizing) -> Spec | None:
+    """Requests a second in each hour of a day, the busiest first, and what the fleet holds; None where no day was replayed."""
+    if sizing.day is None:
+        return None
+    best = sizing.plans[0]
+    held = best.replicas * best.alone_requests_per_s * best.pooling
+    rows = [{"hour": k + 1, "load": float(f"{rate:.6g}")} for k, rate in enumerate(sizing.day.by_hour_requests_per_s)]
+    x = {"field": "hour", "type": "ordinal", "title": "hours of a day, the busiest first", "axis": {"labelAngle": 0}}
+    y = {"field": "load", "type": "quantitative", "title": "requests a second", "axis": {"format": "~r"}}
+    label = f"held at the SLO: {figure(held)}"
+    mark = {"data": {"values": [{"load": float(f"{held:.6g}"), "label": label}]}}
+    layer: list[Spec] = [
+        {"mark": {"type": "bar"}, "encoding": {"x": x, "y": y, "tooltip": [
+            {"field": "hour"}, {"field": "load", "title": "requests a second", "format": ".3r"}]}},
+        {**mark, "mark": {"type": "rule", "strokeDash": [5, 4]}, "encoding": {"y": y}},
+        {**mark, "mark": {"type": "text", "align": "right", "baseline": "bottom", "dy": -3},
+         "encoding": {"y": y, "x": {"value": {"expr": "width"}}, "text": {"field": "label"}}},
+    ]
+    most, least = (figure(float(rows[k]["load"])) for k in (0, -1))
+    said = (f"Load by hour, from {most} to {least} requests a second; {best.replicas} replicas hold {figure(held)} at the SLO."
+            f" {percent(sizing.day.within_slo)} of a day's requests are within both limits.")
+    return spec("A day's load", said, height=220, layer=layer, data={"values": rows})
+
+
+def check_figure(path: Path) -> None:
+    """Raise where the figure could not be written, before the work is done and not after it."""
+    if path.suffix.lower() not in FIGURES:
+        raise InputError(f"--figure: {path.name!r} is not usable; a name that ends in {', '.join(FIGURES)}")
+    if not path.parent.is_dir():
+        raise InputError(f"--figure: no folder {path.parent}")
+    if sys.platform != "win32":
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most != resource.RLIM_INFINITY and most < ADDRESSES:
+            raise RoiError(f"--figure: to draw takes {ADDRESSES / GIB:g} GiB of addresses, though little memory; the limit here"
+                           f" (ulimit -v) is {most / GIB:.3g} GiB")
+    _converter()
+
+
+def write_figure(spec: Mapping[str, Any], path: Path) -> None:  # Any: plain JSON values
+    """Write the figure to `path`, completely or not at all; a browser that shows it fetches nothing."""
+    convert, sized = _converter(), {**spec, "width": 620}
+    match path.suffix.lower():
+        case ".svg":
+            figure = convert.vegalite_to_svg(sized)
+        case ".png":
+            figure = convert.vegalite_to_png(sized, scale=2)
+        case _:
+            figure = convert.vegalite_to_html(sized, bundle=True)
+    replace_file(path, figure, "--figure")
+
+
+def _converter() -> Any:  # Any: a module
+    with needs("report", "vl-convert"):
+        import vl_convert
+    return vl_convert

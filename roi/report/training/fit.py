@@ -6,14 +6,15 @@ from datetime import date as Date
 from roi.answers.fit import FitReport, GpuLine
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
-from roi.estimate.training.plan import TrainingPlan, trains_experts
+from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import has_collectives
 from roi.estimate.training.stacks import trainer_habits
+from roi.estimate.training.targets import trains_experts
 from roi.evidence.training_speed import LARGEST_JOB
 from roi.facts.fact import STALE_DAYS
 from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
-from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim, render
+from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import timeline_rows
 from roi.report.layout.wording import old_prices
 from roi.report.training.method_words import method_words, trained_words
@@ -28,11 +29,6 @@ SHOWN = 5
 MAYBE = "maybe: fits only as torch gives back the cache that it would keep on a larger card"
 NAMED = 3
 """Cards without room that the short answer names."""
-
-
-def fit_text(report: FitReport, form: str = "table", *, full: bool = False, width: int = 80, colour: bool = False) -> str:
-    """The report in a form of `--format`, "table" or "markdown": the card to rent, or with `full` all that is known."""
-    return render(fit_blocks(report, full=full), form, width=width, colour=colour)
 
 
 def fit_blocks(report: FitReport, *, full: bool) -> Iterable[Block]:

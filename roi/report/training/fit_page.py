@@ -1,10 +1,22 @@
 """`roi fit --html`: the card to rent, what fills its memory, and a step from end to end where it was run dry."""
 
+from itertools import pairwise
+
 from roi.answers.fit import FitReport
-from roi.report.charts.fit_charts import parts_at_peak, room_of_cards, timeline
+from roi.facts.profiles import DryRunProfile
+from roi.report.charts.look import ROW, THICK, THIN, Spec, own_colours, rows_of, spec
 from roi.report.layout.blocks import Heading, Title, Verbatim
 from roi.report.page.parts import Page, Picture, told
 from roi.report.training.fit import fit_blocks
+from roi.units import GIB
+
+SHOWN, FEW = 12, 3
+"""Cards of the picture, the cheapest that fit; and of those that have too little, the largest, so many at most."""
+PARTS = ("weights", "adapters", "gathered layers", "gradients", "optimizer", "activations", "logits and loss", "workspaces",
+         "allocator slack", "CUDA context")
+STATES = ("fits", "tight", "does not fit")
+POINTS = 400
+"""Columns of a timeline: each holds the highest of its slices."""
 
 
 def fit_page(report: FitReport, *, version: str) -> Page:
@@ -20,3 +32,83 @@ def fit_page(report: FitReport, *, version: str) -> Page:
             Picture(timeline(dry), "Memory that tensors hold, as the dry run of this step allocated and freed it.")],
     }
     return told((*fit_blocks(report, full=False), Heading("All that is known"), *more), f"roi {version}.", pictures)
+
+
+def room_of_cards(report: FitReport) -> Spec:
+    """Peak of the process on each card, GiB, with its 5th to 95th percentile, and the memory that the card has."""
+    size = {line.fit.gpu.id: line.fit.gpu.memory_bytes for line in report.lines}
+    small = sorted((line for line in report.lines if not line.fit.fits), key=lambda line: -size[line.fit.gpu.id])
+    found = sorted((*report.usable[: SHOWN - min(len(small), FEW)], *small[:FEW]), key=lambda line: size[line.fit.gpu.id])
+    rows: list[Spec] = []
+    for k, line in enumerate(found):
+        fit = line.fit
+        state = STATES[2] if not fit.fits else STATES[1] if fit.tight else STATES[0]
+        rows.append({"card": fit.gpu.id, "state": state, "zero": 0, "peak": _gib(float(fit.memory.process_bytes)),
+                     "low": _gib(fit.low_bytes), "high": _gib(fit.high_bytes), "room": _gib(fit.gpu.memory_bytes),
+                     "top": k + THIN, "middle": k + (THIN + THICK) / 2, "bottom": k + THICK})
+    y, labels = rows_of([f"{row['card']}: {row['peak']:,.1f} of {row['room']:,.1f} GiB, {row['state']}" for row in rows])
+    x = {"field": "peak", "type": "quantitative", "title": "memory, GiB"}
+    ends = {"y": {**y, "field": "top"}, "y2": {"field": "bottom"}}
+    told = [{"field": "card"}, *({"field": name, "title": title, "format": ",.2f"} for name, title in (
+        ("peak", "peak, GiB"), ("low", "5%"), ("high", "95%"), ("room", "card, GiB")))]
+    layer: list[Spec] = [
+        {"mark": {"type": "rect", "opacity": 0.85}, "encoding": {
+            "x": {**x, "field": "zero"}, "x2": {"field": "peak"}, **ends, "tooltip": told,
+            "color": {"field": "state", "type": "nominal", "legend": {},
+                      "scale": {"domain": [STATES[2], STATES[0], STATES[1]], "range": "diverging"}}}},
+        {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {
+            "x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": {**y, "field": "middle"}}},
+        {"mark": {"type": "rule", "strokeWidth": 3}, "encoding": {"x": {**x, "field": "room"}, **ends}},
+        labels,
+    ]
+    said = "; ".join(f"{row['card']} {row['peak']:,.1f} of {row['room']:,.1f} GiB ({row['state']})" for row in rows)
+    return spec("What each card needs and has", f"Peak of the process by card: {said}.", height=ROW * len(rows), layer=layer,
+                data={"values": rows})
+
+
+def parts_at_peak(report: FitReport) -> Spec:
+    """The parts that are alive at the peak on the first card, GiB; they sum to the process's memory."""
+    m = report.lines[0].fit.memory
+    sizes = (m.weights_bytes, m.adapters_bytes, m.gathered_bytes, m.gradients_bytes, m.optimizer_bytes, m.activations_bytes,
+             m.logits_bytes, m.workspaces_bytes, m.reserved_bytes - m.peak_allocated_bytes, m.context_bytes)
+    found = [(name, float(size)) for name, size in zip(PARTS, sizes, strict=True) if float(size) > 0]
+    rows: list[Spec] = [{"part": name, "zero": 0, "gib": _gib(size), "top": k + THIN, "bottom": k + THICK}
+                        for k, (name, size) in enumerate(found)]
+    y, labels = rows_of([f"{name}: {size / GIB:,.2f} GiB" for name, size in found])
+    bars = {"mark": {"type": "rect"}, "encoding": {
+        "x": {"field": "zero", "type": "quantitative", "title": "memory at the peak, GiB"}, "x2": {"field": "gib"},
+        "y": {**y, "field": "top"}, "y2": {"field": "bottom"},
+        "color": {"datum": "parts", "type": "nominal", "legend": None, "scale": {"domain": ["", "parts"]}},
+        "tooltip": [{"field": "part"}, {"field": "gib", "title": "GiB", "format": ",.3f"}]}}
+    said = "; ".join(f"{name} {size / GIB:,.2f}" for name, size in found)
+    return spec("What fills the memory at the peak", f"Memory at the peak, GiB: {said}.", height=ROW * max(len(rows), 1),
+                layer=[bars, labels], data={"values": rows})
+
+
+def timeline(dry: DryRunProfile) -> Spec:
+    """Memory over one training step, GiB, by operator in their order, with the phases of the step."""
+    heights = dry.timeline_bytes
+    count = min(POINTS, len(heights))
+    edges = [round(k * len(heights) / count) for k in range(count + 1)]
+    starts = [(name, at * count / len(heights)) for name, at in dry.timeline_phases]
+    rows: list[Spec] = [
+        {"at": k, "to": k + 1, "zero": 0, "gib": _gib(max(heights[a:b])),
+         "phase": next((n for n, at in reversed(starts) if at <= k), starts[0][0])}
+        for k, (a, b) in enumerate(pairwise(edges))
+    ]
+    phases = list(dict.fromkeys(name for name, _ in starts))
+    x = {"field": "at", "type": "quantitative", "title": "operators of one step, in order",
+         "axis": {"labels": False, "ticks": False, "grid": False}, "scale": {"domain": [0, count], "nice": False}}
+    y = {"field": "gib", "type": "quantitative", "title": "allocated, GiB"}
+    layer: list[Spec] = [
+        {"mark": {"type": "rect"}, "encoding": {
+            "x": x, "x2": {"field": "to"}, "y": y, "y2": {"field": "zero"}, "color": own_colours("phase", phases),
+            "tooltip": [{"field": "phase"}, {"field": "gib", "title": "GiB", "format": ",.3f"}]}},
+    ]
+    peak = max(rows, key=lambda row: row["gib"])
+    said = f"Memory over one training step: peak {peak['gib']:,.2f} GiB in {peak['phase']}; phases {', '.join(phases)}."
+    return spec("One training step from end to end", said, height=260, layer=layer, data={"values": rows})
+
+
+def _gib(size: float) -> float:
+    return round(float(size) / GIB, 4)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from roi.answers.usage import Task
-from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim, render
+from roi.errors import first_of
+from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import bar_rows
 from roi.report.layout.wording import chance, figure, percent, usd
 from roi.report.usage.spend_json import grouped, spent, tokens_of
@@ -23,11 +24,6 @@ MOST_MODELS, MOST_GROUPS = 12, 10
 WIDTH, HEIGHT = 64, 5
 LEAST_DAYS = 3
 """A chart of fewer days tells nothing."""
-
-
-def usage_text(found: Usage, tasks: Sequence[Task] = (), *, width: int = 80, colour: bool = False) -> str:
-    """The report as text, no line longer than `width`."""
-    return render(usage_blocks(found, tasks), width=width, colour=colour)
 
 
 def usage_blocks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
@@ -79,10 +75,9 @@ def _scope(found: Usage) -> str:
         parts.append(f"{figure(tokens_of(found.priced) / MTOK)} Mtok")
         parts.append(_total(found))
     sources = [f"{title} ({name}, {_of(count, 'row')})" for name, title, count in found.sources]
-    more = f" and {len(sources) - 4} more" if len(sources) > 4 else ""
     lost = sum(each.rows for each in found.dropped)
     left = f"; {_of(lost, 'row')} left out, see below" if lost else ""
-    return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {', '.join(sources[:4])}{more}{left}."
+    return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {first_of(sources, 4)}{left}."
 
 
 def _of(count: int, what: str) -> str:

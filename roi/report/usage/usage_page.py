@@ -1,13 +1,23 @@
 """`roi usage --html`: what was spent, by day and model, and the workload that it settles."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from roi.answers.usage import Task
-from roi.report.charts.usage_charts import spend_by_day
+from roi.report.charts.look import Spec, money_axis, own_colours, spec
 from roi.report.layout.blocks import Verbatim
+from roi.report.layout.wording import usd
 from roi.report.page.parts import Page, Picture, told
 from roi.report.usage.spend_report import usage_blocks
+from roi.usage.measure.pricing import Priced, day_of
 from roi.usage.summary import Usage
+
+SHOWN, OTHER = 6, "other models"
+"""Models that have a colour of their own, and what the others are called."""
+LABELS = 6
+"""Days that are named below their bars, about."""
+MOST_BARS = 120
+"""Bars at most: more days are put together."""
 
 
 def usage_page(found: Usage, tasks: Sequence[Task], *, version: str) -> Page:
@@ -17,3 +27,49 @@ def usage_page(found: Usage, tasks: Sequence[Task], *, version: str) -> Page:
     note = "What the source reports that it cost, else the list price of that day. Days that are not whole are in it."
     pictures = {} if picture is None else {"Spend by day and model": [Picture(picture, note)]}
     return told(blocks, f"roi {version}.", pictures, "What was read")
+
+
+def spend_by_day(found: Usage) -> Spec | None:
+    """USD a day by model, whole days and others; None where nothing has a price or all is of one or two days."""
+    days = found.days
+    priced = [each for each in found.priced if each.usd]
+    if days is None or not priced or days.last - days.first < 2:
+        return None
+    models = _largest(priced)
+    span = days.last - days.first + 1
+    width = -(-span // MOST_BARS)
+    sums: dict[tuple[int, str], float] = defaultdict(float)
+    for each in priced:
+        day = each.spend.day or days.first
+        name = _name(each)
+        sums[(day - days.first) // width, name if name in models else OTHER] += (each.usd or 0.0) / width
+    rows: list[Spec] = [{"day": day_of(days.first + k * width).isoformat(), "model": name, "usd": round(amount, 4)}
+                        for (k, name), amount in sorted(sums.items())]
+    names = [*models, *([OTHER] if any(row["model"] == OTHER for row in rows) else [])]
+    every = f", mean of {width} days" if width > 1 else ""
+    totals: dict[str, float] = defaultdict(float)
+    for row in rows:
+        totals[row["day"]] += row["usd"]
+    nth = max(len(totals) // LABELS, 1)
+    marked = [day for k, day in enumerate(sorted(totals)) if k % nth == 0]
+    layer: list[Spec] = [{"mark": {"type": "bar"}, "encoding": {
+        "x": {"field": "day", "type": "ordinal", "title": "day (UTC)", "scale": {"paddingInner": 0.1},
+              "axis": {"grid": False, "labelAngle": 0, "values": marked}},
+        "y": {"field": "usd", "type": "quantitative", "stack": "zero", "title": f"USD a day{every}",
+              "axis": money_axis(totals.values())},
+        "color": own_colours("model", names),
+        "tooltip": [{"field": "day"}, {"field": "model"}, {"field": "usd", "title": "USD", "format": "$,.2f"}]}}]
+    total = sum(each.usd or 0.0 for each in priced)
+    said = f"Spend by day from {day_of(days.first)} to {day_of(days.last)}, {usd(total)} in all, most of it {names[0]}."
+    return spec("Spend by day and model", said, height=300, layer=layer, data={"values": rows})
+
+
+def _largest(priced: Sequence[Priced]) -> list[str]:
+    sums: dict[str, float] = defaultdict(float)
+    for each in priced:
+        sums[_name(each)] += each.usd or 0.0
+    return sorted(sums, key=lambda name: (-sums[name], name))[:SHOWN]
+
+
+def _name(each: Priced) -> str:
+    return "/".join(str(part) for part in (each.spend.provider, each.spend.model) if part) or "no model named"

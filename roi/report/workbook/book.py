@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any, Final
 
 from roi.economics.decision.comparison import Comparison
-from roi.errors import InputError, MissingExtra
+from roi.errors import InputError, needs
 from roi.report.layout.blocks import printable
 from roi.report.workbook.assumption_sheets import write_assumptions, write_lists
 from roi.report.workbook.layout import CHECKS, COMMON
@@ -33,10 +33,8 @@ def comparison_workbook(c: Comparison, version: str) -> bytes:
             f"--xlsx: {len(c.options):,} options over {months} months are too many for a workbook; options x months may"
             f" be {MOST:,}. Name fewer candidates, or take --csv, which has no such limit"
         )
-    try:
+    with needs("report", "XlsxWriter"):
         import xlsxwriter
-    except ImportError as error:
-        raise MissingExtra("report", "XlsxWriter") from error
     file = BytesIO()
     as_words = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(file, as_words) as workbook:

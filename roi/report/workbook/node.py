@@ -84,6 +84,11 @@ RULES: Final[dict[str, Callable[..., Scalar]]] = {
 """What each operation gives for numbers."""
 
 
+def _operators(op: str) -> "tuple[Callable[[Node, object], Node], Callable[[Node, object], Node]]":
+    """What Python calls for `op` with a node on its left, and with one on its right alone."""
+    return lambda node, other: node.trace.make(op, node, other), lambda node, other: node.trace.make(op, other, node)
+
+
 class Node:
     """One number, and how it follows from others. `op` is a key of RULES, or const, month (its number) or fact (its place)."""
 
@@ -125,50 +130,18 @@ class Node:
     def __float__(self) -> float:
         return self.trace.fix(self)
 
-    def __add__(self, other: object) -> "Node":
-        return self.trace.make("+", self, other)
-
-    def __radd__(self, other: object) -> "Node":
-        return self.trace.make("+", other, self)
-
-    def __sub__(self, other: object) -> "Node":
-        return self.trace.make("-", self, other)
-
-    def __rsub__(self, other: object) -> "Node":
-        return self.trace.make("-", other, self)
-
-    def __mul__(self, other: object) -> "Node":
-        return self.trace.make("*", self, other)
-
-    def __rmul__(self, other: object) -> "Node":
-        return self.trace.make("*", other, self)
-
-    def __truediv__(self, other: object) -> "Node":
-        return self.trace.make("/", self, other)
-
-    def __rtruediv__(self, other: object) -> "Node":
-        return self.trace.make("/", other, self)
-
-    def __pow__(self, other: object) -> "Node":
-        return self.trace.make("^", self, other)
-
-    def __rpow__(self, other: object) -> "Node":
-        return self.trace.make("^", other, self)
+    __add__, __radd__ = _operators("+")
+    __sub__, __rsub__ = _operators("-")
+    __mul__, __rmul__ = _operators("*")
+    __truediv__, __rtruediv__ = _operators("/")
+    __pow__, __rpow__ = _operators("^")
+    __gt__ = _operators(">")[0]
+    __ge__ = _operators(">=")[0]
+    __lt__ = _operators("<")[0]
+    __le__ = _operators("<=")[0]
 
     def __neg__(self) -> "Node":
         return self.trace.make("neg", self)
-
-    def __gt__(self, other: object) -> "Node":
-        return self.trace.make(">", self, other)
-
-    def __ge__(self, other: object) -> "Node":
-        return self.trace.make(">=", self, other)
-
-    def __lt__(self, other: object) -> "Node":
-        return self.trace.make("<", self, other)
-
-    def __le__(self, other: object) -> "Node":
-        return self.trace.make("<=", self, other)
 
     __hash__ = object.__hash__
 

@@ -5,6 +5,7 @@ from math import ceil
 from typing import Any
 
 from roi.economics.finance import discount_factors
+from roi.errors import first_of
 from roi.report.layout.wording import KINDS
 from roi.report.workbook.layout import CHECKS, COMMON, FIRST_MONTH, MONTH_ROW, Row, letters, quoted
 from roi.report.workbook.node import Node, under
@@ -178,8 +179,7 @@ def write_checks(pen: Pen, sheet: Any, p: Plan) -> None:
 
 def facts_behind(node: Node) -> str:
     """The facts that a number follows from, the first few by name."""
-    names = sorted({str(each.args[0]) for each in under([node]) if each.op == "fact"})
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    return first_of(sorted({str(each.args[0]) for each in under([node]) if each.op == "fact"}), NAMED)
 
 
 def _workings(pen: Pen, sheet: Any, p: Plan, name: str) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from roi.catalog.models.shapes import find_model
+from roi.catalog.models.shapes import known_model
 from roi.disk import parse_json, read_text
 from roi.errors import InputError
 from roi.facts.environment import Environment
@@ -40,12 +40,13 @@ def read_benchmark(paths: Path | Sequence[Path], stated: Stated | None = None) -
     served = next(iter(models), stated.model)
     if served is None:
         raise InputError(f"--import: {files[0].name} names no model; name it with --catalog-model")
+    shape = known_model(stated.model or served)
     started = [one.started for one in found if one.started]
     versions = {name: text for one in found for name, text in one.versions.items()}
     return ServeProfile(
         started=min(started) if started else datetime.fromtimestamp(files[0].stat().st_mtime, UTC),
         environment=Environment(device="none", versions=versions), url=found[0].tool, served_model=served,
-        model=_catalog_name(stated.model or served), gpu=stated.gpu, gpus=stated.gpus, engine=stated.engine,
+        model=(stated.model or served) if shape is None else shape.id, gpu=stated.gpu, gpus=stated.gpus, engine=stated.engine,
         weight_dtype=stated.weight_dtype, kv_dtype=stated.kv_dtype, kv_capacity_tokens=stated.kv_capacity_tokens,
         counted_by="stated", prompt_counted_by="stated", points=tuple(p for one in found for p in one.points),
         complete=all(one.complete for one in found), tool=found[0].tool,
@@ -93,11 +94,3 @@ def _documents(path: Path, where: str) -> list[Json]:
     if not found:
         raise InputError(f"{where}: is empty")
     return found
-
-
-def _catalog_name(name: str) -> str:
-    """The catalog's id of the model; the name itself where the catalog has none."""
-    try:
-        return find_model(name).id
-    except InputError:
-        return name

@@ -1,8 +1,6 @@
 """Where profiles lie, and how a new one gets there: <gpu>/<model>/<what>-<date>.json, written once, never overwritten."""
 
-import os
 import re
-import sys
 from datetime import UTC
 from functools import cache
 from itertools import count
@@ -44,7 +42,7 @@ def save_profile(profile: Profile, folder: Path | None = None, output: Path | No
             raise InputError(f"--output: {output} is there already; profiles are never overwritten") from None
         return output
     own = Path("profiles")
-    usual = own if own.is_dir() else user_folder(sys.platform, os.environ)
+    usual = own if own.is_dir() else user_folder()
     place = (folder or usual) / profile_place(profile)
     make_folder(place.parent, "profiles")
     for number in count(1):

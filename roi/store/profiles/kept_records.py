@@ -1,7 +1,7 @@
 """Records that lie among the profiles and are none: fits of training speed, rows of serving speed. Each is one JSON file."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -37,18 +37,18 @@ def record_text(record: Record) -> str:
 
 
 def find_records(
-    read: Callable[[Path], R], folders: Iterable[Path], suffix: str
+    kind: type[R], folders: Iterable[Path], suffix: str, what: str, holds: str,
 ) -> tuple[tuple[R, ...], tuple[tuple[Path, str], ...]]:
     """The records in files with this suffix anywhere below the folders, and (file, reason) of those that cannot be read.
 
-    A copy, or a file that is reached twice, counts once.
+    A copy, or a file that is reached twice, counts once. `what` and `holds` as `read_record` takes them.
     """
     found: list[R] = []
     damaged: list[tuple[Path, str]] = []
     for folder in folders:
         for path in files_below(folder, suffix, damaged):
             try:
-                record = read(path)
+                record = read_record(kind, path, what, holds)
             except InputError as error:
                 damaged.append((path, str(error)))
             else:

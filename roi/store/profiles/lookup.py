@@ -7,17 +7,15 @@ import numpy as np
 
 from roi.estimate.training.fitting import DryPeak, DryPeaks
 from roi.estimate.training.plan import TrainingPlan
-from roi.facts.profiles import DeviceProfile, DryRunProfile, ProbeProfile, Profile
-from roi.facts.serve_profile import ServeProfile
+from roi.facts.profiles import DryRunProfile, Profile
 from roi.store.profiles.folders import canonical_model, gpu_id, profile_gpu, profile_place, save_profile
 from roi.store.profiles.loading import Store, StoredProfile, is_of, load_profiles
 from roi.store.profiles.places import profile_folders
 from roi.store.profiles.plan_record import memory_record, plan_record, read_plan
 
 __all__ = [
-    "PeakBytes", "Store", "StoredProfile", "device_profiles", "dry_peaks", "dry_run_at", "equal_dry_run", "find_dry_peak",
-    "find_dry_run", "load_profiles", "plan_record", "previous_profile", "probe_profiles", "profile_folders", "read_plan",
-    "save_profile", "serve_profiles",
+    "PeakBytes", "Store", "StoredProfile", "dry_peaks", "dry_run_at", "equal_dry_run", "find_dry_peak", "find_dry_run",
+    "load_profiles", "of_card", "of_kind", "plan_record", "previous_profile", "profile_folders", "read_plan", "save_profile",
 ]  # fmt: skip
 SIZES: Final = ("micro_batch", "seq")
 """Fields of a plan in which dry runs of one plan differ."""
@@ -66,7 +64,7 @@ def equal_dry_run(store: Store, profile: DryRunProfile) -> StoredProfile[DryRunP
     def said(run: DryRunProfile) -> dict[str, Any]:  # Any: JSON
         return run.model_dump(mode="json", exclude={"started", "wall_s"})
 
-    return next((stored for stored in _of_type(store, DryRunProfile) if said(stored.profile) == said(profile)), None)
+    return next((stored for stored in of_kind(store, DryRunProfile) if said(stored.profile) == said(profile)), None)
 
 
 def dry_peaks(profile: DryRunProfile, source: str) -> DryPeaks:
@@ -80,9 +78,9 @@ def dry_peaks(profile: DryRunProfile, source: str) -> DryPeaks:
         limits={limit.gpu: (limit.largest_micro_batch, limit.longest_seq) for limit in profile.limits})
 
 
-def device_profiles(store: Store, gpu: str) -> tuple[StoredProfile[DeviceProfile], ...]:
-    """Rates measured on this card (any of its names, or cpu), newest first."""
-    return tuple(s for s in _of_type(store, DeviceProfile) if profile_gpu(s.profile) == gpu_id(gpu))
+def of_card(store: Store, kind: type[P], gpu: str) -> tuple[StoredProfile[P], ...]:
+    """The profiles of this kind that were made on this card (any of its names, or cpu), newest first."""
+    return tuple(s for s in of_kind(store, kind) if profile_gpu(s.profile) == gpu_id(gpu))
 
 
 def previous_profile(store: Store, profile: Profile) -> StoredProfile[Profile] | None:
@@ -90,16 +88,6 @@ def previous_profile(store: Store, profile: Profile) -> StoredProfile[Profile] |
     place = profile_place(profile).parent
     same = (s for s in store.profiles if s.profile.kind == profile.kind and profile_place(s.profile).parent == place)
     return next(same, None)
-
-
-def probe_profiles(store: Store, gpu: str) -> tuple[StoredProfile[ProbeProfile], ...]:
-    """What was probed on this card (any of its names), newest first."""
-    return tuple(s for s in _of_type(store, ProbeProfile) if profile_gpu(s.profile) == gpu_id(gpu))
-
-
-def serve_profiles(store: Store, gpu: str) -> tuple[StoredProfile[ServeProfile], ...]:
-    """Servers measured on this card (any of its names, or cpu), newest first."""
-    return tuple(s for s in _of_type(store, ServeProfile) if profile_gpu(s.profile) == gpu_id(gpu))
 
 
 def dry_run_at(run: DryRunProfile, micro_batch: float, seq: float) -> PeakBytes | None:
@@ -131,14 +119,15 @@ def _dry_runs(
 ) -> Iterator[tuple[StoredProfile[DryRunProfile], dict[str, Any]]]:  # Any: JSON
     """The dry runs of this model on one GPU with their memory records, newest first."""
     wanted = canonical_model(model_id)
-    for stored in _of_type(store, DryRunProfile):
+    for stored in of_kind(store, DryRunProfile):
         plan = read_plan(stored.profile.plan)
         same_shape = is_of(stored.profile.model, wanted) and config_hash in {None, stored.profile.config_hash}
         if same_shape and plan.sharding == "none":
             yield stored, memory_record(plan)
 
 
-def _of_type(store: Store, kind: type[P]) -> Iterator[StoredProfile[P]]:
+def of_kind(store: Store, kind: type[P]) -> Iterator[StoredProfile[P]]:
+    """The profiles of this kind, newest first."""
     for stored in store.profiles:
         if isinstance(stored.profile, kind):
             yield StoredProfile(stored.path, stored.profile, stored.folder)

@@ -1,8 +1,7 @@
 """Where profiles are searched: the folders, in order, and the files below them. Reading what they hold is `loading`."""
 
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,16 +20,16 @@ def profile_folders(given: Sequence[Path] = ()) -> tuple[Path, ...]:
     for folder in given:
         if not folder.is_dir():
             raise InputError(f"--profiles: {folder} is not a folder" if folder.exists() else f"--profiles: no folder {folder}")
-    usual = (Path("profiles"), user_folder(sys.platform, os.environ), shipped_folder())
+    usual = (Path("profiles"), user_folder(), shipped_folder())
     distinct: dict[Path, Path] = {}
     for folder in (*given, *(folder for folder in usual if folder.is_dir())):
         distinct.setdefault(folder.resolve(), folder)
     return tuple(distinct.values())
 
 
-def user_folder(platform: str, environment: Mapping[str, str]) -> Path:
-    """The user's own profiles, in the data folder of the platform (as sys.platform names it); it may not exist yet."""
-    return data_folder(platform, environment) / "profiles"
+def user_folder() -> Path:
+    """The user's own profiles, in the data folder of the platform; it may not exist yet."""
+    return data_folder() / "profiles"
 
 
 def shipped_folder() -> Path:

@@ -7,8 +7,9 @@ from typing import Any, Final, get_type_hints
 import numpy as np
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError, create_model
 
-from roi.errors import InputError, nearest
-from roi.estimate.training.plan import TrainingPlan, asked_targets
+from roi.errors import InputError, nearest_told
+from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.targets import asked_targets
 from roi.facts.model import Number
 
 YOUNGER: Final[frozenset[str]] = frozenset({
@@ -34,8 +35,7 @@ def read_plan(record: Mapping[str, Any]) -> TrainingPlan:  # Any: JSON
     known = [field.name for field in fields(TrainingPlan)]
     for name in record:
         if name not in known:
-            near = nearest(str(name), known, 1)
-            raise InputError(f"plan: unknown field {str(name)[:40]!r}" + (f"; nearest: {near[0]}" if near else ""))
+            raise InputError(f"plan: unknown field {str(name)[:40]!r}{nearest_told(str(name), known, 1)}")
     targets = record.get("targets")
     try:
         checked = _CHECK.model_validate({**record, **({"targets": tuple(targets)} if isinstance(targets, list) else {})})

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from roi.catalog.cards.gpus import load_gpus
 from roi.catalog.models.shapes import load_models
-from roi.errors import allowed, nearest
+from roi.errors import allowed, nearest, nearest_told
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.store.tables.csv_table import CsvTable, TextRow
 
@@ -98,8 +98,7 @@ def _allowed(error: ErrorDetails) -> str:
         return "blank, and a row needs it"
     if error["type"] == "literal_error":
         known = str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-        near = nearest(str(error["input"]), known, 1)
-        return f"none of {', '.join(known)}" + (f"; nearest: {near[0]}" if near else "")
+        return f"none of {', '.join(known)}{nearest_told(str(error['input']), known, 1)}"
     plain = {
         "float_parsing": "not a number", "int_parsing": "not a whole number", "int_from_float": "not a whole number",
         "bool_parsing": "neither true nor false", "string_pattern_mismatch": "not a date such as 2024-04-30, 2024-04 or 2024",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from roi.disk import read_text
-from roi.errors import InputError, nearest
+from roi.errors import InputError, nearest_told
 
 SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """What may stand between cells; the one that cuts the head into the most cells does."""
@@ -52,9 +52,9 @@ class CsvTable(NamedTuple):
         names = list(known)
         unknown = [column for column in self.columns if column not in names]
         if unknown:
-            near, more = nearest(unknown[0], names, 1, ALIKE), f" (and {len(unknown) - 1} more)" if unknown[1:] else ""
+            more = f" (and {len(unknown) - 1} more)" if unknown[1:] else ""
             raise InputError(f"TABLE: {self.path} has the unknown column {unknown[0][:80]!r}{more}"
-                             f"{f'; nearest: {near[0]}' if near else ''}; `roi schema --of training-table` and `--of"
+                             f"{nearest_told(unknown[0], names, 1, ALIKE)}; `roi schema --of training-table` and `--of"
                              " serving-table` list them all")
         missing = [name for name in needed if name not in self.columns]
         if missing:

@@ -15,19 +15,9 @@ from roi.estimate.accuracy.measured_run import GPTQ, HABITS, Habit, MeasuredRun,
 from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, end_parameters, rank_bound, trained_parameters
 from roi.estimate.training.peft_methods import TUNERS
-from roi.estimate.training.plan import (
-    TARGET_SETS,
-    Attend,
-    Checkpoints,
-    Kernels,
-    Loss,
-    Optimizer,
-    Sharding,
-    Stack,
-    Trainer,
-    TrainingPlan,
-)
+from roi.estimate.training.plan import Attend, Checkpoints, Kernels, Loss, Optimizer, Sharding, Stack, Trainer, TrainingPlan
 from roi.estimate.training.setting import refusal
+from roi.estimate.training.targets import TARGET_SETS
 from roi.facts.methods import Method, Other
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows

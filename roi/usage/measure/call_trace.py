@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from roi.disk import pieces_of, replace_file
-from roi.errors import InputError, MissingExtra, RoiError
+from roi.errors import InputError, RoiError, needs
 from roi.store.traces import Trace, trace_of
 from roi.usage.read.columns import MICRO
 from roi.usage.read.database import rows_of
@@ -53,10 +53,8 @@ def write_trace(calls: Table, engine: DuckDB, target: Path) -> None:
 
 def read_parquet_trace(path: Path, field: str = "--trace") -> Trace:
     """The trace in a Parquet file with the columns that `write_trace` writes; cached_tokens may be absent."""
-    try:
+    with needs("usage", "DuckDB, to read Parquet"):
         import duckdb
-    except ImportError as error:
-        raise MissingExtra("usage", "DuckDB, to read Parquet") from error
     if not path.is_file():
         raise InputError(f"{field}: no file {path}")
     try:

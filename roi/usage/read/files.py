@@ -11,8 +11,6 @@ from roi.errors import InputError, nearest_file
 STDIN: Final = "-"
 ENDINGS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".log")
 """What a folder is searched for, each with .gz too."""
-
-
 ZIP: Final = ".zip"
 LARGEST_ZIP: Final = 1 << 33
 """Bytes of all files in a ZIP together, unpacked, as it says itself; more is never read out of it."""

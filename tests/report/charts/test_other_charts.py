@@ -12,12 +12,12 @@ from roi.answers.size import size_file
 from roi.estimate.accuracy.training_errors import RowLabel, Score
 from roi.estimate.training.plan import TrainingPlan
 from roi.quality.result_rows import Asked
-from roi.report.charts.fit_charts import parts_at_peak, room_of_cards, timeline
-from roi.report.charts.quality_charts import differences, scores
-from roi.report.charts.size_charts import day_of_load, rent_against_latency
-from roi.report.charts.usage_charts import spend_by_day
-from roi.report.charts.validation_charts import MOST_POINTS, predicted_against_measured
+from roi.report.quality_page import differences, scores
 from roi.report.serving.size import frontier
+from roi.report.serving.size_page import day_of_load, rent_against_latency
+from roi.report.training.fit_page import parts_at_peak, room_of_cards, timeline
+from roi.report.usage.usage_page import spend_by_day
+from roi.report.validate_page import MOST_POINTS, predicted_against_measured
 from roi.units import GIB
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize

@@ -7,8 +7,7 @@ import pytest
 from small_scenario import SMALL
 
 from roi.economics.decision.comparison import compare
-from roi.report.comparison.csv_files import cell, csv_files
-from roi.report.comparison.tables import TABLES, table
+from roi.report.comparison.tables import TABLES, cell, csv_files, table
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario
 

@@ -4,13 +4,14 @@ import base64
 import json
 import re
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from roi.errors import MissingExtra
 from roi.report.layout.blocks import Bullets, Heading, Labelled, Paragraph, Row, Table, Verbatim
-from roi.report.page import script
+from roi.report.page import page as page_file
 from roi.report.page.cover import redacted, without_places
 from roi.report.page.page import page_html
 from roi.report.page.parts import MOST_ROWS, Copied, Page, Part, Picture, Section, Unfolded, limited
@@ -124,21 +125,21 @@ def test_a_long_table_is_cut_and_says_so() -> None:
 
 
 def test_the_drawing_script_is_kept_by_version_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script, "version", lambda package: "9.9")
-    kept = tmp_path / "roi" / f"vega-lite-{script.VEGA_LITE}-9.9.js"
-    script._keep(kept, "drawn();")
-    assert script.drawing_script(tmp_path / "roi") == "drawn();"
+    monkeypatch.setattr(page_file, "version", lambda package: "9.9")
+    kept = tmp_path / "roi" / f"vega-lite-{page_file.VEGA_LITE}-9.9.js"
+    page_file._keep(kept, "drawn();")
+    assert page_file.drawing_script(tmp_path / "roi") == "drawn();"
     assert [path.name for path in kept.parent.iterdir()] == [kept.name]
 
 
 def test_nothing_in_the_drawing_script_ends_its_tag() -> None:
-    assert script._inline("a='</script>';b='<!--'") == "(()=>{a='<\\/script>';b='<\\!--'\n})();"
+    assert page_file._inline("a='</script>';b='<!--'") == "(()=>{a='<\\/script>';b='<\\!--'\n})();"
 
 
 def test_without_vl_convert_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(package: str) -> str:
-        raise script.PackageNotFoundError(package)
+        raise PackageNotFoundError(package)
 
-    monkeypatch.setattr(script, "version", missing)
+    monkeypatch.setattr(page_file, "version", missing)
     with pytest.raises(MissingExtra, match=r"lora-roi\[report\]"):
-        script.drawing_script(tmp_path)
+        page_file.drawing_script(tmp_path)

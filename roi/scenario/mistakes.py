@@ -1,0 +1,106 @@
+"""What is wrong in data that should be a scenario, or a policy: the first few mistakes, with field, value, what is allowed."""
+
+from collections.abc import Sequence
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
+
+from pydantic import ValidationError
+
+from roi.errors import InputError, allowed, nearest
+from roi.scenario.quantity import as_meant, of_many, written
+from roi.scenario.scenario import Scenario
+
+SHOWN = 3
+"""Mistakes in one message; the others are counted."""
+WORDS = {
+    "an object": "a block of keys", "array": "list",
+    "dictionary": "block of keys", "a valid boolean": "true or false", "String should": "it should", "Tuple": "it",
+}  # fmt: skip
+"""Words of pydantic's messages, and what a reader of the file calls the same."""
+RENAMED: Final = dict.fromkeys(
+    ("setup_hours_existing", "run_hours_existing"),
+    "no longer a field; write people.existing_hours_per_month, the hours a month that are paid anyway",
+)
+"""Fields of older scenarios, and what to write in their place."""
+
+
+def explain_mistakes(error: ValidationError, data: object, schema: type = Scenario, whole: str = "scenario") -> InputError:
+    """One sentence for the first few mistakes in `data`, which should be a `schema`: field, value, what is allowed."""
+    problems: dict[str, str] = {}
+    listed: set[str] = set()
+    errors = error.errors()
+    wrong = {e["loc"][:-1] for e in errors}
+    for e in errors:
+        places, branch = _places(e["loc"], data, missing=e["type"] == "missing")
+        if _of_another_branch(branch, e.get("input")):
+            continue
+        if e["type"] == "too_short" and e["loc"] in wrong:  # its items are wrong, and said to be
+            continue
+        path = ".".join(places) or whole
+        if path in problems:
+            continue
+        what, known, names = _problem(places, e["type"], e.get("input"), e["msg"], schema).partition("; known: ")
+        problems[path] = f"{path}: {what}" + (f"{known}{names}" if names not in listed else "")
+        listed.add(names)
+    shown, more = list(problems.values())[:SHOWN], len(problems) - SHOWN
+    return InputError("; ".join(shown) + (f"; and {more} more" if more > 0 else ""))
+
+
+def _of_another_branch(place: str, value: object) -> bool:
+    """True for the complaint of a union's branch that the value does not belong to: {..} is no number, 5 no {value: ..}."""
+    block = "Spread" in place or "Score" in place
+    return (block or "float" in place or "literal" in place) and block != isinstance(value, dict)
+
+
+def _problem(places: list[str], kind: str, value: object, message: str, schema: type) -> str:
+    if kind == "extra_forbidden":
+        if places[-1] in RENAMED:
+            return RENAMED[places[-1]]
+        fields = fields_at(places[:-1], schema)
+        near = nearest(places[-1], fields)
+        if places[-1].isdigit():
+            return "unknown key; a comma does not group digits: write 1000 for 1,000"
+        known = f"; nearest: {', '.join(near)}" if near else f"; known: {', '.join(fields)}" if fields else ""
+        return "unknown key" + known
+    if kind == "missing":
+        return "needed and not given"
+    message = allowed({"type": kind, "msg": message})
+    for said, meant in WORDS.items():
+        message = message.replace(said, meant)
+    message += ", such as {NAME: value}" if kind == "dict_type" else ""
+    message = of_many(value, kind, message, places)
+    message += as_meant(value, kind, message)
+    of_block = kind == "value_error" and isinstance(value, dict) and "value" not in value  # its message names the fields
+    return message if of_block else f"{written(value)} is not usable; {message}"
+
+
+def _places(loc: Sequence[str | int], data: object, *, missing: bool) -> tuple[list[str], str]:
+    """The keys on the way to a mistake, and the name of the union's branch at its end, or nothing.
+
+    pydantic puts names of branches between the keys, which mean nothing to a reader: they are what `data` has no place for.
+    """
+    keys, branch = [], ""
+    for k, place in enumerate(loc):
+        inside = isinstance(data, dict) and place in data
+        listed = isinstance(data, list) and isinstance(place, int) and place < len(data)
+        if inside or listed:
+            data, branch = data[place], ""  # type: ignore[index]  # a block or a list, by the line above
+        elif not (missing and k == len(loc) - 1):
+            branch = str(place)
+            continue
+        keys.append(str(place))
+    return keys, branch
+
+
+def fields_at(places: list[str], schema: type = Scenario) -> list[str]:
+    """Keys that the schema allows at a path."""
+    kind: Any = schema
+    for place in places:
+        info = getattr(kind, "model_fields", {}).get(place)
+        kind = info.annotation if info is not None else (*get_args(kind), None, None)[1] if get_origin(kind) is dict else None
+        kind = next((each for each in get_args(kind) if hasattr(each, "model_fields")), kind) if _is_union(kind) else kind
+    return [info.alias or name for name, info in getattr(kind, "model_fields", {}).items()]
+
+
+def _is_union(kind: object) -> bool:
+    return isinstance(kind, UnionType) or get_origin(kind) is Union

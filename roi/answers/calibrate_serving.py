@@ -45,7 +45,9 @@ class Piece:
     """P5 and P95 of the speed over the published one without this table."""
     after: tuple[float, float]
     contradicts: bool
-    """True where the rows lie outside of what was known."""
+    """True where the rows lie outside of what was known, or leave its interval wider."""
+    apart: str
+    """The lowest and the highest that tables say, where they contradict each other; else empty."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def add_served_rows(
             last, before = found.found.pieces[-1], (found.found.before, *((p.low, p.high) for p in found.found.pieces))[-2]
             pieces.append(Piece(table=path.stem, engine=engine, gpu=gpu, model=model, gpus=plan[0], weight_dtype=plan[1],
                                 rows=len(mine), centre=found.found.centre, before=before, after=(last.low, last.high),
-                                contradicts=last.contradicts))
+                                contradicts=last.contradicts, apart=found.found.apart))
         files.append(file)
         name = f"{path.stem}{SUFFIX}"
         replace_in_folder(folder, {name: text}, "profiles")

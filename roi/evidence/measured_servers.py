@@ -212,7 +212,7 @@ def _as_measured(server: MeasuredServer, unchecked: str) -> Fact:
     half = server.half_log_speed if contradicts else min(server.half_log_speed, half_of(ends))
     low, high = (float(np.exp(over + side)) for side in (-half, half))
     told = OwnSpeed(float(np.exp(over)), half, ends,
-                    (SpeedPiece(server.stored.name, server.fit.points, low, high, contradicts),)).told
+                    (SpeedPiece(server.stored.name, server.fit.points, low, high, contradicts, float(np.exp(over))),)).told
     said = f"profile {server.stored.name}, at {np.exp(over):.2f} of the published speed; {told}{unchecked}"
     return _speed(half, Basis.MEASURED, said, profile)
 

@@ -7,6 +7,7 @@ contradicts it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -56,6 +57,9 @@ class SpeedPiece(NamedTuple):
     """5th percentile of the speed over the published one."""
     high: float
     contradicts: bool
+    """True where it lies outside the interval before, or leaves it wider."""
+    says: float
+    """Mean of what it measured over what is published; of the plan that is asked for, where it has that."""
 
 
 class OwnSpeed(NamedTuple):
@@ -77,7 +81,15 @@ class OwnSpeed(NamedTuple):
         for piece in self.pieces:
             against = ", which contradicts what was known" if piece.contradicts else ""
             steps.append(f"{piece.low:.2f} to {piece.high:.2f} with {piece.source} (n {piece.n}){against}")
-        return ", ".join(steps)
+        return ", ".join(steps) + (f"; {self.apart}" if self.apart else "")
+
+    @property
+    def apart(self) -> str:
+        """The lowest and the highest of what sources say, in words, where one widened what those before it left; else empty."""
+        if not any(one.high / one.low < other.high / other.low for one, other in pairwise(self.pieces)):
+            return ""
+        low, high = (of(self.pieces, key=lambda piece: piece.says) for of in (min, max))
+        return f"by itself {low.source} says {low.says:.2f}, {high.source} {high.says:.2f}"
 
 
 def half_of(ends: tuple[float, float]) -> float:
@@ -99,16 +111,19 @@ def own_speed(
         known = [one for one in measured if one.source in sources[:number]]
         every = [(one.model, one.plan) for one in known]
         # each in widths of its own published interval, which is narrower where more is published
-        firsts, apart, noise = averaged(every, np.array([one.log_speed / one.half * half for one in known]),
-                                        np.array([float(one.loads) for one in known]),
-                                        (1.0 - new) * (1.0 - sum(SHARED.values())), half)
-        step = -(-len(firsts) // MOST)
-        plans = [every[first] for first in firsts[::step]]
-        between, asked = (new + (1.0 - new) * _in_common(plans, to) for to in (plans, [(model, plan or NOBODY_SAYS)]))
-        after = conditional(half, apart[::step], between, noise[::step], asked[:, 0])
-        centre, width = after.shift, after.half
-        pieces.append(SpeedPiece(source, sum(one.source == source for one in measured), float(np.exp(centre - width)),
-                                 float(np.exp(centre + width)), after.contradicts))
+        means = averaged(every, [one.source for one in known], np.array([one.log_speed / one.half * half for one in known]),
+                         np.array([float(one.loads) for one in known]), (1.0 - new) * (1.0 - sum(SHARED.values())), half)
+        step = -(-len(means.firsts) // MOST)
+        plans = [every[first] for first in means.firsts[::step]]
+        among, asked = (new + (1.0 - new) * _in_common(plans, to) for to in (plans, [(model, plan or NOBODY_SAYS)]))
+        after = conditional(half, means.means[::step], among + means.shared[::step, ::step], means.noise[::step], asked[:, 0],
+                            means.between)
+        contradicts, centre, width = after.contradicts or 0.0 < width < after.half, after.shift, after.half
+        mine = [one for one in known if one.source == source]
+        alike = [one for one in mine if (one.model, one.plan) == (model, plan)] or mine
+        says = np.average([one.log_speed for one in alike], weights=[one.loads for one in alike])
+        pieces.append(SpeedPiece(source, len(mine), float(np.exp(centre - width)), float(np.exp(centre + width)), contradicts,
+                                 float(np.exp(says))))
     as_many = any(one.plan is not None and plan is not None and one.plan[0] == plan[0] for one in measured)
     return OwnSpeed(float(np.exp(centre)), width, published, tuple(pieces), as_many)
 

@@ -88,6 +88,20 @@ def test_loads_of_one_plan_are_one_measurement_from_one_table_or_several():
         ((1.0 - other**2 / (plan + (1.0 - plan) / 12)) / (1.0 - other**2)) ** 0.5)
 
 
+def test_tables_of_one_plan_that_contradict_each_other_are_less_sure_than_either_or_none():
+    """Six rows at 0.75 of the published speed in one table and at 1.5 in another: both lie within, and which says what is told.
+    The same rows in one table narrow it as before."""
+    engine, one, other = find_engine("vllm"), rows(*[0.75] * 6), rows(*[1.5] * 6).model_copy(update={"table": "later"})
+    first, second, both, same = (rows_speed(files, engine, H100, "llama-3.1-8b", PLAN, mixture=False).found
+                                 for files in ([one], [other], [one, other], [one, one]))
+    assert same.half <= first.half < half_of(first.before) < both.half
+    assert second.half < both.half
+    assert both.centre * np.exp(-both.half) < 0.75 < 1.5 < both.centre * np.exp(both.half)
+    assert (first.apart, same.apart) == ("", "")
+    assert both.told.endswith("with later (n 6), which contradicts what was known; by itself llama-3.1-8b-table says 0.75,"
+                              " later 1.50")
+
+
 def test_rows_that_contradict_what_is_published_say_so():
     found = rows_speed([rows(*[0.2] * 4)], find_engine("vllm"), H100, "llama-3.1-8b", PLAN, mixture=False)
     assert found.found.pieces[0].contradicts
@@ -134,6 +148,10 @@ def test_added_rows_are_kept_and_told_with_the_interval_before_and_after(tmp_pat
     [file], damaged = find_served_rows([folder, folder.parent])  # reached twice, it counts once
     assert (file.table, len(file.rows), damaged) == ("mine", 3, ())
     shown = CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(folder)])
+    assert "contradict" not in shown.stdout
+    fast = write_table(tmp_path / "fast.csv", SERVING, *({"concurrency": str(c), "tpot_ms": "4.0"} for c in (8, 16)))
+    twice = CliRunner().invoke(main, ["calibrate", "--add", str(fast), "--profiles", str(folder)])
+    assert "Tables contradict each other on llama-3.1-8b, H100-80GB-SXM: by itself mine" in " ".join(twice.stdout.split())
     assert "Serving speed: 3 rows kept in mine.served" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
 

@@ -36,7 +36,8 @@ def added_text(found: AddedRows, form: str = "table") -> str:
         *([Table(HEADS, tuple(map(_piece, found.pieces)))] if found.pieces else []),
         Paragraph("Speed and its interval are over the published estimate. The more a plan has in common with them, the"
                   " more they move it. size and compare use the rows from now on, on this card with this engine, where no"
-                  f" profile of a server of the very plan is kept.{contradicted}{apart}{known}{unused}"),
+                  " profile of a server of the very plan is kept: `roi size FILE.yaml` says what they did to its speed, roi"
+                  f" validate leaves them out.{contradicted}{apart}{known}{unused}"),
         *reasons_told(f"{len(found.skipped)} rows left out", [
             (f"{path.name}, {place_of(row)}" if several else place_of(row), row.reason) for path, row in found.skipped]),
     ), form)  # fmt: skip

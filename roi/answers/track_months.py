@@ -307,7 +307,8 @@ def check_span(months: Sequence[str], first: str, horizon: int, where: str, note
     missing = [month for month in wanted if month not in months]
     if missing:
         told = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        why = [note for note in notes if any(f"{month} is left out" in note for month in missing)]
+        why = ([note for note in notes if any(f"{month} is left out" in note for month in missing)]
+               or [note.removeprefix("--actual: ") for note in notes if " left out: " in note])
         because = f" ({'; '.join(why)})" if why else ""
         raise InputError(
             f"{where}: {told} missing{because}: months follow each other from {first}; "

@@ -65,7 +65,7 @@ def averaged(
         count[k] = np.bincount(of[group], counts[group], len(columns))
         mean[k] = np.bincount(of[group], counts[group] * measured[group], len(columns)) / np.maximum(count[k], 1.0)
         scatter = float(counts[group] @ (measured[group] - mean[k, of[group]]) ** 2) * unit
-        one[k] = max(own, scatter / max(len(group) - np.count_nonzero(count[k]), 1))
+        one[k] = max(own, scatter / max(len(group) - int(np.count_nonzero(count[k])), 1))
     weight, between = count / one, 0.0
     total, apart = weight.sum(axis=1, keepdims=True), np.count_nonzero(count) - len(groups)
     if apart:

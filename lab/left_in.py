@@ -29,14 +29,18 @@ def needed(rows: Sequence[LeftIn]) -> float:
     return percentile(away, weights([row.source for row in rows]), 0.9)
 
 
-def print_left_in(left_in: Callable[[], Sequence[LeftIn]], held: ModuleType) -> None:
-    """Print how `left_in()` holds by nearness, its score, and that of each neighbour of the shares in `held.SHARED`."""
-    rows = left_in()
+def print_blocks(rows: Sequence[LeftIn]) -> None:
+    """Print how rows hold by nearness, and their score."""
     for name, block in left_in_blocks(rows).items():
         print(f"  {name:36s} n {block.n:5d}: {block.coverage:3.0f}% inside ends {block.factor:.2f} apart, without the profile"
               f" {block.coverage_before:3.0f}% inside {block.factor_before:.2f}; median error {block.median_error:.1f}%,"
               f" {block.median_error_before:.1f}%")
     print(f"  score {score(rows):.4f}")
+
+
+def print_left_in(left_in: Callable[[], Sequence[LeftIn]], held: ModuleType) -> None:
+    """Print how `left_in()` holds by nearness, its score, and that of each neighbour of the shares in `held.SHARED`."""
+    print_blocks(left_in())
     for one, other in permutations(held.SHARED, 2):
         moved = {**held.SHARED, one: held.SHARED[one] - 0.05, other: held.SHARED[other] + 0.05}
         with patch.object(held, "SHARED", moved):

@@ -5,18 +5,19 @@
 Prints what 90% of the rows need beside SHARED of roi/evidence/own_speed.py, and the interval score of it and its neighbours.
 Every row's prior is its prediction with all of its publisher left out, of the fits and of the half widths: a profile's source
 is one that no fit has seen. A profile is one load of a plan, or four at the eighths of their size. Open loops, and rows with
-adapters at run time or an SLO, are in no fit and not here.
+adapters at run time or an SLO, are in no fit and not here. Then the same of two sources of one plan, by how far they lie apart.
 """
 
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 from fit_serving_efficiencies import misses_of, read_works, spreads_from
-from left_in import needed, print_left_in
+from left_in import needed, print_blocks, print_left_in
 from serving_spreads import Miss, publisher
 
 from roi.catalog.efficiencies.serving_efficiencies import load_serving_efficiencies
@@ -27,6 +28,8 @@ from roi.evidence.own_speed import PlanSpeed
 
 EACH: Final = 12
 """Rows that one profile predicts, at most, of those that share as much with it: every so-many-th."""
+APART: Final = {"up to 10% apart": 0.1, "10 to 20%": 0.2, "20 to 40%": 0.4, "more than 40%": np.inf}
+"""How far two sources lie apart, at most, in logarithms."""
 
 
 class Load(NamedTuple):
@@ -79,9 +82,45 @@ def left_in(loads: Sequence[Load]) -> list[LeftIn]:
         for key, alike in plans.items():
             ordered = sorted(alike, key=lambda one: one.size)
             for points in (1, 4) if len(ordered) >= 4 else (1,):
-                profile = [ordered[(2 * k + 1) * len(ordered) // (2 * points)] for k in range(points)]
+                profile = spaced(ordered, points)
                 found += _predicted(key, profile, [one for one in group if one not in profile])
     return found
+
+
+def spaced(ordered: Sequence[Load], points: int) -> list[Load]:
+    """So many of them, evenly; all where there are no more."""
+    points = min(points, len(ordered))
+    return [ordered[(2 * k + 1) * len(ordered) // (2 * points)] for k in range(points)]
+
+
+def two_left_in(loads: Sequence[Load]) -> list[LeftIn]:
+    """The rows of two sources of one plan with one engine, as many of either, predicted from up to four loads of each.
+
+    They are on different cards, which stand for what makes two servers differ: hardly a plan was measured twice on one.
+    """
+    plans: dict[tuple[str, bool, str, tuple[float, str]], dict[tuple[str, str], list[Load]]] = defaultdict(
+        lambda: defaultdict(list))
+    for one in loads:
+        system = one.run.system
+        plans[one.run.engine, one.run.recent, system.shape.id, one.plan][one.run.source, system.gpu.id].append(one)
+    found: list[LeftIn] = []
+    for (*_, model, plan), sources in plans.items():
+        for pair in combinations([sorted(each, key=lambda one: one.size) for each in sources.values()], 2):
+            profiles = [spaced(each, 4 if len(each) > 4 else 1) for each in pair]
+            rests = [[one for one in each if one not in profile] for each, profile in zip(pair, profiles, strict=True)]
+            known = [PlanSpeed(str(k), model, plan, one.log_speed, one.half) for k in (0, 1) for one in profiles[k]]
+            first, second = (float(np.mean([one.log_speed for one in profile])) for profile in profiles)
+            near = next(name for name, most in APART.items() if abs(first - second) <= most)
+            rows = min(*map(len, rests), EACH // 2)
+            found += [_row(one, known, near) for rest in rests for one in (spaced(rest, rows) if rows else [])]
+    return found
+
+
+def _row(one: Load, known: Sequence[PlanSpeed], near: str) -> LeftIn:
+    ends = float(np.exp(-one.half)), float(np.exp(one.half))
+    after = own_speed.own_speed(ends, known, one.run.system.shape.id, one.plan)
+    return LeftIn(one.run.source, near, abs(one.log_speed - float(np.log(after.centre))), after.half, abs(one.log_speed),
+                  one.half, after.pieces[0].contradicts)
 
 
 def _predicted(key: tuple[str, tuple[float, str]], profile: Sequence[Load], rest: Sequence[Load]) -> list[LeftIn]:
@@ -92,11 +131,7 @@ def _predicted(key: tuple[str, tuple[float, str]], profile: Sequence[Load], rest
         by_near["same plan" if same and one.plan == key[1] else "same model" if same else "another model"].append(one)
     found = []
     for near, rows in by_near.items():
-        for one in rows[:: -(-len(rows) // EACH)]:
-            ends = float(np.exp(-one.half)), float(np.exp(one.half))
-            after = own_speed.own_speed(ends, known, one.run.system.shape.id, one.plan)
-            found.append(LeftIn(one.run.source, near, abs(one.log_speed - float(np.log(after.centre))), after.half,
-                                abs(one.log_speed), one.half, after.pieces[0].contradicts))
+        found += [_row(one, known, near) for one in rows[:: -(-len(rows) // EACH)]]
     return found
 
 
@@ -106,6 +141,8 @@ def main() -> None:
     rows = left_in(loads)
     print(f"{len(loads)} loads, {len(rows)} predictions: 90% need {needed(rows):.2f} half widths")
     print_left_in(lambda: left_in(loads), own_speed)
+    print("two sources of one plan")
+    print_blocks(two_left_in(loads))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.serving_errors import measured_figures, predict_serving
 from roi.estimate.accuracy.serving_run import ServingRun, is_offline
-from roi.evidence.served_rows import SUFFIX, ServedRow, ServedRows, rows_speed, served_text
+from roi.evidence.served_rows import SUFFIX, ServedRow, ServedRows, rows_once, rows_speed, served_text
 from roi.evidence.serving_speed import engine_row, serving_evidence
 from roi.store.profiles.places import user_folder
 from roi.store.tables.serving_table import ServingTable
@@ -43,7 +43,9 @@ class Piece:
     """P5 and P95 of the speed over the published one without this table."""
     after: tuple[float, float]
     contradicts: bool
-    """True where the rows lie outside of what was known."""
+    """True where the rows lie outside of what was known, or leave its interval wider."""
+    apart: str
+    """The lowest and the highest that tables say, where they contradict each other; else empty."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class AddedRows:
     skipped: tuple[tuple[Path, SkippedRow], ...]
     unused: int
     """Rows that state no speed, or are beyond what their hardware can do."""
+    known: int
+    """Rows that another table has, too: they count once."""
 
 
 def add_served_rows(
@@ -62,23 +66,28 @@ def add_served_rows(
 ) -> AddedRows:
     """Keep the tables' rows, in the first of `profiles`, else ./profiles where there is one, else the user's folder.
 
-    A table of the same name takes the place of the one before. InputError where a table is one of training runs.
+    A table of the same name takes the place of the one before. InputError, and nothing is written, where a table is one of
+    training runs, or none of its rows says how fast a server is.
     """
     usual = Path("profiles") if Path("profiles").is_dir() else user_folder()
     folder = profiles[0] if profiles else usual
     opened = [(path, _serving(path, strict=strict)) for path in tables]
+    said = [[row for run in table.runs if (row := _row(run)) is not None] for _, table in opened]
+    for path, rows in zip(tables, said, strict=True):
+        if not rows:
+            raise InputError(f"--add: {path}: nothing to keep, no row states a speed that its hardware can reach")
     names = {path.stem for path in tables}
     if len(names) < len(tables):
         raise InputError("--add: two tables of one name; a row counts once")
     files = [file for file in open_runs(profiles).rows if file.table not in names]
-    pieces, written, unused = [], [], 0
-    for path, table in opened:
-        rows = [row for run in table.runs if (row := _row(run)) is not None]
-        unused += len(table.runs) - len(rows)
+    pieces, written, known = [], [], 0
+    for path, rows in zip(tables, said, strict=True):
         text = served_text(rows, day, version, path.stem)
         file = ServedRows.model_validate_json(text)
-        for engine, gpu, model in dict.fromkeys((r.engine, r.gpu, r.model) for r in rows):
-            mine = [r for r in rows if (r.engine, r.gpu, r.model) == (engine, gpu, model)]
+        new = rows_once([*files, file])[-1]
+        known += len(rows) - len(new)
+        for engine, gpu, model in dict.fromkeys((r.engine, r.gpu, r.model) for r in new):
+            mine = [r for r in new if (r.engine, r.gpu, r.model) == (engine, gpu, model)]
             plan = Counter((r.gpus or 1.0, r.weight_dtype or "bf16") for r in mine).most_common(1)[0][0]
             found = rows_speed([*files, file], find_engine(engine), gpu, model, plan,
                                mixture=find_model(model).mixture)
@@ -86,13 +95,14 @@ def add_served_rows(
             last, before = found.found.pieces[-1], (found.found.before, *((p.low, p.high) for p in found.found.pieces))[-2]
             pieces.append(Piece(table=path.stem, engine=engine, gpu=gpu, model=model, gpus=plan[0], weight_dtype=plan[1],
                                 rows=len(mine), centre=found.found.centre, before=before, after=(last.low, last.high),
-                                contradicts=last.contradicts))
+                                contradicts=last.contradicts, apart=found.found.apart))
         files.append(file)
         name = f"{path.stem}{SUFFIX}"
         replace_in_folder(folder, {name: text}, "profiles")
         written.append(folder / name)
     skipped = tuple((path, row) for path, table in opened for row in table.skipped)
-    return AddedRows(tuple(written), tuple(pieces), skipped, unused)
+    unused = sum(len(table.runs) - len(rows) for (_, table), rows in zip(opened, said, strict=True))
+    return AddedRows(tuple(written), tuple(pieces), skipped, unused, known)
 
 
 def _serving(path: Path, *, strict: bool) -> ServingTable:

@@ -1,7 +1,7 @@
 """Which prices are known, how one is added, and how they are brought up to date: `roi prices`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
 from operator import attrgetter
@@ -153,13 +153,29 @@ def _price(row: DatedRow) -> dict[str, object]:
 
 
 def _remarks(row: DatedRow, today: Date) -> tuple[str, ...]:
-    """What may be a slip of the pen: a vendor that nobody had until now."""
+    """What may be a slip of the pen: a vendor or a model that nobody had until now, a price beyond all that are known."""
     if isinstance(row, RentalOffer):
-        name, field, known = row.vendor, "vendor", {o.vendor for o in rental_offers(today)}
-    elif isinstance(row, ApiPrice):
-        name, field, known = row.provider, "provider", set(provider_names())
-    else:
+        offers = rental_offers(today)
+        dearest = max((o for o in offers if o.gpu == row.gpu), key=attrgetter("usd_per_gpu_hour"), default=row)
+        beyond = (f"${row.usd_per_gpu_hour:,g} is above every rent of {row.gpu} that is known, at most"
+                  f" ${dearest.usd_per_gpu_hour:g} ({dearest.vendor}); it is of one GPU and an hour")
+        return (*_first_of("vendor", row.vendor, {o.vendor for o in offers}),
+                *([beyond] if row.usd_per_gpu_hour > dearest.usd_per_gpu_hour else []))
+    if not isinstance(row, ApiPrice):
         return ()
+    new: tuple[str, ...] = ()
+    try:
+        find_api_price(row.provider, row.model, today)  # a dated snapshot has the price of its model
+    except InputError:
+        new = _first_of("provider", row.provider, provider_names()) or _first_of(
+            f"model of {row.provider}", row.model, model_names(row.provider))
+    read, computed = (rates[0] if rates else 0.0 for rates in (row.cache_read_usd_per_mtok, row.input_usd_per_mtok))
+    beyond = f"${read:g} for input from the cache is above the ${computed:g} of other input"
+    return (*new, beyond) if read > computed else new
+
+
+def _first_of(field: str, name: str, known: Collection[str]) -> tuple[str, ...]:
+    """That a name had no price until now, and the nearest that has; nothing where it has one."""
     told = f"{name} is a {field} that had no price until now{nearest_told(name, known, cutoff=0.7)}"
     return () if name in known else (told,)
 

@@ -86,6 +86,8 @@ def _fixed(question: QualityQuestion, found: EvaluationSet, earlier: dict[str, A
     for name, value, said in now:
         if value is None:
             continue
+        if said is not None and said > today:
+            raise InputError(f"--{name}: {said} is after today, {today}; give the day on which it was fixed")
         old = recorded.get(name) or {}
         same = old.get("value") == value
         rules[name] = Fixed(value=value, since=said.isoformat() if said else old.get("since") if same else None,

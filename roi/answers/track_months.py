@@ -305,7 +305,8 @@ def check_span(months: Sequence[str], first: str, horizon: int, where: str, note
     wanted = [after(first, k) for k in range(len(months))]
     missing = [month for month in wanted if month not in months]
     if missing:
-        why = [note for note in notes if any(f"{month} is left out" in note for month in missing)]
+        why = ([note for note in notes if any(f"{month} is left out" in note for month in missing)]
+               or [note.removeprefix("--actual: ") for note in notes if " left out: " in note])
         because = f" ({'; '.join(why)})" if why else ""
         raise InputError(
             f"{where}: {first_of(missing, 3)} missing{because}: months follow each other from {first}; "

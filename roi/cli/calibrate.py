@@ -90,6 +90,9 @@ def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, de
     from roi.answers.calibrate_local import calibrate_local
     from roi.cli.output import write
     from roi.disk import make_folder
+    from roi.scenario.file import load_scenario
+
+    load_scenario(file, overrides)  # what cannot be read is said before torch is missed
     from roi.profiling.progress import show_progress
     from roi.profiling.session import open_session, pick_device  # torch takes seconds to import
     from roi.profiling.stops import catch_stops

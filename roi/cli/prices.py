@@ -136,6 +136,8 @@ def rent(*, gpu: str, vendor: str, kind: str, minimum_months: int, **rest: Any) 
     if (kind == "reserved") != (minimum_months > 0):
         raise InputError(f"--minimum-months: {minimum_months} does not go with --kind {kind}; reserved has a commitment,"
                          " on-demand and spot have none")
+    if not (vendor := " ".join(vendor.split())):
+        raise InputError("--vendor: is empty; say who rents it")
     return "RentalOffer", {"gpu": find_gpu(gpu, "--gpu").id, "vendor": vendor_spelling(vendor), "kind": kind,
                            "minimum_months": minimum_months, **rest}
 

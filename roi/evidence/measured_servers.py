@@ -16,8 +16,8 @@ from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu, kv_eleme
 from roi.estimate.serving.plausibility import theory_step
 from roi.estimate.serving.replica_memory import EngineHabits, as_cached
 from roi.estimate.serving.step_fit import StepFit, fit_profile
-from roi.estimate.step.calibration import Piece, half_width
-from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed
+from roi.estimate.step.calibration import half_width
+from roi.evidence.own_speed import OwnSpeed, PlanSpeed, SpeedPiece, half_of, own_speed
 from roi.evidence.served_rows import ServedRows, row_speeds
 from roi.evidence.serving_speed import known_ends, on_card
 from roi.facts.fact import Basis, Fact
@@ -212,7 +212,7 @@ def _as_measured(server: MeasuredServer, unchecked: str) -> Fact:
     half = server.half_log_speed if contradicts else min(server.half_log_speed, half_of(ends))
     low, high = (float(np.exp(over + side)) for side in (-half, half))
     told = OwnSpeed(float(np.exp(over)), half, ends,
-                    (Piece(server.stored.name, server.fit.points, low, high, contradicts),)).told
+                    (SpeedPiece(server.stored.name, server.fit.points, low, high, contradicts, float(np.exp(over))),)).told
     said = f"profile {server.stored.name}, at {np.exp(over):.2f} of the published speed; {told}{unchecked}"
     return _speed(half, Basis.MEASURED, said, profile)
 

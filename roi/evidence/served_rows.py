@@ -72,12 +72,23 @@ def find_served_rows(folders: Iterable[Path]) -> tuple[tuple[ServedRows, ...], t
     return find_records(ServedRows, folders, SUFFIX, "served rows", "served rows")
 
 
+def rows_once(files: Sequence[ServedRows]) -> list[tuple[ServedRow, ...]]:
+    """Of each file the rows that none before it has, but for the name of a row that its line names."""
+    seen, found = set[ServedRow](), []
+    for file in files:
+        named = [row.model_copy(update={"id": ""}) if row.id.startswith("line ") else row for row in file.rows]
+        found.append(tuple(row for row, each in zip(file.rows, named, strict=True) if each not in seen))
+        seen.update(named)
+    return found
+
+
 def row_speeds(files: Sequence[ServedRows], engine: EngineEfficiencies, gpu_id: str) -> list[PlanSpeed]:
-    """The rows with this engine on this card, each over what is published for its own model."""
+    """The rows with this engine on this card, each once and over what is published for its own model."""
     return [PlanSpeed(source=file.table, model=row.model, log_speed=float(np.log(row.speed)),
                       plan=None if row.gpus is None or row.weight_dtype is None else (row.gpus, row.weight_dtype),
                       half=half_of(known_ends(engine, gpu_id, row.model, mixture=_mixture(row.model))))
-            for file in files for row in file.rows if (row.engine, row.gpu) == (engine.engine, gpu_id)]
+            for file, rows in zip(files, rows_once(files), strict=True) for row in rows
+            if (row.engine, row.gpu) == (engine.engine, gpu_id)]
 
 
 def _mixture(model_id: str) -> bool:

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, TextIO, cast
 
-from roi.disk import UNIQUE, GivenTwice, lines_of, unpacked
+from roi.disk import UNIQUE, UTF_16, GivenTwice, lines_of, unpacked
 from roi.errors import InputError, nearest_file, needs
 from roi.quality.json_stream import wanted_values
 from roi.quality.result_rows import NOT_JSON, Document, Notes, Source
@@ -73,6 +73,8 @@ def open_source(path: Path, notes: Notes) -> Iterator[Source]:
     try:
         with path.open("rb") as raw:
             begins = raw.read(2)
+            if begins in UTF_16:
+                raise InputError(f"{shown}: UTF-16, not UTF-8 text; save it in UTF-8")
             if begins[:1] == b"\0":
                 raise InputError(f"{shown}: a zero byte; neither text nor an archive")
             if begins == b"PK":

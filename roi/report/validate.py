@@ -27,7 +27,8 @@ NONE = asdict(ErrorBlock(0, 0))
 FEW = 3
 """Up to this many rows with one reason are named one by one."""
 LEGEND = ("Errors are 100 (predicted / measured - 1), percent; p90 is of their size. n of: rows predicted, of those that"
-          " state the figure. in 90%: measurements inside the 5-95% interval, percent.")
+          " state the figure. in 90%: measurements inside the 5-95% interval, percent. Predictions are those of published runs:"
+          " what you measured yourself (profiles, rows of calibrate --add) is not in them; roi fit and roi size use it.")
 HEADS = ("", "n", "of", "MAPE", "median", "bias", "p90", "in 90%")
 NAMES = {"source": "source", "method": "method", "gpu": "GPU", "kind": "memory kind", "engine": "engine",
          "group": "GPU and engine"}

@@ -54,6 +54,17 @@ def test_a_prediction_of_twice_the_rate_is_off_by_100_percent(validated):
     assert (found.mape, found.bias, found.coverage90) == (pytest.approx(100.0), pytest.approx(100.0), 0.0)
 
 
+def test_what_was_measured_by_oneself_is_not_in_a_prediction_and_the_answer_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    rows = str(write_table(tmp_path / "mine.csv", SERVING, *({"concurrency": str(c)} for c in (8, 16, 32))))
+    before, added, after = (CliRunner().invoke(main, [*command, rows]).stdout
+                            for command in (("validate",), ("calibrate", "--add"), ("validate",)))
+    assert "what you measured yourself (profiles, rows of calibrate --add) is not in them" in " ".join(before.split())
+    assert "`roi size FILE.yaml` says what they did to its speed, roi validate leaves them out" in " ".join(added.split())
+    assert after == before
+
+
 def test_each_figure_has_its_block_and_derived_throughput_its_own(validated):
     found = validated(STATIC, CLOSED)
     assert [found.blocks[q].n for q in ("throughput", "tpot", "ttft")] == [1, 1, 1]

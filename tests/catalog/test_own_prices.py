@@ -132,6 +132,7 @@ def test_a_row_that_cannot_be_used_is_named_with_file_line_column_and_value(fold
         own_rows(RentalOffer if name == "rentals" else ApiPrice)
     assert told in str(error.value)
     assert str(folder / f"{name}.csv") in str(error.value)
+    assert str(error.value).endswith("correct that line, or remove it") != (told == "is no CSV")
     assert "\n" not in str(error.value)
 
 

@@ -162,6 +162,21 @@ def test_a_vendor_that_nobody_knew_is_said_to_be_new():
     assert answer.stderr == "roi: CoreWave is a vendor that had no price until now; nearest: CoreWeave\n" + COUNTS
 
 
+def test_what_may_be_a_slip_of_the_pen_is_said_and_added():
+    """A model that is near another, a cache dearer than its input, and a rent of an instance for a month. A dated snapshot, and
+    a model that has a price, are nothing new."""
+    model = ("add", "api", "openai/gpt-6-lunna", "--input", "1", "--output", "2", "--cache-read", "5", "--source", "s")
+    answer = ask(*model)
+    assert answer.exit_code == 0, answer.stderr
+    assert answer.stderr.startswith("roi: gpt-6-lunna is a model of openai that had no price until now; nearest: gpt-6-luna")
+    assert "roi: $5 for input from the cache is above the $1 of other input\n" in answer.stderr
+    for name in ("openai/gpt-4o-mini-2024-07-18", "openai/gpt-6-luna"):
+        assert ask(*model[:2], name, *model[3:7], "--source", "s").stderr == COUNTS
+    dear = ask(*(a if a != "2.1" else "20000" for a in ADD))
+    told = "$20,000 is above every rent of H100-80GB-SXM that is known, at most $12.29 (Azure); it is of one GPU and an hour"
+    assert dear.stderr == f"roi: {told}\n{COUNTS}"
+
+
 @pytest.mark.parametrize(("args", "message"), [
     ((*ADD[:7], "0", *ADD[8:]), "--usd-per-gpu-hour: 0.0 is not usable; a number above 0"),
     ((*ADD[:7], "1e300", *ADD[8:]), "usd_per_gpu_hour: 1e+300 is not usable; from 1e-09 to 1e+09"),
@@ -173,6 +188,7 @@ def test_a_vendor_that_nobody_knew_is_said_to_be_new():
     ((*ADD, "--minimum-months", "12"), "--minimum-months: 12 does not go with --kind on-demand"),
     (ADD[:8], "--source: needed and not given"),
     ((*ADD[:9], " "), "--source: is empty"),
+    ((*ADD[:5], " ", *ADD[6:]), "--vendor: is empty; say who rents it"),
     (("add", "api", "luna", "--input", "1", "--output", "1", "--source", "s"), "PROVIDER/MODEL: 'luna' is not usable"),
     (("add", "api", "a/b", "--input", "1", "--output", "1", "--batch-input", "1", "--source", "s"), "give both or none"),
     (("add", "api", "--provider", "OpenAI"), "--provider: write it before the model: openai/MODEL"),

@@ -360,6 +360,16 @@ def test_rows_that_count_nothing_are_told_and_their_day_is_missing(folder, tmp_p
     assert "1 of its 31 days have no row (2026-12-12)" in done.stderr
 
 
+def test_a_month_of_which_no_row_counts_says_why_it_is_missing(folder, tmp_path):
+    """31 rows of December with requests below nothing, and a January that is whole."""
+    head, *rows = export("gpt-6-luna", 2, per_day=60000).splitlines()
+    path = tmp_path / "usage.csv"
+    path.write_text("\n".join([head, *(row.replace(",60000,", ",-1,", 1) for row in rows[:31]), *rows[31:]]) + "\n")
+    done = track(folder, "--actual", path)
+    assert done.exit_code == 2
+    assert "--actual: 2026-12 missing (31 rows left out: a negative number of requests (" in done.stderr
+
+
 @pytest.mark.parametrize(("gone", "per_day", "said"), [
     ((5, 6, 12, 13, 19, 20, 26, 27), 60000, ""),
     ((9, 23), 4, "taken as days without a call, since there are few: 2026-12-09, 2026-12-23"),

@@ -129,10 +129,34 @@ def test_repeats_in_two_profiles_and_of_several_configurations_are_one_each():
 def test_repeats_are_averaged_by_what_they_are_means_of_and_their_scatter_is_kept():
     """1 and 4 of one and two: 3, noise 0.3 / 3, or their scatter 1 (1 - 3)^2 + 2 (4 - 3)^2 = 6 of one, over s^2 and 3."""
     values, counts = np.array([1.0, 7.0, 4.0]), np.array([1.0, 1.0, 2.0])
-    firsts, means, noise = averaged(["a", "b", "a"], values, counts, 0.3, 100.0)
-    assert (firsts, list(means)) == ([0, 1], [pytest.approx(3.0), 7.0])
-    assert noise == pytest.approx([0.1, 0.3])
-    assert averaged(["a", "b", "a"], values, counts, 0.3, 2.0 * student(FREEDOM))[2] == pytest.approx([6.0 / 4.0 / 3.0, 0.3])
+    found = averaged(["a", "b", "a"], "iii", values, counts, 0.3, 100.0)
+    assert (found.firsts, list(found.means)) == ([0, 1], [pytest.approx(3.0), 7.0])
+    assert found.noise == pytest.approx([0.1, 0.3])
+    scattered = averaged(["a", "b", "a"], "iii", values, counts, 0.3, 2.0 * student(FREEDOM))
+    assert scattered.noise == pytest.approx([6.0 / 4.0 / 3.0, 0.3])
+    assert (found.between, scattered.between) == (0.0, 0.0)
+
+
+def test_sources_that_lie_apart_differ_by_a_variance_that_more_of_their_rows_do_not_average_out():
+    """Scale 1, noise 0.5: -1 and 1 have w = 2, so (2 + 2 - 1) / (4 - 8 / 4) = 1.5 between them by DerSimonian and Laird, one
+    value beside four: 0.3. Their mean has half of it and of the noise, and half in common with what one of them measured."""
+    once = averaged("xx", "ab", np.array([-1.0, 1.0]), np.ones(2), 0.5, student(FREEDOM))
+    assert [once.between, *once.means, *once.noise] == pytest.approx([0.3, 0.0, 0.25])
+    beside = averaged("xxy", "aba", np.array([-1.0, 1.0, 0.0]), np.ones(3), 0.5, student(FREEDOM))
+    assert beside.shared == pytest.approx(np.array([[0.15, 0.15], [0.15, 0.3]]))
+    often = averaged("x" * 200, "ab" * 100, np.array([-1.0, 1.0] * 100), np.ones(200), 0.5, student(FREEDOM))
+    assert often.between == pytest.approx((2.0 - 0.005) / 5.0)
+    near = averaged("xx", "ab", np.array([-0.4, 0.4]), np.ones(2), 0.5, student(FREEDOM))
+    assert [near.between, *near.noise] == pytest.approx([0.0, 0.25])
+
+
+def test_profiles_of_one_configuration_that_contradict_each_other_are_less_sure_than_either():
+    one, other = ([run(ratio, source=f"{ratio}.json")] * 6 for ratio in (0.75, 1.5))
+    alone, both = (with_own_runs(PUBLISHED, runs, Asked("lora", "small", 1.0)) for runs in (one, [*one, *other]))
+    assert width(both) > 1.5 * width(alone)
+    assert both.low < 0.75
+    assert both.high > 1.5
+    assert [piece.contradicts for piece in both.pieces] == [False, True]
 
 
 def test_no_measurement_leaves_the_prior():

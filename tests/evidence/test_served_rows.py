@@ -88,6 +88,20 @@ def test_loads_of_one_plan_are_one_measurement_from_one_table_or_several():
         ((1.0 - other**2 / (plan + (1.0 - plan) / 12)) / (1.0 - other**2)) ** 0.5)
 
 
+def test_tables_of_one_plan_that_contradict_each_other_are_less_sure_than_either_or_none():
+    """Six rows at 0.75 of the published speed in one table and at 1.5 in another: both lie within, and which says what is told.
+    The same rows in one table narrow it as before."""
+    engine, one, other = find_engine("vllm"), rows(*[0.75] * 6), rows(*[1.5] * 6).model_copy(update={"table": "later"})
+    first, second, both, same = (rows_speed(files, engine, H100, "llama-3.1-8b", PLAN, mixture=False).found
+                                 for files in ([one], [other], [one, other], [one, one]))
+    assert same.half <= first.half < half_of(first.before) < both.half
+    assert second.half < both.half
+    assert both.half > max(np.log(both.centre / 0.75), np.log(1.5 / both.centre))
+    assert (first.apart, same.apart) == ("", "")
+    assert both.told.endswith("with later (n 6), which contradicts what was known; by itself llama-3.1-8b-table says 0.75,"
+                              " later 1.50")
+
+
 def test_rows_that_contradict_what_is_published_say_so():
     found = rows_speed([rows(*[0.2] * 4)], find_engine("vllm"), H100, "llama-3.1-8b", PLAN, mixture=False)
     assert found.found.pieces[0].contradicts
@@ -134,8 +148,42 @@ def test_added_rows_are_kept_and_told_with_the_interval_before_and_after(tmp_pat
     [file], damaged = find_served_rows([folder, folder.parent])  # reached twice, it counts once
     assert (file.table, len(file.rows), damaged) == ("mine", 3, ())
     shown = CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(folder)])
+    assert "contradict" not in shown.stdout
+    fast = write_table(tmp_path / "fast.csv", SERVING, *({"concurrency": str(c), "tpot_ms": "4.0"} for c in (8, 16)))
+    twice = CliRunner().invoke(main, ["calibrate", "--add", str(fast), "--profiles", str(folder)])
+    assert "Tables contradict each other on llama-3.1-8b, H100-80GB-SXM: by itself mine" in " ".join(twice.stdout.split())
     assert "Serving speed: 3 rows kept in mine.served" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+def test_a_row_counts_once_whatever_table_it_is_in(tmp_path):
+    """Copied under another name, beside new ones, and in a table without ids, whose rows are named by their lines."""
+    engine, one = find_engine("vllm"), rows(0.8, 0.9)
+    again = rows(0.8, 0.9, 1.0).model_copy(update={"table": "again"})
+    unnamed = [one.model_copy(update={"table": str(first), "rows": tuple(
+        row.model_copy(update={"id": f"line {k}"}) for k, row in enumerate(one.rows, start=first))}) for first in (2, 4)]
+    assert [each.source for each in row_speeds([one, again, one], engine, H100)] == [one.table] * 2 + ["again"]
+    assert len(row_speeds(unnamed, engine, H100)) == 2
+    assert len(row_speeds([rows(0.8, 0.8)], engine, H100)) == 2  # two runs of one table
+
+    folder, loads = tmp_path / "profiles", [{"concurrency": str(c)} for c in (8, 16, 32)]
+    folder.mkdir()
+    told = [CliRunner().invoke(main, ["calibrate", "--add", str(write_table(tmp_path / name, SERVING, *loads)), "--profiles",
+                                      str(folder)]).stdout for name in ("mine.csv", "copy.csv", "mine.csv")]
+    assert "known already" not in told[0]
+    assert "Serving speed: 3 rows kept in copy.served" in told[1]
+    assert "3 of the rows are known already, and count once." in " ".join(told[1].split())
+    assert "3 of the rows are known already" in " ".join(told[2].split())
+
+
+def test_a_table_of_which_no_row_says_anything_is_refused_and_nothing_written(tmp_path):
+    """90,000 tokens a second of one H100 are beyond its roofline."""
+    good = write_table(tmp_path / "good.csv", SERVING, {})
+    bad = write_table(tmp_path / "bad.csv", SERVING, {"output_tok_per_s": "90000"})
+    told = CliRunner().invoke(main, ["calibrate", "--add", str(good), "--add", str(bad), "--profiles", str(tmp_path)])
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert f"--add: {bad}: nothing to keep, no row states a speed that its hardware can reach" in told.stderr
+    assert not list(tmp_path.glob("*.served"))
 
 
 def test_a_table_of_training_runs_is_not_added(tmp_path):

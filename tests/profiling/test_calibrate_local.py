@@ -53,6 +53,13 @@ def made(tmp_path, monkeypatch):
     gc.unfreeze()
 
 
+def test_a_scenario_that_is_not_there_is_said_before_torch_is_missed(tmp_path, monkeypatch):
+    monkeypatch.setattr("roi.profiling.session.pick_device", lambda _: pytest.fail("asked for a device"))
+    found = CliRunner().invoke(main, ["calibrate", "--local", str(tmp_path / "nofile.yaml")])
+    assert found.exit_code == 2
+    assert "nofile.yaml: cannot be read" in found.stderr
+
+
 def local(file, *words):
     folder = str(file.parent / "measured")
     with simulated_machine():

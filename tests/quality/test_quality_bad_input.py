@@ -48,13 +48,15 @@ def test_a_file_that_holds_no_results_is_one_sentence(tmp_path: Path, text: str,
 def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text("[]")
     (tmp_path / "empty").mkdir()
-    (tmp_path / "a.bin").write_bytes(b"\xff\xfe\x00\x01" * 10)
+    (tmp_path / "a.bin").write_bytes(b"\xff\x00\xfe\x01" * 10)
+    (tmp_path / "u16.csv").write_text("id,system,score\n", encoding="utf-16")
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 no archive")
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
         archive.writestr("x.json", "{}")
     (tmp_path / "a.gz").write_bytes(b"\x1f\x8b\x08 no gzip")
     for name, message in (("result.json", "is not there; nearest:"), ("empty", "is a folder without .csv"),
-                          ("a.bin", "neither text in UTF-8"), ("a.zip", "the archive is damaged or cut short"),
+                          ("a.bin", "neither text in UTF-8"), ("u16.csv", "UTF-16, not UTF-8 text"),
+                          ("a.zip", "the archive is damaged or cut short"),
                           ("b.zip", "an archive, but none of Inspect"), ("a.gz", "damaged or cut short")):
         found = quality(tmp_path / name, *TODAY)
         assert (found.code, message in found.error) == (2, True), found.error
@@ -167,6 +169,8 @@ def test_an_item_in_two_clusters_is_refused(tmp_path: Path) -> None:
     (("--bar", "0.9@20260101"), "--bar: '20260101' is no day; write it as 2026-11-24"),
     (("--bar", "high"), "--bar: 'high' is not usable"), (("--bar", "nan"), "--bar: 'nan' is not usable"),
     (("--bar", "0.9@tuesday"), "--bar: 'tuesday' is no day; write it as 2026-11-24"),
+    (("--bar", "0.9@2999-05-01"), "--bar: 2999-05-01 is after today, "),
+    (("--metric", "score@2999-05-01"), "give the day on which it was fixed"),
     (("--map", "scores=score"), "--map: 'scores' is not read; there is item, system, score, cluster, weight, run, escalated"),
     (("--map", "score=scor"), "has no column 'scor'; nearest: score"), (("--map", "score"), "write it as item=COLUMN"),
     (("--cascade", "other"), "write it as FIRST,SECOND"),

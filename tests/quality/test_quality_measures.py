@@ -189,8 +189,8 @@ def test_a_bar_fixed_after_the_results_says_so(tmp_path: Path) -> None:
     (late,) = quality(tmp_path, *TODAY, "--bar", "0.9@2026-11-21").data["warnings"]
     assert late == ("the bar (0.9) was fixed on 2026-11-21, after results of 2026-11-20: what is chosen after the results fits"
                     " them")
-    (metric,) = quality(tmp_path, *TODAY, "--metric", "m@2026-12-01").data["warnings"]
-    assert metric.startswith("the metric (m) was fixed on 2026-12-01, after results of 2026-11-20")
+    (metric,) = quality(tmp_path, *TODAY, "--metric", "m@2026-11-22").data["warnings"]
+    assert metric.startswith("the metric (m) was fixed on 2026-11-22, after results of 2026-11-20")
 
 
 @pytest.mark.full

@@ -215,6 +215,7 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"sharding": "hsdp"}, "sharding: 'hsdp'; none of none, zero2, zero3, fsdp, cpu-offload"),
     ({"sharding": "fsdp"}, "sharding: 'fsdp'"),
     ({"assumed": "gpu"}, "assumed: 'gpu'; none of lora_dropout, logits_kept"),
+    ({"date": "2999-01"}, "date: '2999-01'; after today, 20"),
     ({"date": "April 2024"}, "date: 'April 2024'; not a date such as 2024-04-30, 2024-04 or 2024"),
     ({"peak_mem_gib": "", "tokens_per_s": ""}, "no figure to compare"),
     ({"rank": "1000"}, "rank: '1000'; at most 896, the full rank of the widest target of qwen2.5-0.5b"),

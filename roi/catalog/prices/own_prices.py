@@ -86,12 +86,18 @@ def _rows(kind: type[DatedRow], file: File) -> tuple[DatedRow, ...]:
         twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
         if twice is not None:
             raise InputError(f"{path}, line 1: two columns are called {twice[:40]!r}")
-        rows = [_checked(kind, cells, f"{path}, line {table.line_num}") for cells in table]
+        rows = [_row(kind, cells, f"{path}, line {table.line_num}") for cells in table]
     except csv.Error as error:
         raise InputError(f"{path}: is no CSV: {error}") from None
-    except ScenarioError as error:  # which callers take for a price that the catalog has not
-        raise InputError(str(error)) from None
     return tuple(row.model_copy(update={"source": f"{row.source} (yours: {path.name})"}) for row in rows)
+
+
+def _row(kind: type[DatedRow], cells: dict[str | Any, Any], where: str) -> DatedRow:  # Any: as in _checked
+    """The row in these cells; an InputError where it cannot be used says how to go on."""
+    try:
+        return _checked(kind, cells, where)
+    except InputError as error:  # as no ScenarioError, which callers take for a price that the catalog has not
+        raise InputError(f"{error}; correct that line, or remove it") from None
 
 
 def _checked(kind: type[DatedRow], cells: dict[str | Any, Any], where: str) -> DatedRow:  # Any: None where cells are too many

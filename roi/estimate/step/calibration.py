@@ -120,7 +120,7 @@ class Piece:
     high: float
     """95th percentile."""
     contradicts: bool
-    """True where they lie outside the interval before: the next may then be wider."""
+    """True where they lie outside the interval before, or leave it wider."""
 
 
 @dataclass(frozen=True)

@@ -45,18 +45,20 @@ def with_own_runs(prior: Evidence, runs: Sequence[TimedRun], asked: Asked) -> Ev
     Runs of one configuration are one measurement, their mean: what it does not share with the one asked stays, however often it
     is run.
     """
-    sources, pieces, found = tuple(dict.fromkeys(run.source for run in runs)), [], prior
+    sources, pieces, found, width = tuple(dict.fromkeys(run.source for run in runs)), [], prior, 0.0
     centre = float(np.log(float(prior.efficiency.overall)))
     half = float(np.log(prior.high / prior.low)) / 2.0
     for number, source in enumerate(sources, start=1):
         known = [run for run in runs if run.source in sources[:number]]
-        firsts, apart, noise = averaged([(run.method, run.model, run.theory_s) for run in known],
-                                        np.array([run.log_ratio for run in known]) - centre, np.ones(len(known)),
-                                        1.0 - sum(SHARED.values()), half)
-        each = [known[first] for first in firsts]
-        after = conditional(half, apart, in_common(each, each), noise, in_common(each, (asked,))[:, 0])
+        means = averaged([(run.method, run.model, run.theory_s) for run in known], [run.source for run in known],
+                         np.array([run.log_ratio for run in known]) - centre, np.ones(len(known)), 1.0 - sum(SHARED.values()),
+                         half)
+        each = [known[first] for first in means.firsts]
+        after = conditional(half, means.means, in_common(each, each) + means.shared, means.noise,
+                            in_common(each, (asked,))[:, 0], means.between)
         low, high = (float(np.exp(centre + after.shift + side)) for side in (-after.half, after.half))
-        pieces.append(Piece(source, sum(run.source == source for run in runs), low, high, after.contradicts))
+        contradicts, width = after.contradicts or 0.0 < width < after.half, after.half
+        pieces.append(Piece(source, sum(run.source == source for run in runs), low, high, contradicts))
         found = replace(prior, efficiency=replace(prior.efficiency, overall=float(np.exp(centre + after.shift))), low=low,
                         high=high, level="profile", n=len(known))
     return replace(found, sources=tuple(f"{source} on {runs[0].gpu}" for source in sources), pieces=tuple(pieces),

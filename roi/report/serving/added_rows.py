@@ -17,23 +17,27 @@ def added_json(found: AddedRows) -> str:
         "schema": SCHEMA, "written": [str(path) for path in found.written], "pieces": [asdict(p) for p in found.pieces],
         "skipped": [{"table": path.name, "id": row.id, "line": row.line, "column": row.column, "reason": row.reason}
                     for path, row in found.skipped],
-        "unused": found.unused,
+        "unused": found.unused, "known": found.known,
     }, indent=1, allow_nan=False)  # fmt: skip
 
 
 def added_text(found: AddedRows, form: str = "table") -> str:
     """The report in a form of `--format`: "table" or "markdown"."""
-    rows = sum(piece.rows for piece in found.pieces)
+    rows = sum(piece.rows for piece in found.pieces) + found.known
     several = len({path for path, _ in found.skipped}) > 1
     unused = f" {found.unused} more state no speed, or more than their hardware can do." if found.unused else ""
+    known = f" {found.known} of the rows are known already, and count once." if found.known else ""
     against = ", ".join(dict.fromkeys(piece.model for piece in found.pieces if piece.contradicts))
     contradicted = f" Rows of {against} lie outside of what was known: its interval may be the wider one." if against else ""
+    apart = "".join(f" Tables contradict each other on {piece.model}, {piece.gpu}: {piece.apart} of the published speed."
+                    for piece in found.pieces if piece.apart)
     return render((
         Title(f"Serving speed: {rows} rows kept in {', '.join(path.name for path in found.written)}"),
-        Table(HEADS, tuple(map(_piece, found.pieces))),
+        *([Table(HEADS, tuple(map(_piece, found.pieces)))] if found.pieces else []),
         Paragraph("Speed and its interval are over the published estimate. The more a plan has in common with them, the"
                   " more they move it. size and compare use the rows from now on, on this card with this engine, where no"
-                  f" profile of a server of the very plan is kept.{contradicted}{unused}"),
+                  " profile of a server of the very plan is kept: `roi size FILE.yaml` says what they did to its speed, roi"
+                  f" validate leaves them out.{contradicted}{apart}{known}{unused}"),
         *reasons_told(f"{len(found.skipped)} rows left out", [
             (f"{path.name}, {place_of(row)}" if several else place_of(row), row.reason) for path, row in found.skipped]),
     ), form)  # fmt: skip

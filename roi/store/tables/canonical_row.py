@@ -6,6 +6,7 @@ from typing import Annotated, Final, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from roi import clock
 from roi.catalog.cards.gpus import load_gpus
 from roi.catalog.models.shapes import load_models
 from roi.errors import allowed, nearest, nearest_told
@@ -31,6 +32,13 @@ def _of_catalog(name: str, kind: str, ids: Iterable[str]) -> str:
     return name
 
 
+def _come(day: str) -> str:
+    """The date, its year and month, or its year, where that has begun."""
+    if day > (today := clock.today().isoformat()):
+        raise ValueError(f"after today, {today}")
+    return day
+
+
 class CanonicalRow(BaseModel):
     """What every row of a canonical table has: who it is, and where its figures were published."""
 
@@ -42,7 +50,7 @@ class CanonicalRow(BaseModel):
     """Name of the group of rows that share software and habits; errors are shown by it."""
     reference: str | None = None
     """Where the figures were published: repository or page, file, commit."""
-    date: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")] | None = None
+    date: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$"), AfterValidator(_come)] | None = None
     """When they were published: an ISO date, or its year and month, or its year."""
     model: Annotated[str, AfterValidator(lambda name: _of_catalog(name, "model", (model.id for model in load_models())))]
     """Model, by its id in the catalog."""

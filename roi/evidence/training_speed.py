@@ -37,9 +37,9 @@ SCHEMA: Final = "roi.calibration/1"
 SUFFIX: Final = ".calibration"
 """Files among the profiles that hold fits (JSON); not .json, which is a profile."""
 PACES: Final[dict[str, tuple[float, float, float]]] = {
-    "path": (0.82, 0.21, 1.04), "weight": (0.61, 0.17, 0.95), "scale": (1.04, 0.83, 1.24), "whole": (1.0, 0.64, 1.15)}
+    "path": (0.86, 0.44, 1.05), "weight": (0.63, 0.17, 0.95), "scale": (1.04, 0.83, 1.24), "whole": (1.0, 0.64, 1.15)}
 """Speed of peft's tuners beside LoRA over that of LoRA's roofline on the same targets, by family: median, 5th and 95th
-percentile over 159 rows of its method comparison, methods weighted by the root of their rows. They are one model on one card
+percentile over 160 rows of its method comparison, methods weighted by the root of their rows. They are one model on one card
 (3.2B, some 840 tokens a step); what a tuner does to weights costs less of a step of more tokens
 (lab/fit_training_intervals.py)."""
 LARGEST_JOB: Final = 512

@@ -71,8 +71,8 @@ APART: Final[dict[Apart, float]] = {
 }  # fmt: skip
 """Distance in logarithms within which 90% of the measured figures of each kind lie, of several kinds the largest. Sources count
 by the root of their rows, and beside a kind's own all rows that lie apart count as nine rows of one source, so that a kind of
-few sources is as wide as those of others. `unstated` and `varied` are wider than that (0.14, 0.17), with which 74% of the rows of
-ms-swift lie inside while it is left out, and 87% of all (lab/fit_training_intervals.py); with these 90% and 94%."""
+few sources is as wide as those of others. `unstated` and `varied` are wider than that (0.14, 0.17), with which 74% of the rows
+of ms-swift lie inside while it is left out, and 87% of all (lab/fit_training_intervals.py); with these 90% and 94%."""
 FORMULA_ERROR: Final = 0.015
 """Distance of the closed form from torch's count: 0.5% from the dry run (90% of 351 grid rows are within 0.32%, of 137 others
 within 0.42%), and up to 1% for blocks that the allocator hands out larger than asked (0 to 1.1% on 11 plans replayed)."""

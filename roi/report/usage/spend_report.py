@@ -175,7 +175,7 @@ def _change(change: MonthChange | None) -> Iterable[Block]:
              ("cache", change.cache_usd, "shares read and written"), ("price", change.price_usd, "of the same tokens"))
     yield Table(("USD of " + ("a day" if change.a_day else "the month"), "USD", ""), (
         Row((f"{change.before:%Y-%m}", _cents(change.before_usd), "")),
-        *(Row((f"  {name}", f"{amount:+,.2f}", what)) for name, amount, what in parts),
+        *(Row((f"  {name}", f"{round(amount, 2) + 0.0:+,.2f}", what)) for name, amount, what in parts),
         Row((f"{change.month:%Y-%m}", _cents(change.month_usd), ""), strong=True)), align="lrl")
     yield Paragraph(f"Of {per}. The four add up to the difference; each is at the prices of the month before but price itself.")
 
@@ -249,7 +249,8 @@ def _compared(each: Reconciliation) -> str:
 def _workload(w: MeasuredWorkload, model: str) -> Iterable[Block]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
     yield Heading(f"Workload of {model}{task}")
-    yield Table(("field", "value"), tuple(Row((field, value), detail) for field, value, detail in _fields(w)), align="ll")
+    rows = tuple(Row((field, value), detail) for field, value, detail in _fields(w))
+    yield Table(("field", "value"), rows, align="ll") if rows else Paragraph("These records settle none of it.")
     yield Heading("What these records do not tell")
     yield Bullets(tuple(f"{field}: {why}" for field, why in w.missing))
 

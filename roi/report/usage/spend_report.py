@@ -11,7 +11,7 @@ from roi.report.layout.wording import chance, figure, percent, usd
 from roi.report.usage.spend_json import grouped, spent, tokens_of
 from roi.units import MTOK
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.days import growth_told
+from roi.usage.measure.days import LOST_ROWS, growth_told
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
@@ -72,7 +72,10 @@ def _scope(found: Usage) -> str:
         whole, span = len(found.days.complete), found.days.last - found.days.first + 1
         until = f" to {day_of(found.days.last)}" if span > 1 else ""
         parts.append(f"{day_of(found.days.first)}{until}, UTC; {whole:,} of {span:,} day{'s' * (span > 1)} whole")
-        parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out]
+        lost = [day for day, why in found.days.left_out if why == LOST_ROWS]
+        parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out if why != LOST_ROWS]
+        if lost:
+            parts.append(f"{day_of(lost[0])} {LOST_ROWS}" if len(lost) == 1 else f"{len(lost)} days have rows left out")
     if found.priced:
         requests = total_requests([each.spend for each in found.priced])
         parts.append(_of(requests, "request") if requests is not None else "requests not counted by this export")

@@ -110,7 +110,7 @@ def _bill(c: Comparison) -> list[str]:
         told = (f"The bill is {figure(gap)} x what these requests cost at the scenario's prices. Unsplit: at the central values"
                 f" NPV of {label} {price} if all of the gap is price, {volume} if all is volume")
         return [told]
-    if case_number(c.case, "reconciliation.factor", 1.0) != 1.0:
+    if (path := "reconciliation.factor") in c.case and not guessed(c.case[path]):
         return []
     return [f"Bill not checked: computed {usd(_billed(c))} in month 1 (incumbent.bill_usd_per_month)"]
 

@@ -17,7 +17,7 @@ from datetime import date, timedelta
 
 from roi.usage.measure.aggregate import Service
 from roi.usage.measure.days import Days
-from roi.usage.measure.pricing import EPOCH, Priced, day_of, price_spend, total_tokens
+from roi.usage.measure.pricing import EPOCH, Priced, day_of, list_on, total_tokens
 from roi.usage.read.record import TOKENS
 
 INPUT = ("uncached_input", "cache_read", "cache_write")
@@ -77,15 +77,10 @@ def _split(
         cache_usd=cache, price_usd=now - at_old * per[1], month_usd=now)
 
 
-def _listed(rows: Sequence[Priced], day: int) -> list[float | None]:
-    """USD of each at the list price of the day."""
-    return [own.list_usd for own in price_spend([replace(each.spend, day=day) for each in rows])]
-
-
 def _at_old(rows: Sequence[Priced], last: int, factors: Mapping[Service, float]) -> float:
     """USD of the rows at the list price of the last day of the month before, times what was paid over it then."""
     return sum((each.usd or 0.0) if listed is None else listed * factors.get(each.spend.service, 1.0)
-               for each, listed in zip(rows, _listed(rows, last), strict=True))
+               for each, listed in zip(rows, list_on(rows, last), strict=True))
 
 
 def _by_kind(rows: Sequence[Priced]) -> dict[Service, list[Priced]]:
@@ -99,7 +94,7 @@ def _factors(rows: Sequence[Priced], day: int) -> dict[Service, float]:
     """What was paid over the list price of the day, of each kind that has one."""
     found = {}
     for kind, group in _by_kind(rows).items():
-        known = [each for each in _listed(group, day) if each is not None]
+        known = [each for each in list_on(group, day) if each is not None]
         if len(known) == len(group) and sum(known) > 0:
             found[kind] = sum(each.usd or 0.0 for each in group) / sum(known)
     return found

@@ -54,7 +54,7 @@ def test_the_part_holds_workload_incumbent_and_the_reported_bill(part):
     (("", "", "", ""), ("--bill", 2 * 1.03 * 365 / 12), 1.4),
 ])
 def test_the_bill_is_at_the_list_of_the_day_and_not_of_the_log(tmp_path, paid, words, bill):
-    """mistral-large-4, a million in a day: 1.36 USD until 2026-10-28, 0.70 after. Paid at list, at 20% off, at a contract's 1.36.
+    """mistral-large-4, a million in a day: 1.36 USD until 2026-10-28, 0.70 after. Paid at list, 20% less, or by contract.
 
     A bill of twice the list of these days, 1.03 a day, is twice today's.
     """

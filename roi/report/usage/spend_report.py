@@ -72,10 +72,10 @@ def _scope(found: Usage) -> str:
         whole, span = len(found.days.complete), found.days.last - found.days.first + 1
         until = f" to {day_of(found.days.last)}" if span > 1 else ""
         parts.append(f"{day_of(found.days.first)}{until}, UTC; {whole:,} of {span:,} day{'s' * (span > 1)} whole")
-        lost = [day for day, why in found.days.left_out if why == LOST_ROWS]
+        low = [day for day, why in found.days.left_out if why == LOST_ROWS]
         parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out if why != LOST_ROWS]
-        if lost:
-            parts.append(f"{day_of(lost[0])} {LOST_ROWS}" if len(lost) == 1 else f"{len(lost)} days have rows left out")
+        if low:
+            parts.append(f"{day_of(low[0])} {LOST_ROWS}" if len(low) == 1 else f"{len(low)} days have rows left out")
     if found.priced:
         requests = total_requests([each.spend for each in found.priced])
         parts.append(_of(requests, "request") if requests is not None else "requests not counted by this export")

@@ -59,7 +59,7 @@ def new_scenario(
         except ValueError as error:
             raise InputError(f"--requests: {requests_per_day[:40]!r} is not usable; {error}") from None
     if usage:
-        part, told = _measured(usage, incumbent, requests, today, tell)
+        part, told = _measured(usage, incumbent, requests, today, as_of or max(today, template_day(name)), tell)
         values |= {(block, field): value for block in part for field, value in part[block].items()}
         if "lengths" in part["workload"]:
             gone = {("workload", "input_tokens"), ("workload", "output_tokens")}
@@ -109,9 +109,9 @@ def _as_guessed(given: Scenario, path: tuple[str, ...], value: object) -> bool:
 
 
 def _measured(
-    usage: tuple[Path, ...], incumbent: str | None, requests: object, today: Date, tell: Tell,
+    usage: tuple[Path, ...], incumbent: str | None, requests: object, today: Date, as_of: Date, tell: Tell,
 ) -> tuple[dict[str, dict[str, Any]], str]:
-    """The part of a scenario that the files settle, and a line on where it comes from.
+    """The part of a scenario that the files settle, its bill at the prices of `as_of`, and a line on where it comes from.
 
     `requests` a day tell the lengths where the files count tokens alone; `tell` hears of days after `today`.
     """
@@ -125,7 +125,7 @@ def _measured(
     uncounted = spent.workload is not None and spent.workload.requests_per_day is None
     if uncounted and isinstance(requests, (int, float)) and 0 < requests < np.inf:
         spent = summarize(replace(asked, requests_per_day=requests))
-    part = parse_yaml(part_yaml(spent), "--usage")
+    part = parse_yaml(part_yaml(spent, as_of=as_of), "--usage")
     del part["schema"]
     days = spent.days
     assert days is not None  # a part has been written

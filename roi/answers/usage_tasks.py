@@ -18,12 +18,14 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.answers.usage import Task
 from roi.catalog.prices.api_prices import find_api_price
 from roi.catalog.user_data import cache_folder
+from roi.clock import today
 from roi.errors import InputError
+from roi.scenario.template import BUNDLED, template, template_day
 from roi.store.cases import case_name
 from roi.store.kept_files import KeptFiles
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.lengths import prefix_of_buckets
-from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
+from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, total_requests, total_tokens
 from roi.usage.measure.scenario_part import paid_a_month
 from roi.usage.measure.workload import Choice, shortest_prefix
 from roi.usage.summary import Usage
@@ -64,15 +66,16 @@ def rank_tasks(
     """
     if found.days is None or not found.days.complete:
         return []  # a part of a day says nothing of a month
-    groups = list(_largest(found, most, bill_usd_per_month))
+    as_of = max(day_of(found.days.last), today() if scenario is not None else template_day(BUNDLED))
+    groups = list(_largest(found, most, bill_usd_per_month, (as_of - EPOCH).days))
     parts = [(group.task.usd_per_month, group.part) for group in groups if group.part is not None]
-    asked = json.dumps([day_of(found.days.last).isoformat(), *parts])
+    asked = json.dumps([as_of.isoformat(), *parts])
     name = case_name((scenario,), (asked,), ()) if cache and parts else None
     files = KeptFiles(cache_folder() / "tasks", MOST_BYTES, MOST_FILES)
     answers = None if name is None else _kept(files.text(name), len(parts))
     if answers is None and parts:
         said: list[str] = []
-        answers = list(_answers(groups, scenario, day_of(found.days.last), said.append, cache=cache))
+        answers = list(_answers(groups, scenario, as_of, said.append, cache=cache))
         for line in said:
             tell(line)
         if name is not None and not said and case_name((scenario,), (asked,), ()) == name:  # nothing moved meanwhile
@@ -91,8 +94,8 @@ def _kept(text: str | None, groups: int) -> list[dict[str, Any]] | None:  # Any:
     return None
 
 
-def _largest(found: Usage, most: int, bill: float | None) -> Iterator[Group]:
-    """The groups of which most was spent on whole days, and the models of several."""
+def _largest(found: Usage, most: int, bill: float | None, day: int) -> Iterator[Group]:
+    """The groups of which most was spent on whole days, and the models of several, at the list prices of the day."""
     assert found.days is not None
     days = set(found.days.complete)
     total = sum(each.usd or 0.0 for each in found.priced if each.spend.day in days)
@@ -109,9 +112,10 @@ def _largest(found: Usage, most: int, bill: float | None) -> Iterator[Group]:
             groups[None, *model], usd[None, *model] = calls, sum(each.usd or 0.0 for each in calls)
             largest.append((None, *model))
     for key in largest:
+        group = at_list_of(groups[key], day)
         task = Task(group=key[0], provider=key[1], model=key[2], requests_per_day=None, share=usd[key] / total,
-                    usd_per_month=usd[key] / len(days) * DAYS_PER_MONTH)
-        yield _group(found, groups[key], task, bill)
+                    usd_per_month=sum(each.usd or 0.0 for each in group) / len(days) * DAYS_PER_MONTH)
+        yield _group(found, group, task, bill)
 
 
 def _rows(of: Sequence[Priced]) -> int:
@@ -156,12 +160,12 @@ def _load(found: Usage) -> dict[str, Any]:
     return load
 
 
-def _answers(groups: Sequence[Group], file: Path | None, last: date, tell: Tell, *, cache: bool) -> Iterator[dict[str, Any]]:
+def _answers(groups: Sequence[Group], file: Path | None, as_of: date, tell: Tell, *, cache: bool) -> Iterator[dict[str, Any]]:
     """What is said of each group that has a part: fields of Task, as plain values."""
     from roi.answers.opening import open_runs
     from roi.scenario.file import load_scenario, overlay, scenario_data
 
-    base = scenario_data(load_scenario(file)) if file is not None else _default_scenario(last)
+    base = scenario_data(load_scenario(file)) if file is not None else _default_scenario(as_of)
     runs = open_runs(tell=tell, cache=cache)
     for group in groups:
         if group.part is None:
@@ -177,13 +181,12 @@ def _answers(groups: Sequence[Group], file: Path | None, last: date, tell: Tell,
             yield _best(answer)
 
 
-def _default_scenario(last: date) -> dict[str, Any]:
+def _default_scenario(as_of: date) -> dict[str, Any]:
     """What groups are compared under where no scenario is given: the bundled candidates, defaults for the rest."""
-    from roi.scenario.template import template
     from roi.scenario.yaml import parse_yaml
 
-    bundled = parse_yaml(template("bundled"), "bundled scenario")
-    return {"as_of": max(last.isoformat(), bundled["as_of"]), "candidates": bundled["candidates"]}
+    bundled = parse_yaml(template(BUNDLED), "bundled scenario")
+    return {"as_of": as_of.isoformat(), "candidates": bundled["candidates"]}
 
 
 def _compared(data: dict[str, Any], runs: "KnownRuns") -> "Comparison":

@@ -66,7 +66,7 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
         today = open_model_tuning(shape.id, float(shape.parameters), s.as_of)
         rows = tuple(row for row in today if row.vendor.lower() == vendor.lower())
         if not rows:
-            raise not_yet_tuned(name, later, s.as_of)
+            raise not_yet_tuned(name, later, s.as_of, "candidates.hosted_adapters")
         _tuned_elsewhere(sheet, s, "hosted-adapter", name, rows)
 
 

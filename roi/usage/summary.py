@@ -15,7 +15,7 @@ from roi.usage.formats.agents.names import with_names
 from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
-from roi.usage.measure.days import Days, complete_days
+from roi.usage.measure.days import Days, complete_days, lost_days
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, models_called, to_makers, to_names, with_maker
 from roi.usage.measure.pricing import Priced, day_of, price_changes, price_groups, price_spend
@@ -152,7 +152,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     refuse_double_counts(kept, log.tables, backend)
     if all(row.dropped is None for row in every):
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
-    days, dated = complete_days(kept, log.grew), not any(table.format.relative for table in log.tables)
+    days, dated = complete_days(kept, log.grew, lost_days(every)), not any(table.format.relative for table in log.tables)
     paid = {} if days is None else makers(kept, question.options.provider)
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
     priced = price_spend(kept)
@@ -184,7 +184,8 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
 
 def _parts(days: Days, priced: Sequence[Priced]) -> list[int]:
     """The first day, and those at which days covered whole begin or end or a list price is another."""
-    ends = (days.complete[0], days.complete[-1] + 1) if days.complete else ()
+    whole = set(days.complete)
+    ends = (whole | {day + 1 for day in whole}) - (whole & {day + 1 for day in whole})
     return sorted(day for day in {days.first, *ends, *price_changes(priced)} if days.first <= day <= days.last)
 
 

@@ -4,7 +4,7 @@ import pytest
 from usage_support import DATA, records, totals
 
 from roi.errors import InputError
-from roi.usage.formats.json_counts import NO_TOKENS, OTHER_CURRENCY
+from roi.usage.formats.json_counts import NO_TOKENS
 from roi.usage.formats.vendors.anthropic import ANTHROPIC_COST_API, ANTHROPIC_CSV, ANTHROPIC_USAGE_API, UNGROUPED
 from roi.usage.read.columns import MICRO
 from roi.usage.read.record import EMPTY_BUCKET
@@ -149,7 +149,7 @@ def test_a_cost_is_stated_in_cents(tmp_path):
 def test_a_cost_that_cannot_count_says_why(tmp_path):
     rows = records(tmp_path, DATA / "anthropic-cost-api.json", formats=ALL)
     assert sorted(row["dropped"] for row in rows if row["dropped"]) == sorted(
-        [OTHER_CURRENCY, NO_TOKENS, NO_TOKENS, "no amount that can be read", EMPTY_BUCKET])
+        ["an amount in EUR; what is read is in USD", NO_TOKENS, NO_TOKENS, "no amount that can be read", EMPTY_BUCKET])
 
 
 def test_a_description_is_neither_kept_nor_stored(tmp_path):

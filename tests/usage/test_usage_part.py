@@ -49,6 +49,39 @@ def test_the_part_holds_workload_incumbent_and_the_reported_bill(part):
                          "bill_is_volume_share": 0.0}
 
 
+@pytest.mark.parametrize(("paid", "words", "bill"), [
+    ((1.36, 1.36, 0.7, 0.7), (), 0.7), ((1.088, 1.088, 0.56, 0.56), (), 0.56), ((1.36, 1.36, 1.36, 1.36), (), 1.36),
+    (("", "", "", ""), ("--bill", 2 * 1.03 * 365 / 12), 1.4),
+])
+def test_the_bill_is_at_the_list_of_the_day_and_not_of_the_log(tmp_path, paid, words, bill):
+    """mistral-large-4, a million in a day: 1.36 USD until 2026-10-28, 0.70 after. Paid at list, 20% less, or by contract.
+
+    A bill of twice the list of these days, 1.03 a day, is twice today's.
+    """
+    file, out = tmp_path / "log.csv", tmp_path / "part.yaml"
+    file.write_text("date,model,provider,requests,input_tokens,output_tokens,cost\n" + "".join(
+        f"2026-10-{day},mistral-large-4,mistral,100,1000000,0,{usd}\n" for day, usd in zip(range(27, 31), paid, strict=True)))
+    assert run("usage", file, *words, "--output", out, "--tasks", "0").exit_code == 0
+    found = yaml.safe_load(out.read_text(encoding="utf-8"))["incumbent"]["bill_usd_per_month"]
+    assert found == pytest.approx(bill * 365 / 12, abs=0.01)
+    assert "# list prices moved: the bill is these tokens at the list of" in out.read_text(encoding="utf-8")
+
+
+def test_the_bill_of_a_new_scenario_is_at_its_own_prices(tmp_path):
+    """A million a day paid at the list of its days, 1.36 and 0.70: at the prices of 2026-11-25 it is 21.29 a month.
+
+    Staying then costs what the API bills, and the bill is not called unchecked.
+    """
+    file, mine = tmp_path / "log.csv", tmp_path / "my.yaml"
+    file.write_text("date,model,provider,requests,input_tokens,output_tokens,cost\n" + "".join(
+        f"2026-10-{day},mistral-large-4,mistral,100,1000000,0,{usd}\n" for day, usd in ((28, 1.36), (29, 0.7))))
+    assert run("init", mine, "--usage", file, "--as-of", "2026-11-25").exit_code == 0
+    assert value_of(load_scenario(mine).incumbent.bill_usd_per_month) == pytest.approx(0.7 * 365 / 12, abs=0.01)
+    found = run("compare", mine, "--draws", "0")
+    assert found.exit_code == 0
+    assert "Bill not checked" not in found.stdout
+
+
 def test_what_the_log_does_not_tell_is_a_comment_in_the_part(part):
     text = part.read_text(encoding="utf-8")
     assert "# not told: growth_per_year: 0 whole weeks" in text

@@ -235,6 +235,14 @@ def test_the_text_is_80_columns_wide_and_says_what_is_missing(log):
         assert words in found.stdout
 
 
+def test_a_workload_of_which_nothing_is_told_is_no_empty_table(tmp_path):
+    """Buckets of tokens without a count of requests."""
+    file = tmp_path / "a.csv"
+    file.write_text("date,end_time,model,provider,input_tokens,output_tokens\n2026-09-01,2026-09-02,gpt-4o,openai,1000,10\n")
+    said = run(file, "--tasks", "0").stdout
+    assert "Workload of gpt-4o\nThese records settle none of it.\n" in said
+
+
 def test_the_trace_holds_every_call_in_order_of_time(log, tmp_path):
     """96 calls from 00:05 on the first day to 23:05 on the second: 47 hours."""
     out = tmp_path / "trace.parquet"

@@ -75,6 +75,23 @@ def test_what_is_paid_for_the_same_tokens_is_the_price(tmp_path: Path) -> None:
     assert [change[f"{name}_usd"] for name in ("volume", "mix", "cache", "price")] == pytest.approx([0.0, 0.0, 0.0, -5.0])
 
 
+def test_a_list_price_that_moves_within_the_month_before_is_price_too(tmp_path: Path) -> None:
+    """mistral-large-4, 1.36 USD a million in until 2026-10-28, 0.70 after: a million on the 28th and one on the 29th, 2.06.
+
+    November: the same two millions, 1.40: -0.66, all price. With a third million, volume +1.03 (2.06 / 2), price 2.10 - 3.09.
+    """
+    head = "date,model,provider,input_tokens,output_tokens,requests"
+    for november, volume in ((2, 0.0), (3, 1.03)):
+        tokens = {"2026-10-28": 10**6, "2026-10-29": 10**6, "2026-11-07": november * 10**6}
+        every = [*OCTOBER, *(f"2026-11-{day:02d}" for day in range(1, 31))]
+        rows = (f"{day},mistral-large-4,mistral,{tokens.get(day, 0)},0,1" for day in every)
+        change = usage_answer(table(tmp_path / f"{november}.csv", *rows, head=head))["change"]
+        found = [change[f"{name}_usd"] for name in ("before", "volume", "mix", "cache", "price", "month")]
+        price = 0.7 * november - 1.03 * november
+        assert found == pytest.approx([2.06, volume, 0.0, 0.0, price, 0.7 * november])
+        assert sum(found[:5]) == pytest.approx(found[5], abs=1e-9)
+
+
 def test_months_that_are_not_whole_are_compared_by_the_day(tmp_path: Path) -> None:
     """5 days of 1 Mtok against 10 days of 3: 2.5 x 1 a day and 2.5 x 3; all volume."""
     rows = [f"{day},gpt-4o,openai,1,1000000,0,0," for day in SEPTEMBER[25:]] + [

@@ -65,15 +65,16 @@ def find_tuning_price(vendor: str, model: str, as_of: date, field: str = "tuning
         raise UnknownName(field, model, {row.model for row in of_vendor}, f"model that {vendor} tunes:")
     found = tuple(row for row in tuning_prices(as_of) if row in of_model)
     if not found:
-        raise not_yet_tuned(f"{vendor}/{model}", of_model, as_of)
+        raise not_yet_tuned(f"{vendor}/{model}", of_model, as_of, field)
     return found
 
 
-def not_yet_tuned(name: str, later: Iterable[TuningPrice], as_of: date) -> ScenarioError:
+def not_yet_tuned(name: str, later: Iterable[TuningPrice], as_of: date, field: str) -> ScenarioError:
     """The error for a model whose tuning has a price on a later day only: it names the first one of what `later` prices."""
     priced = {(row.vendor, row.model) for row in later}
     first = min(row.date for row in read_rows("prices/tuning.csv", TuningPrice) if (row.vendor, row.model) in priced)
-    return ScenarioError("as_of", as_of.isoformat(), f"the earliest price of tuning {name} is of {first}")
+    return ScenarioError("as_of", as_of.isoformat(),
+                         f"the earliest price of tuning {name} is of {first}; take it out of {field}, or a later day")
 
 
 def open_model_tuning(shape: str, parameters: float, as_of: date) -> tuple[TuningPrice, ...]:

@@ -5,7 +5,7 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
                                                 ──▶ break-even along volumes      ──▶ the verdict
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -89,6 +89,11 @@ class Comparison:
         """The option that the figures recommend, alarms aside."""
         return next(o for o in self.options if o.id == self.verdict.leader)
 
+    def leader_at(self, path: str, value: float) -> str:
+        """Id of the option that the figures would recommend were this fact the number, of those that may be recommended."""
+        fact = self.case[path].model_copy(update={"value": value, "low": None, "high": None})
+        return weigh(Case(facts={**self.case.facts, path: fact}), self.verdict.candidates).chosen.leader
+
 
 @dataclass(frozen=True)
 class Weighed:
@@ -108,12 +113,12 @@ class Weighed:
     chosen: Choices
 
 
-def weigh(case: Case) -> Weighed:
-    """Every option costed, at the central values and over the draws, and the one that the figures recommend."""
+def weigh(case: Case, among: Collection[str] | None = None) -> Weighed:
+    """Every option (of `among`) costed, at the central values and over the draws, and the one that the figures recommend."""
     values = case.values()
     shared, options, choices = settle(case)
 
-    live = [id for id, o in options.items() if o.infeasible is None]
+    live = [id for id, o in options.items() if o.infeasible is None and (among is None or id in among)]
     below = [id for id, o in options.items() if o.below_bar and any(tells_quality(path, o) for path in case.uncertain)]
     untrained = [id for id in live if not options[id].trains and tested(shared, options[id])]
     central = {id: evaluate(shared, options[id], options) for id in live}

@@ -64,9 +64,9 @@ NAMED = 3
 
 def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width: int = 80, colour: bool = False) -> str:
     """The screen; its table has as many of the best options as leave it within its lines."""
-    text = ""
+    text, above = "", _above(c)
     for most in range(MOST_ROWS, 0, -1):
-        text = render(screen_blocks(c, warnings, most), form, width=width, colour=colour)
+        text = render([*above, *_below(c, warnings, most)], form, width=width, colour=colour)
         if form != "table" or text.count("\n") < MOST_LINES:
             break
     return text
@@ -74,7 +74,15 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
 
 def screen_blocks(c: Comparison, warnings: Sequence[str], most: int = MOST_ROWS) -> list[Block]:
     """What the screen is made of, with at most so many options in its table."""
-    return [*head(c), *alerts(c), Gap(), *advice(c), Gap(), *table(c, most), *_last(c, warnings, most)]
+    return [*_above(c), *_below(c, warnings, most)]
+
+
+def _above(c: Comparison) -> list[Block]:
+    return [*head(c), *alerts(c), Gap(), *advice(c), Gap()]
+
+
+def _below(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
+    return [*table(c, most), *_last(c, warnings, most)]
 
 
 def head(c: Comparison) -> list[Block]:
@@ -112,7 +120,7 @@ def _bill(c: Comparison) -> list[str]:
         told = (f"The bill is {figure(gap)} x what these requests cost at the scenario's prices. Unsplit: at the central values"
                 f" NPV of {label} {price} if all of the gap is price, {volume} if all is volume")
         return [told]
-    if case_number(c.case, "reconciliation.factor", 1.0) != 1.0:
+    if (path := "reconciliation.factor") in c.case and not guessed(c.case[path]):
         return []
     return [f"Bill not checked: computed {usd(_billed(c))} in month 1 (incumbent.bill_usd_per_month)"]
 
@@ -133,16 +141,39 @@ def _unlikely(c: Comparison) -> list[str]:
 
 
 def _template(c: Comparison) -> list[str]:
-    """The template's guesses, those that move the answer most first."""
+    """The template's guesses, those that move the answer most first, but before them one that turns it."""
     paths = template_values(c.case)
     if not paths:
         return []
     pull = {d.path: d.swing_usd for d in c.drivers}
     ranked = sorted(paths, key=lambda path: -pull.get(path, 0.0))
+    turns = next(((path, told) for path in ranked if (told := _turns(c, path))), None)
+    ranked = ranked if turns is None else [turns[0], *(path for path in ranked if path != turns[0])]
     names = [_guess(c, path) for path in ranked]
     if pull.get(ranked[0], 0.0) > 0:
-        names[0] += f" (moves the NPV by {short_usd(pull[ranked[0]])})"
+        names[0] += f" (moves the NPV by {short_usd(pull[ranked[0]])}{'' if turns is None else f'; {turns[1]}'})"
     return [f"The template's guesses: {first_of(names, NAMED)}"]
+
+
+def _turns(c: Comparison, path: str) -> str:
+    """What is advised at the end of the guess's range that speaks against today's advice; empty where that is the same.
+
+    Looked at where the guess moves the NPV by as much as there is. The price of a wrong answer is told in its own line.
+    """
+    d = next((d for d in c.drivers if d.path == path), None)
+    if d is None or c.driver_option is None or c.verdict.recommended is None or path == PRICE_OF_ERRORS:
+        return ""
+    o, leads = option_of(c, c.driver_option), c.driver_option == c.verdict.leader
+    mean = npv_of(c, o)[0]
+    if d.swing_usd < mean if leads else mean + d.swing_usd <= 0 or not o.tested:
+        return ""
+    low, high = c.case[path].spread()
+    end = low if (d.npv_at_low_usd < d.npv_at_high_usd) is leads else high
+    then = c.leader_at(path, end)
+    if then == c.verdict.leader:
+        return ""
+    advice = "to stay" if then == "stay" else f"to change to {option_of(c, then).label}"
+    return f"at {quantity(end, c.case[path].unit)} the advice is {advice}"
 
 
 def _uncounted(c: Comparison) -> list[str]:

@@ -12,7 +12,7 @@ from roi.report.layout.wording import chance, figure, percent, usd
 from roi.report.usage.spend_json import grouped, spent, tokens_of
 from roi.units import MTOK
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.days import growth_told
+from roi.usage.measure.days import LOST_ROWS, growth_told
 from roi.usage.measure.months import MonthChange
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
@@ -68,7 +68,10 @@ def _scope(found: Usage) -> str:
         whole, span = len(found.days.complete), found.days.last - found.days.first + 1
         until = f" to {day_of(found.days.last)}" if span > 1 else ""
         parts.append(f"{day_of(found.days.first)}{until}, UTC; {whole:,} of {span:,} day{'s' * (span > 1)} whole")
-        parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out]
+        low = [day for day, why in found.days.left_out if why == LOST_ROWS]
+        parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out if why != LOST_ROWS]
+        if low:
+            parts.append(f"{day_of(low[0])} {LOST_ROWS}" if len(low) == 1 else f"{len(low)} days have rows left out")
     if found.priced:
         requests = total_requests([each.spend for each in found.priced])
         parts.append(_of(requests, "request") if requests is not None else "requests not counted by this export")
@@ -170,7 +173,7 @@ def _change(change: MonthChange | None) -> Iterable[Block]:
              ("cache", change.cache_usd, "shares read and written"), ("price", change.price_usd, "of the same tokens"))
     yield Table(("USD of " + ("a day" if change.a_day else "the month"), "USD", ""), (
         Row((f"{change.before:%Y-%m}", _cents(change.before_usd), "")),
-        *(Row((f"  {name}", f"{amount:+,.2f}", what)) for name, amount, what in parts),
+        *(Row((f"  {name}", f"{round(amount, 2) + 0.0:+,.2f}", what)) for name, amount, what in parts),
         Row((f"{change.month:%Y-%m}", _cents(change.month_usd), ""), strong=True)), align="lrl")
     yield Paragraph(f"Of {per}. The four add up to the difference; each is at the prices of the month before but price itself.")
 
@@ -244,7 +247,8 @@ def _compared(each: Reconciliation) -> str:
 def _workload(w: MeasuredWorkload, model: str) -> Iterable[Block]:
     task = f", group {w.choice.group}" if w.choice.group is not None else ""
     yield Heading(f"Workload of {model}{task}")
-    yield Table(("field", "value"), tuple(Row((field, value), detail) for field, value, detail in _fields(w)), align="ll")
+    rows = tuple(Row((field, value), detail) for field, value, detail in _fields(w))
+    yield Table(("field", "value"), rows, align="ll") if rows else Paragraph("These records settle none of it.")
     yield Heading("What these records do not tell")
     yield Bullets(tuple(f"{field}: {why}" for field, why in w.missing))
 

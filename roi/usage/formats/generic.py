@@ -27,6 +27,7 @@ NAMES: Final = {
     "session": ("session_id", "conversation_id", "session"),
     "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name"),
     "cost": ("cost_usd", "cost", "total_cost", "spend", "amount_usd"),
+    "currency": ("currency", "currency_code", "billing_currency", "cost_currency"),
     "requests": ("requests", "num_requests", "calls", "request_count"),
     "until": ("end_time", "endtime", "until"),
     "batch": ("batch", "is_batch"),
@@ -99,4 +100,5 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
     return Fields(
         at_us=moment(table, at["time"]), until_us=moment(table, at["until"]) if "until" in columns else None,
         provider=provider, model=model, output=whole(table, at["output"]), requests=requests,
-        batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],), **given)
+        batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],), counts=(at["requests"],),
+        currency=text(table, at["currency"]) if "currency" in columns else None, **given)

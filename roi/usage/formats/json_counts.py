@@ -18,7 +18,6 @@ WHOLE: Final = r"^-?[0-9]+(\.0+)?$"
 """A whole number as JSON writes it, quoted (ClickHouse quotes 64 bits) or as a float."""
 NO_NUMBER: Final = "no number"
 """What stands in the place of a count that is none: its row is left out and named, and no text of the file is kept."""
-OTHER_CURRENCY: Final = "an amount that is not stated in USD"
 NO_TOKENS: Final = "a cost of something else than tokens"
 Path = tuple[str, ...]
 """Keys from the outer object to a count."""

@@ -11,11 +11,16 @@ import numpy as np
 from roi.numerics.spreads import t95
 from roi.usage.measure.aggregate import Ints, Spend
 from roi.usage.read.columns import DAY_US
+from roi.usage.read.record import LOST
 
 HOUR_US: Final = DAY_US // 24
 CUT_SHARE: Final = 0.5
 """A last day with less than this share of the smallest of the seven days before it, a whole week with its week-end, looks cut
 off: an export of days does not say at what hour it was made."""
+MOST_LOST: Final = 0.01
+"""Share of a day's calls that may be left out of it: its sums are too low by about as much. Buckets differ by far more from
+each other, so that none may be missing."""
+LOST_ROWS: Final = "has rows left out"
 CHANCE_BELOW: Final = 1.0
 """Calls a minute below which the busiest minute is a matter of chance (Poisson), not of demand: the busiest hour stands in."""
 LEAST_WEEKS: Final = 6
@@ -43,11 +48,14 @@ class Days:
     """(day, why) of those at the edges that are not."""
 
 
-def complete_days(rows: Sequence[Spend], grew: AbstractSet[int] = frozenset()) -> Days | None:
-    """Days that the rows cover whole; None without a row. `grew` are days that went on between two exports.
+def complete_days(
+    rows: Sequence[Spend], grew: AbstractSet[int] = frozenset(), lost: AbstractSet[int] = frozenset(),
+) -> Days | None:
+    """Days that the rows cover whole; None without a row.
 
-    Calls and buckets shorter than a day: an edge day counts where something lies in its first (last) hour. Buckets of a day
-    or more: every day they span, but a last day that looks cut off, or went on between two exports.
+    `grew` are days that went on between two exports, `lost` those of which rows are left out. Calls and buckets shorter than a
+    day: an edge day counts where something lies in its first (last) hour. Buckets of a day or more: every day they span, but a
+    last day that looks cut off, or went on between two exports.
     """
     timed = [(row, row.first_us, row.last_us) for row in rows if row.first_us is not None and row.last_us is not None]
     if not timed:
@@ -71,8 +79,32 @@ def complete_days(rows: Sequence[Spend], grew: AbstractSet[int] = frozenset()) -
         else:
             left_out += [(first, f"begins at {_clock(start)}")] * late + [(last, f"ends at {_clock(end)}")] * early
     gone = {day for day, _ in left_out}
+    left_out += [(day, LOST_ROWS) for day in sorted(lost - gone) if first <= day <= last]
+    gone |= lost
     complete = tuple(day for day in range(first, last + 1) if day not in gone)
     return Days(first, last, complete, tuple(left_out))
+
+
+def lost_days(rows: Sequence[Spend]) -> set[int]:
+    """Days of which more usage is left out than MOST_LOST, and than twice the share that a usual day loses.
+
+    A log that loses as much on every day has none: no day of it would tell more than another.
+    """
+    kept, lost = defaultdict[int, int](int), defaultdict[int, int](int)
+    calls, end = True, max((row.last_us or 0 for row in rows if row.dropped is None), default=0)
+    for row in rows:
+        if row.kind == "cost" or row.first_us is None:
+            continue
+        first = row.first_us // DAY_US
+        if row.dropped is None:
+            kept[first] += row.rows
+            calls = calls and row.kind == "call"
+        elif row.dropped.startswith(LOST):
+            for day in range(first, max(first, (min(row.last_us or 0, end) - 1) // DAY_US) + 1):
+                lost[day] += row.rows
+    shares = {day: lost[day] / (kept[day] + lost[day]) for day in kept.keys() | lost.keys()}
+    usual = sorted(shares.values())[(len(shares) - 1) // 2] if shares else 0.0
+    return {day for day, share in shares.items() if share > max(MOST_LOST * calls, 2.0 * usual)}
 
 
 def _clock(micros: int) -> str:
@@ -181,23 +213,26 @@ def growth_told(a_year: float) -> str:
     return f"{a_year:+.0%}" if times < 10 else f"x {times:,.0f}" if times < 1000 else "above x 1,000"
 
 
+def whole_weeks(complete: Sequence[int]) -> list[int]:
+    """Weeks before the one that ends with the last whole day, of those whose days are all whole; the latest, 0, last."""
+    days = set(complete)
+    return [k for k in range(len(range(complete[0], complete[-1] + 1)) // 7 - 1, -1, -1)
+            if all(complete[-1] - 7 * k - d in days for d in range(7))] if complete else []
+
+
 def trend(volume: Mapping[int, float], complete: Sequence[int]) -> Growth | None:
     """Growth a year from the volume by day, over whole weeks counted back from the last complete day.
 
-    A straight line through the logs of weekly totals. The slope's interval is Student's, with the number of weeks cut to
-    n (1 - r) / (1 + r) where neighbouring residuals are correlated (r > 0).
+    A straight line through the logs of weekly totals, those of weeks that are covered whole. The slope's interval is
+    Student's, with the number of weeks cut to n (1 - r) / (1 + r) where neighbouring residuals are correlated (r > 0).
     None where there are too few weeks, or one is empty.
     """
-    if not complete:
+    at = whole_weeks(complete)
+    totals = np.array([sum(volume.get(complete[-1] - 7 * k - d, 0.0) for d in range(7)) for k in at])
+    if len(at) < LEAST_WEEKS or np.any(totals <= 0):
         return None
-    weeks = len(complete) // 7
-    days = complete[len(complete) - 7 * weeks :]
-    if weeks < LEAST_WEEKS or days[-1] - days[0] + 1 != 7 * weeks:
-        return None
-    totals = np.array([sum(volume.get(day, 0.0) for day in days[7 * k : 7 * k + 7]) for k in range(weeks)])
-    if np.any(totals <= 0):
-        return None
-    x = np.arange(weeks) - (weeks - 1) / 2.0
+    weeks = len(at)
+    x = np.mean(at) - np.array(at)
     y = np.log(totals)
     slope = float(x @ y / (x @ x))
     rest = y - y.mean() - slope * x

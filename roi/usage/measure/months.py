@@ -5,8 +5,9 @@
     cache    other shares of input read from and written to a prompt cache, at the prices of the month before
     price    the same tokens at this month's prices, discounts that the records report among them
 
-Each is the difference of two sums that differ in one thing, taken in this order, so that they add up to the cent. A model
-that is new has no price of the month before in the records; the list of that month stands in, and where it has none, today's.
+Each is the difference of two sums that differ in one thing, taken in this order, so that they add up to the cent. The prices of
+the month before are its last day's list, times what its tokens were paid over that list: a price that moved within it stands at
+its mean. A model that is new was paid nothing then; the list of that day stands in, and where it has none, today's.
 """
 
 from collections import defaultdict
@@ -16,7 +17,7 @@ from datetime import date, timedelta
 
 from roi.usage.measure.aggregate import Service
 from roi.usage.measure.days import Days
-from roi.usage.measure.pricing import EPOCH, Priced, day_of, price_spend, total_tokens
+from roi.usage.measure.pricing import EPOCH, Priced, day_of, list_on, total_tokens
 from roi.usage.read.record import TOKENS
 
 INPUT = ("uncached_input", "cache_read", "cache_write")
@@ -62,7 +63,7 @@ def _split(
     old: Sequence[Priced], new: Sequence[Priced], per: Sequence[float], *, before: date, month: date, a_day: bool
 ) -> MonthChange:
     last = (month - timedelta(days=1) - EPOCH).days
-    shares, factors = _input_shares(old), _factors(old)
+    shares, factors = _input_shares(old), _factors(old, last)
     was, now = (sum(each.usd or 0.0 for each in rows) * by for rows, by in zip((old, new), per, strict=True))
     counts = [sum(sum(each.spend.tokens[name] for name in TOKENS) for each in rows) * by
               for rows, by in zip((old, new), per, strict=True)]
@@ -77,11 +78,9 @@ def _split(
 
 
 def _at_old(rows: Sequence[Priced], last: int, factors: Mapping[Service, float]) -> float:
-    """USD of the rows at the list price of the last day of the month before, times what was paid of it then."""
-    found = 0.0
-    for each, own in zip(rows, price_spend([replace(each.spend, day=last) for each in rows]), strict=True):
-        found += own.list_usd * factors.get(each.spend.service, 1.0) if own.list_usd is not None else each.usd or 0.0
-    return found
+    """USD of the rows at the list price of the last day of the month before, times what was paid over it then."""
+    return sum((each.usd or 0.0) if listed is None else listed * factors.get(each.spend.service, 1.0)
+               for each, listed in zip(rows, list_on(rows, last), strict=True))
 
 
 def _by_kind(rows: Sequence[Priced]) -> dict[Service, list[Priced]]:
@@ -91,13 +90,13 @@ def _by_kind(rows: Sequence[Priced]) -> dict[Service, list[Priced]]:
     return kinds
 
 
-def _factors(rows: Sequence[Priced]) -> dict[Service, float]:
-    """What was paid over the list price, of each kind that has both."""
+def _factors(rows: Sequence[Priced], day: int) -> dict[Service, float]:
+    """What was paid over the list price of the day, of each kind that has one."""
     found = {}
     for kind, group in _by_kind(rows).items():
-        listed = sum(each.list_usd or 0.0 for each in group)
-        if listed > 0 and all(each.list_usd is not None for each in group):
-            found[kind] = sum(each.usd or 0.0 for each in group) / listed
+        known = [each for each in list_on(group, day) if each is not None]
+        if len(known) == len(group) and sum(known) > 0:
+            found[kind] = sum(each.usd or 0.0 for each in group) / sum(known)
     return found
 
 

@@ -69,6 +69,32 @@ def _price(row: Spend, *, brief: bool) -> Priced:
     return Priced(row, low, high, "; ".join(filter(None, (rates.note, note))), rates)
 
 
+def list_on(rows: Sequence[Priced], day: int) -> list[float | None]:
+    """USD of each sum at the list price of the day."""
+    return [own.list_usd for own in price_spend([replace(each.spend, day=day) for each in rows])]
+
+
+def at_list_of(rows: Sequence[Priced], day: int) -> tuple[Priced, ...]:
+    """The sums as the same tokens would cost at the list price of the day, a reported cost as far above it or below as it was.
+
+    How far is told by provider, model, batch and tier: by the days whose list is that day's, so that a contract whose price
+    stays when the list moves is not moved with it; where there are none, by all. As it is where the day has no price.
+    """
+    now = [each.list_usd if listed is None else listed for each, listed in zip(rows, list_on(rows, day), strict=True)]
+    paid, listed = ({same: defaultdict[Service, float](float) for same in (True, False)} for _ in range(2))
+    for each, usd in zip(rows, now, strict=True):
+        if each.spend.costed and each.list_usd:
+            paid[each.list_usd == usd][each.spend.service] += each.spend.cost_usd
+            listed[each.list_usd == usd][each.spend.service] += each.list_usd
+    moved = []
+    for each, usd in zip(rows, now, strict=True):
+        kind, spend = each.spend.service, each.spend
+        if usd is not None and usd != each.list_usd and (over := listed[True][kind] or listed[False][kind]):
+            spend = replace(spend, cost_usd=usd * (paid[True] if listed[True][kind] else paid[False])[kind] / over)
+        moved.append(replace(each, spend=spend, list_usd=usd))
+    return tuple(moved)
+
+
 def price_changes(priced: Iterable[Priced]) -> set[int]:
     """The days, each with calls, on which the list of some service is another than on the day before with calls of it."""
     found, last = set(), dict[Service, TokenRates | None]()

@@ -1,29 +1,43 @@
 """The part of a scenario that a log settles, as YAML to overlay on one: workload, incumbent and bill."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any
 
 from roi.catalog.prices.api_prices import find_api_price
+from roi.clock import today
 from roi.errors import InputError
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.days import growth_told
-from roi.usage.measure.pricing import Priced, day_of
+from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.summary import Usage
 
 
-def part_yaml(found: Usage, bill_usd_per_month: float | None = None) -> str:
+def part_yaml(found: Usage, bill_usd_per_month: float | None = None, as_of: date | None = None) -> str:
     """YAML with `workload` and `incumbent`, and as comments where it comes from and what the log does not settle.
+
+    The bill is at the list prices of `as_of`; None: today, or the log's last day where a clock is wrong.
 
     Raises InputError where the log settles no workload, or its provider is not known.
     """
     w = found.workload
     if w is None:
         raise InputError(f"--output: {found.no_workload}")
-    data = {"schema": PART_SCHEMA, "workload": dict(_workload(w)), "incumbent": dict(_incumbent(found, w, bill_usd_per_month))}
-    return "".join(map(comment, _comments(found, w))) + dump_yaml(data)
+    day = (as_of or max(today(), day_of(w.days.last))).toordinal() - EPOCH.toordinal()
+    incumbent = dict(_incumbent(found, w, bill_usd_per_month, day))
+    data = {"schema": PART_SCHEMA, "workload": dict(_workload(w)), "incumbent": incumbent}
+    told = [*_comments(found, w), *(_moved(found.chosen, day) if "bill_usd_per_month" in incumbent else ())]
+    return "".join(map(comment, told)) + dump_yaml(data)
+
+
+def _moved(rows: Sequence[Priced], day: int) -> Iterator[str]:
+    """That the bill is not what was paid, where list prices moved."""
+    if any(each.list_usd is not None and each.list_usd != now for each, now in zip(rows, list_on(rows, day), strict=True)):
+        yield (f"list prices moved: the bill is these tokens at the list of {day_of(day)}, times what was paid over the list of"
+               " their days")
 
 
 def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
@@ -66,7 +80,7 @@ def _shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:
     return bins
 
 
-def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None) -> Iterator[tuple[str, Any]]:
+def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) -> Iterator[tuple[str, Any]]:
     if w.choice.model == NO_MODEL:
         raise InputError("--output: the records name no model: say which one it is, --provider and --model")
     price = find_api_price(w.choice.provider, w.choice.model, day_of(w.days.last), "incumbent.model")
@@ -75,7 +89,7 @@ def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None) -> Iterato
     yield "uses_cache", w.uses_cache
     if w.batch_share:
         yield "batch_share", round(w.batch_share, 6)
-    paid, split = paid_a_month(found, found.chosen, price.provider, bill)
+    paid, split = paid_a_month(found, at_list_of(found.chosen, day), price.provider, bill)
     if paid:
         yield "bill_usd_per_month", round(paid, 2)
     if paid and split is not None:
@@ -87,7 +101,8 @@ def paid_a_month(
 ) -> tuple[float | None, float | None]:
     """(USD a month that these sums really cost, the part of its gap to the list price that is volume), None: not known.
 
-    The bill that the user gives is of all calls, so the sums have their share by list price. Else what the rows report that
+    The sums are at the list price of the day for which that is asked (`at_list_of`); all figures are that price times a ratio.
+    The bill that the user gives is of all calls, at the list of their days. Else what the rows report that
     they cost, all of them: the same rows give the tokens, so the gap is price. Else the list price times a cost export's
     factor, which stands for all models of the provider. Where requests are not counted, the list price alone: what a scenario's
     requests and lengths must come to, so the gap is volume. And of calls in a tier, which no field of a scenario says, the

@@ -12,7 +12,7 @@ from roi.catalog.prices.api_prices import maker_of
 from roi.catalog.prices.vendors import cache_minimum
 from roi.errors import InputError, UnknownName
 from roi.usage.measure.aggregate import Spend, length_cells, minute_counts, read_cells
-from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, Shape, load_shape, trend
+from roi.usage.measure.days import LEAST_WEEKS, Days, Growth, Shape, load_shape, trend, whole_weeks
 from roi.usage.measure.lengths import Lengths, Prefix, measure_lengths, prefix_of_buckets, prefix_of_calls, within_prompts
 from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, total_requests, total_tokens
@@ -203,7 +203,7 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool) -> Iterator[tup
         yield "requests_per_day", ("no day is covered from midnight to midnight" if not w.days.complete
                                    else "no request on a day that is covered whole")
     if w.growth is None:
-        weeks = len(w.days.complete) // 7
+        weeks = len(whole_weeks(w.days.complete))
         why = "6 are the least for a trend" if weeks < LEAST_WEEKS else "one of them is empty"
         yield "growth_per_year", f"{weeks} whole weeks; {why}"
     if not calls:

@@ -4,6 +4,7 @@ Each function returns an Ibis expression over one column, or a typed null where 
 format's fields read the same on a CSV, a Parquet file and a table of a database. Names match in any case.
 """
 
+from collections.abc import Callable
 from functools import reduce
 from operator import or_
 from typing import Final
@@ -85,10 +86,10 @@ def _float(column: Column) -> Column:
     return column.strip().nullif("").try_cast("float64") if column.type().is_string() else column.cast("float64")
 
 
-def unread(table: Table, *names: str) -> Column:
-    """True where one of the named columns holds something that is no number."""
+def unread(table: Table, *names: str, kind: Callable[..., Column] = real) -> Column:
+    """True where one of the named columns holds something that is no number; with `kind` whole, that is no whole one."""
     there = [name for name in names if find(table, name)]
-    cells = [text(table, name).lower().nullif("null").notnull() & real(table, name).isnull() for name in there]
+    cells = [text(table, name).lower().nullif("null").notnull() & kind(table, name).isnull() for name in there]
     return reduce(or_, cells, ibis.literal(False))
 
 

@@ -7,17 +7,25 @@ from operator import add, or_
 from typing import Any, Final, Literal
 
 from roi.errors import InputError
-from roi.usage.read.columns import MICRO, count, find, text, unread
+from roi.usage.read.columns import MICRO, count, find, text, unread, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 Document = dict[str, Any]  # Any: JSON as it was parsed
 NO_TIME: Final = "no time that can be read"
 UNREADABLE_COUNT: Final = "a token count that cannot be read"
 UNREAD_COST: Final = "a cost that is no number with a decimal point"
+UNREAD_REQUESTS: Final = "a number of requests that cannot be read"
+NO_NAME: Final = "no model named"
+NOT_USD: Final = "an amount that is not stated in USD"
+AMOUNT_IN: Final = "an amount in "
+"""And the currency, where it is a code of three letters: other text may be a prompt of a shifted row."""
 EMPTY_BUCKET: Final = "empty bucket"
 CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
 OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
 """Reasons for which rows of several formats do not count."""
+LOST: Final = (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS, NO_NAME, NOT_USD, AMOUNT_IN, CACHED_ABOVE_INPUT, "a negative ",
+               "a count that cannot be read")  # fmt: skip
+"""Beginnings of the reasons for which usage that there was does not count, so that its day's sums are too low."""
 FIRST_US: Final = 946_684_800_000_000
 """2000-01-01 UTC: what lies before, or from 2100 on, is no time of a call but another number."""
 LAST_US: Final = 4_102_444_800_000_000
@@ -35,6 +43,7 @@ BUCKET: Final = "roi bucket"
 SPLIT: Final = "roi split"
 """Columns beside the record's where rows are buckets or costs, so that `usage.buckets` finds those that two exports hold: a
 hash of whose it is, the same with its time, and the bits of `Format.split_by` that are filled in."""
+CURRENCY: Final = "roi currency"
 OF_PART: Final = "part "
 """Beginning of the columns that tell one bucket from another, until they are hashed."""
 COLUMNS: Final = {
@@ -94,6 +103,10 @@ class Fields:
     cost_usd: Column | None = None
     costs: Sequence[str] = ()
     """Columns that hold what the row cost: one that is filled and no number drops its row."""
+    counts: Sequence[str] = ()
+    """Columns that hold how many requests the row stands for: one that is filled and no whole number drops its row."""
+    currency: Column | None = None
+    """Of the cost: one in anything else than USD, or in no currency, drops its row."""
     reasons: Sequence[tuple[Column, str]] = ()
     """(condition, why the row is dropped) of the format's own, looked at first and in order."""
 
@@ -152,7 +165,8 @@ class Format:
         """The raw table as records: typed, with the first reason that drops a row. Rows are never filtered here, only marked.
 
         A row is dropped for a reason of its format, then: no time, no model, a token count that is missing or no number, a
-        negative count, of the input first. (A cost needs a time and an amount alone.)
+        negative count, of the input first, a number of requests or a cost that is negative or none. (A cost needs a time and an
+        amount alone; it may be negative, a credit.)
         """
         raw = self.prepare(raw if self.once is None else _largest(raw, *self.once))
         fields = self.fields(raw, options)
@@ -168,6 +182,9 @@ class Format:
         conditions = list(fields.reasons)
         if self.grain != "cost" and any(find(raw, name) for name in fields.costs):
             conditions.append((unread(raw, *fields.costs), UNREAD_COST))
+        if any(find(raw, name) for name in fields.counts):
+            conditions.append((unread(raw, *fields.counts, kind=whole), UNREAD_REQUESTS))
+        columns |= {} if fields.currency is None else {CURRENCY: fields.currency.upper().fill_null("")}
         columns |= {f"roi reason {k}": condition for k, (condition, _) in enumerate(conditions)}
         columns |= self._parts(raw) if self.grain != "call" and FILE in raw.columns else {}
         columns |= {LINE: raw[LINE]} if LINE in raw.columns else {}
@@ -176,19 +193,23 @@ class Format:
         below = (read.uncached_input + read.cache_read + read.cache_write < 0).fill_null(False)
         own = [(condition & ~below if why.startswith(CACHED_ABOVE_INPUT) else condition, why)
                for condition, why in of_format[: len(fields.reasons)]]
-        unread_cost = of_format[len(fields.reasons) :]
+        unread_cells = of_format[len(fields.reasons) :]
+        if fields.currency is not None:
+            paid = read[CURRENCY]
+            other, code = read.cost_usd.notnull() & (paid != "USD"), paid.re_search("^[A-Z]{3}$")
+            own += [(other & code, ibis.literal(AMOUNT_IN).concat(paid, "; what is read is in USD")), (other, NOT_USD)]
         checks = [*own, (read.at_us.isnull(), NO_TIME),
                   ((read.at_us < FIRST_US) | (read.at_us >= LAST_US), "a time outside 2000 to 2099")]
         if self.grain == "cost":
             checks.append((read.cost_usd.isnull(), "no amount that can be read"))
         else:
             counts = [read[name] for name in (*TOKENS, "cache_write_1h", "reasoning")]
-            checks += [(read.model.isnull(), "no model named"), (reduce(or_, [x.isnull() for x in counts]), UNREADABLE_COUNT),
+            checks += [(read.model.isnull(), NO_NAME), (reduce(or_, [x.isnull() for x in counts]), UNREADABLE_COUNT),
                        (below, "a negative count of input tokens"),
                        (reduce(or_, [x < 0 for x in counts]), "a negative token count")]
             if fields.requests is not None:
                 checks.append(((read.requests < 0).fill_null(False), "a negative number of requests"))
-            checks += unread_cost
+            checks += [*unread_cells, *([] if fields.cost_usd is None else [(read.cost_usd < 0, "a negative cost")])]
         read = read.mutate(dropped=ibis.cases(*checks, else_=ibis.null("string")))
         of_files = _buckets_of(read) if FILE in read.columns else {}
         line = {LINE: read[LINE]} if LINE in read.columns else {}

@@ -424,6 +424,22 @@ def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it
     assert shown(c).count("\n") < 40
 
 
+def test_a_guess_of_a_template_that_turns_the_advice_says_what_it_is_at_the_end_of_its_range() -> None:
+    """A cache that is on leaves the batch price: without requests that may wait it saves nothing, and its set-up is lost.
+
+    Stated as none may wait, the same scenario's advice is the one that was told. No guess of the bundled one turns its advice.
+    """
+    data = {**parse_yaml(template("classification"), "a"), "draws": 256}
+    data["candidates"] = {}
+    data["incumbent"] = {**data["incumbent"], "uses_cache": True}
+    c = compare(resolve(check_scenario(data)).case)
+    assert c.leader.id == "cache-batch"
+    assert re.search(r"guesses: share that can wait 30% \(moves the NPV by \$[\d,]+; at 0% the advice is to stay\), ", flat(c))
+    stated = {**data["workload"], "can_wait_share": {"value": 0.0, "source": "us"}}
+    assert compare(resolve(check_scenario({**data, "workload": stated})).case).verdict.leader == "stay"
+    assert "the advice is to" not in flat(bundled())
+
+
 def test_a_price_of_errors_that_nobody_states_is_told_like_a_guessed_one() -> None:
     c = answer("quality.usd_per_error=0")
     text = flat(c)

@@ -33,16 +33,14 @@ def fields(table: Table, options: FileOptions) -> Fields:
     ai = text(table, "servicecategory").lower() == "ai and machine learning"
     counted = ai.fill_null(False) | service.contains("bedrock").fill_null(False)
     charge = text(table, "chargecategory").lower()
-    dollars = (text(table, "billingcurrency").upper() == "USD").fill_null(False)
     reasons = [
         (~counted, "a service other than AI"),
         *(((charge == word).fill_null(False), word) for word in ("tax", "credit", "adjustment")),
-        (~charge.isin(("usage", "purchase")).fill_null(False), "a kind of charge other than usage or purchase"),
-        (~dollars, "not billed in USD")]
+        (~charge.isin(("usage", "purchase")).fill_null(False), "a kind of charge other than usage or purchase")]
     return Fields(
         at_us=instant(table, "chargeperiodstart"), until_us=instant(table, "chargeperiodend"),
         provider=_paid(table, options), model=None, uncached_input=0, output=0, requests=None,
-        cost_usd=real(table, "effectivecost"), reasons=reasons)
+        cost_usd=real(table, "effectivecost"), currency=text(table, "billingcurrency"), reasons=reasons)
 
 
 def _paid(table: Table, options: FileOptions) -> Column:

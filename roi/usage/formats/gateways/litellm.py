@@ -98,6 +98,7 @@ def day_fields(table: Table, options: FileOptions) -> Fields:
     return Fields(
         at_us=start, until_us=start + DAY_US, provider=_provider(table, options), model=_model(table, options),
         uncached_input=left, cache_read=read, cache_write=written, output=output, requests=served,
+        counts=("successful_requests", "api_requests"),
         cost_usd=real(table, "spend").nullif(0.0), costs=("spend",),
         reasons=((text(table, "tag").notnull(), TAGGED), (tool, "calls of a tool, not of a model"),
                  ((failed & (count(table, "failed_requests") > 0)).fill_null(False), "failed calls"),

@@ -45,7 +45,7 @@ def api_fields(table: Table, _: FileOptions) -> Fields:
     return Fields(
         at_us=start, until_us=start + DAY_US, provider=PROVIDER,
         model=ibis.coalesce(text(table, "model"), text(table, "model_permaslug")), uncached_input=total, output=output,
-        reasoning=count(table, "reasoning_tokens"), requests=whole(table, "requests"),
+        reasoning=count(table, "reasoning_tokens"), requests=whole(table, "requests"), counts=("requests",),
         cost_usd=real(table, "usage") + real(table, "byok_usage_inference").fill_null(0.0),
         costs=("usage", "byok_usage_inference"),
         reasons=((empty, EMPTY_BUCKET),))
@@ -56,7 +56,7 @@ def daily_fields(table: Table, _: FileOptions) -> Fields:
     start, total, output = utc(table, "date"), whole(table, "prompt tokens"), whole(table, "completion tokens")
     return Fields(
         at_us=start, until_us=start + DAY_US, provider=PROVIDER, model=text(table, "slug"), uncached_input=total, output=output,
-        reasoning=count(table, "reasoning tokens"), requests=whole(table, "requests"),
+        reasoning=count(table, "reasoning tokens"), requests=whole(table, "requests"), counts=("requests",),
         cost_usd=real(table, "usage") + real(table, "byok usage").fill_null(0.0), costs=("usage", "byok usage"),
         reasons=((((total + output == 0) & (whole(table, "requests") == 0)).fill_null(False), EMPTY_BUCKET),))
 

@@ -19,7 +19,7 @@ exports that users published between March and September 2026.
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from roi.usage.formats.json_counts import NO_TOKENS, OTHER_CURRENCY, buckets, nested, result_rows
+from roi.usage.formats.json_counts import NO_TOKENS, buckets, nested, result_rows
 from roi.usage.read.columns import DAY_US, count, instant, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.record import EMPTY_BUCKET, FILE, Document, Fields, FileOptions, Format
@@ -85,8 +85,7 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
         at_us=instant(table, "starting_at"), until_us=instant(table, "ending_at"), provider="anthropic",
         model=text(table, "model"), uncached_input=0, output=0, requests=None, **kind_of_use(table, "service_tier"),
         cost_usd=real(table, "amount") / 100.0,  # cents
-        reasons=((empty, EMPTY_BUCKET), (text(table, "currency").upper().fill_null("") != "USD", OTHER_CURRENCY),
-                 (~of_tokens, NO_TOKENS)))
+        currency=text(table, "currency"), reasons=((empty, EMPTY_BUCKET), (~of_tokens, NO_TOKENS)))
 
 
 def cost_csv_fields(table: Table, _: FileOptions) -> Fields:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from roi.usage.formats.json_counts import NO_TOKENS, OTHER_CURRENCY, buckets, nested, result_rows
+from roi.usage.formats.json_counts import NO_TOKENS, buckets, nested, result_rows
 from roi.usage.read.columns import count, find, flag, instant, real, text, whole
 from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import CACHED_ABOVE_INPUT, EMPTY_BUCKET, UNREADABLE_COUNT, Document, Fields, FileOptions, Format
@@ -58,7 +58,8 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
         at_us=instant(table, "start_time"), until_us=instant(table, "end_time"), provider="openai",
         model=model.fill_null(options.model) if options.model else model,
         uncached_input=uncached, cache_read=read, cache_write=written, output=count(table, "output_tokens"),
-        requests=whole(table, "num_model_requests"), batch=flag(table, "batch"), tier=tier.isin(STANDARD).ifelse(None, tier),
+        requests=whole(table, "num_model_requests"), counts=("num_model_requests",),
+        batch=flag(table, "batch"), tier=tier.isin(STANDARD).ifelse(None, tier),
         reasons=((empty, EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT), (left.isnull(), UNREADABLE_COUNT),
                  (empty if options.model else model.isnull(), UNGROUPED)))
 
@@ -70,9 +71,8 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
     return Fields(
         at_us=instant(table, "start_time"), until_us=instant(table, "end_time"), provider="openai",
         model=text(table, "model"), uncached_input=0, output=0, requests=None, tier=text(table, "tier"),
-        long_context=flag(table, "long_context"), cost_usd=real(table, "value"),
-        reasons=((empty, EMPTY_BUCKET), (currency.lower().fill_null("") != "usd", OTHER_CURRENCY),
-                 (flag(table, "other_cost"), NO_TOKENS)))
+        long_context=flag(table, "long_context"), cost_usd=real(table, "value"), currency=currency,
+        reasons=((empty, EMPTY_BUCKET), (flag(table, "other_cost"), NO_TOKENS)))
 
 
 def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
@@ -92,9 +92,9 @@ def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
         tier=ibis.ifelse(of_tokens, item.re_extract(ITEM, 1).nullif(""), None),
         long_context=item.lower().contains("long context").fill_null(False),
         cost_usd=real(table, "amount_value"),
+        currency=currency,
         reasons=(
             (empty, EMPTY_BUCKET),
-            (currency.lower().fill_null("") != "usd", OTHER_CURRENCY),
             (other.fill_null(False), NO_TOKENS),
         ),
     )

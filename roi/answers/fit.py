@@ -25,7 +25,7 @@ from roi.estimate.step.step_time import StepWork, hours_of, step_time, step_work
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.memory import MemoryBreakdown
-from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.plan import Sharding, TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.evidence.training_speed import best_product, find_calibrations, plan_speed
 from roi.facts.gpu import Gpu
@@ -37,6 +37,10 @@ from roi.units import MTOK, SECONDS_PER_HOUR
 
 LIMITS: Final = (("examples", 1.0, 1e12), ("tokens_per_example", 1.0, 1e8), ("epochs", 0.001, 10_000.0))
 """Fields of a training set with their least and largest values: 1e12 examples of ten tokens are more than all text."""
+
+
+SPLITS: Final[tuple[Sharding, ...]] = ("fsdp", "zero3")
+"""Ways to spread the weights too, the usual one first."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ class FitReport:
     """Day of the prices."""
     unquantised: "FitReport | None" = None
     """The same without quantisation, in closed form, where QLoRA leaves experts as they are and this is cheaper; else None."""
+    sharded: "FitReport | None" = None
+    """The same split over the GPUs, in closed form, where each would hold all of it, no card does, and so it fits; else None."""
 
     @property
     def usable(self) -> tuple[GpuLine, ...]:
@@ -174,6 +180,10 @@ def fit_model(
                          dry_run=dry_run, kept=kept, as_of=day)
 
     found, other = report(plan, peaks, dry_run), replace(plan, method="dora" if plan.weight_decomposed else "lora")
+    if plan.gpus > 1 and plan.sharding == "none" and not found.usable:
+        split = (replace(plan, sharding=sharding) for sharding in SPLITS)
+        reports = (report(each) for each in split if not refusal(shape, each))
+        found = replace(found, sharded=next((each for each in reports if each.usable), None))
     if not (plan.prepared and shape.mixture) or refusal(shape, other):
         return found
     usual, best = report(other), found.recommended

@@ -383,6 +383,20 @@ def test_where_nothing_fits_the_largest_card_says_what_would():
     assert "--gpus 8 --sharding fsdp" in told
 
 
+def test_where_each_gpu_would_hold_all_of_it_the_same_plan_split_over_them_is_named():
+    """Nothing smaller fits eight cards that each hold 70B in NF4; split over them it is the answer of --sharding fsdp."""
+    words = ("llama-3.1-70b", "--gpu", "RTX-3090", "--gpus", "8", "--method", "qlora", "--examples", "20000", "--seq", "1500")
+    body, split = answer(*words), answer(*words, "--sharding", "fsdp")
+    assert (body["recommended"], body["sharded"]["sharding"]) == (None, "fsdp")
+    assert body["sharded"]["gpus"] == split["gpus"]
+    hours, (told, full) = split["gpus"][0]["hours"], (" ".join(run(*words, *more).stdout.split()) for more in ((), ("--full",)))
+    said = f"mostly weights; with --sharding fsdp it fits ({split['gpus'][0]['peak_bytes'] / 2**30:.1f} of 23.6 GiB): a run takes"
+    assert f"{said} {hours:.1f} hours on 8 GPUs over PCIe" in told
+    assert said in full
+    assert answer("llama-3.1-70b", "--gpu", "H200", "--gpus", "8", "--method", "qlora")["sharded"] is None
+    assert answer("llama-3.1-405b", "--gpu", "RTX-3090", "--gpus", "8")["sharded"] is None
+
+
 def test_the_winner_is_bold_only_in_colour():
     report = fit_model("llama-3.1-8b", TrainingPlan(), gpus="L40S,H100", day=date(2026, 11, 24))
     assert "\x1b[1mL40S" in fit_text(report, colour=True)

@@ -70,7 +70,7 @@ def _answer(report: FitReport, best: GpuLine | None) -> str:
         largest = max(report.lines, key=lambda line: line.fit.gpu.memory_bytes)
         if largest.fit.fits:
             return f"{'Not usable' if alone else 'No card is usable'}: {largest.fit.gpu.id}: {largest.note}."
-        return f"Fits: no. {_room(largest)} on {largest.fit.gpu.id}{'' if alone else ', the largest card'}; {_way(largest)}."
+        return f"Fits: no. {_room(largest)} on {largest.fit.gpu.id}{'' if alone else ', the largest card'}; {_way(report, largest)}."
     fit = best.fit
     able = "may fit" if fit.squeezed else "fits"
     least = "Cheapest" if best.offer else "Smallest"
@@ -103,9 +103,17 @@ def _room(line: GpuLine) -> str:
     return f"Peak {peak:,.{places}f} of {room:,.{places}f} GiB"
 
 
-def _way(line: GpuLine) -> str:
-    """What is largest where a plan does not fit, and the nearest plan that does, with what the card lacks for it."""
-    fit, lacks = line.fit, f"; {line.note}" if line.note else ""
+def _way(report: FitReport, line: GpuLine) -> str:
+    """What is largest where a plan does not fit, and the nearest plan that does, with what the card lacks for it.
+
+    The nearest to one that every GPU holds whole is the same plan split over them.
+    """
+    fit, lacks, split = line.fit, f"; {line.note}" if line.note else "", report.sharded
+    found = () if split is None else [each for each in split.usable if each.fit.gpu == fit.gpu]
+    if split is not None and found:
+        run = _run(split, found[0])
+        return (f"mostly {fit.binds}; with --sharding {split.plan.sharding} it fits ({_room(found[0])[5:]}"
+                f"{', tight' * found[0].fit.tight}): {run[0].lower()}{run[1:]}")
     lacks = ", tight" * fit.nearest_tight + lacks
     way = f"fits: {fit.nearest} ({fit.nearest_bytes / GIB:.1f} GiB{lacks})" if fit.nearest else "no smaller plan fits"
     return f"mostly {fit.binds}; {way}"
@@ -138,7 +146,7 @@ def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
     if without and len(report.lines) > 1:
         names = ", ".join(x.fit.gpu.id for x in without[:NAMED])
         more = f" and {len(without) - NAMED} smaller" if len(without) > NAMED else ""
-        way = f". {without[0].fit.gpu.id}: {_way(without[0])}" if len(without) < len(report.lines) else ""
+        way = f". {without[0].fit.gpu.id}: {_way(report, without[0])}" if len(without) < len(report.lines) else ""
         yield f"Does not fit: {names}{more}{way}"
     for note in dict.fromkeys(x.note for x in report.lines if x.note and x.fit.fits and len(report.lines) > 1):
         yield f"{', '.join(x.fit.gpu.id for x in report.lines if x.note == note and x.fit.fits)}: {note}"
@@ -332,7 +340,7 @@ def _remarks(report: FitReport) -> list[str]:
     texts = []
     for line in report.lines:
         if not line.fit.fits:
-            texts.append(f"{line.fit.gpu.id}: does not fit, {_room(line)[5:]}; {_way(line)}")
+            texts.append(f"{line.fit.gpu.id}: does not fit, {_room(line)[5:]}; {_way(report, line)}")
         elif line.note:
             texts.append(f"{line.fit.gpu.id}: {line.note}")
     offers = [_offer(x, x.offer, report.as_of) for x in report.lines if x.offer and x.usd and x.fit.fits]

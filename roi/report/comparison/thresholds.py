@@ -246,7 +246,7 @@ def _ahead(s: Signpost) -> bool:
 def _side(c: Comparison, s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
     """The side of a threshold on which the option wins, or with `undone` the other one; `whose` names the option.
 
-    The card is the cheapest for it at the threshold, all prices moving alike, which need not be today's.
+    A price is that of its card today, all prices moving alike; another card that is the cheapest there is named.
     """
     assert s.threshold is not None
     side = OTHER_SIDE[s.direction] if undone else s.direction
@@ -255,9 +255,8 @@ def _side(c: Comparison, s: Signpost, *, whose: str = "its", undone: bool = Fals
         return f"{side} {at} requests a day (today {today})"
     if s.quantity in PRICES:
         at, today = told_apart(usd, s.threshold, s.today)
-        card, fleet = s.reason.split(",")[0], option_of(c, s.option).fleet
-        then = "" if fleet is None or card.split(" at ")[0] == fleet.gpu else ", then its card"
-        return f"with {whose} {PRICES[s.quantity]} {side} {at} (today {today}, {card}{then})"
+        card, then = s.reason.split(",")[0], s.reason.partition(", then ")[2]
+        return f"with {whose} {PRICES[s.quantity]} {side} {at} (today {today}, {card}{f'; by then {then}' if then else ''})"
     if s.quantity == "api_price_ratio":
         return f"with {whose} list prices {side} {told_apart(figure, s.threshold, 1.0)[0]} times today's"
     most, (at, today) = "at most" if side == "below" else "more than", told_apart(percent, s.threshold, s.today)

@@ -119,7 +119,7 @@ class FitReport:
     unquantised: "FitReport | None" = None
     """The same without quantisation, in closed form, where QLoRA leaves experts as they are and this is cheaper; else None."""
     sharded: "FitReport | None" = None
-    """The same split over the GPUs, in closed form, where each would hold all of it, no card does, and so it fits; else None."""
+    """The same split over the GPUs, in closed form, where it fits so and no card holds it whole; else None."""
 
     @property
     def usable(self) -> tuple[GpuLine, ...]:

@@ -390,7 +390,8 @@ def test_where_each_gpu_would_hold_all_of_it_the_same_plan_split_over_them_is_na
     assert (body["recommended"], body["sharded"]["sharding"]) == (None, "fsdp")
     assert body["sharded"]["gpus"] == split["gpus"]
     hours, (told, full) = split["gpus"][0]["hours"], (" ".join(run(*words, *more).stdout.split()) for more in ((), ("--full",)))
-    said = f"mostly weights; with --sharding fsdp it fits ({split['gpus'][0]['peak_bytes'] / 2**30:.1f} of 23.6 GiB): a run takes"
+    peak = split["gpus"][0]["peak_bytes"] / 2**30
+    said = f"mostly weights; with --sharding fsdp it fits ({peak:.1f} of 23.6 GiB): a run takes"
     assert f"{said} {hours:.1f} hours on 8 GPUs over PCIe" in told
     assert said in full
     assert answer("llama-3.1-70b", "--gpu", "H200", "--gpus", "8", "--method", "qlora")["sharded"] is None

@@ -126,8 +126,8 @@ def test_a_bill_of_what_a_commitment_asks_is_the_forecasts_in_months_of_every_le
 
 
 def test_what_is_billed_beyond_a_commitment_and_the_calls_is_a_price(tmp_path):
-    """$30,000 are owed; 31 x 60,000 calls of gpt-6-luna cost 231.756 by the export. 45,000 billed are 45,000 / 231.756 times that
-    and leave nothing owed, with the export and without; 30,000 are the calls and what is owed; 20,000 are too few to be both.
+    """$30,000 are owed; 31 x 60,000 calls of gpt-6-luna cost 231.756 by the export. 45,000 billed are 45,000 / 231.756 times
+    that and leave nothing owed, with the export and without; 30,000 are the calls and what is owed; 20,000 too few to be both.
     """
     incumbent = {**SCENARIO["incumbent"], "committed_usd_per_month": 30_000, "committed_until": "2028-01-30"}
     (tmp_path / "owed.yaml").write_text(yaml.safe_dump({**SCENARIO, "incumbent": incumbent}))

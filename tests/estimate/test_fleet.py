@@ -43,7 +43,7 @@ def test_what_can_wait_fills_the_valleys() -> None:
 
 
 def test_what_can_wait_moves_to_the_quietest_hours_of_a_day() -> None:
-    """Of 4 + 2 + 1 + 1, a quarter waits: 3 + 1.5 + 0.75 + 0.75, and 2 fill the last three to 5 / 3. Of all, each has the mean."""
+    """Of 4 + 2 + 1 + 1 a quarter waits: 3 + 1.5 + 0.75 + 0.75, and 2 fill the last three to 5 / 3; of all, each has a mean."""
     day = np.array([1.0, 4.0, 2.0, 1.0])
     assert valleys_filled(day, 0.25) == pytest.approx([5 / 3, 3, 5 / 3, 5 / 3])
     assert valleys_filled(day, 0.0) == pytest.approx(day)

@@ -29,9 +29,9 @@ class Signpost:
     option: str
     rival: str
     quantity: str
-    """requests_per_day; usd_per_gpu_hour (rent of the option's GPU today, which `reason` names, and after "then" the one that is
-    cheapest at the threshold, if another); usd_per_gpu (the same for purchase prices); api_price_ratio (the option's price list
-    over today's); error_rate.
+    """requests_per_day; usd_per_gpu_hour (rent of the option's GPU today, which `reason` names, and after "then" the one that
+    is cheapest at the threshold, if another); usd_per_gpu (the same for purchase prices); api_price_ratio (the option's price
+    list over today's); error_rate.
     """
     today: float
     threshold: float | None

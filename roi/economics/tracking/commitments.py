@@ -18,9 +18,9 @@ def with_owed(
 ) -> tuple[Came, ...]:
     """The months with `api_usd` as what was paid, USD, and what of it commitments ask beyond the calls.
 
-    Where no bill (`bills`, one a month) says what was paid, that comes on top. Of a bill it is what an export's costs leave, and
-    at most what they, or without them the forecast's prices, are short of the commitments: whatever is billed beyond both is a
-    price that such calls have, so that they are short of less. Where all of a bill may be owed, its price cannot be told.
+    Where no bill (`bills`, one a month) says what was paid, that comes on top. Of a bill it is what an export's costs leave,
+    and at most what they, or without them the forecast's prices, are short of the commitments: what is billed beyond both is a
+    price of the calls, which are then short of less. Where all of a bill may be owed, its price cannot be told.
     """
     if not committed(shared, options):
         return tuple(came)
@@ -45,8 +45,9 @@ def with_owed(
 def _short(
     shared: Shared, options: Mapping[str, Option], id: str, came: Sequence[Came], costs: Costs
 ) -> tuple[Array, Array, Array]:
-    """USD that commitments ask in each month beyond what its calls cost, in its days; and what the own model's calls and the
-    others' cost, where that is told, else at the forecast's prices; shape (k,) each.
+    """USD that commitments ask in each month beyond what its calls cost, in its days; what own calls cost, and the others.
+
+    What calls cost is as told, else at the forecast's prices; shape (k,) each.
     """
     seen = seen_in_rows(shared, options, id, came)
     seen = {name: x for name, x in seen.items() if name not in {STAY_PRICE, PRICE, COMMITMENTS}}
@@ -59,7 +60,7 @@ def _short(
         prices.append(np.where(known, x / np.where(usd > 0, usd, 1.0), 1.0)[:, None])
         cost.append(np.where(known, x, usd))
     found = in_rows(shared, {k: dearer(o, prices[k not in own]) for k, o in options.items()}, id, came, seen)[0]
-    return np.asanyarray(found.api_usd - found.calls_usd), *cost
+    return np.asanyarray(found.api_usd - found.calls_usd), cost[0], cost[1]
 
 
 def _less(whole: float | None, part: float | None) -> float | None:

@@ -107,7 +107,8 @@ def _months(c: Comparison) -> Iterator[Cells]:
     for o in c.options:
         costs = (o.upfront_usd, *o.monthly_usd)
         savings = [a - b for a, b in zip(bill, costs, strict=True)]
-        cash = map(sum, zip(*((line.upfront_usd, *line.monthly_usd) for line in o.lines if line.cash), [0.0] * len(costs)))
+        paid = ((line.upfront_usd, *line.monthly_usd) for line in o.lines if line.cash)
+        cash = map(sum, zip([0.0] * len(costs), *paid, strict=True))
         rows = zip(costs, savings, accumulate(savings), factors, cash, strict=True)
         yield from ((o.id, month, *row) for month, row in enumerate(rows))
 

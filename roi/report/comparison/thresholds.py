@@ -146,7 +146,7 @@ def at_rent(c: Comparison, o: OptionResult) -> str:
     posts = () if c.thresholds is None else c.thresholds.signposts(o.id, leader, "price")
     rent = next((s for s in posts if s.quantity in PRICES), None)
     if rent is not None and _ahead(rent):
-        return f" Or {_side(c, rent)}."
+        return f" Or {_side(rent)}."
     if rent is not None and rent.reason.startswith("even"):
         return f" At today's volume even free GPUs would not make it beat {'staying' if leader == 'stay' else c.leader.label}."
     return ""
@@ -158,7 +158,7 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
     for s in c.signposts:
         if s.option == c.verdict.leader and s.threshold is not None and not _ahead(s):
             rival = "Staying" if s.rival == "stay" else option_of(c, s.rival).label
-            found.setdefault(rival, []).append(_side(c, s, whose=f"{c.leader.label}'s", undone=True))
+            found.setdefault(rival, []).append(_side(s, whose=f"{c.leader.label}'s", undone=True))
     return found
 
 
@@ -228,7 +228,7 @@ def look_again(c: Comparison) -> list[str]:
         told.append(f"above {requests(nearest[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")
     other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
     if other is not None:
-        told.append(_side(c, other, whose=f"{option_of(c, other.option).label}'s"))
+        told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
     if c.verdict.counts != "cash" and (flips := flips_at(c)):
         told.append(f"at another price of a wrong answer: {flips}")
     if told:
@@ -243,7 +243,7 @@ def _ahead(s: Signpost) -> bool:
     return s.threshold is not None and (s.today > s.threshold if s.direction == "below" else s.today < s.threshold)
 
 
-def _side(c: Comparison, s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
+def _side(s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
     """The side of a threshold on which the option wins, or with `undone` the other one; `whose` names the option.
 
     A price is that of its card today, all prices moving alike; another card that is the cheapest there is named.

@@ -70,7 +70,8 @@ def _answer(report: FitReport, best: GpuLine | None) -> str:
         largest = max(report.lines, key=lambda line: line.fit.gpu.memory_bytes)
         if largest.fit.fits:
             return f"{'Not usable' if alone else 'No card is usable'}: {largest.fit.gpu.id}: {largest.note}."
-        return f"Fits: no. {_room(largest)} on {largest.fit.gpu.id}{'' if alone else ', the largest card'}; {_way(report, largest)}."
+        card = f"{largest.fit.gpu.id}{'' if alone else ', the largest card'}"
+        return f"Fits: no. {_room(largest)} on {card}; {_way(report, largest)}."
     fit = best.fit
     able = "may fit" if fit.squeezed else "fits"
     least = "Cheapest" if best.offer else "Smallest"

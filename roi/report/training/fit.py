@@ -17,7 +17,7 @@ from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, T
 from roi.report.layout.figures import timeline_rows
 from roi.report.layout.wording import old_prices
 from roi.report.training.method_words import method_words, trained_words
-from roi.report.training.speed_sources import speed_sources, speed_words
+from roi.report.training.speed_sources import link_words, speed_sources, speed_words
 from roi.units import GIB
 
 TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}
@@ -46,7 +46,7 @@ def _lead(report: FitReport) -> Iterable[Block]:
     title, *plan = _title(report)
     yield title
     yield Paragraph(_answer(report, best), strong=True)
-    sure = [] if best is None else [_how_sure(report, best)]
+    sure = [] if best is None else [_how_sure(report, best), *link_words(report.plan.gpus, best)]
     shown = report.usable[:SHOWN]
     if best is not None and best not in shown:
         shown = (*shown[:-1], best)

@@ -48,6 +48,7 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
         "speed_sources": line.evidence.sources,
         "speed_left_out": line.evidence.record and dict(zip(("rows", "inside_percent"), line.evidence.record, strict=True)),
         "mfu_ceiling": line.ceiling and dict(zip(("share", "profile"), line.ceiling, strict=True)),
+        "link_share": line.link_share, "link_bytes_per_s": line.link_bytes_per_s,
         "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2], "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
         "usd_per_mtok": line.usd_per_mtok, "paid_gpus": line.paid_gpus,
         "offer": line.offer.model_dump(mode="json") if line.offer else None, "note": line.note or None,

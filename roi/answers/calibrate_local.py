@@ -122,7 +122,11 @@ def plan_local(before: Comparison, scenario: Scenario, gpu: str, budget_s: float
             elsewhere.append(Elsewhere(e, "roi profile serve, beside a server that runs"))
             continue
         card = str(before.case[f"options.{e.option}.training.gpu"].value)
-        found = _trained(before, scenario, e.option)
+        found, many = _trained(before, scenario, e.option), f"options.{e.option}.training.gpus"
+        if many in before.case:
+            gpus = before.case[many].value
+            elsewhere.append(Elsewhere(e, f"roi profile train --gpus {gpus} --sharding fsdp on {gpus} x {card}"))
+            continue
         if card != gpu or found is None:
             elsewhere.append(Elsewhere(e, f"roi profile train on a {card}"))
             continue

@@ -202,6 +202,8 @@ class Plan:
     """USD that end one GPU's commitment early; inf where it cannot be ended."""
     gpus_owned: Annotated[Number, At("options.{option}.plans.{plan}.gpus_owned", absent=np.inf)] = np.inf
     """Cards that are there already; inf where they are rented or bought."""
+    gpus_to_train: Annotated[Number, At("options.{option}.plans.{plan}.gpus_to_train", absent=0.0)] = 0.0
+    """Of them as many as each retraining takes at once, where it takes several."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date as Date
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, Literal
@@ -146,15 +146,17 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     `store` is read for training profiles of every model; `calibrations` are those of `find_calibrations`. All are fitted once.
     Of the profiles those with the plan's `kernels` count: the roofline knows not all that others save.
     Of profiles those of mixtures count for a mixture, and those of dense models for a dense one: their kernels differ.
+    Between several GPUs count the collectives that a device profile timed between as many, else the datasheet's.
     `level` of the answer says which evidence it is: profile; gpu (other sources on this card); layout or all (no run on this
     card: those on others, with the spread of cards of its kind); tuner (LoRA's, at the pace of peft's tuners of a family; its
     own profiles over that are a profile); mixture (published runs, all of dense models, and what is not known of its experts).
     """
     known = training_efficiencies()
     profiles = [StoredProfile(s.path, s.profile, s.folder) for s in store.profiles if isinstance(s.profile, TrainProfile)]
-    links = cache(lambda gpu, gpus: measured_links(store, gpu, gpus)[0])
+    links = cache(partial(measured_links, store))
     own = [(one, run.plan, run.model.mixture) for stored in profiles for run in profile_runs(stored)
-           if (one := timed_run(run, replace(known.step(), links=links(run.gpu_name, run.plan.gpus)), tuners=True)) is not None]
+           for step in [replace(known.step(), links=links(run.gpu_name, run.plan.gpus)[0])]
+           if (one := timed_run(run, step, tuners=True)) is not None]
     fits = [*(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
 
     def evidence(gpu: Gpu, shape: ModelShape, plan: TrainingPlan) -> Evidence:
@@ -165,12 +167,15 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
         def after(found: Evidence, mine: Sequence[TimedRun], method: str) -> Evidence:
             if not mine:
                 return found
-            theory = theory_s(shape, plan, gpu, replace(known.step(), links=links(gpu.id, plan.gpus)))
+            theory = theory_s(shape, plan, gpu, replace(known.step(), links=links(gpu.id, plan.gpus)[0]))
             return with_own_runs(found, mine, Asked(method, shape.id, theory))
 
         published = evidence_for(gpu.id, layout, fits, known.step(), pcie=gpu.pcie) or nothing_published(known.step())
         published = of_mixture(published) if shape.mixture else published
         found = after(published, [run for run, p in here if p.tuner is None], "lora" if plan.tuner else plan.method)
+        timed, source = links(gpu.id, plan.gpus)
+        if timed:
+            found = replace(found, efficiency=replace(found.efficiency, links=timed), sources=(*found.sources[:2], source))
         if plan.tuner is None:
             return found
         tuned = [(run, computed(p) / computed(plan)) for run, p in here if p.method == plan.method]
@@ -252,9 +257,6 @@ def plan_speed(
 
     def evidence(gpu: Gpu) -> Evidence:
         found = fitted(gpu, shape, plan)
-        links, source = measured_links(store, gpu.id, plan.gpus)
-        if links:
-            found = replace(found, efficiency=replace(found.efficiency, links=links), sources=(*found.sources[:2], source))
         if dry is None or not dry.operators or plan.gpus > 1:
             return found
         for stored in device_profiles(store, gpu.id):

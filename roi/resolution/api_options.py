@@ -20,7 +20,8 @@ from roi.facts.price import ApiPrice
 from roi.resolution.api_terms import Terms, add_option, add_price, add_terms, api_price, terms_of
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.levers import add_levers
-from roi.resolution.system_facts import add_system, check_names
+from roi.resolution.own_terms import check_names
+from roi.resolution.system_facts import add_system
 from roi.scenario.apis import RATES as API_RATES
 from roi.scenario.apis import ApiTerms
 from roi.scenario.demand import Incumbent

@@ -1,15 +1,21 @@
-"""Facts of single options that the scenario states: hours, months, an evaluation of its own; and costs of one's own."""
+"""What a scenario says of options and models by name: hours, months, costs of one's own; and names that nothing answers to."""
 
+from functools import partial
+
+from roi.catalog.models.shapes import find_model, load_models, names
+from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, path_of
-from roi.errors import UnknownName
+from roi.errors import InputError, UnknownName, nearest
 from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.option_terms import OptionTerms
-from roi.scenario.scenario import Scenario
+from roi.scenario.scenario import Scenario, known_systems, model_part, strange_names
 
 KINDS = ("cache-batch", "flexible-tier", "provisioned", "shorter-prompt", "less-reasoning", "cheaper-api", "hosted-open",
          "cascade", "vendor-tuned", "hosted-adapter", "self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware")
 """Kinds of options besides staying."""
 EVERYBODY = ("all", "all but stay")
+ALIKE = 0.8
+"""Likeness (difflib) from which a name that nobody lists is a typing error of one that the scenario names."""
 
 
 def add_option_terms(sheet: FactSheet, s: Scenario) -> None:
@@ -49,3 +55,45 @@ def check_options(sheet: FactSheet, s: Scenario) -> None:
     late = [f"costs.{n}.from_month" for n, cost in enumerate(s.costs) if (cost.from_month or 1) > s.horizon_months]
     late += [f"workload.steps.{n}.from_month" for n, step in enumerate(s.workload.steps) if step.from_month > s.horizon_months]
     sheet.warnings += [f"{field} moves nothing: it lies beyond the horizon of {s.horizon_months} months" for field in late]
+
+
+def check_names(sheet: FactSheet, s: Scenario) -> None:
+    """Warn of what is said of models that the scenario no longer names; UnknownName where a name is a typing error."""
+    unused, systems = [], known_systems(s)
+    for field, name, allowed, kind in strange_names(s):
+        if name in systems:  # a rate of what a candidate keeps or hands on
+            why = "state its share in quality.escalated"
+            if name in map(model_part, (*s.candidates.api_models, *s.candidates.hosted_models)):
+                why = "it is first in no cascade (candidates.cascade_first)"
+            if name == s.incumbent.model:
+                why = "it is the incumbent"
+            sheet.warnings.append(f"{field}.{name}: not used; {name} hands nothing on: {why}")
+            continue
+        models = [part.partition("+")[0] for part in name.split(" > ")]
+        strange = nearest(name, allowed, cutoff=ALIKE) or not all(_has_price_or_shape(s, model) for model in models)
+        if strange and not all(map(_is_listed, models)):
+            raise UnknownName(field, name, allowed, kind, allowed or systems)
+        unused.append(f"{field}.{name}")
+    if unused:
+        sheet.warnings.append(f"{', '.join(unused)}: not used, since the scenario names no such incumbent or candidate")
+
+
+def _is_listed(model: str) -> bool:
+    """True where a price list or the catalog of shapes spells a model exactly so."""
+    listed = {f"{provider}/{each}".lower() for provider in provider_names() for each in model_names(provider)}
+    shapes = {each.lower() for shape in load_models() for each in names(shape)}
+    ends = {each.partition("/")[2] for each in listed}
+    return model.lower() in listed | ends | {each.partition("/")[2] for each in ends} | shapes
+
+
+def _has_price_or_shape(s: Scenario, model: str) -> bool:
+    """True where the catalog finds a model by this name, in another spelling too."""
+    for find in (partial(find_api_price, None, model, s.as_of), partial(find_model, model)):
+        try:
+            find()
+        except UnknownName:
+            continue
+        except InputError:  # several providers have it, or it has no price on that day
+            return True
+        return True
+    return False

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date as Date
 from functools import partial
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +14,10 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.quality_priors import QualityPrior
-from roi.catalog.models.shapes import find_model, load_models, names
-from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
 from roi.catalog.prices.gpu_offers import Offer, Offers, rents
-from roi.economics.inputs import HOURS_FACTOR, Option, Tokens, Training, path_of
+from roi.economics.inputs import HOURS_FACTOR, Option, Plan, Tokens, Training, path_of
 from roi.economics.worked_out import TrainingFacts
-from roi.errors import InputError, ScenarioError, UnknownName, nearest
+from roi.errors import InputError, ScenarioError
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.adapters import rank_bound
@@ -37,12 +36,10 @@ from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.system_scores import add_score
 from roi.scenario.demand import Tokens as TokenRatios
 from roi.scenario.quantity import as_spread, value_of
-from roi.scenario.scenario import Scenario, known_systems, model_part, strange_names
+from roi.scenario.scenario import Scenario
 from roi.store.profiles.lookup import PeakBytes, Store, StoredProfile, find_dry_peak
 from roi.units import GIB
 
-ALIKE = 0.8
-"""Likeness (difflib) from which a name that nobody lists is a typing error of one that the scenario names."""
 TOKEN_RATIO = (1.0, 0.9, 1.15)
 """Another vocabulary splits English text within 10 to 15% of the incumbent's count; code and other languages vary more."""
 
@@ -74,48 +71,6 @@ def add_system(sheet: FactSheet, s: Scenario, system: str, prior: QualityPrior |
     add_score(sheet, s, system, prior)
 
 
-def check_names(sheet: FactSheet, s: Scenario) -> None:
-    """Warn of what is said of models that the scenario no longer names; UnknownName where a name is a typing error."""
-    unused, systems = [], known_systems(s)
-    for field, name, allowed, kind in strange_names(s):
-        if name in systems:  # a rate of what a candidate keeps or hands on
-            why = "state its share in quality.escalated"
-            if name in map(model_part, (*s.candidates.api_models, *s.candidates.hosted_models)):
-                why = "it is first in no cascade (candidates.cascade_first)"
-            if name == s.incumbent.model:
-                why = "it is the incumbent"
-            sheet.warnings.append(f"{field}.{name}: not used; {name} hands nothing on: {why}")
-            continue
-        models = [part.partition("+")[0] for part in name.split(" > ")]
-        strange = nearest(name, allowed, cutoff=ALIKE) or not all(_has_price_or_shape(s, model) for model in models)
-        if strange and not all(map(_is_listed, models)):
-            raise UnknownName(field, name, allowed, kind, allowed or systems)
-        unused.append(f"{field}.{name}")
-    if unused:
-        sheet.warnings.append(f"{', '.join(unused)}: not used, since the scenario names no such incumbent or candidate")
-
-
-def _is_listed(model: str) -> bool:
-    """True where a price list or the catalog of shapes spells a model exactly so."""
-    listed = {f"{provider}/{each}".lower() for provider in provider_names() for each in model_names(provider)}
-    shapes = {each.lower() for shape in load_models() for each in names(shape)}
-    ends = {each.partition("/")[2] for each in listed}
-    return model.lower() in listed | ends | {each.partition("/")[2] for each in ends} | shapes
-
-
-def _has_price_or_shape(s: Scenario, model: str) -> bool:
-    """True where the catalog finds a model by this name, in another spelling too."""
-    for find in (partial(find_api_price, None, model, s.as_of), partial(find_model, model)):
-        try:
-            find()
-        except UnknownName:
-            continue
-        except InputError:  # several providers have it, or it has no price on that day
-            return True
-        return True
-    return False
-
-
 LIGHTER = ("lora", "qlora")
 """Methods that may take less, the faster first; which one does depends on the model: QLoRA's fp32 copies of experts can be
 most of a mixture."""
@@ -145,12 +100,13 @@ def training_tokens(s: Scenario) -> float:
 
 
 class _CheapestRun(NamedTuple):
-    """One run on the card that makes it cheapest."""
+    """One run on the card, or the owned cards, that make it cheapest."""
 
+    plan: TrainingPlan
     gpu_hours: float
     offer: Offer
     memory: tuple[float, float, float]
-    """Bytes of the process: central, 5th and 95th percentile."""
+    """Bytes of the process on one card: central, 5th and 95th percentile."""
     gpu: Gpu
     evidence: Evidence
     """What its speed rests on."""
@@ -180,6 +136,19 @@ def _memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None
     return central, low, high
 
 
+def _sharded(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, most: int) -> TrainingPlan:
+    """The plan over the fewest of 2 to `most` such cards that hold it with FSDP, at the 95th percentile where as many do.
+
+    As it is where no number does, or what is trained cannot be split. Each card more takes more GPU-hours: it gathers too.
+    """
+    if plan.int8 or refusal(shape, replace(plan, sharding="fsdp", gpus=2)):
+        return plan
+    jobs = [replace(plan, sharding="fsdp", gpus=n) for n in range(2, most + 1)]
+    peaks = [_memory(shape, job, gpu, None) for job in jobs]
+    held = (job for end in (2, 0) for job, peak in zip(jobs, peaks, strict=True) if peak[end] <= gpu.memory_bytes)
+    return next(held, plan)
+
+
 def _training_cards(s: Scenario, own: Offers) -> list[dict[str, Offer]]:
     """Cards to train on, each at its cheapest offer: the option's own, which cost no rent, and rented ones where none will do.
 
@@ -204,17 +173,19 @@ def _training_cards(s: Scenario, own: Offers) -> list[dict[str, Offer]]:
 
 
 def _cheapest_run(
-    s: Scenario, shape: ModelShape, plan: TrainingPlan, mean: float, dry: DryPeak | None, known: KnownRuns,
-    cards: dict[str, Offer],
+    s: Scenario, shape: ModelShape, asked: TrainingPlan, mean: float, dry: DryPeak | None, known: KnownRuns,
+    cards: dict[str, Offer], most: int = 1,
 ) -> _CheapestRun | None:
     """The run that costs least over the cards that it fits on, the shortest where none has a rent; None where it fits on none.
 
+    With `most`, on several of a card that is owned, as many as there are and one server holds at most.
     A stated number of GPU-hours is that of any card; where the card is stated too, its memory is not looked at.
     """
     t, found = s.training, []
     for name, offer in cards.items():
         gpu = find_gpu(name)
-        memory = _memory(shape, plan, gpu, dry)
+        plan = asked if most == 1 else _sharded(shape, asked, gpu, min(most, offer.owned or 1))
+        memory = _memory(shape, plan, gpu, dry if plan.gpus == 1 else None)
         if memory[0] > gpu.memory_bytes and (t.gpu is None or t.gpu_hours is None):
             continue
         evidence = known.speed(gpu, shape, replace(plan, seq=min(mean, float(plan.seq))))
@@ -225,13 +196,14 @@ def _cheapest_run(
             make = partial(training_hours, shape, plan, gpu, evidence.efficiency, examples, mean, epochs)
             hours = float(known.once(("training hours", shape, plan, gpu.id, examples, mean, epochs), make) * plan.gpus)
             hours *= offer.gpus_per_instance  # one GPU trains, but the whole instance is rented
-        found.append(_CheapestRun(gpu_hours=hours, offer=offer, memory=memory, gpu=gpu, evidence=evidence))
+        found.append(_CheapestRun(plan=plan, gpu_hours=hours, offer=offer, memory=memory, gpu=gpu, evidence=evidence))
     return min(found, key=lambda run: (run.gpu_hours * run.offer.usd_per_gpu_hour, run.gpu_hours), default=None)
 
 
 def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, method: str, own: Offers = ()) -> None:
-    """GPU hours of one run on the card that makes it cheapest, one of `own` where it fits; infeasible where it fits on none.
+    """GPU hours of one run on the card that makes it cheapest; infeasible where it fits on none.
 
+    One of `own` where it fits, else several of them, else one that is rented.
     Memory is that of a known dry run where there is one of this plan (the HF Trainer's loop), else the closed form. Where only
     the default of the longest sequence fits on no card, the longest that does is taken, with a warning.
     """
@@ -239,7 +211,8 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     if t.usd_per_gpu_hour is not None:
         _stated_training(sheet, s, id)
         return
-    longest, places = _longest_tokens(s, shape, mean), _training_cards(s, own)
+    longest, (mine, rented) = _longest_tokens(s, shape, mean), _training_cards(s, own)
+    places = ((mine, 1), (mine, s.own_hardware.gpus_per_server), (rented, 1))
 
     def run_at(tokens: float) -> tuple[TrainingPlan, str | None, DryPeak | None, _CheapestRun | None]:
         plan = TrainingPlan(method=method, rank=float(t.rank), micro_batch=float(t.micro_batch), seq=tokens,
@@ -249,7 +222,7 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
         if refused := wide or refusal(shape, plan):
             return plan, refused, None, None
         dry = _dry_peak(sheet.known.store, shape, plan)
-        found = (_cheapest_run(s, shape, plan, mean, dry, sheet.known, cards) for cards in places)
+        found = (_cheapest_run(s, shape, plan, mean, dry, sheet.known, *cards) for cards in places)
         return plan, None, dry, next((run for run in found if run is not None), None)
 
     plan, refused, dry, best = run_at(longest)
@@ -260,36 +233,23 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
             fits, longest = (middle, longest) if run_at(middle)[3] is not None else (fits, middle)
         longest = fits
         plan, refused, dry, best = run_at(longest)
-        sheet.warnings.append(f"{method} of {shape.id}: sequences of {longest:,.0f} tokens are the longest that fit on one GPU,"
+        on = "one GPU" if best is None or best.plan.gpus == 1 else f"{best.plan.gpus} GPUs"
+        sheet.warnings.append(f"{method} of {shape.id}: sequences of {longest:,.0f} tokens are the longest that fit on {on},"
                               f" {asked:,.0f} were taken; if examples are longer, cut them, or state training.longest_tokens")
     if t.gpu_hours is None:
         _add_hours_factor(sheet, method, best)
     if best is None:
-        where = "no single rented GPU" if t.gpu is None else f"no single {find_gpu(t.gpu).id}"
+        where = ("no single rented GPU" if t.gpu is None else f"no single {find_gpu(t.gpu).id}") + _nor_on_several(s, mine)
         short = float(np.ceil(mean))  # to which a length that is not stated is cut without being told
         way = _what_fits(shape, plan if t.longest_tokens is not None else replace(plan, seq=short), short,
-                         [find_gpu(name) for cards in places for name in cards])
+                         [find_gpu(name) for cards in (mine, rented) for name in cards])
         why = f"{method} of {shape.id} at {longest:,.0f} tokens fits on {where}; {way}state training.gpu and gpu_hours"
         source = "peft" if refused else "memory in closed form" if dry is None else f"dry run {dry[0].name}"
         sheet.state(path_of(Option, "infeasible", option=id), refused or why, source)
         return
     path, offer = partial(path_of, TrainingFacts, option=id), best.offer
     sheet.state(path("vendor_usd"), 0.0, "trained on GPUs", "USD")
-    chosen = "cheapest run among the cards that it fits on" if t.gpu is None else "scenario training.gpu"
-    if places[0] and offer not in places[0].values():
-        way = _what_fits(shape, plan, float(np.ceil(mean)), [find_gpu(name) for name in places[0]]).removesuffix(", or ")
-        chosen += f"; a run at {longest:,.0f} tokens fits on no single card of yours{f': {way}' if way else ''}"
-    sheet.state(f"options.{id}.training.gpu", offer.gpu, chosen)
-    held = "closed form held to dry runs"
-    if dry is not None:
-        ran = dry[0].profile.plan
-        same = (ran["micro_batch"], ran["seq"]) == (plan.micro_batch, plan.seq)
-        held = f"dry run {dry[0].name}" + ("" if same else f", between the sizes run, at {plan.seq:,.0f} tokens")
-    low, high = (each / GIB for each in best.memory[1:])
-    sheet.add(f"options.{id}.training.memory_bytes", best.memory[0], "bytes",
-              basis=Basis.CALIBRATED if dry is None else Basis.DRY_RUN,
-              source=f"peak of the process on {offer.gpu}, {held}; 5-95%: {low:.1f} to {high:.1f} GiB",
-              date=None if dry is None else dry[0].profile.started.date())
+    _add_card(sheet, s, id, shape, best, mean, dry, mine)
     _stated_hours(sheet, s, id)
     sheet.add(
         path("gpu_hours"), best.gpu_hours, "GPU-hours",
@@ -299,6 +259,53 @@ def add_training(sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, meth
     )
     sheet.add(path_of(Training, "usd_per_gpu_hour", option=id), offer.usd_per_gpu_hour, "USD/GPU-hour", basis=offer.basis,
               source=f"{offer.vendor} {offer.kind}: {offer.source}", date=offer.date)
+
+
+def _add_card(
+    sheet: FactSheet, s: Scenario, id: str, shape: ModelShape, run: _CheapestRun, mean: float, dry: DryPeak | None,
+    mine: dict[str, Offer],
+) -> None:
+    """On which card the run is, or on how many of one, why on none of `mine` or on several, and its memory on each."""
+    plan, card, gpus = run.plan, run.offer.gpu, run.plan.gpus
+    chosen = "cheapest run among the cards that it fits on" if s.training.gpu is None else "scenario training.gpu"
+    if mine and (gpus > 1 or run.offer not in mine.values()):
+        way = _what_fits(shape, replace(plan, gpus=1, sharding="none"), float(np.ceil(mean)), [find_gpu(name) for name in mine])
+        nor = _nor_on_several(s, mine) if gpus == 1 else f": FSDP over {gpus} takes {run.gpu_hours / gpus:,.3g} h a run"
+        way = f"{': ' if gpus == 1 else ', or '}{way.removesuffix(', or ')}" if way else ""
+        chosen += f"; a run at {plan.seq:,.0f} tokens fits on no single card of yours{nor}{way}"
+    sheet.state(f"options.{id}.training.gpu", card, chosen)
+    if gpus > 1:
+        _add_several(sheet, s, id, run)
+    held = "closed form held to dry runs"
+    if dry is not None and gpus == 1:
+        ran = dry[0].profile.plan
+        same = (ran["micro_batch"], ran["seq"]) == (plan.micro_batch, plan.seq)
+        held = f"dry run {dry[0].name}" + ("" if same else f", between the sizes run, at {plan.seq:,.0f} tokens")
+    low, high = (each / GIB for each in run.memory[1:])
+    where = card if gpus == 1 else f"each of {gpus} x {card}"
+    sheet.add(f"options.{id}.training.memory_bytes", run.memory[0], "bytes",
+              basis=Basis.CALIBRATED if dry is None or gpus > 1 else Basis.DRY_RUN,
+              source=f"peak of the process on {where}, {held}; 5-95%: {low:.1f} to {high:.1f} GiB",
+              date=None if dry is None or gpus > 1 else dry[0].profile.started.date())
+
+
+def _nor_on_several(s: Scenario, mine: dict[str, Offer]) -> str:
+    """What is told of several owned cards where the run fits on none of them either; empty where one is all that there is."""
+    most = max((min(o.owned or 1, s.own_hardware.gpus_per_server) for o in mine.values()), default=1)
+    return f", nor over {most} with FSDP" if most > 1 else ""
+
+
+def _add_several(sheet: FactSheet, s: Scenario, id: str, run: _CheapestRun) -> None:
+    """How many owned cards a run takes; where the adapter is trained again, plans on this card keep as many for it."""
+    gpus, told = run.plan.gpus, f"the fewest of your {run.offer.owned} that hold it with FSDP"
+    sheet.state(f"options.{id}.training.gpus", gpus, told, "GPUs")
+    for number in count() if s.training.retrain_every_months is not None else ():
+        card = sheet.facts.get(path_of(Plan, "gpu", option=id, plan=number))
+        if card is None:
+            return
+        if card.value == run.offer.gpu:
+            path = path_of(Plan, "gpus_to_train", option=id, plan=number)
+            sheet.state(path, gpus, f"a retraining takes {told}", "GPUs")
 
 
 def _what_fits(shape: ModelShape, plan: TrainingPlan, shortest: float, gpus: Sequence[Gpu]) -> str:

@@ -135,7 +135,7 @@ class Training(Section):
     """Gradient checkpointing."""
     longest_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     """Longest training sequence, which sets the peak memory; left out = four times the mean, at most twice the
-    largest cell of workload.lengths and the context, and no longer than what fits on one GPU."""
+    largest cell of workload.lengths and the context, and no longer than what fits on one GPU, or on several that are owned."""
     gpu: Name | None = None
     """Card that trains; left out = the one on which a run is cheapest among those that it fits on."""
     gpu_hours: Annotated[Positive, unit("GPU-hours")] | None = None
@@ -342,7 +342,8 @@ class OwnHardware(Section):
     value_kept_per_year: Fraction = spread(0.65, 0.5, 0.8, "20 to 40% left after 36 months, newer cards more")
     """Resale value kept from year to year."""
     gpus_per_server: Annotated[int, Field(ge=1, le=16)] = 8
-    """GPUs are bought in servers of this size, or smaller where the fleet is smaller than one."""
+    """GPUs are bought in servers of this size, or smaller where the fleet is smaller than one; of cards that are owned as many
+    serve or train together at most."""
 
 
 def _of_peft(method: object) -> object:

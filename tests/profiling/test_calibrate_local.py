@@ -4,6 +4,7 @@ import gc
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,12 @@ def test_what_is_measured_is_what_is_worth_most_a_minute_on_the_card_at_hand(mad
     assert nothing == []
     assert "roi profile train on a H100-80GB-SXM" in {one.why for one in other}
     assert len(other) == len(elsewhere) + 1
+    option = here[0].experiment.option
+    many = before.case["draws"].model_copy(update={"value": 2})
+    over = before.case.model_copy(update={"facts": {**before.case.facts, f"options.{option}.training.gpus": many}})
+    nothing, other = plan_local(replace(before, case=over), scenario, "H100-80GB-SXM", 120.0)
+    assert nothing == []
+    assert "roi profile train --gpus 2 --sharding fsdp on 2 x H100-80GB-SXM" in {one.why for one in other}
     assert moved_facts(before, before) == ()
     wider = before.case[HOURS].model_copy(update={"high": 9.0})
     moved = Moved(HOURS, before.case[HOURS], wider)

@@ -61,7 +61,7 @@ ONLY_TOLD = (
     r"vendors\..+\.(?:successor|next_price_on|next_price_ratio)",
     r"systems\..+\.(error_rate|right_where_right|right_where_wrong)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
-    r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpu|memory_bytes)", r"own_hardware\.gpus_per_server",
+    r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",
     r"changes\.own_hardware\.\w+", r"serving\.speed\..+_(low|high)", r"serving\.adapter_speed\..+_(low|high)",
 )
 """Facts that the report tells or the draws need, and no record holds."""
@@ -96,7 +96,15 @@ def resolved() -> Resolved:
     return resolve(load_scenario(None, EVERYTHING))
 
 
-def test_every_fact_is_read_into_a_record_or_is_one_that_is_only_told(resolved):
+@pytest.fixture(scope="module")
+def sharded() -> Resolved:
+    """Where no hours of training are stated, and one owned card does not hold it."""
+    return resolve(load_scenario(None, ("own_hardware.cards={L40S: 8}", "candidates.methods=[full]")))
+
+
+@pytest.mark.parametrize("where", ["resolved", "sharded"])
+def test_every_fact_is_read_into_a_record_or_is_one_that_is_only_told(where, request):
+    resolved = request.getfixturevalue(where)
     values = Watched(resolved.case.values())
     read_all(resolved.case, values)
     unread = [path for path in values if path not in values.asked]
@@ -107,10 +115,10 @@ def test_every_fact_is_read_into_a_record_or_is_one_that_is_only_told(resolved):
     ("field", "at"), [(f"{record.__name__}.{name}", at) for record in RECORDS for name, at in places(record).items()],
     ids=lambda each: each if isinstance(each, str) else "",
 )
-def test_every_place_of_a_field_is_written_by_resolution(resolved: Resolved, field: str, at: At) -> None:
+def test_every_place_of_a_field_is_written_by_resolution(resolved: Resolved, sharded: Resolved, field: str, at: At) -> None:
     for path in set(at.paths) - ONLY_SAVED:
         pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(path))
-        assert any(re.fullmatch(pattern, written) for written in resolved.case.facts), (field, path)
+        assert any(re.fullmatch(pattern, written) for each in (resolved, sharded) for written in each.case.facts), (field, path)
 
 
 def test_a_path_holds_the_names_of_its_option_and_plan():

@@ -1,10 +1,13 @@
 """Any tuner that `roi fit` knows trains an adapter of a scenario; what no engine serves is infeasible, with the reason."""
 
+from dataclasses import replace
+from datetime import date
 from typing import get_args
 
 import pytest
 from quiet_scenario import quiet
 
+from roi.answers.fit import TrainingSet, fit_model
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.economics.decision.comparison import compare
@@ -116,19 +119,74 @@ def test_a_comparison_holds_adapters_of_several_tuners() -> None:
     assert {o.id for o in c.options} >= {"self-hosted-adapter:qwen3-8b+lora", "self-hosted-adapter:qwen3-8b+ia3"}
 
 
-@pytest.mark.parametrize(("method", "longest", "card", "why_rented"), [
-    ("lora", 2750, "B200-192GB-SXM", "2,750 tokens fits on no single card of yours: use qlora"),
-    ("qlora", 11000, "B200-192GB-SXM", "11,000 tokens fits on no single card of yours: shorten training.longest_tokens"),
-    ("qlora", 2750, "A100-80GB-SXM", ""),
-])
-def test_a_run_that_fits_on_no_owned_card_says_what_would(method: str, longest: int, card: str, why_rented: str) -> None:
-    """70B: 140 GB of weights in bf16, 40 in NF4, beside which 80 GB hold activations of 2,750 tokens and not of 11,000."""
-    model = "llama-3.3-70b"
-    candidates = {"api_models": [], "cascade_first": [], "self_hosted": [model], "methods": [method], "base": False,
+BIG, OWNED = "llama-3.3-70b", "options.own-hardware:llama-3.3-70b"
+
+
+def owned_case(method: str, longest: int, *, cards: int = 4, server: int = 8, **training: object) -> Case:
+    """70B beside A100 of 80 GB that are owned, where a B200 can be rented too."""
+    candidates = {"api_models": [], "cascade_first": [], "self_hosted": [BIG], "methods": [method], "base": False,
                   "own_hardware": True, "gpus": ["b200", "a100-80gb-sxm"]}
-    case = resolve(check_scenario(quiet({
-        "quality": {"scores": {"gpt-5.4": 0.95}}, "candidates": candidates, "own_hardware": {"cards": {"A100-80GB-SXM": 4}},
-        "training": {"examples": 5000, "longest_tokens": longest},
+    return resolve(check_scenario(quiet({
+        "quality": {"scores": {"gpt-5.4": 0.95}}, "candidates": candidates,
+        "own_hardware": {"cards": {"A100-80GB-SXM": cards}, "gpus_per_server": server},
+        "training": {"examples": 5000, "longest_tokens": longest, **training},
     }))).case
-    gpu = case[f"options.own-hardware:{model}+{method}.training.gpu"]
-    assert (gpu.value, gpu.source.partition("; a run at ")[2]) == (card, why_rented)
+
+
+@pytest.mark.parametrize(("method", "longest", "server", "card", "told"), [
+    ("lora", 2750, 1, "B200-192GB-SXM", "2,750 tokens fits on no single card of yours: use qlora"),
+    ("lora", 2750, 2, "B200-192GB-SXM", "2,750 tokens fits on no single card of yours, nor over 2 with FSDP: use qlora"),
+    ("lora-int8", 2750, 8, "B200-192GB-SXM", "2,750 tokens fits on no single card of yours, nor over 4 with FSDP: use qlora"),
+    ("qlora", 11000, 1, "B200-192GB-SXM", "11,000 tokens fits on no single card of yours: shorten training.longest_tokens"),
+    ("qlora", 2750, 8, "A100-80GB-SXM", ""),
+])
+def test_a_run_that_fits_on_no_owned_card_says_what_would(method: str, longest: int, server: int, card: str, told: str) -> None:
+    """70B: 140 GB of weights in bf16, 40 in NF4, beside which 80 GB hold activations of 2,750 tokens and not of 11,000.
+
+    Of bf16 two cards hold 70 GB each and have no room for 3.4 GB of gathered layers, 4.2 of embedding and head, and a step.
+    Packed integers cannot be split.
+    """
+    case = owned_case(method, longest, server=server)
+    gpu = case[f"{OWNED}+{method}.training.gpu"]
+    assert (gpu.value, gpu.source.partition("; a run at ")[2]) == (card, told)
+    assert not any(path.endswith((".training.gpus", ".gpus_to_train")) for path in case.facts)
+
+
+@pytest.mark.parametrize(("method", "longest", "gpus"), [("lora", 2750, 3), ("qlora", 11000, 2)])
+def test_what_one_owned_card_does_not_hold_is_sharded_over_the_fewest_that_do_as_roi_fit_counts_it(
+    method: str, longest: int, gpus: int,
+) -> None:
+    """3 x 80 GB hold 47 GB of bf16 weights each; two hold activations of 11,000 tokens beside 20 GB of NF4. No rent is paid.
+
+    roi fit --gpus N --sharding fsdp gives the hours on the clock, of N GPU-hours each, and the memory of one card; each card
+    more takes more GPU-hours.
+    """
+    case, id = owned_case(method, longest), f"{OWNED}+{method}"
+    plan = TrainingPlan(method=method, seq=float(longest), trainer="hf", autocast=True, gpus=gpus, sharding="fsdp")
+    data, day = TrainingSet(5000.0, 1100.0, 3.0), date(2026, 11, 24)
+    lines = {n: fit_model(BIG, replace(plan, gpus=n), gpus="a100-80gb-sxm", data=data, day=day).lines[0] for n in (2, 3, 4)}
+    hours = {n: n * line.hours[0] for n, line in lines.items() if line.hours is not None}
+    assert case[f"{id}.training.gpu_hours_per_run"].value == pytest.approx(hours[gpus])
+    assert hours[2] < hours[3] < hours[4]
+    assert case[f"{id}.training.gpus"].value == gpus
+    assert gpus == min(n for n, line in lines.items() if line.fit.fits and not line.fit.tight)
+    assert case[f"{id}.training.memory_bytes"].value == pytest.approx(lines[gpus].fit.needed_bytes)
+    assert case[f"{id}.training.usd_per_gpu_hour"].value == 0.0
+    assert f"FSDP over {gpus} takes {hours[gpus] / gpus:.3g} h a run" in case[f"{id}.training.gpu"].source
+
+
+def test_where_no_card_holds_a_run_those_that_are_owned_were_tried_together() -> None:
+    """70B trained whole under autocast: 16 bytes a parameter, 282 GB on each of four."""
+    told = str(owned_case("full", 2750)[f"{OWNED}+full.infeasible"].value)
+    assert "fits on no single rented GPU, nor over 4 with FSDP; use lora, or state" in told
+
+
+def test_stated_hours_of_a_run_are_those_of_all_its_cards_and_cards_are_kept_for_a_retraining() -> None:
+    """90 GPU-hours over 3 cards take 30 h; a plan on these cards keeps 3 of them, where a retraining is to come."""
+    case = owned_case("lora", 2750, gpu_hours=90.0)
+    assert "FSDP over 3 takes 30 h a run" in case[f"{OWNED}+lora.training.gpu"].source
+    assert case[f"{OWNED}+lora.training.gpu_hours_per_run"].value == 90.0
+    assert case[f"{OWNED}+lora.plans.0.gpus_to_train"].value == 3
+    once = owned_case("lora", 2750, retrain_every_months=None)
+    assert once[f"{OWNED}+lora.training.gpus"].value == 3
+    assert f"{OWNED}+lora.plans.0.gpus_to_train" not in once

@@ -40,7 +40,7 @@ RULES: Final = tuple((re.compile(pattern), what, group) for pattern, what, group
     (r"options\.(?P<of>.+)\.(?:evaluated|test_note)", "tested", QUALITY),
     (r"quality\..+|gates\..+|.+\.(?:\w*escalated\w*|kept_error_rate|(?:first_)?successor_error_ratio)", "", QUALITY),
     (r"options\.(?P<of>.+)\.price\.(?!discount).+", "list price", PRICES),
-    (r"options\.(?P<of>.+)\.training\.(?:gpu|usd_per_gpu_hour|gpu_hours_per_run|memory_bytes)", "training run", EVIDENCE),
+    (r"options\.(?P<of>.+)\.training\.(?:gpus?|usd_per_gpu_hour|gpu_hours_per_run|memory_bytes)", "training run", EVIDENCE),
     (r"costs\..+", "own costs", PRICES),
     (r".*(?:\.discount|price_ratio.*|\.flexible\..+|usd_per_\w+|\.commitment\..+)", "", PRICES),
     (r"(?:drift|commitment|reconciliation)\..+|evaluation\.usd|people\.wage_growth_per_year", "", PRICES),
@@ -129,6 +129,8 @@ def _kind(path: str, a: Facts, b: Facts) -> tuple[str, str, str]:
         card = next(str(facts[gpu].value) for facts in (a, b) if gpu in facts)
         if (gpu in a) != (gpu in b):
             return PRICES, "offers", card
+        if plan["field"] == "gpus_to_train":
+            return EVIDENCE, "training run", plan["option"]
         return (PRICES, "rent", card) if plan["field"] in OFFER else (EVIDENCE, "capacity", plan["option"])
     for pattern, what, group in RULES:
         if found := pattern.fullmatch(path):

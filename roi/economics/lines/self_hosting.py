@@ -363,11 +363,14 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
 
 
 def _kept_ready(shared: Shared, plan: Plan, terms: Hardware, gpus: Array, *, there: bool) -> Array:
-    """GPUs that are there in each month: those in use; as many as are ever used, where they are owned or come as a whole."""
+    """GPUs that are there in each month: those in use; as many as are ever used, where they are owned or come as a whole.
+
+    Of cards that are owned as many stay as a retraining takes, or all of them where they come as a whole.
+    """
     if not (there or terms.as_a_whole):
         return gpus
     most = by_month(np.multiply, np.max(gpus, axis=-1, keepdims=True), np.ones(shared.horizon))
-    return np.maximum(most, plan.gpus_owned) if there and terms.as_a_whole else most
+    return np.maximum(most, plan.gpus_owned if terms.as_a_whole else plan.gpus_to_train) if there else most
 
 
 def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> tuple[Array, Number]:

@@ -106,12 +106,12 @@ def _change(c: Comparison, label: str) -> Block:
     v, o = c.verdict, c.leader
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
-        return Labelled(label, (f"Change to {o.label}: {_what(o)}.", *_ends(c, o), *figures(c, o), *_later(c)), "good")
+        return Labelled(label, (f"Change to {o.label}: {_what(c, o)}.", *_ends(c, o), *figures(c, o), *_later(c)), "good")
     mean, _ = npv_of(c, first)
     return Labelled(label, (
         f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.",
         *_ends(c, first),
-        f"Then {o.label}: {_what(o)}.", *figures(c, o), *_later(c)), "good")
+        f"Then {o.label}: {_what(c, o)}.", *figures(c, o), *_later(c)), "good")
 
 
 def _later(c: Comparison) -> list[str]:
@@ -139,9 +139,11 @@ def _ends(c: Comparison, o: OptionResult) -> list[str]:
     return [f"{name} ends on {day}: {then}{follow}."]
 
 
-def _what(o: OptionResult) -> str:
+def _what(c: Comparison, o: OptionResult) -> str:
     words = "serve on the GPUs that you own" if o.upfront_no_cash_usd else WHAT.get(o.kind, o.kind.replace("-", " "))
-    return f"{words} ({_fleet(o)})" if o.fleet is not None else words
+    card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
+    over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""
+    return f"{words} ({_fleet(o)}{over})" if o.fleet is not None else words
 
 
 def _fleet(o: OptionResult) -> str:

@@ -151,7 +151,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     return [
         Heading(f"Cost of {o.label} ({o.id})"), Table(heads, (*rows, total), align="ll", tree=True),
         Paragraph(f"/month: mean of months {start + 1} to {horizon}{when}."
-                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(c, o.fleet)}{_trained(c, o.id)} Quality: {quality(c, o)},"
+                  f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(c, o.fleet)}{_trained(c, o)} Quality: {quality(c, o)},"
                   f" {percent(o.quality.error_rate)} wrong{handed}."),
     ]
 
@@ -188,14 +188,32 @@ def _fleet(c: Comparison, f: FleetResult | None) -> str:
             f"{f' ({peak})' if peak else ''}.")
 
 
-def _trained(c: Comparison, id: str) -> str:
-    """On which card the option trains, who rents it on which terms, why none that is owned; empty where it trains on none."""
-    card, rent = f"options.{id}.training.gpu", f"options.{id}.training.usd_per_gpu_hour"
+def _trained(c: Comparison, o: OptionResult) -> str:
+    """On which card the option trains, or on how many, who rents it on which terms, why none that is owned or why several.
+
+    Empty where it trains on none.
+    """
+    card, rent = f"options.{o.id}.training.gpu", f"options.{o.id}.training.usd_per_gpu_hour"
     if card not in c.case or rent not in c.case:
         return ""
-    why = c.case[card].source.partition("; ")[2]
-    return (f" Trains on {c.case[card].value}, {c.case[rent].source.partition(':')[0]}"
-            f" ({f'{why}; ' if why else ''}roi fit: on-demand rents alone).")
+    why, gpus = c.case[card].source.partition("; ")[2], case_number(c.case, f"{card}s", 1.0)
+    many, asked = (f"{gpus:.0f} x ", f" --gpus {gpus:.0f} --sharding fsdp") if gpus > 1.0 else ("", "")
+    whose = c.case[rent].source.partition(":")[0]
+    return (f" Trains on {many}{c.case[card].value}, {'yours' if whose.startswith(f'{OWN_VENDOR} ') else whose}"
+            f" ({f'{why}; ' if why else ''}roi fit{asked}: on-demand rents alone).{_from_serving(c, o, gpus)}")
+
+
+def _from_serving(c: Comparison, o: OptionResult, gpus: float) -> str:
+    """That a retraining takes owned cards from those that serve, or others that are kept for it; empty where neither is so."""
+    if o.fleet is None or o.training is None or o.training.retrain_every_months is None:
+        return ""
+    owned = {c.case[path.removesuffix("s_owned")].value: fact.number() for path, fact in c.case.facts.items()
+             if path.startswith(f"options.{o.id}.plans.") and path.endswith(".gpus_owned")}
+    left = owned.get(o.fleet.gpu, np.inf) - o.fleet.gpus_most
+    if c.case[f"options.{o.id}.training.gpu"].value != o.fleet.gpu:
+        return ""
+    kept = f" {gpus:.0f} cards are kept for it." if gpus > o.fleet.gpus_most else ""
+    return kept + " A retraining takes cards that serve, whose requests meanwhile are not counted." * (left < gpus)
 
 
 def find_option(c: Comparison, name: str, field: str = "--explain") -> str:

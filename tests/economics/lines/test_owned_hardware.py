@@ -79,3 +79,25 @@ def test_cards_that_are_there_cost_what_selling_them_today_would_bring() -> None
     assert float(w.options[OWN].months_to_live) == 6.0
     assert not binds(w.options[OWN])
     assert binds(owned().options[OWN])
+
+
+def test_as_many_owned_cards_are_kept_as_a_retraining_takes() -> None:
+    """5 cards, 3 serve, 4 train: 4 x $5,000 are not got, a quarter of it is after two years; 3 x 0.4 kW x $100 are powered.
+
+    No more than the 3 where 1 or 3 train, all 5 where they come as a whole; and the same in every draw of the value kept.
+    """
+    case = case_of(own_hardware={**HARDWARE, "cards": {"a100-80gb-sxm": 5}, "resale_usd_per_gpu": 5000.0}, discount_rate=0.0)
+
+    def kept(train: float, **facts: Any) -> World:
+        return World(case, **plan(OWN, watts=400.0, gpus_to_train=train), **facts)
+
+    own, sold = "own cards, not sold (no cash)", "hardware, resale"
+    assert kept(4.0).line(OWN, own) == (20_000.0, [0.0] * 24)
+    assert kept(4.0).line(OWN, sold)[1] == pytest.approx([0.0] * 23 + [-5000.0])
+    assert kept(4.0).line(OWN, "colocation")[1] == pytest.approx([120.0] * 24)
+    assert [kept(few).line(OWN, own)[0] for few in (0.0, 1.0, 3.0)] == [15_000.0] * 3
+    assert kept(4.0, **{"own_hardware.as_a_whole": True}).line(OWN, own)[0] == 25_000.0
+    values = (0.4, 0.5, 0.6)
+    drawn = kept(4.0, **{"own_hardware.value_kept_per_year": np.array(values)[:, None]}).costed(OWN).pv
+    alone = [float(kept(4.0, **{"own_hardware.value_kept_per_year": each}).costed(OWN).pv) for each in values]
+    assert np.ravel(drawn) == pytest.approx(alone)

@@ -316,6 +316,25 @@ def test_staying_costs_the_same_a_month_wherever_it_stands_beside_the_recommenda
         comparison_text(c, (), "self-hosted-adapter:qwen3-8b+lora").split())
 
 
+def test_training_over_several_owned_cards_says_how_many_and_what_a_retraining_takes_from_serving() -> None:
+    """70B in bf16 takes three cards of 80 GB to train and all four to serve."""
+    id = "hybrid-own:llama-3.3-70b+lora"
+    c = compare(resolve(check_scenario({
+        "schema": "roi.scenario/1", "title": "x", "as_of": "2026-11-24", "draws": 64, "serving": {"spares": 0},
+        "workload": {"requests_per_day": 100000, "input_tokens": 1000, "output_tokens": 200},
+        "incumbent": {"provider": "openai", "model": "gpt-5.4"},
+        "quality": {"scores": {"gpt-5.4": 0.95, "llama-3.3-70b+lora": {"value": 0.94, "items": 300}}, "bar": 0.9},
+        "own_hardware": {"cards": {"A100-80GB-SXM": 4}, "resale_usd_per_gpu": 7000, "usd_per_kwh": 0.12},
+        "training": {"examples": 5000, "longest_tokens": 2750},
+        "candidates": {"self_hosted": ["llama-3.3-70b"], "methods": ["lora"], "base": False, "gpus": ["a100-80gb-sxm"]},
+    })).case)
+    assert "(4 x A100-80GB-SXM, the API for the rest, trained over 3 x A100-80GB-SXM)" in flat(c)
+    told = " ".join(comparison_text(c, (), id).split())
+    assert "Trains on 3 x A100-80GB-SXM, yours (a run at 2,750 tokens fits on no single card of yours: FSDP over 3" in told
+    assert "roi fit --gpus 3 --sharding fsdp" in told
+    assert "A retraining takes cards that serve, whose requests meanwhile are not counted." in told
+
+
 def test_staying_beside_a_test_worth_making_is_for_now() -> None:
     c = answer("quality.usd_per_error=0.2")
     assert c.verdict.leader == "stay"

@@ -8,7 +8,15 @@ import numpy as np
 
 from roi.economics.inputs import Array, Option
 from roi.estimate.replay.engine import Server
-from roi.estimate.replay.fleet import instances_needed, replicas_needed, replicas_to_hold, valleys_filled
+from roi.estimate.replay.fleet import (
+    LITTLE_FREE,
+    fleet_capacity,
+    instances_needed,
+    load_ratio,
+    replicas_needed,
+    replicas_to_hold,
+    valleys_filled,
+)
 from roi.estimate.replay.load_curve import LoadPoint, Slo, goodput_share, load_point
 from roi.estimate.replay.router import replay
 from roi.estimate.replay.traffic import day_arrivals
@@ -97,6 +105,10 @@ class SizedPlan:
     """Rent of the fleet, spares included, at the fast end."""
     usd_per_month_slow: float | None
     spares: int
+    utilisation_peak: float
+    """Of replicas and spares, of what the law of a fleet says that they hold, as in `roi compare`."""
+    little_free: bool
+    """True where that leaves less than LITTLE_FREE; False for a trace, whose fleets are replayed with what is kept free."""
     fleet: FleetPoint
     """The replicas needed, at the peak."""
     fleets: tuple[FleetPoint, ...]
@@ -148,6 +160,7 @@ def size_plan(
     fleets = tuple(_fleet(plan, option, server, load, size) for size in sizes)
     slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow, less)
     slowest = slowest if slowest is not None and _enough(plan, option, slowest) else None
+    busy = float(load_ratio(load.requests_per_s, fleet_capacity(replicas + option.spares, alone, capacity.pooling)))
     return SizedPlan(
         gpu=plan.offer.gpu, tensor_parallel=plan.serving.tensor_parallel, weight_dtype=plan.serving.weight_dtype,
         vendor=plan.offer.vendor, rental=plan.offer.kind, usd_per_gpu_hour=_usd_per_gpu_hour(plan, option),
@@ -155,6 +168,7 @@ def size_plan(
         alone_requests_per_s=alone, pooling=capacity.pooling, replicas=replicas, replicas_exact=exact, replicas_fast=fastest,
         replicas_slow=slowest, usd_per_month_fast=_rent(plan, option, fastest)[2],
         usd_per_month_slow=None if slowest is None else _rent(plan, option, slowest)[2], spares=option.spares,
+        utilisation_peak=busy, little_free=not load.is_trace and busy > 1.0 - LITTLE_FREE,
         fleet=fleets[sizes.index(replicas)], fleets=fleets, source=plan.source, basis=plan.evidence.basis.value,
         evidence=plan.evidence.source, step_tokens=server.step_tokens, sequence_limit=server.sequence_limit,
     )

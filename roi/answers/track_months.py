@@ -282,7 +282,7 @@ def read_month(text: str, where: str) -> str:
 
 
 def _amount(text: str, where: str) -> float:
-    if re.fullmatch(r"\d{1,15}(\.\d{1,12})?", text):
+    if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,12})?", text):
         return float(text)
     raise InputError(f"{where}: {visible(text)[:40]!r} is not usable; a number such as 1234.56, without signs or commas")
 

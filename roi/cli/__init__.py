@@ -105,10 +105,12 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, door.summary) for name, door in self.doors.items()])
 
-    def make_context(self, *args: Any, **rest: Any) -> click.Context:  # Any: click's own signature
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **rest: Any) -> click.Context:  # Any: click's
         """Read the arguments; a signal that comes meanwhile is answered like one that comes later."""
+        for strange in filter(_of_other_digits, args):
+            _stop(f"{strange[:LONGEST_VALUE]!r} is not usable; numbers have the digits 0 to 9", 2)
         try:
-            return super().make_context(*args, **rest)
+            return super().make_context(info_name, args, *more, **rest)
         except KeyboardInterrupt as error:
             _stop(*told_of(error))
 
@@ -121,6 +123,13 @@ class LazyGroup(click.Group):
             if told is None:
                 raise
             _stop(*told)
+
+
+def _of_other_digits(text: str) -> bool:
+    """True where Python would read numbers (with commas, or after =) with other digits than ASCII's: nothing else here does."""
+    words = text.rpartition("=")[2].split(",")
+    return not text.isascii() and all(word and all(x.isdecimal() or x in " .+-_e%" for x in word) for word in words) and any(
+        x.isdecimal() and not x.isascii() for word in words for x in word)
 
 
 def _answer_to(error: BaseException) -> tuple[str, int] | None:

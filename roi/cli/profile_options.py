@@ -30,7 +30,7 @@ Command = Callable[..., None]
 
 def read_seconds(_: click.Context, option: click.Parameter, text: str) -> float:
     """Seconds that `text` means: 90, 90s, 2m or 1.5h."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", text.strip().lower())
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|)", text.strip().lower(), re.ASCII)
     seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
     if not 0.0 < seconds <= LONGEST_S:
         raise InputError(f"{option.opts[0]}: {text[:40]!r} is not usable; a time above 0 such as 90s, 2m or 0.5h")
@@ -45,7 +45,7 @@ def read_counts(_: click.Context, option: click.Parameter, text: str | None, mos
     if text is None:
         return ()
     words = [word.strip() for word in text.split(",")]
-    if not all(re.fullmatch(r"[1-9]\d{0,17}", word) for word in words):
+    if not all(re.fullmatch(r"[1-9][0-9]{0,17}", word) for word in words):
         raise InputError(f"{option.opts[0]}: {text[:60]!r} is not usable; whole numbers from 1 with commas, for example 1,2,4")
     counts = tuple(sorted({int(word) for word in words}))
     if most is not None and counts[-1] > most:

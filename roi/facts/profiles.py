@@ -119,7 +119,7 @@ class DryRunProfile(Run):
     searched: tuple[DryRunSearch, ...] = ()
     """Other sizes of the same plan."""
     limits: tuple[DryRunLimit, ...] = ()
-    """Limits that were run, by card."""
+    """Limits that were run, by card, as the rule of that day had them."""
     notes: tuple[str, ...] = ()
     """What was approximated."""
     wall_s: PositiveFloat

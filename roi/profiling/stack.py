@@ -73,8 +73,11 @@ def uncollected() -> Iterator[None]:
 
 @contextmanager
 def _hidden(package: str) -> Iterator[None]:
-    """The package cannot be imported unless it is loaded already (None among `sys.modules`, as the import system has it)."""
-    if package in sys.modules:
+    """The package cannot be imported (None among `sys.modules`, as the import system has it).
+
+    Unless it is loaded already, or transformers, which has then seen that it is there.
+    """
+    if {package, "transformers"} & sys.modules.keys():
         yield
         return
     sys.modules[package] = None  # type: ignore[assignment]

@@ -15,10 +15,10 @@ from roi.usage.formats.agents.names import with_names
 from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
-from roi.usage.measure.days import Days, complete_days, whole_span
+from roi.usage.measure.days import Days, complete_days
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, models_called, to_makers, to_names, with_maker
-from roi.usage.measure.pricing import Priced, day_of, price_spend
+from roi.usage.measure.pricing import Priced, day_of, price_changes, price_groups, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.agent_folders import agent_folders
@@ -102,7 +102,7 @@ class Usage:
         """Of groups, else of days, the sums that tell of a month: those of a model, with a price, on days covered whole."""
         days = set(self.days.complete) if self.days is not None else set()
         return tuple(each for each in self.groups or self.priced if each.usd and each.spend.model is not None
-                     and each.spend.whole and (each.spend.day is None or each.spend.day in days))
+                     and each.spend.day in days)
 
 
 def summarize(
@@ -153,11 +153,10 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     if all(row.dropped is None for row in every):
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
     days, dated = complete_days(kept, log.grew), not any(table.format.relative for table in log.tables)
-    last, complete = (days.last, days.complete) if days else (0, ())
     paid = {} if days is None else makers(kept, question.options.provider)
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
-    priced = price_spend(kept, last)
-    groups = price_spend(map(in_names, spend_by_group(records, backend, whole_span(days, kept))), last) if kept else ()
+    priced = price_spend(kept)
+    groups = price_groups(map(in_names, spend_by_group(records, backend, _parts(days, priced))), priced) if days else ()
     choice, no_workload = choose_incumbent(priced, groups, question.incumbent, question.task)
     workload, rows = None, []
     if choice is not None and days is not None:
@@ -173,14 +172,20 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         days=days,
         dropped=dropped,
         change=month_change(priced, days) if dated else None,
-        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, complete)),
+        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, days.complete if days else ())),
         workload=workload,
-        chosen=price_spend(rows, last),
+        chosen=price_spend(rows),
         no_workload=no_workload,
         notes=(*_notes(log, priced, question.zone), *(_to_come(days) if dated and days else ()), *maker_notes(paid)),
         dated=dated,
         equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
     ), records
+
+
+def _parts(days: Days, priced: Sequence[Priced]) -> list[int]:
+    """The first day, and those at which days covered whole begin or end or a list price is another."""
+    ends = (days.complete[0], days.complete[-1] + 1) if days.complete else ()
+    return sorted(day for day in {days.first, *ends, *price_changes(priced)} if days.first <= day <= days.last)
 
 
 def _summary_and_trace(question: Question, log: Log, engine: DuckDB, settled: Callable[[Usage], None]) -> Usage:

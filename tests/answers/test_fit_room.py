@@ -10,7 +10,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.cli import main
 from roi.estimate.training.fitting import DryPeak, DryPeaks, fit_plan, replayed_range
-from roi.estimate.training.memory import PHASES, training_memory
+from roi.estimate.training.memory import PHASES, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.units import GIB
 
@@ -119,3 +119,36 @@ def test_a_dry_run_s_low_end_is_not_below_what_it_allocates():
     """Of 73.6 GiB allocated and 74.1 reserved the interval began at 70.3, below the formula's; else at 0.95."""
     assert replayed_range(73.6, 74.1) == pytest.approx((74.1, 73.6, 1.07 * 74.1))
     assert replayed_range(60.0, 74.1) == pytest.approx((74.1, 0.95 * 74.1, 1.07 * 74.1))
+
+
+def test_limits_that_an_older_rule_left_in_a_kept_dry_run_are_those_of_today():
+    """Three sequences were run and need 22.3 + 6% of 11 GB, which an L4 holds; a stricter rule had stopped at two. Where three
+    need more, two are the largest that were run, and stand; what was never sought lies between.
+    """
+    model, plan, gpu = find_model("llama-3.1-8b"), TrainingPlan(seq=1024), find_gpu("L4")
+
+    def fitted(three: float, **limits: tuple[int, int]):
+        own, two = DryPeak(1, 1024, 18e9, 19e9), DryPeak(2, 1024, 20e9, 22e9)
+        ladder = (own, two, DryPeak(3, 1024, three, three + 3e9), DryPeak(1, 2048, 40e9, 40e9))
+        dry = DryPeaks(own, ladder, {"weights": 11e9, "activations": 7e9}, "backward", 0.0, "x", limits)
+        found = fit_plan(model, plan, gpu, training_overhead(gpu), dry)
+        return found.largest_micro_batch, found.limits_run
+
+    assert fitted(22.3e9, L4=(2, 1024)) == (3, False)
+    assert fitted(22.3e9, L4=(3, 1024)) == (3, True)
+    assert fitted(25.0e9, L4=(2, 1024)) == (2, True)
+    assert fitted(25.0e9) == (2, False)
+
+
+def test_what_a_full_card_must_hold_of_a_dry_run_is_one_figure():
+    """Whether the plan fits, and its limits, rest on the optimizer's temporaries too: the peak and 6% of 9 + 3 GB."""
+    model, plan, gpu = find_model("llama-3.1-8b"), TrainingPlan(seq=1024), find_gpu("L4")
+    parts = {"weights": 9e9, "optimizer": 1e9, "activations": 9e9, "temporaries": 3e9}
+    context = training_overhead(gpu).context_bytes[0]
+    for room, fits in ((22.65e9, False), (22.75e9, True)):
+        own = DryPeak(1, 1024, 22e9, 26e9)
+        dry = DryPeaks(own, (own, DryPeak(2, 1024, 40e9, 40e9)), parts, "optimizer", workspace_bytes(gpu), "x")
+        assert dry.needed(own) == pytest.approx(22e9 + 0.06 * 12e9)
+        found = fit_plan(model, plan, gpu.model_copy(update={"memory_bytes": room + context}), training_overhead(gpu), dry)
+        assert found.needed_bytes == pytest.approx(dry.needed(own) + context)
+        assert (found.fits, found.largest_micro_batch, found.longest_seq) == ((True, 1, 1024) if fits else (False, 0, 0))

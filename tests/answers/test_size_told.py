@@ -1,13 +1,16 @@
 """What `roi size` says beside its figures: what else would do, what it is of, and how it goes on."""
 
+import json
 from dataclasses import replace
 
 import pytest
 from sizing_support import sized_scenario
 
 from roi.answers.size import size_service
+from roi.economics.decision.comparison import compare
+from roi.report.comparison.compare import comparison_text
 from roi.report.layout.wording import figure
-from roi.report.serving.size import size_text
+from roi.report.serving.size import size_json, size_text
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 from roi.store.traces import read_trace
@@ -143,6 +146,8 @@ def test_a_fleet_of_the_law_that_breaks_in_its_replay_is_never_the_cheapest_that
     assert both.plans[0].fleet.usd_per_month > min(plan.fleet.usd_per_month for plan in both.plans if not plan.fleet.holds)
     alone = sized(file, *LONG_ANSWERS, "workload.requests_per_day=90000", frontier=False)
     assert "Cheapest plan that holds" in size_text(both)
+    broken = replace(both.plans[-1], usd_per_month_slow=1.0)
+    assert "; there " not in size_text(replace(both, plans=(*both.plans[:-1], broken))).partition("How sure")[2]
     said = " ".join(size_text(alone).split())
     assert "No plan holds in a replay of its fleet; the cheapest: 2 replicas of 1 x L40S fp8" in said
     for found, full in ((both, False), (both, True), (alone, False)):
@@ -160,3 +165,28 @@ def test_an_input_that_cannot_be_true_is_told_before_any_fleet_as_compare_does(f
         assert first.startswith("CORRECT FIRST  workload.peak_to_mean: the busiest minute holds 2,000 x the mean")
         assert "write accept: [peak] into the scenario" in size_text(wrong, full=full)
         assert "CORRECT FIRST" not in size_text(meant, full=full)
+
+
+def test_a_fleet_with_hardly_anything_free_is_told_by_size_and_by_compare_alike(file):
+    """40,000 a day take 90.2% of what one L40S holds by the law; with a spare, a fifth kept free or half of the load not so."""
+    tight = (*LONG_ANSWERS, "workload.requests_per_day=40000", "draws=0")
+
+    def both(*overrides):
+        """Their words, and their JSON."""
+        resolved = resolve(load_scenario(file, (*tight, *overrides)))
+        found, c = size_service(resolved, frontier=False), compare(resolved.case)
+        lead = next(o for o in c.options if o.id == found.option)
+        c = replace(c, verdict=replace(c.verdict, leader=lead.id))
+        assert lead.fleet.utilisation_peak == pytest.approx(found.plans[0].utilisation_peak)
+        assert json.loads(size_json(found))["plans"][0]["little_free"] == lead.fleet.little_free
+        screens = size_text(found), size_text(found, full=True), comparison_text(c, form="table", warnings=())
+        return lead.fleet.little_free, [" ".join(text.split()) for text in screens]
+
+    said, texts = both()
+    assert said
+    assert all("Little kept free: the peak takes 90.2% of what the fleet of " in text for text in texts)
+    assert all(" holds within the SLO; 10.8% more breaks it (serving.headroom)" in text for text in texts)
+    for roomy in ("serving.spares=1", "serving.headroom=0.2", "workload.requests_per_day=20000"):
+        said, texts = both(roomy)
+        assert not said
+        assert not any("Little kept free" in text for text in texts)

@@ -9,6 +9,7 @@ import pytest
 from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
 
+from roi.catalog.prices import api_prices
 from roi.catalog.prices.api_prices import find_api_price, genai_model, model_names, provider_names
 from roi.catalog.prices.vendors import cache_minimum, retirement
 from roi.catalog.rows import read_rows
@@ -351,3 +352,20 @@ def test_rows_about_vendors_have_a_source_and_a_date():
 def test_importing_the_catalog_does_not_import_genai_prices():
     code = "import roi.catalog.prices.api_prices, sys; sys.exit('genai_prices' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_names_are_found_as_by_asking_every_rule_and_names_that_none_has_without_asking_any(monkeypatch):
+    """Every twentieth model of genai-prices at every provider, as it is and as vendors write it."""
+    every = list(api_prices._providers().values())
+    names = [each for p in every for m in p.models for each in (m.id, f"models/{m.id}-20260812", f"eu.{m.id.upper()}@latest")]
+
+    def by_rules(provider, name):
+        bare = api_prices.MODELS_PATH.sub("", name)
+        found = provider.find_model(bare, all_providers=every)
+        meant = () if found is None else {api_prices._without_around(x) for x in (found.id, *api_prices._texts(found.match))}
+        return found if api_prices._without_around(bare) in meant else None
+
+    for name in names[::61]:
+        assert [api_prices._found_model(p, name, every) for p in every] == [by_rules(p, name) for p in every]
+    monkeypatch.setattr(type(every[0]), "find_model", None)
+    assert api_prices.sellers_of("in-house-model-4711") == []

@@ -103,6 +103,11 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
     (["fit", "qwen3-8b", "--rank"], "--rank: needs a value"), (["compare", "--full=3"], "--full: takes no value"),
     (["fit"], "MODEL: needed and not given"), (["fit", "qwen3-8b", "x"], "one argument too many: (x)"),
     (["fit", "qwen3-8b", "x", "y"], "too many arguments: (x y)"),
+    *((args, "is not usable; numbers have the digits 0 to 9") for args in (
+        ["fit", "qwen3-8b", "--rank", "\u0663"], ["fit", "qwen3-8b", "--examples=\uff11e\uff13"],
+        ["profile", "infer", "--tokens", "\uff11\uff12,4"], ["compare", "--set", "workload.requests_per_day=\u0663\u0660"],
+        ["track", "x.yaml", "--limit", "cash_usd=\u0663"])),
+    (["profile", "device", "--budget", "\uff19s"], "is not usable; a time above 0 such as 90s, 2m or 0.5h"),
 ])
 def test_what_an_option_does_not_take_is_refused_with_what_it_takes(args: list[str], told: str) -> None:
     answer = ask(main, *args)

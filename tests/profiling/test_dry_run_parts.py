@@ -239,6 +239,14 @@ def test_a_ladder_holds_where_the_peak_lies_elsewhere_in_a_small_model(method):
         assert size.allocated_bytes == pytest.approx(whole, rel=2e-3)
 
 
+@pytest.mark.parametrize("optimizer", ["adamw-foreach", "adamw-fused"])
+def test_what_comes_and_goes_in_a_dry_run_is_what_the_closed_form_says(optimizer):
+    """The temporaries of torch's multi-tensor step among it, which are no state."""
+    plan = replace(PLAN, method="full", optimizer=optimizer, trainer="plain")
+    dry = dry_peaks(profile_dry_run(MEDIUM, plan, cards_bytes=[1.0], context_tokens=128), "")
+    assert dry.dynamic_bytes == pytest.approx(float(training_memory(shape_of_config(MEDIUM), plan).dynamic_bytes), rel=0.02)
+
+
 @pytest.mark.full
 def test_limits_of_a_card_are_sizes_that_were_run_and_fit_whichever_others_are_asked_for(monkeypatch):
     """Each card starts from the ladder as it is, whatever was run for the others before. A size that was run is not run again

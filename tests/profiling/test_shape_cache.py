@@ -108,3 +108,10 @@ def test_importing_the_stack_leaves_scipy_out_and_usable():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.full
+def test_the_stack_is_imported_after_transformers_has_seen_that_scipy_is_there():
+    code = "from transformers import AutoModelForCausalLM; import roi.profiling.stack"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

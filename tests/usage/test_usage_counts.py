@@ -87,3 +87,11 @@ def test_an_unsigned_column_of_parquet_is_read_within_the_bounds(tmp_path: Path)
     pq.write_table(rows, tmp_path / "unsigned.parquet")
     found = records(tmp_path, tmp_path / "unsigned.parquet")
     assert [(row["uncached_input"], row["dropped"]) for row in found] == [(5, None), (None, UNREAD)]
+
+
+def test_times_of_parquet_are_read_in_every_unit(tmp_path: Path) -> None:
+    """pandas writes nanoseconds with a zone, which Ibis has no name for; 2026-09-01 is 1,788,220,800 s after 1970."""
+    for unit in ("s", "ms", "us", "ns"):
+        at = pa.array([1788220800 * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]], pa.timestamp(unit, "UTC"))
+        pq.write_table(pa.table({"time": at, "input_tokens": [5], "output_tokens": [1]}), tmp_path / f"{unit}.parquet")
+        assert [row["at_us"] for row in records(tmp_path, tmp_path / f"{unit}.parquet")] == [1788220800_000000]

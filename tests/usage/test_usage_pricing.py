@@ -25,7 +25,7 @@ def spend(**over):
 
 
 def priced(**over):
-    return price_spend([spend(**over)], DAY)[0]
+    return price_spend([spend(**over)])[0]
 
 
 def test_standard_batch_and_flex_by_hand():
@@ -96,7 +96,7 @@ def test_days_count_from_1970():
 
 def test_the_same_rows_give_the_price_part_of_the_gap():
     """Reported 1.5 against 2.0 at list: x 0.75, all of it price."""
-    rows = price_spend([spend(tokens={"uncached_input": 1_000_000}, costed=True, cost_usd=1.5)], DAY)
+    rows = price_spend([spend(tokens={"uncached_input": 1_000_000}, costed=True, cost_usd=1.5)])
     [found] = reconcile(rows, (), None, ())
     assert (found.basis, found.factor, found.price_factor, found.volume_factor) == ("calls", 0.75, 0.75, 1.0)
     assert found.far
@@ -104,7 +104,7 @@ def test_the_same_rows_give_the_price_part_of_the_gap():
 
 def test_a_cost_export_is_compared_on_the_days_that_both_have():
     """2 USD a day at list on two days; paid 3 on the first of them and 5 on a third: 3 against 2."""
-    rows = price_spend([spend(day=day, tokens={"uncached_input": 1_000_000}) for day in (DAY, DAY + 1)], DAY)
+    rows = price_spend([spend(day=day, tokens={"uncached_input": 1_000_000}) for day in (DAY, DAY + 1)])
     costs = [spend(day=day, kind="cost", model=None, costed=True, cost_usd=usd) for day, usd in ((DAY, 3.0), (DAY + 2, 5.0))]
     [found] = reconcile(rows, costs, None, ())
     assert (found.basis, found.list_usd, found.actual_usd, found.days) == ("costs", 2.0, 3.0, 1)
@@ -113,7 +113,7 @@ def test_a_cost_export_is_compared_on_the_days_that_both_have():
 
 def test_a_bill_is_compared_with_a_month_of_mean_days():
     """2 USD a complete day x 365/12 days = 60.83; the incomplete day is left out. Bill 73: x 1.2."""
-    rows = price_spend([spend(day=day, tokens={"uncached_input": 1_000_000}) for day in (DAY, DAY + 1, DAY + 2)], DAY)
+    rows = price_spend([spend(day=day, tokens={"uncached_input": 1_000_000}) for day in (DAY, DAY + 1, DAY + 2)])
     [found] = reconcile(rows, (), 73.0, (DAY, DAY + 1))
     assert found.list_usd == pytest.approx(2 * 365 / 12)
     assert found.factor == pytest.approx(1.2)

@@ -136,9 +136,23 @@ def genai_model(provider: str, name: str) -> "ModelInfo | None":
 
 def _found_model(provider: "Provider", name: str, every: "list[Provider] | None" = None) -> "ModelInfo | None":
     bare = MODELS_PATH.sub("", name)
+    plain = _without_around(bare)
+    if plain not in _every_text(provider.id):
+        return None  # at once: the rules are asked one by one
     found = provider.find_model(bare, all_providers=every)
-    meant = {_without_around(text) for text in (found.id, *_texts(found.match))} if found is not None else ()
-    return found if _without_around(bare) in meant else None
+    return found if found is not None and plain in _texts_of(found) else None
+
+
+def _texts_of(model: "ModelInfo") -> set[str]:
+    return {_without_around(text) for text in (model.id, *_texts(model.match))}
+
+
+@cache
+def _every_text(provider: str) -> frozenset[str]:
+    """What the provider's models are called, and those of the providers whose lists it takes over."""
+    listed, every = _providers()[provider], _providers()
+    lists = (listed, *(every[id] for id in listed.fallback_model_providers or () if id in every))
+    return frozenset(text for each in lists for model in each.models for text in _texts_of(model))
 
 
 def _without_around(name: str) -> str:
@@ -201,7 +215,7 @@ def sellers_of(model: str) -> list[str]:
 
 @lru_cache(maxsize=65536)
 def _listed_sellers(model: str) -> tuple[str, ...]:
-    """The ids of those of genai-prices: its rules are asked one by one, a millisecond for a name that none knows."""
+    """The ids of those of genai-prices."""
     return tuple(p.id for p in _providers().values() if _found_model(p, model) is not None)
 
 

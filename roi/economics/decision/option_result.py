@@ -13,7 +13,7 @@ from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.line import Line, requests
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import run_cost
-from roi.estimate.replay.fleet import fleet_capacity
+from roi.estimate.replay.fleet import LITTLE_FREE, fleet_capacity
 from roi.facts.case import Case
 from roi.facts.fact import Basis
 from roi.units import MTOK
@@ -60,6 +60,8 @@ class FleetResult:
     """Of all replicas behind one router at the SLO, spares included."""
     share_of_requests: float
     """That it answers itself; below 1 for a hybrid, whose API takes the rest."""
+    little_free: bool
+    """True where less than LITTLE_FREE of what it holds is free at the peak, and no API takes what is more."""
 
 
 @dataclass(frozen=True)
@@ -280,6 +282,7 @@ def _fleet(done: Evaluated, start: int) -> FleetResult | None:
         usd_per_gpu_hour=float(plan.usd_per_gpu_hour), capacity_requests_per_s=float(plan.capacity),
         fleet_requests_per_s=float(fleet_capacity(at(f.replicas), float(plan.capacity), float(plan.pooling))),
         share_of_requests=1.0 - at(months.spill),
+        little_free=done.option.replicas_fixed is None and at(f.utilisation_peak) > 1.0 - LITTLE_FREE,
     )
 
 

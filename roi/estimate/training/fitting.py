@@ -63,6 +63,8 @@ class DryPeak:
     seq: int
     allocated_bytes: float
     reserved_bytes: float
+    ran: bool = True
+    """False where models of a few layers say it."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,25 @@ class DryPeaks:
     source: str
     """The profile's name."""
     limits: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """By card: (largest micro-batch, longest sequence) that were run with the whole model."""
+    """By card: (largest micro-batch, longest sequence) that were run with the whole model, and fit by the rule of that day."""
+
+    @property
+    def dynamic_bytes(self) -> float:
+        """Part of the own peak that comes and goes within a step, as of MemoryBreakdown."""
+        return (sum(self.parts_bytes.get(name, 0.0) for name in ("gradients", "activations", "logits", "temporaries"))
+                + max(self.parts_bytes.get("workspaces", 0.0) - self.workspace_bytes, 0.0))
 
     def needed(self, peak: DryPeak | DryRunSearch) -> float:
         """What a full card must reserve at this size, bytes: the peak and STUCK of what comes and goes."""
-        resident = self.own.allocated_bytes - sum(self.parts_bytes.get(x, 0.0) for x in ("gradients", "activations", "logits"))
+        resident = self.own.allocated_bytes - self.dynamic_bytes
         return min(peak.reserved_bytes, peak.allocated_bytes + STUCK * max(peak.allocated_bytes - resident, 0.0))
+
+    def limits_run(self, gpu: str, room_bytes: float) -> tuple[int, int] | None:
+        """The limits that were run for the card, as long as they are the largest sizes that were run and have room today."""
+        fitting = [(p.micro_batch, p.seq) for p in self.ladder if p.ran and self.needed(p) <= room_bytes]
+        today = (max((batch for batch, seq in fitting if seq == self.own.seq), default=0),
+                 max((seq for batch, seq in fitting if batch == self.own.micro_batch), default=0))
+        return today if self.limits.get(gpu) == today else None
 
     def largest_micro_batch(self, room_bytes: float) -> int:
         """Most sequences of the plan's length that need at most `room_bytes`; 0 = none."""
@@ -258,25 +273,22 @@ def _fit_dry(
     more = workspace_bytes(gpu) - dry.workspace_bytes
     bucket = float(closed.adapters_bytes) if plan.gpus > 1 and plan.adapter else 0.0
     allocated, reserved = dry.own.allocated_bytes + more + bucket, dry.own.reserved_bytes + more + bucket
-    reserved = min(reserved, max(gpu.memory_bytes - context, allocated + STUCK * float(closed.dynamic_bytes)))
+    reserved = min(reserved, max(gpu.memory_bytes - context, dry.needed(dry.own) + more + bucket))
     parts = {name: dry.parts_bytes.get(name, 0.0) for name in (*PARTS, "workspaces")}
-    parts["workspaces"] += more + sum(n for name, n in dry.parts_bytes.items() if name not in parts)
+    parts["workspaces"] += more + sum(n for name, n in dry.parts_bytes.items() if name not in (*parts, "temporaries"))
     parts["gradients"] += bucket
+    parts["optimizer"] += dry.parts_bytes.get("temporaries", 0.0)
     memory = replace(
         closed, weights_bytes=parts["weights"], adapters_bytes=parts["adapters"], gradients_bytes=parts["gradients"],
         optimizer_bytes=parts["optimizer"], activations_bytes=parts["activations"], logits_bytes=parts["logits"],
         workspaces_bytes=parts["workspaces"], gathered_bytes=0.0, peak_allocated_bytes=allocated,
-        peak_phase=PHASES.index(dry.phase), reserved_bytes=reserved, context_bytes=context, process_bytes=reserved + context,
+        peak_phase=PHASES.index(dry.phase), dynamic_bytes=dry.dynamic_bytes, reserved_bytes=reserved, context_bytes=context,
+        process_bytes=reserved + context,
     )
     fit = _room(gpu, overhead, memory, replayed_range(allocated, dry.own.reserved_bytes + more + bucket))
     room = gpu.memory_bytes - context - more - bucket
-    found = (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
-    ran = gpu.id in dry.limits and plan.gpus == 1
-    batch, longest = dry.limits[gpu.id] if ran else found
-    if fit.fits:
-        batch, longest = max(batch, int(plan.micro_batch)), max(longest, int(plan.seq))
-    else:
-        batch, longest = min(batch, int(plan.micro_batch) - 1), min(longest, int(plan.seq) - 1)
+    ran = dry.limits_run(gpu.id, room) if plan.gpus == 1 else None
+    batch, longest = ran or (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
     nearest = ("", 0.0, False)
     if not fit.fits and batch >= 1:
         wanted = dry.reserved_at(batch) + more + bucket
@@ -287,7 +299,7 @@ def _fit_dry(
     return GpuFit(
         gpu=gpu, memory=memory, **fit._asdict(), largest_micro_batch=batch, longest_seq=longest,
         binds=PARTS[int(np.argmax([parts[name] for name in PARTS]))], nearest=nearest[0], nearest_bytes=nearest[1],
-        nearest_tight=nearest[2], limits_run=ran,
+        nearest_tight=nearest[2], limits_run=ran is not None,
     )
 
 

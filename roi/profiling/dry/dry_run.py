@@ -205,7 +205,7 @@ def _parts(model: Any) -> Any:  # Any: a PreTrainedModel or a PeftModel; returns
         if "dequantize" in operator:
             return "workspaces"
         if phase == "optimizer":
-            return "optimizer"
+            return "temporaries"
         if "_to_copy" in operator and head is not None and (
                 arguments[0].untyped_storage()._cdata == head.weight.untyped_storage()._cdata):
             return "activations"  # a 16-bit copy of the head that autocast keeps for backward, as it keeps the stack's

@@ -34,6 +34,7 @@ from roi.report.layout.wording import (
     fact_name,
     fact_range,
     figure,
+    little_free,
     money_of,
     old_prices,
     percent,
@@ -87,8 +88,8 @@ def head(c: Comparison) -> list[Block]:
 
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
-    told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_old(c),
-            *_over(c), *_endings(c), *_next_prices(c), *_few_draws(c)]
+    told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_full(c),
+            *_old(c), *_over(c), *_endings(c), *_next_prices(c), *_few_draws(c)]
     accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     if accepted:
         told.append(f"Accepted although unlikely: {', '.join(accepted)}")
@@ -192,6 +193,12 @@ def _latency(c: Comparison) -> list[str]:
     basis = c.case[f"{head}capacity_requests_per_s"].basis
     rests = "as stated, not checked" if basis is Basis.STATED else f"replayed, its speed {basis}"
     return [told + rests + ("; of the API above it not known" if lead.kind == "hybrid" else "")]
+
+
+def _full(c: Comparison) -> list[str]:
+    """That the leading option's fleet has hardly anything free at the peak, as `roi size` says it."""
+    fleet = c.leader.fleet
+    return [little_free(c.leader.label, fleet.utilisation_peak)] if fleet is not None and fleet.little_free else []
 
 
 def _old(c: Comparison) -> list[str]:

@@ -224,6 +224,12 @@ def short_usd(x: float) -> str:
     return f"{'-' if x < 0 else ''}${figure(most / size)}{unit}"
 
 
+def little_free(fleet: str, utilisation_peak: float) -> str:
+    """That a small rise of the load breaks the SLO on the fleet of this name."""
+    return (f"Little kept free: the peak takes {percent(utilisation_peak)} of what the fleet of {fleet} holds within the SLO;"
+            f" {percent(1.0 / utilisation_peak - 1.0)} more breaks it (serving.headroom)")
+
+
 def old_prices(days: Mapping[str, int]) -> list[str]:
     """Which prices are older than prices should be, by name their age in days, the oldest first; empty where none is."""
     old = sorted((name for name in days if days[name] > STALE_DAYS), key=lambda name: -days[name])

@@ -13,7 +13,7 @@ from roi.answers.size import Sizing
 from roi.answers.size_plan import FleetPoint, SizedPlan
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title, render
-from roi.report.layout.wording import correct_first, figure, old_prices, peak_words, percent, span, usd
+from roi.report.layout.wording import correct_first, figure, little_free, old_prices, peak_words, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
@@ -118,8 +118,13 @@ def _held(sizing: Sizing) -> str:
 
 
 def _how_sure(sizing: Sizing) -> str:
-    """The fleet's rent over the spread of the engine's speed, which plan is cheapest at its slow end, and what it rests on."""
-    best, slow = sizing.plans[0], [(p.usd_per_month_slow, p) for p in sizing.plans if p.usd_per_month_slow is not None]
+    """The fleet's rent over the spread of the engine's speed, which plan is cheapest at its slow end, and what it rests on.
+
+    No plan that breaks in its own replay, where others hold.
+    """
+    best = sizing.plans[0]
+    slow = [(p.usd_per_month_slow, p) for p in sizing.plans
+            if p.usd_per_month_slow is not None and p.fleet.holds == best.fleet.holds]
     end = f"and no fleet{_of_yours(best)} holds" if best.usd_per_month_slow is None else usd(best.usd_per_month_slow)
     ends = f"{usd(best.usd_per_month_fast)} a month where the engine is fast (P95), {end} where it is slow (P5)"
     least, surest = min(slow, key=itemgetter(0), default=(0.0, best))
@@ -132,12 +137,19 @@ def _limits(sizing: Sizing, shown: Iterable[SizedPlan]) -> Iterable[str]:
     if sizing.untrained is not None:
         yield f"{sizing.system} is untrained here: {sizing.untrained}"
     yield from (block.text for block in _smaller(sizing))
+    yield from _full(sizing)
     yield from _broken(sizing, shown)
     yield from _refused(sizing, shown)
     for why in dict.fromkeys(sizing.left_out_why):
         names = (name for name, of in zip(sizing.left_out, sizing.left_out_why, strict=True) if of == why)
         yield f"No plan on {', '.join(names)}: {why}"
     yield from _old_prices(shown)
+
+
+def _full(sizing: Sizing) -> Iterable[str]:
+    """That the first plan's fleet has hardly anything free at the peak."""
+    if (best := sizing.plans[0]).little_free:
+        yield f"{little_free(plan_name(best), best.utilisation_peak)}."
 
 
 def _broken(sizing: Sizing, plans: Iterable[SizedPlan]) -> Iterable[str]:
@@ -188,7 +200,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     if _own(sizing) or sizing.too_few:
         yield Paragraph(f"{YOURS[0].upper()}{YOURS[1:]}.")
     yield from _smaller(sizing)
-    yield from map(Paragraph, (*_broken(sizing, sizing.plans), *_refused(sizing, sizing.plans)))
+    yield from map(Paragraph, (*_full(sizing), *_broken(sizing, sizing.plans), *_refused(sizing, sizing.plans)))
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
         moved = " what can wait in its quietest hours," * (sizing.hold_requests_per_s < sizing.peak_requests_per_s)

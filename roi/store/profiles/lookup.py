@@ -73,7 +73,7 @@ def dry_peaks(profile: DryRunProfile, source: str) -> DryPeaks:
     """Peaks of the profile's plan at its own size and around it, as the estimators take them; `source` names it in reports."""
     plan = profile.plan
     own = DryPeak(int(plan["micro_batch"]), int(plan["seq"]), profile.allocated_bytes, profile.reserved_bytes)
-    ladder = tuple(DryPeak(p.micro_batch, p.seq, p.allocated_bytes, p.reserved_bytes) for p in profile.searched)
+    ladder = tuple(DryPeak(p.micro_batch, p.seq, p.allocated_bytes, p.reserved_bytes, p.ran) for p in profile.searched)
     return DryPeaks(
         own=own, ladder=ladder or (own,), parts_bytes=dict(profile.parts_bytes), phase=profile.phase,
         workspace_bytes=profile.workspace_bytes, source=source,

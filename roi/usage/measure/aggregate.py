@@ -9,12 +9,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from operator import add
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.usage.read.columns import DAY_US
 from roi.usage.read.database import rows_of, whole_columns_of
 from roi.usage.read.lazy_ibis import Backend, Column, Table, ibis
 from roi.usage.read.record import COLUMNS, TOKENS, bucket_index
@@ -32,20 +34,22 @@ EDGES: Final = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 51
 number of edges that it exceeds, so that calls of one class pay one tier, whatever the model."""
 MOST_GROUPS: Final = 200
 """Groups that have sums of their own, the largest by tokens; the rest is one line."""
-TYPES: Final = {**COLUMNS, "costed": "boolean", "whole": "boolean"}
+TYPES: Final = {**COLUMNS, "costed": "boolean"}
 """Of keys; days and size classes are integers."""
 KEYS: Final = ("kind", "source", "provider", "model", "batch", "tier", "size_class", "long_context", "costed")
 """Columns that sums are made by, beside the day or the group."""
 SUMS: Final = (*TOKENS, "cache_write_1h", "reasoning", "perhaps_cached")
 Ints = NDArray[np.int64]
+Service = tuple[str | None, str | None, bool, str | None]
+"""Provider, model, batch and tier."""
 
 
 @dataclass(frozen=True)
 class Spend:
-    """Sums over the rows of one day (or group), model, batch and tier."""
+    """Sums over the rows of one day (or of a group's days at one price), model, batch and tier."""
 
     day: int | None
-    """Days since 1970 UTC; None where the rows are of many days."""
+    """Days since 1970 UTC: of a group's sums the first of their part; None where the rows have no time."""
     kind: str
     source: str
     provider: str | None
@@ -68,8 +72,11 @@ class Spend:
     last_us: int | None
     """End of the last bucket, or time of the last call."""
     group: str | None = None
-    whole: bool = True
-    """True where the rows lie on days that the log covers whole (groups only)."""
+
+    @property
+    def service(self) -> Service:
+        """What a list has a price for."""
+        return self.provider, self.model, self.batch, self.tier
 
 
 def spend_by_day(records: Table, backend: Backend) -> list[Spend]:
@@ -80,17 +87,18 @@ def spend_by_day(records: Table, backend: Backend) -> list[Spend]:
     return _spends(sums, backend)
 
 
-def spend_by_group(records: Table, backend: Backend, whole: tuple[int, int] | None = None) -> list[Spend]:
+def spend_by_group(records: Table, backend: Backend, parts: Sequence[int] = (0,)) -> list[Spend]:
     """Sums by group in place of the day, of rows that count; groups beyond the largest MOST_GROUPS are left out.
 
-    `whole`: from when to when (microseconds) the log covers days whole; rows outside have sums of their own.
+    `parts`: the days, ascending, at which the parts of the log begin; each has sums of its own.
     """
     if constants(records).get("group", "") is None:
         return []
     kept = records.filter(records.dropped.isnull() & (records.kind != "cost") & records.group.notnull())
-    inside = ibis.literal(True) if whole is None else (kept.at_us >= whole[0]) & (kept.at_us < whole[1])
-    table = kept.mutate(size_class=_size_class(kept), costed=_costed(kept), whole=inside)
-    sums = _summed(table, ("group", "whole", *KEYS))
+    steps = [(kept.at_us < end * DAY_US, day) for day, end in pairwise(parts)]
+    day = ibis.cases(*steps, else_=parts[-1]) if steps else ibis.literal(parts[-1])
+    table = kept.mutate(size_class=_size_class(kept), costed=_costed(kept), day=day.cast("int64"))
+    sums = _summed(table, ("day", "group", *KEYS))
     sizes = sums.group_by("group").aggregate(size=reduce(add, [sums[name] for name in TOKENS]).sum())
     largest = sizes.order_by([ibis.desc("size"), "group"]).limit(MOST_GROUPS)
     return _spends(sums.semi_join(largest, "group"), backend)

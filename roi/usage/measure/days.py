@@ -75,15 +75,6 @@ def complete_days(rows: Sequence[Spend], grew: AbstractSet[int] = frozenset()) -
     return Days(first, last, complete, tuple(left_out))
 
 
-def whole_span(days: Days | None, rows: Sequence[Spend]) -> tuple[int, int] | None:
-    """From when to when (microseconds) days are covered whole; None where that is everything, or nothing."""
-    if days is None or not days.complete:
-        return None
-    first, end = days.complete[0] * DAY_US, (days.complete[-1] + 1) * DAY_US
-    outside = any((row.first_us or first) < first or (row.last_us or first) > end for row in rows)
-    return (first, end) if outside else None
-
-
 def _clock(micros: int) -> str:
     """Hour and minute, UTC."""
     return f"{micros // HOUR_US % 24:02d}:{micros // (HOUR_US // 60) % 60:02d}"

@@ -14,13 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from roi.usage.measure.aggregate import Service
 from roi.usage.measure.days import Days
 from roi.usage.measure.pricing import EPOCH, Priced, day_of, price_spend, total_tokens
 from roi.usage.read.record import TOKENS
 
 INPUT = ("uncached_input", "cache_read", "cache_write")
-Kind = tuple[str | None, str | None, bool, str | None]
-"""Provider, model, batch and tier."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,26 +76,22 @@ def _split(
         cache_usd=cache, price_usd=now - at_old * per[1], month_usd=now)
 
 
-def _at_old(rows: Sequence[Priced], last: int, factors: Mapping[Kind, float]) -> float:
+def _at_old(rows: Sequence[Priced], last: int, factors: Mapping[Service, float]) -> float:
     """USD of the rows at the list price of the last day of the month before, times what was paid of it then."""
     found = 0.0
-    for each, own in zip(rows, price_spend([replace(each.spend, day=last) for each in rows], last), strict=True):
-        found += own.list_usd * factors.get(_kind(each), 1.0) if own.list_usd is not None else each.usd or 0.0
+    for each, own in zip(rows, price_spend([replace(each.spend, day=last) for each in rows]), strict=True):
+        found += own.list_usd * factors.get(each.spend.service, 1.0) if own.list_usd is not None else each.usd or 0.0
     return found
 
 
-def _kind(each: Priced) -> Kind:
-    return each.spend.provider, each.spend.model, each.spend.batch, each.spend.tier
-
-
-def _by_kind(rows: Sequence[Priced]) -> dict[Kind, list[Priced]]:
-    kinds: dict[Kind, list[Priced]] = defaultdict(list)
+def _by_kind(rows: Sequence[Priced]) -> dict[Service, list[Priced]]:
+    kinds: dict[Service, list[Priced]] = defaultdict(list)
     for each in rows:
-        kinds[_kind(each)].append(each)
+        kinds[each.spend.service].append(each)
     return kinds
 
 
-def _factors(rows: Sequence[Priced]) -> dict[Kind, float]:
+def _factors(rows: Sequence[Priced]) -> dict[Service, float]:
     """What was paid over the list price, of each kind that has both."""
     found = {}
     for kind, group in _by_kind(rows).items():
@@ -106,7 +101,7 @@ def _factors(rows: Sequence[Priced]) -> dict[Kind, float]:
     return found
 
 
-def _input_shares(rows: Sequence[Priced]) -> dict[Kind, dict[str, float]]:
+def _input_shares(rows: Sequence[Priced]) -> dict[Service, dict[str, float]]:
     """Shares of the input that were not cached, read and written, and of what was written for an hour, by kind."""
     found = {}
     for kind, group in _by_kind(rows).items():
@@ -117,9 +112,9 @@ def _input_shares(rows: Sequence[Priced]) -> dict[Kind, dict[str, float]]:
     return found
 
 
-def _with_shares(each: Priced, shares: Mapping[Kind, Mapping[str, float]]) -> Priced:
+def _with_shares(each: Priced, shares: Mapping[Service, Mapping[str, float]]) -> Priced:
     """The sum with its input cached as that of its kind was; as it is where the kind is new."""
-    own = shares.get(_kind(each))
+    own = shares.get(each.spend.service)
     if own is None:
         return each
     total = sum(each.spend.tokens[name] for name in INPUT)

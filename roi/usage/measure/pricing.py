@@ -1,12 +1,13 @@
 """Sums of tokens priced at the list of their day, beside what the source reports that they cost."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 
 from roi.catalog.prices.token_rates import TokenRates, price_or_reason
-from roi.usage.measure.aggregate import EDGES, SUMS, Spend
+from roi.usage.measure.aggregate import EDGES, SUMS, Service, Spend
 from roi.usage.read.names_alone import NO_MODEL, NOT_A_NAME
 
 EPOCH = date(1970, 1, 1)
@@ -30,6 +31,7 @@ class Priced:
     """The same if cached tokens that may be counted twice are (perhaps_cached); equal to list_usd where there are none."""
     note: str = ""
     """Why there is no price, or what the list does not say."""
+    rates: TokenRates | None = None
 
     @property
     def usd(self) -> float | None:
@@ -42,29 +44,48 @@ def day_of(number: int) -> date:
     return EPOCH + timedelta(days=number)
 
 
-def price_spend(rows: Iterable[Spend], last_day: int) -> tuple[Priced, ...]:
-    """Each sum at the list price of its day; sums of many days at that of `last_day`."""
+def price_spend(rows: Iterable[Spend]) -> tuple[Priced, ...]:
+    """Each sum at the list price of its day."""
     rows = list(rows)
     brief = len({row.model for row in rows}) > MOST_MODELS
-    return tuple(_price(row, last_day, brief=brief) for row in rows)
+    return tuple(_price(row, brief=brief) for row in rows)
 
 
-def _price(row: Spend, last_day: int, *, brief: bool) -> Priced:
+def _price(row: Spend, *, brief: bool) -> Priced:
     if row.model is None:
         return Priced(row, None, None, "no model named")
     if row.model == NO_MODEL:
         return Priced(row, None, None, "no price without it: --provider and --model name it")
     if row.model == NOT_A_NAME:
         return Priced(row, None, None, TEXT_FOR_MODEL)
-    rates = _rates(row.provider, row.model, row.day if row.day is not None else last_day, batch=row.batch, tier=row.tier,
-                   brief=brief)
+    assert row.day is not None  # rows without a time do not count
+    rates = _rates(row.provider, row.model, row.day, batch=row.batch, tier=row.tier, brief=brief)
     if isinstance(rates, str):
         return Priced(row, None, None, rates)
     tier, note = _tier(row, rates)
     counts = {name: float(row.tokens[name]) for name in SUMS if name not in {"reasoning", "perhaps_cached"}}
     low = rates.usd(tier, **counts)
     high = rates.usd(tier, **{**counts, "uncached_input": counts["uncached_input"] + row.tokens["perhaps_cached"]})
-    return Priced(row, low, high, "; ".join(filter(None, (rates.note, note))))
+    return Priced(row, low, high, "; ".join(filter(None, (rates.note, note))), rates)
+
+
+def price_changes(priced: Iterable[Priced]) -> set[int]:
+    """The days, each with calls, on which the list of some service is another than on the day before with calls of it."""
+    found, last = set(), dict[Service, TokenRates | None]()
+    for each in sorted(priced, key=lambda each: each.spend.day or 0):
+        if each.spend.day is not None and last.setdefault(each.spend.service, each.rates) != each.rates:
+            found.add(each.spend.day)
+        last[each.spend.service] = each.rates
+    return found
+
+
+def price_groups(groups: Iterable[Spend], priced: Iterable[Priced]) -> tuple[Priced, ...]:
+    """Sums of groups at the list price of the first day of their part of the log on which their service was called."""
+    days: dict[Service, list[int]] = defaultdict(list)
+    for each in sorted(priced, key=lambda each: each.spend.day or 0):
+        days[each.spend.service].append(each.spend.day or 0)
+    return price_spend(replace(row, day=next((day for day in days[row.service] if day >= (row.day or 0)), row.day))
+                       for row in groups)
 
 
 def _tier(row: Spend, rates: TokenRates) -> tuple[int, str]:

@@ -94,7 +94,7 @@ def paid_a_month(
     tier's list price: the gap is price.
     """
     whole = set(found.days.complete) if found.days else set()
-    rows = [each for each in of if each.spend.day in whole or (each.spend.whole and each.spend.day is None)]
+    rows = [each for each in of if each.spend.day in whole]
     a_month = DAYS_PER_MONTH / len(whole) if whole else 0.0
     listed = sum(each.list_usd or 0.0 for each in rows)
     every = sum(each.list_usd or 0.0 for each in found.priced if each.spend.day in whole)

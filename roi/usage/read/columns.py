@@ -125,8 +125,8 @@ def instant(table: Table, *names: str) -> Column:
     kind = column.type()
     if kind.is_date() or (kind.is_timestamp() and kind.timezone is None):
         return _micros(column.cast("timestamp"), ibis.literal("1970-01-01T00:00:00").cast("timestamp"))
-    if kind.is_timestamp():
-        return _zoned_micros(column)
+    if kind.is_timestamp() or kind.is_unknown():  # DuckDB's nanoseconds with a zone, of pandas, have no name in Ibis
+        return _zoned_micros(column if kind.is_timestamp() else column.try_cast("timestamp('UTC')"))
     if kind.is_numeric():
         return _from_epoch(real(table, found))
     if not kind.is_string():  # a time of day, a duration, a list

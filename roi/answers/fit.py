@@ -21,11 +21,11 @@ from roi.catalog.models.config_shapes import choose_model
 from roi.catalog.prices.gpu_offers import rental_offers
 from roi.errors import InputError
 from roi.estimate.step.calibration import Evidence
-from roi.estimate.step.step_time import StepWork, hours_of, step_time, step_work
+from roi.estimate.step.step_time import StepWork, hours_of, links_of, step_time, step_work
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.memory import MemoryBreakdown
-from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.plan import Sharding, TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.evidence.training_speed import best_product, find_calibrations, plan_speed
 from roi.facts.gpu import Gpu
@@ -37,6 +37,10 @@ from roi.units import MTOK, SECONDS_PER_HOUR
 
 LIMITS: Final = (("examples", 1.0, 1e12), ("tokens_per_example", 1.0, 1e8), ("epochs", 0.001, 10_000.0))
 """Fields of a training set with their least and largest values: 1e12 examples of ten tokens are more than all text."""
+
+
+SPLITS: Final[tuple[Sharding, ...]] = ("fsdp", "zero3")
+"""Ways to spread the weights too, the usual one first."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,10 @@ class GpuLine:
     """What memory and time do not say."""
     evidence: Evidence
     """What the speed rests on."""
+    link_share: float = 0.0
+    """Share of the time in which cards exchange tensors, which no work hides."""
+    link_bytes_per_s: float | None = None
+    """What a card sends a second meanwhile; None for one card."""
     ceiling: tuple[float, str] | None = None
     """(The best matrix product of the plan's type measured on this card, over the datasheet's rate; the device profile)."""
 
@@ -114,6 +122,8 @@ class FitReport:
     """Day of the prices."""
     unquantised: "FitReport | None" = None
     """The same without quantisation, in closed form, where QLoRA leaves experts as they are and this is cheaper; else None."""
+    sharded: "FitReport | None" = None
+    """The same split over the GPUs, in closed form, where it fits so and no card holds it whole; else None."""
 
     @property
     def usable(self) -> tuple[GpuLine, ...]:
@@ -174,6 +184,10 @@ def fit_model(
                          dry_run=dry_run, kept=kept, as_of=day)
 
     found, other = report(plan, peaks, dry_run), replace(plan, method="dora" if plan.weight_decomposed else "lora")
+    if plan.gpus > 1 and plan.sharding == "none" and not found.usable:
+        split = (replace(plan, sharding=sharding) for sharding in SPLITS)
+        reports = (report(each) for each in split if not refusal(shape, each))
+        found = replace(found, sharded=next((each for each in reports if each.usable), None))
     if not (plan.prepared and shape.mixture) or refusal(shape, other):
         return found
     usual, best = report(other), found.recommended
@@ -209,6 +223,8 @@ def _line(
     ends = replace(efficiency, overall=np.array([efficiency.overall, evidence.low, evidence.high], dtype=float))
     step = step_time(model, plan, gpu, ends, work)
     seconds = step.micro_step_s + (step.optimizer_s + step.synchronisation_s) / plan.accumulation
+    linked = (step.link_s + step.synchronisation_s / plan.accumulation) / seconds
+    sends = links_of(plan, gpu, efficiency)["all-gather"].bytes_per_s
     tokens_per_s, slowest, fastest = (float(x) for x in np.asarray(step.tokens * plan.gpus / seconds))
     on_demand = [o for o in offers if o.gpu == gpu.id and o.kind == RentalKind.ON_DEMAND and o.minimum_months == 0]
     offer = min(on_demand, key=lambda o: _usd_per_hour(o, plan.gpus), default=None)
@@ -218,7 +234,8 @@ def _line(
     rent = None if offer is None else _usd_per_hour(offer, plan.gpus)
     line = GpuLine(
         fit=fit, tokens_per_s=tokens_per_s, tokens_per_s_range=(slowest, fastest), offer=offer,
-        note=note, evidence=evidence,
+        note=note, evidence=evidence, link_share=float(np.ravel(linked)[0]),
+        link_bytes_per_s=None if plan.gpus == 1 else float(np.ravel(sends)[0]),
         paid_gpus=None if offer is None else _paid_gpus(offer, plan.gpus),
         usd_per_mtok=None if rent is None else rent / SECONDS_PER_HOUR / tokens_per_s * MTOK,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date as Date
 from operator import attrgetter
 from pathlib import Path
@@ -49,6 +49,8 @@ class PriceList:
     purchases: tuple[PurchasePrice, ...] = ()
     apis: tuple[ApiPrice, ...] = ()
     tunings: tuple[TuningPrice, ...] = ()
+    announced: tuple[ApiPrice, ...] = ()
+    """The next price of each of `apis` whose vendor has announced one, dated with the day from which it holds."""
     unpriced: tuple[str, ...] = ()
     """Models of an API that are listed without a price that a token has."""
     holdings: tuple[Holding, ...] = ()
@@ -76,7 +78,9 @@ def known_prices(what: str | None, as_of: Date) -> PriceList:
                       or base in {row.model.lower(), row.shape}))
     models = () if cards or found.rents else matching_models(what)
     apis, unpriced = _priced(models or [pair for pair in matching_models(what) if pair[0] == name], as_of)
-    found = PriceList(what, as_of, found.rents, found.purchases, apis, found.tunings, unpriced, folder=folder)
+    later = (find_api_price(row.provider, row.model, row.changes_on).model_copy(update={"date": row.changes_on})
+             for row in apis if row.changes_on is not None)
+    found = replace(found, apis=apis, announced=tuple(later), unpriced=unpriced)
     if not (cards or apis or unpriced or found.rents or found.tunings):
         vendors = {row.vendor for row in rents} | {row.vendor for row in tunings}
         names = [*(n for gpu in load_gpus() for n in (gpu.id, *gpu.aliases)), *vendors, *provider_names()]

@@ -188,7 +188,8 @@ def size_service(
             "no fleet of it holds the SLO" if name in {plan.offer.gpu for plan in plans} else
             why_no_plan(resolved.scenario, resolved.known, resolved.case.facts, option, name)
             for name in left_out),
-        day=None if trace is not None else replay_day(plan, load, best.replicas, mean, shared.load_curve),
+        day=None if trace is not None else replay_day(
+            plan, load, best.replicas, mean, shared.load_curve, float(waiting(shared, option))),
         ways=ways_on_trace(shared, options, option.system, best, mean) if trace is not None
         else ways(shared, options, options[own], plan, mean) if best.owned is not None
         else (*ways(shared, options, option, plan, mean), *own_floor(shared, options, options.get(own), yours, mean)),

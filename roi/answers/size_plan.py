@@ -15,6 +15,7 @@ from roi.estimate.replay.fleet import (
     load_ratio,
     replicas_needed,
     replicas_to_hold,
+    valleys_filled,
 )
 from roi.estimate.replay.load_curve import LoadPoint, Slo, goodput_share, load_point
 from roi.estimate.replay.router import replay
@@ -70,7 +71,7 @@ class Day:
     within_slo: float
     """Share of the requests within both limits, each by itself."""
     by_hour_requests_per_s: tuple[float, ...]
-    """What is offered in each hour, the busiest first."""
+    """What is served in each hour, the busiest first: what can wait in the quietest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,8 +237,12 @@ def _usd_per_gpu_hour(plan: FleetPlan, option: Option) -> float:
     return float(kw * (terms.power_share * terms.pue * terms.usd_per_kwh + terms.colocation_usd_per_kw / HOURS_PER_MONTH))
 
 
-def replay_day(plan: FleetPlan, load: Load, replicas: int, mean: float, hourly: Array) -> Day | None:
-    """A day of these replicas, its requests arriving as the hours of the load curve say; None above MOST_OF_A_DAY requests."""
+def replay_day(plan: FleetPlan, load: Load, replicas: int, mean: float, hourly: Array, can_wait: float) -> Day | None:
+    """A day of these replicas; None above MOST_OF_A_DAY requests.
+
+    Requests arrive as the hours of the load curve say, and the share that can wait as the plan counts on: in the quietest.
+    """
+    hourly = valleys_filled(hourly, can_wait)
     count = round(mean * SECONDS_PER_DAY)
     if not 1 <= count <= MOST_OF_A_DAY:
         return None

@@ -78,7 +78,7 @@ class Comparison(engine.Comparison):
             >>> from roi import compare
             >>> months = compare(draws=0).to_frame("months")
             >>> list(months.columns)
-            ['option', 'month', 'cost_usd', 'saving_usd', 'cumulative_saving_usd', 'discount_factor']
+            ['option', 'month', 'cost_usd', 'saving_usd', 'cumulative_saving_usd', 'discount_factor', 'cash_usd']
         """
         check_type("name", name, str, "the name of a table")
         found = table(self, name)

@@ -32,7 +32,7 @@ def prices_json(found: PriceList) -> str:
         name: [{**row.model_dump(mode="json"), "age_days": _days(row, found.as_of), "stale": _stale(row, found.as_of)}
                for row in each]
         for name, each in (("rents", found.rents), ("purchases", found.purchases), ("apis", found.apis),
-                           ("tunings", found.tunings))}  # fmt: skip
+                           ("announced", found.announced), ("tunings", found.tunings))}  # fmt: skip
     told = {
         "schema": "roi.prices/1", "what": found.what, "as_of": str(found.as_of), "stale_after_days": STALE_DAYS, **rows,
         "unpriced": found.unpriced, "holdings": [asdict(held) for held in found.holdings], "folder": str(found.folder),
@@ -67,7 +67,9 @@ def _list(found: PriceList) -> Iterator[Block]:
     rents = [Row((f"{o.gpu}, {o.vendor}", o.kind.value, _usd(o.usd_per_gpu_hour), str(o.gpus_per_instance),
                   str(o.minimum_months or ""), *aged(o))) for o in found.rents]
     rents += [Row((f"{p.gpu}, to buy, USD", "purchase", f"{p.usd_per_gpu:,.0f}", "", "", *aged(p))) for p in found.purchases]
-    apis = [row for price in found.apis for row in _api_rows(price, API_RATES, aged(price))]
+    later = {(price.provider, price.model): price for price in found.announced}
+    apis = [row for price in found.apis for row in (
+        *_api_rows(price, API_RATES, aged(price)), *_announced(later.get((price.provider, price.model))))]
     caches = [row for price in found.apis if any(getattr(price, rate) for rate in CACHE_RATES)
               for row in _api_rows(price, CACHE_RATES)]
     tunings = [Row((f"{t.vendor} {t.model}" + (f", {t.gpu}" if t.gpu else ""), t.method, _usd(t.usd_per_mtok_trained),
@@ -94,6 +96,12 @@ def _api_rows(price: ApiPrice, named: Iterable[str], aged: tuple[str, ...] = ())
     for k, edge in enumerate(price.edges_tokens):
         name = f"{price.provider}/{price.model}" if k == 0 else f"  above {edge:,.0f} input tokens"
         yield Row((name, *(_usd(rate[k] if rate else None) for rate in rates), *(aged if k == 0 else ())))
+
+
+def _announced(price: ApiPrice | None) -> Iterator[Row]:
+    """The rows of the price that follows, the first one named by its day."""
+    for k, row in enumerate(() if price is None else _api_rows(price, API_RATES)):
+        yield Row((f"  announced from {price.date}" if k == 0 and price else row.cells[0], *row.cells[1:]))
 
 
 def _usd(usd: float | None) -> str:

@@ -77,14 +77,27 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
                               f" follow, set incumbent.successor_price_ratio={ratio:.2f}")
 
 
-def _suggested_ratio(price: ApiPrice, successor: str, s: Scenario) -> float | None:
-    """List cost of the mean request at the suggested successor over the present model's; None where it has no price."""
+def _suggested_ratio(price: ApiPrice, successor: str, s: Scenario, day: date | None = None) -> float | None:
+    """List cost of the mean request at the suggested successor, on a later day, over the price; None where it has none."""
     try:
-        other = find_api_price(price.provider, successor, s.as_of)
+        other = find_api_price(price.provider, successor, day or s.as_of)
     except InputError:
         return None
     old = _mean_cost(s, price)
     return _mean_cost(s, other) / old if old > 0 else None
+
+
+def _announced_price(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
+    """The next price that the vendor has announced, as facts that are told and pay nothing: a list price is flat here."""
+    day = price.changes_on
+    if day is None or (day - s.as_of).days / DAYS_PER_MONTH >= s.horizon_months:
+        return
+    ratio = _suggested_ratio(price, price.model, s, day)
+    if ratio is not None:
+        sheet.state(f"vendors.{vendor}.next_price_on", day.isoformat(), price.source)
+        sheet.add(f"vendors.{vendor}.next_price_ratio", ratio, "ratio", basis=Basis.QUOTED, source=price.source,
+                  date=price.date)
+        sheet.warnings.append(f"{vendor} costs {ratio:.3g} x its price from {day} on, announced; its price is flat here")
 
 
 def _mean_cost(s: Scenario, price: ApiPrice) -> float:
@@ -237,6 +250,7 @@ def add_vendor(
         if 0.0 < months < s.horizon_months:
             successor = f"; the vendor suggests {announced.successor}" if announced is not None and announced.successor else ""
             sheet.warnings.append(f"{name} ends on {ends}, inside the horizon{successor}")
+    _announced_price(sheet, s, price, name)
     why = life.source or "scenario drift.model_life_months"
     sheet.quantity(path("life_every"), life.value, "months", stated=stated, source=why)
     sheet.field(path("own_price_ratio"), s.drift, "successor_price_ratio_own", "drift")

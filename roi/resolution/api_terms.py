@@ -73,7 +73,7 @@ def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: 
         else:
             raise
     rows = {f"{name}_usd_per_mtok": (rate,) * len(price.edges_tokens) for name, rate in rates.items()}
-    return price.model_copy(update=rows) if rows else price
+    return price.model_copy(update={**rows, "changes_on": None}) if rows else price
 
 
 def _stated_price(s: Scenario, provider: str, model: str, terms: Terms) -> ApiPrice:

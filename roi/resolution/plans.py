@@ -299,36 +299,37 @@ def _nearest(slo: Slo, grid: Grid, result: ServingCapacity) -> int:
 
 
 def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
-    """At most MOST_PLANS plans, none of which another beats in rent and capacity alike.
+    """At most MOST_PLANS plans, none of which another beats in rent, power of cards that are owned, and capacity alike.
 
-    The two with the lowest rent at today's peak, the lowest of each larger volume (a break-even lies there, and a plan that is
-    missing there would move it), per request at scale the best of four cards and terms, the smallest instance, and more of the
-    first.
+    The two with the lowest rent at today's peak, of each card that is owned the one that draws least then (what it would sell
+    for is no bill), the lowest of each larger volume (a break-even lies there, and a plan that is missing there would move it),
+    per request at scale the best of four cards and terms, the smallest instance, and more of the first.
     """
     a_day, peak = (sheet.facts[path_of(Shared, name)].value for name in ("requests_per_day", "peak_to_mean"))
     assert isinstance(a_day, (int, float))
     assert isinstance(peak, (int, float))
     size = np.array([p.offer.gpus_per_instance for p in found], dtype=np.float64)
     hourly = np.array([p.offer.usd_per_gpu_hour + p.offer.usd_per_gpu / WRITE_OFF_HOURS for p in found]) * size
-    capacity = np.array([p.capacity for p in found])
+    owned = [p.offer.watts or find_gpu(p.offer.gpu).power_w if p.offer.owned is not None else 0.0 for p in found]
+    power, capacity = np.array(owned) * size, np.array([p.capacity for p in found])
     held = capacity * (size // np.array([p.gpus for p in found]))
     bound = np.array([p.offer.minimum_months for p in found])
-    no_worse = (
-        (hourly[:, None] <= hourly) & (held[:, None] >= held) & (capacity[:, None] >= capacity) & (bound[:, None] <= bound)
-    )
-    better = no_worse & ((hourly[:, None] < hourly) | (held[:, None] > held))
+    no_worse = ((hourly[:, None] <= hourly) & (held[:, None] >= held) & (capacity[:, None] >= capacity)
+                & (bound[:, None] <= bound) & (power[:, None] <= power))
+    better = no_worse & ((hourly[:, None] < hourly) | (held[:, None] > held) | (power[:, None] < power))
     unbeaten = np.flatnonzero(~better.any(axis=0))
 
-    def by_rent(times: float) -> list[int]:
+    def by_rent(times: float, hourly: Array = hourly) -> list[int]:
         rent = hourly * np.ceil(times * a_day / SECONDS_PER_DAY * peak / held + 1.0)
         return [int(k) for k in unbeaten[np.lexsort((hourly[unbeaten], rent[unbeaten]))]]
 
     today = by_rent(1.0)
+    drawing = {found[k].offer.gpu: k for k in reversed(by_rent(1.0, power)) if power[k] > 0}
     by_scale = unbeaten[np.argsort((hourly / held)[unbeaten], kind="stable")]
     smallest = unbeaten[np.argmin(hourly[unbeaten])]
     kinds = {(found[k].offer.gpu, found[k].offer.minimum_months > 0): int(k) for k in reversed(by_scale)}  # the best of each
     scale = [k for k in map(int, by_scale) if k in kinds.values()]
-    first = [*today[:2], *(by_rent(times)[0] for times in LARGER), *scale[:4], smallest, *today[2:]]
+    first = [*today[:2], *drawing.values(), *(by_rent(times)[0] for times in LARGER), *scale[:4], smallest, *today[2:]]
     return [found[k] for k in dict.fromkeys(int(k) for k in first)][:MOST_PLANS]
 
 

@@ -384,6 +384,38 @@ def test_where_nothing_fits_the_largest_card_says_what_would():
     assert "--gpus 8 --sharding fsdp" in told
 
 
+def test_where_each_gpu_would_hold_all_of_it_the_same_plan_split_over_them_is_named():
+    """Nothing smaller fits eight cards that each hold 70B in NF4; split over them it is the answer of --sharding fsdp."""
+    words = ("llama-3.1-70b", "--gpu", "RTX-3090", "--gpus", "8", "--method", "qlora", "--examples", "20000", "--seq", "1500")
+    body, split = answer(*words), answer(*words, "--sharding", "fsdp")
+    assert (body["recommended"], body["sharded"]["sharding"]) == (None, "fsdp")
+    assert body["sharded"]["gpus"] == split["gpus"]
+    hours, (told, full) = split["gpus"][0]["hours"], (" ".join(run(*words, *more).stdout.split()) for more in ((), ("--full",)))
+    peak = split["gpus"][0]["peak_bytes"] / 2**30
+    said = f"mostly weights; with --sharding fsdp it fits ({peak:.1f} of 23.6 GiB): a run takes"
+    assert f"{said} {hours:.1f} hours on 8 GPUs over PCIe" in told
+    assert said in full
+    assert answer("llama-3.1-70b", "--gpu", "H200", "--gpus", "8", "--method", "qlora")["sharded"] is None
+    assert answer("llama-3.1-405b", "--gpu", "RTX-3090", "--gpus", "8")["sharded"] is None
+
+
+def test_how_long_cards_wait_for_pcie_is_told():
+    """70B in NF4 on eight: 80 layers of 855.6 million weights at half a byte and 207 million adapters' at 2 are gathered
+    twice, embedding and head, 4.2 GB, once; adapters' gradients are scattered. 7/8 of it at 0.85 of 31.5 GB/s: 2.4 s.
+    """
+    words = ("llama-3.1-70b", "--gpu", "RTX-3090", "--gpus", "8", "--sharding", "fsdp", "--method", "qlora", "--seq", "1500")
+    [line] = answer(*words)["gpus"]
+    gathered = 2 * (80 * 855_638_016 * 0.5 + 207_093_760 * 2) + 2 * 128_256 * 8192 * 2
+    seconds = 7 / 8 * (gathered + 207_093_760 * 2) / (0.85 * 31.5e9)
+    assert line["link_bytes_per_s"] == pytest.approx(0.85 * 31.5e9)
+    assert line["link_share"] * 8 * 1500 / line["tokens_per_s"] == pytest.approx(seconds, rel=1e-3)
+    told = " ".join(run(*words).stdout.split())
+    assert f"Link: {100 * line['link_share']:.1f}% of the time is collectives over PCIe, none hidden, 27 GB/s" in told
+    slow = line["tokens_per_s"] / (1 + line["link_share"])
+    assert f"at half of it, as 8 may without peer-to-peer: {slow:,.0f} tokens a second" in told
+    assert "Link:" not in run("llama-3.1-8b", "--gpu", "RTX-3090", "--method", "qlora", "--seq", "512").stdout
+
+
 def test_the_winner_is_bold_only_in_colour():
     report = fit_model("llama-3.1-8b", TrainingPlan(), gpus="L40S,H100", day=date(2026, 11, 24))
     assert "\x1b[1mL40S" in render(fit_blocks(report, full=False), colour=True)

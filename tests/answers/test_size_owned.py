@@ -55,6 +55,17 @@ def test_all_owned_cards_draw_power_where_they_are_kept_as_a_whole(size):
     assert own.fleet.usd_per_month == pytest.approx(8 * 42.924)
 
 
+def test_what_cards_would_sell_for_decides_nothing_of_what_they_draw(size):
+    """An A100 of 40 GB draws 0.4 kW and one is enough; a 3090 draws 0.35 kW and two are needed. Power is all that is priced."""
+    words = ("own_hardware.cards={RTX-3090: 8, A100-40GB-SXM: 2}", "own_hardware.usd_per_kwh=0.25", "workload.ttft_p95_s=5")
+    worths = ("{RTX-3090: 700, A100-40GB-SXM: 3500}", "{RTX-3090: 10, A100-40GB-SXM: 9000}", "0")
+    for plans in (size(*words, f"own_hardware.resale_usd_per_gpu={worth}").plans for worth in worths):
+        mine = [plan for plan in plans if plan.owned is not None]
+        assert {plan.gpu for plan in mine} == {"RTX-3090", "A100-40GB-SXM"}
+        assert (mine[0].gpu, mine[0].fleet.gpus) == ("A100-40GB-SXM", 2)
+        assert mine[0].fleet.usd_per_month == pytest.approx(2 * 0.7 * 1.4 * 0.4 * 730 * 0.25)
+
+
 def test_more_cards_than_are_owned_are_no_plan_and_said(size):
     found = size("own_hardware.cards={A100-80GB-SXM: 1}")
     assert all(plan.owned is None for plan in found.plans)

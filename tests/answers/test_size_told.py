@@ -100,6 +100,8 @@ def test_the_peak_is_told_as_it_is_and_beside_it_what_is_left_to_hold_after_what
         for full in (False, True):
             said = " ".join(size_text(found, full=full).split())
             assert f"Today's peak: 6.94 requests a second (mean 2.31){told}" in said
+        assert found.day.by_hour_requests_per_s[0] <= found.hold_requests_per_s * (1 + 1e-9)
+        assert ("hourly shape, what can wait in its quietest hours, " in said) == bool(hold)
 
 
 def test_a_peak_from_the_hours_of_the_day_says_what_is_put_on_within_the_busiest_one(file):

@@ -44,6 +44,15 @@ def told(*args):
     return json.loads(answer.stdout)
 
 
+def test_a_price_that_is_announced_is_listed_under_todays_from_its_day_on():
+    """genai-prices 0.2.3 holds gemini-4-argon's doubling of 2026-12-01, from $2 and $10."""
+    [row] = [row for row in told("gemini-4-argon")["announced"] if row["provider"] == "google"]
+    assert (row["date"], row["input_usd_per_mtok"], row["output_usd_per_mtok"]) == ("2026-12-01", [4], [20])
+    lines = [line.split() for line in ask("google/gemini-4-argon").stdout.splitlines()]
+    assert ["announced", "from", "2026-12-01", "4.00", "20.00"] in [line[:5] for line in lines]
+    assert told("google/gemini-4-argon", "--as-of", "2026-12-01")["announced"] == []
+
+
 def test_a_card_is_listed_with_who_rents_it_its_age_and_its_source():
     """Nebius asked 4.50 on 2026-11-24, 2 days before; Modal's row of 2026-05-07 is 203 days old and stale."""
     found = told("h100-sxm")

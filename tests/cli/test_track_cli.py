@@ -125,6 +125,24 @@ def test_a_bill_of_what_a_commitment_asks_is_the_forecasts_in_months_of_every_le
     assert all(30_000 - 0.1 * 232 < m["cash_usd"]["low"] < m["cash_usd"]["high"] < 30_000 + 0.1 * 232 for m in months)
 
 
+def test_what_is_billed_beyond_a_commitment_and_the_calls_is_a_price(tmp_path):
+    """$30,000 are owed; 31 x 60,000 calls of gpt-6-luna cost 231.756 by the export. 45,000 billed are 45,000 / 231.756 times
+    that and leave nothing owed, with the export and without; 30,000 are the calls and what is owed; 20,000 too few to be both.
+    """
+    incumbent = {**SCENARIO["incumbent"], "committed_usd_per_month": 30_000, "committed_until": "2028-01-30"}
+    (tmp_path / "owed.yaml").write_text(yaml.safe_dump({**SCENARIO, "incumbent": incumbent}))
+    (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 2, usd=LUNA_USD))
+    for usd, price, fact in ((45_000, 45_000 / 231.756, "price"), (30_000, 1.0, None), (20_000, 1.0, "commitments")):
+        (tmp_path / "bill.csv").write_text(f"month,usd\n2026-12,{usd}\n2027-01,{usd}\n")
+        for words in ((), ("--actual", tmp_path / "usage.csv")):
+            found = told(tmp_path, "--option", LUNA, *words, "--bill", tmp_path / "bill.csv", file="owed.yaml")
+            if words or usd >= 30_000:
+                assert [m["price_factor"]["came"] for m in found["months"]] == pytest.approx([price] * 2)
+                effects = {e["fact"]: e["cash_usd"] for e in found["effects"]}
+                assert list(effects) == ([] if fact is None else [fact])
+                assert sum(effects.values()) == pytest.approx(2 * (usd - 30_000), abs=0.02)
+
+
 def test_a_scenario_and_its_saved_comparison_say_the_same(folder):
     one, other = (told(folder, "--bill", folder / "bill.csv", file=file) for file in ("saved.json", "mail.yaml"))
     assert {**one, "notes": []} == {**other, "notes": [], "warnings": one["warnings"]}

@@ -15,6 +15,7 @@ from roi.estimate.replay.fleet import (
     size_autoscaled_fleet,
     size_fleet,
     spill_share,
+    valleys_filled,
 )
 
 FLAT = np.ones(24)
@@ -39,6 +40,18 @@ def test_what_can_wait_fills_the_valleys() -> None:
     """Peak 10, mean 5: half may wait -> max(5, 5) = 5 -> 5 replicas of 1/s; 0.2 -> 8; all -> still the mean, 5."""
     found = size_fleet(10.0, 5.0, 1.0, spares=0.0, can_wait=np.array([0.0, 0.2, 0.5, 1.0])).replicas
     assert found.tolist() == [10.0, 8.0, 5.0, 5.0]  # type: ignore[union-attr]
+
+
+def test_what_can_wait_moves_to_the_quietest_hours_of_a_day() -> None:
+    """Of 4 + 2 + 1 + 1 a quarter waits: 3 + 1.5 + 0.75 + 0.75, and 2 fill the last three to 5 / 3; of all, each has a mean."""
+    day = np.array([1.0, 4.0, 2.0, 1.0])
+    assert valleys_filled(day, 0.25) == pytest.approx([5 / 3, 3, 5 / 3, 5 / 3])
+    assert valleys_filled(day, 0.0) == pytest.approx(day)
+    assert valleys_filled(day, 1.0) == pytest.approx([2, 2, 2, 2])
+    for share in (0.1, 0.4, 0.7):
+        filled = valleys_filled(day, share)
+        assert np.sum(filled) == pytest.approx(8)
+        assert np.max(filled) == pytest.approx(demand_to_hold(4.0, 2.0, share))
 
 
 def test_instances_are_whole_and_hold_whole_replicas() -> None:

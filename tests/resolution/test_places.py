@@ -57,7 +57,8 @@ EVERYTHING = (
 """Fields with which every fact that a scenario can lead to is written."""
 
 ONLY_TOLD = (
-    r"title", r"as_of", r"accept", r"reconciliation\.as_with", r"incumbent\.context_tokens", r"vendors\..+\.successor",
+    r"title", r"as_of", r"accept", r"reconciliation\.as_with", r"incumbent\.context_tokens",
+    r"vendors\..+\.(?:successor|next_price_on|next_price_ratio)",
     r"systems\..+\.(error_rate|right_where_right|right_where_wrong)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",

@@ -29,8 +29,9 @@ class Signpost:
     option: str
     rival: str
     quantity: str
-    """requests_per_day; usd_per_gpu_hour (rent of the GPU that `reason` names, which need not be the one in use today);
-    usd_per_gpu (the same for purchase prices); api_price_ratio (the option's price list over today's); error_rate.
+    """requests_per_day; usd_per_gpu_hour (rent of the option's GPU today, which `reason` names, and after "then" the one that
+    is cheapest at the threshold, if another); usd_per_gpu (the same for purchase prices); api_price_ratio (the option's price
+    list over today's); error_rate.
     """
     today: float
     threshold: float | None
@@ -154,13 +155,14 @@ def _prices(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpo
     else:
         quantity = "usd_per_gpu" if option.hardware else "usd_per_gpu_hour"
         both_pay = other.plan is not None and bool(other.hardware) == bool(option.hardware)
-    (today, _), threshold, reason = _price(option), None, "the rival pays the same price"
+    (today, whose), threshold, reason = _price(option), None, "the rival pays the same price"
     if not both_pay:
         factor, wins, there = _where_it_turns(curves, option, other, counts, _at_price)
         reason = "at any price" if wins else "even for nothing it costs more"
         if factor is not None:
-            today, reason = _price(_at_price(there, 1.0 / factor))
-            threshold = today * factor
+            threshold, reason = today * factor, whose
+            if option.plan is not None and there.plan is not None and there.plan.gpu != option.plan.gpu:
+                reason += f", then {there.plan.gpu}"
     yield Signpost(
         option=id, rival=rival, quantity=quantity, today=today, threshold=threshold, direction="below", reason=reason,
     )

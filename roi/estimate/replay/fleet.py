@@ -247,6 +247,16 @@ def burst_from_peak(peak_to_mean: Number, load_curve: Array) -> Number:
     return np.maximum(peak_to_mean / busiest, 1.0)
 
 
+def valleys_filled(load_curve: Array, can_wait: float) -> Array:
+    """The hours of a day with the share `can_wait` of their sum moved to the quietest, filled to one level; shape (hours,).
+
+    The busiest is then max((1 - can_wait) x busiest, mean), as in `demand_to_hold`.
+    """
+    now = (1.0 - can_wait) * load_curve
+    level = np.min((can_wait * np.sum(load_curve) + np.cumsum(np.sort(now))) / np.arange(1, now.size + 1))
+    return np.maximum(now, level)
+
+
 def spill_share(load_curve: Array, burst: Number, floor_capacity_ratio: Number, can_wait: Number = 0.0) -> Number:
     """Share of requests above the capacity of a floor of replicas, which a hybrid sends to an API; broadcasts.
 

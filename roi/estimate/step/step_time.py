@@ -45,6 +45,7 @@ from roi.estimate.training.setting import read_setting
 from roi.estimate.training.sharding import (
     HOST_BYTES_PER_S,
     HOST_MEMORY_BYTES_PER_S,
+    Links,
     LinkSpeed,
     datasheet_links,
     link_seconds,
@@ -202,8 +203,7 @@ def step_time(
     host = operators * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     device = products + attention + elementwise + merged + dequantised
     optimizer = _update_s(model, plan, bandwidth) / (1.0 if plan.offload else efficiency.overall)
-    links = efficiency.links if plan.gpus > 1 else {}
-    each_micro_step, each_step = link_seconds(model, plan, links or datasheet_links(gpu, efficiency.bandwidth))
+    each_micro_step, each_step = link_seconds(model, plan, links_of(plan, gpu, efficiency))
     link = each_micro_step + zero
     return StepTime(
         products_s=products + attention, passes_s=elementwise, dequantisation_s=dequantised, host_s=host,
@@ -211,6 +211,12 @@ def step_time(
         micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
         flops=sum((p.flops for p in all_products), start=zero) + attention_flops, tokens=tokens,
     )
+
+
+def links_of(plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> Links:
+    """Collectives between the plan's cards: as measured, else the datasheet's link at the share of `bandwidth`."""
+    measured = efficiency.links if plan.gpus > 1 else {}
+    return measured or datasheet_links(gpu, efficiency.bandwidth)
 
 
 def training_hours(

@@ -357,6 +357,8 @@ def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str,
     if not plan.adapter:
         if plan.optimizer in ("adamw", "adamw-foreach"):
             yield "full, 8-bit optimizer, micro-batch 1", replace(thrifty, optimizer="adamw-8bit")
+        if plan.optimizer in ("adamw", "adamw-foreach", "adamw-8bit"):
+            yield "full, paged 8-bit optimizer, micro-batch 1", replace(thrifty, optimizer="paged-adamw-8bit")
         yield f"LoRA{own}", replace(plan, method="lora")
         yield f"LoRA{own}, micro-batch 1", replace(thrifty, method="lora")
     yield from _quantised_plans(plan, thrifty, own)

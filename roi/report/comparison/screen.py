@@ -17,6 +17,7 @@ from roi.facts.fact import Basis
 from roi.report.comparison.advice import advice, counted, npv_of
 from roi.report.comparison.thresholds import (
     PRICE_OF_ERRORS,
+    alone_from,
     compared_from,
     ending,
     error_path,
@@ -97,7 +98,7 @@ def head(c: Comparison) -> list[Block]:
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
     told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_full(c),
-            *_old(c), *_over(c), *_endings(c), *_few_draws(c)]
+            *_old(c), *_over(c), *_endings(c), *_next_prices(c), *_few_draws(c)]
     accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     if accepted:
         told.append(f"Accepted although unlikely: {', '.join(accepted)}")
@@ -296,6 +297,22 @@ def _endings(c: Comparison) -> list[str]:
         follow = f"; its vendor suggests {c.case[path].value}" if path in c.case else ""
         told.append(f"{then} ends on {end}: a second move, {cost}{follow}")
     return told
+
+
+def _next_prices(c: Comparison) -> list[str]:
+    """Announced prices of the model in use and of the leading option's, and what the option would then cost a month."""
+    told = {}
+    for o in (option_of(c, "stay"), c.leader):
+        name = ending(c, o.id)[0]
+        if name in told or f"vendors.{name}.next_price_on" not in c.case:
+            continue
+        day, ratio = c.case[f"vendors.{name}.next_price_on"].value, case_number(c.case, f"vendors.{name}.next_price_ratio")
+        cash, start = month_of(c, o)[0], compared_from(c) if o.id == "stay" else alone_from(c, o)
+        api = sum(sum(x.monthly_usd[start:]) for x in o.lines if x.name.startswith("API ")) / (len(o.monthly_usd) - start)
+        then = f"{o.label} then about {usd(cash + (ratio - 1.0) * api)} a month, not {usd(cash)}"
+        told[name] = (f"{name} costs {figure(ratio)} x as much from {day} on, announced: {then}. Its price is flat here:"
+                      f" roi diff FILE --as-of {day}")
+    return list(told.values())
 
 
 def best_rows(c: Comparison, most: int) -> list[OptionResult]:

@@ -49,9 +49,10 @@ class LongTable:
 def table(c: Comparison, name: str) -> LongTable:
     """The table `name`: options, months, lines, facts or drivers. UnknownName for another.
 
-    options: one row an option, those that cannot work with their reason. months: one row an option and month, its cost and
-    what it saves against staying. lines: one row an option, cost line and month. facts: one row a fact of the Case. drivers:
-    one row a fact that moves the NPV of `driver_option`.
+    options: one row an option, those that cannot work with their reason. months: one row an option and month, its cost,
+    what it saves against staying, and of the cost the cash (the rest is wrong answers and what is given up). lines: one row an
+    option, cost line and month. facts: one row a fact of the Case. drivers: one row a fact that moves the NPV of
+    `driver_option`.
     """
     if name not in TABLES:
         raise UnknownName("table", name, TABLES, "table", TABLES)
@@ -101,7 +102,7 @@ def _flat(record: object, lead: str = "") -> dict[str, Value]:
     return flat
 
 
-MONTHS: Final = ("option", "month", "cost_usd", "saving_usd", "cumulative_saving_usd", "discount_factor")
+MONTHS: Final = ("option", "month", "cost_usd", "saving_usd", "cumulative_saving_usd", "discount_factor", "cash_usd")
 
 
 def _months(c: Comparison) -> Iterator[Cells]:
@@ -111,7 +112,9 @@ def _months(c: Comparison) -> Iterator[Cells]:
     for o in c.options:
         costs = (o.upfront_usd, *o.monthly_usd)
         savings = [a - b for a, b in zip(bill, costs, strict=True)]
-        rows = zip(costs, savings, accumulate(savings), factors, strict=True)
+        paid = ((line.upfront_usd, *line.monthly_usd) for line in o.lines if line.cash)
+        cash = map(sum, zip([0.0] * len(costs), *paid, strict=True))
+        rows = zip(costs, savings, accumulate(savings), factors, cash, strict=True)
         yield from ((o.id, month, *row) for month, row in enumerate(rows))
 
 

@@ -146,7 +146,7 @@ def at_rent(c: Comparison, o: OptionResult) -> str:
     posts = () if c.thresholds is None else c.thresholds.signposts(o.id, leader, "price")
     rent = next((s for s in posts if s.quantity in PRICES), None)
     if rent is not None and _ahead(rent):
-        return f" Or {_side(c, rent)}."
+        return f" Or {_side(rent)}."
     if rent is not None and rent.reason.startswith("even"):
         return f" At today's volume even free GPUs would not make it beat {'staying' if leader == 'stay' else c.leader.label}."
     return ""
@@ -158,7 +158,7 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
     for s in c.signposts:
         if s.option == c.verdict.leader and s.threshold is not None and not _ahead(s):
             rival = "Staying" if s.rival == "stay" else option_of(c, s.rival).label
-            found.setdefault(rival, []).append(_side(c, s, whose=f"{c.leader.label}'s", undone=True))
+            found.setdefault(rival, []).append(_side(s, whose=f"{c.leader.label}'s", undone=True))
     return found
 
 
@@ -228,7 +228,7 @@ def look_again(c: Comparison) -> list[str]:
         told.append(f"above {requests(nearest[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")
     other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
     if other is not None:
-        told.append(_side(c, other, whose=f"{option_of(c, other.option).label}'s"))
+        told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
     if c.verdict.counts != "cash" and (flips := flips_at(c)):
         told.append(f"at another price of a wrong answer: {flips}")
     if told:
@@ -243,10 +243,10 @@ def _ahead(s: Signpost) -> bool:
     return s.threshold is not None and (s.today > s.threshold if s.direction == "below" else s.today < s.threshold)
 
 
-def _side(c: Comparison, s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
+def _side(s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
     """The side of a threshold on which the option wins, or with `undone` the other one; `whose` names the option.
 
-    The card is the cheapest for it at the threshold, all prices moving alike, which need not be today's.
+    A price is that of its card today, all prices moving alike; another card that is the cheapest there is named.
     """
     assert s.threshold is not None
     side = OTHER_SIDE[s.direction] if undone else s.direction
@@ -255,9 +255,8 @@ def _side(c: Comparison, s: Signpost, *, whose: str = "its", undone: bool = Fals
         return f"{side} {at} requests a day (today {today})"
     if s.quantity in PRICES:
         at, today = told_apart(usd, s.threshold, s.today)
-        card, fleet = s.reason.split(",")[0], option_of(c, s.option).fleet
-        then = "" if fleet is None or card.split(" at ")[0] == fleet.gpu else ", then its card"
-        return f"with {whose} {PRICES[s.quantity]} {side} {at} (today {today}, {card}{then})"
+        card, then = s.reason.split(",")[0], s.reason.partition(", then ")[2]
+        return f"with {whose} {PRICES[s.quantity]} {side} {at} (today {today}, {card}{f'; by then {then}' if then else ''})"
     if s.quantity == "api_price_ratio":
         return f"with {whose} list prices {side} {told_apart(figure, s.threshold, 1.0)[0]} times today's"
     most, (at, today) = "at most" if side == "below" else "more than", told_apart(percent, s.threshold, s.today)

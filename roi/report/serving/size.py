@@ -198,7 +198,8 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield from map(Paragraph, (*_full(sizing), *_broken(sizing, sizing.plans), *_refused(sizing, sizing.plans)))
     if sizing.day is not None:
         load, good = sizing.day.load, percent(sizing.day.within_slo)
-        yield Paragraph(f"Over a day with the hourly shape, {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
+        moved = " what can wait in its quietest hours," * (sizing.hold_requests_per_s < sizing.peak_requests_per_s)
+        yield Paragraph(f"Over a day with the hourly shape,{moved} {best.replicas} of them: TTFT p95 {_s(load.ttft_p95_s)} s,"
                         f" TPOT p95 {_ms(load.tpot_p95_s)} ms, busy {percent(load.utilisation)}; {good} of the requests within"
                         " both limits.")
     yield from _ways(sizing)

@@ -18,7 +18,7 @@ from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, T
 from roi.report.layout.figures import timeline_rows
 from roi.report.layout.wording import old_prices
 from roi.report.training.method_words import method_words, trained_words
-from roi.report.training.speed_sources import speed_sources, speed_words
+from roi.report.training.speed_sources import link_words, speed_sources, speed_words
 from roi.units import GIB
 
 TRAINER_WORDS = {"plain": "plain loop", "hf": "HF Trainer", "trl": "TRL SFTTrainer"}
@@ -42,7 +42,7 @@ def _lead(report: FitReport) -> Iterable[Block]:
     title, *plan = _title(report)
     yield title
     yield Paragraph(_answer(report, best), strong=True)
-    sure = [] if best is None else [_how_sure(report, best)]
+    sure = [] if best is None else [_how_sure(report, best), *link_words(report.plan.gpus, best)]
     shown = report.usable[:SHOWN]
     if best is not None and best not in shown:
         shown = (*shown[:-1], best)
@@ -66,7 +66,8 @@ def _answer(report: FitReport, best: GpuLine | None) -> str:
         largest = max(report.lines, key=lambda line: line.fit.gpu.memory_bytes)
         if largest.fit.fits:
             return f"{'Not usable' if alone else 'No card is usable'}: {largest.fit.gpu.id}: {largest.note}."
-        return f"Fits: no. {_room(largest)} on {largest.fit.gpu.id}{'' if alone else ', the largest card'}; {_way(largest)}."
+        card = f"{largest.fit.gpu.id}{'' if alone else ', the largest card'}"
+        return f"Fits: no. {_room(largest)} on {card}; {_way(report, largest)}."
     fit = best.fit
     able = "may fit" if fit.squeezed else "fits"
     least = "Cheapest" if best.offer else "Smallest"
@@ -99,9 +100,17 @@ def _room(line: GpuLine) -> str:
     return f"Peak {peak:,.{places}f} of {room:,.{places}f} GiB"
 
 
-def _way(line: GpuLine) -> str:
-    """What is largest where a plan does not fit, and the nearest plan that does, with what the card lacks for it."""
-    fit, lacks = line.fit, f"; {line.note}" if line.note else ""
+def _way(report: FitReport, line: GpuLine) -> str:
+    """What is largest where a plan does not fit, and the nearest plan that does, with what the card lacks for it.
+
+    The nearest to one that every GPU holds whole is the same plan split over them.
+    """
+    fit, lacks, split = line.fit, f"; {line.note}" if line.note else "", report.sharded
+    found = () if split is None else [each for each in split.usable if each.fit.gpu == fit.gpu]
+    if split is not None and found:
+        run = _run(split, found[0])
+        return (f"mostly {fit.binds}; with --sharding {split.plan.sharding} it fits ({_room(found[0])[5:]}"
+                f"{', tight' * found[0].fit.tight}): {run[0].lower()}{run[1:]}")
     lacks = ", tight" * fit.nearest_tight + lacks
     way = f"fits: {fit.nearest} ({fit.nearest_bytes / GIB:.1f} GiB{lacks})" if fit.nearest else "no smaller plan fits"
     return f"mostly {fit.binds}; {way}"
@@ -134,7 +143,7 @@ def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
     if without and len(report.lines) > 1:
         names = ", ".join(x.fit.gpu.id for x in without[:NAMED])
         more = f" and {len(without) - NAMED} smaller" if len(without) > NAMED else ""
-        way = f". {without[0].fit.gpu.id}: {_way(without[0])}" if len(without) < len(report.lines) else ""
+        way = f". {without[0].fit.gpu.id}: {_way(report, without[0])}" if len(without) < len(report.lines) else ""
         yield f"Does not fit: {names}{more}{way}"
     for note in dict.fromkeys(x.note for x in report.lines if x.note and x.fit.fits and len(report.lines) > 1):
         yield f"{', '.join(x.fit.gpu.id for x in report.lines if x.note == note and x.fit.fits)}: {note}"
@@ -328,7 +337,7 @@ def _remarks(report: FitReport) -> list[str]:
     texts = []
     for line in report.lines:
         if not line.fit.fits:
-            texts.append(f"{line.fit.gpu.id}: does not fit, {_room(line)[5:]}; {_way(line)}")
+            texts.append(f"{line.fit.gpu.id}: does not fit, {_room(line)[5:]}; {_way(report, line)}")
         elif line.note:
             texts.append(f"{line.fit.gpu.id}: {line.note}")
     offers = [_offer(x, x.offer, report.as_of) for x in report.lines if x.offer and x.usd and x.fit.fits]

@@ -12,7 +12,7 @@ SCHEMA = "roi.fit/1"
 def fit_json(report: FitReport) -> str:
     """The answer as JSON: bytes, hours, USD; null where a figure was not asked for or no offer gives it."""
     memory, dry, best = report.lines[0].fit.memory, report.dry_run, report.recommended
-    usual = report.unquantised
+    usual, split = report.unquantised, report.sharded
     cheaper = None if usual is None else usual.recommended
     return json.dumps({
         "schema": SCHEMA, "model": report.model.id, "parameters": report.model.parameters,
@@ -28,6 +28,7 @@ def fit_json(report: FitReport) -> str:
         },
         "dry_run": None if dry is None else dry.model_dump(mode="json", by_alias=True, exclude={"operators"}),
         "unquantised": None if usual is None or cheaper is None else {"method": usual.plan.method, **_gpu_json(cheaper)},
+        "sharded": None if split is None else {"sharding": split.plan.sharding, "gpus": [*map(_gpu_json, split.usable)]},
         "recommended": None if best is None else best.fit.gpu.id, "gpus": [_gpu_json(line) for line in report.lines],
     }, indent=1, allow_nan=False)
 
@@ -47,6 +48,7 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
         "speed_sources": line.evidence.sources,
         "speed_left_out": line.evidence.record and dict(zip(("rows", "inside_percent"), line.evidence.record, strict=True)),
         "mfu_ceiling": line.ceiling and dict(zip(("share", "profile"), line.ceiling, strict=True)),
+        "link_share": line.link_share, "link_bytes_per_s": line.link_bytes_per_s,
         "hours": hours[0], "hours_low": hours[1], "hours_high": hours[2], "usd": usd[0], "usd_low": usd[1], "usd_high": usd[2],
         "usd_per_mtok": line.usd_per_mtok, "paid_gpus": line.paid_gpus,
         "offer": line.offer.model_dump(mode="json") if line.offer else None, "note": line.note or None,

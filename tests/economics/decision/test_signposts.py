@@ -111,12 +111,24 @@ def test_the_price_of_a_card_put_back_makes_the_two_equal() -> None:
     assert own == pytest.approx(stay, rel=1e-9)
 
 
-def test_where_another_card_is_cheaper_at_that_rent_it_is_named() -> None:
-    """Beside three cards at $2 one for $5 that holds the peak: that one ends at 730 h x rent + 400 / annuity = $10,512."""
-    own = f"options.{SELF}.plans."
-    first = {k.removeprefix(own + "0."): v for k, v in case().values().items() if k.startswith(own + "0.")}
-    first |= {k.removeprefix(own + "0."): v for k, v in plan(SELF, capacity_requests_per_s=3.0, usd_per_gpu_hour=5.0).items()}
-    found = post(curves(**{f"{own}1.{k}": v for k, v in {**first, "gpu": "LARGE"}.items()}), SELF, "stay", "usd_per_gpu_hour")
-    assert found.today == pytest.approx(5.0)
-    assert found.threshold == pytest.approx((STAY - CHANGE) / 730.0, rel=1e-6)
-    assert found.reason.startswith("LARGE")
+def test_the_price_is_that_of_the_card_today_and_another_that_is_cheaper_there_is_named() -> None:
+    """A card for a quarter of the price that draws 12 kW is dearer at $180 a kW and month, and the cheaper at several times all
+    prices; put back, both prices times that factor make the two options equal.
+    """
+    own, facts = f"options.{OWN}.plans.", case().values()
+    card = {k.removeprefix(own + "0."): v for k, v in facts.items() if k.startswith(own + "0.")}
+    card |= {k.removeprefix(own + "0."): v for k, v in plan(OWN, pooling=1.0).items()}
+    cold, hot = (f"purchase.{gpu}.usd_per_gpu" for gpu in (card["gpu"], "HOT"))
+    card |= {"gpu": "HOT", "price": hot, "watts": 12_000.0}
+
+    def world(times: float) -> Curves:
+        return curves(**{f"{own}1.{k}": v for k, v in card.items()},
+                      **{cold: facts[cold] * times, hot: facts[cold] / 4 * times})
+
+    found = post(world(1.0), OWN, "stay", "usd_per_gpu")
+    assert (found.today, found.reason) == (facts[cold], f"{facts[own + '0.gpu']}, all prices moving alike, then HOT")
+    assert found.threshold is not None
+    there = world(found.threshold / found.today)
+    assert there.options[OWN].plan.gpu == "HOT"
+    gains = [float(evaluate(there.shared, there.options[id], there.options).pv) for id in (OWN, "stay")]
+    assert gains[0] == pytest.approx(gains[1], rel=1e-9)

@@ -557,6 +557,21 @@ def test_a_commitment_that_is_over_is_said_and_one_that_runs_is_not() -> None:
     assert "commitment is over" not in flat(bundled(*words, "incumbent.committed_until=2026-11-24"))
 
 
+def test_a_price_that_is_announced_is_told_with_what_it_makes_of_a_month() -> None:
+    """gemini-4-argon doubles on 2026-12-01: staying is billed twice as much. A day too early, and of stated rates, none is."""
+    words = ("as_of=2026-11-24", "incumbent.provider=google", "incumbent.model=gemini-4-argon", *NOTHING, "draws=0")
+    c = bundled(*words)
+    stay = option_of(c, "stay")
+    api = sum(sum(x.monthly_usd) for x in stay.lines if x.name.startswith("API ")) / len(stay.monthly_usd)
+    cash = stay.cash_monthly_usd
+    assert (f"! google/gemini-4-argon costs 2 x as much from 2026-12-01 on, announced: gemini-4-argon then about"
+            f" ${cash + api:,.0f} a month, not ${cash:,.0f}. Its price is flat here: roi diff FILE --as-of 2026-12-01"
+            ) in flat(c)
+    stated = "apis={google/gemini-4-argon: {input_usd_per_mtok: 2, output_usd_per_mtok: 10}}"
+    for other in ("as_of=2026-11-09", stated):
+        assert "announced" not in flat(bundled(*words, other))
+
+
 def test_the_count_of_wrong_answers_times_their_price_is_what_the_line_says() -> None:
     told = re.search(r"about ([\d,]+) more a month, counted at \$([\d,]+) ", flat(answer("quality.usd_per_error=0.02")))
     assert told is not None

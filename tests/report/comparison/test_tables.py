@@ -48,6 +48,10 @@ def test_the_lines_of_a_month_sum_to_the_month_and_each_line_has_its_arithmetic_
         sums[row["option"], row["month"]] = sums.get((row["option"], row["month"]), 0.0) + row["usd"]
     for row in rows(comparison, "months"):
         assert sums[row["option"], row["month"]] == pytest.approx(row["cost_usd"], abs=1e-6)
+    wrong = {(o.id, k): x for o in comparison.options for line in o.lines if "wrong" in line.name
+             for k, x in enumerate((line.upfront_usd, *line.monthly_usd))}
+    for row in rows(comparison, "months"):  # nothing of these options is given up, so that all else is cash
+        assert row["cost_usd"] - row["cash_usd"] == pytest.approx(wrong[row["option"], row["month"]], abs=1e-6)
     assert sum(row["arithmetic"] is not None for row in lines) == sum(len(o.lines) for o in comparison.options)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.estimate.step.experts import expert_operators, expert_passes, expert_products
+from roi.estimate.step.optimizer_time import paging_s, update_s
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
 from roi.estimate.step.work import (
     Pass,
@@ -34,22 +35,13 @@ from roi.estimate.step.work import (
 )
 from roi.estimate.training.adapters import (
     NF4_BLOCK,
-    end_parameters,
     nf4_bytes_per_weight,
     packed_parameters,
-    trained_parameters,
 )
-from roi.estimate.training.memory import is_hopper_or_newer, training_memory
+from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting
-from roi.estimate.training.sharding import (
-    HOST_BYTES_PER_S,
-    HOST_MEMORY_BYTES_PER_S,
-    Links,
-    LinkSpeed,
-    datasheet_links,
-    link_seconds,
-)
+from roi.estimate.training.sharding import Links, LinkSpeed, datasheet_links, link_seconds
 from roi.estimate.training.stacks import built_model
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
@@ -202,12 +194,12 @@ def step_time(
     operators = work.operators + expert_operators(run, plan, gpu)
     host = operators * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     device = products + attention + elementwise + merged + dequantised
-    optimizer = _update_s(model, plan, bandwidth) / (1.0 if plan.offload else efficiency.overall)
+    optimizer = update_s(model, plan, bandwidth) / (1.0 if plan.offload else efficiency.overall)
     each_micro_step, each_step = link_seconds(model, plan, links_of(plan, gpu, efficiency))
     link = each_micro_step + zero
     return StepTime(
         products_s=products + attention, passes_s=elementwise, dequantisation_s=dequantised, host_s=host,
-        optimizer_s=optimizer + _paging_s(model, plan, gpu), synchronisation_s=each_step, link_s=link,
+        optimizer_s=optimizer + paging_s(model, plan, gpu), synchronisation_s=each_step, link_s=link,
         micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
         flops=sum((p.flops for p in all_products), start=zero) + attention_flops, tokens=tokens,
     )
@@ -344,49 +336,6 @@ def _bytes_s(nbytes: Number, gpu: Gpu, efficiency: StepEfficiency) -> Number:
     gain = np.interp(np.log(size), [np.log(kept), np.log(4.0 * kept)], [np.log(CACHE_GAIN), 0.0])
     seconds: Number = np.asarray(nbytes, dtype=float) / (gpu.bandwidth_bytes_per_s * efficiency.bandwidth * np.exp(gain))
     return seconds
-
-
-def _update_s(model: ModelShape, plan: TrainingPlan, bandwidth: Number) -> Number:
-    """Seconds of one optimizer step, which moves bytes: of the card's memory; offloaded of the host's, which cards share."""
-    moved = trained_parameters(model, plan) * _update_bytes(plan, plan.trained_bytes)
-    moved = moved + end_parameters(model, plan) * _update_bytes(plan, DTYPE_BYTES[plan.dtype])
-    return moved / HOST_MEMORY_BYTES_PER_S if plan.offload else moved / bandwidth / plan.shards
-
-
-def _update_bytes(plan: TrainingPlan, each: float) -> float:
-    """Bytes that one optimizer step moves for one trained parameter of `each` bytes.
-
-    Clipping by the norm reads the gradient twice and writes it; recipes of torchtune and LitGPT do not clip. torch's
-    multi-tensor AdamW goes over the parameters in eight passes, 21 reads and writes of an element; its fused one does it in
-    one: gradient, parameter and two moments twice; so does bitsandbytes, whose moments are one byte each. DeepSpeed casts a
-    16-bit gradient to fp32, takes its norm, scales it, updates an fp32 copy with fp32 moments and casts that back: 52 bytes
-    (runtime/zero/stage3.py, step).
-    """
-    if plan.sharding in ("zero2", "zero3") and each < 4.0:
-        return 52.0
-    clipped = 0.0 if plan.stack in ("torchtune", "litgpt") else 3.0 * each
-    if plan.multi_tensor or plan.optimizer in ("adamw-bf16", "galore-adamw"):
-        moments = 2.0 if plan.optimizer == "adamw-bf16" else each
-        return clipped + 8.0 * each + 13.0 * moments
-    return clipped + 3.0 * each + 4.0 * (each if plan.optimizer in ("adamw", "adamw-fused") else _moment_bytes(plan))
-
-
-def _moment_bytes(plan: TrainingPlan) -> float:
-    """Bytes of one of bitsandbytes' moments."""
-    return 1.0 if plan.optimizer.endswith("8bit") else 4.0
-
-
-def _paging_s(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> Number:
-    """Seconds in which the moments of a paged optimizer come from the host and go back, once an optimizer step.
-
-    They stay on a card that has room for them beside the step's peak. On another the driver evicts the pages that were used
-    longest ago, and since a step goes over all of them in turn, each one leaves before it is needed again.
-    """
-    if not plan.optimizer.startswith("paged"):
-        return 0.0
-    moments = 2.0 * _moment_bytes(plan) * trained_parameters(model, plan) / plan.shards
-    room = gpu.memory_bytes - training_memory(model, plan, gpu).peak_allocated_bytes
-    return np.where(moments > room, 2.0 * moments / HOST_BYTES_PER_S, 0.0)
 
 
 def _dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:

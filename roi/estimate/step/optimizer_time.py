@@ -1,0 +1,53 @@
+"""Time of an optimizer step: the bytes that it moves, and a paged one's moments over the bus."""
+
+import numpy as np
+
+from roi.estimate.training.adapters import end_parameters, trained_parameters
+from roi.estimate.training.memory import training_memory
+from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
+from roi.estimate.training.sharding import HOST_BYTES_PER_S, HOST_MEMORY_BYTES_PER_S
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape, Number
+
+
+def update_s(model: ModelShape, plan: TrainingPlan, bandwidth: Number) -> Number:
+    """Seconds of one optimizer step, which moves bytes: of the card's memory; offloaded of the host's, which cards share."""
+    moved = trained_parameters(model, plan) * _update_bytes(plan, plan.trained_bytes)
+    moved = moved + end_parameters(model, plan) * _update_bytes(plan, DTYPE_BYTES[plan.dtype])
+    return moved / HOST_MEMORY_BYTES_PER_S if plan.offload else moved / bandwidth / plan.shards
+
+
+def _update_bytes(plan: TrainingPlan, each: float) -> float:
+    """Bytes that one optimizer step moves for one trained parameter of `each` bytes.
+
+    Clipping by the norm reads the gradient twice and writes it; recipes of torchtune and LitGPT do not clip. torch's
+    multi-tensor AdamW goes over the parameters in eight passes, 21 reads and writes of an element; its fused one does it in
+    one: gradient, parameter and two moments twice; so does bitsandbytes, whose moments are one byte each. DeepSpeed casts a
+    16-bit gradient to fp32, takes its norm, scales it, updates an fp32 copy with fp32 moments and casts that back: 52 bytes
+    (runtime/zero/stage3.py, step).
+    """
+    if plan.sharding in ("zero2", "zero3") and each < 4.0:
+        return 52.0
+    clipped = 0.0 if plan.stack in ("torchtune", "litgpt") else 3.0 * each
+    if plan.multi_tensor or plan.optimizer in ("adamw-bf16", "galore-adamw"):
+        moments = 2.0 if plan.optimizer == "adamw-bf16" else each
+        return clipped + 8.0 * each + 13.0 * moments
+    return clipped + 3.0 * each + 4.0 * (each if plan.optimizer in ("adamw", "adamw-fused") else _moment_bytes(plan))
+
+
+def _moment_bytes(plan: TrainingPlan) -> float:
+    """Bytes of one of bitsandbytes' moments."""
+    return 1.0 if plan.optimizer.endswith("8bit") else 4.0
+
+
+def paging_s(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> Number:
+    """Seconds in which the moments of a paged optimizer come from the host and go back, once an optimizer step.
+
+    They stay on a card that has room for them beside the step's peak. On another the driver evicts the pages that were used
+    longest ago, and since a step goes over all of them in turn, each one leaves before it is needed again.
+    """
+    if not plan.optimizer.startswith("paged"):
+        return 0.0
+    moments = 2.0 * _moment_bytes(plan) * trained_parameters(model, plan) / plan.shards
+    room = gpu.memory_bytes - training_memory(model, plan, gpu).peak_allocated_bytes
+    return np.where(moments > room, 2.0 * moments / HOST_BYTES_PER_S, 0.0)

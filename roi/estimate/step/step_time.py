@@ -33,11 +33,7 @@ from roi.estimate.step.work import (
     step_products,
     unlowered_dtype,
 )
-from roi.estimate.training.adapters import (
-    NF4_BLOCK,
-    nf4_bytes_per_weight,
-    packed_parameters,
-)
+from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, packed_parameters
 from roi.estimate.training.memory import is_hopper_or_newer
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import read_setting

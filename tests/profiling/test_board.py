@@ -196,5 +196,8 @@ def test_a_board_without_answers_says_none():
         def nvmlDeviceGetComputeRunningProcesses(self, _):  # noqa: N802
             raise self.NVMLError
 
+        def nvmlDeviceGetCurrentClocksEventReasons(self, _):  # noqa: N802
+            raise self.NVMLError
+
     assert Board(Silent(), "board").driver() is None
     assert Board(Silent(), "board").slowed() == 0

@@ -320,7 +320,8 @@ def test_training_over_several_owned_cards_says_how_many_and_what_a_retraining_t
     """70B in bf16 takes three cards of 80 GB to train and all four to serve."""
     id = "hybrid-own:llama-3.3-70b+lora"
     c = compare(resolve(check_scenario({
-        "schema": "roi.scenario/1", "title": "x", "as_of": "2026-11-24", "draws": 64, "serving": {"spares": 0}, "verdict": {"min_chance": 0.7},
+        "schema": "roi.scenario/1", "title": "x", "as_of": "2026-11-24", "draws": 64, "serving": {"spares": 0},
+        "verdict": {"min_chance": 0.7},
         "workload": {"requests_per_day": 100000, "input_tokens": 1000, "output_tokens": 200},
         "incumbent": {"provider": "openai", "model": "gpt-5.4"},
         "quality": {"scores": {"gpt-5.4": 0.95, "llama-3.3-70b+lora": {"value": 0.94, "items": 300}}, "bar": 0.9},

@@ -121,7 +121,10 @@ def usage_months(
         first = Date.fromisoformat(f"{month}-01")
         covered = sum(first + timedelta(days=k) in whole for k in range(days_in(month)))
         if covered < days_in(month):
-            notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole")
+            gone = found.days.left_out if found.days else ()
+            why = [f"{day_of(day)} {told}" for day, told in gone if month_of(day_of(day)) == month]
+            notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole"
+                         f"{f' ({why[0]})' if len(why) == 1 else ''}")
             continue
         missing = [day for day in empty if month_of(day) == month]
         if missing:

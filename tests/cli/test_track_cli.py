@@ -375,7 +375,7 @@ def test_rows_that_count_nothing_are_told_and_their_day_is_missing(folder, tmp_p
     done = track(folder, "--actual", december(tmp_path / "usage.csv", negative=(12,)))
     assert done.exit_code == 2
     assert "1 row left out: a negative number of requests" in done.stderr
-    assert "1 of its 31 days have no row (2026-12-12)" in done.stderr
+    assert "2026-12 is left out: 30 of its 31 days are covered whole (2026-12-12 has rows left out)" in done.stderr
 
 
 def test_a_month_of_which_no_row_counts_says_why_it_is_missing(folder, tmp_path):

@@ -16,6 +16,7 @@ from roi.evidence.training_speed import LARGEST_JOB
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, Rate
 from roi.report.layout.blocks import render
+from roi.report.layout.wording import percent
 from roi.report.training.fit import fit_blocks
 from roi.scenario.template import template
 from roi.store.profiles.lookup import save_profile
@@ -410,7 +411,7 @@ def test_how_long_cards_wait_for_pcie_is_told():
     assert line["link_bytes_per_s"] == pytest.approx(0.85 * 31.5e9)
     assert line["link_share"] * 8 * 1500 / line["tokens_per_s"] == pytest.approx(seconds, rel=1e-3)
     told = " ".join(run(*words).stdout.split())
-    assert f"Link: {100 * line['link_share']:.1f}% of the time is collectives over PCIe, none hidden, 27 GB/s" in told
+    assert f"Link: {percent(line['link_share'])} of the time is collectives over PCIe, none hidden, 27 GB/s" in told
     slow = line["tokens_per_s"] / (1 + line["link_share"])
     assert f"at half of it, as 8 may without peer-to-peer: {slow:,.0f} tokens a second" in told
     assert "Link:" not in run("llama-3.1-8b", "--gpu", "RTX-3090", "--method", "qlora", "--seq", "512").stdout

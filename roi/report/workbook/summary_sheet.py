@@ -4,7 +4,8 @@ from typing import Any
 
 from roi.economics.finance import LARGEST_RATE, NOTHING
 from roi.report.comparison.advice import advice
-from roi.report.comparison.screen import alerts, head
+from roi.report.comparison.alerts import alerts
+from roi.report.comparison.screen import head
 from roi.report.comparison.thresholds import compared_with, month_of, quality
 from roi.report.layout.blocks import printable, render
 from roi.report.layout.wording import KINDS

@@ -1,0 +1,270 @@
+"""What a reader of `roi compare` must know before its advice: what is unchecked, guessed, unanswered or about to end."""
+
+from datetime import date
+
+from roi.economics.decision.alarms import BILL_OFF
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.draws import LEAST_DRAWS
+from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
+from roi.economics.inputs import KEEPS_MODEL
+from roi.economics.lines.option_lines import MOVE
+from roi.errors import first_of
+from roi.facts.case import template_values
+from roi.facts.fact import Basis
+from roi.report.comparison.advice import npv_of
+from roi.report.comparison.thresholds import (
+    PRICE_OF_ERRORS,
+    alone_from,
+    compared_from,
+    ending,
+    error_path,
+    flips_at,
+    guessed,
+    month_of,
+    nothing_fails,
+    option_of,
+    rate_assumed,
+)
+from roi.report.layout.blocks import Block, Labelled
+from roi.report.layout.wording import (
+    case_number,
+    fact_name,
+    fact_range,
+    figure,
+    little_free,
+    old_prices,
+    quantity,
+    short_usd,
+    usd,
+)
+
+MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_year": "growth {}",
+        PRICE_OF_ERRORS: "{} per wrong answer"}
+"""Inputs that carry the whole answer, in the screen's words; the scores come to them."""
+DEAR_KWH = 1.0
+"""USD a kWh that nobody pays who runs GPUs: the dearest grids ask about 0.5, and no diesel generator costs much over 1."""
+SLO = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
+DRIVING = 3
+"""The first so many drivers are told as uncertain although their value is stated."""
+NAMED = 3
+"""Names that a list on the screen has at most."""
+
+
+def alerts(c: Comparison) -> list[Block]:
+    """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
+    told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_full(c),
+            *_old(c), *_over(c), *_endings(c), *_next_prices(c), *_few_draws(c)]
+    accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
+    if accepted:
+        told.append(f"Accepted although unlikely: {', '.join(accepted)}")
+    return [Labelled("!", (text,), "doubt", 2) for text in told]
+
+
+def _bill(c: Comparison) -> list[str]:
+    if any(a.name == "bill" and not a.accepted for a in c.alarms):
+        return []
+    if "reconciliation.as_with" in c.case:
+        told = (f"The bill is what {c.case['reconciliation.as_with'].value} would cost: if that is on already, set"
+                " incumbent.uses_cache and batch_share; its saving is counted twice until then")
+        return [told]
+    if c.reconciled_npv_usd is not None and c.reconciled_option is not None:
+        price, volume = map(short_usd, c.reconciled_npv_usd)
+        gap = case_number(c.case, "reconciliation.factor", 1.0)
+        if round(gap, 2) == 1.0 or price == volume or not c.case["reconciliation.volume_share"].uncertain:
+            return []
+        label = option_of(c, c.reconciled_option).label
+        told = (f"The bill is {figure(gap)} x what these requests cost at the scenario's prices. Unsplit: at the central values"
+                f" NPV of {label} {price} if all of the gap is price, {volume} if all is volume")
+        return [told]
+    if (path := "reconciliation.factor") in c.case and not guessed(c.case[path]):
+        return []
+    return [f"Bill not checked: computed {usd(_billed(c))} in month 1 (incumbent.bill_usd_per_month)"]
+
+
+def _billed(c: Comparison) -> float:
+    """What the API bills in month 1 of staying, USD."""
+    return sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.name.startswith("API "))
+
+
+def _unlikely(c: Comparison) -> list[str]:
+    """Prices and commitments far from what is usual: cents typed for dollars, a year's amount for a month's."""
+    power, committed = (case_number(c.case, path, 0.0) for path in ("own_hardware.usd_per_kwh", "commitment.usd_per_month"))
+    dear = f"Power at {usd(power)} a kWh: 0.06 to 0.20 is usual (own_hardware.usd_per_kwh, in USD)"
+    told = [dear] if power > DEAR_KWH else []
+    if case_number(c.case, "commitment.months", 0.0) > 0 and committed >= BILL_OFF * (billed := _billed(c)):
+        told.append(f"A commitment of {usd(committed)} a month on a bill of {usd(billed)} (incumbent.committed_usd_per_month)")
+    return told
+
+
+def _template(c: Comparison) -> list[str]:
+    """The template's guesses, those that move the answer most first, but before them one that turns it."""
+    paths = template_values(c.case)
+    if not paths:
+        return []
+    pull = {d.path: d.swing_usd for d in c.drivers}
+    ranked = sorted(paths, key=lambda path: -pull.get(path, 0.0))
+    turns = next(((path, told) for path in ranked if (told := _turns(c, path))), None)
+    ranked = ranked if turns is None else [turns[0], *(path for path in ranked if path != turns[0])]
+    names = [_guess(c, path) for path in ranked]
+    if pull.get(ranked[0], 0.0) > 0:
+        names[0] += f" (moves the NPV by {short_usd(pull[ranked[0]])}{'' if turns is None else f'; {turns[1]}'})"
+    return [f"The template's guesses: {first_of(names, NAMED)}"]
+
+
+def _turns(c: Comparison, path: str) -> str:
+    """What is advised at the end of the guess's range that speaks against today's advice; empty where that is the same.
+
+    Looked at where the guess moves the NPV by as much as there is. The price of a wrong answer is told in its own line.
+    """
+    d = next((d for d in c.drivers if d.path == path), None)
+    if d is None or c.driver_option is None or c.verdict.recommended is None or path == PRICE_OF_ERRORS:
+        return ""
+    o, leads = option_of(c, c.driver_option), c.driver_option == c.verdict.leader
+    mean = npv_of(c, o)[0]
+    if d.swing_usd < mean if leads else mean + d.swing_usd <= 0 or not o.tested:
+        return ""
+    low, high = c.case[path].spread()
+    end = low if (d.npv_at_low_usd < d.npv_at_high_usd) is leads else high
+    then = c.leader_at(path, end)
+    if then == c.verdict.leader:
+        return ""
+    advice = "to stay" if then == "stay" else f"to change to {option_of(c, then).label}"
+    return f"at {quantity(end, c.case[path].unit)} the advice is {advice}"
+
+
+def _uncounted(c: Comparison) -> list[str]:
+    """That wrong answers are not counted, why, and from which price on the advice is another; that no test could fail."""
+    told, lost, guess = list[str](), nothing_fails(c), c.verdict.counts == "cash"
+    if guess or (case_number(c.case, PRICE_OF_ERRORS) <= 0 and not c.case[PRICE_OF_ERRORS].uncertain):
+        why = "what one costs is the template's guess" if guess else (
+            "no price of one is stated" if guessed(c.case[PRICE_OF_ERRORS]) else "one costs $0")
+        flips = flips_at(c)
+        told.append(f"Wrong answers are not counted: {why} ({PRICE_OF_ERRORS}){f'; {flips}' if flips else ''}")
+    return [*told, lost] if lost else told
+
+
+def _guess(c: Comparison, path: str) -> str:
+    fact = c.case[path]
+    return f"{fact_name(path)} {quantity(fact.value, fact.unit)}"
+
+
+def _assumed(c: Comparison) -> list[str]:
+    """Main inputs that are assumed, and stated ones that are uncertain and among the facts that move the answer most."""
+    driving = [d.path for d in c.drivers[:DRIVING]]
+    assumed = [_ranged(c, path, name) for path, name in MAIN.items() if path in c.case and guessed(c.case[path])
+               and (path != PRICE_OF_ERRORS or case_number(c.case, path) > 0)]
+    if rate_assumed(c, stay := option_of(c, "stay")):
+        assumed.append(f"{fact_range(c.case[error_path(c, stay)])} of {stay.label}'s answers wrong (quality.scores)")
+    if any(rate_assumed(c, o) for o in c.options if o.evaluated and o.id != "stay"):
+        assumed.append("scores")
+    unsure = [_ranged(c, path, name) for path, name in MAIN.items()
+              if path in driving and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE]
+    return [f"{word}: {', '.join(names)}" for word, names in (("Assumed", assumed), ("Uncertain", unsure)) if names]
+
+
+def _latency(c: Comparison) -> list[str]:
+    """What the latency of the leading option rests on, where an SLO is stated and another model, or a slower tier, answers."""
+    slo = [f"{name} {quantity(c.case[path].value, 's')}" for path, name in SLO.items() if path in c.case
+           and not guessed(c.case[path]) and c.case[path].basis is not Basis.TEMPLATE]
+    lead = c.leader
+    as_today = lead.kind in KEEPS_MODEL - {"flexible-tier"}
+    if not slo or as_today or case_number(c.case, "workload.can_wait_share", 0.0) >= 1.0:
+        return []
+    told = f"SLO ({', '.join(slo)}): the latency of {lead.label} is "
+    if lead.fleet is None:
+        return [f"{told}not known"]
+    plans, runs = f"options.{lead.id}.plans.", (lead.fleet.gpu, lead.fleet.vendor, lead.fleet.weight_dtype)
+    heads = (path.removesuffix("gpu") for path in c.case.facts if path.startswith(plans) and path.endswith(".gpu"))
+    head = next(x for x in heads if tuple(c.case[x + name].value for name in ("gpu", "vendor", "weight_dtype")) == runs)
+    basis = c.case[f"{head}capacity_requests_per_s"].basis
+    rests = "as stated, not checked" if basis is Basis.STATED else f"replayed, its speed {basis}"
+    return [told + rests + ("; of the API above it not known" if lead.kind == "hybrid" else "")]
+
+
+def _full(c: Comparison) -> list[str]:
+    """That the leading option's fleet has hardly anything free at the peak, as `roi size` says it."""
+    fleet = c.leader.fleet
+    return [little_free(c.leader.label, fleet.utilisation_peak)] if fleet is not None and fleet.little_free else []
+
+
+def _old(c: Comparison) -> list[str]:
+    """The age of the oldest price of staying and of what leads, where it is too old."""
+    ages: dict[str, int] = {}
+    today = date.fromisoformat(str(c.case["as_of"].value))
+    for o in (option_of(c, "stay"), c.leader):
+        rent = None if o.fleet is None else (o.fleet.gpu, o.fleet.vendor, o.fleet.usd_per_gpu_hour)
+        for path, fact in c.case.facts.items():
+            if path.startswith(f"options.{o.id}.") and fact.unit.startswith("USD") and fact.date is not None:
+                plan = path.rpartition(".")[0]
+                if ".plans." in path and rent != (c.case[f"{plan}.gpu"].value, c.case[f"{plan}.vendor"].value, fact.value):
+                    continue
+                ages[o.label] = max(ages.get(o.label, 0), (today - fact.date).days)
+    return old_prices(ages)
+
+
+def _over(c: Comparison) -> list[str]:
+    """Commitments that ended before the comparison begins, and are in no figure."""
+    paid = [path.removesuffix("usd_per_month") for path in c.case.facts if path.endswith("commitment.usd_per_month")]
+    over = [c.case[f"{path}months"].source.removeprefix("scenario ") for path in paid
+            if case_number(c.case, f"{path}usd_per_month") > 0 and case_number(c.case, f"{path}months") == 0]
+    return [f"A commitment is over by as_of and costs nothing: {', '.join(over)}"] if over else []
+
+
+def _few_draws(c: Comparison) -> list[str]:
+    """Draws that are too few for a chance or a percentile."""
+    n = case_number(c.case, "draws")
+    told = f"Too few draws for a chance or a percentile: {n:,.0f}; at least {LEAST_DRAWS}, better 4096 (--draws)"
+    return [told] if 0 < n < LEAST_DRAWS else []
+
+
+def _ranged(c: Comparison, path: str, name: str) -> str:
+    """A main input with its range; without one, with its value."""
+    return name.format(fact_range(c.case[path]))
+
+
+def _gates(c: Comparison) -> list[str]:
+    """What a gate's no drops, or why what trains stands in spite of it; then the gates without an answer."""
+    dropped = [o.label for o in c.infeasible if o.trains and o.reason.startswith(FAILED)]
+    told = [f"Gate {gate.name.replace('_', ' ')} is no: it drops {first_of(dropped, NAMED)}"
+            for gate in c.gates if gate.blocks and dropped]
+    if any(gate.status == FAIL and not gate.blocks for gate in c.gates) and any(o.trains for o in c.options):
+        told.append("Legal gate is no: training stands only if people label (training.labels_from)")
+    return [*told, *_unknown_gates(c)]
+
+
+def _unknown_gates(c: Comparison) -> list[str]:
+    """Questions without an answer, where an option that trains would save anything."""
+    open_ones = [gate.name.replace("_", " ") for gate in c.gates if gate.status == UNKNOWN]
+    if not open_ones or not any(o.trains and npv_of(c, o)[0] > 0 for o in c.options):
+        return []
+    return [f"{len(open_ones)} gate{'' if len(open_ones) == 1 else 's'} unknown: {', '.join(open_ones)}"]
+
+
+def _endings(c: Comparison) -> list[str]:
+    """Announced ends of the model in use, and of the leading option's within the horizon, with what that end costs."""
+    (now, day), (then, end) = ending(c, "stay"), ending(c, c.verdict.leader)
+    told = [f"{now} ends on {day}: a move is due in any case"] if day else []
+    moves = next((line for line in c.leader.lines if line.name == MOVE), None)
+    if end and then != now and moves is not None:
+        paid = next(((k, x) for k, x in enumerate((moves.upfront_usd, *moves.monthly_usd)) if x > 0), None)
+        cost = "at no cost" if paid is None else f"{usd(paid[1])} counted at the end of month {paid[0]}"
+        path = f"vendors.{then}.successor"
+        follow = f"; its vendor suggests {c.case[path].value}" if path in c.case else ""
+        told.append(f"{then} ends on {end}: a second move, {cost}{follow}")
+    return told
+
+
+def _next_prices(c: Comparison) -> list[str]:
+    """Announced prices of the model in use and of the leading option's, and what the option would then cost a month."""
+    told = {}
+    for o in (option_of(c, "stay"), c.leader):
+        name = ending(c, o.id)[0]
+        if name in told or f"vendors.{name}.next_price_on" not in c.case:
+            continue
+        day, ratio = c.case[f"vendors.{name}.next_price_on"].value, case_number(c.case, f"vendors.{name}.next_price_ratio")
+        cash, start = month_of(c, o)[0], compared_from(c) if o.id == "stay" else alone_from(c, o)
+        api = sum(sum(x.monthly_usd[start:]) for x in o.lines if x.name.startswith("API ")) / (len(o.monthly_usd) - start)
+        then = f"{o.label} then about {usd(cash + (ratio - 1.0) * api)} a month, not {usd(cash)}"
+        told[name] = (f"{name} costs {figure(ratio)} x as much from {day} on, announced: {then}. Its price is flat here:"
+                      f" roi diff FILE --as-of {day}")
+    return list(told.values())

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import load_serving_efficiencies
 from roi.estimate.step.calibration import Piece
-from roi.numerics.conditional import averaged, conditional
+from roi.numerics.conditional import WIDER, averaged, conditional
 
 SHARED: Final = {"card": 0.3, "model": 0.35, "plan": 0.1}
 """Share of the variance of log(measured / published speed), without that of a new source, that two loads on one card and
@@ -128,7 +128,7 @@ def own_speed(
         among, asked = (new + (1.0 - new) * _in_common(plans, to) for to in (plans, [(model, plan or NOBODY_SAYS)]))
         after = conditional(half, means.means[::step], among + means.shared[::step, ::step], means.noise[::step], asked[:, 0],
                             means.between)
-        contradicts, centre, width = after.contradicts or 0.0 < width < after.half, after.shift, after.half
+        contradicts, centre, width = after.contradicts or 0.0 < width * WIDER < after.half, after.shift, after.half
         mine = [one for one in known if one.source == source]
         alike = [one for one in mine if (one.model, one.plan) == (model, plan)] or mine
         says = np.average([one.log_speed for one in alike], weights=[one.loads for one in alike])

@@ -13,6 +13,11 @@ Array = NDArray[np.float64]
 FREEDOM: Final = 4.0
 """Degrees of freedom of a prior: values that its scale counts for, so that five more can move it as much as it holds."""
 
+LEAST_NOISE: Final = 1e-3
+"""Least variance of one measurement, as a share of the prior's: 3% of its scale, so that no measurement is without noise."""
+WIDER: Final = 1.02
+"""An interval that is wider by more than this factor after another measurement was contradicted by it."""
+
 
 @dataclass(frozen=True)
 class Conditional:
@@ -65,7 +70,7 @@ def averaged(
         count[k] = np.bincount(of[group], counts[group], len(columns))
         mean[k] = np.bincount(of[group], counts[group] * measured[group], len(columns)) / np.maximum(count[k], 1.0)
         scatter = float(counts[group] @ (measured[group] - mean[k, of[group]]) ** 2) * unit
-        one[k] = max(own, scatter / max(len(group) - int(np.count_nonzero(count[k])), 1))
+        one[k] = max(own, scatter / max(len(group) - int(np.count_nonzero(count[k])), 1), LEAST_NOISE)
     weight, between = count / one, 0.0
     total, apart = weight.sum(axis=1, keepdims=True), np.count_nonzero(count) - len(groups)
     if apart:

@@ -150,6 +150,12 @@ def test_sources_that_lie_apart_differ_by_a_variance_that_more_of_their_rows_do_
     assert [near.between, *near.noise] == pytest.approx([0.0, 0.25])
 
 
+def test_no_measurement_is_without_noise():
+    """Where what is published leaves nothing to a load of its own, two that agree are one value, told at 3% of the prior."""
+    found = averaged("xx", "ab", np.array([0.5, 0.5]), np.ones(2), 0.0, student(FREEDOM))
+    assert [found.between, *found.means, *found.noise] == pytest.approx([0.0, 0.5, 5e-4])
+
+
 def test_profiles_of_one_configuration_that_contradict_each_other_are_less_sure_than_either():
     one, other = ([run(ratio, source=f"{ratio}.json")] * 6 for ratio in (0.75, 1.5))
     alone, both = (with_own_runs(PUBLISHED, runs, Asked("lora", "small", 1.0)) for runs in (one, [*one, *other]))

@@ -22,9 +22,9 @@ def _update_bytes(plan: TrainingPlan, each: float) -> float:
 
     Clipping by the norm reads the gradient twice and writes it; recipes of torchtune and LitGPT do not clip. torch's
     multi-tensor AdamW goes over the parameters in eight passes, 21 reads and writes of an element; its fused one does it in
-    one: gradient, parameter and two moments twice; so does bitsandbytes, whose moments are one byte each. DeepSpeed casts a
-    16-bit gradient to fp32, takes its norm, scales it, updates an fp32 copy with fp32 moments and casts that back: 52 bytes
-    (runtime/zero/stage3.py, step).
+    one: gradient, parameter and two moments twice; so does bitsandbytes, whose moments have one byte each or, in fp32, four.
+    DeepSpeed casts a 16-bit gradient to fp32, takes its norm, scales it, updates an fp32 copy with fp32 moments and casts that
+    back: 52 bytes (runtime/zero/stage3.py, step).
     """
     if plan.sharding in ("zero2", "zero3") and each < 4.0:
         return 52.0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from roi.estimate.step.calibration import LONE_BETWEEN, Evidence, Piece, TimedRun
 from roi.estimate.step.step_time import StepEfficiency
-from roi.numerics.conditional import averaged, conditional
+from roi.numerics.conditional import WIDER, averaged, conditional
 from roi.numerics.spreads import TAIL
 
 SHARED: Final = {"card": 0.1, "method": 0.4, "model": 0.25}
@@ -57,7 +57,7 @@ def with_own_runs(prior: Evidence, runs: Sequence[TimedRun], asked: Asked) -> Ev
         after = conditional(half, means.means, in_common(each, each) + means.shared, means.noise,
                             in_common(each, (asked,))[:, 0], means.between)
         low, high = (float(np.exp(centre + after.shift + side)) for side in (-after.half, after.half))
-        contradicts, width = after.contradicts or 0.0 < width < after.half, after.half
+        contradicts, width = after.contradicts or 0.0 < width * WIDER < after.half, after.half
         pieces.append(Piece(source, sum(run.source == source for run in runs), low, high, contradicts))
         found = replace(prior, efficiency=replace(prior.efficiency, overall=float(np.exp(centre + after.shift))), low=low,
                         high=high, level="profile", n=len(known))

@@ -5,7 +5,7 @@ measurement of the same plan, model or card moves and narrows it by what they ha
 contradicts it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.catalog.efficiencies.serving_efficiencies import load_serving_efficiencies
-from roi.estimate.step.calibration import Piece
+from roi.estimate.step.calibration import Piece, steps_told
 from roi.numerics.conditional import WIDER, averaged, conditional
 
 SHARED: Final = {"card": 0.3, "model": 0.35, "plan": 0.1}
@@ -49,16 +49,10 @@ class PlanSpeed:
     """Loads that it is the mean of."""
 
 
-class SpeedPiece(NamedTuple):
-    """What one source did to the speed, those before it included."""
+@dataclass(frozen=True)
+class SpeedPiece(Piece):
+    """What one source of loads did to the speed over the published one, those before it included."""
 
-    source: str
-    n: int
-    low: float
-    """5th percentile of the speed over the published one."""
-    high: float
-    contradicts: bool
-    """True where it lies outside the interval before, or leaves it wider."""
     says: float
     """Mean of what it measured over what is published; of the plan that is asked for, where it has that."""
 
@@ -87,15 +81,6 @@ class OwnSpeed(NamedTuple):
             return ""
         low, high = (of(self.pieces, key=lambda piece: piece.says) for of in (min, max))
         return f"by itself {low.source} says {low.says:.2f}, {high.source} {high.says:.2f}"
-
-
-def steps_told(what: str, before: tuple[float, float], pieces: Iterable[Piece | SpeedPiece]) -> str:
-    """The ends of the interval of `what` without measurements of one's own, then with those of one more source at each step."""
-    steps = [f"{what} {before[0]:.2f} to {before[1]:.2f} without"]
-    for piece in pieces:
-        against = ", which contradicts what was known" if piece.contradicts else ""
-        steps.append(f"{piece.low:.2f} to {piece.high:.2f} with {piece.source} (n {piece.n}){against}")
-    return ", ".join(steps)
 
 
 def half_of(ends: tuple[float, float]) -> float:

@@ -16,14 +16,22 @@ from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError, first_of
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
-from roi.estimate.step.calibration import LONE_BETWEEN, ONE_GPU, Evidence, GroupFit, TimedRun, evidence_for, layout_of
+from roi.estimate.step.calibration import (
+    LONE_BETWEEN,
+    ONE_GPU,
+    Evidence,
+    GroupFit,
+    TimedRun,
+    evidence_for,
+    layout_of,
+    steps_told,
+)
 from roi.estimate.step.own_runs import Asked, nothing_published, pooled, with_own_runs
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
 from roi.estimate.training.peft_methods import VIRTUAL
 from roi.estimate.training.plan import TrainingPlan
 from roi.evidence.measured_links import measured_links
-from roi.evidence.own_speed import steps_told
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import DeviceProfile, DryRunProfile, TrainProfile

@@ -123,6 +123,15 @@ class Piece:
     """True where they lie outside the interval before, or leave it wider."""
 
 
+def steps_told(what: str, before: tuple[float, float], pieces: Iterable[Piece]) -> str:
+    """The ends of the interval of `what` without measurements of one's own, then with those of one more source at each step."""
+    steps = [f"{what} {before[0]:.2f} to {before[1]:.2f} without"]
+    for piece in pieces:
+        against = ", which contradicts what was known" if piece.contradicts else ""
+        steps.append(f"{piece.low:.2f} to {piece.high:.2f} with {piece.source} (n {piece.n}){against}")
+    return ", ".join(steps)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """The scale that holds for a GPU and a layout, and how well it is known."""

@@ -17,6 +17,7 @@ from roi.economics.decision.outlook import look_ahead
 from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import SELF_HOSTED
+from roi.report.comparison.alerts import alerts
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.screen import best_rows, screen_blocks
@@ -569,8 +570,24 @@ def test_a_price_that_is_announced_is_told_with_what_it_makes_of_a_month() -> No
             f" ${cash + api:,.0f} a month, not ${cash:,.0f}. Its price is flat here: roi diff FILE --as-of 2026-12-01"
             ) in flat(c)
     stated = "apis={google/gemini-4-argon: {input_usd_per_mtok: 2, output_usd_per_mtok: 10}}"
-    for other in ("as_of=2026-11-09", stated):
+    for other in ("as_of=2026-11-09", stated, "incumbent.ends_in_months=0.2"):
         assert "announced" not in flat(bundled(*words, other))
+    assert "announced" in flat(bundled(*words, "incumbent.ends_in_months=0.3"))
+
+
+def test_a_stated_rate_stays_when_the_others_move_and_a_fee_moves_with_none() -> None:
+    """Of 1,000 tokens in and 100 out at $2 and $10: stated input leaves 2 + 2 of 2 + 1; a stated cache read leaves both."""
+    words = ("as_of=2026-11-24", "incumbent.provider=google", "incumbent.model=gemini-4-argon", *NOTHING, "draws=0",
+             "workload.lengths=null", "workload.input_tokens=1000", "workload.output_tokens=100")
+    for rate, ratio in (("cache_read", 2.0), ("input", 4 / 3)):
+        c = bundled(*words, f"apis={{google/gemini-4-argon: {{{rate}_usd_per_mtok: 2}}}}")
+        assert c.case["vendors.google/gemini-4-argon.next_price_ratio"].value == pytest.approx(ratio)
+    c = bundled(*words)
+    fee = replace(option_of(c, "stay").lines[0], name="API provisioned throughput", monthly_usd=(1e6,) * 36)
+    more = replace(c, options=tuple(replace(o, lines=(*o.lines, fee)) if o.id == "stay" else o for o in c.options))
+    said = [re.findall(r"then about \$([\d,]+) a month, not \$([\d,]+)\.", str(alerts(each))) for each in (c, more)]
+    (plain,), (with_fee,) = ([int(then.replace(",", "")) - int(now.replace(",", "")) for then, now in each] for each in said)
+    assert plain == pytest.approx(with_fee, abs=1) != 0
 
 
 def test_the_count_of_wrong_answers_times_their_price_is_what_the_line_says() -> None:

@@ -22,7 +22,7 @@ from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.screen import best_rows, screen_blocks
 from roi.report.comparison.thresholds import alone_from, flips_at, option_of, wins_from
-from roi.report.layout.blocks import Row, Table, render, shortened
+from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import percent, short_usd, told_apart
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
@@ -573,6 +573,20 @@ def test_a_price_that_is_announced_is_told_with_what_it_makes_of_a_month() -> No
     for other in ("as_of=2026-11-09", stated, "incumbent.ends_in_months=0.2"):
         assert "announced" not in flat(bundled(*words, other))
     assert "announced" in flat(bundled(*words, "incumbent.ends_in_months=0.3"))
+
+
+def test_remarks_that_leave_no_room_are_counted_and_all_are_in_the_full_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirteen of two lines each: as many of the first as fit stand, and one row of the table or what it must name."""
+    c = answer()
+    told = [Labelled("!", (f"Remark {k} " + "of many words " * 6,), "doubt", 2) for k in range(13)]
+    for module in ("screen", "compare"):
+        monkeypatch.setattr(f"roi.report.comparison.{module}.alerts", lambda _: told)
+    text = shown(c)
+    [left] = re.findall(r"^! (\d+) more remarks: --full$", text, re.MULTILINE)
+    assert re.findall(r"Remark (\d+)", text) == [str(k) for k in range(13 - int(left))]
+    assert 38 <= text.count("\n") + 1 <= 40
+    assert re.findall(r"Remark (\d+)", shown(c, full=True)) == [str(k) for k in range(13)]
+    assert "more remark" not in shown(c, full=True)
 
 
 def test_a_stated_rate_stays_when_the_others_move_and_a_fee_moves_with_none() -> None:

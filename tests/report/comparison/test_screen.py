@@ -205,7 +205,7 @@ def test_an_input_that_cannot_be_true_withholds_the_verdict_and_says_what_to_wri
 
 
 def test_an_accepted_alarm_is_recorded() -> None:
-    text = flat(answer("incumbent.bill_usd_per_month=400000", "accept=[bill]"))
+    text = " ".join(shown(answer("incumbent.bill_usd_per_month=400000", "accept=[bill]"), full=True).split())
     assert "! Accepted although unlikely: bill (incumbent.bill_usd_per_month)" in text
     assert "DO NOW" in text
 

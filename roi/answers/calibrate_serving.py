@@ -10,6 +10,7 @@ from datetime import date as Date
 from pathlib import Path
 
 from roi.answers.opening import open_runs
+from roi.answers.telling import Tell, keep_quiet
 from roi.answers.validate import open_table
 from roi.catalog.efficiencies.serving_efficiencies import find_engine
 from roi.catalog.models.shapes import find_model
@@ -63,11 +64,12 @@ class AddedRows:
 
 def add_served_rows(
     tables: Sequence[Path], day: Date, version: str, *, profiles: Sequence[Path] = (), strict: bool = False,
+    tell: Tell = keep_quiet,
 ) -> AddedRows:
     """Keep the tables' rows, in the first of `profiles`, else ./profiles where there is one, else the user's folder.
 
     A table of the same name takes the place of the one before. InputError, and nothing is written, where a table is one of
-    training runs, or none of its rows says how fast a server is.
+    training runs, or none of its rows says how fast a server is. `tell` hears of files among the profiles that do not count.
     """
     usual = Path("profiles") if Path("profiles").is_dir() else user_folder()
     folder = profiles[0] if profiles else usual
@@ -79,7 +81,7 @@ def add_served_rows(
     names = {path.stem for path in tables}
     if len(names) < len(tables):
         raise InputError("--add: two tables of one name; a row counts once")
-    files = [file for file in open_runs(profiles).rows if file.table not in names]
+    files = [file for file in open_runs(profiles, tell).rows if file.table not in names]
     pieces, written, known = [], [], 0
     for path, rows in zip(tables, said, strict=True):
         text = served_text(rows, day, version, path.stem)

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Date
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from roi.catalog.cards.gpus import gpus_named, load_gpus
-from roi.catalog.prices.api_prices import find_api_price, matching_models, model_names, provider_names
+from roi.catalog.prices.api_prices import announced_price, find_api_price, matching_models, model_names, provider_names
 from roi.catalog.prices.genai import fetch_providers, list_price, package_name, release_day
 from roi.catalog.prices.gpu_offers import RENT_KEY, purchase_prices, rental_offers
 from roi.catalog.prices.gpuhunt_offers import VENDORS, as_rentals, fetch_items, source_name
@@ -78,9 +79,7 @@ def known_prices(what: str | None, as_of: Date) -> PriceList:
                       or base in {row.model.lower(), row.shape}))
     models = () if cards or found.rents else matching_models(what)
     apis, unpriced = _priced(models or [pair for pair in matching_models(what) if pair[0] == name], as_of)
-    later = (find_api_price(row.provider, row.model, row.changes_on).model_copy(update={"date": row.changes_on})
-             for row in apis if row.changes_on is not None)
-    found = replace(found, apis=apis, announced=tuple(later), unpriced=unpriced)
+    found = replace(found, apis=apis, announced=tuple(filter(None, map(announced_price, apis))), unpriced=unpriced)
     if not (cards or apis or unpriced or found.rents or found.tunings):
         vendors = {row.vendor for row in rents} | {row.vendor for row in tunings}
         names = [*(n for gpu in load_gpus() for n in (gpu.id, *gpu.aliases)), *vendors, *provider_names()]
@@ -275,9 +274,9 @@ def _listed(providers: Sequence[Any], day: Date) -> tuple[list[ApiPrice], int]: 
                 unpriced += 1
                 continue
             rows.append(row)
-            if row.changes_on is not None:
-                later = list_price(provider, model, model.id, row.changes_on, "refresh", updated=day)
-                rows.append(later.model_copy(update={"date": row.changes_on, "note": f"announced, as of {day}"}))
+            later = announced_price(row, partial(list_price, provider, model, model.id, field="refresh", updated=day))
+            if later is not None:
+                rows.append(later.model_copy(update={"note": f"announced, as of {day}"}))
     return rows, unpriced
 
 

@@ -78,7 +78,7 @@ def _add_rows(tables: tuple[Path, ...], profiles: tuple[Path, ...], form: str, *
     from roi.cli.output import write
     from roi.report.serving.added_rows import added_json, added_text
 
-    added = add_served_rows(tables, clock.today(), __version__, profiles=profiles, strict=strict)
+    added = add_served_rows(tables, clock.today(), __version__, profiles=profiles, strict=strict, tell=tell)
     for path in added.written:
         tell(f"kept in {path}, which size and compare read from now on; remove the file to undo it")
     write(added_json(added) if form == "json" else added_text(added, form))

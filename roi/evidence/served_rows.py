@@ -5,7 +5,7 @@ what both have in common (own_speed).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date as Date
 from pathlib import Path
 from typing import Final, Literal
@@ -13,13 +13,13 @@ from typing import Final, Literal
 import numpy as np
 from pydantic import Field, PositiveFloat
 
-from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, load_serving_efficiencies
 from roi.catalog.models.shapes import known_model
 from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed
 from roi.evidence.serving_speed import known_ends
 from roi.facts.fact import Basis, Fact
 from roi.facts.records import Record
-from roi.store.profiles.kept_records import find_records, record_text
+from roi.store.profiles.kept_records import figures_digest, find_records, record_text
 
 SCHEMA: Final = "roi.served-rows/1"
 SUFFIX: Final = ".served"
@@ -47,7 +47,9 @@ class ServedRows(Record):
     schema_: Literal["roi.served-rows/1"] = Field(SCHEMA, alias="schema")
     date: Date
     roi: str
-    """Version of roi: the published speeds that the rows stand against."""
+    """Version of roi."""
+    published: str = ""
+    """Digest of the published efficiencies that the rows stand against; empty in files of before."""
     table: str
     """Name of the table."""
     rows: tuple[ServedRow, ...]
@@ -64,12 +66,28 @@ class RowsSpeed:
 
 def served_text(rows: Sequence[ServedRow], day: Date, version: str, table: str) -> str:
     """The rows as the text of a file."""
-    return record_text(ServedRows(schema=SCHEMA, date=day, roi=version, table=table, rows=tuple(rows)))
+    return record_text(ServedRows(
+        schema=SCHEMA, date=day, roi=version, published=_published(rows), table=table, rows=tuple(rows)))
+
+
+def _published(rows: Sequence[ServedRow]) -> str:
+    """Of the efficiencies of the rows' engines on their cards, which their published speeds follow from."""
+    pairs = {(row.engine, row.gpu) for row in rows}
+    return figures_digest([[row.engine, gpu, asdict(row.on(gpu))] for row in load_serving_efficiencies().engines
+                           for engine, gpu in sorted(pairs) if engine == row.engine])
 
 
 def find_served_rows(folders: Iterable[Path]) -> tuple[tuple[ServedRows, ...], tuple[tuple[Path, str], ...]]:
-    """Files of rows (*.served) anywhere below the folders, and (file, reason) of those that cannot be read."""
-    return find_records(ServedRows, folders, SUFFIX, "served rows", "served rows")
+    """Files of rows (*.served) anywhere below the folders, and (file, reason) of those that cannot be read or are stale.
+
+    A refit moves what their speeds are over: a file of before would be off by as much, and count beside its table added again.
+    """
+    return find_records(ServedRows, folders, SUFFIX, "served rows", "served rows", _stale)
+
+
+def _stale(file: ServedRows) -> str:
+    again = f"added before the published speeds changed: roi calibrate --add {file.table}.csv adds it again"
+    return "" if file.published == _published(file.rows) else again
 
 
 def rows_once(files: Sequence[ServedRows]) -> list[tuple[ServedRow, ...]]:

@@ -1,7 +1,7 @@
 """What training speed rests on, card by card: the best of training profiles, fits among the profiles, and those of roi."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date as Date
 from functools import cache, partial
 from importlib.resources import files
@@ -38,7 +38,7 @@ from roi.facts.profiles import DeviceProfile, DryRunProfile, TrainProfile
 from roi.facts.records import Record
 from roi.numerics.spreads import TAIL, joint_high, joint_low
 from roi.store.profiles.folders import canonical_gpu
-from roi.store.profiles.kept_records import find_records, record_text
+from roi.store.profiles.kept_records import figures_digest, find_records, record_text
 from roi.store.profiles.lookup import Store, StoredProfile, of_card, of_kind, read_plan
 
 SCHEMA: Final = "roi.calibration/1"
@@ -78,7 +78,9 @@ class CalibrationFile(Record):
     date: Date
     """Day of the fit."""
     roi: str
-    """Version of roi: the roofline that the scales stand against."""
+    """Version of roi."""
+    published: str = ""
+    """Digest of the roofline's figures that the scales stand against; empty in files of before."""
     tables: tuple[str, ...] = ()
     """Names of the tables that were read."""
     groups: tuple[CalibrationGroup, ...]
@@ -88,13 +90,28 @@ def calibration_text(fits: Iterable[GroupFit], day: Date, version: str, tables: 
     """The fits as the text of a file."""
     kept = tuple(CalibrationGroup(source=f.source, gpu=f.gpu, layout=f.layout, n=f.n, overall=round(f.overall, 4),
                                   log_scatter=round(f.log_scatter, 4)) for f in fits)
-    file = CalibrationFile(schema=SCHEMA, date=day, roi=version, tables=tuple(tables), groups=kept)
+    file = CalibrationFile(schema=SCHEMA, date=day, roi=version, published=_published(kept), tables=tuple(tables), groups=kept)
     return record_text(file)
 
 
+def _published(groups: Sequence[CalibrationGroup]) -> str:
+    """Of what the roofline takes on the groups' cards, but for the scale of its own."""
+    known = training_efficiencies().step()
+    cards = {group.gpu: known.matrix_of.get(group.gpu) for group in groups}
+    return figures_digest(asdict(replace(known, overall=1.0, matrix_of={})) | {"matrix_of": cards})
+
+
 def find_calibrations(folders: Iterable[Path]) -> tuple[tuple[CalibrationFile, ...], tuple[tuple[Path, str], ...]]:
-    """Calibration files (*.calibration) anywhere below the folders, and (file, reason) of those that cannot be read."""
-    return find_records(CalibrationFile, folders, SUFFIX, "calibration", "a calibration")
+    """Calibration files (*.calibration) anywhere below the folders, and (file, reason) of those that do not count.
+
+    They cannot be read, or are stale: a scale is the roofline over what was measured, and the roofline's figures moved.
+    """
+    return find_records(CalibrationFile, folders, SUFFIX, "calibration", "a calibration", _stale)
+
+
+def _stale(file: CalibrationFile) -> str:
+    again = "fitted before the roofline's figures changed: write it again with roi calibrate TABLE.csv --output"
+    return "" if file.published == _published(file.groups) else again
 
 
 @cache

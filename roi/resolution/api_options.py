@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from roi.catalog.models.quality_priors import prior_of_model
-from roi.catalog.prices.api_prices import find_api_price
+from roi.catalog.prices.api_prices import announced_price, find_api_price
 from roi.catalog.prices.vendors import retirement
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import as_measured, meets_bar
@@ -17,7 +17,7 @@ from roi.economics.worked_out import BillFacts, OptionFacts
 from roi.errors import InputError, ScenarioError
 from roi.facts.fact import STALE_DAYS, Basis
 from roi.facts.price import ApiPrice
-from roi.resolution.api_terms import Terms, add_option, add_price, add_terms, api_price, terms_of
+from roi.resolution.api_terms import LIST_TERMS, Terms, add_option, add_price, add_terms, api_price, terms_of, with_rates
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.levers import add_levers
 from roi.resolution.own_terms import check_names
@@ -45,7 +45,7 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     if ends is not None and ends.retires_on <= s.as_of and i.ends_in_months is None:
         raise ScenarioError("incumbent.model", i.model, f"it was retired on {ends.retires_on}; name the model that is paid now")
     _warn_of_age(sheet, s, price)
-    vendor = add_vendor(sheet, s, price, own=("incumbent", i))
+    vendor = add_vendor(sheet, s, price, own=("incumbent", i), terms=terms)
     _successor(sheet, s, price, vendor)
     if price.context_tokens is not None:
         sheet.add("incumbent.context_tokens", price.context_tokens, "tokens", basis=Basis.PUBLISHED, source=price.source,
@@ -70,29 +70,31 @@ def _successor(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> N
     announced = retirement(price.provider, price.model, s.as_of)
     if announced is None or announced.successor is None or i.successor_price_ratio is not None:
         return
-    ratio = _suggested_ratio(price, announced.successor, s)
+    try:
+        ratio = _cost_ratio(s, find_api_price(price.provider, announced.successor, s.as_of), price)
+    except InputError:
+        return
     if ratio is not None:
         sheet.warnings.append(f"{price.provider} suggests {announced.successor} after {price.model}, at {ratio:.2f} x its"
                               f" price; staying is priced at {value_of(s.drift.successor_price_ratio):g} x: if you would"
                               f" follow, set incumbent.successor_price_ratio={ratio:.2f}")
 
 
-def _suggested_ratio(price: ApiPrice, successor: str, s: Scenario, day: date | None = None) -> float | None:
-    """List cost of the mean request at the suggested successor, on a later day, over the price; None where it has none."""
-    try:
-        other = find_api_price(price.provider, successor, day or s.as_of)
-    except InputError:
-        return None
+def _cost_ratio(s: Scenario, other: ApiPrice, price: ApiPrice) -> float | None:
+    """List cost of the mean request at another price over that at the price; None where the latter is 0."""
     old = _mean_cost(s, price)
     return _mean_cost(s, other) / old if old > 0 else None
 
 
-def _announced_price(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str) -> None:
-    """The next price that the vendor has announced, as facts that are told and pay nothing: a list price is flat here."""
-    day = price.changes_on
-    if day is None or (day - s.as_of).days / DAYS_PER_MONTH >= s.horizon_months:
+def _announced_price(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms, last: float) -> None:
+    """The next price that the vendor has announced, as facts that are told and pay nothing: a list price is flat here.
+
+    None where it comes after the `last` month that counts. A rate that the scenario states stays as it is.
+    """
+    day, later = price.changes_on, announced_price(price)
+    if day is None or later is None or (day - s.as_of).days / DAYS_PER_MONTH >= last:
         return
-    ratio = _suggested_ratio(price, price.model, s, day)
+    ratio = _cost_ratio(s, with_rates(later, terms), price)
     if ratio is not None:
         sheet.state(f"vendors.{vendor}.next_price_on", day.isoformat(), price.source)
         sheet.add(f"vendors.{vendor}.next_price_ratio", ratio, "ratio", basis=Basis.QUOTED, source=price.source,
@@ -182,7 +184,7 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     if price.provider not in {"openai", "anthropic", "google"}:  # who serves it is not obvious
         label = f"{label} @ {price.provider}"
     add_system(sheet, s, model, prior_of_model(model, _mean_cost(s, price) / (_mean_cost(s, incumbent) or 1.0)))
-    vendor = add_vendor(sheet, s, price, own=(terms.field, terms.own))
+    vendor = add_vendor(sheet, s, price, own=(terms.field, terms.own), terms=terms)
     add_terms(sheet, vendor, terms)
     label, group = (f"{label} > {s.incumbent.model}", "cascade") if cascade else (label, "api")
     ways = [(id, label)]
@@ -224,7 +226,7 @@ def _warn_of_age(sheet: FactSheet, s: Scenario, price: ApiPrice) -> None:
 
 def add_vendor(
     sheet: FactSheet, s: Scenario, price: ApiPrice, retires_on: date | None = None,
-    own: tuple[str, Incumbent | ApiTerms] | None = None,
+    own: tuple[str, Incumbent | ApiTerms] | None = None, terms: Terms = LIST_TERMS,
 ) -> str:
     """When the vendor's model ends: as the scenario says, the announced day, else an assumed life; its successor's price.
 
@@ -235,13 +237,15 @@ def add_vendor(
     life, stated = as_spread(s.drift.model_life_months), "model_life_months" in s.drift.model_fields_set
     announced = retirement(price.provider, price.model, s.as_of)
     source, said_on = (price.source, price.date) if announced is None else (announced.source, announced.date)
-    ends = retires_on or (announced.retires_on if announced is not None else None)
+    ends, last = retires_on or (announced.retires_on if announced is not None else None), float(s.horizon_months)
     if own is not None and own[1].ends_in_months is not None:
+        last = min(last, value_of(own[1].ends_in_months))
         sheet.field(path("life_first"), own[1], "ends_in_months", own[0])
     elif ends is None:
         sheet.quantity(path("life_first"), life, "months", stated=stated, source="no end announced: assumed life")
     else:
         months = (ends - s.as_of).days / DAYS_PER_MONTH
+        last = min(last, months)
         sheet.state(path("retires_on"), ends.isoformat(), source)
         if announced is not None and announced.successor is not None:
             sheet.state(f"vendors.{name}.successor", announced.successor, source)
@@ -250,7 +254,7 @@ def add_vendor(
         if 0.0 < months < s.horizon_months:
             successor = f"; the vendor suggests {announced.successor}" if announced is not None and announced.successor else ""
             sheet.warnings.append(f"{name} ends on {ends}, inside the horizon{successor}")
-    _announced_price(sheet, s, price, name)
+    _announced_price(sheet, s, price, name, terms, last)
     why = life.source or "scenario drift.model_life_months"
     sheet.quantity(path("life_every"), life.value, "months", stated=stated, source=why)
     sheet.field(path("own_price_ratio"), s.drift, "successor_price_ratio_own", "drift")

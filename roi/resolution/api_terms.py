@@ -72,8 +72,14 @@ def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: 
                              " output_usd_per_mtok") from None
         else:
             raise
-    rows = {f"{name}_usd_per_mtok": (rate,) * len(price.edges_tokens) for name, rate in rates.items()}
-    return price.model_copy(update={**rows, "changes_on": None}) if rows else price
+    found = with_rates(price, terms)
+    return found.model_copy(update={"changes_on": None}) if {"input", "output"} <= rates.keys() else found
+
+
+def with_rates(price: ApiPrice, terms: Terms) -> ApiPrice:
+    """The price list with each stated rate in its place, in every tier."""
+    rows = {f"{name}_usd_per_mtok": (rate,) * len(price.edges_tokens) for name, rate in terms.own.rates.items()}
+    return price.model_copy(update=rows)
 
 
 def _stated_price(s: Scenario, provider: str, model: str, terms: Terms) -> ApiPrice:

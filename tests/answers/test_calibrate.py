@@ -1,6 +1,7 @@
 """Scales of measured runs against the roofline: by hand, on made-up runs, and as `roi calibrate` prints and keeps them."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from math import log, sqrt
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from tables_support import SERVING, write_table
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
+from roi.catalog.efficiencies.training_efficiencies import TrainingEfficiencies, training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.cli import main
 from roi.errors import InputError
@@ -306,6 +307,22 @@ def test_fits_survive_their_file_and_a_damaged_one_is_named(tmp_path):
     assert damaged[1][1].endswith("twice.calibration: 'roi' is given twice")
     with pytest.raises(InputError, match="cannot be read"):
         read_record(CalibrationFile, tmp_path / "none.calibration", "calibration", "a calibration")
+
+
+def test_a_fit_against_another_roofline_is_left_out(tmp_path, monkeypatch):
+    """One whose figures moved, or that says none; another scale of what was measured is none of the roofline."""
+    text = calibration_text([fit(0.87654, "t")], date(2026, 11, 25), "0.1.0", ["t.csv"])
+    known, path = training_efficiencies().step(), tmp_path / "x.calibration"
+    for moved, kept in (({"overall": 0.5}, 1), ({"bandwidth": 0.5}, 0), (
+            {"matrix_of": {**training_efficiencies().step().matrix_of, "H200": 0.1}}, 1)):
+        path.write_text(text, encoding="utf-8")
+        monkeypatch.setattr(TrainingEfficiencies, "step", lambda _, moved=moved: replace(known, **moved))
+        found, left = find_calibrations([tmp_path])
+        assert (len(found), len(left)) == (kept, 1 - kept)
+    monkeypatch.undo()
+    path.write_text(re.sub('"published": "[^"]+",', "", text), encoding="utf-8")
+    why = "fitted before the roofline's figures changed: write it again with roi calibrate TABLE.csv --output"
+    assert find_calibrations([tmp_path]) == ((), ((path, why),))
 
 
 def test_a_calibration_among_the_profiles_is_no_damaged_profile(tmp_path):

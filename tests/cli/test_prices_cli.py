@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from datetime import date
+from decimal import Decimal
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from genai_prices.data_snapshot import get_snapshot
 
+from roi.catalog.prices.api_prices import find_api_price, genai_model
 from roi.cli import main
 from roi.errors import RoiError
 
@@ -266,6 +268,20 @@ def test_a_price_that_is_announced_holds_from_its_day_on(monkeypatch):
     assert ask("refresh", "--only", "apis").exit_code == 0
     for day, usd in (("2026-11-30", 2.0), ("2026-12-01", 4.0)):
         assert told("google/gemini-4-argon", "--as-of", day)["apis"][0]["input_usd_per_mtok"][0] == usd
+
+
+def test_an_announced_price_that_is_no_price_of_tokens_is_left_out_and_todays_told(monkeypatch):
+    """As if from 2026-12-01 each of 1,000 requests of Gemini 4 Argon cost $5 besides its tokens."""
+    model = genai_model("google", "gemini-4-argon")
+    later = next(p.prices for p in model.prices if getattr(p.constraint, "start_date", None) == date(2026, 12, 1))
+    monkeypatch.setattr(later, "requests_kcount", Decimal(5))
+    for module in ("answers.prices", "catalog.prices.api_prices"):
+        monkeypatch.setattr(f"roi.{module}.find_api_price", find_api_price.__wrapped__)  # without its cache
+    found = told("google/gemini-4-argon")
+    assert (found["apis"][0]["input_usd_per_mtok"], found["announced"]) == ([2.0], [])
+    monkeypatch.setattr("roi.answers.prices.fetch_providers", lambda: get_snapshot().providers)
+    done = ask("refresh", "--only", "apis")
+    assert done.exit_code == 0, done.stderr
 
 
 def test_the_update_of_genai_prices_is_read_from_its_address(monkeypatch):

@@ -113,6 +113,31 @@ def test_what_is_short_of_a_commitment_follows_from_each_models_own_cost_and_is_
     assert owed[1] == pytest.approx(free[1])
 
 
+def test_what_is_billed_beyond_two_vendors_commitments_leaves_the_others_shortfall_out_of_the_price(tmp_path):
+    """15 of 31 days on gpt-6-sol, $3,690 of the 30,000 that OpenAI is owed; 16 at 0.02 a call elsewhere, 19,200 of the
+    50,000 x 16 / 31 owed there. Of 58,000 billed 26,310 are OpenAI's shortfall, the rest is calls. In January 80,000 are owed.
+    """
+    haiku = "anthropic/claude-haiku-4-5"
+    incumbent = {**SCENARIO["incumbent"], "committed_usd_per_month": 30_000, "committed_until": "2028-01-30"}
+    asked = {**SCENARIO, "incumbent": incumbent, "candidates": {"api_models": [haiku], "cascade_first": []},
+             "apis": {haiku: {"committed_usd_per_month": 50_000, "committed_until": "2028-01-30"}},
+             "timing": {"months_to_live": {"api": 15 / 31}, "months_in_parallel": 0}}
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(asked))
+    head, *new = export("claude-haiku-4-5", 2, usd=0.02, cached=0).replace(",openai,", ",anthropic,").splitlines()
+    old = export("gpt-6-sol", 2, usd=SOL_USD, cached=0).splitlines()[1:16]
+    (tmp_path / "usage.csv").write_text("\n".join([head, *old, *new[15:]]) + "\n")
+    prices = []
+    for december in (55_806.45, 58_000):
+        (tmp_path / "bill.csv").write_text(f"month,usd\n2026-12,{december}\n2027-01,80000\n")
+        found = told(tmp_path, "--option", f"cheaper-api:{haiku}", "--actual", tmp_path / "usage.csv", "--bill",
+                     tmp_path / "bill.csv", file="two.yaml")
+        came, central = (sum(m["cash_usd"][name] for m in found["months"]) for name in ("came", "central"))
+        assert sum(e["cash_usd"] for e in found["effects"]) == pytest.approx(came - central, abs=0.02)
+        prices.append([m["price_factor"]["came"] for m in found["months"]])
+    assert prices[1][0] / prices[0][0] == pytest.approx((58_000 - 26_310) / (3_690 + 19_200), rel=1e-5)
+    assert prices[1][1] == pytest.approx(prices[0][1])
+
+
 def test_a_bill_of_what_a_commitment_asks_is_the_forecasts_in_months_of_every_length(tmp_path):
     """$30,000 are billed for 31 and 28 days alike; gpt-6-luna's own calls would cost 209 to 232 of it,
     and those alone have a luck of their own, some 7% a month."""

@@ -1,6 +1,7 @@
 """Rows of a user's own serving table: what they make of a speed and its interval, and how `roi calibrate --add` keeps them."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +10,7 @@ from click.testing import CliRunner
 from tables_support import SERVING, TRAINING, write_table
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.serving_efficiencies import find_engine, load_serving_efficiencies
+from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, find_engine, load_serving_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.cli import main
 from roi.estimate.serving.request_shape import RequestShape
@@ -109,11 +110,10 @@ def test_rows_that_contradict_what_is_published_say_so():
     assert 0.19 < found.found.centre < 0.25
 
 
-def test_a_file_of_before_has_no_plans_and_its_rows_count_for_their_model(tmp_path):
+def test_a_file_of_before_has_no_plans_and_its_rows_count_for_their_model():
     old = rows(0.8)
     text = old.model_dump_json(by_alias=True, exclude={"rows": {"__all__": {"gpus", "weight_dtype"}}})
-    (tmp_path / "old.served").write_text(text)
-    [file], _ = find_served_rows([tmp_path])
+    file = ServedRows.model_validate_json(text)
     engine = find_engine("vllm")
     plain, planned = (rows_speed([each], engine, H100, "llama-3.1-8b", PLAN, mixture=False).found.half for each in (file, old))
     assert plain > planned
@@ -174,6 +174,30 @@ def test_a_row_counts_once_whatever_table_it_is_in(tmp_path):
     assert "Serving speed: 3 rows kept in copy.served" in told[1]
     assert "3 of the rows are known already, and count once." in " ".join(told[1].split())
     assert "3 of the rows are known already" in " ".join(told[2].split())
+
+
+def test_rows_over_other_published_speeds_are_left_out_until_their_table_is_added_again(tmp_path, monkeypatch):
+    """After a refit that makes the engine 1.25 times as fast; and of a file that does not say what its rows stand against."""
+    def add(name):
+        table = write_table(tmp_path / name, SERVING, *({"concurrency": str(c)} for c in (8, 16, 32)))
+        done = CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(tmp_path), "--format", "json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout), " ".join(done.stderr.split())
+
+    assert add("mine.csv")[0]["known"] == 0
+    (tmp_path / "before.served").write_text(rows(0.8).model_dump_json(by_alias=True))
+    why = "added before the published speeds changed: roi calibrate --add {}.csv adds it again"
+    [file], left = find_served_rows([tmp_path])
+    assert (file.table, left) == ("mine", ((tmp_path / "before.served", why.format("llama-3.1-8b-table")),))
+    known = EngineEfficiencies.on
+    monkeypatch.setattr(EngineEfficiencies, "on", lambda self, gpu: replace(
+        known(self, gpu), decode_mbu=1.25 * known(self, gpu).decode_mbu))
+    assert [path.name for path, _ in find_served_rows([tmp_path])[1]] == ["before.served", "mine.served"]
+    found, said = add("copy.csv")
+    assert (found["known"], found["pieces"][0]["rows"]) == (0, 3)
+    assert f"mine.served is left out: {why.format('mine')}" in said
+    assert add("mine.csv")[0]["known"] == 3
+    assert [file.table for file in find_served_rows([tmp_path])[0]] == ["copy", "mine"]
 
 
 def test_a_table_of_which_no_row_says_anything_is_refused_and_nothing_written(tmp_path):

@@ -6,7 +6,7 @@ genai-prices is imported on the first price (about 0.1 s), never with this modul
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
@@ -64,6 +64,19 @@ def find_api_price(provider: str | None, model: str, as_of: date, field: str = "
     if not owners:
         raise UnknownName(field, model, _every_name(), "model")
     return _price_at(owners[0], model, as_of, field)
+
+
+def announced_price(price: ApiPrice, ask: Callable[[date], ApiPrice] | None = None) -> ApiPrice | None:
+    """The next price, dated with its first day; None where none is announced, or one that an ApiPrice cannot say.
+
+    `ask` gives the price on a day; left out, `find_api_price` of the same model does.
+    """
+    day = price.changes_on
+    try:
+        found = None if day is None else ask(day) if ask else find_api_price(price.provider, price.model, day)
+    except InputError:
+        return None
+    return found and found.model_copy(update={"date": day})
 
 
 def provider_names() -> tuple[str, ...]:

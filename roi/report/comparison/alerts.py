@@ -44,6 +44,8 @@ MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_yea
 DEAR_KWH = 1.0
 """USD a kWh that nobody pays who runs GPUs: the dearest grids ask about 0.5, and no diesel generator costs much over 1."""
 SLO = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
+PROVISIONED = "API provisioned"
+"""How the line begins of a fee that no price of tokens moves."""
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
 NAMED = 3
@@ -263,7 +265,8 @@ def _next_prices(c: Comparison) -> list[str]:
             continue
         day, ratio = c.case[f"vendors.{name}.next_price_on"].value, case_number(c.case, f"vendors.{name}.next_price_ratio")
         cash, start = month_of(c, o)[0], compared_from(c) if o.id == "stay" else alone_from(c, o)
-        api = sum(sum(x.monthly_usd[start:]) for x in o.lines if x.name.startswith("API ")) / (len(o.monthly_usd) - start)
+        lines = (x for x in o.lines if x.name.startswith("API ") and not x.name.startswith(PROVISIONED))
+        api = sum(sum(x.monthly_usd[start:]) for x in lines) / (len(o.monthly_usd) - start)
         then = f"{o.label} then about {usd(cash + (ratio - 1.0) * api)} a month, not {usd(cash)}"
         told[name] = (f"{name} costs {figure(ratio)} x as much from {day} on, announced: {then}. Its price is flat here:"
                       f" roi diff FILE --as-of {day}")

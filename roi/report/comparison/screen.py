@@ -1,6 +1,7 @@
 """The one screen of `roi compare`: what to do, what it costs, how sure that is and what is not known, in at most 40 lines."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
@@ -15,7 +16,7 @@ from roi.report.comparison.thresholds import (
     quality,
     rate_assumed,
 )
-from roi.report.layout.blocks import Block, Gap, Paragraph, Row, Table, Title, render, shortened
+from roi.report.layout.blocks import Block, Gap, Labelled, Paragraph, Row, Table, Title, render, shortened
 from roi.report.layout.wording import (
     case_number,
     figure,
@@ -34,10 +35,11 @@ SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
 
 
 def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width: int = 80, colour: bool = False) -> str:
-    """The screen; its table has as many of the best options as leave it within its lines."""
-    text, above = "", _above(c)
-    for most in range(MOST_ROWS, 0, -1):
-        text = render([*above, *_below(c, warnings, most)], form, width=width, colour=colour)
+    """The screen; its table has as many of the best options as leave it within its lines, then as many remarks stand above."""
+    text, told, advised = "", alerts(c), advice(c)
+    fewer = ((k, len(told)) for k in range(MOST_ROWS, 0, -1)), ((1, n) for n in reversed(range(len(told))))
+    for most, n in chain(*fewer):
+        text = render([*_above(c, _first(told, n), advised), *_below(c, warnings, most)], form, width=width, colour=colour)
         if form != "table" or text.count("\n") < MOST_LINES:
             break
     return text
@@ -45,11 +47,18 @@ def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width
 
 def screen_blocks(c: Comparison, warnings: Sequence[str], most: int = MOST_ROWS) -> list[Block]:
     """What the screen is made of, with at most so many options in its table."""
-    return [*_above(c), *_below(c, warnings, most)]
+    return [*_above(c, alerts(c), advice(c)), *_below(c, warnings, most)]
 
 
-def _above(c: Comparison) -> list[Block]:
-    return [*head(c), *alerts(c), Gap(), *advice(c), Gap()]
+def _above(c: Comparison, told: Sequence[Block], advised: Sequence[Block]) -> list[Block]:
+    return [*head(c), *told, Gap(), *advised, Gap()]
+
+
+def _first(told: Sequence[Block], n: int) -> list[Block]:
+    """The first remarks, and how many there are more."""
+    left = len(told) - n
+    more = Labelled("!", (f"{left} more remark{'' if left == 1 else 's'}: --full",), "doubt", 2)
+    return [*told[:n], *([more] if left else [])]
 
 
 def _below(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:

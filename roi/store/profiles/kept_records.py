@@ -1,7 +1,8 @@
 """Records that lie among the profiles and are none: fits of training speed, rows of serving speed. Each is one JSON file."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -36,12 +37,18 @@ def record_text(record: Record) -> str:
     return json.dumps(record.model_dump(mode="json", by_alias=True), indent=1) + "\n"
 
 
+def figures_digest(figures: object) -> str:
+    """A short digest of published figures that records stand against; `figures` are JSON, in any order of their names."""
+    return sha256(json.dumps(figures, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def find_records(
-    kind: type[R], folders: Iterable[Path], suffix: str, what: str, holds: str,
+    kind: type[R], folders: Iterable[Path], suffix: str, what: str, holds: str, stale: Callable[[R], str] = lambda _: "",
 ) -> tuple[tuple[R, ...], tuple[tuple[Path, str], ...]]:
     """The records in files with this suffix anywhere below the folders, and (file, reason) of those that cannot be read.
 
-    A copy, or a file that is reached twice, counts once. `what` and `holds` as `read_record` takes them.
+    A copy, or a file that is reached twice, counts once. `what` and `holds` as `read_record` takes them; `stale` says why a
+    record no longer counts, empty where it does.
     """
     found: list[R] = []
     damaged: list[tuple[Path, str]] = []
@@ -52,6 +59,8 @@ def find_records(
             except InputError as error:
                 damaged.append((path, str(error)))
             else:
-                if record not in found:
+                if why := stale(record):
+                    damaged.append((path, why))
+                elif record not in found:
                     found.append(record)
     return tuple(found), tuple(damaged)

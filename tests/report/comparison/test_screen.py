@@ -17,11 +17,12 @@ from roi.economics.decision.outlook import look_ahead
 from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import SELF_HOSTED
+from roi.report.comparison.alerts import alerts
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.screen import best_rows, screen_blocks
 from roi.report.comparison.thresholds import alone_from, flips_at, option_of, wins_from
-from roi.report.layout.blocks import Row, Table, render, shortened
+from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import percent, short_usd, told_apart
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
@@ -204,7 +205,7 @@ def test_an_input_that_cannot_be_true_withholds_the_verdict_and_says_what_to_wri
 
 
 def test_an_accepted_alarm_is_recorded() -> None:
-    text = flat(answer("incumbent.bill_usd_per_month=400000", "accept=[bill]"))
+    text = " ".join(shown(answer("incumbent.bill_usd_per_month=400000", "accept=[bill]"), full=True).split())
     assert "! Accepted although unlikely: bill (incumbent.bill_usd_per_month)" in text
     assert "DO NOW" in text
 
@@ -569,8 +570,38 @@ def test_a_price_that_is_announced_is_told_with_what_it_makes_of_a_month() -> No
             f" ${cash + api:,.0f} a month, not ${cash:,.0f}. Its price is flat here: roi diff FILE --as-of 2026-12-01"
             ) in flat(c)
     stated = "apis={google/gemini-4-argon: {input_usd_per_mtok: 2, output_usd_per_mtok: 10}}"
-    for other in ("as_of=2026-11-09", stated):
+    for other in ("as_of=2026-11-09", stated, "incumbent.ends_in_months=0.2"):
         assert "announced" not in flat(bundled(*words, other))
+    assert "announced" in flat(bundled(*words, "incumbent.ends_in_months=0.3"))
+
+
+def test_remarks_that_leave_no_room_are_counted_and_all_are_in_the_full_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirteen of two lines each: as many of the first as fit stand, and one row of the table or what it must name."""
+    c = answer()
+    told = [Labelled("!", (f"Remark {k} " + "of many words " * 6,), "doubt", 2) for k in range(13)]
+    for module in ("screen", "compare"):
+        monkeypatch.setattr(f"roi.report.comparison.{module}.alerts", lambda _: told)
+    text = shown(c)
+    [left] = re.findall(r"^! (\d+) more remarks: --full$", text, re.MULTILINE)
+    assert re.findall(r"Remark (\d+)", text) == [str(k) for k in range(13 - int(left))]
+    assert 38 <= text.count("\n") + 1 <= 40
+    assert re.findall(r"Remark (\d+)", shown(c, full=True)) == [str(k) for k in range(13)]
+    assert "more remark" not in shown(c, full=True)
+
+
+def test_a_stated_rate_stays_when_the_others_move_and_a_fee_moves_with_none() -> None:
+    """Of 1,000 tokens in and 100 out at $2 and $10: stated input leaves 2 + 2 of 2 + 1; a stated cache read leaves both."""
+    words = ("as_of=2026-11-24", "incumbent.provider=google", "incumbent.model=gemini-4-argon", *NOTHING, "draws=0",
+             "workload.lengths=null", "workload.input_tokens=1000", "workload.output_tokens=100")
+    for rate, ratio in (("cache_read", 2.0), ("input", 4 / 3)):
+        c = bundled(*words, f"apis={{google/gemini-4-argon: {{{rate}_usd_per_mtok: 2}}}}")
+        assert c.case["vendors.google/gemini-4-argon.next_price_ratio"].value == pytest.approx(ratio)
+    c = bundled(*words)
+    fee = replace(option_of(c, "stay").lines[0], name="API provisioned throughput", monthly_usd=(1e6,) * 36)
+    more = replace(c, options=tuple(replace(o, lines=(*o.lines, fee)) if o.id == "stay" else o for o in c.options))
+    said = [re.findall(r"then about \$([\d,]+) a month, not \$([\d,]+)\.", str(alerts(each))) for each in (c, more)]
+    (plain,), (with_fee,) = ([int(then.replace(",", "")) - int(now.replace(",", "")) for then, now in each] for each in said)
+    assert plain == pytest.approx(with_fee, abs=1) != 0
 
 
 def test_the_count_of_wrong_answers_times_their_price_is_what_the_line_says() -> None:

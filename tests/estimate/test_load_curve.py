@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import gamma, kstest
 
+from roi.catalog.models.shapes import find_model
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import fleet_capacity, replicas_needed
 from roi.estimate.replay.load_curve import LoadCurve, Slo, goodput_share, saturated_rate
 from roi.estimate.replay.router import replay
 from roi.estimate.replay.traffic import (
+    Lengths,
     as_requests,
     bursty_arrivals,
     day_arrivals,
@@ -21,7 +23,7 @@ from roi.estimate.replay.traffic import (
     spread_evenly,
     uniforms,
 )
-from roi.estimate.serving.iteration import Iteration
+from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu
 
 ONE = np.array([1.0])
 ENGINE = Iteration(step_s=0.008, sequence_s=5e-5, kv_byte_s=2e-8, prefill_token_s=4e-5)  # KV in tokens
@@ -228,6 +230,18 @@ def test_a_prefix_in_the_cache_is_read_by_each_and_held_once():
     assert load.kv_start.tolist() == [101.0, 101.0]
     assert load.kv_held.tolist() == [45.0, 45.0]
     assert load.kv_growth.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("model", ["qwen3-8b", "gemma-3-27b", "gemma-4-12b", "phi-3-mini", "llama-3.1-8b"])
+@pytest.mark.parametrize(("prompt", "output"), [(100.0, 4000.0), (1500.0, 300.0), (20.0, 1.0)])
+def test_what_is_taken_as_tokens_come_is_the_mean_of_every_token(model, prompt, output):
+    """A window that fills early stays full: the chord from the first to the last token would be a third below (gemma-4-12b)."""
+    shape, plain = find_model(model), Lengths(ONE * prompt, ONE * output, 0.0 * ONE)
+    tokens = prompt + np.arange(1.0, output + 1.0)
+    held, shared = (np.mean(kv_bytes_per_gpu(shape, x, 1.0)) for x in (tokens, prompt / 2.0))
+    cached = Lengths(ONE * prompt / 2.0, ONE * output, ONE * prompt / 2.0)
+    for lengths, own in ((plain, held), (cached, held - shared)):
+        assert as_requests(lengths, ONE, shape, reserved=False).kv_taken == pytest.approx([own], rel=1e-3)
 
 
 def test_a_point_leaves_out_the_filling_and_the_emptying():

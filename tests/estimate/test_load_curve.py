@@ -1,5 +1,6 @@
 """The traffic that is replayed, the rate at which the SLO holds, and what replicas gain behind a router."""
 
+from dataclasses import replace
 from math import factorial
 
 import numpy as np
@@ -242,6 +243,19 @@ def test_what_is_taken_as_tokens_come_is_the_mean_of_every_token(model, prompt, 
     cached = Lengths(ONE * prompt / 2.0, ONE * output, ONE * prompt / 2.0)
     for lengths, own in ((plain, held), (cached, held - shared)):
         assert as_requests(lengths, ONE, shape, reserved=False).kv_taken == pytest.approx([own], rel=1e-3)
+
+
+@pytest.mark.parametrize(("replicas", "rate"), [(1, 0.6), (1, 0.9), (3, 2.7)])
+def test_how_full_the_cache_is_at_a_point_is_what_the_requests_under_way_hold_over_time(replicas, rate):
+    """Each holds its mean from its admission to its end; between the first arrival and the last, as the load is then."""
+    lengths, arrivals = histogram_lengths(2000, 100.0 * ONE, 2000.0 * ONE, ONE), poisson_arrivals(2000, 7)
+    load, server = as_requests(lengths, arrivals, None, reserved=False), Server(ENGINE, 50_000.0)
+    found, at = replay(replace(load, arrival_s=arrivals / rate), server, replicas), np.linspace(400.0, 1700.0, 1000) / rate
+    held = [float(np.sum(load.kv_mean[(found.admitted_s <= t) & (t < found.ended_s)])) for t in at]
+    known = LoadCurve(load, server, replicas)
+    assert known.kv_full(known.at(rate)) == pytest.approx(np.mean(held) / replicas / 50_000.0, rel=0.06)
+    whole = LoadCurve(as_requests(lengths, arrivals, None), server, replicas)
+    assert whole.kv_full(whole.at(rate)) is None
 
 
 def test_a_point_leaves_out_the_filling_and_the_emptying():

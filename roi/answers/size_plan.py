@@ -60,6 +60,8 @@ class FleetPoint:
     load: LoadPoint
     holds: bool
     """The SLO at the peak."""
+    kv_full: float | None
+    """Share of the KV cache held in the mean at the peak; None where the engine evicts nothing (`LoadCurve.kv_full`)."""
 
 
 @dataclass(frozen=True)
@@ -201,10 +203,11 @@ def _fewest(plan: FleetPlan, server: Server, load: Load, headroom: float, least:
 def _fleet(plan: FleetPlan, option: Option, server: Server, load: Load, replicas: int) -> FleetPoint:
     """The replicas under the load, and what they cost with the spares."""
     count = FLEETS_REPLAYED[min(max(replicas, 2) - 2, len(FLEETS_REPLAYED) - 1)]
-    found = load_curve(plan.serving, load.traffic, server, replicas, count).at(load.requests_per_s)
+    curve = load_curve(plan.serving, load.traffic, server, replicas, count)
+    found = curve.at(load.requests_per_s)
     instances, gpus, rent = _rent(plan, option, replicas)
     return FleetPoint(replicas=replicas, instances=instances, gpus=gpus, usd_per_month=rent, load=found,
-                      holds=found.holds(load.slo))
+                      holds=found.holds(load.slo), kv_full=curve.kv_full(found))
 
 
 def _rent(plan: FleetPlan, option: Option, replicas: int) -> tuple[int, int, float]:

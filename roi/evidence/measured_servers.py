@@ -62,7 +62,12 @@ def fit_serve(profile: ServeProfile) -> ServeFit:
     """The fit of this profile alone, with the shape and the card where the catalog knows them."""
     shape, gpu = _known(profile)
     fit = _fitted(profile, shape, gpu)
-    return ServeFit(fit, held_out(profile, fit, shape), theory_step(profile, shape, gpu), adapter_speeds(profile, fit, shape))
+    return ServeFit(fit, _held_out(profile, fit, shape), theory_step(profile, shape, gpu), adapter_speeds(profile, fit, shape))
+
+
+def _held_out(profile: ServeProfile, fit: StepFit, shape: ModelShape | None) -> tuple[HoldOut, ...]:
+    """What the fit says of open loops, with requests admitted as its engine does."""
+    return held_out(profile, fit, shape, reserved=_habits(profile).reserves)
 
 
 def _fitted(profile: ServeProfile, shape: ModelShape | None, gpu: Gpu | None) -> StepFit:
@@ -168,7 +173,7 @@ def measured_servers(store: Store, gpu: str) -> tuple[tuple[MeasuredServer, ...]
             passed.append((stored.name, "nobody said in which format the weights were: --weight-dtype of roi profile serve"))
         else:
             slower = adapter_speeds(profile, fit, shape)
-            found.append(MeasuredServer(stored, shape, card, fit, held_out(profile, fit, shape), slower))
+            found.append(MeasuredServer(stored, shape, card, fit, _held_out(profile, fit, shape), slower))
     return tuple(found), tuple(passed)
 
 

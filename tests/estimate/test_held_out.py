@@ -47,3 +47,11 @@ def test_a_request_that_no_replica_holds_is_not_served():
     """A cache of 12.5 tokens holds 9 + 3, not 10 + 3."""
     found = replay_served([request(0.0), request(1.0, prompt=9)], Server(PLAIN.iteration, 12.5), None)
     assert found.served.tolist() == [False, True]
+
+
+def test_requests_are_admitted_as_their_engine_takes_the_cache():
+    """10 + 21 tokens each, 21 in the mean over the answer: room for 42 takes two that grow (vLLM), or one whole."""
+    server, two = Server(Iteration(1.0, 0.0, 0.0, 0.0), 42.0), [request(0.0, output=21)] * 2
+    growing, whole = (replay_served(two, server, None, reserved=reserved) for reserved in (False, True))
+    assert growing.admitted_s.tolist() == [0.0, 0.0]
+    assert whole.admitted_s.tolist() == [0.0, 21.0]

@@ -1,5 +1,6 @@
 """The traffic that is replayed, the rate at which the SLO holds, and what replicas gain behind a router."""
 
+from dataclasses import replace
 from math import factorial
 
 import numpy as np
@@ -8,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import gamma, kstest
 
+from roi.catalog.models.shapes import find_model
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import fleet_capacity, replicas_needed
 from roi.estimate.replay.load_curve import LoadCurve, Slo, goodput_share, saturated_rate
 from roi.estimate.replay.router import replay
 from roi.estimate.replay.traffic import (
+    Lengths,
     as_requests,
     bursty_arrivals,
     day_arrivals,
@@ -21,7 +24,7 @@ from roi.estimate.replay.traffic import (
     spread_evenly,
     uniforms,
 )
-from roi.estimate.serving.iteration import Iteration
+from roi.estimate.serving.iteration import Iteration, kv_bytes_per_gpu
 
 ONE = np.array([1.0])
 ENGINE = Iteration(step_s=0.008, sequence_s=5e-5, kv_byte_s=2e-8, prefill_token_s=4e-5)  # KV in tokens
@@ -228,6 +231,31 @@ def test_a_prefix_in_the_cache_is_read_by_each_and_held_once():
     assert load.kv_start.tolist() == [101.0, 101.0]
     assert load.kv_held.tolist() == [45.0, 45.0]
     assert load.kv_growth.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("model", ["qwen3-8b", "gemma-3-27b", "gemma-4-12b", "phi-3-mini", "llama-3.1-8b"])
+@pytest.mark.parametrize(("prompt", "output"), [(100.0, 4000.0), (1500.0, 300.0), (20.0, 1.0)])
+def test_what_is_taken_as_tokens_come_is_the_mean_of_every_token(model, prompt, output):
+    """A window that fills early stays full: the chord from the first to the last token would be a third below (gemma-4-12b)."""
+    shape, plain = find_model(model), Lengths(ONE * prompt, ONE * output, 0.0 * ONE)
+    tokens = prompt + np.arange(1.0, output + 1.0)
+    held, shared = (np.mean(kv_bytes_per_gpu(shape, x, 1.0)) for x in (tokens, prompt / 2.0))
+    cached = Lengths(ONE * prompt / 2.0, ONE * output, ONE * prompt / 2.0)
+    for lengths, own in ((plain, held), (cached, held - shared)):
+        assert as_requests(lengths, ONE, shape, reserved=False).kv_taken == pytest.approx([own], rel=1e-3)
+
+
+@pytest.mark.parametrize(("replicas", "rate"), [(1, 0.6), (1, 0.9), (3, 2.7)])
+def test_how_full_the_cache_is_at_a_point_is_what_the_requests_under_way_hold_over_time(replicas, rate):
+    """Each holds its mean from its admission to its end; between the first arrival and the last, as the load is then."""
+    lengths, arrivals = histogram_lengths(2000, 100.0 * ONE, 2000.0 * ONE, ONE), poisson_arrivals(2000, 7)
+    load, server = as_requests(lengths, arrivals, None, reserved=False), Server(ENGINE, 50_000.0)
+    found, at = replay(replace(load, arrival_s=arrivals / rate), server, replicas), np.linspace(400.0, 1700.0, 1000) / rate
+    held = [float(np.sum(load.kv_mean[(found.admitted_s <= t) & (t < found.ended_s)])) for t in at]
+    known = LoadCurve(load, server, replicas)
+    assert known.kv_full(known.at(rate)) == pytest.approx(np.mean(held) / replicas / 50_000.0, rel=0.06)
+    whole = LoadCurve(as_requests(lengths, arrivals, None), server, replicas)
+    assert whole.kv_full(whole.at(rate)) is None
 
 
 def test_a_point_leaves_out_the_filling_and_the_emptying():

@@ -426,10 +426,9 @@ def test_a_cache_that_is_taken_as_tokens_come_holds_more_at_a_time():
     """A request of 10 prompt tokens and 21 of answer begins to decode with 11 and ends with 31, 21 in the mean. Room for 42 is
     one whole request's, and two that grow; room for 25 is none's, though 21 would fit."""
     whole = replace(requests([0.0, 0.0], [10.0, 10.0], [21.0, 21.0]), kv_start=np.full(2, 11.0), kv_growth=np.ones(2))
-    growing = replace(whole, reserved=False)
+    growing = replace(whole, kv_mean=np.full(2, 21.0))
     for each, room, admitted in ((whole, 42.0, 1), (growing, 42.0, 2), (growing, 25.0, 0)):
         for replicas in (1, 2):
             found = replay(each, Server(Iteration(0.01, 0.0, 0.0, 0.0), room, 8.0, 64.0), replicas)
             at_once = np.sum(found.admitted_s < found.ended_s.min()) if found.served.any() else 0
             assert at_once == min(admitted * replicas, 2)
-    assert growing.kv_taken.tolist() == [21.0, 21.0]

@@ -12,7 +12,8 @@ from roi.catalog.models.shapes import find_model
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.request_shape import RequestShape
-from roi.evidence.measured_servers import find_served, kv_token_bytes, measured_servers
+from roi.evidence import measured_servers as measured_servers_module
+from roi.evidence.measured_servers import find_served, fit_serve, kv_token_bytes, measured_servers
 from roi.evidence.serving_speed import on_card
 from roi.facts.fact import Basis
 from roi.store.profiles.lookup import load_profiles, save_profile
@@ -85,6 +86,17 @@ def test_a_profile_counts_the_context_that_its_engine_reads(tmp_path):
     servers, _ = measured_servers(stored(tmp_path, simulate(Truth(c=1e-6), loads=loads, **stated)), "H100")
     step = find_served(servers, find_model("mistral-7b-v0.1"), 1, "bf16", prefill_context=8_000.0).iteration
     assert step.kv_byte_s * 131072 == pytest.approx(1e-6, rel=0.05)
+
+
+@pytest.mark.parametrize(("engine", "reserves"), [
+    (None, False), ("vllm", False), ("sglang", False), ("unheard-of", False), ("tgi-2024", True), ("tensorrt-llm", True),
+    ("transformers", True), ("gpt-fast", True), ("llama.cpp", True), ("ollama", True)])
+def test_what_is_held_out_is_replayed_with_the_admission_of_its_engine(monkeypatch, engine, reserves):
+    """Engines that evict take the cache as tokens come; those that cannot wait until all of an answer fits."""
+    told = []
+    monkeypatch.setattr(measured_servers_module, "held_out", lambda *_, reserved: told.append(reserved) or ())
+    fit_serve(simulate(loads=DESIGN[:2], **{**STATED, "engine": engine}))
+    assert told == [reserves]
 
 
 def test_profiles_that_say_too_little_are_named_with_the_reason(tmp_path):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from roi.errors import InputError
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.router import Replayed, Requests, replay, replay_closed
+from roi.estimate.replay.traffic import mean_kv
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT, STEP_TOKENS
 from roi.estimate.serving.routing import expert_share
 from roi.estimate.serving.step_fit import StepFit, fitted_points, held_out_points, kv_reader
@@ -30,13 +31,14 @@ Array = NDArray[np.float64]
 
 
 def replay_served(
-    requests: Sequence[ServedRequest], server: Server, concurrency: int | None, kv_of: Callable[[Array], Array] = np.asarray
+    requests: Sequence[ServedRequest], server: Server, concurrency: int | None, kv_of: Callable[[Array], Array] = np.asarray,
+    shape: ModelShape | None = None, *, reserved: bool = False,
 ) -> Replayed:
     """The requests, in order of sending, with the times that the server's step gives them.
 
     With `concurrency` in flight, as a closed loop: what was measured enters through the lengths alone. Without, at the times
-    at which they were sent. `kv_of` gives the tokens that a step reads for a context of so many (windows cap it); what is read
-    for a request grows evenly from its first to its last token.
+    at which they were sent. `kv_of` gives the tokens that a step reads for a context of so many (windows of `shape` cap it);
+    what is read for a request grows evenly from its first to its last token. `reserved`: `EngineHabits.reserves`.
     """
     prompt, cached, output = (
         np.array([float(getattr(r, name)) for r in requests]) for name in ("prompt_tokens", "cached_tokens", "output_tokens")
@@ -46,7 +48,7 @@ def replay_served(
     sent = np.array([r.sent_s for r in requests])
     load = Requests(
         arrival_s=sent, prefill_tokens=np.maximum(prompt - cached, 1.0), output_tokens=output, kv_start=start, kv_growth=growth,
-        kv_held=end,
+        kv_held=end, kv_mean=None if reserved else mean_kv(kv_of, prompt, output, shape),
     )
     return replay(load, server) if concurrency is None else replay_closed(load, server, concurrency)
 
@@ -81,12 +83,17 @@ class HoldOut:
         )
 
 
-def held_out(profile: ServeProfile, fit: StepFit, shape: ModelShape | None = None) -> tuple[HoldOut, ...]:
-    """Each open loop of the profile that the fit has not seen, measured and replayed; none where nothing was fitted."""
+def held_out(
+    profile: ServeProfile, fit: StepFit, shape: ModelShape | None = None, *, reserved: bool = False
+) -> tuple[HoldOut, ...]:
+    """Each open loop of the profile that the fit has not seen, measured and replayed; none where nothing was fitted.
+
+    `reserved` is how its engine admits (`EngineHabits.reserves`).
+    """
     if fit.iteration is None:
         return ()
     server = fitted_server(fit, profile.kv_capacity_tokens)
-    found = [_replayed(number, point, server, profile, shape) for number, point in held_out_points(profile)]
+    found = [_replayed(number, point, server, profile, shape, reserved=reserved) for number, point in held_out_points(profile)]
     return tuple(one for one in found if one is not None)
 
 
@@ -107,13 +114,13 @@ def fitted_server(fit: StepFit, kv_capacity_tokens: float | None = None) -> Serv
 
 
 def _replayed(
-    number: int, point: ServePoint, server: Server, profile: ServeProfile, shape: ModelShape | None
+    number: int, point: ServePoint, server: Server, profile: ServeProfile, shape: ModelShape | None, *, reserved: bool
 ) -> HoldOut | None:
     """The point beside its replay; None where no request has two tokens, most got all at once, or none fits the cache."""
     good = sorted((r for r in point.requests if r.error is None and len(r.chunk_s) > 1), key=lambda r: r.sent_s)
     if not good:
         return None
-    found = replay_served(good, server, point.concurrency, kv_reader(shape, profile.gpus))
+    found = replay_served(good, server, point.concurrency, kv_reader(shape, profile.gpus), shape, reserved=reserved)
     if not found.served.any():
         return None
     output, sent = np.array([float(r.output_tokens) for r in good]), np.array([r.sent_s for r in good])

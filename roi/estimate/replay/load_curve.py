@@ -143,6 +143,16 @@ class LoadCurve:
         """True where a replica can hold every one of the requests."""
         return float(np.max(self._requests.kv_held)) <= self._server.kv_capacity
 
+    def kv_full(self, point: LoadPoint) -> float | None:
+        """Share of the KV cache that those under way at a point hold in the mean; None where the engine evicts nothing.
+
+        Under way are those in flight that do not wait for their prefill; long answers stay longer, so that tokens weigh.
+        """
+        if self._requests.kv_mean is None:
+            return None
+        each = float(np.average(self._requests.kv_mean, weights=self._requests.output_tokens))
+        return min((point.in_flight - point.mean_queue) / self._replicas * each / self._server.kv_capacity, 1.0)
+
     def near_room(self, in_flight: float, unsure: float) -> tuple[float, float] | None:
         """KV capacities of a replica that has `unsure` less, or more; None where so many in flight come near neither.
 

@@ -43,14 +43,15 @@ class Requests:
     """What each further token adds to that: constant per request (windows and states: the chord from first to last)."""
     kv_held: Array
     """KV cache that it holds of its own when it ends."""
-    reserved: bool = True
-    """True where it is admitted when all of that fits. False: KV is taken as tokens come, and it is admitted when its mean
-    fits: of the others, some are near their starts and some their ends. Ignored: what is evicted and computed again."""
+    kv_mean: Array | None = None
+    """The mean of that over its answer (`mean_kv`), where KV is taken as tokens come and it is admitted when its mean fits: of
+    the others, some are near their starts and some their ends. Ignored: what is evicted and computed again. None where it is
+    admitted when all of it fits."""
 
     @property
     def kv_taken(self) -> Array:
         """KV cache that counts as its own from its admission to its end."""
-        return self.kv_held if self.reserved else self.kv_held - self.kv_growth * (self.output_tokens - 1.0) / 2.0
+        return self.kv_held if self.kv_mean is None else self.kv_mean
 
     def columns(self, capacity: float) -> tuple[Array, ...]:
         """Its arrays, in the order of its fields, as a cache of this capacity takes them: who never fits is never taken."""
@@ -136,7 +137,7 @@ def replay(requests: Requests, server: Server, replicas: int = 1) -> Replayed:
 
     Ties go to the replica with the lowest number. A replica runs steps (EngineReplica): decoding sequences get one token
     each, prompts are computed first come, first served in what the step's tokens leave (or in steps of their own), and a
-    request is admitted when a slot is free and the KV cache that it takes fits (`Requests.reserved`); one that never fits is
+    request is admitted when a slot is free and the KV cache that it takes fits (`Requests.kv_taken`); one that never fits is
     refused at once. Ignored: time between router and replica, failures, priorities, speculative decoding.
     """
     count = requests.arrival_s.size

@@ -4,6 +4,7 @@ Arrivals are a Poisson process, or one whose rate follows the hours of a day. Le
 prompt and output tokens. Draws come from a counter (splitmix64), not from a library's generator, whose stream may change.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +21,6 @@ Array = NDArray[np.float64]
 
 GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 """Weyl increment of splitmix64 (Steele, Lea, Flood 2014): 2^64 over the golden ratio."""
-
 
 @dataclass(frozen=True)
 class Lengths:
@@ -124,8 +124,21 @@ def as_requests(
     prompt = lengths.cached_tokens + lengths.uncached_tokens
     start, end = kv(prompt + 1.0), kv(prompt + lengths.output_tokens)
     growth = (end - start) / np.maximum(lengths.output_tokens - 1.0, 1.0)
-    held = np.maximum(end - np.where(lengths.cached_tokens > 0.0, kv(lengths.cached_tokens), 0.0), 0.0)
+    shared = np.where(lengths.cached_tokens > 0.0, kv(lengths.cached_tokens), 0.0)
     return Requests(
         arrival_s=arrival_s, prefill_tokens=lengths.uncached_tokens, output_tokens=lengths.output_tokens, kv_start=start,
-        kv_growth=growth, kv_held=held, reserved=reserved,
+        kv_growth=growth, kv_held=np.maximum(end - shared, 0.0),
+        kv_mean=None if reserved else np.maximum(mean_kv(kv, prompt, lengths.output_tokens, shape) - shared, 0.0),
     )
+
+
+def mean_kv(kv: Callable[[Array], Array], prompt_tokens: Array, output_tokens: Array, shape: ModelShape | None) -> Array:
+    """The mean over its answer of what each request holds, `kv` being that of so many tokens, in its unit.
+
+    By trapezoids between where the shape's windows fill: what is held grows evenly but there.
+    """
+    first, last = prompt_tokens + 1.0, prompt_tokens + output_tokens
+    windows = {float(a.window) for a in shape.attention if a.window} if shape is not None else ()
+    at = np.stack([first, *(np.clip(full, first, last) for full in sorted(windows)), last])
+    share, held = np.diff(at, axis=0) / np.maximum(last - first, 1.0), kv(at)
+    return np.asarray(np.where(last > first, np.sum(share * (held[:-1] + held[1:]), axis=0) / 2.0, held[0]))

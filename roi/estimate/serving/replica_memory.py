@@ -62,8 +62,9 @@ class EngineHabits:
     experts_apart: bool = False
     """True where experts in 4 bits are multiplied by kernels of their own, one expert after the other."""
     reserves: bool = False
-    """True where a request waits until the KV of its whole answer fits (`Requests.reserved`): of servers, TensorRT-LLM's and
-    TGI's; vLLM, LMDeploy and DeepSpeed-FastGen take blocks as tokens come, SGLang a share of them before."""
+    """True where a request waits until the KV of its whole answer fits (`Requests.kv_mean`): TensorRT-LLM and TGI, and those
+    that cache as long as asked and cannot evict; vLLM, LMDeploy and DeepSpeed-FastGen take blocks as tokens come, SGLang a
+    share of them before."""
 
 
 VLLM: Final = EngineHabits()

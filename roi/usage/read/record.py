@@ -28,6 +28,8 @@ OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-incl
 LOST: Final = (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS, NO_NAME, NOT_USD, AMOUNT_IN, CACHED_ABOVE_INPUT, "a negative ",
                "a count that cannot be read")  # fmt: skip
 """Beginnings of the reasons for which usage that there was does not count, so that its day's sums are too low."""
+TOKENS_KNOWN: Final = (UNREAD_COST, UNREAD_REQUESTS, NO_NAME, "a negative number of requests", "a negative cost")
+"""Of them, those of rows whose tokens are known, where they have any."""
 FIRST_US: Final = 946_684_800_000_000
 """2000-01-01 UTC: what lies before, or from 2100 on, is no time of a call but another number."""
 LAST_US: Final = 4_102_444_800_000_000
@@ -202,7 +204,8 @@ class Format:
             paid = read[CURRENCY]
             if self.grain != "cost":
                 other = read.cost_usd.notnull() & ~paid.isin(["USD", ""]) & (paid.length() <= CODE)
-                read = read.mutate(other_money=other.cast("int64"), cost_usd=ibis.ifelse(other, ibis.null("float64"), read.cost_usd))
+                cost = ibis.ifelse(other, ibis.null("float64"), read.cost_usd)
+                read = read.mutate(other_money=other.cast("int64"), cost_usd=cost)
                 paid = ibis.ifelse(read[CURRENCY] == "", "USD", read[CURRENCY])
             other, code = read.cost_usd.notnull() & (paid != "USD"), paid.re_search("^[A-Z]{3}$")
             own += [(other & code, ibis.literal(AMOUNT_IN).concat(paid, "; what is read is in USD")), (other, NOT_USD)]

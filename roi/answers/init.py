@@ -16,7 +16,7 @@ from roi.catalog.prices.api_prices import ALIASES, find_api_price, model_names
 from roi.errors import InputError
 from roi.facts.price import ApiPrice
 from roi.resolution.resolution import resolve
-from roi.scenario.file import check_counted, check_scenario, read_part
+from roi.scenario.file import check_counted, check_scenario, read_part, tell_day
 from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part
 from roi.scenario.starting import renamed, written_over
@@ -119,6 +119,8 @@ def _measured(
         if len(usage) > 1 or incumbent is not None:
             raise InputError(f"--usage: {usage[0]} is a part of a scenario; it stands alone, and names its incumbent itself")
         part = read_part(usage[0])
+        tell_day(part, part.get("incumbent"), as_of, tell)
+        part.pop("as_of", None)
         return {"workload": {}, "incumbent": {}, **part}, f"Measured: {usage[0].name}, by roi usage."
     asked = Question(files=tuple(map(str, usage)), options=FileOptions(), incumbent=incumbent)
     spent = summarize(asked)
@@ -127,6 +129,7 @@ def _measured(
         spent = summarize(replace(asked, requests_per_day=requests))
     part = parse_yaml(part_yaml(spent, as_of=as_of), "--usage")
     del part["schema"]
+    part.pop("as_of", None)
     days = spent.days
     assert days is not None  # a part has been written
     first, last = day_of(days.first), day_of(days.last)

@@ -92,10 +92,11 @@ def after(month: str, count: int = 1) -> str:
 def usage_months(
     files: Sequence[str], options: FileOptions, named: str | None, models: Models, notes: list[str]
 ) -> dict[str, MonthSums]:
-    """Sums of each month that the export covers whole, of the models that the decision calls.
+    """Sums of each month that the export covers whole but for MOST_LOST of it, of the models that the decision calls.
 
     `notes` hear of what is left out: months that are covered in part, models that are none of the decision's.
     """
+    from roi.usage.measure.days import MOST_LOST
     from roi.usage.measure.pricing import day_of
     from roi.usage.summary import Question, summarize
 
@@ -120,7 +121,13 @@ def usage_months(
     for month, some in sorted(rows.items()):
         first = Date.fromisoformat(f"{month}-01")
         covered = sum(first + timedelta(days=k) in whole for k in range(days_in(month)))
-        if covered < days_in(month):
+        low = [share for day, share in (found.days.lost if found.days else ()) if month_of(day_of(day)) == month]
+        gone_share = sum(low) / days_in(month)
+        if low and covered + len(low) == days_in(month) and gone_share <= MOST_LOST:
+            have = "has" if len(low) == 1 else "have"
+            notes.append(f"--actual: {month} counts although {len(low)} of its days {have} rows left out, about"
+                         f" {gone_share:.2%} of the month")
+        elif covered < days_in(month):
             gone = found.days.left_out if found.days else ()
             why = [f"{day_of(day)} {told}" for day, told in gone if month_of(day_of(day)) == month]
             notes.append(f"{month} is left out: {covered} of its {days_in(month)} days are covered whole"

@@ -7,6 +7,7 @@ The engine that compares is loaded where there is something to compare: it takes
 """
 
 from dataclasses import dataclass
+from datetime import date as Date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,18 +56,23 @@ def answer_usage(
     question: Question, *, scenario: Path | None = None, most: int = 5, with_part: bool = False,
     tell: "Tell | None" = None, status: "Tell | None" = None, cache: bool = True,
 ) -> UsageAnswer:
-    """What the files of the question say, and the comparison of the `most` largest groups under `scenario`.
+    """What the files of the question say, and the comparison of the `most` largest groups under `scenario`, on its day.
 
     With `cache` answers of earlier runs about the same groups are used again. InputError where a part of a scenario is asked
     for and the files settle none.
     """
     parts: list[str] = []
+    as_of: Date | None = None
+    if scenario is not None:
+        from roi.scenario.file import load_scenario
+
+        as_of = load_scenario(scenario).as_of
 
     def settle(found: Usage) -> None:
         if with_part:
             from roi.usage.measure.scenario_part import part_yaml
 
-            parts.append(part_yaml(found, question.bill_usd_per_month))
+            parts.append(part_yaml(found, question.bill_usd_per_month, as_of))
 
     spent, tasks = summarize(question, tell, status, settle), []
     if question.trace is not None and tell is not None:
@@ -78,6 +84,6 @@ def answer_usage(
 
         if status is not None:
             status("comparing groups")
-        tasks = rank_tasks(spent, scenario, most, bill_usd_per_month=question.bill_usd_per_month, tell=tell or keep_quiet,
-                           cache=cache)
+        tasks = rank_tasks(spent, scenario, most, as_of=as_of, bill_usd_per_month=question.bill_usd_per_month,
+                           tell=tell or keep_quiet, cache=cache)
     return UsageAnswer(spent=spent, part=parts[0] if parts else None, tasks=tasks)

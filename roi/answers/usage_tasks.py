@@ -18,7 +18,6 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.answers.usage import Task
 from roi.catalog.prices.api_prices import find_api_price
 from roi.catalog.user_data import cache_folder
-from roi.clock import today
 from roi.errors import InputError
 from roi.scenario.template import BUNDLED, template, template_day
 from roi.store.cases import case_name
@@ -54,19 +53,20 @@ class Group:
 
 
 def rank_tasks(
-    found: Usage, scenario: Path | None = None, most: int = 5, *, bill_usd_per_month: float | None = None,
-    tell: Tell = keep_quiet, cache: bool = True,
+    found: Usage, scenario: Path | None = None, most: int = 5, *, as_of: date | None = None,
+    bill_usd_per_month: float | None = None, tell: Tell = keep_quiet, cache: bool = True,
 ) -> list[Task]:
     """The largest groups (models, where nothing is grouped), the one whose change could save most first.
 
     All calls of a model, those without a group too, are one more where they are more than a group: a change is paid for once.
-    `bill_usd_per_month` is what all calls really cost. `scenario` is what they are compared under; without one, the bundled
-    candidates, where quality is not evaluated and wrong answers cost nothing, so that the ranking is of costs alone. What was
-    measured on this machine counts as in `compare`. With `cache` answers of earlier runs are used again.
+    `bill_usd_per_month` is what all calls really cost. `scenario` is what they are compared under, and `as_of` its day;
+    without one, the bundled candidates, where quality is not evaluated and wrong answers cost nothing, so that the ranking is
+    of costs alone. What was measured on this machine counts as in `compare`. With `cache` answers of earlier runs are used
+    again.
     """
     if found.days is None or not found.days.complete:
         return []  # a part of a day says nothing of a month
-    as_of = max(day_of(found.days.last), today() if scenario is not None else template_day(BUNDLED))
+    as_of = as_of or max(day_of(found.days.last), template_day(BUNDLED))
     groups = list(_largest(found, most, bill_usd_per_month, (as_of - EPOCH).days))
     parts = [(group.task.usd_per_month, group.part) for group in groups if group.part is not None]
     asked = json.dumps([as_of.isoformat(), *parts])

@@ -15,7 +15,7 @@ from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, parse_yaml
 
 
 def measure_usage(
-    *files: Path | str, incumbent: str | None = None, bill_usd_per_month: float | None = None
+    *files: Path | str, incumbent: str | None = None, bill_usd_per_month: float | None = None, as_of: Date | None = None
 ) -> dict[str, Any]:  # Any: plain values
     """Workload and incumbent as usage logs and exports settle them; needs the extra [usage].
 
@@ -23,6 +23,7 @@ def measure_usage(
         *files: what a provider, a gateway or a tool exports; several of one kind are read together (docs/usage.md).
         incumbent: the model that is to be replaced, where the files name several.
         bill_usd_per_month: what was really paid, where you know it.
+        as_of: the scenario's day, at whose list prices the bill is told; None: today.
 
     Raises:
         InputError: a file cannot be read, or the files settle no workload.
@@ -42,12 +43,13 @@ def measure_usage(
     if not files:
         raise InputError("files: needed and not given; name what was exported")
     check_type("incumbent", incumbent, str | None, "the name of a model, or None")
+    check_type("as_of", as_of, Date | None, "a date, or None")
     if bill_usd_per_month is not None:
         _check_number("bill_usd_per_month", bill_usd_per_month, (SMALLEST, LARGEST), "USD above 0")
     named = tuple(map(str, paths_of("files", files)))
     with _told():
         spent = summarize(Question(files=named, options=FileOptions(), incumbent=incumbent))
-    return _blocks(part_yaml(spent, bill_usd_per_month), PART_SCHEMA)
+    return _blocks(part_yaml(spent, bill_usd_per_month, as_of), PART_SCHEMA)
 
 
 def measure_quality(*files: Path | str, incumbent: str, bar: float | None = None) -> dict[str, Any]:  # Any: plain values

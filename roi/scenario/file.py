@@ -4,8 +4,10 @@ A part that usage records settle may be laid over it: what the part states repla
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from datetime import date as Date
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +21,8 @@ from roi.scenario.scenario import LESS_REASONING, SHORTER_PROMPT, Scenario, tune
 from roi.scenario.template import BUNDLED, check_day, template
 from roi.scenario.yaml import PART_SCHEMA, QUALITY_PART, beside_a_scenario, parse_yaml, read_yaml, refuse_records, scalar
 
+BILL: Final = "bill_usd_per_month"
+DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 BLOCKS: Final = {PART_SCHEMA: ("workload", "incumbent"), QUALITY_PART: ("quality", "record")}
 """What a part of each schema may hold: blocks of a scenario, and the record that `roi quality` keeps for its next run."""
 VOLUME: Final = "workload.requests_per_day"
@@ -45,10 +49,11 @@ def load_scenario(
     """
     data = _opened(path)
     laid: list[str] = []
+    used: dict[str, Any] = {}  # Any: plain values
     if part is not None:
         before = _incumbent(data)
-        found = part if isinstance(part, dict) else read_part(part)
-        laid += overlay(data, found, tell)
+        used = part if isinstance(part, dict) else read_part(part)
+        laid += overlay(data, used, tell)
         now = data["incumbent"].get("model")
         if tell is not None and before is not None and now != before and path is not None:
             named = "the part" if isinstance(part, dict) else part
@@ -72,8 +77,19 @@ def load_scenario(
     if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
              f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
+    scenario = _on_a_day(data, as_of)
+    tell_day(used, data.get("incumbent"), scenario.as_of, tell)
     how = f"roi usage --requests-per-day NUMBER, or --set {VOLUME}=NUMBER"
-    return check_counted(_on_a_day(data, as_of).with_stated(laid), part, how)
+    return check_counted(scenario.with_stated(laid), part, how)
+
+
+def tell_day(part: dict[str, Any], incumbent: object, as_of: Date, tell: Callable[[str], None] | None) -> None:
+    """Say where the incumbent's bill is a part's, at the list prices of another day than the scenario's."""
+    own = isinstance(incumbent, dict) and incumbent.get(BILL) == part.get("incumbent", {}).get(BILL)
+    if tell is not None and own and part.get("as_of", day := as_of.isoformat()) != day:
+        tell(f"incumbent.{BILL} of the part is at the list prices of {part['as_of']}, and the scenario is of {day}: where the"
+             " list moved in between, so did its gap to the bill; roi usage FILES --scenario SCENARIO --output writes that of"
+             f" {day}")
 
 
 def _on_a_day(data: dict[str, Any], as_of: str | None) -> Scenario:
@@ -261,7 +277,9 @@ def read_part(path: Path, option: str = "--usage") -> dict[str, Any]:
     for block in blocks:
         if not isinstance(data.get(block, {}), dict):
             raise InputError(f"{option}: {path}: {block}: {data[block]!r} is not usable; it should be a block of keys")
-    if other := sorted(set(data) - set(blocks)):
+    if schema == PART_SCHEMA and "as_of" in data and not DAY.fullmatch(str(data["as_of"])):
+        raise InputError(f"{option}: {path}: as_of: {data['as_of']!r} is not usable; the day of the bill's prices: 2026-11-28")
+    if other := sorted(set(data) - set(blocks) - ({"as_of"} if schema == PART_SCHEMA else set())):
         raise InputError(f"{option}: {path}: {', '.join(other)} is not part of {schema}; allowed: {', '.join(blocks)}")
     return data
 

@@ -278,6 +278,9 @@ def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
         for name in table.unread.cut_short:
             yield f"{name} ends inside its gzip stream: what could be read is counted, the rest is missing"
     yield from _price_notes(priced)
+    other = sum(each.spend.tokens["other_money"] for each in priced)
+    if other:
+        yield f"{_rows(other)} with a cost that is not in USD: the tokens count, at list price in place of that cost"
     twice = sum(each.spend.tokens["perhaps_cached"] for each in priced)
     if twice:
         yield (f"{twice:,} cached tokens may or may not be part of the input column; taken as part of it, the upper bound"

@@ -403,6 +403,21 @@ def test_rows_that_count_nothing_are_told_and_their_day_is_missing(folder, tmp_p
     assert "2026-12 is left out: 30 of its 31 days are covered whole (2026-12-12 has rows left out)" in done.stderr
 
 
+@pytest.mark.parametrize(("lost", "code", "said"), [
+    (3, 0, "2026-12 counts although 1 of its days has rows left out, about 0.97% of the month"),
+    (4, 2, "2026-12 is left out: 30 of its 31 days are covered whole (2026-12-12 has rows left out)"),
+])
+def test_a_month_that_lost_less_than_a_hundredth_counts_and_says_so(folder, tmp_path, lost, code, said):
+    """Ten rows in place of that of December 12, `lost` of them without a model: 3 are 0.3 of 31 days, 4 are 0.4."""
+    head, *rows = export("gpt-6-luna", 1).splitlines()
+    tenth = export("gpt-6-luna", 1, per_day=6000).splitlines()[12]
+    path = tmp_path / "usage.csv"
+    tenths = [tenth.replace("gpt-6-luna", "") if k < lost else tenth for k in range(10)]
+    path.write_text("\n".join([head, *rows[:11], *tenths, *rows[12:]]) + "\n")
+    done = track(folder, "--actual", path)
+    assert (done.exit_code, said in " ".join(done.stderr.split())) == (code, True), done.stderr
+
+
 def test_a_month_of_which_no_row_counts_says_why_it_is_missing(folder, tmp_path):
     """31 rows of December with requests below nothing, and a January that is whole."""
     head, *rows = export("gpt-6-luna", 2, per_day=60000).splitlines()

@@ -18,9 +18,6 @@ def table(path: Path, *cells: tuple[str, str, str]) -> Path:
 
 
 @pytest.mark.parametrize(("cells", "reason"), [
-    (("10", "0.5", "EUR"), "an amount in EUR; what is read is in USD"),
-    (("10", "0.5", "eur"), "an amount in EUR; what is read is in USD"),
-    (("10", "0.5", ""), "an amount that is not stated in USD"),
     (("10", "0.5", CANARY), "an amount that is not stated in USD"),
     (("nan", "0.5", "USD"), "a number of requests that cannot be read"),
     (("1.5", "0.5", "USD"), "a number of requests that cannot be read"),
@@ -40,6 +37,23 @@ def test_money_and_requests_that_are_none_drop_their_row_with_its_line(tmp_path:
 def test_a_currency_without_a_cost_and_a_cell_that_is_empty_are_no_fault(tmp_path: Path) -> None:
     found = usage_answer(table(tmp_path / "a.csv", ("10", "", "EUR"), ("10", "null", "")))
     assert (found["dropped"], found["by_model"][0]["requests"]) == ([], 20)
+
+
+@pytest.mark.parametrize(("currency", "said"), [("EUR", 2), ("eur", 2), ("\u20ac", 2), ("", 0)])
+def test_calls_paid_in_another_currency_keep_their_tokens_and_lose_their_cost(tmp_path: Path, currency: str, said: int) -> None:
+    """Two rows of 1,000 tokens and a cost of 0.5, then one of 0.5 USD; an empty cell is USD, as without the column."""
+    found = usage_answer(table(tmp_path / "a.csv", *[("10", "0.5", currency)] * 2, ("10", "0.5", "USD")))
+    only = found["by_model"][0]
+    assert (found["dropped"], only["requests"], only["tokens"]["uncached_input"]) == ([], 30, 3000)
+    assert only["reported_usd"] == pytest.approx(0.5 if said else 1.5)
+    notes = [note for note in found["notes"] if "not in USD" in note]
+    told = "2 rows with a cost that is not in USD: the tokens count, at list price in place of that cost"
+    assert notes == [told] * bool(said)
+
+
+def test_a_log_in_another_currency_alone_is_measured(tmp_path: Path) -> None:
+    found = usage_answer(table(tmp_path / "a.csv", *[("10", "0.5", "EUR")] * 3))
+    assert (found["workload"]["requests_per_day"], found["by_model"][0]["reported_usd"]) == (10.0, None)
 
 
 def log(path: Path, days: int, bad: dict[int, int], *, calls: int = 0) -> Path:
@@ -71,6 +85,16 @@ def test_a_hundredth_of_a_days_calls_may_be_missing(tmp_path: Path) -> None:
     """200 calls on each of three days; 2 unread of the second are a hundredth, 3 are more."""
     assert told(log(tmp_path / "a.csv", 3, {1: 2}, calls=200)) == (3, pytest.approx(598 / 3))
     assert told(log(tmp_path / "b.csv", 3, {1: 3}, calls=200)) == (2, 200.0)
+
+
+def test_a_hundredth_of_a_days_tokens_may_be_missing_where_rows_are_buckets(tmp_path: Path) -> None:
+    """Ten buckets of 1,000 tokens a day, and one without a model on the second: of 100 tokens a hundredth, of 200 two."""
+    head = "timestamp,model,provider,requests,input_tokens,output_tokens"
+    rows = [f"2026-08-{day:02d}T{hour:02d}:00:00Z,gpt-4o,openai,10,1000,0" for day in (1, 2, 3) for hour in (0, *range(15, 24))]
+    file = tmp_path / "a.csv"
+    for tokens, whole in ((100, 3), (200, 2), (0, 2)):
+        file.write_text("\n".join([head, *rows, f"2026-08-02T12:00:00Z,,openai,10,{tokens},0"]) + "\n", encoding="utf-8")
+        assert told(file)[0] == whole
 
 
 def test_where_every_day_loses_rows_those_that_lose_more_than_twice_as_many_are_not_whole(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """The part of a scenario that usage settles: written, read again, laid over a scenario, compared."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
+from roi import measure_usage
 from roi.cli import main
 from roi.errors import InputError
 from roi.scenario.file import load_scenario, overlay, read_part
@@ -65,6 +67,25 @@ def test_the_bill_is_at_the_list_of_the_day_and_not_of_the_log(tmp_path, paid, w
     found = yaml.safe_load(out.read_text(encoding="utf-8"))["incumbent"]["bill_usd_per_month"]
     assert found == pytest.approx(bill * 365 / 12, abs=0.01)
     assert "# list prices moved: the bill is these tokens at the list of" in out.read_text(encoding="utf-8")
+
+
+def test_the_bill_for_a_scenario_is_at_the_list_of_its_day(tmp_path):
+    """A million a day paid at list: 1.36 on 2026-10-28, 0.70 at today's. A part of another day than the scenario's is told."""
+    file, mine, out = tmp_path / "log.csv", tmp_path / "my.yaml", tmp_path / "part.yaml"
+    file.write_text("date,model,provider,requests,input_tokens,output_tokens,cost\n" + "".join(
+        f"2026-10-{day},mistral-large-4,mistral,100,1000000,0,1.36\n" for day in range(25, 29)))
+    mine.write_text(yaml.safe_dump({
+        "as_of": "2026-10-28", "workload": {"requests_per_day": 5, "input_tokens": 10, "output_tokens": 2},
+        "incumbent": {"provider": "mistral", "model": "mistral-large-4"}, "candidates": {"api_models": ["openai/gpt-4o"]}}))
+    for words, usd, day in (((), 0.7, None), (("--scenario", mine), 1.36, "2026-10-28")):
+        assert run("usage", file, *words, "--output", out, "--tasks", "0").exit_code == 0
+        found, told = yaml.safe_load(out.read_text(encoding="utf-8")), []
+        assert found["incumbent"]["bill_usd_per_month"] == pytest.approx(usd * 365 / 12, abs=0.01)
+        assert load_scenario(mine, part=out, tell=told.append).as_of.isoformat() == "2026-10-28"
+        assert [f"at the list prices of {found['as_of']}, and the scenario is of 2026-10-28" in line for line in told] == (
+            [] if day else [True])
+    part = measure_usage(file, as_of=date(2026, 10, 28))
+    assert part["incumbent"]["bill_usd_per_month"] == pytest.approx(1.36 * 365 / 12, abs=0.01)
 
 
 def test_the_bill_of_a_new_scenario_is_at_its_own_prices(tmp_path):
@@ -159,6 +180,7 @@ def test_what_a_scenario_says_of_an_old_incumbent_goes_with_it():
 @pytest.mark.parametrize(("text", "said"), [
     ("workload: {}\n", "is no part written by roi usage --output"),
     ("schema: roi.usage-part/1\nquality: {}\n", "quality is not part of roi.usage-part/1"),
+    ("schema: roi.usage-part/1\nas_of: 5\n", "as_of: 5 is not usable"),
 ])
 def test_another_file_is_no_part(tmp_path, text, said):
     file = tmp_path / "x.yaml"

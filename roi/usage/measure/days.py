@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -11,15 +12,15 @@ import numpy as np
 from roi.numerics.spreads import t95
 from roi.usage.measure.aggregate import Ints, Spend
 from roi.usage.read.columns import DAY_US
-from roi.usage.read.record import LOST
+from roi.usage.read.record import LOST, TOKENS, TOKENS_KNOWN
 
 HOUR_US: Final = DAY_US // 24
 CUT_SHARE: Final = 0.5
 """A last day with less than this share of the smallest of the seven days before it, a whole week with its week-end, looks cut
 off: an export of days does not say at what hour it was made."""
 MOST_LOST: Final = 0.01
-"""Share of a day's calls that may be left out of it: its sums are too low by about as much. Buckets differ by far more from
-each other, so that none may be missing."""
+"""Share of a day's calls that may be left out of it, and of a day's tokens where rows are buckets: its sums are too low by
+about as much. Buckets differ by far more from each other, so that none may be missing whose tokens are not known."""
 LOST_ROWS: Final = "has rows left out"
 CHANCE_BELOW: Final = 1.0
 """Calls a minute below which the busiest minute is a matter of chance (Poisson), not of demand: the busiest hour stands in."""
@@ -45,15 +46,18 @@ class Days:
     complete: tuple[int, ...]
     """Days covered from midnight to midnight, quiet ones among them."""
     left_out: tuple[tuple[int, str], ...]
-    """(day, why) of those at the edges that are not."""
+    """(day, why) of those that are not: at the edges, or with rows left out."""
+    lost: tuple[tuple[int, float], ...] = ()
+    """(day, share of it that is left out) of the latter."""
 
 
 def complete_days(
-    rows: Sequence[Spend], grew: AbstractSet[int] = frozenset(), lost: AbstractSet[int] = frozenset(),
+    rows: Sequence[Spend], grew: AbstractSet[int] = frozenset(), lost: Mapping[int, float] = MappingProxyType({}),
 ) -> Days | None:
     """Days that the rows cover whole; None without a row.
 
-    `grew` are days that went on between two exports, `lost` those of which rows are left out. Calls and buckets shorter than a
+    `grew` are days that went on between two exports, `lost` those of which rows are left out, with the
+    share that is. Calls and buckets shorter than a
     day: an edge day counts where something lies in its first (last) hour. Buckets of a day or more: every day they span, but a
     last day that looks cut off, or went on between two exports.
     """
@@ -79,32 +83,48 @@ def complete_days(
         else:
             left_out += [(first, f"begins at {_clock(start)}")] * late + [(last, f"ends at {_clock(end)}")] * early
     gone = {day for day, _ in left_out}
-    left_out += [(day, LOST_ROWS) for day in sorted(lost - gone) if first <= day <= last]
-    gone |= lost
+    low = tuple((day, lost[day]) for day in sorted(lost.keys() - gone) if first <= day <= last)
+    left_out += [(day, LOST_ROWS) for day, _ in low]
+    gone |= lost.keys()
     complete = tuple(day for day in range(first, last + 1) if day not in gone)
-    return Days(first, last, complete, tuple(left_out))
+    return Days(first, last, complete, tuple(left_out), low)
 
 
-def lost_days(rows: Sequence[Spend]) -> set[int]:
-    """Days of which more usage is left out than MOST_LOST, and than twice the share that a usual day loses.
+def lost_days(rows: Sequence[Spend]) -> dict[int, float]:
+    """Days of which more usage is left out than MOST_LOST, and than twice the share that a usual day loses; what share it is.
 
-    A log that loses as much on every day has none: no day of it would tell more than another.
+    A share of calls; where rows are buckets, of tokens, and of the rows whose tokens are not known, of which none may be
+    missing. A log that loses as much on every day has no such day: no day of it would tell more than another.
     """
-    kept, lost = defaultdict[int, int](int), defaultdict[int, int](int)
-    calls, end = True, max((row.last_us or 0 for row in rows if row.dropped is None), default=0)
-    for row in rows:
-        if row.kind == "cost" or row.first_us is None:
-            continue
+    timed = [row for row in rows if row.kind != "cost" and row.first_us is not None]
+    there = [row for row in timed if row.dropped is None]
+    end = max((row.last_us or 0 for row in there), default=0)
+    kept, gone, unread = (defaultdict[int, list[int]](lambda: [0, 0]) for _ in range(3))  # rows and tokens, by day
+    for row in timed:
+        assert row.first_us is not None
         first = row.first_us // DAY_US
-        if row.dropped is None:
-            kept[first] += row.rows
-            calls = calls and row.kind == "call"
-        elif row.dropped.startswith(LOST):
-            for day in range(first, max(first, (min(row.last_us or 0, end) - 1) // DAY_US) + 1):
-                lost[day] += row.rows
-    shares = {day: lost[day] / (kept[day] + lost[day]) for day in kept.keys() | lost.keys()}
+        last = first if row.dropped is None else max(first, (min(row.last_us or 0, end) - 1) // DAY_US)
+        if row.dropped is None or row.dropped.startswith(LOST):
+            tokens = sum(row.tokens[name] for name in TOKENS)
+            into = kept if row.dropped is None else gone if tokens and row.dropped.startswith(TOKENS_KNOWN) else unread
+            for day in range(first, last + 1):
+                into[day][0] += row.rows
+                into[day][1] += tokens
+    if all(row.kind == "call" for row in there):
+        every = {day: [gone[day][0] + unread[day][0]] for day in gone.keys() | unread.keys()}
+        return _low(kept, every, 0, MOST_LOST)
+    few, none = _low(kept, gone, 1, MOST_LOST), _low(kept, unread, 0, 0.0)
+    return {day: min(few.get(day, 0.0) + none.get(day, 0.0), 1.0) for day in few.keys() | none.keys()}
+
+
+def _low(kept: Mapping[int, Sequence[int]], lost: Mapping[int, Sequence[int]], of: int, most: float) -> dict[int, float]:
+    """Days that lost a larger share than `most`, and than twice the usual one, and that share; `of` says of which sums."""
+    shares = {}
+    for day in kept.keys() | lost.keys():
+        gone, there = (sums[day][of] if day in sums else 0 for sums in (lost, kept))
+        shares[day] = gone / ((gone + there) or 1)
     usual = sorted(shares.values())[(len(shares) - 1) // 2] if shares else 0.0
-    return {day for day, share in shares.items() if share > max(MOST_LOST * calls, 2.0 * usual)}
+    return {day: share for day, share in shares.items() if share > max(most, 2.0 * usual)}
 
 
 def _clock(micros: int) -> str:

@@ -63,7 +63,7 @@ def _price(row: Spend, *, brief: bool) -> Priced:
     if isinstance(rates, str):
         return Priced(row, None, None, rates)
     tier, note = _tier(row, rates)
-    counts = {name: float(row.tokens[name]) for name in SUMS if name not in {"reasoning", "perhaps_cached"}}
+    counts = {name: float(row.tokens[name]) for name in SUMS if name not in {"reasoning", "perhaps_cached", "other_money"}}
     low = rates.usd(tier, **counts)
     high = rates.usd(tier, **{**counts, "uncached_input": counts["uncached_input"] + row.tokens["perhaps_cached"]})
     return Priced(row, low, high, "; ".join(filter(None, (rates.note, note))), rates)

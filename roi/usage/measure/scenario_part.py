@@ -17,7 +17,7 @@ from roi.usage.summary import Usage
 
 
 def part_yaml(found: Usage, bill_usd_per_month: float | None = None, as_of: date | None = None) -> str:
-    """YAML with `workload` and `incumbent`, and as comments where it comes from and what the log does not settle.
+    """YAML with `workload`, `incumbent` and the day of a bill's prices; comments on its source and what the log leaves open.
 
     The bill is at the list prices of `as_of`; None: today, or the log's last day where a clock is wrong.
 
@@ -28,8 +28,10 @@ def part_yaml(found: Usage, bill_usd_per_month: float | None = None, as_of: date
         raise InputError(f"--output: {found.no_workload}")
     day = (as_of or max(today(), day_of(w.days.last))).toordinal() - EPOCH.toordinal()
     incumbent = dict(_incumbent(found, w, bill_usd_per_month, day))
-    data = {"schema": PART_SCHEMA, "workload": dict(_workload(w)), "incumbent": incumbent}
-    told = [*_comments(found, w), *(_moved(found.chosen, day) if "bill_usd_per_month" in incumbent else ())]
+    billed = "bill_usd_per_month" in incumbent
+    priced = {"as_of": day_of(day).isoformat()} if billed else {}
+    data = {"schema": PART_SCHEMA, **priced, "workload": dict(_workload(w)), "incumbent": incumbent}
+    told = [*_comments(found, w), *(_moved(found.chosen, day) if billed else ())]
     return "".join(map(comment, told)) + dump_yaml(data)
 
 

@@ -19,6 +19,8 @@ NO_NAME: Final = "no model named"
 NOT_USD: Final = "an amount that is not stated in USD"
 AMOUNT_IN: Final = "an amount in "
 """And the currency, where it is a code of three letters: other text may be a prompt of a shifted row."""
+CODE: Final = 3
+"""Characters of a currency's code (ISO 4217); a sign has fewer."""
 EMPTY_BUCKET: Final = "empty bucket"
 CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
 OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
@@ -26,6 +28,8 @@ OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-incl
 LOST: Final = (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS, NO_NAME, NOT_USD, AMOUNT_IN, CACHED_ABOVE_INPUT, "a negative ",
                "a count that cannot be read")  # fmt: skip
 """Beginnings of the reasons for which usage that there was does not count, so that its day's sums are too low."""
+TOKENS_KNOWN: Final = (UNREAD_COST, UNREAD_REQUESTS, NO_NAME, "a negative number of requests", "a negative cost")
+"""Of them, those of rows whose tokens are known, where they have any."""
 FIRST_US: Final = 946_684_800_000_000
 """2000-01-01 UTC: what lies before, or from 2100 on, is no time of a call but another number."""
 LAST_US: Final = 4_102_444_800_000_000
@@ -50,7 +54,7 @@ COLUMNS: Final = {
     **dict.fromkeys(("source", "kind", "provider", "model", "group"), "string"), "at_us": "int64", "until_us": "int64",
     "batch": "boolean", "tier": "string", "long_context": "boolean", "requests": "int64", "uncached_input": "int64",
     "cache_read": "int64", "cache_write": "int64", "cache_write_1h": "int64", "output": "int64", "reasoning": "int64",
-    "perhaps_cached": "int64", "cost_usd": "float64", "dropped": "string",
+    "perhaps_cached": "int64", "other_money": "int64", "cost_usd": "float64", "dropped": "string",
 }  # fmt: skip
 """Columns of the record, in order. Tokens are counts of the row; times are microseconds since 1970 UTC.
 
@@ -59,7 +63,8 @@ group: what `--group-by` asked for. tier: the provider's word, null where it is 
 the export says that the call's input was above the provider's first price edge. requests: null where the export does not
 count them. cache_write_1h: the part of cache_write that is kept an hour. reasoning: the part of output, for information.
 perhaps_cached: tokens that would count as uncached input too if the source's input column leaves cached tokens out, where
-nobody said so; 0 where it is known. cost_usd: what the source reports. dropped: why the row does not count, null where it does.
+nobody said so; 0 where it is known. cost_usd: what the source reports. other_money: 1 where that is in another currency, and
+cost_usd null for it. dropped: why the row does not count, null where it does.
 """
 
 
@@ -106,7 +111,8 @@ class Fields:
     counts: Sequence[str] = ()
     """Columns that hold how many requests the row stands for: one that is filled and no whole number drops its row."""
     currency: Column | None = None
-    """Of the cost: one in anything else than USD, or in no currency, drops its row."""
+    """Of the cost: one in anything else than USD drops a row of a cost export, and is left out of a row with tokens, which an
+    empty cell leaves in USD. What is no name of a currency drops any row: a prompt may stand there, the cells shifted."""
     reasons: Sequence[tuple[Column, str]] = ()
     """(condition, why the row is dropped) of the format's own, looked at first and in order."""
 
@@ -170,7 +176,7 @@ class Format:
         """
         raw = self.prepare(raw if self.once is None else _largest(raw, *self.once))
         fields = self.fields(raw, options)
-        values = {**vars(fields), "source": self.name, "kind": self.grain, "group": self._group(raw, options)}
+        values = {**vars(fields), "other_money": 0, "source": self.name, "kind": self.grain, "group": self._group(raw, options)}
         columns = {name: _typed(values[name], kind) for name, kind in COLUMNS.items() if name != "dropped"}
         columns["model"] = columns["model"].nullif("")
         if options.group_by in ("day", "hour"):
@@ -196,6 +202,11 @@ class Format:
         unread_cells = of_format[len(fields.reasons) :]
         if fields.currency is not None:
             paid = read[CURRENCY]
+            if self.grain != "cost":
+                other = read.cost_usd.notnull() & ~paid.isin(["USD", ""]) & (paid.length() <= CODE)
+                cost = ibis.ifelse(other, ibis.null("float64"), read.cost_usd)
+                read = read.mutate(other_money=other.cast("int64"), cost_usd=cost)
+                paid = ibis.ifelse(read[CURRENCY] == "", "USD", read[CURRENCY])
             other, code = read.cost_usd.notnull() & (paid != "USD"), paid.re_search("^[A-Z]{3}$")
             own += [(other & code, ibis.literal(AMOUNT_IN).concat(paid, "; what is read is in USD")), (other, NOT_USD)]
         checks = [*own, (read.at_us.isnull(), NO_TIME),

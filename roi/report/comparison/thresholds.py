@@ -233,6 +233,8 @@ def look_again(c: Comparison) -> list[str]:
         told.append(f"at another price of a wrong answer: {flips}")
     if told:
         return [f"Look again {', or '.join(told)}."]
+    if any(p.reason == "not likely" for p in c.verdict.passed_over):
+        return ["From which volume or price on it would be likely enough is not worked out."]
     if any(p.reason == "not tested" for p in c.verdict.passed_over):
         return ["A test could change that; no volume, price or error rate alone would."]
     return ["No volume, price or error rate alone would change that."]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from roi.report.comparison.alerts import alerts
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.screen import best_rows, screen_blocks
-from roi.report.comparison.thresholds import alone_from, flips_at, option_of, wins_from
+from roi.report.comparison.thresholds import alone_from, flips_at, look_again, option_of, wins_from
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import percent, short_usd, told_apart
 from roi.resolution.resolution import resolve
@@ -355,6 +356,17 @@ def test_rows_that_lost_with_a_higher_mean_say_why() -> None:
     means = [option_of(c, p.option).expected_npv_usd / 1000.0 for p in passed]
     assert f"Higher mean NPV but not tested: gpt-oss-20b @ groq (${means[0]:.0f}k)." in text
     assert f"beats staying too seldom: qwen3-8b+lora floor + spill (${means[1]:.0f}k, 54.7%, needs 80%)" in text
+
+
+def test_where_an_option_is_ahead_but_not_likely_enough_no_volume_is_said_to_change_nothing() -> None:
+    """Thresholds ask where the mean turns, which is behind it; the chance rises with the volume still."""
+    c = answer()
+    nothing = replace(c, thresholds=SimpleNamespace(ids=[], all_signposts=()))
+    unsure = PassedOver("hybrid:qwen3-8b+lora", "not likely", 0.547, 0.8)
+    for passed, told in (((), "No volume, price or error rate alone would change that."),
+                         ((unsure,), "From which volume or price on it would be likely enough is not worked out.")):
+        verdict = replace(c.verdict, passed_over=passed, counts="cash")
+        assert look_again(replace(nothing, verdict=verdict))[-1] == told
 
 
 def test_the_options_that_the_screen_names_are_rows_before_better_ones() -> None:

@@ -8,6 +8,8 @@ from roi.facts.records import DatedRow
 
 PCIE_AT_MOST: Final = 100e9
 """Bytes/s in one direction above which a link is NVLink or Infinity Fabric (PCIe 5 x16: 63 GB/s)."""
+AMD: Final = ("MI", "RX-", "Radeon-")
+"""How the ids of AMD's cards begin."""
 
 
 class Gpu(DatedRow):
@@ -51,7 +53,7 @@ class Gpu(DatedRow):
     @property
     def amd(self) -> bool:
         """True for AMD's cards: no CUDA, and kernels of their own."""
-        return self.id.startswith("MI")
+        return self.id.startswith(AMD)
 
     @property
     def warp_groups(self) -> bool:

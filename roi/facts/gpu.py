@@ -64,6 +64,11 @@ class Gpu(DatedRow):
         return self.id.startswith(("H", "GH", "B", "GB2", "GB3"))
 
     @property
+    def matrix_cores(self) -> bool:
+        """False where vector units compute products: no bf16, and 16 bits at twice their fp32 rate at most (Pascal, MI50)."""
+        return self.bf16_flops is not None or self.fp16_flops > 2.1 * self.fp32_flops
+
+    @property
     def pcie(self) -> bool:
         """True where PCIe alone joins the cards of an instance."""
         return self.link_bytes_per_s <= PCIE_AT_MOST

@@ -2,7 +2,7 @@
 
 import pytest
 
-from roi.catalog.cards.gpus import find_gpu, load_gpus
+from roi.catalog.cards.gpus import find_gpu, load_gpus, matrix_share
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.gpu import Gpu
 from roi.units import GIB
@@ -174,6 +174,15 @@ def test_no_name_is_taken_for_a_card_near_it(name):
 def test_rtx_pro_6000_alone_is_an_error_that_names_its_three_editions():
     with pytest.raises(ScenarioError, match=r"RTX-PRO-6000-WS or RTX-PRO-6000-MQ or RTX-PRO-6000-SE; name one"):
         find_gpu("RTX PRO 6000")
+
+
+def test_cards_without_matrix_cores_reach_no_more_than_their_datasheet_says():
+    """P40: 250 W for 11.76 TFLOP/s would be 1.10 of it by the law of cards with matrix cores; the RTX 3090's 1.10 was measured."""
+    bare = {gpu.id for gpu in ROWS if not gpu.matrix_cores}
+    assert {"P40", "P4", "P100-16GB-PCIe", "GTX-1080-Ti", "MI50-32GB", "RX-6900-XT"} <= bare
+    assert not bare & {"T4", "V100-16GB-SXM", "RTX-2060", "RTX-3070", "A100-80GB-SXM", "RX-7900-XTX", "MI100-32GB", "MI300X-192GB"}
+    assert matrix_share(find_gpu("P40")) == 1.0
+    assert matrix_share(find_gpu("RTX 3090")) == pytest.approx(78.0 / 71.0)
 
 
 def test_int8_weights_are_computed_in_16_bits_where_int8_products_are_slower():

@@ -164,11 +164,12 @@ def matrix_share(gpu: Gpu) -> float:
     Clocks fall to what power allows, so the share grows with the watts for a FLOP/s: 0.81 (W / TFLOP/s)^0.19 over 18 rows of
     NVIDIA cards (from 0.44 to 4.9), each left out in turn off by 9% (root mean square), and by 16% where the H100's share
     stands in for it. The four rows of A800, H800 and GB200, which take the figure of another card's chip, are left out. AMD's
-    two lie at 0.74 of it.
+    two lie at 0.74 of it. Cards without matrix cores, of which none was measured, reach no more than their datasheet's rate.
     """
     known = matrix_shares().get(gpu.id)
     if known is not None:
         return known
     level = AMD_LEVEL if gpu.amd else 1.0
     least, most = POWER_RANGE
-    return float(level * POWER_LEVEL * min(max(gpu.power_w / gpu.matrix_flops("bf16") * 1e12, least), most) ** POWER_SLOPE)
+    share = POWER_LEVEL * min(max(gpu.power_w / gpu.matrix_flops("bf16") * 1e12, least), most) ** POWER_SLOPE
+    return float(level * (share if gpu.matrix_cores else min(share, 1.0)))

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from roi import clock
 from roi.catalog.cards.gpus import gpus_named, load_gpus
-from roi.catalog.models.shapes import known_model, load_models
+from roi.catalog.models.shapes import known_model, load_models, why_none
 from roi.errors import allowed, nearest, nearest_told
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.store.tables.csv_table import CsvTable, TextRow
@@ -38,6 +38,8 @@ def _model_of(name: str) -> list[str]:
 
 
 def _model_id(name: str) -> str:
+    if (why := why_none(name)) is not None:
+        raise ValueError(why)
     return _of_catalog(name, "model", (model.id for model in load_models()), _model_of)
 
 

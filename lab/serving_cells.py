@@ -264,12 +264,18 @@ def _of_bits(bits: float) -> str:
     return own.get(bits) or min(GGUF_BITS, key=lambda name: abs(GGUF_BITS[name] - bits))
 
 
+def _count(row: Mapping[str, str]) -> float:
+    """GPUs of the row: the first number of the cell, or one."""
+    stated = re.search(r"\d+", row.get("n_gpus") or "")
+    return max(float(stated.group()), 1.0) if stated else 1.0
+
+
 def _gpus(row: Mapping[str, str]) -> str:
-    stated, tp = re.search(r"\d+", row.get("n_gpus") or ""), row.get("tp") or ""
-    count = float(stated.group()) if stated else 1.0
+    count, tp = _count(row), row.get("tp") or ""
     if _word(tp) in UNSTATED:
         return f"tp={count:g} replicas=1" + (" assumed+=tp" if count > 1.0 else "")
-    degree, stages = re.search(r"(?:tp ?=? ?|^)(\d+)", tp.lower()), re.search(r"pp ?=? ?(\d+)", tp.lower())
+    degree = re.search(r"(?:tp ?=? ?|^)0*([1-9]\d*)(?:\.0+)?(?![\d.])", tp.lower())
+    stages = re.search(r"pp ?=? ?([1-9]\d*)", tp.lower())
     if degree is None:
         return f"tp=1 replicas={count:g}" if re.fullmatch(rf"dp ?=? ?{count:g}", tp.lower()) else raw("tp", tp)
     pp = float(stages[1]) if stages else 1.0
@@ -351,7 +357,7 @@ def settle_serving(row: Mapping[str, str], found: dict[str, str]) -> None:
     if found.get("load") == "static" and not found.get("concurrency") and "single stream" in row["scenario"].lower():
         found["concurrency"] = "1"
     try:
-        count, tp, shape = float(row.get("n_gpus") or 1.0), float(found.get("tp") or 1.0), find_model(found.get("model", ""))
+        count, tp, shape = _count(row), float(found.get("tp") or 1.0), find_model(found.get("model", ""))
     except (ValueError, RoiError):
         return  # the row is skipped for it
     stages = re.search(r"\bPP ?= ?(\d+)", notes)

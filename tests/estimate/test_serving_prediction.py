@@ -460,7 +460,8 @@ def test_no_gguf_format_reads_less_than_one_of_fewer_bits():
     assert set(get_args(get_args(ServingRow.model_fields["weight_dtype"].annotation)[0])) == set(WEIGHT_FORMATS)
 
 
-@pytest.mark.parametrize(("engine", "weights"), [("llama.cpp", "q4_k_m"), ("llama.cpp", "f16"), ("vllm", "fp16"), ("other", "int4")])
+@pytest.mark.parametrize(("engine", "weights"), [
+    ("llama.cpp", "q4_k_m"), ("llama.cpp", "f16"), ("vllm", "fp16"), ("other", "int4")])
 def test_no_card_is_faster_than_its_roofline_and_none_is_slower_than_one_of_its_kind_that_is_less(engine, weights):
     """GeForce's clocks exceed the datasheet's, and so may its products, by what was measured (RTX 3090: 1.10).
 

@@ -86,8 +86,8 @@ def find_model(name: str, field: str = "model", *, exact: bool = False) -> Model
     """The shape with this id or Hub name, in any spelling: owner, case, separators, packing and training do not matter.
 
     A mixture is found without its active parameters too. `exact` takes the catalog's own names alone, in any case: a profile's
-    "runs/gpt2" may be a folder. `field` is where the name was given; UnknownName quotes it with the nearest known names, or a ScenarioError says why there is no
-    shape of it.
+    "runs/gpt2" may be a folder. `field` is where the name was given; UnknownName quotes it with the nearest known names, or a
+    ScenarioError says why there is no shape of it.
     """
     found = known_model(name, exact=exact)
     if found is None:

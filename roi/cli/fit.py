@@ -45,8 +45,10 @@ NO_HOURS = "hours and USD need --examples"
               help="What checkpointing keeps of a layer: inputs, selective (attention, every other product), offloaded.")
 @click.option("--dtype", default="bf16", show_default=True, help="bf16, fp16 or fp32: unquantised weights and compute.")
 @click.option("--optimizer", default="adamw", show_default=True,
-              help="adamw, adamw-foreach (Trainers before torch 2.8), adamw-fused, adamw-bf16, adamw-8bit, paged-adamw,"
-                   " paged-adamw-8bit, galore-adamw, galore-adamw-8bit (--method full, --rank its projection's).")
+              help="adamw, adamw-foreach (Trainers before torch 2.8), -fused, -bf16, -32bit, -8bit, -4bit, paged-adamw(-8bit),"
+                   " galore-adamw(-8bit) and apollo-adamw (--method full, --rank their projection's), adafactor, adam-mini, muon,"
+                   " lion(-32bit, -8bit), paged-lion(-8bit), sgd, sgd-momentum, sophia, ademamix(-8bit), rmsprop, adagrad, lomo,"
+                   " adalomo; or as libraries write them (paged_adamw_8bit).")
 @click.option("--attention", default="sdpa", show_default=True,
               help="sdpa (torch chooses), sdpa-flash, -cudnn, -efficient, -math, flash, flash1, flash3, eager.")
 @click.option("--kernels", default="none", show_default=True, help="Fused kernels: none, fused (norms, loss) or liger.")
@@ -104,6 +106,7 @@ def fit(
     if compiled:
         raise InputError("--compile: neither the closed form nor a dry run knows a compiled step; leave it out, or measure "
                          "one: roi profile train MODEL --compile")
+    method, optimizer = _named(click.get_current_context())
     check_options(click.get_current_context())
     if as_of is not None:
         from roi.scenario.template import check_day
@@ -139,6 +142,16 @@ def fit(
         click.echo(visible(found.kept), err=True)
 
 
+def _named(context: click.Context) -> tuple["Method", "Optimizer"]:
+    """Method and optimizer, whose names people write in many ways."""
+    from roi.estimate.training.optimizers import named_optimizer
+    from roi.estimate.training.peft_methods import named_method
+
+    asked = context.params
+    asked["method"], asked["optimizer"] = named_method(asked["method"]), named_optimizer(asked["optimizer"])
+    return asked["method"], asked["optimizer"]
+
+
 @contextmanager
 def _as_options(context: click.Context) -> Iterator[None]:
     """Where a field of the plan is refused, call it as the command line does: --micro-batch for micro_batch."""
@@ -169,7 +182,7 @@ def check_options(context: click.Context) -> None:
     nf4, tuner = method not in METHODS or TrainingPlan(method=method).quantised, TUNERS.get(method)
     sizeless, whole = tuner is not None and not tuner.size, tuner is not None and tuner.family == "whole"
     idle = {
-        "rank": ("--rank", sizeless or (full and not str(asked["optimizer"]).startswith("galore")),
+        "rank": ("--rank", sizeless or (full and not str(asked["optimizer"]).startswith(("galore", "apollo"))),
                  f"--method {method} has no size; leave it out" if sizeless else NO_ADAPTER),
         "targets": ("--targets", full or whole, f"--method {method} has no targets; leave it out" if whole else NO_ADAPTER),
         "dropout": ("--dropout", full, NO_ADAPTER),

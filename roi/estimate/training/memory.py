@@ -170,8 +170,9 @@ def training_memory(
     layer = layer_bytes(s)
     held, gathered = held_states(model, plan, float(plan.gpus)), gathered_tensors(model, plan)
     gradients, bucket = held.gradients_bytes, held.buckets_bytes
-    if plan.step_in_backward:  # a layer's gradients are applied and freed before the next one's come
-        gradients, held = gradients / model.layers, replace(held, update_bytes=held.update_bytes / model.layers)
+    if plan.applied_in_backward:  # a layer's gradients are applied and freed before the next one's come
+        at_once = model.layers if plan.multi_tensor else 1.0
+        gradients, held = gradients / model.layers, replace(held, update_bytes=held.update_bytes / at_once)
     workspace = workspace_bytes(gpu)
     carried = gradients if plan.accumulation > 1 else gradients * 0.0
     phases = [
@@ -366,7 +367,7 @@ def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number
     Where micro-steps accumulate, all of them stand beside the old one.
     """
     again = float(_adds_to_old(s))
-    apart = s.plan.sharding != "none" or s.plan.step_in_backward
+    apart = s.plan.sharding != "none" or s.plan.applied_in_backward
     new = 2.0 + again if s.model.tied else max(again, float(apart))
     unreduced = new * _gradient(s, s.model.embedding_parameters) + gathered.root_gradients_bytes
     activations = s.w * s.model.hidden * s.tokens + _retained(s)

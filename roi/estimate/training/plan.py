@@ -16,8 +16,12 @@ from roi.facts.model import ModelShape, Number
 
 Dtype = Literal["bf16", "fp16", "fp32"]
 Attend = Literal["sdpa", "sdpa-flash", "sdpa-cudnn", "sdpa-efficient", "sdpa-math", "flash", "flash1", "flash3", "eager"]
-Optimizer = Literal["adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw", "paged-adamw-8bit",
-                    "galore-adamw", "galore-adamw-8bit"]
+Optimizer = Literal[
+    "adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw", "paged-adamw-8bit", "galore-adamw",
+    "galore-adamw-8bit", "adamw-32bit", "adamw-4bit", "sgd", "sgd-momentum", "lion", "lion-32bit", "lion-8bit", "paged-lion",
+    "paged-lion-8bit", "adafactor", "adam-mini", "muon", "sophia", "ademamix", "ademamix-8bit", "rmsprop", "adagrad", "lomo", "adalomo",
+    "apollo-adamw",
+]
 Kernels = Literal["none", "fused", "liger"]
 Loss = Literal["fp32", "16bit", "split", "chunked"]
 Trainer = Literal["plain", "hf", "trl"]
@@ -44,7 +48,7 @@ published (Llama 3's pre-training). Closer limits are the model's own: `check_co
 UNRUN: Final[dict[str, tuple[object, ...]]] = {
     "stack": ("litgpt", "torchtune", "torchtitan"), "checkpoints": ("selective", "offloaded"), "loss": ("split",),
     "step_in_backward": (True,), "gptq": (True,), "fp8": (True,), "ends": (True,),
-    "optimizer": ("galore-adamw", "galore-adamw-8bit"), "method": tuple(n for n, tuner in TUNERS.items() if not tuner.built)}
+    "optimizer": get_args(Optimizer)[7:], "method": tuple(n for n, tuner in TUNERS.items() if not tuner.built)}
 """Fields of a plan -> values that the closed form alone knows."""
 
 
@@ -56,7 +60,7 @@ class TrainingPlan:
     """full, lora, rslora (the cost of lora), dora, qlora (NF4 base), qdora (NF4 base), lora-int8 (int8 base), or one of peft's
     other tuners by its `peft_type` in small letters, or another package's (peft_methods.py), on an unquantised base."""
     rank: Number = 16.0
-    """Rank of the adapter, of GaLore's projection, or the size that a tuner has instead (virtual tokens, block, layers)."""
+    """Rank of the adapter, of GaLore's or APOLLO's projection, or the size that a tuner has instead (virtual tokens, block, layers)."""
     targets: str | tuple[str, ...] = "all-linear"
     """all-linear, attention, qv, or module names."""
     micro_batch: Number = 1.0
@@ -75,7 +79,8 @@ class TrainingPlan:
     """adamw keeps two states in the dtype of the trained parameter: torch.optim's multi-tensor form in a plain loop, the fused
     one in the Trainers; adamw-foreach is the multi-tensor form in a Trainer, its default before torch 2.8
     (transformers/training_args.py, default_optim), and adamw-fused the fused one in a plain loop; the paged ones keep their
-    states outside torch, paged-adamw in fp32. GaLore's project each product's gradient to `rank` (arXiv 2403.03507)."""
+    states outside torch, paged-adamw in fp32. GaLore's and APOLLO's project each product's gradient to `rank`. What each keeps stands
+    in optimizers.py."""
     dropout: Number = 0.0
     """LoRA dropout; above 0 every target keeps its own dropped input and mask."""
     double_quant: bool = True
@@ -212,9 +217,14 @@ class TrainingPlan:
         return self.method in ("qlora", "qdora") or self.nf4 or self.gptq
 
     @property
-    def galore(self) -> bool:
+    def projected(self) -> bool:
         """True where the optimizer keeps the moments of projected gradients."""
-        return self.optimizer.startswith("galore")
+        return self.optimizer.startswith(("galore", "apollo"))
+
+    @property
+    def applied_in_backward(self) -> bool:
+        """True where no gradient waits for the others: by the loop, or by an optimizer that works so."""
+        return self.step_in_backward or self.optimizer in ("lomo", "adalomo")
 
     @property
     def int8(self) -> bool:

@@ -21,11 +21,10 @@ from roi.estimate.training.adapters import (
     base_weight_bytes,
     end_parameters,
     nf4_bytes_per_weight,
-    optimizer_state_bytes,
-    optimizer_workspace_bytes,
     packed_parameters,
     trained_parameters,
 )
+from roi.estimate.training.optimizers import HELD, optimizer_state_bytes, optimizer_workspace_bytes, state_bytes_each
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.targets import adaptable
 from roi.facts.gpu import Gpu
@@ -112,14 +111,15 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
         gradients = gradients + ends
         bucket = np.where(np.asarray(gpus) > 1.0, gradients, 0.0)
         return HeldStates(
-            weights_bytes=weights, adapters_bytes=adapters + ends, moments_bytes=states + 2.0 * ends,
+            weights_bytes=weights, adapters_bytes=adapters + ends,
+            moments_bytes=states + state_bytes_each(plan, DTYPE_BYTES[plan.dtype]) * end_parameters(model, plan),
             gradients_bytes=gradients, update_bytes=update + ends * float(plan.multi_tensor), buckets_bytes=bucket,
         )
     share = 1.0 / np.asarray(gpus, dtype=float)
     # what is trained in 16 bits has an fp32 home beside, or instead of, the 16-bit one that products see
     wide = plan.trained_bytes < 4.0 and (plan.sharding != "fsdp" or plan.autocast)
     grown = 4.0 / plan.trained_bytes if wide else 1.0
-    plain = plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused")
+    plain = HELD[plan.optimizer].own > 0.0
     moments, temporaries = (x * (grown if plain else 1.0) for x in (states, update))
     if plan.offload:
         zero = 0.0 * gradients

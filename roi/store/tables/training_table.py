@@ -253,9 +253,9 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
-    if plan.galore and row.rank is None:
+    if plan.projected and row.rank is None:
         raise UnusableCell("rank", "blank, and GaLore needs it")
-    if refused := refusal(model, plan) if plan.galore else "":
+    if refused := refusal(model, plan) if plan.projected else "":
         raise UnusableCell("optimizer", refused)
     if plan.tuner is not None:
         plan = sized_tuner(model, plan, row.rank, row.trainable_params)

@@ -68,7 +68,8 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--epochs", type=float, default=1.0, show_default=True, help="Passes over the examples.")
 @click.option("--gpu", default="all", show_default=True, help="all, or names with commas.")
 @click.option("--gpus", type=int, default=1, show_default=True, help="GPUs of a data-parallel job.")
-@click.option("--sharding", default="none", show_default=True, help="What they share: none, zero2, zero3 or fsdp.")
+@click.option("--sharding", default="none", show_default=True, help="What they share: none, zero1, zero2, zero3 or fsdp.")
+@click.option("--offload", is_flag=True, help="What is sharded waits in the host's memory, and the optimizer runs there.")
 @click.option("--dry-run", "dry", is_flag=True,
               help="Run the real training step on tensors without storage (needs torch, no GPU); kept among the profiles.")
 @click.option("--profiles", multiple=True, type=PATH,
@@ -83,7 +84,7 @@ def fit(
     checkpoints: "Checkpoints", stack: "Stack",
     dropout: float, double_quant: bool, trainer: "Trainer",
     logits_kept: bool | None, autocast: bool | None, packed: bool, accumulation: int, examples: float | None,
-    tokens_per_example: float | None, epochs: float, gpu: str, gpus: int, sharding: "Sharding", dry: bool,
+    tokens_per_example: float | None, epochs: float, gpu: str, gpus: int, sharding: "Sharding", offload: bool, dry: bool,
     profiles: tuple[Path, ...], as_of: datetime | None, full: bool, form: str,
     html: Path | None, force: bool,
 ) -> None:
@@ -121,7 +122,7 @@ def fit(
             dtype=dtype, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, packed=packed,
             logits_kept=habits.logits_kept if logits_kept is None else logits_kept,
             autocast=habits.autocast if autocast is None else autocast, trainer=trainer, accumulation=accumulation, gpus=gpus,
-            sharding=sharding, kernels=kernels, loss=loss, checkpoints=checkpoints, stack=stack,
+            sharding=sharding, offload=offload, kernels=kernels, loss=loss, checkpoints=checkpoints, stack=stack,
         )
     given = _given(click.get_current_context())
     plan = as_stack_does(plan, given)

@@ -41,7 +41,7 @@ def _update_bytes(plan: TrainingPlan, each: float) -> float:
     DeepSpeed casts a 16-bit gradient to fp32, takes its norm, scales it, updates an fp32 copy with fp32 moments and casts that
     back: 52 bytes (runtime/zero/stage3.py, step).
     """
-    if plan.sharding in ("zero2", "zero3") and each < 4.0:
+    if plan.sharding.startswith("zero") and each < 4.0:
         return 52.0
     clipped = 0.0 if plan.stack in ("torchtune", "litgpt") else 3.0 * each
     if plan.optimizer in PASSES:

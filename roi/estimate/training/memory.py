@@ -162,7 +162,7 @@ def training_memory(
     gathered parameters and unreduced gradients come on top in each phase. `slack` is (reserved - allocated) over
     `loose_bytes`: weights and moments are never freed, so they leave no holes (efficiencies.json has its value).
 
-    Not modelled: offload to the host, int8's outlier columns, evaluation and loading peaks. Checkpointing is non-reentrant, as
+    Not modelled: int8's outlier columns, evaluation and loading peaks. Checkpointing is non-reentrant, as
     transformers 5 does it. tests/profiling/test_dry_run.py holds it to dry runs.
     """
     model = built_model(model, plan)
@@ -340,7 +340,8 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
 
     Of fsdp in the second, while the first is gathered: the gradients of both are not reduced yet.
     """
-    waiting: Number = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.shards
+    shards = s.plan.shards if s.plan.reduces_early else 1.0
+    waiting: Number = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / shards
     if s.plan.sharding == "fsdp":
         waiting = waiting + gathered.layer_gradients_bytes / s.plan.shards
     waiting = waiting + later_gradients_bytes(s)
@@ -367,7 +368,7 @@ def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number
     Where micro-steps accumulate, all of them stand beside the old one.
     """
     again = float(_adds_to_old(s))
-    apart = s.plan.sharding != "none" or s.plan.applied_in_backward
+    apart = s.plan.reduces_early or s.plan.applied_in_backward
     new = 2.0 + again if s.model.tied else max(again, float(apart))
     unreduced = new * _gradient(s, s.model.embedding_parameters) + gathered.root_gradients_bytes
     activations = s.w * s.model.hidden * s.tokens + _retained(s)
@@ -376,7 +377,7 @@ def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number
 
 def _adds_to_old(s: Setting) -> bool:
     """True where a gradient of an earlier micro-step waits for the new one; shards are reduced in every micro-step."""
-    return s.plan.accumulation > 1 and s.plan.sharding == "none"
+    return s.plan.accumulation > 1 and not s.plan.reduces_early
 
 
 def _choose(best: NDArray[np.intp], parts: tuple[Number, ...]) -> Number:

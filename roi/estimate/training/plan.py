@@ -27,7 +27,7 @@ Loss = Literal["fp32", "16bit", "split", "chunked"]
 Trainer = Literal["plain", "hf", "trl"]
 Stack = Literal["transformers", "litgpt", "torchtune", "torchtitan"]
 Checkpoints = Literal["inputs", "selective", "offloaded"]
-Sharding = Literal["none", "zero2", "zero3", "fsdp"]
+Sharding = Literal["none", "zero1", "zero2", "zero3", "fsdp"]
 
 METHODS: Final[tuple[str, ...]] = get_args(Method)
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
@@ -101,14 +101,15 @@ class TrainingPlan:
     gpus: int = 1
     """GPUs of a data-parallel job; each holds the whole model unless it is sharded."""
     sharding: Sharding = "none"
-    """What is spread over the GPUs: none; zero2: gradients and optimizer states; zero3 and fsdp: parameters too. On one GPU the
+    """What is spread over the GPUs: none; zero1: optimizer states; zero2: gradients too; zero3 and fsdp: parameters too. On one GPU the
     stages of DeepSpeed spread nothing, but hold what they hold: an fp32 copy of what is trained, buckets, gathered layers."""
     fsdp2: bool = False
     """True under torch's fully_shard; FSDP of before keeps what its side streams free apart (record_stream)."""
     ends_apart: bool = False
     """True where embedding and head are FSDP units of their own (torchtune's custom_sharded_layers), not of the root's."""
     offload: bool = False
-    """True where FSDP keeps what it shards in the host's memory (cpu_offload): a GPU has what is gathered, and activations."""
+    """True where what is sharded waits in the host's memory, and the optimizer runs there (FSDP's cpu_offload, DeepSpeed's
+    offload_optimizer and, of ZeRO-3, offload_param): a GPU has what is gathered, and activations."""
     kernels: Kernels = "none"
     """Triton kernels in place of the class's operators: fused (norms and cross entropy, as Unsloth's and fms-acceleration's),
     liger (norms, SwiGLU, and head with cross entropy in chunks)."""
@@ -171,8 +172,8 @@ class TrainingPlan:
         self._check_sharding()
 
     def _check_sharding(self) -> None:
-        if self.offload and self.sharding != "fsdp":
-            raise InputError(f"offload: {self.offload} is not usable with sharding: {self.sharding!r}; take fsdp")
+        if self.offload and self.sharding not in ("zero2", "zero3", "fsdp"):
+            raise InputError(f"offload: {self.offload} is not usable with sharding: {self.sharding!r}; take zero2, zero3 or fsdp")
         if self.ends and (self.sharding != "none" or not self.adapter):
             raise InputError(f"ends: {self.ends} is usable with an adapter and without sharding, not with {self.sharding!r}")
         if self.sharding == "none":
@@ -242,6 +243,11 @@ class TrainingPlan:
         return 1.0 if self.sharding == "none" else float(self.gpus)
 
     @property
+    def reduces_early(self) -> bool:
+        """True where a gradient is reduced, and a GPU keeps its part of it, as soon as it is there."""
+        return self.sharding in ("zero2", "zero3", "fsdp")
+
+    @property
     def prepared(self) -> bool:
         """True where peft's prepare_model_for_kbit_training casts what is not quantised (embedding, norms, head) to fp32.
 
@@ -305,7 +311,7 @@ class TrainingPlan:
             return DTYPE_BYTES[self.dtype]  # the whole module is of one type
         if self.chunked_head and (self.quantised or self.int8):
             return 2.0  # SFTTrainer turns adapters on a quantised base to bf16 (trl/trainer/sft_trainer.py)
-        deepspeed = self.sharding in ("zero2", "zero3") and not self.prepared
+        deepspeed = self.sharding.startswith("zero") and not self.prepared
         fsdp = self.sharding == "fsdp" and (self.autocast or self.quantised)
         return DTYPE_BYTES[self.dtype] if deepspeed or fsdp else 4.0
 

@@ -55,7 +55,8 @@ FIELDS: Final = {
 }  # fmt: skip
 """Columns that the source may leave open -> fields of the plan."""
 SHARED: Final[dict[str, Sharding]] = {
-    "none": "none", "zero2": "zero2", "zero3": "zero3", "fsdp": "fsdp", "cpu-offload": "fsdp", "model-parallel": "none",
+    "none": "none", "zero1": "zero1", "zero2": "zero2", "zero3": "zero3", "fsdp": "fsdp", "cpu-offload": "fsdp",
+    "zero2-offload": "zero2", "zero3-offload": "zero3", "model-parallel": "none",
     "tensor-parallel": "none", "pipeline-parallel": "none"}
 """Words of sharding -> the plan's."""
 ENDS: Final = ("full:wte", "full:lm_head")
@@ -138,8 +139,9 @@ class TrainingRow(CanonicalRow):
     autocast: Flag | None = None
     """True under torch.autocast; blank: true stands in for 16-bit runs of the HF Trainer and TRL, and plain loops have none."""
     sharding: Literal[
-        "none", "zero2", "zero3", "fsdp", "cpu-offload", "model-parallel", "tensor-parallel", "pipeline-parallel"] = "none"
-    """What is spread over the GPUs. cpu-offload: fsdp with its shards in the host's memory; model-parallel: the layers, one GPU
+        "none", "zero1", "zero2", "zero3", "fsdp", "cpu-offload", "zero2-offload", "zero3-offload", "model-parallel",
+         "tensor-parallel", "pipeline-parallel"] = "none"
+    """What is spread over the GPUs. cpu-offload, zero2-offload, zero3-offload: with the shards in the host's memory; model-parallel: the layers, one GPU
     at work at a time (device_map); of tensor-parallel and pipeline-parallel jobs speed alone is predicted, as of replicas."""
     peak_mem_gib: Positive | None = None
     """Peak memory of one GPU, GiB (2^30 bytes)."""
@@ -241,7 +243,7 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         method=method, rank=float(row.rank or 1.0), targets=_targets(row, method), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, trainer=row.trainer,
         gpus=1 if row.sharding == "model-parallel" else row.n_gpus,
-        sharding=SHARED[row.sharding], offload=row.sharding == "cpu-offload",
+        sharding=SHARED[row.sharding], offload=row.sharding.endswith("offload"),
         packed=row.packed, padded=row.padded, kernels=row.kernels, loss=_loss(row),
         kbit_prepared=row.kbit_prepared and not row.quant.startswith("gptq"),
         stack=row.stack, held_graphs=int(usual.get("held_graphs", "0")), fsdp2=usual.get("fsdp2") == "true",

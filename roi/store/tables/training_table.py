@@ -17,7 +17,7 @@ from roi.estimate.training.adapters import base_weight_bytes, end_parameters, ra
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import Attend, Checkpoints, Kernels, Loss, Optimizer, Sharding, Stack, Trainer, TrainingPlan
 from roi.estimate.training.setting import refusal
-from roi.estimate.training.targets import TARGET_SETS
+from roi.estimate.training.targets import TARGET_SETS, usual_targets
 from roi.facts.methods import Method, Other
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
@@ -51,7 +51,7 @@ ON_BASE: Final[dict[tuple[str, str], Method]] = {
 FIELDS: Final = {
     "lora_dropout": "dropout", "logits_kept": "logits_kept", "autocast": "autocast", "optimizer": "optimizer",
     "optimizer_states": "optimizer", "base_dtype": "dtype", "attention_impl": "attention",
-    "gradient_checkpointing": "checkpointing", "double_quant": "double_quant",
+    "gradient_checkpointing": "checkpointing", "double_quant": "double_quant", "target_modules": "targets",
 }  # fmt: skip
 """Columns that the source may leave open -> fields of the plan."""
 SHARED: Final[dict[str, Sharding]] = {
@@ -67,7 +67,7 @@ SECOND: Final[dict[MemoryKind, str]] = {"reserved": "peak_mem_reserved_gib", "pr
 """Columns of memory beside the headline's, by kind."""
 Assumable = Literal[
     "lora_dropout", "logits_kept", "autocast", "optimizer", "optimizer_states", "base_dtype", "attention_impl",
-    "gradient_checkpointing", "double_quant",
+    "gradient_checkpointing", "double_quant", "target_modules",
 ]
 
 
@@ -234,13 +234,13 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         row = row.model_copy(update={"optimizer": "adamw-fused"})
     row = row.model_copy(update=_usual_cells(row, usual))
     blank = {column: value for column, value in _stand_ins(row, method).items() if getattr(row, column) is None}
-    stated = {column: value for column in FIELDS if (value := getattr(row, column, None)) is not None}
+    stated = {column: value for column in FIELDS if column != "target_modules" and (value := getattr(row, column, None)) is not None}
     fp8 = row.base_dtype in ("fp8", "mxfp8")
     stated |= {"base_dtype": "bf16"} if fp8 else {}
     if row.gradient_checkpointing is not None:
         stated["gradient_checkpointing"] = row.gradient_checkpointing != "false"
     plan = TrainingPlan(
-        method=method, rank=float(row.rank or 1.0), targets=_targets(row, method), micro_batch=float(row.micro_batch),
+        method=method, rank=float(row.rank or 1.0), targets=_targets(row, model, method), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, trainer=row.trainer,
         gpus=1 if row.sharding == "model-parallel" else row.n_gpus,
         sharding=SHARED[row.sharding], offload=row.sharding.endswith("offload"),
@@ -314,6 +314,8 @@ def _other(column: str, value: Any) -> Any:  # Any: values of a plan's fields
     """The value that an unstated one is exchanged for, so that the interval holds both."""
     if isinstance(value, bool):
         return not value
+    if column == "target_modules":
+        return "qv" if value == "all-linear" else "all-linear"
     others = {"lora_dropout": 0.0 if value else 0.05, "optimizer": "paged-adamw-8bit", "optimizer_states": "adamw-bf16",
               "base_dtype": "fp16", "attention_impl": "eager"}
     return others[column]
@@ -332,13 +334,14 @@ def _habit_plan(habit: Habit, model: ModelShape, plan: TrainingPlan) -> Training
     return plan
 
 
-def _targets(row: TrainingRow, method: str) -> str | tuple[str, ...]:
+def _targets(row: TrainingRow, model: ModelShape, method: str) -> str | tuple[str, ...]:
     tuner = TUNERS.get(method)
     if method == "full" or (tuner is not None and tuner.family == "whole"):
         return "all-linear"
     if not row.target_modules or (row.rank is None and tuner is None):
         raise UnusableCell("rank" if row.target_modules else "target_modules", "blank, and an adapter needs it")
     names = tuple(name for name in row.target_modules if name not in ENDS)
+    names = usual_targets(model, names)
     return names[0] if len(names) == 1 and names[0] in ("all-linear", *TARGET_SETS) else names
 
 

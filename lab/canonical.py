@@ -184,15 +184,19 @@ def settle_training(row: Row, found: Row) -> None:
     if found.pop("peak_mem_of", "") == "all" and "peak_mem_gib" in found:
         found["peak_mem_gib"] = f"{float(found['peak_mem_gib']) / int(found.get('n_gpus', '1')):.4g}"
     projection = found.pop("rank", "") if found["method"] == "full" else ""
-    galore = re.search(r"galore(\d*)", row["method"])
-    if galore is not None:  # ms-swift's words; it calls Q-GaLore's 8-bit optimizer quantize
+    method = row["method"].lower()
+    inside = re.search(r"apollo|adalomo|lomo\b", method)
+    if inside is not None and found["method"] == "full":
+        found["optimizer"] = "apollo-adamw" if inside.group() == "apollo" else inside.group()
+    galore = re.search(r"galore(\d*)", method)
+    if galore is not None and found["method"].startswith("full"):  # ms-swift's words; it calls Q-GaLore's 8-bit optimizer quantize
         projection = galore[1] or projection
-        small = "+quantize" in row["notes"] or found.get("optimizer", "").endswith("8bit")
+        small = "+quantize" in row["notes"] or re.search(r"8.?bit", method) or found.get("optimizer", "").endswith("8bit")
         found["optimizer"] = "galore-adamw-8bit" if small else "galore-adamw"
     if found.get("optimizer", "").startswith(("galore", "apollo")):
         # 128 is the default of ms-swift (galore_rank) and of the HF Trainer (trainer_optimizer.py); APOLLO-Mini's is 1
-        named = re.search(r"r ?= ?(\d+)", row["method"])
-        mini = "mini" in (row["method"] + row["optimizer"]).lower()
+        named = re.search(r"\br ?= ?(\d+)", method)
+        mini = "mini" in method + row["optimizer"].lower()
         found["rank"] = projection or (named[1] if named else "1" if mini else "128")
 
 

@@ -93,7 +93,7 @@ def _gpu(row: Cells) -> str:
 
 
 UNCOUNTED: Final = (r"dpo|grpo|ppo\b|rlhf|orpo|\bkto|simpo|mezo|relora|loqt|flora\b|\bfira|lora-?xs|nola\b|\bmora\b|qa-?lora|lq-?lora|"
-                    r"delta-?lora|dylora|x-?lora|loramoe|s-?lora\b|longlora|s2-?attn|q-?galore|q-?apollo|spectrum|reft\b|bitfit|"
+                    r"delta-?lora|dylora|x-?lora|loramoe|(?<![a-z])s-?lora\b|longlora|s2-?attn|q-?galore|q-?apollo|spectrum|reft\b|bitfit|"
                     r"head.only|last.layer|linear.prob|galore_")
 """Methods that train something else, or in another way, than those whose name they hold."""
 
@@ -105,7 +105,7 @@ def _method(row: Cells) -> str:
         r"peft:adapter$": "method=llama_adapter" if "gpt" in _low(row, "framework") else "method=houlsby",
         r"lisa_\d+$": f"method=lisa rank={row['method'].rpartition('_')[2]}", r"galore(\d+|_perparam)$": "method=full",
         UNCOUNTED: raw("method", row["method"]), r"galore|apollo|lomo\b": "method=full",
-        r"^peft:(?!llamapro)": raw("method", f"peft:{named_method(text)}" if named_method(text) in TUNERS else row["method"])}, "")
+        r"^peft:(lora|dora)$": f"method={text[5:]}", r"^peft:(?!llamapro)": raw("method", f"peft:{named_method(text)}" if named_method(text) in TUNERS else row["method"])}, "")
     if known:
         return known
     bare = re.sub(r"\(.*?\)|\br ?= ?\d+", " ", text)
@@ -113,7 +113,11 @@ def _method(row: Cells) -> str:
     found = [name for part in parts if (name := named_method(part.strip())) in (*METHODS, *TUNERS)]
     found = [name for name in found if name != "houlsby" or "lora" not in text]
     special = [name for name in found if name not in ("full", "lora")] or found
+    if special and "dora" in text and special[0] in ("lora", "qlora"):
+        special = ["qdora" if special[0] == "qlora" else "dora"]
     if special:
+        if special[0].startswith("llama_adapter") and "gpt" not in _low(row, "framework"):
+            return "method=peft:adaption_prompt"
         own = special[0] in METHODS or special[0] in get_args(Other)
         return f"method={special[0]}" if own else f"method=peft:{special[0]}"
     return _first("method", text, {
@@ -131,7 +135,7 @@ def _quant(row: Cells) -> str:
     gptq = (bits and (bits[1] or bits[2])) or "4"
     packed = r"nf4|fp4|4.?bit|8.?bit|[23].?bit|int[48]|gptq|awq|hqq|aqlm|eetq|quip|fp8|float8"
     return _first("quant", text, {
-        r"dequanti[sz]ed": "quant=none", r"^(none|no\b|not|un\w|full prec|false|off|-$|n/?a\b|n\.?s\.?$|$)": "quant=none",
+        r"dequanti[sz]ed": "quant=none", r"^(none|no\b|not|un(quanti|compress)|full prec|false|off|-$|n/?a\b|n\.?s\.?$|$)": "quant=none",
         rf"^(?!.*({packed})).*(bf16|bfloat16|fp16|float16|fp32|float32|\b16\b|16.?bit|\b32\b|32.?bit)": "quant=none",
         r"gptq": f"quant=gptq-int{gptq}", r"awq": "quant=gptq-int4", r"mxfp4|nvfp4|aqlm|quip|gguf|[123].?bit": raw("quant", text),
         r"float8|fp8": "quant=none" if re.search("full|sft|train|torchao|float8", method + text) else raw("quant", text),
@@ -207,8 +211,9 @@ def _checkpointing(row: Cells) -> str:
         r"every[ -](other|\d|2nd)|selective [2-9]|\bmlp\b|\d+ ?%": raw("gradient_checkpointing", text),
         r"selective 1|every layer": "gradient_checkpointing=true",
         r"selective": f"gradient_checkpointing={'false' if core else 'selective'}",
-        r"false|\bno\b|\boff\b|^0$|disabled|without|w/o|^none$|^no": "gradient_checkpointing=false",
-        r"true|yes|\bon\b|full|block|^1$|enabled|\bwith\b|w/|uniform|reentrant|checkpointing|act(ivation)? ckpt|^ac$":
+        r"^(true|yes|on|enabled)\b|reentrant": "gradient_checkpointing=true",
+        r"false|\bno\b|\boff\b|^0$|disabled|without|w/o|^none$": "gradient_checkpointing=false",
+        r"true|yes|\bon\b|full|block|^1$|\bwith\b|w/|uniform|checkpointing|act(ivation)? ckpt|^ac$":
         "gradient_checkpointing=true"})
 
 
@@ -288,10 +293,11 @@ def _optimizer(row: Cells) -> str:
     bare = re.sub(r"\(.*?\)|layer.?wise|\+? ?optimizer.?in[ _]b\w+|in bwd|optimizer in backward", " ", text)
     found = _first("optimizer", text, {
         r"^$|unknown|^(recipe )?default|n\.s\.|not stated|^-$|n/a": "optimizer=adamw assumed+=optimizer",
-        r"cpu.?adam|adam.?cpu|hybrid.?adam|cpu.?off.?load": "optimizer=adamw", r"lora-?fa": raw("optimizer", row.get("optimizer") or ""),
-        r"distributed.*adam|zero.?1|zero.?redundancy": "optimizer=adamw", r"foreach": "optimizer=adamw-foreach"}, "")
+        r"cpu.?adam|adam.?cpu|hybrid.?adam|cpu.?off.?load":
+        "optimizer=adamw" if _sharding(row).endswith("offload") else raw("optimizer", text), r"lora-?fa": raw("optimizer", row.get("optimizer") or ""),
+        r"distributed.*(adam|optim)|zero.?1|zero.?redundancy": "optimizer=adamw", r"foreach": "optimizer=adamw-foreach"}, "")
     if not found:
-        name = next((name for each in (bare, text) if (name := named_optimizer(each)) in HELD), None)
+        name = next((name for each in (text, bare) if (name := named_optimizer(each)) in HELD), None)
         found = f"optimizer={name}" if name else raw("optimizer", row.get("optimizer") or "")
     narrow = re.search(r"bf16|bfloat16", states + text) or "bf16-true" in _low(row, "base_dtype")
     if narrow and found == "optimizer=adamw":
@@ -330,7 +336,7 @@ def _sharding(row: Cells) -> str:
         return f"sharding={stated}"
     away = re.search(r"off.?load(?!\w*[ :=]*(0|false|none))|infinity|nvme|cpu.?adam|adam.?cpu|hybrid.?adam|_z[23]_off", text)
     host = "-offload" if away and not re.search(r"activation.?off", text) else ""
-    split = r"(?<![a-z])(ep|cp|sp|tp)[ =]*[2-9]|tensor.?parallel|context.?parallel|sequence.?parallel|expert.?parallel|ulysses|ring att|3d par"
+    split = r"(?<![a-z])(ep|cp|sp|tp)[ =]*[2-9]|tensor.?parallel|context.?parallel|sequence.?parallel|expert.?parallel|ulysses|ring att|3d par|\+ ?tp\b"
     inside = int(re.sub(r"\D.*", "", row.get("n_gpus") or "1") or 1) <= ONE_NODE
     alike = not several or re.match(r"(none|no|n/?a|-|dd?p|data.?parallel|replica\w*|single|unknown)\b|$", stated)
     return _first("sharding", text, {
@@ -346,7 +352,7 @@ def _sharding(row: Cells) -> str:
         r"megatron|nemo": f"sharding={'tensor-parallel' if several else 'none'}",
         r"device_map|naive|(?<!tensor.)(?<!pipeline.)model.?parallel|^pipeline ": "sharding=model-parallel",
         f"fsdp|full_shard|fully_shard|dp_shard|{OWN_STACK}": f"sharding={'cpu-offload' if host else 'fsdp' if several else 'none'}"},
-        ("sharding=cpu-offload" if re.search(r"cpu.?offload", text) and host else "sharding=none") if alike else raw("sharding", stated))
+        "sharding=none" if alike else raw("sharding", stated))
 
 
 def number(row: Cells, column: str) -> str:

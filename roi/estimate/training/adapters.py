@@ -134,7 +134,7 @@ def quantised_parameters(model: ModelShape, *, split: bool = False) -> int:
 def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes of the base model on the device.
 
-    NF4 holds the linear layers in 4 bits, int8 in 8 with one fp32 scale a row of each weight (Int8Params.SCB), GPTQ in 4 or 8
+    NF4 holds the linear layers in 4 bits, int8 in 8 with one fp32 scale a row of each weight (Int8Params.SCB), GPTQ in 2, 3, 4 or 8
     with a 16-bit scale and a zero point a group (auto_gptq/nn_modules/qlinear/qlinear_cuda.py); what is left is fp32 after
     peft's prepare_model_for_kbit_training. GPT-Neo's layers, and GPT-BigCode once, also hold a causal mask of all positions, a
     byte an element.
@@ -149,7 +149,7 @@ def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
         scales = 4.0 * sum(s.outputs * s.layers * s.experts for s in held)
         return packed + scales + left
     if plan.gptq:
-        each = 1.0 if plan.method == "lora-int8" else 0.5
+        each = plan.gptq / 8.0
         return packed * each * (1.0 + 1.0 / GPTQ_GROUP) + 2.0 * packed / GPTQ_GROUP + left
     return packed * nf4_bytes_per_weight(double_quant=plan.double_quant) + left
 

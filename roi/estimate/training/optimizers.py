@@ -151,9 +151,10 @@ def _largest(model: ModelShape, plan: TrainingPlan) -> Number:
     return np.asarray(plan.rank, dtype=float) * max(max(x.inputs, x.outputs) * x.experts for x in sites)
 
 
-OTHERS: Final = ("nadam", "radam", "grok", "adabelief", "lamb", "adan", "qgalore", "qapollo", "fira", "badam", "layerwise", "galoreadafactor",
-                 "apollomini", "pagedademamix", "rmspropbnb", "signsgd", "cpuadam", "adamcpu", "hybridadam", "8bitsgd", "lionfp8")
-"""Parts of names that are no spelling of one that is counted, though they hold one."""
+OTHERS: Final = re.compile(
+    r"(?<![a-z])(nadam|radam|grok|adabelief|lamb|adan|q[-_ ]?galore|q[-_ ]?apollo|fira|badam|sign|cpu|hybrid)|adam[-_ ]?cpu|cpu[-_ ]?adam|"
+    r"layer[-_ ]?wise|galore[-_ ]?adafactor|apollo[-_ ]?mini|paged[-_ ]?ademamix|rmsprop[-_ ]?bnb")
+"""What is no spelling of an optimizer that is counted, though it holds one."""
 
 
 def named_optimizer(text: str) -> str:
@@ -163,7 +164,7 @@ def named_optimizer(text: str) -> str:
     (transformers/trainer_optimizer.py), torchao's fp8 ones are as wide as 8-bit ones, and schedule-free AdamW keeps z beside one moment.
     """
     word = re.sub(r"[^a-z0-9]", "", text.lower())
-    if text in HELD or any(part in word for part in OTHERS):
+    if text in HELD or OTHERS.search(text.lower()):
         return text
     paged = "paged-" if "paged" in word else ""
     bits = "-8bit" if re.search(r"8b(it)?|fp8", word) else "-4bit" if "4b" in word else ""

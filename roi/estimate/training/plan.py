@@ -47,7 +47,7 @@ MOST: Final = {"rank": float("inf"), "micro_batch": 65_536, "seq": 100_000_000, 
 published (Llama 3's pre-training). Closer limits are the model's own: `check_context`, `check_rank`."""
 UNRUN: Final[dict[str, tuple[object, ...]]] = {
     "stack": ("litgpt", "torchtune", "torchtitan"), "checkpoints": ("selective", "offloaded"), "loss": ("split",),
-    "step_in_backward": (True,), "gptq": (True,), "fp8": (True,), "ends": (True,),
+    "step_in_backward": (True,), "gptq": (2, 3, 4, 8), "fp8": (True,), "ends": (True,),
     "optimizer": get_args(Optimizer)[7:], "method": tuple(n for n, tuner in TUNERS.items() if not tuner.built)}
 """Fields of a plan -> values that the closed form alone knows."""
 
@@ -122,7 +122,7 @@ class TrainingPlan:
     """True where every expert is a module of its own (transformers before 5): bitsandbytes quantises it."""
     stack: Stack = "transformers"
     """Whose model classes run: those of transformers with peft, of LitGPT, torchtune or torchtitan (stacks.py)."""
-    gptq: bool = False
+    gptq: Literal[0, 2, 3, 4, 8] = 0
     """True where the packed weights are GPTQ's, which AutoGPTQ unpacks by plain operators of torch; not run dry."""
     checkpoints: Checkpoints = "inputs"
     """What checkpointing keeps of a layer: its input; selective: also attention's output and every second product's, in their

@@ -44,8 +44,8 @@ ON_BASE: Final[dict[tuple[str, str], Method]] = {
     ("full", "none"): "full", ("lora", "none"): "lora", ("rslora", "none"): "rslora", ("dora", "none"): "dora",
     ("lora", "nf4"): "qlora", ("rslora", "nf4"): "qlora", ("qlora", "nf4"): "qlora", ("dora", "nf4"): "qdora",
     ("qdora", "nf4"): "qdora", ("lora", "int8"): "lora-int8", ("lora-int8", "int8"): "lora-int8",
-    ("qlora", "int8"): "lora-int8", ("qlora", "gptq-int4"): "qlora", ("qlora", "gptq-int8"): "lora-int8",
-    ("lora", "gptq-int4"): "qlora", ("lora", "gptq-int8"): "lora-int8",
+    ("qlora", "int8"): "lora-int8",
+    **{(name, f"gptq-int{bits}"): "lora-int8" if bits == 8 else "qlora" for name in ("lora", "qlora") for bits in (2, 3, 4, 8)},
 }  # fmt: skip
 """Method and quantisation of the base -> the plan's method."""
 FIELDS: Final = {
@@ -81,7 +81,7 @@ class TrainingRow(CanonicalRow):
     method: Literal[Method, Other] | Annotated[str, Field(pattern=f"^{PEFT}[a-z0-9_]+$")]
     """Method: full, or a kind of adapter; another of peft's tuners is peft: and its peft_type in small letters (peft:ia3), on a
     base that is not quantised; LitGPT's take nf4 too. quant says on which base (lora over nf4 is what others call qlora)."""
-    quant: Literal["none", "nf4", "int8", "gptq-int4", "gptq-int8"] = "none"
+    quant: Literal["none", "nf4", "int8", "gptq-int2", "gptq-int3", "gptq-int4", "gptq-int8"] = "none"
     """Quantisation of the base's linear layers, by bitsandbytes or GPTQ (without preparation). full needs none; lora needs
     none, nf4 or int8; rslora and dora need none or nf4; qlora needs nf4 or int8; qdora needs nf4; lora-int8 needs int8."""
     double_quant: Flag | None = None
@@ -251,7 +251,7 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         compiled="compiled" in row.habits, ends_apart="ends_apart" in row.habits,
         adapters_16bit="adapters_16bit" in row.habits, fp8=fp8,
         ends=bool(set(ENDS) & set(row.target_modules)),
-        gptq=row.quant.startswith("gptq"), nf4=method not in ON_BASE.values() and row.quant == "nf4",
+        gptq=int(row.quant.removeprefix("gptq-int")) if row.quant.startswith("gptq") else 0, nf4=method not in ON_BASE.values() and row.quant == "nf4",
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})

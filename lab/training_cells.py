@@ -11,7 +11,7 @@ from typing import Final, get_args
 from serving_cells import raw, read_model
 
 from roi.catalog.cards.gpus import gpus_named
-from roi.catalog.models.shapes import find_model
+from roi.catalog.models.shapes import find_model, load_models
 from roi.errors import RoiError
 from roi.estimate.training.optimizers import HELD, named_optimizer
 from roi.estimate.training.peft_methods import TUNERS, named_method
@@ -65,6 +65,29 @@ def _first(column: str, text: str, known: Mapping[str, str], otherwise: str | No
         if re.search(pattern, text):
             return sets
     return raw(column, text) if otherwise is None else otherwise
+
+
+MODELS: Final = {
+    r"mistral-?7b(-instruct|-base|-hf)?": "mistral-7b-v0.1", r"mixtral(-instruct)?": "mixtral-8x7b", r"command-r(-v01)?": "command-r-35b",
+    r"(?:stanford-)?alpaca-?(7b|13b)": r"llama-\1", r"wizardlm-?(7b|13b)": r"llama-\1", r"vicuna-?(7b|13b|33b)(?:-v1\.[0-3])?": r"llama-\1",
+}
+"""Names of several versions of one shape, or of a further training that no repository of the catalog names -> its shape."""
+
+
+def _model(row: Cells) -> str:
+    """As in serving rows; else with its size out of brackets, without what else stands in them, or the first version of its name."""
+    found = read_model(row)
+    if found.removeprefix("model=") in {model.id for model in load_models()}:
+        return found
+    text = re.sub(r"\(.*?\)", " ", re.sub(r"\((\d[\d.]*[bBmM])\)", r" \1", row["model"])).strip()
+    name = re.sub(r"[ -]+", "-", re.sub(r"(?i)code llama", "codellama", text)).lower()
+    name = re.sub(r"(\d)_(\d)_(\d+b)", r"\1.\2-\3", name)
+    bare = name.rpartition("/")[2]
+    for pattern, model in MODELS.items():
+        if re.fullmatch(pattern, bare):
+            name = re.sub(pattern, model, bare)
+    again = read_model({"model": name})
+    return again if again.removeprefix("model=") in {model.id for model in load_models()} else found
 
 
 INSTANCES: Final = {r"p4de": "A100-80GB-SXM", r"p4d\b": "A100-40GB-SXM", r"p5\.": "H100-80GB-SXM", r"g5\.": "A10G", r"g6e": "L40S",
@@ -403,7 +426,7 @@ MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", 
 FIGURES: Final = ("tokens_per_s", "peak_mem_gib", "peak_mem_reserved_gib", "peak_mem_process_gib")
 SIZES: Final = ("micro_batch", "rank", "seq_len_max", "seq_len_mean", "grad_accum", "n_gpus")
 READERS: Final = {
-    "model": read_model, "gpu": _gpu, "method": _method, "quant": _quant, "target_modules": _targets, "base_dtype": _dtype,
+    "model": _model, "gpu": _gpu, "method": _method, "quant": _quant, "target_modules": _targets, "base_dtype": _dtype,
     "packing": _packing, "gradient_checkpointing": _checkpointing, "attention_impl": _attention, "optimizer": _optimizer,
     "peak_mem_kind": _memory_kind, "sharding": _sharding, "framework+method": _dropout, "framework+trainer": _trainer,
     "framework+autocast": _autocast, "framework+quant": _prepared,

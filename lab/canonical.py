@@ -181,16 +181,17 @@ def settle_training(row: Row, found: Row) -> None:
             found[package] = version[1]
     if row["peak_mem_gib"] or found.get("tokens_per_s"):
         found.pop("fits", None)  # a verdict is for rows without figures
-    if found.pop("peak_mem_of", "") == "all" and "peak_mem_gib" in found:
-        found["peak_mem_gib"] = f"{float(found['peak_mem_gib']) / int(found.get('n_gpus', '1')):.4g}"
+    if found.pop("peak_mem_of", "") == "all" and "peak_mem_gib" in found and found["n_gpus"].isdigit():
+        found["peak_mem_gib"] = f"{float(found['peak_mem_gib']) / int(found['n_gpus']):.4g}"
     projection = found.pop("rank", "") if found["method"] == "full" else ""
     method = row["method"].lower()
     inside = re.search(r"apollo|adalomo|lomo\b", method)
     if inside is not None and found["method"] == "full":
         found["optimizer"] = "apollo-adamw" if inside.group() == "apollo" else inside.group()
     galore = re.search(r"galore(\d*)", method)
-    if galore is not None and found["method"].startswith("full"):  # ms-swift's words; it calls Q-GaLore's 8-bit optimizer quantize
-        projection = galore[1] or projection
+    if galore is not None and found["method"].startswith("full"):
+        # ms-swift's words; it calls Q-GaLore's 8-bit optimizer quantize
+        projection = galore[1] or ("" if "full:galore" in method else projection)  # whose rank is LoRA's default
         small = "+quantize" in row["notes"] or re.search(r"8.?bit", method) or found.get("optimizer", "").endswith("8bit")
         found["optimizer"] = "galore-adamw-8bit" if small else "galore-adamw"
     if found.get("optimizer", "").startswith(("galore", "apollo")):

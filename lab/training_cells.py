@@ -30,18 +30,20 @@ MODULES: Final = {
     "qkv": "q_proj+k_proj+v_proj", "wte": "full:wte", "embed_tokens": "full:wte", "mlp": "gate_proj+up_proj+down_proj",
     "attention": "attention", "attn": "attention", "qv": "qv", "qkvo": "q_proj+k_proj+v_proj+o_proj",
     "wq": "q_proj", "wk": "k_proj", "wv": "v_proj", "wo": "o_proj", "lora_query": "q_proj", "lora_key": "k_proj",
-    "lora_value": "v_proj", "lora_projection": "o_proj", "lora_mlp": "gate_proj+up_proj+down_proj", "gate_up": "gate_proj+up_proj",
+    "lora_value": "v_proj", "lora_projection": "o_proj", "lora_mlp": "gate_proj+up_proj+down_proj",
+    "gate_up": "gate_proj+up_proj",
     "attention_qkv": "q_proj+k_proj+v_proj", "attention_dense": "o_proj",
 }  # fmt: skip
 TARGETED: Final = {"unsloth|axolotl|factory|swift|xtuner": "all-linear", "": "q_proj+v_proj"}
-"""Framework -> targets that stand in where a row states none: the notebooks' and examples' of the first, peft's and LitGPT's."""
+"""Framework -> targets that stand in where a row states none: those of its notebooks and examples, else peft's and LitGPT's."""
 DOUBLED: Final = "axolotl|factory|swift|xtuner|unsloth|torchtune|artidoro|qlora repo"
 """Frameworks that quantise NF4's scales unless told otherwise: axolotl (loaders/model.py), LLaMA-Factory (double_quantization),
-ms-swift (bnb_4bit_use_double_quant), xtuner's configs, unsloth (models/llama.py), torchtune's NF4Tensor, the QLoRA repository."""
+ms-swift (bnb_4bit_use_double_quant), xtuner's configs, unsloth (models/llama.py), torchtune's NF4Tensor, the QLoRA
+repository."""
 FOREIGN: Final = "mlx|\\bjax\\b|maxtext|easylm|levanter|tunix|llama\\.cpp|paddle|mindspeed|neuron|habana|xla|oneflow"
 """Frameworks that are not torch on GPUs, of whose memory no formula here knows."""
-TRAINERS: Final = ("trainer|transformers|hugging ?face|\\bhf\\b|axolotl|factory|swift|accelerate|peft|fastchat|alpaca|lmflow|handbook|"
-                   "qlora repo|artidoro|longlora|autotrain|fms-|\\btrl\\b|sfttrainer")
+TRAINERS: Final = ("trainer|transformers|hugging ?face|\\bhf\\b|axolotl|factory|swift|accelerate|peft|fastchat|alpaca|lmflow|"
+                   "handbook|qlora repo|artidoro|longlora|autotrain|fms-|\\btrl\\b|sfttrainer")
 """Frameworks whose loop is the HF Trainer's, unless it is a custom one."""
 OWN_STACK: Final = "torchtune|lit-?gpt|torchtitan"
 CARD: Final = (r"gb[23]00|b[23]00|gh200|h[128]00|h20\b|a[18]00|a[1-4]0g?\b|l40s?\b|l20|l4\b|t4\b|v100|mi\d{3}x?|"
@@ -68,14 +70,15 @@ def _first(column: str, text: str, known: Mapping[str, str], otherwise: str | No
 
 
 MODELS: Final = {
-    r"mistral-?7b(-instruct|-base|-hf)?": "mistral-7b-v0.1", r"mixtral(-instruct)?": "mixtral-8x7b", r"command-r(-v01)?": "command-r-35b",
-    r"(?:stanford-)?alpaca-?(7b|13b)": r"llama-\1", r"wizardlm-?(7b|13b)": r"llama-\1", r"vicuna-?(7b|13b|33b)(?:-v1\.[0-3])?": r"llama-\1",
+    r"mistral-?7b(-instruct|-base|-hf)?": "mistral-7b-v0.1", r"mixtral(-instruct)?": "mixtral-8x7b",
+    r"command-r(-v01)?": "command-r-35b", r"(?:stanford-)?alpaca-?(7b|13b)": r"llama-\1", r"wizardlm-?(7b|13b)": r"llama-\1",
+    r"vicuna-?(7b|13b|33b)(?:-v1\.[0-3])?": r"llama-\1",
 }
 """Names of several versions of one shape, or of a further training that no repository of the catalog names -> its shape."""
 
 
 def _model(row: Cells) -> str:
-    """As in serving rows; else with its size out of brackets, without what else stands in them, or the first version of its name."""
+    """As in serving rows; else with its size out of brackets and nothing else that stands in them, or a name of `MODELS`."""
     found = read_model(row)
     if found.removeprefix("model=") in {model.id for model in load_models()}:
         return found
@@ -90,8 +93,8 @@ def _model(row: Cells) -> str:
     return again if again.removeprefix("model=") in {model.id for model in load_models()} else found
 
 
-INSTANCES: Final = {r"p4de": "A100-80GB-SXM", r"p4d\b": "A100-40GB-SXM", r"p5\.": "H100-80GB-SXM", r"g5\.": "A10G", r"g6e": "L40S",
-                    r"g6\.": "L4", r"g4dn": "T4", r"p3\.": "V100-16GB-SXM"}
+INSTANCES: Final = {r"p4de": "A100-80GB-SXM", r"p4d\b": "A100-40GB-SXM", r"p5\.": "H100-80GB-SXM", r"g5\.": "A10G",
+                    r"g6e": "L40S", r"g6\.": "L4", r"g4dn": "T4", r"p3\.": "V100-16GB-SXM"}
 """Instance types of EC2 -> their card."""
 NVIDIA: Final = r"rtx|gtx|geforce|titan|quadro|tesla|nvidia|\b[pkv]\d{2,3}\b|\b\d{4} ?ti\b|radeon|\brx \d{4}|\bmi\d{2,3}|\ba2\b"
 """Cards for torch, in the catalog or not: without one, memory is predicted all the same."""
@@ -115,20 +118,22 @@ def _gpu(row: Cells) -> str:
     return _first("gpu", low, {pattern: f"gpu={card}" for pattern, card in INSTANCES.items()} | {NVIDIA: ""}, raw("gpu", text))
 
 
-UNCOUNTED: Final = (r"dpo|grpo|ppo\b|rlhf|orpo|\bkto|simpo|mezo|relora|loqt|flora\b|\bfira|lora-?xs|nola\b|\bmora\b|qa-?lora|lq-?lora|"
-                    r"delta-?lora|dylora|x-?lora|loramoe|(?<![a-z])s-?lora\b|longlora|s2-?attn|q-?galore|q-?apollo|spectrum|reft\b|bitfit|"
+UNCOUNTED: Final = (r"dpo|grpo|ppo\b|rlhf|orpo|\bkto|simpo|mezo|relora|loqt|flora\b|\bfira|lora-?xs|nola\b|\bmora\b|qa-?lora|"
+                    r"lq-?lora|delta-?lora|dylora|x-?lora|loramoe|(?<![a-z])s-?lora\b|longlora|s2-?attn|q-?galore|q-?apollo|spectrum|reft\b|bitfit|"
                     r"head.only|last.layer|linear.prob|galore_")
 """Methods that train something else, or in another way, than those whose name they hold."""
 
 
 def _method(row: Cells) -> str:
     text = _low(row, "method")
+    named = f"peft:{named_method(text)}" if named_method(text) in TUNERS else row["method"]
     known = _first("method", text, {
         r"adapter_v2$": "method=llama_adapter_v2",
         r"peft:adapter$": "method=llama_adapter" if "gpt" in _low(row, "framework") else "method=houlsby",
         r"lisa_\d+$": f"method=lisa rank={row['method'].rpartition('_')[2]}", r"galore(\d+|_perparam)$": "method=full",
         UNCOUNTED: raw("method", row["method"]), r"galore|apollo|lomo\b": "method=full",
-        r"^peft:(lora|dora)$": f"method={text[5:]}", r"^peft:(?!llamapro)": raw("method", f"peft:{named_method(text)}" if named_method(text) in TUNERS else row["method"])}, "")
+        r"^peft:(lora|dora)$": f"method={text[5:]}",
+        r"^peft:(?!llamapro)": raw("method", named)}, "")
     if known:
         return known
     bare = re.sub(r"\(.*?\)|\br ?= ?\d+", " ", text)
@@ -145,7 +150,8 @@ def _method(row: Cells) -> str:
         return f"method={special[0]}" if own else f"method=peft:{special[0]}"
     return _first("method", text, {
         r"qdora": "method=qdora", r"dora": "method=dora", r"rs-?lora": "method=rslora", r"q-?lora": "method=qlora",
-        r"lora": "method=lora", r"full|sft|fft|pre-?train|all (weights|param)|fine-?tun|supervised|^(cpt|none)$": "method=full"})
+        r"lora": "method=lora",
+        r"full|sft|fft|pre-?train|all (weights|param)|fine-?tun|supervised|^(cpt|none)$": "method=full"})
 
 
 def _quant(row: Cells) -> str:
@@ -158,9 +164,11 @@ def _quant(row: Cells) -> str:
     gptq = (bits and (bits[1] or bits[2])) or "4"
     packed = r"nf4|fp4|4.?bit|8.?bit|[23].?bit|int[48]|gptq|awq|hqq|aqlm|eetq|quip|fp8|float8"
     return _first("quant", text, {
-        r"dequanti[sz]ed": "quant=none", r"^(none|no\b|not|un(quanti|compress)|full prec|false|off|-$|n/?a\b|n\.?s\.?$|$)": "quant=none",
+        r"dequanti[sz]ed": "quant=none",
+        r"^(none|no\b|not|un(quanti|compress)|full prec|false|off|-$|n/?a\b|n\.?s\.?$|$)": "quant=none",
         rf"^(?!.*({packed})).*(bf16|bfloat16|fp16|float16|fp32|float32|\b16\b|16.?bit|\b32\b|32.?bit)": "quant=none",
-        r"gptq": f"quant=gptq-int{gptq}", r"awq": "quant=gptq-int4", r"mxfp4|nvfp4|aqlm|quip|gguf|[123].?bit": raw("quant", text),
+        r"gptq": f"quant=gptq-int{gptq}", r"awq": "quant=gptq-int4",
+        r"mxfp4|nvfp4|aqlm|quip|gguf|[123].?bit": raw("quant", text),
         r"float8|fp8": "quant=none" if re.search("full|sft|train|torchao|float8", method + text) else raw("quant", text),
         r"int4.?wo|torchao.*int4|int4.*torchao": raw("quant", text), r"torchao.*int8|int8.*torchao|eetq": "quant=int8",
         r"torchao": "quant=nf4 double_quant=true", r"nf4|fp4|4.?bit|int4|^4$": f"quant=nf4 double_quant={double}",
@@ -168,7 +176,8 @@ def _quant(row: Cells) -> str:
 
 
 def _targets(row: Cells) -> str:
-    text = re.sub(r"[\[\]'\"{}]|lora_(attn_modules|target|target_modules)\b:?|target_modules[:=]", " ", _low(row, "target_modules")).strip()
+    labels = r"[\[\]'\"{}]|lora_(attn_modules|target|target_modules)\b:?|target_modules[:=]"
+    text = re.sub(labels, " ", _low(row, "target_modules")).strip()
     if "full" in _low(row, "method") or "all weights" in text:
         return ""
     if re.fullmatch(r"|-|n\.?s\.?|n/a|unknown.*|not stated|default|peft default|\d+ modules", text):
@@ -178,7 +187,8 @@ def _targets(row: Cells) -> str:
         return "target_modules=all-linear"
     if re.search(r"apply_lora_to_mlp:? *true", text):
         text = text.replace("apply_lora_to_mlp", " mlp ")
-    bare = re.sub(r"\(.*?\)|\bmodules?|\blayers\b|\bdefault|\bpeft\b|full |\b(and|only|all|true)\b|apply_lora_to_\w+:? *false", " ", text)
+    idle = r"\(.*?\)|\bmodules?|\b(layers|peft|and|only|all|true)\b|\bdefault|full |apply_lora_to_\w+:? *false"
+    bare = re.sub(idle, " ", text)
     found = [MODULES.get(re.sub(r"_(proj|lin)$", "", word), word) for word in re.split(r"[ +,/;&:]+", bare) if word]
     words = list(dict.fromkeys("+".join(found or ["q_proj", "v_proj"]).split("+")))
     if "attention" in words and len(words) > 1:
@@ -228,7 +238,8 @@ def _checkpointing(row: Cells) -> str:
         r"default[ )]*true": "gradient_checkpointing=true assumed+=gradient_checkpointing",
         r"^(no|yes|true|false)\b.*default": f"gradient_checkpointing={str(text.startswith(('yes', 'true'))).lower()} "
                                             "assumed+=gradient_checkpointing",
-        r"unknown|not stated|n\.s\.|^default$|^$": f"gradient_checkpointing={str(quantised).lower()} assumed+=gradient_checkpointing",
+        r"unknown|not stated|n\.s\.|^default$|^$":
+        f"gradient_checkpointing={str(quantised).lower()} assumed+=gradient_checkpointing",
         r"off.?load(?!\w*:? *false)|unsloth": "gradient_checkpointing=offload",
         r"core.?att|selective.*\batt|granularity selective": "gradient_checkpointing=false",
         r"every[ -](other|\d|2nd)|selective [2-9]|\bmlp\b|\d+ ?%": raw("gradient_checkpointing", text),
@@ -244,7 +255,8 @@ def _attention(row: Cells) -> str:
     return _first("attention_impl", _low(row, "attention_impl"), {
         r"sage": raw("attention_impl", row.get("attention_impl") or ""),
         r"^(no|without|w/o) flash|flash.*(off|false)": "attention_impl=sdpa assumed+=attention_impl",
-        r"^$|unknown|n\.?s\.?|^none$|^unsloth$|not stated|^default$|(?<!\()default$": "attention_impl=sdpa assumed+=attention_impl",
+        r"^$|unknown|n\.?s\.?|^none$|^unsloth$|not stated|^default$|(?<!\()default$":
+        "attention_impl=sdpa assumed+=attention_impl",
         r"sdpa.*math|^math$": "attention_impl=sdpa-math", r"sdpa|scaled.dot": "attention_impl=sdpa",
         r"flash.?(attention|attn)?.?(v|-| |=)*3\b|fa3|flash.?attn3|\bte\b|transformer ?engine|cudnn": "attention_impl=flash3",
         r"flash.?(attention|attn)?.?(v|-| |=)*1\b": "attention_impl=flash1",
@@ -299,7 +311,7 @@ def _autocast(row: Cells) -> str:
     if re.search(r"pure|-true", dtype):
         return "autocast=false"
     mixed = re.search(r"mixed|\bamp|compute|autocast", dtype)
-    if re.match(r"zero", _sharding(row).removeprefix("sharding=")) or (re.search(r"fp32|float32|tf32|^32", dtype) and not mixed):
+    if _sharding(row).startswith("sharding=zero") or (re.search(r"fp32|float32|tf32|^32", dtype) and not mixed):
         return "autocast=false assumed+=autocast"
     runs = mixed or _trainer(row).startswith(("trainer=hf", "trainer=trl"))
     return f"autocast={str(bool(runs)).lower()} assumed+=autocast"
@@ -317,7 +329,8 @@ def _optimizer(row: Cells) -> str:
     found = _first("optimizer", text, {
         r"^$|unknown|^(recipe )?default|n\.s\.|not stated|^-$|n/a": "optimizer=adamw assumed+=optimizer",
         r"cpu.?adam|adam.?cpu|hybrid.?adam|cpu.?off.?load":
-        "optimizer=adamw" if _sharding(row).endswith("offload") else raw("optimizer", text), r"lora-?fa": raw("optimizer", row.get("optimizer") or ""),
+        "optimizer=adamw" if _sharding(row).endswith("offload") else raw("optimizer", text),
+        r"lora-?fa": raw("optimizer", row.get("optimizer") or ""),
         r"distributed.*(adam|optim)|zero.?1|zero.?redundancy": "optimizer=adamw", r"foreach": "optimizer=adamw-foreach"}, "")
     if not found:
         name = next((name for each in (text, bare) if (name := named_optimizer(each)) in HELD), None)
@@ -338,7 +351,8 @@ def _memory_kind(row: Cells) -> str:
     gb = " peak_mem_unit=GB" if re.search(r"not stated", text) and "(gb" in text else ""
     kind = _first("", text, {
         r"estimat|calculat": "peak_mem_kind=estimated", r"wandb|w&b": "peak_mem_kind=process",
-        r"allocated|active|alloc\b|memory metrics|tracemalloc": "peak_mem_kind=allocated", r"reserved": "peak_mem_kind=reserved",
+        r"allocated|active|alloc\b|memory metrics|tracemalloc": "peak_mem_kind=allocated",
+        r"reserved": "peak_mem_kind=reserved",
         r"smi\b|nvml|nvtop|gpustat|process|gpu memory used": "peak_mem_kind=process",
         r"oom|out of mem": "peak_mem_kind=unstated fits=false", r"\bfits?\b": "peak_mem_kind=unstated fits=true"},
         "peak_mem_kind=unstated")
@@ -359,22 +373,24 @@ def _sharding(row: Cells) -> str:
         return f"sharding={stated}"
     away = re.search(r"off.?load(?!\w*[ :=]*(0|false|none))|infinity|nvme|cpu.?adam|adam.?cpu|hybrid.?adam|_z[23]_off", text)
     host = "-offload" if away and not re.search(r"activation.?off", text) else ""
-    split = r"(?<![a-z])(ep|cp|sp|tp)[ =]*[2-9]|tensor.?parallel|context.?parallel|sequence.?parallel|expert.?parallel|ulysses|ring att|3d par|\+ ?tp\b"
+    split = (r"(?<![a-z])(ep|cp|sp|tp)[ =]*[2-9]|(tensor|context|sequence|expert).?parallel|ulysses|ring att|3d par|"
+             r"\+ ?tp\b")
     inside = int(re.sub(r"\D.*", "", row.get("n_gpus") or "1") or 1) <= ONE_NODE
     alike = not several or re.match(r"(none|no|n/?a|-|dd?p|data.?parallel|replica\w*|single|unknown)\b|$", stated)
     return _first("sharding", text, {
         r"(?<![a-z])pp ?= ?[2-9]|(?<![a-z])pp[2-9]|pipeline.?parallel": "sharding=pipeline-parallel",
         split: "sharding=tensor-parallel",
         r"no_shard": "sharding=none", r"gemini|low.?level.?zero(?!.*stage)": raw("sharding", stated or "gemini"),
-        r"(zero|mics|\+\+|hpz|hybrid_shard|hybrid shard|hsdp|dp_replicate).*(\+\+|hpz|mics|hybrid|hsdp|replicate)|mics|hsdp|hybrid.?shard":
-        (f"sharding={'zero3' if re.search('zero[+]|hpz|mics', text) else 'fsdp'}" if inside and several else raw("sharding", stated)),
+        r"zero.*(\+\+|hpz)|mics|hsdp|hybrid.?shard|dp_replicate": raw("sharding", stated) if not (inside and several) else
+        f"sharding={'zero3' if re.search('zero|mics', stated) and 'hybrid' not in stated else 'fsdp'}",
         r"zero-?[ _]?(stage)?[ _-]?3|zero.?infinity|ds_z3|\bstage.?3": f"sharding=zero3{host}",
         r"zero-?[ _]?(stage)?[ _-]?2|ds_z2|shard_grad_op|\bstage.?2": f"sharding=zero2{host}",
         r"zero-?[ _]?(stage)?[ _-]?1|\bstage.?1|zero.?redundancy|distributed.?optim|distributed_fused":
         f"sharding={'zero1' if several else 'none'}",
         r"megatron|nemo": f"sharding={'tensor-parallel' if several else 'none'}",
         r"device_map|naive|(?<!tensor.)(?<!pipeline.)model.?parallel|^pipeline ": "sharding=model-parallel",
-        f"fsdp|full_shard|fully_shard|dp_shard|{OWN_STACK}": f"sharding={'cpu-offload' if host else 'fsdp' if several else 'none'}"},
+        f"fsdp|full_shard|fully_shard|dp_shard|{OWN_STACK}":
+        f"sharding={'cpu-offload' if host else 'fsdp' if several else 'none'}"},
         "sharding=none" if alike else raw("sharding", stated))
 
 
@@ -385,7 +401,8 @@ def number(row: Cells, column: str) -> str:
     if column in FIGURES and len(found) == 1 and not re.search("[<>]|unknown", text):
         times = 1000.0 if re.search(r"\dk\b", text) else 1.0 / 1024.0 if "mib" in text else 1.0
         times *= 1e9 / GIB if re.search(r"\dgb\b|\d gb\b", text) and "peak" in column else 1.0
-        times *= float(row.get("n_gpus") or 1) if column == "tokens_per_s" and "per gpu" in _low(row, column) else 1.0
+        each, gpus = column == "tokens_per_s" and "per gpu" in _low(row, column), row.get("n_gpus") or "1"
+        times *= float(gpus) if each and gpus.isdigit() else 1.0
         return f"{column}={float(found[0]) * times:.6g}"
     if column == "n_gpus" and (product := re.fullmatch(r"(\d+) ?x ?(\d*)", text)):
         return f"n_gpus={int(product[1]) * int(product[2] or 1)}"
@@ -400,7 +417,8 @@ def number(row: Cells, column: str) -> str:
 
 def _day(text: str) -> str:
     """Month and year as a date; the last of several years."""
-    month = next((k for k, name in enumerate(MONTHS, 1) if name in text), None) or next(iter(re.findall(r"^(\d\d?)/", text)), None)
+    named = [k for k, name in enumerate(MONTHS, 1) if name in text]
+    month = next(iter([*named, *re.findall(r"^(\d\d?)/", text)]), None)
     years = re.findall(r"20\d\d", text)
     if not years:
         return ""
@@ -410,8 +428,8 @@ def _day(text: str) -> str:
 def _prepared(row: Cells) -> str:
     """peft's preparation is what Trainers' scripts run on a quantised base; Unsloth and FSDP's loops do not.
 
-    It casts nothing of models that GPTQ, AQLM, EETQ, torchao or HQQ packed (peft/utils/other.py). What frameworks do with the scales
-    of NF4 where a row is silent stands in, too.
+    It casts nothing of models that GPTQ, AQLM, EETQ, torchao or HQQ packed (peft/utils/other.py). What frameworks do with the
+    scales of NF4 where a row is silent stands in, too.
     """
     quant, framework = _quant(row), _low(row, "framework")
     if quant.startswith("quant=none"):

@@ -26,8 +26,8 @@ from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.memory import MemoryBreakdown
 from roi.estimate.training.plan import Sharding, TrainingPlan
-from roi.estimate.training.targets import usual_targets
 from roi.estimate.training.setting import refusal
+from roi.estimate.training.targets import usual_targets
 from roi.evidence.training_speed import best_product, find_calibrations, plan_speed
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape

@@ -45,10 +45,10 @@ NO_HOURS = "hours and USD need --examples"
               help="What checkpointing keeps of a layer: inputs, selective (attention, every other product), offloaded.")
 @click.option("--dtype", default="bf16", show_default=True, help="bf16, fp16 or fp32: unquantised weights and compute.")
 @click.option("--optimizer", default="adamw", show_default=True,
-              help="adamw, adamw-foreach (Trainers before torch 2.8), -fused, -bf16, -32bit, -8bit, -4bit, paged-adamw(-8bit),"
-                   " galore-adamw(-8bit) and apollo-adamw (--method full, --rank their projection's), adafactor, adam-mini, muon,"
-                   " lion(-32bit, -8bit), paged-lion(-8bit), sgd, sgd-momentum, sophia, ademamix(-8bit), rmsprop, adagrad, lomo,"
-                   " adalomo; or as libraries write them (paged_adamw_8bit).")
+              help="adamw, adamw-foreach (Trainers before torch 2.8), -fused, -bf16, -32bit, -8bit, -4bit,"
+                   " paged-adamw(-8bit), galore-adamw(-8bit) and apollo-adamw (--method full, --rank their projection's),"
+                   " adafactor, adam-mini, muon, lion(-32bit, -8bit), paged-lion(-8bit), sgd, sgd-momentum, sophia,"
+                   " ademamix(-8bit), rmsprop, adagrad, lomo, adalomo; or as libraries write them (paged_adamw_8bit).")
 @click.option("--attention", default="sdpa", show_default=True,
               help="sdpa (torch chooses), sdpa-flash, -cudnn, -efficient, -math, flash, flash1, flash3, eager.")
 @click.option("--kernels", default="none", show_default=True, help="Fused kernels: none, fused (norms, loss) or liger.")

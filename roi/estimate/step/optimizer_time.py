@@ -21,8 +21,9 @@ PASSES: Final[dict[str, tuple[float, float]]] = {
     "adagrad": (14.0, 0.0), "muon": (11.0, 0.0), "adam-mini": (5.0, 60.0), "lomo": (5.0, 36.0), "adafactor": (5.0, 100.0),
     "adalomo": (5.0, 100.0),
 }  # fmt: skip
-"""Optimizer -> reads and writes of a trained element in its own type, and bytes of those in fp32 or packed, by the operators of its
-source: one pass of a kernel of bitsandbytes or torchao, operator by operator the others. No run is published to hold them to."""
+"""Optimizer -> reads and writes of a trained element in its own type, and bytes of those in fp32 or packed, by the operators
+of its source: one pass of a kernel of bitsandbytes or torchao, operator by operator the others. No run is published to hold
+them to."""
 
 
 def update_s(model: ModelShape, plan: TrainingPlan, bandwidth: Number) -> Number:
@@ -58,11 +59,11 @@ def _moment_bytes(plan: TrainingPlan) -> float:
     return 1.0 if plan.optimizer.endswith("8bit") else 4.0
 
 
-def orthogonal_s(model: ModelShape, plan: TrainingPlan, rate: float) -> float:
+def orthogonal_s(model: ModelShape, plan: TrainingPlan, rate: Number) -> Number:
     """Seconds of Muon's products at this rate, once an optimizer step; 0 for others, and beside adapters, where they are small.
 
-    Five Newton-Schulz iterations a matrix of short side s and long side l: its Gram matrix, that squared, and their product with it,
-    4 s^2 l + 2 s^3 FLOP each (torch/optim/_muon.py).
+    Five Newton-Schulz iterations a matrix of short side s and long side l: its Gram matrix, that squared, and their product
+    with it, 4 s^2 l + 2 s^3 FLOP each (torch/optim/_muon.py).
     """
     if plan.optimizer != "muon" or plan.adapter:
         return 0.0
@@ -73,8 +74,9 @@ def orthogonal_s(model: ModelShape, plan: TrainingPlan, rate: float) -> float:
 def paging_s(model: ModelShape, plan: TrainingPlan, gpu: Gpu) -> Number:
     """Seconds in which the moments of a paged optimizer come from the host and go back, once an optimizer step.
 
-    Scales of blocks are not paged. They stay on a card that has room for them beside the step's peak. On another the driver evicts the pages that were used
-    longest ago, and since a step goes over all of them in turn, each one leaves before it is needed again.
+    They stay on a card that has room for them beside the step's peak. On another the driver evicts the pages that were used
+    longest ago, and since a step goes over all of them in turn, each one leaves before it is needed again. Scales of blocks
+    are not paged.
     """
     if not plan.optimizer.startswith("paged"):
         return 0.0

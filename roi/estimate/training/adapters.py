@@ -134,10 +134,10 @@ def quantised_parameters(model: ModelShape, *, split: bool = False) -> int:
 def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes of the base model on the device.
 
-    NF4 holds the linear layers in 4 bits, int8 in 8 with one fp32 scale a row of each weight (Int8Params.SCB), GPTQ in 2, 3, 4 or 8
-    with a 16-bit scale and a zero point a group (auto_gptq/nn_modules/qlinear/qlinear_cuda.py); what is left is fp32 after
-    peft's prepare_model_for_kbit_training. GPT-Neo's layers, and GPT-BigCode once, also hold a causal mask of all positions, a
-    byte an element.
+    NF4 holds the linear layers in 4 bits, int8 in 8 with one fp32 scale a row of each weight (Int8Params.SCB), GPTQ in 2, 3, 4
+    or 8 with a 16-bit scale and a zero point a group (auto_gptq/nn_modules/qlinear/qlinear_cuda.py); what is left is fp32
+    after peft's prepare_model_for_kbit_training. GPT-Neo's layers, and GPT-BigCode once, also hold a causal mask of all
+    positions, a byte an element.
     """
     masks = {"gpt_neo": model.layers, "gpt_bigcode": 1}.get(model.family, 0) * model.positions**2
     if not (plan.quantised or plan.int8):

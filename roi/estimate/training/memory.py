@@ -162,8 +162,7 @@ def training_memory(
     gathered parameters and unreduced gradients come on top in each phase. `slack` is (reserved - allocated) over
     `loose_bytes`: weights and moments are never freed, so they leave no holes (efficiencies.json has its value).
 
-    Not modelled: int8's outlier columns, evaluation and loading peaks. Checkpointing is non-reentrant, as
-    transformers 5 does it. tests/profiling/test_dry_run.py holds it to dry runs.
+    Not modelled: int8's outlier columns, evaluation and loading peaks. Checkpointing is non-reentrant, as in transformers 5.
     """
     model = built_model(model, plan)
     s = read_setting(model.unrolled, plan, gpu)
@@ -171,8 +170,8 @@ def training_memory(
     held, gathered = held_states(model, plan, float(plan.gpus)), gathered_tensors(model, plan)
     gradients, bucket = held.gradients_bytes, held.buckets_bytes
     if plan.applied_in_backward:  # a layer's gradients are applied and freed before the next one's come
-        at_once = model.layers if plan.multi_tensor else 1.0
-        gradients, held = gradients / model.layers, replace(held, update_bytes=held.update_bytes / at_once)
+        gradients = gradients / model.layers
+        held = replace(held, update_bytes=held.update_bytes / (model.layers if plan.multi_tensor else 1.0))
     workspace = workspace_bytes(gpu)
     carried = gradients if plan.accumulation > 1 else gradients * 0.0
     phases = [
@@ -340,8 +339,7 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
 
     Of fsdp in the second, while the first is gathered: the gradients of both are not reduced yet.
     """
-    shards = s.plan.shards if s.plan.reduces_early else 1.0
-    waiting: Number = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / shards
+    waiting: Number = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.gradient_shards
     if s.plan.sharding == "fsdp":
         waiting = waiting + gathered.layer_gradients_bytes / s.plan.shards
     waiting = waiting + later_gradients_bytes(s)

@@ -179,8 +179,8 @@ SPELLINGS: Final = {
     "layernormtuning": "ln_tuning", "oftv2": "oft", "adaptionprompts": "adaption_prompt", "adaptationprompt": "adaption_prompt",
     "blockexpansion": "llamapro", "trainabletoken": "trainable_tokens",
 }
-"""Other names, as `named_method` squeezes them: of the same method, or of one whose adapters differ in how they begin (PiSSA, OLoRA, EVA,
-CorDA, LoRA-GA, LoftQ) or in their learning rates (LoRA+), so that memory and speed are LoRA's."""
+"""Other names, as `named_method` squeezes them: of the same method, or of one whose adapters differ in how they begin (PiSSA,
+OLoRA, EVA, CorDA, LoRA-GA, LoftQ) or in their learning rates (LoRA+), so that memory and speed are LoRA's."""
 PROMPTED: Final = 2
 """First layer whose attention has a prompt in LitGPT (adapter_start_layer)."""
 

@@ -8,9 +8,9 @@ of the layers in work and the gradients that are not reduced yet. P = parameters
     zero3   (P + gradients + fp32 copy + moments) / N + the module in work, what is prefetched and what is soon used again
     fsdp    (P + gradients + moments) / N + the root unit (embedding, last norm, head) + two layers
 
-Each GPU works on its own micro-batch: activations are not divided. Read off DeepSpeed's stage_1_and_2.py (of stage 1 with its default,
-overlap_comm off: gradients are reduced after backward, partition_gradients and copy_grads_in_partition), stage3.py and
-partitioned_param_coordinator.py, and torch's fsdp/_runtime_utils.py and _fully_shard.
+Each GPU works on its own micro-batch: activations are not divided. Read off DeepSpeed's stage_1_and_2.py, stage3.py and
+partitioned_param_coordinator.py, and torch's fsdp/_runtime_utils.py and _fully_shard; stage 1 with its default, overlap_comm
+off, so that gradients are reduced after backward.
 """
 
 from collections.abc import Iterable, Mapping
@@ -125,10 +125,10 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     moments, temporaries = (x * (grown if plain else 1.0) for x in (states, update))
     if plan.offload:  # ZeRO-2 keeps the parameters that it computes with, and buckets
         zero, computes = 0.0 * gradients, plan.sharding == "zero2"
-        bucket = {"zero2": ZERO2_BUCKET, "zero3": np.minimum(float(model.hidden) ** 2, trained)}.get(plan.sharding, 0.0)
+        small = np.minimum(float(model.hidden) ** 2, trained) * float(plan.sharding == "zero3")
         return HeldStates(weights_bytes=(weights if computes else _whole_scales(model, plan)) + zero,
                           adapters_bytes=adapters if computes else zero, moments_bytes=zero, gradients_bytes=zero,
-                          update_bytes=zero, buckets_bytes=2.0 * plan.trained_bytes * bucket)
+                          update_bytes=zero, buckets_bytes=2.0 * plan.trained_bytes * (small + ZERO2_BUCKET * float(computes)))
     if plan.sharding == "fsdp":
         weights = weights * (1.0 if plan.adapter else grown)
         return HeldStates(
@@ -302,7 +302,8 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
         case "zero1":
             return 0.0 * trained, takes("all-reduce", gradients, scatters) + takes("all-gather", gradients, 1.0)
         case "zero2":
-            host = (gradients / plan.gpus / HOST_BYTES_PER_S) if plan.offload else 0.0  # a GPU's part goes there, and comes back
+            # a GPU's part goes to the host, and what is updated comes back
+            host = (gradients / plan.gpus / HOST_BYTES_PER_S) if plan.offload else 0.0
             return takes("reduce-scatter", gradients, scatters) + host, takes("all-gather", gradients, 1.0) + host
         case "fsdp":
             twice = 2.0 * gathered_bytes(model, plan) - root_unit_bytes(model, plan)

@@ -64,9 +64,10 @@ def asked_targets(targets: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def usual_targets(model: ModelShape, targets: str | tuple[str, ...]) -> str | tuple[str, ...]:
-    """The targets with the names of the model's own code as the usual ones: falcon's query_key_value is q_proj, k_proj and v_proj.
+    """The targets with names of the model's own code as the usual ones: query_key_value of Falcon is q_proj, k_proj and v_proj.
 
-    GPT-2's c_proj is its two products of that name. Case does not matter; a name that is neither stays, and `resolve_targets` says so.
+    GPT-2's c_proj is its two products of that name. Case does not matter; a name that is neither stays, and `resolve_targets`
+    says so.
     """
     own = {module.lower(): parts for module, *parts in model.module_names}
     for module, *parts in model.module_names:

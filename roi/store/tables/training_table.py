@@ -40,12 +40,14 @@ STACKED_SINCE: Final = "2025-12-01"
 MOST_CONTEXTS: Final = 32.0
 """Contexts that a stretched rotary embedding is trained over at most (YaRN, arXiv 2309.00071, goes to 32); a longer cell is a
 slip."""
+GPTQ_BITS: Final[dict[str, Literal[2, 3, 4, 8]]] = {"gptq-int2": 2, "gptq-int3": 3, "gptq-int4": 4, "gptq-int8": 8}
+"""Quantisations by GPTQ -> their bits."""
 ON_BASE: Final[dict[tuple[str, str], Method]] = {
     ("full", "none"): "full", ("lora", "none"): "lora", ("rslora", "none"): "rslora", ("dora", "none"): "dora",
     ("lora", "nf4"): "qlora", ("rslora", "nf4"): "qlora", ("qlora", "nf4"): "qlora", ("dora", "nf4"): "qdora",
     ("qdora", "nf4"): "qdora", ("lora", "int8"): "lora-int8", ("lora-int8", "int8"): "lora-int8",
     ("qlora", "int8"): "lora-int8",
-    **{(name, f"gptq-int{bits}"): "lora-int8" if bits == 8 else "qlora" for name in ("lora", "qlora") for bits in (2, 3, 4, 8)},
+    **{(name, quant): "lora-int8" if bits == 8 else "qlora" for name in ("lora", "qlora") for quant, bits in GPTQ_BITS.items()},
 }  # fmt: skip
 """Method and quantisation of the base -> the plan's method."""
 FIELDS: Final = {
@@ -140,9 +142,10 @@ class TrainingRow(CanonicalRow):
     """True under torch.autocast; blank: true stands in for 16-bit runs of the HF Trainer and TRL, and plain loops have none."""
     sharding: Literal[
         "none", "zero1", "zero2", "zero3", "fsdp", "cpu-offload", "zero2-offload", "zero3-offload", "model-parallel",
-         "tensor-parallel", "pipeline-parallel"] = "none"
-    """What is spread over the GPUs. cpu-offload, zero2-offload, zero3-offload: with the shards in the host's memory; model-parallel: the layers, one GPU
-    at work at a time (device_map); of tensor-parallel and pipeline-parallel jobs speed alone is predicted, as of replicas."""
+        "tensor-parallel", "pipeline-parallel"] = "none"
+    """What is spread over the GPUs. cpu-offload (fsdp), zero2-offload, zero3-offload: with the shards in the host's memory;
+    model-parallel: the layers, one GPU at work at a time (device_map); of tensor-parallel and pipeline-parallel jobs speed
+    alone is predicted, as of replicas."""
     peak_mem_gib: Positive | None = None
     """Peak memory of one GPU, GiB (2^30 bytes)."""
     peak_mem_kind: MemoryKind = "unstated"
@@ -234,7 +237,8 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         row = row.model_copy(update={"optimizer": "adamw-fused"})
     row = row.model_copy(update=_usual_cells(row, usual))
     blank = {column: value for column, value in _stand_ins(row, method).items() if getattr(row, column) is None}
-    stated = {column: value for column in FIELDS if column != "target_modules" and (value := getattr(row, column, None)) is not None}
+    stated = {column: value for column in FIELDS if (value := getattr(row, column, None)) is not None}
+    del stated["target_modules"]  # by `_targets`
     fp8 = row.base_dtype in ("fp8", "mxfp8")
     stated |= {"base_dtype": "bf16"} if fp8 else {}
     if row.gradient_checkpointing is not None:
@@ -251,7 +255,7 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         compiled="compiled" in row.habits, ends_apart="ends_apart" in row.habits,
         adapters_16bit="adapters_16bit" in row.habits, fp8=fp8,
         ends=bool(set(ENDS) & set(row.target_modules)),
-        gptq=int(row.quant.removeprefix("gptq-int")) if row.quant.startswith("gptq") else 0, nf4=method not in ON_BASE.values() and row.quant == "nf4",
+        gptq=GPTQ_BITS.get(row.quant, 0), nf4=method not in ON_BASE.values() and row.quant == "nf4",
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
@@ -341,8 +345,7 @@ def _targets(row: TrainingRow, model: ModelShape, method: str) -> str | tuple[st
     if not row.target_modules or (row.rank is None and tuner is None):
         raise UnusableCell("rank" if row.target_modules else "target_modules", "blank, and an adapter needs it")
     names = tuple(name for name in row.target_modules if name not in ENDS)
-    names = usual_targets(model, names)
-    return names[0] if len(names) == 1 and names[0] in ("all-linear", *TARGET_SETS) else names
+    return names[0] if len(names) == 1 and names[0] in ("all-linear", *TARGET_SETS) else usual_targets(model, names)
 
 
 def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> None:

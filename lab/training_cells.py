@@ -271,9 +271,11 @@ def _dropout(row: Cells) -> str:
     return f"lora_dropout={stated.group()}" if stated else "lora_dropout=0 assumed+=lora_dropout"
 
 
-KEPT_SINCE: Final = "2025-01-16"
-"""Day of TRL 0.14: since then SFTTrainer takes the accuracy of tokens from the model's output (trl/trainer/sft_trainer.py,
+KEPT_SINCE: Final = "2025-02-13"
+"""Day of TRL 0.15.0: since then SFTTrainer takes the accuracy of tokens from the model's output (trl/trainer/sft_trainer.py,
 compute_loss), before it was the HF Trainer's loop."""
+CHUNKED_SINCE: Final = "2026-08-13"
+"""Day of TRL 1.10.0, whose head works in chunks (`roi.estimate.training.stacks.trainer_habits`)."""
 
 
 def _trainer(row: Cells) -> str:
@@ -291,12 +293,15 @@ def _trainer(row: Cells) -> str:
     stated = _first("", _low(row, "trainer"), {r"sft|\btrl\b": "trl", r"^hf|trainer": "hf", r"plain|custom|loop": "plain"}, "")
     plain = re.search("custom|loop|bench|lightning|torch fsdp|pytorch fsdp|^deepspeed", text)
     usual = "hf" if re.search(TRAINERS, text) and not plain else "plain"
-    if usual == "hf" and re.search(r"\btrl\b|sfttrainer|handbook", text) and (row.get("source_date") or "") >= KEPT_SINCE:
-        usual = "trl"
+    day, version = row.get("source_date") or "", re.search(r"\btrl[ =]+(\d+)\.(\d+)", _low(row, "framework_version"))
+    release = (int(version[1]), int(version[2])) if version else None
+    if usual == "hf" and re.search(r"\btrl\b|sfttrainer|handbook", text):
+        usual = "trl" if (release >= (0, 15) if release else day >= KEPT_SINCE) else "hf"
     trainer = stated or usual
     liger = " kernels=liger" if "liger" in text else ""
     if kept is None:
-        return f"trainer={trainer} logits_kept={str(trainer != 'hf').lower()} assumed+=logits_kept{liger}"
+        whole = trainer == "plain" or (trainer == "trl" and (release < (1, 10) if release else day < CHUNKED_SINCE))
+        return f"trainer={trainer} logits_kept={str(whole).lower()} assumed+=logits_kept{liger}"
     return f"trainer={trainer} logits_kept={kept}{liger}"
 
 

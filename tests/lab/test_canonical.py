@@ -310,6 +310,7 @@ def test_serving_cells_that_nobody_listed_are_read_by_their_grammar_or_left_for_
     ({"source_date": "Oct 2024"}, "date", ("2024-10",)),
     ({"framework": "TRL SFTTrainer", "source_date": "2024-06"}, "trainer logits_kept", ("hf", "false")),
     ({"framework": "TRL SFTTrainer", "source_date": "2025-06"}, "trainer logits_kept", ("trl", "true")),
+    ({"framework": "TRL SFTTrainer", "framework_version": "torch 2.9, trl 1.16.0"}, "trainer logits_kept", ("trl", "false")),
     ({"framework": "MLX"}, "stack", ("MLX",)), ({"gpu": "RTX 2080 Ti"}, "gpu", ("",)),
     ({"gpu": "p4d.24xlarge"}, "gpu", ("A100-40GB-SXM",)),
     ({"gpu": "A100-80G"}, "gpu", ("A100-80GB-SXM",)), ({"model": "Llama-2 (7B)"}, "model", ("llama-2-7b",)),

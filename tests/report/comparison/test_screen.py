@@ -249,6 +249,23 @@ def test_what_own_cards_would_fetch_is_in_no_figure_of_cash() -> None:
     assert o.payback_cash_months == pytest.approx(3 + saved[3] / (saved[3] - saved[4]))
 
 
+@pytest.mark.parametrize(("words", "why"), [
+    (("own_hardware.cards={T4: 2}", "own_hardware.resale_usd_per_gpu=500"),
+     "vllm runs qwen3-8b in bf16, fp8 on none of T4; it runs there in int8, int4 (serving.weight_dtypes)"),
+    (("own_hardware.cards={A100-80GB-SXM: 8}", "workload.ttft_p95_s=0.05"),
+     "no plan holds; the nearest, 8 x A100-80GB-SXM fp8: ttft_p95_s 0.05 s is too short, under hardly any load it is 0.13 s"),
+    (("own_hardware.cards={A100-80GB-SXM: 1}", "workload.requests_per_day=20000000", "candidates.hybrid=false"),
+     "needs 370 x A100-80GB-SXM at the peak of month 36, when the load has grown (285 at go-live), spares included; owned: 1"),
+])
+def test_cards_that_are_owned_and_have_no_row_are_named_with_their_reason(words: tuple[str, ...], why: str) -> None:
+    """Whatever the reason, in the screen's forty lines; where an option on them has a row, nothing is said."""
+    c = bundled(*words)
+    assert f"! No option on own GPUs: {why}" in flat(c)
+    assert shown(c).count("\n") < 40
+    assert "No option on own GPUs" not in flat(bundled("own_hardware.cards={A100-80GB-SXM: 8}"))
+    assert "No option on own GPUs" not in flat(bundled())
+
+
 def test_cards_that_are_owned_are_no_cash() -> None:
     c = of_file(next(path for path in CASES if path.stem.startswith("10_")))
     o = next(o for o in c.options if o.id == c.verdict.leader)

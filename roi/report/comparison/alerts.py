@@ -54,8 +54,8 @@ NAMED = 3
 
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
-    told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_full(c),
-            *_no_own(c), *_old(c), *_over(c), *_endings(c), *_next_prices(c), *_few_draws(c)]
+    told = [*_bill(c), *_unlikely(c), *_no_own(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c),
+            *_full(c), *_old(c), *_over(c), *_endings(c), *_next_prices(c), *_few_draws(c)]
     accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     if accepted:
         told.append(f"Accepted although unlikely: {', '.join(accepted)}")

@@ -16,6 +16,7 @@ from roi.report.comparison.thresholds import (
     alone_from,
     another_wins,
     at_rent,
+    beats_staying_today,
     compared_from,
     ending,
     flips_at,
@@ -331,7 +332,8 @@ def _not_yet(c: Comparison) -> list[Block]:
         why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
     mean, _ = npv_of(c, o)
-    why = "; not tested" if not o.tested else f"; {reason(c, o.id)}" if mean > npv_of(c, c.leader)[0] else ""
+    unlikely = mean > npv_of(c, c.leader)[0] and not beats_staying_today(c, o)  # else its chance stands beside its volume
+    why = "; not tested" if not o.tested else f"; {reason(c, o.id)}" if unlikely else ""
     head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{why})"
     turns = (f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}{another_wins(c, o)}"
              if c.thresholds is not None else "")

@@ -54,8 +54,8 @@ NAMED = 3
 
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
-    told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_full(c),
-            *_old(c), *_over(c), *_endings(c), *_next_prices(c), *_few_draws(c)]
+    told = [*_bill(c), *_unlikely(c), *_no_own(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c),
+            *_full(c), *_old(c), *_over(c), *_endings(c), *_next_prices(c), *_few_draws(c)]
     accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
     if accepted:
         told.append(f"Accepted although unlikely: {', '.join(accepted)}")
@@ -187,6 +187,14 @@ def _full(c: Comparison) -> list[str]:
     """That the leading option's fleet has hardly anything free at the peak, as `roi size` says it."""
     fleet = c.leader.fleet
     return [little_free(c.leader.label, fleet.utilisation_peak)] if fleet is not None and fleet.little_free else []
+
+
+def _no_own(c: Comparison) -> list[str]:
+    """Why no option on own cards has a row, without what could be done about it; empty where one has, or none is asked for."""
+    if any(f"options.{o.id}.owned" in c.case for o in c.options):
+        return []
+    reasons = [o.reason.partition(". ")[0] for o in c.infeasible if f"options.{o.id}.owned" in c.case]
+    return [f"No option on own GPUs: {first_of(list(dict.fromkeys(reasons)), 1)}"] if reasons else []
 
 
 def _old(c: Comparison) -> list[str]:

@@ -249,6 +249,23 @@ def test_what_own_cards_would_fetch_is_in_no_figure_of_cash() -> None:
     assert o.payback_cash_months == pytest.approx(3 + saved[3] / (saved[3] - saved[4]))
 
 
+@pytest.mark.parametrize(("words", "why"), [
+    (("own_hardware.cards={T4: 2}", "own_hardware.resale_usd_per_gpu=500"),
+     "vllm runs qwen3-8b in bf16, fp8 on none of T4; it runs there in int8, int4 .serving.weight_dtypes."),
+    (("own_hardware.cards={A100-80GB-SXM: 8}", "workload.ttft_p95_s=0.05"),
+     "no plan holds; the nearest, 8 x A100-80GB-SXM fp8: ttft_p95_s 0.05 s is too short, under hardly any load it is 0.13 s"),
+    (("own_hardware.cards={A100-80GB-SXM: 1}", "workload.requests_per_day=20000000", "candidates.hybrid=false"),
+     r"needs \d+ x A100-80GB-SXM at the peak of month 36, when the load has grown \(\d+ at .*, spares included; owned: 1"),
+])
+def test_cards_that_are_owned_and_have_no_row_are_named_with_their_reason(words: tuple[str, ...], why: str) -> None:
+    """Whatever the reason, in the screen's forty lines; where an option on them has a row, nothing is said."""
+    c = bundled(*words)
+    assert re.search(f"! No option on own GPUs: {why}", flat(c))
+    assert shown(c).count("\n") < 40
+    assert "No option on own GPUs" not in flat(bundled("own_hardware.cards={A100-80GB-SXM: 8}"))
+    assert "No option on own GPUs" not in flat(bundled())
+
+
 def test_cards_that_are_owned_are_no_cash() -> None:
     c = of_file(next(path for path in CASES if path.stem.startswith("10_")))
     o = next(o for o in c.options if o.id == c.verdict.leader)
@@ -414,6 +431,40 @@ def test_self_hosting_is_placed_against_staying_and_against_the_recommendation()
     assert found is not None
     assert "it beats gpt-6-luna at no volume" in found[1]
     assert "; beats staying from" in found[1]
+
+
+@pytest.mark.parametrize(("mean", "odds", "told"), [
+    (1000.0, 0.71, ": ahead today, but in only 71% of the draws; 80% is asked"),
+    (1000.0, 0.80, ": ahead today"),
+    (-1000.0, 0.71, ": ahead today, but not in the mean of the draws"),
+])
+def test_a_volume_that_today_is_past_is_said_to_be_with_what_is_missing(mean: float, odds: float, told: str) -> None:
+    """33,800 requests a day of 100,000; self-hosting binds, and is asked for 80%. What is said there is not said before it."""
+    c = answer("candidates.api_models=[]", "candidates.hosted_models=[]", "candidates.cascade_first=[]")
+    own = next(o for o in c.options if o.id == "self-hosted-adapter:qwen3-8b+lora")
+    o = replace(own, expected_npv_usd=mean, expected_cash_npv_usd=mean, probability_npv_positive=odds,
+                probability_cash_positive=odds)
+    v = replace(c.verdict, leader="stay", recommended="stay", passed_over=(PassedOver(o.id, "not likely", odds, 0.8),))
+    others = [replace(x, expected_npv_usd=x.expected_npv_usd - 1e9, expected_cash_npv_usd=x.expected_cash_npv_usd - 1e9)
+              for x in c.options if x.id not in {"stay", o.id}]
+    c = replace(c, verdict=v, options=(option_of(c, "stay"), o, *others))
+    found = next(b for b in c.thresholds.crossings(o.id, "stay") if b.basis == "pv")
+    for now, said in ((33_800.0, told), (200_000.0, "")):
+        won = replace(found, first=now, stays=now, until=None, counts=v.counts)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(c.thresholds), "crossings", lambda *_, won=won: (won,))
+            assert wins_from(c, o) == f"beats staying from {now:,.0f} a day on{said}"
+            assert flat(c).split("NOT YET")[1].count("% of the draws") == (mean > 0.0 and (odds < 0.8 or not said))
+
+
+def test_an_option_that_is_ahead_at_every_volume_says_what_is_missing_alone() -> None:
+    c = answer()
+    o = replace(option_of(c, LUNA), binds=False, probability_npv_positive=0.5, probability_cash_positive=0.5)
+    won = next(b for b in c.thresholds.crossings(LUNA, "stay") if b.basis == "pv")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(c.thresholds), "crossings", lambda *_: (replace(won, first=0.0, stays=0.0, until=None,
+                                                                           counts=c.verdict.counts),))
+        assert wins_from(c, o).endswith("beats staying at every volume, but in only 50% of the draws; 60% is asked")
 
 
 def test_where_the_nearest_own_option_never_wins_another_that_does_is_named_with_the_volume_of_the_page() -> None:

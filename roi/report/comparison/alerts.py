@@ -1,6 +1,8 @@
 """What a reader of `roi compare` must know before its advice: what is unchecked, guessed, unanswered or about to end."""
 
+from collections.abc import Callable
 from datetime import date
+from typing import Final
 
 from roi.economics.decision.alarms import BILL_OFF
 from roi.economics.decision.comparison import Comparison
@@ -33,6 +35,7 @@ from roi.report.layout.wording import (
     figure,
     little_free,
     old_prices,
+    percent,
     quantity,
     short_usd,
     usd,
@@ -54,12 +57,12 @@ NAMED = 3
 
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
-    told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_full(c),
-            *_old(c), *_over(c), *_endings(c), *_next_prices(c), *_few_draws(c)]
-    accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
-    if accepted:
-        told.append(f"Accepted although unlikely: {', '.join(accepted)}")
-    return [Labelled("!", (text,), "doubt", 2) for text in told]
+    return [remark for _, remark in remarks(c)]
+
+
+def remarks(c: Comparison) -> list[tuple[str, Block]]:
+    """The same, each with what it is about in a few words, for a screen that has no room for all."""
+    return [(about, Labelled("!", (text,), "doubt", 2)) for about, look in REMARKS.items() for text in look(c)]
 
 
 def _bill(c: Comparison) -> list[str]:
@@ -189,6 +192,14 @@ def _full(c: Comparison) -> list[str]:
     return [little_free(c.leader.label, fleet.utilisation_peak)] if fleet is not None and fleet.little_free else []
 
 
+def _no_own(c: Comparison) -> list[str]:
+    """Why no option on own cards has a row, without what could be done about it; empty where one has, or none is asked for."""
+    if any(f"options.{o.id}.owned" in c.case for o in c.options):
+        return []
+    reasons = [o.reason.partition(". ")[0] for o in c.infeasible if f"options.{o.id}.owned" in c.case]
+    return [f"No option on own GPUs: {first_of(list(dict.fromkeys(reasons)), 1)}"] if reasons else []
+
+
 def _old(c: Comparison) -> list[str]:
     """The age of the oldest price of staying and of what leads, where it is too old."""
     ages: dict[str, int] = {}
@@ -271,3 +282,41 @@ def _next_prices(c: Comparison) -> list[str]:
         told[name] = (f"{name} costs {figure(ratio)} x as much from {day} on, announced: {then}. Its price is flat here:"
                       f" roi diff FILE --as-of {day}")
     return list(told.values())
+
+
+def _accepted(c: Comparison) -> list[str]:
+    """Alarms that the scenario accepts."""
+    names = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
+    return [f"Accepted although unlikely: {', '.join(names)}"] if names else []
+
+
+def _exact(c: Comparison) -> list[str]:
+    """Scores of one's own without ends and without the number of items behind them, where one could fail an option."""
+    if not (c.can_fail and c.case["draws"].value):
+        return []
+    judged = dict.fromkeys(error_path(c, o) for o in c.options if o.evaluated and (o.id == "stay" or o.kind not in KEEPS_MODEL))
+    bare = [path for path in judged if path in c.case and c.case[path].basis is Basis.STATED and not c.case[path].uncertain
+            and f"{path}_low" not in c.case and path.replace(".error_rate", ".items") not in c.case]
+    if len(bare) < 2:  # today's model alone may be the measure that others are held against
+        return []
+    told = "scores count as exact: say on how many items they rest, quality.scores.NAME: {value: 0.9, items: 300}"
+    return [f"{len(bare)} {told}"]
+
+
+def _waits(c: Comparison) -> list[str]:
+    """That the leading option's fleet rests on moving what can wait to other hours of its day."""
+    o, waits = c.leader, case_number(c.case, "workload.can_wait_share", 0.0)
+    fixed = "serving.lets_wait" in c.case and not c.case["serving.lets_wait"].value
+    if o.fleet is None or waits <= 0.0 or fixed or case_number(c.case, "workload.peak_to_mean", 1.0) <= 1.0:
+        return []
+    told = f"{percent(waits)} of the requests can wait: {o.label} is sized for them at any hour of the day"
+    return [f"{told}; serving.lets_wait: false keeps their hours"]
+
+
+REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
+    "the bill": _bill, "unusual prices": _unlikely, "own GPUs": _no_own, "the template's guesses": _template,
+    "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed, "gates": _gates, "latency": _latency,
+    "hours of what can wait": _waits, "little kept free": _full, "old prices": _old, "a commitment that is over": _over,
+    "announced ends": _endings, "announced prices": _next_prices, "few draws": _few_draws, "accepted alarms": _accepted,
+}  # fmt: skip
+"""What remarks are about, and what finds them, in the order in which they stand."""

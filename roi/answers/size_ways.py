@@ -9,6 +9,7 @@ import numpy as np
 from roi.answers.size_plan import SizedPlan, monthly_usd
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.api_bill import Service, service
+from roi.economics.lines.line import pick
 from roi.economics.lines.self_hosting import spilled, waiting
 from roi.estimate.replay.fleet import (
     Fleet,
@@ -113,10 +114,10 @@ def _api_alone(shared: Shared, api: Option, mean: float) -> tuple[Way, float]:
 def _announced(priced: Service) -> str:
     """What its vendor has announced that a request will cost, over today's price, which is what a month is counted at."""
     assert priced.option.api is not None
-    today = float(np.ravel(priced.cost.usd)[0])
+    today = pick(priced.cost.usd)
     told = zip(priced.option.api.announced, priced.steps, strict=True)
-    return "".join(f"; {float(np.ravel(cost.usd)[0]) / today:.3g} x that in {float(np.ravel(later.from_months)[0]):.1f} months,"
-                   " announced" for later, (_, cost) in told if today)
+    return "".join(f"; {pick(cost.usd) / today:.3g} x that price in {pick(later.from_months):.1f} months, announced"
+                   for later, (_, cost) in told if today)
 
 
 def own_floor(

@@ -1,14 +1,18 @@
 """What a reader of `roi compare` must know before its advice: what is unchecked, guessed, unanswered or about to end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
 from roi.economics.decision.alarms import BILL_OFF
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
+from roi.economics.decision.evaluation import evaluate, read_all
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
-from roi.economics.inputs import KEEPS_MODEL
+from roi.economics.inputs import KEEPS_MODEL, Option, Shared
+from roi.economics.lines.api_bill import service
+from roi.economics.lines.line import pick
 from roi.economics.lines.option_lines import MOVE
 from roi.errors import first_of
 from roi.facts.case import template_values
@@ -22,7 +26,6 @@ from roi.report.comparison.thresholds import (
     error_path,
     flips_at,
     guessed,
-    month_of,
     nothing_fails,
     option_of,
     rate_assumed,
@@ -47,8 +50,6 @@ MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_yea
 DEAR_KWH = 1.0
 """USD a kWh that nobody pays who runs GPUs: the dearest grids ask about 0.5, and no diesel generator costs much over 1."""
 SLO = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
-PROVISIONED = "API provisioned"
-"""How the line begins of a fee that no price of tokens moves."""
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
 NAMED = 3
@@ -268,20 +269,38 @@ def _endings(c: Comparison) -> list[str]:
 
 
 def _next_prices(c: Comparison) -> list[str]:
-    """Announced prices of the model in use and of the leading option's, and what the option would then cost a month."""
+    """Announced prices of the model in use, of the leading option's, and of the one that takes what its fleet does not.
+
+    By how much the option's request gets dearer, and what that adds to a mean month.
+    """
+    if not any(path.endswith(".announced.0.from") for path in c.case.facts):
+        return []
     told = {}
-    for o in (option_of(c, "stay"), c.leader):
-        name = ending(c, o.id)[0]
-        if name in told or f"vendors.{name}.next_price_on" not in c.case:
+    ids = dict.fromkeys(("stay", c.leader.id))
+    shared, options = read_all(c.case, c.case.values(), ids=tuple(ids))
+    for id in (*ids, options[c.leader.id].spills_to):
+        option = options.get(id or "")
+        if option is None or option.api is None or not option.api.announced or option.vendor in told:
             continue
-        day, ratio = c.case[f"vendors.{name}.next_price_on"].value, case_number(c.case, f"vendors.{name}.next_price_ratio")
-        cash, start = month_of(c, o)[0], compared_from(c) if o.id == "stay" else alone_from(c, o)
-        lines = (x for x in o.lines if x.name.startswith("API ") and not x.name.startswith(PROVISIONED))
-        api = sum(sum(x.monthly_usd[start:]) for x in lines) / (len(o.monthly_usd) - start)
-        then = f"{o.label} then about {usd(cash + (ratio - 1.0) * api)} a month, not {usd(cash)}"
-        told[name] = (f"{name} costs {figure(ratio)} x as much from {day} on, announced: {then}. Its price is flat here:"
-                      f" roi diff FILE --as-of {day}")
+        days = [c.case[f"vendors.{option.vendor}.announced.{k}.from"].value for k in range(len(option.api.announced))]
+        api = service(shared, option)
+        today = pick(api.cost.usd)
+        dearer = [f"{figure(pick(cost.usd) / today)} x as much from {day} on" if today else f"other prices from {day} on"
+                  for day, (_, cost) in zip(days, api.steps, strict=True)]
+        more = _a_month_more(c, shared, options, id) if id in ids else ""
+        told[option.vendor] = f"{option.vendor} costs {', '.join(dearer)}, announced: counted until the model ends{more}"
     return list(told.values())
+
+
+def _a_month_more(c: Comparison, shared: Shared, options: Mapping[str, Option], id: str) -> str:
+    """What the announced prices of its own model add to the option's mean month, as the table counts it; empty for nothing."""
+    o, option = option_of(c, id), options[id]
+    assert option.api is not None
+    flat = replace(option, api=replace(option.api, announced=()))
+    dear, cheap = (evaluate(shared, each, {**options, id: each}).total.monthly for each in (option, flat))
+    start = compared_from(c) if id == "stay" else alone_from(c, o)
+    more = float((dear - cheap)[start:].mean())
+    return f", {usd(abs(more))} a month {'more' if more > 0 else 'less'} on average" if round(abs(more)) else ""
 
 
 def _accepted(c: Comparison) -> list[str]:

@@ -18,9 +18,9 @@ from roi.economics.decision.outlook import look_ahead
 from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import SELF_HOSTED
-from roi.report.comparison.alerts import alerts
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
+from roi.report.comparison.scope import included
 from roi.report.comparison.screen import best_rows, screen_blocks
 from roi.report.comparison.thresholds import alone_from, flips_at, look_again, option_of, wins_from
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
@@ -633,20 +633,21 @@ def test_a_commitment_that_is_over_is_said_and_one_that_runs_is_not() -> None:
     assert "commitment is over" not in flat(bundled(*words, "incumbent.committed_until=2026-11-24"))
 
 
-def test_a_price_that_is_announced_is_told_with_what_it_makes_of_a_month() -> None:
-    """gemini-4-argon doubles on 2026-12-01: staying is billed twice as much. A day too early, and of stated rates, none is."""
+def test_a_price_that_is_announced_is_told_with_what_it_adds_to_a_month() -> None:
+    """gemini-4-argon doubles on 2026-12-01. A day too early, and of stated rates, none is; after a model's end none counts."""
     words = ("as_of=2026-11-24", "incumbent.provider=google", "incumbent.model=gemini-4-argon", *NOTHING, "draws=0")
-    c = bundled(*words)
-    stay = option_of(c, "stay")
-    api = sum(sum(x.monthly_usd) for x in stay.lines if x.name.startswith("API ")) / len(stay.monthly_usd)
-    cash = stay.cash_monthly_usd
-    assert (f"! google/gemini-4-argon costs 2 x as much from 2026-12-01 on, announced: gemini-4-argon then about"
-            f" ${cash + api:,.0f} a month, not ${cash:,.0f}. Its price is flat here: roi diff FILE --as-of 2026-12-01"
-            ) in flat(c)
-    stated = "apis={google/gemini-4-argon: {input_usd_per_mtok: 2, output_usd_per_mtok: 10}}"
+    rates = "{input_usd_per_mtok: 2, output_usd_per_mtok: 10, cache_read_usd_per_mtok: 0.2}"
+    stated = f"apis={{google/gemini-4-argon: {rates}}}"
+    c, flat_price = bundled(*words), bundled(*words, stated)
+    more = option_of(c, "stay").cash_monthly_usd - option_of(flat_price, "stay").cash_monthly_usd
+    assert (f"! google/gemini-4-argon costs 2 x as much from 2026-12-01 on, announced: counted until the model ends,"
+            f" ${more:,.0f} a month more on average") in flat(c)
+    assert "from its day on and until the model ends" in " ".join(included(c))
     for other in ("as_of=2026-11-09", stated, "incumbent.ends_in_months=0.2"):
-        assert "announced" not in flat(bundled(*words, other))
-    assert "announced" in flat(bundled(*words, "incumbent.ends_in_months=0.3"))
+        assert "announced:" not in flat(bundled(*words, other))
+    same_month = flat(bundled(*words, "incumbent.ends_in_months=0.3"))  # which is all of the successor's
+    assert "announced: counted until the model ends" in same_month
+    assert "on average" not in same_month
 
 
 def test_remarks_that_leave_no_room_are_named_and_all_are_in_the_full_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -684,19 +685,14 @@ def test_a_fleet_that_rests_on_moving_what_can_wait_says_so() -> None:
     assert "requests can wait" not in flat(answer())
 
 
-def test_a_stated_rate_stays_when_the_others_move_and_a_fee_moves_with_none() -> None:
+def test_the_ratio_is_that_of_the_options_own_request() -> None:
     """Of 1,000 tokens in and 100 out at $2 and $10: stated input leaves 2 + 2 of 2 + 1; a stated cache read leaves both."""
     words = ("as_of=2026-11-24", "incumbent.provider=google", "incumbent.model=gemini-4-argon", *NOTHING, "draws=0",
-             "workload.lengths=null", "workload.input_tokens=1000", "workload.output_tokens=100")
-    for rate, ratio in (("cache_read", 2.0), ("input", 4 / 3)):
+             "workload.lengths=null", "workload.input_tokens=1000", "workload.output_tokens=100",
+             "workload.shared_prefix_tokens=0")
+    for rate, told in (("cache_read", "2"), ("input", "1.33")):
         c = bundled(*words, f"apis={{google/gemini-4-argon: {{{rate}_usd_per_mtok: 2}}}}")
-        assert c.case["vendors.google/gemini-4-argon.next_price_ratio"].value == pytest.approx(ratio)
-    c = bundled(*words)
-    fee = replace(option_of(c, "stay").lines[0], name="API provisioned throughput", monthly_usd=(1e6,) * 36)
-    more = replace(c, options=tuple(replace(o, lines=(*o.lines, fee)) if o.id == "stay" else o for o in c.options))
-    said = [re.findall(r"then about \$([\d,]+) a month, not \$([\d,]+)\.", str(alerts(each))) for each in (c, more)]
-    (plain,), (with_fee,) = ([int(then.replace(",", "")) - int(now.replace(",", "")) for then, now in each] for each in said)
-    assert plain == pytest.approx(with_fee, abs=1) != 0
+        assert f"google/gemini-4-argon costs {told} x as much from 2026-12-01 on" in flat(c)
 
 
 def test_the_count_of_wrong_answers_times_their_price_is_what_the_line_says() -> None:

@@ -193,15 +193,6 @@ def test_cells_of_serving_tables(change, columns, cells):
     assert told(SERVING, columns, **change) == cells
 
 
-@pytest.mark.parametrize(("base", "change", "message"), [
-    (SERVING, {"isl": "128-256"}, "isl: '128-256'"), (SERVING, {"concurrency": "1k"}, "concurrency: '1k'"),
-])
-def test_a_cell_that_the_data_does_not_know_is_refused_with_row_column_and_value(base, change, message):
-    with pytest.raises(InputError) as error:
-        one(base, **change)
-    assert message in str(error.value)
-
-
 LLAMA_CPP = {"model": "Llama-3-70B", "gpu": "RTX 3070 8GB", "n_gpus": "4", "tp": "4", "precision": "Q8_0",
              "engine": "llama.cpp", "engine_version": "b3000", "date": "2025-06",
              "scenario": "llama-bench tg", "concurrency": "1"}
@@ -223,8 +214,10 @@ MLPERF = {"model": "Llama 2 70B", "gpu": "NVIDIA H200-SXM-141GB", "n_gpus": "8",
                                                                        "engine design", ("sglang", "2024")),
     ({"model": "Qwen3-235B-A22B", "gpu": "H100-80GB-SXM", "n_gpus": "8", "tp": "8", "precision": "w fp8/kv fp8",
       "notes": "expert parallelism and attention data parallelism"}, "attention_parallel", ("true",)),
-    ({"scenario": "16 users", "concurrency": ""}, "load", ("16-users",)), ({"precision": "hqq"}, "weight_dtype", ("hqq",)),
-    ({"ttft_stat": "p99"}, "ttft_stat", ("p99",)), ({"tp": "TP4"}, "tp", ("TP4",)), ({"gpu": "TPUv5"}, "gpu", ("TPUv5",)),
+    ({"scenario": "16 users", "concurrency": ""}, "load concurrency", ("closed", "16")), ({"tp": "TP4"}, "tp", ("4",)),
+    ({"precision": "hqq"}, "weight_dtype assumed", ("int4", "weight_dtype+kv_dtype")), ({"gpu": "TPUv5"}, "gpu", ("TPUv5",)),
+    ({"precision": "ternary"}, "weight_dtype", ("ternary",)), ({"tp": "EP4"}, "tp", ("EP4",)),
+    ({"scenario": "burst", "concurrency": ""}, "load", ("burst",)),
 ])
 def test_serving_cells_that_nobody_listed_are_read_by_their_grammar_or_left_for_validate_to_skip(change, columns, cells):
     assert told(SERVING, columns, **change) == cells
@@ -311,7 +304,7 @@ def test_serving_cells_that_nobody_listed_are_read_by_their_grammar_or_left_for_
     ({"framework": "TRL SFTTrainer", "source_date": "2024-06"}, "trainer logits_kept", ("hf", "false")),
     ({"framework": "TRL SFTTrainer", "source_date": "2025-06"}, "trainer logits_kept", ("trl", "true")),
     ({"framework": "TRL SFTTrainer", "framework_version": "torch 2.9, trl 1.16.0"}, "trainer logits_kept", ("trl", "false")),
-    ({"framework": "MLX"}, "stack", ("MLX",)), ({"gpu": "RTX 2080 Ti"}, "gpu", ("",)),
+    ({"framework": "MLX"}, "stack", ("MLX",)), ({"gpu": "RTX 2080 Ti"}, "gpu", ("RTX-2080-Ti",)),
     ({"gpu": "p4d.24xlarge"}, "gpu", ("A100-40GB-SXM",)),
     ({"gpu": "A100-80G"}, "gpu", ("A100-80GB-SXM",)), ({"model": "Llama-2 (7B)"}, "model", ("llama-2-7b",)),
     ({"model": "Mistral 7B"}, "model", ("mistral-7b-v0.1",)), ({"model": "whisper-large-v3"}, "model", ("whisper-large-v3",)),
@@ -354,9 +347,9 @@ def test_the_script_writes_the_table_or_says_what_it_does_not_know(tmp_path, mon
     monkeypatch.setattr("sys.argv", ["canonical.py", str(path)])
     canonical.main()
     assert capsys.readouterr().out == out.read_text(encoding="utf-8")
-    write(SERVING | {"isl": "128-256"})
-    with pytest.raises(SystemExit, match="canonical: row 'lab-7', isl: '128-256'"):
-        canonical.main()
+    write(SERVING | {"isl": "many"})
+    canonical.main()
+    assert ",many," not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["training", "serving"])

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date as Date
 
 from roi.answers.fit import FitReport, GpuLine
+from roi.errors import first_of
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan
@@ -139,14 +140,15 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
 
 def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
     """What changes the answer: no room, no number format, old prices of the cards shown, an architecture read in part."""
-    without = sorted((x for x in report.lines if not x.fit.fits), key=lambda x: -x.fit.gpu.memory_bytes)
+    without = sorted((x for x in report.lines if not x.fit.fits), key=lambda x: (x.offer is None, -x.fit.gpu.memory_bytes))
     if without and len(report.lines) > 1:
         names = ", ".join(x.fit.gpu.id for x in without[:NAMED])
-        more = f" and {len(without) - NAMED} smaller" if len(without) > NAMED else ""
+        more = f" and {len(without) - NAMED} more" if len(without) > NAMED else ""
         way = f". {without[0].fit.gpu.id}: {_way(report, without[0])}" if len(without) < len(report.lines) else ""
         yield f"Does not fit: {names}{more}{way}"
     for note in dict.fromkeys(x.note for x in report.lines if x.note and x.fit.fits and len(report.lines) > 1):
-        yield f"{', '.join(x.fit.gpu.id for x in report.lines if x.note == note and x.fit.fits)}: {note}"
+        noted = sorted((x for x in report.lines if x.note == note and x.fit.fits), key=lambda x: x.offer is None)
+        yield f"{first_of([x.fit.gpu.id for x in noted], NAMED)}: {note}"
     whole = [f"{x.fit.gpu.id} ({x.paid_gpus} for {report.plan.gpus})" for x in shown
              if x.paid_gpus not in (None, report.plan.gpus)]
     if whole:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from roi.answers.calibrate_serving import AddedRows, Piece
 from roi.report.layout.blocks import Paragraph, Row, Table, Title, render
+from roi.report.layout.wording import number_of
 from roi.report.validate import place_of, reasons_told
 
 SCHEMA = "roi.added-rows/1"
@@ -32,13 +33,13 @@ def added_text(found: AddedRows, form: str = "table") -> str:
     apart = "".join(f" Tables contradict each other on {piece.model}, {piece.gpu}: {piece.apart} of the published speed."
                     for piece in found.pieces if piece.apart)
     return render((
-        Title(f"Serving speed: {rows} rows kept in {', '.join(path.name for path in found.written)}"),
+        Title(f"Serving speed: {number_of(rows, 'row')} kept in {', '.join(path.name for path in found.written)}"),
         *([Table(HEADS, tuple(map(_piece, found.pieces)))] if found.pieces else []),
         Paragraph("Speed and its interval are over the published estimate. The more a plan has in common with them, the"
                   " more they move it. size and compare use the rows from now on, on this card with this engine, where no"
                   " profile of a server of the very plan is kept: `roi size FILE.yaml` says what they did to its speed, roi"
                   f" validate leaves them out.{contradicted}{apart}{known}{unused}"),
-        *reasons_told(f"{len(found.skipped)} rows left out", [
+        *reasons_told(f"{number_of(len(found.skipped), 'row')} left out", [
             (f"{path.name}, {place_of(row)}" if several else place_of(row), row.reason) for path, row in found.skipped]),
     ), form)  # fmt: skip
 

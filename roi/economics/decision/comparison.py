@@ -5,6 +5,7 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
                                                 ──▶ break-even along volumes      ──▶ the verdict
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -28,6 +29,12 @@ from roi.facts.case import Case
 
 LATER: Final = 12
 """Months by which a later start is looked at: nothing that is further off is decided now."""
+GROWN: Final = (3.0, 10.0, 30.0, 100.0)
+"""Times today's volume at which it is asked whether an option is likely enough: no plan reaches further."""
+HALVINGS: Final = 6
+"""Of the stretch in which an option becomes likely: to 2% of a volume."""
+ASKED_DRAWS: Final = 4096
+"""Draws, the first ones, for each such question: they place a chance of 80% to 0.6 points."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,35 @@ class Comparison:
         fact = self.case[path].model_copy(update={"value": value, "low": None, "high": None})
         return weigh(Case(facts={**self.case.facts, path: fact}), self.verdict.candidates).chosen.leader
 
+    def likely_from(self, id: str) -> float | None:
+        """Requests a day, above today's, at which the option begins to beat staying in as many of the draws as its kind needs.
+
+        None where it does at none of the volumes tried, up to a hundred times today's. Its plan is chosen at each volume anew,
+        and today's spread of the volume grows with it. A chance goes up and down where a fleet grows by a replica: it is the
+        first of these volumes, and not the volume from which on it stays likely.
+        """
+        path = path_of(Shared, "requests_per_day")
+        today, draws = self.case[path], self.case["draws"]
+        few = draws.model_copy(update={"value": min(draws.number(), ASKED_DRAWS)})
+
+        def likely(times: float) -> bool:
+            grown = today.model_copy(update={end: at * times for end in ("value", "low", "high")
+                                             if (at := getattr(today, end)) is not None})
+            facts = {**self.case.facts, path: grown, "draws": few}
+            return id in weigh(Case(facts=facts), ("stay", id)).chosen.likely
+
+        before = 1.0
+        for times in GROWN:
+            if likely(times):
+                break
+            before = times
+        else:
+            return None
+        for _ in range(HALVINGS):
+            middle = math.sqrt(before * times)
+            before, times = (before, middle) if likely(middle) else (middle, times)
+        return today.number() * times
+
 
 @dataclass(frozen=True)
 class Weighed:
@@ -116,7 +152,7 @@ class Weighed:
 def weigh(case: Case, among: Collection[str] | None = None) -> Weighed:
     """Every option (of `among`) costed, at the central values and over the draws, and the one that the figures recommend."""
     values = case.values()
-    shared, options, choices = settle(case)
+    shared, options, choices = settle(case, among or ())
 
     live = [id for id, o in options.items() if o.infeasible is None and (among is None or id in among)]
     below = [id for id, o in options.items() if o.below_bar and any(tells_quality(path, o) for path in case.uncertain)]
@@ -190,10 +226,13 @@ def _at_a_dollar(case: Case, w: Weighed) -> dict[str, Array] | None:
     return {id: np.array([pv["stay"] - pv[id]]) for id in ids}
 
 
-def settle(case: Case) -> tuple[Shared, dict[str, Option], dict[str, Choice]]:
-    """The shared record, and every option on the plan that it is cheapest on at the central values, or ruled out."""
+def settle(case: Case, ids: Collection[str] = ()) -> tuple[Shared, dict[str, Option], dict[str, Choice]]:
+    """The shared record, and every option on the plan that it is cheapest on at the central values, or ruled out.
+
+    With `ids` those options, and what they hand on to, in place of all.
+    """
     values = case.values()
-    shared, options = read_all(case, values)
+    shared, options = read_all(case, values, ids=tuple(ids))
     options = rule_out(shared, options, read_gates(values))
     options = {id: choose_plan(shared, option, options) for id, option in options.items()}
     choices = {id: Choice(o.plans.index(o.plan), o.replicas_fixed) for id, o in options.items() if o.plan is not None}

@@ -249,7 +249,7 @@ def nothing_fails(c: Comparison) -> str:
 
 
 def look_again(c: Comparison) -> list[str]:
-    """From which volume, and at which price or error rate, another option would be cheaper than staying, or be advised.
+    """From which volume, and at which price or error rate, another option would be cheaper than staying, likely, or advised.
 
     Nothing where there is no other option, or where no threshold was looked for.
     """
@@ -266,10 +266,15 @@ def look_again(c: Comparison) -> list[str]:
         told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
     if c.verdict.counts != "cash" and (flips := flips_at(c)):
         told.append(f"at another price of a wrong answer: {flips}")
+    unsure = next((p for p in c.verdict.passed_over if p.reason == "not likely"), None)
+    if unsure is not None and (at := c.likely_from(unsure.option)) is not None:
+        o, needed = option_of(c, unsure.option), percent(unsure.chance_needed)
+        likely = f"{o.label} would beat staying in {needed} of the draws"
+        told.insert(0, f"above about {requests(at)} requests a day, where {likely}")
     if told:
         return [f"Look again {', or '.join(told)}."]
-    if any(p.reason == "not likely" for p in c.verdict.passed_over):
-        return ["From which volume or price on it would be likely enough is not worked out."]
+    if unsure is not None:
+        return ["No volume up to a hundred times today's, no price or error rate alone would make it likely enough."]
     if any(p.reason == "not tested" for p in c.verdict.passed_over):
         return ["A test could change that; no volume, price or error rate alone would."]
     return ["No volume, price or error rate alone would change that."]

@@ -96,3 +96,33 @@ def test_an_option_is_put_on_its_cheapest_plan() -> None:
     best = min(costs_of(shared, replace(options[SELF], plan=p), options) for p in options[SELF].plans)
     found = next(o for o in compare(case).options if o.id == SELF)
     assert found.pv_cost_usd == pytest.approx(best)
+
+
+def test_from_which_volume_an_option_is_likely_is_where_whole_comparisons_say_so() -> None:
+    """Own cards beat staying in 77% of the draws of the bundled case, and 80% is asked. On either side it is compared anew."""
+    c = compare(resolve(load_scenario(None, ("draws=256", "template=null"))).case, thresholds=False)
+    own, path = "own-hardware:qwen3-8b+lora", "workload.requests_per_day"
+    today = c.case[path]
+    found = c.likely_from(own)
+    assert found is not None
+    assert today.number() < found < 2.0 * today.number()
+
+    def likely(volume: float) -> bool:
+        ends = {end: getattr(today, end) * volume / today.number() for end in ("value", "low", "high")}
+        at = compare(Case(facts={**c.case.facts, path: today.model_copy(update=ends)}), thresholds=False)
+        chance = next(o for o in at.options if o.id == own).probability_npv_positive
+        assert chance is not None
+        assert (own in at.verdict.likely) == (chance >= 0.8)
+        return chance >= 0.8
+
+    assert [likely(volume) for volume in (today.number(), found * 0.98, found)] == [False, False, True]
+
+
+def test_no_volume_makes_an_option_likely_that_is_not_tested_or_misses_the_bar() -> None:
+    """GPT-OSS is not tested; a score at the bar misses it in half of the draws, however many requests there are."""
+    assert bundled().likely_from("hosted-open:groq/openai/gpt-oss-20b") is None
+    scores = {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.9, "low": 0.85, "high": 0.95, "items": 200}}
+    at_the_bar = compare(case_of(quality={"bar": 0.9, "scores": scores}, draws=256,
+                                 candidates={"cascade_first": [], "self_hosted": []}))
+    assert [p.reason for p in at_the_bar.verdict.passed_over] == ["not likely"]
+    assert at_the_bar.likely_from(CHEAPER) is None

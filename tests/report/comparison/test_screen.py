@@ -24,7 +24,7 @@ from roi.report.comparison.options_table import find_option
 from roi.report.comparison.screen import best_rows, screen_blocks
 from roi.report.comparison.thresholds import alone_from, flips_at, look_again, option_of, wins_from
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
-from roi.report.layout.wording import percent, short_usd, told_apart
+from roi.report.layout.wording import percent, requests, short_usd, told_apart
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
 from roi.scenario.file import check_scenario, load_scenario
@@ -375,13 +375,18 @@ def test_rows_that_lost_with_a_higher_mean_say_why() -> None:
     assert f"beats staying too seldom: qwen3-8b+lora floor + spill (${means[1]:.0f}k, 54.7%, needs 80%)" in text
 
 
-def test_where_an_option_is_ahead_but_not_likely_enough_no_volume_is_said_to_change_nothing() -> None:
+def test_where_an_option_is_ahead_but_not_likely_enough_the_screen_says_from_which_volume_it_is() -> None:
     """Thresholds ask where the mean turns, which is behind it; the chance rises with the volume still."""
-    c = answer()
+    c, own, gpt_oss = answer(), "own-hardware:qwen3-8b+lora", "hosted-open:groq/openai/gpt-oss-20b"
     nothing = replace(c, thresholds=SimpleNamespace(ids=[], all_signposts=()))
-    unsure = PassedOver("hybrid:qwen3-8b+lora", "not likely", 0.547, 0.8)
+    at = c.likely_from(own)
+    assert at is not None
+    label = option_of(c, own).label
+    from_there = f"Look again above about {requests(at)} requests a day, where {label} would beat staying in 80% of the draws."
+    never = "No volume up to a hundred times today's, no price or error rate alone would make it likely enough."
     for passed, told in (((), "No volume, price or error rate alone would change that."),
-                         ((unsure,), "From which volume or price on it would be likely enough is not worked out.")):
+                         ((PassedOver(gpt_oss, "not likely", 0.4, 0.6),), never),
+                         ((PassedOver(own, "not likely", 0.77, 0.8),), from_there)):
         verdict = replace(c.verdict, passed_over=passed, counts="cash")
         assert look_again(replace(nothing, verdict=verdict))[-1] == told
 

@@ -131,7 +131,8 @@ def test_a_single_day_is_one_day_in_every_line_of_the_report(tmp_path: Path) -> 
     used = own(tmp_path / "usage.csv", f"{OCTOBER_1},{OCTOBER_1 + DAY},1,gpt-4o,1000000,0",
                head="start_time,end_time,num_model_requests,model,input_tokens,output_tokens\n")
     said = " ".join(run_usage(used, costs(tmp_path / "costs.json", (0, 2.5), (5, 1.0))).stdout.split())
-    assert "at list price, x 1.000, 1 day; $1.00 was billed on 1 day without" in said
+    assert said.partition("x 1.000")[2].startswith(", 1 day; ")
+    assert "was billed on 1 day without" in said
     assert "1 days" not in said
 
 

@@ -181,12 +181,24 @@ def settle_training(row: Row, found: Row) -> None:
             found[package] = version[1]
     if row["peak_mem_gib"] or found.get("tokens_per_s"):
         found.pop("fits", None)  # a verdict is for rows without figures
-    if found["method"] == "full":
-        found.pop("rank", None)
-    galore = re.search(r"galore(\d*)", row["method"])
-    if galore is not None:  # 128 is ms-swift's default (galore_rank); it calls Q-GaLore's 8-bit optimizer quantize
-        found["rank"] = galore[1] or "128"
-        found["optimizer"] = "galore-adamw-8bit" if "+quantize" in row["notes"] else "galore-adamw"
+    if found.pop("peak_mem_of", "") == "all" and "peak_mem_gib" in found and found["n_gpus"].isdigit():
+        found["peak_mem_gib"] = f"{float(found['peak_mem_gib']) / int(found['n_gpus']):.4g}"
+    projection = found.pop("rank", "") if found["method"] == "full" else ""
+    method = row["method"].lower()
+    inside = re.search(r"apollo|adalomo|lomo\b", method)
+    if inside is not None and found["method"] == "full":
+        found["optimizer"] = "apollo-adamw" if inside.group() == "apollo" else inside.group()
+    galore = re.search(r"galore(\d*)", method)
+    if galore is not None and found["method"].startswith("full"):
+        # ms-swift's words; it calls Q-GaLore's 8-bit optimizer quantize
+        projection = galore[1] or ("" if "full:galore" in method else projection)  # whose rank is LoRA's default
+        small = "+quantize" in row["notes"] or re.search(r"8.?bit", method) or found.get("optimizer", "").endswith("8bit")
+        found["optimizer"] = "galore-adamw-8bit" if small else "galore-adamw"
+    if found.get("optimizer", "").startswith(("galore", "apollo")):
+        # 128 is the default of ms-swift (galore_rank) and of the HF Trainer (trainer_optimizer.py); APOLLO-Mini's is 1
+        named = re.search(r"\br ?= ?(\d+)", method)
+        mini = "mini" in method + row["optimizer"].lower()
+        found["rank"] = projection or (named[1] if named else "1" if mini else "128")
 
 
 def write_table(rows: Iterable[Row], path: Path | None) -> None:

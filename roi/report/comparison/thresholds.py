@@ -193,7 +193,7 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
     for s in c.signposts:
         if s.option == c.verdict.leader and s.threshold is not None and not _ahead(s):
             rival = "Staying" if s.rival == "stay" else option_of(c, s.rival).label
-            found.setdefault(rival, []).append(_side(s, whose=f"{c.leader.label}'s", undone=True))
+            found.setdefault(rival, []).append(_side(s, whose="the option's", undone=True))
     return found
 
 

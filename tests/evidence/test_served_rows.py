@@ -224,14 +224,14 @@ def add(folder, *changes, strict=False):
 
 
 def test_total_tokens_in_the_column_of_output_tokens_are_refused_and_the_other_rows_kept(tmp_path):
-    """6,000 / 260 = 23.08 requests/s of 3,400 prompt tokens at 2 x 68.45e9 FLOP and 259 at 2 x 69.50e9 in fp8, and of the prompts'
-    attention over 1,700 tokens, 4 x 80 x 8,192 x 1,700 = 4.46e9 FLOP a token at half the rate: 12.3 PFLOP/s of 2 x 1.98."""
+    """6,000 / 260 = 23.08 requests/s of 3,400 prompt tokens at 2 x 68.45e9 FLOP and 259 at 2 x 69.50e9 in fp8, and of the
+    prompts' attention over 1,700 tokens, 4 x 80 x 8,192 x 1,700 = 4.46e9 FLOP a token at half the rate: 12.3 PFLOP/s of 2 x 1.98."""
     done = add(tmp_path, {"output_tok_per_s": "600"}, {"output_tok_per_s": "6000"})
     assert done.exit_code == 0
     said = " ".join(done.stdout.split())
     assert "Serving speed: 1 rows kept in mine.served" in said
-    assert ("6,000 output tokens/s of 3,400 + 260 tokens would take 12.3 PFLOP/s in fp8; 2 x H100-80GB-SXM do 3.96: are these total"
-            " tokens, or of more cards?") in said
+    assert ("6,000 output tokens/s of 3,400 + 260 tokens would take 12.3 PFLOP/s in fp8; 2 x H100-80GB-SXM do 3.96: are these"
+            " total tokens, or of more cards?") in said
     [file], left = find_served_rows([tmp_path])
     assert (len(file.rows), left) == (1, ())
     assert file.rows[0].of_roofline == pytest.approx(0.31, abs=0.005)
@@ -256,8 +256,8 @@ def test_every_figure_above_the_roofline_is_refused_with_its_column(tmp_path, ch
 
 
 def test_a_prompt_that_the_row_says_is_cached_takes_no_products(tmp_path):
-    """3,399 of 3,400 cached: 23.08 requests/s x 260 tokens are 0.84 of 3.96 PFLOP/s; 6,000 / 32 = 188 reads of 70.6 GB are 13 TB/s,
-    so that there must be more in flight: 128 make it 3.3."""
+    """3,399 of 3,400 cached: 23.08 requests/s x 260 tokens are 0.84 of 3.96 PFLOP/s; 6,000 / 32 = 188 reads of 70.6 GB are 13
+    TB/s, so that there must be more in flight: 128 make it 3.3."""
     assert add(tmp_path, {"output_tok_per_s": "6000", "cached_isl": "3399"}).exit_code == 2
     assert add(tmp_path, {"output_tok_per_s": "6000", "cached_isl": "3399", "concurrency": "128"}).exit_code == 0
 
@@ -270,8 +270,8 @@ def test_kept_rows_that_nobody_held_to_the_roofline_or_that_are_above_it_do_not_
     found, left = find_served_rows([tmp_path])
     assert found == ()
     assert dict(left) == {
-        tmp_path / "old.served": "added before rows were held to the roofline: roi calibrate --add llama-3.1-8b-table.csv adds it"
-                                 " again",
+        tmp_path / "old.served": "added before rows were held to the roofline: roi calibrate --add llama-3.1-8b-table.csv adds"
+                                 " it again",
         tmp_path / "above.served": "rows above the roofline, which no engine reaches: r-0 3.1 x"}
 
 

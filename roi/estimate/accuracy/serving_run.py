@@ -22,8 +22,8 @@ BEYOND: Final = 5.0
 """Factor beyond the roofline from which a figure must be of another unit, precision or card: 4 bits in place of 16, guessed
 tokens and cached prefixes make less on most runs; milliseconds written as seconds make 1,000."""
 ABOVE: Final = 0.10
-"""Share by which a row of one's own may be above the roofline: lengths and rates are rounded, and cards clock up to a tenth above
-their datasheets (`StepEfficiency.matrix_of`)."""
+"""Share by which a row of one's own may be above the roofline: lengths and rates are rounded, and cards clock up to a tenth
+above their datasheets (`StepEfficiency.matrix_of`)."""
 FREE_LINKS: Final = replace(PERFECT, link_efficiency=math.inf)
 """The roofline of reading and multiplying alone: engines hide what they send behind both."""
 ROOM: Final = 1.5
@@ -173,8 +173,9 @@ def held_to_roofline(run: ServingRun) -> tuple[HeldToRoofline, ...]:
     if run.tpot_s is not None:
         least = reading if run.tpot_kind == "between-tokens" else reading * later / load.output_tokens
         found.append(HeldToRoofline("tpot_ms", least / run.tpot_s, (
-            f"a token takes {1e3 * run.tpot_s:.3g} ms, and reading the {system.weight_dtype} weights once takes {system.tensor_parallel:g} x"
-            f" {system.gpu.id} {1e3 * least:.3g} ms: is it of another unit, format or card, or decoded speculatively?")))
+            f"a token takes {1e3 * run.tpot_s:.3g} ms, and reading the {system.weight_dtype} weights once takes"
+            f" {system.tensor_parallel:g} x {system.gpu.id} {1e3 * least:.3g} ms: is it of another unit, format or card, or"
+            " decoded speculatively?")))
     if run.ttft_s is not None:
         found.append(HeldToRoofline("ttft_ms", max(reading, prompt) / run.ttft_s, "the first token comes before its prompt"))
     return tuple(found)

@@ -88,7 +88,7 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
         Paragraph("The best option of each kind, over the whole horizon, set-up included; running cost: the mean month after"
                   " go-live alone. Each fleet is sized at its own peak. Cheapest untrained: the cheapest other tested option"
                   " that trains nothing. A further GPU costs before it is used, so an option may win first and lose again: it"
-                  " wins for good from the second figure on, or no further than \"to\" says."),
+                  ' wins for good from the second figure on, or no further than "to" says.'),
     ]
     if only is None and c.break_even_requests_per_day is not None:
         blocks.append(Paragraph("The best self-hosted option stays ahead of the best option without training from"

@@ -4,9 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from quiet_scenario import world
 from sizing_support import size_text, sized_scenario
 
 from roi.answers.size import size_service
+from roi.answers.size_ways import _api_alone
 from roi.economics.decision.comparison import compare
 from roi.report.comparison.compare import comparison_text
 from roi.report.layout.wording import figure
@@ -205,3 +207,13 @@ def test_a_cache_that_is_nearly_full_is_told_of_engines_that_evict(file):
         for text in (size_text(found), size_text(found, full=True)):
             words = " ".join(text.split())
             assert ("KV cache 86.5% full at the peak: what is evicted and computed again is not counted." in words) == said
+
+
+def test_an_api_alone_is_told_at_todays_price_with_the_one_that_is_announced():
+    """1,000 x $0.75 + 100 x $3.75 a million, a request a second for a month: $2,956.50; doubled on 2027-01-01, in 38 days."""
+    flash = "google/gemini-3.8-flash"
+    w = world(candidates={"api_models": [flash], "cascade_first": [], "self_hosted": []})
+    way, each = _api_alone(w.shared, w.options[f"cheaper-api:{flash}"], 1.0)
+    assert (way.usd, each) == (pytest.approx(2956.5), pytest.approx(0.001125))
+    assert way.note == "gemini-3.8-flash; 2 x that price in 1.2 months, announced"
+    assert _api_alone(w.shared, w.options["stay"], 1.0)[0].note == "gpt-5.4"

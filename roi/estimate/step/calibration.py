@@ -159,7 +159,7 @@ class Evidence:
 
 
 def layout_of(plan: TrainingPlan) -> str:
-    """The name of the plan's layout: one GPU, or what several share: replicas (nothing), zero2, zero3, fsdp."""
+    """The name of the plan's layout: one GPU, or what several share: replicas (nothing), or the plan's sharding."""
     if plan.gpus == 1:
         return ONE_GPU
     return REPLICAS if plan.sharding == "none" else plan.sharding

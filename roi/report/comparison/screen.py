@@ -8,7 +8,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.errors import first_of
 from roi.report.comparison.advice import advice, counted, npv_of
-from roi.report.comparison.alerts import NAMED, alerts
+from roi.report.comparison.alerts import NAMED, alerts, remarks
 from roi.report.comparison.thresholds import (
     compared_from,
     month_of,
@@ -36,7 +36,7 @@ SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
 
 def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width: int = 80, colour: bool = False) -> str:
     """The screen; its table has as many of the best options as leave it within its lines, then as many remarks stand above."""
-    text, told, advised = "", alerts(c), advice(c)
+    text, told, advised = "", remarks(c), advice(c)
     fewer = ((k, len(told)) for k in range(MOST_ROWS, 0, -1)), ((1, n) for n in reversed(range(len(told))))
     for most, n in chain(*fewer):
         text = render([*_above(c, _first(told, n), advised), *_below(c, warnings, most)], form, width=width, colour=colour)
@@ -54,11 +54,11 @@ def _above(c: Comparison, told: Sequence[Block], advised: Sequence[Block]) -> li
     return [*head(c), *told, Gap(), *advised, Gap()]
 
 
-def _first(told: Sequence[Block], n: int) -> list[Block]:
-    """The first remarks, and how many there are more."""
-    left = len(told) - n
-    more = Labelled("!", (f"{left} more remark{'' if left == 1 else 's'}: --full",), "doubt", 2)
-    return [*told[:n], *([more] if left else [])]
+def _first(told: Sequence[tuple[str, Block]], n: int) -> list[Block]:
+    """The first remarks, and what the others are about."""
+    left = list(dict.fromkeys(about for about, _ in told[n:]))
+    more = Labelled("!", (f"{'Also' if n else 'Read'} what --full says of {first_of(left, len(left))}",), "doubt", 2)
+    return [*(remark for _, remark in told[:n]), *([more] if left else [])]
 
 
 def _below(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date as Date
 
 from roi.answers.fit import FitReport, GpuLine
+from roi.errors import first_of
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan
@@ -139,14 +140,15 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
 
 def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
     """What changes the answer: no room, no number format, old prices of the cards shown, an architecture read in part."""
-    without = sorted((x for x in report.lines if not x.fit.fits), key=lambda x: -x.fit.gpu.memory_bytes)
+    without = sorted((x for x in report.lines if not x.fit.fits), key=lambda x: (x.offer is None, -x.fit.gpu.memory_bytes))
     if without and len(report.lines) > 1:
         names = ", ".join(x.fit.gpu.id for x in without[:NAMED])
-        more = f" and {len(without) - NAMED} smaller" if len(without) > NAMED else ""
+        more = f" and {len(without) - NAMED} more" if len(without) > NAMED else ""
         way = f". {without[0].fit.gpu.id}: {_way(report, without[0])}" if len(without) < len(report.lines) else ""
         yield f"Does not fit: {names}{more}{way}"
     for note in dict.fromkeys(x.note for x in report.lines if x.note and x.fit.fits and len(report.lines) > 1):
-        yield f"{', '.join(x.fit.gpu.id for x in report.lines if x.note == note and x.fit.fits)}: {note}"
+        noted = sorted((x for x in report.lines if x.note == note and x.fit.fits), key=lambda x: x.offer is None)
+        yield f"{first_of([x.fit.gpu.id for x in noted], NAMED)}: {note}"
     whole = [f"{x.fit.gpu.id} ({x.paid_gpus} for {report.plan.gpus})" for x in shown
              if x.paid_gpus not in (None, report.plan.gpus)]
     if whole:
@@ -361,7 +363,7 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
         yield f"Speed beyond {LARGEST_JOB} GPUs rests on no run: the network between them is taken to keep its pace"
     if report.plan.checkpoints == "offloaded" and report.usable:
         yield "Speed, hours and USD do not count the copies of offloaded checkpoints to the host and back (a longer step)"
-    if report.plan.galore and report.usable:
+    if report.plan.optimizer.startswith("galore") and report.usable:
         yield ("Speed, hours and USD do not count GaLore's projections and singular values: ms-swift measured 0.77 of full"
                " training's speed (Qwen-7B, 16 micro-steps a step, new projections every 50 steps)")
     data, plan = report.training_set, report.plan

@@ -225,7 +225,7 @@ def add(folder, *changes, strict=False):
 
 def test_total_tokens_in_the_column_of_output_tokens_are_refused_and_the_other_rows_kept(tmp_path):
     """6,000 / 260 = 23.08 requests/s of 3,400 prompt tokens at 2 x 68.45e9 FLOP and 259 at 2 x 69.50e9 in fp8, and of the
-    prompts' attention over 1,700 tokens, 4 x 80 x 8,192 x 1,700 = 4.46e9 FLOP a token at half the rate: 12.3 PFLOP/s of 2 x 1.98."""
+    prompts' attention over 1,700 tokens, 4 x 80 x 8,192 x 1,700 = 4.46e9 FLOP each at half the rate: 12.3 PFLOP/s, not 3.96."""
     done = add(tmp_path, {"output_tok_per_s": "600"}, {"output_tok_per_s": "6000"})
     assert done.exit_code == 0
     said = " ".join(done.stdout.split())

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
-import numpy as np
 from pydantic import Field
 
 from roi.catalog.cards.gpus import find_gpu, load_gpus
@@ -12,11 +11,11 @@ from roi.catalog.efficiencies.stack_defaults import stack_defaults
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
-from roi.estimate.accuracy.measured_run import GPTQ, HABITS, Habit, MeasuredRun, MemoryKind
+from roi.estimate.accuracy.measured_run import GPTQ, HABITS, Habit, MeasuredRun, MemoryKind, peak_tokens_per_s
 from roi.estimate.accuracy.serving_run import ABOVE
 from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, end_parameters, rank_bound, trained_parameters
-from roi.estimate.training.peft_methods import TUNERS, share_trained
+from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import Attend, Checkpoints, Kernels, Loss, Optimizer, Sharding, Stack, Trainer, TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.estimate.training.targets import TARGET_SETS, usual_targets
@@ -387,21 +386,9 @@ def _check_figures(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> N
     holds = max(card.memory_bytes for card in load_gpus()) / GIB
     if row.peak_mem_gib is not None and row.peak_mem_gib > holds:
         raise UnusableCell("peak_mem_gib", f"no card holds more than {holds:,.0f} GiB; it is GiB of one GPU")
-    most = (1.0 + ABOVE) * _peak_tokens_per_s(row, model, plan)
+    most = (1.0 + ABOVE) * row.n_gpus * peak_tokens_per_s(model, plan, [find_gpu(row.gpu)] if row.gpu else load_gpus())
     if row.tokens_per_s is not None and row.tokens_per_s > most:
         raise UnusableCell("tokens_per_s", f"{row.n_gpus} x {row.gpu or 'the fastest card'} do at most {most:,.0f}, their peak"
                            " over the products of forward and backward: is it of more GPUs, or of another unit?")
     if row.peak_mem_gib is None and row.tokens_per_s is None and row.fits is None:
         raise UnusableCell("peak_mem_gib", "no figure to compare: no memory, no tokens/s, no verdict on whether it fits")
-
-
-def _peak_tokens_per_s(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> float:
-    """Tokens/s of the job at the dense peak of its cards; of the catalog's fastest where the row states none.
-
-    Two FLOPs a token for each active weight of the matrices in forward and again for the gradient of its input, and for that of
-    itself where it is trained. Left out: attention, recompute, adapters, all that is no product.
-    """
-    fastest = "fp8" if plan.fp8 else "int8" if plan.int8 else "bf16"
-    peak = row.n_gpus * max(card.matrix_flops(fastest) for card in ([find_gpu(row.gpu)] if row.gpu else load_gpus()))
-    weights = sum(linear.active_parameters for linear in model.linears) + model.head_parameters
-    return peak / ((4.0 + 2.0 * float(np.max(share_trained(plan.method, plan.rank, model.layers)))) * weights)

@@ -101,10 +101,10 @@ class LazyGroup(click.Group):
             near = nearest(name, self.doors)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self.doors)}"
             ctx.fail(f"no command {name[:80]!r}; {hint}")
-        name, command, rest = super().resolve_command(ctx, args)
+        found, command, rest = super().resolve_command(ctx, args)
         if command is not None and not isinstance(command, click.Group) and not ctx.resilient_parsing:
-            _refuse_twice(click.Context(command, info_name=name, parent=ctx), rest)
-        return name, command, rest
+            _refuse_twice(click.Context(command, info_name=found, parent=ctx), rest)
+        return found, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
         """Write the table of commands from the summaries."""
@@ -132,7 +132,7 @@ class LazyGroup(click.Group):
 
 
 def _refuse_twice(ctx: click.Context, args: list[str]) -> None:
-    """Raise where an option that takes one value is given several that differ: of these click would take the last in silence."""
+    """Raise where an option that takes one value is given several that differ: click takes the last in silence."""
     once = [param for param in ctx.command.params if isinstance(param, click.Option) and not param.multiple]
     reader = copy(ctx.command)
     reader.params = [_gathering(param) if param in once else param for param in ctx.command.params]

@@ -15,6 +15,7 @@ from roi.estimate.training.adapters import packed_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import (
+    LinkSpeed,
     datasheet_links,
     gathered_bytes,
     gathered_tensors,
@@ -164,6 +165,23 @@ def test_link_seconds_by_hand():
     assert link_seconds(LLAMA, replace(full, sharding="fsdp"), datasheet_links(A100)) == pytest.approx((3 * second - root, 0.0))
     assert link_seconds(LLAMA, replace(full, sharding="zero2"), datasheet_links(A100)) == pytest.approx((second, second))
     assert link_seconds(LLAMA, full, datasheet_links(A100)) == pytest.approx((0.0, 2 * second))
+
+
+def test_ends_that_are_units_of_their_own_are_gathered_for_both_ways_and_the_root_once():
+    """The last norm, 4,096 x 2 bytes, is the root: gathered once. 32 layers and 2 ends twice and the root once are 69 gathers.
+
+    35 units scatter gradients in full training, and 32 under adapters, whose ends are frozen.
+    """
+    plan = TrainingPlan(method="full", gpus=4, sharding="fsdp", ends_apart=True)
+    second, norm = 0.75 * 2 * P / 300e9, 0.75 * 2 * 4_096 / 300e9
+    assert link_seconds(LLAMA, plan, datasheet_links(A100)) == pytest.approx((3 * second - norm, 0.0), rel=1e-12)
+    slow = dict.fromkeys(("all-gather", "reduce-scatter", "all-reduce"), LinkSpeed(1.0, np.inf))
+    assert link_seconds(LLAMA, plan, slow)[0] == 69.0 + 35.0
+    assert link_seconds(LLAMA, replace(plan, method="lora"), slow)[0] == 69.0 + 32.0
+    assert link_seconds(LLAMA, replace(plan, ends_apart=False), slow)[0] == 65.0 + 33.0
+    tied = find_model("qwen3-4b")
+    assert tied.tied
+    assert link_seconds(tied, plan, slow) == link_seconds(tied, replace(plan, ends_apart=False), slow)
 
 
 def test_measured_collectives_add_their_latency_by_hand():

@@ -197,7 +197,7 @@ def gathered_tensors(model: ModelShape, plan: TrainingPlan) -> GatheredTensors:
         root = root_unit_bytes(model, plan) + 0.0 * trained
         both = FSDP_LAYERS * layer
         kept = 0.0 * trained if plan.adapter else head + 0.0 * trained
-        if plan.ends_apart and not model.tied:
+        if ends_apart(model, plan):
             return GatheredTensors(loss_bytes=head, last_bytes=both, first_bytes=both, embedding_bytes=embedding,
                                    layer_gradients_bytes=FSDP_LAYERS * waiting)
         return GatheredTensors(
@@ -228,10 +228,18 @@ def layer_unit_bytes(model: ModelShape, plan: TrainingPlan) -> float:
 
 
 def root_unit_bytes(model: ModelShape, plan: TrainingPlan) -> float:
-    """Bytes of FSDP's root unit when gathered: embedding, head (once where tied), last norm, and what no layer holds."""
-    left = 0 if model.tied else model.head_parameters
+    """Bytes of FSDP's root unit when gathered: embedding, head (once where tied), last norm, and what no layer holds.
+
+    Without the ends that are units of their own.
+    """
+    ends = 0 if ends_apart(model, plan) else model.embedding_parameters + (0 if model.tied else model.head_parameters)
     extra = model.extra_parameters + sum(i * o for _, i, o in model.products) + model.positions * model.hidden + model.hidden
-    return DTYPE_BYTES[plan.dtype] * (model.embedding_parameters + left + extra)
+    return DTYPE_BYTES[plan.dtype] * (ends + extra)
+
+
+def ends_apart(model: ModelShape, plan: TrainingPlan) -> bool:
+    """True where embedding and head are FSDP units of their own; a tied weight has one place, the root."""
+    return plan.ends_apart and not model.tied
 
 
 def gathered_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
@@ -282,7 +290,9 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
     A ring moves bytes x (N - 1) / N for an all-gather or a reduce-scatter, twice that for an all-reduce
     (arXiv 1910.02054, section 7). zero3 and fsdp gather all parameters in forward and again in backward (recompute uses
     the second) and scatter the gradients; zero2 scatters the gradients, and gathers what was updated once a step;
-    replicas and zero1 all-reduce the gradients once a step. Root unit of fsdp: gathered once, not twice.
+    replicas and zero1 all-reduce the gradients once a step. Root unit of fsdp: gathered once: it alone keeps what it gathered
+    through forward (torch's fully_shard: reshard_after_forward is False for the root where it is not given; FSDP of before:
+    _post_forward_reshard frees no root); embedding and head as units of their own are gathered for both ways, like layers.
     Each collective has its latency: DDP reduces in buckets of 25 MiB, FSDP takes a layer at a time, DeepSpeed scatters in
     buckets of hidden^2 numbers, and ZeRO-3 gathers at least a layer at a time.
     """
@@ -307,8 +317,9 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
             return takes("reduce-scatter", gradients, scatters) + host, takes("all-gather", gradients, 1.0) + host
         case "fsdp":
             twice = 2.0 * gathered_bytes(model, plan) - root_unit_bytes(model, plan)
-            units = model.layers + (0.0 if plan.adapter else 1.0)  # those with gradients; adapters leave the root without
-            gathers = takes("all-gather", twice, 2.0 * model.layers + 1.0)
+            inner = model.layers + (2.0 if ends_apart(model, plan) else 0.0)
+            units = model.layers if plan.adapter else inner + 1.0  # those with gradients; adapters leave ends and root without
+            gathers = takes("all-gather", twice, 2.0 * inner + 1.0)
             if plan.offload:  # each gather begins with a copy of the shard, and ends with one of what it gives
                 gathers = gathers + (twice + gradients) / plan.gpus / HOST_BYTES_PER_S
             return gathers + takes("reduce-scatter", gradients, units), 0.0 * trained

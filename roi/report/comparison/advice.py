@@ -35,6 +35,7 @@ from roi.report.layout.wording import (
     duration,
     fact_name,
     figure,
+    number_of,
     percent,
     short_usd,
     told_apart,
@@ -133,7 +134,7 @@ def _later(c: Comparison) -> list[str]:
     if any(line.name == UNUSED[0] and any(line.monthly_usd) for line in c.leader.lines):
         left = timedelta(days=round(case_number(c.case, "commitment.months") * DAYS_PER_MONTH) - 1)  # its last day
         why = f"commitment until {date.fromisoformat(str(c.case['as_of'].value)) + left}"
-    return [f"Live {months} month{'' if months == 1 else 's'} later: central NPV +{short_usd(gain)}; {why}."]
+    return [f"Live {number_of(months, 'month')} later: central NPV +{short_usd(gain)}; {why}."]
 
 
 def _ends(c: Comparison, o: OptionResult) -> list[str]:
@@ -313,7 +314,7 @@ def _measure(c: Comparison, e: Experiment) -> str:
     trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not _judged(o) else MEASURES[e.kind]
     told = trains.format(o.label) + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
     if e.kind == "evaluate" and e.items is not None:
-        told += f", {e.items:,} items"
+        told += f", {number_of(e.items, 'item')}"
     return f"{told}: about {usd(e.cost_usd)} and {duration(e.months)}"
 
 

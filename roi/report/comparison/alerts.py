@@ -37,6 +37,7 @@ from roi.report.layout.wording import (
     fact_range,
     figure,
     little_free,
+    number_of,
     old_prices,
     percent,
     quantity,
@@ -285,7 +286,7 @@ def _unknown_gates(c: Comparison) -> list[str]:
     open_ones = [gate.name.replace("_", " ") for gate in c.gates if gate.status == UNKNOWN]
     if not open_ones or not any(o.trains and npv_of(c, o)[0] > 0 for o in c.options):
         return []
-    return [f"{len(open_ones)} gate{'' if len(open_ones) == 1 else 's'} unknown: {', '.join(open_ones)}"]
+    return [f"{number_of(len(open_ones), 'gate')} unknown: {', '.join(open_ones)}"]
 
 
 def _endings(c: Comparison) -> list[str]:

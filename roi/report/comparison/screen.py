@@ -21,6 +21,7 @@ from roi.report.layout.wording import (
     case_number,
     figure,
     money_of,
+    number_of,
     percent,
     short_usd,
     told_apart,
@@ -71,7 +72,8 @@ def head(c: Comparison) -> list[Block]:
     volume = f"{figure(case_number(c.case, 'workload.requests_per_day'))} requests a day on {stay.label}"
     rate = percent(case_number(c.case, "discount_rate_per_year"))
     return [Title(f"{title}: {volume}"),
-            Paragraph(f"{c.case['as_of'].value} | {c.case['horizon_months'].value} months | {rate} a year | USD before tax")]
+            Paragraph(f"{c.case['as_of'].value} | {number_of(case_number(c.case, 'horizon_months'), 'month')} | {rate} a year"
+                      " | USD before tax")]
 
 
 def best_rows(c: Comparison, most: int) -> list[OptionResult]:
@@ -150,7 +152,7 @@ def _last(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
     best = max((o for o in c.options if o.id != v.leader), key=lambda o: npv_of(c, o)[0], default=c.leader)
     left = [] if best.id in named else [f"Highest mean NPV of those not shown: {best.label} ({short_usd(npv_of(c, best)[0])})."]
     told = ((hidden, "more option"), (len(warnings), "warning"))
-    rest = ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in told if n)
+    rest = ", ".join(number_of(n, word) for n, word in told if n)
     where = f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown."
     return [Paragraph(" ".join((*_lost(c), *left, where)))]
 

@@ -17,7 +17,7 @@ from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import timeline_rows
-from roi.report.layout.wording import old_prices
+from roi.report.layout.wording import number_of, old_prices
 from roi.report.training.method_words import method_words, trained_words
 from roi.report.training.speed_sources import link_words, speed_sources, speed_words
 from roi.units import GIB
@@ -132,7 +132,7 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
     formula = "formula, held to dry runs" if report.plan.runs_dry else "formula"
     memory = formula if report.dry is None else "dry run of this step"
     near = sum(best.cost[0] < x.cost[0] and x.cost[1] < best.cost[2] for x in report.usable)
-    rivals = f" Ranges overlap: a run may cost less on {near} other card{'' if near == 1 else 's'}." if near else ""
+    rivals = f" Ranges overlap: a run may cost less on {number_of(near, 'other card')}." if near else ""
     speed = speed_words(best.evidence.level, report.plan.method)
     return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {speed}"
             f" (n = {best.evidence.n}{held}).{rivals}")
@@ -205,7 +205,8 @@ def _title(report: FitReport) -> tuple[Block, ...]:
         third += f"; {plan.gpus} GPUs, {'data parallel' if plan.sharding == 'none' else plan.sharding}"
     if report.training_set:
         data = report.training_set
-        third += f"; {data.examples:,.0f} examples x {data.tokens_per_example:,.0f} tokens x {data.epochs:g} epochs"
+        third += f"; {number_of(round(data.examples), 'example')} x {data.tokens_per_example:,.0f} tokens x"
+        third += f" {number_of(data.epochs, 'epoch')}"
     return (Title(f"{report.model.id}: {method_words(plan)}"), Paragraph(", ".join([second, *_unusual(plan)])),
             Paragraph(third))
 

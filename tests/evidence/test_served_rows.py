@@ -237,7 +237,7 @@ def test_total_tokens_in_the_column_of_output_tokens_are_refused_and_the_other_r
     done = add(tmp_path, {"output_tok_per_s": "600"}, {"output_tok_per_s": "6000"})
     assert done.exit_code == 0
     said = " ".join(done.stdout.split())
-    assert "Serving speed: 1 rows kept in mine.served" in said
+    assert "Serving speed: 1 row kept in mine.served" in said
     assert ("6,000 output tokens/s of 3,400 + 260 tokens would take 12.3 PFLOP/s in fp8; 2 x H100-80GB-SXM do 3.96: are these"
             " total tokens, or of more cards?") in said
     [file], left = find_served_rows([tmp_path])

@@ -18,7 +18,7 @@ from roi.disk import replace_in_folder
 from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.serving_errors import measured_figures, predict_serving
-from roi.estimate.accuracy.serving_run import ServingRun, is_offline
+from roi.estimate.accuracy.serving_run import ServingRun, is_offline, times_of_roofline
 from roi.evidence.served_rows import SUFFIX, ServedRow, ServedRows, rows_once, rows_speed, served_text
 from roi.evidence.serving_speed import engine_row, serving_evidence
 from roi.store.profiles.places import user_folder
@@ -108,7 +108,7 @@ def add_served_rows(
 
 
 def _serving(path: Path, *, strict: bool) -> ServingTable:
-    table = open_table(path, strict=strict, serving=True)
+    table = open_table(path, strict=strict, own=True)
     if not isinstance(table, ServingTable):
         raise InputError(f"--add: {path} is a table of training runs; give it without --add, and --output keeps its scales")
     return table
@@ -124,4 +124,5 @@ def _row(run: ServingRun) -> ServedRow | None:
     speed = found["tpot"].value / stated["tpot"] if "tpot" in stated else stated["throughput"] / found["throughput"].value
     system = run.system
     return ServedRow(id=run.id, engine=row.engine, gpu=system.gpu.id, model=system.shape.id, speed=speed,
-                     gpus=system.tensor_parallel * system.stages, weight_dtype=system.weight_dtype)
+                     gpus=system.tensor_parallel * system.stages, weight_dtype=system.weight_dtype,
+                     of_roofline=times_of_roofline(run))

@@ -26,6 +26,8 @@ from roi.facts.records import DatedRow
 KEYS: Final[dict[type[DatedRow], Callable[[Any], object]]] = {  # Any: a row of the kind
     RentalOffer: RENT_KEY, PurchasePrice: attrgetter("gpu"), ApiPrice: attrgetter("provider", "model"),
 }
+CARD_OFF: Final = 10.0
+"""Times the price of a card that is known, up or down, which nobody pays: a rent by the hour, cents, a whole server."""
 AnyPrice = TypeVar("AnyPrice", bound=DatedRow)
 
 
@@ -164,6 +166,12 @@ def _remarks(row: DatedRow, today: Date) -> tuple[str, ...]:
                   f" ${dearest.usd_per_gpu_hour:g} ({dearest.vendor}); it is of one GPU and an hour")
         return (*_first_of("vendor", row.vendor, {o.vendor for o in offers}),
                 *([beyond] if row.usd_per_gpu_hour > dearest.usd_per_gpu_hour else []))
+    if isinstance(row, PurchasePrice):
+        known = next((price for price in _by(today, purchase_prices) if price.gpu == row.gpu), row).usd_per_gpu
+        times = row.usd_per_gpu / known
+        off = (f"${row.usd_per_gpu:,g} is {times:.2g} x the ${known:,g} that one {row.gpu} is known to cost; it is of one"
+               " card, to buy")
+        return () if 1.0 / CARD_OFF < times < CARD_OFF else (off,)
     if not isinstance(row, ApiPrice):
         return ()
     new: tuple[str, ...] = ()

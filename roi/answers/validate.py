@@ -54,13 +54,14 @@ def validate_table(
     return validate_runs(table.runs, table.labels, table.skipped, memory, speed, table.second)
 
 
-def open_table(path: Path, *, strict: bool = False, serving: bool = False) -> TrainingTable | ServingTable:
-    """The table at `path`, of the kind that knows more of its columns; of as many, with `serving`, one of serving runs.
+def open_table(path: Path, *, strict: bool = False, own: bool = False) -> TrainingTable | ServingTable:
+    """The table at `path`, of the kind that knows more of its columns; of as many, with `own`, one of serving runs.
 
+    `own`: rows that are kept as evidence, of which one above the roofline is skipped.
     InputError where no row can be used; `strict`: where any row is skipped.
     """
     rows = read_csv(path)
-    table = serving_table(rows) if _of_serving(rows.columns, wanted=serving) else training_table(rows)
+    table = serving_table(rows, own=own) if _of_serving(rows.columns, wanted=own) else training_table(rows)
     if strict and table.skipped:
         raise InputError(f"TABLE: {path}: {len(table.skipped)} of {len(rows.rows)} rows cannot be used; {_told(table.skipped)}")
     if not table.runs:

@@ -15,6 +15,7 @@ from pydantic import Field, PositiveFloat
 
 from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, load_serving_efficiencies
 from roi.catalog.models.shapes import known_model
+from roi.estimate.accuracy.serving_run import ABOVE
 from roi.evidence.own_speed import OwnSpeed, PlanSpeed, half_of, own_speed
 from roi.evidence.serving_speed import known_ends
 from roi.facts.fact import Basis, Fact
@@ -39,6 +40,8 @@ class ServedRow(Record):
     gpus: PositiveFloat | None = None
     """Of one replica; None in files of before, where nobody says."""
     weight_dtype: str | None = None
+    of_roofline: PositiveFloat | None = None
+    """Measured over what no engine betters; None in files of before, whose rows nobody held to it."""
 
 
 class ServedRows(Record):
@@ -86,8 +89,13 @@ def find_served_rows(folders: Iterable[Path]) -> tuple[tuple[ServedRows, ...], t
 
 
 def _stale(file: ServedRows) -> str:
-    again = f"added before the published speeds changed: roi calibrate --add {file.table}.csv adds it again"
-    return "" if file.published == _published(file.rows) else again
+    again = f": roi calibrate --add {file.table}.csv adds it again"
+    if any(row.of_roofline is None for row in file.rows):
+        return f"added before rows were held to the roofline{again}"
+    above = [f"{row.id} {row.of_roofline:.3g} x" for row in file.rows if row.of_roofline and row.of_roofline > 1.0 + ABOVE]
+    if above:
+        return f"rows above the roofline, which no engine reaches: {', '.join(above)}"
+    return "" if file.published == _published(file.rows) else f"added before the published speeds changed{again}"
 
 
 def rows_once(files: Sequence[ServedRows]) -> list[tuple[ServedRow, ...]]:

@@ -117,6 +117,11 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
 
 
 def on_course(a: TrackAnswer) -> bool:
+    """True where it pays back in time, and the figures lie in their bands as often as the forecast's own draws make likely."""
+    return _in_time(a) and not (a.held.judged and surprised(a))
+
+
+def _in_time(a: TrackAnswer) -> bool:
     """True where the payback as it looks now lies within the forecast's 90% band, or comes sooner."""
     now, (_, _, high) = a.course.payback[0], a.forecast.payback
     return a.option == "stay" or now <= high * (1.0 + SAME)
@@ -133,9 +138,11 @@ def _course(a: TrackAnswer) -> Iterator[str]:
         yield f"Staying has nothing to earn back. {cash}"
         return
     now, was = a.course.payback, a.forecast.payback
-    word = "Does not pay back" if not isfinite(now[0]) else "On course" if on_course(a) else "Late"
-    if on_course(a) and isfinite(now[0]) and now[0] < was[1] * (1.0 - SAME):
-        word = "Early"
+    word = "Does not pay back" if not isfinite(now[0]) else "Late"
+    if _in_time(a) and isfinite(now[0]):
+        early, held = now[0] < was[1] * (1.0 - SAME), on_course(a)
+        word = "Early" if early else "On course" if held else "In time"
+        word += "" if held else ", but not as forecast"
     wide = " (--setup narrows it)" if a.setup_usd is None and now[1] < now[2] else ""
     yield f"{word}: {'pays back in ' if isfinite(now[0]) else ''}{_paid(a, now)}{wide}; forecast {_paid(a, was)}."
     earned = a.course.earned
@@ -160,11 +167,26 @@ def _off(a: TrackAnswer) -> str:
     first, *rest = a.effects
     rest = [x for x in rest if abs(x.cash_usd) >= SMALL * abs(first.cash_usd)]
     more = f"; then {', '.join(f'{x.fact} {usd_signed(x.cash_usd)}' for x in rest[:2])}" if rest else ""
-    return f"{first.fact}, {_factor(first)}: {usd_signed(first.cash_usd)} of cash{more}."
+    return f"{first.fact}, {_what(a, first)}: {usd_signed(first.cash_usd)} of cash{more}."
 
 
-def _factor(e: Effect) -> str:
-    return f"{e.factor:.2f} where it holds now" if e.fact in {LIVE, ROUTING} else f"x{e.factor:.3f} of the forecast"
+def _what(a: TrackAnswer, e: Effect) -> str:
+    """What a fact was over the forecast; of the share of calls, in the month in which it was the furthest off, and why."""
+    if e.fact not in {LIVE, ROUTING} or (off := _share_off(a)) is None:
+        return f"x{e.factor:.3f} of the forecast"
+    month, came, planned = off
+    later, longer, more = ("later", "kept for longer", "more") if came < planned else ("sooner", "gone sooner", "less")
+    hands_on = e.fact == ROUTING and any(o.id == a.option and o.kind == "cascade" for o in a.comparison.options)
+    why = f"{more} was escalated" if hands_on else (
+        f"live {later}, or the old model {longer} beside it than timing.months_in_parallel says")
+    return f"of which the new model had {percent(came)} in {month}, forecast {percent(planned)} ({why})"
+
+
+def _share_off(a: TrackAnswer) -> tuple[str, float, float] | None:
+    """The month whose share of calls at the option's model is the furthest from the forecast's: its name, came, forecast."""
+    told = [(month.month, each.own_share, float(planned)) for month, each, planned in
+            zip(a.months, a.tracked.came, a.tracked.planned_share, strict=True) if each.own_share is not None]
+    return max(told, key=lambda each: abs(each[1] - each[2]), default=None)
 
 
 def usd_signed(x: float) -> str:
@@ -295,7 +317,7 @@ def _volume(a: TrackAnswer) -> Iterator[str]:
 def _effects(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     shown = a.effects if full else a.effects[:EFFECTS]
     rest = a.effects[len(shown) :]
-    rows = [Row((e.fact, f"{e.factor:.3f}", usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
+    rows = [Row((e.fact, _over(a, e), usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
     if rest:
         rows.append(
             Row(
@@ -318,6 +340,12 @@ def _effects(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     if any(e.fact == COMMITMENTS for e in shown):
         told += " commitments: what they ask beyond the calls, where the price does not explain it."
     yield Notes((told,))
+
+
+def _over(a: TrackAnswer, e: Effect) -> str:
+    """A fact over the forecast's; a share of calls in the month in which it was the furthest off."""
+    off = _share_off(a) if e.fact in {LIVE, ROUTING} else None
+    return f"{e.factor:.3f}" if off is None or off[2] <= 0 else f"{off[1] / off[2]:.3f}"
 
 
 def _bands(a: TrackAnswer) -> Iterable[Block]:

@@ -188,6 +188,15 @@ def test_what_may_be_a_slip_of_the_pen_is_said_and_added():
     assert dear.stderr == f"roi: {told}\n{COUNTS}"
 
 
+@pytest.mark.parametrize(("usd", "times"), [("7", "0.00088"), ("80000", "10"), ("810", ""), ("79000", "")])
+def test_a_card_at_a_tenth_or_ten_times_its_known_price_is_remarked(usd, times):
+    """An L40S is known at $8,000: $7 is a rent, or another unit."""
+    said = ask("add", "card", "--gpu", "l40s", "--usd", usd, "--source", "s")
+    assert said.exit_code == 0, said.stderr
+    told = f"roi: ${float(usd):,g} is {times} x the $8,000 that one L40S is known to cost; it is of one card, to buy\n"
+    assert said.stderr.startswith(told) is bool(times)
+
+
 @pytest.mark.parametrize(("args", "message"), [
     ((*ADD[:7], "0", *ADD[8:]), "--usd-per-gpu-hour: 0.0 is not usable; a number above 0"),
     ((*ADD[:7], "1e300", *ADD[8:]), "usd_per_gpu_hour: 1e+300 is not usable; from 1e-09 to 1e+09"),

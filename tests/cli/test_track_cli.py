@@ -327,6 +327,34 @@ def test_months_beyond_the_horizon_are_refused(folder, tmp_path):
     assert "2028-12 is month 25; the comparison ends with month 24" in done.stderr
 
 
+def test_where_figures_miss_their_bands_more_often_than_chance_makes_them_it_is_not_on_course(folder, tmp_path):
+    """gpt-6-luna at 1.3 times its price pays back as soon, within the band, but its price is outside in all months."""
+    said = {}
+    for name, made in (("as forecast", {}), ("dear", {"usd": 1.3 * LUNA_USD})):
+        (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 3, **made))
+        said[name] = " ".join(track(folder, "--actual", tmp_path / "usage.csv", "--option", LUNA).stdout.split())
+        on_course = told(folder, "--actual", tmp_path / "usage.csv", "--option", LUNA)["on_course"]
+        assert on_course is (name == "as forecast")
+    assert "COURSE On course: pays back in" in said["as forecast"]
+    assert "COURSE In time, but not as forecast: pays back in" in said["dear"]
+    assert "the forecast did not expect this: of the price 0 of 3 do" in said["dear"]
+
+
+def test_who_answers_is_told_in_words_where_the_old_model_stays_for_longer(tmp_path):
+    """Live from January with half a month in parallel: of January's 1.5 calls a request 2/3 at the new model. Parallel for 22
+    days of January, and 9 of the old model alone: 22 / (22 + 31) = 41.5%."""
+    (tmp_path / "slow.yaml").write_text(yaml.safe_dump({**SCENARIO, "timing": {"months_to_live": {"api": 1},
+                                                                              "months_in_parallel": 0.5}}))
+    old, new = export("gpt-6-sol", 2, cached=0, usd=SOL_USD), export("gpt-6-luna", 3).splitlines()[1:]
+    (tmp_path / "usage.csv").write_text(old + "\n".join(row for row in new if row >= "2027-01-10") + "\n")
+    done = roi("track", tmp_path / "slow.yaml", "--option", LUNA, "--actual", tmp_path / "usage.csv")
+    assert done.exit_code == 0, done.stderr
+    text = " ".join(done.stdout.split())
+    assert ("share of calls, of which the new model had 41.5% in 2027-01, forecast 66.7% (live later, or the old model kept for"
+            " longer beside it than timing.months_in_parallel says): +$") in text
+    assert "where it holds now" not in text
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(("option", "made", "first", "day"), [
     (LUNA, {}, None, "2027-01-03"),
@@ -342,7 +370,7 @@ def test_a_made_year_names_its_fact_first_and_the_day_of_payback(folder, tmp_pat
     found = told(folder, "--actual", path, "--option", option)
     assert [e["fact"] for e in found["effects"] if abs(e["cash_usd"]) >= 0.01][:1] == ([first] if first else [])
     assert found["payback"]["now"]["day"] == day
-    assert found["on_course"] is (first in {None, "price"})
+    assert found["on_course"] is (first is None)
     assert found["bands"]["inside"] == (72 if first is None else 48)
 
 

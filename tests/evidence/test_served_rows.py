@@ -24,7 +24,8 @@ PLAN = (1.0, "bf16")
 
 
 def rows(*speeds, model="llama-3.1-8b", engine="vllm", gpu=H100):
-    found = tuple(ServedRow(id=f"r-{k}", engine=engine, gpu=gpu, model=model, speed=speed, gpus=1.0, weight_dtype="bf16")
+    found = tuple(ServedRow(id=f"r-{k}", engine=engine, gpu=gpu, model=model, speed=speed, gpus=1.0, weight_dtype="bf16",
+                            of_roofline=0.5)
                   for k, speed in enumerate(speeds))
     return ServedRows(schema="roi.served-rows/1", date=date(2026, 11, 26), roi="0", table=f"{model}-table", rows=found)
 
@@ -149,7 +150,7 @@ def test_added_rows_are_kept_and_told_with_the_interval_before_and_after(tmp_pat
     assert (file.table, len(file.rows), damaged) == ("mine", 3, ())
     shown = CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(folder)])
     assert "contradict" not in shown.stdout
-    fast = write_table(tmp_path / "fast.csv", SERVING, *({"concurrency": str(c), "tpot_ms": "4.0"} for c in (8, 16)))
+    fast = write_table(tmp_path / "fast.csv", SERVING, *({"concurrency": str(c), "tpot_ms": "4.6"} for c in (8, 16)))
     twice = CliRunner().invoke(main, ["calibrate", "--add", str(fast), "--profiles", str(folder)])
     assert "Tables contradict each other on llama-3.1-8b, H100-80GB-SXM: by itself mine" in " ".join(twice.stdout.split())
     assert "Serving speed: 3 rows kept in mine.served" in shown.stdout
@@ -214,8 +215,72 @@ def test_a_table_of_which_no_row_says_anything_is_refused_and_nothing_written(tm
     bad = write_table(tmp_path / "bad.csv", SERVING, {"output_tok_per_s": "90000"})
     told = CliRunner().invoke(main, ["calibrate", "--add", str(good), "--add", str(bad), "--profiles", str(tmp_path)])
     assert (told.exit_code, told.stdout) == (2, "")
-    assert f"--add: {bad}: nothing to keep, no row states a speed that its hardware can reach" in told.stderr
+    assert f"TABLE: {bad}: no row of 1 could be used; line 2, row 'lab-1', output_tok_per_s: '90000'" in told.stderr
+    late = write_table(tmp_path / "late.csv", SERVING, {"output_tok_per_s": "", "ttft_ms": "100"})
+    told = CliRunner().invoke(main, ["calibrate", "--add", str(good), "--add", str(late), "--profiles", str(tmp_path)])
+    assert f"--add: {late}: nothing to keep, no row states a speed that its hardware can reach" in told.stderr
     assert not list(tmp_path.glob("*.served"))
+
+
+TOTAL = {"model": "llama-3.3-70b", "weight_dtype": "fp8", "kv_dtype": "fp8", "tp": "2", "isl": "3400", "osl": "260",
+         "concurrency": "32"}
+
+
+def add(folder, *changes, strict=False):
+    table = write_table(folder / "mine.csv", SERVING | TOTAL, *changes)
+    return CliRunner().invoke(main, ["calibrate", "--add", str(table), "--profiles", str(folder), *["--strict"] * strict])
+
+
+def test_total_tokens_in_the_column_of_output_tokens_are_refused_and_the_other_rows_kept(tmp_path):
+    """6,000 / 260 = 23.08 requests/s of 3,400 prompt tokens at 2 x 68.45e9 FLOP and 259 at 2 x 69.50e9 in fp8, and of the
+    prompts' attention over 1,700 tokens, 4 x 80 x 8,192 x 1,700 = 4.46e9 FLOP each at half the rate: 12.3 PFLOP/s, not 3.96."""
+    done = add(tmp_path, {"output_tok_per_s": "600"}, {"output_tok_per_s": "6000"})
+    assert done.exit_code == 0
+    said = " ".join(done.stdout.split())
+    assert "Serving speed: 1 row kept in mine.served" in said
+    assert ("6,000 output tokens/s of 3,400 + 260 tokens would take 12.3 PFLOP/s in fp8; 2 x H100-80GB-SXM do 3.96: are these"
+            " total tokens, or of more cards?") in said
+    [file], left = find_served_rows([tmp_path])
+    assert (len(file.rows), left) == (1, ())
+    assert file.rows[0].of_roofline == pytest.approx(0.31, abs=0.005)
+    assert add(tmp_path, {"output_tok_per_s": "600"}, {"output_tok_per_s": "6000"}, strict=True).exit_code == 2
+
+
+@pytest.mark.parametrize(("change", "column", "told"), [
+    # 200 steps/s, each of which reads 68.5e9 weights in fp8 and 1.05e9 of the head in 16 bits, 70.6e9 bytes
+    ({"concurrency": "1", "output_tok_per_s": "200"}, "output_tok_per_s", "weights at 14.1 TB/s; 2 x H100-80GB-SXM do 6.7"),
+    ({"output_tok_per_s": "", "req_per_s": "23.08"}, "req_per_s", "12.3 PFLOP/s"),
+    ({"output_tok_per_s": "", "total_tok_per_s": "84460"}, "total_tok_per_s", "12.3 PFLOP/s"),
+    ({"output_tok_per_s": "600", "tpot_ms": "5"}, "tpot_ms", "a token takes 5 ms, and reading the fp8 weights once takes"),
+    # half of the prompt from the cache: half of the work, still too much
+    ({"output_tok_per_s": "6000", "cached_isl": "1700", "concurrency": "64"}, "output_tok_per_s", "of 1,700 + 260 tokens"),
+])
+def test_every_figure_above_the_roofline_is_refused_with_its_column(tmp_path, change, column, told):
+    done = add(tmp_path, change)
+    assert done.exit_code == 2
+    assert f"row 'lab-1', {column}: " in done.stderr
+    assert told in done.stderr
+    assert not list(tmp_path.glob("*.served"))
+
+
+def test_a_prompt_that_the_row_says_is_cached_takes_no_products(tmp_path):
+    """3,399 of 3,400 cached: 23.08 requests/s x 260 tokens are 0.84 of 3.96 PFLOP/s; 6,000 / 32 = 188 reads of 70.6 GB are 13
+    TB/s, so that there must be more in flight: 128 make it 3.3."""
+    assert add(tmp_path, {"output_tok_per_s": "6000", "cached_isl": "3399"}).exit_code == 2
+    assert add(tmp_path, {"output_tok_per_s": "6000", "cached_isl": "3399", "concurrency": "128"}).exit_code == 0
+
+
+def test_kept_rows_that_nobody_held_to_the_roofline_or_that_are_above_it_do_not_count(tmp_path):
+    old, above = rows(0.8), rows(9.8).model_copy(update={"table": "above"})
+    for name, file, share in (("old", old, None), ("above", above, 3.1)):
+        kept = tuple(row.model_copy(update={"of_roofline": share}) for row in file.rows)
+        (tmp_path / f"{name}.served").write_text(file.model_copy(update={"rows": kept}).model_dump_json(by_alias=True))
+    found, left = find_served_rows([tmp_path])
+    assert found == ()
+    assert dict(left) == {
+        tmp_path / "old.served": "added before rows were held to the roofline: roi calibrate --add llama-3.1-8b-table.csv adds"
+                                 " it again",
+        tmp_path / "above.served": "rows above the roofline, which no engine reaches: r-0 3.1 x"}
 
 
 def test_a_table_of_training_runs_is_not_added(tmp_path):

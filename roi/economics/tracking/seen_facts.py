@@ -100,6 +100,8 @@ class Tracked:
     """What was billed, over what the forecast's prices make of the same calls and tokens."""
     saving: Array
     """Cash that staying would have cost with these facts, less what came."""
+    planned_share: Array
+    """Of the calls of each month, those of the option's own model as forecast."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ def track(shared: Shared, options: Mapping[str, Option], id: str, came: Sequence
     unmoved = {name: x for name, x in seen.items() if name not in {STAY_PRICE, PRICE}}
     planned = in_rows(shared, options, id, came, unmoved)[0].calls_usd
     price = np.where(planned > 0, months.calls_usd / np.where(planned > 0, planned, 1.0), 1.0)
-    return Tracked(tuple(came), seen, months, price, np.asanyarray(stay.cash_usd - months.cash_usd))
+    share = in_rows(shared, options, id, came, {})[0].own_share
+    return Tracked(tuple(came), seen, months, price, np.asanyarray(stay.cash_usd - months.cash_usd), share)
 
 
 def in_rows(

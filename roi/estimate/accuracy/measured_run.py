@@ -4,7 +4,7 @@ Memory is predicted of the kind that was measured, throughput from the roofline.
 and values that stand in for what is not stated, widen a prediction.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -14,6 +14,7 @@ from roi.estimate.step.calibration import Evidence, TimedRun, layout_of
 from roi.estimate.step.step_time import StepEfficiency, StepTime, step_time
 from roi.estimate.training.fitting import Overhead
 from roi.estimate.training.memory import MemoryBreakdown, training_memory
+from roi.estimate.training.peft_methods import share_trained
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.stacks import last_part
 from roi.facts.gpu import Gpu
@@ -296,3 +297,15 @@ def timed_run(run: MeasuredRun, efficiency: StepEfficiency, *, tuners: bool = Fa
     tokens, seconds = _micro_step(run, run.plan, run.gpu, replace(efficiency, overall=1.0))
     return TimedRun(id=run.id, source=run.source, gpu=run.gpu.id, layout=layout_of(run.plan), method=run.method,
                     model=run.model.id, measured_s=tokens / run.tokens_per_s, theory_s=seconds, pcie=run.gpu.pcie)
+
+
+def peak_tokens_per_s(model: ModelShape, plan: TrainingPlan, cards: Iterable[Gpu]) -> float:
+    """Tokens/s at the dense peak of the fastest of `cards`, one GPU: no training is faster.
+
+    Two FLOPs a token for each active weight of the matrices in forward and again for the gradient of its input, and for that of
+    itself where it is trained. Left out: attention, recompute, adapters, all that is no product.
+    """
+    fastest = "fp8" if plan.fp8 else "int8" if plan.int8 else "bf16"
+    weights = sum(linear.active_parameters for linear in model.linears) + model.head_parameters
+    each = 4.0 + 2.0 * float(np.max(share_trained(plan.method, plan.rank, model.layers)))
+    return max(card.matrix_flops(fastest) for card in cards) / (each * weights)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from roi.estimate.replay.engine import Server
 from roi.estimate.replay.loads import AtSpeed, OperatingFigures, ServingLoad, load_figures
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.serving.efficiencies import PERFECT, Efficiencies
-from roi.estimate.serving.iteration import roofline_iteration
+from roi.estimate.serving.iteration import matrix_rate, roofline_iteration
 from roi.estimate.serving.replica_memory import EngineHabits
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -21,6 +21,11 @@ end-to-end: (end - arrival) / output, the waiting included."""
 BEYOND: Final = 5.0
 """Factor beyond the roofline from which a figure must be of another unit, precision or card: 4 bits in place of 16, guessed
 tokens and cached prefixes make less on most runs; milliseconds written as seconds make 1,000."""
+ABOVE: Final = 0.10
+"""Share by which a row of one's own may be above the roofline: lengths and rates are rounded, and cards clock up to a tenth
+above their datasheets (`StepEfficiency.matrix_of`)."""
+FREE_LINKS: Final = replace(PERFECT, link_efficiency=math.inf)
+"""The roofline of reading and multiplying alone: engines hide what they send behind both."""
 ROOM: Final = 1.5
 """Requests of mean length that a measured server held at least: longer ones were served too."""
 LITTLE: Final = 5.0
@@ -83,6 +88,17 @@ class ServingRun:
     """Each default that stands in for a blank column ("kv_dtype fp8"), with the factor by which it may be off."""
 
 
+class HeldToRoofline(NamedTuple):
+    """A stated figure beside the roofline's."""
+
+    column: str
+    """Of a table of serving runs."""
+    times: float
+    """Of the roofline's speed; above 1 no engine reaches it."""
+    told: str
+    """The figure, the limit, and the likely slip where it is above."""
+
+
 def breaks_littles_law(run: ServingRun) -> bool:
     """True where requests/s x (TTFT + (output - 1) x TPOT) is far from the concurrency; False where a figure is missing."""
     load, rate = run.load, run.requests_per_s
@@ -95,27 +111,74 @@ def breaks_littles_law(run: ServingRun) -> bool:
 
 
 def beyond_roofline(run: ServingRun) -> bool:
-    """True where a figure of the run is more than BEYOND times better than its stated hardware can do.
+    """True where a figure of the run is more than BEYOND times better than its stated hardware can do."""
+    return any(each.times > BEYOND for each in held_to_roofline(run))
 
-    A step reads the weights once: TPOT and TTFT are no less. A prompt is computed: TTFT is no less. Rates are at most those of
-    matrix products alone, and of so many in flight with nothing but weights to read. Ignored: KV cache, links, overheads.
+
+def above_roofline(run: ServingRun) -> HeldToRoofline | None:
+    """The rate or TPOT that is the furthest above the roofline; None where none is, but for ABOVE.
+
+    TTFT tells no speed, and many servers send an empty chunk first: it is not looked at.
+    """
+    found = max(_speeds(run), key=lambda each: each.times, default=None)
+    return found if found is not None and found.times > 1.0 + ABOVE else None
+
+
+def times_of_roofline(run: ServingRun) -> float:
+    """The run's speed over the roofline's, by the rate or TPOT that comes nearest to it or is above; 0 where it states none."""
+    return max((each.times for each in _speeds(run)), default=0.0)
+
+
+def _speeds(run: ServingRun) -> list[HeldToRoofline]:
+    return [each for each in held_to_roofline(run) if each.column != "ttft_ms"]
+
+
+def held_to_roofline(run: ServingRun) -> tuple[HeldToRoofline, ...]:
+    """Every stated figure beside what no engine betters on the stated hardware, each weight read once a step.
+
+    Each token after the first takes a step, which reads the weights once for the requests in flight; prompts that are not
+    cached and these tokens are multiplied at the dense peak of all GPUs. TTFT is no less than a step, nor than the prompt's
+    products. Ignored: KV cache, links, overheads. A mixture reads the experts of one token.
     """
     system, load = run.system, run.load
     engine = roofline_iteration(system.shape, system.gpu, system.tensor_parallel, system.weight_dtype,
-                                load.requests.prefill_context, PERFECT, attention_parallel=system.attention_parallel)
-    step = float(engine.decode_s(1.0, 0.0))
+                                load.requests.prefill_context, FREE_LINKS, attention_parallel=system.attention_parallel)
+    groups, later = system.replicas * system.stages, load.output_tokens - 1.0
+    reading = float(engine.step_s + engine.experts_s * engine.touched(1.0))
     prompt = float(engine.prefill_token_s) * load.computed_tokens
-    tokens = system.replicas * system.stages / float(engine.sequence_s)
-    if load.concurrency is not None:
-        tokens = min(tokens, load.concurrency / step)
-    requests = min(tokens / load.output_tokens, system.replicas * system.stages / prompt)
-    bounds = (
-        (run.requests_per_s, requests), (run.output_tokens_per_s, requests * load.output_tokens),
-        (run.total_tokens_per_s, requests * (load.input_tokens + load.output_tokens)),
-    )
-    short = ((run.ttft_s, max(step, prompt)), (run.tpot_s, step))
-    return (any(stated is not None and stated > BEYOND * most for stated, most in bounds)
-            or any(stated is not None and stated * BEYOND < least for stated, least in short))
+    products = (prompt + float(engine.sequence_s) * later) / groups
+    read = 0.0 if load.concurrency is None else reading * later / load.concurrency
+    gpus = groups * system.tensor_parallel
+    flops = gpus * float(matrix_rate(system.gpu, system.weight_dtype, PERFECT)) / 1e15
+    bandwidth = gpus * system.gpu.bandwidth_bytes_per_s / 1e12
+    cards = f"{gpus:g} x {system.gpu.id}"
+
+    def rate(column: str, words: str, stated: float, tokens: float) -> HeldToRoofline:
+        times, per_s = stated / tokens * max(products, read), f"{stated:,.6g} {words}/s"
+        if products >= read:
+            told = (f"{per_s} of {load.computed_tokens:,.0f} + {load.output_tokens:,.0f} tokens would take {times * flops:.3g}"
+                    f" PFLOP/s in {system.weight_dtype}; {cards} do {flops:.3g}")
+        else:
+            told = (f"{per_s} with {load.concurrency:g} in flight would read the {system.weight_dtype} weights at"
+                    f" {times * bandwidth:.3g} TB/s; {cards} do {bandwidth:.3g}")
+        in_all = load.input_tokens + load.output_tokens
+        of_all = column == "output_tok_per_s" and times * load.output_tokens / in_all <= 1.0
+        slip = "total tokens" if of_all else "of a cached prompt (cached_isl)" if products >= read else "decoded speculatively"
+        return HeldToRoofline(column, times, f"{told}: are these {slip}, or of more cards?")
+
+    rates = (("req_per_s", "requests", run.requests_per_s, 1.0),
+             ("output_tok_per_s", "output tokens", run.output_tokens_per_s, load.output_tokens),
+             ("total_tok_per_s", "tokens", run.total_tokens_per_s, load.input_tokens + load.output_tokens))
+    found = [rate(column, words, stated, tokens) for column, words, stated, tokens in rates if stated is not None]
+    if run.tpot_s is not None:
+        least = reading if run.tpot_kind == "between-tokens" else reading * later / load.output_tokens
+        found.append(HeldToRoofline("tpot_ms", least / run.tpot_s, (
+            f"a token takes {1e3 * run.tpot_s:.3g} ms, and reading the {system.weight_dtype} weights once takes"
+            f" {system.tensor_parallel:g} x {system.gpu.id} {1e3 * least:.3g} ms: is it of another unit, format or card, or"
+            " decoded speculatively?")))
+    if run.ttft_s is not None:
+        found.append(HeldToRoofline("ttft_ms", max(reading, prompt) / run.ttft_s, "the first token comes before its prompt"))
+    return tuple(found)
 
 
 def is_offline(load: ServingLoad) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Final
 
-from roi.economics.decision.alarms import BILL_OFF
+from roi.economics.decision.alarms import BILL_OFF, PEAK_MOST
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.evaluation import evaluate, read_all
@@ -50,6 +50,14 @@ MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_yea
 """Inputs that carry the whole answer, in the screen's words; the scores come to them."""
 DEAR_KWH = 1.0
 """USD a kWh that nobody pays who runs GPUs: the dearest grids ask about 0.5, and no diesel generator costs much over 1."""
+CHEAP_HOUR = 5.0
+"""USD an hour, all costs of an employee, for which nobody programs: below most minimum wages (7.25 in the USA)."""
+DEAR_ERRORS = 1000.0
+"""Times today's API bill: whom wrong answers cost so much more than the answers would let people check each of them."""
+HOUR_PEAK = 24.0
+"""The busiest minute over the mean where all requests of a day come within one hour."""
+FEW_EXAMPLES = 10.0
+"""Examples below which vendors refuse to tune (OpenAI's fine-tuning guide), and from which no task is learnt."""
 SLO = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
@@ -94,12 +102,38 @@ def _billed(c: Comparison) -> float:
 
 
 def _unlikely(c: Comparison) -> list[str]:
-    """Prices and commitments far from what is usual: cents typed for dollars, a year's amount for a month's."""
+    """Figures far from what is usual: cents typed for dollars, a year's amount for a month's, a count of 1."""
     power, committed = (case_number(c.case, path, 0.0) for path in ("own_hardware.usd_per_kwh", "commitment.usd_per_month"))
     dear = f"Power at {usd(power)} a kWh: 0.06 to 0.20 is usual (own_hardware.usd_per_kwh, in USD)"
     told = [dear] if power > DEAR_KWH else []
     if case_number(c.case, "commitment.months", 0.0) > 0 and committed >= BILL_OFF * (billed := _billed(c)):
         told.append(f"A commitment of {usd(committed)} a month on a bill of {usd(billed)} (incumbent.committed_usd_per_month)")
+    return [*told, *_hardly(c)]
+
+
+def _hardly(c: Comparison) -> list[str]:
+    """What is possible, but hardly meant: wages, the price of a wrong answer, the peak, and counts that tell nothing."""
+    wage, peak, examples, labels, enough = (case_number(c.case, path, usual) for path, usual in (
+        ("people.usd_per_hour", CHEAP_HOUR), ("workload.peak_to_mean", 1.0), ("training.examples", FEW_EXAMPLES),
+        ("evaluation.labels", 0.0), ("verdict.min_items", 0.0)))
+    stay = option_of(c, "stay")
+    wrong = stay.errors_monthly_usd
+    billed = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.name.startswith("API "))
+    each = usd(case_number(c.case, PRICE_OF_ERRORS))
+    told = []
+    if wage < CHEAP_HOUR:
+        told.append(f"People at {usd(wage)} an hour: below most minimum wages (people.usd_per_hour, in USD)")
+    if wrong > DEAR_ERRORS * billed > 0.0:
+        told.append(f"At {each} each, wrong answers cost {usd(wrong)} a month on staying, {figure(wrong / billed)} x the API's"
+                    f" bill ({PRICE_OF_ERRORS}, USD of one wrong answer)")
+    if HOUR_PEAK < peak <= PEAK_MOST:
+        told.append(f"A busiest minute of {figure(peak)} x the mean: all requests of a day within {figure(PEAK_MOST / peak)}"
+                    " minutes (workload.peak_to_mean)")
+    if examples < FEW_EXAMPLES and any(o.trains for o in c.options):
+        told.append(f"Training examples: {figure(examples)}; vendors refuse fewer than {FEW_EXAMPLES:.0f} (training.examples)")
+    if 0.0 < labels < enough:
+        told.append(f"Items of an evaluation: {figure(labels)}; a score of fewer than {figure(enough)} counts as not tested"
+                    " (evaluation.labels, verdict.min_items)")
     return told
 
 

@@ -1,5 +1,6 @@
 """What else the comparison found: what an option returns, break-even, and when the winner changes."""
 
+from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.report.comparison.thresholds import option_of, quality, rate_assumed
@@ -71,7 +72,7 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
         label, told = option_label(c.case, id), dict[str, dict[str, None]]()
         for basis in ("pv", "run_rate"):
             crossings = [(head.replace("\n", " ").replace("- ", ""), found.get((id, basis, name))) for name, head in baselines]
-            cells = [requests(x) for _, b in crossings for x in ((b.first, b.stays) if b else (None, None))]
+            cells = [cell for _, b in crossings for cell in ((requests(b.first), _for_good(b)) if b else ("itself", ""))]
             rows.append(Row((label + (", running cost" if basis == "run_rate" else ""), *cells)))
             for words, b in crossings:
                 if b is not None and b.reason not in ORDINARY:
@@ -87,12 +88,17 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
         Paragraph("The best option of each kind, over the whole horizon, set-up included; running cost: the mean month after"
                   " go-live alone. Each fleet is sized at its own peak. Cheapest untrained: the cheapest other tested option"
                   " that trains nothing. A further GPU costs before it is used, so an option may win first and lose again: it"
-                  " wins for good from the second figure on."),
+                  ' wins for good from the second figure on, or no further than "to" says.'),
     ]
     if only is None and c.break_even_requests_per_day is not None:
         blocks.append(Paragraph("The best self-hosted option stays ahead of the best option without training from"
                                 f" {requests(c.break_even_requests_per_day)} requests a day on."))
     return blocks
+
+
+def _for_good(b: BreakEven) -> str:
+    """From where it wins to the end, or the last volume at which it does."""
+    return requests(b.stays) if b.until is None else f"to {requests(b.until)}"
 
 
 def winner_changes(c: Comparison) -> list[Block]:

@@ -10,7 +10,14 @@ from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.estimate.accuracy.serving_errors import ServingLabel
-from roi.estimate.accuracy.serving_run import ServingRun, ServingSystem, TpotKind, beyond_roofline, breaks_littles_law
+from roi.estimate.accuracy.serving_run import (
+    ServingRun,
+    ServingSystem,
+    TpotKind,
+    above_roofline,
+    beyond_roofline,
+    breaks_littles_law,
+)
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.replay.loads import SLO, LoadKind, ServingLoad
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
@@ -146,9 +153,13 @@ class ServingTable(NamedTuple):
     """What every row states, the skipped ones included."""
 
 
-def serving_table(table: CsvTable) -> ServingTable:
-    """The runs of a table, in its order; a row with a cell that is not canonical is skipped, with what is allowed."""
-    found = read_rows(ServingRow, table, serving_run)
+def serving_table(table: CsvTable, *, own: bool = False) -> ServingTable:
+    """The runs of a table, in its order; a row with a cell that is not canonical is skipped, with what is allowed.
+
+    Of a table of one's `own` a row above the roofline is skipped too, with the figure and the limit. Published rows that are a
+    little above it stay, so that nobody judges predictions on the rows that suit them; those far above stand apart.
+    """
+    found = read_rows(ServingRow, table, _possible_run if own else serving_run)
     figures = (*RATES, "ttft_ms", "tpot_ms")
     if not any(name in table.columns for name in figures):
         raise InputError(f"TABLE: {table.path} has nothing to compare; one of the columns {', '.join(figures)} is needed")
@@ -216,6 +227,14 @@ def serving_run(row: ServingRow) -> ServingRun:
         ttft_s=None if row.ttft_ms is None else row.ttft_ms / 1e3, tpot_s=None if row.tpot_ms is None else row.tpot_ms / 1e3,
         tpot_kind=row.tpot_kind, assumed=_assumed(row, shape, weight, kv))
     return replace(run, implausible=row.implausible or breaks_littles_law(run) or beyond_roofline(run))
+
+
+def _possible_run(row: ServingRow) -> ServingRun:
+    """The row as a run; UnusableCell too where no engine reaches its figure."""
+    run = serving_run(row)
+    if (above := above_roofline(run)) is not None:
+        raise UnusableCell(above.column, above.told)
+    return run
 
 
 def _assumed(row: ServingRow, shape: ModelShape, weight: str, kv: str) -> tuple[tuple[str, float], ...]:

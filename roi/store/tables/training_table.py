@@ -11,7 +11,8 @@ from roi.catalog.efficiencies.stack_defaults import stack_defaults
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
-from roi.estimate.accuracy.measured_run import GPTQ, HABITS, Habit, MeasuredRun, MemoryKind
+from roi.estimate.accuracy.measured_run import GPTQ, HABITS, Habit, MeasuredRun, MemoryKind, peak_tokens_per_s
+from roi.estimate.accuracy.serving_run import ABOVE
 from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, end_parameters, rank_bound, trained_parameters
 from roi.estimate.training.peft_methods import TUNERS
@@ -385,8 +386,9 @@ def _check_figures(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> N
     holds = max(card.memory_bytes for card in load_gpus()) / GIB
     if row.peak_mem_gib is not None and row.peak_mem_gib > holds:
         raise UnusableCell("peak_mem_gib", f"no card holds more than {holds:,.0f} GiB; it is GiB of one GPU")
-    most = plan.gpus * max(card.matrix_flops("fp4") for card in load_gpus()) / (2.0 * model.active_parameters)
+    most = (1.0 + ABOVE) * row.n_gpus * peak_tokens_per_s(model, plan, [find_gpu(row.gpu)] if row.gpu else load_gpus())
     if row.tokens_per_s is not None and row.tokens_per_s > most:
-        raise UnusableCell("tokens_per_s", f"at most {most:,.0f}, the peak rate of the fastest card over a forward pass alone")
+        raise UnusableCell("tokens_per_s", f"{row.n_gpus} x {row.gpu or 'the fastest card'} do at most {most:,.0f}, their peak"
+                           " over the products of forward and backward: is it of more GPUs, or of another unit?")
     if row.peak_mem_gib is None and row.tokens_per_s is None and row.fits is None:
         raise UnusableCell("peak_mem_gib", "no figure to compare: no memory, no tokens/s, no verdict on whether it fits")

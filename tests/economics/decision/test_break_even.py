@@ -10,7 +10,7 @@ from all_crossings import break_evens
 from quiet_scenario import world as quiet_world
 from random_scenarios import random_case
 
-from roi.economics.decision.break_even import BreakEven
+from roi.economics.decision.break_even import BreakEven, baselines
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.curves import Curves
 from roi.economics.decision.evaluation import evaluate, read_all
@@ -329,3 +329,31 @@ def test_a_tie_over_a_stretch_is_won_from_its_start() -> None:
     found = [b for b in compare(random_case(41)).break_even if b.option == "own-hardware:qwen3-8b+lora"]
     (at,) = [b.first for b in found if (b.baseline, b.basis, b.counts) == ("best_untrained", "run_rate", "cash")]
     assert at == pytest.approx(1050.4013, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", [pytest.param(seed, marks=mark) for seed, mark in zip((11, 5, 6, 42), (
+    pytest.mark.full, *[pytest.mark.slow] * 3), strict=True)])
+def test_whole_comparisons_at_200_volumes_say_what_first_stays_and_until_say(seed: int) -> None:
+    """Floors that spill, on rented and on owned cards, owned cards alone, and commitments; both ways of counting. By present
+    value: a comparison tells no mean month. Between `first` and `stays` or `until` a saw may win and lose."""
+    case, path = random_case(seed), "workload.requests_per_day"
+    asked = compare(case)
+    assert asked.thresholds is not None
+    npv: dict[tuple[str, str], list[float]] = {}
+    volumes = np.geomspace(1e3, 1e8, 200)
+    for n, daily in enumerate(volumes):
+        now = case[path].model_copy(update={"value": float(daily), "low": None, "high": None})
+        for o in compare(Case(facts={**case.facts, path: now})).options:
+            for counts, usd in (("errors", o.npv_usd), ("cash", o.npv_without_errors_usd)):
+                npv.setdefault((o.id, counts), [-np.inf] * volumes.size)[n] = usd  # -inf where the owned cards do not hold it
+    told = [b for b in asked.break_even if b.basis == "pv"]
+    assert any(b.option.startswith(("hybrid", "own-hardware")) for b in told)
+    for b in told:
+        rivals = baselines(b.option, asked.thresholds._untrained, asked.verdict.leader)[b.baseline]
+        rival = np.max([npv[r, b.counts] for r in rivals if (r, b.counts) in npv], axis=0)
+        gain, rounding = np.array(npv[b.option, b.counts]) - rival, 1e-6 + 1e-9 * np.abs(rival)
+        first, last = (np.inf if x is None else x for x in (b.first, b.until if b.stays is None else None))
+        assert (gain[volumes < first] < rounding[volumes < first]).all(), b
+        assert (gain[volumes > last] < rounding[volumes > last]).all(), b
+        if b.stays is not None:
+            assert (gain[volumes >= b.stays] >= -rounding[volumes >= b.stays]).all(), b

@@ -845,6 +845,31 @@ def test_power_and_commitments_far_from_what_is_usual_are_remarked() -> None:
         assert (f"! A commitment of ${times * billed:,.0f} a month on a bill of ${billed:,.0f}" in text) is said
 
 
+@pytest.mark.parametrize(("words", "told", "usual"), [
+    (("people.usd_per_hour=0.5",), "! People at $0.5 an hour: below most minimum wages (people.usd_per_hour",
+     "people.usd_per_hour=5"),
+    (("workload.peak_to_mean=500",), "! A busiest minute of 500 x the mean: all requests of a day within 2.88 minutes",
+     "workload.peak_to_mean=24"),
+    (("training.examples=1",), "! Training examples: 1; vendors refuse fewer than 10", "training.examples=10"),
+    (("evaluation.labels=1",), "! Items of an evaluation: 1; a score of fewer than 100 counts as not tested",
+     "evaluation.labels=100"),
+])
+def test_what_is_possible_but_hardly_meant_is_remarked(words: tuple[str, ...], told: str, usual: str) -> None:
+    """1,440 minutes of a day over 500 are 2.88; 24 is a day's requests within an hour. The limit itself is let pass."""
+    assert told in flat(answer(*words, "draws=0"))
+    assert told[2:12] not in flat(answer(usual, "draws=0"))
+
+
+def test_a_wrong_answer_that_dwarfs_the_bill_is_remarked() -> None:
+    """A price at which staying's wrong answers cost 1,100 times what it bills in a mean month, and one at 900 times."""
+    stay = option_of(answer("quality.usd_per_error=1", "draws=0"), "stay")
+    billed = sum(np.mean(line.monthly_usd) for line in stay.lines if line.name.startswith("API "))
+    limit = 1000.0 * billed / stay.errors_monthly_usd
+    text = flat(answer(f"quality.usd_per_error={1.1 * limit:.4f}", "draws=0"))
+    assert "a month on staying, 1,100 x the API's bill (quality.usd_per_error, USD of one wrong answer)" in text
+    assert "the API's bill (quality" not in flat(answer(f"quality.usd_per_error={0.9 * limit:.4f}", "draws=0"))
+
+
 def test_a_floor_that_takes_a_small_part_of_the_requests_says_so() -> None:
     """Nine tenths are stated to spill; by default the floor takes most, and nothing is said."""
     few, usual = (option_of(answer(*words), "hybrid:qwen3-8b+lora") for words in (("serving.spill_share=0.9",), ()))

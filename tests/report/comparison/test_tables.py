@@ -3,10 +3,14 @@
 import math
 
 import pytest
+from random_scenarios import random_case
 
 from roi.economics.decision.comparison import compare
 from roi.errors import UnknownName
+from roi.report.comparison.findings import break_even
 from roi.report.comparison.tables import TABLES, table
+from roi.report.layout.blocks import render
+from roi.report.layout.wording import option_label, requests
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario
 
@@ -76,3 +80,16 @@ def test_cells_are_plain_values_and_no_column_is_named_twice(comparison, name):
 def test_an_unknown_table_names_those_there_are(comparison):
     with pytest.raises(UnknownName, match="unknown table 'month'; nearest: months"):
         table(comparison, "month")
+
+
+def test_the_break_evens_say_up_to_which_volume_an_option_wins_that_wins_in_between():
+    """Owned cards without a spill hold no more than so much; the recommended option has no break-even against itself."""
+    c = compare(random_case(11))
+    own = [b for b in c.break_even if (b.option, b.counts, b.basis) == ("own-hardware:qwen3-8b+lora", c.verdict.counts, "pv")]
+    told = {b.baseline: (requests(b.first), f"to {requests(b.until)}") for b in own if b.until is not None}
+    assert set(told) == {"stay", "recommended"}
+    lines = render(break_even(c)).splitlines()
+    cells = lines[lines.index(option_label(c.case, own[0].option)) + 1]
+    assert all(f"{first} {until}" in cells for first, until in told.values())
+    recommended = next(line for line in lines if line.startswith(option_label(c.case, c.verdict.leader)))
+    assert recommended.rstrip().endswith("itself")

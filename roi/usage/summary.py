@@ -31,6 +31,10 @@ from roi.usage.read.record import NO_TIME, TOKENS, FileOptions
 from roi.usage.read.text_rows import UnreadRows
 
 
+WHOLE_FROM = 1000
+"""USD from which on notes tell whole dollars."""
+
+
 @dataclass(frozen=True)
 class Question:
     """What the user asks of the files."""
@@ -292,13 +296,21 @@ def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
 
 
 def _price_notes(priced: Sequence[Priced]) -> Iterator[str]:
-    """What the price list does not say, with the models, rows and tokens of which it does not."""
-    noted: dict[str, list[Spend]] = defaultdict(list)
+    """What the price list does not say, with the models, rows and tokens of which it does not, and the money at that price."""
+    noted: dict[str, list[Priced]] = defaultdict(list)
     names = models_called((each.spend.provider, each.spend.model) for each in priced)
     for each in priced:
         if each.note:
-            noted[each.note].append(each.spend)
-    for note, sums in noted.items():
+            noted[each.note].append(each)
+    total = sum(each.list_usd or 0.0 for each in priced)
+    for note, group in noted.items():
+        sums = [each.spend for each in group]
         rows, tokens = sum(each.rows for each in sums), sum(each.tokens[name] for each in sums for name in TOKENS)
         models = sorted({names[each.provider, each.model] for each in sums})
-        yield f"{', '.join(models)}, {_rows(rows)} with {tokens:,} tokens: {note}"
+        money = sum(each.list_usd or 0.0 for each in group)
+        of = f", {_usd(money)} of {_usd(total)} at list price" if money else ""
+        yield f"{', '.join(models)}, {_rows(rows)} with {tokens:,} tokens{of}: {note}"
+
+
+def _usd(amount: float) -> str:
+    return f"${amount:,.{2 if amount < WHOLE_FROM else 0}f}"

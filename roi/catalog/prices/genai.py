@@ -1,6 +1,7 @@
 """One model of genai-prices as an ApiPrice: the one place that knows how that package stores rates."""
 
 from collections.abc import Iterator
+from copy import copy
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -77,6 +78,36 @@ def variant_prices(model: "ModelInfo", service: dict[str, str], at: datetime) ->
         if variant.when == service and (variant.constraint is None or variant.constraint.active(at)):
             return model.get_prices(at, service)
     return None
+
+
+def variant_before(model: "ModelInfo", service: dict[str, str], at: datetime) -> "tuple[ModelPrice, date] | None":
+    """Prices of a service for a time before the first day that lists it, and that day; None where it is listed, or never is.
+
+    That a list begins is no evidence that the service did: the prices of that first day stand, each rate times what the
+    standard one has become since, from that time to that day.
+    """
+    starts = [getattr(variant.constraint, "start_date", None) for variant in model.price_variants or () if variant.when == service]
+    since = min((start for start in starts if start is not None), default=None)
+    if since is None or None in starts or at.date() >= since:
+        return None
+    first, then, now = model.get_prices(at_noon(since), service), model.get_prices(at_noon(since)), model.get_prices(at)
+    moved = copy(first)
+    for key in (*RATES, "cache_write_1h_mtok"):
+        if getattr(then, key) != getattr(now, key):
+            setattr(moved, key, _moved(first, then, now, key))
+    return moved, since
+
+
+def _moved(first: "ModelPrice", then: "ModelPrice", now: "ModelPrice", key: str) -> "Decimal | TieredPrices | None":
+    """The first rate times now over then, tier by tier; the first one where either is not listed or free."""
+    from genai_prices.types import Tier, TieredPrices
+
+    edges = sorted(tier_edges(first) | tier_edges(then) | tier_edges(now))
+    rates = [tier_rates(prices, key, edges) for prices in (first, then, now)]
+    if not all(rates) or 0.0 in (rates[1] or ()):
+        return getattr(first, key)  # type: ignore[no-any-return]  # a field of genai-prices
+    base, *above = [Decimal(repr(a * n / t)) for a, t, n in zip(*map(list, filter(None, rates)), strict=True)]
+    return TieredPrices(base, [Tier(int(edge), rate) for edge, rate in zip(edges[1:], above, strict=True)]) if above else base
 
 
 def tier_edges(prices: "ModelPrice") -> set[float]:

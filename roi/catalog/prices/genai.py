@@ -26,16 +26,18 @@ def list_price(
 
     `updated`: the day on which these data were fetched, where they are not the package's own.
 
-    A rate that the batch variant omits keeps the standard one (genai-prices' rule). A model that `provider` takes over
-    from its maker's list has no batch variant there. Batch cache rates are given only where cache_minimums.csv says
-    that the provider combines the two.
+    A rate that the batch variant omits keeps the standard one (genai-prices' rule); before its first day that day's stand
+    (`variant_before`). A model that `provider` takes over from its maker's list has no batch variant there. Batch cache rates
+    are given only where cache_minimums.csv says that the provider combines the two.
     """
     noon = at_noon(as_of)
     standard = model.get_prices(noon)
     unmodelled = _unmodelled(standard)
     if unmodelled:
         raise ScenarioError(field, f"{provider.id}/{asked}", f"{unmodelled}; state a price")
-    batch = variant_prices(model, BATCH, noon) if _lists(provider, model) else None
+    own = _lists(provider, model)
+    batch, listed_from = (variant_before(model, BATCH, noon) if own else None) or (None, None)
+    batch = variant_prices(model, BATCH, noon) if own and batch is None else batch
     edges = sorted(tier_edges(standard) | (tier_edges(batch) if batch else set()))
     rule = cache_minimum(provider.id, model.id) if standard.cache_read_mtok is not None else None
     stated, origin = (release_day(), package_name()) if updated is None else (updated, f"genai-prices, update of {updated}")
@@ -52,7 +54,7 @@ def list_price(
         batch_cache_write_usd_per_mtok=tier_rates(combined, "cache_write_mtok", edges),
         cache_minimum_tokens=rule.minimum_tokens if rule else None, changes_on=_next_change(model, as_of, stated),
         source=f"{origin}, {(provider.pricing_urls or ['no page named'])[0]}", date=min(as_of, stated),
-        note="; ".join(_remarks(provider, model, asked, rule, _next_change(model, as_of, stated))),
+        note="; ".join(_remarks(provider, model, asked, rule, _next_change(model, as_of, stated), listed_from)),
     )
 
 
@@ -139,6 +141,7 @@ def _next_change(model: "ModelInfo", as_of: date, stated: date) -> date | None:
 
 def _remarks(
     provider: "Provider", model: "ModelInfo", asked: str, rule: CacheMinimum | None, changes_on: date | None,
+    batch_from: date | None,
 ) -> Iterator[str]:
     """What a reader must know before using the price, one remark each."""
     from genai_prices.types import TimeOfDateConstraint
@@ -153,6 +156,8 @@ def _remarks(
         yield "the price depends on the hour; this is the rate at 12:00 UTC"
     if changes_on is not None:
         yield f"the provider has announced another price from {changes_on}"
+    if batch_from is not None:
+        yield f"batch prices as they were first listed, on {batch_from}"
     if rule is not None and rule.provider == "*":
         yield "shortest cached prefix assumed"
 

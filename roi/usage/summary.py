@@ -14,7 +14,7 @@ from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
 from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log, read_log
-from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
+from roi.usage.measure.aggregate import Spend, constants, spend_by_day, spend_by_group
 from roi.usage.measure.days import Days, complete_days, lost_days
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, models_called, to_makers, to_names, with_maker
@@ -31,6 +31,8 @@ from roi.usage.read.record import NO_TIME, TOKENS, FileOptions
 from roi.usage.read.text_rows import UnreadRows
 
 
+SERVICE = ("batch", "tier")
+"""Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
 WHOLE_FROM = 1000
 """USD from which on notes tell whole dollars."""
 
@@ -160,6 +162,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     paid = {} if days is None else makers(kept, question.options.provider)
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
     priced = price_spend(kept)
+    untold = {table.format.name for table in log.tables if len(constants(table.records.select(*SERVICE))) == len(SERVICE)}
     groups = price_groups(map(in_names, spend_by_group(records, backend, _parts(days, priced))), priced) if days else ()
     choice, no_workload = choose_incumbent(priced, groups, question.incumbent, question.task)
     workload, rows = None, []
@@ -176,7 +179,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         days=days,
         dropped=dropped,
         change=month_change(priced, days) if dated else None,
-        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, days.complete if days else ())),
+        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, days.complete if days else (), untold)),
         workload=workload,
         chosen=price_spend(rows),
         no_workload=no_workload,

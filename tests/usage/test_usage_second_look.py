@@ -139,6 +139,30 @@ def test_the_bill_of_all_is_shared_by_list_price(tmp_path):
     assert bill == pytest.approx(100 * share, abs=0.01)
 
 
+@pytest.mark.parametrize(("cost", "costs_as"), [
+    ("0.0012", ["batch", "flex"]), ("0.00122", ["batch", "flex"]), ("0.00126", []), ("0.0048", ["priority"]), ("0.0024", []),
+])
+def test_a_gap_that_is_the_price_of_batch_is_asked_about(tmp_path, cost, costs_as):
+    """A call costs 0.0024 at list, 0.0012 in batch and flex, 0.0048 with priority: within 2% of one of them it is named."""
+    log = wrote(tmp_path / "log.csv", HEAD + rows([5, 6], cost=cost))
+    found = json.loads(run("usage", log, "--format", "json", "--tasks", "0").stdout)["reconciliation"]
+    assert found["costs_as"] == costs_as
+    told = " ".join(run("usage", log, "--tasks", "0").stdout.split())
+    asked = f"x {found['factor']:.3f} of list is what {' or '.join(costs_as)} costs: do these calls run as"
+    assert (asked in told) == bool(costs_as)
+    assert ("of list is what" in told) == bool(costs_as)
+
+
+def test_a_bill_at_the_price_of_batch_is_asked_about_unless_the_rows_say_how_they_ran(tmp_path):
+    """24 calls a day at 0.0024 are 1.752 a month at list, 0.876 in batch."""
+    for batch, asked in (("", True), (",batch", False)):
+        text = HEAD.replace(",cost", batch) + rows([5, 6], cost="false").replace(",false", ",false" if batch else "")
+        log = wrote(tmp_path / f"log{batch[1:]}.csv", text)
+        told = " ".join(run("usage", log, "--bill", "0.876", "--tasks", "0").stdout.split())
+        assert "$0.876 against $1.75 at list price, x 0.500" in told
+        assert ("do these calls run as batch or flex?" in told) == asked
+
+
 def test_one_group_has_its_own_reported_bill(tmp_path):
     """24 calls a day at 0.0024: 0.0576 x 365/12 = 1.752 a month; the other group's costs stay out."""
     log = wrote(tmp_path / "log.csv", HEAD + rows([5, 6]) + rows([5, 6], tag="u", cost="0.01"))

@@ -139,6 +139,7 @@ def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:
     if not found:
         return None
     each = [{"basis": r.basis, "provider": r.provider, "list_usd": r.list_usd, "actual_usd": r.actual_usd, "factor": r.factor,
-             "price_factor": r.price_factor, "volume_factor": r.volume_factor, "days": r.days,
+             "price_factor": r.price_factor, "volume_factor": r.volume_factor,
+             "costs_as": list(r.costs_as), "days": r.days,
              "unused_days": r.unused_days, "unused_usd": r.unused_usd} for r in found]
     return {**each[0], "all": each}

@@ -237,6 +237,9 @@ def _compared(each: Reconciliation) -> str:
         split = "; the same rows give tokens and cost, so the gap is price"
     elif each.far:
         split = f"; all price: x {each.factor:.3f} for the incumbent alone; all volume: x {each.factor:.3f} for every option"
+    if each.costs_as:
+        services = " or ".join(each.costs_as)
+        split += f"; x {each.factor:.3f} of list is what {services} costs: do these calls run as {services}?"
     if each.unused_days:
         days = f"{each.unused_days} day{'s' * (each.unused_days > 1)}"
         split += f"; {usd(each.unused_usd)} was billed on {days} without any usage here"

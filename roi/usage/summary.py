@@ -30,7 +30,6 @@ from roi.usage.read.raw import LogTable, first_dropped, readably, wanted
 from roi.usage.read.record import NO_TIME, TOKENS, FileOptions
 from roi.usage.read.text_rows import UnreadRows
 
-
 SERVICE = ("batch", "tier")
 """Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
 WHOLE_FROM = 1000

@@ -50,7 +50,8 @@ def find_api_price(provider: str | None, model: str, as_of: date, field: str = "
 
     Without a provider, `model` is read as provider/model, else as a name that exactly one provider may have.
     A rate that the source lacks is None, never 0. Batch rates before the first day that lists them are that day's, moved as
-    the standard ones did; genai-prices holds none before 2026-10-14. Ignored: priority and flex tiers, and cache writes kept longer than the shortest time.
+    the standard ones did; genai-prices holds none before 2026-10-14. Ignored: priority and flex tiers, and cache writes kept
+    longer than the shortest time.
     """
     if provider is not None:
         return _price_at(find_provider(provider, field), model, as_of, field)

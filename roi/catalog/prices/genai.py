@@ -88,7 +88,8 @@ def variant_before(model: "ModelInfo", service: dict[str, str], at: datetime) ->
     That a list begins is no evidence that the service did: the prices of that first day stand, each rate times what the
     standard one has become since, from that time to that day.
     """
-    starts = [getattr(variant.constraint, "start_date", None) for variant in model.price_variants or () if variant.when == service]
+    starts = [getattr(variant.constraint, "start_date", None) for variant in model.price_variants or ()
+              if variant.when == service]
     since = min((start for start in starts if start is not None), default=None)
     if since is None or None in starts or at.date() >= since:
         return None

@@ -70,7 +70,7 @@ def reconcile(priced: Sequence[Priced], costs: Sequence[Spend], bill_usd_per_mon
 
 def _with_service(found: Reconciliation, rows: Iterable[Priced], untold: Collection[str], of_list: float = 1.0,
                   ) -> Reconciliation:
-    """The comparison with the services that what was paid is the price of; `of_list` is its list price over that of the rows."""
+    """The comparison with the services that what was paid is the price of; `of_list`: its list price over that of the rows."""
     rows = list(rows)
     if not found.far or not all(each.spend.source in untold for each in rows):
         return found

@@ -1,5 +1,6 @@
 """The spine of the room: files to a log of records, to a handful of sums, to `Usage`: what was spent and on what."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from roi.errors import InputError
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
+from roi.usage.formats.generic import cell_behind
 from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, constants, spend_by_day, spend_by_group
@@ -27,11 +29,16 @@ from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, first_dropped, readably, wanted
-from roi.usage.read.record import NO_TIME, TOKENS, FileOptions
+from roi.usage.read.record import NO_TIME, TOKENS, UNREAD_COST, UNREAD_REQUESTS, UNREADABLE_COUNT, FileOptions
 from roi.usage.read.text_rows import UnreadRows
 
 SERVICE = ("batch", "tier")
 """Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
+NUMBERS = "write numbers without a separator of thousands, and with a decimal point"
+OWN_TABLE = "generic"
+"""The format whose dates and numbers are in a form that its writer chose."""
+MOST_LOST = 0.1
+"""Share of its rows that may be in another form."""
 WHOLE_FROM = 1000
 """USD from which on notes tell whole dollars."""
 
@@ -73,6 +80,8 @@ class Dropped:
     rows: int
     where: str
     """File and line of the first, where that is known."""
+    value: str = ""
+    """The time or the number that cannot be read there, in a table of one's own."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +163,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     kept = [row for row in every if row.dropped is None and row.kind != "cost"]
     costs = tuple(row for row in every if row.dropped is None and row.kind == "cost")
     _refuse_dropped(dropped, strict=question.strict, nothing=not kept and not costs)
+    _refuse_another_form(dropped, sum(row.rows for row in every if row.source == OWN_TABLE))
     refuse_double_counts(kept, log.tables, backend)
     if all(row.dropped is None for row in every):
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
@@ -224,6 +234,7 @@ def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Bac
     """Rows left out by reason, most first: those that could not be read, and those that do not count."""
     sums: dict[tuple[str, str], int] = defaultdict(int)
     where: dict[tuple[str, str], str] = {}
+    values: dict[tuple[str, str], str] = {}
     for table in log.tables:
         for reason, rows in table.unread.rows.items():
             sums[table.format.name, reason] += rows
@@ -234,23 +245,53 @@ def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Bac
     for raw in log.raws:
         name = raw.found[0].format.name
         reasons = {reason for source, reason in sums if source == name and (source, reason) not in where}
-        where |= {(name, reason): place for reason, place in first_dropped(raw, reasons, options, engine).items()}
+        for reason, (place, cells) in first_dropped(raw, reasons, options, engine).items():
+            where[name, reason] = place
+            values[name, reason] = cell_behind(reason, cells, options) if name == OWN_TABLE else ""
     for (source, reason), rows in sorted(sums.items(), key=lambda x: -x[1]):
-        yield Dropped(source, reason, rows, where.get((source, reason), ""))
+        yield Dropped(source, reason, rows, where.get((source, reason), ""), values.get((source, reason), ""))
 
 
 def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) -> None:
     """Raise InputError where a row is left out although none may be (`strict`), or where `nothing` else is there."""
     first = dropped[0] if dropped else None
-    where = f" ({first.where})" if first and first.where else ""
+    where = _where(first) if first else ""
     if strict and first:
         raise InputError(f"--strict: {_rows(sum(d.rows for d in dropped))} left out, {first.rows:,} of them for"
                          f" {first.reason!r}{where}")
     if nothing:
         why = f": {_rows(first.rows)} for {first.reason!r}{where}" if first else ""
         hint = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
-                " 1970, or month/day/year with --dates us")
+                " 1970, month/day/year with --dates us, or day/month/year with --dates eu")
         raise InputError(f"FILES: no row counts{why}{hint if first and first.reason == NO_TIME else ''}")
+
+
+def _where(first: Dropped) -> str:
+    place = f"{first.where}: {first.value!r}" if first.where and first.value else first.where
+    return f" ({place})" if place else ""
+
+
+def _refuse_another_form(dropped: Sequence[Dropped], rows: int) -> None:
+    """Raise InputError where more than a tenth of the rows of a table of one's own have times or numbers in another form.
+
+    Empty cells are none of them. `rows` are all of such tables.
+    """
+    for reasons, form in (((NO_TIME,), _date_form),
+                          ((UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS), lambda value: NUMBERS)):
+        found = [each for each in dropped if each.source == OWN_TABLE and each.reason in reasons]
+        if (lost := sum(each.rows for each in found)) > MOST_LOST * rows:
+            raise InputError(f"FILES: {lost:,} of {_rows(rows)} cannot be read: {found[0].reason}{_where(found[0])};"
+                             f" {form(found[0].value)}")
+
+
+def _date_form(value: str) -> str:
+    """How dates such as this are read."""
+    numbers = re.match(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-][0-9]{4}", value)
+    first, second = map(int, numbers.groups()) if numbers else (0, 0)
+    forms = {"eu": "--dates eu reads day/month/year", "us": "--dates us reads month/day/year"}
+    if max(first, second) > 12:  # months of a year
+        return forms["eu" if first > 12 else "us"]
+    return "; ".join(forms.values()) if numbers else "times are ISO 8601 (2026-10-05T12:00:00Z) or seconds since 1970"
 
 
 def _rows(count: int) -> str:
@@ -270,7 +311,8 @@ def _sources(log: Log, kept: Sequence[Spend]) -> Iterator[tuple[str, str, int]]:
 def _to_come(days: Days) -> Iterator[str]:
     """That days are counted which have not come: a clock, or the order of day and month, is wrong."""
     if (last := day_of(days.last)) > today() + timedelta(days=1):
-        yield f"the last day, {last}, has not come: check the dates; --dates us reads month/day/year, others are year-month-day"
+        yield (f"the last day, {last}, has not come: check the dates; --dates us reads month/day/year, eu day/month/year, else"
+               " they are year-month-day")
 
 
 def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:

@@ -81,7 +81,7 @@ class Dropped:
     where: str
     """File and line of the first, where that is known."""
     value: str = ""
-    """The time or the number that cannot be read there, in a table of one's own."""
+    """The time or the number in another form that stands there, in a table of one's own."""
 
 
 @dataclass(frozen=True)
@@ -274,24 +274,24 @@ def _where(first: Dropped) -> str:
 def _refuse_another_form(dropped: Sequence[Dropped], rows: int) -> None:
     """Raise InputError where more than a tenth of the rows of a table of one's own have times or numbers in another form.
 
-    Empty cells are none of them. `rows` are all of such tables.
+    The first that cannot be read tells the form; what is none (an empty cell, a word) is left out and listed. `rows` are all
+    of such tables.
     """
-    for reasons, form in (((NO_TIME,), _date_form),
-                          ((UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS), lambda value: NUMBERS)):
+    for reasons in ((NO_TIME,), (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS)):
         found = [each for each in dropped if each.source == OWN_TABLE and each.reason in reasons]
-        if (lost := sum(each.rows for each in found)) > MOST_LOST * rows:
-            raise InputError(f"FILES: {lost:,} of {_rows(rows)} cannot be read: {found[0].reason}{_where(found[0])};"
-                             f" {form(found[0].value)}")
+        first = next((each for each in found if each.value), None)
+        if first is not None and (lost := sum(each.rows for each in found)) > MOST_LOST * rows:
+            form = _date_form(first.value) if first.reason == NO_TIME else NUMBERS
+            raise InputError(f"FILES: {lost:,} of {_rows(rows)} cannot be read: {first.reason}{_where(first)}; {form}")
 
 
 def _date_form(value: str) -> str:
-    """How dates such as this are read."""
-    numbers = re.match(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-][0-9]{4}", value)
-    first, second = map(int, numbers.groups()) if numbers else (0, 0)
+    """What reads dates such as this, whose year is last."""
     forms = {"eu": "--dates eu reads day/month/year", "us": "--dates us reads month/day/year"}
+    first, second = map(int, re.split(r"[/.-]", value)[:2])
     if max(first, second) > 12:  # months of a year
         return forms["eu" if first > 12 else "us"]
-    return "; ".join(forms.values()) if numbers else "times are ISO 8601 (2026-10-05T12:00:00Z) or seconds since 1970"
+    return "; ".join(forms.values())
 
 
 def _rows(count: int) -> str:

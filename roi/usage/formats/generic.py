@@ -11,12 +11,10 @@ from functools import partial
 from typing import Any, Final
 
 from roi.errors import UnknownName
-from roi.usage.read.columns import count, empty, flag, instant, no_flag, real, text, whole, year_last_instant
+from roi.usage.read.columns import count, flag, instant, no_flag, real, text, whole, year_last_instant
 from roi.usage.read.lazy_ibis import Column, Table
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.read.record import (
-    EMPTY_COUNT,
-    EMPTY_TIME,
     NO_TIME,
     UNREAD_COST,
     UNREAD_REQUESTS,
@@ -51,9 +49,10 @@ SAID: Final = {what: (*names, what) for what, names in NAMES.items()}
 NO_BATCH: Final = "a word for --map batch that is neither true nor false"
 CELLS: Final = {NO_TIME: ("time",), UNREADABLE_COUNT: ("input", "output", "cached", "cache_write"), UNREAD_COST: ("cost",),
                 UNREAD_REQUESTS: ("requests",)}  # fmt: skip
-"""What holds the cell for which a row does not count; of counts, those that are no whole number."""
-SHOWN: Final = re.compile(r"[0-9][0-9 .,:/'T+Z-]{0,39}([AaPp][Mm])?")
-"""A time or a number in any form, which may be shown; another text may be a prompt of a shifted row."""
+"""What holds the cell for which a row does not count."""
+DATE_FORM: Final = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}[0-9 .,:APMapm]{0,20}")
+NUMBER_FORM: Final = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+([.,][0-9]+)?|[0-9]+,[0-9]+")
+"""A date whose year is last, a number with separators of thousands or a decimal comma: no text that may not be shown."""
 SEPARATORS: Final = re.compile(r"[ _.-]+")
 
 
@@ -112,8 +111,6 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
         provider = text(table, at["provider"]).lower().fill_null(options.provider)
     cost = real(table, at["cost"]) if "cost" in columns else None
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
-    given["reasons"] = ((empty(table, at["time"]), EMPTY_TIME),
-                        (empty(table, at["input"]) | empty(table, at["output"]), EMPTY_COUNT), *given["reasons"])
     if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
     year_last = partial(year_last_instant, day_first=options.eu_dates)
@@ -126,7 +123,7 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
 
 
 def cell_behind(reason: str, row: Mapping[str, Any], options: FileOptions) -> str:  # Any: cells of a table
-    """What stands in the row where it is no time or number that can be read; empty where that may be a text."""
-    found = _found(options, tuple(row))
+    """The time or number in another form for which the row does not count; empty where it is none."""
+    found, form = _found(options, tuple(row)), DATE_FORM if reason == NO_TIME else NUMBER_FORM
     cells = (str(row[column] or "").strip() for what in CELLS.get(reason, ()) if (column := found[what]) is not None)
-    return next((cell for cell in cells if SHOWN.fullmatch(cell) and (reason == NO_TIME or not cell.isdigit())), "")
+    return next((cell for cell in cells if form.fullmatch(cell)), "")

@@ -109,12 +109,6 @@ def flag(table: Table, *names: str) -> Column:
     return text(table, found).lower().isin(YES).fill_null(False)
 
 
-def empty(table: Table, name: str) -> Column:
-    """True where nothing stands in the column: an empty cell, or none."""
-    column = table[name]
-    return column.isnull() | column.strip().lower().isin(["", "null"]) if column.type().is_string() else column.isnull()
-
-
 def no_flag(table: Table, name: str) -> Column:
     """True where the column holds another word than YES and NO."""
     return text(table, name).lower().notin((*YES, *NO)).fill_null(False)

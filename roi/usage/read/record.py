@@ -13,9 +13,6 @@ from roi.usage.read.lazy_ibis import Column, Table, ibis
 Document = dict[str, Any]  # Any: JSON as it was parsed
 NO_TIME: Final = "no time that can be read"
 UNREADABLE_COUNT: Final = "a token count that cannot be read"
-EMPTY_TIME: Final = "no time given"
-EMPTY_COUNT: Final = "no token count given"
-"""The same of a table of one's own where the cell is empty: a call that failed, and no number in another form."""
 UNREAD_COST: Final = "a cost that is no number with a decimal point"
 UNREAD_REQUESTS: Final = "a number of requests that cannot be read"
 NO_NAME: Final = "no model named"
@@ -28,8 +25,8 @@ EMPTY_BUCKET: Final = "empty bucket"
 CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
 OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
 """Reasons for which rows of several formats do not count."""
-LOST: Final = (UNREADABLE_COUNT, EMPTY_COUNT, UNREAD_COST, UNREAD_REQUESTS, NO_NAME, NOT_USD, AMOUNT_IN, CACHED_ABOVE_INPUT,
-               "a negative ", "a count that cannot be read")  # fmt: skip
+LOST: Final = (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS, NO_NAME, NOT_USD, AMOUNT_IN, CACHED_ABOVE_INPUT, "a negative ",
+               "a count that cannot be read")  # fmt: skip
 """Beginnings of the reasons for which usage that there was does not count, so that its day's sums are too low."""
 TOKENS_KNOWN: Final = (UNREAD_COST, UNREAD_REQUESTS, NO_NAME, "a negative number of requests", "a negative cost")
 """Of them, those of rows whose tokens are known, where they have any."""

@@ -7,10 +7,10 @@ columns of the research table, `cell_1` to `cell_4` hold their cells as written 
 canonical columns: name=value, or name+=word for a column of several words (assumed, habits). Every group of columns is looked
 up in every row, the groups in the file's order; a cell that the file does not know is read by its grammar
 (lab/serving_cells.py, lab/training_cells.py), and stands as it is where that does not reach it.
-Numbers and dates are copied; where such a cell is none, it is looked up too. lab/cells/rows.csv sets what notes alone say, row
-by row, and says why; what it takes away again is name-=word, or name= of a whole cell. lab/cells/notes.csv sets what a phrase
-of the notes says. Memory that a source prints as GB, and does not say that it divided by 2^30, is in decimal gigabytes
-(peak_mem_unit=GB) and turned.
+Numbers and dates are copied; where such a cell is none, it is looked up and read too. lab/cells/rows.csv sets what notes
+alone say, row by row, and says why; what it takes away again is name-=word, or name= of a whole cell. lab/cells/notes.csv
+sets what a phrase of the notes says. Memory that a source prints as GB, and does not say that it divided by 2^30, is in
+decimal gigabytes (peak_mem_unit=GB) and turned.
 """
 
 import argparse
@@ -22,8 +22,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import serving_cells
 import training_cells
-from serving_cells import inferred, settle_serving
 
 from roi.errors import InputError
 from roi.store.tables.serving_table import ServingRow
@@ -111,8 +111,10 @@ def canonical_row(row: Row, kind: Kind, own: str = "") -> Row:
         text, known = row[column], kind.known.get((column,), {})
         if (ISO_DATE if column == kind.date else NUMBER).fullmatch(text):
             found["date" if column == kind.date else column] = text
-        elif "engine" in row or (text,) in known:
+        elif (text,) in known:
             apply(found, look_up(row, (column,), known))
+        elif "engine" in row:
+            apply(found, serving_cells.date(text) if column == kind.date else serving_cells.number(row, column))
         else:
             apply(found, training_cells.number(row, column))
     for columns, known in kind.known.items():
@@ -125,7 +127,7 @@ def canonical_row(row: Row, kind: Kind, own: str = "") -> Row:
     if "method" in row:
         settle_training(row, found)
     else:
-        settle_serving(row, found)
+        serving_cells.settle_serving(row, found)
     return {column: found.get(column, "") for column in kind.columns}
 
 
@@ -134,7 +136,7 @@ def meaning(row: Row, columns: tuple[str, ...], known: dict[tuple[str, ...], str
     try:
         return look_up(row, columns, known)
     except InputError:
-        return inferred(row, columns) if "engine" in row else training_cells.inferred(row, columns)
+        return serving_cells.inferred(row, columns) if "engine" in row else training_cells.inferred(row, columns)
 
 
 def source_of(row: Row) -> str:
@@ -181,12 +183,24 @@ def settle_training(row: Row, found: Row) -> None:
             found[package] = version[1]
     if row["peak_mem_gib"] or found.get("tokens_per_s"):
         found.pop("fits", None)  # a verdict is for rows without figures
-    if found["method"] == "full":
-        found.pop("rank", None)
-    galore = re.search(r"galore(\d*)", row["method"])
-    if galore is not None:  # 128 is ms-swift's default (galore_rank); it calls Q-GaLore's 8-bit optimizer quantize
-        found["rank"] = galore[1] or "128"
-        found["optimizer"] = "galore-adamw-8bit" if "+quantize" in row["notes"] else "galore-adamw"
+    if found.pop("peak_mem_of", "") == "all" and "peak_mem_gib" in found and found["n_gpus"].isdigit():
+        found["peak_mem_gib"] = f"{float(found['peak_mem_gib']) / int(found['n_gpus']):.4g}"
+    projection = found.pop("rank", "") if found["method"] == "full" else ""
+    method = row["method"].lower()
+    inside = re.search(r"apollo|adalomo|lomo\b", method)
+    if inside is not None and found["method"] == "full":
+        found["optimizer"] = "apollo-adamw" if inside.group() == "apollo" else inside.group()
+    galore = re.search(r"galore(\d*)", method)
+    if galore is not None and found["method"].startswith("full"):
+        # ms-swift's words; it calls Q-GaLore's 8-bit optimizer quantize
+        projection = galore[1] or ("" if "full:galore" in method else projection)  # whose rank is LoRA's default
+        small = "+quantize" in row["notes"] or re.search(r"8.?bit", method) or found.get("optimizer", "").endswith("8bit")
+        found["optimizer"] = "galore-adamw-8bit" if small else "galore-adamw"
+    if found.get("optimizer", "").startswith(("galore", "apollo")):
+        # 128 is the default of ms-swift (galore_rank) and of the HF Trainer (trainer_optimizer.py); APOLLO-Mini's is 1
+        named = re.search(r"\br ?= ?(\d+)", method)
+        mini = "mini" in method + row["optimizer"].lower()
+        found["rank"] = projection or (named[1] if named else "1" if mini else "128")
 
 
 def write_table(rows: Iterable[Row], path: Path | None) -> None:

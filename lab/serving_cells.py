@@ -9,26 +9,71 @@ from collections.abc import Mapping
 from typing import Final
 
 from roi.catalog.cards.gpus import gpus_named
-from roi.catalog.models.shapes import find_model
+from roi.catalog.models.shapes import find_model, without_endings
 from roi.errors import RoiError
+from roi.estimate.serving.weight_formats import GGUF_BITS
+from roi.store.tables.serving_table import RATES
+
+SHORT: Final = 4
+"""Letters of an engine's name that are looked for as a word of their own only."""
+ROCM_LAST: Final = (0, 6, 1)
+"""vLLM's last release of its first design on AMD's cards."""
+CONTAINERS: Final = 20
+"""Major versions above this are years."""
+FIRST_RECENT: Final = 2025
+"""Year from which a release without a version is of the present design."""
 
 ENGINES: Final = {
-    "vllm": "vllm", "trtllm": "tensorrt-llm", "tensorrtllm": "tensorrt-llm", "sglang": "sglang", "tgi": "tgi",
-    "textgenerationinference": "tgi", "lmdeploy": "lmdeploy", "deepspeedmii": "deepspeed-mii", "slora": "s-lora",
-    "lorax": "lorax", "llamacpp": "llama.cpp", "ollama": "ollama", "transformers": "transformers", "hf": "transformers",
-    "gptfast": "gpt-fast",
+    "vllm": "vllm", "tensorrtllm": "tensorrt-llm", "trtllm": "tensorrt-llm", "tensorrt": "tensorrt-llm", "trt": "tensorrt-llm",
+    "nim": "tensorrt-llm", "triton": "tensorrt-llm", "sglang": "sglang", "tgi": "tgi", "textgenerationinference": "tgi",
+    "lmdeploy": "lmdeploy", "turbomind": "lmdeploy", "deepspeedmii": "deepspeed-mii", "mii": "deepspeed-mii",
+    "fastgen": "deepspeed-mii", "slora": "s-lora", "lorax": "lorax", "llamacpp": "llama.cpp", "llamabench": "llama.cpp",
+    "llamafile": "llama.cpp", "koboldcpp": "llama.cpp", "lmstudio": "llama.cpp", "ollama": "ollama",
+    "transformers": "transformers", "huggingface": "transformers", "hf": "transformers", "autoawq": "transformers",
+    "autogptq": "transformers", "gptqmodel": "transformers", "bitsandbytes": "transformers", "gptfast": "gpt-fast",
 }  # fmt: skip
+"""What a word of a cell begins with; of several the first, of those at one place the longest. NIM and Triton serve a
+TensorRT-LLM engine where they say no other. An engine with none of these is `other`."""
+WEAK: Final = ("hf", "huggingface", "nim", "triton")
+"""Of these, makers and shells, which give way to an engine that stands beside them."""
+GUESSED: Final = ("nim", "triton", "tensorrt", "trt", "koboldcpp", "lmstudio", "llamafile")
+"""Of these, what stands for an engine that the cell does not name."""
 RECENT: Final = {"vllm": (0, 8), "tensorrt-llm": (0, 17), "sglang": (0, 4), "tgi": (3, 0), "lmdeploy": (0, 7)}
 """First release of an engine's present design."""
-PACKING: Final = r"[-_ ](awq|gptq|fp8|nvfp4|fp4|w8a8|int4|int8|gguf|instruct|chat|hf)\b.*"
+UNSTATED: Final = (
+    "", "ns", "na", "nan", "none", "unknown", "unspecified", "unstated", "notstated", "default", "auto", "native", "mixed")
+"""A cell that says nothing, as one word."""
+PACKING: Final = r"[-_ ](awq|gptq|fp8|nvfp4|fp4|w8a8|int4|int8|gguf|instruct|chat|hf|(?:ud-)?i?q\d)(?=[-_ ]|$).*"
 """What follows a model's name in a cell."""
-GGUF: Final = {"q2k": "q2_k", "q3km": "q3_k_m", "q40": "q4_0", "q4km": "q4_k_m", "q4ks": "q4_k_m", "q50": "q5_0",
-               "q5km": "q5_k_m", "q5ks": "q5_k_m", "q6k": "q6_k", "q80": "q8_0", "f16": "f16", "bf16": "bf16", "f32": "fp32"}
+VARIANTS: Final = r"-(?:interactive|server|offline|datacenter|edge|99(?:\.9)?)$"
+"""Endings of MLPerf's benchmarks: how it is run, and the accuracy that it keeps."""
+ALIKE: Final = {
+    "mistral-7b": "mistral-7b-v0.3", "llama-8b": "llama-3.1-8b", "llama-70b": "llama-3.1-70b", "vicuna-7b": "llama-2-7b",
+    "vicuna-13b": "llama-2-13b",
+}
+"""Names of several models that differ in vocabulary or window alone: the one that stands in."""
+GGUF: Final = {**{re.sub(r"_", "", name): name for name in GGUF_BITS}, "f16": "f16", "bf16": "bf16", "f32": "fp32",
+               "allf32": "fp32", "q4km": "q4_k_m", "q4k": "q4_k_m", "q5k": "q5_k_m", "q3k": "q3_k_m", "q4kxl": "q4_k_m",
+               "q5kxl": "q5_k_m", "q3kxl": "q3_k_m", "q2kxl": "q2_k", "q6kxl": "q6_k", "q8kxl": "q8_0", "q2km": "q2_k",
+               "q80xl": "q8_0", "q6kl": "q6_k", "q4kl": "q4_k_m", "q5kl": "q5_k_m", "q2kl": "q2_k"}
+"""Formats of GGUF files as one word. Q4_K alone is what llama.cpp makes of it; _L and _XL are repackers', near their _M."""
+LARGER: Final = re.compile(r"q\dk(?:xl|l)$(?<!q3kl)|q80xl")
+"""Repackers' mixtures, of which each has its own."""
+MIXTURE: Final = {"small": "s", "medium": "m", "large": "l"}
+"""llama-bench prints Q4_K - Medium."""
 WEIGHTS: Final = {
     "fp32": "fp32", "bf16": "bf16", "bfloat16": "bf16", "fp16": "fp16", "float16": "fp16", "half": "fp16", "fp8": "fp8",
-    "fp8block": "fp8", "int8": "int8", "w8a8": "int8", "int4": "int4", "awq": "int4", "gptq": "int4", "w4a16": "int4",
-    "fp4": "nvfp4", "nvfp4": "nvfp4", "mxfp4": "mxfp4",
+    "fp8block": "fp8", "w8a8fp8": "fp8", "fp8e4m3": "fp8", "float8": "fp8", "int8": "int8", "w8a8": "int8", "w8a16": "int8",
+    "int4": "int4", "awq": "int4", "gptq": "int4", "w4a16": "int4", "w4a8": "int4", "fp4": "nvfp4", "nvfp4": "nvfp4",
+    "mxfp4": "mxfp4", "f16": "fp16", "16bit": "bf16", "tf32": "fp32",
 }  # fmt: skip
+METHODS: Final = r"\b(?:int[2-8]|fp6|w\d+a\d+|gptq|awq|marlin|rtn|smoothquant|torchao|int)\w*"
+"""Ways of quantisation that are read by their bits."""
+OTHERS: Final = (
+    r"bnb|bitsandbytes|nf4|llm\.int8|hqq|aqlm|eetq|quanto|exl[23]|spqr|quip|omniquant|\d ?-?bits?\b|bpw|q\df16|fp6|int[2356]")
+"""Of these, those with kernels or scales of their own, which none of the catalog's formats is."""
+NATIVE: Final = {"gpt-oss": "mxfp4", "deepseek-v3": "fp8", "kimi-k2": "fp8"}
+"""Formats that models are published in, where nothing else is said."""
 SLOS: Final = {  # MLPerf Inference rules v5.1, Server and Interactive (conversational) limits: TTFT and TPOT, ms
     ("llama-2-70b", "server"): (2000, 200), ("llama-2-70b", "interactive"): (450, 40),
     ("llama-3.1-405b", "server"): (6000, 175), ("llama-3.1-405b", "interactive"): (4500, 80),
@@ -57,77 +102,185 @@ def raw(column: str, text: str) -> str:
     return f"{column}={re.sub(r'[^A-Za-z0-9.+/:-]+', '-', text) or 'unstated'}"
 
 
+def number(row: Mapping[str, str], column: str) -> str:
+    """What a cell of figures sets that is no plain number: its thousands, unit, or that it says nothing; else as it stands."""
+    text = row[column].strip().lower()
+    if _word(text) in (*UNSTATED, "inf", "infinite", "unlimited") or not re.search(r"\d", text):
+        return ""
+    units = r"(ms|s|sec|seconds|k|tokens?|toks?|(?:tok(?:en)?s?|reqs?|requests?)/s)?"
+    plain = re.fullmatch(rf"[~≈]?\s*(\d[\d,]*(?:\.\d+)?|\d*\.\d+)\s*{units}", text)
+    ends = re.fullmatch(r"(\d+) ?(?:-|–|to) ?(\d+)", text) if column in ("isl", "osl") else None
+    if ends is not None:
+        return f"{column}={(float(ends[1]) + float(ends[2])) / 2.0:g} assumed+=lengths"
+    if plain is None:
+        return raw(column, row[column])
+    value, unit = float(plain[1].replace(",", "")), plain[2] or ""
+    if unit == "k":
+        return f"{column}={value * 1024.0:g} assumed+=lengths" if column in ("isl", "osl") else f"{column}={value * 1e3:g}"
+    return f"{column}={value * (1e3 if column.endswith('_ms') and unit in ('s', 'sec', 'seconds') else 1.0):.10g}"
+
+
+def date(text: str) -> str:
+    """What a cell sets that is no ISO date: its year and month where both stand in it, else its year, else nothing."""
+    year = re.search(r"(?<!\d)20\d\d(?!\d)", text)
+    if year is None:
+        return ""
+    named = re.search(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec", text.lower())
+    month = re.search(r"20\d\d[-/.](\d\d?)(?!\d)|(?<!\d)(\d\d?)[-/.]20\d\d", text)
+    if named:
+        return f"date={year.group()}-{'janfebmaraprmayjunjulaugsepoctnovdec'.index(named.group()) // 3 + 1:02d}"
+    found = int(month[1] or month[2]) if month else 0
+    return f"date={year.group()}-{found:02d}" if 1 <= found <= 12 else f"date={year.group()}"
+
+
 def read_model(row: Mapping[str, str]) -> str:
     """The catalog's model of a cell, whose name may end in a packing or begin with a repository; else the cell as it stands."""
     text = row["model"]
     bare = re.sub(PACKING, "", text, flags=re.IGNORECASE)
-    for name in (text, bare, text.split(" ")[0]):
+    spoken = re.sub(r"\(.*?\)| mostly\b.*", "", bare).strip()
+    bench = re.sub(r"(?i)^(qwen3|qwen2)moe ", r"\1-", spoken).replace("B.A", "B-A")
+    mlperf = _without(VARIANTS, text.strip())
+    for name in dict.fromkeys((text, bare, spoken, bench, mlperf, text.split(" ")[0])):
         try:
             return f"model={find_model(name).id}"
         except RoiError:
             continue
+    for name in without_endings(re.sub(r"^.*/", "", spoken)):
+        if name in ALIKE:
+            return f"model={ALIKE[name]} assumed+=model"
     return raw("model", text)
 
 
+def _without(pattern: str, text: str) -> str:
+    while (shorter := re.sub(pattern, "", text, flags=re.IGNORECASE)) != text:
+        text = shorter
+    return text
+
+
 def _gpu(row: Mapping[str, str]) -> str:
-    text = row["gpu"]
+    """The card that a cell names; one that stands in where several have the name, or none of the name has the memory."""
+    text = re.sub(r"^\s*\d+ ?[x×*] ?|\s*[x×*] ?\d+\s*$", "", row["gpu"])
     bare = re.sub(r"\(.*?\)", "", text).strip()
-    small = re.sub(r"[ _-]*\d+ ?GB\b", "", bare, flags=re.IGNORECASE)
-    for name in (text, bare, small, re.sub(r"^nvidia |_", " ", bare, flags=re.IGNORECASE)):
+    small = re.sub(r"[ _-]*\d+ ?G(?:i?B)?\b", "", bare, flags=re.IGNORECASE)
+    for name in dict.fromkeys((text, bare, small)):
         cards = gpus_named(name)
-        if len(cards) == 1:
+        if len(cards) == 1 and name != small:
             return f"gpu={cards[0].id}"
         if cards:
-            return f"gpu={max(cards, key=lambda card: card.memory_bytes).id} assumed+=gpu"
-    return raw("gpu", text)
+            known = len(cards) == 1 and small == bare
+            return f"gpu={max(cards, key=lambda card: card.memory_bytes).id}" + ("" if known else " assumed+=gpu")
+    return raw("gpu", row["gpu"])
 
 
 def _engine(row: Mapping[str, str]) -> str:
-    word = re.sub(r"(pytorch|backend|server|rocm)$", "", _word(row["engine"]))
-    name = ENGINES.get(word) or next((known for key, known in ENGINES.items() if word.startswith(key)), None)
-    if name is None:
-        return raw("engine", row["engine"])
-    version = re.search(r"(\d+)\.(\d+)", row.get("engine_version") or "")
-    year = re.match(r"\d{4}", row.get("date") or "")
-    if name in RECENT and version and "20" not in version.group(1):
-        recent: bool | None = (int(version.group(1)), int(version.group(2))) >= RECENT[name]
-    else:
-        recent = None if year is None else int(year.group()) >= 2025
-    if recent is None:
-        return f"engine={name} design=recent assumed+=design"
-    return f"engine={name} design={'recent' if recent else '2024'}"
+    words = re.findall(r"[a-z0-9]+", row["engine"].lower())
+    starts = ["".join(words[place:]) for place in range(len(words))]
+    places = [(key in WEAK, place, -len(key), key) for place, rest in enumerate(starts) for key in ENGINES
+              if (rest.startswith(key) if len(key) > SHORT else words[place] == key)]
+    if not places:
+        design = _design("other", row)
+        return f"engine=other design={design or 'recent'} assumed+=design"
+    key = min(places)[3]
+    name, design = ENGINES[key], _design(ENGINES[key], row)
+    told = "" if design and key not in GUESSED else " assumed+=design"
+    return f"engine={name} design={design or 'recent'}{told}"
+
+
+def _design(name: str, row: Mapping[str, str]) -> str | None:
+    """The design of the engine's release, by its version, else by its year; None where neither is stated."""
+    told = f"{row.get('engine_version') or ''} {row['engine']}".lower()
+    stated = re.sub(r"(?:rocm|cuda|mlperf|inference|ubuntu|torch|py)[ -]?v?\d+(?:\.\d+)*|\bcu\d+\b", "", told)
+    version = re.search(r"(?<![\d.])(\d{1,2})\.(\d+)(?:\.(\d+))?", stated)
+    year = re.match(r"\d{4}", row.get("date") or "") or re.search(r"20\d\d", f"{stated} {row.get('date') or ''}")
+    if version and int(version[1]) > CONTAINERS:  # Triton's 24.07 is of July 2024
+        return "recent" if 2000 + int(version[1]) >= FIRST_RECENT else "2024"
+    generation = re.search(r"\bv([01])\b(?!\.)", stated)
+    if name == "vllm" and generation:
+        return "recent" if generation[1] == "1" else "2024"
+    if name in RECENT and version:
+        release = int(version[1]), int(version[2]), int(version[3] or 0)
+        if name == "vllm" and release <= ROCM_LAST and any(card.amd for card in gpus_named(row["gpu"])) and (
+                _precision(row).startswith(("weight_dtype=bf16", "weight_dtype=fp16"))):
+            return "rocm-2024"
+        return "recent" if release >= RECENT[name] else "2024"
+    return None if year is None else "recent" if int(year.group()) >= FIRST_RECENT else "2024"
+
+
+def gguf(text: str) -> str | None:
+    """The format of a GGUF file, as llama.cpp names it, prints it or a repacker does; None where it is none."""
+    known = re.sub(r"^(?:gguf|ud|mostly)[ :_-]+|[ _.-]*(?:gguf|imatrix|\d+(?:\.\d+)? bpw|\(.*\))\s*$", "", text.strip().lower())
+    mixed = re.sub(r"[ _]+-[ _]+(small|medium|large)", lambda found: MIXTURE[found[1]], known)
+    return GGUF.get("iq3m" if re.match(r"iq3_s mix", known) else _word(re.sub(r" - .*| moe$", "", mixed)))
 
 
 def _precision(row: Mapping[str, str]) -> str:
+    """Formats of weights and KV cache. What quantises in a way of its own is taken for the format of as many bits."""
     text = row["precision"].lower()
     parts = re.match(r"(?:w|gemm) ?([\w.]+)(?:[ _-](awq|gptq))?(?:/kv ?([\w.]+))?", text)
-    weight = GGUF.get(_word(text)) or WEIGHTS.get(_word(text))
-    cache = None
+    weight, guessed, cache = gguf(text) or WEIGHTS.get(_word(text)), "", None
     if weight is None and parts:
-        weight = WEIGHTS.get(_word(parts.group(1))) or GGUF.get(_word(parts.group(1)))
+        weight = WEIGHTS.get(_word(parts.group(1))) or gguf(parts.group(1))
         cache = WEIGHTS.get(_word(parts.group(3) or ""))
+    if weight is None and _word(text) in UNSTATED:
+        weight, guessed = _unstated(row), " assumed+=weight_dtype"
+    own = " assumed+=weight_dtype" if re.search(OTHERS, text) else ""
+    bits = re.search(r"(\d+(?:\.\d+)?)[ -]?(?:bits?\b|bpw)|(?:int|w|q|nf|fp)[ -]?(\d)", text)
+    if weight is None and bits and (own or re.search(METHODS, text)) and "fp8" not in text:
+        weight, guessed = _of_bits(float(bits[1] or bits[2])), own
     if weight is None:
         weight = next((name for key, name in WEIGHTS.items() if re.search(rf"\b{key}\b", text)), None)
+    if weight is None and (own or re.search(METHODS, text)):
+        weight, guessed = "int4", " assumed+=weight_dtype"
     if weight is None:
         return raw("weight_dtype", row["precision"])
+    if LARGER.search(_word(text)):
+        guessed = " assumed+=weight_dtype"
     if "gpt-oss" in row["model"].lower():
         weight = "mxfp4"
+    stated = re.search(r"(fp8|int8|fp16|bf16)[ _-]*kv|kv(?:[ _-]?cache)?[ _:=-]*(fp8|int8|fp16|bf16)", text)
+    cache = (stated[1] or stated[2]) if stated else cache
     if cache in ("bf16", "fp16", "fp8", "int8"):
-        return f"weight_dtype={weight} kv_dtype={cache}"
+        return f"weight_dtype={weight} kv_dtype={cache}{guessed}"
     llm = _word(row["engine"]).startswith(("trt", "tensorrt"))
     kv = "fp8" if weight in ("fp8", "nvfp4") and (llm or "mlperf" in row["scenario"].lower()) else "bf16"
-    return f"weight_dtype={weight} kv_dtype={kv} assumed+=kv_dtype"
+    return f"weight_dtype={weight} kv_dtype={kv}{guessed} assumed+=kv_dtype"
+
+
+def _unstated(row: Mapping[str, str]) -> str:
+    """The format that stands in: what the model's name ends in, else what it is published in, else 16 bits."""
+    name = row["model"].lower()
+    ending = re.search(PACKING, name)
+    packed = [WEIGHTS.get(_word(word)) or gguf(word) for word in re.split(r"[-: ]", ending.group() if ending else "") if word]
+    bits = re.search(r"(?:int|w|q|nf)(\d)", ending.group()) if ending else None
+    found = next((each for each in packed if each), None)
+    if found == "int4" and bits:
+        return _of_bits(float(bits[1]))
+    return found or next((form for key, form in NATIVE.items() if key in f"{name} {read_model(row)}"), "bf16")
+
+
+def _of_bits(bits: float) -> str:
+    """The format of as many bits: 16, 8 and 4 have their own, and between them stand the GGUF formats."""
+    own = {16.0: "bf16", 0.0: "fp16", 8.0: "int8", 4.0: "int4"}
+    return own.get(bits) or min(GGUF_BITS, key=lambda name: abs(GGUF_BITS[name] - bits))
+
+
+def _count(row: Mapping[str, str]) -> float:
+    """GPUs of the row: the first number of the cell, or one."""
+    stated = re.search(r"\d+", row.get("n_gpus") or "")
+    return max(float(stated.group()), 1.0) if stated else 1.0
 
 
 def _gpus(row: Mapping[str, str]) -> str:
-    tp = row.get("tp")
-    try:
-        count, _ = float(row.get("n_gpus") or 1.0), float(tp or 1.0)
-    except ValueError:
-        return raw("tp", tp or "")
-    if not tp:
+    count, tp = _count(row), row.get("tp") or ""
+    if _word(tp) in UNSTATED:
         return f"tp={count:g} replicas=1" + (" assumed+=tp" if count > 1.0 else "")
-    return f"tp={float(tp):g} replicas={max(count / float(tp), 1.0):g}"
+    degree = re.search(r"(?:tp ?=? ?|^)0*([1-9]\d*)(?:\.0+)?(?![\d.])", tp.lower())
+    stages = re.search(r"pp ?=? ?([1-9]\d*)", tp.lower())
+    if degree is None:
+        return f"tp=1 replicas={count:g}" if re.fullmatch(rf"dp ?=? ?{count:g}", tp.lower()) else raw("tp", tp)
+    pp = float(stages[1]) if stages else 1.0
+    held = f"tp={float(degree[1]):g} replicas={max(count / float(degree[1]) / pp, 1.0):g}"
+    return held + (f" pp={pp:g}" if stages else "")
 
 
 def _scenario(row: Mapping[str, str]) -> str:  # noqa: PLR0911 -- one line a kind of load
@@ -139,56 +292,72 @@ def _scenario(row: Mapping[str, str]) -> str:  # noqa: PLR0911 -- one line a kin
     if "mlperf" in text or "loadgen" in text or "mlperf" in (row.get("source") or "").lower() or "mlcommons" in (
             row.get("source") or "").lower():
         return _mlperf(row, text)
-    if "closed" in text or "concurren" in text:
-        flying = re.search(r"concurrency[ =:]*(\d+)", text)
-        more = f" concurrency={flying.group(1)}" if flying and not row.get("concurrency") else ""
+    flying = re.search(r"concurren\w*[ =:]*(\d+)|(\d+) (?:concurrent|users|clients|streams)|users[ =:]*(\d+)", text)
+    batch = re.search(r"(?:batch(?: size)?|bs)[ =:]*(\d+)", text)
+    held = next((each for found in (flying, batch) if found for each in found.groups() if each), None)
+    more = f" concurrency={held}" if held and not row.get("concurrency") else ""
+    if flying or "closed" in text or "concurren" in text:
         return f"load=closed{more}{sent}"
     if "static" in text or "single stream" in text or "llama-bench" in text:
-        return "load=static"
+        return f"load=static{more}"
     if rate and float(rate.group(1)) > 0.0 and "infinite" not in text:
         return f"load=open offered_req_per_s={rate.group(1)}{sent}"
-    if re.search(r"offline|infinite|inf\b|throughput|saturat", text):
+    if re.search(r"offline|infinite|inf\b|throughput|saturat", text) and not batch:
         return f"load=saturated{sent}"
+    if batch:
+        return f"load=static{more}"
     if row.get("concurrency"):
         return "load=closed" + sent if re.search(r"server|online|serving", text) else "load=static"
+    if _word(text) in UNSTATED or re.search(r"sharegpt|max\b|peak|batch|benchmark|decode|generation", text):
+        return f"load=saturated{sent} assumed+=load" if any(row.get(name) for name in RATES) else raw("load", row["scenario"])
     return raw("load", row["scenario"])
 
 
 def _mlperf(row: Mapping[str, str], text: str) -> str:
     """MLPerf Inference: Offline has all samples at once for ten minutes; Server and Interactive hold limits of their own."""
-    model = read_model(row).removeprefix("model=")
+    model = read_model(row).removeprefix("model=").partition(" ")[0]
     tokens = TOKENS.get(model)
     spread = "" if tokens is None else f" length_cv={tokens[2]}"
     if tokens is not None and not (row.get("isl") and row.get("osl")):
         spread += f" isl={tokens[0]} osl={tokens[1]} assumed+=lengths"
     if "offline" in text:
         return f"load=saturated{spread}"
-    kind = "interactive" if "interactive" in text else "server"
+    kind = "interactive" if "interactive" in text + row["model"].lower() else "server"
     ttft, tpot = SLOS.get((model, kind), (2000, 200) if kind == "server" else (500, 40))
     return f"load=saturated held_to_slo=true slo_ttft_ms={ttft} slo_tpot_ms={tpot}{spread}"
 
 
 def _lora(row: Mapping[str, str]) -> str:
-    found = re.search(r"unmerged (\d+)", row.get("lora") or "")
-    return f"adapters={found.group(1)}" if found else ""
+    found = re.search(r"unmerged (\d+)|^(\d+) adapters?", row.get("lora") or "")
+    return f"adapters={found[1] or found[2]}" if found else ""
 
 
-def _statistic(column: str, row: Mapping[str, str]) -> str:
-    found = re.search(r"mean|median", (row.get(column) or "").lower())
-    return f"{column}={found.group()}" if found else raw(column, row.get(column) or "")
+def _statistic(quantity: str, row: Mapping[str, str]) -> str:
+    """Mean or median; a percentile, which is not predicted, takes the figure away where the row has others."""
+    column = f"{quantity}_stat"
+    text = (row.get(column) or "").lower()
+    found = re.search(r"mean|median|p50\b|average|avg", text)
+    if found:
+        return f"{column}={'median' if found.group() in ('median', 'p50') else 'mean'}"
+    if _word(text) in UNSTATED:
+        return ""
+    others = any(row.get(name) for name in (*RATES, *({"ttft_ms", "tpot_ms"} - {f"{quantity}_ms"})))
+    return f"{quantity}_ms= {column}=" if others else raw(column, text)
 
 
 READERS: Final = {
     "model": read_model, "gpu": _gpu, "engine": _engine, "precision": _precision, "n_gpus": _gpus, "scenario": _scenario,
-    "lora": _lora, "ttft_stat": lambda row: _statistic("ttft_stat", row), "tpot_stat": lambda row: _statistic("tpot_stat", row),
+    "lora": _lora, "ttft_stat": lambda row: _statistic("ttft", row), "tpot_stat": lambda row: _statistic("tpot", row),
 }  # fmt: skip
 
 
 def settle_serving(row: Mapping[str, str], found: dict[str, str]) -> None:
     """Set what notes say of how GPUs share the model, and the GGUF format where a cell says no more than 4 bits."""
     notes = row.get("notes") or ""
+    if found.get("load") == "static" and not found.get("concurrency") and "single stream" in row["scenario"].lower():
+        found["concurrency"] = "1"
     try:
-        count, tp, shape = float(row.get("n_gpus") or 1.0), float(found.get("tp") or 1.0), find_model(found.get("model", ""))
+        count, tp, shape = _count(row), float(found.get("tp") or 1.0), find_model(found.get("model", ""))
     except (ValueError, RoiError):
         return  # the row is skipped for it
     stages = re.search(r"\bPP ?= ?(\d+)", notes)
@@ -198,6 +367,6 @@ def settle_serving(row: Mapping[str, str], found: dict[str, str]) -> None:
         found |= {"pp": f"{pp:g}", "tp": f"{tp:g}", "replicas": "1"}
     if "attention data parallel" in notes and tp > 1.0 and shape.mixture:
         found["attention_parallel"] = "true"
-    file = GGUF.get(_word(row.get("precision") or ""))
+    file = gguf(row.get("precision") or "")
     if file is not None and found.get("engine") in ("llama.cpp", "ollama"):
         found["weight_dtype"] = file

@@ -7,8 +7,9 @@ from claims.training import BASE, process_bytes
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
-from roi.estimate.training.adapters import base_weight_bytes, optimizer_state_bytes, trained_parameters
+from roi.estimate.training.adapters import base_weight_bytes, trained_parameters
 from roi.estimate.training.memory import training_memory
+from roi.estimate.training.optimizers import optimizer_state_bytes
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.units import GIB
 

@@ -59,7 +59,7 @@ class AddedRows:
     unused: int
     """Rows that state no speed, or are beyond what their hardware can do."""
     known: int
-    """Rows that another table has, too: they count once."""
+    """Rows whose figures another table has, too, under whatever id: they count once."""
 
 
 def add_served_rows(

@@ -1,16 +1,19 @@
 """Where the quantities of signposts stand now: thresholds that were kept with a decision, held against a later answer."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.signposts import Signpost
 from roi.economics.inputs import Option
+from roi.economics.lines.api_request import at_list
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case
+from roi.units import DAYS_PER_MONTH
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def _stands(s: Signpost, kept: Case, now: Case) -> float | None:
     if s.quantity == "error_rate":
         return float(np.asarray(answered_wrong(option, options[option.escalates_to].error_rate)))
     if s.quantity == "api_price_ratio":
-        before = _options(kept, s.option)[s.option]
+        before = _listed_on(_options(kept, s.option)[s.option], kept, now)
         shape = read_shared(kept.values())
         old, new = (_list_price(each, shape.input_tokens, shape.output_tokens, shape.weights) for each in (before, option))
         return new / old if old and new is not None else None
@@ -64,6 +67,16 @@ def _options(case: Case, id: str) -> dict[str, Option]:
     values = case.values()
     shared = read_shared(values)
     return {each: read_option(values, each, shared) for each in dict.fromkeys(["stay", id])}
+
+
+def _listed_on(option: Option, kept: Case, now: Case) -> Option:
+    """The kept option at the list that its vendor had announced for the day of the later answer: its threshold counts that."""
+    days = [date.fromisoformat(str(case["as_of"].value)) for case in (kept, now)]
+    passed = (days[1] - days[0]).days / DAYS_PER_MONTH
+    if option.api is None:
+        return option
+    lists = [later for later in option.api.announced if float(np.asarray(later.from_months)) <= passed]
+    return replace(option, api=at_list(option.api, lists[-1])) if lists else option
 
 
 def _list_price(option: Option, given: np.ndarray, answered: np.ndarray, weights: np.ndarray) -> float | None:

@@ -27,6 +27,7 @@ from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.memory import MemoryBreakdown
 from roi.estimate.training.plan import Sharding, TrainingPlan
 from roi.estimate.training.setting import refusal
+from roi.estimate.training.targets import usual_targets
 from roi.evidence.training_speed import best_product, find_calibrations, plan_speed
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
@@ -152,6 +153,7 @@ def fit_model(
     if not cards:
         raise InputError(f"--gpu: {gpus!r} names no card; all, or names with commas")
     named = [] if gpus == "all" else [find_gpu(name, "--gpu") for name in cards]
+    plan = replace(plan, targets=usual_targets(shape, plan.targets))
     if cut and shape.context_tokens < plan.seq:
         tell(f"sequences are of {shape.context_tokens:,} tokens, all that {shape.id} takes; without --seq they are of"
              f" {plan.seq:,.0f}")

@@ -8,7 +8,8 @@ import numpy as np
 
 from roi.answers.size_plan import SizedPlan, monthly_usd
 from roi.economics.inputs import Option, Shared
-from roi.economics.lines.api_bill import service
+from roi.economics.lines.api_bill import Service, service
+from roi.economics.lines.line import pick
 from roi.economics.lines.self_hosting import spilled, waiting
 from roi.estimate.replay.fleet import (
     Fleet,
@@ -105,9 +106,18 @@ def _api_alone(shared: Shared, api: Option, mean: float) -> tuple[Way, float]:
     priced = service(shared, api)
     each = float(np.asarray(priced.cost.usd * np.ravel(priced.price)[0]).ravel()[0])
     batched = float(np.ravel(priced.cost.batched)[0])
-    note = priced.option.label + (f"; {batched:.0%} of the requests in batch" if batched else "")
+    note = priced.option.label + (f"; {batched:.0%} of the requests in batch" if batched else "") + _announced(priced)
     return Way(name="all of it to the API", replicas=0.0, gpus=0.0, rent_usd=0.0,
                api_usd=mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=1.0, note=note), each
+
+
+def _announced(priced: Service) -> str:
+    """What its vendor has announced that a request will cost, over today's price, which is what a month is counted at."""
+    assert priced.option.api is not None
+    today = pick(priced.cost.usd)
+    told = zip(priced.option.api.announced, priced.steps, strict=True)
+    return "".join(f"; {pick(cost.usd) / today:.3g} x that price in {pick(later.from_months):.1f} months, announced"
+                   for later, (_, cost) in told if today)
 
 
 def own_floor(
@@ -140,6 +150,6 @@ def _floor(shared: Shared, option: Option, plan: FleetPlan, api: Option, mean: f
         tried.append(Way(
             name="floor, the rest to the API", replicas=float(floor), gpus=gpus, rent_usd=monthly_usd(plan, option, gpus),
             api_usd=spill * mean * HOURS_PER_MONTH * SECONDS_PER_HOUR * each, spilled=spill,
-            note=f"{service(shared, api).option.label} at ${each:.3g} a request; no spare, the API is the failover",
+            note=f"{api.label} at ${each:.3g} a request; no spare, the API is the failover{_announced(service(shared, api))}",
         ))  # fmt: skip
     return min(tried, key=lambda w: w.usd)

@@ -45,8 +45,10 @@ NO_HOURS = "hours and USD need --examples"
               help="What checkpointing keeps of a layer: inputs, selective (attention, every other product), offloaded.")
 @click.option("--dtype", default="bf16", show_default=True, help="bf16, fp16 or fp32: unquantised weights and compute.")
 @click.option("--optimizer", default="adamw", show_default=True,
-              help="adamw, adamw-foreach (Trainers before torch 2.8), adamw-fused, adamw-bf16, adamw-8bit, paged-adamw,"
-                   " paged-adamw-8bit, galore-adamw, galore-adamw-8bit (--method full, --rank its projection's).")
+              help="adamw, adamw-foreach (Trainers before torch 2.8), -fused, -bf16, -32bit, -8bit, -4bit,"
+                   " paged-adamw(-8bit), galore-adamw(-8bit) and apollo-adamw (--method full, --rank their projection's),"
+                   " adafactor, adam-mini, muon, lion(-32bit, -8bit), paged-lion(-8bit), sgd, sgd-momentum, sophia,"
+                   " ademamix(-8bit), rmsprop, adagrad, lomo, adalomo; or as libraries write them (paged_adamw_8bit).")
 @click.option("--attention", default="sdpa", show_default=True,
               help="sdpa (torch chooses), sdpa-flash, -cudnn, -efficient, -math, flash, flash1, flash3, eager.")
 @click.option("--kernels", default="none", show_default=True, help="Fused kernels: none, fused (norms, loss) or liger.")
@@ -66,7 +68,8 @@ NO_HOURS = "hours and USD need --examples"
 @click.option("--epochs", type=float, default=1.0, show_default=True, help="Passes over the examples.")
 @click.option("--gpu", default="all", show_default=True, help="all, or names with commas.")
 @click.option("--gpus", type=int, default=1, show_default=True, help="GPUs of a data-parallel job.")
-@click.option("--sharding", default="none", show_default=True, help="What they share: none, zero2, zero3 or fsdp.")
+@click.option("--sharding", default="none", show_default=True, help="What they share: none, zero1, zero2, zero3 or fsdp.")
+@click.option("--offload", is_flag=True, help="What is sharded waits in the host's memory, and the optimizer runs there.")
 @click.option("--dry-run", "dry", is_flag=True,
               help="Run the real training step on tensors without storage (needs torch, no GPU); kept among the profiles.")
 @click.option("--profiles", multiple=True, type=PATH,
@@ -81,7 +84,7 @@ def fit(
     checkpoints: "Checkpoints", stack: "Stack",
     dropout: float, double_quant: bool, trainer: "Trainer",
     logits_kept: bool | None, autocast: bool | None, packed: bool, accumulation: int, examples: float | None,
-    tokens_per_example: float | None, epochs: float, gpu: str, gpus: int, sharding: "Sharding", dry: bool,
+    tokens_per_example: float | None, epochs: float, gpu: str, gpus: int, sharding: "Sharding", offload: bool, dry: bool,
     profiles: tuple[Path, ...], as_of: datetime | None, full: bool, form: str,
     html: Path | None, force: bool,
 ) -> None:
@@ -104,6 +107,7 @@ def fit(
     if compiled:
         raise InputError("--compile: neither the closed form nor a dry run knows a compiled step; leave it out, or measure "
                          "one: roi profile train MODEL --compile")
+    method, optimizer = _named(click.get_current_context())
     check_options(click.get_current_context())
     if as_of is not None:
         from roi.scenario.template import check_day
@@ -118,7 +122,7 @@ def fit(
             dtype=dtype, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, packed=packed,
             logits_kept=habits.logits_kept if logits_kept is None else logits_kept,
             autocast=habits.autocast if autocast is None else autocast, trainer=trainer, accumulation=accumulation, gpus=gpus,
-            sharding=sharding, kernels=kernels, loss=loss, checkpoints=checkpoints, stack=stack,
+            sharding=sharding, offload=offload, kernels=kernels, loss=loss, checkpoints=checkpoints, stack=stack,
         )
     given = _given(click.get_current_context())
     plan = as_stack_does(plan, given)
@@ -137,6 +141,16 @@ def fit(
         write_blocks(fit_blocks(found, full=full), form)
     if found.kept:
         click.echo(visible(found.kept), err=True)
+
+
+def _named(context: click.Context) -> tuple["Method", "Optimizer"]:
+    """Method and optimizer, whose names people write in many ways."""
+    from roi.estimate.training.optimizers import named_optimizer
+    from roi.estimate.training.peft_methods import named_method
+
+    asked = context.params
+    asked["method"], asked["optimizer"] = named_method(asked["method"]), named_optimizer(asked["optimizer"])
+    return asked["method"], asked["optimizer"]
 
 
 @contextmanager
@@ -169,7 +183,7 @@ def check_options(context: click.Context) -> None:
     nf4, tuner = method not in METHODS or TrainingPlan(method=method).quantised, TUNERS.get(method)
     sizeless, whole = tuner is not None and not tuner.size, tuner is not None and tuner.family == "whole"
     idle = {
-        "rank": ("--rank", sizeless or (full and not str(asked["optimizer"]).startswith("galore")),
+        "rank": ("--rank", sizeless or (full and not str(asked["optimizer"]).startswith(("galore", "apollo"))),
                  f"--method {method} has no size; leave it out" if sizeless else NO_ADAPTER),
         "targets": ("--targets", full or whole, f"--method {method} has no targets; leave it out" if whole else NO_ADAPTER),
         "dropout": ("--dropout", full, NO_ADAPTER),

@@ -146,6 +146,23 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class AnnouncedRates:
+    """A price list that the vendor has announced: from its day on its rates are in the place of an `Api`'s."""
+
+    from_months: Annotated[Number, At("vendors.{vendor}.announced.{step}.from_months")]
+    """Months from today to its first day."""
+    edges: Annotated[Array, At("vendors.{vendor}.announced.{step}.edges_tokens")]
+    input: Annotated[Array, At("vendors.{vendor}.announced.{step}.input_usd_per_mtok")]
+    output: Annotated[Array, At("vendors.{vendor}.announced.{step}.output_usd_per_mtok")]
+    cache_read: Annotated[Array | None, At("vendors.{vendor}.announced.{step}.cache_read_usd_per_mtok")]
+    cache_write: Annotated[Array | None, At("vendors.{vendor}.announced.{step}.cache_write_usd_per_mtok")]
+    batch_input: Annotated[Array | None, At("vendors.{vendor}.announced.{step}.batch_input_usd_per_mtok")]
+    batch_output: Annotated[Array | None, At("vendors.{vendor}.announced.{step}.batch_output_usd_per_mtok")]
+    batch_cache_read: Annotated[Array | None, At("vendors.{vendor}.announced.{step}.batch_cache_read_usd_per_mtok")]
+    batch_cache_write: Annotated[Array | None, At("vendors.{vendor}.announced.{step}.batch_cache_write_usd_per_mtok")]
+
+
+@dataclass(frozen=True)
 class Api:
     """A price list of one model: USD per million tokens, one entry a tier."""
 
@@ -168,6 +185,8 @@ class Api:
     """The option's own; None: the workload's."""
     tier: Number = 1.0
     """Price of what does not go through batch, over the list price, where a share takes a slower tier."""
+    announced: tuple[AnnouncedRates, ...] = ()
+    """By their days; discount, tier and the cache's minimum stay."""
 
 
 @dataclass(frozen=True)

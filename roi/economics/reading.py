@@ -13,6 +13,7 @@ from roi.economics.inputs import (
     LEVERS,
     NEEDED,
     PLATFORM,
+    AnnouncedRates,
     Api,
     Array,
     At,
@@ -135,7 +136,10 @@ def _api(values: Values, names: Mapping[str, object], facts: OptionFacts, batch:
     """The option's price list; None where it has none."""
     if path_of(Api, "input", **names) not in values:
         return None
-    return _read(Api, values, names, batch_share=batch, tier=1.0 - facts.tier_share * (1.0 - facts.tier_price_ratio))
+    steps = ({**names, "step": n} for n in count())
+    there = takewhile(lambda step: path_of(AnnouncedRates, "from_months", **step) in values, steps)
+    return _read(Api, values, names, batch_share=batch, tier=1.0 - facts.tier_share * (1.0 - facts.tier_price_ratio),
+                 announced=tuple(_read(AnnouncedRates, values, step) for step in there))
 
 
 def _training(values: Values, names: Mapping[str, object]) -> Training | None:

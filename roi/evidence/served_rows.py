@@ -91,12 +91,15 @@ def _stale(file: ServedRows) -> str:
 
 
 def rows_once(files: Sequence[ServedRows]) -> list[tuple[ServedRow, ...]]:
-    """Of each file the rows that none before it has, but for the name of a row that its line names."""
+    """Of each file the rows that none before it has, whatever they are called: equal figures are one measurement.
+
+    Equal rows of one file stay, as runs that were repeated.
+    """
     seen, found = set[ServedRow](), []
     for file in files:
-        named = [row.model_copy(update={"id": ""}) if row.id.startswith("line ") else row for row in file.rows]
-        found.append(tuple(row for row, each in zip(file.rows, named, strict=True) if each not in seen))
-        seen.update(named)
+        unnamed = [row.model_copy(update={"id": ""}) for row in file.rows]
+        found.append(tuple(row for row, each in zip(file.rows, unnamed, strict=True) if each not in seen))
+        seen.update(unnamed)
     return found
 
 

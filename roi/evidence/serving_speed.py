@@ -18,7 +18,7 @@ from roi.estimate.accuracy.serving_run import ServingRun, is_offline
 from roi.estimate.replay.held_out import AdapterSpeed
 from roi.estimate.serving.efficiencies import Efficiencies
 from roi.facts.fact import Basis, Fact
-from roi.facts.gpu import Gpu
+from roi.facts.gpu import AMD, Gpu
 from roi.numerics.spreads import joint_high, joint_low
 
 REFERENCE: Final = "H100-80GB-SXM"
@@ -86,7 +86,7 @@ def known_ends(
     unseen cards: no recent run on AMD was fitted.
     """
     low, high = row.ends("speed", gpu_id, model_id, source, mixture=mixture)
-    unseen = gpu_id.startswith("MI") and not any(known.startswith("MI") for known in row.cards)
+    unseen = gpu_id.startswith(AMD) and not any(known.startswith(AMD) for known in row.cards)
     return (min(low, (AMD_2024 * low) ** 0.5) if unseen else low), high
 
 

@@ -6,7 +6,7 @@ from datetime import date as Date
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -29,12 +29,14 @@ from roi.estimate.step.calibration import (
 from roi.estimate.step.own_runs import Asked, nothing_published, pooled, with_own_runs
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
+from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.peft_methods import VIRTUAL
 from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.sharding import LinkSpeed
 from roi.evidence.measured_links import measured_links
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
-from roi.facts.profiles import DeviceProfile, DryRunProfile, TrainProfile
+from roi.facts.profiles import Collective, DeviceProfile, DryRunProfile, TrainProfile
 from roi.facts.records import Record
 from roi.numerics.spreads import TAIL, joint_high, joint_low
 from roi.store.profiles.folders import canonical_gpu
@@ -168,6 +170,12 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
     card: those on others, with the spread of cards of its kind); tuner (LoRA's, at the pace of peft's tuners of a family; its
     own profiles over that are a profile); mixture (published runs, all of dense models, and what is not known of its experts).
     """
+    fitted = _fitted(store, calibrations)
+    return lambda gpu, shape, plan: within_peak(fitted(gpu, shape, plan), gpu, shape, plan)
+
+
+def _fitted(store: Store, calibrations: Sequence[CalibrationFile]) -> Speed:
+    """The same with intervals as runs scatter, which may go beyond a card's peak."""
     known = training_efficiencies()
     links = cache(partial(measured_links, store))
     own = [(one, run.plan, run.model.mixture) for stored in of_kind(store, TrainProfile) for run in profile_runs(stored)
@@ -198,6 +206,21 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
         return after(paced(found, plan), [replace(run, theory_s=run.theory_s * more) for run, more in tuned], plan.method)
 
     return evidence
+
+
+def within_peak(found: Evidence, gpu: Gpu, shape: ModelShape, plan: TrainingPlan) -> Evidence:
+    """The evidence with its fast end at most where every piece of the step runs at the card's peak, and nothing waits.
+
+    The peak is the datasheet's, or the best product of the card where that is more (GeForce cards exceed their clock).
+    The centre stands: what was measured beyond it says that the work counted here was not all done. Links have their own speed.
+    """
+    if found.high <= 1.0:  # the roofline's own rates are no higher than the peak
+        return found
+    free = replace(found.efficiency, links=dict.fromkeys(get_args(Collective), LinkSpeed(0.0, np.inf)))
+    ideal = StepEfficiency(matrix=1.0, bandwidth=1.0, launch_s=0.0, links=free.links,
+                           matrix_of={gpu.id: max(1.0, found.efficiency.matrix_of.get(gpu.id, 1.0))})
+    most = theory_s(shape, plan, gpu, free) / theory_s(shape, plan, gpu, ideal)
+    return replace(found, high=min(found.high, max(most, float(found.efficiency.overall))))
 
 
 def computed(plan: TrainingPlan) -> float:
@@ -264,9 +287,12 @@ def plan_speed(
     `store` holds training and device profiles; `dry` is a dry run of this very plan. The last is a second estimate of this
     plan alone, weighted with the first by precision (`pooled`).
     """
-    fitted = speed_evidence(store, calibrations)
+    fitted = _fitted(store, calibrations)
 
     def evidence(gpu: Gpu) -> Evidence:
+        return within_peak(pooled_with_dry(gpu), gpu, shape, plan)
+
+    def pooled_with_dry(gpu: Gpu) -> Evidence:
         found = fitted(gpu, shape, plan)
         if dry is None or not dry.operators or plan.gpus > 1:
             return found

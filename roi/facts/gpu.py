@@ -8,6 +8,8 @@ from roi.facts.records import DatedRow
 
 PCIE_AT_MOST: Final = 100e9
 """Bytes/s in one direction above which a link is NVLink or Infinity Fabric (PCIe 5 x16: 63 GB/s)."""
+AMD: Final = ("MI", "RX-", "Radeon-")
+"""How the ids of AMD's cards begin."""
 
 
 class Gpu(DatedRow):
@@ -51,7 +53,7 @@ class Gpu(DatedRow):
     @property
     def amd(self) -> bool:
         """True for AMD's cards: no CUDA, and kernels of their own."""
-        return self.id.startswith("MI")
+        return self.id.startswith(AMD)
 
     @property
     def warp_groups(self) -> bool:
@@ -60,6 +62,11 @@ class Gpu(DatedRow):
         Of Hopper and the data centre's Blackwell; GB10 has mma.sync alone, as GeForce (CUTLASS: SM121 beside SM120).
         """
         return self.id.startswith(("H", "GH", "B", "GB2", "GB3"))
+
+    @property
+    def matrix_cores(self) -> bool:
+        """False where vector units compute products: no bf16, and 16 bits at twice their fp32 rate at most (Pascal, MI50)."""
+        return self.bf16_flops is not None or self.fp16_flops > 2.1 * self.fp32_flops
 
     @property
     def pcie(self) -> bool:

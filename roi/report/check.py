@@ -9,7 +9,7 @@ from roi.answers.check import CheckAnswer, Rule
 from roi.facts.case import SHARE
 from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
-from roi.report.layout.wording import fact_name, figure, option_label, percent, quantity, told_apart, usd
+from roi.report.layout.wording import fact_name, figure, number_of, option_label, percent, quantity, told_apart, usd
 from roi.report.page.cover import redacted
 from roi.report.page.parts import Page, Section
 
@@ -66,7 +66,7 @@ def _blocks(answer: CheckAnswer, *, redact: bool) -> Iterable[Block]:
     else:
         told = "; ".join(_name(answer, rule) if rule in hidden else _sentence(answer, rule) for rule in broken)
         do = "does" if len(broken) == 1 else "do"
-        yield Paragraph(f"{len(broken)} of {count} rule{'' if count == 1 else 's'} {do} not hold: {told}.", strong=True)
+        yield Paragraph(f"{len(broken)} of {number_of(count, 'rule')} {do} not hold: {told}.", strong=True)
     ordered = sorted(answer.rules, key=lambda rule: rule.holds)
     yield Table(("rule", "asked", "found", "off by", ""), tuple(
         Row((_name(answer, rule), *(("hidden", "hidden", "") if rule in hidden else _figures(answer, rule)),

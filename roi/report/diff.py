@@ -15,7 +15,7 @@ from roi.facts.fact import Fact
 from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance as share
-from roi.report.layout.wording import fact_name, months, option_label, quantity, told_apart
+from roi.report.layout.wording import fact_name, months, number_of, option_label, quantity, told_apart
 from roi.report.page.cover import redacted
 from roi.report.page.parts import Page, Section, told
 
@@ -246,7 +246,7 @@ def _told(answer: DiffAnswer, cause: Cause, *, redact: bool) -> str:
 
 def _name(answer: DiffAnswer, cause: Cause) -> str:
     if cause.what == "known better":
-        return f"spread or basis of {len(cause.paths)} fact{'' if len(cause.paths) == 1 else 's'}"
+        return f"spread or basis of {number_of(len(cause.paths), 'fact')}"
     if not cause.what:
         return fact_name(cause.paths[0])
     return WORDS[cause.what].format(_label(answer, cause.of))

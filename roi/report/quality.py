@@ -10,7 +10,7 @@ from roi.errors import first_of
 from roi.numerics.paired import ScorePosterior
 from roi.quality.measured import MOST_ITEMS, Difference, SystemScore
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.wording import chance, percent
+from roi.report.layout.wording import chance, number_of, percent
 
 SCHEMA = "roi.quality/1"
 
@@ -19,9 +19,9 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
     """The parts of the report."""
     found, measured = answer.found, answer.measured
     yield Title("Is it good enough")
-    sources = [f"{name} ({title}, {rows:,} row{'s' * (rows != 1)})" for name, title, rows in found.notes.sources]
+    sources = [f"{name} ({title}, {number_of(rows, 'row')})" for name, title, rows in found.notes.sources]
     yield Paragraph(
-        f"{len(found.items):,} items, {len(found.systems) - len(measured.cascades)} systems, metric"
+        f"{number_of(len(found.items), 'item')}, {number_of(len(found.systems) - len(measured.cascades), 'system')}, metric"
         f" {', '.join(found.notes.metrics)}{f', up to {found.runs} runs an item' if found.runs > 1 else ''}"
         f"{f'; {len(set(found.clusters.tolist())):,} clusters' if found.clustered else ''}. Read: {first_of(sources, 4)}.")
     if answer.warnings:

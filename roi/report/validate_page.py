@@ -7,6 +7,7 @@ from roi.estimate.accuracy.error_blocks import RowScore
 from roi.estimate.accuracy.serving_errors import QUANTITIES, ServingValidation
 from roi.estimate.accuracy.training_errors import Validation
 from roi.report.charts.look import Spec, own_colours, spec
+from roi.report.layout.wording import number_of
 from roi.report.page.parts import Page, Part, Picture, told
 from roi.report.validate import SCALE, SERVING_UNITS, TITLES, UNITS, serving_validation_blocks, validation_blocks
 
@@ -75,7 +76,7 @@ def predicted_against_measured(
     errors = sorted(abs(score.error) for score in kept)
     middle = f", median error {errors[len(errors) // 2]:.1f}%" if errors else ""
     more = f" One row in {step} is drawn." if step > 1 else ""
-    return spec(title, f"{title}: {len(kept):,} rows predicted and measured{middle}.{more}", height=420, layer=layer,
+    return spec(title, f"{title}: {number_of(len(kept), 'row')} predicted and measured{middle}.{more}", height=420, layer=layer,
                 data={"values": rows})
 
 

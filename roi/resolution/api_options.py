@@ -10,14 +10,25 @@ from roi.catalog.prices.api_prices import announced_price, find_api_price
 from roi.catalog.prices.vendors import retirement
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import as_measured, meets_bar
-from roi.economics.inputs import Option, path_of
+from roi.economics.inputs import AnnouncedRates, Option, path_of
 from roi.economics.lines.api_bill import service
 from roi.economics.reading import PLAIN
 from roi.economics.worked_out import BillFacts, OptionFacts
 from roi.errors import InputError, ScenarioError
 from roi.facts.fact import STALE_DAYS, Basis
 from roi.facts.price import ApiPrice
-from roi.resolution.api_terms import LIST_TERMS, Terms, add_option, add_price, add_terms, api_price, terms_of, with_rates
+from roi.resolution.api_terms import (
+    LIST_TERMS,
+    RATES,
+    Terms,
+    add_option,
+    add_price,
+    add_rates,
+    add_terms,
+    api_price,
+    terms_of,
+    with_rates,
+)
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.levers import add_levers
 from roi.resolution.own_terms import check_names
@@ -28,6 +39,9 @@ from roi.scenario.demand import Incumbent
 from roi.scenario.quantity import as_spread, value_of
 from roi.scenario.scenario import Scenario, escalating_systems, model_part
 from roi.units import DAYS_PER_MONTH
+
+LISTED = ("edges_tokens", *(f"{name}_usd_per_mtok" for name in RATES))
+"""What a price list holds that an announced one may move."""
 
 
 def add_api_options(sheet: FactSheet, s: Scenario) -> None:
@@ -86,20 +100,30 @@ def _cost_ratio(s: Scenario, other: ApiPrice, price: ApiPrice) -> float | None:
     return _mean_cost(s, other) / old if old > 0 else None
 
 
-def _announced_price(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms, last: float) -> None:
-    """The next price that the vendor has announced, as facts that are told and pay nothing: a list price is flat here.
+def _announced_prices(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms, last: float) -> None:
+    """Every list that the vendor has announced, as facts that count from its day on: a published price is no guess.
 
-    None where it comes after the `last` month that counts. A rate that the scenario states stays as it is.
+    None that comes after the `last` month that counts. A rate that the scenario states stays as it is.
     """
-    day, later = price.changes_on, announced_price(price)
-    if day is None or later is None or (day - s.as_of).days / DAYS_PER_MONTH >= last:
-        return
-    ratio = _cost_ratio(s, with_rates(later, terms), price)
-    if ratio is not None:
-        sheet.state(f"vendors.{vendor}.next_price_on", day.isoformat(), price.source)
-        sheet.add(f"vendors.{vendor}.next_price_ratio", ratio, "ratio", basis=Basis.QUOTED, source=price.source,
+    listed, step = price, 0
+    while (day := listed.changes_on) is not None and (after := (day - s.as_of).days / DAYS_PER_MONTH) < last:
+        later = announced_price(listed)
+        if later is None:
+            sheet.warnings.append(f"{vendor}: another price from {day} on is announced, but not one of tokens: not counted")
+            return
+        later, before = with_rates(later, terms), listed
+        listed = later if later.changes_on is None or later.changes_on > day else later.model_copy(update={"changes_on": None})
+        if all(getattr(later, name) == getattr(before, name) for name in LISTED):
+            continue
+        path = partial(path_of, AnnouncedRates, vendor=vendor, step=step)
+        sheet.state(f"vendors.{vendor}.announced.{step}.from", day.isoformat(), price.source)
+        sheet.add(path("from_months"), after, "months", basis=Basis.QUOTED, source=f"from {day} on: {later.source}",
                   date=price.date)
-        sheet.warnings.append(f"{vendor} costs {ratio:.3g} x its price from {day} on, announced; its price is flat here")
+        add_rates(sheet, path, later.model_copy(update={"date": price.date}), terms)
+        ratio = _cost_ratio(s, later, price)
+        much = "has other prices" if ratio is None else f"costs {ratio:.3g} x today's price"
+        sheet.warnings.append(f"{vendor} {much} from {day} on, as announced: counted from that day")
+        step += 1
 
 
 def _mean_cost(s: Scenario, price: ApiPrice) -> float:
@@ -254,7 +278,7 @@ def add_vendor(
         if 0.0 < months < s.horizon_months:
             successor = f"; the vendor suggests {announced.successor}" if announced is not None and announced.successor else ""
             sheet.warnings.append(f"{name} ends on {ends}, inside the horizon{successor}")
-    _announced_price(sheet, s, price, name, terms, last)
+    _announced_prices(sheet, s, price, name, terms, last)
     why = life.source or "scenario drift.model_life_months"
     sheet.quantity(path("life_every"), life.value, "months", stated=stated, source=why)
     sheet.field(path("own_price_ratio"), s.drift, "successor_price_ratio_own", "drift")
@@ -262,11 +286,14 @@ def add_vendor(
 
 
 def cheapest_spill(sheet: FactSheet) -> str:
-    """The API that a hybrid spills to: the cheapest that was evaluated and passes the bar, else the incumbent."""
+    """The API that a hybrid spills to: the cheapest that was evaluated and passes the bar, else the incumbent.
+
+    By the mean of its months, in which prices that are announced count.
+    """
     case = sheet.case()
     no_bill = {path_of(BillFacts, "factor"): 1.0, path_of(BillFacts, "volume_share"): 0.0}
     shared, options = read_all(case, {**case.values(), **no_bill})
     passing = [o for o in options.values() if o.api is not None and o.infeasible is None
                and (o.kind == "stay" or (o.kind in PLAIN - {"flexible-tier"} and o.evaluated
                                          and meets_bar(shared, as_measured(o), options).all()))]
-    return min(passing, key=lambda o: float(np.asarray(service(shared, o).cost.usd))).id
+    return min(passing, key=lambda o: float(np.mean(service(shared, o).listed()))).id

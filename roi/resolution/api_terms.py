@@ -1,5 +1,6 @@
 """The frame and the price list of an option: the catalog's rates, and the terms that the scenario states in their place."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date as Date
 from functools import partial
@@ -132,17 +133,10 @@ def add_price(
 ) -> None:
     """The price list of an option, tier by tier. None: the API's or the incumbent's discount; all that can wait in batch."""
     path = partial(path_of, Api, option=id)
-    note = f"{price.source}; {price.note}" if price.note else price.source
-    quoted = partial(sheet.add, basis=Basis.QUOTED, source=note, date=price.date)
-    quoted(path("edges"), price.edges_tokens, "tokens")
-    for name in RATES:
-        row = getattr(price, f"{name}_usd_per_mtok")
-        if name in terms.own.rates:
-            sheet.state(path(name), row, f"scenario {terms.field}.{name}_usd_per_mtok", "USD/Mtok")
-        elif row is not None:
-            quoted(path(name), row, "USD/Mtok")
+    add_rates(sheet, path, price, terms)
     if price.cache_minimum_tokens is not None:
-        quoted(path("cache_minimum"), float(price.cache_minimum_tokens), "tokens")
+        sheet.add(path("cache_minimum"), float(price.cache_minimum_tokens), "tokens", basis=Basis.QUOTED, source=_told(price),
+                  date=price.date)
     if discount is not None:
         mine = id == "stay"
         why = "scenario incumbent.discount" if mine else "list price: no negotiated discount is known for this model"
@@ -151,6 +145,22 @@ def add_price(
     if batch_share is not None:
         own = path_of(OptionFacts, "batch_share", option=id)
         sheet.quantity(own, batch_share, "share", stated=True, source="scenario incumbent.batch_share")
+
+
+def add_rates(sheet: FactSheet, path: Callable[[str], str], price: ApiPrice, terms: Terms) -> None:
+    """The rates of a price list at the paths that `path` makes of their names; those that the scenario states are its own."""
+    quoted = partial(sheet.add, basis=Basis.QUOTED, source=_told(price), date=price.date)
+    quoted(path("edges"), price.edges_tokens, "tokens")
+    for name in RATES:
+        row = getattr(price, f"{name}_usd_per_mtok")
+        if name in terms.own.rates:
+            sheet.state(path(name), row, f"scenario {terms.field}.{name}_usd_per_mtok", "USD/Mtok")
+        elif row is not None:
+            quoted(path(name), row, "USD/Mtok")
+
+
+def _told(price: ApiPrice) -> str:
+    return f"{price.source}; {price.note}" if price.note else price.source
 
 
 def add_terms(sheet: FactSheet, vendor: str, terms: Terms) -> None:

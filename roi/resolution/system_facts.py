@@ -29,7 +29,7 @@ from roi.estimate.training.stacks import trainer_habits
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.training_speed import evidence_line
 from roi.facts.fact import Basis
-from roi.facts.gpu import Gpu
+from roi.facts.gpu import AMD, Gpu
 from roi.facts.model import ModelShape
 from roi.facts.profiles import DryRunProfile
 from roi.resolution.fact_sheet import FactSheet
@@ -162,7 +162,7 @@ def _training_cards(s: Scenario, own: Offers) -> list[dict[str, Offer]]:
     cheapest: dict[str, Offer] = {}
     for offer in sorted(rents(s), key=lambda o: o.usd_per_gpu_hour * o.gpus_per_instance):
         # no measured training run on AMD cards stands behind the estimate: only where the user names one
-        admitted = offer.gpu in wanted if wanted else not offer.gpu.startswith("MI")
+        admitted = offer.gpu in wanted if wanted else not offer.gpu.startswith(AMD)
         unbound = offer.minimum_months == 0 or offer.stated is not None
         if admitted and unbound and (not vendors or offer.vendor.lower() in vendors):
             cheapest.setdefault(offer.gpu, offer)

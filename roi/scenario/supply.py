@@ -278,8 +278,8 @@ class Drift(Section):
     )
     """Drift of GPU rent, effective annual."""
     successor_price_ratio: Annotated[Positive, unit("ratio")] = spread(
-        1.0, 0.4, 1.6, "list prices are flat until a model ends; successors came both cheaper and dearer (gpt-4o to gpt-5 0.5x"
-        " in, gpt-5.1 to gpt-5.4 2x in)",
+        1.0, 0.4, 1.6, "list prices are as published until a model ends; successors came both cheaper and dearer (gpt-4o to"
+        " gpt-5 0.5x in, gpt-5.1 to gpt-5.4 2x in)",
     )
     """Price of a successor over the model it replaces."""
     successor_price_ratio_own: Annotated[Positive, unit("ratio")] = spread(1.0, 0.8, 1.25, "one vendor against the others")

@@ -41,6 +41,16 @@ def test_a_price_list_is_held_against_the_one_that_was_kept() -> None:
         assert found.holds is (ratio <= 1.5)
 
 
+def test_a_price_that_was_announced_and_has_come_is_no_change() -> None:
+    """gemini-3.8-flash doubles on 2027-01-01. A threshold of November counts that: in January its prices stand at 1, not 2."""
+    flash = "google/gemini-3.8-flash"
+    kept = case_of(candidates={**APIS, "api_models": [flash]})
+    for day, ratio, terms in (("2026-12-20", 1.0, {}), ("2027-01-02", 1.0, {}), ("2027-01-02", 0.8, {"discount": 0.2})):
+        now = later(case_of(candidates={**APIS, "api_models": [flash]}, as_of=day, apis={flash: terms}))
+        (found,) = held_against([post("api_price_ratio", 1.0, 1.5, option=f"cheaper-api:{flash}")], kept, now)
+        assert found.stands == pytest.approx(ratio)
+
+
 def test_an_error_rate_and_an_option_that_is_gone() -> None:
     """The score is 0.90. Where nobody offers the option nothing tells."""
     now = later(case_of(candidates=APIS))

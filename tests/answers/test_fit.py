@@ -138,6 +138,33 @@ def test_without_a_length_a_model_of_a_shorter_context_takes_that_and_says_so():
     assert answer("gpt2", "--examples", "100", "--tokens-per-example", "300")["plan"]["seq"] == 1024
 
 
+@pytest.mark.parametrize(("words", "same"), [
+    (("--method", "QLoRA"), ("--method", "qlora")), (("--method", "PiSSA"), ("--method", "lora")),
+    (("--method", "(IA)^3"), ("--method", "ia3")), (("--method", "LoftQ"), ("--method", "qlora")),
+    (("--method", "full", "--optimizer", "paged_adamw_8bit"), ("--method", "full", "--optimizer", "paged-adamw-8bit")),
+    (("--method", "Full fine-tuning", "--optimizer", "Lion8bit"), ("--method", "full", "--optimizer", "lion-8bit")),
+    (("--method", "prompt-tuning", "--rank", "20"), ("--method", "prompt_tuning", "--rank", "20")),
+])
+def test_methods_and_optimizers_are_known_as_people_and_libraries_write_them(words, same):
+    assert answer("llama-3.2-1b", "--gpu", "H100", *words) == answer("llama-3.2-1b", "--gpu", "H100", *same)
+
+
+@pytest.mark.parametrize(("model", "own", "usual"), [
+    ("falcon-7b", "query_key_value", "q_proj,k_proj,v_proj"), ("mpt-7b", "Wqkv,out_proj", "q_proj,k_proj,v_proj,o_proj"),
+    ("gpt2", "c_attn,c_proj", "q_proj,k_proj,v_proj,o_proj,down_proj"), ("opt-6.7b", "fc1,fc2", "up_proj,down_proj"),
+    ("baichuan2-7b", "W_pack", "q_proj,k_proj,v_proj"),
+])
+def test_targets_are_known_by_the_names_of_the_model_s_own_code(model, own, usual):
+    found, same = (answer(model, "--gpu", "H100", "--seq", "512", "--targets", names) for names in (own, usual))
+    assert found["trained_parameters"] == same["trained_parameters"]
+    assert found["gpus"] == same["gpus"]
+
+
+def test_offloaded_states_leave_the_card():
+    one = ("llama-3.1-8b", "--method", "full", "--gpu", "H100", "--sharding", "zero2")
+    assert answer(*one, "--offload")["gpus"][0]["peak_bytes"] < 0.5 * answer(*one)["gpus"][0]["peak_bytes"]
+
+
 @pytest.mark.parametrize(("words", "whose"), [
     (("--method", "ia3"), "at the pace of peft's tuners of its kind ("),
     (("--method", "lisa", "--rank", "2"), "at the pace of peft's tuners without targets (lisa is LMFlow's) ("),
@@ -237,6 +264,11 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("gpt2", "--examples", "9", "--tokens-per-example", "1500"), "--tokens-per-example: 1500 is above --seq 1024"),
     (("llama-3.1-8b", "--examples", "9", "--tokens-per-example", "3000"), "--tokens-per-example: 3000 is above --seq 2048"),
     (("llama-3.1-8b", "--method", "qlra"), "nearest: qlora"),
+    (("llama-3.1-8b", "--method", "full", "--optimizer", "soap"), "'soap' is not one of adamw"),
+    (("llama-3.1-8b", "--optimizer", "lomo"), "--optimizer: lomo applies gradients as they come of trained weights"),
+    (("llama-3.1-8b", "--method", "full", "--optimizer", "Muon", "--gpus", "8", "--sharding", "fsdp"),
+     "--optimizer: muon is not known with sharding fsdp"),
+    (("llama-3.1-8b", "--offload"), "offload: True is not usable with sharding: 'none'; take zero2, zero3 or fsdp"),
     (("llama-3.1-8b", "--rank", "0"), "rank: 0 is not usable; at least 1"),
     (("llama-3.1-8b", "--rank", "-4"), "rank: -4"),
     (("llama-3.1-8b", "--seq", "200000"), "at most 131,072"),

@@ -4,9 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from quiet_scenario import world
 from sizing_support import size_text, sized_scenario
 
 from roi.answers.size import size_service
+from roi.answers.size_ways import _api_alone
 from roi.economics.decision.comparison import compare
 from roi.report.comparison.compare import comparison_text
 from roi.report.layout.wording import figure
@@ -168,7 +170,7 @@ def test_an_input_that_cannot_be_true_is_told_before_any_fleet_as_compare_does(f
 
 
 def test_a_fleet_with_hardly_anything_free_is_told_by_size_and_by_compare_alike(file):
-    """40,000 a day take 90.8% of what one L40S holds by the law; with a spare, a fifth kept free or half of the load not so."""
+    """40,000 a day take 90.4% of what one L40S holds by the law; with a spare, a fifth kept free or half of the load not so."""
     tight = (*LONG_ANSWERS, "workload.requests_per_day=40000", "draws=0")
 
     def both(*overrides):
@@ -184,8 +186,8 @@ def test_a_fleet_with_hardly_anything_free_is_told_by_size_and_by_compare_alike(
 
     said, texts = both()
     assert said
-    assert all("Little kept free: the peak takes 90.8% of what the fleet of " in text for text in texts)
-    assert all(" holds within the SLO; 10.1% more breaks it (serving.headroom)" in text for text in texts)
+    assert all("Little kept free: the peak takes 90.4% of what the fleet of " in text for text in texts)
+    assert all(" holds within the SLO; 10.6% more breaks it (serving.headroom)" in text for text in texts)
     for roomy in ("serving.spares=1", "serving.headroom=0.2", "workload.requests_per_day=20000"):
         said, texts = both(roomy)
         assert not said
@@ -193,11 +195,11 @@ def test_a_fleet_with_hardly_anything_free_is_told_by_size_and_by_compare_alike(
 
 
 def test_a_cache_that_is_nearly_full_is_told_of_engines_that_evict(file):
-    """Answers of 2,000 tokens on L4s: 28 in flight on each hold 87% of its cache; 31% where twice the fleet is faster too."""
+    """Answers of 2,000 tokens on L4s: 28 in flight on each hold 87% of its cache; 26% where twice the fleet is faster too."""
     full = ("workload.input_tokens=100", "workload.output_tokens=2000", "workload.peak_to_mean=4", "workload.ttft_p95_s=5",
             "workload.tpot_p95_s=0.2", "candidates.gpus=[L4]", "candidates.vendors=[]", "workload.requests_per_day=20000",
             "serving.spares=0")
-    for others, known, said in ((("serving.headroom=0",), 0.865, True), (("serving.headroom=0.5",), 0.308, False),
+    for others, known, said in ((("serving.headroom=0",), 0.865, True), (("serving.headroom=0.5",), 0.264, False),
                                 (("serving.headroom=0", "serving.engine=tensorrt-llm"), None, False)):
         found = sized(file, *full, *others, frontier=False)
         kv_full = json.loads(size_json(found))["plans"][0]["fleet"]["kv_full"]
@@ -205,3 +207,13 @@ def test_a_cache_that_is_nearly_full_is_told_of_engines_that_evict(file):
         for text in (size_text(found), size_text(found, full=True)):
             words = " ".join(text.split())
             assert ("KV cache 86.5% full at the peak: what is evicted and computed again is not counted." in words) == said
+
+
+def test_an_api_alone_is_told_at_todays_price_with_the_one_that_is_announced():
+    """1,000 x $0.75 + 100 x $3.75 a million, a request a second for a month: $2,956.50; doubled on 2027-01-01, in 38 days."""
+    flash = "google/gemini-3.8-flash"
+    w = world(candidates={"api_models": [flash], "cascade_first": [], "self_hosted": []})
+    way, each = _api_alone(w.shared, w.options[f"cheaper-api:{flash}"], 1.0)
+    assert (way.usd, each) == (pytest.approx(2956.5), pytest.approx(0.001125))
+    assert way.note == "gemini-3.8-flash; 2 x that price in 1.2 months, announced"
+    assert _api_alone(w.shared, w.options["stay"], 1.0)[0].note == "gpt-5.4"

@@ -59,7 +59,7 @@ def test_recorded_offers_become_rents_of_the_catalogs_cards():
     ("NVIDIA RTX 6000 Ada Generation", "RTX6000Ada", 48, "RTX-6000-Ada"), ("NVIDIA H200 NVL", "H200NVL", 141, "H200-141GB-NVL"),
     ("NVIDIA RTX PRO 6000 Blackwell Server Edition", "RTXPRO6000", 96, "RTX-PRO-6000-SE"),
     ("g6f.large", "L4", 3, None),  # an eighth of an L4
-    ("Tesla V100-PCIE-16GB", "V100", 16, None),  # the catalog has the SXM one alone
+    ("Tesla V100-PCIE-16GB", "V100", 16, "V100-16GB-PCIe"),
     ("1RTXPRO6000.30V", "RTXPRO6000", 96, None),  # one of three cards of that name
     ("n1-standard-8", "P100", 16, None), ("ct6e-standard-1t", "v6e", 0, None),
 ])

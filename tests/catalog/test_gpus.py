@@ -2,7 +2,7 @@
 
 import pytest
 
-from roi.catalog.cards.gpus import find_gpu, load_gpus
+from roi.catalog.cards.gpus import find_gpu, load_gpus, matrix_share
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.gpu import Gpu
 from roi.units import GIB
@@ -44,6 +44,20 @@ def by_id(gpu: Gpu) -> str:
         ("GB300", 2500, 8000, 288, 1400),
         ("MI210", 181, 1638.4, 64, 300),
         ("MI300X", 1307.4, 5300, 192, 750),
+        ("V100-PCIE-32GB", 112, 900, 32, 250),
+        ("V100S", 130, 1134, 32, 250),
+        ("P40", 11.76, 346, 24, 250),
+        ("TITAN RTX", 130.5, 672, 24, 280),
+        ("RTX 2080 Ti", 53.791, 616, 11, 250),
+        ("RTX 3060", 25.475, 360, 12, 170),
+        ("RTX 4060 Ti 16GB", 44.129, 288, 16, 165),
+        ("RTX 5070 Ti", 87.88, 896, 16, 300),
+        ("A2", 18.125, 200.1, 16, 60),
+        ("GH200 144GB", 989.4, 4900, 144, 1000),
+        ("DGX Spark", 125, 273, 128, 140),
+        ("RX 7900 XTX", 122.8, 960, 24, 355),
+        ("MI250", 181, 1638.4, 64, 280),
+        ("MI350X", 2306.9, 8000, 288, 1000),
     ],
 )
 def test_common_gpus_have_their_datasheet_figures(name, tflops, gb_per_s, gib, watt):
@@ -72,15 +86,14 @@ def test_links_are_one_direction():
     assert find_gpu("L4").link_bytes_per_s == 31.5e9
 
 
-def test_there_are_at_least_50_gpus_and_every_name_is_known_once():
-    assert len(ROWS) >= 50
+def test_there_are_at_least_130_gpus_and_every_name_is_known_once():
+    assert len(ROWS) >= 130
     assert len({gpu.id for gpu in ROWS}) == len(ROWS)
 
 
 @pytest.mark.parametrize("gpu", ROWS, ids=by_id)
 def test_every_id_and_every_alias_of_one_gpu_alone_finds_it(gpu):
-    shared = {"A100", "A100-SXM", "A100-SXM4", "A100-PCIe", "V100", "V100-SXM2",
-              "RTX PRO 6000", "RTX PRO 6000 Blackwell", "RTX PRO 6000 96GB", "PRO 6000"}
+    shared = {name for name in gpu.aliases if sum(name in each.aliases for each in ROWS) > 1}
     for name in {gpu.id, *gpu.aliases} - shared:
         assert find_gpu(name) is gpu
         assert find_gpu(name.lower().replace("-", "_")) is gpu
@@ -88,10 +101,13 @@ def test_every_id_and_every_alias_of_one_gpu_alone_finds_it(gpu):
 
 @pytest.mark.parametrize("gpu", ROWS, ids=by_id)
 def test_rates_grow_as_formats_shrink(gpu):
-    """fp4 >= fp8 >= 16-bit >= TF32, and a V100 or T4 computes bf16 in fp16."""
+    """fp4 >= fp8 >= 16-bit >= TF32, and a V100 or T4 computes bf16 in fp16. MI100 alone is slower in bf16: 92.3 of 184.6."""
     rates = [gpu.fp4_flops, gpu.fp8_flops, gpu.fp16_flops, gpu.tf32_flops]
     known = [rate for rate in rates if rate]
     assert known == sorted(known, reverse=True)
+    if gpu.id == "MI100-32GB":
+        assert gpu.matrix_flops("bf16") == gpu.matrix_flops("fp8") == 92.3e12 == gpu.fp16_flops / 2.0
+        return
     assert gpu.bf16_flops in (None, gpu.fp16_flops)
     assert gpu.matrix_flops("bf16") == gpu.fp16_flops
     assert gpu.matrix_flops("fp8") == (gpu.fp8_flops or gpu.fp16_flops)
@@ -99,15 +115,16 @@ def test_rates_grow_as_formats_shrink(gpu):
 
 @pytest.mark.parametrize("gpu", ROWS, ids=by_id)
 def test_figures_are_in_si_units(gpu):
-    """A slip of 1000 would leave these ranges: the ridge point (FLOP per byte) of all these cards lies in 70 to 420.
+    """A slip of 1000 would leave these ranges: the ridge point (FLOP per byte) of all these cards lies in 60 to 460.
 
-    H20, whose matrix rate was cut for export, lies at 37.
+    H20, whose matrix rate was cut for export, lies at 37, and cards without matrix cores lie at 23 to 34.
     """
-    assert (35 if gpu.id.startswith("H20-") else 70) < gpu.fp16_flops / gpu.bandwidth_bytes_per_s < 460
+    cut = gpu.id.startswith(("H20-", "GTX-10", "P4", "P100-", "MI50-", "MI60-"))
+    assert (20 if cut else 60) < gpu.fp16_flops / gpu.bandwidth_bytes_per_s < (40 if cut else 460)
     assert 10e9 < gpu.link_bytes_per_s < 1e12
-    assert 4 * 2**20 <= gpu.l2_bytes <= 256 * 2**20
+    assert 2 * 2**20 <= gpu.l2_bytes <= 256 * 2**20
     assert gpu.source
-    assert gpu.date.isoformat() in ("2026-11-24", "2026-11-25", "2026-11-26")
+    assert gpu.date.isoformat() in ("2026-11-24", "2026-11-25", "2026-11-26", "2026-11-28")
 
 
 @pytest.mark.parametrize(
@@ -146,8 +163,8 @@ def test_a100_alone_is_an_error_that_names_40_and_80():
         find_gpu("A100", "fleet.gpu")
 
 
-@pytest.mark.parametrize("name", ["RTX 6000", "RTX 3070 Ti", "RTX 4070", "RTX 4070 Ti SUPER", "RTX 5070", "H20e", "H800 PCIe",
-                                  "A4", "A3000", "L2", "B100", "MI250", "MI300A", "RTX PRO 5000", "P100", "GB10"])
+@pytest.mark.parametrize("name", ["RTX 6000", "RTX 3070M", "RTX 4070 Laptop", "RTX 4090D V2", "H20e", "H800 PCIe",
+                                  "A4", "A3000", "L2", "B100", "MI25", "MI308X", "RTX PRO 3000", "P102-100", "GB1"])
 def test_no_name_is_taken_for_a_card_near_it(name):
     """Each of these is a card of its own that the catalog lacks, or several."""
     with pytest.raises(UnknownName):
@@ -157,6 +174,15 @@ def test_no_name_is_taken_for_a_card_near_it(name):
 def test_rtx_pro_6000_alone_is_an_error_that_names_its_three_editions():
     with pytest.raises(ScenarioError, match=r"RTX-PRO-6000-WS or RTX-PRO-6000-MQ or RTX-PRO-6000-SE; name one"):
         find_gpu("RTX PRO 6000")
+
+
+def test_cards_without_matrix_cores_reach_no_more_than_their_datasheet_says():
+    """P40: 250 W for 11.76 TFLOP/s would be 1.10 of it by the law of cards with matrix cores."""
+    bare = {gpu.id for gpu in ROWS if not gpu.matrix_cores}
+    assert {"P40", "P4", "P100-16GB-PCIe", "GTX-1080-Ti", "MI50-32GB", "RX-6900-XT"} <= bare
+    assert not bare & {"T4", "V100-16GB-SXM", "RTX-2060", "RTX-3070", "A100-80GB-SXM", "RX-7900-XTX", "MI300X-192GB"}
+    assert matrix_share(find_gpu("P40")) == 1.0
+    assert matrix_share(find_gpu("RTX 3090")) == pytest.approx(78.0 / 71.0)
 
 
 def test_int8_weights_are_computed_in_16_bits_where_int8_products_are_slower():

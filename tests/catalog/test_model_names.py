@@ -5,7 +5,7 @@ from collections import defaultdict
 import pytest
 
 from roi.catalog.models.shapes import find_model, key, load_models, names, without_endings
-from roi.errors import UnknownName
+from roi.errors import ScenarioError, UnknownName
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,20 @@ def test_separators_owners_packings_and_trainings_do_not_matter(typed, model_id)
     [
         "llama-370b", "Llama-3-18B", "llama-3.1-80b", "llama-3.2-8b", "Qwen-27B", "Qwen3-7B", "Mixtral-8x8B", "opt-13",
         "mistral-7b", "command-r", "deepseek-v3.2", "DeepSeek-V2.5", "kimi-k3", "Kimi-K2.5", "glm-4.5v", "Yi-34B-200K",
-        "Qwen3-30B-A22B", "Qwen2.5-VL-7B-Instruct", "Llama-3.2-11B-Vision-Instruct", "Llama-3.1-Nemotron-51B-Instruct",
+        "Qwen3-30B-A22B", "Qwen2.5-VL-7B-Instruct", "Llama-3.2-11B-Vision-Instruct",
         "DeepSeek-R1-Distill-Qwen-8B", "Llama-7B (pruned)", "Llama-3.1-8B-Instruct-pruned", "gpt-oss-20b-eagle3",
         "Llama-3.3-70B-Instruct-speculator", "Qwen2.5-Math-72B", "qwen3", "70b", "fp8", "/",
     ],
 )  # fmt: skip
 def test_no_name_is_taken_for_another_size_generation_or_variant(name):
     with pytest.raises(UnknownName):
+        find_model(name)
+
+
+@pytest.mark.parametrize("name", [
+    "nvidia/Llama-3_1-Nemotron-51B-Instruct", "Llama-3_3-Nemotron-Super-49B-v1", "Llama-3.1-Nemotron-Ultra-253B"])
+def test_a_model_of_layers_that_no_shape_expresses_is_refused_with_that_reason(name):
+    with pytest.raises(ScenarioError, match="differ in width and some have no attention"):
         find_model(name)
 
 

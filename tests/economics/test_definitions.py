@@ -33,7 +33,8 @@ from roi.economics.finance import (
     return_on_investment,
 )
 from roi.economics.inputs import Api, Hardware, Option, OwnCost, Plan, Provisioned, Shared, Tokens, Training
-from roi.economics.lines.api_bill import api_lines, provisioned_lines, request_cost, seen_tokens, service
+from roi.economics.lines.api_bill import api_lines, provisioned_lines, service
+from roi.economics.lines.api_request import request_cost, seen_tokens
 from roi.economics.lines.calendar import events, growth_path, incumbent_share, live_share
 from roi.economics.lines.line import Along, Line, always, billed_requests, rent_level, requests, usd_of_errors
 from roi.economics.lines.option_lines import (

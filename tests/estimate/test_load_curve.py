@@ -184,6 +184,28 @@ def test_where_prompts_fill_the_steps_fewer_sequences_decode_than_there_are_slot
     assert 2000.0 / (ended[3000] - ended[1000]) == pytest.approx(saturated_rate(load, server), rel=0.05)
 
 
+@pytest.mark.parametrize("reserved", [True, False])
+@pytest.mark.parametrize(("prompt", "output", "room"), [(100.0, 2000.0, 50_000.0), (300.0, 900.0, 50_000.0),
+                                                        (2000.0, 300.0, 60_000.0)])
+def test_an_endless_queue_where_the_cache_binds_is_held_back_by_the_long_answers(prompt, output, room, reserved):
+    """Of exponential answers those in flight have E[O^2] / E[O] = 2 means of tokens. The middle of an endless queue."""
+    load = as_requests(histogram_lengths(4000, prompt * ONE, output * ONE, ONE), np.zeros(4000), None, reserved=reserved)
+    server = Server(ENGINE, room)
+    ended = np.sort(replay(load, server).ended_s)
+    assert 1000.0 / (ended[2000] - ended[1000]) == pytest.approx(saturated_rate(load, server), rel=0.06)
+
+
+def test_the_room_is_near_where_what_those_in_flight_hold_over_time_is():
+    """Answers of 10 and of 1,990 tokens in equal number, one step each: 199 of 200 moments are of the long, which hold 1,991.
+
+    9 in flight, and 15 with two deviations: 15 x 1,981 = 29,717 tokens are near a room of 29,700, not the 15 x 1,001 of means.
+    """
+    lengths = histogram_lengths(400, ONE.repeat(2), np.array([10.0, 1990.0]), np.array([0.5, 0.5]))
+    load = as_requests(lengths, poisson_arrivals(400, 7), None)
+    near = [LoadCurve(load, Server(ENGINE, room)).near_room(9.0, 1.0) is not None for room in (16_000.0, 29_700.0, 29_750.0)]
+    assert near == [True, True, False]
+
+
 @pytest.mark.parametrize(("prompt", "output", "slots"), [(2048.0, 28.0, 64.0), (1000.0, 100.0, 256.0), (300.0, 900.0, 128.0)])
 def test_an_endless_queue_where_prompts_are_computed_alone(prompt, output, slots):
     """Lengths that spread: sequences end one by one, and each prompt is a step of its own. The middle of an endless queue."""

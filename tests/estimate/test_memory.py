@@ -11,8 +11,9 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.step.step_time import StepEfficiency, step_time
-from roi.estimate.training.adapters import base_weight_bytes, nf4_bytes_per_weight, optimizer_state_bytes, trained_parameters
+from roi.estimate.training.adapters import base_weight_bytes, nf4_bytes_per_weight, trained_parameters
 from roi.estimate.training.memory import PHASES, MemoryBreakdown, training_memory
+from roi.estimate.training.optimizers import optimizer_state_bytes
 from roi.estimate.training.plan import METHODS, TrainingPlan, check_context
 from roi.estimate.training.stacks import trainer_habits
 from roi.units import GIB

@@ -8,8 +8,9 @@ import pytest
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
-from roi.estimate.training.adapters import check_rank, optimizer_state_bytes, optimizer_workspace_bytes, trained_parameters
+from roi.estimate.training.adapters import check_rank, trained_parameters
 from roi.estimate.training.memory import training_memory
+from roi.estimate.training.optimizers import optimizer_state_bytes, optimizer_workspace_bytes
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal

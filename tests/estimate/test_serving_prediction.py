@@ -1,12 +1,13 @@
 """Measured loads by replay, by hand; one path for a row and a plan; and intervals."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 from tables_support import serving_run_of
 
-from roi.catalog.cards.gpus import find_gpu, matrix_share
+from roi.catalog.cards.gpus import find_gpu, load_gpus, matrix_share
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
 from roi.catalog.models.shapes import find_model
 from roi.estimate.accuracy.serving_errors import ServingEvidence, derived_throughput, measured_figures, predict_serving
@@ -17,14 +18,15 @@ from roi.estimate.replay.loads import SEED, OperatingFigures, ServingLoad, load_
 from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import poisson_arrivals
-from roi.estimate.serving.efficiencies import Efficiencies
+from roi.estimate.serving.efficiencies import PERFECT, Efficiencies
 from roi.estimate.serving.iteration import Iteration, query_group, roofline_iteration
 from roi.estimate.serving.replica_memory import EngineHabits, activation_bytes
 from roi.estimate.serving.request_shape import RequestShape
-from roi.estimate.serving.weight_formats import weight_bytes
+from roi.estimate.serving.weight_formats import GGUF_BITS, WEIGHT_FORMATS, weight_bytes
 from roi.evidence.serving_speed import engine_row, known_ends, on_card, reached, serving_evidence
 from roi.numerics.least_squares import nnls
 from roi.resolution.plan_capacity import ServingPlan, load_of, published_engine_speed, published_server
+from roi.store.tables.serving_table import ServingRow
 
 SERVER = Server(Iteration(step_s=0.010, sequence_s=0.001, kv_byte_s=0.0, prefill_token_s=1e-5), np.inf, sequence_limit=100.0)
 """10 ms + 1 ms a sequence; 10 us a prompt token; 8,192 tokens a step."""
@@ -430,6 +432,53 @@ def test_gguf_formats_take_their_files_bits_for_every_tensor():
     shape = find_model("llama-3-8b")
     assert weight_bytes(shape, "q4_k_m") == pytest.approx(4.92e9, rel=0.01)
     assert weight_bytes(shape, "f16") == pytest.approx(16.06e9, rel=0.01)
+
+
+@pytest.mark.parametrize(("name", "block_bits", "more"), [
+    ("q4_0", 4.5, 0.01), ("q4_1", 5.0, 0.01), ("q5_0", 5.5, 0.01), ("q5_1", 6.0, 0.01), ("q8_0", 8.5, 0.01),
+    ("iq4_nl", 4.5, 0.02), ("iq4_xs", 4.25, 0.02), ("q4_k_s", 4.5, 0.02), ("q5_k_s", 5.5, 0.01), ("q6_k", 6.5625, 0.001),
+    ("iq2_xxs", 2.0625, 0.05), ("iq3_s", 3.4375, 0.03), ("q3_k_s", 3.4375, 0.03),
+])
+def test_bits_of_a_gguf_format_are_those_of_its_blocks_and_of_a_head_in_q6_k(name, block_bits, more):
+    """ggml's blocks: q4_1 packs 32 weights in 20 bytes, 5 bits each; of Llama-3.1-8B the head, 0.525e9 of 8.03e9, is in q6_k.
+
+    q8_0 keeps the head as all else, and iq3_xxs in fewer bits. Mixtures of blocks keep some more
+    tensors in wider formats: up to `more` above that.
+    """
+    shape = find_model("llama-3.1-8b")
+    head = shape.head_parameters / shape.parameters
+    floor = block_bits + head * max(6.5625 - block_bits, 0.0)
+    assert floor * 0.995 < 8.0 * weight_bytes(shape, name) / shape.parameters < floor * (1.0 + more)
+
+
+def test_no_gguf_format_reads_less_than_one_of_fewer_bits():
+    shape, gpu, row = find_model("llama-3.1-8b"), find_gpu("RTX 4090"), engine_row("llama.cpp", recent=True)[0]
+    names = sorted(GGUF_BITS, key=lambda name: GGUF_BITS[name])
+    steps = [float(roofline_iteration(shape, gpu, 1.0, name, 0.0, on_card(row, gpu)).step_s) for name in names]
+    assert steps == sorted(steps)
+    assert len(names) == len(set(GGUF_BITS.values())) == 27
+    assert set(get_args(get_args(ServingRow.model_fields["weight_dtype"].annotation)[0])) == set(WEIGHT_FORMATS)
+
+
+@pytest.mark.parametrize(("engine", "weights"), [
+    ("llama.cpp", "q4_k_m"), ("llama.cpp", "f16"), ("vllm", "fp16"), ("other", "int4")])
+def test_no_card_is_faster_than_its_roofline_and_none_is_slower_than_one_of_its_kind_that_is_less(engine, weights):
+    """GeForce's clocks exceed the datasheet's, and so may its products, by what was measured (RTX 3090: 1.10).
+
+    Of NVIDIA's cards in one generation, where memory and products are both faster, a step takes no longer.
+    """
+    shape, row = find_model("llama-3.1-8b"), engine_row(engine, recent=True)[0]
+    steps = {}
+    for gpu in load_gpus():
+        best, told = (roofline_iteration(shape, gpu, 1.0, weights, 256.0, known) for known in (PERFECT, on_card(row, gpu)))
+        assert 0.0 < float(best.decode_s(1.0, 0.0)) <= float(told.decode_s(1.0, 0.0)) < 10.0, gpu.id
+        assert 0.0 < float(best.prefill_token_s) <= float(told.prefill_token_s) * max(matrix_share(gpu), 1.0), gpu.id
+        if gpu.id.startswith("RTX-") and not gpu.id.startswith("RTX-A"):
+            steps[gpu] = float(told.decode_s(1.0, 0.0))
+    for one, slow in steps.items():
+        for other, fast in steps.items():
+            less = one.bandwidth_bytes_per_s <= other.bandwidth_bytes_per_s and one.fp16_flops <= other.fp16_flops
+            assert not less or one.id[4:6] != other.id[4:6] or slow >= fast * 0.98, (one.id, other.id)
 
 
 def test_efficiencies_broadcast_as_plans_do():

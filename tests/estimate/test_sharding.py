@@ -15,6 +15,7 @@ from roi.estimate.training.adapters import packed_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import (
+    LinkSpeed,
     datasheet_links,
     gathered_bytes,
     gathered_tensors,
@@ -166,6 +167,23 @@ def test_link_seconds_by_hand():
     assert link_seconds(LLAMA, full, datasheet_links(A100)) == pytest.approx((0.0, 2 * second))
 
 
+def test_ends_that_are_units_of_their_own_are_gathered_for_both_ways_and_the_root_once():
+    """The last norm, 4,096 x 2 bytes, is the root: gathered once. 32 layers and 2 ends twice and the root once are 69 gathers.
+
+    35 units scatter gradients in full training, and 32 under adapters, whose ends are frozen.
+    """
+    plan = TrainingPlan(method="full", gpus=4, sharding="fsdp", ends_apart=True)
+    second, norm = 0.75 * 2 * P / 300e9, 0.75 * 2 * 4_096 / 300e9
+    assert link_seconds(LLAMA, plan, datasheet_links(A100)) == pytest.approx((3 * second - norm, 0.0), rel=1e-12)
+    slow = dict.fromkeys(("all-gather", "reduce-scatter", "all-reduce"), LinkSpeed(1.0, np.inf))
+    assert link_seconds(LLAMA, plan, slow)[0] == 69.0 + 35.0
+    assert link_seconds(LLAMA, replace(plan, method="lora"), slow)[0] == 69.0 + 32.0
+    assert link_seconds(LLAMA, replace(plan, ends_apart=False), slow)[0] == 65.0 + 33.0
+    tied = find_model("qwen3-4b")
+    assert tied.tied
+    assert link_seconds(tied, plan, slow) == link_seconds(tied, replace(plan, ends_apart=False), slow)
+
+
 def test_measured_collectives_add_their_latency_by_hand():
     """1 KiB in 10 us, and 2^30 bytes in 10 us + what a ring of 4 needs at 100 GB/s: that latency and that bandwidth.
 
@@ -285,8 +303,52 @@ def test_offloaded_shards_leave_what_is_gathered():
     assert float(memory.weights_bytes) == pytest.approx(packed_parameters(model, plan) * 4.0 / 64.0)
     assert float(memory.adapters_bytes) == 0.0
     assert float(memory.reserved_bytes) / 2**30 == pytest.approx(14.92, rel=0.05)
-    with pytest.raises(InputError, match="offload: True is not usable with sharding: 'zero3'"):
-        replace(plan, sharding="zero3")
+    with pytest.raises(InputError, match="offload: True is not usable with sharding: 'zero1'"):
+        replace(plan, sharding="zero1")
+
+
+def test_zero_1_divides_the_optimizer_s_states_alone():
+    """bf16 weights 2 P and gradients 2 P on every GPU, fp32 copy and moments 12 P over eight, and one bucket of 2e8 numbers."""
+    plan = TrainingPlan(method="full", gpus=8, sharding="zero1")
+    held = held_states(LLAMA, plan, 8.0)
+    assert float(held.weights_bytes) == float(held.gradients_bytes) == 2 * P
+    assert float(held.moments_bytes) == pytest.approx(12 * P / 8)
+    assert float(held.buckets_bytes) == 2 * 2e8
+    alone = held_states(LLAMA, replace(plan, gpus=1), 1.0)
+    assert float(alone.moments_bytes) == 12 * P
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_each_stage_of_zero_needs_less_than_the_one_before_and_offloaded_ones_least(method):
+    stages = [("none", False), ("zero1", False), ("zero2", False), ("zero3", False), ("zero3", True)]
+    plans = [TrainingPlan(method=method, gpus=8, sharding=name, offload=away, trainer="hf", seq=512.0) for name, away in stages]
+    peaks = [float(training_memory(LLAMA, plan, A100).peak_allocated_bytes) for plan in plans]
+    if method == "full":
+        assert peaks == sorted(peaks, reverse=True)
+        away = float(training_memory(LLAMA, replace(plans[2], offload=True), A100).peak_allocated_bytes)
+        assert peaks[4] < away < peaks[2]
+    assert peaks[4] < peaks[3]
+
+
+def test_what_zero_offloads_leaves_the_gpu_what_it_computes_with():
+    """ZeRO-2: 16-bit weights and two buckets of 2e8 numbers, on one GPU too; ZeRO-3 two of hidden^2."""
+    plan = TrainingPlan(method="full", sharding="zero2", offload=True)
+    held = held_states(LLAMA, plan, 1.0)
+    assert float(held.weights_bytes) == 2 * P
+    assert float(held.moments_bytes) == float(held.gradients_bytes) == float(held.update_bytes) == 0.0
+    assert float(held.buckets_bytes) == 2 * 2 * 2e8
+    third = held_states(LLAMA, replace(plan, sharding="zero3"), 1.0)
+    assert float(third.weights_bytes) == 0.0
+    assert float(third.buckets_bytes) == 2 * 2 * 4_096**2
+
+
+def test_zero_1_reduces_once_a_step_and_gathers_what_was_updated():
+    """All-reduce twice 7/8 of the gradients, all-gather 7/8 of the parameters, at 1 GB/s; nothing in a micro-step."""
+    plan = TrainingPlan(method="full", gpus=8, sharding="zero1")
+    links = {name: replace(link, bytes_per_s=1e9) for name, link in datasheet_links(A100).items()}
+    each, once = link_seconds(LLAMA, plan, links)
+    assert float(each) == 0.0
+    assert float(once) == pytest.approx(3 * 7 / 8 * 2 * P / 1e9)
 
 
 def test_the_last_of_two_gpus_holds_half_of_the_layers_and_the_head():

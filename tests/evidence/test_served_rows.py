@@ -165,6 +165,11 @@ def test_a_row_counts_once_whatever_table_it_is_in(tmp_path):
     assert [each.source for each in row_speeds([one, again, one], engine, H100)] == [one.table] * 2 + ["again"]
     assert len(row_speeds(unnamed, engine, H100)) == 2
     assert len(row_speeds([rows(0.8, 0.8)], engine, H100)) == 2  # two runs of one table
+    renamed = one.model_copy(update={"table": "renamed", "rows": tuple(
+        row.model_copy(update={"id": f"mine-{row.id}"}) for row in one.rows)})
+    assert [each.source for each in row_speeds([one, renamed], engine, H100)] == [one.table] * 2
+    other = renamed.model_copy(update={"rows": tuple(row.model_copy(update={"weight_dtype": "fp8"}) for row in renamed.rows)})
+    assert len(row_speeds([one, other], engine, H100)) == 4
 
     folder, loads = tmp_path / "profiles", [{"concurrency": str(c)} for c in (8, 16, 32)]
     folder.mkdir()
@@ -172,8 +177,11 @@ def test_a_row_counts_once_whatever_table_it_is_in(tmp_path):
                                       str(folder)]).stdout for name in ("mine.csv", "copy.csv", "mine.csv")]
     assert "known already" not in told[0]
     assert "Serving speed: 3 rows kept in copy.served" in told[1]
-    assert "3 of the rows are known already, and count once." in " ".join(told[1].split())
+    assert "3 of the rows are known already, by their figures, and count once." in " ".join(told[1].split())
     assert "3 of the rows are known already" in " ".join(told[2].split())
+    renamed = write_table(tmp_path / "renamed.csv", SERVING, *({**load, "id": f"other-{k}"} for k, load in enumerate(loads)))
+    shown = CliRunner().invoke(main, ["calibrate", "--add", str(renamed), "--profiles", str(folder), "--format", "json"])
+    assert json.loads(shown.stdout)["known"] == 3
 
 
 def test_rows_over_other_published_speeds_are_left_out_until_their_table_is_added_again(tmp_path, monkeypatch):

@@ -1,24 +1,27 @@
 """Speed from measured rates and a dry run's operators."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from datasheet_device import datasheet_rates
 
-from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.cards.gpus import find_gpu, load_gpus, matrix_share
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import OPERATORS_APART, device_evidence, step_seconds
 from roi.estimate.step.step_time import step_time
 from roi.estimate.training.plan import TrainingPlan
+from roi.evidence import training_speed
 from roi.evidence.measured_links import measured_links
-from roi.evidence.training_speed import best_product, plan_speed
+from roi.evidence.training_speed import best_product, plan_speed, speed_evidence
 from roi.facts.environment import Environment
 from roi.facts.profiles import DeviceProfile, DryRunProfile, LinkRate, OperatorGroup, Rate
 from roi.store.profiles.lookup import Store, StoredProfile
 
+LLAMA = find_model("llama-3.1-8b")
 MODEL, GPU, PLAN = find_model("qwen2.5-0.5b"), find_gpu("L4"), TrainingPlan()
 KNOWN = training_efficiencies().step()
 PRODUCT = OperatorGroup(
@@ -101,3 +104,26 @@ def test_several_cards_send_at_what_was_measured_between_as_many_of_them():
     assert slow.link_s > 10.0 * quick.link_s  # 0.5 GB/s against the datasheet's 31.5
     for cards, gpu in ((4, "L4"), (1, "L4"), (2, "H100-80GB-SXM")):
         assert measured_links(store, gpu, cards) == ({}, "")
+
+
+@pytest.mark.parametrize(("plan", "capped"), [
+    (TrainingPlan(method="full", micro_batch=8.0), "RTX-3090"), (TrainingPlan(gpus=8, sharding="fsdp"), "RTX-3090"),
+    (TrainingPlan(method="qlora", micro_batch=4.0), "RTX-4090"),
+])
+def test_the_fast_end_of_a_step_is_no_faster_than_the_peak_of_any_card(plan, capped):
+    """Counted by itself: FLOPs over the datasheet's rate, or over the best product that was measured where that is more.
+
+    The centre is that of the runs, and so is the fast end where the peak does not bind.
+    """
+    fitted, kept = training_speed._fitted(Store(), ()), speed_evidence(Store())
+    held = {}
+    for gpu in load_gpus():
+        found, before = kept(gpu, LLAMA, plan), fitted(gpu, LLAMA, plan)
+        step = step_time(LLAMA, plan, gpu, replace(found.efficiency, overall=found.high))
+        peak = gpu.matrix_flops("bf16") * max(1.0, matrix_share(gpu))
+        assert float(step.flops) / peak <= float(step.micro_step_s - step.link_s) * (1.0 + 1e-9), gpu.id
+        assert replace(found, high=before.high) == before
+        assert float(found.efficiency.overall) <= found.high <= before.high
+        held[gpu.id] = found.high < before.high
+    assert held[capped]
+    assert not all(held.values())

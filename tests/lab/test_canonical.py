@@ -193,15 +193,6 @@ def test_cells_of_serving_tables(change, columns, cells):
     assert told(SERVING, columns, **change) == cells
 
 
-@pytest.mark.parametrize(("base", "change", "message"), [
-    (SERVING, {"isl": "128-256"}, "isl: '128-256'"), (SERVING, {"concurrency": "1k"}, "concurrency: '1k'"),
-])
-def test_a_cell_that_the_data_does_not_know_is_refused_with_row_column_and_value(base, change, message):
-    with pytest.raises(InputError) as error:
-        one(base, **change)
-    assert message in str(error.value)
-
-
 LLAMA_CPP = {"model": "Llama-3-70B", "gpu": "RTX 3070 8GB", "n_gpus": "4", "tp": "4", "precision": "Q8_0",
              "engine": "llama.cpp", "engine_version": "b3000", "date": "2025-06",
              "scenario": "llama-bench tg", "concurrency": "1"}
@@ -223,8 +214,10 @@ MLPERF = {"model": "Llama 2 70B", "gpu": "NVIDIA H200-SXM-141GB", "n_gpus": "8",
                                                                        "engine design", ("sglang", "2024")),
     ({"model": "Qwen3-235B-A22B", "gpu": "H100-80GB-SXM", "n_gpus": "8", "tp": "8", "precision": "w fp8/kv fp8",
       "notes": "expert parallelism and attention data parallelism"}, "attention_parallel", ("true",)),
-    ({"scenario": "16 users", "concurrency": ""}, "load", ("16-users",)), ({"precision": "hqq"}, "weight_dtype", ("hqq",)),
-    ({"ttft_stat": "p99"}, "ttft_stat", ("p99",)), ({"tp": "TP4"}, "tp", ("TP4",)), ({"gpu": "TPUv5"}, "gpu", ("TPUv5",)),
+    ({"scenario": "16 users", "concurrency": ""}, "load concurrency", ("closed", "16")), ({"tp": "TP4"}, "tp", ("4",)),
+    ({"precision": "hqq"}, "weight_dtype assumed", ("int4", "weight_dtype+kv_dtype")), ({"gpu": "TPUv5"}, "gpu", ("TPUv5",)),
+    ({"precision": "ternary"}, "weight_dtype", ("ternary",)), ({"tp": "EP4"}, "tp", ("EP4",)),
+    ({"scenario": "burst", "concurrency": ""}, "load", ("burst",)),
 ])
 def test_serving_cells_that_nobody_listed_are_read_by_their_grammar_or_left_for_validate_to_skip(change, columns, cells):
     assert told(SERVING, columns, **change) == cells
@@ -265,6 +258,56 @@ def test_serving_cells_that_nobody_listed_are_read_by_their_grammar_or_left_for_
     ({"method": "full:galore_emb"}, "method", ("full:galore_emb",)),
     ({"notes": "experiment lora/llama-3.2-3B-rank32-mica"}, "method", ("peft:mica",)),
     ({"quant": "hqq"}, "quant", ("hqq",)),
+    ({"method": "GaLore", "optimizer": "adamw_torch", "rank": "256"}, "method optimizer rank", ("full", "galore-adamw", "256")),
+    ({"method": "APOLLO-Mini", "rank": ""}, "method optimizer rank", ("full", "apollo-adamw", "1")),
+    ({"method": "full", "optimizer": "galore_adamw_8bit_layerwise", "rank": ""}, "optimizer rank habits",
+     ("galore-adamw-8bit", "128", "step_in_backward+emptied_cache")),
+    ({"method": "LOMO"}, "method optimizer", ("full", "lomo")), ({"method": "BAdam"}, "method", ("badam",)),
+    ({"method": "AdaLoRA (init_r 12)"}, "method", ("peft:adalora",)), ({"method": "LoRA (use_dora)"}, "method", ("dora",)),
+    ({"method": "(IA)^3"}, "method", ("peft:ia3",)), ({"method": "P-tuning v2"}, "method", ("peft:prefix_tuning",)),
+    ({"method": "LongLoRA"}, "method", ("LongLoRA",)), ({"method": "DPO LoRA"}, "method", ("DPO-LoRA",)),
+    ({"method": "8-bit LoRA", "quant": ""}, "method quant", ("lora-int8", "int8")),
+    ({"method": "full", "optimizer": "8-bit Lion"}, "optimizer", ("lion-8bit",)),
+    ({"method": "full", "optimizer": "Adam-mini"}, "optimizer", ("adam-mini",)),
+    ({"method": "full", "optimizer": "AdamW", "optimizer_state_dtype": "fp32", "base_dtype": "bfloat16 "}, "optimizer",
+     ("adamw-32bit",)),
+    ({"method": "full", "optimizer": "DeepSpeedCPUAdam"}, "optimizer", ("deepspeedcpuadam",)),
+    ({"method": "full", "optimizer": "DeepSpeedCPUAdam", "notes": "ZeRO-2 offload", "n_gpus": "2"}, "optimizer sharding",
+     ("adamw", "zero2-offload")),
+    ({"quant": "gptq-4bit-128g", "method": "qlora"}, "quant", ("gptq-int4",)),
+    ({"quant": "GPTQ 3-bit"}, "quant", ("gptq-int3",)),
+    ({"quant": "torchao int8"}, "quant kbit_prepared", ("int8", "false")), ({"quant": "16-bit"}, "quant", ("none",)),
+    ({"quant": "bitsandbytes 4bit", "framework": "axolotl"}, "quant double_quant assumed",
+     ("nf4", "true", "lora_dropout+logits_kept+autocast+optimizer_states+double_quant")),
+    ({"framework": "own", "n_gpus": "8", "sharding": "ds_z3_offload_config"}, "sharding", ("zero3-offload",)),
+    ({"framework": "own", "n_gpus": "8", "sharding": "ZeRO stage 1"}, "sharding", ("zero1",)),
+    ({"framework": "own", "n_gpus": "8", "sharding": "HYBRID_SHARD"}, "sharding", ("fsdp",)),
+    ({"framework": "own", "n_gpus": "16", "sharding": "HSDP"}, "sharding", ("hsdp",)),
+    ({"framework": "own", "n_gpus": "16", "sharding": "FSDP + TP2"}, "sharding", ("tensor-parallel",)),
+    ({"framework": "own", "n_gpus": "1", "sharding": "fsdp"}, "sharding", ("none",)),
+    ({"target_modules": "['query_key_value']", "model": "falcon-7b"}, "target_modules", ("q_proj+k_proj+v_proj",)),
+    ({"target_modules": "attention + MLP"}, "target_modules", ("q_proj+k_proj+v_proj+o_proj+gate_proj+up_proj+down_proj",)),
+    ({"target_modules": "n.s.", "framework": "unsloth"}, "target_modules", ("all-linear",)),
+    ({"gradient_checkpointing": "unsloth"}, "gradient_checkpointing", ("offload",)),
+    ({"gradient_checkpointing": "true (use_reentrant=False)"}, "gradient_checkpointing", ("true",)),
+    ({"gradient_checkpointing": "w/o gc"}, "gradient_checkpointing", ("false",)),
+    ({"gradient_checkpointing": "every 2 layers"}, "gradient_checkpointing", ("every-2-layers",)),
+    ({"attention_impl": "without flash attention"}, "attention_impl", ("sdpa",)),
+    ({"attention_impl": "FA3"}, "attention_impl", ("flash3",)),
+    ({"packing": "padding-free", "framework": "own"}, "packed padded", ("true", "false")),
+    ({"packing": "sample_packing: false", "framework": "own"}, "packed padded", ("false", "true")),
+    ({"peak_mem_kind": "wandb GPU memory allocated"}, "peak_mem_kind", ("process",)),
+    ({"peak_mem_kind": "total over 8 GPUs", "n_gpus": "8", "peak_mem_gib": "80"}, "peak_mem_gib", ("10",)),
+    ({"peak_mem_gib": "10 GB"}, "peak_mem_gib", ("9.31323",)), ({"tokens_per_s": "1,500 tok/s"}, "tokens_per_s", ("1500",)),
+    ({"seq_len_max": "4k", "n_gpus": "2x8"}, "seq_len_max n_gpus", ("4096", "16")),
+    ({"source_date": "Oct 2024"}, "date", ("2024-10",)),
+    ({"framework": "TRL SFTTrainer", "source_date": "2024-06"}, "trainer logits_kept", ("hf", "false")),
+    ({"framework": "TRL SFTTrainer", "source_date": "2025-06"}, "trainer logits_kept", ("trl", "true")),
+    ({"framework": "TRL SFTTrainer", "framework_version": "torch 2.9, trl 1.16.0"}, "trainer logits_kept", ("trl", "false")),
+    ({"framework": "MLX"}, "stack", ("MLX",)), ({"gpu": "RTX 2080 Ti"}, "gpu", ("RTX-2080-Ti",)),
+    ({"gpu": "p4d.24xlarge"}, "gpu", ("A100-40GB-SXM",)),
+    ({"gpu": "A100-80G"}, "gpu", ("A100-80GB-SXM",)), ({"model": "Llama-2 (7B)"}, "model", ("llama-2-7b",)),
+    ({"model": "Mistral 7B"}, "model", ("mistral-7b-v0.1",)), ({"model": "whisper-large-v3"}, "model", ("whisper-large-v3",)),
     ({"micro_batch": "4 per GPU"}, "micro_batch", ("4",)), ({"micro_batch": "2 to 4"}, "micro_batch", ("2-to-4",)),
     ({"seq_len_mean": "~500"}, "seq_len_mean", ("500",)), ({"seq_len_mean": "unknown"}, "seq_len_mean", ("",)),
     ({"source_date": "last spring"}, "date", ("",)),
@@ -304,9 +347,9 @@ def test_the_script_writes_the_table_or_says_what_it_does_not_know(tmp_path, mon
     monkeypatch.setattr("sys.argv", ["canonical.py", str(path)])
     canonical.main()
     assert capsys.readouterr().out == out.read_text(encoding="utf-8")
-    write(SERVING | {"isl": "128-256"})
-    with pytest.raises(SystemExit, match="canonical: row 'lab-7', isl: '128-256'"):
-        canonical.main()
+    write(SERVING | {"isl": "many"})
+    canonical.main()
+    assert ",many," not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["training", "serving"])

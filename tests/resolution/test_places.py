@@ -1,11 +1,15 @@
 """A Case's paths stand beside the fields that they fill: what resolution writes is what the economics reads."""
 
 import re
+from collections.abc import Iterator
+from datetime import date
 
 import pytest
 
+from roi.catalog.prices.api_prices import find_api_price
 from roi.economics.decision.evaluation import read_all
 from roi.economics.inputs import (
+    AnnouncedRates,
     Api,
     At,
     Hardware,
@@ -20,12 +24,14 @@ from roi.economics.inputs import (
     places,
 )
 from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
+from roi.facts.price import ApiPrice
+from roi.resolution.api_options import LISTED
 from roi.resolution.resolution import Resolved, resolve
 from roi.scenario.file import load_scenario
 
 RECORDS = (
-    Shared, Tokens, Api, Plan, Training, Hardware, Provisioned, Option, OwnCost, BillFacts, ErrorRate, OptionFacts, PlanFacts,
-    TrainingFacts,
+    Shared, Tokens, Api, AnnouncedRates, Plan, Training, Hardware, Provisioned, Option, OwnCost, BillFacts, ErrorRate,
+    OptionFacts, PlanFacts, TrainingFacts,
 )  # fmt: skip
 
 OWN_TERMS = ("{setup_hours: 1, run_hours_per_month: 1, months_to_live: 1, months_in_parallel: 1, evaluation_usd: 1,"
@@ -58,7 +64,7 @@ EVERYTHING = (
 
 ONLY_TOLD = (
     r"title", r"as_of", r"accept", r"reconciliation\.as_with", r"incumbent\.context_tokens",
-    r"vendors\..+\.(?:successor|next_price_on|next_price_ratio)",
+    r"vendors\..+\.(?:successor|announced\.\d+\.from)",
     r"systems\..+\.(error_rate|right_where_right|right_where_wrong)\.items",
     r"draws", r"seed", r"gates\.\w+", r"training\.labels_from", r"workload\.(ttft|tpot)_p95_s",
     r"options\..+\.plans\.\d+\.rental", r"options\..+\.training\.(gpus?|memory_bytes)", r"own_hardware\.gpus_per_server",
@@ -92,8 +98,18 @@ class Watched(dict):
 
 
 @pytest.fixture(scope="module")
-def resolved() -> Resolved:
-    return resolve(load_scenario(None, EVERYTHING))
+def resolved() -> Iterator[Resolved]:
+    """With a list of gpt-6-luna that is announced, which no vendor of the catalog has in all rates."""
+    rates = dict.fromkeys(LISTED, (1.0,)) | {"edges_tokens": (0.0,)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("roi.resolution.api_terms.find_api_price", lambda *asked: _changing(find_api_price(*asked)))
+        patch.setattr("roi.resolution.api_options.announced_price",
+                      lambda price: price.model_copy(update={**rates, "changes_on": None}))  # fmt: skip
+        yield resolve(load_scenario(None, EVERYTHING))
+
+
+def _changing(price: ApiPrice) -> ApiPrice:
+    return price.model_copy(update={"changes_on": date(2027, 3, 1)}) if price.model == "gpt-6-luna" else price
 
 
 @pytest.fixture(scope="module")

@@ -193,7 +193,8 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"method": "peft:ia3", "quant": "nf4"}, "quant: 'nf4'; peft:ia3 is counted on a base that is not quantised"),
     ({"method": "peft:prompt_tuning", "rank": ""}, "rank: ''; blank, and neither are trainable_params stated"),
     ({"method": "LoRA"}, f"method: 'LoRA'; none of {NAMED}; nearest: lora"),
-    ({"quant": "awq-int4"}, "quant: 'awq-int4'; none of none, nf4, int8, gptq-int4, gptq-int8; nearest: gptq-int4"),
+    ({"quant": "awq-int4"},
+     "quant: 'awq-int4'; none of none, nf4, int8, gptq-int2, gptq-int3, gptq-int4, gptq-int8; nearest: gptq-int4"),
     ({"method": "qlora", "quant": ""}, "quant: ''; qlora needs nf4 or int8"),
     ({"method": "qlora", "quant": "none"}, "quant: 'none'; qlora needs nf4 or int8"),
     ({"method": "full", "quant": "nf4"}, "quant: 'nf4'; full needs none"),
@@ -203,7 +204,7 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"model": "kimi-k2-0905", "target_modules": "qv"}, "target_modules: 'qv'; 'qv' matches nothing in kimi-k2-0905"),
     ({"target_modules": ""}, "target_modules: ''; blank, and an adapter needs it"),
     ({"trainable_params": "500000"}, "trainable_params: '500000'; lora of this rank and targets trains 1,081,344"),
-    ({"optimizer": "lion"}, "optimizer: 'lion'; none of adamw, adamw-foreach, adamw-fused, adamw-bf16, adamw-8bit, paged-"),
+    ({"optimizer": "soap"}, "optimizer: 'soap'; none of adamw, adamw-foreach, adamw-fused, adamw-bf16, adamw-8bit, paged-"),
     ({"base_dtype": "fp4"}, "base_dtype: 'fp4'; none of bf16, fp16, fp32, fp8, mxfp8"),
     ({"attention_impl": "flash_attention_2"},
      "none of sdpa, sdpa-flash, sdpa-cudnn, sdpa-efficient, sdpa-math, flash, flash1, flash3, eager; nearest: "),
@@ -212,7 +213,7 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"gradient_checkpointing": "1"}, "gradient_checkpointing: '1'; none of true, false, selective, offload"),
     ({"lora_dropout": "1.5"}, "lora_dropout: '1.5'; it should be less than 1"),
     ({"trainer": "keras"}, "trainer: 'keras'; none of plain, hf, trl"),
-    ({"sharding": "hsdp"}, "sharding: 'hsdp'; none of none, zero2, zero3, fsdp, cpu-offload"),
+    ({"sharding": "hsdp"}, "sharding: 'hsdp'; none of none, zero1, zero2, zero3, fsdp, cpu-offload"),
     ({"sharding": "fsdp"}, "sharding: 'fsdp'"),
     ({"assumed": "gpu"}, "assumed: 'gpu'; none of lora_dropout, logits_kept"),
     ({"date": "2999-01"}, "date: '2999-01'; after today, 20"),
@@ -339,5 +340,5 @@ def test_gptq_cannot_be_split(skipped, quant):
 
 def test_gptq_is_predicted_as_as_many_bits_and_says_so():
     found = run(method="qlora", quant="gptq-int4")
-    assert (found.plan.method, found.plan.gptq, found.plan.prepared) == ("qlora", True, False)
+    assert (found.plan.method, found.plan.gptq, found.plan.prepared) == ("qlora", 4, False)
     assert any("GPTQ" in label for label, _ in found.assumed)

@@ -123,7 +123,17 @@ def test_days_that_were_billed_and_have_no_usage_are_reconciled_and_said(tmp_pat
     assert (one["list_usd"], one["actual_usd"], one["days"]) == (pytest.approx(5.0), pytest.approx(5.5456), 3)
     assert (one["unused_days"], one["unused_usd"]) == (2, pytest.approx(1.5456))
     said = " ".join(run_usage(used, bill).stdout.split())
+    assert "x 1.109, 3 days; all price" in said
     assert "$1.55 was billed on 2 days without any usage" in said
+
+
+def test_a_single_day_is_one_day_in_every_line_of_the_report(tmp_path: Path) -> None:
+    used = own(tmp_path / "usage.csv", f"{OCTOBER_1},{OCTOBER_1 + DAY},1,gpt-4o,1000000,0",
+               head="start_time,end_time,num_model_requests,model,input_tokens,output_tokens\n")
+    said = " ".join(run_usage(used, costs(tmp_path / "costs.json", (0, 2.5), (5, 1.0))).stdout.split())
+    assert said.partition("x 1.000")[2].startswith(", 1 day; ")
+    assert "was billed on 1 day without" in said
+    assert "1 days" not in said
 
 
 def test_a_list_of_models_is_no_call_of_one(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ Own ones are in `gpus.json` of the user's data folder, in the catalog's form: a 
 The best matrix product that people measured on a card is in matrix_rates.csv: datasheets do not say what is reached.
 """
 
-import re
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
 from pydantic import PositiveFloat, ValidationError
 
+from roi.catalog.cards.gpu_names import GpuName, fits, plain, read_name
 from roi.catalog.rows import read_json, read_rows
 from roi.catalog.user_data import gpus_file
 from roi.disk import GivenTwice, check_unique, read_text
@@ -30,7 +30,6 @@ AMD_LEVEL: Final = 0.74
 """What AMD's measured cards reach over that."""
 AMD_READING: Final = 0.9
 """Share of the datasheet's bandwidth that AMD's cards read over what NVIDIA's do: 0.81 over 0.90 (MI300X, arXiv 2510.27583)."""
-_NOISE = re.compile(r"nvidia|geforce|tesla|amd|instinct|quadro|[^a-z0-9]")
 
 
 def load_gpus() -> tuple[Gpu, ...]:
@@ -60,7 +59,7 @@ def _listed() -> tuple[Gpu, ...]:
 
 def _own_gpus(path: Path, listed: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     """The user's own GPUs; an InputError names file, field and value, or a name that is taken."""
-    where, taken = f"your GPUs: {path}", {_plain(name) for gpu in listed for name in (gpu.id, *gpu.aliases)}
+    where, taken = f"your GPUs: {path}", {plain(name) for gpu in listed for name in (gpu.id, *gpu.aliases)}
     try:
         text = read_text(path, MOST_OWN_BYTES, "your GPUs: ", "GPUs")
         own = _OwnGpus.model_validate_json(text).gpus
@@ -72,9 +71,9 @@ def _own_gpus(path: Path, listed: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
         field = ".".join(map(str, first["loc"]))
         raise InputError(f"{where}: {field}{': ' if field else ''}{first['msg'][0].lower()}{first['msg'][1:]}") from None
     for name in (name for gpu in own for name in (gpu.id, *gpu.aliases)):
-        if _plain(name) in taken:
+        if plain(name) in taken:
             raise InputError(f"{where}: there is a GPU of the name {name[:40]!r} already; an own one needs another")
-        taken.add(_plain(name))
+        taken.add(plain(name))
     return own
 
 
@@ -99,21 +98,45 @@ def find_gpu(name: str, field: str = "gpu") -> Gpu:
 
 
 def gpus_named(name: str) -> tuple[Gpu, ...]:
-    """Every GPU that carries this name; none where no GPU does."""
-    return _gpus_by_name(_own_file()).get(_plain(name), ())
+    """Every GPU that carries this name; none where no GPU does, or where what the name states is none of theirs.
+
+    Beside the card a name may state memory, board, kind of memory and watts (`gpu_names`). Of cards that differ in what it
+    leaves open, those are meant that carry the name without it: an H100 alone is the SXM card, an A100 one of four.
+    """
+    own = _own_file()
+    exact = _gpus_by_name(own).get(plain(name), ())
+    return exact or _gpus_stated(own, name)
+
+
+@lru_cache(maxsize=1024)
+def _gpus_stated(own: tuple[Path, int, int] | None, name: str) -> tuple[Gpu, ...]:
+    stated = read_name(name)
+    if not stated.core:
+        return ()
+    known = _names_read(own)
+    cores = (stated.core, stated.core.removeprefix("quadro"))
+    meant = next((each for core in cores if (each := [gpu for gpu in known if any(n.core == core for n in known[gpu])])), [])
+    found = tuple(gpu for gpu in meant if fits(stated, gpu, known[gpu]))
+    if stated.watts is not None:  # a card may be capped below its power, but the one of that power is meant first
+        found = tuple(gpu for gpu in found if abs(gpu.power_w / stated.watts - 1.0) < 0.05) or found
+    for size in (*(f"{size:g}gb" for size, _ in stated.sizes), ""):  # without what else it states
+        usual = _gpus_by_name(own).get(plain(stated.core + size), ())
+        found = tuple(gpu for gpu in found if gpu in usual) or found
+    return found
+
+
+@lru_cache(maxsize=4)
+def _names_read(own: tuple[Path, int, int] | None) -> dict[Gpu, tuple[GpuName, ...]]:
+    return {gpu: tuple(read_name(name) for name in (gpu.id, *gpu.aliases)) for gpu in _loaded(own)}
 
 
 @lru_cache(maxsize=4)
 def _gpus_by_name(own: tuple[Path, int, int] | None) -> dict[str, tuple[Gpu, ...]]:
     named: dict[str, tuple[Gpu, ...]] = {}
     for gpu in _loaded(own):
-        for name in {_plain(n) for n in (gpu.id, *gpu.aliases)}:
+        for name in {plain(n) for n in (gpu.id, *gpu.aliases)}:
             named[name] = (*named.get(name, ()), gpu)
     return named
-
-
-def _plain(name: str) -> str:
-    return _NOISE.sub("", name.lower())
 
 
 class MatrixRate(DatedRow):
@@ -141,11 +164,12 @@ def matrix_share(gpu: Gpu) -> float:
     Clocks fall to what power allows, so the share grows with the watts for a FLOP/s: 0.81 (W / TFLOP/s)^0.19 over 18 rows of
     NVIDIA cards (from 0.44 to 4.9), each left out in turn off by 9% (root mean square), and by 16% where the H100's share
     stands in for it. The four rows of A800, H800 and GB200, which take the figure of another card's chip, are left out. AMD's
-    two lie at 0.74 of it.
+    two lie at 0.74 of it. Cards without matrix cores, of which none was measured, reach no more than their datasheet's rate.
     """
     known = matrix_shares().get(gpu.id)
     if known is not None:
         return known
     level = AMD_LEVEL if gpu.amd else 1.0
     least, most = POWER_RANGE
-    return float(level * POWER_LEVEL * min(max(gpu.power_w / gpu.matrix_flops("bf16") * 1e12, least), most) ** POWER_SLOPE)
+    share = POWER_LEVEL * min(max(gpu.power_w / gpu.matrix_flops("bf16") * 1e12, least), most) ** POWER_SLOPE
+    return float(level * (share if gpu.matrix_cores else min(share, 1.0)))

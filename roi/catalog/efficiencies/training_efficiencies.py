@@ -5,7 +5,7 @@ from functools import cache
 
 from pydantic import NonNegativeInt
 
-from roi.catalog.cards.gpus import matrix_shares
+from roi.catalog.cards.gpus import load_gpus, matrix_share
 from roi.catalog.rows import read_json
 from roi.estimate.step.step_time import StepEfficiency
 from roi.estimate.training.fitting import Overhead
@@ -27,7 +27,7 @@ class TrainingEfficiencies(Record):
     """What `estimate` takes as values for training."""
 
     matrix: Efficiency
-    """Share of the datasheet's matrix rate that the best large product reaches, on cards that matrix_rates.csv lacks."""
+    """Share of the datasheet's matrix rate that the best large product reaches, on cards that the catalog lacks."""
     bandwidth: Efficiency
     """Share of the datasheet's memory bandwidth that element-wise passes reach."""
     launch_s: Efficiency
@@ -50,7 +50,8 @@ class TrainingEfficiencies(Record):
     def step(self) -> StepEfficiency:
         """The central values, as `step_time` takes them."""
         names = ("matrix", "bandwidth", "launch_s", "overall", "attention", "kernel_s", "idle_s", "multiprocessors")
-        return StepEfficiency(**{name: getattr(self, name).number() for name in names}, matrix_of=matrix_shares())
+        shares = {gpu.id: matrix_share(gpu) for gpu in load_gpus()}
+        return StepEfficiency(**{name: getattr(self, name).number() for name in names}, matrix_of=shares)
 
     def speed_basis(self) -> str:
         """What tokens/s of published cards rest on, and what follows for a table that holds the same rows."""

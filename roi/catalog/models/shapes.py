@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, Final
 
 from roi.catalog.rows import read_json
-from roi.errors import UnknownName
+from roi.errors import ScenarioError, UnknownName
 from roi.facts.model import ModelShape
 
 FORMATS: Final = (
@@ -23,6 +23,10 @@ TRAININGS: Final = r"instruct|chat|hf|it|base|pt|beta|turbo|unsloth"
 """Endings that name another training of the same shape."""
 ACTIVE: Final = re.compile(r"-a\d+(?:\.\d+)?b(?=-|$)")
 """The active parameters in a mixture's name: Qwen3-235B(-A22B)."""
+
+SEARCHED: Final = re.compile(r"nemotron-?(?:51b|super-?49b|ultra-?253b)")
+"""Models whose layers a search has shaped one by one (NVIDIA's Puzzle), as in a key."""
+SEARCHED_WHY: Final = "its layers differ in width and some have no attention, which no shape of the catalog expresses"
 
 POINT: Final = re.compile(r"(?<=\d)_(?=\d)")
 APART: Final = re.compile(r"[\s_:]+")
@@ -82,13 +86,21 @@ def find_model(name: str, field: str = "model", *, exact: bool = False) -> Model
     """The shape with this id or Hub name, in any spelling: owner, case, separators, packing and training do not matter.
 
     A mixture is found without its active parameters too. `exact` takes the catalog's own names alone, in any case: a profile's
-    "runs/gpt2" may be a folder. `field` is where the name was given; UnknownName quotes it with the nearest known names.
+    "runs/gpt2" may be a folder. `field` is where the name was given; UnknownName quotes it with the nearest known names, or a
+    ScenarioError says why there is no shape of it.
     """
     found = known_model(name, exact=exact)
     if found is None:
+        if (why := why_none(name)) is not None:
+            raise ScenarioError(field, name, why)
         near = (known for model in load_models() for known in (model.id, *model.aliases))
         raise UnknownName(field, name, near, "model")
     return found
+
+
+def why_none(name: str) -> str | None:
+    """Why the catalog has no shape of a model that it knows by name; None of any other."""
+    return SEARCHED_WHY if SEARCHED.search(dashed(name)) else None
 
 
 def known_model(name: str, *, exact: bool = False) -> ModelShape | None:

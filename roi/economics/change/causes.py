@@ -41,6 +41,7 @@ RULES: Final = tuple((re.compile(pattern), what, group) for pattern, what, group
     (r"quality\..+|gates\..+|.+\.(?:\w*escalated\w*|kept_error_rate|(?:first_)?successor_error_ratio)", "", QUALITY),
     (r"options\.(?P<of>.+)\.price\.(?!discount).+", "list price", PRICES),
     (r"options\.(?P<of>.+)\.training\.(?:gpus?|usd_per_gpu_hour|gpu_hours_per_run|memory_bytes)", "training run", EVIDENCE),
+    (r"vendors\.(?P<of>.+)\.announced\..+", "list price", PRICES),
     (r"costs\..+", "own costs", PRICES),
     (r".*(?:\.discount|price_ratio.*|\.flexible\..+|usd_per_\w+|\.commitment\..+)", "", PRICES),
     (r"(?:drift|commitment|reconciliation)\..+|evaluation\.usd|people\.wage_growth_per_year", "", PRICES),
@@ -135,7 +136,7 @@ def _kind(path: str, a: Facts, b: Facts) -> tuple[str, str, str]:
     for pattern, what, group in RULES:
         if found := pattern.fullmatch(path):
             of = found.groupdict().get("of") or ""
-            return _list_price(of, a, b) if what == "list price" else (group, what, of)
+            return _list_price(of, a, b) if path.startswith("options.") and what == "list price" else (group, what, of)
     raise AssertionError(path)
 
 

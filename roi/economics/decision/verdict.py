@@ -60,6 +60,8 @@ class Verdict:
     """The best likely candidate besides the leader."""
     chance_over_second: float | None
     """Share of the draws in which the leader saves no less than the second."""
+    chance_over_first: float | None
+    """The same over `first_move`; None where there is none, or no draws."""
     passed_over: tuple[PassedOver, ...]
     """Options with a higher expected NPV than the leader, best first."""
     challenger: str | None
@@ -166,13 +168,13 @@ def decide(
     judged = first or then
     flip, between, one_of = _flips(shared, results, chosen, drawn, at_a_dollar)
     standing = [alarm for alarm in alarms if not alarm.accepted]
+    first_move = best([id for id in chosen.likely if id != "stay" and not results[id].binds]) if results[leader].binds else None
     return Verdict(
         recommended=None if standing else leader,
         decision="withheld" if standing else "stay" if leader == "stay" else "change",
         sentence=_withheld(standing) if standing else _sentence(results, chosen, challenger) + _endings(options, leader),
         leader=leader, counts=counts, candidates=chosen.candidates, likely=chosen.likely,
-        first_move=best([id for id in chosen.likely if id != "stay" and not results[id].binds])
-        if results[leader].binds else None,
+        first_move=first_move, chance_over_first=_chance_over(drawn, leader, first_move, counts),
         second=second, chance_over_second=_chance_over(drawn, leader, second, counts),
         passed_over=_passed_over(shared, results, chosen),
         if_all_hours_are_paid=_with_all_hours(shared, results, chosen), challenger=challenger,

@@ -1,22 +1,23 @@
-"""What an API bills: one request, split as the price list bills it, and over the horizon the lines of the bill.
+"""What an API bills over the horizon, line by line: its price moves, and the model ends, as the facts of its vendor say."""
 
-The price moves, and the model ends, as the facts of its vendor say.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roi.economics.finance import accumulate
-from roi.economics.inputs import Api, Array, Number, Option, Provisioned, Shared, Tokens, path_of
+from roi.economics.inputs import Array, Number, Option, Provisioned, Shared, path_of
+from roi.economics.lines.api_request import RequestCost, at_list, request_cost
 from roi.economics.lines.calendar import EXACT, Happened, Path, Share, incumbent_share, months, whole
 from roi.economics.lines.line import (
+    Along,
     Line,
     any_positive,
     billed_requests,
+    live_months,
     pick,
     requests,
     usd_of_errors,
@@ -26,162 +27,58 @@ from roi.units import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
 
 SAME = 1e-12
 """A factor this near to 1 is not worth a word."""
-
-
-@dataclass(frozen=True)
-class RequestCost:
-    """USD (and tokens) of the mean request, each a float or one row a draw of shape (n, 1)."""
-
-    input_usd: Number
-    cache_read_usd: Number
-    cache_write_usd: Number
-    output_usd: Number
-    batch_usd: Number
-    input_tokens: Number
-    cache_read_tokens: Number
-    cache_write_tokens: Number
-    output_tokens: Number
-    batch_tokens: Number
-    batched: Number
-    """Share of the requests that goes through the batch price."""
-
-    @property
-    def usd(self) -> Number:
-        """USD of the request: the sum of its parts."""
-        return self.input_usd + self.cache_read_usd + self.cache_write_usd + self.output_usd + self.batch_usd
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """The length bins in the option's own tokens, shape (B,) or (n, B) each."""
-
-    total: Array
-    prefix: Array
-    output: Array
-
-
-def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
-    """The length bins as the option's tokenizer, prompt and verbosity make them.
-
-    prefix = min(shared prefix, input), scaled to `prefix_tokens` where a tuned model needs fewer instructions;
-    input = (input - prefix + new prefix) x ratio; output = output x ratio x output_ratio + reasoning tokens.
-    """
-    prefix = np.minimum(shared.prefix_tokens, shared.input_tokens)
-    new = prefix
-    if tokens.prefix_tokens is not None:
-        kept = np.divide(tokens.prefix_tokens, np.maximum(shared.prefix_tokens, 1e-12))
-        new = prefix * np.where(np.asanyarray(shared.prefix_tokens) > 0, kept, 1.0)
-    total = (shared.input_tokens - prefix + new) * tokens.ratio
-    output = shared.output_tokens * tokens.ratio * tokens.output_ratio + tokens.reasoning_tokens
-    return _Seen(np.asanyarray(total), np.asanyarray(new * tokens.ratio), np.asanyarray(output))
-
-
-def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
-    """True where cost is linear in the lengths, so that the mean request costs what the requests cost on average.
-
-    Every call in the first tier; no bin decides otherwise than the others about cache or batch; and where tuning shortens the
-    prefix, every request has all of it.
-    """
-    if tokens.prefix_tokens is not None and np.min(shared.input_tokens) < np.max(shared.prefix_tokens):
-        return False
-    if api.edges.size > 1 and np.max(shared.input_tokens) * np.max(tokens.ratio) > api.edges[1]:
-        return False
-    return not (api.uses_cache and api.cache_read is not None and np.max(shared.prefix_tokens) > 0)
-
-
-def _pooled(shared: Shared) -> Shared:
-    """The record with one bin: the mean request."""
-    given, made = (np.atleast_1d(shared.weights @ x) for x in (shared.input_tokens, shared.output_tokens))
-    return replace(shared, input_tokens=given, output_tokens=made, weights=np.ones(1))
-
-
-def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> RequestCost:
-    """Cost of the mean request.
-
-    For every length bin: plain; with the prompt cache (a hit reads the prefix at the cached price, a miss writes it at the
-    write price, or pays input where writing is free; a prefix under the provider's minimum is not cached); and for the share
-    that can wait, batch, with cached input only where the price list has a price for both. The cheapest per bin is taken.
-    A share in a slower tier lowers the price of all that does not go through batch.
-    The tier of a call is set by its input tokens: the last edge strictly below them.
-    """
-    linear = _linear(shared, tokens, api)
-    if linear:
-        shared = shared.once("pooled", partial(_pooled, shared))
-    seen = seen_tokens(shared, tokens)
-    tier = np.maximum(np.searchsorted(api.edges, seen.total, side="left") - 1, 0)
-    scale = (1.0 - api.discount) / MTOK
-
-    def rate(row: Array) -> Array:
-        return row[tier] * scale if row.size > 1 else np.asanyarray(row[0] * scale)
-
-    price_in, output_usd = rate(api.input), seen.output * rate(api.output)
-    cached = np.zeros(np.shape(seen.total * price_in), dtype=bool)
-    read_tokens = write_tokens = np.zeros(())
-    read_usd = write_usd = np.zeros(())
-    if api.uses_cache and api.cache_read is not None and not linear:
-        write = rate(api.cache_write) if api.cache_write is not None else price_in
-        saves = hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in
-        cached = saves & (seen.prefix >= api.cache_minimum) & (seen.prefix > 0)
-        read_tokens = np.where(cached, seen.prefix * hit_rate, 0.0)
-        read_usd = read_tokens * rate(api.cache_read)
-        if api.cache_write is not None:
-            write_tokens = np.where(cached, seen.prefix * (1.0 - hit_rate), 0.0)
-            write_usd = write_tokens * write
-    input_tokens = seen.total - read_tokens - write_tokens
-    input_usd = input_tokens * price_in
-    input_usd, read_usd, write_usd, output_usd = (x * api.tier for x in (input_usd, read_usd, write_usd, output_usd))
-
-    now: Number = 1.0
-    batch_usd: Array = np.zeros(())
-    in_batch = _usd_in_batch(seen, api, hit_rate, cached, rate)
-    if in_batch is not None:
-        batched = np.where(in_batch < input_usd + read_usd + write_usd + output_usd, api.batch_share, 0.0)
-        now, batch_usd = 1.0 - batched, batched * in_batch
-
-    def mean(part: Number) -> Number:
-        if shared.weights.size == 1 and np.ndim(part) != 1:  # the mean request alone, of weight 1
-            return np.asanyarray(part)
-        weighted = np.asanyarray(part) * shared.weights
-        total: Number = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
-        return total
-
-    return RequestCost(
-        input_usd=mean(input_usd * now), input_tokens=mean(input_tokens * now),
-        cache_read_usd=mean(read_usd * now), cache_read_tokens=mean(read_tokens * now),
-        cache_write_usd=mean(write_usd * now), cache_write_tokens=mean(write_tokens * now),
-        output_usd=mean(output_usd * now), output_tokens=mean(seen.output * now),
-        batch_usd=mean(batch_usd), batch_tokens=mean((seen.total + seen.output) * (1.0 - now)), batched=mean(1.0 - now),
-    )
-
-
-def _usd_in_batch(
-    seen: _Seen, api: Api, hit_rate: Number, cached: NDArray[np.bool_], rate: Callable[[Array], Array]
-) -> Array | None:
-    """USD of the requests of each length bin in batch; None where nothing may go that way."""
-    if api.batch_input is None or api.batch_output is None or not any_positive(api.batch_share):
-        return None
-    usd = seen.total * rate(api.batch_input)
-    if api.batch_cache_read is not None and api.uses_cache:
-        rewrite = rate(api.batch_input if api.batch_cache_write is None else api.batch_cache_write)
-        prefix_usd = hit_rate * rate(api.batch_cache_read) + (1.0 - hit_rate) * rewrite
-        from_cache = (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd
-        usd = np.where(cached, np.minimum(usd, from_cache), usd)
-    return usd + seen.output * rate(api.batch_output)
+Part = Callable[[RequestCost], Number]
+"""Something of a request's cost."""
+WHOLE: Final[Part] = attrgetter("usd")
 
 
 @dataclass(frozen=True)
 class Service:
-    """One vendor model in use. A list price is flat until the model ends; a successor's price is another fact."""
+    """One vendor model in use. A list price moves on the days that its vendor has announced, until the model ends.
+
+    A successor's price is another fact, over today's list.
+    """
 
     option: Option
     cost: RequestCost
+    """At today's list."""
     factor: Number
     """The incumbent's price over its list price, from the real bill; 1 for every other model."""
     successors: Successors
+    steps: tuple[tuple[Array, RequestCost], ...] = ()
+    """Of each announced list: the share of each month from its day on, shape (H,), and what a request costs by it."""
+
+    def rises(self, part: Part) -> Iterator[tuple[Array, Number]]:
+        """The months of each step, and by how much it raises (or lowers) a part of the request's cost, USD."""
+        before = self.cost
+        for since, cost in self.steps:
+            yield since, part(cost) - part(before)
+            before = cost
+
+    def listed(self, part: Part = WHOLE) -> Number:
+        """A part of the request's cost at list prices, USD: by month, shape (..., H), where one is announced, else a number.
+
+        At the list of the day while the model itself serves, today's after that: successors' prices are over today's.
+        """
+        found = part(self.cost)
+        for since, more in self.rises(part):
+            found = found + more * whole(self.successors.until_first(1.0, since))
+        return found
+
+    @cached_property
+    def level(self) -> Array:
+        """USD of the mean request in each month over that at today's list, `factor` included, shape (..., H).
+
+        Of a request that costs nothing today it is `price`.
+        """
+        if not self.steps:
+            return self.price
+        today = np.asanyarray(self.cost.usd)
+        return np.asanyarray(self.price * np.where(today > 0, self.listed() / np.where(today > 0, today, 1.0), 1.0))
 
     @cached_property
     def price(self) -> Array:
-        """Price in each month over today's list price, `factor` included, shape (..., H)."""
+        """Price in each month over the list's, shape (..., H): `factor`, and what successors ask over today's list."""
         if isinstance(self.factor, float) and self.factor == 1.0:
             return self.successors.list_price
         return whole(self.successors.price(self.factor))
@@ -197,13 +94,19 @@ class Service:
         return whole(self.successors.errors(self.option.error_rate))
 
     def facts(self) -> tuple[str, ...]:
-        """Path of the price that its lines rest on; growth, successors' prices and volumes are drivers, not their basis."""
-        return (f"options.{self.option.id}.price.input_usd_per_mtok",)
+        """Paths of the prices that its lines rest on; growth, successors' prices and volumes are drivers, not their basis."""
+        later = (f"vendors.{self.option.vendor}.announced.{k}.input_usd_per_mtok" for k in range(len(self.steps)))
+        return (f"options.{self.option.id}.price.input_usd_per_mtok", *later)
 
-    def moves(self, month: int) -> str:
-        """What else multiplies the list price in a month: the bill's price factor, and successors' prices."""
-        factor = pick(self.factor, month)
-        parts = [(factor, "bill over list"), (pick(self.price, month) / factor, "successor price")]
+    def told(self, part: Part) -> RequestCost:
+        """The cost that the arithmetic of a part begins with: today's, or the first by whose list it is not 0."""
+        return next((cost for cost in (self.cost, *(cost for _, cost in self.steps)) if pick(part(cost)) > 0), self.cost)
+
+    def moves(self, month: int, part: Part = WHOLE) -> str:
+        """What else multiplies the list price in a month: the bill's price factor, announced and successors' prices."""
+        factor, today = pick(self.factor, month), pick(part(self.told(part)), month)
+        parts = [(factor, "bill over list"), (pick(self.listed(part), month) / today if today else 1.0, "announced price"),
+                 (pick(self.price, month) / factor, "successor price")]
         return "".join(f" x {x:.4f} {name}" for x, name in parts if abs(x - 1.0) > SAME)
 
 
@@ -220,15 +123,19 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
     factor = shared.price_factor if option.same_model else 1.0
     if hit_rate is None:
         hit_rate = shared.hit_rate if option.api.hit_rate is None else option.api.hit_rate
+    api, steps = option.api, []
+    for later in api.announced:
+        then = request_cost(shared, option.tokens, at_list(api, later), hit_rate)
+        steps.append((live_months(shared, later.from_months).whole, then))
     made = shared.memo[key] = Service(
-        option=option, factor=factor, successors=successors(shared, option),
-        cost=request_cost(shared, option.tokens, option.api, hit_rate),
+        option=option, factor=factor, successors=successors(shared, option), steps=tuple(steps),
+        cost=request_cost(shared, option.tokens, api, hit_rate),
     )
     return made
 
 
 def billed_at_price(shared: Shared, api: Service) -> Path:
-    """Requests billed in each month x price over today's list price, multiplied once for all lines that run along it."""
+    """Requests billed in each month x `Service.price`, multiplied once for all lines that run along it."""
 
     def made() -> Path:
         billed = billed_requests(shared)
@@ -237,6 +144,15 @@ def billed_at_price(shared: Shared, api: Service) -> Path:
         return api.successors.price(api.factor, billed)
 
     return shared.once_for(f"billed at price {id(api.successors)}", (api.factor,), made)
+
+
+def _rises_along(shared: Shared, api: Service, part: Part, share: Share, times: Number = 1.0) -> tuple[Along, ...]:
+    """What each announced list adds to `times` a part of the request's cost, from its day on and until the model ends."""
+    def path(since: Array) -> Path:
+        return shared.once_for(f"billed since {id(api.successors)}", (api.factor, since), lambda: (
+            api.successors.until_first(api.factor, np.asanyarray(billed_requests(shared) * since))))
+
+    return tuple(Along(path(since), times * more, share) for since, more in api.rises(part))
 
 
 def errors_at_usd(shared: Shared, api: Service) -> Path:
@@ -249,36 +165,36 @@ def errors_at_usd(shared: Shared, api: Service) -> Path:
 
 def api_lines(shared: Shared, api: Service, share: Share) -> list[Line]:
     """The lines of the bill, one for each way the API bills, for `share` of each month's requests."""
-    c = api.cost
-    now = 1.0 - c.batched
-    tier = 1.0 if api.option.api is None else api.option.api.tier
-    parts: tuple[tuple[str, Number, Number, Number, Number], ...] = (
-        ("API input, uncached", now, c.input_usd, c.input_tokens, tier),
-        ("API input, cache read", now, c.cache_read_usd, c.cache_read_tokens, tier),
-        ("API input, cache write", now, c.cache_write_usd, c.cache_write_tokens, tier),
-        ("API output", now, c.output_usd, c.output_tokens, tier),
-        ("API batch, input and output", c.batched, c.batch_usd, c.batch_tokens, 1.0),
-    )
-    path = billed_at_price(shared, api)
-    return [_token_line(shared, api, share, path, *part) for part in parts if np.any(np.asanyarray(part[2]) != 0.0)]
+    lists = (api.cost, *(cost for _, cost in api.steps))
+    return [_token_line(shared, api, share, name, way) for way, name in WAYS.items()
+            if any(np.any(np.asanyarray(getattr(cost, f"{way}_usd")) != 0.0) for cost in lists)]
 
 
-def _token_line(
-    shared: Shared, api: Service, share: Share, path: Path, name: str, part: Number, usd: Number, tokens: Number, tier: Number
-) -> Line:
-    """The line of requests x tokens x USD/Mtok x price; `part` of the requests go this way (batch or not)."""
+WAYS: Final = {
+    "input": "API input, uncached", "cache_read": "API input, cache read", "cache_write": "API input, cache write",
+    "output": "API output", "batch": "API batch, input and output",
+}  # fmt: skip
+"""Ways in which a request is billed, as `RequestCost` has them, and the names of their lines."""
+
+
+def _token_line(shared: Shared, api: Service, share: Share, name: str, way: str) -> Line:
+    """The line of requests x tokens x USD/Mtok x price, of the requests that go this way (batch or not)."""
+    usd: Part = attrgetter(f"{way}_usd")
+    tier = 1.0 if api.option.api is None or way == "batch" else api.option.api.tier
     id, tiered = api.option.id, np.any(np.asanyarray(tier) != 1.0)
     facts = tuple(f"options.{id}.flexible.{name}" for name in ("share", "price_ratio")) if tiered else ()
 
     def arithmetic(month: int) -> str:
-        some = pick(part, month)
-        each = pick(tokens, month) / some if some else 0.0
-        rate = pick(usd, month) / some / each / pick(tier, month) * MTOK if each else 0.0
-        way = pick(share.whole, month) * some
+        cost = api.told(usd)
+        some = pick(cost.batched if way == "batch" else 1.0 - cost.batched, month)
+        each = pick(getattr(cost, f"{way}_tokens"), month) / some if some else 0.0
+        rate = pick(usd(cost), month) / some / each / pick(tier, month) * MTOK if each else 0.0
+        part = pick(share.whole, month) * some
         slower = f" x {pick(tier, month):.6g} flexible tier" if tiered else ""
-        return f"{_counted(shared, way, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{slower}{api.moves(month)}"
+        return f"{_counted(shared, part, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{slower}{api.moves(month, usd)}"
 
-    return Line(name=name, path=path, rate=usd, share=share, facts=(*api.facts(), *facts), arithmetic=arithmetic)
+    return Line(name=name, path=billed_at_price(shared, api), rate=usd(api.cost), share=share, facts=(*api.facts(), *facts),
+                also=_rises_along(shared, api, usd, share), arithmetic=arithmetic)
 
 
 def whole_request_line(
@@ -296,6 +212,7 @@ def whole_request_line(
 
     return Line(
         name=name, path=path, rate=part * api.cost.usd, share=share, facts=(*api.facts(), *extra), arithmetic=arithmetic,
+        also=_rises_along(shared, api, WHOLE, share, part),
     )
 
 

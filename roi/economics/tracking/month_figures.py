@@ -11,7 +11,8 @@ import numpy as np
 
 from roi.economics.decision.evaluation import Evaluated, evaluate
 from roi.economics.inputs import Array, Number, Option, Shared, Tokens
-from roi.economics.lines.api_bill import RequestCost, request_cost, seen_tokens, service
+from roi.economics.lines.api_bill import service
+from roi.economics.lines.api_request import RequestCost, request_cost, seen_tokens
 from roi.economics.lines.line import Line, alone_months, any_positive, billed_requests
 from roi.economics.lines.option_lines import UNUSED, month_shares
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
@@ -197,7 +198,8 @@ def _party(shared: Shared, option: Option, calls: Array, *, own: bool) -> _Party
 def input_parts(shared: Shared, option: Option) -> tuple[Number, Number, Number]:
     """Of the cost of a request at the option's API: input's share, output's, and how it moves with the cache rate.
 
-    The last is the change of the cost, over the cost, for a cache rate that doubles; it is linear in the rate.
+    The last is the change of the cost, over the cost, for a cache rate that doubles; it is linear in the rate. At today's list:
+    one that is announced moves these shares only where its rates move apart.
     """
     if option.api is None:
         return 1.0, 0.0, 0.0
@@ -296,9 +298,12 @@ def billed(found: Figures, seen: Mapping[str, Number]) -> Figures:
 
 
 def price_level(shared: Shared, option: Option) -> Array:
-    """The price of the option's API in each month over its list's today, shape (..., H): successors, discounts, tiers."""
+    """The price of the option's API in each month over its list's today, shape (..., H).
+
+    What the vendor has announced, successors, discounts, tiers.
+    """
     assert option.api is not None
-    return np.asanyarray(service(shared, option).price * (1.0 - option.api.discount) * option.api.tier)
+    return np.asanyarray(service(shared, option).level * (1.0 - option.api.discount) * option.api.tier)
 
 
 def dearer(option: Option, by: Number) -> Option:

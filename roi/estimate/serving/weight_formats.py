@@ -36,6 +36,17 @@ class WeightFormat:
         return self.unpacked or (self.with_fp4 is not None and gpu.fp4_flops is None)
 
 
+GGUF_BITS: Final = {
+    "iq1_s": 2.0042, "iq1_m": 2.1460, "iq2_xxs": 2.3824, "iq2_xs": 2.5882, "iq2_s": 2.7403, "iq2_m": 2.9294,
+    "q2_k_s": 2.9697, "q2_k": 3.16, "iq3_xxs": 3.2548, "iq3_xs": 3.4977, "q3_k_s": 3.6429, "iq3_s": 3.6606, "iq3_m": 3.7628,
+    "q3_k_m": 4.00, "q3_k_l": 4.2979, "iq4_xs": 4.4597, "q4_0": 4.66, "q4_k_s": 4.6672, "iq4_nl": 4.6818, "q4_k_m": 4.89,
+    "q4_1": 5.11, "q5_k_s": 5.5704, "q5_0": 5.60, "q5_k_m": 5.70, "q5_1": 6.04, "q6_k": 6.56, "q8_0": 8.50,
+}  # fmt: skip
+"""Bits a weight of Llama-3.1-8B files by their format, all tensors together: a format's file mixes the block formats.
+
+llama.cpp's tools/quantize README (2026-11-26, 2026-11-28); of q4_1 and q5_1 the sizes that llama-quantize prints, 4.78 and 5.65
+GiB of 8.03e9 weights. Models with a larger share of embedding and head differ by some percent.
+"""
 WEIGHT_FORMATS: Final = {
     "fp32": WeightFormat(4.0, "fp32"),
     "bf16": WeightFormat(2.0, "bf16"),
@@ -48,16 +59,8 @@ WEIGHT_FORMATS: Final = {
     # gpt-oss: 4 bit + an 8 bit scale for 32 weights; cards with fp4 multiply them by inputs in mxfp8, at the rate of fp8
     # (TensorRT-LLM's and FlashInfer's w4a8 kernels of 2025), others compute in 16 bits
     "mxfp4": WeightFormat(0.53125, "bf16", experts_only=True, with_fp4="fp8"),
-    # llama.cpp's tools/quantize README: bits a weight of Llama-3.1-8B files, all tensors together (2026-11-26)
-    "q2_k": WeightFormat(3.16 / 8, "half", everything=True, unpacked=True),
-    "q3_k_m": WeightFormat(4.00 / 8, "half", everything=True, unpacked=True),
-    "q4_0": WeightFormat(4.66 / 8, "half", everything=True, unpacked=True),
-    "q4_k_m": WeightFormat(4.89 / 8, "half", everything=True, unpacked=True),
-    "q5_0": WeightFormat(5.60 / 8, "half", everything=True, unpacked=True),
-    "q5_k_m": WeightFormat(5.70 / 8, "half", everything=True, unpacked=True),
-    "q6_k": WeightFormat(6.56 / 8, "half", everything=True, unpacked=True),
     "f16": WeightFormat(2.0, "half", everything=True),
-    "q8_0": WeightFormat(8.50 / 8, "half", everything=True, unpacked=True),
+    **{name: WeightFormat(bits / 8.0, "half", everything=True, unpacked=True) for name, bits in GGUF_BITS.items()},
 }
 """Weight formats by name."""
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.estimate.step.experts import expert_operators, expert_passes, expert_products
-from roi.estimate.step.optimizer_time import paging_s, update_s
+from roi.estimate.step.optimizer_time import orthogonal_s, paging_s, update_s
 from roi.estimate.step.rates import BACKWARD_ATTENTION, ELEMENT_BYTES, SMALLEST_TILE, TILE
 from roi.estimate.step.work import (
     Pass,
@@ -191,11 +191,12 @@ def step_time(
     host = operators * efficiency.launch_s + partition_hooks(run, plan) * ZERO3_HOOK_S + zero
     device = products + attention + elementwise + merged + dequantised
     optimizer = update_s(model, plan, bandwidth) / (1.0 if plan.offload else efficiency.overall)
+    turned = orthogonal_s(model, plan, _matrix_rate(gpu, efficiency, "bf16")) / efficiency.overall
     each_micro_step, each_step = link_seconds(model, plan, links_of(plan, gpu, efficiency))
     link = each_micro_step + zero
     return StepTime(
         products_s=products + attention, passes_s=elementwise, dequantisation_s=dequantised, host_s=host,
-        optimizer_s=optimizer + paging_s(model, plan, gpu), synchronisation_s=each_step, link_s=link,
+        optimizer_s=optimizer + turned + paging_s(model, plan, gpu), synchronisation_s=each_step, link_s=link,
         micro_step_s=(np.maximum(device, host) + efficiency.idle_s) / efficiency.overall + link,
         flops=sum((p.flops for p in all_products), start=zero) + attention_flops, tokens=tokens,
     )

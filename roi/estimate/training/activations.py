@@ -173,7 +173,7 @@ def later_gradients_bytes(s: Setting) -> float:
     query, key and value. 0 where weights are frozen, or a gradient is there already (accumulation) or not for long (sharding).
     """
     m, plan = s.model, s.plan
-    if plan.method != "full" or plan.sharding != "none" or plan.accumulation > 1 or plan.step_in_backward:
+    if plan.method != "full" or plan.reduces_early or plan.accumulation > 1 or plan.applied_in_backward:
         return 0.0
     if m.mixture:
         return 0.0

@@ -1,10 +1,8 @@
-"""What a training run stores and trains, in closed form: base weights, adapters and optimizer states.
+"""What a training run stores and trains, in closed form: base weights and adapters.
 
     LoRA        rank x (inputs + outputs) trained parameters a target; DoRA one more an output
     NF4         half a byte a weight, and a scale for each 64 of them: 4.127 bits with double quantisation
     int8        one byte a weight, and an fp32 scale a row
-    AdamW       two moments a trained parameter: in its dtype, or one byte each in 8 bits
-    GaLore      of a product's weight two moments as large as its long side times r, and its short side times r beside them
 """
 
 from typing import Final
@@ -51,7 +49,7 @@ def rank_bound(model: ModelShape, plan: TrainingPlan) -> float:
 
     That of GaLore's projection is the short side of the widest product.
     """
-    if plan.galore:
+    if plan.projected:
         return max((min(x.inputs, x.outputs) for x in projected_linears(model)), default=np.inf)
     bounded = plan.adapter if plan.tuner is None else plan.targeted and plan.tuner.size not in ("", "n_frequency")
     return largest_rank(model, plan) if bounded else np.inf
@@ -136,10 +134,10 @@ def quantised_parameters(model: ModelShape, *, split: bool = False) -> int:
 def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes of the base model on the device.
 
-    NF4 holds the linear layers in 4 bits, int8 in 8 with one fp32 scale a row of each weight (Int8Params.SCB), GPTQ in 4 or 8
-    with a 16-bit scale and a zero point a group (auto_gptq/nn_modules/qlinear/qlinear_cuda.py); what is left is fp32 after
-    peft's prepare_model_for_kbit_training. GPT-Neo's layers, and GPT-BigCode once, also hold a causal mask of all positions, a
-    byte an element.
+    NF4 holds the linear layers in 4 bits, int8 in 8 with one fp32 scale a row of each weight (Int8Params.SCB), GPTQ in 2, 3, 4
+    or 8 with a 16-bit scale and a zero point a group (auto_gptq/nn_modules/qlinear/qlinear_cuda.py); what is left is fp32
+    after peft's prepare_model_for_kbit_training. GPT-Neo's layers, and GPT-BigCode once, also hold a causal mask of all
+    positions, a byte an element.
     """
     masks = {"gpt_neo": model.layers, "gpt_bigcode": 1}.get(model.family, 0) * model.positions**2
     if not (plan.quantised or plan.int8):
@@ -151,7 +149,7 @@ def base_weight_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
         scales = 4.0 * sum(s.outputs * s.layers * s.experts for s in held)
         return packed + scales + left
     if plan.gptq:
-        each = 1.0 if plan.method == "lora-int8" else 0.5
+        each = plan.gptq / 8.0
         return packed * each * (1.0 + 1.0 / GPTQ_GROUP) + 2.0 * packed / GPTQ_GROUP + left
     return packed * nf4_bytes_per_weight(double_quant=plan.double_quant) + left
 
@@ -172,49 +170,9 @@ def kbit_preparation_bytes(model: ModelShape, plan: TrainingPlan) -> float:
     return (model.parameters - packed_parameters(model, plan)) * (4.0 - DTYPE_BYTES[plan.dtype])
 
 
-def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
-    """Bytes of Adam's two moments inside torch's allocator; broadcasts over rank.
-
-    adamw: in the dtype of the trained parameter (torch). 8-bit: one byte and an fp32 scale per 256 (arXiv 2110.02861).
-    Paged: 0, since bitsandbytes takes managed memory outside torch that the driver can evict at the peak. Ignored:
-    bitsandbytes keeps tensors under 4,096 elements in fp32 (under 0.1% of an adapter).
-    """
-    if plan.optimizer.startswith("paged"):
-        return 0.0 * trained_parameters(model, plan)
-    each = {
-        "adamw": plan.trained_bytes, "adamw-foreach": plan.trained_bytes, "adamw-fused": plan.trained_bytes, "adamw-bf16": 2.0,
-        "adamw-8bit": 1.0 + 4.0 / EIGHT_BIT_BLOCK,
-    }[plan.optimizer.removeprefix("galore-")]
-    trained = trained_parameters(model, plan)
-    if not plan.galore:
-        return 2.0 * each * trained
-    rank, held = np.asarray(plan.rank, dtype=float), 2.0 * each * trained
-    for x in projected_linears(model):
-        short, long = sorted((x.inputs, x.outputs))
-        r = np.minimum(rank, short)
-        held = held + x.layers * (2.0 * each * (r * long - short * long) + plan.trained_bytes * r * short)
-    return held
-
-
 def projected_linears(model: ModelShape) -> list[Linear]:
     """The products whose gradients GaLore projects: the stack's own (nn.Linear), as the checkpoint holds them."""
     return [x for x in fuse_linears(model, model.linears) if adaptable(x)]
-
-
-def optimizer_workspace_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
-    """Bytes that the optimizer step allocates: torch's multi-tensor AdamW holds sqrt(v) of every parameter at once.
-
-    bitsandbytes updates in place, and so does the fused AdamW that the HF Trainer asks for (optim="adamw_torch_fused"); one
-    with bf16 states goes parameter by parameter. So does GaLore's, with sqrt(v) and the update of the largest that is not
-    projected, or the fp32 gradient of the largest that is, with its singular vectors (galore_torch/adamw.py, adamw8bit.py,
-    galore_projector.py).
-    """
-    if plan.galore:
-        sides = [sorted((x.inputs, x.outputs)) for x in projected_linears(model)]
-        singular = max((4.0 * (2.0 * short * long + short * short) for short, long in sides), default=0.0)
-        plain = 0.0 if plan.optimizer.endswith("8bit") else 2.0 * plan.trained_bytes * model.embedding_parameters
-        return max(singular, plain) + 0.0 * np.asarray(plan.rank, dtype=float)
-    return (plan.trained_bytes if plan.multi_tensor else 0.0) * trained_parameters(model, plan)
 
 
 def largest_dequantised_bytes(model: ModelShape, plan: TrainingPlan) -> float:

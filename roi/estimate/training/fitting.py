@@ -350,9 +350,9 @@ def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str,
         yield "LoRA, targets attention, micro-batch 1", replace(thrifty, method="lora", targets="attention")
     yield from _lower_ranks(plan)
     own, usual, asked, least = "", TrainingPlan(), plan, thrifty
-    if plan.galore or (plan.tuner is not None and plan.tuner.size != "r"):  # their size is no adapter's rank
+    if plan.projected or (plan.tuner is not None and plan.tuner.size != "r"):  # their size is no adapter's rank
         own = f" of rank {usual.rank:g}"
-        optimizer = usual.optimizer if plan.galore else plan.optimizer  # GaLore projects whole weights' gradients alone
+        optimizer = usual.optimizer if plan.projected else plan.optimizer  # GaLore projects whole weights' gradients alone
         plan, thrifty = (replace(each, optimizer=optimizer, rank=usual.rank) for each in (plan, thrifty))
     if not plan.adapter:
         if plan.optimizer in ("adamw", "adamw-foreach"):
@@ -369,7 +369,7 @@ def _smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str,
 def _lower_ranks(plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
     """GaLore's projection to half the rank, and so on."""
     rank = float(plan.rank) / 2.0
-    while plan.galore and rank >= LEAST_PROJECTED:
+    while plan.projected and rank >= LEAST_PROJECTED:
         yield f"rank {np.floor(rank):,.0f}", replace(plan, rank=np.floor(rank))
         rank /= 2.0
 

@@ -162,16 +162,16 @@ def training_memory(
     gathered parameters and unreduced gradients come on top in each phase. `slack` is (reserved - allocated) over
     `loose_bytes`: weights and moments are never freed, so they leave no holes (efficiencies.json has its value).
 
-    Not modelled: offload to the host, int8's outlier columns, evaluation and loading peaks. Checkpointing is non-reentrant, as
-    transformers 5 does it. tests/profiling/test_dry_run.py holds it to dry runs.
+    Not modelled: int8's outlier columns, evaluation and loading peaks. Checkpointing is non-reentrant, as in transformers 5.
     """
     model = built_model(model, plan)
     s = read_setting(model.unrolled, plan, gpu)
     layer = layer_bytes(s)
     held, gathered = held_states(model, plan, float(plan.gpus)), gathered_tensors(model, plan)
     gradients, bucket = held.gradients_bytes, held.buckets_bytes
-    if plan.step_in_backward:  # a layer's gradients are applied and freed before the next one's come
-        gradients, held = gradients / model.layers, replace(held, update_bytes=held.update_bytes / model.layers)
+    if plan.applied_in_backward:  # a layer's gradients are applied and freed before the next one's come
+        gradients = gradients / model.layers
+        held = replace(held, update_bytes=held.update_bytes / (model.layers if plan.multi_tensor else 1.0))
     workspace = workspace_bytes(gpu)
     carried = gradients if plan.accumulation > 1 else gradients * 0.0
     phases = [
@@ -339,7 +339,7 @@ def _backward_first(s: Setting, layer: LayerBytes, gathered: GatheredTensors, gr
 
     Of fsdp in the second, while the first is gathered: the gradients of both are not reduced yet.
     """
-    waiting: Number = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.shards
+    waiting: Number = 0.0 if s.model.tied else _gradient(s, s.model.embedding_parameters) / s.plan.gradient_shards
     if s.plan.sharding == "fsdp":
         waiting = waiting + gathered.layer_gradients_bytes / s.plan.shards
     waiting = waiting + later_gradients_bytes(s)
@@ -366,7 +366,7 @@ def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number
     Where micro-steps accumulate, all of them stand beside the old one.
     """
     again = float(_adds_to_old(s))
-    apart = s.plan.sharding != "none" or s.plan.step_in_backward
+    apart = s.plan.reduces_early or s.plan.applied_in_backward
     new = 2.0 + again if s.model.tied else max(again, float(apart))
     unreduced = new * _gradient(s, s.model.embedding_parameters) + gathered.root_gradients_bytes
     activations = s.w * s.model.hidden * s.tokens + _retained(s)
@@ -375,7 +375,7 @@ def _backward_embedding(s: Setting, gathered: GatheredTensors, gradients: Number
 
 def _adds_to_old(s: Setting) -> bool:
     """True where a gradient of an earlier micro-step waits for the new one; shards are reduced in every micro-step."""
-    return s.plan.accumulation > 1 and s.plan.sharding == "none"
+    return s.plan.accumulation > 1 and not s.plan.reduces_early
 
 
 def _choose(best: NDArray[np.intp], parts: tuple[Number, ...]) -> Number:

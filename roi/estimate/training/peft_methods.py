@@ -20,11 +20,13 @@ peft's own classes. Then what LitGPT, ms-swift and LMFlow have of their own, wit
                         ms-swift it is off, and 2 or 8 are suggested; arXiv 2403.17919)
 """
 
+import re
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 import numpy as np
 
+from roi.facts.methods import Method
 from roi.facts.model import ModelShape, Number
 
 Count = Callable[[float, float, Number], Number]
@@ -167,8 +169,30 @@ UNMERGED: Final = ("adaption_prompt", "beft", "p_tuning", "prefix_tuning", "prom
 """Tuners that peft cannot merge: prompts, and biases that the base's products lack (peft/tuners/beft/layer.py)."""
 ALIASES: Final = {"bone": "miss"}
 """Earlier names."""
+SPELLINGS: Final = {
+    **dict.fromkeys(("fullfinetuning", "fullfinetune", "fullparameter", "fullparam", "fft", "fullft", "fullsft"), "full"),
+    **dict.fromkeys(("lora+", "loraplus", "pissa", "olora", "eva", "corda", "loraga", "milora", "lora16bit"), "lora"),
+    **dict.fromkeys(("lora4bit", "4bitlora", "qloranf4", "qloraplus", "loftq", "qpissa"), "qlora"),
+    **dict.fromkeys(("lora8bit", "8bitlora"), "lora-int8"),
+    **dict.fromkeys(("softprompt", "softprompts"), "prompt_tuning"), **dict.fromkeys(("ptuningv2", "prefix"), "prefix_tuning"),
+    **dict.fromkeys(("adapter", "houlsbyadapter", "bottleneck", "bottleneckadapter", "adapters"), "houlsby"),
+    "layernormtuning": "ln_tuning", "oftv2": "oft", "adaptionprompts": "adaption_prompt", "adaptationprompt": "adaption_prompt",
+    "blockexpansion": "llamapro", "trainabletoken": "trainable_tokens",
+}
+"""Other names, as `named_method` squeezes them: of the same method, or of one whose adapters differ in how they begin (PiSSA,
+OLoRA, EVA, CorDA, LoRA-GA, LoftQ) or in their learning rates (LoRA+), so that memory and speed are LoRA's."""
 PROMPTED: Final = 2
 """First layer whose attention has a prompt in LitGPT (adapter_start_layer)."""
+
+
+def named_method(text: str) -> str:
+    """The method that a name means as people and libraries write it: QLoRA, (IA)^3, prompt-tuning, LoRA-FA, PiSSA, peft:vera.
+
+    Case and punctuation do not matter. A name that means none, or one that is not counted, stays as it is.
+    """
+    word = re.sub(r"[^a-z0-9+]", "", text.lower().removeprefix("peft:"))
+    plain = {re.sub(r"[^a-z0-9]", "", name): name for name in (*get_args(Method), *TUNERS)}
+    return plain.get(word) or SPELLINGS.get(word) or ALIASES.get(word) or text
 
 
 def unserved(method: str, *, shared: bool) -> str:

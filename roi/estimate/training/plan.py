@@ -16,14 +16,18 @@ from roi.facts.model import ModelShape, Number
 
 Dtype = Literal["bf16", "fp16", "fp32"]
 Attend = Literal["sdpa", "sdpa-flash", "sdpa-cudnn", "sdpa-efficient", "sdpa-math", "flash", "flash1", "flash3", "eager"]
-Optimizer = Literal["adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw", "paged-adamw-8bit",
-                    "galore-adamw", "galore-adamw-8bit"]
+Optimizer = Literal[
+    "adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-8bit", "paged-adamw", "paged-adamw-8bit", "galore-adamw",
+    "galore-adamw-8bit", "adamw-32bit", "adamw-4bit", "sgd", "sgd-momentum", "lion", "lion-32bit", "lion-8bit", "paged-lion",
+    "paged-lion-8bit", "adafactor", "adam-mini", "muon", "sophia", "ademamix", "ademamix-8bit", "rmsprop", "adagrad", "lomo",
+    "adalomo", "apollo-adamw",
+]
 Kernels = Literal["none", "fused", "liger"]
 Loss = Literal["fp32", "16bit", "split", "chunked"]
 Trainer = Literal["plain", "hf", "trl"]
 Stack = Literal["transformers", "litgpt", "torchtune", "torchtitan"]
 Checkpoints = Literal["inputs", "selective", "offloaded"]
-Sharding = Literal["none", "zero2", "zero3", "fsdp"]
+Sharding = Literal["none", "zero1", "zero2", "zero3", "fsdp"]
 
 METHODS: Final[tuple[str, ...]] = get_args(Method)
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
@@ -43,8 +47,8 @@ MOST: Final = {"rank": float("inf"), "micro_batch": 65_536, "seq": 100_000_000, 
 published (Llama 3's pre-training). Closer limits are the model's own: `check_context`, `check_rank`."""
 UNRUN: Final[dict[str, tuple[object, ...]]] = {
     "stack": ("litgpt", "torchtune", "torchtitan"), "checkpoints": ("selective", "offloaded"), "loss": ("split",),
-    "step_in_backward": (True,), "gptq": (True,), "fp8": (True,), "ends": (True,),
-    "optimizer": ("galore-adamw", "galore-adamw-8bit"), "method": tuple(n for n, tuner in TUNERS.items() if not tuner.built)}
+    "step_in_backward": (True,), "gptq": (2, 3, 4, 8), "fp8": (True,), "ends": (True,),
+    "optimizer": get_args(Optimizer)[7:], "method": tuple(n for n, tuner in TUNERS.items() if not tuner.built)}
 """Fields of a plan -> values that the closed form alone knows."""
 
 
@@ -56,7 +60,8 @@ class TrainingPlan:
     """full, lora, rslora (the cost of lora), dora, qlora (NF4 base), qdora (NF4 base), lora-int8 (int8 base), or one of peft's
     other tuners by its `peft_type` in small letters, or another package's (peft_methods.py), on an unquantised base."""
     rank: Number = 16.0
-    """Rank of the adapter, of GaLore's projection, or the size that a tuner has instead (virtual tokens, block, layers)."""
+    """Rank of the adapter, of GaLore's or APOLLO's projection, or the size that a tuner has instead (virtual tokens, block,
+    layers)."""
     targets: str | tuple[str, ...] = "all-linear"
     """all-linear, attention, qv, or module names."""
     micro_batch: Number = 1.0
@@ -75,7 +80,8 @@ class TrainingPlan:
     """adamw keeps two states in the dtype of the trained parameter: torch.optim's multi-tensor form in a plain loop, the fused
     one in the Trainers; adamw-foreach is the multi-tensor form in a Trainer, its default before torch 2.8
     (transformers/training_args.py, default_optim), and adamw-fused the fused one in a plain loop; the paged ones keep their
-    states outside torch, paged-adamw in fp32. GaLore's project each product's gradient to `rank` (arXiv 2403.03507)."""
+    states outside torch, paged-adamw in fp32. GaLore's and APOLLO's project each product's gradient to `rank`. What
+    each keeps stands in optimizers.py."""
     dropout: Number = 0.0
     """LoRA dropout; above 0 every target keeps its own dropped input and mask."""
     double_quant: bool = True
@@ -96,14 +102,16 @@ class TrainingPlan:
     gpus: int = 1
     """GPUs of a data-parallel job; each holds the whole model unless it is sharded."""
     sharding: Sharding = "none"
-    """What is spread over the GPUs: none; zero2: gradients and optimizer states; zero3 and fsdp: parameters too. On one GPU the
-    stages of DeepSpeed spread nothing, but hold what they hold: an fp32 copy of what is trained, buckets, gathered layers."""
+    """What is spread over the GPUs: none; zero1: optimizer states; zero2: gradients too; zero3 and fsdp: parameters too. On
+    one GPU the stages of DeepSpeed spread nothing, but hold what they hold: an fp32 copy of what is trained, buckets, gathered
+    layers."""
     fsdp2: bool = False
     """True under torch's fully_shard; FSDP of before keeps what its side streams free apart (record_stream)."""
     ends_apart: bool = False
     """True where embedding and head are FSDP units of their own (torchtune's custom_sharded_layers), not of the root's."""
     offload: bool = False
-    """True where FSDP keeps what it shards in the host's memory (cpu_offload): a GPU has what is gathered, and activations."""
+    """True where what is sharded waits in the host's memory, and the optimizer runs there (FSDP's cpu_offload, DeepSpeed's
+    offload_optimizer and, of ZeRO-3, offload_param): a GPU has what is gathered, and activations."""
     kernels: Kernels = "none"
     """Triton kernels in place of the class's operators: fused (norms and cross entropy, as Unsloth's and fms-acceleration's),
     liger (norms, SwiGLU, and head with cross entropy in chunks)."""
@@ -116,8 +124,8 @@ class TrainingPlan:
     """True where every expert is a module of its own (transformers before 5): bitsandbytes quantises it."""
     stack: Stack = "transformers"
     """Whose model classes run: those of transformers with peft, of LitGPT, torchtune or torchtitan (stacks.py)."""
-    gptq: bool = False
-    """True where the packed weights are GPTQ's, which AutoGPTQ unpacks by plain operators of torch; not run dry."""
+    gptq: Literal[0, 2, 3, 4, 8] = 0
+    """Bits of weights that GPTQ packed, which AutoGPTQ unpacks by plain operators of torch; 0 where it did not. Not run dry."""
     checkpoints: Checkpoints = "inputs"
     """What checkpointing keeps of a layer: its input; selective: also attention's output and every second product's, in their
     order (torch's policy of selective checkpointing as torchtitan sets it); offloaded: its input, in the host's memory."""
@@ -166,8 +174,9 @@ class TrainingPlan:
         self._check_sharding()
 
     def _check_sharding(self) -> None:
-        if self.offload and self.sharding != "fsdp":
-            raise InputError(f"offload: {self.offload} is not usable with sharding: {self.sharding!r}; take fsdp")
+        if self.offload and self.sharding not in ("zero2", "zero3", "fsdp"):
+            raise InputError(f"offload: {self.offload} is not usable with sharding: {self.sharding!r};"
+                             " take zero2, zero3 or fsdp")
         if self.ends and (self.sharding != "none" or not self.adapter):
             raise InputError(f"ends: {self.ends} is usable with an adapter and without sharding, not with {self.sharding!r}")
         if self.sharding == "none":
@@ -209,12 +218,17 @@ class TrainingPlan:
     @property
     def quantised(self) -> bool:
         """True where the base's linear layers are stored in NF4, or as GPTQ packs them, in 8 bits too."""
-        return self.method in ("qlora", "qdora") or self.nf4 or self.gptq
+        return self.method in ("qlora", "qdora") or self.nf4 or self.gptq > 0
 
     @property
-    def galore(self) -> bool:
+    def projected(self) -> bool:
         """True where the optimizer keeps the moments of projected gradients."""
-        return self.optimizer.startswith("galore")
+        return self.optimizer.startswith(("galore", "apollo"))
+
+    @property
+    def applied_in_backward(self) -> bool:
+        """True where no gradient waits for the others: by the loop, or by an optimizer that works so."""
+        return self.step_in_backward or self.optimizer in ("lomo", "adalomo")
 
     @property
     def int8(self) -> bool:
@@ -228,8 +242,18 @@ class TrainingPlan:
 
     @property
     def shards(self) -> float:
-        """Number of GPUs that gradients and the optimizer's states and work are divided over; 1 where nothing is sharded."""
+        """Number of GPUs that the optimizer's states and work are divided over; 1 where nothing is sharded."""
         return 1.0 if self.sharding == "none" else float(self.gpus)
+
+    @property
+    def reduces_early(self) -> bool:
+        """True where a gradient is reduced, and a GPU keeps its part of it, as soon as it is there."""
+        return self.sharding in ("zero2", "zero3", "fsdp")
+
+    @property
+    def gradient_shards(self) -> float:
+        """Number of GPUs that gradients are divided over as they come."""
+        return self.shards if self.reduces_early else 1.0
 
     @property
     def prepared(self) -> bool:
@@ -295,7 +319,7 @@ class TrainingPlan:
             return DTYPE_BYTES[self.dtype]  # the whole module is of one type
         if self.chunked_head and (self.quantised or self.int8):
             return 2.0  # SFTTrainer turns adapters on a quantised base to bf16 (trl/trainer/sft_trainer.py)
-        deepspeed = self.sharding in ("zero2", "zero3") and not self.prepared
+        deepspeed = self.sharding.startswith("zero") and not self.prepared
         fsdp = self.sharding == "fsdp" and (self.autocast or self.quantised)
         return DTYPE_BYTES[self.dtype] if deepspeed or fsdp else 4.0
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from roi.estimate.training.optimizers import ELEMENTWISE
 from roi.estimate.training.peft_methods import PROMPTED, VIRTUAL, block
 from roi.estimate.training.plan import ATTENTION_INPUTS, DTYPE_BYTES, FLASH_PACKAGES, TrainingPlan
 from roi.estimate.training.targets import adaptable, asked_targets, fuse_linears, resolve_targets, trains_experts
@@ -223,7 +224,7 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
     Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
     """
     unrun = (_outside_litgpt(model, plan) or _unrun_attention(model, plan) or _unknown_tuner(model, plan)
-             or _unknown_layers(model, plan) or _unknown_galore(plan) or _unquantised(model, plan))
+             or _unknown_layers(model, plan) or _unknown_optimizer(plan) or _unquantised(model, plan))
     if unrun or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
     ways = "take targets attention, or"
@@ -294,12 +295,21 @@ def _unknown_layers(model: ModelShape, plan: TrainingPlan) -> str:
     return ""
 
 
-def _unknown_galore(plan: TrainingPlan) -> str:
-    """Why GaLore's optimizer is not counted beside the plan's other fields; empty where it is, or is not asked for."""
-    if plan.galore and plan.method != "full":
-        return f"optimizer: {plan.optimizer} projects the gradients of trained weights; take method full, or adamw"
-    if plan.galore and plan.sharding != "none":
+def _unknown_optimizer(plan: TrainingPlan) -> str:
+    """Why the optimizer is not counted beside the plan's other fields; empty where it is.
+
+    Engines that shard hand it flat parts of parameters, of which no rule for matrices holds.
+    """
+    inside = plan.optimizer in ("lomo", "adalomo")
+    if (plan.projected or inside) and plan.method != "full":
+        what = "applies gradients as they come" if inside else "projects the gradients"
+        return f"optimizer: {plan.optimizer} {what} of trained weights; take method full, or adamw"
+    if inside and plan.accumulation > 1:
+        return f"accumulation: {plan.accumulation} is not possible with {plan.optimizer}, which keeps no gradient; take 1"
+    if plan.optimizer not in ELEMENTWISE and plan.sharding != "none":
         return f"optimizer: {plan.optimizer} is not known with sharding {plan.sharding}; take none, or adamw-8bit"
+    if plan.optimizer not in ELEMENTWISE and plan.method == "lisa":
+        return f"optimizer: {plan.optimizer} is not known with method lisa; take adamw"
     return ""
 
 

@@ -1,14 +1,16 @@
-"""What one GPU of a sharded job holds, gathers and sends: ZeRO-2, ZeRO-3 and FSDP in closed form.
+"""What one GPU of a sharded job holds, gathers and sends: ZeRO and FSDP in closed form.
 
 States that live between uses are divided by the number of GPUs; on top come unsharded tensors for a moment: the parameters
 of the layers in work and the gradients that are not reduced yet. P = parameters, N = GPUs.
 
+    zero1   P + gradients + (fp32 copy of what is trained + moments) / N
     zero2   P + (gradients + fp32 copy of what is trained + moments) / N
     zero3   (P + gradients + fp32 copy + moments) / N + the module in work, what is prefetched and what is soon used again
     fsdp    (P + gradients + moments) / N + the root unit (embedding, last norm, head) + two layers
 
 Each GPU works on its own micro-batch: activations are not divided. Read off DeepSpeed's stage_1_and_2.py, stage3.py and
-partitioned_param_coordinator.py, and torch's fsdp/_runtime_utils.py and _fully_shard.
+partitioned_param_coordinator.py, and torch's fsdp/_runtime_utils.py and _fully_shard; stage 1 with its default, overlap_comm
+off, so that gradients are reduced after backward.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,11 +23,10 @@ from roi.estimate.training.adapters import (
     base_weight_bytes,
     end_parameters,
     nf4_bytes_per_weight,
-    optimizer_state_bytes,
-    optimizer_workspace_bytes,
     packed_parameters,
     trained_parameters,
 )
+from roi.estimate.training.optimizers import HELD, optimizer_state_bytes, optimizer_workspace_bytes, state_bytes_each
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.targets import adaptable
 from roi.facts.gpu import Gpu
@@ -112,19 +113,22 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
         gradients = gradients + ends
         bucket = np.where(np.asarray(gpus) > 1.0, gradients, 0.0)
         return HeldStates(
-            weights_bytes=weights, adapters_bytes=adapters + ends, moments_bytes=states + 2.0 * ends,
+            weights_bytes=weights, adapters_bytes=adapters + ends,
+            moments_bytes=states + state_bytes_each(plan, DTYPE_BYTES[plan.dtype]) * end_parameters(model, plan),
             gradients_bytes=gradients, update_bytes=update + ends * float(plan.multi_tensor), buckets_bytes=bucket,
         )
     share = 1.0 / np.asarray(gpus, dtype=float)
     # what is trained in 16 bits has an fp32 home beside, or instead of, the 16-bit one that products see
     wide = plan.trained_bytes < 4.0 and (plan.sharding != "fsdp" or plan.autocast)
     grown = 4.0 / plan.trained_bytes if wide else 1.0
-    plain = plan.optimizer in ("adamw", "adamw-foreach", "adamw-fused")
+    plain = HELD[plan.optimizer].own > 0.0
     moments, temporaries = (x * (grown if plain else 1.0) for x in (states, update))
-    if plan.offload:
-        zero = 0.0 * gradients
-        return HeldStates(weights_bytes=_whole_scales(model, plan) + zero, adapters_bytes=zero, moments_bytes=zero,
-                          gradients_bytes=zero, update_bytes=zero, buckets_bytes=0.0)
+    if plan.offload:  # ZeRO-2 keeps the parameters that it computes with, and buckets
+        zero, computes = 0.0 * gradients, plan.sharding == "zero2"
+        small = np.minimum(float(model.hidden) ** 2, trained) * float(plan.sharding == "zero3")
+        return HeldStates(weights_bytes=(weights if computes else _whole_scales(model, plan)) + zero,
+                          adapters_bytes=adapters if computes else zero, moments_bytes=zero, gradients_bytes=zero,
+                          update_bytes=zero, buckets_bytes=2.0 * plan.trained_bytes * (small + ZERO2_BUCKET * float(computes)))
     if plan.sharding == "fsdp":
         weights = weights * (1.0 if plan.adapter else grown)
         return HeldStates(
@@ -140,6 +144,10 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     # a gradient is flattened (a copy) and cast to fp32; its 16-bit parts go before the update starts
     flat = plan.trained_bytes * at_once
     widened = 4.0 * at_once + np.maximum(flat, temporaries - flat) if wide else temporaries
+    if plan.sharding == "zero1":  # whole gradients go when each GPU has copied its part; one bucket, since nothing overlaps
+        return HeldStates(
+            weights_bytes=weights, adapters_bytes=adapters, moments_bytes=(moments + copy) * share, gradients_bytes=gradients,
+            update_bytes=np.maximum(widened - gradients * (1.0 - share), 0.0), buckets_bytes=plan.trained_bytes * ZERO2_BUCKET)
     parameters = plan.sharding == "zero3"
     held = np.minimum(float(model.hidden) ** 2, trained) if parameters else ZERO2_BUCKET
     return HeldStates(
@@ -174,7 +182,7 @@ def gathered_tensors(model: ModelShape, plan: TrainingPlan) -> GatheredTensors:
     zero2: a layer's gradients wait until their bucket is full.
     """
     trained = trained_parameters(model, plan)
-    if plan.sharding == "none":
+    if not plan.reduces_early:
         return GatheredTensors()
     b = DTYPE_BYTES[plan.dtype]
     unit = layer_unit_bytes(model, plan)
@@ -189,7 +197,7 @@ def gathered_tensors(model: ModelShape, plan: TrainingPlan) -> GatheredTensors:
         root = root_unit_bytes(model, plan) + 0.0 * trained
         both = FSDP_LAYERS * layer
         kept = 0.0 * trained if plan.adapter else head + 0.0 * trained
-        if plan.ends_apart and not model.tied:
+        if ends_apart(model, plan):
             return GatheredTensors(loss_bytes=head, last_bytes=both, first_bytes=both, embedding_bytes=embedding,
                                    layer_gradients_bytes=FSDP_LAYERS * waiting)
         return GatheredTensors(
@@ -220,10 +228,18 @@ def layer_unit_bytes(model: ModelShape, plan: TrainingPlan) -> float:
 
 
 def root_unit_bytes(model: ModelShape, plan: TrainingPlan) -> float:
-    """Bytes of FSDP's root unit when gathered: embedding, head (once where tied), last norm, and what no layer holds."""
-    left = 0 if model.tied else model.head_parameters
+    """Bytes of FSDP's root unit when gathered: embedding, head (once where tied), last norm, and what no layer holds.
+
+    Without the ends that are units of their own.
+    """
+    ends = 0 if ends_apart(model, plan) else model.embedding_parameters + (0 if model.tied else model.head_parameters)
     extra = model.extra_parameters + sum(i * o for _, i, o in model.products) + model.positions * model.hidden + model.hidden
-    return DTYPE_BYTES[plan.dtype] * (model.embedding_parameters + left + extra)
+    return DTYPE_BYTES[plan.dtype] * (ends + extra)
+
+
+def ends_apart(model: ModelShape, plan: TrainingPlan) -> bool:
+    """True where embedding and head are FSDP units of their own; a tied weight has one place, the root."""
+    return plan.ends_apart and not model.tied
 
 
 def gathered_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
@@ -274,7 +290,9 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
     A ring moves bytes x (N - 1) / N for an all-gather or a reduce-scatter, twice that for an all-reduce
     (arXiv 1910.02054, section 7). zero3 and fsdp gather all parameters in forward and again in backward (recompute uses
     the second) and scatter the gradients; zero2 scatters the gradients, and gathers what was updated once a step;
-    replicas all-reduce the gradients once a step. Root unit of fsdp: gathered once, not twice.
+    replicas and zero1 all-reduce the gradients once a step. Root unit of fsdp: gathered once: it alone keeps what it gathered
+    through forward (torch's fully_shard: reshard_after_forward is False for the root where it is not given; FSDP of before:
+    _post_forward_reshard frees no root); embedding and head as units of their own are gathered for both ways, like layers.
     Each collective has its latency: DDP reduces in buckets of 25 MiB, FSDP takes a layer at a time, DeepSpeed scatters in
     buckets of hidden^2 numbers, and ZeRO-3 gathers at least a layer at a time.
     """
@@ -291,17 +309,25 @@ def link_seconds(model: ModelShape, plan: TrainingPlan, links: Links) -> tuple[N
     match plan.sharding:
         case "none":
             return 0.0 * trained, takes("all-reduce", gradients, np.ceil(gradients / DDP_BUCKET_BYTES))
+        case "zero1":
+            return 0.0 * trained, takes("all-reduce", gradients, scatters) + takes("all-gather", gradients, 1.0)
         case "zero2":
-            return takes("reduce-scatter", gradients, scatters), takes("all-gather", gradients, 1.0)
+            # a GPU's part goes to the host, and what is updated comes back
+            host = (gradients / plan.gpus / HOST_BYTES_PER_S) if plan.offload else 0.0
+            return takes("reduce-scatter", gradients, scatters) + host, takes("all-gather", gradients, 1.0) + host
         case "fsdp":
             twice = 2.0 * gathered_bytes(model, plan) - root_unit_bytes(model, plan)
-            units = model.layers + (0.0 if plan.adapter else 1.0)  # those with gradients; adapters leave the root without
-            gathers = takes("all-gather", twice, 2.0 * model.layers + 1.0)
+            inner = model.layers + (2.0 if ends_apart(model, plan) else 0.0)
+            units = model.layers if plan.adapter else inner + 1.0  # those with gradients; adapters leave ends and root without
+            gathers = takes("all-gather", twice, 2.0 * inner + 1.0)
             if plan.offload:  # each gather begins with a copy of the shard, and ends with one of what it gives
                 gathers = gathers + (twice + gradients) / plan.gpus / HOST_BYTES_PER_S
             return gathers + takes("reduce-scatter", gradients, units), 0.0 * trained
         case "zero3":
-            gathers = takes("all-gather", 2.0 * gathered_bytes(model, plan), 2.0 * model.layers)
+            twice = 2.0 * gathered_bytes(model, plan)
+            gathers = takes("all-gather", twice, 2.0 * model.layers)
+            if plan.offload:
+                gathers = gathers + (twice + gradients) / plan.gpus / HOST_BYTES_PER_S
             return gathers + takes("reduce-scatter", gradients, scatters), 0.0 * trained
     raise ValueError(f"no communication for sharding {plan.sharding!r}")
 

@@ -63,6 +63,23 @@ def asked_targets(targets: str | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name.strip() for name in asked)
 
 
+def usual_targets(model: ModelShape, targets: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """The targets with names of the model's own code as the usual ones: query_key_value of Falcon is q_proj, k_proj and v_proj.
+
+    GPT-2's c_proj is its two products of that name. Case does not matter; a name that is neither stays, and `resolve_targets`
+    says so.
+    """
+    own = {module.lower(): parts for module, *parts in model.module_names}
+    for module, *parts in model.module_names:
+        last = module.lower().rpartition(".")[2]
+        if last != module.lower():
+            own[last] = [*own.get(last, ()), *parts]
+    names = {linear.name for linear in model.linears}
+    asked = asked_targets(targets)
+    found = [part for name in asked for part in ([name] if name in names else own.get(name.lower(), [name]))]
+    return targets if tuple(found) == asked or targets in TARGET_SETS else tuple(dict.fromkeys(found))
+
+
 def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: str = "targets") -> frozenset[str]:
     """The names of the linear layers that carry an adapter; an InputError names the ones that the model has.
 

@@ -76,7 +76,7 @@ def dry_plan(plan: TrainingPlan) -> TrainingPlan:
     loss: Loss = "fp32" if plan.loss == "split" else plan.loss
     optimizer: Optimizer = "adamw" if plan.optimizer == "adamw-fused" else plan.optimizer
     return replace(plan, gpus=1, sharding="none", stack="transformers", checkpoints="inputs", held_graphs=0, compiled=False,
-                   gptq=False, step_in_backward=False, fp8=False, ends=False, offload=False, loss=loss, optimizer=optimizer)
+                   gptq=0, step_in_backward=False, fp8=False, ends=False, offload=False, loss=loss, optimizer=optimizer)
 
 
 def _peaks(run: MeasuredRun, plan: TrainingPlan) -> _Peaks | str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from roi.catalog.models.configs import context_tokens
 from roi.errors import InputError
-from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.plan import UNRUN, TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.estimate.training.targets import resolve_targets
 from roi.profiling.model_to_build import ModelToBuild
@@ -35,8 +35,9 @@ def check_options(plan: TrainingPlan, model: ModelToBuild, rows: Sequence[int], 
     cpu = device == "cpu"
     if cpu and plan.optimizer.startswith("paged"):
         raise InputError(f"--optimizer {plan.optimizer}: paging needs a GPU; on a CPU take adamw-8bit")
-    if plan.galore or (plan.tuner is not None and not plan.tuner.built):
-        said = f"--optimizer {plan.optimizer}" if plan.galore else f"--method {plan.method}"
+    unrun = plan.optimizer in UNRUN["optimizer"]
+    if unrun or (plan.tuner is not None and not plan.tuner.built):
+        said = f"--optimizer {plan.optimizer}" if unrun else f"--method {plan.method}"
         raise InputError(f"{said}: roi fit counts it, and nothing here runs it")
     _check_attention(plan, cpu=cpu)
     _check_kernels(plan, cpu=cpu, compiled=compiled, lengths=lengths)

@@ -5,7 +5,7 @@ from roi.economics.decision.feasibility import FAIL, PASS
 from roi.economics.decision.worth import Experiment
 from roi.report.charts.look import FIRST, ROW, SECOND, THICK, THIN, Spec, cents, money_axis, pairs, rows_of, spec
 from roi.report.layout.blocks import printable, shortened
-from roi.report.layout.wording import MEASURES, fact_name, fact_range, option_label, short_usd, usd
+from roi.report.layout.wording import MEASURES, fact_name, fact_range, number_of, option_label, short_usd, usd
 
 LABEL = 60
 """Characters of a label that are shown."""
@@ -78,7 +78,7 @@ def worth_of(e: Experiment) -> float:
 def experiment_name(c: Comparison, e: Experiment) -> str:
     """What the experiment does, and on how many items."""
     told = MEASURES[e.kind].format(option_label(c.case, e.option)) + (f": {fact_name(e.fact)}" if e.fact else "")
-    return printable(told + (f", {e.items:,} items" if e.kind == "evaluate" and e.items else ""))
+    return printable(told + (f", {number_of(e.items, 'item')}" if e.kind == "evaluate" and e.items else ""))
 
 
 def gates(comparison: Comparison) -> Spec:

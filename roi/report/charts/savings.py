@@ -5,7 +5,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.outlook import Outlook, look_ahead
 from roi.report.charts.look import Spec, by_option, cents, money_axis, names_of, options_of, spec
 from roi.report.comparison.advice import counted
-from roi.report.layout.wording import months, short_usd
+from roi.report.layout.wording import months, number_of, short_usd
 
 
 def outlook_of(c: Comparison) -> Outlook:
@@ -73,7 +73,7 @@ def _said(c: Comparison, outlook: Outlook, found: list[OptionResult]) -> str:
     """What the picture says, for whoever does not see it."""
     horizon, told = len(c.options[0].monthly_usd), []
     for o in found:
-        end = f"{o.label} has saved {short_usd(outlook.central[o.id][-1])} after {horizon} months"
+        end = f"{o.label} has saved {short_usd(outlook.central[o.id][-1])} after {number_of(horizon, 'month')}"
         if o.id in outlook.bands:
             low, _, high = outlook.bands[o.id][:, -1]
             end += f" (P10 {short_usd(low)}, P90 {short_usd(high)})"

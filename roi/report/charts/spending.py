@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.report.charts.look import ROW, THICK, THIN, Spec, cents, money_axis, names_of, options_of, rows_of, spec
-from roi.report.layout.wording import short_usd, usd
+from roi.report.layout.wording import number_of, short_usd, usd
 
 KINDS_OF_COST: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("API", ("API ", "escalated to", "spilled to", "judge", "provisioned throughput", "commitment not used", "own commitment")),
@@ -41,13 +41,13 @@ def cost_by_line(comparison: Comparison) -> Spec:
     """Cost of each option over the horizon by kind of cost, USD, undiscounted; a resale value is below zero."""
     c, names = comparison, names_of(comparison)
     found, kinds = options_of(c), [kind for kind, _ in KINDS_OF_COST]
-    horizon, costs = len(found[0].monthly_usd), {o.id: costs_of(o) for o in found}
+    term, costs = number_of(len(found[0].monthly_usd), "month"), {o.id: costs_of(o) for o in found}
     rows = [row for k, o in enumerate(found) for row in _parts(k, names[o.id], costs[o.id])]
     y, labels = rows_of([f"{names[o.id]}: {usd(o.tco_usd - costs[o.id][WRONG])} + {usd(costs[o.id][WRONG])} wrong answers"
                          for o in found])
     used = {row["kind"] for row in rows}
     bars = {"data": {"values": rows}, "mark": {"type": "rect"}, "encoding": {
-        "x": {"field": "from", "type": "quantitative", "title": f"cost over {horizon} months, set-up included, USD",
+        "x": {"field": "from", "type": "quantitative", "title": f"cost over {term}, set-up included, USD",
               "axis": money_axis([o.tco_usd for o in found], tickCount=5)},
         "x2": {"field": "to"}, "y": {**y, "field": "top"}, "y2": {"field": "bottom"},
         "color": {"field": "kind", "type": "nominal", "scale": {"domain": kinds, "range": "ordinal"},
@@ -56,7 +56,7 @@ def cost_by_line(comparison: Comparison) -> Spec:
                     {"field": "usd", "title": "USD", "format": "$,.0f"}]}}
     said = "; ".join(f"{names[o.id]} {short_usd(o.tco_usd)}, most of it {max(kinds, key=lambda kind: costs[o.id][kind])}"
                      for o in found)
-    return spec(f"Cost over {horizon} months by kind", f"Cost of each option over {horizon} months, undiscounted: {said}.",
+    return spec(f"Cost over {term} by kind", f"Cost of each option over {term}, undiscounted: {said}.",
                 height=ROW * len(found), layer=[bars, labels])
 
 

@@ -16,6 +16,7 @@ from roi.report.comparison.thresholds import (
     alone_from,
     another_wins,
     at_rent,
+    beats_staying_today,
     compared_from,
     ending,
     flips_at,
@@ -34,6 +35,7 @@ from roi.report.layout.wording import (
     duration,
     fact_name,
     figure,
+    number_of,
     percent,
     short_usd,
     told_apart,
@@ -111,7 +113,16 @@ def _change(c: Comparison, label: str) -> Block:
     return Labelled(label, (
         f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.",
         *_ends(c, first),
-        f"Then {o.label}: {_what(c, o)}.", *figures(c, o), *_later(c)), "good")
+        f"Then {o.label}: {_what(c, o)}.", *_beyond(c, first, o), *figures(c, o), *_later(c)), "good")
+
+
+def _beyond(c: Comparison, first: OptionResult, o: OptionResult) -> list[str]:
+    """What the second of two moves adds to the first: mean NPV, how often that is more, and cash."""
+    more, cash = npv_of(c, o)[0] - npv_of(c, first)[0], o.cash_monthly_usd - first.cash_monthly_usd
+    odds = c.verdict.chance_over_first
+    often = "" if odds is None else f", more in {share(odds)} of the draws"
+    told = f"Over {first.label}, NPV +{short_usd(more)}{often}; cash {usd(abs(cash))} a month {'more' if cash > 0 else 'less'}."
+    return [f"{told} What follows is of going there at once, against staying."]
 
 
 def _later(c: Comparison) -> list[str]:
@@ -123,7 +134,7 @@ def _later(c: Comparison) -> list[str]:
     if any(line.name == UNUSED[0] and any(line.monthly_usd) for line in c.leader.lines):
         left = timedelta(days=round(case_number(c.case, "commitment.months") * DAYS_PER_MONTH) - 1)  # its last day
         why = f"commitment until {date.fromisoformat(str(c.case['as_of'].value)) + left}"
-    return [f"Live {months} month{'' if months == 1 else 's'} later: central NPV +{short_usd(gain)}; {why}."]
+    return [f"Live {number_of(months, 'month')} later: central NPV +{short_usd(gain)}; {why}."]
 
 
 def _ends(c: Comparison, o: OptionResult) -> list[str]:
@@ -202,7 +213,8 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that your own cards would sell for" if own else paid_first
     owed = f" ({usd(unused)} of it commitment still owed)" if (unused := _unused(c, o)) >= 1.0 else ""
-    cash_now, cash_then = f"{usd(month_of(c, stay)[0])}{_migrations(c)}", f"{usd(o.cash_monthly_usd)}{owed}"
+    now = _first_month(c) if o.id == (c.verdict.first_move or c.verdict.leader) else ""
+    cash_now, cash_then = f"{usd(month_of(c, stay)[0])}{now}{_migrations(c)}", f"{usd(o.cash_monthly_usd)}{owed}"
     return f"Cash {cash_now} -> {cash_then} a month; set-up {first}; {paid}."
 
 
@@ -210,6 +222,12 @@ def _unused(c: Comparison, o: OptionResult) -> float:
     """What commitments cost beyond the bill in the months of the option's cash, USD a month."""
     start = alone_from(c, o)
     return sum(sum(line.monthly_usd[start:]) for line in o.lines if line.name in UNUSED) / (len(o.monthly_usd) - start)
+
+
+def _first_month(c: Comparison) -> str:
+    """What staying costs in its first month, where the mean of the months compared is another; else empty."""
+    now = sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.cash)
+    return f" (month 1: {usd(now)})" if abs(month_of(c, option_of(c, "stay"))[0] - now) > PART * now else ""
 
 
 def _migrations(c: Comparison) -> str:
@@ -224,14 +242,14 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
     """Wrong answers before and after, as a share, as a count a month and in USD."""
     stay, each = option_of(c, "stay"), case_number(c.case, "quality.usd_per_error")
     before, after = stay.quality.wrong_rate, o.quality.wrong_rate
+    flips = flips_at(c) if o is c.leader and c.verdict.counts != "cash" else ""
     if abs(after - before) < SAME_RATE:
-        return f"Wrong answers {percent(before)}, as today."
+        return f"Wrong answers {percent(before)}, as today{f' ({flips})' if flips else ''}."
     month = case_number(c.case, "workload.requests_per_day") * DAYS_PER_MONTH
     dearer = o.errors_monthly_usd - month_of(c, stay)[1]
     number = abs(dearer / each if each > 0 else (after - before) * month)
     more = "more" if after > before else "fewer"
-    flips = flips_at(c)
-    priced = (f", counted at {usd(abs(dearer))}{f' ({flips})' if flips and o is c.leader else ''}"
+    priced = (f", counted at {usd(abs(dearer))}{f' ({flips})' if flips else ''}"
               if each > 0 and c.verdict.counts != "cash" else ", not counted in USD")
     count = f"{number:,.0f}" if priced.startswith(", counted") else figure(number)  # so that the product is the USD
     return f"Wrong answers {' -> '.join(told_apart(percent, before, after))}: about {count} {more} a month{priced}."
@@ -296,7 +314,7 @@ def _measure(c: Comparison, e: Experiment) -> str:
     trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not _judged(o) else MEASURES[e.kind]
     told = trains.format(o.label) + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
     if e.kind == "evaluate" and e.items is not None:
-        told += f", {e.items:,} items"
+        told += f", {number_of(e.items, 'item')}"
     return f"{told}: about {usd(e.cost_usd)} and {duration(e.months)}"
 
 
@@ -331,7 +349,8 @@ def _not_yet(c: Comparison) -> list[Block]:
         why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
     mean, _ = npv_of(c, o)
-    why = "; not tested" if not o.tested else f"; {reason(c, o.id)}" if mean > npv_of(c, c.leader)[0] else ""
+    unlikely = mean > npv_of(c, c.leader)[0] and not beats_staying_today(c, o)  # else its chance stands beside its volume
+    why = "; not tested" if not o.tested else f"; {reason(c, o.id)}" if unlikely else ""
     head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{why})"
     turns = (f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}{another_wins(c, o)}"
              if c.thresholds is not None else "")

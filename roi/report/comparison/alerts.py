@@ -1,12 +1,18 @@
 """What a reader of `roi compare` must know before its advice: what is unchecked, guessed, unanswered or about to end."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
+from typing import Final
 
 from roi.economics.decision.alarms import BILL_OFF
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
+from roi.economics.decision.evaluation import evaluate, read_all
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
-from roi.economics.inputs import KEEPS_MODEL
+from roi.economics.inputs import KEEPS_MODEL, Option, Shared
+from roi.economics.lines.api_bill import service
+from roi.economics.lines.line import pick
 from roi.economics.lines.option_lines import MOVE
 from roi.errors import first_of
 from roi.facts.case import template_values
@@ -20,7 +26,6 @@ from roi.report.comparison.thresholds import (
     error_path,
     flips_at,
     guessed,
-    month_of,
     nothing_fails,
     option_of,
     rate_assumed,
@@ -32,7 +37,9 @@ from roi.report.layout.wording import (
     fact_range,
     figure,
     little_free,
+    number_of,
     old_prices,
+    percent,
     quantity,
     short_usd,
     usd,
@@ -44,8 +51,6 @@ MAIN = {"workload.requests_per_day": "volume {} a day", "workload.growth_per_yea
 DEAR_KWH = 1.0
 """USD a kWh that nobody pays who runs GPUs: the dearest grids ask about 0.5, and no diesel generator costs much over 1."""
 SLO = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
-PROVISIONED = "API provisioned"
-"""How the line begins of a fee that no price of tokens moves."""
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
 NAMED = 3
@@ -54,12 +59,12 @@ NAMED = 3
 
 def alerts(c: Comparison) -> list[Block]:
     """What a reader must know before the advice: what is unchecked, guessed, unanswered or about to end."""
-    told = [*_bill(c), *_unlikely(c), *_template(c), *_uncounted(c), *_assumed(c), *_gates(c), *_latency(c), *_full(c),
-            *_old(c), *_over(c), *_endings(c), *_next_prices(c), *_few_draws(c)]
-    accepted = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
-    if accepted:
-        told.append(f"Accepted although unlikely: {', '.join(accepted)}")
-    return [Labelled("!", (text,), "doubt", 2) for text in told]
+    return [remark for _, remark in remarks(c)]
+
+
+def remarks(c: Comparison) -> list[tuple[str, Block]]:
+    """The same, each with what it is about in a few words, for a screen that has no room for all."""
+    return [(about, Labelled("!", (text,), "doubt", 2)) for about, look in REMARKS.items() for text in look(c)]
 
 
 def _bill(c: Comparison) -> list[str]:
@@ -189,6 +194,14 @@ def _full(c: Comparison) -> list[str]:
     return [little_free(c.leader.label, fleet.utilisation_peak)] if fleet is not None and fleet.little_free else []
 
 
+def _no_own(c: Comparison) -> list[str]:
+    """Why no option on own cards has a row, without what could be done about it; empty where one has, or none is asked for."""
+    if any(f"options.{o.id}.owned" in c.case for o in c.options):
+        return []
+    reasons = [o.reason.partition(". ")[0] for o in c.infeasible if f"options.{o.id}.owned" in c.case]
+    return [f"No option on own GPUs: {first_of(list(dict.fromkeys(reasons)), 1)}"] if reasons else []
+
+
 def _old(c: Comparison) -> list[str]:
     """The age of the oldest price of staying and of what leads, where it is too old."""
     ages: dict[str, int] = {}
@@ -239,7 +252,7 @@ def _unknown_gates(c: Comparison) -> list[str]:
     open_ones = [gate.name.replace("_", " ") for gate in c.gates if gate.status == UNKNOWN]
     if not open_ones or not any(o.trains and npv_of(c, o)[0] > 0 for o in c.options):
         return []
-    return [f"{len(open_ones)} gate{'' if len(open_ones) == 1 else 's'} unknown: {', '.join(open_ones)}"]
+    return [f"{number_of(len(open_ones), 'gate')} unknown: {', '.join(open_ones)}"]
 
 
 def _endings(c: Comparison) -> list[str]:
@@ -257,17 +270,73 @@ def _endings(c: Comparison) -> list[str]:
 
 
 def _next_prices(c: Comparison) -> list[str]:
-    """Announced prices of the model in use and of the leading option's, and what the option would then cost a month."""
+    """Announced prices of the model in use, of the leading option's, and of the one that takes what its fleet does not.
+
+    By how much the option's request gets dearer, and what that adds to a mean month.
+    """
+    if not any(path.endswith(".announced.0.from") for path in c.case.facts):
+        return []
     told = {}
-    for o in (option_of(c, "stay"), c.leader):
-        name = ending(c, o.id)[0]
-        if name in told or f"vendors.{name}.next_price_on" not in c.case:
+    ids = dict.fromkeys(("stay", c.leader.id))
+    shared, options = read_all(c.case, c.case.values(), ids=tuple(ids))
+    for id in (*ids, options[c.leader.id].spills_to):
+        option = options.get(id or "")
+        if option is None or option.api is None or not option.api.announced or option.vendor in told:
             continue
-        day, ratio = c.case[f"vendors.{name}.next_price_on"].value, case_number(c.case, f"vendors.{name}.next_price_ratio")
-        cash, start = month_of(c, o)[0], compared_from(c) if o.id == "stay" else alone_from(c, o)
-        lines = (x for x in o.lines if x.name.startswith("API ") and not x.name.startswith(PROVISIONED))
-        api = sum(sum(x.monthly_usd[start:]) for x in lines) / (len(o.monthly_usd) - start)
-        then = f"{o.label} then about {usd(cash + (ratio - 1.0) * api)} a month, not {usd(cash)}"
-        told[name] = (f"{name} costs {figure(ratio)} x as much from {day} on, announced: {then}. Its price is flat here:"
-                      f" roi diff FILE --as-of {day}")
+        days = [c.case[f"vendors.{option.vendor}.announced.{k}.from"].value for k in range(len(option.api.announced))]
+        api = service(shared, option)
+        today = pick(api.cost.usd)
+        dearer = [f"{figure(pick(cost.usd) / today)} x as much from {day} on" if today else f"other prices from {day} on"
+                  for day, (_, cost) in zip(days, api.steps, strict=True)]
+        more = _a_month_more(c, shared, options, id) if id in ids else ""
+        told[option.vendor] = f"{option.vendor} costs {', '.join(dearer)}, announced: counted until the model ends{more}"
     return list(told.values())
+
+
+def _a_month_more(c: Comparison, shared: Shared, options: Mapping[str, Option], id: str) -> str:
+    """What the announced prices of its own model add to the option's mean month, as the table counts it; empty for nothing."""
+    o, option = option_of(c, id), options[id]
+    assert option.api is not None
+    flat = replace(option, api=replace(option.api, announced=()))
+    dear, cheap = (evaluate(shared, each, {**options, id: each}).total.monthly for each in (option, flat))
+    start = compared_from(c) if id == "stay" else alone_from(c, o)
+    more = float((dear - cheap)[start:].mean())
+    return f", {usd(abs(more))} a month {'more' if more > 0 else 'less'} on average" if round(abs(more)) else ""
+
+
+def _accepted(c: Comparison) -> list[str]:
+    """Alarms that the scenario accepts."""
+    names = [f"{a.name} ({a.field})" for a in c.alarms if a.accepted]
+    return [f"Accepted although unlikely: {', '.join(names)}"] if names else []
+
+
+def _exact(c: Comparison) -> list[str]:
+    """Scores of one's own without ends and without the number of items behind them, where one could fail an option."""
+    if not (c.can_fail and c.case["draws"].value):
+        return []
+    judged = dict.fromkeys(error_path(c, o) for o in c.options if o.evaluated and (o.id == "stay" or o.kind not in KEEPS_MODEL))
+    bare = [path for path in judged if path in c.case and c.case[path].basis is Basis.STATED and not c.case[path].uncertain
+            and f"{path}_low" not in c.case and path.replace(".error_rate", ".items") not in c.case]
+    if len(bare) < 2:  # today's model alone may be the measure that others are held against
+        return []
+    told = "scores count as exact: say on how many items they rest, quality.scores.NAME: {value: 0.9, items: 300}"
+    return [f"{len(bare)} {told}"]
+
+
+def _waits(c: Comparison) -> list[str]:
+    """That the leading option's fleet rests on moving what can wait to other hours of its day."""
+    o, waits = c.leader, case_number(c.case, "workload.can_wait_share", 0.0)
+    fixed = "serving.lets_wait" in c.case and not c.case["serving.lets_wait"].value
+    if o.fleet is None or waits <= 0.0 or fixed or case_number(c.case, "workload.peak_to_mean", 1.0) <= 1.0:
+        return []
+    told = f"{percent(waits)} of the requests can wait: {o.label} is sized for them at any hour of the day"
+    return [f"{told}; serving.lets_wait: false keeps their hours"]
+
+
+REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
+    "the bill": _bill, "unusual prices": _unlikely, "own GPUs": _no_own, "the template's guesses": _template,
+    "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed, "gates": _gates, "latency": _latency,
+    "hours of what can wait": _waits, "little kept free": _full, "old prices": _old, "a commitment that is over": _over,
+    "announced ends": _endings, "announced prices": _next_prices, "few draws": _few_draws, "accepted alarms": _accepted,
+}  # fmt: skip
+"""What remarks are about, and what finds them, in the order in which they stand."""

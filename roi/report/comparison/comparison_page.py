@@ -23,7 +23,7 @@ from roi.report.comparison.screen import MOST_ROWS, head, table
 from roi.report.comparison.thresholds import today, wins_from
 from roi.report.comparison.uncertainty import drivers, measurable
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table
-from roi.report.layout.wording import KINDS, case_number, chance, fact_name, fact_range, months, quantity, usd
+from roi.report.layout.wording import KINDS, case_number, chance, fact_name, fact_range, months, number_of, quantity, usd
 from roi.report.page.cover import redacted
 from roi.report.page.parts import Copied, Page, Part, Picture, Section, Unfolded
 from roi.scenario.yaml import dump_yaml
@@ -89,7 +89,7 @@ def _options(c: Comparison) -> Iterator[Block]:
             yield replace(block, text=block.text.replace(" ?: in a draw", " Not tested: in a draw"))
     hidden = len(c.options) + len(c.infeasible) - len(rows)
     if hidden:
-        yield Paragraph(f"{hidden} more option{'' if hidden == 1 else 's'} below, under What each option costs.")
+        yield Paragraph(f"{number_of(hidden, 'more option')} below, under What each option costs.")
 
 
 def _marked(row: Row) -> Row:
@@ -108,7 +108,7 @@ def _cash(c: Comparison, outlook: Outlook) -> Iterator[Part]:
     years = [*range(YEAR, horizon, YEAR), horizon]
     rows = tuple(Row((names[o.id], *(usd(outlook.central[o.id][month]) for month in years),
                       *([_spread(outlook, o.id)] if outlook.bands else []), months(payback_of(c, o), horizon))) for o in found)
-    heads = ("option", *(f"saved after\n{month} months" for month in years),
+    heads = ("option", *(f"saved after\n{number_of(month, 'month')}" for month in years),
              *(["P10 to P90\nat the end"] if outlook.bands else []), f"payback, months,\n{counted(c, cash=True)}")
     bands = " and ".join(names[id] for id in banded(c))
     note = (f"What has been saved in all against staying, {counted(c, cash=True)}, not discounted. Lines: central values. Dots:"
@@ -150,7 +150,8 @@ def _costs(c: Comparison, redact: bool) -> Iterator[Part]:
                     for each in cost_tree(c, o.id))
         told = returns(c, o.id)[1:] if o.id != "stay" else []
         lines = [_without_details(each) if redact and isinstance(each, Table) else each for each in tree]
-        yield Unfolded(f"{o.label}, {KINDS.get(o.kind, o.kind)}: {usd(o.tco_usd)} over {len(o.monthly_usd)} months", (
+        term = number_of(len(o.monthly_usd), "month")
+        yield Unfolded(f"{o.label}, {KINDS.get(o.kind, o.kind)}: {usd(o.tco_usd)} over {term}", (
             *lines, *told, Unfolded("The facts behind these lines", (_facts(c.case, behind[o.id], redact),))))
     if c.infeasible:
         yield Heading("Not possible")

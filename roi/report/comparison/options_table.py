@@ -26,6 +26,7 @@ from roi.report.layout.wording import (
     figure,
     money_of,
     months,
+    number_of,
     peak_words,
     percent,
     usd,
@@ -147,7 +148,7 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     total = Row(("total", "", money(mean), money(o.upfront_usd), money(o.tco_usd)), strong=True, detail=cash)
     handed = f", hands on {percent(o.quality.share_escalated)}" if o.quality.share_escalated else ""
     when = "" if beside is None else f", when {'it' if beside is o else beside.label} serves alone"
-    heads = ("cost line", "", f"{money.unit}\n/month", f"set-up\n{money.unit}", f"{horizon} months\n{money.unit}")
+    heads = ("cost line", "", f"{money.unit}\n/month", f"set-up\n{money.unit}", f"{number_of(horizon, 'month')}\n{money.unit}")
     return [
         Heading(f"Cost of {o.label} ({o.id})"), Table(heads, (*rows, total), align="ll", tree=True),
         Paragraph(f"/month: mean of months {start + 1} to {horizon}{when}."
@@ -181,7 +182,7 @@ def _fleet(c: Comparison, f: FleetResult | None) -> str:
     peak = peak_words(factor.number(), busiest, stated=not guessed(factor))
     own = "owned" if f.vendor == OWN_VENDOR else "bought"
     terms = f"rented at {f.vendor}, {usd(f.usd_per_gpu_hour)} per GPU and hour" if f.usd_per_gpu_hour else own
-    return (f" Fleet: {f.replicas:,.0f} replica{'' if f.replicas == 1 else 's'} on {f.gpus:,.0f} x {f.gpu},"
+    return (f" Fleet: {number_of(round(f.replicas), 'replica')} on {f.gpus:,.0f} x {f.gpu},"
             f" {f.weight_dtype} weights{most},"
             f" {terms}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}of"
             f" which the load takes {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak"
@@ -212,7 +213,7 @@ def _from_serving(c: Comparison, o: OptionResult, gpus: float) -> str:
     left = owned.get(o.fleet.gpu, np.inf) - o.fleet.gpus_most
     if c.case[f"options.{o.id}.training.gpu"].value != o.fleet.gpu:
         return ""
-    kept = f" {gpus:.0f} cards are kept for it." if gpus > o.fleet.gpus_most else ""
+    kept = f" {number_of(round(gpus), 'card')} {'is' if gpus == 1 else 'are'} kept for it." if gpus > o.fleet.gpus_most else ""
     return kept + " A retraining takes cards that serve, whose requests meanwhile are not counted." * (left < gpus)
 
 

@@ -31,6 +31,8 @@ def included(c: Comparison) -> list[str]:
     """What the comparison counts, one sentence each."""
     names = {line.name for o in c.options for line in o.lines}
     found = [words for starts, words in COUNTED if any(name.startswith(starts) for name in names)]
+    if any(path.endswith(".announced.0.from") for path in c.case.facts):
+        found.append("list prices that a vendor has announced, each from its day on and until the model ends")
     if (errors := case_number(c.case, "quality.usd_per_error")) > 0:
         found.append(f"wrong answers at {usd(errors)} each, for every option and for staying")
     own = [str(fact.value) for path, fact in c.case.facts.items() if path.startswith("costs.") and path.endswith(".name")]
@@ -63,7 +65,7 @@ def excluded(c: Comparison) -> list[str]:
         "VAT and sales tax, income tax, depreciation, financing",
         "currencies other than USD; inflation other than wages",
         "any value of adapters and training data at the end of the horizon",
-        "list prices that change before a model ends; price changes enter with its successor",
+        "list prices that change before a model ends, unless announced; price changes enter with its successor",
         "legal, privacy and security review, data residency, certification, exit costs of contracts",
         "API rate limits and outages; latency beyond the SLO; quality other than right or wrong",
     ]

@@ -8,7 +8,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.errors import first_of
 from roi.report.comparison.advice import advice, counted, npv_of
-from roi.report.comparison.alerts import NAMED, alerts
+from roi.report.comparison.alerts import NAMED, alerts, remarks
 from roi.report.comparison.thresholds import (
     compared_from,
     month_of,
@@ -21,6 +21,7 @@ from roi.report.layout.wording import (
     case_number,
     figure,
     money_of,
+    number_of,
     percent,
     short_usd,
     told_apart,
@@ -36,7 +37,7 @@ SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
 
 def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width: int = 80, colour: bool = False) -> str:
     """The screen; its table has as many of the best options as leave it within its lines, then as many remarks stand above."""
-    text, told, advised = "", alerts(c), advice(c)
+    text, told, advised = "", remarks(c), advice(c)
     fewer = ((k, len(told)) for k in range(MOST_ROWS, 0, -1)), ((1, n) for n in reversed(range(len(told))))
     for most, n in chain(*fewer):
         text = render([*_above(c, _first(told, n), advised), *_below(c, warnings, most)], form, width=width, colour=colour)
@@ -54,11 +55,11 @@ def _above(c: Comparison, told: Sequence[Block], advised: Sequence[Block]) -> li
     return [*head(c), *told, Gap(), *advised, Gap()]
 
 
-def _first(told: Sequence[Block], n: int) -> list[Block]:
-    """The first remarks, and how many there are more."""
-    left = len(told) - n
-    more = Labelled("!", (f"{left} more remark{'' if left == 1 else 's'}: --full",), "doubt", 2)
-    return [*told[:n], *([more] if left else [])]
+def _first(told: Sequence[tuple[str, Block]], n: int) -> list[Block]:
+    """The first remarks, and what the others are about."""
+    left = list(dict.fromkeys(about for about, _ in told[n:]))
+    more = Labelled("!", (f"{'Also' if n else 'Read'} what --full says of {first_of(left, len(left))}",), "doubt", 2)
+    return [*(remark for _, remark in told[:n]), *([more] if left else [])]
 
 
 def _below(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
@@ -71,7 +72,8 @@ def head(c: Comparison) -> list[Block]:
     volume = f"{figure(case_number(c.case, 'workload.requests_per_day'))} requests a day on {stay.label}"
     rate = percent(case_number(c.case, "discount_rate_per_year"))
     return [Title(f"{title}: {volume}"),
-            Paragraph(f"{c.case['as_of'].value} | {c.case['horizon_months'].value} months | {rate} a year | USD before tax")]
+            Paragraph(f"{c.case['as_of'].value} | {number_of(case_number(c.case, 'horizon_months'), 'month')} | {rate} a year"
+                      " | USD before tax")]
 
 
 def best_rows(c: Comparison, most: int) -> list[OptionResult]:
@@ -150,7 +152,7 @@ def _last(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
     best = max((o for o in c.options if o.id != v.leader), key=lambda o: npv_of(c, o)[0], default=c.leader)
     left = [] if best.id in named else [f"Highest mean NPV of those not shown: {best.label} ({short_usd(npv_of(c, best)[0])})."]
     told = ((hidden, "more option"), (len(warnings), "warning"))
-    rest = ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in told if n)
+    rest = ", ".join(number_of(n, word) for n, word in told if n)
     where = f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown."
     return [Paragraph(" ".join((*_lost(c), *left, where)))]
 

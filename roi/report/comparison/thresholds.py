@@ -8,7 +8,8 @@ from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import Signpost
-from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, places
+from roi.economics.decision.verdict import chance, value
+from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, Shared, path_of, places
 from roi.facts.fact import Basis, Fact, Value
 from roi.report.layout.wording import case_number, figure, percent, requests, told_apart, usd
 from roi.units import to_digits
@@ -36,10 +37,44 @@ def ending(c: Comparison, id: str) -> tuple[Value, Value]:
 
 
 def wins_from(c: Comparison, o: OptionResult) -> str:
-    """From which volume the option beats the leading option, and from which staying; empty where that was not looked for."""
-    rivals = {} if c.verdict.leader == "stay" else {"recommended": c.leader.label}
-    rivals["stay"] = "staying"
-    return "; ".join(_from(b, name) for baseline, name in rivals.items() for b in _over_the_horizon(c, o.id, baseline))
+    """From which volume the option beats the leading option, and from which staying; empty where that was not looked for.
+
+    Where today's volume is past it, that the option is ahead, and what is missing all the same.
+    """
+    rivals = {} if c.verdict.leader == "stay" else {"recommended": c.leader}
+    rivals["stay"] = option_of(c, "stay")
+    return "; ".join(
+        _from(b, "staying" if rival.id == "stay" else rival.label) + _today(c, o, rival, b)
+        for baseline, rival in rivals.items() for b in _over_the_horizon(c, o.id, baseline))
+
+
+def beats_staying_today(c: Comparison, o: OptionResult) -> bool:
+    """True where today's volume is past the one from which the option beats staying at the central values, as looked for."""
+    return any(_is_past(c, b) for b in _over_the_horizon(c, o.id, "stay"))
+
+
+def _is_past(c: Comparison, b: BreakEven) -> bool:
+    """True where the option wins at today's volume, and from there on as far as it wins at all."""
+    now = case_number(c.case, "workload.requests_per_day")
+    return b.first is not None and (b.first if b.stays is None else b.stays) <= now <= (b.until or math.inf)
+
+
+def _today(c: Comparison, o: OptionResult, rival: OptionResult, b: BreakEven) -> str:
+    """That the option is ahead at today's volume, and what is missing: the mean of the draws, or its chance."""
+    if not _is_past(c, b):
+        return ""
+    counts, odds, missing = c.verdict.counts, chance(o, c.verdict.counts), ""
+    if value(o, counts) <= value(rival, counts):
+        missing = ", but not in the mean of the draws"
+    elif rival.id == "stay" and odds is not None and odds < (needed := _chance_asked(c, o)):
+        missing = ", but in only {} of the draws; {} is asked".format(*told_apart(percent, odds, needed))
+    return missing if b.stays is not None and b.stays <= 1 else f": ahead today{missing}"
+
+
+def _chance_asked(c: Comparison, o: OptionResult) -> float:
+    """The share of the draws in which the option must beat staying to be recommended."""
+    name = "min_chance" if o.binds else "min_chance_reversible"
+    return case_number(c.case, path_of(Shared, name), float(getattr(Shared, name)))
 
 
 def another_wins(c: Comparison, o: OptionResult) -> str:
@@ -158,7 +193,7 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
     for s in c.signposts:
         if s.option == c.verdict.leader and s.threshold is not None and not _ahead(s):
             rival = "Staying" if s.rival == "stay" else option_of(c, s.rival).label
-            found.setdefault(rival, []).append(_side(s, whose=f"{c.leader.label}'s", undone=True))
+            found.setdefault(rival, []).append(_side(s, whose="the option's", undone=True))
     return found
 
 

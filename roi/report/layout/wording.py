@@ -243,13 +243,19 @@ def months(x: float, horizon: int) -> str:
     return "at once" if x <= 0 else f"{x:.1f}"
 
 
+def number_of(count: float, what: str) -> str:
+    """A number and what it counts, which has an s but where it is one: 1 day, 2,400 rows, 1.5 epochs."""
+    number = f"{count:,.0f}" if float(count).is_integer() else f"{count:,g}"
+    return f"{number} {what}{'' if number == '1' else 's'}"
+
+
 def duration(months: float) -> str:
     """A time to wait in words, in the unit that suits it: hours, 10 days, 6 weeks, 3 months."""
     days = months * DAYS_PER_MONTH
     if days < 1.0:
         return "hours"
     count, unit = (days, "day") if days < 14.0 else (days / 7.0, "week") if days < 63.0 else (months, "month")
-    return f"{count:.0f} {unit}{'' if round(count) == 1 else 's'}"
+    return number_of(round(count), unit)
 
 
 def span(seconds: float) -> str:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from roi.answers.calibrate_serving import AddedRows, Piece
 from roi.report.layout.blocks import Paragraph, Row, Table, Title, render
+from roi.report.layout.wording import number_of
 from roi.report.validate import place_of, reasons_told
 
 SCHEMA = "roi.added-rows/1"
@@ -26,19 +27,19 @@ def added_text(found: AddedRows, form: str = "table") -> str:
     rows = sum(piece.rows for piece in found.pieces) + found.known
     several = len({path for path, _ in found.skipped}) > 1
     unused = f" {found.unused} more state no speed, or more than their hardware can do." if found.unused else ""
-    known = f" {found.known} of the rows are known already, and count once." if found.known else ""
+    known = f" {found.known} of the rows are known already, by their figures, and count once." if found.known else ""
     against = ", ".join(dict.fromkeys(piece.model for piece in found.pieces if piece.contradicts))
     contradicted = f" Rows of {against} lie outside of what was known: its interval may be the wider one." if against else ""
     apart = "".join(f" Tables contradict each other on {piece.model}, {piece.gpu}: {piece.apart} of the published speed."
                     for piece in found.pieces if piece.apart)
     return render((
-        Title(f"Serving speed: {rows} rows kept in {', '.join(path.name for path in found.written)}"),
+        Title(f"Serving speed: {number_of(rows, 'row')} kept in {', '.join(path.name for path in found.written)}"),
         *([Table(HEADS, tuple(map(_piece, found.pieces)))] if found.pieces else []),
         Paragraph("Speed and its interval are over the published estimate. The more a plan has in common with them, the"
                   " more they move it. size and compare use the rows from now on, on this card with this engine, where no"
                   " profile of a server of the very plan is kept: `roi size FILE.yaml` says what they did to its speed, roi"
                   f" validate leaves them out.{contradicted}{apart}{known}{unused}"),
-        *reasons_told(f"{len(found.skipped)} rows left out", [
+        *reasons_told(f"{number_of(len(found.skipped), 'row')} left out", [
             (f"{path.name}, {place_of(row)}" if several else place_of(row), row.reason) for path, row in found.skipped]),
     ), form)  # fmt: skip
 

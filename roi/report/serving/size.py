@@ -13,7 +13,7 @@ from roi.answers.size import Sizing
 from roi.answers.size_plan import FleetPoint, SizedPlan
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
-from roi.report.layout.wording import correct_first, figure, little_free, old_prices, peak_words, percent, span, usd
+from roi.report.layout.wording import correct_first, figure, little_free, number_of, old_prices, peak_words, percent, span, usd
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
@@ -87,7 +87,7 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
              if plan.fleet.gpus > (plan.replicas + plan.spares) * plan.tensor_parallel}
     paid = "".join(f"; {vendor} rents {held} GPUs at a time" for vendor, held in whole.items())
     more = len(sizing.plans) - len(shown)
-    plans = f"{more} more plan{'' if more == 1 else 's'}, " if more > 0 else ""
+    plans = f"{number_of(more, 'more plan')}, " if more > 0 else ""
     heads = ("need: the fewest replicas that hold the SLO at the peak, spares on top, 5-95% over the engine's speed, ? where no"
              " fleet holds; GPUs and USD: with spares,"
              f" in whole instances{paid}; busy: share of the time that replicas run, however full")
@@ -187,7 +187,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield from _yours(sizing)
     yield Heading("Plans, cheapest first")
     yield Table(PLAN_HEADS, tuple(map(_plan, sizing.plans)))
-    spares = f" GPUs and USD hold {best.spares} spare{'' if best.spares == 1 else 's'} more." if best.spares else ""
+    spares = f" GPUs and USD hold {number_of(best.spares, 'spare')} more." if best.spares else ""
     yield Paragraph(
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
@@ -264,22 +264,26 @@ def _answer(sizing: Sizing, best: SizedPlan) -> str:
 
 def _of_yours(plan: SizedPlan) -> str:
     """What limits the fleets of this plan beside the SLO: the number of cards that are owned."""
-    return "" if plan.owned is None else f" of your {plan.owned} cards"
+    return "" if plan.owned is None else f" of your {number_of(plan.owned, 'card')}"
 
 
 def _fleet(sizing: Sizing, best: SizedPlan) -> str:
     """The replicas, spares and instances, and their rent."""
     share, level = (sizing.fleet_share, figure(sizing.rent_level)) if best.owned is None else (1.0, "1")
-    spare = f" and {best.spares} spare{'' if best.spares == 1 else 's'}" if best.spares else ""
+    spare = f" and {number_of(best.spares, 'spare')}" if best.spares else ""
     paid = "" if share == 1.0 else (
         f", {percent(share)} of the rent: other adapters share the base, and are taken to bring no load at this one's peak"
         f" (with as much each, the rent is nearer to {usd(best.fleet.usd_per_month / share)})")
     held = best.fleet.instances
-    instances = "" if held == best.replicas + best.spares else f" on {held} instance{'' if held == 1 else 's'}"
-    return (f"{best.replicas} replica{'' if best.replicas == 1 else 's'}{spare} of {plan_name(best)}{instances}:"
+    instances = "" if held == best.replicas + best.spares else f" on {number_of(held, 'instance')}"
+    return (f"{number_of(best.replicas, 'replica')}{spare} of {plan_name(best)}{instances}:"
             f" {usd(best.fleet.usd_per_month)} a month{paid}"
-            f"{'' if best.owned is None else f' of power and space; {best.fleet.gpus} of {best.owned} cards are used'}"
+            f"{'' if best.owned is None else f' of power and space; {_used(best.fleet.gpus, best.owned)}'}"
             f"{'' if level == '1' else f' (roi compare lets rent drift: centrally {level} of it, mean of all months)'}.")
+
+
+def _used(gpus: int, owned: int) -> str:
+    return f"{gpus} of {number_of(owned, 'card')} {'is' if gpus == 1 else 'are'} used"
 
 
 def _plan(plan: SizedPlan) -> Row:

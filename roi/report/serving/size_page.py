@@ -10,7 +10,7 @@ from roi.disk import replace_file
 from roi.errors import InputError, RoiError, needs
 from roi.report.charts.look import Spec, cents, money_axis, own_colours, spec
 from roi.report.layout.blocks import Heading, Title
-from roi.report.layout.wording import figure, percent, usd
+from roi.report.layout.wording import figure, number_of, percent, usd
 from roi.report.page.parts import Page, Picture, told
 from roi.report.serving.size import frontier, plan_name, size_blocks, slo_words
 from roi.units import GIB
@@ -66,9 +66,10 @@ def rent_against_latency(sizing: Sizing) -> Spec:
         {"data": {"values": [{"usd": cents(first.usd_per_month), "e2e": first.load.e2e_p95_s}]},
          "mark": {"type": "point", "size": 380, "filled": False, "strokeWidth": 2}, "encoding": {"x": x, "y": y}},
     ]
-    said = (f"{len(rows)} fleets of {len(plans)} plans under {figure(sizing.hold_requests_per_s)} requests a second, SLO:"
-            f" {slo_words(sizing.slo)}. {'The cheapest plan that holds' if first.holds else 'No plan holds; the cheapest'}"
-            f" needs {first.replicas} replicas of"
+    said = (f"{number_of(len(rows), 'fleet')} of {number_of(len(plans), 'plan')} under"
+            f" {figure(sizing.hold_requests_per_s)} requests a second, SLO: {slo_words(sizing.slo)}."
+            f" {'The cheapest plan that holds' if first.holds else 'No plan holds; the cheapest'}"
+            f" needs {number_of(first.replicas, 'replica')} of"
             f" {plan_name(sizing.plans[0])} for {usd(first.usd_per_month)} a month, {first.load.e2e_p95_s:.2f} s to the last"
             " token.")
     return spec("Rent against latency", said, height=340, layer=layer, data={"values": rows})
@@ -93,7 +94,8 @@ def day_of_load(sizing: Sizing) -> Spec | None:
          "encoding": {"y": y, "x": {"value": {"expr": "width"}}, "text": {"field": "label"}}},
     ]
     most, least = (figure(float(rows[k]["load"])) for k in (0, -1))
-    said = (f"Load by hour, from {most} to {least} requests a second; {best.replicas} replicas hold {figure(held)} at the SLO."
+    said = (f"Load by hour, from {most} to {least} requests a second; {number_of(best.replicas, 'replica')}"
+            f" {'holds' if best.replicas == 1 else 'hold'} {figure(held)} at the SLO."
             f" {percent(sizing.day.within_slo)} of a day's requests are within both limits.")
     return spec("A day's load", said, height=220, layer=layer, data={"values": rows})
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date as Date
 
 from roi.answers.fit import FitReport, GpuLine
+from roi.errors import first_of
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan
@@ -16,7 +17,7 @@ from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import timeline_rows
-from roi.report.layout.wording import old_prices
+from roi.report.layout.wording import number_of, old_prices
 from roi.report.training.method_words import method_words, trained_words
 from roi.report.training.speed_sources import link_words, speed_sources, speed_words
 from roi.units import GIB
@@ -131,7 +132,7 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
     formula = "formula, held to dry runs" if report.plan.runs_dry else "formula"
     memory = formula if report.dry is None else "dry run of this step"
     near = sum(best.cost[0] < x.cost[0] and x.cost[1] < best.cost[2] for x in report.usable)
-    rivals = f" Ranges overlap: a run may cost less on {near} other card{'' if near == 1 else 's'}." if near else ""
+    rivals = f" Ranges overlap: a run may cost less on {number_of(near, 'other card')}." if near else ""
     speed = speed_words(best.evidence.level, report.plan.method)
     return (f"How sure (5-95%): {', '.join(spans)}. Memory: {memory}. Speed: {speed}"
             f" (n = {best.evidence.n}{held}).{rivals}")
@@ -139,14 +140,15 @@ def _how_sure(report: FitReport, best: GpuLine) -> str:
 
 def _lead_remarks(report: FitReport, shown: Iterable[GpuLine]) -> Iterable[str]:
     """What changes the answer: no room, no number format, old prices of the cards shown, an architecture read in part."""
-    without = sorted((x for x in report.lines if not x.fit.fits), key=lambda x: -x.fit.gpu.memory_bytes)
+    without = sorted((x for x in report.lines if not x.fit.fits), key=lambda x: (x.offer is None, -x.fit.gpu.memory_bytes))
     if without and len(report.lines) > 1:
         names = ", ".join(x.fit.gpu.id for x in without[:NAMED])
-        more = f" and {len(without) - NAMED} smaller" if len(without) > NAMED else ""
+        more = f" and {len(without) - NAMED} more" if len(without) > NAMED else ""
         way = f". {without[0].fit.gpu.id}: {_way(report, without[0])}" if len(without) < len(report.lines) else ""
         yield f"Does not fit: {names}{more}{way}"
     for note in dict.fromkeys(x.note for x in report.lines if x.note and x.fit.fits and len(report.lines) > 1):
-        yield f"{', '.join(x.fit.gpu.id for x in report.lines if x.note == note and x.fit.fits)}: {note}"
+        noted = sorted((x for x in report.lines if x.note == note and x.fit.fits), key=lambda x: x.offer is None)
+        yield f"{first_of([x.fit.gpu.id for x in noted], NAMED)}: {note}"
     whole = [f"{x.fit.gpu.id} ({x.paid_gpus} for {report.plan.gpus})" for x in shown
              if x.paid_gpus not in (None, report.plan.gpus)]
     if whole:
@@ -203,7 +205,8 @@ def _title(report: FitReport) -> tuple[Block, ...]:
         third += f"; {plan.gpus} GPUs, {'data parallel' if plan.sharding == 'none' else plan.sharding}"
     if report.training_set:
         data = report.training_set
-        third += f"; {data.examples:,.0f} examples x {data.tokens_per_example:,.0f} tokens x {data.epochs:g} epochs"
+        third += f"; {number_of(round(data.examples), 'example')} x {data.tokens_per_example:,.0f} tokens x"
+        third += f" {number_of(data.epochs, 'epoch')}"
     return (Title(f"{report.model.id}: {method_words(plan)}"), Paragraph(", ".join([second, *_unusual(plan)])),
             Paragraph(third))
 
@@ -361,7 +364,7 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
         yield f"Speed beyond {LARGEST_JOB} GPUs rests on no run: the network between them is taken to keep its pace"
     if report.plan.checkpoints == "offloaded" and report.usable:
         yield "Speed, hours and USD do not count the copies of offloaded checkpoints to the host and back (a longer step)"
-    if report.plan.galore and report.usable:
+    if report.plan.optimizer.startswith("galore") and report.usable:
         yield ("Speed, hours and USD do not count GaLore's projections and singular values: ms-swift measured 0.77 of full"
                " training's speed (Qwen-7B, 16 micro-steps a step, new projections every 50 steps)")
     data, plan = report.training_set, report.plan

@@ -29,7 +29,7 @@ def method_words(plan: TrainingPlan) -> str:
     size = f" r{plan.rank:g}"
     if plan.tuner is not None and plan.tuner.size != "r":
         size = f" {plan.tuner.size} {plan.rank:g}" if plan.tuner.size else ""
-    return plan.method + (size if plan.method != "full" or plan.galore else "") + (f", {targets}" if plan.targeted else "")
+    return plan.method + (size if plan.method != "full" or plan.projected else "") + (f", {targets}" if plan.targeted else "")
 
 
 def trained_words(plan: TrainingPlan, memory: MemoryBreakdown) -> str:

@@ -8,7 +8,7 @@ from roi.answers.usage import Task
 from roi.errors import first_of
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import bar_rows
-from roi.report.layout.wording import chance, figure, percent, usd
+from roi.report.layout.wording import chance, figure, number_of, percent, usd
 from roi.report.usage.spend_json import grouped, spent, tokens_of
 from roi.units import MTOK
 from roi.usage.measure.aggregate import Spend
@@ -67,24 +67,20 @@ def _scope(found: Usage) -> str:
     if found.days is not None:
         whole, span = len(found.days.complete), found.days.last - found.days.first + 1
         until = f" to {day_of(found.days.last)}" if span > 1 else ""
-        parts.append(f"{day_of(found.days.first)}{until}, UTC; {whole:,} of {span:,} day{'s' * (span > 1)} whole")
+        parts.append(f"{day_of(found.days.first)}{until}, UTC; {whole:,} of {number_of(span, 'day')} whole")
         low = [day for day, why in found.days.left_out if why == LOST_ROWS]
         parts += [f"{day_of(day)} {why}" for day, why in found.days.left_out if why != LOST_ROWS]
         if low:
             parts.append(f"{day_of(low[0])} {LOST_ROWS}" if len(low) == 1 else f"{len(low)} days have rows left out")
     if found.priced:
         requests = total_requests([each.spend for each in found.priced])
-        parts.append(_of(requests, "request") if requests is not None else "requests not counted by this export")
+        parts.append(number_of(requests, "request") if requests is not None else "requests not counted by this export")
         parts.append(f"{figure(tokens_of(found.priced) / MTOK)} Mtok")
         parts.append(_total(found))
-    sources = [f"{title} ({name}, {_of(count, 'row')})" for name, title, count in found.sources]
+    sources = [f"{title} ({name}, {number_of(count, 'row')})" for name, title, count in found.sources]
     lost = sum(each.rows for each in found.dropped)
-    left = f"; {_of(lost, 'row')} left out, see below" if lost else ""
+    left = f"; {number_of(lost, 'row')} left out, see below" if lost else ""
     return (f"{'; '.join(parts)}. " if parts else "") + f"Read: {first_of(sources, 4)}{left}."
-
-
-def _of(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _total(found: Usage) -> str:
@@ -253,10 +249,10 @@ def _compared(each: Reconciliation) -> str:
         services = " or ".join(each.costs_as)
         split += f"; x {each.factor:.3f} of list is what {services} costs: do these calls run as {services}?"
     if each.unused_days:
-        days = f"{each.unused_days} day{'s' * (each.unused_days > 1)}"
+        days = f"{number_of(each.unused_days, 'day')}"
         split += f"; {usd(each.unused_usd)} was billed on {days} without any usage here"
     return (f"{who}{words}: {usd(each.actual_usd)} against {usd(each.list_usd)} at list price, x {each.factor:.3f},"
-            f" {each.days} days{split}")
+            f" {number_of(each.days, 'day')}{split}")
 
 
 def _workload(w: MeasuredWorkload, model: str) -> Iterable[Block]:

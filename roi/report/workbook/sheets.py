@@ -10,7 +10,8 @@ import numpy as np
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.inputs import Option, Shared, path_of
-from roi.economics.lines.api_bill import RequestCost, Service
+from roi.economics.lines.api_bill import Service
+from roi.economics.lines.api_request import RequestCost
 from roi.economics.lines.line import Line
 from roi.report.workbook.assumptions import Assumption, assumptions, sheet_names
 from roi.report.workbook.layout import CHECKS, COMMON, MONTH_ROW, Layout, Row, lay_out, letters, quoted

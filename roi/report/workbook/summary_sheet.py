@@ -8,7 +8,7 @@ from roi.report.comparison.alerts import alerts
 from roi.report.comparison.screen import head
 from roi.report.comparison.thresholds import compared_with, month_of, quality
 from roi.report.layout.blocks import printable, render
-from roi.report.layout.wording import KINDS
+from roi.report.layout.wording import KINDS, number_of
 from roi.report.workbook.layout import CHECKS, COMMON, FIRST_MONTH, MONTH_ROW, quoted
 from roi.report.workbook.option_sheets import months_or_never
 from roi.report.workbook.pen import GREY, MONEY, Pen
@@ -147,7 +147,7 @@ def _limits(p: Plan, version: str) -> list[str]:
     """What follows the cells and what does not."""
     plans = [
         f"{each.result.label} on {each.result.fleet.gpu} at {each.result.fleet.vendor}"
-        + (f", floor of {each.option.replicas_fixed} replicas" if each.option.replicas_fixed is not None else "")
+        + (f", floor of {number_of(float(n), 'replica')}" if (n := each.option.replicas_fixed) is not None else "")
         for each in p.options
         if each.result.fleet is not None
     ]

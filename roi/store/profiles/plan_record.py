@@ -58,7 +58,7 @@ def memory_record(plan: TrainingPlan) -> dict[str, Any]:  # Any: JSON
     whole = plan.method == "full"
     same = replace(
         plan, gpus=1, accumulation=min(plan.accumulation, 2), method="lora" if plan.method == "rslora" else plan.method,
-        rank=1.0 if whole and not plan.galore else plan.rank, targets="all-linear" if whole else plan.targets,
+        rank=1.0 if whole and not plan.projected else plan.rank, targets="all-linear" if whole else plan.targets,
         dropout=0.0 if whole else plan.dropout, double_quant=plan.double_quant and plan.quantised)
     return {**plan_record(same), "targets": sorted(set(asked_targets(same.targets)))}
 

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails
 
 from roi import clock
-from roi.catalog.cards.gpus import load_gpus
-from roi.catalog.models.shapes import load_models
+from roi.catalog.cards.gpus import gpus_named, load_gpus
+from roi.catalog.models.shapes import known_model, load_models, why_none
 from roi.errors import allowed, nearest, nearest_told
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.store.tables.csv_table import CsvTable, TextRow
@@ -23,13 +23,28 @@ class UnusableCell(Exception):
         self.column = column
 
 
-def _of_catalog(name: str, kind: str, ids: Iterable[str]) -> str:
+def _of_catalog(name: str, kind: str, ids: Iterable[str], meant: Callable[[str], list[str]]) -> str:
+    """The name, where it is an id; else a ValueError with the ids that it means, else with the nearest."""
     known = list(ids)
     if name not in known:
-        near = nearest(name, known)
-        hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(known)}"
-        raise ValueError(f"no {kind} of the catalog; {hint}")
+        hint = " or ".join(meant(name)) or ", ".join(nearest(name, known))
+        raise ValueError(f"no {kind} of the catalog; {f'nearest: {hint}' if hint else f'none of {len(known)} is like it'}")
     return name
+
+
+def _model_of(name: str) -> list[str]:
+    found = known_model(name)
+    return [] if found is None else [found.id]
+
+
+def _model_id(name: str) -> str:
+    if (why := why_none(name)) is not None:
+        raise ValueError(why)
+    return _of_catalog(name, "model", (model.id for model in load_models()), _model_of)
+
+
+def _gpu_id(name: str) -> str:
+    return _of_catalog(name, "GPU", (gpu.id for gpu in load_gpus()), lambda name: [gpu.id for gpu in gpus_named(name)])
 
 
 def _come(day: str) -> str:
@@ -52,7 +67,7 @@ class CanonicalRow(BaseModel):
     """Where the figures were published: repository or page, file, commit."""
     date: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$"), AfterValidator(_come)] | None = None
     """When they were published: an ISO date, or its year and month, or its year."""
-    model: Annotated[str, AfterValidator(lambda name: _of_catalog(name, "model", (model.id for model in load_models())))]
+    model: Annotated[str, AfterValidator(_model_id)]
     """Model, by its id in the catalog."""
 
 
@@ -68,7 +83,7 @@ def _counted(number: int) -> int:
     return number
 
 
-GpuId = Annotated[str, AfterValidator(lambda name: _of_catalog(name, "GPU", (gpu.id for gpu in load_gpus())))]
+GpuId = Annotated[str, AfterValidator(_gpu_id)]
 Flag = Annotated[bool, BeforeValidator(_boolean)]
 Lower: Final = BeforeValidator(lambda cell: cell.lower() if isinstance(cell, str) else cell)
 """For words in any case."""

@@ -63,8 +63,9 @@ class ServingRow(CanonicalRow):
     from 0.7; other engines from 2025 on), 2024 (all before), rocm-2024 (vLLM to 0.6.1 on AMD in 16 bits); blank: recent stands
     in."""
     weight_dtype: Literal[
-        "fp32", "bf16", "fp16", "fp8", "int8", "int4", "nvfp4", "mxfp4", "q2_k", "q3_k_m", "q4_0", "q4_k_m", "q5_0", "q5_k_m",
-        "q6_k", "q8_0", "f16",
+        "fp32", "bf16", "fp16", "fp8", "int8", "int4", "nvfp4", "mxfp4", "iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s",
+        "iq2_m", "q2_k_s", "q2_k", "iq3_xxs", "iq3_xs", "q3_k_s", "iq3_s", "iq3_m", "q3_k_m", "q3_k_l", "iq4_xs", "q4_0",
+        "q4_k_s", "iq4_nl", "q4_k_m", "q4_1", "q5_k_s", "q5_0", "q5_k_m", "q5_1", "q6_k", "q8_0", "f16",
     ] | None = None
     """Number format of the weights, those of GGUF files by their names; blank: bf16 stands in."""
     kv_dtype: Literal["bf16", "fp16", "fp8", "int8"] | None = None

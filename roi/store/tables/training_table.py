@@ -17,7 +17,7 @@ from roi.estimate.training.adapters import base_weight_bytes, end_parameters, ra
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import Attend, Checkpoints, Kernels, Loss, Optimizer, Sharding, Stack, Trainer, TrainingPlan
 from roi.estimate.training.setting import refusal
-from roi.estimate.training.targets import TARGET_SETS
+from roi.estimate.training.targets import TARGET_SETS, usual_targets
 from roi.facts.methods import Method, Other
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
@@ -40,22 +40,25 @@ STACKED_SINCE: Final = "2025-12-01"
 MOST_CONTEXTS: Final = 32.0
 """Contexts that a stretched rotary embedding is trained over at most (YaRN, arXiv 2309.00071, goes to 32); a longer cell is a
 slip."""
+GPTQ_BITS: Final[dict[str, Literal[2, 3, 4, 8]]] = {"gptq-int2": 2, "gptq-int3": 3, "gptq-int4": 4, "gptq-int8": 8}
+"""Quantisations by GPTQ -> their bits."""
 ON_BASE: Final[dict[tuple[str, str], Method]] = {
     ("full", "none"): "full", ("lora", "none"): "lora", ("rslora", "none"): "rslora", ("dora", "none"): "dora",
     ("lora", "nf4"): "qlora", ("rslora", "nf4"): "qlora", ("qlora", "nf4"): "qlora", ("dora", "nf4"): "qdora",
     ("qdora", "nf4"): "qdora", ("lora", "int8"): "lora-int8", ("lora-int8", "int8"): "lora-int8",
-    ("qlora", "int8"): "lora-int8", ("qlora", "gptq-int4"): "qlora", ("qlora", "gptq-int8"): "lora-int8",
-    ("lora", "gptq-int4"): "qlora", ("lora", "gptq-int8"): "lora-int8",
+    ("qlora", "int8"): "lora-int8",
+    **{(name, quant): "lora-int8" if bits == 8 else "qlora" for name in ("lora", "qlora") for quant, bits in GPTQ_BITS.items()},
 }  # fmt: skip
 """Method and quantisation of the base -> the plan's method."""
 FIELDS: Final = {
     "lora_dropout": "dropout", "logits_kept": "logits_kept", "autocast": "autocast", "optimizer": "optimizer",
     "optimizer_states": "optimizer", "base_dtype": "dtype", "attention_impl": "attention",
-    "gradient_checkpointing": "checkpointing", "double_quant": "double_quant",
+    "gradient_checkpointing": "checkpointing", "double_quant": "double_quant", "target_modules": "targets",
 }  # fmt: skip
 """Columns that the source may leave open -> fields of the plan."""
 SHARED: Final[dict[str, Sharding]] = {
-    "none": "none", "zero2": "zero2", "zero3": "zero3", "fsdp": "fsdp", "cpu-offload": "fsdp", "model-parallel": "none",
+    "none": "none", "zero1": "zero1", "zero2": "zero2", "zero3": "zero3", "fsdp": "fsdp", "cpu-offload": "fsdp",
+    "zero2-offload": "zero2", "zero3-offload": "zero3", "model-parallel": "none",
     "tensor-parallel": "none", "pipeline-parallel": "none"}
 """Words of sharding -> the plan's."""
 ENDS: Final = ("full:wte", "full:lm_head")
@@ -66,7 +69,7 @@ SECOND: Final[dict[MemoryKind, str]] = {"reserved": "peak_mem_reserved_gib", "pr
 """Columns of memory beside the headline's, by kind."""
 Assumable = Literal[
     "lora_dropout", "logits_kept", "autocast", "optimizer", "optimizer_states", "base_dtype", "attention_impl",
-    "gradient_checkpointing", "double_quant",
+    "gradient_checkpointing", "double_quant", "target_modules",
 ]
 
 
@@ -80,7 +83,7 @@ class TrainingRow(CanonicalRow):
     method: Literal[Method, Other] | Annotated[str, Field(pattern=f"^{PEFT}[a-z0-9_]+$")]
     """Method: full, or a kind of adapter; another of peft's tuners is peft: and its peft_type in small letters (peft:ia3), on a
     base that is not quantised; LitGPT's take nf4 too. quant says on which base (lora over nf4 is what others call qlora)."""
-    quant: Literal["none", "nf4", "int8", "gptq-int4", "gptq-int8"] = "none"
+    quant: Literal["none", "nf4", "int8", "gptq-int2", "gptq-int3", "gptq-int4", "gptq-int8"] = "none"
     """Quantisation of the base's linear layers, by bitsandbytes or GPTQ (without preparation). full needs none; lora needs
     none, nf4 or int8; rslora and dora need none or nf4; qlora needs nf4 or int8; qdora needs nf4; lora-int8 needs int8."""
     double_quant: Flag | None = None
@@ -138,9 +141,11 @@ class TrainingRow(CanonicalRow):
     autocast: Flag | None = None
     """True under torch.autocast; blank: true stands in for 16-bit runs of the HF Trainer and TRL, and plain loops have none."""
     sharding: Literal[
-        "none", "zero2", "zero3", "fsdp", "cpu-offload", "model-parallel", "tensor-parallel", "pipeline-parallel"] = "none"
-    """What is spread over the GPUs. cpu-offload: fsdp with its shards in the host's memory; model-parallel: the layers, one GPU
-    at work at a time (device_map); of tensor-parallel and pipeline-parallel jobs speed alone is predicted, as of replicas."""
+        "none", "zero1", "zero2", "zero3", "fsdp", "cpu-offload", "zero2-offload", "zero3-offload", "model-parallel",
+        "tensor-parallel", "pipeline-parallel"] = "none"
+    """What is spread over the GPUs. cpu-offload (fsdp), zero2-offload, zero3-offload: with the shards in the host's memory;
+    model-parallel: the layers, one GPU at work at a time (device_map); of tensor-parallel and pipeline-parallel jobs speed
+    alone is predicted, as of replicas."""
     peak_mem_gib: Positive | None = None
     """Peak memory of one GPU, GiB (2^30 bytes)."""
     peak_mem_kind: MemoryKind = "unstated"
@@ -233,15 +238,16 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
     row = row.model_copy(update=_usual_cells(row, usual))
     blank = {column: value for column, value in _stand_ins(row, method).items() if getattr(row, column) is None}
     stated = {column: value for column in FIELDS if (value := getattr(row, column, None)) is not None}
+    del stated["target_modules"]  # by `_targets`
     fp8 = row.base_dtype in ("fp8", "mxfp8")
     stated |= {"base_dtype": "bf16"} if fp8 else {}
     if row.gradient_checkpointing is not None:
         stated["gradient_checkpointing"] = row.gradient_checkpointing != "false"
     plan = TrainingPlan(
-        method=method, rank=float(row.rank or 1.0), targets=_targets(row, method), micro_batch=float(row.micro_batch),
+        method=method, rank=float(row.rank or 1.0), targets=_targets(row, model, method), micro_batch=float(row.micro_batch),
         seq=float(row.seq_len_max), accumulation=row.grad_accum, trainer=row.trainer,
         gpus=1 if row.sharding == "model-parallel" else row.n_gpus,
-        sharding=SHARED[row.sharding], offload=row.sharding == "cpu-offload",
+        sharding=SHARED[row.sharding], offload=row.sharding.endswith("offload"),
         packed=row.packed, padded=row.padded, kernels=row.kernels, loss=_loss(row),
         kbit_prepared=row.kbit_prepared and not row.quant.startswith("gptq"),
         stack=row.stack, held_graphs=int(usual.get("held_graphs", "0")), fsdp2=usual.get("fsdp2") == "true",
@@ -249,13 +255,13 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         compiled="compiled" in row.habits, ends_apart="ends_apart" in row.habits,
         adapters_16bit="adapters_16bit" in row.habits, fp8=fp8,
         ends=bool(set(ENDS) & set(row.target_modules)),
-        gptq=row.quant.startswith("gptq"), nf4=method not in ON_BASE.values() and row.quant == "nf4",
+        gptq=GPTQ_BITS.get(row.quant, 0), nf4=method not in ON_BASE.values() and row.quant == "nf4",
         checkpoints=KEPT.get(row.gradient_checkpointing or "", "inputs"),
         split_experts=_older(row, row.transformers, STACKED, STACKED_SINCE),
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
-    if plan.galore and row.rank is None:
+    if plan.projected and row.rank is None:
         raise UnusableCell("rank", "blank, and GaLore needs it")
-    if refused := refusal(model, plan) if plan.galore else "":
+    if refused := refusal(model, plan) if plan.projected else "":
         raise UnusableCell("optimizer", refused)
     if plan.tuner is not None:
         plan = sized_tuner(model, plan, row.rank, row.trainable_params)
@@ -312,6 +318,8 @@ def _other(column: str, value: Any) -> Any:  # Any: values of a plan's fields
     """The value that an unstated one is exchanged for, so that the interval holds both."""
     if isinstance(value, bool):
         return not value
+    if column == "target_modules":
+        return "qv" if value == "all-linear" else "all-linear"
     others = {"lora_dropout": 0.0 if value else 0.05, "optimizer": "paged-adamw-8bit", "optimizer_states": "adamw-bf16",
               "base_dtype": "fp16", "attention_impl": "eager"}
     return others[column]
@@ -330,14 +338,14 @@ def _habit_plan(habit: Habit, model: ModelShape, plan: TrainingPlan) -> Training
     return plan
 
 
-def _targets(row: TrainingRow, method: str) -> str | tuple[str, ...]:
+def _targets(row: TrainingRow, model: ModelShape, method: str) -> str | tuple[str, ...]:
     tuner = TUNERS.get(method)
     if method == "full" or (tuner is not None and tuner.family == "whole"):
         return "all-linear"
     if not row.target_modules or (row.rank is None and tuner is None):
         raise UnusableCell("rank" if row.target_modules else "target_modules", "blank, and an adapter needs it")
     names = tuple(name for name in row.target_modules if name not in ENDS)
-    return names[0] if len(names) == 1 and names[0] in ("all-linear", *TARGET_SETS) else names
+    return names[0] if len(names) == 1 and names[0] in ("all-linear", *TARGET_SETS) else usual_targets(model, names)
 
 
 def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> None:

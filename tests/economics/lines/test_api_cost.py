@@ -10,7 +10,7 @@ from genai_prices import Usage, calc_price
 from roi.catalog.prices.vendors import cache_minimum
 from roi.economics.decision.evaluation import Evaluated, evaluate, read_all
 from roi.economics.inputs import Tokens
-from roi.economics.lines.api_bill import request_cost
+from roi.economics.lines.api_request import request_cost
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_scenario
 

@@ -21,9 +21,11 @@ from roi.economics.inputs import SELF_HOSTED
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
+from roi.report.comparison.scope import included
 from roi.report.comparison.screen import best_rows, screen_blocks
 from roi.report.comparison.thresholds import alone_from, flips_at, look_again, option_of, wins_from
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
+from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import percent, requests, short_usd, told_apart
 from roi.resolution.resolution import resolve
 from roi.scenario import TEMPLATES
@@ -154,7 +156,8 @@ def test_the_parts_stand_in_order_and_do_now_holds_the_figures_of_the_comparison
     stay, luna = c.options[0], next(o for o in c.options if o.id == LUNA)
     errors = next(line for line in stay.lines if line.name == "wrong answers")
     before = sum(stay.monthly_usd[2:]) - sum(errors.monthly_usd[2:])  # luna serves alone from month 3 on
-    cash = f"Cash ${before / 34:,.0f} -> ${luna.cash_monthly_usd:,.0f} a month"
+    now = stay.monthly_usd[0] - errors.monthly_usd[0]
+    cash = f"Cash ${before / 34:,.0f} (month 1: ${now:,.0f}) -> ${luna.cash_monthly_usd:,.0f} a month"
     assert f"{cash}; set-up $4,250; payback 1.7 months from today, on cash" in text
     low, high = luna.npv_p10_p50_p90[0], luna.npv_p10_p50_p90[2]
     assert f"mean ${luna.expected_npv_usd / 1e3:.0f}k, bad case ${low / 1e3:.0f}k, good case ${high / 1e3:.0f}k" in text
@@ -229,7 +232,11 @@ def test_where_the_recommendation_trains_the_best_option_that_can_be_undone_come
     text = flat(c)
     assert text.index("First claude-sonnet-5-5, batch (can be undone within a month)") < text.index("Then qwen3-8b+lora")
     assert "UNLESS claude-sonnet-5-5, batch is cheaper below" in text
-    assert f"with {c.leader.label}'s GPU hour above $" in text
+    assert "with the option's GPU hour above $" in text
+    first = option_of(c, "cache-batch")
+    more = c.leader.expected_npv_usd - first.expected_npv_usd
+    assert f"Over {first.label}, NPV +{short_usd(more)}, more in {share(c.verdict.chance_over_first)} of the draws" in text
+    assert c.verdict.chance_over_second == c.verdict.chance_over_first or c.verdict.second != "cache-batch"
     assert "NOT YET" not in text
 
 
@@ -247,6 +254,23 @@ def test_what_own_cards_would_fetch_is_in_no_figure_of_cash() -> None:
     saved = look_ahead(c.case, [o.id], "cash").central[o.id]
     assert (saved[0], saved[3] < 0 < saved[4]) == (pytest.approx(-10_830.70, abs=0.01), True)
     assert o.payback_cash_months == pytest.approx(3 + saved[3] / (saved[3] - saved[4]))
+
+
+@pytest.mark.parametrize(("words", "why"), [
+    (("own_hardware.cards={T4: 2}", "own_hardware.resale_usd_per_gpu=500"),
+     "vllm runs qwen3-8b in bf16, fp8 on none of T4; it runs there in int8, int4 .serving.weight_dtypes."),
+    (("own_hardware.cards={A100-80GB-SXM: 8}", "workload.ttft_p95_s=0.05"),
+     "no plan holds; the nearest, 8 x A100-80GB-SXM fp8: ttft_p95_s 0.05 s is too short, under hardly any load it is 0.13 s"),
+    (("own_hardware.cards={A100-80GB-SXM: 1}", "workload.requests_per_day=20000000", "candidates.hybrid=false"),
+     r"needs \d+ x A100-80GB-SXM at the peak of month 36, when the load has grown \(\d+ at .*, spares included; owned: 1"),
+])
+def test_cards_that_are_owned_and_have_no_row_are_named_with_their_reason(words: tuple[str, ...], why: str) -> None:
+    """Whatever the reason, in the screen's forty lines; where an option on them has a row, nothing is said."""
+    c = bundled(*words)
+    assert re.search(f"! No option on own GPUs: {why}", flat(c))
+    assert shown(c).count("\n") < 40
+    assert "No option on own GPUs" not in flat(bundled("own_hardware.cards={A100-80GB-SXM: 8}"))
+    assert "No option on own GPUs" not in flat(bundled())
 
 
 def test_cards_that_are_owned_are_no_cash() -> None:
@@ -310,7 +334,7 @@ def test_staying_names_the_price_of_an_error_and_the_tested_option_that_it_keeps
 
 def test_staying_costs_the_same_a_month_wherever_it_stands_beside_the_recommendation() -> None:
     c = answer()
-    month = re.search(r"Cash (\$[\d,]+) ->", flat(c))
+    month = re.search(r"Cash (\$[\d,]+) \(month 1", flat(c))
     assert month is not None
     assert f"of it cash: {month[1]} a month" in comparison_text(c, (), "stay")
     assert "mean of months 3 to 36, when gpt-6-luna serves alone" in " ".join(comparison_text(c, (), "stay").split())
@@ -414,6 +438,40 @@ def test_self_hosting_is_placed_against_staying_and_against_the_recommendation()
     assert found is not None
     assert "it beats gpt-6-luna at no volume" in found[1]
     assert "; beats staying from" in found[1]
+
+
+@pytest.mark.parametrize(("mean", "odds", "told"), [
+    (1000.0, 0.71, ": ahead today, but in only 71% of the draws; 80% is asked"),
+    (1000.0, 0.80, ": ahead today"),
+    (-1000.0, 0.71, ": ahead today, but not in the mean of the draws"),
+])
+def test_a_volume_that_today_is_past_is_said_to_be_with_what_is_missing(mean: float, odds: float, told: str) -> None:
+    """33,800 requests a day of 100,000; self-hosting binds, and is asked for 80%. What is said there is not said before it."""
+    c = answer("candidates.api_models=[]", "candidates.hosted_models=[]", "candidates.cascade_first=[]")
+    own = next(o for o in c.options if o.id == "self-hosted-adapter:qwen3-8b+lora")
+    o = replace(own, expected_npv_usd=mean, expected_cash_npv_usd=mean, probability_npv_positive=odds,
+                probability_cash_positive=odds)
+    v = replace(c.verdict, leader="stay", recommended="stay", passed_over=(PassedOver(o.id, "not likely", odds, 0.8),))
+    others = [replace(x, expected_npv_usd=x.expected_npv_usd - 1e9, expected_cash_npv_usd=x.expected_cash_npv_usd - 1e9)
+              for x in c.options if x.id not in {"stay", o.id}]
+    c = replace(c, verdict=v, options=(option_of(c, "stay"), o, *others))
+    found = next(b for b in c.thresholds.crossings(o.id, "stay") if b.basis == "pv")
+    for now, said in ((33_800.0, told), (200_000.0, "")):
+        won = replace(found, first=now, stays=now, until=None, counts=v.counts)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(c.thresholds), "crossings", lambda *_, won=won: (won,))
+            assert wins_from(c, o) == f"beats staying from {now:,.0f} a day on{said}"
+            assert flat(c).split("NOT YET")[1].count("% of the draws") == (mean > 0.0 and (odds < 0.8 or not said))
+
+
+def test_an_option_that_is_ahead_at_every_volume_says_what_is_missing_alone() -> None:
+    c = answer()
+    o = replace(option_of(c, LUNA), binds=False, probability_npv_positive=0.5, probability_cash_positive=0.5)
+    won = next(b for b in c.thresholds.crossings(LUNA, "stay") if b.basis == "pv")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(c.thresholds), "crossings", lambda *_: (replace(won, first=0.0, stays=0.0, until=None,
+                                                                           counts=c.verdict.counts),))
+        assert wins_from(c, o).endswith("beats staying at every volume, but in only 50% of the draws; 60% is asked")
 
 
 def test_where_the_nearest_own_option_never_wins_another_that_does_is_named_with_the_volume_of_the_page() -> None:
@@ -576,49 +634,66 @@ def test_a_commitment_that_is_over_is_said_and_one_that_runs_is_not() -> None:
     assert "commitment is over" not in flat(bundled(*words, "incumbent.committed_until=2026-11-24"))
 
 
-def test_a_price_that_is_announced_is_told_with_what_it_makes_of_a_month() -> None:
-    """gemini-4-argon doubles on 2026-12-01: staying is billed twice as much. A day too early, and of stated rates, none is."""
+def test_a_price_that_is_announced_is_told_with_what_it_adds_to_a_month() -> None:
+    """gemini-4-argon doubles on 2026-12-01. A day too early, and of stated rates, none is; after a model's end none counts."""
     words = ("as_of=2026-11-24", "incumbent.provider=google", "incumbent.model=gemini-4-argon", *NOTHING, "draws=0")
-    c = bundled(*words)
-    stay = option_of(c, "stay")
-    api = sum(sum(x.monthly_usd) for x in stay.lines if x.name.startswith("API ")) / len(stay.monthly_usd)
-    cash = stay.cash_monthly_usd
-    assert (f"! google/gemini-4-argon costs 2 x as much from 2026-12-01 on, announced: gemini-4-argon then about"
-            f" ${cash + api:,.0f} a month, not ${cash:,.0f}. Its price is flat here: roi diff FILE --as-of 2026-12-01"
-            ) in flat(c)
-    stated = "apis={google/gemini-4-argon: {input_usd_per_mtok: 2, output_usd_per_mtok: 10}}"
+    rates = "{input_usd_per_mtok: 2, output_usd_per_mtok: 10, cache_read_usd_per_mtok: 0.2}"
+    stated = f"apis={{google/gemini-4-argon: {rates}}}"
+    c, flat_price = bundled(*words), bundled(*words, stated)
+    more = option_of(c, "stay").cash_monthly_usd - option_of(flat_price, "stay").cash_monthly_usd
+    assert (f"! google/gemini-4-argon costs 2 x as much from 2026-12-01 on, announced: counted until the model ends,"
+            f" ${more:,.0f} a month more on average") in flat(c)
+    assert "from its day on and until the model ends" in " ".join(included(c))
     for other in ("as_of=2026-11-09", stated, "incumbent.ends_in_months=0.2"):
-        assert "announced" not in flat(bundled(*words, other))
-    assert "announced" in flat(bundled(*words, "incumbent.ends_in_months=0.3"))
+        assert "announced:" not in flat(bundled(*words, other))
+    same_month = flat(bundled(*words, "incumbent.ends_in_months=0.3"))  # which is all of the successor's
+    assert "announced: counted until the model ends" in same_month
+    assert "on average" not in same_month
 
 
-def test_remarks_that_leave_no_room_are_counted_and_all_are_in_the_full_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remarks_that_leave_no_room_are_named_and_all_are_in_the_full_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirteen of two lines each: as many of the first as fit stand, and one row of the table or what it must name."""
     c = answer()
-    told = [Labelled("!", (f"Remark {k} " + "of many words " * 6,), "doubt", 2) for k in range(13)]
-    for module in ("screen", "compare"):
-        monkeypatch.setattr(f"roi.report.comparison.{module}.alerts", lambda _: told)
+    told = [(f"thing {k}", Labelled("!", (f"Remark {k} " + "of many words " * 6,), "doubt", 2)) for k in range(13)]
+    monkeypatch.setattr("roi.report.comparison.screen.remarks", lambda _: told)
+    monkeypatch.setattr("roi.report.comparison.compare.alerts", lambda _: [remark for _, remark in told])
     text = shown(c)
-    [left] = re.findall(r"^! (\d+) more remarks: --full$", text, re.MULTILINE)
-    assert re.findall(r"Remark (\d+)", text) == [str(k) for k in range(13 - int(left))]
+    [left] = re.findall(r"^! Also what --full says of ((?:.|\n  )+)$", text, re.MULTILINE)
+    hidden = " ".join(left.split()).split(", ")
+    assert hidden == [f"thing {k}" for k in range(13 - len(hidden), 13)]
+    assert re.findall(r"Remark (\d+)", text) == [str(k) for k in range(13 - len(hidden))]
     assert 38 <= text.count("\n") + 1 <= 40
     assert re.findall(r"Remark (\d+)", shown(c, full=True)) == [str(k) for k in range(13)]
-    assert "more remark" not in shown(c, full=True)
+    assert "Also what --full says" not in shown(c, full=True)
 
 
-def test_a_stated_rate_stays_when_the_others_move_and_a_fee_moves_with_none() -> None:
+def test_scores_without_items_are_said_to_count_as_exact() -> None:
+    """Two of one's own; with items, ends, or an assumed source nothing is said, nor where no draw is taken."""
+    told = "scores count as exact: say on how many items they rest, quality.scores.NAME: {value: 0.9, items: 300}"
+    bare = "quality.scores={gpt-6-sol: 0.92, gpt-6-luna: 0.9}"
+    assert f"2 {told}" in flat(answer(bare))
+    items = "quality.scores={gpt-6-sol: {value: 0.92, items: 300}, gpt-6-luna: {value: 0.9, items: 300}}"
+    for quiet in (answer(items), answer(bare, "draws=0"), answer()):
+        assert told not in flat(quiet)
+
+
+def test_a_fleet_that_rests_on_moving_what_can_wait_says_so() -> None:
+    words = ("workload.can_wait_share=1", "candidates.api_models=[]", "candidates.hosted_models=[]", "quality.usd_per_error=0")
+    waits = answer(*words, "candidates.cascade_first=[]", "workload.requests_per_day=3000000")
+    assert waits.leader.fleet is not None
+    told = f"100% of the requests can wait: {waits.leader.label} is sized for them at any hour of the day"
+    assert told in " ".join(render(alerts(waits)).split()).replace(" ! ", " ")
+    assert "requests can wait" not in flat(answer())
+
+
+def test_the_ratio_is_that_of_the_options_own_request() -> None:
     """Of 1,000 tokens in and 100 out at $2 and $10: stated input leaves 2 + 2 of 2 + 1; a stated cache read leaves both."""
     words = ("as_of=2026-11-24", "incumbent.provider=google", "incumbent.model=gemini-4-argon", *NOTHING, "draws=0",
-             "workload.lengths=null", "workload.input_tokens=1000", "workload.output_tokens=100")
-    for rate, ratio in (("cache_read", 2.0), ("input", 4 / 3)):
+             "workload.lengths=null", "workload.input_tokens=1000", "workload.output_tokens=100",
+             "workload.shared_prefix_tokens=0")
+    for rate, told in (("cache_read", "2"), ("input", "1.33")):
         c = bundled(*words, f"apis={{google/gemini-4-argon: {{{rate}_usd_per_mtok: 2}}}}")
-        assert c.case["vendors.google/gemini-4-argon.next_price_ratio"].value == pytest.approx(ratio)
-    c = bundled(*words)
-    fee = replace(option_of(c, "stay").lines[0], name="API provisioned throughput", monthly_usd=(1e6,) * 36)
-    more = replace(c, options=tuple(replace(o, lines=(*o.lines, fee)) if o.id == "stay" else o for o in c.options))
-    said = [re.findall(r"then about \$([\d,]+) a month, not \$([\d,]+)\.", str(alerts(each))) for each in (c, more)]
-    (plain,), (with_fee,) = ([int(then.replace(",", "")) - int(now.replace(",", "")) for then, now in each] for each in said)
-    assert plain == pytest.approx(with_fee, abs=1) != 0
+        assert f"google/gemini-4-argon costs {told} x as much from 2026-12-01 on" in flat(c)
 
 
 def test_the_count_of_wrong_answers_times_their_price_is_what_the_line_says() -> None:

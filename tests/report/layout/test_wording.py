@@ -14,6 +14,7 @@ from roi.report.layout.wording import (
     figure,
     money_of,
     months,
+    number_of,
     percent,
     requests,
     told_apart,
@@ -96,3 +97,10 @@ def test_ranges_are_told_in_their_unit(low: float, high: float, unit: str, words
 ])
 def test_numbers_that_are_compared_print_with_the_digits_that_tell_them_apart(words, x, y, told):
     assert told_apart(words, x, y) == told
+
+
+@pytest.mark.parametrize(("count", "told"), [
+    (1, "1 day"), (1.0, "1 day"), (0, "0 days"), (2400, "2,400 days"), (1.5, "1.5 days"), (2_000_000.0, "2,000,000 days"),
+])
+def test_a_number_and_what_it_counts_agree(count, told):
+    assert number_of(count, "day") == told

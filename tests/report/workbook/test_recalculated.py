@@ -97,6 +97,22 @@ def plan_of(c: Comparison, label: str) -> object:
 
 @office
 @pytest.mark.full
+def test_prices_that_are_announced_are_in_the_formulas(tmp_path: Path) -> None:
+    """gemini-3.8-flash, in use, doubles on 2027-01-01, and gemini-4-argon on 2026-12-01; both may end within the horizon."""
+    words = ("draws=0", "as_of=2026-11-24", "incumbent.provider=google", "incumbent.model=gemini-3.8-flash",
+             "candidates.api_models=[google/gemini-4-argon]", "workload.shared_prefix_tokens=2048",
+             "workload.cache_hit_rate=0.5", "candidates.self_hosted=[]")  # fmt: skip
+    c, values = compare(resolve(load_scenario(None, words)).case), {"drift.successor_price_ratio": 0.8, "discount_rate": 0.2}
+    after = compare(resolve(load_scenario(None, (*words, *(f"{k}={v}" for k, v in values.items())))).case)
+    cells = {"drift_successor_price_ratio": 0.8, "discount_rate_per_year": 0.2}
+    for told, changes in ((c, {}), (after, cells)):
+        book = recalculated(comparison_workbook(c, "1.0"), tmp_path, changes)
+        assert broken_cells(book) == []
+        agrees(summary(book), told)
+
+
+@office
+@pytest.mark.full
 def test_a_branch_that_roi_would_leave_is_said(tmp_path: Path) -> None:
     """Hours that are paid anyway stand in another branch of the engine: the workbook says that it no longer follows."""
     c = compared(None)

@@ -1,0 +1,158 @@
+"""What one request to an API costs, split as the price list bills it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.economics.inputs import AnnouncedRates, Api, Array, Number, Shared, Tokens
+from roi.economics.lines.line import any_positive
+from roi.units import MTOK
+
+
+def at_list(api: Api, later: AnnouncedRates) -> Api:
+    """The API at the rates of an announced list, in all else as it is."""
+    return replace(api, **{name: value for name, value in vars(later).items() if name != "from_months"})
+
+
+@dataclass(frozen=True)
+class RequestCost:
+    """USD (and tokens) of the mean request, each a float or one row a draw of shape (n, 1)."""
+
+    input_usd: Number
+    cache_read_usd: Number
+    cache_write_usd: Number
+    output_usd: Number
+    batch_usd: Number
+    input_tokens: Number
+    cache_read_tokens: Number
+    cache_write_tokens: Number
+    output_tokens: Number
+    batch_tokens: Number
+    batched: Number
+    """Share of the requests that goes through the batch price."""
+
+    @property
+    def usd(self) -> Number:
+        """USD of the request: the sum of its parts."""
+        return self.input_usd + self.cache_read_usd + self.cache_write_usd + self.output_usd + self.batch_usd
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The length bins in the option's own tokens, shape (B,) or (n, B) each."""
+
+    total: Array
+    prefix: Array
+    output: Array
+
+
+def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
+    """The length bins as the option's tokenizer, prompt and verbosity make them.
+
+    prefix = min(shared prefix, input), scaled to `prefix_tokens` where a tuned model needs fewer instructions;
+    input = (input - prefix + new prefix) x ratio; output = output x ratio x output_ratio + reasoning tokens.
+    """
+    prefix = np.minimum(shared.prefix_tokens, shared.input_tokens)
+    new = prefix
+    if tokens.prefix_tokens is not None:
+        kept = np.divide(tokens.prefix_tokens, np.maximum(shared.prefix_tokens, 1e-12))
+        new = prefix * np.where(np.asanyarray(shared.prefix_tokens) > 0, kept, 1.0)
+    total = (shared.input_tokens - prefix + new) * tokens.ratio
+    output = shared.output_tokens * tokens.ratio * tokens.output_ratio + tokens.reasoning_tokens
+    return _Seen(np.asanyarray(total), np.asanyarray(new * tokens.ratio), np.asanyarray(output))
+
+
+def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
+    """True where cost is linear in the lengths, so that the mean request costs what the requests cost on average.
+
+    Every call in the first tier; no bin decides otherwise than the others about cache or batch; and where tuning shortens the
+    prefix, every request has all of it.
+    """
+    if tokens.prefix_tokens is not None and np.min(shared.input_tokens) < np.max(shared.prefix_tokens):
+        return False
+    if api.edges.size > 1 and np.max(shared.input_tokens) * np.max(tokens.ratio) > api.edges[1]:
+        return False
+    return not (api.uses_cache and api.cache_read is not None and np.max(shared.prefix_tokens) > 0)
+
+
+def _pooled(shared: Shared) -> Shared:
+    """The record with one bin: the mean request."""
+    given, made = (np.atleast_1d(shared.weights @ x) for x in (shared.input_tokens, shared.output_tokens))
+    return replace(shared, input_tokens=given, output_tokens=made, weights=np.ones(1))
+
+
+def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> RequestCost:
+    """Cost of the mean request.
+
+    For every length bin: plain; with the prompt cache (a hit reads the prefix at the cached price, a miss writes it at the
+    write price, or pays input where writing is free; a prefix under the provider's minimum is not cached); and for the share
+    that can wait, batch, with cached input only where the price list has a price for both. The cheapest per bin is taken.
+    A share in a slower tier lowers the price of all that does not go through batch.
+    The tier of a call is set by its input tokens: the last edge strictly below them.
+    """
+    linear = _linear(shared, tokens, api)
+    if linear:
+        shared = shared.once("pooled", partial(_pooled, shared))
+    seen = seen_tokens(shared, tokens)
+    tier = np.maximum(np.searchsorted(api.edges, seen.total, side="left") - 1, 0)
+    scale = (1.0 - api.discount) / MTOK
+
+    def rate(row: Array) -> Array:
+        return row[tier] * scale if row.size > 1 else np.asanyarray(row[0] * scale)
+
+    price_in, output_usd = rate(api.input), seen.output * rate(api.output)
+    cached = np.zeros(np.shape(seen.total * price_in), dtype=bool)
+    read_tokens = write_tokens = np.zeros(())
+    read_usd = write_usd = np.zeros(())
+    if api.uses_cache and api.cache_read is not None and not linear:
+        write = rate(api.cache_write) if api.cache_write is not None else price_in
+        saves = hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in
+        cached = saves & (seen.prefix >= api.cache_minimum) & (seen.prefix > 0)
+        read_tokens = np.where(cached, seen.prefix * hit_rate, 0.0)
+        read_usd = read_tokens * rate(api.cache_read)
+        if api.cache_write is not None:
+            write_tokens = np.where(cached, seen.prefix * (1.0 - hit_rate), 0.0)
+            write_usd = write_tokens * write
+    input_tokens = seen.total - read_tokens - write_tokens
+    input_usd = input_tokens * price_in
+    input_usd, read_usd, write_usd, output_usd = (x * api.tier for x in (input_usd, read_usd, write_usd, output_usd))
+
+    now: Number = 1.0
+    batch_usd: Array = np.zeros(())
+    in_batch = _usd_in_batch(seen, api, hit_rate, cached, rate)
+    if in_batch is not None:
+        batched = np.where(in_batch < input_usd + read_usd + write_usd + output_usd, api.batch_share, 0.0)
+        now, batch_usd = 1.0 - batched, batched * in_batch
+
+    def mean(part: Number) -> Number:
+        if shared.weights.size == 1 and np.ndim(part) != 1:  # the mean request alone, of weight 1
+            return np.asanyarray(part)
+        weighted = np.asanyarray(part) * shared.weights
+        total: Number = weighted.sum(axis=-1, keepdims=weighted.ndim > 1)
+        return total
+
+    return RequestCost(
+        input_usd=mean(input_usd * now), input_tokens=mean(input_tokens * now),
+        cache_read_usd=mean(read_usd * now), cache_read_tokens=mean(read_tokens * now),
+        cache_write_usd=mean(write_usd * now), cache_write_tokens=mean(write_tokens * now),
+        output_usd=mean(output_usd * now), output_tokens=mean(seen.output * now),
+        batch_usd=mean(batch_usd), batch_tokens=mean((seen.total + seen.output) * (1.0 - now)), batched=mean(1.0 - now),
+    )
+
+
+def _usd_in_batch(
+    seen: _Seen, api: Api, hit_rate: Number, cached: NDArray[np.bool_], rate: Callable[[Array], Array]
+) -> Array | None:
+    """USD of the requests of each length bin in batch; None where nothing may go that way."""
+    if api.batch_input is None or api.batch_output is None or not any_positive(api.batch_share):
+        return None
+    usd = seen.total * rate(api.batch_input)
+    if api.batch_cache_read is not None and api.uses_cache:
+        rewrite = rate(api.batch_input if api.batch_cache_write is None else api.batch_cache_write)
+        prefix_usd = hit_rate * rate(api.batch_cache_read) + (1.0 - hit_rate) * rewrite
+        from_cache = (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd
+        usd = np.where(cached, np.minimum(usd, from_cache), usd)
+    return usd + seen.output * rate(api.batch_output)

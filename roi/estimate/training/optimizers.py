@@ -1,0 +1,184 @@
+"""What an optimizer holds and allocates beside the parameters that it updates, and how people write its name.
+
+    own         states in the type of what is trained: two of AdamW, one of Lion, RMSprop, Adagrad and SGD with momentum
+    fixed       bytes of states in a type of their own: bitsandbytes' fp32 ones, one byte, half of one
+    factored    a row and a column for each matrix in place of a moment: Adafactor and AdaLOMO (arXiv 1804.04235, 2310.10195)
+    low         moments of gradients projected to r: GaLore and APOLLO (arXiv 2403.03507, 2412.05270)
+    matrices    one state for a matrix of the layers, two for the rest: Muon beside AdamW (torch/optim/_muon.py)
+    mini        one state, and a mean a row or block (Adam-mini, arXiv 2406.16793), which is left out: 1% of a small model
+
+Read off torch 2.13 (optim), transformers 5.24 (optimization.py, Adafactor), bitsandbytes 0.50 (optim), torchao
+(optim/subclass_4bit.py), galore_torch 1.0, apollo_torch 1.0.3, adam_mini 1.1.1, lion_pytorch 0.2.5 and lomo_optim 0.1.1.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from roi.estimate.training.adapters import EIGHT_BIT_BLOCK, projected_linears, target_linears, trained_parameters
+from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.targets import fuse_linears
+from roi.facts.model import ModelShape, Number
+
+FOUR_BIT_BLOCK: Final = 128
+"""Elements of torchao's 4-bit state that share one fp32 scale."""
+_ONE: Final = 1.0 + 4.0 / EIGHT_BIT_BLOCK
+"""Bytes of an 8-bit state's element with its scale."""
+
+
+class Held(NamedTuple):
+    """What an optimizer keeps for one trained parameter."""
+
+    own: float = 0.0
+    """States in its type."""
+    fixed: float = 0.0
+    """Bytes of states in another type."""
+    kind: str = ""
+    """factored, low, matrices or mini; empty: it takes elements one by one."""
+
+
+HELD: Final[dict[str, Held]] = {
+    "adamw": Held(2), "adamw-foreach": Held(2), "adamw-fused": Held(2), "adamw-bf16": Held(fixed=4),
+    "adamw-32bit": Held(fixed=8), "adamw-8bit": Held(fixed=2 * _ONE), "adamw-4bit": Held(fixed=2 * (0.5 + 4 / FOUR_BIT_BLOCK)),
+    "paged-adamw": Held(fixed=8), "paged-adamw-8bit": Held(fixed=2 * _ONE), "galore-adamw": Held(2, kind="low"),
+    "galore-adamw-8bit": Held(fixed=2 * _ONE, kind="low"), "apollo-adamw": Held(2, kind="low"),
+    "adafactor": Held(kind="factored"), "adalomo": Held(kind="factored"), "lomo": Held(), "sgd": Held(),
+    "sgd-momentum": Held(1), "lion": Held(1), "lion-32bit": Held(fixed=4), "lion-8bit": Held(fixed=_ONE),
+    "paged-lion": Held(fixed=4), "paged-lion-8bit": Held(fixed=_ONE), "rmsprop": Held(1), "adagrad": Held(1),
+    "sophia": Held(2), "ademamix": Held(fixed=12), "ademamix-8bit": Held(fixed=3 * _ONE), "adam-mini": Held(1, kind="mini"),
+    "muon": Held(2, kind="matrices"),
+}  # fmt: skip
+"""Optimizer -> what it keeps; the paged ones outside torch's allocator."""
+ELEMENTWISE: Final = tuple(name for name, held in HELD.items() if not held.kind and name != "lomo")
+"""Optimizers that take a parameter's elements one by one, so that any part of it may be elsewhere."""
+WORKS_ON: Final[dict[str, tuple[float, float, float]]] = {
+    "adafactor": (0.0, 16.0, 8.0), "adalomo": (0.0, 16.0, 8.0), "adam-mini": (0.0, 12.0, 8.0), "lomo": (0.0, 8.0, 0.0),
+    "lion": (2.0, 0.0, 0.0), "sophia": (2.0, 0.0, 0.0),
+}  # fmt: skip
+"""Optimizer that goes parameter by parameter -> copies of the largest in its own type, and bytes an element of those in fp32
+where it has 16 bits, and where it is fp32 itself: Adafactor's gradient, parameter, update and the update before it."""
+
+
+def optimizer_state_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Bytes of the optimizer's states inside torch's allocator; broadcasts over rank.
+
+    adamw: in the dtype of the trained parameter (torch). 8-bit: one byte and an fp32 scale per 256 (arXiv 2110.02861).
+    Paged: 0, since bitsandbytes takes managed memory outside torch that the driver can evict at the peak. Ignored:
+    bitsandbytes keeps tensors under 4,096 elements in fp32 (under 0.1% of an adapter).
+    """
+    held, trained = HELD[plan.optimizer], trained_parameters(model, plan)
+    each = state_bytes_each(plan, plan.trained_bytes)
+    found = each * trained
+    match held.kind:
+        case "factored":
+            return 4.0 * _rows_and_columns(model, plan, trained)
+        case "matrices":
+            inside = trained if plan.adapter else sum(x.inputs * x.outputs * x.layers for x in projected_linears(model))
+            return found - plan.trained_bytes * inside
+        case "low":
+            rank = np.asarray(plan.rank, dtype=float)
+            for x in projected_linears(model):
+                short, long = sorted((x.inputs, x.outputs))
+                r = np.minimum(rank, short)
+                found = found + x.layers * (each * (r * long - short * long) + plan.trained_bytes * r * short)
+    return found
+
+
+def state_bytes_each(plan: TrainingPlan, width: float) -> float:
+    """Bytes of the states of one element of `width` bytes that the optimizer takes for itself; of paged ones 0, as above."""
+    held = HELD[plan.optimizer]
+    return 0.0 if plan.optimizer.startswith("paged") else held.own * width + held.fixed
+
+
+def _rows_and_columns(model: ModelShape, plan: TrainingPlan, trained: Number) -> Number:
+    """Elements of a row and a column a trained matrix, and of what is no matrix; a tuner's parameters count as vectors."""
+    if plan.adapter:
+        rank = np.asarray(plan.rank, dtype=float)
+        sites = target_linears(model, plan) if plan.tuner is None else ()
+        pairs = float(sum(x.layers * x.experts for x in sites))
+        sides = float(sum(x.layers * x.experts * (x.inputs + x.outputs) for x in sites))
+        return trained - rank * sides + sides + 2.0 * rank * pairs
+    matrices = [(x.inputs, x.outputs, x.layers * x.experts) for x in fuse_linears(model, model.linears)]
+    matrices.append((model.vocab, model.hidden, 1 if model.tied else 2))
+    return trained + float(sum(n * (i + o - i * o) for i, o, n in matrices))
+
+
+def optimizer_workspace_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Bytes that the optimizer step allocates: torch's multi-tensor AdamW holds sqrt(v) of every parameter at once.
+
+    So do its RMSprop and Adagrad. bitsandbytes and torchao update in place, and so does the fused AdamW that the HF Trainer
+    asks for (optim="adamw_torch_fused"); one with bf16 states goes parameter by parameter. So do the others, whose temporaries
+    of the largest count (`WORKS_ON`).
+    """
+    trained = trained_parameters(model, plan)
+    if plan.multi_tensor or plan.optimizer in ("rmsprop", "adagrad"):
+        return plan.trained_bytes * trained
+    if HELD[plan.optimizer].kind in ("low", "matrices"):
+        return _product_workspace(model, plan) + 0.0 * np.asarray(plan.rank, dtype=float)
+    own, narrow, wide = WORKS_ON.get(plan.optimizer, (0.0, 0.0, 0.0))
+    each = own * plan.trained_bytes + (narrow if plan.trained_bytes < 4.0 else wide)
+    return each * _largest(model, plan) if each else 0.0 * trained
+
+
+def _product_workspace(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Bytes that an optimizer of matrices allocates for the largest.
+
+    GaLore: sqrt(v) and update of the largest that is not projected, or the fp32 gradient of the largest that is, with its
+    singular vectors (galore_torch/adamw.py, adamw8bit.py, galore_projector.py). APOLLO: its scaled gradient, and that over the
+    limiter's norm (apollo_torch/apollo.py). Muon: the update, what a product of its 16-bit form makes, and two squares.
+    """
+    each, sides = plan.trained_bytes, [sorted((x.inputs, x.outputs)) for x in projected_linears(model)]
+    if plan.optimizer == "muon" and plan.adapter:
+        return (each + 4.0) * _largest(model, plan)
+    if plan.optimizer == "muon":
+        turned = max(((each + 4.0) * short * long + 4.0 * short * short for short, long in sides), default=0.0)
+        return max(turned, each * model.embedding_parameters)
+    if plan.optimizer == "apollo-adamw":
+        return 2.0 * each * max(model.embedding_parameters, *(short * long for short, long in sides))
+    singular = max((4.0 * (2.0 * short * long + short * short) for short, long in sides), default=0.0)
+    return max(singular, 0.0 if plan.optimizer.endswith("8bit") else 2.0 * each * model.embedding_parameters)
+
+
+def _largest(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Elements of the largest tensor that is trained; of tuners beside LoRA all that they train."""
+    if not plan.adapter:
+        sizes = (x.inputs * x.outputs * x.experts for x in fuse_linears(model, model.linears))
+        return float(max(model.embedding_parameters, *sizes))
+    sites = target_linears(model, plan) if plan.tuner is None else ()
+    if not sites:
+        return trained_parameters(model, plan)
+    return np.asarray(plan.rank, dtype=float) * max(max(x.inputs, x.outputs) * x.experts for x in sites)
+
+
+OTHERS: Final = re.compile(
+    r"(?<![a-z])(nadam|radam|grok|adabelief|lamb|adan|q[-_ ]?galore|q[-_ ]?apollo|fira|badam|sign|cpu|hybrid)|adam[-_ ]?cpu"
+    r"|cpu[-_ ]?adam|layer[-_ ]?wise|galore[-_ ]?adafactor|apollo[-_ ]?mini|paged[-_ ]?ademamix|rmsprop[-_ ]?bnb")
+"""What is no spelling of an optimizer that is counted, though it holds one."""
+NAMES: Final = (
+    (r"galore", "galore-adamw{bits}"), (r"apollo", "apollo-adamw"), (r"paged.*lion", "paged-lion{bits}"),
+    (r"lion", "lion{bits}{wide}"), (r"ademamix", "ademamix{bits}"), (r"adammini", "adam-mini"), (r"adalomo", "adalomo"),
+    (r"lomo", "lomo"), (r"adafactor", "adafactor"), (r"muon", "muon"), (r"sophia", "sophia"), (r"rmsprop", "rmsprop"),
+    (r"adagrad", "adagrad"), (r"schedulefreesgd|sgd.*(?<!wo)(?<!without)(?<!no)momentum(?!0$)", "sgd-momentum"),
+    (r"sgd", "sgd"),
+    (r"paged.*adam", "paged-adamw{bits}"), (r"adam.*(8b|4b|fp8)|(8b|4b|fp8).*adam", "adamw{bits}"),
+    (r"^adamwanyprecision$", "adamw-32bit"), (r"anyprecision|adam.*bf16|bf16.*adam", "adamw-bf16"),
+    (r"adam.*foreach|schedulefree.*adam", "adamw-foreach"), (r"adam.*fused|fused.*adam|apex.*adam", "adamw-fused"),
+    (r"adam", "adamw{wide}"),
+)  # fmt: skip
+"""What letters and digits of a name hold -> the optimizer."""
+
+
+def named_optimizer(text: str) -> str:
+    """The optimizer that a name means as libraries write it: paged_adamw_8bit, PagedAdamW8bit, bnb.optim.Lion8bit.
+
+    A name that means none, or one that is not counted, stays as it is. The HF Trainer's adamw_anyprecision keeps fp32 states
+    (transformers/trainer_optimizer.py), llama-recipes' AnyPrecisionAdamW bf16 ones; torchao's fp8 states are as wide as 8-bit
+    ones, and schedule-free AdamW keeps z beside one moment.
+    """
+    if text in HELD or OTHERS.search(text.lower()):
+        return text
+    word = re.sub(r"[^a-z0-9]", "", text.lower())
+    bits = "-8bit" if re.search(r"8b|fp8", word) else "-4bit" if "4b" in word else ""
+    wide = "-32bit" if not bits and re.search(r"32b|bnb|bitsandbytes|fp32state", word) else ""
+    return next((name.format(bits=bits, wide=wide) for pattern, name in NAMES if re.search(pattern, word)), text)

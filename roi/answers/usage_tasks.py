@@ -259,7 +259,7 @@ def _advised(answer: "Comparison") -> dict[str, Any]:
             "probability": None if now.id == "stay" else chance(now, v.counts),
             "then": answer.leader.label if v.first_move is not None else None}
     if v.measure_first is not None:
-        labels = {each.id: each.label for each in (*answer.infeasible, *answer.options)}
+        labels = {each.id: each.label for each in answer.infeasible} | {id: option.label for id, option in options.items()}
         said["measure_first"] = f"{v.measure_first.kind} {labels[v.measure_first.option]}"
     for over in v.passed_over[:1]:
         saves, npv = _brings(answer, options[over.option])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One group of calls, and the best that could be done about it."""
+    """One group of calls, and what `compare` says to do about it."""
 
     group: str | None
     provider: str | None
@@ -29,16 +29,27 @@ class Task:
     share: float
     """Of all that was spent."""
     best: str | None = None
-    """Label of the option with the highest expected NPV, evaluated or not; None where there is no comparison."""
-    evaluated: bool = False
+    """Label of what `compare` says to do now: the option that it recommends, what comes first where that trains, buys or
+    commits, or staying. None where there is no comparison, or no verdict."""
+    then: str | None = None
+    """Label of the recommended option, where `best` comes before it."""
+    measure_first: str | None = None
+    """What is worth measuring before that."""
     saves_share: float | None = None
-    """Of what staying costs in a mean month after go-live, growth and forced migrations included."""
+    """By `best`, of what staying costs in cash in a mean month after go-live, growth and forced migrations included."""
     npv_usd: float | None = None
-    """Expected, over the scenario's horizon, with what the change costs."""
+    """Of `best`: expected, over the scenario's horizon, with what the change costs, and with wrong answers where their price is
+    no guess."""
     probability: float | None = None
-    """Share of draws in which it beats staying."""
+    """Share of draws in which `best` beats staying; None for staying."""
+    passed_over: str | None = None
+    """Label of the option with the highest expected NPV, where that is above the recommended one's."""
+    passed_over_why: str | None = None
+    """Why it is not recommended: nobody tested it, or it beats staying in too few draws."""
+    passed_over_saves_share: float | None = None
+    passed_over_npv_usd: float | None = None
     reason: str = ""
-    """Why there is no comparison."""
+    """Why there is no comparison, or no verdict."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The largest groups of calls, each compared by itself: which of them is worth a change.
 
-    Usage --_largest--> a Task and a part of a scenario each --_best, or what an earlier run kept of it--> Tasks, ranked
+    Usage --_largest--> a Task and a part of a scenario each --_advised, or what an earlier run kept of it--> Tasks, ranked
 
 What compares is loaded where no earlier run has kept the answer: it takes longer than all the rest of a small file.
 """
@@ -23,18 +23,20 @@ from roi.scenario.template import BUNDLED, template, template_day
 from roi.store.cases import case_name
 from roi.store.kept_files import KeptFiles
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
+from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.lengths import prefix_of_buckets
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, total_requests, total_tokens
-from roi.usage.measure.scenario_part import paid_a_month
+from roi.usage.measure.scenario_part import paid_a_month, part_of
 from roi.usage.measure.workload import Choice, shortest_prefix
 from roi.usage.summary import Usage
 
 if TYPE_CHECKING:
     from roi.economics.decision.comparison import Comparison
+    from roi.economics.decision.option_result import OptionResult
     from roi.evidence.known_runs import KnownRuns
 
 DRAWS: Final = 256
-"""Enough to rank groups by their expected saving; `compare` on one of them takes more."""
+"""Without a scenario: enough to rank groups by their expected saving. A scenario names its own, as for `compare`."""
 FAR_BELOW: Final = 4.0
 """A group of which this many times the bill is less than hosting costs at the least is first compared without hosting."""
 SURELY_BELOW: Final = 2.0
@@ -60,8 +62,9 @@ def rank_tasks(
 
     All calls of a model, those without a group too, are one more where they are more than a group: a change is paid for once.
     `bill_usd_per_month` is what all calls really cost. `scenario` is what they are compared under, and `as_of` its day;
-    without one, the bundled candidates, where quality is not evaluated and wrong answers cost nothing, so that the ranking is
-    of costs alone. What was measured on this machine counts as in `compare`. With `cache` answers of earlier runs are used
+    without one, the bundled candidates, where quality is not evaluated and wrong answers cost nothing, so that no other model
+    can be recommended, and those that nobody evaluated are ranked by costs alone. What is said of a group is the verdict of
+    `compare` on it. What was measured on this machine counts as in `compare`. With `cache` answers of earlier runs are used
     again.
     """
     if found.days is None or not found.days.complete:
@@ -82,7 +85,7 @@ def rank_tasks(
             files.keep(name, json.dumps(answers))
     compared = iter(answers or ())
     tasks = [group.task if group.part is None else replace(group.task, **next(compared)) for group in groups]
-    return sorted(tasks, key=lambda task: (-(task.npv_usd or 0.0), -task.usd_per_month))
+    return sorted(tasks, key=lambda task: (-max(task.npv_usd or 0.0, task.passed_over_npv_usd or 0.0), -task.usd_per_month))
 
 
 def _kept(text: str | None, groups: int) -> list[dict[str, Any]] | None:  # Any: values of Task
@@ -115,19 +118,26 @@ def _largest(found: Usage, most: int, bill: float | None, day: int) -> Iterator[
         group = at_list_of(groups[key], day)
         task = Task(group=key[0], provider=key[1], model=key[2], requests_per_day=None, share=usd[key] / total,
                     usd_per_month=sum(each.usd or 0.0 for each in group) / len(days) * DAYS_PER_MONTH)
-        yield _group(found, group, task, bill)
+        yield _group(found, group, task, bill, day)
 
 
 def _rows(of: Sequence[Priced]) -> int:
     return sum(each.spend.rows for each in of)
 
 
-def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None) -> Group:
-    """The task with its requests, and its workload as a part of a scenario."""
+def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None, day: int) -> Group:
+    """The task with its requests, and its workload as a part of a scenario; of the group that the workload is, that one's."""
     rows = [each.spend for each in group]
-    requests = total_requests(rows)
+    requests, w = total_requests(rows), found.workload
+    if w is not None and w.requests_per_day and _is_workload(found, rows, task):
+        task = replace(task, requests_per_day=w.requests_per_day)
+        try:
+            part = part_of(found, w, bill, day)
+        except InputError as error:
+            return Group(replace(task, reason=str(error)), None)
+        return Group(replace(task, usd_per_month=part["incumbent"].get("bill_usd_per_month", task.usd_per_month)), part)
     if not requests or found.days is None:
-        return Group(replace(task, reason="requests are not counted"), None)
+        return Group(replace(task, reason=_uncounted(found)), None)
     a_day, tokens = requests / float(len(found.days.complete)), total_tokens(rows)
     task = replace(task, requests_per_day=a_day)
     given = (tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]) / requests
@@ -140,14 +150,30 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
         return Group(replace(task, reason=str(error)), None)
     paid, split = paid_a_month(found, group, provider, bill)
     task = task if paid is None else replace(task, usd_per_month=paid)
+    batched = (total_requests([row for row in rows if row.batch]) or 0) / requests
     paying = {"bill_usd_per_month": paid, "bill_is_volume_share": split}
     return Group(task, {
         "workload": {"requests_per_day": a_day, "input_tokens": given, "output_tokens": tokens["output"] / requests, **cached,
-                     **_load(found)},
+                     **({"can_wait_share": batched} if batched else {}), **_load(found)},
         "incumbent": {"provider": provider, "model": task.model, "uses_cache": tokens["cache_read"] > 0,
-                      "batch_share": (total_requests([row for row in rows if row.batch]) or 0) / requests,
+                      "batch_share": batched,
                       **({name: value for name, value in paying.items() if value is not None} if paid else {})},
     })  # fmt: skip
+
+
+def _is_workload(found: Usage, rows: Sequence[Spend], task: Task) -> bool:
+    """True where the group's calls are all those of the workload, on whole days."""
+    assert found.workload is not None
+    assert found.days is not None
+    choice, days = found.workload.choice, set(found.days.complete)
+    of_it = [each.spend for each in found.chosen if each.spend.day in days]
+    return ((task.provider, task.model) == (choice.provider, choice.model) and choice.group in (None, task.group)
+            and total_tokens(rows) == total_tokens(of_it))
+
+
+def _uncounted(found: Usage) -> str:
+    said = found.workload is not None and found.workload.requests is None and found.workload.requests_per_day is not None
+    return f"requests are not counted{'; those that --requests-per-day says are of the whole workload below' if said else ''}"
 
 
 def _load(found: Usage) -> dict[str, Any]:
@@ -165,12 +191,12 @@ def _answers(groups: Sequence[Group], file: Path | None, as_of: date, tell: Tell
     from roi.answers.opening import open_runs
     from roi.scenario.file import load_scenario, overlay, scenario_data
 
-    base = scenario_data(load_scenario(file)) if file is not None else _default_scenario(as_of)
+    base = scenario_data(load_scenario(file)) if file is not None else {**_default_scenario(as_of), "draws": DRAWS}
     runs = open_runs(tell=tell, cache=cache)
     for group in groups:
         if group.part is None:
             continue
-        data = {**base, "title": group.task.group or group.task.model, "draws": DRAWS}
+        data = {**base, "title": group.task.group or group.task.model}
         data = {name: dict(value) if isinstance(value, dict) else value for name, value in data.items()}
         overlay(data, group.part)
         try:
@@ -178,7 +204,7 @@ def _answers(groups: Sequence[Group], file: Path | None, as_of: date, tell: Tell
         except InputError as error:
             yield {"reason": str(error)}
         else:
-            yield _best(answer)
+            yield _advised(answer)
 
 
 def _default_scenario(as_of: date) -> dict[str, Any]:
@@ -220,14 +246,33 @@ def _without_gpus(data: dict[str, Any], task: Task, runs: "KnownRuns") -> "Compa
     return answer if stay.mean_monthly_usd * months * SURELY_BELOW < hosting else None
 
 
-def _best(answer: "Comparison") -> dict[str, Any]:
-    """The option with the highest expected NPV on what the verdict counts: wrong answers too, where their price is no guess."""
-    from roi.economics.decision.verdict import chance, value
+def _advised(answer: "Comparison") -> dict[str, Any]:
+    """What the verdict says to do now, and what has a higher NPV and is not recommended: fields of Task, as plain values."""
+    from roi.economics.decision.verdict import chance
 
-    counts, stay = answer.verdict.counts, next(option for option in answer.options if option.id == "stay")
-    best = max(answer.options, key=lambda option: value(option, counts))
-    if best.id == "stay":
-        return {"best": stay.label, "evaluated": True, "saves_share": 0.0, "npv_usd": 0.0}
-    now, then = ((each.cash_monthly_usd if counts == "cash" else each.mean_monthly_usd) for each in (stay, best))
-    return {"best": best.label, "evaluated": best.evaluated, "npv_usd": value(best, counts), "saves_share": 1.0 - then / now,
-            "probability": chance(best, counts)}
+    v, options = answer.verdict, {option.id: option for option in answer.options}
+    if v.recommended is None:
+        return {"reason": f"{v.sentence[:1].lower()}{v.sentence[1:]}"}
+    now = options[v.first_move or v.recommended]
+    saves, npv = _brings(answer, now)
+    said: dict[str, Any] = {"best": now.label, "saves_share": saves, "npv_usd": npv,
+            "probability": None if now.id == "stay" else chance(now, v.counts),
+            "then": answer.leader.label if v.first_move is not None else None}
+    if v.measure_first is not None:
+        labels = {each.id: each.label for each in answer.infeasible} | {id: option.label for id, option in options.items()}
+        said["measure_first"] = f"{v.measure_first.kind} {labels[v.measure_first.option]}"
+    for over in v.passed_over[:1]:
+        saves, npv = _brings(answer, options[over.option])
+        why = (over.reason if over.reason == "not tested" or over.chance is None else
+               f"beats staying in only {over.chance:.0%}, needs {over.chance_needed:.0%}")
+        said |= {"passed_over": options[over.option].label, "passed_over_why": why, "passed_over_saves_share": saves,
+                 "passed_over_npv_usd": npv}
+    return said
+
+
+def _brings(answer: "Comparison", option: "OptionResult") -> tuple[float, float]:
+    """The share of staying's cash in a mean month that the option saves, and its mean NPV on what the verdict counts, USD."""
+    from roi.economics.decision.verdict import value
+
+    stay = next(each for each in answer.options if each.id == "stay")
+    return 1.0 - option.cash_monthly_usd / stay.cash_monthly_usd, value(option, answer.verdict.counts)

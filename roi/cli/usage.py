@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     help="tag, prompt, key, user, project, session, model, day or hour (of the day, UTC); left out = the first that there is.",
 )
 @click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="Of times without an offset.")
-@click.option("--dates", type=Choice(["iso", "us"]), default="iso", show_default=True,
-              help="How dates of your own tables are written: us = month/day/year.")
+@click.option("--dates", type=Choice(["iso", "us", "eu"]), default="iso", show_default=True,
+              help="How dates of your own tables are written: us = month/day/year, eu = day/month/year.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="Whose workload is wanted, where there are several.")
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")
 @click.option("--requests-per-day", type=Number(0, 1e9, min_open=True), help="Where the export does not count them.")
@@ -134,4 +134,5 @@ def file_options(
 
         provider = find_provider(provider, "--provider")
     return FileOptions(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
-                       model=model, us_dates=dates == "us", columns=tuple((what, name) for what, name in pairs))
+                       model=model, us_dates=dates == "us", eu_dates=dates == "eu",
+                       columns=tuple((what, name) for what, name in pairs))

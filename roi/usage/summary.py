@@ -1,5 +1,6 @@
 """The spine of the room: files to a log of records, to a handful of sums, to `Usage`: what was spent and on what."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from roi.errors import InputError
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
+from roi.usage.formats.generic import cell_behind
 from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log, read_log
-from roi.usage.measure.aggregate import Spend, spend_by_day, spend_by_group
+from roi.usage.measure.aggregate import Spend, constants, spend_by_day, spend_by_group
 from roi.usage.measure.days import Days, complete_days, lost_days
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, models_called, to_makers, to_names, with_maker
@@ -27,8 +29,18 @@ from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, first_dropped, readably, wanted
-from roi.usage.read.record import NO_TIME, TOKENS, FileOptions
+from roi.usage.read.record import NO_TIME, TOKENS, UNREAD_COST, UNREAD_REQUESTS, UNREADABLE_COUNT, FileOptions
 from roi.usage.read.text_rows import UnreadRows
+
+SERVICE = ("batch", "tier")
+"""Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
+NUMBERS = "write numbers without a separator of thousands, and with a decimal point"
+OWN_TABLE = "generic"
+"""The format whose dates and numbers are in a form that its writer chose."""
+MOST_LOST = 0.1
+"""Share of its rows that may be in another form."""
+WHOLE_FROM = 1000
+"""USD from which on notes tell whole dollars."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,8 @@ class Dropped:
     rows: int
     where: str
     """File and line of the first, where that is known."""
+    value: str = ""
+    """The time or the number in another form that stands there, in a table of one's own."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +163,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     kept = [row for row in every if row.dropped is None and row.kind != "cost"]
     costs = tuple(row for row in every if row.dropped is None and row.kind == "cost")
     _refuse_dropped(dropped, strict=question.strict, nothing=not kept and not costs)
+    _refuse_another_form(dropped, sum(row.rows for row in every if row.source == OWN_TABLE))
     refuse_double_counts(kept, log.tables, backend)
     if all(row.dropped is None for row in every):
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again
@@ -156,6 +171,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     paid = {} if days is None else makers(kept, question.options.provider)
     kept, records = [with_maker(row, paid) for row in kept], to_makers(records, paid)
     priced = price_spend(kept)
+    untold = {table.format.name for table in log.tables if len(constants(table.records.select(*SERVICE))) == len(SERVICE)}
     groups = price_groups(map(in_names, spend_by_group(records, backend, _parts(days, priced))), priced) if days else ()
     choice, no_workload = choose_incumbent(priced, groups, question.incumbent, question.task)
     workload, rows = None, []
@@ -172,7 +188,7 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         days=days,
         dropped=dropped,
         change=month_change(priced, days) if dated else None,
-        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, days.complete if days else ())),
+        reconciliations=tuple(reconcile(priced, costs, question.bill_usd_per_month, days.complete if days else (), untold)),
         workload=workload,
         chosen=price_spend(rows),
         no_workload=no_workload,
@@ -218,6 +234,7 @@ def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Bac
     """Rows left out by reason, most first: those that could not be read, and those that do not count."""
     sums: dict[tuple[str, str], int] = defaultdict(int)
     where: dict[tuple[str, str], str] = {}
+    values: dict[tuple[str, str], str] = {}
     for table in log.tables:
         for reason, rows in table.unread.rows.items():
             sums[table.format.name, reason] += rows
@@ -228,23 +245,53 @@ def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Bac
     for raw in log.raws:
         name = raw.found[0].format.name
         reasons = {reason for source, reason in sums if source == name and (source, reason) not in where}
-        where |= {(name, reason): place for reason, place in first_dropped(raw, reasons, options, engine).items()}
+        for reason, (place, cells) in first_dropped(raw, reasons, options, engine).items():
+            where[name, reason] = place
+            values[name, reason] = cell_behind(reason, cells, options) if name == OWN_TABLE else ""
     for (source, reason), rows in sorted(sums.items(), key=lambda x: -x[1]):
-        yield Dropped(source, reason, rows, where.get((source, reason), ""))
+        yield Dropped(source, reason, rows, where.get((source, reason), ""), values.get((source, reason), ""))
 
 
 def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) -> None:
     """Raise InputError where a row is left out although none may be (`strict`), or where `nothing` else is there."""
     first = dropped[0] if dropped else None
-    where = f" ({first.where})" if first and first.where else ""
+    where = _where(first) if first else ""
     if strict and first:
         raise InputError(f"--strict: {_rows(sum(d.rows for d in dropped))} left out, {first.rows:,} of them for"
                          f" {first.reason!r}{where}")
     if nothing:
         why = f": {_rows(first.rows)} for {first.reason!r}{where}" if first else ""
         hint = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
-                " 1970, or month/day/year with --dates us")
+                " 1970, month/day/year with --dates us, or day/month/year with --dates eu")
         raise InputError(f"FILES: no row counts{why}{hint if first and first.reason == NO_TIME else ''}")
+
+
+def _where(first: Dropped) -> str:
+    place = f"{first.where}: {first.value!r}" if first.where and first.value else first.where
+    return f" ({place})" if place else ""
+
+
+def _refuse_another_form(dropped: Sequence[Dropped], rows: int) -> None:
+    """Raise InputError where more than a tenth of the rows of a table of one's own have times or numbers in another form.
+
+    The first that cannot be read tells the form; what is none (an empty cell, a word) is left out and listed. `rows` are all
+    of such tables.
+    """
+    for reasons in ((NO_TIME,), (UNREADABLE_COUNT, UNREAD_COST, UNREAD_REQUESTS)):
+        found = [each for each in dropped if each.source == OWN_TABLE and each.reason in reasons]
+        first = next((each for each in found if each.value), None)
+        if first is not None and (lost := sum(each.rows for each in found)) > MOST_LOST * rows:
+            form = _date_form(first.value) if first.reason == NO_TIME else NUMBERS
+            raise InputError(f"FILES: {lost:,} of {_rows(rows)} cannot be read: {first.reason}{_where(first)}; {form}")
+
+
+def _date_form(value: str) -> str:
+    """What reads dates such as this, whose year is last."""
+    forms = {"eu": "--dates eu reads day/month/year", "us": "--dates us reads month/day/year"}
+    first, second = map(int, re.split(r"[/.-]", value)[:2])
+    if max(first, second) > 12:  # months of a year
+        return forms["eu" if first > 12 else "us"]
+    return "; ".join(forms.values())
 
 
 def _rows(count: int) -> str:
@@ -264,7 +311,8 @@ def _sources(log: Log, kept: Sequence[Spend]) -> Iterator[tuple[str, str, int]]:
 def _to_come(days: Days) -> Iterator[str]:
     """That days are counted which have not come: a clock, or the order of day and month, is wrong."""
     if (last := day_of(days.last)) > today() + timedelta(days=1):
-        yield f"the last day, {last}, has not come: check the dates; --dates us reads month/day/year, others are year-month-day"
+        yield (f"the last day, {last}, has not come: check the dates; --dates us reads month/day/year, eu day/month/year, else"
+               " they are year-month-day")
 
 
 def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
@@ -292,13 +340,21 @@ def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
 
 
 def _price_notes(priced: Sequence[Priced]) -> Iterator[str]:
-    """What the price list does not say, with the models, rows and tokens of which it does not."""
-    noted: dict[str, list[Spend]] = defaultdict(list)
+    """What the price list does not say, with the models, rows and tokens of which it does not, and the money at that price."""
+    noted: dict[str, list[Priced]] = defaultdict(list)
     names = models_called((each.spend.provider, each.spend.model) for each in priced)
     for each in priced:
         if each.note:
-            noted[each.note].append(each.spend)
-    for note, sums in noted.items():
+            noted[each.note].append(each)
+    total = sum(each.list_usd or 0.0 for each in priced)
+    for note, group in noted.items():
+        sums = [each.spend for each in group]
         rows, tokens = sum(each.rows for each in sums), sum(each.tokens[name] for each in sums for name in TOKENS)
         models = sorted({names[each.provider, each.model] for each in sums})
-        yield f"{', '.join(models)}, {_rows(rows)} with {tokens:,} tokens: {note}"
+        money = sum(each.list_usd or 0.0 for each in group)
+        of = f", {_usd(money)} of {_usd(total)} at list price" if money else ""
+        yield f"{', '.join(models)}, {_rows(rows)} with {tokens:,} tokens{of}: {note}"
+
+
+def _usd(amount: float) -> str:
+    return f"${amount:,.{2 if amount < WHOLE_FROM else 0}f}"

@@ -150,6 +150,17 @@ def test_batch_and_cache_combine_only_where_the_provider_says_so():
     assert find_api_price("groq", "openai/gpt-oss-20b", DAY).batch_cache_read_usd_per_mtok is None
 
 
+def test_batch_costs_what_was_first_listed_before_any_list_has_it():
+    """gpt-6-sol: 1 and 5 in batch from 2026-10-14, and the standard price did not move. The note says which day's it is."""
+    before, first = (find_api_price("openai", "gpt-6-sol", date(2026, *day)) for day in ((9, 1), (10, 14)))
+    assert before.batch_input_usd_per_mtok == first.batch_input_usd_per_mtok == (1.0, 2.0)
+    assert before.batch_output_usd_per_mtok == first.batch_output_usd_per_mtok == (5.0, 7.5)
+    assert "batch prices as they were first listed, on 2026-10-14" in before.note
+    assert "first listed" not in first.note
+    never = find_api_price("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo", date(2026, 9, 1))
+    assert never.batch_input_usd_per_mtok is None
+
+
 def test_a_rate_that_the_batch_variant_omits_keeps_the_standard_one():
     """Gemini 2.5 Pro: batch halves 1.25 to 0.625; cached tokens stay at 0.125."""
     price = find_api_price("google", "gemini-2.5-pro", DAY)

@@ -387,10 +387,47 @@ def test_one_month_through_two_formats_is_refused(tmp_path: Path) -> None:
     ("", "a token count that cannot be read"), ("NaN", "a token count that cannot be read"),
     ("99999999999999999999", "a token count that cannot be read"), ("1e3", None)])
 def test_a_count_is_read_or_its_row_is_named(tmp_path: Path, cell: str, reason: str | None) -> None:
-    """1000 tokens of the good row, and as many of 1e3."""
-    found = usage(table(tmp_path / "a.csv", [*calls(1), f"2026-09-01T02:00:00Z,gpt-4o,{cell},5,0,x"]))
+    """Ten good rows of 1000 to 1009 tokens, and 1000 of 1e3. One row of eleven is less than a tenth."""
+    found = usage(table(tmp_path / "a.csv", [*calls(10), f"2026-09-01T02:00:00Z,gpt-4o,{cell},5,0,x"]))
     assert found.left_out == ({reason: 1} if reason else {})
-    assert found.data["tokens"]["uncached_input"] == (1000 if reason else 2000)
+    assert found.data["tokens"]["uncached_input"] == (10_045 if reason else 11_045)
+
+
+@pytest.mark.parametrize(("form", "values", "said"), [
+    ("us", ["01/10/2026 10:00", "13/10/2026 10:00", "14/10/2026 10:00"],
+     "2 of 3 rows cannot be read: no time that can be read ({0}, line 3: '13/10/2026 10:00'); --dates eu reads day/month/year"),
+    ("eu", ["10/5/2026", "10/25/2026"], "(10/25/2026'); --dates us reads month/day/year"),
+    ("iso", ["2026-10-01", "05.10.2026"],
+     "line 3: '05.10.2026'); --dates eu reads day/month/year; --dates us reads month/day/year"),
+])
+def test_dates_in_another_form_are_refused_with_the_first_and_the_form_that_reads_it(
+    tmp_path: Path, form: str, values: list[str], said: str,
+) -> None:
+    """More than a tenth of the rows of each file."""
+    file = table(tmp_path / "a.csv", [f"{value},gpt-4o,1000,5,0,x" for value in values])
+    found = usage(file, "--dates", form)
+    assert found.code == 2
+    assert said.format(file).removeprefix("(") in found.error
+    assert found.error.count("\n") == 1
+
+
+def test_dates_with_the_day_first_are_read_where_that_is_said(tmp_path: Path) -> None:
+    """The first, the second and the thirteenth of October."""
+    days = ["01/10/2026 10:00", "2.10.2026", "13-10-2026 1:45 PM"]
+    found = usage(table(tmp_path / "a.csv", [f"{day},gpt-4o,1000,5,0,x" for day in days]), "--dates", "eu")
+    assert (found.data["days"]["first"], found.data["days"]["last"]) == ("2026-10-01", "2026-10-13")
+    assert found.data["requests"] == 3
+
+
+def test_numbers_in_another_form_are_refused_with_the_first_and_what_to_do(tmp_path: Path) -> None:
+    """1.200 and 1.300 are 1,200 and 1,300 where thousands are set off by points; one of twenty is left out and listed."""
+    rows = [f"2026-10-0{k}T10:00:00Z,gpt-4o,{given},5,0,x" for k, given in enumerate(("1.200", "1.300", "900"), start=1)]
+    found = usage(file := table(tmp_path / "a.csv", rows))
+    assert found.code == 2
+    assert (f"2 of 3 rows cannot be read: a token count that cannot be read ({file}, line 2: '1.200'); write numbers without a"
+            " separator of thousands") in found.error
+    few = usage(table(tmp_path / "b.csv", [rows[0], *calls(19)]))
+    assert few.left_out == {"a token count that cannot be read": 1}
 
 
 def test_a_negative_input_is_what_is_wrong_of_a_row_whatever_was_cached(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from roi.usage.read.record import FileOptions
 
 MODELS = ("openai/gpt-6-sol", "openai/gpt-6-luna", "openai/gpt-5.5-cyber", "mistral/mistral-large-4",
           "deepseek/deepseek-v4-pro")
-"""Batch of the first two is listed from 2026-10-14, their tiers from 10-12; the others' standard prices move on days of
-August and October."""
+"""Batch of the first two is listed from 2026-10-14, their tiers from 10-12, and cost the same before; the others' standard
+prices move on days of August and October."""
 
 
 def drawn(seed):
@@ -35,15 +35,16 @@ def drawn(seed):
     return frame
 
 
-def test_a_batch_price_that_begins_later_is_paid_from_then_on(tmp_path):
-    """gpt-6-sol, 2 USD a million in, 1 in batch from 2026-10-14: a million on the 13th and one on the 15th are 3 USD."""
+def test_a_price_that_moves_is_paid_from_then_on(tmp_path):
+    """mistral-large-4 in batch: 0.34 USD a million in until 2026-10-19, then 0.68: a million on the 19th and one on the 20th
+    are 1.02 USD."""
     file = tmp_path / "log.csv"
     file.write_text("timestamp,model,provider,tag,batch,input_tokens,output_tokens\n" + "".join(
-        f"2026-10-{day}T{hour}:30Z,gpt-6-sol,openai,{tag},true,250000,0\n"
-        for day in (13, 15) for hour in ("00", "23") for tag in "ab"))
+        f"2026-10-{day}T{hour}:30Z,mistral-large-4,mistral,{tag},true,250000,0\n"
+        for day in (19, 20) for hour in ("00", "23") for tag in "ab"))
     found = usage_answer(file)
-    assert [group["list_usd"] for group in found["by_group"]] == pytest.approx([1.5, 1.5])
-    assert found["by_model"][0]["list_usd"] == pytest.approx(3.0)
+    assert [group["list_usd"] for group in found["by_group"]] == pytest.approx([0.51, 0.51])
+    assert found["by_model"][0]["list_usd"] == pytest.approx(1.02)
 
 
 @pytest.mark.parametrize("seed", range(8))

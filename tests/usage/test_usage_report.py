@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -11,6 +12,7 @@ from roi.answers import usage_tasks
 from roi.answers.opening import open_trace
 from roi.catalog.user_data import cache_folder
 from roi.cli import main
+from roi.economics.decision.verdict import PassedOver
 from roi.resolution import plans
 
 HEAD = "timestamp,model,provider,tag,input_tokens,output_tokens\n"
@@ -75,7 +77,7 @@ def test_of_the_bundled_scenario_its_candidates_alone_are_taken_and_that_is_said
     assert usage_tasks._default_scenario(date(2026, 10, 6)).keys() == {"as_of", "candidates"}
     said = " ".join(run(log).stdout.split())
     assert "Without --scenario the candidates are the bundled one's, the SLO and all else are defaults; its scores, bar" in said
-    assert "are not taken: cash alone ranks" in said
+    assert "are not taken: no other model is tested, and costs alone rank them" in said
 
 
 @pytest.mark.parametrize(("tags", "a_day"), [(("a", "b", ""), 72), (("a", ""), 48), (("a",), None)])
@@ -112,10 +114,90 @@ def test_groups_are_ranked_by_what_is_paid_for_them(tmp_path):
     by_reports = {task["group"]: task for task in answer(file)["tasks"]}
     month = listed * 24 * 365 / 12
     assert {name: by_reports[name]["usd_per_month"] for name in ("a", "b")} == pytest.approx({"a": 0.4 * month, "b": month})
-    assert by_reports["b"]["npv_usd"] > 2 * by_reports["a"]["npv_usd"] > 0
-    assert by_reports["a"]["npv_usd"] < 36 * 0.4 * month
+    npv = {name: by_reports[name]["passed_over"]["npv_usd"] for name in "ab"}  # nobody evaluated what would save it
+    assert npv["b"] > 2 * npv["a"] > 0
+    assert npv["a"] < 36 * 0.4 * month
+    assert list(by_reports) == [None, "b", "a"]
     billed = {task["group"]: task["usd_per_month"] for task in answer(file, "--bill", 700)["tasks"]}
     assert (billed["a"], billed["b"], billed[None]) == pytest.approx((350, 350, 700))
+
+
+SCENARIO = """
+as_of: 2026-10-06
+workload: {requests_per_day: 1, input_tokens: 1, output_tokens: 1}
+incumbent: {provider: openai, model: gpt-6-sol}
+quality: {bar: 0.9, usd_per_error: 0.001, scores: {gpt-6-sol: 0.95, gpt-6-luna: SCORE}}
+candidates: {api_models: [openai/gpt-6-luna, anthropic/claude-haiku-5-5]}
+"""
+
+
+@pytest.mark.parametrize("score", [0.94, 0.85])
+def test_a_group_is_told_to_do_what_compare_says_to_do(tmp_path, score):
+    """Two days of 24 x 2,000 calls in batch; luna reaches the bar of 90% or not, haiku, which costs about as much, is untested.
+    The part that compare takes is rounded, so that its figures differ in the fourth digit."""
+    log, mine, part = (tmp_path / name for name in ("log.csv", "mine.yaml", "part.yaml"))
+    log.write_text("timestamp,model,provider,tag,input_tokens,output_tokens,requests,batch\n" + "".join(
+        f"{DAY.format(day=day, hour=hour)},gpt-6-sol,openai,{tag},{1000 * 500},{1000 * 100},1000,true\n"
+        for day in (5, 6) for hour in range(24) for tag in "ab"), encoding="utf-8")
+    mine.write_text(SCENARIO.replace("SCORE", str(score)), encoding="utf-8")
+    found = answer(log, "--scenario", mine, "--output", part, "--no-cache")["tasks"]
+    task = next(each for each in found if each["group"] is None)
+    told = CliRunner().invoke(main, ["compare", str(mine), "--usage", str(part), "--format", "json"])
+    assert told.exit_code == 0, told.stderr
+    said = json.loads(told.stdout)
+    advised = next(each for each in said["options"] if each["id"] == said["recommended"])
+    assert task["best"] == advised["label"]
+    assert (task["best"] == "gpt-6-sol") == (score < 0.9)
+    assert task["npv_usd"] == pytest.approx(advised["expected_npv_usd"], rel=1e-3)
+    if score > 0.9:
+        assert task["probability_npv_positive"] == advised["probability_npv_positive"]
+        assert task["saves_share"] == pytest.approx(
+            1 - advised["cash_monthly_usd"] / said["options"][0]["cash_monthly_usd"], rel=1e-3)
+    assert task["passed_over"] is None or task["passed_over"]["reason"] == "not tested"
+    text = " ".join(run(log, "--scenario", mine, "--no-cache").stdout.split())
+    assert f"do now: {'gpt-6-luna' if score > 0.9 else 'stay; not tested: claude-haiku-5-5'}" in text
+
+
+def test_what_trains_or_buys_comes_after_what_can_be_undone():
+    """The verdict's leader with a first move: that one is done now, and the leader then."""
+    def option(id, npv, cash):
+        return SimpleNamespace(id=id, label=id.upper(), expected_npv_usd=npv, expected_cash_npv_usd=npv, cash_monthly_usd=cash,
+                               probability_npv_positive=0.9, probability_cash_positive=0.8)
+
+    options = [option("stay", 0.0, 100.0), option("own", 9.0, 20.0), option("api", 5.0, 40.0), option("x", 11.0, 10.0)]
+    verdict = SimpleNamespace(
+        counts="errors", recommended="own", leader="own", first_move="api", measure_first=None, sentence="",
+        passed_over=(PassedOver(option="x", reason="not likely", chance=0.5, chance_needed=0.8),))
+    said = usage_tasks._advised(SimpleNamespace(verdict=verdict, options=options, infeasible=(), leader=options[1]))
+    assert said == {
+        "best": "API", "then": "OWN", "saves_share": pytest.approx(0.6), "npv_usd": 5.0, "probability": 0.9, "passed_over": "X",
+        "passed_over_why": "beats staying in only 50%, needs 80%", "passed_over_saves_share": pytest.approx(0.9),
+        "passed_over_npv_usd": 11.0}
+    verdict.measure_first = SimpleNamespace(kind="evaluate", option="x")
+    assert usage_tasks._advised(SimpleNamespace(verdict=verdict, options=options, infeasible=(), leader=options[1]))[
+        "measure_first"] == "evaluate X"
+    verdict.recommended, verdict.sentence = None, "No verdict: the bill."
+    assert usage_tasks._advised(SimpleNamespace(verdict=verdict, options=options)) == {"reason": "no verdict: the bill."}
+
+
+def test_requests_that_the_user_counts_let_the_incumbent_be_compared(tmp_path):
+    """An export of tokens alone: 1,000 requests a day of gpt-6-sol, as the user says, are 100,000 / 1,000 tokens each; those of
+    another model are not counted."""
+    log = tmp_path / "log.csv"
+    log.write_text("usage_date_utc,model_version,api_key,workspace,usage_type,context_window,usage_input_tokens_no_cache,"
+                   "usage_input_tokens_cache_write_5m,usage_input_tokens_cache_write_1h,usage_input_tokens_cache_read,"
+                   "usage_output_tokens,web_search_count\n" + "".join(
+        f"2026-10-0{day} 00:00,{model},{key},Default,standard,\u2264200k,500000000,0,0,0,50000000,0\n" for day in (5, 6)
+        for model, key in (("claude-sonnet-5-5", "a"), ("claude-haiku-5-5", "b"))), encoding="utf-8")
+    plain = {task["model"]: task for task in answer(log, "--incumbent", "claude-sonnet-5-5", "--no-cache")["tasks"]}
+    assert all(task["reason"] == "requests are not counted" for task in plain.values())
+    words = ("--incumbent", "claude-sonnet-5-5", "--requests-per-day", "250000", "--no-cache")
+    found = {task["model"]: task for task in answer(log, *words)["tasks"]}
+    sonnet, haiku = found["claude-sonnet-5-5"], found["claude-haiku-5-5"]
+    assert sonnet["requests_per_day"] == 250_000
+    assert sonnet["reason"] is None
+    assert sonnet["passed_over"]["reason"] == "not tested"
+    assert haiku["reason"].startswith("requests are not counted; those that --requests-per-day says")
 
 
 def test_days_that_have_not_come_are_told(log, monkeypatch):

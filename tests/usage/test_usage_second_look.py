@@ -1,7 +1,7 @@
 """What a stranger and a checker of numbers found in `roi usage`, held."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import pandas as pd
 import pytest
@@ -47,27 +47,73 @@ def test_anthropics_fast_is_priced_as_fast():
     assert token_rates("anthropic", "claude-opus-5", date(2026, 10, 20), tier="fast").uncached_input == (10.0,)
 
 
-def test_a_price_that_is_listed_later_says_from_when():
-    found = token_rates("openai", "gpt-6-sol", date(2026, 10, 1), batch=True)
-    assert found.note == "no batch price is listed before 2026-10-14; the standard one stands"
+def test_before_a_service_is_listed_its_first_price_stands_and_says_so():
+    """gpt-6-sol's standard price did not move: 1 USD a million in batch and 5 out, as listed from 14 October on."""
+    found, listed = (token_rates("openai", "gpt-6-sol", date(2026, *day), batch=True) for day in ((9, 1), (10, 14)))
+    assert (found.uncached_input, found.output) == (listed.uncached_input, listed.output) == ((1.0, 2.0), (5.0, 7.5))
+    assert (found.cache_read, found.cache_write) == (listed.cache_read, listed.cache_write)
+    assert found.note == "no batch price is listed before 2026-10-14; that day's stands"
+    assert listed.note == ""
 
 
-def test_rows_older_than_the_price_of_their_service_are_counted(tmp_path):
-    """13 October has no batch price of gpt-6-sol, 14 October has: 3 rows of 1,040 tokens at 0.0024, then 3 at half of it."""
+def test_before_a_service_is_listed_its_price_moves_as_the_standard_one_rate_by_rate():
+    """o3 cost 10 in, 40 out and 0.5 read until 2025-06-10, then 2, 8 and 0.5; in batch 1, 4 and 0.25 from 2026-10-14 on
+    (here: what genai-prices lists). So 10 x 1 / 2 = 5 and 40 x 4 / 8 = 20; the read rate moves as its own.
+
+    Of claude-sonnet-4-6 calls above 200,000 tokens cost twice as much until 2026-03-13: in batch too, 1.5 and 3.
+    """
+    first, before = (token_rates("openai", "o3", day, batch=True) for day in (date(2026, 10, 14), date(2025, 6, 1)))
+    then, now = (token_rates("openai", "o3", day) for day in (date(2025, 6, 1), date(2026, 10, 14)))
+    assert (then.uncached_input, then.output, now.uncached_input, now.output) == ((10.0,), (40.0,), (2.0,), (8.0,))
+    assert (before.uncached_input, before.output) == ((5.0,), (20.0,))
+    assert before.cache_read == pytest.approx((first.cache_read[0] * then.cache_read[0] / now.cache_read[0],))
+    assert before.note.endswith("before 2026-10-14; that day's stands, moved as the standard one")
+    tiered = token_rates("anthropic", "claude-sonnet-4-6", date(2026, 3, 1), batch=True)
+    assert (tiered.edges_tokens, tiered.uncached_input, tiered.output) == ((0.0, 200_000.0), (1.5, 3.0), (7.5, 11.25))
+
+
+def test_a_service_that_is_never_listed_costs_the_standard_price():
+    """Mistral lists no flex tier."""
+    found, standard = (token_rates("mistral", "mistral-small-latest", date(2026, 9, 1), tier=tier) for tier in ("flex", None))
+    assert found.uncached_input == standard.uncached_input
+    assert found.note == "no flex price is listed; the standard one stands"
+
+
+def test_rows_older_than_the_price_of_their_service_are_counted_with_their_money(tmp_path):
+    """13 October has no batch price of gpt-6-sol, 14 October has: twice 3 rows of 1,040 tokens at half of 0.0024, 6 at 0.0024.
+
+    3 x 0.0012 = 0.36 cents of 6 x 0.0012 + 6 x 0.0024 = 2.16 cents.
+    """
     head = HEAD.replace("cost", "batch")
     log = wrote(tmp_path / "log.csv", head + rows([13, 14], range(3), cost="true") + rows([13, 14], range(3), cost="false"))
     found = json.loads(run("usage", log, "--format", "json", "--tasks", "0").stdout)
-    told = "3 rows with 3,120 tokens: no batch price is listed before 2026-10-14; the standard one stands"
+    told = ("3 rows with 3,120 tokens, $0.00 of $0.02 at list price: no batch price is listed before 2026-10-14; that day's"
+            " stands")
     assert [note for note in found["notes"] if "batch price" in note] == [f"gpt-6-sol, {told}"]
-    assert found["list_usd"] == pytest.approx(9 * 0.0024 + 3 * 0.0012)
+    assert found["list_usd"] == pytest.approx(6 * 0.0024 + 6 * 0.0012)
     assert told in " ".join(run("usage", log, "--tasks", "0").stdout.split())
+
+
+def test_a_list_that_begins_is_no_price_cut_and_no_gap_to_the_bill(tmp_path):
+    """A million calls a day in batch from 1 September to 24 November, 85 days of 1,000 x 1,040 tokens x 1,000: each day
+    1,000 x 1,000 x 1,000 x 1 / 1e6 + 40 x 5 = $1,200; $36,500 a month, which is the bill. The part keeps it."""
+    days = [date(2026, 9, 1) + timedelta(day) for day in range(85)]
+    log, out = tmp_path / "log.csv", tmp_path / "part.yaml"
+    wrote(log, "date,model,provider,input,output,requests,batch,until\n" + "".join(
+        f"{day},gpt-6-sol,openai,1000000000,40000000,1000000,true,{day + timedelta(1)}\n" for day in days))
+    words = ("--tasks", "0", "--map", "batch=batch", "--bill", "36500")
+    found = json.loads(run("usage", log, *words, "--output", out, "--format", "json").stdout)
+    assert found["list_usd"] == pytest.approx(85 * 1200)
+    assert found["change"]["price_usd"] == pytest.approx(0.0, abs=1e-6)
+    assert found["reconciliation"]["factor"] == pytest.approx(1.0)
+    assert yaml.safe_load(out.read_text("utf-8"))["incumbent"]["bill_usd_per_month"] == pytest.approx(36_500)
 
 
 def test_what_a_bucket_does_not_tell_hides_no_missing_price(tmp_path):
     head = HEAD.replace("tag", "requests").replace("cost", "batch")
     log = wrote(tmp_path / "log.csv", head + rows([13], tag="9", cost="true"))
     [note] = json.loads(run("usage", log, "--format", "json", "--tasks", "0").stdout)["notes"]
-    assert "the standard one stands; calls above 272,000 input tokens cost more; a bucket" in note
+    assert "that day's stands; calls above 272,000 input tokens cost more; a bucket" in note
 
 
 def test_groups_are_told_by_whole_days(tmp_path):
@@ -91,6 +137,30 @@ def test_the_bill_of_all_is_shared_by_list_price(tmp_path):
     share = listed["gpt-6-sol"] / sum(listed.values())
     bill = yaml.safe_load(out.read_text(encoding="utf-8"))["incumbent"]["bill_usd_per_month"]
     assert bill == pytest.approx(100 * share, abs=0.01)
+
+
+@pytest.mark.parametrize(("cost", "costs_as"), [
+    ("0.0012", ["batch", "flex"]), ("0.00122", ["batch", "flex"]), ("0.00126", []), ("0.0048", ["priority"]), ("0.0024", []),
+])
+def test_a_gap_that_is_the_price_of_batch_is_asked_about(tmp_path, cost, costs_as):
+    """A call costs 0.0024 at list, 0.0012 in batch and flex, 0.0048 with priority: within 2% of one of them it is named."""
+    log = wrote(tmp_path / "log.csv", HEAD + rows([5, 6], cost=cost))
+    found = json.loads(run("usage", log, "--format", "json", "--tasks", "0").stdout)["reconciliation"]
+    assert found["costs_as"] == costs_as
+    told = " ".join(run("usage", log, "--tasks", "0").stdout.split())
+    asked = f"x {found['factor']:.3f} of list is what {' or '.join(costs_as)} costs: do these calls run as"
+    assert (asked in told) == bool(costs_as)
+    assert ("of list is what" in told) == bool(costs_as)
+
+
+def test_a_bill_at_the_price_of_batch_is_asked_about_unless_the_rows_say_how_they_ran(tmp_path):
+    """24 calls a day at 0.0024 are 1.752 a month at list, 0.876 in batch."""
+    for batch, asked in (("", True), (",batch", False)):
+        text = HEAD.replace(",cost", batch) + rows([5, 6], cost="false").replace(",false", ",false" if batch else "")
+        log = wrote(tmp_path / f"log{batch[1:]}.csv", text)
+        told = " ".join(run("usage", log, "--bill", "0.876", "--tasks", "0").stdout.split())
+        assert "$0.876 against $1.75 at list price, x 0.500" in told
+        assert ("do these calls run as batch or flex?" in told) == asked
 
 
 def test_one_group_has_its_own_reported_bill(tmp_path):

@@ -49,8 +49,9 @@ def find_api_price(provider: str | None, model: str, as_of: date, field: str = "
     """The price of `model` at `provider` on `as_of` (12:00 UTC where it depends on the hour).
 
     Without a provider, `model` is read as provider/model, else as a name that exactly one provider may have.
-    A rate that the source lacks is None, never 0. Batch rates are known from 2026-10-14 on: genai-prices holds no
-    earlier ones. Ignored: priority and flex tiers, and cache writes kept longer than the shortest time.
+    A rate that the source lacks is None, never 0. Batch rates before the first day that lists them are that day's, moved as
+    the standard ones did; genai-prices holds none before 2026-10-14. Ignored: priority and flex tiers, and cache writes kept
+    longer than the shortest time.
     """
     if provider is not None:
         return _price_at(find_provider(provider, field), model, as_of, field)

@@ -1,6 +1,7 @@
 """One model of genai-prices as an ApiPrice: the one place that knows how that package stores rates."""
 
 from collections.abc import Iterator
+from copy import copy
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -25,16 +26,18 @@ def list_price(
 
     `updated`: the day on which these data were fetched, where they are not the package's own.
 
-    A rate that the batch variant omits keeps the standard one (genai-prices' rule). A model that `provider` takes over
-    from its maker's list has no batch variant there. Batch cache rates are given only where cache_minimums.csv says
-    that the provider combines the two.
+    A rate that the batch variant omits keeps the standard one (genai-prices' rule); before its first day that day's stand
+    (`variant_before`). A model that `provider` takes over from its maker's list has no batch variant there. Batch cache rates
+    are given only where cache_minimums.csv says that the provider combines the two.
     """
     noon = at_noon(as_of)
     standard = model.get_prices(noon)
     unmodelled = _unmodelled(standard)
     if unmodelled:
         raise ScenarioError(field, f"{provider.id}/{asked}", f"{unmodelled}; state a price")
-    batch = variant_prices(model, BATCH, noon) if _lists(provider, model) else None
+    own = _lists(provider, model)
+    batch, listed_from = (variant_before(model, BATCH, noon) if own else None) or (None, None)
+    batch = variant_prices(model, BATCH, noon) if own and batch is None else batch
     edges = sorted(tier_edges(standard) | (tier_edges(batch) if batch else set()))
     rule = cache_minimum(provider.id, model.id) if standard.cache_read_mtok is not None else None
     stated, origin = (release_day(), package_name()) if updated is None else (updated, f"genai-prices, update of {updated}")
@@ -51,7 +54,7 @@ def list_price(
         batch_cache_write_usd_per_mtok=tier_rates(combined, "cache_write_mtok", edges),
         cache_minimum_tokens=rule.minimum_tokens if rule else None, changes_on=_next_change(model, as_of, stated),
         source=f"{origin}, {(provider.pricing_urls or ['no page named'])[0]}", date=min(as_of, stated),
-        note="; ".join(_remarks(provider, model, asked, rule, _next_change(model, as_of, stated))),
+        note="; ".join(_remarks(provider, model, asked, rule, _next_change(model, as_of, stated), listed_from)),
     )
 
 
@@ -77,6 +80,37 @@ def variant_prices(model: "ModelInfo", service: dict[str, str], at: datetime) ->
         if variant.when == service and (variant.constraint is None or variant.constraint.active(at)):
             return model.get_prices(at, service)
     return None
+
+
+def variant_before(model: "ModelInfo", service: dict[str, str], at: datetime) -> "tuple[ModelPrice, date] | None":
+    """Prices of a service for a time before the first day that lists it, and that day; None where it is listed, or never is.
+
+    That a list begins is no evidence that the service did: the prices of that first day stand, each rate times what the
+    standard one has become since, from that time to that day.
+    """
+    starts = [getattr(variant.constraint, "start_date", None) for variant in model.price_variants or ()
+              if variant.when == service]
+    since = min((start for start in starts if start is not None), default=None)
+    if since is None or None in starts or at.date() >= since:
+        return None
+    first, then, now = model.get_prices(at_noon(since), service), model.get_prices(at_noon(since)), model.get_prices(at)
+    moved = copy(first)
+    for key in (*RATES, "cache_write_1h_mtok"):
+        if getattr(then, key) != getattr(now, key):
+            setattr(moved, key, _moved(first, then, now, key))
+    return moved, since
+
+
+def _moved(first: "ModelPrice", then: "ModelPrice", now: "ModelPrice", key: str) -> "Decimal | TieredPrices | None":
+    """The first rate times now over then, tier by tier; the first one where either is not listed or free."""
+    from genai_prices.types import Tier, TieredPrices
+
+    edges = sorted(tier_edges(first) | tier_edges(then) | tier_edges(now))
+    rates = [tier_rates(prices, key, edges) for prices in (first, then, now)]
+    if not all(rates) or 0.0 in (rates[1] or ()):
+        return getattr(first, key)  # type: ignore[no-any-return]  # a field of genai-prices
+    base, *above = [Decimal(repr(a * n / t)) for a, t, n in zip(*map(list, filter(None, rates)), strict=True)]
+    return TieredPrices(base, [Tier(int(edge), rate) for edge, rate in zip(edges[1:], above, strict=True)]) if above else base
 
 
 def tier_edges(prices: "ModelPrice") -> set[float]:
@@ -108,6 +142,7 @@ def _next_change(model: "ModelInfo", as_of: date, stated: date) -> date | None:
 
 def _remarks(
     provider: "Provider", model: "ModelInfo", asked: str, rule: CacheMinimum | None, changes_on: date | None,
+    batch_from: date | None,
 ) -> Iterator[str]:
     """What a reader must know before using the price, one remark each."""
     from genai_prices.types import TimeOfDateConstraint
@@ -122,6 +157,8 @@ def _remarks(
         yield "the price depends on the hour; this is the rate at 12:00 UTC"
     if changes_on is not None:
         yield f"the provider has announced another price from {changes_on}"
+    if batch_from is not None:
+        yield f"batch prices as they were first listed, on {batch_from}"
     if rule is not None and rule.provider == "*":
         yield "shortest cached prefix assumed"
 

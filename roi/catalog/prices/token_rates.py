@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider, genai_model
-from roi.catalog.prices.genai import BATCH, at_noon, tier_edges, tier_rates, variant_prices
+from roi.catalog.prices.genai import BATCH, at_noon, tier_edges, tier_rates, variant_before, variant_prices
 from roi.catalog.prices.own_prices import cached_with_own
 from roi.errors import InputError, UnknownName
 from roi.facts.price import ApiPrice
@@ -65,8 +65,9 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
     """Rates of `model` at `provider` on a day; without a provider, of the one provider that has it.
 
     Raises UnknownName or ScenarioError where no price is known. A token kind without a rate of its own pays what the provider
-    bills instead: cache reads and writes the input price, writes kept an hour the price of writes. Where batch or the tier
-    has no listed price, the standard one stands, with a note.
+    bills instead: cache reads and writes the input price, writes kept an hour the price of writes. Before the first day that
+    lists batch or the tier, that day's prices stand, moved as the standard ones did; where none is ever listed, the standard
+    ones. A note says either.
     """
     if tier in FREE_TIERS:
         return _rates((0.0,), (0.0,), None, None, (0.0,), source=f"free tier {tier}")
@@ -78,8 +79,7 @@ def token_rates(provider: str | None, model: str, on: date, *, batch: bool = Fal
         return _of_hosted(standard, batch=batch, context=context)
     prices, note = listed.get_prices(noon), ""
     if context:
-        found = next((x for each in _contexts(context) if (x := variant_prices(listed, each, noon)) is not None), None)
-        prices, note = (found, "") if found is not None else (prices, _unlisted(context, _first_day(listed, context)))
+        prices, note = _of_service(listed, context, on) or (prices, _unlisted(context))
     edges = sorted(tier_edges(prices))
     given = tier_rates(prices, "input_mtok", edges) or standard.input_usd_per_mtok
     output = tier_rates(prices, "output_mtok", edges) or standard.output_usd_per_mtok
@@ -94,16 +94,29 @@ def _says(prices: "ModelPrice", standard: ApiPrice) -> bool:
     return all(tier_rates(prices, key, edges) == rates for key, rates in pairs)
 
 
-def _first_day(model: "ModelInfo", context: dict[str, str]) -> date | None:
-    """The day from which a price of this service is listed; None where there is none, or no day is said."""
-    starts = [getattr(variant.constraint, "start_date", None) for variant in model.price_variants or ()
-              if variant.when in _contexts(context)]
-    return min((start for start in starts if start is not None), default=None)
+def _of_service(model: "ModelInfo", context: dict[str, str], on: date) -> "tuple[ModelPrice, str] | None":
+    """The prices of a service on a day, and what they rest on where they were not listed yet; None where they never are."""
+    noon = at_noon(on)
+    for each in _contexts(context):
+        if (prices := variant_prices(model, each, noon)) is not None:
+            return prices, ""
+    for each in _contexts(context):
+        if (before := variant_before(model, each, noon)) is not None:
+            return before[0], f"no {_name(context)} price is listed before {before[1]}; {_first(model, on, before[1])}"
+    return None
 
 
-def _unlisted(context: dict[str, str], since: date | None = None) -> str:
-    before = f" before {since}" if since is not None else ""
-    return f"no {next(iter(context.values()))} price is listed{before}; the standard one stands"
+def _first(model: "ModelInfo", on: date, since: date) -> str:
+    same = model.get_prices(at_noon(on)) == model.get_prices(at_noon(since))
+    return "that day's stands" if same else "that day's stands, moved as the standard one"
+
+
+def _unlisted(context: dict[str, str]) -> str:
+    return f"no {_name(context)} price is listed; the standard one stands"
+
+
+def _name(context: dict[str, str]) -> str:
+    return next(iter(context.values()))
 
 
 def _of_hosted(price: ApiPrice, *, batch: bool, context: dict[str, str]) -> TokenRates:

@@ -46,8 +46,11 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
         "change": month_json(found.change),
         "tasks": [{
             "group": task.group, "provider": task.provider, "model": task.model, "requests_per_day": task.requests_per_day,
-            "usd_per_month": task.usd_per_month, "best": task.best, "evaluated": task.evaluated,
+            "usd_per_month": task.usd_per_month, "best": task.best, "then": task.then, "measure_first": task.measure_first,
             "saves_share": task.saves_share, "npv_usd": task.npv_usd, "probability_npv_positive": task.probability,
+            "passed_over": task.passed_over and {
+                "option": task.passed_over, "reason": task.passed_over_why, "saves_share": task.passed_over_saves_share,
+                "npv_usd": task.passed_over_npv_usd},
             "reason": task.reason or None} for task in tasks],
         "dropped": [{"source": d.source, "reason": d.reason, "rows": d.rows, "where": d.where or None} for d in found.dropped],
         "notes": list(found.notes), "list_price_equivalent": found.equivalent,
@@ -139,6 +142,7 @@ def _reconciliation(found: Sequence[Reconciliation]) -> dict[str, Any] | None:
     if not found:
         return None
     each = [{"basis": r.basis, "provider": r.provider, "list_usd": r.list_usd, "actual_usd": r.actual_usd, "factor": r.factor,
-             "price_factor": r.price_factor, "volume_factor": r.volume_factor, "days": r.days,
+             "price_factor": r.price_factor, "volume_factor": r.volume_factor,
+             "costs_as": list(r.costs_as), "days": r.days,
              "unused_days": r.unused_days, "unused_usd": r.unused_usd} for r in found]
     return {**each[0], "all": each}

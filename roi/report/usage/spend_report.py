@@ -187,13 +187,15 @@ def _tasks(found: Usage, tasks: Sequence[Task]) -> Iterable[Block]:
     yield Table(heads, tuple(_task_row(task, names[task.provider, task.model], whole=(task.provider, task.model) in grouped)
                              for task in tasks))
     yield Paragraph(
-        "Each group compared by itself, and all calls of a model with several, whole days alone, under --scenario: the option"
-        " with the highest expected NPV over the horizon, what the change costs included. USD: what is paid (reports, --bill),"
-        " else list price; saved is a share of what staying costs in a mean month, forced migrations included. Peak and growth"
-        " are those of the whole workload below. Without --scenario the candidates are the bundled one's, the SLO and all else"
-        " are defaults; its scores, bar and cost of wrong answers, which are of another task, are not taken: cash alone ranks,"
-        f" whatever the quality, which roi compare asks for.{left} A longer look: roi usage ... --task GROUP --output"
-        " part.yaml, then roi compare my.yaml --usage part.yaml.")
+        "Each group compared by itself, and all calls of a model with several, whole days alone, under --scenario: do now"
+        " is what roi compare says of it. USD: what is paid (reports, --bill), else list price. saves: share of what"
+        " staying costs in cash in a mean month, forced migrations included. NPV: mean over the horizon, what the change"
+        " costs included, and wrong answers where their price is no guess. beats staying: share of the draws in which that"
+        " NPV is above zero. not tested: nobody evaluated its answers, so that it is not advised, whatever it saves. Peak"
+        " and growth are those of the whole workload below. Without --scenario the candidates are the bundled one's, the"
+        " SLO and all else are defaults; its scores, bar and cost of wrong answers, which are of another task, are not"
+        f" taken: no other model is tested, and costs alone rank them.{left} A longer look: roi usage ... --task GROUP"
+        " --output part.yaml, then roi compare my.yaml --usage part.yaml.")
 
 
 def _names(found: Usage) -> dict[tuple[str | None, str | None], str]:
@@ -201,16 +203,26 @@ def _names(found: Usage) -> dict[tuple[str | None, str | None], str]:
 
 
 def _task_row(task: Task, model: str, *, whole: bool) -> Row:
-    best = f"not compared: {task.reason}"
-    if task.best:
-        best = f"best: {task.best}{'' if task.evaluated else ', quality not evaluated'}"
-        best = "best: stay; no change pays" if task.saves_share == 0.0 else best
     return Row((
         f"{task.group} on {model}" if task.group is not None else f"{'all of ' * whole}{model}",
         "-" if task.requests_per_day is None else _count(task.requests_per_day), _cents(task.usd_per_month),
         "-" if task.saves_share is None else percent(task.saves_share),
         "-" if task.npv_usd is None else f"{task.npv_usd:,.0f}", chance(task.probability),
-    ), detail=best)
+    ), detail=_told(task))
+
+
+def _told(task: Task) -> str:
+    """What to do now, and what has a higher NPV and is not advised; or why nothing is said."""
+    if task.best is None:
+        return f"not compared: {task.reason}"
+    first, do = f"measure first ({task.measure_first}), else" if task.measure_first else "do now:", task.best
+    if task.saves_share == 0.0 and task.npv_usd == 0.0:
+        do = "stay" if task.passed_over else "stay; no change pays"
+    told = f"{first} {do}{f', then {task.then}' if task.then else ''}"
+    if task.passed_over is None or task.passed_over_npv_usd is None or task.passed_over_saves_share is None:
+        return told
+    return (f"{told}; {task.passed_over_why}: {task.passed_over}, saves {percent(task.passed_over_saves_share)}, NPV"
+            f" {task.passed_over_npv_usd:,.0f}")
 
 
 def _reconciliation(found: Usage) -> Iterable[Block]:
@@ -233,6 +245,9 @@ def _compared(each: Reconciliation) -> str:
         split = "; the same rows give tokens and cost, so the gap is price"
     elif each.far:
         split = f"; all price: x {each.factor:.3f} for the incumbent alone; all volume: x {each.factor:.3f} for every option"
+    if each.costs_as:
+        services = " or ".join(each.costs_as)
+        split += f"; x {each.factor:.3f} of list is what {services} costs: do these calls run as {services}?"
     if each.unused_days:
         days = f"{number_of(each.unused_days, 'day')}"
         split += f"; {usd(each.unused_usd)} was billed on {days} without any usage here"

@@ -6,13 +6,24 @@ other reading is the upper bound.
 """
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
 
 from roi.errors import UnknownName
-from roi.usage.read.columns import count, flag, instant, no_flag, real, text, us_instant, whole
+from roi.usage.read.columns import count, flag, instant, no_flag, real, text, whole, year_last_instant
 from roi.usage.read.lazy_ibis import Column, Table
 from roi.usage.read.names_alone import NO_MODEL
-from roi.usage.read.record import Fields, FileOptions, Format, ambiguous_input
+from roi.usage.read.record import (
+    NO_TIME,
+    UNREAD_COST,
+    UNREAD_REQUESTS,
+    UNREADABLE_COUNT,
+    Fields,
+    FileOptions,
+    Format,
+    ambiguous_input,
+)
 
 NAMES: Final = {
     "time": ("timestamp", "time", "start_time", "starttime", "created_at", "created", "datetime", "date", "arrival", "ts"),
@@ -36,6 +47,12 @@ NAMES: Final = {
 SAID: Final = {what: (*names, what) for what, names in NAMES.items()}
 """The same; a column that is called as --map calls what it holds is that column."""
 NO_BATCH: Final = "a word for --map batch that is neither true nor false"
+CELLS: Final = {NO_TIME: ("time",), UNREADABLE_COUNT: ("input", "output", "cached", "cache_write"), UNREAD_COST: ("cost",),
+                UNREAD_REQUESTS: ("requests",)}  # fmt: skip
+"""What holds the cell for which a row does not count."""
+DATE_FORM: Final = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}[0-9 .,:APMapm]{0,20}")
+NUMBER_FORM: Final = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+([.,][0-9]+)?|[0-9]+,[0-9]+")
+"""A date whose year is last, a number with separators of thousands or a decimal comma: no text that may not be shown."""
 SEPARATORS: Final = re.compile(r"[ _.-]+")
 
 
@@ -96,9 +113,17 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
     if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
-    moment = us_instant if options.us_dates else instant
+    year_last = partial(year_last_instant, day_first=options.eu_dates)
+    moment = year_last if options.us_dates or options.eu_dates else instant
     return Fields(
         at_us=moment(table, at["time"]), until_us=moment(table, at["until"]) if "until" in columns else None,
         provider=provider, model=model, output=whole(table, at["output"]), requests=requests,
         batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],), counts=(at["requests"],),
         currency=text(table, at["currency"]) if "currency" in columns else None, **given)
+
+
+def cell_behind(reason: str, row: Mapping[str, Any], options: FileOptions) -> str:  # Any: cells of a table
+    """The time or number in another form for which the row does not count; empty where it is none."""
+    found, form = _found(options, tuple(row)), DATE_FORM if reason == NO_TIME else NUMBER_FORM
+    cells = (str(row[column] or "").strip() for what in CELLS.get(reason, ()) if (column := found[what]) is not None)
+    return next((cell for cell in cells if form.fullmatch(cell)), "")

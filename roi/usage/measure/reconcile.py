@@ -1,16 +1,21 @@
 """List price against what the sources report and against the bill: a factor, split into price and volume where it is known."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.pricing import Priced
+from roi.usage.measure.pricing import Priced, price_spend
 
 GAP: Final = 0.10
 """A factor further from 1 than this gets a warning."""
+NEAR: Final = 0.02
+"""What was paid is called the price of a service where it is no further from it than this."""
+SERVICES: Final[dict[str, dict[str, bool | str]]] = {"batch": {"batch": True}, "flex": {"tier": "flex"},
+                                                     "priority": {"tier": "priority"}}
+"""Services that may have another price, and what a sum says that is of it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Reconciliation:
     factor, since calls may be missing."""
     unused_usd: float = 0.0
     """What was billed on them."""
+    costs_as: tuple[str, ...] = ()
+    """Services at whose list price the same tokens are what was paid, where the records do not say how their calls ran."""
 
     @property
     def factor(self) -> float | None:
@@ -52,28 +59,44 @@ class Reconciliation:
 
 
 def reconcile(priced: Sequence[Priced], costs: Sequence[Spend], bill_usd_per_month: float | None,
-              complete: Sequence[int]) -> list[Reconciliation]:
+              complete: Sequence[int], untold: Collection[str] = ()) -> list[Reconciliation]:
     """Every comparison that the sources allow: row by row, by provider against a cost export, and against the bill.
 
-    `complete` are the days that the log covers whole.
+    `complete` are the days that the log covers whole, `untold` the sources that say neither batch nor tier.
     """
-    return [*_of_rows(priced), *_of_costs(priced, costs), *_of_bill(priced, bill_usd_per_month, complete)]
+    return [*_of_rows(priced, untold), *_of_costs(priced, costs, untold),
+            *_of_bill(priced, bill_usd_per_month, complete, untold)]
 
 
-def _of_rows(priced: Sequence[Priced]) -> list[Reconciliation]:
+def _with_service(found: Reconciliation, rows: Iterable[Priced], untold: Collection[str], of_list: float = 1.0,
+                  ) -> Reconciliation:
+    """The comparison with the services that what was paid is the price of; `of_list`: its list price over that of the rows."""
+    rows = list(rows)
+    if not found.far or not all(each.spend.source in untold for each in rows):
+        return found
+    fitting = []
+    for name, service in SERVICES.items():
+        as_it = price_spend(replace(each.spend, **service) for each in rows)  # type: ignore[arg-type]  # fields of Spend
+        usd = sum(each.list_usd or 0.0 for each in as_it) * of_list
+        if abs(found.actual_usd - usd) <= NEAR * usd:
+            fitting.append(name)
+    return replace(found, costs_as=tuple(fitting))
+
+
+def _of_rows(priced: Sequence[Priced], untold: Collection[str]) -> list[Reconciliation]:
     """Rows that report their cost and have a list price, by provider."""
-    sums: dict[str | None, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    days: dict[str | None, set[int | None]] = defaultdict(set)
+    rows: dict[str | None, list[Priced]] = defaultdict(list)
     for each in priced:
         if each.spend.costed and each.list_usd is not None:
-            sums[each.spend.provider][0] += each.list_usd
-            sums[each.spend.provider][1] += each.spend.cost_usd
-            days[each.spend.provider].add(each.spend.day)
-    return [Reconciliation(basis="calls", provider=provider, list_usd=listed, actual_usd=cost, days=len(days[provider]))
-            for provider, (listed, cost) in sorted(sums.items(), key=lambda x: -x[1][0])]
+            rows[each.spend.provider].append(each)
+    found = (_with_service(Reconciliation(
+        basis="calls", provider=provider, list_usd=sum(each.list_usd or 0.0 for each in group),
+        actual_usd=sum(each.spend.cost_usd for each in group), days=len({each.spend.day for each in group})), group, untold)
+        for provider, group in rows.items())
+    return sorted(found, key=lambda each: -each.list_usd)
 
 
-def _of_costs(priced: Sequence[Priced], costs: Sequence[Spend]) -> list[Reconciliation]:
+def _of_costs(priced: Sequence[Priced], costs: Sequence[Spend], untold: Collection[str]) -> list[Reconciliation]:
     """Cost exports against list prices, by provider, from the first to the last day that has both."""
     paid: dict[str | None, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for row in costs:
@@ -90,18 +113,21 @@ def _of_costs(priced: Sequence[Priced], costs: Sequence[Spend]) -> list[Reconcil
         if both:
             covered = [day for day in by_day if day in used or both[0] <= day <= both[-1]]
             unused = [day for day in by_day if day not in used and by_day[day]]
-            found.append(Reconciliation(
+            rows = (each for each in priced if each.spend.provider == provider and each.spend.day in both)
+            found.append(_with_service(Reconciliation(
                 basis="costs", provider=provider, list_usd=sum(used[day] for day in both),
                 actual_usd=sum(by_day[day] for day in covered), days=len(covered), unused_days=len(unused),
-                unused_usd=sum(by_day[day] for day in unused)))
+                unused_usd=sum(by_day[day] for day in unused)), rows, untold))
     return found
 
 
-def _of_bill(priced: Sequence[Priced], bill: float | None, complete: Sequence[int]) -> list[Reconciliation]:
+def _of_bill(priced: Sequence[Priced], bill: float | None, complete: Sequence[int], untold: Collection[str],
+             ) -> list[Reconciliation]:
     """The bill of a month against the list price of the mean complete day, over 365/12 days."""
     days = set(complete)
     if bill is None or not days:
         return []
-    listed = sum(each.list_usd or 0.0 for each in priced if each.spend.day in days)
-    return [Reconciliation(basis="bill", provider=None, list_usd=listed / len(days) * DAYS_PER_MONTH, actual_usd=bill,
-                           days=len(days))]
+    rows, a_month = [each for each in priced if each.spend.day in days], DAYS_PER_MONTH / len(days)
+    listed = sum(each.list_usd or 0.0 for each in rows)
+    return [_with_service(Reconciliation(basis="bill", provider=None, list_usd=listed * a_month, actual_usd=bill,
+                                         days=len(days)), rows, untold, a_month)]

@@ -27,12 +27,20 @@ def part_yaml(found: Usage, bill_usd_per_month: float | None = None, as_of: date
     if w is None:
         raise InputError(f"--output: {found.no_workload}")
     day = (as_of or max(today(), day_of(w.days.last))).toordinal() - EPOCH.toordinal()
-    incumbent = dict(_incumbent(found, w, bill_usd_per_month, day))
-    billed = "bill_usd_per_month" in incumbent
+    part = part_of(found, w, bill_usd_per_month, day)
+    billed = "bill_usd_per_month" in part["incumbent"]
     priced = {"as_of": day_of(day).isoformat()} if billed else {}
-    data = {"schema": PART_SCHEMA, **priced, "workload": dict(_workload(w)), "incumbent": incumbent}
+    data = {"schema": PART_SCHEMA, **priced, **part}
     told = [*_comments(found, w), *(_moved(found.chosen, day) if billed else ())]
     return "".join(map(comment, told)) + dump_yaml(data)
+
+
+def part_of(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) -> dict[str, dict[str, Any]]:
+    """`workload` and `incumbent` of a scenario, a bill at the list prices of the day (days since 1970).
+
+    Raises InputError where the records name no model, or its provider is not known.
+    """
+    return {"workload": dict(_workload(w)), "incumbent": dict(_incumbent(found, w, bill, day))}
 
 
 def _moved(rows: Sequence[Priced], day: int) -> Iterator[str]:

@@ -27,8 +27,9 @@ MOST_COUNTED: Final = 2**53
 YES: Final = ("true", "1", "1.0", "yes", "t")
 NO: Final = ("false", "0", "0.0", "no", "f")
 NO_OFFSET: Final = r"^[0-9-]+[ T][0-9:.]+$"
-US_TIME: Final = (
-    r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?:\.[0-9]+)? *([AaPp][Mm])?)?$"
+YEAR_LAST: Final = (
+    r"^([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})"
+    r"(?:,? +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?:\.[0-9]+)? *([AaPp][Mm])?)?$"
 )
 DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
@@ -147,20 +148,20 @@ def utc(table: Table, *names: str) -> Column:
     return ibis.coalesce(_zoned_micros(zoned.try_cast("timestamp('UTC')")), instant(table, found))
 
 
-def us_instant(table: Table, *columns: str) -> Column:
-    """The same as `instant`; and text such as 10/5/2026, 10/05/2026 13:45 or 10/5/2026 1:45:00 PM, the month first, UTC."""
+def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
+    """The same as `instant`; and text such as 10/5/2026, 10.05.2026 13:45 or 10/5/2026 1:45:00 PM, month or day first, UTC."""
     found = find(table, *columns)
     if found is None or not table[found].type().is_string():
         return instant(table, *columns)
     words = table[found].strip()
-    names = ("month", "day", "year", "h", "m", "s", "half")
-    part = {name: words.re_extract(US_TIME, k).nullif("") for k, name in enumerate(names, start=1)}
+    names = (*(("day", "month") if day_first else ("month", "day")), "year", "h", "m", "s", "half")
+    part = {name: words.re_extract(YEAR_LAST, k).nullif("") for k, name in enumerate(names, start=1)}
     hour = part["h"].cast("int64").fill_null(0)
     half = part["half"].upper()
     hour = ibis.cases((half == "PM", hour % 12 + 12), (half == "AM", hour % 12), else_=hour).cast("string").lpad(2, "0")
     day = part["year"].concat("-", part["month"].lpad(2, "0"), "-", part["day"].lpad(2, "0"))
     clock = hour.concat(":", part["m"].fill_null("00"), ":", part["s"].fill_null("00"), "+00:00")
-    stamp = ibis.ifelse(words.re_search(US_TIME), day.concat(" ", clock), ibis.null("string")).try_cast("timestamp('UTC')")
+    stamp = ibis.ifelse(words.re_search(YEAR_LAST), day.concat(" ", clock), ibis.null("string")).try_cast("timestamp('UTC')")
     return ibis.coalesce(_zoned_micros(stamp), instant(table, found))
 
 

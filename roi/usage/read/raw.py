@@ -215,8 +215,10 @@ def _kept(name: str, cells: list[str | None]) -> list[str | None]:
     return [shown(x and x.strip()) for x in cells] if "model" in name else cells
 
 
-def first_dropped(raw: RawTable, reasons: set[str], options: FileOptions, engine: DuckDB) -> dict[str, str]:
-    """File and line of the first row that does not count for each of the reasons, among the first BATCH of tables of text.
+def first_dropped(
+    raw: RawTable, reasons: set[str], options: FileOptions, engine: DuckDB,
+) -> dict[str, tuple[str, Cells]]:
+    """(file and line, cells) of the first row left out for each of the reasons, among the first BATCH of tables of text.
 
     They are read again, since DuckDB's reader of text tells no lines.
     """
@@ -236,7 +238,7 @@ def first_dropped(raw: RawTable, reasons: set[str], options: FileOptions, engine
         left_out = records.filter(records.dropped.isin(reasons))
         firsts = rows_of(left_out.group_by("dropped").agg(first=records[LINE].min()), engine)
     found = ((each["dropped"], *batch[each["first"]]) for each in firsts)
-    return {reason: f"{file}, line {row[LINE]}" for reason, file, row in found}
+    return {reason: (f"{file}, line {row[LINE]}", row) for reason, file, row in found}
 
 
 def _columns(found: SniffedFile) -> frozenset[str]:

@@ -82,6 +82,8 @@ class FileOptions:
     """The model, where the source does not say."""
     us_dates: bool = False
     """Whether a date such as 10/05/2026 is the fifth of October, as in the United States."""
+    eu_dates: bool = False
+    """Whether it is the tenth of May, as in Europe; then 10.05.2026 too."""
     columns: tuple[tuple[str, str], ...] = ()
     """Columns of the generic format: (what, the file's own name)."""
 

@@ -390,8 +390,8 @@ def test_where_an_option_is_ahead_but_not_likely_enough_the_screen_says_from_whi
     assert at is not None
     label = option_of(c, own).label
     from_there = f"Look again above about {requests(at)} requests a day, where {label} would beat staying in 80% of the draws."
-    never = ("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it would be"
-             " is not worked out.")
+    never = ("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
+             " would be is not worked out.")
     for passed, told in (((), "No volume, price or error rate alone would change that."),
                          ((PassedOver(gpt_oss, "not likely", 0.4, 0.6),), never),
                          ((PassedOver(own, "not likely", 0.77, 0.8),), from_there)):

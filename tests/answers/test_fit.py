@@ -165,6 +165,14 @@ def test_offloaded_states_leave_the_card():
     assert answer(*one, "--offload")["gpus"][0]["peak_bytes"] < 0.5 * answer(*one)["gpus"][0]["peak_bytes"]
 
 
+@pytest.mark.parametrize("sharding", ["fsdp", "zero3"])
+@pytest.mark.parametrize("method", ["lora", "qlora", "full"])
+def test_offloaded_parameters_of_adapters_have_a_report_too(method, sharding):
+    done = run("llama-3.1-8b", "--method", method, "--gpu", "H100", "--gpus", "8", "--sharding", sharding, "--offload")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "Fits: yes" in done.stdout
+
+
 @pytest.mark.parametrize(("words", "whose"), [
     (("--method", "ia3"), "at the pace of peft's tuners of its kind ("),
     (("--method", "lisa", "--rank", "2"), "at the pace of peft's tuners without targets (lisa is LMFlow's) ("),

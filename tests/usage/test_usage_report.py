@@ -176,6 +176,9 @@ def test_what_trains_or_buys_comes_after_what_can_be_undone():
     verdict.measure_first = SimpleNamespace(kind="evaluate", option="x")
     assert usage_tasks._advised(SimpleNamespace(verdict=verdict, options=options, infeasible=(), leader=options[1]))[
         "measure_first"] == "evaluate X"
+    options[0].cash_monthly_usd = 0.0  # of nothing no share can be saved
+    free = usage_tasks._advised(SimpleNamespace(verdict=verdict, options=options, infeasible=(), leader=options[1]))
+    assert (free["saves_share"], free["passed_over_saves_share"]) == (None, None)
     verdict.recommended, verdict.sentence = None, "No verdict: the bill."
     assert usage_tasks._advised(SimpleNamespace(verdict=verdict, options=options)) == {"reason": "no verdict: the bill."}
 

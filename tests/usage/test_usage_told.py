@@ -109,6 +109,8 @@ def test_every_table_is_one_csv_whose_sums_are_the_reports(tmp_path: Path) -> No
     run = run_usage(file, "--format", "csv")
     assert run.exit_code == 0, run.stderr
     rows = list(csv.DictReader(io.StringIO(run.stdout)))
+    assert "\\u000d" not in run.stdout  # a carriage return at a line's end would be written out by its number
+    assert list(rows[0])[-1] == "value"
     sums = {
         name: sum(float(row["total_usd"]) for row in rows if row["table"] == name)
         for name in ("by_model", "by_day", "by_group")

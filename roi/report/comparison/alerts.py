@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Final
 
+import numpy as np
+
 from roi.economics.decision.alarms import BILL_OFF, PEAK_MOST
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
@@ -93,12 +95,27 @@ def _bill(c: Comparison) -> list[str]:
         return [told]
     if (path := "reconciliation.factor") in c.case and not guessed(c.case[path]):
         return []
-    return [f"Bill not checked: computed {usd(_billed(c))} in month 1 (incumbent.bill_usd_per_month)"]
+    return [f"Bill not checked: computed {usd(_billed(c))} in month 1{_at_list(c)} (incumbent.bill_usd_per_month)"]
 
 
 def _billed(c: Comparison) -> float:
-    """What the API bills in month 1 of staying, USD."""
-    return sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.name.startswith("API "))
+    """What the API bills in month 1 of staying, USD, at today's list: a stated bill is held against that."""
+    if not _at_list(c):
+        return sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.name.startswith("API "))
+    shared, options = read_all(c.case, c.case.values(), ids=("stay",))
+    stay = _flat(options["stay"])
+    lines = evaluate(shared, stay, {**options, "stay": stay}).costs.lines
+    return sum(float(np.ravel(line.monthly)[0]) for line in lines if line.name.startswith("API "))
+
+
+def _at_list(c: Comparison) -> str:
+    """That month 1 is told at today's list, where staying's vendor has announced another; empty where it has not."""
+    return " at today's list" if f"vendors.{ending(c, 'stay')[0]}.announced.0.from" in c.case else ""
+
+
+def _flat(option: Option) -> Option:
+    """The option at today's list whatever its vendor has announced."""
+    return option if option.api is None else replace(option, api=replace(option.api, announced=()))
 
 
 def _unlikely(c: Comparison) -> list[str]:
@@ -330,9 +347,7 @@ def _next_prices(c: Comparison) -> list[str]:
 def _a_month_more(c: Comparison, shared: Shared, options: Mapping[str, Option], id: str) -> str:
     """What the announced prices of its own model add to the option's mean month, as the table counts it; empty for nothing."""
     o, option = option_of(c, id), options[id]
-    assert option.api is not None
-    flat = replace(option, api=replace(option.api, announced=()))
-    dear, cheap = (evaluate(shared, each, {**options, id: each}).total.monthly for each in (option, flat))
+    dear, cheap = (evaluate(shared, each, {**options, id: each}).total.monthly for each in (option, _flat(option)))
     start = compared_from(c) if id == "stay" else alone_from(c, o)
     more = float((dear - cheap)[start:].mean())
     return f", {usd(abs(more))} a month {'more' if more > 0 else 'less'} on average" if round(abs(more)) else ""

@@ -274,7 +274,8 @@ def look_again(c: Comparison) -> list[str]:
     if told:
         return [f"Look again {', or '.join(told)}."]
     if unsure is not None:
-        return ["No volume up to a hundred times today's, no price or error rate alone would make it likely enough."]
+        return [("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
+                 " would be is not worked out.")]
     if any(p.reason == "not tested" for p in c.verdict.passed_over):
         return ["A test could change that; no volume, price or error rate alone would."]
     return ["No volume, price or error rate alone would change that."]

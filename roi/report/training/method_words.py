@@ -42,6 +42,6 @@ def trained_words(plan: TrainingPlan, memory: MemoryBreakdown) -> str:
     base = "NF4" if plan.quantised else "int8" if plan.int8 else plan.dtype
     added = float(memory.preparation_bytes) / GIB
     rest = f", what is not quantised cast to fp32: {added:,.1f} GiB more" if added else ""
-    if plan.shards_parameters and replace(plan, gpus=1, sharding="none").prepared:
+    if plan.shards_parameters and replace(plan, gpus=1, sharding="none", offload=False).prepared:
         rest = f", what is not quantised in {plan.dtype}, not cast to fp32: {plan.sharding} gathers one dtype"
     return f"{trained}{package}; base in {base}{rest}"

@@ -22,7 +22,7 @@ else.
 def usage_csv(found: Usage, tasks: Sequence[Task] = ()) -> str:
     """The tables by_model, by_group, by_day, change, tasks, reconciliation and dropped, RFC 4180; empty cells are not known."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in (*_sums(found), *_figures(found, tasks)):
         writer.writerow({name: _safe(value) for name, value in row.items()})

@@ -219,10 +219,10 @@ def _told(task: Task) -> str:
     if task.saves_share == 0.0 and task.npv_usd == 0.0:
         do = "stay" if task.passed_over else "stay; no change pays"
     told = f"{first} {do}{f', then {task.then}' if task.then else ''}"
-    if task.passed_over is None or task.passed_over_npv_usd is None or task.passed_over_saves_share is None:
+    if task.passed_over is None or task.passed_over_npv_usd is None:
         return told
-    return (f"{told}; {task.passed_over_why}: {task.passed_over}, saves {percent(task.passed_over_saves_share)}, NPV"
-            f" {task.passed_over_npv_usd:,.0f}")
+    saves = "" if task.passed_over_saves_share is None else f" saves {percent(task.passed_over_saves_share)},"
+    return f"{told}; {task.passed_over_why}: {task.passed_over},{saves} NPV {task.passed_over_npv_usd:,.0f}"
 
 
 def _reconciliation(found: Usage) -> Iterable[Block]:

@@ -390,7 +390,8 @@ def test_where_an_option_is_ahead_but_not_likely_enough_the_screen_says_from_whi
     assert at is not None
     label = option_of(c, own).label
     from_there = f"Look again above about {requests(at)} requests a day, where {label} would beat staying in 80% of the draws."
-    never = "No volume up to a hundred times today's, no price or error rate alone would make it likely enough."
+    never = ("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
+             " would be is not worked out.")
     for passed, told in (((), "No volume, price or error rate alone would change that."),
                          ((PassedOver(gpt_oss, "not likely", 0.4, 0.6),), never),
                          ((PassedOver(own, "not likely", 0.77, 0.8),), from_there)):
@@ -649,6 +650,18 @@ def test_a_price_that_is_announced_is_told_with_what_it_adds_to_a_month() -> Non
     same_month = flat(bundled(*words, "incumbent.ends_in_months=0.3"))  # which is all of the successor's
     assert "announced: counted until the model ends" in same_month
     assert "on average" not in same_month
+
+
+def test_the_bill_to_be_checked_is_at_todays_list_as_a_stated_one_is_held_against_it() -> None:
+    """gemini-4-argon doubles seven days into month 1: a bill of what is computed there is no gap, and brings no remark."""
+    words = ("as_of=2026-11-24", "incumbent.provider=google", "incumbent.model=gemini-4-argon", *NOTHING, "draws=0")
+    found = re.search(r"computed \$([0-9,]+) in month 1 at today's list", flat(bundled(*words)))
+    assert found is not None
+    bill = float(found[1].replace(",", ""))
+    stated = bundled(*words, f"incumbent.bill_usd_per_month={bill}")
+    assert stated.case["reconciliation.factor"].value == pytest.approx(1.0, abs=1e-3)
+    month_1 = sum(line.monthly_usd[0] for line in option_of(stated, "stay").lines if line.name.startswith("API "))
+    assert month_1 == pytest.approx(bill * (1 + (1 - 7 / (365 / 12))), rel=1e-3)  # growth within month 1 is none
 
 
 def test_remarks_that_leave_no_room_are_named_and_all_are_in_the_full_text(monkeypatch: pytest.MonkeyPatch) -> None:

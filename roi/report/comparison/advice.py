@@ -146,7 +146,7 @@ def _ends(c: Comparison, o: OptionResult) -> list[str]:
     usual = "drift.successor_price_ratio", f"vendors.{name}.successor_price_ratio"
     price = math.prod(case_number(c.case, path, 1.0) for path in ((own,) if own in c.case else usual))
     follow = f"; its vendor suggests {c.case[suggested].value}" if suggested in c.case else "; no successor is known"
-    then = f"from then on this is the same on its successor, counted at {figure(price)} x its price"
+    then = f"from then on this is the same on its successor, counted at {figure(price)} x its price today"
     return [f"{name} ends on {day}: {then}{follow}."]
 
 

@@ -101,7 +101,7 @@ def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) 
         yield "batch_share", round(w.batch_share, 6)
     paid, split = paid_a_month(found, at_list_of(found.chosen, day), price.provider, bill)
     if paid:
-        yield "bill_usd_per_month", round(paid, 2)
+        yield "bill_usd_per_month", round(paid, 2) or paid
     if paid and split is not None:
         yield "bill_is_volume_share", split
 

@@ -120,12 +120,13 @@ def test_experts_broadcast_over_batch_and_rank():
 
 
 def test_no_published_run_is_of_a_mixture_and_its_interval_says_so():
-    """The half widths in logarithms add as squares: the card's own and 1.645 x 0.35."""
+    """The half widths in logarithms add as squares: the card's own and 1.645 x 0.35; the fast end is at most the peak."""
     speed = speed_evidence(Store())
     dense, mixture = speed(H100, find_model("llama-3.1-8b"), LORA), speed(H100, QWEN, LORA)
     assert mixture.efficiency.overall == dense.efficiency.overall
-    own = np.log(dense.high / dense.efficiency.overall)
-    assert np.log(mixture.high / mixture.efficiency.overall) == pytest.approx(np.hypot(own, TAIL * LONE_BETWEEN))
+    own = np.log(dense.efficiency.overall / dense.low)
+    assert np.log(mixture.efficiency.overall / mixture.low) == pytest.approx(np.hypot(own, TAIL * LONE_BETWEEN))
+    assert mixture.high < mixture.efficiency.overall**2 / mixture.low
     assert (dense.record is None, mixture.record) == (False, None)
     assert "no published run is of a mixture" in evidence_line(H100, mixture)
 

@@ -16,9 +16,11 @@ SMALL = ("--concurrency", "1,4", "--input-tokens", "16,64", "--output-tokens", "
 
 
 def run(server, tmp_path, *words, url=None, **more):
+    """A small profile; an option of `words` takes the place of the small one's."""
     output = tmp_path / "kept.json"
-    result = CliRunner().invoke(main, ["profile", "serve", url or server.url, *SMALL, "--output", str(output), *words],
-                                catch_exceptions=False, **more)
+    small = [*zip(SMALL[::2], SMALL[1::2], strict=True), ("--output", str(output))]
+    kept = [word for pair in small if pair[0] not in words for word in pair]
+    result = CliRunner().invoke(main, ["profile", "serve", url or server.url, *kept, *words], catch_exceptions=False, **more)
     return result, ServeProfile.model_validate_json(output.read_bytes()) if output.exists() else None
 
 

@@ -8,7 +8,6 @@ import errno
 import os
 import re
 import sys
-from copy import copy
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -101,10 +100,7 @@ class LazyGroup(click.Group):
             near = nearest(name, self.doors)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self.doors)}"
             ctx.fail(f"no command {name[:80]!r}; {hint}")
-        found, command, rest = super().resolve_command(ctx, args)
-        if command is not None and not isinstance(command, click.Group) and not ctx.resilient_parsing:
-            _refuse_twice(click.Context(command, info_name=found, parent=ctx), rest)
-        return found, command, rest
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
         """Write the table of commands from the summaries."""
@@ -129,30 +125,6 @@ class LazyGroup(click.Group):
             if told is None:
                 raise
             _stop(*told)
-
-
-def _refuse_twice(ctx: click.Context, args: list[str]) -> None:
-    """Raise where an option that takes one value is given several that differ: click takes the last in silence."""
-    once = [param for param in ctx.command.params if isinstance(param, click.Option) and not param.multiple]
-    reader = copy(ctx.command)
-    reader.params = [_gathering(param) if param in once else param for param in ctx.command.params]
-    given, *_ = reader.make_parser(ctx).parse_args(list(args))
-    if (asked := reader.get_help_option(ctx)) is not None and asked.name in given:
-        return
-    for param in once:
-        values = list(dict.fromkeys(map(str, given.get(param.name) or ())))
-        if len(values) > 1:
-            if param.is_flag:
-                raise click.UsageError(f"{'/'.join((*param.opts, *param.secondary_opts))}: both are given; give one of them")
-            shown = " and as ".join(repr(value[:LONGEST_VALUE]) for value in values)
-            raise click.UsageError(f"{param.opts[0]}: given as {shown}; give it once, with commas where it takes several")
-
-
-def _gathering(option: click.Option) -> click.Option:
-    """The option as one that gathers all values that it is given."""
-    every = copy(option)
-    every.multiple = True
-    return every
 
 
 def _of_other_digits(text: str) -> bool:

@@ -77,14 +77,6 @@ def test_version_is_that_of_the_package() -> None:
     assert ask(main, "--version").stdout == f"roi {roi.__version__}\n"
 
 
-def test_an_option_that_is_given_twice_alike_or_takes_several_is_no_contradiction() -> None:
-    twice = ask(main, "schema", "--format", "json", "--format", "json")
-    assert (twice.exit_code, twice.stdout) == (0, ask(main, "schema").stdout)
-    several = ask(main, "compare", "--full", "--full", "--draws", "0", "--set", "horizon_months=12", "--set", "seed=1")
-    assert several.exit_code == 0
-    assert ask(main, "fit", "--gpu", "L4", "--gpu", "L40S", "--help").exit_code == 0
-
-
 def test_an_unknown_command_is_answered_with_the_nearest() -> None:
     answer = ask(main, "comprae")
     assert answer.exit_code == 2
@@ -108,13 +100,6 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
     (["size", "--times", "0"], "--times: 0.0 is not usable; a number above 0"),
     (["fit", "qwen3-8b", "--rank", "9" * 5000 + "x"], "--rank: '" + "9" * 56 + "... is not usable; a whole number\n"),
     (["fit", "qwen3-8b", "--as-of", "2026-13-01"], "--as-of: '2026-13-01' is not usable; a day such as 2026-11-24"),
-    (["fit", "qwen3-8b", "--gpu", "L4", "--seq", "64", "--gpu=L40S"],
-     "--gpu: given as 'L4' and as 'L40S'; give it once, with commas where it takes several"),
-    (["fit", "qwen3-8b", "--packed", "--no-packed"], "--packed/--no-packed: both are given; give one of them"),
-    (["compare", "--draws", "16", "--draws", "32"], "--draws: given as '16' and as '32'; give it once"),
-    (["prices", "add", "rent", "--gpu", "L4", "--gpu", "T4"], "--gpu: given as 'L4' and as 'T4'; give it once"),
-    (["prices", "L4", "--format", "json", "--format", "table"], "--format: given as 'json' and as 'table'; give it once"),
-    (["profile", "train", "m", "--seq", "64", "--seq", "128"], "--seq: given as '64' and as '128'; give it once"),
     (["fit", "qwen3-8b", "--rank"], "--rank: needs a value"), (["compare", "--full=3"], "--full: takes no value"),
     (["fit"], "MODEL: needed and not given"), (["fit", "qwen3-8b", "x"], "one argument too many: (x)"),
     (["fit", "qwen3-8b", "x", "y"], "too many arguments: (x y)"),

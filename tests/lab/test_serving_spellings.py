@@ -107,12 +107,6 @@ def cases(table):
     return [(meant.removesuffix(" *"), meant.endswith(" *"), each) for meant, _, told in lines for each in told.split("; ")]
 
 
-@pytest.mark.parametrize(("meant", "stands_in", "text"), cases(FORMATS))
-def test_formats_of_weights(meant, stands_in, text):
-    row = cells("precision", text)
-    assert (row["weight_dtype"], "weight_dtype" in row["assumed"].split("+")) == (meant, stands_in)
-
-
 @pytest.mark.parametrize(("meant", "stands_in", "text"), cases(ENGINES))
 def test_engines_and_their_releases(meant, stands_in, text):
     """A last word with a digit is the version's cell."""
@@ -130,16 +124,12 @@ def test_loads(meant, stands_in, text):
     assert (told, "load" in row["assumed"].split("+")) == (meant, stands_in)
 
 
-@pytest.mark.parametrize(("meant", "stands_in", "text"), cases(MODELS))
-def test_models(meant, stands_in, text):
-    row = cells("model", text)
-    assert (row["model"], "model" in row["assumed"].split("+")) == (meant, stands_in)
-
-
-@pytest.mark.parametrize(("meant", "stands_in", "text"), cases(CARDS))
-def test_cards(meant, stands_in, text):
-    row = cells("gpu", text)
-    assert (row["gpu"], "gpu" in row["assumed"].split("+")) == (meant, stands_in)
+@pytest.mark.parametrize(("column", "canonical", "meant", "stands_in", "text"), [
+    (*columns, *case) for *columns, table in (
+        ("precision", "weight_dtype", FORMATS), ("model", "model", MODELS), ("gpu", "gpu", CARDS)) for case in cases(table)])
+def test_formats_of_weights_models_and_cards(column, canonical, meant, stands_in, text):
+    row = cells(column, text)
+    assert (row[canonical], canonical in row["assumed"].split("+")) == (meant, stands_in)
 
 
 @pytest.mark.parametrize(("model", "weights"), [

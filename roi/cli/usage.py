@@ -20,7 +20,7 @@ from roi.cli.options import (
 from roi.errors import InputError
 
 if TYPE_CHECKING:
-    from roi.usage.read.record import FileOptions
+    from roi.usage.read.record import Dates, FileOptions
 
 
 @click.command()
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
     provider: str | None, model: str | None, agents: bool, names: bool,
-    group_by: str | None, timezone: str, dates: str, incumbent: str | None, task: str | None,
+    group_by: str | None, timezone: str, dates: "Dates", incumbent: str | None, task: str | None,
     requests_per_day: float | None, bill: float | None, scenario: Path | None, most: int, strict: bool, backend: str | None,
     form: str, output: Path | None, trace: Path | None, no_cache: bool, html: Path | None, force: bool,
 ) -> None:
@@ -120,7 +120,8 @@ def _files_of(arguments: tuple[str, ...]) -> list[Path]:
 
 
 def file_options(
-    columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None, group_by: str | None, dates: str,
+    columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None, group_by: str | None,
+    dates: "Dates",
 ) -> "FileOptions":
     """What the options say of the files' rows."""
     from roi.usage.read.record import FileOptions
@@ -134,5 +135,4 @@ def file_options(
 
         provider = find_provider(provider, "--provider")
     return FileOptions(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
-                       model=model, us_dates=dates == "us", eu_dates=dates == "eu",
-                       columns=tuple((what, name) for what, name in pairs))
+                       model=model, dates=dates, columns=tuple((what, name) for what, name in pairs))

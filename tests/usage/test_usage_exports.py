@@ -338,7 +338,7 @@ def test_names_with_spaces_and_dates_of_the_united_states(tmp_path: Path) -> Non
     )
     found = usage_answer(file, "--dates", "us")
     assert (found["days"]["first"], found["tokens"]["uncached_input"]) == ("2026-10-05", 301)
-    assert [row["at_us"] % 86_400_000_000 // 60_000_000 for row in read(tmp_path, file, us_dates=True)] == [
+    assert [row["at_us"] % 86_400_000_000 // 60_000_000 for row in read(tmp_path, file, dates="us")] == [
         0,
         12 * 60,
         13 * 60 + 45,

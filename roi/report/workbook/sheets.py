@@ -213,7 +213,8 @@ def named(model: Model) -> Iterator[tuple[str, list[Node]]]:
 
 def _service(service: Service) -> Iterator[tuple[str, list[Node]]]:
     label = service.option.label
-    yield f"Price over today's list, {label}", nodes_of(service.price)
+    apart = ", announced lists apart" if service.steps else ""
+    yield f"Price over today's list{apart}, {label}", nodes_of(service.price)
     yield f"Errors over today's, {label}", nodes_of(service.errors)
     cost: RequestCost = service.cost
     for name, words in COST.items():

@@ -113,8 +113,7 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
     if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
-    year_last = partial(year_last_instant, day_first=options.eu_dates)
-    moment = year_last if options.us_dates or options.eu_dates else instant
+    moment = instant if options.dates == "iso" else partial(year_last_instant, day_first=options.dates == "eu")
     return Fields(
         at_us=moment(table, at["time"]), until_us=moment(table, at["until"]) if "until" in columns else None,
         provider=provider, model=model, output=whole(table, at["output"]), requests=requests,

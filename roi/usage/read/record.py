@@ -68,6 +68,10 @@ cost_usd null for it. dropped: why the row does not count, null where it does.
 """
 
 
+Dates = Literal["iso", "us", "eu"]
+"""How a table of one's own writes its dates."""
+
+
 @dataclass(frozen=True)
 class FileOptions:
     """What the user said about the files."""
@@ -80,10 +84,8 @@ class FileOptions:
     """Who is paid, where the source does not say."""
     model: str | None = None
     """The model, where the source does not say."""
-    us_dates: bool = False
-    """Whether a date such as 10/05/2026 is the fifth of October, as in the United States."""
-    eu_dates: bool = False
-    """Whether it is the tenth of May, as in Europe; then 10.05.2026 too."""
+    dates: Dates = "iso"
+    """us: 10/05/2026 is the fifth of October; eu: the tenth of May, and so is 10.05.2026."""
     columns: tuple[tuple[str, str], ...] = ()
     """Columns of the generic format: (what, the file's own name)."""
 

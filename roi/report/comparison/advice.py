@@ -113,16 +113,16 @@ def _change(c: Comparison, label: str) -> Block:
     return Labelled(label, (
         f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.",
         *_ends(c, first),
-        f"Then {o.label}: {_what(c, o)}.", *_beyond(c, first, o), *figures(c, o), *_later(c)), "good")
+        f"Then {o.label}: {_what(c, o)}. {_beyond(c, first, o)}", *figures(c, o), *_later(c)), "good")
 
 
-def _beyond(c: Comparison, first: OptionResult, o: OptionResult) -> list[str]:
+def _beyond(c: Comparison, first: OptionResult, o: OptionResult) -> str:
     """What the second of two moves adds to the first: mean NPV, how often that is more, and cash."""
     more, cash = npv_of(c, o)[0] - npv_of(c, first)[0], o.cash_monthly_usd - first.cash_monthly_usd
     odds = c.verdict.chance_over_first
     often = "" if odds is None else f", more in {share(odds)} of the draws"
     told = f"Over {first.label}, NPV +{short_usd(more)}{often}; cash {usd(abs(cash))} a month {'more' if cash > 0 else 'less'}."
-    return [f"{told} What follows is of going there at once, against staying."]
+    return f"{told} What follows is of going there at once, against staying."
 
 
 def _later(c: Comparison) -> list[str]:
@@ -180,7 +180,7 @@ def figures(c: Comparison, o: OptionResult) -> list[str]:
     if odds is not None:
         second, over = c.verdict.second, c.verdict.chance_over_second
         beats = f"Chance to beat staying {share(odds)}"
-        if second is not None and over is not None and second != "stay":
+        if second is not None and over is not None and second not in {"stay", c.verdict.first_move}:
             beats += f", to beat the second best ({option_of(c, second).label}) {share(over)}"
         if o.probability_good_enough is not None and o.probability_good_enough < 1.0:
             beats += f", to reach the bar ({percent(case_number(c.case, 'quality.bar'))}) {share(o.probability_good_enough)}"

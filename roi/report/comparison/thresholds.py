@@ -188,12 +188,15 @@ def at_rent(c: Comparison, o: OptionResult) -> str:
 
 
 def undone_by(c: Comparison) -> dict[str, list[str]]:
-    """The rivals of the leading option by name, and on which sides of which thresholds each is cheaper."""
+    """The rivals of the leading option by name, and on which sides of which thresholds each is cheaper; today's values once."""
     found: dict[str, list[str]] = {}
+    told = set[str]()
     for s in c.signposts:
         if s.option == c.verdict.leader and s.threshold is not None and not _ahead(s):
             rival = "Staying" if s.rival == "stay" else option_of(c, s.rival).label
-            found.setdefault(rival, []).append(_side(s, whose="the option's", undone=True))
+            side, now = _sided(s, whose="the option's", undone=True)
+            found.setdefault(rival, []).append(side if now in told else side + now)
+            told.add(now)
     return found
 
 
@@ -286,8 +289,13 @@ def _ahead(s: Signpost) -> bool:
     return s.threshold is not None and (s.today > s.threshold if s.direction == "below" else s.today < s.threshold)
 
 
-def _side(s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
-    """The side of a threshold on which the option wins, or with `undone` the other one; `whose` names the option.
+def _side(s: Signpost, *, whose: str = "its") -> str:
+    """The side of a threshold on which the option wins, with today's value."""
+    return "".join(_sided(s, whose=whose))
+
+
+def _sided(s: Signpost, *, whose: str, undone: bool = False) -> tuple[str, str]:
+    """The side of a threshold on which the option wins, or with `undone` the other one, and today's value; `whose`: the option.
 
     A price is that of its card today, all prices moving alike; another card that is the cheapest there is named.
     """
@@ -295,12 +303,13 @@ def _side(s: Signpost, *, whose: str = "its", undone: bool = False) -> str:
     side = OTHER_SIDE[s.direction] if undone else s.direction
     if s.quantity == "requests_per_day":
         at, today = told_apart(requests, s.threshold, s.today)
-        return f"{side} {at} requests a day (today {today})"
+        return f"{side} {at} requests a day", f" (today {today})"
     if s.quantity in PRICES:
         at, today = told_apart(usd, s.threshold, s.today)
         card, then = s.reason.split(",")[0], s.reason.partition(", then ")[2]
-        return f"with {whose} {PRICES[s.quantity]} {side} {at} (today {today}, {card}{f'; by then {then}' if then else ''})"
+        later = f"; by then {then}" if then else ""
+        return f"with {whose} {PRICES[s.quantity]} {side} {at}", f" (today {today}, {card}{later})"
     if s.quantity == "api_price_ratio":
-        return f"with {whose} list prices {side} {told_apart(figure, s.threshold, 1.0)[0]} times today's"
+        return f"with {whose} list prices {side} {told_apart(figure, s.threshold, 1.0)[0]} times today's", ""
     most, (at, today) = "at most" if side == "below" else "more than", told_apart(percent, s.threshold, s.today)
-    return f"with {most} {at} of {whose} answers wrong (here {today})"
+    return f"with {most} {at} of {whose} answers wrong", f" (here {today})"

@@ -258,7 +258,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
     until = " for now" if nothing_fails(c) else ": stop here" if v.then is None else " for now, and measure"
-    head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_migrations(c)},"
+    head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_first_month(c)}{_migrations(c)},"
             f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
     barred = [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
     if v.challenger is None and not barred:
@@ -362,4 +362,5 @@ def _unless(c: Comparison) -> list[Block]:
     if c.thresholds is None:
         return []
     told = [f"{rival} is cheaper {', or '.join(signs)}." for rival, signs in undone_by(c).items()]
-    return [Labelled("UNLESS", tuple(told) or ("No volume, price or error rate alone would undo it.",))]
+    return [Labelled("UNLESS", tuple(told) or (
+        "At the central values no volume would undo it, and no price or error rate of its own.",))]

@@ -7,7 +7,7 @@ from operator import itemgetter
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.signposts import Signpost
+from roi.economics.decision.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import chance, value
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, Shared, path_of, places
 from roi.facts.fact import Basis, Fact, Value
@@ -259,11 +259,14 @@ def look_again(c: Comparison) -> list[str]:
     if c.thresholds is None:
         return []
     today, told = case_number(c.case, "workload.requests_per_day"), []
-    nearest = min(((b.first, b.option) for id in c.thresholds.ids for b in _over_the_horizon(c, id, "stay")
-                   if b.first is not None and b.first > today), default=None)
-    if nearest is not None:
-        o = option_of(c, nearest[1])
-        told.append(f"above {requests(nearest[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")
+    others = [option_of(c, id) for id in c.thresholds.ids]
+    ends = [(o, b) for o in others for b in _over_the_horizon(c, o.id, "stay")]
+    above = min(((b.first, o.id) for o, b in ends if b.first is not None and b.first > today), default=None)
+    below = max(((b.until, o.id) for o, b in ends if b.until is not None and b.until < today), default=None)
+    for side, found in (("above", above), ("below", below)):
+        if found is not None:
+            o = option_of(c, found[1])
+            told.append(f"{side} {requests(found[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")
     other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
     if other is not None:
         told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
@@ -279,9 +282,23 @@ def look_again(c: Comparison) -> list[str]:
     if unsure is not None:
         return [("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
                  " would be is not worked out.")]
+    central = next((o for o in others if o.tested and beats_staying_today(c, o)), None)
+    if central is not None:
+        return [(f"At the central values {central.label} is ahead today, but not in the mean of the draws; from which volume,"
+                 " price or error rate on it would be is not worked out.")]
     if any(p.reason == "not tested" for p in c.verdict.passed_over):
-        return ["A test could change that; no volume, price or error rate alone would."]
-    return ["No volume, price or error rate alone would change that."]
+        return ["A test could change that."]
+    return [f"At the central values that holds at {', '.join(('every volume', *_looked_at(c)))}."]
+
+
+def _looked_at(c: Comparison) -> list[str]:
+    """Whose prices and error rates were looked at, of those that are not staying's too."""
+    found: dict[str, list[str]] = {}
+    for s in c.signposts:
+        if s.rival == "stay" and s.quantity != "requests_per_day" and s.reason != SAME_PRICE:
+            what = "error rate" if s.quantity == "error_rate" else "price"
+            found.setdefault(f"any {what} of", []).append(option_of(c, s.option).label)
+    return [f"{words} {' or '.join(labels)}" for words, labels in found.items()]
 
 
 def _ahead(s: Signpost) -> bool:

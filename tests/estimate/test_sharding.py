@@ -303,7 +303,7 @@ def test_offloaded_shards_leave_what_is_gathered():
     assert float(memory.weights_bytes) == pytest.approx(packed_parameters(model, plan) * 4.0 / 64.0)
     assert float(memory.adapters_bytes) == 0.0
     assert float(memory.reserved_bytes) / 2**30 == pytest.approx(14.92, rel=0.05)
-    with pytest.raises(InputError, match="offload: True is not usable with sharding: 'zero1'"):
+    with pytest.raises(InputError, match="offload: not usable with sharding: 'zero1'"):
         replace(plan, sharding="zero1")
 
 
@@ -367,5 +367,5 @@ def test_embedding_and_head_trained_beside_adapters_have_copies_gradients_and_mo
     ends = 2 * 151_936 * 4096 * 2
     assert float(trained.adapters_bytes - frozen.adapters_bytes) == ends
     assert float(trained.peak_allocated_bytes - frozen.peak_allocated_bytes) >= 4 * ends
-    with pytest.raises(InputError, match="ends: True is usable with an adapter"):
+    with pytest.raises(InputError, match="ends: usable with an adapter"):
         replace(plan, method="full", ends=True)

@@ -258,20 +258,7 @@ def look_again(c: Comparison) -> list[str]:
     """
     if c.thresholds is None:
         return []
-    today, told = case_number(c.case, "workload.requests_per_day"), []
-    others = [option_of(c, id) for id in c.thresholds.ids]
-    ends = [(o, b) for o in others for b in _over_the_horizon(c, o.id, "stay")]
-    above = min(((b.first, o.id) for o, b in ends if b.first is not None and b.first > today), default=None)
-    below = max(((b.until, o.id) for o, b in ends if b.until is not None and b.until < today), default=None)
-    for side, found in (("above", above), ("below", below)):
-        if found is not None:
-            o = option_of(c, found[1])
-            told.append(f"{side} {requests(found[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")
-    other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
-    if other is not None:
-        told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
-    if c.verdict.counts != "cash" and (flips := flips_at(c)):
-        told.append(f"at another price of a wrong answer: {flips}")
+    told, others = _turning(c), [option_of(c, id) for id in c.thresholds.ids]
     unsure = next((p for p in c.verdict.passed_over if p.reason == "not likely"), None)
     if unsure is not None and (at := c.likely_from(unsure.option)) is not None:
         o, needed = option_of(c, unsure.option), percent(unsure.chance_needed)
@@ -289,6 +276,25 @@ def look_again(c: Comparison) -> list[str]:
     if any(p.reason == "not tested" for p in c.verdict.passed_over):
         return ["A test could change that."]
     return [f"At the central values that holds at {', '.join(('every volume', *_looked_at(c)))}."]
+
+
+def _turning(c: Comparison) -> list[str]:
+    """The nearest volumes, and a price or error rate, at which another option would cost less, all central; a price of errors."""
+    assert c.thresholds is not None
+    told, today = list[str](), case_number(c.case, "workload.requests_per_day")
+    ends = [b for id in c.thresholds.ids for b in _over_the_horizon(c, id, "stay")]
+    above = min(((b.first, b.option) for b in ends if b.first is not None and b.first > today), default=None)
+    below = max(((b.until, b.option) for b in ends if b.until is not None and b.until < today), default=None)
+    for side, found in (("above", above), ("below", below)):
+        if found is not None:
+            o = option_of(c, found[1])
+            told.append(f"{side} {requests(found[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")
+    other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
+    if other is not None:
+        told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
+    if c.verdict.counts != "cash" and (flips := flips_at(c)):
+        told.append(f"at another price of a wrong answer: {flips}")
+    return told
 
 
 def _looked_at(c: Comparison) -> list[str]:

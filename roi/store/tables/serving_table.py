@@ -23,7 +23,7 @@ from roi.estimate.replay.loads import SLO, LoadKind, ServingLoad
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
 from roi.estimate.serving.weight_formats import weight_bytes
 from roi.facts.model import ModelShape
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Positive, Several, UnusableCell, read_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, Positive, Several, UnusableCell, card_id, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
@@ -61,8 +61,8 @@ Engine = Literal[
 class ServingRow(CanonicalRow):
     """One measured serving run."""
 
-    gpu: GpuId
-    """Card, by its id in the catalog."""
+    gpu: Annotated[str, card_id("tp x pp x replicas")]
+    """Card, by any of its names."""
     engine: Engine
     """Inference engine."""
     design: Literal["recent", "2024", "rocm-2024"] | None = None

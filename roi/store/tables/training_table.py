@@ -21,7 +21,7 @@ from roi.estimate.training.setting import refusal
 from roi.estimate.training.targets import TARGET_SETS, usual_targets
 from roi.facts.methods import Method, Other
 from roi.facts.model import ModelShape
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, Lower, Positive, Several, UnusableCell, Whole, card_id, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.store.tables.tuner_cells import COUNT_TOLERANCE, PEFT, sized_tuner, tuner_named
 from roi.units import GIB
@@ -77,8 +77,8 @@ Assumable = Literal[
 class TrainingRow(CanonicalRow):
     """One measured training run."""
 
-    gpu: GpuId | None = None
-    """Card, by its id in the catalog; blank where it is not known: memory is predicted all the same, speed is not."""
+    gpu: Annotated[str, card_id("n_gpus")] | None = None
+    """Card, by any of its names; blank where it is not known: memory is predicted all the same, speed is not."""
     n_gpus: Whole = 1
     """GPUs of the job."""
     method: Literal[Method, Other] | Annotated[str, Field(pattern=f"^{PEFT}[a-z0-9_]+$")]

@@ -419,7 +419,8 @@ def test_staying_says_what_was_looked_at_and_denies_no_more() -> None:
     c, today = answer(), 20_000.0
     o = option_of(c, LUNA)
     never = BreakEven(option=LUNA, baseline="stay", basis="pv", first=None, stays=None, reason="", counts="cash")
-    own = Signpost(option=LUNA, rival="stay", quantity="api_price_ratio", today=1.0, threshold=None, direction="below", reason="")
+    own = Signpost(option=LUNA, rival="stay", quantity="api_price_ratio", today=1.0, threshold=None, direction="below",
+                   reason="")
     wrong, same = replace(own, quantity="error_rate"), replace(own, reason=SAME_PRICE)
 
     def told(b: BreakEven, *signs: Signpost) -> str:

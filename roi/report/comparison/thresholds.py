@@ -279,7 +279,7 @@ def look_again(c: Comparison) -> list[str]:
 
 
 def _turning(c: Comparison) -> list[str]:
-    """The nearest volumes, and a price or error rate, at which another option would cost less, all central; a price of errors."""
+    """Volumes, a price, an error rate at which another option costs less at the central values; a price of wrong answers."""
     assert c.thresholds is not None
     told, today = list[str](), case_number(c.case, "workload.requests_per_day")
     ends = [b for id in c.thresholds.ids for b in _over_the_horizon(c, id, "stay")]

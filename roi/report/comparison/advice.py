@@ -39,6 +39,7 @@ from roi.report.layout.wording import (
     percent,
     short_usd,
     told_apart,
+    too_seldom,
     usd,
 )
 from roi.report.layout.wording import chance as share
@@ -285,8 +286,7 @@ def reason(c: Comparison, id: str) -> str:
         return "it is not the best"
     if passed.reason == "not tested":
         return "nobody has tested it"
-    found, needed = told_apart(percent, passed.chance or 0.0, passed.chance_needed)
-    return f"beats staying in only {found} of the draws, needs {needed}"
+    return too_seldom(passed.chance or 0.0, passed.chance_needed)
 
 
 def next_step(c: Comparison) -> str:

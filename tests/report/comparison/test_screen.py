@@ -329,6 +329,20 @@ def test_staying_says_from_which_price_another_api_wins() -> None:
     assert f"list prices below {at:.3g} times today's" in flat(c)
 
 
+def test_staying_tells_its_migrations_and_its_first_month_apart_from_the_mean_month() -> None:
+    """One request a day: nearly all that staying costs is the move to a successor."""
+    c = answer("workload.requests_per_day=1", *NOTHING)
+    lines = {line.name: line.monthly_usd for line in option_of(c, "stay").lines if line.cash}
+    (moves,) = (sum(usd) for name, usd in lines.items() if name.endswith(": migration"))
+    first = sum(usd[0] for usd in lines.values())
+    told = re.search(r"Cash \$(\d+) a month \(\$(\d+) of it forced migrations; month 1: \$([0-9.]+)\)", flat(c))
+    assert told is not None
+    assert float(told[1]) == pytest.approx(sum(map(sum, lines.values())) / 36, abs=0.5)
+    assert float(told[2]) == pytest.approx(moves / 36, abs=0.5)
+    assert float(told[3]) == pytest.approx(first, rel=0.01)
+    assert "1 request a day on" in flat(c)
+
+
 def test_without_a_candidate_the_screen_says_what_to_write() -> None:
     text = flat(answer(*NOTHING))
     assert "No other model is named: write candidates.api_models, hosted_models or self_hosted." in text

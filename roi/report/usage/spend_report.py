@@ -154,7 +154,7 @@ def _chart(found: Usage) -> list[str]:
             + (f", {span / count:.1f} days a column" if span > count else "")]
     wide = max(1, min(4, WIDTH // count))
     for level, bars in zip(range(HEIGHT, 0, -1), bar_rows([h / top for h in heights], HEIGHT, wide), strict=True):
-        label = (usd(top * level / HEIGHT) if priced else f"{top * level / HEIGHT:,.1f}") if level in {HEIGHT, 1} else ""
+        label = (usd(top * level / HEIGHT) if priced else figure(top * level / HEIGHT)) if level in {HEIGHT, 1} else ""
         rows.append(f"{label:>11} |{bars}")
     rows.append(" " * 11 + " +" + "-" * (count * wide))
     return rows

@@ -107,9 +107,9 @@ def _rows_and_columns(model: ModelShape, plan: TrainingPlan, trained: Number) ->
 def optimizer_workspace_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes that the optimizer step allocates: torch's multi-tensor AdamW holds sqrt(v) of every parameter at once.
 
-    So does its RMSprop, and Adagrad beside what it divides by that. bitsandbytes and torchao update in place, and so does the fused AdamW that the HF Trainer
-    asks for (optim="adamw_torch_fused"); one with bf16 states goes parameter by parameter. So do the others, whose temporaries
-    of the largest count (`WORKS_ON`).
+    So does its RMSprop, and Adagrad beside what it divides by that. bitsandbytes and torchao update in place, and so does the
+    fused AdamW that the HF Trainer asks for (optim="adamw_torch_fused"); one with bf16 states goes parameter by parameter. So
+    do the others, whose temporaries of the largest count (`WORKS_ON`).
     """
     trained = trained_parameters(model, plan)
     if plan.multi_tensor or plan.optimizer in ("rmsprop", "adagrad"):

@@ -111,6 +111,7 @@ def test_prefill_workers_are_some_of_the_replicas():
     ({"isl": "~500"}, "isl: '~500'; not a number"), ({"isl": "1,024"}, "isl: '1,024'; not a number"),
     ({"isl": "0"}, "isl: '0'; it should be greater than or equal to 1"), ({"isl": "128 tokens"}, "not a number"),
     ({"isl": "128", "cached_isl": "128"}, "cached_isl: '128'; less than isl, 128"),
+    ({"osl": "1", "tpot_ms": "10"}, "tpot_ms: '10'; answers of one token (osl) have no time between tokens"),
     ({"osl": ""}, "osl: ''; blank, and a row needs it"), ({"osl": "1e400"}, "osl: '1e400'; it should be a finite number"),
     ({"concurrency": ""}, "concurrency: ''; blank, and load closed needs it"),
     ({"load": "open"}, "offered_req_per_s: ''; blank, and load open needs it"),
@@ -126,6 +127,12 @@ def test_prefill_workers_are_some_of_the_replicas():
 def test_a_cell_that_is_not_canonical_skips_its_row_with_column_value_and_what_is_allowed(reason, change, told):
     """70.55e9 parameters of 2 bytes: 131.4 GiB."""
     assert told in reason(**change)
+
+
+def test_errors_are_told_by_the_ids_of_cards_and_models_however_a_row_names_them(tmp_path):
+    table = read_serving(tmp_path / "s.csv", {}, {"gpu": "H100", "model": "Qwen/Qwen3-8B"})
+    assert [label.gpu for label in table.labels] == ["H100-80GB-SXM"] * 2
+    assert table.labels[1].model == "qwen3-8b"
 
 
 def test_skipped_rows_stay_labelled(tmp_path):

@@ -124,6 +124,11 @@ def test_unstated_checkpointing_is_on_where_k_bit_preparation_turns_it_on(quant,
     assert run(gradient_checkpointing="", method="lora", quant=quant, double_quant="true").plan.checkpointing is on
 
 
+def test_errors_are_told_by_the_id_of_a_card_however_a_row_names_it(tmp_path):
+    table = read_training(tmp_path / "t.csv", {}, {"gpu": "NVIDIA GeForce RTX 4080"}, {"gpu": ""})
+    assert [label.gpu for label in table.labels] == ["RTX-4080", "RTX-4080", "unstated"]
+
+
 def test_other_kinds_of_memory_that_a_row_states_are_runs_of_their_own(tmp_path):
     """3.5 GiB allocated, 4.0 reserved."""
     table = read_training(tmp_path / "t.csv", {"peak_mem_reserved_gib": "4.0"},

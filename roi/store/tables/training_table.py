@@ -186,18 +186,22 @@ class TrainingTable(NamedTuple):
 
 def training_table(table: CsvTable) -> TrainingTable:
     """The runs of a table, in its order; a row with a cell that is not canonical is skipped, with what is allowed."""
-    found = read_rows(TrainingRow, table, measured_runs).values()
+    rows = read_rows(TrainingRow, table, measured_runs)
+    found = rows.values()
     runs = [each for each in found if not isinstance(each, SkippedRow)]
     return TrainingTable(
         runs=tuple(first for first, *_ in runs), skipped=tuple(each for each in found if isinstance(each, SkippedRow)),
-        labels=tuple(_label(row) for row in table.rows), second=tuple(run for _, *others in runs for run in others))
+        labels=tuple(_label(row, rows[row.id]) for row in table.rows),
+        second=tuple(run for _, *others in runs for run in others))
 
 
-def _label(row: TextRow) -> RowLabel:
+def _label(row: TextRow, found: list[MeasuredRun] | SkippedRow) -> RowLabel:
     cells, kind = row.cells, row.cells.get("peak_mem_kind", "unstated")
+    card = None if isinstance(found, SkippedRow) else found[0].gpu
     return RowLabel(
-        id=row.id, source=cells.get("source", "own"), method=cells.get("method", "unstated"), gpu=cells.get("gpu", "unstated"),
-        kind=kind, memory="peak_mem_gib" in cells, throughput="tokens_per_s" in cells,
+        id=row.id, source=cells.get("source", "own"), method=cells.get("method", "unstated"),
+        gpu=cells.get("gpu", "unstated") if card is None else card.id, kind=kind,
+        memory="peak_mem_gib" in cells, throughput="tokens_per_s" in cells,
         second=tuple(other for other, column in SECOND.items() if other != kind and column in cells))
 
 

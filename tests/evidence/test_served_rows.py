@@ -264,12 +264,12 @@ def test_every_figure_above_the_roofline_is_refused_with_its_column(tmp_path, ch
 
 
 def test_answers_of_one_token_are_held_to_the_products_of_their_prompt(tmp_path):
-    """Time to the end over one output: 3,400 tokens of 2 x 68.45e9 FLOP, and of 4.46e9 at half the rate, 0.1252 s at 3.96e15."""
+    """Time to the end over one output: 3,400 tokens of 2 x 68.45e9 FLOP and of 4.46e9 at half the rate: 0.1252 s."""
     one = {"osl": "1", "output_tok_per_s": "", "tpot_kind": "end-to-end"}
     assert add(tmp_path, {**one, "tpot_ms": "200"}).exit_code == 0
     [file], _ = find_served_rows([tmp_path])
     assert file.rows[0].of_roofline == pytest.approx(0.1252 / 0.2, rel=0.002)
-    assert "tpot_ms: a token takes 100 ms" in add(tmp_path, {**one, "tpot_ms": "100"}).stderr
+    assert "a token takes 100 ms, and its share of the prompt and of reading" in add(tmp_path, {**one, "tpot_ms": "100"}).stderr
 
 
 def test_a_prompt_that_the_row_says_is_cached_takes_no_products(tmp_path):

@@ -124,6 +124,12 @@ def test_unstated_checkpointing_is_on_where_k_bit_preparation_turns_it_on(quant,
     assert run(gradient_checkpointing="", method="lora", quant=quant, double_quant="true").plan.checkpointing is on
 
 
+def test_deepspeed_runs_its_own_adam_at_every_stage_however_old_the_row_is():
+    for sharding, optimizer in (("none", "adamw-foreach"), ("zero1", "adamw"), ("zero2", "adamw"), ("zero3", "adamw")):
+        found = run(method="full", rank="", target_modules="", trainer="hf", date="2024-04-30", sharding=sharding, n_gpus="8")
+        assert found.plan.optimizer == optimizer, sharding
+
+
 def test_errors_are_told_by_the_id_of_a_card_however_a_row_names_it(tmp_path):
     table = read_training(tmp_path / "t.csv", {}, {"gpu": "NVIDIA GeForce RTX 4080"}, {"gpu": ""})
     assert [label.gpu for label in table.labels] == ["RTX-4080", "RTX-4080", "unstated"]
@@ -190,6 +196,8 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"method": "full:lisa"}, f"method: 'full:lisa'; none of {NAMED}; nearest: lisa"),
     ({"method": "full", "optimizer": "galore-adamw", "rank": ""}, "rank: ''; blank, and GaLore needs it"),
     ({"optimizer": "galore-adamw"}, "optimizer: 'galore-adamw'; optimizer: galore-adamw projects the gradients of trained"),
+    ({"method": "full", "rank": "", "target_modules": "", "optimizer": "muon", "sharding": "fsdp", "n_gpus": "8"},
+     "optimizer: 'muon'; optimizer: muon is not known with sharding fsdp; take none, or adamw-8bit"),
     ({"method": "houlsby", "rank": "", "trainable_params": "5"}, "no size of houlsby trains as many; 1 trains"),
     ({"method": "llamapro", "rank": "", "trainable_params": str(7 * 14_912_384)},
      "trainable_params: '104386688'; rank: llamapro is not possible with 7 new layers on the 24 of qwen2.5-0.5b; take 6"),

@@ -17,7 +17,7 @@ from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, end_parameters, rank_bound, trained_parameters
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import Attend, Checkpoints, Kernels, Loss, Optimizer, Sharding, Stack, Trainer, TrainingPlan
-from roi.estimate.training.setting import refusal
+from roi.estimate.training.setting import optimizer_refusal
 from roi.estimate.training.targets import TARGET_SETS, usual_targets
 from roi.facts.methods import Method, Other
 from roi.facts.model import ModelShape
@@ -266,11 +266,11 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
     if plan.projected and row.rank is None:
         raise UnusableCell("rank", "blank, and GaLore needs it")
-    if refused := refusal(model, plan) if plan.projected else "":
+    if refused := optimizer_refusal(plan):
         raise UnusableCell("optimizer", refused)
     if plan.tuner is not None:
         plan = sized_tuner(model, plan, row.rank, row.trainable_params)
-    if (plan.optimizer == "adamw" and plan.trainer != "plain" and plan.sharding not in ("zero2", "zero3")
+    if (plan.optimizer == "adamw" and plan.trainer != "plain" and not plan.sharding.startswith("zero")
             and _older(row, row.torch, FUSED_BY_DEFAULT, FUSED_SINCE)):
         plan = replace(plan, optimizer="adamw-foreach")
     assumed = [(f"{column} {_word(getattr(plan, FIELDS[column]))}",

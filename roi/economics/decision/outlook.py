@@ -148,15 +148,15 @@ def prices_ahead(case: Case, ids: Sequence[str]) -> list[PricesAhead]:
     shared, options = read_all(case, case.values(), ids=tuple(ids))
     found: dict[str, PricesAhead] = {}
     for id in dict.fromkeys((*ids, *(other for id in ids if (other := options[id].spills_to) is not None))):
-        option = options[id]
-        if option.api is None or not option.api.announced or option.vendor in found:
+        option, vendor = options[id], options[id].vendor
+        if option.api is None or not option.api.announced or vendor is None or vendor in found:
             continue
         api, more = service(shared, option), None
-        today, days = pick(api.cost.usd), (f"vendors.{option.vendor}.announced.{k}.from" for k in range(len(api.steps)))
+        today, days = pick(api.cost.usd), (f"vendors.{vendor}.announced.{k}.from" for k in range(len(api.steps)))
         if id in ids:
             dear, cheap = (evaluate(shared, each, {**options, id: each}) for each in (option, _at_todays_list(option)))
             more = np.ravel(dear.total.monthly - cheap.total.monthly)
-        found[option.vendor] = PricesAhead(option=id, vendor=option.vendor, more_usd=more, lists=tuple(
+        found[vendor] = PricesAhead(option=id, vendor=vendor, more_usd=more, lists=tuple(
             (str(case[day].value), pick(cost.usd) / today if today else None)
             for day, (_, cost) in zip(days, api.steps, strict=True)))
     return list(found.values())

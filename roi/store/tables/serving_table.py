@@ -174,12 +174,12 @@ def _label(row: TextRow, found: ServingRun | SkippedRow) -> ServingLabel:
     stated = {name for name, columns in (("throughput", RATES), ("ttft", ("ttft_ms",)), ("tpot", ("tpot_ms",)))
               if any(column in cells for column in columns)}
     engine, design = cells.get("engine", "unstated"), cells.get("design", "recent")
-    ran = isinstance(found, ServingRun)
+    ran = found if isinstance(found, ServingRun) else None
     return ServingLabel(
         id=row.id, source=cells.get("source", "own"), engine=_family(engine, design), quantities=frozenset(stated),
-        gpu=found.system.gpu.id if ran else cells.get("gpu", "unstated"),
-        model=found.system.shape.id if ran else cells.get("model", "unstated"),
-        implausible=found.implausible if ran else cells.get("implausible") == "true")
+        gpu=ran.system.gpu.id if ran else cells.get("gpu", "unstated"),
+        model=ran.system.shape.id if ran else cells.get("model", "unstated"),
+        implausible=ran.implausible if ran else cells.get("implausible") == "true")
 
 
 def _family(engine: str, design: str) -> str:

@@ -152,7 +152,7 @@ def fit_model(
     shape, cards = chosen.shape, [name for name in gpus.split(",") if name.strip()]
     if not cards:
         raise InputError(f"--gpu: {gpus!r} names no card; all, or names with commas")
-    named = [] if gpus == "all" else [find_gpu(name, "--gpu") for name in cards]
+    named = [] if gpus == "all" else [find_gpu(name, "--gpu", "--gpus") for name in cards]
     plan = replace(plan, targets=usual_targets(shape, plan.targets))
     if cut and shape.context_tokens < plan.seq:
         tell(f"sequences are of {shape.context_tokens:,} tokens, all that {shape.id} takes; without --seq they are of"

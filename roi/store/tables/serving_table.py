@@ -23,7 +23,7 @@ from roi.estimate.replay.loads import SLO, LoadKind, ServingLoad
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
 from roi.estimate.serving.weight_formats import weight_bytes
 from roi.facts.model import ModelShape
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Positive, Several, UnusableCell, read_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, Positive, Several, UnusableCell, card_id, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
@@ -61,8 +61,8 @@ Engine = Literal[
 class ServingRow(CanonicalRow):
     """One measured serving run."""
 
-    gpu: GpuId
-    """Card, by its id in the catalog."""
+    gpu: Annotated[str, card_id("tp x pp x replicas")]
+    """Card, by any of its names."""
     engine: Engine
     """Inference engine."""
     design: Literal["recent", "2024", "rocm-2024"] | None = None
@@ -174,10 +174,12 @@ def _label(row: TextRow, found: ServingRun | SkippedRow) -> ServingLabel:
     stated = {name for name, columns in (("throughput", RATES), ("ttft", ("ttft_ms",)), ("tpot", ("tpot_ms",)))
               if any(column in cells for column in columns)}
     engine, design = cells.get("engine", "unstated"), cells.get("design", "recent")
+    ran = found if isinstance(found, ServingRun) else None
     return ServingLabel(
-        id=row.id, source=cells.get("source", "own"), gpu=cells.get("gpu", "unstated"), engine=_family(engine, design),
-        model=cells.get("model", "unstated"), quantities=frozenset(stated),
-        implausible=found.implausible if isinstance(found, ServingRun) else cells.get("implausible") == "true")
+        id=row.id, source=cells.get("source", "own"), engine=_family(engine, design), quantities=frozenset(stated),
+        gpu=ran.system.gpu.id if ran else cells.get("gpu", "unstated"),
+        model=ran.system.shape.id if ran else cells.get("model", "unstated"),
+        implausible=ran.implausible if ran else cells.get("implausible") == "true")
 
 
 def _family(engine: str, design: str) -> str:
@@ -196,6 +198,8 @@ def serving_run(row: ServingRow) -> ServingRun:
         raise UnusableCell("prefill_replicas", f"less than the {row.replicas:g} replicas, of which some must decode")
     if row.cached_isl >= row.isl:
         raise UnusableCell("cached_isl", f"less than isl, {row.isl:g}: the last token of a prompt is always computed")
+    if row.tpot_ms is not None and row.osl <= 1.0 and row.tpot_kind != "end-to-end":
+        raise UnusableCell("tpot_ms", "answers of one token (osl) have no time between tokens")
     shape, gpu = find_model(row.model), find_gpu(row.gpu)
     recent = row.design in (None, "recent")
     weight = row.weight_dtype or "bf16"

@@ -67,8 +67,8 @@ def test_what_needs_an_extra_says_which(folder: Path, words: tuple[str, ...], ex
 
 
 @pytest.mark.parametrize("words", [
-    ("compare", "--draws", "0"), ("fit", "qwen3-8b", "--gpu", "L4"), ("size",), ("prices", "show", "L4"), ("validate", "--help"),
-    ("next", "tickets.yaml", "--draws", "64")], ids=" ".join)
+    ("compare", "--draws", "0"), ("fit", "qwen3-8b", "--gpu", "L4"), ("size",), ("prices", "show", "L4"),
+    ("validate", "--help"), ("next", "tickets.yaml", "--draws", "64")], ids=" ".join)
 def test_the_rest_works(folder: Path, words: tuple[str, ...]) -> None:
     found = answer(folder, *words)
     assert (found.returncode, found.stderr.count("Traceback")) == (0, 0), found.stderr[-500:]

@@ -69,6 +69,8 @@ PART = 0.1
 """Part of what staying costs above which forced migrations are named, and of month 1 by which the mean month is another."""
 MOSTLY = 0.5
 """A floor that takes less than this share of the requests is mostly the API, and says so."""
+MOST_RIVALS = 2
+"""Options that would undo the advice: staying, and the one that leads where nothing is trained, bought or committed."""
 SAME_RATE = 0.0005
 """Error rates that print alike."""
 MEASURES = {
@@ -85,8 +87,8 @@ def npv_of(c: Comparison, o: OptionResult) -> tuple[float, Triple | None]:
     return value(o, c.verdict.counts), o.cash_npv_p10_p50_p90 if c.verdict.counts == "cash" else o.npv_p10_p50_p90
 
 
-def advice(c: Comparison) -> list[Block]:
-    """What to correct; or what to do now, what to measure, and what not to do yet."""
+def advice(c: Comparison, rivals: int = MOST_RIVALS) -> list[Block]:
+    """What to correct; or what to do now, what to measure, and what not to do yet, or at most so many rivals would undo it."""
     v = c.verdict
     if v.recommended is None:
         return [Labelled("CORRECT FIRST", correct_first(c.alarms, "there is no recommendation; the table follows"), "alarm")]
@@ -101,7 +103,7 @@ def advice(c: Comparison) -> list[Block]:
         blocks = [Labelled("MEASURE FIRST", (f"{_measure(c, e)}.", ahead), "good"), _change(c, "ELSE")]
     else:
         blocks = [_change(c, "DO NOW")]
-    return [*blocks, *_then(c), *(_unless(c) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c))]
+    return [*blocks, *_then(c), *(_unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c))]
 
 
 def _change(c: Comparison, label: str) -> Block:
@@ -112,9 +114,17 @@ def _change(c: Comparison, label: str) -> Block:
         return Labelled(label, (f"Change to {o.label}: {_what(c, o)}.", *_ends(c, o), *figures(c, o), *_later(c)), "good")
     mean, _ = npv_of(c, first)
     return Labelled(label, (
-        f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.",
+        f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.{_lost(first, o)}",
         *_ends(c, first),
         f"Then {o.label}: {_what(c, o)}. {_beyond(c, first, o)}", *figures(c, o), *_later(c)), "good")
+
+
+def _lost(first: OptionResult, o: OptionResult) -> str:
+    """That the first of two moves has not paid back its set-up when the second is live; empty where it has."""
+    if max(first.payback_cash_months, 0.0) <= o.months_to_live:
+        return ""
+    live = number_of(o.months_to_live, "month")
+    return f" It has not paid back when the next is live (in {live}): skip it if that one is sure."
 
 
 def _beyond(c: Comparison, first: OptionResult, o: OptionResult) -> str:
@@ -140,15 +150,15 @@ def _later(c: Comparison) -> list[str]:
 
 def _ends(c: Comparison, o: OptionResult) -> list[str]:
     """What becomes of an option on today's model when that ends; nothing where no end is announced."""
-    (now, _), (name, day) = ending(c, "stay"), ending(c, o.id)
-    if day is None or name != now:
+    (now, _), (name, when) = ending(c, "stay"), ending(c, o.id)
+    if not when or name != now:
         return []
     own, suggested = f"vendors.{name}.first_successor_price_ratio", f"vendors.{name}.successor"
     usual = "drift.successor_price_ratio", f"vendors.{name}.successor_price_ratio"
     price = math.prod(case_number(c.case, path, 1.0) for path in ((own,) if own in c.case else usual))
     follow = f"; its vendor suggests {c.case[suggested].value}" if suggested in c.case else "; no successor is known"
     then = f"from then on this is the same on its successor, counted at {figure(price)} x its price today"
-    return [f"{name} ends on {day}: {then}{follow}."]
+    return [f"{name} ends {when}: {then}{follow}."]
 
 
 def _what(c: Comparison, o: OptionResult) -> str:
@@ -355,10 +365,12 @@ def _not_yet(c: Comparison) -> list[Block]:
     return [Labelled("NOT YET", (f"{head}.{turns}",))]
 
 
-def _unless(c: Comparison) -> list[Block]:
-    """What would undo a self-hosted recommendation, where that was looked for."""
+def _unless(c: Comparison, rivals: int) -> list[Block]:
+    """What would undo a self-hosted recommendation, where that was looked for, by at most so many rivals."""
     if c.thresholds is None:
         return []
     told = [f"{rival} is cheaper {', or '.join(signs)}." for rival, signs in undone_by(c).items()]
-    return [Labelled("UNLESS", tuple(told) or (
+    if told and not rivals:
+        return [Labelled("UNLESS", ("Volume, a price or an error rate moves to where another option is cheaper: --full.",))]
+    return [Labelled("UNLESS", tuple(told[:rivals]) or (
         "At the central values no volume would undo it, and no price or error rate of its own.",))]

@@ -270,13 +270,13 @@ def _ranged(c: Comparison, path: str, name: str) -> str:
 
 
 def _gates(c: Comparison) -> list[str]:
-    """What a gate's no drops, or why what trains stands in spite of it; then the gates without an answer."""
+    """What a gate's no drops, or why what trains stands in spite of it."""
     dropped = [o.label for o in c.infeasible if o.trains and o.reason.startswith(FAILED)]
     told = [f"Gate {gate.name.replace('_', ' ')} is no: it drops {first_of(dropped, NAMED)}"
             for gate in c.gates if gate.blocks and dropped]
     if any(gate.status == FAIL and not gate.blocks for gate in c.gates) and any(o.trains for o in c.options):
         told.append("Legal gate is no: training stands only if people label (training.labels_from)")
-    return [*told, *_unknown_gates(c)]
+    return told
 
 
 def _unknown_gates(c: Comparison) -> list[str]:
@@ -289,15 +289,16 @@ def _unknown_gates(c: Comparison) -> list[str]:
 
 def _endings(c: Comparison) -> list[str]:
     """Announced ends of the model in use, and of the leading option's within the horizon, with what that end costs."""
-    (now, day), (then, end) = ending(c, "stay"), ending(c, c.verdict.leader)
-    told = [f"{now} ends on {day}: a move is due in any case"] if day else []
+    (now, when), (then, end) = ending(c, "stay"), ending(c, c.verdict.leader)
+    moved = c.verdict.first_move or c.verdict.leader
+    told = [f"{now} ends {when}: a move is due in any case"] if when and (moved == "stay" or ending(c, moved)[0] != now) else []
     moves = next((line for line in c.leader.lines if line.name == MOVE), None)
     if end and then != now and moves is not None:
         paid = next(((k, x) for k, x in enumerate((moves.upfront_usd, *moves.monthly_usd)) if x > 0), None)
         cost = "at no cost" if paid is None else f"{usd(paid[1])} counted at the end of month {paid[0]}"
         path = f"vendors.{then}.successor"
         follow = f"; its vendor suggests {c.case[path].value}" if path in c.case else ""
-        told.append(f"{then} ends on {end}: a second move, {cost}{follow}")
+        told.append(f"{then} ends {end}: a second move, {cost}{follow}")
     return told
 
 
@@ -351,9 +352,12 @@ def _waits(c: Comparison) -> list[str]:
 
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
-    "the bill": _bill, "unusual prices": _unlikely, "own GPUs": _no_own, "the template's guesses": _template,
-    "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed, "gates": _gates, "latency": _latency,
-    "hours of what can wait": _waits, "little kept free": _full, "old prices": _old, "a commitment that is over": _over,
-    "announced ends": _endings, "announced prices": _next_prices, "few draws": _few_draws, "accepted alarms": _accepted,
+    "a gate that is no": _gates, "known ends": _endings, "the bill": _bill, "unusual prices": _unlikely, "own GPUs": _no_own,
+    "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
+    "gates": _unknown_gates, "latency": _latency, "hours of what can wait": _waits, "little kept free": _full,
+    "old prices": _old, "a commitment that is over": _over, "announced prices": _next_prices, "few draws": _few_draws,
+    "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
+ALWAYS: Final = ("a gate that is no", "known ends")
+"""Remarks that stand on every screen."""

@@ -1,14 +1,14 @@
 """The one screen of `roi compare`: what to do, what it costs, how sure that is and what is not known, in at most 40 lines."""
 
 from collections.abc import Sequence
-from itertools import chain
+from functools import cache, partial
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.errors import first_of
-from roi.report.comparison.advice import advice, counted, npv_of
-from roi.report.comparison.alerts import NAMED, alerts, remarks
+from roi.report.comparison.advice import MOST_RIVALS, advice, counted, npv_of
+from roi.report.comparison.alerts import ALWAYS, NAMED, alerts, remarks
 from roi.report.comparison.thresholds import (
     compared_from,
     month_of,
@@ -36,11 +36,17 @@ SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
 
 
 def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width: int = 80, colour: bool = False) -> str:
-    """The screen; its table has as many of the best options as leave it within its lines, then as many remarks stand above."""
-    text, told, advised = "", remarks(c), advice(c)
-    fewer = ((k, len(told)) for k in range(MOST_ROWS, 0, -1)), ((1, n) for n in reversed(range(len(told))))
-    for most, n in chain(*fewer):
-        text = render([*_above(c, _first(told, n), advised), *_below(c, warnings, most)], form, width=width, colour=colour)
+    """The screen; its table has as many of the best options as leave it within its lines, then as many remarks stand above.
+
+    Where even that is too long, fewer rivals are told that would undo the advice, and remarks have room again.
+    """
+    text, told, advised = "", remarks(c), cache(partial(advice, c))
+    kept, every = sum(about in ALWAYS for about, _ in told), range(len(told), -1, -1)
+    fewer = [(k, len(told), MOST_RIVALS) for k in range(MOST_ROWS, 0, -1)]
+    fewer += [(1, n, rivals) for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept or not rivals]
+    for most, n, rivals in fewer:
+        blocks = [*_above(c, _first(told, n), advised(rivals)), *_below(c, warnings, most)]
+        text = render(blocks, form, width=width, colour=colour)
         if form != "table" or text.count("\n") < MOST_LINES:
             break
     return text

@@ -11,7 +11,7 @@ from roi.economics.decision.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import chance, value
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, Shared, path_of, places
 from roi.facts.fact import Basis, Fact, Value
-from roi.report.layout.wording import case_number, figure, percent, requests, told_apart, usd
+from roi.report.layout.wording import case_number, figure, number_of, percent, requests, told_apart, usd
 from roi.units import to_digits
 
 PRICES = {"usd_per_gpu_hour": "GPU hour", "usd_per_gpu": "GPU"}
@@ -27,13 +27,20 @@ def option_of(c: Comparison, id: str) -> OptionResult:
     return next(o for o in c.options if o.id == id)
 
 
-def ending(c: Comparison, id: str) -> tuple[Value, Value]:
-    """The vendor's model behind an option, and the day on which it is announced to end; None where there is none."""
-    vendor, end = f"options.{id}.vendor", None
+def ending(c: Comparison, id: str) -> tuple[Value, str]:
+    """The vendor's model behind an option, and when it is known to end: "on 2027-03-01", "in 4 months"; empty where unknown.
+
+    As the vendor has announced, or as the scenario says; an assumed life is no such end.
+    """
+    vendor = f"options.{id}.vendor"
     name = c.case[vendor].value if vendor in c.case else None
-    if f"vendors.{name}.retires_on" in c.case:
-        end = c.case[f"vendors.{name}.retires_on"].value
-    return name, end
+    announced, stated = f"vendors.{name}.retires_on", path_of(Option, "life_first", vendor=name)
+    if announced in c.case:
+        return name, f"on {c.case[announced].value}"
+    if stated in c.case and c.case[stated].source.endswith("ends_in_months"):
+        months = case_number(c.case, stated)
+        return name, f"in {number_of(months, 'month')}" if months <= case_number(c.case, "horizon_months") else ""
+    return name, ""
 
 
 def wins_from(c: Comparison, o: OptionResult) -> str:

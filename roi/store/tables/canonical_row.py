@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails
 
 from roi import clock
+from roi.catalog.cards.apple import apple_gpus
 from roi.catalog.cards.gpus import gpus_named, load_gpus
 from roi.catalog.models.shapes import known_model, load_models, why_none
 from roi.errors import allowed, nearest, nearest_told
@@ -44,7 +45,8 @@ def _model_id(name: str) -> str:
 
 
 def _gpu_id(name: str) -> str:
-    return _of_catalog(name, "GPU", (gpu.id for gpu in load_gpus()), lambda name: [gpu.id for gpu in gpus_named(name)])
+    known = (gpu.id for gpu in (*load_gpus(), *apple_gpus()))
+    return _of_catalog(name, "GPU", known, lambda name: [gpu.id for gpu in gpus_named(name)])
 
 
 def _come(day: str) -> str:

@@ -94,8 +94,8 @@ def apple_named(name: str) -> tuple[Gpu, ...]:
     if rest.strip():
         return ()
     word = "-".join(part for part in (f"M{chip[1]}", (chip[2] or "").capitalize()) if part)
-    found = [(gpu, *map(int, re.findall(r"(\d+)-(\d+)GB$", gpu.id)[0])) for gpu in apple_gpus()
-             if gpu.id.startswith(f"{word}-") and gpu.id[len(word) + 1].isdigit()]
+    known = ((gpu, re.fullmatch(rf"{word}-(\d+)-(\d+)GB", gpu.id)) for gpu in apple_gpus())
+    found = [(gpu, int(parts[1]), int(parts[2])) for gpu, parts in known if parts]
     for number in stated[NUMBER]:
         stated[CORES if any(cores == number for _, cores, _ in found) else SIZE].append(number)
     return tuple(gpu for gpu, cores, size in found

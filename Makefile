@@ -6,7 +6,7 @@ CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11 python
 FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c "$(FITS)" >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
-PARALLEL := --numprocesses=2 --dist=loadfile
+PARALLEL := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 FUZZ_S ?= 600
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 

@@ -253,7 +253,7 @@ CAPTURED = (
 """Files as their programs wrote them, and the command that reads each."""
 
 
-@examples(150)
+@examples(60)
 @given(st.data(), st.sampled_from(CAPTURED))
 def test_a_captured_file_with_anything_anywhere(data: st.DataObject, captured: tuple[str, tuple[str, ...]]) -> None:
     name, command = captured

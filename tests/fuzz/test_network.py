@@ -55,7 +55,7 @@ def test_every_command_is_watched():
     assert left == UNWATCHED
 
 
-@pytest.mark.parametrize("lines", [QUICK, MEASURED], ids=["quick", "measured"])
+@pytest.mark.parametrize("lines", [QUICK, pytest.param(MEASURED, marks=pytest.mark.slow)], ids=["quick", "measured"])
 def test_no_command_opens_a_connection(lines, tmp_path, monkeypatch):
     shutil.copytree(CORPUS, tmp_path, dirs_exist_ok=True)
     (tmp_path / "own").mkdir()

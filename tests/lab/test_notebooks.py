@@ -96,7 +96,7 @@ def test_the_sizing_notebook_says_what_the_command_says():
     assert text.count("Cheapest plan that holds") == 2
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_the_calibration_notebook_says_what_the_command_says():
     text = printed("calibrate_on_real_hardware")
     told = json.loads(command("calibrate", str(ROOT / "lab/tables/training-1.csv"), "--format", "json"))

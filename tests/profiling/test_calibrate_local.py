@@ -106,7 +106,7 @@ def own_cpu(made, monkeypatch):
     return made
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the user's data folder is named by XDG_DATA_HOME on Linux alone")
 @pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
 def test_on_this_processor_itself_a_trial_run_changes_the_spread_of_the_hours(own_cpu):

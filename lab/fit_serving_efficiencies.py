@@ -69,6 +69,9 @@ class Group(NamedTuple):
     note: str
     offline: bool | None = None
     """Runs inside the engine's own process alone, or on a server alone; None: both."""
+    one_chip: bool = False
+    """True where all runs are of one chip of a family whose others are of other generations: what is the chip's and what the
+    engine's is not told apart, so that another chip is known no better than an engine that was not fitted."""
 
 
 RECENT, EARLY = ("vllm", "tensorrt-llm", "sglang"), ("vllm-2024", "tensorrt-llm-2024")
@@ -98,7 +101,7 @@ GROUPS = (
     Group("llama.cpp", ("llama.cpp-2024", "ollama", "ollama-2024"), ("llama.cpp-2024",), None, XJD, "Single streams, layers"
           " split over cards."),
     Group(serving_efficiencies.METAL, (), (serving_efficiencies.METAL,), None, XJD, "llama.cpp on an M2 Ultra with 76 cores,"
-          " single streams."),
+          " single streams.", one_chip=True),
     Group("transformers", ("transformers-2024",), ("transformers",), None, QWEN, "transformers 4.51, single streams on H20: the"
           " host starts every kernel."),
 )  # fmt: skip
@@ -330,7 +333,7 @@ def ends_of(name: str, fits: Fits, spreads: Spreads) -> dict[str, Any]:
     based = [group.engine for group in GROUPS if group.base == name] if other else [name]
 
     def unseen(quantity: str, mixture: bool) -> float:
-        return max([*([spreads.other[quantity, mixture]] if other else []),
+        return max([*([spreads.other[quantity, mixture]] if other or group_of(name).one_chip else []),
                     *(spreads.unseen(quantity, each, fits.cards(each), mixture=mixture) for each in based)])
 
     def on_card(gpu: str, level: str) -> Callable[[str, bool], float]:

@@ -51,7 +51,7 @@ class ScenarioError(InputError):
     """A field of the scenario is wrong; the message names field, value and what is allowed."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        self.field = field
+        self.field, self.allowed = field, allowed
         shown = repr(value)
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
         super().__init__(f"{field}: {shown} is not usable; {allowed}")
@@ -88,12 +88,16 @@ class UnknownName(InputError):
         self._end = f"; `{listed}` lists all" if listed else ""
         super().__init__(self.brief)
 
-    def __str__(self) -> str:
+    @property
+    def offered(self) -> str:
+        """The end of the message: the nearest known names."""
         near = nearest(self._name, self._known)
         known = ", ".join(self._all or (self._known if len(self._known) <= FEW else ()))
         none = f"; none of the {len(self._known):,} known names is like it" if self._known else ""
-        offered = f"; nearest: {', '.join(near)}" if near else f"; known: {known}" if known else none
-        return visible(self.brief) + offered + self._end
+        return (f"; nearest: {', '.join(near)}" if near else f"; known: {known}" if known else none) + self._end
+
+    def __str__(self) -> str:
+        return visible(self.brief) + self.offered
 
 
 class MissingExtra(RoiError):

@@ -152,7 +152,7 @@ def fit_model(
     shape, cards = chosen.shape, [name for name in gpus.split(",") if name.strip()]
     if not cards:
         raise InputError(f"--gpu: {gpus!r} names no card; all, or names with commas")
-    named = [] if gpus == "all" else [find_gpu(name, "--gpu") for name in cards]
+    named = [] if gpus == "all" else [find_gpu(name, "--gpu", "--gpus") for name in cards]
     if no := next((name for name, gpu in zip(cards, named, strict=False) if gpu.apple), None):
         raise InputError(f"--gpu: {no!r}: training is not estimated on Apple's GPUs; name a card with CUDA or ROCm."
                          " `roi size` says what such a Mac serves")

@@ -45,7 +45,10 @@ class Task:
     passed_over: str | None = None
     """Label of the option with the highest expected NPV, where that is above the recommended one's."""
     passed_over_why: str | None = None
-    """Why it is not recommended: nobody tested it, or it beats staying in too few draws."""
+    """Why it is not recommended: not tested, or not likely."""
+    passed_over_chance: float | None = None
+    """Share of draws in which it beats staying."""
+    passed_over_chance_needed: float | None = None
     passed_over_saves_share: float | None = None
     passed_over_npv_usd: float | None = None
     reason: str = ""

@@ -263,10 +263,8 @@ def _advised(answer: "Comparison") -> dict[str, Any]:
         said["measure_first"] = f"{v.measure_first.kind} {labels[v.measure_first.option]}"
     for over in v.passed_over[:1]:
         saves, npv = _brings(answer, options[over.option])
-        why = (over.reason if over.reason == "not tested" or over.chance is None else
-               f"beats staying in only {over.chance:.0%}, needs {over.chance_needed:.0%}")
-        said |= {"passed_over": options[over.option].label, "passed_over_why": why, "passed_over_saves_share": saves,
-                 "passed_over_npv_usd": npv}
+        said |= {"passed_over": options[over.option].label, "passed_over_why": over.reason, "passed_over_chance": over.chance,
+                 "passed_over_chance_needed": over.chance_needed, "passed_over_saves_share": saves, "passed_over_npv_usd": npv}
     return said
 
 

@@ -120,8 +120,8 @@ def serve(
     from roi.store.imports.points import Stated
 
     stated = Stated(model=None if catalog_model is None else find_model(catalog_model, "--catalog-model").id,
-                    gpu=gpu if gpu is None else "cpu" if gpu.lower() == "cpu" else find_gpu(gpu, "--gpu").id, gpus=gpus,
-                    engine=engine, weight_dtype=weight_dtype, kv_dtype=kv_dtype, kv_capacity_tokens=kv_tokens)
+                    gpu=gpu if gpu is None else "cpu" if gpu.lower() == "cpu" else find_gpu(gpu, "--gpu", "--gpus").id,
+                    gpus=gpus, engine=engine, weight_dtype=weight_dtype, kv_dtype=kv_dtype, kv_capacity_tokens=kv_tokens)
     if imported:
         if url is not None:
             raise click.UsageError("--import: nothing is sent where files are read; leave out URL or --import")

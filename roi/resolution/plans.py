@@ -188,7 +188,7 @@ def check_capacities(s: Scenario, offers: Offers) -> None:
         field = f"serving.capacities.{number}"
         if row.model.lower() not in models:
             raise UnknownName(f"{field}.model", row.model, models, "model among the candidates that are served on GPUs")
-        gpu = find_gpu(row.gpu, f"{field}.gpu").id
+        gpu = find_gpu(row.gpu, f"{field}.gpu", "gpus").id
         if gpu not in {o.gpu for o in offers}:
             raise UnknownName(f"{field}.gpu", gpu, {o.gpu for o in offers}, "card among those that the candidates can have")
 

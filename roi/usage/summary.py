@@ -162,8 +162,8 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
     dropped = tuple(_dropped(every, log, question.options, backend))
     kept = [row for row in every if row.dropped is None and row.kind != "cost"]
     costs = tuple(row for row in every if row.dropped is None and row.kind == "cost")
-    _refuse_dropped(dropped, strict=question.strict, nothing=not kept and not costs)
     _refuse_another_form(dropped, sum(row.rows for row in every if row.source == OWN_TABLE))
+    _refuse_dropped(dropped, strict=question.strict, nothing=not kept and not costs)
     refuse_double_counts(kept, log.tables, backend)
     if all(row.dropped is None for row in every):
         records = records.mutate(dropped=ibis.null("string"))  # nothing is left out, so no row need be checked again

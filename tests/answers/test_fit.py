@@ -165,6 +165,14 @@ def test_offloaded_states_leave_the_card():
     assert answer(*one, "--offload")["gpus"][0]["peak_bytes"] < 0.5 * answer(*one)["gpus"][0]["peak_bytes"]
 
 
+def test_what_offloading_asks_of_the_host_is_said():
+    """70,553,706,496 parameters x 18 bytes are 1,183 GiB, which few hosts have; a card of 24 GB fits all the same."""
+    words = ("--method", "full", "--gpu", "RTX-4090", "--sharding", "zero3", "--offload")
+    told = " ".join(run("llama-3.1-70b", *words).stdout.split())
+    assert "Fits: yes" in told
+    assert "Offload: at least 1,183 GiB of the host's memory, all GPUs together. Its speed is assumed, 60 GB/s and 20" in told
+
+
 @pytest.mark.parametrize("sharding", ["fsdp", "zero3"])
 @pytest.mark.parametrize("method", ["lora", "qlora", "full"])
 def test_offloaded_parameters_of_adapters_have_a_report_too(method, sharding):
@@ -276,7 +284,7 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("llama-3.1-8b", "--optimizer", "lomo"), "--optimizer: lomo applies gradients as they come of trained weights"),
     (("llama-3.1-8b", "--method", "full", "--optimizer", "Muon", "--gpus", "8", "--sharding", "fsdp"),
      "--optimizer: muon is not known with sharding fsdp"),
-    (("llama-3.1-8b", "--offload"), "offload: True is not usable with sharding: 'none'; take zero2, zero3 or fsdp"),
+    (("llama-3.1-8b", "--offload"), "offload: not usable with sharding: 'none'; take zero2, zero3 or fsdp"),
     (("llama-3.1-8b", "--rank", "0"), "rank: 0 is not usable; at least 1"),
     (("llama-3.1-8b", "--rank", "-4"), "rank: -4"),
     (("llama-3.1-8b", "--seq", "200000"), "at most 131,072"),

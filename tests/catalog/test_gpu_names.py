@@ -99,7 +99,7 @@ SEVERAL = {
     "RTX PRO 6000": 3, "RTX PRO 6000 96GB": 3, "RTX PRO 5000": 2, "RTX A2000": 2, "MI50": 2,
 }
 NONE = (
-    "", "GPU", "80GB", "8xH100", "2x RTX 3090", "H100 96GB", "H100 40GB", "H100 SXM4", "H100 1000W", "H100 CNX", "H800 PCIe",
+    "", "GPU", "80GB", "H100 96GB", "H100 40GB", "H100 SXM4", "H100 1000W", "H100 CNX", "H800 PCIe",
     "H20 141GB", "H20e", "H100 MIG 1g.10gb", "NVIDIA A100-SXM4-80GB MIG 3g.40gb", "A100 64GB", "A100 SXM5", "A100 16GB",
     "A100X", "A10M", "NVIDIA A10-24Q", "GRID T4-16Q", "V100 64GB", "Tesla V100-SXM3-32GB", "V100-SXM2-80GB", "T4 32GB", "T4G",
     "L2", "A4", "RTX 6000", "RTX 6000 24GB", "RTX 5000", "RTX 4000", "RTX A3000", "RTX 3060 8GB", "RTX 3060 Laptop",
@@ -140,6 +140,18 @@ def test_a_name_of_another_card_or_with_what_contradicts_the_card_is_refused(nam
     assert told(name) == set()
     with pytest.raises(UnknownName):
         find_gpu(name)
+
+
+def test_a_card_and_its_count_in_one_are_told_apart():
+    """With where the count belongs, where the asker has a place for it; MI300X ends in no count, and 4x4090 is four."""
+    for name in ("8xH100", "8 x NVIDIA H100 80GB HBM3", "H100 x8", "H100:8", "h100 8x"):
+        with pytest.raises(ScenarioError, match=r"is not usable; write H100-80GB-SXM alone, and 8 as --gpus$"):
+            find_gpu(name, "--gpu", "--gpus")
+    with pytest.raises(ScenarioError, match=r"write RTX-4090 alone$"):
+        find_gpu("4x4090")
+    assert find_gpu("MI300X").id == "MI300X-192GB"
+    with pytest.raises(UnknownName):
+        find_gpu("8x brick")
 
 
 def test_what_a_name_says_is_taken_apart():

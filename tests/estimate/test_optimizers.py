@@ -89,6 +89,20 @@ def test_states_are_those_that_the_optimizers_own_classes_made(optimizer, dtype,
     assert float(optimizer_state_bytes(tiny_llama(tied=dtype == "fp32"), plan)) == states
 
 
+@pytest.mark.parametrize(("optimizer", "copies"), [("adamw-foreach", 1), ("rmsprop", 1), ("adagrad", 2), ("sgd-momentum", 0)])
+def test_a_multi_tensor_step_allocates_copies_of_all_that_is_trained(optimizer, copies):
+    """Storages that stand at once in a step of torch 2.13's class over ten matrices: Adagrad's root and its scaled gradient."""
+    found = optimizer_workspace_bytes(LLAMA, replace(FULL, optimizer=optimizer, dtype="fp32"))
+    assert float(found) == 4 * copies * LLAMA.parameters
+
+
+@pytest.mark.parametrize(("optimizer", "copies"), [("lion", 2), ("sophia", 3)])
+def test_a_step_by_parameters_allocates_copies_of_the_largest(optimizer, copies):
+    """The same of lion_pytorch's update, and of SophiaG's: |m|, h and their quotient. The embedding is 128,256 x 2,048."""
+    found = optimizer_workspace_bytes(LLAMA, replace(FULL, optimizer=optimizer, dtype="fp32"))
+    assert float(found) == 4 * copies * 128_256 * 2_048
+
+
 @pytest.fixture
 def tiny_llama():
     def make(*, tied):

@@ -11,7 +11,7 @@ from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.step.step_time import StepEfficiency, step_time
-from roi.estimate.training.adapters import packed_parameters
+from roi.estimate.training.adapters import packed_parameters, trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import (
@@ -20,6 +20,7 @@ from roi.estimate.training.sharding import (
     gathered_bytes,
     gathered_tensors,
     held_states,
+    host_bytes,
     layer_unit_bytes,
     link_seconds,
     link_speeds,
@@ -303,8 +304,26 @@ def test_offloaded_shards_leave_what_is_gathered():
     assert float(memory.weights_bytes) == pytest.approx(packed_parameters(model, plan) * 4.0 / 64.0)
     assert float(memory.adapters_bytes) == 0.0
     assert float(memory.reserved_bytes) / 2**30 == pytest.approx(14.92, rel=0.05)
-    with pytest.raises(InputError, match="offload: True is not usable with sharding: 'zero1'"):
+    with pytest.raises(InputError, match="offload: not usable with sharding: 'zero1'"):
         replace(plan, sharding="zero1")
+
+
+@pytest.mark.parametrize(("sharding", "each"), [("zero2", 16), ("zero3", 18)])
+def test_an_offloaded_job_fills_the_host_as_deepspeed_s_own_estimators_count(sharding, each):
+    """fp32 copy, two moments and gradient, and with ZeRO-3 the 16-bit weights: bytes a parameter, on any number of GPUs."""
+    for gpus in (1, 8):
+        plan = TrainingPlan(method="full", sharding=sharding, offload=True, gpus=gpus, accumulation=4)
+        assert float(host_bytes(LLAMA, plan)) == each * P
+    own = float(host_bytes(LLAMA, replace(plan, optimizer="sgd")))
+    assert own == (each - 8) * P
+
+
+def test_fsdp_offloads_its_shards_without_the_scales_that_stay():
+    """QLoRA r16: 4 bits a packed weight and the rest in bf16; adapters with gradients and two moments in bf16."""
+    plan = TrainingPlan(method="qlora", gpus=2, sharding="fsdp", offload=True, kbit_prepared=False)
+    adapters = float(trained_parameters(LLAMA, plan))
+    packed = packed_parameters(LLAMA, plan)
+    assert float(host_bytes(LLAMA, plan)) == pytest.approx(packed / 2 + 2 * (P - packed) + 4 * 2 * adapters)
 
 
 def test_zero_1_divides_the_optimizer_s_states_alone():
@@ -367,5 +386,5 @@ def test_embedding_and_head_trained_beside_adapters_have_copies_gradients_and_mo
     ends = 2 * 151_936 * 4096 * 2
     assert float(trained.adapters_bytes - frozen.adapters_bytes) == ends
     assert float(trained.peak_allocated_bytes - frozen.peak_allocated_bytes) >= 4 * ends
-    with pytest.raises(InputError, match="ends: True is usable with an adapter"):
+    with pytest.raises(InputError, match="ends: usable with an adapter"):
         replace(plan, method="full", ends=True)

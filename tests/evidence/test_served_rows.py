@@ -263,6 +263,15 @@ def test_every_figure_above_the_roofline_is_refused_with_its_column(tmp_path, ch
     assert not list(tmp_path.glob("*.served"))
 
 
+def test_answers_of_one_token_are_held_to_the_products_of_their_prompt(tmp_path):
+    """Time to the end over one output: 3,400 tokens of 2 x 68.45e9 FLOP and of 4.46e9 at half the rate: 0.1252 s."""
+    one = {"osl": "1", "output_tok_per_s": "", "tpot_kind": "end-to-end"}
+    assert add(tmp_path, {**one, "tpot_ms": "200"}).exit_code == 0
+    [file], _ = find_served_rows([tmp_path])
+    assert file.rows[0].of_roofline == pytest.approx(0.1252 / 0.2, rel=0.002)
+    assert "a token takes 100 ms, and its share of the prompt and of reading" in add(tmp_path, {**one, "tpot_ms": "100"}).stderr
+
+
 def test_a_prompt_that_the_row_says_is_cached_takes_no_products(tmp_path):
     """3,399 of 3,400 cached: 23.08 requests/s x 260 tokens are 0.84 of 3.96 PFLOP/s; 6,000 / 32 = 188 reads of 70.6 GB are 13
     TB/s, so that there must be more in flight: 128 make it 3.3."""

@@ -3,7 +3,6 @@
 import gc
 import json
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,10 +112,8 @@ def test_on_this_processor_itself_a_trial_run_changes_the_spread_of_the_hours(ow
     """Nothing is simulated: a llama of 68 million parameters is trained on the processor, which is the scenario's card."""
     folder = own_cpu.parent / "measured"
     words = ("--local", str(own_cpu), "--device", "cpu", "--profiles", str(folder), "--budget", "10m", "--format", "json")
-    began = time.process_time()
     result = CliRunner().invoke(main, ["calibrate", *words])
     assert result.exit_code == 0, result.output
-    assert time.process_time() - began < 60.0  # of the processor, both comparisons included
     told = json.loads(result.stdout)
     moved, = (one for one in told["moved"] if one["fact"] == HOURS)
     assert moved["before"] != moved["after"]

@@ -2,7 +2,6 @@
 
 import os
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -94,10 +93,9 @@ def test_an_alias_bomb_is_refused_at_its_first_anchor() -> None:
 
 
 @pytest.mark.parametrize("opening", ["[", "{", "- ", "? ", "[{a: ", '{"a":'])
-def test_nesting_is_refused_before_it_costs_anything(opening: str) -> None:
-    start = time.process_time()
-    refusal("a: " * (opening in "[{") + opening * (SIZE_LIMIT // len(opening)))
-    assert time.process_time() - start < 1
+def test_deep_nesting_is_refused(opening: str) -> None:
+    why = "a key is a name" if opening == "? " else "nest"
+    assert why in refusal("a: " * (opening in "[{") + opening * (SIZE_LIMIT // len(opening)))
 
 
 def test_nesting_up_to_the_limit_is_read() -> None:
@@ -157,17 +155,6 @@ def test_a_value_used_twice_is_written_twice() -> None:
 def test_nan_and_infinity_are_not_written(value: float) -> None:
     with pytest.raises(ValueError, match="has no place in a scenario"):
         dump_yaml({"a": value})
-
-
-def test_three_hundred_lines_are_read_in_less_than_60_ms() -> None:
-    text = "".join(f"k{i}:\n  a: 1.5  # comment\n  b: [1, 2, 3]\n" for i in range(100))
-    assert min(_seconds(text) for _ in range(3)) < 0.06
-
-
-def _seconds(text: str) -> float:
-    start = time.process_time()
-    parse_yaml(text, "f")
-    return time.process_time() - start
 
 
 def test_a_file_that_is_not_there_names_the_nearest_one(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -36,6 +35,7 @@ from roi.facts.profiles import (
     TrainProfile,
 )
 from roi.store.profiles import folders as profile_files
+from roi.store.profiles import loading
 from roi.store.profiles.folders import file_name
 from roi.store.profiles.lookup import (
     PeakBytes,
@@ -318,20 +318,17 @@ def test_other_kinds_and_other_models_are_not_looked_at(tmp_path):
     assert len(load_profiles([tmp_path], model="llama-3.1-8b").profiles) == 3
 
 
-def test_five_hundred_files_load_in_under_two_seconds(tmp_path):
-    """Of 40 KB each, as a dry run with its operators is: 0.2 to 0.5 s; files of another model are not validated."""
+def test_files_of_another_model_are_not_validated(tmp_path, monkeypatch):
+    """Of 40 KB each, as a dry run with its operators is: five hundred of them would take seconds."""
     operators = dry_run().operators * 120
     text = dry_run(operators=operators, timeline_bytes=(1e9,) * 400).model_dump_json(by_alias=True, indent=1)
-    for number in range(500):
+    for number in range(20):
         (tmp_path / f"{number}.json").write_text(text + " " * number)
-    seconds = {}
-    for model in ("llama-3.1-8b", "qwen3-8b"):
-        start = time.process_time()
-        found = load_profiles([tmp_path], kinds={"dry-run"}, model=model).profiles
-        seconds[model] = time.process_time() - start
-        assert len(found) == (500 if model == "llama-3.1-8b" else 0)
-    assert seconds["llama-3.1-8b"] < 2.0
-    assert seconds["qwen3-8b"] < 0.5
+    validated, validate = [], loading._validated
+    monkeypatch.setattr(loading, "_validated", lambda raw: validated.append(len(raw)) or validate(raw))
+    for model, held in (("qwen3-8b", 0), ("llama-3.1-8b", 20)):
+        assert len(load_profiles([tmp_path], kinds={"dry-run"}, model=model).profiles) == held
+        assert len(validated) == held
 
 
 def test_a_second_profile_of_the_day_gets_a_number_and_the_first_is_untouched(tmp_path):

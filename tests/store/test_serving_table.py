@@ -3,6 +3,7 @@
 import pytest
 from tables_support import SERVING, read_serving, serving_run_of, write_table
 
+from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.serving_efficiencies import engine_habits
 from roi.errors import InputError
 from roi.estimate.replay.load_curve import Slo
@@ -86,6 +87,12 @@ def test_loads():
     assert (full.prompts, full.slo, full.length_cv, full.adapters) == (200.0, Slo(2.0, 0.2), 0.5, 4)
 
 
+def test_a_card_is_taken_by_the_names_that_every_option_takes():
+    for name in ("H100", "NVIDIA H100 80GB HBM3", "h100-sxm"):
+        assert serving_run_of(gpu=name).system.gpu == find_gpu(name)
+    assert serving_run_of(model="Qwen/Qwen3-8B").system.shape.id == "qwen3-8b"
+
+
 def test_prefill_workers_are_some_of_the_replicas():
     found = serving_run_of(tp="2", replicas="4", prefill_replicas="3").system
     assert (found.replicas, found.prefill_replicas, found.tensor_parallel) == (4.0, 3.0, 2.0)
@@ -93,7 +100,8 @@ def test_prefill_workers_are_some_of_the_replicas():
 
 @pytest.mark.parametrize(("change", "told"), [
     ({"model": "acme/Rocket"}, "model: 'acme/Rocket'; no model of the catalog"),
-    ({"gpu": "H100-SXM"}, "gpu: 'H100-SXM'; no GPU of the catalog; nearest: H100-80GB-SXM"),
+    ({"gpu": "A100"}, "gpu: 'A100'; it may be A100-40GB-SXM or A100-40GB-PCIe or A100-80GB-SXM or A100-80GB-PCIe; name one"),
+    ({"gpu": "8xH100"}, "gpu: '8xH100'; write H100-80GB-SXM alone, and 8 as tp x pp x replicas"),
     ({"engine": "vLLM"}, "engine: 'vLLM'; none of vllm, tensorrt-llm, sglang"),
     ({"design": "2025"}, "design: '2025'; none of recent, 2024, rocm-2024; nearest: 2024"),
     ({"weight_dtype": "awq"}, "weight_dtype: 'awq'; none of fp32, bf16, fp16, fp8, int8, int4, nvfp4, mxfp4"),
@@ -103,6 +111,7 @@ def test_prefill_workers_are_some_of_the_replicas():
     ({"isl": "~500"}, "isl: '~500'; not a number"), ({"isl": "1,024"}, "isl: '1,024'; not a number"),
     ({"isl": "0"}, "isl: '0'; it should be greater than or equal to 1"), ({"isl": "128 tokens"}, "not a number"),
     ({"isl": "128", "cached_isl": "128"}, "cached_isl: '128'; less than isl, 128"),
+    ({"osl": "1", "tpot_ms": "10"}, "tpot_ms: '10'; answers of one token (osl) have no time between tokens"),
     ({"osl": ""}, "osl: ''; blank, and a row needs it"), ({"osl": "1e400"}, "osl: '1e400'; it should be a finite number"),
     ({"concurrency": ""}, "concurrency: ''; blank, and load closed needs it"),
     ({"load": "open"}, "offered_req_per_s: ''; blank, and load open needs it"),
@@ -118,6 +127,12 @@ def test_prefill_workers_are_some_of_the_replicas():
 def test_a_cell_that_is_not_canonical_skips_its_row_with_column_value_and_what_is_allowed(reason, change, told):
     """70.55e9 parameters of 2 bytes: 131.4 GiB."""
     assert told in reason(**change)
+
+
+def test_errors_are_told_by_the_ids_of_cards_and_models_however_a_row_names_them(tmp_path):
+    table = read_serving(tmp_path / "s.csv", {}, {"gpu": "H100", "model": "Qwen/Qwen3-8B"})
+    assert [label.gpu for label in table.labels] == ["H100-80GB-SXM"] * 2
+    assert table.labels[1].model == "qwen3-8b"
 
 
 def test_skipped_rows_stay_labelled(tmp_path):

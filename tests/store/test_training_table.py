@@ -124,6 +124,17 @@ def test_unstated_checkpointing_is_on_where_k_bit_preparation_turns_it_on(quant,
     assert run(gradient_checkpointing="", method="lora", quant=quant, double_quant="true").plan.checkpointing is on
 
 
+def test_deepspeed_runs_its_own_adam_at_every_stage_however_old_the_row_is():
+    for sharding, optimizer in (("none", "adamw-foreach"), ("zero1", "adamw"), ("zero2", "adamw"), ("zero3", "adamw")):
+        found = run(method="full", rank="", target_modules="", trainer="hf", date="2024-04-30", sharding=sharding, n_gpus="8")
+        assert found.plan.optimizer == optimizer, sharding
+
+
+def test_errors_are_told_by_the_id_of_a_card_however_a_row_names_it(tmp_path):
+    table = read_training(tmp_path / "t.csv", {}, {"gpu": "NVIDIA GeForce RTX 4080"}, {"gpu": ""})
+    assert [label.gpu for label in table.labels] == ["RTX-4080", "RTX-4080", "unstated"]
+
+
 def test_other_kinds_of_memory_that_a_row_states_are_runs_of_their_own(tmp_path):
     """3.5 GiB allocated, 4.0 reserved."""
     table = read_training(tmp_path / "t.csv", {"peak_mem_reserved_gib": "4.0"},
@@ -185,6 +196,8 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"method": "full:lisa"}, f"method: 'full:lisa'; none of {NAMED}; nearest: lisa"),
     ({"method": "full", "optimizer": "galore-adamw", "rank": ""}, "rank: ''; blank, and GaLore needs it"),
     ({"optimizer": "galore-adamw"}, "optimizer: 'galore-adamw'; optimizer: galore-adamw projects the gradients of trained"),
+    ({"method": "full", "rank": "", "target_modules": "", "optimizer": "muon", "sharding": "fsdp", "n_gpus": "8"},
+     "optimizer: 'muon'; optimizer: muon is not known with sharding fsdp; take none, or adamw-8bit"),
     ({"method": "houlsby", "rank": "", "trainable_params": "5"}, "no size of houlsby trains as many; 1 trains"),
     ({"method": "llamapro", "rank": "", "trainable_params": str(7 * 14_912_384)},
      "trainable_params: '104386688'; rank: llamapro is not possible with 7 new layers on the 24 of qwen2.5-0.5b; take 6"),
@@ -198,8 +211,9 @@ def test_a_row_may_say_whether_it_fitted_and_nothing_else(fits, failed):
     ({"method": "qlora", "quant": ""}, "quant: ''; qlora needs nf4 or int8"),
     ({"method": "qlora", "quant": "none"}, "quant: 'none'; qlora needs nf4 or int8"),
     ({"method": "full", "quant": "nf4"}, "quant: 'nf4'; full needs none"),
-    ({"model": "Qwen/Qwen2.5-0.5B-Instruct"}, "no model of the catalog; nearest: qwen2.5-0.5b"),
-    ({"gpu": "RTX 4080"}, "gpu: 'RTX 4080'; no GPU of the catalog; nearest: RTX-4080"),
+    ({"model": "Qwen2.5-0.5B-Instruct-AWQ"}, "no model of the catalog; nearest: qwen2.5-0.5b"),
+    ({"gpu": "RTX 4081"}, "gpu: 'RTX 4081'; no GPU of the catalog; nearest: "),
+    ({"gpu": "8 x RTX 4080"}, "gpu: '8 x RTX 4080'; write RTX-4080 alone, and 8 as n_gpus"),
     ({"target_modules": "q_proj+wq"}, "target_modules: 'q_proj+wq'; qwen2.5-0.5b has no target 'wq'; it has attention, qv"),
     ({"model": "kimi-k2-0905", "target_modules": "qv"}, "target_modules: 'qv'; 'qv' matches nothing in kimi-k2-0905"),
     ({"target_modules": ""}, "target_modules: ''; blank, and an adapter needs it"),

@@ -426,6 +426,9 @@ def test_numbers_in_another_form_are_refused_with_the_first_and_what_to_do(tmp_p
     assert found.code == 2
     assert (f"2 of 3 rows cannot be read: a token count that cannot be read ({file}, line 2: '1.200'); write numbers without a"
             " separator of thousands") in found.error
+    all_of_them = usage(table(tmp_path / "c.csv", rows[:2]))  # where no row counts, too
+    assert "2 of 2 rows cannot be read" in all_of_them.error
+    assert "write numbers without a separator of thousands" in all_of_them.error
     few = usage(table(tmp_path / "b.csv", [rows[0], *calls(19)]))
     assert few.left_out == {"a token count that cannot be read": 1}
 

@@ -34,6 +34,9 @@ INSTANCE: Final = re.compile(
 """A cloud's machine: the family, and a size (p5.48xlarge, a2-highgpu-8g, Standard_NC24ads_A100_v4)."""
 SXM: Final = {"p": "2", "v": "2", "a": "4", "h": "5", "b": "6"}
 """NVIDIA's module of each generation, by the first letter of its cards; V100's SXM3 is faster than the card on SXM2."""
+COUNTS: Final = (re.compile(r"(?P<n>\d{1,4}) ?[x×*] ?(?P<card>.+)"), re.compile(r"(?P<card>.+?) ?[x×*:] ?(?P<n>\d{1,4})"),
+                 re.compile(r"(?P<card>.+?) (?P<n>\d{1,4}) ?[x×]"))
+"""How people write several cards in one: 8xH100, A100 x 4, H100:8, MI300X 8x."""
 TOLERANCE: Final = 0.03
 """Share by which a memory in MiB or GiB may differ: nvidia-smi counts what drivers keep for themselves."""
 
@@ -92,6 +95,12 @@ def _board(word: str, core: str) -> str:
         return "" if core.startswith("gb") else "sxm"
     module = word.replace(" ", "")
     return "sxm" if module == "sxm" + SXM.get(core[:1], "") else module
+
+
+def apart(name: str) -> list[tuple[str, int]]:
+    """Card and count, in each way in which the name may be both."""
+    found = (pattern.fullmatch(name.strip().lower()) for pattern in COUNTS)
+    return [(match["card"], int(match["n"])) for match in found if match]
 
 
 def fits(stated: GpuName, gpu: Gpu, known: tuple[GpuName, ...]) -> bool:

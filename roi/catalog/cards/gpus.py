@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import PositiveFloat, ValidationError
 
 from roi.catalog.cards.apple import apple_gpus, apple_named, is_newer
-from roi.catalog.cards.gpu_names import GpuName, fits, plain, read_name
+from roi.catalog.cards.gpu_names import GpuName, apart, fits, plain, read_name
 from roi.catalog.rows import read_json, read_rows
 from roi.catalog.user_data import gpus_file
 from roi.disk import GivenTwice, check_unique, read_text
@@ -85,10 +85,11 @@ class _OwnGpus(Record):
     gpus: tuple[Gpu, ...]
 
 
-def find_gpu(name: str, field: str = "gpu") -> Gpu:
+def find_gpu(name: str, field: str = "gpu", counted: str = "") -> Gpu:
     """The GPU that `name` means: its id or an alias; case, punctuation and the maker's name do not matter.
 
-    A name that several GPUs carry ("A100": 40 or 80 GB) is an error that names them all; of another, the nearest three.
+    A name that several GPUs carry ("A100": 40 or 80 GB) is an error that names them all; of another, the nearest three. So is
+    one with a count ("8xH100"): `counted` is where that is stated, empty where it is not.
     """
     found = gpus_named(name)
     if len(found) > 1:
@@ -96,6 +97,10 @@ def find_gpu(name: str, field: str = "gpu") -> Gpu:
     if not found and is_newer(name):
         raise ScenarioError(field, name, "Apple does not publish the rate of M5's matrix units; M1 to M4 are in the catalog")
     if not found:
+        for card, n in apart(name):
+            if meant := gpus_named(card):
+                alone = f"write {' or '.join(gpu.id for gpu in meant)} alone"
+                raise ScenarioError(field, name, f"{alone}, and {n} as {counted}" if counted else alone)
         known = (n for gpu in (*load_gpus(), *apple_gpus()) for n in (gpu.id, *gpu.aliases))
         raise UnknownName(field, name, known, "GPU", listed="roi fit MODEL --full")
     return found[0]

@@ -73,7 +73,7 @@ def rents(s: "Scenario") -> Offers:
     """Every rent of the as-of date: those that the scenario states, and the catalog's of other cards or vendors, discounted."""
     stated = tuple(
         Offer(
-            gpu=find_gpu(r.gpu, f"gpu_rents.{number}.gpu").id, vendor=r.vendor,
+            gpu=find_gpu(r.gpu, f"gpu_rents.{number}.gpu", "gpus_per_instance").id, vendor=r.vendor,
             kind=(RentalKind.RESERVED if r.minimum_months else RentalKind.ON_DEMAND).value,
             source=as_spread(r.usd_per_gpu_hour).source or f"scenario gpu_rents.{number}",
             date=as_spread(r.usd_per_gpu_hour).date or s.as_of, usd_per_gpu_hour=value_of(r.usd_per_gpu_hour),
@@ -160,7 +160,7 @@ def owned_offers(s: "Scenario") -> Offers:
     field, own = "own_hardware.resale_usd_per_gpu", s.own_hardware
     cards = Counter[str]()
     for name, count in own.cards.items():
-        cards[find_gpu(name, "own_hardware.cards").id] += count
+        cards[find_gpu(name, "own_hardware.cards", "the number after the name").id] += count
     resale = own.resale_usd_per_gpu
     if resale is not None and not cards:
         raise ScenarioError(field, resale, "say which cards you own, and how many, in own_hardware.cards")

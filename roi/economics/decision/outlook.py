@@ -1,6 +1,6 @@
-"""What a picture of the answer needs and the answer does not keep: savings month by month in the draws, costs along volumes.
+"""What is told of an answer that does not keep it: savings by month in the draws, costs along volumes, announced prices.
 
-Worked out where somebody asks for the picture, from the Case alone: the same facts, plans and draws as the comparison.
+Worked out where somebody asks for it, from the Case alone: the same facts, plans and draws as the comparison.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,9 @@ from roi.economics.decision.evaluation import Choice, Evaluated, evaluate, read_
 from roi.economics.decision.feasibility import meets_bar
 from roi.economics.decision.option_result import cash_flows
 from roi.economics.finance import discount_factors
-from roi.economics.inputs import Array
-from roi.economics.lines.line import requests
+from roi.economics.inputs import Array, Option
+from roi.economics.lines.api_bill import service
+from roi.economics.lines.line import pick, requests
 from roi.economics.reading import number
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
@@ -127,3 +128,47 @@ def facts_behind(case: Case, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     shared, options, _ = settle(case)
     used = {id: {path for line in evaluate(shared, options[id], options).costs.lines for path in line.facts} for id in ids}
     return {id: tuple(path for path in case if path in paths) for id, paths in used.items()}
+
+
+@dataclass(frozen=True)
+class PricesAhead:
+    """The lists that the vendor of a model has announced, as an option meets them."""
+
+    option: str
+    vendor: str
+    """Its model, as the facts of the vendor name it."""
+    lists: tuple[tuple[str, float | None], ...]
+    """First day of each, and the cost of the option's mean request by it over today's; None where that is free today."""
+    more_usd: Array | None
+    """USD that they add to each month of the option, shape (H,); None of a model that takes what a fleet of `ids` does not."""
+
+
+def prices_ahead(case: Case, ids: Sequence[str]) -> list[PricesAhead]:
+    """Announced lists of the models of the options `ids`, and of those that take what their fleets do not; each model once."""
+    shared, options = read_all(case, case.values(), ids=tuple(ids))
+    found: dict[str, PricesAhead] = {}
+    for id in dict.fromkeys((*ids, *(other for id in ids if (other := options[id].spills_to) is not None))):
+        option, vendor = options[id], options[id].vendor
+        if option.api is None or not option.api.announced or vendor is None or vendor in found:
+            continue
+        api, more = service(shared, option), None
+        today, days = pick(api.cost.usd), (f"vendors.{vendor}.announced.{k}.from" for k in range(len(api.steps)))
+        if id in ids:
+            dear, cheap = (evaluate(shared, each, {**options, id: each}) for each in (option, _at_todays_list(option)))
+            more = np.ravel(dear.total.monthly - cheap.total.monthly)
+        found[vendor] = PricesAhead(option=id, vendor=vendor, more_usd=more, lists=tuple(
+            (str(case[day].value), pick(cost.usd) / today if today else None)
+            for day, (_, cost) in zip(days, api.steps, strict=True)))
+    return list(found.values())
+
+
+def bill_at_todays_list(case: Case) -> float:
+    """What the API bills in month 1 of staying, USD, whatever is announced: a stated bill is held against today's list."""
+    shared, options = read_all(case, case.values(), ids=("stay",))
+    stay = _at_todays_list(options["stay"])
+    lines = evaluate(shared, stay, {**options, "stay": stay}).costs.lines
+    return sum(float(np.ravel(line.monthly)[0]) for line in lines if line.name.startswith("API "))
+
+
+def _at_todays_list(option: Option) -> Option:
+    return option if option.api is None else replace(option, api=replace(option.api, announced=()))

@@ -20,6 +20,7 @@ STEPS, SAME = 50, 1e-9
 NUDGE, ALMOST_NOTHING = 1e-3, 1e-6
 """The share by which a quantity is moved to see what that costs, and the least factor that is tried."""
 BAR, EQUAL = "what the quality bar admits", "there the present values are equal"
+SAME_PRICE = "the rival pays the same price"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +156,7 @@ def _prices(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpo
     else:
         quantity = "usd_per_gpu" if option.hardware else "usd_per_gpu_hour"
         both_pay = other.plan is not None and bool(other.hardware) == bool(option.hardware)
-    (today, whose), threshold, reason = _price(option), None, "the rival pays the same price"
+    (today, whose), threshold, reason = _price(option), None, SAME_PRICE
     if not both_pay:
         factor, wins, there = _where_it_turns(curves, option, other, counts, _at_price)
         reason = "at any price" if wins else "even for nothing it costs more"

@@ -208,7 +208,7 @@ def whole_request_line(
 
     def arithmetic(month: int) -> str:
         some = pick(part, month) * pick(share.whole, month)
-        return f"{_counted(shared, some, month)} x ${pick(api.cost.usd, month):.8g} each{api.moves(month)}"
+        return f"{_counted(shared, some, month)} x ${pick(api.told(WHOLE).usd, month):.8g} each{api.moves(month)}"
 
     return Line(
         name=name, path=path, rate=part * api.cost.usd, share=share, facts=(*api.facts(), *extra), arithmetic=arithmetic,

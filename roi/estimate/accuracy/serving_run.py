@@ -171,11 +171,13 @@ def held_to_roofline(run: ServingRun) -> tuple[HeldToRoofline, ...]:
              ("total_tok_per_s", "tokens", run.total_tokens_per_s, load.input_tokens + load.output_tokens))
     found = [rate(column, words, stated, tokens) for column, words, stated, tokens in rates if stated is not None]
     if run.tpot_s is not None:
-        least = reading if run.tpot_kind == "between-tokens" else reading * later / load.output_tokens
+        first = max(reading, prompt) if run.tpot_kind == "end-to-end" else 0.0
+        least = reading if run.tpot_kind == "between-tokens" else (first + reading * later) / load.output_tokens
+        what = f"its share of the prompt and of reading the {system.weight_dtype} weights" if first else (
+            f"reading the {system.weight_dtype} weights once")
         found.append(HeldToRoofline("tpot_ms", least / run.tpot_s, (
-            f"a token takes {1e3 * run.tpot_s:.3g} ms, and reading the {system.weight_dtype} weights once takes"
-            f" {system.tensor_parallel:g} x {system.gpu.id} {1e3 * least:.3g} ms: is it of another unit, format or card, or"
-            " decoded speculatively?")))
+            f"a token takes {1e3 * run.tpot_s:.3g} ms, and {what} takes {system.tensor_parallel:g} x {system.gpu.id}"
+            f" {1e3 * least:.3g} ms: is it of another unit, format or card, or decoded speculatively?")))
     if run.ttft_s is not None:
         found.append(HeldToRoofline("ttft_ms", max(reading, prompt) / run.ttft_s, "the first token comes before its prompt"))
     return tuple(found)

@@ -54,7 +54,7 @@ ELEMENTWISE: Final = tuple(name for name, held in HELD.items() if not held.kind 
 """Optimizers that take a parameter's elements one by one, so that any part of it may be elsewhere."""
 WORKS_ON: Final[dict[str, tuple[float, float, float]]] = {
     "adafactor": (0.0, 16.0, 8.0), "adalomo": (0.0, 16.0, 8.0), "adam-mini": (0.0, 12.0, 8.0), "lomo": (0.0, 8.0, 0.0),
-    "lion": (2.0, 0.0, 0.0), "sophia": (2.0, 0.0, 0.0),
+    "lion": (2.0, 0.0, 0.0), "sophia": (3.0, 0.0, 0.0),
 }  # fmt: skip
 """Optimizer that goes parameter by parameter -> copies of the largest in its own type, and bytes an element of those in fp32
 where it has 16 bits, and where it is fp32 itself: Adafactor's gradient, parameter, update and the update before it."""
@@ -107,13 +107,13 @@ def _rows_and_columns(model: ModelShape, plan: TrainingPlan, trained: Number) ->
 def optimizer_workspace_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
     """Bytes that the optimizer step allocates: torch's multi-tensor AdamW holds sqrt(v) of every parameter at once.
 
-    So do its RMSprop and Adagrad. bitsandbytes and torchao update in place, and so does the fused AdamW that the HF Trainer
-    asks for (optim="adamw_torch_fused"); one with bf16 states goes parameter by parameter. So do the others, whose temporaries
-    of the largest count (`WORKS_ON`).
+    So does its RMSprop, and Adagrad beside what it divides by that. bitsandbytes and torchao update in place, and so does the
+    fused AdamW that the HF Trainer asks for (optim="adamw_torch_fused"); one with bf16 states goes parameter by parameter. So
+    do the others, whose temporaries of the largest count (`WORKS_ON`).
     """
     trained = trained_parameters(model, plan)
     if plan.multi_tensor or plan.optimizer in ("rmsprop", "adagrad"):
-        return plan.trained_bytes * trained
+        return (2.0 if plan.optimizer == "adagrad" else 1.0) * plan.trained_bytes * trained
     if HELD[plan.optimizer].kind in ("low", "matrices"):
         return _product_workspace(model, plan) + 0.0 * np.asarray(plan.rank, dtype=float)
     own, narrow, wide = WORKS_ON.get(plan.optimizer, (0.0, 0.0, 0.0))

@@ -175,10 +175,10 @@ class TrainingPlan:
 
     def _check_sharding(self) -> None:
         if self.offload and self.sharding not in ("zero2", "zero3", "fsdp"):
-            raise InputError(f"offload: {self.offload} is not usable with sharding: {self.sharding!r};"
+            raise InputError(f"offload: not usable with sharding: {self.sharding!r};"
                              " take zero2, zero3 or fsdp")
         if self.ends and (self.sharding != "none" or not self.adapter):
-            raise InputError(f"ends: {self.ends} is usable with an adapter and without sharding, not with {self.sharding!r}")
+            raise InputError(f"ends: usable with an adapter and without sharding, not with {self.sharding!r}")
         if self.sharding == "none":
             return
         if self.gpus < 2 and self.sharding == "fsdp" and not self.offload:

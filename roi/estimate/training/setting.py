@@ -224,7 +224,7 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
     Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
     """
     unrun = (_outside_litgpt(model, plan) or _unrun_attention(model, plan) or _unknown_tuner(model, plan)
-             or _unknown_layers(model, plan) or _unknown_optimizer(plan) or _unquantised(model, plan))
+             or _unknown_layers(model, plan) or optimizer_refusal(plan) or _unquantised(model, plan))
     if unrun or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
     ways = "take targets attention, or"
@@ -295,7 +295,7 @@ def _unknown_layers(model: ModelShape, plan: TrainingPlan) -> str:
     return ""
 
 
-def _unknown_optimizer(plan: TrainingPlan) -> str:
+def optimizer_refusal(plan: TrainingPlan) -> str:
     """Why the optimizer is not counted beside the plan's other fields; empty where it is.
 
     Engines that shard hand it flat parts of parameters, of which no rule for matrices holds.

@@ -14,7 +14,7 @@ off, so that gradients are reduced after backward.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 import numpy as np
@@ -155,6 +155,19 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
         adapters_bytes=adapters * share if parameters else adapters, moments_bytes=(moments + copy) * share,
         gradients_bytes=gradients * share, update_bytes=widened, buckets_bytes=2.0 * plan.trained_bytes * held,
     )
+
+
+def host_bytes(model: ModelShape, plan: TrainingPlan) -> Number:
+    """Bytes of the host's memory that an offloaded job holds at least, over all its GPUs; broadcasts over rank.
+
+    What its GPUs would hold together, but for the parameters that ZeRO-2 computes with; DeepSpeed's gradients are fp32 there.
+    Of full training with Adam 16 bytes a parameter with ZeRO-2 and 18 with ZeRO-3, as DeepSpeed's own estimators count
+    (estimate_zero2_model_states_mem_needs, estimate_zero3_...). They ask for half as much again for buffers: left out here.
+    """
+    whole = held_states(model, replace(plan, offload=False, gpus=max(plan.gpus, 2), accumulation=1), 1.0)
+    parameters = whole.weights_bytes - _whole_scales(model, plan) + whole.adapters_bytes
+    wide = 4.0 * trained_parameters(model, plan) if plan.sharding != "fsdp" else whole.gradients_bytes
+    return (0.0 if plan.sharding == "zero2" else parameters) + whole.moments_bytes + wide
 
 
 def has_collectives(plan: TrainingPlan) -> bool:

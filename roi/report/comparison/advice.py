@@ -39,6 +39,7 @@ from roi.report.layout.wording import (
     percent,
     short_usd,
     told_apart,
+    too_seldom,
     usd,
 )
 from roi.report.layout.wording import chance as share
@@ -65,7 +66,7 @@ WHAT = {
 DIFFERS = 0.25
 """Two paybacks that differ by more than this part of the longer one are both told."""
 PART = 0.1
-"""Forced migrations are named where they are more than this part of what staying costs."""
+"""Part of what staying costs above which forced migrations are named, and of month 1 by which the mean month is another."""
 MOSTLY = 0.5
 """A floor that takes less than this share of the requests is mostly the API, and says so."""
 SAME_RATE = 0.0005
@@ -213,8 +214,8 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that your own cards would sell for" if own else paid_first
     owed = f" ({usd(unused)} of it commitment still owed)" if (unused := _unused(c, o)) >= 1.0 else ""
-    now = _first_month(c) if o.id == (c.verdict.first_move or c.verdict.leader) else ""
-    cash_now, cash_then = f"{usd(month_of(c, stay)[0])}{now}{_migrations(c)}", f"{usd(o.cash_monthly_usd)}{owed}"
+    now = _of_staying(c, month_1=o.id == (c.verdict.first_move or c.verdict.leader))
+    cash_now, cash_then = f"{usd(month_of(c, stay)[0])}{now}", f"{usd(o.cash_monthly_usd)}{owed}"
     return f"Cash {cash_now} -> {cash_then} a month; set-up {first}; {paid}."
 
 
@@ -224,18 +225,16 @@ def _unused(c: Comparison, o: OptionResult) -> float:
     return sum(sum(line.monthly_usd[start:]) for line in o.lines if line.name in UNUSED) / (len(o.monthly_usd) - start)
 
 
-def _first_month(c: Comparison) -> str:
-    """What staying costs in its first month, where the mean of the months compared is another; else empty."""
-    now = sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.cash)
-    return f" (month 1: {usd(now)})" if abs(month_of(c, option_of(c, "stay"))[0] - now) > PART * now else ""
-
-
-def _migrations(c: Comparison) -> str:
-    """What of staying's cash, in the same months, is forced migrations; empty where it is little."""
+def _of_staying(c: Comparison, *, month_1: bool = True) -> str:
+    """What of staying's cash is forced migrations, where that is much, and its first month, where that differs; else empty."""
     start, stay = compared_from(c), option_of(c, "stay")
+    mean, now = month_of(c, stay)[0], sum(line.monthly_usd[0] for line in stay.lines if line.cash)
     rows = (line.monthly_usd for line in stay.lines if line.name.endswith(": migration"))
     moves = sum(sum(row[start:]) for row in rows) / (len(stay.monthly_usd) - start)
-    return f" ({usd(moves)} of it forced migrations)" if moves > PART * month_of(c, stay)[0] else ""
+    told = [f"{usd(moves)} of it forced migrations"] if moves > PART * mean else []
+    if month_1 and abs(mean - now) > PART * now:
+        told.append(f"month 1: {usd(now)}")
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def _wrong(c: Comparison, o: OptionResult) -> str:
@@ -258,7 +257,7 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
     until = " for now" if nothing_fails(c) else ": stop here" if v.then is None else " for now, and measure"
-    head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_migrations(c)},"
+    head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c)},"
             f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
     barred = [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
     if v.challenger is None and not barred:
@@ -285,8 +284,7 @@ def reason(c: Comparison, id: str) -> str:
         return "it is not the best"
     if passed.reason == "not tested":
         return "nobody has tested it"
-    found, needed = told_apart(percent, passed.chance or 0.0, passed.chance_needed)
-    return f"beats staying in only {found} of the draws, needs {needed}"
+    return too_seldom(passed.chance or 0.0, passed.chance_needed)
 
 
 def next_step(c: Comparison) -> str:
@@ -362,4 +360,5 @@ def _unless(c: Comparison) -> list[Block]:
     if c.thresholds is None:
         return []
     told = [f"{rival} is cheaper {', or '.join(signs)}." for rival, signs in undone_by(c).items()]
-    return [Labelled("UNLESS", tuple(told) or ("No volume, price or error rate alone would undo it.",))]
+    return [Labelled("UNLESS", tuple(told) or (
+        "At the central values no volume would undo it, and no price or error rate of its own.",))]

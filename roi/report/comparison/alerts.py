@@ -1,20 +1,15 @@
 """What a reader of `roi compare` must know before its advice: what is unchecked, guessed, unanswered or about to end."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import date
 from typing import Final
-
-import numpy as np
 
 from roi.economics.decision.alarms import BILL_OFF, PEAK_MOST
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
-from roi.economics.decision.evaluation import evaluate, read_all
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
-from roi.economics.inputs import KEEPS_MODEL, Option, Shared
-from roi.economics.lines.api_bill import service
-from roi.economics.lines.line import pick
+from roi.economics.decision.outlook import bill_at_todays_list, prices_ahead
+from roi.economics.inputs import KEEPS_MODEL
 from roi.economics.lines.option_lines import MOVE
 from roi.errors import first_of
 from roi.facts.case import template_values
@@ -95,17 +90,8 @@ def _bill(c: Comparison) -> list[str]:
         return [told]
     if (path := "reconciliation.factor") in c.case and not guessed(c.case[path]):
         return []
-    return [f"Bill not checked: computed {usd(_billed(c))} in month 1{_at_list(c)} (incumbent.bill_usd_per_month)"]
-
-
-def _billed(c: Comparison) -> float:
-    """What the API bills in month 1 of staying, USD, at today's list: a stated bill is held against that."""
-    if not _at_list(c):
-        return sum(line.monthly_usd[0] for line in option_of(c, "stay").lines if line.name.startswith("API "))
-    shared, options = read_all(c.case, c.case.values(), ids=("stay",))
-    stay = _flat(options["stay"])
-    lines = evaluate(shared, stay, {**options, "stay": stay}).costs.lines
-    return sum(float(np.ravel(line.monthly)[0]) for line in lines if line.name.startswith("API "))
+    billed = usd(bill_at_todays_list(c.case))
+    return [f"Bill not checked: computed {billed} in month 1{_at_list(c)} (incumbent.bill_usd_per_month)"]
 
 
 def _at_list(c: Comparison) -> str:
@@ -113,17 +99,12 @@ def _at_list(c: Comparison) -> str:
     return " at today's list" if f"vendors.{ending(c, 'stay')[0]}.announced.0.from" in c.case else ""
 
 
-def _flat(option: Option) -> Option:
-    """The option at today's list whatever its vendor has announced."""
-    return option if option.api is None else replace(option, api=replace(option.api, announced=()))
-
-
 def _unlikely(c: Comparison) -> list[str]:
     """Figures far from what is usual: cents typed for dollars, a year's amount for a month's, a count of 1."""
     power, committed = (case_number(c.case, path, 0.0) for path in ("own_hardware.usd_per_kwh", "commitment.usd_per_month"))
     dear = f"Power at {usd(power)} a kWh: 0.06 to 0.20 is usual (own_hardware.usd_per_kwh, in USD)"
     told = [dear] if power > DEAR_KWH else []
-    if case_number(c.case, "commitment.months", 0.0) > 0 and committed >= BILL_OFF * (billed := _billed(c)):
+    if case_number(c.case, "commitment.months", 0.0) > 0 and committed >= BILL_OFF * (billed := bill_at_todays_list(c.case)):
         told.append(f"A commitment of {usd(committed)} a month on a bill of {usd(billed)} (incumbent.committed_usd_per_month)")
     return [*told, *_hardly(c)]
 
@@ -323,34 +304,21 @@ def _endings(c: Comparison) -> list[str]:
 def _next_prices(c: Comparison) -> list[str]:
     """Announced prices of the model in use, of the leading option's, and of the one that takes what its fleet does not.
 
-    By how much the option's request gets dearer, and what that adds to a mean month.
+    By how much the option's request gets dearer, and what that adds to a mean month, as the table counts it.
     """
     if not any(path.endswith(".announced.0.from") for path in c.case.facts):
         return []
-    told = {}
-    ids = dict.fromkeys(("stay", c.leader.id))
-    shared, options = read_all(c.case, c.case.values(), ids=tuple(ids))
-    for id in (*ids, options[c.leader.id].spills_to):
-        option = options.get(id or "")
-        if option is None or option.api is None or not option.api.announced or option.vendor in told:
-            continue
-        days = [c.case[f"vendors.{option.vendor}.announced.{k}.from"].value for k in range(len(option.api.announced))]
-        api = service(shared, option)
-        today = pick(api.cost.usd)
-        dearer = [f"{figure(pick(cost.usd) / today)} x as much from {day} on" if today else f"other prices from {day} on"
-                  for day, (_, cost) in zip(days, api.steps, strict=True)]
-        more = _a_month_more(c, shared, options, id) if id in ids else ""
-        told[option.vendor] = f"{option.vendor} costs {', '.join(dearer)}, announced: counted until the model ends{more}"
-    return list(told.values())
-
-
-def _a_month_more(c: Comparison, shared: Shared, options: Mapping[str, Option], id: str) -> str:
-    """What the announced prices of its own model add to the option's mean month, as the table counts it; empty for nothing."""
-    o, option = option_of(c, id), options[id]
-    dear, cheap = (evaluate(shared, each, {**options, id: each}).total.monthly for each in (option, _flat(option)))
-    start = compared_from(c) if id == "stay" else alone_from(c, o)
-    more = float((dear - cheap)[start:].mean())
-    return f", {usd(abs(more))} a month {'more' if more > 0 else 'less'} on average" if round(abs(more)) else ""
+    told = []
+    for ahead in prices_ahead(c.case, tuple(dict.fromkeys(("stay", c.leader.id)))):
+        dearer = [f"other prices from {day} on" if times is None else f"{figure(times)} x as much from {day} on"
+                  for day, times in ahead.lists]
+        more = 0.0
+        if ahead.more_usd is not None:
+            start = compared_from(c) if ahead.option == "stay" else alone_from(c, c.leader)
+            more = float(ahead.more_usd[start:].mean())
+        adds = f", {usd(abs(more))} a month {'more' if more > 0 else 'less'} on average" if round(abs(more)) else ""
+        told.append(f"{ahead.vendor} costs {', '.join(dearer)}, announced: counted until the model ends{adds}")
+    return told
 
 
 def _accepted(c: Comparison) -> list[str]:

@@ -69,7 +69,8 @@ def _below(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
 def head(c: Comparison) -> list[Block]:
     """What is compared, from which day on, and in which money."""
     stay, title = option_of(c, "stay"), shortened(str(c.case["title"].value), TITLE)
-    volume = f"{figure(case_number(c.case, 'workload.requests_per_day'))} requests a day on {stay.label}"
+    each_day = case_number(c.case, "workload.requests_per_day")
+    volume = f"{figure(each_day)} request{'' if each_day == 1 else 's'} a day on {stay.label}"
     rate = percent(case_number(c.case, "discount_rate_per_year"))
     return [Title(f"{title}: {volume}"),
             Paragraph(f"{c.case['as_of'].value} | {number_of(case_number(c.case, 'horizon_months'), 'month')} | {rate} a year"

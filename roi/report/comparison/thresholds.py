@@ -7,7 +7,7 @@ from operator import itemgetter
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.signposts import Signpost
+from roi.economics.decision.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import chance, value
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, Shared, path_of, places
 from roi.facts.fact import Basis, Fact, Value
@@ -258,17 +258,7 @@ def look_again(c: Comparison) -> list[str]:
     """
     if c.thresholds is None:
         return []
-    today, told = case_number(c.case, "workload.requests_per_day"), []
-    nearest = min(((b.first, b.option) for id in c.thresholds.ids for b in _over_the_horizon(c, id, "stay")
-                   if b.first is not None and b.first > today), default=None)
-    if nearest is not None:
-        o = option_of(c, nearest[1])
-        told.append(f"above {requests(nearest[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")
-    other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
-    if other is not None:
-        told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
-    if c.verdict.counts != "cash" and (flips := flips_at(c)):
-        told.append(f"at another price of a wrong answer: {flips}")
+    told, others = _turning(c), [option_of(c, id) for id in c.thresholds.ids]
     unsure = next((p for p in c.verdict.passed_over if p.reason == "not likely"), None)
     if unsure is not None and (at := c.likely_from(unsure.option)) is not None:
         o, needed = option_of(c, unsure.option), percent(unsure.chance_needed)
@@ -279,9 +269,42 @@ def look_again(c: Comparison) -> list[str]:
     if unsure is not None:
         return [("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
                  " would be is not worked out.")]
+    central = next((o for o in others if o.tested and beats_staying_today(c, o)), None)
+    if central is not None:
+        return [(f"At the central values {central.label} is ahead today, but not in the mean of the draws; from which volume,"
+                 " price or error rate on it would be is not worked out.")]
     if any(p.reason == "not tested" for p in c.verdict.passed_over):
-        return ["A test could change that; no volume, price or error rate alone would."]
-    return ["No volume, price or error rate alone would change that."]
+        return ["A test could change that."]
+    return [f"At the central values that holds at {', '.join(('every volume', *_looked_at(c)))}."]
+
+
+def _turning(c: Comparison) -> list[str]:
+    """Volumes, a price, an error rate at which another option costs less at the central values; a price of wrong answers."""
+    assert c.thresholds is not None
+    told, today = list[str](), case_number(c.case, "workload.requests_per_day")
+    ends = [b for id in c.thresholds.ids for b in _over_the_horizon(c, id, "stay")]
+    above = min(((b.first, b.option) for b in ends if b.first is not None and b.first > today), default=None)
+    below = max(((b.until, b.option) for b in ends if b.until is not None and b.until < today), default=None)
+    for side, found in (("above", above), ("below", below)):
+        if found is not None:
+            o = option_of(c, found[1])
+            told.append(f"{side} {requests(found[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")
+    other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
+    if other is not None:
+        told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
+    if c.verdict.counts != "cash" and (flips := flips_at(c)):
+        told.append(f"at another price of a wrong answer: {flips}")
+    return told
+
+
+def _looked_at(c: Comparison) -> list[str]:
+    """Whose prices and error rates were looked at, of those that are not staying's too."""
+    found: dict[str, list[str]] = {}
+    for s in c.signposts:
+        if s.rival == "stay" and s.quantity != "requests_per_day" and s.reason != SAME_PRICE:
+            what = "error rate" if s.quantity == "error_rate" else "price"
+            found.setdefault(f"any {what} of", []).append(option_of(c, s.option).label)
+    return [f"{words} {' or '.join(labels)}" for words, labels in found.items()]
 
 
 def _ahead(s: Signpost) -> bool:

@@ -199,6 +199,12 @@ def told_apart(words: Callable[[float, int], str], x: float, y: float) -> tuple[
                 (words(x, 0), words(y, 0)))
 
 
+def too_seldom(odds: float, needed: float) -> str:
+    """Why an option with a higher mean NPV is not recommended, though somebody tested it."""
+    found, bar = told_apart(percent, odds, needed)
+    return f"beats staying in only {found} of the draws, needs {bar}"
+
+
 def figure(x: float, more: int = 0) -> str:
     """A number with three significant digits, or so many more, thousands with commas: 24,300, 0.35."""
     if x == 0 or not math.isfinite(x):

@@ -8,7 +8,7 @@ from roi.errors import first_of
 from roi.estimate.training.fitting import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan
-from roi.estimate.training.sharding import has_collectives
+from roi.estimate.training.sharding import HOST_BYTES_PER_S, HOST_MEMORY_BYTES_PER_S, has_collectives, host_bytes
 from roi.estimate.training.stacks import trainer_habits
 from roi.estimate.training.targets import trains_experts
 from roi.evidence.training_speed import LARGEST_JOB
@@ -205,7 +205,7 @@ def _title(report: FitReport) -> tuple[Block, ...]:
         third += f"; {plan.gpus} GPUs, {'data parallel' if plan.sharding == 'none' else plan.sharding}"
     if report.training_set:
         data = report.training_set
-        third += f"; {number_of(round(data.examples), 'example')} x {data.tokens_per_example:,.0f} tokens x"
+        third += f"; {number_of(round(data.examples), 'example')} x {number_of(round(data.tokens_per_example), 'token')} x"
         third += f" {number_of(data.epochs, 'epoch')}"
     return (Title(f"{report.model.id}: {method_words(plan)}"), Paragraph(", ".join([second, *_unusual(plan)])),
             Paragraph(third))
@@ -364,6 +364,10 @@ def _model_remarks(report: FitReport) -> Iterable[str]:
         yield f"Speed beyond {LARGEST_JOB} GPUs rests on no run: the network between them is taken to keep its pace"
     if report.plan.checkpoints == "offloaded" and report.usable:
         yield "Speed, hours and USD do not count the copies of offloaded checkpoints to the host and back (a longer step)"
+    if report.plan.offload:
+        held, own, link = host_bytes(report.model, report.plan), HOST_MEMORY_BYTES_PER_S / 1e9, HOST_BYTES_PER_S / 1e9
+        yield (f"Offload: at least {float(held) / GIB:,.0f} GiB of the host's memory, all GPUs together. Its speed is assumed,"
+               f" {own:.0f} GB/s and {link:.0f} to each GPU, and the interval leaves that out")
     if report.plan.optimizer.startswith("galore") and report.usable:
         yield ("Speed, hours and USD do not count GaLore's projections and singular values: ms-swift measured 0.77 of full"
                " training's speed (Qwen-7B, 16 micro-steps a step, new projections every 50 steps)")

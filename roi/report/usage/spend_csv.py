@@ -20,7 +20,10 @@ else.
 
 
 def usage_csv(found: Usage, tasks: Sequence[Task] = ()) -> str:
-    """The tables by_model, by_group, by_day, change, tasks, reconciliation and dropped, RFC 4180; empty cells are not known."""
+    """The tables by_model, by_group, by_day, change, tasks, reconciliation and dropped; empty cells are not known.
+
+    RFC 4180, but for the ends of lines, which are those of a terminal's text.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -46,8 +49,8 @@ def _figures(found: Usage, tasks: Sequence[Task]) -> Iterator[dict[str, Any]]:
     for task in tasks:
         own = {"table": "tasks", "provider": task.provider, "model": task.model, "group": task.group}
         for name in ("requests_per_day", "usd_per_month", "saves_share", "npv_usd", "probability", "best", "then",
-                     "measure_first", "passed_over", "passed_over_why", "passed_over_saves_share", "passed_over_npv_usd",
-                     "reason"):
+                     "measure_first", "passed_over", "passed_over_why", "passed_over_chance", "passed_over_chance_needed",
+                     "passed_over_saves_share", "passed_over_npv_usd", "reason"):
             if getattr(task, name) not in {None, ""}:
                 yield {**own, "name": name, "value": getattr(task, name)}
     for each in found.reconciliations:

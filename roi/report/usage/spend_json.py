@@ -49,7 +49,8 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
             "usd_per_month": task.usd_per_month, "best": task.best, "then": task.then, "measure_first": task.measure_first,
             "saves_share": task.saves_share, "npv_usd": task.npv_usd, "probability_npv_positive": task.probability,
             "passed_over": task.passed_over and {
-                "option": task.passed_over, "reason": task.passed_over_why, "saves_share": task.passed_over_saves_share,
+                "option": task.passed_over, "reason": task.passed_over_why, "chance": task.passed_over_chance,
+                "chance_needed": task.passed_over_chance_needed, "saves_share": task.passed_over_saves_share,
                 "npv_usd": task.passed_over_npv_usd},
             "reason": task.reason or None} for task in tasks],
         "dropped": [{"source": d.source, "reason": d.reason, "rows": d.rows, "where": d.where or None} for d in found.dropped],

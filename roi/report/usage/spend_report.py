@@ -8,7 +8,7 @@ from roi.answers.usage import Task
 from roi.errors import first_of
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import bar_rows
-from roi.report.layout.wording import chance, figure, number_of, percent, usd
+from roi.report.layout.wording import chance, figure, number_of, percent, too_seldom, usd
 from roi.report.usage.spend_json import grouped, spent, tokens_of
 from roi.units import MTOK
 from roi.usage.measure.aggregate import Spend
@@ -154,7 +154,7 @@ def _chart(found: Usage) -> list[str]:
             + (f", {span / count:.1f} days a column" if span > count else "")]
     wide = max(1, min(4, WIDTH // count))
     for level, bars in zip(range(HEIGHT, 0, -1), bar_rows([h / top for h in heights], HEIGHT, wide), strict=True):
-        label = (usd(top * level / HEIGHT) if priced else f"{top * level / HEIGHT:,.1f}") if level in {HEIGHT, 1} else ""
+        label = (usd(top * level / HEIGHT) if priced else figure(top * level / HEIGHT)) if level in {HEIGHT, 1} else ""
         rows.append(f"{label:>11} |{bars}")
     rows.append(" " * 11 + " +" + "-" * (count * wide))
     return rows
@@ -221,8 +221,11 @@ def _told(task: Task) -> str:
     told = f"{first} {do}{f', then {task.then}' if task.then else ''}"
     if task.passed_over is None or task.passed_over_npv_usd is None:
         return told
+    why = task.passed_over_why
+    if task.passed_over_chance is not None and task.passed_over_chance_needed is not None and why != "not tested":
+        why = too_seldom(task.passed_over_chance, task.passed_over_chance_needed)
     saves = "" if task.passed_over_saves_share is None else f" saves {percent(task.passed_over_saves_share)},"
-    return f"{told}; {task.passed_over_why}: {task.passed_over},{saves} NPV {task.passed_over_npv_usd:,.0f}"
+    return f"{told}; {why}: {task.passed_over},{saves} NPV {task.passed_over_npv_usd:,.0f}"
 
 
 def _reconciliation(found: Usage) -> Iterable[Block]:
@@ -249,8 +252,7 @@ def _compared(each: Reconciliation) -> str:
         services = " or ".join(each.costs_as)
         split += f"; x {each.factor:.3f} of list is what {services} costs: do these calls run as {services}?"
     if each.unused_days:
-        days = f"{number_of(each.unused_days, 'day')}"
-        split += f"; {usd(each.unused_usd)} was billed on {days} without any usage here"
+        split += f"; {usd(each.unused_usd)} was billed on {number_of(each.unused_days, 'day')} without any usage here"
     return (f"{who}{words}: {usd(each.actual_usd)} against {usd(each.list_usd)} at list price, x {each.factor:.3f},"
             f" {number_of(each.days, 'day')}{split}")
 

@@ -1,20 +1,20 @@
 """What the rows of both kinds of tables share: how a cell is checked, and what is said of one that is not canonical."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Annotated, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from roi import clock
-from roi.catalog.cards.apple import apple_gpus
-from roi.catalog.cards.gpus import gpus_named, load_gpus
+from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import known_model, load_models, why_none
-from roi.errors import allowed, nearest, nearest_told
+from roi.errors import ScenarioError, UnknownName, allowed, nearest, nearest_told
 from roi.estimate.accuracy.error_blocks import SkippedRow
 from roi.store.tables.csv_table import CsvTable, TextRow
 
 MOST_COUNTED: Final = 2**53
+
 
 class UnusableCell(Exception):
     """A cell that is canonical by itself, but that no plan or configuration expresses beside the row's others."""
@@ -24,29 +24,30 @@ class UnusableCell(Exception):
         self.column = column
 
 
-def _of_catalog(name: str, kind: str, ids: Iterable[str], meant: Callable[[str], list[str]]) -> str:
-    """The name, where it is an id; else a ValueError with the ids that it means, else with the nearest."""
-    known = list(ids)
-    if name not in known:
-        hint = " or ".join(meant(name)) or ", ".join(nearest(name, known))
-        raise ValueError(f"no {kind} of the catalog; {f'nearest: {hint}' if hint else f'none of {len(known)} is like it'}")
-    return name
-
-
-def _model_of(name: str) -> list[str]:
-    found = known_model(name)
-    return [] if found is None else [found.id]
-
-
 def _model_id(name: str) -> str:
+    """The id of a model by any of the catalog's own names; of other spellings an error, since they may tell a packing."""
     if (why := why_none(name)) is not None:
         raise ValueError(why)
-    return _of_catalog(name, "model", (model.id for model in load_models()), _model_of)
+    if (found := known_model(name, exact=True)) is not None:
+        return found.id
+    meant = known_model(name)
+    ids = [model.id for model in load_models()]
+    hint = ", ".join(nearest(name, ids) if meant is None else [meant.id])
+    raise ValueError(f"no model of the catalog; {f'nearest: {hint}' if hint else f'none of {len(ids)} is like it'}")
 
 
-def _gpu_id(name: str) -> str:
-    known = (gpu.id for gpu in (*load_gpus(), *apple_gpus()))
-    return _of_catalog(name, "GPU", known, lambda name: [gpu.id for gpu in gpus_named(name)])
+def card_id(counted: str) -> AfterValidator:
+    """What makes the id of a card of any of its names; `counted` are the columns that say how many there are."""
+
+    def found(name: str) -> str:
+        try:
+            return find_gpu(name, counted=counted).id
+        except ScenarioError as error:
+            raise ValueError(error.allowed) from None
+        except UnknownName as error:
+            raise ValueError(f"no GPU of the catalog{error.offered}") from None
+
+    return AfterValidator(found)
 
 
 def _come(day: str) -> str:
@@ -70,7 +71,7 @@ class CanonicalRow(BaseModel):
     date: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$"), AfterValidator(_come)] | None = None
     """When they were published: an ISO date, or its year and month, or its year."""
     model: Annotated[str, AfterValidator(_model_id)]
-    """Model, by its id in the catalog."""
+    """Model, by its id or another of its names in the catalog."""
 
 
 def _boolean(cell: object) -> object:
@@ -85,7 +86,6 @@ def _counted(number: int) -> int:
     return number
 
 
-GpuId = Annotated[str, AfterValidator(_gpu_id)]
 Flag = Annotated[bool, BeforeValidator(_boolean)]
 Lower: Final = BeforeValidator(lambda cell: cell.lower() if isinstance(cell, str) else cell)
 """For words in any case."""

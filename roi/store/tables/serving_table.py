@@ -24,7 +24,7 @@ from roi.estimate.replay.loads import SLO, LoadKind, ServingLoad
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
 from roi.estimate.serving.weight_formats import ON_METAL, weight_bytes
 from roi.facts.model import ModelShape
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Positive, Several, UnusableCell, read_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, Positive, Several, UnusableCell, card_id, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.units import GIB
 
@@ -62,8 +62,8 @@ Engine = Literal[
 class ServingRow(CanonicalRow):
     """One measured serving run."""
 
-    gpu: GpuId
-    """Card, by its id in the catalog."""
+    gpu: Annotated[str, card_id("tp x pp x replicas")]
+    """Card, by any of its names."""
     engine: Engine
     """Inference engine."""
     design: Literal["recent", "2024", "rocm-2024"] | None = None
@@ -175,11 +175,13 @@ def _label(row: TextRow, found: ServingRun | SkippedRow) -> ServingLabel:
     stated = {name for name, columns in (("throughput", RATES), ("ttft", ("ttft_ms",)), ("tpot", ("tpot_ms",)))
               if any(column in cells for column in columns)}
     engine, design = cells.get("engine", "unstated"), cells.get("design", "recent")
+    ran = found if isinstance(found, ServingRun) else None
     return ServingLabel(
-        id=row.id, source=cells.get("source", "own"), gpu=cells.get("gpu", "unstated"),
-        engine=found.engine if isinstance(found, ServingRun) else _family(engine, design),
-        model=cells.get("model", "unstated"), quantities=frozenset(stated),
-        implausible=found.implausible if isinstance(found, ServingRun) else cells.get("implausible") == "true")
+        id=row.id, source=cells.get("source", "own"), quantities=frozenset(stated),
+        engine=ran.engine if ran else _family(engine, design),
+        gpu=ran.system.gpu.id if ran else cells.get("gpu", "unstated"),
+        model=ran.system.shape.id if ran else cells.get("model", "unstated"),
+        implausible=ran.implausible if ran else cells.get("implausible") == "true")
 
 
 def _family(engine: str, design: str) -> str:
@@ -198,12 +200,11 @@ def serving_run(row: ServingRow) -> ServingRun:
         raise UnusableCell("prefill_replicas", f"less than the {row.replicas:g} replicas, of which some must decode")
     if row.cached_isl >= row.isl:
         raise UnusableCell("cached_isl", f"less than isl, {row.isl:g}: the last token of a prompt is always computed")
+    if row.tpot_ms is not None and row.osl <= 1.0 and row.tpot_kind != "end-to-end":
+        raise UnusableCell("tpot_ms", "answers of one token (osl) have no time between tokens")
     shape, gpu = find_model(row.model), find_gpu(row.gpu)
-    if gpu.apple and row.engine not in ON_METAL:
-        raise UnusableCell("engine", f"not estimated on Apple's GPUs; {' and '.join(ON_METAL)} are")
-    for column in ("tp", "pp"):
-        if gpu.apple and getattr(row, column) > 1.0:
-            raise UnusableCell(column, "1 on Apple's GPUs: a model spread over several Macs is not estimated")
+    if gpu.apple:
+        _check_mac(row)
     recent = row.design in (None, "recent")
     weight = row.weight_dtype or "bf16"
     each = weight_bytes(shape, weight) / row.tp / row.pp
@@ -234,6 +235,15 @@ def serving_run(row: ServingRow) -> ServingRun:
         ttft_s=None if row.ttft_ms is None else row.ttft_ms / 1e3, tpot_s=None if row.tpot_ms is None else row.tpot_ms / 1e3,
         tpot_kind=row.tpot_kind, assumed=_assumed(row, shape, weight, kv))
     return replace(run, implausible=row.implausible or breaks_littles_law(run) or beyond_roofline(run))
+
+
+def _check_mac(row: ServingRow) -> None:
+    """Raise where an engine, or more than one GPU a replica, is not estimated on Apple's GPUs."""
+    if row.engine not in ON_METAL:
+        raise UnusableCell("engine", f"not estimated on Apple's GPUs; {' and '.join(ON_METAL)} are")
+    for column in ("tp", "pp"):
+        if getattr(row, column) > 1.0:
+            raise UnusableCell(column, "1 on Apple's GPUs: a model spread over several Macs is not estimated")
 
 
 def _possible_run(row: ServingRow) -> ServingRun:

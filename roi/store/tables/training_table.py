@@ -17,11 +17,11 @@ from roi.estimate.accuracy.training_errors import RowLabel
 from roi.estimate.training.adapters import base_weight_bytes, end_parameters, rank_bound, trained_parameters
 from roi.estimate.training.peft_methods import TUNERS
 from roi.estimate.training.plan import Attend, Checkpoints, Kernels, Loss, Optimizer, Sharding, Stack, Trainer, TrainingPlan
-from roi.estimate.training.setting import refusal
+from roi.estimate.training.setting import optimizer_refusal
 from roi.estimate.training.targets import TARGET_SETS, usual_targets
 from roi.facts.methods import Method, Other
 from roi.facts.model import ModelShape
-from roi.store.tables.canonical_row import CanonicalRow, Flag, GpuId, Lower, Positive, Several, UnusableCell, Whole, read_rows
+from roi.store.tables.canonical_row import CanonicalRow, Flag, Lower, Positive, Several, UnusableCell, Whole, card_id, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
 from roi.store.tables.tuner_cells import COUNT_TOLERANCE, PEFT, sized_tuner, tuner_named
 from roi.units import GIB
@@ -77,8 +77,8 @@ Assumable = Literal[
 class TrainingRow(CanonicalRow):
     """One measured training run."""
 
-    gpu: GpuId | None = None
-    """Card, by its id in the catalog; blank where it is not known: memory is predicted all the same, speed is not."""
+    gpu: Annotated[str, card_id("n_gpus")] | None = None
+    """Card, by any of its names; blank where it is not known: memory is predicted all the same, speed is not."""
     n_gpus: Whole = 1
     """GPUs of the job."""
     method: Literal[Method, Other] | Annotated[str, Field(pattern=f"^{PEFT}[a-z0-9_]+$")]
@@ -186,18 +186,22 @@ class TrainingTable(NamedTuple):
 
 def training_table(table: CsvTable) -> TrainingTable:
     """The runs of a table, in its order; a row with a cell that is not canonical is skipped, with what is allowed."""
-    found = read_rows(TrainingRow, table, measured_runs).values()
+    rows = read_rows(TrainingRow, table, measured_runs)
+    found = rows.values()
     runs = [each for each in found if not isinstance(each, SkippedRow)]
     return TrainingTable(
         runs=tuple(first for first, *_ in runs), skipped=tuple(each for each in found if isinstance(each, SkippedRow)),
-        labels=tuple(_label(row) for row in table.rows), second=tuple(run for _, *others in runs for run in others))
+        labels=tuple(_label(row, rows[row.id]) for row in table.rows),
+        second=tuple(run for _, *others in runs for run in others))
 
 
-def _label(row: TextRow) -> RowLabel:
+def _label(row: TextRow, found: list[MeasuredRun] | SkippedRow) -> RowLabel:
     cells, kind = row.cells, row.cells.get("peak_mem_kind", "unstated")
+    card = None if isinstance(found, SkippedRow) else found[0].gpu
     return RowLabel(
-        id=row.id, source=cells.get("source", "own"), method=cells.get("method", "unstated"), gpu=cells.get("gpu", "unstated"),
-        kind=kind, memory="peak_mem_gib" in cells, throughput="tokens_per_s" in cells,
+        id=row.id, source=cells.get("source", "own"), method=cells.get("method", "unstated"),
+        gpu=cells.get("gpu", "unstated") if card is None else card.id, kind=kind,
+        memory="peak_mem_gib" in cells, throughput="tokens_per_s" in cells,
         second=tuple(other for other, column in SECOND.items() if other != kind and column in cells))
 
 
@@ -262,11 +266,11 @@ def _plan(row: TrainingRow, model: ModelShape) -> tuple[TrainingPlan, tuple[tupl
         **{FIELDS[column]: value for column, value in (blank | stated).items()})
     if plan.projected and row.rank is None:
         raise UnusableCell("rank", "blank, and GaLore needs it")
-    if refused := refusal(model, plan) if plan.projected else "":
+    if refused := optimizer_refusal(plan):
         raise UnusableCell("optimizer", refused)
     if plan.tuner is not None:
         plan = sized_tuner(model, plan, row.rank, row.trainable_params)
-    if (plan.optimizer == "adamw" and plan.trainer != "plain" and plan.sharding not in ("zero2", "zero3")
+    if (plan.optimizer == "adamw" and plan.trainer != "plain" and not plan.sharding.startswith("zero")
             and _older(row, row.torch, FUSED_BY_DEFAULT, FUSED_SINCE)):
         plan = replace(plan, optimizer="adamw-foreach")
     assumed = [(f"{column} {_word(getattr(plan, FIELDS[column]))}",

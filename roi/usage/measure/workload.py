@@ -205,7 +205,7 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool) -> Iterator[tup
     if w.growth is None:
         weeks = len(whole_weeks(w.days.complete))
         why = "6 are the least for a trend" if weeks < LEAST_WEEKS else "one of them is empty"
-        yield "growth_per_year", f"{weeks} whole weeks; {why}"
+        yield "growth_per_year", f"{weeks} whole week{'s' * (weeks != 1)}; {why}"
     if not calls:
         yield "lengths", "rows are buckets: the mean length is known, not its spread"
         yield "peak_to_mean", "rows are buckets: give the busiest minute over the mean, or a log of calls"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.errors import InputError, RoiError, UnknownName
+from roi.errors import InputError, RoiError, UnknownName, needs
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 
 ZONES = {"postgres": "SET TIME ZONE 'UTC'", "duckdb": "SET TimeZone = 'UTC'", "pyspark": "SET TIME ZONE 'UTC'"}
@@ -34,9 +34,10 @@ MEMORY_LIMIT = "640MB"
 def local_engine(folder: Path, zone: str = "UTC") -> DuckDB:
     """DuckDB in memory, for files. What does not fit goes to `folder`: counts and names of groups, never a prompt.
 
-    `zone`: how times without an offset are read. Nothing is fetched from a network.
+    `zone`: how times without an offset are read. Nothing is fetched from a network. MissingExtra where DuckDB is not installed.
     """
-    import duckdb
+    with needs("usage", "duckdb"):
+        import duckdb
 
     try:
         backend = ibis.duckdb.connect(

@@ -197,6 +197,20 @@ def test_a_request_that_is_free_today_is_billed_from_the_day_on() -> None:
     assert line.told(1).endswith("x 100.00 tok x $1/Mtok x 0.5000 announced price")
 
 
+def test_what_goes_on_to_a_model_that_is_free_today_tells_what_it_costs_later() -> None:
+    """A quarter of 2,628,000 requests a month go on to a model that costs nothing, and from mid-month 2 on $0.004 each."""
+    free = {f"options.stay.price.{name}_usd_per_mtok": (0.0,) for name in ("input", "output")}
+    w = World(case_of(), **free, **announced(GPT, 1.5, input=2.5, output=15.0), **{f"apis.{GPT_6}.escalated_share": 0.25})
+    (line,) = [x for x in w.costed(CASCADE).costs.lines if x.name.startswith("escalated to ")]
+    assert line.monthly[:3] == pytest.approx([0.0, 0.125 * STAY, 0.25 * STAY])
+    assert callable(line.told)
+    for month in range(3):
+        told = line.told(month)
+        assert "x $0.004 each" in told
+        product = np.prod([float(x.replace(",", "")) for x in re.findall(r"(?:^| x \$?)([\d.,]+)", told)])
+        assert product == pytest.approx(np.asarray(line.monthly)[month], rel=1e-4), told
+
+
 def test_break_even_curves_count_it() -> None:
     """Costs along volumes are straight lines, of which each has the doubled price in it."""
     case = case_of()

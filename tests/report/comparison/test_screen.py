@@ -13,11 +13,14 @@ import pytest
 
 from roi.economics.decision import signposts
 from roi.economics.decision.alarms import Alarm
+from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.outlook import look_ahead
+from roi.economics.decision.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import PassedOver
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import SELF_HOSTED
+from roi.facts.case import Case
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
@@ -326,6 +329,20 @@ def test_staying_says_from_which_price_another_api_wins() -> None:
     assert f"list prices below {at:.3g} times today's" in flat(c)
 
 
+def test_staying_tells_its_migrations_and_its_first_month_apart_from_the_mean_month() -> None:
+    """One request a day: nearly all that staying costs is the move to a successor."""
+    c = answer("workload.requests_per_day=1", *NOTHING)
+    lines = {line.name: line.monthly_usd for line in option_of(c, "stay").lines if line.cash}
+    (moves,) = (sum(usd) for name, usd in lines.items() if name.endswith(": migration"))
+    first = sum(usd[0] for usd in lines.values())
+    told = re.search(r"Cash \$(\d+) a month \(\$(\d+) of it forced migrations; month 1: \$([0-9.]+)\)", flat(c))
+    assert told is not None
+    assert float(told[1]) == pytest.approx(sum(map(sum, lines.values())) / 36, abs=0.5)
+    assert float(told[2]) == pytest.approx(moves / 36, abs=0.5)
+    assert float(told[3]) == pytest.approx(first, rel=0.01)
+    assert "1 request a day on" in flat(c)
+
+
 def test_without_a_candidate_the_screen_says_what_to_write() -> None:
     text = flat(answer(*NOTHING))
     assert "No other model is named: write candidates.api_models, hosted_models or self_hosted." in text
@@ -403,11 +420,36 @@ def test_where_an_option_is_ahead_but_not_likely_enough_the_screen_says_from_whi
     from_there = f"Look again above about {requests(at)} requests a day, where {label} would beat staying in 80% of the draws."
     never = ("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
              " would be is not worked out.")
-    for passed, told in (((), "No volume, price or error rate alone would change that."),
+    for passed, told in (((), "At the central values that holds at every volume."),
                          ((PassedOver(gpt_oss, "not likely", 0.4, 0.6),), never),
                          ((PassedOver(own, "not likely", 0.77, 0.8),), from_there)):
         verdict = replace(c.verdict, passed_over=passed, counts="cash")
         assert look_again(replace(nothing, verdict=verdict))[-1] == told
+
+
+def test_staying_says_what_was_looked_at_and_denies_no_more() -> None:
+    """An option of which no volume, price or error rate helps; one that is ahead but for the mean of the draws; one that wins
+    up to a volume below today's."""
+    c, today = answer(), 20_000.0
+    o = option_of(c, LUNA)
+    never = BreakEven(option=LUNA, baseline="stay", basis="pv", first=None, stays=None, reason="", counts="cash")
+    own = Signpost(option=LUNA, rival="stay", quantity="api_price_ratio", today=1.0, threshold=None, direction="below",
+                   reason="")
+    wrong, same = replace(own, quantity="error_rate"), replace(own, reason=SAME_PRICE)
+
+    def told(b: BreakEven, *signs: Signpost) -> str:
+        found = SimpleNamespace(ids=[LUNA], all_signposts=signs, crossings=lambda *_: (b,))
+        case = Case(facts={**c.case.facts, "workload.requests_per_day": c.case["workload.requests_per_day"].model_copy(
+            update={"value": today, "low": None, "high": None})})
+        return look_again(replace(c, case=case, thresholds=found, verdict=replace(c.verdict, counts="cash", passed_over=())))[0]
+
+    holds = "At the central values that holds at every volume"
+    assert told(never, own, wrong) == f"{holds}, any price of {o.label}, any error rate of {o.label}."
+    assert told(never, same) == f"{holds}."
+    assert told(replace(never, first=100.0, stays=100.0)) == (
+        f"At the central values {o.label} is ahead today, but not in the mean of the draws; from which volume, price or error"
+        " rate on it would be is not worked out.")
+    assert told(replace(never, first=0.0, until=5_000.0)) == f"Look again below 5,000 requests a day ({o.label})."
 
 
 def test_the_options_that_the_screen_names_are_rows_before_better_ones() -> None:
@@ -546,6 +588,8 @@ def test_with_neither_bar_nor_price_of_errors_no_test_is_offered() -> None:
     assert text.count(told) == 1
     assert "THEN Nothing is worth measuring until a test can fail." in text
     assert "DO NOW Stay on gpt-6-sol for now. Cash" in text
+    now = sum(line.monthly_usd[0] for line in option_of(answer(*nothing), "stay").lines if line.cash)
+    assert f" (month 1: ${now:,.0f})" in text.partition("DO NOW")[2].partition(" a month")[2][:40]
     assert "of its answers are wrong" not in text
     assert told not in flat(answer(nothing[0].replace("=0", "=0.9"), *nothing[1:]))
 

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.catalog.efficiencies.serving_efficiencies import engine_habits
+from roi.catalog.efficiencies.serving_efficiencies import METAL, engine_habits
 from roi.estimate.accuracy.serving_errors import STREAMED
 from roi.estimate.accuracy.serving_run import ServingRun, holding_one, run_figures
 from roi.estimate.replay.engine import Server
@@ -122,7 +122,22 @@ UNTUNED: Final = {
     "kv_reread": Prior(1.0, 0.3),
 }
 """Priors of vLLM's early build for AMD."""
-OF_THEIR_OWN: Final = {"transformers": HOSTED, "llama.cpp": SINGLE, "vllm-rocm": UNTUNED}
+UNIFIED: Final = {
+    # about a dozen kernels a layer, each dispatched with a barrier before it: 5 to 10 us on Metal
+    "layer_overhead_s": Prior(1e-4, 0.7), "step_overhead_s": Prior(3e-4, 0.7),
+    # mul_mv of a query head with its keys, soft_max, mul_mv with the values: each query head reads its keys and values anew,
+    # a few rows at a time; before flash attention (2024-05)
+    "kv_mbu": Prior(0.4, 0.7, most=1.0), "kv_reread": Prior(0.7, 0.5), "attention_products": Prior(4.0, 0.5),
+    # mul_mv multiplies one row
+    "least_rows": Prior(1.0, 0.05, least=1.0),
+    # mul_mm, whose tile of 32 rows is as slow for one, is taken from 11 rows of Q4_K and 15 of Q4_0 on (ne11_mm_min of
+    # ggml-metal.m): a row of mul_mv more takes about a tenth of what such a tile takes beyond one row, three times a row of it
+    "decode_mfu": Prior(0.3, 0.5, most=1.0), "decode_mbu": Prior(0.90, 0.10, most=1.0),
+    # ALUs that unpack a tile do not multiply meanwhile
+    "packed_products": Prior(1.2, 0.15, least=1.0),
+}
+"""Priors of llama.cpp on Apple's GPUs."""
+OF_THEIR_OWN: Final = {"transformers": HOSTED, METAL: UNIFIED, "llama.cpp": SINGLE, "vllm-rocm": UNTUNED}
 COMPILED: Final = {"head_norm_s": Prior(2e-6, 0.5)}
 """Priors of engines whose layers are compiled, whatever the base: norms and rotation of queries and keys are one kernel."""
 COMPILED_ENGINES: Final = ("vllm", "gpt-fast-2024")

@@ -40,7 +40,7 @@ from roi.store.tables.csv_table import read_csv
 from roi.store.tables.serving_table import serving_table
 
 Array = NDArray[np.float64]
-DATE = "2026-11-27"
+DATE = "2026-11-28"
 ANL = "argonne-lcf/LLM-Inference-Bench Plots/All_results.csv@4211f5d"
 SIL = "ai-dynamo/aiconfigurator@095f58a silicon_sample.csv (InferenceX and NVIDIA internal runs, 2025-26)"
 DST = "dstackai/benchmarks (2024-11, 2025-09)"
@@ -69,6 +69,9 @@ class Group(NamedTuple):
     note: str
     offline: bool | None = None
     """Runs inside the engine's own process alone, or on a server alone; None: both."""
+    one_chip: bool = False
+    """True where all runs are of one chip of a family whose others are of other generations: what is the chip's and what the
+    engine's is not told apart, so that another chip is known no better than an engine that was not fitted."""
 
 
 RECENT, EARLY = ("vllm", "tensorrt-llm", "sglang"), ("vllm-2024", "tensorrt-llm-2024")
@@ -97,6 +100,8 @@ GROUPS = (
           "Single streams of a compiled model."),
     Group("llama.cpp", ("llama.cpp-2024", "ollama", "ollama-2024"), ("llama.cpp-2024",), None, XJD, "Single streams, layers"
           " split over cards."),
+    Group(serving_efficiencies.METAL, (), (serving_efficiencies.METAL,), None, XJD, "llama.cpp on an M2 Ultra with 76 cores,"
+          " single streams.", one_chip=True),
     Group("transformers", ("transformers-2024",), ("transformers",), None, QWEN, "transformers 4.51, single streams on H20: the"
           " host starts every kernel."),
 )  # fmt: skip
@@ -262,13 +267,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="+", type=Path)
     parser.add_argument("--write", action="store_true", help="write roi/catalog/efficiencies/serving_efficiencies.json")
+    parser.add_argument("--only", choices=[group.engine for group in GROUPS], help="write this row, and leave all others")
     asked = parser.parse_args()
     works = read_works(asked.tables)
-    write_catalog(works, write=asked.write)
+    write_catalog(works, write=asked.write, only=asked.only)
 
 
-def write_catalog(works: Sequence[Work], *, write: bool) -> None:
-    """Print every group's errors; with `write`, write the catalog's file."""
+def write_catalog(works: Sequence[Work], *, write: bool, only: str | None = None) -> None:
+    """Print every group's errors; with `write`, write the catalog's file, or the row `only` of it."""
     fits, misses = Fits(works), misses_of(works)
     spreads = spreads_from(misses)
     for line in record_lines(spreads):
@@ -276,8 +282,11 @@ def write_catalog(works: Sequence[Work], *, write: bool) -> None:
     if write:
         path = Path(serving_efficiencies.__file__).parent / "serving_efficiencies.json"
         kept = json.loads(path.read_text(encoding="utf-8"))
-        rows = [_row(group, fits, spreads, misses) for group in GROUPS]
-        path.write_text(json.dumps({"engines": rows, "adapters": kept["adapters"], "new_source": _high(spreads.source)},
+        left = {row["engine"]: row for row in kept["engines"]} if only else {}
+        rows = [left[group.engine] if group.engine in left and group.engine != only else _row(group, fits, spreads, misses)
+                for group in GROUPS]
+        new = kept["new_source"] if only else _high(spreads.source)
+        path.write_text(json.dumps({"engines": rows, "adapters": kept["adapters"], "new_source": new},
                                    indent=1, default=lambda spread: spread.model_dump()) + "\n", encoding="utf-8")
 
 
@@ -324,7 +333,7 @@ def ends_of(name: str, fits: Fits, spreads: Spreads) -> dict[str, Any]:
     based = [group.engine for group in GROUPS if group.base == name] if other else [name]
 
     def unseen(quantity: str, mixture: bool) -> float:
-        return max([*([spreads.other[quantity, mixture]] if other else []),
+        return max([*([spreads.other[quantity, mixture]] if other or group_of(name).one_chip else []),
                     *(spreads.unseen(quantity, each, fits.cards(each), mixture=mixture) for each in based)])
 
     def on_card(gpu: str, level: str) -> Callable[[str, bool], float]:

@@ -153,6 +153,9 @@ def fit_model(
     if not cards:
         raise InputError(f"--gpu: {gpus!r} names no card; all, or names with commas")
     named = [] if gpus == "all" else [find_gpu(name, "--gpu", "--gpus") for name in cards]
+    if no := next((name for name, gpu in zip(cards, named, strict=False) if gpu.apple), None):
+        raise InputError(f"--gpu: {no!r}: training is not estimated on Apple's GPUs; name a card with CUDA or ROCm."
+                         " `roi size` says what such a Mac serves")
     plan = replace(plan, targets=usual_targets(shape, plan.targets))
     if cut and shape.context_tokens < plan.seq:
         tell(f"sequences are of {shape.context_tokens:,} tokens, all that {shape.id} takes; without --seq they are of"

@@ -150,7 +150,8 @@ def size_service(
     if trace is not None:
         _check_context(load.traffic.drawn(0), find_model(option.system.partition("+")[0]))
     if option.infeasible is not None and own not in owned:
-        raise InputError(f"{option.system}: {option.infeasible}{' (on this trace)' if trace is not None else ''}")
+        mine = f"; on your own: {options[own].infeasible}" if resolved.scenario.own_hardware.cards else ""
+        raise InputError(f"{option.system}: {option.infeasible}{mine}{' (on this trace)' if trace is not None else ''}")
     yours = _one_size(owned.get(own, ()))
     plans, sized, too_few = (*plans, *yours), [], []
     for number, plan in enumerate(plans, start=1):
@@ -183,7 +184,7 @@ def size_service(
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
         plans=tuple(found for found, _ in sized), too_few=tuple(too_few),
         own_infeasible=options[own].infeasible if resolved.scenario.own_hardware.cards and own not in owned else None,
-        engine=resolved.scenario.serving.engine or ENGINE, alarms=read_alarms(resolved.case.values()),
+        engine=plan.serving.engine or ENGINE, alarms=read_alarms(resolved.case.values()),
         left_out=left_out, left_out_why=tuple(
             "no fleet of it holds the SLO" if name in {plan.offer.gpu for plan in plans} else
             why_no_plan(resolved.scenario, resolved.known, resolved.case.facts, option, name)

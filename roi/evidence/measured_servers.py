@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, engine_habits, find_engine
+from roi.catalog.efficiencies.serving_efficiencies import METAL, EngineEfficiencies, engine_habits, engine_on, find_engine
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.replay.held_out import AdapterSpeed, HoldOut, adapter_speeds, held_out
@@ -104,6 +104,12 @@ class MeasuredServer:
     """With unmerged adapters over the base, where the profile has both."""
 
     @property
+    def family(self) -> str | None:
+        """The engine whose fit speaks for its speed on its card; None where the profile names none."""
+        engine = self.stored.profile.engine
+        return METAL if engine is None and self.gpu.apple else engine and engine_on(self.gpu, engine)
+
+    @property
     def step(self) -> Iteration:
         """The fitted step, KV in bytes on each GPU."""
         assert self.fit.iteration is not None
@@ -188,7 +194,7 @@ def find_served(
     this card with one engine (`engine`, else that of the newest), and `rows` of tables, leave of the published one (own_speed).
     `prefill_context` is the mean number of tokens before a computed prompt token.
     """
-    mine = [s for s in servers if engine is None or s.stored.profile.engine in {None, engine}]
+    mine = [s for s in servers if engine is None or s.stored.profile.engine is None or s.family == engine]
     served, adapted = None, next((s for s in mine if s.adapters), None)
     for server in mine:
         p = server.stored.profile
@@ -210,7 +216,7 @@ def find_served(
 
 def _as_measured(server: MeasuredServer, unchecked: str) -> Fact:
     """The spread of a profile of this very plan, and what it did to what is published."""
-    profile, engine = server.stored.profile, _published(server.stored.profile.engine)
+    profile, engine = server.stored.profile, _published(server.family)
     ends = known_ends(engine, server.gpu.id, server.shape.id, mixture=server.shape.mixture)
     over = speed_over(server, engine.engine)
     contradicts = abs(over) > half_of(ends)
@@ -228,7 +234,7 @@ def _transferred(
 ) -> Served:
     """Published coefficients at the speed that profiles of other plans on the card and engine, and rows, leave of them."""
     newest, gpu = servers[0].stored.profile, servers[0].gpu
-    alike, engine = [s for s in servers if s.stored.profile.engine == newest.engine], _published(newest.engine)
+    alike, engine = [s for s in servers if s.stored.profile.engine == newest.engine], _published(servers[0].family)
     measured = [PlanSpeed(s.stored.name, s.shape.id, (float(s.stored.profile.gpus), str(s.stored.profile.weight_dtype)),
                           speed_over(s, engine.engine),
                           half_of(known_ends(engine, gpu.id, s.shape.id, mixture=s.shape.mixture)), s.fit.points)

@@ -23,6 +23,8 @@ from roi.numerics.spreads import joint_high, joint_low
 
 REFERENCE: Final = "H100-80GB-SXM"
 """The card that most fitted runs ran on; matrix efficiencies are shares of its datasheet rate."""
+APPLE_REFERENCE: Final = "M2-Ultra-76-192GB"
+"""The Mac that all of llama.cpp's fitted runs on Metal ran on."""
 AMD_2024: Final = 0.2
 """Speed of the build of 2024 on AMD cards over NVIDIA's share of the roofline (LLM-Inference-Bench)."""
 
@@ -46,11 +48,20 @@ def reached(efficiencies: Efficiencies, gpu: Gpu) -> Efficiencies:
     """The efficiencies on this card: matrix products by the best that people measured on it, relative to the H100's.
 
     Cards reach 0.5 (MI300X) to 1.1 (RTX 4090) of their datasheet rate, by power and software; AMD's read less of their
-    bandwidth than NVIDIA's. Fits are made with this too.
+    bandwidth than NVIDIA's. Fits are made with this too. Of Apple's the shares are those of one chip, taken for all. What
+    unpacking adds to reading is instructions there: it grows as a chip has fewer FLOPs for a byte than the fitted one.
     """
+    if gpu.apple:
+        fewer = _flops_a_byte(find_gpu(APPLE_REFERENCE)) / _flops_a_byte(gpu)
+        return replace(efficiencies, unpacking=efficiencies.unpacking * fewer,
+                       expert_unpacking=efficiencies.expert_unpacking * fewer)
     ratio, read = matrix_share(gpu) / matrix_share(find_gpu(REFERENCE)), AMD_READING if gpu.amd else 1.0
     return replace(efficiencies, decode_mfu=efficiencies.decode_mfu * ratio, prefill_mfu=efficiencies.prefill_mfu * ratio,
                    decode_mbu=efficiencies.decode_mbu * read, kv_mbu=efficiencies.kv_mbu * read)
+
+
+def _flops_a_byte(gpu: Gpu) -> float:
+    return gpu.fp16_flops / gpu.bandwidth_bytes_per_s
 
 
 def on_card(row: EngineEfficiencies, gpu: Gpu | Sequence[Gpu]) -> Efficiencies:
@@ -64,7 +75,7 @@ def on_card(row: EngineEfficiencies, gpu: Gpu | Sequence[Gpu]) -> Efficiencies:
 def _known_on(row: EngineEfficiencies, gpu: Gpu) -> Efficiencies:
     """As fitted on the card; else what the engine's design of 2024 reached on it over what it reached on the others."""
     elder = next((each for each in load_serving_efficiencies().engines if each.engine == f"{row.engine}-2024"), None)
-    if gpu.id in row.cards or elder is None or gpu.id not in elder.cards:
+    if row.known(gpu.id) in row.cards or elder is None or gpu.id not in elder.cards:
         return row.on(gpu.id)
     there, pooled, own = elder.on(gpu.id), elder.efficiencies, row.efficiencies
     shared = [f.name for f in fields(Efficiencies) if 0.0 < float(getattr(pooled, f.name)) < np.inf]

@@ -1,5 +1,6 @@
 """A GPU as its datasheet states it. Fitted efficiencies are kept elsewhere, never beside datasheet figures."""
 
+import re
 from typing import Final
 
 from pydantic import PositiveFloat, PositiveInt
@@ -10,6 +11,19 @@ PCIE_AT_MOST: Final = 100e9
 """Bytes/s in one direction above which a link is NVLink or Infinity Fabric (PCIe 5 x16: 63 GB/s)."""
 AMD: Final = ("MI", "RX-", "Radeon-")
 """How the ids of AMD's cards begin."""
+APPLE: Final = re.compile(r"(M\d(?:-Pro|-Max|-Ultra)?-\d+)-\d+GB")
+"""The ids of Apple's: chip and GPU cores, then the Mac's memory (M2-Ultra-76-192GB)."""
+
+
+def is_apple(gpu_id: str) -> bool:
+    """True for the id of the GPU of a Mac."""
+    return APPLE.fullmatch(gpu_id) is not None
+
+
+def same_chip(gpu_id: str) -> str:
+    """The id, less the memory where Apple sells a chip with several: they are equally fast."""
+    chip = APPLE.fullmatch(gpu_id)
+    return chip[1] if chip else gpu_id
 
 
 class Gpu(DatedRow):
@@ -54,6 +68,11 @@ class Gpu(DatedRow):
     def amd(self) -> bool:
         """True for AMD's cards: no CUDA, and kernels of their own."""
         return self.id.startswith(AMD)
+
+    @property
+    def apple(self) -> bool:
+        """True for the GPU of a Mac: Metal, memory that the CPU shares, and products on the ALUs that do all else."""
+        return is_apple(self.id)
 
     @property
     def warp_groups(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.catalog.efficiencies.serving_efficiencies import EngineEfficiencies, engine_habits, find_engine
+from roi.catalog.efficiencies.serving_efficiencies import METAL, EngineEfficiencies, engine_habits, find_engine
 from roi.catalog.prices.gpu_offers import Offer
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import POOL
@@ -18,7 +18,6 @@ from roi.estimate.replay.replica_plan import ReplicaPlan
 from roi.estimate.replay.router import Requests
 from roi.estimate.replay.traffic import Lengths
 from roi.estimate.serving.request_shape import RequestShape
-from roi.estimate.serving.weight_formats import runs_format
 from roi.evidence.infer_speed import infer_speeds
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.measured_links import measured_links, over_links
@@ -29,7 +28,6 @@ from roi.facts.fact import Basis, Fact
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
-from roi.scenario.supply import Serving
 from roi.store.profiles.loading import Store
 from roi.units import to_digits
 
@@ -54,11 +52,6 @@ AMD_SOURCE: Final = (
 )
 """What the P5 of the engine's speed on AMD cards rests on."""
 
-USUAL_DTYPES: Final = ("bf16", "fp8")
-"""Formats of weights where neither scenario nor publisher says; engines convert 16 bit to fp8 as they load it."""
-DTYPES: Final = (*USUAL_DTYPES, "int8", "int4", "mxfp4", "nvfp4")
-"""All that `serving.weight_dtypes` takes."""
-
 
 class Traffic(Protocol):
     """Requests to replay: of a histogram of lengths with Poisson arrivals, or of a trace."""
@@ -75,55 +68,6 @@ class Traffic(Protocol):
 
 
 @dataclass(frozen=True)
-class WeightChoice:
-    """The formats of one option's weights, card by card."""
-
-    serving: Serving
-    shape: ModelShape
-    adapters: int = 0
-    """Adapters applied at run time."""
-    merged: bool = False
-    """True where an adapter is folded in: into 16 bit, whatever the base is published in."""
-
-    def asked(self, gpu: Gpu) -> tuple[str, ...]:
-        """The scenario's formats; else the publisher's own, or bf16 where that does not run; else the usual ones."""
-        own, stated = self.shape.published_dtype, self.serving.weight_dtypes
-        if stated is not None or own is None or self.merged:
-            return stated or USUAL_DTYPES
-        return (own,) if self.runs(gpu, own) else ("bf16",)
-
-    def running(self, gpu: Gpu) -> tuple[str, ...]:
-        """Those of them that this card and the engine run."""
-        return tuple(dtype for dtype in self.asked(gpu) if self.runs(gpu, dtype))
-
-    def source(self, dtype: str) -> str:
-        """Who says that the weights are served in this format."""
-        published = dtype == self.shape.published_dtype and not self.merged
-        return f"published in {dtype}: {self.shape.source}" if published else "scenario serving.weight_dtypes"
-
-    def remark(self, dtypes: Iterable[str]) -> str:
-        """What has to be made before the weights can be served in these formats; empty where they are published, or usual."""
-        own, made = self.shape.published_dtype, ", ".join(dtype for dtype in dtypes if dtype != "bf16" or not self.merged)
-        if own is None:
-            return ""
-        if self.merged:
-            return (f"an adapter is merged into a 16-bit copy, not into {own}{f', then converted to {made}' if made else ''};"
-                    f" serving.adapters=shared keeps the base in {own} where the engine serves adapters beside it")
-        others = ", ".join(dtype for dtype in dtypes if dtype != own)
-        return f"published in {own}; {others} is a conversion, yours or another's" if others else ""
-
-    def runs(self, gpu: Gpu, dtype: str) -> bool:
-        """Whether card and engine have kernels for it."""
-        return runs_format(self.shape, gpu, dtype, self.serving.engine, adapters=self.adapters > 0)
-
-
-def weight_choice(serving: Serving, shape: ModelShape, *, tuned: bool) -> WeightChoice:
-    """The formats of a base model's weights, or of one that is `tuned`, its adapters at run time or merged."""
-    return WeightChoice(serving=serving, shape=shape, merged=tuned and serving.adapters == "merged",
-                        adapters=serving.adapters_on_base if tuned and serving.adapters == "shared" else 0)
-
-
-@dataclass(frozen=True)
 class ServingPlan:
     """A model in one format on one replica's GPUs."""
 
@@ -135,7 +79,7 @@ class ServingPlan:
     adapters: int = 0
     """Different ones applied at run time; 0 = none, or merged into the weights."""
     engine: str | None = None
-    """Whose speed is taken; None = that of any profile, else ENGINE's."""
+    """Whose speed is taken; None = that of any profile, else ENGINE's. On Apple's GPUs METAL."""
 
 
 def replica_plan(plan: ServingPlan) -> ReplicaPlan:
@@ -303,7 +247,7 @@ def plan_evidence(known: KnownRuns, plan: ServingPlan, traffic: Traffic) -> Plan
         name = "several engines" if engine.engine == "other" else engine.engine
         source = (f"roofline with fitted efficiencies ({name}; nearest: {engine.nearest(plan.gpu.id, plan.shape.id)};"
                   f" {engine.record(plan.gpu.id, plan.shape.id)})")
-        basis = Basis.CALIBRATED if plan.gpu.id in engine.gpus else Basis.PUBLISHED
+        basis = Basis.CALIBRATED if engine.known(plan.gpu.id) in engine.gpus else Basis.PUBLISHED
         found = PlanEvidence(server=base, speed_path=path, speed=speed, profiled=False, basis=basis, source=source)
     else:
         name = _slug("-".join(name.removesuffix(".json") for name in served.profiles))
@@ -349,6 +293,8 @@ def published_engine_speed(engine: EngineEfficiencies, gpu_id: str, model_id: st
     if level in ("same", "model"):
         path = f"serving.speed.{'same' if level == 'same' else 'fitted'}-{kind}{_slug(gpu_id)}"
         return path, engine.speed(gpu_id, model_id, mixture=mixture)
+    if engine.engine == METAL:
+        return f"serving.speed.{kind}metal-elsewhere", engine.speed("other GPUs", mixture=mixture)
     elsewhere, (low, _) = engine.speed("other GPUs", mixture=mixture), known_ends(engine, gpu_id, mixture=mixture)
     if elsewhere.low != low:
         return f"serving.speed.{kind}amd", elsewhere.model_copy(update={"low": low, "source": AMD_SOURCE})

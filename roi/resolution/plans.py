@@ -1,13 +1,14 @@
 """Serving plans: every GPU, tensor-parallel degree and weight format at once, each with its capacity and its facts."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.catalog.efficiencies.serving_efficiencies import engine_habits, find_engine
+from roi.catalog.efficiencies.serving_efficiencies import METAL, engine_habits, find_engine
 from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.gpu_offers import Offer, Offers, rented_offers
 from roi.economics.inputs import Array, Option, Plan, Shared, path_of
@@ -27,20 +28,18 @@ from roi.facts.model import ModelShape
 from roi.numerics.spreads import joint_high, joint_low
 from roi.resolution.fact_sheet import FactSheet
 from roi.resolution.plan_capacity import (
-    DTYPES,
     ENGINE,
     LATENCY,
     FleetPlan,
     PlanEvidence,
     ServingPlan,
-    WeightChoice,
     plan_capacity,
     plan_evidence,
     published_engine_speed,
-    weight_choice,
     why_none_holds,
 )
 from roi.resolution.request_lengths import SystemLengths, system_lengths, too_long
+from roi.resolution.weight_choice import WeightChoice, weight_choice
 from roi.scenario.quantity import as_spread, value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.scenario.supply import StatedCapacity
@@ -100,6 +99,8 @@ def _find_plans(
     if not offers:
         if s.own_hardware.cards:
             return (), "serving.tensor_parallel names no replica as small as the cards that are owned", "scenario"
+        if any(find_gpu(name).apple for name in s.candidates.gpus):
+            return (), "nobody rents Apple's GPUs out; own_hardware says what one costs", "catalog"
         return (), "none of these GPUs has a purchase price in the catalog", "catalog"
     lengths = system_lengths(sheet.facts, system)
     found, why_none = _candidates(s, sheet.known, choice, system, lengths, offers)
@@ -133,7 +134,7 @@ def why_no_plan(s: Scenario, known: KnownRuns, facts: Mapping[str, Fact], option
 def _serving_plan(choice: WeightChoice, gpu: Gpu, gpus: int, dtype: str) -> ServingPlan:
     serving = choice.serving
     return ServingPlan(shape=choice.shape, gpu=gpu, tensor_parallel=gpus, weight_dtype=dtype, kv_dtype=serving.kv_dtype,
-                       adapters=choice.adapters, engine=serving.engine)
+                       adapters=choice.adapters, engine=METAL if gpu.apple else serving.engine)
 
 
 def _candidates(
@@ -144,11 +145,11 @@ def _candidates(
     found = [_Found(o, tp, choice.asked(gpus[gpu_id])[0], value_of(row.requests_per_s), number)
              for (gpu_id, tp), (number, row) in stated.items() for o in offers if o.gpu == gpu_id and o.gpus_per_instance >= tp]
     known_cards = {gpu_id for gpu_id, _ in stated}
-    grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() if gpu.id not in known_cards for tp in s.serving.tensor_parallel
+    grid: Grid = [(gpu, tp, dtype) for gpu in gpus.values() if gpu.id not in known_cards for tp in choice.replicas(gpu)
                   for dtype in choice.running(gpu)]
     if not grid:
         too_large = "no instance of these offers is as large as a replica of serving.capacities"
-        return found, too_large if known_cards & set(gpus) else _why_none_runs(choice, gpus)
+        return found, too_large if known_cards & set(gpus) else choice.why_none_runs(gpus)
     shape, adapters = choice.shape, choice.adapters
     key = ("closed form", shape, lengths.key, tuple((gpu.id, tp, dtype) for gpu, tp, dtype in grid), s.serving.engine,
            s.serving.kv_dtype, slo_of(s), adapters)
@@ -251,9 +252,16 @@ def slo_of(s: Scenario) -> Slo:
 def _closed_form(
     s: Scenario, shape: ModelShape, requests: RequestShape, grid: Grid, speed: float, store: Store,
 ) -> ServingCapacity:
-    """What each plan of the grid holds, in closed form."""
+    """What each plan of the grid holds, in closed form; those on Apple's GPUs apart, whose engine is another."""
     cards, degrees, dtypes = [g for g, _, _ in grid], np.array([float(tp) for _, tp, _ in grid]), [d for _, _, d in grid]
-    known, habits = on_card(find_engine(s.serving.engine or ENGINE), cards), engine_habits(s.serving.engine or ENGINE)
+    order = np.argsort([card.apple for card in cards], kind="stable")
+    if cards[order[-1]].apple and not cards[order[0]].apple:
+        parts = [[grid[k] for k in order if grid[k][0].apple == apple] for apple in (False, True)]
+        held = [_closed_form(s, shape, requests, part, speed, store) for part in parts]
+        return ServingCapacity(*(np.concatenate([np.broadcast_to(getattr(one, field.name), len(part)) for one, part in zip(
+            held, parts, strict=True)])[np.argsort(order)] for field in fields(ServingCapacity)))
+    engine = METAL if cards[0].apple else s.serving.engine or ENGINE
+    known, habits = on_card(find_engine(engine), cards), engine_habits(engine)
     known = all_over_links(known, cards, [tp for _, tp, _ in grid], store)
     tokens, limit = habits.step_tokens or default_step_tokens(cards), habits.sequence_limit or default_sequence_limit(cards)
     slo, cached = slo_of(s), as_cached(shape, habits)
@@ -265,17 +273,6 @@ def _closed_form(
         speed=speed, sequence_limit=limit, step_tokens=tokens, prompts_alone=habits.prompts_alone,
         ttft_p95_s=None if slo == Slo() else slo.ttft_p95_s, tpot_s=None if slo == Slo() else slo.tpot_p95_s,
     )
-
-
-def _why_none_runs(choice: WeightChoice, gpus: Mapping[str, Gpu]) -> str:
-    """What would have to change where no card computes in a format of the scenario."""
-    engine = choice.serving.engine
-    if engine == "tensorrt-llm" and all(gpu.amd for gpu in gpus.values()):
-        return f"{engine} runs on NVIDIA GPUs alone; name another serving.engine or such a GPU"
-    asked = ", ".join(dict.fromkeys(dtype for gpu in gpus.values() for dtype in choice.asked(gpu)))
-    others = ", ".join(dtype for dtype in DTYPES if any(choice.runs(gpu, dtype) for gpu in gpus.values()))
-    return (f"{engine or ENGINE} runs {choice.shape.id} in {asked} on none of {', '.join(gpus)}; it runs there in"
-            f" {others or 'no format'} (serving.weight_dtypes)")
 
 
 def _too_small(grid: Grid, rates: Array, offers: Offers) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from roi.catalog.cards.gpus import find_gpu
 from roi.economics.decision.evaluation import read_all
 from roi.economics.decision.feasibility import QUESTIONS
 from roi.economics.inputs import path_of
@@ -235,6 +236,9 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
         if own.cards:
             sheet.state("own_hardware.host_usd_per_gpu", 0.0, "in own_hardware.resale_usd_per_gpu", "USD")
             sheet.state("own_hardware.install_share", 0.0, "the cards stand already", "share")
+        elif s.candidates.gpus and all(find_gpu(name).apple for name in s.candidates.gpus) and (
+                "host_usd_per_gpu" not in own.model_fields_set):
+            sheet.state("own_hardware.host_usd_per_gpu", 0.0, "a Mac is a whole computer", "USD")
         sheet.state("own_hardware.as_a_whole", own.as_a_whole)
         apart = {"cards", "resale_usd_per_gpu", "purchase_usd_per_gpu", "watts_per_gpu", "as_a_whole"}
         sheet.fields("own_hardware", own, *(n for n in type(own).model_fields if n not in apart))

@@ -29,7 +29,7 @@ from roi.estimate.training.stacks import trainer_habits
 from roi.evidence.known_runs import KnownRuns
 from roi.evidence.training_speed import evidence_line
 from roi.facts.fact import Basis
-from roi.facts.gpu import AMD, Gpu
+from roi.facts.gpu import AMD, Gpu, is_apple
 from roi.facts.model import ModelShape
 from roi.facts.profiles import DryRunProfile
 from roi.resolution.fact_sheet import FactSheet
@@ -156,9 +156,11 @@ def _training_cards(s: Scenario, own: Offers) -> list[dict[str, Offer]]:
     """
     t, vendors = s.training, {v.lower() for v in s.candidates.vendors}
     named = {t.gpu: "training.gpu"} if t.gpu is not None else dict.fromkeys(s.candidates.gpus, "candidates.gpus")
-    wanted = {find_gpu(name, field).id for name, field in named.items()}
+    wanted = {gpu.id for name, field in named.items() if not (gpu := find_gpu(name, field)).apple}
+    if t.gpu is not None and not wanted:
+        raise ScenarioError("training.gpu", t.gpu, "training is not estimated on Apple's GPUs: name a card with CUDA or ROCm")
     free = {o.gpu: o._replace(gpus_per_instance=1, basis=Basis.STATED, source="the cards are there; their power is not counted")
-            for o in own if t.gpu is None or o.gpu in wanted}
+            for o in own if (t.gpu is None or o.gpu in wanted) and not is_apple(o.gpu)}
     cheapest: dict[str, Offer] = {}
     for offer in sorted(rents(s), key=lambda o: o.usd_per_gpu_hour * o.gpus_per_instance):
         # no measured training run on AMD cards stands behind the estimate: only where the user names one

@@ -217,14 +217,17 @@ class Serving(Section):
     """How a self-hosted model is served."""
 
     weight_dtypes: Annotated[
-        tuple[Literal["bf16", "fp8", "int8", "int4", "mxfp4", "nvfp4"], ...], Field(min_length=1), AfterValidator(once),
+        tuple[Literal["bf16", "fp8", "int8", "int4", "mxfp4", "nvfp4", "f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0"], ...],
+        Field(min_length=1), AfterValidator(once),
     ] | None = None
     """Weight formats to consider; the cheapest plan that keeps the SLO is taken. None: the publisher's own where a model is
-    published in 4 bit (gpt-oss: mxfp4) and card and engine run it, else bf16; all other models bf16 and fp8."""
+    published in 4 bit (gpt-oss: mxfp4) and card and engine run it, else bf16; all other models bf16 and fp8. f16 and
+    q8_0 to q4_0 are GGUF files, for Apple's GPUs, where None is f16 and q8_0."""
     kv_dtype: Literal["bf16", "fp8"] = "bf16"
     """Format of the KV cache."""
-    engine: Literal["vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "other"] | None = None
-    """Engine whose speed is taken: from profiles of it, else from published runs. None: from any profile, else vLLM's runs."""
+    engine: Literal["vllm", "tensorrt-llm", "sglang", "tgi", "lmdeploy", "llama.cpp", "ollama", "other"] | None = None
+    """Engine whose speed is taken: from profiles of it, else from published runs. None: from any profile, else vLLM's runs.
+    llama.cpp and ollama are for Apple's GPUs alone, where None is llama.cpp."""
     replicas_least: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Replicas at least, spares not counted."""
     spares: Annotated[int, Field(ge=0, le=1000)] = 1

@@ -7,8 +7,8 @@ from roi.catalog.models.shapes import find_model
 from roi.estimate.serving.iteration import roofline_iteration
 from roi.estimate.serving.plausibility import PERFECT
 from roi.estimate.serving.weight_formats import weight_bytes
-from roi.resolution.plan_capacity import DTYPES, WeightChoice
 from roi.resolution.resolution import resolve
+from roi.resolution.weight_choice import DTYPES, WeightChoice
 from roi.scenario.file import load_scenario
 from roi.scenario.supply import Serving
 

@@ -167,7 +167,7 @@ MINIMAL: dict[str, Any] = {
         ("quality", "scores", {"gpt-6-sol": {"value": 0.9, "items": True}}, r"gpt-6-sol.items: true is not usable; [^;]*$"),
         ("gates", "foo", True, "gates.foo: unknown key; known: "),
         ("serving", "lets_wait", "yes", "serving.lets_wait: 'yes' is not usable; it should be true or false$"),
-        ("serving", "weight_dtypes", ["fp9"], "serving.weight_dtypes.0: 'fp9' is not usable; it should be [^;]*$"),
+        ("serving", "weight_dtypes", ["fp9"], "serving.weight_dtypes.0: 'fp9' is not usable; nearest: fp8; .* lists all 12$"),
         ("serving", "tensor_parallel", [3], "serving.tensor_parallel.0: 3 is not usable; it should be [^;]*$"),
         ("serving", "tensor_parallel", [], "serving.tensor_parallel: .*at least 1 item"),
         ("workload", "growth_per_year", 15.0, "write 0.15 for 15%"),

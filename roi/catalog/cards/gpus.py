@@ -1,7 +1,8 @@
 """GPUs by any name that people type, from gpus.json (datasheet figures, each with its source), and a user's own.
 
 Own ones are in `gpus.json` of the user's data folder, in the catalog's form: a card that the catalog lacks, or with the id
-`cpu` this machine's processor, whose profiles then count as any card's do.
+`cpu` this machine's processor, whose profiles then count as any card's do. Apple's are put together from chip, cores and memory
+(`apple`): they are found by name and are none of `load_gpus`, which lists what is rented and trains.
 
 The best matrix product that people measured on a card is in matrix_rates.csv: datasheets do not say what is reached.
 """
@@ -12,6 +13,7 @@ from typing import Final
 
 from pydantic import PositiveFloat, ValidationError
 
+from roi.catalog.cards.apple import apple_gpus, apple_named, is_newer
 from roi.catalog.cards.gpu_names import GpuName, apart, fits, plain, read_name
 from roi.catalog.rows import read_json, read_rows
 from roi.catalog.user_data import gpus_file
@@ -92,12 +94,14 @@ def find_gpu(name: str, field: str = "gpu", counted: str = "") -> Gpu:
     found = gpus_named(name)
     if len(found) > 1:
         raise ScenarioError(field, name, f"it may be {' or '.join(gpu.id for gpu in found)}; name one")
+    if not found and is_newer(name):
+        raise ScenarioError(field, name, "Apple does not publish the rate of M5's matrix units; M1 to M4 are in the catalog")
     if not found:
         for card, n in apart(name):
             if meant := gpus_named(card):
                 alone = f"write {' or '.join(gpu.id for gpu in meant)} alone"
                 raise ScenarioError(field, name, f"{alone}, and {n} as {counted}" if counted else alone)
-        known = (n for gpu in load_gpus() for n in (gpu.id, *gpu.aliases))
+        known = (n for gpu in (*load_gpus(), *apple_gpus()) for n in (gpu.id, *gpu.aliases))
         raise UnknownName(field, name, known, "GPU", listed="roi fit MODEL --full")
     return found[0]
 
@@ -110,7 +114,7 @@ def gpus_named(name: str) -> tuple[Gpu, ...]:
     """
     own = _own_file()
     exact = _gpus_by_name(own).get(plain(name), ())
-    return exact or _gpus_stated(own, name)
+    return exact or _gpus_stated(own, name) or apple_named(name)
 
 
 @lru_cache(maxsize=1024)

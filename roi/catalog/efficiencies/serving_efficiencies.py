@@ -9,12 +9,16 @@ from roi.catalog.rows import read_json, read_rows
 from roi.errors import UnknownName
 from roi.estimate.serving.efficiencies import Efficiencies
 from roi.estimate.serving.replica_memory import VLLM, EngineHabits
+from roi.estimate.serving.weight_formats import ON_METAL
 from roi.facts.fact import Basis, Fact
+from roi.facts.gpu import Gpu, same_chip
 from roi.facts.records import DatedRow, Record
 from roi.numerics.spreads import joint_high
 
 ENOUGH: Final = 4
 """Runs of a model on a card from which its interval is that of other runs of the same."""
+METAL: Final = "llama.cpp-metal"
+"""llama.cpp's and Ollama's runs on Apple's GPUs, whatever the year: kernels of their own, with their own fit."""
 Level = Literal["same", "model", "elsewhere", "other"]
 """What of a plan is new to a fit: its formats or number of GPUs at most; its model; its card; its engine."""
 Kind = Literal["dense", "mixture"]
@@ -82,22 +86,29 @@ class EngineEfficiencies(DatedRow):
 
     def on(self, gpu_id: str) -> Efficiencies:
         """The values for a GPU."""
-        return Efficiencies(**(self.values | self.cards.get(gpu_id, {})))
+        return Efficiencies(**(self.values | self.cards.get(self.known(gpu_id), {})))
+
+    def known(self, gpu_id: str) -> str:
+        """The card of the fit that has this one's chip, else the id itself: a Mac is as fast with more memory."""
+        chip = same_chip(gpu_id)
+        return gpu_id if chip == gpu_id else next((card for card in self.evidence if same_chip(card) == chip), gpu_id)
 
     def has(self, gpu_id: str, model_id: str) -> bool:
         """True where the fit has enough runs of this model on this card to say what others of it do."""
-        return gpu_id in self.cards and self.evidence.get(gpu_id, {}).get(model_id, 0) >= ENOUGH
+        here = self.known(gpu_id)
+        return here in self.cards and self.evidence.get(here, {}).get(model_id, 0) >= ENOUGH
 
     def level(self, gpu_id: str, model_id: str = "") -> Level:
         """What is new about a model on this GPU."""
         if self.engine.startswith("other"):
             return "other"
-        return "same" if self.has(gpu_id, model_id) else "model" if gpu_id in self.intervals["dense"] else "elsewhere"
+        here = self.known(gpu_id)
+        return "same" if self.has(here, model_id) else "model" if here in self.intervals["dense"] else "elsewhere"
 
     def speed(self, gpu_id: str, model_id: str = "", *, mixture: bool) -> Fact:
         """Measured over predicted speed of a model on this GPU, 1 with its spread; multiply the speed by a draw of it."""
         low, high = self.ends("speed", gpu_id, model_id, mixture=mixture)
-        basis = Basis.CALIBRATED if gpu_id in self.cards else Basis.ASSUMED
+        basis = Basis.CALIBRATED if self.known(gpu_id) in self.cards else Basis.ASSUMED
         where = f"{self.runs} runs of {self.engine}, {self.record(gpu_id, model_id)}"
         return Fact(value=1.0, low=low, high=high, unit="ratio", basis=basis, source=where, date=self.date)
 
@@ -107,6 +118,7 @@ class EngineEfficiencies(DatedRow):
     ) -> tuple[float, float]:
         """P5 and P95 of measured over predicted, of a model on this GPU; wider where `source` is little of the fit."""
         kind: Kind = "mixture" if mixture else "dense"
+        gpu_id = self.known(gpu_id)
         spread = self.intervals[kind].get(gpu_id, {}).get(self.level(gpu_id, model_id), self.elsewhere[kind])
         known: float = getattr(spread, quantity)
         left = self.sources.get(gpu_id, self.sources["elsewhere"]).get(source or "", 1.0)
@@ -122,6 +134,7 @@ class EngineEfficiencies(DatedRow):
 
     def nearest(self, gpu_id: str, model_id: str) -> str:
         """The runs that are nearest to a plan, in words: how many, and what they share with it."""
+        gpu_id = self.known(gpu_id)
         here, engine = self.evidence.get(gpu_id, {}), "other engines" if self.engine.startswith("other") else self.engine
         if model_id in here:
             return f"{here[model_id]} rows, {gpu_id}, {engine}, this model"
@@ -189,6 +202,11 @@ def engine_habits(family: str) -> EngineHabits:
             return EngineHabits(row.memory_share, row.of_free, row.uniform_windows, row.sequence_limit, row.step_tokens,
                                 row.prompts_alone, row.experts_apart, row.reserves)
     return VLLM
+
+
+def engine_on(gpu: Gpu, engine: str) -> str:
+    """The engine family whose fit and habits speak for this engine on this card: METAL for ON_METAL on Apple's."""
+    return METAL if gpu.apple and engine.removesuffix("-2024") in ON_METAL else engine
 
 
 def find_engine(name: str) -> EngineEfficiencies:

@@ -10,6 +10,7 @@ from roi.catalog.prices.own_prices import cached_with_own, price_rows
 from roi.catalog.rows import priced_rows
 from roi.errors import ScenarioError, UnknownName
 from roi.facts.fact import OWN_VENDOR, Basis
+from roi.facts.gpu import is_apple
 from roi.facts.price import PurchasePrice, RentalKind, RentalOffer
 from roi.numerics.spreads import joint_high, joint_low
 from roi.scenario.quantity import Spread, as_spread, value_of
@@ -119,7 +120,7 @@ def rented_offers(s: "Scenario") -> Offers:
     kinds |= {RentalKind.RESERVED.value} if c.reserved else set()
     kept = tuple(o for o in all_offers if (o.kind in kinds or o.stated is not None) and (not gpus or o.gpu in gpus)
                  and (not wanted or o.vendor.lower() in wanted))
-    if not kept and c.self_hosted:
+    if not kept and c.self_hosted and not (gpus and all(map(is_apple, gpus))):
         gpu_names = ", ".join(c.gpus) or "all"
         raise ScenarioError("candidates.gpus", gpu_names, "no vendor of the scenario rents these on the as-of date")
     return kept
@@ -142,7 +143,8 @@ def bought_offers(s: "Scenario") -> Offers:
     return tuple(
         card._replace(gpus_per_instance=size, watts=watts.get(card.gpu)) for card in cards.values()
         if not gpus or card.gpu in gpus
-        for size in (sizes[1:] if "SXM" in card.gpu or card.gpu.startswith("MI") else sizes)  # no SXM or OAM is sold one by one
+        # no SXM or OAM is sold one by one, and a Mac has one GPU
+        for size in (sizes[1:] if "SXM" in card.gpu or card.gpu.startswith("MI") else sizes[: 1 if is_apple(card.gpu) else 2])
     )
 
 
@@ -177,7 +179,8 @@ def owned_offers(s: "Scenario") -> Offers:
             usd_per_gpu=worth.value, low_usd_per_gpu=worth.low, high_usd_per_gpu=worth.high, owned=count, watts=watts.get(gpu),
             basis=Basis.ASSUMED if q is None else Basis.STATED,
         )
-        found += [card._replace(gpus_per_instance=n) for n in sorted(sizes) if n <= min(count, own.gpus_per_server)]
+        most = 1 if is_apple(gpu) else min(count, own.gpus_per_server)
+        found += [card._replace(gpus_per_instance=n) for n in sorted(sizes) if n <= most]
     return tuple(found)
 
 

@@ -85,7 +85,8 @@ class Efficiencies:
     fp4_products: Number = 1.0
     """The same of fp4."""
     packed_products: Number = 1.0
-    """The same of unpacked weights over 16-bit ones, on cards whose full rate takes warp groups (`Gpu.warp_groups`)."""
+    """The same of unpacked weights over 16-bit ones, on cards whose full rate takes warp groups (`Gpu.warp_groups`), and on
+    Apple's, whose ALUs unpack and multiply."""
     head_norm_s: Number = 0.0
     """Latency that a layer has besides where queries and keys are normalised: their norms are kernels of their own, and the
     rotation is not fused into attention's (TensorRT-LLM's Qwen3Attention, transformers' Qwen3), seconds."""

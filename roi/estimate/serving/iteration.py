@@ -223,10 +223,14 @@ def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], eff
 
 
 def _peak(gpu: Gpu, weight_dtype: str) -> tuple[float, float, float, float]:
-    """The card's matrix rate for products of this format, and 1.0 where they are fp8, fp4, unpacked without warp groups."""
+    """The card's matrix rate for products of this format, and 1.0 where they are fp8, fp4, unpacked at a product's cost.
+
+    That is where the rate takes warp groups, and where the units that unpack are those that multiply (Apple's).
+    """
     dtype = weight_format(weight_dtype).rate_on(gpu)
     if dtype == "half":  # accumulated in 16 bits, for which no card takes longer than twice what int8 takes
-        return max((gpu.int8_ops or 0.0) / 2.0, gpu.matrix_flops("fp16")), 0.0, 0.0, 0.0
+        slow = gpu.apple and weight_format(weight_dtype).unpacked
+        return max((gpu.int8_ops or 0.0) / 2.0, gpu.matrix_flops("fp16")), 0.0, 0.0, float(slow)
     dtype = "fp8" if dtype == "fp4" and gpu.fp4_flops is None else dtype
     dtype = "bf16" if dtype == "fp8" and gpu.fp8_flops is None else dtype
     slow = gpu.warp_groups and weight_format(weight_dtype).unpacked_on(gpu)
@@ -261,7 +265,8 @@ def roofline_iteration(
     experts = per_plan(weight_dtype, lambda w: step_read_bytes(shape, w)[1])
     packed = per_plan(weight_dtype, lambda w: float(weight_format(w).unpacked))
     narrow_experts = per_pair(gpu, weight_dtype, lambda g, w: float(weight_format(w).unpacked_on(g)))
-    unpack, unpack_experts = 1.0 + e.unpacking * packed, 1.0 + e.expert_unpacking * narrow_experts
+    slower = per_pair(gpu, weight_dtype, lambda g, w: weight_format(w).reading_on(g))
+    unpack, unpack_experts = 1.0 + e.unpacking * slower, 1.0 + e.expert_unpacking * narrow_experts
     mixed = per_plan(weight_dtype, lambda w: float(weight_format(w).experts_only))
     sums = (EXCHANGES_PER_LAYER if attention_parallel else ALL_REDUCES_PER_LAYER) * shape.layers
     net = 2.0 * (tp - 1.0) / tp * sums * shape.hidden * SIXTEEN_BIT

@@ -27,6 +27,14 @@ class WeightFormat:
     with_fp4: str | None = None
     """Where it is another rate on cards that multiply 4-bit numbers: which."""
 
+    plain: bool = False
+    """True where a block of such weights has one scale and each is whole in its bits (GGUF's q4_0 and q8_0). The kernels of
+    Apple's GPUs then unpack by a mask, for inputs that are scaled beforehand, while K-quants unpack scales of 6 bits too."""
+
+    def reading_on(self, gpu: Gpu) -> float:
+        """1.0 where unpacking adds to the time of reading dense matrices on this card, else 0.0."""
+        return float(self.unpacked and not (self.plain and gpu.apple))
+
     def rate_on(self, gpu: Gpu) -> str:
         """The matrix rate that its products run at on this card."""
         return self.computes_in if self.with_fp4 is None or gpu.fp4_flops is None else self.with_fp4
@@ -36,6 +44,8 @@ class WeightFormat:
         return self.unpacked or (self.with_fp4 is not None and gpu.fp4_flops is None)
 
 
+ON_METAL: Final = ("llama.cpp", "ollama")
+"""Engines that run on Apple's GPUs, and that are estimated for plans there alone: elsewhere others serve."""
 GGUF_BITS: Final = {
     "iq1_s": 2.0042, "iq1_m": 2.1460, "iq2_xxs": 2.3824, "iq2_xs": 2.5882, "iq2_s": 2.7403, "iq2_m": 2.9294,
     "q2_k_s": 2.9697, "q2_k": 3.16, "iq3_xxs": 3.2548, "iq3_xs": 3.4977, "q3_k_s": 3.6429, "iq3_s": 3.6606, "iq3_m": 3.7628,
@@ -60,7 +70,8 @@ WEIGHT_FORMATS: Final = {
     # (TensorRT-LLM's and FlashInfer's w4a8 kernels of 2025), others compute in 16 bits
     "mxfp4": WeightFormat(0.53125, "bf16", experts_only=True, with_fp4="fp8"),
     "f16": WeightFormat(2.0, "half", everything=True),
-    **{name: WeightFormat(bits / 8.0, "half", everything=True, unpacked=True) for name, bits in GGUF_BITS.items()},
+    **{name: WeightFormat(bits / 8.0, "half", everything=True, unpacked=True, plain=name in ("q4_0", "q8_0"))
+       for name, bits in GGUF_BITS.items()},
 }
 """Weight formats by name."""
 
@@ -77,7 +88,13 @@ def runs_format(shape: ModelShape, gpu: Gpu, dtype: str, engine: str | None, *, 
 
     bf16 itself, and weight-only fp8 (Marlin), need Ampere, the generation with bf16. nvfp4 is NVIDIA's, for its fp4 units
     (vLLM, SGLang, TensorRT-LLM); beside adapters vLLM multiplies it in 16 bit (issue 42629), so it gains nothing there.
+    Apple's GPUs have ON_METAL, and those the formats of GGUF files; None is one of them there.
     """
+    in_gguf = dtype == "f16" or dtype in GGUF_BITS
+    if gpu.apple:
+        return in_gguf and (engine is None or engine in ON_METAL) and not adapters
+    if in_gguf or engine in ON_METAL:
+        return False
     if engine == "tensorrt-llm" and gpu.amd:
         return False
     if dtype == "nvfp4":

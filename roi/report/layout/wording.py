@@ -54,6 +54,8 @@ NAMES = {
     "own_hardware.host_usd_per_gpu": "own GPUs: server share of a GPU",
     "serving.speed.same": "serving speed, model and GPU measured",
     "serving.speed.fitted": "serving speed over estimate", "serving.speed.elsewhere": "serving speed, unmeasured GPU",
+    "serving.speed.metal-elsewhere": "serving speed, another Mac",
+    "serving.speed.mixture-metal-elsewhere": "serving speed of a mixture on a Mac",
     "serving.speed.mixture-elsewhere": "serving speed of a mixture, unmeasured GPU",
     "serving.speed.mixture-amd": "serving speed of a mixture, AMD GPU",
     "training.hours_factor": "training hours over estimate",

@@ -17,7 +17,7 @@ from roi.report.layout.wording import correct_first, figure, little_free, number
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
-ENGINE_NAMES = {"tensorrt-llm": "TensorRT-LLM", "sglang": "SGLang", "lmdeploy": "LMDeploy"}
+ENGINE_NAMES = {"tensorrt-llm": "TensorRT-LLM", "sglang": "SGLang", "lmdeploy": "LMDeploy", "llama.cpp-metal": "llama.cpp"}
 """Engines whose own limits replicas have (engine_habits.csv); those of others are vLLM's."""
 SEEN = 1.03
 """A router's gain is said from this factor on: what a replica behind it holds, over what one holds alone."""

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from pydantic import Field
 
 from roi.catalog.cards.gpus import find_gpu
+from roi.catalog.efficiencies.serving_efficiencies import engine_on
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
 from roi.estimate.accuracy.error_blocks import SkippedRow
@@ -21,7 +22,7 @@ from roi.estimate.accuracy.serving_run import (
 from roi.estimate.replay.load_curve import Slo
 from roi.estimate.replay.loads import SLO, LoadKind, ServingLoad
 from roi.estimate.serving.replica_memory import SEQUENCE_LIMIT
-from roi.estimate.serving.weight_formats import weight_bytes
+from roi.estimate.serving.weight_formats import ON_METAL, weight_bytes
 from roi.facts.model import ModelShape
 from roi.store.tables.canonical_row import CanonicalRow, Flag, Positive, Several, UnusableCell, card_id, read_rows
 from roi.store.tables.csv_table import CsvTable, TextRow
@@ -176,7 +177,8 @@ def _label(row: TextRow, found: ServingRun | SkippedRow) -> ServingLabel:
     engine, design = cells.get("engine", "unstated"), cells.get("design", "recent")
     ran = found if isinstance(found, ServingRun) else None
     return ServingLabel(
-        id=row.id, source=cells.get("source", "own"), engine=_family(engine, design), quantities=frozenset(stated),
+        id=row.id, source=cells.get("source", "own"), quantities=frozenset(stated),
+        engine=ran.engine if ran else _family(engine, design),
         gpu=ran.system.gpu.id if ran else cells.get("gpu", "unstated"),
         model=ran.system.shape.id if ran else cells.get("model", "unstated"),
         implausible=ran.implausible if ran else cells.get("implausible") == "true")
@@ -201,6 +203,8 @@ def serving_run(row: ServingRow) -> ServingRun:
     if row.tpot_ms is not None and row.osl <= 1.0 and row.tpot_kind != "end-to-end":
         raise UnusableCell("tpot_ms", "answers of one token (osl) have no time between tokens")
     shape, gpu = find_model(row.model), find_gpu(row.gpu)
+    if gpu.apple:
+        _check_mac(row)
     recent = row.design in (None, "recent")
     weight = row.weight_dtype or "bf16"
     each = weight_bytes(shape, weight) / row.tp / row.pp
@@ -226,11 +230,20 @@ def serving_run(row: ServingRow) -> ServingRun:
             requests_per_s=row.offered_req_per_s if row.load == "open" else None, arrival_cv=row.arrival_cv,
             prompts=row.prompts or (DEFAULT_PROMPTS if row.load == "open" else None),
             slo=slo, adapters=row.adapters),
-        engine=_family(row.engine, row.design or "recent"), recent=recent,
+        engine=engine_on(gpu, _family(row.engine, row.design or "recent")), recent=recent,
         requests_per_s=row.req_per_s, output_tokens_per_s=row.output_tok_per_s, total_tokens_per_s=row.total_tok_per_s,
         ttft_s=None if row.ttft_ms is None else row.ttft_ms / 1e3, tpot_s=None if row.tpot_ms is None else row.tpot_ms / 1e3,
         tpot_kind=row.tpot_kind, assumed=_assumed(row, shape, weight, kv))
     return replace(run, implausible=row.implausible or breaks_littles_law(run) or beyond_roofline(run))
+
+
+def _check_mac(row: ServingRow) -> None:
+    """Raise where an engine, or more than one GPU a replica, is not estimated on Apple's GPUs."""
+    if row.engine not in ON_METAL:
+        raise UnusableCell("engine", f"not estimated on Apple's GPUs; {' and '.join(ON_METAL)} are")
+    for column in ("tp", "pp"):
+        if getattr(row, column) > 1.0:
+            raise UnusableCell(column, "1 on Apple's GPUs: a model spread over several Macs is not estimated")
 
 
 def _possible_run(row: ServingRow) -> ServingRun:

@@ -362,6 +362,8 @@ def _check_sizes(row: TrainingRow, model: ModelShape, plan: TrainingPlan) -> Non
     if float(plan.rank) > most:
         raise UnusableCell("rank", f"at most {most:,}, the full rank of the widest target of {model.id}")
     gpu, weights = find_gpu(row.gpu) if row.gpu else None, float(base_weight_bytes(model, plan))
+    if gpu is not None and gpu.apple:
+        raise UnusableCell("gpu", "training is not estimated on Apple's GPUs")
     if row.n_gpus > 1 and row.sharding == "none" and gpu is not None and weights > gpu.memory_bytes:
         # such a job is no set of replicas: its layers or its parameters are split
         raise UnusableCell("n_gpus", f"the weights alone, {weights / GIB:.0f} GiB, are more than one {gpu.id} holds; how they"

@@ -1,0 +1,98 @@
+"""The formats of an option's weights: what is asked for or published, where card and engine run it, and why none runs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from roi.estimate.serving.weight_formats import ON_METAL, runs_format
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+from roi.resolution.plan_capacity import ENGINE
+from roi.scenario.supply import Serving
+
+USUAL_DTYPES: Final = ("bf16", "fp8")
+"""Formats of weights where neither scenario nor publisher says; engines convert 16 bit to fp8 as they load it."""
+USUAL_GGUF: Final = ("f16", "q8_0")
+"""The same on Apple's GPUs: the files of 16 and 8 bits."""
+DTYPES: Final = (*USUAL_DTYPES, "int8", "int4", "mxfp4", "nvfp4")
+"""All that `serving.weight_dtypes` takes, but for GGUF_DTYPES."""
+GGUF_DTYPES: Final = (*USUAL_GGUF, "q6_k", "q5_k_m", "q4_k_m", "q4_0")
+"""Formats of GGUF files that it takes, for Apple's GPUs."""
+
+
+@dataclass(frozen=True)
+class WeightChoice:
+    """The formats of one option's weights, card by card."""
+
+    serving: Serving
+    shape: ModelShape
+    adapters: int = 0
+    """Adapters applied at run time."""
+    merged: bool = False
+    """True where an adapter is folded in: into 16 bit, whatever the base is published in."""
+
+    def asked(self, gpu: Gpu) -> tuple[str, ...]:
+        """The scenario's formats; else the publisher's own, or bf16 where that does not run; else the usual ones.
+
+        On Apple's GPUs no fit speaks for the publisher's own, and the usual GGUF files stand in.
+        """
+        own, stated = self.shape.published_dtype, self.serving.weight_dtypes
+        if gpu.apple:
+            return stated or USUAL_GGUF
+        if stated is not None or own is None or self.merged:
+            return stated or USUAL_DTYPES
+        return (own,) if self.runs(gpu, own) else ("bf16",)
+
+    def running(self, gpu: Gpu) -> tuple[str, ...]:
+        """Those of them that this card and the engine run."""
+        return tuple(dtype for dtype in self.asked(gpu) if self.runs(gpu, dtype))
+
+    def source(self, dtype: str) -> str:
+        """Who says that the weights are served in this format."""
+        published = dtype == self.shape.published_dtype and not self.merged
+        return f"published in {dtype}: {self.shape.source}" if published else "scenario serving.weight_dtypes"
+
+    def remark(self, dtypes: Iterable[str]) -> str:
+        """What has to be made before the weights can be served in these formats; empty where they are published, or usual."""
+        own, made = self.shape.published_dtype, ", ".join(dtype for dtype in dtypes if dtype != "bf16" or not self.merged)
+        if own is None:
+            return ""
+        if self.merged:
+            return (f"an adapter is merged into a 16-bit copy, not into {own}{f', then converted to {made}' if made else ''};"
+                    f" serving.adapters=shared keeps the base in {own} where the engine serves adapters beside it")
+        others = ", ".join(dtype for dtype in dtypes if dtype != own)
+        return f"published in {own}; {others} is a conversion, yours or another's" if others else ""
+
+    def runs(self, gpu: Gpu, dtype: str) -> bool:
+        """Whether card and engine have kernels for it."""
+        return runs_format(self.shape, gpu, dtype, self.serving.engine, adapters=self.adapters > 0)
+
+    def replicas(self, gpu: Gpu) -> tuple[int, ...]:
+        """Tensor-parallel degrees that the scenario admits on this card; one model over several Macs is not estimated."""
+        return tuple(tp for tp in self.serving.tensor_parallel if tp == 1 or not gpu.apple)
+
+    def why_none_runs(self, gpus: Mapping[str, Gpu]) -> str:
+        """What would have to change where no card computes in a format of the scenario."""
+        engine, every = self.serving.engine, gpus.values()
+        if engine == "tensorrt-llm" and all(gpu.amd for gpu in every):
+            return f"{engine} runs on NVIDIA GPUs alone; name another serving.engine or such a GPU"
+        if all(gpu.apple for gpu in every):
+            if engine is not None and engine not in ON_METAL:
+                return f"{engine} does not run on Apple's GPUs; {' and '.join(ON_METAL)} do (serving.engine)"
+            if self.adapters:
+                return "adapters at run time are not estimated on Apple's GPUs; merge them (serving.adapters=merged)"
+            if not any(self.replicas(gpu) for gpu in every):
+                return "a replica on Apple's GPUs is one Mac: serving.tensor_parallel needs a 1"
+        elif engine in ON_METAL:
+            return f"{engine} is estimated on Apple's GPUs alone; {ENGINE} and others serve on these (serving.engine)"
+        asked = ", ".join(dict.fromkeys(dtype for gpu in every for dtype in self.asked(gpu)))
+        others = ", ".join(dtype for dtype in (*DTYPES, *GGUF_DTYPES) if any(self.runs(gpu, dtype) for gpu in every))
+        usual = ON_METAL[0] if all(gpu.apple for gpu in every) else ENGINE
+        return (f"{engine or usual} runs {self.shape.id} in {asked} on none of {', '.join(gpus)}; it runs there in"
+                f" {others or 'no format'} (serving.weight_dtypes)")
+
+
+def weight_choice(serving: Serving, shape: ModelShape, *, tuned: bool) -> WeightChoice:
+    """The formats of a base model's weights, or of one that is `tuned`, its adapters at run time or merged."""
+    return WeightChoice(serving=serving, shape=shape, merged=tuned and serving.adapters == "merged",
+                        adapters=serving.adapters_on_base if tuned and serving.adapters == "shared" else 0)

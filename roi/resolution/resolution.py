@@ -266,6 +266,6 @@ def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:
         if o.infeasible is None and max(gap, cheaper) < 1 - GAP_WORTH_SAYING and abs(gap / cheaper - 1) < GAP_WORTH_SAYING:
             sheet.state("reconciliation.as_with", o.label, f"{told}; {o.label} would cost {cheaper:.3g} x")
     if abs(gap - 1) > GAP_WORTH_SAYING:
-        sheet.warnings.append(f"the bill is {gap:.2f} x the estimate from list prices (${bill:,.0f} against ${estimate:,.0f} a"
-                              " month): missing tokens, retries, or a negotiated price"
+        sheet.warnings.append(f"the bill is {gap:.2f} x the estimate at the scenario's prices (${bill:,.0f} against"
+                              f" ${estimate:,.0f} a month): missing tokens, retries, or a negotiated price"
                               + (CHECK_FIRST if not 1 / FAR_OFF < gap < FAR_OFF else ""))

@@ -39,7 +39,7 @@ def included(c: Comparison) -> list[str]:
     found += [f"costs of your own: {', '.join(own)}"] if own else []
     factor = case_number(c.case, "reconciliation.factor", 1.0)
     if factor != 1.0:
-        found.append(f"the real bill: {figure(factor)} x the estimate from list prices, split into volume and price")
+        found.append(f"the real bill: {figure(factor)} x the estimate at the scenario's prices, split into volume and price")
     rate = percent(case_number(c.case, "discount_rate_per_year"))
     found.append(f"discounting at {rate} a year; growth of requests and wages, drift of GPU rent")
     draws = case_number(c.case, "draws")

@@ -310,8 +310,8 @@ def _looked_at(c: Comparison) -> list[str]:
     for s in c.signposts:
         if s.rival == "stay" and s.quantity != "requests_per_day" and s.reason != SAME_PRICE:
             what = "error rate" if s.quantity == "error_rate" else "price"
-            found.setdefault(f"any {what} of", []).append(option_of(c, s.option).label)
-    return [f"{words} {' or '.join(labels)}" for words, labels in found.items()]
+            found.setdefault(option_of(c, s.option).label, []).append(what)
+    return [f"any {' or '.join(dict.fromkeys(whats))} of {label}" for label, whats in found.items()]
 
 
 def _ahead(s: Signpost) -> bool:

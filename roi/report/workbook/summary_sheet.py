@@ -31,7 +31,7 @@ LIVE = (
 DRAWN = ("mean NPV, USD", "P10", "P50", "P90", "chance to beat staying", "chance to be best")
 AGAINST = range(6, 11)
 """Columns that compare with staying, and are empty for it."""
-HOLD = "All checks hold: the formulas follow roi."
+HOLD = "All checks hold: the formulas follow roi, but for what the notes below keep as it is."
 BROKEN = "At these assumptions roi takes another branch than these formulas: see the sheet Checks, and run roi with them."
 
 

@@ -444,7 +444,7 @@ def test_staying_says_what_was_looked_at_and_denies_no_more() -> None:
         return look_again(replace(c, case=case, thresholds=found, verdict=replace(c.verdict, counts="cash", passed_over=())))[0]
 
     holds = "At the central values that holds at every volume"
-    assert told(never, own, wrong) == f"{holds}, any price of {o.label}, any error rate of {o.label}."
+    assert told(never, own, wrong) == f"{holds}, any price or error rate of {o.label}."
     assert told(never, same) == f"{holds}."
     assert told(replace(never, first=100.0, stays=100.0)) == (
         f"At the central values {o.label} is ahead today, but not in the mean of the draws; from which volume, price or error"

@@ -87,7 +87,7 @@ def command_lines(draw, among: Container[tuple[str, ...]] | None = None) -> list
     return [*line, *(["--plan"] if words == ("profile", "serve") and among is None else [])]
 
 
-@examples(120)
+@examples(60)
 @given(command_lines())
 def test_whatever_is_typed(line: list[str]) -> None:
     check(line)
@@ -217,7 +217,7 @@ def test_results_with_anything_anywhere(data: st.DataObject) -> None:
     check(["quality", "torn.jsonl", "--incumbent", "gpt-6-sol", "--format", "markdown"])
 
 
-@examples(80)
+@examples(50)
 @given(st.data())
 def test_a_configuration_with_anything_anywhere(data: st.DataObject) -> None:
     text = (CORPUS / "config.json").read_text(encoding="utf-8")
@@ -274,7 +274,7 @@ EVENT = {"id": "x", "choices": [{"text": "a", "delta": {"content": "b"}, "finish
          "usage": {"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 1}}, "error": None}
 
 
-@examples(300)
+@examples(150)
 @given(st.data())
 def test_whatever_a_server_answers(data: st.DataObject) -> None:
     """The protocol without a socket: bytes in any pieces, read as a stream, as an answer and as an error."""

@@ -35,7 +35,7 @@ def test_every_stage_that_the_plan_names_is_there():
     assert named == stages
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_the_bare_machine_runs_every_smoke_command_on_the_simulated_card(tmp_path):
     """16 of 16, although what the machine lacks and does not travel cannot be imported."""
     guard = ROOT / "tests" / "profiling" / "fake_card" / "bare_machine.py"

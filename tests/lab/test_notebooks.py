@@ -89,7 +89,7 @@ def test_the_quality_notebook_says_what_the_commands_say(tmp_path):
     assert told[told.index("option  ") :].partition("cash:")[0] in text
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_the_sizing_notebook_says_what_the_command_says():
     text, told = printed("size_for_an_slo"), command("size")
     assert told.partition("--full:")[0] in text

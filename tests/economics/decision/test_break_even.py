@@ -331,8 +331,8 @@ def test_a_tie_over_a_stretch_is_won_from_its_start() -> None:
     assert at == pytest.approx(1050.4013, rel=1e-6)
 
 
-@pytest.mark.parametrize("seed", [pytest.param(seed, marks=mark) for seed, mark in zip((11, 5, 6, 42), (
-    pytest.mark.full, *[pytest.mark.slow] * 3), strict=True)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [11, 5, 6, 42])
 def test_whole_comparisons_at_200_volumes_say_what_first_stays_and_until_say(seed: int) -> None:
     """Floors that spill, on rented and on owned cards, owned cards alone, and commitments; both ways of counting. By present
     value: a comparison tells no mean month. Between `first` and `stays` or `until` a saw may win and lose."""

@@ -194,7 +194,7 @@ def test_a_redacted_page_tells_no_name_rate_or_wage() -> None:
     assert "Rates, wages and names are left out." in html
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_ten_thousand_options_over_ten_years_give_a_page_that_says_what_it_leaves_out() -> None:
     c = answer("draws=0", "horizon_months=120")
     first = c.options[1]

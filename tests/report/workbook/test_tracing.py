@@ -86,7 +86,8 @@ def test_facts_of_a_small_scenario_move_the_graph_as_they_move_the_engine() -> N
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("path", [None, *CASES], ids=lambda path: "bundled" if path is None else path.stem)
+@pytest.mark.parametrize("path", [pytest.param(None, marks=pytest.mark.slow), *CASES],
+                         ids=lambda path: "bundled" if path is None else path.stem)
 def test_every_fact_of_every_case_moves_the_graph_as_it_moves_the_engine(path: Path | None) -> None:
     try:
         facts, broken = hold_for_every_fact(compared(path))

@@ -164,7 +164,8 @@ def size_service(
         elif found is not None:
             sized.append((found, plan))
     if not sized:
-        few = [f"{plan.fleet.gpus} x {plan.gpu} are needed, {plan.owned} are owned" for plan in too_few]
+        few = [f"{plan.fleet.gpus} x {plan.gpu} are needed{', spares included' if plan.spares else ''}, {plan.owned} are owned"
+               for plan in too_few]
         raise InputError(f"{option.system}: no plan holds the SLO{' on this trace' if trace is not None else ''}"
                          f"{''.join(f'; {each}' for each in few[:1])}")
     sized.sort(key=lambda each: (not each[0].fleet.holds, each[0].fleet.usd_per_month))

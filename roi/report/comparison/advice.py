@@ -114,12 +114,12 @@ def _change(c: Comparison, label: str) -> Block:
         return Labelled(label, (f"Change to {o.label}: {_what(c, o)}.", *_ends(c, o), *figures(c, o), *_later(c)), "good")
     mean, _ = npv_of(c, first)
     return Labelled(label, (
-        f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.{_lost(first, o)}",
+        f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.{_unpaid(first, o)}",
         *_ends(c, first),
         f"Then {o.label}: {_what(c, o)}. {_beyond(c, first, o)}", *figures(c, o), *_later(c)), "good")
 
 
-def _lost(first: OptionResult, o: OptionResult) -> str:
+def _unpaid(first: OptionResult, o: OptionResult) -> str:
     """That the first of two moves has not paid back its set-up when the second is live; empty where it has."""
     if max(first.payback_cash_months, 0.0) <= o.months_to_live:
         return ""
@@ -149,7 +149,7 @@ def _later(c: Comparison) -> list[str]:
 
 
 def _ends(c: Comparison, o: OptionResult) -> list[str]:
-    """What becomes of an option on today's model when that ends; nothing where no end is announced."""
+    """What becomes of an option on today's model when that ends; nothing where no end is announced or stated."""
     (now, _), (name, when) = ending(c, "stay"), ending(c, o.id)
     if not when or name != now:
         return []

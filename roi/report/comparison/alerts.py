@@ -288,7 +288,7 @@ def _unknown_gates(c: Comparison) -> list[str]:
 
 
 def _endings(c: Comparison) -> list[str]:
-    """Announced ends of the model in use, and of the leading option's within the horizon, with what that end costs."""
+    """Known ends of the model in use, where no advised move tells it, and of the leading option's, with what that one costs."""
     (now, when), (then, end) = ending(c, "stay"), ending(c, c.verdict.leader)
     moved = c.verdict.first_move or c.verdict.leader
     told = [f"{now} ends {when}: a move is due in any case"] if when and (moved == "stay" or ending(c, moved)[0] != now) else []

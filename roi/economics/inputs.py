@@ -331,7 +331,7 @@ class Option:
     """Day on which the vendor has announced that the model ends."""
     own_price_ratio: Annotated[Number, At("vendors.{vendor}.successor_price_ratio")] = 1.0
     first_price_ratio: Annotated[Number | None, At("vendors.{vendor}.first_successor_price_ratio")] = None
-    """Price at the first forced migration over today's, where the user knows the successor."""
+    """Price at the first forced migration over the model's own then, where the user knows the successor."""
     first_error_ratio: Annotated[Number | None, At("vendors.{vendor}.first_successor_error_ratio")] = None
     escalated: Annotated[Number, At(
         "options.{option}.escalated_share", "apis.{vendor}.escalated_share", "systems.{system}.escalated_share", absent=0.0

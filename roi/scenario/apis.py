@@ -42,7 +42,7 @@ class ApiTerms(Section):
     ends_in_months: Months | None = None
     """Months from the as-of date until this model ends; left out = as announced, else drift.model_life_months."""
     successor_price_ratio: Annotated[Positive, unit("ratio")] | None = None
-    """Price of its successor over its own of today; left out = drift.successor_price_ratio."""
+    """Price of its successor over its own then; left out = drift.successor_price_ratio."""
     successor_error_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Error rate of its successor over its own; left out = drift.successor_error_ratio."""
 

@@ -114,7 +114,7 @@ class Incumbent(Section):
     ends_in_months: Months | None = None
     """Months from the as-of date until this model ends; left out = as announced, else drift.model_life_months."""
     successor_price_ratio: Annotated[Positive, unit("ratio")] | None = None
-    """Price of the model you would move to when this one ends, over its price today; left out = drift.successor_price_ratio."""
+    """Price of the model you would move to when this one ends, over its own then; left out = drift.successor_price_ratio."""
     successor_error_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Error rate of that model over the present one's; left out = drift.successor_error_ratio."""
     bill_usd_per_month: Annotated[Positive, unit("USD/month")] | None = None

@@ -6,7 +6,7 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -30,9 +30,9 @@ from roi.facts.case import Case
 LATER: Final = 12
 """Months by which a later start is looked at: nothing that is further off is decided now."""
 GROWN: Final = (3.0, 10.0, 30.0, 100.0)
-"""Times today's volume at which it is asked whether an option is likely enough: no plan reaches further."""
+"""Times today's volume, and parts of it, at which it is asked whether another option leads: no plan reaches further."""
 HALVINGS: Final = 6
-"""Of the stretch in which an option becomes likely: to 2% of a volume."""
+"""Of the stretch in which that turns: to 2% of a volume."""
 ASKED_DRAWS: Final = 4096
 """Draws, the first ones, for each such question: they place a chance of 80% to 0.6 points."""
 
@@ -66,6 +66,7 @@ class Comparison:
     verdict counts, at the central values; None where at once is best."""
     thresholds: Thresholds | None = field(repr=False, compare=False)
     """Break-evens and signposts, worked out where they are asked for; None where none are looked for, or all is staying."""
+    _turns: dict[bool, tuple[float, str] | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def break_even(self) -> tuple[BreakEven, ...]:
@@ -101,34 +102,42 @@ class Comparison:
         fact = self.case[path].model_copy(update={"value": value, "low": None, "high": None})
         return weigh(Case(facts={**self.case.facts, path: fact}), self.verdict.candidates).chosen.leader
 
-    def likely_from(self, id: str) -> float | None:
-        """Requests a day, above today's, at which the option begins to beat staying in as many of the draws as its kind needs.
+    def turning_volume(self, *, up: bool) -> tuple[float, str] | None:
+        """Requests a day above today's, or below it, from which on another option is recommended, by means and chances: its id.
 
-        None where it does at none of the volumes tried, up to a hundred times today's. Its plan is chosen at each volume anew,
-        and today's spread of the volume grows with it. A chance goes up and down where a fleet grows by a replica: it is the
-        first of these volumes, and not the volume from which on it stays likely.
+        None where at none of the volumes tried, a hundred times today's or a hundredth of it the last. Options take their plans
+        anew at each volume, and today's spread of the volume grows with it. A fleet grows by whole replicas, and a chance goes
+        up and down with it: it is the first such volume, and further on the advice may turn again.
         """
+        if up not in self._turns:
+            self._turns[up] = self._first_turn(GROWN if up else [1.0 / times for times in GROWN])
+        return self._turns[up]
+
+    def _first_turn(self, factors: Sequence[float]) -> tuple[float, str] | None:
         path = path_of(Shared, "requests_per_day")
         today, draws = self.case[path], self.case["draws"]
         few = draws.model_copy(update={"value": min(draws.number(), ASKED_DRAWS)})
 
-        def likely(times: float) -> bool:
-            grown = today.model_copy(update={end: at * times for end in ("value", "low", "high")
+        def leader(times: float) -> str:
+            there = today.model_copy(update={end: at * times for end in ("value", "low", "high")
                                              if (at := getattr(today, end)) is not None})
-            facts = {**self.case.facts, path: grown, "draws": few}
-            return id in weigh(Case(facts=facts), ("stay", id)).chosen.likely
+            facts = {**self.case.facts, path: there, "draws": few}
+            return weigh(Case(facts=facts), self.verdict.candidates).chosen.leader
 
         before = 1.0
-        for times in GROWN:
-            if likely(times):
+        for times in factors:
+            if (led := leader(times)) != self.verdict.leader:
                 break
             before = times
         else:
             return None
         for _ in range(HALVINGS):
             middle = math.sqrt(before * times)
-            before, times = (before, middle) if likely(middle) else (middle, times)
-        return today.number() * times
+            if (there := leader(middle)) == self.verdict.leader:
+                before = middle
+            else:
+                times, led = middle, there
+        return today.number() * times, led
 
 
 @dataclass(frozen=True)

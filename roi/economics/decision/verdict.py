@@ -55,7 +55,7 @@ class Verdict:
     likely: tuple[str, ...]
     """Those of them that beat staying in enough of the draws; staying always."""
     first_move: str | None
-    """Where the leader trains, buys or commits: the best likely option that does not, to be taken first."""
+    """Where the leader trains, buys or commits: the best likely option that does not and has paid back when it is live."""
     second: str | None
     """The best likely candidate besides the leader."""
     chance_over_second: float | None
@@ -168,7 +168,7 @@ def decide(
     judged = first or then
     flip, between, one_of = _flips(shared, results, chosen, drawn, at_a_dollar)
     standing = [alarm for alarm in alarms if not alarm.accepted]
-    first_move = best([id for id in chosen.likely if id != "stay" and not results[id].binds]) if results[leader].binds else None
+    first_move = best([id for id in chosen.likely if _comes_first(results[id], results[leader], counts)])
     return Verdict(
         recommended=None if standing else leader,
         decision="withheld" if standing else "stay" if leader == "stay" else "change",
@@ -186,6 +186,12 @@ def decide(
         error_rate_of=subject,
         challenger_wins_at_error_rate=wins_at,
     )
+
+
+def _comes_first(r: OptionResult, leader: OptionResult, counts: str) -> bool:
+    """True of what can be undone and has paid back when the leader, which cannot, is live: else its set-up is lost."""
+    paid = r.payback_cash_months if counts == "cash" else r.payback_months
+    return leader.binds and not r.binds and r.id != "stay" and paid <= leader.months_to_live
 
 
 def _with_all_hours(shared: Shared, results: Mapping[str, OptionResult], chosen: Choices) -> str | None:

@@ -34,9 +34,10 @@ WHOLE: Final[Part] = attrgetter("usd")
 
 @dataclass(frozen=True)
 class Service:
-    """One vendor model in use. A list price moves on the days that its vendor has announced, until the model ends.
+    """One vendor model in use. Its list price moves on the days that its vendor has announced.
 
-    A successor's price is another fact, over today's list.
+    A successor's price is another fact, over the list that the model itself would have in that month: what is announced
+    counts the same on every day from which one looks.
     """
 
     option: Option
@@ -56,13 +57,10 @@ class Service:
             before = cost
 
     def listed(self, part: Part = WHOLE) -> Number:
-        """A part of the request's cost at list prices, USD: by month, shape (..., H), where one is announced, else a number.
-
-        At the list of the day while the model itself serves, today's after that: successors' prices are over today's.
-        """
+        """A part of the request's cost at the model's own list, USD: by month, shape (..., H), where one is announced."""
         found = part(self.cost)
         for since, more in self.rises(part):
-            found = found + more * whole(self.successors.until_first(1.0, since))
+            found = found + more * since
         return found
 
     @cached_property
@@ -78,7 +76,7 @@ class Service:
 
     @cached_property
     def price(self) -> Array:
-        """Price in each month over the list's, shape (..., H): `factor`, and what successors ask over today's list."""
+        """Price in each month over the model's own list, shape (..., H): `factor`, and what successors ask over that."""
         if isinstance(self.factor, float) and self.factor == 1.0:
             return self.successors.list_price
         return whole(self.successors.price(self.factor))
@@ -134,25 +132,22 @@ def service(shared: Shared, option: Option, hit_rate: Number | None = None) -> S
     return made
 
 
-def billed_at_price(shared: Shared, api: Service) -> Path:
-    """Requests billed in each month x `Service.price`, multiplied once for all lines that run along it."""
+def billed_at_price(shared: Shared, api: Service, since: Array | None = None) -> Path:
+    """Requests billed in each month (in its share `since`) x `Service.price`, multiplied once for all lines along it."""
 
     def made() -> Path:
-        billed = billed_requests(shared)
+        billed = np.asanyarray(billed_requests(shared) * (1.0 if since is None else since))
         if not isinstance(api.successors.ends, Happened):
             return np.asanyarray(billed * api.price)
         return api.successors.price(api.factor, billed)
 
-    return shared.once_for(f"billed at price {id(api.successors)}", (api.factor,), made)
+    key = (api.factor,) if since is None else (api.factor, since)
+    return shared.once_for(f"billed at price {id(api.successors)}", key, made)
 
 
 def _rises_along(shared: Shared, api: Service, part: Part, share: Share, times: Number = 1.0) -> tuple[Along, ...]:
-    """What each announced list adds to `times` a part of the request's cost, from its day on and until the model ends."""
-    def path(since: Array) -> Path:
-        return shared.once_for(f"billed since {id(api.successors)}", (api.factor, since), lambda: (
-            api.successors.until_first(api.factor, np.asanyarray(billed_requests(shared) * since))))
-
-    return tuple(Along(path(since), times * more, share) for since, more in api.rises(part))
+    """What each announced list adds to `times` a part of the request's cost, from its day on."""
+    return tuple(Along(billed_at_price(shared, api, since), times * more, share) for since, more in api.rises(part))
 
 
 def errors_at_usd(shared: Shared, api: Service) -> Path:

@@ -25,20 +25,12 @@ class Successors:
 
     @cached_property
     def list_price(self) -> Array:
-        """Price in each month over today's, shape (..., H)."""
+        """Price in each month over the first model's own list, shape (..., H)."""
         return whole(self._by_month(lambda ratio: ratio, self.price_ratios))
 
     def price(self, factor: Number, times: Array | None = None) -> Path:
         """The same times `factor`, and times the months of `times`."""
         return self._by_month(lambda ratio: factor * ratio, self.price_ratios, times)
-
-    def until_first(self, factor: Number, times: Array) -> Path:
-        """`factor` x the months of `times` while the model itself serves, 0 from the month of its first end on."""
-        if not isinstance(self.ends, Happened):
-            return np.asanyarray(times * (np.maximum(1.0 - self.ends, 0.0) * factor))
-        levels = np.zeros((len(self.ends.ends) + 1, self.ends.ends.shape[1]))
-        levels[0] = np.reshape(factor, -1)
-        return Stepped(self.ends, levels, times)
 
     def errors(self, today: Number | None = None, times: Array | None = None) -> Path:
         """Error rate in each month, at most 1, where it is `today`; without that, over today's. Times the months of `times`."""
@@ -70,8 +62,8 @@ class Successors:
 def successors(shared: Shared, option: Option) -> Successors:
     """The successors of `option`'s model. Every end has a price ratio of its own; that of errors repeats.
 
-    A stated ratio takes the place of the first. A price ratio is over the list of today, whatever the vendor has announced for
-    the model that ends: `own_price_ratio` and `first_price_ratio` say nothing of a price that comes before that end.
+    A stated ratio takes the place of the first. A price ratio is over the list that the model which ended would have in that
+    month, what its vendor has announced included.
     """
     first, every = option.life_first, option.life_every
     if first is None or every is None:

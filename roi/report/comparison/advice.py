@@ -21,10 +21,12 @@ from roi.report.comparison.thresholds import (
     ending,
     flips_at,
     look_again,
+    misses_the_bar,
     month_of,
     nothing_fails,
     option_of,
     today,
+    turning_volumes,
     undone_by,
     wins_from,
 )
@@ -71,6 +73,8 @@ MOSTLY = 0.5
 """A floor that takes less than this share of the requests is mostly the API, and says so."""
 MOST_RIVALS = 2
 """Options that would undo the advice: staying, and the one that leads where nothing is trained, bought or committed."""
+NEAR = 3.0
+"""Times today's volume, or part of it, within which a volume is worth a line at which a change that runs no GPUs is undone."""
 SAME_RATE = 0.0005
 """Error rates that print alike."""
 MEASURES = {
@@ -107,24 +111,18 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS) -> list[Block]:
 
 
 def _change(c: Comparison, label: str) -> Block:
-    """The recommendation; where it trains, buys or commits, first the best likely option that does none of these."""
+    """The recommendation; where it trains, buys or commits, before it the verdict's first move, if there is one."""
     v, o = c.verdict, c.leader
     first = None if v.first_move is None else option_of(c, v.first_move)
     if first is None:
-        return Labelled(label, (f"Change to {o.label}: {_what(c, o)}.", *_ends(c, o), *figures(c, o), *_later(c)), "good")
+        held = [at] if o.kind not in SELF_HOSTED and (at := turning_volumes(c, NEAR)) else []
+        told = (f"Change to {o.label}: {_what(c, o)}.", *_ends(c, o), *figures(c, o), *held, *_later(c))
+        return Labelled(label, told, "good")
     mean, _ = npv_of(c, first)
     return Labelled(label, (
-        f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.{_unpaid(first, o)}",
+        f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.",
         *_ends(c, first),
         f"Then {o.label}: {_what(c, o)}. {_beyond(c, first, o)}", *figures(c, o), *_later(c)), "good")
-
-
-def _unpaid(first: OptionResult, o: OptionResult) -> str:
-    """That the first of two moves has not paid back its set-up when the second is live; empty where it has."""
-    if max(first.payback_cash_months, 0.0) <= o.months_to_live:
-        return ""
-    live = number_of(o.months_to_live, "month")
-    return f" It has not paid back when the next is live (in {live}): skip it if that one is sure."
 
 
 def _beyond(c: Comparison, first: OptionResult, o: OptionResult) -> str:
@@ -157,7 +155,8 @@ def _ends(c: Comparison, o: OptionResult) -> list[str]:
     usual = "drift.successor_price_ratio", f"vendors.{name}.successor_price_ratio"
     price = math.prod(case_number(c.case, path, 1.0) for path in ((own,) if own in c.case else usual))
     follow = f"; its vendor suggests {c.case[suggested].value}" if suggested in c.case else "; no successor is known"
-    then = f"from then on this is the same on its successor, counted at {figure(price)} x its price today"
+    listed = "what its own list would be then" if f"vendors.{name}.announced.0.from_months" in c.case else "its price today"
+    then = f"from then on this is the same on its successor, counted at {figure(price)} x {listed}"
     return [f"{name} ends {when}: {then}{follow}."]
 
 
@@ -366,11 +365,13 @@ def _not_yet(c: Comparison) -> list[Block]:
 
 
 def _unless(c: Comparison, rivals: int) -> list[Block]:
-    """What would undo a self-hosted recommendation, where that was looked for, by at most so many rivals."""
+    """What would undo a self-hosted recommendation, where that was looked for: volumes; by so many rivals prices and errors."""
     if c.thresholds is None:
         return []
-    told = [f"{rival} is cheaper {', or '.join(signs)}." for rival, signs in undone_by(c).items()]
-    if told and not rivals:
-        return [Labelled("UNLESS", ("Volume, a price or an error rate moves to where another option is cheaper: --full.",))]
-    return [Labelled("UNLESS", tuple(told[:rivals]) or (
-        "At the central values no volume would undo it, and no price or error rate of its own.",))]
+    signs = [f"{rival} is cheaper {', or '.join(at)}" for rival, at in undone_by(c).items()]
+    central = [f"At the central values {'; '.join(signs[:rivals])}."] if signs else []
+    rest = [*central, misses_the_bar(c)] if rivals else ["Prices and error rates that would undo it: --full."]
+    told = [x for x in (turning_volumes(c), *rest) if x]
+    return [Labelled("UNLESS", tuple(told) or ((
+        "No volume from a hundredth of today's to a hundred times would undo it, and at the central values no price or error"
+        " rate of its own."),))]

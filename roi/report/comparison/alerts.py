@@ -318,7 +318,7 @@ def _next_prices(c: Comparison) -> list[str]:
             start = compared_from(c) if ahead.option == "stay" else alone_from(c, c.leader)
             more = float(ahead.more_usd[start:].mean())
         adds = f", {usd(abs(more))} a month {'more' if more > 0 else 'less'} on average" if round(abs(more)) else ""
-        told.append(f"{ahead.vendor} costs {', '.join(dearer)}, announced: counted until the model ends{adds}")
+        told.append(f"{ahead.vendor} costs {', '.join(dearer)}, announced: counted, in its successors' prices too{adds}")
     return told
 
 

@@ -32,7 +32,7 @@ def included(c: Comparison) -> list[str]:
     names = {line.name for o in c.options for line in o.lines}
     found = [words for starts, words in COUNTED if any(name.startswith(starts) for name in names)]
     if any(path.endswith(".announced.0.from") for path in c.case.facts):
-        found.append("list prices that a vendor has announced, each from its day on and until the model ends")
+        found.append("list prices that a vendor has announced, each from its day on; successors' prices are over them")
     if (errors := case_number(c.case, "quality.usd_per_error")) > 0:
         found.append(f"wrong answers at {usd(errors)} each, for every option and for staying")
     own = [str(fact.value) for path, fact in c.case.facts.items() if path.startswith("costs.") and path.endswith(".name")]

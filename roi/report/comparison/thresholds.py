@@ -7,7 +7,7 @@ from operator import itemgetter
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.signposts import SAME_PRICE, Signpost
+from roi.economics.decision.signposts import BAR, SAME_PRICE, Signpost
 from roi.economics.decision.verdict import chance, value
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, Shared, path_of, places
 from roi.facts.fact import Basis, Fact, Value
@@ -16,6 +16,7 @@ from roi.units import to_digits
 
 PRICES = {"usd_per_gpu_hour": "GPU hour", "usd_per_gpu": "GPU"}
 """Quantities of signposts that are a price of GPUs."""
+VOLUME = "requests_per_day"
 PRICE_OF_ERRORS = "quality.usd_per_error"
 MOST_DIGITS = 6
 """Of a price at which the advice turns."""
@@ -194,17 +195,44 @@ def at_rent(c: Comparison, o: OptionResult) -> str:
     return ""
 
 
+def turning_volumes(c: Comparison, near: float = math.inf) -> str:
+    """From which volumes on the advice is another one, by means and chances, and which; empty where at none that was tried.
+
+    Volumes that are more than `near` times today's, or less than that part of it, are left out.
+    """
+    if c.thresholds is None:
+        return ""
+    told, now = list[str](), case_number(c.case, "workload.requests_per_day")
+    for side, found in (("below", c.turning_volume(up=False)), ("above", c.turning_volume(up=True))):
+        if found is not None and 1.0 / near <= found[0] / now <= near:
+            at, today = told_apart(requests, found[0], now)
+            advice = "to stay" if found[1] == "stay" else option_of(c, found[1]).label
+            told.append(f"{side} about {at}{'' if told else f' requests a day (today {today})'} the advice is {advice}")
+    text = ", ".join(told)
+    return f"{text[0].upper()}{text[1:]}." if told else ""
+
+
 def undone_by(c: Comparison) -> dict[str, list[str]]:
-    """The rivals of the leading option by name, and on which sides of which thresholds each is cheaper; today's values once."""
+    """The rivals of the leading option by name, and at which prices and error rates each is cheaper; today's values once."""
     found: dict[str, list[str]] = {}
     told = set[str]()
     for s in c.signposts:
-        if s.option == c.verdict.leader and s.threshold is not None and not _ahead(s):
-            rival = "Staying" if s.rival == "stay" else option_of(c, s.rival).label
+        alone = s.quantity != VOLUME and s.reason != BAR
+        if alone and s.option == c.verdict.leader and s.threshold is not None and not _ahead(s):
+            rival = "staying" if s.rival == "stay" else option_of(c, s.rival).label
             side, now = _sided(s, whose="the option's", undone=True)
             found.setdefault(rival, []).append(side if now in told else side + now)
             told.add(now)
     return found
+
+
+def misses_the_bar(c: Comparison) -> str:
+    """The error rate above which the leading option misses the bar, if there is a rival that is cheaper at none below it."""
+    s = next((s for s in c.signposts if (s.option, s.quantity, s.reason) == (c.verdict.leader, "error_rate", BAR)), None)
+    if s is None or s.threshold is None:
+        return ""
+    at, now = told_apart(percent, s.threshold, s.today)
+    return f"With more than {at} of its answers wrong (here {now}) it misses the bar."
 
 
 def flips_at(c: Comparison) -> str:
@@ -259,26 +287,21 @@ def nothing_fails(c: Comparison) -> str:
 
 
 def look_again(c: Comparison) -> list[str]:
-    """From which volume, and at which price or error rate, another option would be cheaper than staying, likely, or advised.
+    """From which volume another option than staying is advised, or cheaper if it passes; at which price and error rate.
 
     Nothing where there is no other option, or where no threshold was looked for.
     """
     if c.thresholds is None:
         return []
     told, others = _turning(c), [option_of(c, id) for id in c.thresholds.ids]
-    unsure = next((p for p in c.verdict.passed_over if p.reason == "not likely"), None)
-    if unsure is not None and (at := c.likely_from(unsure.option)) is not None:
-        o, needed = option_of(c, unsure.option), percent(unsure.chance_needed)
-        likely = f"{o.label} would beat staying in {needed} of the draws"
-        told.insert(0, f"above about {requests(at)} requests a day, where {likely}")
     if told:
         return [f"Look again {', or '.join(told)}."]
-    if unsure is not None:
+    if any(p.reason == "not likely" for p in c.verdict.passed_over):
         return [("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
                  " would be is not worked out.")]
     central = next((o for o in others if o.tested and beats_staying_today(c, o)), None)
     if central is not None:
-        return [(f"At the central values {central.label} is ahead today, but not in the mean of the draws; from which volume,"
+        return [(f"At the central values {central.label} is ahead today, but not in the mean of the draws; from which"
                  " price or error rate on it would be is not worked out.")]
     if any(p.reason == "not tested" for p in c.verdict.passed_over):
         return ["A test could change that."]
@@ -286,17 +309,23 @@ def look_again(c: Comparison) -> list[str]:
 
 
 def _turning(c: Comparison) -> list[str]:
-    """Volumes, a price, an error rate at which another option costs less at the central values; a price of wrong answers."""
+    """Volumes at which another option is advised, or an untested one is cheaper; a price or an error rate at which one is.
+
+    And a price of wrong answers at which the advice turns. What is cheaper is so at the central values.
+    """
     assert c.thresholds is not None
     told, today = list[str](), case_number(c.case, "workload.requests_per_day")
-    ends = [b for id in c.thresholds.ids for b in _over_the_horizon(c, id, "stay")]
+    for side, found in (("above", c.turning_volume(up=True)), ("below", c.turning_volume(up=False))):
+        if found is not None:
+            told.append(f"{side} about {told_apart(requests, found[0], today)[0]} requests a day,"
+                        f" where the advice is {option_of(c, found[1]).label}")
+    ends = [b for id in c.thresholds.ids if not option_of(c, id).tested for b in _over_the_horizon(c, id, "stay")]
     above = min(((b.first, b.option) for b in ends if b.first is not None and b.first > today), default=None)
     below = max(((b.until, b.option) for b in ends if b.until is not None and b.until < today), default=None)
-    for side, found in (("above", above), ("below", below)):
-        if found is not None:
-            o = option_of(c, found[1])
-            told.append(f"{side} {requests(found[0])} requests a day ({o.label}{'' if o.tested else ', not tested'})")
-    other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != "requests_per_day" and _ahead(s)), None)
+    for side, end in (("above", above), ("below", below)):
+        if end is not None:
+            told.append(f"{side} {requests(end[0])} requests a day ({option_of(c, end[1]).label}, not tested)")
+    other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != VOLUME and _ahead(s)), None)
     if other is not None:
         told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
     if c.verdict.counts != "cash" and (flips := flips_at(c)):
@@ -308,7 +337,7 @@ def _looked_at(c: Comparison) -> list[str]:
     """Whose prices and error rates were looked at, of those that are not staying's too."""
     found: dict[str, list[str]] = {}
     for s in c.signposts:
-        if s.rival == "stay" and s.quantity != "requests_per_day" and s.reason != SAME_PRICE:
+        if s.rival == "stay" and s.quantity != VOLUME and s.reason != SAME_PRICE:
             what = "error rate" if s.quantity == "error_rate" else "price"
             found.setdefault(option_of(c, s.option).label, []).append(what)
     return [f"any {' or '.join(dict.fromkeys(whats))} of {label}" for label, whats in found.items()]
@@ -331,7 +360,7 @@ def _sided(s: Signpost, *, whose: str, undone: bool = False) -> tuple[str, str]:
     """
     assert s.threshold is not None
     side = OTHER_SIDE[s.direction] if undone else s.direction
-    if s.quantity == "requests_per_day":
+    if s.quantity == VOLUME:
         at, today = told_apart(requests, s.threshold, s.today)
         return f"{side} {at} requests a day", f" (today {today})"
     if s.quantity in PRICES:

@@ -13,7 +13,9 @@ from roi.economics.decision.evaluation import evaluate, read_all
 from roi.economics.inputs import Option, Shared
 from roi.facts.case import Case
 from roi.resolution.resolution import resolve
-from roi.scenario.file import load_scenario
+from roi.scenario.file import check_scenario, load_scenario
+from roi.scenario.template import template
+from roi.scenario.yaml import parse_yaml
 
 
 @cache
@@ -98,31 +100,29 @@ def test_an_option_is_put_on_its_cheapest_plan() -> None:
     assert found.pv_cost_usd == pytest.approx(best)
 
 
-def test_from_which_volume_an_option_is_likely_is_where_whole_comparisons_say_so() -> None:
-    """Own cards beat staying in 77% of the draws of the bundled case, and 80% is asked. On either side it is compared anew."""
-    c = compare(resolve(load_scenario(None, ("draws=256", "template=null"))).case, thresholds=False)
-    own, path = "own-hardware:qwen3-8b+lora", "workload.requests_per_day"
+def test_the_volume_at_which_the_advice_turns_is_where_whole_comparisons_say_so() -> None:
+    """Cache and batch lead from about 640 requests a day on; on either side of what is found it is compared anew."""
+    scenario = parse_yaml(template("extraction"), "extraction")
+    c = compare(resolve(check_scenario({**scenario, "draws": 256})).case, thresholds=False)
+    path = "workload.requests_per_day"
     today = c.case[path]
-    found = c.likely_from(own)
-    assert found is not None
-    assert today.number() < found < 2.0 * today.number()
+    assert (c.verdict.leader, c.turning_volume(up=True)) == ("cache-batch", None)
+    found, then = c.turning_volume(up=False)
+    assert (then, found < 0.1 * today.number()) == ("stay", True)
 
-    def likely(volume: float) -> bool:
-        ends = {end: getattr(today, end) * volume / today.number() for end in ("value", "low", "high")}
-        at = compare(Case(facts={**c.case.facts, path: today.model_copy(update=ends)}), thresholds=False)
-        chance = next(o for o in at.options if o.id == own).probability_npv_positive
-        assert chance is not None
-        assert (own in at.verdict.likely) == (chance >= 0.8)
-        return chance >= 0.8
+    def leader(volume: float) -> str:
+        ends = {end: at * volume / today.number() for end in ("value", "low", "high")
+                if (at := getattr(today, end)) is not None}
+        facts = {**c.case.facts, path: today.model_copy(update=ends)}
+        return compare(Case(facts=facts), thresholds=False).verdict.leader
 
-    assert [likely(volume) for volume in (today.number(), found * 0.98, found)] == [False, False, True]
+    assert [leader(volume) for volume in (found, found * 1.02, today.number())] == ["stay", "cache-batch", "cache-batch"]
 
 
-def test_no_volume_makes_an_option_likely_that_is_not_tested_or_misses_the_bar() -> None:
-    """GPT-OSS is not tested; a score at the bar misses it in half of the draws, however many requests there are."""
-    assert bundled().likely_from("hosted-open:groq/openai/gpt-oss-20b") is None
+def test_no_volume_turns_the_advice_to_what_is_not_tested_or_misses_the_bar() -> None:
+    """A score at the bar misses it in half of the draws, however many requests there are."""
     scores = {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.9, "low": 0.85, "high": 0.95, "items": 200}}
     at_the_bar = compare(case_of(quality={"bar": 0.9, "scores": scores}, draws=256,
                                  candidates={"cascade_first": [], "self_hosted": []}))
     assert [p.reason for p in at_the_bar.verdict.passed_over] == ["not likely"]
-    assert at_the_bar.likely_from(CHEAPER) is None
+    assert at_the_bar.turning_volume(up=True) is None

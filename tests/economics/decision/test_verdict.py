@@ -46,8 +46,11 @@ def test_an_option_that_loses_on_average_is_not_recommended_however_often_it_win
     assert (sure(0.9, -5.0).decision, sure(0.9, -5.0).recommended) == ("stay", "stay")
 
 
-def results_of(**chances: tuple[float, float, bool]) -> Verdict:
-    """The verdict where options have (expected NPV, chance to beat staying, whether it binds)."""
+def results_of(paid: float = 0.0, **chances: tuple[float, float, bool]) -> Verdict:
+    """The verdict where options have (expected NPV, chance to beat staying, whether it binds).
+
+    All are live in 3 months and paid back after `paid` months.
+    """
     names = {"cheaper": CHEAPER, "cascade": CASCADE, "adapter": ADAPTER}
     case = case_of()
     shared, options = read_all(case, case.values())
@@ -55,7 +58,8 @@ def results_of(**chances: tuple[float, float, bool]) -> Verdict:
     results = {o.id: replace(o, expected_npv_usd=-1.0 if o.id != "stay" else 0.0) for o in compare(case).options}
     for name, (npv, chance, binds) in chances.items():
         id = names[name]
-        results[id] = replace(results[id], expected_npv_usd=npv, probability_npv_positive=chance, tested=True, binds=binds)
+        results[id] = replace(results[id], expected_npv_usd=npv, probability_npv_positive=chance, tested=True, binds=binds,
+                              payback_months=paid, months_to_live=3.0)
     chosen = choose(shared, results, "errors")
     return decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=())
 
@@ -70,6 +74,12 @@ def test_where_the_best_is_not_likely_the_likely_second_is_recommended_and_not_s
 def test_before_what_trains_the_best_likely_option_that_does_not_is_named() -> None:
     found = results_of(adapter=(90_000.0, 0.85, True), cheaper=(40_000.0, 0.95, False), cascade=(50_000.0, 0.50, False))
     assert (found.recommended, found.first_move, found.second) == (ADAPTER, CHEAPER, CHEAPER)
+
+
+@pytest.mark.parametrize(("paid", "first"), [(3.0, CHEAPER), (3.1, None)])
+def test_what_has_not_paid_back_when_the_second_move_is_live_is_no_first_move(paid: float, first: str | None) -> None:
+    found = results_of(paid, adapter=(90_000.0, 0.85, True), cheaper=(40_000.0, 0.95, False))
+    assert (found.recommended, found.first_move, found.second) == (ADAPTER, first, CHEAPER)
 
 
 def test_an_option_that_nobody_tested_is_never_recommended() -> None:

@@ -71,9 +71,11 @@ def load_scenario(
         overlay_quality(data, found)
         paired_with = (found.get("record") or {}).get("incumbent")
     laid += _merge(data, blocks or {})
+    before_set = _billed(data)
     for override in overrides:
         _set(data, override)
         laid.append(override.partition("=")[0].strip())
+    _tell_volume(before_set, _billed(data), tell)
     if isinstance(paired_with, str) and _incumbent(data) not in {None, paired_with} and _unpair(data["quality"]) and tell:
         tell(f"{quality} pairs systems with {paired_with}, and what is paid here is {_incumbent(data)}: each score is drawn by"
              f" itself; roi quality --incumbent {_incumbent(data)} (or --system {paired_with}={_incumbent(data)}) pairs them")
@@ -90,6 +92,24 @@ def tell_day(part: dict[str, Any], incumbent: object, as_of: Date, tell: Callabl
         tell(f"incumbent.{BILL} of the part is at the list prices of {part['as_of']}, and the scenario is of {day}: where the"
              " list moved in between, so did its gap to the bill; roi usage FILES --scenario SCENARIO --output writes that of"
              f" {day}")
+
+
+def _billed(data: dict[str, Any]) -> tuple[Any, Any]:
+    """Requests a day and the bill of a month as the data have them, None where they do not."""
+    blocks = [data.get(block) for block in ("workload", "incumbent")]
+    stated = [block.get(name) if isinstance(block, dict) else None
+              for block, name in zip(blocks, (VOLUME.partition(".")[2], BILL), strict=True)]
+    volume, bill = (x.get("value") if isinstance(x, dict) else x for x in stated)
+    return volume, bill
+
+
+def _tell_volume(before: tuple[Any, Any], now: tuple[Any, Any], tell: Callable[[str], None] | None) -> None:
+    """Say where `--set` moves the volume and not the bill, which is then held against requests that it is not of."""
+    (old, bill), (new, same) = before, now
+    if tell is None or bill != same or old == new or not all(isinstance(x, (int, float)) and x > 0 for x in (old, new, bill)):
+        return
+    tell(f"--set {VOLUME}={new:g} moves the volume, and incumbent.{BILL} is of {old:g} a day: the gap between them counts as"
+         f" price or as missing volume; --set incumbent.{BILL}={bill * new / old:.6g} keeps what a request costs")
 
 
 def _on_a_day(data: dict[str, Any], as_of: str | None) -> Scenario:

@@ -129,6 +129,24 @@ def test_set_overrides_a_field_wherever_it_stands() -> None:
     assert scenario.candidates.gpus == ("l4",)
 
 
+def test_a_volume_that_is_set_says_that_the_bill_of_the_file_is_of_another() -> None:
+    """A what-if of twice the requests: the bill would count as half the price. Set with it, or without a bill, nothing is told."""
+    workload = {"requests_per_day": {"value": 1e5, "low": 9e4, "high": 2e5}, "input_tokens": 900, "output_tokens": 40}
+    incumbent = {"provider": "openai", "model": "gpt-6-sol", "bill_usd_per_month": 13_000}
+    data = {"as_of": "2026-11-24", "workload": workload, "incumbent": incumbent}
+    told: list[str] = []
+    load_scenario(data, ("workload.requests_per_day=200000",), tell=told.append)
+    assert told == [(
+        "--set workload.requests_per_day=200000 moves the volume, and incumbent.bill_usd_per_month is of 100000 a day: the gap"
+        " between them counts as price or as missing volume; --set incumbent.bill_usd_per_month=26000 keeps what a request"
+        " costs")]
+    load_scenario(data, ("workload.requests_per_day=200000", "incumbent.bill_usd_per_month=26000"), tell=told.append)
+    load_scenario(data, ("workload.input_tokens=800",), tell=told.append)
+    load_scenario({**data, "incumbent": {**incumbent, "bill_usd_per_month": None}}, ("workload.requests_per_day=2",),
+                  tell=told.append)
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize(("text", "says"), [
     ("schema: roi.policy/1\n", "a policy and no scenario; roi check SCENARIO "),
     ("monthly_cash_usd: {at_most: 5000}\n", "a policy and no scenario; roi check SCENARIO "),

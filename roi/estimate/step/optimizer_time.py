@@ -12,6 +12,8 @@ from roi.estimate.training.sharding import HOST_BYTES_PER_S, HOST_MEMORY_BYTES_P
 from roi.facts.gpu import Gpu
 from roi.facts.model import ModelShape, Number
 
+FP32: Final = 4.0
+"""Bytes."""
 NEWTON_SCHULZ: Final = 5.0
 """Iterations of Muon (ns_steps)."""
 PASSES: Final[dict[str, tuple[float, float]]] = {
@@ -36,22 +38,30 @@ def update_s(model: ModelShape, plan: TrainingPlan, bandwidth: Number) -> Number
 def _update_bytes(plan: TrainingPlan, each: float) -> float:
     """Bytes that one optimizer step moves for one trained parameter of `each` bytes.
 
-    Clipping by the norm reads the gradient twice and writes it; recipes of torchtune and LitGPT do not clip. torch's
-    multi-tensor AdamW goes over the parameters in eight passes, 21 reads and writes of an element; its fused one does it in
-    one: gradient, parameter and two moments twice; so does bitsandbytes, whose moments have one byte each or, in fp32, four.
-    DeepSpeed casts a 16-bit gradient to fp32, takes its norm, scales it, updates an fp32 copy with fp32 moments and casts that
-    back: 52 bytes (runtime/zero/stage3.py, step).
+    Clipping by the norm reads the gradient twice and writes it; recipes of torchtune and LitGPT do not clip. DeepSpeed casts a
+    16-bit gradient to fp32, takes its norm, scales it, updates an fp32 copy with fp32 moments, all of them one tensor, and
+    casts that back: of AdamW 52 bytes (runtime/zero/stage3.py, step).
     """
     if plan.sharding.startswith("zero") and each < 4.0:
-        return 52.0
+        return 2.0 * each + 5.0 * FP32 + _own_bytes(plan, FP32, passes=False)
     clipped = 0.0 if plan.stack in ("torchtune", "litgpt") else 3.0 * each
+    return clipped + _own_bytes(plan, each, passes=plan.multi_tensor)
+
+
+def _own_bytes(plan: TrainingPlan, each: float, *, passes: bool) -> float:
+    """What the optimizer itself moves for one parameter of `each` bytes.
+
+    torch's multi-tensor AdamW (`passes`) goes over the parameters in eight passes, 21 reads and writes of an element; its fused
+    one does it in one: gradient, parameter and two moments twice; so does bitsandbytes, whose moments have one byte each or,
+    in fp32, four.
+    """
     if plan.optimizer in PASSES:
         own, fixed = PASSES[plan.optimizer]
-        return clipped + own * each + fixed
-    if plan.multi_tensor or plan.optimizer in ("adamw-bf16", "galore-adamw", "apollo-adamw"):
+        return own * each + fixed
+    if passes or plan.optimizer in ("adamw-bf16", "galore-adamw", "apollo-adamw"):
         moments = 2.0 if plan.optimizer == "adamw-bf16" else each
-        return clipped + 8.0 * each + 13.0 * moments
-    return clipped + 3.0 * each + 4.0 * (each if plan.optimizer in ("adamw", "adamw-fused") else _moment_bytes(plan))
+        return 8.0 * each + 13.0 * moments
+    return 3.0 * each + 4.0 * (each if plan.optimizer in ("adamw", "adamw-fused") else _moment_bytes(plan))
 
 
 def _moment_bytes(plan: TrainingPlan) -> float:

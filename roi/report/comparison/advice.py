@@ -221,11 +221,18 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     if c.verdict.counts != "cash" and longer - shorter > DIFFERS * longer and longer >= 1.0:
         paid += f" ({in_months(with_errors, horizon)} with wrong answers counted)"
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
-    first = f"{paid_first} and {usd(own)} that your own cards would sell for" if own else paid_first
+    first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
     owed = f" ({usd(unused)} of it commitment still owed)" if (unused := _unused(c, o)) >= 1.0 else ""
     now = _of_staying(c, month_1=o.id == (c.verdict.first_move or c.verdict.leader))
     cash_now, cash_then = f"{usd(month_of(c, stay)[0])}{now}", f"{usd(o.cash_monthly_usd)}{owed}"
     return f"Cash {cash_now} -> {cash_then} a month; set-up {first}; {paid}."
+
+
+def _own_cards(c: Comparison, o: OptionResult) -> str:
+    """The cards of one's own that an option keeps, with their number where each sells for the same."""
+    each = case_number(c.case, f"own_hardware.resale_usd_per_gpu.{o.fleet.gpu}", 0.0) if o.fleet is not None else 0.0
+    number = o.upfront_no_cash_usd / each if each else 0.0
+    return f"{number:.0f} of your own cards" if number > 1.5 and abs(number - round(number)) < SAME_RATE else "your own cards"
 
 
 def _unused(c: Comparison, o: OptionResult) -> float:

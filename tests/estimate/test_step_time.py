@@ -227,6 +227,7 @@ def test_embedding_and_head_are_updated_in_their_own_width():
     ({}, 3 * 2 + 21 * 2), ({"optimizer": "adamw-fused"}, 3 * 2 + 7 * 2),
     ({"optimizer": "adamw-fused", "stack": "torchtune"}, 7 * 2),
     ({"optimizer": "adamw-8bit"}, 3 * 2 + 3 * 2 + 4), ({"sharding": "zero2"}, 52),
+    ({"sharding": "zero2", "optimizer": "adamw-8bit"}, 24 + 12 + 4), ({"sharding": "zero2", "optimizer": "lion"}, 24 + 17 * 4),
 ])
 def test_an_update_moves_each_operand_as_often_as_its_kernels_read_and_write_it(fields, each):
     """Bytes a parameter in bf16: clipping 3 elements; AdamW over lists 21, in one kernel gradient, parameter and two moments

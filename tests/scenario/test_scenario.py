@@ -130,7 +130,7 @@ def test_set_overrides_a_field_wherever_it_stands() -> None:
 
 
 def test_a_volume_that_is_set_says_that_the_bill_of_the_file_is_of_another() -> None:
-    """A what-if of twice the requests: the bill would count as half the price. Set with it, or without a bill, nothing is told."""
+    """Of twice the requests the bill would count as half the price. Set with it, or without a bill, nothing is told."""
     workload = {"requests_per_day": {"value": 1e5, "low": 9e4, "high": 2e5}, "input_tokens": 900, "output_tokens": 40}
     incumbent = {"provider": "openai", "model": "gpt-6-sol", "bill_usd_per_month": 13_000}
     data = {"as_of": "2026-11-24", "workload": workload, "incumbent": incumbent}

@@ -7,14 +7,13 @@ import click
 from roi.cli.options import (
     PATH,
     cache_option,
-    format_option,
-    output_option,
     profiles_option,
     read_day,
     scenario_here,
     set_option,
     tell,
     usage_option,
+    written_options,
 )
 
 BROKEN = 3
@@ -30,8 +29,7 @@ BROKEN = 3
 @usage_option
 @click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
 @profiles_option
-@format_option("table", "json", "markdown")
-@output_option
+@written_options("table", "json", "markdown")
 @click.option("--redact", is_flag=True, help="Leave rates and names out of table and markdown.")
 @cache_option
 @click.pass_context

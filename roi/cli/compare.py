@@ -12,14 +12,13 @@ from roi.cli.options import (
     PATH,
     cache_option,
     collect_often,
-    format_option,
     full_option,
-    output_option,
     page_options,
     redact_option,
     scenario_here,
     scenario_options,
     tell,
+    written_options,
 )
 from roi.errors import InputError
 
@@ -30,8 +29,7 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @click.command()
 @scenario_options
 @click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
-@format_option("table", "json", "markdown", "jsonl")
-@output_option
+@written_options("table", "json", "markdown", "jsonl")
 @page_options
 @redact_option
 @click.option("--xlsx", type=FRESH, help="Write a workbook with live formulas to this file too; needs the extra `report`.")

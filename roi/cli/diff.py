@@ -7,14 +7,13 @@ import click
 from roi.cli.options import (
     PATH,
     cache_option,
-    format_option,
     full_option,
-    output_option,
     page_options,
     profiles_option,
     read_day,
     set_option,
     tell,
+    written_options,
 )
 
 
@@ -25,8 +24,7 @@ from roi.cli.options import (
               help="Prices of this day; with one file: for the second answer, given twice for both.")
 @set_option
 @profiles_option
-@format_option("table", "json", "markdown")
-@output_option
+@written_options("table", "json", "markdown")
 @page_options
 @click.option("--redact", is_flag=True, help="Leave out rates, wages and names, in every form.")
 @full_option

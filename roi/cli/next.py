@@ -7,20 +7,18 @@ import click
 from roi.cli.options import (
     PATH,
     cache_option,
-    format_option,
     full_option,
-    output_option,
     scenario_here,
     scenario_options,
     tell,
+    written_options,
 )
 
 
 @click.command("next")
 @scenario_options
 @click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
-@format_option("table", "json", "markdown")
-@output_option
+@written_options("table", "json", "markdown")
 @full_option
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; more of them lower the error.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")

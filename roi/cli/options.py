@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from roi.errors import InputError, NotAChoice, visible
 
@@ -75,7 +76,6 @@ full_option = click.option("--full", is_flag=True, help="Print all that is known
 html_option = click.option("--html", type=FRESH, help="Write the report as one HTML file too, with pictures.")
 force_option = click.option("--force", is_flag=True, help="Let --html take the place of a file that is there.")
 redact_option = click.option("--redact", is_flag=True, help="Leave rates, wages and names out of --html.")
-output_option = click.option("--output", type=TARGET, help="Write to this file, whole or not at all.")
 
 
 def read_day(text: str, option: str) -> date:
@@ -101,6 +101,33 @@ def scenario_here(file: Path | None) -> Path | None:
 def format_option(*forms: str) -> Callable[[F], F]:
     """`--format` of these forms, the first of which is the default."""
     return click.option("--format", "form", type=Choice(forms), default=forms[0], show_default=True, help="How to print.")
+
+
+SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".md": "markdown"}
+"""What the name of a file says of its form."""
+OWN_OPTIONS = {".html": "--html", ".xlsx": "--xlsx"}
+"""The options that write what has such a name."""
+
+
+def written_options(*forms: str) -> Callable[[F], F]:
+    """`--format` of these forms, and `--output`, the name of which tells the form where no --format is given."""
+    def form_of(ctx: click.Context, _: click.Parameter, form: str) -> str:
+        output: Path | None = ctx.params.get("output")
+        if output is None or ctx.get_parameter_source("form") is not ParameterSource.DEFAULT:
+            return form
+        suffix = output.suffix.lower()
+        if any(OWN_OPTIONS.get(suffix) in option.opts for option in ctx.command.params):
+            raise InputError(f"--output: {output} would hold text; write {OWN_OPTIONS[suffix]} {output}")
+        named = SUFFIXES.get(suffix, form)
+        return named if named in forms else form
+
+    def options(command: F) -> F:
+        words = "Write to this file, whole or not at all; .json and .md tell --format."
+        command = click.option("--output", type=TARGET, help=words)(command)
+        return click.option("--format", "form", type=Choice(forms), default=forms[0], show_default=True, callback=form_of,
+                            help="How to print.")(command)
+
+    return options
 
 
 cache_option = click.option("--no-cache", is_flag=True, help="Resolve and replay all anew; read and keep nothing on disk.")

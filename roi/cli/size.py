@@ -10,14 +10,13 @@ from roi.cli.options import (
     TARGET,
     Number,
     cache_option,
-    format_option,
     full_option,
-    output_option,
     page_options,
     scenario_here,
     scenario_options,
     tell,
     watched,
+    written_options,
 )
 
 
@@ -31,8 +30,7 @@ from roi.cli.options import (
 @click.option("--figure", type=TARGET, help="Write cost against latency to this .svg, .png or .html.")
 @cache_option
 @full_option
-@format_option("table", "json", "markdown")
-@output_option
+@written_options("table", "json", "markdown")
 @page_options
 def size(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, profiles: tuple[Path, ...], model: str | None,

@@ -12,14 +12,13 @@ from roi.cli.options import (
     Number,
     cache_option,
     file_argument,
-    format_option,
     full_option,
-    output_option,
     page_options,
     profiles_option,
     scenario_here,
     set_option,
     tell,
+    written_options,
 )
 from roi.errors import InputError, UnknownName
 
@@ -48,8 +47,7 @@ from roi.errors import InputError, UnknownName
 @click.option("--folder", type=PATH, help="Keep a file a month there, and read those that are kept.")
 @click.option("--revise", is_flag=True, help="Keep a new version of a month whose figures changed.")
 @click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", help="Exit 3 where it does not hold; may be repeated.")
-@format_option("table", "markdown", "json")
-@output_option
+@written_options("table", "markdown", "json")
 @page_options
 @full_option
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, Choice, format_option, output_option, page_options
+from roi.cli.options import PATH, Choice, page_options, written_options
 
 INSTRUMENTS = ("closed-form", "dry-run")
 
@@ -15,8 +15,7 @@ INSTRUMENTS = ("closed-form", "dry-run")
 @click.option("--instrument", type=Choice(INSTRUMENTS), default="closed-form", show_default=True,
               help="What predicts memory of training: the formula, or the real training step on fake tensors (seconds a row).")
 @click.option("--strict", is_flag=True, help="Exit 2 where a row cannot be used, in place of skipping it.")
-@format_option("table", "json", "markdown")
-@output_option
+@written_options("table", "json", "markdown")
 @page_options
 def validate(
     *, table: Path, instrument: str, strict: bool, form: str, output: Path | None, html: Path | None, force: bool,

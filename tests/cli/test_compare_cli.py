@@ -248,6 +248,25 @@ def test_bad_options_are_refused(good: Path, option: str, value: str) -> None:
     assert refused(ask("compare", good, option, value))
 
 
+@pytest.mark.parametrize(("name", "words", "form"), [
+    ("a.json", (), "json"), ("a.MD", (), "markdown"), ("a.txt", (), "table"), ("a.json", ("--format", "table"), "table"),
+])
+def test_the_name_of_the_file_tells_the_form_where_none_is_asked_for(
+    good: Path, tmp_path: Path, name: str, words: tuple[str, ...], form: str
+) -> None:
+    out = tmp_path / name
+    assert ask("compare", good, "--output", out, *words).stdout == ""
+    assert out.read_text() == ask("compare", good, "--format", form).stdout
+
+
+@pytest.mark.parametrize(("suffix", "option"), [(".html", "--html"), (".xlsx", "--xlsx")])
+def test_text_is_not_written_as_a_page_or_a_workbook(good: Path, tmp_path: Path, suffix: str, option: str) -> None:
+    out = tmp_path / f"a{suffix}"
+    result = ask("compare", good, "--output", out)
+    assert not out.exists()
+    assert f"--output: {out} would hold text; write {option} {out}" in refused(result)
+
+
 def test_output_into_a_missing_directory_is_refused(good: Path, tmp_path: Path) -> None:
     assert "--output" in refused(ask("compare", good, "--output", tmp_path / "no" / "where.json"))
     assert not (tmp_path / "no").exists()

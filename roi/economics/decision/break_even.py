@@ -22,6 +22,8 @@ UNSEEN = 1e-4
 """Share of a volume: between two so near to each other that say the same, nobody looks again."""
 ROUNDS, NEAREST = 14, 64
 """Rounds of new volumes, and as many of the change alone; stretches that a question may get in one."""
+OWNED = "more cards are needed than are owned"
+"""Why an option wins up to a volume."""
 ON_LINE = 4.0
 """Times what is rounding by which a volume may lie off the line through its neighbours and be on it."""
 
@@ -109,8 +111,7 @@ def _reason(
     if first is None:
         return why_never(option, basis, up, runs_from)
     if stays is None:
-        owned = "more cards are needed than are owned"
-        return f"wins only in between: at large volume {owned if _unserved(up) else 'the baseline is cheaper'}"
+        return f"wins only in between: at large volume {OWNED if _unserved(up) else 'the baseline is cheaper'}"
     if stays == 0.0:
         return "cheaper at every volume"
     return "one crossing" if first == stays else "a saw: a new replica costs before it is used"

@@ -4,7 +4,7 @@ import math
 from functools import partial
 from operator import itemgetter
 
-from roi.economics.decision.break_even import BreakEven
+from roi.economics.decision.break_even import OWNED, BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import BAR, SAME_PRICE, Signpost
@@ -175,7 +175,7 @@ def _from(b: BreakEven, rival: str) -> str:
     if b.first is None:
         return f"beats {rival} at no volume ({b.reason})"
     if b.until is not None:
-        last = f"up to {requests(b.until)}"
+        last = f"up to {requests(b.until)}{' (all that your cards hold)' if b.reason.endswith(OWNED) else ''}"
         return f"beats {rival} from {requests(b.first)} a day on, {last}" if b.first > 1 else f"beats {rival} {last} a day"
     assert b.stays is not None
     if b.stays <= 1:

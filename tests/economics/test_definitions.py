@@ -924,6 +924,17 @@ def test_signposts_say_what_would_turn_the_choice() -> None:
     assert in_millions(posts["requests_per_day"].threshold) == pytest.approx((3000 + 400 / 24) / 3000, rel=1e-5)
 
 
+def test_the_advice_turns_where_the_chance_does_and_not_where_the_mean_does() -> None:
+    """docs/economics.md, 6.6. gpt-6-luna saves $15,000 at today's volume, $1,500 aside: nothing at a tenth of it. 60% of the
+    draws are above their 40th percentile, which must be that tenth.
+    """
+    c = compare(case_with({"draws": 1024}, volume=(0.5, 2.0)), thresholds=False)
+    tenth = float(quantile(np.array([0.4]), 0.5, 1.0, 2.0, "requests/day")[0])
+    found, then = c.turning_volume(up=False)
+    assert (c.verdict.leader, then, c.turning_volume(up=True)) == (LUNA, "stay", None)
+    assert found / A_DAY == pytest.approx(0.1 / tenth, rel=0.02)
+
+
 # ---------------------------------------------------------------- 7 How sure
 
 

@@ -134,12 +134,18 @@ def _worth(pen: Pen, each: OptionSheet, name: str) -> str:
 
 
 def _irr(pen: Pen, each: OptionSheet) -> str:
-    """The internal rate, from the one that roi found; none where the savings, first to last, do not change sign."""
+    """The internal rate, sought from the one that roi found, then from a gain and from a loss.
+
+    None where the savings, first to last, do not change sign.
+    """
     at, name = each.line("Saving") + 1, quoted(each.name)
     flows, first, last = f"{name}!$D${at}:${pen.last}${at}", f"{name}!$D${at}", f"{name}!${pen.last}${at}"
     guess = 0.01 if each.result.irr is None else (1.0 + each.result.irr) ** (1.0 / 12.0) - 1.0
     there = f"AND(MIN({flows})<-{NOTHING:.9f},MAX({flows})>{NOTHING:.9f},{first}*{last}<=0)"
-    rate = f"(1+IRR({flows},{guess:.15g}))^12-1"
+    sought = f"IRR({flows},{guess:.15g})"
+    for other in (0.2, -0.05):
+        sought = f"IFERROR({sought},IRR({flows},{other}))"
+    rate = f"(1+{sought})^12-1"
     return f'=IF({there},IFERROR(IF({rate}<{LARGEST_RATE:.0f},{rate},"none"),"none"),"none")'
 
 

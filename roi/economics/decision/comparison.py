@@ -18,7 +18,7 @@ from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import Drawn, draw, probability_best
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, evaluate, read_all
-from roi.economics.decision.feasibility import Gate, can_fail, read_gates, rule_out, tells_quality, tested
+from roi.economics.decision.feasibility import Gate, binds, can_fail, read_gates, rule_out, tells_quality, tested
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
 from roi.economics.decision.signposts import Signpost, Thresholds
 from roi.economics.decision.verdict import Choices, Verdict, choose, decide, what_counts
@@ -34,7 +34,8 @@ GROWN: Final = (3.0, 10.0, 30.0, 100.0)
 HALVINGS: Final = 6
 """Of the stretch in which that turns: to 2% of a volume."""
 ASKED_DRAWS: Final = 4096
-"""Draws, the first ones, for each such question: they place a chance of 80% to 0.6 points."""
+"""Draws, the first ones, for each such question: as many as a comparison has unless it is told otherwise, so that both agree."""
+REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class Comparison:
     verdict counts, at the central values; None where at once is best."""
     thresholds: Thresholds | None = field(repr=False, compare=False)
     """Break-evens and signposts, worked out where they are asked for; None where none are looked for, or all is staying."""
-    _turns: dict[bool, tuple[float, str] | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _turns: dict[tuple[bool, float], tuple[float, str] | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def break_even(self) -> tuple[BreakEven, ...]:
@@ -102,42 +104,51 @@ class Comparison:
         fact = self.case[path].model_copy(update={"value": value, "low": None, "high": None})
         return weigh(Case(facts={**self.case.facts, path: fact}), self.verdict.candidates).chosen.leader
 
-    def turning_volume(self, *, up: bool) -> tuple[float, str] | None:
+    def turning_volume(self, *, up: bool, within: float = GROWN[-1]) -> tuple[float, str] | None:
         """Requests a day above today's, or below it, from which on another option is recommended, by means and chances: its id.
 
-        None where at none of the volumes tried, a hundred times today's or a hundredth of it the last. Options take their plans
-        anew at each volume, and today's spread of the volume grows with it. A fleet grows by whole replicas, and a chance goes
-        up and down with it: it is the first such volume, and further on the advice may turn again.
+        None where at none of the volumes tried, the last of them `within` times today's or that part of it. Options take their
+        plans anew at each volume, and today's spread of the volume grows with it. A fleet grows by whole replicas, and a chance
+        goes up and down with it: it is the first such volume, and further on the advice may turn again.
         """
-        if up not in self._turns:
-            self._turns[up] = self._first_turn(GROWN if up else [1.0 / times for times in GROWN])
-        return self._turns[up]
+        if (up, within) not in self._turns:
+            self._turns[up, within] = self._first_turn([x if up else 1.0 / x for x in GROWN if x <= within])
+        return self._turns[up, within]
 
     def _first_turn(self, factors: Sequence[float]) -> tuple[float, str] | None:
-        path = path_of(Shared, "requests_per_day")
-        today, draws = self.case[path], self.case["draws"]
-        few = draws.model_copy(update={"value": min(draws.number(), ASKED_DRAWS)})
-
-        def leader(times: float) -> str:
-            there = today.model_copy(update={end: at * times for end in ("value", "low", "high")
-                                             if (at := getattr(today, end)) is not None})
-            facts = {**self.case.facts, path: there, "draws": few}
-            return weigh(Case(facts=facts), self.verdict.candidates).chosen.leader
-
-        before = 1.0
+        before, led = 1.0, self.verdict.leader
         for times in factors:
-            if (led := leader(times)) != self.verdict.leader:
+            if (led := self._leader_at(times)) != self.verdict.leader:
                 break
             before = times
         else:
             return None
         for _ in range(HALVINGS):
             middle = math.sqrt(before * times)
-            if (there := leader(middle)) == self.verdict.leader:
+            if (there := self._leader_at(middle)) == self.verdict.leader:
                 before = middle
             else:
                 times, led = middle, there
-        return today.number() * times, led
+        return self.case[REQUESTS_PER_DAY].number() * times, led
+
+    def _leader_at(self, times: float) -> str:
+        """Who leads at so many times today's volume, of those that may be recommended."""
+        today, candidates = self.case[REQUESTS_PER_DAY], self.verdict.candidates
+        there = today.model_copy(update={end: at * times for end in ("value", "low", "high")
+                                         if (at := getattr(today, end)) is not None})
+        case = Case(facts={**self.case.facts, REQUESTS_PER_DAY: there})
+        n, seed = (int(self.case[name].number()) for name in ("draws", "seed"))
+        if not n or not case.uncertain:
+            return weigh(case, candidates).chosen.leader
+        shared, options, choices = settle(case, candidates)
+        live = [id for id in candidates if options[id].infeasible is None]
+        drawn, known = draw(case, live, choices, min(n, ASKED_DRAWS), seed), {o.id: o for o in self.options}
+        return choose(shared, {id: replace(
+            known[id], binds=binds(options[id]),
+            expected_npv_usd=float(drawn.npv[id].mean()), expected_cash_npv_usd=float(drawn.cash[id].mean()),
+            probability_npv_positive=float(np.mean(drawn.npv[id] > 0)),
+            probability_cash_positive=float(np.mean(drawn.cash[id] > 0)),
+        ) for id in live}, self.verdict.counts).leader
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
 from roi.economics.lines.option_lines import UNUSED
 from roi.report.comparison.thresholds import (
+    FAR,
+    NEAR,
     alone_from,
     another_wins,
     at_rent,
@@ -73,8 +75,6 @@ MOSTLY = 0.5
 """A floor that takes less than this share of the requests is mostly the API, and says so."""
 MOST_RIVALS = 2
 """Options that would undo the advice: staying, and the one that leads where nothing is trained, bought or committed."""
-NEAR = 3.0
-"""Times today's volume, or part of it, within which a volume is worth a line at which a change that runs no GPUs is undone."""
 SAME_RATE = 0.0005
 """Error rates that print alike."""
 MEASURES = {
@@ -378,7 +378,7 @@ def _unless(c: Comparison, rivals: int) -> list[Block]:
     signs = [f"{rival} is cheaper {', or '.join(at)}" for rival, at in undone_by(c).items()]
     central = [f"At the central values {'; '.join(signs[:rivals])}."] if signs else []
     rest = [*central, misses_the_bar(c)] if rivals else ["Prices and error rates that would undo it: --full."]
-    told = [x for x in (turning_volumes(c), *rest) if x]
+    told = [x for x in (turning_volumes(c, FAR), *rest) if x]
     return [Labelled("UNLESS", tuple(told) or ((
-        "No volume from a hundredth of today's to a hundred times would undo it, and at the central values no price or error"
-        " rate of its own."),))]
+        f"No volume up to {FAR:.0f} times today's, or down to that part of it, would undo it, and at the central values no"
+        " price or error rate of its own."),))]

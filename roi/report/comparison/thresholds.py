@@ -18,6 +18,8 @@ PRICES = {"usd_per_gpu_hour": "GPU hour", "usd_per_gpu": "GPU"}
 """Quantities of signposts that are a price of GPUs."""
 VOLUME = "requests_per_day"
 PRICE_OF_ERRORS = "quality.usd_per_error"
+NEAR, FAR = 3.0, 10.0
+"""Times today's volume, or part of it, within which the advice on what runs no GPUs, or GPUs, is asked whether it turns."""
 MOST_DIGITS = 6
 """Of a price at which the advice turns."""
 OTHER_SIDE = {"above": "below", "below": "above"}
@@ -195,16 +197,16 @@ def at_rent(c: Comparison, o: OptionResult) -> str:
     return ""
 
 
-def turning_volumes(c: Comparison, near: float = math.inf) -> str:
+def turning_volumes(c: Comparison, near: float) -> str:
     """From which volumes on the advice is another one, by means and chances, and which; empty where at none that was tried.
 
-    Volumes that are more than `near` times today's, or less than that part of it, are left out.
+    As far as `near` times today's volume, or that part of it.
     """
     if c.thresholds is None:
         return ""
     told, now = list[str](), case_number(c.case, "workload.requests_per_day")
-    for side, found in (("below", c.turning_volume(up=False)), ("above", c.turning_volume(up=True))):
-        if found is not None and 1.0 / near <= found[0] / now <= near:
+    for side, found in (("below", c.turning_volume(up=False, within=near)), ("above", c.turning_volume(up=True, within=near))):
+        if found is not None:
             at, today = told_apart(requests, found[0], now)
             advice = "to stay" if found[1] == "stay" else option_of(c, found[1]).label
             told.append(f"{side} about {at}{'' if told else f' requests a day (today {today})'} the advice is {advice}")
@@ -315,7 +317,7 @@ def _turning(c: Comparison) -> list[str]:
     """
     assert c.thresholds is not None
     told, today = list[str](), case_number(c.case, "workload.requests_per_day")
-    for side, found in (("above", c.turning_volume(up=True)), ("below", c.turning_volume(up=False))):
+    for side, found in (("above", c.turning_volume(up=True)), ("below", c.turning_volume(up=False, within=NEAR))):
         if found is not None:
             told.append(f"{side} about {told_apart(requests, found[0], today)[0]} requests a day,"
                         f" where the advice is {option_of(c, found[1]).label}")

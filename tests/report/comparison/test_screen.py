@@ -292,7 +292,7 @@ def test_cards_that_are_owned_are_no_cash() -> None:
     c = of_file(next(path for path in CASES if path.stem.startswith("10_")))
     o = next(o for o in c.options if o.id == c.verdict.leader)
     cash = o.upfront_usd - o.upfront_no_cash_usd
-    assert f"set-up ${cash:,.0f} and ${o.upfront_no_cash_usd:,.0f} that your own cards would sell for" in flat(c)
+    assert f"set-up ${cash:,.0f} and ${o.upfront_no_cash_usd:,.0f} that 4 of your own cards would sell for" in flat(c)
     assert "serve on the GPUs that you own" in flat(c)
     assert " weights, owned; one alone" in " ".join(comparison_text(c, (), explain=o.id).split())
 
@@ -439,7 +439,7 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
     """An option of which no volume, price or error rate helps; one that is ahead but for the mean of the draws, or its chance;
     one that nobody tested and that wins up to a volume below today's."""
     c, today = answer(), 20_000.0
-    monkeypatch.setattr(Comparison, "turning_volume", lambda c, *, up: None)
+    monkeypatch.setattr(Comparison, "turning_volume", lambda c, **asked: None)
     o, untested = option_of(c, LUNA), option_of(c, "hosted-open:groq/openai/gpt-oss-20b")
     never = BreakEven(option=LUNA, baseline="stay", basis="pv", first=None, stays=None, reason="", counts="cash")
     own = Signpost(option=LUNA, rival="stay", quantity="api_price_ratio", today=1.0, threshold=None, direction="below",

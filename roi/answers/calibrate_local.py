@@ -9,6 +9,7 @@ from math import ceil, isclose
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from roi.answers.next import check_draws
 from roi.answers.opening import open_case
 from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison, compare
@@ -17,7 +18,6 @@ from roi.errors import InputError, RoiError
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.stacks import trainer_habits
 from roi.facts.fact import Fact
-from roi.numerics.knowing import BINS
 from roi.resolution.system_facts import mean_tokens
 from roi.scenario.file import load_scenario
 from roi.scenario.scenario import Scenario, tuned
@@ -96,9 +96,7 @@ def calibrate_local(
     """
     scenario = load_scenario(file, overrides, tell=tell)
     before = compare(open_case(scenario, profiles, tell, cache=cache).case)
-    if before.case["draws"].number() < 2 * BINS:
-        raise InputError(f"draws: {before.case['draws'].number():,.0f} do not say what a measurement is worth; at least "
-                         f"{2 * BINS}, better 4096")
+    check_draws(before)
     found, elsewhere = plan_local(before, scenario, canonical_gpu(session.environment), session.budget_s)
     if not found:
         raise InputError(_nothing(session, elsewhere))

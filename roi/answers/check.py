@@ -60,8 +60,6 @@ class CheckAnswer:
     rules: tuple[Rule, ...]
     day: Date
     """The day from which ages are counted."""
-    policy: str
-    """The policy's file; empty where none was given."""
     warnings: tuple[str, ...]
     note: str
 
@@ -103,7 +101,7 @@ def check_file(
     _check_names(found.comparison, policy, str(policy_file or "policy"))
     rules = (*_rules(found.comparison, policy, saved, posts, day), *_as_written("saved_as_written", saved, moved),
              *_as_written("file_as_written", given, "" if given is None else differences(given, found.comparison)))
-    return CheckAnswer(comparison=found.comparison, kept=kept, rules=rules, day=day, policy=str(policy_file or ""),
+    return CheckAnswer(comparison=found.comparison, kept=kept, rules=rules, day=day,
                        warnings=(*((moved,) if moved else ()), *found.warnings),
                        note="; ".join(filter(None, (found.note, moved))))
 
@@ -150,13 +148,12 @@ def _figure(name: str, c: Comparison, o: OptionResult, day: Date) -> tuple[float
     if name == "evidence_age_days":
         return _oldest(c, o, day)
     counts = c.verdict.counts
-    cash = counts == "cash"
     figures = {
         "monthly_cash_usd": o.cash_monthly_usd, "upfront_usd": o.upfront_usd, "expected_npv_usd": value(o, counts),
         "payback_months": 0.0 if o.id == "stay" else o.payback_cash_months,
         "chance_to_beat_staying": chance(o, counts), "wrong_answers": o.quality.wrong_rate,
     }
-    return figures[name], "on cash alone" if cash and name == "expected_npv_usd" else ""
+    return figures[name], "on cash alone" if counts == "cash" and name == "expected_npv_usd" else ""
 
 
 def _oldest(c: Comparison, o: OptionResult, day: Date) -> tuple[float | None, str]:

@@ -45,7 +45,12 @@ def next_file(
     """What to measure next in the scenario (or saved comparison) in `file`, as `roi compare` of it says."""
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed, profiles=profiles,
                          tell=tell, cache=cache)
-    drawn = found.comparison.case["draws"].number()
+    check_draws(found.comparison)
+    return NextAnswer(comparison=found.comparison, warnings=found.warnings, note=found.note)
+
+
+def check_draws(c: Comparison) -> None:
+    """InputError where the draws are too few to say what a measurement is worth."""
+    drawn = c.case["draws"].number()
     if drawn < 2 * BINS:
         raise InputError(f"draws: {drawn:,.0f} do not say what a measurement is worth; at least {2 * BINS}, better 4096")
-    return NextAnswer(comparison=found.comparison, warnings=found.warnings, note=found.note)

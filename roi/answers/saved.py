@@ -70,8 +70,6 @@ class Saved:
     scenario: Json | None
     warnings: tuple[str, ...]
     roi_version: str
-    figures: dict[tuple[str, str], float]
-    """What the file says of each option, by id and name of the figure, USD."""
     answer: dict[tuple[str, ...], Held]
     """Every figure of the file's answer, by its place, None where it says null; True and False are 1 and 0."""
     recommended: str | None = None
@@ -84,6 +82,12 @@ class Saved:
     """True where the file has a digest of its answer."""
     signed: bool = True
     """False where a file of this version's form has no digest of its facts."""
+
+    @property
+    def figures(self) -> dict[tuple[str, str], float]:
+        """What the file says of each option, by id and name of the figure, USD."""
+        return {(key[1], key[2]): x for key, x in self.answer.items()
+                if key[0] == "options" and len(key) == FIGURE and key[2] in TOLD and isinstance(x, float)}
 
 
 def read_saved(path: Path) -> Saved | None:
@@ -109,7 +113,7 @@ def read_saved(path: Path) -> Saved | None:
     case = _case(path, data.get("case"))
     return Saved(path, case, scenario if isinstance(scenario, dict) else None,
                  tuple(visible(str(w)) for w in warnings) if isinstance(warnings, list) else (),
-                 visible(str(data.get("roi_version"))[:40]), _figures(data.get("options")), dict(_figures_in(_answered(data))),
+                 visible(str(data.get("roi_version"))[:40]), dict(_figures_in(_answered(data))),
                  told if isinstance(told := data.get("recommended"), str) and told in case.options else None,
                  _signposts(path, data.get("signposts")), visible(edited_parts(data)),
                  sealed=isinstance(data.get("digests"), dict), signed=schema != SCHEMA or data.get("digest") is not None)
@@ -214,13 +218,6 @@ def _apart(told: Held, now: Held) -> float:
 
 def _size(told: Held) -> float:
     return abs(told) if isinstance(told, float) else 0.0
-
-
-def _figures(options: object) -> dict[tuple[str, str], float]:
-    """NPVs by option and name, as the file states them; those that it does not state are left out."""
-    rows = [o for o in options if isinstance(o, dict)] if isinstance(options, list) else []
-    told = ((str(o.get("id")), name, o.get(name)) for o in rows for name in TOLD)
-    return {(id, name): float(x) for id, name, x in told if isinstance(x, (int, float)) and abs(x) <= MOST**2}
 
 
 def _signposts(path: Path, given: object) -> tuple[Signpost, ...]:

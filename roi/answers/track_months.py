@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from roi.disk import read_text
 from roi.errors import InputError, UnknownName, first_of, visible
+from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import FileOptions
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ BILL_LIMIT: Final = 4 * 2**20
 """Bytes of an invoice by month."""
 COLUMNS: Final = ("month", "usd", "gpu_usd", "gpu_hours", "currency")
 """Of the table of invoices; month and one of the amounts are needed."""
-MICRO_DAY: Final = 86_400_000_000
 QUIET: Final = 0.1
 """Share of a weekday's dates with rows up to which it is one without work, such as Sunday."""
 FEW: Final = 10
@@ -157,7 +157,7 @@ def _empty_days(priced: "Sequence[Priced]", notes: list[str]) -> list[Date]:
     there: set[int] = set()
     for spend in (each.spend for each in priced):
         if spend.kind == "bucket" and spend.first_us is not None and spend.last_us is not None:
-            there |= set(range(spend.first_us // MICRO_DAY, max(spend.last_us - 1, spend.first_us) // MICRO_DAY + 1))
+            there |= set(range(spend.first_us // DAY_US, max(spend.last_us - 1, spend.first_us) // DAY_US + 1))
         elif spend.day is not None:
             there.add(spend.day)
     if not there:
@@ -207,7 +207,7 @@ def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> d
 
 def _refuse_across(each: "Priced", month: str) -> None:
     """InputError where a bucket reaches into the next month, so that it cannot be said what fell in which."""
-    end = (Date.fromisoformat(f"{after(month)}-01") - Date(1970, 1, 1)).days * MICRO_DAY
+    end = (Date.fromisoformat(f"{after(month)}-01") - Date(1970, 1, 1)).days * DAY_US
     if each.spend.kind == "bucket" and (each.spend.last_us or 0) > end:
         raise InputError(f"--actual: a row of {month} reaches into {after(month)}; export by day")
 

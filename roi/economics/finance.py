@@ -9,6 +9,8 @@ from roi.units import MONTHS_PER_YEAR
 
 NOTHING = 1e-9
 """USD below which a flow is nothing."""
+ROUNDING = 1e-6
+"""USD that counts as zero in a payback, so that rounding does not turn a tie into a loss."""
 LARGEST_RATE = 1e9
 """An annual rate above this says only that nothing was invested."""
 
@@ -27,29 +29,29 @@ def present_value(upfront: Number, monthly: Array, annual_rate: float) -> Number
     return upfront + (total[..., None] if monthly.ndim > 1 else float(total))
 
 
-def payback(upfront_saving: Number, monthly_saving: Array, tolerance: float = 1e-6) -> Array:
+def payback(upfront_saving: Number, monthly_saving: Array) -> Array:
     """Months until cumulative savings stay >= 0 to the horizon, linear within the month; inf = never. Shape (...).
 
-    0 where they are never negative. `tolerance` USD counts as zero, so that rounding does not turn a tie into a loss.
+    0 where they are never negative.
     """
-    return payback_of(upfront_saving, accumulate(np.add, monthly_saving), tolerance)
+    return payback_of(upfront_saving, accumulate(np.add, monthly_saving))
 
 
-def payback_of(upfront_saving: Number, since: Array, tolerance: float = 1e-6) -> Array:
+def payback_of(upfront_saving: Number, since: Array) -> Array:
     """The same of what is saved after month 0 up to month ends 1..H."""
     horizon = since.shape[-1]
     start = np.asanyarray(upfront_saving, dtype=np.float64)
     if start.shape[:-1] != since.shape[:-1] or not start.ndim:
         start = np.broadcast_to(start, (*since.shape[:-1], 1))
     start = start[..., 0]
-    negative = since < (-tolerance - start)[..., None]
+    negative = since < (-ROUNDING - start)[..., None]
     small = np.uint8 if horizon < 256 else np.uint16
     last = (negative.view(np.uint8) * np.arange(1, horizon + 1, dtype=small)).max(axis=-1)  # the last month below zero; 0: none
     never = last == horizon
     rows = np.indices(start.shape, sparse=True)
     before = start + np.where(last > 0, since[(*rows, np.maximum(last, 1) - 1)], 0.0)
     after = start + since[(*rows, np.minimum(last, horizon - 1))]
-    falls = (last > 0) | (start < -tolerance)
+    falls = (last > 0) | (start < -ROUNDING)
     rise = np.where(never | ~falls, 1.0, after - before)
     months = np.where(falls, last + np.clip(-before / rise, 0.0, 1.0), 0.0)
     return np.where(never, np.inf, months)

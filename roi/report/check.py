@@ -10,8 +10,8 @@ from roi.facts.case import SHARE
 from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.layout.blocks import Block, Paragraph, Row, Table, Title
 from roi.report.layout.wording import fact_name, figure, number_of, option_label, percent, quantity, told_apart, usd
-from roi.report.page.cover import redacted
-from roi.report.page.parts import Page, Section
+from roi.report.page.cover import redaction
+from roi.report.page.parts import changed
 
 SCHEMA = "roi.check/1"
 WORDS = {
@@ -37,10 +37,9 @@ def check_blocks(answer: CheckAnswer, *, redact: bool = False) -> Iterable[Block
     """The parts of the report; with `redact` without names and rates."""
     blocks = tuple(_blocks(answer, redact=redact))
     if redact:
-        page = Page(title="", facts=(), sections=(Section("", blocks),), foot="")
         both = [c for c in (answer.comparison, answer.kept) if c is not None]
         hidden = [text for c in both for text in telling(c.case)]
-        blocks = redacted(page, stand_ins(*both), hidden).sections[0].parts  # type: ignore[assignment]  # as they went in
+        blocks = changed(blocks, redaction(stand_ins(*both), hidden))
     return blocks
 
 

@@ -16,8 +16,8 @@ from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import fact_name, months, number_of, option_label, quantity, told_apart
-from roi.report.page.cover import redacted
-from roi.report.page.parts import Page, Section, told
+from roi.report.page.cover import redaction
+from roi.report.page.parts import Change, Page, changed, told
 
 SCHEMA = "roi.diff/1"
 MOST_CAUSES, MOST_OTHERS = 12, 6
@@ -40,17 +40,14 @@ WHICH = (".vendor", ".label", ".uses_cache", ".kind")
 def diff_blocks(answer: DiffAnswer, *, full: bool = False, redact: bool = False) -> Iterable[Block]:
     """The parts of the report; with `redact` it tells no rate, no wage and no name."""
     blocks = tuple(_blocks(answer, full=full, redact=redact))
-    if not redact:
-        return blocks
-    page = _hidden(answer, Page(title="", facts=(), sections=(Section("", blocks),), foot=""))
-    return page.sections[0].parts  # type: ignore[return-value]  # the blocks that went in
+    return changed(blocks, _hiding(answer)) if redact else blocks
 
 
 def diff_page(answer: DiffAnswer, *, version: str, redact: bool = False) -> Page:
     """The report as a page."""
     foot = f"roi {version}.{' Rates, wages and names are left out.' if redact else ''}"
     page = told(_blocks(answer, full=True, redact=redact), foot, {}, "What changed")
-    return _hidden(answer, page) if redact else page
+    return changed(page, _hiding(answer)) if redact else page
 
 
 def diff_json(answer: DiffAnswer, *, version: str, redact: bool = False) -> str:
@@ -72,7 +69,7 @@ def diff_json(answer: DiffAnswer, *, version: str, redact: bool = False) -> str:
         "warnings": [] if redact else [*filter(None, [answer.two_tasks]), *answer.warnings],
     }
     if redact:
-        body = _renamed(answer, body)
+        body = _renamed(body, _hiding(answer))
     return json.dumps(body, indent=1, allow_nan=False)
 
 
@@ -86,21 +83,17 @@ def _side_json(side: Side, name: str) -> dict[str, Any]:
     }
 
 
-def _hidden(answer: DiffAnswer, page: Page) -> Page:
+def _hiding(answer: DiffAnswer) -> Change:
     sides = [side.comparison for side in (answer.a, answer.b)]
-    return redacted(page, stand_ins(*sides), dict.fromkeys(text for c in sides for text in telling(c.case)))
+    return redaction(stand_ins(*sides), dict.fromkeys(text for c in sides for text in telling(c.case)))
 
 
-def _renamed(answer: DiffAnswer, body: Any) -> Any:  # Any: plain JSON values
+def _renamed(body: Any, change: Change) -> Any:  # Any: plain JSON values
     """The JSON with names replaced, those that are keys too."""
-    def change(text: str) -> str:
-        page = _hidden(answer, Page(title=text, facts=(), sections=(), foot=""))
-        return page.title
-
     if isinstance(body, dict):
-        return {change(key) if ":" in key else key: _renamed(answer, each) for key, each in body.items()}
+        return {change(key) if ":" in key else key: _renamed(each, change) for key, each in body.items()}
     if isinstance(body, list):
-        return [_renamed(answer, each) for each in body]
+        return [_renamed(each, change) for each in body]
     return change(body) if isinstance(body, str) else body
 
 

@@ -11,7 +11,7 @@ from roi.facts.fact import STALE_DAYS
 from roi.facts.price import ApiPrice
 from roi.facts.records import DatedRow
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Notes, Paragraph, Row, Table, Title
-from roi.report.layout.wording import figure
+from roi.report.layout.wording import figure, rate_usd
 
 AGED = ("stated", "days", "")
 RENT_HEADS = ("card and vendor", "kind", "USD/h", "GPUs", "months", *AGED)
@@ -105,11 +105,7 @@ def _announced(price: ApiPrice | None) -> Iterator[Row]:
 
 
 def _usd(usd: float | None) -> str:
-    """USD with at least two decimals and no more than are there; a dash where there is none."""
-    if usd is None:
-        return "-"
-    whole, _, digits = f"{usd:.6f}".rstrip("0").partition(".")
-    return f"{whole}.{digits:0<2s}"
+    return "-" if usd is None else rate_usd(usd)
 
 
 def _days(row: DatedRow, as_of: Date) -> int:

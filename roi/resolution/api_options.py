@@ -132,7 +132,7 @@ def _announced_prices(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: st
 
 def _mean_cost(s: Scenario, price: ApiPrice) -> float:
     """List cost of a million mean requests at its lowest tier, USD."""
-    w, given, answered = s.workload, 0.0, 0.0
+    w = s.workload
     if w.lengths is not None:
         given, answered = (sum(b.share * getattr(b, name) for b in w.lengths) for name in ("input_tokens", "output_tokens"))
     else:

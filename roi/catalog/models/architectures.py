@@ -142,10 +142,12 @@ def read_architecture(kind: str, given: Mapping[str, Any]) -> Architecture:  # A
 
 def _passes(table: Mapping[str, Any], entries: Entries, i: int, layers: int) -> int:  # Any: JSON
     """How often a token passes through layer `i`."""
-    for cond, number in table.get("passes", ()):
-        if not cond or all(_test(part)(entries, i, layers) for part in cond.split(" & ")):
-            return evaluate(number, entries)
-    return 1
+    return next((evaluate(number, entries) for cond, number in table.get("passes", ()) if _holds(cond, entries, i, layers)), 1)
+
+
+def _holds(cond: str, entries: Entries, i: int, layers: int) -> bool:
+    """True where all conditions of a rule hold on layer `i`, or it has none."""
+    return not cond or all(_test(part)(entries, i, layers) for part in cond.split(" & "))
 
 
 def _resolved(table: Mapping[str, Any], given: Mapping[str, Any]) -> Entries:  # Any: JSON
@@ -167,9 +169,7 @@ def _resolved(table: Mapping[str, Any], given: Mapping[str, Any]) -> Entries:  #
     return entries
 
 
-def _derive(
-    name: str, rule: Any, entries: Entries, depth: str
-) -> Any:  # Any: a formula, or items by layer with their conditions
+def _derive(name: str, rule: Any, entries: Entries, depth: str) -> Any:  # Any: a formula, or items and conditions by layer
     """What the class makes of an entry that is absent: a formula of others, or a list with an item a layer."""
     if isinstance(rule, str):
         return evaluate(rule, entries)
@@ -180,10 +180,7 @@ def _derive(
         if len(rule["items"]) != layers:
             raise UnreadEntry(f"no {name}, which is read where {depth} is {len(rule['items'])}")
         return rule["items"]
-    return [
-        next(item for item, cond in rule if not cond or all(_test(part)(entries, i, layers) for part in cond.split(" & ")))
-        for i in range(layers)
-    ]
+    return [next(item for item, cond in rule if _holds(cond, entries, i, layers)) for i in range(layers)]
 
 
 def evaluate(formula: str, entries: Entries) -> int:

@@ -225,8 +225,7 @@ def with_seen(
     if VOLUME in seen:
         shared = replace(shared, requests_per_day=shared.requests_per_day * seen[VOLUME])
     if CACHE in seen:
-        own = option.api is not None and option.api.hit_rate is not None
-        if own and option.api is not None and option.api.hit_rate is not None:
+        if option.api is not None and option.api.hit_rate is not None:
             rate = np.clip(option.api.hit_rate * seen[CACHE], 0.0, 1.0)
             known[id] = option = replace(option, api=replace(option.api, hit_rate=rate))
         else:

@@ -249,12 +249,11 @@ def _disaggregated(
     steps = max(load.computed_tokens / server.step_tokens, 1.0)
     prompt = max(float(engine.prefill_token_s) * load.computed_tokens + float(engine.step_s + engine.experts_s) * steps,
                  float(engine.host_s + engine.host_prompt_s) * steps)
-    flying = load.concurrency or 1.0
-    wait, share = 0.0, replace(load, concurrency=flying)
+    flying, wait = load.concurrency or 1.0, 0.0
     decoder = replace(server, iteration=replace(engine, prefill_token_s=0.0), prompts_alone=False)
 
     def at(wait_s: float) -> OperatingFigures:
-        return _closed(share, plan, replace(decoder, request_s=server.request_s + prompt + wait_s), decoding)
+        return _closed(load, plan, replace(decoder, request_s=server.request_s + prompt + wait_s), decoding)
 
     for _ in range(ROUNDS):
         rate = at(wait).requests_per_s

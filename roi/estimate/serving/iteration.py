@@ -215,7 +215,7 @@ def per_pair(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], figure
     return np.array([figure(card, name) for card, name in zip(gpu, weight_dtype, strict=True)])
 
 
-def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], efficiencies: "Efficiencies") -> Number:
+def matrix_rate(gpu: Gpu | Sequence[Gpu], weight_dtype: str | Sequence[str], efficiencies: Efficiencies) -> Number:
     """Matrix rate of each plan, FLOP/s, in the format that its weights compute in, narrow ones at what they reach of it."""
     peak, *narrow = (per_pair(gpu, weight_dtype, lambda g, w, k=k: _peak(g, w)[k]) for k in range(4))  # type: ignore[misc]
     longer = (efficiencies.fp8_products, efficiencies.fp4_products, efficiencies.packed_products)

@@ -179,8 +179,8 @@ def usable_though_cut(profile: ServeProfile) -> bool:
 
 def check_missing(profile: ServeProfile) -> str | None:
     """Why no complete open loop checks the fit of a profile that was cut short; None where one does, or it was not cut."""
-    unchecked = profile.cut is not None and usable_though_cut(profile) and not held_out_points(profile)
-    return profile.cut.why if profile.cut and unchecked else None
+    cut = profile.cut
+    return cut.why if cut and usable_though_cut(profile) and not held_out_points(profile) else None
 
 
 def kv_reader(shape: ModelShape | None, gpus: int) -> Callable[[Array], Array]:

@@ -31,6 +31,7 @@ from roi.estimate.step.work import (
     step_operators,
     step_passes,
     step_products,
+    tokens_of,
     unlowered_dtype,
 )
 from roi.estimate.training.adapters import NF4_BLOCK, nf4_bytes_per_weight, packed_parameters
@@ -176,7 +177,7 @@ def step_time(
     multiprocessors and memory as the products.
     Not modelled: fused adapters and residuals, logging, evaluation, padding waste.
     """
-    tokens = np.asarray(plan.micro_batch, dtype=float) * np.asarray(plan.seq, dtype=float)
+    tokens = tokens_of(plan)
     zero = 0.0 * tokens
     work = work or step_work(model, plan)
     run, all_products = work.run, [*work.products, *expert_products(work.run, plan, gpu)]

@@ -15,15 +15,7 @@ from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.estimate.training.adapters import check_rank
-from roi.estimate.training.memory import (
-    PHASES,
-    STUCK,
-    MemoryBreakdown,
-    card_kind,
-    on_card,
-    training_memory,
-    workspace_bytes,
-)
+from roi.estimate.training.memory import PHASES, STUCK, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context
 from roi.estimate.training.setting import refusal
 from roi.estimate.training.sharding import has_collectives

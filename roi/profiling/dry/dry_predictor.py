@@ -34,7 +34,6 @@ docs/architecture.md, held by `roi validate`."""
 class _Peaks:
     allocated: float
     reserved: float
-    resident: float
     without_loss: float
 
 
@@ -85,9 +84,7 @@ def _peaks(run: MeasuredRun, plan: TrainingPlan) -> _Peaks | str:
     except InputError as error:
         return str(error)
     replay = replay_allocator(tape, repeats=STEPS_REPLAYED)
-    start = dict(tape.phase_starts)["step"]
-    return _Peaks(float(replay.peak_active_bytes), float(replay.peak_reserved_bytes), float(tape.live_bytes[start - 1]),
-                  _peak_without_loss(tape))
+    return _Peaks(float(replay.peak_active_bytes), float(replay.peak_reserved_bytes), _peak_without_loss(tape))
 
 
 def _peak_without_loss(tape: Tape) -> float:

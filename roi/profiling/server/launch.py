@@ -6,7 +6,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -161,13 +161,13 @@ def launched(launch: Launch, port: int, most_s: float, watcher: Watcher, words: 
         watcher.say(f"starting {' '.join(command[:4])} ...")
         with Child(command, home / "log", {**OFFLINE, **own}, launch.model.parent) as child:
             url = f"http://127.0.0.1:{port}"
-            _wait_until(lambda: _lists(url), child, launch, most_s)
+            _wait_until(url, child, launch, most_s)
             yield Launched(url, launch.name, time.monotonic() - began_s)
 
 
-def _wait_until(ready: Callable[[], bool], child: Child, launch: Launch, most_s: float) -> None:
+def _wait_until(url: str, child: Child, launch: Launch, most_s: float) -> None:
     ends_s = time.monotonic() + most_s
-    while not ready():
+    while not _lists(url):
         code = child.exit_code
         if code is not None:
             how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"

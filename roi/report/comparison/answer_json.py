@@ -17,8 +17,6 @@ if TYPE_CHECKING:  # processes are for folders alone
     from roi.answers.compare import ComparisonAnswer
     from roi.answers.folder import Compared
 
-FACT = ("value", "low", "high", "unit", "basis", "source", "date")
-
 Json = dict[str, Any]  # Any: plain JSON values
 
 
@@ -47,7 +45,7 @@ def _body(c: Comparison, version: str, scenario: Json | None, warnings: Sequence
         **{o.id: {"feasible": False, "reason": o.reason, **{f.name: None for f in fields(OptionResult)}, **asdict(o),
                   "evaluated": o.quality.status == "evaluated", "monthly_usd": [], "lines": []} for o in c.infeasible},
     }
-    case = {path: {name: fact[name] for name in FACT} for path, fact in c.case.plain().items()}
+    case = c.case.plain()
     body = {
         "schema": SCHEMA, "roi_version": version, "scenario": scenario, "case": case, "digest": digest_of(case),
         **asdict(c.verdict),

@@ -24,8 +24,8 @@ from roi.report.comparison.thresholds import today, wins_from
 from roi.report.comparison.uncertainty import drivers, measurable
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table
 from roi.report.layout.wording import KINDS, case_number, chance, fact_name, fact_range, months, number_of, quantity, usd
-from roi.report.page.cover import redacted
-from roi.report.page.parts import Copied, Page, Part, Picture, Section, Unfolded
+from roi.report.page.cover import redaction
+from roi.report.page.parts import Copied, Page, Part, Picture, Section, Unfolded, changed
 from roi.scenario.yaml import dump_yaml
 
 TREES = 12
@@ -66,7 +66,7 @@ def comparison_page(
             " nothing.")
     foot += " Rates, wages and names are left out." if redact else ""
     page = Page(title=title, facts=tuple(facts.split(" | ")), sections=sections, foot=foot)
-    return redacted(page, stand_ins(c), telling(c.case)) if redact else page
+    return changed(page, redaction(stand_ins(c), telling(c.case))) if redact else page
 
 
 def _alerts(c: Comparison) -> Iterator[Block]:

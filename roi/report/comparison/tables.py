@@ -15,13 +15,7 @@ from typing import Final
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.drivers import Driver
-from roi.economics.decision.option_result import (
-    FleetResult,
-    InfeasibleOption,
-    OptionResult,
-    QualityResult,
-    TrainingResult,
-)
+from roi.economics.decision.option_result import FleetResult, InfeasibleOption, OptionResult, QualityResult, TrainingResult
 from roi.economics.finance import discount_factors
 from roi.errors import UnknownName
 from roi.facts.fact import Value

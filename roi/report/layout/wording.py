@@ -222,6 +222,12 @@ def usd(x: float, more: int = 0) -> str:
     return f"-${text}" if x < 0 and text != "0" else f"${text}"
 
 
+def rate_usd(x: float) -> str:
+    """A price in USD with every digit, at least two decimals: 1.20, 0.0375."""
+    whole, _, digits = f"{x:.6f}".rstrip("0").partition(".")
+    return f"{whole}.{digits:0<2s}"
+
+
 def short_usd(x: float) -> str:
     """An amount in USD with three digits from $100,000 on: $470k, -$1.23M, $2.5bn."""
     most = abs(x)

@@ -56,8 +56,8 @@ RATES = (
 """What is paid for one thing: an hour, a request, a million tokens, a label, a wrong answer."""
 
 
-def redacted(page: Page, names: Mapping[str, str], hidden: Iterable[str]) -> Page:
-    """The page with `names` replaced by what stands for each, and without rates; `hidden` are texts that give one away."""
+def redaction(names: Mapping[str, str], hidden: Iterable[str]) -> Change:
+    """Replaces `names` in a text by what stands for each, and hides rates; `hidden` are texts that give one away."""
     told = sorted(filter(None, names), key=len, reverse=True)
     every = re.compile("|".join(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])" for name in told)) if told else None
     literal = [text for text in sorted(hidden, key=len, reverse=True) if text]
@@ -70,4 +70,4 @@ def redacted(page: Page, names: Mapping[str, str], hidden: Iterable[str]) -> Pag
             text = re.sub(rate, f"${HIDDEN}", text)
         return change_names(text)
 
-    return changed(page, change)
+    return change

@@ -8,10 +8,9 @@ from roi.facts.gpu import Gpu
 from roi.facts.profiles import ProbeProfile
 from roi.report.layout.blocks import Row, Table
 from roi.report.profiles.shared_remarks import kept_blocks, profile_text
-from roi.units import GIB
+from roi.units import GIB, MIB
 
 SCHEMA = "roi.probe/1"
-MIB = 2.0**20
 
 
 def probe_text(profile: ProbeProfile, _: Gpu | None, path: Path | None = None) -> str:

@@ -17,7 +17,7 @@ from roi.facts.price import RentalOffer
 from roi.facts.profiles import DryRunProfile
 from roi.report.layout.blocks import Block, Gap, Notes, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import timeline_rows
-from roi.report.layout.wording import number_of, old_prices
+from roi.report.layout.wording import number_of, old_prices, rate_usd
 from roi.report.training.method_words import method_words, trained_words
 from roi.report.training.speed_sources import link_words, speed_sources, speed_words
 from roi.units import GIB
@@ -88,7 +88,7 @@ def _run(report: FitReport, line: GpuLine) -> str:
         return f"{took}; no offer is known"
     cost = f"${line.usd_per_mtok:.3g} a million tokens" if line.usd is None else f"${line.usd[0]:,.2f}"
     paid = "" if line.paid_gpus == 1 else f"{line.paid_gpus} x "
-    return f"{took}, {cost} ({line.offer.vendor}, {paid}${_dollars(line.offer)} a GPU-hour)"
+    return f"{took}, {cost} ({line.offer.vendor}, {paid}${rate_usd(line.offer.usd_per_gpu_hour)} a GPU-hour)"
 
 
 def _room(line: GpuLine) -> str:
@@ -167,7 +167,7 @@ def _cards(shown: Iterable[GpuLine], best: GpuLine) -> Table:
         fit, peak = line.fit, float(line.fit.memory.process_bytes)
         run = _cells(line)[5:] if timed else (
             f"{line.tokens_per_s:,.0f}", "-" if line.usd_per_mtok is None else f"{line.usd_per_mtok:.3g}")
-        cells = (fit.gpu.id, _fits(line), "-" if line.offer is None else _dollars(line.offer), *run,
+        cells = (fit.gpu.id, _fits(line), "-" if line.offer is None else rate_usd(line.offer.usd_per_gpu_hour), *run,
                  f"{peak / GIB:,.1f}", f"{(fit.gpu.memory_bytes - peak) / GIB:,.1f}")
         rows.append(Row(cells, strong=line is best))
     return Table(("GPU", "fits", "USD/GPU-h", *run_heads, "peak GiB", "free"), tuple(rows), align="ll")
@@ -268,13 +268,7 @@ def _offer(line: GpuLine, offer: RentalOffer, as_of: Date | None) -> str:
     days = 0 if as_of is None else (as_of - offer.date).days
     age = f", {days} days old" if days > STALE_DAYS else ""
     each = "" if offer.gpus_per_instance == 1 else f", rented by {offer.gpus_per_instance}"
-    return f"{line.fit.gpu.id} {_dollars(offer)}/h {offer.vendor} ({offer.date}{age}{each})"
-
-
-def _dollars(offer: RentalOffer) -> str:
-    """USD a GPU-hour with every digit, at least two decimals."""
-    whole, _, digits = f"{offer.usd_per_gpu_hour:.6f}".rstrip("0").partition(".")
-    return f"{whole}.{digits:0<2s}"
+    return f"{line.fit.gpu.id} {rate_usd(offer.usd_per_gpu_hour)}/h {offer.vendor} ({offer.date}{age}{each})"
 
 
 def _limits(report: FitReport) -> str:

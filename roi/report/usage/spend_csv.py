@@ -2,12 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from roi.answers.usage import Task
-from roi.report.usage.spend_json import grouped, month_json, spent, tokens_of
-from roi.usage.measure.pricing import Priced, day_of, total_requests, total_tokens
+from roi.report.usage.spend_json import counts, grouped, money, month_json, tokens_of
+from roi.usage.measure.pricing import Priced, day_of
 from roi.usage.read.record import TOKENS
 from roi.usage.summary import Usage
 
@@ -62,17 +62,10 @@ def _figures(found: Usage, tasks: Sequence[Task]) -> Iterator[dict[str, Any]]:
 
 
 def _counted(rows: Sequence[Priced]) -> dict[str, Any]:
-    tokens, known = total_tokens([each.spend for each in rows]), [each for each in rows if each.usd is not None]
-    listed = [each.list_usd for each in rows if each.list_usd is not None]
-    reported = [each.spend.cost_usd for each in rows if each.spend.costed]
-    return {"requests": total_requests([each.spend for each in rows]), **{f"{kind}_tokens": tokens[kind] for kind in KINDS},
-            "list_usd": _total(listed), "reported_usd": _total(reported), "total_usd": spent(known) if known else None,
+    counted, usd = counts(rows), money(rows)
+    return {"requests": counted["requests"], **{f"{kind}_tokens": counted["tokens"][kind] for kind in KINDS},
+            **{name: usd[name] for name in ("list_usd", "reported_usd", "total_usd")},
             "unpriced_tokens": tokens_of(each for each in rows if each.usd is None)}
-
-
-def _total(amounts: Iterable[float]) -> float | None:
-    found = list(amounts)
-    return sum(found) if found else None
 
 
 def _safe(value: Any) -> Any:  # Any: a cell

@@ -25,18 +25,18 @@ def usage_json(found: Usage, tasks: Sequence[Task] = (), *, version: str) -> str
     return json.dumps({
         "schema": SCHEMA, "roi_version": version,
         "sources": [{"file": name, "format": title, "rows": count} for name, title, count in found.sources],
-        **_money(found.priced), "cost_export_usd": sum(row.cost_usd for row in found.costs) if found.costs else None,
-        **_counts(found.priced),
+        **money(found.priced), "cost_export_usd": sum(row.cost_usd for row in found.costs) if found.costs else None,
+        **counts(found.priced),
         "by_model": [{
-            "provider": provider, "model": model, **_counts(group), **_money(group),
+            "provider": provider, "model": model, **counts(group), **money(group),
             "unpriced_tokens": tokens_of(each for each in group if each.usd is None),
             "notes": list(dict.fromkeys(each.note for each in group if each.note)),
         } for (provider, model), group in grouped(found.priced, "provider", "model")],
         "by_day": [{
             "day": day_of(day).isoformat(), "complete": found.days is not None and day in found.days.complete,
-            "total_usd": _money(group)["total_usd"], **_counts(group),
+            "total_usd": money(group)["total_usd"], **counts(group),
         } for (day,), group in grouped(found.priced, "day")],
-        "by_group": [{"group": key[0], **_money(group), **_counts(group)} for key, group in grouped(found.groups, "group")],
+        "by_group": [{"group": key[0], **money(group), **counts(group)} for key, group in grouped(found.groups, "group")],
         "days": found.days and {
             "first": day_of(found.days.first).isoformat(), "last": day_of(found.days.last).isoformat(),
             "complete": len(found.days.complete),
@@ -95,7 +95,7 @@ def tokens_of(priced: Iterable[Priced]) -> int:
     return sum(each.spend.tokens[name] for each in priced for name in TOKENS)
 
 
-def _money(priced: Sequence[Priced]) -> dict[str, float | None]:
+def money(priced: Sequence[Priced]) -> dict[str, float | None]:
     """The money of some rows, null where nothing is known; the total is what sources report, else the list price."""
     known = [each for each in priced if each.usd is not None]
     listed = [each.list_usd for each in priced if each.list_usd is not None]
@@ -107,7 +107,7 @@ def _money(priced: Sequence[Priced]) -> dict[str, float | None]:
     }
 
 
-def _counts(priced: Sequence[Priced]) -> dict[str, Any]:
+def counts(priced: Sequence[Priced]) -> dict[str, Any]:
     """Requests and tokens of each kind."""
     rows = [each.spend for each in priced]
     sums = total_tokens(rows)

@@ -9,7 +9,7 @@ from roi.errors import first_of
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Paragraph, Row, Table, Title, Verbatim
 from roi.report.layout.figures import bar_rows
 from roi.report.layout.wording import chance, figure, number_of, percent, too_seldom, usd
-from roi.report.usage.spend_json import grouped, spent, tokens_of
+from roi.report.usage.spend_json import grouped, money, spent, tokens_of
 from roi.units import MTOK
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.days import LOST_ROWS, growth_told
@@ -114,14 +114,12 @@ def _row(label: str, group: Sequence[Priced], total: float, *, strong: bool = Fa
     rows: list[Spend] = [each.spend for each in group]
     tokens, requests = total_tokens(rows), total_requests(rows)
     given = tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]
-    listed = [each.list_usd for each in group if each.list_usd is not None]
-    reported = [each.spend.cost_usd for each in group if each.spend.costed]
-    money = spent(group)
+    paid, usd_of = money(group), spent(group)
     return Row((
         label, "-" if requests is None else f"{requests:,}", figure(given / MTOK),
         percent(tokens["cache_read"] / given) if given else "-", figure(tokens["output"] / MTOK),
-        _cents(sum(listed)) if listed else "-", _cents(sum(reported)) if reported else "-",
-        percent(money / total) if total else "-",
+        *("-" if (x := paid[name]) is None else _cents(x) for name in ("list_usd", "reported_usd")),
+        percent(usd_of / total) if total else "-",
     ), strong=strong)
 
 

@@ -160,12 +160,10 @@ class Layout:
             self._add(Row("", node.told), {0: node})
             return
         array, made_by = node.trace.arrays[node.home[0]]
-        flat = list(array.flat)
+        flat, width = list(array.flat), array.shape[-1]
         if array.ndim > 1 and array.shape[0] in (self.horizon, self.horizon + 1):
-            width = array.shape[-1]
             mates = {k: flat[k * width + node.home[1] % width] for k in range(array.shape[0])}  # a row an hour
         else:
-            width = array.shape[-1]
             start = node.home[1] // width * width
             mates = {k: flat[start + k] for k in range(width)}
         kept = {k: n for k, n in mates.items() if not n.nodes or (n in self.homes and n not in self.place)}

@@ -279,13 +279,8 @@ class Trace:
 
     def fact(self, path: str, index: int | None, value: float, unit: str) -> Node:
         """The fact at a path of the Case, or one entry of it."""
-        key = ("fact", path, index)
-        if key in self.known:
-            return self.known[key]
-        node = Node(self, "fact", (path, index), float(value))
-        node.told = unit
-        node.never_negative = value >= 0 and unit != "1/year"
-        self.known[key] = node
+        node = self._once(("fact", path, index), "fact", (path, index), float(value))
+        node.told, node.never_negative = unit, value >= 0 and unit != "1/year"
         return node
 
     def make(self, op: str, *given: object) -> Node:

@@ -4,16 +4,15 @@ from itertools import accumulate, pairwise
 from math import ceil
 from typing import Any
 
-from roi.economics.finance import discount_factors
+from roi.economics.finance import ROUNDING, discount_factors
 from roi.errors import first_of
 from roi.report.layout.wording import KINDS
-from roi.report.workbook.layout import CHECKS, COMMON, FIRST_MONTH, MONTH_ROW, Row, letters, quoted
+from roi.report.workbook.layout import CHECKS, COMMON, FIRST_MONTH, MONTH_ROW, letters, quoted
 from roi.report.workbook.node import Node, under
 from roi.report.workbook.pen import CENTS, GREY, HEAD, Pen, number_format
-from roi.report.workbook.sheets import FIRST_LINE, SUMS, OptionSheet, Plan, rows_of, starts
+from roi.report.workbook.sheets import FIRST_LINE, SUMS, OptionSheet, Plan, starts
 
-TOLERANCE = "0.000001"
-"""USD that counts as zero in a payback, as in the engine."""
+TOLERANCE = f"{ROUNDING:f}"
 NAMED = 4
 """Facts that a check names."""
 
@@ -138,7 +137,7 @@ def _paid_back(cumulative: list[float]) -> list[float]:
     """In each month that follows a negative one: the moment at which a straight line reaches zero, at most its end."""
     made = [0.0]
     for t, (was, now) in enumerate(pairwise(cumulative)):
-        made.append(t + (min(-was / (now - was), 1.0) if now > was else 1.0) if was < -float(TOLERANCE) else 0.0)
+        made.append(t + (min(-was / (now - was), 1.0) if now > was else 1.0) if was < -ROUNDING else 0.0)
     return made
 
 
@@ -184,15 +183,11 @@ def facts_behind(node: Node) -> str:
 
 def _workings(pen: Pen, sheet: Any, p: Plan, name: str) -> None:
     """The rows of figures that lines follow from."""
-    for row in rows_of(p, name):
-        _working(pen, sheet, p, row)
-
-
-def _working(pen: Pen, sheet: Any, p: Plan, row: Row) -> None:
-    made_by = f"({row.made_by})" if row.made_by else "(working)"
-    pen.text(sheet, row.at, 0, row.label or made_by, **({} if row.label else GREY))
-    number = number_format([float(n.value) for n in row.cells.values()])
-    for column, node in row.cells.items():
-        own = p.layout.place.get(node) == (row, column)
-        text = p.layout.formula(node, row.sheet) if own else p.layout.reference(node, row.sheet)
-        pen.cell(sheet, row.at, column, text, node.value, num_format=number)
+    for row in (each for each in p.layout.rows if each.sheet == name):
+        made_by = f"({row.made_by})" if row.made_by else "(working)"
+        pen.text(sheet, row.at, 0, row.label or made_by, **({} if row.label else GREY))
+        number = number_format([float(n.value) for n in row.cells.values()])
+        for column, node in row.cells.items():
+            own = p.layout.place.get(node) == (row, column)
+            text = p.layout.formula(node, name) if own else p.layout.reference(node, name)
+            pen.cell(sheet, row.at, column, text, node.value, num_format=number)

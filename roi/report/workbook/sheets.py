@@ -14,7 +14,7 @@ from roi.economics.lines.api_bill import Service
 from roi.economics.lines.api_request import RequestCost
 from roi.economics.lines.line import Line
 from roi.report.workbook.assumptions import Assumption, assumptions, sheet_names
-from roi.report.workbook.layout import CHECKS, COMMON, MONTH_ROW, Layout, Row, lay_out, letters, quoted
+from roi.report.workbook.layout import CHECKS, COMMON, MONTH_ROW, Layout, lay_out, letters, quoted
 from roi.report.workbook.node import MONTHS, Node, under
 from roi.report.workbook.traced import nodes_of
 from roi.report.workbook.tracing import Model
@@ -219,8 +219,3 @@ def _service(service: Service) -> Iterator[tuple[str, list[Node]]]:
     cost: RequestCost = service.cost
     for name, words in COST.items():
         yield f"Mean request, {words}, {label}", nodes_of(getattr(cost, name))
-
-
-def rows_of(p: Plan, sheet: str) -> list[Row]:
-    """The rows of workings on a sheet."""
-    return [row for row in p.layout.rows if row.sheet == sheet]

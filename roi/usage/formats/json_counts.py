@@ -84,6 +84,12 @@ def object_of(value: object) -> object:
     return parsed
 
 
+def documents_of(document: Document, *keys: str) -> list[Document]:
+    """The objects in a list under the first of `keys` that holds one."""
+    held: list[object] = next((document[key] for key in keys if isinstance(document.get(key), list)), [])
+    return [each for each in held if isinstance(each, dict)]
+
+
 def count_cell(value: object) -> object:
     """The cell of a count: a number, also as text (OTLP writes 64 bits so); None where it is absent; else NO_NUMBER."""
     number = isinstance(value, int | float) and not isinstance(value, bool)

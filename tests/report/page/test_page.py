@@ -12,9 +12,9 @@ import pytest
 from roi.errors import MissingExtra
 from roi.report.layout.blocks import Bullets, Heading, Labelled, Paragraph, Row, Table, Verbatim
 from roi.report.page import page as page_file
-from roi.report.page.cover import redacted, without_places
+from roi.report.page.cover import redaction, without_places
 from roi.report.page.page import page_html
-from roi.report.page.parts import MOST_ROWS, Copied, Page, Part, Picture, Section, Unfolded, limited
+from roi.report.page.parts import MOST_ROWS, Copied, Page, Part, Picture, Section, Unfolded, changed, limited
 
 HOSTILE = '<img src=x onerror="alert(1)"> </script><script>alert(2)</script> \x1b[31m=HYPERLINK("http://x")\x00 \u202e'
 SPEC = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "title": "t", "description": "d", "mark": "line"}
@@ -105,7 +105,8 @@ def test_the_own_account_and_machine_are_left_out_and_common_names_are_not() -> 
 def test_names_and_rates_are_told_by_what_stands_for_them() -> None:
     told = "gpt-x at $2/Mtok, $5 to $9/hour; wrong answers at $0.5 each; cash $700/month; gpt-x-mini;"
     told += " gpt-x's GPU hour above $7.6 (today $3.99, L4)"
-    page = redacted(page_of(Paragraph(told), Paragraph("price of a card $900")), {"gpt-x": "model 1"}, ["price of a card $900"])
+    change = redaction({"gpt-x": "model 1"}, ["price of a card $900"])
+    page = changed(page_of(Paragraph(told), Paragraph("price of a card $900")), change)
     assert page.sections[0].parts == (
         Paragraph("model 1 at $…/Mtok, $…/hour; wrong answers at $… each; cash $700/month; gpt-x-mini;"
                   " model 1's GPU hour above $…, L4)"),

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from roi.usage.formats.agents.names import GROUPS, documents_of, named, number, word
-from roi.usage.formats.json_counts import count_cell, nested
+from roi.usage.formats.agents.names import GROUPS, named, number, word
+from roi.usage.formats.json_counts import count_cell, documents_of, nested
 from roi.usage.formats.tools.otel import attributes_of
 from roi.usage.read.columns import count, instant, text
 from roi.usage.read.lazy_ibis import Table
@@ -75,7 +75,7 @@ def event_rows(document: Document, *, names: bool = False) -> Iterator[Document]
 
 def _events(document: Document) -> Iterator[tuple[Document, object]]:
     """(attributes, time) of each event."""
-    groups = list(documents_of(document, "resourceLogs"))
+    groups = documents_of(document, "resourceLogs")
     for group in groups:
         for scope in documents_of(group, "scopeLogs"):
             for record in documents_of(scope, "logRecords"):

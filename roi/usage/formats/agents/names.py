@@ -5,13 +5,12 @@ hash of it, the same in every run, so that two months compare.
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from roi.usage.read.record import Document, Format
+from roi.usage.read.record import Format
 
 GROUPS = {"project": "project", "session": "session"}
 """Columns of every agent's rows that they are grouped by."""
@@ -45,9 +44,3 @@ def number(value: object) -> int | None:
 def word(value: object, longest: int = 80) -> str | None:
     """A short text, a model's name for one; None for anything else."""
     return value if isinstance(value, str) and 0 < len(value) <= longest and value.isprintable() else None
-
-
-def documents_of(document: Document, *keys: str) -> Iterator[Document]:
-    """The objects in a list under the first of `keys` that holds one."""
-    held: list[object] = next((document[key] for key in keys if isinstance(document.get(key), list)), [])
-    yield from (each for each in held if isinstance(each, dict))

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from roi.usage.formats.clouds.bedrock import without_arn
-from roi.usage.formats.json_counts import nested
+from roi.usage.formats.json_counts import documents_of, nested
 from roi.usage.formats.vendors.openai import STANDARD
 from roi.usage.read.columns import count, instant, text, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
@@ -118,7 +118,7 @@ def _model(table: Table, provider: Column) -> Column:
 
 def has_spans(document: Document) -> bool:
     """True for OTLP/JSON traces, and for one flat span with attributes."""
-    if _list(document, *RESOURCE_SPANS):
+    if documents_of(document, *RESOURCE_SPANS):
         return True
     ids = _first(document, "span") or document.get("context") or document.get("spanContext")
     return bool(ids) and isinstance(_first(document, "attributes"), dict | list)
@@ -126,13 +126,13 @@ def has_spans(document: Document) -> bool:
 
 def span_rows(document: Document) -> Iterator[Document]:
     """A row for each span."""
-    groups = _list(document, *RESOURCE_SPANS)
+    groups = documents_of(document, *RESOURCE_SPANS)
     if not groups and has_spans(document):
         yield _row(document, _mapping(document, "resource").get("service.name"))
     for group in groups:
         service = _value(_mapping(nested(group, "resource"), "attributes").get("service.name"))
-        for scope in _list(group, "scopeSpans", "scope_spans", "instrumentationLibrarySpans"):
-            for span in _list(scope, "spans"):
+        for scope in documents_of(group, "scopeSpans", "scope_spans", "instrumentationLibrarySpans"):
+            for span in documents_of(scope, "spans"):
                 yield _row(span, service)
 
 
@@ -203,11 +203,6 @@ def _dotted(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, An
 def attributes_of(holder: Document) -> Document:
     """Attributes by name, with plain values."""
     return {name: _value(held) for name, held in _mapping(holder, "attributes").items()}
-
-
-def _list(holder: Document, *names: str) -> list[Document]:
-    held: list[object] = next((holder[name] for name in names if isinstance(holder.get(name), list)), [])
-    return [each for each in held if isinstance(each, dict)]
 
 
 def _first(holder: Document, what: str) -> Any:  # Any: JSON as it was parsed

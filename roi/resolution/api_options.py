@@ -104,13 +104,13 @@ def _cost_ratio(s: Scenario, other: ApiPrice, price: ApiPrice) -> float | None:
     return _mean_cost(s, other) / old if old > 0 else None
 
 
-def _announced_prices(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms, last: float) -> None:
+def _announced_prices(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, terms: Terms) -> None:
     """Every list that the vendor has announced, as facts that count from its day on: a published price is no guess.
 
-    None that comes after the `last` month that counts. A rate that the scenario states stays as it is.
+    None that comes after the horizon. A rate that the scenario states stays as it is.
     """
     listed, step = price, 0
-    while (day := listed.changes_on) is not None and (after := (day - s.as_of).days / DAYS_PER_MONTH) < last:
+    while (day := listed.changes_on) is not None and (after := (day - s.as_of).days / DAYS_PER_MONTH) < s.horizon_months:
         later = announced_price(listed)
         if later is None:
             sheet.warnings.append(f"{vendor}: another price from {day} on is announced, but not one of tokens: not counted")
@@ -265,15 +265,13 @@ def add_vendor(
     life, stated = as_spread(s.drift.model_life_months), "model_life_months" in s.drift.model_fields_set
     announced = retirement(price.provider, price.model, s.as_of)
     source, said_on = (price.source, price.date) if announced is None else (announced.source, announced.date)
-    ends, last = retires_on or (announced.retires_on if announced is not None else None), float(s.horizon_months)
+    ends = retires_on or (announced.retires_on if announced is not None else None)
     if own is not None and own[1].ends_in_months is not None:
-        last = min(last, value_of(own[1].ends_in_months))
         sheet.field(path("life_first"), own[1], "ends_in_months", own[0])
     elif ends is None:
         sheet.quantity(path("life_first"), life, "months", stated=stated, source="no end announced: assumed life")
     else:
         months = (ends - s.as_of).days / DAYS_PER_MONTH
-        last = min(last, months)
         sheet.state(path("retires_on"), ends.isoformat(), source)
         if announced is not None and announced.successor is not None:
             sheet.state(f"vendors.{name}.successor", announced.successor, source)
@@ -282,7 +280,7 @@ def add_vendor(
         if 0.0 < months < s.horizon_months:
             successor = f"; the vendor suggests {announced.successor}" if announced is not None and announced.successor else ""
             sheet.warnings.append(f"{name} ends on {ends}, inside the horizon{successor}")
-    _announced_prices(sheet, s, price, name, terms, last)
+    _announced_prices(sheet, s, price, name, terms)
     why = life.source or "scenario drift.model_life_months"
     sheet.quantity(path("life_every"), life.value, "months", stated=stated, source=why)
     sheet.field(path("own_price_ratio"), s.drift, "successor_price_ratio_own", "drift")

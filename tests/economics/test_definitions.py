@@ -930,7 +930,7 @@ def test_the_advice_turns_where_the_chance_does_and_not_where_the_mean_does() ->
     """
     c = compare(case_with({"draws": 1024}, volume=(0.5, 2.0)), thresholds=False)
     tenth = float(quantile(np.array([0.4]), 0.5, 1.0, 2.0, "requests/day")[0])
-    found, then = c.turning_volume(up=False)
+    found, then, _ = c.turning_volume(up=False)
     assert (c.verdict.leader, then, c.turning_volume(up=True)) == (LUNA, "stay", None)
     assert found / A_DAY == pytest.approx(0.1 / tenth, rel=0.02)
 

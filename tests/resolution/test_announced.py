@@ -69,9 +69,9 @@ def test_its_facts_say_day_rates_and_source() -> None:
 
 
 @pytest.mark.parametrize("changes", [
-    {"as_of": "2026-11-09"}, {"horizon_months": 1}, {"apis": {FLASH: {"ends_in_months": 1.2}}},
+    {"as_of": "2026-11-09"}, {"horizon_months": 1},
     {"apis": {FLASH: {"input_usd_per_mtok": 0.75, "output_usd_per_mtok": 3.75}}}, {"as_of": "2027-01-01"},
-], ids=["not known yet", "beyond the horizon", "after the end", "stated rates", "in force"])  # fmt: skip
+], ids=["not known yet", "beyond the horizon", "stated rates", "in force"])  # fmt: skip
 def test_no_step_where_it_is_not_known_or_comes_too_late_or_rates_are_stated(changes: dict[str, Any]) -> None:
     assert not [path for path in flash(**changes).facts if "announced" in path]
 

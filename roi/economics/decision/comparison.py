@@ -34,7 +34,7 @@ GROWN: Final = (3.0, 10.0, 30.0, 100.0)
 HALVINGS: Final = 6
 """Of the stretch in which that turns: to 2% of a volume."""
 ASKED_DRAWS: Final = 4096
-"""Draws, the first ones, for each such question: as many as a comparison has unless it is told otherwise, so that both agree."""
+"""Draws, the first ones, for each such question: as many as a comparison has if nothing is said, so that both agree."""
 REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")
 
 
@@ -67,7 +67,7 @@ class Comparison:
     verdict counts, at the central values; None where at once is best."""
     thresholds: Thresholds | None = field(repr=False, compare=False)
     """Break-evens and signposts, worked out where they are asked for; None where none are looked for, or all is staying."""
-    _turns: dict[tuple[bool, float], tuple[float, str] | None] = field(
+    _turns: dict[tuple[bool, float], tuple[float, str, str] | None] = field(
         default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -104,8 +104,10 @@ class Comparison:
         fact = self.case[path].model_copy(update={"value": value, "low": None, "high": None})
         return weigh(Case(facts={**self.case.facts, path: fact}), self.verdict.candidates).chosen.leader
 
-    def turning_volume(self, *, up: bool, within: float = GROWN[-1]) -> tuple[float, str] | None:
-        """Requests a day above today's, or below it, from which on another option is recommended, by means and chances: its id.
+    def turning_volume(self, *, up: bool, within: float = GROWN[-1]) -> tuple[float, str, str] | None:
+        """Requests a day above today's, or below it, from which on another option is recommended, by means and chances.
+
+        With it the ids of that option, and of the one that leads at the nearest of the volumes tried beyond it.
 
         None where at none of the volumes tried, the last of them `within` times today's or that part of it. Options take their
         plans anew at each volume, and today's spread of the volume grows with it. A fleet grows by whole replicas, and a chance
@@ -115,21 +117,22 @@ class Comparison:
             self._turns[up, within] = self._first_turn([x if up else 1.0 / x for x in GROWN if x <= within])
         return self._turns[up, within]
 
-    def _first_turn(self, factors: Sequence[float]) -> tuple[float, str] | None:
-        before, led = 1.0, self.verdict.leader
+    def _first_turn(self, factors: Sequence[float]) -> tuple[float, str, str] | None:
+        before = 1.0
         for times in factors:
-            if (led := self._leader_at(times)) != self.verdict.leader:
+            if (beyond := self._leader_at(times)) != self.verdict.leader:
                 break
             before = times
         else:
             return None
+        led = beyond
         for _ in range(HALVINGS):
             middle = math.sqrt(before * times)
             if (there := self._leader_at(middle)) == self.verdict.leader:
                 before = middle
             else:
                 times, led = middle, there
-        return self.case[REQUESTS_PER_DAY].number() * times, led
+        return self.case[REQUESTS_PER_DAY].number() * times, led, beyond
 
     def _leader_at(self, times: float) -> str:
         """Who leads at so many times today's volume, of those that may be recommended."""

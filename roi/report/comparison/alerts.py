@@ -39,6 +39,7 @@ from roi.report.layout.wording import (
     percent,
     quantity,
     short_usd,
+    told_apart,
     usd,
 )
 
@@ -55,6 +56,8 @@ HOUR_PEAK = 24.0
 """The busiest minute over the mean where all requests of a day come within one hour."""
 FEW_EXAMPLES = 10.0
 """Examples below which vendors refuse to tune (OpenAI's fine-tuning guide), and from which no task is learnt."""
+FAR_OFF = 1.25
+"""Times the estimate, or part of it, beyond which a bill is told although no figure of the leading option hangs on why."""
 SLO = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
@@ -79,19 +82,26 @@ def _bill(c: Comparison) -> list[str]:
         told = (f"The bill is what {c.case['reconciliation.as_with'].value} would cost: if that is on already, set"
                 " incumbent.uses_cache and batch_share; its saving is counted twice until then")
         return [told]
-    if c.reconciled_npv_usd is not None and c.reconciled_option is not None:
-        price, volume = map(short_usd, c.reconciled_npv_usd)
-        gap = case_number(c.case, "reconciliation.factor", 1.0)
-        if round(gap, 2) == 1.0 or price == volume or not c.case["reconciliation.volume_share"].uncertain:
-            return []
-        label = option_of(c, c.reconciled_option).label
-        told = (f"The bill is {figure(gap)} x what these requests cost at the scenario's prices. Unsplit: at the central values"
-                f" NPV of {label} {price} if all of the gap is price, {volume} if all is volume")
-        return [told]
+    if c.reconciled_npv_usd is not None:
+        return _gap(c, *map(short_usd, c.reconciled_npv_usd))
     if (path := "reconciliation.factor") in c.case and not guessed(c.case[path]):
         return []
     billed = usd(bill_at_todays_list(c.case))
     return [f"Bill not checked: computed {billed} in month 1{_at_list(c)} (incumbent.bill_usd_per_month)"]
+
+
+def _gap(c: Comparison, price: str, volume: str) -> list[str]:
+    """The unsplit gap to the bill, and the leading option's NPV if all of it is price, and volume; nothing of a small one."""
+    gap = case_number(c.case, "reconciliation.factor", 1.0)
+    near = max(gap, 1.0 / gap) < FAR_OFF if price == volume else round(gap, 2) == 1.0
+    if near or c.reconciled_option is None or not c.case["reconciliation.volume_share"].uncertain:
+        return []
+    told = f"The bill is {figure(gap)} x what these requests cost at the scenario's prices"
+    if price == volume:
+        return [f"{told}: is it of this volume?"]
+    label = option_of(c, c.reconciled_option).label
+    return [(f"{told}. Unsplit: at the central values NPV of {label} {price} if all of the gap is price, {volume} if all is"
+             " volume")]
 
 
 def _at_list(c: Comparison) -> str:
@@ -264,6 +274,15 @@ def _few_draws(c: Comparison) -> list[str]:
     return [told] if 0 < n < LEAST_DRAWS else []
 
 
+def _incumbent_misses(c: Comparison) -> list[str]:
+    """That today's model is below the bar that others are held to."""
+    bar, right = case_number(c.case, "quality.bar"), 1.0 - option_of(c, "stay").quality.error_rate
+    if right >= bar:
+        return []
+    return ["{0} itself misses the bar: {2} right, {1} asked (quality.bar); what keeps it is not held to it".format(
+        option_of(c, "stay").label, *told_apart(percent, bar, right))]
+
+
 def _ranged(c: Comparison, path: str, name: str) -> str:
     """A main input with its range; without one, with its value."""
     return name.format(fact_range(c.case[path]))
@@ -352,7 +371,8 @@ def _waits(c: Comparison) -> list[str]:
 
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
-    "a gate that is no": _gates, "known ends": _endings, "the bill": _bill, "unusual prices": _unlikely, "own GPUs": _no_own,
+    "a gate that is no": _gates, "known ends": _endings, "the bill": _bill, "today's model": _incumbent_misses,
+    "unusual prices": _unlikely, "own GPUs": _no_own,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": _latency, "hours of what can wait": _waits, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over, "announced prices": _next_prices, "few draws": _few_draws,

@@ -19,7 +19,7 @@ PRICES = {"usd_per_gpu_hour": "GPU hour", "usd_per_gpu": "GPU"}
 VOLUME = "requests_per_day"
 PRICE_OF_ERRORS = "quality.usd_per_error"
 NEAR, FAR = 3.0, 10.0
-"""Times today's volume, or part of it, within which the advice on what runs no GPUs, or GPUs, is asked whether it turns."""
+"""Times today's volume within which it is asked whether the advice turns: up FAR, down NEAR of what runs no GPUs, else FAR."""
 MOST_DIGITS = 6
 """Of a price at which the advice turns."""
 OTHER_SIDE = {"above": "below", "below": "above"}
@@ -200,18 +200,24 @@ def at_rent(c: Comparison, o: OptionResult) -> str:
 def turning_volumes(c: Comparison, near: float) -> str:
     """From which volumes on the advice is another one, by means and chances, and which; empty where at none that was tried.
 
-    As far as `near` times today's volume, or that part of it.
+    As far as FAR times today's volume, or down to `near` of it.
     """
     if c.thresholds is None:
         return ""
     told, now = list[str](), case_number(c.case, "workload.requests_per_day")
-    for side, found in (("below", c.turning_volume(up=False, within=near)), ("above", c.turning_volume(up=True, within=near))):
+    for side, found in (("below", c.turning_volume(up=False, within=near)), ("above", c.turning_volume(up=True, within=FAR))):
         if found is not None:
             at, today = told_apart(requests, found[0], now)
-            advice = "to stay" if found[1] == "stay" else option_of(c, found[1]).label
-            told.append(f"{side} about {at}{'' if told else f' requests a day (today {today})'} the advice is {advice}")
+            each = "" if told else f" requests a day (today {today})"
+            told.append(f"{side} about {at}{each} the advice is {_advised(c, found, side)}")
     text = ", ".join(told)
     return f"{text[0].upper()}{text[1:]}." if told else ""
+
+
+def _advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
+    """What is advised on that side of a volume, and further from today's, where that was seen to be another."""
+    there, beyond = ("to stay" if id == "stay" else option_of(c, id).label for id in found[1:])
+    return there if beyond == there else f"{there} (further {'down' if side == 'below' else 'up'} {beyond})"
 
 
 def undone_by(c: Comparison) -> dict[str, list[str]]:
@@ -320,7 +326,7 @@ def _turning(c: Comparison) -> list[str]:
     for side, found in (("above", c.turning_volume(up=True)), ("below", c.turning_volume(up=False, within=NEAR))):
         if found is not None:
             told.append(f"{side} about {told_apart(requests, found[0], today)[0]} requests a day,"
-                        f" where the advice is {option_of(c, found[1]).label}")
+                        f" where the advice is {_advised(c, found, side)}")
     ends = [b for id in c.thresholds.ids if not option_of(c, id).tested for b in _over_the_horizon(c, id, "stay")]
     above = min(((b.first, b.option) for b in ends if b.first is not None and b.first > today), default=None)
     below = max(((b.until, b.option) for b in ends if b.until is not None and b.until < today), default=None)

@@ -47,6 +47,7 @@ def without_places(page: Page, own: Iterable[str] = ()) -> Page:
 MONEY = r"-?\$[\d.,]*\d(?:k|M|bn|tn)?"
 RATES = (
     rf"{MONEY}(?: (?:to|-) {MONEY})?(?=/(?!month\b)\w)",
+    rf"(?<=between ){MONEY} and {MONEY}(?= each)|(?<=, counted at ){MONEY}",
     rf"{MONEY}(?= (?:each|per|an? (?:GPU|million|hour)|for 1,000))",
     rf"(?<=GPU hour below ){MONEY}(?: \(today {MONEY})?|(?<=GPU hour above ){MONEY}(?: \(today {MONEY})?",
     rf"(?<=GPU below ){MONEY}(?: \(today {MONEY})?|(?<=GPU above ){MONEY}(?: \(today {MONEY})?",

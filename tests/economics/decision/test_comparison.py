@@ -107,7 +107,7 @@ def test_the_volume_at_which_the_advice_turns_is_where_whole_comparisons_say_so(
     path = "workload.requests_per_day"
     today = c.case[path]
     assert (c.verdict.leader, c.turning_volume(up=True)) == ("cache-batch", None)
-    found, then = c.turning_volume(up=False)
+    found, then, _ = c.turning_volume(up=False)
     assert (then, found < 0.1 * today.number()) == ("stay", True)
 
     def leader(volume: float) -> str:

@@ -32,7 +32,7 @@ def compiled_once(engine: Any) -> Any:
             return DRAWN.sub(lambda found: now[found[0]], sql)
         sql = compile_anew(expression)
         folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f"{digest}.{id(engine)}"
+        beside = folder / f"{digest}.{os.getpid()}"
         beside.write_text(json.dumps([sql, names]), encoding="utf-8")
         beside.replace(file)
         return sql

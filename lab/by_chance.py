@@ -6,6 +6,7 @@ a hundred rows then say little more than ten.
 
 import math
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ GRID: Final = np.arange(0.02, 0.8, 0.02)
 """Correlations that are tried."""
 
 
+@cache
 def chances(rows: int, alike: float, share: float = 0.9) -> Array:
     """The chance of 0, 1 ... `rows` rows of one model inside, where `share` of all rows are."""
     a, b = share * (1.0 / alike - 1.0), (1.0 - share) * (1.0 / alike - 1.0)

@@ -2,7 +2,7 @@
 
 The user's data and cache folders are an empty one: profiles, prices and replays of whoever runs the tests change nothing.
 
-What a plan holds is replayed by the first test that asks, of all workers: half of the time of the quick tests went there.
+What a plan holds is replayed by the first test that asks, of all workers, and so is the day of a fleet; SQL is compiled so.
 
 A load on a server begins with a garbage collection, and so does a point on a card: a second each among thousands of tests.
 """
@@ -27,20 +27,17 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 DATA = tempfile.TemporaryDirectory(prefix="roi-tests-")
 os.environ["XDG_DATA_HOME"] = os.environ["LOCALAPPDATA"] = os.environ["XDG_CACHE_HOME"] = DATA.name  # children inherit it
-REPLAYED = Path(os.environ.setdefault("ROI_TESTS_REPLAYED", f"{DATA.name}/replayed"))  # of the first process, for its workers
+SHARED = Path(os.environ.setdefault("ROI_TESTS_SHARED", f"{DATA.name}/shared"))  # of the first process, for its workers
 os.environ |= {"HOME": DATA.name} if sys.platform == "darwin" else {}  # where macOS keeps it
 
 
-@pytest.fixture(autouse=True)
-def _no_scenario_of_the_folder(monkeypatch):
-    """A roi.yaml where the tests are started is nobody's answer."""
-    monkeypatch.setattr("roi.cli.options.HERE", Path("no-such-folder/roi.yaml"))
-
-
-@pytest.fixture(autouse=True)
-def _source_just_saved(monkeypatch):
-    """A file of roi that was saved in the seconds before, or while the tests run, is what they run: kept answers are kept."""
-    monkeypatch.setattr("roi.store.kept_files.IMPORTED_AT", float("inf"))
+@pytest.fixture(autouse=True, scope="session")
+def _as_started_alone():
+    """A roi.yaml where the tests are started is nobody's answer; answers are kept though a file of roi was saved just now."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("roi.cli.options.HERE", Path("no-such-folder/roi.yaml"))
+        patch.setattr("roi.store.kept_files.IMPORTED_AT", float("inf"))
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -60,7 +57,7 @@ def _replayed_once():
     from roi.resolution import plans
     from roi.store.replays import KeptReplays
 
-    kept, replay = KeptReplays(REPLAYED), plans.plan_capacity
+    kept, replay = KeptReplays(SHARED / "replayed"), plans.plan_capacity
 
     def once(*inputs):
         if (found := kept.find(*inputs)) is None:
@@ -69,6 +66,31 @@ def _replayed_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plans, "plan_capacity", once)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _days_once():
+    """The day of a fleet, some 200,000 requests, is replayed once a session too, by the same key."""
+    from kept_days import replayed_once
+
+    from roi.answers import size
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(size, "replay_day", replayed_once(size.replay_day, SHARED / "days"))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_once():
+    """Queries over a log that are built alike are compiled once a session: Ibis took half of the time of the tests of logs."""
+    from compiled_once import compiled_once
+
+    from roi.usage import summary
+
+    engine_of = summary.local_engine
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(summary, "local_engine", lambda *words: compiled_once(engine_of(*words)))
         yield
 
 

@@ -91,9 +91,9 @@ def test_the_largest_micro_batch_fits_and_the_next_does_not():
      "--dropout: 0.05 is not possible on the experts of qwen3-30b-a3b; take targets attention, or dropout 0"),
 ])
 def test_what_peft_refuses_on_experts_is_refused_here(words, told):
-    result = run("qwen3-30b-a3b", *words)
+    result = run("qwen3-30b-a3b", *words, "--gpu", "L4")
     assert (result.exit_code, result.stderr.strip()) == (2, f"roi: {told}")
-    assert run("qwen3-30b-a3b", *words, "--targets", "attention").exit_code == 0
+    assert run("qwen3-30b-a3b", *words, "--gpu", "L4", "--targets", "attention").exit_code == 0
 
 
 def test_litgpt_s_own_dropout_is_not_what_is_refused_of_a_mixture():
@@ -131,11 +131,12 @@ def test_galore_s_rank_is_halved_until_it_fits_and_where_none_does_an_adapter_of
 
 
 def test_without_a_length_a_model_of_a_shorter_context_takes_that_and_says_so():
-    found, asked = run("gpt2", "--examples", "100"), run("gpt2", "--examples", "100", "--seq", "1024")
+    one = ("--examples", "100", "--gpu", "L4,H100")
+    found, asked = run("gpt2", *one), run("gpt2", *one, "--seq", "1024")
     assert found.stdout == asked.stdout != ""
     assert "sequences are of 1,024 tokens, all that gpt2 takes; without --seq they are of 2,048" in found.stderr
-    assert asked.stderr == run("llama-3.1-8b", "--examples", "100").stderr == ""
-    assert answer("gpt2", "--examples", "100", "--tokens-per-example", "300")["plan"]["seq"] == 1024
+    assert asked.stderr == run("llama-3.1-8b", *one).stderr == ""
+    assert answer("gpt2", *one, "--tokens-per-example", "300")["plan"]["seq"] == 1024
 
 
 @pytest.mark.parametrize(("words", "same"), [

@@ -34,6 +34,7 @@ def sized(file, *overrides, **rest):
 
 
 @pytest.mark.full
+@pytest.mark.usefixtures("whole_days")
 def test_the_screen_needs_no_fleets_but_the_one_that_holds_and_one_with_a_replica_less(file):
     whole, short = sized(file), sized(file, frontier=False)
     assert size_text(short) == size_text(whole)
@@ -107,6 +108,7 @@ def test_a_floor_where_everything_waits_is_no_larger_than_the_fleet_for_the_peak
     assert floor.spilled == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.usefixtures("whole_days")
 def test_the_table_fits_80_columns_and_says_what_it_rests_on(file):
     text = size_text(sized(file), full=True)
     assert max(map(len, text.splitlines())) <= 80
@@ -118,6 +120,7 @@ def test_the_table_fits_80_columns_and_says_what_it_rests_on(file):
 
 
 @pytest.mark.full
+@pytest.mark.usefixtures("whole_days")
 @pytest.mark.parametrize("fields", [
     (), ("workload.requests_per_day=5000000",), ("workload.can_wait_share=1",),
     ("workload.requests_per_day=90000000", "candidates.gpus=[]", "candidates.vendors=[]"),
@@ -190,6 +193,7 @@ def test_limits_of_a_step_are_called_those_of_the_engine(file, engine, limits):
     assert limits in " ".join(size_text(sized(file, f"serving.engine={engine}"), full=True).split())
 
 
+@pytest.mark.usefixtures("whole_days")
 def test_the_command_writes_json_and_a_figure(file, tmp_path):
     done = CliRunner().invoke(main, ["size", str(file), "--format", "json", "--figure", str(tmp_path / "f.svg")])
     assert done.exit_code == 0, done.output

@@ -16,6 +16,7 @@ def size(tmp_path):
     return lambda *overrides: size_service(resolve(load_scenario(file, overrides)))
 
 
+@pytest.mark.usefixtures("whole_days")
 def test_owned_cards_are_a_plan_that_costs_power_and_space_and_no_rent(size):
     """One A100 draws 0.4 kW: x 0.7 of the board limit x PUE 1.4 x 730 h x $0.15 = $42.92 a month; no colocation is said."""
     found = size("own_hardware.cards={A100-80GB-SXM: 8}", "own_hardware.usd_per_kwh=0.15")
@@ -38,6 +39,7 @@ def test_owned_cards_are_a_plan_that_costs_power_and_space_and_no_rent(size):
     assert frontier(found)[0][0] is own
 
 
+@pytest.mark.usefixtures("whole_days")
 def test_owned_cards_that_cost_more_than_rent_come_after_it_and_are_said_to_hold_too(size):
     """At $15 a kWh the same card costs $4,292 a month."""
     found = size("own_hardware.cards={A100-80GB-SXM: 8}", "own_hardware.usd_per_kwh=15")

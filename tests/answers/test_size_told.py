@@ -76,6 +76,7 @@ def test_the_rent_says_by_how_much_that_of_compare_drifts(file):
     assert "rent drift" not in size_text(flat)
 
 
+@pytest.mark.usefixtures("whole_days")
 def test_a_fleet_that_is_needed_holds_though_a_request_is_longer_than_a_replica_holds_and_that_is_told(file):
     """Exponential prompts of 8,000 tokens: the longest of the 600 that a replica is judged by fits an RTX-4090, that of 1,200
     does not, and is one of those that may be slow. `compare` says so too."""
@@ -93,6 +94,7 @@ def test_a_fleet_that_is_needed_holds_though_a_request_is_longer_than_a_replica_
     assert "longer than a replica holds" not in size_text(sized(file, frontier=False), full=True)
 
 
+@pytest.mark.usefixtures("whole_days")
 def test_the_peak_is_told_as_it_is_and_beside_it_what_is_left_to_hold_after_what_can_wait(file):
     """200,000 a day are 2.315 a second, three times as many at the peak 6.944; 0.6 of them 4.167, and no less than the mean."""
     for share, hold in ((0.0, ""), (0.4, "4.17"), (0.9, "2.31")):

@@ -7,23 +7,35 @@ import sys
 from pathlib import Path
 
 import pytest
+from sizing_support import sized_scenario
 
 ROOT = Path(__file__).parents[2]
 BARE = """
-import json, sys
+import json, os, sys
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in OPTIONAL:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-OPTIONAL = set(json.loads(sys.argv[1]))
+OPTIONAL, ALL_WORDS = map(json.loads, sys.argv[1:])
 sys.meta_path.insert(0, Absent())
 from roi.__main__ import main
+from roi.answers import compare, fit
 
-sys.argv = ["roi", *json.loads(sys.argv[2])]
-main()
+ended = []
+for number, words in enumerate(ALL_WORDS):
+    if (child := os.fork()) == 0:
+        for stream, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(f"{number}.{name}", os.O_WRONLY | os.O_CREAT), stream)
+        sys.argv = ["roi", *words]
+        main()
+        break
+    ended.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+else:
+    print(json.dumps(ended))
 """
+"""Runs every command in a process of its own, a copy of one that has loaded what commands have in common."""
 OPTIONAL = ("duckdb", "ibis", "pyarrow", "pandas", "torch", "transformers", "peft", "accelerate", "bitsandbytes", "trl",
             "pynvml", "tokenizers", "jinja2", "vl_convert", "xlsxwriter", "gpuhunt", "marimo", "zipfile_zstd")  # fmt: skip
 """What extras bring; openpyxl, scipy and the like are of the development's alone."""
@@ -32,10 +44,10 @@ EXTRAS = {
     ("usage", "openai_export.csv", "--format", "json"): "usage",
     ("usage", "openai_export.parquet"): "usage",
     ("init", "own.yaml", "--usage", "openai_export.csv"): "usage",
-    ("track", "tickets.yaml", "--actual", "tracked_usage.csv"): "usage",
+    ("track", "tickets.yaml", "--actual", "tracked_usage.csv", "--draws", "128"): "usage",
     ("compare", "tickets.yaml", "--draws", "0", "--html", "page.html"): "report",
     ("compare", "tickets.yaml", "--draws", "0", "--xlsx", "book.xlsx"): "report",
-    ("size", "--html", "page.html"): "report",
+    ("size", "sizing.yaml", "--html", "page.html"): "report",
     ("profile", "train", "--device", "cpu"): "profile",
     ("profile", "infer", "--device", "cpu"): "profile",
     ("fit", "qwen3-8b", "--gpu", "L4", "--dry-run"): "profile",
@@ -43,32 +55,37 @@ EXTRAS = {
 }  # fmt: skip
 
 
-def answer(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """What the command prints where no optional package can be imported."""
-    command = [sys.executable, "-c", BARE, json.dumps(OPTIONAL), json.dumps(words)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+WORKS = [
+    ("compare", "--draws", "0"), ("fit", "qwen3-8b", "--gpu", "L4"), ("size",), ("prices", "show", "L4"),
+    ("validate", "--help"), ("next", "tickets.yaml", "--draws", "64"),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The examples, and a file that says it is Parquet."""
-    made = tmp_path_factory.mktemp("bare")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], tuple[int, str]]:
+    """Words -> (exit code, standard error) where no optional package can be imported, beside the examples."""
+    folder = tmp_path_factory.mktemp("bare")
     for name in ("openai_export.csv", "tickets.yaml", "tracked_usage.csv"):
-        shutil.copy(ROOT / "examples" / name, made)
-    (made / "openai_export.parquet").write_bytes(b"PAR1" + bytes(64) + b"PAR1")
-    return made
+        shutil.copy(ROOT / "examples" / name, folder)
+    (folder / "openai_export.parquet").write_bytes(b"PAR1" + bytes(64) + b"PAR1")
+    asked = [*EXTRAS, *WORKS]
+    sized_scenario(folder)
+    command = [sys.executable, "-c", BARE, json.dumps(OPTIONAL), json.dumps(asked)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    said = ((folder / f"{number}.err").read_text(encoding="utf-8") for number in range(len(asked)))
+    return dict(zip(asked, zip(json.loads(done.stdout), said, strict=True), strict=True))
 
 
 @pytest.mark.parametrize(("words", "extra"), EXTRAS.items(), ids=map(" ".join, EXTRAS))
-def test_what_needs_an_extra_says_which(folder: Path, words: tuple[str, ...], extra: str) -> None:
-    found = answer(folder, *words)
-    assert "Traceback" not in found.stderr
-    assert (found.returncode, f"pip install 'lora-roi[{extra}]'" in found.stderr) == (1, True), found.stderr[-500:]
+def test_what_needs_an_extra_says_which(answers: dict[tuple[str, ...], tuple[int, str]], words: tuple[str, ...],
+                                        extra: str) -> None:
+    ended, said = answers[words]
+    assert "Traceback" not in said
+    assert (ended, f"pip install 'lora-roi[{extra}]'" in said) == (1, True), said[-500:]
 
 
-@pytest.mark.parametrize("words", [
-    ("compare", "--draws", "0"), ("fit", "qwen3-8b", "--gpu", "L4"), ("size",), ("prices", "show", "L4"),
-    ("validate", "--help"), ("next", "tickets.yaml", "--draws", "64")], ids=" ".join)
-def test_the_rest_works(folder: Path, words: tuple[str, ...]) -> None:
-    found = answer(folder, *words)
-    assert (found.returncode, found.stderr.count("Traceback")) == (0, 0), found.stderr[-500:]
+@pytest.mark.parametrize("words", WORKS, ids=" ".join)
+def test_the_rest_works(answers: dict[tuple[str, ...], tuple[int, str]], words: tuple[str, ...]) -> None:
+    ended, said = answers[words]
+    assert (ended, said.count("Traceback")) == (0, 0), said[-500:]

@@ -17,6 +17,7 @@ def same(found, kept):
     return all(found[key] == (value if value is None else pytest.approx(value, rel=1e-6)) for key, value in kept.items())
 
 
+@pytest.mark.full
 def test_the_kept_answer_on_training_runs_is_the_one_of_today():
     found, kept = json.loads(render_accuracy.run(TABLES / "training-1.csv", "closed-form")), render_accuracy.read("closed-form")
     assert same(found["memory"], kept["memory"])

@@ -1,7 +1,8 @@
 """A token count that cannot be read leaves out its row, and says so: it never becomes 0, and never costs another row."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +30,24 @@ def objects_in(held: Any) -> Iterator[dict[str, Any]]:
         yield from objects_in(each)
 
 
+@pytest.fixture(scope="module")
+def as_exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[str | None]]:
+    """What `counted` says of an export as it stands, by its name; read once."""
+    return cache(lambda name: counted(tmp_path_factory.mktemp("before"), Path(name).name, (DATA / name).read_text("utf-8")))
+
+
 @pytest.mark.parametrize(("name", "key", "count", "reason"), [
     *(("langfuse_blob.jsonl", "input_cached_tokens", count, reason) for count, reason in (
         (-5, BELOW_0), (-(10**30), UNREAD), (1.5, UNREAD), ("many", UNREAD), ([3], UNREAD), (True, UNREAD), (None, None))),
     ("langfuse_blob.jsonl", "total", "many", UNREAD), ("litellm_spendlogs.jsonl", "cache_read_input_tokens", "many", UNREAD),
     ("agents/opencode.json", "reasoning", "many", UNREAD)])
 def test_a_count_inside_a_document_is_read_or_its_row_is_named(
-    tmp_path: Path, name: str, key: str, count: Any, reason: str | None,
+    tmp_path: Path, name: str, key: str, count: Any, reason: str | None, as_exported: Callable[[str], list[str | None]],
 ) -> None:
     """Of the rows that count one more is left out; where a count is absent, or null, it is 0 and the row counts."""
     lines = [json.loads(line) for line in ((DATA / name).read_text(encoding="utf-8").splitlines() if name.endswith("l")
                                            else [(DATA / name).read_text(encoding="utf-8")])]
-    (tmp_path / "before").mkdir()
-    before = counted(tmp_path / "before", Path(name).name, "\n".join(map(json.dumps, lines)))
+    before = as_exported(name)
     next(held for held in objects_in(lines) if isinstance(held.get(key), int))[key] = count
     after = counted(tmp_path, Path(name).name, "\n".join(map(json.dumps, lines)))
     assert None in before

@@ -31,7 +31,8 @@ def test_money_and_requests_that_are_none_drop_their_row_with_its_line(tmp_path:
     found = usage_answer(file)
     assert [(gone["rows"], gone["reason"], gone["where"]) for gone in found["dropped"]] == [(1, reason, f"{file}, line 3")]
     assert (found["by_model"][0]["reported_usd"], found["by_model"][0]["requests"]) == (1.0, 20)
-    assert CANARY not in run_usage(file).stdout
+    if CANARY in cells:
+        assert CANARY not in run_usage(file).stdout
 
 
 def test_a_currency_without_a_cost_and_a_cell_that_is_empty_are_no_fault(tmp_path: Path) -> None:

@@ -49,6 +49,12 @@ def answer(*overrides: str) -> Comparison:
 
 
 @cache
+def apis(*overrides: str) -> Comparison:
+    """The same without a model that one serves oneself, whose plans are most of the work."""
+    return answer("candidates.self_hosted=[]", *overrides)
+
+
+@cache
 def bundled(*overrides: str) -> Comparison:
     return compare(resolve(load_scenario(None, ("draws=256", *overrides))).case)
 
@@ -597,15 +603,15 @@ def test_with_neither_bar_nor_price_of_errors_no_test_is_offered() -> None:
     nothing = ("quality.bar=0", "quality.usd_per_error=0", "quality.scores={gpt-6-sol: 0.95}")
     told = ("No test can fail an option: neither quality.bar nor quality.usd_per_error says what is too bad. Write one, such as"
             " quality: {bar: 0.9}.")
-    text = flat(answer(*nothing))
+    text = flat(apis(*nothing))
     assert f"! {told}" in text
     assert text.count(told) == 1
     assert "THEN Nothing is worth measuring until a test can fail." in text
     assert "DO NOW Stay on gpt-6-sol for now. Cash" in text
-    now = sum(line.monthly_usd[0] for line in option_of(answer(*nothing), "stay").lines if line.cash)
+    now = sum(line.monthly_usd[0] for line in option_of(apis(*nothing), "stay").lines if line.cash)
     assert f" (month 1: ${now:,.0f})" in text.partition("DO NOW")[2].partition(" a month")[2][:40]
     assert "of its answers are wrong" not in text
-    assert told not in flat(answer(nothing[0].replace("=0", "=0.9"), *nothing[1:]))
+    assert told not in flat(apis(nothing[0].replace("=0", "=0.9"), *nothing[1:]))
 
 
 def test_error_rates_before_and_after_are_told_apart() -> None:
@@ -616,10 +622,10 @@ def test_error_rates_before_and_after_are_told_apart() -> None:
 
 
 def test_an_error_rate_in_use_that_nobody_measured_is_marked() -> None:
-    text = shown(answer("quality.scores={gpt-6-luna: 0.93}"))
+    text = shown(apis("quality.scores={gpt-6-luna: 0.93}"))
     assert "of gpt-6-sol's answers wrong (quality.scores)" in " ".join(text.split())
     assert next(row for row in rows(text) if row.strip().startswith("stay")).split()[2] == "5?"
-    stated = shown(answer("quality.scores={gpt-6-sol: 0.95, gpt-6-luna: 0.93}"))
+    stated = shown(apis("quality.scores={gpt-6-sol: 0.95, gpt-6-luna: 0.93}"))
     assert next(row for row in rows(stated) if row.strip().startswith("stay")).split()[2] == "5"
 
 
@@ -693,15 +699,15 @@ def test_prices_older_than_they_should_be_are_told_of_what_is_paid_and_of_what_i
 
 def test_too_few_draws_for_a_chance_are_said() -> None:
     said = "! Too few draws for a chance or a percentile: 99; at least 100, better 4096 (--draws)"
-    assert said in flat(bundled("draws=99"))
-    assert "Too few draws" not in flat(bundled("draws=100")) + flat(bundled("draws=0"))
+    assert said in flat(apis("draws=99"))
+    assert "Too few draws" not in flat(apis("draws=100")) + flat(apis("draws=0"))
 
 
 def test_a_commitment_that_is_over_is_said_and_one_that_runs_is_not() -> None:
     words = ("as_of=2026-11-24", "incumbent.committed_usd_per_month=30000")
     said = "! A commitment is over by as_of and costs nothing: incumbent.committed_until"
-    assert said in flat(bundled(*words, "incumbent.committed_until=2026-01-01"))
-    assert "commitment is over" not in flat(bundled(*words, "incumbent.committed_until=2026-11-24"))
+    assert said in flat(apis(*words, "incumbent.committed_until=2026-01-01"))
+    assert "commitment is over" not in flat(apis(*words, "incumbent.committed_until=2026-11-24"))
 
 
 def test_a_price_that_is_announced_is_told_with_what_it_adds_to_a_month() -> None:
@@ -770,9 +776,9 @@ def test_scores_without_items_are_said_to_count_as_exact() -> None:
     """Two of one's own; with items, ends, or an assumed source nothing is said, nor where no draw is taken."""
     told = "scores count as exact: say on how many items they rest, quality.scores.NAME: {value: 0.9, items: 300}"
     bare = "quality.scores={gpt-6-sol: 0.92, gpt-6-luna: 0.9}"
-    assert f"2 {told}" in flat(answer(bare))
+    assert f"2 {told}" in flat(apis(bare))
     items = "quality.scores={gpt-6-sol: {value: 0.92, items: 300}, gpt-6-luna: {value: 0.9, items: 300}}"
-    for quiet in (answer(items), answer(bare, "draws=0"), answer()):
+    for quiet in (apis(items), apis(bare, "draws=0"), apis()):
         assert told not in flat(quiet)
 
 
@@ -937,10 +943,10 @@ def test_power_and_commitments_far_from_what_is_usual_are_remarked() -> None:
     assert "! Power at $18 a kWh: 0.06 to 0.20 is usual" in flat(answer(*owned, "own_hardware.usd_per_kwh=18"))
     assert "a kWh" not in flat(answer(*owned, "own_hardware.usd_per_kwh=0.9"))
     until = ("incumbent.committed_until=2029-11-24", "draws=0")
-    stay = option_of(answer(*until), "stay")
+    stay = option_of(apis(*until), "stay")
     billed = sum(line.monthly_usd[0] for line in stay.lines if line.name.startswith("API "))
     for times, said in ((3.1, True), (2.9, False)):
-        text = flat(answer(*until, f"incumbent.committed_usd_per_month={times * billed:.0f}"))
+        text = flat(apis(*until, f"incumbent.committed_usd_per_month={times * billed:.0f}"))
         assert (f"! A commitment of ${times * billed:,.0f} a month on a bill of ${billed:,.0f}" in text) is said
 
 
@@ -955,18 +961,19 @@ def test_power_and_commitments_far_from_what_is_usual_are_remarked() -> None:
 ])
 def test_what_is_possible_but_hardly_meant_is_remarked(words: tuple[str, ...], told: str, usual: str) -> None:
     """1,440 minutes of a day over 500 are 2.88; 24 is a day's requests within an hour. The limit itself is let pass."""
-    assert told in flat(answer(*words, "draws=0"))
-    assert told[2:12] not in flat(answer(usual, "draws=0"))
+    of = answer if "training.examples" in usual else apis
+    assert told in flat(of(*words, "draws=0"))
+    assert told[2:12] not in flat(of(usual, "draws=0"))
 
 
 def test_a_wrong_answer_that_dwarfs_the_bill_is_remarked() -> None:
     """A price at which staying's wrong answers cost 1,100 times what it bills in a mean month, and one at 900 times."""
-    stay = option_of(answer("quality.usd_per_error=1", "draws=0"), "stay")
+    stay = option_of(apis("quality.usd_per_error=1", "draws=0"), "stay")
     billed = sum(np.mean(line.monthly_usd) for line in stay.lines if line.name.startswith("API "))
     limit = 1000.0 * billed / stay.errors_monthly_usd
-    text = flat(answer(f"quality.usd_per_error={1.1 * limit:.4f}", "draws=0"))
+    text = flat(apis(f"quality.usd_per_error={1.1 * limit:.4f}", "draws=0"))
     assert "a month on staying, 1,100 x the API's bill (quality.usd_per_error, USD of one wrong answer)" in text
-    assert "the API's bill (quality" not in flat(answer(f"quality.usd_per_error={0.9 * limit:.4f}", "draws=0"))
+    assert "the API's bill (quality" not in flat(apis(f"quality.usd_per_error={0.9 * limit:.4f}", "draws=0"))
 
 
 def test_a_floor_that_takes_a_small_part_of_the_requests_says_so() -> None:
@@ -986,15 +993,15 @@ def test_a_floor_that_takes_a_small_part_of_the_requests_says_so() -> None:
 def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> None:
     """Moving leaves 5.6 months of a commitment unused; the NPV of gpt-6-luna live in 1, 2, ... months is the oracle."""
     words = ("incumbent.committed_usd_per_month=20000", "incumbent.committed_until=2027-05-15", "as_of=2026-11-27", "draws=0")
-    c = answer(*words)
+    c = apis(*words)
     start = c.leader.months_to_live
-    npvs = [option_of(answer(*words, f"options.{LUNA}.months_to_live={start + k}"), LUNA).npv_usd for k in range(7)]
+    npvs = [option_of(apis(*words, f"options.{LUNA}.months_to_live={start + k}"), LUNA).npv_usd for k in range(7)]
     best = int(np.argmax(npvs))
     assert (c.verdict.leader, best > 0) == (LUNA, True)
     assert c.better_later == (best, pytest.approx(npvs[best] - npvs[0]))
     assert f"Live {best} months later: central NPV +${npvs[best] - npvs[0]:,.0f}; commitment until 2027-05-15." in flat(c)
-    assert answer().better_later is None
-    assert " later: central NPV" not in flat(answer())
+    assert apis().better_later is None
+    assert " later: central NPV" not in flat(apis())
 
 
 def test_a_move_of_the_incumbent_is_not_told_as_that_of_the_model_which_is_recommended() -> None:

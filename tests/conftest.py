@@ -2,7 +2,7 @@
 
 The user's data and cache folders are an empty one: profiles, prices and replays of whoever runs the tests change nothing.
 
-What a plan holds is replayed by the first test that asks, of all workers, and so is the day of a fleet; SQL is compiled so.
+What a plan holds is replayed by the first test that asks, of all workers, and so is the day of a fleet.
 
 A load on a server begins with a garbage collection, and so does a point on a card: a second each among thousands of tests.
 """
@@ -78,19 +78,6 @@ def _days_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(size, "replay_day", replayed_once(size.replay_day, SHARED / "days"))
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _compiled_once():
-    """Queries over a log that are built alike are compiled once a session: Ibis took half of the time of the tests of logs."""
-    from compiled_once import compiled_once
-
-    from roi.usage import summary
-
-    engine_of = summary.local_engine
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(summary, "local_engine", lambda *words: compiled_once(engine_of(*words)))
         yield
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
-from compiled_once import compiled_once
 
 from roi.cli import main
 from roi.usage.formats import FORMATS
@@ -30,7 +29,7 @@ def fresh(tmp_path: Path, name: str) -> Path:
 def records(tmp_path: Path, *files: Path | str, formats: tuple[Format, ...] = FORMATS, zone: str = "UTC",
             **said: Any) -> list[dict[str, Any]]:
     """Records in the order of time; `said` are fields of FileOptions."""
-    engine = compiled_once(local_engine(tmp_path, zone))
+    engine = local_engine(tmp_path, zone)
     log = read_log(find_files([str(file) for file in files]), formats, FileOptions(**said), engine, tmp_path)
     rows = engine.to_pyarrow(log.records).to_pylist()
     return sorted(rows, key=lambda row: (row["at_us"] or 0, row["model"] or ""))

@@ -8,6 +8,7 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -67,8 +68,11 @@ class Comparison:
     verdict counts, at the central values; None where at once is best."""
     thresholds: Thresholds | None = field(repr=False, compare=False)
     """Break-evens and signposts, worked out where they are asked for; None where none are looked for, or all is staying."""
-    _turns: dict[tuple[bool, float], tuple[float, str, str] | None] = field(
-        default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def _turns(self) -> dict[tuple[bool, float], tuple[float, str, str] | None]:
+        """What `turning_volume` found, by what it was asked."""
+        return {}
 
     @property
     def break_even(self) -> tuple[BreakEven, ...]:

@@ -12,6 +12,7 @@ from roi.economics.decision.verdict import chance, value
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
 from roi.economics.lines.option_lines import UNUSED
+from roi.facts.fact import Basis
 from roi.report.comparison.thresholds import (
     FAR,
     NEAR,
@@ -222,10 +223,22 @@ def _cash(c: Comparison, o: OptionResult) -> str:
         paid += f" ({in_months(with_errors, horizon)} with wrong answers counted)"
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
-    owed = f" ({usd(unused)} of it commitment still owed)" if (unused := _unused(c, o)) >= 1.0 else ""
+    parts = [f"{usd(unused)} of it commitment still owed"] if (unused := _unused(c, o)) >= 1.0 else []
+    if assumed := _mostly_assumed(c, o):
+        parts.append(f"{usd(assumed[0])} of it {assumed[1]}, assumed")
+    owed = f" ({'; '.join(parts)})" if parts else ""
     now = _of_staying(c, month_1=o.id == (c.verdict.first_move or c.verdict.leader))
     cash_now, cash_then = f"{usd(month_of(c, stay)[0])}{now}", f"{usd(o.cash_monthly_usd)}{owed}"
     return f"Cash {cash_now} -> {cash_then} a month; set-up {first}; {paid}."
+
+
+def _mostly_assumed(c: Comparison, o: OptionResult) -> tuple[float, str] | None:
+    """The line that is more than half of an option's cash, USD a month, where nobody stated what it rests on."""
+    start = alone_from(c, o)
+    sums = {line.name: sum(line.monthly_usd[start:]) / (len(o.monthly_usd) - start)
+            for line in o.lines if line.cash and line.basis == Basis.ASSUMED}
+    name = max(sums, key=lambda each: sums[each], default=None)
+    return (sums[name], name.partition(" and ")[0]) if name and sums[name] > 0.5 * o.cash_monthly_usd else None
 
 
 def _own_cards(c: Comparison, o: OptionResult) -> str:
@@ -365,7 +378,9 @@ def _not_yet(c: Comparison) -> list[Block]:
     mean, _ = npv_of(c, o)
     unlikely = mean > npv_of(c, c.leader)[0] and not beats_staying_today(c, o)  # else its chance stands beside its volume
     why = "; not tested" if not o.tested else f"; {reason(c, o.id)}" if unlikely else ""
-    head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{why})"
+    part = _mostly_assumed(c, o)
+    most = f"; {usd(part[0])} of {usd(o.cash_monthly_usd)} a month {part[1]}, assumed" if part else ""
+    head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{most}{why})"
     turns = (f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}{another_wins(c, o)}"
              if c.thresholds is not None else "")
     return [Labelled("NOT YET", (f"{head}.{turns}",))]

@@ -17,7 +17,7 @@ from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.outlook import look_ahead
 from roi.economics.decision.signposts import SAME_PRICE, Signpost
-from roi.economics.decision.verdict import PassedOver
+from roi.economics.decision.verdict import PassedOver, value
 from roi.economics.decision.worth import Experiment
 from roi.economics.inputs import SELF_HOSTED
 from roi.facts.case import Case
@@ -301,6 +301,18 @@ def test_cards_that_are_owned_are_no_cash() -> None:
     assert f"set-up ${cash:,.0f} and ${o.upfront_no_cash_usd:,.0f} that 4 of your own cards would sell for" in flat(c)
     assert "serve on the GPUs that you own" in flat(c)
     assert " weights, owned; one alone" in " ".join(comparison_text(c, (), explain=o.id).split())
+
+
+def test_what_is_mostly_assumed_of_a_self_hosted_options_cash_is_told() -> None:
+    """35 hours of on-call at $100.99 and rising wages, of the bundled floor; nothing once they are stated."""
+    c = bundled()
+    o = max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, c.verdict.counts))
+    (line,) = [line for line in o.lines if line.name == "on-call and operation"]
+    each = np.mean(line.monthly_usd[alone_from(c, o):])
+    assert f"; ${each:,.0f} of ${o.cash_monthly_usd:,.0f} a month on-call, assumed)" in flat(c)
+    hours = f"options={{{o.id.partition(':')[0]}: {{run_hours_per_month: 35}}}}"
+    assert "a month on-call, assumed" in flat(bundled(hours)), "the wage is still"
+    assert "on-call" not in flat(bundled(hours, "people.usd_per_hour=100"))
 
 
 def test_staying_names_the_volume_at_which_to_look_again() -> None:

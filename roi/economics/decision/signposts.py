@@ -11,7 +11,7 @@ from roi.economics.decision.break_even import Ask, BreakEven, baselines, crossin
 from roi.economics.decision.curves import LEAST, MOST, Curves
 from roi.economics.decision.evaluation import choose_plan, evaluate
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.verdict import Verdict, value
+from roi.economics.decision.verdict import Verdict, answer_alike, value
 from roi.economics.inputs import Option, Plan
 from roi.economics.lines.option_lines import answered_wrong, with_error_rate
 
@@ -203,7 +203,7 @@ def _error_rate(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Si
         return float(np.asarray(answered_wrong(of, curves.options[of.escalates_to].error_rate)))
 
     now, at_bar = today(option), 1.0 - curves.shared.quality_bar
-    if now == 0.0 or (option.system, option.kind == "cascade") == (other.system, other.kind == "cascade"):
+    if now == 0.0 or answer_alike(option, other):
         return
     factor, wins, _ = _where_it_turns(curves, option, other, "errors", lambda o, by: with_error_rate(o, today(o) * by))
     threshold: float | None = at_bar if wins else None

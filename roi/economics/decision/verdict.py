@@ -73,7 +73,8 @@ class Verdict:
     then: Experiment | None
     """What is worth measuring once the leader is carried out; None = nothing is worth measuring."""
     wins_at_error_rate: float | None
-    """Error rate up to which the option of `measure_first`, else of `then`, costs less than the leader; None = at no rate."""
+    """Error rate up to which the option of `measure_first`, else of `then`, costs less than the leader; None = at no rate, or
+    the same model answers in both."""
     flips_at_usd_per_error: float | None
     """The USD per wrong answer nearest to today's beyond which the leader is another, by means and chances; None = at none."""
     flips_to: str | None
@@ -179,7 +180,7 @@ def decide(
         passed_over=_passed_over(shared, results, chosen),
         if_all_hours_are_paid=_with_all_hours(shared, results, chosen), challenger=challenger,
         measure_first=None if standing else first, then=None if standing else then,
-        wins_at_error_rate=None if judged is None or judged.option == leader else
+        wins_at_error_rate=None if judged is None or answer_alike(options[judged.option], options[leader]) else
         error_rate_that_decides(shared, options, central, judged.option, leader, counts),
         flips_at_usd_per_error=flip and flip[0], flips_to=flip and flip[1],
         flips_between_usd_per_error=between, flips_to_one_of=one_of, winner_changes_at_error_rate=at,
@@ -303,6 +304,11 @@ def _crossings(without: Array, slope: Array, needed: float) -> Array:
     positive = np.count_nonzero(without > 0) + np.count_nonzero((without == 0) & (slope > 0))
     shares = np.append(positive, positive + np.cumsum(np.sign(slope[order]))) / slope.size
     return turns[order][np.diff(shares >= needed)]
+
+
+def answer_alike(one: Option, other: Option) -> bool:
+    """True where the same model answers in both, or the same two."""
+    return (one.system, one.kind == "cascade") == (other.system, other.kind == "cascade")
 
 
 def error_rate_that_decides(

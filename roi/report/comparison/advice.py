@@ -364,7 +364,7 @@ def _wins_at(c: Comparison, e: Experiment) -> str:
     if isinstance(o, InfeasibleOption):
         return ""
     gap = value(o, v.counts) - value(c.leader, v.counts)
-    if v.leader in {e.option, "stay"}:
+    if v.leader in {e.option, "stay"} or e.option == "stay":
         return ""
     return f" Today its mean NPV is {short_usd(abs(gap))} {'above' if gap > 0 else 'below'} the recommendation's."
 

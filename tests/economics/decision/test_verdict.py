@@ -9,7 +9,7 @@ from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, NONE, SELF, case_o
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import evaluate, read_all
-from roi.economics.decision.verdict import Verdict, choose, decide, what_counts
+from roi.economics.decision.verdict import Verdict, answer_alike, choose, decide, what_counts
 
 
 def sure(chance: float | None, npv: float = 50_000.0, rule: Any = None, **fields: Any) -> Verdict:
@@ -44,6 +44,14 @@ def test_what_trains_buys_or_commits_is_likely_from_eighty_percent_on() -> None:
 
 def test_an_option_that_loses_on_average_is_not_recommended_however_often_it_wins() -> None:
     assert (sure(0.9, -5.0).decision, sure(0.9, -5.0).recommended) == ("stay", "stay")
+
+
+def test_the_same_answers_come_from_the_same_model_or_pair_of_models() -> None:
+    case = case_of()
+    _, options = read_all(case, case.values())
+    assert answer_alike(options["stay"], options["cache-batch"])
+    assert not answer_alike(options[CHEAPER], options[CASCADE]), "of one first model"
+    assert options[CHEAPER].system == options[CASCADE].system
 
 
 def results_of(paid: float = 0.0, **chances: tuple[float, float, bool]) -> Verdict:

@@ -650,6 +650,9 @@ def test_two_rates_that_are_compared_are_told_apart() -> None:
     assert at != found
     assert f"if at most {at} of its answers are wrong" in flat(replace(c, verdict=v))
     assert f": {found})." in flat(replace(c, verdict=v))
+    stay = flat(replace(c, verdict=replace(v, then=replace(e, option="stay"), wins_at_error_rate=None)))
+    told = stay[stay.index("THEN"):stay.index("NOT YET")]
+    assert told.endswith("on average after DO NOW. "), "today's model wins at no rate of its own"
 
 
 def test_stating_the_price_of_an_error_turns_the_advice_where_the_guess_said() -> None:

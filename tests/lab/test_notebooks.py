@@ -75,9 +75,12 @@ def test_the_payback_notebook_says_what_the_command_says_of_its_scenarios(tmp_pa
         "--set", "candidates.vendors=[your quote]", "--set", "candidates.own_hardware=false",
         "--set", "candidates.vendor_tuned=[]", "--set", "candidates.hosted_adapters=[]",
     )  # fmt: skip
-    table = text[text.index("option  ") :].partition("cash: mean month")[0]
-    assert table == told[told.index("option  ") :].partition("cash: mean month")[0]
-    assert "NPV, wrong answers counted: mean" in text
+    rows = re.compile(r" ([\d,]+) +([\d.?]+) +(?:\S+ +){3}(\S+) +(\S+) +[A-Za-z]")  # cash, wrong; beats, best; NPV has a unit
+    printed_rows, told_rows = (rows.findall(x[x.index("option  "):].partition("cash: mean month")[0]) for x in (text, told))
+    assert len(told_rows) >= 4, "it may have fewer rows than the notebook, which looks for no thresholds"
+    assert [row for row in told_rows if row not in printed_rows] == []
+    npv = re.search(r"NPV, wrong answers counted: mean [^.]+", " ".join(told.split()))
+    assert npv[0] in " ".join(text.split())
 
 
 @pytest.mark.full

@@ -24,6 +24,7 @@ from roi.report.comparison.thresholds import (
     ending,
     flips_at,
     look_again,
+    mean_from,
     misses_the_bar,
     month_of,
     nothing_fails,
@@ -235,8 +236,7 @@ def _cash(c: Comparison, o: OptionResult) -> str:
 def _mostly_assumed(c: Comparison, o: OptionResult) -> tuple[float, str] | None:
     """The line that is more than half of an option's cash, USD a month, where nobody stated what it rests on."""
     start = alone_from(c, o)
-    sums = {line.name: sum(line.monthly_usd[start:]) / (len(o.monthly_usd) - start)
-            for line in o.lines if line.cash and line.basis == Basis.ASSUMED}
+    sums = {line.name: mean_from(line, start) for line in o.lines if line.cash and line.basis == Basis.ASSUMED}
     name = max(sums, key=lambda each: sums[each], default=None)
     return (sums[name], name.partition(" and ")[0]) if name and sums[name] > 0.5 * o.cash_monthly_usd else None
 
@@ -245,21 +245,19 @@ def _own_cards(c: Comparison, o: OptionResult) -> str:
     """The cards of one's own that an option keeps, with their number where each sells for the same."""
     each = case_number(c.case, f"own_hardware.resale_usd_per_gpu.{o.fleet.gpu}", 0.0) if o.fleet is not None else 0.0
     number = o.upfront_no_cash_usd / each if each else 0.0
-    return f"{number:.0f} of your own cards" if number > 1.5 and abs(number - round(number)) < SAME_RATE else "your own cards"
+    return f"{number:.0f} of your own cards" if number > 1.5 and math.isclose(number, round(number)) else "your own cards"
 
 
 def _unused(c: Comparison, o: OptionResult) -> float:
     """What commitments cost beyond the bill in the months of the option's cash, USD a month."""
-    start = alone_from(c, o)
-    return sum(sum(line.monthly_usd[start:]) for line in o.lines if line.name in UNUSED) / (len(o.monthly_usd) - start)
+    return sum(mean_from(line, alone_from(c, o)) for line in o.lines if line.name in UNUSED)
 
 
 def _of_staying(c: Comparison, *, month_1: bool = True) -> str:
     """What of staying's cash is forced migrations, where that is much, and its first month, where that differs; else empty."""
     start, stay = compared_from(c), option_of(c, "stay")
     mean, now = month_of(c, stay)[0], sum(line.monthly_usd[0] for line in stay.lines if line.cash)
-    rows = (line.monthly_usd for line in stay.lines if line.name.endswith(": migration"))
-    moves = sum(sum(row[start:]) for row in rows) / (len(stay.monthly_usd) - start)
+    moves = sum(mean_from(line, start) for line in stay.lines if line.name.endswith(": migration"))
     told = [f"{usd(moves)} of it forced migrations"] if moves > PART * mean else []
     if month_1 and abs(mean - now) > PART * now:
         told.append(f"month 1: {usd(now)}")

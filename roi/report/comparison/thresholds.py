@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from roi.economics.decision.break_even import OWNED, BreakEven
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.option_result import LineResult, OptionResult
 from roi.economics.decision.signposts import BAR, SAME_PRICE, Signpost
 from roi.economics.decision.verdict import chance, value
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, Shared, path_of, places
@@ -159,6 +159,12 @@ def compared_from(c: Comparison) -> int:
     return 0 if beside is None else alone_from(c, beside)
 
 
+def mean_from(line: LineResult, start: int) -> float:
+    """A line's mean month from the month `start` on, counted from 0, USD."""
+    months = line.monthly_usd[start:]
+    return sum(months) / len(months)
+
+
 def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
     """Cash and cost of wrong answers in a mean month once the option serves alone; of staying, while the leading one does.
 
@@ -169,7 +175,7 @@ def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
     start = compared_from(c)
     sums = [0.0, 0.0]
     for line in o.lines:
-        sums[not line.cash] += sum(line.monthly_usd[start:]) / (len(o.monthly_usd) - start)
+        sums[not line.cash] += mean_from(line, start)
     return sums[0], sums[1]
 
 

@@ -8,6 +8,8 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c "$(FITS)" >/dev/null 2>&1 &&
 BIN := .venv/bin
 PARALLEL := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 FUZZ_S ?= 600
+# Bytecode is written, as pip leaves it: without it each of the tests' processes compiles every module anew.
+export PYTHONDONTWRITEBYTECODE :=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help demo test test-all test-slow fuzz explore lint types bench readme claims api notebooks clean

@@ -23,8 +23,7 @@ from roi.errors import InputError
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import StepWork, hours_of, links_of, step_time, step_work
 from roi.estimate.training.adapters import trained_parameters
-from roi.estimate.training.fitting import DryPeaks, GpuFit, fit_plan
-from roi.estimate.training.memory import MemoryBreakdown
+from roi.estimate.training.fitting import Breakdowns, DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.plan import Sharding, TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.estimate.training.targets import usual_targets
@@ -176,8 +175,8 @@ def fit_model(
 
     def report(plan: TrainingPlan, peaks: DryPeaks | None = None, dry_run: DryRunProfile | None = None) -> FitReport:
         speed = plan_speed(shape, plan, dry_run, trained, calibrations)
-        alike: dict[tuple[float, bool], MemoryBreakdown] = {}
-        fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), peaks, alike) for gpu in named or load_gpus()]
+        known = Breakdowns(shape)
+        fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), peaks, known) for gpu in named or load_gpus()]
         timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
         work = step_work(shape, timed)
         lines = [replace(_line(shape, timed, work, fit, speed(fit.gpu), offers, data),

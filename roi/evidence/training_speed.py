@@ -29,7 +29,7 @@ from roi.estimate.step.calibration import (
 from roi.estimate.step.own_runs import Asked, nothing_published, pooled, with_own_runs
 from roi.estimate.step.rates import device_rates
 from roi.estimate.step.roofline import device_evidence
-from roi.estimate.step.step_time import StepEfficiency
+from roi.estimate.step.step_time import StepEfficiency, StepWork, step_work
 from roi.estimate.training.peft_methods import VIRTUAL
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import LinkSpeed
@@ -176,10 +176,10 @@ def speed_evidence(store: Store, calibrations: Sequence[CalibrationFile] = ()) -
 
 def _fitted(store: Store, calibrations: Sequence[CalibrationFile]) -> Speed:
     """The same with intervals as runs scatter, which may go beyond a card's peak."""
-    known = training_efficiencies()
+    known = training_efficiencies().step()
     links = cache(partial(measured_links, store))
     own = [(one, run.plan, run.model.mixture) for stored in of_kind(store, TrainProfile) for run in profile_runs(stored)
-           for step in [replace(known.step(), links=links(run.gpu_name, run.plan.gpus)[0])]
+           for step in [replace(known, links=links(run.gpu_name, run.plan.gpus)[0])]
            if (one := timed_run(run, step, tuners=True)) is not None]
     fits = [*(fit for file in calibrations for fit in group_fits(file)), *published_fits()]
 
@@ -191,10 +191,10 @@ def _fitted(store: Store, calibrations: Sequence[CalibrationFile]) -> Speed:
         def after(found: Evidence, mine: Sequence[TimedRun], method: str) -> Evidence:
             if not mine:
                 return found
-            theory = theory_s(shape, plan, gpu, replace(known.step(), links=links(gpu.id, plan.gpus)[0]))
+            theory = theory_s(shape, plan, gpu, replace(known, links=links(gpu.id, plan.gpus)[0]))
             return with_own_runs(found, mine, Asked(method, shape.id, theory))
 
-        published = evidence_for(gpu.id, layout, fits, known.step(), pcie=gpu.pcie) or nothing_published(known.step())
+        published = evidence_for(gpu.id, layout, fits, known, pcie=gpu.pcie) or nothing_published(known)
         published = of_mixture(published) if shape.mixture else published
         found = after(published, [run for run, p in here if p.tuner is None], "lora" if plan.tuner else plan.method)
         timed, source = links(gpu.id, plan.gpus)
@@ -208,18 +208,22 @@ def _fitted(store: Store, calibrations: Sequence[CalibrationFile]) -> Speed:
     return evidence
 
 
-def within_peak(found: Evidence, gpu: Gpu, shape: ModelShape, plan: TrainingPlan) -> Evidence:
+def within_peak(
+    found: Evidence, gpu: Gpu, shape: ModelShape, plan: TrainingPlan, work: StepWork | None = None,
+) -> Evidence:
     """The evidence with its fast end at most where every piece of the step runs at the card's peak, and nothing waits.
 
     The peak is the datasheet's, or the best product of the card where that is more (GeForce cards exceed their clock).
     The centre stands: what was measured beyond it says that the work counted here was not all done. Links have their own speed.
+    `work` is that of model and plan, which all cards share.
     """
     if found.high <= 1.0:  # the roofline's own rates are no higher than the peak
         return found
     free = replace(found.efficiency, links=dict.fromkeys(get_args(Collective), LinkSpeed(0.0, np.inf)))
     ideal = StepEfficiency(matrix=1.0, bandwidth=1.0, launch_s=0.0, links=free.links,
                            matrix_of={gpu.id: max(1.0, found.efficiency.matrix_of.get(gpu.id, 1.0))})
-    most = theory_s(shape, plan, gpu, free) / theory_s(shape, plan, gpu, ideal)
+    work = work or step_work(shape, plan)
+    most = theory_s(shape, plan, gpu, free, work) / theory_s(shape, plan, gpu, ideal, work)
     return replace(found, high=min(found.high, max(most, float(found.efficiency.overall))))
 
 
@@ -287,10 +291,10 @@ def plan_speed(
     `store` holds training and device profiles; `dry` is a dry run of this very plan. The last is a second estimate of this
     plan alone, weighted with the first by precision (`pooled`).
     """
-    fitted = _fitted(store, calibrations)
+    fitted, work, known = _fitted(store, calibrations), step_work(shape, plan), training_efficiencies().step()
 
     def evidence(gpu: Gpu) -> Evidence:
-        return within_peak(pooled_with_dry(gpu), gpu, shape, plan)
+        return within_peak(pooled_with_dry(gpu), gpu, shape, plan, work)
 
     def pooled_with_dry(gpu: Gpu) -> Evidence:
         found = fitted(gpu, shape, plan)
@@ -301,7 +305,6 @@ def plan_speed(
                 rates = device_rates(stored.profile)
             except InputError:
                 continue  # too short to give a rate: the next one, or published runs
-            known = training_efficiencies().step()
             return pooled(found, device_evidence(shape, plan, gpu, dry.operators, rates, known, stored.name))
         return found
 

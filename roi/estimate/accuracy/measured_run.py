@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 
 from roi.estimate.step.calibration import Evidence, TimedRun, layout_of
-from roi.estimate.step.step_time import StepEfficiency, StepTime, step_time
+from roi.estimate.step.step_time import StepEfficiency, StepTime, StepWork, step_time
 from roi.estimate.training.fitting import Overhead
 from roi.estimate.training.memory import MemoryBreakdown, training_memory
 from roi.estimate.training.peft_methods import share_trained
@@ -254,9 +254,14 @@ def _with_update(step: StepTime, plan: TrainingPlan, parts: int = 1) -> float:
     return float(step.micro_step_s) + float(step.optimizer_s + step.synchronisation_s) / plan.accumulation / parts
 
 
-def theory_s(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency) -> float:
-    """The roofline's seconds for one micro-step with its share of the optimizer step, at an overall efficiency of 1."""
-    return _with_update(step_time(shape, plan, gpu, replace(efficiency, overall=1.0)), plan)
+def theory_s(
+    shape: ModelShape, plan: TrainingPlan, gpu: Gpu, efficiency: StepEfficiency, work: StepWork | None = None,
+) -> float:
+    """The roofline's seconds for one micro-step with its share of the optimizer step, at an overall efficiency of 1.
+
+    `work` is that of model and plan, where it is known.
+    """
+    return _with_update(step_time(shape, plan, gpu, replace(efficiency, overall=1.0), work), plan)
 
 
 def _other_plans(run: MeasuredRun) -> list[TrainingPlan]:

@@ -6,8 +6,9 @@ cannot do without (STUCK). The central estimate decides whether the plan fits; o
 percentile, is called tight, and squeezed where the allocator must give back its cache for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -162,6 +163,36 @@ def replayed_range(allocated: float, reserved: float) -> tuple[float, float, flo
     return reserved, max(reserved * REPLAY_ENDS[0], min(allocated, reserved)), reserved * REPLAY_ENDS[1]
 
 
+class Nearest(NamedTuple):
+    """The smallest change of plan that fits."""
+
+    name: str
+    """Empty where the plan fits itself, or none was found."""
+    process_bytes: float
+    """Peak of the process under that plan; 0 where there is none."""
+    tight: bool
+    """True where it fits, but not at the 95th percentile."""
+
+
+NO_OTHER: Final = Nearest("", 0.0, tight=False)
+
+
+class Breakdowns:
+    """What plans of one model need on cards of each kind (`card_kind`), each worked out once."""
+
+    def __init__(self, model: ModelShape) -> None:
+        """Nothing is known yet."""
+        self.model = model
+        self._known: dict[tuple[str, tuple[float, bool]], MemoryBreakdown] = {}
+
+    def on(self, name: str, plan: TrainingPlan, gpu: Gpu, overhead: Overhead) -> MemoryBreakdown:
+        """What the plan, which alone has this name, needs on a card; its numeric fields broadcast."""
+        key = name, card_kind(gpu)
+        if key not in self._known:
+            self._known[key] = training_memory(self.model, plan, gpu)
+        return on_card(self._known[key], overhead.slack[0], overhead.context_bytes[0], gpu)
+
+
 @dataclass(frozen=True)
 class GpuFit:
     """What one plan needs on one GPU, whether it fits, and the nearest plan that does."""
@@ -182,52 +213,52 @@ class GpuFit:
     """Longest sequence that fits at the plan's micro-batch, within the model's context; 0 = none."""
     binds: str
     """Largest part of the peak."""
-    nearest: str
-    """The smallest change of plan that fits; empty where the plan fits or none was found."""
-    nearest_bytes: float
-    """Peak of the process under that plan; 0 where there is none."""
     needed_bytes: float
     """What the process cannot do without on this card, central: the peak, or less where the plan is squeezed."""
     chance: float
     """Share of the estimates that the card holds, on the lines through the 5th percentile, the central one and the 95th."""
     squeezed: bool = False
     """True where it fits, but only as the allocator gives back what it would keep on a larger card."""
-    nearest_tight: bool = False
-    """True where the nearest plan fits, but not at the 95th percentile."""
     limits_run: bool | None = None
     """Whether the two limits are sizes that were run dry with the whole model; False: they lie between such sizes; None: the
     closed form."""
+    search: Callable[[], Nearest] | None = field(default=None, repr=False, compare=False)
+    """Looks for the nearest plan that fits; None where this one does."""
+
+    @cached_property
+    def nearest(self) -> Nearest:
+        """The nearest plan that fits, looked for when it is first asked for."""
+        return NO_OTHER if self.search is None else self.search()
 
 
 def fit_plan(
     model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks | None = None,
-    alike: dict[tuple[float, bool], MemoryBreakdown] | None = None,
+    known: Breakdowns | None = None,
 ) -> GpuFit:
     """Whether the plan (scalar fields) fits on one GPU, and the search around it; memory from `dry` where there is a dry run.
 
-    The nearest smaller plan is always searched in closed form, which is held to dry runs. `alike` holds the plan's breakdown on
-    cards of each kind that were fitted before, and gets this one's.
+    The nearest smaller plan is always searched in closed form, which is held to dry runs. `known` is what was worked out for
+    other cards of this model and plan.
     """
     check_context(model, plan)
     check_rank(model, plan)
     refused = refusal(model, plan)
     if refused:
         raise InputError(refused)
-    known, kind, overhead = {} if alike is None else alike, card_kind(gpu), overhead.with_collectives(plan)
-    if kind not in known:
-        known[kind] = training_memory(model, plan, gpu)
-    memory = on_card(known[kind], overhead.slack[0], overhead.context_bytes[0], gpu)
+    known, overhead = known or Breakdowns(model), overhead.with_collectives(plan)
+    memory = known.on("", plan, gpu, overhead)
     if dry is not None:
-        return _fit_dry(model, plan, gpu, overhead, dry, memory)
+        return _fit_dry(known, plan, gpu, overhead, dry, memory)
     parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
     room = _room(gpu, overhead, memory, reserved_range(memory, overhead))
-    nearest = ("", 0.0, False) if room.fits else _nearest_plan(model, plan, gpu, overhead)
     seqs = np.arange(float(SEQ_STEP), model.context_tokens + 1.0, SEQ_STEP)
+    batches, lengths = replace(plan, micro_batch=MICRO_BATCHES), replace(plan, seq=seqs)
     return GpuFit(
         gpu=gpu, memory=memory, **room._asdict(),
-        largest_micro_batch=_largest(model, replace(plan, micro_batch=MICRO_BATCHES), MICRO_BATCHES, gpu, overhead),
-        longest_seq=_largest(model, replace(plan, seq=seqs), seqs, gpu, overhead),
-        binds=PARTS[int(np.argmax(parts))], nearest=nearest[0], nearest_bytes=nearest[1], nearest_tight=nearest[2],
+        largest_micro_batch=_largest(known.on("micro-batches", batches, gpu, overhead), MICRO_BATCHES, gpu),
+        longest_seq=_largest(known.on("lengths", lengths, gpu, overhead), seqs, gpu),
+        binds=PARTS[int(np.argmax(parts))],
+        search=None if room.fits else partial(_nearest_plan, known, plan, gpu, overhead),
     )
 
 
@@ -259,7 +290,7 @@ def _room(gpu: Gpu, overhead: Overhead, memory: MemoryBreakdown, reserved: tuple
 
 
 def _fit_dry(
-    model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks, closed: MemoryBreakdown,
+    known: Breakdowns, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks, closed: MemoryBreakdown,
 ) -> GpuFit:
     """The fit with the dry run's peak; replicas add a gradient bucket, newer cards a larger cuBLAS workspace."""
     context, _, most = overhead.context_bytes
@@ -282,44 +313,40 @@ def _fit_dry(
     room = gpu.memory_bytes - context - more - bucket
     ran = dry.limits_run(gpu.id, room) if plan.gpus == 1 else None
     batch, longest = ran or (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
-    nearest = ("", 0.0, False)
+    search: Callable[[], Nearest] | None = None
     if not fit.fits and batch >= 1:
         wanted = dry.reserved_at(batch) + more + bucket
-        nearest = (f"micro-batch {batch}", min(wanted + context, gpu.memory_bytes),
-                   wanted * REPLAY_ENDS[1] + most > gpu.memory_bytes)
+        search = partial(Nearest, f"micro-batch {batch}", min(wanted + context, gpu.memory_bytes),
+                         wanted * REPLAY_ENDS[1] + most > gpu.memory_bytes)
     elif not fit.fits:
-        nearest = _nearest_plan(model, plan, gpu, overhead, skip="micro-batch")
+        search = partial(_nearest_plan, known, plan, gpu, overhead, skip="micro-batch")
     return GpuFit(
         gpu=gpu, memory=memory, **fit._asdict(), largest_micro_batch=batch, longest_seq=longest,
-        binds=PARTS[int(np.argmax([parts[name] for name in PARTS]))], nearest=nearest[0], nearest_bytes=nearest[1],
-        nearest_tight=nearest[2], limits_run=ran is not None,
+        binds=PARTS[int(np.argmax([parts[name] for name in PARTS]))], limits_run=ran is not None, search=search,
     )
 
 
-def _largest(model: ModelShape, plan: TrainingPlan, tried: NDArray[np.float64], gpu: Gpu, overhead: Overhead) -> int:
-    """The largest of the tried values whose plan fits, 0 where none does; memory rises with the value."""
-    memory = training_memory(model, plan, gpu, overhead.slack[0], overhead.context_bytes[0])
+def _largest(memory: MemoryBreakdown, tried: NDArray[np.float64], gpu: Gpu) -> int:
+    """The largest of the tried values whose memory fits, 0 where none does; memory rises with the value."""
     room = np.asarray(memory.process_bytes) <= gpu.memory_bytes
     return int(tried[room][-1]) if bool(room.any()) else 0
 
 
-def _nearest_plan(
-    model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, skip: str = "no plan",
-) -> tuple[str, float, bool]:
-    """The smallest change of plan that fits in closed form, its bytes, and whether it is tight.
+def _nearest_plan(known: Breakdowns, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, skip: str = "no plan") -> Nearest:
+    """The smallest change of plan that fits in closed form.
 
     One for which the allocator keeps its cache comes before all that are squeezed. Names that begin with `skip` are left out.
     """
-    squeezed = ("", 0.0, False)
-    for name, other in _smaller_plans(model, plan):
-        if name.startswith(skip) or refusal(model, other):
+    squeezed = NO_OTHER
+    for name, other in _smaller_plans(known.model, plan):
+        if name.startswith(skip) or refusal(known.model, other):
             continue
-        memory = training_memory(model, other, gpu, overhead.slack[0], overhead.context_bytes[0])
+        memory = known.on(name, other, gpu, overhead)
         room = _room(gpu, overhead, memory, reserved_range(memory, overhead))
         if room.fits and not room.squeezed:
-            return name, float(memory.process_bytes), room.tight
-        if room.fits and not squeezed[0]:
-            squeezed = (name, float(memory.process_bytes), True)
+            return Nearest(name, float(memory.process_bytes), room.tight)
+        if room.fits and not squeezed.name:
+            squeezed = Nearest(name, float(memory.process_bytes), tight=True)
     return squeezed
 
 

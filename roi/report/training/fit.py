@@ -112,8 +112,9 @@ def _way(report: FitReport, line: GpuLine) -> str:
         run = _run(split, found[0])
         return (f"mostly {fit.binds}; with --sharding {split.plan.sharding} it fits ({_room(found[0])[5:]}"
                 f"{', tight' * found[0].fit.tight}): {run[0].lower()}{run[1:]}")
-    lacks = ", tight" * fit.nearest_tight + lacks
-    way = f"fits: {fit.nearest} ({fit.nearest_bytes / GIB:.1f} GiB{lacks})" if fit.nearest else "no smaller plan fits"
+    other = fit.nearest
+    lacks = ", tight" * other.tight + lacks
+    way = f"fits: {other.name} ({other.process_bytes / GIB:.1f} GiB{lacks})" if other.name else "no smaller plan fits"
     return f"mostly {fit.binds}; {way}"
 
 

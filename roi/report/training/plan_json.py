@@ -38,9 +38,9 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
     hours, usd = line.hours or (None, None, None), line.usd or (None, None, None)
     return {
         "gpu": fit.gpu.id, "memory_bytes": fit.gpu.memory_bytes, "fits": fit.fits, "tight": fit.tight,
-        "squeezed": fit.squeezed, "chance": fit.chance, "needed_bytes": fit.needed_bytes, "nearest_tight": fit.nearest_tight,
+        "squeezed": fit.squeezed, "chance": fit.chance, "needed_bytes": fit.needed_bytes, "nearest_tight": fit.nearest.tight,
         "peak_bytes": float(fit.memory.process_bytes), "low_bytes": fit.low_bytes, "high_bytes": fit.high_bytes,
-        "binds": fit.binds, "nearest": fit.nearest or None, "nearest_bytes": fit.nearest_bytes or None,
+        "binds": fit.binds, "nearest": fit.nearest.name or None, "nearest_bytes": fit.nearest.process_bytes or None,
         "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq, "limits_run": fit.limits_run,
         "tokens_per_s": line.tokens_per_s, "tokens_per_s_low": line.tokens_per_s_range[0],
         "tokens_per_s_high": line.tokens_per_s_range[1], "speed_evidence": line.evidence.level, "speed_runs": line.evidence.n,

@@ -20,10 +20,11 @@ from roi.catalog.cards.gpus import find_gpu, load_gpus
 from roi.catalog.models.config_shapes import choose_model
 from roi.catalog.prices.gpu_offers import rental_offers
 from roi.errors import InputError
+from roi.estimate.fitting.dry_peaks import DryPeaks
+from roi.estimate.fitting.gpu_fit import Breakdowns, GpuFit, fit_plan
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import StepWork, hours_of, links_of, step_time, step_work
 from roi.estimate.training.adapters import trained_parameters
-from roi.estimate.training.fitting import Breakdowns, DryPeaks, GpuFit, fit_plan
 from roi.estimate.training.plan import Sharding, TrainingPlan
 from roi.estimate.training.setting import refusal
 from roi.estimate.training.targets import usual_targets

@@ -8,8 +8,9 @@ from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import load_gpus
 from roi.catalog.models.config_shapes import ChosenModel
 from roi.errors import InputError
+from roi.estimate.fitting.dry_peaks import DryPeaks
+from roi.estimate.fitting.gpu_fit import SEQ_STEP
 from roi.estimate.training.adapters import check_rank
-from roi.estimate.training.fitting import SEQ_STEP, DryPeaks
 from roi.estimate.training.memory import workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context
 from roi.estimate.training.setting import refusal

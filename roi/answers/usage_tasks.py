@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from roi.answers.telling import Tell, keep_quiet
-from roi.answers.usage import Task
 from roi.catalog.prices.api_prices import find_api_price
 from roi.catalog.user_data import cache_folder
 from roi.errors import InputError
@@ -44,6 +43,44 @@ SURELY_BELOW: Final = 2.0
 included: rents may fall, a card be sold again, or people need fewer hours, by half of it all on average."""
 MOST_BYTES, MOST_FILES = 65_536, 200
 """Of a file of kept answers, which has some 2,000, and of their folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One group of calls, and what `compare` says to do about it."""
+
+    group: str | None
+    provider: str | None
+    model: str
+    requests_per_day: float | None
+    usd_per_month: float
+    share: float
+    """Of all that was spent."""
+    best: str | None = None
+    """Label of what `compare` says to do now: the option that it recommends, what comes first where that trains, buys or
+    commits, or staying. None where there is no comparison, or no verdict."""
+    then: str | None = None
+    """Label of the recommended option, where `best` comes before it."""
+    measure_first: str | None = None
+    """What is worth measuring before that."""
+    saves_share: float | None = None
+    """By `best`, of what staying costs in cash in a mean month after go-live, growth and forced migrations included."""
+    npv_usd: float | None = None
+    """Of `best`: expected, over the scenario's horizon, with what the change costs, and with wrong answers where their price is
+    no guess."""
+    probability: float | None = None
+    """Share of draws in which `best` beats staying; None for staying."""
+    passed_over: str | None = None
+    """Label of the option with the highest expected NPV, where that is above the recommended one's."""
+    passed_over_why: str | None = None
+    """Why it is not recommended: not tested, or not likely."""
+    passed_over_chance: float | None = None
+    """Share of draws in which it beats staying."""
+    passed_over_chance_needed: float | None = None
+    passed_over_saves_share: float | None = None
+    passed_over_npv_usd: float | None = None
+    reason: str = ""
+    """Why there is no comparison, or no verdict."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from roi.catalog.prices.gpu_offers import Offer, Offers, rents
 from roi.economics.inputs import HOURS_FACTOR, Option, Plan, Tokens, Training, path_of
 from roi.economics.worked_out import TrainingFacts
 from roi.errors import InputError, ScenarioError
+from roi.estimate.fitting.overhead import replayed_range, reserved_range
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.adapters import rank_bound
-from roi.estimate.training.fitting import replayed_range, reserved_range
 from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import refusal

@@ -9,7 +9,9 @@ from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.cli import main
-from roi.estimate.training.fitting import DryPeak, DryPeaks, fit_plan, replayed_range
+from roi.estimate.fitting.dry_peaks import DryPeak, DryPeaks
+from roi.estimate.fitting.gpu_fit import fit_plan
+from roi.estimate.fitting.overhead import replayed_range
 from roi.estimate.training.memory import PHASES, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.units import GIB

@@ -28,9 +28,9 @@ from roi.estimate.accuracy.measured_run import (
     widen,
 )
 from roi.estimate.accuracy.training_errors import RowLabel, Score, validate_runs
+from roi.estimate.fitting.overhead import Overhead
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import StepEfficiency
-from roi.estimate.training.fitting import Overhead
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.units import GIB

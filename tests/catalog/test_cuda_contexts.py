@@ -5,7 +5,7 @@ import pytest
 
 from roi.catalog.cards.cuda_contexts import ContextRow, context_rows, cuda_context, fit_context
 from roi.catalog.cards.gpus import find_gpu, load_gpus
-from roi.estimate.training.fitting import Overhead
+from roi.estimate.fitting.overhead import Overhead
 from roi.facts.fact import Basis
 from roi.units import GIB
 

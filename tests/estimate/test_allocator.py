@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
 from roi.estimate.allocator.caching_allocator import replay_allocator
-from roi.estimate.training.fitting import SLACK_OF_PEAK
+from roi.estimate.fitting.overhead import SLACK_OF_PEAK
 from roi.estimate.training.memory import training_memory
 from roi.facts.tape import Block, Tape
 

@@ -10,11 +10,11 @@ from roi.catalog.cards.cuda_contexts import training_overhead
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
+from roi.estimate.fitting.gpu_fit import fit_plan
 from roi.estimate.step.calibration import LONE_BETWEEN
 from roi.estimate.step.experts import expert_operators, expert_passes, expert_products
 from roi.estimate.step.step_time import step_time
 from roi.estimate.step.work import step_operators, step_products
-from roi.estimate.training.fitting import fit_plan
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.stacks import built_model
 from roi.evidence.training_speed import evidence_line, speed_evidence

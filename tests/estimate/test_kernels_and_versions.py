@@ -7,8 +7,9 @@ import pytest
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.errors import InputError
+from roi.estimate.fitting.gpu_fit import fit_plan
+from roi.estimate.fitting.overhead import Overhead
 from roi.estimate.training.adapters import base_weight_bytes, quantised_parameters
-from roi.estimate.training.fitting import Overhead, fit_plan
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.setting import read_setting, refusal

@@ -16,8 +16,8 @@ from roi.catalog.models.shapes import find_model, load_models
 from roi.errors import InputError
 from roi.estimate.allocator.caching_allocator import replay_allocator
 from roi.estimate.allocator.tape_peak import read_peak
+from roi.estimate.fitting.dry_peaks import DryPeak, DryPeaks
 from roi.estimate.training.adapters import trained_parameters
-from roi.estimate.training.fitting import DryPeak, DryPeaks
 from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.tape import Block, Tape

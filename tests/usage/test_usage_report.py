@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from roi.answers import usage_tasks
 from roi.answers.opening import open_trace
-from roi.answers.usage import Task
+from roi.answers.usage_tasks import Task
 from roi.catalog.user_data import cache_folder
 from roi.cli import main
 from roi.economics.decision.verdict import PassedOver

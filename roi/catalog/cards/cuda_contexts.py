@@ -17,7 +17,7 @@ from pydantic import PositiveFloat, PositiveInt
 
 from roi.catalog.efficiencies.training_efficiencies import Efficiency, training_efficiencies
 from roi.catalog.rows import read_rows
-from roi.estimate.training.fitting import Overhead
+from roi.estimate.fitting.overhead import Overhead
 from roi.facts.fact import Basis
 from roi.facts.gpu import Gpu
 from roi.facts.records import Record

@@ -7,8 +7,8 @@ from pydantic import NonNegativeInt
 
 from roi.catalog.cards.gpus import load_gpus, matrix_share
 from roi.catalog.rows import read_json
+from roi.estimate.fitting.overhead import Overhead
 from roi.estimate.step.step_time import StepEfficiency
-from roi.estimate.training.fitting import Overhead
 from roi.facts.fact import Fact
 from roi.facts.records import Record
 

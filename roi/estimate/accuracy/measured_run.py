@@ -10,9 +10,9 @@ from typing import Final, Literal
 
 import numpy as np
 
+from roi.estimate.fitting.overhead import Overhead
 from roi.estimate.step.calibration import Evidence, TimedRun, layout_of
 from roi.estimate.step.step_time import StepEfficiency, StepTime, StepWork, step_time
-from roi.estimate.training.fitting import Overhead
 from roi.estimate.training.memory import MemoryBreakdown, training_memory
 from roi.estimate.training.peft_methods import share_trained
 from roi.estimate.training.plan import TrainingPlan

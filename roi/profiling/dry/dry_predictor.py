@@ -18,7 +18,7 @@ from roi.estimate.accuracy.measured_run import (
     widen,
 )
 from roi.estimate.allocator.caching_allocator import replay_allocator
-from roi.estimate.training.fitting import REPLAY_ENDS, Overhead
+from roi.estimate.fitting.overhead import REPLAY_ENDS, Overhead
 from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import Loss, Optimizer, TrainingPlan
 from roi.facts.tape import Tape

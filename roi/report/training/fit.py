@@ -5,7 +5,7 @@ from datetime import date as Date
 
 from roi.answers.fit import FitReport, GpuLine
 from roi.errors import first_of
-from roi.estimate.training.fitting import MICRO_BATCHES
+from roi.estimate.fitting.gpu_fit import MICRO_BATCHES
 from roi.estimate.training.memory import PHASES
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import HOST_BYTES_PER_S, HOST_MEMORY_BYTES_PER_S, has_collectives, host_bytes

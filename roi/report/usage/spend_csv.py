@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from roi.answers.usage import Task
+from roi.answers.usage_tasks import Task
 from roi.report.usage.spend_json import counts, grouped, money, month_json, tokens_of
 from roi.usage.measure.pricing import Priced, day_of
 from roi.usage.read.record import TOKENS

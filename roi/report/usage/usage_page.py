@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from roi.answers.usage import Task
+from roi.answers.usage_tasks import Task
 from roi.report.charts.look import Spec, money_axis, own_colours, spec
 from roi.report.layout.blocks import Verbatim
 from roi.report.layout.wording import usd

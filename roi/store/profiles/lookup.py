@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from roi.estimate.training.fitting import DryPeak, DryPeaks
+from roi.estimate.fitting.dry_peaks import DryPeak, DryPeaks
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import DryRunProfile, Profile
 from roi.store.profiles.folders import canonical_model, gpu_id, profile_gpu, profile_place, save_profile

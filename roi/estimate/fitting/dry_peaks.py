@@ -1,0 +1,92 @@
+"""What a plan's dry run needs, and by it the largest batch and the longest sequence that a card holds."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from roi.estimate.training.memory import STUCK
+from roi.facts.profiles import DryRunSearch
+
+
+@dataclass(frozen=True)
+class DryPeak:
+    """What a dry run of one size allocates and reserves at its peak, cuBLAS workspaces included."""
+
+    micro_batch: int
+    seq: int
+    allocated_bytes: float
+    reserved_bytes: float
+    ran: bool = True
+    """False where models of a few layers say it."""
+
+
+@dataclass(frozen=True)
+class DryPeaks:
+    """A plan's own size first, then a ladder of lengths and one of micro-batches."""
+
+    own: DryPeak
+    ladder: tuple[DryPeak, ...]
+    parts_bytes: dict[str, float]
+    """What is alive at the own peak, by part."""
+    phase: str
+    workspace_bytes: float
+    """cuBLAS workspace that is part of every figure."""
+    source: str
+    """The profile's name."""
+    limits: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By card: (largest micro-batch, longest sequence) that were run with the whole model, and fit by the rule of that day."""
+
+    @property
+    def dynamic_bytes(self) -> float:
+        """Part of the own peak that comes and goes within a step, as of MemoryBreakdown."""
+        return (sum(self.parts_bytes.get(name, 0.0) for name in ("gradients", "activations", "logits", "temporaries"))
+                + max(self.parts_bytes.get("workspaces", 0.0) - self.workspace_bytes, 0.0))
+
+    def needed(self, peak: DryPeak | DryRunSearch) -> float:
+        """What a full card must reserve at this size, bytes: the peak and STUCK of what comes and goes."""
+        resident = self.own.allocated_bytes - self.dynamic_bytes
+        return min(peak.reserved_bytes, peak.allocated_bytes + STUCK * max(peak.allocated_bytes - resident, 0.0))
+
+    def limits_run(self, gpu: str, room_bytes: float) -> tuple[int, int] | None:
+        """The limits that were run for the card, as long as they are the largest sizes that were run and have room today."""
+        fitting = [(p.micro_batch, p.seq) for p in self.ladder if p.ran and self.needed(p) <= room_bytes]
+        today = (max((batch for batch, seq in fitting if seq == self.own.seq), default=0),
+                 max((seq for batch, seq in fitting if batch == self.own.micro_batch), default=0))
+        return today if self.limits.get(gpu) == today else None
+
+    def largest_micro_batch(self, room_bytes: float) -> int:
+        """Most sequences of the plan's length that need at most `room_bytes`; 0 = none."""
+        return self._largest([(p.micro_batch, self.needed(p)) for p in self.ladder if p.seq == self.own.seq], room_bytes, 1)
+
+    def reserved_at(self, micro_batch: int) -> float:
+        """Reserved bytes at the plan's length, on the line through the ladder."""
+        points = dict(sorted((p.micro_batch, p.reserved_bytes) for p in self.ladder if p.seq == self.own.seq))
+        return float(np.interp(micro_batch, list(points), list(points.values())))
+
+    def longest_seq(self, room_bytes: float, step: int) -> int:
+        """Longest sequence at the plan's micro-batch, in multiples of `step` tokens or the ladder's end; 0 = none."""
+        points = [(p.seq, self.needed(p)) for p in self.ladder if p.micro_batch == self.own.micro_batch]
+        return self._largest(points, room_bytes, step)
+
+    @staticmethod
+    def _largest(points: list[tuple[int, float]], room: float, step: int) -> int:
+        """The largest size on the line through the points, sorted by size, that stays within `room`.
+
+        Below the smallest point the line of the two smallest goes on: towards zero tokens memory falls to what is
+        resident, and a peak that bends upwards lies above that line, so a little too much may be promised there.
+        """
+        known = sorted(dict(points).items())
+        sizes, heights = np.array([p[0] for p in known], dtype=float), np.array([p[1] for p in known])
+        if len(known) == 1:
+            return int(sizes[0]) if heights[0] <= room else 0
+        if heights[-1] <= room:
+            return int(sizes[-1])
+        if heights[0] > room:
+            slope = (heights[1] - heights[0]) / (sizes[1] - sizes[0])
+            guess = sizes[0] - (heights[0] - room) / slope if slope > 0.0 else 0.0
+        else:
+            above = int(np.argmax(heights > room))
+            share = (room - heights[above - 1]) / (heights[above] - heights[above - 1])
+            guess = sizes[above - 1] + share * (sizes[above] - sizes[above - 1])
+        exact = [int(size) for size, height in known if height <= room]
+        return max([int(guess // step) * step, *exact, 0])

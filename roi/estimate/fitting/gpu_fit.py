@@ -1,0 +1,222 @@
+"""Which GPUs a training plan fits on, what binds where it does not, and the nearest plan that fits.
+
+The process must fit the card: torch's reserved memory + CUDA context <= memory of the card. Reserved memory is that of a dry
+run where there is one, else the closed form's (training/memory.py) plus the caching allocator's slack, which a full card cuts
+to what it cannot do without (STUCK). The central estimate decides whether the plan fits; one that fits only by it, and not at
+the 95th percentile, is called tight, and squeezed where the allocator must give back its cache for it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roi.errors import InputError
+from roi.estimate.fitting.dry_peaks import DryPeaks
+from roi.estimate.fitting.overhead import REPLAY_ENDS, Overhead, replayed_range, reserved_range
+from roi.estimate.fitting.smaller_plans import smaller_plans
+from roi.estimate.training.adapters import check_rank
+from roi.estimate.training.memory import PHASES, STUCK, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
+from roi.estimate.training.plan import TrainingPlan, check_context
+from roi.estimate.training.setting import refusal
+from roi.facts.gpu import Gpu
+from roi.facts.model import ModelShape
+
+MICRO_BATCHES: Final = np.arange(1.0, 1025.0)
+"""Micro-batches that the search tries."""
+SEQ_STEP: Final = 128
+"""Longest sequences are found to this many tokens."""
+PARTS: Final = ("weights", "adapters", "gathered", "gradients", "optimizer", "activations", "logits")
+"""Parts of the peak that can be the largest, which is the one that binds."""
+STUCK_ENDS: Final = (0.0, 0.39)
+"""Ends of STUCK: a card may lack nothing, and 90% of the 24 replays lack less than the other, taken for the 95th percentile."""
+
+
+class Nearest(NamedTuple):
+    """The smallest change of plan that fits."""
+
+    name: str
+    """Empty where the plan fits itself, or none was found."""
+    process_bytes: float
+    """Peak of the process under that plan; 0 where there is none."""
+    tight: bool
+    """True where it fits, but not at the 95th percentile."""
+
+
+NO_OTHER: Final = Nearest("", 0.0, tight=False)
+
+
+class Breakdowns:
+    """What plans of one model need on cards of each kind (`card_kind`), each worked out once."""
+
+    def __init__(self, model: ModelShape) -> None:
+        """Nothing is known yet."""
+        self.model = model
+        self._known: dict[tuple[str, tuple[float, bool]], MemoryBreakdown] = {}
+
+    def on(self, name: str, plan: TrainingPlan, gpu: Gpu, overhead: Overhead) -> MemoryBreakdown:
+        """What the plan, which alone has this name, needs on a card; its numeric fields broadcast."""
+        key = name, card_kind(gpu)
+        if key not in self._known:
+            self._known[key] = training_memory(self.model, plan, gpu)
+        return on_card(self._known[key], overhead.slack[0], overhead.context_bytes[0], gpu)
+
+
+@dataclass(frozen=True)
+class GpuFit:
+    """What one plan needs on one GPU, whether it fits, and the nearest plan that does."""
+
+    gpu: Gpu
+    memory: MemoryBreakdown
+    low_bytes: float
+    """Peak of the process, 5th percentile; where the plan is squeezed or does not fit, of what it cannot do without."""
+    high_bytes: float
+    """The same, 95th percentile."""
+    fits: bool
+    """True where the central estimate is at most the card's memory."""
+    tight: bool
+    """True where it fits, but the high estimate does not."""
+    largest_micro_batch: int
+    """Largest micro-batch that fits at the plan's sequence; 0 = none."""
+    longest_seq: int
+    """Longest sequence that fits at the plan's micro-batch, within the model's context; 0 = none."""
+    binds: str
+    """Largest part of the peak."""
+    needed_bytes: float
+    """What the process cannot do without on this card, central: the peak, or less where the plan is squeezed."""
+    chance: float
+    """Share of the estimates that the card holds, on the lines through the 5th percentile, the central one and the 95th."""
+    squeezed: bool = False
+    """True where it fits, but only as the allocator gives back what it would keep on a larger card."""
+    limits_run: bool | None = None
+    """Whether the two limits are sizes that were run dry with the whole model; False: they lie between such sizes; None: the
+    closed form."""
+    search: Callable[[], Nearest] | None = field(default=None, repr=False, compare=False)
+    """Looks for the nearest plan that fits; None where this one does."""
+
+    @cached_property
+    def nearest(self) -> Nearest:
+        """The nearest plan that fits, looked for when it is first asked for."""
+        return NO_OTHER if self.search is None else self.search()
+
+
+def fit_plan(
+    model: ModelShape, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks | None = None,
+    known: Breakdowns | None = None,
+) -> GpuFit:
+    """Whether the plan (scalar fields) fits on one GPU, and the search around it; memory from `dry` where there is a dry run.
+
+    The nearest smaller plan is always searched in closed form, which is held to dry runs. `known` is what was worked out for
+    other cards of this model and plan.
+    """
+    check_context(model, plan)
+    check_rank(model, plan)
+    refused = refusal(model, plan)
+    if refused:
+        raise InputError(refused)
+    known, overhead = known or Breakdowns(model), overhead.with_collectives(plan)
+    memory = known.on("", plan, gpu, overhead)
+    if dry is not None:
+        return _fit_dry(known, plan, gpu, overhead, dry, memory)
+    parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
+    room = _room(gpu, overhead, memory, reserved_range(memory, overhead))
+    seqs = np.arange(float(SEQ_STEP), model.context_tokens + 1.0, SEQ_STEP)
+    batches, lengths = replace(plan, micro_batch=MICRO_BATCHES), replace(plan, seq=seqs)
+    return GpuFit(
+        gpu=gpu, memory=memory, **room._asdict(),
+        largest_micro_batch=_largest(known.on("micro-batches", batches, gpu, overhead), MICRO_BATCHES, gpu),
+        longest_seq=_largest(known.on("lengths", lengths, gpu, overhead), seqs, gpu),
+        binds=PARTS[int(np.argmax(parts))],
+        search=None if room.fits else partial(_nearest_plan, known, plan, gpu, overhead),
+    )
+
+
+class _Room(NamedTuple):
+    """Fields of GpuFit that say whether a plan has room."""
+
+    low_bytes: float
+    high_bytes: float
+    needed_bytes: float
+    chance: float
+    fits: bool
+    tight: bool
+    squeezed: bool
+
+
+def _room(gpu: Gpu, overhead: Overhead, memory: MemoryBreakdown, reserved: tuple[float, float, float]) -> _Room:
+    """Whether the card holds what is reserved (central, low, high), or, where it does not, what cannot be done without."""
+    central, low, high = (a + b for a, b in zip(reserved, overhead.context_bytes, strict=True))
+    card, tight = gpu.memory_bytes, high > gpu.memory_bytes
+    full = central > card
+    if full:
+        allocated, dynamic = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes)
+        least = [allocated + held + share * dynamic
+                 for held, share in zip(overhead.context_bytes, (STUCK, *STUCK_ENDS), strict=True)]
+        central, low, high = min(central, least[0]), least[1], min(high, least[2])
+    chance = float(np.interp(card, (low, central, high), (0.05, 0.5, 0.95)))
+    fits = central <= card
+    return _Room(low, max(high, float(memory.process_bytes)), central, chance, fits, fits and tight, fits and full)
+
+
+def _fit_dry(
+    known: Breakdowns, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks, closed: MemoryBreakdown,
+) -> GpuFit:
+    """The fit with the dry run's peak; replicas add a gradient bucket, newer cards a larger cuBLAS workspace."""
+    context, _, most = overhead.context_bytes
+    more = workspace_bytes(gpu) - dry.workspace_bytes
+    bucket = float(closed.adapters_bytes) if plan.gpus > 1 and plan.adapter else 0.0
+    allocated, reserved = dry.own.allocated_bytes + more + bucket, dry.own.reserved_bytes + more + bucket
+    reserved = min(reserved, max(gpu.memory_bytes - context, dry.needed(dry.own) + more + bucket))
+    parts = {name: dry.parts_bytes.get(name, 0.0) for name in (*PARTS, "workspaces")}
+    parts["workspaces"] += more + sum(n for name, n in dry.parts_bytes.items() if name not in (*parts, "temporaries"))
+    parts["gradients"] += bucket
+    parts["optimizer"] += dry.parts_bytes.get("temporaries", 0.0)
+    memory = replace(
+        closed, weights_bytes=parts["weights"], adapters_bytes=parts["adapters"], gradients_bytes=parts["gradients"],
+        optimizer_bytes=parts["optimizer"], activations_bytes=parts["activations"], logits_bytes=parts["logits"],
+        workspaces_bytes=parts["workspaces"], gathered_bytes=0.0, peak_allocated_bytes=allocated,
+        peak_phase=PHASES.index(dry.phase), dynamic_bytes=dry.dynamic_bytes, reserved_bytes=reserved, context_bytes=context,
+        process_bytes=reserved + context,
+    )
+    fit = _room(gpu, overhead, memory, replayed_range(allocated, dry.own.reserved_bytes + more + bucket))
+    room = gpu.memory_bytes - context - more - bucket
+    ran = dry.limits_run(gpu.id, room) if plan.gpus == 1 else None
+    batch, longest = ran or (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
+    search: Callable[[], Nearest] | None = None
+    if not fit.fits and batch >= 1:
+        wanted = dry.reserved_at(batch) + more + bucket
+        search = partial(Nearest, f"micro-batch {batch}", min(wanted + context, gpu.memory_bytes),
+                         wanted * REPLAY_ENDS[1] + most > gpu.memory_bytes)
+    elif not fit.fits:
+        search = partial(_nearest_plan, known, plan, gpu, overhead, skip="micro-batch")
+    return GpuFit(
+        gpu=gpu, memory=memory, **fit._asdict(), largest_micro_batch=batch, longest_seq=longest,
+        binds=PARTS[int(np.argmax([parts[name] for name in PARTS]))], limits_run=ran is not None, search=search,
+    )
+
+
+def _largest(memory: MemoryBreakdown, tried: NDArray[np.float64], gpu: Gpu) -> int:
+    """The largest of the tried values whose memory fits, 0 where none does; memory rises with the value."""
+    room = np.asarray(memory.process_bytes) <= gpu.memory_bytes
+    return int(tried[room][-1]) if bool(room.any()) else 0
+
+
+def _nearest_plan(known: Breakdowns, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, skip: str = "no plan") -> Nearest:
+    """The smallest change of plan that fits in closed form.
+
+    One for which the allocator keeps its cache comes before all that are squeezed. Names that begin with `skip` are left out.
+    """
+    squeezed = NO_OTHER
+    for name, other in smaller_plans(known.model, plan):
+        if name.startswith(skip) or refusal(known.model, other):
+            continue
+        memory = known.on(name, other, gpu, overhead)
+        room = _room(gpu, overhead, memory, reserved_range(memory, overhead))
+        if room.fits and not room.squeezed:
+            return Nearest(name, float(memory.process_bytes), room.tight)
+        if room.fits and not squeezed.name:
+            squeezed = Nearest(name, float(memory.process_bytes), tight=True)
+    return squeezed

@@ -36,6 +36,8 @@ HALVINGS: Final = 6
 """Of the stretch in which that turns: to 2% of a volume."""
 ASKED_DRAWS: Final = 4096
 """Draws, the first ones, for each such question: as many as a comparison has if nothing is said, so that both agree."""
+FIRST_DRAWS: Final = 512
+"""Of those, for a first look at each volume: where they name today's leader, it is taken to lead there."""
 REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")
 
 
@@ -124,7 +126,7 @@ class Comparison:
     def _first_turn(self, factors: Sequence[float]) -> tuple[float, str, str] | None:
         before = 1.0
         for times in factors:
-            if (beyond := self._leader_at(times)) != self.verdict.leader:
+            if self._leader_at(times, FIRST_DRAWS) != self.verdict.leader != (beyond := self._leader_at(times)):
                 break
             before = times
         else:
@@ -138,8 +140,8 @@ class Comparison:
                 times, led = middle, there
         return self.case[REQUESTS_PER_DAY].number() * times, led, beyond
 
-    def _leader_at(self, times: float) -> str:
-        """Who leads at so many times today's volume, of those that may be recommended."""
+    def _leader_at(self, times: float, draws: int = ASKED_DRAWS) -> str:
+        """Who leads at so many times today's volume, of those that may be recommended, by at most so many draws."""
         today, candidates = self.case[REQUESTS_PER_DAY], self.verdict.candidates
         there = today.model_copy(update={end: at * times for end in ("value", "low", "high")
                                          if (at := getattr(today, end)) is not None})
@@ -149,7 +151,7 @@ class Comparison:
             return weigh(case, candidates).chosen.leader
         shared, options, choices = settle(case, candidates)
         live = [id for id in candidates if options[id].infeasible is None]
-        drawn, known = draw(case, live, choices, min(n, ASKED_DRAWS), seed), {o.id: o for o in self.options}
+        drawn, known = draw(case, live, choices, min(n, draws), seed), {o.id: o for o in self.options}
         return choose(shared, {id: replace(
             known[id], binds=binds(options[id]),
             expected_npv_usd=float(drawn.npv[id].mean()), expected_cash_npv_usd=float(drawn.cash[id].mean()),

@@ -27,6 +27,8 @@ from roi.estimate.serving.routing import Routing
 
 ROUNDING: Final = 1e-9
 """Share of a step by which an arrival may seem to miss its end through rounding."""
+SHORTENED: Final = 1.0 - 1e-9
+"""What a least time is multiplied by, so that rounding puts none after its end."""
 NONE: Final[list[int]] = []
 """No prompt is complete."""
 

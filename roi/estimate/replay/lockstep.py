@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from roi.estimate.replay.engine import ROUNDING, Server, StepBase
+from roi.estimate.replay.engine import ROUNDING, SHORTENED, Server, StepBase
 from roi.estimate.serving.routing import Routing
 
 Array = NDArray[np.float64]
@@ -227,7 +227,7 @@ def shortest_step_s(server: Server, base: StepBase) -> float:
     """Seconds that no step is shorter than."""
     engine = server.iteration
     prompts = max(base.device[0] - float(engine.overlap) * float(engine.read_s), base.floor[0] + float(engine.host_prompt_s))
-    return (1.0 - ROUNDING) * min(prompts, *map(max, base.device[1:], base.floor[1:]))
+    return SHORTENED * min(prompts, *map(max, base.device[1:], base.floor[1:]))
 
 
 def goes_together(arrival_s: Array, server: Server, base: StepBase, replicas: int) -> bool:

@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from roi.errors import InputError
-from roi.estimate.replay.engine import EngineReplica, Jobs, Server, StepBase, Times, step_base
+from roi.estimate.replay.engine import SHORTENED, EngineReplica, Jobs, Server, StepBase, Times, step_base
 from roi.estimate.replay.lockstep import goes_together, run_together
 
 Array = NDArray[np.float64]
 
-ROUNDING: Final = 1e-9
-"""Share by which the least time of a request is taken shorter than it is, so that rounding puts none after its end."""
 SEND_S: Final = 1e-4
 """Least time between two requests of a client: building and writing one takes an event loop about 0.1 ms. What matters
 is that it is more than nothing: the first of them finds the engine idle and starts a step, which the others wait for."""
@@ -161,7 +159,7 @@ def _jobs(requests: Requests, server: Server, base: StepBase) -> Jobs:
     step, engine = max(base.device[1], base.floor[1]), server.iteration
     first = base.device[0] - float(engine.overlap) * float(engine.read_s)  # of experts' reading no more than itself is hidden
     prompts = float(engine.prefill_token_s) * requests.prefill_tokens
-    least = (first + prompts + step * (requests.output_tokens - 1.0)) * (1.0 - ROUNDING)
+    least = (first + prompts + step * (requests.output_tokens - 1.0)) * SHORTENED
     return Jobs(*(column.tolist() for column in (*requests.columns(server.kv_capacity), least)))
 
 

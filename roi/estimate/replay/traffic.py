@@ -51,8 +51,7 @@ def poisson_arrivals(count: int, seed: int) -> Array:
     Divide by a rate for that rate. Given their number, the times are independent and uniform; without that condition 600
     requests come 4% too fast or too slow, and capacity would be off by as much.
     """
-    gaps = -np.log(uniforms(count + 1, seed))
-    return np.asarray(np.cumsum(gaps)[:-1] * (count / np.sum(gaps)))
+    return _one_a_second(-np.log(uniforms(count + 1, seed)))
 
 
 def bursty_arrivals(count: int, cv: float, seed: int) -> Array:
@@ -67,8 +66,12 @@ def bursty_arrivals(count: int, cv: float, seed: int) -> Array:
     x = np.sqrt(-2.0 * np.log(first)) * np.cos(2.0 * np.pi * turn)
     v = np.maximum(1.0 + x / np.sqrt(9.0 * d), 1e-9) ** 3
     good = np.flatnonzero(np.log(kept) < x**2 / 2.0 + d * (1.0 - v + np.log(v)))[:count + 1]
-    gaps = v[good] * power[good] ** (1.0 / shape)
-    return np.asarray(np.cumsum(gaps)[:-1] * (count / np.sum(gaps)))
+    return _one_a_second(v[good] * power[good] ** (1.0 / shape))
+
+
+def _one_a_second(gaps: Array) -> Array:
+    """Arrival times with these gaps, the last of which ends with the seconds, as many as there are arrivals."""
+    return np.asarray(np.cumsum(gaps)[:-1] * ((gaps.size - 1) / np.sum(gaps)))
 
 
 def day_arrivals(count: int, hourly: Array, seed: int) -> Array:

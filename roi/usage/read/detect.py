@@ -92,7 +92,7 @@ def of_documents(documents: Iterable[Document], formats: Sequence[Format], shown
     seen = []
     for document in documents:
         seen.append(document)
-        known = next((form for form in formats if form.recognises is not None and form.recognises(document)), None)
+        known = _recognised(document, formats)
         if known is not None and not options.columns:
             return known
     failed: InputError | None = None
@@ -110,13 +110,18 @@ def of_document(document: Document, formats: Sequence[Format], shown: str, optio
     """The format of a JSON document; raises InputError with its keys where there is none."""
     flat = [key for key, value in document.items() if not isinstance(value, dict | list)]
     own = {key.lower() for key in flat}
-    known = next((form for form in formats if form.recognises is not None and form.recognises(document)), None)
+    known = _recognised(document, formats)
     tables = [form for form in formats if form.needs and form.flatten is None and form.needs <= own]
     found = _chosen(tables if known is None else [known], flat, options)
     if found is not None:
         return found
     _check_time(flat, shown, options)
     raise InputError(f"{shown}: no known export has {names_told(list(document), formats, 'keys')}; {MAP}")
+
+
+def _recognised(document: Document, formats: Sequence[Format]) -> Format | None:
+    """The first format that knows the document by its marks."""
+    return next((form for form in formats if form.recognises is not None and form.recognises(document)), None)
 
 
 def _chosen(fitting: Sequence[Format], columns: Sequence[str], options: FileOptions) -> Format | None:

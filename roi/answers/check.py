@@ -184,11 +184,11 @@ def _signposts(c: Comparison, saved: Saved, posts: Sequence[Signpost]) -> Iterat
     """One rule a threshold of what was recommended, against its rivals; one of a rival that is gone turns nothing."""
     there = {*c.case.options, saved.recommended}
     ours = [s for s in posts if saved.recommended in {s.option, s.rival} and {s.option, s.rival} <= there]
-    for post in held_against(ours, saved.case, c):
+    for post in held_against(ours, saved.case, c, saved.recommended or ""):
         s = post.signpost
         assert s.threshold is not None
         yield Rule(name=f"signposts.{s.option}.{s.quantity}", holds=post.holds, limit=s.threshold,
-                   side="above" if s.today >= s.threshold else "below", found=post.stands,
+                   side=post.side, found=post.stands,
                    over=None if post.holds or post.stands is None else abs(post.stands - s.threshold),
                    about=f"against {s.rival}")
 

@@ -125,7 +125,8 @@ class TrackAnswer:
             "api_price_ratio": self.course.price_factor,
             "error_rate": None if self.wrong is None else self.wrong[0],
         }
-        posts = (Post(s, now.get(s.quantity)) for s in self.comparison.signposts if s.option == self.option and s.threshold)
+        ours = (s for s in self.comparison.signposts if s.option == self.option and s.threshold)
+        posts = (Post(s, now.get(s.quantity), self.option) for s in ours)
         return tuple(post for post in posts if post.stands is not None and not post.holds)
 
     def cash(self) -> tuple[float, float]:

@@ -208,6 +208,25 @@ def test_a_policy_that_holds_exits_0_and_one_that_breaks_exits_3(tmp_path: Path,
     assert ask("check", tickets, "--saved", saved).exit_code == 0
 
 
+def test_a_signpost_that_is_passed_says_that_the_advice_is_unchanged_where_it_is(tmp_path: Path) -> None:
+    """Both cost the same at the central values; luna must save on average and in 60% of the draws, which takes more calls."""
+    small = file(tmp_path, "small.yaml", ("40000", "{value: 300, low: 100, high: 400}"))
+    saved = tmp_path / "small.json"
+    assert ask("compare", small, "--output", saved).exit_code == 0
+    post = next(s for s in json.loads(saved.read_text())["signposts"]
+                if (s["option"], s["quantity"]) == (LUNA, "requests_per_day"))
+    assert post["direction"] == "above"
+    at = post["threshold"]
+    for value, unchanged in ((1.02 * at, True), (5 * at, False)):
+        grown = file(tmp_path, "grown.yaml", ("40000", f"{{value: {value}, low: {0.3 * value}, high: {1.3 * value}}}"))
+        result = ask("check", grown, "--saved", saved)
+        told = " ".join(result.stdout.split())
+        assert result.exit_code == 3
+        assert "(at that threshold both cost the same, at the central values" in told
+        assert ("the advice, which goes by means and chances, is unchanged" in told) is unchanged
+        assert ("verdict unchanged: asked" in told) is not unchanged
+
+
 def test_a_day_that_has_not_come_is_asked_for_by_its_option_alone(tmp_path: Path, tickets: Path) -> None:
     """What is announced for it may be asked; a scenario of it is a mistake, be the Case of the question kept already."""
     policy, day = file(tmp_path, "policy.yaml", text="evidence_age_days: {at_most: 99999}\n"), "2099-12-24"

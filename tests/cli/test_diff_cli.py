@@ -80,6 +80,29 @@ def test_json_parts_add_up_to_the_cent_and_groups_to_the_parts(tmp_path: Path, t
             assert sum(round(100 * x) for x in parts) == change
 
 
+def test_an_option_that_is_no_longer_tested_is_told_so_with_its_mean_npv(tmp_path: Path) -> None:
+    """93% on 400 items and on 20, fewer than the 100 of a test; on cash no central value moves, but more draws miss the bar."""
+    usd = "template: classification\nquality: {bar: 0.9, scores: "
+    text = TICKETS.replace("quality: {usd_per_error: 0.02, scores: ", usd)
+    tested, few = (file(tmp_path, f"{items}.yaml", ("luna: 0.93", f"luna: {{value: 0.93, items: {items}}}"), text=text)
+                   for items in (400, 20))
+    shown = " ".join(ask("diff", tested, few).stdout.split())
+    assert "quality alone. gpt-6-luna is no longer tested." in shown
+    assert "gpt-6-luna At the central values unchanged. Mean NPV of the draws, $: " in shown
+    assert "Answers: tested -> few tested." in shown
+    assert "without effect on these central values error rate of gpt-6-luna" in shown
+    assert "gpt-6-luna is tested now." in " ".join(ask("diff", few, tested).stdout.split())
+
+
+def test_what_an_evaluation_counted_belongs_to_the_error_rate_of_its_system(tmp_path: Path) -> None:
+    """Answers judged on the same items are drawn by several facts of a system: one cause each system, none named by a path."""
+    paired = "luna: {value: 0.93, items: 400, paired: {both_right: 364, only_incumbent: 12, only_this: 8, both_wrong: 16}}"
+    both = file(tmp_path, "both.yaml", ("sol: 0.94", "sol: {value: 0.94, items: 400}"), ("luna: 0.93", paired))
+    causes = json.loads(ask("diff", file(tmp_path, "one.yaml"), both, "--format", "json").stdout)["causes"]
+    assert {c["name"] for c in causes if c["what"] == "error rate"} <= {"error rate of gpt-6-sol", "error rate of gpt-6-luna"}
+    assert len([c for c in causes if c["of"] == "gpt-6-luna"]) == 1
+
+
 def test_values_that_print_alike_are_told_apart(tmp_path: Path, tickets: Path) -> None:
     """7.00% and 6.96% of the answers are wrong."""
     other = file(tmp_path, "b.yaml", ("luna: 0.93", "luna: 0.9304"))

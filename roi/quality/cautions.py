@@ -55,7 +55,9 @@ def _moved_rules(fixed: dict[str, Fixed], results_on: str | None) -> Iterator[st
     why = "what is chosen after the results fits them"
     for name, rule in fixed.items():
         if rule.was is not None:
-            yield f"the {name} was {rule.was} when results were first seen, and is {rule.value} since {rule.recorded}: {why}"
+            stated = f"{rule.since} as stated, first seen on " if rule.since is not None else ""
+            day = f"{stated}{rule.recorded}"
+            yield f"the {name} was {rule.was} when results were first seen, and is {rule.value} since {day}: {why}"
         elif rule.since is not None and results_on is not None and rule.since > results_on:
             yield f"the {name} ({rule.value}) was fixed on {rule.since}, after results of {results_on}: {why}"
 

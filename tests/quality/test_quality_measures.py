@@ -175,6 +175,8 @@ def test_a_bar_or_metric_that_moves_after_results_is_told_from_then_on(tmp_path:
     for _ in range(2):
         (moved,) = ask(tmp_path, rows, "--bar", "0.85", "--output", part).data["warnings"]
         assert moved.startswith("the bar was 0.9 when results were first seen, and is 0.85 since ")
+    (stated,) = ask(tmp_path, rows, "--bar", "0.85@2026-11-20", "--output", part).data["warnings"]
+    assert "and is 0.85 since 2026-11-20 as stated, first seen on 20" in stated
     other, _ = ask(tmp_path, rows, "--bar", "0.85", "--map", "score=fluent", "--output", part).data["warnings"]
     assert other.startswith("the metric was score when results were first seen, and is fluent since ")
 

@@ -68,6 +68,8 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     for said, meant in WORDS.items():
         message = message.replace(said, meant)
     message += ", such as {NAME: value}" if kind == "dict_type" else ""
+    bounds = kind == "model_type" and type(value) in {int, float} and {"at_least", "at_most"} <= {*fields_at(places, schema)}
+    message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else ""
     message = of_many(value, kind, message, places)
     message += as_meant(value, kind, message)
     of_block = kind == "value_error" and isinstance(value, dict) and "value" not in value  # its message names the fields

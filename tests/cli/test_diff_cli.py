@@ -304,6 +304,7 @@ def test_a_bad_policy_is_one_message_with_the_nearest(tmp_path: Path, tickets: P
         "facts: {title: {at_most: 5}}": "facts.title: 'Tickets of Example Corp' is no number",
         "verdict_unchanged: true": "verdict_unchanged needs the comparison that was decided on: saved: ",
         "saved: decison.json\nverdict_unchanged: true": "saved: no file",
+        "payback_months: 6": "6 is not usable; it should be a block of keys, such as {at_most: 6} or {at_least: 6}",
         "schema: roi.policy/2": "schema: 'roi.policy/2' is not usable",
     }  # fmt: skip
     for text, told in bad.items():

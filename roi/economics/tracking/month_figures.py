@@ -217,23 +217,24 @@ def with_seen(
     """The records as they would have been, had the facts in `seen` been so many times what they are.
 
     The volume and the tokens of a request are the workload's, so they hold for every option. A cache rate is the workload's
-    too, unless the option's API has its own; what is read beyond the whole prefix says that it is longer. The incumbent's price
-    holds wherever its model is called. Share of calls is, in place of a factor, the months until the option is live, or the
-    share that it escalates; the months until it is live are then a fact of their own. Other prices are factors on lines, and
-    stand in `billed`.
+    too, unless the option's API has its own; what is read beyond the whole prefix, in longer calls, says that it grew, at most
+    as they did. The incumbent's price holds wherever its model is called. Share of calls is, in place of a factor, the months
+    until the option is live, or the share that it escalates; the months until it is live are then a fact of their own. Other
+    prices are factors on lines, and stand in `billed`.
     """
     option, known, shared = options[id], dict(options), replace(shared)  # what was worked out from other options is forgotten
+    most = np.maximum(seen.get(INPUT, 1.0), 1.0)
     if VOLUME in seen:
         shared = replace(shared, requests_per_day=shared.requests_per_day * seen[VOLUME])
     if CACHE in seen:
         if option.api is not None and option.api.hit_rate is not None:
             rate = option.api.hit_rate * seen[CACHE]
             api = replace(option.api, hit_rate=np.clip(rate, 0.0, 1.0))
-            known[id] = option = replace(option, api=api, tokens=_read_on(option.tokens, rate))
+            known[id] = option = replace(option, api=api, tokens=_read_on(option.tokens, rate, most))
         else:
             rate, escalated = shared.hit_rate * seen[CACHE], shared.escalated_hit_rate * seen[CACHE]
             shared = replace(shared, hit_rate=np.clip(rate, 0.0, 1.0), escalated_hit_rate=np.clip(escalated, 0.0, 1.0))
-            known = {k: o if o.api is None or o.api.hit_rate is not None else replace(o, tokens=_read_on(o.tokens, rate))
+            known = {k: o if o.api is None or o.api.hit_rate is not None else replace(o, tokens=_read_on(o.tokens, rate, most))
                      for k, o in known.items()}
             option = known[id]
     if ROUTING in seen:
@@ -254,9 +255,9 @@ def shares_price(option: Option, options: Mapping[str, Option]) -> bool:
     return option.vendor is not None and option.vendor == options["stay"].vendor
 
 
-def _read_on(tokens: Tokens, rate: Number) -> Tokens:
-    """Tokens of a request whose prefix is found at this rate: above 1, as many times the prefix is found."""
-    return replace(tokens, prefix_longer=tokens.prefix_longer * np.maximum(rate, 1.0))
+def _read_on(tokens: Tokens, rate: Number, most: Number) -> Tokens:
+    """Tokens of a request whose prefix is found at this rate: above 1, as many times the prefix is found, up to `most`."""
+    return replace(tokens, prefix_longer=tokens.prefix_longer * np.clip(rate, 1.0, most))
 
 
 def _longer(tokens: Tokens, given: Number, made: Number) -> Tokens:

@@ -44,12 +44,13 @@ def test_a_prefix_at_the_vendors_minimum_is_cached_in_months_of_other_lengths(lo
             {"input tokens": pytest.approx(90 * 60000 * 0.004096 * (longer - 1), abs=0.006)} if abs(longer - 1) > 1e-6 else {})
 
 
-def test_more_that_is_read_than_the_prefix_holds_is_a_longer_prefix_and_no_price():
-    """1,200 tokens were expected to be found in 8 of 10 calls; 1,500 are read of each: 1,500 x 0.20 + 500 x 2.00 + 100."""
-    usd = (1500 * 0.20 + 500 * 2.00 + 10 * 10.0) * 1e-6
-    off, price = told(records_of(), quarter(usd, given=2000.0, read=1500.0))
+def test_a_prefix_grows_where_longer_calls_read_more_than_it_held_and_that_is_no_price():
+    """1,200 tokens were expected to be found in 8 of 10 calls; 1,500 of 3,000 are read: 1,500 x 0.20 + 1,500 x 2.00 + 100."""
+    usd = (1500 * 0.20 + 1500 * 2.00 + 10 * 10.0) * 1e-6
+    off, price = told(records_of(), quarter(usd, given=3000.0, read=1500.0))
     assert price == pytest.approx(np.ones(3))
-    assert off == {"cache rate": pytest.approx(90 * 60000 * (usd - cached_usd(0.8)), abs=0.006)}
+    assert {*off} == {"input tokens", "cache rate"}
+    assert sum(off.values()) == pytest.approx(90 * 60000 * (usd - cached_usd(0.8)), abs=0.006)
 
 
 def test_what_batch_reads_from_a_cache_counts_as_cached():

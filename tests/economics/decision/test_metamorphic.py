@@ -56,9 +56,12 @@ class Answer:
             chosen[id] = replace(options[id], plan=plan, replicas_fixed=before.replicas_fixed)
         self.options = {**options, **chosen}
         self.ids = list(chosen)
+        self._known: dict[str, Evaluated] = {}
 
     def cost(self, id: str) -> Evaluated:
-        return evaluate(self.shared, self.options[id], self.options)
+        if id not in self._known:
+            self._known[id] = evaluate(self.shared, self.options[id], self.options)
+        return self._known[id]
 
     def pv(self, id: str) -> float:
         return float(self.cost(id).pv)

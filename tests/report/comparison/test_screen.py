@@ -367,6 +367,15 @@ def test_staying_tells_its_migrations_and_its_first_month_apart_from_the_mean_mo
     assert "1 request a day on" in flat(c)
 
 
+@pytest.mark.parametrize("name", ["API gateway", "commitment not used", "incumbent's model ends: migration", "training course"])
+def test_what_a_cost_of_ones_own_is_called_moves_no_figure(name: str) -> None:
+    def figures(name: str) -> list[str]:
+        cost = f'costs=[{{name: "{name}", option: all, upfront_usd: 3000, usd_per_month: 150000}}]'
+        return re.findall(r"\d[\d,.]*", flat(c := apis(cost)) + comparison_text(c, (), full=True))
+
+    assert figures(name) == figures("licence")
+
+
 def test_without_a_candidate_the_screen_says_what_to_write() -> None:
     text = flat(answer(*NOTHING))
     assert "No other model is named: write candidates.api_models, hosted_models or self_hosted." in text

@@ -559,6 +559,20 @@ def test_a_volume_that_today_is_past_is_said_to_be_with_what_is_missing(mean: fl
             assert flat(c).split("NOT YET")[1].count("% of the draws") == (mean > 0.0 and (odds < 0.8 or not said))
 
 
+@pytest.mark.parametrize(("npv", "told"), [(1000.0, ": ahead today"), (-1000.0, ", but not today")])
+def test_where_todays_volume_lies_in_a_gap_between_those_at_which_an_option_wins_it_is_not_ahead(npv: float, told: str) -> None:
+    """A saw: it wins at 10 requests a day and at 200,000, but not at all of those between."""
+    c = answer()
+    o = replace(option_of(c, LUNA), npv_usd=npv, npv_without_errors_usd=npv, expected_npv_usd=1000.0,
+                expected_cash_npv_usd=1000.0, probability_npv_positive=0.9, probability_cash_positive=0.9)
+    won = replace(next(b for b in c.thresholds.crossings(LUNA, "stay") if b.basis == "pv"), first=10.0, stays=None,
+                  until=200_000.0, counts="errors", reason="wins only in between: at large volume the baseline is cheaper")
+    c = replace(c, verdict=replace(c.verdict, leader="stay", counts="errors"), options=(option_of(c, "stay"), o))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(c.thresholds), "crossings", lambda *_: (won,))
+        assert wins_from(c, o) == f"beats staying from 10 a day on, up to 200,000{told}"
+
+
 def test_an_option_that_is_ahead_at_every_volume_says_what_is_missing_alone() -> None:
     c = answer()
     o = replace(option_of(c, LUNA), binds=False, probability_npv_positive=0.5, probability_cash_positive=0.5)

@@ -225,19 +225,21 @@ def _where_it_turns(
     """
     row, factor = rows_of("pv", counts), 1.0
 
-    def gain(tried: Option) -> float:
+    def gain(tried: Option, rival: Option) -> float:
         options = {**curves.options, option.id: tried}
-        mine, theirs = (curves.measures(evaluate(curves.shared, o, options))[row, 0] for o in (tried, other))
+        mine, theirs = (curves.measures(evaluate(curves.shared, o, options))[row, 0] for o in (tried, rival))
         return float(theirs - mine)
 
-    now, here = option, gain(option)
+    now, here, against = option, gain(option, other), other
     wins = here >= 0
     for step in range(STEPS):
         if step:  # at the first it is on the plan that was chosen for it
             now = times(option, factor)
             now = choose_plan(curves.shared, now, {**curves.options, option.id: now})
-            here = gain(now)
-        fall = (here - gain(times(now, 1.0 + NUDGE))) / NUDGE  # savings lost as the quantity doubles
+            if other.spills_to == option.id:  # a floor is chosen by what it costs to hand on
+                against = choose_plan(curves.shared, other, {**curves.options, option.id: now})
+            here = gain(now, against)
+        fall = (here - gain(times(now, 1.0 + NUDGE), against)) / NUDGE  # savings lost as the quantity doubles
         if fall <= 0 or (factor == ALMOST_NOTHING and here < 0):
             return None, wins, now
         if abs(here / fall) < SAME:

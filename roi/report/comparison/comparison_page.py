@@ -16,7 +16,7 @@ from roi.report.charts.spending import costs_of
 from roi.report.comparison.advice import advice, counted, npv_of
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.findings import break_even, returns, winner_changes
-from roi.report.comparison.names_and_rates import secret, stand_ins, telling
+from roi.report.comparison.names_and_rates import VALUE, secret, stand_ins, telling
 from roi.report.comparison.options_table import cost_tree, options_table, rank, reasons_once
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, head, table
@@ -37,7 +37,6 @@ SHARED = {
 """How the paths of facts begin that belong to no option."""
 YEAR = 12
 NO_DRAWS = "There are no draws: --draws 4096 shows how far the figures may lie off."
-VALUE = "hidden"
 
 
 def comparison_page(
@@ -52,7 +51,7 @@ def comparison_page(
         Section("What each option costs", tuple(_costs(c, redact))),
         Section("From which volume on", tuple(_volumes(c))),
         Section("How sure", tuple(_sure(c, outlook))),
-        Section("What moves the answer", tuple(_moves(c))),
+        Section("What moves the answer", tuple(_moves(c, redact))),
         *(() if redact else (Section("What measuring is worth", tuple(_worth(c))),)),  # an hour's experiment costs a wage
         Section("Can the task be trained at all?", tuple(_gates(c))),
         Section("Facts that all options share", (Unfolded(f"{len(shared)} facts", (_facts(c.case, shared, redact),)),)),
@@ -221,12 +220,12 @@ def _sure(c: Comparison, outlook: Outlook) -> Iterator[Part]:
     yield from winner_changes(c)
 
 
-def _moves(c: Comparison) -> Iterator[Part]:
+def _moves(c: Comparison, redact: bool) -> Iterator[Part]:
     if not c.drivers:
         yield Paragraph("Nothing uncertain moves the answer." if c.case.uncertain else NO_DRAWS)
         return
     yield Picture(charts.drivers(c), "NPV with one fact at its 5th and at its 95th percentile, all others central.")
-    yield from _below(drivers(c))
+    yield from _below(drivers(c, secret if redact else lambda *_: False))
 
 
 def _worth(c: Comparison) -> Iterator[Part]:

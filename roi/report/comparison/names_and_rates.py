@@ -11,6 +11,8 @@ from roi.report.layout.wording import KINDS, fact_name, fact_range, quantity
 
 NAMED = (".system", ".model", ".vendor", ".provider", ".escalates_to", ".name")
 """Ends of paths of names."""
+VALUE = "hidden"
+"""What stands for a value that is not told."""
 
 
 def secret(path: str, fact: Fact) -> bool:
@@ -42,21 +44,27 @@ def stand_ins(*comparisons: Comparison) -> dict[str, str]:
                 names.setdefault(id, names[label])
         for path, fact in c.case.facts.items():
             _name(path, fact, give)
+        for path in (path for path in c.case.facts if path.startswith(("systems.", "apis."))):
+            told = path.partition(".")[2]
+            if not any(told.startswith(f"{name}.") for name in names):  # a name may hold dots
+                give(told.partition(".")[0], "model")
     return names
 
 
 def _name(path: str, fact: Fact, give: Callable[[str, str], None]) -> None:
-    """Give the names that the fact holds, or that its path does, something that stands for them."""
-    if isinstance(fact.value, str) and path.endswith(NAMED):
-        seller = path.endswith((".vendor", ".provider"))
-        words = "own cost" if path.startswith("costs.") else "vendor" if seller else "model"
-        give(fact.value, words)
-        provider, _, model = fact.value.partition("/")
-        if model:
-            give(model, "model")
-            give(provider, "vendor")
-    for part in path.split(".")[1:2] if path.startswith(("systems.", "apis.")) else ():
-        give(part, "model")
+    """Give the names that the fact holds something that stands for them: also the model that a tuned one was, and a seller."""
+    if not (isinstance(fact.value, str) and path.endswith(NAMED)):
+        return
+    if path.startswith("costs."):
+        give(fact.value, "own cost")
+        return
+    give(fact.value, "vendor" if path.endswith((".vendor", ".provider")) else "model")
+    for each in fact.value.split(" > "):
+        *sellers, model = each.split("/")
+        for seller in sellers:
+            give(seller, "vendor")
+        if sellers or "+" in model:
+            give(model.partition("+")[0], "model")
 
 
 def telling(case: Case) -> list[str]:

@@ -194,6 +194,24 @@ def test_a_redacted_page_tells_no_name_rate_or_wage() -> None:
     assert "Rates, wages and names are left out." in html
 
 
+@pytest.mark.full
+def test_a_redacted_page_tells_no_hours_whose_worth_is_a_wage_and_no_half_of_a_name() -> None:
+    """40 hours that are 16 to 100 move the NPV by 84 times the wage: told with both ends of the NPV they are the wage."""
+    data = quiet({"candidates": {"api_models": ["openai/gpt-6-luna"], "vendor_tuned": ["azure/gpt-4.1-mini"],
+                                 "hosted_adapters": ["fireworks/qwen3-8b"], "hosted_models": ["groq/openai/gpt-oss-20b"]}})
+    data["draws"] = 64
+    hours = {**data["people"]["setup_hours"], "api": {"value": 40.0, "low": 16.0, "high": 100.0}}
+    data["people"] = {**data["people"], "setup_hours": hours}
+    data["quality"] = {**data["quality"], "scores": {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.9, "items": 120}}}
+    data["apis"] = {"openai/gpt-6-luna": {"committed_usd_per_month": 10.0, "committed_until": "2027-12-31"}}
+    c = compare(resolve(check_scenario(data)).case)
+    assert "changes.api.setup_hours" in {d.path for d in c.drivers}
+    plain, html = html_of(c), html_of(c, redact=True)
+    for canary in ("16 to 100 hours", "openai", "groq", "fireworks", "azure", "gpt-4.1", ".1-mini", "qwen3-8b", "gpt-oss-20b"):
+        assert canary in plain, canary
+        assert canary not in html, canary
+
+
 @pytest.mark.slow
 def test_ten_thousand_options_over_ten_years_give_a_page_that_says_what_it_leaves_out() -> None:
     c = answer("draws=0", "horizon_months=120")

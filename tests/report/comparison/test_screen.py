@@ -367,6 +367,15 @@ def test_staying_tells_its_migrations_and_its_first_month_apart_from_the_mean_mo
     assert "1 request a day on" in flat(c)
 
 
+@pytest.mark.parametrize("name", ["API gateway", "commitment not used", "incumbent's model ends: migration", "training course"])
+def test_what_a_cost_of_ones_own_is_called_moves_no_figure(name: str) -> None:
+    def figures(name: str) -> list[str]:
+        cost = f'costs=[{{name: "{name}", option: all, upfront_usd: 3000, usd_per_month: 150000}}]'
+        return re.findall(r"\d[\d,.]*", flat(c := apis(cost)) + comparison_text(c, (), full=True))
+
+    assert figures(name) == figures("licence")
+
+
 def test_without_a_candidate_the_screen_says_what_to_write() -> None:
     text = flat(answer(*NOTHING))
     assert "No other model is named: write candidates.api_models, hosted_models or self_hosted." in text
@@ -548,6 +557,20 @@ def test_a_volume_that_today_is_past_is_said_to_be_with_what_is_missing(mean: fl
             patch.setattr(type(c.thresholds), "crossings", lambda *_, won=won: (won,))
             assert wins_from(c, o) == f"beats staying from {now:,.0f} a day on{said}"
             assert flat(c).split("NOT YET")[1].count("% of the draws") == (mean > 0.0 and (odds < 0.8 or not said))
+
+
+@pytest.mark.parametrize(("npv", "told"), [(1000.0, ": ahead today"), (-1000.0, ", but not today")])
+def test_where_todays_volume_lies_in_a_gap_between_those_at_which_an_option_wins_it_is_not_ahead(npv: float, told: str) -> None:
+    """A saw: it wins at 10 requests a day and at 200,000, but not at all of those between."""
+    c = answer()
+    o = replace(option_of(c, LUNA), npv_usd=npv, npv_without_errors_usd=npv, expected_npv_usd=1000.0,
+                expected_cash_npv_usd=1000.0, probability_npv_positive=0.9, probability_cash_positive=0.9)
+    won = replace(next(b for b in c.thresholds.crossings(LUNA, "stay") if b.basis == "pv"), first=10.0, stays=None,
+                  until=200_000.0, counts="errors", reason="wins only in between: at large volume the baseline is cheaper")
+    c = replace(c, verdict=replace(c.verdict, leader="stay", counts="errors"), options=(option_of(c, "stay"), o))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(c.thresholds), "crossings", lambda *_: (won,))
+        assert wins_from(c, o) == f"beats staying from 10 a day on, up to 200,000{told}"
 
 
 def test_an_option_that_is_ahead_at_every_volume_says_what_is_missing_alone() -> None:

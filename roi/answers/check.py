@@ -17,7 +17,7 @@ from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.outlook import facts_behind
-from roi.economics.decision.signposts import Signpost
+from roi.economics.decision.signposts import BAR, Signpost
 from roi.economics.decision.verdict import chance, value
 from roi.errors import InputError, UnknownName, nearest_file
 from roi.facts.fact import Basis
@@ -29,6 +29,9 @@ LIMITS = ("monthly_cash_usd", "upfront_usd", "expected_npv_usd", "payback_months
           "evidence_age_days")
 """Fields of a policy that bound a figure."""
 CROSSED = 1e-9
+THRESHOLDS = "at that threshold both cost the same, at the central values", "that threshold is what the quality bar admits"
+"""What a signpost's threshold is: of a price or a volume, and of an error rate that the bar bounds."""
+UNCHANGED = "; the advice, which goes by means and chances, is unchanged"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,8 @@ class Rule:
     """By how much a limit is missed, in its unit; None where the rule holds, or where there is no distance."""
     about: str = ""
     """What the rule is about: the option and its rival, the fact, why there is no verdict."""
+    note: str = ""
+    """Of a signpost, what its threshold is; of one that is passed also that the advice is unchanged, where it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,13 +189,14 @@ def _signposts(c: Comparison, saved: Saved, posts: Sequence[Signpost]) -> Iterat
     """One rule a threshold of what was recommended, against its rivals; one of a rival that is gone turns nothing."""
     there = {*c.case.options, saved.recommended}
     ours = [s for s in posts if saved.recommended in {s.option, s.rival} and {s.option, s.rival} <= there]
-    for post in held_against(ours, saved.case, c):
+    advice = UNCHANGED if c.verdict.recommended == saved.recommended else ""
+    for post in held_against(ours, saved.case, c, saved.recommended or ""):
         s = post.signpost
         assert s.threshold is not None
         yield Rule(name=f"signposts.{s.option}.{s.quantity}", holds=post.holds, limit=s.threshold,
-                   side="above" if s.today >= s.threshold else "below", found=post.stands,
+                   side=post.side, found=post.stands,
                    over=None if post.holds or post.stands is None else abs(post.stands - s.threshold),
-                   about=f"against {s.rival}")
+                   about=f"against {s.rival}", note=THRESHOLDS[s.reason == BAR] + ("" if post.holds else advice))
 
 
 def _check_names(c: Comparison, policy: Policy, file: str) -> None:

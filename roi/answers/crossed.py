@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.signposts import Signpost
+from roi.economics.decision.signposts import BAR, OTHER_SIDE, SAME, Signpost
 from roi.economics.inputs import Option
 from roi.economics.lines.api_request import at_list
 from roi.economics.lines.option_lines import answered_wrong
@@ -23,23 +23,31 @@ class Post:
     signpost: Signpost
     stands: float | None
     """None where nothing tells it any more: the option is gone, or nobody offers the GPU."""
+    decided: str
+    """Id of the option that was decided on: where both cost the same today, its side is the one on which it costs no more."""
+
+    @property
+    def side(self) -> str:
+        """The side of the threshold that was decided on: the one on which the quantity was."""
+        s = self.signpost
+        assert s.threshold is not None
+        if abs(s.today - s.threshold) > SAME * abs(s.threshold):
+            return "above" if s.today > s.threshold else "below"
+        return s.direction if s.option == self.decided or s.reason == BAR else OTHER_SIDE[s.direction]
 
     @property
     def holds(self) -> bool:
-        """True where the quantity is on the side of the threshold on which it was."""
-        s = self.signpost
-        assert s.threshold is not None
-        return self.stands is not None and _wins(s, self.stands) == _wins(s, s.today)
+        """True where the quantity is on that side, or at the threshold."""
+        if self.stands is None:
+            return False
+        assert self.signpost.threshold is not None
+        beyond = (self.stands - self.signpost.threshold) * (1.0 if self.side == "below" else -1.0)
+        return beyond <= SAME * abs(self.signpost.threshold)
 
 
-def held_against(kept: Iterable[Signpost], case: Case, now: Comparison) -> tuple[Post, ...]:
+def held_against(kept: Iterable[Signpost], case: Case, now: Comparison, decided: str) -> tuple[Post, ...]:
     """The signposts with a threshold that were kept with `case`, each with what its quantity is in a later answer."""
-    return tuple(Post(s, _stands(s, case, now.case)) for s in kept if s.threshold is not None)
-
-
-def _wins(s: Signpost, x: float) -> bool:
-    assert s.threshold is not None
-    return x >= s.threshold if s.direction == "above" else x <= s.threshold
+    return tuple(Post(s, _stands(s, case, now.case), decided) for s in kept if s.threshold is not None)
 
 
 def _stands(s: Signpost, kept: Case, now: Case) -> float | None:

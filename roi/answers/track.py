@@ -122,10 +122,11 @@ class TrackAnswer:
         """The signposts of the option with a threshold that lies behind us."""
         now = {
             "requests_per_day": self.course.requests_per_day,
-            "api_price_ratio": self.course.price_factor,
+            "api_price_ratio": self.course.price_factor if self.tracked.came[-1].calls is not None else None,
             "error_rate": None if self.wrong is None else self.wrong[0],
         }
-        posts = (Post(s, now.get(s.quantity)) for s in self.comparison.signposts if s.option == self.option and s.threshold)
+        ours = (s for s in self.comparison.signposts if s.option == self.option and s.threshold)
+        posts = (Post(s, now.get(s.quantity), self.option) for s in ours)
         return tuple(post for post in posts if post.stands is not None and not post.holds)
 
     def cash(self) -> tuple[float, float]:

@@ -39,7 +39,7 @@ def judge(
         CALLS: ([each.calls for each in came], [each.calls is not None for each in came]),
         INPUT_TOKENS: ([each.input_tokens for each in came], [each.input_tokens is not None for each in came]),
         OUTPUT_TOKENS: ([each.output_tokens for each in came], [each.output_tokens is not None for each in came]),
-        PRICES: (tracked.price, [each.calls_usd is not None for each in came]),
+        PRICES: (tracked.price, [each.tells_price for each in came]),
         CACHED: ([each.cached_share for each in came], [each.cached_share is not None for each in came]),
         HOURS: ([each.gpu_hours for each in came], [each.gpu_hours is not None for each in came]),
         WRONG: (

@@ -143,6 +143,9 @@ class Tokens:
     prefix_tokens: Annotated[Number | None, At("systems.{system}.prefix_tokens", "systems.{base}.prefix_tokens")] = None
     output_ratio: Annotated[Number, At("systems.{system}.output_ratio", "systems.{base}.output_ratio")] = 1.0
     reasoning_tokens: Annotated[Number, At("systems.{system}.reasoning_tokens", "systems.{base}.reasoning_tokens")] = 0.0
+    longer: Number = 1.0
+    prefix_longer: Number = 1.0
+    """Input, and its shared prefix, of months that came, over what the workload says; only then is either other than 1."""
 
 
 @dataclass(frozen=True)
@@ -333,17 +336,15 @@ class Option:
     first_price_ratio: Annotated[Number | None, At("vendors.{vendor}.first_successor_price_ratio")] = None
     """Price at the first forced migration over the model's own then, where the user knows the successor."""
     first_error_ratio: Annotated[Number | None, At("vendors.{vendor}.first_successor_error_ratio")] = None
-    escalated: Annotated[Number, At(
-        "options.{option}.escalated_share", "apis.{vendor}.escalated_share", "systems.{system}.escalated_share", absent=0.0
-    )] = 0.0
+    escalated: Annotated[Number, At("options.{option}.escalated_share", "apis.{vendor}.escalated_share",
+                                    "systems.{system}.escalated_share", absent=0.0)] = 0.0
     """The share of cascades that begin with the API, else what the scenario says of the system."""
     escalates_to: str = "stay"
     escalates_to_cached: Annotated[bool, At("options.{option}.escalates_to_cached")] = False
     """True where the escalated requests find a prompt cache that is off today."""
     end_to_end: Annotated[str | None, At("options.{option}.end_to_end")] = None
-    """The cascade as a system of its own, where its answers were evaluated end to end."""
     end_to_end_error: Number | None = None
-    """The error rate of that system."""
+    """The cascade as a system of its own, where its answers were evaluated end to end, and that system's error rate."""
     kept_error: Annotated[Number | None, At("systems.{system}.kept_error_rate")] = None
     """Error rate of the answers that it keeps."""
     escalated_error: Annotated[Number | None, At("systems.{system}.escalated_error_rate")] = None

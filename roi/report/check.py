@@ -151,4 +151,4 @@ def _sentence(answer: CheckAnswer, rule: Rule) -> str:
         about = f" ({rule.about.rstrip('.')})"
     asked, found = _asked_and_found(answer, rule)
     told = f"{_name(answer, rule)}: asked {asked}, found {found}{about}"
-    return told + (f", off by {off}" if off else "")
+    return told + (f", off by {off}" if off else "") + (f" ({rule.note})" if rule.note else "")

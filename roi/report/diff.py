@@ -9,10 +9,12 @@ from roi.answers.diff import DiffAnswer, Side
 from roi.economics.change.attribution import SHAPLEY
 from roi.economics.change.causes import GROUPS, Cause
 from roi.economics.change.difference import VERSION, Moved
+from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance, value
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report.comparison.names_and_rates import secret, stand_ins, telling
+from roi.report.comparison.thresholds import quality
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import fact_name, months, number_of, option_label, quantity, told_apart
@@ -113,15 +115,17 @@ def _blocks(answer: DiffAnswer, *, full: bool, redact: bool) -> Iterable[Block]:
     if counts[0] != counts[1]:
         words = {"cash": "cash alone counted", "errors": "wrong answers counted too"}
         yield Paragraph(f"Before, {words[counts[0]]}; after, {words[counts[1]]}.")
-    for option in dict.fromkeys(m.option for m in e.moved):
+    options = dict.fromkeys(m.option for m in e.moved)
+    for option in options:
         yield from _option(answer, option, full=full, redact=redact)
-    idle = [c for k, c in enumerate(e.causes) if not any(m.parts_usd[k] for m in e.moved)]
+    shown_figures = [m for option in options for m in _columns(answer, option)]
+    idle = [c for k, c in enumerate(e.causes) if not any(m.parts_usd[k] for m in shown_figures)]
     besides = [*idle, *answer.others]
     if besides:
         shown = besides if full else besides[:MOST_OTHERS]
         more = f"; and {len(besides) - len(shown)} more (--full)" if len(shown) < len(besides) else ""
         listed = "; ".join(_told(answer, c, redact=redact) for c in shown)
-        yield Heading("Changed besides, without effect on these figures")
+        yield Heading("Changed besides, without effect on these central values")
         yield Paragraph(listed + more + ".")
     how = ("the mean over all orders in which groups can change (Shapley)" if e.method == SHAPLEY else
            "the mean of one order (as listed) and its reverse, because there are many")
@@ -142,11 +146,26 @@ def _verdict(answer: DiffAnswer) -> str:
     """Whether the verdict changed, and what did it."""
     told = [_recommendation(side) for side in (answer.a, answer.b)]
     if answer.a.recommended == answer.b.recommended:
-        return f"The verdict stays: {told[1]}.{_first(answer)}"
+        return f"The verdict stays: {told[1]}.{_tested(answer)}{_first(answer)}"
     by = _turned_by(answer)
     alone = "" if len(by) > 1 or len(GROUPS) == 1 else " alone"
     causes = " and ".join(by) if by else "several changes"
-    return f"The verdict turns from {told[0]} to {told[1]}: {causes}{alone}.{_first(answer)}"
+    return f"The verdict turns from {told[0]} to {told[1]}: {causes}{alone}.{_tested(answer)}{_first(answer)}"
+
+
+def _tested(answer: DiffAnswer) -> str:
+    """Of what either answer recommends, what was evaluated on enough items for one of them alone."""
+    said = ""
+    for id in dict.fromkeys(side.recommended for side in (answer.a, answer.b) if side.recommended):
+        before, after = (None if o is None else o.tested for o in _results(answer, id))
+        if before is not None and after is not None and before != after:
+            said += f" {_label(answer, id)} is {'tested now' if after else 'no longer tested'}."
+    return said
+
+
+def _results(answer: DiffAnswer, id: str) -> list[OptionResult | None]:
+    """What both answers say of an option; None where it is not there, or cannot work."""
+    return [next((o for o in side.comparison.options if o.id == id), None) for side in (answer.a, answer.b)]
 
 
 def _first(answer: DiffAnswer) -> str:
@@ -187,14 +206,13 @@ def _answers(answer: DiffAnswer) -> Table:
 
 def _option(answer: DiffAnswer, option: str, *, full: bool, redact: bool) -> Iterable[Block]:
     """The change of one option's NPV and cash, by group and cause."""
-    counts = answer.b.comparison.verdict.counts
-    figures = {m.figure: m for m in answer.explained.moved if m.option == option}
-    cash, npv = figures["cash_monthly_usd"], figures["npv_without_errors_usd" if counts == "cash" else "npv_usd"]
-    columns = (cash,) if option == "stay" else (npv, cash)
+    columns = _columns(answer, option)
     yield Heading(_label(answer, option) + ("" if option != "stay" else ", staying (mean of all months)"))
     if all(m.was_usd == m.now_usd and not any(m.parts_usd) for m in columns):
-        yield Paragraph("Unchanged.")
+        drawn = _drawn(answer, option, means=True)
+        yield Paragraph(f"At the central values unchanged. {drawn}" if drawn else "Unchanged.")
         return
+    drawn = _drawn(answer, option, means=False)
     heads = {"cash_monthly_usd": "cash, $ a month", "npv_usd": "NPV, $",
              "npv_without_errors_usd": "NPV without\nwrong answers, $"}
     rows = [Row(("before", *(_cents(m.was_usd) for m in columns)))]
@@ -214,6 +232,28 @@ def _option(answer: DiffAnswer, option: str, *, full: bool, redact: bool) -> Ite
                                                                          for m in columns))))
     rows.append(Row(("after", *(_cents(m.now_usd) for m in columns)), strong=True))
     yield Table(("cause", *(heads[m.figure] for m in columns)), tuple(rows))
+    if drawn:
+        yield Paragraph(drawn)
+
+
+def _columns(answer: DiffAnswer, option: str) -> tuple[Moved, ...]:
+    """The figures of an option that are told: cash, and its NPV as the verdict counts it."""
+    figures = {m.figure: m for m in answer.explained.moved if m.option == option}
+    npv = "npv_without_errors_usd" if answer.b.comparison.verdict.counts == "cash" else "npv_usd"
+    return (figures["cash_monthly_usd"],) if option == "stay" else (figures[npv], figures["cash_monthly_usd"])
+
+
+def _drawn(answer: DiffAnswer, option: str, *, means: bool) -> str:
+    """What moved of an option beside its central values: what is known of its answers; then, or with `means`, its mean NPV."""
+    counts = answer.b.comparison.verdict.counts
+    before, after = _results(answer, option)
+    if option == "stay" or before is None or after is None:
+        return ""
+    drawn = [_cents(value(o, counts)) for o in (before, after)]
+    known = [quality(side.comparison, o) for side, o in ((answer.a, before), (answer.b, after))]
+    moved = {"Mean NPV of the draws, $:": drawn} if means or known[0] != known[1] else {}
+    moved["Answers:"] = known
+    return " ".join(f"{what} {was} -> {now}." for what, (was, now) in moved.items() if was != now)
 
 
 def _sums(answer: DiffAnswer, columns: Sequence[Moved]) -> dict[str, list[float]]:

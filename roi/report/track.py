@@ -85,7 +85,7 @@ def track_blocks(a: TrackAnswer, *, full: bool = False) -> list[Block]:
         *(Labelled(label, tuple(told), tone) for label, told, tone in _sentences(a)),
         Gap(),
         _months(a),
-        Notes((_reading(a), *_twice(a), *_volume(a))),
+        Notes((_reading(a), *_bill_alone(a), *_twice(a), *_volume(a))),
     ]
     if a.effects:
         blocks += [Heading("What was off"), *_effects(a, full=full)]
@@ -288,10 +288,17 @@ def _reading(a: TrackAnswer) -> str:
         else "; GPUs: as forecast"
     )
     set_up = ", set-up" if a.setup_usd is None else ""
-    return (
-        f"{OUTSIDE}: outside its band. {api}{rent}; people, platform, retraining{set_up} as forecast. price: billed, over the"
-        " forecast's prices for the same tokens."
-    )
+    priced = a.judged[QUANTITIES.index(PRICES)].any()
+    price = " price: billed, over the forecast's prices for the same tokens." if priced else ""
+    return f"{OUTSIDE}: outside its band. {api}{rent}; people, platform, retraining{set_up} as forecast.{price}"
+
+
+def _bill_alone(a: TrackAnswer) -> Iterator[str]:
+    """What is made of months whose bill came without calls."""
+    told = [month.month for month, each in zip(a.months, a.tracked.came, strict=True) if each.bill_alone]
+    if told:
+        yield (f"A bill without calls and tokens, in {', '.join(told)}: price and volume are not told apart. What is off there"
+               " is carried on as a price, which is not judged; --actual tells them apart.")
 
 
 def _twice(a: TrackAnswer) -> Iterator[str]:
@@ -319,16 +326,8 @@ def _effects(a: TrackAnswer, *, full: bool) -> Iterable[Block]:
     rest = a.effects[len(shown) :]
     rows = [Row((e.fact, _over(a, e), usd_signed(e.cash_usd), usd_signed(e.saving_usd))) for e in shown]
     if rest:
-        rows.append(
-            Row(
-                (
-                    f"{len(rest)} more",
-                    "",
-                    usd_signed(sum(e.cash_usd for e in rest)),
-                    usd_signed(sum(e.saving_usd for e in rest)),
-                )
-            )
-        )
+        cash, saved = sum(e.cash_usd for e in rest), sum(e.saving_usd for e in rest)
+        rows.append(Row((f"{len(rest)} more", "", usd_signed(cash), usd_signed(saved))))
     came, planned = a.cash()
     rows.append(Row(("all", "", usd_signed(came - planned), usd_signed(sum(e.saving_usd for e in a.effects))), strong=True))
     yield Table(("fact", "over\nforecast", "cash\nUSD", "saved\nUSD"), tuple(rows))

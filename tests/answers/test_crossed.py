@@ -27,7 +27,7 @@ def test_a_volume_holds_until_it_crosses_and_either_side_may_be_the_one() -> Non
     """86,400 a day. Above 90,000 it would win: it does not, and did not at 80,000; it did at 100,000."""
     now = later(case_of(candidates=APIS))
     kept = [post("requests_per_day", today, 90_000.0, "above") for today in (80_000.0, 100_000.0)]
-    found = held_against([*kept, Signpost(**{**vars(kept[0]), "threshold": None})], now.case, now)
+    found = held_against([*kept, Signpost(**{**vars(kept[0]), "threshold": None})], now.case, now, CHEAPER)
     assert [(each.stands, each.holds) for each in found] == [(86_400.0, True), (86_400.0, False)]
 
 
@@ -36,9 +36,21 @@ def test_a_price_list_is_held_against_the_one_that_was_kept() -> None:
     kept = case_of(candidates=APIS)
     for terms, ratio in (({"discount": 0.2}, 0.8), ({"input_usd_per_mtok": 0.25, "output_usd_per_mtok": 0.5}, 2.0)):
         now = later(case_of(candidates=APIS, apis={"openai/gpt-6-luna": terms}))
-        (found,) = held_against([post("api_price_ratio", 1.0, 1.5)], kept, now)
+        (found,) = held_against([post("api_price_ratio", 1.0, 1.5)], kept, now, CHEAPER)
         assert found.stands == pytest.approx(ratio)
         assert found.holds is (ratio <= 1.5)
+
+
+def test_where_both_cost_the_same_each_rival_is_to_stay_where_what_was_decided_costs_no_more() -> None:
+    """Both at today's price: dearer than that the decided option no longer wins, and cheaper than that its rival does."""
+    kept = case_of(candidates=APIS)
+    for discount, own, rival in ((0.2, True, False), (0.0, True, True), (-0.2, False, True)):
+        dearer = {"input_usd_per_mtok": 0.1 * (1 - discount), "output_usd_per_mtok": 0.5 * (1 - discount)}
+        now = later(case_of(candidates=APIS, apis={"openai/gpt-6-luna": dearer}))
+        tie = post("api_price_ratio", 1.0, 1.0 + 1e-12)
+        for decided, side, holds in ((CHEAPER, "below", own), ("stay", "above", rival)):
+            (found,) = held_against([tie], kept, now, decided)
+            assert (found.side, found.holds) == (side, holds)
 
 
 def test_a_price_that_was_announced_and_has_come_is_no_change() -> None:
@@ -47,7 +59,7 @@ def test_a_price_that_was_announced_and_has_come_is_no_change() -> None:
     kept = case_of(candidates={**APIS, "api_models": [flash]})
     for day, ratio, terms in (("2026-12-20", 1.0, {}), ("2027-01-02", 1.0, {}), ("2027-01-02", 0.8, {"discount": 0.2})):
         now = later(case_of(candidates={**APIS, "api_models": [flash]}, as_of=day, apis={flash: terms}))
-        (found,) = held_against([post("api_price_ratio", 1.0, 1.5, option=f"cheaper-api:{flash}")], kept, now)
+        (found,) = held_against([post("api_price_ratio", 1.0, 1.5, option=f"cheaper-api:{flash}")], kept, now, CHEAPER)
         assert found.stands == pytest.approx(ratio)
 
 
@@ -55,7 +67,7 @@ def test_an_error_rate_and_an_option_that_is_gone() -> None:
     """The score is 0.90. Where nobody offers the option nothing tells."""
     now = later(case_of(candidates=APIS))
     rate, gone = held_against([post("error_rate", 0.1, 0.12), post("error_rate", 0.1, 0.12, option="cheaper-api:x/y")],
-                              now.case, now)  # fmt: skip
+                              now.case, now, CHEAPER)  # fmt: skip
     assert (rate.stands, rate.holds) == (pytest.approx(0.1), True)
     assert (gone.stands, gone.holds) == (None, False)
 
@@ -68,5 +80,5 @@ def test_a_rent_is_that_of_the_cheapest_plan_on_the_same_gpu() -> None:
     least = min(rents)
     reasons = ("H100-80GB-SXM at Vendor, all rents moving alike", "L4 at Vendor, all rents moving alike")
     same, other = held_against([post("usd_per_gpu_hour", least, 2 * least, option=SELF, reason=reason) for reason in reasons],
-                               now.case, now)  # fmt: skip
+                               now.case, now, CHEAPER)  # fmt: skip
     assert (same.stands, same.holds, other.stands) == (least, True, None)

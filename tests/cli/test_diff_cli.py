@@ -80,6 +80,29 @@ def test_json_parts_add_up_to_the_cent_and_groups_to_the_parts(tmp_path: Path, t
             assert sum(round(100 * x) for x in parts) == change
 
 
+def test_an_option_that_is_no_longer_tested_is_told_so_with_its_mean_npv(tmp_path: Path) -> None:
+    """93% on 400 items and on 20, fewer than the 100 of a test; on cash no central value moves, but more draws miss the bar."""
+    usd = "template: classification\nquality: {bar: 0.9, scores: "
+    text = TICKETS.replace("quality: {usd_per_error: 0.02, scores: ", usd)
+    tested, few = (file(tmp_path, f"{items}.yaml", ("luna: 0.93", f"luna: {{value: 0.93, items: {items}}}"), text=text)
+                   for items in (400, 20))
+    shown = " ".join(ask("diff", tested, few).stdout.split())
+    assert "quality alone. gpt-6-luna is no longer tested." in shown
+    assert "gpt-6-luna At the central values unchanged. Mean NPV of the draws, $: " in shown
+    assert "Answers: tested -> few tested." in shown
+    assert "without effect on these central values error rate of gpt-6-luna" in shown
+    assert "gpt-6-luna is tested now." in " ".join(ask("diff", few, tested).stdout.split())
+
+
+def test_what_an_evaluation_counted_belongs_to_the_error_rate_of_its_system(tmp_path: Path) -> None:
+    """Answers judged on the same items are drawn by several facts of a system: one cause each system, none named by a path."""
+    paired = "luna: {value: 0.93, items: 400, paired: {both_right: 364, only_incumbent: 12, only_this: 8, both_wrong: 16}}"
+    both = file(tmp_path, "both.yaml", ("sol: 0.94", "sol: {value: 0.94, items: 400}"), ("luna: 0.93", paired))
+    causes = json.loads(ask("diff", file(tmp_path, "one.yaml"), both, "--format", "json").stdout)["causes"]
+    assert {c["name"] for c in causes if c["what"] == "error rate"} <= {"error rate of gpt-6-sol", "error rate of gpt-6-luna"}
+    assert len([c for c in causes if c["of"] == "gpt-6-luna"]) == 1
+
+
 def test_values_that_print_alike_are_told_apart(tmp_path: Path, tickets: Path) -> None:
     """7.00% and 6.96% of the answers are wrong."""
     other = file(tmp_path, "b.yaml", ("luna: 0.93", "luna: 0.9304"))
@@ -206,6 +229,25 @@ def test_a_policy_that_holds_exits_0_and_one_that_breaks_exits_3(tmp_path: Path,
     assert post["side"] == "above"
     assert ask("check", small, "--saved", saved).exit_code == 3
     assert ask("check", tickets, "--saved", saved).exit_code == 0
+
+
+def test_a_signpost_that_is_passed_says_that_the_advice_is_unchanged_where_it_is(tmp_path: Path) -> None:
+    """Both cost the same at the central values; luna must save on average and in 60% of the draws, which takes more calls."""
+    small = file(tmp_path, "small.yaml", ("40000", "{value: 300, low: 100, high: 400}"))
+    saved = tmp_path / "small.json"
+    assert ask("compare", small, "--output", saved).exit_code == 0
+    post = next(s for s in json.loads(saved.read_text())["signposts"]
+                if (s["option"], s["quantity"]) == (LUNA, "requests_per_day"))
+    assert post["direction"] == "above"
+    at = post["threshold"]
+    for value, unchanged in ((1.02 * at, True), (5 * at, False)):
+        grown = file(tmp_path, "grown.yaml", ("40000", f"{{value: {value}, low: {0.3 * value}, high: {1.3 * value}}}"))
+        result = ask("check", grown, "--saved", saved)
+        told = " ".join(result.stdout.split())
+        assert result.exit_code == 3
+        assert "(at that threshold both cost the same, at the central values" in told
+        assert ("the advice, which goes by means and chances, is unchanged" in told) is unchanged
+        assert ("verdict unchanged: asked" in told) is not unchanged
 
 
 def test_a_day_that_has_not_come_is_asked_for_by_its_option_alone(tmp_path: Path, tickets: Path) -> None:

@@ -40,15 +40,28 @@ def told(folder, *words, file="saved.json"):
     return json.loads(done.stdout)
 
 
-def test_an_invoice_alone_tells_cash_and_price(folder):
-    """February was forecast at 28 x 60,000 x 0.0001246 = $209.328; $300 is 1.43316 times that."""
+def test_an_invoice_alone_tells_cash_and_no_price(folder):
+    """February was forecast at 28 x 60,000 x 0.0001246 = $209.328; $300 is 90.67 more, by more calls or a higher price."""
     found = told(folder, "--bill", folder / "bill.csv")
     assert [m["cash_usd"]["came"] for m in found["months"]] == pytest.approx([231.756, 231.756, 300.0])
     assert [m["calls"]["came"] for m in found["months"]] == [None, None, None]
-    assert found["months"][2]["price_factor"]["came"] == pytest.approx(300 / 209.328)
+    assert [m["price_factor"]["came"] for m in found["months"]] == [None, None, None]
     assert [m["cash_usd"]["inside"] for m in found["months"]] == [True, True, False]
-    assert [(e["fact"], e["cash_usd"]) for e in found["effects"]] == [("price", 90.67)]
+    assert [(e["fact"], e["cash_usd"]) for e in found["effects"]] == [("price or volume", 90.67)]
     assert found["schema"] == "roi.track/1"
+
+
+def test_a_bill_alone_passes_no_signpost_and_no_limit_of_a_price(tmp_path, folder):
+    """At 40 times its price luna costs more than staying; 40 times the bill may be 40 times the calls."""
+    (tmp_path / "bill.csv").write_text(f"month,usd\n2026-12,{40 * 231.756}\n")
+    (tmp_path / "usage.csv").write_text(export("gpt-6-luna", 1, usd=40 * LUNA_USD))
+    alone = track(folder, "--bill", tmp_path / "bill.csv", "--limit", "price_factor=1.2")
+    counted = track(folder, "--bill", tmp_path / "bill.csv", "--actual", tmp_path / "usage.csv", "--limit", "price_factor=1.2")
+    assert alone.exit_code == counted.exit_code == 3
+    said = [" ".join(each.stdout.split()) for each in (alone, counted)]
+    assert ["A signpost lies behind us: the price" in each for each in said] == [False, True]
+    assert ["price_factor: nothing tells it" in each for each in said] == [True, False]
+    assert ["A bill without calls and tokens, in 2026-12: price and volume" in each for each in said] == [True, False]
 
 
 @pytest.mark.parametrize(("option", "left"), [(LUNA, 1.0), ("cheaper-api:anthropic/claude-haiku-4-5", 0.0)])
@@ -144,8 +157,9 @@ def test_a_bill_of_what_a_commitment_asks_is_the_forecasts_in_months_of_every_le
     incumbent = {**SCENARIO["incumbent"], "committed_usd_per_month": 30_000, "committed_until": "2028-01-30"}
     (tmp_path / "owed.yaml").write_text(yaml.safe_dump({**SCENARIO, "incumbent": incumbent}))
     (tmp_path / "bill.csv").write_text("month,usd\n2026-12,30000\n2027-01,30000\n2027-02,30000\n")
-    months = told(tmp_path, "--option", LUNA, "--bill", tmp_path / "bill.csv", file="owed.yaml")["months"]
-    assert [m["price_factor"]["came"] for m in months] == pytest.approx([1.0] * 3)
+    found = told(tmp_path, "--option", LUNA, "--bill", tmp_path / "bill.csv", file="owed.yaml")
+    months = found["months"]
+    assert found["effects"] == []
     assert [m["cash_usd"]["central"] for m in months] == pytest.approx([30_000] * 3)
     assert all(30_000 - 0.1 * 232 < m["cash_usd"]["low"] < m["cash_usd"]["high"] < 30_000 + 0.1 * 232 for m in months)
 
@@ -162,9 +176,10 @@ def test_what_is_billed_beyond_a_commitment_and_the_calls_is_a_price(tmp_path):
         for words in ((), ("--actual", tmp_path / "usage.csv")):
             found = told(tmp_path, "--option", LUNA, *words, "--bill", tmp_path / "bill.csv", file="owed.yaml")
             if words or usd >= 30_000:
-                assert [m["price_factor"]["came"] for m in found["months"]] == pytest.approx([price] * 2)
+                came = [m["price_factor"]["came"] for m in found["months"]]
+                assert came == (pytest.approx([price] * 2) if words else [None, None])
                 effects = {e["fact"]: e["cash_usd"] for e in found["effects"]}
-                assert list(effects) == ([] if fact is None else [fact])
+                assert list(effects) == ([] if fact is None else [fact if words else f"{fact} or volume"])
                 assert sum(effects.values()) == pytest.approx(2 * (usd - 30_000), abs=0.02)
 
 
@@ -496,7 +511,8 @@ def test_an_incumbent_that_grew_dearer_before_it_was_left_makes_staying_dearer(t
     words = [word for name in told for word in (name, files[name])]
     found = json.loads(roi("track", tmp_path / "late.yaml", "--option", LUNA, "--format", "json", *words).stdout)
     assert found["earned_usd"] == pytest.approx(31 * 319.80 - 231.756 - 8000)
-    assert [(e["fact"], e["cash_usd"]) for e in found["effects"]] == [("incumbent's price", pytest.approx(31 * 73.8, abs=0.02))]
+    fact = "incumbent's price" + (" or volume" if told == ("--bill",) else "")
+    assert [(e["fact"], e["cash_usd"]) for e in found["effects"]] == [(fact, pytest.approx(31 * 73.8, abs=0.02))]
 
 
 def test_a_bill_over_the_estimate_that_is_volume_is_told_under_the_table(folder):

@@ -20,6 +20,7 @@ STEPS, SAME = 50, 1e-9
 NUDGE, ALMOST_NOTHING = 1e-3, 1e-6
 """The share by which a quantity is moved to see what that costs, and the least factor that is tried."""
 BAR, EQUAL = "what the quality bar admits", "there the present values are equal"
+OTHER_SIDE = {"above": "below", "below": "above"}
 SAME_PRICE = "the rival pays the same price"
 
 

@@ -31,6 +31,8 @@ class RequestCost:
     cache_write_tokens: Number
     output_tokens: Number
     batch_tokens: Number
+    batch_read_tokens: Number
+    """Of them, those that a cache holds."""
     batched: Number
     """Share of the requests that goes through the batch price."""
 
@@ -46,6 +48,8 @@ class _Seen:
 
     total: Array
     prefix: Array
+    kept: Array
+    """The prefix that the workload says: a provider caches it, or it is too short, however long a month's calls were."""
     output: Array
 
 
@@ -53,16 +57,18 @@ def seen_tokens(shared: Shared, tokens: Tokens) -> _Seen:
     """The length bins as the option's tokenizer, prompt and verbosity make them.
 
     prefix = min(shared prefix, input), scaled to `prefix_tokens` where a tuned model needs fewer instructions;
-    input = (input - prefix + new prefix) x ratio; output = output x ratio x output_ratio + reasoning tokens.
+    input = (input - prefix + new prefix) x ratio; output = output x ratio x output_ratio + reasoning tokens. Where the calls of
+    a month were `longer` or shorter, that is their input; the prefix, which is the same in every prompt, stays what it was.
     """
     prefix = np.minimum(shared.prefix_tokens, shared.input_tokens)
     new = prefix
     if tokens.prefix_tokens is not None:
         kept = np.divide(tokens.prefix_tokens, np.maximum(shared.prefix_tokens, 1e-12))
         new = prefix * np.where(np.asanyarray(shared.prefix_tokens) > 0, kept, 1.0)
-    total = (shared.input_tokens - prefix + new) * tokens.ratio
+    total, kept = (shared.input_tokens - prefix + new) * (tokens.ratio * tokens.longer), new * tokens.ratio
+    read = np.minimum(kept * tokens.prefix_longer, total)
     output = shared.output_tokens * tokens.ratio * tokens.output_ratio + tokens.reasoning_tokens
-    return _Seen(np.asanyarray(total), np.asanyarray(new * tokens.ratio), np.asanyarray(output))
+    return _Seen(np.asanyarray(total), np.asanyarray(read), np.asanyarray(kept), np.asanyarray(output))
 
 
 def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
@@ -73,7 +79,7 @@ def _linear(shared: Shared, tokens: Tokens, api: Api) -> bool:
     """
     if tokens.prefix_tokens is not None and np.min(shared.input_tokens) < np.max(shared.prefix_tokens):
         return False
-    if api.edges.size > 1 and np.max(shared.input_tokens) * np.max(tokens.ratio) > api.edges[1]:
+    if api.edges.size > 1 and np.max(shared.input_tokens) * np.max(tokens.ratio * tokens.longer) > api.edges[1]:
         return False
     return not (api.uses_cache and api.cache_read is not None and np.max(shared.prefix_tokens) > 0)
 
@@ -110,7 +116,7 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
     if api.uses_cache and api.cache_read is not None and not linear:
         write = rate(api.cache_write) if api.cache_write is not None else price_in
         saves = hit_rate * rate(api.cache_read) + (1.0 - hit_rate) * write < price_in
-        cached = saves & (seen.prefix >= api.cache_minimum) & (seen.prefix > 0)
+        cached = saves & (seen.kept >= api.cache_minimum) & (seen.kept > 0)
         read_tokens = np.where(cached, seen.prefix * hit_rate, 0.0)
         read_usd = read_tokens * rate(api.cache_read)
         if api.cache_write is not None:
@@ -122,10 +128,11 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
 
     now: Number = 1.0
     batch_usd: Array = np.zeros(())
-    in_batch = _usd_in_batch(seen, api, hit_rate, cached, rate)
+    batch_read: Number = 0.0
+    in_batch = _in_batch(seen, api, hit_rate, cached, rate)
     if in_batch is not None:
-        batched = np.where(in_batch < input_usd + read_usd + write_usd + output_usd, api.batch_share, 0.0)
-        now, batch_usd = 1.0 - batched, batched * in_batch
+        batched = np.where(in_batch[0] < input_usd + read_usd + write_usd + output_usd, api.batch_share, 0.0)
+        now, batch_usd, batch_read = 1.0 - batched, batched * in_batch[0], batched * in_batch[1]
 
     def mean(part: Number) -> Number:
         if shared.weights.size == 1 and np.ndim(part) != 1:  # the mean request alone, of weight 1
@@ -139,20 +146,22 @@ def request_cost(shared: Shared, tokens: Tokens, api: Api, hit_rate: Number) -> 
         cache_read_usd=mean(read_usd * now), cache_read_tokens=mean(read_tokens * now),
         cache_write_usd=mean(write_usd * now), cache_write_tokens=mean(write_tokens * now),
         output_usd=mean(output_usd * now), output_tokens=mean(seen.output * now),
-        batch_usd=mean(batch_usd), batch_tokens=mean((seen.total + seen.output) * (1.0 - now)), batched=mean(1.0 - now),
+        batch_usd=mean(batch_usd), batch_tokens=mean((seen.total + seen.output) * (1.0 - now)),
+        batch_read_tokens=mean(batch_read), batched=mean(1.0 - now),
     )
 
 
-def _usd_in_batch(
+def _in_batch(
     seen: _Seen, api: Api, hit_rate: Number, cached: NDArray[np.bool_], rate: Callable[[Array], Array]
-) -> Array | None:
-    """USD of the requests of each length bin in batch; None where nothing may go that way."""
+) -> tuple[Array, Number] | None:
+    """USD of the requests of each length bin in batch, and their tokens that a cache holds; None where nothing may go so."""
     if api.batch_input is None or api.batch_output is None or not any_positive(api.batch_share):
         return None
-    usd = seen.total * rate(api.batch_input)
+    usd, read = seen.total * rate(api.batch_input), np.zeros(())
     if api.batch_cache_read is not None and api.uses_cache:
         rewrite = rate(api.batch_input if api.batch_cache_write is None else api.batch_cache_write)
         prefix_usd = hit_rate * rate(api.batch_cache_read) + (1.0 - hit_rate) * rewrite
         from_cache = (seen.total - seen.prefix) * rate(api.batch_input) + seen.prefix * prefix_usd
+        read = np.where(cached & (from_cache < usd), seen.prefix * hit_rate, 0.0)
         usd = np.where(cached, np.minimum(usd, from_cache), usd)
-    return usd + seen.output * rate(api.batch_output)
+    return usd + seen.output * rate(api.batch_output), read

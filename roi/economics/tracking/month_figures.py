@@ -133,7 +133,7 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
         seen, part = seen_tokens(shared, p.option.tokens), p.calls / safe
         given = given + part * _mean(shared, seen.total)
         made = made + part * _mean(shared, seen.output)
-        read = read + part * (0.0 if p.cost is None else p.cost.cache_read_tokens)
+        read = read + part * (0.0 if p.cost is None else p.cost.cache_read_tokens + p.cost.batch_read_tokens)
         own = own + (part if p.own else 0.0)
     lines, fleet = done.costs.lines, done.costs.fleet
     billed = [x for x in lines if x.engine_name.startswith(BILLED)]
@@ -218,20 +218,25 @@ def with_seen(
     """The records as they would have been, had the facts in `seen` been so many times what they are.
 
     The volume and the tokens of a request are the workload's, so they hold for every option. A cache rate is the workload's
-    too, unless the option's API has its own. The incumbent's price holds wherever its model is called. Share of calls is, in
-    place of a factor, the months until the option is live, or the share that it escalates; the months until it is live are
-    then a fact of their own. Other prices are factors on lines, and stand in `billed`.
+    too, unless the option's API has its own; what is read beyond the whole prefix says that it is longer. The incumbent's price
+    holds wherever its model is called. Share of calls is, in place of a factor, the months until the option is live, or the
+    share that it escalates; the months until it is live are then a fact of their own. Other prices are factors on lines, and
+    stand in `billed`.
     """
     option, known, shared = options[id], dict(options), replace(shared)  # what was worked out from other options is forgotten
     if VOLUME in seen:
         shared = replace(shared, requests_per_day=shared.requests_per_day * seen[VOLUME])
     if CACHE in seen:
         if option.api is not None and option.api.hit_rate is not None:
-            rate = np.clip(option.api.hit_rate * seen[CACHE], 0.0, 1.0)
-            known[id] = option = replace(option, api=replace(option.api, hit_rate=rate))
+            rate = option.api.hit_rate * seen[CACHE]
+            api = replace(option.api, hit_rate=np.clip(rate, 0.0, 1.0))
+            known[id] = option = replace(option, api=api, tokens=_read_on(option.tokens, rate))
         else:
-            first, escalated = (np.clip(x * seen[CACHE], 0.0, 1.0) for x in (shared.hit_rate, shared.escalated_hit_rate))
-            shared = replace(shared, hit_rate=first, escalated_hit_rate=escalated)
+            rate, escalated = shared.hit_rate * seen[CACHE], shared.escalated_hit_rate * seen[CACHE]
+            shared = replace(shared, hit_rate=np.clip(rate, 0.0, 1.0), escalated_hit_rate=np.clip(escalated, 0.0, 1.0))
+            known = {k: o if o.api is None or o.api.hit_rate is not None else replace(o, tokens=_read_on(o.tokens, rate))
+                     for k, o in known.items()}
+            option = known[id]
     if ROUTING in seen:
         handing = bool(np.any(np.asanyarray(option.escalated) > 0))
         known[id] = option = replace(option, **{"escalated" if handing else "months_to_live": seen[ROUTING]})  # type: ignore[arg-type]
@@ -250,12 +255,17 @@ def shares_price(option: Option, options: Mapping[str, Option]) -> bool:
     return option.vendor is not None and option.vendor == options["stay"].vendor
 
 
+def _read_on(tokens: Tokens, rate: Number) -> Tokens:
+    """Tokens of a request whose prefix is found at this rate: above 1, as many times the prefix is found."""
+    return replace(tokens, prefix_longer=tokens.prefix_longer * np.maximum(rate, 1.0))
+
+
 def _longer(tokens: Tokens, given: Number, made: Number) -> Tokens:
     """Tokens of a request with so many times the input and the output."""
     return replace(
         tokens,
-        ratio=tokens.ratio * given,
-        output_ratio=tokens.output_ratio * made / given,
+        longer=tokens.longer * given,
+        output_ratio=tokens.output_ratio * made,
         reasoning_tokens=tokens.reasoning_tokens * made,
     )
 

@@ -55,6 +55,8 @@ SHARE_MIXED: Final = 0.0005
 """The same in a month of both models: what is left is told as the price of one that may cost a tenth of the other."""
 MOVED: Final = 1e-9
 """A factor this near to 1 is one."""
+OR_VOLUME: Final = "or volume"
+"""Behind the name of a price that is told by a bill alone."""
 PRICES: Final = frozenset({PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE})
 """Facts that are factors on lines, so that nothing has to be evaluated for them; of a price, where nothing is committed."""
 
@@ -85,6 +87,16 @@ class Came:
     def calls_usd(self) -> float | None:
         """What was billed for the calls themselves."""
         return None if self.api_usd is None or self.unused_usd is None else self.api_usd - self.unused_usd
+
+    @property
+    def tells_price(self) -> bool:
+        """True where a bill and the calls that it is for are told: without them a price is not told apart from a volume."""
+        return self.calls_usd is not None and self.calls is not None
+
+    @property
+    def bill_alone(self) -> bool:
+        """True where a bill is told without the calls that it is for."""
+        return self.calls_usd is not None and self.calls is None
 
 
 @dataclass(frozen=True)
@@ -352,7 +364,7 @@ def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tra
     """What each fact did to the cash of the months and to what they saved, the largest first, and how that was shared out.
 
     In whole cents that add up to what came less the forecast; what comes to none is left out. Each fact is a cause of its own
-    (`attribution`).
+    (`attribution`). A price is "... or volume" where the bill of a month came alone.
     """
     came, names = tracked.came, [name for name in FACTS if name in tracked.seen]
     factors = PRICES - {PRICE} if committed(shared, options) else PRICES
@@ -378,5 +390,6 @@ def effects(shared: Shared, options: Mapping[str, Option], id: str, tracked: Tra
         if not (cash[k] or saved[k]):
             continue
         factor = tracked.seen[name][-1, 0] if name in {ROUTING, LIVE} else tracked.seen[name].mean()
-        found.append(Effect(name, float(factor), cash[k] / 100, saved[k] / 100))
+        fact = f"{name} {OR_VOLUME}" if name in {PRICE, STAY_PRICE} and any(each.bill_alone for each in came) else name
+        found.append(Effect(fact, float(factor), cash[k] / 100, saved[k] / 100))
     return tuple(sorted(found, key=lambda each: -abs(each.cash_usd))), shared_out.method

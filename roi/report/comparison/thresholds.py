@@ -7,7 +7,7 @@ from operator import itemgetter
 from roi.economics.decision.break_even import OWNED, BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import CENT, LineResult, OptionResult
-from roi.economics.decision.signposts import BAR, SAME_PRICE, Signpost
+from roi.economics.decision.signposts import BAR, OTHER_SIDE, SAME_PRICE, Signpost
 from roi.economics.decision.verdict import chance, value
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, Shared, path_of, places
 from roi.facts.fact import Basis, Fact, Value
@@ -22,7 +22,6 @@ NEAR, FAR = 3.0, 10.0
 """Times today's volume within which it is asked whether the advice turns: up FAR, down NEAR of what runs no GPUs, else FAR."""
 MOST_DIGITS = 6
 """Of a price at which the advice turns."""
-OTHER_SIDE = {"above": "below", "below": "above"}
 
 
 def option_of(c: Comparison, id: str) -> OptionResult:

@@ -269,7 +269,7 @@ def test_a_month_that_only_an_invoice_tells_is_all_price(records):
         for month in year(2, usd=1.3 * LUNA_USD)
     )
     _, found = named(records, LUNA, came)
-    assert [(e.fact, round(e.factor, 6)) for e in found] == [("price", 1.3)]
+    assert [(e.fact, round(e.factor, 6)) for e in found] == [("price or volume", 1.3)]
 
 
 def test_going_back_is_the_way_on_where_the_price_rises_40_fold(case, records):

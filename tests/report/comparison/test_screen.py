@@ -740,6 +740,21 @@ def test_a_price_that_is_announced_is_told_with_what_it_adds_to_a_month() -> Non
     assert "announced: counted, in its successors' prices too, $" in flat(bundled(*words, "incumbent.ends_in_months=0.2"))
 
 
+def test_a_cache_that_is_on_and_has_no_price_is_told_on_the_screen() -> None:
+    """The list of gpt-6-sol has a price of cache reads; a model that the user alone states has none, and pays in full."""
+    prompt = ("workload.shared_prefix_tokens=1500", "workload.cache_hit_rate=0.9")
+    words = (*NOTHING, "draws=0", "incumbent.provider=openai", *prompt)
+    own = ("incumbent.model=own", "apis={openai/own: {input_usd_per_mtok: 1.6, output_usd_per_mtok: 8}}")
+    told = "The prompt cache that is on has no price: all input of openai/own is counted in full, by the rates of"
+    on = "incumbent.uses_cache=true"
+    assert told in flat(bundled(*words, *own, on))
+    assert told in " ".join(comparison_text(bundled(*words, *own, on), [], None, "table", full=False).split())
+    stated = own[1].replace("}}", ", cache_read_usd_per_mtok: 0.16}}")
+    for other in ((*own, "incumbent.uses_cache=false"), (*own, on, "workload.cache_hit_rate=0"), (own[0], stated, on),
+                  ("incumbent.model=gpt-6-sol", on)):
+        assert "has no price" not in flat(bundled(*words, *other))
+
+
 def test_a_bill_that_is_far_off_is_told_where_no_figure_hangs_on_why() -> None:
     """Cache and batch save the same whether the gap is price or volume: the bill is then told from a quarter off on."""
     words = (*NOTHING, "template=null", "workload.can_wait_share=0.5", "draws=0", "workload.requests_per_day=20000")

@@ -26,7 +26,7 @@ from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import included
 from roi.report.comparison.screen import best_rows, screen_blocks
-from roi.report.comparison.thresholds import alone_from, flips_at, look_again, option_of, wins_from
+from roi.report.comparison.thresholds import alone_from, flips_at, look_again, option_of, today, wins_from
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import percent, requests, short_usd, told_apart
@@ -548,6 +548,17 @@ def test_a_volume_that_today_is_past_is_said_to_be_with_what_is_missing(mean: fl
             patch.setattr(type(c.thresholds), "crossings", lambda *_, won=won: (won,))
             assert wins_from(c, o) == f"beats staying from {now:,.0f} a day on{said}"
             assert flat(c).split("NOT YET")[1].count("% of the draws") == (mean > 0.0 and (odds < 0.8 or not said))
+
+
+@pytest.mark.parametrize("name", ["classification", "generation"])
+def test_the_nearest_own_option_says_its_volumes_where_a_guessed_price_of_errors_would_name_another(name: str) -> None:
+    """On cash the base model leads its kind, with the template's price of a wrong answer the adapter; cash is what decides."""
+    c = compare(resolve(check_scenario({**parse_yaml(template(name), name), "draws": 0})).case)
+    o = max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, "cash"))
+    assert c.verdict.counts == "cash"
+    assert o.id != max((x for x in c.options if x.kind == o.kind), key=lambda x: value(x, "errors")).id
+    assert wins_from(c, o)
+    assert f"At the central values ({today(c)}) it {wins_from(c, o)}." in flat(c)
 
 
 def test_an_option_that_is_ahead_at_every_volume_says_what_is_missing_alone() -> None:

@@ -50,7 +50,7 @@ class Thresholds:
         self.curves, self._results, self._untrained, self._verdict = curves, results, untrained, verdict
         best: dict[str, OptionResult] = {}
         for r in results.values():
-            if r.kind != "stay" and (r.kind not in best or r.expected_npv_usd > best[r.kind].expected_npv_usd):
+            if r.kind != "stay" and (r.kind not in best or value(r, verdict.counts) > value(best[r.kind], verdict.counts)):
                 best[r.kind] = r
         self._best = list(best.values())
         self.ids = [id for id, r in results.items() if id != "stay" and (r in self._best or id == verdict.leader)]
@@ -78,8 +78,9 @@ class Thresholds:
         hosted = [r for r in self._best if self.curves.options[r.id].self_hosted]
         if not hosted:
             return None
-        top = max(hosted, key=lambda r: r.expected_npv_usd).id
-        return next(b for b in self.crossings(top, "best_untrained") if b.basis == "pv").stays
+        counts = self._verdict.counts
+        top = max(hosted, key=lambda r: value(r, counts)).id
+        return next(b for b in self.crossings(top, "best_untrained") if (b.basis, b.counts) == ("pv", counts)).stays
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:

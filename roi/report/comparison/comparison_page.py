@@ -16,7 +16,7 @@ from roi.report.charts.spending import costs_of
 from roi.report.comparison.advice import advice, counted, npv_of
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.findings import break_even, returns, winner_changes
-from roi.report.comparison.names_and_rates import VALUE, secret, stand_ins, telling
+from roi.report.comparison.names_and_rates import HIDDEN, open_range, secret, stand_ins, telling
 from roi.report.comparison.options_table import cost_tree, options_table, rank, reasons_once
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, head, table
@@ -176,7 +176,7 @@ def _facts(case: Case, paths: Sequence[str], redact: bool) -> Table:
         hide = redact and secret(path, fact)
         spread = fact_range(fact) if fact.uncertain else ""
         source = "" if redact else f"{fact.source} ({path})"
-        shown = (VALUE, VALUE if spread else "") if hide else (_value(fact), spread)
+        shown = (HIDDEN, HIDDEN if spread else "") if hide else (_value(fact), spread)
         rows.append(Row((fact_name(path), *shown, fact.basis.value, str(fact.date or "")), detail=source))
     return Table(("fact", "value", "5% to 95%", "basis", "date"), tuple(rows), align="lrrll")
 
@@ -224,8 +224,9 @@ def _moves(c: Comparison, redact: bool) -> Iterator[Part]:
     if not c.drivers:
         yield Paragraph("Nothing uncertain moves the answer." if c.case.uncertain else NO_DRAWS)
         return
-    yield Picture(charts.drivers(c), "NPV with one fact at its 5th and at its 95th percentile, all others central.")
-    yield from _below(drivers(c, secret if redact else lambda *_: False))
+    ends = open_range if redact else None
+    yield Picture(charts.drivers(c, ends), "NPV with one fact at its 5th and at its 95th percentile, all others central.")
+    yield from _below(drivers(c, ends))
 
 
 def _worth(c: Comparison) -> Iterator[Part]:

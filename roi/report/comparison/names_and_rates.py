@@ -9,16 +9,21 @@ from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report.layout.wording import KINDS, fact_name, fact_range, quantity
 
+HIDDEN = "hidden"
+"""What stands for the value of a fact that is not told."""
 NAMED = (".system", ".model", ".vendor", ".provider", ".escalates_to", ".name")
 """Ends of paths of names."""
-VALUE = "hidden"
-"""What stands for a value that is not told."""
 
 
 def secret(path: str, fact: Fact) -> bool:
     """True where the fact is a rate, a wage or a name."""
     priced = any(word in fact.unit for word in ("USD", "hour"))
     return priced or isinstance(fact.value, str) or path.endswith(("discount", "price_ratio"))
+
+
+def open_range(path: str, fact: Fact) -> str:
+    """The range of the fact, for a reader who must not know rates, wages and names."""
+    return HIDDEN if secret(path, fact) else fact_range(fact)
 
 
 def stand_ins(*comparisons: Comparison) -> dict[str, str]:
@@ -68,10 +73,10 @@ def _name(path: str, fact: Fact, give: Callable[[str, str], None]) -> None:
 
 
 def telling(case: Case) -> list[str]:
-    """Texts that tell a rate, or hours from which a wage follows: what the fact is called and what it comes to."""
+    """Texts that tell a secret number: what the fact is called and what it comes to."""
     found = []
     for path, fact in case.facts.items():
-        if ("USD" in fact.unit or "hour" in fact.unit) and isinstance(fact.value, (int, float)):
+        if secret(path, fact) and isinstance(fact.value, (int, float)):
             name = fact_name(path)
             texts = (quantity(fact.value, fact.unit), fact_range(fact))
             found += [f"{name}{between}{text}" for between in (" ", ": ") for text in texts]

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from roi.economics.decision.comparison import Comparison
 from roi.facts.fact import Fact
 from roi.report.comparison.advice import MEASURES
-from roi.report.comparison.names_and_rates import VALUE
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import fact_name, fact_range, figure, money_of, option_label, usd
 
@@ -26,8 +25,9 @@ def measurable(c: Comparison) -> list[Block]:
     ]
 
 
-def drivers(c: Comparison, hidden: Callable[[str, Fact], bool] = lambda *_: False) -> list[Block]:
-    """The uncertain facts that move the answer most, the range of each but of those that are `hidden`."""
+def drivers(c: Comparison, ends: Callable[[str, Fact], str] | None = None) -> list[Block]:
+    """The uncertain facts that move the answer most; `ends` tells the range of one, where not every reader may know all."""
+    told = ends or (lambda _, fact: fact_range(fact))
     if not c.drivers or c.driver_option is None:
         return []
     money = money_of([x for d in c.drivers for x in (d.npv_at_low_usd, d.npv_at_high_usd)])
@@ -35,9 +35,9 @@ def drivers(c: Comparison, hidden: Callable[[str, Fact], bool] = lambda *_: Fals
     return [
         Heading(f"What moves the NPV of {option_label(c.case, c.driver_option)}, {money.unit}"),
         Table(heads, tuple(
-            Row((fact_name(d.path), VALUE if hidden(d.path, fact) else fact_range(fact), money(d.npv_at_low_usd),
-                 money(d.npv_at_high_usd), f"{d.rank_correlation:+.2f}", money(d.worth_knowing_usd)))
-            for d in c.drivers for fact in (c.case[d.path],)), align="ll"),
+            Row((fact_name(d.path), told(d.path, c.case[d.path]), money(d.npv_at_low_usd), money(d.npv_at_high_usd),
+                 f"{d.rank_correlation:+.2f}", money(d.worth_knowing_usd)))
+            for d in c.drivers), align="ll"),
         Paragraph("One fact at its 5% and 95% end, the others central. Rank corr.: Spearman, over the draws. Worth knowing: the"
                   " most that any study of this one fact could be worth for this decision."),
     ]

@@ -212,6 +212,22 @@ def test_a_redacted_page_tells_no_hours_whose_worth_is_a_wage_and_no_half_of_a_n
         assert canary not in html, canary
 
 
+def test_the_ends_of_a_driver_are_hidden_where_its_fact_is() -> None:
+    """A negotiated discount moves the answer, as does what a successor costs: in the table and in the picture."""
+    c = answer("draws=64", "candidates.self_hosted=[]", "candidates.hosted_adapters=[]",
+               "incumbent.discount={value: 0.1717, low: 0.1234, high: 0.2345}",
+               "incumbent.successor_price_ratio={value: 0.9, low: 0.7171, high: 1.3131}")
+    ends = ("12.3% to 23.4%", "12.3% to 23.5%", "0.717 to 1.31")
+    plain, html = html_of(c), html_of(c, redact=True)
+    assert sum(end in plain for end in ends) == 2
+    assert [end for end in ends if end in html] == []
+    [rows] = [table for table in tables(html) if table and {"5% to 95%", "fact"} <= table[0].keys() and len(table[0]) == 6]
+    found = {row["fact"]: row["5% to 95%"] for row in rows}
+    assert found["discount at stay"] == "hidden"
+    assert "discount at stay: hidden" in html
+    assert set(found.values()) != {"hidden"}
+
+
 @pytest.mark.slow
 def test_ten_thousand_options_over_ten_years_give_a_page_that_says_what_it_leaves_out() -> None:
     c = answer("draws=0", "horizon_months=120")

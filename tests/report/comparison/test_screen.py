@@ -26,7 +26,7 @@ from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import included
 from roi.report.comparison.screen import best_rows, screen_blocks
-from roi.report.comparison.thresholds import alone_from, flips_at, look_again, option_of, wins_from
+from roi.report.comparison.thresholds import alone_from, flips_at, look_again, option_of, today, wins_from
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import percent, requests, short_usd, told_apart
@@ -573,6 +573,17 @@ def test_where_todays_volume_lies_in_a_gap_between_those_at_which_an_option_wins
         assert wins_from(c, o) == f"beats staying from 10 a day on, up to 200,000{told}"
 
 
+@pytest.mark.parametrize("name", ["classification", "generation"])
+def test_the_nearest_own_option_says_its_volumes_where_a_guessed_price_of_errors_would_name_another(name: str) -> None:
+    """On cash the base model leads its kind, with the template's price of a wrong answer the adapter; cash is what decides."""
+    c = compare(resolve(check_scenario({**parse_yaml(template(name), name), "draws": 0})).case)
+    o = max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, "cash"))
+    assert c.verdict.counts == "cash"
+    assert o.id != max((x for x in c.options if x.kind == o.kind), key=lambda x: value(x, "errors")).id
+    assert wins_from(c, o)
+    assert f"At the central values ({today(c)}) it {wins_from(c, o)}." in flat(c)
+
+
 def test_an_option_that_is_ahead_at_every_volume_says_what_is_missing_alone() -> None:
     c = answer()
     o = replace(option_of(c, LUNA), binds=False, probability_npv_positive=0.5, probability_cash_positive=0.5)
@@ -761,6 +772,21 @@ def test_a_price_that_is_announced_is_told_with_what_it_adds_to_a_month() -> Non
     for other in ("as_of=2026-11-09", stated):
         assert "announced:" not in flat(bundled(*words, other))
     assert "announced: counted, in its successors' prices too, $" in flat(bundled(*words, "incumbent.ends_in_months=0.2"))
+
+
+def test_a_cache_that_is_on_and_has_no_price_is_told_on_the_screen() -> None:
+    """The list of gpt-6-sol has a price of cache reads; a model that the user alone states has none, and pays in full."""
+    prompt = ("workload.shared_prefix_tokens=1500", "workload.cache_hit_rate=0.9")
+    words = (*NOTHING, "draws=0", "incumbent.provider=openai", *prompt)
+    own = ("incumbent.model=own", "apis={openai/own: {input_usd_per_mtok: 1.6, output_usd_per_mtok: 8}}")
+    told = "The prompt cache that is on has no price: all input of openai/own is counted in full, by the rates of"
+    on = "incumbent.uses_cache=true"
+    assert told in flat(bundled(*words, *own, on))
+    assert told in " ".join(comparison_text(bundled(*words, *own, on), [], None, "table", full=False).split())
+    stated = own[1].replace("}}", ", cache_read_usd_per_mtok: 0.16}}")
+    for other in ((*own, "incumbent.uses_cache=false"), (*own, on, "workload.cache_hit_rate=0"), (own[0], stated, on),
+                  ("incumbent.model=gpt-6-sol", on)):
+        assert "has no price" not in flat(bundled(*words, *other))
 
 
 def test_a_bill_that_is_far_off_is_told_where_no_figure_hangs_on_why() -> None:

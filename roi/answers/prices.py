@@ -26,8 +26,10 @@ from roi.facts.records import DatedRow
 KEYS: Final[dict[type[DatedRow], Callable[[Any], object]]] = {  # Any: a row of the kind
     RentalOffer: RENT_KEY, PurchasePrice: attrgetter("gpu"), ApiPrice: attrgetter("provider", "model"),
 }
-CARD_OFF: Final = 10.0
-"""Times the price of a card that is known, up or down, which nobody pays: a rent by the hour, cents, a whole server."""
+FAR_OFF: Final = 10.0
+"""Times the price that is known of a card or of a model's tokens, up or down, which nobody pays: a rent by the hour, cents."""
+RATE: Final = "_usd_per_mtok"
+"""What the name of every rate of an API ends with; what stands before it is also the name of an option."""
 AnyPrice = TypeVar("AnyPrice", bound=DatedRow)
 
 
@@ -171,18 +173,51 @@ def _remarks(row: DatedRow, today: Date) -> tuple[str, ...]:
         times = row.usd_per_gpu / known
         off = (f"${row.usd_per_gpu:,g} is {times:.2g} x the ${known:,g} that one {row.gpu} is known to cost; it is of one"
                " card, to buy")
-        return () if 1.0 / CARD_OFF < times < CARD_OFF else (off,)
-    if not isinstance(row, ApiPrice):
-        return ()
-    new: tuple[str, ...] = ()
+        return () if 1.0 / FAR_OFF < times < FAR_OFF else (off,)
+    return tuple(_api_remarks(row, today)) if isinstance(row, ApiPrice) else ()
+
+
+def _api_remarks(row: ApiPrice, today: Date) -> Iterator[str]:
+    """What may be a slip, and what was known of the model that this price does not state."""
     try:
-        find_api_price(row.provider, row.model, today)  # a dated snapshot has the price of its model
+        known = find_api_price(row.provider, row.model, today)  # a dated snapshot has the price of its model
     except InputError:
-        new = _first_of("provider", row.provider, provider_names()) or _first_of(
+        yield from _first_of("provider", row.provider, provider_names()) or _first_of(
             f"model of {row.provider}", row.model, model_names(row.provider))
+    else:
+        yield from _far_off(row, known)
+        yield from _unstated(row, known)
     read, computed = (rates[0] if rates else 0.0 for rates in (row.cache_read_usd_per_mtok, row.input_usd_per_mtok))
-    beyond = f"${read:g} for input from the cache is above the ${computed:g} of other input"
-    return (*new, beyond) if read > computed else new
+    if read > computed:
+        yield f"${read:g} for input from the cache is above the ${computed:g} of other input"
+
+
+def _stated(price: ApiPrice) -> dict[str, float]:
+    """The lowest tier's rates that a price states, USD per million tokens, by the name of their option."""
+    return {name.removesuffix(RATE).replace("_", "-"): value[0] for name, value in price if name.endswith(RATE) and value}
+
+
+def _far_off(row: ApiPrice, known: ApiPrice) -> Iterator[str]:
+    """Each rate that is a multiple or a fraction of the known one that nobody pays."""
+    before = _stated(known)
+    for name, usd in _stated(row).items():
+        if (was := before.get(name, 0.0)) > 0.0 and not 1.0 / FAR_OFF < usd / was < FAR_OFF:
+            yield (f"--{name}: ${usd:,g} is {usd / was:.4g} x the ${was:g} that {row.provider}/{row.model} is known to cost; it"
+                   " is of a million tokens")
+
+
+def _unstated(row: ApiPrice, known: ApiPrice) -> Iterator[str]:
+    """The rates that are known and that this price does not have, which are then no rates at all, and how to state them."""
+    stated, edges, file = _stated(row), known.edges_tokens[1:], f"{NAMES[ApiPrice]}.csv"
+    gone = [f"--{name} {usd:g}" for name, usd in _stated(known).items() if name not in stated]
+    if gone:
+        yield (f"known until now, and not in this price: {', '.join(gone)}; a cache or a batch without a rate"
+               f" counts as not offered. State what holds: these options with another --date, or the row in {file}")
+    if edges and len(row.edges_tokens) == 1:
+        above = " and ".join(f"{edge:,.0f}" for edge in edges)
+        yield (f"known until now, and not in this price: other rates above {above} input tokens of a call. Where they hold,"
+               f" complete the row in {file}: edges_tokens {';'.join(f'{edge:.0f}' for edge in known.edges_tokens)},"
+               " and in each rate as many figures, with ; between them")
 
 
 def _first_of(field: str, name: str, known: Collection[str]) -> tuple[str, ...]:

@@ -159,6 +159,8 @@ def refuse_provider(_: click.Context, __: click.Parameter, provider: str | None)
 @usd_option("--cache-write", help="Input written to the cache.  [default: as input]")
 @usd_option("--batch-input", help="Input in batch processing.  [default: no batch]")
 @usd_option("--batch-output", help="Output in batch processing.  [default: no batch]")
+@usd_option("--batch-cache-read", help="Input read from the cache, in batch processing.  [default: not cached there]")
+@usd_option("--batch-cache-write", help="Input written to the cache, in batch processing.  [default: as batch input]")
 @click.option("--cache-minimum-tokens", type=click.IntRange(0),
               help="Shortest prefix that is cached.  [default: the provider's rule]")
 @adds_price
@@ -171,6 +173,10 @@ def api(*, model: str, cache_minimum_tokens: int | None, **usd: float | None) ->
         raise InputError(f"PROVIDER/MODEL: {model[:60]!r} is not usable; for example openai/gpt-6-luna")
     if (usd["batch_input"] is None) != (usd["batch_output"] is None):
         raise InputError("--batch-input and --batch-output: give both or none")
+    for option, needed in (("batch_cache_read", ("cache_read", "batch_input")), ("batch_cache_write", ("batch_cache_read",))):
+        missing = next((name for name in needed if usd[option] is not None and usd[name] is None), None)
+        if missing is not None:
+            raise InputError(f"--{option.replace('_', '-')}: needs --{missing.replace('_', '-')}")
     rates = {f"{rate}_usd_per_mtok": (value,) for rate, value in usd.items() if value is not None}
     return "ApiPrice", {"provider": provider_id(provider), "model": name, "cache_minimum_tokens": cache_minimum_tokens, **rates}
 

@@ -86,7 +86,8 @@ def _format(source: Source, asked: Asked) -> Format:
                          " --map item=COLUMN, score=COLUMN and system=COLUMN read it as a table of your own")
     missing = " and ".join(f"{names[0]} (or {', '.join(names[1:5])} ...)" for names in lacking)
     raise InputError(f"{source.path}: no known format by its columns; nearest: {OWN.title}, without {missing};"
-                     " --map item=COLUMN, score=COLUMN or system=COLUMN names others")
+                     " --map item=COLUMN, score=COLUMN or system=COLUMN names others. Rows are one for each item and system:"
+                     " turn a table that has a column for each system")
 
 
 class _Rows:

@@ -10,7 +10,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.worth import Experiment, Point
 from roi.report.comparison.thresholds import nothing_fails
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
-from roi.report.layout.wording import MEASURES, duration, fact_name, money_of, option_label, usd
+from roi.report.layout.wording import MEASURES, case_number, duration, fact_name, money_of, option_label, usd
 
 SCHEMA = "roi.next/1"
 SHORT = {"day": "d", "days": "d", "weeks": "w", "months": "mo"}
@@ -116,6 +116,9 @@ def _curve(c: Comparison, e: Experiment, *, full: bool) -> Iterable[Block]:
         Row((f"{p.items:,}", money(p.worth_usd - p.net_usd), money(p.first_net_usd), money(p.net_usd),
              f"<- best {'first' if first else 'after'}" if p.items == e.items and e.stop else ""), strong=p.items == e.items)
         for p in points), align="rrrrl")
+    enough = case_number(c.case, "verdict.min_items", 0.0)
+    if any(p.items is not None and p.items < enough and p.worth_usd == 0.0 for p in points) and e.kind == "evaluate":
+        yield Paragraph(f"Fewer than {enough:,.0f} items in all are no test (verdict.min_items): they recommend nothing.")
     if e.stop is None:
         yield Paragraph(f"No size is worth what it costs, up to {e.curve[-1].items:,} {unit}.")
         return

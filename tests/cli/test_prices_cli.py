@@ -182,10 +182,41 @@ def test_what_may_be_a_slip_of_the_pen_is_said_and_added():
     assert answer.stderr.startswith("roi: gpt-6-lunna is a model of openai that had no price until now; nearest: gpt-6-luna")
     assert "roi: $5 for input from the cache is above the $1 of other input\n" in answer.stderr
     for name in ("openai/gpt-4o-mini-2024-07-18", "openai/gpt-6-luna"):
-        assert ask(*model[:2], name, *model[3:7], "--source", "s").stderr == COUNTS
+        again = ask(*model[:2], name, *model[3:7], "--source", "s").stderr
+        assert again.endswith(COUNTS)
+        assert "had no price" not in again
     dear = ask(*(a if a != "2.1" else "20000" for a in ADD))
     told = "$20,000 is above every rent of H100-80GB-SXM that is known, at most $12.29 (Azure); it is of one GPU and an hour"
     assert dear.stderr == f"roi: {told}\n{COUNTS}"
+
+
+LUNA = ("add", "api", "openai/gpt-6-luna", "--source", "s", "--output", "0.5")
+"""A price of a model that is known at 0.1 and 0.5, with a cache, batch and a tier."""
+CACHED = ("--cache-read", "0.01", "--cache-write", "0.12", "--batch-input", "0.05", "--batch-output", "0.25",
+          "--batch-cache-read", "0.005", "--batch-cache-write", "0.06")
+
+
+@pytest.mark.parametrize(("usd", "times"), [("100", "1000"), ("1", "10"), ("0.0001", "0.001"), ("0.9", ""), ("0.011", "")])
+def test_a_rate_at_a_tenth_or_ten_times_its_known_price_is_remarked(usd, times):
+    """Input of gpt-6-luna is known at $0.1 a million tokens: $100 is that of a thousand million."""
+    said = ask(*LUNA, "--input", usd)
+    assert said.exit_code == 0, said.stderr
+    told = f"roi: --input: ${float(usd):,g} is {times} x the $0.1 that openai/gpt-6-luna is known to cost; it is of a million"
+    assert said.stderr.startswith(told) is bool(times)
+
+
+def test_what_was_known_of_a_model_and_its_new_price_does_not_state_is_said_with_the_options_that_do(prices):
+    """No rate is invented: the cache, the batch and the tier of the list are gone until they are stated."""
+    bare = ask(*LUNA, "--input", "0.09").stderr
+    assert ("known until now, and not in this price: --cache-read 0.01, --cache-write 0.125, --batch-input 0.05, --batch-output"
+            " 0.25, --batch-cache-read 0.005, --batch-cache-write 0.0625;") in bare
+    assert "known until now, and not in this price: other rates above 272,000 input tokens of a call." in bare
+    (prices / "hosted.csv").unlink()
+    full = ask(*LUNA, "--input", "0.09", *CACHED).stderr
+    assert "--cache" not in full
+    assert "--batch" not in full
+    price = find_api_price("openai", "gpt-6-luna", date(2026, 11, 26))
+    assert (price.batch_cache_read_usd_per_mtok, price.batch_cache_write_usd_per_mtok) == ((0.005,), (0.06,))
 
 
 @pytest.mark.parametrize(("usd", "times"), [("7", "0.00088"), ("80000", "10"), ("810", ""), ("79000", "")])
@@ -211,6 +242,9 @@ def test_a_card_at_a_tenth_or_ten_times_its_known_price_is_remarked(usd, times):
     ((*ADD[:5], " ", *ADD[6:]), "--vendor: is empty; say who rents it"),
     (("add", "api", "luna", "--input", "1", "--output", "1", "--source", "s"), "PROVIDER/MODEL: 'luna' is not usable"),
     (("add", "api", "a/b", "--input", "1", "--output", "1", "--batch-input", "1", "--source", "s"), "give both or none"),
+    ((*LUNA, "--input", "1", *CACHED[4:]), "--batch-cache-read: needs --cache-read"),
+    ((*LUNA, "--input", "1", *CACHED[:2], *CACHED[8:10]), "--batch-cache-read: needs --batch-input"),
+    ((*LUNA, "--input", "1", *CACHED[:8], *CACHED[10:]), "--batch-cache-write: needs --batch-cache-read"),
     (("add", "api", "--provider", "OpenAI"), "--provider: write it before the model: openai/MODEL"),
     (("add", "api", "--provider", "opnai", "luna"), "--provider: unknown provider 'opnai'; nearest: openai"),
     (("add", "card", "--gpu", "l4", "--usd", "5", "--low", "6", "--source", "s"), "--high: 6, 5, 5 do not ascend"),

@@ -32,6 +32,7 @@ def rows_with(tmp_path: Path, *more: dict[str, object]) -> Path:
     ('{"question": "a", "model": "b", "score": 1}\n', "nearest: own rows, without id (or item, item_id, example_id,"),
     ("name,points\na,1\nb,2\n", "without id (or item, item_id, example_id, question_id ...) and system (or model"),
     ('{"a": 1}', "no known format by its columns"),
+    ("id,question,a,b\n1,x,1,0\n2,y,1,1\n", "Rows are one for each item and system: turn a table that has a column for each"),
     ("1 2 3", "no row of an item in it"),
     ('{"id": 1, "system": "a", "score": 1}\n{"id": 2, "sys', "line 2: the JSON is cut short; write the file again, whole"),
     ('{"results": {"results": [{"provider": "a", "vars": {"q": 1}, "ok": true}]}}', "nearest: promptfoo, without success;"),

@@ -38,6 +38,13 @@ class LineResult:
     """The product behind the figure, and the month it is shown for."""
     cash: bool
     """False for wrong answers, and for what is given up and not paid."""
+    own: bool
+    """True of a cost of the user's own, whose name is the user's too."""
+
+    @property
+    def engine_name(self) -> str:
+        """Its name where the engine gave it; empty for a cost of the user's own."""
+        return "" if self.own else self.name
 
 
 @dataclass(frozen=True)
@@ -261,7 +268,7 @@ def _line(line: Line, case: Case, start: int) -> LineResult:
     return LineResult(
         name=line.name, monthly_usd=tuple(float(x) for x in line.monthly), upfront_usd=float(np.asarray(line.upfront)),
         basis=weakest.basis if weakest else Basis.ASSUMED, source=weakest.source if weakest else "", arithmetic=text,
-        cash=not (line.is_error or line.no_cash),
+        cash=not (line.is_error or line.no_cash), own=line.own,
     )
 
 

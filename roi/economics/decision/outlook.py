@@ -167,7 +167,7 @@ def bill_at_todays_list(case: Case) -> float:
     shared, options = read_all(case, case.values(), ids=("stay",))
     stay = _at_todays_list(options["stay"])
     lines = evaluate(shared, stay, {**options, "stay": stay}).costs.lines
-    return sum(float(np.ravel(line.monthly)[0]) for line in lines if line.name.startswith("API "))
+    return sum(float(np.ravel(line.monthly)[0]) for line in lines if line.engine_name.startswith("API "))
 
 
 def _at_todays_list(option: Option) -> Option:

@@ -50,7 +50,7 @@ class Thresholds:
         self.curves, self._results, self._untrained, self._verdict = curves, results, untrained, verdict
         best: dict[str, OptionResult] = {}
         for r in results.values():
-            if r.kind != "stay" and (r.kind not in best or r.expected_npv_usd > best[r.kind].expected_npv_usd):
+            if r.kind != "stay" and (r.kind not in best or value(r, verdict.counts) > value(best[r.kind], verdict.counts)):
                 best[r.kind] = r
         self._best = list(best.values())
         self.ids = [id for id, r in results.items() if id != "stay" and (r in self._best or id == verdict.leader)]
@@ -78,8 +78,9 @@ class Thresholds:
         hosted = [r for r in self._best if self.curves.options[r.id].self_hosted]
         if not hosted:
             return None
-        top = max(hosted, key=lambda r: r.expected_npv_usd).id
-        return next(b for b in self.crossings(top, "best_untrained") if b.basis == "pv").stays
+        counts = self._verdict.counts
+        top = max(hosted, key=lambda r: value(r, counts)).id
+        return next(b for b in self.crossings(top, "best_untrained") if (b.basis, b.counts) == ("pv", counts)).stays
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
@@ -226,19 +227,21 @@ def _where_it_turns(
     """
     row, factor = rows_of("pv", counts), 1.0
 
-    def gain(tried: Option) -> float:
+    def gain(tried: Option, rival: Option) -> float:
         options = {**curves.options, option.id: tried}
-        mine, theirs = (curves.measures(evaluate(curves.shared, o, options))[row, 0] for o in (tried, other))
+        mine, theirs = (curves.measures(evaluate(curves.shared, o, options))[row, 0] for o in (tried, rival))
         return float(theirs - mine)
 
-    now, here = option, gain(option)
+    now, here, against = option, gain(option, other), other
     wins = here >= 0
     for step in range(STEPS):
         if step:  # at the first it is on the plan that was chosen for it
             now = times(option, factor)
             now = choose_plan(curves.shared, now, {**curves.options, option.id: now})
-            here = gain(now)
-        fall = (here - gain(times(now, 1.0 + NUDGE))) / NUDGE  # savings lost as the quantity doubles
+            if other.spills_to == option.id:  # a floor is chosen by what it costs to hand on
+                against = choose_plan(curves.shared, other, {**curves.options, option.id: now})
+            here = gain(now, against)
+        fall = (here - gain(times(now, 1.0 + NUDGE), against)) / NUDGE  # savings lost as the quantity doubles
         if fall <= 0 or (factor == ALMOST_NOTHING and here < 0):
             return None, wins, now
         if abs(here / fall) < SAME:

@@ -9,7 +9,7 @@ import numpy as np
 
 from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.draws import Drawn
-from roi.economics.decision.evaluation import Evaluated, evaluate
+from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.worth import Experiment
 from roi.economics.finance import payback_status
@@ -19,6 +19,8 @@ from roi.economics.lines.option_lines import with_error_rate
 TEMPLATE = "template"
 BEYOND = 1e-9
 """Share of a threshold by which its far side is looked at."""
+FLOORS = 16
+"""Floors of a rival that are tried at most where its best one moves with an error rate."""
 ERRORS = 2.0
 """Standard errors of a chance by which its bar is moved, to see whether the draws place a threshold: 95% of normal luck."""
 
@@ -318,19 +320,32 @@ def error_rate_that_decides(
     """Error rate of what `subject` answers at which its present value equals the rival's, at most what the bar admits.
 
     Cost is linear in the rate. None where it costs more than the rival at any rate. Where a wrong answer costs nothing, or
-    `counts` is cash, the bar alone decides.
+    `counts` is cash, the bar alone decides. A rival that spills to `subject` hands its wrong answers on, and so costs another
+    sum too, on the floor that is the cheapest there: the line at one rate leads to the next, never to one that is too low.
     """
+    at = at_bar = 1.0 - shared.quality_bar
+    against = options[rival]
+    spills = against.spills_to == subject
 
-    def cost(error_rate: float) -> float:
-        option = with_error_rate(options[subject], error_rate)
-        return float(evaluate(shared, option, {**options, subject: option}).counted(counts))
+    def having(error_rate: float) -> dict[str, Option]:
+        return {**options, subject: with_error_rate(options[subject], error_rate)}
 
-    at_bar, right = 1.0 - shared.quality_bar, cost(0.0)
-    slope = (cost(0.02) - right) / 0.02
-    room = float(central[rival].counted(counts)) - right
-    if room < 0:
-        return None
-    return min(room / slope, at_bar) if slope > 0 else at_bar
+    def gain(error_rate: float) -> float:
+        there = having(error_rate)
+        other = evaluate(shared, against, there) if spills else central[rival]
+        return float(other.counted(counts)) - float(evaluate(shared, there[subject], there).counted(counts))
+
+    for _ in range(FLOORS):
+        right = gain(0.0)
+        if right < 0:
+            return None
+        slope = (right - gain(0.02)) / 0.02
+        at = min(right / slope, at_bar) if slope > 0 else at_bar
+        before = against.plan, against.replicas_fixed
+        against = choose_plan(shared, against, having(at)) if spills else against
+        if (against.plan, against.replicas_fixed) == before:
+            break
+    return at
 
 
 def _withheld(standing: Sequence[Alarm]) -> str:

@@ -228,7 +228,8 @@ def _answers(o: Option) -> tuple[str, bool]:
 
 def _training_usd(done: Evaluated) -> float:
     """USD of training the model that is to be judged, its labels included."""
-    return sum(float(np.asarray(line.upfront)) for line in done.costs.lines if line.name.startswith("training"))
+    return sum(float(np.asarray(line.upfront)) for line in done.costs.lines
+               if line.engine_name.startswith("training"))
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,8 @@ class Line:
     """Paths of the facts that the line rests on, the shared ones included."""
     arithmetic: "Arithmetic | Words"
     """How the figure follows from the facts, at the central values; words are made where somebody reads them."""
+    own: bool = False
+    """True of a cost of the user's own, whose name is the user's too and says nothing about what it is."""
     is_error: bool = False
     """True for the cost of wrong answers, which NPV is printed with and without."""
     no_cash: bool = False
@@ -80,6 +82,11 @@ class Line:
     """Engineer hours in the line's figures, where it has any."""
     paid_anyway: tuple[Number, Array] | None = None
     """USD in month 0 and at month ends 1..H of hours that the line leaves out because they are paid anyway."""
+
+    @property
+    def engine_name(self) -> str:
+        """Its name where the engine gave it; empty for a cost of the user's own."""
+        return "" if self.own else self.name
 
     @cached_property
     def told(self) -> Arithmetic | str:

@@ -306,7 +306,7 @@ def _incumbent_lines(
 
 def _bill(lines: Sequence[Line]) -> Array:
     """USD a month of the lines that the API bills, with what its own commitment is short of: that is paid to it too."""
-    paid = (line.monthly for line in lines if line.name.startswith(("API ", OWN_COMMITMENT)))
+    paid = (line.monthly for line in lines if line.engine_name.startswith(("API ", OWN_COMMITMENT)))
     return np.asanyarray(sum(paid, np.zeros(1)))
 
 

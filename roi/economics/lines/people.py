@@ -188,7 +188,7 @@ def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
             return f"month 0: ${pick(cost.upfront_usd):,.6g}; {monthly}"
 
         lines.append(Line(
-            name=cost.name, upfront=cost.upfront_usd, arithmetic=arithmetic,
+            name=cost.name, own=True, upfront=cost.upfront_usd, arithmetic=arithmetic,
             path=np.asanyarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
             facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),
         ))

@@ -136,7 +136,8 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
         read = read + part * (0.0 if p.cost is None else p.cost.cache_read_tokens + p.cost.batch_read_tokens)
         own = own + (part if p.own else 0.0)
     lines, fleet = done.costs.lines, done.costs.fleet
-    waiting = [x.monthly for x in lines if x.name.startswith(WAITING) and not shares_price(option, options)]
+    billed = [x for x in lines if x.engine_name.startswith(BILLED)]
+    waiting = [x.monthly for x in lines if x.engine_name.startswith(WAITING) and not shares_price(option, options)]
     live = month_shares(shared, option)[0].whole
     flat = np.zeros(shared.horizon)
     return Figures(
@@ -147,17 +148,17 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
         own_share=np.asanyarray(own),
         wrong=done.costs.wrong,
         gpu_hours=flat if fleet is None else np.asanyarray(fleet.gpus * live * HOURS_PER_MONTH * option.fleet_share),
-        api_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(BILLED)), flat)),
-        calls_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(BILLED) and x.name not in UNUSED), flat)),
+        api_usd=np.asanyarray(sum((x.monthly for x in billed), flat)),
+        calls_usd=np.asanyarray(sum((x.monthly for x in billed if x.engine_name not in UNUSED), flat)),
         waiting_usd=np.asanyarray(sum(waiting, flat)),
-        gpu_usd=np.asanyarray(sum((x.monthly for x in lines if x.name.startswith(RENT)), flat)),
+        gpu_usd=np.asanyarray(sum((x.monthly for x in lines if x.engine_name.startswith(RENT)), flat)),
         other_usd=np.asanyarray(sum((x.monthly for x in lines if _other(x)), flat)),
         upfront_usd=sum((x.upfront for x in lines if not (x.is_error or x.no_cash)), 0.0),
     )
 
 
 def _other(line: Line) -> bool:
-    return not (line.is_error or line.no_cash or line.name.startswith((*BILLED, *RENT)))
+    return not (line.is_error or line.no_cash or line.engine_name.startswith((*BILLED, *RENT)))
 
 
 def _mean(shared: Shared, x: Array) -> Number:

@@ -214,7 +214,7 @@ def _gains(now: _From, id: str, k: int, counts: str) -> dict[str, Array]:
 
 def _cash(done: Evaluated, counts: str) -> tuple[Array, Number]:
     """Costs by month and in month 0, without the bill of the model that another option replaces."""
-    lines = [x for x in done.costs.lines if not x.no_cash and not x.name.startswith(WAITING)]
+    lines = [x for x in done.costs.lines if not x.no_cash and not x.engine_name.startswith(WAITING)]
     kept = [x for x in lines if counts == "errors" or not x.is_error]
     horizon = done.total.monthly.shape[-1]
     return (np.asanyarray(sum((x.monthly for x in kept), np.zeros(horizon))), sum((x.upfront for x in kept), 0.0))

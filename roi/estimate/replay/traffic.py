@@ -6,6 +6,7 @@ prompt and output tokens. Draws come from a counter (splitmix64), not from a lib
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,9 @@ Array = NDArray[np.float64]
 
 GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 """Weyl increment of splitmix64 (Steele, Lea, Flood 2014): 2^64 over the golden ratio."""
+MOST_KEPT: Final = 8192
+"""Numbers of one draw that is kept, 64 KiB."""
+
 
 @dataclass(frozen=True)
 class Lengths:
@@ -81,9 +85,19 @@ def day_arrivals(count: int, hourly: Array, seed: int) -> Array:
 
 
 def spread_evenly(count: int, seed: int) -> Array:
-    """`count` numbers in (0, 1), one in each of `count` equal slices, in random order: shares come out as they should."""
+    """`count` numbers in (0, 1), one in each of `count` equal slices, in random order: shares come out as they should.
+
+    Not to be written to: as many as a fleet's replay takes are kept, since each model's lengths are drawn with the same ones.
+    """
+    return _spread_evenly(count, seed) if count <= MOST_KEPT else _spread_evenly.__wrapped__(count, seed)
+
+
+@lru_cache(maxsize=128)
+def _spread_evenly(count: int, seed: int) -> Array:
     order = np.argsort(uniforms(count, seed), kind="stable")
-    return np.asarray((order + uniforms(count, seed + 1)) / count)
+    found = np.asarray((order + uniforms(count, seed + 1)) / count)
+    found.setflags(write=False)
+    return found
 
 
 def histogram_lengths(

@@ -1,8 +1,11 @@
 """What is not known: the facts that move the answer, what measuring each thing is worth, and the questions about the task."""
 
+from collections.abc import Callable
+
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL, PASS
 from roi.economics.decision.worth import Experiment
+from roi.facts.fact import Fact
 from roi.report.charts.look import FIRST, ROW, SECOND, THICK, THIN, Spec, cents, money_axis, pairs, rows_of, spec
 from roi.report.layout.blocks import printable, shortened
 from roi.report.layout.wording import MEASURES, fact_name, fact_range, number_of, option_label, short_usd, usd
@@ -15,8 +18,11 @@ SIDES = ("at its 5th percentile", "at its 95th percentile")
 ANSWERS = {PASS: "yes", FAIL: "no"}
 
 
-def drivers(comparison: Comparison) -> Spec:
-    """NPV of the option in question with each fact alone at its 5th and 95th percentile, USD: the widest swing first."""
+def drivers(comparison: Comparison, ends_of: Callable[[str, Fact], str] | None = None) -> Spec:
+    """NPV of the option in question with each fact alone at its 5th and 95th percentile, USD: the widest swing first.
+
+    `ends_of` tells the range of a fact, where not every reader may know all.
+    """
     c = comparison
     found = sorted(c.drivers, key=lambda d: -d.swing_usd)
     label = option_label(c.case, c.driver_option) if c.driver_option else "the option"
@@ -26,7 +32,8 @@ def drivers(comparison: Comparison) -> Spec:
          "bottom": k + THICK}
         for k, d in enumerate(found) for side, at in zip(SIDES, (d.npv_at_low_usd, d.npv_at_high_usd), strict=True)
     ]
-    y, labels = rows_of([shortened(f"{fact_name(d.path)}: {fact_range(c.case[d.path])}", LABEL) for d in found])
+    ranged = ends_of or (lambda _, fact: fact_range(fact))
+    y, labels = rows_of([shortened(f"{fact_name(d.path)}: {ranged(d.path, c.case[d.path])}", LABEL) for d in found])
     x = {"field": "usd", "type": "quantitative", "title": f"NPV of {shortened(label, LABEL)}, wrong answers counted, USD",
          "axis": money_axis([row["usd"] for row in rows], tickCount=4), "scale": {"zero": False}}
     ends = {"y": {**y, "field": "top"}, "y2": {"field": "bottom"}}

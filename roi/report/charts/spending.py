@@ -33,7 +33,7 @@ def costs_of(o: OptionResult) -> dict[str, float]:
     """USD over the horizon by kind of cost, set-up included, undiscounted; they sum to `tco_usd`."""
     sums = {kind: 0.0 for kind, _ in KINDS_OF_COST}
     for line in o.lines:
-        sums[kind_of_cost(line.name)] += line.upfront_usd + sum(line.monthly_usd)
+        sums[kind_of_cost(line.engine_name)] += line.upfront_usd + sum(line.monthly_usd)
     return sums
 
 

@@ -27,7 +27,7 @@ from roi.report.comparison.thresholds import (
     option_of,
     rate_assumed,
 )
-from roi.report.layout.blocks import Block, Labelled
+from roi.report.layout.blocks import Block, Labelled, shortened
 from roi.report.layout.wording import (
     case_number,
     fact_name,
@@ -61,6 +61,8 @@ FAR_OFF = 1.25
 SLO = {"workload.ttft_p95_s": "TTFT", "workload.tpot_p95_s": "TPOT"}
 DRIVING = 3
 """The first so many drivers are told as uncertain although their value is stated."""
+SOURCE = 60
+"""Characters of a source that are shown."""
 NAMED = 3
 """Names that a list on the screen has at most."""
 
@@ -126,7 +128,7 @@ def _hardly(c: Comparison) -> list[str]:
         ("evaluation.labels", 0.0), ("verdict.min_items", 0.0)))
     stay = option_of(c, "stay")
     wrong = stay.errors_monthly_usd
-    billed = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.name.startswith("API "))
+    billed = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.engine_name.startswith("API "))
     each = usd(case_number(c.case, PRICE_OF_ERRORS))
     told = []
     if wage < CHEAP_HOUR:
@@ -306,12 +308,23 @@ def _unknown_gates(c: Comparison) -> list[str]:
     return [f"{number_of(len(open_ones), 'gate')} unknown: {', '.join(open_ones)}"]
 
 
+def _cache_without_price(c: Comparison) -> list[str]:
+    """That today's requests use a prompt cache, for which the price of today's model states nothing: they pay in full."""
+    prefix, hits = (case_number(c.case, f"workload.{name}") for name in ("shared_prefix_tokens", "cache_hit_rate"))
+    stay, read = "options.stay.", "price.cache_read_usd_per_mtok"
+    if not c.case[f"{stay}uses_cache"].value or f"{stay}{read}" in c.case or prefix * hits <= 0:
+        return []
+    vendor, source = ending(c, "stay")[0], shortened(c.case[f"{stay}price.input_usd_per_mtok"].source, SOURCE)
+    return [(f"The prompt cache that is on has no price: all input of {vendor} is counted in full, by the rates of {source}."
+             " State what a cache read costs: roi prices add api, or apis.MODEL.cache_read_usd_per_mtok")]
+
+
 def _endings(c: Comparison) -> list[str]:
     """Known ends of the model in use, where no advised move tells it, and of the leading option's, with what that one costs."""
     (now, when), (then, end) = ending(c, "stay"), ending(c, c.verdict.leader)
     moved = c.verdict.first_move or c.verdict.leader
     told = [f"{now} ends {when}: a move is due in any case"] if when and (moved == "stay" or ending(c, moved)[0] != now) else []
-    moves = next((line for line in c.leader.lines if line.name == MOVE), None)
+    moves = next((line for line in c.leader.lines if line.engine_name == MOVE), None)
     if end and then != now and moves is not None:
         paid = next(((k, x) for k, x in enumerate((moves.upfront_usd, *moves.monthly_usd)) if x > 0), None)
         cost = "at no cost" if paid is None else f"{usd(paid[1])} counted at the end of month {paid[0]}"
@@ -371,13 +384,13 @@ def _waits(c: Comparison) -> list[str]:
 
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
-    "a gate that is no": _gates, "known ends": _endings, "the bill": _bill, "today's model": _incumbent_misses,
-    "unusual prices": _unlikely, "own GPUs": _no_own,
+    "a gate that is no": _gates, "known ends": _endings, "a cache without a price": _cache_without_price, "the bill": _bill,
+    "today's model": _incumbent_misses, "unusual prices": _unlikely, "own GPUs": _no_own,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": _latency, "hours of what can wait": _waits, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over, "announced prices": _next_prices, "few draws": _few_draws,
     "accepted alarms": _accepted,
 }  # fmt: skip
 """What remarks are about, and what finds them, in the order in which they stand."""
-ALWAYS: Final = ("a gate that is no", "known ends")
+ALWAYS: Final = ("a gate that is no", "known ends", "a cache without a price")
 """Remarks that stand on every screen."""

@@ -16,7 +16,7 @@ from roi.report.charts.spending import costs_of
 from roi.report.comparison.advice import advice, counted, npv_of
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.findings import break_even, returns, winner_changes
-from roi.report.comparison.names_and_rates import secret, stand_ins, telling
+from roi.report.comparison.names_and_rates import HIDDEN, open_range, secret, stand_ins, telling
 from roi.report.comparison.options_table import cost_tree, options_table, rank, reasons_once
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, head, table
@@ -37,7 +37,6 @@ SHARED = {
 """How the paths of facts begin that belong to no option."""
 YEAR = 12
 NO_DRAWS = "There are no draws: --draws 4096 shows how far the figures may lie off."
-VALUE = "hidden"
 
 
 def comparison_page(
@@ -52,7 +51,7 @@ def comparison_page(
         Section("What each option costs", tuple(_costs(c, redact))),
         Section("From which volume on", tuple(_volumes(c))),
         Section("How sure", tuple(_sure(c, outlook))),
-        Section("What moves the answer", tuple(_moves(c))),
+        Section("What moves the answer", tuple(_moves(c, redact))),
         *(() if redact else (Section("What measuring is worth", tuple(_worth(c))),)),  # an hour's experiment costs a wage
         Section("Can the task be trained at all?", tuple(_gates(c))),
         Section("Facts that all options share", (Unfolded(f"{len(shared)} facts", (_facts(c.case, shared, redact),)),)),
@@ -177,7 +176,7 @@ def _facts(case: Case, paths: Sequence[str], redact: bool) -> Table:
         hide = redact and secret(path, fact)
         spread = fact_range(fact) if fact.uncertain else ""
         source = "" if redact else f"{fact.source} ({path})"
-        shown = (VALUE, VALUE if spread else "") if hide else (_value(fact), spread)
+        shown = (HIDDEN, HIDDEN if spread else "") if hide else (_value(fact), spread)
         rows.append(Row((fact_name(path), *shown, fact.basis.value, str(fact.date or "")), detail=source))
     return Table(("fact", "value", "5% to 95%", "basis", "date"), tuple(rows), align="lrrll")
 
@@ -221,12 +220,13 @@ def _sure(c: Comparison, outlook: Outlook) -> Iterator[Part]:
     yield from winner_changes(c)
 
 
-def _moves(c: Comparison) -> Iterator[Part]:
+def _moves(c: Comparison, redact: bool) -> Iterator[Part]:
     if not c.drivers:
         yield Paragraph("Nothing uncertain moves the answer." if c.case.uncertain else NO_DRAWS)
         return
-    yield Picture(charts.drivers(c), "NPV with one fact at its 5th and at its 95th percentile, all others central.")
-    yield from _below(drivers(c))
+    ends = open_range if redact else None
+    yield Picture(charts.drivers(c, ends), "NPV with one fact at its 5th and at its 95th percentile, all others central.")
+    yield from _below(drivers(c, ends))
 
 
 def _worth(c: Comparison) -> Iterator[Part]:

@@ -9,6 +9,8 @@ from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report.layout.wording import KINDS, fact_name, fact_range, quantity
 
+HIDDEN = "hidden"
+"""What stands for the value of a fact that is not told."""
 NAMED = (".system", ".model", ".vendor", ".provider", ".escalates_to", ".name")
 """Ends of paths of names."""
 
@@ -17,6 +19,11 @@ def secret(path: str, fact: Fact) -> bool:
     """True where the fact is a rate, a wage or a name."""
     priced = any(word in fact.unit for word in ("USD", "hour"))
     return priced or isinstance(fact.value, str) or path.endswith(("discount", "price_ratio"))
+
+
+def open_range(path: str, fact: Fact) -> str:
+    """The range of the fact, for a reader who must not know rates, wages and names."""
+    return HIDDEN if secret(path, fact) else fact_range(fact)
 
 
 def stand_ins(*comparisons: Comparison) -> dict[str, str]:
@@ -42,28 +49,34 @@ def stand_ins(*comparisons: Comparison) -> dict[str, str]:
                 names.setdefault(id, names[label])
         for path, fact in c.case.facts.items():
             _name(path, fact, give)
+        for path in (path for path in c.case.facts if path.startswith(("systems.", "apis."))):
+            told = path.partition(".")[2]
+            if not any(told.startswith(f"{name}.") for name in names):  # a name may hold dots
+                give(told.partition(".")[0], "model")
     return names
 
 
 def _name(path: str, fact: Fact, give: Callable[[str, str], None]) -> None:
-    """Give the names that the fact holds, or that its path does, something that stands for them."""
-    if isinstance(fact.value, str) and path.endswith(NAMED):
-        seller = path.endswith((".vendor", ".provider"))
-        words = "own cost" if path.startswith("costs.") else "vendor" if seller else "model"
-        give(fact.value, words)
-        provider, _, model = fact.value.partition("/")
-        if model:
-            give(model, "model")
-            give(provider, "vendor")
-    for part in path.split(".")[1:2] if path.startswith(("systems.", "apis.")) else ():
-        give(part, "model")
+    """Give the names that the fact holds something that stands for them: also the model that a tuned one was, and a seller."""
+    if not (isinstance(fact.value, str) and path.endswith(NAMED)):
+        return
+    if path.startswith("costs."):
+        give(fact.value, "own cost")
+        return
+    give(fact.value, "vendor" if path.endswith((".vendor", ".provider")) else "model")
+    for each in fact.value.split(" > "):
+        *sellers, model = each.split("/")
+        for seller in sellers:
+            give(seller, "vendor")
+        if sellers or "+" in model:
+            give(model.partition("+")[0], "model")
 
 
 def telling(case: Case) -> list[str]:
-    """Texts that tell a rate, or hours from which a wage follows: what the fact is called and what it comes to."""
+    """Texts that tell a secret number: what the fact is called and what it comes to."""
     found = []
     for path, fact in case.facts.items():
-        if ("USD" in fact.unit or "hour" in fact.unit) and isinstance(fact.value, (int, float)):
+        if secret(path, fact) and isinstance(fact.value, (int, float)):
             name = fact_name(path)
             texts = (quantity(fact.value, fact.unit), fact_range(fact))
             found += [f"{name}{between}{text}" for between in (" ", ": ") for text in texts]

@@ -99,9 +99,9 @@ def _staying(c: Comparison) -> str:
     start = compared_from(c)
     parts: dict[str, float] = defaultdict(float)
     for line in stay.lines:
-        name = "API" if line.name.startswith("API ") else line.name
+        name = "API" if line.engine_name.startswith("API ") else line.name
         row = line.monthly_usd[start:]
-        parts["forced migrations" if name.endswith(": migration") else name] += sum(row) / len(row)
+        parts["forced migrations" if line.engine_name.endswith(": migration") else name] += sum(row) / len(row)
     words = " + ".join(f"{usd(x)} {name}" for name, x in parts.items() if x >= 0.005)
     return f"Staying costs {usd(sum(parts.values()))} in a mean month from month {start + 1} on: {words}."
 

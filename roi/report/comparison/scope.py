@@ -29,7 +29,7 @@ COUNTED: tuple[tuple[tuple[str, ...], str], ...] = (
 
 def included(c: Comparison) -> list[str]:
     """What the comparison counts, one sentence each."""
-    names = {line.name for o in c.options for line in o.lines}
+    names = {line.engine_name for o in c.options for line in o.lines}
     found = [words for starts, words in COUNTED if any(name.startswith(starts) for name in names)]
     if any(path.endswith(".announced.0.from") for path in c.case.facts):
         found.append("list prices that a vendor has announced, each from its day on; successors' prices are over them")

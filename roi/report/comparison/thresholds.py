@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from roi.economics.decision.break_even import OWNED, BreakEven
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import LineResult, OptionResult
+from roi.economics.decision.option_result import CENT, LineResult, OptionResult
 from roi.economics.decision.signposts import BAR, OTHER_SIDE, SAME_PRICE, Signpost
 from roi.economics.decision.verdict import chance, value
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, Shared, path_of, places
@@ -65,13 +65,22 @@ def beats_staying_today(c: Comparison, o: OptionResult) -> bool:
 def _is_past(c: Comparison, b: BreakEven) -> bool:
     """True where the option wins at today's volume, and from there on as far as it wins at all."""
     now = case_number(c.case, "workload.requests_per_day")
-    return b.first is not None and (b.first if b.stays is None else b.stays) <= now <= (b.until or math.inf)
+    return b.stays <= now if b.stays is not None else _wins_between(c, b) is True
+
+
+def _wins_between(c: Comparison, b: BreakEven) -> bool | None:
+    """Whether it wins today, where that lies between the first and the last volume at which it does: a saw. Else None."""
+    if b.first is None or not b.first <= case_number(c.case, "workload.requests_per_day") <= (b.until or math.inf):
+        return None
+    o, rival = option_of(c, b.option), c.leader if b.baseline == "recommended" else option_of(c, "stay")
+    more = o.npv_without_errors_usd - rival.npv_without_errors_usd if b.counts == "cash" else o.npv_usd - rival.npv_usd
+    return more >= -CENT
 
 
 def _today(c: Comparison, o: OptionResult, rival: OptionResult, b: BreakEven) -> str:
     """That the option is ahead at today's volume, and what is missing: the mean of the draws, or its chance."""
     if not _is_past(c, b):
-        return ""
+        return ", but not today" if b.stays is None and _wins_between(c, b) is False else ""
     counts, odds, missing = c.verdict.counts, chance(o, c.verdict.counts), ""
     if value(o, counts) <= value(rival, counts):
         missing = ", but not in the mean of the draws"

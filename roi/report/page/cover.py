@@ -57,10 +57,14 @@ RATES = (
 """What is paid for one thing: an hour, a request, a million tokens, a label, a wrong answer."""
 
 
+BEFORE = rf"(?:(?<![\w.+-])|{'|'.join(rf'(?<={place}[.])' for place in ('apis', 'options', 'systems', 'vendors'))})"
+"""What may stand before a name: no part of a word, or the place of a fact whose path is told."""
+
+
 def redaction(names: Mapping[str, str], hidden: Iterable[str]) -> Change:
     """Replaces `names` in a text by what stands for each, and hides rates; `hidden` are texts that give one away."""
     told = sorted(filter(None, names), key=len, reverse=True)
-    every = re.compile("|".join(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])" for name in told)) if told else None
+    every = re.compile(f"{BEFORE}(?:{'|'.join(map(re.escape, told))})(?![\\w+-])") if told else None
     literal = [text for text in sorted(hidden, key=len, reverse=True) if text]
     change_names: Change = (lambda text: every.sub(lambda found: names[found[0]], text)) if every else str
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from roi.economics.decision.verdict import chance
 from roi.economics.finance import LARGEST_RATE, NOTHING
-from roi.report.comparison.advice import advice
+from roi.report.comparison.advice import advice, counted, npv_of
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.screen import head
 from roi.report.comparison.thresholds import compared_with, month_of, quality
@@ -21,14 +22,15 @@ LIVE = (
     "set-up, USD",
     "cash a month, USD",
     "wrong answers a month, USD",
-    "NPV, USD",
+    "NPV with wrong answers, USD",
     "NPV without wrong answers, USD",
-    "payback, months",
+    "payback with wrong answers, months",
     "payback on cash, months",
-    "IRR a year",
+    "IRR a year, with wrong answers",
     "total cost, USD",
 )
-DRAWN = ("mean NPV, USD", "P10", "P50", "P90", "chance to beat staying", "chance to be best")
+DRAWN = ("mean NPV, {}, USD", "P10, {}", "P50, {}", "P90, {}", "chance to beat staying, {}", "chance to be best, {}")
+"""Of what the verdict counts, which stands in the braces."""
 AGAINST = range(6, 11)
 """Columns that compare with staying, and are empty for it."""
 HOLD = "All checks hold: the formulas follow roi, but for what the notes below keep as it is."
@@ -52,11 +54,11 @@ def write_summary(pen: Pen, sheet: Any, p: Plan, version: str) -> None:
     pen.text(sheet, row, len(LIVE), "Computed by roi from its draws; they do not follow the cells", italic=True, **GREY)
     row += 1
     sheet.set_row(row, 42)
-    pen.heads(sheet, row, (*LIVE, *DRAWN))
+    pen.heads(sheet, row, (*LIVE, *(head.format(counted(c)) for head in DRAWN)))
     for each in p.options:
         row += 1
         _live(pen, sheet, p, row, each)
-        _drawn(pen, sheet, row, each)
+        _drawn(pen, sheet, p, row, each)
     row += 2
     checks = f"{CHECKS}!$B${FIRST_LINE + 1}:$B${FIRST_LINE + max(len(p.guards), 1)}"
     pen.cell(sheet, row, 0, f'=IF(AND({checks}),"{HOLD}","{BROKEN}")', HOLD, bold=True)
@@ -110,15 +112,12 @@ def _live(pen: Pen, sheet: Any, p: Plan, row: int, each: OptionSheet) -> None:
             pen.cell(sheet, row, k, formula, value, num_format=number, align="right")
 
 
-def _drawn(pen: Pen, sheet: Any, row: int, each: OptionSheet) -> None:
-    """The figures of an option that follow from draws, as numbers."""
+def _drawn(pen: Pen, sheet: Any, p: Plan, row: int, each: OptionSheet) -> None:
+    """The figures of an option that follow from draws, as numbers: on what the verdict counts, as its words above them."""
     o = each.result
-    values = (
-        o.expected_npv_usd if o.npv_p10_p50_p90 else None,
-        *(o.npv_p10_p50_p90 or (None,) * 3),
-        o.probability_npv_positive,
-        o.probability_best,
-    )
+    mean, spread = npv_of(p.comparison, o)
+    odds = chance(o, p.comparison.verdict.counts)
+    values = (mean if spread else None, *(spread or (None,) * 3), odds, o.probability_best)
     for k, value in enumerate(values, start=len(LIVE)):
         if value is None or o.id == "stay":
             pen.text(sheet, row, k, "-", align="right", **GREY)

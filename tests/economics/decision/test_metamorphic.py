@@ -17,6 +17,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.curves import Curves
 from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate, read_all
 from roi.economics.decision.signposts import BAR, Signpost, signposts
+from roi.economics.decision.verdict import error_rate_that_decides
 from roi.economics.inputs import Option, Shared
 from roi.facts.case import Case
 
@@ -56,9 +57,12 @@ class Answer:
             chosen[id] = replace(options[id], plan=plan, replicas_fixed=before.replicas_fixed)
         self.options = {**options, **chosen}
         self.ids = list(chosen)
+        self._known: dict[str, Evaluated] = {}
 
     def cost(self, id: str) -> Evaluated:
-        return evaluate(self.shared, self.options[id], self.options)
+        if id not in self._known:
+            self._known[id] = evaluate(self.shared, self.options[id], self.options)
+        return self._known[id]
 
     def pv(self, id: str) -> float:
         return float(self.cost(id).pv)
@@ -258,6 +262,24 @@ def test_at_each_signpost_the_two_cost_the_same(seed: int) -> None:
                     continue  # more cards would be needed than are owned
                 gains = [a.pv(rival) - a.pv(id) for a in found]
                 assert min(map(abs, gains)) < 1e-3 * found[0].pv(id) or min(gains) < 0 < max(gains), (post, gains)
+
+
+@every
+def test_what_a_fleet_spills_to_costs_as_much_as_the_fleet_at_the_thresholds_told_of_it(seed: int) -> None:
+    """Its error rate and its prices move the fleet's cost too, and which floor of it is the cheapest."""
+    case, now = random_case(seed), today(seed)
+    curves, central = Curves(now.shared, now.options), {id: now.cost(id) for id in now.ids}
+    for id, to in ((id, now.options[id].spills_to) for id in now.ids):
+        if to not in now.ids or to == "stay" or now.options[id].hardware is not None:
+            continue
+        at = error_rate_that_decides(now.shared, now.options, central, to, id)
+        found = [] if at is None or at >= 1.0 - now.shared.quality_bar else [
+            {f"systems.{now.options[to].system}.error_rate": at}]
+        found += [overwritten(case, post, post.threshold) for post in signposts(curves, to, id)
+                  if post.quantity == "api_price_ratio" and post.threshold is not None]
+        for facts in found:
+            then = Answer(case, facts, ids=(id, to))
+            assert abs(then.pv(id) - then.pv(to)) <= 1e-5 * then.pv(id), (id, to, facts)
 
 
 def overwritten(case: Case, post: Signpost, factor: float) -> dict[str, Any]:

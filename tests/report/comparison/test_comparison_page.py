@@ -194,6 +194,40 @@ def test_a_redacted_page_tells_no_name_rate_or_wage() -> None:
     assert "Rates, wages and names are left out." in html
 
 
+@pytest.mark.full
+def test_a_redacted_page_tells_no_hours_whose_worth_is_a_wage_and_no_half_of_a_name() -> None:
+    """40 hours that are 16 to 100 move the NPV by 84 times the wage: told with both ends of the NPV they are the wage."""
+    data = quiet({"candidates": {"api_models": ["openai/gpt-6-luna"], "vendor_tuned": ["azure/gpt-4.1-mini"],
+                                 "hosted_adapters": ["fireworks/qwen3-8b"], "hosted_models": ["groq/openai/gpt-oss-20b"]}})
+    data["draws"] = 64
+    hours = {**data["people"]["setup_hours"], "api": {"value": 40.0, "low": 16.0, "high": 100.0}}
+    data["people"] = {**data["people"], "setup_hours": hours}
+    data["quality"] = {**data["quality"], "scores": {"gpt-5.4": 0.95, "gpt-6-luna": {"value": 0.9, "items": 120}}}
+    data["apis"] = {"openai/gpt-6-luna": {"committed_usd_per_month": 10.0, "committed_until": "2027-12-31"}}
+    c = compare(resolve(check_scenario(data)).case)
+    assert "changes.api.setup_hours" in {d.path for d in c.drivers}
+    plain, html = html_of(c), html_of(c, redact=True)
+    for canary in ("16 to 100 hours", "openai", "groq", "fireworks", "azure", "gpt-4.1", ".1-mini", "qwen3-8b", "gpt-oss-20b"):
+        assert canary in plain, canary
+        assert canary not in html, canary
+
+
+def test_the_ends_of_a_driver_are_hidden_where_its_fact_is() -> None:
+    """A negotiated discount moves the answer, as does what a successor costs: in the table and in the picture."""
+    c = answer("draws=64", "candidates.self_hosted=[]", "candidates.hosted_adapters=[]",
+               "incumbent.discount={value: 0.1717, low: 0.1234, high: 0.2345}",
+               "incumbent.successor_price_ratio={value: 0.9, low: 0.7171, high: 1.3131}")
+    ends = ("12.3% to 23.4%", "12.3% to 23.5%", "0.717 to 1.31")
+    plain, html = html_of(c), html_of(c, redact=True)
+    assert sum(end in plain for end in ends) == 2
+    assert [end for end in ends if end in html] == []
+    [rows] = [table for table in tables(html) if table and {"5% to 95%", "fact"} <= table[0].keys() and len(table[0]) == 6]
+    found = {row["fact"]: row["5% to 95%"] for row in rows}
+    assert found["discount at stay"] == "hidden"
+    assert "discount at stay: hidden" in html
+    assert set(found.values()) != {"hidden"}
+
+
 @pytest.mark.slow
 def test_ten_thousand_options_over_ten_years_give_a_page_that_says_what_it_leaves_out() -> None:
     c = answer("draws=0", "horizon_months=120")

@@ -26,7 +26,7 @@ from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import included
 from roi.report.comparison.screen import best_rows, screen_blocks
-from roi.report.comparison.thresholds import alone_from, flips_at, look_again, option_of, wins_from
+from roi.report.comparison.thresholds import alone_from, flips_at, look_again, option_of, today, wins_from
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import percent, requests, short_usd, told_apart
@@ -367,6 +367,15 @@ def test_staying_tells_its_migrations_and_its_first_month_apart_from_the_mean_mo
     assert "1 request a day on" in flat(c)
 
 
+@pytest.mark.parametrize("name", ["API gateway", "commitment not used", "incumbent's model ends: migration", "training course"])
+def test_what_a_cost_of_ones_own_is_called_moves_no_figure(name: str) -> None:
+    def figures(name: str) -> list[str]:
+        cost = f'costs=[{{name: "{name}", option: all, upfront_usd: 3000, usd_per_month: 150000}}]'
+        return re.findall(r"\d[\d,.]*", flat(c := apis(cost)) + comparison_text(c, (), full=True))
+
+    assert figures(name) == figures("licence")
+
+
 def test_without_a_candidate_the_screen_says_what_to_write() -> None:
     text = flat(answer(*NOTHING))
     assert "No other model is named: write candidates.api_models, hosted_models or self_hosted." in text
@@ -548,6 +557,31 @@ def test_a_volume_that_today_is_past_is_said_to_be_with_what_is_missing(mean: fl
             patch.setattr(type(c.thresholds), "crossings", lambda *_, won=won: (won,))
             assert wins_from(c, o) == f"beats staying from {now:,.0f} a day on{said}"
             assert flat(c).split("NOT YET")[1].count("% of the draws") == (mean > 0.0 and (odds < 0.8 or not said))
+
+
+@pytest.mark.parametrize(("npv", "told"), [(1000.0, ": ahead today"), (-1000.0, ", but not today")])
+def test_where_todays_volume_lies_in_a_gap_between_those_at_which_an_option_wins_it_is_not_ahead(npv: float, told: str) -> None:
+    """A saw: it wins at 10 requests a day and at 200,000, but not at all of those between."""
+    c = answer()
+    o = replace(option_of(c, LUNA), npv_usd=npv, npv_without_errors_usd=npv, expected_npv_usd=1000.0,
+                expected_cash_npv_usd=1000.0, probability_npv_positive=0.9, probability_cash_positive=0.9)
+    won = replace(next(b for b in c.thresholds.crossings(LUNA, "stay") if b.basis == "pv"), first=10.0, stays=None,
+                  until=200_000.0, counts="errors", reason="wins only in between: at large volume the baseline is cheaper")
+    c = replace(c, verdict=replace(c.verdict, leader="stay", counts="errors"), options=(option_of(c, "stay"), o))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(c.thresholds), "crossings", lambda *_: (won,))
+        assert wins_from(c, o) == f"beats staying from 10 a day on, up to 200,000{told}"
+
+
+@pytest.mark.parametrize("name", ["classification", "generation"])
+def test_the_nearest_own_option_says_its_volumes_where_a_guessed_price_of_errors_would_name_another(name: str) -> None:
+    """On cash the base model leads its kind, with the template's price of a wrong answer the adapter; cash is what decides."""
+    c = compare(resolve(check_scenario({**parse_yaml(template(name), name), "draws": 0})).case)
+    o = max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, "cash"))
+    assert c.verdict.counts == "cash"
+    assert o.id != max((x for x in c.options if x.kind == o.kind), key=lambda x: value(x, "errors")).id
+    assert wins_from(c, o)
+    assert f"At the central values ({today(c)}) it {wins_from(c, o)}." in flat(c)
 
 
 def test_an_option_that_is_ahead_at_every_volume_says_what_is_missing_alone() -> None:
@@ -738,6 +772,21 @@ def test_a_price_that_is_announced_is_told_with_what_it_adds_to_a_month() -> Non
     for other in ("as_of=2026-11-09", stated):
         assert "announced:" not in flat(bundled(*words, other))
     assert "announced: counted, in its successors' prices too, $" in flat(bundled(*words, "incumbent.ends_in_months=0.2"))
+
+
+def test_a_cache_that_is_on_and_has_no_price_is_told_on_the_screen() -> None:
+    """The list of gpt-6-sol has a price of cache reads; a model that the user alone states has none, and pays in full."""
+    prompt = ("workload.shared_prefix_tokens=1500", "workload.cache_hit_rate=0.9")
+    words = (*NOTHING, "draws=0", "incumbent.provider=openai", *prompt)
+    own = ("incumbent.model=own", "apis={openai/own: {input_usd_per_mtok: 1.6, output_usd_per_mtok: 8}}")
+    told = "The prompt cache that is on has no price: all input of openai/own is counted in full, by the rates of"
+    on = "incumbent.uses_cache=true"
+    assert told in flat(bundled(*words, *own, on))
+    assert told in " ".join(comparison_text(bundled(*words, *own, on), [], None, "table", full=False).split())
+    stated = own[1].replace("}}", ", cache_read_usd_per_mtok: 0.16}}")
+    for other in ((*own, "incumbent.uses_cache=false"), (*own, on, "workload.cache_hit_rate=0"), (own[0], stated, on),
+                  ("incumbent.model=gpt-6-sol", on)):
+        assert "has no price" not in flat(bundled(*words, *other))
 
 
 def test_a_bill_that_is_far_off_is_told_where_no_figure_hangs_on_why() -> None:

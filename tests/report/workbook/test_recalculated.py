@@ -52,9 +52,10 @@ def agrees(found: dict, c: Comparison) -> None:
         row = found[o.label]
         cash, errors = month_of(c, o)
         money = {"set-up, USD": o.upfront_usd, "cash a month, USD": cash, "total cost, USD": o.tco_usd,
-                 "wrong answers a month, USD": errors, "NPV, USD": o.npv_usd,
+                 "wrong answers a month, USD": errors, "NPV with wrong answers, USD": o.npv_usd,
                  "NPV without wrong answers, USD": o.npv_without_errors_usd}
-        rates = {"payback, months": months_or_never(o.payback_months), "IRR a year": "none" if o.irr is None else o.irr,
+        rates = {"payback with wrong answers, months": months_or_never(o.payback_months),
+                 "IRR a year, with wrong answers": "none" if o.irr is None else o.irr,
                  "payback on cash, months": months_or_never(o.payback_cash_months)}
         for name, value in money.items():
             assert row[name] == "-" or row[name] == pytest.approx(value, abs=CENT), (o.id, name)

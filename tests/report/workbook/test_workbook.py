@@ -11,7 +11,7 @@ from small_scenario import SMALL
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.errors import InputError
-from roi.report.comparison.advice import advice
+from roi.report.comparison.advice import advice, npv_of
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.thresholds import month_of
 from roi.report.layout.blocks import render
@@ -50,8 +50,8 @@ def test_the_stored_values_are_those_of_the_comparison(small: Comparison, conten
         told = (row["set-up, USD"], row["cash a month, USD"], row["wrong answers a month, USD"], row["total cost, USD"])
         assert told == pytest.approx((o.upfront_usd, *month_of(small, o), o.tco_usd), abs=1e-6)
         if o.id != "stay":
-            assert row["NPV, USD"] == pytest.approx(o.npv_usd, abs=1e-6)
-            assert row["payback, months"] == months_or_never(o.payback_months)
+            assert row["NPV with wrong answers, USD"] == pytest.approx(o.npv_usd, abs=1e-6)
+            assert row["payback with wrong answers, months"] == months_or_never(o.payback_months)
 
 
 def test_what_staying_costs_a_month_is_one_figure_on_the_summary() -> None:
@@ -61,6 +61,23 @@ def test_what_staying_costs_a_month_is_one_figure_on_the_summary() -> None:
     cash = summary(opened(comparison_workbook(c, "1.0"), data_only=True))[stay.label]["cash a month, USD"]
     assert f"Cash {usd(cash)} a month" in render(advice(c))
     assert cash != pytest.approx(stay.cash_monthly_usd, abs=0.01)
+
+
+@pytest.mark.parametrize(("template", "words"), [("classification", "on cash alone"), (None, "wrong answers counted")])
+def test_the_drawn_figures_are_those_that_the_verdict_counts_and_say_which(template: str | None, words: str) -> None:
+    """A template's guess of what a wrong answer costs decides nothing: mean, percentiles and chances are then on cash."""
+    priced = {**SHORT, "draws": 64, "template": template, "quality": {"usd_per_error": 0.05, **SMALL["quality"]}}
+    c = compare(resolve(check_scenario(priced)).case)
+    rows = summary(opened(comparison_workbook(c, "1.0"), data_only=True))
+    for o in (o for o in c.options if o.id != "stay"):
+        mean, spread = npv_of(c, o)
+        told = [rows[o.label][f"{head}, {words}{unit}"] for head, unit in (("mean NPV", ", USD"), ("P10", ""), ("P90", ""))]
+        assert spread is not None
+        assert told == pytest.approx([mean, spread[0], spread[2]])
+        odds = o.probability_cash_positive if template else o.probability_npv_positive
+        assert rows[o.label][f"chance to beat staying, {words}"] == pytest.approx(odds)
+    if template:
+        assert any(o.expected_npv_usd != pytest.approx(o.expected_cash_npv_usd) for o in c.options)
 
 
 def test_every_amount_on_the_options_sheets_is_a_formula_or_zero(small: Comparison, content: bytes) -> None:

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from usage_support import records
 
 from roi.cli import main
-from roi.usage import buckets, duplicates
+from roi.usage import duplicates
 from roi.usage.read import raw
 
 HEADER = "timestamp,model,input_tokens,output_tokens,cached_tokens,body"
@@ -339,22 +339,22 @@ def test_copies_are_found_beside_a_table_of_mixed_line_ends(tmp_path: Path) -> N
     assert found.left_out == {duplicates.TWICE: 1}
 
 
-def test_equal_rows_of_one_file_all_count_beside_other_files(tmp_path: Path) -> None:
-    """Days 1, 2, 3 and 3, 3 and 4: the file with day 3 twice counts more of it, so 1, 2, 3, 3, 4 count."""
+def test_equal_buckets_of_one_file_count_once_beside_other_files_too(tmp_path: Path) -> None:
+    """Days 1, 2, 3 and 3, 3 and 4: a day is a day however often it is written, so 1, 2, 3, 4 count."""
     days = [(1, 2, 3), (3, 3), (4,)]
     files = [table(tmp_path / f"{k}.csv", [bucket(day) for day in each], BUCKETS) for k, each in enumerate(days)]
     found = usage(*files)
-    assert found.data["requests"] == 50
-    assert found.left_out == {buckets.GREW: 1}
+    assert found.data["requests"] == 40
+    assert found.left_out == {duplicates.TWICE: 1, duplicates.AGAIN: 1}
 
 
 def test_calls_with_an_id_count_once_over_files(tmp_path: Path) -> None:
-    """Ids 1, 2, 2 and 2, 3: four calls."""
+    """Ids 1, 2, 2 and 2, 3: three calls."""
     row = "r{0},200,2026-10-01 00:00:0{0},gpt-4o,100,10"
     files = [table(tmp_path / f"{k}.csv", [row.format(i) for i in ids], HELICONE) for k, ids in enumerate([(1, 2, 2), (2, 3)])]
     found = usage(*files)
-    assert found.data["requests"] == 4
-    assert found.left_out == {duplicates.TWICE: 1}
+    assert found.data["requests"] == 3
+    assert found.left_out == {duplicates.TWICE: 1, duplicates.AGAIN: 1}
 
 
 def test_calls_without_an_id_are_copies_where_the_whole_file_is(tmp_path: Path) -> None:

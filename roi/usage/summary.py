@@ -17,7 +17,7 @@ from roi.usage.formats.generic import cell_behind
 from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, constants, spend_by_day, spend_by_group
-from roi.usage.measure.days import Days, complete_days, lost_days
+from roi.usage.measure.days import Days, complete_days, lost_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, models_called, to_makers, to_names, with_maker
 from roi.usage.measure.pricing import Priced, day_of, price_changes, price_groups, price_spend
@@ -192,7 +192,8 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         workload=workload,
         chosen=price_spend(rows),
         no_workload=no_workload,
-        notes=(*_notes(log, priced, question.zone), *(_to_come(days) if dated and days else ()), *maker_notes(paid)),
+        notes=(*_notes(log, priced, question.zone), *_lacking(usual_loss(every)), *(_to_come(days) if dated and days else ()),
+               *maker_notes(paid)),
         dated=dated,
         equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
     ), records
@@ -313,6 +314,13 @@ def _to_come(days: Days) -> Iterator[str]:
     if (last := day_of(days.last)) > today() + timedelta(days=1):
         yield (f"the last day, {last}, has not come: check the dates; --dates us reads month/day/year, eu day/month/year, else"
                " they are year-month-day")
+
+
+def _lacking(share: float) -> Iterator[str]:
+    """That days are counted as whole which lack rows, since all of them do."""
+    if share:
+        yield (f"a usual day lacks {share:.0%} of its usage, in rows left out; days count as whole all the same, since all lack"
+               " them, so that requests a day, tokens and the bill are too low by about as much")
 
 
 def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:

@@ -262,9 +262,12 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
                          f" {first.reason!r}{where}")
     if nothing:
         why = f": {_rows(first.rows)} for {first.reason!r}{where}" if first else ""
-        hint = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
+        times = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
                 " 1970, month/day/year with --dates us, or day/month/year with --dates eu")
-        raise InputError(f"FILES: no row counts{why}{hint if first and first.reason == NO_TIME else ''}")
+        unnamed = "; group the export by model, or if all calls are of one model: --model NAME"
+        reason = first.reason if first else ""
+        hint = times if reason == NO_TIME else unnamed if reason.startswith("no model") else ""
+        raise InputError(f"FILES: no row counts{why}{hint}")
 
 
 def _where(first: Dropped) -> str:

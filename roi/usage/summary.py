@@ -13,7 +13,7 @@ from roi.errors import InputError
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
-from roi.usage.formats.generic import cell_behind
+from roi.usage.formats.generic import cell_behind, count_behind
 from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, constants, spend_by_day, spend_by_group
@@ -35,6 +35,7 @@ from roi.usage.read.text_rows import UnreadRows
 SERVICE = ("batch", "tier")
 """Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
 NUMBERS = "write numbers without a separator of thousands, and with a decimal point"
+COUNTS = "write counts as whole numbers, without a separator of thousands"
 OWN_TABLE = "generic"
 """The format whose dates and numbers are in a form that its writer chose."""
 MOST_LOST = 0.1
@@ -248,7 +249,7 @@ def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Bac
         reasons = {reason for source, reason in sums if source == name and (source, reason) not in where}
         for reason, (place, cells) in first_dropped(raw, reasons, options, engine).items():
             where[name, reason] = place
-            values[name, reason] = cell_behind(reason, cells, options) if name == OWN_TABLE else ""
+            values[name, reason] = cell_behind(reason, cells, options) if name == OWN_TABLE else count_behind(reason, cells)
     for (source, reason), rows in sorted(sums.items(), key=lambda x: -x[1]):
         yield Dropped(source, reason, rows, where.get((source, reason), ""), values.get((source, reason), ""))
 
@@ -267,6 +268,7 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
         unnamed = "; group the export by model, or if all calls are of one model: --model NAME"
         reason = first.reason if first else ""
         hint = times if reason == NO_TIME else unnamed if reason.startswith("no model") else ""
+        hint = f"; {COUNTS}" if first and first.value and reason in (UNREADABLE_COUNT, UNREAD_REQUESTS) else hint
         raise InputError(f"FILES: no row counts{why}{hint}")
 
 
@@ -285,7 +287,7 @@ def _refuse_another_form(dropped: Sequence[Dropped], rows: int) -> None:
         found = [each for each in dropped if each.source == OWN_TABLE and each.reason in reasons]
         first = next((each for each in found if each.value), None)
         if first is not None and (lost := sum(each.rows for each in found)) > MOST_LOST * rows:
-            form = _date_form(first.value) if first.reason == NO_TIME else NUMBERS
+            form = _date_form(first.value) if first.reason == NO_TIME else NUMBERS if first.reason == UNREAD_COST else COUNTS
             raise InputError(f"FILES: {lost:,} of {_rows(rows)} cannot be read: {first.reason}{_where(first)}; {form}")
 
 

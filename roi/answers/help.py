@@ -19,6 +19,7 @@ from roi.facts.fact import Fact
 from roi.scenario.file import load_scenario
 from roi.scenario.meaning import ITEM, WORDS, Meaning, meaning_of
 from roi.scenario.quantity import Section
+from roi.scenario.scenario import Scenario
 
 NO_MONEY: Final = {"draws", "seed"}
 """Numbers that are no facts."""
@@ -84,7 +85,7 @@ def explain_field(
         why = "it is no number that can be halved or doubled; change it with --set and compare again"
     else:
         try:
-            moves = _moves(meaning, file, overrides, fact, number, cache=cache)
+            moves = _moves(meaning, file, overrides, fact, number, _most(meaning, scenario), cache=cache)
         except InputError as error:
             why = str(error)
     return FieldAnswer(meaning=meaning, inside=inside, scenario=title, value=value, stated=stated, fact=fact,
@@ -121,13 +122,14 @@ def _number(value: object, fact: Fact | None) -> float | None:
 
 
 def _moves(
-    meaning: Meaning, file: Path, overrides: tuple[str, ...], fact: Fact | None, number: float, *, cache: bool
+    meaning: Meaning, file: Path, overrides: tuple[str, ...], fact: Fact | None, number: float, most: float, *, cache: bool
 ) -> Moves:
-    """Two comparisons of central values, at the ends of the field."""
+    """Two comparisons of central values, at the ends of the field, which is `most` at most."""
     if fact is not None and fact.uncertain and fact.value == number:
         ends, said = fact.spread(), "its 5th and 95th percentile"
     else:
         ends, said = _ends(meaning, number)
+    ends = (min(ends[0], most), min(ends[1], most))
     ends = (round(ends[0]), round(ends[1])) if meaning.kind == WORDS[int] else (float(ends[0]), float(ends[1]))
     if ends[0] == ends[1]:
         raise InputError(f"{number:g} has no half and no double; change it with --set and compare again")
@@ -141,6 +143,11 @@ def _moves(
     pull = {label: np.inf if a is None or b is None else abs(b - a) for label, (a, b) in npv.items()}
     order = sorted((label for label in npv if pull[label] >= LEAST_USD), key=lambda label: -pull[label])
     return Moves(at=(ends[0], ends[1]), ends=said, npv_usd={label: npv[label] for label in order})
+
+
+def _most(meaning: Meaning, scenario: Scenario) -> float:
+    """The most that another field of the scenario allows: a shared prefix lies within the longest prompt."""
+    return scenario.workload.longest_prompt if meaning.path == "workload.shared_prefix_tokens" else np.inf
 
 
 def _ends(meaning: Meaning, number: float) -> tuple[tuple[float, float], str]:

@@ -25,7 +25,7 @@ from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.lengths import prefix_of_buckets
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, total_requests, total_tokens
-from roi.usage.measure.scenario_part import paid_a_month, part_of
+from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one
 from roi.usage.measure.workload import Choice, shortest_prefix
 from roi.usage.summary import Usage
 
@@ -181,6 +181,10 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
     shortest = shortest_prefix(Choice(task.provider, task.model))
     prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest, given)
     cached = {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
+    made = tokens["output"] / requests
+    lengths: dict[str, object] = {"input_tokens": given, "output_tokens": made}
+    if prefix is not None and prefix.prompts:
+        lengths = {"lengths": shares_to_one(prefix.bins(made))}
     try:
         provider = find_api_price(task.provider, task.model, day_of(found.days.last)).provider
     except InputError as error:
@@ -190,7 +194,7 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
     batched = (total_requests([row for row in rows if row.batch]) or 0) / requests
     paying = {"bill_usd_per_month": paid, "bill_is_volume_share": split}
     return Group(task, {
-        "workload": {"requests_per_day": a_day, "input_tokens": given, "output_tokens": tokens["output"] / requests, **cached,
+        "workload": {"requests_per_day": a_day, **lengths, **cached,
                      **({"can_wait_share": batched} if batched else {}), **_load(found)},
         "incumbent": {"provider": provider, "model": task.model, "uses_cache": tokens["cache_read"] > 0,
                       "batch_share": batched,

@@ -151,7 +151,7 @@ def _lengths(sheet: FactSheet, s: Scenario) -> tuple[tuple[float, ...], ...]:
     """Input tokens, output tokens and share of each bin of lengths; one bin where only the means are known."""
     w = s.workload
     bins, prefix = w.lengths or (), value_of(w.shared_prefix_tokens)
-    prompt = max(b.input_tokens for b in bins) if bins else value_of(w.input_tokens or 0.0)
+    prompt = w.longest_prompt
     if prefix > prompt:
         told = f"the longest prompt of workload.lengths, {prompt:g}" if bins else f"the mean prompt, input_tokens {prompt:g}"
         raise ScenarioError("workload.shared_prefix_tokens", prefix, f"at most {told}")

@@ -93,6 +93,13 @@ class Workload(Section):
             raise ValueError("hourly_weights are all zero")
         return self
 
+    @property
+    def longest_prompt(self) -> float:
+        """Input tokens of the longest cell of `lengths`, else of the mean request: a shared prefix lies within it."""
+        if self.lengths is not None:
+            return max(each.input_tokens for each in self.lengths)
+        return as_spread(self.input_tokens or 0.0).value
+
 
 class Incumbent(Section):
     """The API that is paid today."""

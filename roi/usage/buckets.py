@@ -2,6 +2,7 @@
 
 Sums of calls are known by whose they are and from when to when they go, not by what they count, which grows until the day is
 over. Where two files hold one of them, it counts once, with the larger count, which is the later one of a day that went on.
+Where one file holds it twice with all counts alike, it counts once.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from operator import add
 from typing import Final
 
 from roi.errors import InputError
-from roi.usage.duplicates import TWICE
+from roi.usage.duplicates import AGAIN, TWICE
 from roi.usage.measure.aggregate import DAY_S
 from roi.usage.measure.pricing import day_of
 from roi.usage.read.columns import MICRO
@@ -45,8 +46,11 @@ def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Set
     is split by key, project or the like: which of its parts the other holds is not known.
     """
     files = [file for table in tables for file in table.files]
-    if len(files) == 1 or tables[0].format.grain == "call":
+    if tables[0].format.grain == "call":
         return Settled(list(tables))
+    tables = [_each_once(table, engine) for table in tables]
+    if len(files) == 1:
+        return Settled(tables)
     sums = engine.create_table(f"{name}_sums", _sums(tables), temp=True)
     _refuse_other_splits(tables, sums, engine)
     once = sums.mutate(place=ibis.row_number().over(group_by="bucket", order_by=[ibis.desc("size"), ibis.desc("file")]),
@@ -75,6 +79,23 @@ def settle_buckets(tables: Sequence[LogTable], engine: DuckDB, name: str) -> Set
             " column or an export that tells them apart")
     return Settled([replace(table, records=_without(table.records, gone)) for table in tables],
                    {row["day"] for row in found if row["same"] == 0})
+
+
+def _each_once(table: LogTable, engine: DuckDB) -> LogTable:
+    """The table without buckets that stand in their file before.
+
+    Costs all count: equal amounts may be of two things. So may the rows of a table of one's own, of which not all is read.
+    """
+    if table.format.grain != "bucket" or table.format.name == "generic":
+        return table
+    records = table.records
+    kept = records.filter(records.dropped.isnull())
+    once = kept.distinct()
+    sums = rows_of(kept.aggregate(n=kept.count()).cross_join(once.aggregate(once=once.count())), engine)[0]
+    if sums["n"] == sums["once"]:
+        return table
+    table.unread.add(AGAIN, "", sums["n"] - sums["once"])
+    return replace(table, records=ibis.union(once, records.filter(records.dropped.notnull())))
 
 
 def _without(records: Table, gone: Table) -> Table:

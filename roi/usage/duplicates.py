@@ -1,7 +1,8 @@
-"""The same calls never count twice: four ways in which they can lie in what is read twice over, each looked for where it shows.
+"""The same calls never count twice: five ways in which they can lie in what is read twice over, each looked for where it shows.
 
     the same bytes in two files              before anything is read      the later file is left out, and a note says so
     the same row in several exports          once the rows are read       it counts in one of them, and the others are counted
+    the same row twice in one export         once the rows are read       it counts once, where it has an id or is a bucket
     one model on one day in two formats      once the sums are made       the run is refused
     the same sums in two kinds of file       once the sums are made       the run is refused
 """
@@ -9,11 +10,14 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from roi.errors import InputError
 from roi.usage.measure.aggregate import Spend, spend_by_day
 from roi.usage.measure.pricing import day_of
+from roi.usage.read.columns import text
 from roi.usage.read.database import rows_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import Backend, Column, DuckDB, Table, ibis
@@ -25,6 +29,7 @@ EDGE: Final = 1 << 16
 LOOK_FOR_COPIES: Final = 2 << 30
 """Bytes of files up to which rows are compared with one another; beyond, comparing takes more memory than the rest."""
 TWICE: Final = "a row that stands in another export too"
+AGAIN: Final = "a row that stands in its file before"
 IDS: Final = frozenset({"id", "request_id", "requestid", "response_id", "span_id", "generation_id"})
 """Columns that name one call. Without one, two equal calls in two logs may be two calls, and both count."""
 
@@ -63,10 +68,12 @@ class Copies:
     pairs: Table
     columns: frozenset[str]
     """Columns, in lower case, that the key is made of."""
+    once: bool
+    """Whether rows with an id stand several times in a file, where each counts once."""
 
 
 def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies | None:
-    """Rows of several files compared with one another, where looking is cheap; equal rows of one file all count.
+    """Rows compared with one another, where that is cheap; equal rows of one file count once where they have an id, else all.
 
     A row that stands in several files counts in that which has it most often, then in the largest. It is known by a hash of
     all columns that the files share, so that no text is held. Calls without an id are left out where the whole file stands
@@ -75,16 +82,18 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
     """
     files = [each for raw in raws for each in raw.files]
     size = sum(file.path.stat().st_size for file in files if file.path is not None)
-    if len(files) == 1:
+    shared = frozenset.intersection(*(frozenset(c.lower() for c in raw.table.columns if c != FILE) for raw in raws))
+    if len(files) == 1 and not shared & IDS:
         return None
     unread = raws[0].unread
     if size > LOOK_FOR_COPIES:
-        unread.notes.append(f"{len(files)} files are too large together to look for rows that stand in two of them")
+        unread.notes.append(f"{len(files)} files are too large together to look for rows that stand in two of them"
+                            if len(files) > 1 else "the file is too large to look for calls that stand in it twice")
         return None
-    shared = frozenset.intersection(*(frozenset(c.lower() for c in raw.table.columns if c != FILE) for raw in raws))
-    keys = [raw.table.select(key=_key(raw.table, shared), file=raw.table[FILE]) for raw in raws]
+    keys = [t.select(key=_key(t, shared), file=t[FILE], named=_named(t, shared)) for t in (raw.table for raw in raws)]
     every = keys[0] if len(keys) == 1 else ibis.union(*keys)
-    counted = every.group_by(["key", "file"]).aggregate(rows=every.count())  # how often each row stands in each file
+    # how often each row stands in each file
+    counted = every.group_by(["key", "file"]).aggregate(rows=every.count(), named=every.named.any())
     by_file = readably(lambda: engine.create_table(name, counted, temp=True), engine, raws)
     pairs = _lost(by_file)
     if not shared & IDS:
@@ -98,7 +107,10 @@ def find_copies(raws: Sequence[RawTable], engine: DuckDB, name: str) -> Copies |
                                 " count")
     copied = _sum(pairs.rows, engine)
     unread.add(TWICE, "the later of two exports", copied)
-    return Copies(pairs, shared) if copied else None
+    several = by_file.filter(by_file.named & (by_file.rows > 1)).anti_join(pairs, ["key", "file"])
+    again = _sum(several.rows - 1, engine)
+    unread.add(AGAIN, "", again)
+    return Copies(pairs, shared, once=again > 0) if copied or again else None
 
 
 def _sum(column: Column, engine: DuckDB) -> int:
@@ -119,11 +131,19 @@ def _key(table: Table, shared: frozenset[str]) -> Column:
     return ibis.struct({name.lower(): table[name].cast("string").strip().fill_null("") for name in names}).hash()
 
 
+def _named(table: Table, shared: frozenset[str]) -> Column:
+    """True where the row has an id."""
+    return reduce(or_, (text(table, name).notnull() for name in sorted(shared & IDS)), ibis.literal(False))
+
+
 def without_copies(table: Table, copies: Copies | None) -> Table:
-    """The raw table without the rows that count in another file."""
+    """The raw table without the rows that count in another file, or before in theirs."""
     if copies is None:
         return table
     keyed = table.mutate(roi_key=_key(table, copies.columns))
+    if copies.once:
+        placed = keyed.mutate(roi_place=ibis.row_number().over(group_by=["roi_key", FILE]))
+        keyed = placed.filter((placed.roi_place == 0) | ~_named(placed, copies.columns)).drop("roi_place")
     return keyed.anti_join(copies.pairs, [keyed.roi_key == copies.pairs.key, keyed[FILE] == copies.pairs.file])
 
 

@@ -18,6 +18,7 @@ from roi.usage.read.detect import format_named, names_told, of_documents, of_hea
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.names_alone import names_shown
+from roi.usage.read.pages import lacks_pages, pages_of
 from roi.usage.read.raw import LogTable, RawTable, SniffedFile, read_in_python, read_raw, readably, rejected
 from roi.usage.read.record import COLUMNS, Document, FileOptions, Format
 from roi.usage.read.sniff import DAMAGED_GZIP, FIRST, opened, sniff
@@ -138,7 +139,7 @@ def _sniffed(file: SourceFile, formats: Sequence[Format], options: FileOptions, 
         return None
     if form is None:
         form, documents = _of_documents(documents, formats, file.shown, options)
-    return SniffedFile(file, shape, form, tuple(document_rows(documents, form)))
+    return SniffedFile(file, shape, form, tuple(document_rows(documents, form)), pages=pages_of(documents))
 
 
 def _refuse_yaml(path: Path) -> None:
@@ -208,6 +209,9 @@ def _read_source(found: Sequence[SniffedFile], log: Log, options: FileOptions, e
                 if raw.by_csv_reader else raw for k, raw in enumerate(raws)]
         copies = find_copies(raws, engine, f"{keys}_again")
     log.raws += raws
+    every = [each.pages for each in found]
+    raws[0].unread.notes += [f"{each.file.shown} says that there are more pages (has_more), which are not here: what they hold"
+                             " is missing" for each in found if lacks_pages(each.pages, every)]
     with progress_told(engine, f"reading {found[0].format.title}", status):
         typed = [_records(raw, copies, options, engine, target.with_name(f"{target.name}-{k}.parquet"))
                  for k, raw in enumerate(raws)]

@@ -13,11 +13,11 @@ from roi.errors import InputError
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
-from roi.usage.formats.generic import cell_behind
+from roi.usage.formats.generic import cell_behind, count_behind
 from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, constants, spend_by_day, spend_by_group
-from roi.usage.measure.days import Days, complete_days, lost_days
+from roi.usage.measure.days import Days, complete_days, lost_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
 from roi.usage.measure.payees import in_names, maker_notes, makers, models_called, to_makers, to_names, with_maker
 from roi.usage.measure.pricing import Priced, day_of, price_changes, price_groups, price_spend
@@ -35,6 +35,7 @@ from roi.usage.read.text_rows import UnreadRows
 SERVICE = ("batch", "tier")
 """Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
 NUMBERS = "write numbers without a separator of thousands, and with a decimal point"
+COUNTS = "write counts as whole numbers, without a separator of thousands"
 OWN_TABLE = "generic"
 """The format whose dates and numbers are in a form that its writer chose."""
 MOST_LOST = 0.1
@@ -192,7 +193,8 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         workload=workload,
         chosen=price_spend(rows),
         no_workload=no_workload,
-        notes=(*_notes(log, priced, question.zone), *(_to_come(days) if dated and days else ()), *maker_notes(paid)),
+        notes=(*_notes(log, priced, question.zone), *_lacking(usual_loss(every)), *(_to_come(days) if dated and days else ()),
+               *maker_notes(paid)),
         dated=dated,
         equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
     ), records
@@ -247,7 +249,7 @@ def _dropped(every: Sequence[Spend], log: Log, options: FileOptions, engine: Bac
         reasons = {reason for source, reason in sums if source == name and (source, reason) not in where}
         for reason, (place, cells) in first_dropped(raw, reasons, options, engine).items():
             where[name, reason] = place
-            values[name, reason] = cell_behind(reason, cells, options) if name == OWN_TABLE else ""
+            values[name, reason] = cell_behind(reason, cells, options) if name == OWN_TABLE else count_behind(reason, cells)
     for (source, reason), rows in sorted(sums.items(), key=lambda x: -x[1]):
         yield Dropped(source, reason, rows, where.get((source, reason), ""), values.get((source, reason), ""))
 
@@ -261,9 +263,13 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
                          f" {first.reason!r}{where}")
     if nothing:
         why = f": {_rows(first.rows)} for {first.reason!r}{where}" if first else ""
-        hint = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
+        times = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
                 " 1970, month/day/year with --dates us, or day/month/year with --dates eu")
-        raise InputError(f"FILES: no row counts{why}{hint if first and first.reason == NO_TIME else ''}")
+        unnamed = "; group the export by model, or if all calls are of one model: --model NAME"
+        reason = first.reason if first else ""
+        hint = times if reason == NO_TIME else unnamed if reason.startswith("no model") else ""
+        hint = f"; {COUNTS}" if first and first.value and reason in (UNREADABLE_COUNT, UNREAD_REQUESTS) else hint
+        raise InputError(f"FILES: no row counts{why}{hint}")
 
 
 def _where(first: Dropped) -> str:
@@ -281,7 +287,7 @@ def _refuse_another_form(dropped: Sequence[Dropped], rows: int) -> None:
         found = [each for each in dropped if each.source == OWN_TABLE and each.reason in reasons]
         first = next((each for each in found if each.value), None)
         if first is not None and (lost := sum(each.rows for each in found)) > MOST_LOST * rows:
-            form = _date_form(first.value) if first.reason == NO_TIME else NUMBERS
+            form = _date_form(first.value) if first.reason == NO_TIME else NUMBERS if first.reason == UNREAD_COST else COUNTS
             raise InputError(f"FILES: {lost:,} of {_rows(rows)} cannot be read: {first.reason}{_where(first)}; {form}")
 
 
@@ -313,6 +319,13 @@ def _to_come(days: Days) -> Iterator[str]:
     if (last := day_of(days.last)) > today() + timedelta(days=1):
         yield (f"the last day, {last}, has not come: check the dates; --dates us reads month/day/year, eu day/month/year, else"
                " they are year-month-day")
+
+
+def _lacking(share: float) -> Iterator[str]:
+    """That days are counted as whole which lack rows, since all of them do."""
+    if share:
+        yield (f"a usual day lacks {share:.0%} of its usage, in rows left out; days count as whole all the same, since all lack"
+               " them, so that requests a day, tokens and the bill are too low by about as much")
 
 
 def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:

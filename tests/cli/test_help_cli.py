@@ -73,6 +73,12 @@ def test_a_default_of_zero_is_no_statement_and_moves_by_ten_points(mine):
     assert "Moves: 0 has no half and no double" in spend
 
 
+def test_the_double_of_a_shared_prefix_is_no_longer_than_the_longest_prompt(mine):
+    """1,000 of 1,800 tokens: the double, 2,000, is none; at most 1,800."""
+    text = " ".join(ask("help", "shared_prefix_tokens", mine, "--set", "workload.shared_prefix_tokens=1000").stdout.split())
+    assert "no option's NPV between 500 and 1,800 (half and double, within its bounds)" in text
+
+
 def test_a_word_lists_the_fields_that_have_to_do_with_it():
     for word, fields in (("negotiated", {"incumbent.discount", "gpu_rents", "apis.NAME.discount"}),
                          ("price", {"incumbent.discount", "gpu_rents", "apis", "apis.NAME.input_usd_per_mtok"})):

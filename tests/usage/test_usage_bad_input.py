@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from usage_support import records
 
 from roi.cli import main
-from roi.usage import buckets, duplicates
+from roi.usage import duplicates
 from roi.usage.read import raw
 
 HEADER = "timestamp,model,input_tokens,output_tokens,cached_tokens,body"
@@ -339,22 +339,22 @@ def test_copies_are_found_beside_a_table_of_mixed_line_ends(tmp_path: Path) -> N
     assert found.left_out == {duplicates.TWICE: 1}
 
 
-def test_equal_rows_of_one_file_all_count_beside_other_files(tmp_path: Path) -> None:
-    """Days 1, 2, 3 and 3, 3 and 4: the file with day 3 twice counts more of it, so 1, 2, 3, 3, 4 count."""
+def test_equal_buckets_of_one_file_count_once_beside_other_files_too(tmp_path: Path) -> None:
+    """Days 1, 2, 3 and 3, 3 and 4: a day is a day however often it is written, so 1, 2, 3, 4 count."""
     days = [(1, 2, 3), (3, 3), (4,)]
     files = [table(tmp_path / f"{k}.csv", [bucket(day) for day in each], BUCKETS) for k, each in enumerate(days)]
     found = usage(*files)
-    assert found.data["requests"] == 50
-    assert found.left_out == {buckets.GREW: 1}
+    assert found.data["requests"] == 40
+    assert found.left_out == {duplicates.TWICE: 1, duplicates.AGAIN: 1}
 
 
 def test_calls_with_an_id_count_once_over_files(tmp_path: Path) -> None:
-    """Ids 1, 2, 2 and 2, 3: four calls."""
+    """Ids 1, 2, 2 and 2, 3: three calls."""
     row = "r{0},200,2026-10-01 00:00:0{0},gpt-4o,100,10"
     files = [table(tmp_path / f"{k}.csv", [row.format(i) for i in ids], HELICONE) for k, ids in enumerate([(1, 2, 2), (2, 3)])]
     found = usage(*files)
-    assert found.data["requests"] == 4
-    assert found.left_out == {duplicates.TWICE: 1}
+    assert found.data["requests"] == 3
+    assert found.left_out == {duplicates.TWICE: 1, duplicates.AGAIN: 1}
 
 
 def test_calls_without_an_id_are_copies_where_the_whole_file_is(tmp_path: Path) -> None:
@@ -411,6 +411,16 @@ def test_dates_in_another_form_are_refused_with_the_first_and_the_form_that_read
     assert found.error.count("\n") == 1
 
 
+@pytest.mark.parametrize("given", ["1,000,200", "1,5", "1.200"])
+def test_counts_of_an_export_in_another_form_are_told_with_the_first_and_what_to_do(tmp_path: Path, given: str) -> None:
+    """A spreadsheet wrote them so: thousands set off, or millions with a decimal comma."""
+    rows = [bucket(day).replace(",1000,", f',"{given}",') for day in (1, 2)]
+    found = usage(file := table(tmp_path / "a.csv", rows, BUCKETS))
+    assert found.code == 2
+    assert (f"no row counts: 2 rows for 'a token count that cannot be read' ({file}, line 2: '{given}'); write counts as whole"
+            " numbers, without a separator of thousands") in found.error
+
+
 def test_dates_with_the_day_first_are_read_where_that_is_said(tmp_path: Path) -> None:
     """The first, the second and the thirteenth of October."""
     days = ["01/10/2026 10:00", "2.10.2026", "13-10-2026 1:45 PM"]
@@ -424,11 +434,14 @@ def test_numbers_in_another_form_are_refused_with_the_first_and_what_to_do(tmp_p
     rows = [f"2026-10-0{k}T10:00:00Z,gpt-4o,{given},5,0,x" for k, given in enumerate(("1.200", "1.300", "900"), start=1)]
     found = usage(file := table(tmp_path / "a.csv", rows))
     assert found.code == 2
-    assert (f"2 of 3 rows cannot be read: a token count that cannot be read ({file}, line 2: '1.200'); write numbers without a"
-            " separator of thousands") in found.error
+    assert (f"2 of 3 rows cannot be read: a token count that cannot be read ({file}, line 2: '1.200'); write counts as whole"
+            " numbers, without a separator of thousands\n") in found.error
     all_of_them = usage(table(tmp_path / "c.csv", rows[:2]))  # where no row counts, too
     assert "2 of 2 rows cannot be read" in all_of_them.error
-    assert "write numbers without a separator of thousands" in all_of_them.error
+    assert "write counts as whole numbers, without a separator of thousands" in all_of_them.error
+    paid = ["timestamp,model,input_tokens,output_tokens,cost", *[f'2026-10-01T10:00:00Z,gpt-4o,1000,5,"0,{k}"' for k in (2, 3)]]
+    (tmp_path / "d.csv").write_text("\n".join(paid) + "\n", encoding="utf-8")
+    assert "write numbers without a separator of thousands, and with a decimal point" in usage(tmp_path / "d.csv").error
     few = usage(table(tmp_path / "b.csv", [rows[0], *calls(19)]))
     assert few.left_out == {"a token count that cannot be read": 1}
 

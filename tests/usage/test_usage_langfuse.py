@@ -49,6 +49,19 @@ def test_a_rows_own_total_or_size_settles_whether_input_holds_cached_tokens(obse
     assert kept(rows, "cache_write") == [0, 0, 700, 0, 0]
 
 
+@pytest.mark.parametrize("said", [None, True, False])
+@pytest.mark.parametrize(("total", "output", "made"), [(1060, 60, 60), (1100, 60, 100)])
+def test_a_total_that_adds_cached_tokens_settles_that_the_input_leaves_them_out(
+    tmp_path: Path, said: bool | None, total: int, output: int, made: int,
+) -> None:
+    """700 in, 300 cached and 60 out are 1,060; with 40 of reasoning beside them 1,100. Whatever the user says, 700 are left."""
+    usage = {"input": 700, "input_cached_tokens": 300, "output": output, "output_reasoning_tokens": 40, "total": total}
+    row = {"type": "GENERATION", "start_time": "2026-09-01T00:00:00Z", "provided_model_name": "gpt-4o", "usage_details": usage}
+    (tmp_path / "source.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    (found,) = records(tmp_path, tmp_path / "source.jsonl", formats=FORMS, includes_cache=said)
+    assert (found["uncached_input"], found["cache_read"], found["output"], found["perhaps_cached"]) == (700, 300, made, 0)
+
+
 @pytest.mark.full
 def test_reasoning_is_added_to_the_output_where_the_total_has_room_for_it(observations: Path, tmp_path: Path) -> None:
     """Row 0: 1100 - 400 - 60 = 640 = 600 + 40, so output is 60 + 40. Row 1: 1100 - 1000 - 100 = 0, so 40 are in the 100."""

@@ -91,3 +91,42 @@ def test_a_prefix_longer_than_some_prompts_is_as_long_as_gives_what_was_read():
     assert (found.tokens, found.hit_rate) == pytest.approx((9000.0, 0.9))
     short = Prefix(800.0, 700.0, 900.0, 0.5, "calls")
     assert within_prompts(short, bins) is short
+
+
+def test_requests_with_a_prefix_stand_beside_others_where_the_mean_prompt_is_shorter_than_what_is_cached():
+    """1,800 read and 200 written of a mean 3,000 where nothing below 4,000 is cached: half of the requests hold 4,000 and find
+    it nine times in ten, in prompts of 4,000; the others have the rest, 2,000."""
+    found = prefix_of_buckets(10, 18_000, 2_000, 4000.0, 3000.0)
+    assert found is not None
+    assert (found.tokens, found.low, found.high, found.hit_rate) == (4000.0, 4000.0, 4000.0, 0.9)
+    assert found.prompts == ((4000.0, 0.5), (2000.0, 0.5))
+    assert "of the 50% of requests that hold one" in found.how
+
+
+def test_writes_are_as_recorded_where_the_mean_prompt_is_longer_than_the_minimum():
+    """As above of a mean 5,000: the others stay below 4,000, so that they are not cached; these have the rest, 6,001."""
+    found = prefix_of_buckets(10, 18_000, 2_000, 4000.0, 5000.0)
+    assert found is not None
+    assert found.prompts == ((6001.0, 0.5), (3999.0, 0.5))
+    far = prefix_of_buckets(10, 1_800, 200, 4000.0, 5000.0)  # one in twenty: they would have 24,019 tokens
+    assert far is not None
+    assert (far.tokens, far.hit_rate, far.prompts) == (4000.0, 0.045, ())
+
+
+def test_calls_that_read_less_than_the_provider_caches_read_as_much_of_a_longer_prefix():
+    """Half of the prompts have 500 tokens, half 2,000; 400 are read on average where nothing below 1,000 is cached: the long
+    ones find 1,000 in four of five. Where no prompt is as long as that, the rule does not hold."""
+    bins = (LengthBin(500.0, 10.0, 0.5), LengthBin(2000.0, 10.0, 0.5))
+    found = within_prompts(Prefix(400.0, 200.0, 600.0, 1.0, "calls"), bins, 1000.0)
+    assert (found.tokens, found.low, found.high) == (1000.0, 1000.0, 1000.0)
+    assert found.hit_rate == pytest.approx(0.8)
+    more = within_prompts(Prefix(800.0, 200.0, 900.0, 1.0, "calls"), bins, 1000.0)
+    assert (more.tokens, more.hit_rate) == pytest.approx((1600.0, 1.0), rel=1e-4)
+    short = Prefix(400.0, 200.0, 450.0, 1.0, "calls")
+    assert within_prompts(short, bins[:1], 1000.0) is short
+
+
+def test_no_draw_of_a_prefix_lies_below_what_the_provider_caches():
+    """All read 1,500 of 2,000 on average, some as little as 800."""
+    found = within_prompts(Prefix(1500.0, 800.0, 1800.0, 1.0, "calls"), (LengthBin(2000.0, 10.0, 1.0),), 1000.0)
+    assert (found.tokens, found.low, found.high, found.hit_rate) == (1500.0, 1000.0, 1800.0, 1.0)

@@ -102,6 +102,9 @@ def test_where_every_day_loses_rows_those_that_lose_more_than_twice_as_many_are_
     """A call in ten unread on every day, three in ten on the last: 180 are told of each day but that."""
     assert told(log(tmp_path / "a.csv", 5, {**dict.fromkeys(range(4), 20), 4: 60}, calls=200)) == (4, 180.0)
     assert told(log(tmp_path / "b.csv", 1, {0: 1})) == (1, 230.0)
+    note = "a usual day lacks 10% of its usage, in rows left out"
+    assert any(each.startswith(note) for each in usage_answer(tmp_path / "a.csv")["notes"])
+    assert not any("a usual day" in each for each in usage_answer(log(tmp_path / "c.csv", 5, {2: 60}, calls=200))["notes"])
 
 
 def test_a_row_that_is_no_usage_leaves_its_day_whole(tmp_path: Path) -> None:

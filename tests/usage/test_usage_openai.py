@@ -1,7 +1,9 @@
 """OpenAI's dashboard CSV, Usage API and Costs API."""
 
+import json
+
 import pytest
-from usage_support import DATA, records, totals
+from usage_support import DATA, records, run_usage, totals, usage_answer
 
 from roi.usage.formats.json_counts import NO_TOKENS
 from roi.usage.formats.vendors.openai import OPENAI_COSTS_API, OPENAI_CSV, OPENAI_USAGE_API, UNGROUPED
@@ -109,3 +111,33 @@ def test_a_cost_that_cannot_count_says_why(tmp_path):
     assert {row["cost_usd"]: row["dropped"] for row in rows if row["dropped"]} == {
         0.25: NO_TOKENS, 0.1: NO_TOKENS, 9.99: "an amount in EUR; what is read is in USD", None: EMPTY_BUCKET}
     assert {row["group"] for row in rows if row["dropped"] is None} == {"proj_a", "proj_b", None}
+
+
+def paged(path, days, *, more):
+    """A page with a bucket of ten calls on each of the days of October."""
+    result = {"object": "organization.usage.completions.result", "model": "gpt-4o", "num_model_requests": 10,
+              "input_tokens": 1000, "output_tokens": 100}
+    day_s = 86_400
+    data = [{"object": "bucket", "start_time": OCT_1 // MICRO + day * day_s, "end_time": OCT_1 // MICRO + (day + 1) * day_s,
+             "results": [result]} for day in days]
+    page = {"object": "page", "data": data, "has_more": more, "next_page": "page_x" if more else None}
+    path.write_text(json.dumps(page), encoding="utf-8")
+    return path
+
+
+def test_a_page_that_announces_more_is_told_unless_the_next_one_is_there(tmp_path):
+    """Days 0 to 2, 3 to 5 and 6 to 7: without the second the first goes on nowhere."""
+    first, second, third = (paged(tmp_path / f"{k}.json", days, more=k < 2)
+                            for k, days in enumerate((range(3), range(3, 6), range(6, 8))))
+    told = "0.json says that there are more pages (has_more), which are not here"
+    for files, lacks in (((first,), True), ((first, third), True), ((third,), False), ((first, second, third), False)):
+        assert any(told in note for note in usage_answer(*files)["notes"]) == lacks
+
+
+def test_a_page_without_models_offers_to_name_the_one(tmp_path):
+    page = paged(tmp_path / "a.json", range(2), more=False)
+    page.write_text(page.read_text(encoding="utf-8").replace('"gpt-4o"', "null"), encoding="utf-8")
+    said = run_usage(page).stderr
+    assert "no row counts: 2 rows for 'no model" in said
+    assert "if all calls are of one model: --model NAME" in said
+    assert usage_answer("--model", "gpt-4o", page)["requests"] == 20

@@ -230,3 +230,21 @@ def test_the_estimate_from_the_part_is_what_was_spent(tmp_path):
     answer = json.loads(run("compare", "--usage", out, "--draws", "0", "--format", "json", *still).stdout)
     stay = next(option for option in answer["options"] if option["id"] == "stay")
     assert stay["monthly_usd"][0] == pytest.approx(per_month, rel=0.02)
+
+
+CONSOLE = """usage_date_utc,model_version,usage_type,context_window,usage_input_tokens_no_cache,\
+usage_input_tokens_cache_write_5m,usage_input_tokens_cache_write_1h,usage_input_tokens_cache_read,usage_output_tokens
+""" + "".join(f"2026-11-{day:02d},claude-haiku-4-5,standard,≤ 200k,1000000,200000,0,1800000,100000\n" for day in range(2, 12))
+"""Days of 3 Mtok of input, 0.2 of them written at 1.25 USD and 1.8 read at 0.1, and 0.1 of output at 5: 1.93 USD a day."""
+
+
+def test_what_is_cached_below_the_minimum_of_the_mean_is_billed_as_recorded(tmp_path):
+    """1,000 requests a day, so 3,000 tokens each, of which 2,000 are cached where nothing below 4,096 is: 1.93 USD a day are
+    58.70 a month; uncached they were 106.46."""
+    export, out, mine = (tmp_path / name for name in ("console.csv", "part.yaml", "mine.yaml"))
+    export.write_text(CONSOLE, encoding="utf-8")
+    assert run("usage", export, "--requests-per-day", "1000", "--output", out, "--tasks", "0").exit_code == 0
+    made = run("init", mine, "--usage", out)
+    assert made.exit_code == 0, made.stderr
+    told = run("compare", mine, "--set", "draws=0").stdout
+    assert "Bill not checked: computed $59 in month 1" in told

@@ -301,3 +301,27 @@ def test_exports_with_and_without_columns_to_split_by_are_read_together(tmp_path
              "output_tokens,input_cached_tokens")
     table(tmp_path / "b.csv", split, "1790035200,1790121600,p,10,,k,gpt-6-sol,False,default,100,10,20")
     assert usage_answer(tmp_path)["requests"] == 20
+
+
+SPEND = "request_id,call_type,spend,prompt_tokens,completion_tokens,startTime,model,custom_llm_provider,status"
+
+
+def test_a_call_with_an_id_that_stands_in_its_file_before_counts_once(tmp_path: Path) -> None:
+    """Three calls of 100 tokens, all of them written twice; without an id two equal calls are two."""
+    rows = [f"{{}},acompletion,0.1,100,10,2026-10-01 12:00:0{k},gpt-4o,openai,success" for k in range(3)]
+    named = [row.format(f"c{k}") for k, row in enumerate(rows)]
+    found = usage_answer(table(tmp_path / "a.csv", SPEND, *named, *named))
+    assert (found["requests"], found["tokens"]["uncached_input"]) == (3, 300)
+    assert [(each["reason"], each["rows"]) for each in found["dropped"]] == [("a row that stands in its file before", 3)]
+    assert usage_answer(table(tmp_path / "b.csv", SPEND, *(row.format("") for row in (*rows, *rows))))["requests"] == 6
+    two = usage_answer(tmp_path / "a.csv", table(tmp_path / "c.csv", SPEND, *named[:2], named[1], named[1].replace("c1", "c9")))
+    assert two["requests"] == 4
+
+
+def test_a_bucket_that_stands_twice_in_its_file_counts_once(tmp_path: Path) -> None:
+    """A day of 7 calls and one of 5, the first written twice; with another count, or of another project, both count."""
+    rows = [openai(0, 24, 7), openai(24, 24, 5)]
+    found = usage_answer(table(tmp_path / "a.csv", OPENAI, *rows, rows[0]))
+    assert (found["requests"], found["dropped"][0]["rows"]) == (12, 1)
+    assert found["dropped"][0]["reason"] == "a row that stands in its file before"
+    assert usage_answer(table(tmp_path / "b.csv", OPENAI, *rows, openai(0, 24, 8), openai(0, 24, 7, "p")))["requests"] == 27

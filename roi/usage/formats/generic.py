@@ -6,7 +6,7 @@ other reading is the upper bound.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -50,6 +50,8 @@ NO_BATCH: Final = "a word for --map batch that is neither true nor false"
 CELLS: Final = {NO_TIME: ("time",), UNREADABLE_COUNT: ("input", "output", "cached", "cache_write"), UNREAD_COST: ("cost",),
                 UNREAD_REQUESTS: ("requests",)}  # fmt: skip
 """What holds the cell for which a row does not count."""
+CELLS_NAMED: Final = {UNREADABLE_COUNT: "token", UNREAD_REQUESTS: "request"}
+"""The same in a known format: a word of the columns that may."""
 DATE_FORM: Final = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}[0-9 .,:APMapm]{0,20}")
 NUMBER_FORM: Final = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+([.,][0-9]+)?|[0-9]+,[0-9]+")
 """A date whose year is last, a number with separators of thousands or a decimal comma: no text that may not be shown."""
@@ -123,6 +125,18 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
 
 def cell_behind(reason: str, row: Mapping[str, Any], options: FileOptions) -> str:  # Any: cells of a table
     """The time or number in another form for which the row does not count; empty where it is none."""
-    found, form = _found(options, tuple(row)), DATE_FORM if reason == NO_TIME else NUMBER_FORM
-    cells = (str(row[column] or "").strip() for what in CELLS.get(reason, ()) if (column := found[what]) is not None)
+    found = _found(options, tuple(row))
+    there = [column for what in CELLS.get(reason, ()) if (column := found[what]) is not None]
+    return _in_another_form(row, there, DATE_FORM if reason == NO_TIME else NUMBER_FORM)
+
+
+def count_behind(reason: str, row: Mapping[str, Any]) -> str:  # Any: cells of a table
+    """The same of a row of a known format, its counts alone."""
+    word = CELLS_NAMED.get(reason)
+    return _in_another_form(row, [name for name in row if word is not None and word in name], NUMBER_FORM)
+
+
+def _in_another_form(row: Mapping[str, Any], columns: Iterable[str], form: re.Pattern[str]) -> str:  # Any: cells of a table
+    """The first cell of these columns that has this form; empty where none has."""
+    cells = (str(row[column] or "").strip() for column in columns)
     return next((cell for cell in cells if form.fullmatch(cell)), "")

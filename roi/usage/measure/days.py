@@ -94,8 +94,28 @@ def lost_days(rows: Sequence[Spend]) -> dict[int, float]:
     """Days of which more usage is left out than MOST_LOST, and than twice the share that a usual day loses; what share it is.
 
     A share of calls; where rows are buckets, of tokens, and of the rows whose tokens are not known, of which none may be
-    missing. A log that loses as much on every day has no such day: no day of it would tell more than another.
+    missing. A log that loses as much on every day has no such day: no day of it would tell more than another (`usual_loss`).
     """
+    kept, gone, unread, calls = _by_day(rows)
+    if calls:
+        return _low(kept, _rows_of(gone, unread), 0, MOST_LOST)
+    few, none = _low(kept, gone, 1, MOST_LOST), _low(kept, unread, 0, 0.0)
+    return {day: min(few.get(day, 0.0) + none.get(day, 0.0), 1.0) for day in few.keys() | none.keys()}
+
+
+def usual_loss(rows: Sequence[Spend]) -> float:
+    """Share of its calls (of buckets: of tokens, or of rows with unknown ones) that a usual day loses; 0 if small."""
+    kept, gone, unread, calls = _by_day(rows)
+    lost = [(_rows_of(gone, unread), 0)] if calls else [(gone, 1), (unread, 0)]
+    usual = max(_usual(_shares(kept, sums, of)) for sums, of in lost)
+    return usual if usual > MOST_LOST else 0.0
+
+
+_Sums = Mapping[int, Sequence[int]]
+
+
+def _by_day(rows: Sequence[Spend]) -> tuple[_Sums, _Sums, _Sums, bool]:
+    """(rows and tokens by day that count, that are lost, those of unknown tokens; whether what counts is calls)."""
     timed = [row for row in rows if row.kind != "cost" and row.first_us is not None]
     there = [row for row in timed if row.dropped is None]
     end = max((row.last_us or 0 for row in there), default=0)
@@ -110,21 +130,32 @@ def lost_days(rows: Sequence[Spend]) -> dict[int, float]:
             for day in range(first, last + 1):
                 into[day][0] += row.rows
                 into[day][1] += tokens
-    if all(row.kind == "call" for row in there):
-        every = {day: [gone[day][0] + unread[day][0]] for day in gone.keys() | unread.keys()}
-        return _low(kept, every, 0, MOST_LOST)
-    few, none = _low(kept, gone, 1, MOST_LOST), _low(kept, unread, 0, 0.0)
-    return {day: min(few.get(day, 0.0) + none.get(day, 0.0), 1.0) for day in few.keys() | none.keys()}
+    return kept, gone, unread, all(row.kind == "call" for row in there)
 
 
-def _low(kept: Mapping[int, Sequence[int]], lost: Mapping[int, Sequence[int]], of: int, most: float) -> dict[int, float]:
+def _rows_of(*sums: _Sums) -> _Sums:
+    """Rows by day of all of the sums."""
+    return {day: [sum(each[day][0] for each in sums if day in each)] for day in set().union(*sums)}
+
+
+def _low(kept: _Sums, lost: _Sums, of: int, most: float) -> dict[int, float]:
     """Days that lost a larger share than `most`, and than twice the usual one, and that share; `of` says of which sums."""
+    shares = _shares(kept, lost, of)
+    return {day: share for day, share in shares.items() if share > max(most, 2.0 * _usual(shares))}
+
+
+def _shares(kept: _Sums, lost: _Sums, of: int) -> dict[int, float]:
+    """What share of each day is lost."""
     shares = {}
     for day in kept.keys() | lost.keys():
         gone, there = (sums[day][of] if day in sums else 0 for sums in (lost, kept))
         shares[day] = gone / ((gone + there) or 1)
-    usual = sorted(shares.values())[(len(shares) - 1) // 2] if shares else 0.0
-    return {day: share for day, share in shares.items() if share > max(most, 2.0 * usual)}
+    return shares
+
+
+def _usual(shares: Mapping[int, float]) -> float:
+    """The median, the lower one of two."""
+    return sorted(shares.values())[(len(shares) - 1) // 2] if shares else 0.0
 
 
 def _clock(micros: int) -> str:

@@ -13,6 +13,8 @@ WIDTHS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 PERCENTILES: Final = (0.5, 0.95, 0.99)
 BUCKETS_TELL: Final = (
     "buckets tell prefix times hit rate alone; the shortest prefix that the provider caches stands in, or the mean read")
+FARTHEST: Final = 4.0
+"""Prompts that hold a prefix are at most so many times the mean: sums tell of no longer ones, which may cost more."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,13 @@ class Prefix:
     hit_rate: float
     how: str
     """What the figures rest on."""
+    prompts: tuple[tuple[float, float], ...] = ()
+    """(input tokens, share) of requests that hold it and of those that do not, where the mean prompt cannot tell them apart."""
+
+    def bins(self, output_tokens: float) -> list[dict[str, float]]:
+        """Its prompts as the lengths of a scenario, all with the mean output."""
+        return [{"input_tokens": round(given, 2), "output_tokens": round(output_tokens, 2), "share": share}
+                for given, share in self.prompts]
 
 
 def prefix_of_calls(cells: Sequence[LengthCell], reads: Sequence[ReadCell]) -> Prefix | None:
@@ -115,43 +124,71 @@ def prefix_of_calls(cells: Sequence[LengthCell], reads: Sequence[ReadCell]) -> P
     return Prefix(tokens=mean, low=min(low, mean), high=max(high, mean), hit_rate=hits / calls, how=how)
 
 
-def within_prompts(prefix: Prefix, bins: Sequence[LengthBin]) -> Prefix:
-    """The prefix that is read as much of where no prompt holds more than it is long; found more often where that is too little.
+def within_prompts(prefix: Prefix, bins: Sequence[LengthBin], minimum: float = 0.0) -> Prefix:
+    """The prefix that is read as much of where a prompt holds no more than it is long, and none is cached below `minimum`.
 
     What grows with a conversation is no fixed prefix: cut to the short prompts, its mean would lose what the long ones read.
+    And a mean below the shortest prefix that the provider caches would lose all: that one stands in, found less often. Where no
+    prompt is as long as that, the log contradicts the rule, which then does not hold.
     """
     share, read = sum(each.share for each in bins), prefix.tokens * prefix.hit_rate
     if not share:
         return prefix
+    longest = max(each.input_tokens for each in bins)
+    least = minimum if minimum <= longest else 0.0
 
     def found_in(tokens: float) -> float:
-        return sum(each.share * min(tokens, each.input_tokens) for each in bins) / share
+        return sum(each.share * min(tokens, each.input_tokens) for each in bins if each.input_tokens >= least) / share
 
-    longest = max(each.input_tokens for each in bins)
-    low, tokens = prefix.tokens, longest
-    if found_in(low) * prefix.hit_rate >= read * (1.0 - 1e-6):
-        return prefix
-    if found_in(longest) * prefix.hit_rate > read:
+    low, tokens, raised = max(prefix.tokens, least), longest, prefix.tokens < least
+    rate = 1.0 if raised else prefix.hit_rate
+    if found_in(low) * rate >= read * (1.0 - 1e-6):
+        if not raised:
+            return prefix if prefix.low >= least else replace(prefix, low=least)
+        tokens = low
+    elif found_in(longest) * rate > read:
         while tokens - low > 0.01:  # what is found grows with the prefix
             middle = (low + tokens) / 2.0
-            low, tokens = (low, middle) if found_in(middle) * prefix.hit_rate >= read else (middle, tokens)
+            low, tokens = (low, middle) if found_in(middle) * rate >= read else (middle, tokens)
+    why = (f"below the {least:,.0f} that the provider caches, so a longer one stands in" if raised else
+           "longer than that, since some prompts are shorter")
     return replace(prefix, tokens=tokens, low=tokens, high=tokens, hit_rate=min(read / found_in(tokens), 1.0),
-                   how=f"{prefix.how}; longer than that, since some prompts are shorter: as much is read")
+                   how=f"{prefix.how}; {why}: as much is read")
 
 
 def prefix_of_buckets(
-    requests: float | None, cache_read: int, cache_write: int, minimum: float = 0.0, longest: float = float("inf"),
+    requests: float | None, cache_read: int, cache_write: int, minimum: float = 0.0, prompt: float = float("inf"),
 ) -> Prefix | None:
     """Shared prefix and hit rate from sums; None where nothing is cached or requests are not counted.
 
     With writes: prefix = (read + written) / requests, hit rate = read / (read + written). Without: only the product of the
     two is known, so the prefix is what is read on average, with a hit rate of 1. `minimum`: the shortest prefix that the
-    provider caches, tokens; a mean below it is a longer prefix that is found less often. `longest`: the mean
-    prompt, which holds it.
+    provider caches, tokens. `prompt`: the mean prompt.
+
+    A mean below the minimum says that not every request holds a prefix. Where the mean prompt is below it too, or writes are
+    counted, requests with a prefix of that length stand beside others, which are shorter (`prompts`): tokens read and written
+    are as recorded. Else the prefix is of the minimum's length and found less often: what is read is as recorded.
     """
     if not requests or not cache_read:
         return None
-    mean = cache_read / requests
-    prefix = min(max((cache_read + cache_write) / requests, minimum), max(longest, mean))
+    read, mean = cache_read / requests, (cache_read + cache_write) / requests
     how = "tokens read and written, over requests" if cache_write else BUCKETS_TELL
-    return Prefix(tokens=prefix, low=prefix, high=prefix, hit_rate=mean / prefix, how=how)
+    if mean >= minimum:
+        return Prefix(tokens=mean, low=mean, high=mean, hit_rate=read / mean, how=how)
+    prompts = _prompts_with(mean, minimum, prompt) if cache_write or prompt < minimum else ()
+    if not prompts:
+        return Prefix(tokens=minimum, low=minimum, high=minimum, hit_rate=read / minimum, how=how)
+    how = (f"of the {prompts[0][1]:.0%} of requests that hold one: tokens {'read and written' if cache_write else 'read'}, over"
+           f" requests, are {mean:,.0f}, below the {minimum:,.0f} that the provider caches")
+    return Prefix(tokens=minimum, low=minimum, high=minimum, hit_rate=read / mean, how=how, prompts=prompts)
+
+
+def _prompts_with(cached: float, minimum: float, prompt: float) -> tuple[tuple[float, float], ...]:
+    """(input tokens, share) of requests with a prefix as long as the minimum, and of shorter ones; empty if too far apart.
+
+    Their means are `cached` tokens of the prefix and `prompt` in all.
+    """
+    share = cached / minimum
+    short = max(min((prompt - cached) / (1.0 - share), minimum - 1.0), 1.0)
+    long = max((prompt - (1.0 - share) * short) / share, minimum)
+    return ((long, share), (short, 1.0 - share)) if long <= max(FARTHEST * prompt, minimum) else ()

@@ -61,9 +61,11 @@ def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
             "source": f"the trend of {w.growth.weeks} weeks ({growth_told(w.growth.value)} a year) going on for as long again",
         }  # fmt: skip
     if w.lengths is not None and len(w.lengths.bins) > 1:
-        yield "lengths", _shares_to_one([
+        yield "lengths", shares_to_one([
             {"input_tokens": round(b.input_tokens, 2), "output_tokens": round(b.output_tokens, 2), "share": b.share}
             for b in w.lengths.bins])
+    elif w.prefix is not None and w.prefix.prompts and w.output_tokens is not None:
+        yield "lengths", shares_to_one(w.prefix.bins(w.output_tokens))
     elif w.input_tokens is not None and w.output_tokens is not None:
         yield "input_tokens", round(w.input_tokens, 2)
         yield "output_tokens", round(w.output_tokens, 2)
@@ -81,7 +83,7 @@ def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
             yield "hourly_weights", [round(x * 24.0, 5) for x in w.shape.hourly_weights]
 
 
-def _shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:
+def shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:
     """Shares with eight digits that add up to 1; the largest takes the rounding."""
     for each in bins:
         each["share"] = max(round(each["share"], 8), 1e-8)

@@ -155,7 +155,8 @@ def measure_workload(
         lengths = measure_lengths(cells)
         reads = read_cells(kept, backend) if tokens["cache_read"] else []
         prefix, shape = prefix_of_calls(cells, reads), load_shape(*minute_counts(kept, backend), days.complete)
-        prefix = within_prompts(prefix, lengths.bins) if prefix is not None and lengths is not None else prefix
+        if prefix is not None and lengths is not None:
+            prefix = within_prompts(prefix, lengths.bins, shortest_prefix(choice))
     else:
         prefix = prefix_of_buckets(count, tokens["cache_read"], tokens["cache_write"], shortest_prefix(choice),
                                    total_input / count if count else float("inf"))
@@ -207,7 +208,8 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool) -> Iterator[tup
         why = "6 are the least for a trend" if weeks < LEAST_WEEKS else "one of them is empty"
         yield "growth_per_year", f"{weeks} whole week{'s' * (weeks != 1)}; {why}"
     if not calls:
-        yield "lengths", "rows are buckets: the mean length is known, not its spread"
+        two = "; two stand in, so that what is cached is as recorded" if w.prefix is not None and w.prefix.prompts else ""
+        yield "lengths", f"rows are buckets: the mean length is known, not its spread{two}"
         yield "peak_to_mean", "rows are buckets: give the busiest minute over the mean, or a log of calls"
     elif w.shape is not None and w.shape.hourly_weights is None:
         yield "hourly_weights", "no day is covered from midnight to midnight"

@@ -22,6 +22,7 @@ from roi.usage.read.database import as_utc, rows_of, zone_of
 from roi.usage.read.files import SourceFile
 from roi.usage.read.lazy_ibis import DuckDB, Table
 from roi.usage.read.names_alone import shown
+from roi.usage.read.pages import NO_PAGES, Pages
 from roi.usage.read.record import FILE, LINE, FileOptions, Format
 from roi.usage.read.sniff import FileShape, opened
 from roi.usage.read.text_rows import NOT_CLOSED, TOO_FEW, TOO_MANY, Cells, UnreadRows, line_rows, rows_of_documents, table_rows
@@ -63,6 +64,8 @@ class SniffedFile:
     """Of a file that is one JSON document; its prompts are gone."""
     cut_short: bool = False
     """True where its gzip is cut short."""
+    pages: Pages = NO_PAGES
+    """Of a file that is one JSON document."""
 
     @property
     def suits_duckdb(self) -> bool:

@@ -2,11 +2,11 @@
 
 `usage_details` is a map whose keys the integration chose. Langfuse itself takes cached and reasoning tokens out of `input`
 and `output` where OpenAI's usage is sent whole; other integrations leave them in. A row settles it where its `total` equals
-input + output (in), or its cached tokens exceed its input (out); else the user says. Reasoning and audio tokens are added to
-their side where `total` has room for them. Only generations count: spans above them repeat their tokens. Times are UTC. A
-cost of 0 is that of a model without a price, so it is no cost. Source: langfuse.com, export fields; langfuse/langfuse,
-ingestion types (2026-10). The API calls calculatedTotalCost deprecated in favour of costDetails, whose `total` is taken where
-the other is not there (js.reference.langfuse.com, ObservationsView).
+input + output (in) or input + cached + output (out), or its cached tokens exceed its input (out); else the user says.
+Reasoning and audio tokens are added to their side where `total` has room for them. Only generations count: spans above them
+repeat their tokens. Times are UTC. A cost of 0 is that of a model without a price, so it is no cost. Source: langfuse.com,
+export fields; langfuse/langfuse, ingestion types (2026-10). The API calls calculatedTotalCost deprecated in favour of
+costDetails, whose `total` is taken where the other is not there (js.reference.langfuse.com, ObservationsView).
 """
 
 from collections.abc import Iterator
@@ -54,8 +54,10 @@ def fields(table: Table, options: FileOptions) -> Fields:
     cached = read + written
     rest = n["total"] - n["input"] - n["output"]
     inside = (rest == 0) & (n["total"] > 0)
-    outside = (cached > n["input"]) & ~inside
-    beside = rest >= n["reasoning"] + n["input_audio"] + n["output_audio"]
+    more = n["reasoning"] + n["input_audio"] + n["output_audio"]
+    added = (cached > 0) & ((rest == cached) | (rest == cached + more))
+    outside = added | ((cached > n["input"]) & ~inside)
+    beside = rest - added.ifelse(cached, 0) >= more
     uncached = n["input"] + beside.ifelse(n["input_audio"], 0)
     counts_cache = inside if options.includes_cache is False else ~outside
     kind = text(table, "type").upper().fill_null("")

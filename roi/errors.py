@@ -76,16 +76,17 @@ FEW = 8
 
 
 class UnknownName(InputError):
-    """A name that is not known: the nearest, else `all_of_them` or how many; and the command that has them `listed`."""
+    """A name that is not known: the nearest, else `all_of_them` or how many; the command that has them `listed`; a `remedy`."""
 
     def __init__(
         self, field: str, name: str, known: Iterable[str], kind: str, all_of_them: Iterable[str] = (), *, listed: str = "",
+        remedy: str = "",
     ) -> None:
         self.field = field
         self.brief = f"{field}: unknown {kind} {name[:80]!r}"
         """The message without what is offered, for which every known name is looked at."""
         self._name, self._known, self._all = name, tuple(known), tuple(all_of_them)
-        self._end = f"; `{listed}` lists all" if listed else ""
+        self._end = (f"; `{listed}` lists all" if listed else "") + (f"; {remedy}" if remedy else "")
         super().__init__(self.brief)
 
     @property

@@ -107,15 +107,20 @@ def _priced(models: Sequence[tuple[str, str]], as_of: Date) -> tuple[tuple[ApiPr
     apis, unpriced = [], []
     for provider, model in models:
         try:
-            apis.append(find_api_price(provider, model, as_of))
+            apis.append(_as_stated(find_api_price(provider, model, as_of)))
         except ScenarioError:
             unpriced.append(f"{provider}/{model}")
     return tuple(apis), tuple(unpriced)
 
 
+def _as_stated(price: ApiPrice) -> ApiPrice:
+    """The price with the day of its list: genai-prices' tells earlier days in retrospect, and counts on them."""
+    return price.model_copy(update={"date": release_day()}) if price.source.startswith(f"{package_name()},") else price
+
+
 def _holdings(as_of: Date) -> Iterator[Holding]:
     """What each source holds: the catalog's files, genai-prices, the user's files."""
-    day = min(as_of, release_day())
+    day = release_day()
     yield Holding("APIs, every model", package_name(), sum(len(model_names(p)) for p in provider_names()), day, day)
     for what, name, kind in (("rents", "rentals", RentalOffer), ("cards to buy", "purchase", PurchasePrice),
                              ("APIs, added", "hosted", ApiPrice), ("fine-tuning", "tuning", TuningPrice)):

@@ -57,8 +57,7 @@ def calibrate(
         return
     from roi import __version__, clock
     from roi.answers.calibrate import calibrate_runs
-    from roi.cli.output import check_targets, write
-    from roi.disk import replace_file
+    from roi.cli.output import check_targets, put, write
     from roi.evidence.training_speed import calibration_text as file_text
     from roi.report.training.calibrate import calibration_json, calibration_text
 
@@ -66,7 +65,7 @@ def calibrate(
     found = calibrate_runs(tables, profiles, strict=strict, tell=tell)
     groups = found.calibration.groups
     if output is not None:
-        replace_file(output, file_text(groups, clock.today(), __version__, [table.name for table in tables]))
+        put(output, file_text(groups, clock.today(), __version__, [table.name for table in tables]), forced=False)
         tell(f"{len(groups)} scales written to {output}")
     told = (found.calibration, found.skipped, found.untimed)
     write(calibration_json(*told) if form == "json" else calibration_text(*told, form))

@@ -36,7 +36,8 @@ BROKEN = 3
 def check(
     ctx: click.Context, *, file: Path | None, policy: Path | None, saved: Path | None, as_of: str | None,
     overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...], form: str,
-    output: Path | None, redact: bool, no_cache: bool,
+    output: Path | None, redact: bool, force: bool,  # noqa: ARG001 -- write reads it
+    no_cache: bool,
 ) -> None:
     """Hold the scenario in FILE (or a saved comparison) against POLICY, a YAML file of limits.
 

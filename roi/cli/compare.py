@@ -13,7 +13,7 @@ from roi.cli.options import (
     cache_option,
     collect_often,
     full_option,
-    page_options,
+    html_option,
     redact_option,
     scenario_here,
     scenario_options,
@@ -30,7 +30,7 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @scenario_options
 @click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
 @written_options("table", "json", "markdown", "jsonl")
-@page_options
+@html_option
 @redact_option
 @click.option("--xlsx", type=FRESH, help="Write a workbook with live formulas to this file too; needs the extra `report`.")
 @click.option("--csv", "folder", type=PATH,
@@ -66,7 +66,7 @@ def compare(
         return
     from roi import __version__
     from roi.answers.compare import compare_file
-    from roi.cli.output import check_targets, columns, in_colour, write, write_page
+    from roi.cli.output import check_replaced, check_targets, columns, in_colour, kind_of, write, write_page
     from roi.disk import replace_file, replace_in_folder
     from roi.report.comparison.compare import comparison_text
     from roi.report.comparison.options_table import find_option
@@ -91,6 +91,8 @@ def compare(
                                width=columns(output))
         if form == "table" and output is None and "utf" not in (sys.stdout.encoding or "").lower():
             text = text.translate(TREE)
+    if output is not None:
+        check_replaced(output, kind_of(text))
     if html is not None:
         from roi.report.comparison.comparison_page import comparison_page
 
@@ -117,7 +119,7 @@ def _compare_folder(
     """Print a line for every scenario in the folder; leave with 2 where one of them could not be compared."""
     collect_often()
     from roi.answers.folder import Compared, compare_folder, scenario_files
-    from roi.cli.output import check_targets, write_lines
+    from roi.cli.output import check_replaced, check_targets, write_lines
     from roi.report.comparison.answer_json import comparison_line, folder_line
 
     if folder is None or not folder.is_dir():
@@ -128,6 +130,8 @@ def _compare_folder(
     if other is not None:
         raise InputError(f"{other}: shows one comparison; {folder} is a folder")
     check_targets(scenario_files(folder))
+    if output is not None:
+        check_replaced(output, "a folder's comparisons")
     failed: list[Compared] = []
 
     def lines() -> Iterator[str]:

@@ -8,7 +8,7 @@ from roi.cli.options import (
     PATH,
     cache_option,
     full_option,
-    page_options,
+    html_option,
     profiles_option,
     read_day,
     set_option,
@@ -25,7 +25,7 @@ from roi.cli.options import (
 @set_option
 @profiles_option
 @written_options("table", "json", "markdown")
-@page_options
+@html_option
 @click.option("--redact", is_flag=True, help="Leave out rates, wages and names, in every form.")
 @full_option
 @cache_option

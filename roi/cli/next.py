@@ -25,7 +25,8 @@ from roi.cli.options import (
 @cache_option
 def next_step(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
-    form: str, output: Path | None, full: bool, draws: int | None, seed: int | None, no_cache: bool,
+    form: str, output: Path | None, force: bool,  # noqa: ARG001 -- write reads it
+    full: bool, draws: int | None, seed: int | None, no_cache: bool,
 ) -> None:
     """What to measure next in the scenario in FILE, as `roi compare` of it says.
 

@@ -74,7 +74,7 @@ usage_option = click.option("--usage", "part", type=PATH,
 profiles_option = click.option("--profiles", multiple=True, type=PATH, help="Folder of profiles to search first.")
 full_option = click.option("--full", is_flag=True, help="Print all that is known, not the answer alone.")
 html_option = click.option("--html", type=FRESH, help="Write the report as one HTML file too, with pictures.")
-force_option = click.option("--force", is_flag=True, help="Let --html take the place of a file that is there.")
+force_option = click.option("--force", is_flag=True, help="Let --html replace any file, --output one that is no such answer.")
 redact_option = click.option("--redact", is_flag=True, help="Leave rates, wages and names out of --html.")
 
 
@@ -110,7 +110,7 @@ OWN_OPTIONS = {".html": "--html", ".xlsx": "--xlsx"}
 
 
 def written_options(*forms: str) -> Callable[[F], F]:
-    """`--format` of these forms, and `--output`, the name of which tells the form where no --format is given."""
+    """`--format` of these forms, `--output`, the name of which tells the form where no --format is given, and `--force`."""
     def form_of(ctx: click.Context, _: click.Parameter, form: str) -> str:
         output: Path | None = ctx.params.get("output")
         if output is None or ctx.get_parameter_source("form") is not ParameterSource.DEFAULT:
@@ -123,7 +123,7 @@ def written_options(*forms: str) -> Callable[[F], F]:
 
     def options(command: F) -> F:
         words = "Write to this file, whole or not at all; .json and .md tell --format."
-        command = click.option("--output", type=TARGET, help=words)(command)
+        command = click.option("--output", type=TARGET, help=words)(force_option(command))
         return click.option("--format", "form", type=Choice(forms), default=forms[0], show_default=True, callback=form_of,
                             help="How to print.")(command)
 
@@ -159,5 +159,5 @@ def watched() -> Iterator[Callable[[str], None]]:
 
 
 def page_options(command: F) -> F:
-    """--html, and what goes with it."""
+    """--html, and what goes with it, where there is no --output of `written_options`."""
     return html_option(force_option(command))

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 NARROW, WIDE = 80, 120
 FORCE = "give another name, or --force to put the new one in its place"
+HEAD = 1 << 16
+"""Bytes of a file by which it is known."""
+KINDS = (
+    (re.compile(r'\s*\{"file":'), "a folder's comparisons"),
+    (re.compile(r'\s*\{\s*"schema": ?"(roi\.[a-z-]+)/'), None),
+    (re.compile(r"(?s)(?!\s*\{).*?^schema: [\"']?(roi\.[a-z-]+)/", re.MULTILINE), None),
+    (re.compile(r"[\s#]*[^\n]+: \S+ requests? a day on [^\n]+\n\s*\d{4}-\d\d-\d\d "), "a comparison"),
+)
+"""How what this program writes begins, and what that is; None: its schema says it."""
 COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 """What turns a colour on or off."""
 
@@ -50,7 +59,45 @@ def write(text: str, output: Path | None = None) -> None:
         encoding = sys.stdout.encoding or "utf-8"
         click.echo(text.encode(encoding, errors="replace").decode(encoding), nl=False)
     else:
-        replace_file(output, text)
+        put(output, text)
+        tell(f"wrote {output}")
+
+
+def put(path: Path, text: str, *, forced: bool | None = None) -> None:
+    """Write an answer to the file of --output, whole or not at all; InputError where something else is there, but for --force.
+
+    An answer of the same kind gives way, as where the same command runs every day. `forced` as of check_replaced.
+    """
+    check_replaced(path, kind_of(text), forced=forced)
+    replace_file(path, text)
+
+
+def check_replaced(path: Path, kind: str, *, forced: bool | None = None) -> bool:
+    """True where a file of this kind is there; InputError where another one is, unless it is `forced`, by default by --force.
+
+    Where the command has no --force that is about files, False says so.
+    """
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            there = file.read(HEAD).decode("utf-8", "replace")
+    except OSError as error:
+        raise InputError(f"--output: {path} is there already and cannot be read: {error.strerror}") from error
+    same, context = kind_of(there) == kind, click.get_current_context(silent=True)
+    if not (same or not there.strip() or forced or (forced is None and context is not None and context.params.get("force"))):
+        remedy = FORCE if forced is None else "give another name"
+        raise InputError(f"--output: {path} is there already, and no such answer as this one; {remedy}")
+    return same
+
+
+def kind_of(text: str) -> str:
+    """What a text is that this program wrote: its schema, or what it tells; else its first line, whatever its figures are."""
+    for pattern, kind in KINDS:
+        if found := pattern.match(text[:HEAD]):
+            return kind or str(found[1])
+    line = text.strip().partition("\n")[0]
+    return re.sub(r"\d[\d.,]*", "0", line.replace("\\", "").strip("# "))
 
 
 def write_blocks(blocks: "Iterable[Block]", form: str = "table", output: Path | None = None) -> None:
@@ -64,6 +111,7 @@ def write_lines(lines: Iterable[str], output: Path | None = None) -> None:
     """Write lines as they come to stdout, each at once, or to the file `output`, which takes its name with the last."""
     if output is not None:
         replace_file(output, lines)
+        tell(f"wrote {output}")
         return
     for line in lines:
         click.echo(line, nl=False)

@@ -42,14 +42,15 @@ def quality(
     """
     from roi import __version__
     from roi.answers.quality import QualityQuestion, answer_quality
-    from roi.cli.output import check_targets, write, write_blocks, write_page
+    from roi.cli.output import check_replaced, check_targets, put, write, write_blocks, write_page
     from roi.clock import today
-    from roi.disk import replace_file
     from roi.quality.result_files import find_files
     from roi.quality.result_rows import Asked
     from roi.report.quality import quality_blocks, quality_json
+    from roi.scenario.yaml import QUALITY_PART
 
     check_targets(find_files(files))
+    known = output is not None and check_replaced(output, QUALITY_PART.partition("/")[0])
     bar, bar_on = _dated(bar_given, "--bar")
     metric, metric_on = _dated(metric_given, "--metric")
     if metric is not None and not metric.strip():
@@ -58,9 +59,10 @@ def quality(
                   systems=_pairs(systems, "--system", "OLD=NEW"))
     answer = answer_quality(QualityQuestion(
         files=files, asked=asked, incumbent=incumbent, bar=_share(bar), bar_on=bar_on, metric_on=metric_on, margin=margin,
-        cascades=_pairs(cascades, "--cascade", "FIRST,SECOND", ","), training=training, strict=strict, earlier=output), today())
+        cascades=_pairs(cascades, "--cascade", "FIRST,SECOND", ","), training=training, strict=strict,
+        earlier=output if known else None), today())
     if output is not None:
-        replace_file(output, answer.part)
+        put(output, answer.part)
         tell(f"wrote {output}; next: roi compare my.yaml --quality {output}")
     if html is not None:
         from roi.report.quality_page import quality_page

@@ -11,7 +11,7 @@ from roi.cli.options import (
     Number,
     cache_option,
     full_option,
-    page_options,
+    html_option,
     scenario_here,
     scenario_options,
     tell,
@@ -31,7 +31,7 @@ from roi.cli.options import (
 @cache_option
 @full_option
 @written_options("table", "json", "markdown")
-@page_options
+@html_option
 def size(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, profiles: tuple[Path, ...], model: str | None,
     trace: Path | None, times: float, figure: Path | None, full: bool, form: str, output: Path | None,

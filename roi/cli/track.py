@@ -13,7 +13,7 @@ from roi.cli.options import (
     cache_option,
     file_argument,
     full_option,
-    page_options,
+    html_option,
     profiles_option,
     scenario_here,
     set_option,
@@ -48,7 +48,7 @@ from roi.errors import InputError, UnknownName
 @click.option("--revise", is_flag=True, help="Keep a new version of a month whose figures changed.")
 @click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", help="Exit 3 where it does not hold; may be repeated.")
 @written_options("table", "markdown", "json")
-@page_options
+@html_option
 @full_option
 @click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts.")
 @click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")

@@ -77,10 +77,10 @@ def usage(
     """
     from roi import __version__
     from roi.answers.usage import answer_usage
-    from roi.cli.output import check_targets, write, write_blocks, write_page
-    from roi.disk import replace_file
+    from roi.cli.output import check_replaced, check_targets, put, write, write_blocks, write_page
     from roi.report.usage.spend_json import usage_json
     from roi.report.usage.spend_report import usage_blocks
+    from roi.scenario.yaml import PART_SCHEMA
     from roi.usage.summary import Question
 
     collect_often()
@@ -89,11 +89,13 @@ def usage(
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
                         requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
     check_targets(_files_of(files))
+    if output is not None:
+        check_replaced(output, PART_SCHEMA.partition("/")[0])
     with watched() as status:
         found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell, status=status,
                              cache=not no_cache)
     if output is not None and found.part is not None:
-        replace_file(output, found.part)
+        put(output, found.part)
         counted = found.spent.workload is not None and found.spent.workload.requests_per_day is not None
         tell(f"wrote {output}; next: roi compare my.yaml --usage {output}"
              + ("" if counted else ", where my.yaml states requests a day: the export does not; or --requests-per-day here"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, Choice, page_options, written_options
+from roi.cli.options import PATH, Choice, html_option, written_options
 
 INSTRUMENTS = ("closed-form", "dry-run")
 
@@ -16,7 +16,7 @@ INSTRUMENTS = ("closed-form", "dry-run")
               help="What predicts memory of training: the formula, or the real training step on fake tensors (seconds a row).")
 @click.option("--strict", is_flag=True, help="Exit 2 where a row cannot be used, in place of skipping it.")
 @written_options("table", "json", "markdown")
-@page_options
+@html_option
 def validate(
     *, table: Path, instrument: str, strict: bool, form: str, output: Path | None, html: Path | None, force: bool,
 ) -> None:

@@ -10,7 +10,7 @@ from roi.quality.cautions import Fixed
 from roi.quality.evaluation_set import EvaluationSet
 from roi.quality.measured import Measured, SystemScore
 from roi.scenario.file import read_part
-from roi.scenario.yaml import QUALITY_PART, comment, dump_yaml
+from roi.scenario.yaml import MEASURED, QUALITY_PART, comment, dump_yaml
 
 DIGITS = 6
 ALIKE = 1e-6
@@ -21,7 +21,7 @@ def part_yaml(
     found: EvaluationSet, measured: Measured, fixed: dict[str, Fixed], warnings: list[str], results_on: str | None,
 ) -> str:
     """YAML with `quality`, and beside it the record: how systems agree with the incumbent, and since when the rules stand."""
-    source = f"roi quality, {', '.join(found.notes.metrics)}{f', results of {results_on}' if results_on else ''}"
+    source = f"{MEASURED}{', '.join(found.notes.metrics)}{f', results of {results_on}' if results_on else ''}"
     record: dict[str, Any] = {
         "incumbent": measured.incumbent, "results_on": results_on,
         "fixed": {name: asdict(rule) for name, rule in fixed.items()},

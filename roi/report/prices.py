@@ -62,7 +62,8 @@ def _list(found: PriceList) -> Iterator[Block]:
 
     def aged(row: DatedRow) -> tuple[str, str, str]:
         mark = sources.setdefault(row.source, f"[{len(sources) + 1}]")
-        return str(row.date), f"{_days(row, found.as_of)}{' !' if _stale(row, found.as_of) else '  '}", mark
+        days = _days(row, found.as_of)
+        return str(row.date), f"{'-' if days is None else days}{' !' if _stale(row, found.as_of) else '  '}", mark
 
     rents = [Row((f"{o.gpu}, {o.vendor}", o.kind.value, _usd(o.usd_per_gpu_hour), str(o.gpus_per_instance),
                   str(o.minimum_months or ""), *aged(o))) for o in found.rents]
@@ -87,7 +88,11 @@ def _list(found: PriceList) -> Iterator[Block]:
         yield Paragraph(f"Listed without a price by the token: {', '.join(found.unpriced)}.")
     yield Gap()
     late = any(_stale(row, found.as_of) for row in (*found.rents, *found.purchases, *found.apis, *found.tunings))
-    yield Notes((*([f"! older than {STALE_DAYS} days"] if late else []), *(f"{mark} {name}" for name, mark in sources.items())))
+    told = (f"-: stated later, and tells {found.as_of} in retrospect; a price without a first day is the same on every day"
+            " before")
+    retold = [told] if any(_days(row, found.as_of) is None for row in found.apis) else []
+    yield Notes((*([f"! older than {STALE_DAYS} days"] if late else []), *retold,
+                 *(f"{mark} {name}" for name, mark in sources.items())))
 
 
 def _api_rows(price: ApiPrice, named: Iterable[str], aged: tuple[str, ...] = ()) -> Iterator[Row]:
@@ -108,12 +113,13 @@ def _usd(usd: float | None) -> str:
     return "-" if usd is None else rate_usd(usd)
 
 
-def _days(row: DatedRow, as_of: Date) -> int:
-    return (as_of - row.date).days
+def _days(row: DatedRow, as_of: Date) -> int | None:
+    """The age of the price on that day; None where it was stated later, and an announced one is of a day to come."""
+    return (as_of - row.date).days if row.date <= as_of else None
 
 
 def _stale(row: DatedRow, as_of: Date) -> bool:
-    return _days(row, as_of) > STALE_DAYS
+    return (_days(row, as_of) or 0) > STALE_DAYS
 
 
 def refresh_json(found: Refresh) -> str:

@@ -1,5 +1,6 @@
 """What a scenario says of options and models by name: hours, months, costs of one's own; and names that nothing answers to."""
 
+import shlex
 from functools import partial
 
 from roi.catalog.models.shapes import find_model, load_models, names
@@ -7,8 +8,10 @@ from roi.catalog.prices.api_prices import find_api_price, model_names, provider_
 from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, path_of
 from roi.errors import InputError, UnknownName, nearest
 from roi.resolution.fact_sheet import FactSheet
+from roi.scenario.demand import Score
 from roi.scenario.option_terms import OptionTerms
 from roi.scenario.scenario import Scenario, known_systems, model_part, strange_names
+from roi.scenario.yaml import MEASURED
 
 KINDS = ("cache-batch", "flexible-tier", "provisioned", "shorter-prompt", "less-reasoning", "cheaper-api", "hosted-open",
          "cascade", "vendor-tuned", "hosted-adapter", "self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware")
@@ -72,10 +75,17 @@ def check_names(sheet: FactSheet, s: Scenario) -> None:
         models = [part.partition("+")[0] for part in name.split(" > ")]
         strange = nearest(name, allowed, cutoff=ALIKE) or not all(_has_price_or_shape(s, model) for model in models)
         if strange and not all(map(_is_listed, models)):
-            raise UnknownName(field, name, allowed, kind, allowed or systems)
+            raise UnknownName(field, name, allowed, kind, allowed or systems, remedy=_renamed(s, name))
         unused.append(f"{field}.{name}")
     if unused:
         sheet.warnings.append(f"{', '.join(unused)}: not used, since the scenario names no such incumbent or candidate")
+
+
+def _renamed(s: Scenario, name: str) -> str:
+    """How a system is called otherwise whose score `roi quality` wrote; empty where it did not."""
+    score = s.quality.scores.get(name)
+    measured = isinstance(score, Score) and (score.source or "").startswith(MEASURED)
+    return f"roi quality --system {shlex.quote(name)}=NAME calls it as the scenario does" if measured else ""
 
 
 def _is_listed(model: str) -> bool:

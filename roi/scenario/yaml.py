@@ -31,6 +31,8 @@ _LINE_BREAK_OF_1_1 = re.compile("[\x85\u2028\u2029]")
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # Any: the stubs type neither loader's events
 PART_SCHEMA: Final = "roi.usage-part/1"
 QUALITY_PART: Final = "roi.quality-part/1"
+MEASURED: Final = "roi quality, "
+"""How the source of a score begins that `roi quality` wrote."""
 POLICY: Final = "roi.policy/1"
 BESIDE: Final = {
     PART_SCHEMA: ("part of a scenario", "roi compare SCENARIO --usage"),

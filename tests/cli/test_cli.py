@@ -178,10 +178,10 @@ def test_a_terminal_without_the_character_gets_a_question_mark() -> None:
 
 
 def test_a_file_is_replaced_whole_through_a_link_and_nothing_else_is_left(tmp_path: Path) -> None:
-    (tmp_path / "real.json").write_text("old")
+    (tmp_path / "real.json").write_text("answer 1")
     (tmp_path / "link.json").symlink_to("real.json")
-    write("new", tmp_path / "link.json")
-    assert (tmp_path / "real.json").read_text() == "new\n"
+    write("answer 2", tmp_path / "link.json")
+    assert (tmp_path / "real.json").read_text() == "answer 2\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.json", "real.json"]
 
 

@@ -13,6 +13,7 @@ from roi.errors import RoiError
 from roi.report.comparison.tables import TABLES
 from roi.report.page import page as page_file
 
+ROOT = Path(__file__).parents[2]
 GOOD = """\
 title: Triage
 as_of: 2026-11-24
@@ -72,6 +73,68 @@ def test_what_is_there_is_kept_without_force(good: Path, tmp_path: Path, option:
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted({"good.yaml", there.name})
     assert ask(good, option, place, "--force").exit_code == 0
     assert there.read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize("name", ["answer.md", "answer.json", "answer.txt"])
+def test_an_answer_takes_the_place_of_one_of_its_kind_and_says_so(good: Path, tmp_path: Path, name: str) -> None:
+    """The second is of another title, volume and model; an empty file is nobody's."""
+    place = tmp_path / name
+    place.write_text("", encoding="utf-8")
+    other = ("--set", "title=Other", "--set", "workload.requests_per_day=7", "--set", "incumbent.model=gpt-4.1-mini")
+    for words in ((), other):
+        before = place.read_text(encoding="utf-8")
+        found = ask(good, "--output", place, *words)
+        assert (found.exit_code, found.stdout) == (0, "")
+        assert f"roi: wrote {place}\n" in found.stderr
+        assert place.read_text(encoding="utf-8") != before
+
+
+@pytest.mark.parametrize(("name", "there"), [
+    ("notes.md", "# Triage\n\nAsk Ada.\n"), ("mine.yaml", f"schema: roi.scenario/1\n{GOOD}"), ("old.yaml", GOOD),
+    ("mine.json", '{\n "schema": "roi.scenario/1",\n "title": "Triage"}\n'), ("other.json", '{"a": 1}\n'),
+    ("track.json", '{\n "schema": "roi.track/1"\n}\n'), ("lines.json", '{"file": "a.yaml", "schema": "roi.comparison/2"}\n'),
+])  # fmt: skip
+def test_an_answer_takes_the_place_of_nothing_else_without_force(good: Path, tmp_path: Path, name: str, there: str) -> None:
+    place = tmp_path / name
+    place.write_text(there, encoding="utf-8")
+    page = tmp_path / "page.html"
+    found = ask(good, "--output", place, "--html", page)
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert f"--output: {place} is there already, and no such answer as this one; give another name, or --force" in found.stderr
+    assert place.read_text(encoding="utf-8") == there
+    assert not page.exists()
+    assert ask(good, "--output", place, "--force").exit_code == 0
+    assert place.read_text(encoding="utf-8") != there
+
+
+def test_a_folders_lines_take_the_place_of_lines_alone(good: Path, tmp_path: Path) -> None:
+    place, folder = tmp_path / "all.jsonl", tmp_path / "of"
+    folder.mkdir()
+    good.rename(folder / "good.yaml")
+    assert ask(folder, "--format", "jsonl", "--output", place).exit_code == 0
+    assert ask(folder, "--format", "jsonl", "--output", place).exit_code == 0
+    place.write_text("mine", encoding="utf-8")
+    assert ask(folder, "--format", "jsonl", "--output", place).exit_code == 2
+    assert place.read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("command", [
+    ("usage", ROOT / "examples" / "openai_export.csv", "--tasks", "0"),
+    ("quality", ROOT / "examples" / "quality_rows.jsonl", "--incumbent", "qwen3-8b"),
+])  # fmt: skip
+def test_a_part_takes_the_place_of_its_like_and_of_no_scenario(good: Path, tmp_path: Path, command: tuple) -> None:
+    def written(place: Path, *more: str) -> Result:
+        return CliRunner().invoke(main, [*map(str, command), "--output", str(place), *more], prog_name="roi")
+
+    part = tmp_path / "part.yaml"
+    for _ in range(2):
+        assert written(part).exit_code == 0
+    found = written(good)
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert f"--output: {good} is there already" in found.stderr
+    assert good.read_text(encoding="utf-8") == GOOD
+    assert written(good, "--force").exit_code == 0
+    assert good.read_text(encoding="utf-8") != GOOD
 
 
 def test_targets_that_cannot_be_written_are_refused_in_one_line(good: Path, tmp_path: Path) -> None:

@@ -69,6 +69,19 @@ def test_a_card_is_listed_with_who_rents_it_its_age_and_its_source():
     assert "modal.com/pricing" in text
 
 
+def test_a_list_that_was_stated_after_the_day_has_its_own_day_and_no_age():
+    """genai-prices 0.2.3 is of 2026-11-10. Of a day before, it tells the price in retrospect."""
+    before, after = (told("openai/gpt-6-luna", "--as-of", day)["apis"][0] for day in ("2024-01-01", "2026-11-20"))
+    assert (before["date"], before["age_days"], before["stale"]) == ("2026-11-10", None, False)
+    assert (after["date"], after["age_days"]) == ("2026-11-10", 10)
+    text = " ".join(ask("openai/gpt-6-luna", "--as-of", "2024-01-01").stdout.split())
+    assert "2026-11-10 - [1]" in text
+    assert "-: stated later, and tells 2024-01-01 in retrospect" in text
+    assert "in retrospect" not in ask("openai/gpt-6-luna").stdout
+    assert told("gemini-4-argon")["announced"][0]["age_days"] is None
+    assert find_api_price("openai", "gpt-6-luna", date(2024, 1, 1)).date == date(2024, 1, 1)
+
+
 def test_a_date_pins_the_list():
     rents = told("Nebius", "--as-of", "2026-10-01")["rents"]
     assert [row["usd_per_gpu_hour"] for row in rents if row["gpu"] == "H100-80GB-SXM"] == [3.85]

@@ -196,7 +196,7 @@ def test_training_ids_must_be_some(tmp_path: Path) -> None:
 def test_the_output_is_not_put_over_another_file(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("title: my scenario\n")
     found = quality(rows_with(tmp_path), *TODAY, "--output", tmp_path / "mine.yaml")
-    assert "is no part written by roi quality --output" in found.error
+    assert "mine.yaml is there already, and no such answer as this one" in found.error
     assert (tmp_path / "mine.yaml").read_text() == "title: my scenario\n"
 
 

@@ -63,6 +63,22 @@ def test_the_part_holds_scores_and_what_pairs_them(part: Path) -> None:
     assert data["record"]["fixed"]["bar"]["value"] == 0.9
 
 
+def test_a_name_of_the_files_that_the_scenario_has_not_is_answered_with_the_option_that_changes_it(tmp_path: Path) -> None:
+    """People call a model GPT-6 Luna; the scenario's own scores are answered without that option."""
+    rows = [{"id": k, "system": name, "score": int(k % 9 > 0)} for k in range(100) for name in ("gpt-6-sol", "GPT-6 Luna")]
+    part, scenario = tmp_path / "quality.yaml", tmp_path / "mine.yaml"
+    own = {"as_of": "2026-11-24", "draws": 0, "workload": {"requests_per_day": 400, "input_tokens": 800, "output_tokens": 50},
+           "incumbent": {"provider": "openai", "model": "gpt-6-sol"}, "candidates": {"api_models": ["openai/gpt-6-luna"]}}
+    scenario.write_text(json.dumps(own), encoding="utf-8")
+    assert quality(write_rows(tmp_path / "r.jsonl", rows), "--incumbent", "gpt-6-sol", "--output", part).code == 0
+    found = ask("compare", scenario, "--quality", part)
+    assert found.exit_code == 2
+    assert "'GPT-6 Luna'; nearest: gpt-6-luna" in found.stderr
+    assert "; roi quality --system 'GPT-6 Luna'=NAME calls it as the scenario does\n" in found.stderr
+    scenario.write_text(json.dumps({**own, "quality": {"scores": {"GPT-6 Luna": 0.9}}}), encoding="utf-8")
+    assert "--system" not in ask("compare", scenario).stderr
+
+
 def test_graded_items_leave_an_interval(tmp_path: Path) -> None:
     """Marks of 0.4 and 0.9 in turn: surer than right and wrong would be, so that the number of items does not say how sure."""
     rows = [{"id": k, "system": name, "score": 0.4 + 0.5 * (k % 2)} for k in range(100) for name in ("today", "other")]

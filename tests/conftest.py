@@ -17,13 +17,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from roi.__main__ import COLLECT_AT
-
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000)  # make explore, make fuzz
 settings.load_profile("house")
-
-gc.set_threshold(COLLECT_AT)  # while the tests are imported too
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # children inherit it: tests send it to them
@@ -46,20 +42,13 @@ def _as_started_alone():
 
 @pytest.fixture(autouse=True, scope="module")
 def _few_objects(request):
-    """Collections pass over what the imports left, and in modules that collect over and over, over what was there before.
-
-    They come as seldom as those of a command (`roi.__main__`), but where torch runs, also after one that collects often.
-    """
-    gc.set_threshold(700 if "profiling" in request.path.parts else COLLECT_AT)
-    if any(word in request.module.__name__ for word in ("serve", "stops", "simulated")):
-        gc.collect()
+    """In modules that load servers or train over and over, collections pass over what was there before."""
+    often = any(word in request.module.__name__ for word in ("serve", "stops", "simulated"))
+    if often:
         gc.freeze()
-
-
-def pytest_collection_finish():
-    """The modules of all tests, and what they import, stay to the end."""
-    gc.collect()
-    gc.freeze()
+    yield
+    if often:
+        gc.unfreeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

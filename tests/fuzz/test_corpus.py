@@ -53,7 +53,7 @@ def folder(tmp_path_factory):
     (made / "hours.json").write_text(json.dumps({"data": [{"x": hours}]}))
     (made / "twice.csv").write_text("id,system,score,score\n" + "".join(f"{k},gpt-6-sol,1,0\n" for k in range(30)))
     (made / "twice.json").write_text((CORPUS / "config.json").read_text().rstrip()[:-1] + ', "hidden_size": 8}')
-    (made / "target.md").write_text("before")
+    (made / "target.md").touch()
     (made / "link.md").symlink_to("target.md")
     (made / "link.svg").symlink_to("target.svg")
     for name, odd in (("ids", {"id": EVIL}), ("systems", {"id": "1"})):

@@ -312,9 +312,10 @@ def _cache_without_price(c: Comparison) -> list[str]:
     """That today's requests use a prompt cache, for which the price of today's model states nothing: they pay in full."""
     prefix, hits = (case_number(c.case, f"workload.{name}") for name in ("shared_prefix_tokens", "cache_hit_rate"))
     stay, read = "options.stay.", "price.cache_read_usd_per_mtok"
-    if not c.case[f"{stay}uses_cache"].value or f"{stay}{read}" in c.case or prefix * hits <= 0:
+    used, listed = (c.case.facts.get(f"{stay}{name}") for name in ("uses_cache", "price.input_usd_per_mtok"))
+    if used is None or listed is None or not used.value or f"{stay}{read}" in c.case or prefix * hits <= 0:
         return []
-    vendor, source = ending(c, "stay")[0], shortened(c.case[f"{stay}price.input_usd_per_mtok"].source, SOURCE)
+    vendor, source = ending(c, "stay")[0], shortened(listed.source, SOURCE)
     return [(f"The prompt cache that is on has no price: all input of {vendor} is counted in full, by the rates of {source}."
              " State what a cache read costs: roi prices add api, or apis.MODEL.cache_read_usd_per_mtok")]
 

@@ -31,7 +31,8 @@ BUDGETS = {
     ("schema",): Budget("cli disk errors units facts numerics scenario", DATA),
     ("fit", "llama-3.1-8b", "--method", "qlora"): Budget(
         f"{PLAIN} estimate.training estimate.fitting estimate.step estimate.accuracy evidence.training_speed"
-        " evidence.measured_links scenario.quantity answers.fit answers.fit_memory answers.telling report.layout report.training", DATA),
+        " evidence.measured_links scenario.quantity answers.fit answers.fit_memory answers.telling report.layout"
+        " report.training", DATA),
     ("help", "requests_per_day"): Budget(f"{SCENARIO} answers.help report.help", f"{DATA} yaml"),
     ("compare", "--no-cache"): Budget(f"{SCENARIO} answers.compare {SAVED} report.comparison", f"{DATA} {PRICES}"),
     ("compare",): Budget(  # no scenario, resolution, evidence, and of estimate what economics counts fleets with

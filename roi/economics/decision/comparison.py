@@ -124,9 +124,9 @@ class Comparison:
         return self._turns[up, within]
 
     def _first_turn(self, factors: Sequence[float]) -> tuple[float, str, str] | None:
-        before = 1.0
+        before, leader = 1.0, self.verdict.leader
         for times in factors:
-            if self._leader_at(times, FIRST_DRAWS) != self.verdict.leader != (beyond := self._leader_at(times)):
+            if self._leader_at(times, FIRST_DRAWS) != leader and (beyond := self._leader_at(times)) != leader:
                 break
             before = times
         else:
@@ -134,7 +134,7 @@ class Comparison:
         led = beyond
         for _ in range(HALVINGS):
             middle = math.sqrt(before * times)
-            if (there := self._leader_at(middle)) == self.verdict.leader:
+            if (there := self._leader_at(middle)) == leader:
                 before = middle
             else:
                 times, led = middle, there

@@ -63,7 +63,7 @@ def beats_staying_today(c: Comparison, o: OptionResult) -> bool:
 
 
 def _is_past(c: Comparison, b: BreakEven) -> bool:
-    """True where the option wins at today's volume, and from there on as far as it wins at all."""
+    """True where the option wins at today's volume: from there on for good, or among volumes that are a saw."""
     now = case_number(c.case, "workload.requests_per_day")
     return b.stays <= now if b.stays is not None else _wins_between(c, b) is True
 

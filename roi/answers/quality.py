@@ -72,7 +72,8 @@ def answer_quality(question: QualityQuestion, today: Date) -> QualityAnswer:
     fixed = _fixed(question, found, earlier, today)
     if question.strict:
         _refuse_gaps(found, measured)
-    warnings = list(cautions(found, measured, fixed, question.training, results_on))
+    warnings = list(cautions(found, measured, fixed, question.training, results_on,
+                              unscored_wrong=question.asked.unscored_wrong))
     return QualityAnswer(found=wider, measured=measured, fixed=fixed, warnings=warnings, results_on=results_on,
                          part=part_yaml(found, measured, fixed, warnings, results_on))
 

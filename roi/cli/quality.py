@@ -24,6 +24,8 @@ from roi.errors import InputError
 @click.option("--cascade", "cascades", multiple=True, metavar="FIRST,SECOND",
               help="Score FIRST's answers, SECOND's where a column escalated says so; left out = to the incumbent.")
 @click.option("--repeats", is_flag=True, help="An item that occurs twice for a system is a repeated run.")
+@click.option("--unscored", type=click.Choice(("left-out", "wrong")), default="left-out", show_default=True,
+              help="What an item without a score is, as of a call that failed.")
 @click.option("--training", type=PATH, help="Ids of the training examples, one a line, or JSON lines with an id.")
 @click.option("--strict", is_flag=True, help="Refuse where a row is left out or an item has no pair.")
 @format_option("table", "json", "markdown")
@@ -32,7 +34,7 @@ from roi.errors import InputError
 def quality(
     *, files: tuple[str, ...], incumbent: str | None, bar_given: str | None, margin: float, metric_given: str | None,
     named_filter: str | None, systems: tuple[str, ...], columns_given: tuple[str, ...], cascades: tuple[str, ...],
-    repeats: bool, training: Path | None, strict: bool, form: str, output: Path | None,
+    repeats: bool, unscored: str, training: Path | None, strict: bool, form: str, output: Path | None,
     html: Path | None, force: bool,
 ) -> None:
     """What FILES, results per item and system, say of each system: folders and globs too.
@@ -56,7 +58,7 @@ def quality(
     if metric is not None and not metric.strip():
         raise InputError(f"--metric: {metric_given!r} names no score")
     asked = Asked(metric=metric, filter=named_filter, columns=_pairs(columns_given, "--map", "item=COLUMN"), repeats=repeats,
-                  systems=_pairs(systems, "--system", "OLD=NEW"))
+                  unscored_wrong=unscored == "wrong", systems=_pairs(systems, "--system", "OLD=NEW"))
     answer = answer_quality(QualityQuestion(
         files=files, asked=asked, incumbent=incumbent, bar=_share(bar), bar_on=bar_on, metric_on=metric_on, margin=margin,
         cascades=_pairs(cascades, "--cascade", "FIRST,SECOND", ","), training=training, strict=strict,

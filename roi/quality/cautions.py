@@ -32,7 +32,8 @@ class Fixed:
 
 
 def cautions(
-    found: EvaluationSet, measured: Measured, fixed: dict[str, Fixed], training: Path | None, results_on: str | None,
+    found: EvaluationSet, measured: Measured, fixed: dict[str, Fixed], training: Path | None, results_on: str | None, *,
+    unscored_wrong: bool,
 ) -> Iterator[str]:
     """Sentences, the gravest first."""
     if training is not None:
@@ -47,7 +48,21 @@ def cautions(
     items = min(each.items for each in measured.scores)
     if items < ENOUGH:
         yield f"{items:,} items, fewer than {ENOUGH}: luck decides much; one is {100 / items:.1f} points of a score"
+    yield from _without_score(found, measured, wrong=unscored_wrong)
     yield from _gaps(measured)
+
+
+def _without_score(found: EvaluationSet, measured: Measured, *, wrong: bool) -> Iterator[str]:
+    """What calls that failed, and answers that nobody judged, would make of a score; each weighs as the mean item does."""
+    unscored = dict(zip(found.systems, found.unscored, strict=True))
+    for each in measured.scores:
+        count, judged, share = unscored.get(each.system, 0), each.items, each.posterior.share
+        if count and wrong:
+            yield f"{each.system}: calls without a score count as wrong, in {count:,} of {judged:,} items (--unscored)"
+        elif count:
+            whole = share * judged / (judged + count)
+            yield (f"{each.system}: {count:,} of {judged + count:,} items have no score (failed calls, empty ones) and are left"
+                   f" out: {100 * share:.1f}%; counted as wrong, {100 * whole:.1f}% (--unscored wrong)")
 
 
 def _moved_rules(fixed: dict[str, Fixed], results_on: str | None) -> Iterator[str]:

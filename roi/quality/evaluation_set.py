@@ -43,6 +43,8 @@ class EvaluationSet:
     runs: int
     """Most runs of one item by one system."""
     clustered: bool
+    unscored: tuple[int, ...]
+    """Items that a system was asked and has no score for, none of its runs: left out, or wrong where `Asked` says so."""
     notes: Notes
 
     def place(self, system: str, option: str) -> int:
@@ -55,7 +57,7 @@ class EvaluationSet:
 
 def read_evaluation(files: Sequence[str], asked: Asked) -> EvaluationSet:
     """The results in FILES; InputError where they are none, or contradict each other."""
-    table, notes = _Rows(dict(asked.systems)), Notes()
+    table, notes = _Rows(dict(asked.systems), unscored_wrong=asked.unscored_wrong), Notes()
     for path in find_files(files):
         before = len(table)
         with open_source(path, notes) as source:
@@ -93,8 +95,8 @@ def _format(source: Source, asked: Asked) -> Format:
 class _Rows:
     """Rows as they come in: names become numbers, so that a row takes few bytes."""
 
-    def __init__(self, renamed: dict[str, str]) -> None:
-        self.renamed = renamed
+    def __init__(self, renamed: dict[str, str], *, unscored_wrong: bool) -> None:
+        self.renamed, self.unscored_wrong = renamed, unscored_wrong
         self.called: dict[str, str] = {}
         """What each name of a system in the files is called."""
         self.items: dict[str, int] = {}
@@ -103,18 +105,24 @@ class _Rows:
         self.runs: dict[object, int] = {None: 0}
         self.names, self.marks = array("q"), array("d")
         """Item, system, cluster and run of each row, as numbers; its score, weight and whether it was escalated."""
+        self.unscored: dict[str, set[str]] = {}
+        """Items without a score, by system."""
 
     def __len__(self) -> int:
         return len(self.marks) // 3
 
     def add(self, row: Row) -> str | None:
         """Take a row in; the reason where it cannot count."""
-        item, system, score, cluster, weight, run, escalated = row
+        item, system, score, cluster, weight, run, escalated, lacks = row
         name, by = str(item), str(system)
         if item is None or not 0 < len(name) <= LONGEST_ID or item.__class__ in NO_NAMES:
-            return NO_ID
+            return NO_ID if score is not None else lacks
         if system is None or not 0 < len(by) <= LONGEST_ID or system.__class__ in NO_NAMES:
-            return NO_SYSTEM
+            return NO_SYSTEM if score is not None else lacks
+        if score is None:
+            self.unscored.setdefault(self._called(by), set()).add(name)
+            if not self.unscored_wrong:
+                return lacks
         heavy = 1.0
         if weight is not None:
             try:
@@ -123,9 +131,8 @@ class _Rows:
                 return NO_WEIGHT
             if not 0.0 < heavy <= HEAVIEST:
                 return NO_WEIGHT
-        by = self.called.get(by) or self.called.setdefault(by, self.renamed.get(by) or one_line(by))
         self.names.extend((
-            self.items.setdefault(name, len(self.items)), self.systems.setdefault(by, len(self.systems)),
+            self.items.setdefault(name, len(self.items)), self.systems.setdefault(self._called(by), len(self.systems)),
             -1 if cluster is None else self.clusters.setdefault(str(cluster)[:LONGEST_ID], len(self.clusters)),
             0 if run is None else self.runs.setdefault(str(run), len(self.runs))))
         handed = None if escalated is None else share(escalated, "escalated")
@@ -133,6 +140,10 @@ class _Rows:
         if len(self.systems) > MOST_SYSTEMS:
             raise InputError(f"FILES: more than {MOST_SYSTEMS} systems; is the column of the system right? --map system=COLUMN")
         return None
+
+    def _called(self, system: str) -> str:
+        """What a system of the files is called in the answer."""
+        return self.called.get(system) or self.called.setdefault(system, self.renamed.get(system) or one_line(system))
 
     def settle(self, asked: Asked, notes: Notes) -> EvaluationSet:
         """The set, repeated runs averaged; InputError where a row contradicts another."""
@@ -152,7 +163,15 @@ class _Rows:
             heavy /= heavy.max()  # only their ratios count
         clusters = self._item_clusters(item, cluster, names)
         return EvaluationSet(systems=by, items=names, marks=marks, weights=heavy, clusters=clusters, escalated=flags,
-                             runs=int(counts.max()), clustered=bool(self.clusters), notes=notes)
+                             runs=int(counts.max()), clustered=bool(self.clusters), notes=notes,
+                             unscored=tuple(self._unscored(name, mark) for name, mark in zip(by, marks, strict=True)))
+
+    def _unscored(self, system: str, marks: Floats) -> int:
+        """Items of a system without any score."""
+        items = self.unscored.get(system, set())
+        if self.unscored_wrong:
+            return len(items)
+        return sum(item not in self.items or bool(np.isnan(marks[self.items[item]])) for item in items)
 
     def _first_of_copies(self, key: Ints, scores: Floats, cell: Ints, notes: Notes) -> NDArray[np.bool_]:
         """True for the first row of each system, item and run; InputError where another one has another score."""
@@ -164,8 +183,8 @@ class _Rows:
             system, item = divmod(int(cell[order[at]]), len(self.items))
             raise InputError(
                 f"FILES: item {tuple(self.items)[item][:40]!r} of {tuple(self.systems)[system][:80]} occurs with scores"
-                f" {scores[order[at - 1]]:g} and {scores[order[at]]:g} ({int(other.sum()):,} such rows); repeated runs need a"
-                " column run, or --repeats")
+                f" {scores[order[at - 1]]:g} and {scores[order[at]]:g} ({int(other.sum()):,} such rows); repeated runs, and"
+                " several judges, need a column run (--map run=judge), or --repeats")
         keep = np.ones(len(key), dtype=bool)
         keep[order[again]] = False
         notes.drop(COPY, "FILES", int(again.sum()))

@@ -123,7 +123,7 @@ def with_cascades(found: EvaluationSet, pairs: Sequence[tuple[str, str]]) -> tup
             kept_error_rate=_part(found, kept_marks, 1.0 - handed), escalated_error_rate=_part(found, handed_marks, handed),
             no_answer=int((flagged & ~judged).sum())))
         found = replace(found, systems=(*found.systems, f"{first} > {second}"), marks=np.vstack([found.marks, marks]),
-                        escalated=np.vstack([found.escalated, np.full(len(marks), np.nan)]))
+                        escalated=np.vstack([found.escalated, np.full(len(marks), np.nan)]), unscored=(*found.unscored, 0))
     return found, tuple(cascades)
 
 

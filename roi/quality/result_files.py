@@ -21,8 +21,9 @@ from roi.quality.result_rows import NOT_JSON, Document, Notes, Source
 
 ENDINGS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".eval")
 """What a folder is searched for, each with .gz too."""
-ROWS: Final = frozenset({("*",), ("data", "*"), ("results", "*"), ("results", "results", "*"), ("samples", "*")})
-"""Where a JSON document has its rows, in one format or the other."""
+ROWS: Final = frozenset({("*",), ("data", "*"), ("results", "*"), ("results", "results", "*"), ("samples", "*"),
+                         ("testCases", "*"), ("testRunData", "testCases", "*")})
+"""Where a JSON document has its rows, in one format or the other; the last two are DeepEval's, read with --map."""
 BESIDE: Final = frozenset({("eval",), ("results", "timestamp")})
 """What is read beside them."""
 KNOWN: Final = "JSON lines or CSV with id, system, score; promptfoo, lm-evaluation-harness samples, Inspect, Langfuse scores"

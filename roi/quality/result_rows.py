@@ -14,6 +14,7 @@ WRONG: Final = frozenset({"0", "i", "n", "incorrect", "false", "no", "fail", "fa
 """Words for a right and a wrong answer, in lower case; C and I are Inspect's, whose N (no answer) is wrong too."""
 NO_SCORE: Final = "no score: empty, or a text that says neither right nor wrong"
 FAILED: Final = "the call failed: an error, no answer"
+SCALE: Final = "of 0 to 5? divide it by 5; of 1 to 5? take 1 off and divide by 4; percent? divide it by 100"
 NOT_JSON: Final = "a line that is no JSON object"
 
 
@@ -23,11 +24,13 @@ class Row(NamedTuple):
     item: object
     system: object
     score: float | None
-    """In [0, 1]; None where it cannot be read."""
+    """In [0, 1]; None where there is none."""
     cluster: object = None
     weight: object = None
     run: object = None
     escalated: object = None
+    lacks: str = NO_SCORE
+    """Why there is no score, where there is none."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Asked:
     """(what, the file's own name of the column)."""
     repeats: bool = False
     """True where an item that occurs twice is a repeated run."""
+    unscored_wrong: bool = False
+    """True where an item without a score, such as a failed call, counts as wrong; else it is left out."""
     systems: tuple[tuple[str, str], ...] = ()
     """(name in the files, or of a file, and what it is called in the scenario)."""
 
@@ -118,7 +123,7 @@ def share(mark: object, where: str) -> float | None:
         return None
     if 0 <= mark <= 1:
         return float(mark)
-    percent = "; percent? divide it by 100" if 1 < mark <= 100 else ""
+    percent = "; percent? divide it by 100" if 10 < mark <= 100 else f"; {SCALE}" if 1 < mark <= 10 else ""
     shown = f"{mark:g}" if isinstance(mark, float) else str(mark)[:40]
     raise InputError(f"{where}: a score of {shown}; a score is a share of right, 0 to 1{percent}")
 

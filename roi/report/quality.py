@@ -73,7 +73,7 @@ def _interval(known: ScorePosterior) -> str:
 def quality_json(answer: QualityAnswer, *, version: str) -> str:
     """The whole answer as JSON; null where something is not known or not asked."""
     found, measured = answer.found, answer.measured
-
+    unscored = dict(zip(found.systems, found.unscored, strict=True))
     differences: list[dict[str, Any]] = [
         {"system": each.system, "pairs": each.pairs, "difference": each.value, "low": each.low, "high": each.high,
          "items_lost": each.lost, "items_won": each.won, "mcnemar_p": each.p_value, "probability_not_worse": each.not_worse,
@@ -87,7 +87,8 @@ def quality_json(answer: QualityAnswer, *, version: str) -> str:
         "fixed": {name: asdict(rule) for name, rule in answer.fixed.items()},
         "sources": [{"file": name, "format": title, "rows": rows} for name, title, rows in found.notes.sources],
         "scores": [{"system": each.system, "items": each.items, **_rate(each.posterior),
-                    "probability_reaches_bar": each.reaches_bar} for each in measured.scores],
+                    "probability_reaches_bar": each.reaches_bar, "items_without_score": unscored.get(each.system)}
+                   for each in measured.scores],
         "differences": differences,
         "cascades": [{"first": each.first, "second": each.second, "without_answer": each.no_answer,
                       **{name: (part := getattr(each, name)) and _rate(part)

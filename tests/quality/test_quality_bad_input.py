@@ -75,6 +75,7 @@ def test_an_archive_that_needs_a_package_names_the_extra(monkeypatch: pytest.Mon
     (93, "line 25: a score of 93; a score is a share of right, 0 to 1; percent? divide it by 100"),
     ("87.5", "a score of 87.5; a score is a share of right, 0 to 1; percent? divide it by 100"),
     ("93%", "line 25: a score of 93%; a score is a share of right, 0 to 1; divide percent by 100"),
+    (4, "a score of 4; a score is a share of right, 0 to 1; of 0 to 5? divide it by 5; of 1 to 5? take 1 off and divide by 4"),
     (-0.25, "a score of -0.25; a score is a share of right, 0 to 1"), (1e9, "a score of 1e+09"), ("inf", "a score of inf"),
 ])
 def test_a_score_outside_0_to_1_is_refused_with_its_line(tmp_path: Path, score: object, message: str) -> None:
@@ -110,7 +111,7 @@ def test_an_item_twice_with_different_scores_is_refused_unless_it_is_a_repeated_
     path = rows_with(tmp_path, {"id": 0, "system": "other", "score": 0})
     found = quality(path, *TODAY)
     assert found.code == 2
-    assert "item '0' of other occurs with scores 1 and 0 (1 such rows); repeated runs need a column run" in found.error
+    assert "item '0' of other occurs with scores 1 and 0 (1 such rows); repeated runs, and several judges, need a column run" in found.error
     repeated = quality(path, *TODAY, "--repeats")
     assert repeated.scores["other"] == (12, 0.625)
     assert repeated.data["runs"] == 2

@@ -207,6 +207,30 @@ def test_other_columns_and_one_file_a_system_are_named(tmp_path: Path) -> None:
     assert named.scores == {"new": (4, 0.0), "old": (4, 1.0)}
 
 
+def test_a_path_with_dots_names_a_value_inside_of_another(tmp_path: Path) -> None:
+    """As Braintrust exports an experiment: `scores` by name, the case's own id in the metadata; ids of spans never pair."""
+    rows = [{"id": f"span-{name}-{k}", "experiment": name, "scores": {"Factuality": mark}, "metadata": {"case": f"c{k}"}}
+            for name, mark in (("a", 1), ("b", 0.25)) for k in range(4)]
+    path = write_rows(tmp_path / "a.jsonl", rows)
+    read = [path, "--map", "system=experiment", "--map", "score=scores.Factuality", "--incumbent", "a"]
+    assert quality(*read, "--map", "item=metadata.case").scores == {"a": (4, 1.0), "b": (4, 0.25)}
+    assert "has no column 'metadata.cas'; nearest: metadata.case" in quality(*read, "--map", "item=metadata.cas").error
+
+
+@pytest.mark.parametrize("beside", [{"testFile": "x"}, None])
+def test_runs_of_deepeval_are_read_with_their_columns_named(tmp_path: Path, beside: dict[str, str] | None) -> None:
+    """Fields as of deepeval's test_run/api.py: a run as it is exported, and under testRunData as the latest one is kept."""
+    for name, success in (("a", True), ("b", False)):
+        cases = [{"name": f"test_case_{k}", "input": CANARY, "success": success,
+                  "metricsData": [{"name": "Correctness", "score": 0.5, "success": success}]} for k in range(4)]
+        run = {"testCases": cases, "conversationalTestCases": []}
+        (tmp_path / f"{name}.json").write_text(json.dumps({"testRunData": run} if beside is None else beside | run))
+    read = [tmp_path, "--map", "item=name", "--system", "a.json=a", "--system", "b.json=b", "--incumbent", "a"]
+    assert quality(*read, "--map", "score=success").scores == {"a": (4, 1.0), "b": (4, 0.0)}
+    assert quality(*read, "--map", "score=metricsData.0.score").scores == {"a": (4, 0.5), "b": (4, 0.5)}
+    assert "has no column 'metricsData.1.score'" in quality(*read, "--map", "score=metricsData.1.score").error
+
+
 def test_a_metric_names_the_column_of_the_score(tmp_path: Path) -> None:
     rows = [{"id": k, "system": name, "f1": 0.5 if name == "a" else 0.75} for k in range(4) for name in "ab"]
     path = write_rows(tmp_path / "a.jsonl", rows)

@@ -209,3 +209,20 @@ def test_100_000_items_of_5_systems_take_at_most_300_mib(tmp_path: Path) -> None
                          check=True)
     most = next(line for line in run.stderr.splitlines() if line.startswith("VmHWM"))
     assert float(most.split()[1]) < 300 * 1024
+
+
+def test_items_without_a_score_are_warned_of_by_system_and_count_as_wrong_where_asked(tmp_path: Path) -> None:
+    """`other` is right on 32 of 40, and 10 more have none: 80%, or 32 / 50 = 64%. An item with a score of another run has one."""
+    failed = [{"id": k, "system": "other", "score": ""} for k in range(40, 50)]
+    rows = [*pair_rows(30, 2, 2, 6), *({"id": k, "system": "today", "score": 1} for k in range(40, 50)), *failed,
+            {"id": 0, "system": "other", "score": None, "run": 2}]
+    found = ask(tmp_path, rows)
+    assert found.scores == {"today": (50, 0.84), "other": (40, 0.8)}
+    assert ("other: 10 of 50 items have no score (failed calls, empty ones) and are left out: 80.0%; counted as wrong, 64.0%"
+            " (--unscored wrong)") in found.data["warnings"]
+    assert {each["system"]: each["items_without_score"] for each in found.data["scores"]} == {"today": 0, "other": 10}
+    assert sum(found.left_out.values()) == 11
+    wrong = ask(tmp_path, rows, "--unscored", "wrong")
+    assert wrong.scores == {"today": (50, 0.84), "other": (50, (31.5 + 0.0) / 50)}
+    assert "other: calls without a score count as wrong, in 11 of 50 items (--unscored)" in wrong.data["warnings"]
+    assert not wrong.left_out

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from roi.disk import parse_json, read_text
 from roi.errors import InputError
-from roi.quality.result_rows import NO_SCORE, Asked, Document, Format, Notes, Row, Source, one_of, share
+from roi.quality.result_rows import Asked, Document, Format, Notes, Row, Source, one_of, share
 
 MOST_BYTES = 64 * 2**20
 """Of the sums beside the samples."""
@@ -49,8 +49,8 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         if asked.filter is not None and chosen != asked.filter:
             continue
         mark = share(row.get(metric), place)
-        if mark is None:
-            notes.drop(NO_MARK if isinstance(row.get(metric), list) else NO_SCORE, place)
+        if mark is None and isinstance(row.get(metric), list):
+            notes.drop(NO_MARK, place)
             continue
         yield place, Row(f"{task}/{row['doc_id']}" if row.get("doc_id") is not None else None, system, mark)
     if asked.filter is not None:

@@ -22,16 +22,11 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         notes.dates.append(date[:10])
     task = about.get("task") or "task"
     for place, sample in source.documents:
-        if sample.get("error"):
-            notes.drop(FAILED, place)
-            continue
-        scores = block(sample.get("scores"))
-        mark = _mark(scores, asked, notes, place) if scores else None
-        if mark is None:
-            notes.drop(NO_SCORE, place)
-            continue
+        failed, scores = bool(sample.get("error")), block(sample.get("scores"))
+        mark = _mark(scores, asked, notes, place) if scores and not failed else None
         item = sample.get("id")
-        yield place, Row(f"{task}/{item}" if item is not None else None, about.get("model"), mark, run=sample.get("epoch"))
+        yield place, Row(f"{task}/{item}" if item is not None else None, about.get("model"), mark, run=sample.get("epoch"),
+                         lacks=FAILED if failed else NO_SCORE)
 
 
 def _mark(scores: Document, asked: Asked, notes: Notes, place: str) -> float | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from roi.errors import InputError
 from roi.quality.formats.own_rows import NAMES
-from roi.quality.result_rows import NO_SCORE, Asked, Document, Format, Notes, Row, Source, block, one_of, share
+from roi.quality.result_rows import Asked, Document, Format, Notes, Row, Source, block, one_of, share
 
 ITEM = ("datasetitemid", "traceid")
 SYSTEM = ("datasetrunname", "datasetrunid", "tracename")
@@ -47,11 +47,8 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         kind = str(score.get("datatype") or "NUMERIC")
         in_words = kind in {"CATEGORICAL", "TEXT"} and "stringvalue" in score
         mark = share(score["stringvalue" if in_words else "value"], place) if "value" in score else None
-        if mark is None:
-            notes.drop(NO_SCORE, place)
-            continue
         system = alone or next((score[each] for each in systems if score.get(each)), None)
-        if system is None:
+        if system is None and mark is not None:
             raise InputError(f"{place}: no run of a data set and no trace's name to tell the system by; --system"
                              f" {source.path.rpartition('/')[2]}=NAME, or --map system=COLUMN")
         rest = (score.get(given[what]) if what in given else None for what in list(NAMES)[3:])

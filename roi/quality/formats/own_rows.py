@@ -1,14 +1,15 @@
 """One's own table: JSON lines, a JSON list or a delimited table with a column each for item, system and score.
 
-Usual names are known (NAMES), others are given with --map. Cluster, weight, run and escalated may be there. Every other column
-stays where it is.
+Usual names are known (NAMES), others are given with --map, values inside of others as a path with dots: scores.Factuality,
+metricsData.0.score. Cluster, weight, run and escalated may be there. Every other column stays where it is.
 """
 
 from collections.abc import Iterator
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from roi.errors import InputError, nearest
-from roi.quality.result_rows import NO_SCORE, Asked, Document, Format, Notes, Row, Source, share
+from roi.quality.result_rows import Asked, Document, Format, Notes, Row, Source, share
 
 NAMES: Final = {
     "item": ("id", "item", "item_id", "example_id", "question_id", "sample_id", "case_id", "test_id", "doc_id", "idx", "index"),
@@ -20,6 +21,8 @@ NAMES: Final = {
     "escalated": ("escalated", "is_escalated", "handed_on", "deferred"),
 }  # fmt: skip
 """What is read, and the names that columns of it usually have, the likeliest first."""
+ABSENT: Final = object()
+"""What stands where there is no value; null is one."""
 
 
 def columns_of(first: Document, asked: Asked) -> dict[str, str]:
@@ -44,22 +47,46 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     names = columns_of(source.first, asked)
     given = [("--map", *each) for each in asked.columns] + ([("--metric", "score", asked.metric)] if asked.metric else [])
     for option, what, column in given:
-        if column not in source.first and what in {"item", "system", "score"}:
-            near = [name[:40] for name in nearest(column, source.first, 1)]
+        if _at(source.first, column) is ABSENT and what in {"item", "system", "score"}:
+            near = [name[:40] for name in nearest(column, [*source.first, *_paths(source.first)], 1)]
             raise InputError(f"{option}: {source.path} has no column {column[:40]!r}{f'; nearest: {near[0]}' if near else ''}")
     item, system, score, cluster, weight, run, escalated = (names[what] for what in NAMES)
-    alone = None if system in source.first else asked.system_of_file(source.path)
-    if system not in source.first and alone is None:
+    inside = any("." in name and name not in source.first for name in names.values())
+    alone = asked.system_of_file(source.path) if _at(source.first, system) is ABSENT else None
+    if _at(source.first, system) is ABSENT and alone is None:
         raise InputError(f"{source.path}: no column for the system (model); --map system=COLUMN, or --system"
                          f" {source.path.rpartition('/')[2]}=NAME where the file is of one system")
     notes.metrics[score] = None
     for place, document in source.documents:
-        get = document.get
-        mark = share(get(score), place)
-        if mark is None:
-            notes.drop(NO_SCORE, place)
-            continue
-        yield place, Row(get(item), alone or get(system), mark, get(cluster), get(weight), get(run), get(escalated))
+        get = partial(_inside, document) if inside else document.get
+        yield place, Row(get(item), alone or get(system), share(get(score), place), get(cluster), get(weight), get(run), get(escalated))
+
+
+def _at(document: Document, name: str) -> Any:  # Any: a value of JSON
+    """The value of a column, or of a path with dots into one; ABSENT where there is none."""
+    if name in document:
+        return document[name]
+    value: Any = document
+    for key in name.split("."):
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return ABSENT
+    return value
+
+
+def _inside(document: Document, name: str) -> Any:  # Any: a value of JSON
+    value = _at(document, name)
+    return None if value is ABSENT else value
+
+
+def _paths(document: Document) -> Iterator[str]:
+    """Paths of the values one level inside."""
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from (f"{name}.{each}" for each in value)
 
 
 OWN = Format(title="own rows", columns=("id", "system", "score"), recognises=_recognises, rows=_rows)

@@ -27,13 +27,8 @@ def _recognises(head: Document, first: Document) -> bool:  # noqa: ARG001 -- eve
 def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row]]:
     prompts: dict[str, list[object]] = {}
     for place, result in source.documents:
-        if result.get("failureReason") == ERROR:
-            notes.drop(FAILED, place)
-            continue
-        mark = _mark(result, asked, notes, place)
-        if mark is None:
-            notes.drop(NO_SCORE, place)
-            continue
+        failed = result.get("failureReason") == ERROR
+        mark = None if failed else _mark(result, asked, notes, place)
         provider = result.get("provider")
         name = block(provider).get("label") or block(provider).get("id") or provider
         seen = prompts.setdefault(str(name), [])
@@ -43,7 +38,8 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         if (k := seen.index(prompt) + 1) > 1:
             notes.tried[f"several prompts of {str(name)[:80]}"] = None
             name = f"{name} (prompt {k})"
-        yield place, Row(_item(result), name, mark, _cluster(result), run=result.get("testIdx"))
+        yield place, Row(_item(result), name, mark, _cluster(result), run=result.get("testIdx"),
+                         lacks=FAILED if failed else NO_SCORE)
     if isinstance(date := source.head.get("results.timestamp"), str):
         notes.dates.append(date[:10])
 

@@ -132,7 +132,7 @@ def test_no_published_run_is_of_a_mixture_and_its_interval_says_so():
 
 
 @pytest.mark.parametrize(("model", "gpu", "asked", "nearest", "fits"), [
-    ("gpt-oss-20b", "L40S", {}, "1,024 tokens", {}),
+    ("gpt-oss-20b", "L40S", {"kernels": "liger", "seq": 8192.0}, "2,432 tokens", {}),
     ("phi-3.5-moe", "A100-80GB-SXM", {}, "512 tokens", {}),
     ("phi-3.5-moe", "A100-80GB-SXM", {"micro_batch": 4.0, "seq": 4096.0}, "512 tokens, micro-batch 1", {"micro_batch": 1.0}),
     ("phi-3.5-moe", "A100-80GB-SXM", {"method": "qlora"}, "LoRA, 512 tokens", {"method": "lora"}),

@@ -111,7 +111,8 @@ def test_an_item_twice_with_different_scores_is_refused_unless_it_is_a_repeated_
     path = rows_with(tmp_path, {"id": 0, "system": "other", "score": 0})
     found = quality(path, *TODAY)
     assert found.code == 2
-    assert "item '0' of other occurs with scores 1 and 0 (1 such rows); repeated runs, and several judges, need a column run" in found.error
+    told = "item '0' of other occurs with scores 1 and 0 (1 such rows); repeated runs, and several judges, need a column run"
+    assert told in found.error
     repeated = quality(path, *TODAY, "--repeats")
     assert repeated.scores["other"] == (12, 0.625)
     assert repeated.data["runs"] == 2

@@ -212,7 +212,7 @@ def test_100_000_items_of_5_systems_take_at_most_300_mib(tmp_path: Path) -> None
 
 
 def test_items_without_a_score_are_warned_of_by_system_and_count_as_wrong_where_asked(tmp_path: Path) -> None:
-    """`other` is right on 32 of 40, and 10 more have none: 80%, or 32 / 50 = 64%. An item with a score of another run has one."""
+    """`other` is right on 32 of 40, and 10 more have none: 80%, or 32 / 50 = 64%. Item 0 has the score of another run."""
     failed = [{"id": k, "system": "other", "score": ""} for k in range(40, 50)]
     rows = [*pair_rows(30, 2, 2, 6), *({"id": k, "system": "today", "score": 1} for k in range(40, 50)), *failed,
             {"id": 0, "system": "other", "score": None, "run": 2}]

@@ -6,6 +6,7 @@ to what it cannot do without (STUCK). The central estimate decides whether the p
 the 95th percentile, is called tight, and squeezed where the allocator must give back its cache for it.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from roi.errors import InputError
 from roi.estimate.fitting.dry_peaks import DryPeaks
 from roi.estimate.fitting.overhead import REPLAY_ENDS, Overhead, replayed_range, reserved_range
-from roi.estimate.fitting.smaller_plans import smaller_plans
+from roi.estimate.fitting.smaller_plans import larger_sizes, smaller_plans
 from roi.estimate.training.adapters import check_rank
 from roi.estimate.training.memory import PHASES, STUCK, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context
@@ -207,15 +208,25 @@ def _largest(memory: MemoryBreakdown, tried: NDArray[np.float64], gpu: Gpu) -> i
 def _nearest_plan(known: Breakdowns, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, skip: str = "no plan") -> Nearest:
     """The smallest change of plan that fits in closed form.
 
-    One for which the allocator keeps its cache comes before all that are squeezed. Names that begin with `skip` are left out.
+    One for which the allocator keeps its cache comes before all that are squeezed. Of micro-batches and lengths it is the
+    largest that fits at the 95th percentile, where one does. Names that begin with `skip` are left out.
     """
     squeezed = NO_OTHER
+
+    def look(name: str, other: TrainingPlan) -> tuple[_Room, MemoryBreakdown]:
+        memory = known.on(name, other, gpu, overhead)
+        return _room(gpu, overhead, memory, reserved_range(memory, overhead)), memory
+
     for name, other in smaller_plans(known.model, plan):
         if name.startswith(skip) or refusal(known.model, other):
             continue
-        memory = known.on(name, other, gpu, overhead)
-        room = _room(gpu, overhead, memory, reserved_range(memory, overhead))
+        room, memory = look(name, other)
         if room.fits and not room.squeezed:
+            larger = () if room.tight else larger_sizes(name, other, plan)
+            count = bisect_left(larger, 1, key=lambda each: not (at := look(*each)[0]).fits or at.tight)
+            if count:
+                name, other = larger[count - 1]  # noqa: PLW2901 -- the last that fits
+                room, memory = look(name, other)
             return Nearest(name, float(memory.process_bytes), room.tight)
         if room.fits and not squeezed.name:
             squeezed = Nearest(name, float(memory.process_bytes), tight=True)

@@ -41,6 +41,12 @@ FP32_ROUTER: Final = ("deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "
 """Families whose router reads the stream in fp32, and weights in fp32 (modeling_deepseek_v3.py, DeepseekV3TopkRouter)."""
 OWN_LINEAR: Final = ("falcon",)
 """Families whose linear layers are a subclass of nn.Linear (FalconLinear)."""
+LIGER: Final = frozenset((
+    "exaone4", "falcon_h1", "gemma", "gemma2", "gemma3_text", "gemma4_text", "glm4", "gpt_oss", "granite", "hunyuan_v1_dense",
+    "hunyuan_v1_moe", "llama", "llama4_text", "ministral", "mistral", "mixtral", "mllama_text_model", "nemotron", "olmo2",
+    "olmo3", "phi3", "qwen2", "qwen3", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_moe", "qwen3_next", "smollm3",
+))
+"""Families that Liger has kernels for (liger_kernel/transformers/monkey_patch.py, MODEL_TYPE_TO_APPLY_LIGER_FN of 0.8.0)."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +230,7 @@ def refusal(model: ModelShape, plan: TrainingPlan) -> str:
     Adapters on experts are parameters beside 3-D parameters (peft's ParamWrapper): no dropout, no DoRA.
     """
     unrun = (_outside_litgpt(model, plan) or _unrun_attention(model, plan) or _unknown_tuner(model, plan)
-             or _unknown_layers(model, plan) or optimizer_refusal(plan) or _unquantised(model, plan))
+             or _unknown_layers(model, plan) or optimizer_refusal(plan) or _unquantised(model, plan) or _no_liger(model, plan))
     if unrun or not plan.adapter or not trains_experts(model, plan.targets):
         return unrun
     ways = "take targets attention, or"
@@ -261,6 +267,13 @@ def _unquantised(model: ModelShape, plan: TrainingPlan) -> str:
     if not (whole and (plan.quantised or plan.int8)):
         return ""
     return f"method: {plan.method} quantises nothing of {model.id} in transformers 5 (its linear layers are its own); take lora"
+
+
+def _no_liger(model: ModelShape, plan: TrainingPlan) -> str:
+    """Why Liger's kernels would not run; empty where they do. transformers trains on without a word but in its log."""
+    if plan.kernels != "liger" or plan.stack != "transformers" or model.family in LIGER:
+        return ""
+    return f"kernels: liger changes nothing of {model.id}: Liger 0.8 has no kernels for {model.family[:40]}; take none"
 
 
 def _unknown_tuner(model: ModelShape, plan: TrainingPlan) -> str:

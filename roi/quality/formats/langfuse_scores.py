@@ -51,8 +51,9 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         if system is None and mark is not None:
             raise InputError(f"{place}: no run of a data set and no trace's name to tell the system by; --system"
                              f" {source.path.rpartition('/')[2]}=NAME, or --map system=COLUMN")
-        rest = (score.get(given[what]) if what in given else None for what in list(NAMES)[3:])
-        yield place, Row(next((score[each] for each in items if score.get(each)), None), system, mark, *rest)
+        cluster, weight, run, escalated = (score.get(given[what]) if what in given else None for what in list(NAMES)[3:])
+        item = next((score[each] for each in items if score.get(each)), None)
+        yield place, Row(item, system, mark, cluster, weight, run, escalated)
     notes.metrics[one_of(metrics, asked.metric, "--metric", source.path)] = None
 
 

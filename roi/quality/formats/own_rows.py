@@ -59,7 +59,8 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     notes.metrics[score] = None
     for place, document in source.documents:
         get = partial(_inside, document) if inside else document.get
-        yield place, Row(get(item), alone or get(system), share(get(score), place), get(cluster), get(weight), get(run), get(escalated))
+        mark, rest = share(get(score), place), (get(cluster), get(weight), get(run), get(escalated))
+        yield place, Row(get(item), alone or get(system), mark, *rest)
 
 
 def _at(document: Document, name: str) -> Any:  # Any: a value of JSON

@@ -37,6 +37,14 @@ def test_a_reason_of_several_cards_is_said_once(file):
     assert "No plan on T4: too small" in said
 
 
+def test_of_several_plans_it_is_said_that_beaten_ones_are_not_listed(file):
+    """As H100 of Modal at $3.95, which MI300X of RunPod at $3.49 beat with a larger capacity, and no line named them."""
+    several = sized(file, "candidates.gpus=[]", "candidates.vendors=[]", frontier=False)
+    one = replace(several, plans=several.plans[:1])
+    told = "Not listed: plans that another beats in rent and capacity alike (candidates.gpus asks for a card)."
+    assert [told in " ".join(size_text(each, full=True).split()) for each in (several, one)] == [True, False]
+
+
 def test_an_untrained_model_in_the_place_of_its_adapter_says_why(file):
     """LoRA of 120 billion parameters fits on no A100, which serves the base in 4 bits; of qwen3-8b the adapter is sized."""
     big = sized(file, "candidates.self_hosted=[gpt-oss-120b]", "candidates.methods=[lora]", "candidates.gpus=[A100-80GB-SXM]",

@@ -24,6 +24,8 @@ SEEN = 1.03
 PLAN_HEADS = (
     "plan, USD per GPU and hour", "alone\nreq/s", "need", "5-95%", "GPUs", "USD\n/month", "TTFT\np95 s", "TPOT\np95 ms", "busy",
 )
+UNLISTED = " Not listed: plans that another beats in rent and capacity alike (candidates.gpus asks for a card)."
+"""What `resolution.plans` leaves out of an option's plans."""
 KV_FULL = 0.85
 """Share of the KV cache held at the peak from which an engine that evicts is slower than a replay without: a toy that preempts
 and computes again had a TPOT p95 of 33.7 ms, not 29.2, at 0.85 of saturation (prompts of 100, answers of 2,000 tokens)."""
@@ -193,7 +195,7 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
         " the peak, replayed; busy: share of the time that they run, however full (roi compare"
         f" tells the load over what they hold instead). At the peak {figure(best.fleet.load.in_flight)} requests are in flight."
-        f"{_behind(best, trace=sizing.trace is not None)}")
+        f"{_behind(best, trace=sizing.trace is not None)}{UNLISTED if len(sizing.plans) > 1 else ''}")
     if measured := {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}:
         others = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
         yield Paragraph(f"Measured on your server: {'; '.join(f'{name} ({why})' for why, name in measured.items())}.{others}")

@@ -12,7 +12,7 @@ from roi.errors import InputError, UnknownName, nearest
 from roi.quality.formats import FORMATS
 from roi.quality.formats.own_rows import NAMES, OWN
 from roi.quality.result_files import find_files, open_source
-from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, one_line, share
+from roi.quality.result_rows import LONGEST_ID, Asked, Format, Notes, Row, Source, number, one_line, share
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -125,12 +125,10 @@ class _Rows:
                 return lacks
         heavy = 1.0
         if weight is not None:
-            try:
-                heavy = float(str(weight))
-            except ValueError:
+            read = number(str(weight))
+            if read is None or not 0.0 < read <= HEAVIEST:
                 return NO_WEIGHT
-            if not 0.0 < heavy <= HEAVIEST:
-                return NO_WEIGHT
+            heavy = read
         self.names.extend((
             self.items.setdefault(name, len(self.items)), self.systems.setdefault(self._called(by), len(self.systems)),
             -1 if cluster is None else self.clusters.setdefault(str(cluster)[:LONGEST_ID], len(self.clusters)),

@@ -113,9 +113,8 @@ def share(mark: object, where: str) -> float | None:
             return 1.0
         if word in WRONG:
             return 0.0
-        try:
-            mark = float(word.removesuffix("%"))
-        except ValueError:
+        mark = number(word.removesuffix("%"))
+        if mark is None:
             return None
         if word.endswith("%"):
             raise InputError(f"{where}: a score of {mark:g}%; a score is a share of right, 0 to 1; divide percent by 100")
@@ -126,6 +125,14 @@ def share(mark: object, where: str) -> float | None:
     percent = "; percent? divide it by 100" if 10 < mark <= 100 else f"; {SCALE}" if 1 < mark <= 10 else ""
     shown = f"{mark:g}" if isinstance(mark, float) else str(mark)[:40]
     raise InputError(f"{where}: a score of {shown}; a score is a share of right, 0 to 1{percent}")
+
+
+def number(text: str) -> float | None:
+    """The number that a text is, with a point or a comma before its decimals; None where it is none."""
+    try:
+        return float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
+    except ValueError:
+        return None
 
 
 def block(value: object) -> Document:

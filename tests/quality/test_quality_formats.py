@@ -246,6 +246,25 @@ def test_words_for_right_and_wrong_and_numbers_in_text(tmp_path: Path) -> None:
     assert found.left_out == {"no score: empty, or a text that says neither right nor wrong": 4}
 
 
+def test_a_comma_before_decimals_is_read_as_a_point(tmp_path: Path) -> None:
+    """Spreadsheets of half of Europe write 0,5; left out, a mean of 1 and 0 alone would stand: (1 + 0 + 0.5 + 0.75) / 4."""
+    lines = [f"{k};{name};{mark};1,5" for k, mark in enumerate(("1", "0", "0,5", "0,75")) for name in "ab"]
+    (tmp_path / "a.csv").write_text("\n".join(["id;system;score;weight", *lines]))
+    found = quality(tmp_path / "a.csv", "--incumbent", "a")
+    assert (found.scores["a"], found.left_out) == ((4, 0.5625), {})
+
+
+def test_a_label_beside_a_prediction_is_not_taken_for_the_score(tmp_path: Path) -> None:
+    """Classes 0 and 1 would be read as wrong and right: every system would have the share of class 1, and no difference."""
+    rows = [{"id": k, "model": name, "label": k % 2, "prediction": 1} for k in range(4) for name in "ab"]
+    path = write_rows(tmp_path / "a.jsonl", rows)
+    refused = quality(path, "--incumbent", "a")
+    assert (refused.code, "'label' beside 'prediction' may be the right answer" in refused.error) == (2, True)
+    assert quality(path, "--incumbent", "a", "--map", "score=label").scores == {"a": (4, 0.5), "b": (4, 0.5)}
+    judged = write_rows(tmp_path / "b.jsonl", [{**row, "correct": 1} for row in rows])
+    assert quality(judged, "--incumbent", "a").scores == {"a": (4, 1.0), "b": (4, 1.0)}
+
+
 def test_a_document_longer_than_what_is_read_at_a_time_is_read_whole(tmp_path: Path) -> None:
     """Results of 100 kB each, so that pieces end inside of them."""
     results = [{"testIdx": k, "success": k % 2 == 0, "provider": {"id": name}, "vars": {"q": f"{CANARY}{k}"},

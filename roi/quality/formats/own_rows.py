@@ -21,6 +21,10 @@ NAMES: Final = {
     "escalated": ("escalated", "is_escalated", "handed_on", "deferred"),
 }  # fmt: skip
 """What is read, and the names that columns of it usually have, the likeliest first."""
+ANSWERS: Final = frozenset({
+    "prediction", "predicted", "predicted_label", "pred", "pred_label", "output", "answer", "response", "completion",
+    "expected", "target", "gold", "gold_label", "true_label", "reference", "ground_truth"})
+"""Columns of answers: beside one, a column `label` may be the right answer, not whether the given one is right."""
 ABSENT: Final = object()
 """What stands where there is no value; null is one."""
 
@@ -51,6 +55,7 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
             near = [name[:40] for name in nearest(column, [*source.first, *_paths(source.first)], 1)]
             raise InputError(f"{option}: {source.path} has no column {column[:40]!r}{f'; nearest: {near[0]}' if near else ''}")
     item, system, score, cluster, weight, run, escalated = (names[what] for what in NAMES)
+    _refuse_gold(source, score, told=bool(asked.metric) or any(what == "score" for what, _ in asked.columns))
     inside = any("." in name and name not in source.first for name in names.values())
     alone = asked.system_of_file(source.path) if _at(source.first, system) is ABSENT else None
     if _at(source.first, system) is ABSENT and alone is None:
@@ -61,6 +66,14 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         get = partial(_inside, document) if inside else document.get
         mark, rest = share(get(score), place), (get(cluster), get(weight), get(run), get(escalated))
         yield place, Row(get(item), alone or get(system), mark, *rest)
+
+
+def _refuse_gold(source: Source, score: str, *, told: bool) -> None:
+    """InputError where the score is a column `label` that nobody named, beside answers: 0 and 1 may be the classes."""
+    beside = next((name for name in source.first if name.lower().replace(" ", "_").replace("-", "_") in ANSWERS), None)
+    if score.lower() == "label" and not told and beside is not None:
+        raise InputError(f"{source.path}: {score!r} beside {beside!r} may be the right answer, not whether the model gave it;"
+                         f" --map score=COLUMN names what was right (1) or wrong (0), --map score={score} if this does")
 
 
 def _at(document: Document, name: str) -> Any:  # Any: a value of JSON

@@ -10,8 +10,8 @@ import pytest
 from quiet_scenario import case_of
 
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.outlook import costs_along, look_ahead
 from roi.economics.decision.verdict import chance
+from roi.economics.outlook import costs_along, look_ahead
 from roi.report import charts
 from roi.report.charts.look import DARK_ENDS, DARK_LINES, DARK_OPTIONS, ENDS, LINES, OPTIONS, names_of, options_of
 from roi.report.charts.saw import crossings

@@ -49,7 +49,7 @@ def turning_price(
     floors = {id: _floors(shared, options, id, choices.get(id)) for id in ids}
     priced = _Priced(case, shared, options, choices, results, chosen, drawn, each, floors)
     flip = priced.turn(shared)
-    others, now = [flip], priced.today
+    others, now = [flip], priced.counted
     side, at_once = flip[0] - now if flip else 0.0, priced.leader(shared, now)
     for binding, reversible in product((-ERRORS, ERRORS), repeat=2):
         if drawn is None:
@@ -93,13 +93,13 @@ class _Priced:
     """Those worked out so far."""
 
     @property
-    def today(self) -> float:
+    def counted(self) -> float:
         """USD per wrong answer that the verdict rests on: 0 where it counts cash alone."""
         return 0.0 if self.chosen.counts == "cash" else float(np.asarray(self.shared.usd_per_error))
 
     def turn(self, bars: Shared, side: float = 0.0) -> Flip | None:
         """The price nearest to today's beyond which another option leads than today's, on one `side` of today's or on both."""
-        now, nearest = self.today, math.inf
+        now, nearest = self.counted, math.inf
         found = None
         starts = sorted({start for floors in self.floors.values() for start, _ in floors})
         stretches = [(abs(min(max(now, low), high) - now), low, high) for low, high in pairwise([*starts, math.inf])]
@@ -117,7 +117,7 @@ class _Priced:
 
     def beyond(self, bars: Shared, usd_per_error: float) -> str:
         """Who leads at the next price, seen from today's."""
-        return self.leader(bars, usd_per_error * (1.0 + (BEYOND if usd_per_error > self.today else -BEYOND)))
+        return self.leader(bars, usd_per_error * (1.0 + (BEYOND if usd_per_error > self.counted else -BEYOND)))
 
     def leader(self, bars: Shared, usd_per_error: float) -> str:
         """Who leads at this price where `bars` asks for these chances."""

@@ -376,6 +376,16 @@ def test_what_a_cost_of_ones_own_is_called_moves_no_figure(name: str) -> None:
     assert figures(name) == figures("licence")
 
 
+def test_a_cost_of_ones_own_called_api_is_told_beside_the_apis_bill() -> None:
+    def told(*costs: str) -> str:
+        found = re.search(r"Staying costs [^:]*: ([^:]*)\.", " ".join(comparison_text(apis(*costs), (), full=True).split()))
+        assert found is not None
+        return found[1]
+
+    assert set(told("costs=[{name: API, option: all, usd_per_month: 150000}]").split(" + ")) == {
+        *told().split(" + "), "$150,000 API"}
+
+
 def test_without_a_candidate_the_screen_says_what_to_write() -> None:
     text = flat(answer(*NOTHING))
     assert "No other model is named: write candidates.api_models, hosted_models or self_hosted." in text

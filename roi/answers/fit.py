@@ -70,7 +70,7 @@ class GpuLine:
 
     fit: GpuFit
     tokens_per_s: float
-    """Of the job, at the plan's sequence (the training set's mean where given)."""
+    """Of the job, at the plan's sequence (the training set's mean where given and rows are not packed)."""
     tokens_per_s_range: tuple[float, float]
     """Its 5th and 95th percentile."""
     hours: tuple[float, float, float] | None = None
@@ -178,7 +178,7 @@ def fit_model(
         speed = plan_speed(shape, plan, dry_run, trained, calibrations)
         known = Breakdowns(shape)
         fits = [fit_plan(shape, plan, gpu, training_overhead(gpu), peaks, known) for gpu in named or load_gpus()]
-        timed = plan if data is None else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
+        timed = plan if data is None or plan.packed else replace(plan, seq=min(data.tokens_per_example, float(plan.seq)))
         work = step_work(shape, timed)
         lines = [replace(_line(shape, timed, work, fit, speed(fit.gpu), offers, data),
                          ceiling=_ceiling(trained, fit.gpu, plan.dtype)) for fit in fits]
@@ -223,7 +223,10 @@ def _line(
     model: ModelShape, plan: TrainingPlan, work: StepWork, fit: GpuFit, evidence: Evidence, offers: Iterable[RentalOffer],
     data: TrainingSet | None,
 ) -> GpuLine:
-    """What is told of one GPU: speed, and where a training set is known hours and rent; sequences of the plan are its mean."""
+    """What is told of one GPU: speed, and where a training set is known hours and rent; sequences of the plan are its mean.
+
+    Packed rows are full: as many as its tokens fill.
+    """
     gpu, efficiency = fit.gpu, evidence.efficiency
     ends = replace(efficiency, overall=np.array([efficiency.overall, evidence.low, evidence.high], dtype=float))
     step = step_time(model, plan, gpu, ends, work)
@@ -246,7 +249,8 @@ def _line(
     )  # fmt: skip
     if data is None:
         return line
-    mid, long, short = (float(x) for x in np.asarray(hours_of(step, plan, data.examples, data.epochs)))
+    rows = data.examples * data.tokens_per_example / float(plan.seq) if plan.packed else data.examples
+    mid, long, short = (float(x) for x in np.asarray(hours_of(step, plan, rows, data.epochs)))
     return replace(line, hours=(mid, short, long), usd=None if rent is None else (rent * mid, rent * short, rent * long))
 
 

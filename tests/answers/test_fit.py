@@ -73,6 +73,20 @@ def test_usd_is_hours_times_the_offer_and_the_interval_holds_it():
     assert h100["usd_low"] < h100["usd"] < h100["usd_high"]
 
 
+def test_hours_of_packed_rows_are_those_of_full_rows_that_hold_all_tokens():
+    """3,000,000 tokens fill 1,465 rows of 2,048; examples of four rows take four; each row is as a full one of its own."""
+    def hours(examples, tokens):
+        return answer("llama-3.1-8b", "--gpu", "H100", "--packed", "--examples", examples, "--tokens-per-example",
+                      tokens)["gpus"][0]["hours"]
+
+    full = hours("10000", "2048")
+    assert hours("10000", "300") == pytest.approx(full * 1465 / 10000)
+    assert hours("2500", "8192") == pytest.approx(full)
+    head = " ".join(run("llama-3.1-8b", "--gpu", "H100", "--packed", "--examples", "10000", "--tokens-per-example",
+                        "300").stdout.split())
+    assert "10,000 examples x 300 tokens x 1 epoch, in 1,465 full rows an epoch" in head
+
+
 def test_without_examples_there_are_no_hours_and_no_usd():
     h100 = answer("llama-3.1-8b", "--gpu", "H100")["gpus"][0]
     assert (h100["hours"], h100["usd"]) == (None, None)

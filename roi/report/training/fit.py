@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date as Date
+from math import ceil
 
 from roi.answers.fit import FitReport, GpuLine
 from roi.errors import first_of
@@ -208,6 +209,8 @@ def _title(report: FitReport) -> tuple[Block, ...]:
         data = report.training_set
         third += f"; {number_of(round(data.examples), 'example')} x {number_of(round(data.tokens_per_example), 'token')} x"
         third += f" {number_of(data.epochs, 'epoch')}"
+        if plan.packed:
+            third += f", in {number_of(ceil(data.examples * data.tokens_per_example / plan.seq), 'full row')} an epoch"
     return (Title(f"{report.model.id}: {method_words(plan)}"), Paragraph(", ".join([second, *_unusual(plan)])),
             Paragraph(third))
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from roi.catalog.prices.api_prices import find_api_price
 from roi.disk import read_text
 from roi.errors import InputError, UnknownName, first_of, visible
 from roi.usage.read.columns import DAY_US
@@ -54,13 +55,14 @@ class Models:
     own: str | None
     others: tuple[str, ...]
 
-    def role(self, model: str | None) -> str | None:
-        """own, other, or None where the decision does not call it."""
+    def role(self, model: str | None, listed: str | None = None) -> str | None:
+        """own, other, or None where the decision does not call it; `listed` is what the price list calls the logged model."""
         if model is None:
             return None
-        if self.own is not None and same_model(model, self.own):
+        called = [model] if listed is None else [model, listed]
+        if self.own is not None and any(same_model(name, self.own) for name in called):
             return "own"
-        if any(same_model(model, other) for other in self.others):
+        if any(same_model(name, other) for name in called for other in self.others):
             return "other"
         return "own" if self.own is None else None
 
@@ -189,8 +191,10 @@ def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> d
 
     rows: dict[str, list[tuple[str, Priced]]] = defaultdict(list)
     foreign: dict[str, int] = defaultdict(int)
+    days = {(each.provider, each.model): each.day or 0 for each in (one.spend for one in priced)}
+    listed = {(provider, model): _listed_name(provider, model, day_of(day)) for (provider, model), day in days.items() if model}
     for each in priced:
-        role = models.role(each.spend.model)
+        role = models.role(each.spend.model, listed.get((each.spend.provider, each.spend.model)))
         if role is None:
             foreign[each.spend.model or "not named"] += each.spend.rows
             continue
@@ -203,6 +207,15 @@ def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> d
     if foreign:
         notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}")
     return rows
+
+
+def _listed_name(provider: str | None, model: str, day: Date) -> str | None:
+    """provider/model as the price list calls it: a call through AWS or a gateway has a name of its own; None without a price."""
+    try:
+        found = find_api_price(provider, model, day)
+    except InputError:
+        return None
+    return f"{found.provider}/{found.model}"
 
 
 def _refuse_across(each: "Priced", month: str) -> None:

@@ -669,3 +669,18 @@ def test_the_example_saves_what_its_rows_say():
     assert found["earned_usd"] == pytest.approx(10_141.89124 - 5_660.9229 - 4_250, abs=0.01)
     price = next(e for e in found["effects"] if e["fact"] == "price")
     assert (price["factor"], price["cash_usd"]) == pytest.approx((1 + 0.3 * 2 / 3, 99.26), rel=0.005)
+
+
+@pytest.mark.parametrize(("provider", "model", "elsewhere"), [
+    ("aws", "us.anthropic.claude-haiku-4-5-20251001-v1:0", "global.anthropic.claude-haiku-4-5-20251001-v1:0"),
+    ("openrouter", "anthropic/claude-4.5-haiku-20251001", "openai/gpt-6-luna"),
+])
+def test_a_log_may_call_a_model_otherwise_than_the_price_list_does(provider, model, elsewhere, tmp_path):
+    """The list has regional.anthropic... and anthropic/claude-haiku-4.5. 31 x 60,000 calls; what else is called is told."""
+    asked = {**SCENARIO, "incumbent": {"provider": provider, "model": model}, "quality": {"usd_per_error": 0}}
+    (tmp_path / "named.yaml").write_text(yaml.safe_dump(asked))
+    ours, theirs = (export(name, 1).replace(",openai,", f",{provider},") for name in (model, elsewhere))
+    (tmp_path / "usage.csv").write_text(ours + theirs.partition("\n")[2])
+    found = told(tmp_path, "--option", "stay", "--actual", tmp_path / "usage.csv", file="named.yaml")
+    assert [month["calls"]["came"] for month in found["months"]] == [31 * 60_000]
+    assert f"none of the decision's models: {elsewhere}" in " ".join(found["notes"])

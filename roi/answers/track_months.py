@@ -210,7 +210,7 @@ def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> d
 
 
 def _listed_name(provider: str | None, model: str, day: Date) -> str | None:
-    """provider/model as the price list calls it: a call through AWS or a gateway has a name of its own; None without a price."""
+    """provider/model as the price list calls what a cloud or a gateway gives a name of its own; None without a price."""
     try:
         found = find_api_price(provider, model, day)
     except InputError:

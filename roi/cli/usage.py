@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1)
 @click.option("--from", "named", metavar="FORMAT", help="Format of the files; left out = told by header or keys.")
 @click.option("--map", "columns_given", multiple=True, metavar="WHAT=COLUMN",
-              help="A column of your own table: time, input, output, cached, cache_write, model, provider, group, cost,"
-                   " requests, until, batch.")
+              help="A column of your own table: time, input, output, thinking (where output leaves it out), cached,"
+                   " cache_write, model, provider, group, cost, requests, until, batch, status.")
 @click.option("--input-includes-cache", type=Choice(["yes", "no"]),
               help="Whether the input column counts cached tokens too, where the format leaves it open.")
 @click.option("--provider", help="Who is paid, where the files do not say.")

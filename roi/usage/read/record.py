@@ -22,6 +22,7 @@ AMOUNT_IN: Final = "an amount in "
 CODE: Final = 3
 """Characters of a currency's code (ISO 4217); a sign has fewer."""
 EMPTY_BUCKET: Final = "empty bucket"
+EMPTY_CALL: Final = "no token and no cost: no call"
 CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
 OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
 """Reasons for which rows of several formats do not count."""
@@ -165,6 +166,12 @@ class Format:
     """Of them, those by which an export may be grouped or not: empty in all rows where it was not."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Kind of group (tag, prompt, key, user, project) to the column that holds it; the first is the default."""
+    may_lack_cached: bool = False
+    """True where cached tokens may have been read and none is told."""
+    may_lack_hour: bool = False
+    """True where cache writes may be kept an hour and none is told to be."""
+    remarks: tuple[str, ...] = ()
+    """Sentences for the reader of the answer on what its columns are taken to be."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -225,6 +232,9 @@ class Format:
             if fields.requests is not None:
                 checks.append(((read.requests < 0).fill_null(False), "a negative number of requests"))
             checks += [*unread_cells, *([] if fields.cost_usd is None else [(read.cost_usd < 0, "a negative cost")])]
+            if self.grain == "call":
+                empty = reduce(add, [read[name] for name in TOKENS]) == 0
+                checks.append((empty & (read.cost_usd.fill_null(0.0) == 0.0) & (read.requests.fill_null(1) == 1), EMPTY_CALL))
         read = read.mutate(dropped=ibis.cases(*checks, else_=ibis.null("string")))
         of_files = _buckets_of(read) if FILE in read.columns else {}
         line = {LINE: read[LINE]} if LINE in read.columns else {}

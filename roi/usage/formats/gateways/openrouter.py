@@ -71,9 +71,9 @@ OPENROUTER_CSV: Final = Format(
     fields=csv_fields, groups={"key": "api_key_name", "tag": "app_name", "user": "user"})
 OPENROUTER_API: Final = Format(
     name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS, uses=API_USES, fields=api_fields,
-    recognises=partial(has_keys, API_NEEDS), parts=("endpoint_id",),
+    recognises=partial(has_keys, API_NEEDS), parts=("endpoint_id",), may_lack_cached=True,
     flatten=lambda document: (scalars(item, API_NEEDS | {*API_USES}) for item in items_of(document)))
 OPENROUTER_DAILY: Final = Format(
     name="openrouter-daily", title="OpenRouter activity by day", grain="bucket",
     needs=frozenset({"date", "slug", "usage", "requests", "prompt tokens", "completion tokens"}),
-    uses=("byok usage", "reasoning tokens"), fields=daily_fields)
+    uses=("byok usage", "reasoning tokens"), fields=daily_fields, may_lack_cached=True)

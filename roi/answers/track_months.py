@@ -192,9 +192,9 @@ def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> d
     rows: dict[str, list[tuple[str, Priced]]] = defaultdict(list)
     foreign: dict[str, int] = defaultdict(int)
     days = {(each.provider, each.model): each.day or 0 for each in (one.spend for one in priced)}
-    listed = {(provider, model): _listed_name(provider, model, day_of(day)) for (provider, model), day in days.items() if model}
+    listed = {service: service[1] and _listed_name(service[0], service[1], day_of(day)) for service, day in days.items()}
     for each in priced:
-        role = models.role(each.spend.model, listed.get((each.spend.provider, each.spend.model)))
+        role = models.role(each.spend.model, listed[each.spend.provider, each.spend.model])
         if role is None:
             foreign[each.spend.model or "not named"] += each.spend.rows
             continue

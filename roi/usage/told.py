@@ -70,6 +70,10 @@ def _cache_notes(form: Format, rows: Sequence[Priced]) -> Iterator[str]:
     if form.may_lack_cached and not told["cache_read"] and any(r.cache_read[0] < r.uncached_input[0] for _, r in listed):
         yield (f"no row of {form.title} tells of cached tokens: where some were read from a cache, they count as uncached"
                " input, which is dearer")
+    dearer = any(r.cache_write[0] > r.uncached_input[0] for _, r in listed)
+    if form.may_lack_written and told["cache_read"] and not told["cache_write"] and dearer:
+        yield (f"no row of {form.title} tells of tokens that were written to a cache, which are dearer than uncached input: the"
+               " list price leaves that out; roi compare takes what a call does not find of the shared prefix as written")
     more = sum(spend.tokens["cache_write"] * (r.cache_write_1h[0] - r.cache_write[0]) / 1e6 for spend, r in listed)
     if form.may_lack_hour and not told["cache_write_1h"] and more > 0:
         yield (f"no row of {form.title} tells how long a cache keeps the {told['cache_write']:,} tokens that were written:"

@@ -88,7 +88,8 @@ def test_no_body_is_ever_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", [
     {"usage": {"cacheDetails": [{"ttl": "1h", "inputTokens": 600}, {"ttl": "5m", "inputTokens": 400}]}},
     {"usage": {"cache_creation": {"ephemeral_1h_input_tokens": 600, "ephemeral_5m_input_tokens": 400}}},
-    [{"type": "message_start", "message": {"content": [CANARY], "usage": {"cache_creation": {"ephemeral_1h_input_tokens": 600}}}}],
+    [{"type": "message_start", "message": {
+        "content": [CANARY], "usage": {"cache_creation": {"ephemeral_1h_input_tokens": 600}}}}],
     [{"contentBlockDelta": {"delta": {"text": CANARY}}}, {"metadata": {"usage": {"cacheDetails": [
         {"ttl": "1h", "inputTokens": 600}]}}}],
 ])
@@ -123,12 +124,15 @@ def test_the_bill_of_writes_that_are_kept_an_hour_stands_in_the_part(hours: int,
     assert ("bill_usd_per_month" in part["incumbent"]) == (hours > 0)
 
 
-def entry(folder: Path, output: dict[str, object], *, written: int = 1000, at: str = "2026-10-01T00:00:01Z", read: int = 0) -> Path:
+def entry(
+    folder: Path, output: dict[str, object], *, written: int = 1000, at: str = "2026-10-01T00:00:01Z", read: int = 0,
+) -> Path:
     """A log of one call of Sonnet 4.5 in the United States."""
     counts = {"inputTokenCount": 100, "cacheReadInputTokenCount": read * 1000, "cacheWriteInputTokenCount": written}
     log = folder / "entry.jsonl"
     log.write_text(json.dumps({
         "schemaType": "ModelInvocationLog", "timestamp": at, "operation": "ConverseStream", "requestId": at,
-        "modelId": "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "input": counts, "output": {"outputTokenCount": 10, **output},
+        "modelId": "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "input": counts,
+        "output": {"outputTokenCount": 10, **output},
     }))
     return log

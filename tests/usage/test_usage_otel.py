@@ -88,7 +88,8 @@ def test_no_message_and_no_event_is_ever_read(tmp_path: Path) -> None:
 def spans(path: Path, *attributes: dict[str, object]) -> Path:
     """A flat span with these attributes a line, one minute after the other."""
     path.write_text("\n".join(json.dumps({
-        "name": "call_llm", "traceId": "aa", "spanId": f"{k:02d}", "start_time": f"2026-10-01T00:{k:02d}:00Z", "attributes": each,
+        "name": "call_llm", "traceId": "aa", "spanId": f"{k:02d}", "start_time": f"2026-10-01T00:{k:02d}:00Z",
+        "attributes": each,
     }) for k, each in enumerate(attributes)))
     return path
 
@@ -98,9 +99,11 @@ def test_spans_of_googles_agent_kit_leave_thinking_out_of_the_output_for_as_long
 ) -> None:
     """29 + 700 as it wrote them to 2.2, under a provider's name of its own; 50 with 20 inside since."""
     system, model = {"gen_ai.system": "gcp.vertex.agent"}, {"gen_ai.request.model": "gemini-2.5-flash"}
-    old = {"gen_ai.usage.input_tokens": 289, "gen_ai.usage.output_tokens": 29, "gen_ai.usage.experimental.reasoning_tokens": 700}
-    new = {"gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 50, "gen_ai.usage.reasoning.output_tokens": 20}
-    rows = records(tmp_path, spans(tmp_path / "adk.jsonl", {**system, **model, **old}, {**system, **model, **new}), formats=FORMATS)
+    old = {"input_tokens": 289, "output_tokens": 29, "experimental.reasoning_tokens": 700}
+    new = {"input_tokens": 100, "output_tokens": 50, "reasoning.output_tokens": 20}
+    log = spans(tmp_path / "adk.jsonl", *(
+        {**system, **model, **{f"gen_ai.usage.{name}": count for name, count in each.items()}} for each in (old, new)))
+    rows = records(tmp_path, log, formats=FORMATS)
     assert [(row["provider"], row["output"], row["reasoning"]) for row in rows] == [("google", 729, 700), ("google", 50, 20)]
 
 

@@ -66,8 +66,9 @@ def test_a_failed_call_that_cost_something_counts(tmp_path: Path) -> None:
 
 
 def test_runs_around_model_calls_repeat_their_counts_and_are_left_out(tmp_path: Path) -> None:
-    """LangSmith's runs: a chain has the sum of its two model calls, which counted twice. The times of a run are a call's."""
-    header = "start_time,end_time,id,parent_run_id,run_type,ls_provider,ls_model_name,prompt_tokens,completion_tokens,total_cost"
+    """LangSmith's runs: a chain has the sum of its two model calls, which counted twice. A run's times are a call's."""
+    header = ("start_time,end_time,id,parent_run_id,run_type,ls_provider,ls_model_name,prompt_tokens,completion_tokens,"
+              "total_cost")
     calls = table(tmp_path, header, "2026-11-02 00:00:09,a,,chain,,,300,30,0.03",
                   "2026-11-02 01:00:05,b,a,llm,openai,gpt-6-sol,100,10,0.01", "2026-11-02 02:00:03,c,a,tool,,,0,0,0",
                   "2026-11-02 03:00:09,d,a,llm,openai,gpt-6-sol,200,20,0.02")
@@ -84,7 +85,7 @@ def test_a_row_with_an_end_alone_is_a_bucket(tmp_path: Path) -> None:
 
 def test_a_call_without_a_token_and_a_cost_is_none(tmp_path: Path) -> None:
     """Zeros were requests, and made the mean prompt of the others shorter."""
-    calls = table(tmp_path, f"{PLAIN},cost", "gpt-6-luna,100,10,0.1", "gpt-6-luna,0,0,0", "gpt-6-luna,0,0,", "gpt-6-luna,0,0,0.1")
+    calls = table(tmp_path, f"{PLAIN},cost", *(f"gpt-6-luna,{each}" for each in ("100,10,0.1", "0,0,0", "0,0,", "0,0,0.1")))
     rows = records(tmp_path, calls, provider="openai")
     none = "no token and no cost: no call"
     assert [row["dropped"] for row in rows] == [None, none, none, None]
@@ -98,3 +99,15 @@ def test_a_table_without_cached_tokens_says_that_its_input_may_be_too_dear(tmp_p
     for more, cell in (("cached_tokens", "20"), ("cost", "0.1")):
         told = table(tmp_path, f"{PLAIN},{more}", f"gpt-6-luna,100,10,{cell}")
         assert note not in " ".join(run_usage("--provider", "openai", told).stdout.split())
+
+
+def test_a_table_that_tells_what_was_read_from_a_cache_and_not_what_was_written_says_so(tmp_path: Path) -> None:
+    """gpt-6-luna bills writes at 1.25 times its input; gemini-2.5-flash has no price of writes."""
+    note = "tells of tokens that were written to a cache, which are dearer than uncached input"
+    for provider, model, more, cells, said in (
+        ("openai", "gpt-6-luna", "cached_tokens", "20", True),
+        ("openai", "gpt-6-luna", "cached_tokens,cache_write_tokens", "20,5", False),
+        ("google", "gemini-2.5-flash", "cached_tokens", "20", False),
+    ):
+        calls = table(tmp_path, f"{PLAIN},{more}", f"{model},100,10,{cells}")
+        assert (note in " ".join(run_usage("--provider", provider, calls).stdout.split())) == said

@@ -98,10 +98,10 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
         fields=lambda table, said: fields(table, said, columns), local_times=True,
         parts=(columns["group"],) if "group" in columns else (),
         groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns},
-        may_lack_cached="cached" not in columns, may_lack_hour=True,
+        may_lack_cached="cached" not in columns, may_lack_written="cache_write" not in columns, may_lack_hour=True,
         remarks=() if unsure is None else (
-            f"{unsure} is taken as part of {columns['output']}; where a row has more of the former, as beside it in all rows:"
-            f" --map thinking={unsure} says that it is",))
+            (f"{unsure} is taken as part of {columns['output']}; where a row has more of the former, as beside it in all rows:"
+             f" --map thinking={unsure} says that it is"),))
 
 
 def _of_gemini(columns: Mapping[str, str]) -> bool:

@@ -168,6 +168,8 @@ class Format:
     """Kind of group (tag, prompt, key, user, project) to the column that holds it; the first is the default."""
     may_lack_cached: bool = False
     """True where cached tokens may have been read and none is told."""
+    may_lack_written: bool = False
+    """True where tokens may have been written to a cache and none is told."""
     may_lack_hour: bool = False
     """True where cache writes may be kept an hour and none is told to be."""
     remarks: tuple[str, ...] = ()

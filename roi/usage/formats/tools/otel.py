@@ -227,6 +227,7 @@ OTEL_GENAI: Final = Format(
     recognises=has_spans,
     flatten=span_rows,
     may_lack_cached=True,
+    may_lack_written=True,
     may_lack_hour=True,
     groups={
         "project": "service.name",

@@ -49,6 +49,7 @@ def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
             yield f"{name} ends inside its gzip stream: what could be read is counted, the rest is missing"
     for form in dict.fromkeys(table.format for table in log.tables):
         yield from _cache_notes(form, [each for each in priced if each.spend.source == form.name])
+    yield from _storage_note(priced)
     yield from _price_notes(priced)
     other = sum(each.spend.tokens["other_money"] for each in priced)
     if other:
@@ -78,6 +79,13 @@ def _cache_notes(form: Format, rows: Sequence[Priced]) -> Iterator[str]:
     if form.may_lack_hour and not told["cache_write_1h"] and more > 0:
         yield (f"no row of {form.title} tells how long a cache keeps the {told['cache_write']:,} tokens that were written:"
                f" they count as kept the shorter time; kept an hour, they cost {_usd(more)} more")
+
+
+def _storage_note(priced: Sequence[Priced]) -> Iterator[str]:
+    """That the hours of a cache that Google stores are paid too, where something was read from one and no cost is reported."""
+    if any(each.spend.provider == "google" and each.spend.tokens["cache_read"] and not each.spend.costed for each in priced):
+        yield ("google bills the hours for which it stores a cache of one's own, which no count of tokens tells: where the cached"
+               " tokens were not found by themselves, that comes on top")
 
 
 def _price_notes(priced: Sequence[Priced]) -> Iterator[str]:

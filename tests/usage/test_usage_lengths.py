@@ -51,7 +51,7 @@ def test_prefix_times_hit_rate_is_what_was_read():
 
 
 def test_where_writes_are_counted_both_what_was_read_and_what_was_written_are_as_recorded():
-    """95 of 100 calls read 30,000 tokens, and each writes its last turn, 3,000: 28,500 + 3,000 a call, of which 28,500 are found.
+    """95 of 100 calls read 30,000 tokens, and each writes its last turn, 3,000: 28,500 of 31,500 a call are found.
 
     By the calls that read none alone, 5% x 30,000 = 1,500 were written: half of it, and track saw a price that had moved.
     """

@@ -84,7 +84,7 @@ def _cache_notes(form: Format, rows: Sequence[Priced]) -> Iterator[str]:
 def _storage_note(priced: Sequence[Priced]) -> Iterator[str]:
     """That the hours of a cache that Google stores are paid too, where something was read from one and no cost is reported."""
     if any(each.spend.provider == "google" and each.spend.tokens["cache_read"] and not each.spend.costed for each in priced):
-        yield ("google bills the hours for which it stores a cache of one's own, which no count of tokens tells: where the cached"
+        yield ("google bills the hours for which it stores a cache of one's own, which no count of tokens tells: where cached"
                " tokens were not found by themselves, that comes on top")
 
 

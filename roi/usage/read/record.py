@@ -60,12 +60,12 @@ COLUMNS: Final = {
 """Columns of the record, in order. Tokens are counts of the row; times are microseconds since 1970 UTC.
 
 source: name of the format. kind: call, bucket (many calls, until_us ends it) or cost (money without tokens).
-group: what `--group-by` asked for. tier: the provider's word, null where it is the standard one. long_context: true where
-the export says that the call's input was above the provider's first price edge. requests: null where the export does not
-count them. cache_write_1h: the part of cache_write that is kept an hour. reasoning: the part of output, for information.
-perhaps_cached: tokens that would count as uncached input too if the source's input column leaves cached tokens out, where
-nobody said so; 0 where it is known. cost_usd: what the source reports. other_money: 1 where that is in another currency, and
-cost_usd null for it. dropped: why the row does not count, null where it does.
+group: what `--group-by` asked for. tier: the provider's word, null where it is the standard one. long_context: whether the
+export says that the call's input was above the provider's first price edge, null where it does not say. requests: null where
+the export does not count them. cache_write_1h: the part of cache_write that is kept an hour. reasoning: the part of output, for
+information. perhaps_cached: tokens that would count as uncached input too if the source's input column leaves cached tokens
+out, where nobody said so; 0 where it is known. cost_usd: what the source reports. other_money: 1 where that is in another
+currency, and cost_usd null for it. dropped: why the row does not count, null where it does.
 """
 
 
@@ -108,7 +108,7 @@ class Fields:
     until_us: Column | None = None
     batch: Column | bool = False
     tier: Column | None = None
-    long_context: Column | bool = False
+    long_context: Column | bool | None = None
     perhaps_cached: Column | int = 0
     cost_usd: Column | None = None
     costs: Sequence[str] = ()
@@ -267,7 +267,7 @@ class Format:
 def _buckets_of(read: Table) -> dict[str, Column]:
     """FILE, PART, BUCKET and SPLIT of buckets or costs."""
     known = ("provider", "model", "batch", "tier", "long_context", *(name for name in read.columns if name.startswith(OF_PART)))
-    words = {name: read[name].cast("string").fill_null("") for name in known}
+    words = {name: read[name].cast("string").fill_null("false" if name == "long_context" else "") for name in known}
     times = {name: read[name].fill_null(0) for name in ("at_us", "until_us")}
     own = {FILE: read[FILE], SPLIT: read[SPLIT]}
     return {**own, PART: ibis.struct(words).hash(), BUCKET: ibis.struct({**words, **times}).hash()}

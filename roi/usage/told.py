@@ -1,5 +1,6 @@
 """What a reader must know about the figures of a log, one sentence each."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -13,6 +14,8 @@ from roi.usage.measure.payees import models_called
 from roi.usage.measure.pricing import Priced, day_of
 from roi.usage.read.record import TOKENS, Format
 
+AN_ID: Final = re.compile(r"(?=.*[0-9])[a-z0-9]{8,16}")
+"""A name that AWS made up: lower case and digits, and no dot behind a maker's name."""
 WHOLE_FROM: Final = 1000
 """USD from which on notes tell whole dollars."""
 
@@ -102,7 +105,11 @@ def _price_notes(priced: Sequence[Priced]) -> Iterator[str]:
         models = sorted({names[each.provider, each.model] for each in sums})
         money = sum(each.list_usd or 0.0 for each in group)
         of = f", {_usd(money)} of {_usd(total)} at list price" if money else ""
-        yield f"{', '.join(models)}, {rows_told(rows)} with {tokens:,} tokens{of}: {note}"
+        ids = [each.model for each in sums if each.provider == "aws" and AN_ID.fullmatch(each.model or "")]
+        hint = "" if not ids else (
+            "; it is the id of an application inference profile or of provisioned throughput, which names no model: roi prices"
+            f" add api aws/{ids[0]} --input USD --output USD --source WHERE gives it a price")
+        yield f"{', '.join(models)}, {rows_told(rows)} with {tokens:,} tokens{of}: {note}{hint}"
 
 
 def _usd(amount: float) -> str:

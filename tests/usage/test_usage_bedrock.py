@@ -124,6 +124,14 @@ def test_the_bill_of_writes_that_are_kept_an_hour_stands_in_the_part(hours: int,
     assert ("bill_usd_per_month" in part["incumbent"]) == (hours > 0)
 
 
+def test_an_inference_profile_of_ones_own_is_told_how_it_gets_a_price(tmp_path: Path) -> None:
+    """Its id names no model: the nearest names of the list were no help."""
+    log = entry(tmp_path, {})
+    profile = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/x1y2z3a4b5c6"
+    log.write_text(log.read_text().replace("us.anthropic.claude-sonnet-4-5-20250929-v1:0", profile))
+    assert "roi prices add api aws/x1y2z3a4b5c6 --input USD --output USD --source WHERE" in " ".join(usage_answer(log)["notes"])
+
+
 def entry(
     folder: Path, output: dict[str, object], *, written: int = 1000, at: str = "2026-10-01T00:00:01Z", read: int = 0,
 ) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from roi.errors import InputError
+from roi.facts.exchange_rate import ExchangeRate, told_rates
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
@@ -103,6 +104,8 @@ class Usage:
     no_workload: str
     """Why there is no workload; empty where there is one."""
     notes: tuple[str, ...]
+    rates: tuple[ExchangeRate, ...] = ()
+    """At which amounts in other currencies are taken."""
     dated: bool = True
     """False where times count from the beginning of a trace: no day is one of a calendar."""
     equivalent: bool = False
@@ -190,7 +193,8 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         chosen=price_spend(rows),
         no_workload=no_workload,
         notes=(*notes(log, priced, question.zone), *lacking(usual_loss(every)), *(to_come(days) if dated and days else ()),
-               *maker_notes(paid)),
+               *maker_notes(paid), *told_rates(question.options.rates)),
+        rates=question.options.rates,
         dated=dated,
         equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
     ), records

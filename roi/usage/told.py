@@ -56,7 +56,8 @@ def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
     yield from _price_notes(priced)
     other = sum(each.spend.tokens["other_money"] for each in priced)
     if other:
-        yield f"{rows_told(other)} with a cost that is not in USD: the tokens count, at list price in place of that cost"
+        yield (f"{rows_told(other)} with a cost that is not in USD: the tokens count, at list price in place of that cost;"
+               " --exchange-rate EUR=1.08@2026-10-31, with its currency and rate, counts it")
     twice = sum(each.spend.tokens["perhaps_cached"] for each in priced)
     if twice:
         yield (f"{twice:,} cached tokens may or may not be part of the input column; taken as part of it, the upper bound"

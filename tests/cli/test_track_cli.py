@@ -51,6 +51,18 @@ def test_an_invoice_alone_tells_cash_and_no_price(folder):
     assert found["schema"] == "roi.track/1"
 
 
+def test_an_invoice_in_another_currency_takes_the_last_rate_of_its_month(folder, tmp_path):
+    """200 euros at $1.10 of November, which stands until January, and at $1.20 of 31 January; hours are no money."""
+    rows = ("month,usd,gpu_hours,currency", "2026-12,200,0,EUR", "2027-01,200,0,eur", "2027-02,240,0,USD")
+    (tmp_path / "bill.csv").write_text("\n".join(rows))
+    rates = [word for rate in ("EUR=1.2@2027-01-31", "EUR=1.1@2026-11-30") for word in ("--exchange-rate", rate)]
+    found = told(folder, "--bill", tmp_path / "bill.csv", *rates)
+    assert [m["cash_usd"]["came"] for m in found["months"]] == pytest.approx([220.0, 240.0, 240.0])
+    plain = track(folder, "--bill", tmp_path / "bill.csv", "--exchange-rate", "GBP=1.3@2026-11-30")
+    assert plain.exit_code == 2
+    assert "currency: 'EUR' is not usable; USD, or with --exchange-rate EUR=1.08@2026-10-31" in plain.stderr
+
+
 def test_a_bill_alone_passes_no_signpost_and_no_limit_of_a_price(tmp_path, folder):
     """At 40 times its price luna costs more than staying; 40 times the bill may be 40 times the calls."""
     (tmp_path / "bill.csv").write_text(f"month,usd\n2026-12,{40 * 231.756}\n")

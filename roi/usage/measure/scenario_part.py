@@ -7,6 +7,7 @@ from typing import Any
 from roi.catalog.prices.api_prices import find_api_price
 from roi.clock import today
 from roi.errors import InputError
+from roi.facts.exchange_rate import told_rates
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.days import growth_told
@@ -148,6 +149,7 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {len(w.days.complete)} whole days; hours are UTC"
     for name, title, rows in found.sources[:5]:
         yield f"read: {name} ({title}, {rows:,} row{'s' * (rows != 1)})"
+    yield from told_rates(found.rates)
     for field, why in w.missing:
         yield f"not told: {field}: {why}"
     if any(each.spend.tier is not None for each in found.chosen):

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date as Date
 from functools import reduce
 from operator import add, or_
 from typing import Any, Final, Literal
 
 from roi.errors import InputError
-from roi.usage.read.columns import MICRO, count, find, text, unread, whole
+from roi.facts.exchange_rate import ExchangeRate
+from roi.usage.read.columns import DAY_US, MICRO, count, find, text, unread, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 Document = dict[str, Any]  # Any: JSON as it was parsed
@@ -19,6 +21,9 @@ NO_NAME: Final = "no model named"
 NOT_USD: Final = "an amount that is not stated in USD"
 AMOUNT_IN: Final = "an amount in "
 """And the currency, where it is a code of three letters: other text may be a prompt of a shifted row."""
+NO_RATE: Final = "; what is read is in USD, or at a rate that --exchange-rate states"
+SIGNS: Final = {"\u20ac": "EUR", "\u00a3": "GBP"}
+"""Signs that are of one currency alone."""
 CODE: Final = 3
 """Characters of a currency's code (ISO 4217); a sign has fewer."""
 EMPTY_BUCKET: Final = "empty bucket"
@@ -89,6 +94,8 @@ class FileOptions:
     """us: 10/05/2026 is the fifth of October; eu: the tenth of May, and so is 10.05.2026."""
     columns: tuple[tuple[str, str], ...] = ()
     """Columns of the generic format: (what, the file's own name)."""
+    rates: tuple[ExchangeRate, ...] = ()
+    """What amounts in other currencies are worth, by currency and day."""
 
 
 @dataclass(frozen=True)
@@ -214,14 +221,8 @@ class Format:
                for condition, why in of_format[: len(fields.reasons)]]
         unread_cells = of_format[len(fields.reasons) :]
         if fields.currency is not None:
-            paid = read[CURRENCY]
-            if self.grain != "cost":
-                other = read.cost_usd.notnull() & ~paid.isin(["USD", ""]) & (paid.length() <= CODE)
-                cost = ibis.ifelse(other, ibis.null("float64"), read.cost_usd)
-                read = read.mutate(other_money=other.cast("int64"), cost_usd=cost)
-                paid = ibis.ifelse(read[CURRENCY] == "", "USD", read[CURRENCY])
-            other, code = read.cost_usd.notnull() & (paid != "USD"), paid.re_search("^[A-Z]{3}$")
-            own += [(other & code, ibis.literal(AMOUNT_IN).concat(paid, "; what is read is in USD")), (other, NOT_USD)]
+            read, no_dollars = _in_usd(read, options.rates, tokens=self.grain != "cost")
+            own += no_dollars
         checks = [*own, (read.at_us.isnull(), NO_TIME),
                   ((read.at_us < FIRST_US) | (read.at_us >= LAST_US), "a time outside 2000 to 2099")]
         if self.grain == "cost":
@@ -262,6 +263,31 @@ class Format:
             known = ", ".join([*there, "model", "day", "hour"])
             raise InputError(f"--group-by: {kind!r} is not in {self.title}; there is {known}")
         return text(raw, there[kind])
+
+
+def _in_usd(read: Table, rates: Sequence[ExchangeRate], *, tokens: bool) -> tuple[Table, list[tuple[Column, Column | str]]]:
+    """Rows with their amounts in USD, and why those in another currency do not count; one with `tokens` loses its amount alone.
+
+    At a stated rate of the currency: the latest that is not of a later day, else the first.
+    """
+    paid = read[CURRENCY]
+    if rates:
+        paid = ibis.cases(*((paid == sign, code) for sign, code in SIGNS.items()), else_=paid)
+        latest_first = sorted(rates, key=lambda rate: rate.since, reverse=True)
+        firsts = {rate.currency: rate.usd for rate in latest_first}
+        since = [((paid == rate.currency) & (read.at_us >= (rate.since - Date(1970, 1, 1)).days * DAY_US), rate.usd)
+                 for rate in latest_first]
+        each = ibis.cases(*since, *((paid == code, usd) for code, usd in firsts.items()), else_=1.0)
+        usd = ibis.ifelse(paid.isin(list(firsts)), "USD", paid)
+        read = read.mutate(cost_usd=read.cost_usd * each, **{CURRENCY: usd})
+        paid = read[CURRENCY]
+    if tokens:
+        other = read.cost_usd.notnull() & ~paid.isin(["USD", ""]) & (paid.length() <= CODE)
+        cost = ibis.ifelse(other, ibis.null("float64"), read.cost_usd)
+        read = read.mutate(other_money=other.cast("int64"), cost_usd=cost)
+        paid = ibis.ifelse(read[CURRENCY] == "", "USD", read[CURRENCY])
+    other, code = read.cost_usd.notnull() & (paid != "USD"), paid.re_search("^[A-Z]{3}$")
+    return read, [(other & code, ibis.literal(AMOUNT_IN).concat(paid, NO_RATE)), (other, NOT_USD)]
 
 
 def _buckets_of(read: Table) -> dict[str, Column]:

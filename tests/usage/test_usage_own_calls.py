@@ -78,9 +78,14 @@ def test_runs_around_model_calls_repeat_their_counts_and_are_left_out(tmp_path: 
     assert [row["kind"] for row in rows] == ["call"] * 4
 
 
-def test_a_row_with_an_end_alone_is_a_bucket(tmp_path: Path) -> None:
-    rows = records(tmp_path, table(tmp_path, "start_time,end_time,input_tokens,output_tokens", "2026-11-03 00:00:00,1,1"))
-    assert [(row["kind"], row["requests"]) for row in rows] == [("bucket", None)]
+@pytest.mark.parametrize(("more", "kind", "requests"), [
+    ("", "bucket", None), (",id", "bucket", None), (",request_id", "call", 1)])
+def test_a_row_with_an_end_is_a_bucket_unless_it_names_a_request(
+    more: str, kind: str, requests: int | None, tmp_path: Path,
+) -> None:
+    header = f"start_time,end_time,input_tokens,output_tokens{more}"
+    rows = records(tmp_path, table(tmp_path, header, f"2026-11-03 00:00:00,1,1{',x' if more else ''}"), model="m")
+    assert [(row["kind"], row["requests"]) for row in rows] == [(kind, requests)]
 
 
 def test_a_call_without_a_token_and_a_cost_is_none(tmp_path: Path) -> None:

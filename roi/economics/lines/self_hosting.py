@@ -26,6 +26,7 @@ from roi.economics.lines.line import (
     pick,
     rent_level,
 )
+from roi.economics.lines.line_kind import LineKind
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
@@ -187,7 +188,7 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Share
         lines = _rent_lines(shared, option, option.plan, months, live)
     if any_positive(option.platform_usd):
         lines.append(Line(
-            name="platform", path=each_month(shared), rate=option.platform_usd, share=live,
+            name="platform", kind=LineKind.PLATFORM, path=each_month(shared), rate=option.platform_usd, share=live,
             facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
             arithmetic=lambda _: (
                 f"${pick(option.platform_usd):,.6g} a month:"
@@ -226,7 +227,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
     def line(name: str, facts: tuple[str, ...], gpus: Number) -> Line:
         steady = np.shape(gpus)[-1:] != (shared.horizon,)
         along = Along(drift, gpus * rate, live) if steady else Along(shared.product(np.asanyarray(gpus), drift), rate, live)
-        return Line(name=name, **along._asdict(), facts=(price, *facts),
+        return Line(name=name, kind=LineKind.RENT, **along._asdict(), facts=(price, *facts),
                     arithmetic=lambda month: arithmetic(_running(live, gpus), month))
 
     lines = [line("GPU rent", (plan.path + "capacity_requests_per_s", *speeds), bare)]
@@ -261,7 +262,8 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
         return rent + (ends if np.isfinite(pick(plan.cancel_usd)) else "")
 
     return [Line(
-        name="GPU commitment beyond the horizon", path=np.asanyarray((added * each).sum(axis=-1, keepdims=True) * last),
+        name="GPU commitment beyond the horizon", kind=LineKind.RENT_LEFT,
+        path=np.asanyarray((added * each).sum(axis=-1, keepdims=True) * last),
         facts=(plan.path + "minimum_months", plan.path + "cancel_usd"), arithmetic=arithmetic,
     )]
 
@@ -335,30 +337,32 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     if there:
         prices = facts(f"resale_usd_per_gpu.{plan.gpu}")
     installation = Line(
-        name="hardware, installation", path=later, rate=price * terms.install_share,
+        name="hardware, installation", kind=LineKind.HARDWARE, path=later, rate=price * terms.install_share,
         upfront=first * price * terms.install_share, facts=facts("install_share"),
         arithmetic=Words(installed),
     )
     return [
         Line(
             name="own cards, not sold (no cash)" if there else "hardware, purchase and replacement",
-            path=later, rate=price, upfront=first * price, facts=prices, arithmetic=Words(all_paid),
+            kind=LineKind.HARDWARE, path=later, rate=price, upfront=first * price, facts=prices, arithmetic=Words(all_paid),
             no_cash=there,
         ),
         *([] if there else [installation]),
         Line(
-            name="electricity" if apart else "electricity, included in colocation", path=powered_gpus, share=live,
+            name="electricity" if apart else "electricity, included in colocation", kind=LineKind.HARDWARE,
+            path=powered_gpus, share=live,
             rate=plan.watts / 1000.0 * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh,
             facts=facts("usd_per_kwh", "pue", "power_share"), arithmetic=powered,
         ),
         Line(
-            name="colocation", path=powered_gpus, share=live, rate=plan.watts / 1000.0 * terms.colocation_usd_per_kw,
+            name="colocation", kind=LineKind.HARDWARE, path=powered_gpus, share=live,
+            rate=plan.watts / 1000.0 * terms.colocation_usd_per_kw,
             facts=facts("colocation_usd_per_kw_month"),
             arithmetic=lambda month: f"{kw(month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW"
             f"{'' if apart else ', power included'}",
         ),
-        Line(name="hardware, resale", path=months, rate=-price * left, facts=facts("value_kept_per_year"), arithmetic=sold,
-             no_cash=there),
+        Line(name="hardware, resale", kind=LineKind.HARDWARE, path=months, rate=-price * left,
+             facts=facts("value_kept_per_year"), arithmetic=sold, no_cash=there),
     ]
 
 

@@ -60,8 +60,8 @@ THOUGHTS: Final = NAMES["thinking"][:3]
 """Gemini's names of thinking, which its count of the output leaves out."""
 GEMINI_INPUT: Final = ("prompt_token_count", "prompttokencount")
 """And of its input, which counts what was read from a cache."""
-OF_CALLS: Final = ("id", "request_id", "requestid", "call_id", "run_id", "span_id", "trace_id", "generation_id", "latency",
-                   "latency_ms", "duration", "duration_ms", *NAMES["status"])  # fmt: skip
+OF_CALLS: Final = ("request_id", "requestid", "call_id", "run_id", "parent_run_id", "run_type", "span_id", "trace_id",
+                   "generation_id", "latency", "latency_ms", "duration", "duration_ms", *NAMES["status"])  # fmt: skip
 """Names beside which the end of a row is that of a call, and of no bucket."""
 FAILED: Final = ("error", "errored", "failed", "failure", "timeout", "timed_out", "cancelled", "canceled", "aborted",
                  "exception")  # fmt: skip

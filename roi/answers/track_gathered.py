@@ -83,7 +83,7 @@ def tracked_months(
     usage: dict[str, MonthSums] = {}
     if question.actual:
         usage = usage_months(question.actual, question.options, question.named, _models(options, decision.option), notes)
-    bill = {} if question.bill is None else bill_months(question.bill, question.today)
+    bill = {} if question.bill is None else bill_months(question.bill, question.today, question.options.rates)
     sums = told_by(usage, bill, question.bill)
     hours = {} if question.opencost is None else opencost_months(question.opencost)
     asked: dict[str, GpuMonth] = {}

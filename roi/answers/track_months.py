@@ -10,8 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from roi.catalog.prices.api_prices import find_api_price
 from roi.disk import read_text
 from roi.errors import InputError, UnknownName, first_of, visible
+from roi.facts.exchange_rate import ExchangeRate, rate_on
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import FileOptions
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 BILL_LIMIT: Final = 4 * 2**20
 """Bytes of an invoice by month."""
+MONEY: Final = frozenset({"usd", "gpu_usd"})
+"""Those of COLUMNS that a rate of exchange turns into USD."""
 COLUMNS: Final = ("month", "usd", "gpu_usd", "gpu_hours", "currency")
 """Of the table of invoices; month and one of the amounts are needed."""
 QUIET: Final = 0.1
@@ -54,13 +58,14 @@ class Models:
     own: str | None
     others: tuple[str, ...]
 
-    def role(self, model: str | None) -> str | None:
-        """own, other, or None where the decision does not call it."""
+    def role(self, model: str | None, listed: str | None = None) -> str | None:
+        """own, other, or None where the decision does not call it; `listed` is what the price list calls the logged model."""
         if model is None:
             return None
-        if self.own is not None and same_model(model, self.own):
+        called = [model] if listed is None else [model, listed]
+        if self.own is not None and any(same_model(name, self.own) for name in called):
             return "own"
-        if any(same_model(model, other) for other in self.others):
+        if any(same_model(name, other) for name in called for other in self.others):
             return "other"
         return "own" if self.own is None else None
 
@@ -189,8 +194,10 @@ def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> d
 
     rows: dict[str, list[tuple[str, Priced]]] = defaultdict(list)
     foreign: dict[str, int] = defaultdict(int)
+    days = {(each.provider, each.model): each.day or 0 for each in (one.spend for one in priced)}
+    listed = {service: service[1] and _listed_name(service[0], service[1], day_of(day)) for service, day in days.items()}
     for each in priced:
-        role = models.role(each.spend.model)
+        role = models.role(each.spend.model, listed[each.spend.provider, each.spend.model])
         if role is None:
             foreign[each.spend.model or "not named"] += each.spend.rows
             continue
@@ -203,6 +210,15 @@ def _by_month(priced: "Sequence[Priced]", models: Models, notes: list[str]) -> d
     if foreign:
         notes.append(f"left out, none of the decision's models: {visible(', '.join(sorted(foreign)[:5]))}")
     return rows
+
+
+def _listed_name(provider: str | None, model: str, day: Date) -> str | None:
+    """provider/model as the price list calls what a cloud or a gateway gives a name of its own; None without a price."""
+    try:
+        found = find_api_price(provider, model, day)
+    except InputError:
+        return None
+    return f"{found.provider}/{found.model}"
 
 
 def _refuse_across(each: "Priced", month: str) -> None:
@@ -231,11 +247,14 @@ def _summed(rows: Sequence[tuple[str, "Priced"]]) -> MonthSums:
     return found
 
 
-def bill_months(path: Path, today: Date | None = None) -> dict[str, dict[str, float]]:
+def bill_months(
+    path: Path, today: Date | None = None, rates: Sequence[ExchangeRate] = (),
+) -> dict[str, dict[str, float]]:
     """Amounts by month of a CSV with the columns month and usd, gpu_usd or gpu_hours, one row a month.
 
-    InputError names the row: a month twice, a currency other than USD, an amount that is none, or nothing at all for a month
-    that is not over `today`, whose bill is still to come.
+    Amounts in a currency of `rates` are taken at the latest that is not of a day after the month, else at its first. InputError
+    names the row: a month twice, another currency, an amount that is none, or nothing at all for a month that is not over
+    `today`, whose bill is still to come.
     """
     text = read_text(path, BILL_LIMIT, "--bill: ", "an invoice by month")
     try:
@@ -254,9 +273,12 @@ def bill_months(path: Path, today: Date | None = None) -> dict[str, dict[str, fl
         if month in found:
             raise InputError(f"{where}: {month} is there twice; one row a month")
         currency = cells.pop("currency", "USD").upper()
-        if currency != "USD":
-            raise InputError(f"{where}: currency: {currency[:20]!r} is not usable; USD, at the rate of the invoice's day")
-        found[month] = {name: _amount(cell, f"{where}: {name}") for name, cell in cells.items() if cell}
+        rate = rate_on(rates, currency, Date.fromisoformat(f"{after(month)}-01") - timedelta(days=1))
+        if currency != "USD" and rate is None:
+            raise InputError(f"{where}: currency: {currency[:20]!r} is not usable; USD, or with --exchange-rate"
+                             f" {currency[:3]}=1.08@2026-10-31, that of the invoice's day")
+        each = {name: rate.usd if rate is not None and name in MONEY else 1.0 for name in cells}
+        found[month] = {name: _amount(cell, f"{where}: {name}") * each[name] for name, cell in cells.items() if cell}
     if not found:
         raise InputError(f"--bill: {path}: no month")
     for month, amounts in found.items():

@@ -34,6 +34,8 @@ from roi.errors import InputError, UnknownName
 )
 @click.option("--provider", help="Who is paid, where the export does not say.")
 @click.option("--model", help="The model, where the export does not say.")
+@click.option("--exchange-rate", "rates", multiple=True, metavar="EUR=USD@DATE",
+              help="What one unit of another currency was worth, from a day on, in exports and --bill.")
 @click.option("--bill", type=PATH, help="What was paid: a CSV with month, and usd, gpu_usd or gpu_hours.")
 @click.option("--opencost", type=PATH, help="GPU hours and cost: an answer of OpenCost's /allocation, saved.")
 @click.option("--prometheus", metavar="URL", help="GPU hours from Prometheus; https, or this machine.")
@@ -63,6 +65,7 @@ def track(
     columns_given: tuple[str, ...],
     provider: str | None,
     model: str | None,
+    rates: tuple[str, ...],
     bill: Path | None,
     opencost: Path | None,
     prometheus: str | None,
@@ -108,7 +111,7 @@ def track(
     question = TrackQuestion(
         actual=actual,
         named=named,
-        options=file_options(columns_given, None, provider, model, None, "iso"),
+        options=file_options(columns_given, None, provider, model, None, "iso", rates),
         bill=bill,
         opencost=opencost,
         prometheus=prometheus,

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1)
 @click.option("--from", "named", metavar="FORMAT", help="Format of the files; left out = told by header or keys.")
 @click.option("--map", "columns_given", multiple=True, metavar="WHAT=COLUMN",
-              help="A column of your own table: time, input, output, cached, cache_write, model, provider, group, cost,"
-                   " requests, until, batch.")
+              help="A column of your own table: time, input, output, thinking (where output leaves it out), cached,"
+                   " cache_write, model, provider, group, cost, requests, until, batch, status.")
 @click.option("--input-includes-cache", type=Choice(["yes", "no"]),
               help="Whether the input column counts cached tokens too, where the format leaves it open.")
 @click.option("--provider", help="Who is paid, where the files do not say.")
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 @click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="Of times without an offset.")
 @click.option("--dates", type=Choice(["iso", "us", "eu"]), default="iso", show_default=True,
               help="How dates of your own tables are written: us = month/day/year, eu = day/month/year.")
+@click.option("--exchange-rate", "rates", multiple=True, metavar="EUR=USD@DATE",
+              help="What one unit of another currency was worth, from a day on: EUR=1.08@2026-10-31.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="Whose workload is wanted, where there are several.")
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")
 @click.option("--requests-per-day", type=Number(0, 1e9, min_open=True), help="Where the export does not count them.")
@@ -64,16 +66,17 @@ if TYPE_CHECKING:
 def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
     provider: str | None, model: str | None, agents: bool, names: bool,
-    group_by: str | None, timezone: str, dates: "Dates", incumbent: str | None, task: str | None,
+    group_by: str | None, timezone: str, dates: "Dates", rates: tuple[str, ...], incumbent: str | None, task: str | None,
     requests_per_day: float | None, bill: float | None, scenario: Path | None, most: int, strict: bool, backend: str | None,
     form: str, output: Path | None, trace: Path | None, no_cache: bool, html: Path | None, force: bool,
 ) -> None:
     """What FILES say was spent: exports and logs, also folders, globs, gzip, and - for standard input.
 
-    Read are the exports of OpenAI and Anthropic (usage and cost, CSV and API), sessions of Claude Code, Codex CLI, Gemini CLI
-    and OpenCode, LiteLLM, Langfuse, spans of OpenTelemetry GenAI, OpenInference and the AI SDK, AWS Bedrock logs (S3,
-    CloudWatch), OpenRouter, DeepSeek, Cursor, Helicone, FOCUS, public traces, and any CSV, JSON lines or Parquet with a time,
-    input and output tokens; a ZIP of them too. Prompts and answers are never read.
+    Read are the exports of OpenAI and Anthropic (usage and cost, CSV and API), answers of OpenAI's and Gemini's APIs, sessions
+    of Claude Code, Codex CLI, Gemini CLI and OpenCode, LiteLLM, Langfuse, LangSmith, Phoenix, spans of OpenTelemetry GenAI,
+    OpenInference and the AI SDK, AWS Bedrock logs (S3, CloudWatch), OpenRouter, DeepSeek, Cursor, Helicone, FOCUS, public
+    traces, and any CSV, JSON lines or Parquet with a time, input and output tokens; a ZIP of them too. Prompts and answers are
+    never read.
     """
     from roi import __version__
     from roi.answers.usage import answer_usage
@@ -84,7 +87,7 @@ def usage(
     from roi.usage.summary import Question
 
     collect_often()
-    options = file_options(columns_given, input_includes_cache, provider, model, group_by, dates)
+    options = file_options(columns_given, input_includes_cache, provider, model, group_by, dates, rates)
     question = Question(files=files, options=options,
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
                         requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
@@ -123,9 +126,10 @@ def _files_of(arguments: tuple[str, ...]) -> list[Path]:
 
 def file_options(
     columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None, group_by: str | None,
-    dates: "Dates",
+    dates: "Dates", rates: tuple[str, ...],
 ) -> "FileOptions":
     """What the options say of the files' rows."""
+    from roi.facts.exchange_rate import read_rates
     from roi.usage.read.record import FileOptions
 
     pairs = [tuple(part.strip() for part in column.partition("=")[::2]) for column in columns]
@@ -137,4 +141,5 @@ def file_options(
 
         provider = find_provider(provider, "--provider")
     return FileOptions(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
-                       model=model, dates=dates, columns=tuple((what, name) for what, name in pairs))
+                       model=model, dates=dates, columns=tuple((what, name) for what, name in pairs),
+                       rates=read_rates(rates, "--exchange-rate"))

@@ -4,23 +4,21 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from roi.clock import today
 from roi.errors import InputError
+from roi.facts.exchange_rate import ExchangeRate, told_rates
 from roi.usage.duplicates import refuse_double_counts
 from roi.usage.formats import FORMATS
 from roi.usage.formats.agents.names import with_names
 from roi.usage.formats.generic import cell_behind, count_behind
-from roi.usage.formats.relative_traces import NO_DATES
 from roi.usage.log import Log, read_log
 from roi.usage.measure.aggregate import Spend, constants, spend_by_day, spend_by_group
 from roi.usage.measure.days import Days, complete_days, lost_days, usual_loss
 from roi.usage.measure.months import MonthChange, month_change
-from roi.usage.measure.payees import in_names, maker_notes, makers, models_called, to_makers, to_names, with_maker
-from roi.usage.measure.pricing import Priced, day_of, price_changes, price_groups, price_spend
+from roi.usage.measure.payees import in_names, maker_notes, makers, to_makers, to_names, with_maker
+from roi.usage.measure.pricing import Priced, price_changes, price_groups, price_spend
 from roi.usage.measure.reconcile import Reconciliation, reconcile
 from roi.usage.measure.workload import MeasuredWorkload, choose_incumbent, measure_workload
 from roi.usage.read.agent_folders import agent_folders
@@ -29,8 +27,9 @@ from roi.usage.read.detect import format_named, of_header
 from roi.usage.read.files import SourceFile, find_files
 from roi.usage.read.lazy_ibis import Backend, DuckDB, Table, ibis
 from roi.usage.read.raw import LogTable, first_dropped, readably, wanted
-from roi.usage.read.record import NO_TIME, TOKENS, UNREAD_COST, UNREAD_REQUESTS, UNREADABLE_COUNT, FileOptions
+from roi.usage.read.record import NO_TIME, UNREAD_COST, UNREAD_REQUESTS, UNREADABLE_COUNT, FileOptions
 from roi.usage.read.text_rows import UnreadRows
+from roi.usage.told import lacking, notes, rows_told, to_come
 
 SERVICE = ("batch", "tier")
 """Columns of a record that say how a call ran; the same in all rows of a format that does not say."""
@@ -40,8 +39,6 @@ OWN_TABLE = "generic"
 """The format whose dates and numbers are in a form that its writer chose."""
 MOST_LOST = 0.1
 """Share of its rows that may be in another form."""
-WHOLE_FROM = 1000
-"""USD from which on notes tell whole dollars."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +104,8 @@ class Usage:
     no_workload: str
     """Why there is no workload; empty where there is one."""
     notes: tuple[str, ...]
+    rates: tuple[ExchangeRate, ...] = ()
+    """At which amounts in other currencies are taken."""
     dated: bool = True
     """False where times count from the beginning of a trace: no day is one of a calendar."""
     equivalent: bool = False
@@ -193,8 +192,9 @@ def _summary(question: Question, log: Log, backend: Backend) -> tuple[Usage, Tab
         workload=workload,
         chosen=price_spend(rows),
         no_workload=no_workload,
-        notes=(*_notes(log, priced, question.zone), *_lacking(usual_loss(every)), *(_to_come(days) if dated and days else ()),
-               *maker_notes(paid)),
+        notes=(*notes(log, priced, question.zone), *lacking(usual_loss(every)), *(to_come(days) if dated and days else ()),
+               *maker_notes(paid), *told_rates(question.options.rates)),
+        rates=question.options.rates,
         dated=dated,
         equivalent=bool(kept) and all(table.format.equivalent for table in log.tables),
     ), records
@@ -259,10 +259,10 @@ def _refuse_dropped(dropped: Sequence[Dropped], *, strict: bool, nothing: bool) 
     first = dropped[0] if dropped else None
     where = _where(first) if first else ""
     if strict and first:
-        raise InputError(f"--strict: {_rows(sum(d.rows for d in dropped))} left out, {first.rows:,} of them for"
+        raise InputError(f"--strict: {rows_told(sum(d.rows for d in dropped))} left out, {first.rows:,} of them for"
                          f" {first.reason!r}{where}")
     if nothing:
-        why = f": {_rows(first.rows)} for {first.reason!r}{where}" if first else ""
+        why = f": {rows_told(first.rows)} for {first.reason!r}{where}" if first else ""
         times = ("; times are ISO 8601 (2026-10-05T12:00:00Z, 2026-10-05 12:00), seconds to nanoseconds since"
                 " 1970, month/day/year with --dates us, or day/month/year with --dates eu")
         unnamed = "; group the export by model, or if all calls are of one model: --model NAME"
@@ -288,7 +288,7 @@ def _refuse_another_form(dropped: Sequence[Dropped], rows: int) -> None:
         first = next((each for each in found if each.value), None)
         if first is not None and (lost := sum(each.rows for each in found)) > MOST_LOST * rows:
             form = _date_form(first.value) if first.reason == NO_TIME else NUMBERS if first.reason == UNREAD_COST else COUNTS
-            raise InputError(f"FILES: {lost:,} of {_rows(rows)} cannot be read: {first.reason}{_where(first)}; {form}")
+            raise InputError(f"FILES: {lost:,} of {rows_told(rows)} cannot be read: {first.reason}{_where(first)}; {form}")
 
 
 def _date_form(value: str) -> str:
@@ -300,10 +300,6 @@ def _date_form(value: str) -> str:
     return "; ".join(forms.values())
 
 
-def _rows(count: int) -> str:
-    return f"{count:,} row{'s' * (count != 1)}"
-
-
 def _sources(log: Log, kept: Sequence[Spend]) -> Iterator[tuple[str, str, int]]:
     """(file, or how many such as which; title, rows that count) of each format."""
     rows: dict[str, int] = defaultdict(int)
@@ -312,62 +308,3 @@ def _sources(log: Log, kept: Sequence[Spend]) -> Iterator[tuple[str, str, int]]:
     for name, title in dict.fromkeys((table.format.name, table.format.title) for table in log.tables):
         files = [file for table in log.tables if table.format.name == name for file in table.files]
         yield files[0].shown if len(files) == 1 else f"{len(files)} files such as {files[0].shown}", title, rows[name]
-
-
-def _to_come(days: Days) -> Iterator[str]:
-    """That days are counted which have not come: a clock, or the order of day and month, is wrong."""
-    if (last := day_of(days.last)) > today() + timedelta(days=1):
-        yield (f"the last day, {last}, has not come: check the dates; --dates us reads month/day/year, eu day/month/year, else"
-               " they are year-month-day")
-
-
-def _lacking(share: float) -> Iterator[str]:
-    """That days are counted as whole which lack rows, since all of them do."""
-    if share:
-        yield (f"a usual day lacks {share:.0%} of its usage, in rows left out; days count as whole all the same, since all lack"
-               " them, so that requests a day, tokens and the bill are too low by about as much")
-
-
-def _notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
-    """What a reader must know about the figures, one remark each."""
-    for name, why in log.left_out:
-        yield f"{name} is left out: {why}"
-    for name in log.empty:
-        yield f"{name} is empty"
-    for table in log.tables:
-        yield from table.unread.notes
-        for name in table.unread.cut_short:
-            yield f"{name} ends inside its gzip stream: what could be read is counted, the rest is missing"
-    yield from _price_notes(priced)
-    other = sum(each.spend.tokens["other_money"] for each in priced)
-    if other:
-        yield f"{_rows(other)} with a cost that is not in USD: the tokens count, at list price in place of that cost"
-    twice = sum(each.spend.tokens["perhaps_cached"] for each in priced)
-    if twice:
-        yield (f"{twice:,} cached tokens may or may not be part of the input column; taken as part of it, the upper bound"
-               " counts them on top: --input-includes-cache yes or no settles it")
-    if any(table.format.relative for table in log.tables):
-        yield NO_DATES
-    if zone != "UTC":
-        yield f"times without an offset are read as {zone}"
-
-
-def _price_notes(priced: Sequence[Priced]) -> Iterator[str]:
-    """What the price list does not say, with the models, rows and tokens of which it does not, and the money at that price."""
-    noted: dict[str, list[Priced]] = defaultdict(list)
-    names = models_called((each.spend.provider, each.spend.model) for each in priced)
-    for each in priced:
-        if each.note:
-            noted[each.note].append(each)
-    total = sum(each.list_usd or 0.0 for each in priced)
-    for note, group in noted.items():
-        sums = [each.spend for each in group]
-        rows, tokens = sum(each.rows for each in sums), sum(each.tokens[name] for each in sums for name in TOKENS)
-        models = sorted({names[each.provider, each.model] for each in sums})
-        money = sum(each.list_usd or 0.0 for each in group)
-        of = f", {_usd(money)} of {_usd(total)} at list price" if money else ""
-        yield f"{', '.join(models)}, {_rows(rows)} with {tokens:,} tokens{of}: {note}"
-
-
-def _usd(amount: float) -> str:
-    return f"${amount:,.{2 if amount < WHOLE_FROM else 0}f}"

@@ -51,6 +51,18 @@ def test_an_invoice_alone_tells_cash_and_no_price(folder):
     assert found["schema"] == "roi.track/1"
 
 
+def test_an_invoice_in_another_currency_takes_the_last_rate_of_its_month(folder, tmp_path):
+    """200 euros at $1.10 of November, which stands until January, and at $1.20 of 31 January; hours are no money."""
+    rows = ("month,usd,gpu_hours,currency", "2026-12,200,0,EUR", "2027-01,200,0,eur", "2027-02,240,0,USD")
+    (tmp_path / "bill.csv").write_text("\n".join(rows))
+    rates = [word for rate in ("EUR=1.2@2027-01-31", "EUR=1.1@2026-11-30") for word in ("--exchange-rate", rate)]
+    found = told(folder, "--bill", tmp_path / "bill.csv", *rates)
+    assert [m["cash_usd"]["came"] for m in found["months"]] == pytest.approx([220.0, 240.0, 240.0])
+    plain = track(folder, "--bill", tmp_path / "bill.csv", "--exchange-rate", "GBP=1.3@2026-11-30")
+    assert plain.exit_code == 2
+    assert "currency: 'EUR' is not usable; USD, or with --exchange-rate EUR=1.08@2026-10-31" in plain.stderr
+
+
 def test_a_bill_alone_passes_no_signpost_and_no_limit_of_a_price(tmp_path, folder):
     """At 40 times its price luna costs more than staying; 40 times the bill may be 40 times the calls."""
     (tmp_path / "bill.csv").write_text(f"month,usd\n2026-12,{40 * 231.756}\n")
@@ -669,3 +681,18 @@ def test_the_example_saves_what_its_rows_say():
     assert found["earned_usd"] == pytest.approx(10_141.89124 - 5_660.9229 - 4_250, abs=0.01)
     price = next(e for e in found["effects"] if e["fact"] == "price")
     assert (price["factor"], price["cash_usd"]) == pytest.approx((1 + 0.3 * 2 / 3, 99.26), rel=0.005)
+
+
+@pytest.mark.parametrize(("provider", "model", "elsewhere"), [
+    ("aws", "us.anthropic.claude-haiku-4-5-20251001-v1:0", "global.anthropic.claude-haiku-4-5-20251001-v1:0"),
+    ("openrouter", "anthropic/claude-4.5-haiku-20251001", "openai/gpt-6-luna"),
+])
+def test_a_log_may_call_a_model_otherwise_than_the_price_list_does(provider, model, elsewhere, tmp_path):
+    """The list has regional.anthropic... and anthropic/claude-haiku-4.5. 31 x 60,000 calls; what else is called is told."""
+    asked = {**SCENARIO, "incumbent": {"provider": provider, "model": model}, "quality": {"usd_per_error": 0}}
+    (tmp_path / "named.yaml").write_text(yaml.safe_dump(asked))
+    ours, theirs = (export(name, 1).replace(",openai,", f",{provider},") for name in (model, elsewhere))
+    (tmp_path / "usage.csv").write_text(ours + theirs.partition("\n")[2])
+    found = told(tmp_path, "--option", "stay", "--actual", tmp_path / "usage.csv", file="named.yaml")
+    assert [month["calls"]["came"] for month in found["months"]] == [31 * 60_000]
+    assert f"none of the decision's models: {elsewhere}" in " ".join(found["notes"])

@@ -7,7 +7,7 @@ from roi.errors import InputError
 from roi.usage.formats.json_counts import NO_TOKENS
 from roi.usage.formats.vendors.anthropic import ANTHROPIC_COST_API, ANTHROPIC_CSV, ANTHROPIC_USAGE_API, UNGROUPED
 from roi.usage.read.columns import MICRO
-from roi.usage.read.record import EMPTY_BUCKET
+from roi.usage.read.record import EMPTY_BUCKET, NO_RATE
 
 ALL = (ANTHROPIC_CSV, ANTHROPIC_USAGE_API, ANTHROPIC_COST_API)
 AUG_5 = 1_785_888_000 * MICRO
@@ -149,7 +149,7 @@ def test_a_cost_is_stated_in_cents(tmp_path):
 def test_a_cost_that_cannot_count_says_why(tmp_path):
     rows = records(tmp_path, DATA / "anthropic-cost-api.json", formats=ALL)
     assert sorted(row["dropped"] for row in rows if row["dropped"]) == sorted(
-        ["an amount in EUR; what is read is in USD", NO_TOKENS, NO_TOKENS, "no amount that can be read", EMPTY_BUCKET])
+        [f"an amount in EUR{NO_RATE}", NO_TOKENS, NO_TOKENS, "no amount that can be read", EMPTY_BUCKET])
 
 
 def test_a_description_is_neither_kept_nor_stored(tmp_path):

@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from usage_support import CANARY, DATA, fresh, records, totals
+import pytest
+import yaml
+from usage_support import CANARY, DATA, fresh, records, run_usage, totals, usage_answer
 
 from roi.usage.formats.clouds.bedrock import BEDROCK_LOG
 
@@ -81,3 +83,64 @@ def test_no_body_is_ever_read(tmp_path: Path) -> None:
         assert CANARY.encode() not in file.read_bytes()
         if file.suffix == ".parquet":
             assert not {name for name in pq.read_schema(file).names if "body" in name.lower() or name in ("message", "input")}
+
+
+@pytest.mark.parametrize("body", [
+    {"usage": {"cacheDetails": [{"ttl": "1h", "inputTokens": 600}, {"ttl": "5m", "inputTokens": 400}]}},
+    {"usage": {"cache_creation": {"ephemeral_1h_input_tokens": 600, "ephemeral_5m_input_tokens": 400}}},
+    [{"type": "message_start", "message": {
+        "content": [CANARY], "usage": {"cache_creation": {"ephemeral_1h_input_tokens": 600}}}}],
+    [{"contentBlockDelta": {"delta": {"text": CANARY}}}, {"metadata": {"usage": {"cacheDetails": [
+        {"ttl": "1h", "inputTokens": 600}]}}}],
+])
+def test_an_answers_usage_tells_what_is_kept_an_hour(body: object, tmp_path: Path) -> None:
+    """100 x 3.30 + 400 x 4.125 + 600 x 6.60 + 10 x 16.50 millionths; no word of the body is read. All writes counted as kept
+    five minutes.
+    """
+    log = entry(tmp_path, {"outputBodyJson": body})
+    row, = records(fresh(tmp_path, "read"), log, formats=FORMATS)
+    assert (row["cache_write"], row["cache_write_1h"]) == (1000, 600)
+    assert CANARY not in "".join(path.read_bytes().decode("latin-1") for path in (tmp_path / "read").rglob("*.parquet"))
+    answer = usage_answer(log)
+    assert answer["list_usd"] == pytest.approx((100 * 3.30 + 400 * 4.125 + 600 * 6.60 + 10 * 16.50) / 1e6)
+    assert not any("kept the shorter time" in note for note in answer["notes"])
+
+
+def test_without_a_body_writes_count_as_kept_the_shorter_time_and_a_note_tells_what_an_hour_costs_more(tmp_path: Path) -> None:
+    """Two million written, at 6.60 - 4.125 dollars each million."""
+    notes = usage_answer(entry(tmp_path, {}, written=2_000_000))["notes"]
+    assert any("2,000,000 tokens that were written" in note and "they cost $4.95 more" in note for note in notes)
+
+
+@pytest.mark.parametrize("hours", [0, 600])
+def test_the_bill_of_writes_that_are_kept_an_hour_stands_in_the_part(hours: int, tmp_path: Path) -> None:
+    """No field of a scenario says how long; the day of one call costs its list price a day, 365 / 12 days a month."""
+    body = {"outputBodyJson": {"usage": {"cacheDetails": [{"ttl": "1h", "inputTokens": hours}]}}}
+    lines = [entry(tmp_path, body, at=f"2026-10-0{day}T00:00:0{day}Z", read=day % 2).read_text() for day in (1, 2, 3)]
+    log = tmp_path / "days.jsonl"
+    log.write_text("\n".join(lines))
+    assert run_usage(log, "--output", tmp_path / "part.yaml").exit_code == 0
+    part = yaml.safe_load((tmp_path / "part.yaml").read_text())
+    assert ("bill_usd_per_month" in part["incumbent"]) == (hours > 0)
+
+
+def test_an_inference_profile_of_ones_own_is_told_how_it_gets_a_price(tmp_path: Path) -> None:
+    """Its id names no model: the nearest names of the list were no help."""
+    log = entry(tmp_path, {})
+    profile = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/x1y2z3a4b5c6"
+    log.write_text(log.read_text().replace("us.anthropic.claude-sonnet-4-5-20250929-v1:0", profile))
+    assert "roi prices add api aws/x1y2z3a4b5c6 --input USD --output USD --source WHERE" in " ".join(usage_answer(log)["notes"])
+
+
+def entry(
+    folder: Path, output: dict[str, object], *, written: int = 1000, at: str = "2026-10-01T00:00:01Z", read: int = 0,
+) -> Path:
+    """A log of one call of Sonnet 4.5 in the United States."""
+    counts = {"inputTokenCount": 100, "cacheReadInputTokenCount": read * 1000, "cacheWriteInputTokenCount": written}
+    log = folder / "entry.jsonl"
+    log.write_text(json.dumps({
+        "schemaType": "ModelInvocationLog", "timestamp": at, "operation": "ConverseStream", "requestId": at,
+        "modelId": "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "input": counts,
+        "output": {"outputTokenCount": 10, **output},
+    }))
+    return log

@@ -119,6 +119,7 @@ KEPT = {
     "object", "type", "kind", "status", "schematype", "operation", "currency", "amount_currency", "billingcurrency",
     "chargecategory", "servicecategory", "token_type", "cost_type", "call_type", "gen_ai.operation.name", "key", "role",
     "openinference.span.kind", "ai.operationid", "event.name", "request_tags", "line_item", "log type", "spanid", "traceid",
+    "run_type", "span_kind", "attributes.openinference.span.kind",
     "span_id", "trace_id", "parent_id", "parentspanid", "llm.request.type", "cancelled", "event.timestamp",
 }  # fmt: skip
 """Fields whose word says what a row is: with another word it would not count, and nothing of it would be seen."""

@@ -6,6 +6,7 @@ import pytest
 from usage_support import DATA, records
 
 from roi.usage.formats.clouds.focus import FOCUS
+from roi.usage.read.record import NO_RATE
 
 FORMATS = (FOCUS,)
 
@@ -24,7 +25,7 @@ def test_what_is_left_out_says_why(tmp_path: Path) -> None:
     rows = records(tmp_path, DATA / "focus.csv", formats=FORMATS)
     assert len(rows) == 11
     assert sorted(row["dropped"] for row in rows if row["dropped"]) == sorted([
-        "a service other than AI", "tax", "credit", "adjustment", "an amount in EUR; what is read is in USD",
+        "a service other than AI", "tax", "credit", "adjustment", f"an amount in EUR{NO_RATE}",
         "no amount that can be read"])
 
 

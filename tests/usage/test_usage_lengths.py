@@ -50,6 +50,17 @@ def test_prefix_times_hit_rate_is_what_was_read():
     assert "differ widely" not in found.how
 
 
+def test_where_writes_are_counted_both_what_was_read_and_what_was_written_are_as_recorded():
+    """95 of 100 calls read 30,000 tokens, and each writes its last turn, 3,000: 28,500 of 31,500 a call are found.
+
+    By the calls that read none alone, 5% x 30,000 = 1,500 were written: half of it, and track saw a price that had moved.
+    """
+    found = prefix_of_calls([cell(34_000, 10, 100)], [ReadCell(bin_of_count(30_000), 95, 95 * 30_000)], 100 * 3_000)
+    assert found is not None
+    assert (found.tokens, found.tokens * found.hit_rate) == (31_500.0, pytest.approx(28_500.0))
+    assert found.tokens * (1.0 - found.hit_rate) == pytest.approx(3_000.0)
+
+
 def test_reads_of_many_lengths_are_said_to_be_history():
     reads = [ReadCell(bin_of_count(n), 10, 10 * n) for n in (1100, 4000, 16_000)]
     found = prefix_of_calls([cell(20_000, 10, 30)], reads)

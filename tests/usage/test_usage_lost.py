@@ -48,7 +48,8 @@ def test_calls_paid_in_another_currency_keep_their_tokens_and_lose_their_cost(tm
     assert (found["dropped"], only["requests"], only["tokens"]["uncached_input"]) == ([], 30, 3000)
     assert only["reported_usd"] == pytest.approx(0.5 if said else 1.5)
     notes = [note for note in found["notes"] if "not in USD" in note]
-    told = "2 rows with a cost that is not in USD: the tokens count, at list price in place of that cost"
+    told = "2 rows with a cost that is not in USD: the tokens count, at list price in place of that cost;"
+    told += " --exchange-rate EUR=1.08@2026-10-31, with its currency and rate, counts it"
     assert notes == [told] * bool(said)
 
 

@@ -8,7 +8,7 @@ from usage_support import DATA, records, run_usage, totals, usage_answer
 from roi.usage.formats.json_counts import NO_TOKENS
 from roi.usage.formats.vendors.openai import OPENAI_COSTS_API, OPENAI_CSV, OPENAI_USAGE_API, UNGROUPED
 from roi.usage.read.columns import MICRO
-from roi.usage.read.record import EMPTY_BUCKET
+from roi.usage.read.record import EMPTY_BUCKET, NO_RATE
 
 ALL = (OPENAI_CSV, OPENAI_USAGE_API, OPENAI_COSTS_API)
 OCT_1 = 1_790_812_800 * MICRO
@@ -109,7 +109,7 @@ def test_a_cost_is_stated_in_dollars_and_its_model_in_the_line_item(tmp_path):
 def test_a_cost_that_cannot_count_says_why(tmp_path):
     rows = records(tmp_path, DATA / "openai-costs-api.json", formats=ALL)
     assert {row["cost_usd"]: row["dropped"] for row in rows if row["dropped"]} == {
-        0.25: NO_TOKENS, 0.1: NO_TOKENS, 9.99: "an amount in EUR; what is read is in USD", None: EMPTY_BUCKET}
+        0.25: NO_TOKENS, 0.1: NO_TOKENS, 9.99: f"an amount in EUR{NO_RATE}", None: EMPTY_BUCKET}
     assert {row["group"] for row in rows if row["dropped"] is None} == {"proj_a", "proj_b", None}
 
 

@@ -1,5 +1,6 @@
 """GenAI spans: innermost calls alone, two readings of cached input, older attribute names, no messages."""
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -82,3 +83,35 @@ def test_no_message_and_no_event_is_ever_read(tmp_path: Path) -> None:
         assert CANARY.encode() not in file.read_bytes()
         if file.suffix == ".parquet":
             assert not {name for name in pq.read_schema(file).names if "message" in name or name in ("gen_ai.prompt", "events")}
+
+
+def spans(path: Path, *attributes: dict[str, object]) -> Path:
+    """A flat span with these attributes a line, one minute after the other."""
+    path.write_text("\n".join(json.dumps({
+        "name": "call_llm", "traceId": "aa", "spanId": f"{k:02d}", "start_time": f"2026-10-01T00:{k:02d}:00Z",
+        "attributes": each,
+    }) for k, each in enumerate(attributes)))
+    return path
+
+
+def test_spans_of_googles_agent_kit_leave_thinking_out_of_the_output_for_as_long_as_they_call_it_experimental(
+    tmp_path: Path,
+) -> None:
+    """29 + 700 as it wrote them to 2.2, under a provider's name of its own; 50 with 20 inside since."""
+    system, model = {"gen_ai.system": "gcp.vertex.agent"}, {"gen_ai.request.model": "gemini-2.5-flash"}
+    old = {"input_tokens": 289, "output_tokens": 29, "experimental.reasoning_tokens": 700}
+    new = {"input_tokens": 100, "output_tokens": 50, "reasoning.output_tokens": 20}
+    log = spans(tmp_path / "adk.jsonl", *(
+        {**system, **model, **{f"gen_ai.usage.{name}": count for name, count in each.items()}} for each in (old, new)))
+    rows = records(tmp_path, log, formats=FORMATS)
+    assert [(row["provider"], row["output"], row["reasoning"]) for row in rows] == [("google", 729, 700), ("google", 50, 20)]
+
+
+def test_reasoning_above_the_output_of_a_span_is_added_in_all_spans_of_its_model(tmp_path: Path) -> None:
+    """5 + 9 and 30 + 3 of the one; 30 of the other, whose 3 may be inside."""
+    def span(model: str, output: int, thinking: int) -> dict[str, object]:
+        return {"gen_ai.operation.name": "chat", "gen_ai.request.model": model, "gen_ai.usage.input_tokens": 10,
+                "gen_ai.usage.output_tokens": output, "gen_ai.usage.reasoning_tokens": thinking}
+
+    log = spans(tmp_path / "log.jsonl", span("gemini-2.5-pro", 5, 9), span("gemini-2.5-pro", 30, 3), span("gpt-5", 30, 3))
+    assert [row["output"] for row in records(tmp_path, log, formats=FORMATS)] == [14, 33, 30]

@@ -18,7 +18,7 @@ def spend(**over):
     tokens = dict.fromkeys(SUMS, 0) | over.pop("tokens", {})
     fields = {
         "day": DAY, "kind": "call", "source": "x", "provider": "openai", "model": "gpt-6-sol", "batch": False, "tier": None,
-        "size_class": 0, "long_context": False, "costed": False, "dropped": None, "rows": 1, "requests": 1, "cost_usd": 0.0,
+        "size_class": 0, "long_context": None, "costed": False, "dropped": None, "rows": 1, "requests": 1, "cost_usd": 0.0,
         "first_us": 0, "last_us": 0,
     }  # fmt: skip
     return Spend(**{**fields, **over}, tokens=tokens)
@@ -55,6 +55,8 @@ def test_calls_above_an_edge_pay_the_next_tier_and_buckets_say_that_they_do_not_
     assert bucket.list_usd == pytest.approx(2.0)
     assert bucket.note == "calls above 272,000 input tokens cost more; a bucket does not tell them apart"
     assert priced(tokens=tokens, kind="bucket", size_class=None, long_context=True).list_usd == pytest.approx(4.0)
+    told = priced(tokens=tokens, kind="bucket", size_class=None, long_context=False)
+    assert (told.list_usd, told.note) == (pytest.approx(2.0), "")
 
 
 @pytest.mark.parametrize(("provider", "model"), [

@@ -209,9 +209,9 @@ def test_requests_that_the_user_counts_let_the_incumbent_be_compared(tmp_path):
 
 
 def test_days_that_have_not_come_are_told(log, monkeypatch):
-    monkeypatch.setattr("roi.usage.summary.today", lambda: date(2026, 10, 4))
+    monkeypatch.setattr("roi.usage.told.today", lambda: date(2026, 10, 4))
     assert "the last day, 2026-10-06, has not come" in run(log, "--tasks", 0).stdout.replace("\n", " ")
-    monkeypatch.setattr("roi.usage.summary.today", lambda: date(2026, 10, 5))
+    monkeypatch.setattr("roi.usage.told.today", lambda: date(2026, 10, 5))
     assert "has not come" not in run(log, "--tasks", 0).stdout
 
 

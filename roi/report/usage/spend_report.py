@@ -243,7 +243,7 @@ def _compared(each: Reconciliation) -> str:
         return f"{who}{words}: {usd(each.actual_usd)} where the list price is 0"
     split = ""
     if each.basis == "calls" and round(each.factor, 3) != 1.0:
-        split = "; the same rows give tokens and cost, so the gap is price"
+        split = "; the same rows give tokens and cost, so the gap is price, or billed a piece (web searches, files)"
     elif each.far:
         split = f"; all price: x {each.factor:.3f} for the incumbent alone; all volume: x {each.factor:.3f} for every option"
     if each.costs_as:

@@ -16,9 +16,12 @@ from roi.usage.formats.gateways.openrouter import OPENROUTER_API, OPENROUTER_CSV
 from roi.usage.formats.relative_traces import TRACES
 from roi.usage.formats.tools.cursor import CURSOR_CSV
 from roi.usage.formats.tools.langfuse import LANGFUSE, LANGFUSE_UI
+from roi.usage.formats.tools.langsmith import LANGSMITH
 from roi.usage.formats.tools.otel import OTEL_GENAI
+from roi.usage.formats.tools.phoenix import PHOENIX
 from roi.usage.formats.vendors.anthropic import ANTHROPIC_COST_API, ANTHROPIC_COST_CSV, ANTHROPIC_CSV, ANTHROPIC_USAGE_API
 from roi.usage.formats.vendors.deepseek import DEEPSEEK_CSV
+from roi.usage.formats.vendors.gemini_calls import GEMINI_CALLS
 from roi.usage.formats.vendors.openai import OPENAI_COSTS_API, OPENAI_COSTS_CSV, OPENAI_CSV, OPENAI_USAGE_API
 from roi.usage.formats.vendors.openai_calls import OPENAI_CALLS
 from roi.usage.read.record import Format
@@ -27,7 +30,7 @@ FORMATS: tuple[Format, ...] = (
     OPENAI_CSV, OPENAI_USAGE_API, OPENAI_COSTS_API, OPENAI_COSTS_CSV, OPENAI_CALLS, ANTHROPIC_CSV, ANTHROPIC_USAGE_API,
     ANTHROPIC_COST_API, ANTHROPIC_COST_CSV, BEDROCK_LOG, BEDROCK_INSIGHTS, BEDROCK_QUERY,
     CLAUDE_CODE, CODEX_CLI,
-    GEMINI_CLI, GEMINI_TELEMETRY, OPENCODE, OTEL_GENAI, LITELLM_SPENDLOGS, LITELLM_DAILY, LITELLM_ACTIVITY,
-    LITELLM_SPEND_DAYS, LITELLM_UI, LANGFUSE, LANGFUSE_UI, OPENROUTER_CSV, OPENROUTER_API, OPENROUTER_DAILY, HELICONE_CSV,
-    HELICONE_JSON, CURSOR_CSV, DEEPSEEK_CSV, FOCUS, *TRACES)
+    GEMINI_CLI, GEMINI_TELEMETRY, OPENCODE, OTEL_GENAI, PHOENIX, LITELLM_SPENDLOGS, LITELLM_DAILY, LITELLM_ACTIVITY,
+    LITELLM_SPEND_DAYS, LITELLM_UI, LANGFUSE, LANGFUSE_UI, LANGSMITH, OPENROUTER_CSV, OPENROUTER_API, OPENROUTER_DAILY,
+    HELICONE_CSV, HELICONE_JSON, GEMINI_CALLS, CURSOR_CSV, DEEPSEEK_CSV, FOCUS, *TRACES)
 """Every known format, in the order in which JSON documents are tried; a table of one's own is none of them (generic)."""

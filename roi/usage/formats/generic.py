@@ -2,17 +2,21 @@
 
 Columns are found by the names below, or said: --map time=COLUMN --map input=COLUMN --map output=COLUMN. Whether the input
 column counts cached tokens too is for the user to say (--input-includes-cache); unsaid, it is taken to count them, and the
-other reading is the upper bound.
+other reading is the upper bound. Gemini's names say it: its prompt counts what is cached, and its candidates leave out the
+thoughts, which cost as much. Reasoning of another name is part of the output, as at OpenAI, unless a row shows that it is not.
+
+Beside calls that count stand others: those that failed, and runs of a tracer that repeat the counts of the runs inside them.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from roi.errors import UnknownName
 from roi.usage.read.columns import count, flag, instant, no_flag, real, text, whole, year_last_instant
-from roi.usage.read.lazy_ibis import Column, Table
+from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.names_alone import NO_MODEL
 from roi.usage.read.record import (
     NO_TIME,
@@ -28,13 +32,17 @@ from roi.usage.read.record import (
 NAMES: Final = {
     "time": ("timestamp", "time", "start_time", "starttime", "created_at", "created", "datetime", "date", "arrival", "ts"),
     "input": ("input_tokens", "prompt_tokens", "inputtokens", "prompttokens", "contexttokens", "context_tokens", "tokens_in",
-              "num_prefill_tokens", "request tokens", "input_length"),
+              "num_prefill_tokens", "request tokens", "input_length", "prompt_token_count", "prompttokencount"),
     "output": ("output_tokens", "completion_tokens", "outputtokens", "completiontokens", "generatedtokens", "generated_tokens",
-               "tokens_out", "num_decode_tokens", "response tokens", "output_length"),
-    "cached": ("cached_tokens", "cache_read_tokens", "cache_read_input_tokens", "input_cached_tokens", "cachedtokens"),
+               "tokens_out", "num_decode_tokens", "response tokens", "output_length", "candidates_token_count",
+               "candidatestokencount"),
+    "thinking": ("thoughts_token_count", "thoughtstokencount", "thoughts_tokens", "thinking_tokens", "reasoning_tokens",
+                 "output_reasoning_tokens", "reasoning_token_count"),
+    "cached": ("cached_tokens", "cache_read_tokens", "cache_read_input_tokens", "input_cached_tokens", "cachedtokens",
+               "cached_content_token_count", "cachedcontenttokencount"),
     "cache_write": ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens"),
-    "model": ("model", "model_name", "model_id"),
-    "provider": ("provider", "vendor", "provider_name"),
+    "model": ("model", "model_name", "model_id", "ls_model_name", "model_version", "modelversion"),
+    "provider": ("provider", "vendor", "provider_name", "ls_provider"),
     "session": ("session_id", "conversation_id", "session"),
     "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name"),
     "cost": ("cost_usd", "cost", "total_cost", "spend", "amount_usd"),
@@ -42,13 +50,26 @@ NAMES: Final = {
     "requests": ("requests", "num_requests", "calls", "request_count"),
     "until": ("end_time", "endtime", "until"),
     "batch": ("batch", "is_batch"),
+    "status": ("status_code", "http_status", "http_status_code", "response_status", "response_code", "status"),
+    "run_type": ("run_type",),
 }  # fmt: skip
 """What a column holds, and the names by which it is found."""
-SAID: Final = {what: (*names, what) for what, names in NAMES.items()}
-"""The same; a column that is called as --map calls what it holds is that column."""
+SAID: Final = {what: names if what == "thinking" else (*names, what) for what, names in NAMES.items()}
+"""The same; a column that is called as --map calls what it holds is that column, but `thinking`, which may be a word."""
+THOUGHTS: Final = NAMES["thinking"][:3]
+"""Gemini's names of thinking, which its count of the output leaves out."""
+GEMINI_INPUT: Final = ("prompt_token_count", "prompttokencount")
+"""And of its input, which counts what was read from a cache."""
+OF_CALLS: Final = ("request_id", "requestid", "call_id", "run_id", "parent_run_id", "run_type", "span_id", "trace_id",
+                   "generation_id", "latency", "latency_ms", "duration", "duration_ms", *NAMES["status"])  # fmt: skip
+"""Names beside which the end of a row is that of a call, and of no bucket."""
+FAILED: Final = ("error", "errored", "failed", "failure", "timeout", "timed_out", "cancelled", "canceled", "aborted",
+                 "exception")  # fmt: skip
+"""Words for the status of a call that gave no answer; a number from 400 on is one too."""
+NO_CALL: Final = "a chain, tool or other run, which repeats the counts of its calls"
 NO_BATCH: Final = "a word for --map batch that is neither true nor false"
-CELLS: Final = {NO_TIME: ("time",), UNREADABLE_COUNT: ("input", "output", "cached", "cache_write"), UNREAD_COST: ("cost",),
-                UNREAD_REQUESTS: ("requests",)}  # fmt: skip
+CELLS: Final = {NO_TIME: ("time",), UNREADABLE_COUNT: ("input", "output", "thinking", "cached", "cache_write"),
+                UNREAD_COST: ("cost",), UNREAD_REQUESTS: ("requests",)}  # fmt: skip
 """What holds the cell for which a row does not count."""
 CELLS_NAMED: Final = {UNREADABLE_COUNT: "token", UNREAD_REQUESTS: "request"}
 """The same in a known format: a word of the columns that may."""
@@ -66,13 +87,26 @@ def generic_format(options: FileOptions, header: tuple[str, ...]) -> Format | No
     found = _found(options, header)
     if not (found["time"] and found["input"] and found["output"]):
         return None
+    said = dict(options.columns)
+    if "until" not in said and not found["requests"] and {_plain(name) for name in header} & {*map(_plain, OF_CALLS)}:
+        found["until"] = None
     columns = {what: column for what, column in found.items() if column}
+    unsure = columns.get("thinking") if "thinking" not in said and not _of_gemini(columns) else None
     return Format(
         name="generic", title="table of your own", grain="bucket" if {"requests", "until"} & columns.keys() else "call",
         needs=frozenset(columns[what] for what in ("time", "input", "output")), uses=tuple(columns.values()),
         fields=lambda table, said: fields(table, said, columns), local_times=True,
         parts=(columns["group"],) if "group" in columns else (),
-        groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns})
+        groups={kind: columns[what] for kind, what in (("tag", "group"), ("session", "session")) if what in columns},
+        may_lack_cached="cached" not in columns, may_lack_written="cache_write" not in columns, may_lack_hour=True,
+        remarks=() if unsure is None else (
+            (f"{unsure} is taken as part of {columns['output']}; where a row has more of the former, as beside it in all rows:"
+             f" --map thinking={unsure} says that it is"),))
+
+
+def _of_gemini(columns: Mapping[str, str]) -> bool:
+    """True where thinking has a name that Gemini gives it."""
+    return _plain(columns.get("thinking", "")) in THOUGHTS
 
 
 def lacks_time(options: FileOptions, header: tuple[str, ...]) -> tuple[str, str] | None:
@@ -103,6 +137,8 @@ def _plain(name: str) -> str:
 def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Fields:
     """What rows of a table say whose `columns` say what is what."""
     at = {what: columns.get(what, "") for what in NAMES}
+    if options.includes_cache is None and _plain(at["input"]) in GEMINI_INPUT:
+        options = replace(options, includes_cache=True)
     given = ambiguous_input(whole(table, at["input"]), count(table, at["cached"]), count(table, at["cache_write"]), options)
     # not filled where nothing is said: DuckDB keeps a dictionary through lower and nullif, and loses it in coalesce
     model: Column | str = text(table, at["model"]) if "model" in columns else options.model or NO_MODEL
@@ -113,14 +149,35 @@ def fields(table: Table, options: FileOptions, columns: dict[str, str]) -> Field
         provider = text(table, at["provider"]).lower().fill_null(options.provider)
     cost = real(table, at["cost"]) if "cost" in columns else None
     requests = whole(table, at["requests"]) if "requests" in columns else None if "until" in columns else 1
+    output, thinking = whole(table, at["output"]), count(table, at["thinking"])
+    if "thinking" in columns:
+        output += thinking if "thinking" in dict(options.columns) or _of_gemini(columns) else _beside(thinking, output)
+    given["reasons"] = (*_no_calls(table, columns, output, cost), *given["reasons"])
     if "batch" in dict(options.columns):  # a column that is merely called so may hold names of batches
         given["reasons"] += ((no_flag(table, at["batch"]), NO_BATCH),)
     moment = instant if options.dates == "iso" else partial(year_last_instant, day_first=options.dates == "eu")
     return Fields(
         at_us=moment(table, at["time"]), until_us=moment(table, at["until"]) if "until" in columns else None,
-        provider=provider, model=model, output=whole(table, at["output"]), requests=requests,
+        provider=provider, model=model, output=output, reasoning=thinking, requests=requests,
         batch=flag(table, at["batch"]), cost_usd=cost, costs=(at["cost"],), counts=(at["requests"],),
         currency=text(table, at["currency"]) if "currency" in columns else None, **given)
+
+
+def _beside(thinking: Column, output: Column) -> Column:
+    """The thinking where some row has more of it than of the output, of which it can then be no part; else 0."""
+    more = (thinking > output).fill_null(False).cast("int64")
+    return ibis.ifelse(more.max().over() > 0, thinking, 0)
+
+
+def _no_calls(table: Table, columns: Mapping[str, str], output: Column, cost: Column | None) -> Iterator[tuple[Column, str]]:
+    """(condition, why) of rows that are no calls: what failed without an answer or a cost, and runs around the calls."""
+    if "status" in columns:
+        status = text(table, columns["status"])
+        failed = (real(table, columns["status"]) >= 400).fill_null(False) | status.lower().isin(FAILED).fill_null(False)
+        free = (output.fill_null(0) == 0) & (True if cost is None else cost.fill_null(0.0) == 0)
+        yield failed & free, "failed call"
+    if "run_type" in columns:
+        yield (text(table, columns["run_type"]).lower() != "llm").fill_null(False), NO_CALL
 
 
 def cell_behind(reason: str, row: Mapping[str, Any], options: FileOptions) -> str:  # Any: cells of a table

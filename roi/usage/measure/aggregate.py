@@ -58,7 +58,8 @@ class Spend:
     tier: str | None
     size_class: int | None
     """Edges that each call exceeds; None for buckets, of whose calls only the sum is known."""
-    long_context: bool
+    long_context: bool | None
+    """True above the first price edge, False below it, None where the rows do not say."""
     costed: bool
     """True where the source reports what the rows cost."""
     dropped: str | None

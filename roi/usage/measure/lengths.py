@@ -107,21 +107,25 @@ class Prefix:
                 for given, share in self.prompts]
 
 
-def prefix_of_calls(cells: Sequence[LengthCell], reads: Sequence[ReadCell]) -> Prefix | None:
+def prefix_of_calls(cells: Sequence[LengthCell], reads: Sequence[ReadCell], written: int = 0) -> Prefix | None:
     """Shared prefix and hit rate of calls; None where none read from a cache.
 
     hit rate = calls that read any / calls; prefix = mean of what those read (so that their product, what is billed, is
-    exact), from the 10th to the 90th percentile of it. Reads that differ widely are history, not instructions.
+    exact), from the 10th to the 90th percentile of it. Reads that differ widely are history, not instructions. Where tokens
+    `written` are counted too, prefix = (read + written) / calls and hit rate = read / (read + written), as of buckets: a
+    conversation writes its last turn whether or not it reads the ones before, which calls that read none do not tell.
     """
     calls, hits = sum(cell.calls for cell in cells), sum(cell.calls for cell in reads)
     if not calls or not hits:
         return None
     bins = [(cell.calls, cell.cache_read) for cell in sorted(reads, key=lambda cell: cell.read_bin)]
     low, high = (_mean_at(bins, share * hits) for share in (0.1, 0.9))
-    mean = sum(cell.cache_read for cell in reads) / hits
-    how = f"mean cached tokens of the {hits:,} calls that read any"
-    how += "; they differ widely, so part is history and no fixed prefix" if high > 2.0 * low else ""
-    return Prefix(tokens=mean, low=min(low, mean), high=max(high, mean), hit_rate=hits / calls, how=how)
+    read = sum(cell.cache_read for cell in reads)
+    mean, rate, how = read / hits, hits / calls, f"mean cached tokens of the {hits:,} calls that read any"
+    if written:
+        mean, rate, how = (read + written) / calls, read / (read + written), "tokens read and written, over calls"
+    how += "; reads differ widely, so part is history and no fixed prefix" if high > 2.0 * low else ""
+    return Prefix(tokens=mean, low=min(low, mean), high=max(high, mean), hit_rate=rate, how=how)
 
 
 def within_prompts(prefix: Prefix, bins: Sequence[LengthBin], minimum: float = 0.0) -> Prefix:

@@ -121,8 +121,8 @@ def _tier(row: Spend, rates: TokenRates) -> tuple[int, str]:
     if row.size_class is not None:
         above = EDGES[row.size_class - 1] if row.size_class else 0
         return sum(edge <= above for edge in rates.edges_tokens) - 1, ""
-    if row.long_context:
-        return 1, ""
+    if row.long_context is not None:
+        return int(row.long_context), ""
     return 0, f"calls above {rates.edges_tokens[1]:,.0f} input tokens cost more; a bucket does not tell them apart"
 
 

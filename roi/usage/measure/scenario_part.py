@@ -7,6 +7,7 @@ from typing import Any
 from roi.catalog.prices.api_prices import find_api_price
 from roi.clock import today
 from roi.errors import InputError
+from roi.facts.exchange_rate import told_rates
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
 from roi.usage.measure.days import growth_told
@@ -117,8 +118,8 @@ def paid_a_month(
     The bill that the user gives is of all calls, at the list of their days. Else what the rows report that
     they cost, all of them: the same rows give the tokens, so the gap is price. Else the list price times a cost export's
     factor, which stands for all models of the provider. Where requests are not counted, the list price alone: what a scenario's
-    requests and lengths must come to, so the gap is volume. And of calls in a tier, which no field of a scenario says, the
-    tier's list price: the gap is price.
+    requests and lengths must come to, so the gap is volume. And of calls in a tier or with cache writes that are kept an hour,
+    which no field of a scenario says, their list price: the gap is price.
     """
     whole = set(found.days.complete) if found.days else set()
     rows = [each for each in of if each.spend.day in whole]
@@ -134,7 +135,12 @@ def paid_a_month(
         return listed * a_month * factor, None
     if found.workload is not None and found.workload.requests_per_day is None:
         return listed * a_month, 1.0
-    return (listed * a_month, 0.0) if any(each.spend.tier is not None for each in rows) else (None, None)
+    return (listed * a_month, 0.0) if any(_apart(each) for each in rows) else (None, None)
+
+
+def _apart(each: Priced) -> bool:
+    """True where the list has a price for these calls that no field of a scenario says."""
+    return each.spend.tier is not None or each.spend.tokens["cache_write_1h"] > 0
 
 
 def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
@@ -143,9 +149,12 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
     yield f"{day_of(w.days.first)} to {day_of(w.days.last)}, {len(w.days.complete)} whole days; hours are UTC"
     for name, title, rows in found.sources[:5]:
         yield f"read: {name} ({title}, {rows:,} row{'s' * (rows != 1)})"
+    yield from told_rates(found.rates)
     for field, why in w.missing:
         yield f"not told: {field}: {why}"
     if any(each.spend.tier is not None for each in found.chosen):
         yield "calls in a tier that is not the standard one: the bill is at its list price, which no other option has"
+    if any(each.spend.tokens["cache_write_1h"] for each in found.chosen):
+        yield "cache writes that are kept an hour: the bill has their list price, in place of that of the shorter time"
     if w.requests_per_day is None:
         yield "a bill that nothing reports is these tokens at list price: what a scenario's requests and lengths must come to"

@@ -154,7 +154,8 @@ def measure_workload(
         cells = length_cells(kept, backend)
         lengths = measure_lengths(cells)
         reads = read_cells(kept, backend) if tokens["cache_read"] else []
-        prefix, shape = prefix_of_calls(cells, reads), load_shape(*minute_counts(kept, backend), days.complete)
+        prefix, shape = prefix_of_calls(cells, reads, tokens["cache_write"]), load_shape(
+            *minute_counts(kept, backend), days.complete)
         if prefix is not None and lengths is not None:
             prefix = within_prompts(prefix, lengths.bins, shortest_prefix(choice))
     else:

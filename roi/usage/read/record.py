@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date as Date
 from functools import reduce
 from operator import add, or_
 from typing import Any, Final, Literal
 
 from roi.errors import InputError
-from roi.usage.read.columns import MICRO, count, find, text, unread, whole
+from roi.facts.exchange_rate import ExchangeRate
+from roi.usage.read.columns import DAY_US, MICRO, count, find, text, unread, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 
 Document = dict[str, Any]  # Any: JSON as it was parsed
@@ -19,9 +21,13 @@ NO_NAME: Final = "no model named"
 NOT_USD: Final = "an amount that is not stated in USD"
 AMOUNT_IN: Final = "an amount in "
 """And the currency, where it is a code of three letters: other text may be a prompt of a shifted row."""
+NO_RATE: Final = "; what is read is in USD, or at a rate that --exchange-rate states"
+SIGNS: Final = {"\u20ac": "EUR", "\u00a3": "GBP"}
+"""Signs that are of one currency alone."""
 CODE: Final = 3
 """Characters of a currency's code (ISO 4217); a sign has fewer."""
 EMPTY_BUCKET: Final = "empty bucket"
+EMPTY_CALL: Final = "no token and no cost: no call"
 CACHED_ABOVE_INPUT: Final = "cached tokens above the input"
 OVER: Final = f"{CACHED_ABOVE_INPUT}; if the input leaves them out: --input-includes-cache no"
 """Reasons for which rows of several formats do not count."""
@@ -59,12 +65,12 @@ COLUMNS: Final = {
 """Columns of the record, in order. Tokens are counts of the row; times are microseconds since 1970 UTC.
 
 source: name of the format. kind: call, bucket (many calls, until_us ends it) or cost (money without tokens).
-group: what `--group-by` asked for. tier: the provider's word, null where it is the standard one. long_context: true where
-the export says that the call's input was above the provider's first price edge. requests: null where the export does not
-count them. cache_write_1h: the part of cache_write that is kept an hour. reasoning: the part of output, for information.
-perhaps_cached: tokens that would count as uncached input too if the source's input column leaves cached tokens out, where
-nobody said so; 0 where it is known. cost_usd: what the source reports. other_money: 1 where that is in another currency, and
-cost_usd null for it. dropped: why the row does not count, null where it does.
+group: what `--group-by` asked for. tier: the provider's word, null where it is the standard one. long_context: whether the
+export says that the call's input was above the provider's first price edge, null where it does not say. requests: null where
+the export does not count them. cache_write_1h: the part of cache_write that is kept an hour. reasoning: the part of output, for
+information. perhaps_cached: tokens that would count as uncached input too if the source's input column leaves cached tokens
+out, where nobody said so; 0 where it is known. cost_usd: what the source reports. other_money: 1 where that is in another
+currency, and cost_usd null for it. dropped: why the row does not count, null where it does.
 """
 
 
@@ -88,6 +94,8 @@ class FileOptions:
     """us: 10/05/2026 is the fifth of October; eu: the tenth of May, and so is 10.05.2026."""
     columns: tuple[tuple[str, str], ...] = ()
     """Columns of the generic format: (what, the file's own name)."""
+    rates: tuple[ExchangeRate, ...] = ()
+    """What amounts in other currencies are worth, by currency and day."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ class Fields:
     until_us: Column | None = None
     batch: Column | bool = False
     tier: Column | None = None
-    long_context: Column | bool = False
+    long_context: Column | bool | None = None
     perhaps_cached: Column | int = 0
     cost_usd: Column | None = None
     costs: Sequence[str] = ()
@@ -165,6 +173,14 @@ class Format:
     """Of them, those by which an export may be grouped or not: empty in all rows where it was not."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Kind of group (tag, prompt, key, user, project) to the column that holds it; the first is the default."""
+    may_lack_cached: bool = False
+    """True where cached tokens may have been read and none is told."""
+    may_lack_written: bool = False
+    """True where tokens may have been written to a cache and none is told."""
+    may_lack_hour: bool = False
+    """True where cache writes may be kept an hour and none is told to be."""
+    remarks: tuple[str, ...] = ()
+    """Sentences for the reader of the answer on what its columns are taken to be."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -205,14 +221,8 @@ class Format:
                for condition, why in of_format[: len(fields.reasons)]]
         unread_cells = of_format[len(fields.reasons) :]
         if fields.currency is not None:
-            paid = read[CURRENCY]
-            if self.grain != "cost":
-                other = read.cost_usd.notnull() & ~paid.isin(["USD", ""]) & (paid.length() <= CODE)
-                cost = ibis.ifelse(other, ibis.null("float64"), read.cost_usd)
-                read = read.mutate(other_money=other.cast("int64"), cost_usd=cost)
-                paid = ibis.ifelse(read[CURRENCY] == "", "USD", read[CURRENCY])
-            other, code = read.cost_usd.notnull() & (paid != "USD"), paid.re_search("^[A-Z]{3}$")
-            own += [(other & code, ibis.literal(AMOUNT_IN).concat(paid, "; what is read is in USD")), (other, NOT_USD)]
+            read, no_dollars = _in_usd(read, options.rates, tokens=self.grain != "cost")
+            own += no_dollars
         checks = [*own, (read.at_us.isnull(), NO_TIME),
                   ((read.at_us < FIRST_US) | (read.at_us >= LAST_US), "a time outside 2000 to 2099")]
         if self.grain == "cost":
@@ -225,6 +235,9 @@ class Format:
             if fields.requests is not None:
                 checks.append(((read.requests < 0).fill_null(False), "a negative number of requests"))
             checks += [*unread_cells, *([] if fields.cost_usd is None else [(read.cost_usd < 0, "a negative cost")])]
+            if self.grain == "call":
+                empty = reduce(add, [read[name] for name in TOKENS]) == 0
+                checks.append((empty & (read.cost_usd.fill_null(0.0) == 0.0) & (read.requests.fill_null(1) == 1), EMPTY_CALL))
         read = read.mutate(dropped=ibis.cases(*checks, else_=ibis.null("string")))
         of_files = _buckets_of(read) if FILE in read.columns else {}
         line = {LINE: read[LINE]} if LINE in read.columns else {}
@@ -252,10 +265,35 @@ class Format:
         return text(raw, there[kind])
 
 
+def _in_usd(read: Table, rates: Sequence[ExchangeRate], *, tokens: bool) -> tuple[Table, list[tuple[Column, Column | str]]]:
+    """Rows with their amounts in USD, and why those in another currency do not count; one with `tokens` loses its amount alone.
+
+    At a stated rate of the currency: the latest that is not of a later day, else the first.
+    """
+    paid = read[CURRENCY]
+    if rates:
+        paid = ibis.cases(*((paid == sign, code) for sign, code in SIGNS.items()), else_=paid)
+        latest_first = sorted(rates, key=lambda rate: rate.since, reverse=True)
+        firsts = {rate.currency: rate.usd for rate in latest_first}
+        since = [((paid == rate.currency) & (read.at_us >= (rate.since - Date(1970, 1, 1)).days * DAY_US), rate.usd)
+                 for rate in latest_first]
+        each = ibis.cases(*since, *((paid == code, usd) for code, usd in firsts.items()), else_=1.0)
+        usd = ibis.ifelse(paid.isin(list(firsts)), "USD", paid)
+        read = read.mutate(cost_usd=read.cost_usd * each, **{CURRENCY: usd})
+        paid = read[CURRENCY]
+    if tokens:
+        other = read.cost_usd.notnull() & ~paid.isin(["USD", ""]) & (paid.length() <= CODE)
+        cost = ibis.ifelse(other, ibis.null("float64"), read.cost_usd)
+        read = read.mutate(other_money=other.cast("int64"), cost_usd=cost)
+        paid = ibis.ifelse(read[CURRENCY] == "", "USD", read[CURRENCY])
+    other, code = read.cost_usd.notnull() & (paid != "USD"), paid.re_search("^[A-Z]{3}$")
+    return read, [(other & code, ibis.literal(AMOUNT_IN).concat(paid, NO_RATE)), (other, NOT_USD)]
+
+
 def _buckets_of(read: Table) -> dict[str, Column]:
     """FILE, PART, BUCKET and SPLIT of buckets or costs."""
     known = ("provider", "model", "batch", "tier", "long_context", *(name for name in read.columns if name.startswith(OF_PART)))
-    words = {name: read[name].cast("string").fill_null("") for name in known}
+    words = {name: read[name].cast("string").fill_null("false" if name == "long_context" else "") for name in known}
     times = {name: read[name].fill_null(0) for name in ("at_us", "until_us")}
     own = {FILE: read[FILE], SPLIT: read[SPLIT]}
     return {**own, PART: ibis.struct(words).hash(), BUCKET: ibis.struct({**words, **times}).hash()}

@@ -1,7 +1,9 @@
 """AWS Bedrock: model invocation logs, a call a line, as they lie in S3, or wrapped by CloudWatch.
 
-`inputTokenCount` leaves cached reads and writes out. How long a cache entry is kept stands only in the bodies, which are
-never read: all writes count as the short life, too cheap by 0.75 of the input price for each token that is kept an hour.
+`inputTokenCount` leaves cached reads and writes out. How long a cache entry is kept stands in the answer's body alone, of
+which that count is read and nothing else: Converse lists it by life, Anthropic's own answers have it in their usage, streamed
+ones in their first part. Where the body is not delivered, or lies in a file of its own since it is large, writes count as the
+short life, too cheap by 0.75 of the input price for each token that is kept an hour; a note says so.
 The logs hold the four operations of bedrock-runtime (Converse and InvokeModel, streamed or not); batch jobs are not in
 them. Logs Insights saves the entries, or the fields of a query, as CSV; `aws logs tail` writes them behind a time and a stream.
 A model is kept as it was called, with its region's prefix, which has a price of its own; an ARN is cut to its last
@@ -15,7 +17,7 @@ from functools import reduce
 from operator import or_
 from typing import Final
 
-from roi.usage.formats.json_counts import nested, object_of
+from roi.usage.formats.json_counts import count_cell, documents_of, nested, object_of
 from roi.usage.read.columns import count, instant, text, whole
 from roi.usage.read.lazy_ibis import Column, Table
 from roi.usage.read.record import Document, Fields, FileOptions, Format
@@ -23,6 +25,8 @@ from roi.usage.read.record import Document, Fields, FileOptions, Format
 COUNTS: Final = {
     "input": ("inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"), "output": ("outputTokenCount",)}
 """Counts, by the part of a log entry that holds them beside the body."""
+KEPT: Final = "cachewrite1hinputtokencount"
+"""Of what was written, the tokens that are kept an hour; no field of the log, but a count of the answer's usage."""
 TAKEN: Final = ("timestamp", "modelId", "accountId", "errorCode", "requestId", "operation")
 CALLS: Final = "^(converse|invokemodel|chatcompletion|createresponse|responses|messages)"
 """Beginnings of operations that call a model; lists of models and the like are logged beside them."""
@@ -41,6 +45,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         uncached_input=whole(table, "inputtokencount"),
         cache_read=count(table, "cachereadinputtokencount"),
         cache_write=count(table, "cachewriteinputtokencount"),
+        cache_write_1h=count(table, KEPT),
         output=whole(table, "outputtokencount"),
         reasons=(
             (text(table, "errorcode").notnull(), "failed call"),
@@ -62,7 +67,23 @@ def entry_rows(document: Document) -> Iterator[Document]:
         row = {name: entry.get(name) for name in TAKEN}
         for part, names in COUNTS.items():
             row |= {name: nested(entry, part).get(name) for name in names}
+        row[KEPT] = _kept_an_hour(nested(entry, "output").get("outputBodyJson"))
         yield row | {"caller": _caller(nested(entry, "identity").get("arn"))}
+
+
+def _kept_an_hour(body: object) -> object:
+    """Tokens that an answer's usage says were written to be kept an hour; None where it says nothing."""
+    for part in body if isinstance(body, list) else [body]:
+        if not isinstance(part, dict):
+            continue
+        for holder in (part, nested(part, "message"), nested(part, "metadata")):
+            usage = nested(holder, "usage")
+            counts = [each.get("inputTokens") for each in documents_of(usage, "cacheDetails") if each.get("ttl") == "1h"]
+            counts.append(nested(usage, "cache_creation").get("ephemeral_1h_input_tokens"))
+            told = [each for each in map(count_cell, counts) if isinstance(each, int)]
+            if told:
+                return sum(told)
+    return None
 
 
 def _entries(document: Document) -> Iterator[Document]:
@@ -109,6 +130,7 @@ BEDROCK_LOG: Final = Format(
     uses=(
         "cachereadinputtokencount",
         "cachewriteinputtokencount",
+        KEPT,
         "accountid",
         "errorcode",
         "caller",
@@ -118,6 +140,7 @@ BEDROCK_LOG: Final = Format(
     fields=fields,
     recognises=lambda document: next(_entries(document), None) is not None,
     flatten=entry_rows,
+    may_lack_hour=True,
     groups={"key": "caller", "project": "accountid"},
 )
 BEDROCK_INSIGHTS: Final = replace(

@@ -53,8 +53,9 @@ def in_utc(table: Table) -> Table:
 
 HELICONE_CSV: Final = Format(
     name="helicone-csv", title="Helicone CSV", grain="call", needs=NEEDS, uses=USES, fields=fields, prepare=in_utc,
-    groups={"user": "request_user_id"})
+    may_lack_cached=True, groups={"user": "request_user_id"})
 HELICONE_JSON: Final = replace(
     HELICONE_CSV, name="helicone-json", title="Helicone JSON", needs=NEEDS | {"request_model"}, uses=(*USES, *JSON_USES),
+    may_lack_cached=False,
     recognises=lambda document: document.keys() >= {*NEEDS, "request_model"},
     groups={"prompt": "prompt_id", "user": "request_user_id"})

@@ -68,12 +68,12 @@ OPENROUTER_CSV: Final = Format(
     needs=frozenset({"created_at", "cost_total", "tokens_prompt", "tokens_completion", "model_permaslug"}),
     uses=("generation_id", "tokens_cached", "tokens_reasoning", "byok_usage_inference", "variant", "cancelled",
           "finish_reason_normalized", "api_key_name", "app_name", "user"),
-    fields=csv_fields, groups={"key": "api_key_name", "tag": "app_name", "user": "user"})
+    fields=csv_fields, may_lack_written=True, groups={"key": "api_key_name", "tag": "app_name", "user": "user"})
 OPENROUTER_API: Final = Format(
     name="openrouter-api", title="OpenRouter Activity API", grain="bucket", needs=API_NEEDS, uses=API_USES, fields=api_fields,
-    recognises=partial(has_keys, API_NEEDS), parts=("endpoint_id",),
+    recognises=partial(has_keys, API_NEEDS), parts=("endpoint_id",), may_lack_cached=True,
     flatten=lambda document: (scalars(item, API_NEEDS | {*API_USES}) for item in items_of(document)))
 OPENROUTER_DAILY: Final = Format(
     name="openrouter-daily", title="OpenRouter activity by day", grain="bucket",
     needs=frozenset({"date", "slug", "usage", "requests", "prompt tokens", "completion tokens"}),
-    uses=("byok usage", "reasoning tokens"), fields=daily_fields)
+    uses=("byok usage", "reasoning tokens"), fields=daily_fields, may_lack_cached=True)

@@ -6,7 +6,9 @@ an operation counts where it names a model and has usage. gen_ai.usage.input_tok
 but instrumentations differ, so that it is ambiguous; where cached tokens are above the input of their span, it plainly does
 not. There is no attribute for batch. OpenInference (Phoenix) and the Vercel AI SDK have names of their own for the same: a
 span of kind LLM, and one whose operation ends in doGenerate or doStream, is a call; the SDK's outer span repeats the last
-step. Attributes of content and events are never read. Source: open-telemetry/semantic-conventions-genai, registry of gen_ai
+step. The output SHOULD count reasoning; Google's Agent Development Kit left it out for as long as it called it experimental
+(to 2.2), and so does a model of whose spans one has more reasoning than output: there it is added, since it costs as much.
+Attributes of content and events are never read. Source: open-telemetry/semantic-conventions-genai, registry of gen_ai
 (2026-11; `cache_creation` becomes `cache_write` there); spans captured from the AI SDK (Arize-ai/openinference, 2026-02) and
 of OpenInference.
 """
@@ -25,7 +27,8 @@ ATTRIBUTES: Final = {
     "operation": "gen_ai.operation.name", "provider": "gen_ai.provider.name", "asked": "gen_ai.request.model",
     "answered": "gen_ai.response.model", "input": "gen_ai.usage.input_tokens", "output": "gen_ai.usage.output_tokens",
     "read": "gen_ai.usage.cache_read.input_tokens", "written": "gen_ai.usage.cache_creation.input_tokens",
-    "reasoning": "gen_ai.usage.reasoning.output_tokens", "tier": "openai.response.service_tier",
+    "reasoning": "gen_ai.usage.reasoning.output_tokens", "beside": "gen_ai.usage.experimental.reasoning_tokens",
+    "tier": "openai.response.service_tier",
     "agent": "gen_ai.agent.name", "prompt": "gen_ai.prompt.name", "session": "gen_ai.conversation.id",
 }  # fmt: skip
 """What is read, and the attribute that holds it."""
@@ -68,7 +71,8 @@ CALLS: Final = ("chat", "text_completion", "generate_content", "completion", "ch
 PROVIDERS: Final = {
     "aws.bedrock": "aws", "aws_bedrock": "aws", "az.ai.inference": "azure", "az.ai.openai": "azure",
     "azure.ai.inference": "azure", "azure.ai.openai": "azure", "gcp.gemini": "google", "gcp.gen_ai": "google",
-    "gcp.vertex_ai": "google", "google_genai": "google", "google.vertex": "google", "vertexai": "google",
+    "gcp.vertex_ai": "google", "gcp.vertex.agent": "google", "google_genai": "google", "google.vertex": "google",
+    "vertexai": "google",
     "amazon-bedrock": "aws", "azure-openai": "azure", "azureopenai": "azure", "xai": "x-ai",
     "mistral_ai": "mistral", "moonshot_ai": "moonshotai", "x_ai": "x-ai",
 }  # fmt: skip
@@ -84,10 +88,14 @@ def fields(table: Table, options: FileOptions) -> Fields:
     apart = over if options.includes_cache is None else ibis.literal(options.includes_cache is False)
     provider = text(table, ATTRIBUTES["provider"]).lower().re_replace(INTERFACE, "").substitute(PROVIDERS)
     tier = text(table, ATTRIBUTES["tier"]).lower()
+    model = _model(table, provider).fill_null(options.model or "")
+    inside, beside = count(table, ATTRIBUTES["reasoning"]), count(table, ATTRIBUTES["beside"])
+    more = (inside > output).fill_null(False).cast("int64").max().over(group_by=model) > 0  # a part is not more than the whole
+    beside = ibis.ifelse(more & (inside > 0), inside, beside)
     return Fields(
         at_us=instant(table, "start_time"), provider=provider.fill_null(options.provider or "").nullif(""),
-        model=_model(table, provider).fill_null(options.model or ""), uncached_input=ibis.ifelse(apart, total, left),
-        cache_read=read, cache_write=written, output=output, reasoning=count(table, ATTRIBUTES["reasoning"]),
+        model=model, uncached_input=ibis.ifelse(apart, total, left),
+        cache_read=read, cache_write=written, output=output + beside, reasoning=ibis.greatest(inside, beside),
         perhaps_cached=ibis.ifelse(over, 0, read + written) if options.includes_cache is None else 0,
         tier=tier.isin(STANDARD).ifelse(None, tier),
         reasons=_reasons(table, over if options.includes_cache else ibis.literal(False)))
@@ -218,6 +226,9 @@ OTEL_GENAI: Final = Format(
     fields=fields,
     recognises=has_spans,
     flatten=span_rows,
+    may_lack_cached=True,
+    may_lack_written=True,
+    may_lack_hour=True,
     groups={
         "project": "service.name",
         "session": ATTRIBUTES["session"],

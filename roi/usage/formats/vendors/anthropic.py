@@ -115,7 +115,7 @@ def kind_of_use(table: Table, column: str) -> dict[str, Any]:  # Any: values of 
     return {
         "batch": (kind == "batch").fill_null(False),
         "tier": ibis.ifelse(fast, "fast", kind.isin(STANDARD).ifelse(None, kind)),
-        "long_context": (window.contains("1m") | window.startswith(">")).fill_null(False),
+        "long_context": window.contains("1m") | window.startswith(">"),
     }
 
 

@@ -1,0 +1,75 @@
+"""LangSmith: runs as its API, its SDK and its command give them, in JSON: a run a line, in a list, or under `runs`.
+
+A chain, a tool and a prompt repeat the counts of the model calls inside them, so that runs of type llm alone count. The model
+and who is paid stand in the metadata that LangChain's models write. `prompt_tokens` is LangChain's count of the input, which
+holds what was read from a cache and written to one; the completion holds reasoning. A table of runs (CSV, Parquet) is one of
+one's own, whose columns do not say the model unless they are called ls_model_name. Inputs, outputs and errors are never read.
+Source: langsmith-sdk's Run, and runs as tests of public repositories quote them (2026-03 to 2026-09).
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from roi.usage.formats.generic import NO_CALL
+from roi.usage.formats.json_counts import amount, count_cell, documents_of, nested
+from roi.usage.formats.tools.otel import PROVIDERS
+from roi.usage.read.columns import count, instant, real, text, whole
+from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.record import CACHED_ABOVE_INPUT, Document, Fields, FileOptions, Format
+
+TAKEN: Final = ("id", "run_type", "start_time", "status", "session_name")
+COUNTS: Final = {
+    "prompt_tokens": ("prompt_tokens",), "completion_tokens": ("completion_tokens",),
+    "cache_read": ("prompt_token_details", "cache_read"), "cache_write": ("prompt_token_details", "cache_creation"),
+    "reasoning": ("completion_token_details", "reasoning"),
+}  # fmt: skip
+"""A count, and where it stands."""
+WORDS: Final = {**PROVIDERS, "amazon_bedrock": "aws", "google_vertexai": "google", "mistralai": "mistral"}
+"""LangChain's words for providers."""
+
+
+def _runs(document: Document) -> list[Document]:
+    return [each for each in documents_of(document, "runs") or [document] if "run_type" in each and "start_time" in each]
+
+
+def run_rows(document: Document) -> Iterator[Document]:
+    """A row for each run: counts, names, times."""
+    for run in _runs(document):
+        metadata = nested(nested(run, "extra"), "metadata")
+        given = nested(nested(run, "extra"), "invocation_params")
+        row = {name: run.get(name) for name in TAKEN}
+        for name, path in COUNTS.items():
+            row[name] = count_cell((nested(run, path[0]) if len(path) > 1 else run).get(path[-1]))
+        cost = run.get("total_cost")
+        yield row | {
+            "ls_provider": metadata.get("ls_provider"), "thread": metadata.get("thread_id") or metadata.get("session_id"),
+            "ls_model_name": metadata.get("ls_model_name") or given.get("model") or given.get("model_name"),
+            "total_cost": float(cost) if isinstance(cost, str) and _number(cost) else amount(cost),
+        }  # fmt: skip
+
+
+def _number(word: str) -> bool:
+    return word.replace(".", "", 1).isdigit()
+
+
+def fields(table: Table, options: FileOptions) -> Fields:
+    """What runs say."""
+    read, written, total = count(table, "cache_read"), count(table, "cache_write"), whole(table, "prompt_tokens")
+    kind, left = text(table, "run_type").lower(), total - read - written
+    provider = text(table, "ls_provider").lower().substitute(WORDS)
+    failed = (text(table, "status").lower() == "error").fill_null(False) & (count(table, "completion_tokens") == 0)
+    return Fields(
+        at_us=instant(table, "start_time"), provider=provider.fill_null(options.provider or "").nullif(""),
+        model=text(table, "ls_model_name").fill_null(options.model or ""), uncached_input=left, cache_read=read,
+        cache_write=written, output=whole(table, "completion_tokens"), reasoning=count(table, "reasoning"),
+        cost_usd=real(table, "total_cost"), costs=("total_cost",),
+        reasons=(((kind == "embedding").fill_null(False), "embeddings"), ((kind != "llm").fill_null(True), NO_CALL),
+                 (failed, "failed call"), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)))
+
+
+LANGSMITH: Final = Format(
+    name="langsmith", title="LangSmith runs", grain="call",
+    needs=frozenset({"run_type", "start_time", "prompt_tokens", "completion_tokens", "ls_provider", "thread"}),
+    uses=(*TAKEN, *COUNTS, "ls_model_name", "total_cost"), fields=fields, flatten=run_rows, may_lack_hour=True,
+    recognises=lambda document: any("prompt_tokens" in run for run in _runs(document)),
+    groups={"project": "session_name", "session": "thread"})

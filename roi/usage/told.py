@@ -1,0 +1,117 @@
+"""What a reader must know about the figures of a log, one sentence each."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Final
+
+from roi.clock import today
+from roi.usage.formats.relative_traces import NO_DATES
+from roi.usage.log import Log
+from roi.usage.measure.days import Days
+from roi.usage.measure.payees import models_called
+from roi.usage.measure.pricing import Priced, day_of
+from roi.usage.read.record import TOKENS, Format
+
+AN_ID: Final = re.compile(r"(?=.*[0-9])[a-z0-9]{8,16}")
+"""A name that AWS made up: lower case and digits, and no dot behind a maker's name."""
+WHOLE_FROM: Final = 1000
+"""USD from which on notes tell whole dollars."""
+
+
+def rows_told(count: int) -> str:
+    """So many rows, in words."""
+    return f"{count:,} row{'s' * (count != 1)}"
+
+
+def to_come(days: Days) -> Iterator[str]:
+    """That days are counted which have not come: a clock, or the order of day and month, is wrong."""
+    if (last := day_of(days.last)) > today() + timedelta(days=1):
+        yield (f"the last day, {last}, has not come: check the dates; --dates us reads month/day/year, eu day/month/year, else"
+               " they are year-month-day")
+
+
+def lacking(share: float) -> Iterator[str]:
+    """That days are counted as whole which lack rows, since all of them do."""
+    if share:
+        yield (f"a usual day lacks {share:.0%} of its usage, in rows left out; days count as whole all the same, since all lack"
+               " them, so that requests a day, tokens and the bill are too low by about as much")
+
+
+def notes(log: Log, priced: Sequence[Priced], zone: str) -> Iterator[str]:
+    """What a reader must know about the figures, one remark each."""
+    for name, why in log.left_out:
+        yield f"{name} is left out: {why}"
+    for name in log.empty:
+        yield f"{name} is empty"
+    yield from dict.fromkeys(remark for table in log.tables for remark in table.format.remarks)
+    for table in log.tables:
+        yield from table.unread.notes
+        for name in table.unread.cut_short:
+            yield f"{name} ends inside its gzip stream: what could be read is counted, the rest is missing"
+    for form in dict.fromkeys(table.format for table in log.tables):
+        yield from _cache_notes(form, [each for each in priced if each.spend.source == form.name])
+    yield from _storage_note(priced)
+    yield from _price_notes(priced)
+    other = sum(each.spend.tokens["other_money"] for each in priced)
+    if other:
+        yield (f"{rows_told(other)} with a cost that is not in USD: the tokens count, at list price in place of that cost;"
+               " --exchange-rate EUR=1.08@2026-10-31, with its currency and rate, counts it")
+    twice = sum(each.spend.tokens["perhaps_cached"] for each in priced)
+    if twice:
+        yield (f"{twice:,} cached tokens may or may not be part of the input column; taken as part of it, the upper bound"
+               " counts them on top: --input-includes-cache yes or no settles it")
+    if any(table.format.relative for table in log.tables):
+        yield NO_DATES
+    if zone != "UTC":
+        yield f"times without an offset are read as {zone}"
+
+
+def _cache_notes(form: Format, rows: Sequence[Priced]) -> Iterator[str]:
+    """What a format may leave out of what was read from a cache or written to it, where it would change the list price."""
+    told = {name: sum(each.spend.tokens[name] for each in rows) for name in ("cache_read", "cache_write", "cache_write_1h")}
+    listed = [(each.spend, each.rates) for each in rows if each.rates is not None and not each.spend.costed]
+    if form.may_lack_cached and not told["cache_read"] and any(r.cache_read[0] < r.uncached_input[0] for _, r in listed):
+        yield (f"no row of {form.title} tells of cached tokens: where some were read from a cache, they count as uncached"
+               " input, which is dearer")
+    dearer = any(r.cache_write[0] > r.uncached_input[0] for _, r in listed)
+    if form.may_lack_written and told["cache_read"] and not told["cache_write"] and dearer:
+        yield (f"no row of {form.title} tells of tokens that were written to a cache, which are dearer than uncached input: the"
+               " list price leaves that out; roi compare takes what a call does not find of the shared prefix as written")
+    more = sum(spend.tokens["cache_write"] * (r.cache_write_1h[0] - r.cache_write[0]) / 1e6 for spend, r in listed)
+    if form.may_lack_hour and not told["cache_write_1h"] and more > 0:
+        yield (f"no row of {form.title} tells how long a cache keeps the {told['cache_write']:,} tokens that were written:"
+               f" they count as kept the shorter time; kept an hour, they cost {_usd(more)} more")
+
+
+def _storage_note(priced: Sequence[Priced]) -> Iterator[str]:
+    """That the hours of a cache that Google stores are paid too, where something was read from one and no cost is reported."""
+    if any(each.spend.provider == "google" and each.spend.tokens["cache_read"] and not each.spend.costed for each in priced):
+        yield ("google bills the hours for which it stores a cache of one's own, which no count of tokens tells: where cached"
+               " tokens were not found by themselves, that comes on top")
+
+
+def _price_notes(priced: Sequence[Priced]) -> Iterator[str]:
+    """What the price list does not say, with the models, rows and tokens of which it does not, and the money at that price."""
+    noted: dict[str, list[Priced]] = defaultdict(list)
+    names = models_called((each.spend.provider, each.spend.model) for each in priced)
+    for each in priced:
+        if each.note:
+            noted[each.note].append(each)
+    total = sum(each.list_usd or 0.0 for each in priced)
+    for note, group in noted.items():
+        sums = [each.spend for each in group]
+        rows, tokens = sum(each.rows for each in sums), sum(each.tokens[name] for each in sums for name in TOKENS)
+        models = sorted({names[each.provider, each.model] for each in sums})
+        money = sum(each.list_usd or 0.0 for each in group)
+        of = f", {_usd(money)} of {_usd(total)} at list price" if money else ""
+        ids = [each.model for each in sums if each.provider == "aws" and AN_ID.fullmatch(each.model or "")]
+        hint = "" if not ids else (
+            "; it is the id of an application inference profile or of provisioned throughput, which names no model: roi prices"
+            f" add api aws/{ids[0]} --input USD --output USD --source WHERE gives it a price")
+        yield f"{', '.join(models)}, {rows_told(rows)} with {tokens:,} tokens{of}: {note}{hint}"
+
+
+def _usd(amount: float) -> str:
+    return f"${amount:,.{2 if amount < WHOLE_FROM else 0}f}"

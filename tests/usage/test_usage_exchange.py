@@ -1,0 +1,64 @@
+"""Amounts in other currencies at the rates that the user states."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from usage_support import DATA, run_usage, usage_answer
+
+from roi.errors import InputError
+from roi.facts.exchange_rate import rate_on, read_rates
+
+HEAD = "timestamp,model,input_tokens,output_tokens,cost,currency"
+DAYS = ("2026-10-31", "2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04", "2026-11-05")
+RATES = ("--exchange-rate", "eur=1.2@2026-11-02", "--exchange-rate", "EUR=1.0@2026-11-01")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Six calls at 2.5 of a sign, eur, EUR, USD, GBP and of nothing named, which is USD."""
+    path = tmp_path / "log.csv"
+    paid = ("\u20ac", "eur", "EUR", "USD", "GBP", "")
+    rows = (f"{day}T10:00:00Z,gpt-5.4,1000000,100,2.5,{currency}" for day, currency in zip(DAYS, paid, strict=True))
+    path.write_text("\n".join([HEAD, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_each_day_has_its_latest_rate_and_what_came_before_has_the_first(log: Path, tmp_path: Path) -> None:
+    """2.5 + 2.5 at 1.0 from the first on, 3.0 at 1.2, 2.5 + 2.5 of dollars; pounds have no rate and keep their tokens."""
+    found = usage_answer(log, *RATES, "--tasks", "0", "--output", tmp_path / "part.yaml")
+    (row,) = found["by_model"]
+    assert (row["reported_usd"], row["requests"]) == (pytest.approx(13.0), 6)
+    told = "amounts in other currencies, at rates that were stated: 1 EUR = $1 of 2026-11-01, 1 EUR = $1.2 of 2026-11-02"
+    assert told in found["notes"]
+    assert f"# {told}\n" in (tmp_path / "part.yaml").read_text(encoding="utf-8")
+    assert any(note.startswith("1 row with a cost that is not in USD") for note in found["notes"])
+
+
+def test_a_cost_export_counts_its_euros_once_they_have_a_rate() -> None:
+    """999 cents of euros that were left out, at $2 each: 22.98 dollars in place of 3."""
+    def costs(*words: str) -> float:
+        return usage_answer(DATA / "anthropic-cost-api.json", *words)["cost_export_usd"]
+
+    assert costs("--exchange-rate", "EUR=2@2026-01-01") - costs() == pytest.approx(2 * 9.99)
+
+
+@pytest.mark.parametrize(("rate", "said"), [
+    ("EUR", "a currency, the USD for one of it, and their day, as in EUR=1.08@2026-10-31"),
+    ("EUR=1.1", "EUR=1.08@2026-10-31"),
+    ("EUR=0@2026-10-31", "'EUR=0@2026-10-31' is not usable"),
+    ("EUR=1,08@2026-10-31", "'EUR=1,08@2026-10-31' is not usable"),
+    ("EUR=1.08@2026-13-31", "2026-13-31 is no day"),
+    ("usd=1@2026-10-31", "amounts in USD need no rate"),
+])
+def test_what_is_no_rate_is_one_message(log: Path, rate: str, said: str) -> None:
+    run = run_usage(log, "--exchange-rate", rate)
+    assert (run.exit_code, run.stdout) == (2, "")
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_two_rates_of_a_day_are_refused_and_a_currency_without_a_rate_has_none() -> None:
+    with pytest.raises(InputError, match="two rates of EUR of 2026-10-31; one a day"):
+        read_rates(["EUR=1@2026-10-31", "EUR=2@2026-10-31"], "--exchange-rate")
+    assert rate_on(read_rates(["EUR=1@2026-10-31"], "--exchange-rate"), "GBP", date(2026, 11, 1)) is None

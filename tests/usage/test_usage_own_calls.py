@@ -1,0 +1,118 @@
+"""A table of one's own: what it says of thinking, of calls that failed, and of runs around the calls."""
+
+from pathlib import Path
+
+import pytest
+from usage_support import records, run_usage, totals, usage_answer
+
+GEMINI = "timestamp,modelVersion,promptTokenCount,cachedContentTokenCount,candidatesTokenCount,thoughtsTokenCount"
+SNAKE = "timestamp,model_version,prompt_token_count,cached_content_token_count,candidates_token_count,thoughts_token_count"
+PLAIN = "timestamp,model,input_tokens,output_tokens"
+
+
+def table(folder: Path, header: str, *rows: str) -> Path:
+    """A CSV with these rows, each an hour after the one before."""
+    path = folder / "calls.csv"
+    path.write_text("\n".join([header, *(f"2026-11-02 {k:02d}:00:00,{row}" for k, row in enumerate(rows))]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("header", [GEMINI, SNAKE])
+def test_geminis_names_say_that_thoughts_stand_beside_the_answer_and_cached_tokens_inside_the_prompt(
+    header: str, tmp_path: Path,
+) -> None:
+    """Uncached (1,000 - 600) + 500; output (100 + 900) + 40. At 0.30, 0.03 and 2.50: 270 + 18 + 2,600 millionths of a dollar.
+
+    The thoughts were left out in silence, and with them most of the bill.
+    """
+    calls = table(tmp_path, header, "gemini-2.5-flash,1000,600,100,900", "gemini-2.5-flash,500,,40,")
+    rows = records(tmp_path, calls, provider="google")
+    assert totals(rows) == {"uncached_input": 900, "cache_read": 600, "cache_write": 0, "output": 1040, "requests": 2}
+    assert [(row["reasoning"], row["perhaps_cached"]) for row in rows] == [(900, 0), (0, 0)]
+    assert usage_answer("--provider", "google", calls)["list_usd"] == pytest.approx(2888e-6)
+
+
+def test_reasoning_is_part_of_the_output_unless_a_row_has_more_of_it(tmp_path: Path) -> None:
+    """100 + 80 where it may be a part; (100 + 60) + (80 + 90) where the second row shows that it is none."""
+    header = f"{PLAIN},reasoning_tokens"
+    inside = table(tmp_path, header, "gpt-6-luna,10,100,60", "gpt-6-luna,10,80,30")
+    assert totals(records(tmp_path, inside, provider="openai"))["output"] == 180
+    told = " ".join(run_usage("--provider", "openai", inside).stdout.split())
+    assert "reasoning_tokens is taken as part of output_tokens" in told
+    beside = table(tmp_path, header, "gemini-2.5-flash,10,100,60", "gemini-2.5-flash,10,80,90")
+    assert totals(records(tmp_path, beside, provider="google"))["output"] == 330
+
+
+def test_a_column_that_is_mapped_to_thinking_stands_beside_the_output(tmp_path: Path) -> None:
+    """100 + 60."""
+    calls = table(tmp_path, f"{PLAIN},thoughts_made", "gemini-2.5-flash,10,100,60")
+    assert totals(records(tmp_path, calls, provider="google", columns=(("thinking", "thoughts_made"),)))["output"] == 160
+    assert totals(records(tmp_path, calls, provider="google"))["output"] == 100
+
+
+def test_a_call_that_failed_without_an_answer_does_not_count_and_one_that_was_cut_does(tmp_path: Path) -> None:
+    """A 500 had its prompt counted, a 429 without tokens was usage that is lost; a stream that broke off gave 7 tokens."""
+    calls = table(tmp_path, f"{PLAIN},status", "gpt-6-luna,100,10,200", "gpt-6-luna,100,0,500", "gpt-6-luna,,,429",
+                  "gpt-6-luna,100,0,Error", "gpt-6-luna,100,7,499")
+    rows = records(tmp_path, calls, provider="openai")
+    assert [row["dropped"] for row in rows] == [None, "failed call", "failed call", "failed call", None]
+    assert totals(rows)["output"] == 17
+    assert "a usual day lacks" not in run_usage("--provider", "openai", calls).stdout
+
+
+def test_a_failed_call_that_cost_something_counts(tmp_path: Path) -> None:
+    calls = table(tmp_path, f"{PLAIN},status,cost", "gpt-6-luna,100,0,500,0.01", "gpt-6-luna,100,0,500,0")
+    assert [row["dropped"] for row in records(tmp_path, calls, provider="openai")] == [None, "failed call"]
+
+
+def test_runs_around_model_calls_repeat_their_counts_and_are_left_out(tmp_path: Path) -> None:
+    """LangSmith's runs: a chain has the sum of its two model calls, which counted twice. A run's times are a call's."""
+    header = ("start_time,end_time,id,parent_run_id,run_type,ls_provider,ls_model_name,prompt_tokens,completion_tokens,"
+              "total_cost")
+    calls = table(tmp_path, header, "2026-11-02 00:00:09,a,,chain,,,300,30,0.03",
+                  "2026-11-02 01:00:05,b,a,llm,openai,gpt-6-sol,100,10,0.01", "2026-11-02 02:00:03,c,a,tool,,,0,0,0",
+                  "2026-11-02 03:00:09,d,a,llm,openai,gpt-6-sol,200,20,0.02")
+    rows = records(tmp_path, calls)
+    assert totals(rows) == {"uncached_input": 300, "cache_read": 0, "cache_write": 0, "output": 30, "requests": 2}
+    assert sum(row["cost_usd"] for row in rows if row["dropped"] is None) == pytest.approx(0.03)
+    assert [row["kind"] for row in rows] == ["call"] * 4
+
+
+@pytest.mark.parametrize(("more", "kind", "requests"), [
+    ("", "bucket", None), (",id", "bucket", None), (",request_id", "call", 1)])
+def test_a_row_with_an_end_is_a_bucket_unless_it_names_a_request(
+    more: str, kind: str, requests: int | None, tmp_path: Path,
+) -> None:
+    header = f"start_time,end_time,input_tokens,output_tokens{more}"
+    rows = records(tmp_path, table(tmp_path, header, f"2026-11-03 00:00:00,1,1{',x' if more else ''}"), model="m")
+    assert [(row["kind"], row["requests"]) for row in rows] == [(kind, requests)]
+
+
+def test_a_call_without_a_token_and_a_cost_is_none(tmp_path: Path) -> None:
+    """Zeros were requests, and made the mean prompt of the others shorter."""
+    calls = table(tmp_path, f"{PLAIN},cost", *(f"gpt-6-luna,{each}" for each in ("100,10,0.1", "0,0,0", "0,0,", "0,0,0.1")))
+    rows = records(tmp_path, calls, provider="openai")
+    none = "no token and no cost: no call"
+    assert [row["dropped"] for row in rows] == [None, none, none, None]
+
+
+def test_a_table_without_cached_tokens_says_that_its_input_may_be_too_dear(tmp_path: Path) -> None:
+    """Where it has such a column, or says itself what it cost, nothing is left open."""
+    note = "tells of cached tokens: where some were read from a cache, they count as uncached input"
+    without = table(tmp_path, PLAIN, "gpt-6-luna,100,10")
+    assert note in " ".join(run_usage("--provider", "openai", without).stdout.split())
+    for more, cell in (("cached_tokens", "20"), ("cost", "0.1")):
+        told = table(tmp_path, f"{PLAIN},{more}", f"gpt-6-luna,100,10,{cell}")
+        assert note not in " ".join(run_usage("--provider", "openai", told).stdout.split())
+
+
+def test_a_table_that_tells_what_was_read_from_a_cache_and_not_what_was_written_says_so(tmp_path: Path) -> None:
+    """gpt-6-luna bills writes at 1.25 times its input; gemini-2.5-flash has no price of writes."""
+    note = "tells of tokens that were written to a cache, which are dearer than uncached input"
+    for provider, model, more, cells, said in (
+        ("openai", "gpt-6-luna", "cached_tokens", "20", True),
+        ("openai", "gpt-6-luna", "cached_tokens,cache_write_tokens", "20,5", False),
+        ("google", "gemini-2.5-flash", "cached_tokens", "20", False),
+    ):
+        calls = table(tmp_path, f"{PLAIN},{more}", f"{model},100,10,{cells}")
+        assert (note in " ".join(run_usage("--provider", provider, calls).stdout.split())) == said

@@ -9,8 +9,8 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
 from roi.economics.decision.outlook import bill_at_todays_list, prices_ahead
-from roi.economics.inputs import KEEPS_MODEL
 from roi.economics.lines.option_lines import MOVE
+from roi.economics.option_kinds import KEEPS_MODEL
 from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis

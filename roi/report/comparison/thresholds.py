@@ -9,7 +9,8 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import CENT, LineResult, OptionResult
 from roi.economics.decision.signposts import BAR, OTHER_SIDE, SAME_PRICE, Signpost
 from roi.economics.decision.verdict import chance, value
-from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, Shared, path_of, places
+from roi.economics.inputs import Option, Shared, path_of, places
+from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import Basis, Fact, Value
 from roi.report.layout.wording import case_number, figure, number_of, percent, requests, told_apart, usd
 from roi.units import to_digits

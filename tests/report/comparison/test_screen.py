@@ -19,7 +19,7 @@ from roi.economics.decision.outlook import look_ahead
 from roi.economics.decision.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import PassedOver, value
 from roi.economics.decision.worth import Experiment
-from roi.economics.inputs import SELF_HOSTED
+from roi.economics.option_kinds import SELF_HOSTED
 from roi.facts.case import Case
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.compare import comparison_text

@@ -113,7 +113,7 @@ def test_a_card_without_a_price_new_is_not_replaced_at_a_guess() -> None:
     mine = {"cards": {"a100-80gb-pcie": 5}, "resale_usd_per_gpu": 300.0}
     with pytest.raises(ScenarioError, match=r"own_hardware.life_months: 12 .* own_hardware.purchase_usd_per_gpu=\{A100"):
         case_of(own_hardware={**mine, "life_months": 12})
-    with pytest.raises(ScenarioError, match="own_hardware.purchase_usd_per_gpu: 900.0 .* wear out within the horizon"):
+    with pytest.raises(ScenarioError, match=r"own_hardware.purchase_usd_per_gpu: 900.0 .* wear out within the horizon"):
         case_of(own_hardware={**mine, "life_months": 24, "purchase_usd_per_gpu": 900.0})
 
 

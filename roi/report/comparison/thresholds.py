@@ -116,8 +116,9 @@ def _over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:
 
 
 def today(c: Comparison) -> str:
-    """The volume that thresholds are held against."""
-    return f"today {requests(case_number(c.case, 'workload.requests_per_day'))} requests a day"
+    """The volume that thresholds are held against: at another, what is billed is as many times the estimate as today."""
+    bill = "" if case_number(c.case, "reconciliation.factor", 1.0) == 1.0 else ", the bill moving with them"
+    return f"today {requests(case_number(c.case, 'workload.requests_per_day'))} requests a day{bill}"
 
 
 def guessed(fact: Fact) -> bool:

@@ -559,6 +559,13 @@ def test_a_volume_that_today_is_past_is_said_to_be_with_what_is_missing(mean: fl
             assert flat(c).split("NOT YET")[1].count("% of the draws") == (mean > 0.0 and (odds < 0.8 or not said))
 
 
+def test_a_volume_beside_a_bill_says_that_the_bill_moves_with_it() -> None:
+    c = answer()
+    factor = c.case["reconciliation.factor"]
+    billed = replace(c, case=Case(facts={**c.case.facts, "reconciliation.factor": factor.model_copy(update={"value": 1.2})}))
+    assert (factor.value, today(billed)) == (1.0, f"{today(c)}, the bill moving with them")
+
+
 @pytest.mark.parametrize(("npv", "told"), [(1000.0, ": ahead today"), (-1000.0, ", but not today")])
 def test_where_todays_volume_lies_in_a_gap_between_those_at_which_an_option_wins_it_is_not_ahead(npv: float, told: str) -> None:
     """A saw: it wins at 10 requests a day and at 200,000, but not at all of those between."""

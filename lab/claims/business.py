@@ -5,6 +5,7 @@ from claims.scenarios import ADAPTER, CASES, DRAWS, best_untrained, months, opti
 from claims.serving import CENTRAL_MIX, api_usd
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.lines.line_kind import LineKind
 from roi.units import DAYS_PER_MONTH
 
 SPENDS = (5000.0, 10000.0, 30000.0)
@@ -116,7 +117,7 @@ def _row(name: str, answer: Comparison) -> list[str]:
 
 def _api_bill(stay: OptionResult) -> float:
     """What the API bills in month 1, USD."""
-    return sum(line.monthly_usd[0] for line in stay.lines if line.name.startswith("API "))
+    return sum(line.monthly_usd[0] for line in stay.lines if line.kind is LineKind.API)
 
 
 def _signed(x: float) -> str:

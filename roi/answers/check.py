@@ -16,9 +16,9 @@ from roi.answers.saved import Saved, differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.outlook import facts_behind
 from roi.economics.decision.signposts import BAR, Signpost
 from roi.economics.decision.verdict import chance, value
+from roi.economics.outlook import facts_behind
 from roi.errors import InputError, UnknownName, nearest_file
 from roi.facts.fact import Basis
 from roi.scenario.policy import Policy, Range, load_policy

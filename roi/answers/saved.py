@@ -47,6 +47,8 @@ FIGURE, UNSTATED = len(("options", "stay", "npv_usd")), "not stated"
 """Length of the place of an option's own figure, and what stands for one that others of its file have and it does not."""
 NAMED: Final = {"kind", "status", "gpu", "vendor", "weight_dtype", *DECIDED, "option"}
 """Names of which an answer's text is no wording."""
+GONE: Final = "own"
+"""A key of a cost line before each had a kind, which says the same."""
 CENT, SMALL, SAME = 0.01, 1e-6, 1e-9
 """USD, shares and USD a wrong answer of a verdict, and share of an amount, below which two figures are the same."""
 GPUS = (".gpus", ".gpus_per_instance", ".gpus_per_replica", ".gpus_per_server")
@@ -148,7 +150,7 @@ def differences(saved: Saved, found: Comparison, *, same_draws: bool = True) -> 
     if same_draws:
         now = dict(_figures_in(_answer(found)))
         left_out = () if found.break_even or found.signposts else THRESHOLDS  # where nobody looked for them
-        told = {key: x for key, x in saved.answer.items() if key[0] not in left_out}
+        told = {key: x for key, x in saved.answer.items() if key[0] not in left_out and key[-1] != GONE}
         known = {key[2] for key in told if key[0] == "options" and len(key) == FIGURE}  # an older version stated fewer
         listed = {key[:2] for key in told if key[0] == "verdict"}  # and may say less of an experiment
         told |= {key: UNSTATED for key, x in now.items() if key not in told and x is not None and (

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.outlook import Outlook
+from roi.economics.outlook import Outlook
 from roi.report import charts
 from roi.report.charts.look import FRAME
 from roi.report.charts.savings import outlook_of

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,24 @@ def test_each_part_of_an_answer_that_was_edited_is_named(tmp_path: Path) -> None
     assert told(digests=body["digests"] | {"facts": body["digests"]["facts"][:-1] + "x"}).endswith("its digests of the facts")
     del body["digests"]  # as earlier versions wrote it
     assert told(case={path: fact for path, fact in case.items() if path != idle}).endswith("wrote it: its facts")
+
+
+@pytest.mark.parametrize("older", [lambda line: {}, lambda line: {"own": line["kind"] == "own"}])
+def test_cost_lines_as_they_were_before_each_had_a_kind_are_read_as_before(
+    tmp_path: Path, older: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    """Some said whether they were a cost of the user's own; still older ones did not."""
+    own = "costs=[{name: API gateway, option: all, usd_per_month: 50}]"
+    scenario = Path(__file__).parents[1] / "fuzz" / "corpus" / "scenario.yaml"
+    answer = compare_file(scenario, overrides=("draws=0", own))
+    body = json.loads(comparison_json(answer.comparison, version="x", scenario=None, warnings=()))
+    assert {line["kind"] for option in body["options"] for line in option["lines"] if line["name"] == "API gateway"} == {"own"}
+    for option in body["options"]:
+        option["lines"] = [{name: x for name, x in line.items() if name != "kind"} | older(line) for line in option["lines"]]
+    body["digests"] = digests_of(body)
+    file = tmp_path / "saved.json"
+    file.write_text(json.dumps(body), encoding="utf-8")
+    assert compare_file(file).warnings == ()
 
 
 def without_digest(text: str, **body: Any) -> str:

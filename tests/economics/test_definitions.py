@@ -36,15 +36,14 @@ from roi.economics.inputs import Api, Hardware, Option, OwnCost, Plan, Provision
 from roi.economics.lines.api_bill import api_lines, provisioned_lines, service
 from roi.economics.lines.api_request import request_cost, seen_tokens
 from roi.economics.lines.calendar import events, growth_path, incumbent_share, live_share
+from roi.economics.lines.commitment_lines import commitment_line, own_commitment_line
 from roi.economics.lines.hardware import hardware_lines, purchases
 from roi.economics.lines.line import Along, Line, always, billed_requests, rent_level, requests, usd_of_errors
 from roi.economics.lines.option_lines import (
     answered_wrong,
-    commitment_line,
     cost_lines,
     error_line,
     migration_line,
-    own_commitment_line,
     tuned_again,
 )
 from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines

@@ -22,9 +22,10 @@ from roi.economics.decision.evaluation import Choice, Evaluated, choose_plan, ev
 from roi.economics.decision.feasibility import Gate, binds, can_fail, read_gates, rule_out, tells_quality, tested
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
 from roi.economics.decision.signposts import Signpost, Thresholds
+from roi.economics.decision.turning_price import turning_price
 from roi.economics.decision.verdict import Choices, Verdict, choose, decide, what_counts
 from roi.economics.decision.worth import Experiment, experiments
-from roi.economics.inputs import Array, Option, Shared, path_of
+from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.reading import number
 from roi.facts.case import Case
 
@@ -222,8 +223,8 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         measured = experiments(shared, measurable, drawn, chosen.candidates, chosen.leader, counts)
     values = case.values()
     alarms = read_alarms(values)
-    verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, at_a_dollar=_at_a_dollar(case, w),
-                     measured=measured, alarms=alarms)
+    verdict = decide(shared, results, options, central, chosen=chosen, drawn=drawn, measured=measured, alarms=alarms,
+                     turning=turning_price(case, shared, options, choices, results, chosen, drawn))
     target = verdict.leader if verdict.leader != "stay" else verdict.challenger
     drivers: tuple[Driver, ...] = ()
     if drawn is not None and target is not None:
@@ -240,19 +241,6 @@ def compare(case: Case, *, thresholds: bool = True) -> Comparison:
         thresholds=Thresholds(Curves(shared, options), results, w.untrained, verdict)
         if thresholds and len(results) > 1 else None,
     )
-
-
-def _at_a_dollar(case: Case, w: Weighed) -> dict[str, Array] | None:
-    """NPV of the candidates in each draw if a wrong answer cost $1, where it costs nothing and is no fact with a spread."""
-    path, ids = path_of(Shared, "usd_per_error"), w.chosen.candidates
-    if w.shared.usd_per_error != 0.0 or path not in case or case[path].uncertain:
-        return None
-    if w.drawn is not None:
-        priced = Case(facts={**case.facts, path: case[path].model_copy(update={"value": 1.0})})
-        return dict(draw(priced, ids, w.choices, w.drawn.n, w.drawn.seed).npv)
-    shared = replace(w.shared, usd_per_error=1.0)
-    pv = {id: float(evaluate(shared, w.central[id].option, w.options).pv) for id in ("stay", *ids)}
-    return {id: np.array([pv["stay"] - pv[id]]) for id in ids}
 
 
 def settle(case: Case, ids: Collection[str] = ()) -> tuple[Shared, dict[str, Option], dict[str, Choice]]:

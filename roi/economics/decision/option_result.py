@@ -11,6 +11,7 @@ from roi.economics.decision.feasibility import binds, tested
 from roi.economics.finance import discount_factors, internal_rate, payback, payback_status, return_on_investment
 from roi.economics.inputs import Array, Option, Shared
 from roi.economics.lines.line import Line, requests
+from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import run_cost
 from roi.estimate.replay.fleet import LITTLE_FREE, fleet_capacity
@@ -38,13 +39,8 @@ class LineResult:
     """The product behind the figure, and the month it is shown for."""
     cash: bool
     """False for wrong answers, and for what is given up and not paid."""
-    own: bool
-    """True of a cost of the user's own, whose name is the user's too."""
-
-    @property
-    def engine_name(self) -> str:
-        """Its name where the engine gave it; empty for a cost of the user's own."""
-        return "" if self.own else self.name
+    kind: LineKind
+    """What it pays for."""
 
 
 @dataclass(frozen=True)
@@ -268,7 +264,7 @@ def _line(line: Line, case: Case, start: int) -> LineResult:
     return LineResult(
         name=line.name, monthly_usd=tuple(float(x) for x in line.monthly), upfront_usd=float(np.asarray(line.upfront)),
         basis=weakest.basis if weakest else Basis.ASSUMED, source=weakest.source if weakest else "", arithmetic=text,
-        cash=not (line.is_error or line.no_cash), own=line.own,
+        cash=not (line.is_error or line.no_cash), kind=line.kind,
     )
 
 

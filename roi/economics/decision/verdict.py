@@ -1,9 +1,8 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,16 +12,13 @@ from roi.economics.decision.evaluation import Evaluated, choose_plan, evaluate
 from roi.economics.decision.option_result import CENT, OptionResult
 from roi.economics.decision.worth import Experiment
 from roi.economics.finance import payback_status
-from roi.economics.inputs import Array, Option, Shared, path_of
+from roi.economics.inputs import Option, Shared
 from roi.economics.lines.option_lines import with_error_rate
 
 TEMPLATE = "template"
-BEYOND = 1e-9
-"""Share of a threshold by which its far side is looked at."""
 FLOORS = 16
 """Floors of a rival that are tried at most where its best one moves with an error rate."""
-ERRORS = 2.0
-"""Standard errors of a chance by which its bar is moved, to see whether the draws place a threshold: 95% of normal luck."""
+
 
 
 @dataclass(frozen=True)
@@ -36,6 +32,21 @@ class PassedOver:
     """Its chance to beat staying."""
     chance_needed: float
     """The chance that its kind needs."""
+
+
+Flip = tuple[float, str]
+"""A USD per wrong answer, and which option leads beyond it."""
+
+
+class TurningPrice(NamedTuple):
+    """The price of a wrong answer, USD, at which another option would be recommended."""
+
+    at: Flip | None
+    """The one nearest to today's; None = at none."""
+    between: tuple[float, float | None] | None
+    """The same, nearest to and furthest from today's, with the bars of the chances moved by the error of the draws."""
+    to_one_of: tuple[str, ...]
+    """What would lead beyond these."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,13 +152,9 @@ def _likely(shared: Shared, result: OptionResult, counts: str) -> bool:
 def decide(
     shared: Shared, results: Mapping[str, OptionResult], options: Mapping[str, Option], central: Mapping[str, Evaluated], *,
     chosen: Choices, drawn: Drawn | None, measured: Sequence[Experiment], alarms: Sequence[Alarm],
-    at_a_dollar: Mapping[str, Array] | None = None,
+    turning: TurningPrice,
 ) -> Verdict:
-    """The verdict on the option that was chosen.
-
-    `measured` are the experiments, the highest net value first; `at_a_dollar` is the NPV of the candidates in each draw if a
-    wrong answer cost $1, where today's costs nothing.
-    """
+    """The verdict on the option that was chosen; `measured` are the experiments, the highest net value first."""
     leader, counts = chosen.leader, chosen.counts
 
     def best(ids: Sequence[str]) -> str | None:
@@ -169,7 +176,6 @@ def decide(
     if first is None or leader == "stay" or first.first_net_usd - after <= first.error_usd:  # a tie: move
         first = None
     judged = first or then
-    flip, between, one_of = _flips(shared, results, chosen, drawn, at_a_dollar)
     standing = [alarm for alarm in alarms if not alarm.accepted]
     first_move = best([id for id in chosen.likely if _comes_first(results[id], results[leader], counts)])
     return Verdict(
@@ -184,8 +190,8 @@ def decide(
         measure_first=None if standing else first, then=None if standing else then,
         wins_at_error_rate=None if judged is None or answer_alike(options[judged.option], options[leader]) else
         error_rate_that_decides(shared, options, central, judged.option, leader, counts),
-        flips_at_usd_per_error=flip and flip[0], flips_to=flip and flip[1],
-        flips_between_usd_per_error=between, flips_to_one_of=one_of, winner_changes_at_error_rate=at,
+        flips_at_usd_per_error=turning.at and turning.at[0], flips_to=turning.at and turning.at[1],
+        flips_between_usd_per_error=turning.between, flips_to_one_of=turning.to_one_of, winner_changes_at_error_rate=at,
         error_rate_of=subject,
         challenger_wins_at_error_rate=wins_at,
     )
@@ -222,90 +228,6 @@ def _passed_over(shared: Shared, results: Mapping[str, OptionResult], chosen: Ch
                     key=lambda r: -value(r, counts))
     return tuple(PassedOver(option=r.id, reason="not likely" if r.tested else "not tested", chance=chance(r, counts),
                             chance_needed=chance_needed(shared, r)) for r in higher)
-
-
-Flip = tuple[float, str]
-"""A USD per wrong answer, and which option leads beyond it."""
-
-
-def _flips(
-    shared: Shared, results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None,
-    at_a_dollar: Mapping[str, Array] | None,
-) -> tuple[Flip | None, tuple[float, float | None] | None, tuple[str, ...]]:
-    """The USD per wrong answer nearest to today's beyond which `choose` has another leader, and which; and with other bars.
-
-    In each draw savings are linear in it, so that the leader changes where two means cross, or where a chance crosses what its
-    kind needs. A template's value gives way to one that is stated, without a spread; another keeps its spread, as a share. Each
-    option keeps its plan. The other bars are ERRORS standard errors of a chance lower or higher, on the same side of today's:
-    n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer.
-    """
-    today = float(np.asarray(shared.usd_per_error))
-    if today <= 0 and at_a_dollar is None:
-        return None, None, ()
-    cash, now = chosen.counts == "cash", 0.0 if chosen.counts == "cash" else today
-    each = np.asarray(today if drawn is None or not cash else drawn.facts.get(path_of(Shared, "usd_per_error"), today))
-    rows = {id: _by_price(results[id], each, drawn) if at_a_dollar is None else
-            _by_price(results[id], np.ones(1), drawn, at_a_dollar[id]) for id in chosen.candidates}
-    means = {id: (float(without.mean()), float(slope.mean())) for id, (without, slope) in rows.items()}
-    mine, my_slope = means[chosen.leader]
-    crossed = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
-
-    def leader(bars: Shared, usd_per_error: float) -> str:
-        moved = {}
-        for id, (without, slope) in rows.items():
-            saved = without + usd_per_error * slope
-            odds = results[id].probability_npv_positive if drawn is None or id == "stay" else float(np.mean(saved > 0))
-            moved[id] = replace(results[id], expected_npv_usd=float(saved.mean()), probability_npv_positive=odds)
-        return choose(bars, moved, "errors").leader
-
-    def turn(bars: Shared, side: float = 0.0) -> Flip | None:
-        turns = list(crossed)
-        for id in rows if drawn is not None else ():
-            turns.extend(_crossings(*rows[id], chance_needed(bars, results[id])))
-        for x in sorted((x for x in turns if x > 0 and (x - now) * side >= 0), key=lambda x: abs(x - now)):
-            led = leader(bars, x * (1.0 + (BEYOND if x > now else -BEYOND)))
-            if led != chosen.leader:
-                return float(x), led
-        return None
-
-    flip = turn(shared)
-    others, side, at_once = [flip], flip[0] - now if flip else 0.0, leader(shared, now)
-    for binding, reversible in product((-ERRORS, ERRORS), repeat=2):
-        if drawn is None:
-            break
-        bars = replace(shared, min_chance=_moved(shared.min_chance, binding, drawn.n),
-                       min_chance_reversible=_moved(shared.min_chance_reversible, reversible, drawn.n))
-        led = leader(bars, now)
-        others.append(turn(bars, side) if led == at_once else (now, led))
-    return flip, _ends(others, now), tuple(dict.fromkeys(to[1] for to in others if to))
-
-
-def _by_price(r: OptionResult, each: Array, drawn: Drawn | None, counted: Array | None = None) -> tuple[Array, Array]:
-    """What the option saves in each draw without wrong answers, USD, and more for each USD that one costs (here `each`)."""
-    without, today = (drawn.cash[r.id], drawn.npv[r.id]) if drawn is not None else (
-        np.array([r.expected_cash_npv_usd]), np.array([r.expected_npv_usd]))
-    errors = (today if counted is None else counted) - without
-    known = (each > 0) & (np.abs(errors) > CENT)  # the same answers: rounding is no slope
-    return without, np.divide(errors, each, out=np.zeros(errors.shape), where=known)
-
-
-def _moved(bar: float, errors: float, n: int) -> float:
-    return bar + errors * math.sqrt(bar * (1.0 - bar) / n)
-
-
-def _ends(flips: Sequence[Flip | None], now: float) -> tuple[float, float | None] | None:
-    """The nearest and the furthest of the prices; a furthest None where some are none."""
-    found = sorted((flip[0] for flip in flips if flip), key=lambda x: abs(x - now))
-    return (found[0], found[-1] if None not in flips else None) if found else None
-
-
-def _crossings(without: Array, slope: Array, needed: float) -> Array:
-    """The x > 0 at which the share of the draws with without + slope x > 0 passes `needed`."""
-    turns = np.divide(-without, slope, out=np.zeros(slope.shape), where=slope != 0)
-    order = np.argsort(turns)[np.count_nonzero(turns <= 0):]
-    positive = np.count_nonzero(without > 0) + np.count_nonzero((without == 0) & (slope > 0))
-    shares = np.append(positive, positive + np.cumsum(np.sign(slope[order]))) / slope.size
-    return turns[order][np.diff(shares >= needed)]
 
 
 def answer_alike(one: Option, other: Option) -> bool:

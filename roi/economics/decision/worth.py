@@ -11,6 +11,7 @@ from roi.economics.decision.draws import Drawn
 from roi.economics.decision.evaluation import Evaluated
 from roi.economics.decision.feasibility import as_measured, can_fail
 from roi.economics.inputs import Array, Option, Shared, path_of
+from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.lines.people import judging
 from roi.economics.worked_out import BillFacts
@@ -236,8 +237,7 @@ def _answers(o: Option) -> tuple[str, bool]:
 
 def _training_usd(done: Evaluated) -> float:
     """USD of training the model that is to be judged, its labels included."""
-    return sum(float(np.asarray(line.upfront)) for line in done.costs.lines
-               if line.engine_name.startswith("training"))
+    return sum(float(np.asarray(line.upfront)) for line in done.costs.lines if line.kind is LineKind.TRAINING)
 
 
 @dataclass(frozen=True)

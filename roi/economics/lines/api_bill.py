@@ -22,6 +22,7 @@ from roi.economics.lines.line import (
     requests,
     usd_of_errors,
 )
+from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.successors import Successors, successors
 from roi.units import HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR
 
@@ -188,12 +189,12 @@ def _token_line(shared: Shared, api: Service, share: Share, name: str, way: str)
         slower = f" x {pick(tier, month):.6g} flexible tier" if tiered else ""
         return f"{_counted(shared, part, month)} x {each:,.2f} tok x ${rate:,.6g}/Mtok{slower}{api.moves(month, usd)}"
 
-    return Line(name=name, path=billed_at_price(shared, api), rate=usd(api.cost), share=share, facts=(*api.facts(), *facts),
-                also=_rises_along(shared, api, usd, share), arithmetic=arithmetic)
+    return Line(name=name, kind=LineKind.API, path=billed_at_price(shared, api), rate=usd(api.cost), share=share,
+                facts=(*api.facts(), *facts), also=_rises_along(shared, api, usd, share), arithmetic=arithmetic)
 
 
 def whole_request_line(
-    shared: Shared, name: str, share: Share, api: Service, extra: tuple[str, ...] = (), part: Number = 1.0
+    shared: Shared, name: str, share: Share, api: Service, extra: tuple[str, ...] = (), part: Number = 1.0, *, kind: LineKind,
 ) -> Line:
     """The line of requests x part x share x USD per request x price, for requests that go to another API.
 
@@ -206,8 +207,8 @@ def whole_request_line(
         return f"{_counted(shared, some, month)} x ${pick(api.told(WHOLE).usd, month):.8g} each{api.moves(month)}"
 
     return Line(
-        name=name, path=path, rate=part * api.cost.usd, share=share, facts=(*api.facts(), *extra), arithmetic=arithmetic,
-        also=_rises_along(shared, api, WHOLE, share, part),
+        name=name, kind=kind, path=path, rate=part * api.cost.usd, share=share, facts=(*api.facts(), *extra),
+        arithmetic=arithmetic, also=_rises_along(shared, api, WHOLE, share, part),
     )
 
 
@@ -233,7 +234,7 @@ def judge_line(shared: Shared, share: Share, asked: Array | None = None) -> list
         return []
     rate = shared.judge_usd if asked is None else shared.judge_usd * asked
     return [Line(
-        name="judge that escalates", path=billed_requests(shared), rate=rate, share=share,
+        name="judge that escalates", kind=LineKind.JUDGE, path=billed_requests(shared), rate=rate, share=share,
         facts=("quality.judge_usd_per_request",),
         arithmetic=lambda month: f"{_counted(shared, pick(share.whole, month), month)} x ${pick(shared.judge_usd):.8g} each",
     )]
@@ -258,7 +259,7 @@ def provisioned_lines(shared: Shared, option: Option, live: Share) -> list[Line]
     owed = (added * np.maximum(terms.minimum_months - (shared.horizon - start), 0.0)).sum(axis=-1, keepdims=True)
     facts = tuple(path_of(Provisioned, name, option=option.id) for name in ("usd_per_unit", "requests_per_s"))
     lines = [Line(
-        name="API provisioned throughput", path=np.asanyarray(units * live.whole * usd),
+        name="API provisioned throughput", kind=LineKind.PROVISIONED, path=np.asanyarray(units * live.whole * usd),
         facts=(*facts, "workload.peak_to_mean"),
         arithmetic=lambda month: (
             f"{pick(peak, month):,.6g} requests/s at the peak / {pick(terms.requests_per_s):,.6g} a unit:"
@@ -269,7 +270,8 @@ def provisioned_lines(shared: Shared, option: Option, live: Share) -> list[Line]
         last = np.zeros(shared.horizon)
         last[-1] = 1.0
         lines.append(Line(
-            name="provisioned throughput beyond the horizon", path=np.asanyarray(owed * last * usd),
+            name="provisioned throughput beyond the horizon", kind=LineKind.PROVISIONED_LEFT,
+            path=np.asanyarray(owed * last * usd),
             facts=(facts[0], path_of(Provisioned, "minimum_months", option=option.id)),
             arithmetic=lambda month: f"{pick(owed):,.6g} unit-months x ${pick(usd, month):,.6g}",
         ))

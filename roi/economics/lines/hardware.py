@@ -6,6 +6,7 @@ from roi.economics.finance import accumulate
 from roi.economics.inputs import Array, Hardware, Number, Option, Plan, Shared
 from roi.economics.lines.calendar import Share, by_month, has_rows, powers
 from roi.economics.lines.line import Arithmetic, Line, Words, any_positive, nothing_monthly, pick
+from roi.economics.lines.line_kind import LineKind
 from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR
 
 
@@ -50,7 +51,8 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
         ]
     each = f"${pick(plan.usd_per_gpu):,.6g} that selling one would bring"
     own = Line(
-        name="own cards, not sold (no cash)", path=nothing_monthly(shared), rate=0.0, upfront=first * price,
+        name="own cards, not sold (no cash)", kind=LineKind.HARDWARE, path=nothing_monthly(shared), rate=0.0,
+        upfront=first * price,
         facts=(f"own_hardware.resale_usd_per_gpu.{plan.gpu}",), no_cash=True,
         arithmetic=Words(lambda: f"{pick(ordered):,.6g} GPU x {each}"),
     )
@@ -85,7 +87,8 @@ def _purchase_line(
         more = any(pick(later, month) for month in range(later.shape[-1]))
         return paid if more else bought_for(pick(first))
 
-    return Line(name=name, path=later, rate=usd, upfront=first * usd, facts=facts, arithmetic=Words(all_paid))
+    return Line(name=name, kind=LineKind.HARDWARE, path=later, rate=usd, upfront=first * usd, facts=facts,
+                arithmetic=Words(all_paid))
 
 
 def _power_lines(plan: Plan, terms: Hardware, gpus: Array, live: Share) -> list[Line]:
@@ -103,12 +106,14 @@ def _power_lines(plan: Plan, terms: Hardware, gpus: Array, live: Share) -> list[
 
     return [
         Line(
-            name="electricity" if apart else "electricity, included in colocation", path=gpus, share=live,
+            name="electricity" if apart else "electricity, included in colocation", kind=LineKind.HARDWARE, path=gpus,
+            share=live,
             rate=plan.watts / 1000.0 * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh,
             facts=tuple(f"own_hardware.{name}" for name in ("usd_per_kwh", "pue", "power_share")), arithmetic=powered,
         ),
         Line(
-            name="colocation", path=gpus, share=live, rate=plan.watts / 1000.0 * terms.colocation_usd_per_kw,
+            name="colocation", kind=LineKind.HARDWARE, path=gpus, share=live,
+            rate=plan.watts / 1000.0 * terms.colocation_usd_per_kw,
             facts=("own_hardware.colocation_usd_per_kw_month",),
             arithmetic=lambda month: f"{kw(month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW"
             f"{'' if apart else ', power included'}",
@@ -127,8 +132,8 @@ def _resale_line(
         in_month = pick(months, month) * pick(left) if some else 0.0
         return f"{in_month:,.6g} of a GPU's price is left x {each}, at {pick(terms.kept_per_year):.4g} kept a year"
 
-    return Line(name=name, path=months, rate=-price * left, facts=("own_hardware.value_kept_per_year",), arithmetic=sold,
-                no_cash=no_cash)
+    return Line(name=name, kind=LineKind.HARDWARE, path=months, rate=-price * left,
+                facts=("own_hardware.value_kept_per_year",), arithmetic=sold, no_cash=no_cash)
 
 
 def _kept_ready(shared: Shared, plan: Plan, terms: Hardware, gpus: Array, *, there: bool) -> Array:

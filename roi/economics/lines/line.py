@@ -13,6 +13,7 @@ import numpy as np
 from roi.economics.finance import discount_factors, present_value
 from roi.economics.inputs import Array, Number, Shared
 from roi.economics.lines.calendar import Falls, Path, Share, Stepped, by_month, growth_path, live_share, months, whole
+from roi.economics.lines.line_kind import LineKind
 from roi.numerics.spreads import triangle_exponential
 from roi.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
 
@@ -56,6 +57,7 @@ class Line:
     """What is paid for one thing: rate x path. Costs are positive; a residual value is the one negative line."""
 
     name: str
+    kind: LineKind
     path: Path
     rate: Number = 1.0
     share: Share | None = None
@@ -70,10 +72,6 @@ class Line:
     """Paths of the facts that the line rests on, the shared ones included."""
     arithmetic: "Arithmetic | Words"
     """How the figure follows from the facts, at the central values; words are made where somebody reads them."""
-    own: bool = False
-    """True of a cost of the user's own, whose name is the user's too and says nothing about what it is."""
-    is_error: bool = False
-    """True for the cost of wrong answers, which NPV is printed with and without."""
     no_cash: bool = False
     """True for what is given up and not paid: cards that are owned and could be sold."""
     existing_staff: bool = False
@@ -84,9 +82,9 @@ class Line:
     """USD in month 0 and at month ends 1..H of hours that the line leaves out because they are paid anyway."""
 
     @property
-    def engine_name(self) -> str:
-        """Its name where the engine gave it; empty for a cost of the user's own."""
-        return "" if self.own else self.name
+    def is_error(self) -> bool:
+        """True for the cost of wrong answers, which NPV is printed with and without."""
+        return self.kind is LineKind.ERRORS
 
     @cached_property
     def told(self) -> Arithmetic | str:

@@ -21,7 +21,8 @@ from roi.economics.lines.api_bill import (
     some_draws,
     whole_request_line,
 )
-from roi.economics.lines.calendar import Share, incumbent_share, months, whole
+from roi.economics.lines.calendar import Share, incumbent_share, whole
+from roi.economics.lines.commitment_lines import bill_of, incumbent_commitment, own_commitment_line
 from roi.economics.lines.line import (
     Along,
     Line,
@@ -34,6 +35,7 @@ from roi.economics.lines.line import (
     requests,
     usd_of_errors,
 )
+from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.people import (
     evaluation_cost,
     fact_of,
@@ -50,13 +52,6 @@ from roi.economics.lines.successors import Moved, successors
 
 LEAST_ESCALATED = 1e-9
 """A share below this escalates nothing; it only keeps 1 / share finite."""
-
-OWN_COMMITMENT = "own commitment not used"
-"""Name of the line of what a commitment that an option brings costs beyond its bill."""
-UNUSED = ("commitment not used", OWN_COMMITMENT)
-"""Names of the lines of what the incumbent's commitment, and an option's own, cost beyond what is spent."""
-MOVE = "vendor's model ends: migration"
-"""Name of the line of moves that ends of an option's own model ask for."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,7 @@ def cost_lines(shared: Shared, option: Option, options: Mapping[str, Option]) ->
         errors = error_line(shared, lambda: stay.error_rate, (f"systems.{option.system}.error_rate",),
                             along=[Along(errors_at_usd(shared, stay))])
         lines = [*own_cost_lines(shared, option), *billed, *migration_line(shared, option),
-                 *_commitment(shared, billed), errors]
+                 *incumbent_commitment(shared, billed), errors]
         return Costs(leave_out_paid_anyway(shared, option, lines), None, lambda: stay.error_rate)
     live, kept = month_shares(shared, option)
     fleet = fleet_months(shared, option, live) if option.plan is not None else None
@@ -229,12 +224,12 @@ def _own_lines(shared: Shared, option: Option, fleet: FleetMonths | None, live: 
     lines += provisioned_lines(shared, option, live)
     if any_positive(option.hosting_usd):
         lines.append(Line(
-            name="vendor hosting fee", path=each_month(shared), rate=option.hosting_usd, share=live,
+            name="vendor hosting fee", kind=LineKind.HOSTING, path=each_month(shared), rate=option.hosting_usd, share=live,
             facts=(f"options.{option.id}.hosting_usd_per_month",),
             arithmetic=lambda _: f"${pick(option.hosting_usd):,.6g} a month",
         ))
     if any_positive(option.commitment_usd):
-        lines += own_commitment_line(shared, option, _bill(lines))
+        lines += own_commitment_line(shared, option, bill_of(lines))
     first_use = 0.0 if option.same_model else option.months_to_live  # the incumbent's model is in use already
     return lines + migration_line(shared, option, tuned_again(option), first_use)
 
@@ -261,13 +256,14 @@ def _handed_on(
         to = service(shared, target, shared.escalated_hit_rate)
         places = (f"options.{option.id}", f"apis.{option.vendor}", f"systems.{option.system}")
         facts = tuple(f"{place}.escalated_share" for place in places)
-        line = whole_request_line(shared, f"escalated to {target.label}", _seen(alone, fleet), to, facts, option.escalated)
+        line = whole_request_line(shared, f"escalated to {target.label}", _seen(alone, fleet), to, facts, option.escalated,
+                                  kind=LineKind.ESCALATED)
         yield _Handed(line, option.escalated, to, target.same_model, escalated=True)
     if option.spills_to is not None and fleet is not None:
         target = options[option.spills_to]
         to, share = service(shared, target), Share(np.asanyarray(fleet.spill * alone.whole), 0.0, shared.horizon)
         facts = (f"{option.plan.path if option.plan else ''}capacity_requests_per_s", "workload.peak_to_mean")
-        line = whole_request_line(shared, f"spilled to {target.label}", share, to, facts)
+        line = whole_request_line(shared, f"spilled to {target.label}", share, to, facts, kind=LineKind.SPILLED)
         yield _Handed(line, fleet.spill, to, target.same_model)
 
 
@@ -292,7 +288,8 @@ def _incumbent_lines(
     lines, also_billed = [], [h.line for h in handed if _same_provider(h.to.option, stay.option)]
     if any_positive(option.months_to_live + option.months_in_parallel):
         facts = tuple(fact_of(option, name) for name in ("months_to_live", "months_in_parallel"))
-        lines.append(whole_request_line(shared, "incumbent, until live and in parallel", kept, stay, facts))
+        lines.append(whole_request_line(
+            shared, "incumbent, until live and in parallel", kept, stay, facts, kind=LineKind.INCUMBENT))
         also_billed.insert(0, lines[-1])
     if not option.same_model:
         to_live, parallel = option.months_to_live, option.months_in_parallel
@@ -301,13 +298,7 @@ def _incumbent_lines(
             some = some_draws(h.fraction) if h.escalated else None
             left = np.inf if some is None else np.where(some, np.inf, left)
         lines += migration_line(shared, stay.option, until=left)
-    return lines + _commitment(shared, billed, also_billed)
-
-
-def _bill(lines: Sequence[Line]) -> Array:
-    """USD a month of the lines that the API bills, with what its own commitment is short of: that is paid to it too."""
-    paid = (line.monthly for line in lines if line.engine_name.startswith(("API ", OWN_COMMITMENT)))
-    return np.asanyarray(sum(paid, np.zeros(1)))
+    return lines + incumbent_commitment(shared, billed, also_billed)
 
 
 def migration_line(
@@ -329,10 +320,12 @@ def migration_line(
         return f"{people} + ${pick(evaluation_cost(shared)):,.6g} evaluation{again}"
 
     own = f"vendors.{option.vendor}."
+    incumbent = option.kind == "stay"
     line = recurring_line(
-        shared, "incumbent's model ends: migration" if option.kind == "stay" else MOVE,
+        shared, f"{'incumbent' if incumbent else 'vendor'}'s model ends: migration",
         (own + "first_end_months", own + "life_months", "migration.hours"), told, (first, every, since, until),
         hours=shared.migration_hours, usd=evaluation_cost(shared) + extra_usd,
+        kind=LineKind.INCUMBENT_MIGRATION if incumbent else LineKind.MIGRATION,
     )
     return [line] if line.hours is None or line.hours.often().any() else []
 
@@ -340,41 +333,6 @@ def migration_line(
 def tuned_again(option: Option) -> Number:
     """USD of training a vendor-tuned model again on its successor, one set of runs."""
     return option.training.runs * run_cost(option.training) if option.training is not None else 0.0
-
-
-def _commitment(shared: Shared, billed: Sequence[Line], also_billed: Sequence[Line] = ()) -> list[Line]:
-    """The commitment with the incumbent, towards which counts what an API bills of `billed`, and all of `also_billed`."""
-    if not any_positive(shared.commitment_usd):
-        return []
-    return commitment_line(shared, np.asanyarray(sum((line.monthly for line in also_billed), _bill(billed))))
-
-
-def commitment_line(shared: Shared, spent: Array) -> list[Line]:
-    """What a commitment with the incumbent costs beyond the incumbent's bill: leaving saves nothing below it before it ends."""
-    runs = np.clip(shared.commitment_months - (months(shared.horizon) - 1.0), 0.0, 1.0)
-    return [_unused(UNUSED[0], shared.commitment_usd, spent, runs, "commitment")]
-
-
-def own_commitment_line(shared: Shared, option: Option, spent: Array) -> list[Line]:
-    """What a commitment with the option's own vendor costs beyond what is spent there, from go-live to its end."""
-    ends = option.months_to_live, option.commitment_months
-    before, until = (incumbent_share(each, 0.0, shared.horizon).whole for each in ends)
-    live = 1.0 - before
-    runs = np.maximum(until - before, 0.0) / np.where(live > 0, live, 1.0)
-    return [_unused(OWN_COMMITMENT, option.commitment_usd * live, spent, runs, f"apis.{option.vendor}.commitment")]
-
-
-def _unused(name: str, committed: Number, spent: Array, runs: Array, path: str) -> Line:
-    """What is short of `committed` USD a month, for the share of each month's spend during which the commitment `runs`."""
-
-    def arithmetic(month: int) -> str:
-        part = "" if pick(runs, month) == 1.0 else f" x {pick(runs, month):.4g} of the month"
-        return f"${pick(committed, month):,.2f} committed - ${pick(spent, month):,.2f} spent, at least 0{part}"
-
-    return Line(
-        name=name, path=np.asanyarray(runs * np.maximum(committed - spent, 0.0)),
-        facts=(f"{path}.usd_per_month", f"{path}.months"), arithmetic=arithmetic,
-    )
 
 
 def error_line(
@@ -394,6 +352,6 @@ def error_line(
 
     first, *others = along
     return Line(
-        name="wrong answers", path=first.path, rate=first.rate, share=first.share, also=tuple(others),
-        facts=("quality.usd_per_error", *facts), arithmetic=arithmetic, is_error=True,
+        name="wrong answers", kind=LineKind.ERRORS, path=first.path, rate=first.rate, share=first.share, also=tuple(others),
+        facts=("quality.usd_per_error", *facts), arithmetic=arithmetic,
     )

@@ -19,6 +19,7 @@ from roi.economics.lines.line import (
     pick,
     wages,
 )
+from roi.economics.lines.line_kind import LineKind
 from roi.units import MONTHS_PER_YEAR
 
 
@@ -49,14 +50,16 @@ def setup_lines(shared: Shared, option: Option) -> list[Line]:
     lines, nothing = [], nothing_monthly(shared)
     if any_positive(option.setup_hours):
         lines.append(Line(
-            name="engineering, set-up", path=nothing, rate=0.0, upfront=option.setup_hours * shared.usd_per_hour,
+            name="engineering, set-up", kind=LineKind.SET_UP, path=nothing, rate=0.0,
+            upfront=option.setup_hours * shared.usd_per_hour,
             facts=(fact_of(option, "setup_hours"), "people.usd_per_hour"), existing_staff=shared.setup_existing,
             hours=Hours("set-up", lambda: np.ones(1), option.setup_hours, shared.usd_per_hour),
             arithmetic=Words(lambda: f"{pick(option.setup_hours):,.6g} h x ${pick(shared.usd_per_hour):,.6g}/h"),
         ))
     if not option.keeps_model:
         lines.append(Line(
-            name="evaluation before the change", path=nothing, rate=0.0, upfront=evaluation_cost(shared, option),
+            name="evaluation before the change", kind=LineKind.SET_UP, path=nothing, rate=0.0,
+            upfront=evaluation_cost(shared, option),
             facts=(*(fact_of(option, f"evaluation_{name}", f"evaluation.{name}") for name in ("usd", "labels")),
                    "evaluation.usd_per_label"),
             arithmetic=Words(lambda: _evaluation_text(shared, option)),
@@ -85,14 +88,16 @@ def _training_lines(shared: Shared, t: Training, own: str) -> list[Line]:
     each, nothing = run_cost(t), nothing_monthly(shared)
     failed = np.maximum(t.runs - 1.0, 0.0)
     return [
-        Line(name="training, the run that is kept", path=nothing, rate=0.0, upfront=each, facts=facts,
+        Line(name="training, the run that is kept", kind=LineKind.TRAINING, path=nothing, rate=0.0, upfront=each, facts=facts,
              arithmetic=Words(lambda: _run_text(t))),
         Line(
-            name="training, runs that are not", path=nothing, rate=0.0, upfront=each * failed, facts=facts,
+            name="training, runs that are not", kind=LineKind.TRAINING, path=nothing, rate=0.0, upfront=each * failed,
+            facts=facts,
             arithmetic=Words(lambda: f"{pick(failed):,.6g} x {_run_text(t)}"),
         ),
         Line(
-            name="training data, labels", path=nothing, rate=0.0, upfront=t.labels * shared.usd_per_label,
+            name="training data, labels", kind=LineKind.TRAINING, path=nothing, rate=0.0,
+            upfront=t.labels * shared.usd_per_label,
             facts=("training.examples", "evaluation.usd_per_label"),
             arithmetic=Words(lambda: f"{pick(t.labels):,.6g} labels x ${pick(shared.usd_per_label):,.6g}"),
         ),
@@ -118,12 +123,12 @@ def retraining_line(shared: Shared, option: Option) -> list[Line]:
     names = ("retrain_every_months", "retrain_runs", "retrain_hours", "relabel_share")
     facts = (*(f"training.{n}" for n in names), f"options.{option.id}.training.gpu_hours_per_run")
     when = option.months_to_live + t.every_months, t.every_months, 0.0, np.inf
-    return [recurring_line(shared, "retraining", facts, told, when, hours=t.retrain_hours, usd=fixed)]
+    return [recurring_line(shared, "retraining", facts, told, when, hours=t.retrain_hours, usd=fixed, kind=LineKind.RETRAINING)]
 
 
 def recurring_line(
     shared: Shared, name: str, facts: tuple[str, ...], told: Callable[[str], str],
-    when: tuple[Number, Number, Number, Number], *, hours: Number, usd: Number,
+    when: tuple[Number, Number, Number, Number], *, hours: Number, usd: Number, kind: LineKind,
 ) -> Line:
     """The line of hours and USD that each of the `events` of `when` (first, every, since, until) costs.
 
@@ -147,14 +152,14 @@ def recurring_line(
     one_by_one = None if any_positive(shared.existing_hours) else happened(shared, first, every)
     if one_by_one is None:
         upfront, monthly = split(np.asanyarray(counts() * (usd + hours * wage())))
-        return Line(name=name, path=monthly, upfront=upfront, facts=facts, arithmetic=arithmetic,
+        return Line(name=name, kind=kind, path=monthly, upfront=upfront, facts=facts, arithmetic=arithmetic,
                     hours=Hours("event", lambda: counts()[..., :-1], hours, wage()[..., :-1]))
     ends = one_by_one.ends
     wages_then = shared.once(("wages at", id(one_by_one)), lambda: np.reshape(shared.usd_per_hour, -1) * np.exp(
         np.log(1.0 + np.reshape(shared.wage_growth, -1)) * (ends / MONTHS_PER_YEAR)))
     each = np.reshape(hours, -1) * wages_then + np.reshape(usd, -1)
     falls = Falls(one_by_one, each, one_by_one.counted(since, until))
-    return Line(name=name, path=nothing_monthly(shared), rate=0.0, upfront=falls.upfront, falls=falls, facts=facts,
+    return Line(name=name, kind=kind, path=nothing_monthly(shared), rate=0.0, upfront=falls.upfront, falls=falls, facts=facts,
                 arithmetic=arithmetic)
 
 
@@ -167,7 +172,7 @@ def run_lines(shared: Shared, option: Option) -> list[Line]:
     if any_positive(shared.existing_hours):  # multiplied as what is left out of it, so that nothing remains of all
         along = Along(np.asanyarray(live.whole * hours * wage))
     return [Line(
-        name="on-call and operation", **along._asdict(), existing_staff=shared.run_existing,
+        name="on-call and operation", kind=LineKind.OPERATION, **along._asdict(), existing_staff=shared.run_existing,
         hours=Hours("running", lambda: live.whole, hours, wage),
         facts=(fact_of(option, "run_hours_per_month"), "people.usd_per_hour"),
         arithmetic=lambda month: f"{pick(live.whole, month) * pick(hours):,.6g} h x ${pick(wage, month):,.6g}/h",
@@ -188,7 +193,7 @@ def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
             return f"month 0: ${pick(cost.upfront_usd):,.6g}; {monthly}"
 
         lines.append(Line(
-            name=cost.name, own=True, upfront=cost.upfront_usd, arithmetic=arithmetic,
+            name=cost.name, kind=LineKind.OWN, upfront=cost.upfront_usd, arithmetic=arithmetic,
             path=np.asanyarray((cost.usd_per_month + cost.usd_per_request * billed_requests(shared)) * part),
             facts=tuple(f"{cost.path}.{each}" for each in ("upfront_usd", "usd_per_month", "usd_per_request")),
         ))
@@ -198,9 +203,9 @@ def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
 def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line]) -> tuple[Line, ...]:
     """The lines without the engineer hours that are paid anyway, `existing_hours` a month; each says what it leaves out.
 
-    Until live, set-up takes them, spread evenly over those months, also where the horizon ends before; then on-call hours do. What they leave in a month
-    goes to retraining and migrations that fall in it, in the order of the lines; an event at a month end falls in the month
-    that begins there. Where they are there for on-call alone, nothing else has them.
+    Until live, set-up takes them, spread evenly over those months, the ones beyond the horizon too; from then on, on-call hours
+    do. What they leave in a month goes to retraining and migrations that fall in it, in the order of the lines; an event at a
+    month end falls in the month that begins there. Where they are there for on-call alone, nothing else has them.
     """
     existing = shared.existing_hours
     if not any_positive(existing):

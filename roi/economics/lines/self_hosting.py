@@ -21,6 +21,7 @@ from roi.economics.lines.line import (
     pick,
     rent_level,
 )
+from roi.economics.lines.line_kind import LineKind
 from roi.estimate.replay.fleet import (
     Fleet,
     burst_from_peak,
@@ -185,7 +186,7 @@ def fleet_lines(shared: Shared, option: Option, months: FleetMonths, live: Share
         lines = _rent_lines(shared, option, option.plan, months, live)
     if any_positive(option.platform_usd):
         lines.append(Line(
-            name="platform", path=each_month(shared), rate=option.platform_usd, share=live,
+            name="platform", kind=LineKind.PLATFORM, path=each_month(shared), rate=option.platform_usd, share=live,
             facts=tuple(f"platform.{n}_usd_per_month" for n in PLATFORM),
             arithmetic=lambda _: (
                 f"${pick(option.platform_usd):,.6g} a month:"
@@ -224,7 +225,7 @@ def _rent_lines(shared: Shared, option: Option, plan: Plan, months: FleetMonths,
     def line(name: str, facts: tuple[str, ...], gpus: Number) -> Line:
         steady = np.shape(gpus)[-1:] != (shared.horizon,)
         along = Along(drift, gpus * rate, live) if steady else Along(shared.product(np.asanyarray(gpus), drift), rate, live)
-        return Line(name=name, **along._asdict(), facts=(price, *facts),
+        return Line(name=name, kind=LineKind.RENT, **along._asdict(), facts=(price, *facts),
                     arithmetic=lambda month: arithmetic(_running(live, gpus), month))
 
     lines = [line("GPU rent", (plan.path + "capacity_requests_per_s", *speeds), bare)]
@@ -259,6 +260,7 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
         return rent + (ends if np.isfinite(pick(plan.cancel_usd)) else "")
 
     return [Line(
-        name="GPU commitment beyond the horizon", path=np.asanyarray((added * each).sum(axis=-1, keepdims=True) * last),
+        name="GPU commitment beyond the horizon", kind=LineKind.RENT_LEFT,
+        path=np.asanyarray((added * each).sum(axis=-1, keepdims=True) * last),
         facts=(plan.path + "minimum_months", plan.path + "cancel_usd"), arithmetic=arithmetic,
     )]

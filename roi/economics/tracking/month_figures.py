@@ -14,7 +14,8 @@ from roi.economics.inputs import Array, Number, Option, Shared, Tokens
 from roi.economics.lines.api_bill import service
 from roi.economics.lines.api_request import RequestCost, request_cost, seen_tokens
 from roi.economics.lines.line import Line, alone_months, any_positive, billed_requests
-from roi.economics.lines.option_lines import UNUSED, month_shares
+from roi.economics.lines.line_kind import UNUSED, LineKind
+from roi.economics.lines.option_lines import month_shares
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 
 VOLUME, INPUT, OUTPUT, CACHE, ROUTING, LIVE, STAY_PRICE, PRICE, COMMITMENTS, GPU_HOURS, GPU_PRICE = FACTS = (
@@ -41,20 +42,16 @@ forecast's fleet takes at this volume. GPU price: of an hour.
 """
 BY_DAYS: Final = ("calls", "api_usd", "calls_usd", "waiting_usd", "gpu_hours", "gpu_usd")
 """Figures that grow with the days of a month."""
-RENT: Final = ("GPU rent",)
-WAITING: Final = "incumbent, until live"
-"""How the name of the line begins that holds the old model's bill until another option is live."""
-BILLED: Final = (
-    "API ",
-    "escalated to ",
-    "spilled to ",
-    WAITING,
-    "vendor hosting fee",
-    "commitment not used",
-    "own commitment not used",
-    "provisioned throughput beyond",
-)
-"""How the names of lines begin that a cluster's rent, and that an API's invoice, holds."""
+BILLED: Final = UNUSED | {
+    LineKind.API,
+    LineKind.PROVISIONED,
+    LineKind.PROVISIONED_LEFT,
+    LineKind.ESCALATED,
+    LineKind.SPILLED,
+    LineKind.INCUMBENT,
+    LineKind.HOSTING,
+}
+"""What an API's invoice holds."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +133,8 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
         read = read + part * (0.0 if p.cost is None else p.cost.cache_read_tokens + p.cost.batch_read_tokens)
         own = own + (part if p.own else 0.0)
     lines, fleet = done.costs.lines, done.costs.fleet
-    billed = [x for x in lines if x.engine_name.startswith(BILLED)]
-    waiting = [x.monthly for x in lines if x.engine_name.startswith(WAITING) and not shares_price(option, options)]
+    billed = [x for x in lines if x.kind in BILLED]
+    waiting = [x.monthly for x in lines if x.kind is LineKind.INCUMBENT and not shares_price(option, options)]
     live = month_shares(shared, option)[0].whole
     flat = np.zeros(shared.horizon)
     return Figures(
@@ -149,16 +146,16 @@ def figures(shared: Shared, option: Option, options: Mapping[str, Option]) -> Fi
         wrong=done.costs.wrong,
         gpu_hours=flat if fleet is None else np.asanyarray(fleet.gpus * live * HOURS_PER_MONTH * option.fleet_share),
         api_usd=np.asanyarray(sum((x.monthly for x in billed), flat)),
-        calls_usd=np.asanyarray(sum((x.monthly for x in billed if x.engine_name not in UNUSED), flat)),
+        calls_usd=np.asanyarray(sum((x.monthly for x in billed if x.kind not in UNUSED), flat)),
         waiting_usd=np.asanyarray(sum(waiting, flat)),
-        gpu_usd=np.asanyarray(sum((x.monthly for x in lines if x.engine_name.startswith(RENT)), flat)),
+        gpu_usd=np.asanyarray(sum((x.monthly for x in lines if x.kind is LineKind.RENT), flat)),
         other_usd=np.asanyarray(sum((x.monthly for x in lines if _other(x)), flat)),
         upfront_usd=sum((x.upfront for x in lines if not (x.is_error or x.no_cash)), 0.0),
     )
 
 
 def _other(line: Line) -> bool:
-    return not (line.is_error or line.no_cash or line.engine_name.startswith((*BILLED, *RENT)))
+    return not (line.is_error or line.no_cash or line.kind in BILLED or line.kind is LineKind.RENT)
 
 
 def _mean(shared: Shared, x: Array) -> Number:

@@ -13,11 +13,11 @@ from roi.economics.decision.evaluation import Choice, Evaluated, evaluate, read_
 from roi.economics.decision.feasibility import binds, meets_bar
 from roi.economics.finance import discount_factors, payback
 from roi.economics.inputs import Array, Number, Option, Shared
+from roi.economics.lines.line_kind import LineKind
 from roi.economics.lines.option_lines import month_shares
 from roi.economics.tracking.month_figures import (
     PRICE,
     STAY_PRICE,
-    WAITING,
     Figures,
     dearer,
     figures,
@@ -214,7 +214,7 @@ def _gains(now: _From, id: str, k: int, counts: str) -> dict[str, Array]:
 
 def _cash(done: Evaluated, counts: str) -> tuple[Array, Number]:
     """Costs by month and in month 0, without the bill of the model that another option replaces."""
-    lines = [x for x in done.costs.lines if not x.no_cash and not x.engine_name.startswith(WAITING)]
+    lines = [x for x in done.costs.lines if not x.no_cash and x.kind is not LineKind.INCUMBENT]
     kept = [x for x in lines if counts == "errors" or not x.is_error]
     horizon = done.total.monthly.shape[-1]
     return (np.asanyarray(sum((x.monthly for x in kept), np.zeros(horizon))), sum((x.upfront for x in kept), 0.0))

@@ -3,9 +3,9 @@
 import numpy as np
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.outlook import Outlook
 from roi.economics.decision.verdict import chance
 from roi.economics.inputs import Array
+from roi.economics.outlook import Outlook
 from roi.report.charts.look import FIRST, SECOND, Spec, by_option, cents, money_axis, names_of, options_of, pairs, rows_of, spec
 from roi.report.charts.savings import outlook_of
 from roi.report.comparison.advice import counted, npv_of

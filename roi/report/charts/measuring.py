@@ -8,7 +8,7 @@ from roi.economics.decision.worth import Experiment
 from roi.facts.fact import Fact
 from roi.report.charts.look import FIRST, ROW, SECOND, THICK, THIN, Spec, cents, money_axis, pairs, rows_of, spec
 from roi.report.layout.blocks import printable, shortened
-from roi.report.layout.wording import MEASURES, fact_name, fact_range, number_of, option_label, short_usd, usd
+from roi.report.layout.wording import MEASURES, fact_name, number_of, option_label, range_of, short_usd, usd
 
 LABEL = 60
 """Characters of a label that are shown."""
@@ -18,7 +18,7 @@ SIDES = ("at its 5th percentile", "at its 95th percentile")
 ANSWERS = {PASS: "yes", FAIL: "no"}
 
 
-def drivers(comparison: Comparison, ends_of: Callable[[str, Fact], str] | None = None) -> Spec:
+def drivers(comparison: Comparison, ends_of: Callable[[str, Fact], str] = range_of) -> Spec:
     """NPV of the option in question with each fact alone at its 5th and 95th percentile, USD: the widest swing first.
 
     `ends_of` tells the range of a fact, where not every reader may know all.
@@ -32,8 +32,7 @@ def drivers(comparison: Comparison, ends_of: Callable[[str, Fact], str] | None =
          "bottom": k + THICK}
         for k, d in enumerate(found) for side, at in zip(SIDES, (d.npv_at_low_usd, d.npv_at_high_usd), strict=True)
     ]
-    ranged = ends_of or (lambda _, fact: fact_range(fact))
-    y, labels = rows_of([shortened(f"{fact_name(d.path)}: {ranged(d.path, c.case[d.path])}", LABEL) for d in found])
+    y, labels = rows_of([shortened(f"{fact_name(d.path)}: {ends_of(d.path, c.case[d.path])}", LABEL) for d in found])
     x = {"field": "usd", "type": "quantitative", "title": f"NPV of {shortened(label, LABEL)}, wrong answers counted, USD",
          "axis": money_axis([row["usd"] for row in rows], tickCount=4), "scale": {"zero": False}}
     ends = {"y": {**y, "field": "top"}, "y2": {"field": "bottom"}}

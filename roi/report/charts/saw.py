@@ -4,7 +4,7 @@ import math
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.curves import LEAST, MOST
-from roi.economics.decision.outlook import CostCurve, costs_along
+from roi.economics.outlook import CostCurve, costs_along
 from roi.report.charts.look import Spec, by_option, names_of, options_of, spec
 from roi.report.comparison.advice import counted
 from roi.report.layout.wording import case_number, figure, requests

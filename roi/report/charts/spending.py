@@ -1,46 +1,46 @@
 """What each option costs over the horizon, stacked by kind of cost."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
+from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.report.charts.look import ROW, THICK, THIN, Spec, cents, money_axis, names_of, options_of, rows_of, spec
 from roi.report.layout.wording import number_of, short_usd, usd
 
-KINDS_OF_COST: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("API", ("API ", "escalated to", "spilled to", "judge", "provisioned throughput", "commitment not used", "own commitment")),
-    ("incumbent, until live", ("incumbent, until live",)),
-    ("GPUs and hardware", ("GPU ", "hardware", "own cards", "electricity", "colocation")),
-    ("training", ("training", "retraining")),
-    ("platform and hosting", ("platform", "vendor hosting")),
-    ("engineers: set-up and operation", ("engineering", "evaluation before", "on-call")),
-    ("end of a model", ("incumbent's model ends", "vendor's model ends")),
-    ("your own costs", ()),
-    ("wrong answers (no cash)", ("wrong answers",)),
-)
-"""Kinds of cost, and how the names of their lines begin; what begins otherwise is a cost of the user's own."""
 OWN, WRONG = "your own costs", "wrong answers (no cash)"
+KINDS_OF_COST: Final[Mapping[str, frozenset[LineKind]]] = {
+    "API": UNUSED | {LineKind.API, LineKind.ESCALATED, LineKind.SPILLED, LineKind.JUDGE, LineKind.PROVISIONED,
+                     LineKind.PROVISIONED_LEFT},
+    "incumbent, until live": frozenset({LineKind.INCUMBENT}),
+    "GPUs and hardware": frozenset({LineKind.RENT, LineKind.RENT_LEFT, LineKind.HARDWARE}),
+    "training": frozenset({LineKind.TRAINING, LineKind.RETRAINING}),
+    "platform and hosting": frozenset({LineKind.PLATFORM, LineKind.HOSTING}),
+    "engineers: set-up and operation": frozenset({LineKind.SET_UP, LineKind.OPERATION}),
+    "end of a model": MIGRATIONS,
+    OWN: frozenset({LineKind.OWN}),
+    WRONG: frozenset({LineKind.ERRORS}),
+}
+"""Kinds of cost as the picture stacks them, and the kinds of lines in each."""
+SHOWN_AS: Final = {line: kind for kind, lines in KINDS_OF_COST.items() for line in lines}
+"""The kind of cost of each kind of line."""
 CENT = 0.005
 """USD below which a part is nothing."""
 
 
-def kind_of_cost(line: str) -> str:
-    """The kind of a cost line by its name."""
-    return next((kind for kind, starts in KINDS_OF_COST if starts and line.startswith(starts)), OWN)
-
-
 def costs_of(o: OptionResult) -> dict[str, float]:
     """USD over the horizon by kind of cost, set-up included, undiscounted; they sum to `tco_usd`."""
-    sums = {kind: 0.0 for kind, _ in KINDS_OF_COST}
+    sums = dict.fromkeys(KINDS_OF_COST, 0.0)
     for line in o.lines:
-        sums[kind_of_cost(line.engine_name)] += line.upfront_usd + sum(line.monthly_usd)
+        sums[SHOWN_AS[line.kind]] += line.upfront_usd + sum(line.monthly_usd)
     return sums
 
 
 def cost_by_line(comparison: Comparison) -> Spec:
     """Cost of each option over the horizon by kind of cost, USD, undiscounted; a resale value is below zero."""
     c, names = comparison, names_of(comparison)
-    found, kinds = options_of(c), [kind for kind, _ in KINDS_OF_COST]
+    found, kinds = options_of(c), list(KINDS_OF_COST)
     term, costs = number_of(len(found[0].monthly_usd), "month"), {o.id: costs_of(o) for o in found}
     rows = [row for k, o in enumerate(found) for row in _parts(k, names[o.id], costs[o.id])]
     y, labels = rows_of([f"{names[o.id]}: {usd(o.tco_usd - costs[o.id][WRONG])} + {usd(costs[o.id][WRONG])} wrong answers"

@@ -10,7 +10,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, Triple
 from roi.economics.decision.verdict import chance, value
 from roi.economics.decision.worth import Experiment
-from roi.economics.lines.option_lines import UNUSED
+from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import Basis
 from roi.report.comparison.thresholds import (
@@ -142,7 +142,7 @@ def _later(c: Comparison) -> list[str]:
         return []
     months, gain = c.better_later
     why = "today's model costs less until then"
-    if any(line.engine_name == UNUSED[0] and any(line.monthly_usd) for line in c.leader.lines):
+    if any(line.kind is LineKind.COMMITMENT and any(line.monthly_usd) for line in c.leader.lines):
         left = timedelta(days=round(case_number(c.case, "commitment.months") * DAYS_PER_MONTH) - 1)  # its last day
         why = f"commitment until {date.fromisoformat(str(c.case['as_of'].value)) + left}"
     return [f"Live {number_of(months, 'month')} later: central NPV +{short_usd(gain)}; {why}."]
@@ -250,14 +250,14 @@ def _own_cards(c: Comparison, o: OptionResult) -> str:
 
 def _unused(c: Comparison, o: OptionResult) -> float:
     """What commitments cost beyond the bill in the months of the option's cash, USD a month."""
-    return sum(mean_from(line, alone_from(c, o)) for line in o.lines if line.engine_name in UNUSED)
+    return sum(mean_from(line, alone_from(c, o)) for line in o.lines if line.kind in UNUSED)
 
 
 def _of_staying(c: Comparison, *, month_1: bool = True) -> str:
     """What of staying's cash is forced migrations, where that is much, and its first month, where that differs; else empty."""
     start, stay = compared_from(c), option_of(c, "stay")
     mean, now = month_of(c, stay)[0], sum(line.monthly_usd[0] for line in stay.lines if line.cash)
-    moves = sum(mean_from(line, start) for line in stay.lines if line.engine_name.endswith(": migration"))
+    moves = sum(mean_from(line, start) for line in stay.lines if line.kind in MIGRATIONS)
     told = [f"{usd(moves)} of it forced migrations"] if moves > PART * mean else []
     if month_1 and abs(mean - now) > PART * now:
         told.append(f"month 1: {usd(now)}")

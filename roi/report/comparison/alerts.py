@@ -8,9 +8,9 @@ from roi.economics.decision.alarms import BILL_OFF, PEAK_MOST
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
-from roi.economics.decision.outlook import bill_at_todays_list, prices_ahead
-from roi.economics.lines.option_lines import MOVE
+from roi.economics.lines.line_kind import LineKind
 from roi.economics.option_kinds import KEEPS_MODEL
+from roi.economics.outlook import bill_at_todays_list, prices_ahead
 from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
@@ -128,7 +128,7 @@ def _hardly(c: Comparison) -> list[str]:
         ("evaluation.labels", 0.0), ("verdict.min_items", 0.0)))
     stay = option_of(c, "stay")
     wrong = stay.errors_monthly_usd
-    billed = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.engine_name.startswith("API "))
+    billed = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.kind is LineKind.API)
     each = usd(case_number(c.case, PRICE_OF_ERRORS))
     told = []
     if wage < CHEAP_HOUR:
@@ -325,7 +325,7 @@ def _endings(c: Comparison) -> list[str]:
     (now, when), (then, end) = ending(c, "stay"), ending(c, c.verdict.leader)
     moved = c.verdict.first_move or c.verdict.leader
     told = [f"{now} ends {when}: a move is due in any case"] if when and (moved == "stay" or ending(c, moved)[0] != now) else []
-    moves = next((line for line in c.leader.lines if line.engine_name == MOVE), None)
+    moves = next((line for line in c.leader.lines if line.kind is LineKind.MIGRATION), None)
     if end and then != now and moves is not None:
         paid = next(((k, x) for k, x in enumerate((moves.upfront_usd, *moves.monthly_usd)) if x > 0), None)
         cost = "at no cost" if paid is None else f"{usd(paid[1])} counted at the end of month {paid[0]}"

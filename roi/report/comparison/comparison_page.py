@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.outlook import Outlook, facts_behind
 from roi.economics.decision.verdict import chance as beats
+from roi.economics.outlook import Outlook, facts_behind
 from roi.facts.case import Case
 from roi.facts.fact import Fact
 from roi.report import charts
@@ -23,7 +23,18 @@ from roi.report.comparison.screen import MOST_ROWS, head, table
 from roi.report.comparison.thresholds import today, wins_from
 from roi.report.comparison.uncertainty import drivers, measurable
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table
-from roi.report.layout.wording import KINDS, case_number, chance, fact_name, fact_range, months, number_of, quantity, usd
+from roi.report.layout.wording import (
+    KINDS,
+    case_number,
+    chance,
+    fact_name,
+    fact_range,
+    months,
+    number_of,
+    quantity,
+    range_of,
+    usd,
+)
 from roi.report.page.cover import redaction
 from roi.report.page.parts import Copied, Page, Part, Picture, Section, Unfolded, changed
 from roi.scenario.yaml import dump_yaml
@@ -224,7 +235,7 @@ def _moves(c: Comparison, redact: bool) -> Iterator[Part]:
     if not c.drivers:
         yield Paragraph("Nothing uncertain moves the answer." if c.case.uncertain else NO_DRAWS)
         return
-    ends = open_range if redact else None
+    ends = open_range if redact else range_of
     yield Picture(charts.drivers(c, ends), "NPV with one fact at its 5th and at its 95th percentile, all others central.")
     yield from _below(drivers(c, ends))
 

@@ -12,6 +12,7 @@ import numpy as np
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, InfeasibleOption, LineResult, OptionResult
 from roi.economics.decision.verdict import value
+from roi.economics.lines.line_kind import MIGRATIONS, LineKind
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.advice import counted
@@ -97,12 +98,12 @@ def _staying(c: Comparison) -> str:
     """What a month of staying costs, and what that is made of."""
     stay = next(o for o in c.options if o.id == "stay")
     start = compared_from(c)
-    parts: dict[str, float] = defaultdict(float)
+    parts: dict[tuple[str, bool], float] = defaultdict(float)
     for line in stay.lines:
-        name = "API" if line.engine_name.startswith("API ") else line.name
+        name = "API" if line.kind is LineKind.API else "forced migrations" if line.kind in MIGRATIONS else line.name
         row = line.monthly_usd[start:]
-        parts["forced migrations" if line.engine_name.endswith(": migration") else name] += sum(row) / len(row)
-    words = " + ".join(f"{usd(x)} {name}" for name, x in parts.items() if x >= 0.005)
+        parts[name, line.kind is LineKind.OWN] += sum(row) / len(row)
+    words = " + ".join(f"{usd(x)} {name}" for (name, _), x in parts.items() if x >= 0.005)
     return f"Staying costs {usd(sum(parts.values()))} in a mean month from month {start + 1} on: {words}."
 
 

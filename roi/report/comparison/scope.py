@@ -1,36 +1,46 @@
 """What a comparison counts and what it leaves out, so that nothing is left out in silence."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from roi.economics.decision.comparison import Comparison
+from roi.economics.lines.line_kind import LineKind
 from roi.facts.fact import Basis
 from roi.report.layout.wording import KINDS, case_number, figure, percent, usd
 
-COUNTED: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("API ",), "API tokens at the price list of the as-of date: input, cache reads and writes, output, batch"),
-    (("API provisioned",), "provisioned throughput: whole units at their monthly fee, to the end of their commitment"),
-    (("incumbent, until live",), "the incumbent's bill until a change is live, and both bills in parallel"),
-    (("engineering", "evaluation"), "engineer hours and an evaluation before a change; porting is part of the hours"),
-    (("training",), "training: the run that is kept, runs that are not, labels"),
-    (("retraining",), "retraining: runs, hours, fresh labels, and a new evaluation unless training.retrain_evaluates is false"),
-    (("GPU rent",), "GPU rent for every hour that an instance exists, busy or idle; spares; whole instances"),
-    (("GPU commitment",), "rent of a GPU commitment to its end, beyond the horizon too"),
-    (("vendor hosting",), "vendors' monthly fees for hosting a tuned model"),
-    (("platform",), "platform: load balancer, logs, staging, storage, egress, monitoring"),
-    (("hardware",), "own hardware: price, installation, power, space, replacement, resale"),
-    (("on-call",), "on-call and operation, hours a month"),
-    (("escalated",), "escalated requests, which pay the first model and the incumbent"),
-    (("judge",), "the judge that decides what is escalated, for every request that the first model answers"),
-    (("spilled",), "requests above the floor's capacity, at the API's price and error rate"),
-    (("incumbent's model ends", "vendor's model ends"),
-     "forced migrations when a vendor ends a model, announced or assumed"),
-    (("commitment not used", "own commitment"), "committed spend that is not used, today's and a candidate's"),
-)
-"""How the names of cost lines begin, and what the list says where some option has such a line."""
+PROVISIONED = "provisioned throughput: whole units at their monthly fee, to the end of their commitment"
+MOVES = "forced migrations when a vendor ends a model, announced or assumed"
+COMMITTED = "committed spend that is not used, today's and a candidate's"
+COUNTED: Final[Mapping[LineKind, str]] = {
+    LineKind.API: "API tokens at the price list of the as-of date: input, cache reads and writes, output, batch",
+    LineKind.PROVISIONED: PROVISIONED,
+    LineKind.PROVISIONED_LEFT: PROVISIONED,
+    LineKind.INCUMBENT: "the incumbent's bill until a change is live, and both bills in parallel",
+    LineKind.SET_UP: "engineer hours and an evaluation before a change; porting is part of the hours",
+    LineKind.TRAINING: "training: the run that is kept, runs that are not, labels",
+    LineKind.RETRAINING:
+        "retraining: runs, hours, fresh labels, and a new evaluation unless training.retrain_evaluates is false",
+    LineKind.RENT: "GPU rent for every hour that an instance exists, busy or idle; spares; whole instances",
+    LineKind.RENT_LEFT: "rent of a GPU commitment to its end, beyond the horizon too",
+    LineKind.HOSTING: "vendors' monthly fees for hosting a tuned model",
+    LineKind.PLATFORM: "platform: load balancer, logs, staging, storage, egress, monitoring",
+    LineKind.HARDWARE: "own hardware: price, installation, power, space, replacement, resale",
+    LineKind.OPERATION: "on-call and operation, hours a month",
+    LineKind.ESCALATED: "escalated requests, which pay the first model and the incumbent",
+    LineKind.JUDGE: "the judge that decides what is escalated, for every request that the first model answers",
+    LineKind.SPILLED: "requests above the floor's capacity, at the API's price and error rate",
+    LineKind.MIGRATION: MOVES,
+    LineKind.INCUMBENT_MIGRATION: MOVES,
+    LineKind.COMMITMENT: COMMITTED,
+    LineKind.OWN_COMMITMENT: COMMITTED,
+}
+"""What the list says where some option has a line of this kind; costs of one's own and wrong answers say their figures."""
 
 
 def included(c: Comparison) -> list[str]:
     """What the comparison counts, one sentence each."""
-    names = {line.engine_name for o in c.options for line in o.lines}
-    found = [words for starts, words in COUNTED if any(name.startswith(starts) for name in names)]
+    kinds = {line.kind for o in c.options for line in o.lines}
+    found = list(dict.fromkeys(words for kind, words in COUNTED.items() if kind in kinds))
     if any(path.endswith(".announced.0.from") for path in c.case.facts):
         found.append("list prices that a vendor has announced, each from its day on; successors' prices are over them")
     if (errors := case_number(c.case, "quality.usd_per_error")) > 0:

@@ -6,7 +6,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.facts.fact import Fact
 from roi.report.comparison.advice import MEASURES
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
-from roi.report.layout.wording import fact_name, fact_range, figure, money_of, option_label, usd
+from roi.report.layout.wording import fact_name, figure, money_of, option_label, range_of, usd
 
 
 def measurable(c: Comparison) -> list[Block]:
@@ -25,9 +25,8 @@ def measurable(c: Comparison) -> list[Block]:
     ]
 
 
-def drivers(c: Comparison, ends: Callable[[str, Fact], str] | None = None) -> list[Block]:
+def drivers(c: Comparison, ends: Callable[[str, Fact], str] = range_of) -> list[Block]:
     """The uncertain facts that move the answer most; `ends` tells the range of one, where not every reader may know all."""
-    told = ends or (lambda _, fact: fact_range(fact))
     if not c.drivers or c.driver_option is None:
         return []
     money = money_of([x for d in c.drivers for x in (d.npv_at_low_usd, d.npv_at_high_usd)])
@@ -35,7 +34,7 @@ def drivers(c: Comparison, ends: Callable[[str, Fact], str] | None = None) -> li
     return [
         Heading(f"What moves the NPV of {option_label(c.case, c.driver_option)}, {money.unit}"),
         Table(heads, tuple(
-            Row((fact_name(d.path), told(d.path, c.case[d.path]), money(d.npv_at_low_usd), money(d.npv_at_high_usd),
+            Row((fact_name(d.path), ends(d.path, c.case[d.path]), money(d.npv_at_low_usd), money(d.npv_at_high_usd),
                  f"{d.rank_correlation:+.2f}", money(d.worth_knowing_usd)))
             for d in c.drivers), align="ll"),
         Paragraph("One fact at its 5% and 95% end, the others central. Rank corr.: Spearman, over the draws. Worth knowing: the"

@@ -9,7 +9,9 @@ from quiet_scenario import ADAPTER, CASCADE, CHEAPER, HYBRID, NONE, SELF, case_o
 
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.evaluation import evaluate, read_all
-from roi.economics.decision.verdict import Verdict, answer_alike, choose, decide, what_counts
+from roi.economics.decision.verdict import TurningPrice, Verdict, answer_alike, choose, decide
+from roi.facts.case import Case
+from roi.facts.fact import Basis
 
 
 def sure(chance: float | None, npv: float = 50_000.0, rule: Any = None, **fields: Any) -> Verdict:
@@ -22,7 +24,8 @@ def sure(chance: float | None, npv: float = 50_000.0, rule: Any = None, **fields
     }
     results[CHEAPER] = replace(results[CHEAPER], expected_npv_usd=npv, probability_npv_positive=chance, **fields)
     chosen = choose(shared, results, "errors")
-    return decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=())
+    return decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=(),
+                  turning=TurningPrice(None, None, ()))
 
 
 @pytest.mark.full
@@ -69,7 +72,8 @@ def results_of(paid: float = 0.0, **chances: tuple[float, float, bool]) -> Verdi
         results[id] = replace(results[id], expected_npv_usd=npv, probability_npv_positive=chance, tested=True, binds=binds,
                               payback_months=paid, months_to_live=3.0)
     chosen = choose(shared, results, "errors")
-    return decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=())
+    return decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=(),
+                  turning=TurningPrice(None, None, ()))
 
 
 def test_where_the_best_is_not_likely_the_likely_second_is_recommended_and_not_staying() -> None:
@@ -114,12 +118,9 @@ def test_a_template_value_of_a_wrong_answer_decides_nothing() -> None:
     quality = {"usd_per_error": 1.0, "scores": {"gpt-5.4": 0.95, "gpt-6-luna": 0.9}}
     case = case_of(quality=quality, candidates={"cascade_first": [], "self_hosted": []})
     assert compare(case).verdict.recommended == "stay"
-    shared, options = read_all(case, case.values())
-    results = {o.id: o for o in compare(case).options}
-    chosen = choose(shared, results, what_counts("template"))
-    assert (chosen.leader, chosen.counts) == (CHEAPER, "cash")
-    central = {id: evaluate(shared, option, options) for id, option in options.items() if option.infeasible is None}
-    found = decide(shared, results, options, central, chosen=chosen, drawn=None, measured=(), alarms=())
+    of_a_template = case["quality.usd_per_error"].model_copy(update={"basis": Basis.TEMPLATE})
+    found = compare(Case(facts={**case.facts, "quality.usd_per_error": of_a_template})).verdict
+    assert (found.leader, found.counts) == (CHEAPER, "cash")
     # 2,628,000 requests a month save $10,117.80 and bring 131,400 more wrong answers: 7.7 cents each, set-up aside
     assert found.flips_at_usd_per_error == pytest.approx(10_117.80 / 131_400, rel=0.01)
     assert found.flips_to == "stay"
@@ -151,6 +152,23 @@ def test_the_price_of_an_error_at_which_the_verdict_turns_is_where_it_does(usd: 
     assert sorted(v.flips_between_usd_per_error or ()) == pytest.approx([low, high], rel=1e-12)
     assert low < v.flips_at_usd_per_error < high
     assert v.flips_to_one_of == (v.flips_to,)
+
+
+def test_the_price_of_an_error_is_asked_with_every_hybrid_on_its_floor_there() -> None:
+    """3 million requests a day, 8 times that at the peak: dearer errors make the floor smaller, and the API answers more."""
+    def at(x: float) -> Verdict:
+        return compare(case_of(
+            workload={"requests_per_day": 3e6, "peak_to_mean": 8.0, "growth_per_year": 0.5},
+            quality={"usd_per_error": x, "scores": {"gpt-5.4": 0.95, "qwen3-8b": 0.9}},
+            candidates={"api_models": [], "cascade_first": []},
+        ), thresholds=False).verdict
+
+    v = at(0.05)
+    assert v.leader == SELF
+    assert v.flips_at_usd_per_error is not None
+    assert v.flips_to == HYBRID, "on today's floor staying would have led, at a price a half higher"
+    assert at(v.flips_at_usd_per_error * 0.999).leader == SELF
+    assert at(v.flips_at_usd_per_error * 1.001).leader == HYBRID
 
 
 def test_an_option_below_the_bar_is_infeasible_and_the_incumbent_is_not_held_to_it() -> None:

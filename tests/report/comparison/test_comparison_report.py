@@ -12,6 +12,7 @@ from quiet_scenario import case_of
 
 from roi.answers.saved import read_saved, replay
 from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.lines.line_kind import LineKind
 from roi.errors import CaseError, InputError
 from roi.report.comparison.answer_json import comparison_json
 from roi.report.comparison.compare import comparison_text
@@ -75,7 +76,7 @@ def test_json_holds_every_promised_key() -> None:
         assert option.keys() >= OPTION, option["id"]
         assert len(option["monthly_usd"]) == (36 if option["feasible"] else 0)
         for line in option["lines"]:
-            assert line.keys() >= {"name", "monthly_usd", "upfront_usd", "basis", "source", "arithmetic"}
+            assert line.keys() >= {"name", "kind", "monthly_usd", "upfront_usd", "basis", "source", "arithmetic", "cash"}
         if option["fleet"]:
             assert option["fleet"].keys() >= {"gpu", "instances", "replicas", "gpus", "utilisation_mean", "utilisation_peak"}
     for fact in body["case"].values():
@@ -84,10 +85,11 @@ def test_json_holds_every_promised_key() -> None:
         assert crossing.keys() >= {"option", "baseline", "basis", "counts", "first", "stays", "reason"}
 
 
-def test_the_page_on_the_json_names_every_key_of_the_file_and_of_an_option() -> None:
+def test_the_page_on_the_json_names_every_key_of_the_file_and_of_an_option_and_every_kind_of_line() -> None:
     page = (Path(__file__).parents[3] / "docs" / "json.md").read_text(encoding="utf-8")
     body = as_json(answer("draws=64"))
-    keys = {*body, *(key for option in body["options"] for key in option), *body["experiments"][0], *body["signposts"][0]}
+    keys = {*body, *(key for option in body["options"] for key in option), *LineKind,
+            *body["experiments"][0], *body["signposts"][0]}
     assert {key for key in keys if f"`{key}`" not in page} == set()
 
 

@@ -15,11 +15,11 @@ from roi.economics.decision import signposts
 from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.decision.outlook import look_ahead
 from roi.economics.decision.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import PassedOver, value
 from roi.economics.decision.worth import Experiment
 from roi.economics.option_kinds import SELF_HOSTED
+from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.compare import comparison_text
@@ -374,6 +374,16 @@ def test_what_a_cost_of_ones_own_is_called_moves_no_figure(name: str) -> None:
         return re.findall(r"\d[\d,.]*", flat(c := apis(cost)) + comparison_text(c, (), full=True))
 
     assert figures(name) == figures("licence")
+
+
+def test_a_cost_of_ones_own_called_api_is_told_beside_the_apis_bill() -> None:
+    def told(*costs: str) -> str:
+        found = re.search(r"Staying costs [^:]*: ([^:]*)\.", " ".join(comparison_text(apis(*costs), (), full=True).split()))
+        assert found is not None
+        return found[1]
+
+    assert set(told("costs=[{name: API, option: all, usd_per_month: 150000}]").split(" + ")) == {
+        *told().split(" + "), "$150,000 API"}
 
 
 def test_without_a_candidate_the_screen_says_what_to_write() -> None:

@@ -18,6 +18,7 @@ from roi.economics.finance import discount_factors
 from roi.economics.inputs import Array, Option
 from roi.economics.lines.api_bill import service
 from roi.economics.lines.line import pick, requests
+from roi.economics.lines.line_kind import LineKind
 from roi.economics.reading import number
 from roi.facts.case import Case
 from roi.numerics.sequence import sobol
@@ -167,7 +168,7 @@ def bill_at_todays_list(case: Case) -> float:
     shared, options = read_all(case, case.values(), ids=("stay",))
     stay = _at_todays_list(options["stay"])
     lines = evaluate(shared, stay, {**options, "stay": stay}).costs.lines
-    return sum(float(np.ravel(line.monthly)[0]) for line in lines if line.engine_name.startswith("API "))
+    return sum(float(np.ravel(line.monthly)[0]) for line in lines if line.kind is LineKind.API)
 
 
 def _at_todays_list(option: Option) -> Option:

@@ -1,0 +1,228 @@
+"""The price of a wrong answer at which another option is recommended, by means and chances, each hybrid on its floor there."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise, product
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from roi.economics.decision.draws import Drawn, draw
+from roi.economics.decision.evaluation import Choice, choose_plan, evaluate
+from roi.economics.decision.feasibility import binds
+from roi.economics.decision.option_result import CENT, OptionResult
+from roi.economics.decision.verdict import Choices, Flip, TurningPrice, chance_needed, choose
+from roi.economics.inputs import Array, Option, Shared, path_of
+from roi.facts.case import Case
+
+BEYOND: Final = 1e-9
+"""Share of a price by which its far side is looked at."""
+ERRORS: Final = 2.0
+"""Standard errors of a chance by which its bar is moved, to see whether the draws place a price: 95% of normal luck."""
+HIGHEST: Final = 1e6
+"""USD per wrong answer up to which a hybrid's floor is chosen anew; above it the floor stays."""
+USD_PER_ERROR: Final = path_of(Shared, "usd_per_error")
+
+
+def turning_price(
+    case: Case, shared: Shared, options: Mapping[str, Option], choices: Mapping[str, Choice],
+    results: Mapping[str, OptionResult], chosen: Choices, drawn: Drawn | None,
+) -> TurningPrice:
+    """The USD per wrong answer nearest to today's beyond which `choose` has another leader, and which.
+
+    In each draw savings are linear in it as long as floors stay, so that the leader changes where two means cross, where a
+    chance crosses what its kind needs, or where a floor changes. A template's value gives way to one that is stated, without a
+    spread; another keeps its spread, as a share. The other bars are ERRORS standard errors of a chance lower or higher, on the
+    same side of today's: n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer.
+    """
+    today, ids = float(np.asarray(shared.usd_per_error)), chosen.candidates
+    each = np.asarray(today)
+    if drawn is not None and chosen.counts == "cash":
+        each = np.asarray(drawn.facts.get(USD_PER_ERROR, today))
+    if today <= 0.0:  # what a wrong answer would cost is seen at $1
+        if today < 0.0 or USD_PER_ERROR not in case or case[USD_PER_ERROR].uncertain:
+            return TurningPrice(None, None, ())
+        dollar, each = case[USD_PER_ERROR].model_copy(update={"value": 1.0}), np.ones(1)
+        case = Case(facts={**case.facts, USD_PER_ERROR: dollar})
+        drawn = draw(case, ids, choices, drawn.n, drawn.seed) if drawn is not None else None
+    floors = {id: _floors(shared, options, id, choices.get(id)) for id in ids}
+    priced = _Priced(case, shared, options, choices, results, chosen, drawn, each, floors)
+    flip = priced.turn(shared)
+    others, now = [flip], priced.counted
+    side, at_once = flip[0] - now if flip else 0.0, priced.leader(shared, now)
+    for binding, reversible in product((-ERRORS, ERRORS), repeat=2):
+        if drawn is None:
+            break
+        bars = replace(shared, min_chance=_moved(shared.min_chance, binding, drawn.n),
+                       min_chance_reversible=_moved(shared.min_chance_reversible, reversible, drawn.n))
+        led = priced.leader(bars, now)
+        others.append(priced.turn(bars, side) if led == at_once else (now, led))
+    ends = _ends(others, now)
+    beyond = [to[1] for to in others if to]
+    beyond += [priced.beyond(shared, x) for x in ends or () if x]  # an option may lead over a short stretch alone
+    return TurningPrice(flip, ends, tuple(dict.fromkeys(id for id in beyond if id != chosen.leader)))
+
+
+class _Row(NamedTuple):
+    """An option on one of its plans and floors."""
+
+    result: OptionResult
+    without: Array
+    """What it saves in each draw without wrong answers, USD."""
+    slope: Array
+    """What it saves more in each draw for each USD that a wrong answer costs, USD."""
+
+
+@dataclass(frozen=True)
+class _Priced:
+    """What every candidate saves, by the price of a wrong answer."""
+
+    case: Case
+    shared: Shared
+    options: Mapping[str, Option]
+    choices: Mapping[str, Choice]
+    results: Mapping[str, OptionResult]
+    chosen: Choices
+    drawn: Drawn | None
+    each: Array
+    """USD that a wrong answer costs in the draws of `drawn`."""
+    floors: Mapping[str, list[tuple[float, Choice | None]]]
+    """By option: from which price on, USD, it takes which plan and floor, ascending from 0."""
+    rows: dict[tuple[str, Choice | None], _Row] = field(default_factory=dict)
+    """Those worked out so far."""
+
+    @property
+    def counted(self) -> float:
+        """USD per wrong answer that the verdict rests on: 0 where it counts cash alone."""
+        return 0.0 if self.chosen.counts == "cash" else float(np.asarray(self.shared.usd_per_error))
+
+    def turn(self, bars: Shared, side: float = 0.0) -> Flip | None:
+        """The price nearest to today's beyond which another option leads than today's, on one `side` of today's or on both."""
+        now, nearest = self.counted, math.inf
+        found = None
+        starts = sorted({start for floors in self.floors.values() for start, _ in floors})
+        stretches = [(abs(min(max(now, low), high) - now), low, high) for low, high in pairwise([*starts, math.inf])]
+        for off, low, high in sorted(stretches):
+            if off >= nearest:
+                break
+            inside = [x for x in self._crossings(bars, low, high) if low < x < high]
+            for x in sorted([*inside, low, high], key=lambda x: abs(x - now)):
+                if not 0.0 < x < math.inf or (x - now) * side < 0 or abs(x - now) >= nearest:
+                    continue
+                led = self.beyond(bars, x)
+                if led != self.chosen.leader:
+                    found, nearest = (float(x), led), abs(x - now)
+        return found
+
+    def beyond(self, bars: Shared, usd_per_error: float) -> str:
+        """Who leads at the next price, seen from today's."""
+        return self.leader(bars, usd_per_error * (1.0 + (BEYOND if usd_per_error > self.counted else -BEYOND)))
+
+    def leader(self, bars: Shared, usd_per_error: float) -> str:
+        """Who leads at this price where `bars` asks for these chances."""
+        moved = {}
+        for id, row in self._rows(usd_per_error).items():
+            saved = row.without + usd_per_error * row.slope
+            odds = row.result.probability_npv_positive if self.drawn is None or id == "stay" else float(np.mean(saved > 0))
+            moved[id] = replace(row.result, expected_npv_usd=float(saved.mean()), probability_npv_positive=odds)
+        return choose(bars, moved, "errors").leader
+
+    def _crossings(self, bars: Shared, low: float, high: float) -> list[float]:
+        """Prices at which today's leader and another have one mean, or a chance is what its kind needs, on the floors there."""
+        rows = self._rows(low + 1.0 if math.isinf(high) else (low + high) / 2.0)
+        means = {id: (float(row.without.mean()), float(row.slope.mean())) for id, row in rows.items()}
+        mine, my_slope = means[self.chosen.leader]
+        found = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
+        for row in rows.values() if self.drawn is not None else ():
+            found.extend(_crossings(row.without, row.slope, chance_needed(bars, row.result)))
+        return found
+
+    def _rows(self, usd_per_error: float) -> dict[str, _Row]:
+        """Every candidate on its plan and floor at this price."""
+        there = {id: next(choice for start, choice in reversed(floors) if start <= usd_per_error)
+                 for id, floors in self.floors.items()}
+        for id, choice in there.items():
+            if (id, choice) not in self.rows:
+                self.rows[id, choice] = self._on(id, choice)
+        return {id: self.rows[id, choice] for id, choice in there.items()}
+
+    def _on(self, id: str, choice: Choice | None) -> _Row:
+        """The option on this plan and floor, in the draws of the others; at the central values where there are none."""
+        result, n = self.results[id], self.drawn.n if self.drawn is not None else 0
+        option, drawn = _on(self.options[id], choice), self.drawn
+        if drawn is None:
+            dollar = replace(self.shared, usd_per_error=1.0)
+            stay, done = (evaluate(dollar, each, self.options) for each in (self.options["stay"], option))
+            return _Row(result, *(np.array([float(a) - float(b)]) for a, b in (
+                (stay.cash_pv, done.cash_pv), (stay.total.errors_pv, done.total.errors_pv))))
+        if choice is not None and choice != self.choices.get(id):
+            result = replace(result, binds=binds(option))
+            drawn = draw(self.case, ("stay", id), {**self.choices, id: choice}, n, drawn.seed)
+        errors = drawn.npv[id] - drawn.cash[id]
+        known = (self.each > 0) & (np.abs(errors) > CENT)  # the same answers: rounding is no slope
+        return _Row(result, drawn.cash[id], np.divide(errors, self.each, out=np.zeros(errors.shape), where=known))
+
+
+def _floors(
+    shared: Shared, options: Mapping[str, Option], id: str, today: Choice | None,
+) -> list[tuple[float, Choice | None]]:
+    """From which price of a wrong answer on the option takes which plan and floor: a hybrid's change, others' do not."""
+    option = options[id]
+    if option.kind != "hybrid" or today is None:
+        return [(0.0, today)]
+    dollar = replace(shared, usd_per_error=1.0)
+
+    def costs(choice: Choice) -> tuple[Choice, float, float]:
+        done = evaluate(dollar, _on(option, choice), options)
+        return choice, float(done.cash_pv), float(done.total.errors_pv)
+
+    def cheapest(price: float) -> tuple[Choice, float, float]:
+        there = choose_plan(replace(shared, usd_per_error=price), option, options)
+        assert there.plan is not None
+        return costs(Choice(option.plans.index(there.plan), there.replicas_fixed))
+
+    def between(low: float, one: tuple[Choice, float, float], high: float, other: tuple[Choice, float, float]) -> None:
+        (before, cash, slope), (after, more, flatter) = one, other
+        if before == after or flatter >= slope:
+            return
+        at = min(max((more - cash) / (slope - flatter), low), high)
+        middle = cheapest(at)
+        if middle[0] in (before, after) or middle[1] + at * middle[2] > cash + at * slope - CENT:
+            found.append((at, after))
+        else:
+            between(low, one, at, middle)
+            between(at, middle, high, other)
+
+    now, at_none, at_most = float(np.asarray(shared.usd_per_error)), cheapest(0.0), cheapest(HIGHEST)
+    found: list[tuple[float, Choice | None]] = [(0.0, at_none[0])]
+    between(0.0, at_none, now, costs(today))
+    between(now, costs(today), HIGHEST, at_most)
+    return found
+
+
+def _on(option: Option, choice: Choice | None) -> Option:
+    """The option on this plan and floor."""
+    if choice is None:
+        return option
+    fixed = option.replicas_fixed if choice.replicas_fixed is None else choice.replicas_fixed
+    return replace(option, plan=option.plans[choice.plan], replicas_fixed=fixed)
+
+
+def _moved(bar: float, errors: float, n: int) -> float:
+    return bar + errors * math.sqrt(bar * (1.0 - bar) / n)
+
+
+def _ends(flips: Sequence[Flip | None], now: float) -> tuple[float, float | None] | None:
+    """The nearest and the furthest of the prices; a furthest None where some are none."""
+    found = sorted((flip[0] for flip in flips if flip), key=lambda x: abs(x - now))
+    return (found[0], found[-1] if None not in flips else None) if found else None
+
+
+def _crossings(without: Array, slope: Array, needed: float) -> Array:
+    """The x > 0 at which the share of the draws with without + slope x > 0 passes `needed`."""
+    turns = np.divide(-without, slope, out=np.zeros(slope.shape), where=slope != 0)
+    order = np.argsort(turns)[np.count_nonzero(turns <= 0):]
+    positive = np.count_nonzero(without > 0) + np.count_nonzero((without == 0) & (slope > 0))
+    shares = np.append(positive, positive + np.cumsum(np.sign(slope[order]))) / slope.size
+    return turns[order][np.diff(shares >= needed)]

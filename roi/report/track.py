@@ -113,7 +113,7 @@ def _sentences(a: TrackAnswer) -> Iterator[tuple[str, list[str], str]]:
         )
     for limit in a.limits:
         if not limit.holds:
-            yield OUTSIDE, [f"Limit passed: {limit_sentence(limit)}."], "alarm"
+            yield OUTSIDE, [f"Limit {'not told' if limit.came is None else 'passed'}: {limit_sentence(limit)}."], "alarm"
 
 
 def on_course(a: TrackAnswer) -> bool:
@@ -388,7 +388,7 @@ def _ahead(a: TrackAnswer) -> Iterable[Block]:
 
 def limit_sentence(limit: Limit) -> str:
     """One limit: its name, what it means, what came, and by how much it is passed."""
-    came = "nothing tells it" if limit.came is None else figure(limit.came)
+    came = "no file given tells it, and what nothing tells holds no limit" if limit.came is None else figure(limit.came)
     by = (
         ""
         if limit.holds or limit.came is None or not isfinite(limit.came)

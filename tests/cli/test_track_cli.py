@@ -60,7 +60,7 @@ def test_a_bill_alone_passes_no_signpost_and_no_limit_of_a_price(tmp_path, folde
     assert alone.exit_code == counted.exit_code == 3
     said = [" ".join(each.stdout.split()) for each in (alone, counted)]
     assert ["A signpost lies behind us: the price" in each for each in said] == [False, True]
-    assert ["price_factor: nothing tells it" in each for each in said] == [True, False]
+    assert ["Limit not told: price_factor: no file given tells it" in each for each in said] == [True, False]
     assert ["A bill without calls and tokens, in 2026-12: price and volume" in each for each in said] == [True, False]
 
 

@@ -44,9 +44,9 @@ def table(c: Comparison, name: str) -> LongTable:
     """The table `name`: options, months, lines, facts or drivers. UnknownName for another.
 
     options: one row an option, those that cannot work with their reason. months: one row an option and month, its cost,
-    what it saves against staying, and of the cost the cash (the rest is wrong answers and what is given up). lines: one row an
-    option, cost line and month. facts: one row a fact of the Case. drivers: one row a fact that moves the NPV of
-    `driver_option`.
+    what it saves against staying, and of the cost the cash (the rest is wrong answers and what is given up). lines: one row
+    an option, cost line and month, with what the line pays for and whether that is cash. facts: one row a fact of the Case.
+    drivers: one row a fact that moves the NPV of `driver_option`.
     """
     if name not in TABLES:
         raise UnknownName("table", name, TABLES, "table", TABLES)
@@ -112,7 +112,7 @@ def _months(c: Comparison) -> Iterator[Cells]:
         yield from ((o.id, month, *row) for month, row in enumerate(rows))
 
 
-LINES: Final = ("option", "line", "month", "usd", "basis", "source", "arithmetic")
+LINES: Final = ("option", "line", "kind", "cash", "month", "usd", "basis", "source", "arithmetic")
 
 
 def _lines(c: Comparison) -> Iterator[Cells]:
@@ -122,7 +122,7 @@ def _lines(c: Comparison) -> Iterator[Cells]:
             shown = arithmetic_month(line)
             for month, amount in enumerate((line.upfront_usd, *line.monthly_usd)):
                 told = line.arithmetic if month == shown else None
-                yield o.id, line.name, month, amount, str(line.basis), line.source, told
+                yield o.id, line.name, str(line.kind), line.cash, month, amount, str(line.basis), line.source, told
 
 
 FACTS: Final = ("path", "name", *FACT)

@@ -57,6 +57,8 @@ def test_the_lines_of_a_month_sum_to_the_month_and_each_line_has_its_arithmetic_
     for row in rows(comparison, "months"):  # nothing of these options is given up, so that all else is cash
         assert row["cost_usd"] - row["cash_usd"] == pytest.approx(wrong[row["option"], row["month"]], abs=1e-6)
     assert sum(row["arithmetic"] is not None for row in lines) == sum(len(o.lines) for o in comparison.options)
+    assert {row["cash"] for row in lines if row["kind"] == "wrong-answers"} == {False}
+    assert {row["line"][:4] for row in lines if row["kind"] == "api"} == {"API "}
 
 
 def test_facts_and_drivers_are_those_of_the_comparison(comparison):

@@ -26,7 +26,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     """Lines of an owned fleet with `gpus` in use, shape (..., H); the first fleet is paid in month 0, when it is ordered.
 
     Cards that are there already are not bought: as many as are ever used cost in month 0 what selling them would bring. One
-    that wears out within the horizon is replaced by a new one, which is bought and set into the server that stands.
+    that wears out within the horizon is replaced by a new one, from go-live on, which is set into the server that stands.
     """
     assert option.plan is not None
     plan = option.plan
@@ -62,13 +62,16 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     if terms.life_months >= shared.horizon:
         return [own, *power, sold]
     new = plan.usd_per_gpu if plan.replacement_usd is None else plan.replacement_usd
-    each_new = f"${pick(new):,.6g}"
+    each_new, worn = f"${pick(new):,.6g}", np.arange(shared.horizon) >= terms.life_months
+    replaced = purchases(live.where_any(most * worn), terms.life_months) * (1.0 + terms.spare_share)
+    again = np.zeros_like(replaced)
+    again[..., :-1] = replaced[..., 1:]
     return [
         own,
-        _purchase_line("hardware, purchase and replacement", later, new, each_new,
+        _purchase_line("hardware, purchase and replacement", again, new, each_new,
                        facts=(f"purchase.{plan.gpu}.usd_per_gpu", "own_hardware.life_months")),
         *power, sold,
-        _resale_line("hardware, resale of replacements", shared.horizon, terms, bought * (1.0 - at_first), new, each_new),
+        _resale_line("hardware, resale of replacements", shared.horizon, terms, replaced, new, each_new),
     ]
 
 

@@ -86,6 +86,7 @@ def test_owned_cards_that_wear_out_within_the_horizon_are_replaced_by_new_ones_t
     """3 of 5 cards that would fetch $5,000, life 12 of 24 months: $15,000 not got in month 0, half of it got at month 12, no
     cash; then 3 new ones at $28,000, in the servers that stand, of which half is left at month 24. Of two draws of the value
     kept each is as it is alone. An older Case, without a price of new ones, pays what the old ones would have fetched.
+    Live after 18 months, the new ones are bought by then.
     """
     mine = {**HARDWARE, "cards": {"a100-80gb-sxm": 5}, "resale_usd_per_gpu": 5000.0, "life_months": 12}
     case = case_of(own_hardware={**mine, "purchase_usd_per_gpu": 28_000.0}, discount_rate=0.0)
@@ -105,6 +106,9 @@ def test_owned_cards_that_wear_out_within_the_horizon_are_replaced_by_new_ones_t
     drawn = World(case, **plan(OWN), **{"own_hardware.value_kept_per_year": np.array(values)[:, None]}).costed(OWN).pv
     alone = [World(case, **plan(OWN), **{"own_hardware.value_kept_per_year": x}).costed(OWN).pv for x in values]
     assert np.ravel(drawn) == pytest.approx([float(x) for x in alone])
+    late = World(case, **plan(OWN), **{"changes.self_hosted.months_to_live": 18.0})
+    paid = {name: {t + 1: usd for t, usd in enumerate(late.line(OWN, name)[1]) if usd} for name in (sold, new)}
+    assert paid == {sold: pytest.approx({12: -7500.0}), new: {18: 84_000.0}}
     older = {path: None for path in case.facts if path.endswith(".replacement")}
     assert {t + 1: usd for t, usd in enumerate(World(case, **plan(OWN), **older).line(OWN, new)[1]) if usd} == {12: 15_000.0}
 

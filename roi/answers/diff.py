@@ -16,7 +16,7 @@ from roi.economics.change.causes import Cause
 from roi.economics.change.difference import Explained, Turned, explain, turned
 from roi.economics.change.mixture import Mixture
 from roi.economics.decision.comparison import Comparison, compare
-from roi.economics.inputs import KEEPS_MODEL, LEVERS
+from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
 from roi.errors import InputError, nearest
 from roi.resolution.resolution import resolve
 from roi.scenario.file import load_scenario

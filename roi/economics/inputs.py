@@ -13,6 +13,8 @@ from typing import Annotated, Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from roi.economics.option_kinds import KEEPS_MODEL, LEVERS, SELF_HOSTED
+
 Array = NDArray[np.float64]
 Number = float | Array
 T = TypeVar("T")
@@ -214,6 +216,8 @@ class Plan:
     watts: Annotated[Number, At("options.{option}.plans.{plan}.watts", absent=0.0)]
     usd_per_gpu: Number
     """0 where the GPU is rented."""
+    replacement_usd: Number | None = None
+    """USD of the new card that takes the place of an owned one which wears out; None where none does, and in older Cases."""
     pooling: Number = 1.0
     """What each of four replicas behind a router holds over one alone (`fleet_capacity`)."""
     rent: Annotated[str | None, At("options.{option}.plans.{plan}.rent")] = None
@@ -393,8 +397,3 @@ class Option:
 
 
 PLATFORM = ("total", "load_balancer", "logs", "staging", "storage", "egress", "monitoring")
-LEVERS = frozenset({"shorter-prompt", "less-reasoning"})
-"""Kinds in which the incumbent's model is asked for less, so that its answers must be evaluated again."""
-KEEPS_MODEL = frozenset({"stay", "cache-batch", "flexible-tier", "provisioned"})
-"""Kinds in which the incumbent answers as it does today, for less or at another speed."""
-SELF_HOSTED = frozenset({"self-hosted-base", "self-hosted-adapter", "hybrid", "own-hardware"})

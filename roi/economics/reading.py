@@ -9,8 +9,6 @@ from typing import Any, Final, TypeVar, get_args
 import numpy as np
 
 from roi.economics.inputs import (
-    KEEPS_MODEL,
-    LEVERS,
     NEEDED,
     PLATFORM,
     AnnouncedRates,
@@ -29,6 +27,7 @@ from roi.economics.inputs import (
     path_of,
     places,
 )
+from roi.economics.option_kinds import KEEPS_MODEL, LEVERS
 from roi.economics.worked_out import BillFacts, ErrorRate, OptionFacts, PlanFacts, TrainingFacts
 from roi.facts.case import Values, axis, triangle
 from roi.facts.fact import Fact, Value
@@ -193,7 +192,8 @@ def _plan(values: Values, names: Mapping[str, object], shared: Shared) -> Plan:
     return _read(
         Plan, values, names, path=path_of(Plan, "gpu", **names).removesuffix("gpu"), capacity=capacity,
         pooling=pooling,
-        usd_per_gpu=0.0 if facts.price is None else number(values[facts.price], facts.price), **known,
+        usd_per_gpu=0.0 if facts.price is None else number(values[facts.price], facts.price),
+        replacement_usd=None if facts.replacement is None else number(values[facts.replacement], facts.replacement), **known,
     )
 
 

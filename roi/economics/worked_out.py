@@ -59,10 +59,12 @@ class ErrorRate:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanFacts:
-    """Behind `Plan.capacity`, `pooling` and `usd_per_gpu`: rates at three speeds of the engine, and a price."""
+    """Behind `Plan.capacity`, `pooling` and USD a GPU: rates at three speeds of the engine, and prices."""
 
     price: Annotated[str | None, At("options.{option}.plans.{plan}.price")]
-    """Path of the purchase price of one GPU; None where it is rented."""
+    """Path of the purchase price of one GPU, of what one that is owned would fetch; None where it is rented."""
+    replacement: Annotated[str | None, At("options.{option}.plans.{plan}.replacement")]
+    """Path of what a new one costs, where one that is owned wears out within the horizon."""
     central_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_requests_per_s")]
     slow_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_slow_requests_per_s")]
     fast_requests_per_s: Annotated[Number, At("options.{option}.plans.{plan}.capacity_fast_requests_per_s")]

@@ -7,8 +7,9 @@ from functools import partial
 
 from roi.catalog.prices.api_prices import find_api_price, find_provider
 from roi.catalog.prices.vendors import cache_minimum
-from roi.economics.inputs import KEEPS_MODEL, Api, Option, path_of
+from roi.economics.inputs import Api, Option, path_of
 from roi.economics.inputs import places as places_of
+from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.worked_out import OptionFacts
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.fact import Basis

@@ -74,3 +74,10 @@ class FactSheet:
     def case(self) -> Case:
         """The Case of the facts so far."""
         return Case(facts=self.facts)
+
+    def with_ends(self, path: str, fact: Fact) -> Fact:
+        """The fact that the path has, this one if none before; its ends are facts of their own, which the draws need."""
+        self.facts.setdefault(path, fact)
+        for end, value in (("low", fact.low), ("high", fact.high)):
+            self.add(f"{path}_{end}", value, fact.unit, basis=fact.basis, source=fact.source, date=fact.date)
+        return self.facts[path]

@@ -40,8 +40,10 @@ def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     sheet.warnings += [f"gpu_rents.{o.stated} is not used: candidates name other cards or vendors than {o.gpu} at {o.vendor}"
                        for o in unused]
     price = s.own_hardware.purchase_usd_per_gpu
-    if price is not None and (own or not s.candidates.own_hardware):
-        why = "it moves nothing: cards are bought where candidates.own_hardware is true and none are owned"
+    worn_out = any(o.replacement for o in own)
+    if price is not None and not worn_out and (own or not s.candidates.own_hardware):
+        why = ("it moves nothing: cards are bought where candidates.own_hardware is true and none are owned, or where owned"
+               " ones wear out within the horizon (own_hardware.life_months)")
         raise ScenarioError("own_hardware.purchase_usd_per_gpu", price, why)
     bought = bought_offers(s) if s.candidates.own_hardware and not own else ()
     check_capacities(s, (*offers, *bought, *own))

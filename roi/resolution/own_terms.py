@@ -5,7 +5,8 @@ from functools import partial
 
 from roi.catalog.models.shapes import find_model, load_models, names
 from roi.catalog.prices.api_prices import find_api_price, model_names, provider_names
-from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, path_of
+from roi.economics.inputs import Option, path_of
+from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.errors import InputError, UnknownName, nearest
 from roi.resolution.fact_sheet import FactSheet
 from roi.scenario.demand import Score

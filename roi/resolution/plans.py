@@ -206,7 +206,7 @@ def _as_stated(
     server = plan_evidence(sheet.known, plan, lengths).server
     evidence = PlanEvidence(server=server, speed_path=f"{path}.speed", speed=speed, profiled=False, basis=Basis.STATED,
                             source=source)
-    _add_speed(sheet, evidence.speed_path, speed)
+    sheet.with_ends(evidence.speed_path, speed)
     slow, alone, fast = (Capacity(end * q.value, "as stated") for end in ends)
     capacity = PlanCapacity(alone=alone, slow=slow, fast=fast, pooling=row.pooling, pooling_slow=row.pooling,
                             pooling_fast=row.pooling)
@@ -225,12 +225,12 @@ def _with_measured(sheet: FactSheet, chosen: list[_Found], found: list[_Found]) 
 def _replayed(sheet: FactSheet, s: Scenario, offer: Offer, plan: ServingPlan, lengths: SystemLengths) -> FleetPlan:
     """The plan with its capacity, which is replayed once for all options, vendors and scenarios that share the replica."""
     evidence = plan_evidence(sheet.known, plan, lengths)
-    spreads = [_add_speed(sheet, evidence.speed_path, evidence.speed)]
+    spreads = [sheet.with_ends(evidence.speed_path, evidence.speed)]
     if evidence.profiled:
         what = f"{plan.shape.id} {plan.weight_dtype} on {plan.tensor_parallel} x {plan.gpu.id}"
         sheet.warnings.append(f"serving speed of {what} is {evidence.speed.basis.value}: {evidence.speed.source}")
     if evidence.adapters is not None:
-        spreads.append(_add_speed(sheet, evidence.adapters.path, evidence.adapters.spread))
+        spreads.append(sheet.with_ends(evidence.adapters.path, evidence.adapters.spread))
     speeds = float(joint_low(f.low or 1.0 for f in spreads)), 1.0, float(joint_high(f.high or 1.0 for f in spreads))
     replayed, key = sheet.known.replayed, (plan, lengths.key, evidence.speed_path, slo_of(s), speeds)
     if key not in replayed:
@@ -330,19 +330,26 @@ def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
     return [found[k] for k in dict.fromkeys(int(k) for k in first)][:MOST_PLANS]
 
 
-def _add_speed(sheet: FactSheet, path: str, fact: Fact) -> Fact:
-    """The fact that the Case has for this speed, this one if none before; its ends are facts of their own, for the draws."""
-    sheet.facts.setdefault(path, fact)
-    for end, value in (("low", fact.low), ("high", fact.high)):
-        sheet.add(f"{path}_{end}", value, fact.unit, basis=fact.basis, source=fact.source, date=fact.date)
-    return sheet.facts[path]
-
-
 def add_published_speeds(sheet: FactSheet, s: Scenario) -> None:
     """How far the roofline may be off: for the cards it was fitted on, for all others, for AMD's."""
     engine = find_engine(s.serving.engine or ENGINE)
     for gpu in (engine.gpus[0], "other GPUs", "MI"):
-        _add_speed(sheet, *published_engine_speed(engine, gpu, mixture=False))
+        sheet.with_ends(*published_engine_speed(engine, gpu, mixture=False))
+
+
+def _add_card_facts(sheet: FactSheet, id: str, number: int, o: Offer) -> None:
+    """What a card costs that is bought; of an owned one what it would fetch, what a new one costs, how many there are."""
+    new = f"purchase.{o.gpu}.usd_per_gpu"
+    prices = [("price", new if o.owned is None else f"own_hardware.resale_usd_per_gpu.{o.gpu}", o)]
+    if o.replacement is not None:
+        prices.append(("replacement", new, o.replacement))
+    for name, price, card in prices:
+        sheet.add(price, card.usd_per_gpu, "USD", basis=card.basis, source=card.source, date=card.date,
+                  low=card.low_usd_per_gpu, high=card.high_usd_per_gpu)
+        sheet.state(path_of(PlanFacts, name, option=id, plan=number), price, card.source)
+    if o.owned is not None:
+        count = path_of(Plan, "gpus_owned", option=id, plan=number)
+        sheet.state(count, o.owned, f"scenario own_hardware.cards: {o.gpu}", "GPUs")
 
 
 def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: FleetPlan, choice: WeightChoice) -> None:
@@ -354,12 +361,7 @@ def _add_plan_facts(sheet: FactSheet, s: Scenario, id: str, number: int, plan: F
     sheet.state(f"options.{id}.plans.{number}.rental", o.kind, o.source)
     sheet.state(path("weight_dtype"), serving.weight_dtype, choice.source(serving.weight_dtype))
     if o.kind == "owned":
-        price = f"purchase.{o.gpu}.usd_per_gpu" if o.owned is None else f"own_hardware.resale_usd_per_gpu.{o.gpu}"
-        sheet.add(price, o.usd_per_gpu, "USD", basis=o.basis, source=o.source, date=o.date, low=o.low_usd_per_gpu,
-                  high=o.high_usd_per_gpu)
-        sheet.state(held("price"), price, o.source)
-        if o.owned is not None:
-            sheet.state(path("gpus_owned"), o.owned, f"scenario own_hardware.cards: {o.gpu}", "GPUs")
+        _add_card_facts(sheet, id, number, o)
     elif o.stated is not None:
         rent = f"gpu_rents.{o.stated}.usd_per_gpu_hour"
         sheet.quantity(rent, s.gpu_rents[o.stated].usd_per_gpu_hour, "USD/GPU-hour", stated=True, source=f"scenario {rent}")

@@ -316,7 +316,8 @@ class OwnHardware(Section):
     """What one of the `cards` would fetch today, server share included: one figure, or one for each card; left out = the
     catalog's purchase price, less what a card loses in two years."""
     purchase_usd_per_gpu: ByCard | None = None
-    """What one card costs new, where it is bought; left out = the catalog's price. host_usd_per_gpu comes on top."""
+    """What one card costs new, where it is bought; left out = the catalog's price. host_usd_per_gpu comes on top, unless it
+    takes the place of one of the `cards` that wears out within the horizon, in the server that stands."""
     watts_per_gpu: Watts | dict[Name, Watts] | None = None
     """Power of one card with its share of the server, one figure or one for each card; left out = the card's board limit."""
     as_a_whole: bool = False
@@ -341,7 +342,7 @@ class OwnHardware(Section):
     spare_share: Fraction = 0.0
     """Spare GPUs in the cupboard over those in use."""
     life_months: Annotated[int, Field(ge=6, le=240)] = 48
-    """Months until a GPU is replaced."""
+    """Months until a GPU is replaced, by a new one; those of the `cards` count from today."""
     value_kept_per_year: Fraction = spread(0.65, 0.5, 0.8, "20 to 40% left after 36 months, newer cards more")
     """Resale value kept from year to year."""
     gpus_per_server: Annotated[int, Field(ge=1, le=16)] = 8

@@ -37,6 +37,7 @@ from roi.economics.lines.api_bill import api_lines, provisioned_lines, service
 from roi.economics.lines.api_request import request_cost, seen_tokens
 from roi.economics.lines.calendar import events, growth_path, incumbent_share, live_share
 from roi.economics.lines.commitment_lines import commitment_line, own_commitment_line
+from roi.economics.lines.hardware import hardware_lines, purchases
 from roi.economics.lines.line import Along, Line, always, billed_requests, rent_level, requests, usd_of_errors
 from roi.economics.lines.option_lines import (
     answered_wrong,
@@ -46,7 +47,7 @@ from roi.economics.lines.option_lines import (
     tuned_again,
 )
 from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
-from roi.economics.lines.self_hosting import fleet_lines, fleet_months, hardware_lines, purchases
+from roi.economics.lines.self_hosting import fleet_lines, fleet_months
 from roi.economics.reading import read_shared
 from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, size_autoscaled_fleet, size_fleet, spill_share
 from roi.facts.case import Case, quantile

@@ -64,6 +64,8 @@ class Offer(NamedTuple):
     """How many of this card there are already; None where it is rented or bought."""
     watts: float | None = None
     """Power of one card in place of its board limit, where it is bought or owned and the scenario says so."""
+    replacement: "Offer | None" = None
+    """What takes the place of one that is owned and wears out within the horizon."""
 
 
 Offers = tuple[Offer, ...]
@@ -129,16 +131,7 @@ def rented_offers(s: "Scenario") -> Offers:
 def bought_offers(s: "Scenario") -> Offers:
     """Cards that can be bought; a server holds `own_hardware.gpus_per_server` of them, smaller fleets fewer."""
     gpus, sizes, own = _named_gpus(s), (1, s.own_hardware.gpus_per_server), s.own_hardware
-    field = "own_hardware.purchase_usd_per_gpu"
-    cards = {p.gpu: Offer(
-        gpu=p.gpu, vendor="purchase", kind="owned", source=p.source, date=p.date, usd_per_gpu=p.usd_per_gpu,
-        low_usd_per_gpu=p.low_usd_per_gpu, high_usd_per_gpu=p.high_usd_per_gpu, basis=Basis.PUBLISHED,
-    ) for p in purchase_prices(s.as_of)}  # fmt: skip
-    for gpu, q in _by_card(own.purchase_usd_per_gpu, field, gpus or set(cards)).items():
-        price = as_spread(q)
-        cards[gpu] = Offer(gpu=gpu, vendor="purchase", kind="owned", source=price.source or f"scenario {field}",
-                           date=price.date or s.as_of, usd_per_gpu=price.value, low_usd_per_gpu=price.low,
-                           high_usd_per_gpu=price.high, basis=Basis.STATED)
+    cards = _new_cards(s, gpus)
     watts = _by_card(own.watts_per_gpu, "own_hardware.watts_per_gpu", set(cards))
     return tuple(
         card._replace(gpus_per_instance=size, watts=watts.get(card.gpu)) for card in cards.values()
@@ -146,6 +139,21 @@ def bought_offers(s: "Scenario") -> Offers:
         # no SXM or OAM is sold one by one, and a Mac has one GPU
         for size in (sizes[1:] if "SXM" in card.gpu or card.gpu.startswith("MI") else sizes[: 1 if is_apple(card.gpu) else 2])
     )
+
+
+def _new_cards(s: "Scenario", named: set[str]) -> dict[str, Offer]:
+    """What each card costs new: as stated, of the `named` ones (all where none is) or by its name; else the catalog's price."""
+    field = "own_hardware.purchase_usd_per_gpu"
+    cards = {p.gpu: Offer(
+        gpu=p.gpu, vendor="purchase", kind="owned", source=p.source, date=p.date, usd_per_gpu=p.usd_per_gpu,
+        low_usd_per_gpu=p.low_usd_per_gpu, high_usd_per_gpu=p.high_usd_per_gpu, basis=Basis.PUBLISHED,
+    ) for p in purchase_prices(s.as_of)}  # fmt: skip
+    for gpu, q in _by_card(s.own_hardware.purchase_usd_per_gpu, field, named or set(cards)).items():
+        price = as_spread(q)
+        cards[gpu] = Offer(gpu=gpu, vendor="purchase", kind="owned", source=price.source or f"scenario {field}",
+                           date=price.date or s.as_of, usd_per_gpu=price.value, low_usd_per_gpu=price.low,
+                           high_usd_per_gpu=price.high, basis=Basis.STATED)
+    return cards
 
 
 def _by_card(given: T | dict[str, T] | None, field: str, cards: set[str]) -> dict[str, T]:
@@ -170,6 +178,7 @@ def owned_offers(s: "Scenario") -> Offers:
             raise UnknownName(field, gpu, cards, "card among own_hardware.cards")
     found: list[Offer] = []
     watts = _by_card(own.watts_per_gpu, "own_hardware.watts_per_gpu", set(cards))
+    new = _new_cards(s, set(cards)) if own.life_months < s.horizon_months else None
     for gpu, count in cards.items():
         q = stated.get(gpu) if isinstance(resale, dict) else resale
         worth = _two_years_old(s, gpu) if q is None else as_spread(q)
@@ -177,11 +186,20 @@ def owned_offers(s: "Scenario") -> Offers:
         card = Offer(
             gpu=gpu, vendor=OWN_VENDOR, kind="owned", source=worth.source or f"scenario {field}", date=worth.date or s.as_of,
             usd_per_gpu=worth.value, low_usd_per_gpu=worth.low, high_usd_per_gpu=worth.high, owned=count, watts=watts.get(gpu),
-            basis=Basis.ASSUMED if q is None else Basis.STATED,
+            basis=Basis.ASSUMED if q is None else Basis.STATED, replacement=None if new is None else _replacement(s, gpu, new),
         )
         most = 1 if is_apple(gpu) else min(count, own.gpus_per_server)
         found += [card._replace(gpus_per_instance=n) for n in sorted(sizes) if n <= most]
     return tuple(found)
+
+
+def _replacement(s: "Scenario", gpu: str, new: dict[str, Offer]) -> Offer:
+    """The new card in the place of an owned one that wears out; ScenarioError where nobody says what it costs."""
+    if gpu not in new:
+        raise ScenarioError("own_hardware.life_months", s.own_hardware.life_months,
+                            f"{gpu} is replaced within the {s.horizon_months} months, and the catalog has no purchase price of"
+                            f" it: state what a new one costs, own_hardware.purchase_usd_per_gpu={{{gpu}: USD}}")
+    return new[gpu]
 
 
 YEARS_OWNED = 2.0

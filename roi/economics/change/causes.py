@@ -20,9 +20,10 @@ NAMES: Final = {"system": ("systems", "quality.evaluation_noise"), "end_to_end":
                 "base": ("systems",), "vendor": ("vendors", "apis"), "group": ("changes",), "kind": ("kinds",)}
 """Fields of an option that name something, and where the facts of that stand."""
 PLAN = re.compile(r"options\.(?P<option>.+)\.plans\.(?P<plan>[^.]+)\.(?P<field>[a-z_0-9]+)")
-POINTERS: Final = ("price", "speed", "adapter_speed", "rent")
+POINTERS: Final = ("price", "replacement", "speed", "adapter_speed", "rent")
 """Fields of a plan that hold the path of another fact."""
-OFFER: Final = ("usd_per_gpu_hour", "vendor", "rent", "price", "minimum_months", "cancel_usd", "later_gpus_bound", "gpus_owned")
+OFFER: Final = ("usd_per_gpu_hour", "vendor", "rent", "price", "replacement", "minimum_months", "cancel_usd",
+                "later_gpus_bound", "gpus_owned")
 """Fields of a plan that whoever offers it sets."""
 STRUCTURE: Final = ("kind", "label", "system", "group", "vendor", "trains", "infeasible", "platform", "owned", "uses_cache",
                     "end_to_end", "base", "spills_to", "batch_as_today")

@@ -123,10 +123,13 @@ def experiments(
 
     `shared` and `central` hold the central values, of feasible options and of those that only their score, which may be luck,
     holds below the bar: those are evaluated again, and nothing else is measured about them. `counts` says whether wrong answers
-    count (errors) or not (cash). Of each kind of measuring and system, the option that brings most stands. No evaluation is
-    among them where nothing that it finds could fail an option.
+    count (errors) or not (cash). Of each kind of measuring and system, the option that brings most stands, where several bring
+    the same the one that saves most, then the first by its id. No evaluation is among them where nothing that it finds could
+    fail an option.
     """
-    valuer = _Valuer(shared, central, drawn.saved(counts), candidates, leader)
+    saved = drawn.saved(counts)
+    central = {id: central[id] for id in sorted(central, key=lambda id: (-_whole(float(saved[id].mean())), id))}
+    valuer = _Valuer(shared, central, saved, candidates, leader)
     price = drawn.facts.get(path_of(Shared, "usd_per_error"), shared.usd_per_error)
     best: dict[tuple[str, object], Experiment] = {}
     binned: dict[tuple[int, bool], Bins | None] = {}
@@ -142,9 +145,14 @@ def experiments(
         if bins is None:
             continue
         e, key = valuer.value(trial, bins), (trial.kind, trial.fact or _answers(central[trial.option].option))
-        if key not in best or e.net_usd > best[key].net_usd:
+        if key not in best or _whole(e.net_usd) > _whole(best[key].net_usd):
             best[key] = e
-    return tuple(sorted(best.values(), key=lambda e: -round(e.net_usd, 6)))  # rounding of sums decides no order
+    return tuple(sorted(best.values(), key=lambda e: -_whole(e.net_usd)))
+
+
+def _whole(usd: float) -> float:
+    """The USD without what is rounding of sums, which decides no order."""
+    return round(usd, 6)
 
 
 def _trials(shared: Shared, central: Mapping[str, Evaluated], drawn: Drawn, candidates: Sequence[str]) -> Iterator[_Trial]:

@@ -203,9 +203,9 @@ def own_cost_lines(shared: Shared, option: Option) -> list[Line]:
 def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line]) -> tuple[Line, ...]:
     """The lines without the engineer hours that are paid anyway, `existing_hours` a month; each says what it leaves out.
 
-    Until live, set-up takes them, spread evenly over those months; from then on, on-call hours do. What they leave in a month
-    goes to retraining and migrations that fall in it, in the order of the lines; an event at a month end falls in the month
-    that begins there. Where they are there for on-call alone, nothing else has them.
+    Until live, set-up takes them, spread evenly over those months, the ones beyond the horizon too; from then on, on-call hours
+    do. What they leave in a month goes to retraining and migrations that fall in it, in the order of the lines; an event at a
+    month end falls in the month that begins there. Where they are there for on-call alone, nothing else has them.
     """
     existing = shared.existing_hours
     if not any_positive(existing):
@@ -218,10 +218,9 @@ def leave_out_paid_anyway(shared: Shared, option: Option, lines: Sequence[Line])
             continue
         hours = np.asanyarray(line.hours.often() * line.hours.each)
         if line.hours.when == "set-up":
-            until_live = existing * (1.0 - live)
-            at_hand = until_live.sum(axis=-1, keepdims=True)
+            at_hand = existing * option.months_to_live
             covered = np.minimum(hours, at_hand)
-            free = free - until_live * (covered / np.maximum(at_hand, EXACT))
+            free = free - existing * (1.0 - live) * (covered / np.maximum(at_hand, EXACT))
         elif line.hours.when == "running":
             covered = np.minimum(hours, existing * live)
             free = free - covered

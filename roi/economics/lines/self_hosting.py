@@ -1,8 +1,4 @@
-"""Lines of serving a model oneself: rent, or hardware of one's own, redundancy, platform.
-
-Rent is paid for every hour that an instance exists; what is owned costs its purchase, installation, power, space and
-replacement, less what the cards still fetch at the end.
-"""
+"""Lines of serving a model oneself: rent, redundancy, platform. Rent is paid for every hour that an instance exists."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -12,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from roi.economics.finance import accumulate
-from roi.economics.inputs import PLATFORM, Array, Hardware, Number, Option, Plan, Shared
-from roi.economics.lines.calendar import Share, by_month, has_rows, incumbent_share, powers
+from roi.economics.inputs import PLATFORM, Array, Number, Option, Plan, Shared
+from roi.economics.lines.calendar import Share, incumbent_share
+from roi.economics.lines.hardware import hardware_lines
 from roi.economics.lines.line import (
     Along,
-    Arithmetic,
     Line,
-    Words,
     any_positive,
     billed_requests,
     each_month,
@@ -38,7 +33,7 @@ from roi.estimate.replay.fleet import (
     size_fleet,
     spill_share,
 )
-from roi.units import HOURS_PER_MONTH, MONTHS_PER_YEAR, SECONDS_PER_HOUR
+from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ def fleet_months(shared: Shared, option: Option, live: Share) -> FleetMonths:
     plan = option.plan
     mean = shared.once("mean load", lambda: np.asanyarray(billed_requests(shared) / (HOURS_PER_MONTH * SECONDS_PER_HOUR)))
     if option.replicas_fixed is not None:
-        return _floor_months(shared, option, plan, mean, option.replicas_fixed)
+        return _floor_months(shared, option, plan, mean, option.replicas_fixed, live)
     running, spill = partial(_running, live), np.zeros(shared.horizon)
     if not option.autoscale:
         each, per_replica, demand = plan.gpus_per_instance, plan.gpus_per_replica, _demand(shared, option, mean)
@@ -146,8 +141,10 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
     return Fleet(**{f.name: np.where(bound, getattr(fixed, f.name), getattr(hourly, f.name)) for f in fields(Fleet)})
 
 
-def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, replicas: Number) -> FleetMonths:
-    """The fleet of a hybrid: `replicas` in every month, as full as they may be, and what spills beyond them."""
+def _floor_months(
+    shared: Shared, option: Option, plan: Plan, mean: Array, replicas: Number, live: Share
+) -> FleetMonths:
+    """The fleet of a hybrid: `replicas` from go-live on, as full as they may be, and what spills beyond them."""
     per_instance = np.maximum(np.floor(plan.gpus_per_instance / plan.gpus_per_replica), 1.0)
     instances = np.ceil(replicas / per_instance)
     full = fleet_capacity(replicas, plan.capacity, plan.pooling)
@@ -156,11 +153,12 @@ def _floor_months(shared: Shared, option: Option, plan: Plan, mean: Array, repli
     needed = instances * plan.gpus_per_instance
 
     def gpus() -> Array:
-        return np.asanyarray(needed + np.zeros_like(mean))
+        return _running(live, needed + np.zeros_like(mean))
 
     def sized() -> Fleet:
         return Fleet(
-            replicas=replicas + np.zeros_like(mean), instances=instances + np.zeros_like(mean), gpus=gpus(),
+            replicas=replicas + np.zeros_like(mean), instances=instances + np.zeros_like(mean),
+            gpus=np.asanyarray(needed + np.zeros_like(mean)),
             utilisation_mean=mean * (1.0 - spill) / full,
             utilisation_peak=np.minimum(_demand(shared, option, mean), held) / full,
         )
@@ -266,132 +264,3 @@ def _unused_commitment(shared: Shared, option: Option, plan: Plan, gpus: Array, 
         path=np.asanyarray((added * each).sum(axis=-1, keepdims=True) * last),
         facts=(plan.path + "minimum_months", plan.path + "cancel_usd"), arithmetic=arithmetic,
     )]
-
-
-def purchases(there: Array, life_months: int) -> Array:
-    """GPUs bought at month ends 0..H-1 so that those `there`, which never are fewer, (..., H) exist: what is new or worn out.
-
-    Bought at the end of the month before it serves; replaced `life_months` later; a shrinking fleet sells nothing early.
-    """
-    bought = np.array(there, order="K")
-    bought[..., 1:] -= there[..., :-1]
-    for month in range(life_months, bought.shape[-1]):
-        bought[..., month] += bought[..., month - life_months]
-    return bought
-
-
-def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array, live: Share) -> list[Line]:
-    """Lines of an owned fleet with `gpus` in use, shape (..., H); the first fleet is paid in month 0, when it is ordered.
-
-    Cards that are there already are not bought: as many as are ever used cost in month 0 what selling them would bring.
-    """
-    assert option.plan is not None
-    plan = option.plan
-    there = bool(np.all(np.isfinite(plan.gpus_owned)))
-    kept = _kept_ready(shared, plan, terms, gpus, there=there)
-    most = accumulate(np.maximum, kept)
-    bought = purchases(most, terms.life_months) * (1.0 + terms.spare_share)
-    price = plan.usd_per_gpu + terms.host_usd
-    later = np.zeros_like(bought)
-    np.multiply(bought[..., 1:], most[..., :-1] > 0.0, out=later[..., :-1])
-    ordered = bought.sum(axis=-1, keepdims=True) - later.sum(axis=-1, keepdims=True)
-    first = ordered if bought.ndim > 1 else ordered[0]
-    months, left = _left_of_purchases(shared.horizon, terms, bought)
-    powered_gpus, apart = kept if terms.as_a_whole else gpus, any_positive(terms.usd_per_kwh)
-
-    def bought_for(gpus: float) -> str:
-        usd = f"${pick(plan.usd_per_gpu):,.6g}"
-        each = f"{usd} that selling one would bring" if there else f"({usd} + ${pick(terms.host_usd):,.6g} host)"
-        return f"{gpus:,.6g} GPU x {each}"
-
-    def paid(month: int) -> str:
-        return bought_for(pick(later, month)) if pick(later, month) else f"month 0: {bought_for(pick(ordered))}"
-
-    def all_paid() -> Arithmetic | str:
-        more = any(pick(later, month) for month in range(shared.horizon))
-        return paid if more else bought_for(pick(ordered))
-
-    def installed() -> Arithmetic | str:
-        more, share = all_paid(), f" x {pick(terms.install_share):.4g}"
-        return f"{more}{share}" if isinstance(more, str) else lambda month: f"{paid(month)}{share}"
-
-    def sold(month: int) -> str:
-        some = pick(price, month) != 0.0  # a card that would fetch nothing has nothing left
-        in_month = pick(months, month) * pick(left) if some else 0.0
-        each = bought_for(in_month).partition(" GPU x ")[2]
-        return f"{in_month:,.6g} of a GPU's price is left x {each}, at {pick(terms.kept_per_year):.4g} kept a year"
-
-    def kw(month: int) -> float:
-        return pick(powered_gpus, month) * pick(live.whole, month) * pick(plan.watts) / 1000.0
-
-    def powered(month: int) -> str:
-        return (
-            f"{kw(month):,.6g} kW x {pick(terms.power_share):.4g} x PUE {pick(terms.pue):.4g}"
-            f" x {HOURS_PER_MONTH} h x ${pick(terms.usd_per_kwh):.4g}/kWh"
-        )
-
-    def facts(*names: str) -> tuple[str, ...]:
-        return tuple(f"own_hardware.{name}" for name in names)
-
-    prices = (f"purchase.{plan.gpu}.usd_per_gpu", *facts("host_usd_per_gpu"))
-    if there:
-        prices = facts(f"resale_usd_per_gpu.{plan.gpu}")
-    installation = Line(
-        name="hardware, installation", kind=LineKind.HARDWARE, path=later, rate=price * terms.install_share,
-        upfront=first * price * terms.install_share, facts=facts("install_share"),
-        arithmetic=Words(installed),
-    )
-    return [
-        Line(
-            name="own cards, not sold (no cash)" if there else "hardware, purchase and replacement",
-            kind=LineKind.HARDWARE, path=later, rate=price, upfront=first * price, facts=prices, arithmetic=Words(all_paid),
-            no_cash=there,
-        ),
-        *([] if there else [installation]),
-        Line(
-            name="electricity" if apart else "electricity, included in colocation", kind=LineKind.HARDWARE,
-            path=powered_gpus, share=live,
-            rate=plan.watts / 1000.0 * terms.power_share * terms.pue * HOURS_PER_MONTH * terms.usd_per_kwh,
-            facts=facts("usd_per_kwh", "pue", "power_share"), arithmetic=powered,
-        ),
-        Line(
-            name="colocation", kind=LineKind.HARDWARE, path=powered_gpus, share=live,
-            rate=plan.watts / 1000.0 * terms.colocation_usd_per_kw,
-            facts=facts("colocation_usd_per_kw_month"),
-            arithmetic=lambda month: f"{kw(month):,.6g} kW x ${pick(terms.colocation_usd_per_kw):,.6g}/kW"
-            f"{'' if apart else ', power included'}",
-        ),
-        Line(name="hardware, resale", kind=LineKind.HARDWARE, path=months, rate=-price * left,
-             facts=facts("value_kept_per_year"), arithmetic=sold, no_cash=there),
-    ]
-
-
-def _kept_ready(shared: Shared, plan: Plan, terms: Hardware, gpus: Array, *, there: bool) -> Array:
-    """GPUs that are there in each month: those in use; as many as are ever used, where they are owned or come as a whole.
-
-    Of cards that are owned as many stay as a retraining takes, or all of them where they come as a whole.
-    """
-    if not (there or terms.as_a_whole):
-        return gpus
-    most = by_month(np.multiply, np.max(gpus, axis=-1, keepdims=True), np.ones(shared.horizon))
-    return np.maximum(most, plan.gpus_owned if terms.as_a_whole else plan.gpus_to_train) if there else most
-
-
-def _left_of_purchases(horizon: int, terms: Hardware, bought: Array) -> tuple[Array, Number]:
-    """GPUs' worth that is sold: by month, shape (..., H), times what is the same in all months.
-
-    What is worn out is sold as it is replaced, the rest at the horizon, at its age.
-    """
-    worn = max(horizon - terms.life_months + 1, 0)  # bought in so many months, they are worn out by the horizon
-    ages = (horizon - np.arange(worn, horizon)) / MONTHS_PER_YEAR
-    kept, quick = terms.kept_per_year, has_rows(terms.kept_per_year) and bool(np.all(terms.kept_per_year > 0.0))
-    left = bought[..., worn:] * (powers(kept, ages) if quick else by_month(np.power, kept, ages))
-    at_horizon = left.sum(axis=-1, keepdims=True)
-    if not worn:
-        last = np.zeros(horizon)
-        last[-1] = 1.0
-        return last, at_horizon
-    sold = np.zeros_like(bought, shape=np.broadcast_shapes(bought.shape, np.shape(terms.kept_per_year)))
-    sold[..., horizon - worn :] = bought[..., :worn] * terms.kept_per_year ** (terms.life_months / MONTHS_PER_YEAR)
-    sold[..., -1:] += at_horizon
-    return sold, 1.0

@@ -10,8 +10,8 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, Triple
 from roi.economics.decision.verdict import chance, value
 from roi.economics.decision.worth import Experiment
-from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
+from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import Basis
 from roi.report.comparison.thresholds import (
     FAR,

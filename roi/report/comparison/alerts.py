@@ -8,8 +8,8 @@ from roi.economics.decision.alarms import BILL_OFF, PEAK_MOST
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
-from roi.economics.inputs import KEEPS_MODEL
 from roi.economics.lines.line_kind import LineKind
+from roi.economics.option_kinds import KEEPS_MODEL
 from roi.economics.outlook import bill_at_todays_list, prices_ahead
 from roi.errors import first_of
 from roi.facts.case import template_values

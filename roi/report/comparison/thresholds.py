@@ -9,7 +9,8 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import CENT, LineResult, OptionResult
 from roi.economics.decision.signposts import BAR, OTHER_SIDE, SAME_PRICE, Signpost
 from roi.economics.decision.verdict import chance, value
-from roi.economics.inputs import KEEPS_MODEL, SELF_HOSTED, Option, Shared, path_of, places
+from roi.economics.inputs import Option, Shared, path_of, places
+from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import Basis, Fact, Value
 from roi.report.layout.wording import case_number, figure, number_of, percent, requests, told_apart, usd
 from roi.units import to_digits
@@ -115,8 +116,9 @@ def _over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:
 
 
 def today(c: Comparison) -> str:
-    """The volume that thresholds are held against."""
-    return f"today {requests(case_number(c.case, 'workload.requests_per_day'))} requests a day"
+    """The volume that thresholds are held against: at another, what is billed is as many times the estimate as today."""
+    bill = "" if case_number(c.case, "reconciliation.factor", 1.0) == 1.0 else ", the bill moving with them"
+    return f"today {requests(case_number(c.case, 'workload.requests_per_day'))} requests a day{bill}"
 
 
 def guessed(fact: Fact) -> bool:

@@ -292,3 +292,30 @@ def overwritten(case: Case, post: Signpost, factor: float) -> dict[str, Any]:
     }[post.quantity]  # fmt: skip
     money = ("usd_per_mtok", "usd_per_gpu_hour", "usd_per_gpu", "requests_per_day", "error_rate")
     return scaled(case, factor, where=lambda path, _: path.startswith(places) and (path.endswith(money) or "resale" in path))
+
+
+def in_reverse(case: Case) -> Case:
+    """The Case with staying first and all other options the other way round; its draws are the same."""
+    ids = sorted(case.options, key=len, reverse=True)
+    of = {path: next((id for id in ids if path.startswith(f"options.{id}.")), "") for path in case.facts}
+    fixed = [path for path in case.facts if path not in case.uncertain]
+    others = [id for id in reversed(case.options) if id != "stay"]
+    order = [path for id in ("", "stay", *others) for path in fixed if of[path] == id]
+    return Case(facts={path: case.facts[path] for path in (*order, *case.uncertain)})
+
+
+@every
+def test_the_order_of_the_options_decides_nothing(seed: int) -> None:
+    """Of experiments that are worth the same, too, the same one stands, with the error rate up to which its option wins."""
+    there, back = comparison(seed), compare(in_reverse(random_case(seed)), thresholds=False)
+
+    def told(c: Comparison) -> list[Any]:
+        v = c.verdict
+        asked = [(e.kind, e.option, e.fact, e.items, round(e.net_usd, 4)) for e in c.experiments]
+        return [v.leader, v.second, v.challenger, v.first_move, sorted(v.candidates), sorted(v.likely), asked,
+                *(e and (e.kind, e.option, e.items) for e in (v.measure_first, v.then)), v.flips_to,
+                v.wins_at_error_rate and round(v.wins_at_error_rate, 9)]
+
+    assert told(back) == told(there)
+    npvs = {o.id: o.expected_npv_usd for o in there.options}
+    assert {o.id: o.expected_npv_usd for o in back.options} == pytest.approx(npvs, rel=1e-9, abs=CENT)

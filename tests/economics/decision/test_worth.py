@@ -9,6 +9,7 @@ from quiet_scenario import ADAPTER, CHEAPER, NONE, case_of
 
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.worth import Experiment
+from roi.facts.case import Case
 from roi.numerics.knowing import gain_of_knowing
 from roi.numerics.sequence import sobol
 
@@ -217,11 +218,28 @@ def test_one_moves_first_where_the_delay_costs_more_than_the_move() -> None:
 
 
 def test_a_course_that_the_user_pays_for_is_no_part_of_training_what_is_to_be_judged() -> None:
-    """The adapter is trained before it is judged, whatever a cost of one's own is called."""
+    """The adapter is trained before it is judged, in the option that saves most, whatever a cost of one's own is called."""
 
     def cost_of(name: str) -> float:
         costs = [{"name": name, "option": "all", "upfront_usd": 3000.0}]
         c = compare(case_of(draws=256, costs=costs, quality={"scores": {"gpt-5.4": 0.95}, "usd_per_error": 0.01, "bar": 0.5}))
-        return next(e for e in c.experiments if (e.kind, e.option) == ("evaluate", ADAPTER)).curve[0].net_usd
+        judged = (e for e in c.experiments if e.kind == "evaluate" and e.option.endswith(ADAPTER.partition(":")[2]))
+        return next(judged).curve[0].net_usd
 
     assert cost_of("training course") == pytest.approx(cost_of("licence"))
+
+
+def test_of_experiments_that_are_worth_the_same_the_order_of_the_options_names_none() -> None:
+    """One evaluation judges the model on rented and on owned cards; a count of its tokens is worth as little in each option."""
+    found = []
+    own = {"cards": {"a100-80gb-sxm": 5}, "resale_usd_per_gpu": 5000.0}
+    case = case_of(draws=256, quality={"scores": {"gpt-5.4": 0.95}, "usd_per_error": 0.10, "bar": 0.0}, own_hardware=own,
+                   tokens={"qwen3-8b": {"ratio": {"value": 1.0, "low": 0.9, "high": 1.1}}})
+    fixed = [path for path in case.facts if path not in case.uncertain]
+    ids = [id for id in case.options if id != "stay"]
+    for later in (ids, ids[::-1]):
+        own_of = {path: next((k for k, id in enumerate(later) if path.startswith(f"options.{id}.")), -1) for path in fixed}
+        order = sorted(fixed, key=lambda path: own_of[path])
+        c = compare(Case(facts={path: case.facts[path] for path in (*order, *case.uncertain)}), thresholds=False)
+        found.append([(e.kind, e.option, e.fact, e.items, round(e.net_usd, 4)) for e in c.experiments])
+    assert found[0] == found[1]

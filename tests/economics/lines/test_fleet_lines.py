@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quiet_scenario import CHEAPER, HYBRID, LUNA_EACH, PER_MONTH, PLATFORM, SELF, STAY_EACH, World, case_of, plan
 
+from roi.economics.decision.evaluation import evaluate
 from roi.economics.lines.line import always
 from roi.economics.lines.self_hosting import fleet_months
 from roi.facts.case import Case
@@ -98,6 +99,17 @@ def hybrid(replicas: int, **changes: Any) -> World:
     w = World(case_of(**changes), **plan(HYBRID))
     w.options[HYBRID] = replace(w.options[HYBRID], replicas_fixed=replicas)
     return w
+
+
+def test_a_hybrid_that_goes_live_after_the_horizon_rents_and_owes_nothing() -> None:
+    """Bound for 12 months: live after 20 of 24, 8 are left beyond the horizon; after 30 the contract only begins there."""
+    floor = World(case_of(), **plan(HYBRID, minimum_months=12.0))
+    for live, owed in ((20.0, 8 * 1460.0), (24.0, 0.0), (30.0, 0.0)):
+        o = replace(floor.options[HYBRID], replicas_fixed=1, months_to_live=live)
+        lines = evaluate(floor.shared, o, floor.options).costs.lines
+        paid = {line.name: float(line.monthly.sum()) for line in lines if line.name.startswith("GPU ")}
+        assert paid.get("GPU commitment beyond the horizon", 0.0) == pytest.approx(owed), live
+        assert paid["GPU rent"] == pytest.approx(max(24.0 - live, 0.0) * 1460.0)
 
 
 def test_what_a_hybrid_serves_and_spills_is_everything() -> None:

@@ -81,6 +81,12 @@ def test_the_months_until_live_give_migrations_what_set_up_leaves() -> None:
     assert w.line(CHEAPER, "incumbent's model ends: migration")[1][5] == pytest.approx(2000.0)
 
 
+def test_months_until_live_that_lie_beyond_the_horizon_take_set_up_too() -> None:
+    """30 months until live of which 24 are compared, 30 h in each: 900 h hold the set-up of 800, of which nothing is paid."""
+    w = World(changing(30.0, 30.0, setup=800.0))
+    assert w.line(CHEAPER, "engineering, set-up")[0] == 0.0
+
+
 def test_both_views_are_told() -> None:
     """200 h of set-up and 50 h x 21 months = 1,250 h; 40 h x 24 months = 960 h of them cost no cash: $96,000 between the views.
     Staying asks for none.

@@ -7,7 +7,8 @@ import pytest
 from quiet_scenario import NONE, OWN, QUIET, World, case_of, plan
 
 from roi.economics.decision.feasibility import binds
-from roi.economics.lines.self_hosting import purchases
+from roi.economics.lines.hardware import purchases
+from roi.errors import ScenarioError
 
 HARDWARE = {
     "host_usd_per_gpu": 2000.0,
@@ -79,6 +80,45 @@ def test_cards_that_are_there_cost_what_selling_them_today_would_bring() -> None
     assert float(w.options[OWN].months_to_live) == 6.0
     assert not binds(w.options[OWN])
     assert binds(owned().options[OWN])
+
+
+def test_owned_cards_that_wear_out_within_the_horizon_are_replaced_by_new_ones_that_are_paid() -> None:
+    """3 of 5 cards that would fetch $5,000, life 12 of 24 months: $15,000 not got in month 0, half of it got at month 12, no
+    cash; then 3 new ones at $28,000, in the servers that stand, of which half is left at month 24. Of two draws of the value
+    kept each is as it is alone. An older Case, without a price of new ones, pays what the old ones would have fetched.
+    Live after 18 months, the new ones are bought by then.
+    """
+    mine = {**HARDWARE, "cards": {"a100-80gb-sxm": 5}, "resale_usd_per_gpu": 5000.0, "life_months": 12}
+    case = case_of(own_hardware={**mine, "purchase_usd_per_gpu": 28_000.0}, discount_rate=0.0)
+    w = World(case, **plan(OWN, watts=400.0))
+
+    def months(name: str) -> dict[int, float]:
+        return {t + 1: usd for t, usd in enumerate(w.line(OWN, name)[1]) if usd}
+
+    own, sold, new = "own cards, not sold (no cash)", "hardware, resale", "hardware, purchase and replacement"
+    assert (w.line(OWN, own)[0], months(own)) == (15_000.0, {})
+    assert (w.line(OWN, new)[0], months(new)) == (0.0, {12: 84_000.0})
+    assert months(sold) == pytest.approx({12: -7500.0})
+    assert months("hardware, resale of replacements") == pytest.approx({24: -42_000.0})
+    assert {line.name for line in w.costed(OWN).costs.lines if line.no_cash} == {own, sold}
+    assert "hardware, installation" not in w.names(OWN)
+    values = (0.4, 0.6)
+    drawn = World(case, **plan(OWN), **{"own_hardware.value_kept_per_year": np.array(values)[:, None]}).costed(OWN).pv
+    alone = [World(case, **plan(OWN), **{"own_hardware.value_kept_per_year": x}).costed(OWN).pv for x in values]
+    assert np.ravel(drawn) == pytest.approx([float(x) for x in alone])
+    late = World(case, **plan(OWN), **{"changes.self_hosted.months_to_live": 18.0})
+    paid = {name: {t + 1: usd for t, usd in enumerate(late.line(OWN, name)[1]) if usd} for name in (sold, new)}
+    assert paid == {sold: pytest.approx({12: -7500.0}), new: {18: 84_000.0}}
+    older = {path: None for path in case.facts if path.endswith(".replacement")}
+    assert {t + 1: usd for t, usd in enumerate(World(case, **plan(OWN), **older).line(OWN, new)[1]) if usd} == {12: 15_000.0}
+
+
+def test_a_card_without_a_price_new_is_not_replaced_at_a_guess() -> None:
+    mine = {"cards": {"a100-80gb-pcie": 5}, "resale_usd_per_gpu": 300.0}
+    with pytest.raises(ScenarioError, match=r"own_hardware.life_months: 12 .* own_hardware.purchase_usd_per_gpu=\{A100"):
+        case_of(own_hardware={**mine, "life_months": 12})
+    with pytest.raises(ScenarioError, match=r"own_hardware.purchase_usd_per_gpu: 900.0 .* wear out within the horizon"):
+        case_of(own_hardware={**mine, "life_months": 24, "purchase_usd_per_gpu": 900.0})
 
 
 def test_as_many_owned_cards_are_kept_as_a_retraining_takes() -> None:

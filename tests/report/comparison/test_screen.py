@@ -18,7 +18,7 @@ from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import PassedOver, value
 from roi.economics.decision.worth import Experiment
-from roi.economics.inputs import SELF_HOSTED
+from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
 from roi.report.comparison.alerts import alerts
@@ -567,6 +567,13 @@ def test_a_volume_that_today_is_past_is_said_to_be_with_what_is_missing(mean: fl
             patch.setattr(type(c.thresholds), "crossings", lambda *_, won=won: (won,))
             assert wins_from(c, o) == f"beats staying from {now:,.0f} a day on{said}"
             assert flat(c).split("NOT YET")[1].count("% of the draws") == (mean > 0.0 and (odds < 0.8 or not said))
+
+
+def test_a_volume_beside_a_bill_says_that_the_bill_moves_with_it() -> None:
+    c = answer()
+    factor = c.case["reconciliation.factor"]
+    billed = replace(c, case=Case(facts={**c.case.facts, "reconciliation.factor": factor.model_copy(update={"value": 1.2})}))
+    assert (factor.value, today(billed)) == (1.0, f"{today(c)}, the bill moving with them")
 
 
 @pytest.mark.parametrize(("npv", "told"), [(1000.0, ": ahead today"), (-1000.0, ", but not today")])

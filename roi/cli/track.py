@@ -35,7 +35,7 @@ from roi.errors import InputError, UnknownName
 @click.option("--provider", help="Who is paid, where the export does not say.")
 @click.option("--model", help="The model, where the export does not say.")
 @click.option("--exchange-rate", "rates", multiple=True, metavar="EUR=USD@DATE",
-              help="What one unit of another currency was worth, from a day on, in exports and --bill.")
+              help="What one unit of another currency was worth, in exports and --bill, as in roi usage.")
 @click.option("--bill", type=PATH, help="What was paid: a CSV with month, and usd, gpu_usd or gpu_hours.")
 @click.option("--opencost", type=PATH, help="GPU hours and cost: an answer of OpenCost's /allocation, saved.")
 @click.option("--prometheus", metavar="URL", help="GPU hours from Prometheus; https, or this machine.")

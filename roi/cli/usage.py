@@ -20,6 +20,8 @@ from roi.cli.options import (
 from roi.errors import InputError
 
 if TYPE_CHECKING:
+    from datetime import date as Date
+
     from roi.usage.read.record import Dates, FileOptions
 
 
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
 @click.option("--dates", type=Choice(["iso", "us", "eu"]), default="iso", show_default=True,
               help="How dates of your own tables are written: us = month/day/year, eu = day/month/year.")
 @click.option("--exchange-rate", "rates", multiple=True, metavar="EUR=USD@DATE",
-              help="What one unit of another currency was worth, from a day on: EUR=1.08@2026-10-31.")
+              help="What one unit of another currency was worth on a day, and until the next that is told; the first holds"
+                   " before it too: EUR=1.08@2026-10-31.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="Whose workload is wanted, where there are several.")
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")
 @click.option("--requests-per-day", type=Number(0, 1e9, min_open=True), help="Where the export does not count them.")
@@ -78,7 +81,7 @@ def usage(
     traces, and any CSV, JSON lines or Parquet with a time, input and output tokens; a ZIP of them too. Prompts and answers are
     never read.
     """
-    from roi import __version__
+    from roi import __version__, clock
     from roi.answers.usage import answer_usage
     from roi.cli.output import check_replaced, check_targets, put, write, write_blocks, write_page
     from roi.report.usage.spend_json import usage_json
@@ -87,7 +90,7 @@ def usage(
     from roi.usage.summary import Question
 
     collect_often()
-    options = file_options(columns_given, input_includes_cache, provider, model, group_by, dates, rates)
+    options = file_options(columns_given, input_includes_cache, provider, model, group_by, dates, rates, clock.today())
     question = Question(files=files, options=options,
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
                         requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
@@ -126,9 +129,9 @@ def _files_of(arguments: tuple[str, ...]) -> list[Path]:
 
 def file_options(
     columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None, group_by: str | None,
-    dates: "Dates", rates: tuple[str, ...],
+    dates: "Dates", rates: tuple[str, ...], today: "Date | None" = None,
 ) -> "FileOptions":
-    """What the options say of the files' rows."""
+    """What the options say of the files' rows; rates of exchange of a day after `today` are refused."""
     from roi.facts.exchange_rate import read_rates
     from roi.usage.read.record import FileOptions
 
@@ -142,4 +145,4 @@ def file_options(
         provider = find_provider(provider, "--provider")
     return FileOptions(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
                        model=model, dates=dates, columns=tuple((what, name) for what, name in pairs),
-                       rates=read_rates(rates, "--exchange-rate"))
+                       rates=read_rates(rates, "--exchange-rate", today))

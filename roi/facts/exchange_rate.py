@@ -21,8 +21,11 @@ class ExchangeRate:
         return f"1 {self.currency} = ${self.usd:g} of {self.since}"
 
 
-def read_rates(texts: Iterable[str], where: str) -> tuple[ExchangeRate, ...]:
-    """The rates that are written as EUR=1.08@2026-10-31, by currency and day; InputError at `where` names what is no rate."""
+def read_rates(texts: Iterable[str], where: str, today: Date | None = None) -> tuple[ExchangeRate, ...]:
+    """The rates that are written as EUR=1.08@2026-10-31, by currency and day; InputError at `where` names what is no rate.
+
+    Nor is one of a day after `today`, where that is given.
+    """
     found: dict[tuple[str, Date], ExchangeRate] = {}
     for text in texts:
         told = re.fullmatch(r"([A-Za-z]{3})=([0-9]{1,9}(?:\.[0-9]{1,9})?)@([0-9]{4}-[0-9]{2}-[0-9]{2})", text.strip())
@@ -37,6 +40,8 @@ def read_rates(texts: Iterable[str], where: str) -> tuple[ExchangeRate, ...]:
             day = Date.fromisoformat(told[3])
         except ValueError:
             raise InputError(f"{where}: {told[3]} is no day; a rate is written as EUR=1.08@2026-10-31") from None
+        if today is not None and day > today:
+            raise InputError(f"{where}: {code} of {day} is not known yet by this machine's clock, {today}")
         if (code, day) in found:
             raise InputError(f"{where}: two rates of {code} of {day}; one a day")
         found[code, day] = ExchangeRate(code, usd, day)

@@ -46,7 +46,7 @@ def scenario(seed: int) -> dict[str, Any]:
         "less_reasoning": {"output_ratio": 0.5 + share(0.4)}, "flexible_tier": {"price_ratio": 0.5, "share": share()},
         "provisioned_throughput": {"usd_per_month": amount(100.0, 5000.0), "requests_per_s": amount(0.5, 20.0)},
     }  # fmt: skip
-    return {
+    made: dict[str, Any] = {
         "as_of": "2026-11-24",
         "horizon_months": int(rng.integers(12, 49)),
         "discount_rate": share(0.2),
@@ -107,6 +107,10 @@ def scenario(seed: int) -> dict[str, Any]:
             **{name: lever for name, lever in levers.items() if often(0.3)},
         },
     }  # fmt: skip
+    own = made["own_hardware"]
+    if "cards" in own and own["life_months"] < made["horizon_months"]:  # a new card takes its place, at a price that is known
+        own["purchase_usd_per_gpu"] = {gpu: round(2.5 * owned["resale_usd_per_gpu"][gpu])}
+    return made
 
 
 @cache

@@ -49,6 +49,7 @@ def test_a_cost_export_counts_its_euros_once_they_have_a_rate() -> None:
     ("EUR=0@2026-10-31", "'EUR=0@2026-10-31' is not usable"),
     ("EUR=1,08@2026-10-31", "'EUR=1,08@2026-10-31' is not usable"),
     ("EUR=1.08@2026-13-31", "2026-13-31 is no day"),
+    ("EUR=1.08@2099-01-01", "EUR of 2099-01-01 is not known yet by this machine's clock"),
     ("usd=1@2026-10-31", "amounts in USD need no rate"),
 ])
 def test_what_is_no_rate_is_one_message(log: Path, rate: str, said: str) -> None:

@@ -6,7 +6,7 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -23,7 +23,7 @@ from roi.economics.decision.feasibility import Gate, binds, can_fail, read_gates
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
 from roi.economics.decision.signposts import Signpost, Thresholds
 from roi.economics.decision.turning_price import turning_price
-from roi.economics.decision.verdict import Choices, Verdict, choose, decide, what_counts
+from roi.economics.decision.verdict import Choices, Verdict, choose, decide, what_counts, with_bars
 from roi.economics.decision.worth import Experiment, experiments
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.reading import number
@@ -38,7 +38,9 @@ HALVINGS: Final = 6
 ASKED_DRAWS: Final = 4096
 """Draws, the first ones, for each such question: as many as a comparison has if nothing is said, so that both agree."""
 FIRST_DRAWS: Final = 512
-"""Of those, for a first look at each volume: where they name today's leader, it is taken to lead there."""
+"""Of those, for a first look at each volume: where they name today's leader, luck aside, it is taken to lead there."""
+LUCK: Final = 2.0
+"""Standard errors of a chance that are luck in such a look: 95% of it."""
 REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")
 
 
@@ -127,7 +129,7 @@ class Comparison:
     def _first_turn(self, factors: Sequence[float]) -> tuple[float, str, str] | None:
         before, leader = 1.0, self.verdict.leader
         for times in factors:
-            if self._leader_at(times, FIRST_DRAWS) != leader and (beyond := self._leader_at(times)) != leader:
+            if self._may_turn_at(times) and (beyond := self._leader_at(times)) != leader:
                 break
             before = times
         else:
@@ -141,24 +143,38 @@ class Comparison:
                 times, led = middle, there
         return self.case[REQUESTS_PER_DAY].number() * times, led, beyond
 
-    def _leader_at(self, times: float, draws: int = ASKED_DRAWS) -> str:
-        """Who leads at so many times today's volume, of those that may be recommended, by at most so many draws."""
+    def _may_turn_at(self, times: float) -> bool:
+        """False where FIRST_DRAWS name today's leader whatever the luck of so few in a chance."""
+        return any(led != self.verdict.leader for led in self._leaders_at(times, FIRST_DRAWS, (-LUCK, 0.0, LUCK)))
+
+    def _leader_at(self, times: float) -> str:
+        """Who leads at so many times today's volume, by ASKED_DRAWS at most."""
+        return next(self._leaders_at(times, ASKED_DRAWS, (0.0,)))
+
+    def _leaders_at(self, times: float, draws: int, lucks: Sequence[float]) -> Iterator[str]:
+        """Who leads at so many times today's volume, of those that may be recommended, by at most so many draws.
+
+        Once for each of `lucks`, the standard errors of a chance by which the bars of the chances are moved.
+        """
         today, candidates = self.case[REQUESTS_PER_DAY], self.verdict.candidates
         there = today.model_copy(update={end: at * times for end in ("value", "low", "high")
                                          if (at := getattr(today, end)) is not None})
         case = Case(facts={**self.case.facts, REQUESTS_PER_DAY: there})
         n, seed = (int(self.case[name].number()) for name in ("draws", "seed"))
         if not n or not case.uncertain:
-            return weigh(case, candidates).chosen.leader
+            yield weigh(case, candidates).chosen.leader
+            return
         shared, options, choices = settle(case, candidates)
         live = [id for id in candidates if options[id].infeasible is None]
         drawn, known = draw(case, live, choices, min(n, draws), seed), {o.id: o for o in self.options}
-        return choose(shared, {id: replace(
+        results = {id: replace(
             known[id], binds=binds(options[id]),
             expected_npv_usd=float(drawn.npv[id].mean()), expected_cash_npv_usd=float(drawn.cash[id].mean()),
             probability_npv_positive=float(np.mean(drawn.npv[id] > 0)),
             probability_cash_positive=float(np.mean(drawn.cash[id] > 0)),
-        ) for id in live}, self.verdict.counts).leader
+        ) for id in live}
+        for luck in lucks:
+            yield choose(with_bars(shared, luck, luck, drawn.n), results, self.verdict.counts).leader
 
 
 @dataclass(frozen=True)

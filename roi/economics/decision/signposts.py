@@ -189,7 +189,8 @@ def _at_price(option: Option, factor: float) -> Option:
 
     def times(plan: Plan) -> Plan:
         if option.hardware:
-            return replace(plan, usd_per_gpu=plan.usd_per_gpu * factor)
+            new = None if plan.replacement_usd is None else plan.replacement_usd * factor
+            return replace(plan, usd_per_gpu=plan.usd_per_gpu * factor, replacement_usd=new)
         return replace(plan, usd_per_gpu_hour=plan.usd_per_gpu_hour * factor)
 
     return replace(option, plan=times(option.plan), plans=tuple(map(times, option.plans)))

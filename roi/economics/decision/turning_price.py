@@ -12,7 +12,7 @@ from roi.economics.decision.draws import Drawn, draw
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.option_result import CENT, OptionResult
-from roi.economics.decision.verdict import Choices, Flip, TurningPrice, chance_needed, choose
+from roi.economics.decision.verdict import Choices, Flip, TurningPrice, chance_needed, choose, with_bars
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
 
@@ -54,12 +54,14 @@ def turning_price(
     for binding, reversible in product((-ERRORS, ERRORS), repeat=2):
         if drawn is None:
             break
-        bars = replace(shared, min_chance=_moved(shared.min_chance, binding, drawn.n),
-                       min_chance_reversible=_moved(shared.min_chance_reversible, reversible, drawn.n))
+        bars = with_bars(shared, binding, reversible, drawn.n)
         led = priced.leader(bars, now)
         others.append(priced.turn(bars, side) if led == at_once else (now, led))
+    told = [to for to in others if to]
+    if all(x == now for x, _ in told) and not priced.matters([chosen.leader, *(led for _, led in told)]):
+        return TurningPrice(None, None, ())  # whatever the bars, the answers of these cost the same as today's
     ends = _ends(others, now)
-    beyond = [to[1] for to in others if to]
+    beyond = [led for _, led in told]
     beyond += [priced.beyond(shared, x) for x in ends or () if x]  # an option may lead over a short stretch alone
     return TurningPrice(flip, ends, tuple(dict.fromkeys(id for id in beyond if id != chosen.leader)))
 
@@ -114,6 +116,11 @@ class _Priced:
                 if led != self.chosen.leader:
                     found, nearest = (float(x), led), abs(x - now)
         return found
+
+    def matters(self, ids: Sequence[str]) -> bool:
+        """True where the price moves what one of these saves."""
+        rows = self._rows(self.counted)
+        return any(bool(np.any(rows[id].slope != 0.0)) for id in ids)
 
     def beyond(self, bars: Shared, usd_per_error: float) -> str:
         """Who leads at the next price, seen from today's."""
@@ -207,10 +214,6 @@ def _on(option: Option, choice: Choice | None) -> Option:
         return option
     fixed = option.replicas_fixed if choice.replicas_fixed is None else choice.replicas_fixed
     return replace(option, plan=option.plans[choice.plan], replicas_fixed=fixed)
-
-
-def _moved(bar: float, errors: float, n: int) -> float:
-    return bar + errors * math.sqrt(bar * (1.0 - bar) / n)
 
 
 def _ends(flips: Sequence[Flip | None], now: float) -> tuple[float, float | None] | None:

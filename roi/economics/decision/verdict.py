@@ -1,5 +1,6 @@
 """The verdict: which option, how sure, what would change it, and what to measure next (docs/economics.md, 8)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -129,6 +130,16 @@ def chance(result: OptionResult, counts: str) -> float | None:
 def chance_needed(shared: Shared, result: OptionResult) -> float:
     """The share of the draws in which the option must beat staying to be likely."""
     return shared.min_chance if result.binds else shared.min_chance_reversible
+
+
+def with_bars(shared: Shared, binding: float, reversible: float, n: int) -> Shared:
+    """The bars of the chances of both kinds moved by so many standard errors of a chance over n draws."""
+
+    def moved(bar: float, errors: float) -> float:
+        return bar + errors * math.sqrt(bar * (1.0 - bar) / n)
+
+    return replace(shared, min_chance=moved(shared.min_chance, binding),
+                   min_chance_reversible=moved(shared.min_chance_reversible, reversible))
 
 
 def what_counts(basis: str) -> str:

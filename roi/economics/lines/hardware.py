@@ -26,7 +26,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     """Lines of an owned fleet with `gpus` in use, shape (..., H); the first fleet is paid in month 0, when it is ordered.
 
     Cards that are there already are not bought: as many as are ever used cost in month 0 what selling them would bring. One
-    that wears out within the horizon is replaced by a new one, from go-live on, which is set into the server that stands.
+    that wears out within the horizon is replaced by a new one once it is in use, which is set into the server that stands.
     """
     assert option.plan is not None
     plan = option.plan
@@ -63,7 +63,8 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
         return [own, *power, sold]
     new = plan.usd_per_gpu if plan.replacement_usd is None else plan.replacement_usd
     each_new, worn = f"${pick(new):,.6g}", np.arange(shared.horizon) >= terms.life_months
-    replaced = purchases(live.where_any(most * worn), terms.life_months) * (1.0 + terms.spare_share)
+    in_use = most if terms.as_a_whole else np.maximum(accumulate(np.maximum, gpus), plan.gpus_to_train)
+    replaced = purchases(live.where_any(in_use * worn), terms.life_months) * (1.0 + terms.spare_share)
     again = np.zeros_like(replaced)
     again[..., :-1] = replaced[..., 1:]
     return [

@@ -312,9 +312,10 @@ def test_the_order_of_the_options_decides_nothing(seed: int) -> None:
     def told(c: Comparison) -> list[Any]:
         v = c.verdict
         asked = [(e.kind, e.option, e.fact, e.items, round(e.net_usd, 4)) for e in c.experiments]
-        return [v.leader, v.second, v.challenger, v.first_move, sorted(v.candidates), sorted(v.likely), asked,
-                *(e and (e.kind, e.option, e.items) for e in (v.measure_first, v.then)), v.flips_to,
-                v.wins_at_error_rate and round(v.wins_at_error_rate, 9)]
+        worth = {o.id: round(o.expected_npv_usd, 2) for o in c.options}  # of options that save the same the first is named
+        return [*(id and worth[id] for id in (v.leader, v.second, v.challenger, v.first_move)), sorted(v.candidates),
+                sorted(v.likely), asked, *(e and (e.kind, e.option, e.items) for e in (v.measure_first, v.then)),
+                *(x and round(x, 9) for x in (v.flips_at_usd_per_error, v.wins_at_error_rate))]
 
     assert told(back) == told(there)
     npvs = {o.id: o.expected_npv_usd for o in there.options}

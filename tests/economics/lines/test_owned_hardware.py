@@ -82,6 +82,20 @@ def test_cards_that_are_there_cost_what_selling_them_today_would_bring() -> None
     assert binds(owned().options[OWN])
 
 
+def test_an_owned_card_that_is_not_needed_yet_is_not_replaced_yet() -> None:
+    """5 cards, 3 needed and a fourth from some month on: what is worn out at month 12 is replaced then by 3, later by 1."""
+    mine = {**HARDWARE, "cards": {"a100-80gb-sxm": 5}, "resale_usd_per_gpu": 5000.0, "life_months": 12}
+    growing = {"growth_per_year": 0.08}
+    case = case_of(own_hardware={**mine, "purchase_usd_per_gpu": 28_000.0}, discount_rate=0.0, workload=growing)
+    w = World(case, **plan(OWN, watts=400.0))
+    gpus = np.ravel(w.costed(OWN).costs.fleet.gpus)
+    more = int(np.argmax(gpus > gpus[0]))
+    assert (gpus[0], gpus[-1], more > 12) == (3.0, 4.0, True)
+    upfront, later = w.line(OWN, "hardware, purchase and replacement")
+    assert (upfront, {t + 1: usd for t, usd in enumerate(later) if usd}) == (0.0, {12: 84_000.0, more: 28_000.0})
+    assert w.line(OWN, "own cards, not sold (no cash)")[0] == 20_000.0
+
+
 def test_owned_cards_that_wear_out_within_the_horizon_are_replaced_by_new_ones_that_are_paid() -> None:
     """3 of 5 cards that would fetch $5,000, life 12 of 24 months: $15,000 not got in month 0, half of it got at month 12, no
     cash; then 3 new ones at $28,000, in the servers that stand, of which half is left at month 24. Of two draws of the value

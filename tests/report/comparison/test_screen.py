@@ -461,6 +461,7 @@ def test_volumes_told_are_those_where_the_advice_turns_and_not_where_the_means_d
     near = compare(resolve(check_scenario(parse_yaml(template("generation"), "generation"))).case)
     at, to, _ = near.turning_volume(up=False)
     assert (to, 1 / 3 < at / 5_000 < 1) == ("stay", True)
+    assert near.verdict.flips_between_usd_per_error is None, "the same model's answers cost the same, whatever one costs"
     assert f"Below about {requests(at)} requests a day (today 5,000) the advice is to stay." in flat(near)
     far = answer()
     assert far.turning_volume(up=False)[0] < far.case["workload.requests_per_day"].number() / 3

@@ -23,7 +23,7 @@ from roi.economics.decision.feasibility import Gate, binds, can_fail, read_gates
 from roi.economics.decision.option_result import InfeasibleOption, OptionResult, infeasible_result, option_result
 from roi.economics.decision.signposts import Signpost, Thresholds
 from roi.economics.decision.turning_price import turning_price
-from roi.economics.decision.verdict import Choices, Verdict, choose, decide, what_counts, with_bars
+from roi.economics.decision.verdict import LUCK, Choices, Verdict, choose, decide, what_counts, with_bars
 from roi.economics.decision.worth import Experiment, experiments
 from roi.economics.inputs import Option, Shared, path_of
 from roi.economics.reading import number
@@ -39,8 +39,6 @@ ASKED_DRAWS: Final = 4096
 """Draws, the first ones, for each such question: as many as a comparison has if nothing is said, so that both agree."""
 FIRST_DRAWS: Final = 512
 """Of those, for a first look at each volume: where they name today's leader, luck aside, it is taken to lead there."""
-LUCK: Final = 2.0
-"""Standard errors of a chance that are luck in such a look: 95% of it."""
 REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")
 
 

@@ -12,14 +12,12 @@ from roi.economics.decision.draws import Drawn, draw
 from roi.economics.decision.evaluation import Choice, choose_plan, evaluate
 from roi.economics.decision.feasibility import binds
 from roi.economics.decision.option_result import CENT, OptionResult
-from roi.economics.decision.verdict import Choices, Flip, TurningPrice, chance_needed, choose, with_bars
+from roi.economics.decision.verdict import LUCK, Choices, Flip, TurningPrice, chance_needed, choose, with_bars
 from roi.economics.inputs import Array, Option, Shared, path_of
 from roi.facts.case import Case
 
 BEYOND: Final = 1e-9
 """Share of a price by which its far side is looked at."""
-ERRORS: Final = 2.0
-"""Standard errors of a chance by which its bar is moved, to see whether the draws place a price: 95% of normal luck."""
 HIGHEST: Final = 1e6
 """USD per wrong answer up to which a hybrid's floor is chosen anew; above it the floor stays."""
 USD_PER_ERROR: Final = path_of(Shared, "usd_per_error")
@@ -33,7 +31,7 @@ def turning_price(
 
     In each draw savings are linear in it as long as floors stay, so that the leader changes where two means cross, where a
     chance crosses what its kind needs, or where a floor changes. A template's value gives way to one that is stated, without a
-    spread; another keeps its spread, as a share. The other bars are ERRORS standard errors of a chance lower or higher, on the
+    spread; another keeps its spread, as a share. The other bars are LUCK standard errors of a chance lower or higher, on the
     same side of today's: n draws at random place a chance p within sqrt(p (1 - p) / n), Sobol' points closer.
     """
     today, ids = float(np.asarray(shared.usd_per_error)), chosen.candidates
@@ -51,7 +49,7 @@ def turning_price(
     flip = priced.turn(shared)
     others, now = [flip], priced.counted
     side, at_once = flip[0] - now if flip else 0.0, priced.leader(shared, now)
-    for binding, reversible in product((-ERRORS, ERRORS), repeat=2):
+    for binding, reversible in product((-LUCK, LUCK), repeat=2):
         if drawn is None:
             break
         bars = with_bars(shared, binding, reversible, drawn.n)
@@ -142,7 +140,7 @@ class _Priced:
         mine, my_slope = means[self.chosen.leader]
         found = [(mine - other) / (slope - my_slope) for other, slope in means.values() if slope != my_slope]
         for row in rows.values() if self.drawn is not None else ():
-            found.extend(_crossings(row.without, row.slope, chance_needed(bars, row.result)))
+            found.extend(_chance_passes(row.without, row.slope, chance_needed(bars, row.result)))
         return found
 
     def _rows(self, usd_per_error: float) -> dict[str, _Row]:
@@ -151,13 +149,13 @@ class _Priced:
                  for id, floors in self.floors.items()}
         for id, choice in there.items():
             if (id, choice) not in self.rows:
-                self.rows[id, choice] = self._on(id, choice)
+                self.rows[id, choice] = self._row(id, choice)
         return {id: self.rows[id, choice] for id, choice in there.items()}
 
-    def _on(self, id: str, choice: Choice | None) -> _Row:
+    def _row(self, id: str, choice: Choice | None) -> _Row:
         """The option on this plan and floor, in the draws of the others; at the central values where there are none."""
         result, n = self.results[id], self.drawn.n if self.drawn is not None else 0
-        option, drawn = _on(self.options[id], choice), self.drawn
+        option, drawn = _placed(self.options[id], choice), self.drawn
         if drawn is None:
             dollar = replace(self.shared, usd_per_error=1.0)
             stay, done = (evaluate(dollar, each, self.options) for each in (self.options["stay"], option))
@@ -181,7 +179,7 @@ def _floors(
     dollar = replace(shared, usd_per_error=1.0)
 
     def costs(choice: Choice) -> tuple[Choice, float, float]:
-        done = evaluate(dollar, _on(option, choice), options)
+        done = evaluate(dollar, _placed(option, choice), options)
         return choice, float(done.cash_pv), float(done.total.errors_pv)
 
     def cheapest(price: float) -> tuple[Choice, float, float]:
@@ -208,7 +206,7 @@ def _floors(
     return found
 
 
-def _on(option: Option, choice: Choice | None) -> Option:
+def _placed(option: Option, choice: Choice | None) -> Option:
     """The option on this plan and floor."""
     if choice is None:
         return option
@@ -222,7 +220,7 @@ def _ends(flips: Sequence[Flip | None], now: float) -> tuple[float, float | None
     return (found[0], found[-1] if None not in flips else None) if found else None
 
 
-def _crossings(without: Array, slope: Array, needed: float) -> Array:
+def _chance_passes(without: Array, slope: Array, needed: float) -> Array:
     """The x > 0 at which the share of the draws with without + slope x > 0 passes `needed`."""
     turns = np.divide(-without, slope, out=np.zeros(slope.shape), where=slope != 0)
     order = np.argsort(turns)[np.count_nonzero(turns <= 0):]

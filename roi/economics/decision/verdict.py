@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -130,6 +130,10 @@ def chance(result: OptionResult, counts: str) -> float | None:
 def chance_needed(shared: Shared, result: OptionResult) -> float:
     """The share of the draws in which the option must beat staying to be likely."""
     return shared.min_chance if result.binds else shared.min_chance_reversible
+
+
+LUCK: Final = 2.0
+"""Standard errors of a chance by which its bar is moved, to see what the draws do not tell: 95% of normal luck."""
 
 
 def with_bars(shared: Shared, binding: float, reversible: float, n: int) -> Shared:

@@ -169,6 +169,14 @@ class _Priced:
         return _Row(result, drawn.cash[id], np.divide(errors, self.each, out=np.zeros(errors.shape), where=known))
 
 
+class _Cost(NamedTuple):
+    """A plan and floor, and its present value, USD: on cash, and for each USD that a wrong answer costs."""
+
+    choice: Choice
+    cash: float
+    slope: float
+
+
 def _floors(
     shared: Shared, options: Mapping[str, Option], id: str, today: Choice | None,
 ) -> list[tuple[float, Choice | None]]:
@@ -178,31 +186,30 @@ def _floors(
         return [(0.0, today)]
     dollar = replace(shared, usd_per_error=1.0)
 
-    def costs(choice: Choice) -> tuple[Choice, float, float]:
+    def costs(choice: Choice) -> _Cost:
         done = evaluate(dollar, _placed(option, choice), options)
-        return choice, float(done.cash_pv), float(done.total.errors_pv)
+        return _Cost(choice, float(done.cash_pv), float(done.total.errors_pv))
 
-    def cheapest(price: float) -> tuple[Choice, float, float]:
+    def cheapest(price: float) -> _Cost:
         there = choose_plan(replace(shared, usd_per_error=price), option, options)
         assert there.plan is not None
         return costs(Choice(option.plans.index(there.plan), there.replicas_fixed))
 
-    def between(low: float, one: tuple[Choice, float, float], high: float, other: tuple[Choice, float, float]) -> None:
-        (before, cash, slope), (after, more, flatter) = one, other
-        if before == after or flatter >= slope:
+    def between(low: float, one: _Cost, high: float, other: _Cost) -> None:
+        if one.choice == other.choice or other.slope >= one.slope:
             return
-        at = min(max((more - cash) / (slope - flatter), low), high)
+        at = min(max((other.cash - one.cash) / (one.slope - other.slope), low), high)
         middle = cheapest(at)
-        if middle[0] in (before, after) or middle[1] + at * middle[2] > cash + at * slope - CENT:
-            found.append((at, after))
+        if middle.choice in (one.choice, other.choice) or middle.cash + at * middle.slope > one.cash + at * one.slope - CENT:
+            found.append((at, other.choice))
         else:
             between(low, one, at, middle)
             between(at, middle, high, other)
 
-    now, at_none, at_most = float(np.asarray(shared.usd_per_error)), cheapest(0.0), cheapest(HIGHEST)
-    found: list[tuple[float, Choice | None]] = [(0.0, at_none[0])]
-    between(0.0, at_none, now, costs(today))
-    between(now, costs(today), HIGHEST, at_most)
+    now, at_none, here, at_most = float(np.asarray(shared.usd_per_error)), cheapest(0.0), costs(today), cheapest(HIGHEST)
+    found: list[tuple[float, Choice | None]] = [(0.0, at_none.choice)]
+    between(0.0, at_none, now, here)
+    between(now, here, HIGHEST, at_most)
     return found
 
 

@@ -813,7 +813,7 @@ def test_cards_fetch_less_each_year() -> None:
     mine = plan(gpus_owned=4.0, usd_per_gpu=4000.0)
     lines = hardware_lines(shared(), hosted(mine), replace(TERMS, host_usd=0.0), np.full(24, 3.0), always(shared()))
     assert [named(lines, name)[0] for name in ("own cards, not sold (no cash)", "hardware, installation")] == [12_000.0, 0.0]
-    assert named(lines, "hardware, resale")[1][-1] == pytest.approx(-3000.0)
+    assert named(lines, "own cards, resale (no cash)")[1][-1] == pytest.approx(-3000.0)
     terms = replace(TERMS, host_usd=0.0, as_a_whole=True)
     whole = hardware_lines(shared(), hosted(mine), terms, np.full(24, 3.0), always(shared()))
     assert named(whole, "own cards, not sold (no cash)")[0] == 16_000.0

@@ -58,7 +58,7 @@ def hardware_lines(shared: Shared, option: Option, terms: Hardware, gpus: Array,
     )
     power = _power_lines(plan, terms, kept if terms.as_a_whole else gpus, live)
     at_first = (np.arange(shared.horizon) == 0) * 1.0
-    sold = _resale_line("hardware, resale", shared.horizon, terms, bought * at_first, price, each, no_cash=True)
+    sold = _resale_line("own cards, resale (no cash)", shared.horizon, terms, bought * at_first, price, each, no_cash=True)
     if terms.life_months >= shared.horizon:
         return [own, *power, sold]
     new = plan.usd_per_gpu if plan.replacement_usd is None else plan.replacement_usd

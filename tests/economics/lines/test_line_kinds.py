@@ -22,7 +22,7 @@ NAMES: dict[LineKind, tuple[str, ...]] = {
     LineKind.OWN_COMMITMENT: ("own commitment not used",),
     LineKind.RENT: ("GPU rent",),
     LineKind.RENT_LEFT: ("GPU commitment beyond the horizon",),
-    LineKind.HARDWARE: ("hardware, ", "electricity", "colocation"),
+    LineKind.HARDWARE: ("hardware, ", "own cards, ", "electricity", "colocation"),
     LineKind.PLATFORM: ("platform",),
     LineKind.SET_UP: ("engineering, set-up", "evaluation before the change"),
     LineKind.OPERATION: ("on-call and operation",),

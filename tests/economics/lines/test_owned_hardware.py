@@ -74,7 +74,8 @@ def test_cards_that_are_there_cost_what_selling_them_today_would_bring() -> None
     )  # fmt: skip
     w = World(case, **plan(OWN, watts=400.0))
     assert w.line(OWN, "own cards, not sold (no cash)") == (15_000.0, [0.0] * 24)
-    assert {t + 1: usd for t, usd in enumerate(w.line(OWN, "hardware, resale")[1]) if usd} == pytest.approx({24: -3750.0})
+    resale = {t + 1: usd for t, usd in enumerate(w.line(OWN, "own cards, resale (no cash)")[1]) if usd}
+    assert resale == pytest.approx({24: -3750.0})
     assert w.line(OWN, "colocation")[1] == pytest.approx([0.0] * 6 + [120.0] * 18)
     assert not [name for name in w.names(OWN) if "purchase" in name or "installation" in name]
     assert float(w.options[OWN].months_to_live) == 6.0
@@ -109,7 +110,7 @@ def test_owned_cards_that_wear_out_within_the_horizon_are_replaced_by_new_ones_t
     def months(name: str) -> dict[int, float]:
         return {t + 1: usd for t, usd in enumerate(w.line(OWN, name)[1]) if usd}
 
-    own, sold, new = "own cards, not sold (no cash)", "hardware, resale", "hardware, purchase and replacement"
+    own, sold, new = "own cards, not sold (no cash)", "own cards, resale (no cash)", "hardware, purchase and replacement"
     assert (w.line(OWN, own)[0], months(own)) == (15_000.0, {})
     assert (w.line(OWN, new)[0], months(new)) == (0.0, {12: 84_000.0})
     assert months(sold) == pytest.approx({12: -7500.0})
@@ -145,7 +146,7 @@ def test_as_many_owned_cards_are_kept_as_a_retraining_takes() -> None:
     def kept(train: float, **facts: Any) -> World:
         return World(case, **plan(OWN, watts=400.0, gpus_to_train=train), **facts)
 
-    own, sold = "own cards, not sold (no cash)", "hardware, resale"
+    own, sold = "own cards, not sold (no cash)", "own cards, resale (no cash)"
     assert kept(4.0).line(OWN, own) == (20_000.0, [0.0] * 24)
     assert kept(4.0).line(OWN, sold)[1] == pytest.approx([0.0] * 23 + [-5000.0])
     assert kept(4.0).line(OWN, "colocation")[1] == pytest.approx([120.0] * 24)

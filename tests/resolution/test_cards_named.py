@@ -1,4 +1,4 @@
-"""Cards and vendors that candidates name: owned ones that nobody rents out, rents of a later day, instances of a stated size."""
+"""Cards and vendors that candidates name: owned ones that nobody rents out, rents of a later day, sizes of instances."""
 
 from typing import Any
 

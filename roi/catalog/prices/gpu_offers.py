@@ -117,8 +117,8 @@ def rented_offers(s: "Scenario") -> Offers:
         if vendor.lower() not in vendors:
             later = [row.date for row in price_rows(RentalOffer) if row.vendor.lower() == vendor.lower()]
             if later:
-                raise ScenarioError("as_of", s.as_of.isoformat(), f"the earliest rent of {vendor} is of {min(later)}; take it out"
-                                    " of candidates.vendors, state its price in gpu_rents, or a later day")
+                raise ScenarioError("as_of", s.as_of.isoformat(), f"the earliest rent of {vendor} is of {min(later)}; take it"
+                                    " out of candidates.vendors, state its price in gpu_rents, or a later day")
             raise UnknownName("candidates.vendors", vendor, vendors.values(), "GPU vendor")
     wanted = {v.lower() for v in c.vendors}
     kinds = {RentalKind.ON_DEMAND.value}

@@ -13,6 +13,7 @@ from roi.economics.decision.worth import Experiment
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import Basis
+from roi.report.comparison.second_look import look_again
 from roi.report.comparison.thresholds import (
     FAR,
     NEAR,
@@ -23,7 +24,6 @@ from roi.report.comparison.thresholds import (
     compared_from,
     ending,
     flips_at,
-    look_again,
     mean_from,
     misses_the_bar,
     month_of,

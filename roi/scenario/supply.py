@@ -236,8 +236,9 @@ class Serving(Section):
     """Share of a replica's capacity at the SLO that is left free at the peak."""
     autoscale: bool = False
     """Follow the hourly load instead of the peak."""
-    autoscale_floor: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Fewest replicas at any hour."""
+    autoscale_floor: Annotated[int, Field(ge=0, le=10_000)] = 1
+    """Fewest replicas at any hour. 0, where all requests can wait (can_wait_share: 1): GPUs are rented for the hours that the
+    day's requests take, and one start."""
     startup_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.25
     """Time from asking for an instance until it serves."""
     adapters: Literal["merged", "shared"] = "merged"

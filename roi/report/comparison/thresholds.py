@@ -150,6 +150,11 @@ def rate_assumed(c: Comparison, o: OptionResult) -> bool:
     return (path := error_path(c, o)) in c.case and guessed(c.case[path])
 
 
+def gpu_count(number: float) -> str:
+    """A number of GPUs; below one, of a fleet that exists for some hours of the day, their mean."""
+    return f"{number:,.0f}" if number >= 1.0 else figure(number)
+
+
 def alone_from(c: Comparison, o: OptionResult) -> int:
     """The first month in which the option serves alone, counted from 0."""
     parallel = case_number(c.case, _path(c, o, "months_in_parallel"))

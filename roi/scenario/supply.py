@@ -244,7 +244,8 @@ class Serving(Section):
     adapters: Literal["merged", "shared"] = "merged"
     """merged: one adapter folded into the base; shared: adapters applied at run time on one base."""
     adapters_on_base: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """shared: how many adapters share the base; this workload pays one share of the fleet."""
+    """shared: how many adapters share the base, each of a workload of its own that pays its share: this one pays one. 1 where
+    they all serve this workload, such as one for each of its customers."""
     tensor_parallel: Annotated[tuple[Literal[1, 2, 4, 8], ...], Field(min_length=1), AfterValidator(once)] = (1, 2, 4, 8)
     """Tensor-parallel degrees to consider."""
     capacities: tuple[StatedCapacity, ...] = ()

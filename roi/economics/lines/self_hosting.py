@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import PLATFORM, Array, Number, Option, Plan, Shared
@@ -143,7 +144,7 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
     return _either(bound, fixed, hourly)
 
 
-def _either(first: Array | bool, one: Fleet, other: Fleet) -> Fleet:
+def _either(first: NDArray[np.bool_] | bool, one: Fleet, other: Fleet) -> Fleet:
     """The figures of one fleet where `first` is true, else those of the other."""
     if not np.any(first):
         return other

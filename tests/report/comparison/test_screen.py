@@ -507,14 +507,14 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
     assert told(far, own) == f"{holds} below 4,000,000 requests a day ({o.label}), any price of {o.label}."
 
 
-def test_assumed_hours_of_on_call_that_turn_the_advice_are_told_and_stated_ones_are_not() -> None:
+def test_assumed_hours_of_on_call_that_turn_the_advice_are_told_and_a_rent_that_others_share() -> None:
     """8,350 a day x $0.0165 is $4,191 a month; two cards at $0.2, $292. On-call of 35 hours is assumed, 10 to 80."""
     adapter = "self-hosted-adapter:mistral-7b-v0.3+lora"
 
-    def asked(hours: float | None) -> Comparison:
+    def asked(hours: float | None, **serving: object) -> Comparison:
         people = {} if hours is None else {"run_hours_per_month": {"self_hosted_adapter": hours}}
         return compare(resolve(check_scenario({
-            "as_of": "2026-11-24", "draws": 128, "people": people,
+            "as_of": "2026-11-24", "draws": 128, "people": people, "serving": serving,
             "workload": {"requests_per_day": 8350, "input_tokens": 1500, "output_tokens": 50},
             "incumbent": {"provider": "openai", "model": "gpt-4o"},
             "apis": {"openai/gpt-4o": {"input_usd_per_mtok": 10, "output_usd_per_mtok": 30}},
@@ -533,6 +533,9 @@ def test_assumed_hours_of_on_call_that_turn_the_advice_are_told_and_stated_ones_
     saved = [option_of(asked(times * at), adapter).npv_without_errors_usd for times in (0.99, 1.01)]
     assert saved[0] > 0 > saved[1], "at the central values, before wrong answers"
     assert "on-call below" not in flat(asked(35.0))
+    shared = flat(asked(1.0, adapters="shared", adapters_on_base=40))
+    assert "! 2.5% of the rent is counted: other workloads pay the rest (serving.adapters_on_base)" in shared
+    assert "of the rent is counted" not in flat(asked(1.0, adapters="shared"))
 
 
 def test_the_options_that_the_screen_names_are_rows_before_better_ones() -> None:

@@ -201,6 +201,14 @@ def test_an_epoch_is_a_repeat_beside_columns_of_inspect_and_else_asked_for(besid
     assert quality(tmp_path / "one.jsonl", "--incumbent", "a", "--map", "item=item").scores == {"a": (30, 1.0), "b": (30, 1.0)}
 
 
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "\ufeffsep=;"])
+def test_a_first_line_for_excel_names_what_stands_between_cells(first: str, tmp_path: Path) -> None:
+    """Commas in a cell decide nothing: 40 items, of which b has 30."""
+    rows = [f"{k};{name};{int(name == 'a' or k < 30)};a, b, c" for k in range(40) for name in ("a", "b")]
+    (tmp_path / "r.csv").write_text("\r\n".join((first, "id;system;score;why", *rows)))
+    assert quality(tmp_path / "r.csv", "--incumbent", "a").scores == {"a": (40, 1.0), "b": (40, 0.75)}
+
+
 def test_own_rows_as_lines_list_and_table_are_the_same(tmp_path: Path) -> None:
     """3 right on both, 1 on today alone, 2 on the other alone, 4 on none: 4/10 and 5/10."""
     rows = pair_rows(3, 1, 2, 4)

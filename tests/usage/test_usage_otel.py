@@ -166,3 +166,20 @@ def test_spans_without_a_version_are_told_of_where_they_may_be_of_those(tmp_path
         path = spans_of_gemini(tmp_path / "b.json", version, "otlp", counts)
         found = summarize(Question(files=(str(path),), options=FileOptions()))
         assert not any("twice in the input" in note for note in found.notes)
+
+
+def test_requests_that_vllm_tells_are_calls_of_the_model_that_the_user_names(tmp_path: Path) -> None:
+    """Its spans name no model (vllm/v1/engine/output_processor.py); beside a client's span of the same trace they repeat it."""
+    def span(number: int, trace: str, **attributes: object) -> str:
+        return json.dumps({"spanId": f"{number}", "traceId": trace, "startTimeUnixNano": f"17908128010000000{number:02d}",
+                           "name": "llm_request", "attributes": attributes}) + "\n"
+
+    served: dict[str, object] = {"gen_ai.latency.e2e": 0.8, "gen_ai.request.id": "chatcmpl-1", "gen_ai.usage.prompt_tokens": 44,
+                                 "gen_ai.usage.completion_tokens": 11}
+    client: dict[str, object] = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "qwen3-8b",
+                                 "gen_ai.usage.input_tokens": 30, "gen_ai.usage.output_tokens": 3}
+    (tmp_path / "s.jsonl").write_text(span(1, "a", **served) + span(2, "b", **client) + span(3, "b", **served))
+    rows = records(tmp_path, tmp_path / "s.jsonl", formats=FORMATS, model="qwen3-8b")
+    assert [row["dropped"] for row in rows] == [None, None, "a span of no model"]
+    assert (totals(rows)["uncached_input"], totals(rows)["output"]) == (74, 14)
+    assert records(fresh(tmp_path, "n"), tmp_path / "s.jsonl", formats=FORMATS)[0]["dropped"] == "no model named"

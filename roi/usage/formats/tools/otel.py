@@ -1,15 +1,16 @@
 """OpenTelemetry GenAI spans: OTLP/JSON as the collector's file exporter writes it, or flat spans, one a line.
 
-A call counts once, at its innermost span: agent, tool and workflow spans repeat the sums of their children, and so does a
-chat span of a framework around the chat span of a client, known by a direct child in the same file. An older span without
-an operation counts where it names a model and has usage. gen_ai.usage.input_tokens SHOULD count cached reads and writes,
-but instrumentations differ, so that it is ambiguous; where cached tokens are above the input of their span, it plainly does
-not. There is no attribute for batch. OpenInference (Phoenix) and the Vercel AI SDK have names of their own for the same: a
-span of kind LLM, and one whose operation ends in doGenerate or doStream, is a call; the SDK's outer span repeats the last
-step. The output SHOULD count reasoning; Google's Agent Development Kit left it out for as long as it called it experimental
-(to 2.2), and so does a model of whose spans one has more reasoning than output: there it is added, since it costs as much.
-OpenInference's google-genai counts cached tokens in the input, and from 0.1.12 to 0.1.15 twice; where the span names another
-scope or none, nobody knows. Attributes of content and events are never read.
+A call counts once, at its innermost span: agent, tool and workflow spans repeat the sums of their children, and so does a chat
+span of a framework around the chat span of a client, known by a direct child in the same file. An older span without an
+operation counts where it names a model and has usage, and so does vLLM's of a request, which names none, where no client's span
+of its trace does. gen_ai.usage.input_tokens SHOULD count cached reads and writes, but instrumentations differ, so that it is
+ambiguous; where cached tokens are above the input of their span, it plainly does not. There is no attribute for batch.
+OpenInference (Phoenix) and the Vercel AI SDK have names of their own for the same: a span of kind LLM, and one whose operation
+ends in doGenerate or doStream, is a call; the SDK's outer span repeats the last step. The output SHOULD count reasoning;
+Google's Agent Development Kit left it out for as long as it called it experimental (to 2.2), and so does a model of whose spans
+one has more reasoning than output: there it is added, since it costs as much. OpenInference's google-genai counts cached tokens
+in the input, and from 0.1.12 to 0.1.15 twice; where the span names another scope or none, nobody knows. Attributes of content
+and events are never read.
 
 Source: open-telemetry/semantic-conventions-genai, registry of gen_ai (2026-11; `cache_creation` becomes `cache_write` there);
 spans captured from the AI SDK (Arize-ai/openinference, 2026-02) and of OpenInference; its google-genai's _utils.py at the tags
@@ -66,6 +67,8 @@ SCOPES: Final = {"name": ("otel.scope.name", "otel.library.name", "ScopeName"),
 GOOGLE_GENAI: Final = "openinference.instrumentation.google_genai"
 TWICE: Final = ("0.1.12", "0.1.13", "0.1.14", "0.1.15")
 """Its versions that add cached tokens to an input that counts them."""
+SERVED: Final = "gen_ai.latency.e2e"
+"""What vLLM and servers like it say of each request, and no client does."""
 KIND: Final = "openinference.span.kind"
 STEP: Final = "ai.operationId"
 """What a span is, in OpenInference's and the AI SDK's words."""
@@ -119,6 +122,10 @@ def _reasons(table: Table, over: Column) -> list[tuple[Column, str]]:
     named = text(table, ATTRIBUTES["asked"]).notnull() | text(table, ATTRIBUTES["answered"]).notnull()
     call = operation.isin(CALLS).fill_null(False)
     older = operation.isnull() & named & counted
+    trace = text(table, "span_id").re_extract("^[^:]*", 0)
+    of_clients = table.filter((call | older) & counted)
+    served = text(table, "served").isin(("true",)).fill_null(False) & operation.isnull() & counted & ~named
+    older = older | (served & ~trace.isin(text(of_clients, "span_id").re_extract("^[^:]*", 0)).fill_null(False))
     children = table.filter((call | older) & counted & text(table, "parent_span_id").notnull())
     around = text(table, "span_id").isin(text(children, "parent_span_id")).fill_null(False)
     failed = (text(table, "error") == "true").fill_null(False)
@@ -169,7 +176,7 @@ def _row(span: Document, service: object, scope: object) -> Document:
         "span_id": f"{trace}:{own}", "parent_span_id": f"{trace}:{parent}" if parent else None,
         "start_time": _start(_first(span, "start")), "service.name": _value(service),
         "error": _is_error(_first(span, "status")) or attributes.get("error.type") is not None,
-        **{f"scope.{what}": _of_scope(what, scope, attributes, span) for what in SCOPES},
+        "served": SERVED in attributes, **{f"scope.{what}": _of_scope(what, scope, attributes, span) for what in SCOPES},
     }
 
 
@@ -243,7 +250,7 @@ OTEL_GENAI: Final = Format(
     grain="call",
     needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}),
     uses=(*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name", "scope.name",
-          "scope.version"),
+          "scope.version", "served"),
     fields=fields,
     recognises=has_spans,
     flatten=span_rows,

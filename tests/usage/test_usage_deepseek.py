@@ -61,6 +61,13 @@ def test_costs_are_what_was_spent_whatever_their_sign(costs: tuple[str, ...], pa
         ("deepseek-cost-csv", "cost", "deepseek-chat", "Paid", None)}
 
 
+def test_an_older_and_a_newer_export_are_turned_each_by_itself(tmp_path: Path) -> None:
+    """$1.44 of an older export, below 0 there, and $5 of a newer one."""
+    older, newer = cost_csv(tmp_path / "older.csv", "-1.44"), cost_csv(tmp_path / "newer.csv", "5")
+    newer.write_text(newer.read_text().replace("2026-05", "2026-08"))
+    assert [row["cost_usd"] for row in records(tmp_path, older, newer)] == pytest.approx([1.44, 5.0])
+
+
 def test_costs_in_yuan_ask_for_a_rate(tmp_path: Path) -> None:
     rows = records(tmp_path, cost_csv(tmp_path / "cost.csv", "7.2", currency="CNY"))
     assert rows[0]["dropped"].startswith("an amount in CNY")

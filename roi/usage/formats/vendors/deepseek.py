@@ -3,16 +3,16 @@
 Each row becomes a record with that count alone, so that a bucket's records add up to it. The counts are disjoint: input is
 split into cache hits and misses, output holds reasoning. Times carry their offset; exports before August 2026 have utc_date
 instead. `price` is in the wallet's currency, dollars or yuan, which only the cost CSV names: there is no cost here. The cost
-CSV has a model, wallet and day a row; some have what was spent below 0: where all of them come to less than 0, they are turned.
-Source: platform.deepseek.com, usage export, its columns as exported (2026-08); both kinds of cost as tests of public parsers of
-the export have them (2026-05 to 2026-09).
+CSV has a model, wallet and day a row; some have what was spent below 0: where a file's rows come to less than 0, they are
+turned. Source: platform.deepseek.com, usage export, its columns as exported (2026-08); both kinds of cost as tests of public
+parsers of the export have them (2026-05 to 2026-09).
 """
 
 from typing import Final
 
 from roi.usage.read.columns import DAY_US, real, text, utc, whole
 from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.record import EMPTY_BUCKET, Fields, FileOptions, Format
+from roi.usage.read.record import EMPTY_BUCKET, FILE, Fields, FileOptions, Format
 
 TYPES: Final = {
     "uncached_input": "input_cache_miss_tokens", "cache_read": "input_cache_hit_tokens", "output": "output_tokens",
@@ -43,10 +43,11 @@ DEEPSEEK_CSV: Final = Format(
 def cost_fields(table: Table, _: FileOptions) -> Fields:
     """What rows of the cost CSV say."""
     start, cost = ibis.coalesce(utc(table, "start_time_iso"), utc(table, "utc_date")), real(table, "cost")
+    of_file = cost.sum().over(group_by=table[FILE]) if FILE in table.columns else cost.sum().over()
     return Fields(
         at_us=start, until_us=ibis.coalesce(utc(table, "end_time_iso"), start + DAY_US), provider="deepseek",
         model=text(table, "model"), uncached_input=0, output=0, requests=None,
-        cost_usd=ibis.ifelse((cost.sum().over() < 0).fill_null(False), -cost, cost), currency=text(table, "currency"))
+        cost_usd=ibis.ifelse((of_file < 0).fill_null(False), -cost, cost), currency=text(table, "currency"))
 
 
 DEEPSEEK_COST_CSV: Final = Format(

@@ -45,6 +45,15 @@ def test_a_table_that_was_made_of_the_lines_is_the_same(tmp_path: Path) -> None:
     assert {row["source"] for row in rows} == {"portkey"}
 
 
+def test_cents_are_no_dollars_to_who_maps_the_columns_either(tmp_path: Path) -> None:
+    """They are left out, as long as nobody says that they are the cost."""
+    (tmp_path / "a.csv").write_text("created_at,model,req_units,res_units,cost\n2026-10-01,gpt-4.1,2000,200,0.56\n")
+    mapped = (("input", "req_units"), ("output", "res_units"))
+    assert records(tmp_path, tmp_path / "a.csv", columns=mapped)[0]["cost_usd"] is None
+    said = records(fresh(tmp_path, "said"), tmp_path / "a.csv", columns=(*mapped, ("cost", "cost")))
+    assert said[0]["cost_usd"] == pytest.approx(0.56)
+
+
 def test_no_body_and_no_metadata_is_ever_read(tmp_path: Path) -> None:
     assert CANARY not in str(records(fresh(tmp_path, "logs"), LOGS, formats=FORMATS))
     for file in (path for path in tmp_path.rglob("*") if path.is_file()):

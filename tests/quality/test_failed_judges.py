@@ -103,6 +103,14 @@ def test_sets_of_assertions_are_looked_into_once(tmp_path: Path) -> None:
     assert run(tmp_path, components=[*together(True, holds, fails), judge]) == {LEFT_OUT: 1}
 
 
+def test_sets_in_sets_without_end_are_no_trouble(tmp_path: Path) -> None:
+    """As deep as JSON is read at all."""
+    inner = [lost()]
+    for _ in range(400):
+        inner = [{"pass": False, "score": 0, "reason": "not all", "componentResults": inner}]
+    assert run(tmp_path, components=inner) == {}
+
+
 def test_named_scores_are_lost_where_the_judge_was_theirs(tmp_path: Path) -> None:
     """`tone` is the judge's, `form` another's; `sum`, which no assertion bears, may rest on any."""
     components = [told(holds=True, metric="form"), lost(metric="tone") | FLAG]

@@ -19,6 +19,8 @@ TOLD: Final = re.compile(r"Could not extract JSON from [\w :.-]+ response|[\w :.
 JUDGES: Final = ("llm-rubric", "model-graded-", "factuality", "g-eval", "search-rubric", "agent-rubric", "answer-relevance",
                  "context-", "conversation-relevance", "trajectory:", "promptfoo:redteam:")  # fmt: skip
 """Beginnings of the types of assertions that ask a model; what a failed judge leaves may name no type."""
+DEEPEST: Final = 8
+"""Sets of assertions inside each other that are looked into; promptfoo has one."""
 
 
 def unjudged(result: Document, metric: str, mark: object) -> bool:
@@ -43,20 +45,21 @@ def unjudged(result: Document, metric: str, mark: object) -> bool:
     return _uncertain(counted, holds=mark == 1.0, added_up=added_up)
 
 
-def _uncertain(components: Sequence[Document], *, holds: bool, added_up: bool) -> bool:
+def _uncertain(components: Sequence[Document], *, holds: bool, added_up: bool, deep: int = DEEPEST) -> bool:
     """True where what these assertions come to may be otherwise with the verdicts that are lost; `added_up` to a threshold."""
     if holds:
-        return any(each.get("pass") and _failed(each) and _unsure(each) for each in components)
-    return added_up or not any(not each.get("pass") and not (_failed(each) and _unsure(each)) for each in components)
+        return any(each.get("pass") and _failed(each, deep) and _unsure(each, deep) for each in components)
+    fails = (each for each in components if not each.get("pass"))
+    return added_up or all(_failed(each, deep) and _unsure(each, deep) for each in fails)
 
 
-def _unsure(component: Document) -> bool:
+def _unsure(component: Document, deep: int) -> bool:
     """The same of one of which a judge failed: always of an assertion alone, of a set as what it holds says."""
-    within = list(_components(component))
+    within = list(_components(component)) if deep else []
     if not within:
         return True
     added_up = str(component.get("reason")).startswith("Aggregate score ")
-    return _uncertain(within, holds=bool(component.get("pass")), added_up=added_up)
+    return _uncertain(within, holds=bool(component.get("pass")), added_up=added_up, deep=deep - 1)
 
 
 def _components(graded: Document) -> Iterator[Document]:
@@ -71,9 +74,9 @@ def _components(graded: Document) -> Iterator[Document]:
         yield block(each)
 
 
-def _failed(component: Document) -> bool:
+def _failed(component: Document, deep: int = DEEPEST) -> bool:
     """True where its judge failed, or that of one in it."""
-    if any(_failed(each) for each in _components(component)):
+    if deep and any(_failed(each, deep - 1) for each in _components(component)):
         return True
     kind, reason = str(block(component.get("assertion")).get("type", "")).removeprefix("not-"), component.get("reason")
     told = isinstance(reason, str) and TOLD.match(reason) is not None

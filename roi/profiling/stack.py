@@ -60,13 +60,18 @@ def _compiled_when_called() -> Iterator[None]:
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """Python does not look for cycles: a fifth of an import's time would go into searching what stays anyway."""
+def uncollected(*, stays: bool = False) -> Iterator[None]:
+    """Python does not look for cycles: a fifth of an import's time would go into searching what stays anyway.
+
+    What `stays` until the end is never searched: the first search after it would take half a second, and so would later ones.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if stays:
+            gc.freeze()
         if enabled:
             gc.enable()
 
@@ -91,13 +96,13 @@ if "torch" not in sys.modules:
     look_before_torch()
 
 try:
-    with uncollected():
+    with uncollected(stays=True):
         import torch
 
     # On CPUs with AVX512-BF16 bitsandbytes says at every import that an optional kernel was not downloaded; it has its own.
     # Of scipy transformers wants the assignment problem, for the loss of object detection, which no plan trains.
     with (
-        uncollected(), _hidden("scipy"), _compiled_when_called(),
+        uncollected(stays=True), _hidden("scipy"), _compiled_when_called(),
         _without("bitsandbytes.backends.cpu.ops", "Failed to load CPU gemm_4bit_forward"),
     ):
         bitsandbytes: Any = import_module("bitsandbytes")  # Any, here and below: types are partial and change by release
@@ -105,9 +110,6 @@ try:
         transformers: Any = import_module("transformers")
 except ModuleNotFoundError as error:
     raise MissingExtra("profile", error.name or "torch") from error
-
-gc.freeze()
-"""Modules stay until the end: later searches for cycles pass over them, each of which would take half a second."""
 
 __all__ = ["bitsandbytes", "known_warnings", "peft", "quiet", "torch", "transformers", "uncollected"]
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from typing import Any, Final
+from unittest.mock import patch
 
 import numpy as np
 from torch import nn
@@ -126,6 +127,20 @@ def hidden_bytes(name: str, args: tuple[Any, ...], kernels: CardKernels = FLASH)
     return [int(n) for n in found if n > 0]
 
 
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What is looked up of an operator once."""
+
+    name: str
+    runs: bool
+    """True where it runs every time: a view, or one that writes into its arguments."""
+
+    @classmethod
+    def of(cls, func: Any) -> "Operator":  # Any: torch's own
+        """Of an operator as torch dispatches it."""
+        return cls(str(func), func.is_view or func._schema.is_mutable)
+
+
 @dataclass
 class Work:
     """Operators that do the same work."""
@@ -149,9 +164,10 @@ class Recorder(TorchDispatchMode):
         self.work: dict[OperatorGroup, Work] = {}
         self.timed = False
         self.cache = cache or ShapeCache()
-        self._names: dict[Any, str] = {}  # Any: torch's operators
+        self._operators: dict[int, Operator] = {}
         self._described: dict[Hashable, list[Work]] = {}
-        self._alive: dict[int, int] = {}
+        self._alive: dict[int, tuple[int, object]] = {}
+        """Address of a storage -> number of its block, and what sees the storage go."""
         self._modules: list[str] = []
         self._modules_of_nodes: dict[int, tuple[str, str]] = {}
 
@@ -163,19 +179,24 @@ class Recorder(TorchDispatchMode):
     def hold(self, tensors: Sequence[torch.Tensor], operator: str, part: str) -> None:
         """Count storages of tensors that exist already."""
         for tensor in tensors:
-            self._add(tensor, operator, part)
+            storage = tensor.untyped_storage()
+            if tensor.device.type == self.device and storage._cdata not in self._alive:
+                self._add(storage, operator, self._place()[0], part)
 
     def relabel_gradient(self, parameter: torch.Tensor) -> None:
         """Count the gradient of a parameter as one; a parameter that this step did not reach has none."""
         if parameter.grad is None:
             return
-        index = self._alive.get(parameter.grad.untyped_storage()._cdata)
-        if index is not None:
-            self.blocks[index] = replace(self.blocks[index], part="gradients")
+        held = self._alive.get(parameter.grad.untyped_storage()._cdata)
+        if held is not None:
+            self.blocks[held[0]] = replace(self.blocks[held[0]], part="gradients")
 
     def allocate(self, nbytes: int, operator: str, part: str) -> int:
         """Note a block that no tensor stands for, and return its number for `release`."""
-        self.blocks.append(Block(nbytes, operator, self._place()[0], self.phase, part))
+        return self._note(nbytes, operator, self._place()[0], part)
+
+    def _note(self, nbytes: int, operator: str, module: str, part: str) -> int:
+        self.blocks.append(Block(nbytes, operator, module, self.phase, part))
         self.events.append(len(self.blocks))
         return len(self.blocks) - 1
 
@@ -189,24 +210,28 @@ class Recorder(TorchDispatchMode):
 
     @contextmanager
     def following(self, model: nn.Module) -> Iterator[None]:
-        """Know which module runs. A stack heals itself: recomputation leaves modules by exceptions, without a post-hook."""
-        handles = []
-        for name, module in model.named_modules():
-            if name:
-                handles.append(module.register_forward_pre_hook(partial(self._enter, name)))
-                handles.append(module.register_forward_hook(partial(self._leave, name)))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+        """Know which module runs. A stack heals itself: recomputation leaves modules by exceptions, which nothing waits for."""
+        names = {module: name for name, module in model.named_modules() if name}
+        call = nn.Module.__call__
 
-    def _enter(self, name: str, *_: object) -> None:
+        def named_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:  # Any: a module's own
+            name = names.get(module)
+            if name is None:
+                return call(module, *args, **kwargs)
+            self._enter(name)
+            result = call(module, *args, **kwargs)
+            self._leave(name)
+            return result
+
+        with patch.object(nn.Module, "__call__", named_call):  # hooks would send every call the long way round
+            yield
+
+    def _enter(self, name: str) -> None:
         while self._modules and not name.startswith(self._modules[-1] + "."):
             self._modules.pop()
         self._modules.append(name)
 
-    def _leave(self, name: str, *_: object) -> None:
+    def _leave(self, name: str) -> None:
         if self._modules and self._modules[-1] == name:
             self._modules.pop()
 
@@ -218,18 +243,13 @@ class Recorder(TorchDispatchMode):
                 return self._modules_of_nodes.get(node._sequence_nr(), ("", "backward"))
         return (self._modules[-1] if self._modules else "", self.phase)
 
-    def _add(self, tensor: torch.Tensor, operator: str, part: str) -> None:
-        storage = tensor.untyped_storage()
+    def _add(self, storage: torch.UntypedStorage, operator: str, module: str, part: str) -> None:
         key = storage._cdata
-        if tensor.device.type != self.device or key in self._alive:
-            return
-        index = self.allocate(storage.nbytes(), operator, part)
-        self._alive[key] = index
-        weakref.finalize(storage, self._drop, key, index)
+        index = self._note(storage.nbytes(), operator, module, part)
+        self._alive[key] = index, weakref.ref(storage, partial(self._drop, key))
 
-    def _drop(self, key: int, index: int) -> None:
-        if self._alive.pop(key, None) is not None:
-            self.release(index)
+    def _drop(self, key: int, _: object) -> None:
+        self.release(self._alive.pop(key)[0])
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -240,19 +260,25 @@ class Recorder(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None,  # Any: torch's own
     ) -> Any:
         kwargs = kwargs or {}
-        name = self._names.get(func)
-        if name is None:
-            name = self._names[func] = str(func)
-        module, phase = self._place()
+        operator = self._operators.get(id(func))
+        if operator is None:
+            operator = self._operators[id(func)] = Operator.of(func)
+        name = operator.name
+        module, phase = place = self._place()
         if self.phase != "backward" and torch.is_grad_enabled():
-            self._modules_of_nodes[torch._C._autograd._get_sequence_nr() - 1] = (module, self.phase)
-        part = self.parts(name, module, phase, args)
-        hidden = [self.allocate(n, f"{name} (CUDA)", "workspaces") for n in hidden_bytes(name, args, self.kernels)]
-        key = self.cache.key(func, args, kwargs)
+            self._modules_of_nodes[torch._C._autograd._get_sequence_nr() - 1] = place
+        hidden = [] if operator.name not in RULES else [
+            self._note(n, f"{name} (CUDA)", module, "workspaces") for n in hidden_bytes(name, args, self.kernels)
+        ]
+        key = None if operator.runs and not self.timed else self.cache.key(func, args, kwargs)
         result = self.cache.call(key, func, args, kwargs)
-        outputs = [x for x in tree_leaves(result) if isinstance(x, torch.Tensor)]
+        outputs = [result] if isinstance(result, torch.Tensor) else [
+            x for x in tree_leaves(result) if isinstance(x, torch.Tensor)
+        ]
         for leaf in outputs:
-            self._add(leaf, name, part)
+            storage = leaf.untyped_storage()
+            if storage._cdata not in self._alive and leaf.device.type == self.device:
+                self._add(storage, name, module, self.parts(name, module, phase, args))
         for index in hidden:
             self.release(index)
         if self.timed:

@@ -15,7 +15,6 @@ from typing import Any, Final, NamedTuple
 Made = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
 """Size, strides and type of a tensor."""
 DEVICE: Final = torch.device("meta")
-EMPTY: Final = torch.ops.aten.empty_strided.default
 
 
 class Unknown(Exception):
@@ -58,7 +57,7 @@ class ShapeCache:
             return result
         if known.made is None:
             return func(*args, **kwargs)
-        made = [EMPTY(size, strides, dtype=dtype, device=DEVICE) for size, strides, dtype in known.made]
+        made = [torch.empty_strided(size, strides, dtype=dtype, device=DEVICE) for size, strides, dtype in known.made]
         return made[0] if known.several is None else known.several(made)
 
 

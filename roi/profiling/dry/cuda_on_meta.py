@@ -180,6 +180,7 @@ UPPER: Final = frozenset({
     torch.nn.functional.nll_loss, torch.nn.functional.rms_norm,
 })
 """AT_FORALL_FP32, as far as language models use it."""
+CAST: Final = LOWER | UPPER
 
 
 class CudaAutocast(TorchFunctionMode):
@@ -194,11 +195,11 @@ class CudaAutocast(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None,  # Any: torch's own
     ) -> Any:
         kwargs = kwargs or {}
-        if not torch.is_autocast_enabled("cuda"):
+        if func not in CAST or not torch.is_autocast_enabled("cuda"):
             return func(*args, **kwargs)
         if func in LOWER:
             args, kwargs = tree_map(self._lower, args), tree_map(self._lower, kwargs)
-        elif func in UPPER and kwargs.get("dtype") is None:
+        elif kwargs.get("dtype") is None:
             args, kwargs = tree_map(self._raise, args), tree_map(self._raise, kwargs)
         return func(*args, **kwargs)
 

@@ -8,7 +8,7 @@ from roi.profiling.stack import torch
 
 # isort: split
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -132,13 +132,15 @@ class Operator:
     """What is looked up of an operator once."""
 
     name: str
-    runs: bool
-    """True where it runs every time: a view, or one that writes into its arguments."""
+    view: bool
+    writes: bool
+    """True where it writes into its arguments."""
 
     @classmethod
     def of(cls, func: Any) -> "Operator":  # Any: torch's own
         """Of an operator as torch dispatches it."""
-        return cls(str(func), func.is_view or func._schema.is_mutable)
+        writes = func._schema.is_mutable
+        return cls(str(func), func.is_view and not writes, writes)
 
 
 @dataclass
@@ -209,9 +211,11 @@ class Recorder(TorchDispatchMode):
         return Tape(tuple(self.blocks), np.asarray(self.events, dtype=np.int64), tuple(self.marks))
 
     @contextmanager
-    def following(self, model: nn.Module) -> Iterator[None]:
-        """Know which module runs. A stack heals itself: recomputation leaves modules by exceptions, which nothing waits for."""
-        names = {module: name for name, module in model.named_modules() if name}
+    def following(self, names: Mapping[nn.Module, str]) -> Iterator[None]:
+        """Know which of the named modules runs.
+
+        A stack heals itself: recomputation leaves modules by exceptions, which nothing here waits for.
+        """
         call = nn.Module.__call__
 
         def named_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:  # Any: a module's own
@@ -270,7 +274,9 @@ class Recorder(TorchDispatchMode):
         hidden = [] if operator.name not in RULES else [
             self._note(n, f"{name} (CUDA)", module, "workspaces") for n in hidden_bytes(name, args, self.kernels)
         ]
-        key = None if operator.runs and not self.timed else self.cache.key(func, args, kwargs)
+        # what runs every time needs a key only for the work that it does, and a view does none
+        timed = self.timed and not operator.view
+        key = self.cache.key(func, args, kwargs) if timed or not (operator.view or operator.writes) else None
         result = self.cache.call(key, func, args, kwargs)
         outputs = [result] if isinstance(result, torch.Tensor) else [
             x for x in tree_leaves(result) if isinstance(x, torch.Tensor)
@@ -281,7 +287,7 @@ class Recorder(TorchDispatchMode):
                 self._add(storage, name, module, self.parts(name, module, phase, args))
         for index in hidden:
             self.release(index)
-        if self.timed:
+        if timed:
             self._time(key, func, args, outputs)
         return result
 
@@ -363,7 +369,7 @@ def _tensors(args: Any) -> list[torch.Tensor]:
             found.append(arg)
         elif isinstance(arg, (list, tuple)):
             found += [x for x in arg if isinstance(x, torch.Tensor)]
-    return [x for x in found if x.device.type == "meta"]
+    return [x for x in found if x.is_meta]
 
 
 def _bytes(tensors: list[torch.Tensor]) -> float:

@@ -221,8 +221,12 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
     An InputError names what stops it: an architecture that this transformers does not know, a configuration that it
     refuses, or targets that the model lacks.
     """
-    # peft copies a 4-bit layer before it reads its norm, for FSDP alone; a copy of meta parameters fails
-    with quiet(), uncollected(), patch.object(dora, "deepcopy", lambda layer: layer):
+    with (
+        quiet(), uncollected(),
+        # peft copies a 4-bit layer before it reads its norm, for FSDP alone; a copy of meta parameters fails
+        patch.object(dora, "deepcopy", lambda layer: layer),
+        patch.object(nn.init, "kaiming_uniform_", lambda tensor, *_, **__: tensor),  # there are no values to draw
+    ):
         attention = "eager" if plan.attention == "eager" else "sdpa"  # flash is put in its place while the step runs
         model = build_meta(config.entries, plan, config.name, attention)
         model.config.use_cache = False

@@ -120,7 +120,10 @@ def test_importing_the_stack_reads_a_models_file_once_and_searches_little_for_cy
     code = """if True:
         import gc, sys
         read, young = [], [0]
-        sys.addaudithook(lambda event, args: read.append(args[0]) if event == "open" and "modeling_yolos.py" in str(args[0]) else None)
+        def look(event, args):
+            if event == "open" and "modeling_yolos.py" in str(args[0]):
+                read.append(args[0])
+        sys.addaudithook(look)
         gc.callbacks.append(lambda phase, _: young.append(len(gc.get_objects(0))) if phase == "start" else None)
         import roi.profiling.stack
         assert len(read) == 1, read

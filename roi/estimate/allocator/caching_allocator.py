@@ -85,10 +85,7 @@ def replay_allocator(tape: Tape, *, repeats: int = 2) -> AllocatorReplay:
         held[key] = block = pool.hand_out(size)
         active += block.size
         requested += size
-        if active > peak_active:
-            peak_active = active
-        if requested > peak_requested:
-            peak_requested = requested
+        peak_active, peak_requested = max(peak_active, active), max(peak_requested, requested)
     return AllocatorReplay(small.reserved + large.reserved, peak_active, peak_requested)
 
 

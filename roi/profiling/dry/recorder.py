@@ -170,7 +170,7 @@ class Recorder(TorchDispatchMode):
     def hold(self, tensors: Sequence[torch.Tensor], operator: str, part: str) -> None:
         """Count storages of tensors that exist already."""
         for tensor in tensors:
-            storage = tensor.untyped_storage()
+            storage = self._storage(tensor)
             if tensor.device.type == self.device and storage._cdata not in self._alive:
                 self._add(storage, operator, self._place()[0], part)
 
@@ -241,8 +241,13 @@ class Recorder(TorchDispatchMode):
         index = self._note(storage.nbytes(), operator, module, part)
         self._alive[key] = index, weakref.ref(storage, partial(self._drop, key))
 
-    def _drop(self, key: int, _: object) -> None:
-        self.release(self._alive.pop(key)[0])
+    def _storage(self, tensor: torch.Tensor) -> torch.UntypedStorage:
+        return tensor.untyped_storage()
+
+    def _drop(self, key: int, _: object = None) -> None:
+        held = self._alive.pop(key, None)
+        if held is not None:
+            self.release(held[0])
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -271,7 +276,7 @@ class Recorder(TorchDispatchMode):
             x for x in tree_leaves(result) if isinstance(x, torch.Tensor)
         ]
         for leaf in outputs:
-            storage = leaf.untyped_storage()
+            storage = self._storage(leaf)
             if storage._cdata not in self._alive and leaf.device.type == self.device:
                 self._add(storage, name, module, self.parts(name, module, phase, args))
         for index in hidden:

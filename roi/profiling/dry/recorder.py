@@ -268,8 +268,8 @@ class Recorder(TorchDispatchMode):
         hidden = [] if operator.name not in RULES else [
             self._note(n, f"{name} (CUDA)", module, "workspaces") for n in hidden_bytes(name, args, self.kernels)
         ]
-        # what runs every time needs a key only for the work that it does, and a view does none
-        timed = self.timed and not operator.view
+        # what runs every time needs a key only for the work that it does, and a view on the card does none
+        timed = self.timed and not (operator.view and args[0].is_meta)
         key = self.cache.key(func, args, kwargs) if timed or not (operator.view or operator.writes) else None
         result = self.cache.call(key, func, args, kwargs)
         outputs = [result] if isinstance(result, torch.Tensor) else [

@@ -1,6 +1,7 @@
 """The packages of the extra `profile`, imported in one place: one sentence where one is missing, known noise kept out."""
 
 import gc
+import inspect
 import logging
 import os
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -60,13 +62,18 @@ def _compiled_when_called() -> Iterator[None]:
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """Python does not look for cycles: a fifth of an import's time would go into searching what stays anyway."""
+def uncollected(*, stays: bool = False) -> Iterator[None]:
+    """Python does not look for cycles: a fifth of an import's time would go into searching what stays anyway.
+
+    What `stays` until the end is never searched: the first search after it would take half a second, and so would later ones.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if stays:
+            gc.freeze()
         if enabled:
             gc.enable()
 
@@ -87,27 +94,49 @@ def _hidden(package: str) -> Iterator[None]:
         del sys.modules[package]
 
 
+@contextmanager
+def _unread() -> Iterator[None]:
+    """Who asks for a frame gets its file and line without the text there.
+
+    torch asks so for every operator that Python registers, and Python reads and parses that file for it.
+    """
+    with patch.object(inspect, "getframeinfo", partial(inspect.getframeinfo, context=0)):
+        yield
+
+
+@contextmanager
+def _read_once() -> Iterator[None]:
+    """What transformers read in the files of its models at its import is not read again when the first model is asked for."""
+    reader = transformers.utils.import_utils
+    read = reader.create_import_structure_from_path
+    folder = Path(transformers.__file__).parent / "models"
+
+    def remembered(path: Any) -> Any:  # Any: theirs
+        return read(folder if path == str(folder / "__init__.py") else path)  # it keeps what it read, by the path asked for
+
+    with patch.object(reader, "create_import_structure_from_path", remembered):
+        yield
+
+
 if "torch" not in sys.modules:
     look_before_torch()
 
 try:
-    with uncollected():
+    with uncollected(stays=True), _unread():
         import torch
 
     # On CPUs with AVX512-BF16 bitsandbytes says at every import that an optional kernel was not downloaded; it has its own.
     # Of scipy transformers wants the assignment problem, for the loss of object detection, which no plan trains.
     with (
-        uncollected(), _hidden("scipy"), _compiled_when_called(),
+        uncollected(stays=True), _unread(), _hidden("scipy"), _compiled_when_called(),
         _without("bitsandbytes.backends.cpu.ops", "Failed to load CPU gemm_4bit_forward"),
     ):
-        bitsandbytes: Any = import_module("bitsandbytes")  # Any, here and below: types are partial and change by release
-        peft: Any = import_module("peft")
-        transformers: Any = import_module("transformers")
+        transformers: Any = import_module("transformers")  # Any, here and below: types are partial and change by release
+        with _read_once():
+            bitsandbytes: Any = import_module("bitsandbytes")
+            peft: Any = import_module("peft")
 except ModuleNotFoundError as error:
     raise MissingExtra("profile", error.name or "torch") from error
-
-gc.freeze()
-"""Modules stay until the end: later searches for cycles pass over them, each of which would take half a second."""
 
 __all__ = ["bitsandbytes", "known_warnings", "peft", "quiet", "torch", "transformers", "uncollected"]
 

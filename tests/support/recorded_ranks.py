@@ -35,20 +35,15 @@ class RankRecorder(Recorder):
     def __init__(self):
         super().__init__(lambda *_: "", device="cpu")
 
-    def _add(self, tensor, operator, part):
-        super()._add(tensor._local_tensor if isinstance(tensor, DTensor) else tensor, operator, part)
-
-    def _drop(self, key, index):
-        index = self._alive.pop(key, None)
-        if index is not None:
-            self.release(index)
+    def _storage(self, tensor):
+        return super()._storage(tensor._local_tensor if isinstance(tensor, DTensor) else tensor)
 
     def resized(self, tensor):
         storage = tensor.untyped_storage()
         if storage.nbytes() and storage._cdata not in self._alive:
-            self._alive[storage._cdata] = self.allocate(storage.nbytes(), "resize", "")
+            self._add(storage, "resize", "", "")
         elif not storage.nbytes():
-            self._drop(storage._cdata, 0)
+            self._drop(storage._cdata)
 
     def peak_bytes(self, since):
         """The highest sum of what is alive from the event `since` on."""

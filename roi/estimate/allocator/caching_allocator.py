@@ -66,23 +66,24 @@ def replay_allocator(tape: Tape, *, repeats: int = 2) -> AllocatorReplay:
     held: dict[tuple[int, int], _Block] = {}
     requested = peak_requested = active = peak_active = 0
     for index, copy in _order(tape, events, repeats):
-        which = abs(events[index]) - 1
+        event = events[index]
+        which = abs(event) - 1
         size, key = sizes[which], (which, copy)
-        pool = small if size <= SMALL_REQUEST_BYTES else large
         if size == 0:
             continue
-        if events[index] < 0:
-            if key not in held:
+        pool = small if size <= SMALL_REQUEST_BYTES else large
+        if event < 0:
+            block = held.pop(key, None)
+            if block is None:
                 raise ValueError(f"event {index}: block {which} is freed, but not allocated")
-            block = held.pop(key)
             active -= block.size
             requested -= size
             pool.take_back(block)
             continue
         if key in held:
             raise ValueError(f"event {index}: block {which} is allocated twice")
-        held[key] = pool.hand_out(size)
-        active += held[key].size
+        held[key] = block = pool.hand_out(size)
+        active += block.size
         requested += size
         peak_active, peak_requested = max(peak_active, active), max(peak_requested, requested)
     return AllocatorReplay(small.reserved + large.reserved, peak_active, peak_requested)
@@ -127,20 +128,22 @@ class _Block:
 
 
 class _Pool:
-    """The segments of one size class, and their free blocks by (size, address), as BlockComparatorSize sorts them."""
+    """The segments of one size class, and their free blocks by size and address, as BlockComparatorSize sorts them."""
 
     def __init__(self, *, large: bool = False) -> None:
         self.large = large
         self.reserved = 0
         """Bytes of all segments; the next segment's address."""
-        self.order: list[tuple[int, int]] = []
-        self.blocks: dict[int, _Block] = {}
-        """The free blocks by address."""
+        self.order: list[tuple[int, int, _Block]] = []
+        """The free blocks; no two have the same address."""
 
     def hand_out(self, size: int) -> _Block:
-        """A block for a rounded request: the best fit, else that of a new segment; the rest is split off (malloc)."""
-        block = self._best_fit(size) or self._new_segment(size)
-        self._remove(block)
+        """A block for a rounded request: the best fit, else that of a new segment; the rest is split off (malloc).
+
+        The best fit is the smallest free block that holds it, the lowest address among equals (get_free_block).
+        """
+        index = bisect_left(self.order, (size,))
+        block = self.order.pop(index)[2] if index < len(self.order) else self._new_segment(size)
         rest = block.size - size
         if rest >= (SMALL_REQUEST_BYTES + 1 if self.large else MIN_BLOCK_BYTES):  # should_split
             block.size = size
@@ -149,7 +152,7 @@ class _Pool:
             if block.after is not None:
                 block.after.before = remainder
             block.after = remainder
-            self._add(remainder)
+            insort(self.order, (rest, remainder.address, remainder))
         block.free = False
         return block
 
@@ -167,27 +170,16 @@ class _Pool:
             block.size, block.after = block.size + after.size, after.after
             if block.after is not None:
                 block.after.before = block
-        self._add(block)
-
-    def _best_fit(self, size: int) -> _Block | None:
-        """The smallest free block that holds `size`, the lowest address among equals; None where none does (get_free_block)."""
-        index = bisect_left(self.order, (size, -1))
-        return self.blocks[self.order[index][1]] if index < len(self.order) else None
+        insort(self.order, (block.size, block.address, block))
 
     def _new_segment(self, size: int) -> _Block:
-        """A segment from cudaMalloc, as one free block (get_allocation_size, alloc_block)."""
+        """A segment from cudaMalloc, as one block (get_allocation_size, alloc_block)."""
         segment = LARGE_SEGMENT_BYTES if self.large else SMALL_SEGMENT_BYTES
         if size >= LARGE_REQUEST_BYTES:
             segment = -(-size // SEGMENT_STEP_BYTES) * SEGMENT_STEP_BYTES
         block = _Block(self.reserved, segment)
         self.reserved += segment
-        self._add(block)
         return block
 
-    def _add(self, block: _Block) -> None:
-        self.blocks[block.address] = block
-        insort(self.order, (block.size, block.address))
-
     def _remove(self, block: _Block) -> None:
-        del self.blocks[block.address]
         del self.order[bisect_left(self.order, (block.size, block.address))]

@@ -15,7 +15,6 @@ from unittest.mock import patch
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_map
 from transformers.integrations import moe
 
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
@@ -180,6 +179,7 @@ UPPER: Final = frozenset({
     torch.nn.functional.nll_loss, torch.nn.functional.rms_norm,
 })
 """AT_FORALL_FP32, as far as language models use it."""
+CAST: Final = LOWER | UPPER
 
 
 class CudaAutocast(TorchFunctionMode):
@@ -194,16 +194,15 @@ class CudaAutocast(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None,  # Any: torch's own
     ) -> Any:
         kwargs = kwargs or {}
-        if not torch.is_autocast_enabled("cuda"):
+        if func not in CAST or not torch.is_autocast_enabled("cuda"):
             return func(*args, **kwargs)
-        if func in LOWER:
-            args, kwargs = tree_map(self._lower, args), tree_map(self._lower, kwargs)
-        elif func in UPPER and kwargs.get("dtype") is None:
-            args, kwargs = tree_map(self._raise, args), tree_map(self._raise, kwargs)
-        return func(*args, **kwargs)
+        if func in UPPER and kwargs.get("dtype") is not None:
+            return func(*args, **kwargs)
+        cast = self._lower if func in LOWER else self._raise
+        return func(*[_over(x, cast) for x in args], **{name: _over(x, cast) for name, x in kwargs.items()})
 
-    def _lower(self, x: object) -> object:
-        if not isinstance(x, Tensor) or x.dtype != torch.float32:
+    def _lower(self, x: Tensor) -> Tensor:
+        if x.dtype != torch.float32:
             return x
         if not (x.requires_grad and x.is_leaf) or x._is_view():
             return x.to(self.dtype)
@@ -211,8 +210,15 @@ class CudaAutocast(TorchFunctionMode):
             self.cache[id(x)] = x.to(self.dtype)
         return self.cache[id(x)]
 
-    def _raise(self, x: object) -> object:
-        return x.float() if isinstance(x, Tensor) and x.dtype in (torch.bfloat16, torch.float16) else x
+    def _raise(self, x: Tensor) -> Tensor:
+        return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def _over(x: Any, cast: Callable[[Tensor], Tensor]) -> Any:  # Any: an argument of torch's
+    """The argument with its tensors cast, those of a list too."""
+    if isinstance(x, Tensor):
+        return cast(x)
+    return type(x)(_over(each, cast) for each in x) if type(x) in (list, tuple) else x
 
 
 @contextmanager

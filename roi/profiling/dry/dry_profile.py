@@ -41,11 +41,11 @@ def profile_dry_run(config: ModelConfig, plan: TrainingPlan, *, cards_bytes: Seq
     Steps of four: between two of them a peak that bends upwards lies below the straight line. The cuBLAS workspace is
     that of cards before Hopper. `kernels` are the card's; FLASH is right for most.
     """
-    workspace = workspace_bytes(None)
-    run = dry_run(config, plan, workspace_bytes=workspace, operators=True, kernels=kernels)
+    workspace, cache = workspace_bytes(None), ShapeCache()
+    run = dry_run(config, plan, workspace_bytes=workspace, operators=True, kernels=kernels, cache=cache)
     peak = read_peak(run.tape)
     replay = replay_allocator(run.tape, repeats=STEPS_REPLAYED)
-    sizes = tuple(_ladder(config, plan, peak, replay, workspace, cards_bytes, context_tokens, kernels))
+    sizes = tuple(_ladder(config, plan, peak, replay, workspace, cards_bytes, context_tokens, kernels, cache))
     # torch counts a block as handed out, which may be up to 1 MiB larger than asked for
     parts = {**peak.parts_bytes, "rounding": float(max(replay.peak_active_bytes - peak.nbytes, 0))}
     return DryRunProfile(
@@ -63,13 +63,13 @@ def profile_dry_run(config: ModelConfig, plan: TrainingPlan, *, cards_bytes: Seq
 
 
 def _ladder(config: ModelConfig, plan: TrainingPlan, peak: TapePeak, replay: AllocatorReplay, workspace: float,
-            cards: Sequence[float], context: int, kernels: CardKernels) -> Iterator[DryRunSearch]:
+            cards: Sequence[float], context: int, kernels: CardKernels, cache: ShapeCache) -> Iterator[DryRunSearch]:
     """The plan's own size, longer and wider ones until they pass the largest card, smaller ones where a card is too small."""
     seq, batch = int(plan.seq), int(plan.micro_batch)
     own = DryRunSearch(micro_batch=batch, seq=seq, allocated_bytes=max(replay.peak_active_bytes, peak.nbytes),
                        reserved_bytes=replay.peak_reserved_bytes)
     yield own
-    layers = LayerLine(config, plan, workspace, own, peak.nbytes, kernels)
+    layers = LayerLine(config, plan, workspace, own, peak.nbytes, kernels, cache)
     shorter = [(batch, seq // 4)] if seq >= 256 else []
     narrower = [(1, seq)] if batch > 1 else []
     for smaller, larger in (
@@ -152,10 +152,9 @@ class LayerLine:
     FEW: Final = (1, 2)
 
     def __init__(self, config: ModelConfig, plan: TrainingPlan, workspace: float, own: DryRunSearch, peak_bytes: int,
-                 kernels: CardKernels = FLASH) -> None:
-        self.config, self.plan, self.workspace, self.kernels = config, plan, workspace, kernels
+                 kernels: CardKernels, cache: ShapeCache) -> None:
+        self.config, self.plan, self.workspace, self.kernels, self.cache = config, plan, workspace, kernels, cache
         self._built: dict[int, MetaModel] = {}
-        self._cache = ShapeCache()
         self.layers = int(config.entries.get("num_hidden_layers", 0))
         self.exact, self.slack, self.rounding = False, 0.0, 0.0
         if "layer_types" not in config.entries and self.layers > 4 * self.FEW[1]:
@@ -186,7 +185,7 @@ class LayerLine:
         plan = replace(self.plan, micro_batch=micro_batch, seq=seq)
         if layers not in self._built:
             entries = {**self.config.entries, "num_hidden_layers": layers} if layers else self.config.entries
-            self._built[layers] = MetaModel(self.config._replace(entries=entries), plan, self.kernels, self._cache)
+            self._built[layers] = MetaModel(self.config._replace(entries=entries), plan, self.kernels, self.cache)
         return self._built[layers].run(plan, self.workspace).tape
 
 

@@ -11,7 +11,7 @@ from roi.profiling.stack import quiet, torch, uncollected
 # isort: split
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import cache
@@ -70,13 +70,13 @@ class DryRun:
 
 
 def dry_run(config: ModelConfig, plan: TrainingPlan, *, workspace_bytes: float, operators: bool = False,
-            kernels: CardKernels = FLASH) -> DryRun:
+            kernels: CardKernels = FLASH, cache: ShapeCache | None = None) -> DryRun:
     """Build the model of `plan` on meta and run one optimizer step of `plan.accumulation` (at most two) micro-steps.
 
     Backward frees what it no longer needs, so the tape has the order in which a GPU would allocate. An InputError says what
-    a class of transformers cannot do on meta, in one sentence.
+    a class of transformers cannot do on meta, in one sentence. `cache`: what operators made in other models.
     """
-    return MetaModel(config, plan, kernels).run(plan, workspace_bytes, operators=operators)
+    return MetaModel(config, plan, kernels, cache).run(plan, workspace_bytes, operators=operators)
 
 
 class MetaModel:
@@ -95,20 +95,29 @@ class MetaModel:
         fuse_kernels(self.model, plan)
         if lowers(plan):
             recompute_lowered(self.model, DTYPES[plan.dtype])
+        self.modules = {module: name for name, module in self.model.named_modules() if name}
+        self.parameters = list(self.model.parameters())
+        self.trained = [p for p in self.parameters if p.requires_grad]
+        self.parts = _parts(self.model, self.modules)
 
     def run(self, plan: TrainingPlan, workspace_bytes: float, *, operators: bool = False) -> DryRun:
         """One step; `plan` differs from the one it was built for in micro-batch and length alone."""
-        model, begun = self.model, self.begun
-        trained = [p for p in model.parameters() if p.requires_grad]
-        recorder = Recorder(_parts(model), self.kernels, cache=self.cache)
-        _load(recorder, model, plan, workspace_bytes)
+        model, begun, trained = self.model, self.begun, self.trained
+        recorder = Recorder(self.parts, self.kernels, cache=self.cache)
+        adapters = trained if plan.adapter else []
+        own = {id(p) for p in adapters}
+        states = quantisation_states(model)
+        recorder.hold([p for p in self.parameters if id(p) not in own], "load", "weights")
+        recorder.hold([*model.buffers(), *states], "load", "weights")
+        recorder.hold(adapters, "load", "adapters")
+        recorder.allocate(int(workspace_bytes), "cuBLAS", "workspaces")
         optimizer = Optimizer(plan, trained)
         optimizer.create_states(recorder)
         recorder.timed = operators
         flash = DTYPES[plan.dtype] if plan.attention in FLASH_PACKAGES and plan.dtype != "fp32" else None
         attention = cuda_kernels(flash, self.kernels, plan.attention)
         kernels = fused_loss(model, plan)
-        with quiet(), attention, meta_asks_cuda(), triton_tiles(plan), kernels, _masks(plan), recorder.following(model):
+        with quiet(), attention, meta_asks_cuda(), triton_tiles(plan), kernels, _masks(plan), recorder.following(self.modules):
             try:
                 _step(recorder, model, plan, optimizer)
             except (NotImplementedError, RuntimeError, TypeError, ValueError, AttributeError) as error:
@@ -120,23 +129,14 @@ class MetaModel:
             for group, work in recorder.work.items()
         )
         notes = [self.config.differs] if self.config.differs else []
-        if (plan.quantised or plan.int8) and not quantisation_states(model):
+        if (plan.quantised or plan.int8) and not states:
             notes.append("bitsandbytes finds no layer to quantise in this class; the base stays whole")
-        if any(p.dim() == 3 for p in model.parameters()) and plan.prepared:
+        if plan.prepared and any(p.dim() == 3 for p in self.parameters):
             notes.append("experts are 3-D parameters: bitsandbytes leaves them unquantised, k-bit preparation casts them to "
                          "fp32")
         self.begun = time.perf_counter()
         return DryRun(tape=recorder.tape(), operators=groups, trained_parameters=sum(p.numel() for p in trained),
                       notes=tuple(notes), wall_s=time.perf_counter() - begun)
-
-
-def _load(recorder: Recorder, model: nn.Module, plan: TrainingPlan, workspace: float) -> None:
-    adapters = [p for p in model.parameters() if p.requires_grad] if plan.adapter else []
-    own = {id(p) for p in adapters}
-    recorder.hold([p for p in model.parameters() if id(p) not in own], "load", "weights")
-    recorder.hold([*model.buffers(), *quantisation_states(model)], "load", "weights")
-    recorder.hold(adapters, "load", "adapters")
-    recorder.allocate(int(workspace), "cuBLAS", "workspaces")
 
 
 def _step(recorder: Recorder, model: nn.Module, plan: TrainingPlan, optimizer: Optimizer) -> None:
@@ -191,14 +191,15 @@ def _masks(plan: TrainingPlan) -> Iterator[None]:
         yield
 
 
-def _parts(model: Any) -> Any:  # Any: a PreTrainedModel or a PeftModel; returns parts(operator, module, phase, arguments)
+def _parts(model: Any, names: Mapping[nn.Module, str]) -> Any:
+    """parts(operator, module, phase, arguments): what an allocation counts as. Any: a PreTrainedModel or a PeftModel."""
     head = model.get_output_embeddings()
-    names = {name for name, module in model.named_modules() if module is head}
+    head_name = names.get(head)
 
     @cache
     def of_module(module: str) -> str:
         path = module.split(".")  # the model itself and its wrappers run the loss
-        in_stack = module and module not in names and (STACK & set(path) or path[-1] in BESIDE)
+        in_stack = module and module != head_name and (STACK & set(path) or path[-1] in BESIDE)
         return "activations" if in_stack else "logits"
 
     def parts(operator: str, module: str, phase: str, arguments: Sequence[Any]) -> str:  # Any: an operator's arguments
@@ -220,8 +221,12 @@ def build_skeleton(config: ModelConfig, plan: TrainingPlan) -> Any:  # Any: tran
     An InputError names what stops it: an architecture that this transformers does not know, a configuration that it
     refuses, or targets that the model lacks.
     """
-    # peft copies a 4-bit layer before it reads its norm, for FSDP alone; a copy of meta parameters fails
-    with quiet(), uncollected(), patch.object(dora, "deepcopy", lambda layer: layer):
+    with (
+        quiet(), uncollected(),
+        # peft copies a 4-bit layer before it reads its norm, for FSDP alone; a copy of meta parameters fails
+        patch.object(dora, "deepcopy", lambda layer: layer),
+        patch.object(nn.init, "kaiming_uniform_", lambda tensor, *_, **__: tensor),  # there are no values to draw
+    ):
         attention = "eager" if plan.attention == "eager" else "sdpa"  # flash is put in its place while the step runs
         model = build_meta(config.entries, plan, config.name, attention)
         model.config.use_cache = False

@@ -1,44 +1,34 @@
 """A dispatch mode that writes down every storage of a step, when it comes and goes, and the work of every operator.
 
 CUDA's kernels allocate and free buffers inside one operator, which a tensor without storage does not show: RULES has them, each
-with its source. FLOPs, bytes and launches of an operator are read off its arguments and results.
+with its source.
 """
 
 from roi.profiling.stack import torch
 
 # isort: split
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from math import prod
 from typing import Any, Final
+from unittest.mock import patch
 
 import numpy as np
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from roi.facts.profiles import OperatorGroup, OperatorKind
+from roi.facts.profiles import OperatorGroup
 from roi.facts.tape import Block, Tape
 from roi.profiling.dry.card_kernels import FLASH, CardKernels
+from roi.profiling.dry.operator_work import describe, is_view, tensors_of
 from roi.profiling.dry.shape_cache import ShapeCache
 
 HEAD_DIM_STEP: Final = 32
 TOKEN_STEP: Final = 128
 """FlashAttention-2 rounds head dimension and tokens of its accumulator up to these (csrc/flash_attn/flash_api.cpp, mha_bwd)."""
-DTYPES: Final = {
-    torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32", torch.float64: "fp64", torch.int8: "int8",
-    torch.uint8: "uint8", torch.int64: "int64", torch.int32: "int32", torch.bool: "bool",
-}
-COPIES: Final = ("_to_copy", "clone", "copy_", "cat", "_unsafe_view", "constant_pad_nd", "slice_backward", "index", "fill_")
-"""Operators that move without arithmetic."""
-SILENT: Final = ("empty", "detach", "new_empty", "scalar_tensor", "_local_scalar_dense", "lift_fresh", "is_same_size", "item",
-                 "set_")
-"""Operators that start no kernel."""
-LOOPS: Final = {"grouped_mm_fallback": 1.0, "grouped_mm_fallback_backward": 2.0}
-"""transformers' products of one expert after the other -> how many each does: backward makes both gradients."""
 
 
 def _softmax_backward(args: tuple[Any, ...]) -> list[float]:
@@ -126,6 +116,22 @@ def hidden_bytes(name: str, args: tuple[Any, ...], kernels: CardKernels = FLASH)
     return [int(n) for n in found if n > 0]
 
 
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What is looked up of an operator once."""
+
+    name: str
+    view: bool
+    writes: bool
+    """True where it writes into its arguments."""
+
+    @classmethod
+    def of(cls, func: Any) -> "Operator":  # Any: torch's own
+        """Of an operator as torch dispatches it."""
+        writes = func._schema.is_mutable
+        return cls(str(func), func.is_view and not writes, writes)
+
+
 @dataclass
 class Work:
     """Operators that do the same work."""
@@ -149,9 +155,10 @@ class Recorder(TorchDispatchMode):
         self.work: dict[OperatorGroup, Work] = {}
         self.timed = False
         self.cache = cache or ShapeCache()
-        self._names: dict[Any, str] = {}  # Any: torch's operators
+        self._operators: dict[int, Operator] = {}
         self._described: dict[Hashable, list[Work]] = {}
-        self._alive: dict[int, int] = {}
+        self._alive: dict[int, tuple[int, object]] = {}
+        """Address of a storage -> number of its block, and what sees the storage go."""
         self._modules: list[str] = []
         self._modules_of_nodes: dict[int, tuple[str, str]] = {}
 
@@ -163,19 +170,24 @@ class Recorder(TorchDispatchMode):
     def hold(self, tensors: Sequence[torch.Tensor], operator: str, part: str) -> None:
         """Count storages of tensors that exist already."""
         for tensor in tensors:
-            self._add(tensor, operator, part)
+            storage = self._storage(tensor)
+            if tensor.device.type == self.device and storage._cdata not in self._alive:
+                self._add(storage, operator, self._place()[0], part)
 
     def relabel_gradient(self, parameter: torch.Tensor) -> None:
         """Count the gradient of a parameter as one; a parameter that this step did not reach has none."""
         if parameter.grad is None:
             return
-        index = self._alive.get(parameter.grad.untyped_storage()._cdata)
-        if index is not None:
-            self.blocks[index] = replace(self.blocks[index], part="gradients")
+        held = self._alive.get(parameter.grad.untyped_storage()._cdata)
+        if held is not None:
+            self.blocks[held[0]] = replace(self.blocks[held[0]], part="gradients")
 
     def allocate(self, nbytes: int, operator: str, part: str) -> int:
         """Note a block that no tensor stands for, and return its number for `release`."""
-        self.blocks.append(Block(nbytes, operator, self._place()[0], self.phase, part))
+        return self._note(nbytes, operator, self._place()[0], part)
+
+    def _note(self, nbytes: int, operator: str, module: str, part: str) -> int:
+        self.blocks.append(Block(nbytes, operator, module, self.phase, part))
         self.events.append(len(self.blocks))
         return len(self.blocks) - 1
 
@@ -188,25 +200,31 @@ class Recorder(TorchDispatchMode):
         return Tape(tuple(self.blocks), np.asarray(self.events, dtype=np.int64), tuple(self.marks))
 
     @contextmanager
-    def following(self, model: nn.Module) -> Iterator[None]:
-        """Know which module runs. A stack heals itself: recomputation leaves modules by exceptions, without a post-hook."""
-        handles = []
-        for name, module in model.named_modules():
-            if name:
-                handles.append(module.register_forward_pre_hook(partial(self._enter, name)))
-                handles.append(module.register_forward_hook(partial(self._leave, name)))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    def following(self, names: Mapping[nn.Module, str]) -> Iterator[None]:
+        """Know which of the named modules runs.
 
-    def _enter(self, name: str, *_: object) -> None:
+        A stack heals itself: recomputation leaves modules by exceptions, which nothing here waits for.
+        """
+        call = nn.Module.__call__
+
+        def named_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:  # Any: a module's own
+            name = names.get(module)
+            if name is None:
+                return call(module, *args, **kwargs)
+            self._enter(name)
+            result = call(module, *args, **kwargs)
+            self._leave(name)
+            return result
+
+        with patch.object(nn.Module, "__call__", named_call):  # hooks would send every call the long way round
+            yield
+
+    def _enter(self, name: str) -> None:
         while self._modules and not name.startswith(self._modules[-1] + "."):
             self._modules.pop()
         self._modules.append(name)
 
-    def _leave(self, name: str, *_: object) -> None:
+    def _leave(self, name: str) -> None:
         if self._modules and self._modules[-1] == name:
             self._modules.pop()
 
@@ -218,18 +236,18 @@ class Recorder(TorchDispatchMode):
                 return self._modules_of_nodes.get(node._sequence_nr(), ("", "backward"))
         return (self._modules[-1] if self._modules else "", self.phase)
 
-    def _add(self, tensor: torch.Tensor, operator: str, part: str) -> None:
-        storage = tensor.untyped_storage()
+    def _add(self, storage: torch.UntypedStorage, operator: str, module: str, part: str) -> None:
         key = storage._cdata
-        if tensor.device.type != self.device or key in self._alive:
-            return
-        index = self.allocate(storage.nbytes(), operator, part)
-        self._alive[key] = index
-        weakref.finalize(storage, self._drop, key, index)
+        index = self._note(storage.nbytes(), operator, module, part)
+        self._alive[key] = index, weakref.ref(storage, partial(self._drop, key))
 
-    def _drop(self, key: int, index: int) -> None:
-        if self._alive.pop(key, None) is not None:
-            self.release(index)
+    def _storage(self, tensor: torch.Tensor) -> torch.UntypedStorage:
+        return tensor.untyped_storage()
+
+    def _drop(self, key: int, _: object = None) -> None:
+        held = self._alive.pop(key, None)
+        if held is not None:
+            self.release(held[0])
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -240,28 +258,36 @@ class Recorder(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None,  # Any: torch's own
     ) -> Any:
         kwargs = kwargs or {}
-        name = self._names.get(func)
-        if name is None:
-            name = self._names[func] = str(func)
-        module, phase = self._place()
+        operator = self._operators.get(id(func))
+        if operator is None:
+            operator = self._operators[id(func)] = Operator.of(func)
+        name = operator.name
+        module, phase = place = self._place()
         if self.phase != "backward" and torch.is_grad_enabled():
-            self._modules_of_nodes[torch._C._autograd._get_sequence_nr() - 1] = (module, self.phase)
-        part = self.parts(name, module, phase, args)
-        hidden = [self.allocate(n, f"{name} (CUDA)", "workspaces") for n in hidden_bytes(name, args, self.kernels)]
-        key = self.cache.key(func, args, kwargs)
+            self._modules_of_nodes[torch._C._autograd._get_sequence_nr() - 1] = place
+        hidden = [] if operator.name not in RULES else [
+            self._note(n, f"{name} (CUDA)", module, "workspaces") for n in hidden_bytes(name, args, self.kernels)
+        ]
+        # what runs every time needs a key only for the work that it does, and a view on the card does none
+        timed = self.timed and not (operator.view and args[0].is_meta)
+        key = self.cache.key(func, args, kwargs) if timed or not (operator.view or operator.writes) else None
         result = self.cache.call(key, func, args, kwargs)
-        outputs = [x for x in tree_leaves(result) if isinstance(x, torch.Tensor)]
+        outputs = [result] if isinstance(result, torch.Tensor) else [
+            x for x in tree_leaves(result) if isinstance(x, torch.Tensor)
+        ]
         for leaf in outputs:
-            self._add(leaf, name, part)
+            storage = self._storage(leaf)
+            if storage._cdata not in self._alive and leaf.device.type == self.device:
+                self._add(storage, name, module, self.parts(name, module, phase, args))
         for index in hidden:
             self.release(index)
-        if self.timed:
+        if timed:
             self._time(key, func, args, outputs)
         return result
 
     def _time(self, key: Hashable, func: Any, args: tuple[Any, ...], outputs: list[torch.Tensor]) -> None:  # Any: torch's own
         """Count the operator's work, worked out once for arguments of the same shapes that share storages alike."""
-        storages = [x.untyped_storage() for x in _tensors(args)]
+        storages = [x.untyped_storage() for x in tensors_of(args)]
         own = [storage._cdata for storage in storages]
         shared = [(own.index(each), storage.nbytes()) for each, storage in zip(own, storages, strict=True)]
         alike = None if key is None else (key, self.phase, *shared)
@@ -276,102 +302,3 @@ class Recorder(TorchDispatchMode):
     def counted(self, group: OperatorGroup) -> Work:
         """How often this work was done so far, to be counted on."""
         return self.work.setdefault(group, Work(group))
-
-
-def is_view(func: Any, args: tuple[Any, ...], outputs: list[torch.Tensor]) -> bool:
-    """True where the operator only renames memory: it changes nothing and every result shares an argument's storage."""
-    if func._schema.is_mutable:
-        return False
-    own = {arg.untyped_storage()._cdata for arg in _tensors(args)}
-    return bool(outputs) and all(leaf.untyped_storage()._cdata in own for leaf in outputs)
-
-
-def describe(func: Any, args: tuple[Any, ...], outputs: list[torch.Tensor], phase: str) -> list[OperatorGroup]:
-    """The operator as work, `calls` = 1; empty where it starts no kernel."""
-    name = func._schema.name.replace("::", ".")
-    short = name.rpartition(".")[2]
-    if short.startswith(SILENT) or name.startswith(("prim.", "profiler.")):
-        return []
-    inputs = _tensors(args)
-    read = _bytes(inputs)
-    written = _bytes(outputs) if outputs else _bytes(inputs[:1])
-    kind: OperatorKind = "elementwise"
-    shape: tuple[int, ...] = tuple(outputs[0].shape) if outputs else tuple(inputs[0].shape) if inputs else ()
-    dtype = outputs[0].dtype if outputs else inputs[0].dtype if inputs else torch.float32
-    launches, flops = 1.0, 0.0
-    if short in ("mm", "addmm", "bmm", "baddbmm", "_grouped_mm", *LOOPS):
-        kind, shape, flops = "matrix", *_product(short, inputs)
-        launches = LOOPS.get(short, 0.0) * min(inputs[1].shape[0], inputs[0].shape[0]) or 1.0
-        experts = next((x for x in inputs if x.dim() == 3), None) if short == "_grouped_mm" else None
-        if experts is not None:  # a group of m rows reads at most m of the experts
-            idle = max(experts.shape[0] - inputs[0].shape[0], 0)
-            read -= float(idle * experts.shape[1] * experts.shape[2] * experts.element_size())
-    elif short == "gemm_4bit":
-        return _four_bit_product(args, outputs[0], phase)
-    elif short.startswith("dequantize"):
-        kind = "dequantise"
-    elif short in ("int8_mixed_scaled_mm", "int8_scaled_mm"):
-        a, weight = inputs[0], inputs[2] if short == "int8_mixed_scaled_mm" else inputs[1]
-        m, n, k = prod(a.shape[:-1]), weight.shape[0], weight.shape[1]
-        kind, shape, flops, dtype = "matrix", (m, n, k), 2.0 * m * n * k, torch.int8
-    elif short in ("attention_forward", "attention_backward"):
-        kind = "attention"
-        query = inputs[0] if short == "attention_forward" else inputs[1]
-        batch, heads, tokens, dim = query.shape
-        shape, dtype = (batch, heads, tokens, dim), query.dtype
-        flops = 2.0 * batch * heads * tokens * tokens * dim * (1.0 if short == "attention_forward" else 2.5)
-    elif short in COPIES:
-        kind = "copy"
-    if short.startswith("_foreach"):
-        count = max(len(args[0]), 1) if isinstance(args[0], (list, tuple)) else 1
-        launches, shape = float(max(1, -(-count // 48))), (count,)
-        read = written = _bytes(inputs)
-    return [OperatorGroup(name=name, kind=kind, dtype=DTYPES.get(dtype, str(dtype)[6:]), shape=shape, calls=1.0, flops=flops,
-                          bytes_read=read, bytes_written=written, launches=launches, phase=phase)]
-
-
-def _tensors(args: Any) -> list[torch.Tensor]:
-    found: list[torch.Tensor] = []
-    for arg in args:
-        if isinstance(arg, torch.Tensor):
-            found.append(arg)
-        elif isinstance(arg, (list, tuple)):
-            found += [x for x in arg if isinstance(x, torch.Tensor)]
-    return [x for x in found if x.device.type == "meta"]
-
-
-def _bytes(tensors: list[torch.Tensor]) -> float:
-    """Bytes of the tensors, each storage once, an expanded one no more than its storage."""
-    sizes: dict[int, int] = {}
-    for x in tensors:
-        storage = x.untyped_storage()
-        sizes[storage._cdata] = max(sizes.get(storage._cdata, 0), min(x.numel() * x.element_size(), storage.nbytes()))
-    return float(sum(sizes.values()))
-
-
-def _product(short: str, inputs: list[torch.Tensor]) -> tuple[tuple[int, ...], float]:
-    """Shape (m, n, k), batched ones (batch, m, n, k), and FLOPs."""
-    a, b = inputs[-2:] if short in ("addmm", "baddbmm") else inputs[:2]
-    if short in ("bmm", "baddbmm"):
-        batch, m, k = a.shape
-        n = b.shape[2]
-        return (batch, m, n, k), 2.0 * batch * m * n * k
-    if short == "_grouped_mm" or short in LOOPS:
-        m, k, n = a.shape[0], a.shape[-1], b.shape[-1]  # the gradient of the weights: (k, tokens) x (tokens, n)
-        return (m, n, k), 2.0 * m * n * k * LOOPS.get(short, 1.0)
-    m, k = a.shape
-    return (m, b.shape[1], k), 2.0 * m * k * b.shape[1]
-
-
-def _four_bit_product(args: tuple[Any, ...], output: torch.Tensor, phase: str) -> list[OperatorGroup]:
-    """The 4-bit product as two operators: dequantise, then multiply."""
-    a, packed, (n, k) = args[0], args[1], args[2]
-    m = prod(a.shape[:-1])
-    dtype, each = DTYPES[a.dtype], a.element_size()
-    return [
-        OperatorGroup(name="bitsandbytes.dequantize_4bit", kind="dequantise", dtype=dtype, shape=(n, k), calls=1.0, flops=0.0,
-                      bytes_read=float(packed.numel() * packed.element_size()), bytes_written=float(n * k * each), phase=phase,
-                      launches=2.0),
-        OperatorGroup(name="aten.mm", kind="matrix", dtype=dtype, shape=(m, n, k), calls=1.0, flops=2.0 * m * n * k,
-                      bytes_read=float((m * k + n * k) * each), bytes_written=float(output.numel() * each), phase=phase),
-    ]

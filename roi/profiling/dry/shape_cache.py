@@ -15,7 +15,6 @@ from typing import Any, Final, NamedTuple
 Made = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
 """Size, strides and type of a tensor."""
 DEVICE: Final = torch.device("meta")
-EMPTY: Final = torch.ops.aten.empty_strided.default
 
 
 class Unknown(Exception):
@@ -38,36 +37,42 @@ class ShapeCache:
     """Results of operators by their arguments' shapes; one is for one setting of torch's global defaults."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, Known] = {}
+        self._keys: dict[Hashable, int] = {}
+        self._known: dict[int, Known] = {}
 
-    def key(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:  # Any: torch's own
-        """What the results' size, strides and type depend on; None where that is not known."""
+    def key(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:  # Any: torch's own
+        """A number for what the results' size, strides and type depend on; None where that is not known."""
         try:
-            key = (id(func), *[_described(x) for x in args], *[(k, _described(x)) for k, x in kwargs.items()])
-            hash(key)
+            asked = (id(func), *[_described(x) for x in args], *[(k, _described(x)) for k, x in kwargs.items()])
+            return self._keys.setdefault(asked, len(self._keys))
         except (Unknown, TypeError):  # TypeError: an argument that has no hash
             return None
-        return key
 
-    def call(self, key: Hashable, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # Any: torch's own
+    def call(self, key: int | None, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # Any: torch's own
         """What `func(*args, **kwargs)` gives; `key` is theirs."""
-        known = RUNS if key is None else self._known.get(key)
+        if key is None:
+            return func(*args, **kwargs)
+        known = self._known.get(key)
         if known is None:
             result = func(*args, **kwargs)
             self._known[key] = RUNS if func._schema.is_mutable else _known(result, args)
             return result
         if known.made is None:
             return func(*args, **kwargs)
-        made = [EMPTY(size, strides, dtype=dtype, device=DEVICE) for size, strides, dtype in known.made]
-        return made[0] if known.several is None else known.several(made)
+        if known.several is None:
+            size, strides, dtype = known.made[0]
+            return torch.empty_strided(size, strides, dtype=dtype, device=DEVICE)
+        return known.several([torch.empty_strided(size, strides, dtype=dtype, device=DEVICE)
+                              for size, strides, dtype in known.made])
 
 
 def _described(x: object) -> Hashable:
     """What of an argument a result's size, strides and type can depend on."""
     if isinstance(x, torch.Tensor):
-        if x.device.type != "meta" or x.dtype.is_complex or x.layout is not torch.strided:
+        dtype = x.dtype
+        if not x.is_meta or dtype.is_complex or x.layout is not torch.strided:
             raise Unknown
-        return x.shape, x.stride(), x.dtype
+        return x.shape, x.stride(), dtype
     if isinstance(x, (list, tuple)):
         return type(x), *[_described(each) for each in x]
     return type(x), x  # 1, 1.0 and True are equal, and promote differently

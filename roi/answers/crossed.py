@@ -60,6 +60,8 @@ def _stands(s: Signpost, kept: Case, now: Case) -> float | None:
     option = options[s.option]
     if s.quantity == "error_rate":
         return float(np.asarray(answered_wrong(option, options[option.escalates_to].error_rate)))
+    if s.quantity == "run_hours_per_month":
+        return float(np.max(option.run_hours))
     if s.quantity == "api_price_ratio":
         before = _listed_on(_options(kept, s.option)[s.option], kept, now)
         shape = read_shared(kept.values())

@@ -12,8 +12,10 @@ from typing import Any, Final
 import numpy as np
 
 from roi.answers.telling import Tell, keep_quiet
+from roi.catalog.models.shapes import find_model
 from roi.catalog.prices.api_prices import ALIASES, find_api_price, model_names
-from roi.errors import InputError
+from roi.catalog.prices.vendors import open_model_tuning
+from roi.errors import InputError, ScenarioError
 from roi.facts.price import ApiPrice
 from roi.resolution.resolution import resolve
 from roi.scenario.file import check_counted, check_scenario, read_part, tell_day
@@ -27,6 +29,8 @@ from roi.usage.measure.scenario_part import part_yaml
 from roi.usage.read.record import FileOptions
 from roi.usage.summary import Question, summarize
 
+LISTED_BY_PRICE: Final = ("api_models", "hosted_models", "cascade_first")
+"""Lists of candidates that are models of an API."""
 LISTED: Final = 4
 """Other listed models that are named."""
 PARTS: Final = {".yaml", ".yml"}
@@ -46,6 +50,7 @@ def new_scenario(
     if as_of is not None:
         check_day(as_of, "--as-of")
     text = written_over(template(name), {("as_of",): as_of or max(today, template_day(name))})
+    text = text if as_of is None else _priced_by(as_of, text, name)
     if incumbent is None and requests_per_day is None and not usage:
         return text if as_of is None else _comparable(text)
     given = check_scenario(parse_yaml(text, name))
@@ -84,6 +89,37 @@ def new_scenario(
     text = written_over(text, values, gone, told)
     text = renamed(text, ("quality", "scores", given.incumbent.model), model)
     return _comparable(text)
+
+
+def _priced_by(day: Date, text: str, name: str) -> str:
+    """The template's text without candidates that have no price yet on the day, which a line of comment names."""
+    asked, left_out = check_scenario(parse_yaml(text, name)).candidates, list[str]()
+    values: dict[tuple[str, ...], Any] = {}
+    for field in (*LISTED_BY_PRICE, "hosted_adapters"):
+        names = getattr(asked, field)
+        late = [each for each in names if not (_tuned_by if field == "hosted_adapters" else _listed_by)(day, each)]
+        if late:
+            left_out += late
+            values["candidates", field] = [each for each in names if each not in late]
+    gone = {path for path, kept in values.items() if not kept}
+    told = f"Left out, without a price by {day}: {', '.join(dict.fromkeys(left_out))}." if left_out else ""
+    return written_over(text, {path: kept for path, kept in values.items() if kept}, gone, told)
+
+
+def _listed_by(day: Date, name: str) -> bool:
+    """True where the API model has a price on the day."""
+    try:
+        find_api_price(None, name, day, "candidates")
+    except ScenarioError:
+        return False
+    return True
+
+
+def _tuned_by(day: Date, name: str) -> bool:
+    """True where the vendor has a price on the day for tuning or hosting an adapter of the open model."""
+    vendor, _, model = name.partition("/")
+    shape = find_model(model, "candidates.hosted_adapters")
+    return any(row.vendor.lower() == vendor.lower() for row in open_model_tuning(shape.id, float(shape.parameters), day))
 
 
 def _comparable(text: str) -> str:
@@ -153,7 +189,7 @@ def _prefix_within(workload: dict[str, Any], given: Scenario) -> dict[tuple[str,
 
 def _others(given: Scenario, incumbent: str) -> Iterator[tuple[tuple[str, ...], list[str]]]:
     """The template's lists of candidates, without the model that is paid today."""
-    for field in ("api_models", "hosted_models", "cascade_first"):
+    for field in LISTED_BY_PRICE:
         listed = getattr(given.candidates, field)
         kept = [name for name in listed if name != incumbent and model_part(name) != model_part(incumbent)]
         if len(kept) < len(listed):

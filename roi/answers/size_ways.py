@@ -20,6 +20,7 @@ from roi.estimate.replay.fleet import (
     replicas_needed,
     size_autoscaled_fleet,
     size_fleet,
+    size_queue_fleet,
 )
 from roi.resolution.plan_capacity import FleetPlan
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -75,8 +76,14 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
             replicas_minimum=max(option.autoscale_floor, option.replicas_least) + option.spares, can_wait=waits,
             pooling=pooling,
         )
-        start = f"{option.startup_hours * 60:g} min to start, at least {option.autoscale_floor}, spares on top"
-        found.append(way("autoscaled by the hour", hourly, start))
+        minutes = f"{option.startup_hours * 60:g} min to start"
+        floor = max(option.autoscale_floor, option.replicas_least)
+        found.append(way("autoscaled by the hour", hourly, f"{minutes}, at least {floor}, spares on top"))
+        if waits >= 1.0:
+            queue = size_queue_fleet(
+                mean, alone, startup_s=option.startup_hours * SECONDS_PER_HOUR, gpus_per_replica=replica,
+                gpus_per_instance=instance, headroom=option.headroom, spares=option.spares, pooling=pooling)
+            found.append(way("for the hours of work alone", queue, f"{minutes} once a day; serving.autoscale_floor: 0"))
     hybrid = options.get(f"hybrid:{option.system}")
     if hybrid is not None and hybrid.spills_to is not None:
         api = options[hybrid.spills_to]

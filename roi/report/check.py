@@ -27,7 +27,8 @@ WORDS = {
 WRITTEN = ("saved_as_written", "file_as_written")
 """Rules on the saved comparisons themselves."""
 QUANTITIES = {"requests_per_day": "requests a day", "usd_per_gpu_hour": "rent of a GPU hour", "usd_per_gpu": "price of a GPU",
-              "api_price_ratio": "API price, times the saved one", "error_rate": "wrong answers"}
+              "api_price_ratio": "API price, times the saved one", "error_rate": "wrong answers",
+              "run_hours_per_month": "engineer hours a month"}
 """What the quantities of signposts are called."""
 SHARES = {"chance_to_beat_staying", "wrong_answers", "error_rate"}
 UNITS = {"payback_months": " months", "evidence_age_days": " days"}

@@ -26,6 +26,9 @@ from roi.scenario.quantity import value_of
 from roi.scenario.scenario import Scenario, model_part, tuned
 from roi.units import HOURS_PER_MONTH, MTOK
 
+NOT_RENTED = "no vendor of the scenario rents these GPUs on the as-of date: candidates.gpus names those that are owned alone"
+"""Why an option on rented GPUs has no plan where only the cards that are owned are asked for."""
+
 
 def add_hosted_options(sheet: FactSheet, s: Scenario) -> None:
     """Facts of every option that serves or tunes a model outside the list-price APIs."""
@@ -117,7 +120,9 @@ def _self_hosted(
             sheet.state(path("spills_to"), spill, "cheapest API that passes the bar and was evaluated, else the incumbent")
         if found is not offers:
             sheet.state(path_of(OptionFacts, "owned", option=id), True, "roi")
-        if method is not None and (why := unserved(method, shared=s.serving.adapters == "shared")):
+        if owned and not offers and name_of_kind in {plain, "hybrid"}:
+            sheet.state(path("infeasible"), NOT_RENTED, "scenario")
+        elif method is not None and (why := unserved(method, shared=s.serving.adapters == "shared")):
             sheet.state(path("infeasible"), why, "peft, vLLM")
         if path("infeasible") in sheet.facts:
             continue

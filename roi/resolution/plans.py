@@ -282,7 +282,8 @@ def _too_small(grid: Grid, rates: Array, offers: Offers) -> str:
         return ""
     tp, gpu = min(holding)
     o = max((o for o in offers if o.gpu == gpu), key=lambda o: o.gpus_per_instance)
-    has = (f"instance; the largest that these vendors rent has {o.gpus_per_instance}" if o.kind != "owned" else
+    said = "" if o.stated is None else f" (gpu_rents.{o.stated}.gpus_per_instance)"
+    has = (f"instance; the largest that these vendors rent has {o.gpus_per_instance}{said}" if o.kind != "owned" else
            f"server; you own {o.owned}" if o.owned is not None and o.owned < tp else
            f"server; own_hardware.gpus_per_server is {o.gpus_per_instance}")
     return f"a replica needs {tp} x {gpu} in one {has}"

@@ -236,14 +236,16 @@ class Serving(Section):
     """Share of a replica's capacity at the SLO that is left free at the peak."""
     autoscale: bool = False
     """Follow the hourly load instead of the peak."""
-    autoscale_floor: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Fewest replicas at any hour."""
+    autoscale_floor: Annotated[int, Field(ge=0, le=10_000)] = 1
+    """Fewest replicas at any hour. 0, where all requests can wait (can_wait_share: 1): GPUs are rented for the hours that the
+    day's requests take, and one start."""
     startup_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.25
     """Time from asking for an instance until it serves."""
     adapters: Literal["merged", "shared"] = "merged"
     """merged: one adapter folded into the base; shared: adapters applied at run time on one base."""
     adapters_on_base: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """shared: how many adapters share the base; this workload pays one share of the fleet."""
+    """shared: how many adapters share the base, each of a workload of its own that pays its share: this one pays one. 1 where
+    they all serve this workload, such as one for each of its customers."""
     tensor_parallel: Annotated[tuple[Literal[1, 2, 4, 8], ...], Field(min_length=1), AfterValidator(once)] = (1, 2, 4, 8)
     """Tensor-parallel degrees to consider."""
     capacities: tuple[StatedCapacity, ...] = ()

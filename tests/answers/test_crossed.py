@@ -41,6 +41,15 @@ def test_a_price_list_is_held_against_the_one_that_was_kept() -> None:
         assert found.holds is (ratio <= 1.5)
 
 
+def test_hours_of_on_call_hold_until_they_cross() -> None:
+    """30 hours a month were assumed, and up to 40 it costs no more: 35 hold, 50 do not."""
+    for hours, holds in ((35.0, True), (50.0, False)):
+        now = later(case_of(people={"run_hours_per_month": {"self_hosted": hours}}))
+        kept = post("run_hours_per_month", 30.0, 40.0, option=SELF)
+        (found,) = held_against([kept], now.case, now, SELF)
+        assert (found.stands, found.holds) == (hours, holds)
+
+
 def test_where_both_cost_the_same_each_rival_is_to_stay_where_what_was_decided_costs_no_more() -> None:
     """Both at today's price: dearer than that the decided option no longer wins, and cheaper than that its rival does."""
     kept = case_of(candidates=APIS)

@@ -300,6 +300,15 @@ def test_a_model_without_a_token_price_is_an_error_not_zero():
         find_api_price("openai", "text-embedding-3-small", DAY)
 
 
+def test_an_embedding_models_input_price_is_named_with_what_to_write():
+    """$0.02 a million tokens in, none out; a model that is free has no price to name."""
+    with pytest.raises(ScenarioError, match=r"state a price, as apis=\{openai/text-embedding-3-small: \{input_usd_per_mtok:"
+                                            r" 0.02, output_usd_per_mtok: 0\}\}"):
+        find_api_price("openai", "text-embedding-3-small", DAY)
+    with pytest.raises(ScenarioError, match=r"state a price$"):
+        find_api_price("openrouter", "qwen/qwq-32b:free", DAY)
+
+
 def test_a_fee_per_request_is_not_left_out_in_silence():
     """Perplexity's sonar takes $12 per 1,000 requests: 1,000 tokens in and 500 out would look nine times too cheap."""
     with pytest.raises(ScenarioError, match="12 USD per 1000 requests besides tokens"):

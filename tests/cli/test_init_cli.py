@@ -203,3 +203,16 @@ def test_the_list_price_of_uncounted_requests_checks_the_volume_of_a_scenario():
     found = load_scenario(None, ("workload.requests_per_day=9000",), part=Path("part.yaml")).incumbent
     assert found.bill_usd_per_month == pytest.approx(365.0)
     assert found.bill_is_volume_share == 1.0
+
+
+@pytest.mark.parametrize("name", ["classification", "extraction", "generation", "agent", "own-gpus"])
+def test_on_an_earlier_day_candidates_without_a_price_are_left_out_and_named(name):
+    """Fireworks tunes Qwen3 and Llama 3.1 8B for a price of 24 November 2026 and later."""
+    answer = ask("init", "my.yaml", "--template", name, "--as-of", "2026-06-30")
+    assert (answer.exit_code, load_scenario("my.yaml").as_of) == (0, date(2026, 6, 30))
+    written, asked = Path("my.yaml").read_text(), load_scenario("my.yaml").candidates
+    late = [each for each in ("fireworks/qwen3-4b", "fireworks/qwen3-8b", "fireworks/llama-3.1-8b") if each in template(name)]
+    assert asked.hosted_adapters == ()
+    assert all(f"# Left out, without a price by 2026-06-30: {each}." in written for each in late)
+    assert ("Left out" in written) == bool(late)
+    assert ask("compare", "my.yaml", "--draws", "16").exit_code == 0

@@ -49,7 +49,14 @@ from roi.economics.lines.option_lines import (
 from roi.economics.lines.people import evaluation_cost, retraining_line, run_cost, run_lines, setup_lines
 from roi.economics.lines.self_hosting import fleet_lines, fleet_months
 from roi.economics.reading import read_shared
-from roi.estimate.replay.fleet import demand_to_hold, fleet_capacity, size_autoscaled_fleet, size_fleet, spill_share
+from roi.estimate.replay.fleet import (
+    demand_to_hold,
+    fleet_capacity,
+    size_autoscaled_fleet,
+    size_fleet,
+    size_queue_fleet,
+    spill_share,
+)
 from roi.facts.case import Case, quantile
 from roi.facts.fact import Basis, Fact
 from roi.numerics.knowing import gain_of_knowing
@@ -735,10 +742,15 @@ def test_a_commitment_is_paid_to_its_end() -> None:
 
 
 def test_a_fleet_that_follows_the_day_pays_the_mean_of_its_hours() -> None:
-    """docs/economics.md, 5.6. Twelve hours at 2/s need two replicas, twelve empty ones the floor of one: 1.5 in the mean."""
+    """docs/economics.md, 5.6. Twelve hours at 2/s need two replicas, twelve empty ones the floor of one: 1.5 in the mean.
+
+    Where all waits and the floor is 0, x = 1.5 replicas are n = 2 for 18 hours, one to start: 38 GPU-hours, 57 with a spare.
+    """
     curve = np.repeat([0.0, 2.0], 12)
     fleet = size_autoscaled_fleet(np.array([1.0]), 1.0, curve, startup_s=0.0, spares=0.0)
     assert float(np.asarray(fleet.gpus)[0]) == pytest.approx(1.5)
+    for spares, hours in ((0.0, 38.0), (1.0, 57.0)):
+        assert float(size_queue_fleet(1.5, 1.0, startup_s=3600.0, spares=spares).gpus) == pytest.approx(hours / 24)
 
 
 def test_what_lies_above_the_floor_spills_and_pays_the_api_once() -> None:

@@ -14,6 +14,7 @@ from roi.estimate.replay.fleet import (
     load_curve_from_peak,
     size_autoscaled_fleet,
     size_fleet,
+    size_queue_fleet,
     spill_share,
     valleys_filled,
 )
@@ -194,3 +195,34 @@ def test_days_of_many_draws_come_at_once() -> None:
     many = load_curve_from_peak(peaks)
     assert many.shape == (2, 2, 24)
     assert many[1, 0] == pytest.approx(load_curve_from_peak(3.0))
+
+
+def test_a_queue_is_worked_off_by_as_many_as_its_mean_needs_and_they_start_once() -> None:
+    """2 requests/s of which one replica holds 8: 6 hours a day, and half an hour to start, of one GPU: 6.5 / 24.
+
+    9 requests/s are 1.125 replicas: two for 13.5 hours and the half, 28 of 48 GPU-hours; a spare makes them 42 of 72.
+    """
+    one = size_queue_fleet(2.0, 8.0, startup_s=1800.0, spares=0.0)
+    assert (one.replicas, one.gpus) == (pytest.approx(6.5 / 24), pytest.approx(6.5 / 24))
+    assert one.utilisation_mean == one.utilisation_peak == pytest.approx(0.25 / (6.5 / 24))
+    two = size_queue_fleet(9.0, 8.0, startup_s=1800.0, spares=0.0)
+    assert two.gpus == pytest.approx(2 * 14.0 / 24)
+    assert size_queue_fleet(9.0, 8.0, startup_s=1800.0, spares=1.0).gpus == pytest.approx(3 * 14.0 / 24)
+
+
+def test_a_queue_never_takes_more_than_the_day_and_none_where_nothing_is_asked() -> None:
+    """7.9 of 8 requests/s are 23.7 hours: with a start of an hour the whole day, as a fleet that always exists."""
+    assert size_queue_fleet(7.9, 8.0, startup_s=3600.0, spares=0.0).gpus == 1.0
+    assert size_queue_fleet(0.0, 8.0, startup_s=3600.0, spares=1.0).gpus == 0.0
+
+
+@pytest.mark.parametrize("pooling", [1.0, 1.4])
+def test_a_queue_costs_no_more_than_the_fixed_fleet_that_waits_and_each_element_is_as_alone(pooling: float) -> None:
+    loads = np.array([0.01, 0.5, 3.9, 8.0, 25.0, 100.0])
+    rules = {"headroom": 0.2, "spares": 1.0, "pooling": pooling}
+    queue = size_queue_fleet(loads, 8.0, startup_s=900.0, gpus_per_replica=2.0, gpus_per_instance=4.0, **rules)
+    fixed = size_fleet(3 * loads, loads, 8.0, can_wait=1.0, gpus_per_replica=2.0, gpus_per_instance=4.0, **rules)
+    assert np.all(queue.gpus <= fixed.gpus)
+    alone = [size_queue_fleet(x, 8.0, startup_s=900.0, gpus_per_replica=2.0, gpus_per_instance=4.0, **rules) for x in loads]
+    for name in ("replicas", "instances", "gpus", "utilisation_mean", "utilisation_peak"):
+        assert getattr(queue, name) == pytest.approx([getattr(each, name) for each in alone])

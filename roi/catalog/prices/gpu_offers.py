@@ -115,6 +115,10 @@ def rented_offers(s: "Scenario") -> Offers:
     vendors = {o.vendor.lower(): o.vendor for o in all_offers}
     for vendor in c.vendors:
         if vendor.lower() not in vendors:
+            later = [row.date for row in price_rows(RentalOffer) if row.vendor.lower() == vendor.lower()]
+            if later:
+                raise ScenarioError("as_of", s.as_of.isoformat(), f"the earliest rent of {vendor} is of {min(later)}; take it"
+                                    " out of candidates.vendors, state its price in gpu_rents, or a later day")
             raise UnknownName("candidates.vendors", vendor, vendors.values(), "GPU vendor")
     wanted = {v.lower() for v in c.vendors}
     kinds = {RentalKind.ON_DEMAND.value}
@@ -122,7 +126,8 @@ def rented_offers(s: "Scenario") -> Offers:
     kinds |= {RentalKind.RESERVED.value} if c.reserved else set()
     kept = tuple(o for o in all_offers if (o.kind in kinds or o.stated is not None) and (not gpus or o.gpu in gpus)
                  and (not wanted or o.vendor.lower() in wanted))
-    if not kept and c.self_hosted and not (gpus and all(map(is_apple, gpus))):
+    owned = {find_gpu(name, "own_hardware.cards", "the number after the name").id for name in s.own_hardware.cards}
+    if not kept and c.self_hosted and not (gpus and all(is_apple(gpu) or gpu in owned for gpu in gpus)):
         gpu_names = ", ".join(c.gpus) or "all"
         raise ScenarioError("candidates.gpus", gpu_names, "no vendor of the scenario rents these on the as-of date")
     return kept

@@ -1,4 +1,4 @@
-"""What would turn the choice between two options: a volume, a price or an error rate, each alone, at the central values."""
+"""What would turn the choice between two options: volume, price, error rate or hours, each alone, at the central values."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ class Signpost:
     quantity: str
     """requests_per_day; usd_per_gpu_hour (rent of the option's GPU today, which `reason` names, and after "then" the one that
     is cheapest at the threshold, if another); usd_per_gpu (the same for purchase prices); api_price_ratio (the option's price
-    list over today's); error_rate.
+    list over today's); error_rate; run_hours_per_month (engineer hours of an option that runs GPUs, once it is live).
     """
     today: float
     threshold: float | None
@@ -100,7 +100,7 @@ class Thresholds:
         return [(id, other) for id, other in dict.fromkeys(pairs) if id and other and id not in {other, "stay"}]
 
     def signposts(self, id: str, rival: str, what: str) -> tuple[Signpost, ...]:
-        """Those of a pair, of its volume, price or error_rate; none where the pair is none of `pairs`."""
+        """Those of a pair, of its volume, price, error_rate or hours; none where the pair is none of `pairs`."""
         if (id, rival, what) not in self._signposts:
             told = WHAT[what](self.curves, id, rival, self._verdict.counts) if (id, rival) in self.pairs else ()
             self._signposts[id, rival, what] = tuple(told)
@@ -113,7 +113,7 @@ class Thresholds:
 
 
 def signposts(curves: Curves, id: str, rival: str, counts: str = "errors") -> tuple[Signpost, ...]:
-    """What would make `id` beat `rival`, or where it beats it already, what would end that: volumes, its price, its error rate.
+    """What would make `id` beat `rival`, or where it beats it already, what would end that: volumes, price, error rate, hours.
 
     By present value. `counts` says whether wrong answers cost what the scenario says (errors) or nothing (cash). The error rate
     is no signpost on cash, nor where both options give the same answers.
@@ -218,6 +218,22 @@ def _error_rate(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Si
     )
 
 
+def _hours(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signpost]:
+    """The engineer hours a month that running GPUs may take; none where it takes none, or the rival runs GPUs too."""
+    option, other = curves.options[id], curves.options[rival]
+    today = float(np.max(option.run_hours))
+    if option.plan is None or other.plan is not None or today == 0.0:
+        return
+    factor, wins, _ = _where_it_turns(
+        curves, option, other, counts, lambda o, by: replace(o, run_hours=np.asanyarray(o.run_hours) * by))
+    threshold = None if factor is None or factor <= ALMOST_NOTHING else today * factor
+    reason = EQUAL if threshold is not None else "at any hours" if wins else "even for nothing it costs more"
+    yield Signpost(
+        option=id, rival=rival, quantity="run_hours_per_month", today=today, threshold=threshold, direction="below",
+        reason=reason,
+    )
+
+
 def _where_it_turns(
     curves: Curves, option: Option, other: Option, counts: str, times: Callable[[Option, float], Option]
 ) -> tuple[float | None, bool, Option]:
@@ -252,6 +268,6 @@ def _where_it_turns(
 
 
 WHAT: Final[dict[str, Callable[[Curves, str, str, str], Iterator[Signpost]]]] = {
-    "volume": _volumes, "price": _prices, "error_rate": _error_rate,
+    "volume": _volumes, "price": _prices, "error_rate": _error_rate, "hours": _hours,
 }  # fmt: skip
 """What is looked for, by name."""

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import ScenarioError
-from roi.units import SECONDS_PER_HOUR
+from roi.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 Array = NDArray[np.float64]
 Number = float | Array
@@ -194,6 +194,29 @@ def size_autoscaled_fleet(
         replicas=day_replicas, instances=day_instances, gpus=day_instances * gpus_per_instance,
         utilisation_mean=load_ratio(mean_requests_per_s, fleet_capacity(day_replicas, capacity_requests_per_s, pooling)),
         utilisation_peak=busiest,
+    )
+
+
+def size_queue_fleet(
+    mean_requests_per_s: Number, capacity_requests_per_s: Number, *, startup_s: float = 600.0, gpus_per_replica: Number = 1.0,
+    gpus_per_instance: Number = 1.0, headroom: Number = 0.0, spares: Number = 1.0, pooling: Number = 1.0,
+) -> Fleet:
+    """A fleet for requests that all wait: it works a day's off, and exists for those hours and its start alone.
+
+    As many replicas as the mean load needs, rounded up, run for load / replicas of the day, and start once; with the start no
+    longer than the day. The fleet's figures are means over the day. Ignored: minimum billing periods.
+    """
+    exact = np.asanyarray(replicas_to_hold(
+        mean_requests_per_s, np.asanyarray(capacity_requests_per_s) * (1.0 - np.asanyarray(headroom)), pooling))
+    busy = np.maximum(round_up(exact), 1.0)
+    share = np.where(exact > 0.0, np.minimum(exact / busy + startup_s / SECONDS_PER_DAY, 1.0), 0.0)
+    replicas = busy + spares
+    instances = share * instances_needed(replicas, gpus_per_replica, gpus_per_instance)
+    full = load_ratio(mean_requests_per_s, fleet_capacity(replicas, capacity_requests_per_s, pooling))
+    running = np.where(share > 0.0, share, 1.0)
+    return Fleet(
+        replicas=(replicas * share)[()], instances=instances[()], gpus=(instances * gpus_per_instance)[()],
+        utilisation_mean=(full / running)[()], utilisation_peak=(full / running)[()],
     )
 
 

@@ -13,6 +13,7 @@ from roi.economics.decision.worth import Experiment
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import Basis
+from roi.report.comparison.second_look import look_again
 from roi.report.comparison.thresholds import (
     FAR,
     NEAR,
@@ -23,7 +24,7 @@ from roi.report.comparison.thresholds import (
     compared_from,
     ending,
     flips_at,
-    look_again,
+    gpu_count,
     mean_from,
     misses_the_bar,
     month_of,
@@ -175,7 +176,7 @@ def _fleet(o: OptionResult) -> str:
         return ""
     part = o.fleet.share_of_requests
     takes = f" {'takes' if o.fleet.gpus == 1 else 'take'} {percent(part)} of requests" if part < MOSTLY else ""
-    return f"{o.fleet.gpus:,.0f} x {o.fleet.gpu}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
+    return f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:

@@ -9,7 +9,7 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.draws import LEAST_DRAWS
 from roi.economics.decision.feasibility import FAIL, FAILED, UNKNOWN
 from roi.economics.lines.line_kind import LineKind
-from roi.economics.option_kinds import KEEPS_MODEL
+from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.economics.outlook import bill_at_todays_list, prices_ahead
 from roi.errors import first_of
 from roi.facts.case import template_values
@@ -131,6 +131,8 @@ def _hardly(c: Comparison) -> list[str]:
     billed = sum(sum(line.monthly_usd) / len(line.monthly_usd) for line in stay.lines if line.kind is LineKind.API)
     each = usd(case_number(c.case, PRICE_OF_ERRORS))
     told = []
+    if (share := case_number(c.case, "serving.fleet_share", 1.0)) < 1.0 and c.leader.kind in SELF_HOSTED:
+        told.append(f"{percent(share)} of the rent is counted: other workloads pay the rest (serving.adapters_on_base)")
     if wage < CHEAP_HOUR:
         told.append(f"People at {usd(wage)} an hour: below most minimum wages (people.usd_per_hour, in USD)")
     if wrong > DEAR_ERRORS * billed > 0.0:

@@ -6,11 +6,10 @@ from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.feasibility import FAIL
 from roi.report.comparison.advice import advice
 from roi.report.comparison.alerts import alerts
-from roi.report.comparison.findings import break_even, returns, winner_changes
+from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.options_table import cost_tree, infeasible, options_table
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import head, screen
-from roi.report.comparison.uncertainty import drivers, measurable
 from roi.report.layout.blocks import Block, Bullets, Heading, Row, Table, render
 
 

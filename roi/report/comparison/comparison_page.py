@@ -15,13 +15,12 @@ from roi.report.charts.savings import banded, outlook_of, payback_of
 from roi.report.charts.spending import costs_of
 from roi.report.comparison.advice import advice, counted, npv_of
 from roi.report.comparison.alerts import alerts
-from roi.report.comparison.findings import break_even, returns, winner_changes
+from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.names_and_rates import HIDDEN, open_range, secret, stand_ins, telling
 from roi.report.comparison.options_table import cost_tree, options_table, rank, reasons_once
 from roi.report.comparison.scope import excluded, included
 from roi.report.comparison.screen import MOST_ROWS, head, table
 from roi.report.comparison.thresholds import today, wins_from
-from roi.report.comparison.uncertainty import drivers, measurable
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Paragraph, Row, Table
 from roi.report.layout.wording import (
     KINDS,

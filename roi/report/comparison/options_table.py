@@ -16,7 +16,15 @@ from roi.economics.lines.line_kind import MIGRATIONS, LineKind
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.advice import counted
-from roi.report.comparison.thresholds import alone_from, compared_from, compared_with, guessed, month_of, quality
+from roi.report.comparison.thresholds import (
+    alone_from,
+    compared_from,
+    compared_with,
+    gpu_count,
+    guessed,
+    month_of,
+    quality,
+)
 from roi.report.layout.blocks import Block, Heading, Paragraph, Row, Table
 from roi.report.layout.wording import (
     KINDS,
@@ -176,14 +184,15 @@ def _branch(line: LineResult, start: int, money: Money) -> Row:
 def _fleet(c: Comparison, f: FleetResult | None) -> str:
     if f is None:
         return ""
-    most = f", {f.gpus_most:,.0f} at most over the horizon" if f.gpus_most != f.gpus else ""
+    replicas = number_of(round(f.replicas), "replica") if f.replicas >= 1 else f"{figure(f.replicas)} replicas, a day's mean,"
+    most = f", {gpu_count(f.gpus_most)} at most over the horizon" if f.gpus_most != f.gpus else ""
     all_of_them = "" if f.replicas <= 1 else f"all of them {figure(f.fleet_requests_per_s)} behind one router, "
     curve, factor = c.case["workload.load_curve"], c.case["workload.peak_to_mean"]
     busiest = None if guessed(curve) else float(np.max(np.asarray(curve.value, dtype=float)))
     peak = peak_words(factor.number(), busiest, stated=not guessed(factor))
     own = "owned" if f.vendor == OWN_VENDOR else "bought"
     terms = f"rented at {f.vendor}, {usd(f.usd_per_gpu_hour)} per GPU and hour" if f.usd_per_gpu_hour else own
-    return (f" Fleet: {number_of(round(f.replicas), 'replica')} on {f.gpus:,.0f} x {f.gpu},"
+    return (f" Fleet: {replicas} on {gpu_count(f.gpus)} x {f.gpu},"
             f" {f.weight_dtype} weights{most},"
             f" {terms}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}of"
             f" which the load takes {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak"

@@ -7,7 +7,7 @@ from operator import itemgetter
 from roi.economics.decision.break_even import OWNED, BreakEven
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import CENT, LineResult, OptionResult
-from roi.economics.decision.signposts import BAR, OTHER_SIDE, SAME_PRICE, Signpost
+from roi.economics.decision.signposts import BAR, OTHER_SIDE, Signpost
 from roi.economics.decision.verdict import chance, value
 from roi.economics.inputs import Option, Shared, path_of, places
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
@@ -17,6 +17,7 @@ from roi.units import to_digits
 
 PRICES = {"usd_per_gpu_hour": "GPU hour", "usd_per_gpu": "GPU"}
 """Quantities of signposts that are a price of GPUs."""
+HOURS = "run_hours_per_month"
 VOLUME = "requests_per_day"
 PRICE_OF_ERRORS = "quality.usd_per_error"
 NEAR, FAR = 3.0, 10.0
@@ -55,12 +56,12 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
     rivals["stay"] = option_of(c, "stay")
     return "; ".join(
         _from(b, "staying" if rival.id == "stay" else rival.label) + _today(c, o, rival, b)
-        for baseline, rival in rivals.items() for b in _over_the_horizon(c, o.id, baseline))
+        for baseline, rival in rivals.items() for b in over_the_horizon(c, o.id, baseline))
 
 
 def beats_staying_today(c: Comparison, o: OptionResult) -> bool:
     """True where today's volume is past the one from which the option beats staying at the central values, as looked for."""
-    return any(_is_past(c, b) for b in _over_the_horizon(c, o.id, "stay"))
+    return any(_is_past(c, b) for b in over_the_horizon(c, o.id, "stay"))
 
 
 def _is_past(c: Comparison, b: BreakEven) -> bool:
@@ -99,17 +100,17 @@ def _chance_asked(c: Comparison, o: OptionResult) -> float:
 def another_wins(c: Comparison, o: OptionResult) -> str:
     """Which other self-hosted option beats the leading one, the one of the least volume, where `o` does at none; else empty."""
     baseline, name = ("stay", "staying") if c.verdict.leader == "stay" else ("recommended", c.leader.label)
-    if c.thresholds is None or any(b.first is not None for b in _over_the_horizon(c, o.id, baseline)):
+    if c.thresholds is None or any(b.first is not None for b in over_the_horizon(c, o.id, baseline)):
         return ""
     others = (x for x in map(partial(option_of, c), c.thresholds.ids) if x.kind in SELF_HOSTED and x.id != o.id)
-    wins = [(b.first, x, b) for x in others for b in _over_the_horizon(c, x.id, baseline) if b.first is not None]
+    wins = [(b.first, x, b) for x in others for b in over_the_horizon(c, x.id, baseline) if b.first is not None]
     if not wins:
         return ""
     _, x, b = min(wins, key=itemgetter(0))
     return f" {x.label}{'' if x.tested else ' (not tested)'} {_from(b, name)}."
 
 
-def _over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:
+def over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:
     """The break-even that the verdict goes by; none where that was not looked for."""
     found = () if c.thresholds is None else c.thresholds.crossings(id, baseline)
     return [b for b in found if (b.basis, b.counts) == ("pv", c.verdict.counts)]
@@ -149,12 +150,21 @@ def rate_assumed(c: Comparison, o: OptionResult) -> bool:
     return (path := error_path(c, o)) in c.case and guessed(c.case[path])
 
 
+def gpu_count(number: float) -> str:
+    """A number of GPUs; below one, of a fleet that exists for some hours of the day, their mean."""
+    return f"{number:,.0f}" if number >= 1.0 else figure(number)
+
+
 def alone_from(c: Comparison, o: OptionResult) -> int:
     """The first month in which the option serves alone, counted from 0."""
-    known = {"option": o.id, "kind": o.kind, "group": c.case[f"options.{o.id}.group"].value}
-    paths = (path.format_map(known) for path in places(Option)["months_in_parallel"].paths)
-    parallel = next(case_number(c.case, path) for path in paths if path in c.case)
+    parallel = case_number(c.case, _path(c, o, "months_in_parallel"))
     return min(math.ceil(o.months_to_live + parallel), len(o.monthly_usd) - 1)
+
+
+def _path(c: Comparison, o: OptionResult, name: str) -> str:
+    """Where the Case has the option's field of that name: its own, its kind's, or that of its kind of change."""
+    known = {"option": o.id, "kind": o.kind, "group": c.case[f"options.{o.id}.group"].value}
+    return next(path for each in places(Option)[name].paths if (path := each.format_map(known)) in c.case)
 
 
 def compared_with(c: Comparison) -> OptionResult | None:
@@ -202,12 +212,14 @@ def _from(b: BreakEven, rival: str) -> str:
 
 
 def at_rent(c: Comparison, o: OptionResult) -> str:
-    """At which price of GPUs the option would beat the leading one, where it does not."""
+    """At which price of GPUs, or with how many hours of on-call, the option would beat the leading one, where it does not."""
     leader = c.verdict.leader
     posts = () if c.thresholds is None else c.thresholds.signposts(o.id, leader, "price")
     rent = next((s for s in posts if s.quantity in PRICES), None)
-    if rent is not None and _ahead(rent):
-        return f" Or {_side(rent)}."
+    hours = () if c.thresholds is None else c.thresholds.signposts(o.id, leader, "hours")
+    told = [on_side(s) for s in (*filter(None, (rent,)), *hours) if is_ahead(s) and may_come(c, s)]
+    if told:
+        return f" Or {', or '.join(told)}."
     if rent is not None and rent.reason.startswith("even"):
         return f" At today's volume even free GPUs would not make it beat {'staying' if leader == 'stay' else c.leader.label}."
     return ""
@@ -225,12 +237,12 @@ def turning_volumes(c: Comparison, near: float) -> str:
         if found is not None:
             at, today = told_apart(requests, found[0], now)
             each = "" if told else f" requests a day (today {today})"
-            told.append(f"{side} about {at}{each} the advice is {_advised(c, found, side)}")
+            told.append(f"{side} about {at}{each} the advice is {advised(c, found, side)}")
     text = ", ".join(told)
     return f"{text[0].upper()}{text[1:]}." if told else ""
 
 
-def _advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
+def advised(c: Comparison, found: tuple[float, str, str], side: str) -> str:
     """What is advised on that side of a volume, and further from today's, where that was seen to be another."""
     there, beyond = ("to stay" if id == "stay" else option_of(c, id).label for id in found[1:])
     return there if beyond == there else f"{there} (further {'down' if side == 'below' else 'up'} {beyond})"
@@ -241,8 +253,8 @@ def undone_by(c: Comparison) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     told = set[str]()
     for s in c.signposts:
-        alone = s.quantity != VOLUME and s.reason != BAR
-        if alone and s.option == c.verdict.leader and s.threshold is not None and not _ahead(s):
+        alone = s.quantity != VOLUME and s.reason != BAR and may_come(c, s)
+        if alone and s.option == c.verdict.leader and s.threshold is not None and not is_ahead(s):
             rival = "staying" if s.rival == "stay" else option_of(c, s.rival).label
             side, now = _sided(s, whose="the option's", undone=True)
             found.setdefault(rival, []).append(side if now in told else side + now)
@@ -310,69 +322,20 @@ def nothing_fails(c: Comparison) -> str:
             " quality: {bar: 0.9}.")
 
 
-def look_again(c: Comparison) -> list[str]:
-    """From which volume another option than staying is advised, or cheaper if it passes; at which price and error rate.
-
-    Nothing where there is no other option, or where no threshold was looked for.
-    """
-    if c.thresholds is None:
-        return []
-    told, others = _turning(c), [option_of(c, id) for id in c.thresholds.ids]
-    if told:
-        return [f"Look again {', or '.join(told)}."]
-    if any(p.reason == "not likely" for p in c.verdict.passed_over):
-        return [("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
-                 " would be is not worked out.")]
-    central = next((o for o in others if o.tested and beats_staying_today(c, o)), None)
-    if central is not None:
-        return [(f"At the central values {central.label} is ahead today, but not in the mean of the draws; from which"
-                 " price or error rate on it would be is not worked out.")]
-    if any(p.reason == "not tested" for p in c.verdict.passed_over):
-        return ["A test could change that."]
-    return [f"At the central values that holds at {', '.join(('every volume', *_looked_at(c)))}."]
+def may_come(c: Comparison, s: Signpost) -> bool:
+    """True but for hours of on-call that are exact, or that the option would hardly take: outside their 5% to 95%."""
+    if s.quantity != HOURS or s.threshold is None:
+        return True
+    hours = c.case[_path(c, option_of(c, s.option), "run_hours")]
+    return hours.low is not None and hours.high is not None and hours.low <= s.threshold <= hours.high
 
 
-def _turning(c: Comparison) -> list[str]:
-    """Volumes at which another option is advised, or an untested one is cheaper; a price or an error rate at which one is.
-
-    And a price of wrong answers at which the advice turns. What is cheaper is so at the central values.
-    """
-    assert c.thresholds is not None
-    told, today = list[str](), case_number(c.case, "workload.requests_per_day")
-    for side, found in (("above", c.turning_volume(up=True)), ("below", c.turning_volume(up=False, within=NEAR))):
-        if found is not None:
-            told.append(f"{side} about {told_apart(requests, found[0], today)[0]} requests a day,"
-                        f" where the advice is {_advised(c, found, side)}")
-    ends = [b for id in c.thresholds.ids if not option_of(c, id).tested for b in _over_the_horizon(c, id, "stay")]
-    above = min(((b.first, b.option) for b in ends if b.first is not None and b.first > today), default=None)
-    below = max(((b.until, b.option) for b in ends if b.until is not None and b.until < today), default=None)
-    for side, end in (("above", above), ("below", below)):
-        if end is not None:
-            told.append(f"{side} {requests(end[0])} requests a day ({option_of(c, end[1]).label}, not tested)")
-    other = next((s for s in c.signposts if s.rival == "stay" and s.quantity != VOLUME and _ahead(s)), None)
-    if other is not None:
-        told.append(_side(other, whose=f"{option_of(c, other.option).label}'s"))
-    if c.verdict.counts != "cash" and (flips := flips_at(c)):
-        told.append(f"at another price of a wrong answer: {flips}")
-    return told
-
-
-def _looked_at(c: Comparison) -> list[str]:
-    """Whose prices and error rates were looked at, of those that are not staying's too."""
-    found: dict[str, list[str]] = {}
-    for s in c.signposts:
-        if s.rival == "stay" and s.quantity != VOLUME and s.reason != SAME_PRICE:
-            what = "error rate" if s.quantity == "error_rate" else "price"
-            found.setdefault(option_of(c, s.option).label, []).append(what)
-    return [f"any {' or '.join(dict.fromkeys(whats))} of {label}" for label, whats in found.items()]
-
-
-def _ahead(s: Signpost) -> bool:
+def is_ahead(s: Signpost) -> bool:
     """True where the option does not win today, and would on the other side of the threshold."""
     return s.threshold is not None and (s.today > s.threshold if s.direction == "below" else s.today < s.threshold)
 
 
-def _side(s: Signpost, *, whose: str = "its") -> str:
+def on_side(s: Signpost, *, whose: str = "its") -> str:
     """The side of a threshold on which the option wins, with today's value."""
     return "".join(_sided(s, whose=whose))
 
@@ -392,6 +355,9 @@ def _sided(s: Signpost, *, whose: str, undone: bool = False) -> tuple[str, str]:
         card, then = s.reason.split(",")[0], s.reason.partition(", then ")[2]
         later = f"; by then {then}" if then else ""
         return f"with {whose} {PRICES[s.quantity]} {side} {at}", f" (today {today}, {card}{later})"
+    if s.quantity == HOURS:
+        at, today = told_apart(figure, s.threshold, s.today)
+        return f"with {whose} on-call {side} {at} hours a month", f" (here {today})"
     if s.quantity == "api_price_ratio":
         return f"with {whose} list prices {side} {told_apart(figure, s.threshold, 1.0)[0]} times today's", ""
     most, (at, today) = "at most" if side == "below" else "more than", told_apart(percent, s.threshold, s.today)

@@ -290,9 +290,10 @@ def overwritten(case: Case, post: Signpost, factor: float) -> dict[str, Any]:
     places = {
         "requests_per_day": ("workload.requests_per_day",), "api_price_ratio": (own + "price.",),
         "usd_per_gpu": ("purchase.", "own_hardware.resale_usd_per_gpu."),
+        "run_hours_per_month": (own + "run_", f"changes.{case[own + 'group'].value}.run_"),
         "usd_per_gpu_hour": (own + "plans.",), "error_rate": (f"systems.{case[own + 'system'].value}.error_rate",),
     }[post.quantity]  # fmt: skip
-    money = ("usd_per_mtok", "usd_per_gpu_hour", "usd_per_gpu", "requests_per_day", "error_rate")
+    money = ("usd_per_mtok", "usd_per_gpu_hour", "usd_per_gpu", "requests_per_day", "error_rate", "run_hours_per_month")
     return scaled(case, factor, where=lambda path, _: path.startswith(places) and (path.endswith(money) or "resale" in path))
 
 

@@ -85,6 +85,26 @@ def test_the_error_rate_follows_from_the_cost_of_one() -> None:
     assert not [p for p in signposts(curves(), CHEAPER, "stay", "cash") if p.quantity == "error_rate"]
 
 
+def test_the_hours_a_month_that_running_gpus_may_take() -> None:
+    """Three replicas, $4,380 a month, + hours x $100 + 400 / annuity = $10,512: 80 hours a month are too many, 10 are not."""
+    enough = (STAY - 4380.0 - CHANGE) / 100.0
+    for hours in (10.0, 80.0):
+        world = curves(**{"changes.self_hosted.run_hours_per_month": hours})
+        found = post(world, SELF, "stay", "run_hours_per_month")
+        assert found.threshold == pytest.approx(enough, rel=1e-6)
+        assert (found.today, found.direction) == (hours, "below")
+    assert 10.0 < enough < 80.0
+
+
+def test_no_hours_turn_what_costs_more_without_any_nor_what_the_rival_needs_too() -> None:
+    """$20,000 of logs a month are dearer than $10,512; another API takes no hours, and rented and owned cards the same."""
+    hours = {"changes.self_hosted.run_hours_per_month": 30.0}
+    dear = post(curves(**hours, **{"platform.logs_usd_per_month": 20_000.0}), SELF, "stay", "run_hours_per_month")
+    assert (dear.threshold, dear.reason) == (None, "even for nothing it costs more")
+    for pair in ((CHEAPER, "stay"), (SELF, OWN)):
+        assert not [p for p in signposts(curves(**hours), *pair) if p.quantity == "run_hours_per_month"]
+
+
 def test_wrong_answers_count_or_not() -> None:
     """$0.01 for each of 5% more wrong answers is $0.0005 a request, $1,314 a month."""
     dear = curves(**{"quality.usd_per_error": 0.01})

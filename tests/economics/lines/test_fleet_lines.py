@@ -13,6 +13,7 @@ from quiet_scenario import CHEAPER, HYBRID, LUNA_EACH, PER_MONTH, PLATFORM, SELF
 from roi.economics.decision.evaluation import evaluate
 from roi.economics.lines.line import always
 from roi.economics.lines.self_hosting import fleet_months
+from roi.errors import ScenarioError
 from roi.facts.case import Case
 
 
@@ -21,6 +22,38 @@ def test_a_fleet_is_sized_at_its_peak_and_paid_for_every_hour() -> None:
     w = World(case_of(serving={"spares": 1, "headroom": 0.0}), **plan(SELF))
     assert w.line(SELF, "GPU rent")[1] == pytest.approx([4380.0] * 24)
     assert w.line(SELF, "GPU rent, redundancy")[1] == pytest.approx([1460.0] * 24)
+
+
+def test_a_queue_pays_for_its_hours_of_work_and_one_start_a_day() -> None:
+    """1/s of which a replica holds 4: 6 hours of the day and a quarter to start: 6.25 / 24 x $2 x 730 = $380.21, and as much
+    for a spare. A share that waits which is drawn below 1 follows the hours, with one replica at least: $1,460.
+    """
+    serving = {"autoscale": True, "autoscale_floor": 0, "startup_hours": 0.25, "spares": 1, "headroom": 0.0}
+    case = case_of(serving=serving, workload={"can_wait_share": 1.0})
+    four = plan(SELF, capacity_requests_per_s=4.0, pooling=1.0)
+    w = World(case, **four)
+    assert w.line(SELF, "GPU rent")[1] == pytest.approx([6.25 / 24 * 1460.0] * 24)
+    assert w.line(SELF, "GPU rent, redundancy")[1] == pytest.approx([6.25 / 24 * 1460.0] * 24)
+    some = World(case, **four, **{"workload.can_wait_share": 0.9})
+    assert some.line(SELF, "GPU rent")[1] == pytest.approx([1460.0] * 24)
+    both = World(case, **four, **{"workload.can_wait_share": np.array([[1.0], [0.9]])})
+    lines = [line for line in both.costed(SELF).costs.lines if line.name == "GPU rent"]
+    assert np.asarray(lines[0].monthly)[:, 0] == pytest.approx([6.25 / 24 * 1460.0, 1460.0])
+
+
+def test_a_commitment_is_paid_whether_there_is_work_or_not() -> None:
+    serving = {"autoscale": True, "autoscale_floor": 0, "spares": 0, "headroom": 0.0}
+    case = case_of(serving=serving, workload={"can_wait_share": 1.0})
+    w = World(case, **plan(SELF, capacity_requests_per_s=4.0, minimum_months=12.0))
+    assert w.line(SELF, "GPU rent")[1] == pytest.approx([1460.0] * 24)
+
+
+@pytest.mark.parametrize(("serving", "waits"), [
+    ({"autoscale": False}, 1.0), ({"lets_wait": False}, 1.0), ({}, 0.9), ({}, {"value": 1.0, "low": 0.8, "high": 1.0}),
+])
+def test_no_replica_at_all_needs_requests_that_all_wait(serving: dict[str, Any], waits: Any) -> None:
+    with pytest.raises(ScenarioError, match=r"serving.autoscale_floor: 0 .*needs serving.autoscale: true and requests"):
+        case_of(serving={"autoscale": True, "autoscale_floor": 0, **serving}, workload={"can_wait_share": waits})
 
 
 def test_halving_the_load_at_fixed_replicas_changes_no_rent() -> None:

@@ -26,7 +26,8 @@ from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import included
 from roi.report.comparison.screen import best_rows, screen_blocks
-from roi.report.comparison.thresholds import alone_from, flips_at, look_again, option_of, today, wins_from
+from roi.report.comparison.second_look import look_again
+from roi.report.comparison.thresholds import alone_from, flips_at, option_of, today, wins_from
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import percent, requests, short_usd, told_apart
@@ -502,6 +503,39 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
         " would be is not worked out.")
     below = replace(never, option=untested.id, first=0.0, until=5_000.0)
     assert told(below) == f"Look again below 5,000 requests a day ({untested.label}, not tested)."
+    far = replace(never, first=4_000_000.0, stays=4_000_000.0)
+    assert told(far, own) == f"{holds} below 4,000,000 requests a day ({o.label}), any price of {o.label}."
+
+
+def test_assumed_hours_of_on_call_that_turn_the_advice_are_told_and_a_rent_that_others_share() -> None:
+    """8,350 a day x $0.0165 is $4,191 a month; two cards at $0.2, $292. On-call of 35 hours is assumed, 10 to 80."""
+    adapter = "self-hosted-adapter:mistral-7b-v0.3+lora"
+
+    def asked(hours: float | None, **serving: object) -> Comparison:
+        people = {} if hours is None else {"run_hours_per_month": {"self_hosted_adapter": hours}}
+        return compare(resolve(check_scenario({
+            "as_of": "2026-11-24", "draws": 128, "people": people, "serving": serving,
+            "workload": {"requests_per_day": 8350, "input_tokens": 1500, "output_tokens": 50},
+            "incumbent": {"provider": "openai", "model": "gpt-4o"},
+            "apis": {"openai/gpt-4o": {"input_usd_per_mtok": 10, "output_usd_per_mtok": 30}},
+            "quality": {"bar": 0.9, "scores": {"gpt-4o": {"value": 0.91, "items": 300},
+                                               "mistral-7b-v0.3+lora": {"value": 0.94, "items": 300}}},
+            "training": {"examples": 3000, "labels_owned": True},
+            "gpu_rents": [{"gpu": "a10", "vendor": "ours", "usd_per_gpu_hour": 0.2}],
+            "candidates": {"self_hosted": ["mistral-7b-v0.3"], "gpus": ["a10"], "vendors": ["ours"], "base": False,
+                           "hybrid": False},
+        })).case)
+
+    hours = r"with mistral-7b-v0\.3\+lora self-hosted's on-call below ([0-9.]+) hours a month \(here 35\)"
+    found = re.search(hours, flat(asked(None)))
+    assert found is not None
+    at = float(found[1])
+    saved = [option_of(asked(times * at), adapter).npv_without_errors_usd for times in (0.99, 1.01)]
+    assert saved[0] > 0 > saved[1], "at the central values, before wrong answers"
+    assert "on-call below" not in flat(asked(35.0))
+    shared = flat(asked(1.0, adapters="shared", adapters_on_base=40))
+    assert "! 2.5% of the rent is counted: other workloads pay the rest (serving.adapters_on_base)" in shared
+    assert "of the rent is counted" not in flat(asked(1.0, adapters="shared"))
 
 
 def test_the_options_that_the_screen_names_are_rows_before_better_ones() -> None:

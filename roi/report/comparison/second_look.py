@@ -1,0 +1,101 @@
+"""From which volume, at which price and error rate one would look again, where the advice is to stay."""
+
+from roi.economics.decision.break_even import BreakEven
+from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.signposts import SAME_PRICE
+from roi.report.comparison.thresholds import (
+    HOURS,
+    NEAR,
+    VOLUME,
+    advised,
+    beats_staying_today,
+    flips_at,
+    is_ahead,
+    may_come,
+    on_side,
+    option_of,
+    over_the_horizon,
+)
+from roi.report.layout.wording import case_number, requests, told_apart
+
+
+def look_again(c: Comparison) -> list[str]:
+    """From which volume another option than staying is advised, or cheaper if it passes; at which price and error rate.
+
+    Nothing where there is no other option, or where no threshold was looked for.
+    """
+    if c.thresholds is None:
+        return []
+    told, others = _turning(c), [option_of(c, id) for id in c.thresholds.ids]
+    if told:
+        return [f"Look again {', or '.join(told)}."]
+    if any(p.reason == "not likely" for p in c.verdict.passed_over):
+        return [("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
+                 " would be is not worked out.")]
+    central = next((o for o in others if o.tested and beats_staying_today(c, o)), None)
+    if central is not None:
+        return [(f"At the central values {central.label} is ahead today, but not in the mean of the draws; from which"
+                 " price or error rate on it would be is not worked out.")]
+    if any(p.reason == "not tested" for p in c.verdict.passed_over):
+        return ["A test could change that."]
+    return [f"At the central values that holds at {', '.join((_volumes(c, others), *_looked_at(c)))}."]
+
+
+def _volumes(c: Comparison, options: list[OptionResult]) -> str:
+    """At which volumes no option is cheaper than staying, where none is today and the advice turns at none that was tried."""
+    now = case_number(c.case, "workload.requests_per_day")
+    above, below = _nearest_ends([b for o in options for b in over_the_horizon(c, o.id, "stay")], now)
+    told = [f"{side} {requests(end[0])} requests a day ({option_of(c, end[1]).label})"
+            for side, end in (("below", above), ("above", below)) if end is not None]
+    return f"every volume {' and '.join(told)}" if told else "every volume"
+
+
+def _turning(c: Comparison) -> list[str]:
+    """Volumes at which another option is advised, or an untested one is cheaper; a price or an error rate at which one is.
+
+    And a price of wrong answers at which the advice turns. What is cheaper is so at the central values.
+    """
+    assert c.thresholds is not None
+    told, today = list[str](), case_number(c.case, "workload.requests_per_day")
+    for side, found in (("above", c.turning_volume(up=True)), ("below", c.turning_volume(up=False, within=NEAR))):
+        if found is not None:
+            told.append(f"{side} about {told_apart(requests, found[0], today)[0]} requests a day,"
+                        f" where the advice is {advised(c, found, side)}")
+    ends = [b for id in c.thresholds.ids if not option_of(c, id).tested for b in over_the_horizon(c, id, "stay")]
+    above, below = _nearest_ends(ends, today)
+    for side, end in (("above", above), ("below", below)):
+        if end is not None:
+            told.append(f"{side} {requests(end[0])} requests a day ({option_of(c, end[1]).label}, not tested)")
+    posts = [s for s in c.signposts if s.rival == "stay" and s.quantity != VOLUME and is_ahead(s) and may_come(c, s)]
+    other = next((s for s in posts if s.quantity != HOURS), None)
+    hours = next((s for s in posts if s.quantity == HOURS and (other is None or s.option == other.option)), None)
+    if other is not None:
+        told.append(on_side(other, whose=f"{option_of(c, other.option).label}'s"))
+    if hours is not None:
+        told.append(on_side(hours, whose="its" if other is not None else f"{option_of(c, hours.option).label}'s"))
+    if c.verdict.counts != "cash" and (flips := flips_at(c)):
+        told.append(f"at another price of a wrong answer: {flips}")
+    return told
+
+
+def _looked_at(c: Comparison) -> list[str]:
+    """Whose prices and error rates were looked at, of those that are not staying's too."""
+    found: dict[str, list[str]] = {}
+    for s in c.signposts:
+        if s.rival == "stay" and s.quantity != VOLUME and s.reason != SAME_PRICE:
+            what = {"error_rate": "error rate", HOURS: "hours of on-call"}.get(s.quantity, "price")
+            if what != "hours of on-call" or s.threshold is None:
+                found.setdefault(option_of(c, s.option).label, []).append(what)
+    return [f"any {_one_of(list(dict.fromkeys(whats)))} of {label}" for label, whats in found.items()]
+
+
+def _nearest_ends(ends: list[BreakEven], now: float) -> tuple[tuple[float, str] | None, tuple[float, str] | None]:
+    """The least volume above today's from which an option wins, and the largest below up to which one does; with the option."""
+    above = min(((b.first, b.option) for b in ends if b.first is not None and b.first > now), default=None)
+    below = max(((b.until, b.option) for b in ends if b.until is not None and b.until < now), default=None)
+    return above, below
+
+
+def _one_of(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)

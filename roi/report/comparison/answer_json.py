@@ -10,8 +10,8 @@ from roi.answers.saved import SCHEMA
 from roi.answers.saved_digests import digest_of, digests_of
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
-from roi.report.comparison.advice import next_step
 from roi.report.comparison.scope import excluded, included
+from roi.report.comparison.uncertainty import next_step
 
 if TYPE_CHECKING:  # processes are for folders alone
     from roi.answers.compare import ComparisonAnswer

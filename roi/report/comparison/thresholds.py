@@ -53,9 +53,10 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
     """
     rivals = {} if c.verdict.leader == "stay" else {"recommended": c.leader}
     rivals["stay"] = option_of(c, "stay")
-    return "; ".join(
-        _from(b, "staying" if rival.id == "stay" else rival.label) + _today(c, o, rival, b)
-        for baseline, rival in rivals.items() for b in _over_the_horizon(c, o.id, baseline))
+    found = [(b, "staying" if rival.id == "stay" else rival.label, _today(c, o, rival, b))
+             for baseline, rival in rivals.items() for b in _over_the_horizon(c, o.id, baseline)]
+    ends = [b.until for b, _, _ in found]
+    return "; ".join(_from(b, name, alike=b.until in ends[:k]) + missing for k, (b, name, missing) in enumerate(found))
 
 
 def beats_staying_today(c: Comparison, o: OptionResult) -> bool:
@@ -189,11 +190,12 @@ def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
     return sums[0], sums[1]
 
 
-def _from(b: BreakEven, rival: str) -> str:
+def _from(b: BreakEven, rival: str, *, alike: bool = False) -> str:
     if b.first is None:
         return f"beats {rival} at no volume ({b.reason})"
     if b.until is not None:
         last = f"up to {requests(b.until)}{' (all that your cards hold)' if b.reason.endswith(OWNED) else ''}"
+        last = "up to as many" if alike and b.first > 1 else last
         return f"beats {rival} from {requests(b.first)} a day on, {last}" if b.first > 1 else f"beats {rival} {last} a day"
     assert b.stays is not None
     if b.stays <= 1:

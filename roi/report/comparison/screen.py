@@ -11,6 +11,7 @@ from roi.report.comparison.advice import MOST_RIVALS, advice, counted, drawn, me
 from roi.report.comparison.alerts import ALWAYS, NAMED, alerts, remarks
 from roi.report.comparison.thresholds import (
     compared_from,
+    error_path,
     month_of,
     option_of,
     quality,
@@ -141,6 +142,8 @@ def table(c: Comparison, most: int) -> list[Block]:
     ends = "; P10: bad case, P90: good. best of all: among what may be recommended." if drawn(c) else ", central values too."
     legend = (f"cash: mean month once live{since}, central values. NPV against staying, {counted(c)}{ends}"
               + (f" ?: in a draw below the bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
+    if any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
+        legend += " wrong: of the items counted, half a one added each way (roi quality adds none)."
     return [Table(heads, tuple(row(o) for o in best), align="lrrrrrrrl" if drawn(c) else "lrrrl", cut=True), Paragraph(legend)]
 
 

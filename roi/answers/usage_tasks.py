@@ -238,7 +238,8 @@ def _load(found: Usage) -> dict[str, Any]:
     """Peak and growth of the workload: those of all calls stand for a group's."""
     shape = found.workload.shape if found.workload else None
     growth = found.workload.growth if found.workload else None
-    load: dict[str, Any] = {} if shape is None else {"peak_to_mean": max(shape.peak_to_mean, 1.0)}
+    peak = None if shape is None else shape.peak_to_mean
+    load: dict[str, Any] = {} if peak is None else {"peak_to_mean": max(peak, 1.0)}
     if growth is not None:
         load["growth_per_year"] = dict(zip(("value", "low", "high"), growth.stated, strict=True))
     return load

@@ -12,7 +12,7 @@ from roi.economics.decision.verdict import chance, value
 from roi.economics.inputs import Option, Shared, path_of, places
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import Basis, Fact, Value
-from roi.report.layout.wording import case_number, figure, number_of, percent, requests, told_apart, usd
+from roi.report.layout.wording import case_number, figure, number_of, percent, requests, told_apart, usd, volume_spread
 from roi.units import to_digits
 
 PRICES = {"usd_per_gpu_hour": "GPU hour", "usd_per_gpu": "GPU"}
@@ -226,7 +226,7 @@ def turning_volumes(c: Comparison, near: float) -> str:
     for side, found in (("below", c.turning_volume(up=False, within=near)), ("above", c.turning_volume(up=True, within=FAR))):
         if found is not None:
             at, today = told_apart(requests, found[0], now)
-            each = "" if told else f" requests a day (today {today})"
+            each = "" if told else f" requests a day (today {today}{volume_spread(c.case)})"
             told.append(f"{side} about {at}{each} the advice is {_advised(c, found, side)}")
     text = ", ".join(told)
     return f"{text[0].upper()}{text[1:]}." if told else ""
@@ -343,8 +343,8 @@ def _turning(c: Comparison) -> list[str]:
     told, today = list[str](), case_number(c.case, "workload.requests_per_day")
     for side, found in (("above", c.turning_volume(up=True)), ("below", c.turning_volume(up=False, within=NEAR))):
         if found is not None:
-            told.append(f"{side} about {told_apart(requests, found[0], today)[0]} requests a day,"
-                        f" where the advice is {_advised(c, found, side)}")
+            at = f"{told_apart(requests, found[0], today)[0]} requests a day{'' if told else volume_spread(c.case)}"
+            told.append(f"{side} about {at}, where the advice is {_advised(c, found, side)}")
     ends = [b for id in c.thresholds.ids if not option_of(c, id).tested for b in _over_the_horizon(c, id, "stay")]
     above = min(((b.first, b.option) for b in ends if b.first is not None and b.first > today), default=None)
     below = max(((b.until, b.option) for b in ends if b.until is not None and b.until < today), default=None)

@@ -464,7 +464,10 @@ def test_volumes_told_are_those_where_the_advice_turns_and_not_where_the_means_d
     at, to, _ = near.turning_volume(up=False)
     assert (to, 1 / 3 < at / 5_000 < 1) == ("stay", True)
     assert near.verdict.flips_between_usd_per_error is None, "the same model's answers cost the same, whatever one costs"
-    assert f"Below about {requests(at)} requests a day (today 5,000) the advice is to stay." in flat(near)
+    assert f"Below about {requests(at)} requests a day (today 5,000, its spread moving along) the advice is to stay." in flat(near)
+    data = parse_yaml(template("generation"), "generation")
+    data["workload"]["requests_per_day"] = {"value": at * 0.99, "low": at * 0.99 / 2, "high": at * 0.99 * 2}
+    assert compare(resolve(check_scenario(data)).case).verdict.leader == "stay", "as whoever tries it finds"
     far = answer()
     assert far.turning_volume(up=False)[0] < far.case["workload.requests_per_day"].number() / 3
     assert "the advice is to stay" not in flat(far)

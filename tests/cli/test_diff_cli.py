@@ -73,8 +73,8 @@ def test_a_mean_over_draws_and_a_central_value_are_told_apart_and_without_draws_
         a, b = (file(tmp_path, name, ("draws: 128", f"draws: {draws}"), ("40000", volume))
                 for name, volume in (("a.yaml", "40000"), ("b.yaml", "60000")))
         answers, _, causes = ask("diff", a, b, "--format", "markdown").stdout.partition("## gpt-6-luna")
-        assert said.replace("$", "\\$") in answers
-        assert "central NPV, \\$" in causes
+        assert said in answers
+        assert "central NPV, $" in causes
         assert ("mean NPV" in answers) == (draws != "0")
 
 

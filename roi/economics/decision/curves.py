@@ -89,7 +89,7 @@ class _Curve:
         self.plans = stacked(option.plans) if option.plans else None
         self.count = max(len(option.plans), 1)
         self.halved: dict[int, tuple[Array, Array]] = {}
-        """Volumes and the best floors there, in instances, by plan, where a commitment made them be searched."""
+        """Volumes and the best floors there, in instances, by plan, where they had to be searched."""
         self.capacity = self.pooling = np.empty((0, 1))
         self.demand = curves.demand
         if option.provisioned is not None:
@@ -198,14 +198,15 @@ class _Curve:
         """Two floors, in replicas of whole instances, one of which has the lowest present value.
 
         Where a floor is large its cost a request follows from the ratio of replicas to requests alone and is convex in it, so
-        that the best whole number lies beside the best ratio. A commitment spoils the ratio, but not that cost is convex in
-        the floor: there it is halved.
+        that the best whole number lies beside the best ratio. A commitment spoils the ratio, and so do cards that are owned,
+        of which there are few and those cost less than the next; not that cost is convex in the floor: there it is halved.
         """
         assert self.ratios is not None
         exact = self.ratios[plan] * volumes / each
         low, high = (np.maximum(side(exact), 1.0) for side in (np.floor, np.ceil))
-        if np.any(np.asarray(self.curves.shared.commitment_usd) > 0):
-            low, high = np.ones_like(exact), np.maximum(np.ceil(self.most[plan] * volumes / each), 1.0)
+        if np.any(np.asarray(self.curves.shared.commitment_usd) > 0) or np.any(np.isfinite(self.owned)):
+            most = np.minimum(np.ceil(self.most[plan] * volumes / each), self.owned[plan] / each)
+            low, high = np.ones_like(exact), np.maximum(most, 1.0)
             for k in range(self.count):  # more volume wants no smaller a floor: between those at the volumes around
                 known, sizes = self.halved.get(k, (np.empty(0), np.empty(0)))
                 at = np.searchsorted(known, volumes[plan == k])

@@ -1,6 +1,6 @@
 """What must hold between answers, whatever the figures, on random scenarios.
 
-10 of them in `make test`, 50 more in `make test-all`, 140 more in `make test-slow`: two to three seconds each.
+10 of them in `make test`, 51 more in `make test-all`, 139 more in `make test-slow`: two to three seconds each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,9 @@ from roi.economics.decision.verdict import error_rate_that_decides
 from roi.economics.inputs import Option, Shared
 from roi.facts.case import Case
 
-SEEDS = [pytest.param(seed, marks=() if seed < 10 else pytest.mark.full if seed < 60 else pytest.mark.slow)
+FOUND = (133,)
+"""Seeds beyond the first sixty in which an error was found."""
+SEEDS = [pytest.param(seed, marks=() if seed < 10 else pytest.mark.full if seed < 60 or seed in FOUND else pytest.mark.slow)
          for seed in range(200)]
 every = pytest.mark.parametrize("seed", SEEDS)
 CENT = 0.01

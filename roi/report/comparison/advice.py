@@ -336,11 +336,14 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
     why = "; not tested" if not o.tested else f"; {reason(c, o.id)}" if unlikely else ""
     part = _mostly_assumed(c, o)
     most = f"; {usd(part[0])} of {usd(o.cash_monthly_usd)} a month {part[1]}, assumed" if part else ""
-    head = f"{o.label} ({_fleet(o)}{'' if brief else f'; {mean_npv(c)} {short_usd(mean)}{most}{why}'})."
+    known = "" if brief else f"; {mean_npv(c)} {short_usd(mean)}{most}"
+    head = f"{o.label} ({_fleet(o)}{known}{why})."
     if c.thresholds is None:
         return [Labelled("NOT YET", (head,))]
-    at, also = ("", "") if brief else (f" ({today(c)})", f"{at_rent(c, o)}{another_wins(c, o)}")
-    return [Labelled("NOT YET", (f"{head} At the central values{at} it {wins_from(c, o)}.{also}",))]
+    if brief:
+        return [Labelled("NOT YET", (f"{head} Centrally it {wins_from(c, o)}.",))]
+    also = f"{at_rent(c, o)}{another_wins(c, o)}"
+    return [Labelled("NOT YET", (f"{head} At the central values ({today(c)}) it {wins_from(c, o)}.{also}",))]
 
 
 def _unless(c: Comparison, rivals: int) -> list[Block]:

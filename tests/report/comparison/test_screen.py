@@ -778,7 +778,7 @@ def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None]
 
 
 def test_a_stated_slo_says_what_the_latency_of_the_advised_option_rests_on() -> None:
-    c = bundled("workload.ttft_p95_s=1.5")
+    c = bundled("workload.ttft_p95_s=1.5", "workload.requests_per_day=100000")  # exact: fewer words elsewhere on the screen
     assert "! SLO (TTFT 1.5 s): the latency of gpt-6-luna is not known" in flat(c)
     own, spill = (replace(c, verdict=replace(c.verdict, leader=f"{kind}:qwen3-8b+lora"))
                   for kind in ("self-hosted-adapter", "hybrid"))

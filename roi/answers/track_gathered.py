@@ -45,6 +45,8 @@ class TrackQuestion:
     """Usage exports, as `roi usage` reads them."""
     options: FileOptions = field(default_factory=FileOptions)
     named: str | None = None
+    zone: str = "UTC"
+    """Of times without an offset in them."""
     bill: Path | None = None
     opencost: Path | None = None
     prometheus: str | None = None
@@ -82,7 +84,8 @@ def tracked_months(
             )
     usage: dict[str, MonthSums] = {}
     if question.actual:
-        usage = usage_months(question.actual, question.options, question.named, _models(options, decision.option), notes)
+        usage = usage_months(question.actual, _models(options, decision.option), notes, options=question.options,
+                             named=question.named, zone=question.zone)
     bill = {} if question.bill is None else bill_months(question.bill, question.today, question.options.rates)
     sums = told_by(usage, bill, question.bill)
     hours = {} if question.opencost is None else opencost_months(question.opencost)

@@ -95,18 +95,19 @@ def after(month: str, count: int = 1) -> str:
 
 
 def usage_months(
-    files: Sequence[str], options: FileOptions, named: str | None, models: Models, notes: list[str]
+    files: Sequence[str], models: Models, notes: list[str], *, options: FileOptions, named: str | None, zone: str
 ) -> dict[str, MonthSums]:
     """Sums of each month that the export covers whole but for MOST_LOST of it, of the models that the decision calls.
 
-    `notes` hear of what is left out: months that are covered in part, models that are none of the decision's.
+    `notes` hear of what is left out: months that are covered in part, models that are none of the decision's; and of what
+    `roi usage` says of these files.
     """
     from roi.usage.measure.days import MOST_LOST
     from roi.usage.measure.pricing import day_of
     from roi.usage.summary import Question, summarize
 
     try:
-        found = summarize(Question(files=tuple(files), options=options, named=named))
+        found = summarize(Question(files=tuple(files), options=options, named=named, zone=zone))
     except InputError as error:
         raise InputError(f"--actual: {str(error).removeprefix('FILES: ')}") from error
     if not found.dated:
@@ -114,6 +115,7 @@ def usage_months(
     if found.costs:
         notes.append("--actual: a cost export is among the files; what was billed is read from --bill")
     rows = _by_month(found.priced, models, notes)
+    notes += [f"--actual: {note}" for note in found.notes]
     before = len(notes)
     notes += [
         f"--actual: {gone.rows:,} row{'s' * (gone.rows > 1)} left out: {gone.reason} ({gone.source}"

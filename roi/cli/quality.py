@@ -25,7 +25,7 @@ from roi.errors import InputError
               help="Score FIRST's answers, SECOND's where a column escalated says so; left out = to the incumbent.")
 @click.option("--repeats", is_flag=True, help="An item that occurs twice for a system is a repeated run.")
 @click.option("--unscored", type=click.Choice(("left-out", "wrong")), default="left-out", show_default=True,
-              help="What an item without a score is, as of a call that failed.")
+              help="What an item without a score is, as of a call or a judge that failed.")
 @click.option("--training", type=PATH, help="Ids of the training examples, one a line, or JSON lines with an id.")
 @click.option("--strict", is_flag=True, help="Refuse where a row is left out or an item has no pair.")
 @format_option("table", "json", "markdown")

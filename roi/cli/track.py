@@ -2,11 +2,13 @@
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.exceptions import Exit
 
 from roi.cli.check import BROKEN
+from roi.cli.export_options import export_options, file_options
 from roi.cli.options import (
     PATH,
     Number,
@@ -22,18 +24,16 @@ from roi.cli.options import (
 )
 from roi.errors import InputError, UnknownName
 
+if TYPE_CHECKING:
+    from roi.usage.read.record import Dates
+
 
 @click.command()
 @file_argument
 @set_option
 @profiles_option
 @click.option("--actual", multiple=True, metavar="EXPORT", help="A usage export, as roi usage reads them; may be repeated.")
-@click.option("--from", "named", metavar="FORMAT", help="Its format; left out = told by header or keys.")
-@click.option(
-    "--map", "columns_given", multiple=True, metavar="WHAT=COLUMN", help="A column of your own table, as in roi usage."
-)
-@click.option("--provider", help="Who is paid, where the export does not say.")
-@click.option("--model", help="The model, where the export does not say.")
+@export_options
 @click.option("--exchange-rate", "rates", multiple=True, metavar="EUR=USD@DATE",
               help="What one unit of another currency was worth, in exports and --bill, as in roi usage.")
 @click.option("--bill", type=PATH, help="What was paid: a CSV with month, and usd, gpu_usd or gpu_hours.")
@@ -63,8 +63,11 @@ def track(
     actual: tuple[str, ...],
     named: str | None,
     columns_given: tuple[str, ...],
+    input_includes_cache: str | None,
     provider: str | None,
     model: str | None,
+    timezone: str,
+    dates: "Dates",
     rates: tuple[str, ...],
     bill: Path | None,
     opencost: Path | None,
@@ -98,7 +101,6 @@ def track(
     from roi.answers.track_hours import QUERY
     from roi.answers.track_months import after, month_of, read_month
     from roi.cli.output import check_targets, write, write_blocks, write_page
-    from roi.cli.usage import file_options
     from roi.report.track import track_blocks
     from roi.report.track_json import track_json
 
@@ -111,7 +113,9 @@ def track(
     question = TrackQuestion(
         actual=actual,
         named=named,
-        options=file_options(columns_given, None, provider, model, None, "iso", rates),
+        options=file_options(columns=columns_given, includes=input_includes_cache, provider=provider, model=model, dates=dates,
+                             rates=rates),
+        zone=timezone,
         bill=bill,
         opencost=opencost,
         prometheus=prometheus,

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from roi.cli.export_options import export_options, file_options
 from roi.cli.options import (
     PATH,
     TARGET,
-    Choice,
     Number,
     cache_option,
     collect_often,
@@ -17,24 +17,14 @@ from roi.cli.options import (
     tell,
     watched,
 )
-from roi.errors import InputError
 
 if TYPE_CHECKING:
-    from datetime import date as Date
-
-    from roi.usage.read.record import Dates, FileOptions
+    from roi.usage.read.record import Dates
 
 
 @click.command()
 @click.argument("files", nargs=-1)
-@click.option("--from", "named", metavar="FORMAT", help="Format of the files; left out = told by header or keys.")
-@click.option("--map", "columns_given", multiple=True, metavar="WHAT=COLUMN",
-              help="A column of your own table: time, input, output, thinking (where output leaves it out), cached,"
-                   " cache_write, model, provider, group, cost, requests, until, batch, status.")
-@click.option("--input-includes-cache", type=Choice(["yes", "no"]),
-              help="Whether the input column counts cached tokens too, where the format leaves it open.")
-@click.option("--provider", help="Who is paid, where the files do not say.")
-@click.option("--model", help="The model, where the files do not say.")
+@export_options
 @click.option(
     "--agents",
     is_flag=True,
@@ -46,9 +36,6 @@ if TYPE_CHECKING:
     metavar="KIND",
     help="tag, prompt, key, user, project, session, model, day or hour (of the day, UTC); left out = the first that there is.",
 )
-@click.option("--timezone", default="UTC", show_default=True, metavar="ZONE", help="Of times without an offset.")
-@click.option("--dates", type=Choice(["iso", "us", "eu"]), default="iso", show_default=True,
-              help="How dates of your own tables are written: us = month/day/year, eu = day/month/year.")
 @click.option("--exchange-rate", "rates", multiple=True, metavar="EUR=USD@DATE",
               help="What one unit of another currency was worth on a day, and until the next that is told; the first holds"
                    " before it too: EUR=1.08@2026-10-31.")
@@ -77,9 +64,9 @@ def usage(
 
     Read are the exports of OpenAI and Anthropic (usage and cost, CSV and API), answers of OpenAI's and Gemini's APIs, sessions
     of Claude Code, Codex CLI, Gemini CLI and OpenCode, LiteLLM, Langfuse, LangSmith, Phoenix, spans of OpenTelemetry GenAI,
-    OpenInference and the AI SDK, AWS Bedrock logs (S3, CloudWatch), OpenRouter, DeepSeek, Cursor, Helicone, FOCUS, public
-    traces, and any CSV, JSON lines or Parquet with a time, input and output tokens; a ZIP of them too. Prompts and answers are
-    never read.
+    OpenInference and the AI SDK, AWS Bedrock logs (S3, CloudWatch), OpenRouter, DeepSeek, Cursor, Helicone, Portkey, FOCUS,
+    public traces, and any CSV, JSON lines or Parquet with a time, input and output tokens; a ZIP of them too. Prompts and
+    answers are never read.
     """
     from roi import __version__, clock
     from roi.answers.usage import answer_usage
@@ -90,7 +77,8 @@ def usage(
     from roi.usage.summary import Question
 
     collect_often()
-    options = file_options(columns_given, input_includes_cache, provider, model, group_by, dates, rates, clock.today())
+    options = file_options(columns=columns_given, includes=input_includes_cache, provider=provider, model=model,
+                           group_by=group_by, dates=dates, rates=rates, today=clock.today())
     question = Question(files=files, options=options,
                         named=named, strict=strict, zone=timezone, incumbent=incumbent, task=task, bill_usd_per_month=bill,
                         requests_per_day=requests_per_day, backend=backend, trace=trace, agents=agents, names=names)
@@ -125,24 +113,3 @@ def _files_of(arguments: tuple[str, ...]) -> list[Path]:
 
     apart = [argument for argument in arguments if Path(argument).is_dir() or ("*" in argument and not Path(argument).exists())]
     return [file.path for argument in apart for file in find_files([argument]) if file.path is not None]
-
-
-def file_options(
-    columns: tuple[str, ...], includes: str | None, provider: str | None, model: str | None, group_by: str | None,
-    dates: "Dates", rates: tuple[str, ...], today: "Date | None" = None,
-) -> "FileOptions":
-    """What the options say of the files' rows; rates of exchange of a day after `today` are refused."""
-    from roi.facts.exchange_rate import read_rates
-    from roi.usage.read.record import FileOptions
-
-    pairs = [tuple(part.strip() for part in column.partition("=")[::2]) for column in columns]
-    for pair, column in zip(pairs, columns, strict=True):
-        if not all(pair):
-            raise InputError(f"--map: {column[:60]!r} is not usable; write it as time=COLUMN")
-    if provider is not None:
-        from roi.catalog.prices.api_prices import find_provider
-
-        provider = find_provider(provider, "--provider")
-    return FileOptions(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
-                       model=model, dates=dates, columns=tuple((what, name) for what, name in pairs),
-                       rates=read_rates(rates, "--exchange-rate", today))

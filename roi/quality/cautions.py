@@ -61,8 +61,8 @@ def _without_score(found: EvaluationSet, measured: Measured, *, wrong: bool) -> 
             yield f"{each.system}: calls without a score count as wrong, in {count:,} of {judged:,} items (--unscored)"
         elif count:
             whole = share * judged / (judged + count)
-            yield (f"{each.system}: {count:,} of {judged + count:,} items have no score (failed calls, empty ones) and are left"
-                   f" out: {100 * share:.1f}%; counted as wrong, {100 * whole:.1f}% (--unscored wrong)")
+            yield (f"{each.system}: {count:,} of {judged + count:,} items have no score (failed calls or judges, empty ones)"
+                   f" and are left out: {100 * share:.1f}%; counted as wrong, {100 * whole:.1f}% (--unscored wrong)")
 
 
 def _moved_rules(fixed: dict[str, Fixed], results_on: str | None) -> Iterator[str]:

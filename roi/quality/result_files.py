@@ -5,6 +5,7 @@ import glob
 import gzip
 import io
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,8 @@ LONGEST_LINE: Final = 1 << 26
 """Characters of a line, and of a cell: an item and what was said of it."""
 MOST_STRANGE: Final = 100_000
 ZSTANDARD: Final = 93
+EXCEL: Final = re.compile(r"\ufeff?\"?sep=([,;\t])\"?", re.IGNORECASE)
+"""A first line by which Excel is told what stands between cells."""
 
 
 def find_files(arguments: Sequence[str]) -> list[Path]:
@@ -189,12 +192,16 @@ def _lines(text: _Rest, shown: str, notes: Notes) -> Iterator[tuple[str, Documen
 def _table(head: str, text: _Rest, shown: str, notes: Notes) -> Iterator[tuple[str, Document]]:
     csv.field_size_limit(LONGEST_CELL)
     line = next((line for line in head.splitlines() if line.strip()), "")
-    reader = csv.reader(text, delimiter=max((",", ";", "\t"), key=line.count))
+    told = EXCEL.fullmatch(line.strip(" "))
+    reader = csv.reader(text, delimiter=max((",", ";", "\t"), key=line.count) if told is None else told[1])
     header: list[str] = []
     try:
         for row in reader:
             place = f"{shown}, line {reader.line_num}"
             if not any(cell.strip() for cell in row):
+                continue
+            if told is not None:
+                told = None
                 continue
             if not header:
                 header = [cell.strip() for cell in row]

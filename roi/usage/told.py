@@ -79,6 +79,12 @@ def _cache_notes(form: Format, rows: Sequence[Priced]) -> Iterator[str]:
     if form.may_lack_written and told["cache_read"] and not told["cache_write"] and dearer:
         yield (f"no row of {form.title} tells of tokens that were written to a cache, which are dearer than uncached input: the"
                " list price leaves that out; roi compare takes what a call does not find of the shared prefix as written")
+    for provider, whose in form.may_double.items():
+        open_ones = [each.spend for each in rows if each.spend.provider == provider and each.spend.tokens["perhaps_cached"]]
+        doubled = sum(spend.tokens["cache_read"] for spend in open_ones)
+        if doubled and all(spend.tokens["uncached_input"] >= spend.tokens["cache_read"] for spend in open_ones):
+            yield (f"{doubled:,} cached tokens may be twice in the input, and so many uncached ones too many, if {whose} wrote"
+                   " these spans: no version is named in them")
     more = sum(spend.tokens["cache_write"] * (r.cache_write_1h[0] - r.cache_write[0]) / 1e6 for spend, r in listed)
     if form.may_lack_hour and not told["cache_write_1h"] and more > 0:
         yield (f"no row of {form.title} tells how long a cache keeps the {told['cache_write']:,} tokens that were written:"

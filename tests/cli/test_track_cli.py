@@ -3,6 +3,7 @@
 import json
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
@@ -696,3 +697,30 @@ def test_a_log_may_call_a_model_otherwise_than_the_price_list_does(provider, mod
     found = told(tmp_path, "--option", "stay", "--actual", tmp_path / "usage.csv", file="named.yaml")
     assert [month["calls"]["came"] for month in found["months"]] == [31 * 60_000]
     assert f"none of the decision's models: {elsewhere}" in " ".join(found["notes"])
+
+
+def local_calls(path: Path) -> Path:
+    """A call an hour of New York, day before month, from 00:00 UTC of 1 December 2026 to 31 January 2027: 31 x 24 x 2 = 1,488.
+
+    1,040 tokens of input beside 960 cached and 10 of output: (1,040 x 0.10 + 960 x 0.01 + 10 x 0.50) / 1e6 = $0.0001186.
+    """
+    first = datetime(2026, 11, 30, 19, tzinfo=UTC)
+    lines = [f"{first + timedelta(hours=k):%d/%m/%Y %H:%M},gpt-6-luna,1040,960,10" for k in range(1488)]
+    path.write_text("time,model,input_tokens,cached_tokens,output_tokens\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def test_the_same_log_is_the_same_money_to_usage_and_to_track(folder, tmp_path):
+    """$0.0001186 x 744 in each month, where the zone, the dates and the cache are said to both; else usage has other sums."""
+    calls = local_calls(tmp_path / "calls.csv")
+    said = ("--provider", "openai", "--timezone", "America/New_York", "--dates", "eu", "--input-includes-cache", "no")
+    spent = json.loads(roi("usage", calls, *said, "--format", "json", "--tasks", 0).stdout)
+    assert spent["list_usd"] == pytest.approx(1488 * 0.0001186, abs=1e-6)
+    assert track(folder, "--actual", calls, *said, "--folder", tmp_path / "kept").exit_code == 0
+    kept = [json.loads(path.read_text()) for path in sorted((tmp_path / "kept").glob("*.json"))]
+    assert [(each["month"], each["api_usd"]) for each in kept] == [
+        (month, pytest.approx(744 * 0.0001186)) for month in ("2026-12", "2027-01")]
+    plain = track(folder, "--actual", calls, *said[:2], "--dates", "eu")
+    assert "2027-01 is left out: 30 of its 31 days are covered whole" in plain.stderr
+    assert "1,428,480 cached tokens may or may not be part of the input column" in " ".join(plain.stderr.split())
+    assert "--dates eu reads day/month/year" in track(folder, "--actual", calls, *said[:2]).stderr

@@ -178,6 +178,37 @@ def test_a_conversation_in_the_metadata_of_promptfoo_is_a_cluster(tmp_path: Path
     assert quality(tmp_path / "r.json", "--incumbent", "a").data["clusters"] == 10
 
 
+@pytest.mark.parametrize("beside", [(), ("step", "loss"), ("sample_id",), ("eval_id",), ("sample_id", "id")])
+def test_an_epoch_is_a_repeat_beside_columns_of_inspect_and_else_asked_for(beside: tuple[str, ...], tmp_path: Path) -> None:
+    """Two epochs of 30 items: b is right in the second alone. As repeats that is a half; as checkpoints, 0 and 1.
+
+    Columns of Inspect's samples_df, as a public script exports it: sample_id, eval_id, id, epoch. One epoch decides nothing.
+    """
+    rows = [{"item": k, "model": name, "epoch": epoch, "score": int(name == "a" or epoch == 2), "who": f"{name}-{epoch}",
+             **dict.fromkeys(beside, f"{k}-{epoch}")} for k in range(30) for name in ("a", "b") for epoch in (1, 2)]
+    write_rows(tmp_path / "r.jsonl", rows)
+    halves = {"a": (30, 1.0), "b": (30, 0.5)}
+    found = quality(tmp_path / "r.jsonl", "--incumbent", "a", "--map", "item=item")
+    if {"eval_id"} <= {*beside} or {"sample_id", "id"} <= {*beside}:
+        assert found.scores == halves
+    else:
+        assert "r.jsonl, line 2: 'epoch' may be a repeat of the item (--map run=epoch, whose mean counts), or a" in found.error
+    for option in (("--map", "run=epoch"), ("--repeats",)):
+        assert quality(tmp_path / "r.jsonl", "--incumbent", "a", "--map", "item=item", *option).scores == halves
+    apart = quality(tmp_path / "r.jsonl", "--incumbent", "a-1", "--map", "item=item", "--map", "system=who")
+    assert apart.scores == {"a-1": (30, 1.0), "a-2": (30, 1.0), "b-1": (30, 0.0), "b-2": (30, 1.0)}
+    write_rows(tmp_path / "one.jsonl", [row for row in rows if row["epoch"] == (1 if row["model"] == "a" else 2)])
+    assert quality(tmp_path / "one.jsonl", "--incumbent", "a", "--map", "item=item").scores == {"a": (30, 1.0), "b": (30, 1.0)}
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "\ufeffsep=;"])
+def test_a_first_line_for_excel_names_what_stands_between_cells(first: str, tmp_path: Path) -> None:
+    """Commas in a cell decide nothing: 40 items, of which b has 30."""
+    rows = [f"{k};{name};{int(name == 'a' or k < 30)};a, b, c" for k in range(40) for name in ("a", "b")]
+    (tmp_path / "r.csv").write_text("\r\n".join((first, "id;system;score;why", *rows)))
+    assert quality(tmp_path / "r.csv", "--incumbent", "a").scores == {"a": (40, 1.0), "b": (40, 0.75)}
+
+
 def test_own_rows_as_lines_list_and_table_are_the_same(tmp_path: Path) -> None:
     """3 right on both, 1 on today alone, 2 on the other alone, 4 on none: 4/10 and 5/10."""
     rows = pair_rows(3, 1, 2, 4)

@@ -218,8 +218,8 @@ def test_items_without_a_score_are_warned_of_by_system_and_count_as_wrong_where_
             {"id": 0, "system": "other", "score": None, "run": 2}]
     found = ask(tmp_path, rows)
     assert found.scores == {"today": (50, 0.84), "other": (40, 0.8)}
-    assert ("other: 10 of 50 items have no score (failed calls, empty ones) and are left out: 80.0%; counted as wrong, 64.0%"
-            " (--unscored wrong)") in found.data["warnings"]
+    assert ("other: 10 of 50 items have no score (failed calls or judges, empty ones) and are left out: 80.0%; counted as"
+            " wrong, 64.0% (--unscored wrong)") in found.data["warnings"]
     assert {each["system"]: each["items_without_score"] for each in found.data["scores"]} == {"today": 0, "other": 10}
     assert sum(found.left_out.values()) == 11
     wrong = ask(tmp_path, rows, "--unscored", "wrong")

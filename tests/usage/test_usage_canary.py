@@ -41,6 +41,8 @@ WRITTEN = {
     "openai-costs.csv": "start_time,end_time,amount_value,amount_currency,line_item,user_email\n"
     f'1790812800,1790899200,2,usd,"gpt-4o, input",{CANARY}',
     "anthropic-cost.csv": "usage_date_utc,model,token_type,cost_usd,note\n2026-10-01,Claude Opus 5,output,1.5," + CANARY,
+    "deepseek-cost.csv": "user_id,utc_date,model,wallet_type,cost,currency,note\n"
+    f"u,2026-10-01,deepseek-chat,Paid,1.25,USD,{CANARY}",
     "completions.json": json.dumps(
         {
             "object": "list",

@@ -42,3 +42,32 @@ def test_exports_with_a_utc_date_are_read_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("kind", "groups"), [(None, {"prod", "dev"}), ("user", {"u1"})])
 def test_groups_are_the_keys_name_or_the_user(kind: str | None, groups: set[str], tmp_path: Path) -> None:
     assert {row["group"] for row in records(tmp_path, AMOUNT, formats=FORMS, group_by=kind)} == groups
+
+
+def cost_csv(path: Path, *costs: str, currency: str = "USD") -> Path:
+    """A cost CSV with a row a day, as published parsers of the export read it."""
+    rows = [f"u1,2026-05-0{day},deepseek-chat,Paid,{cost},{currency}" for day, cost in enumerate(costs, start=1)]
+    path.write_text("user_id,utc_date,model,wallet_type,cost,currency\n" + "\n".join(rows) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(("costs", "paid"), [
+    (("1.25", "0.5"), [1.25, 0.5]), (("-1.44", "-0.72"), [1.44, 0.72]), (("3", "-1"), [3.0, -1.0])])
+def test_costs_are_what_was_spent_whatever_their_sign(costs: tuple[str, ...], paid: list[float], tmp_path: Path) -> None:
+    """Older exports have what was spent below 0; a credit beside a larger cost stays one."""
+    rows = records(tmp_path, cost_csv(tmp_path / "cost.csv", *costs))
+    assert [row["cost_usd"] for row in rows] == pytest.approx(paid)
+    assert {(row["source"], row["kind"], row["model"], row["group"], row["dropped"]) for row in rows} == {
+        ("deepseek-cost-csv", "cost", "deepseek-chat", "Paid", None)}
+
+
+def test_an_older_and_a_newer_export_are_turned_each_by_itself(tmp_path: Path) -> None:
+    """$1.44 of an older export, below 0 there, and $5 of a newer one."""
+    older, newer = cost_csv(tmp_path / "older.csv", "-1.44"), cost_csv(tmp_path / "newer.csv", "5")
+    newer.write_text(newer.read_text().replace("2026-05", "2026-08"))
+    assert [row["cost_usd"] for row in records(tmp_path, older, newer)] == pytest.approx([1.44, 5.0])
+
+
+def test_costs_in_yuan_ask_for_a_rate(tmp_path: Path) -> None:
+    rows = records(tmp_path, cost_csv(tmp_path / "cost.csv", "7.2", currency="CNY"))
+    assert rows[0]["dropped"].startswith("an amount in CNY")

@@ -483,3 +483,11 @@ def test_dates_of_the_united_states_end_a_bucket_too(tmp_path: Path) -> None:
     file = text(tmp_path / "b.csv", head, *hours, "10/6/2026,10/7/2026,3,100,10,gpt-4o")
     found = usage_answer(file, "--dates", "us", "--group-by", "hour")
     assert sorted(each["group"] for each in found["by_group"]) == ["(longer than an hour)", "09:00", "10:00"]
+
+
+@pytest.mark.parametrize(("form", "day"), [("us", "11/30/2026"), ("eu", "30.11.2026"), ("iso", "2026-11-30")])
+def test_local_times_are_of_the_zone_in_each_form_of_dates(form: str, day: str, tmp_path: Path) -> None:
+    """A day begins at 05:00 UTC in New York, and 19:00 there is midnight UTC of the next one."""
+    file = text(tmp_path / "a.csv", "time,model,input,output", f"{day},gpt-4o,1,1", f"{day} 19:00,gpt-4o,1,1")
+    rows = read(tmp_path, file, dates=form, zone="America/New_York")
+    assert [row["at_us"] % 86_400_000_000 // 3_600_000_000 for row in rows] == [5, 0]

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from usage_support import CANARY, DATA, fresh, records, totals
 
 from roi.usage.formats.tools.otel import OTEL_GENAI
-from roi.usage.read.record import OVER
+from roi.usage.read.record import OVER, FileOptions
+from roi.usage.summary import Question, summarize
 
 FORMATS = (OTEL_GENAI,)
 
@@ -115,3 +117,69 @@ def test_reasoning_above_the_output_of_a_span_is_added_in_all_spans_of_its_model
 
     log = spans(tmp_path / "log.jsonl", span("gemini-2.5-pro", 5, 9), span("gemini-2.5-pro", 30, 3), span("gpt-5", 30, 3))
     assert [row["output"] for row in records(tmp_path, log, formats=FORMATS)] == [14, 33, 30]
+
+
+def spans_of_gemini(path: Path, version: str | None, shape: str, counts: tuple[tuple[int, int], ...]) -> Path:
+    """Spans of OpenInference's google-genai, each with (input, cached) and 5 tokens of output."""
+    name = "openinference.instrumentation.google_genai"
+    own = {"openinference.span.kind": "LLM", "llm.provider": "google", "llm.model_name": "gemini-2.5-pro",
+           "llm.token_count.completion": 5}
+    spans = [{"spanId": f"{k:016x}", "traceId": "aa" * 16, "startTimeUnixNano": str(1790812801000000000 + k), "status": {},
+              "attributes": {**own, "llm.token_count.prompt": given, "llm.token_count.prompt_details.cache_read": cached}}
+             for k, (given, cached) in enumerate(counts)]
+    if shape == "otlp":
+        for span in spans:
+            span["attributes"] = [{"key": key, "value": {"stringValue" if isinstance(value, str) else "intValue": value}}
+                                  for key, value in span["attributes"].items()]  # type: ignore[attr-defined]
+        scope = {} if version is None else {"scope": {"name": name, "version": version}}
+        path.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{**scope, "spans": spans}]}]}))
+        return path
+    more = {"flat": {"instrumentationScope": {"name": name, "version": version}}, "table": {
+        "ScopeName": name, "ScopeVersion": version}, "attribute": {}}[shape] if version else {}
+    for span in spans:
+        if shape == "attribute" and version:
+            span["attributes"] |= {"otel.scope.name": name, "otel.scope.version": version}  # type: ignore[operator]
+    path.write_text("".join(json.dumps(span | more) + "\n" for span in spans))
+    return path
+
+
+@pytest.mark.parametrize("shape", ["otlp", "flat", "table", "attribute"])
+@pytest.mark.parametrize(("version", "uncached"), [
+    ("0.1.11", 2_800), ("0.1.12", 2_000), ("0.1.15", 2_000), ("0.1.16", 2_800), ("1.4.1", 2_800)])
+def test_google_genai_of_openinference_counted_cached_tokens_twice_for_four_versions(
+    shape: str, version: str, uncached: int, tmp_path: Path
+) -> None:
+    """1,800 of which 800 cached, and 1,800 without: 1,000 + 1,800; twice in the input, 1,000 of 1,800 are the API's: 200."""
+    path = spans_of_gemini(tmp_path / "spans.json", version, shape, ((1_800, 800), (1_800, 0)))
+    rows = records(tmp_path, path, formats=FORMATS)
+    assert (totals(rows)["uncached_input"], totals(rows)["cache_read"]) == (uncached, 800)
+    assert sum(row["perhaps_cached"] for row in rows) == 0
+
+
+def test_spans_without_a_version_are_told_of_where_they_may_be_of_those(tmp_path: Path) -> None:
+    """900 of 1,000 cached cannot be 900 twice."""
+    told = "800 cached tokens may be twice in the input, and so many uncached ones too many, if OpenInference's google-genai"
+    found = summarize(Question(files=(str(spans_of_gemini(tmp_path / "a.json", None, "otlp", ((1_800, 800),))),),
+                               options=FileOptions()))
+    assert any(note.startswith(f"{told} 0.1.12 to 0.1.15 wrote these") for note in found.notes)
+    for version, counts in (("0.1.14", ((1_800, 800),)), (None, ((1_000, 900),)), (None, ((1_000, 0),))):
+        path = spans_of_gemini(tmp_path / "b.json", version, "otlp", counts)
+        found = summarize(Question(files=(str(path),), options=FileOptions()))
+        assert not any("twice in the input" in note for note in found.notes)
+
+
+def test_requests_that_vllm_tells_are_calls_of_the_model_that_the_user_names(tmp_path: Path) -> None:
+    """Its spans name no model (vllm/v1/engine/output_processor.py); beside a client's span of the same trace they repeat it."""
+    def span(number: int, trace: str, **attributes: object) -> str:
+        return json.dumps({"spanId": f"{number}", "traceId": trace, "startTimeUnixNano": f"17908128010000000{number:02d}",
+                           "name": "llm_request", "attributes": attributes}) + "\n"
+
+    served: dict[str, object] = {"gen_ai.latency.e2e": 0.8, "gen_ai.request.id": "chatcmpl-1", "gen_ai.usage.prompt_tokens": 44,
+                                 "gen_ai.usage.completion_tokens": 11}
+    client: dict[str, object] = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "qwen3-8b",
+                                 "gen_ai.usage.input_tokens": 30, "gen_ai.usage.output_tokens": 3}
+    (tmp_path / "s.jsonl").write_text(span(1, "a", **served) + span(2, "b", **client) + span(3, "b", **served))
+    rows = records(tmp_path, tmp_path / "s.jsonl", formats=FORMATS, model="qwen3-8b")
+    assert [row["dropped"] for row in rows] == [None, None, "a span of no model"]
+    assert (totals(rows)["uncached_input"], totals(rows)["output"]) == (74, 14)
+    assert records(fresh(tmp_path, "n"), tmp_path / "s.jsonl", formats=FORMATS)[0]["dropped"] == "no model named"

@@ -154,6 +154,12 @@ BUCKETED: dict[str, tuple[str, Callable[[Path, int], Path]]] = {
             f"u,2026-10-01,deepseek-chat,k,s,output_tokens,1,{n}",
         ),
     ),
+    "deepseek-cost-csv": (
+        "cost",
+        lambda path, n: table(
+            path, "user_id,utc_date,model,wallet_type,cost,currency", f"u,2026-10-01,deepseek-chat,Paid,{n / 10},USD"
+        ),
+    ),
     "focus": (
         "cost",
         lambda path, n: table(path, FOCUS, f"{n / 10},USD,Usage,2026-10-01,2026-10-02,AI and Machine Learning,OpenAI,OpenAI,s"),
@@ -209,7 +215,7 @@ BUCKETED: dict[str, tuple[str, Callable[[Path, int], Path]]] = {
 }
 """A day of each bucketed format, with n times the counts."""
 OF_FOUR = {"openai-csv": 1200, "openai-costs-api": 0.4, "openai-costs-csv": 1.2, "anthropic-cost-api": 0.4,
-           "anthropic-cost-csv": 1.2, "litellm-spend-days": 4.0, "focus": 0.4}  # fmt: skip
+           "anthropic-cost-csv": 1.2, "litellm-spend-days": 4.0, "focus": 0.4, "deepseek-cost-csv": 0.4}  # fmt: skip
 """Input tokens, or USD, of a day with n = 4; 400 where it is not said."""
 TITLES = {form.name: form.title for form in FORMATS} | {"generic": "table of your own"}
 

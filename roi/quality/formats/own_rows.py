@@ -2,6 +2,10 @@
 
 Usual names are known (NAMES), others are given with --map, values inside of others as a path with dots: scores.Factuality,
 metricsData.0.score. Cluster, weight, run and escalated may be there. Every other column stays where it is.
+
+`epoch` is a repeat of the item in tables that Inspect makes (samples_df: eval_id, sample_id, id, epoch), and a pass of training
+in tables of checkpoints, whose rows are of different systems. Beside Inspect's columns it is the former; else a system with
+more than one is refused until somebody says which.
 """
 
 from collections.abc import Iterator
@@ -25,6 +29,9 @@ ANSWERS: Final = frozenset({
     "prediction", "predicted", "predicted_label", "pred", "pred_label", "output", "answer", "response", "completion",
     "expected", "target", "gold", "gold_label", "true_label", "reference", "ground_truth"})
 """Columns of answers: beside one, a column `label` may be the right answer, not whether the given one is right."""
+EPOCH: Final = "epoch"
+OF_INSPECT: Final = (frozenset({"eval_id"}), frozenset({"sample_id", "id"}), frozenset({"sample_uuid"}))
+"""Columns beside which an epoch is a repeat: of Inspect's table of samples."""
 ABSENT: Final = object()
 """What stands where there is no value; null is one."""
 
@@ -62,10 +69,22 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         raise InputError(f"{source.path}: no column for the system (model); --map system=COLUMN, or --system"
                          f" {source.path.rpartition('/')[2]}=NAME where the file is of one system")
     notes.metrics[score] = None
+    epochs: dict[str, object] | None = {} if _may_be_training(source.first, run, asked) else None
     for place, document in source.documents:
         get = partial(_inside, document) if inside else document.get
-        mark, rest = share(get(score), place), (get(cluster), get(weight), get(run), get(escalated))
-        yield place, Row(get(item), alone or get(system), mark, *rest)
+        mark, rest, by = share(get(score), place), (get(cluster), get(weight), get(run), get(escalated)), alone or get(system)
+        if epochs is not None and epochs.setdefault(str(by), get(run)) != get(run):
+            raise InputError(f"{place}: {run!r} may be a repeat of the item (--map run={run}, whose mean counts), or a pass of"
+                             " training, whose checkpoints are systems: keep the rows of one, or --map system=COLUMN that"
+                             " tells them apart")
+        yield place, Row(get(item), by, mark, *rest)
+
+
+def _may_be_training(first: Document, run: str, asked: Asked) -> bool:
+    """True where repeats are told by a column `epoch` that nobody named, and none of Inspect's columns is beside it."""
+    own = {name.lower().replace(" ", "_").replace("-", "_") for name in first}
+    named = asked.repeats or any(what == "run" for what, _ in asked.columns)
+    return run in first and run.lower() == EPOCH and not named and not any(beside <= own for beside in OF_INSPECT)
 
 
 def _refuse_gold(source: Source, score: str, *, told: bool) -> None:

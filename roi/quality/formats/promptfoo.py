@@ -4,12 +4,14 @@ A result names its provider (label, else id), its test's variables and whether a
 promptfoo/promptfoo, examples/redteam-sql-injection-agent/redteam.metrics.results.json, have the results under
 results.results, `failureReason` 2 where the call failed, and a `promptId` that is a hash. An item is known by a hash of its
 variables, since a repetition of a test has a `testIdx` of its own; a variable or a metadata field that is an id comes first.
+Where the judge failed there is no score (`failed_judges`).
 """
 
 import json
 from collections.abc import Iterator
 from hashlib import blake2b
 
+from roi.quality.formats.failed_judges import unjudged
 from roi.quality.formats.own_rows import NAMES
 from roi.quality.result_rows import FAILED, NO_SCORE, Asked, Document, Format, Notes, Row, Source, block, one_of, share
 
@@ -18,6 +20,7 @@ CLUSTERS = ("conversationId", *(name for name in NAMES["cluster"] if name.endswi
 """conversationId is promptfoo's own: tests of one conversation share it."""
 ERROR = 2
 """failureReason of a call that gave no answer."""
+UNJUDGED = "the judge failed: an error, no verdict on the answer"
 
 
 def _recognises(head: Document, first: Document) -> bool:  # noqa: ARG001 -- every format is asked alike
@@ -29,6 +32,7 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     for place, result in source.documents:
         failed = result.get("failureReason") == ERROR
         mark = None if failed else _mark(result, asked, notes, place)
+        lost = mark is not None and unjudged(result, asked.metric or "success", mark)
         provider = result.get("provider")
         name = block(provider).get("label") or block(provider).get("id") or provider
         seen = prompts.setdefault(str(name), [])
@@ -38,8 +42,8 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
         if (k := seen.index(prompt) + 1) > 1:
             notes.tried[f"several prompts of {str(name)[:80]}"] = None
             name = f"{name} (prompt {k})"
-        yield place, Row(_item(result), name, mark, _cluster(result), run=result.get("testIdx"),
-                         lacks=FAILED if failed else NO_SCORE)
+        yield place, Row(_item(result), name, None if lost else mark, _cluster(result), run=result.get("testIdx"),
+                         lacks=FAILED if failed else UNJUDGED if lost else NO_SCORE)
     if isinstance(date := source.head.get("results.timestamp"), str):
         notes.dates.append(date[:10])
 

@@ -13,6 +13,7 @@ from roi.usage.formats.gateways.helicone import HELICONE_CSV, HELICONE_JSON
 from roi.usage.formats.gateways.litellm import LITELLM_DAILY, LITELLM_SPENDLOGS
 from roi.usage.formats.gateways.litellm_reports import LITELLM_ACTIVITY, LITELLM_SPEND_DAYS, LITELLM_UI
 from roi.usage.formats.gateways.openrouter import OPENROUTER_API, OPENROUTER_CSV, OPENROUTER_DAILY
+from roi.usage.formats.gateways.portkey import PORTKEY
 from roi.usage.formats.relative_traces import TRACES
 from roi.usage.formats.tools.cursor import CURSOR_CSV
 from roi.usage.formats.tools.langfuse import LANGFUSE, LANGFUSE_UI
@@ -20,7 +21,7 @@ from roi.usage.formats.tools.langsmith import LANGSMITH
 from roi.usage.formats.tools.otel import OTEL_GENAI
 from roi.usage.formats.tools.phoenix import PHOENIX
 from roi.usage.formats.vendors.anthropic import ANTHROPIC_COST_API, ANTHROPIC_COST_CSV, ANTHROPIC_CSV, ANTHROPIC_USAGE_API
-from roi.usage.formats.vendors.deepseek import DEEPSEEK_CSV
+from roi.usage.formats.vendors.deepseek import DEEPSEEK_COST_CSV, DEEPSEEK_CSV
 from roi.usage.formats.vendors.gemini_calls import GEMINI_CALLS
 from roi.usage.formats.vendors.openai import OPENAI_COSTS_API, OPENAI_COSTS_CSV, OPENAI_CSV, OPENAI_USAGE_API
 from roi.usage.formats.vendors.openai_calls import OPENAI_CALLS
@@ -32,5 +33,5 @@ FORMATS: tuple[Format, ...] = (
     CLAUDE_CODE, CODEX_CLI,
     GEMINI_CLI, GEMINI_TELEMETRY, OPENCODE, OTEL_GENAI, PHOENIX, LITELLM_SPENDLOGS, LITELLM_DAILY, LITELLM_ACTIVITY,
     LITELLM_SPEND_DAYS, LITELLM_UI, LANGFUSE, LANGFUSE_UI, LANGSMITH, OPENROUTER_CSV, OPENROUTER_API, OPENROUTER_DAILY,
-    HELICONE_CSV, HELICONE_JSON, GEMINI_CALLS, CURSOR_CSV, DEEPSEEK_CSV, FOCUS, *TRACES)
+    HELICONE_CSV, HELICONE_JSON, PORTKEY, GEMINI_CALLS, CURSOR_CSV, DEEPSEEK_CSV, DEEPSEEK_COST_CSV, FOCUS, *TRACES)
 """Every known format, in the order in which JSON documents are tried; a table of one's own is none of them (generic)."""

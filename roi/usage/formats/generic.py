@@ -76,6 +76,8 @@ CELLS_NAMED: Final = {UNREADABLE_COUNT: "token", UNREAD_REQUESTS: "request"}
 DATE_FORM: Final = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}[0-9 .,:APMapm]{0,20}")
 NUMBER_FORM: Final = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+([.,][0-9]+)?|[0-9]+,[0-9]+")
 """A date whose year is last, a number with separators of thousands or a decimal comma: no text that may not be shown."""
+IN_CENTS: Final = "req_units"
+"""A column of Portkey's, whose `cost` is in cents."""
 SEPARATORS: Final = re.compile(r"[ _.-]+")
 
 
@@ -125,8 +127,10 @@ def _found(options: FileOptions, header: tuple[str, ...]) -> dict[str, str | Non
         if column.lower() not in {name.lower() for name in header}:
             raise UnknownName(f"--map {what}", column, header, "column")
     own = {_plain(name): name.lower() for name in reversed(header)}
-    return {what: next((own[n] for n in map(_plain, names) if n in own), None) for what, names in SAID.items()} | {
-        what: column.lower() for what, column in mapped.items()}
+    named = {what: next((own[n] for n in map(_plain, names) if n in own), None) for what, names in SAID.items()}
+    if IN_CENTS in own:
+        named["cost"] = None
+    return named | {what: column.lower() for what, column in mapped.items()}
 
 
 def _plain(name: str) -> str:

@@ -149,7 +149,7 @@ def utc(table: Table, *names: str) -> Column:
 
 
 def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
-    """The same as `instant`; and text such as 10/5/2026, 10.05.2026 13:45 or 10/5/2026 1:45:00 PM, month or day first, UTC."""
+    """The same as `instant`; and text such as 10/5/2026, 10.05.2026 13:45 or 10/5/2026 1:45:00 PM, month or day first."""
     found = find(table, *columns)
     if found is None or not table[found].type().is_string():
         return instant(table, *columns)
@@ -160,7 +160,7 @@ def year_last_instant(table: Table, *columns: str, day_first: bool) -> Column:
     half = part["half"].upper()
     hour = ibis.cases((half == "PM", hour % 12 + 12), (half == "AM", hour % 12), else_=hour).cast("string").lpad(2, "0")
     day = part["year"].concat("-", part["month"].lpad(2, "0"), "-", part["day"].lpad(2, "0"))
-    clock = hour.concat(":", part["m"].fill_null("00"), ":", part["s"].fill_null("00"), "+00:00")
+    clock = hour.concat(":", part["m"].fill_null("00"), ":", part["s"].fill_null("00"))
     stamp = ibis.ifelse(words.re_search(YEAR_LAST), day.concat(" ", clock), ibis.null("string")).try_cast("timestamp('UTC')")
     return ibis.coalesce(_zoned_micros(stamp), instant(table, found))
 

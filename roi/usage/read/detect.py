@@ -6,6 +6,7 @@ from typing import Final
 
 from roi.errors import InputError, UnknownName, nearest
 from roi.usage.formats.generic import SAID, generic_format, lacks_time
+from roi.usage.formats.unread import LOG_LINE, SERVER_LOG, told_unread
 from roi.usage.read.record import Document, FileOptions, Format
 
 SHOWN: Final = 8
@@ -40,9 +41,16 @@ def of_header(header: Sequence[str], formats: Sequence[Format], shown: str, opti
     found = _chosen(fitting, header, options)
     if found is not None:
         return found
+    _check_known(header, shown)
     _check_time(header, shown, options)
     raise InputError(f"{shown}: no known export has {names_told(header, formats, 'columns')}"
                      f"{_nearest_format(header, formats)}; {MAP}")
+
+
+def _check_known(names: Sequence[str], shown: str) -> None:
+    """Raise for a file of a known tool that holds no usage, with what does."""
+    if (told := told_unread(names)) is not None:
+        raise InputError(f"{shown}: {told}")
 
 
 def _check_time(names: Sequence[str], shown: str, options: FileOptions) -> None:
@@ -64,6 +72,8 @@ def names_told(names: Sequence[str], formats: Sequence[Format], what: str) -> st
 
 def _check_header(header: Sequence[str], shown: str) -> None:
     """Raise for a first line that names no columns."""
+    if header and LOG_LINE.match(header[0]):
+        raise InputError(f"{shown}: {SERVER_LOG}")
     if len(header) < 2:
         raise InputError(f"{shown}: no table, no JSON and no Parquet: its first line has no comma, semicolon, tab or bar")
     if any(VALUE.fullmatch(cell) for cell in header):
@@ -115,6 +125,7 @@ def of_document(document: Document, formats: Sequence[Format], shown: str, optio
     found = _chosen(tables if known is None else [known], flat, options)
     if found is not None:
         return found
+    _check_known(list(document), shown)
     _check_time(flat, shown, options)
     raise InputError(f"{shown}: no known export has {names_told(list(document), formats, 'keys')}; {MAP}")
 

@@ -179,6 +179,8 @@ class Format:
     """True where tokens may have been written to a cache and none is told."""
     may_lack_hour: bool = False
     """True where cache writes may be kept an hour and none is told to be."""
+    may_double: Mapping[str, str] = field(default_factory=dict)
+    """Who is paid, and whose rows may count cached tokens twice in the input and not say that they are theirs."""
     remarks: tuple[str, ...] = ()
     """Sentences for the reader of the answer on what its columns are taken to be."""
 

@@ -41,6 +41,8 @@ FIRST: Final = 200
 """Documents by which a file's format is told: what a log begins with need not be a call."""
 TAIL: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?\s")
 """Beginning of a line of `aws logs tail`."""
+EXCEL: Final = re.compile(r"\"?sep=([,;\t|])\"?", re.IGNORECASE)
+"""A first line by which Excel is told what stands between cells; no column is named in it."""
 SQLITE: Final = b"SQLite format 3\x00"
 LONGEST_LINE: Final = 1 << 28
 """Bytes of a first line that is looked at whole, where it is a JSON document longer than PEEK."""
@@ -67,6 +69,8 @@ class FileShape:
     """True where the bytes are gzip, whatever the name says."""
     regular: bool = True
     """False for a table that Python's reader alone takes: lines before the header, or carriage returns as line ends."""
+    above: int = 0
+    """Lines with something in them above a table's header."""
     twice: frozenset[str] = frozenset()
     """Names, in lower case, of more than one column."""
 
@@ -234,7 +238,11 @@ def _first_line(file: SourceFile, encoding: str) -> str:
 def _table_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> FileShape | None:
     csv.field_size_limit(LONGEST_FIELD)
     line = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(DELIMITERS, key=line.count)
+    told = EXCEL.fullmatch(line.strip(" "))
+    if told is not None:
+        text = text[text.index(line) + len(line) :]
+        line = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = told[1] if told is not None else max(DELIMITERS, key=line.count)
     rows = (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(cell.strip() for cell in row))
     try:
         header = [cell.strip() for cell in next(rows)]
@@ -244,10 +252,11 @@ def _table_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> 
         raise InputError(f"{file.shown}: neither text nor Parquet")
     if whole and len(header) > 1 and not text[text.index(line) + len(line) :].strip():
         return None
-    regular = "\n" in text and not text[: text.index(line)].strip(" ")
+    regular = told is None and "\n" in text and not text[: text.index(line)].strip(" ")
     names = tuple(_told_apart(header))
     twice = frozenset(name.lower() for name, own in zip(header, names, strict=True) if name and name != own)
-    return FileShape("table", names, delimiter, encoding, gzipped=is_gzip(file), regular=regular, twice=twice)
+    return FileShape("table", names, delimiter, encoding, gzipped=is_gzip(file), regular=regular, above=int(told is not None),
+                     twice=twice)
 
 
 def _told_apart(header: Sequence[str]) -> Iterator[str]:

@@ -61,7 +61,8 @@ def table_rows(file: SourceFile, shape: FileShape, form: Format, unread: UnreadR
     with opened(file) as stream:
         reader = csv.reader(_lines(stream, file, shape, unread), delimiter=shape.delimiter, strict=True)
         filled = _filled(reader, file, unread)
-        next(filled)  # the header, as the shape has it
+        for _ in range(shape.above + 1):
+            next(filled)  # the header last, as the shape has it
         prune = _prunes(shape.header, form)
         places = {name.lower(): k for k, name in enumerate(shape.header) if name.lower() in form.columns}
         for line, row in filled:

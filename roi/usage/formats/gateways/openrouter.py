@@ -4,7 +4,11 @@
 cache in it. With one's own provider key the provider bills the call, which `byok_usage_inference` holds, and cost_total (of the
 API, `usage`) is what OpenRouter takes: what was spent is both. The Activity API has no cached tokens: all input counts as
 uncached there. Cache writes are in neither. Times and days are UTC. The provider is OpenRouter, whose prices are those that
-are paid. Source: OpenRouter's API reference, activity (2026-10); the CSV's columns as exported.
+are paid. `cost_web_search` and `cost_file_processing` are taken as parts of cost_total, as `cost_cache` is: no row with a
+search was seen, but a response's `cost` is "the total amount charged to your account", and of a captured generation
+(deepseek-chat-v3-0324 at Novita, 2026-03) `usage` is 88,813 tokens at $0.27 and 52 at $1.12 a million, and `usage_cache` of
+-$0.000216 for 1,600 cached ones. Source: OpenRouter's API reference, activity (2026-10), usage accounting (2025-11); the CSV's
+columns as exported.
 """
 
 from functools import partial

@@ -1,16 +1,20 @@
 """OpenTelemetry GenAI spans: OTLP/JSON as the collector's file exporter writes it, or flat spans, one a line.
 
-A call counts once, at its innermost span: agent, tool and workflow spans repeat the sums of their children, and so does a
-chat span of a framework around the chat span of a client, known by a direct child in the same file. An older span without
-an operation counts where it names a model and has usage. gen_ai.usage.input_tokens SHOULD count cached reads and writes,
-but instrumentations differ, so that it is ambiguous; where cached tokens are above the input of their span, it plainly does
-not. There is no attribute for batch. OpenInference (Phoenix) and the Vercel AI SDK have names of their own for the same: a
-span of kind LLM, and one whose operation ends in doGenerate or doStream, is a call; the SDK's outer span repeats the last
-step. The output SHOULD count reasoning; Google's Agent Development Kit left it out for as long as it called it experimental
-(to 2.2), and so does a model of whose spans one has more reasoning than output: there it is added, since it costs as much.
-Attributes of content and events are never read. Source: open-telemetry/semantic-conventions-genai, registry of gen_ai
-(2026-11; `cache_creation` becomes `cache_write` there); spans captured from the AI SDK (Arize-ai/openinference, 2026-02) and
-of OpenInference.
+A call counts once, at its innermost span: agent, tool and workflow spans repeat the sums of their children, and so does a chat
+span of a framework around the chat span of a client, known by a direct child in the same file. An older span without an
+operation counts where it names a model and has usage, and so does vLLM's of a request, which names none, where no client's span
+of its trace does. gen_ai.usage.input_tokens SHOULD count cached reads and writes, but instrumentations differ, so that it is
+ambiguous; where cached tokens are above the input of their span, it plainly does not. There is no attribute for batch.
+OpenInference (Phoenix) and the Vercel AI SDK have names of their own for the same: a span of kind LLM, and one whose operation
+ends in doGenerate or doStream, is a call; the SDK's outer span repeats the last step. The output SHOULD count reasoning;
+Google's Agent Development Kit left it out for as long as it called it experimental (to 2.2), and so does a model of whose spans
+one has more reasoning than output: there it is added, since it costs as much. OpenInference's google-genai counts cached tokens
+in the input, and from 0.1.12 to 0.1.15 twice; where the span names another scope or none, nobody knows. Attributes of content
+and events are never read.
+
+Source: open-telemetry/semantic-conventions-genai, registry of gen_ai (2026-11; `cache_creation` becomes `cache_write` there);
+spans captured from the AI SDK (Arize-ai/openinference, 2026-02) and of OpenInference; its google-genai's _utils.py at the tags
+of 0.1.11 to 0.1.16, and its pull request 3016.
 """
 
 from collections.abc import Iterator, Mapping
@@ -53,9 +57,18 @@ NAMES: Final = {
     "parent": ("parentSpanId", "parent_span_id", "parent_id", "ParentSpanId"),
     "start": ("startTimeUnixNano", "start_time_unix_nano", "start_time", "startTime", "Timestamp"),
     "attributes": ("attributes", "SpanAttributes", "span_attributes"), "status": ("status", "StatusCode", "status_code"),
-    "resource": ("resource", "ResourceAttributes"),
+    "resource": ("resource", "ResourceAttributes"), "scope": ("instrumentationScope", "instrumentation_scope", "scope",
+                                                              "instrumentationLibrary", "instrumentationLibraryScope"),
 }  # fmt: skip
 """Keys of a span in OTLP/JSON, in SDKs' JSON, and in the collector's ClickHouse table."""
+SCOPES: Final = {"name": ("otel.scope.name", "otel.library.name", "ScopeName"),
+                 "version": ("otel.scope.version", "otel.library.version", "ScopeVersion")}  # fmt: skip
+"""Where what made a span stands, if not in an object of its own."""
+GOOGLE_GENAI: Final = "openinference.instrumentation.google_genai"
+TWICE: Final = ("0.1.12", "0.1.13", "0.1.14", "0.1.15")
+"""Its versions that add cached tokens to an input that counts them."""
+SERVED: Final = "gen_ai.latency.e2e"
+"""What vLLM and servers like it say of each request, and no client does."""
 KIND: Final = "openinference.span.kind"
 STEP: Final = "ai.operationId"
 """What a span is, in OpenInference's and the AI SDK's words."""
@@ -83,6 +96,8 @@ def fields(table: Table, options: FileOptions) -> Fields:
     """What spans say."""
     total, output = whole(table, ATTRIBUTES["input"]), whole(table, ATTRIBUTES["output"])
     read, written = count(table, ATTRIBUTES["read"]), count(table, ATTRIBUTES["written"])
+    of_genai = text(table, "scope.name").isin((GOOGLE_GENAI,)).fill_null(False)
+    total -= ibis.ifelse(of_genai & text(table, "scope.version").isin(TWICE).fill_null(False), read, 0)
     left = total - read - written
     over = ((left < 0) & (read + written > 0)).fill_null(False)
     apart = over if options.includes_cache is None else ibis.literal(options.includes_cache is False)
@@ -96,7 +111,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         at_us=instant(table, "start_time"), provider=provider.fill_null(options.provider or "").nullif(""),
         model=model, uncached_input=ibis.ifelse(apart, total, left),
         cache_read=read, cache_write=written, output=output + beside, reasoning=ibis.greatest(inside, beside),
-        perhaps_cached=ibis.ifelse(over, 0, read + written) if options.includes_cache is None else 0,
+        perhaps_cached=ibis.ifelse(over | of_genai, 0, read + written) if options.includes_cache is None else 0,
         tier=tier.isin(STANDARD).ifelse(None, tier),
         reasons=_reasons(table, over if options.includes_cache else ibis.literal(False)))
 
@@ -107,6 +122,10 @@ def _reasons(table: Table, over: Column) -> list[tuple[Column, str]]:
     named = text(table, ATTRIBUTES["asked"]).notnull() | text(table, ATTRIBUTES["answered"]).notnull()
     call = operation.isin(CALLS).fill_null(False)
     older = operation.isnull() & named & counted
+    trace = text(table, "span_id").re_extract("^[^:]*", 0)
+    of_clients = table.filter((call | older) & counted)
+    served = text(table, "served").isin(("true",)).fill_null(False) & operation.isnull() & counted & ~named
+    older = older | (served & ~trace.isin(text(of_clients, "span_id").re_extract("^[^:]*", 0)).fill_null(False))
     children = table.filter((call | older) & counted & text(table, "parent_span_id").notnull())
     around = text(table, "span_id").isin(text(children, "parent_span_id")).fill_null(False)
     failed = (text(table, "error") == "true").fill_null(False)
@@ -136,15 +155,15 @@ def span_rows(document: Document) -> Iterator[Document]:
     """A row for each span."""
     groups = documents_of(document, *RESOURCE_SPANS)
     if not groups and has_spans(document):
-        yield _row(document, _mapping(document, "resource").get("service.name"))
+        yield _row(document, _mapping(document, "resource").get("service.name"), _first(document, "scope"))
     for group in groups:
         service = _value(_mapping(nested(group, "resource"), "attributes").get("service.name"))
         for scope in documents_of(group, "scopeSpans", "scope_spans", "instrumentationLibrarySpans"):
             for span in documents_of(scope, "spans"):
-                yield _row(span, service)
+                yield _row(span, service, _first(scope, "scope"))
 
 
-def _row(span: Document, service: object) -> Document:
+def _row(span: Document, service: object, scope: object) -> Document:
     attributes = _mapping(span, "attributes")
     context = nested(span, "context") or nested(span, "spanContext")
     trace = _first(span, "trace") or _first(context, "trace")
@@ -157,7 +176,15 @@ def _row(span: Document, service: object) -> Document:
         "span_id": f"{trace}:{own}", "parent_span_id": f"{trace}:{parent}" if parent else None,
         "start_time": _start(_first(span, "start")), "service.name": _value(service),
         "error": _is_error(_first(span, "status")) or attributes.get("error.type") is not None,
+        "served": SERVED in attributes, **{f"scope.{what}": _of_scope(what, scope, attributes, span) for what in SCOPES},
     }
+
+
+def _of_scope(what: str, scope: object, *others: Mapping[str, Any]) -> object:  # Any: attributes as they were parsed
+    """Name or version of what made a span: of its scope, of a text that is the name alone, or as an attribute."""
+    own = _value(scope.get(what)) if isinstance(scope, dict) else scope if what == "name" else None
+    told = (_value(other.get(name)) for other in others for name in SCOPES[what])
+    return next((each for each in (own, *told) if isinstance(each, str) and each), None)
 
 
 def _operation(attributes: Mapping[str, Any]) -> str | None:  # Any: attributes as they were parsed
@@ -222,13 +249,15 @@ OTEL_GENAI: Final = Format(
     title="OpenTelemetry GenAI spans",
     grain="call",
     needs=frozenset({"span_id", "parent_span_id", "start_time", ATTRIBUTES["input"], ATTRIBUTES["output"]}),
-    uses=(*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name"),
+    uses=(*ATTRIBUTES.values(), "span_id", "parent_span_id", "start_time", "error", "service.name", "scope.name",
+          "scope.version", "served"),
     fields=fields,
     recognises=has_spans,
     flatten=span_rows,
     may_lack_cached=True,
     may_lack_written=True,
     may_lack_hour=True,
+    may_double={"google": f"OpenInference's google-genai {TWICE[0]} to {TWICE[-1]}"},
     groups={
         "project": "service.name",
         "session": ATTRIBUTES["session"],

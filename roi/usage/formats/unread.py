@@ -1,0 +1,40 @@
+"""What other files of known tools are, which hold no usage that could be read, and which one of theirs does.
+
+Names are those of columns or keys, in lower case, by which such a file is told. Sources: API references of Anthropic and OpenAI
+(2026-11); Azure's cost export and diagnostic logs as tests of public repositories write them (2025-03 to 2026-07); the schema
+of Weave's calls; vLLM's logger.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+UNREAD: Final = {
+    frozenset({"custom_id", "result"}):
+        "results of Anthropic's message batches, which hold no time; the console's usage export (anthropic-csv) counts batches,"
+        " and so does the usage report (anthropic-usage-api)",
+    frozenset({"type", "role", "model", "content", "stop_reason", "usage"}):
+        "messages of Anthropic's API, which hold no time; the console's usage export (anthropic-csv) counts them, or a line"
+        " each with time, model, input_tokens, output_tokens, cache_read_input_tokens and cache_creation_input_tokens",
+    frozenset({"custom_id", "response", "error"}): "a batch's output without a completion; openai-calls reads those",
+    frozenset({"metercategory", "metername"}):
+        "Azure's cost export by meter; the same export as FOCUS (Cost Management, Exports, cost and usage details) is read",
+    frozenset({"category", "operationname", "resourceid", "properties"}):
+        "Azure's diagnostic logs, which hold no tokens of a call; spans of your code do (otel-genai), and Azure's cost export"
+        " as FOCUS has the money",
+    frozenset({"op_name", "trace_id", "started_at", "summary"}):
+        "calls of Weave, each of which repeats what the calls inside it used; a line for each of the innermost ones with time,"
+        " model, input_tokens and output_tokens is read",
+}  # fmt: skip
+"""What such a file is, and what is read in its place, by names that it has."""
+LOG_LINE: Final = re.compile(r"(\(\w+ pid=\d+\) )?(DEBUG|INFO|WARNING|ERROR)(:|\s+\d\d-\d\d \d\d:\d\d:\d\d)")
+"""Beginning of a line of vLLM's log, or uvicorn's."""
+SERVER_LOG: Final = ("a server's log in words, which tells no tokens of a call; vLLM's spans do (--otlp-traces-endpoint), with"
+                     " --model, since they name none")  # fmt: skip
+
+
+def told_unread(names: Iterable[str]) -> str | None:
+    """What a file with these columns or keys is, and what is read in its place; None where nobody knows it."""
+    own = {name.lower() for name in names}
+    known = [needs for needs in UNREAD if needs <= own]
+    return UNREAD[max(known, key=len)] if known else None

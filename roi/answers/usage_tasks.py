@@ -9,7 +9,7 @@ import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +23,7 @@ from roi.store.cases import case_name
 from roi.store.kept_files import KeptFiles
 from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
-from roi.usage.measure.lengths import prefix_of_buckets
+from roi.usage.measure.lengths import LengthBin, prefix_of_buckets, within_prompts
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, total_requests, total_tokens
 from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one
 from roi.usage.measure.workload import Choice, shortest_prefix
@@ -41,6 +41,8 @@ FAR_BELOW: Final = 4.0
 SURELY_BELOW: Final = 2.0
 """Then hosting is left out where it costs this many times what staying does, growth, migrations and dearer successors
 included: rents may fall, a card be sold again, or people need fewer hours, by half of it all on average."""
+PROMPT: Final = ("uncached_input", "cache_read", "cache_write")
+"""Counts of tokens that a prompt is made of."""
 MOST_BYTES, MOST_FILES = 65_536, 200
 """Of a file of kept answers, which has some 2,000, and of their folder."""
 
@@ -177,14 +179,17 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
         return Group(replace(task, reason=_uncounted(found)), None)
     a_day, tokens = requests / float(len(found.days.complete)), total_tokens(rows)
     task = replace(task, requests_per_day=a_day)
-    given = (tokens["uncached_input"] + tokens["cache_read"] + tokens["cache_write"]) / requests
+    given = sum(tokens[name] for name in PROMPT) / requests
     shortest = shortest_prefix(Choice(task.provider, task.model))
     prefix = prefix_of_buckets(requests, tokens["cache_read"], tokens["cache_write"], shortest, given)
-    cached = {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
     made = tokens["output"] / requests
     lengths: dict[str, object] = {"input_tokens": given, "output_tokens": made}
     if prefix is not None and prefix.prompts:
         lengths = {"lengths": shares_to_one(prefix.bins(made))}
+    elif sizes := _sizes(rows):
+        lengths = {"lengths": shares_to_one([asdict(each) for each in sizes])}
+        prefix = prefix and within_prompts(prefix, sizes, shortest)
+    cached = {} if prefix is None else {"shared_prefix_tokens": prefix.tokens, "cache_hit_rate": prefix.hit_rate}
     try:
         provider = find_api_price(task.provider, task.model, day_of(found.days.last)).provider
     except InputError as error:
@@ -200,6 +205,18 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
                       "batch_share": batched,
                       **({name: value for name, value in paying.items() if value is not None} if paid else {})},
     })  # fmt: skip
+
+
+def _sizes(rows: Sequence[Spend]) -> list[LengthBin]:
+    """A cell of lengths for each class of sizes that has calls, which prices by tier tell apart; none where all are of one."""
+    classes: dict[tuple[int | None, bool | None], list[Spend]] = defaultdict(list)
+    for row in rows:
+        classes[row.size_class, row.long_context].append(row)
+    sums = [(total_requests(each) or 0, total_tokens(each)) for each in classes.values()]
+    total = sum(calls for calls, _ in sums)
+    cells = [LengthBin(given / calls, tokens["output"] / calls, calls / total)
+             for calls, tokens in sums if calls and (given := sum(tokens[name] for name in PROMPT))]
+    return cells if len(cells) > 1 else []
 
 
 def _is_workload(found: Usage, rows: Sequence[Spend], task: Task) -> bool:
@@ -221,7 +238,8 @@ def _load(found: Usage) -> dict[str, Any]:
     """Peak and growth of the workload: those of all calls stand for a group's."""
     shape = found.workload.shape if found.workload else None
     growth = found.workload.growth if found.workload else None
-    load: dict[str, Any] = {} if shape is None else {"peak_to_mean": max(shape.peak_to_mean, 1.0)}
+    peak = None if shape is None else shape.peak_to_mean
+    load: dict[str, Any] = {} if peak is None else {"peak_to_mean": max(peak, 1.0)}
     if growth is not None:
         load["growth_per_year"] = dict(zip(("value", "low", "high"), growth.stated, strict=True))
     return load

@@ -68,7 +68,8 @@ class Choice(click.Choice[str]):
 
 file_argument = click.argument("file", required=False, type=PATH)
 set_option = click.option("--set", "overrides", multiple=True, metavar="A.B=VALUE",
-                          help="Override a field of the scenario, a number as exact; may be repeated.")
+                          help="Override a field of the scenario, a number as exact,"
+                               " {value: 9, low: 6, high: 12} with its spread; may be repeated.")
 usage_option = click.option("--usage", "part", type=PATH,
                             help="What usage records settle (roi usage --output), laid over the scenario.")
 profiles_option = click.option("--profiles", multiple=True, type=PATH, help="Folder of profiles to search first.")

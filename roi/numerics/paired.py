@@ -34,6 +34,11 @@ class ScorePosterior:
         return self.right / (self.right + self.wrong)
 
     @property
+    def mean(self) -> float:
+        """Mean of the true score, which `roi compare` draws around: half an item more on each side."""
+        return (self.right + HALF) / (self.right + self.wrong + 2.0 * HALF)
+
+    @property
     def errors(self) -> "ScorePosterior":
         """The same of the error rate."""
         return ScorePosterior(self.wrong, self.right)

@@ -13,6 +13,7 @@ from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance, value
 from roi.facts.case import Case
 from roi.facts.fact import Fact
+from roi.report.comparison.advice import drawn
 from roi.report.comparison.names_and_rates import secret, stand_ins, telling
 from roi.report.comparison.thresholds import quality
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
@@ -199,7 +200,9 @@ def _answers(answer: DiffAnswer) -> Table:
                 "-" if stay or spread is None else _cents(spread[0]), share(chance(o, counts)),
                 "-" if stay else months(o.payback_cash_months, len(o.monthly_usd)))
 
-    heads = ("recommended", "cash $\n/month", "mean\nNPV, $", "bad case\nP10, $", "beats\nstaying", "payback\non cash,\nmonths")
+    of = "mean" if any(drawn(side.comparison) for side in (answer.a, answer.b)) else "central"
+    npv = (f"{of}\nNPV, $", "bad case\nP10, $")
+    heads = ("recommended", "cash $\n/month", *npv, "beats\nstaying", "payback\non cash,\nmonths")
     first, second = row(answer.a), row(answer.b)
     return Table(heads, (Row(("before: " + first[0], *first[1:])), Row(("after: " + second[0], *second[1:]), strong=True)))
 
@@ -213,8 +216,8 @@ def _option(answer: DiffAnswer, option: str, *, full: bool, redact: bool) -> Ite
         yield Paragraph(f"At the central values unchanged. {drawn}" if drawn else "Unchanged.")
         return
     drawn = _drawn(answer, option, means=False)
-    heads = {"cash_monthly_usd": "cash, $ a month", "npv_usd": "NPV, $",
-             "npv_without_errors_usd": "NPV without\nwrong answers, $"}
+    heads = {"cash_monthly_usd": "cash, $ a month", "npv_usd": "central\nNPV, $",
+             "npv_without_errors_usd": "central NPV without\nwrong answers, $"}
     rows = [Row(("before", *(_cents(m.was_usd) for m in columns)))]
     listed = sorted((k for k in range(len(answer.explained.causes)) if any(m.parts_usd[k] for m in columns)),
                     key=lambda k: -max(abs(m.parts_usd[k]) for m in columns))

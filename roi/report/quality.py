@@ -8,7 +8,7 @@ from typing import Any
 from roi.answers.quality import QualityAnswer
 from roi.errors import first_of
 from roi.numerics.paired import ScorePosterior
-from roi.quality.measured import MOST_ITEMS, Difference, SystemScore
+from roi.quality.measured import MOST_ITEMS, Difference, Measured, SystemScore
 from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table, Title
 from roi.report.layout.wording import chance, number_of, percent
 
@@ -29,6 +29,7 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
     yield Heading("Score of each system")
     bar = () if measured.bar is None else (f"reaches\n{percent(measured.bar)}",)
     yield Table(("system", "items", "score", "90%\ninterval", *bar), tuple(map(_score_row, measured.scores)))
+    yield from _as_compared(measured)
     yield Heading(f"Against {measured.incumbent}, on the same items")
     heads = ("system", "pairs", "difference", "90%\ninterval", "lost /\nwon", "McNemar\np",
              f"within\n{_points(measured.margin)[1:]}", "shows\nfrom", "items\nto add")  # fmt: skip
@@ -47,6 +48,15 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
         yield Heading("Rows left out")
         yield Bullets(tuple(f"{count:,}: {reason} (first: {found.notes.where[reason]})"
                             for reason, count in found.notes.left_out.items()))
+
+
+def _as_compared(measured: Measured) -> Iterable[Block]:
+    """Why `roi compare` tells another score of the incumbent, where that prints otherwise."""
+    own = next(each.posterior for each in measured.scores if each.system == measured.incumbent)
+    here, there = percent(own.share), percent(own.mean)
+    if here != there:
+        yield Paragraph(f"Score: of the items seen. roi compare adds half an item each way, as the mean of what the truth may"
+                        f" be: {measured.incumbent} {here} here, {there} there.")
 
 
 def _score_row(each: SystemScore) -> Row:

@@ -67,6 +67,17 @@ def test_the_screen_tells_verdict_figures_and_causes(tmp_path: Path, tickets: Pa
         assert told in result.stdout
 
 
+def test_a_mean_over_draws_and_a_central_value_are_told_apart_and_without_draws_there_is_no_mean(tmp_path: Path) -> None:
+    """The answers' NPV is the mean of the draws, the causes' that of the central values: two figures of one option."""
+    for draws, said in (("128", "mean NPV, $"), ("0", "central NPV, $")):
+        a, b = (file(tmp_path, name, ("draws: 128", f"draws: {draws}"), ("40000", volume))
+                for name, volume in (("a.yaml", "40000"), ("b.yaml", "60000")))
+        answers, _, causes = ask("diff", a, b, "--format", "markdown").stdout.partition("## gpt-6-luna")
+        assert said in answers
+        assert "central NPV, $" in causes
+        assert ("mean NPV" in answers) == (draws != "0")
+
+
 def test_json_parts_add_up_to_the_cent_and_groups_to_the_parts(tmp_path: Path, tickets: Path) -> None:
     other = file(tmp_path, "b.yaml", ("40000", "60000"), ("luna: 0.93", "luna: 0.90"))
     found = json.loads(ask("diff", tickets, other, "--format", "json").stdout)

@@ -63,6 +63,21 @@ def test_the_part_holds_scores_and_what_pairs_them(part: Path) -> None:
     assert data["record"]["fixed"]["bar"]["value"] == 0.9
 
 
+def test_another_score_in_compare_than_on_the_screen_of_quality_has_its_reason_beside_both(part: Path, scenario: Path) -> None:
+    """273 of 300 right are 91% seen, and (273 + 1/2) / 301 = 90.9%, 9.1% wrong, as what the truth may be. 9 of 90 are 10%; 9.5
+    of 91 are 10.4%."""
+    rows = write_rows(part.parent / "r.jsonl", pair_rows(264, 9, 15, 12))
+    found = " ".join(ask("quality", rows, "--incumbent", "today").stdout.split())
+    assert ("Score: of the items seen. roi compare adds half an item each way, as the mean of what the truth may be: today 91%"
+            " here, 90.9% there.") in found
+    told = ask("compare", scenario, "--quality", part, "--draws", "0").stdout
+    clause = "wrong: of the items counted, half a one added each way (roi quality adds none)."
+    assert clause in " ".join(told.split())
+    (stay,) = (line.split() for line in told.splitlines() if line.startswith(("  stay ", "> stay ")))
+    assert "9.1" in stay
+    assert clause not in " ".join(ask("compare", scenario, "--draws", "0").stdout.split())
+
+
 def test_a_name_of_the_files_that_the_scenario_has_not_is_answered_with_the_option_that_changes_it(tmp_path: Path) -> None:
     """People call a model GPT-6 Luna; the scenario's own scores are answered without that option."""
     rows = [{"id": k, "system": name, "score": int(k % 9 > 0)} for k in range(100) for name in ("gpt-6-sol", "GPT-6 Luna")]

@@ -104,3 +104,13 @@ def test_where_calls_are_rare_the_busiest_hour_stands_for_the_minute():
     assert shape is not None
     assert shape.minute_peak_to_mean == pytest.approx(60.0)
     assert shape.peak_to_mean == pytest.approx(1.0)
+
+
+def test_where_even_hours_have_less_than_a_call_no_peak_is_told():
+    """150 calls in 59 days are 0.11 an hour: three of them in one hour would be a peak of 28, of chance alone."""
+    minutes = MONDAY * 1440 + np.arange(148) * 570
+    minutes, counts = np.append(minutes, minutes[-1] + 3), np.append(np.ones(148, dtype=np.int64), 2)
+    shape = load_shape(minutes, counts, range(MONDAY, MONDAY + 59))
+    assert shape is not None
+    assert (shape.calls, shape.hour_peak_to_mean) == (150, pytest.approx(3 / (150 / 59 / 24)))
+    assert (shape.by_hour, shape.peak_to_mean) == (False, None)

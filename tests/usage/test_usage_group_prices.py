@@ -60,3 +60,23 @@ def test_all_groups_cost_what_all_models_cost(tmp_path, seed):
     assert sum(each.list_usd for each in found.groups) == pytest.approx(sum(each.list_usd for each in found.priced))
     whole = replace(found, groups=())
     assert sum(each.usd for each in found.of_whole_days) == pytest.approx(sum(each.usd for each in whole.of_whole_days))
+
+
+@pytest.mark.parametrize("cached", [0, 1500])
+def test_a_group_of_short_and_long_calls_is_compared_as_what_it_costs_and_not_at_its_mean_length(tmp_path, cached):
+    """One call in five of docs has 400,000 tokens, which cost twice as much each above 272,000: compared with its group or
+    alone, as the workload with its histogram, docs saves the same. At the mean of 81,600 it would be half the bill."""
+    def call(tag, at, given, read):
+        return f"{at},gpt-6-sol,openai,{tag},{given},{read},300\n"
+
+    head = "timestamp,model,provider,tag,input_tokens,cached_tokens,output_tokens\n"
+    times = [f"2026-11-{day:02d}T{hour:02d}:{minute:02d}:30Z" for day in range(2, 16) for hour in range(24)
+             for minute in range(0, 60, 12)]
+    docs = [call("docs", at, *((400_000, cached * 200) if ":00:" in at else (2000, cached))) for at in times]
+    (tmp_path / "both.csv").write_text(head + "".join(docs + [call("chat", at, 2000, cached) for at in times]))
+    (tmp_path / "alone.csv").write_text(head + "".join(docs))
+    both, alone = (usage_answer("--tasks", "5", "--no-cache", tmp_path / name)["tasks"] for name in ("both.csv", "alone.csv"))
+    grouped = next(task for task in both if task["group"] == "docs")
+    assert grouped["usd_per_month"] == pytest.approx(alone[0]["usd_per_month"])
+    assert grouped["passed_over"]["option"] == alone[0]["passed_over"]["option"]
+    assert grouped["passed_over"]["npv_usd"] == pytest.approx(alone[0]["passed_over"]["npv_usd"], rel=0.02)

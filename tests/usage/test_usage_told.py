@@ -330,6 +330,19 @@ def test_a_peak_over_hours_says_so_in_the_part_and_in_the_report(tmp_path: Path)
     assert "usage: the busiest hour, 1 whole days" in (tmp_path / "part.yaml").read_text()
 
 
+def test_a_peak_of_too_few_calls_is_left_to_the_scenario_which_says_what_stands_in(tmp_path: Path) -> None:
+    """12 requests a day are 0.5 an hour: three in one would be a peak of 6, which a fleet would be sized for."""
+    times = ["00:00", "03:10", "03:20", "03:30", *(f"{hour}:10" for hour in range(16, 24))]
+    rows = "\n".join(f"2026-11-{day:02}T{time}:00Z,100,10,gpt-6-sol,openai" for day in (1, 2) for time in times)
+    file, part = table(tmp_path / "a.csv", rows, head="time,input_tokens,output_tokens,model,provider"), tmp_path / "part.yaml"
+    told = " ".join(run_usage(file, "--output", str(part), "--tasks", "0").stdout.split())
+    assert "busiest hour 6.00" in told
+    assert "used is neither, since so few are chance" in told
+    assert ("peak_to_mean: 24 calls, 0.5 in a mean hour: a busiest one is chance; where the scenario states none, the mean"
+            " day's busiest hour, with a usual peak within it, stands in") in told
+    assert "peak_to_mean:" not in "".join(line for line in part.read_text().splitlines() if not line.startswith("#"))
+
+
 def test_two_formats_that_count_the_same_calls_are_named_by_their_files(tmp_path: Path) -> None:
     rows = "2026-11-01T00:00:00Z,100,10,gpt-6-sol"
     table(tmp_path / "own.csv", rows, head="time,input_tokens,output_tokens,model")

@@ -298,20 +298,25 @@ def _sentence(results: Mapping[str, OptionResult], chosen: Choices, challenger: 
         told = f", beats staying in {odds:.0%} of the draws" if odds is not None else ""
         words = {"immediate": "at once", "never": "not within the horizon"}
         paid = words.get(payback_status(winner.payback_cash_months), f"after {winner.payback_cash_months:.1f} months")
-        return (f"Change to {winner.label}: expected NPV {_usd(value(winner, counts))} against staying, pays back on cash"
+        return (f"Change to {winner.label}: {_npv(odds)} {_usd(value(winner, counts))} against staying, pays back on cash"
                 f" {paid}{told}.")
     if challenger is None:
         only = len(results) == 1
         return "Stay: no candidate is named that could work." if only else "Stay: no other option is feasible."
     r = results[challenger]
-    if value(r, counts) <= 0:
-        return f"Stay: the nearest alternative, {r.label}, has an expected NPV of {_usd(value(r, counts))}."
-    if not r.tested:
-        return (f"Stay for now: {r.label} would have an expected NPV of {_usd(value(r, counts))}, but nobody has tested"
-                " its quality on this task.")
     odds = chance(r, counts)
-    return (f"Stay for now: {r.label} has an expected NPV of {_usd(value(r, counts))}, but beats staying in only"
+    npv = f"{'a' if odds is None else 'an'} {_npv(odds)} of {_usd(value(r, counts))}"
+    if value(r, counts) <= 0:
+        return f"Stay: the nearest alternative, {r.label}, has {npv}."
+    if not r.tested:
+        return f"Stay for now: {r.label} would have {npv}, but nobody has tested its quality on this task."
+    return (f"Stay for now: {r.label} has {npv}, but beats staying in only"
             f" {odds if odds is not None else 0.0:.0%} of the draws.")
+
+
+def _npv(odds: float | None) -> str:
+    """What a sentence calls the NPV that the verdict ranks by, of an option with this chance to beat staying."""
+    return "expected NPV" if odds is not None else "central NPV"
 
 
 def _endings(options: Mapping[str, Option], recommended: str) -> str:

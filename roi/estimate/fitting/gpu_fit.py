@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from roi.errors import InputError
 from roi.estimate.fitting.dry_peaks import DryPeaks
 from roi.estimate.fitting.overhead import REPLAY_ENDS, Overhead, replayed_range, reserved_range
-from roi.estimate.fitting.smaller_plans import larger_sizes, smaller_plans
+from roi.estimate.fitting.smaller_plans import Family, changes, smaller_plans
 from roi.estimate.training.adapters import check_rank
 from roi.estimate.training.memory import PHASES, STUCK, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context
@@ -51,12 +51,13 @@ NO_OTHER: Final = Nearest("", 0.0, tight=False)
 
 
 class Breakdowns:
-    """What plans of one model need on cards of each kind (`card_kind`), each worked out once."""
+    """What a plan of one model and the smaller ones need on cards of each kind (`card_kind`), each worked out once."""
 
     def __init__(self, model: ModelShape) -> None:
         """Nothing is known yet."""
         self.model = model
         self._known: dict[tuple[str, tuple[float, bool]], MemoryBreakdown] = {}
+        self._smaller: list[Family] = []
 
     def on(self, name: str, plan: TrainingPlan, gpu: Gpu, overhead: Overhead) -> MemoryBreakdown:
         """What the plan, which alone has this name, needs on a card; its numeric fields broadcast."""
@@ -64,6 +65,13 @@ class Breakdowns:
         if key not in self._known:
             self._known[key] = training_memory(self.model, plan, gpu)
         return on_card(self._known[key], overhead.slack[0], overhead.context_bytes[0], gpu)
+
+    def smaller(self, plan: TrainingPlan) -> list[Family]:
+        """Plans that need less than the one that is asked for, without what is refused."""
+        if not self._smaller:
+            self._smaller = [each._replace(plans=tuple(x for x in each.plans if not refusal(self.model, x)))
+                             for each in smaller_plans(self.model, plan)]
+        return self._smaller
 
 
 @dataclass(frozen=True)
@@ -187,12 +195,13 @@ def _fit_dry(
     ran = dry.limits_run(gpu.id, room) if plan.gpus == 1 else None
     batch, longest = ran or (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
     search: Callable[[], Nearest] | None = None
-    if not fit.fits and batch >= 1:
-        wanted = dry.reserved_at(batch) + more + bucket
-        search = partial(Nearest, f"micro-batch {batch}", min(wanted + context, gpu.memory_bytes),
-                         wanted * REPLAY_ENDS[1] + most > gpu.memory_bytes)
-    elif not fit.fits:
-        search = partial(_nearest_plan, known, plan, gpu, overhead, skip="micro-batch")
+    if not fit.fits:
+        own = NO_OTHER
+        if batch >= 1:
+            wanted = dry.reserved_at(batch) + more + bucket
+            own = Nearest(f"micro-batch {batch}", min(wanted + context, gpu.memory_bytes),
+                          wanted * REPLAY_ENDS[1] + most > gpu.memory_bytes)
+        search = partial(_nearest_plan, known, plan, gpu, overhead, (batch, own))
     return GpuFit(
         gpu=gpu, memory=memory, **fit._asdict(), largest_micro_batch=batch, longest_seq=longest,
         binds=PARTS[int(np.argmax([parts[name] for name in PARTS]))], limits_run=ran is not None, search=search,
@@ -205,29 +214,75 @@ def _largest(memory: MemoryBreakdown, tried: NDArray[np.float64], gpu: Gpu) -> i
     return int(tried[room][-1]) if bool(room.any()) else 0
 
 
-def _nearest_plan(known: Breakdowns, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, skip: str = "no plan") -> Nearest:
-    """The smallest change of plan that fits in closed form.
+class _Found(NamedTuple):
+    """A plan of a family that fits, by how much of what was asked for it keeps."""
 
-    One for which the allocator keeps its cache comes before all that are squeezed. Of micro-batches and lengths it is the
-    largest that fits at the 95th percentile, where one does. Names that begin with `skip` are left out.
+    whole: bool
+    """True at the size that was asked for."""
+    sure: bool
+    """True where it fits at the 95th percentile."""
+    size: float
+    near: Nearest
+
+    @property
+    def kept(self) -> tuple[bool, bool, float]:
+        """What is compared: the whole size comes first, then a smaller one that is sure, then the larger."""
+        return self.whole, self.whole or self.sure, self.size
+
+
+Look = Callable[[TrainingPlan], tuple[_Room, Nearest]]
+"""Whether a plan has room on a card, and how it is told."""
+
+
+def _nearest_plan(
+    known: Breakdowns, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: tuple[int, Nearest] | None = None,
+) -> Nearest:
+    """The smallest change of plan that fits in closed form: of the first family that has one, that of the largest size.
+
+    One for which the allocator keeps its cache comes before all that are squeezed. A smaller size is one that fits at the 95th
+    percentile, where one does. `dry` is the plan's own largest micro-batch by its dry run, 0 where none fits, in place of the
+    closed form's.
     """
-    squeezed = NO_OTHER
+    squeezed = list[Nearest]()
 
-    def look(name: str, other: TrainingPlan) -> tuple[_Room, MemoryBreakdown]:
+    def look(other: TrainingPlan) -> tuple[_Room, Nearest]:
+        name = changes(plan, other)
         memory = known.on(name, other, gpu, overhead)
-        return _room(gpu, overhead, memory, reserved_range(memory, overhead)), memory
+        room = _room(gpu, overhead, memory, reserved_range(memory, overhead))
+        return room, Nearest(name, float(memory.process_bytes), room.tight)
 
-    for name, other in smaller_plans(known.model, plan):
-        if name.startswith(skip) or refusal(known.model, other):
-            continue
-        room, memory = look(name, other)
-        if room.fits and not room.squeezed:
-            larger = () if room.tight else larger_sizes(name, other, plan)
-            count = bisect_left(larger, 1, key=lambda each: not (at := look(*each)[0]).fits or at.tight)
-            if count:
-                name, other = larger[count - 1]  # noqa: PLW2901 -- the last that fits
-                room, memory = look(name, other)
-            return Nearest(name, float(memory.process_bytes), room.tight)
-        if room.fits and not squeezed.name:
-            squeezed = Nearest(name, float(memory.process_bytes), tight=True)
-    return squeezed
+    for family in known.smaller(plan):
+        by_run = dry is not None and family.field == "micro_batch"
+        found = [each for other in family.plans if other != plan or not by_run
+                 if (each := _largest_of(family, other, look, squeezed, whole=other != plan)) is not None]
+        if dry is not None and dry[0] and plan in family.plans:
+            found.insert(0, _Found(False, not dry[1].tight, dry[0], dry[1]))
+        if found:
+            return max(found, key=lambda each: each.kept).near
+    return squeezed[0] if squeezed else NO_OTHER
+
+
+def _largest_of(family: Family, plan: TrainingPlan, look: Look, squeezed: list[Nearest], *, whole: bool) -> _Found | None:
+    """The largest size of a family's plan that fits without being squeezed, at the 95th percentile where one does.
+
+    With `whole` at its own size too, where the family has that. One that is squeezed joins `squeezed`, the whole size first.
+    """
+    own = float(getattr(plan, family.field))
+    sizes = [*family.sizes, *([own] if whole and family.field == "micro_batch" else ())]
+    lone = 2 if family.field == "micro_batch" else 1  # a row alone has no mask: by other kernels it may need more than two
+    first = next((n for n, size in enumerate(sizes[:lone]) if look(family.at(plan, size))[0].fits), None)
+    if first is None:
+        return None
+    fitting = [look(family.at(plan, size)) for size in (sizes[-1], sizes[first])]
+    squeezed += [near._replace(tight=True) for room, near in fitting if room.squeezed]
+    for tight in (False, True):
+        rooms = bisect_left(sizes, 1, first, key=lambda x: not _roomy(look(family.at(plan, x))[0], tight=tight))
+        if rooms > first:
+            size = sizes[rooms - 1]
+            return _Found(size == own, not tight, size, look(family.at(plan, size))[1])
+    return None
+
+
+def _roomy(room: _Room, *, tight: bool) -> bool:
+    """True where the plan fits without being squeezed, and with `tight` also where not at the 95th percentile."""
+    return room.fits and not room.squeezed and (tight or not room.tight)

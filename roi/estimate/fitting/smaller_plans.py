@@ -1,8 +1,8 @@
-"""Plans that need less memory than one that does not fit, from the smallest change to the largest."""
+"""Plans that need less memory than one that does not fit, in families from the smallest change to the largest."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,76 +14,95 @@ LEAST_PROJECTED: Final = 4
 """Lowest rank of GaLore's projection that its authors train with (arXiv 2403.03507, table 4)."""
 LEAST_SEQ: Final = 128
 """Shortest sequences of a plan that is proposed, tokens; longer ones are multiples of it."""
-ALONE: Final = "micro-batch 1"
+NAMES: Final = {"lora": "LoRA", "qlora": "QLoRA", "qdora": "QDoRA"}
+OPTIMIZERS: Final = {"adamw-8bit": "8-bit optimizer", "paged-adamw-8bit": "paged 8-bit optimizer"}
 
 
-def smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
-    """Plans that need less, from the smallest change to the largest."""
-    kept = "inputs" if plan.checkpoints == "selective" else plan.checkpoints
-    thrifty = replace(plan, micro_batch=1.0, checkpointing=True, checkpoints=kept)
-    yield from _same_training(plan, thrifty)
+class Family(NamedTuple):
+    """Plans that train alike, in other steps or kernels, and the sizes that each may shrink to."""
+
+    plans: tuple[TrainingPlan, ...]
+    """The smallest change first, each at its largest size; what was asked for itself may be one of them."""
+    field: Literal["micro_batch", "seq"]
+    """What shrinks."""
+    sizes: Sequence[int]
+    """To which, ascending, all below what was asked for."""
+
+    def at(self, plan: TrainingPlan, size: float) -> TrainingPlan:
+        """One of the plans at this size."""
+        return replace(plan, micro_batch=float(size)) if self.field == "micro_batch" else replace(plan, seq=float(size))
+
+
+def smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[Family]:
+    """Families of plans that need less, from the smallest change to the largest; of one, the largest size is the nearest."""
+    yield _alike(plan)
     if plan.adapter and trains_experts(model, plan.targets):
-        yield "targets attention", replace(plan, targets="attention")
+        yield _alike(replace(plan, targets="attention"))
     if plan.prepared and model.mixture:
         # k-bit preparation casts experts, which stay unquantised, to fp32
-        yield "LoRA", replace(plan, method="lora")
-        yield "LoRA, targets attention, micro-batch 1", replace(thrifty, method="lora", targets="attention")
-    yield from _lower_ranks(plan)
-    own, usual, asked, least = "", TrainingPlan(), plan, thrifty
-    if plan.projected or (plan.tuner is not None and plan.tuner.size != "r"):  # their size is no adapter's rank
-        own = f" of rank {usual.rank:g}"
+        yield _alike(replace(plan, method="lora"))
+        yield _alike(replace(plan, method="lora", targets="attention"))
+    for rank in _lower_ranks(plan):
+        yield _alike(replace(plan, rank=rank))
+    usual, asked = TrainingPlan(), plan
+    if _sized_otherwise(plan):
         optimizer = usual.optimizer if plan.projected else plan.optimizer  # GaLore projects whole weights' gradients alone
-        plan, thrifty = (replace(each, optimizer=optimizer, rank=usual.rank) for each in (plan, thrifty))
+        plan = replace(plan, optimizer=optimizer, rank=usual.rank)
     if not plan.adapter:
         if plan.optimizer in ("adamw", "adamw-foreach"):
-            yield "full, 8-bit optimizer, micro-batch 1", replace(thrifty, optimizer="adamw-8bit")
+            yield _alike(replace(plan, optimizer="adamw-8bit"))
         if plan.optimizer in ("adamw", "adamw-foreach", "adamw-8bit"):
-            yield "full, paged 8-bit optimizer, micro-batch 1", replace(thrifty, optimizer="paged-adamw-8bit")
-        yield f"LoRA{own}", replace(plan, method="lora")
-        yield f"LoRA{own}, micro-batch 1", replace(thrifty, method="lora")
-    yield from _quantised_plans(plan, thrifty, own)
-    yield from _offloaded(asked, least)
-    yield from _shorter_quantised(plan, thrifty, own)
-    plain = not asked.adapter or (asked.prepared and model.mixture)
-    yield from _shorter_plans(model, asked, replace(thrifty, method="lora") if plain else least, f"LoRA{own}, " * plain)
+            yield _alike(replace(plan, optimizer="paged-adamw-8bit"))
+        yield _alike(replace(plan, method="lora"))
+    quantised = plan if plan.quantised else replace(plan, method="qdora" if plan.weight_decomposed else "qlora")
+    yield _alike(quantised)
+    if asked.sharding in ("zero2", "zero3", "fsdp") and not asked.offload:
+        yield _alike(replace(asked, offload=True))  # slower, but the same training
+    yield _shorter(quantised)
+    # NF4 saves little where experts stay unquantised
+    least = replace(plan, method="lora") if not asked.adapter or (asked.prepared and model.mixture) else asked
+    yield _shorter(least)
+    if least.targeted and trains_experts(model, least.targets):
+        yield _shorter(replace(least, targets="attention"))
 
 
-def _same_training(plan: TrainingPlan, thrifty: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
-    """Plans that train the same on the same examples, in other steps or kernels."""
-    if not plan.checkpointing or thrifty.checkpoints != plan.checkpoints:
-        name = "checkpoints of inputs alone" if plan.checkpointing else "checkpointing"
-        yield name, replace(plan, checkpointing=True, checkpoints=thrifty.checkpoints)
-    if plan.micro_batch > 1:
-        yield ALONE, replace(plan, micro_batch=1.0)
-        if not plan.checkpointing:
-            yield "micro-batch 1 + checkpointing", thrifty
-    if _may_take_liger(plan):
-        yield "kernels liger", replace(plan, kernels="liger")
-        if plan.micro_batch > 1 or not plan.checkpointing:
-            yield "kernels liger, micro-batch 1 + checkpointing", replace(thrifty, kernels="liger")
+def changes(asked: TrainingPlan, other: TrainingPlan) -> str:
+    """What the other plan has that was not asked for, in words; empty where nothing."""
+    told = list[str]()
+    if other.method != asked.method:
+        told.append(NAMES[other.method] + f" of rank {other.rank:g}" * _sized_otherwise(asked))
+    elif other.optimizer != asked.optimizer:
+        told.append(OPTIMIZERS[other.optimizer])
+    elif other.rank != asked.rank:
+        told.append(f"rank {other.rank:,.0f}")
+    told += ["targets attention"] * (other.targets != asked.targets)
+    told += [f"kernels {other.kernels}"] * (other.kernels != asked.kernels)
+    told += ["offload to the host's memory"] * (other.offload != asked.offload)
+    steps = [f"micro-batch {other.micro_batch:,.0f}"] * (other.micro_batch != asked.micro_batch)
+    steps += ["checkpointing"] * (not asked.checkpointing and other.checkpointing)
+    told += [" + ".join(steps)] if steps else []
+    told += ["checkpoints of inputs alone"] * (asked.checkpointing and other.checkpoints != asked.checkpoints)
+    told += [f"{other.seq:,.0f} tokens"] * (other.seq != asked.seq)
+    return ", ".join(told)
 
 
-def _offloaded(plan: TrainingPlan, least: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
-    """What is sharded waits in the host's memory: slower, but the same training."""
-    if plan.sharding in ("zero2", "zero3", "fsdp") and not plan.offload:
-        yield "offload to the host's memory", replace(plan, offload=True)
-        if plan.micro_batch > 1:
-            yield "offload to the host's memory, micro-batch 1", replace(least, offload=True)
+def _alike(plan: TrainingPlan) -> Family:
+    """The plan, with checkpointing, with Liger's kernels and with both; on smaller micro-batches."""
+    thrifty = _thrifty(plan)
+    plans = (plan, thrifty, *(replace(each, kernels="liger") for each in (plan, thrifty) if _may_take_liger(plan)))
+    return Family(tuple(dict.fromkeys(plans)), "micro_batch", range(1, int(np.ceil(plan.micro_batch))))
 
 
-def larger_sizes(name: str, found: TrainingPlan, asked: TrainingPlan) -> Sequence[tuple[str, TrainingPlan]]:
-    """Plans between one of `smaller_plans` that fits and the step before it, which does not, from the smallest on.
+def _shorter(plan: TrainingPlan) -> Family:
+    """The plan with checkpointing, one sequence at a time, with Liger's kernels too; on shorter sequences."""
+    thrifty = replace(_thrifty(plan), micro_batch=1.0)
+    plans = (thrifty, replace(thrifty, kernels="liger")) if _may_take_liger(plan) else (thrifty,)
+    return Family(plans, "seq", range(LEAST_SEQ, int(np.ceil(plan.seq)), LEAST_SEQ))
 
-    Micro-batches above 1; or sequences above what was halved to, and below twice that.
-    """
-    if name == ALONE:
-        sizes = range(2, int(np.ceil(asked.micro_batch)))
-        return [(f"micro-batch {n:,}", replace(found, micro_batch=float(n))) for n in sizes]
-    tokens = int(found.seq)
-    if tokens >= asked.seq:
-        return []
-    lengths = range((tokens // LEAST_SEQ + 1) * LEAST_SEQ, min(2 * tokens, int(asked.seq)), LEAST_SEQ)
-    return [(name.replace(f"{tokens:,} tokens", f"{n:,} tokens"), replace(found, seq=float(n))) for n in lengths]
+
+def _thrifty(plan: TrainingPlan) -> TrainingPlan:
+    """The plan with checkpointing, of the inputs of layers where they would hold more."""
+    return replace(plan, checkpointing=True, checkpoints="inputs" if plan.checkpoints == "selective" else plan.checkpoints)
 
 
 def _may_take_liger(plan: TrainingPlan) -> bool:
@@ -91,49 +110,14 @@ def _may_take_liger(plan: TrainingPlan) -> bool:
     return plan.kernels == "none" and plan.loss == "fp32" and plan.stack == "transformers"
 
 
-def _lower_ranks(plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
-    """GaLore's projection to half the rank, and so on."""
+def _lower_ranks(plan: TrainingPlan) -> Iterator[float]:
+    """Half the rank of GaLore's projection, and so on."""
     rank = float(plan.rank) / 2.0
     while plan.projected and rank >= LEAST_PROJECTED:
-        yield f"rank {np.floor(rank):,.0f}", replace(plan, rank=np.floor(rank))
+        yield float(np.floor(rank))
         rank /= 2.0
 
 
-def _quantised_plans(plan: TrainingPlan, thrifty: TrainingPlan, own: str) -> Iterator[tuple[str, TrainingPlan]]:
-    """An adapter on an NF4 base."""
-    name, quantised = _quantised(plan, thrifty, own)
-    if not plan.quantised:
-        yield name, replace(plan, method=quantised.method)
-        yield f"{name}, micro-batch 1 + checkpointing", quantised
-        if _may_take_liger(plan):
-            yield f"{name}, kernels liger, micro-batch 1 + checkpointing", replace(quantised, kernels="liger")
-
-
-def _quantised(plan: TrainingPlan, thrifty: TrainingPlan, own: str) -> tuple[str, TrainingPlan]:
-    """The thrifty plan on an NF4 base, and the method's name."""
-    quantised: TrainingPlan = replace(thrifty, method="qdora" if plan.weight_decomposed else "qlora")
-    return f"{'QDoRA' if plan.weight_decomposed else 'QLoRA'}{own}", quantised
-
-
-def _shorter_quantised(plan: TrainingPlan, thrifty: TrainingPlan, own: str) -> Iterator[tuple[str, TrainingPlan]]:
-    """An adapter on an NF4 base, on ever shorter sequences."""
-    name, quantised = _quantised(plan, thrifty, own)
-    seq = float(plan.seq) / 2.0
-    while seq >= LEAST_SEQ:
-        shorter = replace(quantised, seq=float(np.floor(seq)))
-        yield f"{name}, micro-batch 1, {shorter.seq:,.0f} tokens", shorter
-        if _may_take_liger(plan):
-            yield f"{name}, kernels liger, micro-batch 1, {shorter.seq:,.0f} tokens", replace(shorter, kernels="liger")
-        seq /= 2.0
-
-
-def _shorter_plans(model: ModelShape, plan: TrainingPlan, least: TrainingPlan, name: str) -> Iterator[tuple[str, TrainingPlan]]:
-    """`least`, which keeps the base's type, on ever shorter sequences: NF4 saves little where experts stay unquantised."""
-    also = ", micro-batch 1" * (plan.micro_batch > 1) + ", checkpointing" * (not plan.checkpointing)
-    seq = float(plan.seq) / 2.0
-    while seq >= LEAST_SEQ:
-        shorter = replace(least, seq=float(np.floor(seq)))
-        yield f"{name}{shorter.seq:,.0f} tokens{also}", shorter
-        if least.targeted and trains_experts(model, least.targets):
-            yield f"{name}{shorter.seq:,.0f} tokens, targets attention{also}", replace(shorter, targets="attention")
-        seq /= 2.0
+def _sized_otherwise(plan: TrainingPlan) -> bool:
+    """True where the plan's rank is no adapter's."""
+    return plan.projected or (plan.tuner is not None and plan.tuner.size != "r")

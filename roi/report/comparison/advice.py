@@ -7,12 +7,12 @@ import math
 from datetime import date, timedelta
 
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import InfeasibleOption, OptionResult, Triple
+from roi.economics.decision.option_result import OptionResult, Triple
 from roi.economics.decision.verdict import chance, value
-from roi.economics.decision.worth import Experiment
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import Basis
+from roi.report.comparison.findings import then, to_measure, wins_at
 from roi.report.comparison.second_look import look_again
 from roi.report.comparison.thresholds import (
     FAR,
@@ -39,8 +39,6 @@ from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import (
     case_number,
     correct_first,
-    duration,
-    fact_name,
     figure,
     number_of,
     percent,
@@ -80,13 +78,6 @@ MOST_RIVALS = 2
 """Options that would undo the advice: staying, and the one that leads where nothing is trained, bought or committed."""
 SAME_RATE = 0.0005
 """Error rates that print alike."""
-MEASURES = {
-    "evaluate": "Evaluate {0} on your evaluation set", "load-test": "Load-test one server of {0}",
-    "trial-run": "Try the training of {0} for some minutes", "count-tokens": "Count the tokens of a hundred prompts with {0}",
-    "usage-log": "Read a week of usage log", "invoice": "Split an invoice into requests and prices",
-    "quote": "Ask vendors for a quote",
-}
-"""What each kind of experiment does."""
 
 
 def npv_of(c: Comparison, o: OptionResult) -> tuple[float, Triple | None]:
@@ -94,8 +85,21 @@ def npv_of(c: Comparison, o: OptionResult) -> tuple[float, Triple | None]:
     return value(o, c.verdict.counts), o.cash_npv_p10_p50_p90 if c.verdict.counts == "cash" else o.npv_p10_p50_p90
 
 
-def advice(c: Comparison, rivals: int = MOST_RIVALS) -> list[Block]:
-    """What to correct; or what to do now, what to measure, and what not to do yet, or at most so many rivals would undo it."""
+def drawn(c: Comparison) -> bool:
+    """True where there are draws of an uncertain fact; else every figure is a central value."""
+    return any(o.probability_npv_positive is not None for o in c.options)
+
+
+def mean_npv(c: Comparison) -> str:
+    """What `npv_of` gives, in words."""
+    return "mean NPV" if drawn(c) else "central NPV"
+
+
+def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> list[Block]:
+    """What to correct; or what to do now, what to measure, and what not to do yet, or at most so many rivals would undo it.
+
+    With `brief` what is not to be done yet is told without what its row shows, today's volume, and other prices and options.
+    """
     v = c.verdict
     if v.recommended is None:
         return [Labelled("CORRECT FIRST", correct_first(c.alarms, "there is no recommendation; the table follows"), "alarm")]
@@ -106,11 +110,12 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS) -> list[Block]:
         after = max(v.then.net_usd if v.then is not None else 0.0, 0.0)
         ahead = (f"Worth {short_usd(e.first_net_usd)} on average, its cost and the delay taken off;"
                  f" {f'{short_usd(after)} if the change below comes first' if after else 'nothing if it comes after a change'}."
-                 f"{_wins_at(c, e)}")
-        blocks = [Labelled("MEASURE FIRST", (f"{_measure(c, e)}.", ahead), "good"), _change(c, "ELSE")]
+                 f"{wins_at(c, e)}")
+        blocks = [Labelled("MEASURE FIRST", (f"{to_measure(c, e)}.", ahead), "good"), _change(c, "ELSE")]
     else:
         blocks = [_change(c, "DO NOW")]
-    return [*blocks, *_then(c), *(_unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c))]
+    later = _unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c, brief=brief)
+    return [*blocks, *then(c), *later]
 
 
 def _change(c: Comparison, label: str) -> Block:
@@ -123,13 +128,14 @@ def _change(c: Comparison, label: str) -> Block:
         return Labelled(label, told, "good")
     mean, _ = npv_of(c, first)
     return Labelled(label, (
-        f"First {first.label} (can be undone within a month). {_cash(c, first)} Mean NPV {short_usd(mean)}.",
+        (f"First {first.label} (can be undone within a month). {_cash(c, first)}"
+         f" {'Mean' if drawn(c) else 'Central'} NPV {short_usd(mean)}."),
         *_ends(c, first),
         f"Then {o.label}: {_what(c, o)}. {_beyond(c, first, o)}", *figures(c, o), *_later(c)), "good")
 
 
 def _beyond(c: Comparison, first: OptionResult, o: OptionResult) -> str:
-    """What the second of two moves adds to the first: mean NPV, how often that is more, and cash."""
+    """What the second of two moves adds to the first: NPV, how often that is more, and cash."""
     more, cash = npv_of(c, o)[0] - npv_of(c, first)[0], o.cash_monthly_usd - first.cash_monthly_usd
     odds = c.verdict.chance_over_first
     often = "" if odds is None else f", more in {share(odds)} of the draws"
@@ -296,8 +302,8 @@ def _stay(c: Comparison) -> Block:
         o = option_of(c, v.challenger)
         mean, spread = npv_of(c, o)
         ends = f" (bad case {short_usd(spread[0])}, good case {short_usd(spread[2])})" if spread and not _flat(spread) else ""
-        why = (f"The nearest other option, {o.label}, {'would save' if mean > 0 else 'loses'} {short_usd(abs(mean))} on average"
-               f"{ends}{f', but {reason(c, o.id)}' if mean > 0 else ''}.")
+        why = (f"The nearest other option, {o.label}, {'would save' if mean > 0 else 'loses'} {short_usd(abs(mean))}"
+               f"{' on average' * drawn(c)}{ends}{f', but {reason(c, o.id)}' if mean > 0 else ''}.")
         tested = next((p.option for p in v.passed_over if p.reason != "not tested"), o.id)
         if tested != o.id:
             best = option_of(c, tested)
@@ -315,61 +321,13 @@ def reason(c: Comparison, id: str) -> str:
     return too_seldom(passed.chance or 0.0, passed.chance_needed)
 
 
-def next_step(c: Comparison) -> str:
-    """What to measure next, in a sentence; empty where nothing is worth measuring."""
-    e = c.verdict.measure_first or c.verdict.then
-    return "" if e is None else f"{_measure(c, e)}.{_wins_at(c, e)}"
+def self_hosting_of(c: Comparison) -> OptionResult | None:
+    """The best option on GPUs of one's own or rented; None where none can work."""
+    return max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, c.verdict.counts), default=None)
 
 
-def _then(c: Comparison) -> list[Block]:
-    e = c.verdict.then
-    if c.verdict.measure_first is not None:
-        return []
-    if e is None:
-        why = ("Nothing is worth measuring until a test can fail." if nothing_fails(c) else
-               "Nothing is worth measuring: no test is worth more than it costs." if c.case["draws"].value else
-               "Without draws nothing says what a test is worth: --draws 4096.")
-        return [Labelled("THEN", (why,))]
-    after = "" if c.verdict.leader == "stay" else " after DO NOW"
-    return [Labelled("THEN", (f"{_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{_wins_at(c, e)}",))]
-
-
-def _measure(c: Comparison, e: Experiment) -> str:
-    """What an experiment does, what it costs and how long it takes."""
-    o = _about(c, e)
-    trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not _judged(o) else MEASURES[e.kind]
-    told = trains.format(o.label) + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
-    if e.kind == "evaluate" and e.items is not None:
-        told += f", {number_of(e.items, 'item')}"
-    return f"{told}: about {usd(e.cost_usd)} and {duration(e.months)}"
-
-
-def _about(c: Comparison, e: Experiment) -> OptionResult | InfeasibleOption:
-    """The option that an experiment is about: also one that missed the bar where it was evaluated."""
-    options: tuple[OptionResult | InfeasibleOption, ...] = (*c.options, *c.infeasible)
-    return next(o for o in options if o.id == e.option)
-
-
-def _judged(o: OptionResult | InfeasibleOption) -> bool:
-    return o.quality.status == "evaluated"
-
-
-def _wins_at(c: Comparison, e: Experiment) -> str:
-    """The error rate at which the option of an evaluation wins; of another experiment, what it is ahead or behind by."""
-    o, v = _about(c, e), c.verdict
-    if e.kind == "evaluate" and v.wins_at_error_rate is not None and v.wins_at_error_rate < 1.0:
-        at, found = told_apart(percent, v.wins_at_error_rate, o.quality.error_rate)
-        return f" It wins if at most {at} of its answers are wrong ({'so far' if _judged(o) else 'assumed'}: {found})."
-    if isinstance(o, InfeasibleOption):
-        return ""
-    gap = value(o, v.counts) - value(c.leader, v.counts)
-    if v.leader in {e.option, "stay"} or e.option == "stay":
-        return ""
-    return f" Today its mean NPV is {short_usd(abs(gap))} {'above' if gap > 0 else 'below'} the recommendation's."
-
-
-def _not_yet(c: Comparison) -> list[Block]:
-    o = max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, c.verdict.counts), default=None)
+def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
+    o = self_hosting_of(c)
     if o is None:
         barred = next((x for x in c.infeasible if x.kind in SELF_HOSTED), None)
         why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"
@@ -379,10 +337,14 @@ def _not_yet(c: Comparison) -> list[Block]:
     why = "; not tested" if not o.tested else f"; {reason(c, o.id)}" if unlikely else ""
     part = _mostly_assumed(c, o)
     most = f"; {usd(part[0])} of {usd(o.cash_monthly_usd)} a month {part[1]}, assumed" if part else ""
-    head = f"{o.label} ({_fleet(o)}; mean NPV {short_usd(mean)}{most}{why})"
-    turns = (f" At the central values ({today(c)}) it {wins_from(c, o)}.{at_rent(c, o)}{another_wins(c, o)}"
-             if c.thresholds is not None else "")
-    return [Labelled("NOT YET", (f"{head}.{turns}",))]
+    known = "" if brief else f"; {mean_npv(c)} {short_usd(mean)}{most}"
+    head = f"{o.label} ({_fleet(o)}{known}{why})."
+    if c.thresholds is None:
+        return [Labelled("NOT YET", (head,))]
+    if brief:
+        return [Labelled("NOT YET", (f"{head} Centrally it {wins_from(c, o)}.",))]
+    also = f"{at_rent(c, o)}{another_wins(c, o)}"
+    return [Labelled("NOT YET", (f"{head} At the central values ({today(c)}) it {wins_from(c, o)}.{also}",))]
 
 
 def _unless(c: Comparison, rivals: int) -> list[Block]:

@@ -10,7 +10,7 @@ from roi.answers.saved import SCHEMA
 from roi.answers.saved_digests import digest_of, digests_of
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
-from roi.report.comparison.advice import next_step
+from roi.report.comparison.findings import next_step
 from roi.report.comparison.scope import excluded, included
 
 if TYPE_CHECKING:  # processes are for folders alone

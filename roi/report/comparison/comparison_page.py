@@ -13,7 +13,7 @@ from roi.report import charts
 from roi.report.charts.look import names_of, options_of
 from roi.report.charts.savings import banded, outlook_of, payback_of
 from roi.report.charts.spending import costs_of
-from roi.report.comparison.advice import advice, counted, npv_of
+from roi.report.comparison.advice import advice, counted, drawn, npv_of
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.findings import break_even, drivers, measurable, returns, winner_changes
 from roi.report.comparison.names_and_rates import HIDDEN, open_range, secret, stand_ins, telling
@@ -88,9 +88,9 @@ def _options(c: Comparison) -> Iterator[Block]:
     """The table of the first screen under heads that need no second line, and how to read it."""
     shown, *below = table(c, MOST_ROWS)
     assert isinstance(shown, Table)
-    npv, mean = shown.heads[3].split("\n")[0], shown.heads[4].strip()
-    heads = ("option", shown.heads[1], "wrong answers,\n%", f"{npv},\nP10 (bad case)", f"{npv},\n{mean}",
-             f"{npv},\nP90 (good case)", "beats\nstaying", "best\nof all", "quality")
+    npv = shown.heads[3].split("\n")[0]
+    spread = (f"{npv},\nP10 (bad case)", f"{npv},\nmean", f"{npv},\nP90 (good case)", "beats\nstaying", "best\nof all")
+    heads = ("option", shown.heads[1], "wrong answers,\n%", *(spread if drawn(c) else (f"{npv},\ncentral",)), "quality")
     rows = tuple(map(_marked, shown.rows))
     yield replace(shown, heads=heads, rows=rows)
     for block in below:

@@ -4,26 +4,37 @@ from collections.abc import Callable
 
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
-from roi.economics.decision.option_result import OptionResult
+from roi.economics.decision.option_result import InfeasibleOption, OptionResult
+from roi.economics.decision.verdict import value
+from roi.economics.decision.worth import Experiment
 from roi.facts.fact import Fact
-from roi.report.comparison.advice import MEASURES
-from roi.report.comparison.thresholds import option_of, quality, rate_assumed
-from roi.report.layout.blocks import Block, Bullets, Heading, Paragraph, Row, Table
+from roi.report.comparison.thresholds import nothing_fails, option_of, quality, rate_assumed
+from roi.report.layout.blocks import Block, Bullets, Heading, Labelled, Paragraph, Row, Table
 from roi.report.layout.wording import (
     case_number,
     chance,
+    duration,
     fact_name,
     figure,
     money_of,
     months,
+    number_of,
     option_label,
     percent,
     range_of,
     requests,
+    short_usd,
     told_apart,
     usd,
 )
 
+MEASURES = {
+    "evaluate": "Evaluate {0} on your evaluation set", "load-test": "Load-test one server of {0}",
+    "trial-run": "Try the training of {0} for some minutes", "count-tokens": "Count the tokens of a hundred prompts with {0}",
+    "usage-log": "Read a week of usage log", "invoice": "Split an invoice into requests and prices",
+    "quote": "Ask vendors for a quote",
+}
+"""What each kind of experiment does."""
 LARGEST_RATE = 10.0
 """Returns above 1,000% say no more than that the set-up is small."""
 ORDINARY = {"one crossing", "cheaper at every volume"}
@@ -140,6 +151,60 @@ def _limit(c: Comparison, id: str, at: float | None, rival: str) -> str:
         return f"{o.label} {used}: no more than {rival} at any error rate."
     bar = 1.0 - case_number(c.case, "quality.bar")
     return f"{o.label} {used}: no more than {rival} up to {most}{', the quality bar' if abs(at - bar) < 1e-9 else ''}."
+
+
+def next_step(c: Comparison) -> str:
+    """What to measure next, in a sentence; empty where nothing is worth measuring."""
+    e = c.verdict.measure_first or c.verdict.then
+    return "" if e is None else f"{to_measure(c, e)}.{wins_at(c, e)}"
+
+
+def then(c: Comparison) -> list[Block]:
+    """What is worth measuring after the advice; nothing where that is to measure first."""
+    e = c.verdict.then
+    if c.verdict.measure_first is not None:
+        return []
+    if e is None:
+        why = ("Nothing is worth measuring until a test can fail." if nothing_fails(c) else
+               "Nothing is worth measuring: no test is worth more than it costs." if c.case["draws"].value else
+               "Without draws nothing says what a test is worth: --draws 4096.")
+        return [Labelled("THEN", (why,))]
+    after = "" if c.verdict.leader == "stay" else " after DO NOW"
+    return [Labelled("THEN", (f"{to_measure(c, e)}; worth {short_usd(e.worth_usd)} on average{after}.{wins_at(c, e)}",))]
+
+
+def to_measure(c: Comparison, e: Experiment) -> str:
+    """What an experiment does, what it costs and how long it takes."""
+    o = _about(c, e)
+    trains = "Train and evaluate {0}" if e.kind == "evaluate" and o.trains and not _judged(o) else MEASURES[e.kind]
+    told = trains.format(o.label) + (f" ({fact_name(e.fact)})" if e.fact is not None else "")
+    if e.kind == "evaluate" and e.items is not None:
+        told += f", {number_of(e.items, 'item')}"
+    return f"{told}: about {usd(e.cost_usd)} and {duration(e.months)}"
+
+
+def _about(c: Comparison, e: Experiment) -> OptionResult | InfeasibleOption:
+    """The option that an experiment is about: also one that missed the bar where it was evaluated."""
+    options: tuple[OptionResult | InfeasibleOption, ...] = (*c.options, *c.infeasible)
+    return next(o for o in options if o.id == e.option)
+
+
+def _judged(o: OptionResult | InfeasibleOption) -> bool:
+    return o.quality.status == "evaluated"
+
+
+def wins_at(c: Comparison, e: Experiment) -> str:
+    """The error rate at which the option of an evaluation wins; of another experiment, what it is ahead or behind by."""
+    o, v = _about(c, e), c.verdict
+    if e.kind == "evaluate" and v.wins_at_error_rate is not None and v.wins_at_error_rate < 1.0:
+        at, found = told_apart(percent, v.wins_at_error_rate, o.quality.error_rate)
+        return f" It wins if at most {at} of its answers are wrong ({'so far' if _judged(o) else 'assumed'}: {found})."
+    if isinstance(o, InfeasibleOption):
+        return ""
+    gap = value(o, v.counts) - value(c.leader, v.counts)
+    if v.leader in {e.option, "stay"} or e.option == "stay":
+        return ""
+    return f" Today its mean NPV is {short_usd(abs(gap))} {'above' if gap > 0 else 'below'} the recommendation's."
 
 
 def measurable(c: Comparison) -> list[Block]:

@@ -1,16 +1,17 @@
 """The one screen of `roi compare`: what to do, what it costs, how sure that is and what is not known, in at most 40 lines."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache, partial
 
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import chance
 from roi.errors import first_of
-from roi.report.comparison.advice import MOST_RIVALS, advice, counted, npv_of
+from roi.report.comparison.advice import MOST_RIVALS, advice, counted, drawn, mean_npv, npv_of, self_hosting_of
 from roi.report.comparison.alerts import ALWAYS, NAMED, alerts, remarks
 from roi.report.comparison.thresholds import (
     compared_from,
+    error_path,
     month_of,
     option_of,
     quality,
@@ -29,6 +30,8 @@ from roi.report.layout.wording import (
 from roi.report.layout.wording import chance as share
 
 MOST_LINES, MOST_ROWS = 40, 6
+LEAST = "gates"
+"""What remarks are about that give way to the row of an option that is named."""
 TITLE = 100
 """Characters of a title that are shown."""
 SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
@@ -38,14 +41,20 @@ SIZES = ((1.0, "$"), (1e3, "$k"), (1e6, "$M"), (1e9, "$bn"), (1e12, "$tn"))
 def screen(c: Comparison, warnings: Sequence[str], form: str = "table", *, width: int = 80, colour: bool = False) -> str:
     """The screen; its table has as many of the best options as leave it within its lines, then as many remarks stand above.
 
-    Where even that is too long, fewer rivals are told that would undo the advice, and remarks have room again.
+    Before an option that the screen names loses its row, what is not to be done yet is told in fewer words, then the unknown
+    gates as one word. Where even that is too long, fewer rivals are told that would undo the advice, and remarks have room.
     """
     text, told, advised = "", remarks(c), cache(partial(advice, c))
+    told_last = sorted(told, key=lambda remark: remark[0] == LEAST)
+    least = sum(about != LEAST for about, _ in told)
     kept, every = sum(about in ALWAYS for about, _ in told), range(len(told), -1, -1)
-    fewer = [(k, len(told), MOST_RIVALS) for k in range(MOST_ROWS, 0, -1)]
-    fewer += [(1, n, rivals) for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept or not rivals]
-    for most, n, rivals in fewer:
-        blocks = [*_above(c, _first(told, n), advised(rivals)), *_below(c, warnings, most)]
+    named = min(len(set(_named(c))), MOST_ROWS)
+    fewer = [(k, told, len(told), MOST_RIVALS, False) for k in range(MOST_ROWS, named - 1, -1)]
+    fewer += [(named, told, len(told), MOST_RIVALS, True), (named, told_last, least, MOST_RIVALS, True)]
+    fewer += [(k, told, len(told), MOST_RIVALS, True) for k in range(named - 1, 0, -1)]
+    fewer += [(1, told, n, rivals, True) for rivals in range(MOST_RIVALS, -1, -1) for n in every if n >= kept or not rivals]
+    for most, found, n, rivals, brief in fewer:
+        blocks = [*_above(c, _first(found, n), advised(rivals, brief=brief)), *_below(c, warnings, most)]
         text = render(blocks, form, width=width, colour=colour)
         if form != "table" or text.count("\n") < MOST_LINES:
             break
@@ -88,39 +97,54 @@ def best_rows(c: Comparison, most: int) -> list[OptionResult]:
     v = c.verdict
     ranked = sorted(c.options, key=lambda o: (o.id != v.leader or v.recommended is None, -npv_of(c, o)[0]))
     kept = {o.id for o in ranked if o.id in {"stay", v.leader, v.first_move}}
-    for id in (v.second, *(p.option for p in v.passed_over), *(o.id for o in ranked)):
-        if id is not None and len(kept) < most:
+    for id in (*_named(c), *(p.option for p in v.passed_over), *(o.id for o in ranked)):
+        if len(kept) < most:
             kept.add(id)
     return [o for o in ranked if o.id in kept]
 
 
+def _named(c: Comparison) -> Iterator[str]:
+    """The options that the screen names beside its table, as far as they can work, the most important ones first."""
+    v, not_yet = c.verdict, self_hosting_of(c)
+    measured = v.measure_first or v.then
+    ids = ("stay", v.leader, v.first_move, v.second, *(p.option for p in v.passed_over[:NAMED]), measured and measured.option,
+           not_yet and not_yet.id)
+    works = {o.id for o in c.options}
+    yield from (id for id in ids if id in works)
+
+
 def table(c: Comparison, most: int) -> list[Block]:
     """The best options, and how to read them."""
-    shown, counts, v = best_rows(c, most), c.verdict.counts, c.verdict
-    ends = [x for o in shown for mean, spread in [npv_of(c, o)] for x in (mean, *((spread[0], spread[2]) if spread else ()))]
-    largest = max(abs(x) for x in ends)
+    best, counts, v = best_rows(c, most), c.verdict.counts, c.verdict
+    npvs = [x for o in best for mean, spread in [npv_of(c, o)] for x in (mean, *((spread[0], spread[2]) if spread else ()))]
+    largest = max(abs(x) for x in npvs)
     size, unit = next((each for each in SIZES if largest / each[0] < 99_999.5), SIZES[-1])
-    cash = money_of([month_of(c, o)[0] for o in shown])
-    heads = ("option", f"cash {'$' if cash.unit == 'USD' else cash.unit}\n/month", "wrong\n%", f"NPV, {unit}\nP10",
-             "\nmean" if c.case["draws"].value else "\ncentral", "\nP90", "beats\nstay", "best\nof all", "\nquality")
+    cash = money_of([month_of(c, o)[0] for o in best])
+    spread = (f"NPV, {unit}\nP10", "\nmean", "\nP90", "beats\nstay", "best\nof all")
+    heads = ("option", f"cash {'$' if cash.unit == 'USD' else cash.unit}\n/month", "wrong\n%",
+             *(spread if drawn(c) else (f"NPV, {unit}\ncentral",)), "\nquality")
 
     def row(o: OptionResult) -> Row:
         mean, spread = npv_of(c, o)
         low, high = (spread[0], spread[2]) if spread else (None, None)
-        npvs = [("-" if x is None or o.id == "stay" else _scaled(x, size)) for x in (low, mean, high)]
+        shown = (low, mean, high) if drawn(c) else (mean,)
+        npvs = ["-" if x is None or o.id == "stay" else _scaled(x, size) for x in shown]
+        chances = (share(chance(o, counts)), share(o.probability_best)) if drawn(c) else ()
         leads = o.id == v.recommended
         label = "stay" if o.id == "stay" else o.label.replace(f"> {option_of(c, 'stay').label}", "> stay")
-        return Row((f"{'>' if leads else ' ' if o.tested else '?'} {label}", cash(month_of(c, o)[0]), _rate(c, o), *npvs,
-                    share(chance(o, counts)), share(o.probability_best), quality(c, o)),
+        name = f"{'>' if leads else ' ' if o.tested else '?'} {label}"
+        return Row((name, cash(month_of(c, o)[0]), _rate(c, o), *npvs, *chances, quality(c, o)),
                    strong=leads, tone="good" if leads else "" if o.tested else "doubt")
 
     bar = case_number(c.case, "quality.bar")
-    untested = bar > 0 and any(not o.tested for o in shown)
+    untested = bar > 0 and any(not o.tested for o in best) and drawn(c)
     since = f" (stay: from month {compared_from(c) + 1})" if compared_from(c) else ""
-    legend = (f"cash: mean month once live{since}, central values. NPV against staying, {counted(c)}; P10: bad case, P90: good."
-              " best of all: among what may be recommended."
+    ends = "; P10: bad case, P90: good. best of all: among what may be recommended." if drawn(c) else ", central values too."
+    legend = (f"cash: mean month once live{since}, central values. NPV against staying, {counted(c)}{ends}"
               + (f" ?: in a draw below the bar of {percent(bar)}, set-up and way back are lost." if untested else ""))
-    return [Table(heads, tuple(row(o) for o in shown), align="lrrrrrrrl", cut=True), Paragraph(legend)]
+    if any(error_path(c, o).replace(".error_rate", ".measured_error_rate") in c.case for o in best):
+        legend += " wrong: of the items counted, half a one added each way (roi quality adds none)."
+    return [Table(heads, tuple(row(o) for o in best), align="lrrrrrrrl" if drawn(c) else "lrrrl", cut=True), Paragraph(legend)]
 
 
 def _scaled(x: float, size: float) -> str:
@@ -134,8 +158,11 @@ def _rate(c: Comparison, o: OptionResult) -> str:
     return f"{text}?" if not o.tested or (o.id == "stay" and rate_assumed(c, o)) else text
 
 
-def _lost(c: Comparison) -> list[str]:
-    """Why options with a higher mean NPV are not recommended; and where another view of the hours decides otherwise."""
+def _lost(c: Comparison, shown: Collection[str]) -> list[str]:
+    """Why options with a higher mean NPV are not recommended; and where another view of the hours decides otherwise.
+
+    Untested ones whose row is shown say it there.
+    """
     v, told = c.verdict, list[str]()
     if v.if_all_hours_are_paid is not None:
         other = option_of(c, v.if_all_hours_are_paid).label if v.if_all_hours_are_paid != "stay" else "staying"
@@ -143,11 +170,11 @@ def _lost(c: Comparison) -> list[str]:
     if v.recommended is not None:
         named = [(p, f"{o.label} ({short_usd(npv_of(c, o)[0])}", told_apart(percent, p.chance or 0.0, p.chance_needed))
                  for p in v.passed_over for o in (option_of(c, p.option),)]
-        untested = [f"{name})" for p, name, _ in named if p.reason == "not tested"]
+        untested = [f"{name})" for p, name, _ in named if p.reason == "not tested" and p.option not in shown]
         unlikely = [f"{name}, {', needs '.join(odds)})" for p, name, odds in named if p.reason != "not tested"]
         for word, names in (("not tested", untested), ("beats staying too seldom", unlikely)):
             if names:
-                told.append(f"Higher mean NPV but {word}: {first_of(names, NAMED)}.")
+                told.append(f"Higher {mean_npv(c)} but {word}: {first_of(names, NAMED)}.")
     return told
 
 
@@ -157,11 +184,12 @@ def _last(c: Comparison, warnings: Sequence[str], most: int) -> list[Block]:
     hidden = len(c.options) + len(c.infeasible) - len(shown)
     named = shown | {p.option for p in v.passed_over if v.recommended is not None}
     best = max((o for o in c.options if o.id != v.leader), key=lambda o: npv_of(c, o)[0], default=c.leader)
-    left = [] if best.id in named else [f"Highest mean NPV of those not shown: {best.label} ({short_usd(npv_of(c, best)[0])})."]
+    left = [] if best.id in named else [
+        f"Highest {mean_npv(c)} of those not shown: {best.label} ({short_usd(npv_of(c, best)[0])})."]
     told = ((hidden, "more option"), (len(warnings), "warning"))
     rest = ", ".join(number_of(n, word) for n, word in told if n)
     where = f"{rest or 'Everything'}: --full. Why: --explain {_name(c)}. Share: --format markdown."
-    return [Paragraph(" ".join((*_lost(c), *left, where)))]
+    return [Paragraph(" ".join((*_lost(c, shown), *left, where)))]
 
 
 def _name(c: Comparison) -> str:

@@ -17,7 +17,7 @@ from roi.report.comparison.thresholds import (
     option_of,
     over_the_horizon,
 )
-from roi.report.layout.wording import case_number, requests, told_apart
+from roi.report.layout.wording import case_number, requests, told_apart, volume_spread
 
 
 def look_again(c: Comparison) -> list[str]:
@@ -60,8 +60,8 @@ def _turning(c: Comparison) -> list[str]:
     told, today = list[str](), case_number(c.case, "workload.requests_per_day")
     for side, found in (("above", c.turning_volume(up=True)), ("below", c.turning_volume(up=False, within=NEAR))):
         if found is not None:
-            told.append(f"{side} about {told_apart(requests, found[0], today)[0]} requests a day,"
-                        f" where the advice is {advised(c, found, side)}")
+            at = f"{told_apart(requests, found[0], today)[0]} requests a day{'' if told else volume_spread(c.case)}"
+            told.append(f"{side} about {at}, where the advice is {advised(c, found, side)}")
     ends = [b for id in c.thresholds.ids if not option_of(c, id).tested for b in over_the_horizon(c, id, "stay")]
     above, below = _nearest_ends(ends, today)
     for side, end in (("above", above), ("below", below)):

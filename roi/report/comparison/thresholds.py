@@ -12,7 +12,7 @@ from roi.economics.decision.verdict import chance, value
 from roi.economics.inputs import Option, Shared, path_of, places
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import Basis, Fact, Value
-from roi.report.layout.wording import case_number, figure, number_of, percent, requests, told_apart, usd
+from roi.report.layout.wording import case_number, figure, number_of, percent, requests, told_apart, usd, volume_spread
 from roi.units import to_digits
 
 PRICES = {"usd_per_gpu_hour": "GPU hour", "usd_per_gpu": "GPU"}
@@ -54,9 +54,10 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
     """
     rivals = {} if c.verdict.leader == "stay" else {"recommended": c.leader}
     rivals["stay"] = option_of(c, "stay")
-    return "; ".join(
-        _from(b, "staying" if rival.id == "stay" else rival.label) + _today(c, o, rival, b)
-        for baseline, rival in rivals.items() for b in over_the_horizon(c, o.id, baseline))
+    found = [(b, "staying" if rival.id == "stay" else rival.label, _today(c, o, rival, b))
+             for baseline, rival in rivals.items() for b in over_the_horizon(c, o.id, baseline)]
+    ends = [b.until for b, _, _ in found]
+    return "; ".join(_from(b, name, alike=b.until in ends[:k]) + missing for k, (b, name, missing) in enumerate(found))
 
 
 def beats_staying_today(c: Comparison, o: OptionResult) -> bool:
@@ -199,11 +200,12 @@ def month_of(c: Comparison, o: OptionResult) -> tuple[float, float]:
     return sums[0], sums[1]
 
 
-def _from(b: BreakEven, rival: str) -> str:
+def _from(b: BreakEven, rival: str, *, alike: bool = False) -> str:
     if b.first is None:
         return f"beats {rival} at no volume ({b.reason})"
     if b.until is not None:
         last = f"up to {requests(b.until)}{' (all that your cards hold)' if b.reason.endswith(OWNED) else ''}"
+        last = "up to as many" if alike and b.first > 1 else last
         return f"beats {rival} from {requests(b.first)} a day on, {last}" if b.first > 1 else f"beats {rival} {last} a day"
     assert b.stays is not None
     if b.stays <= 1:
@@ -236,7 +238,7 @@ def turning_volumes(c: Comparison, near: float) -> str:
     for side, found in (("below", c.turning_volume(up=False, within=near)), ("above", c.turning_volume(up=True, within=FAR))):
         if found is not None:
             at, today = told_apart(requests, found[0], now)
-            each = "" if told else f" requests a day (today {today})"
+            each = "" if told else f" requests a day (today {today}{volume_spread(c.case)})"
             told.append(f"{side} about {at}{each} the advice is {advised(c, found, side)}")
     text = ", ".join(told)
     return f"{text[0].upper()}{text[1:]}." if told else ""

@@ -310,6 +310,11 @@ def requests(x: float | None, more: int = 0) -> str:
     return "any" if x <= 1 else figure(x, more)
 
 
+def volume_spread(case: Case) -> str:
+    """That today's spread of the volume is moved with a volume that is tried; empty where it has none."""
+    return ", its spread moving along" if case["workload.requests_per_day"].uncertain else ""
+
+
 def case_number(case: Case, path: str, default: float = 0.0) -> float:
     """The number at `path` of the Case, or `default` where there is none."""
     value = case[path].value if path in case else default

@@ -23,7 +23,8 @@ MOST_LOST: Final = 0.01
 about as much. Buckets differ by far more from each other, so that none may be missing whose tokens are not known."""
 LOST_ROWS: Final = "has rows left out"
 CHANCE_BELOW: Final = 1.0
-"""Calls a minute below which the busiest minute is a matter of chance (Poisson), not of demand: the busiest hour stands in."""
+"""Calls a minute below which the busiest minute is a matter of chance (Poisson), not of demand: the busiest hour stands in, and
+where hours have no more calls than that either, none does."""
 LEAST_WEEKS: Final = 6
 """Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""
 WEEKS_PER_YEAR: Final = 365.0 / 7.0
@@ -191,14 +192,21 @@ class Shape:
     calls_per_minute: float
 
     @property
-    def by_hour(self) -> bool:
-        """True where minutes hold too few calls to tell a peak from chance, and hours stand for them."""
-        return self.calls_per_minute < CHANCE_BELOW and self.hour_peak_to_mean is not None
+    def calls(self) -> int:
+        """Calls in those minutes."""
+        return round(self.calls_per_minute * self.minutes)
 
     @property
-    def peak_to_mean(self) -> float:
-        """The busiest minute over the mean, or the busiest hour where that is all that tells."""
-        return self.hour_peak_to_mean if self.by_hour and self.hour_peak_to_mean is not None else self.minute_peak_to_mean
+    def by_hour(self) -> bool:
+        """True where minutes hold too few calls to tell a peak from chance, and hours stand for them."""
+        return self.calls_per_minute < CHANCE_BELOW <= self.calls_per_minute * 60.0 and self.hour_peak_to_mean is not None
+
+    @property
+    def peak_to_mean(self) -> float | None:
+        """The busiest minute over the mean, or the busiest hour where that is all that tells; None where both are chance."""
+        if self.by_hour:
+            return self.hour_peak_to_mean
+        return self.minute_peak_to_mean if self.calls_per_minute >= CHANCE_BELOW else None
 
 
 def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | None:

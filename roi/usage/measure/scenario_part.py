@@ -10,7 +10,7 @@ from roi.errors import InputError
 from roi.facts.exchange_rate import told_rates
 from roi.scenario.yaml import PART_SCHEMA, comment, dump_yaml
 from roi.units import DAYS_PER_MONTH
-from roi.usage.measure.days import growth_told
+from roi.usage.measure.days import Shape, growth_told
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, list_on
 from roi.usage.measure.workload import MeasuredWorkload
 from roi.usage.read.names_alone import NO_MODEL
@@ -77,11 +77,16 @@ def _workload(w: MeasuredWorkload) -> Iterator[tuple[str, Any]]:
     if w.batch_share:
         yield "can_wait_share", round(w.batch_share, 6)
     if w.shape is not None:
-        over = days if w.days.complete else f"{w.shape.minutes} calendar minutes, first to last"
-        yield "peak_to_mean", {"value": round(max(w.shape.peak_to_mean, 1.0), 4),
-                               "source": f"usage: {'the busiest hour, ' if w.shape.by_hour else ''}{over}"}
-        if w.shape.hourly_weights is not None:
-            yield "hourly_weights", [round(x * 24.0, 5) for x in w.shape.hourly_weights]
+        yield from _load(w.shape, days if w.days.complete else f"{w.shape.minutes} calendar minutes, first to last")
+
+
+def _load(shape: Shape, over: str) -> Iterator[tuple[str, Any]]:
+    """The peak, where it is none of chance, and the hours of a mean day; `over` is what was looked at."""
+    if shape.peak_to_mean is not None:
+        yield "peak_to_mean", {"value": round(max(shape.peak_to_mean, 1.0), 4),
+                               "source": f"usage: {'the busiest hour, ' if shape.by_hour else ''}{over}"}
+    if shape.hourly_weights is not None:
+        yield "hourly_weights", [round(x * 24.0, 5) for x in shape.hourly_weights]
 
 
 def shares_to_one(bins: list[dict[str, float]]) -> list[dict[str, float]]:

@@ -212,8 +212,8 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool) -> Iterator[tup
         two = "; two stand in, so that what is cached is as recorded" if w.prefix is not None and w.prefix.prompts else ""
         yield "lengths", f"rows are buckets: the mean length is known, not its spread{two}"
         yield "peak_to_mean", "rows are buckets: give the busiest minute over the mean, or a log of calls"
-    elif w.shape is not None and w.shape.hourly_weights is None:
-        yield "hourly_weights", "no day is covered from midnight to midnight"
+    elif w.shape is not None:
+        yield from _missing_load(w.shape)
     if not w.uses_cache:
         yield "shared_prefix_tokens", "nothing was read from a cache, so the log does not show what prompts share"
     elif w.prefix is None:
@@ -221,3 +221,13 @@ def _missing(w: MeasuredWorkload, *, calls: bool, batched: bool) -> Iterator[tup
     if not batched:
         yield "can_wait_share", "how much may wait for a batch price is yours to say"
     yield "ttft_p95_s, tpot_p95_s", "the SLO is yours to say"
+
+
+def _missing_load(shape: Shape) -> Iterator[tuple[str, str]]:
+    """The same of the peak and of the hours of a day."""
+    if shape.peak_to_mean is None:
+        usual = "usual peak" if shape.hourly_weights is None else "mean day's busiest hour, with a usual peak within it,"
+        yield "peak_to_mean", (f"{shape.calls:,} calls, {shape.calls_per_minute * 60.0:.2g} in a mean hour: a busiest one is"
+                               f" chance; where the scenario states none, the {usual} stands in")
+    if shape.hourly_weights is None:
+        yield "hourly_weights", "no day is covered from midnight to midnight"

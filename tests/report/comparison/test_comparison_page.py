@@ -159,6 +159,17 @@ def test_a_hostile_title_stays_text() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;=HYPERLINK" in html
 
 
+@pytest.mark.parametrize(("draws", "heads"), [
+    (0, ["central", "quality"]),
+    (64, ["P10 (bad case)", "mean", "P90 (good case)", "beats staying", "best of all", "quality"])])
+def test_the_options_of_the_page_have_a_head_for_each_cell_also_without_draws(draws: int, heads: list[str]) -> None:
+    rows = re.findall(r"<tr.*?</tr>", html_of(answer(f"draws={draws}")), re.DOTALL)
+    at = next(k for k, row in enumerate(rows) if "wrong answers" in row)
+    told = [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in re.findall(r"<th.*?</th>", rows[at], re.DOTALL)]
+    assert [head.removeprefix("NPV, $k, ") for head in told[3:]] == heads
+    assert len(re.findall(r"<t[dh][ >]", rows[at + 1])) == len(told)
+
+
 def test_no_place_account_or_machine_of_a_source_stands_in_the_page() -> None:
     """Sources of facts may hold where a file lies."""
     c = answer("draws=0")

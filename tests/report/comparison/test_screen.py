@@ -448,8 +448,10 @@ def test_rows_that_lost_with_a_higher_mean_say_why() -> None:
     c = answer()
     passed = (PassedOver("hosted-open:groq/openai/gpt-oss-20b", "not tested", 0.7, 0.6),
               PassedOver("hybrid:qwen3-8b+lora", "not likely", 0.547, 0.8))
-    text = flat(replace(c, verdict=replace(c.verdict, passed_over=passed)))
+    found = replace(c, verdict=replace(c.verdict, passed_over=passed))
     means = [option_of(c, p.option).expected_npv_usd / 1000.0 for p in passed]
+    assert "not tested:" not in flat(found), "its row says it"
+    text = " ".join(render(screen_blocks(found, (), 2)).split())
     assert f"Higher mean NPV but not tested: gpt-oss-20b @ groq (${means[0]:.0f}k)." in text
     assert f"beats staying too seldom: qwen3-8b+lora floor + spill (${means[1]:.0f}k, 54.7%, needs 80%)" in text
 
@@ -463,7 +465,11 @@ def test_volumes_told_are_those_where_the_advice_turns_and_not_where_the_means_d
     at, to, _ = near.turning_volume(up=False)
     assert (to, 1 / 3 < at / 5_000 < 1) == ("stay", True)
     assert near.verdict.flips_between_usd_per_error is None, "the same model's answers cost the same, whatever one costs"
-    assert f"Below about {requests(at)} requests a day (today 5,000) the advice is to stay." in flat(near)
+    turns = f"Below about {requests(at)} requests a day (today 5,000, its spread moving along) the advice is to stay."
+    assert turns in flat(near)
+    data = parse_yaml(template("generation"), "generation")
+    data["workload"]["requests_per_day"] = {"value": at * 0.99, "low": at * 0.99 / 2, "high": at * 0.99 * 2}
+    assert compare(resolve(check_scenario(data)).case).verdict.leader == "stay", "as whoever tries it finds"
     far = answer()
     assert far.turning_volume(up=False)[0] < far.case["workload.requests_per_day"].number() / 3
     assert "the advice is to stay" not in flat(far)
@@ -548,6 +554,32 @@ def test_the_options_that_the_screen_names_are_rows_before_better_ones() -> None
     assert set(found) == {c.verdict.leader, "stay", other.id, worst.id}
     assert [o.id for o in best_rows(replace(c, verdict=v), 3)] == [c.verdict.leader, *(
         o.id for o in sorted((worst, option_of(c, "stay")), key=lambda o: -o.expected_npv_usd))]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_option_that_a_template_s_screen_names_keeps_its_row(name: str) -> None:
+    """Where they are more than the room of the screen, what is not to be done yet is told in fewer words: its row has them."""
+    c, v = of_template(name), of_template(name).verdict
+    text = comparison_text(c, ())
+    measured, rented = v.measure_first or v.then, [o for o in c.options if o.kind in SELF_HOSTED]
+    ids = {"stay", v.leader, v.second, measured and measured.option, *(p.option for p in v.passed_over[:3]),
+           max(rented, key=lambda o: value(o, v.counts)).id} & {o.id for o in c.options}
+    assert text.count("\n") < 40
+    table = text.partition("\noption")[2].partition("\ncash:")[0]
+    assert table.count("\n") >= min(len(ids), 6), "the second line of the heads, then a line for each"
+    assert "Wrong answers are not counted" in text
+    not_yet = " ".join(text.partition("\nNOT YET")[2].partition("\n\n")[0].split())
+    assert ("; not tested" in not_yet) == (not max(rented, key=lambda o: value(o, v.counts)).tested)
+
+
+def test_without_draws_no_mean_no_chance_and_no_percentile_is_told() -> None:
+    """The central values are all there is; a mean month is one of months, not of draws."""
+    for c in (apis("draws=0"), compare(resolve(check_scenario({**parse_yaml(template("agent"), "agent"), "draws": 0})).case)):
+        text = " ".join(comparison_text(c, ()).replace("mean month", "month").split())
+        for word in ("mean", "average", "P10", "P90", "beats stay", "best of all", "in a draw", "chance"):
+            assert word not in text.replace(" beats staying", ""), (word, text)
+        assert "central" in text
+        assert "central NPV" in c.verdict.sentence
 
 
 def test_the_highest_mean_is_named_where_its_row_is_cut() -> None:
@@ -780,7 +812,7 @@ def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None]
 
 
 def test_a_stated_slo_says_what_the_latency_of_the_advised_option_rests_on() -> None:
-    c = bundled("workload.ttft_p95_s=1.5")
+    c = bundled("workload.ttft_p95_s=1.5", "workload.requests_per_day=100000")  # exact: fewer words elsewhere on the screen
     assert "! SLO (TTFT 1.5 s): the latency of gpt-6-luna is not known" in flat(c)
     own, spill = (replace(c, verdict=replace(c.verdict, leader=f"{kind}:qwen3-8b+lora"))
                   for kind in ("self-hosted-adapter", "hybrid"))
@@ -1153,7 +1185,8 @@ def test_an_option_that_wins_only_in_between_names_its_largest_volume() -> None:
     won = replace(found, first=100.0, stays=None, until=2000.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(c.thresholds), "crossings", lambda *_: (replace(won, counts=c.verdict.counts),))
-        assert wins_from(c, option_of(c, LUNA)).endswith("beats staying from 100 a day on, up to 2,000")
+        alike = "beats gpt-6-luna from 100 a day on, up to 2,000; beats staying from 100 a day on, up to as many"
+        assert wins_from(c, option_of(c, LUNA)) == alike
         won = replace(won, first=0.0)
         assert wins_from(c, option_of(c, LUNA)).endswith("beats staying up to 2,000 a day")
 

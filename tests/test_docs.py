@@ -131,6 +131,7 @@ def test_a_guide_has_steps_and_commands_and_fits_on_a_screen(page: Path) -> None
     assert "\nCheck:\n\n    " in text
 
 
+@pytest.mark.full
 def test_what_the_guides_tell_one_to_call_or_to_extend_exists() -> None:
     named = {
         "add_option", "add_price", "add_vendor", "add_plans", "add_training", "known_systems", "cost_lines", "RELEASED",

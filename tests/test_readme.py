@@ -20,7 +20,8 @@ TEXT = README.read_text(encoding="utf-8")
 TRUST = (README.parent / "docs" / "trust.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=() if page == README else pytest.mark.full) for page in PAGES],
+                         ids=lambda page: page.name)
 def test_the_output_in_a_page_is_current(page) -> None:
     text = page.read_text(encoding="utf-8")
     assert rendered(text) == text, "run `make readme`"

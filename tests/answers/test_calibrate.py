@@ -192,6 +192,7 @@ def test_half_of_the_interval_of_a_large_sample_is_1_645_standard_deviations():
     assert 0.2 < half_width(3, 3 * 0.01, 0.1) < 0.25
 
 
+@pytest.mark.full
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000))
 def test_stated_intervals_hold_about_nine_tenths_of_lognormal_runs(seed):

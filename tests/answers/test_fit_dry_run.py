@@ -43,6 +43,7 @@ def run(*arguments):
     return CliRunner().invoke(main, arguments, prog_name="roi", catch_exceptions=False)
 
 
+@pytest.mark.full
 def test_a_dry_run_is_printed_kept_and_found_again(place):
     first = run(*ARGUMENTS, "--dry-run", "--full")
     assert first.exit_code == 0, first.stderr

@@ -92,6 +92,7 @@ def test_a_number_in_the_place_of_a_fact_is_refused_in_plain_words(tmp_path: Pat
         read_saved(tmp_path / "damaged.json")
 
 
+@pytest.mark.full
 def test_a_file_whose_figures_are_not_those_of_its_facts_says_so(tmp_path: Path) -> None:
     """An edited rent, an edited figure and a fact taken out each show; the file as it was written says nothing."""
     answer = compare_file(overrides=("draws=64",))
@@ -191,6 +192,7 @@ def without_digest(text: str, **body: Any) -> str:
     return json.dumps({key: x for key, x in json.loads(text).items() if key != "digest"} | body)
 
 
+@pytest.mark.full
 def test_a_file_without_a_digest_says_that_nobody_can_tell_and_a_missing_fact_that_matters_shows(tmp_path: Path) -> None:
     """A fact that is needed is an error, one that moves a figure shows in it, one that moves the choice shows in that."""
     answer = compare_file(overrides=("draws=64",))

@@ -102,6 +102,7 @@ def test_a_fleet_that_is_needed_holds_though_a_request_is_longer_than_a_replica_
     assert "longer than a replica holds" not in size_text(sized(file, frontier=False), full=True)
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("whole_days")
 def test_the_peak_is_told_as_it_is_and_beside_it_what_is_left_to_hold_after_what_can_wait(file):
     """200,000 a day are 2.315 a second, three times as many at the peak 6.944; 0.6 of them 4.167, and no less than the mean."""

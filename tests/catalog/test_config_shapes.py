@@ -45,6 +45,7 @@ def configured():
             continue
 
 
+@pytest.mark.full
 def test_every_configuration_of_the_catalog_has_its_parameters_to_the_last_one():
     """200 and more of 40 types: mixtures, latent and linear attention too."""
     read = list(configured())

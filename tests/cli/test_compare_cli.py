@@ -131,6 +131,7 @@ def test_a_saved_comparison_is_replayed_to_the_cent_whatever_the_catalog_says(
     assert json.loads(result.stdout) == json.loads(path.read_text())
 
 
+@pytest.mark.full
 def test_a_saved_comparison_is_known_by_its_schema_not_its_name(good: Path, tmp_path: Path) -> None:
     path = tmp_path / "saved.txt"
     ask("compare", good, "--format", "json", "--output", path)
@@ -307,6 +308,7 @@ def test_init_and_schema_speak_json() -> None:
     assert "description" in schema["properties"]["horizon_months"]
 
 
+@pytest.mark.full
 def test_an_ascii_terminal_gets_ascii_branches(good: Path) -> None:
     root = Path(roi.__file__).parents[1]
     env = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(root), "PYTHONUTF8": "0"}

@@ -49,6 +49,7 @@ def test_the_files_stand_beside_the_answer_which_stays_as_it_is(good: Path, tmp_
         assert next(row["id"] for row in csv.DictReader(file)) == "stay"
 
 
+@pytest.mark.full
 def test_a_mixture_that_is_served_is_told_in_every_form(
     good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_folders_lines_take_the_place_of_lines_alone(good: Path, tmp_path: Pat
     assert place.read_text(encoding="utf-8") == "mine"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("command", [
     ("usage", ROOT / "examples" / "openai_export.csv", "--tasks", "0"),
     ("quality", ROOT / "examples" / "quality_rows.jsonl", "--incumbent", "qwen3-8b"),

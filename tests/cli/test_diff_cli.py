@@ -141,6 +141,7 @@ def test_answers_of_two_titles_are_told_to_be_two_tasks(tmp_path: Path, tickets:
     assert "two tasks" not in ask("diff", tickets, same).stdout
 
 
+@pytest.mark.full
 def test_nothing_changed_is_said_and_redacted_forms_tell_no_name_or_rate(tmp_path: Path, tickets: Path) -> None:
     same = ask("diff", tickets, file(tmp_path, "b.yaml"))
     assert "Nothing changed" in same.stdout
@@ -222,6 +223,7 @@ def test_what_cannot_be_compared_is_one_message(tmp_path: Path, tickets: Path, s
         assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.full
 def test_a_policy_that_holds_exits_0_and_one_that_breaks_exits_3(tmp_path: Path, tickets: Path, saved: Path) -> None:
     """At 300 requests a day staying is recommended, luna's volume lies below what it was to stay above: two rules break."""
     assert saved.is_file()

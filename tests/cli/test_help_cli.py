@@ -115,12 +115,14 @@ def test_what_is_not_known_is_answered_with_the_nearest(args, says):
     assert answer.stderr.count("\n") == 1
 
 
+@pytest.mark.full
 def test_half_of_a_whole_number_is_one():
     """A spare each: half of it is none, double two."""
     lines = ask("help", "serving.spares", EXAMPLES / "tickets.yaml").stdout.splitlines()
     assert any(line.split()[-2:] == ["0", "2"] for line in lines), lines
 
 
+@pytest.mark.full
 def test_what_is_not_possible_at_a_value_is_a_dash_and_said():
     """Double of 30,000 tokens is beyond qwen3-4b's context of 40,960."""
     told = ask("help", "workload.input_tokens", EXAMPLES / "tickets.yaml", "--set", "workload.input_tokens=30000").stdout

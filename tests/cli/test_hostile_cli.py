@@ -37,6 +37,7 @@ def test_a_set_that_cannot_be_is_one_message(override: str, told: str) -> None:
     assert not OBEYED.search(result.stderr)
 
 
+@pytest.mark.full
 def test_a_plain_text_behind_set_is_taken_whole() -> None:
     result = CliRunner().invoke(main, ["compare", "--draws", "0", "--set", "title=Budget #1: the plan"])
     assert result.exit_code == 0

@@ -25,6 +25,7 @@ def _folder(tmp_path, monkeypatch):
     monkeypatch.setattr("roi.cli.options.HERE", Path("roi.yaml"))
 
 
+@pytest.mark.full
 def test_what_is_given_stands_in_the_place_of_the_guesses():
     answer = ask("init", "my.yaml", "--incumbent", "anthropic/claude-haiku-5-5", "--requests", "60000")
     assert (answer.exit_code, answer.stdout) == (0, "")
@@ -54,6 +55,7 @@ def test_prices_are_those_of_the_day_on_which_it_is_written(monkeypatch):
     assert ask("init").stdout == template("classification")
 
 
+@pytest.mark.full
 def test_days_that_have_not_come_are_said_of_an_export_and_of_months_that_are_tracked(monkeypatch):
     export = EXAMPLES / "tracked_usage.csv"
     words = ("track", EXAMPLES / "tickets.yaml", "--actual", export, "--draws", "128")
@@ -66,6 +68,7 @@ def test_days_that_have_not_come_are_said_of_an_export_and_of_months_that_are_tr
         assert tracked in said[1]
 
 
+@pytest.mark.full
 def test_requests_that_are_the_templates_own_are_stated_still():
     """20,000 is what the template guesses: a source says that it is no guess."""
     assert ask("init", "my.yaml", "--requests", "20000").exit_code == 0
@@ -81,6 +84,7 @@ def test_a_price_that_is_listed_under_another_name_is_told():
     assert "priced as" not in ask("init", "--incumbent", "anthropic/claude-sonnet-5-5").stderr
 
 
+@pytest.mark.full
 def test_a_usage_export_is_measured_and_laid_over_the_template():
     """The workload of examples/part.yaml, which roi usage makes of the same export."""
     answer = ask("init", "my.yaml", "--usage", EXAMPLES / "openai_export.csv", "--template", "extraction")
@@ -173,6 +177,7 @@ def anthropic_export() -> Path:
     return Path("a.csv")
 
 
+@pytest.mark.full
 def test_tokens_without_a_count_of_requests_are_no_workload_beside_a_templates_guess():
     """Neither init nor compare shows the template's volume as that of the export; each names the option that says it."""
     file = anthropic_export()
@@ -189,6 +194,7 @@ def test_tokens_without_a_count_of_requests_are_no_workload_beside_a_templates_g
     assert ask("compare", "--usage", "part.yaml", "--draws", "0", "--set", "workload.requests_per_day=9000").exit_code == 0
 
 
+@pytest.mark.full
 def test_requests_that_are_said_tell_the_lengths_of_an_export_without_them():
     """4,000,000 / 8,000 = 500 tokens in and 50 out a request; what is still a guess is named as the template's."""
     assert ask("init", "my.yaml", "--usage", anthropic_export(), "--requests", "8000").exit_code == 0

@@ -17,6 +17,7 @@ BESIDE = {"size": ("plans",), "fit": ("gpus",), "compare": ("options",)}
 """Lists whose objects have a table of their own."""
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("words", [
     ("size",), ("fit", "qwen3-8b", "--gpu", "L4"), ("compare", "--draws", "128"), ("next", "--draws", "128"),
     ("usage", str(EXAMPLES / "tracked_usage.csv"), "--tasks", "0"),

@@ -79,6 +79,7 @@ def test_json_holds_the_curve_and_where_to_stop(scenario: Path) -> None:
     assert e["error_usd"] > 0
 
 
+@pytest.mark.full
 def test_full_lists_every_experiment_and_every_size(scenario: Path) -> None:
     found = json.loads(ask("next", scenario, "--format", "json").stdout)
     text = ask("next", scenario, "--full", "--format", "markdown").stdout
@@ -88,6 +89,7 @@ def test_full_lists_every_experiment_and_every_size(scenario: Path) -> None:
                                                    for n, *_ in found["experiment"]["curve"])
 
 
+@pytest.mark.full
 def test_a_guessed_cost_of_wrong_answers_is_said_not_to_count() -> None:
     """The bundled scenario's USD per wrong answer is its template's; once stated, it counts."""
     lines = ask("next").stdout

@@ -318,6 +318,7 @@ def test_a_refresh_leaves_what_was_stated_by_hand(monkeypatch):
     assert told("openai/gpt-6-luna")["apis"][0]["input_usd_per_mtok"] == [0.08]
 
 
+@pytest.mark.full
 def test_a_price_that_is_announced_holds_from_its_day_on(monkeypatch):
     """Gemini 4 Argon doubles on 2026-12-01, from 2 to 4."""
     monkeypatch.setattr("roi.answers.prices.fetch_providers", lambda: get_snapshot().providers)
@@ -326,6 +327,7 @@ def test_a_price_that_is_announced_holds_from_its_day_on(monkeypatch):
         assert told("google/gemini-4-argon", "--as-of", day)["apis"][0]["input_usd_per_mtok"][0] == usd
 
 
+@pytest.mark.full
 def test_an_announced_price_that_is_no_price_of_tokens_is_left_out_and_todays_told(monkeypatch):
     """As if from 2026-12-01 each of 1,000 requests of Gemini 4 Argon cost $5 besides its tokens."""
     model = genai_model("google", "gemini-4-argon")

@@ -77,6 +77,7 @@ def test_a_bill_alone_passes_no_signpost_and_no_limit_of_a_price(tmp_path, folde
     assert ["A bill without calls and tokens, in 2026-12: price and volume" in each for each in said] == [True, False]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("option", "left"), [(LUNA, 1.0), ("cheaper-api:anthropic/claude-haiku-4-5", 0.0)])
 def test_what_a_commitment_asks_is_paid_where_no_bill_says_what_was(option, left, tmp_path):
     """docs/economics.md, 4.8. OpenAI is owed $30,000 a month, however many days it has. At 1.3 times its price gpt-6-luna,
@@ -103,6 +104,7 @@ def test_what_a_commitment_asks_is_paid_where_no_bill_says_what_was(option, left
     assert not any("commitment" in note for note in billed["notes"])
 
 
+@pytest.mark.full
 def test_what_is_short_of_a_commitment_follows_from_each_models_own_cost_and_is_no_price(tmp_path):
     """15 of 31 days on gpt-6-sol, 15 x 60,000 x 0.0041 = $3,690; the others at another provider for 0.02 each, 19,200. OpenAI
     is owed 30,000 - 3,690 whatever that provider bills, and prices are those of a decision without a commitment, as 0.02
@@ -177,6 +179,7 @@ def test_a_bill_of_what_a_commitment_asks_is_the_forecasts_in_months_of_every_le
     assert all(30_000 - 0.1 * 232 < m["cash_usd"]["low"] < m["cash_usd"]["high"] < 30_000 + 0.1 * 232 for m in months)
 
 
+@pytest.mark.full
 def test_what_is_billed_beyond_a_commitment_and_the_calls_is_a_price(tmp_path):
     """$30,000 are owed; 31 x 60,000 calls of gpt-6-luna cost 231.756 by the export. 45,000 billed are 45,000 / 231.756 times
     that and leave nothing owed, with the export and without; 30,000 are the calls and what is owed; 20,000 too few to be both.
@@ -201,6 +204,7 @@ def test_a_scenario_and_its_saved_comparison_say_the_same(folder):
     assert {**one, "notes": []} == {**other, "notes": [], "warnings": one["warnings"]}
 
 
+@pytest.mark.full
 def test_what_the_set_up_cost_narrows_the_payback_and_is_asked_for():
     examples = Path(__file__).parents[2] / "examples"
     asked = ("track", examples / "tickets.yaml", "--actual", examples / "tracked_usage.csv", "--draws", "256")
@@ -355,6 +359,7 @@ def test_months_beyond_the_horizon_are_refused(folder, tmp_path):
     assert "2028-12 is month 25; the comparison ends with month 24" in done.stderr
 
 
+@pytest.mark.full
 def test_where_figures_miss_their_bands_more_often_than_chance_makes_them_it_is_not_on_course(folder, tmp_path):
     """gpt-6-luna at 1.3 times its price pays back as soon, within the band, but its price is outside in all months."""
     said = {}
@@ -674,6 +679,7 @@ def test_what_prometheus_may_answer_instead(own, tmp_path, answer, code, said):
     assert said in done.stderr
 
 
+@pytest.mark.full
 def test_the_example_saves_what_its_rows_say():
     """60,000 requests a day on average: 10,141.89 at gpt-6-sol's 0.00188 each, less 5,660.92 of the export and 4,250 of set-up;
     gpt-6-luna's rows cost 99.26 more than at the price of the decision, though 15 and not 15.5 days of January hold both."""

@@ -40,6 +40,7 @@ def test_present_value_of_many_rows_is_that_of_each() -> None:
     assert np.asarray(many).ravel().tolist() == [7.0, 14.0]
 
 
+@pytest.mark.full
 @given(st.floats(0.3, 1.8), st.lists(st.integers(100, 10**7).map(lambda c: c / 100), min_size=2, max_size=36))
 def test_internal_rate_is_irr_of_numpy_financial_and_pyxirr(price: float, saved: list[float]) -> None:
     """One change of sign (pay first, save later): the rate is unique, and all three agree on it."""
@@ -86,6 +87,7 @@ def test_payback_is_the_cumulative_sum_reference(upfront: float, monthly: list[f
     assert float(payback(upfront, np.array(monthly))) == pytest.approx(cumulative_sum_reference(upfront, monthly), abs=1e-9)
 
 
+@pytest.mark.full
 @given(st.lists(st.tuples(usd, st.lists(usd, min_size=12, max_size=12)), min_size=1, max_size=8))
 def test_payback_of_many_rows_is_that_of_each(rows: list[tuple[float, list[float]]]) -> None:
     many = payback(np.array([[u] for u, _ in rows]), np.array([m for _, m in rows]))

@@ -266,6 +266,7 @@ class SlowAllocator:
             parts[:] = joined
 
 
+@pytest.mark.full
 @given(tapes())
 @settings(max_examples=400, deadline=None)
 def test_a_slow_allocator_written_apart_agrees(tape):

@@ -93,6 +93,7 @@ def test_the_capacity_holds_the_slo_and_a_little_more_does_not():
     assert not found.at(rate * 1.1).holds(slo)
 
 
+@pytest.mark.full
 def test_without_a_prompt_the_capacity_is_that_of_m_d_1():
     """One slot, 100 ms a request: P(wait > t) of M/D/1. TTFT is wait + 1 step of 1 ms; at p95 <= 301 ms, rho is 0.67.
 
@@ -227,6 +228,7 @@ def test_replicas_behind_a_router_by_hand():
     assert np.isinf(replicas_needed(1.0, 0.0, 0.0, 0.0, 1.0, 1.5))
 
 
+@pytest.mark.full
 @given(st.floats(0.01, 1e4), st.floats(1.0, 4.0), st.floats(0.01, 100.0), st.floats(1.0, 8.0))
 def test_more_load_never_needs_fewer_replicas_and_those_needed_hold_it(demand, more, capacity, pooling):
     few, many = (replicas_needed(d, capacity, 0.0, 0.0, 1.0, pooling) for d in (demand, demand * more))

@@ -73,6 +73,7 @@ def test_the_loss_chain_takes_14_bytes_a_logit_where_the_loop_keeps_16_bit_logit
     assert float(memory.logits_bytes) == 14.0 * 2048 * 128_256
 
 
+@pytest.mark.full
 @settings(max_examples=200, deadline=None)
 @given(PLANS)
 def test_parts_sum_to_the_peak_and_the_peak_is_the_highest_phase(plan):
@@ -83,12 +84,14 @@ def test_parts_sum_to_the_peak_and_the_peak_is_the_highest_phase(plan):
     assert max(float(x) for x in m.phase_bytes) == float(m.peak_allocated_bytes)
 
 
+@pytest.mark.full
 @settings(max_examples=200, deadline=None)
 @given(PLANS, st.sampled_from(["rank", "micro_batch", "seq"]), st.sampled_from([1.5, 2.0, 5.0]))
 def test_memory_never_falls_as_rank_batch_or_length_rise(plan, field, factor):
     assert peak(replace(plan, **{field: getattr(plan, field) * factor})) >= peak(plan)
 
 
+@pytest.mark.full
 @settings(max_examples=100, deadline=None)
 @given(PLANS)
 def test_checkpointing_never_needs_more_by_over_one_layer(plan):
@@ -107,6 +110,7 @@ def test_nf4_weights_are_smaller_than_16_bit_ones_in_the_quantised_layers(name):
     assert float(packed.weights_bytes - 2 * packed.preparation_bytes) < float(whole.weights_bytes)
 
 
+@pytest.mark.full
 @settings(max_examples=60, deadline=None)
 @given(PLANS, st.lists(st.tuples(st.integers(1, 64), st.integers(1, 8), st.integers(64, 4096),
                                  st.sampled_from([0.0, 0.1])), min_size=1, max_size=4))
@@ -273,6 +277,7 @@ def test_int8_is_dequantised_to_fp32_and_nf4_to_the_compute_type():
     assert sizes == [4096 * 14_336 * 4, 4096 * 14_336 * 2, 0.0]
 
 
+@pytest.mark.full
 @settings(max_examples=100, deadline=None)
 @given(PLANS, st.sampled_from(["rank", "micro_batch", "seq"]))
 def test_int8_memory_never_falls_as_rank_batch_or_length_rise(plan, field):

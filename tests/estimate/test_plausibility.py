@@ -13,6 +13,7 @@ LLAMA, H100 = find_model("llama-3.1-8b"), find_gpu("H100-80GB-SXM")
 STATED = {"model": "llama-3.1-8b", "gpu": "H100-80GB-SXM", "weight_dtype": "bf16", "engine": "vllm"}
 
 
+@pytest.mark.full
 def test_a_step_faster_than_reading_the_weights_is_refused_with_its_figures():
     """8B in bf16: 15.0 GB of layers and head over 3.35 TB/s = 4.48 ms; steps of 2 ms are of another model or format."""
     fast = simulate(Truth(a=2e-3), **STATED)

@@ -133,6 +133,7 @@ def small_cases(draw):
     return load, Server(engine, capacity, limit, step_tokens, prompts_alone=alone), draw(st.integers(1, 3))
 
 
+@pytest.mark.full
 @given(small_cases())
 @settings(max_examples=300, deadline=None)
 def test_the_replay_equals_a_simulation_token_by_token(case):
@@ -364,6 +365,7 @@ def test_replicas_go_together_where_many_requests_arrive_within_a_step():
 PLAIN = Iteration(step_s=1.0, sequence_s=0.5, kv_byte_s=0.0, prefill_token_s=0.1)
 
 
+@pytest.mark.full
 @given(small_cases())
 @settings(max_examples=200, deadline=None)
 def test_an_open_loop_with_the_arrivals_of_a_closed_one_gives_the_same_times(case):

@@ -211,6 +211,7 @@ def test_long_requests_hold_more_and_uneven_outputs_are_seen_late() -> None:
     assert uneven.long_tokens > 2 * 1100.0
 
 
+@pytest.mark.full
 @given(
     prompt=st.floats(1, 30_000), output=st.floats(1, 4000), tpot=st.floats(0.005, 0.2), ttft=st.floats(0.05, 20),
     cached=st.floats(0, 8000), tp=st.sampled_from([1, 2, 4, 8]), dtype=st.sampled_from(["bf16", "fp8", "int4"]),

@@ -223,6 +223,7 @@ def test_a_slow_link_sets_the_step():
     assert float(step.micro_step_s) > float(step.link_s) > float(step.products_s)
 
 
+@pytest.mark.full
 @settings(max_examples=100, deadline=None)
 @given(SHARDED)
 def test_memory_falls_as_gpus_are_added(plan):

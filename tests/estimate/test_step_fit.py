@@ -134,6 +134,7 @@ def test_without_noise_the_coefficients_are_the_true_ones():
         assert coefficient(fit, name).value == pytest.approx(true, rel=0.02), name
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("noise", [
     pytest.param(Noise(), id="usual"),
     pytest.param(Noise(step=0.02, drift=0.03, timer_s=1e-3), id="loud", marks=pytest.mark.full),
@@ -160,6 +161,7 @@ def test_pauses_of_the_client_do_not_move_the_fit():
     assert coefficient(fit, "step_s").value == pytest.approx(Truth().a, rel=0.02)
 
 
+@pytest.mark.full
 def test_a_prompt_in_parts_shows_the_tokens_of_a_step():
     fit = fit_profile(simulate(Truth(step_tokens=512)))
     assert fit.step_tokens == 512.0
@@ -220,6 +222,7 @@ def test_without_a_prompt_in_any_row_there_is_no_iteration():
     assert "prefill_token_s" in fit.rejected[0]
 
 
+@pytest.mark.full
 def test_a_term_that_is_nothing_gets_a_one_sided_interval():
     fits = [fit_profile(simulate(Truth(c=1e-12), seed=seed)) for seed in range(4)]
     found = [coefficient(fit, "kv_token_s") for fit in fits]
@@ -317,6 +320,7 @@ def test_the_report_fits_80_columns_and_its_json_has_every_interval():
         assert any("fitted" in line for line in rejected)
 
 
+@pytest.mark.full
 def test_a_server_of_twelve_slots_is_seen_and_replayed_as_one():
     """32 in flight, 12 decode: the others wait, and the replay lets them wait too."""
     profile = simulate(Truth(slots=12), seed=1)
@@ -328,6 +332,7 @@ def test_a_server_of_twelve_slots_is_seen_and_replayed_as_one():
     assert fit_profile(slow_prompts).sequence_limit is None  # they wait for prompts, not for slots
 
 
+@pytest.mark.full
 def test_a_server_that_runs_one_request_at_a_time_has_no_term_for_sequences():
     """a + b = 8.1 ms is its step; at 0.4 requests/s the replay queues as it did."""
     profile = simulate(Truth(slots=1), seed=1, loads=(*DESIGN, Load(512, 96, requests_per_s=0.4, requests=80)))

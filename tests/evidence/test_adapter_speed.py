@@ -64,6 +64,7 @@ def test_a_profile_of_unmerged_adapters_alone_says_nothing_of_the_base(tmp_path)
     assert why == "it holds unmerged adapters alone, and not the base beside them"
 
 
+@pytest.mark.full
 def test_the_adapters_of_one_profile_stand_in_for_another_on_the_card(tmp_path) -> None:
     """A newer profile without adapters has the base's step; the older one knows what adapters take."""
     both = simulate(Truth(a=12e-3), loads=(*DESIGN, *SLOW), **STATED, started=datetime(2026, 11, 1, tzinfo=UTC))
@@ -76,6 +77,7 @@ def test_the_adapters_of_one_profile_stand_in_for_another_on_the_card(tmp_path) 
     assert "2026-11-01" in served.adapters_of
 
 
+@pytest.mark.full
 def test_the_comparison_takes_the_measured_effect_with_its_spread(tmp_path) -> None:
     """Adapters at 0.6 of the speed, 0.9 published: fewer requests a second, and a spread of their own in every draw."""
     file = sized_scenario(tmp_path)

@@ -28,6 +28,7 @@ def stored(folder: Path, *profiles):
     return load_profiles([folder])
 
 
+@pytest.mark.full
 def test_the_newest_profile_of_the_same_plan_is_the_step_as_measured(tmp_path):
     """c of 0.2 us a token over 131,072 bytes a token = 1.53e-12 s a byte."""
     old = simulate(Truth(a=12e-3), **STATED, started=datetime(2026, 11, 1, tzinfo=UTC))

@@ -27,6 +27,7 @@ def test_every_row_of_the_corpus_is_one_that_its_test_runs(name: str) -> None:
     assert all(row["what"] and row["exit"] in {0, 1, 2, 3} for row in rows(name))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("named", NAMED, ids=lambda named: ascii(named["reproduction"])[1:-1])
 def test_what_was_found_is_reproduced(named: dict[str, str]) -> None:
     """`at` is FILE::what a row of the corpus is called (::a word of its command line), or FILE::test."""

@@ -362,6 +362,7 @@ def test_models_and_cards_of_the_data_are_the_catalog_s_or_named_as_what_it_lack
     assert named - known <= {"mpt-1b", "mpt-3b", "mpt-13b", "mpt-70b", "mpt-760m", "tiny-gpt2", "Llama-?", "n.s."}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("name", "rows", "runs"), [
     ("training-1", 679, 662), ("training-2", 123, 123), ("serving-2", 478, 478),
 ])

@@ -51,6 +51,7 @@ def test_an_exact_quantity_has_a_mean_of_one() -> None:
     assert triangle_exponential(0.0, 0.0, np.array([0.0, 1.0, 9.0])).tolist() == [1.0, 1.0, 1.0]
 
 
+@pytest.mark.full
 def test_the_mean_of_the_largest_of_normal_values_is_exact_for_few_and_a_simulations_for_many():
     """1 / sqrt(pi) of two, 1.5 / sqrt(pi) of three; 200,000 draws of 8 and of 72, whose deviation is below 0.6."""
     assert expected_maximum([1.0, 2.0, 3.0]) == pytest.approx([0.0, 1.0 / np.sqrt(np.pi), 1.5 / np.sqrt(np.pi)], abs=1e-12)

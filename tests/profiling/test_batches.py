@@ -99,6 +99,7 @@ def test_each_step_is_told_with_the_tokens_of_its_own_batches(trainer):
     assert [step.slots for step in steps] == [wanted[i].slots + wanted[i + 1].slots for i in (0, 2, 4)]
 
 
+@pytest.mark.full
 def test_the_largest_micro_batch_is_tried_on_full_rows():
     """What must fit is the batch whose examples are all as long as a row may be."""
     setup, seen = setup_for([3, 5]), []

@@ -81,6 +81,7 @@ def test_a_step_frees_what_it_allocates():
     assert live[-1] <= live[start - 1]
 
 
+@pytest.mark.full
 def test_every_event_frees_what_is_allocated_and_nothing_twice():
     run = dry_run(CONFIG, replace(PLAN, method="qdora", checkpointing=False), workspace_bytes=0.0)
     alive = set()
@@ -96,6 +97,7 @@ def test_parts_sum_to_the_peak():
     assert found.parts_bytes["workspaces"] >= 1024
 
 
+@pytest.mark.full
 def test_a_kept_output_keeps_its_logits_through_the_peak():
     """One sequence of 128 tokens x 256 entries x 2 bytes = 65,536 bytes stay alive where the loop keeps them."""
     assert peak(replace(PLAN, logits_kept=True)) - peak(PLAN) == 128 * 256 * 2
@@ -139,6 +141,7 @@ def test_attention_is_what_cuda_would_choose(dtype, heads, masked, kernel):
     assert choose_attention(q, k, k, mask, 0.1, grouped=not masked) == kernel  # both fused kernels drop scores by a seed
 
 
+@pytest.mark.full
 def test_the_math_path_keeps_scores_of_every_head():
     """fp32 stream (QLoRA without autocast), 4 heads over 2, 128 tokens: softmax of 4 x 128 x 128 x 4 B = 262,144 a layer."""
     plan = replace(PLAN, method="qlora", checkpointing=False)
@@ -207,6 +210,7 @@ def test_limits_are_read_off_the_ladder_by_hand():
     assert peaks.longest_seq(5e9, 128) == 512
 
 
+@pytest.mark.full
 def test_a_profile_of_a_dry_run_holds_its_own_size_and_a_ladder_that_passes_the_card():
     profile = profile_dry_run(CONFIG, PLAN, cards_bytes=[20e6], context_tokens=512)
     assert (profile.searched[0].micro_batch, profile.searched[0].seq) == (1, 128)
@@ -295,6 +299,7 @@ def test_work_counts_the_products_of_a_linear_layer():
     assert all(g.calls >= 1 and g.bytes_read >= 0 for g in run.operators)
 
 
+@pytest.mark.full
 def test_work_is_that_of_one_micro_step_however_many_accumulate():
     one, many = (dry_run(CONFIG, replace(PLAN, accumulation=n), workspace_bytes=0.0, operators=True) for n in (1, 8))
     products = [sum(g.flops * g.calls for g in run.operators if g.kind == "matrix") for run in (one, many)]

@@ -72,6 +72,7 @@ def test_a_tuner_that_needs_values_is_refused_in_one_sentence(method):
         dry_run(model_config(find_model(MODEL)), planned(method, "autocast"), workspace_bytes=0)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("targets", ["all-linear", "attention", ("down_proj",)])
 def test_ia3_scales_the_input_of_gpt2_s_last_product_alone(targets):
     """Both of a layer's last products are called c_proj: attention's output is scaled, the input of the MLP's."""

@@ -363,6 +363,7 @@ def test_what_is_no_link_is_one_sentence(words, message):
     assert (result.exit_code, result.stderr) == (2, f"roi: {message}\n")
 
 
+@pytest.mark.full
 def test_measured_rates_estimate_the_shapes_they_were_read_from(monkeypatch):
     """At a shape that was timed the estimate is its median, less the operator's host time: never more.
 

@@ -117,6 +117,7 @@ def stop_after(count, error):
     return measure
 
 
+@pytest.mark.full
 def test_ctrl_c_keeps_what_is_done(monkeypatch, tmp_path):
     monkeypatch.setattr(infer_module, "time_generation", stop_after(1, KeyboardInterrupt()))
     file = tmp_path / "infer.json"

@@ -286,6 +286,7 @@ def test_a_report_fits_at_any_speed(scale):
     assert json.loads(serve_json(profile, fit_serve(profile), 2.0, 0.05, None))["points"][0]["failed"] == 12
 
 
+@pytest.mark.full
 def test_the_load_generator_needs_no_torch_and_no_extra():
     code = ("import sys, roi.profiling.server.measured_server, roi.cli.profile_serve, roi.report.profiles.profile_serve\n"
             "print({'torch', 'httpx', 'tokenizers'} & {*sys.modules})")

@@ -163,6 +163,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_sent(words, said, tmp
     assert result.stderr.startswith(f"roi: {said}"), result.stderr
 
 
+@pytest.mark.full
 def test_a_budget_trims_loads_and_a_load_that_was_trimmed_well_is_complete():
     """20 ms a step: a lone request of 10 tokens takes 0.2 s; 60 of them do not fit into 2.4 s, several do."""
     with StepServer(Law(step_s=0.02)) as server:

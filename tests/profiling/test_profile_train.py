@@ -103,6 +103,7 @@ def logits(model, tokens):
         return model(input_ids=tokens).logits.float()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("method", ["full", "lora", "rslora", "dora", "qlora", "qdora", "lora-int8"])
 def test_the_loss_of_a_fixed_batch_falls(method):
     """Random tokens of 256: the first loss is near ln 256 = 5.55, and it falls by more than a tenth in 10 steps."""
@@ -127,6 +128,7 @@ def merge_adapter(base, folder):
     return load_adapter(base.dequantize() if getattr(base, "is_quantized", False) else base, folder).merge_and_unload()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("method", "tolerance"), [("lora", 1e-4), ("rslora", 1e-4), ("dora", 1e-4)])
 def test_an_adapter_saved_loaded_and_merged_gives_equal_logits(method, tolerance, tmp_path):
     setup = setup_for(method)
@@ -143,6 +145,7 @@ def test_an_adapter_saved_loaded_and_merged_gives_equal_logits(method, tolerance
     assert not any("lora" in name for name, _ in merged.named_parameters())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("method", "dtype"), [("qlora", "fp32"), ("qlora", "bf16"), ("qdora", "fp32")])
 def test_an_adapter_of_a_4_bit_base_merges_into_the_dequantised_base_of_a_freshly_loaded_model(method, dtype, tmp_path):
     base = build_model(LLAMA, TrainingPlan(method=method, dtype=dtype), "cpu", seed=1)
@@ -205,12 +208,14 @@ QWEN_MOE = {
 }  # fmt: skip
 
 
+@pytest.mark.full
 def test_a_mixture_of_experts_trains_on_a_4_bit_base_and_peft_says_what_its_experts_do_not_take():
     assert train(setup_for("qlora", config=QWEN_MOE), 6)[-1] < 5.5
     with pytest.raises(InputError, match="peft refuses this model"):
         setup_for("lora", config=QWEN_MOE, dropout=0.1)
 
 
+@pytest.mark.full
 def test_the_stored_bytes_are_the_closed_forms():
     """Weights, packed weights and scales as torch holds them, without the adapters: equal to the byte."""
     for method in ("full", "lora", "qlora", "lora-int8"):
@@ -283,6 +288,7 @@ def test_trainers_run_the_same_steps_at_two_sizes(trainer):
     assert len(train(setup, 2, micro_batch=2)) == 2
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("trainer", ["plain", pytest.param("hf", marks=pytest.mark.full)])
 @pytest.mark.filterwarnings("ignore:.*pin_memory:UserWarning:torch")
 def test_micro_steps_of_one_batch_step_as_one_of_them_does(trainer):
@@ -763,6 +769,7 @@ def test_out_of_memory_leaves_a_point_out_and_bounds_the_search(tmp_path, monkey
     assert "4 x 32: left out, 2 x 32 ran out of memory" in profile.notes
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("few_steps")
 def test_real_weights_come_from_a_folder(tmp_path):
     build_model(LLAMA, TrainingPlan(method="full", dtype="fp32"), "cpu").save_pretrained(tmp_path / "weights")

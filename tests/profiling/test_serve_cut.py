@@ -35,6 +35,7 @@ def cut_profile(cut=BUDGET, *, points=slice(None), **fields):
     return whole.model_copy(update={"points": (*closed, broken)[points], "complete": False, "cut": cut})
 
 
+@pytest.mark.full
 def test_a_run_that_was_cut_in_its_open_loop_has_the_fit_of_its_closed_loops():
     cut, whole = cut_profile(), simulate(seed=1, loads=(*DESIGN, HOLD_OUT))
     fit = fit_profile(cut)
@@ -45,6 +46,7 @@ def test_a_run_that_was_cut_in_its_open_loop_has_the_fit_of_its_closed_loops():
     assert len(held_out(whole, fit)) == 1
 
 
+@pytest.mark.full
 def test_a_run_that_was_cut_among_its_adapters_has_the_fit_of_the_base():
     slow = tuple(replace(load, adapter="unmerged", speed=0.5) for load in DESIGN[:3])
     whole = simulate(seed=1, loads=(*DESIGN, *slow))
@@ -81,6 +83,7 @@ def test_nothing_is_fitted_on_any_other_run_that_was_cut(cut, points, said):
     assert fit_profile(cut_profile(cut, points=points)).rejected == (f"the profile is incomplete{said}",)
 
 
+@pytest.mark.full
 def test_whoever_sizes_by_a_profile_follows_the_same_rule(tmp_path):
     unchecked = cut_profile(**STATED)
     failed = cut_profile(BUDGET.model_copy(update={"failed": True}), **STATED, started=datetime(2026, 11, 2, tzinfo=UTC))
@@ -99,6 +102,7 @@ def profiled(watcher, **server):
         return profile_serve(ServeRequest(read_url(running.url), None, None, plan, 5, 30.0, 10.0, 5.0), watcher)
 
 
+@pytest.mark.full
 def test_a_signal_in_the_open_loop_is_told_beside_the_fit():
     class Stop(Watcher):
         def update(self, text, *_):
@@ -119,6 +123,7 @@ def test_a_signal_in_the_open_loop_is_told_beside_the_fit():
     assert (body["step"]["check_missing"], body["step"]["held_out"]) == ("interrupted by the user", [])
 
 
+@pytest.mark.full
 def test_requests_that_fail_in_the_open_loop_leave_nothing_fitted():
     """Two probes and four loops of 12 are served, and of the open loop two; then the server breaks."""
     run = profiled(Watcher(), faults=("break after",), after=2 + 48 + 2)

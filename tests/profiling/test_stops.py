@@ -144,6 +144,7 @@ def test_outside_the_main_thread_no_handler_is_set():
     assert seen == [(before, None)]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("number", "code", "why"), [
     (signal.SIGINT, 130, "interrupted by the user"), (signal.SIGTERM, 143, "ended by SIGTERM"),
 ])  # fmt: skip

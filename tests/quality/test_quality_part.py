@@ -203,6 +203,7 @@ def test_rates_of_a_cascade_are_part_of_it(tmp_path: Path) -> None:
     assert set(data["quality"]["kept_error_rate"]) == {"other", "small"}
 
 
+@pytest.mark.full
 def test_without_a_scenario_the_bundled_scores_give_way(part: Path) -> None:
     done = ask("compare", "--quality", part)
     assert done.exit_code == 0

@@ -118,6 +118,7 @@ def sharded() -> Resolved:
     return resolve(load_scenario(None, ("own_hardware.cards={L40S: 8}", "candidates.methods=[full]")))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("where", ["resolved", "sharded"])
 def test_every_fact_is_read_into_a_record_or_is_one_that_is_only_told(where, request):
     resolved = request.getfixturevalue(where)

@@ -312,6 +312,7 @@ def test_hours_and_card_stated_need_no_memory_that_fits() -> None:
         resolved(training={"gpu": "h10-sxm"})
 
 
+@pytest.mark.full
 def test_the_default_of_the_longest_sequence_makes_no_adapter_infeasible() -> None:
     """Prompts of 6,800 tokens: 4 x 6,900 = 27,600 fit on no H100; the longest that fit are taken, and told."""
     found = resolved(workload={"input_tokens": 6800.0})

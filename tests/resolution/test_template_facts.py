@@ -28,6 +28,7 @@ def resolved(*overrides: str, name: str = "classification") -> Resolved:
     return resolve(check_scenario(data))
 
 
+@pytest.mark.full
 def test_every_guess_of_a_template_is_marked_and_what_was_changed_is_not():
     untouched = template_values(resolved().case)
     assert untouched == [
@@ -40,6 +41,7 @@ def test_every_guess_of_a_template_is_marked_and_what_was_changed_is_not():
     assert set(untouched) - set(changed) == {"workload.requests_per_day", "systems.gpt-6-sol.error_rate"}
 
 
+@pytest.mark.full
 def test_what_is_laid_over_a_file_is_stated_even_where_it_is_what_the_template_says(tmp_path):
     """All values below are the template's own; a source alone makes one stated too, and a bare number in the file does not."""
     path = tmp_path / "mine.yaml"
@@ -62,6 +64,7 @@ def test_a_value_with_ends_of_its_own_keeps_them():
     assert (growth.basis, growth.low, growth.high) == (Basis.TEMPLATE, -0.2, 0.5)
 
 
+@pytest.mark.full
 def test_a_share_stays_below_one():
     """0.9 x 1.2 = 1.08, so 1."""
     assert resolved(name="agent").case["workload.cache_hit_rate"].spread() == (pytest.approx(0.45), 1.0)

@@ -90,6 +90,7 @@ def test_a_method_that_is_none_is_answered_by_the_nearest_and_by_what_lists_all(
             case_of(["lora", name])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("model", "method", "longest", "advised"), [
     ("gpt-oss-120b", "qlora", 1100, ""), ("gpt-oss-20b", "qlora", 1100, "use lora, or "),
     ("llama-3.1-70b", "lora", 1100, "use qlora, or "), ("llama-3.1-8b", "full", 131072, "shorten training.longest_tokens, or "),
@@ -105,6 +106,7 @@ def test_only_what_fits_is_advised(model: str, method: str, longest: int | None,
     assert found.partition("H100-80GB-SXM; ")[2] == f"{advised}state training.gpu and gpu_hours"
 
 
+@pytest.mark.full
 def test_a_size_above_every_target_is_infeasible_and_blocks_must_divide() -> None:
     """qwen3-0.6b is 1,024 wide; 4,096 and 1,024, the sides of qwen3-8b's products, have 32 as a divisor next to 48."""
     small = case_of(["lora"], "qwen3-0.6b", training={**TRAINED, "rank": 2048})

@@ -95,6 +95,7 @@ scenarios = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.full
 @given(scenarios)
 def test_scenario_to_yaml_to_scenario_is_the_identity(data: dict[str, Any]) -> None:
     scenario = check_scenario(data)

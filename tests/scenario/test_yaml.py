@@ -140,6 +140,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path: Path) ->
     assert read_yaml(path) == {"a": 1, "b": "two"}
 
 
+@pytest.mark.full
 @given(st.dictionaries(st.text() | tricky, nested, max_size=5).filter(bool))
 def test_what_is_written_is_read_back(data: dict[str, object]) -> None:
     """NaN-free equality is not enough: True == 1 == 1.0, so types are compared through repr."""

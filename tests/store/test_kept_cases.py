@@ -27,6 +27,7 @@ THIRD = Fact(value=1.0 / 3.0, low=0.1, high=0.7, basis=Basis.STATED, source="me"
 KEPT = KeptCase(Case(facts={"a": THIRD}), {"title": "x"}, ("look",), "a note")
 
 
+@pytest.mark.full
 @given(st.dictionaries(st.text(), FACTS))
 def test_a_kept_case_is_found_to_the_last_bit(tmp_path_factory: pytest.TempPathFactory, facts: dict[str, Fact]) -> None:
     folder, kept = tmp_path_factory.mktemp("cache") / "cases", KEPT._replace(case=Case(facts=facts))
@@ -150,6 +151,7 @@ def test_a_kept_case_gives_the_same_answer_and_resolves_nothing(quiet: Path, mon
         compare_file(quiet, draws=64)
 
 
+@pytest.mark.full
 def test_a_case_is_not_kept_where_something_was_left_out_or_changed_meanwhile(
     quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:

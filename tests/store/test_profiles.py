@@ -570,6 +570,7 @@ def test_every_profile_of_the_repository_loads_and_lies_where_its_content_says(p
         assert path.stem.startswith(place.stem)
 
 
+@pytest.mark.full
 def test_a_wheel_ships_the_profiles_and_finds_them(tmp_path):
     """Built offline from a source distribution, which must hold them too."""
     pytest.importorskip("setuptools", "77", reason="the build needs setuptools, which no run-time package brings")

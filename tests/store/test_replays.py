@@ -25,6 +25,7 @@ CAPACITIES = st.builds(Capacity, AMOUNTS, BINDING, st.integers(0, 60), AMOUNTS)
 HELD = PlanCapacity(*(Capacity(1.0 / 3.0, "TTFT", 7, 12.5),) * 3, 1.1, 1.2, 1.3)
 
 
+@pytest.mark.full
 @given(st.builds(PlanCapacity, CAPACITIES, CAPACITIES, CAPACITIES, AMOUNTS, AMOUNTS, AMOUNTS))
 def test_what_is_kept_is_found_to_the_last_bit(tmp_path_factory: pytest.TempPathFactory, capacity: PlanCapacity) -> None:
     kept = KeptReplays(tmp_path_factory.mktemp("cache") / "replays")

@@ -223,6 +223,7 @@ def test_agents_that_are_nowhere_are_an_error_that_says_where_it_looked(
     assert "--agents: no sessions in ~/.claude/projects" in run.stderr
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("kind", "groups"), [("session", 1), ("day", 1), ("hour", 1)])
 def test_sessions_days_and_hours_are_groups(kind: str, groups: int) -> None:
     found = usage_answer(AGENTS / "claude_code.jsonl", "--group-by", kind)["by_group"]

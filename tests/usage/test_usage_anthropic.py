@@ -94,6 +94,7 @@ def test_an_export_with_one_column_of_cache_writes_is_read(tmp_path):
         "a token count that cannot be read", "no time that can be read"]
 
 
+@pytest.mark.full
 def test_rows_are_grouped_by_key_unless_the_workspace_is_asked_for(tmp_path):
     csv, api = DATA / "anthropic-csv.csv", DATA / "anthropic-usage-api.json"
     assert {row["group"] for row in records(tmp_path, csv, formats=ALL)} == {"Closer App", "Tagger, nightly"}
@@ -109,6 +110,7 @@ def test_an_empty_bucket_is_said_and_not_counted(tmp_path):
     assert [(row["at_us"], row["dropped"]) for row in dropped] == [(AUG_5 + 2 * DAY, EMPTY_BUCKET)]
 
 
+@pytest.mark.full
 def test_a_report_that_was_not_grouped_counts_once_its_model_is_said(tmp_path):
     """Day one 376981 = 46981 + 250000 + 80000 uncached and so on: the same month in two rows."""
     file = DATA / "anthropic-usage-api-ungrouped.json"

@@ -86,6 +86,7 @@ def test_line_ends_and_lines_before_the_header_do_not_matter(tmp_path: Path, end
     assert found.left_out == {}
 
 
+@pytest.mark.full
 def test_lines_with_other_cells_are_left_out_and_named_by_their_line(tmp_path: Path) -> None:
     """Each body spans three lines, so row k begins on line 2 + 3 k; rows 3 and 5 are lines 11 and 17."""
     rows = calls(7, body='"one\n""two""\nthree"')
@@ -112,6 +113,7 @@ def test_an_open_quote_costs_the_lines_that_it_swallows_and_says_so(tmp_path: Pa
     assert found.places == [f"{tmp_path}/a.csv, line 6"]
 
 
+@pytest.mark.full
 def test_more_bad_lines_than_duckdb_notes_are_counted_all_the_same(tmp_path: Path) -> None:
     bad = raw.MOST_REJECTS + 500
     found = usage(table(tmp_path / "a.csv", [*calls(3), *["short,line"] * bad, *calls(4, day=2)]))
@@ -120,6 +122,7 @@ def test_more_bad_lines_than_duckdb_notes_are_counted_all_the_same(tmp_path: Pat
     assert found.places == [f"{tmp_path}/a.csv, line 5"]
 
 
+@pytest.mark.full
 def test_a_gzip_is_known_by_its_bytes_and_not_by_its_name(tmp_path: Path) -> None:
     plain = table(tmp_path / "plain.csv.gz", calls(3))
     packed = tmp_path / "packed.csv"
@@ -128,6 +131,7 @@ def test_a_gzip_is_known_by_its_bytes_and_not_by_its_name(tmp_path: Path) -> Non
         assert usage(file).data["requests"] == 3
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_a_gzip_that_is_cut_short_gives_its_whole_lines_and_a_note(tmp_path: Path, kind: str) -> None:
     rows = ["\n".join(calls(24, day, body=f"{day * 7919:x}")) for day in range(1, 29)]
@@ -150,6 +154,7 @@ def test_half_a_json_document_is_refused(tmp_path: Path) -> None:
     assert "a.json.gz: the gzip is cut short" in usage(tmp_path / "a.json.gz").error
 
 
+@pytest.mark.full
 def test_bytes_behind_a_gzip_lose_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress("\n".join([HEADER, *calls(5)]).encode() + b"\n") + b"more")
     assert usage(tmp_path / "a.csv.gz").data["requests"] == 5
@@ -294,6 +299,7 @@ def test_the_same_file_twice_and_a_copy_count_once(tmp_path: Path) -> None:
     assert any("a copy of" in note for note in found.data["notes"])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("second", ["csv", "csv.gz", "more columns", "semicolons", "latin-1"])
 def test_buckets_in_two_exports_count_once_however_the_second_is_written(tmp_path: Path, second: str) -> None:
     """Days 1, 2, 3 and 3, 4: four days of ten requests."""
@@ -311,6 +317,7 @@ def test_buckets_in_two_exports_count_once_however_the_second_is_written(tmp_pat
     assert found.left_out == {duplicates.TWICE: 1}
 
 
+@pytest.mark.full
 def test_a_copied_row_is_counted_where_duckdb_gives_up_on_the_table(tmp_path: Path) -> None:
     """Days 1, 2, 3 and 3, 4 are four days of ten requests; Python reads both files again for their many short lines."""
     bad = raw.MOST_REJECTS + 500
@@ -321,6 +328,7 @@ def test_a_copied_row_is_counted_where_duckdb_gives_up_on_the_table(tmp_path: Pa
     assert found.left_out == {duplicates.TWICE: 1, "a line with fewer cells than the header": bad}
 
 
+@pytest.mark.full
 def test_calls_that_stand_in_two_files_are_told_where_duckdb_gives_up_on_the_table(tmp_path: Path) -> None:
     bad = raw.MOST_REJECTS + 500
     first = table(tmp_path / "first.csv", [*calls(5), *["short,line"] * bad])
@@ -330,6 +338,7 @@ def test_calls_that_stand_in_two_files_are_told_where_duckdb_gives_up_on_the_tab
     assert any("2 calls stand in two files alike" in note for note in found.data["notes"])
 
 
+@pytest.mark.full
 def test_copies_are_found_beside_a_table_of_mixed_line_ends(tmp_path: Path) -> None:
     """DuckDB refuses the first table; days 1, 2, 3 and 3, 4 are four days of ten requests all the same."""
     first = tmp_path / "first.csv"
@@ -339,6 +348,7 @@ def test_copies_are_found_beside_a_table_of_mixed_line_ends(tmp_path: Path) -> N
     assert found.left_out == {duplicates.TWICE: 1}
 
 
+@pytest.mark.full
 def test_equal_buckets_of_one_file_count_once_beside_other_files_too(tmp_path: Path) -> None:
     """Days 1, 2, 3 and 3, 3 and 4: a day is a day however often it is written, so 1, 2, 3, 4 count."""
     days = [(1, 2, 3), (3, 3), (4,)]
@@ -357,6 +367,7 @@ def test_calls_with_an_id_count_once_over_files(tmp_path: Path) -> None:
     assert found.left_out == {duplicates.TWICE: 1, duplicates.AGAIN: 1}
 
 
+@pytest.mark.full
 def test_calls_without_an_id_are_copies_where_the_whole_file_is(tmp_path: Path) -> None:
     """5 + 5 calls of which 2 are alike stay 10; a file of 3 that lies within one of 5 adds none."""
     first = table(tmp_path / "a.csv", calls(5))
@@ -429,6 +440,7 @@ def test_dates_with_the_day_first_are_read_where_that_is_said(tmp_path: Path) ->
     assert found.data["requests"] == 3
 
 
+@pytest.mark.full
 def test_numbers_in_another_form_are_refused_with_the_first_and_what_to_do(tmp_path: Path) -> None:
     """1.200 and 1.300 are 1,200 and 1,300 where thousands are set off by points; one of twenty is left out and listed."""
     rows = [f"2026-10-0{k}T10:00:00Z,gpt-4o,{given},5,0,x" for k, given in enumerate(("1.200", "1.300", "900"), start=1)]
@@ -496,6 +508,7 @@ def test_wrong_options_name_the_value_and_what_is_near(tmp_path: Path, options: 
     assert said in found.error
 
 
+@pytest.mark.full
 def test_a_header_of_three_thousand_columns_is_read(tmp_path: Path) -> None:
     names = [f"c{k}" for k in range(3000)]
     rows = ["2026-09-01T00:00:00Z,gpt-4o,10,5," + ",".join(["x"] * 3000)] * 20

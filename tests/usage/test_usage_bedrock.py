@@ -52,6 +52,7 @@ def test_cloudwatch_events_hold_entries_as_text(tmp_path: Path) -> None:
     assert totals(rows) == {"uncached_input": 862, "cache_read": 4096, "cache_write": 0, "output": 212, "requests": 2}
 
 
+@pytest.mark.full
 def test_an_event_a_line_and_logs_insights_are_read_too(tmp_path: Path) -> None:
     """The same two entries, one event a line, and as Logs Insights saves its results."""
     events = json.loads((DATA / "bedrock_cloudwatch.json").read_text())["events"]
@@ -85,6 +86,7 @@ def test_no_body_is_ever_read(tmp_path: Path) -> None:
             assert not {name for name in pq.read_schema(file).names if "body" in name.lower() or name in ("message", "input")}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("body", [
     {"usage": {"cacheDetails": [{"ttl": "1h", "inputTokens": 600}, {"ttl": "5m", "inputTokens": 400}]}},
     {"usage": {"cache_creation": {"ephemeral_1h_input_tokens": 600, "ephemeral_5m_input_tokens": 400}}},

@@ -55,6 +55,7 @@ def test_a_count_inside_a_document_is_read_or_its_row_is_named(
                                              *([reason] if reason else [])], key=str)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("text", ["9" * 5_000, "[" * 5_000])
 def test_a_log_line_whose_json_no_reader_takes_is_passed_over(tmp_path: Path, text: str) -> None:
     whole = json.loads((DATA / "bedrock_cloudwatch.json").read_text(encoding="utf-8"))
@@ -64,6 +65,7 @@ def test_a_log_line_whose_json_no_reader_takes_is_passed_over(tmp_path: Path, te
     assert len(counted(tmp_path, "events.json", json.dumps(whole))) == len(before) - 1
 
 
+@pytest.mark.full
 def test_a_span_of_a_time_without_end_has_no_time(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (DATA / "otel_otlp.jsonl").read_text(encoding="utf-8").splitlines()]
     spans = [held for held in objects_in(lines) if "startTimeUnixNano" in held]

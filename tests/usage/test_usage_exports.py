@@ -474,6 +474,7 @@ def test_a_first_line_of_words_hides_no_documents(tmp_path: Path, name: str) -> 
     assert CANARY not in run.stdout + run.stderr
 
 
+@pytest.mark.full
 def test_dates_of_the_united_states_end_a_bucket_too(tmp_path: Path) -> None:
     """Two hours from 9:00 are covered to 11:00; by the hour of the day they are two groups, and a day's row has none."""
     head = "Start Time,End Time,Requests,Prompt Tokens,Completion Tokens,Model"

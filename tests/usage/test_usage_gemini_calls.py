@@ -60,6 +60,7 @@ def test_an_answer_of_the_api_without_a_time_says_what_lacks(tmp_path: Path) -> 
     assert "no time that can be read" in run_usage(file).stderr
 
 
+@pytest.mark.full
 def test_the_hours_of_a_stored_cache_are_said_to_be_in_no_count(tmp_path: Path) -> None:
     """The second of the answers read 3,000 tokens; the first read none."""
     said = [any("google bills the hours" in note for note in usage_answer(line)["notes"]) for line in (

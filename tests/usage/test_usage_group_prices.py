@@ -35,6 +35,7 @@ def drawn(seed):
     return frame
 
 
+@pytest.mark.full
 def test_a_price_that_moves_is_paid_from_then_on(tmp_path):
     """mistral-large-4 in batch: 0.34 USD a million in until 2026-10-19, then 0.68: a million on the 19th and one on the 20th
     are 1.02 USD."""
@@ -47,6 +48,7 @@ def test_a_price_that_moves_is_paid_from_then_on(tmp_path):
     assert found["by_model"][0]["list_usd"] == pytest.approx(1.02)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(8))
 def test_all_groups_cost_what_all_models_cost(tmp_path, seed):
     """On all days, and on those covered whole, which alone tell of a month."""

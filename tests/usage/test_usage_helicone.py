@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from usage_support import CANARY, DATA, fresh, records, totals
 
 from roi.usage.formats.gateways.helicone import HELICONE_CSV, HELICONE_JSON
@@ -44,6 +45,7 @@ def test_said_to_leave_them_out_the_input_is_whole(tmp_path: Path) -> None:
     assert (first["uncached_input"], first["cache_read"], first["perhaps_cached"]) == (1000, 400, 0)
 
 
+@pytest.mark.full
 def test_no_body_and_no_property_is_ever_read(tmp_path: Path) -> None:
     """Neither in a record, nor in a staged file, nor as a column."""
     rows = records(fresh(tmp_path, "csv"), DATA / "helicone.csv", formats=BOTH)

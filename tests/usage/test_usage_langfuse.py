@@ -38,6 +38,7 @@ def kept(rows: list[dict[str, Any]], name: str) -> list[Any]:
     return [row[name] for row in rows if row["dropped"] is None]
 
 
+@pytest.mark.full
 def test_a_rows_own_total_or_size_settles_whether_input_holds_cached_tokens(observations: Path, tmp_path: Path) -> None:
     """Row 1: 1000 + 100 = total 1100, so 600 are inside: 400 left. Row 2: 3700 cached above 50, so they are outside: 50.
     Rows 0 and 7 settle nothing: 400 - 600 < 0 would be, so row 0 is outside too; row 7: 900 - 200 = 700, perhaps 200 more.
@@ -49,6 +50,7 @@ def test_a_rows_own_total_or_size_settles_whether_input_holds_cached_tokens(obse
     assert kept(rows, "cache_write") == [0, 0, 700, 0, 0]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("said", [None, True, False])
 @pytest.mark.parametrize(("total", "output", "made"), [(1060, 60, 60), (1100, 60, 100)])
 def test_a_total_that_adds_cached_tokens_settles_that_the_input_leaves_them_out(
@@ -93,6 +95,7 @@ def test_times_are_utc_in_every_zone(zone: str, observations: Path, tmp_path: Pa
     assert [row["at_us"] for row in rows] == [START_US + k * HOUR_US for k in range(8)]
 
 
+@pytest.mark.full
 def test_a_cost_of_zero_is_unknown_and_the_provider_is_what_the_user_says(tmp_path: Path) -> None:
     rows = records(tmp_path, DATA / "langfuse_blob.csv", formats=FORMS, provider="openai")
     assert kept(rows, "cost_usd") == [0.01, 0.01, 0.01, None, 0.01]

@@ -76,6 +76,7 @@ def test_groups_are_the_first_tag_of_ones_own_the_key_the_end_user_or_the_team(
     assert [row["group"] for row in records(tmp_path, calls, formats=FORMS, group_by=kind)[:2]] == groups
 
 
+@pytest.mark.full
 def test_no_prompt_answer_or_metadata_text_reaches_a_record_or_a_file(tmp_path: Path) -> None:
     for name in ("litellm_spendlogs.csv", "litellm_spendlogs.jsonl"):
         folder = tmp_path / name

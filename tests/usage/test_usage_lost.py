@@ -75,6 +75,7 @@ def told(file: Path) -> tuple[int, float]:
     return found["days"]["complete"], found["workload"]["requests_per_day"]
 
 
+@pytest.mark.full
 def test_a_day_of_which_a_bucket_is_left_out_is_not_whole(tmp_path: Path) -> None:
     """240 requests on each of ten days, 10 of the sixth unread: 240 a day of nine, where ten would tell 239."""
     file = log(tmp_path / "a.csv", 10, {5: 1})
@@ -83,12 +84,14 @@ def test_a_day_of_which_a_bucket_is_left_out_is_not_whole(tmp_path: Path) -> Non
     assert usage_answer(file)["days"]["left_out"] == [{"day": "2026-08-06", "reason": "has rows left out"}]
 
 
+@pytest.mark.full
 def test_a_hundredth_of_a_days_calls_may_be_missing(tmp_path: Path) -> None:
     """200 calls on each of three days; 2 unread of the second are a hundredth, 3 are more."""
     assert told(log(tmp_path / "a.csv", 3, {1: 2}, calls=200)) == (3, pytest.approx(598 / 3))
     assert told(log(tmp_path / "b.csv", 3, {1: 3}, calls=200)) == (2, 200.0)
 
 
+@pytest.mark.full
 def test_a_hundredth_of_a_days_tokens_may_be_missing_where_rows_are_buckets(tmp_path: Path) -> None:
     """Ten buckets of 1,000 tokens a day, and one without a model on the second: of 100 tokens a hundredth, of 200 two."""
     head = "timestamp,model,provider,requests,input_tokens,output_tokens"
@@ -99,6 +102,7 @@ def test_a_hundredth_of_a_days_tokens_may_be_missing_where_rows_are_buckets(tmp_
         assert told(file)[0] == whole
 
 
+@pytest.mark.full
 def test_where_every_day_loses_rows_those_that_lose_more_than_twice_as_many_are_not_whole(tmp_path: Path) -> None:
     """A call in ten unread on every day, three in ten on the last: 180 are told of each day but that."""
     assert told(log(tmp_path / "a.csv", 5, {**dict.fromkeys(range(4), 20), 4: 60}, calls=200)) == (4, 180.0)

@@ -125,6 +125,7 @@ def paged(path, days, *, more):
     return path
 
 
+@pytest.mark.full
 def test_a_page_that_announces_more_is_told_unless_the_next_one_is_there(tmp_path):
     """Days 0 to 2, 3 to 5 and 6 to 7: without the second the first goes on nowhere."""
     first, second, third = (paged(tmp_path / f"{k}.json", days, more=k < 2)

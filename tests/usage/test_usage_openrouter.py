@@ -62,6 +62,7 @@ def test_an_endpoints_day_counts_all_its_input_as_uncached(tmp_path: Path) -> No
     assert rows[0]["until_us"] == START_US + 24 * HOUR_US
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("column", ["cost_total", "byok_usage_inference"])
 def test_a_cost_that_is_no_number_leaves_its_row_out_and_says_so(tmp_path: Path, column: str) -> None:
     """It was passed over in silence: the row counted at list price, or without what the provider bills."""

@@ -70,12 +70,14 @@ def test_flat_spans_and_older_attributes_are_read(tmp_path: Path) -> None:
     assert rows[4]["provider"] == "x-ai"
 
 
+@pytest.mark.full
 def test_spans_are_grouped_by_agent_where_asked(tmp_path: Path) -> None:
     """One call names its agent."""
     rows = records(tmp_path, DATA / "otel_otlp.jsonl", formats=FORMATS, group_by="tag")
     assert [row["group"] for row in rows if row["dropped"] is None] == ["closer", None, None, None]
 
 
+@pytest.mark.full
 def test_no_message_and_no_event_is_ever_read(tmp_path: Path) -> None:
     """Neither in a record, nor in a staged file, nor as a column."""
     rows = records(fresh(tmp_path, "a"), DATA / "otel_otlp.jsonl", formats=FORMATS)
@@ -109,6 +111,7 @@ def test_spans_of_googles_agent_kit_leave_thinking_out_of_the_output_for_as_long
     assert [(row["provider"], row["output"], row["reasoning"]) for row in rows] == [("google", 729, 700), ("google", 50, 20)]
 
 
+@pytest.mark.full
 def test_reasoning_above_the_output_of_a_span_is_added_in_all_spans_of_its_model(tmp_path: Path) -> None:
     """5 + 9 and 30 + 3 of the one; 30 of the other, whose 3 may be inside."""
     def span(model: str, output: int, thinking: int) -> dict[str, object]:

@@ -17,6 +17,7 @@ def table(folder: Path, header: str, *rows: str) -> Path:
     return path
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("header", [GEMINI, SNAKE])
 def test_geminis_names_say_that_thoughts_stand_beside_the_answer_and_cached_tokens_inside_the_prompt(
     header: str, tmp_path: Path,
@@ -32,6 +33,7 @@ def test_geminis_names_say_that_thoughts_stand_beside_the_answer_and_cached_toke
     assert usage_answer("--provider", "google", calls)["list_usd"] == pytest.approx(2888e-6)
 
 
+@pytest.mark.full
 def test_reasoning_is_part_of_the_output_unless_a_row_has_more_of_it(tmp_path: Path) -> None:
     """100 + 80 where it may be a part; (100 + 60) + (80 + 90) where the second row shows that it is none."""
     header = f"{PLAIN},reasoning_tokens"
@@ -50,6 +52,7 @@ def test_a_column_that_is_mapped_to_thinking_stands_beside_the_output(tmp_path: 
     assert totals(records(tmp_path, calls, provider="google"))["output"] == 100
 
 
+@pytest.mark.full
 def test_a_call_that_failed_without_an_answer_does_not_count_and_one_that_was_cut_does(tmp_path: Path) -> None:
     """A 500 had its prompt counted, a 429 without tokens was usage that is lost; a stream that broke off gave 7 tokens."""
     calls = table(tmp_path, f"{PLAIN},status", "gpt-6-luna,100,10,200", "gpt-6-luna,100,0,500", "gpt-6-luna,,,429",
@@ -96,6 +99,7 @@ def test_a_call_without_a_token_and_a_cost_is_none(tmp_path: Path) -> None:
     assert [row["dropped"] for row in rows] == [None, none, none, None]
 
 
+@pytest.mark.full
 def test_a_table_without_cached_tokens_says_that_its_input_may_be_too_dear(tmp_path: Path) -> None:
     """Where it has such a column, or says itself what it cost, nothing is left open."""
     note = "tells of cached tokens: where some were read from a cache, they count as uncached input"
@@ -106,6 +110,7 @@ def test_a_table_without_cached_tokens_says_that_its_input_may_be_too_dear(tmp_p
         assert note not in " ".join(run_usage("--provider", "openai", told).stdout.split())
 
 
+@pytest.mark.full
 def test_a_table_that_tells_what_was_read_from_a_cache_and_not_what_was_written_says_so(tmp_path: Path) -> None:
     """gpt-6-luna bills writes at 1.25 times its input; gemini-2.5-flash has no price of writes."""
     note = "tells of tokens that were written to a cache, which are dearer than uncached input"

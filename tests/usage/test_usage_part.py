@@ -69,6 +69,7 @@ def test_the_bill_is_at_the_list_of_the_day_and_not_of_the_log(tmp_path, paid, w
     assert "# list prices moved: the bill is these tokens at the list of" in out.read_text(encoding="utf-8")
 
 
+@pytest.mark.full
 def test_the_bill_for_a_scenario_is_at_the_list_of_its_day(tmp_path):
     """A million a day paid at list: 1.36 on 2026-10-28, 0.70 at today's. A part of another day than the scenario's is told."""
     file, mine, out = tmp_path / "log.csv", tmp_path / "my.yaml", tmp_path / "part.yaml"
@@ -88,6 +89,7 @@ def test_the_bill_for_a_scenario_is_at_the_list_of_its_day(tmp_path):
     assert part["incumbent"]["bill_usd_per_month"] == pytest.approx(1.36 * 365 / 12, abs=0.01)
 
 
+@pytest.mark.full
 def test_the_bill_of_a_new_scenario_is_at_its_own_prices(tmp_path):
     """A million a day paid at the list of its days, 1.36 and 0.70: at the prices of 2026-11-25 it is 21.29 a month.
 
@@ -109,6 +111,7 @@ def test_what_the_log_does_not_tell_is_a_comment_in_the_part(part):
     assert "growth_per_year" not in yaml.safe_load(text)["workload"]
 
 
+@pytest.mark.full
 def test_a_scenario_with_the_part_over_it_has_its_workload(part):
     scenario = load_scenario(None, part=part)
     assert value_of(scenario.workload.requests_per_day) == 3.0
@@ -192,6 +195,7 @@ def test_another_file_is_no_part(tmp_path, text, said):
     assert answer.stderr.count("\n") == 1
 
 
+@pytest.mark.full
 def test_a_saved_comparison_takes_no_usage(tmp_path, part):
     saved = tmp_path / "saved.json"
     assert run("compare", "--draws", "0", "--format", "json", "--output", saved).exit_code == 0
@@ -217,6 +221,7 @@ def test_the_example_is_what_its_script_makes():
     assert lines[1:] == [",".join(str(cell) for cell in row) for row in rows()]
 
 
+@pytest.mark.full
 def test_the_estimate_from_the_part_is_what_was_spent(tmp_path):
     """The example spends 1,414 USD a month on gpt-6-sol at list price; the scenario, told only the part, bills it within 2%.
 
@@ -238,6 +243,7 @@ usage_input_tokens_cache_write_5m,usage_input_tokens_cache_write_1h,usage_input_
 """Days of 3 Mtok of input, 0.2 of them written at 1.25 USD and 1.8 read at 0.1, and 0.1 of output at 5: 1.93 USD a day."""
 
 
+@pytest.mark.full
 def test_what_is_cached_below_the_minimum_of_the_mean_is_billed_as_recorded(tmp_path):
     """1,000 requests a day, so 3,000 tokens each, of which 2,000 are cached where nothing below 4,096 is: 1.93 USD a day are
     58.70 a month; uncached they were 106.46."""

@@ -24,6 +24,7 @@ def test_a_model_that_several_providers_sell_has_its_makers_price_and_a_note(tmp
     assert any("the records do not say who is paid; at the list price of anthropic" in note for note in found["notes"])
 
 
+@pytest.mark.full
 def test_observations_and_spans_that_name_no_provider_have_the_makers_price_too(tmp_path: Path) -> None:
     """3 Mtok of claude-opus-4 each, 90 USD in all, and none of it is without a price."""
     observation = {"id": "o", "type": "GENERATION", "startTime": "2026-10-01T00:00:00Z", "model": "claude-opus-4"}
@@ -108,6 +109,7 @@ def costs(path: Path, *days: tuple[int, float]) -> Path:
     return path
 
 
+@pytest.mark.full
 def test_days_that_were_billed_and_have_no_usage_are_reconciled_and_said(tmp_path: Path) -> None:
     """gpt-4o, 1 Mtok in at 2.50 USD on days 1 and 3; billed are 2.50, 0.5456, 2.50 and, after the last, 1.00: 5.5456 against
     5.00 on three days, and 1.5456 on two days without usage.

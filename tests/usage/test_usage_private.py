@@ -108,6 +108,7 @@ def as_parquet(path: Path) -> None:
     pq.write_table(pa.Table.from_pylist([call(k) for k in range(5)]), path)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("name", "write"), [
     ("a.csv", as_csv), ("a.jsonl", as_lines), ("a.json", as_document), ("a.parquet", as_parquet)])
 def test_bodies_are_in_nothing_that_is_printed_or_written(

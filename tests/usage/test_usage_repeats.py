@@ -312,6 +312,7 @@ def test_exports_with_and_without_columns_to_split_by_are_read_together(tmp_path
 SPEND = "request_id,call_type,spend,prompt_tokens,completion_tokens,startTime,model,custom_llm_provider,status"
 
 
+@pytest.mark.full
 def test_a_call_with_an_id_that_stands_in_its_file_before_counts_once(tmp_path: Path) -> None:
     """Three calls of 100 tokens, all of them written twice; without an id two equal calls are two."""
     rows = [f"{{}},acompletion,0.1,100,10,2026-10-01 12:00:0{k},gpt-4o,openai,success" for k in range(3)]

@@ -41,6 +41,7 @@ def log(tmp_path):
     return file
 
 
+@pytest.mark.full
 def test_the_json_has_the_promised_keys_and_hand_made_totals(log):
     """In 48 x 2,500 = 120,000, out 48 x 450 = 21,600: 0.24 + 0.216 = 0.456 USD at 2 and 10 a million."""
     found = answer(log, "--tasks", "0")
@@ -62,6 +63,7 @@ def test_one_group_has_its_own_workload(log):
     assert (found["group"], found["requests_per_day"], found["input_tokens"]) == ("triage", 24.0, 2000.0)
 
 
+@pytest.mark.full
 def test_groups_are_compared_and_the_best_change_comes_first(log):
     """Each group costs a few dollars a month, both twice that: no change pays its set-up, so staying is best and NPV is 0."""
     found = answer(log)["tasks"]
@@ -107,6 +109,7 @@ def test_a_group_without_a_price_says_why_it_is_not_compared(tmp_path):
     assert any("no-such" in note for note in found["notes"])
 
 
+@pytest.mark.full
 def test_groups_are_ranked_by_what_is_paid_for_them(tmp_path):
     """Team a pays 0.4 of the list price for what team b pays in full: two days of 24 x 2,000 calls of 500 tokens and 100."""
     file, listed = tmp_path / "log.csv", (500 * 2 + 100 * 10) / 1e6 * 2000
@@ -133,6 +136,7 @@ candidates: {api_models: [openai/gpt-6-luna, anthropic/claude-haiku-5-5]}
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("score", [0.94, 0.85])
 def test_a_group_is_told_to_do_what_compare_says_to_do(tmp_path, score):
     """Two days of 24 x 2,000 calls in batch; luna reaches the bar of 90% or not, haiku, which costs about as much, is untested.
@@ -188,6 +192,7 @@ def test_what_trains_or_buys_comes_after_what_can_be_undone():
     assert usage_tasks._advised(SimpleNamespace(verdict=verdict, options=options)) == {"reason": "no verdict: the bill."}
 
 
+@pytest.mark.full
 def test_requests_that_the_user_counts_let_the_incumbent_be_compared(tmp_path):
     """An export of tokens alone: 1,000 requests a day of gpt-6-sol, as the user says, are 100,000 / 1,000 tokens each; those of
     another model are not counted."""
@@ -225,6 +230,7 @@ def test_a_part_of_a_day_is_neither_annualised_nor_compared(tmp_path):
         [each["field"], each["reason"]] for each in found["workload"]["missing"]]
 
 
+@pytest.mark.full
 def test_several_models_ask_which_one_is_the_incumbent(tmp_path):
     """Two providers, half each."""
     file = tmp_path / "log.csv"
@@ -241,6 +247,7 @@ def test_several_models_ask_which_one_is_the_incumbent(tmp_path):
     assert "nearest: openai/gpt-6-sol" in run(file, "--incumbent", "openai/gpt-6-so").stderr
 
 
+@pytest.mark.full
 def test_one_model_at_two_providers_is_told_apart_by_them(tmp_path):
     """A call an hour each of gpt-5 at openai and at azure, of one group, and of gpt-6-sol, which has one provider."""
     file = tmp_path / "log.csv"
@@ -255,6 +262,7 @@ def test_one_model_at_two_providers_is_told_apart_by_them(tmp_path):
     assert "openai/gpt-5 23%" in answer(file, "--tasks", "0")["no_workload"]
 
 
+@pytest.mark.full
 def test_a_group_of_cut_off_days_alone_is_no_smaller_group(log):
     """Of triage and reply one is listed with all of the model, and the other not; a call at 9 on a third day is of no month."""
     with log.open("a", encoding="utf-8") as file:
@@ -262,6 +270,7 @@ def test_a_group_of_cut_off_days_alone_is_no_smaller_group(log):
     assert "1 smaller group is not listed" in " ".join(run(log, "--tasks", 1).stdout.split())
 
 
+@pytest.mark.full
 def test_a_trend_that_no_scenario_takes_is_told_in_words_and_compared_within_what_one_takes(tmp_path):
     """Six weeks of doubling are x 2^52 a year, and up to x 16.7 a year over three: more than +1000% is not reckoned with."""
     days = [(date(2026, 9, 1) + timedelta(day), 2 ** (day // 7)) for day in range(42)]
@@ -277,6 +286,7 @@ def test_a_trend_that_no_scenario_takes_is_told_in_words_and_compared_within_wha
     assert "high: 10.0\n    source: the trend of 6 weeks (above x 1,000 a year)" in part.read_text("utf-8")
 
 
+@pytest.mark.full
 def test_groups_are_compared_once_and_their_answers_kept(log, tmp_path, monkeypatch):
     """The second run says the same without comparing; so does one that finds them damaged, or may not look, but compares."""
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
@@ -306,6 +316,7 @@ def test_an_answer_is_kept_for_what_is_paid_too(tmp_path, monkeypatch):
         assert (task["requests_per_day"], len(compared)) == (240, number + 1)
 
 
+@pytest.mark.full
 def test_a_group_that_costs_less_than_hosting_is_compared_without_it_and_the_answer_is_that_with_it(log, monkeypatch):
     """24 calls a day of half a cent; a GPU of $1,600 and 120 + 30 x 36 hours of $100 are $121,600: 27 times what staying is."""
     replayed, replay = [], plans.plan_capacity
@@ -345,6 +356,7 @@ def test_the_trace_holds_every_call_in_order_of_time(log, tmp_path):
     assert sum(table.column("input_tokens").to_pylist()) == 120_000
 
 
+@pytest.mark.full
 def test_a_trace_named_csv_is_the_same_trace_as_text(log, tmp_path):
     """What size reads of both is equal, number by number; another ending is refused before anything is read."""
     traces = []

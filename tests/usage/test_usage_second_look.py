@@ -140,6 +140,7 @@ def test_the_bill_of_all_is_shared_by_list_price(tmp_path):
     assert bill == pytest.approx(100 * share, abs=0.01)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("cost", "costs_as"), [
     ("0.0012", ["batch", "flex"]), ("0.00122", ["batch", "flex"]), ("0.00126", []), ("0.0048", ["priority"]), ("0.0024", []),
 ])
@@ -199,6 +200,7 @@ def test_a_cost_with_a_decimal_comma_is_left_out_and_said(tmp_path):
     assert "a cost that is no number with a decimal point" in refused(log)
 
 
+@pytest.mark.full
 def test_the_same_calls_in_two_kinds_of_file_never_count_twice(tmp_path):
     """As lines of JSON the cells read alike, and the copy is left out; Parquet has times of its own, and is refused."""
     csv = wrote(tmp_path / "log.csv", HEAD + rows([5, 6]))
@@ -219,6 +221,7 @@ def test_requests_a_day_are_taken_where_no_day_is_whole_and_refused_where_they_a
     assert "is not needed; these records count 24 a day" in refused(day, "--requests-per-day", "500")
 
 
+@pytest.mark.full
 def test_an_unknown_group_is_named_without_an_incumbent_too(tmp_path):
     other = rows([5], model="claude-haiku-4-5", provider="anthropic", tag="triage")
     log = wrote(tmp_path / "log.csv", HEAD + rows([5]) + other)

@@ -306,6 +306,7 @@ def test_columns_that_are_called_like_keys_of_map_are_those_columns(tmp_path: Pa
     assert json.loads(run.stdout)["tokens"]["uncached_input"] == 2400
 
 
+@pytest.mark.full
 def test_a_value_in_place_of_a_column_is_not_taken_for_one(tmp_path: Path) -> None:
     """Of a column that does not tell batch no row is charged; a known format reads no column that is named besides."""
     rows = "\n".join(f"2026-11-01T0{hour}:00:00Z,100,10,gpt-6-sol,{word}" for hour, word in
@@ -343,6 +344,7 @@ def test_a_peak_of_too_few_calls_is_left_to_the_scenario_which_says_what_stands_
     assert "peak_to_mean:" not in "".join(line for line in part.read_text().splitlines() if not line.startswith("#"))
 
 
+@pytest.mark.full
 def test_two_formats_that_count_the_same_calls_are_named_by_their_files(tmp_path: Path) -> None:
     rows = "2026-11-01T00:00:00Z,100,10,gpt-6-sol"
     table(tmp_path / "own.csv", rows, head="time,input_tokens,output_tokens,model")
@@ -355,6 +357,7 @@ def test_two_formats_that_count_the_same_calls_are_named_by_their_files(tmp_path
     assert "lf.json (langfuse-ui)" in run.stderr
 
 
+@pytest.mark.full
 def test_a_row_that_does_not_count_is_told_with_the_line_of_the_first(tmp_path: Path) -> None:
     """A cell of three lines and an empty line stand before; the second file is looked at too, standard input is not."""
     head, call = "date,model,input_tokens,output_tokens,note", "2026-10-02,gpt-5"

@@ -86,6 +86,7 @@ def test_an_option_that_appears_is_worth_what_it_saves_and_shares_that_with_the_
     assert turned(a, a) is None
 
 
+@pytest.mark.full
 def test_rents_capacity_and_a_spread_are_causes_of_their_own() -> None:
     """A rent is a matter of prices, a capacity of evidence; a fact known better moves no central figure."""
     a = case_of()

@@ -61,6 +61,7 @@ def scalars(case: Case, row: int) -> dict[str, Any]:
     return {path: float(value[0, 0]) if isinstance(value, np.ndarray) else value for path, value in case.values(point).items()}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("row", [0, 1, 7, 23])
 def test_each_draw_is_the_scalar_engine_at_that_row_for_every_option(row: int) -> None:
     case, choices, ids = bundled()

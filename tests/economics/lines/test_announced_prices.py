@@ -101,6 +101,7 @@ def test_several_announced_steps_hold_each_from_its_day_on() -> None:
     assert found[:5] == pytest.approx([LUNA, 1.5 * LUNA, 2 * LUNA, (0.25 * 2 + 0.75 * 3) * LUNA, 3 * LUNA])
 
 
+@pytest.mark.full
 def test_input_output_cache_batch_and_tiers_move_by_factors_of_their_own() -> None:
     """1,000 in of which 600 shared, half hits; 100 out; 20% in batch.
 

@@ -53,6 +53,7 @@ CACHED = f"{CASCADE}+cache"
 PREFIX = {"input_tokens": 2000.0, "shared_prefix_tokens": 2000.0, "cache_hit_rate": 0.8, "escalated_cache_hit_rate": 0.5}
 
 
+@pytest.mark.full
 def test_where_the_cache_is_off_the_cascade_with_a_cached_second_model_is_an_option_of_its_own() -> None:
     """2,000 in, all shared, gpt-5.4 not cached: an escalated call is $0.0065; half of them hits: $0.00425, as no write is paid.
     Everything else is the same, and both draw the same share escalated.

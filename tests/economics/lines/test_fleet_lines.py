@@ -70,6 +70,7 @@ def test_halving_the_load_at_fixed_replicas_changes_no_rent() -> None:
     assert float(full.costed("stay").pv) == pytest.approx(2 * float(half.costed("stay").pv))
 
 
+@pytest.mark.full
 @given(st.lists(st.floats(1.0, 1e7), min_size=2, max_size=20), st.floats(0.05, 50.0), st.integers(1, 8), st.booleans())
 def test_more_volume_never_lowers_the_fleet(daily: list[float], capacity: float, instance: int, follow: bool) -> None:
     """Replicas, GPUs and rent rise with volume or stay, whatever the capacity and the instance size."""
@@ -117,6 +118,7 @@ def test_a_commitment_fixes_the_rent_while_it_runs() -> None:
     assert [bound[0], bound[11], bound[12]] == pytest.approx([4380.0, 4380.0, 1095.0])
 
 
+@pytest.mark.full
 def test_a_shared_base_pays_its_share_of_the_fleet() -> None:
     """Four adapters on one base: a quarter of 3 x $2 x 730."""
     w = World(case_of(serving={"spares": 0, "headroom": 0.0, "adapters": "shared", "adapters_on_base": 4}), **plan(SELF))

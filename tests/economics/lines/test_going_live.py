@@ -24,6 +24,7 @@ def test_a_month_of_delay_costs_the_saving_of_a_month() -> None:
     assert option.delay_usd == pytest.approx(STAY - LUNA)
 
 
+@pytest.mark.full
 def test_a_change_of_model_pays_hours_and_evaluation() -> None:
     """20 h x $100, and $100 + 300 labels x $1. Switching the cache on changes no model."""
     w = world(

@@ -86,6 +86,7 @@ def bundled() -> tuple[dict, list[Rows], str]:
     return json.loads(comparison_json(c, version="9.9", scenario=None, warnings=())), tables(html), html
 
 
+@pytest.mark.full
 def test_the_figures_of_every_option_are_those_of_the_json() -> None:
     body, found, _ = bundled()
     every = next(rows for rows in found if rows and "USD/Mtok" in rows[0])
@@ -150,6 +151,7 @@ def test_every_fact_of_a_line_unfolds_to_its_source() -> None:
 HOSTILE = '<script>alert(1)</script>=HYPERLINK("http://x.example") \x1b[31mred | pipe'
 
 
+@pytest.mark.full
 def test_a_hostile_title_stays_text() -> None:
     case = case_of()
     title = case["title"].model_copy(update={"value": HOSTILE})
@@ -170,6 +172,7 @@ def test_the_options_of_the_page_have_a_head_for_each_cell_also_without_draws(dr
     assert len(re.findall(r"<t[dh][ >]", rows[at + 1])) == len(told)
 
 
+@pytest.mark.full
 def test_no_place_account_or_machine_of_a_source_stands_in_the_page() -> None:
     """Sources of facts may hold where a file lies."""
     c = answer("draws=0")
@@ -223,6 +226,7 @@ def test_a_redacted_page_tells_no_hours_whose_worth_is_a_wage_and_no_half_of_a_n
         assert canary not in html, canary
 
 
+@pytest.mark.full
 def test_the_ends_of_a_driver_are_hidden_where_its_fact_is() -> None:
     """A negotiated discount moves the answer, as does what a successor costs: in the table and in the picture."""
     c = answer("draws=64", "candidates.self_hosted=[]", "candidates.hosted_adapters=[]",

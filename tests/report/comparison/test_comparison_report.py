@@ -68,6 +68,7 @@ def save(tmp_path: Path, c: Comparison) -> Path:
 
 
 
+@pytest.mark.full
 def test_json_holds_every_promised_key() -> None:
     body = as_json(answer("draws=64"))
     assert body.keys() >= TOP
@@ -93,6 +94,7 @@ def test_the_page_on_the_json_names_every_key_of_the_file_and_of_an_option_and_e
     assert {key for key in keys if f"`{key}`" not in page} == set()
 
 
+@pytest.mark.full
 def test_json_of_a_withheld_verdict_recommends_nothing_and_names_the_alarm() -> None:
     body = as_json(answer("draws=64", "workload.growth_per_year=9"))
     assert body["recommended"] is None
@@ -101,6 +103,7 @@ def test_json_of_a_withheld_verdict_recommends_nothing_and_names_the_alarm() -> 
     assert body["leader"] in {o["id"] for o in body["options"]}
 
 
+@pytest.mark.full
 def test_json_says_in_words_what_to_measure_next() -> None:
     c = answer("draws=64", "quality.usd_per_error=0.2")
     assert c.verdict.then is not None
@@ -160,6 +163,7 @@ def test_json_without_draws_has_no_chances() -> None:
         assert all(option[name] is None for name in PROBABILISTIC)
 
 
+@pytest.mark.full
 def test_a_saved_comparison_gives_the_same_figures_again(tmp_path: Path) -> None:
     c = answer(*BILL)
     saved = read_saved(save(tmp_path, c))
@@ -169,6 +173,7 @@ def test_a_saved_comparison_gives_the_same_figures_again(tmp_path: Path) -> None
     assert as_json(replay(saved)) == as_json(c)
 
 
+@pytest.mark.full
 def test_a_replay_takes_other_draws_and_another_seed(tmp_path: Path) -> None:
     saved = read_saved(save(tmp_path, answer("draws=64")))
     assert saved is not None
@@ -239,6 +244,7 @@ def _read_and_replay(path: Path) -> None:
     replay(saved)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("width", [80, 100])
 def test_no_line_is_wider_than_the_screen(width: int) -> None:
     many, few = "workload.requests_per_day=1000000000", "workload.requests_per_day=1"
@@ -268,6 +274,7 @@ def test_the_full_report_holds_every_option_staying_first_and_then_the_highest_e
     assert places == sorted(places)
 
 
+@pytest.mark.full
 def test_break_evens_are_told_against_staying_the_cheapest_untrained_and_the_recommended() -> None:
     """What holds against both rivals is told once, with both of them."""
     text = comparison_text(answer("draws=64"), (), full=True)
@@ -343,6 +350,7 @@ def test_markdown_tables_have_as_many_cells_in_each_row_as_heads() -> None:
             assert len({len(re.findall(r"(?<!\\)\|", row)) for row in block.split("\n")}) == 1, block
 
 
+@pytest.mark.full
 def test_what_is_counted_follows_from_the_lines() -> None:
     c = answer("draws=64")
     assert any("GPU rent" in words for words in included(c))

@@ -147,6 +147,7 @@ def test_so_does_that_of_every_template(name: str) -> None:
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.full
 def test_where_everything_needs_saying_rows_go_before_lines_are_too_many() -> None:
     c = answer()
     long = tuple(Alarm(f"alarm{k}", "field", "what is wrong with it " * 12, accepted=False) for k in range(4))
@@ -191,6 +192,7 @@ def test_both_paybacks_are_told_where_wrong_answers_change_it() -> None:
     assert "payback 2.0 months from today, on cash (9.0 with wrong answers counted)" in flat(replace(c, options=options))
 
 
+@pytest.mark.full
 def test_the_table_has_the_leader_first_staying_in_it_and_at_most_six_rows_by_npv() -> None:
     c = answer("workload.can_wait_share=1")  # no SLO, whose line takes the place of the sixth
     found = rows(shown(c))
@@ -207,6 +209,7 @@ def test_what_cannot_be_recommended_has_no_chance_to_be_best() -> None:
     assert untested.split()[-3:] == ["-", "NOT", "TESTED"]
 
 
+@pytest.mark.full
 def test_an_input_that_cannot_be_true_withholds_the_verdict_and_says_what_to_write() -> None:
     c = answer("incumbent.bill_usd_per_month=400000")
     text = flat(c)
@@ -218,6 +221,7 @@ def test_an_input_that_cannot_be_true_withholds_the_verdict_and_says_what_to_wri
     assert not any(row.startswith(">") for row in rows(shown(c)))
 
 
+@pytest.mark.full
 def test_an_accepted_alarm_is_recorded() -> None:
     text = " ".join(shown(answer("incumbent.bill_usd_per_month=400000", "accept=[bill]"), full=True).split())
     assert "! Accepted although unlikely: bill (incumbent.bill_usd_per_month)" in text
@@ -278,6 +282,7 @@ def test_what_own_cards_would_fetch_is_in_no_figure_of_cash() -> None:
     assert o.payback_cash_months == pytest.approx(3 + saved[3] / (saved[3] - saved[4]))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("words", "why"), [
     (("own_hardware.cards={T4: 2}", "own_hardware.resale_usd_per_gpu=500"),
      "vllm runs qwen3-8b in bf16, fp8 on none of T4; it runs there in int8, int4 .serving.weight_dtypes."),
@@ -304,6 +309,7 @@ def test_cards_that_are_owned_are_no_cash() -> None:
     assert " weights, owned; one alone" in " ".join(comparison_text(c, (), explain=o.id).split())
 
 
+@pytest.mark.full
 def test_what_is_mostly_assumed_of_a_self_hosted_options_cash_is_told() -> None:
     """35 hours of on-call at $100.99 and rising wages, of the bundled floor; nothing once they are stated."""
     c = bundled()
@@ -316,6 +322,7 @@ def test_what_is_mostly_assumed_of_a_self_hosted_options_cash_is_told() -> None:
     assert "on-call" not in flat(bundled(hours, "people.usd_per_hour=100"))
 
 
+@pytest.mark.full
 def test_staying_names_the_volume_at_which_to_look_again() -> None:
     c = of_file(next(path for path in CASES if path.stem.startswith("1_")))
     ends = {b.option: b.first for b in c.break_even
@@ -377,6 +384,7 @@ def test_what_a_cost_of_ones_own_is_called_moves_no_figure(name: str) -> None:
     assert figures(name) == figures("licence")
 
 
+@pytest.mark.full
 def test_a_cost_of_ones_own_called_api_is_told_beside_the_apis_bill() -> None:
     def told(*costs: str) -> str:
         found = re.search(r"Staying costs [^:]*: ([^:]*)\.", " ".join(comparison_text(apis(*costs), (), full=True).split()))
@@ -393,6 +401,7 @@ def test_without_a_candidate_the_screen_says_what_to_write() -> None:
     assert "Look again" not in text
 
 
+@pytest.mark.full
 def test_staying_names_the_price_of_an_error_and_the_tested_option_that_it_keeps_from_winning() -> None:
     c = answer("quality.usd_per_error=0.17", "draws=1024")
     v, text = c.verdict, flat(c)
@@ -456,6 +465,7 @@ def test_rows_that_lost_with_a_higher_mean_say_why() -> None:
     assert f"beats staying too seldom: qwen3-8b+lora floor + spill (${means[1]:.0f}k, 54.7%, needs 80%)" in text
 
 
+@pytest.mark.full
 def test_volumes_told_are_those_where_the_advice_turns_and_not_where_the_means_do() -> None:
     """A change that a configuration undoes names the volume within three times of today's; a self-hosted one always does.
 
@@ -612,6 +622,7 @@ def test_self_hosting_is_placed_against_staying_and_against_the_recommendation()
     assert "; beats staying from" in found[1]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("mean", "odds", "told"), [
     (1000.0, 0.71, ": ahead today, but in only 71% of the draws; 80% is asked"),
     (1000.0, 0.80, ": ahead today"),
@@ -678,6 +689,7 @@ def test_an_option_that_is_ahead_at_every_volume_says_what_is_missing_alone() ->
         assert wins_from(c, o).endswith("beats staying at every volume, but in only 50% of the draws; 60% is asked")
 
 
+@pytest.mark.full
 def test_where_the_nearest_own_option_never_wins_another_that_does_is_named_with_the_volume_of_the_page() -> None:
     """50,000 short tickets a day: a floor never beats the cheaper API, the tuned model on its own from a volume on."""
     c = short_tickets()
@@ -811,6 +823,7 @@ def test_a_threshold_is_rounded_away_from_today(ends: tuple[float, float | None]
     assert f"; {told} !" in flat(replace(c, verdict=found))
 
 
+@pytest.mark.full
 def test_a_stated_slo_says_what_the_latency_of_the_advised_option_rests_on() -> None:
     c = bundled("workload.ttft_p95_s=1.5", "workload.requests_per_day=100000")  # exact: fewer words elsewhere on the screen
     assert "! SLO (TTFT 1.5 s): the latency of gpt-6-luna is not known" in flat(c)
@@ -823,6 +836,7 @@ def test_a_stated_slo_says_what_the_latency_of_the_advised_option_rests_on() -> 
         assert "SLO (" not in flat(quiet)
 
 
+@pytest.mark.full
 def test_prices_older_than_they_should_be_are_told_of_what_is_paid_and_of_what_is_advised(monkeypatch) -> None:
     """2026-11-10 to 2027-06-01 are 203 days; 90 is the most."""
     monkeypatch.setattr("roi.clock.today", lambda: date(2027, 6, 1))
@@ -982,6 +996,7 @@ def test_a_bill_apart_from_the_estimate_shows_both_readings() -> None:
     assert "Bill not checked" not in flat(c)
 
 
+@pytest.mark.full
 def test_a_gate_answered_no_says_what_it_drops_or_on_what_the_adapter_stands_in_spite_of_it() -> None:
     told = shown(answer("gates.vendor_allows_training_on_outputs=no"))
     assert "\n! Legal gate is no: training stands only if people label (training.labels_from)\n" in told
@@ -991,6 +1006,7 @@ def test_a_gate_answered_no_says_what_it_drops_or_on_what_the_adapter_stands_in_
     assert " gate is no" not in flat(answer("gates.vendor_allows_training_on_outputs=yes")).lower()
 
 
+@pytest.mark.full
 def test_without_draws_nothing_is_called_sure() -> None:
     text = flat(answer("draws=0"))
     assert "no draws: nothing says how sure" in text
@@ -1013,6 +1029,7 @@ def test_a_wide_terminal_shows_whole_names() -> None:
     assert max(map(len, shown(answer(), width=120).split("\n"))) > 80
 
 
+@pytest.mark.full
 def test_the_name_that_explain_is_given_finds_the_leading_option() -> None:
     for c in (answer(), *map(of_file, CASES)):
         name = re.search(r"Why: --explain ([^ ]+)\.", flat(c))
@@ -1075,6 +1092,7 @@ def test_what_stays_on_a_model_that_ends_says_when_and_what_it_is_then() -> None
     assert f"{told} today" in flat(c)
 
 
+@pytest.mark.full
 def test_cash_says_what_of_it_is_a_commitment_still_owed() -> None:
     """$5,000 a month committed to gpt-6-sol's vendor, towards which the bill of its gpt-6-luna counts."""
     c = answer("incumbent.committed_usd_per_month=5000", "incumbent.committed_until=2029-11-24")
@@ -1085,6 +1103,7 @@ def test_cash_says_what_of_it_is_a_commitment_still_owed() -> None:
     assert "still owed" not in flat(answer())
 
 
+@pytest.mark.full
 def test_power_and_commitments_far_from_what_is_usual_are_remarked() -> None:
     """Cents for dollars a kWh; and 3.1 times what staying bills in month 1, where 2.9 times is let pass."""
     owned = ("candidates.own_hardware=true", "draws=0")
@@ -1098,6 +1117,7 @@ def test_power_and_commitments_far_from_what_is_usual_are_remarked() -> None:
         assert (f"! A commitment of ${times * billed:,.0f} a month on a bill of ${billed:,.0f}" in text) is said
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("words", "told", "usual"), [
     (("people.usd_per_hour=0.5",), "! People at $0.5 an hour: below most minimum wages (people.usd_per_hour",
      "people.usd_per_hour=5"),
@@ -1114,6 +1134,7 @@ def test_what_is_possible_but_hardly_meant_is_remarked(words: tuple[str, ...], t
     assert told[2:12] not in flat(of(usual, "draws=0"))
 
 
+@pytest.mark.full
 def test_a_wrong_answer_that_dwarfs_the_bill_is_remarked() -> None:
     """A price at which staying's wrong answers cost 1,100 times what it bills in a mean month, and one at 900 times."""
     stay = option_of(apis("quality.usd_per_error=1", "draws=0"), "stay")
@@ -1124,6 +1145,7 @@ def test_a_wrong_answer_that_dwarfs_the_bill_is_remarked() -> None:
     assert "the API's bill (quality" not in flat(apis(f"quality.usd_per_error={0.9 * limit:.4f}", "draws=0"))
 
 
+@pytest.mark.full
 def test_a_floor_that_takes_a_small_part_of_the_requests_says_so() -> None:
     """Nine tenths are stated to spill; by default the floor takes most, and nothing is said."""
     few, usual = (option_of(answer(*words), "hybrid:qwen3-8b+lora") for words in (("serving.spill_share=0.9",), ()))
@@ -1138,6 +1160,7 @@ def test_a_floor_that_takes_a_small_part_of_the_requests_says_so() -> None:
     assert "of requests, the API" not in flat(c)
 
 
+@pytest.mark.full
 def test_a_move_that_is_worth_more_after_months_of_a_commitment_says_so() -> None:
     """Moving leaves 5.6 months of a commitment unused; the NPV of gpt-6-luna live in 1, 2, ... months is the oracle."""
     words = ("incumbent.committed_usd_per_month=20000", "incumbent.committed_until=2027-05-15", "as_of=2026-11-27", "draws=0")
@@ -1161,6 +1184,7 @@ def test_a_move_of_the_incumbent_is_not_told_as_that_of_the_model_which_is_recom
     assert "a second move" not in flat(c)
 
 
+@pytest.mark.full
 def test_a_price_of_errors_that_may_be_zero_or_not_is_counted_in_the_draws() -> None:
     c = bundled("quality.usd_per_error={value: 0, low: 0, high: 0.5}", "quality.bar=0")
     assert c.can_fail

@@ -84,6 +84,7 @@ def test_an_unknown_table_names_those_there_are(comparison):
         table(comparison, "month")
 
 
+@pytest.mark.full
 def test_the_break_evens_say_up_to_which_volume_an_option_wins_that_wins_in_between():
     """Owned cards without a spill hold no more than so much; the recommended option has no break-even against itself."""
     c = compare(random_case(11))

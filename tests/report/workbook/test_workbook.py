@@ -88,6 +88,7 @@ def test_every_amount_on_the_options_sheets_is_a_formula_or_zero(small: Comparis
             assert all(str(cell.value).startswith("=") or cell.value == 0 for cell in row)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("usd_per_kwh", [0.0, 0.1])
 def test_power_that_colocation_includes_is_said_wherever_costs_stand(usd_per_kwh: float) -> None:
     """The workbook keeps the row of electricity at $0, which a price would fill; other tables leave rows of $0 out."""
@@ -137,6 +138,7 @@ def hostile(path: str) -> str:
     return HOSTILE[len(path.rpartition(".")[2]) % len(HOSTILE)]
 
 
+@pytest.mark.full
 def test_no_name_becomes_a_formula_a_link_or_illegal_xml(small: Comparison, content: bytes) -> None:
     facts = {path: f.model_copy(update={"value" if path == "title" or path.endswith(".label") else "source": hostile(path)})
              for path, f in small.case.facts.items()}

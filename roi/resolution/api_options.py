@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from roi.catalog.models.quality_priors import prior_of_model, quality_prior
+from roi.catalog.models.shapes import load_models
 from roi.catalog.prices.api_prices import announced_price, find_api_price
 from roi.catalog.prices.vendors import retirement
 from roi.economics.decision.evaluation import read_all
@@ -198,6 +199,18 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, te
         sheet.state(path_of(Option, "infeasible", option="cache-batch"), f"{cache}; {batch}", "workload and prices")
 
 
+def _context(price: ApiPrice) -> tuple[int | None, str]:
+    """The longest request that the model takes, and who says so: the price list, else the open model that it serves.
+
+    A vendor's name of an open model begins with the model's own: llama-3.1-8b-instant.
+    """
+    if price.context_tokens is not None:
+        return price.context_tokens, price.source
+    name = f"{price.model.rsplit('/', 1)[-1].lower()}-"
+    shape = max((m for m in load_models() if name.startswith(f"{m.id}-")), key=lambda m: len(m.id), default=None)
+    return (None, price.source) if shape is None else (shape.context_tokens, shape.source)
+
+
 def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str, incumbent: ApiPrice) -> None:
     """Another model at its list price or your terms: alone, or first in a cascade that hands on to the incumbent.
 
@@ -215,13 +228,12 @@ def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str
     vendor = add_vendor(sheet, s, price, own=(terms.field, terms.own), terms=terms)
     add_terms(sheet, vendor, terms)
     label, group = (f"{label} > {s.incumbent.model}", "cascade") if cascade else (label, "api")
-    ways = [(id, label)]
+    ways, (context, said) = [(id, label)], _context(price)
     if cascade and not s.incumbent.uses_cache and not _not_cached(s, incumbent, _escalated_hits(s)):
         ways.append((f"{id}+cache", f"{label}, cached"))
     for id, label in ways:
         path = partial(path_of, Option, option=id)
-        add_option(sheet, id, kind, label, model, group, vendor, context_tokens=price.context_tokens,
-                   context_source=price.source)
+        add_option(sheet, id, kind, label, model, group, vendor, context_tokens=context, context_source=said)
         add_price(sheet, id, price, discount=None if "discount" in terms.own.model_fields_set else 0.0,
                   uses_cache=terms.own.uses_cache, batch_share=None, terms=terms)
         if cascade:

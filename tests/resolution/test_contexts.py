@@ -38,6 +38,16 @@ def test_every_option_whose_context_is_too_short_is_barred_and_one_of_unknown_co
     assert found.plans == {}
 
 
+def test_a_vendor_that_states_no_context_takes_what_the_open_model_takes() -> None:
+    """Groq's price list says none for llama-3.1-8b-instant; Llama-3.1-8B takes 131,072 tokens."""
+    scores = {**LONG["quality"]["scores"], "llama-3.1-8b-instant": 0.9}
+    hosted = {**LONG, "quality": {**LONG["quality"], "scores": scores}, "apis": {},
+              "candidates": {"api_models": ["groq/llama-3.1-8b-instant"]}}
+    told = barred(compare(resolve(check_scenario(hosted)).case))
+    assert told.keys() == {"cheaper-api:groq/llama-3.1-8b-instant"}
+    assert "context of llama-3.1-8b-instant, 131,072 tokens" in told["cheaper-api:groq/llama-3.1-8b-instant"]
+
+
 @pytest.mark.parametrize(("tokens", "barred_by_it"), [(40_460, False), (40_461, True)])
 def test_the_whole_request_must_fit_with_its_answer(tokens: int, barred_by_it: bool) -> None:
     """40,460 + 500 = 40,960, the context of qwen3-8b."""

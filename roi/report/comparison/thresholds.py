@@ -152,8 +152,8 @@ def rate_assumed(c: Comparison, o: OptionResult) -> bool:
 
 
 def gpu_count(number: float) -> str:
-    """A number of GPUs; below one, of a fleet that exists for some hours of the day, their mean."""
-    return f"{number:,.0f}" if number >= 1.0 else figure(number)
+    """A number of GPUs; of a fleet that follows the hours of the day, their mean."""
+    return f"{number:,.0f}" if number >= 1.0 and number == round(number) else figure(number)
 
 
 def alone_from(c: Comparison, o: OptionResult) -> int:

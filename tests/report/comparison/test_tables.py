@@ -8,6 +8,7 @@ from random_scenarios import random_case
 from roi.economics.decision.comparison import compare
 from roi.errors import UnknownName
 from roi.report.comparison.findings import break_even
+from roi.report.comparison.thresholds import gpu_count
 from roi.report.comparison.tables import TABLES, table
 from roi.report.layout.blocks import render
 from roi.report.layout.wording import option_label, requests
@@ -96,3 +97,7 @@ def test_the_break_evens_say_up_to_which_volume_an_option_wins_that_wins_in_betw
     assert all(f"{first} {until}" in cells for first, until in told.values())
     recommended = next(line for line in lines if line.startswith(option_label(c.case, c.verdict.leader)))
     assert recommended.rstrip().endswith("itself")
+
+
+def test_gpus_that_run_for_some_hours_of_the_day_are_told_by_their_mean() -> None:
+    assert [gpu_count(n) for n in (0.055, 2.0, 2.03, 1_200.0)] == ["0.055", "2", "2.03", "1,200"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -56,33 +56,28 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
     peak = float(mean * shared.peak_to_mean)
     burst = float(burst_from_peak(shared.peak_to_mean, shared.load_curve))
     alone, pooling = plan.capacity.alone.requests_per_s, plan.capacity.pooling
-    replica, instance = float(plan.serving.tensor_parallel), float(plan.offer.gpus_per_instance)
+    start_s, spares, least = option.startup_hours * SECONDS_PER_HOUR, option.spares, option.replicas_least
+    common: dict[str, Any] = {  # Any: keywords that the fleets' functions take
+        "gpus_per_replica": float(plan.serving.tensor_parallel), "gpus_per_instance": float(plan.offer.gpus_per_instance),
+        "headroom": option.headroom, "spares": spares, "pooling": pooling,
+    }  # fmt: skip
 
     def way(name: str, fleet: Fleet, note: str) -> Way:
         gpus, replicas = float(fleet.gpus), float(fleet.replicas)
         return Way(name=name, replicas=replicas, gpus=gpus, rent_usd=monthly_usd(plan, option, gpus), note=note)
 
     def fixed(can_wait: float) -> Fleet:
-        return size_fleet(peak, mean, alone, gpus_per_replica=replica, gpus_per_instance=instance, headroom=option.headroom,
-                          spares=option.spares, replicas_minimum=option.replicas_least + option.spares, can_wait=can_wait,
-                          pooling=pooling)
+        return size_fleet(peak, mean, alone, replicas_minimum=least + spares, can_wait=can_wait, **common)
 
     waits = float(waiting(shared, option))
-    found = [way("for the peak, all day", fixed(waits), f"{option.spares:g} spare{'' if option.spares == 1 else 's'}")]
+    found = [way("for the peak, all day", fixed(waits), f"{spares:g} spare{'' if spares == 1 else 's'}")]
     if plan.offer.minimum_months == 0 and plan.offer.owned is None:
-        hourly = size_autoscaled_fleet(
-            np.asarray(mean), alone, shared.load_curve, burst=burst, startup_s=option.startup_hours * SECONDS_PER_HOUR,
-            gpus_per_replica=replica, gpus_per_instance=instance, headroom=option.headroom, spares=option.spares,
-            replicas_minimum=max(option.autoscale_floor, option.replicas_least) + option.spares, can_wait=waits,
-            pooling=pooling,
-        )
-        minutes = f"{option.startup_hours * 60:g} min to start"
-        floor = max(option.autoscale_floor, option.replicas_least)
+        floor, minutes = max(option.autoscale_floor, least), f"{option.startup_hours * 60:g} min to start"
+        hourly = size_autoscaled_fleet(np.asarray(mean), alone, shared.load_curve, burst=burst, startup_s=start_s,
+                                       replicas_minimum=floor + spares, can_wait=waits, **common)
         found.append(way("autoscaled by the hour", hourly, f"{minutes}, at least {floor}, spares on top"))
         if waits >= 1.0:
-            queue = size_queue_fleet(
-                mean, alone, startup_s=option.startup_hours * SECONDS_PER_HOUR, gpus_per_replica=replica,
-                gpus_per_instance=instance, headroom=option.headroom, spares=option.spares, pooling=pooling)
+            queue = size_queue_fleet(mean, alone, startup_s=start_s, **common)
             found.append(way("for the hours of work alone", queue, f"{minutes} once a day; serving.autoscale_floor: 0"))
     hybrid = options.get(f"hybrid:{option.system}")
     if hybrid is not None and hybrid.spills_to is not None:

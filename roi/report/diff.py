@@ -212,10 +212,10 @@ def _option(answer: DiffAnswer, option: str, *, full: bool, redact: bool) -> Ite
     columns = _columns(answer, option)
     yield Heading(_label(answer, option) + ("" if option != "stay" else ", staying (mean of all months)"))
     if all(m.was_usd == m.now_usd and not any(m.parts_usd) for m in columns):
-        drawn = _drawn(answer, option, means=True)
-        yield Paragraph(f"At the central values unchanged. {drawn}" if drawn else "Unchanged.")
+        told = _drawn(answer, option, means=True)
+        yield Paragraph(f"At the central values unchanged. {told}" if told else "Unchanged.")
         return
-    drawn = _drawn(answer, option, means=False)
+    told = _drawn(answer, option, means=False)
     heads = {"cash_monthly_usd": "cash, $ a month", "npv_usd": "central\nNPV, $",
              "npv_without_errors_usd": "central NPV without\nwrong answers, $"}
     rows = [Row(("before", *(_cents(m.was_usd) for m in columns)))]
@@ -235,8 +235,8 @@ def _option(answer: DiffAnswer, option: str, *, full: bool, redact: bool) -> Ite
                                                                          for m in columns))))
     rows.append(Row(("after", *(_cents(m.now_usd) for m in columns)), strong=True))
     yield Table(("cause", *(heads[m.figure] for m in columns)), tuple(rows))
-    if drawn:
-        yield Paragraph(drawn)
+    if told:
+        yield Paragraph(told)
 
 
 def _columns(answer: DiffAnswer, option: str) -> tuple[Moved, ...]:
@@ -252,9 +252,9 @@ def _drawn(answer: DiffAnswer, option: str, *, means: bool) -> str:
     before, after = _results(answer, option)
     if option == "stay" or before is None or after is None:
         return ""
-    drawn = [_cents(value(o, counts)) for o in (before, after)]
+    npvs = [_cents(value(o, counts)) for o in (before, after)]
     known = [quality(side.comparison, o) for side, o in ((answer.a, before), (answer.b, after))]
-    moved = {"Mean NPV of the draws, $:": drawn} if means or known[0] != known[1] else {}
+    moved = {"Mean NPV of the draws, $:": npvs} if means or known[0] != known[1] else {}
     moved["Answers:"] = known
     return " ".join(f"{what} {was} -> {now}." for what, (was, now) in moved.items() if was != now)
 

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from roi.catalog.models.quality_priors import prior_of_model, quality_prior
-from roi.catalog.models.shapes import load_models
+from roi.catalog.models.shapes import known_model
 from roi.catalog.prices.api_prices import announced_price, find_api_price
 from roi.catalog.prices.vendors import retirement
 from roi.economics.decision.evaluation import read_all
@@ -200,15 +200,9 @@ def _cache_batch(sheet: FactSheet, s: Scenario, price: ApiPrice, vendor: str, te
 
 
 def _context(price: ApiPrice) -> tuple[int | None, str]:
-    """The longest request that the model takes, and who says so: the price list, else the open model that it serves.
-
-    A vendor's name of an open model begins with the model's own: llama-3.1-8b-instant.
-    """
-    if price.context_tokens is not None:
-        return price.context_tokens, price.source
-    name = f"{price.model.rsplit('/', 1)[-1].lower()}-"
-    shape = max((m for m in load_models() if name.startswith(f"{m.id}-")), key=lambda m: len(m.id), default=None)
-    return (None, price.source) if shape is None else (shape.context_tokens, shape.source)
+    """The longest request that the model takes, and who says so: the price list, else the open model that is served."""
+    shape = known_model(price.model) if price.context_tokens is None else None
+    return (price.context_tokens, price.source) if shape is None else (shape.context_tokens, shape.source)
 
 
 def _list_priced(sheet: FactSheet, s: Scenario, kind: str, name: str, field: str, incumbent: ApiPrice) -> None:

@@ -19,8 +19,8 @@ FORMATS: Final = (
     r"|qat|kv"
 )
 """Endings that name how the weights are packed; the caller states the format that it computes with."""
-TRAININGS: Final = r"instruct|chat|hf|it|base|pt|beta|turbo|unsloth"
-"""Endings that name another training of the same shape."""
+TRAININGS: Final = r"instruct|chat|hf|it|base|pt|beta|turbo|unsloth|instant|versatile"
+"""Endings that name another training of the same shape, or a vendor's way of serving it."""
 ACTIVE: Final = re.compile(r"-a\d+(?:\.\d+)?b(?=-|$)")
 """The active parameters in a mixture's name: Qwen3-235B(-A22B)."""
 

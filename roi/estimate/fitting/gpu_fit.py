@@ -51,13 +51,13 @@ NO_OTHER: Final = Nearest("", 0.0, tight=False)
 
 
 class Breakdowns:
-    """What a plan of one model and the smaller ones need on cards of each kind (`card_kind`), each worked out once."""
+    """What plans of one model need on cards of each kind (`card_kind`), and which need less, each worked out once."""
 
     def __init__(self, model: ModelShape) -> None:
         """Nothing is known yet."""
         self.model = model
         self._known: dict[tuple[str, tuple[float, bool]], MemoryBreakdown] = {}
-        self._smaller: list[Family] = []
+        self._smaller: dict[TrainingPlan, list[Family]] = {}
 
     def on(self, name: str, plan: TrainingPlan, gpu: Gpu, overhead: Overhead) -> MemoryBreakdown:
         """What the plan, which alone has this name, needs on a card; its numeric fields broadcast."""
@@ -68,10 +68,10 @@ class Breakdowns:
 
     def smaller(self, plan: TrainingPlan) -> list[Family]:
         """Plans that need less than the one that is asked for, without what is refused."""
-        if not self._smaller:
-            self._smaller = [each._replace(plans=tuple(x for x in each.plans if not refusal(self.model, x)))
-                             for each in smaller_plans(self.model, plan)]
-        return self._smaller
+        if plan not in self._smaller:
+            self._smaller[plan] = [each._replace(plans=tuple(x for x in each.plans if not refusal(self.model, x)))
+                                   for each in smaller_plans(self.model, plan)]
+        return self._smaller[plan]
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,8 @@ def _fleet(o: OptionResult) -> str:
         return ""
     part = o.fleet.share_of_requests
     takes = f" {'takes' if o.fleet.gpus == 1 else 'take'} {percent(part)} of requests" if part < MOSTLY else ""
-    return f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
+    mean = " on average" if o.fleet.gpus != round(o.fleet.gpus) else ""
+    return f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{mean}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:

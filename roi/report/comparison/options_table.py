@@ -184,11 +184,10 @@ def _branch(line: LineResult, start: int, money: Money) -> Row:
 def _fleet(c: Comparison, f: FleetResult | None) -> str:
     if f is None:
         return ""
-    by_the_hour = f.vendor != OWN_VENDOR and case_number(c.case, "serving.autoscale_floor", 1.0) == 0.0
-    mean = f"{figure(f.replicas)} replicas, a day's mean,"
-    replicas = number_of(round(f.replicas), "replica") if f.replicas >= 1 and not by_the_hour else mean
+    whole = f.replicas == round(f.replicas)
+    replicas = number_of(round(f.replicas), "replica") if whole else f"{figure(f.replicas)} replicas, a day's mean,"
     most = f", {gpu_count(f.gpus_most)} at most over the horizon" if f.gpus_most != f.gpus else ""
-    all_of_them = "" if f.replicas <= 1 or by_the_hour else f"all of them {figure(f.fleet_requests_per_s)} behind one router, "
+    all_of_them = "" if f.replicas <= 1 or not whole else f"all of them {figure(f.fleet_requests_per_s)} behind one router, "
     curve, factor = c.case["workload.load_curve"], c.case["workload.peak_to_mean"]
     busiest = None if guessed(curve) else float(np.max(np.asarray(curve.value, dtype=float)))
     peak = peak_words(factor.number(), busiest, stated=not guessed(factor))

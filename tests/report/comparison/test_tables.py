@@ -8,6 +8,7 @@ from random_scenarios import random_case
 from roi.economics.decision.comparison import compare
 from roi.errors import UnknownName
 from roi.report.comparison.findings import break_even
+from roi.report.comparison.options_table import cost_tree
 from roi.report.comparison.tables import TABLES, table
 from roi.report.comparison.thresholds import gpu_count
 from roi.report.layout.blocks import render
@@ -101,3 +102,9 @@ def test_the_break_evens_say_up_to_which_volume_an_option_wins_that_wins_in_betw
 
 def test_gpus_that_run_for_some_hours_of_the_day_are_told_by_their_mean() -> None:
     assert [gpu_count(n) for n in (0.055, 2.0, 2.03, 1_200.0)] == ["0.055", "2", "2.03", "1,200"]
+    batch = ("workload.can_wait_share=1", "serving.autoscale=true", "serving.autoscale_floor=0", "draws=0",
+             "candidates.gpus=[RTX-4090]", "workload.requests_per_day=800000")
+    c = compare(resolve(load_scenario(None, batch)).case)
+    told = " ".join(render(cost_tree(c, "self-hosted-adapter:qwen3-8b+lora"), "table", width=400).split())
+    assert "Fleet: 2.6 replicas, a day's mean, on 2.6 x RTX-4090, fp8 weights, 3 at most over the horizon," in told
+    assert "behind one router" not in told

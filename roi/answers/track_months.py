@@ -109,7 +109,8 @@ def usage_months(
     try:
         found = summarize(Question(files=tuple(files), options=options, named=named, zone=zone))
     except InputError as error:
-        raise InputError(f"--actual: {str(error).removeprefix('FILES: ')}") from error
+        told = str(error).removeprefix("FILES: ")
+        raise InputError(told if told.startswith("--") else f"--actual: {told}") from error
     if not found.dated:
         raise InputError("--actual: times count from the beginning of a trace; an export with dates is needed")
     if found.costs:

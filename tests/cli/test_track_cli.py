@@ -730,3 +730,5 @@ def test_the_same_log_is_the_same_money_to_usage_and_to_track(folder, tmp_path):
     assert "2027-01 is left out: 30 of its 31 days are covered whole" in plain.stderr
     assert "1,428,480 cached tokens may or may not be part of the input column" in " ".join(plain.stderr.split())
     assert "--dates eu reads day/month/year" in track(folder, "--actual", calls, *said[:2]).stderr
+    mistaken = track(folder, "--actual", calls, *said[:2], "--timezone", "Europe/Berln")
+    assert (mistaken.exit_code, mistaken.stderr.splitlines()[-1][:43]) == (2, "roi: --timezone: 'Europe/Berln' is no zone;")

@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roi.economics.finance import accumulate
 from roi.economics.inputs import PLATFORM, Array, Number, Option, Plan, Shared
@@ -133,16 +134,21 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
     if not option.autoscale or np.all(bound):
         return fixed
     start = option.startup_hours * SECONDS_PER_HOUR
-    if option.autoscale_floor == 0 and np.all(common["can_wait"] >= 1.0):
-        hourly = size_queue_fleet(mean, plan.capacity, startup_s=start, **{k: common[k] for k in common if k != "can_wait"})
-    else:
-        hourly = size_autoscaled_fleet(
-            mean, plan.capacity, shared.load_curve, burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
-            startup_s=start, replicas_minimum=max(option.autoscale_floor + spares, least), **common,
-        )
-    if not np.any(bound):
-        return hourly
-    return Fleet(**{f.name: np.where(bound, getattr(fixed, f.name), getattr(hourly, f.name)) for f in fields(Fleet)})
+    hourly = size_autoscaled_fleet(
+        mean, plan.capacity, shared.load_curve, burst=burst_from_peak(shared.peak_to_mean, shared.load_curve),
+        startup_s=start, replicas_minimum=max(option.autoscale_floor + spares, least), **common,
+    )
+    if option.autoscale_floor == 0:
+        all_wait = np.asanyarray(common.pop("can_wait")) >= 1.0
+        hourly = _either(all_wait, size_queue_fleet(mean, plan.capacity, startup_s=start, **common), hourly)
+    return _either(bound, fixed, hourly)
+
+
+def _either(first: NDArray[np.bool_] | bool, one: Fleet, other: Fleet) -> Fleet:
+    """The figures of one fleet where `first` is true, else those of the other."""
+    if not np.any(first):
+        return other
+    return Fleet(**{f.name: np.where(first, getattr(one, f.name), getattr(other, f.name)) for f in fields(Fleet)})
 
 
 def _floor_months(

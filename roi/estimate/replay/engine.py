@@ -73,6 +73,8 @@ class Jobs(NamedTuple):
     """KV that a token adds."""
     kv_held: list[float]
     """KV held until the end."""
+    kv_read: list[float]
+    """KV that its last step reads."""
     least_s: list[float]
     """Least seconds from arrival to the end."""
 
@@ -136,8 +138,10 @@ class EngineReplica:
         (device, floor), host_prompt = base, float(engine.host_prompt_s)
         overlap, read, per_product = float(engine.overlap), float(engine.read_s), float(engine.product_s)
         queue, (admitted, first, ended, over) = self.queue, times
-        arrival, prefill, output, start, grows, holds, least = jobs
+        popleft = queue.popleft
+        arrival, prefill, output, start, grows, holds, reads, least = jobs
         heap: list[tuple[float, int]] = []  # sequences that decode, by the step of their last token
+        soonest = inf  # the first of these steps
         partial: int | None = None  # the request whose prompt is computed in part, `left` tokens of it to come
         t, steps, left, busy, n = -inf, 0.0, 0.0, 0.0, 0
         kv, growth, held = 0.0, 0.0, 0.0  # KV that a step reads, its growth a step, KV held
@@ -156,9 +160,8 @@ class EngineReplica:
                         budget -= left
                         complete.append(partial)
                 joins = held
-                while budget > 0.0 and taken < len(queue):
-                    job = queue[taken]
-                    if arrival[job] > t or n + len(complete) >= limit or joins + holds[job] > capacity:
+                for job in queue:
+                    if budget <= 0.0 or arrival[job] > t or n + len(complete) >= limit or joins + holds[job] > capacity:
                         break
                     taken += 1
                     joins += holds[job]
@@ -169,7 +172,8 @@ class EngineReplica:
                         budget -= need
                         complete.append(job)
                 tokens -= budget
-                spent = device[decoding] + per_kv * kv * mixed + per_prompt * tokens
+                work = per_prompt * tokens
+                spent = device[decoding] + per_kv * kv * mixed + work
                 alone = both = read
                 if experts:
                     before, after = (1.0 + rate * decoding) ** -power, (1.0 + rate * (decoding + tokens)) ** -power
@@ -178,38 +182,41 @@ class EngineReplica:
                     both += experts * (1.0 - after)
                 if overlap:  # more than the sequences alone hid
                     product = per_product * decoding
-                    products = product + per_prompt * tokens
+                    products = product + work
                     spent += overlap * ((product if product < alone else alone) - (products if products < both else both))
                 if spent < (host := floor[decoding] + host_prompt):
                     spent = host
-                while t < until_s < t + spent:  # nobody who comes after t has a part in this step
-                    ends = t + spent
+                then = t + spent
+                while t < until_s < then:  # nobody who comes after t has a part in this step
+                    ends = then
                     if more is None and taken == len(queue):  # further steps are no shorter than this one without prompts
-                        further = min([output[job] - 1.0 for job in complete])
-                        further = min(further, heap[0][0] - steps - mixed) if n else further
+                        further = output[complete[0]] if len(complete) == 1 else min([output[job] for job in complete])
+                        further, until = further - 1.0, soonest - steps - mixed
+                        further = until if until < further else further
                         most = n + len(complete)
-                        ends += further * max(device[most] + per_kv * kv, floor[most])
+                        step = device[most] + per_kv * kv
+                        ends += further * (step if step > floor[most] else floor[most])
                     until_s = yield ends
                 if until_s <= t:  # somebody may come at t itself
-                    until_s = yield t + spent
+                    until_s = yield then
                     continue
-                for _ in range(taken):
-                    job = queue.popleft()
-                    held += holds[job]
-                    admitted[job] = t
+                held = joins
+                while taken:
+                    taken -= 1
+                    admitted[popleft()] = t
                 if more is None:
                     partial = None
                 elif more is partial:
                     left -= tokens
                 else:
                     partial, left = more, rest
-                t += spent
+                t = then
                 busy += spent
                 steps += mixed
                 kv += growth * mixed
             elif n:
                 step, faster = device[n] + per_kv * kv, per_kv * growth
-                count, cut = heap[0][0] - steps, False
+                count, cut = soonest - steps, False
                 if step < floor[n]:
                     ends = t + count * floor[n]
                     if faster:  # until the device is the slower
@@ -227,13 +234,14 @@ class EngineReplica:
                     if until <= count:
                         count, cut = until if until > 1.0 else 1.0, True
                         spent = count * step + faster * count * (count - 1.0) / 2.0
-                if t + spent > until_s:
+                then = t + spent
+                if then > until_s:
                     if cut:  # those that wait may be done sooner than those that decode
-                        ends = max(min([ends, *[arrival[job] + least[job] for job in queue]]), t + spent)
+                        ends = max(min([ends, *[arrival[job] + least[job] for job in queue]]), then)
                     until_s = yield ends
-                    if t + spent > until_s or (head is None and queue):  # somebody came who may cut it
+                    if then > until_s or (head is None and queue):  # somebody came who may cut it
                         continue
-                t += spent
+                t = then
                 busy += spent
                 steps += count
                 kv += growth * count
@@ -247,15 +255,15 @@ class EngineReplica:
             else:
                 t, kv, growth, held = max(t, arrival[head]), 0.0, 0.0, 0.0
                 continue
-            while heap and heap[0][0] <= steps:
+            while soonest <= steps:
                 job = heappop(heap)[1]
+                soonest = heap[0][0] if heap else inf
                 n -= 1
                 ended[job] = t
                 over.append(job)
                 held -= holds[job]
-                grown = grows[job]
-                growth -= grown
-                kv -= start[job] + grown * (output[job] - 1.0)
+                growth -= grows[job]
+                kv -= reads[job]
             for job in complete:
                 first[job] = t
                 tokens = output[job]
@@ -264,7 +272,9 @@ class EngineReplica:
                     over.append(job)
                     held -= holds[job]
                 else:
-                    heappush(heap, (steps + tokens - 1.0, job))
+                    last = steps + tokens - 1.0
+                    heappush(heap, (last, job))
+                    soonest = last if last < soonest else soonest
                     n += 1
                     kv += start[job]
                     growth += grows[job]

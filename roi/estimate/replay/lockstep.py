@@ -195,6 +195,8 @@ class Fleet:
         while k.size:
             job = self.queue[i[k], at[k]]
             come = (self.arrival[job] <= t[k]).nonzero()[0]
+            if not come.size:
+                break
             k, job = k[come], job[come]
             joins = held[k] + self.kv_held[job]
             fits = ((n[k] + complete[k] < server.sequence_limit) & (joins <= server.kv_capacity)).nonzero()[0]
@@ -258,10 +260,10 @@ class Choice:
         The emptiest is looked for as in router.py, in place: a call for each request costs a tenth of the replay.
         """
         has, bits, alike, ends, seen, least = self.has, self.bits, self.alike, self.ends, self.seen, self.least
-        chosen = []
+        chosen, whose = list[int](), self.whose
         for now, stays in zip(arrivals, fits, strict=True):
             while ends[seen] <= now:
-                k = self.whose[seen]
+                k = whose[seen]
                 seen += 1
                 n, bit = has[k], bits[k]
                 alike[n] ^= bit

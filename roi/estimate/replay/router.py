@@ -160,7 +160,8 @@ def _jobs(requests: Requests, server: Server, base: StepBase) -> Jobs:
     first = base.device[0] - float(engine.overlap) * float(engine.read_s)  # of experts' reading no more than itself is hidden
     prompts = float(engine.prefill_token_s) * requests.prefill_tokens
     least = (first + prompts + step * (requests.output_tokens - 1.0)) * SHORTENED
-    return Jobs(*(column.tolist() for column in (*requests.columns(server.kv_capacity), least)))
+    last = requests.kv_start + requests.kv_growth * (requests.output_tokens - 1.0)
+    return Jobs(*(column.tolist() for column in (*requests.columns(server.kv_capacity), last, least)))
 
 
 def _replayed(
@@ -184,7 +185,7 @@ def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: 
     count = len(engines)
     ends, has, chosen = [inf] * count, [0] * count, []
     alike, least = [(1 << count) - 1, 0], 0
-    soon = [(inf, 0)]  # more than one for a replica, of which that in `ends` holds
+    soon, known = [(inf, 0)], 0  # more than one for a replica, of which that in `ends` holds
     runs, queues = [engine.run for engine in engines], [engine.queue for engine in engines]
     for job, (now, held, least_s) in enumerate(zip(jobs.arrival_s, jobs.kv_held, jobs.least_s, strict=True)):
         while soon[0][0] <= now:
@@ -192,7 +193,6 @@ def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: 
             if end_s != ends[k]:
                 heappop(soon)
                 continue
-            known = len(over)
             ends[k] = end_s = runs[k](now)
             if end_s < inf:
                 heapreplace(soon, (end_s, k))
@@ -200,6 +200,7 @@ def _route(jobs: Jobs, engines: list[EngineReplica], over: list[int], capacity: 
                 heappop(soon)
             ended = len(over) - known
             if ended:
+                known += ended
                 n, bit = has[k], 1 << k
                 alike[n] ^= bit
                 has[k] = n = n - ended

@@ -1,10 +1,11 @@
 """Write docs/accuracy.md: predictions beside published measurements, and beside the peers' errors.
 
-python lab/render_accuracy.py [TABLE.csv] [--instrument closed-form] [--instrument dry-run] [--serving TABLE.csv ...]
+python lab/render_accuracy.py [TABLE.csv ...] [--instrument closed-form] [--instrument dry-run] [--serving TABLE.csv ...]
 
-With a canonical table of training runs (lab/tables/training-1.csv) the instruments named are run over it and their answers
-kept in docs/accuracy/; the same for a table of serving runs (lab/tables/serving-1.csv); without either the page is written
-from the answers kept there. A dry run of the whole table takes a quarter of an hour.
+With canonical tables of training runs (lab/tables/training-1.csv and training-2.csv) the instruments named are run over their
+rows and the answers kept in docs/accuracy/, the rows beside the peers being of the first; the same for tables of serving runs
+(lab/tables/serving-1.csv); without either the page is written from the answers kept there. Dry runs of all rows take a quarter
+of an hour.
 """
 
 import argparse
@@ -12,8 +13,9 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -80,22 +82,32 @@ def _memory(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:  # Any: va
 def main() -> None:
     """Run what is asked, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", nargs="?", type=Path, help="CSV of measured runs, as `roi validate` takes it")
+    parser.add_argument("tables", nargs="*", type=Path, help="CSVs of measured runs, as `roi validate` takes them")
     parser.add_argument("--instrument", action="append", choices=INSTRUMENTS, help="run this one; may be repeated")
     parser.add_argument("--serving", type=Path, nargs="+", help="CSVs of measured serving runs, as `roi validate` takes them")
     asked = parser.parse_args()
     if asked.serving is not None:
         serving_accuracy.keep(asked.serving, KEPT)
-    if asked.table is not None:
+    if asked.tables:
         KEPT.mkdir(exist_ok=True)
-        for name in asked.instrument or ["closed-form"]:
-            (KEPT / f"{name}.json").write_text(run(asked.table, name) + "\n", encoding="utf-8")
-        (KEPT / f"{SCALES}.json").write_text(scales(asked.table) + "\n", encoding="utf-8")
-        chosen = json.dumps(subsets(asked.table), indent=1)
+        with TemporaryDirectory() as place:
+            rows = one_table(asked.tables, Path(place) / "training.csv")
+            for name in asked.instrument or ["closed-form"]:
+                (KEPT / f"{name}.json").write_text(run(rows, name) + "\n", encoding="utf-8")
+            (KEPT / f"{SCALES}.json").write_text(scales(rows) + "\n", encoding="utf-8")
+        chosen = json.dumps(subsets(asked.tables[0]), indent=1)
         (KEPT / f"{SUBSETS}.json").write_text(chosen + "\n", encoding="utf-8")
     answers = {name: read(name) for name in INSTRUMENTS if (KEPT / f"{name}.json").exists()}
     text = page(answers, read(SUBSETS), read(SCALES), read_rows(PEERS), read_rows(SOURCES))
     PAGE.write_text(text, encoding="utf-8")
+
+
+def one_table(tables: Sequence[Path], path: Path) -> Path:
+    """The rows of tables with one head, under it, in a file at `path`."""
+    heads, rows = zip(*(table.read_text(encoding="utf-8").split("\n", 1) for table in tables), strict=True)
+    assert len(set(heads)) == 1, f"heads differ: {tables}"
+    path.write_text(heads[0] + "\n" + "".join(rows), encoding="utf-8")
+    return path
 
 
 def run(table: Path, instrument: str) -> str:
@@ -173,7 +185,7 @@ def page(
     rows = next(iter(answers.values()))["rows"]
     intro = (
         "Written by lab/render_accuracy.py from `roi validate --format json`; the answers are in docs/accuracy/. Errors are"
-        f" 100 (predicted / measured - 1). The table has {rows} published runs; each source is named below with what is not"
+        f" 100 (predicted / measured - 1). The tables have {rows} published runs; each source is named below with what is not"
         ' known about its rows. "rows" is predicted / stating the figure. "in 90%" is the share of measurements inside the'
         f" 5-95% interval. {UNMEASURED}"
     )

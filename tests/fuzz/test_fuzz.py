@@ -235,11 +235,11 @@ def test_a_trace_with_anything_anywhere(data: st.DataObject) -> None:
 
 CAPTURED = (
     *((f"usage/{name}", ("usage", "{}", "--tasks", "0", "--output", "made.yaml")) for name in (
-        "anthropic-usage-api.json", "anthropic-csv.csv", "anthropic-csv-old.csv", "bedrock_cloudwatch.json", "cursor.csv",
-        "deepseek_amount.csv", "focus.csv", "helicone.csv", "helicone.jsonl", "langfuse_blob.csv", "langfuse_blob.jsonl",
-        "langfuse_ui.json", "litellm_daily.csv", "litellm_spendlogs.csv", "litellm_spendlogs.jsonl", "openai-csv.csv",
-        "openai-usage-api.json", "openai-costs-api.json", "openrouter_activity.csv", "openrouter_activity.json",
-        "otel_flat.jsonl", "otel_otlp.jsonl", "portkey.jsonl")),
+        "anthropic-usage-api.json", "anthropic-csv.csv", "anthropic-csv-old.csv", "azure_gateway.csv",
+        "bedrock_cloudwatch.json", "cursor.csv", "deepseek_amount.csv", "focus.csv", "helicone.csv", "helicone.jsonl",
+        "langfuse_blob.csv", "langfuse_blob.jsonl", "langfuse_ui.json", "litellm_daily.csv", "litellm_spendlogs.csv",
+        "litellm_spendlogs.jsonl", "openai-csv.csv", "openai-usage-api.json", "openai-costs-api.json",
+        "openrouter_activity.csv", "openrouter_activity.json", "otel_flat.jsonl", "otel_otlp.jsonl", "portkey.jsonl")),
     *((f"usage/agents/{name}", ("usage", "{}", "--tasks", "0")) for name in (
         "claude_code.jsonl", "codex.jsonl", "gemini_session.json", "gemini_session.jsonl", "gemini_telemetry.log",
         "opencode.json")),

@@ -30,7 +30,8 @@ from roi.usage.read.record import (
 )
 
 NAMES: Final = {
-    "time": ("timestamp", "time", "start_time", "starttime", "created_at", "created", "datetime", "date", "arrival", "ts"),
+    "time": ("timestamp", "time", "start_time", "starttime", "created_at", "created", "datetime", "date", "arrival", "ts",
+             "timegenerated", "timegenerated [utc]"),
     "input": ("input_tokens", "prompt_tokens", "inputtokens", "prompttokens", "contexttokens", "context_tokens", "tokens_in",
               "num_prefill_tokens", "request tokens", "input_length", "prompt_token_count", "prompttokencount"),
     "output": ("output_tokens", "completion_tokens", "outputtokens", "completiontokens", "generatedtokens", "generated_tokens",
@@ -41,7 +42,7 @@ NAMES: Final = {
     "cached": ("cached_tokens", "cache_read_tokens", "cache_read_input_tokens", "input_cached_tokens", "cachedtokens",
                "cached_content_token_count", "cachedcontenttokencount"),
     "cache_write": ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens"),
-    "model": ("model", "model_name", "model_id", "ls_model_name", "model_version", "modelversion"),
+    "model": ("model", "model_name", "modelname", "model_id", "ls_model_name", "model_version", "modelversion"),
     "provider": ("provider", "vendor", "provider_name", "ls_provider"),
     "session": ("session_id", "conversation_id", "session"),
     "group": ("tag", "task", "prompt_name", "feature", "endpoint", "use_case", "project", "key", "api_key_name"),

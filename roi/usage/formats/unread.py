@@ -20,8 +20,8 @@ UNREAD: Final = {
     frozenset({"metercategory", "metername"}):
         "Azure's cost export by meter; the same export as FOCUS (Cost Management, Exports, cost and usage details) is read",
     frozenset({"category", "operationname", "resourceid", "properties"}):
-        "Azure's diagnostic logs, which hold no tokens of a call; spans of your code do (otel-genai), and Azure's cost export"
-        " as FOCUS has the money",
+        "Azure's diagnostic logs, which hold no tokens of a call; spans of your code do (otel-genai), and GatewayLlmLogs of API"
+        " Management (azure-gateway); Azure's cost export as FOCUS has the money",
     frozenset({"op_name", "trace_id", "started_at", "summary"}):
         "calls of Weave, each of which repeats what the calls inside it used; a line for each of the innermost ones with time,"
         " model, input_tokens and output_tokens is read",

@@ -1,0 +1,58 @@
+"""Azure API Management's log of language models: several rows a call, as Log Analytics and a storage account write them."""
+
+import json
+from pathlib import Path
+
+from usage_support import CANARY, DATA, fresh, records, totals
+
+from roi.usage.formats import FORMATS
+from roi.usage.formats.clouds.azure import A_PART
+
+LOG = DATA / "azure_gateway.csv"
+TIME, MICROS = "2026-11-20T10:00:01.123Z", 1_795_168_801_123_000
+CALL = {"ModelName": "gpt-4.1", "DeploymentName": "triage", "PromptTokens": 812, "CompletionTokens": 120, "SequenceNumber": 0}
+COUNTS = {"uncached_input": 812, "cache_read": 0, "cache_write": 0, "output": 120, "requests": 1}
+
+
+def test_parts_of_prompts_and_answers_are_no_calls(tmp_path: Path) -> None:
+    """812 + 600 and 120 + 80 tokens of two calls; the portal's times are UTC, month first, and 11:30 PM is half past 23."""
+    rows = sorted(records(tmp_path, LOG), key=lambda row: row["at_us"])
+    assert totals(rows) == {"uncached_input": 1412, "cache_read": 0, "cache_write": 0, "output": 200, "requests": 2}
+    assert [row["dropped"] for row in rows] == [None, None, A_PART]
+    assert [row["at_us"] for row in rows[:2]] == [1_795_168_801_000_000, 1_795_217_400_000_000]
+    assert [(row["source"], row["provider"], row["model"], row["group"]) for row in rows[:2]] == [
+        ("azure-gateway", None, "gpt-4.1-2025-04-14", "triage"), ("azure-gateway", None, "gpt-4.1-2025-04-14", "search")]
+
+
+def test_json_of_a_query_and_lines_of_a_storage_account_are_the_same(tmp_path: Path) -> None:
+    """`az monitor log-analytics query` writes every value as text; a storage account has the columns under `properties`."""
+    query = [{"TimeGenerated": TIME, "CorrelationId": "c-1", **{name: str(value) for name, value in CALL.items()}}]
+    stored = {"time": TIME, "category": "GatewayLlmLogs", "operationName": "Microsoft.ApiManagement/GatewayLogs",
+              "resourceId": "/X", "correlationId": "c-1",
+              "properties": {name[0].lower() + name[1:]: value for name, value in CALL.items()}}
+    part = stored | {"properties": {"sequenceNumber": 1, "requestMessages": CANARY, "promptTokens": None}}
+    for name, text in (("query.json", json.dumps(query)), ("stored.jsonl", f"{json.dumps(stored)}\n{json.dumps(part)}\n")):
+        (tmp_path / name).write_text(text)
+        rows = records(fresh(tmp_path, name.split(".")[0]), tmp_path / name)
+        assert totals(rows) == COUNTS
+        assert [(row["source"], row["at_us"], row["group"]) for row in rows] == [("azure-gateway", MICROS, "triage")]
+
+
+def test_a_call_that_is_exported_twice_counts_once(tmp_path: Path) -> None:
+    lines = [json.dumps({"TimeGenerated": TIME, "CorrelationId": "c-1", **CALL})] * 2
+    (tmp_path / "twice.jsonl").write_text("\n".join(lines))
+    assert totals(records(tmp_path, tmp_path / "twice.jsonl")) == COUNTS
+
+
+def test_a_table_made_of_the_log_needs_no_map(tmp_path: Path) -> None:
+    """`project TimeGenerated, ModelName, PromptTokens, CompletionTokens` leaves the call's id out."""
+    (tmp_path / "own.csv").write_text(f"TimeGenerated,ModelName,PromptTokens,CompletionTokens\n{TIME},gpt-4.1,812,120\n")
+    rows = records(tmp_path, tmp_path / "own.csv")
+    assert totals(rows) == COUNTS
+    assert (rows[0]["source"], rows[0]["model"]) == ("generic", "gpt-4.1")
+
+
+def test_no_message_is_ever_read(tmp_path: Path) -> None:
+    assert CANARY not in str(records(fresh(tmp_path, "log"), LOG, formats=FORMATS))
+    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
+        assert CANARY.encode() not in file.read_bytes()

@@ -235,7 +235,7 @@ def test_a_trace_with_anything_anywhere(data: st.DataObject) -> None:
 
 CAPTURED = (
     *((f"usage/{name}", ("usage", "{}", "--tasks", "0", "--output", "made.yaml")) for name in (
-        "anthropic-usage-api.json", "anthropic-csv.csv", "anthropic-csv-old.csv", "azure_gateway.csv",
+        "anthropic-usage-api.json", "anthropic-csv.csv", "anthropic-csv-old.csv", "azure_gateway.csv", "cloudflare.json",
         "bedrock_cloudwatch.json", "cursor.csv", "deepseek_amount.csv", "focus.csv", "helicone.csv", "helicone.jsonl",
         "langfuse_blob.csv", "langfuse_blob.jsonl", "langfuse_ui.json", "litellm_daily.csv", "litellm_spendlogs.csv",
         "litellm_spendlogs.jsonl", "openai-csv.csv", "openai-usage-api.json", "openai-costs-api.json",

@@ -10,6 +10,7 @@ from roi.usage.formats.agents.opencode import OPENCODE
 from roi.usage.formats.clouds.azure import AZURE_GATEWAY
 from roi.usage.formats.clouds.bedrock import BEDROCK_INSIGHTS, BEDROCK_LOG, BEDROCK_QUERY
 from roi.usage.formats.clouds.focus import FOCUS
+from roi.usage.formats.gateways.cloudflare import CLOUDFLARE
 from roi.usage.formats.gateways.helicone import HELICONE_CSV, HELICONE_JSON
 from roi.usage.formats.gateways.litellm import LITELLM_DAILY, LITELLM_SPENDLOGS
 from roi.usage.formats.gateways.litellm_reports import LITELLM_ACTIVITY, LITELLM_SPEND_DAYS, LITELLM_UI
@@ -34,5 +35,6 @@ FORMATS: tuple[Format, ...] = (
     CLAUDE_CODE, CODEX_CLI,
     GEMINI_CLI, GEMINI_TELEMETRY, OPENCODE, OTEL_GENAI, PHOENIX, LITELLM_SPENDLOGS, LITELLM_DAILY, LITELLM_ACTIVITY,
     LITELLM_SPEND_DAYS, LITELLM_UI, LANGFUSE, LANGFUSE_UI, LANGSMITH, OPENROUTER_CSV, OPENROUTER_API, OPENROUTER_DAILY,
-    HELICONE_CSV, HELICONE_JSON, PORTKEY, GEMINI_CALLS, CURSOR_CSV, DEEPSEEK_CSV, DEEPSEEK_COST_CSV, FOCUS, *TRACES)
+    HELICONE_CSV, HELICONE_JSON, PORTKEY, CLOUDFLARE, GEMINI_CALLS, CURSOR_CSV, DEEPSEEK_CSV, DEEPSEEK_COST_CSV, FOCUS,
+    *TRACES)
 """Every known format, in the order in which JSON documents are tried; a table of one's own is none of them (generic)."""

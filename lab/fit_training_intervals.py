@@ -23,10 +23,6 @@ from numpy.typing import NDArray
 from roi.answers.validate import open_training_table
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.estimate.accuracy.measured_run import (
-    APART,
-    TUNER,
-    UNSEEN,
-    Apart,
     MeasuredRun,
     NoPrediction,
     Prediction,
@@ -36,6 +32,7 @@ from roi.estimate.accuracy.measured_run import (
     timed_run,
 )
 from roi.estimate.accuracy.profile_left_in import LeftIn, profile_left_in
+from roi.estimate.fitting.distance import APART, TUNER, UNSEEN, Apart
 from roi.estimate.step import calibration, own_runs
 from roi.estimate.step.calibration import TimedRun, evidence_for, grouped, scale_group
 from roi.evidence.training_speed import PACES, speed_evidence

@@ -18,7 +18,7 @@ from roi.catalog.prices.gpu_offers import Offer, Offers, rents
 from roi.economics.inputs import HOURS_FACTOR, Option, Plan, Tokens, Training, path_of
 from roi.economics.worked_out import TrainingFacts
 from roi.errors import InputError, ScenarioError
-from roi.estimate.fitting.overhead import replayed_range, reserved_range
+from roi.estimate.fitting.overhead import planned_range, replayed_range
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import training_hours
 from roi.estimate.training.adapters import rank_bound
@@ -126,12 +126,12 @@ def _dry_peak(store: Store, shape: ModelShape, plan: TrainingPlan) -> DryPeak | 
 
 def _memory(shape: ModelShape, plan: TrainingPlan, gpu: Gpu, dry: DryPeak | None) -> tuple[float, float, float]:
     """Bytes of the process on this card: central, 5th and 95th percentile."""
-    overhead = training_overhead(gpu).with_collectives(plan)
+    overhead, memory = training_overhead(gpu).with_collectives(plan), training_memory(shape, plan, gpu)
     if dry is not None:
         more = workspace_bytes(gpu) - dry[0].profile.workspace_bytes
-        held = replayed_range(dry[1].allocated_bytes + more, dry[1].reserved_bytes + more)
+        held = replayed_range(dry[1].allocated_bytes + more, dry[1].reserved_bytes + more, float(memory.loose_bytes))
     else:
-        held = reserved_range(training_memory(shape, plan, gpu), overhead)
+        held = planned_range(memory, overhead, plan)
     central, low, high = (a + b for a, b in zip(held, overhead.context_bytes, strict=True))
     return central, low, high
 

@@ -119,8 +119,13 @@ def test_padding_is_said_not_to_be_counted_only_where_there_is_some():
 
 def test_a_dry_run_s_low_end_is_not_below_what_it_allocates():
     """Of 73.6 GiB allocated and 74.1 reserved the interval began at 70.3, below the formula's; else at 0.95."""
-    assert replayed_range(73.6, 74.1) == pytest.approx((74.1, 73.6, 1.07 * 74.1))
-    assert replayed_range(60.0, 74.1) == pytest.approx((74.1, 0.95 * 74.1, 1.07 * 74.1))
+    assert replayed_range(73.6, 74.1, 1.0) == pytest.approx((74.1, 73.6, 1.07 * 74.1))
+    assert replayed_range(60.0, 74.1, 1.0) == pytest.approx((74.1, 0.95 * 74.1, 1.07 * 74.1))
+
+
+def test_a_dry_run_with_many_logits_is_as_unsure_as_they_are_large():
+    """A unit of 20 beside 74.1 replayed: 0.3 of it below, where that much is not allocated, and 0.9 of it above."""
+    assert replayed_range(60.0, 74.1, 20.0) == pytest.approx((74.1, 74.1 - 6.0, 74.1 + 18.0))
 
 
 def test_limits_that_an_older_rule_left_in_a_kept_dry_run_are_those_of_today():

@@ -14,10 +14,8 @@ from roi.catalog.models.shapes import find_model
 from roi.cli import main
 from roi.estimate.accuracy.error_blocks import ErrorBlock, SkippedRow, summarise_errors
 from roi.estimate.accuracy.measured_run import (
-    APART,
     CHUNKED_LOSS,
     EMPTIED_CACHE,
-    FORMULA_ERROR,
     UNPREPARED,
     VARIABLE_LENGTHS,
     MeasuredRun,
@@ -28,6 +26,7 @@ from roi.estimate.accuracy.measured_run import (
     widen,
 )
 from roi.estimate.accuracy.training_errors import RowLabel, Score, validate_runs
+from roi.estimate.fitting.distance import APART, FORMULA_ERROR
 from roi.estimate.fitting.overhead import Overhead
 from roi.estimate.step.calibration import Evidence
 from roi.estimate.step.step_time import StepEfficiency

@@ -12,7 +12,7 @@ import torch
 
 from roi.catalog.models.configs import model_config
 from roi.catalog.models.shapes import find_model
-from roi.estimate.accuracy.measured_run import FORMULA_ERROR
+from roi.estimate.fitting.distance import FORMULA_ERROR
 from roi.estimate.training.adapters import trained_parameters
 from roi.estimate.training.memory import training_memory
 from roi.estimate.training.plan import TrainingPlan

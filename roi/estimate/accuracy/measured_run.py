@@ -10,7 +10,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from roi.estimate.fitting.overhead import Overhead
+from roi.estimate.fitting.distance import FORMULA_ERROR, Apart, distance, plan_apart
+from roi.estimate.fitting.overhead import Overhead, reserved_range
 from roi.estimate.step.calibration import Evidence, TimedRun, layout_of
 from roi.estimate.step.step_time import StepEfficiency, StepTime, StepWork, step_time
 from roi.estimate.training.memory import MemoryBreakdown, training_memory
@@ -64,28 +65,6 @@ HABITS: Final[dict[Habit, str]] = {
     "adapters_16bit": ADAPTERS_16BIT, "compiled": COMPILED, "ends_apart": ENDS_APART,
 }  # fmt: skip
 """Word of a table -> the label that a report shows."""
-Apart = Literal["unstated", "varied", "other loop", "litgpt", "torchtune", "sharded", "compiled"]
-"""Why a measured figure may lie further from the closed form than its formula's error."""
-APART: Final[dict[Apart, float]] = {
-    "unstated": 0.17, "varied": 0.22, "other loop": 0.1, "litgpt": 0.1, "torchtune": 0.13, "sharded": 0.18,
-    "compiled": 0.1,
-}  # fmt: skip
-"""Distance in logarithms within which 90% of the measured figures of each kind lie, of several kinds the largest. Sources count
-by the root of their rows, and beside a kind's own all rows that lie apart count as nine rows of one source, so that a kind of
-few sources is as wide as those of others. `unstated` and `varied` are wider than that (0.14, 0.17), with which 74% of the rows
-of ms-swift lie inside while it is left out, and 87% of all (lab/fit_training_intervals.py); with these 90% and 94%."""
-FORMULA_ERROR: Final = 0.015
-"""Distance of the closed form from torch's count: 0.5% from the dry run (90% of 351 grid rows are within 0.32%, of 137 others
-within 0.42%), and up to 1% for blocks that the allocator hands out larger than asked (0 to 1.1% on 11 plans replayed)."""
-UNSEEN: Final = 0.04
-"""The same distance where nothing sets a figure apart but its source: 90% of the medians of one more source lie within 0.03 by
-Student's distribution (three sources that state allocated memory, 53 rows: 0.4%, 0.0%, -2.0%), 90% of its rows within 0.02 of
-that (lab/fit_training_intervals.py prints both)."""
-
-TUNER: Final = 0.055
-"""The same distance for tuners beside LoRA: 90% of 177 rows, 160 of peft's method comparison, lie within it, methods weighted
-by the root of their rows, and 92% with each row's method left out (lab/fit_training_intervals.py). Formulas are held to dry
-runs of peft 0.21; the rows ran several versions, and layouts of a tuner that a plan does not say (OSF)."""
 
 
 @dataclass(frozen=True)
@@ -154,20 +133,17 @@ def widen(found: Prediction, others: list[float]) -> Prediction:
 
 def kinds_apart(run: MeasuredRun) -> frozenset[Apart]:
     """Why the run's figure may lie apart from the closed form: its kind or lengths, loop, stack, sharding, compilation."""
-    marks, plan = {label for label, _ in run.assumed}, run.plan
+    marks = {label for label, _ in run.assumed}
     found: dict[Apart, bool] = {
         "unstated": run.memory_kind == "unstated", "varied": VARIABLE_LENGTHS in marks and run.memory_kind != "allocated",
-        "other loop": bool(marks & {CHUNKED_LOSS, UNPREPARED, GPTQ}), "litgpt": plan.stack == "litgpt",
-        "torchtune": plan.stack == "torchtune",
-        "sharded": plan.sharding != "none" and plan.kernels == "none", "compiled": plan.compiled,
+        "other loop": bool(marks & {CHUNKED_LOSS, UNPREPARED, GPTQ}),
     }  # fmt: skip
-    return frozenset(name for name, holds in found.items() if holds)
+    return plan_apart(run.plan) | {name for name, holds in found.items() if holds}
 
 
 def allow_for_other_stacks(found: Prediction, run: MeasuredRun) -> Prediction:
     """The prediction with the spread of rows like it, where its figure, loop or stack is not what the formula counts."""
-    apart = max((APART[kind] for kind in kinds_apart(run)), default=UNSEEN)
-    apart = float(np.exp(apart if run.plan.tuner is None else max(apart, TUNER)))
+    apart = float(np.exp(distance(run.plan, kinds_apart(run))))
     return Prediction(found.value, min(found.low, found.value / apart), max(found.high, found.value * apart))
 
 
@@ -185,15 +161,16 @@ def memory_predictor(overhead: Overhead) -> Predictor:
             return NoPrediction("sharding: products or layers split over GPUs, and no column says over how many")
         model = run.model if run.parts == 1 else last_part(run.model, run.parts)
         marks = {label for label, _ in run.assumed}
-        slack, context = overhead.slack, overhead.with_collectives(run.plan).context_bytes
+        held = overhead.with_collectives(run.plan)
         if EMPTIED_CACHE in marks:
-            slack = (0.0, 0.0, slack[0])
-        memory = training_memory(model, run.plan, run.gpu, slack[0], context[0])
-        found = _kind_of(memory, run.memory_kind, slack, context)
+            held = replace(held, slack=(0.0, 0.0, held.slack[0]))
+        slack, context = held.slack[0], held.context_bytes[0]
+        memory = training_memory(model, run.plan, run.gpu, slack, context)
+        found = _kind_of(memory, run.memory_kind, held)
         if VARIABLE_LENGTHS in marks:
             found = of_varying_lengths(run, memory, found)
         own = _central(memory, run.memory_kind)
-        others = [found.value - own + _central(training_memory(model, other, run.gpu, slack[0], context[0]),
+        others = [found.value - own + _central(training_memory(model, other, run.gpu, slack, context),
                                                run.memory_kind)
                   for other in _other_plans(run)]
         if CHUNKED_LOSS in marks:
@@ -276,19 +253,15 @@ def _central(memory: MemoryBreakdown, kind: MemoryKind) -> float:
     return float(figures[kind])
 
 
-def _kind_of(
-    memory: MemoryBreakdown, kind: MemoryKind, slack: tuple[float, float, float], context: tuple[float, float, float],
-) -> Prediction:
-    allocated, loose = float(memory.peak_allocated_bytes), float(memory.loose_bytes)
-    low, high = 0.0, 0.0
-    if kind in ("reserved", "process"):
-        low, high = loose * slack[1], loose * slack[2]
-    if kind == "process":
-        low, high = low + context[1], high + context[2]
+def _kind_of(memory: MemoryBreakdown, kind: MemoryKind, overhead: Overhead) -> Prediction:
+    value = _central(memory, kind)
     if kind == "unstated":  # the spread is that of APART
-        return Prediction(*(3 * (_central(memory, kind),)))
-    error = FORMULA_ERROR * allocated
-    return Prediction(_central(memory, kind), allocated + low - error, allocated + high + error)
+        return Prediction(value, value, value)
+    if kind == "allocated":
+        return Prediction(value, (1.0 - FORMULA_ERROR) * value, (1.0 + FORMULA_ERROR) * value)
+    _, low, high = reserved_range(memory, overhead)
+    _, least, most = overhead.context_bytes if kind == "process" else (0.0, 0.0, 0.0)
+    return Prediction(value, low + least, high + most)
 
 
 def timed_run(run: MeasuredRun, efficiency: StepEfficiency, *, tuners: bool = False) -> TimedRun | None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from roi.errors import InputError
 from roi.estimate.fitting.dry_peaks import DryPeaks
-from roi.estimate.fitting.overhead import REPLAY_ENDS, Overhead, replayed_range, reserved_range
+from roi.estimate.fitting.overhead import Overhead, planned_range, replayed_range
 from roi.estimate.fitting.smaller_plans import Family, changes, smaller_plans
 from roi.estimate.training.adapters import check_rank
 from roi.estimate.training.memory import PHASES, STUCK, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
@@ -131,7 +131,7 @@ def fit_plan(
     if dry is not None:
         return _fit_dry(known, plan, gpu, overhead, dry, memory)
     parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
-    room = _room(gpu, overhead, memory, reserved_range(memory, overhead))
+    room = _room(gpu, overhead, memory, planned_range(memory, overhead, plan))
     seqs = np.arange(float(SEQ_STEP), model.context_tokens + 1.0, SEQ_STEP)
     batches, lengths = replace(plan, micro_batch=MICRO_BATCHES), replace(plan, seq=seqs)
     return GpuFit(
@@ -183,6 +183,7 @@ def _fit_dry(
     parts["workspaces"] += more + sum(n for name, n in dry.parts_bytes.items() if name not in (*parts, "temporaries"))
     parts["gradients"] += bucket
     parts["optimizer"] += dry.parts_bytes.get("temporaries", 0.0)
+    unit = float(closed.loose_bytes)
     memory = replace(
         closed, weights_bytes=parts["weights"], adapters_bytes=parts["adapters"], gradients_bytes=parts["gradients"],
         optimizer_bytes=parts["optimizer"], activations_bytes=parts["activations"], logits_bytes=parts["logits"],
@@ -190,7 +191,7 @@ def _fit_dry(
         peak_phase=PHASES.index(dry.phase), dynamic_bytes=dry.dynamic_bytes, reserved_bytes=reserved, context_bytes=context,
         process_bytes=reserved + context,
     )
-    fit = _room(gpu, overhead, memory, replayed_range(allocated, dry.own.reserved_bytes + more + bucket))
+    fit = _room(gpu, overhead, memory, replayed_range(allocated, dry.own.reserved_bytes + more + bucket, unit))
     room = gpu.memory_bytes - context - more - bucket
     ran = dry.limits_run(gpu.id, room) if plan.gpus == 1 else None
     batch, longest = ran or (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
@@ -199,8 +200,8 @@ def _fit_dry(
         own = NO_OTHER
         if batch >= 1:
             wanted = dry.reserved_at(batch) + more + bucket
-            own = Nearest(f"micro-batch {batch}", min(wanted + context, gpu.memory_bytes),
-                          wanted * REPLAY_ENDS[1] + most > gpu.memory_bytes)
+            _, _, highest = replayed_range(allocated, wanted, unit * batch / float(plan.micro_batch))
+            own = Nearest(f"micro-batch {batch}", min(wanted + context, gpu.memory_bytes), highest + most > gpu.memory_bytes)
         search = partial(_nearest_plan, known, plan, gpu, overhead, (batch, own))
     return GpuFit(
         gpu=gpu, memory=memory, **fit._asdict(), largest_micro_batch=batch, longest_seq=longest,
@@ -248,7 +249,7 @@ def _nearest_plan(
     def look(other: TrainingPlan) -> tuple[_Room, Nearest]:
         name = changes(plan, other)
         memory = known.on(name, other, gpu, overhead)
-        room = _room(gpu, overhead, memory, reserved_range(memory, overhead))
+        room = _room(gpu, overhead, memory, planned_range(memory, overhead, other))
         return room, Nearest(name, float(memory.process_bytes), room.tight)
 
     for family in known.smaller(plan):

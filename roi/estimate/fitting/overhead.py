@@ -1,24 +1,32 @@
 """What a training process holds beyond the allocated peak of its tensors: the allocator's slack, the CUDA context, NCCL."""
 
 from dataclasses import dataclass, replace
+from math import exp
 from typing import Final
 
+from roi.estimate.fitting.distance import FORMULA_ERROR, distance, plan_apart
 from roi.estimate.training.memory import MemoryBreakdown
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import has_collectives
 from roi.units import GIB
 
 REPLAY_ENDS: Final = (0.95, 1.07)
-"""5th and 95th percentile of measured over replayed reserved memory: the order of allocation while a model loads is not
-recorded, and there is one source of equal lengths to hold the replay to (11 rows of train_runs.csv, RTX 4080: measured
-0.95 to 1.07 of the replay)."""
+"""5th and 95th percentile of measured over replayed reserved memory where the unit of slack is small: the order of allocation
+while a model loads is not recorded (11 runs on an RTX 4080: 0.95 to 1.07; 10 of fms-acceleration with a loss in chunks: 0.99 to
+1.03)."""
+REPLAY_UNITS: Final = (0.3, 0.9)
+"""The same in units of slack, below and above, where that is more: of 25 measured runs of equal lengths on one GPU, of two
+sources, 90% lie so. What a kernel or a step of another order leaves between blocks has the size of the logits."""
 COLLECTIVES_BYTES: Final = (0.75 * GIB, 0.5 * GIB, 1.0 * GIB)
 """NCCL's kernels and channels outside torch's allocator, central, low and high: torch's out-of-memory messages in jobs on
 several GPUs show 0.5 to 1 GiB more of the process than in jobs on one (cards/cuda_contexts.py)."""
-SLACK_OF_PEAK: Final = (0.09, 0.12)
-"""How far below and above the closed form reserved memory may lie, as a share of the allocated peak: 5th and 95th percentile
-over 120 replays of the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, one with many a wide one, so
-the narrower of this and of the slack's own spread holds."""
+SLACK_OF_PEAK: Final = 0.12
+"""How far above the closed form reserved memory may lie, as a share of the allocated peak: 95th percentile over 120 replays of
+the grid's dry runs. A plan with hardly any logits has a narrow unit of slack, of which real runs hold several."""
+LARGEST_SLACK: Final = 1.8
+"""Units of slack that a run holds at most where the unit is large: of 62 measured figures of equal lengths whose unit is a
+tenth of the peak or more, of five sources, 5% hold more (tests/estimate/test_overhead.py); of 45 such replays, three steps
+long, 5% hold more than 1.4: what many steps leave between blocks comes on top."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +47,24 @@ class Overhead:
 
 
 def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, float, float]:
-    """Reserved bytes in closed form: central, 5th and 95th percentile."""
+    """Reserved bytes in closed form: central, 5th and 95th percentile, the formula's own error included."""
     allocated, loose = float(memory.peak_allocated_bytes), float(memory.loose_bytes)
     central, low, high = (allocated + loose * slack for slack in overhead.slack)
-    below, above = SLACK_OF_PEAK
-    return central, max(low, central - below * allocated, allocated), min(high, central + above * allocated)
+    most, error = max(allocated + LARGEST_SLACK * loose, central + SLACK_OF_PEAK * allocated), FORMULA_ERROR * allocated
+    return central, low - error, min(high, most) + error
 
 
-def replayed_range(allocated: float, reserved: float) -> tuple[float, float, float]:
-    """Reserved bytes by a dry run: central, 5th and 95th percentile; never less than is allocated, which it knows."""
-    return reserved, max(reserved * REPLAY_ENDS[0], min(allocated, reserved)), reserved * REPLAY_ENDS[1]
+def planned_range(memory: MemoryBreakdown, overhead: Overhead, plan: TrainingPlan) -> tuple[float, float, float]:
+    """The same of a plan, whose stack and sharding may set it further apart: what `roi fit` and `roi compare` reckon with."""
+    central, low, high = reserved_range(memory, overhead)
+    apart = exp(distance(plan, plan_apart(plan)))
+    return central, min(low, central / apart), max(high, central * apart)
+
+
+def replayed_range(allocated: float, reserved: float, unit: float) -> tuple[float, float, float]:
+    """Reserved bytes by a dry run: central, 5th and 95th percentile; never less than is allocated, which it knows.
+
+    `unit` is the unit of slack (MemoryBreakdown.loose_bytes).
+    """
+    low = min(reserved * REPLAY_ENDS[0], reserved - REPLAY_UNITS[0] * unit)
+    return reserved, max(low, min(allocated, reserved)), max(reserved * REPLAY_ENDS[1], reserved + REPLAY_UNITS[1] * unit)

@@ -18,7 +18,7 @@ from roi.estimate.accuracy.measured_run import (
     widen,
 )
 from roi.estimate.allocator.caching_allocator import replay_allocator
-from roi.estimate.fitting.overhead import REPLAY_ENDS, Overhead
+from roi.estimate.fitting.overhead import Overhead, replayed_range, reserved_range
 from roi.estimate.training.memory import training_memory, workspace_bytes
 from roi.estimate.training.plan import Loss, Optimizer, TrainingPlan
 from roi.facts.tape import Tape
@@ -99,12 +99,18 @@ def _peak_without_loss(tape: Tape) -> float:
 
 
 def _of_kind(run: MeasuredRun, peaks: _Peaks, share: float, overhead: Overhead) -> Prediction:
+    """As replayed; under sharding, which is not run, the closed form's share beyond the allocated peak."""
     marks = {label for label, _ in run.assumed}
-    allocated, reserved = peaks.allocated * share, peaks.reserved * share
+    allocated = peaks.allocated * share
     low, high = allocated * (1.0 - TAPE_ERROR), allocated * (1.0 + TAPE_ERROR)
     if run.memory_kind == "allocated":
         return Prediction(allocated, low, high)
-    under, over = reserved * REPLAY_ENDS[0], reserved * REPLAY_ENDS[1]
+    closed = training_memory(run.model, run.plan, run.gpu)
+    held = replayed_range(allocated, peaks.reserved * share, float(closed.loose_bytes))
+    if dry_plan(run.plan).sharding != run.plan.sharding:
+        central, least, most = (each / float(closed.peak_allocated_bytes) for each in reserved_range(closed, overhead))
+        held = allocated * central, allocated * least, allocated * most
+    reserved, under, over = held
     if EMPTIED_CACHE in marks:
         reserved, under = allocated, low
     if run.memory_kind == "reserved":

@@ -128,9 +128,9 @@ def test_whole_instances_are_said_where_a_job_takes_a_part_of_one():
 
 def test_the_nearest_plan_really_fits():
     got = answer("llama-3.1-8b", "--gpu", "L4", "--micro-batch", "4")["gpus"][0]
-    assert got["nearest"] == "kernels liger"
+    assert got["nearest"] == "kernels liger, micro-batch 3"  # four need 20.6 of 22.0 GiB, and 22.1 at the 95th percentile
     assert got["nearest_bytes"] <= got["memory_bytes"]
-    named = answer("llama-3.1-8b", "--gpu", "L4", "--micro-batch", "4", "--kernels", "liger")["gpus"][0]
+    named = answer("llama-3.1-8b", "--gpu", "L4", "--micro-batch", "3", "--kernels", "liger")["gpus"][0]
     assert named["peak_bytes"] == got["nearest_bytes"]
 
 

@@ -40,3 +40,8 @@ def plan_apart(plan: TrainingPlan) -> frozenset[Apart]:
 def distance(plan: TrainingPlan, apart: Collection[Apart]) -> float:
     """The distance in logarithms within which 90% of the figures of such a plan lie, of these kinds."""
     return max((UNSEEN if plan.tuner is None else TUNER, *(APART[kind] for kind in apart)))
+
+
+def plan_distance(plan: TrainingPlan) -> float:
+    """The same of a plan whose run is like its plan in all else."""
+    return distance(plan, plan_apart(plan))

@@ -10,12 +10,14 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from math import exp
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roi.errors import InputError
+from roi.estimate.fitting.distance import plan_distance
 from roi.estimate.fitting.dry_peaks import DryPeaks
 from roi.estimate.fitting.overhead import Overhead, planned_range, replayed_range
 from roi.estimate.fitting.smaller_plans import Family, changes, smaller_plans
@@ -87,7 +89,7 @@ class GpuFit:
     fits: bool
     """True where the central estimate is at most the card's memory."""
     tight: bool
-    """True where it fits, but the high estimate does not."""
+    """True where it fits, but what it cannot do without does not at its 95th percentile, or it is squeezed."""
     largest_micro_batch: int
     """Largest micro-batch that fits at the plan's sequence; 0 = none."""
     longest_seq: int
@@ -131,7 +133,7 @@ def fit_plan(
     if dry is not None:
         return _fit_dry(known, plan, gpu, overhead, dry, memory)
     parts = [float(getattr(memory, f"{part}_bytes")) for part in PARTS]
-    room = _room(gpu, overhead, memory, planned_range(memory, overhead, plan))
+    room = _room(gpu, overhead, memory, planned_range(memory, overhead, plan), plan)
     seqs = np.arange(float(SEQ_STEP), model.context_tokens + 1.0, SEQ_STEP)
     batches, lengths = replace(plan, micro_batch=MICRO_BATCHES), replace(plan, seq=seqs)
     return GpuFit(
@@ -155,17 +157,24 @@ class _Room(NamedTuple):
     squeezed: bool
 
 
-def _room(gpu: Gpu, overhead: Overhead, memory: MemoryBreakdown, reserved: tuple[float, float, float]) -> _Room:
-    """Whether the card holds what is reserved (central, low, high), or, where it does not, what cannot be done without."""
+def _room(
+    gpu: Gpu, overhead: Overhead, memory: MemoryBreakdown, reserved: tuple[float, float, float], plan: TrainingPlan,
+) -> _Room:
+    """Whether the card holds what is reserved (central, low, high), or, where it does not, what cannot be done without.
+
+    It is tight where it lacks room for both at the 95th percentile: where the driver has no more, the allocator gives back what
+    it holds of freed blocks and asks again. Central estimates that are squeezed so are tight in any case.
+    """
     central, low, high = (a + b for a, b in zip(reserved, overhead.context_bytes, strict=True))
-    card, tight = gpu.memory_bytes, high > gpu.memory_bytes
+    allocated, dynamic, apart = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes), exp(plan_distance(plan))
+    least = [allocated * grown + held + share * dynamic for grown, held, share in zip(
+        (1.0, 1.0 / apart, apart), overhead.context_bytes, (STUCK, *STUCK_ENDS), strict=True)]
+    card = gpu.memory_bytes
     full = central > card
+    tight = full or min(high, least[2]) > card
     if full:
-        allocated, dynamic = float(memory.peak_allocated_bytes), float(memory.dynamic_bytes)
-        least = [allocated + held + share * dynamic
-                 for held, share in zip(overhead.context_bytes, (STUCK, *STUCK_ENDS), strict=True)]
         central, low, high = min(central, least[0]), least[1], min(high, least[2])
-    chance = float(np.interp(card, (low, central, high), (0.05, 0.5, 0.95)))
+    chance = float(np.interp(card, (low, central, max(central, min(high, least[2]))), (0.05, 0.5, 0.95)))
     fits = central <= card
     return _Room(low, max(high, float(memory.process_bytes)), central, chance, fits, fits and tight, fits and full)
 
@@ -191,7 +200,7 @@ def _fit_dry(
         peak_phase=PHASES.index(dry.phase), dynamic_bytes=dry.dynamic_bytes, reserved_bytes=reserved, context_bytes=context,
         process_bytes=reserved + context,
     )
-    fit = _room(gpu, overhead, memory, replayed_range(allocated, dry.own.reserved_bytes + more + bucket, unit))
+    fit = _room(gpu, overhead, memory, replayed_range(allocated, dry.own.reserved_bytes + more + bucket, unit), plan)
     room = gpu.memory_bytes - context - more - bucket
     ran = dry.limits_run(gpu.id, room) if plan.gpus == 1 else None
     batch, longest = ran or (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
@@ -249,7 +258,7 @@ def _nearest_plan(
     def look(other: TrainingPlan) -> tuple[_Room, Nearest]:
         name = changes(plan, other)
         memory = known.on(name, other, gpu, overhead)
-        room = _room(gpu, overhead, memory, planned_range(memory, overhead, other))
+        room = _room(gpu, overhead, memory, planned_range(memory, overhead, other), other)
         return room, Nearest(name, float(memory.process_bytes), room.tight)
 
     for family in known.smaller(plan):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from math import exp
 from typing import Final
 
-from roi.estimate.fitting.distance import FORMULA_ERROR, distance, plan_apart
+from roi.estimate.fitting.distance import FORMULA_ERROR, plan_distance
 from roi.estimate.training.memory import MemoryBreakdown
 from roi.estimate.training.plan import TrainingPlan
 from roi.estimate.training.sharding import has_collectives
@@ -57,7 +57,7 @@ def reserved_range(memory: MemoryBreakdown, overhead: Overhead) -> tuple[float, 
 def planned_range(memory: MemoryBreakdown, overhead: Overhead, plan: TrainingPlan) -> tuple[float, float, float]:
     """The same of a plan, whose stack and sharding may set it further apart: what `roi fit` and `roi compare` reckon with."""
     central, low, high = reserved_range(memory, overhead)
-    apart = exp(distance(plan, plan_apart(plan)))
+    apart = exp(plan_distance(plan))
     return central, min(low, central / apart), max(high, central * apart)
 
 

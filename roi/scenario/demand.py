@@ -112,6 +112,9 @@ class Incumbent(Section):
     """Negotiated discount on the list price."""
     uses_cache: bool = False
     """True where prompt caching is on today."""
+    writes_cache: bool = True
+    """False where calls that miss the cache pay plain input for the prefix, not the list's price of writing it: as where a log
+    that reads from a cache counts no token written."""
     batch_share: Fraction = 0.0
     """Share of requests that goes through the batch price today."""
     committed_usd_per_month: Annotated[NonNegative, unit("USD/month")] = 0.0

@@ -68,13 +68,12 @@ def _compared(sizing: Sizing, best: SizedPlan) -> str:
     drift = "" if level == "1" else f"lets rent drift: centrally {level} of it, mean of all months"
     if rent is None:
         return f" (roi compare {drift})" if drift else ""
-    months = f"{usd(rent.usd_per_month)} in a mean month once live"
+    months = f"{usd(rent.usd_per_month)} in a mean month"
     if sizing.plans[rent.plan] is not best:
         return f" (over its months roi compare finds {plan_name(sizing.plans[rent.plan])} cheaper: {months})"
     if abs(rent.usd_per_month - rent.drifted_usd_per_month) <= ALIKE * rent.drifted_usd_per_month:
         return f" (roi compare {drift})" if drift else ""
-    drifts = "" if level == "1" else f" and rent drifts, centrally to {level} of it"
-    return f" (roi compare: {months}, as the volume changes{drifts})"
+    return f" (roi compare: {months}, as {'volume changes' if level == '1' else 'volume and rent change'})"
 
 
 def _used(gpus: int, owned: int) -> str:

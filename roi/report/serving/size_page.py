@@ -118,8 +118,8 @@ def check_figure(path: Path) -> None:
     _converter()
 
 
-def write_figure(spec: Mapping[str, Any], path: Path) -> None:  # Any: plain JSON values
-    """Write the figure to `path`, completely or not at all; a browser that shows it fetches nothing."""
+def write_figure(spec: Mapping[str, Any], path: Path, *, fresh: bool = False) -> None:  # Any: plain JSON values
+    """Write the figure to `path`, completely or not at all; a browser that shows it fetches nothing. `fresh`: if none is there."""
     convert, sized = _converter(), {**spec, "width": 620}
     match path.suffix.lower():
         case ".svg":
@@ -128,7 +128,7 @@ def write_figure(spec: Mapping[str, Any], path: Path) -> None:  # Any: plain JSO
             figure = convert.vegalite_to_png(sized, scale=2)
         case _:
             figure = convert.vegalite_to_html(sized, bundle=True)
-    replace_file(path, figure, "--figure")
+    replace_file(path, figure, "--figure", fresh=fresh)
 
 
 def _converter() -> Any:  # Any: a module

@@ -119,7 +119,7 @@ def check_figure(path: Path) -> None:
 
 
 def write_figure(spec: Mapping[str, Any], path: Path, *, fresh: bool = False) -> None:  # Any: plain JSON values
-    """Write the figure to `path`, completely or not at all; a browser that shows it fetches nothing. `fresh`: if none is there."""
+    """Write the figure to `path`, completely or not at all, and if `fresh` over no file; a browser fetches nothing for it."""
     convert, sized = _converter(), {**spec, "width": 620}
     match path.suffix.lower():
         case ".svg":

@@ -42,7 +42,7 @@ def fleet_by_the_hour(
         "pooling": pooling,
     }  # fmt: skip
     if name == FOR_THE_WORK:
-        return size_queue_fleet(mean, alone, **common)
+        return size_queue_fleet(mean, alone, billed_s=option.billing_hours * SECONDS_PER_HOUR, **common)
     return size_autoscaled_fleet(
         np.asarray(mean), alone, shared.load_curve, burst=float(burst_from_peak(shared.peak_to_mean, shared.load_curve)),
         replicas_minimum=least_by_the_hour(option) + option.spares, can_wait=float(waiting(shared, option)), **common)

@@ -54,6 +54,17 @@ def test_a_fleet_for_the_hours_of_work_leads_with_what_compare_pays_on_the_same_
     assert "A day's requests take 12.2 hours of this fleet" in " ".join(size_text(found).split())
 
 
+def test_size_rounds_to_the_steps_of_a_bill_as_compare_does_and_says_where_there_are_none_to_round(file):
+    """12.25 hours are 13 started ones of an L40S and a spare."""
+    case = resolved(file, *BATCH, CAPACITY, *RENTS, *STEADY, "serving.billing_hours=1")
+    found = size_service(case, frontier=False)
+    best = found.plans[0]
+    assert best.usd_per_month == pytest.approx(2 * 13 / 24 * 1.6 * 730)
+    assert compared_rent(case, found.option)[0] == pytest.approx(best.usd_per_month)
+    said = resolved(file, "serving.billing_hours=1").warnings
+    assert any(line.startswith("serving.billing_hours moves nothing") for line in said)
+
+
 def test_a_fleet_that_follows_the_hours_leads_with_their_mean_as_compare_pays_it(file):
     case = resolved(file, "serving.autoscale=true", "workload.requests_per_day=2000000", *STEADY)
     found = size_service(case, frontier=False)

@@ -267,9 +267,10 @@ def _compared(
     shared: Shared, options: Mapping[str, Option], option: Option, plans: Sequence[FleetPlan],
     sized: Sequence[tuple[SizedPlan, FleetPlan]],
 ) -> ComparedRent | None:
-    """What `roi compare` pays for GPUs of the option, whose plans are `plans`; None where none of these is sized."""
+    """What `roi compare` pays for GPUs of the option, whose plans are `plans`; None where it cannot work, or none is sized."""
     chosen = choose_plan(shared, option, options)
-    assert chosen.plan is not None
+    if option.infeasible is not None or chosen.plan is None:
+        return None
     taken = plans[option.plans.index(chosen.plan)]
     at = next((k for k, (_, plan) in enumerate(sized) if plan is taken), None)
     if at is None:

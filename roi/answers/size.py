@@ -13,15 +13,19 @@ import numpy as np
 
 from roi.answers.opening import open_case, open_trace
 from roi.answers.saved import read_saved
+from roi.answers.size_hours import FOR_THE_WORK
 from roi.answers.size_plan import Day, Load, SizedPlan, replay_day, size_plan
 from roi.answers.size_ways import Way, own_floor, ways, ways_on_trace
 from roi.answers.telling import Tell, keep_quiet
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.models.shapes import find_model
 from roi.economics.decision.alarms import Alarm, read_alarms
-from roi.economics.decision.evaluation import read_all
-from roi.economics.inputs import Option, Shared
+from roi.economics.decision.evaluation import alone_from, choose_plan, read_all
+from roi.economics.inputs import Array, Option, Shared
+from roi.economics.lines.calendar import incumbent_share
 from roi.economics.lines.line import rent_level
+from roi.economics.lines.line_kind import LineKind
+from roi.economics.lines.option_lines import cost_lines
 from roi.economics.lines.self_hosting import waiting
 from roi.errors import InputError, UnknownName
 from roi.estimate.replay.fleet import demand_to_hold
@@ -58,6 +62,18 @@ class TraceSpan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ComparedRent:
+    """What `roi compare` pays for GPUs of the option that is sized, at the central values."""
+
+    plan: int
+    """Which of the plans that are sized it takes, the cheapest over its months."""
+    usd_per_month: float
+    """Mean of the months in which the option serves alone."""
+    drifted_usd_per_month: float
+    """The same were the load to stay today's: what the plan costs today, with that rent's drift alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sizing:
     """The answer of `roi size`."""
 
@@ -81,8 +97,10 @@ class Sizing:
     fleet_share: float
     """Share of the rent that this workload pays; below 1 where several adapters share the base."""
     rent_level: float
-    """Rent over today's as `roi compare` counts it, centrally, the mean of its months; 1 for a first plan that is owned or
-    committed, whose cost does not drift."""
+    """Rent over today's as `roi compare` counts it, centrally, the mean of its months; 1 while a first plan is committed, and
+    for one that is owned, whose cost does not drift."""
+    compared: ComparedRent | None
+    """None where the first plan is on cards that are owned, or for a trace, which `roi compare` does not replay."""
     slo: Slo
     prompt_tokens: float
     cached_tokens: float
@@ -90,8 +108,8 @@ class Sizing:
     trace: TraceSpan | None
     """The trace that is replayed; None for the scenario's traffic."""
     plans: tuple[SizedPlan, ...]
-    """Cheapest first; those on cards that are owned at what they cost in power and space. Last those whose fleet, found by the
-    law that `roi compare` pays by, breaks the SLO in a replay of its own."""
+    """Cheapest first, as they run by the scenario; those on cards that are owned at what they cost in power and space. Last
+    those whose fleet, found by the law that `roi compare` pays by, breaks the SLO in a replay of its own."""
     too_few: tuple[SizedPlan, ...]
     """Plans on cards that are owned, of which more are needed than there are."""
     own_infeasible: str | None
@@ -103,7 +121,8 @@ class Sizing:
     left_out_why: tuple[str, ...]
     """Of each: what binds, or that a plan on another card is never dearer."""
     day: Day | None
-    """The first plan's; None for a trace, or where a day has too many requests to replay."""
+    """The first plan's; None for a trace, where it runs for the hours of work alone, or where a day has too many requests to
+    replay."""
     alarms: tuple[Alarm, ...]
     """What cannot be true in the Case, or was meant and is accepted, as `roi compare` has it."""
     ways: tuple[Way, ...]
@@ -157,7 +176,7 @@ def size_service(
     for number, plan in enumerate(plans, start=1):
         replica = f"{plan.serving.tensor_parallel} x {plan.offer.gpu} {plan.serving.weight_dtype}"
         status(f"replaying {replica}, plan {number} of {len(plans)}")
-        found = size_plan(plan, option if plan.offer.owned is None else options[own], load, resolved.known,
+        found = size_plan(plan, shared, option if plan.offer.owned is None else options[own], load, resolved.known,
                           resolved.scenario.as_of, frontier=frontier)
         if found is not None and found.owned is not None and found.fleet.gpus > found.owned:
             too_few.append(found)
@@ -168,7 +187,7 @@ def size_service(
                for plan in too_few]
         raise InputError(f"{option.system}: no plan holds the SLO{' on this trace' if trace is not None else ''}"
                          f"{''.join(f'; {each}' for each in few[:1])}")
-    sized.sort(key=lambda each: (not each[0].fleet.holds, each[0].fleet.usd_per_month))
+    sized.sort(key=lambda each: (not each[0].fleet.holds, each[0].usd_per_month))
     best, plan = sized[0]
     shape, named = load.traffic.shape, dict.fromkeys(find_gpu(name).id for name in resolved.scenario.candidates.gpus)
     left_out = tuple(name for name in named if name not in {found.gpu for found, _ in sized})
@@ -179,7 +198,9 @@ def size_service(
         peak_stated=resolved.scenario.workload.peak_to_mean is not None,
         volume_factor=1.0 if trace is not None else float(shared.volume_factor),
         headroom=float(option.headroom), fleet_share=float(option.fleet_share), slo=load.slo,
-        rent_level=float(np.mean(rent_level(shared))) if best.owned is None and not plan.offer.minimum_months else 1.0,
+        rent_level=float(np.mean(_rent_levels(shared, option, plan))) if best.owned is None else 1.0,
+        compared=None if trace is not None or best.owned is not None else _compared(
+            shared, options, option, resolved.plans[option.id], sized),
         prompt_tokens=float(shape.uncached_tokens + shape.cached_tokens),
         cached_tokens=float(shape.cached_tokens), output_tokens=float(shape.output_tokens),
         trace=None if trace is None else TraceSpan(trace.arrival_s.size, float(trace.arrival_s[-1]), times),
@@ -190,7 +211,7 @@ def size_service(
             "no fleet of it holds the SLO" if name in {plan.offer.gpu for plan in plans} else
             why_no_plan(resolved.scenario, resolved.known, resolved.case.facts, option, name)
             for name in left_out),
-        day=None if trace is not None else replay_day(
+        day=None if trace is not None or best.runs == FOR_THE_WORK else replay_day(
             plan, load, best.replicas, mean, shared.load_curve, float(waiting(shared, option))),
         ways=ways_on_trace(shared, options, option.system, best, mean) if trace is not None
         else ways(shared, options, options[own], plan, mean) if best.owned is not None
@@ -242,6 +263,31 @@ def _option(options: Mapping[str, Option], model: str | None, owned: Mapping[str
     return next((o for o in found if o.infeasible is None or f"{OWN}:{o.system}" in owned), found[0])
 
 
+def _compared(
+    shared: Shared, options: Mapping[str, Option], option: Option, plans: Sequence[FleetPlan],
+    sized: Sequence[tuple[SizedPlan, FleetPlan]],
+) -> ComparedRent | None:
+    """What `roi compare` pays for GPUs of the option, whose plans are `plans`; None where it cannot work, or none is sized."""
+    chosen = choose_plan(shared, option, options)
+    if option.infeasible is not None or chosen.plan is None:
+        return None
+    taken = plans[option.plans.index(chosen.plan)]
+    at = next((k for k, (_, plan) in enumerate(sized) if plan is taken), None)
+    if at is None:
+        return None
+    lines, first = cost_lines(shared, chosen, options).lines, alone_from(chosen, shared.horizon)
+    rent = sum((line.monthly for line in lines if line.kind is LineKind.RENT), np.zeros(shared.horizon))
+    level = float(np.mean(_rent_levels(shared, option, taken)[first:]))
+    return ComparedRent(plan=at, usd_per_month=float(np.mean(rent[first:])),
+                        drifted_usd_per_month=sized[at][0].usd_per_month * level)
+
+
+def _rent_levels(shared: Shared, option: Option, plan: FleetPlan) -> Array:
+    """Rent of a plan that is rented over today's, by month: as it drifts, and 1 while a commitment runs."""
+    bound = incumbent_share(option.months_to_live, plan.offer.minimum_months, shared.horizon).whole > 0
+    return np.where(bound & (plan.offer.minimum_months > 0), 1.0, rent_level(shared))
+
+
 def _why_untrained(options: Mapping[str, Option], option: Option) -> str | None:
     """Why no option that tunes the untrained model of `option` is possible; None where one is, or there is none."""
     if option.kind != KINDS[1]:
@@ -275,9 +321,9 @@ def _load(
         tokens = option.tokens
         seen = trace.seen_as(float(tokens.ratio), float(tokens.output_ratio), float(tokens.reasoning_tokens))
         mean = trace.requests_per_s * times
-        return mean, mean, Load(traffic=seen.at(times), requests_per_s=mean, slo=slo, is_trace=True)
+        return mean, mean, Load(traffic=seen.at(times), requests_per_s=mean, mean_requests_per_s=mean, slo=slo, is_trace=True)
     mean = float(shared.requests_per_day * shared.volume_factor) / SECONDS_PER_DAY
     peak = float(mean * shared.peak_to_mean)
     hold = float(demand_to_hold(peak, mean, waiting(shared, option)))
     lengths = system_lengths(resolved.case.facts, option.system)
-    return mean, peak, Load(traffic=lengths, requests_per_s=hold, slo=slo, is_trace=False)
+    return mean, peak, Load(traffic=lengths, requests_per_s=hold, mean_requests_per_s=mean, slo=slo, is_trace=False)

@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from roi.economics.inputs import Array, Option
+from roi.answers.size_hours import ALL_DAY, FOR_THE_WORK, fleet_by_the_hour, runs
+from roi.economics.inputs import Array, Option, Shared
 from roi.estimate.replay.engine import Server
 from roi.estimate.replay.fleet import (
     LITTLE_FREE,
@@ -42,6 +43,7 @@ class Load:
     traffic: Traffic
     requests_per_s: float
     """At the SLO, before headroom."""
+    mean_requests_per_s: float
     slo: Slo
     is_trace: bool
     """True where the traffic is a trace, on which every plan is replayed anew."""
@@ -104,7 +106,7 @@ class SizedPlan:
     replicas_slow: int | None
     """At its slow end (P5); None where no fleet holds the SLO there."""
     usd_per_month_fast: float
-    """Rent of the fleet, spares included, at the fast end."""
+    """The same as usd_per_month at the fast end."""
     usd_per_month_slow: float | None
     spares: int
     utilisation_peak: float
@@ -113,6 +115,12 @@ class SizedPlan:
     """True where that leaves less than LITTLE_FREE; False for a trace, whose fleets are replayed with what is kept free."""
     fleet: FleetPoint
     """The replicas needed, at the peak."""
+    runs: str
+    """When its GPUs exist by the scenario, in the words of its way: ALL_DAY, BY_THE_HOUR or FOR_THE_WORK."""
+    gpus_paid: float
+    """GPUs, spares included: those of `fleet`, or the mean over the hours in which they exist and those in which not."""
+    usd_per_month: float
+    """What those cost at today's volume, as `roi compare` pays them."""
     fleets: tuple[FleetPoint, ...]
     """Smaller and larger ones, ascending."""
     source: str
@@ -126,12 +134,13 @@ class SizedPlan:
 
 
 def size_plan(
-    plan: FleetPlan, option: Option, load: Load, known: KnownRuns, as_of: Date, *, frontier: bool = True,
+    plan: FleetPlan, shared: Shared, option: Option, load: Load, known: KnownRuns, as_of: Date, *, frontier: bool = True,
 ) -> SizedPlan | None:
     """The plan's fleets under the load; None where a trace breaks the SLO on it. `known` is what the plan was resolved with.
 
     Without `frontier` its fleets are the one that is needed, and one with a replica less.
     """
+    running = runs(shared, option, plan, is_trace=load.is_trace)
     server, capacity = plan.evidence.server, plan.capacity
     if load.is_trace:  # the speed of a prompt token depends on the prompts, what a replica holds on arrivals and lengths
         server = plan_evidence(known, plan.serving, load.traffic).server
@@ -162,15 +171,25 @@ def size_plan(
     fleets = tuple(_fleet(plan, option, server, load, size) for size in sizes)
     slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow, less)
     slowest = slowest if slowest is not None and _enough(plan, option, slowest) else None
+
+    def paid(replicas: int, alone: float, pooling: float) -> tuple[float, float]:
+        if running == ALL_DAY:
+            return _rent(plan, option, replicas)[1:]
+        gpus = float(fleet_by_the_hour(running, shared, option, plan, load.mean_requests_per_s, alone, pooling).gpus)
+        return gpus, monthly_usd(plan, option, gpus)
+
+    gpus_paid, usd_per_month = paid(replicas, alone, capacity.pooling)
+    usd_fast = paid(fastest, capacity.fast.requests_per_s, capacity.pooling_fast)[1]
+    usd_slow = None if slowest is None else paid(slowest, capacity.slow.requests_per_s, capacity.pooling_slow)[1]
     busy = float(load_ratio(load.requests_per_s, fleet_capacity(replicas + option.spares, alone, capacity.pooling)))
     return SizedPlan(
         gpu=plan.offer.gpu, tensor_parallel=plan.serving.tensor_parallel, weight_dtype=plan.serving.weight_dtype,
         vendor=plan.offer.vendor, rental=plan.offer.kind, usd_per_gpu_hour=_usd_per_gpu_hour(plan, option),
         price_days=(as_of - plan.offer.date).days, gpus_per_instance=plan.offer.gpus_per_instance, owned=plan.offer.owned,
         alone_requests_per_s=alone, pooling=capacity.pooling, replicas=replicas, replicas_exact=exact, replicas_fast=fastest,
-        replicas_slow=slowest, usd_per_month_fast=_rent(plan, option, fastest)[2],
-        usd_per_month_slow=None if slowest is None else _rent(plan, option, slowest)[2], spares=option.spares,
-        utilisation_peak=busy, little_free=not load.is_trace and busy > 1.0 - LITTLE_FREE,
+        replicas_slow=slowest, runs=running, gpus_paid=gpus_paid, usd_per_month=usd_per_month, usd_per_month_fast=usd_fast,
+        usd_per_month_slow=usd_slow, spares=option.spares, utilisation_peak=busy,
+        little_free=not load.is_trace and running != FOR_THE_WORK and busy > 1.0 - LITTLE_FREE,
         fleet=fleets[sizes.index(replicas)], fleets=fleets, source=plan.source, basis=plan.evidence.basis.value,
         evidence=plan.evidence.source, step_tokens=server.step_tokens, sequence_limit=server.sequence_limit,
     )

@@ -2,10 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from roi.answers.size_hours import (
+    ALL_DAY,
+    BY_THE_HOUR,
+    FOR_THE_WORK,
+    can_follow,
+    fleet_by_the_hour,
+    least_by_the_hour,
+    runs,
+)
 from roi.answers.size_plan import SizedPlan, monthly_usd
 from roi.economics.inputs import Option, Shared
 from roi.economics.lines.api_bill import Service, service
@@ -13,14 +22,11 @@ from roi.economics.lines.line import pick
 from roi.economics.lines.self_hosting import spilled, waiting
 from roi.estimate.replay.fleet import (
     Fleet,
-    burst_from_peak,
     demand_to_hold,
     fleet_capacity,
     instances_needed,
     replicas_needed,
-    size_autoscaled_fleet,
     size_fleet,
-    size_queue_fleet,
 )
 from roi.resolution.plan_capacity import FleetPlan
 from roi.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -52,33 +58,31 @@ class Way:
 
 
 def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: FleetPlan, mean: float) -> tuple[Way, ...]:
-    """Each way that the scenario allows to run the option's plan; `mean` is today's requests/s."""
-    peak = float(mean * shared.peak_to_mean)
-    burst = float(burst_from_peak(shared.peak_to_mean, shared.load_curve))
-    alone, pooling = plan.capacity.alone.requests_per_s, plan.capacity.pooling
-    start_s, spares, least = option.startup_hours * SECONDS_PER_HOUR, option.spares, option.replicas_least
-    common: dict[str, Any] = {  # Any: keywords that the fleets' functions take
-        "gpus_per_replica": float(plan.serving.tensor_parallel), "gpus_per_instance": float(plan.offer.gpus_per_instance),
-        "headroom": option.headroom, "spares": spares, "pooling": pooling,
-    }  # fmt: skip
+    """Each way to run the option's plan, first the scenario's, which `roi compare` pays; `mean` is today's requests/s."""
+    peak, waits = float(mean * shared.peak_to_mean), float(waiting(shared, option))
+    alone, pooling, spares = plan.capacity.alone.requests_per_s, plan.capacity.pooling, option.spares
 
     def way(name: str, fleet: Fleet, note: str) -> Way:
         gpus, replicas = float(fleet.gpus), float(fleet.replicas)
         return Way(name=name, replicas=replicas, gpus=gpus, rent_usd=monthly_usd(plan, option, gpus), note=note)
 
     def fixed(can_wait: float) -> Fleet:
-        return size_fleet(peak, mean, alone, replicas_minimum=least + spares, can_wait=can_wait, **common)
+        return size_fleet(
+            peak, mean, alone, replicas_minimum=option.replicas_least + spares, can_wait=can_wait, pooling=pooling,
+            gpus_per_replica=float(plan.serving.tensor_parallel), gpus_per_instance=float(plan.offer.gpus_per_instance),
+            headroom=option.headroom, spares=spares)
 
-    waits = float(waiting(shared, option))
-    found = [way("for the peak, all day", fixed(waits), f"{spares:g} spare{'' if spares == 1 else 's'}")]
-    if plan.offer.minimum_months == 0 and plan.offer.owned is None:
-        floor, minutes = max(option.autoscale_floor, least), f"{option.startup_hours * 60:g} min to start"
-        hourly = size_autoscaled_fleet(np.asarray(mean), alone, shared.load_curve, burst=burst, startup_s=start_s,
-                                       replicas_minimum=floor + spares, can_wait=waits, **common)
-        found.append(way("autoscaled by the hour", hourly, f"{minutes}, at least {floor}, spares on top"))
+    def followed(name: str, note: str) -> Way:
+        return way(name, fleet_by_the_hour(name, shared, option, plan, mean, alone, pooling), note)
+
+    found = [way(ALL_DAY, fixed(waits), f"{spares:g} spare{'' if spares == 1 else 's'}")]
+    if can_follow(plan):
+        start = f"{option.startup_hours * 60:g} min to start"
+        found.append(followed(BY_THE_HOUR, f"{start}, at least {least_by_the_hour(option)}, spares on top"))
         if waits >= 1.0:
-            queue = size_queue_fleet(mean, alone, startup_s=start_s, **common)
-            found.append(way("for the hours of work alone", queue, f"{minutes} once a day; serving.autoscale_floor: 0"))
+            found.append(followed(FOR_THE_WORK, f"{start} once a day; serving.autoscale_floor: 0"))
+    paid = runs(shared, option, plan, is_trace=False)
+    found.sort(key=lambda each: each.name != paid)
     hybrid = options.get(f"hybrid:{option.system}")
     if hybrid is not None and hybrid.spills_to is not None:
         api = options[hybrid.spills_to]
@@ -92,15 +96,19 @@ def ways(shared: Shared, options: Mapping[str, Option], option: Option, plan: Fl
 def ways_on_trace(shared: Shared, options: Mapping[str, Option], system: str, best: SizedPlan, mean: float) -> tuple[Way, ...]:
     """The fleet that meets a trace's bursts and, where some option spills to an API, that API alone; `mean` is its requests/s.
 
-    Both for a month at the trace's rate; a fleet by the hour or with a floor would need the trace's day.
+    Both for a month at the trace's rate; a fleet by the hour or with a floor would need the trace's day. First that for the
+    hours of work, where the scenario pays for those alone.
     """
-    fleet = Way(name="for the trace's bursts, all day", replicas=float(best.replicas + best.spares),
-                gpus=float(best.fleet.gpus), rent_usd=best.fleet.usd_per_month,
-                note=f"{best.spares} spare{'' if best.spares == 1 else 's'}")
+    spares = f"{best.spares} spare{'' if best.spares == 1 else 's'}"
+    found = [Way(name="for the trace's bursts, all day", replicas=float(best.replicas + best.spares),
+                 gpus=float(best.fleet.gpus), rent_usd=best.fleet.usd_per_month, note=spares)]
+    if best.runs == FOR_THE_WORK:
+        found.insert(0, Way(name=best.runs, replicas=(best.replicas + best.spares) * best.gpus_paid / best.fleet.gpus,
+                            gpus=best.gpus_paid, rent_usd=best.usd_per_month, note=spares))
     hybrid = options.get(f"hybrid:{system}")
-    if hybrid is None or hybrid.spills_to is None:
-        return (fleet,)
-    return fleet, _api_alone(shared, options[hybrid.spills_to], mean)[0]
+    if hybrid is not None and hybrid.spills_to is not None:
+        found.append(_api_alone(shared, options[hybrid.spills_to], mean)[0])
+    return tuple(found)
 
 
 def _api_alone(shared: Shared, api: Option, mean: float) -> tuple[Way, float]:

@@ -25,7 +25,7 @@ from roi.units import DAYS_PER_MONTH, HOURS_PER_MONTH
 from roi.usage.measure.aggregate import Spend
 from roi.usage.measure.lengths import LengthBin, prefix_of_buckets, within_prompts
 from roi.usage.measure.pricing import EPOCH, Priced, at_list_of, day_of, total_requests, total_tokens
-from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one
+from roi.usage.measure.scenario_part import paid_a_month, part_of, shares_to_one, writes_nothing
 from roi.usage.measure.workload import Choice, shortest_prefix
 from roi.usage.summary import Usage
 
@@ -202,7 +202,7 @@ def _group(found: Usage, group: Sequence[Priced], task: Task, bill: float | None
         "workload": {"requests_per_day": a_day, **lengths, **cached,
                      **({"can_wait_share": batched} if batched else {}), **_load(found)},
         "incumbent": {"provider": provider, "model": task.model, "uses_cache": tokens["cache_read"] > 0,
-                      "batch_share": batched,
+                      "batch_share": batched, **({} if paid or not writes_nothing(group) else {"writes_cache": False}),
                       **({name: value for name, value in paying.items() if value is not None} if paid else {})},
     })  # fmt: skip
 

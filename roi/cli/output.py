@@ -163,7 +163,7 @@ def check_target(path: Path, field: str, taken: str | None) -> None:
         raise InputError(f"{field}: cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
     if is_folder:
         raise InputError(f"{field}: {path} is a directory; give a file name")
-    if taken is not None and os.path.lexists(path):
+    if taken is not None and os.path.lexists(path) and (path.is_file() or not there):  # a device holds nothing to replace
         raise InputError(f"{field}: {path} is there already; {taken}")
     if not folder.is_dir():
         raise InputError(f"{field}: no folder {path.parent}")

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from roi.cli.options import (
+    FRESH,
     PATH,
-    TARGET,
     Number,
     cache_option,
     full_option,
@@ -27,7 +27,7 @@ from roi.cli.options import (
               help="Replay these arrivals and lengths: CSV or Parquet of roi usage --trace, or a public Azure trace.")
 @click.option("--times", type=Number(min=0, min_open=True), default=1.0, show_default=True,
               help="The trace this many times as fast.")
-@click.option("--figure", type=TARGET, help="Write cost against latency to this .svg, .png or .html.")
+@click.option("--figure", type=FRESH, help="Write cost against latency to this .svg, .png or .html.")
 @cache_option
 @full_option
 @written_options("table", "json", "markdown")
@@ -63,7 +63,7 @@ def size(
     if figure is not None:
         from roi.report.serving.size_page import rent_against_latency, write_figure
 
-        write_figure(rent_against_latency(sizing), figure)
+        write_figure(rent_against_latency(sizing), figure, fresh=not force)
         tell(f"{figure} shows cost against latency")
     if html is not None:
         from roi.report.serving.size_page import size_page

@@ -7,6 +7,7 @@ import click
 
 from roi.cli.export_options import export_options, file_options
 from roi.cli.options import (
+    FRESH,
     PATH,
     TARGET,
     Number,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
 @format_option("table", "json", "csv")
 @click.option("--output", type=TARGET, help="Write workload, incumbent and bill as YAML, for compare --usage.")
-@click.option("--trace", type=TARGET, help="Write arrivals and lengths of the calls: .csv or .parquet.")
+@click.option("--trace", type=FRESH, help="Write arrivals and lengths of the calls: .csv or .parquet.")
 @cache_option
 @page_options
 def usage(

@@ -379,6 +379,7 @@ class Option:
     autoscale: Annotated[bool, At("serving.autoscale")] = False
     autoscale_floor: Annotated[int, At("serving.autoscale_floor")] = 1
     startup_hours: Annotated[float, At("serving.startup_hours")] = 0.0
+    billing_hours: Annotated[float, At("serving.billing_hours", absent=0.0)] = 0.0
 
     @property
     def self_hosted(self) -> bool:

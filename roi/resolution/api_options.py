@@ -3,6 +3,7 @@
 And the levers on the model that is paid today: asked for less, on a slower tier, or by units of throughput.
 """
 
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
@@ -57,6 +58,10 @@ def add_api_options(sheet: FactSheet, s: Scenario) -> None:
     if unmeant:
         why = "of the incumbent only prices stand here; the others are fields of incumbent and workload"
         raise ScenarioError(f"{terms.field}.{min(unmeant)}", getattr(terms.own, min(unmeant)), why)
+    terms = replace(terms, writes=i.writes_cache or not i.uses_cache)
+    if not terms.writes and "cache_write" in terms.own.rates:
+        why = f"{terms.field}.cache_write_usd_per_mtok states what writing costs"
+        raise ScenarioError("incumbent.writes_cache", False, why)
     price = api_price(s, i.provider, i.model, "incumbent", terms)
     check_names(sheet, s)
     add_system(sheet, s, i.model, None)

@@ -24,6 +24,8 @@ from roi.units import DAYS_PER_MONTH
 
 RATES = ("input", "output", "cache_read", "cache_write", "batch_input", "batch_output", "batch_cache_read", "batch_cache_write")
 """Rows of a price list, in its own words and in those of `Api`."""
+WRITES = ("cache_write_usd_per_mtok", "batch_cache_write_usd_per_mtok")
+"""Those of them for writing to a cache."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Terms:
     """The block of the scenario; empty where it says nothing."""
     committed_months: float | None = None
     """Months from the as-of date to the end of a commitment's last day."""
+    writes: bool = True
+    """False where nothing is paid for writing to its cache, though the list has a price for that."""
 
 
 LIST_TERMS = Terms(ApiTerms())
@@ -79,9 +83,10 @@ def api_price(s: Scenario, provider: str | None, model: str, field: str, terms: 
 
 
 def with_rates(price: ApiPrice, terms: Terms) -> ApiPrice:
-    """The price list with each stated rate in its place, in every tier."""
+    """The price list with each stated rate in its place, in every tier, and none of writing to a cache that is not paid for."""
     rows = {f"{name}_usd_per_mtok": (rate,) * len(price.edges_tokens) for name, rate in terms.own.rates.items()}
-    return price.model_copy(update=rows)
+    free = {} if terms.writes else dict.fromkeys(WRITES)
+    return price.model_copy(update=rows | free)
 
 
 def _stated_price(s: Scenario, provider: str, model: str, terms: Terms) -> ApiPrice:

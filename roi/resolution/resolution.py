@@ -224,13 +224,7 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
     sheet.state("serving.fleet_share", share, "scenario serving.adapters_on_base", "share")
     for name in ("spares", "replicas_least", "autoscale_floor", "startup_hours"):
         sheet.add(f"serving.{name}", getattr(v, name), basis=_basis(name in v.model_fields_set), source=f"serving.{name}")
-    all_wait = v.lets_wait and (waits := as_spread(s.workload.can_wait_share)).value == 1.0 and waits.low in {None, 1.0}
-    if v.autoscale_floor == 0 and not (v.autoscale and all_wait):
-        raise ScenarioError("serving.autoscale_floor", 0, "0 needs serving.autoscale: true and requests that all can wait,"
-                            " workload.can_wait_share: 1")
-    if all_wait and s.candidates.self_hosted and not v.autoscale:
-        sheet.warnings.append("every request can wait, and rented GPUs are paid day and night all the same: serving.autoscale:"
-                              " true with autoscale_floor: 0 rents them for the hours of work alone")
+    _add_hours_of_work(sheet, s)
     sheet.state("serving.autoscale", v.autoscale)
     sheet.state("serving.lets_wait", v.lets_wait)
     if v.spill_share is not None:
@@ -249,6 +243,23 @@ def _add_serving(sheet: FactSheet, s: Scenario) -> None:
         sheet.state("own_hardware.as_a_whole", own.as_a_whole)
         apart = {"cards", "resale_usd_per_gpu", "purchase_usd_per_gpu", "watts_per_gpu", "as_a_whole"}
         sheet.fields("own_hardware", own, *(n for n in type(own).model_fields if n not in apart))
+
+
+def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:
+    """What GPUs that run for the hours of work alone need and are billed by; and where they could."""
+    v = s.serving
+    if v.billing_hours:
+        sheet.state("serving.billing_hours", v.billing_hours, "scenario serving.billing_hours", "hours")
+        if v.autoscale_floor > 0:
+            sheet.warnings.append("serving.billing_hours moves nothing: it is of GPUs that run for the hours of work alone"
+                                  " (serving.autoscale_floor: 0)")
+    all_wait = v.lets_wait and (waits := as_spread(s.workload.can_wait_share)).value == 1.0 and waits.low in {None, 1.0}
+    if v.autoscale_floor == 0 and not (v.autoscale and all_wait):
+        raise ScenarioError("serving.autoscale_floor", 0, "0 needs serving.autoscale: true and requests that all can wait,"
+                            " workload.can_wait_share: 1")
+    if all_wait and s.candidates.self_hosted and not v.autoscale:
+        sheet.warnings.append("every request can wait, and rented GPUs are paid day and night all the same: serving.autoscale:"
+                              " true with autoscale_floor: 0 rents them for the hours of work alone")
 
 
 def _add_reconciliation(sheet: FactSheet, s: Scenario) -> None:

@@ -1,4 +1,4 @@
-"""Scenario blocks about what is asked of the model today: workload, incumbent, gates, quality, tokens."""
+"""Scenario blocks about what is asked of the model today: workload, incumbent, gates, quality and its evaluation, tokens."""
 
 from datetime import date as Date
 from typing import Annotated, Final, Literal, Self
@@ -112,6 +112,9 @@ class Incumbent(Section):
     """Negotiated discount on the list price."""
     uses_cache: bool = False
     """True where prompt caching is on today."""
+    writes_cache: bool = True
+    """False where calls that miss the cache pay plain input for the prefix, not the list's price of writing it: as where a log
+    that reads from a cache counts no token written."""
     batch_share: Fraction = 0.0
     """Share of requests that goes through the batch price today."""
     committed_usd_per_month: Annotated[NonNegative, unit("USD/month")] = 0.0
@@ -236,6 +239,19 @@ class Quality(Section):
     not_evaluated_error_ratio: Annotated[Positive, unit("ratio")] | None = None
     """Error rate of a system that nobody evaluated, over the incumbent's; left out = by the size of an open model, by the price
     of a vendor's, by whether it is tuned."""
+
+
+class Evaluation(Section):
+    """Judging a model before it answers users."""
+
+    labels: Annotated[NonNegative, unit("labels")] = 300.0
+    """Examples of the evaluation set."""
+    usd_per_label: Annotated[NonNegative, unit("USD/label")] = spread(0.5, 0.1, 3.0, "crowd label to expert label")
+    """Cost of one label, for evaluation and training alike."""
+    usd: Annotated[NonNegative, unit("USD")] = spread(100.0, 20.0, 500.0, "API and GPU time of one evaluation")
+    """Cost of running one evaluation."""
+    months: Months = 0.25
+    """How long one evaluation takes, from the decision to its result."""
 
 
 class Tokens(Section):

@@ -1,4 +1,4 @@
-"""Scenario blocks about what an option takes: engineers and time, training, evaluation, serving, GPUs, prices, candidates."""
+"""Scenario blocks about what an option takes: engineers and time, training, serving, GPUs, prices, candidates."""
 
 from typing import Annotated, Literal, Self, get_args
 
@@ -166,19 +166,6 @@ class Training(Section):
         return self
 
 
-class Evaluation(Section):
-    """Judging a model before it answers users."""
-
-    labels: Annotated[NonNegative, unit("labels")] = 300.0
-    """Examples of the evaluation set."""
-    usd_per_label: Annotated[NonNegative, unit("USD/label")] = spread(0.5, 0.1, 3.0, "crowd label to expert label")
-    """Cost of one label, for evaluation and training alike."""
-    usd: Annotated[NonNegative, unit("USD")] = spread(100.0, 20.0, 500.0, "API and GPU time of one evaluation")
-    """Cost of running one evaluation."""
-    months: Months = 0.25
-    """How long one evaluation takes, from the decision to its result."""
-
-
 class StatedCapacity(Section):
     """Requests/s of one replica that you measured or vouch for: nothing is replayed, and the SLO is not checked."""
 
@@ -241,6 +228,9 @@ class Serving(Section):
     day's requests take, and one start."""
     startup_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.25
     """Time from asking for an instance until it serves."""
+    billing_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.0
+    """With autoscale_floor: 0, the steps in which a day's hours of rent are billed: 1 where each started hour is paid, 24 each
+    started day; 0 by the second."""
     adapters: Literal["merged", "shared"] = "merged"
     """merged: one adapter folded into the base; shared: adapters applied at run time on one base."""
     adapters_on_base: Annotated[int, Field(ge=1, le=10_000)] = 1

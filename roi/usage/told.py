@@ -78,7 +78,8 @@ def _cache_notes(form: Format, rows: Sequence[Priced]) -> Iterator[str]:
     dearer = any(r.cache_write[0] > r.uncached_input[0] for _, r in listed)
     if form.may_lack_written and told["cache_read"] and not told["cache_write"] and dearer:
         yield (f"no row of {form.title} tells of tokens that were written to a cache, which are dearer than uncached input: the"
-               " list price leaves that out; roi compare takes what a call does not find of the shared prefix as written")
+               " list price leaves that out, and so does a scenario from these rows that has no bill (incumbent.writes_cache:"
+               " false)")
     for provider, whose in form.may_double.items():
         open_ones = [each.spend for each in rows if each.spend.provider == provider and each.spend.tokens["perhaps_cached"]]
         doubled = sum(spend.tokens["cache_read"] for spend in open_ones)

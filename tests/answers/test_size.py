@@ -205,6 +205,16 @@ def test_the_command_writes_json_and_a_figure(file, tmp_path):
     assert "L40S fp8, RunPod" in svg
 
 
+def test_a_figure_replaces_no_file_without_force(file, tmp_path):
+    there, asked = tmp_path / "f.svg", ["size", str(file), "--figure", str(tmp_path / "f.svg")]
+    there.write_text("mine", encoding="utf-8")
+    refused = CliRunner().invoke(main, asked)
+    assert (refused.exit_code, there.read_text(encoding="utf-8")) == (2, "mine")
+    assert f"--figure: {there} is there already; give another name, or --force" in refused.stderr
+    assert CliRunner().invoke(main, [*asked, "--force"]).exit_code == 0
+    assert there.read_text(encoding="utf-8").startswith("<svg")
+
+
 def test_an_slo_is_null_in_json_where_everything_can_wait(file):
     done = CliRunner().invoke(main, ["size", str(file), "--format", "json", "--set", "workload.can_wait_share=1"])
     assert json.loads(done.stdout)["slo"] == {"ttft_p95_s": None, "tpot_p95_s": None}

@@ -52,6 +52,30 @@ def test_an_invoice_alone_tells_cash_and_no_price(folder):
     assert found["schema"] == "roi.track/1"
 
 
+@pytest.mark.parametrize("rows", ["buckets", "calls"])
+@pytest.mark.parametrize("written", [None, "0"])
+@pytest.mark.parametrize("model", ["openai/gpt-6-sol", "anthropic/claude-haiku-5-5"])
+def test_a_forecast_made_of_a_log_holds_for_that_log_whatever_its_vendor_asks_for_writing_to_a_cache(
+    tmp_path, rows, written, model,
+):
+    """Half of the calls read 2,000 of 3,000 tokens from the cache; no column tells of writes, or it says none."""
+    provider, name = model.split("/")
+    columns = {"provider": provider, "model": name, "output_tokens": 90, **({"cache_write_tokens": written} if written else {})}
+    bucket = {"requests": 24, "input_tokens": 24 * 3000, "cached_tokens": 12 * 2000, "output_tokens": 24 * 90}
+    days, log, made = [f"2026-10-{day:02}" for day in range(1, 32)], tmp_path / "log.csv", tmp_path / "made.yaml"
+    told = [{"time": day, **columns, **bucket} for day in days] if rows == "buckets" else [
+        {"time": f"{day}T{hour:02}:30:00Z", **columns, "input_tokens": 3000, "cached_tokens": 2000 * (hour % 2)}
+        for day in days for hour in range(24)]
+    lines = (told[0], *(each.values() for each in told))
+    log.write_text("\n".join(",".join(map(str, line)) for line in lines), encoding="utf-8")
+    done = roi("init", made, "--usage", log, "--as-of", "2026-11-24")
+    assert done.exit_code == 0, done.stderr
+    asked = ("--option", "stay", "--since", "2026-10", "--actual", log, "--draws", "256", "--format", "json")
+    done = roi("track", made, *asked)
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["months"][0]["price_factor"]["came"] == pytest.approx(1.0, abs=0.001)
+
+
 def test_an_invoice_in_another_currency_takes_the_last_rate_of_its_month(folder, tmp_path):
     """200 euros at $1.10 of November, which stands until January, and at $1.20 of 31 January; hours are no money."""
     rows = ("month,usd,gpu_hours,currency", "2026-12,200,0,EUR", "2027-01,200,0,eur", "2027-02,240,0,USD")

@@ -744,7 +744,7 @@ def test_a_commitment_is_paid_to_its_end() -> None:
 def test_a_fleet_that_follows_the_day_pays_the_mean_of_its_hours() -> None:
     """docs/economics.md, 5.6. Twelve hours at 2/s need two replicas, twelve empty ones the floor of one: 1.5 in the mean.
 
-    Where all waits and the floor is 0, x = 1.5 replicas are n = 2 for 18 hours, one to start: 38 GPU-hours, 57 with a spare.
+    Where all waits and the floor is 0, a load of 1.5 replicas is two for 18 hours, one to start: 38 GPU-hours, 57 with a spare.
     """
     curve = np.repeat([0.0, 2.0], 12)
     fleet = size_autoscaled_fleet(np.array([1.0]), 1.0, curve, startup_s=0.0, spares=0.0)

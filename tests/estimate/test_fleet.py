@@ -210,6 +210,16 @@ def test_a_queue_is_worked_off_by_as_many_as_its_mean_needs_and_they_start_once(
     assert size_queue_fleet(9.0, 8.0, startup_s=1800.0, spares=1.0).gpus == pytest.approx(3 * 14.0 / 24)
 
 
+def test_a_queue_of_a_little_work_takes_a_little_time_however_much_replicas_share_bursts() -> None:
+    """0.08 requests/s of which one replica alone holds 8: a hundredth of the day; what four share concerns no replica alone.
+
+    13 requests/s take two, which hold 16 x (2 - 1 / sqrt(2)) = 20.69 where pooling is 1.5: 0.628 of the day.
+    """
+    assert size_queue_fleet(0.08, 8.0, startup_s=0.0, spares=0.0, pooling=1.5).gpus == pytest.approx(0.01)
+    two = size_queue_fleet(13.0, 8.0, startup_s=0.0, spares=0.0, pooling=1.5)
+    assert two.gpus == pytest.approx(2 * 13.0 / (16.0 * (2.0 - 1.0 / 2.0**0.5)))
+
+
 def test_a_queue_never_takes_more_than_the_day_and_none_where_nothing_is_asked() -> None:
     """7.9 of 8 requests/s are 23.7 hours: with a start of an hour the whole day, as a fleet that always exists."""
     assert size_queue_fleet(7.9, 8.0, startup_s=3600.0, spares=0.0).gpus == 1.0

@@ -33,6 +33,24 @@ def test_a_candidates_cache_can_stay_off_or_have_hits_of_its_own() -> None:
         assert each(w, CHEAPER) == each(w, CASCADE) == pytest.approx(usd + 0.00005)
 
 
+def test_calls_of_the_incumbent_that_miss_its_cache_pay_plain_input_where_they_write_nothing() -> None:
+    """gpt-6-sol, 2,000 in, half hits at $0.20/M, 100 out at $10/M = $0.001. The other half is written at $2.50/M, or pays $2/M;
+    in batch, where all waits, half of each. A candidate's misses are written all the same. The list's price is not stated too.
+    """
+    sol = {"model": "gpt-6-sol", "uses_cache": True}
+    for writes, usd in ((True, 0.0037), (False, 0.0032)):
+        case = {"workload": PREFIX, "incumbent": {**sol, "writes_cache": writes}}
+        w = world(**case)
+        assert each(w, "stay") == pytest.approx(usd)
+        assert each(w, CHEAPER) == pytest.approx(0.000135 + 0.00005)
+        waits = world(**{**case, "workload": {**PREFIX, "can_wait_share": 1.0}})
+        assert each(waits, "cache-batch") == pytest.approx(usd / 2)
+    assert each(world(workload=PREFIX, incumbent={**sol, "uses_cache": False, "writes_cache": False}), "cache-batch") == (
+        pytest.approx(0.0037))
+    with pytest.raises(ScenarioError, match=r"incumbent.writes_cache: False .*cache_write_usd_per_mtok states what"):
+        world(incumbent={**sol, "writes_cache": False}, apis={"openai/gpt-6-sol": {"cache_write_usd_per_mtok": 3.0}})
+
+
 def test_batch_needs_no_cache() -> None:
     """Half of the requests can wait, not cached: ($0.00025 + half of it) / 2; with 20% through batch: 0.8 + 0.1 of it."""
     for terms, part in (({"uses_cache": False}, 0.75), ({"uses_cache": False, "batch_share": 0.2}, 0.9)):

@@ -51,6 +51,24 @@ def test_the_part_holds_workload_incumbent_and_the_reported_bill(part):
                          "bill_is_volume_share": 0.0}
 
 
+def test_a_log_that_reads_from_a_cache_and_counts_no_token_written_hands_that_on(tmp_path):
+    """gpt-6-sol has a price of writing, gpt-5.1 has none. What is reported to be paid, or a bill, has the writes in it."""
+    day = "2026-10-05,{model},openai,100,200000,100000,{written},1000,{cost}\n"
+    for model, written, cost, words, handed in (
+        ("gpt-6-sol", 0, "", (), False), ("gpt-6-sol", "", "", (), False), ("gpt-6-sol", 50000, "", (), None),
+        ("gpt-5.1", 0, "", (), None), ("gpt-6-sol", 0, 1.0, (), None), ("gpt-6-sol", 0, "", ("--bill", 30), None),
+    ):
+        log, out = tmp_path / "log.csv", tmp_path / "part.yaml"
+        log.write_text("date,model,provider,requests,input_tokens,cached_tokens,cache_write_tokens,output_tokens,cost\n"
+                       + day.format(model=model, written=written, cost=cost), encoding="utf-8")
+        asked = ("--input-includes-cache", "yes", *words, "--output", out, "--tasks", "0", "--force")
+        assert run("usage", log, *asked).exit_code == 0
+        text = out.read_text(encoding="utf-8")
+        assert yaml.safe_load(text)["incumbent"].get("writes_cache") is handed
+        assert ("# no row counts tokens written to a cache" in text) is not bool(written)
+        load_scenario(None, (), out)
+
+
 @pytest.mark.parametrize(("paid", "words", "bill"), [
     ((1.36, 1.36, 0.7, 0.7), (), 0.7), ((1.088, 1.088, 0.56, 0.56), (), 0.56), ((1.36, 1.36, 1.36, 1.36), (), 1.36),
     (("", "", "", ""), ("--bill", 2 * 1.03 * 365 / 12), 1.4),

@@ -66,7 +66,7 @@ def check_private(tmp_path: Path, kept: Path, *arguments: Path | str, code: int 
     written = (tmp_path / "part.yaml", tmp_path / "trace.parquet")
     said = ""
     for form in ("table", "json"):
-        more = ["--trace", str(written[1]), "--output", str(written[0]), "--provider", "openai"] if not code else []
+        more = ["--trace", str(written[1]), "--output", str(written[0]), "--provider", "openai", "--force"] if not code else []
         run = CliRunner().invoke(main, ["usage", "--tasks", "0", "--format", form, *more, *map(str, arguments)])
         assert run.exception is None or isinstance(run.exception, SystemExit), run.exception
         assert run.exit_code == code, run.stderr

@@ -356,6 +356,17 @@ def test_the_trace_holds_every_call_in_order_of_time(log, tmp_path):
     assert sum(table.column("input_tokens").to_pylist()) == 120_000
 
 
+def test_a_trace_replaces_no_file_without_force_and_a_device_holds_none(log, tmp_path):
+    there = tmp_path / "trace.csv"
+    there.write_text("mine", encoding="utf-8")
+    refused = run(log, "--trace", there, "--tasks", "0")
+    assert (refused.exit_code, there.read_text(encoding="utf-8")) == (2, "mine")
+    assert f"--trace: {there} is there already; give another name, or --force" in refused.stderr
+    assert run(log, "--trace", there, "--tasks", "0", "--force").exit_code == 0
+    assert there.read_text(encoding="utf-8").startswith("arrival_s,")
+    assert run(log, "--trace", "/dev/null", "--tasks", "0").exit_code == 0
+
+
 @pytest.mark.full
 def test_a_trace_named_csv_is_the_same_trace_as_text(log, tmp_path):
     """What size reads of both is equal, number by number; another ending is refused before anything is read."""

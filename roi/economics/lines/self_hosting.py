@@ -140,7 +140,9 @@ def _sized(shared: Shared, option: Option, plan: Plan, mean: Array, spares: int)
     )
     if option.autoscale_floor == 0:
         all_wait = np.asanyarray(common.pop("can_wait")) >= 1.0
-        hourly = _either(all_wait, size_queue_fleet(mean, plan.capacity, startup_s=start, **common), hourly)
+        billed = option.billing_hours * SECONDS_PER_HOUR
+        queue = size_queue_fleet(mean, plan.capacity, startup_s=start, billed_s=billed, **common)
+        hourly = _either(all_wait, queue, hourly)
     return _either(bound, fixed, hourly)
 
 

@@ -199,17 +199,21 @@ def size_autoscaled_fleet(
 
 def size_queue_fleet(
     mean_requests_per_s: Number, capacity_requests_per_s: Number, *, startup_s: float = 600.0, gpus_per_replica: Number = 1.0,
-    gpus_per_instance: Number = 1.0, headroom: Number = 0.0, spares: Number = 1.0, pooling: Number = 1.0,
+    gpus_per_instance: Number = 1.0, headroom: Number = 0.0, spares: Number = 1.0, pooling: Number = 1.0, billed_s: float = 0.0,
 ) -> Fleet:
     """A fleet for requests that all wait: it works a day's off, and exists for those hours and its start alone.
 
-    As many replicas as the mean load needs, rounded up, run for load / replicas of the day, and start once; with the start no
-    longer than the day. The fleet's figures are means over the day. Ignored: minimum billing periods.
+    As many replicas as the mean load needs, rounded up, run for that load / what they hold of the day, and start once; with the
+    start no longer than the day. Where rent is billed in steps of `billed_s` the time is rounded up to whole ones. The fleet's
+    figures are means over the day.
     """
-    exact = np.asanyarray(replicas_to_hold(
-        mean_requests_per_s, np.asanyarray(capacity_requests_per_s) * (1.0 - np.asanyarray(headroom)), pooling))
-    busy = np.maximum(round_up(exact), 1.0)
-    share = np.where(exact > 0.0, np.minimum(exact / busy + startup_s / SECONDS_PER_DAY, 1.0), 0.0)
+    held = np.asanyarray(capacity_requests_per_s) * (1.0 - np.asanyarray(headroom))
+    busy = np.maximum(round_up(np.asanyarray(replicas_to_hold(mean_requests_per_s, held, pooling))), 1.0)
+    working = np.asanyarray(load_ratio(mean_requests_per_s, fleet_capacity(busy, held, pooling)))
+    day = working + startup_s / SECONDS_PER_DAY
+    if billed_s > 0.0:
+        day = np.asanyarray(round_up(day * (SECONDS_PER_DAY / billed_s))) * (billed_s / SECONDS_PER_DAY)
+    share = np.where(working > 0.0, np.minimum(day, 1.0), 0.0)
     replicas = busy + spares
     instances = share * instances_needed(replicas, gpus_per_replica, gpus_per_instance)
     full = load_ratio(mean_requests_per_s, fleet_capacity(replicas, capacity_requests_per_s, pooling))

@@ -266,7 +266,9 @@ def _of_staying(c: Comparison, *, month_1: bool = True) -> str:
     start, stay = compared_from(c), option_of(c, "stay")
     mean, now = month_of(c, stay)[0], sum(line.monthly_usd[0] for line in stay.lines if line.cash)
     moves = sum(mean_from(line, start) for line in stay.lines if line.kind in MIGRATIONS)
-    told = [f"{usd(moves)} of it forced migrations"] if moves > PART * mean else []
+    each = c.case["migration.hours"]
+    hours = f"{case_number(c.case, 'migration.hours'):g} h each{'' if each.basis is Basis.STATED else ', assumed'}"
+    told = [f"{usd(moves)} of it forced migrations, {hours}"] if moves > PART * mean else []
     if month_1 and abs(mean - now) > PART * now:
         told.append(f"month 1: {usd(now)}")
     return f" ({'; '.join(told)})" if told else ""
@@ -303,8 +305,10 @@ def _stay(c: Comparison) -> Block:
         o = option_of(c, v.challenger)
         mean, spread = npv_of(c, o)
         ends = f" (bad case {short_usd(spread[0])}, good case {short_usd(spread[2])})" if spread and not _flat(spread) else ""
+        first = o.upfront_usd - o.upfront_no_cash_usd
+        mostly = f"; its set-up is {short_usd(first)}" if mean < 0 and first > -0.5 * mean else ""
         why = (f"The nearest other option, {o.label}, {'would save' if mean > 0 else 'loses'} {short_usd(abs(mean))}"
-               f"{' on average' * drawn(c)}{ends}{f', but {reason(c, o.id)}' if mean > 0 else ''}.")
+               f"{' on average' * drawn(c)}{ends}{f', but {reason(c, o.id)}' if mean > 0 else mostly}.")
         tested = next((p.option for p in v.passed_over if p.reason != "not tested"), o.id)
         if tested != o.id:
             best = option_of(c, tested)

@@ -10,10 +10,12 @@ from itertools import accumulate
 from operator import itemgetter
 
 from roi.answers.size import Sizing
+from roi.answers.size_hours import ALL_DAY, FOR_THE_WORK
 from roi.answers.size_plan import FleetPoint, SizedPlan
 from roi.estimate.replay.load_curve import Slo
 from roi.report.layout.blocks import Block, Bullets, Gap, Heading, Labelled, Notes, Paragraph, Row, Table, Title
 from roi.report.layout.wording import correct_first, figure, little_free, number_of, old_prices, peak_words, percent, span, usd
+from roi.report.serving.fleet_words import busy, fleet_words, hours_of_work, means, of_yours, plan_name
 from roi.store.traces import FEW_CALLS, LEAST_S
 
 SCHEMA = "roi.sizing/1"
@@ -55,11 +57,6 @@ def frontier(sizing: Sizing) -> tuple[tuple[SizedPlan, FleetPoint], ...]:
     return tuple(each for each, best in zip(every, before, strict=False) if each[1].load.e2e_p95_s < best)
 
 
-def plan_name(plan: SizedPlan) -> str:
-    """The words for a plan: 1 x L40S fp8, RunPod."""
-    return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor if plan.owned is None else 'yours'}"
-
-
 def _own(sizing: Sizing) -> list[SizedPlan]:
     """The plans on cards that are owned, the cheapest first."""
     return [plan for plan in sizing.plans if plan.owned is not None]
@@ -72,7 +69,7 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     yield from _correct(sizing)
     own = _own(sizing)
     lead = "Cheapest plan that holds" if best.fleet.holds else "No plan holds in a replay of its fleet; the cheapest"
-    yield Paragraph(f"{lead}: {_fleet(sizing, best)}", strong=True)
+    yield Paragraph(f"{lead}: {fleet_words(sizing, best)}", strong=True)
     yield from _yours(sizing)
     yield from _api_alone(sizing)
     shown = sizing.plans[:SHOWN]
@@ -84,7 +81,8 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
                 tuple(Row((name, *cells), strong=plan is best) for plan, (name, _, *cells) in rows))
     volume = "the trace's rate" if sizing.trace else "today's volume"
     others = [f"{way.name}{'' if way.gpus else f' ({way.note})'} {way.usd:,.0f}" for way in sizing.ways[1:]]
-    ways = [f"Other ways than the first plan all day, USD a month at {volume}: {'; '.join(others)}"] if others else []
+    paid_so = "all day" if best.runs == ALL_DAY else best.runs
+    ways = [f"Other ways than the first plan {paid_so}, USD a month at {volume}: {'; '.join(others)}"] if others else []
     whole = {plan.vendor: plan.gpus_per_instance for plan in shown
              if plan.fleet.gpus > (plan.replicas + plan.spares) * plan.tensor_parallel}
     paid = "".join(f"; {vendor} rents {held} GPUs at a time" for vendor, held in whole.items())
@@ -92,7 +90,7 @@ def _lead(sizing: Sizing) -> Iterable[Block]:
     plans = f"{number_of(more, 'more plan')}, " if more > 0 else ""
     heads = ("need: the fewest replicas that hold the SLO at the peak, spares on top, 5-95% over the engine's speed, ? where no"
              " fleet holds; GPUs and USD: with spares,"
-             f" in whole instances{paid}; busy: share of the time that replicas run, however full")
+             f" in whole instances{paid}{means(best)}; {busy(best)}")
     yield from (Gap(), Notes((
         heads, *([YOURS] if own or sizing.too_few else ()), *ways,
         f"--full: {plans}capacity of a replica, larger and smaller fleets, what this rests on")))
@@ -107,6 +105,8 @@ def _correct(sizing: Sizing) -> Iterable[Block]:
 def _held(sizing: Sizing) -> str:
     """What the fleet does at the peak and over a day."""
     load, slo, day = sizing.plans[0].fleet.load, sizing.slo, sizing.day
+    if sizing.plans[0].runs == FOR_THE_WORK:
+        return hours_of_work(sizing.plans[0])
     ttft, tpot = (f" (SLO {text})" if limit != float("inf") else "" for limit, text in (
         (slo.ttft_p95_s, _s(slo.ttft_p95_s)), (slo.tpot_p95_s, _ms(slo.tpot_p95_s))))
     free = " No SLO: everything can wait." if slo == Slo() else ""
@@ -125,7 +125,7 @@ def _how_sure(sizing: Sizing) -> str:
     best = sizing.plans[0]
     slow = [(p.usd_per_month_slow, p) for p in sizing.plans
             if p.usd_per_month_slow is not None and p.fleet.holds == best.fleet.holds]
-    end = f"and no fleet{_of_yours(best)} holds" if best.usd_per_month_slow is None else usd(best.usd_per_month_slow)
+    end = f"and no fleet{of_yours(best)} holds" if best.usd_per_month_slow is None else usd(best.usd_per_month_slow)
     ends = f"{usd(best.usd_per_month_fast)} a month where the engine is fast (P95), {end} where it is slow (P5)"
     least, surest = min(slow, key=itemgetter(0), default=(0.0, best))
     other = "" if surest is best else f"; there {surest.replicas_slow} of {plan_name(surest)} cost least, {usd(least)}"
@@ -193,8 +193,9 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield Paragraph(
         "alone: what one replica holds at the SLO. need: replicas at the peak behind a router that picks the emptiest; 5-95%:"
         f" with the engine at the ends of its speed, ? where no fleet holds.{spares} TTFT, TPOT and busy: those replicas under"
-        " the peak, replayed; busy: share of the time that they run, however full (roi compare"
-        f" tells the load over what they hold instead). At the peak {figure(best.fleet.load.in_flight)} requests are in flight."
+        f" the peak, replayed; {busy(best)} (roi compare"
+        f" tells the load over what they hold instead){means(best)}. At the peak"
+        f" {figure(best.fleet.load.in_flight)} requests are in flight."
         f"{_behind(best, trace=sizing.trace is not None)}{UNLISTED if len(sizing.plans) > 1 else ''}")
     if measured := {plan.evidence: plan_name(plan) for plan in sizing.plans if plan.basis == "measured"}:
         others = " The others are estimates." if any(plan.basis != "measured" for plan in sizing.plans) else ""
@@ -218,7 +219,8 @@ def _tell(sizing: Sizing) -> Iterable[Block]:
     yield Heading("Cost against latency: fleets that no cheaper one beats")
     yield Table(FLEET_HEADS, rows)
     tight = f" tight: holds, with less than {percent(sizing.headroom)} kept free."
-    yield Paragraph("Replicas that serve; spares are paid and idle. E2E: until the last token."
+    all_day = "" if best.runs == ALL_DAY else " USD: paid all day."
+    yield Paragraph(f"Replicas that serve; spares are paid and idle.{all_day} E2E: until the last token."
                     f"{tight if any(row.cells[-1] == 'tight' for row in rows) else ''}")
     yield from _basis(sizing)
 
@@ -260,40 +262,16 @@ def slo_words(slo: Slo) -> str:
 
 def _answer(sizing: Sizing, best: SizedPlan) -> str:
     exact = "Needed" if best.replicas_exact is None else f"The load needs {best.replicas_exact:.2f}, rounded up"
-    slow = f"no fleet{_of_yours(best)} holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
-    return f"{_fleet(sizing, best)} {exact}: {best.replicas_fast} where the engine is fast (P95), {slow} (P5)."
-
-
-def _of_yours(plan: SizedPlan) -> str:
-    """What limits the fleets of this plan beside the SLO: the number of cards that are owned."""
-    return "" if plan.owned is None else f" of your {number_of(plan.owned, 'card')}"
-
-
-def _fleet(sizing: Sizing, best: SizedPlan) -> str:
-    """The replicas, spares and instances, and their rent."""
-    share, level = (sizing.fleet_share, figure(sizing.rent_level)) if best.owned is None else (1.0, "1")
-    spare = f" and {number_of(best.spares, 'spare')}" if best.spares else ""
-    paid = "" if share == 1.0 else (
-        f", {percent(share)} of the rent: other adapters share the base, and are taken to bring no load at this one's peak"
-        f" (with as much each, the rent is nearer to {usd(best.fleet.usd_per_month / share)})")
-    held = best.fleet.instances
-    instances = "" if held == best.replicas + best.spares else f" on {number_of(held, 'instance')}"
-    return (f"{number_of(best.replicas, 'replica')}{spare} of {plan_name(best)}{instances}:"
-            f" {usd(best.fleet.usd_per_month)} a month{paid}"
-            f"{'' if best.owned is None else f' of power and space; {_used(best.fleet.gpus, best.owned)}'}"
-            f"{'' if level == '1' else f' (roi compare lets rent drift: centrally {level} of it, mean of all months)'}.")
-
-
-def _used(gpus: int, owned: int) -> str:
-    return f"{gpus} of {number_of(owned, 'card')} {'is' if gpus == 1 else 'are'} used"
+    slow = f"no fleet{of_yours(best)} holds" if best.replicas_slow is None else f"{best.replicas_slow} where it is slow"
+    return f"{fleet_words(sizing, best)} {exact}: {best.replicas_fast} where the engine is fast (P95), {slow} (P5)."
 
 
 def _plan(plan: SizedPlan) -> Row:
     load = plan.fleet.load
     return Row((
         f"{plan_name(plan)} {plan.usd_per_gpu_hour:.3g}", figure(plan.alone_requests_per_s), str(plan.replicas),
-        f"{plan.replicas_fast}-{'?' if plan.replicas_slow is None else plan.replicas_slow}", str(plan.fleet.gpus),
-        f"{plan.fleet.usd_per_month:,.0f}", _s(load.ttft_p95_s), _ms(load.tpot_p95_s), percent(load.utilisation),
+        f"{plan.replicas_fast}-{'?' if plan.replicas_slow is None else plan.replicas_slow}", figure(plan.gpus_paid),
+        f"{plan.usd_per_month:,.0f}", _s(load.ttft_p95_s), _ms(load.tpot_p95_s), percent(load.utilisation),
     ))
 
 
@@ -336,7 +314,7 @@ def _yours(sizing: Sizing) -> Iterable[Block]:
     """Whether the cards that are owned hold the load too, or how many are missing."""
     own = _own(sizing)
     if own and own[0] is not sizing.plans[0] and own[0].fleet.holds:
-        yield Paragraph(f"Your own cards hold it too: {_fleet(sizing, own[0])}", strong=True)
+        yield Paragraph(f"Your own cards hold it too: {fleet_words(sizing, own[0])}", strong=True)
     if sizing.own_infeasible is not None:
         yield Paragraph(f"Your own cards do not hold it: {sizing.own_infeasible}.")
     if not own and sizing.too_few:

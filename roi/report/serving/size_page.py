@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from roi.answers.size import Sizing
+from roi.answers.size_hours import ALL_DAY
 from roi.disk import replace_file
 from roi.errors import InputError, RoiError, needs
 from roi.report.charts.look import Spec, cents, money_axis, own_colours, spec
 from roi.report.layout.blocks import Heading, Title
 from roi.report.layout.wording import figure, number_of, percent, usd
 from roi.report.page.parts import Page, Picture, told
-from roi.report.serving.size import frontier, plan_name, size_blocks, slo_words
+from roi.report.serving.fleet_words import plan_name
+from roi.report.serving.size import frontier, size_blocks, slo_words
 from roi.units import GIB
 
 SHOWN = 7
@@ -46,7 +48,7 @@ def rent_against_latency(sizing: Sizing) -> Spec:
                          "e2e": fleet.load.e2e_p95_s, "ttft": fleet.load.ttft_p95_s, "tpot": 1e3 * fleet.load.tpot_p95_s,
                          "slo": "SLO holds" if fleet.holds else "SLO broken"} for plan in sizing.plans for fleet in plan.fleets]
     best = [{"usd": cents(fleet.usd_per_month), "e2e": fleet.load.e2e_p95_s} for _, fleet in frontier(sizing)]
-    first = sizing.plans[0].fleet
+    first, all_day = sizing.plans[0].fleet, "" if sizing.plans[0].runs == ALL_DAY else " all day"
     x = {"field": "e2e", "type": "quantitative", "title": "P95 to the last token, s, logarithmic",
          "scale": {"type": "log", "nice": False, "padding": 20}, "axis": {"grid": False, "format": "~r", "tickCount": 6}}
     y = {"field": "usd", "type": "quantitative", "title": "USD a month, spares included",
@@ -70,8 +72,8 @@ def rent_against_latency(sizing: Sizing) -> Spec:
             f" {figure(sizing.hold_requests_per_s)} requests a second, SLO: {slo_words(sizing.slo)}."
             f" {'The cheapest plan that holds' if first.holds else 'No plan holds; the cheapest'}"
             f" needs {number_of(first.replicas, 'replica')} of"
-            f" {plan_name(sizing.plans[0])} for {usd(first.usd_per_month)} a month, {first.load.e2e_p95_s:.2f} s to the last"
-            " token.")
+            f" {plan_name(sizing.plans[0])} for {usd(first.usd_per_month)} a month{all_day}, {first.load.e2e_p95_s:.2f} s to"
+            " the last token.")
     return spec("Rent against latency", said, height=340, layer=layer, data={"values": rows})
 
 
@@ -116,8 +118,8 @@ def check_figure(path: Path) -> None:
     _converter()
 
 
-def write_figure(spec: Mapping[str, Any], path: Path) -> None:  # Any: plain JSON values
-    """Write the figure to `path`, completely or not at all; a browser that shows it fetches nothing."""
+def write_figure(spec: Mapping[str, Any], path: Path, *, fresh: bool = False) -> None:  # Any: plain JSON values
+    """Write the figure to `path`, completely or not at all, and if `fresh` over no file; a browser fetches nothing for it."""
     convert, sized = _converter(), {**spec, "width": 620}
     match path.suffix.lower():
         case ".svg":
@@ -126,7 +128,7 @@ def write_figure(spec: Mapping[str, Any], path: Path) -> None:  # Any: plain JSO
             figure = convert.vegalite_to_png(sized, scale=2)
         case _:
             figure = convert.vegalite_to_html(sized, bundle=True)
-    replace_file(path, figure, "--figure")
+    replace_file(path, figure, "--figure", fresh=fresh)
 
 
 def _converter() -> Any:  # Any: a module

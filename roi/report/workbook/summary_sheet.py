@@ -4,7 +4,7 @@ from typing import Any
 
 from roi.economics.decision.verdict import chance
 from roi.economics.finance import LARGEST_RATE, NOTHING
-from roi.report.comparison.advice import advice, counted, npv_of
+from roi.report.comparison.advice import advice, counted, drawn, npv_of
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.screen import head
 from roi.report.comparison.thresholds import compared_with, month_of, quality
@@ -38,11 +38,13 @@ BROKEN = "At these assumptions roi takes another branch than these formulas: see
 
 
 def write_summary(pen: Pen, sheet: Any, p: Plan, version: str) -> None:
-    """The summary; its figures are formulas, those that follow from draws are numbers, and said to be."""
+    """The summary; its figures are formulas, those that follow from draws, where there are any, are numbers, and said to be."""
     c = p.comparison
+    heads = DRAWN if drawn(c) else ()
+    last = len(LIVE) + len(heads) - 1
     for column, width in ((0, 31), (1, 19), (2, 10)):
         sheet.set_column(column, column, width)
-    sheet.set_column(3, len(LIVE) + len(DRAWN) - 1, 11)
+    sheet.set_column(3, last, 11)
     pen.title(sheet, str(c.case["title"].value))
     row = 1
     for line in render([*head(c)[1:], *alerts(c), *advice(c)], width=150).splitlines():
@@ -51,14 +53,16 @@ def write_summary(pen: Pen, sheet: Any, p: Plan, version: str) -> None:
             row += 1
     row += 1
     pen.text(sheet, row, 0, "Every option, at the assumptions of this workbook", bold=True, font_size=12)
-    pen.text(sheet, row, len(LIVE), "Computed by roi from its draws; they do not follow the cells", italic=True, **GREY)
+    if heads:
+        pen.text(sheet, row, len(LIVE), "Computed by roi from its draws; they do not follow the cells", italic=True, **GREY)
     row += 1
     sheet.set_row(row, 42)
-    pen.heads(sheet, row, (*LIVE, *(head.format(counted(c)) for head in DRAWN)))
+    pen.heads(sheet, row, (*LIVE, *(each.format(counted(c)) for each in heads)))
     for each in p.options:
         row += 1
         _live(pen, sheet, p, row, each)
-        _drawn(pen, sheet, p, row, each)
+        if heads:
+            _drawn(pen, sheet, p, row, each)
     row += 2
     checks = f"{CHECKS}!$B${FIRST_LINE + 1}:$B${FIRST_LINE + max(len(p.guards), 1)}"
     pen.cell(sheet, row, 0, f'=IF(AND({checks}),"{HOLD}","{BROKEN}")', HOLD, bold=True)
@@ -70,11 +74,10 @@ def write_summary(pen: Pen, sheet: Any, p: Plan, version: str) -> None:
     row += 1
     for line in _limits(p, version):
         row += 1
-        last = len(LIVE) + len(DRAWN) - 1
         sheet.merge_range(row, 0, row, last, "", pen.style(text_wrap=True, **GREY))
         pen.text(sheet, row, 0, line, text_wrap=True, **GREY)
-        sheet.set_row(row, 13.5 * -(-len(line) // 200))
-    sheet.print_area(0, 0, row, len(LIVE) + len(DRAWN) - 1)
+        sheet.set_row(row, 13.5 * -(-len(line) // (200 if heads else 140)))
+    sheet.print_area(0, 0, row, last)
     sheet.freeze_panes(1, 1)
 
 
@@ -160,7 +163,7 @@ def _limits(p: Plan, version: str) -> list[str]:
     held = ", ".join(fixed(p))
     return [
         FOLLOWS,
-        CENTRAL,
+        CENTRAL + (FROM_DRAWS if drawn(p.comparison) else UNSURE),
         NOT_FOLLOWED + chosen,
         f"Fixed, because the formulas hold for this value alone: {held}.",
         WORKED_OUT,
@@ -172,10 +175,9 @@ FOLLOWS = (
     "What follows the cells: every cost line by month, NPV, payback, IRR, fleets in whole replicas and instances. Blue on"
     " yellow: assumptions to change. Black: formulas. Grey italic: computed by roi."
 )
-CENTRAL = (
-    "NPV here is at the central values, as by roi compare --draws 0. Its mean, P10 to P90 and chances come from draws and"
-    " stay as they were computed."
-)
+CENTRAL = "NPV here is at the central values, as by roi compare --draws 0."
+FROM_DRAWS = " Its mean, P10 to P90 and chances come from draws and stay as they were computed."
+UNSURE = " There are no draws: nothing says how sure it is."
 NOT_FOLLOWED = (
     "Not recalculated: which options can work, which one is recommended, the cheapest plan of each, a hybrid's floor."
 )

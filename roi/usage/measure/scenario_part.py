@@ -105,9 +105,11 @@ def _incumbent(found: Usage, w: MeasuredWorkload, bill: float | None, day: int) 
     yield "provider", price.provider
     yield "model", w.choice.model
     yield "uses_cache", w.uses_cache
+    paid, split = paid_a_month(found, at_list_of(found.chosen, day), price.provider, bill)
+    if not paid and price.cache_write_usd_per_mtok is not None and writes_nothing(found.chosen):
+        yield "writes_cache", False
     if w.batch_share:
         yield "batch_share", round(w.batch_share, 6)
-    paid, split = paid_a_month(found, at_list_of(found.chosen, day), price.provider, bill)
     if paid:
         yield "bill_usd_per_month", round(paid, 2) or paid
     if paid and split is not None:
@@ -143,6 +145,12 @@ def paid_a_month(
     return (listed * a_month, 0.0) if any(_apart(each) for each in rows) else (None, None)
 
 
+def writes_nothing(rows: Sequence[Priced]) -> bool:
+    """True where tokens were read from a cache and none are told as written to it: the list price has no write in it."""
+    read, written = (any(each.spend.tokens[name] for each in rows) for name in ("cache_read", "cache_write"))
+    return read and not written
+
+
 def _apart(each: Priced) -> bool:
     """True where the list has a price for these calls that no field of a scenario says."""
     return each.spend.tier is not None or each.spend.tokens["cache_write_1h"] > 0
@@ -161,5 +169,8 @@ def _comments(found: Usage, w: MeasuredWorkload) -> Iterator[str]:
         yield "calls in a tier that is not the standard one: the bill is at its list price, which no other option has"
     if any(each.spend.tokens["cache_write_1h"] for each in found.chosen):
         yield "cache writes that are kept an hour: the bill has their list price, in place of that of the shorter time"
+    if writes_nothing(found.chosen):
+        yield ("no row counts tokens written to a cache: as long as no bill stands here, calls that miss it pay plain input;"
+               " incumbent.writes_cache: true has them written at the list's price")
     if w.requests_per_day is None:
         yield "a bill that nothing reports is these tokens at list price: what a scenario's requests and lengths must come to"

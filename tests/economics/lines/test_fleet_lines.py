@@ -41,6 +41,16 @@ def test_a_queue_pays_for_its_hours_of_work_and_one_start_a_day() -> None:
     assert np.asarray(lines[0].monthly)[:, 0] == pytest.approx([6.25 / 24 * 1460.0, 1460.0])
 
 
+def test_a_queue_is_billed_in_whole_steps_where_its_vendor_has_such() -> None:
+    """6.25 hours are 7 started ones, or a started day; by the second without the field, which a fleet all day does not need."""
+    serving = {"autoscale": True, "autoscale_floor": 0, "startup_hours": 0.25, "spares": 0, "headroom": 0.0}
+    for billed, hours in ((None, 6.25), (1.0, 7.0), (0.5, 6.5), (24.0, 24.0)):
+        more = {} if billed is None else {"billing_hours": billed}
+        case = case_of(serving={**serving, **more}, workload={"can_wait_share": 1.0})
+        w = World(case, **plan(SELF, capacity_requests_per_s=4.0, pooling=1.0))
+        assert w.line(SELF, "GPU rent")[1] == pytest.approx([hours / 24 * 1460.0] * 24)
+
+
 def test_a_commitment_is_paid_whether_there_is_work_or_not() -> None:
     serving = {"autoscale": True, "autoscale_floor": 0, "spares": 0, "headroom": 0.0}
     case = case_of(serving=serving, workload={"can_wait_share": 1.0})

@@ -367,12 +367,25 @@ def test_staying_tells_its_migrations_and_its_first_month_apart_from_the_mean_mo
     lines = {line.name: line.monthly_usd for line in option_of(c, "stay").lines if line.cash}
     (moves,) = (sum(usd) for name, usd in lines.items() if name.endswith(": migration"))
     first = sum(usd[0] for usd in lines.values())
-    told = re.search(r"Cash \$(\d+) a month \(\$(\d+) of it forced migrations; month 1: \$([0-9.]+)\)", flat(c))
+    words = r"Cash \$(\d+) a month \(\$(\d+) of it forced migrations, 40 h each, assumed; month 1: \$([0-9.]+)\)"
+    told = re.search(words, flat(c))
     assert told is not None
+    stated = flat(answer("workload.requests_per_day=1", "people.migration_hours=30", *NOTHING))
+    assert "of it forced migrations, 30 h each; month 1" in stated
     assert float(told[1]) == pytest.approx(sum(map(sum, lines.values())) / 36, abs=0.5)
     assert float(told[2]) == pytest.approx(moves / 36, abs=0.5)
     assert float(told[3]) == pytest.approx(first, rel=0.01)
     assert "1 request a day on" in flat(c)
+
+
+def test_staying_says_that_a_change_costs_more_than_it_could_save() -> None:
+    """A request a day costs cents a month; the nearest option loses little more or less than its set-up, which is told."""
+    c = answer("workload.requests_per_day=1")
+    nearest = option_of(c, c.verdict.challenger)
+    assert nearest.upfront_usd > -0.5 * nearest.npv_usd > 0
+    told = f"The nearest other option, {nearest.label}, loses "
+    assert told in flat(c)
+    assert f"; its set-up is {short_usd(nearest.upfront_usd)}." in flat(c)
 
 
 @pytest.mark.parametrize("name", ["API gateway", "commitment not used", "incumbent's model ends: migration", "training course"])

@@ -80,6 +80,18 @@ def test_the_drawn_figures_are_those_that_the_verdict_counts_and_say_which(templ
         assert any(o.expected_npv_usd != pytest.approx(o.expected_cash_npv_usd) for o in c.options)
 
 
+def test_a_workbook_without_draws_has_no_column_and_no_word_of_a_mean() -> None:
+    c = compare(resolve(check_scenario({**SHORT, "draws": 0})).case)
+    sheet = opened(comparison_workbook(c, "1.0"), data_only=True).worksheets[0]
+    said = [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value is not None]
+    assert "total cost, USD" in said
+    assert not [text for text in said if any(word in text for word in ("mean NPV", "P10", "chance to", "from its draws"))]
+    assert any("There are no draws: nothing says how sure it is." in text for text in said)
+    drawn = compare(resolve(check_scenario({**SHORT, "draws": 64})).case)
+    heads = [str(cell.value) for row in opened(comparison_workbook(drawn, "1.0")).worksheets[0].iter_rows() for cell in row]
+    assert any(text.startswith("mean NPV") for text in heads)
+
+
 def test_every_amount_on_the_options_sheets_is_a_formula_or_zero(small: Comparison, content: bytes) -> None:
     book = opened(content)
     for o in small.options:

@@ -1,0 +1,80 @@
+"""The words of `roi size` for a plan, its fleet, what that costs, and what `roi compare` pays for it."""
+
+from typing import Final
+
+from roi.answers.size import Sizing
+from roi.answers.size_hours import ALL_DAY, FOR_THE_WORK
+from roi.answers.size_plan import SizedPlan
+from roi.estimate.replay.fleet import HOURS
+from roi.report.layout.wording import figure, number_of, percent, usd
+
+ALIKE: Final = 0.005
+"""Of a month's rent, below which `roi compare` differs by the drift of rents alone."""
+
+
+def plan_name(plan: SizedPlan) -> str:
+    """The words for a plan: 1 x L40S fp8, RunPod."""
+    return f"{plan.tensor_parallel} x {plan.gpu} {plan.weight_dtype}, {plan.vendor if plan.owned is None else 'yours'}"
+
+
+def of_yours(plan: SizedPlan) -> str:
+    """What limits the fleets of this plan beside the SLO: the number of cards that are owned."""
+    return "" if plan.owned is None else f" of your {number_of(plan.owned, 'card')}"
+
+
+def fleet_words(sizing: Sizing, best: SizedPlan) -> str:
+    """The replicas, spares and instances, when they run, and what they cost."""
+    share = sizing.fleet_share if best.owned is None else 1.0
+    spare = f" and {number_of(best.spares, 'spare')}" if best.spares else ""
+    paid = "" if share == 1.0 else (
+        f", {percent(share)} of the rent: other adapters share the base, and are taken to bring no load at this one's peak"
+        f" (with as much each, the rent is nearer to {usd(best.usd_per_month / share)})")
+    held = best.fleet.instances
+    instances = "" if held == best.replicas + best.spares else f" on {number_of(held, 'instance')}"
+    followed = "" if best.runs == ALL_DAY else f", {best.runs}"
+    return (f"{number_of(best.replicas, 'replica')}{spare} of {plan_name(best)}{instances}{followed}:"
+            f" {usd(best.usd_per_month)} a month{paid}"
+            f"{'' if best.owned is None else f' of power and space; {_used(best.fleet.gpus, best.owned)}'}"
+            f"{_compared(sizing, best)}.{_all_day(best)}")
+
+
+def hours_of_work(best: SizedPlan) -> str:
+    """What becomes of a day's requests where the fleet exists for the hours of work alone."""
+    hours = HOURS * best.gpus_paid / best.fleet.gpus
+    return f"A day's requests take {figure(hours)} hours of this fleet, one start included. No SLO: everything can wait."
+
+
+def means(best: SizedPlan) -> str:
+    """Of what GPUs and USD are the mean, where the fleet does not run all day."""
+    return "" if best.runs == ALL_DAY else "; both are means over all hours, of a fleet that is committed all day's"
+
+
+def busy(best: SizedPlan) -> str:
+    """What stands under busy, and of what load where the fleet works a day's off in some hours."""
+    spread = "; TTFT, TPOT and busy: were the day's requests spread over it" if best.runs == FOR_THE_WORK else ""
+    return f"busy: share of the time that replicas run, however full{spread}"
+
+
+def _all_day(best: SizedPlan) -> str:
+    """What the fleet would cost all day, where it does not run all day."""
+    return "" if best.runs == ALL_DAY else f" Paid all day and all month they cost {usd(best.fleet.usd_per_month)}."
+
+
+def _compared(sizing: Sizing, best: SizedPlan) -> str:
+    """In what the rent that `roi compare` counts differs, in brackets; nothing of cards that are owned."""
+    if best.owned is not None:
+        return ""
+    level, rent = figure(sizing.rent_level), sizing.compared
+    drift = "" if level == "1" else f"lets rent drift: centrally {level} of it, mean of all months"
+    if rent is None:
+        return f" (roi compare {drift})" if drift else ""
+    months = f"{usd(rent.usd_per_month)} in a mean month"
+    if sizing.plans[rent.plan] is not best:
+        return f" (over its months roi compare finds {plan_name(sizing.plans[rent.plan])} cheaper: {months})"
+    if abs(rent.usd_per_month - rent.drifted_usd_per_month) <= ALIKE * rent.drifted_usd_per_month:
+        return f" (roi compare {drift})" if drift else ""
+    return f" (roi compare: {months}, as {'volume changes' if level == '1' else 'volume and rent change'})"
+
+
+def _used(gpus: int, owned: int) -> str:
+    return f"{gpus} of {number_of(owned, 'card')} {'is' if gpus == 1 else 'are'} used"

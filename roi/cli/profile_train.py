@@ -69,6 +69,8 @@ def train(
     """
     from roi.answers.opening import open_lengths
     from roi.catalog.models.configs import context_tokens
+    from roi.estimate.training.optimizers import named_optimizer
+    from roi.estimate.training.peft_methods import named_method
     from roi.estimate.training.plan import TrainingPlan
     from roi.profiling.model_to_build import choose_model_to_build
     from roi.profiling.train.refused import check_options, closed_form
@@ -85,8 +87,9 @@ def train(
         stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
         rows = seq or longest or ((64, 256) if where == "cpu" else (512, 2048))
         return TrainingPlan(
-            method=method, rank=rank, targets=targets, micro_batch=micro_batch[0], seq=rows[0], checkpointing=checkpointing,
-            dtype=stored, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, trainer=loop,
+            method=named_method(method), rank=rank, targets=targets, micro_batch=micro_batch[0], seq=rows[0],
+            checkpointing=checkpointing, dtype=stored, attention=attention, optimizer=named_optimizer(optimizer),
+            dropout=dropout, double_quant=double_quant, trainer=loop,
             autocast=autocast if autocast is not None else loop != "plain" and stored != "fp32", gpus=gpus, sharding=sharding,
             accumulation=accumulation, kernels=kernels, packed=packing,
             padded=bool(examples) and not packing,  # without lengths every sequence is full

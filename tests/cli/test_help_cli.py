@@ -88,6 +88,23 @@ def test_a_word_lists_the_fields_that_have_to_do_with_it():
     assert "A command begins so: roi prices." in ask("help", "price").stdout
 
 
+@pytest.mark.parametrize("word", ["oncall", "on-call", "on_call", "on call", "ON-CALL"])
+def test_a_word_is_found_however_its_parts_are_joined(word):
+    answer = ask("help", word)
+    assert answer.exit_code == 0
+    assert {"people.run_hours_per_month", "people.existing_hours_on_call_only"} <= set(answer.stdout.splitlines())
+
+
+def test_a_field_is_found_by_its_letters():
+    assert ask("help", "usdpererror").stdout == ask("help", "quality.usd_per_error").stdout
+    assert ask("help", "Workload.Requests-Per-Day").stdout == ask("help", "workload.requests_per_day").stdout
+    assert "workload.cache_hit_rate, apis.NAME.cache_hit_rate; write one out" in ask("help", "cachehitrate").stderr
+
+
+def test_what_a_field_needs_besides_is_told():
+    assert "with autoscale: true" in " ".join(ask("help", "serving.autoscale_floor").stdout.split())
+
+
 def test_the_shell_completes_commands_and_fields():
     env = {"_ROI_COMPLETE": "bash_complete", "COMP_CWORD": "2"}
     typed = CliRunner(env={**env, "COMP_WORDS": "roi help workload.re"}).invoke(main, [], prog_name="roi")

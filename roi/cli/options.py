@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from roi.errors import InputError, NotAChoice, visible
+
+if TYPE_CHECKING:
+    from roi.estimate.training.plan import Optimizer
+    from roi.facts.methods import Method
 
 F = TypeVar("F", bound=Callable[..., Any])
 """A command's function."""
@@ -162,3 +166,13 @@ def watched() -> Iterator[Callable[[str], None]]:
 def page_options(command: F) -> F:
     """--html, and what goes with it, where there is no --output of `written_options`."""
     return html_option(force_option(command))
+
+
+def method_and_optimizer(context: click.Context) -> tuple["Method", "Optimizer"]:
+    """Method and optimizer, whose names people write in many ways."""
+    from roi.estimate.training.optimizers import named_optimizer
+    from roi.estimate.training.peft_methods import named_method
+
+    asked = context.params
+    asked["method"], asked["optimizer"] = named_method(asked["method"]), named_optimizer(asked["optimizer"])
+    return asked["method"], asked["optimizer"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from roi.cli import profile_options as shared
+from roi.cli.options import method_and_optimizer
 from roi.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,14 +70,13 @@ def train(
     """
     from roi.answers.opening import open_lengths
     from roi.catalog.models.configs import context_tokens
-    from roi.estimate.training.optimizers import named_optimizer
-    from roi.estimate.training.peft_methods import named_method
     from roi.estimate.training.plan import TrainingPlan
     from roi.profiling.model_to_build import choose_model_to_build
     from roi.profiling.train.refused import check_options, closed_form
 
     if packing and lengths is None:
         raise InputError("--packing: packs examples of real lengths; which? --lengths FILE")
+    method, optimizer = method_and_optimizer(click.get_current_context())
     examples = () if lengths is None else open_lengths(lengths, "--lengths")
     chosen = choose_model_to_build(model, weights, device or "cpu", layers, shrink)
     longest = (min(max(examples), context_tokens(chosen.config) or max(examples)),) if examples else ()
@@ -87,9 +87,8 @@ def train(
         stored: Dtype = dtype or ("fp32" if where == "cpu" else "bf16")
         rows = seq or longest or ((64, 256) if where == "cpu" else (512, 2048))
         return TrainingPlan(
-            method=named_method(method), rank=rank, targets=targets, micro_batch=micro_batch[0], seq=rows[0],
-            checkpointing=checkpointing, dtype=stored, attention=attention, optimizer=named_optimizer(optimizer),
-            dropout=dropout, double_quant=double_quant, trainer=loop,
+            method=method, rank=rank, targets=targets, micro_batch=micro_batch[0], seq=rows[0], checkpointing=checkpointing,
+            dtype=stored, attention=attention, optimizer=optimizer, dropout=dropout, double_quant=double_quant, trainer=loop,
             autocast=autocast if autocast is not None else loop != "plain" and stored != "fp32", gpus=gpus, sharding=sharding,
             accumulation=accumulation, kernels=kernels, packed=packing,
             padded=bool(examples) and not packing,  # without lengths every sequence is full

@@ -191,8 +191,9 @@ def test_names_as_libraries_write_them(text, name):
     "soap", "shampoo", "lamb", "nadam", "radam", "grokadamw", "q_galore_adamw8bit", "q_apollo", "apollo_mini", "BAdam",
     "signsgd",
     "DeepSpeedCPUAdam", "galore_adafactor", "galore_adamw_layerwise", "rmsprop_bnb", "paged_ademamix_8bit", "prodigy", "came",
-    "stable_adamw", "ASGD", "torch.optim.Adamax", "SparseAdam", "OneBitAdam", "adopt_adamw", "optimi_adamw", "bnb.optim.SGD8bit",
-    "bnb.optim.RMSprop8bit", "bnb.optim.Adagrad", "paged_adamw_4bit", "sophia_8bit", "foo", "adamx", "lionx", "adamlion",
+    "stable_adamw", "ASGD", "torch.optim.Adamax", "SparseAdam", "OneBitAdam", "adopt_adamw", "optimi_adamw",
+    "bnb.optim.SGD8bit", "bnb.optim.RMSprop8bit", "bnb.optim.Adagrad", "paged_adamw_4bit", "sophia_8bit", "foo", "adamx",
+    "lionx", "adamlion",
 ])
 def test_a_name_that_holds_another_is_not_taken_for_it(text):
     assert named_optimizer(text) == text

@@ -16,8 +16,8 @@ LEAST_SEQ: Final = 128
 """Shortest sequences of a plan that is proposed, tokens; longer ones are multiples of it."""
 NAMES: Final = {"lora": "LoRA", "qlora": "QLoRA", "qdora": "QDoRA"}
 UNDECOMPOSED: Final = {"dora": "lora", "qdora": "qlora"}
-ADAMW: Final = ("adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-32bit")
-"""Optimizers whose states another AdamW keeps in fewer bits."""
+WIDE_ADAMW: Final = ("adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-32bit", "adamw-8bit")
+"""Optimizers whose states a paged 8-bit AdamW keeps in fewer bits, or off the card."""
 OPTIMIZERS: Final = {"adamw-8bit": "8-bit optimizer", "paged-adamw-8bit": "paged 8-bit optimizer"}
 
 
@@ -105,17 +105,18 @@ def _shorter(plan: TrainingPlan) -> Family:
 
 
 def _last(plans: Collection[TrainingPlan]) -> Iterator[Family]:
-    """The smallest plans: LoRA in place of DoRA, states of eight bits that may leave the card, the fewest targets, then all."""
+    """The smallest plans: LoRA in place of DoRA, then states of 8 bits that may leave the card, the fewest targets, both."""
     plain = [replace(each, method=UNDECOMPOSED.get(each.method, each.method)) for each in plans]
-    yield from (family for each in plain if each not in plans for family in (_alike(each), _shorter(each)))
-    for paged, few in ((True, False), (False, True), (True, True)):
-        for each in plain:
-            if (paged and each.optimizer not in (*ADAMW, "adamw-8bit")) or (few and each.targets not in ("all-linear", "attention")):
-                continue
-            other = replace(each, optimizer="paged-adamw-8bit" if paged else each.optimizer,
-                            targets="qv" if few else each.targets)
-            yield _alike(other)
-            yield _shorter(other)
+    for other in (*(each for each in plain if each not in plans), *(other for each in plain for other in _thinner(each))):
+        yield _alike(other)
+        yield _shorter(other)
+
+
+def _thinner(plan: TrainingPlan) -> list[TrainingPlan]:
+    """The plan with a paged 8-bit optimizer, with adapters on queries and values alone, and with both, where it has more."""
+    paged = replace(plan, optimizer="paged-adamw-8bit") if plan.optimizer in WIDE_ADAMW else plan
+    few = replace(plan, targets="qv") if plan.targets in ("all-linear", "attention") else plan
+    return [each for each in dict.fromkeys((paged, few, replace(paged, targets=few.targets))) if each != plan]
 
 
 def _thrifty(plan: TrainingPlan) -> TrainingPlan:

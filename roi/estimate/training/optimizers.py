@@ -152,8 +152,8 @@ def _largest(model: ModelShape, plan: TrainingPlan) -> Number:
 
 
 ABOUT: Final = re.compile(
-    r"^huggingface|^hf|^transformers|trainer|pytorch|torchao|^ao(?=adam)|torch|optim(?!i)|deepspeed|zero[1-3]|stage[1-3]|composer"
-    r"|decoupled|distributed|hf$|xla$|npu(?=fused)")
+    r"^huggingface|^hf|^transformers|trainer|pytorch|torchao|^ao(?=adam)|torch|optim(?!i)|deepspeed|zero[1-3]|stage[1-3]"
+    r"|composer|decoupled|distributed|hf$|xla$|npu(?=fused)")
 """Letters of a name that say whose it is, and nothing of what it keeps."""
 MARKS: Final = (
     ("paged", r"paged"), ("8bit", r"8b(it)?|fp8"), ("4bit", r"4b(it)?"), ("32bit", r"32b(it)?|fp32states?"),
@@ -174,7 +174,7 @@ ALIKE: Final = {
     "paged-adamw-32bit": "paged-adamw", "paged-lion-32bit": "paged-lion", "ademamix-32bit": "ademamix", "lion-fused": "lion",
     "sgd-fused": "sgd", "sgd-foreach": "sgd-momentum",
 }  # fmt: skip
-"""Optimizer with such a mark -> the one that keeps the same: DeepSpeed's FusedLion steps in place, schedule-free SGD keeps z."""
+"""Optimizer with such a mark -> the one that keeps the same; schedule-free SGD keeps z."""
 
 
 def named_optimizer(text: str) -> str:

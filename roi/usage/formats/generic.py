@@ -134,7 +134,7 @@ def _found(options: FileOptions, header: tuple[str, ...]) -> dict[str, str | Non
 
 
 def _unknown_column(what: str, column: str, header: tuple[str, ...]) -> InputError:
-    """That a file has no such column, the nearest that it has, by the name or by what is asked for, and where the others are."""
+    """That a file has no such column, the nearest that it has, by name or by what is asked for, and where the others are."""
     near = nearest(column, header) or nearest(what, header)
     more = len(set(header)) - len(near)
     told = f"; nearest: {', '.join(name[:40] for name in near)}" if near else ""

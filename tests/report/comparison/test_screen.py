@@ -335,7 +335,8 @@ def test_staying_names_the_volume_at_which_to_look_again() -> None:
     other = min((id for id in ends if not option_of(c, id).tested), key=ends.get)
     assert "Stay on gpt-5.4-mini: stop here." in flat(c)
     assert (f"Look again above about {requests(at)} requests a day, where the advice is {option_of(c, advised).label}, or at"
-            f" the central values above {requests(ends[other])} requests a day ({option_of(c, other).label}, not tested).") in flat(c)
+            f" the central values above {requests(ends[other])} requests a day ({option_of(c, other).label}, not tested)."
+            ) in flat(c)
 
 
 @pytest.mark.full
@@ -678,7 +679,7 @@ def with_bar(name: str, bar: float, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("name", "bar"), [("classification", 0.9), ("extraction", 0.92), ("generation", 0.85)])
 def test_not_yet_names_an_option_of_ones_own_that_is_assumed_to_reach_the_bar(name: str, bar: float) -> None:
-    """The base models are assumed 13.5% to 27% wrong, and cost less cash for want of training; their adapters are as today's."""
+    """The base models are assumed 13.5% to 27% wrong, and cost less cash for want of training; the adapters are as today's."""
     c = compare(resolve(check_scenario({**with_bar(name, bar), "draws": 0})).case)
     cheapest = max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, "cash"))
     named = self_hosting_of(c)

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
         Dtype,
         Kernels,
         Loss,
+        Optimizer,
         Sharding,
         Stack,
         Trainer,
     )
+    from roi.facts.methods import Method
 
 NO_ADAPTER = "--method full trains every weight and has no adapter; leave it out, or take lora"
 NO_HOURS = "hours and USD need --examples"

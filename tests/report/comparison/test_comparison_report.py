@@ -72,7 +72,7 @@ def save(tmp_path: Path, c: Comparison) -> Path:
 def test_json_holds_every_promised_key() -> None:
     body = as_json(answer("draws=64"))
     assert body.keys() >= TOP
-    assert body["schema"] == "roi.comparison/2"
+    assert body["schema"] == "roi.comparison/3"
     for option in body["options"]:
         assert option.keys() >= OPTION, option["id"]
         assert len(option["monthly_usd"]) == (36 if option["feasible"] else 0)

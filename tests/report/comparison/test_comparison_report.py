@@ -182,7 +182,7 @@ def test_a_replay_takes_other_draws_and_another_seed(tmp_path: Path) -> None:
 
 
 DAMAGE = {
-    "other schema": (lambda b: b.update(schema="roi.comparison/3"), "schema"),
+    "other schema": (lambda b: b.update(schema="roi.comparison/4"), "schema"),
     "no schema": (lambda b: b.pop("schema"), "schema"),
     "no case": (lambda b: b.pop("case"), "case"),
     "a case that is a list": (lambda b: b.update(case=[1]), "case"),

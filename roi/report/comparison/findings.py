@@ -235,6 +235,7 @@ def drivers(c: Comparison, ends: Callable[[str, Fact], str] = range_of) -> list[
             Row((fact_name(d.path), ends(d.path, c.case[d.path]), money(d.npv_at_low_usd), money(d.npv_at_high_usd),
                  f"{d.rank_correlation:+.2f}", money(d.worth_knowing_usd)))
             for d in c.drivers), align="ll"),
-        Paragraph("One fact at its 5% and 95% end, the others central. Rank corr.: Spearman, over the draws. Worth knowing: the"
-                  " most that any study of this one fact could be worth for this decision."),
+        Paragraph(f"One fact at its 5% and 95% end, the others central{', wrong answers counted' * (c.verdict.counts == 'cash')}."
+                  " Rank corr.: Spearman, over the draws. Worth knowing: the most that any study of this one fact could be worth"
+                  " for this decision."),
     ]

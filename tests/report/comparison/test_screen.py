@@ -740,6 +740,22 @@ def test_without_a_self_hosted_option_its_reason_is_told() -> None:
     assert "NOT YET Self-hosting, none: no open model is named (candidates.self_hosted)." in flat(answer(*NOTHING))
 
 
+def test_what_counts_wrong_answers_says_so_where_the_verdict_leaves_them_out() -> None:
+    """The list of what is included, and the facts' swings; where the price is one's own both say what they said."""
+    guess, own = (" ".join(shown(bundled(*words), full=True).split()) for words in ((), ("quality.usd_per_error=0.002",)))
+    told = "wrong answers at $0.002 each, for every option and for staying"
+    assert f"{told}; the verdict leaves them out, since that price is the template's guess" in guess
+    assert "the others central, wrong answers counted. Rank corr." in guess
+    assert told in own
+    assert "the verdict leaves them out" not in own
+    assert "the others central. Rank corr." in own
+
+
+def test_the_marks_of_a_cost_tree_are_explained_beneath_it() -> None:
+    text = " ".join(comparison_text(bundled("draws=0"), (), "stay").split())
+    assert "Basis of each line's weakest fact: q quoted, * assumed, t template." in text
+
+
 def test_a_template_price_of_errors_leaves_the_verdict_to_cash_and_says_where_it_would_flip() -> None:
     c = bundled()
     assert c.verdict.counts == "cash"

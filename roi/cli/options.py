@@ -79,7 +79,7 @@ usage_option = click.option("--usage", "part", type=PATH,
 profiles_option = click.option("--profiles", multiple=True, type=PATH, help="Folder of profiles to search first.")
 full_option = click.option("--full", is_flag=True, help="Print all that is known, not the answer alone.")
 html_option = click.option("--html", type=FRESH, help="Write the report as one HTML file too, with pictures.")
-force_option = click.option("--force", is_flag=True, help="Let --html replace any file, --output one that is no such answer.")
+force_option = click.option("--force", is_flag=True, help="Replace a file that is there, whatever it holds.")
 redact_option = click.option("--redact", is_flag=True, help="Leave rates, wages and names out of --html.")
 
 

@@ -128,7 +128,8 @@ def _found(block: type[Section], keys: list[str]) -> Meaning | None:
     if not rest:
         return _meaning(info, told, inside)
     if named:
-        deeper = None if inside is None or len(rest) < 2 else _found(inside, rest[-1:])
+        inner = () if inside is None else (_found(inside, rest[k:]) for k in range(1, len(rest)))  # a name may hold dots
+        deeper = next((each for each in inner if each is not None), None)
         return deeper or _meaning(info, told, inside, _entry(info.annotation))
     return None if inside is None else _found(inside, rest)
 

@@ -42,7 +42,7 @@ class ByKind(Section):
     self_hosted_adapter: Months
     """Training an adapter and serving it; hybrids included."""
     own_hardware: Months
-    """Buying the GPUs."""
+    """Serving on GPUs of your own, bought for it or there already."""
 
 
 KINDS_OF_CHANGE = tuple(ByKind.model_fields)

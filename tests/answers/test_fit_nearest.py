@@ -123,6 +123,14 @@ def test_fewer_bits_of_states_fewer_targets_and_no_magnitudes_are_tried_before_n
     assert (same["fits"], same["peak_bytes"]) == (True, got["nearest_bytes"])
 
 
+def test_a_model_without_queries_and_values_of_such_names_is_searched_on_attention():
+    """MLA's products are q_a_proj and the like: qv matches nothing there, and the message does not offer it."""
+    told = " ".join(CliRunner().invoke(main, ["fit", "deepseek-v3", "--gpu", "H200", "--as-of", "2026-11-24"]).stdout.split())
+    assert "no smaller plan fits, not even paged 8-bit optimizer, targets attention, 128 tokens (" in told
+    refused = CliRunner().invoke(main, ["fit", "deepseek-v3", "--targets", "qv"]).stderr
+    assert "'qv' matches nothing in deepseek-v3; it has attention, all-linear, down_proj" in refused
+
+
 def test_where_nothing_fits_the_smallest_plan_that_was_tried_is_told():
     """The plan that is named does not fit when it is asked for, and needs what was said."""
     words = ("llama-3.1-70b", "--gpu", "L4")

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 
 from roi.estimate.training.plan import TrainingPlan
-from roi.estimate.training.targets import trains_experts
+from roi.estimate.training.targets import TARGET_SETS, adaptable, trains_experts
 from roi.facts.model import ModelShape
 
 LEAST_PROJECTED: Final = 4
@@ -67,7 +67,7 @@ def smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[Family]:
     yield _shorter(least)
     if least.targeted and trains_experts(model, least.targets):
         yield _shorter(replace(least, targets="attention"))
-    yield from _last(dict.fromkeys((quantised, least)))
+    yield from _last(model, dict.fromkeys((quantised, least)))
 
 
 def changes(asked: TrainingPlan, other: TrainingPlan) -> str:
@@ -104,18 +104,22 @@ def _shorter(plan: TrainingPlan) -> Family:
     return Family(plans, "seq", range(LEAST_SEQ, int(np.ceil(plan.seq)), LEAST_SEQ))
 
 
-def _last(plans: Collection[TrainingPlan]) -> Iterator[Family]:
+def _last(model: ModelShape, plans: Collection[TrainingPlan]) -> Iterator[Family]:
     """The smallest plans: LoRA in place of DoRA, then states of 8 bits that may leave the card, the fewest targets, both."""
     plain = [replace(each, method=UNDECOMPOSED.get(each.method, each.method)) for each in plans]
-    for other in (*(each for each in plain if each not in plans), *(other for each in plain for other in _thinner(each))):
+    for other in (*(each for each in plain if each not in plans), *(other for each in plain for other in _thinner(model, each))):
         yield _alike(other)
         yield _shorter(other)
 
 
-def _thinner(plan: TrainingPlan) -> list[TrainingPlan]:
-    """The plan with a paged 8-bit optimizer, with adapters on queries and values alone, and with both, where it has more."""
+def _thinner(model: ModelShape, plan: TrainingPlan) -> list[TrainingPlan]:
+    """The plan with a paged 8-bit optimizer, with adapters on queries and values alone, and with both, where it has more.
+
+    On attention alone, where the model names none of its products so (MLA's).
+    """
+    fewest = "qv" if set(TARGET_SETS["qv"]) & {x.name for x in model.linears if adaptable(x)} else "attention"
     paged = replace(plan, optimizer="paged-adamw-8bit") if plan.optimizer in WIDE_ADAMW else plan
-    few = replace(plan, targets="qv") if plan.targets in ("all-linear", "attention") else plan
+    few = replace(plan, targets=fewest) if plan.targets in ("all-linear", "attention") else plan
     return [each for each in dict.fromkeys((paged, few, replace(paged, targets=few.targets))) if each != plan]
 
 

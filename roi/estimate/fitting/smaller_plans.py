@@ -107,7 +107,7 @@ def _shorter(plan: TrainingPlan) -> Family:
 def _last(model: ModelShape, plans: Collection[TrainingPlan]) -> Iterator[Family]:
     """The smallest plans: LoRA in place of DoRA, then states of 8 bits that may leave the card, the fewest targets, both."""
     plain = [replace(each, method=UNDECOMPOSED.get(each.method, each.method)) for each in plans]
-    for other in (*(each for each in plain if each not in plans), *(other for each in plain for other in _thinner(model, each))):
+    for other in (*(each for each in plain if each not in plans), *(x for each in plain for x in _thinner(model, each))):
         yield _alike(other)
         yield _shorter(other)
 

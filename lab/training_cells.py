@@ -330,7 +330,7 @@ def _optimizer(row: Cells) -> str:
         text = "adamw"
     if re.search(r"galore|apollo|lomo", method):
         text = f"{method} {'' if re.search('galore|apollo|lomo', text) else text}"
-    bare = re.sub(r"\(.*?\)|layer.?wise|\+? ?optimizer.?in[ _]b\w+|in bwd|optimizer in backward", " ", text)
+    bare = re.sub(r"\(.*?\)|layer.?wise|\+? ?optimizer.?in[ _]b\w+|in b(ac)?k?wa?r?d\w*", " ", text)
     found = _first("optimizer", text, {
         r"^$|unknown|^(recipe )?default|n\.s\.|not stated|^-$|n/a": "optimizer=adamw assumed+=optimizer",
         r"cpu.?adam|adam.?cpu|hybrid.?adam|cpu.?off.?load":

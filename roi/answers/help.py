@@ -97,11 +97,10 @@ def _value(section: object, keys: list[str]) -> tuple[Any, bool]:
     stated = False
     while keys:
         if isinstance(section, dict):
-            whole = ".".join(keys)
-            name, rest = (whole, []) if whole in section else (".".join(keys[:-1]), keys[-1:])
-            if name not in section:
+            n = next((n for n in range(len(keys), 0, -1) if ".".join(keys[:n]) in section), 0)  # a name may hold dots
+            if not n:
                 return None, False
-            section, keys, stated = section[name], rest, True
+            section, keys, stated = section[".".join(keys[:n])], keys[n:], True
             continue
         if isinstance(section, tuple) and ITEM.fullmatch(keys[0]) and int(keys[0]) < len(section):
             section, keys, stated = section[int(keys[0])], keys[1:], True
@@ -153,7 +152,7 @@ def _most(meaning: Meaning, scenario: Scenario) -> float:
 def _ends(meaning: Meaning, number: float) -> tuple[tuple[float, float], str]:
     """Half and double within the field's bounds, of a score's wrong answers; ten points more or less where there is no half."""
     low, high, said = number / 2, number * 2, "half and double"
-    if meaning.path.startswith(SCORES):
+    if meaning.path.startswith(SCORES) and meaning.most == 1.0:  # a share, and no count of items
         low, high, said = 1 - 2 * (1 - number), 1 - (1 - number) / 2, "double and half the wrong answers"
     elif meaning.unit == PER_YEAR:
         low, high, said = number - STEP, number + STEP, "ten points less and more"

@@ -19,9 +19,9 @@ from roi.errors import UNSEEN, CaseError, allowed, visible
 from roi.facts.case import PER_YEAR, SHARE, Case
 from roi.facts.fact import Fact
 
-SCHEMA = "roi.comparison/2"
-"""Version of a saved comparison's form."""
-READ = ("roi.comparison/1", SCHEMA)
+SCHEMA, UNSIGNED = "roi.comparison/3", "roi.comparison/1"
+"""Versions of a saved comparison's form: the one that is written, and the one that has no digests."""
+READ = (UNSIGNED, "roi.comparison/2", SCHEMA)
 """Versions that are read: their Cases hold paths and facts of the same form."""
 SIZE_LIMIT = 64 * 2**20
 """Bytes; 100 options over 120 months take about 8 MiB."""
@@ -83,7 +83,7 @@ class Saved:
     sealed: bool = False
     """True where the file has a digest of its answer."""
     signed: bool = True
-    """False where a file of this version's form has no digest of its facts."""
+    """False where a file whose form has a digest of its facts has none."""
 
     @property
     def figures(self) -> dict[tuple[str, str], float]:
@@ -118,7 +118,7 @@ def read_saved(path: Path) -> Saved | None:
                  visible(str(data.get("roi_version"))[:40]), dict(_figures_in(_answered(data))),
                  told if isinstance(told := data.get("recommended"), str) and told in case.options else None,
                  _signposts(path, data.get("signposts")), visible(edited_parts(data)),
-                 sealed=isinstance(data.get("digests"), dict), signed=schema != SCHEMA or data.get("digest") is not None)
+                 sealed=isinstance(data.get("digests"), dict), signed=schema == UNSIGNED or data.get("digest") is not None)
 
 
 def replay(saved: Saved, *, draws: int | None = None, seed: int | None = None, thresholds: bool = True) -> Comparison:

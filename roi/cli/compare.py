@@ -55,7 +55,7 @@ def compare(
     to do yet, and how sure that is.
 
     FILE may be a folder: --format jsonl prints a line for each scenario in it, by name. A line holds the file's name and its
-    comparison, or why there is none; where one has none the exit code is 2, after all.
+    comparison, or why there is none; where one has none the exit code is 2, after the last line.
     """
     if jobs is not None or form == "jsonl" or (file is not None and file.is_dir()):
         asked = {"overrides": overrides, "part": part, "quality": quality, "draws": draws, "seed": seed, "profiles": profiles,

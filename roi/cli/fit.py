@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from roi.cli.options import PATH, format_option, full_option, page_options, tell
+from roi.cli.options import PATH, format_option, full_option, method_and_optimizer, page_options, tell
 from roi.errors import InputError, visible
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def fit(
     if compiled:
         raise InputError("--compile: neither the closed form nor a dry run knows a compiled step; leave it out, or measure "
                          "one: roi profile train MODEL --compile")
-    method, optimizer = _named(click.get_current_context())
+    method, optimizer = method_and_optimizer(click.get_current_context())
     check_options(click.get_current_context())
     if as_of is not None:
         from roi.scenario.template import check_day
@@ -141,16 +141,6 @@ def fit(
         write_blocks(fit_blocks(found, full=full), form)
     if found.kept:
         click.echo(visible(found.kept), err=True)
-
-
-def _named(context: click.Context) -> tuple["Method", "Optimizer"]:
-    """Method and optimizer, whose names people write in many ways."""
-    from roi.estimate.training.optimizers import named_optimizer
-    from roi.estimate.training.peft_methods import named_method
-
-    asked = context.params
-    asked["method"], asked["optimizer"] = named_method(asked["method"]), named_optimizer(asked["optimizer"])
-    return asked["method"], asked["optimizer"]
 
 
 @contextmanager

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from roi.errors import InputError, NotAChoice, visible
+
+if TYPE_CHECKING:
+    from roi.estimate.training.plan import Optimizer
+    from roi.facts.methods import Method
 
 F = TypeVar("F", bound=Callable[..., Any])
 """A command's function."""
@@ -75,7 +79,7 @@ usage_option = click.option("--usage", "part", type=PATH,
 profiles_option = click.option("--profiles", multiple=True, type=PATH, help="Folder of profiles to search first.")
 full_option = click.option("--full", is_flag=True, help="Print all that is known, not the answer alone.")
 html_option = click.option("--html", type=FRESH, help="Write the report as one HTML file too, with pictures.")
-force_option = click.option("--force", is_flag=True, help="Let --output replace what is no such answer, others any file.")
+force_option = click.option("--force", is_flag=True, help="Replace a file that is there, whatever it holds.")
 redact_option = click.option("--redact", is_flag=True, help="Leave rates, wages and names out of --html.")
 
 
@@ -162,3 +166,13 @@ def watched() -> Iterator[Callable[[str], None]]:
 def page_options(command: F) -> F:
     """--html, and what goes with it, where there is no --output of `written_options`."""
     return html_option(force_option(command))
+
+
+def method_and_optimizer(context: click.Context) -> tuple["Method", "Optimizer"]:
+    """Method and optimizer, whose names people write in many ways."""
+    from roi.estimate.training.optimizers import named_optimizer
+    from roi.estimate.training.peft_methods import named_method
+
+    asked = context.params
+    asked["method"], asked["optimizer"] = named_method(asked["method"]), named_optimizer(asked["optimizer"])
+    return asked["method"], asked["optimizer"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from roi.cli import profile_options as shared
+from roi.cli.options import method_and_optimizer
 from roi.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def train(
 
     if packing and lengths is None:
         raise InputError("--packing: packs examples of real lengths; which? --lengths FILE")
+    method, optimizer = method_and_optimizer(click.get_current_context())
     examples = () if lengths is None else open_lengths(lengths, "--lengths")
     chosen = choose_model_to_build(model, weights, device or "cpu", layers, shrink)
     longest = (min(max(examples), context_tokens(chosen.config) or max(examples)),) if examples else ()

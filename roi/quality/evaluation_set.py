@@ -45,6 +45,8 @@ class EvaluationSet:
     clustered: bool
     unscored: tuple[int, ...]
     """Items that a system was asked and has no score for, none of its runs: left out, or wrong where `Asked` says so."""
+    unjudged: int
+    """Items that were asked, but are none of `items`: no system has a score for them."""
     notes: Notes
 
     def place(self, system: str, option: str) -> int:
@@ -162,6 +164,7 @@ class _Rows:
         clusters = self._item_clusters(item, cluster, names)
         return EvaluationSet(systems=by, items=names, marks=marks, weights=heavy, clusters=clusters, escalated=flags,
                              runs=int(counts.max()), clustered=bool(self.clusters), notes=notes,
+                             unjudged=len(set().union(*self.unscored.values()) - self.items.keys()),
                              unscored=tuple(self._unscored(name, mark) for name, mark in zip(by, marks, strict=True)))
 
     def _unscored(self, system: str, marks: Floats) -> int:

@@ -86,7 +86,7 @@ def _ends(moves: Moves, unit: str) -> str:
 def _left_out(m: Meaning) -> str:
     """What holds where the field is not written."""
     if m.needed:
-        return "refused: it must be given"
+        return "an error, since it must be given"
     return "the defaults inside" if m.fields else _value(m.default, m.unit)
 
 

@@ -20,10 +20,14 @@ def quality_blocks(answer: QualityAnswer) -> Iterable[Block]:
     found, measured = answer.found, answer.measured
     yield Title("Is it good enough")
     sources = [f"{name} ({title}, {number_of(rows, 'row')})" for name, title, rows in found.notes.sources]
+    more = f" with a score, {found.unjudged:,} more without" if found.unjudged else ""
+    gone = f"; {number_of(sum(found.notes.left_out.values()), 'row')} left out" if found.notes.left_out else ""
+    systems = number_of(len(found.systems) - len(measured.cascades), "system")
     yield Paragraph(
-        f"{number_of(len(found.items), 'item')}, {number_of(len(found.systems) - len(measured.cascades), 'system')}, metric"
-        f" {', '.join(found.notes.metrics)}{f', up to {found.runs} runs an item' if found.runs > 1 else ''}"
-        f"{f'; {len(set(found.clusters.tolist())):,} clusters' if found.clustered else ''}. Read: {first_of(sources, 4)}.")
+        f"{number_of(len(found.items), 'item')}{more}, {systems}, metric {', '.join(found.notes.metrics)}"
+        f"{f', up to {found.runs} runs an item' if found.runs > 1 else ''}"
+        f"{f'; {len(set(found.clusters.tolist())):,} clusters' if found.clustered else ''}."
+        f" Read: {first_of(sources, 4)}{gone}.")
     if answer.warnings:
         yield from (Heading("Warnings"), Bullets(tuple(answer.warnings)))
     yield Heading("Score of each system")

@@ -32,7 +32,9 @@ NAMED_FROM = 2
 """Keys before the name of a system in the shortest path that holds one."""
 BY_SYSTEM: Final = ("scores", "escalated", "kept_error_rate", "escalated_error_rate")
 """Fields of `quality` whose keys are names of systems."""
-ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items"})
+PAIRED: Final = "paired"
+"""Key of a score whose block of counts stands on the same items."""
+ENDS: Final = frozenset({"value", "low", "high", "source", "date", "items", PAIRED})
 """Keys of a quantity with a spread, and of a score."""
 
 
@@ -276,7 +278,9 @@ def steps(path: str, *, block: bool) -> list[str]:
     Names may hold dots themselves: quality.scores.gpt-4.1, tokens.gpt-4.1.ratio.low, tokens.gpt-4.1.
     """
     keys = path.split(".")
-    ends = [keys.pop()] if len(keys) > NAMED_FROM + 1 and keys[-1] in ENDS else []
+    deep = 2 if keys[-2:-1] == [PAIRED] else int(keys[-1] in ENDS)
+    deep = deep if len(keys) > NAMED_FROM + deep else 0
+    keys, ends = keys[:len(keys) - deep], keys[len(keys) - deep:]
     if keys[0] == "quality" and keys[1:2] and keys[1] in BY_SYSTEM and len(keys) > NAMED_FROM:
         return [*keys[:2], ".".join(keys[2:]), *ends]
     if keys[0] in {"tokens", "apis", "options"} and len(keys) > NAMED_FROM:

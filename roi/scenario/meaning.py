@@ -25,6 +25,8 @@ ITEM: Final = re.compile(r"[0-9]{1,6}")
 """The number of an item of a list, in a path; the first is 0."""
 SHOWN: Final = 6
 """Fields of one name that a message lists."""
+PARTED: Final = re.compile(r"[-_ ]")
+"""What may stand between the words of a name."""
 ASKED: Final = "help"
 """What an UnknownName for a field calls its own place."""
 SHORTEST: Final = 2
@@ -68,6 +70,7 @@ def meaning_of(name: str, also: Iterable[str] = ()) -> Meaning:
     if found is not None:
         return replace(found, path=name)
     ends = [path for path in field_paths() if path.endswith(f".{name}")]
+    ends = ends or [path for path in field_paths() if f".{_letters(path)}".endswith(f".{_letters(name)}")]
     if len(ends) > 1:
         raise InputError(f"{name}: several fields end so: {first_of(ends, SHOWN)}; write one out")
     if not ends:
@@ -78,11 +81,24 @@ def meaning_of(name: str, also: Iterable[str] = ()) -> Meaning:
 
 
 def fields_about(word: str) -> tuple[Meaning, ...]:
-    """The fields whose path or meaning has a word that begins so, for a price also rates in USD/Mtok; none for two letters."""
-    sought = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE)
-    every = (meaning_of(path) for path in field_paths() if len(word) > SHORTEST)
-    return tuple(each for each in every if sought.search(
-        f"{each.path} {each.path.replace('_', ' ')} {each.meaning}{' price' if each.unit == 'USD/Mtok' else ''}"))
+    """The fields whose path or meaning has a word that begins so, for a price also rates in USD/Mtok; none for two letters.
+
+    Words may be parted as one likes (on_call, on-call); where none begins so, in other places too (oncall).
+    """
+    every = [meaning_of(path) for path in field_paths() if len(word) > SHORTEST]
+    words = [re.escape(each) for each in PARTED.split(word) if each]
+    for sought in (PARTED.pattern.join(words), f"{PARTED.pattern}?".join(map(re.escape, PARTED.sub("", word)))):
+        begins = re.compile(rf"\b{sought}", re.IGNORECASE)
+        found = tuple(each for each in every if sought and begins.search(
+            f"{each.path} {each.path.replace('_', ' ')} {each.meaning}{' price' if each.unit == 'USD/Mtok' else ''}"))
+        if found:
+            return found
+    return ()
+
+
+def _letters(name: str) -> str:
+    """The name in small letters, without what parts its words."""
+    return PARTED.sub("", name.lower())
 
 
 @cache
@@ -112,7 +128,8 @@ def _found(block: type[Section], keys: list[str]) -> Meaning | None:
     if not rest:
         return _meaning(info, told, inside)
     if named:
-        deeper = None if inside is None or len(rest) < 2 else _found(inside, rest[-1:])
+        inner = () if inside is None else (_found(inside, rest[k:]) for k in range(1, len(rest)))  # a name may hold dots
+        deeper = next((each for each in inner if each is not None), None)
         return deeper or _meaning(info, told, inside, _entry(info.annotation))
     return None if inside is None else _found(inside, rest)
 

@@ -42,7 +42,7 @@ class ByKind(Section):
     self_hosted_adapter: Months
     """Training an adapter and serving it; hybrids included."""
     own_hardware: Months
-    """Buying the GPUs."""
+    """Serving on GPUs of your own, bought for it or there already."""
 
 
 KINDS_OF_CHANGE = tuple(ByKind.model_fields)
@@ -94,7 +94,7 @@ class People(Section):
     setup_hours: SetupHours = SetupHours()
     """Hours until live."""
     run_hours_per_month: RunHours = RunHours()
-    """Hours a month once live."""
+    """Engineer hours a month once live, by kind: on-call, upgrades, incidents."""
     migration_hours: Hours = spread(40.0, 16.0, 100.0, "a week: prompts, evaluation, roll-out")
     """Hours of one forced migration to a vendor's successor model."""
     existing_hours_per_month: Hours = 0.0
@@ -224,8 +224,8 @@ class Serving(Section):
     autoscale: bool = False
     """Follow the hourly load instead of the peak."""
     autoscale_floor: Annotated[int, Field(ge=0, le=10_000)] = 1
-    """Fewest replicas at any hour. 0, where all requests can wait (can_wait_share: 1): GPUs are rented for the hours that the
-    day's requests take, and one start."""
+    """Fewest replicas at any hour, with autoscale: true; without it, it does nothing. 0, where all requests can wait
+    (can_wait_share: 1): GPUs are rented for the hours that the day's requests take, and one start."""
     startup_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.25
     """Time from asking for an instance until it serves."""
     billing_hours: Annotated[float, Field(ge=0, le=24, allow_inf_nan=False)] = 0.0

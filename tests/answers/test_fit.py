@@ -297,6 +297,7 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("llama-3.1-8b", "--examples", "9", "--tokens-per-example", "3000"), "--tokens-per-example: 3000 is above --seq 2048"),
     (("llama-3.1-8b", "--method", "qlra"), "nearest: qlora"),
     (("llama-3.1-8b", "--method", "full", "--optimizer", "soap"), "'soap' is not one of adamw"),
+    (("llama-3.1-8b", "--optimizer", "adamx"), "apollo-adamw; nearest: adamw"),
     (("llama-3.1-8b", "--optimizer", "lomo"), "--optimizer: lomo applies gradients as they come of trained weights"),
     (("llama-3.1-8b", "--method", "full", "--optimizer", "Muon", "--gpus", "8", "--sharding", "fsdp"),
      "--optimizer: muon is not known with sharding fsdp"),

@@ -106,3 +106,38 @@ def test_where_weights_of_all_gpus_together_are_too_little_the_host_s_memory_is_
     got, named = fit(*words), fit(*words, "--offload")
     assert (got["fits"], got["nearest"]) == (False, "offload to the host's memory")
     assert (named["fits"], named["peak_bytes"]) == (True, got["nearest_bytes"])
+
+
+@pytest.mark.parametrize(("words", "named", "plan"), [
+    (("bloom-7b1", "--gpu", "RTX-3080", "--method", "full"), "QLoRA, paged 8-bit optimizer, 128 tokens",
+     ("--method", "qlora", "--optimizer", "paged_adamw_8bit", "--seq", "128")),
+    (("starcoder2-15b", "--gpu", "RTX-2080-Ti"), "QLoRA, paged 8-bit optimizer, targets qv, 128 tokens",
+     ("--method", "qlora", "--optimizer", "paged_adamw_8bit", "--targets", "qv", "--seq", "128")),
+    (("codellama-13b", "--gpu", "RTX-3080", "--method", "dora"), "QLoRA, kernels liger, 768 tokens",
+     ("--method", "qlora", "--kernels", "liger", "--seq", "768")),
+])
+def test_fewer_bits_of_states_fewer_targets_and_no_magnitudes_are_tried_before_nothing_is_said_to_fit(words, named, plan):
+    """What is named fits when it is asked for, and needs what was said."""
+    got, same = fit(*words), fit(*words[:3], *plan)
+    assert (got["fits"], got["nearest"]) == (False, named)
+    assert (same["fits"], same["peak_bytes"]) == (True, got["nearest_bytes"])
+
+
+def test_a_model_without_queries_and_values_of_such_names_is_searched_on_attention():
+    """MLA's products are q_a_proj and the like: qv matches nothing there, and the message does not offer it."""
+    told = " ".join(CliRunner().invoke(main, ["fit", "deepseek-v3", "--gpu", "H200", "--as-of", "2026-11-24"]).stdout.split())
+    assert "no smaller plan fits, not even paged 8-bit optimizer, targets attention, 128 tokens (" in told
+    refused = CliRunner().invoke(main, ["fit", "deepseek-v3", "--targets", "qv"]).stderr
+    assert "'qv' matches nothing in deepseek-v3; it has attention, all-linear, down_proj" in refused
+
+
+def test_where_nothing_fits_the_smallest_plan_that_was_tried_is_told():
+    """The plan that is named does not fit when it is asked for, and needs what was said."""
+    words = ("llama-3.1-70b", "--gpu", "L4")
+    smallest = fit(*words, "--method", "qlora", "--optimizer", "paged_adamw_8bit", "--targets", "qv", "--kernels", "liger",
+                   "--seq", "128")
+    told = " ".join(CliRunner().invoke(main, ["fit", *words, "--as-of", "2026-11-24"]).stdout.split())
+    assert fit(*words)["nearest"] is None
+    assert not smallest["fits"]
+    assert ("no smaller plan fits, not even QLoRA, paged 8-bit optimizer, targets qv, kernels liger, 128 tokens"
+            f" ({smallest['needed_bytes'] / 2**30:.1f} GiB)") in told

@@ -36,7 +36,7 @@ def test_lines_come_in_the_order_of_the_names_and_one_bad_file_stops_no_other(fo
     assert code == 2
     assert "requests_per_day" in str(lines[2]["error"])
     assert "c.yaml could not be compared" in told
-    assert [line["schema"] for line in lines if "error" not in line] == ["roi.comparison/2"] * 3
+    assert [line["schema"] for line in lines if "error" not in line] == ["roi.comparison/3"] * 3
 
 
 def test_a_line_holds_what_json_of_the_file_alone_holds(folder: Path) -> None:

@@ -67,7 +67,7 @@ def test_json_on_stdout_is_one_object_and_nothing_else(good: Path) -> None:
     assert result.exit_code == 0
     assert result.stderr == ""
     body = json.loads(result.stdout)
-    assert body["schema"] == "roi.comparison/2"
+    assert body["schema"] == "roi.comparison/3"
     assert body["roi_version"] == roi.__version__
     assert body["scenario"]["title"] == "Triage"
 

@@ -93,7 +93,7 @@ def test_an_answer_takes_the_place_of_one_of_its_kind_and_says_so(good: Path, tm
 @pytest.mark.parametrize(("name", "there"), [
     ("notes.md", "# Triage\n\nAsk Ada.\n"), ("mine.yaml", f"schema: roi.scenario/1\n{GOOD}"), ("old.yaml", GOOD),
     ("mine.json", '{\n "schema": "roi.scenario/1",\n "title": "Triage"}\n'), ("other.json", '{"a": 1}\n'),
-    ("track.json", '{\n "schema": "roi.track/1"\n}\n'), ("lines.json", '{"file": "a.yaml", "schema": "roi.comparison/2"}\n'),
+    ("track.json", '{\n "schema": "roi.track/1"\n}\n'), ("lines.json", '{"file": "a.yaml", "schema": "roi.comparison/3"}\n'),
 ])  # fmt: skip
 def test_an_answer_takes_the_place_of_nothing_else_without_force(good: Path, tmp_path: Path, name: str, there: str) -> None:
     place = tmp_path / name

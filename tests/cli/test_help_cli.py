@@ -88,6 +88,46 @@ def test_a_word_lists_the_fields_that_have_to_do_with_it():
     assert "A command begins so: roi prices." in ask("help", "price").stdout
 
 
+@pytest.mark.parametrize("word", ["oncall", "on-call", "on_call", "on call", "ON-CALL"])
+def test_a_word_is_found_however_its_parts_are_joined(word):
+    answer = ask("help", word)
+    assert answer.exit_code == 0
+    assert {"people.run_hours_per_month", "people.existing_hours_on_call_only"} <= set(answer.stdout.splitlines())
+
+
+def test_a_field_is_found_by_its_letters():
+    assert ask("help", "usdpererror").stdout == ask("help", "quality.usd_per_error").stdout
+    assert ask("help", "Workload.Requests-Per-Day").stdout == ask("help", "workload.requests_per_day").stdout
+    assert "workload.cache_hit_rate, apis.NAME.cache_hit_rate; write one out" in ask("help", "cachehitrate").stderr
+
+
+def test_a_field_inside_a_named_block_has_its_own_words_and_its_value(tmp_path):
+    """The name holds a dot, and the block lies two levels below it."""
+    assert ask("help", "quality.scores.gpt-4.1.paired.both_right").stdout.splitlines()[1] == "Right answers of both."
+    assert ask("help", "quality.scores.NAME.items").stdout.splitlines()[1].startswith("Items evaluated;")
+    file = tmp_path / "paired.yaml"
+    file.write_text("""title: Triage
+as_of: 2026-11-24
+workload: {requests_per_day: 60000, input_tokens: 900, output_tokens: 8}
+incumbent: {provider: openai, model: gpt-6-sol}
+quality:
+  scores:
+    gpt-6-sol: {value: 0.94, items: 300}
+    gpt-4.1: {value: 0.9267, paired: {both_right: 270, only_incumbent: 12, only_this: 8, both_wrong: 10}}
+candidates: {api_models: [openai/gpt-4.1]}
+""", encoding="utf-8")
+    right = ask("help", "quality.scores.gpt-4.1.paired.both_right", str(file)).stdout
+    assert "Here (Triage): 270." in right
+    items = ask("help", "quality.scores.gpt-6-sol.items", str(file)).stdout
+    assert "Here (Triage): 300." in items
+    assert "between 150 and 600 (half and double, within its bounds)" in " ".join(items.split())
+    assert "not usable" not in right + items
+
+
+def test_what_a_field_needs_besides_is_told():
+    assert "with autoscale: true" in " ".join(ask("help", "serving.autoscale_floor").stdout.split())
+
+
 def test_the_shell_completes_commands_and_fields():
     env = {"_ROI_COMPLETE": "bash_complete", "COMP_CWORD": "2"}
     typed = CliRunner(env={**env, "COMP_WORDS": "roi help workload.re"}).invoke(main, [], prog_name="roi")

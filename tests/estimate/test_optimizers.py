@@ -177,6 +177,11 @@ def test_an_elementwise_optimizer_is_sharded_as_adamw_is():
     ("SGD momentum 0.9", "sgd-momentum"), ("SGD w/o momentum", "sgd"), ("Muon + AdamW", "muon"), ("Adam-mini", "adam-mini"),
     ("SophiaG", "sophia"), ("ademamix_8bit", "ademamix-8bit"), ("RMSprop", "rmsprop"), ("lomo", "lomo"), ("AdaLomo", "adalomo"),
     ("galore_adamw_8bit", "galore-adamw-8bit"), ("GaLoreAdamW", "galore-adamw"), ("apollo_adamw", "apollo-adamw"),
+    ("bnb.optim.AdamW", "adamw-32bit"), ("bitsandbytes.optim.PagedAdamW", "paged-adamw"), ("PagedLion32bit", "paged-lion"),
+    ("bnb.optim.AdEMAMix32bit", "ademamix"), ("adamw_torch_npu_fused", "adamw-fused"), ("FusedLion", "lion"),
+    ("AdamWScheduleFree", "adamw-foreach"), ("schedule_free_sgd", "sgd-momentum"), ("SGD nesterov", "sgd-momentum"),
+    ("DecoupledSGDW", "sgd"), ("HF Trainer AdamW + DeepSpeed ZeRO-3", "adamw"), ("lion_pytorch", "lion"),
+    ("SingleDeviceMuonWithAuxAdam", "muon"), ("ao_adamw_4bit", "adamw-4bit"), ("distributed_fused_adam", "adamw-fused"),
 ])
 def test_names_as_libraries_write_them(text, name):
     assert named_optimizer(text) == name
@@ -186,6 +191,9 @@ def test_names_as_libraries_write_them(text, name):
     "soap", "shampoo", "lamb", "nadam", "radam", "grokadamw", "q_galore_adamw8bit", "q_apollo", "apollo_mini", "BAdam",
     "signsgd",
     "DeepSpeedCPUAdam", "galore_adafactor", "galore_adamw_layerwise", "rmsprop_bnb", "paged_ademamix_8bit", "prodigy", "came",
+    "stable_adamw", "ASGD", "torch.optim.Adamax", "SparseAdam", "OneBitAdam", "adopt_adamw", "optimi_adamw",
+    "bnb.optim.SGD8bit", "bnb.optim.RMSprop8bit", "bnb.optim.Adagrad", "paged_adamw_4bit", "sophia_8bit", "foo", "adamx",
+    "lionx", "adamlion",
 ])
 def test_a_name_that_holds_another_is_not_taken_for_it(text):
     assert named_optimizer(text) == text

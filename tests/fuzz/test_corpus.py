@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
     (made / "bomb.json.gz").write_bytes(gzip.compress(b"[") + ones * 200)
     (made / "bomb.jsonl.gz").write_bytes(gzip.compress(b'{"a": 1') + spaces * 200)
     (made / "many.json").write_text('{"data": [' + "{}," * 12_000_000 + "{}]}")
-    (made / "digits.json").write_text('{"schema": "roi.comparison/2", "model_type": "llama", "id": ' + "9" * 10_000 + "}")
+    (made / "digits.json").write_text('{"schema": "roi.comparison/3", "model_type": "llama", "id": ' + "9" * 10_000 + "}")
     (made / "deep.json").write_text('{"schema":' + "[" * 100_000)
     (made / "bytes.json").write_bytes(bytes(range(256)) * 8)
     (made / "wide.csv").write_text(",".join(f"c{k}" for k in range(20_000)) + "\n" + "1," * 19_999 + "1\n")

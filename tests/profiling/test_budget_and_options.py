@@ -143,7 +143,9 @@ BAD = {
     ("--optimizer", "adamww"): "optimizer: 'adamww' is not one of adamw, ", ("--method", "qlorra"): "nearest: qlora\n",
     ("nosuch-8b",): "MODEL: unknown model 'nosuch-8b'", ("--targets", "qkv"): "has no target 'qkv'",
     ("--kernels", "fused"): "--kernels fused: ", ("./nosuch",): "MODEL: no file or folder './nosuch'",
-    ("--packing",): "--packing: packs examples of real lengths", ("--seq", "5000"): "tiny-llama takes at most 4,096",
+    ("--optimizer", "AdamW4bit"): "--optimizer adamw-4bit: roi fit counts it",
+    ("--packing",): "--packing: packs examples of real lengths",
+    ("--seq", "5000"): "tiny-llama takes at most 4,096",
 }
 
 

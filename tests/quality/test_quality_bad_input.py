@@ -176,6 +176,7 @@ def test_an_item_in_two_clusters_is_refused(tmp_path: Path) -> None:
     (("--bar", "0.9@2999-05-01"), "--bar: 2999-05-01 is after today, "),
     (("--metric", "score@2999-05-01"), "give the day on which it was fixed"),
     (("--map", "scores=score"), "--map: 'scores' is not read; there is item, system, score, cluster, weight, run, escalated"),
+    (("--map", "system=foo"), "has no column 'foo'; nearest: system"),
     (("--map", "score=scor"), "has no column 'scor'; nearest: score"), (("--map", "score"), "write it as item=COLUMN"),
     (("--cascade", "other"), "write it as FIRST,SECOND"),
     (("--cascade", "other,today"), "no row of other says whether it was escalated"),

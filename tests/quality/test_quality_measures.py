@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from quality_support import pair_rows, quality, write_rows
 from scipy import stats
+
+from roi.cli import main
 
 TODAY = ("--incumbent", "today")
 
@@ -209,6 +212,20 @@ def test_100_000_items_of_5_systems_take_at_most_300_mib(tmp_path: Path) -> None
                          check=True)
     most = next(line for line in run.stderr.splitlines() if line.startswith("VmHWM"))
     assert float(most.split()[1]) < 300 * 1024
+
+
+def test_the_head_counts_the_items_that_the_warnings_count(tmp_path: Path) -> None:
+    """Item 39 of 40 has a score from no system, item 38 from one: 39 with a score, 1 more without; 3 of 80 rows left out."""
+    lost = {(39, "today"), (39, "other"), (38, "other")}
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"id": k, "system": by, "score": "" if (k, by) in lost else k % 2}) + "\n"
+                            for k in range(40) for by in ("today", "other")))
+    text = " ".join(CliRunner().invoke(main, ["quality", str(path), "--incumbent", "today"]).stdout.split())
+    assert "39 items with a score, 1 more without, 2 systems" in text
+    assert "(own rows, 77 rows); 3 rows left out." in text
+    assert "today: 1 of 40 items have no score" in text
+    wrong = CliRunner().invoke(main, ["quality", str(path), "--incumbent", "today", "--unscored", "wrong"]).stdout
+    assert "40 items, 2 systems" in wrong
 
 
 def test_items_without_a_score_are_warned_of_by_system_and_count_as_wrong_where_asked(tmp_path: Path) -> None:

@@ -306,13 +306,27 @@ def test_columns_that_are_called_like_keys_of_map_are_those_columns(tmp_path: Pa
     assert json.loads(run.stdout)["tokens"]["uncached_input"] == 2400
 
 
+@pytest.mark.parametrize(("column", "said"), [
+    ("foo", "--map input: unknown column 'foo'; nearest: input_tokens; the file's header lists 4 more"),
+    ("inptu_tokens", "--map input: unknown column 'inptu_tokens'; nearest: input_tokens, output_tokens; the file's header"),
+])
+def test_a_column_that_is_not_there_is_told_with_the_nearest_and_where_the_others_are(
+    tmp_path: Path, column: str, said: str,
+) -> None:
+    """By its name, else by the kind that is asked for."""
+    file = table(tmp_path / "a.csv", "2026-11-01T01:00:00Z,100,10,gpt-6-sol,openai",
+                 head="time,input_tokens,output_tokens,model,provider")
+    run = run_usage(file, "--map", f"input={column}")
+    assert (run.exit_code, run.stderr.startswith(f"roi: {said}")) == (2, True), run.stderr
+
+
 @pytest.mark.full
 def test_a_value_in_place_of_a_column_is_not_taken_for_one(tmp_path: Path) -> None:
     """Of a column that does not tell batch no row is charged; a known format reads no column that is named besides."""
     rows = "\n".join(f"2026-11-01T0{hour}:00:00Z,100,10,gpt-6-sol,{word}" for hour, word in
                      enumerate(("true", "False", "", "1.0", "batch", "nightly")))
     file = table(tmp_path / "a.csv", rows, head="time,input,output,model,tier")
-    for words, said in ((("batch=true",), "--map batch: unknown column 'true'; nearest: time"),
+    for words, said in ((("batch=true",), "--map batch: unknown column 'true'; nearest: time, tier; the file's header lists 3"),
                         (("batch=model",), "FILES: no row counts: 6 rows for 'a word for --map batch that is neither"),
                         (("batch=tier", "--from", "openai-csv"), "--map: not with --from openai-csv")):
         run = run_usage(file, "--map", *words)

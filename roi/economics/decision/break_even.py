@@ -92,7 +92,7 @@ def crossings(curves: Curves, id: str, baseline: str, rivals: Sequence[str]) -> 
         yield BreakEven(
             option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counts,
             until=None if down.wins else down.after,
-            reason=_reason(curves.options[id], basis, up, first, stays, runs_from),
+            reason=_reason(curves.options[id], basis, up, first, stays, runs_from, answers[asks["cash", basis][0]]),
         )
 
 
@@ -106,10 +106,10 @@ def _ends(up: Turn, down: Turn) -> tuple[float | None, float | None]:
 
 
 def _reason(
-    option: Option, basis: str, up: Turn, first: float | None, stays: float | None, runs_from: float | None
+    option: Option, basis: str, up: Turn, first: float | None, stays: float | None, runs_from: float | None, cash: Turn,
 ) -> str:
     if first is None:
-        return why_never(option, basis, up, runs_from)
+        return why_never(option, basis, up, runs_from, cash)
     if stays is None:
         return f"wins only in between: at large volume {OWNED if _unserved(up) else 'the baseline is cheaper'}"
     if stays == 0.0:
@@ -117,23 +117,31 @@ def _reason(
     return "one crossing" if first == stays else "a saw: a new replica costs before it is used"
 
 
-def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None) -> str:
+def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None, cash: Turn) -> str:
     """Why no volume helps: at the far end of the curve only what a further request costs is left.
 
-    `runs_from` is the volume from which the option is cheaper to run for good; None = there is none.
+    `runs_from` is the volume from which the option is cheaper to run for good; None = there is none. `cash` is the same turn
+    with wrong answers left out: where a further request saves cash, they are what costs.
     """
     if basis == "pv" and runs_from is not None:
         about = float(f"{runs_from:.3g}")
         return f"cheaper to run from {about:,.0f} a day on, but what is paid until live is not earned back"
     if _unserved(turn):
         return "as far as the cards that are owned go, the baseline is cheaper"
-    gain, half = turn.gain, int(turn.volumes.searchsorted(MOST / 2.0))
-    if gain[-1] - gain[half] > NOTHING * abs(gain[-1]):
+    if _still_gains(turn):
         what = "set-up" if basis == "pv" else "what it costs to run at all is"
         return f"{what} not earned back below {MOST:.0e} requests a day"
+    if _still_gains(cash):
+        return "its wrong answers cost more than a further request saves"
     if option.self_hosted:
         return "marginal GPU cost exceeds the API price"
     return "a further request costs more than at the baseline"
+
+
+def _still_gains(turn: Turn) -> bool:
+    """True where the last doubling of the volume adds to the savings."""
+    gain, half = turn.gain, int(turn.volumes.searchsorted(MOST / 2.0))
+    return bool(gain[-1] - gain[half] > NOTHING * abs(gain[-1]))
 
 
 def _unserved(turn: Turn) -> bool:

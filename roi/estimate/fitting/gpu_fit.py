@@ -47,6 +47,10 @@ class Nearest(NamedTuple):
     """Peak of the process under that plan; 0 where there is none."""
     tight: bool
     """True where it fits, but not at the 95th percentile."""
+    least: str = ""
+    """Where none was found: the changes of the plan that needs least of all that were tried."""
+    least_bytes: float = 0.0
+    """Peak of the process under that plan."""
 
 
 NO_OTHER: Final = Nearest("", 0.0, tight=False)
@@ -253,12 +257,13 @@ def _nearest_plan(
     percentile, where one does. `dry` is the plan's own largest micro-batch by its dry run, 0 where none fits, in place of the
     closed form's.
     """
-    squeezed = list[Nearest]()
+    squeezed, tried = list[Nearest](), dict[str, float]()
 
     def look(other: TrainingPlan) -> tuple[_Room, Nearest]:
         name = changes(plan, other)
         memory = known.on(name, other, gpu, overhead)
         room = _room(gpu, overhead, memory, planned_range(memory, overhead, other), other)
+        tried[name] = room.needed_bytes
         return room, Nearest(name, float(memory.process_bytes), room.tight)
 
     for family in known.smaller(plan):
@@ -269,7 +274,8 @@ def _nearest_plan(
             found.insert(0, _Found(False, not dry[1].tight, dry[0], dry[1]))
         if found:
             return max(found, key=lambda each: each.kept).near
-    return squeezed[0] if squeezed else NO_OTHER
+    least = min(tried, key=lambda name: tried[name], default="")
+    return squeezed[0] if squeezed else NO_OTHER._replace(least=least, least_bytes=tried.get(least, 0.0))
 
 
 def _largest_of(family: Family, plan: TrainingPlan, look: Look, squeezed: list[Nearest], *, whole: bool) -> _Found | None:

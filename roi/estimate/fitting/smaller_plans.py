@@ -1,13 +1,13 @@
 """Plans that need less memory than one that does not fit, in families from the smallest change to the largest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from roi.estimate.training.plan import TrainingPlan
-from roi.estimate.training.targets import trains_experts
+from roi.estimate.training.targets import TARGET_SETS, adaptable, trains_experts
 from roi.facts.model import ModelShape
 
 LEAST_PROJECTED: Final = 4
@@ -15,6 +15,9 @@ LEAST_PROJECTED: Final = 4
 LEAST_SEQ: Final = 128
 """Shortest sequences of a plan that is proposed, tokens; longer ones are multiples of it."""
 NAMES: Final = {"lora": "LoRA", "qlora": "QLoRA", "qdora": "QDoRA"}
+UNDECOMPOSED: Final = {"dora": "lora", "qdora": "qlora"}
+WIDE_ADAMW: Final = ("adamw", "adamw-foreach", "adamw-fused", "adamw-bf16", "adamw-32bit", "adamw-8bit")
+"""Optimizers whose states a paged 8-bit AdamW keeps in fewer bits, or off the card."""
 OPTIMIZERS: Final = {"adamw-8bit": "8-bit optimizer", "paged-adamw-8bit": "paged 8-bit optimizer"}
 
 
@@ -64,6 +67,7 @@ def smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[Family]:
     yield _shorter(least)
     if least.targeted and trains_experts(model, least.targets):
         yield _shorter(replace(least, targets="attention"))
+    yield from _last(model, dict.fromkeys((quantised, least)))
 
 
 def changes(asked: TrainingPlan, other: TrainingPlan) -> str:
@@ -71,11 +75,11 @@ def changes(asked: TrainingPlan, other: TrainingPlan) -> str:
     told = list[str]()
     if other.method != asked.method:
         told.append(NAMES[other.method] + f" of rank {other.rank:g}" * _sized_otherwise(asked))
-    elif other.optimizer != asked.optimizer:
-        told.append(OPTIMIZERS[other.optimizer])
     elif other.rank != asked.rank:
         told.append(f"rank {other.rank:,.0f}")
-    told += ["targets attention"] * (other.targets != asked.targets)
+    if other.optimizer != asked.optimizer and other.optimizer in OPTIMIZERS:
+        told.append(OPTIMIZERS[other.optimizer])
+    told += [f"targets {other.targets}"] * (other.targets != asked.targets)
     told += [f"kernels {other.kernels}"] * (other.kernels != asked.kernels)
     told += ["offload to the host's memory"] * (other.offload != asked.offload)
     steps = [f"micro-batch {other.micro_batch:,.0f}"] * (other.micro_batch != asked.micro_batch)
@@ -98,6 +102,25 @@ def _shorter(plan: TrainingPlan) -> Family:
     thrifty = replace(_thrifty(plan), micro_batch=1.0)
     plans = (thrifty, replace(thrifty, kernels="liger")) if _may_take_liger(plan) else (thrifty,)
     return Family(plans, "seq", range(LEAST_SEQ, int(np.ceil(plan.seq)), LEAST_SEQ))
+
+
+def _last(model: ModelShape, plans: Collection[TrainingPlan]) -> Iterator[Family]:
+    """The smallest plans: LoRA in place of DoRA, then states of 8 bits that may leave the card, the fewest targets, both."""
+    plain = [replace(each, method=UNDECOMPOSED.get(each.method, each.method)) for each in plans]
+    for other in (*(each for each in plain if each not in plans), *(x for each in plain for x in _thinner(model, each))):
+        yield _alike(other)
+        yield _shorter(other)
+
+
+def _thinner(model: ModelShape, plan: TrainingPlan) -> list[TrainingPlan]:
+    """The plan with a paged 8-bit optimizer, with adapters on queries and values alone, and with both, where it has more.
+
+    On attention alone, where the model names none of its products so (MLA's).
+    """
+    fewest = "qv" if set(TARGET_SETS["qv"]) & {x.name for x in model.linears if adaptable(x)} else "attention"
+    paged = replace(plan, optimizer="paged-adamw-8bit") if plan.optimizer in WIDE_ADAMW else plan
+    few = replace(plan, targets=fewest) if plan.targets in ("all-linear", "attention") else plan
+    return [each for each in dict.fromkeys((paged, few, replace(paged, targets=few.targets))) if each != plan]
 
 
 def _thrifty(plan: TrainingPlan) -> TrainingPlan:

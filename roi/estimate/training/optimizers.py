@@ -151,34 +151,53 @@ def _largest(model: ModelShape, plan: TrainingPlan) -> Number:
     return np.asarray(plan.rank, dtype=float) * max(max(x.inputs, x.outputs) * x.experts for x in sites)
 
 
-OTHERS: Final = re.compile(
-    r"(?<![a-z])(nadam|radam|grok|adabelief|lamb|adan|q[-_ ]?galore|q[-_ ]?apollo|fira|badam|sign|cpu|hybrid)|adam[-_ ]?cpu"
-    r"|cpu[-_ ]?adam|layer[-_ ]?wise|galore[-_ ]?adafactor|apollo[-_ ]?mini|paged[-_ ]?ademamix|rmsprop[-_ ]?bnb")
-"""What is no spelling of an optimizer that is counted, though it holds one."""
-NAMES: Final = (
-    (r"galore", "galore-adamw{bits}"), (r"apollo", "apollo-adamw"), (r"paged.*lion", "paged-lion{bits}"),
-    (r"lion", "lion{bits}{wide}"), (r"ademamix", "ademamix{bits}"), (r"adammini", "adam-mini"), (r"adalomo", "adalomo"),
-    (r"lomo", "lomo"), (r"adafactor", "adafactor"), (r"muon", "muon"), (r"sophia", "sophia"), (r"rmsprop", "rmsprop"),
-    (r"adagrad", "adagrad"), (r"schedulefreesgd|sgd.*(?<!wo)(?<!without)(?<!no)momentum(?!0$)", "sgd-momentum"),
-    (r"sgd", "sgd"),
-    (r"paged.*adam", "paged-adamw{bits}"), (r"adam.*(8b|4b|fp8)|(8b|4b|fp8).*adam", "adamw{bits}"),
-    (r"^adamwanyprecision$", "adamw-32bit"), (r"anyprecision|adam.*bf16|bf16.*adam", "adamw-bf16"),
-    (r"adam.*foreach|schedulefree.*adam", "adamw-foreach"), (r"adam.*fused|fused.*adam|apex.*adam", "adamw-fused"),
-    (r"adam", "adamw{wide}"),
+ABOUT: Final = re.compile(
+    r"^huggingface|^hf|^transformers|trainer|pytorch|torchao|^ao(?=adam)|torch|optim(?!i)|deepspeed|zero[1-3]|stage[1-3]"
+    r"|composer|decoupled|distributed|hf$|xla$|npu(?=fused)")
+"""Letters of a name that say whose it is, and nothing of what it keeps."""
+MARKS: Final = (
+    ("paged", r"paged"), ("8bit", r"8b(it)?|fp8"), ("4bit", r"4b(it)?"), ("32bit", r"32b(it)?|fp32states?"),
+    ("bf16", r"bf16(states?)?|anyprecision"), ("foreach", r"foreach|schedulefree"), ("fused", r"(apex)?fused"),
+    ("bnb", r"bnb|bitsandbytes"), ("", r"(w(ith)?o(ut)?|no)momentum0?$|momentum0$"),
+    ("momentum", r"(with)?(nesterov)?momentum(0?[1-9]\d*)?$|nesterov$"),
 )  # fmt: skip
-"""What letters and digits of a name hold -> the optimizer."""
+"""What a name says of the states or the loop, and the letters that say it."""
+CORES: Final = {
+    "adam": "adamw", "adamw": "adamw", "galore": "galore-adamw", "galoreadam": "galore-adamw", "galoreadamw": "galore-adamw",
+    "apollo": "apollo-adamw", "apolloadam": "apollo-adamw", "apolloadamw": "apollo-adamw", "lion": "lion", "lionw": "lion",
+    "sgd": "sgd", "sgdw": "sgd", "adammini": "adam-mini", "ademamix": "ademamix", "adafactor": "adafactor", "lomo": "lomo",
+    "adalomo": "adalomo", "muon": "muon", "muonadam": "muon", "muonadamw": "muon", "muonwithauxadam": "muon",
+    "singledevicemuonwithauxadam": "muon", "sophia": "sophia", "sophiag": "sophia", "rmsprop": "rmsprop", "adagrad": "adagrad",
+}  # fmt: skip
+"""What is left of a name without those -> the optimizer."""
+ALIKE: Final = {
+    "paged-adamw-32bit": "paged-adamw", "paged-lion-32bit": "paged-lion", "ademamix-32bit": "ademamix", "lion-fused": "lion",
+    "sgd-fused": "sgd", "sgd-foreach": "sgd-momentum",
+}  # fmt: skip
+"""Optimizer with such a mark -> the one that keeps the same; schedule-free SGD keeps z."""
 
 
 def named_optimizer(text: str) -> str:
     """The optimizer that a name means as libraries write it: paged_adamw_8bit, PagedAdamW8bit, bnb.optim.Lion8bit.
 
-    A name that means none, or one that is not counted, stays as it is. The HF Trainer's adamw_anyprecision keeps fp32 states
-    (transformers/trainer_optimizer.py), llama-recipes' AnyPrecisionAdamW bf16 ones; torchao's fp8 states are as wide as 8-bit
-    ones, and schedule-free AdamW keeps z beside one moment.
+    All of its letters have to be known ones. A name that means none, or one that is not counted (bitsandbytes' RMSprop8bit,
+    torch's Adamax), stays as it is. The HF Trainer's adamw_anyprecision keeps fp32 states (transformers/trainer_optimizer.py),
+    llama-recipes' AnyPrecisionAdamW bf16 ones; torchao's fp8 states are as wide as 8-bit ones, and schedule-free AdamW keeps z
+    beside one moment; bitsandbytes' states are fp32 ones where no bits are named.
     """
-    if text in HELD or OTHERS.search(text.lower()):
+    if text in HELD:
         return text
     word = re.sub(r"[^a-z0-9]", "", text.lower())
-    bits = "-8bit" if re.search(r"8b|fp8", word) else "-4bit" if "4b" in word else ""
-    wide = "-32bit" if not bits and re.search(r"32b|bnb|bitsandbytes|fp32state", word) else ""
-    return next((name.format(bits=bits, wide=wide) for pattern, name in NAMES if re.search(pattern, word)), text)
+    core = ABOUT.sub("", word)
+    said = set[str]()
+    for mark, letters in MARKS:
+        core, times = re.subn(letters, "", core)
+        said |= {mark} if times and mark else set()
+    if word == "adamwanyprecision":
+        said = {"32bit"}
+    if "bnb" in said:
+        said = said - {"bnb"} | (set() if said & {"8bit", "4bit", "paged"} else {"32bit"})
+    paged, flavours = "paged-" * ("paged" in said), sorted(said - {"paged"})
+    name = "-".join((paged + CORES.get(core, text), *flavours))
+    name = ALIKE.get(name, name)
+    return name if name in HELD else text

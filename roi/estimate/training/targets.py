@@ -96,7 +96,7 @@ def resolve_targets(model: ModelShape, targets: str | tuple[str, ...], field: st
         return frozenset(names)
     asked = asked_targets(targets)
     found = names & set(asked)
-    known = [*TARGET_SETS, "all-linear", *sorted(names)]
+    known = [*(name for name, members in TARGET_SETS.items() if names & set(members)), "all-linear", *sorted(names)]
     wrong = [] if targets in TARGET_SETS else [name for name in asked if name not in names]
     if wrong:
         raise InputError(f"{field}: {model.id} has no target {wrong[0]!r}; it has {', '.join(known)}"

@@ -59,7 +59,8 @@ def _rows(source: Source, asked: Asked, notes: Notes) -> Iterator[tuple[str, Row
     given = [("--map", *each) for each in asked.columns] + ([("--metric", "score", asked.metric)] if asked.metric else [])
     for option, what, column in given:
         if _at(source.first, column) is ABSENT and what in {"item", "system", "score"}:
-            near = [name[:40] for name in nearest(column, [*source.first, *_paths(source.first)], 1)]
+            there = [*source.first, *_paths(source.first)]
+            near = [name[:40] for name in nearest(column, there, 1) or nearest(what, there, 1)]
             raise InputError(f"{option}: {source.path} has no column {column[:40]!r}{f'; nearest: {near[0]}' if near else ''}")
     item, system, score, cluster, weight, run, escalated = (names[what] for what in NAMES)
     _refuse_gold(source, score, told=bool(asked.metric) or any(what == "score" for what, _ in asked.columns))

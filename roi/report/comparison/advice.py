@@ -7,6 +7,7 @@ import math
 from datetime import date, timedelta
 
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.feasibility import BAR_TOLERANCE
 from roi.economics.decision.option_result import OptionResult, Triple
 from roi.economics.decision.verdict import chance, value
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
@@ -327,8 +328,19 @@ def reason(c: Comparison, id: str) -> str:
 
 
 def self_hosting_of(c: Comparison) -> OptionResult | None:
-    """The best option on GPUs of one's own or rented; None where none can work."""
-    return max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, c.verdict.counts), default=None)
+    """The best option on GPUs of one's own or rented; None where none can work.
+
+    Where that misses the bar, as far as is assumed, the best that does not, of those whose volumes were looked for.
+    """
+    own = sorted((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: -value(o, c.verdict.counts))
+    looked_for = None if c.thresholds is None else {*c.thresholds.ids}
+    at_bar = (o for o in own if not below_bar(c, o) and (looked_for is None or o.id in looked_for))
+    return next((o for o in own[:1] if not below_bar(c, o)), None) or next(at_bar, own[0] if own else None)
+
+
+def below_bar(c: Comparison, o: OptionResult) -> bool:
+    """True where nobody evaluated it, and the error rate that is assumed of it misses the bar."""
+    return not o.evaluated and 1.0 - o.quality.error_rate < case_number(c.case, "quality.bar") - BAR_TOLERANCE
 
 
 def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
@@ -339,7 +351,8 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
     mean, _ = npv_of(c, o)
     unlikely = mean > npv_of(c, c.leader)[0] and not beats_staying_today(c, o)  # else its chance stands beside its volume
-    why = "; not tested" if not o.tested else f"; {reason(c, o.id)}" if unlikely else ""
+    missed = f", assumed {percent(o.quality.error_rate)} wrong: below the bar" * below_bar(c, o)
+    why = f"; not tested{missed}" if not o.tested else f"; {reason(c, o.id)}" if unlikely else ""
     part = _mostly_assumed(c, o)
     most = f"; {usd(part[0])} of {usd(o.cash_monthly_usd)} a month {part[1]}, assumed" if part else ""
     known = "" if brief else f"; {mean_npv(c)} {short_usd(mean)}{most}"

@@ -72,7 +72,7 @@ def alerts(c: Comparison) -> list[Block]:
     return [remark for _, remark in remarks(c)]
 
 
-def remarks(c: Comparison) -> list[tuple[str, Block]]:
+def remarks(c: Comparison) -> list[tuple[str, Labelled]]:
     """The same, each with what it is about in a few words, for a screen that has no room for all."""
     return [(about, Labelled("!", (text,), "doubt", 2)) for about, look in REMARKS.items() for text in look(c)]
 

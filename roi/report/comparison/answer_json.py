@@ -1,4 +1,4 @@
-"""The comparison as one JSON object, schema roi.comparison/2 (docs/json.md). It holds its own Case, so it can be replayed."""
+"""The comparison as one JSON object, schema roi.comparison/3 (docs/json.md). It holds its own Case, so it can be replayed."""
 
 import json
 import math

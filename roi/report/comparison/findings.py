@@ -228,6 +228,7 @@ def drivers(c: Comparison, ends: Callable[[str, Fact], str] = range_of) -> list[
     if not c.drivers or c.driver_option is None:
         return []
     money = money_of([x for d in c.drivers for x in (d.npv_at_low_usd, d.npv_at_high_usd)])
+    counted = ", wrong answers counted" if c.verdict.counts == "cash" else ""
     heads = ("fact", "5% to 95%", "NPV\nat 5%", "NPV\nat 95%", "rank\ncorr.", "worth\nknowing")
     return [
         Heading(f"What moves the NPV of {option_label(c.case, c.driver_option)}, {money.unit}"),
@@ -235,6 +236,6 @@ def drivers(c: Comparison, ends: Callable[[str, Fact], str] = range_of) -> list[
             Row((fact_name(d.path), ends(d.path, c.case[d.path]), money(d.npv_at_low_usd), money(d.npv_at_high_usd),
                  f"{d.rank_correlation:+.2f}", money(d.worth_knowing_usd)))
             for d in c.drivers), align="ll"),
-        Paragraph("One fact at its 5% and 95% end, the others central. Rank corr.: Spearman, over the draws. Worth knowing: the"
-                  " most that any study of this one fact could be worth for this decision."),
+        Paragraph(f"One fact at its 5% and 95% end, the others central{counted}. Rank corr.: Spearman, over the draws. Worth"
+                  " knowing: the most that any study of this one fact could be worth for this decision."),
     ]

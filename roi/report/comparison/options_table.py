@@ -157,10 +157,12 @@ def cost_tree(c: Comparison, id: str) -> list[Block]:
     total = Row(("total", "", money(mean), money(o.upfront_usd), money(o.tco_usd)), strong=True, detail=cash)
     handed = f", hands on {percent(o.quality.share_escalated)}" if o.quality.share_escalated else ""
     when = "" if beside is None else f", when {'it' if beside is o else beside.label} serves alone"
+    bases = dict.fromkeys(Basis(line.basis) for line in o.lines if line.upfront_usd or any(line.monthly_usd))
+    legend = ", ".join(f"{MARKS[basis]} {basis.value}" for basis in bases)
     heads = ("cost line", "", f"{money.unit}\n/month", f"set-up\n{money.unit}", f"{number_of(horizon, 'month')}\n{money.unit}")
     return [
         Heading(f"Cost of {o.label} ({o.id})"), Table(heads, (*rows, total), align="ll", tree=True),
-        Paragraph(f"/month: mean of months {start + 1} to {horizon}{when}."
+        Paragraph(f"/month: mean of months {start + 1} to {horizon}{when}. Basis of each line's weakest fact: {legend}."
                   f" Discounted cost {usd(o.pv_cost_usd)}.{_fleet(c, o.fleet)}{_trained(c, o)} Quality: {quality(c, o)},"
                   f" {percent(o.quality.error_rate)} wrong{handed}."),
     ]

@@ -44,7 +44,8 @@ def included(c: Comparison) -> list[str]:
     if any(path.endswith(".announced.0.from") for path in c.case.facts):
         found.append("list prices that a vendor has announced, each from its day on; successors' prices are over them")
     if (errors := case_number(c.case, "quality.usd_per_error")) > 0:
-        found.append(f"wrong answers at {usd(errors)} each, for every option and for staying")
+        beside = "; the verdict leaves them out, since that price is the template's guess" * (c.verdict.counts == "cash")
+        found.append(f"wrong answers at {usd(errors)} each, for every option and for staying{beside}")
     own = [str(fact.value) for path, fact in c.case.facts.items() if path.startswith("costs.") and path.endswith(".name")]
     found += [f"costs of your own: {', '.join(own)}"] if own else []
     factor = case_number(c.case, "reconciliation.factor", 1.0)

@@ -70,10 +70,10 @@ def _above(c: Comparison, told: Sequence[Block], advised: Sequence[Block]) -> li
     return [*head(c), *told, Gap(), *advised, Gap()]
 
 
-def _first(told: Sequence[tuple[str, Block]], n: int) -> list[Block]:
-    """The first remarks, and what the others are about."""
-    left = list(dict.fromkeys(about for about, _ in told[n:]))
-    more = Labelled("!", (f"{'Also' if n else 'Read'} what --full says of {first_of(left, len(left))}",), "doubt", 2)
+def _first(told: Sequence[tuple[str, Labelled]], n: int) -> list[Block]:
+    """The first remarks, and what the others are about; of gates, how many are unknown."""
+    left = list(dict.fromkeys(remark.items[0].partition(":")[0] if about == LEAST else about for about, remark in told[n:]))
+    more = Labelled("!", (f"In --full too: {first_of(left, len(left))}",), "doubt", 2)
     return [*(remark for _, remark in told[:n]), *([more] if left else [])]
 
 

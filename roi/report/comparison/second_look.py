@@ -52,16 +52,23 @@ def _volumes(c: Comparison, options: list[OptionResult]) -> str:
 
 
 def _turning(c: Comparison) -> list[str]:
-    """Volumes at which another option is advised, or an untested one is cheaper; a price or an error rate at which one is.
-
-    And a price of wrong answers at which the advice turns. What is cheaper is so at the central values.
-    """
+    """Volumes and a price of wrong answers at which another option is advised, by means and chances, then what is cheaper."""
     assert c.thresholds is not None
     told, today = list[str](), case_number(c.case, "workload.requests_per_day")
     for side, found in (("above", c.turning_volume(up=True)), ("below", c.turning_volume(up=False, within=NEAR))):
         if found is not None:
             at = f"{told_apart(requests, found[0], today)[0]} requests a day{'' if told else volume_spread(c.case)}"
             told.append(f"{side} about {at}, where the advice is {advised(c, found, side)}")
+    if c.verdict.counts != "cash" and (flips := flips_at(c)):
+        told.append(f"at another price of a wrong answer: {flips}")
+    centrally = _centrally(c, today)
+    return [*told, *(f"{'' if k else 'at the central values '}{each}" for k, each in enumerate(centrally))]
+
+
+def _centrally(c: Comparison, today: float) -> list[str]:
+    """The same at the central values: volumes of what is not tested, and the price, hours and error rate of any option."""
+    assert c.thresholds is not None
+    told = list[str]()
     ends = [b for id in c.thresholds.ids if not option_of(c, id).tested for b in over_the_horizon(c, id, "stay")]
     above, below = _nearest_ends(ends, today)
     for side, end in (("above", above), ("below", below)):
@@ -74,8 +81,6 @@ def _turning(c: Comparison) -> list[str]:
         told.append(on_side(other, whose=f"{option_of(c, other.option).label}'s"))
     if hours is not None:
         told.append(on_side(hours, whose="its" if other is not None else f"{option_of(c, hours.option).label}'s"))
-    if c.verdict.counts != "cash" and (flips := flips_at(c)):
-        told.append(f"at another price of a wrong answer: {flips}")
     return told
 
 

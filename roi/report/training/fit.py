@@ -115,7 +115,10 @@ def _way(report: FitReport, line: GpuLine) -> str:
                 f"{', tight' * found[0].fit.tight}): {run[0].lower()}{run[1:]}")
     other = fit.nearest
     lacks = ", tight" * other.tight + lacks
-    way = f"fits: {other.name} ({other.process_bytes / GIB:.1f} GiB{lacks})" if other.name else "no smaller plan fits"
+    if other.name:
+        way = f"fits: {other.name} ({other.process_bytes / GIB:.1f} GiB{lacks})"
+    else:
+        way = "no smaller plan fits" + f", not even {other.least} ({other.least_bytes / GIB:,.1f} GiB)" * bool(other.least)
     return f"mostly {fit.binds}; {way}"
 
 

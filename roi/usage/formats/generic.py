@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from roi.errors import UnknownName
+from roi.errors import InputError, UnknownName, nearest
 from roi.usage.read.columns import count, flag, instant, no_flag, real, text, whole, year_last_instant
 from roi.usage.read.lazy_ibis import Column, Table, ibis
 from roi.usage.read.names_alone import NO_MODEL
@@ -126,12 +126,21 @@ def _found(options: FileOptions, header: tuple[str, ...]) -> dict[str, str | Non
         if what not in NAMES:
             raise UnknownName("--map", what, NAMES, "kind of column")
         if column.lower() not in {name.lower() for name in header}:
-            raise UnknownName(f"--map {what}", column, header, "column")
+            raise _unknown_column(what, column, header)
     own = {_plain(name): name.lower() for name in reversed(header)}
     named = {what: next((own[n] for n in map(_plain, names) if n in own), None) for what, names in SAID.items()}
     if IN_CENTS in own:
         named["cost"] = None
     return named | {what: column.lower() for what, column in mapped.items()}
+
+
+def _unknown_column(what: str, column: str, header: tuple[str, ...]) -> InputError:
+    """That a file has no such column, the nearest that it has, by name or by what is asked for, and where the others are."""
+    near = nearest(column, header) or nearest(what, header)
+    more = len(set(header)) - len(near)
+    told = f"; nearest: {', '.join(name[:40] for name in near)}" if near else ""
+    others = f"; the file's header lists {f'{more:,} more' if near else f'its {more:,}'}" if more else ""
+    return InputError(f"--map {what}: unknown column {column[:80]!r}{told}{others}")
 
 
 def _plain(name: str) -> str:

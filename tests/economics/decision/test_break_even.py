@@ -14,6 +14,7 @@ from roi.economics.decision.break_even import BreakEven, baselines
 from roi.economics.decision.comparison import compare
 from roi.economics.decision.curves import Curves
 from roi.economics.decision.evaluation import evaluate, read_all
+from roi.economics.decision.signposts import signposts
 from roi.economics.finance import discount_factors
 from roi.economics.inputs import Option, Shared
 from roi.estimate.replay.fleet import burst_from_peak
@@ -243,6 +244,19 @@ def test_what_can_wait_moves_the_steps() -> None:
     found = crossing(0.5, **{"workload.can_wait_share": 0.5})
     assert found.first == pytest.approx(12_000.0, rel=1e-5)
     assert found.reason == "one crossing"  # 28,800 > 24,000, where a second replica is earned
+
+
+def test_where_wrong_answers_eat_what_a_request_saves_they_are_what_costs() -> None:
+    """5% more wrong answers at $0.10 cost $0.005, more than the $0.004 of the API; on cash a month's rent earns itself back."""
+    worse = {"quality.usd_per_error": 0.1, "systems.gpt-5.4.error_rate": 0.01, "systems.qwen3-8b.error_rate": 0.06}
+    for basis in ("run_rate", "pv"):
+        found = crossing(10.0, basis, **worse)
+        assert (found.first, found.reason) == (None, "its wrong answers cost more than a further request saves")
+        assert crossing(10.0, basis, counts="cash", **worse).first == pytest.approx(12_000.0, rel=0.05)
+        assert crossing(0.4, basis, **worse).reason == "marginal GPU cost exceeds the API price"
+    shared, options = world(10.0, **worse)
+    post = next(x for x in signposts(Curves(shared, options), SELF, "stay") if x.quantity == "requests_per_day")
+    assert (post.threshold, post.reason) == (None, "its wrong answers cost more than a further request saves")
 
 
 def test_wrong_answers_count_in_one_crossing_and_not_in_the_other() -> None:

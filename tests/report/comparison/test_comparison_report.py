@@ -72,7 +72,7 @@ def save(tmp_path: Path, c: Comparison) -> Path:
 def test_json_holds_every_promised_key() -> None:
     body = as_json(answer("draws=64"))
     assert body.keys() >= TOP
-    assert body["schema"] == "roi.comparison/2"
+    assert body["schema"] == "roi.comparison/3"
     for option in body["options"]:
         assert option.keys() >= OPTION, option["id"]
         assert len(option["monthly_usd"]) == (36 if option["feasible"] else 0)
@@ -182,7 +182,7 @@ def test_a_replay_takes_other_draws_and_another_seed(tmp_path: Path) -> None:
 
 
 DAMAGE = {
-    "other schema": (lambda b: b.update(schema="roi.comparison/3"), "schema"),
+    "other schema": (lambda b: b.update(schema="roi.comparison/4"), "schema"),
     "no schema": (lambda b: b.pop("schema"), "schema"),
     "no case": (lambda b: b.pop("case"), "case"),
     "a case that is a list": (lambda b: b.update(case=[1]), "case"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from roi.economics.decision.break_even import Ask, BreakEven, baselines, crossings, rows_of, turns, why_never
 from roi.economics.decision.curves import LEAST, MOST, Curves
-from roi.economics.decision.evaluation import choose_plan, evaluate
+from roi.economics.decision.evaluation import can_be_in_use, choose_plan, evaluate, once_moved
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.verdict import Verdict, answer_alike, value
 from roi.economics.inputs import Option, Plan
@@ -71,6 +71,19 @@ class Thresholds:
         """Those of all options, against all that they are told against."""
         return tuple(found for id in self.ids for name in baselines(id, self._untrained, self._verdict.leader)
                      for found in self.crossings(id, name))
+
+    @cached_property
+    def afterwards(self) -> Curves | None:
+        """The curves once the leading option is in use, so that staying is staying on it; None where it is no mere API."""
+        shared, options, leader = self.curves.shared, self.curves.options, self._verdict.leader
+        return Curves(*once_moved(shared, options, leader)) if can_be_in_use(options[leader]) else None
+
+    def second(self, id: str) -> BreakEven | None:
+        """From which volume the option saves by following the leading one, on what the verdict goes by; None as above."""
+        if self.afterwards is None or id not in self.ids:
+            return None
+        found = crossings(self.afterwards, id, "stay", ["stay"])
+        return next(b for b in found if (b.basis, b.counts) == ("pv", self._verdict.counts))
 
     @property
     def headline(self) -> float | None:

@@ -57,7 +57,30 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
     found = [(b, "staying" if rival.id == "stay" else rival.label, _today(c, o, rival, b))
              for baseline, rival in rivals.items() for b in over_the_horizon(c, o.id, baseline)]
     ends = [b.until for b, _, _ in found]
-    return "; ".join(_from(b, name, alike=b.until in ends[:k]) + missing for k, (b, name, missing) in enumerate(found))
+    return "; ".join(_as_second(c, b, name) or _from(b, name, alike=b.until in ends[:k]) + missing
+                     for k, (b, name, missing) in enumerate(found))
+
+
+def _as_second(c: Comparison, b: BreakEven, rival: str) -> str:
+    """From which volume on an option saves that never beats the leading one in its place; empty where it saves at none.
+
+    Where today's volume is past it, that it is ahead, and what is missing all the same.
+    """
+    after = c.thresholds and b.baseline == "recommended" and b.first is None and c.thresholds.second(b.option)
+    if not after or after.first is None:
+        return ""
+    today, move = case_number(c.case, "workload.requests_per_day"), c.second_move
+    volume = "at every volume" if after.first <= 1 else f"from {requests(after.stays or after.first)} a day on"
+    until = f", up to {requests(after.until)}" if after.until is not None else ""
+    missing = ""
+    if after.first <= today <= (after.until or math.inf) and move is not None and move.option == b.option:
+        needed = _chance_asked(c, option_of(c, b.option))
+        odds = move.chance if move.chance is not None else 1.0
+        missing = ", but not in the mean of the draws" if move.npv_usd <= 0 else (
+            ", but in only {} of the draws; {} is asked".format(*told_apart(percent, odds, needed)))
+        missing = f": ahead today{missing}"
+    return (f"saves {volume}{until} as a move after {rival}, at none in its place (what is paid until live is not earned"
+            f" back){missing}")
 
 
 def beats_staying_today(c: Comparison, o: OptionResult) -> bool:

@@ -618,8 +618,35 @@ def test_self_hosting_is_placed_against_staying_and_against_the_recommendation()
     text = flat(answer())
     found = re.search(r"NOT YET (.*?) option", text)
     assert found is not None
-    assert "it beats gpt-6-luna at no volume" in found[1]
-    assert "; beats staying from" in found[1]
+    assert re.search(r"it saves from [\d,]+ a day on as a move after gpt-6-luna, at none in its place \(what is paid until live is"
+                     r" not earned back\); beats staying from", found[1])
+
+
+@pytest.mark.full
+def test_gpus_that_save_once_an_api_is_in_use_are_the_next_move_and_not_told_to_be_of_no_use() -> None:
+    """20,000,000 requests a day: the cheaper API leads, since today's model is paid until GPUs are live. "It beats gpt-6-luna at
+    no volume" was told of GPUs that would save most of its bill."""
+    c = answer("workload.requests_per_day=20000000", "draws=512")
+    text, move = flat(c), c.second_move
+    assert c.verdict.leader == LUNA
+    assert move is not None
+    assert move.likely
+    o = option_of(c, move.option)
+    assert f"NEXT Once that answers, move on to {o.label}" in text
+    assert f"Over gpt-6-luna: mean NPV +{short_usd(move.npv_usd)}, more in " in text
+    assert "NOT YET" not in text
+    assert "today's model is paid until it is live." in " ".join(render(screen_blocks(c, ()), width=10_000).split())
+    assert any(row.split("  ")[1].startswith(o.label[:4]) for row in rows(shown(c)))
+
+
+def test_cards_that_are_owned_are_not_told_as_rented() -> None:
+    """Of what they would fetch nothing is said, or that it is nothing: the vendor is one's own all the same."""
+    c = answer("own_hardware.cards={A100-80GB-SXM: 2}", "own_hardware.resale_usd_per_gpu=0", "candidates.own_hardware=true",
+               "draws=0", "quality.scores={gpt-6-sol: 0.92, qwen3-8b: 0.91}", "candidates.api_models=[]",
+               "candidates.hosted_models=[]", "candidates.cascade_first=[]", "candidates.hosted_adapters=[]")
+    assert "own GPUs" in c.leader.label
+    assert "that you own" in flat(c)
+    assert "rented GPUs" not in flat(c)
 
 
 @pytest.mark.full

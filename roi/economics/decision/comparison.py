@@ -53,7 +53,7 @@ REQUESTS_PER_DAY: Final = path_of(Shared, "requests_per_day")
 
 @dataclass(frozen=True, kw_only=True)
 class SecondMove:
-    """Moving on from the leading option, an API, to GPUs once it is in use: set-up is paid again, and it until they are live."""
+    """Moving on from the leading option, an API, to GPUs once it is in use: a second set-up, its bill until they are live."""
 
     option: str
     npv_usd: float

@@ -7,7 +7,7 @@ import math
 from datetime import date, timedelta
 
 from roi.economics.decision.comparison import Comparison, SecondMove
-from roi.economics.decision.option_result import OptionResult, Triple
+from roi.economics.decision.option_result import FleetResult, OptionResult, Triple
 from roi.economics.decision.verdict import chance, value
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
@@ -180,13 +180,21 @@ def _what(c: Comparison, o: OptionResult) -> str:
 
 
 def _fleet(o: OptionResult) -> str:
-    """How many GPUs of which card, and of a hybrid's if most is the API's; empty where the option runs none."""
+    """How many GPUs of which card, on which terms, later how many, and of a hybrid's if most is the API's; empty without any."""
     if o.fleet is None:
         return ""
     part = o.fleet.share_of_requests
+    later = f", later up to {gpu_count(o.fleet.gpus_most)}" if o.fleet.gpus_most > o.fleet.gpus else ""
     takes = f" {'takes' if o.fleet.gpus == 1 else 'take'} {percent(part)} of requests" if part < MOSTLY else ""
     mean = " on average" if o.fleet.gpus != round(o.fleet.gpus) else ""
-    return f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{mean}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
+    number = f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{terms(o.fleet)}{mean}{later}"
+    return f"{number}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
+
+
+def terms(f: FleetResult) -> str:
+    """On which terms GPUs are rented, where that is not by the hour at the price on demand."""
+    months = f.minimum_months
+    return " spot" if f.rental == "spot" else f" for {number_of(months, 'month')} at least" if months > 1.0 else ""
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:

@@ -180,7 +180,7 @@ def _what(c: Comparison, o: OptionResult) -> str:
 
 
 def _fleet(o: OptionResult) -> str:
-    """How many GPUs of which card, on which terms, later how many, and of a hybrid's if most is the API's; empty without any."""
+    """How many GPUs of which card, on which terms, later how many, and of a hybrid's if most is the API's; empty for none."""
     if o.fleet is None:
         return ""
     part = o.fleet.share_of_requests

@@ -316,6 +316,21 @@ def test_gpus_at_spot_prices_and_those_that_come_later_are_told_as_such() -> Non
     assert f"{fleet.gpus:.0f} x {fleet.gpu}, later up to {fleet.gpus_most:.0f}" in flat(grown)
 
 
+def test_an_advised_model_without_stated_reasoning_tokens_is_told_beside_one_that_has_them() -> None:
+    """2,000 tokens a request are 20 times the answer. With as many the price list that is a twentieth still wins; where it is
+    dearer than today's only as many tokens would lose."""
+    asked = ("tokens.gpt-6-sol={reasoning_tokens: 2000}", "draws=0")
+    c = apis(*asked)
+    told = "gpt-6-luna is counted without reasoning tokens, gpt-6-sol with 2,000 a request (tokens.gpt-6-luna.reasoning_tokens)"
+    assert f"{told}; with as many the advice holds" in flat(c)
+    price = {"input_usd_per_mtok": 0.1, "output_usd_per_mtok": 12.0}
+    dear = apis(*asked, f"apis.openai/gpt-6-luna={price}", "candidates.api_models=[openai/gpt-6-luna]",
+                "candidates.hosted_models=[]", "candidates.cascade_first=[]", "quality.usd_per_error=0.1")
+    assert f"{told}; with as many the advice is to " in flat(dear)
+    stated = apis(*asked, "tokens.gpt-6-luna={reasoning_tokens: 0}")
+    assert "counted without reasoning" not in flat(stated) + flat(apis("draws=0"))
+
+
 def test_cards_that_are_owned_are_no_cash() -> None:
     c = of_file(next(path for path in CASES if path.stem.startswith("10_")))
     o = next(o for o in c.options if o.id == c.verdict.leader)

@@ -92,7 +92,7 @@ def crossings(curves: Curves, id: str, baseline: str, rivals: Sequence[str]) -> 
         yield BreakEven(
             option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counts,
             until=None if down.wins else down.after,
-            reason=_reason(curves.options[id], basis, up, first, stays, runs_from),
+            reason=_reason(curves, id, basis, up, first, stays, runs_from),
         )
 
 
@@ -106,10 +106,10 @@ def _ends(up: Turn, down: Turn) -> tuple[float | None, float | None]:
 
 
 def _reason(
-    option: Option, basis: str, up: Turn, first: float | None, stays: float | None, runs_from: float | None
+    curves: Curves, id: str, basis: str, up: Turn, first: float | None, stays: float | None, runs_from: float | None
 ) -> str:
     if first is None:
-        return why_never(option, basis, up, runs_from)
+        return why_never(curves.options[id], basis, up, runs_from, curves.shared.horizon)
     if stays is None:
         return f"wins only in between: at large volume {OWNED if _unserved(up) else 'the baseline is cheaper'}"
     if stays == 0.0:
@@ -117,11 +117,14 @@ def _reason(
     return "one crossing" if first == stays else "a saw: a new replica costs before it is used"
 
 
-def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None) -> str:
+def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None, horizon: int) -> str:
     """Why no volume helps: at the far end of the curve only what a further request costs is left.
 
-    `runs_from` is the volume from which the option is cheaper to run for good; None = there is none.
+    `runs_from` is the volume from which the option is cheaper to run for good; None = there is none. Of what is not live before
+    the horizon ends nothing is known of how it runs.
     """
+    if basis == "pv" and float(np.max(option.months_to_live + option.months_in_parallel)) >= horizon:
+        return f"{horizon} {'month is' if horizon == 1 else 'months are'} over before it serves alone"
     if basis == "pv" and runs_from is not None:
         about = float(f"{runs_from:.3g}")
         return f"cheaper to run from {about:,.0f} a day on, but what is paid until live is not earned back"

@@ -150,7 +150,8 @@ def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signp
         )
 
     if up.after is None and down.after is None:
-        never = why_never(curves.options[id], "pv", up, (running.before or 0.0) if running.wins else None)
+        runs_from = (running.before or 0.0) if running.wins else None
+        never = why_never(curves.options[id], "pv", up, runs_from, curves.shared.horizon)
         yield signpost(None, "above", "cheaper at every volume" if up.wins else never)
     if up.after is not None:
         for_good = "one crossing" if end.before == up.after else f"for good from {end.before or 0.0:,.0f} a day on"

@@ -11,13 +11,15 @@ from roi.report.comparison.thresholds import (
     advised,
     beats_staying_today,
     flips_at,
+    guessed,
     is_ahead,
     may_come,
     on_side,
     option_of,
     over_the_horizon,
+    own_path,
 )
-from roi.report.layout.wording import case_number, requests, told_apart, volume_spread
+from roi.report.layout.wording import case_number, figure, requests, told_apart, volume_spread
 
 
 def look_again(c: Comparison) -> list[str]:
@@ -74,9 +76,26 @@ def _turning(c: Comparison) -> list[str]:
         told.append(on_side(other, whose=f"{option_of(c, other.option).label}'s"))
     if hours is not None:
         told.append(on_side(hours, whose="its" if other is not None else f"{option_of(c, hours.option).label}'s"))
+    told += _less_set_up(c)
     if c.verdict.counts != "cash" and (flips := flips_at(c)):
         told.append(f"at another price of a wrong answer: {flips}")
     return told
+
+
+def _less_set_up(c: Comparison) -> list[str]:
+    """With how few hours of set-up, where nobody stated them, the nearest other option saves; empty where it does with none.
+
+    Told of what runs no GPUs, where nobody's hours are paid anyway, at the central values.
+    """
+    if c.verdict.challenger is None or case_number(c.case, "people.existing_hours_per_month", 0.0) > 0:
+        return []
+    o, wage = option_of(c, c.verdict.challenger), case_number(c.case, "people.usd_per_hour")
+    path = own_path(c, o, "setup_hours")
+    hours, saved = case_number(c.case, path), o.npv_without_errors_usd if c.verdict.counts == "cash" else o.npv_usd
+    if o.fleet is not None or wage <= 0 or saved >= 0 or not guessed(c.case[path]) or hours * wage + saved <= 0:
+        return []
+    at, now = told_apart(figure, hours + saved / wage, hours)
+    return [f"with {o.label}'s set-up below {at} hours (here {now}, assumed)"]
 
 
 def _looked_at(c: Comparison) -> list[str]:

@@ -181,11 +181,11 @@ def gpu_count(number: float) -> str:
 
 def alone_from(c: Comparison, o: OptionResult) -> int:
     """The first month in which the option serves alone, counted from 0."""
-    parallel = case_number(c.case, _path(c, o, "months_in_parallel"))
+    parallel = case_number(c.case, own_path(c, o, "months_in_parallel"))
     return min(math.ceil(o.months_to_live + parallel), len(o.monthly_usd) - 1)
 
 
-def _path(c: Comparison, o: OptionResult, name: str) -> str:
+def own_path(c: Comparison, o: OptionResult, name: str) -> str:
     """Where the Case has the option's field of that name: its own, its kind's, or that of its kind of change."""
     known = {"option": o.id, "kind": o.kind, "group": c.case[f"options.{o.id}.group"].value}
     return next(path for each in places(Option)[name].paths if (path := each.format_map(known)) in c.case)
@@ -351,7 +351,7 @@ def may_come(c: Comparison, s: Signpost) -> bool:
     """True but for hours of on-call that are exact, or that the option would hardly take: outside their 5% to 95%."""
     if s.quantity != HOURS or s.threshold is None:
         return True
-    hours = c.case[_path(c, option_of(c, s.option), "run_hours")]
+    hours = c.case[own_path(c, option_of(c, s.option), "run_hours")]
     return hours.low is not None and hours.high is not None and hours.low <= s.threshold <= hours.high
 
 

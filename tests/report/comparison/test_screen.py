@@ -331,6 +331,29 @@ def test_an_advised_model_without_stated_reasoning_tokens_is_told_beside_one_tha
     assert "counted without reasoning" not in flat(stated) + flat(apis("draws=0"))
 
 
+def test_hours_of_set_up_that_nobody_stated_are_told_where_fewer_would_turn_the_advice() -> None:
+    """40 hours at $100 and $250 of evaluation against what 400 requests a day save; hours that are stated are no guess."""
+    few = ("workload.requests_per_day=400", "candidates.api_models=[openai/gpt-6-luna]", "candidates.hosted_models=[]",
+           "candidates.cascade_first=[]", "quality.usd_per_error=0", "draws=0",
+           "quality.scores={gpt-6-sol: 0.9, gpt-6-luna: 0.9}")
+    c = apis(*few)
+    o = option_of(c, LUNA)
+    found = re.search(r"with gpt-6-luna's set-up below ([\d.]+) hours \(here 40, assumed\)", flat(c))
+    assert c.verdict.leader == "stay"
+    assert found is not None
+    assert float(found[1]) == pytest.approx(40.0 + o.npv_usd / 100.0, rel=0.01)
+    turned = apis(*few, f"people.setup_hours.api={float(found[1]) * 0.97}")
+    assert turned.verdict.leader == LUNA
+    assert "set-up below" not in flat(apis(*few, "people.setup_hours.api=40"))
+
+
+def test_an_option_that_is_live_after_the_horizon_is_told_to_be_so() -> None:
+    """"cheaper to run from 0 a day on, but what is paid until live is not earned back" it was."""
+    text = flat(answer("horizon_months=1", "draws=0"))
+    assert "at no volume (1 month is over before it serves alone)" in text
+    assert "from 0 a day on" not in text
+
+
 def test_cards_that_are_owned_are_no_cash() -> None:
     c = of_file(next(path for path in CASES if path.stem.startswith("10_")))
     o = next(o for o in c.options if o.id == c.verdict.leader)

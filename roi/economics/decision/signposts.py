@@ -11,7 +11,7 @@ from roi.economics.decision.break_even import Ask, BreakEven, baselines, crossin
 from roi.economics.decision.curves import LEAST, MOST, Curves
 from roi.economics.decision.evaluation import can_be_in_use, choose_plan, evaluate, once_moved
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.verdict import Verdict, answer_alike, value
+from roi.economics.decision.verdict import Verdict, answer_alike, nearness
 from roi.economics.inputs import Option, Plan
 from roi.economics.lines.option_lines import answered_wrong, with_error_rate
 
@@ -48,9 +48,9 @@ class Thresholds:
 
     def __init__(self, curves: Curves, results: Mapping[str, OptionResult], untrained: Sequence[str], verdict: Verdict) -> None:
         self.curves, self._results, self._untrained, self._verdict = curves, results, untrained, verdict
-        best: dict[str, OptionResult] = {}
+        best, counts = dict[str, OptionResult](), verdict.counts
         for r in results.values():
-            if r.kind != "stay" and (r.kind not in best or value(r, verdict.counts) > value(best[r.kind], verdict.counts)):
+            if r.kind != "stay" and (r.kind not in best or nearness(r, counts) > nearness(best[r.kind], counts)):
                 best[r.kind] = r
         self._best = list(best.values())
         self.ids = [id for id, r in results.items() if id != "stay" and (r in self._best or id == verdict.leader)]
@@ -92,7 +92,7 @@ class Thresholds:
         if not hosted:
             return None
         counts = self._verdict.counts
-        top = max(hosted, key=lambda r: value(r, counts)).id
+        top = max(hosted, key=lambda r: nearness(r, counts)).id
         return next(b for b in self.crossings(top, "best_untrained") if (b.basis, b.counts) == ("pv", counts)).stays
 
     @cached_property
@@ -105,7 +105,7 @@ class Thresholds:
         v, options, results = self._verdict, self.curves.options, self._results
 
         def best(ids: Iterable[str]) -> str | None:
-            return max(ids, key=lambda id: value(results[id], v.counts), default=None)
+            return max(ids, key=lambda id: nearness(results[id], v.counts), default=None)
 
         hosted = best(id for id in results if options[id].self_hosted)
         rival = best(id for id in v.likely if id != v.leader and not options[id].self_hosted)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from roi.economics.decision.comparison import Comparison, SecondMove
 from roi.economics.decision.option_result import FleetResult, OptionResult, Triple
-from roi.economics.decision.verdict import chance, value
+from roi.economics.decision.verdict import chance, nearness, value
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import OWN_VENDOR, Basis
@@ -176,15 +176,15 @@ def _what(c: Comparison, o: OptionResult) -> str:
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""
-    return f"{words} ({_fleet(o)}{over})" if o.fleet is not None else words
+    return f"{words} ({_fleet(o, grown=True)}{over})" if o.fleet is not None else words
 
 
-def _fleet(o: OptionResult) -> str:
-    """How many GPUs of which card, on which terms, later how many, and of a hybrid's if most is the API's; empty for none."""
+def _fleet(o: OptionResult, *, grown: bool = False) -> str:
+    """How many GPUs of which card, on which terms, with `grown` how many later, and if most is the API's; empty for none."""
     if o.fleet is None:
         return ""
     part = o.fleet.share_of_requests
-    later = f", later up to {gpu_count(o.fleet.gpus_most)}" if o.fleet.gpus_most > o.fleet.gpus else ""
+    later = f", later up to {gpu_count(o.fleet.gpus_most)}" if grown and o.fleet.gpus_most > o.fleet.gpus else ""
     takes = f" {'takes' if o.fleet.gpus == 1 else 'take'} {percent(part)} of requests" if part < MOSTLY else ""
     mean = " on average" if o.fleet.gpus != round(o.fleet.gpus) else ""
     number = f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{terms(o.fleet)}{mean}{later}"
@@ -337,7 +337,7 @@ def self_hosting_of(c: Comparison) -> OptionResult | None:
     """The option on GPUs, rented or of one's own, to move on to after the change, else the best one; None where none works."""
     if c.second_move is not None and c.second_move.likely:
         return option_of(c, c.second_move.option)
-    return max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: value(o, c.verdict.counts), default=None)
+    return max((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: nearness(o, c.verdict.counts), default=None)
 
 
 def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:

@@ -35,12 +35,13 @@ def look_again(c: Comparison) -> list[str]:
     if any(p.reason == "not likely" for p in c.verdict.passed_over):
         return [("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
                  " would be is not worked out.")]
-    central = next((o for o in others if o.tested and beats_staying_today(c, o)), None)
-    if central is not None:
-        return [(f"At the central values {central.label} is ahead today, but not in the mean of the draws; from which"
-                 " price or error rate on it would be is not worked out.")]
-    if any(p.reason == "not tested" for p in c.verdict.passed_over):
+    ahead = sorted((o for o in others if beats_staying_today(c, o)), key=lambda o: not o.tested)
+    if not (ahead and ahead[0].tested) and any(p.reason == "not tested" for p in c.verdict.passed_over):
         return ["A test could change that."]
+    if ahead:
+        label = f"{ahead[0].label}{'' if ahead[0].tested else ', not tested,'}"
+        return [(f"At the central values {label} is ahead today, but not in the mean of the draws; from which"
+                 " price or error rate on it would be is not worked out.")]
     return [f"At the central values that holds at {', '.join((_volumes(c, others), *_looked_at(c)))}."]
 
 

@@ -260,12 +260,13 @@ def test_an_option_that_a_test_may_stop_is_no_nearer_to_be_worth_it_than_one_tha
     one is the higher, since in half of the draws a test ends it; the tested one costs less, and breaks even first.
     "Look again above 3,160,000 requests a day" named the untested one, where the tested one did from 2,540,000 on.
     """
+    sure = {"value": 0.9, "items": 500}
     scenario = {
         "as_of": "2026-11-24", "draws": 256, "serving": {"tensor_parallel": [4]},
         "workload": {"requests_per_day": 100_000, "growth_per_year": 0, "input_tokens": 1000, "output_tokens": 300,
                      "can_wait_share": 0, "ttft_p95_s": 2},
         "incumbent": {"provider": "deepseek", "model": "deepseek-v4-flash"},
-        "quality": {"bar": 0.85, "scores": dict.fromkeys(("deepseek-v4-flash", "llama-3.3-70b"), {"value": 0.9, "items": 500})},
+        "quality": {"bar": 0.85, "scores": dict.fromkeys(("deepseek-v4-flash", "llama-3.3-70b"), sure)},
         "candidates": {"self_hosted": ["llama-3.3-70b"], "base": True, "gpus": ["MI300X-192GB"]},
     }
     c = compare(resolve(check_scenario(scenario)).case)

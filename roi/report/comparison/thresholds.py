@@ -143,7 +143,8 @@ def over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:
 def today(c: Comparison) -> str:
     """The volume that thresholds are held against: at another, what is billed is as many times the estimate as today."""
     bill = "" if case_number(c.case, "reconciliation.factor", 1.0) == 1.0 else ", the bill moving with them"
-    return f"today {requests(case_number(c.case, 'workload.requests_per_day'))} requests a day{bill}"
+    now = case_number(c.case, "workload.requests_per_day")
+    return f"today {figure(now)} request{'' if now == 1 else 's'} a day{bill}"
 
 
 def guessed(fact: Fact) -> bool:

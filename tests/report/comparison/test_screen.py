@@ -347,6 +347,13 @@ def test_hours_of_set_up_that_nobody_stated_are_told_where_fewer_would_turn_the_
     assert "set-up below" not in flat(apis(*few, "people.setup_hours.api=40"))
 
 
+def test_one_request_a_day_is_told_as_one() -> None:
+    """"today any requests a day" it was."""
+    c = answer("workload.requests_per_day=1", "draws=0")
+    assert "(today 1 request a day)" in flat(c)
+    assert "today any" not in " ".join((flat(c), comparison_text(c, (), full=True)))
+
+
 def test_an_option_that_is_live_after_the_horizon_is_told_to_be_so() -> None:
     """"cheaper to run from 0 a day on, but what is paid until live is not earned back" it was."""
     text = flat(answer("horizon_months=1", "draws=0"))

@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from datetime import date as Date
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from roi.answers.opening import open_case
 from roi.answers.saved import differences, read_saved, replay
 from roi.answers.telling import Tell, keep_quiet
 from roi.api.shown import Comparison
+from roi.economics.decision.comparison import Comparison as Compared
 from roi.economics.decision.comparison import compare as compare_case
 from roi.errors import InputError, ScenarioError, check_type, path_of, paths_of
 from roi.evidence.known_runs import KnownRuns
@@ -152,14 +154,14 @@ def compare(
             raise InputError(f"{next(iter(blocks))}: {asked} is a saved comparison, whose facts stand; change the scenario")
         found = replay(saved, **blocks)
         moved = differences(saved, found, same_draws=not blocks)
-        return Comparison(**vars(found), warnings=(*((moved,) if moved else ()), *saved.warnings), scenario=saved.scenario)
+        return Comparison(**_figures(found), warnings=(*((moved,) if moved else ()), *saved.warnings), scenario=saved.scenario)
     told: list[str] = []
     opened = resolve(load_scenario(asked, **blocks), runs, profiles=profiles, tell=told.append)
     return _shown(opened.case, opened, told, thresholds)
 
 
 def _shown(case: Case, resolved: Resolved | None, told: Sequence[str], thresholds: bool) -> Comparison:
-    found = vars(compare_case(case, thresholds=thresholds))
+    found = _figures(compare_case(case, thresholds=thresholds))
     if resolved is None:
         return Comparison(**found)
     return Comparison(**found, warnings=(*resolved.warnings, *told), scenario=stated_data(resolved.scenario))
@@ -199,3 +201,8 @@ def _name(key: object, path: str) -> str:
     if not isinstance(key, str):
         raise ScenarioError(f"{path}.{key}".lstrip("."), key, "keys are text")
     return key
+
+
+def _figures(found: Compared) -> dict[str, Any]:  # Any: whatever its fields hold
+    """The fields of a comparison, without what it has worked out since and kept."""
+    return {each.name: getattr(found, each.name) for each in fields(found)}

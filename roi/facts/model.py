@@ -227,6 +227,8 @@ class ModelShape(DatedRow):
     """SPDX id, or the licence's own name."""
     context_tokens: PositiveInt
     """Longest sequence the publisher states."""
+    release_contexts: tuple[tuple[str, PositiveInt], ...] = ()
+    """The same of releases of this shape that take more, by their alias."""
     hidden: PositiveInt
     """Width of the residual stream."""
     vocab: PositiveInt

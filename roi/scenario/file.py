@@ -170,12 +170,35 @@ def _unpair(quality: object) -> bool:
 def check_scenario(data: dict[str, Any]) -> Scenario:
     """The scenario in `data`; every mistake is reported with its field, value and what is allowed."""
     _check_texts(data, "")
+    data = _called_as_candidates(data)
     try:
         return Scenario.model_validate_json(json.dumps(data, allow_nan=False))
     except ValidationError as error:
         raise explain_mistakes(error, data) from None
     except ValueError as error:
         raise InputError(f"scenario: {error}") from None
+
+
+def _called_as_candidates(data: dict[str, Any]) -> dict[str, Any]:
+    """The data, in which what is said by model of open models is said in lower case, as their systems are called.
+
+    A name of the Hub has capitals, and is written alike among the candidates and beside its score. Where the name in lower case
+    is there too, both are left as they are.
+    """
+    candidates = data.get("candidates")
+    hosted = candidates.get("self_hosted") if isinstance(candidates, dict) else None
+    models = {name.lower() for name in hosted if isinstance(name, str)} if isinstance(hosted, list) else set()
+
+    def called(block: object) -> object:
+        if not isinstance(block, dict):
+            return block
+        names = {key: key.lower() for key in block if isinstance(key, str) and key.partition("+")[0].lower() in models}
+        return {names[key] if key in names and names[key] not in block else key: each for key, each in block.items()}
+
+    quality, found = data.get("quality"), dict(data)
+    if isinstance(quality, dict):
+        found["quality"] = {key: called(each) if key in BY_SYSTEM else each for key, each in quality.items()}
+    return {**found, "tokens": called(data["tokens"])} if "tokens" in data else found
 
 
 def _check_texts(data: object, path: str) -> None:

@@ -24,6 +24,13 @@ RENAMED: Final = dict.fromkeys(
 """Fields of older scenarios, and what to write in their place."""
 
 
+INSTEAD: Final = {
+    ("currency", "it should be"): "convert your amounts at the rate of a day, and say which in their source",
+    ("usd_per_gpu_hour", "greater than 0"): "cards that cost no rent are own_hardware.cards, with resale_usd_per_gpu: 0",
+}
+"""What to write where a field does not take what was meant, by its name and words of the message."""
+
+
 def explain_mistakes(error: ValidationError, data: object, schema: type = Scenario, whole: str = "scenario") -> InputError:
     """One sentence for the first few mistakes in `data`, which should be a `schema`: field, value, what is allowed."""
     problems: dict[str, str] = {}
@@ -72,6 +79,7 @@ def _problem(places: list[str], kind: str, value: object, message: str, schema: 
     message += f", such as {{at_most: {written(value)}}} or {{at_least: {written(value)}}}" if bounds else ""
     message = of_many(value, kind, message, places)
     message += as_meant(value, kind, message)
+    message += "".join(f"; {told}" for (name, words), told in INSTEAD.items() if [name] == places[-1:] and words in message)
     of_block = kind == "value_error" and isinstance(value, dict) and "value" not in value  # its message names the fields
     return message if of_block else f"{written(value)} is not usable; {message}"
 

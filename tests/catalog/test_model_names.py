@@ -97,3 +97,13 @@ def test_the_model_of_a_profile_is_known_by_the_catalog_s_own_names_alone():
 
 def test_endings_come_off_one_by_one():
     assert without_endings("A-7B-Chat-GPTQ-Int4") == ["a-7b-chat-gptq-int4", "a-7b-chat-gptq", "a-7b-chat", "a-7b"]
+
+
+@pytest.mark.parametrize(("name", "context_tokens"), [
+    ("qwen3-30b-a3b", 40_960), ("Qwen/Qwen3-30B-A3B", 40_960), ("Qwen/Qwen3-30B-A3B-Instruct-2507", 262_144),
+    ("qwen3-coder-30b-a3b", 262_144), ("Qwen/Qwen3-Coder-30B-A3B-Instruct-FP8", 262_144), ("qwen3-coder-30b", 262_144),
+    ("Qwen3-4B-Instruct-2507", 262_144), ("qwen3-4b", 40_960), ("Qwen/Qwen3-235B-A22B-Thinking-2507", 262_144),
+])
+def test_a_release_of_the_same_shape_has_the_context_of_its_own(name: str, context_tokens: int) -> None:
+    """The 2507 and Coder releases take 262,144 tokens: with 40,960 no long prompt could be served, "self-hosting, none"."""
+    assert find_model(name).context_tokens == context_tokens

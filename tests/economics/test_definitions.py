@@ -20,7 +20,7 @@ from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
 from roi.economics.decision.curves import Curves
 from roi.economics.decision.draws import draw, percentiles, probability_best
-from roi.economics.decision.evaluation import choose_plan, read_all
+from roi.economics.decision.evaluation import choose_plan, evaluate, once_moved, read_all
 from roi.economics.decision.feasibility import meets_bar, read_gates, rule_out
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import signposts
@@ -1116,6 +1116,19 @@ def test_what_cannot_be_true_gets_no_verdict() -> None:
     facts = case_with({"workload.growth_per_year": 5.0}).facts
     meant = Case(facts={**facts, "accept": Fact(value="growth", basis=Basis.STATED, source="scenario accept")})
     assert compare(meant).verdict.recommended == LUNA
+
+
+def test_once_an_api_is_in_use_staying_is_staying_on_it() -> None:
+    """docs/economics.md, 8.7. Luna's set-up is spent, its bill is $1,500 a month, and no move follows without GPUs.
+
+    tests/economics/decision/test_second_move.py has one that does, by hand.
+    """
+    found = answer()
+    shared, options = once_moved(*read_all(found.case, found.case.values()), LUNA)
+    stay = evaluate(shared, options["stay"], options)
+    assert float(np.asarray(stay.total.upfront)) == 0.0
+    assert stay.total.monthly == pytest.approx(1500.0)
+    assert found.second_move is None
 
 
 # ---------------------------------------------------------------- the page itself

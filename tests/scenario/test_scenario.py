@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from roi.errors import InputError, ScenarioError
 from roi.scenario import TEMPLATES
 from roi.scenario.file import check_scenario, load_scenario, scenario_data
-from roi.scenario.scenario import Scenario
+from roi.scenario.scenario import Scenario, strange_names
 from roi.scenario.template import template
 from roi.scenario.yaml import dump_yaml, parse_yaml
 
@@ -259,3 +259,28 @@ def test_a_day_that_has_not_come_is_refused(monkeypatch, today, last):
     with pytest.raises(ScenarioError, match=f"^as_of: '{late}' is not usable; a day up to today, {today}; roi diff FILE"):
         load_scenario(None, (f"as_of={late}",))
     assert load_scenario(None, as_of=late).as_of.isoformat() == late
+
+
+def test_a_score_under_the_name_of_the_hub_is_that_of_the_candidate_of_this_name() -> None:
+    """Systems of open models are called in lower case; a score written as the candidate is was "not used", and it untested."""
+    name = "Qwen/Qwen3-Coder-30B-A3B-Instruct"
+    data = {"as_of": "2026-11-24", "workload": {"requests_per_day": 1000, "input_tokens": 1000, "output_tokens": 100},
+            "incumbent": {"provider": "openai", "model": "gpt-6-sol"}, "candidates": {"self_hosted": [name]},
+            "quality": {"scores": {name: {"value": 0.9, "items": 300}, f"{name}+lora": 0.93, "gpt-6-sol": 0.95},
+                        "escalated": {name: 0.1}},
+            "tokens": {name: {"ratio": 1.1}}}
+    s = check_scenario(data)
+    assert list(s.quality.scores) == [name.lower(), f"{name.lower()}+lora", "gpt-6-sol"]
+    assert (list(s.quality.escalated), list(s.tokens)) == ([name.lower()], [name.lower()])
+    assert strange_names(s) == []
+    both = {**data, "quality": {"scores": {name: 0.9, name.lower(): 0.8}}}
+    assert list(check_scenario(both).quality.scores) == [name, name.lower()]
+
+
+@pytest.mark.parametrize(("changes", "says"), [
+    ({"currency": "EUR"}, "it should be 'USD'; convert your amounts at the rate of a day"),
+    ({"gpu_rents": [{"gpu": "L40S", "vendor": "us", "usd_per_gpu_hour": 0}]}, "0 must be greater .*; cards that cost no rent"),
+])
+def test_what_is_refused_says_what_to_write_in_its_place(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        check_scenario({**MINIMAL, **changes})

@@ -104,9 +104,28 @@ def why_none(name: str) -> str | None:
 
 
 def known_model(name: str, *, exact: bool = False) -> ModelShape | None:
-    """The shape that `find_model` finds; None where there is none."""
-    row = _row_of([key(name)] if exact else spellings(name))
-    return None if row is None else _shape(row)
+    """The shape that `find_model` finds, with the context of the release that is named; None where there is none."""
+    keys = [key(name)] if exact else spellings(name)
+    row = _row_of(keys)
+    if row is None:
+        return None
+    longer = _release_contexts(row)
+    return _released(row, next((longer[each] for each in keys if each in longer), None))
+
+
+@cache
+def _released(row: int, context_tokens: int | None) -> ModelShape:
+    """The shape in this row, of a release with another context where one is given."""
+    shape = _shape(row)
+    return shape if context_tokens is None else shape.model_copy(update={"context_tokens": context_tokens})
+
+
+@cache
+def _release_contexts(row: int) -> dict[str, int]:
+    """Contexts of the releases of a shape that take more than it does, by the keys that find them."""
+    contexts: list[tuple[str, int]] = _rows()[row].get("release_contexts", [])
+    return {short: tokens for alias, tokens in contexts for name in (alias, alias.rpartition("/")[2])
+            for short in (ACTIVE.sub("", key(name)), key(name))}
 
 
 def known_id(name: str) -> str | None:

@@ -92,7 +92,7 @@ def crossings(curves: Curves, id: str, baseline: str, rivals: Sequence[str]) -> 
         yield BreakEven(
             option=id, baseline=baseline, basis=basis, first=first, stays=stays, counts=counts,
             until=None if down.wins else down.after,
-            reason=_reason(curves.options[id], basis, up, first, stays, runs_from, answers[asks["cash", basis][0]]),
+            reason=_reason(curves, id, basis, up, first, stays, runs_from, answers[asks["cash", basis][0]]),
         )
 
 
@@ -106,10 +106,11 @@ def _ends(up: Turn, down: Turn) -> tuple[float | None, float | None]:
 
 
 def _reason(
-    option: Option, basis: str, up: Turn, first: float | None, stays: float | None, runs_from: float | None, cash: Turn,
+    curves: Curves, id: str, basis: str, up: Turn, first: float | None, stays: float | None, runs_from: float | None,
+    cash: Turn,
 ) -> str:
     if first is None:
-        return why_never(option, basis, up, runs_from, cash)
+        return why_never(curves.options[id], basis, up, runs_from, curves.shared.horizon, cash)
     if stays is None:
         return f"wins only in between: at large volume {OWNED if _unserved(up) else 'the baseline is cheaper'}"
     if stays == 0.0:
@@ -117,12 +118,15 @@ def _reason(
     return "one crossing" if first == stays else "a saw: a new replica costs before it is used"
 
 
-def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None, cash: Turn) -> str:
+def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None, horizon: int, cash: Turn) -> str:
     """Why no volume helps: at the far end of the curve only what a further request costs is left.
 
-    `runs_from` is the volume from which the option is cheaper to run for good; None = there is none. `cash` is the same turn
-    with wrong answers left out: where a further request saves cash, they are what costs.
+    `runs_from` is the volume from which the option is cheaper to run for good; None = there is none. Of what is not live before
+    the horizon ends nothing is known of how it runs. `cash` is the same turn with wrong answers left out: where a further
+    request saves cash, they are what costs.
     """
+    if basis == "pv" and float(np.max(option.months_to_live + option.months_in_parallel)) >= horizon:
+        return f"{horizon} {'month is' if horizon == 1 else 'months are'} over before it serves alone"
     if basis == "pv" and runs_from is not None:
         about = float(f"{runs_from:.3g}")
         return f"cheaper to run from {about:,.0f} a day on, but what is paid until live is not earned back"
@@ -133,9 +137,8 @@ def why_never(option: Option, basis: str, turn: Turn, runs_from: float | None, c
         return f"{what} not earned back below {MOST:.0e} requests a day"
     if _still_gains(cash):
         return "its wrong answers cost more than a further request saves"
-    if option.self_hosted:
-        return "marginal GPU cost exceeds the API price"
-    return "a further request costs more than at the baseline"
+    own = "marginal GPU cost exceeds the API price"
+    return own if option.self_hosted else "a further request costs more than at the baseline"
 
 
 def _still_gains(turn: Turn) -> bool:

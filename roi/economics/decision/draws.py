@@ -3,7 +3,7 @@
 One row a draw, the same rows for every option, in chunks of bounded memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from roi.economics.decision.evaluation import Choice, evaluate, read_all
 from roi.economics.decision.feasibility import meets_bar
 from roi.economics.finance import payback_of
-from roi.economics.inputs import Array, Number
+from roi.economics.inputs import Array, Number, Option, Shared
 from roi.economics.lines.option_lines import answered_wrong
 from roi.economics.reading import Chunk
 from roi.facts.case import Case
@@ -39,6 +39,10 @@ From then on glibc keeps for the next chunk what one chunk frees, twice as much 
 page by page (mallopt(3), M_TRIM_THRESHOLD): where a first touch of memory is dear, that is a quarter of the time. Elsewhere it
 does nothing.
 """
+
+
+World = Callable[[Shared, Mapping[str, Option]], tuple[Shared, dict[str, Option]]]
+"""What becomes of the values and the options of each draw."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,10 @@ class Drawn:
         return self.cash if counts == "cash" else self.npv
 
 
-def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, seed: int) -> Drawn:
-    """The outcomes of `n` draws for the options `ids` (staying among them)."""
+def draw(
+    case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, seed: int, world: World | None = None
+) -> Drawn:
+    """The outcomes of `n` draws for the options `ids` (staying among them), in another `world` where one is given."""
     room = np.empty((len(case.uncertain), n))
     known = dict(zip(case.rows, room, strict=True))
     npv, cash, payback, wrong = ({id: np.empty(n) for id in ids} for _ in range(4))
@@ -81,13 +87,17 @@ def draw(case: Case, ids: Sequence[str], choices: Mapping[str, Choice], n: int, 
     for start in range(0, n, rows_at_once):
         rows = slice(start, min(start + rows_at_once, n))
         values = case.values(sobol(rows.start, rows.stop, len(case.uncertain), seed), room[:, rows])
-        _draw_chunk(drawn, rows, Chunk(values, read), case, choices)
+        _draw_chunk(drawn, rows, Chunk(values, read), case, choices, world)
     return drawn
 
 
-def _draw_chunk(drawn: Drawn, rows: slice, values: Chunk, case: Case, choices: Mapping[str, Choice]) -> None:
+def _draw_chunk(
+    drawn: Drawn, rows: slice, values: Chunk, case: Case, choices: Mapping[str, Choice], world: World | None
+) -> None:
     """Fills `rows` of the outcomes from the `values` of these draws, and leaves nothing else of them in memory."""
     shared, options = read_all(case, values, choices, tuple(drawn.npv))
+    if world is not None:
+        shared, options = world(shared, options)
     stay = evaluate(shared, options["stay"], options)
     back = np.asarray(shared.migration_hours * shared.usd_per_hour).reshape(-1)
     for id in drawn.npv:

@@ -9,7 +9,7 @@ import numpy as np
 
 from roi.economics.finance import present_value
 from roi.economics.inputs import Number, Option, Plan, Shared, path_of
-from roi.economics.lines.line import Line, Totals, billed_requests
+from roi.economics.lines.line import Line, Totals, any_positive, billed_requests
 from roi.economics.lines.option_lines import Costs, cost_lines
 from roi.economics.reading import read_option, read_shared
 from roi.facts.case import Case, Values
@@ -148,6 +148,27 @@ def _choose_floor(shared: Shared, option: Option, options: Mapping[str, Option])
         nearest = costs[:, 1:].argmin(axis=1)[:, None]
         low, high = (np.take_along_axis(instances, np.clip(nearest + k, 0, FLOOR_STEPS - 1), axis=1) for k in (-1, 1))
         instances = (low + (high - low) * np.linspace(0.0, 1.0, FLOOR_STEPS)).round()
+
+
+def can_be_in_use(option: Option) -> bool:
+    """True of an API that answers alone and is paid by the token: what it costs in use is its bill."""
+    more = option.provisioned, option.training
+    owed = option.escalated, option.hosting_usd, option.commitment_usd
+    return option.kind != "stay" and option.api is not None and more == (None, None) and not any(map(any_positive, owed))
+
+
+def once_moved(shared: Shared, options: Mapping[str, Option], to: str) -> tuple[Shared, dict[str, Option]]:
+    """The values and options once the API `to` is in use: staying is staying on it, and what follows goes live that much later.
+
+    What it took to get there is spent. A commitment with the incumbent is owed whatever follows, and is left out; what the
+    incumbent's bill says of its price holds for its own model alone.
+    """
+    used = options[to]
+    spent = tuple(replace(cost, upfront_usd=0.0) for cost in used.costs)
+    found = {id: replace(o, months_to_live=o.months_to_live + used.months_to_live) for id, o in options.items()}
+    found["stay"] = replace(used, id="stay", kind="stay", months_to_live=0.0, months_in_parallel=0.0, costs=spent)
+    factor = shared.price_factor if used.same_model else 1.0
+    return replace(shared, commitment_usd=0.0, price_factor=factor), found
 
 
 def alone_from(option: Option, horizon: int) -> int:

@@ -57,6 +57,10 @@ class FleetResult:
     utilisation_mean: float
     utilisation_peak: float
     usd_per_gpu_hour: float
+    rental: str | None
+    """on-demand, spot or reserved; owned where the cards are bought or there already; None in Cases that do not say."""
+    minimum_months: float
+    """For which the rent is owed at least."""
     capacity_requests_per_s: float
     """Of one replica alone at the SLO."""
     fleet_requests_per_s: float
@@ -225,7 +229,7 @@ def option_result(
         probability_good_enough=None if drawn is None or shared.quality_bar <= 0 or option.keeps_model
         else float(np.mean(drawn.meets[id])),
         lines=tuple(_line(line, case, start) for line in done.costs.lines),
-        fleet=_fleet(done, start), training=_training(option),
+        fleet=_fleet(case, done, start), training=_training(option),
         quality=_quality(option, stay.option, float(np.mean(done.costs.wrong[start:]))),
     )
 
@@ -268,7 +272,7 @@ def _line(line: Line, case: Case, start: int) -> LineResult:
     )
 
 
-def _fleet(done: Evaluated, start: int) -> FleetResult | None:
+def _fleet(case: Case, done: Evaluated, start: int) -> FleetResult | None:
     months, plan = done.costs.fleet, done.option.plan
     if months is None or plan is None:
         return None
@@ -277,12 +281,13 @@ def _fleet(done: Evaluated, start: int) -> FleetResult | None:
         row = np.asarray(x, dtype=np.float64)
         return float(row[start]) if row.ndim else float(row)
 
-    f = months.fleet
+    f, rental = months.fleet, f"{plan.path}rental"
     return FleetResult(
         gpu=plan.gpu, weight_dtype=plan.weight_dtype, vendor=plan.vendor,
         instances=at(f.instances), replicas=at(f.replicas), gpus=at(f.gpus), gpus_most=float(np.max(f.gpus)),
         utilisation_mean=at(f.utilisation_mean), utilisation_peak=at(f.utilisation_peak),
-        usd_per_gpu_hour=float(plan.usd_per_gpu_hour), capacity_requests_per_s=float(plan.capacity),
+        usd_per_gpu_hour=float(plan.usd_per_gpu_hour), rental=str(case[rental].value) if rental in case else None,
+        minimum_months=float(plan.minimum_months), capacity_requests_per_s=float(plan.capacity),
         fleet_requests_per_s=float(fleet_capacity(at(f.replicas), float(plan.capacity), float(plan.pooling))),
         share_of_requests=1.0 - at(months.spill),
         little_free=done.option.replicas_fixed is None and at(f.utilisation_peak) > 1.0 - LITTLE_FREE,

@@ -9,9 +9,9 @@ import numpy as np
 
 from roi.economics.decision.break_even import Ask, BreakEven, baselines, crossings, rows_of, turns, why_never
 from roi.economics.decision.curves import LEAST, MOST, Curves
-from roi.economics.decision.evaluation import choose_plan, evaluate
+from roi.economics.decision.evaluation import can_be_in_use, choose_plan, evaluate, once_moved
 from roi.economics.decision.option_result import OptionResult
-from roi.economics.decision.verdict import Verdict, answer_alike, value
+from roi.economics.decision.verdict import Verdict, answer_alike, nearness
 from roi.economics.inputs import Option, Plan
 from roi.economics.lines.option_lines import answered_wrong, with_error_rate
 
@@ -48,9 +48,9 @@ class Thresholds:
 
     def __init__(self, curves: Curves, results: Mapping[str, OptionResult], untrained: Sequence[str], verdict: Verdict) -> None:
         self.curves, self._results, self._untrained, self._verdict = curves, results, untrained, verdict
-        best: dict[str, OptionResult] = {}
+        best, counts = dict[str, OptionResult](), verdict.counts
         for r in results.values():
-            if r.kind != "stay" and (r.kind not in best or value(r, verdict.counts) > value(best[r.kind], verdict.counts)):
+            if r.kind != "stay" and (r.kind not in best or nearness(r, counts) > nearness(best[r.kind], counts)):
                 best[r.kind] = r
         self._best = list(best.values())
         self.ids = [id for id, r in results.items() if id != "stay" and (r in self._best or id == verdict.leader)]
@@ -72,6 +72,19 @@ class Thresholds:
         return tuple(found for id in self.ids for name in baselines(id, self._untrained, self._verdict.leader)
                      for found in self.crossings(id, name))
 
+    @cached_property
+    def afterwards(self) -> Curves | None:
+        """The curves once the leading option is in use, so that staying is staying on it; None where it is no mere API."""
+        shared, options, leader = self.curves.shared, self.curves.options, self._verdict.leader
+        return Curves(*once_moved(shared, options, leader)) if can_be_in_use(options[leader]) else None
+
+    def second(self, id: str) -> BreakEven | None:
+        """From which volume the option saves by following the leading one, on what the verdict goes by; None as above."""
+        if self.afterwards is None or id not in self.ids:
+            return None
+        found = crossings(self.afterwards, id, "stay", ["stay"])
+        return next(b for b in found if (b.basis, b.counts) == ("pv", self._verdict.counts))
+
     @property
     def headline(self) -> float | None:
         """Best self-hosted option against the best untrained one, present value, from where on it wins for good."""
@@ -79,7 +92,7 @@ class Thresholds:
         if not hosted:
             return None
         counts = self._verdict.counts
-        top = max(hosted, key=lambda r: value(r, counts)).id
+        top = max(hosted, key=lambda r: nearness(r, counts)).id
         return next(b for b in self.crossings(top, "best_untrained") if (b.basis, b.counts) == ("pv", counts)).stays
 
     @cached_property
@@ -92,7 +105,7 @@ class Thresholds:
         v, options, results = self._verdict, self.curves.options, self._results
 
         def best(ids: Iterable[str]) -> str | None:
-            return max(ids, key=lambda id: value(results[id], v.counts), default=None)
+            return max(ids, key=lambda id: nearness(results[id], v.counts), default=None)
 
         hosted = best(id for id in results if options[id].self_hosted)
         rival = best(id for id in v.likely if id != v.leader and not options[id].self_hosted)
@@ -138,7 +151,8 @@ def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signp
 
     if up.after is None and down.after is None:
         (cash,) = turns(curves, id, [rival], [Ask("pv", "cash", start, up=True)]).values()
-        never = why_never(curves.options[id], "pv", up, (running.before or 0.0) if running.wins else None, cash)
+        runs_from = (running.before or 0.0) if running.wins else None
+        never = why_never(curves.options[id], "pv", up, runs_from, curves.shared.horizon, cash)
         yield signpost(None, "above", "cheaper at every volume" if up.wins else never)
     if up.after is not None:
         for_good = "one crossing" if end.before == up.after else f"for good from {end.before or 0.0:,.0f} a day on"

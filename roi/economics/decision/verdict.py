@@ -122,6 +122,17 @@ def value(result: OptionResult, counts: str) -> float:
     return result.expected_cash_npv_usd if counts == "cash" else result.expected_npv_usd
 
 
+def nearness(result: OptionResult, counts: str) -> tuple[bool, float]:
+    """What orders options by how near each is to be worth it: those with an expected NPV above zero by that, then the others.
+
+    These by the central value: where going on loses, the mean is the higher the likelier a test fails, after which only set-up
+    is lost.
+    """
+    expected = value(result, counts)
+    central = result.npv_without_errors_usd if counts == "cash" else result.npv_usd
+    return expected > 0, expected if expected > 0 else central
+
+
 def chance(result: OptionResult, counts: str) -> float | None:
     """The chance to beat staying that the verdict asks for; None without draws."""
     return result.probability_cash_positive if counts == "cash" else result.probability_npv_positive
@@ -176,7 +187,8 @@ def decide(
         return max(ids, key=lambda id: value(results[id], counts), default=None)
 
     second = best([id for id in chosen.likely if id != leader])
-    challenger = best([id for id in results if id not in {leader, "stay"}])
+    others = [id for id in results if id not in {leader, "stay"}]
+    challenger = max(others, key=lambda id: nearness(results[id], counts), default=None)
     wins_at = error_rate_that_decides(shared, options, central, challenger, leader, counts) if challenger is not None else None
     if leader == "stay":
         subject, at = challenger, wins_at

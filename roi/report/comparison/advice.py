@@ -6,13 +6,13 @@ Cash and wrong answers are told apart; NPV, P10 and P90 are the mean and the per
 import math
 from datetime import date, timedelta
 
-from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.comparison import Comparison, SecondMove
 from roi.economics.decision.feasibility import BAR_TOLERANCE
-from roi.economics.decision.option_result import OptionResult, Triple
-from roi.economics.decision.verdict import chance, value
+from roi.economics.decision.option_result import FleetResult, OptionResult, Triple
+from roi.economics.decision.verdict import chance, nearness, value
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
-from roi.facts.fact import Basis
+from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.findings import then, to_measure, wins_at
 from roi.report.comparison.second_look import look_again
 from roi.report.comparison.thresholds import (
@@ -69,6 +69,7 @@ WHAT = {
     "own-hardware": "buy GPUs and serve on them",
 }
 """What an option of each kind means, for a reader who does not know its name."""
+SERVE_ON_OWN = "serve on the GPUs that you own"
 DIFFERS = 0.25
 """Two paybacks that differ by more than this part of the longer one are both told."""
 PART = 0.1
@@ -171,20 +172,30 @@ def _ends(c: Comparison, o: OptionResult) -> list[str]:
 
 
 def _what(c: Comparison, o: OptionResult) -> str:
-    words = "serve on the GPUs that you own" if o.upfront_no_cash_usd else WHAT.get(o.kind, o.kind.replace("-", " "))
+    words = WHAT.get(o.kind, o.kind.replace("-", " "))
+    if o.upfront_no_cash_usd or (o.fleet is not None and o.fleet.vendor == OWN_VENDOR):
+        words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
     over = f", trained over {gpus:.0f} x {c.case[card].value}" if gpus else ""
-    return f"{words} ({_fleet(o)}{over})" if o.fleet is not None else words
+    return f"{words} ({_fleet(o, grown=True)}{over})" if o.fleet is not None else words
 
 
-def _fleet(o: OptionResult) -> str:
-    """How many GPUs of which card, and of a hybrid's if most is the API's; empty where the option runs none."""
+def _fleet(o: OptionResult, *, grown: bool = False) -> str:
+    """How many GPUs of which card, on which terms, with `grown` how many later, and if most is the API's; empty for none."""
     if o.fleet is None:
         return ""
     part = o.fleet.share_of_requests
+    later = f", later up to {gpu_count(o.fleet.gpus_most)}" if grown and o.fleet.gpus_most > o.fleet.gpus else ""
     takes = f" {'takes' if o.fleet.gpus == 1 else 'take'} {percent(part)} of requests" if part < MOSTLY else ""
     mean = " on average" if o.fleet.gpus != round(o.fleet.gpus) else ""
-    return f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{mean}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
+    number = f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{terms(o.fleet)}{mean}{later}"
+    return f"{number}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
+
+
+def terms(f: FleetResult) -> str:
+    """On which terms GPUs are rented, where that is not by the hour at the price on demand."""
+    months = f.minimum_months
+    return " spot" if f.rental == "spot" else f" for {number_of(months, 'month')} at least" if months > 1.0 else ""
 
 
 def figures(c: Comparison, o: OptionResult) -> list[str]:
@@ -328,11 +339,13 @@ def reason(c: Comparison, id: str) -> str:
 
 
 def self_hosting_of(c: Comparison) -> OptionResult | None:
-    """The best option on GPUs of one's own or rented; None where none can work.
+    """The option on GPUs, rented or of one's own, to move on to after the change, else the best one; None where none works.
 
     Where that misses the bar, as far as is assumed, the best that does not, of those whose volumes were looked for.
     """
-    own = sorted((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: -value(o, c.verdict.counts))
+    if c.second_move is not None and c.second_move.likely:
+        return option_of(c, c.second_move.option)
+    own = sorted((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: nearness(o, c.verdict.counts), reverse=True)
     looked_for = None if c.thresholds is None else {*c.thresholds.ids}
     at_bar = (o for o in own if not below_bar(c, o) and (looked_for is None or o.id in looked_for))
     return next((o for o in own[:1] if not below_bar(c, o)), None) or next(at_bar, own[0] if own else None)
@@ -349,6 +362,8 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
         barred = next((x for x in c.infeasible if x.kind in SELF_HOSTED), None)
         why = f"{barred.label}: {barred.reason}" if barred else "no open model is named (candidates.self_hosted)"
         return [Labelled("NOT YET", (f"Self-hosting, none: {why}.",))]
+    if c.second_move is not None and c.second_move.likely:
+        return [_next(c, o, c.second_move, brief=brief)]
     mean, _ = npv_of(c, o)
     unlikely = mean > npv_of(c, c.leader)[0] and not beats_staying_today(c, o)  # else its chance stands beside its volume
     missed = f", assumed {percent(o.quality.error_rate)} wrong: below the bar" * below_bar(c, o)
@@ -363,6 +378,19 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
         return [Labelled("NOT YET", (f"{head} Centrally it {wins_from(c, o)}.",))]
     also = f"{at_rent(c, o)}{another_wins(c, o)}"
     return [Labelled("NOT YET", (f"{head} At the central values ({today(c)}) it {wins_from(c, o)}.{also}",))]
+
+
+def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
+    """The move that follows the change: what it adds, how often, and why it does not come first."""
+    odds = "" if move.chance is None else f", more in {share(move.chance)} of the draws"
+    cash = f"cash {usd(c.leader.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month"
+    told = [f"Once that answers, move on to {o.label}{f' ({_fleet(o)})' if brief else f': {_what(c, o)}'}.",
+            (f"Over {c.leader.label}: {mean_npv(c)} +{short_usd(move.npv_usd)}{odds}; {cash};"
+             f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}.")]
+    less = npv_of(c, c.leader)[0] - npv_of(c, o)[0]
+    if less > 0 and not brief:
+        told.append(f"In its place it would save {short_usd(less)} less: today's model is paid until it is live.")
+    return Labelled("NEXT", tuple(told))
 
 
 def _unless(c: Comparison, rivals: int) -> list[Block]:

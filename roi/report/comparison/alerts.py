@@ -15,6 +15,7 @@ from roi.errors import first_of
 from roi.facts.case import template_values
 from roi.facts.fact import Basis
 from roi.report.comparison.advice import npv_of
+from roi.report.comparison.scope import unstated_reasoning
 from roi.report.comparison.thresholds import (
     PRICE_OF_ERRORS,
     alone_from,
@@ -388,7 +389,7 @@ def _waits(c: Comparison) -> list[str]:
 
 REMARKS: Final[dict[str, Callable[[Comparison], list[str]]]] = {
     "a gate that is no": _gates, "known ends": _endings, "a cache without a price": _cache_without_price, "the bill": _bill,
-    "today's model": _incumbent_misses, "unusual prices": _unlikely, "own GPUs": _no_own,
+    "today's model": _incumbent_misses, "unusual prices": _unlikely, "own GPUs": _no_own, "reasoning": unstated_reasoning,
     "the template's guesses": _template, "wrong answers": _uncounted, "exact scores": _exact, "assumed inputs": _assumed,
     "gates": _unknown_gates, "latency": _latency, "hours of what can wait": _waits, "little kept free": _full,
     "old prices": _old, "a commitment that is over": _over, "announced prices": _next_prices, "few draws": _few_draws,

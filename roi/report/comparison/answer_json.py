@@ -51,6 +51,7 @@ def _body(c: Comparison, version: str, scenario: Json | None, warnings: Sequence
         **asdict(c.verdict),
         "verdict": verdict if verdict.startswith(c.verdict.decision) else f"{c.verdict.decision}: {c.verdict.sentence}",
         "next_step": next_step(c),
+        "second_move": asdict(c.second_move) if c.second_move is not None else None,
         "signposts": [asdict(s) for s in c.signposts],
         "alarms": [asdict(a) for a in c.alarms], "experiments": [asdict(e) for e in c.experiments],
         "gates": [asdict(gate) for gate in c.gates],

@@ -111,7 +111,7 @@ def break_even(c: Comparison, only: str | None = None) -> list[Block]:
         return []
     heads = ("costs less than", *(cell for _, head in baselines for cell in (f"{head}\nfrom", "\nfor good")))
     blocks: list[Block] = [
-        Heading(f"Break-even in requests a day (today {requests(case_number(c.case, 'workload.requests_per_day'))})"),
+        Heading(f"Break-even in requests a day (today {figure(case_number(c.case, 'workload.requests_per_day'))})"),
         Table(heads, tuple(rows)), Bullets(tuple(f"{reason} ({', '.join(names)})" for reason, names in why.items())),
         Paragraph("The best option of each kind, over the whole horizon, set-up included; running cost: the mean month after"
                   " go-live alone. Each fleet is sized at its own peak. Cheapest untrained: the cheapest other tested option"

@@ -15,7 +15,7 @@ from roi.economics.decision.verdict import value
 from roi.economics.lines.line_kind import MIGRATIONS, LineKind
 from roi.errors import InputError, UnknownName, nearest
 from roi.facts.fact import OWN_VENDOR, Basis
-from roi.report.comparison.advice import counted
+from roi.report.comparison.advice import counted, terms
 from roi.report.comparison.thresholds import (
     alone_from,
     compared_from,
@@ -194,10 +194,10 @@ def _fleet(c: Comparison, f: FleetResult | None) -> str:
     busiest = None if guessed(curve) else float(np.max(np.asarray(curve.value, dtype=float)))
     peak = peak_words(factor.number(), busiest, stated=not guessed(factor))
     own = "owned" if f.vendor == OWN_VENDOR else "bought"
-    terms = f"rented at {f.vendor}, {usd(f.usd_per_gpu_hour)} per GPU and hour" if f.usd_per_gpu_hour else own
+    rent = f"rented at {f.vendor}{terms(f)}, {usd(f.usd_per_gpu_hour)} per GPU and hour" if f.usd_per_gpu_hour else own
     return (f" Fleet: {replicas} on {gpu_count(f.gpus)} x {f.gpu},"
             f" {f.weight_dtype} weights{most},"
-            f" {terms}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}of"
+            f" {rent}; one alone holds {figure(f.capacity_requests_per_s)} requests a second at the SLO, {all_of_them}of"
             f" which the load takes {percent(f.utilisation_mean)} on average and {percent(f.utilisation_peak)} at the peak"
             f"{f' ({peak})' if peak else ''}.")
 

@@ -59,6 +59,26 @@ def included(c: Comparison) -> list[str]:
     return found
 
 
+def unstated_reasoning(c: Comparison) -> list[str]:
+    """That the leading option has no reasoning tokens only because nobody stated them, while today's model is stated to have.
+
+    Where it runs no GPUs, whose speed would be another, what is advised if it has as many.
+    """
+    systems = [str(c.case[f"options.{id}.system"].value) for id in (c.verdict.leader, "stay")]
+    own, today = (f"systems.{system}.reasoning_tokens" for system in systems)
+    each = case_number(c.case, today, 0.0)
+    if own == today or each <= 0 or own not in c.case or c.case[own].basis is not Basis.ASSUMED:
+        return []
+    told = (f"{systems[0]} is counted without reasoning tokens, {systems[1]} with {figure(each)} a request"
+            f" (tokens.{systems[0]}.reasoning_tokens)")
+    if c.leader.fleet is not None:
+        return [told]
+    then = c.leader_at(own, each)
+    label = next(o.label for o in c.options if o.id == then)
+    change = "to stay" if then == "stay" else f"to change to {label}"
+    return [f"{told}; with as many the advice {'holds' if then == c.verdict.leader else f'is {change}'}"]
+
+
 def excluded(c: Comparison) -> list[str]:
     """What the comparison leaves out, one sentence each."""
     kinds = {str(c.case[f"options.{id}.kind"].value) for id in c.case.options}

@@ -11,13 +11,15 @@ from roi.report.comparison.thresholds import (
     advised,
     beats_staying_today,
     flips_at,
+    guessed,
     is_ahead,
     may_come,
     on_side,
     option_of,
     over_the_horizon,
+    own_path,
 )
-from roi.report.layout.wording import case_number, requests, told_apart, volume_spread
+from roi.report.layout.wording import case_number, figure, requests, told_apart, volume_spread
 
 
 def look_again(c: Comparison) -> list[str]:
@@ -33,12 +35,13 @@ def look_again(c: Comparison) -> list[str]:
     if any(p.reason == "not likely" for p in c.verdict.passed_over):
         return [("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
                  " would be is not worked out.")]
-    central = next((o for o in others if o.tested and beats_staying_today(c, o)), None)
-    if central is not None:
-        return [(f"At the central values {central.label} is ahead today, but not in the mean of the draws; from which"
-                 " price or error rate on it would be is not worked out.")]
-    if any(p.reason == "not tested" for p in c.verdict.passed_over):
+    ahead = sorted((o for o in others if beats_staying_today(c, o)), key=lambda o: not o.tested)
+    if not (ahead and ahead[0].tested) and any(p.reason == "not tested" for p in c.verdict.passed_over):
         return ["A test could change that."]
+    if ahead:
+        label = f"{ahead[0].label}{'' if ahead[0].tested else ', not tested,'}"
+        return [(f"At the central values {label} is ahead today, but not in the mean of the draws; from which"
+                 " price or error rate on it would be is not worked out.")]
     return [f"At the central values that holds at {', '.join((_volumes(c, others), *_looked_at(c)))}."]
 
 
@@ -81,7 +84,23 @@ def _centrally(c: Comparison, today: float) -> list[str]:
         told.append(on_side(other, whose=f"{option_of(c, other.option).label}'s"))
     if hours is not None:
         told.append(on_side(hours, whose="its" if other is not None else f"{option_of(c, hours.option).label}'s"))
-    return told
+    return told + _less_set_up(c)
+
+
+def _less_set_up(c: Comparison) -> list[str]:
+    """With how few hours of set-up, where nobody stated them, the nearest other option saves; empty where it does with none.
+
+    Told of what runs no GPUs, where nobody's hours are paid anyway, at the central values.
+    """
+    if c.verdict.challenger is None or case_number(c.case, "people.existing_hours_per_month", 0.0) > 0:
+        return []
+    o, wage = option_of(c, c.verdict.challenger), case_number(c.case, "people.usd_per_hour")
+    path = own_path(c, o, "setup_hours")
+    hours, saved = case_number(c.case, path), o.npv_without_errors_usd if c.verdict.counts == "cash" else o.npv_usd
+    if o.fleet is not None or wage <= 0 or saved >= 0 or not guessed(c.case[path]) or hours * wage + saved <= 0:
+        return []
+    at, now = told_apart(figure, hours + saved / wage, hours)
+    return [f"with {o.label}'s set-up below {at} hours (here {now}, assumed)"]
 
 
 def _looked_at(c: Comparison) -> list[str]:

@@ -57,7 +57,30 @@ def wins_from(c: Comparison, o: OptionResult) -> str:
     found = [(b, "staying" if rival.id == "stay" else rival.label, _today(c, o, rival, b))
              for baseline, rival in rivals.items() for b in over_the_horizon(c, o.id, baseline)]
     ends = [b.until for b, _, _ in found]
-    return "; ".join(_from(b, name, alike=b.until in ends[:k]) + missing for k, (b, name, missing) in enumerate(found))
+    return "; ".join(_as_second(c, b, name) or _from(b, name, alike=b.until in ends[:k]) + missing
+                     for k, (b, name, missing) in enumerate(found))
+
+
+def _as_second(c: Comparison, b: BreakEven, rival: str) -> str:
+    """From which volume on an option saves that never beats the leading one in its place; empty where it saves at none.
+
+    Where today's volume is past it, that it is ahead, and what is missing all the same.
+    """
+    after = c.thresholds and b.baseline == "recommended" and b.first is None and c.thresholds.second(b.option)
+    if not after or after.first is None:
+        return ""
+    today, move = case_number(c.case, "workload.requests_per_day"), c.second_move
+    volume = "at every volume" if after.first <= 1 else f"from {requests(after.stays or after.first)} a day on"
+    until = f", up to {requests(after.until)}" if after.until is not None else ""
+    missing = ""
+    if after.first <= today <= (after.until or math.inf) and move is not None and move.option == b.option:
+        needed = _chance_asked(c, option_of(c, b.option))
+        odds = move.chance if move.chance is not None else 1.0
+        missing = ", but not in the mean of the draws" if move.npv_usd <= 0 else (
+            ", but in only {} of the draws; {} is asked".format(*told_apart(percent, odds, needed)))
+        missing = f": ahead today{missing}"
+    return (f"saves {volume}{until} as a move after {rival}, at none in its place (what is paid until live is not earned"
+            f" back){missing}")
 
 
 def beats_staying_today(c: Comparison, o: OptionResult) -> bool:
@@ -120,7 +143,8 @@ def over_the_horizon(c: Comparison, id: str, baseline: str) -> list[BreakEven]:
 def today(c: Comparison) -> str:
     """The volume that thresholds are held against: at another, what is billed is as many times the estimate as today."""
     bill = "" if case_number(c.case, "reconciliation.factor", 1.0) == 1.0 else ", the bill moving with them"
-    return f"today {requests(case_number(c.case, 'workload.requests_per_day'))} requests a day{bill}"
+    now = case_number(c.case, "workload.requests_per_day")
+    return f"today {figure(now)} request{'' if now == 1 else 's'} a day{bill}"
 
 
 def guessed(fact: Fact) -> bool:
@@ -158,11 +182,11 @@ def gpu_count(number: float) -> str:
 
 def alone_from(c: Comparison, o: OptionResult) -> int:
     """The first month in which the option serves alone, counted from 0."""
-    parallel = case_number(c.case, _path(c, o, "months_in_parallel"))
+    parallel = case_number(c.case, own_path(c, o, "months_in_parallel"))
     return min(math.ceil(o.months_to_live + parallel), len(o.monthly_usd) - 1)
 
 
-def _path(c: Comparison, o: OptionResult, name: str) -> str:
+def own_path(c: Comparison, o: OptionResult, name: str) -> str:
     """Where the Case has the option's field of that name: its own, its kind's, or that of its kind of change."""
     known = {"option": o.id, "kind": o.kind, "group": c.case[f"options.{o.id}.group"].value}
     return next(path for each in places(Option)[name].paths if (path := each.format_map(known)) in c.case)
@@ -328,7 +352,7 @@ def may_come(c: Comparison, s: Signpost) -> bool:
     """True but for hours of on-call that are exact, or that the option would hardly take: outside their 5% to 95%."""
     if s.quantity != HOURS or s.threshold is None:
         return True
-    hours = c.case[_path(c, option_of(c, s.option), "run_hours")]
+    hours = c.case[own_path(c, option_of(c, s.option), "run_hours")]
     return hours.low is not None and hours.high is not None and hours.low <= s.threshold <= hours.high
 
 

@@ -12,6 +12,8 @@ from roi.economics.decision.evaluation import evaluate, read_all
 from roi.economics.decision.verdict import TurningPrice, Verdict, answer_alike, choose, decide
 from roi.facts.case import Case
 from roi.facts.fact import Basis
+from roi.resolution.resolution import resolve
+from roi.scenario.file import check_scenario
 
 
 def sure(chance: float | None, npv: float = 50_000.0, rule: Any = None, **fields: Any) -> Verdict:
@@ -251,3 +253,30 @@ def test_where_hours_that_are_paid_anyway_decide_the_other_view_is_named() -> No
     assert (c.verdict.recommended, c.verdict.if_all_hours_are_paid) == (CHEAPER, "stay")
     without = compare(case_of(quality={"scores": scores}, candidates=only))
     assert (without.verdict.recommended, without.verdict.if_all_hours_are_paid) == (CHEAPER, None)
+
+
+def test_an_option_that_a_test_may_stop_is_no_nearer_to_be_worth_it_than_one_that_costs_less() -> None:
+    """At $0.00033 a request a 70B on four cards loses, with an adapter that nobody tested and without. The mean of the untested
+    one is the higher, since in half of the draws a test ends it; the tested one costs less, and breaks even first.
+    "Look again above 3,160,000 requests a day" named the untested one, where the tested one did from 2,540,000 on.
+    """
+    sure = {"value": 0.9, "items": 500}
+    scenario = {
+        "as_of": "2026-11-24", "draws": 256, "serving": {"tensor_parallel": [4]},
+        "workload": {"requests_per_day": 100_000, "growth_per_year": 0, "input_tokens": 1000, "output_tokens": 300,
+                     "can_wait_share": 0, "ttft_p95_s": 2},
+        "incumbent": {"provider": "deepseek", "model": "deepseek-v4-flash"},
+        "quality": {"bar": 0.85, "scores": dict.fromkeys(("deepseek-v4-flash", "llama-3.3-70b"), sure)},
+        "candidates": {"self_hosted": ["llama-3.3-70b"], "base": True, "gpus": ["MI300X-192GB"]},
+    }
+    c = compare(resolve(check_scenario(scenario)).case)
+    by_id = {o.id: o for o in c.options}
+    base, adapter = by_id["hybrid:llama-3.3-70b"], by_id["hybrid:llama-3.3-70b+lora"]
+    assert adapter.expected_npv_usd > base.expected_npv_usd
+    assert adapter.npv_usd < base.npv_usd < 0
+    assert c.verdict.leader == "stay"
+    assert c.verdict.challenger is not None
+    assert by_id[c.verdict.challenger].tested
+    assert c.thresholds is not None
+    assert base.id in c.thresholds.ids
+    assert adapter.id not in c.thresholds.ids

@@ -125,23 +125,24 @@ def check_targets(read: Iterable[Path] = (), made: Iterable[tuple[str, Path]] = 
     folder is. What the command finds by itself to `read`, and the files `made` in a folder of an option, are given.
     """
     context = click.get_current_context()
-    force, written = bool(context.params.get("force")), list(made)
-    for field, path in written:
-        if path.parent.is_dir():  # else it is made
-            check_target(path, field, None if force else FORCE)
+    force = bool(context.params.get("force"))
+    written = [(field, path, None if force else FORCE) for field, path in made]
     for param in context.command.params:
         value = context.params.get(param.name or "")
         if isinstance(param.type, Target) and value is not None:
             field = param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
-            check_target(value, field, FORCE if param.type.fresh and not force else None)
-            written.append((field, value))
+            check_target(value, field, None)
+            written.append((field, value, FORCE if param.type.fresh and not force else None))
     given = [each for each in (*read, *_read_by(context)) if os.path.isfile(each)]  # noqa: PTH113 -- whatever the text is
-    for k, (field, path) in enumerate(written):
+    for k, (field, path, _) in enumerate(written):
         if any(path.exists() and path.samefile(each) for each in given):
             raise InputError(f"{field}: {path} is what the command reads; give another name")
-        for other, taken in written[:k]:
+        for other, taken, _ in written[:k]:
             if path.resolve() in (taken.resolve(), *(taken.resolve().parents if other != field else ())):
                 raise InputError(f"{field}: {path} is what {other} writes; give another name")
+    for field, path, remedy in written:
+        if path.parent.is_dir():  # else it is made
+            check_target(path, field, remedy)
 
 
 def _read_by(context: click.Context) -> Iterable[str | Path]:

@@ -132,20 +132,25 @@ def test_no_published_run_is_of_a_mixture_and_its_interval_says_so():
 
 
 @pytest.mark.parametrize(("model", "gpu", "asked", "nearest", "fits"), [
-    ("gpt-oss-20b", "L40S", {"kernels": "liger", "seq": 8192.0}, "2,432 tokens", {}),
-    ("phi-3.5-moe", "A100-80GB-SXM", {}, "256 tokens", {}),
-    ("phi-3.5-moe", "A100-80GB-SXM", {"micro_batch": 4.0, "seq": 4096.0}, "micro-batch 1, 256 tokens", {"micro_batch": 1.0}),
-    ("phi-3.5-moe", "A100-80GB-SXM", {"method": "qlora"}, "LoRA, 256 tokens", {"method": "lora"}),
-    ("phi-3.5-moe", "A100-80GB-SXM", {"method": "full", "checkpointing": False}, "LoRA, checkpointing, 256 tokens",
+    ("gpt-oss-20b", "L40S", {"kernels": "liger", "seq": 8192.0}, "2,176 tokens", {}),
+    ("phi-3.5-moe", "A100-80GB-SXM", {}, "768 tokens", {}),
+    ("phi-3.5-moe", "A100-80GB-SXM", {"micro_batch": 4.0, "seq": 4096.0}, "micro-batch 1, 768 tokens", {"micro_batch": 1.0}),
+    ("phi-3.5-moe", "A100-80GB-SXM", {"method": "qlora"}, "LoRA, 768 tokens", {"method": "lora"}),
+    ("phi-3.5-moe", "A100-80GB-SXM", {"method": "full", "checkpointing": False}, "LoRA, checkpointing, 768 tokens",
      {"method": "lora", "checkpointing": True}),
 ])
 def test_where_nf4_does_not_help_a_mixture_shorter_sequences_are_tried(model, gpu, asked, nearest, fits):
-    """The plan that is told fits with the bytes that are told; the same of 128 tokens more does not at the 95th percentile."""
+    """The plan that is told fits with the bytes that are told; the same of 128 tokens more does not at the 95th percentile.
+
+    Of Phi's 78 GiB no length does, 4% being what another source's peak lies away: the longest is told that is not squeezed.
+    """
     shape, card = find_model(model), find_gpu(gpu)
     plan = TrainingPlan(**asked)
     found = fit_plan(shape, plan, card, training_overhead(card))
     assert (found.fits, found.nearest.name) == (False, nearest)
     tokens = float(nearest.split(" tokens")[0].rpartition(" ")[2].replace(",", ""))
     told, longer = (fit_plan(shape, replace(plan, **fits, seq=tokens + n), card, training_overhead(card)) for n in (0, 128))
-    assert (told.fits, told.tight, longer.fits and not longer.tight) == (True, False, False)
+    assert (told.fits, told.tight, longer.fits and not longer.tight) == (True, model == "phi-3.5-moe", False)
+    assert not told.squeezed
+    assert longer.squeezed or not told.tight
     assert float(told.memory.process_bytes) == found.nearest.process_bytes

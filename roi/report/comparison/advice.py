@@ -7,14 +7,13 @@ import math
 from datetime import date, timedelta
 
 from roi.economics.decision.comparison import Comparison, SecondMove
-from roi.economics.decision.feasibility import BAR_TOLERANCE
 from roi.economics.decision.option_result import FleetResult, OptionResult, Triple
-from roi.economics.decision.verdict import chance, nearness, value
+from roi.economics.decision.verdict import chance, value
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.findings import then, to_measure, wins_at
-from roi.report.comparison.second_look import look_again
+from roi.report.comparison.second_look import below_bar, look_again, self_hosting_of
 from roi.report.comparison.thresholds import (
     FAR,
     NEAR,
@@ -336,24 +335,6 @@ def reason(c: Comparison, id: str) -> str:
     if passed.reason == "not tested":
         return "nobody has tested it"
     return too_seldom(passed.chance or 0.0, passed.chance_needed)
-
-
-def self_hosting_of(c: Comparison) -> OptionResult | None:
-    """The option on GPUs, rented or of one's own, to move on to after the change, else the best one; None where none works.
-
-    Where that misses the bar, as far as is assumed, the best that does not, of those whose volumes were looked for.
-    """
-    if c.second_move is not None and c.second_move.likely:
-        return option_of(c, c.second_move.option)
-    own = sorted((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: nearness(o, c.verdict.counts), reverse=True)
-    looked_for = None if c.thresholds is None else {*c.thresholds.ids}
-    at_bar = (o for o in own if not below_bar(c, o) and (looked_for is None or o.id in looked_for))
-    return next((o for o in own[:1] if not below_bar(c, o)), None) or next(at_bar, own[0] if own else None)
-
-
-def below_bar(c: Comparison, o: OptionResult) -> bool:
-    """True where nobody evaluated it, and the error rate that is assumed of it misses the bar."""
-    return not o.evaluated and 1.0 - o.quality.error_rate < case_number(c.case, "quality.bar") - BAR_TOLERANCE
 
 
 def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:

@@ -1,9 +1,12 @@
-"""From which volume, at which price and error rate one would look again, where the advice is to stay."""
+"""What to look at again: where the advice is to stay, from which volume, price, error rate; else the option on GPUs."""
 
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.feasibility import BAR_TOLERANCE
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import SAME_PRICE
+from roi.economics.decision.verdict import nearness
+from roi.economics.option_kinds import SELF_HOSTED
 from roi.report.comparison.thresholds import (
     HOURS,
     NEAR,
@@ -123,3 +126,21 @@ def _nearest_ends(ends: list[BreakEven], now: float) -> tuple[tuple[float, str] 
 
 def _one_of(words: list[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+
+
+def self_hosting_of(c: Comparison) -> OptionResult | None:
+    """The option on GPUs, rented or of one's own, to move on to after the change, else the best one; None where none works.
+
+    Where that misses the bar, as far as is assumed, the best that does not, of those whose volumes were looked for.
+    """
+    if c.second_move is not None and c.second_move.likely:
+        return option_of(c, c.second_move.option)
+    own = sorted((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: nearness(o, c.verdict.counts), reverse=True)
+    looked_for = None if c.thresholds is None else {*c.thresholds.ids}
+    at_bar = (o for o in own if not below_bar(c, o) and (looked_for is None or o.id in looked_for))
+    return next((o for o in own[:1] if not below_bar(c, o)), None) or next(at_bar, own[0] if own else None)
+
+
+def below_bar(c: Comparison, o: OptionResult) -> bool:
+    """True where nobody evaluated it, and the error rate that is assumed of it misses the bar."""
+    return not o.evaluated and 1.0 - o.quality.error_rate < case_number(c.case, "quality.bar") - BAR_TOLERANCE

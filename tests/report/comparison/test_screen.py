@@ -22,13 +22,12 @@ from roi.economics.decision.worth import Experiment
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
-from roi.report.comparison.advice import self_hosting_of
 from roi.report.comparison.alerts import alerts
 from roi.report.comparison.compare import comparison_text
 from roi.report.comparison.options_table import find_option
 from roi.report.comparison.scope import included
 from roi.report.comparison.screen import best_rows, screen_blocks
-from roi.report.comparison.second_look import look_again
+from roi.report.comparison.second_look import look_again, self_hosting_of
 from roi.report.comparison.thresholds import alone_from, flips_at, option_of, today, wins_from
 from roi.report.layout.blocks import Labelled, Row, Table, render, shortened
 from roi.report.layout.wording import chance as share

@@ -168,7 +168,8 @@ def size_plan(
     shares = SPREAD_OF_FLEETS if frontier and replicas <= MOST_REPLICAS else (1.0,)
     sizes = sorted({max(round(replicas * share), 1) for share in shares} | {replicas, max(replicas - 1, 1)})
     sizes = [size for size in sizes if size <= replicas or _enough(plan, option, size)]
-    fleets = tuple(_fleet(plan, option, server, load, size) for size in sizes)
+    held = {size: float(fleet_capacity(size, alone, capacity.pooling)) for size in sizes}
+    fleets = tuple(_fleet(plan, option, server, load, size, held[size]) for size in sizes)
     slowest = needed(capacity.slow.requests_per_s, capacity.pooling_slow, slow, less)
     slowest = slowest if slowest is not None and _enough(plan, option, slowest) else None
 
@@ -219,14 +220,15 @@ def _fewest(plan: FleetPlan, server: Server, load: Load, headroom: float, least:
     return high
 
 
-def _fleet(plan: FleetPlan, option: Option, server: Server, load: Load, replicas: int) -> FleetPoint:
-    """The replicas under the load, and what they cost with the spares."""
+def _fleet(plan: FleetPlan, option: Option, server: Server, load: Load, replicas: int, capacity: float) -> FleetPoint:
+    """The replicas under the load, and what they cost with the spares; without an SLO they must answer as much as is asked."""
     count = FLEETS_REPLAYED[min(max(replicas, 2) - 2, len(FLEETS_REPLAYED) - 1)]
     curve = load_curve(plan.serving, load.traffic, server, replicas, count)
     found = curve.at(load.requests_per_s)
     instances, gpus, rent = _rent(plan, option, replicas)
     return FleetPoint(replicas=replicas, instances=instances, gpus=gpus, usd_per_month=rent, load=found,
-                      holds=found.holds(load.slo), kv_full=curve.kv_full(found))
+                      holds=found.holds(load.slo) and (load.slo != Slo() or load.requests_per_s <= capacity),
+                      kv_full=curve.kv_full(found))
 
 
 def _rent(plan: FleetPlan, option: Option, replicas: int) -> tuple[int, int, float]:

@@ -118,3 +118,12 @@ def test_a_trace_of_work_that_waits_is_paid_for_its_hours(file, tmp_path):
     best = found.plans[0]
     assert (best.runs, found.ways[0].name, found.compared) == (FOR_THE_WORK, FOR_THE_WORK, None)
     assert found.ways[0].usd == best.usd_per_month < 0.1 * best.fleet.usd_per_month
+
+
+def test_where_everything_waits_a_fleet_must_answer_as_much_as_is_asked(file):
+    """1.3 times what one replica answers: two do, one would let the queue grow for good, however long any of it may wait."""
+    alone = size_service(resolved(file, *BATCH), frontier=False).plans[0].alone_requests_per_s
+    found = size_service(resolved(file, *BATCH, f"workload.requests_per_day={1.3 * 86_400 * alone:.0f}"), frontier=False)
+    best = found.plans[0]
+    assert [(fleet.replicas, fleet.holds) for fleet in best.fleets] == [(1, False), (2, True)]
+    assert "A replica less, 1 in place of 2, would not answer as much as is asked: TTFT" in " ".join(size_text(found).split())

@@ -152,5 +152,5 @@ def test_where_nf4_does_not_help_a_mixture_shorter_sequences_are_tried(model, gp
     told, longer = (fit_plan(shape, replace(plan, **fits, seq=tokens + n), card, training_overhead(card)) for n in (0, 128))
     assert (told.fits, told.tight, longer.fits and not longer.tight) == (True, model == "phi-3.5-moe", False)
     assert not told.squeezed
-    assert longer.squeezed or not told.tight
+    assert not told.tight or not longer.fits or longer.squeezed
     assert float(told.memory.process_bytes) == found.nearest.process_bytes

@@ -38,10 +38,13 @@ def test_json_of_a_query_and_lines_of_a_storage_account_are_the_same(tmp_path: P
         assert [(row["source"], row["at_us"], row["group"]) for row in rows] == [("azure-gateway", MICROS, "triage")]
 
 
-def test_a_call_that_is_exported_twice_counts_once(tmp_path: Path) -> None:
-    lines = [json.dumps({"TimeGenerated": TIME, "CorrelationId": "c-1", **CALL})] * 2
-    (tmp_path / "twice.jsonl").write_text("\n".join(lines))
-    assert totals(records(tmp_path, tmp_path / "twice.jsonl")) == COUNTS
+def test_a_call_whose_tokens_stand_twice_counts_once_whichever_row_has_them(tmp_path: Path) -> None:
+    """Exported twice, repeated in the row of its answer, or there alone."""
+    call = {"TimeGenerated": TIME, "CorrelationId": "c-1", **CALL}
+    other, bare = call | {"SequenceNumber": 2}, call | {"PromptTokens": None, "CompletionTokens": None}
+    for k, rows in enumerate(([call, call], [call, other], [other, call], [bare, other])):
+        (tmp_path / f"{k}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        assert totals(records(fresh(tmp_path, f"{k}"), tmp_path / f"{k}.jsonl")) == COUNTS
 
 
 def test_a_table_made_of_the_log_needs_no_map(tmp_path: Path) -> None:

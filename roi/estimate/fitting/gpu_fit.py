@@ -102,6 +102,8 @@ class GpuFit:
     """Largest part of the peak."""
     needed_bytes: float
     """What the process cannot do without on this card, central: the peak, or less where the plan is squeezed."""
+    needed_high_bytes: float
+    """Its 95th percentile, which decides what is tight."""
     chance: float
     """Share of the estimates that the card holds, on the lines through the 5th percentile, the central one and the 95th."""
     squeezed: bool = False
@@ -155,6 +157,7 @@ class _Room(NamedTuple):
     low_bytes: float
     high_bytes: float
     needed_bytes: float
+    needed_high_bytes: float
     chance: float
     fits: bool
     tight: bool
@@ -174,13 +177,13 @@ def _room(
     least = [allocated * grown + held + share * dynamic for grown, held, share in zip(
         (1.0, 1.0 / apart, apart), overhead.context_bytes, (STUCK, *STUCK_ENDS), strict=True)]
     card = gpu.memory_bytes
-    full = central > card
-    tight = full or min(high, least[2]) > card
+    full, needed = central > card, min(high, least[2])
     if full:
-        central, low, high = min(central, least[0]), least[1], min(high, least[2])
-    chance = float(np.interp(card, (low, central, max(central, min(high, least[2]))), (0.05, 0.5, 0.95)))
-    fits = central <= card
-    return _Room(low, max(high, float(memory.process_bytes)), central, chance, fits, fits and tight, fits and full)
+        central, low, high = min(central, least[0]), least[1], needed
+    needed = max(central, needed)
+    chance = float(np.interp(card, (low, central, needed), (0.05, 0.5, 0.95)))
+    fits, tight = central <= card, full or needed > card
+    return _Room(low, max(high, float(memory.process_bytes)), central, needed, chance, fits, fits and tight, fits and full)
 
 
 def _fit_dry(

@@ -364,7 +364,8 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
 def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
     """The move that follows the change: what it adds, how often, and why it does not come first."""
     odds = "" if move.chance is None else f", more in {share(move.chance)} of the draws"
-    cash = f"cash {usd(c.leader.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month"
+    sold = ", what the cards fetch at the end taken off" * (o.cash_monthly_usd < 0)
+    cash = f"cash {usd(c.leader.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month{sold}"
     told = [f"Once that answers, move on to {o.label}{f' ({_fleet(o)})' if brief else f': {_what(c, o)}'}.",
             (f"Over {c.leader.label}: {mean_npv(c)} +{short_usd(move.npv_usd)}{odds}; {cash};"
              f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}.")]

@@ -332,7 +332,7 @@ def _smaller(sizing: Sizing) -> Iterable[Paragraph]:
         return
     load = fewer[0].load
     holds = (f"would still hold the SLO, but with less than {percent(sizing.headroom)} kept free" if fewer[0].holds
-             else "would break the SLO")
+             else "would break the SLO" if sizing.slo != Slo() else "would not answer as much as is asked")
     yield Paragraph(f"A replica less, {best.replicas - 1} in place of {best.replicas}, {holds}: TTFT p95 {_s(load.ttft_p95_s)}"
                     f" s, TPOT p95 {_ms(load.tpot_p95_s)} ms, {figure(load.mean_queue)} requests waiting on average.")
 

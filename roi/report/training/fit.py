@@ -352,8 +352,8 @@ def _remarks(report: FitReport) -> list[str]:
                  f" context), central estimate{_limits(report)}")
     texts.append(f"Memory: {_memory_source(report)}")
     texts.append(f"tokens/s and hours (c; 5-95% from runs left out of the fit): {speed_sources(report)}")
-    texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile; dtype: would fit, but the card lacks"
-                 " the number format")
+    texts.append("c = calibrated; q = quoted. tight: fits, but not at the 95th percentile of what it cannot do without; dtype:"
+                 " would fit, but the card lacks the number format")
     if any(line.fit.squeezed for line in report.lines):
         texts.append(MAYBE)
     return texts

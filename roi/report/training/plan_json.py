@@ -38,7 +38,8 @@ def _gpu_json(line: GpuLine) -> dict[str, object]:
     hours, usd = line.hours or (None, None, None), line.usd or (None, None, None)
     return {
         "gpu": fit.gpu.id, "memory_bytes": fit.gpu.memory_bytes, "fits": fit.fits, "tight": fit.tight,
-        "squeezed": fit.squeezed, "chance": fit.chance, "needed_bytes": fit.needed_bytes, "nearest_tight": fit.nearest.tight,
+        "squeezed": fit.squeezed, "chance": fit.chance, "needed_bytes": fit.needed_bytes,
+        "needed_high_bytes": fit.needed_high_bytes, "nearest_tight": fit.nearest.tight,
         "peak_bytes": float(fit.memory.process_bytes), "low_bytes": fit.low_bytes, "high_bytes": fit.high_bytes,
         "binds": fit.binds, "nearest": fit.nearest.name or None, "nearest_bytes": fit.nearest.process_bytes or None,
         "largest_micro_batch": fit.largest_micro_batch, "longest_seq_tokens": fit.longest_seq, "limits_run": fit.limits_run,

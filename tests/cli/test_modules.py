@@ -44,7 +44,7 @@ BUDGETS = {
     ("usage", "examples/openai_export.csv"): Budget(  # groups of which an earlier run has kept the answer
         f"{PLAIN} scenario usage answers.usage answers.usage_tasks answers.telling report.layout report.usage",
         f"{DATA} {PRICES} duckdb ibis rich", again=True),
-    ("size",): Budget(f"{SCENARIO} answers.size answers.size_plan answers.size_ways {SAVED} report.serving",
+    ("size",): Budget(f"{SCENARIO} answers.size answers.size_hours answers.size_plan answers.size_ways {SAVED} report.serving",
                       f"{DATA} {PRICES}"),
 }  # fmt: skip
 WATCHED = {*f"{DATA} {PRICES}".split(), "torch", "transformers", "duckdb", "ibis", "pandas", "rich", "jinja2", "vl_convert",

@@ -126,7 +126,8 @@ KEPT = {
 }  # fmt: skip
 """Fields whose word says what a row is: with another word it would not count, and nothing of it would be seen."""
 PLAIN = re.compile(
-    r"[-+$]?[0-9][0-9.,e-]*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9/]{8,10}, [0-9:. APM]+|true|false||Included|On-Demand", re.IGNORECASE)
+    r"[-+$]?[0-9][0-9.,e-]*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9/]{8,10}, [0-9:. APM]+|true|false||Included|On-Demand",
+    re.IGNORECASE)
 """Numbers, times and flags."""
 NAMES = [*(str(path.relative_to(DATA)) for path in sorted(DATA.rglob("*")) if path.is_file()), *WRITTEN]
 seen: set[str] = set()

@@ -100,7 +100,8 @@ def test_a_profile_keeps_every_request_whole_with_tokens_as_the_server_counts_th
     for point in kept.points:
         for request in point.requests:
             assert request.error is None
-            assert request.output_tokens == request.asked_tokens == len(request.chunk_s)
+            assert request.output_tokens == request.asked_tokens
+            assert request.asked_tokens / 2 < len(request.chunk_s) <= request.asked_tokens  # what waited for its loop it joins
             assert 0.0 < ttft_s(request) < e2e_s(request)
             assert list(request.chunk_s) == sorted(request.chunk_s)
         mean = sum(request.prompt_tokens for request in point.requests) / len(point.requests)

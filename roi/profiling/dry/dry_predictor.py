@@ -106,11 +106,11 @@ def _of_kind(run: MeasuredRun, peaks: _Peaks, share: float, overhead: Overhead) 
     if run.memory_kind == "allocated":
         return Prediction(allocated, low, high)
     closed = training_memory(run.model, run.plan, run.gpu)
-    held = replayed_range(allocated, peaks.reserved * share, float(closed.loose_bytes))
-    if dry_plan(run.plan).sharding != run.plan.sharding:
-        central, least, most = (each / float(closed.peak_allocated_bytes) for each in reserved_range(closed, overhead))
-        held = allocated * central, allocated * least, allocated * most
-    reserved, under, over = held
+    if run.plan.sharding == "none":
+        reserved, under, over = replayed_range(allocated, peaks.reserved * share, float(closed.loose_bytes))
+    else:
+        scale = allocated / float(closed.peak_allocated_bytes)
+        reserved, under, over = (scale * each for each in reserved_range(closed, overhead))
     if EMPTIED_CACHE in marks:
         reserved, under = allocated, low
     if run.memory_kind == "reserved":

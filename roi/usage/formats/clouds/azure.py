@@ -11,7 +11,7 @@ Source: Microsoft's reference of the table ApiManagementGatewayLlmLog, and publi
 from collections.abc import Iterator
 from typing import Final
 
-from roi.usage.formats.json_counts import count_cell, items_of, nested
+from roi.usage.formats.json_counts import count_cell, items_of, nested, scalars
 from roi.usage.read.columns import text, whole, year_last_instant
 from roi.usage.read.lazy_ibis import Table, ibis
 from roi.usage.read.record import Document, Fields, FileOptions, Format
@@ -31,8 +31,7 @@ def _row(call: Document) -> Document:
 def call_rows(document: Document) -> Iterator[Document]:
     """A row for each of the document's: counts, names, time."""
     for call in map(_row, items_of(document)):
-        yield {name: call[name] for name in NAMES if isinstance(call.get(name), str)} | {
-            name: count_cell(call.get(name)) for name in COUNTS}
+        yield scalars(call, frozenset(NAMES)) | {name: count_cell(call.get(name)) for name in COUNTS}
 
 
 def fields(table: Table, options: FileOptions) -> Fields:

@@ -8,13 +8,14 @@ Metadata and bodies are never read. Source: Cloudflare's API reference of AI Gat
 from collections.abc import Iterator
 from typing import Final
 
-from roi.usage.formats.json_counts import amount, count_cell, documents_of
+from roi.usage.formats.json_counts import amount, count_cell, documents_of, scalars
 from roi.usage.formats.tools.otel import PROVIDERS
 from roi.usage.read.columns import YES, instant, real, text, whole
 from roi.usage.read.lazy_ibis import Table
 from roi.usage.read.record import Document, Fields, FileOptions, Format
 
 NEEDS: Final = frozenset({"created_at", "provider", "model", "tokens_in", "tokens_out", "cached", "success"})
+NAMES: Final = frozenset({"id", "created_at", "provider", "model", "cached", "success"})
 WORDS: Final = {**PROVIDERS, "google-ai-studio": "google", "google-vertex-ai": "google", "aws-bedrock": "aws", "grok": "x-ai",
                 "azure-openai": "azure", "perplexity-ai": "perplexity"}  # fmt: skip
 """Cloudflare's words for providers."""
@@ -28,8 +29,7 @@ def calls_of(document: Document) -> list[Document]:
 def call_rows(document: Document) -> Iterator[Document]:
     """A row for each call: counts, names, time."""
     for call in calls_of(document):
-        yield {name: call.get(name) for name in ("id", "created_at", "provider", "model", "cached", "success")
-               if not isinstance(call.get(name), dict | list)} | {
+        yield scalars(call, NAMES) | {
             "tokens_in": count_cell(call.get("tokens_in")), "tokens_out": count_cell(call.get("tokens_out")),
             "cost": amount(call.get("cost"))}  # fmt: skip
 

@@ -6,8 +6,9 @@ Cash and wrong answers are told apart; NPV, P10 and P90 are the mean and the per
 import math
 from datetime import date, timedelta
 
-from roi.economics.decision.comparison import Comparison, SecondMove
+from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, OptionResult, Triple
+from roi.economics.decision.second_move import SecondMove
 from roi.economics.decision.verdict import chance, value
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
@@ -233,14 +234,7 @@ def counted(c: Comparison, *, cash: bool = False) -> str:
 
 
 def _cash(c: Comparison, o: OptionResult) -> str:
-    stay, horizon = option_of(c, "stay"), len(o.monthly_usd)
-    cash, with_errors = o.payback_cash_months, o.payback_months
-    paid = f"payback {in_months(cash, horizon)}{'' if cash <= 0 or cash > horizon else ' months from today'}, on cash"
-    if 0.0 < cash < 1.0:
-        paid = "payback within a month from today, on cash"
-    shorter, longer = sorted(min(x, 2.0 * horizon) for x in (cash, with_errors))
-    if c.verdict.counts != "cash" and longer - shorter > DIFFERS * longer and longer >= 1.0:
-        paid += f" ({in_months(with_errors, horizon)} with wrong answers counted)"
+    stay = option_of(c, "stay")
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
     parts = [f"{usd(unused)} of it commitment still owed"] if (unused := _unused(c, o)) >= 1.0 else []
@@ -249,7 +243,20 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     owed = f" ({'; '.join(parts)})" if parts else ""
     now = _of_staying(c, month_1=o.id == (c.verdict.first_move or c.verdict.leader))
     cash_now, cash_then = f"{usd(month_of(c, stay)[0])}{now}", f"{usd(o.cash_monthly_usd)}{owed}"
-    return f"Cash {cash_now} -> {cash_then} a month; set-up {first}; {paid}."
+    return f"Cash {cash_now} -> {cash_then} a month; set-up {first}; {_paid(c, o)}."
+
+
+def _paid(c: Comparison, o: OptionResult | SecondMove) -> str:
+    """When a change or the move that follows it has paid back, on cash; with wrong answers where that is far from it."""
+    horizon = int(case_number(c.case, "horizon_months"))
+    cash, with_errors = o.payback_cash_months, o.payback_months
+    paid = f"payback {in_months(cash, horizon)}{'' if cash <= 0 or cash > horizon else ' months from today'}, on cash"
+    if 0.0 < cash < 1.0:
+        paid = "payback within a month from today, on cash"
+    shorter, longer = sorted(min(x, 2.0 * horizon) for x in (cash, with_errors))
+    if c.verdict.counts != "cash" and longer - shorter > DIFFERS * longer and longer >= 1.0:
+        paid += f" ({in_months(with_errors, horizon)} with wrong answers counted)"
+    return paid
 
 
 def _mostly_assumed(c: Comparison, o: OptionResult) -> tuple[float, str] | None:
@@ -362,13 +369,17 @@ def _not_yet(c: Comparison, *, brief: bool) -> list[Block]:
 
 
 def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> Block:
-    """The move that follows the change: what it adds, how often, and why it does not come first."""
-    odds = "" if move.chance is None else f", more in {share(move.chance)} of the draws"
+    """The move that follows the change: what it adds, also in a bad case, how often, when it pays, and why it is not first."""
+    bad, odds = "", ""
+    if move.npv_p10_p50_p90 is not None and move.chance is not None:
+        bad, odds = f", bad case {short_usd(move.npv_p10_p50_p90[0])}", f", more in {share(move.chance)} of the draws"
+    if move.second is not None and move.chance_over_second is not None:
+        odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
     sold = ", what the cards fetch at the end taken off" * (o.cash_monthly_usd < 0)
     cash = f"cash {usd(c.leader.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month{sold}"
     told = [f"Once that answers, move on to {o.label}{f' ({_fleet(o)})' if brief else f': {_what(c, o)}'}.",
-            (f"Over {c.leader.label}: {mean_npv(c)} +{short_usd(move.npv_usd)}{odds}; {cash};"
-             f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}.")]
+            (f"Over {c.leader.label}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"
+             f" set-up {usd(o.upfront_usd - o.upfront_no_cash_usd)}; {_paid(c, move)}.")]
     less = npv_of(c, c.leader)[0] - npv_of(c, o)[0]
     if less > 0 and not brief:
         told.append(f"In its place it would save {short_usd(less)} less: today's model is paid until it is live.")

@@ -16,9 +16,9 @@ from roi.economics.decision import signposts
 from roi.economics.decision.alarms import Alarm
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison, compare
+from roi.economics.decision.measuring.worth import Experiment
 from roi.economics.decision.signposts import SAME_PRICE, Signpost
 from roi.economics.decision.verdict import PassedOver, value
-from roi.economics.decision.worth import Experiment
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.economics.outlook import look_ahead
 from roi.facts.case import Case
@@ -709,7 +709,13 @@ def test_gpus_that_save_once_an_api_is_in_use_are_the_next_move_and_not_told_to_
     assert move.likely
     o = option_of(c, move.option)
     assert f"NEXT Once that answers, move on to {o.label}" in text
-    assert f"Over gpt-6-luna: mean NPV +{short_usd(move.npv_usd)}, more in " in text
+    assert move.npv_p10_p50_p90 is not None
+    bad = short_usd(move.npv_p10_p50_p90[0])
+    assert (f"Over gpt-6-luna: mean NPV +{short_usd(move.npv_usd)}, bad case {bad}, more in {share(move.chance)} of the draws"
+            in text)
+    assert f"payback {move.payback_cash_months:.1f} months from today, on cash" in text.split("NEXT ")[1]
+    assert move.second is not None
+    assert f"(than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})" in text
     assert "NOT YET" not in text
     assert "today's model is paid until it is live." in " ".join(render(screen_blocks(c, ()), width=10_000).split())
     assert any(row.split("  ")[1].startswith(o.label[:4]) for row in rows(shown(c)))

@@ -6,16 +6,17 @@ central values ──▶ who may win ──▶ plans chosen ──▶ lines, tot
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count, takewhile
 from typing import Final
 
 import numpy as np
 
 from roi.economics.decision.alarms import Alarm, read_alarms
 from roi.economics.decision.break_even import BreakEven
-from roi.economics.decision.curves import Curves
+from roi.economics.decision.curves import LEAST, MOST, Curves
 from roi.economics.decision.draws import Drawn, draw, probability_best
 from roi.economics.decision.drivers import Driver, find_drivers
 from roi.economics.decision.evaluation import Choice, Evaluated, choices_of, choose_plan, evaluate, read_all
@@ -40,8 +41,8 @@ from roi.facts.case import Case
 
 LATER: Final = 12
 """Months by which a later start is looked at: nothing that is further off is decided now."""
-GROWN: Final = (3.0, 10.0, 30.0, 100.0)
-"""Times today's volume, and parts of it, at which it is asked whether another option leads: no plan reaches further."""
+FURTHEST: Final = 100.0
+"""Times today's volume, or that part of it, to which it is asked whether another option leads, and to the end of the curves."""
 HALVINGS: Final = 6
 """Of the stretch in which that turns: to 2% of a volume."""
 ASKED_DRAWS: Final = 4096
@@ -122,20 +123,24 @@ class Comparison:
         fact = self.case[path].model_copy(update={"value": value, "low": None, "high": None})
         return weigh(Case(facts={**self.case.facts, path: fact}), self.verdict.candidates).chosen.leader
 
-    def turning_volume(self, *, up: bool, within: float = GROWN[-1]) -> tuple[float, str, str] | None:
+    def turning_volume(self, *, up: bool, within: float = math.inf) -> tuple[float, str, str] | None:
         """Requests a day above today's, or below it, from which on another option is recommended, by means and chances.
 
         With it the ids of that option, and of the one that leads at the nearest of the volumes tried beyond it.
 
-        None where at none of the volumes tried, the last of them `within` times today's or that part of it. Options take their
-        plans anew at each volume, and today's spread of the volume grows with it. A fleet grows by whole replicas, and a chance
-        goes up and down with it: it is the first such volume, and further on the advice may turn again.
+        None where at none of the volumes tried: 3, 10, 30 ... times today's or those parts of it, to the end of the curves and
+        `within` that at most. Options take their plans anew at each volume, and today's spread of the volume grows with it. A
+        fleet grows by whole replicas, and a chance goes up and down with it: it is the first such volume, and further on the
+        advice may turn again.
         """
         if (up, within) not in self._turns:
-            self._turns[up, within] = self._first_turn([x if up else 1.0 / x for x in GROWN if x <= within])
+            today = self.case[REQUESTS_PER_DAY].number()
+            furthest = min(max(MOST / today if up else today / LEAST, FURTHEST), within)
+            tried = (x for tens in count() for x in (3.0 * 10.0**tens, 10.0 ** (tens + 1)))
+            self._turns[up, within] = self._first_turn(x if up else 1.0 / x for x in takewhile(lambda x: x <= furthest, tried))
         return self._turns[up, within]
 
-    def _first_turn(self, factors: Sequence[float]) -> tuple[float, str, str] | None:
+    def _first_turn(self, factors: Iterable[float]) -> tuple[float, str, str] | None:
         before, leader = 1.0, self.verdict.leader
         for times in factors:
             if self._may_turn_at(times) and (beyond := self._leader_at(times)) != leader:

@@ -2,6 +2,7 @@
 
 from roi.economics.decision.break_even import BreakEven
 from roi.economics.decision.comparison import Comparison
+from roi.economics.decision.curves import MOST
 from roi.economics.decision.feasibility import BAR_TOLERANCE
 from roi.economics.decision.option_result import OptionResult
 from roi.economics.decision.signposts import SAME_PRICE
@@ -36,8 +37,8 @@ def look_again(c: Comparison) -> list[str]:
     if told:
         return [f"Look again {', or '.join(told)}."]
     if any(p.reason == "not likely" for p in c.verdict.passed_over):
-        return [("No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
-                 " would be is not worked out.")]
+        return [(f"No volume up to {requests(MOST)} requests a day would make it likely enough; from which price or error rate"
+                 " on it would be is not worked out.")]
     ahead = sorted((o for o in others if beats_staying_today(c, o)), key=lambda o: not o.tested)
     if not (ahead and ahead[0].tested) and any(p.reason == "not tested" for p in c.verdict.passed_over):
         return ["A test could change that."]

@@ -114,7 +114,7 @@ def test_a_test_is_worth_what_it_adds_to_the_better_of_the_plans_with_the_next_m
 
 
 def test_the_error_rate_at_which_a_test_wins_is_told_against_the_plan_with_the_next_move() -> None:
-    """The other API costs as much as gpt-6-luna, whose 10% are wrong: its answers must save $35,040 from month 8 on, less $400."""
+    """The other API costs as much as gpt-6-luna, whose 10% are wrong: its answers save $35,040 from month 8 on, less $400."""
     saved, each = (100 * LUNA - GPUS) * FACTORS[7:].sum() - 400.0, 100 * 2_628_000.0 * 0.01 * FACTORS[1:].sum()
     assert untested(0.01).verdict.wins_at_error_rate == pytest.approx(0.10 - saved / each, rel=1e-6)
     assert untested(0.01, rent=50.0).verdict.wins_at_error_rate == pytest.approx(0.10, rel=1e-6)

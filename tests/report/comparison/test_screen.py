@@ -591,7 +591,7 @@ def test_staying_says_what_was_looked_at_and_denies_no_more(monkeypatch: pytest.
         f"At the central values {o.label} is ahead today, but not in the mean of the draws; from which price or error"
         " rate on it would be is not worked out.")
     assert told(never, passed=(PassedOver(LUNA, "not likely", 0.4, 0.6),)) == (
-        "No volume up to a hundred times today's would make it likely enough; from which price or error rate on it"
+        "No volume up to 1,000,000,000 requests a day would make it likely enough; from which price or error rate on it"
         " would be is not worked out.")
     below = replace(never, option=untested.id, first=0.0, until=5_000.0)
     assert told(below) == f"Look again at the central values below 5,000 requests a day ({untested.label}, not tested)."

@@ -59,8 +59,8 @@ class Thresholds:
         self._signposts: dict[tuple[str, str, str], tuple[Signpost, ...]] = {}
 
     def crossings(self, id: str, baseline: str) -> tuple[BreakEven, ...]:
-        """Break-evens of an option against stay, best_untrained or recommended; none where that is not told."""
-        rivals = baselines(id, self._untrained, self._verdict.leader) if id in self.ids else {}
+        """Break-evens of an option against stay, best_untrained or recommended; none where that is the option itself."""
+        rivals = baselines(id, self._untrained, self._verdict.leader) if id != "stay" else {}
         if (id, baseline) not in self._crossings:
             found = crossings(self.curves, id, baseline, rivals[baseline]) if baseline in rivals else ()
             self._crossings[id, baseline] = tuple(found)
@@ -80,7 +80,7 @@ class Thresholds:
 
     def second(self, id: str) -> BreakEven | None:
         """From which volume the option saves by following the leading one, on what the verdict goes by; None as above."""
-        if self.afterwards is None or id not in self.ids:
+        if self.afterwards is None:
             return None
         found = crossings(self.afterwards, id, "stay", ["stay"])
         return next(b for b in found if (b.basis, b.counts) == ("pv", self._verdict.counts))

@@ -319,9 +319,11 @@ def _sentence(results: Mapping[str, OptionResult], chosen: Choices, challenger: 
         return "Stay: no candidate is named that could work." if only else "Stay: no other option is feasible."
     r = results[challenger]
     odds = chance(r, counts)
-    npv = f"{'a' if odds is None else 'an'} {_npv(odds)} of {_usd(value(r, counts))}"
     if value(r, counts) <= 0:
-        return f"Stay: the nearest alternative, {r.label}, has {npv}."
+        _, nearest = nearness(r, counts)
+        mean = f", an expected one of {_usd(value(r, counts))}" if odds is not None else ""
+        return f"Stay: the nearest alternative, {r.label}, has a central NPV of {_usd(nearest)}{mean}."
+    npv = f"{'a' if odds is None else 'an'} {_npv(odds)} of {_usd(value(r, counts))}"
     if not r.tested:
         return f"Stay for now: {r.label} would have {npv}, but nobody has tested its quality on this task."
     return (f"Stay for now: {r.label} has {npv}, but beats staying in only"

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from roi.economics.decision.comparison import Comparison
 from roi.economics.decision.option_result import FleetResult, OptionResult, Triple
 from roi.economics.decision.second_move import SecondMove
-from roi.economics.decision.verdict import chance, value
+from roi.economics.decision.verdict import chance, nearness, value
 from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import OWN_VENDOR, Basis
@@ -322,11 +322,16 @@ def _stay(c: Comparison) -> Block:
     else:
         o = option_of(c, v.challenger)
         mean, spread = npv_of(c, o)
-        ends = f" (bad case {short_usd(spread[0])}, good case {short_usd(spread[2])})" if spread and not _flat(spread) else ""
+        _, nearest = nearness(o, v.counts)
+        ends = f"bad case {short_usd(spread[0])}, good case {short_usd(spread[2])}" if spread and not _flat(spread) else ""
         first = o.upfront_usd - o.upfront_no_cash_usd
-        mostly = f"; its set-up is {short_usd(first)}" if mean < 0 and first > -0.5 * mean else ""
-        why = (f"The nearest other option, {o.label}, {'would save' if mean > 0 else 'loses'} {short_usd(abs(mean))}"
-               f"{' on average' * drawn(c)}{ends}{f', but {reason(c, o.id)}' if mean > 0 else mostly}.")
+        mostly = f"; its set-up is {short_usd(first)}" if nearest < 0 and first > -0.5 * nearest else ""
+        if mean > 0:
+            told = f" on average{f' ({ends})' if ends else ''}" * drawn(c) + f", but {reason(c, o.id)}"
+        else:  # chosen by the central value
+            draws = f"on average {short_usd(mean)}{f'; {ends}' if ends else ''}" * (drawn(c) and mean != nearest)
+            told = f" at the central values{f' ({draws})' if draws else ''}" * drawn(c) + mostly
+        why = f"The nearest other option, {o.label}, {'would save' if nearest > 0 else 'loses'} {short_usd(abs(nearest))}{told}."
         tested = next((p.option for p in v.passed_over if p.reason != "not tested"), o.id)
         if tested != o.id:
             best = option_of(c, tested)

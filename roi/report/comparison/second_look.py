@@ -132,14 +132,12 @@ def _one_of(words: list[str]) -> str:
 def self_hosting_of(c: Comparison) -> OptionResult | None:
     """The option on GPUs, rented or of one's own, to move on to after the change, else the best one; None where none works.
 
-    Where that misses the bar, as far as is assumed, the best that does not, of those whose volumes were looked for.
+    Where that misses the bar, as far as is assumed, the best that does not.
     """
     if c.second_move is not None and c.second_move.likely:
         return option_of(c, c.second_move.option)
     own = sorted((o for o in c.options if o.kind in SELF_HOSTED), key=lambda o: nearness(o, c.verdict.counts), reverse=True)
-    looked_for = None if c.thresholds is None else {*c.thresholds.ids}
-    at_bar = (o for o in own if not below_bar(c, o) and (looked_for is None or o.id in looked_for))
-    return next((o for o in own[:1] if not below_bar(c, o)), None) or next(at_bar, own[0] if own else None)
+    return next((o for o in own if not below_bar(c, o)), own[0] if own else None)
 
 
 def below_bar(c: Comparison, o: OptionResult) -> bool:

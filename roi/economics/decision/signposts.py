@@ -150,9 +150,8 @@ def _volumes(curves: Curves, id: str, rival: str, counts: str) -> Iterator[Signp
         )
 
     if up.after is None and down.after is None:
-        (cash,) = turns(curves, id, [rival], [Ask("pv", "cash", start, up=True)]).values()
         runs_from = (running.before or 0.0) if running.wins else None
-        never = why_never(curves.options[id], "pv", up, runs_from, curves.shared.horizon, cash)
+        never = "" if up.wins else why_never(curves, id, [rival], "pv", up, runs_from)
         yield signpost(None, "above", "cheaper at every volume" if up.wins else never)
     if up.after is not None:
         for_good = "one crossing" if end.before == up.after else f"for good from {end.before or 0.0:,.0f} a day on"

@@ -14,9 +14,8 @@ from roi.economics.lines.line_kind import MIGRATIONS, UNUSED, LineKind
 from roi.economics.option_kinds import KEEPS_MODEL, SELF_HOSTED
 from roi.facts.fact import OWN_VENDOR, Basis
 from roi.report.comparison.findings import then, to_measure, wins_at
-from roi.report.comparison.second_look import below_bar, look_again, self_hosting_of
+from roi.report.comparison.second_look import below_bar, look_again, self_hosting_of, unless
 from roi.report.comparison.thresholds import (
-    FAR,
     NEAR,
     alone_from,
     another_wins,
@@ -27,13 +26,11 @@ from roi.report.comparison.thresholds import (
     flips_at,
     gpu_count,
     mean_from,
-    misses_the_bar,
     month_of,
     nothing_fails,
     option_of,
     today,
     turning_volumes,
-    undone_by,
     wins_from,
 )
 from roi.report.layout.blocks import Block, Labelled
@@ -116,7 +113,7 @@ def advice(c: Comparison, rivals: int = MOST_RIVALS, *, brief: bool = False) -> 
         blocks = [Labelled("MEASURE FIRST", (f"{to_measure(c, e)}.", ahead), "good"), _change(c, "ELSE")]
     else:
         blocks = [_change(c, "DO NOW")]
-    later = _unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c, brief=brief)
+    later = unless(c, rivals) if option_of(c, v.leader).kind in SELF_HOSTED else _not_yet(c, brief=brief)
     return [*blocks, *then(c), *later]
 
 
@@ -329,8 +326,8 @@ def _stay(c: Comparison) -> Block:
         if mean > 0:
             told = f" on average{f' ({ends})' if ends else ''}" * drawn(c) + f", but {reason(c, o.id)}"
         else:  # chosen by the central value
-            draws = f"on average {short_usd(mean)}{f'; {ends}' if ends else ''}" * (drawn(c) and mean != nearest)
-            told = f" at the central values{f' ({draws})' if draws else ''}" * drawn(c) + mostly
+            draws = f"on average {short_usd(mean)}{f'; {ends}' if ends else ''}"
+            told = f" at the central values ({draws})" * drawn(c) + mostly
         why = f"The nearest other option, {o.label}, {'would save' if nearest > 0 else 'loses'} {short_usd(abs(nearest))}{told}."
         tested = next((p.option for p in v.passed_over if p.reason != "not tested"), o.id)
         if tested != o.id:
@@ -389,16 +386,3 @@ def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> B
     if less > 0 and not brief:
         told.append(f"In its place it would save {short_usd(less)} less: today's model is paid until it is live.")
     return Labelled("NEXT", tuple(told))
-
-
-def _unless(c: Comparison, rivals: int) -> list[Block]:
-    """What would undo a self-hosted recommendation, where that was looked for: volumes; by so many rivals prices and errors."""
-    if c.thresholds is None:
-        return []
-    signs = [f"{rival} is cheaper {', or '.join(at)}" for rival, at in undone_by(c).items()]
-    central = [f"At the central values {'; '.join(signs[:rivals])}."] if signs else []
-    rest = [*central, misses_the_bar(c)] if rivals else ["Prices and error rates that would undo it: --full."]
-    told = [x for x in (turning_volumes(c, FAR), *rest) if x]
-    return [Labelled("UNLESS", tuple(told) or ((
-        f"No volume up to {FAR:.0f} times today's, or down to that part of it, would undo it, and at the central values no"
-        " price or error rate of its own."),))]

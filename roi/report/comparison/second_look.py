@@ -9,6 +9,7 @@ from roi.economics.decision.signposts import SAME_PRICE
 from roi.economics.decision.verdict import nearness
 from roi.economics.option_kinds import SELF_HOSTED
 from roi.report.comparison.thresholds import (
+    FAR,
     HOURS,
     NEAR,
     VOLUME,
@@ -18,11 +19,15 @@ from roi.report.comparison.thresholds import (
     guessed,
     is_ahead,
     may_come,
+    misses_the_bar,
     on_side,
     option_of,
     over_the_horizon,
     own_path,
+    turning_volumes,
+    undone_by,
 )
+from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import case_number, figure, requests, told_apart, volume_spread
 
 
@@ -47,6 +52,19 @@ def look_again(c: Comparison) -> list[str]:
         return [(f"At the central values {label} is ahead today, but not in the mean of the draws; from which"
                  " price or error rate on it would be is not worked out.")]
     return [f"At the central values that holds at {', '.join((_volumes(c, others), *_looked_at(c)))}."]
+
+
+def unless(c: Comparison, rivals: int) -> list[Block]:
+    """What would undo a self-hosted recommendation, where that was looked for: volumes; by so many rivals prices and errors."""
+    if c.thresholds is None:
+        return []
+    signs = [f"{rival} is cheaper {', or '.join(at)}" for rival, at in undone_by(c).items()]
+    central = [f"At the central values {'; '.join(signs[:rivals])}."] if signs else []
+    rest = [*central, misses_the_bar(c)] if rivals else ["Prices and error rates that would undo it: --full."]
+    told = [x for x in (turning_volumes(c, FAR), *rest) if x]
+    return [Labelled("UNLESS", tuple(told) or ((
+        f"No volume up to {FAR:.0f} times today's, or down to that part of it, would undo it, and at the central values no"
+        " price or error rate of its own."),))]
 
 
 def _volumes(c: Comparison, options: list[OptionResult]) -> str:

@@ -446,8 +446,9 @@ def test_staying_says_that_a_change_costs_more_than_it_could_save() -> None:
     c = answer("workload.requests_per_day=1")
     nearest = option_of(c, c.verdict.challenger)
     assert nearest.upfront_usd > -0.5 * nearest.npv_usd > 0
-    told = f"The nearest other option, {nearest.label}, loses "
-    assert told in flat(c)
+    assert nearest.expected_npv_usd < nearest.npv_usd
+    assert (f"The nearest other option, {nearest.label}, loses {short_usd(-nearest.npv_usd)} at the central values (on average"
+            f" {short_usd(nearest.expected_npv_usd)}; bad case ") in flat(c), "told by what it is chosen by"
     assert f"; its set-up is {short_usd(nearest.upfront_usd)}." in flat(c)
 
 
@@ -791,6 +792,7 @@ def test_not_yet_names_an_option_of_ones_own_that_is_assumed_to_reach_the_bar(na
     named = self_hosting_of(c)
     assert named is not None
     assert cheapest.quality.error_rate > 1.0 - bar >= named.quality.error_rate
+    assert self_hosting_of(replace(c, thresholds=None)) == named, "whatever is looked for"
     assert wins_from(c, named)
     assert f"NOT YET {named.label} (" in flat(c)
     assert "below the bar" not in flat(c)

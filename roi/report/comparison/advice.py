@@ -35,6 +35,7 @@ from roi.report.comparison.thresholds import (
 )
 from roi.report.layout.blocks import Block, Labelled
 from roi.report.layout.wording import (
+    MEANINGS,
     case_number,
     correct_first,
     figure,
@@ -49,23 +50,6 @@ from roi.report.layout.wording import chance as share
 from roi.report.layout.wording import months as in_months
 from roi.units import DAYS_PER_MONTH
 
-WHAT = {
-    "cache-batch": "the same model, with the vendor's cache or batch price switched on",
-    "shorter-prompt": "the same model, asked with a shorter prompt",
-    "less-reasoning": "the same model, asked to reason less",
-    "flexible-tier": "the same model at the vendor's slower, cheaper tier",
-    "provisioned": "the same model on capacity that is bought for a term",
-    "cheaper-api": "another API model",
-    "cascade": "it answers first, and what it cannot answer goes on to the second model",
-    "hosted-open": "an open model that a vendor serves",
-    "vendor-tuned": "a model that its vendor fine-tunes for you and serves",
-    "hosted-adapter": "train an adapter that a vendor serves",
-    "self-hosted-base": "serve an open model on rented GPUs",
-    "self-hosted-adapter": "train an adapter and serve it on rented GPUs",
-    "hybrid": "rented GPUs carry the steady load, an API the peaks",
-    "own-hardware": "buy GPUs and serve on them",
-}
-"""What an option of each kind means, for a reader who does not know its name."""
 SERVE_ON_OWN = "serve on the GPUs that you own"
 DIFFERS = 0.25
 """Two paybacks that differ by more than this part of the longer one are both told."""
@@ -169,7 +153,7 @@ def _ends(c: Comparison, o: OptionResult) -> list[str]:
 
 
 def _what(c: Comparison, o: OptionResult) -> str:
-    words = WHAT.get(o.kind, o.kind.replace("-", " "))
+    words = MEANINGS.get(o.kind, o.kind.replace("-", " "))
     if o.upfront_no_cash_usd or (o.fleet is not None and o.fleet.vendor == OWN_VENDOR):
         words = "the GPUs that you own carry the steady load, an API the peaks" if o.kind == "hybrid" else SERVE_ON_OWN
     card, gpus = f"options.{o.id}.training.gpu", case_number(c.case, f"options.{o.id}.training.gpus", 0.0)
@@ -184,7 +168,7 @@ def _fleet(o: OptionResult, *, grown: bool = False) -> str:
     part = o.fleet.share_of_requests
     later = f", later up to {gpu_count(o.fleet.gpus_most)}" if grown and o.fleet.gpus_most > o.fleet.gpus else ""
     takes = f" {'takes' if o.fleet.gpus == 1 else 'take'} {percent(part)} of requests" if part < MOSTLY else ""
-    mean = " on average" if o.fleet.gpus != round(o.fleet.gpus) else ""
+    mean = f" on average in month {o.fleet.month}" if o.fleet.gpus != round(o.fleet.gpus) else ""
     number = f"{gpu_count(o.fleet.gpus)} x {o.fleet.gpu}{terms(o.fleet)}{mean}{later}"
     return f"{number}{takes}{', the API for the rest' if o.kind == 'hybrid' else ''}"
 
@@ -235,6 +219,8 @@ def _cash(c: Comparison, o: OptionResult) -> str:
     own, paid_first = o.upfront_no_cash_usd, usd(o.upfront_usd - o.upfront_no_cash_usd)
     first = f"{paid_first} and {usd(own)} that {_own_cards(c, o)} would sell for" if own else paid_first
     parts = [f"{usd(unused)} of it commitment still owed"] if (unused := _unused(c, o)) >= 1.0 else []
+    if sold := resale(c, o):
+        parts.append(f"{usd(sold)} that the cards fetch at the end taken off")
     if assumed := _mostly_assumed(c, o):
         parts.append(f"{usd(assumed[0])} of it {assumed[1]}, assumed")
     owed = f" ({'; '.join(parts)})" if parts else ""
@@ -276,6 +262,11 @@ def _unused(c: Comparison, o: OptionResult) -> float:
     return sum(mean_from(line, alone_from(c, o)) for line in o.lines if line.kind in UNUSED)
 
 
+def resale(c: Comparison, o: OptionResult) -> float:
+    """What cards that are bought fetch in the months of the option's cash, USD a month."""
+    return -sum(min(mean_from(line, alone_from(c, o)), 0.0) for line in o.lines if line.cash and line.kind is LineKind.HARDWARE)
+
+
 def _of_staying(c: Comparison, *, month_1: bool = True) -> str:
     """What of staying's cash is forced migrations, where that is much, and its first month, where that differs; else empty."""
     start, stay = compared_from(c), option_of(c, "stay")
@@ -308,7 +299,9 @@ def _wrong(c: Comparison, o: OptionResult) -> str:
 
 def _stay(c: Comparison) -> Block:
     v, stay = c.verdict, option_of(c, "stay")
-    until = " for now" if nothing_fails(c) else ": stop here" if v.then is None else " for now, and measure"
+    successor = _successor(c)
+    until = " until it ends" if successor else " for now" if nothing_fails(c) else ": stop here"
+    until = until if v.then is None else " for now, and measure"
     head = (f"Stay on {stay.label}{until}. Cash {usd(month_of(c, stay)[0])} a month{_of_staying(c)},"
             f" {percent(stay.quality.wrong_rate)} of the answers wrong.")
     barred = [o for o in c.infeasible if o.kind not in KEEPS_MODEL]
@@ -328,12 +321,24 @@ def _stay(c: Comparison) -> Block:
         else:  # chosen by the central value
             draws = f"on average {short_usd(mean)}{f'; {ends}' if ends else ''}"
             told = f" at the central values ({draws})" * drawn(c) + mostly
-        why = f"The nearest other option, {o.label}, {'would save' if nearest > 0 else 'loses'} {short_usd(abs(nearest))}{told}."
+        how = "would save" if nearest > 0 else "loses"
+        why = f"The nearest other option, {o.label}, {how} {short_usd(abs(nearest))}{told}."
         tested = next((p.option for p in v.passed_over if p.reason != "not tested"), o.id)
         if tested != o.id:
             best = option_of(c, tested)
             why += f" {best.label} would save {short_usd(npv_of(c, best)[0])}, but {reason(c, tested)}."
-    return Labelled("DO NOW", (head, why, *look_again(c)), "good")
+    return Labelled("DO NOW", (head, *successor, why, *look_again(c)), "good")
+
+
+def _successor(c: Comparison) -> list[str]:
+    """Where today's model is known to end: what follows it, and the best tested option on another model, if there is one."""
+    if not (ends := _ends(c, option_of(c, "stay"))):
+        return []
+    tested = [o for o in c.options if o.id in c.verdict.candidates and o.id != "stay" and o.kind not in KEEPS_MODEL]
+    best = max(tested, key=lambda o: nearness(o, c.verdict.counts), default=None)
+    if best is None:
+        return [*ends, "No other model is tested that could take its place: evaluate one before then."]
+    return [*ends, f"Of other models that are tested {best.label} costs least then, cash {usd(best.cash_monthly_usd)} a month."]
 
 
 def reason(c: Comparison, id: str) -> str:
@@ -377,7 +382,8 @@ def _next(c: Comparison, o: OptionResult, move: SecondMove, *, brief: bool) -> B
         bad, odds = f", bad case {short_usd(move.npv_p10_p50_p90[0])}", f", more in {share(move.chance)} of the draws"
     if move.second is not None and move.chance_over_second is not None:
         odds += f" (than {option_of(c, move.second).label}, the second best, in {share(move.chance_over_second)})"
-    sold = ", what the cards fetch at the end taken off" * (o.cash_monthly_usd < 0)
+    resold = resale(c, o)
+    sold = f", {usd(resold)} that the cards fetch at the end taken off" if resold else ""
     cash = f"cash {usd(c.leader.cash_monthly_usd)} -> {usd(o.cash_monthly_usd)} a month{sold}"
     told = [f"Once that answers, move on to {o.label}{f' ({_fleet(o)})' if brief else f': {_what(c, o)}'}.",
             (f"Over {c.leader.label}: {mean_npv(c)} +{short_usd(move.npv_usd)}{bad}{odds}; {cash};"

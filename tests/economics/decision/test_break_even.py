@@ -375,8 +375,8 @@ def test_whole_comparisons_at_200_volumes_say_what_first_stays_and_until_say(see
 
 
 def test_of_a_floor_that_its_wrong_answers_keep_small_they_are_what_costs() -> None:
-    """33,000,000 tickets a day: on cash GPUs cost less than gpt-6-luna, but 16.6% against 7.1% wrong at $0.02 do not. The floor is
-    one replica then, on cash too, and was told to lose because "marginal GPU cost exceeds the API price".
+    """33,000,000 tickets a day: on cash GPUs cost less than gpt-6-luna, but 16.6% against 7.1% wrong at $0.02 do not. The
+    floor is one replica then, on cash too, and was told to lose because "marginal GPU cost exceeds the API price".
     """
     file = Path(__file__).parents[3] / "examples" / "tickets.yaml"
     c = compare(resolve(load_scenario(file, ("draws=0", "workload.requests_per_day=33000000"))).case)

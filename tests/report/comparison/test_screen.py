@@ -1250,6 +1250,21 @@ def test_a_recommended_model_that_ends_tells_when_what_that_costs_and_who_follow
     assert "! openai/gpt-4o-mini ends on 2027-01-14: a second move, at no cost; its vendor suggests gpt-6-luna" in flat(free)
 
 
+@pytest.mark.parametrize(("tested", "told"), [
+    ("gpt-6-sol: 0.91", "Of other models that are tested gpt-6-sol costs least then, cash $15,589 a month."),
+    ("gpt-4o: 0.91", "No other model is tested that could take its place: evaluate one before then."),
+])
+def test_staying_on_a_model_that_ends_says_what_it_could_be_moved_to(tested: str, told: str) -> None:
+    """gpt-5-mini ends on 2026-12-11. "Stay on gpt-5-mini: stop here" said nothing of that."""
+    c = bundled(*ENDING, "incumbent.model=gpt-5-mini", "candidates.api_models=[openai/gpt-6-sol, openai/gpt-4o]",
+                f"quality.scores={{gpt-5-mini: 0.91, {tested}}}")
+    assert c.verdict.leader == "stay"
+    text = flat(c)
+    assert "openai/gpt-5-mini ends on 2026-12-11: from then on this is the same on its successor, counted at 1 x its" in text
+    assert told in text
+    assert "stop here" not in text
+
+
 def test_what_stays_on_a_model_that_ends_says_when_and_what_it_is_then() -> None:
     """gpt-5-mini ends on 2026-12-11, 14 days on; what is switched on goes on to its successor, at drift's 0.9 of its price."""
     c = bundled(*ENDING, "incumbent.model=gpt-5-mini", "candidates.api_models=[]", "workload.can_wait_share=0.9",

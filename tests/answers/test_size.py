@@ -147,7 +147,8 @@ def test_the_answer_stands_first_in_at_most_40_lines_of_80_columns(file, fields)
     head = " ".join(" ".join(lines[1:12]).split())
     assert f"Cheapest plan that holds: {best.replicas} replica" in head
     spare = f" and {best.spares} spare" if best.spares else ""
-    assert f"replica{'s' * (best.replicas != 1)}{spare} of {best.tensor_parallel} x {best.gpu} {best.weight_dtype}, {best.vendor}" in head
+    plan = f"{best.tensor_parallel} x {best.gpu} {best.weight_dtype}, {best.vendor}"
+    assert f"replica{'s' * (best.replicas != 1)}{spare} of {plan}" in head
     assert f": ${best.fleet.usd_per_month:,.0f} a month" in head
     in_flight = figure(found.plans[0].fleet.load.in_flight)
     assert f"{figure(found.hold_requests_per_s)} requests a second, {in_flight} in flight: TTFT p95" in head

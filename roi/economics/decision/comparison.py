@@ -70,8 +70,8 @@ class Comparison:
     experiments: tuple[Experiment, ...]
     """What could be measured, the highest net value after the recommendation first."""
     second_move: SecondMove | None
-    """The best of the tested options on GPUs that would follow the leading one, an API, likely ones first; None where none saves
-    anything at the central values, or that is no mere API."""
+    """The best of the tested options on GPUs that would follow the leading one, an API, likely ones first; None where none
+    saves anything at the central values, or that is no mere API."""
     drivers: tuple[Driver, ...]
     driver_option: str | None
     """The option whose NPV the drivers move."""

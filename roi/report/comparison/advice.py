@@ -331,10 +331,11 @@ def _stay(c: Comparison) -> Block:
 
 
 def _successor(c: Comparison) -> list[str]:
-    """Where today's model is known to end: what follows it, and the best tested option on another model, if there is one."""
+    """Where today's model is known to end: what follows it, and the best tested option on one that is not, if there is one."""
     if not (ends := _ends(c, option_of(c, "stay"))):
         return []
-    tested = [o for o in c.options if o.id in c.verdict.candidates and o.id != "stay" and o.kind not in KEEPS_MODEL]
+    tested = [o for o in c.options if o.id in c.verdict.candidates and o.kind not in {"stay", *KEEPS_MODEL}
+              and not ending(c, o.id)[1]]
     best = max(tested, key=lambda o: nearness(o, c.verdict.counts), default=None)
     if best is None:
         return [*ends, "No other model is tested that could take its place: evaluate one before then."]

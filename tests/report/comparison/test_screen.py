@@ -267,6 +267,22 @@ def test_a_value_of_today_is_told_once_of_all_that_would_undo_the_advice() -> No
     assert "NOT YET" not in text
 
 
+def test_cash_a_month_of_bought_cards_says_what_they_fetch_at_the_end() -> None:
+    """It is taken off the last month, and so is part of the mean month: in DO NOW and below the table."""
+    c = answer(*NOTHING, "candidates.self_hosted=[qwen3-8b]", "candidates.own_hardware=true", "candidates.hybrid=false",
+               "workload.requests_per_day=3000000", "draws=64", "quality.scores={gpt-6-sol: 0.92, qwen3-8b+lora: 0.92}")
+    own, rented = (next(o for o in c.options if o.id.startswith(kind) and o.tested) for kind in ("own-hard", "self-hosted-ad"))
+    (sold,) = (line for line in own.lines if line.name == "hardware, resale")
+    each = -sum(sold.monthly_usd) / (36 - alone_from(c, own))
+    assert each > 1.0
+    bought, rents = (flat(replace(c, verdict=replace(c.verdict, leader=o.id, recommended=o.id, first_move=None)))
+                     for o in (own, rented))
+    assert f"(${each:,.0f} that the cards fetch at the end taken off" in bought
+    assert "that the cards fetch" not in rents
+    legend = "what bought cards fetch at the end taken off, central values."
+    assert legend in bought
+
+
 def test_what_own_cards_would_fetch_is_in_no_figure_of_cash() -> None:
     """Case 10: $10,830.70 of set-up, 33 months at $1,575 and two retrainings at $4,803.80, three months of staying at
     $15,208.33; neither $24,000 not got nor $8,232 at the end. What is saved by month passes zero at 3.79 months."""
@@ -1251,13 +1267,14 @@ def test_a_recommended_model_that_ends_tells_when_what_that_costs_and_who_follow
 
 
 @pytest.mark.parametrize(("tested", "told"), [
-    ("gpt-6-sol: 0.91", "Of other models that are tested gpt-6-sol costs least then, cash $15,589 a month."),
-    ("gpt-4o: 0.91", "No other model is tested that could take its place: evaluate one before then."),
+    (", gpt-6-sol: 0.91", "Of other models that are tested gpt-6-sol costs least then, cash $15,589 a month."),
+    ("", "No other model is tested that could take its place: evaluate one before then."),
+    (", gpt-4o-mini: 0.91", "No other model is tested that could take its place: evaluate one before then."),
 ])
 def test_staying_on_a_model_that_ends_says_what_it_could_be_moved_to(tested: str, told: str) -> None:
-    """gpt-5-mini ends on 2026-12-11. "Stay on gpt-5-mini: stop here" said nothing of that."""
-    c = bundled(*ENDING, "incumbent.model=gpt-5-mini", "candidates.api_models=[openai/gpt-6-sol, openai/gpt-4o]",
-                f"quality.scores={{gpt-5-mini: 0.91, {tested}}}")
+    """gpt-5-mini ends on 2026-12-11. "Stay on gpt-5-mini: stop here" said nothing of that. gpt-4o-mini ends a month later."""
+    c = bundled(*ENDING, "incumbent.model=gpt-5-mini", "candidates.api_models=[openai/gpt-6-sol, openai/gpt-4o-mini]",
+                f"quality.scores={{gpt-5-mini: 0.91{tested}}}", "quality.usd_per_error=1")
     assert c.verdict.leader == "stay"
     text = flat(c)
     assert "openai/gpt-5-mini ends on 2026-12-11: from then on this is the same on its successor, counted at 1 x its" in text

@@ -215,12 +215,14 @@ def measurable(c: Comparison) -> list[Block]:
     rows = tuple(
         Row((MEASURES[e.kind].format(option_label(c.case, e.option)) + (f": {fact_name(e.fact)}" if e.fact else ""),
              usd(e.cost_usd), figure(e.months), usd(e.worth_usd), usd(e.net_usd), usd(e.first_net_usd))) for e in c.experiments)
+    follows = c.second_move is not None and c.second_move.likely
+    beside = " The recommendation with NEXT is one thing that may be chosen." if follows else ""
     return [
         Heading("What could be measured"),
         Table(("experiment", "cost", "months", "worth\nafter", "net\nafter", "net\nbefore"), rows),
         Paragraph("After: once the recommendation is carried out, a second move paying its own set-up. Before: instead of"
                   " moving at once, its cost and the delay taken off. Worth: the gain in the best mean NPV over all that the"
-                  " result could let be chosen."),
+                  f" result could let be chosen.{beside}"),
     ]
 
 

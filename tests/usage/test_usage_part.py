@@ -213,6 +213,15 @@ def test_another_file_is_no_part(tmp_path, text, said):
     assert answer.stderr.count("\n") == 1
 
 
+def test_records_in_the_place_of_a_part_are_sent_to_the_command_that_reads_them(tmp_path):
+    file = tmp_path / "export.csv"
+    file.write_text("Timestamp,Model,Prompt Tokens\n2026-11-20,a,5\n", encoding="utf-8")
+    answer = run("compare", "--usage", file)
+    assert answer.exit_code == 2
+    assert f"--usage: {file}: records of usage and no part of a scenario" in answer.stderr
+    assert f"roi usage {file} --output part.yaml" in answer.stderr
+
+
 @pytest.mark.full
 def test_a_saved_comparison_takes_no_usage(tmp_path, part):
     saved = tmp_path / "saved.json"

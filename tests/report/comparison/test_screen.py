@@ -849,8 +849,8 @@ def test_an_option_that_is_ahead_at_every_volume_says_what_is_missing_alone() ->
 def test_where_the_nearest_own_option_never_wins_another_that_does_is_named_with_the_volume_of_the_page() -> None:
     """50,000 short tickets a day: a floor never beats the cheaper API, the tuned model on its own from a volume on.
 
-    The base model of that floor is assumed 16.2% wrong, which this bar lets pass, and this price lets it come nearest: 8.2% more
-    wrong at $0.006 cost what GPUs save, which at $0 win from 481,000 a day on.
+    The base model of that floor is assumed 16.2% wrong, which this bar lets pass, and this price lets it come nearest: 8.2%
+    more wrong at $0.006 cost what GPUs save, which at $0 win from 481,000 a day on.
     """
     c = short_tickets(bar=0.83, usd_per_error=0.006)
     own = option_of(c, "self-hosted-adapter:qwen3-4b+lora")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from roi.estimate.training.memory import STUCK
+from roi.estimate.training.beyond_peak import STUCK
 from roi.facts.profiles import DryRunSearch
 
 

@@ -22,7 +22,8 @@ from roi.estimate.fitting.dry_peaks import DryPeaks
 from roi.estimate.fitting.overhead import Overhead, planned_range, replayed_range
 from roi.estimate.fitting.smaller_plans import Family, changes, smaller_plans
 from roi.estimate.training.adapters import check_rank
-from roi.estimate.training.memory import PHASES, STUCK, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
+from roi.estimate.training.beyond_peak import STUCK
+from roi.estimate.training.memory import PHASES, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context
 from roi.estimate.training.setting import refusal
 from roi.facts.gpu import Gpu

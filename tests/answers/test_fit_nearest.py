@@ -165,7 +165,7 @@ def test_two_padded_rows_are_named_where_one_takes_the_kernel_that_keeps_scores(
     memory-efficient kernel takes no grouped heads; a mask makes transformers repeat them, and that kernel serves."""
     got, two = fit(*words), fit(*words, *(() if "--kernels" in words else ("--kernels", "liger")), "--micro-batch", "2")
     assert (got["fits"], two["fits"], two["peak_bytes"]) == (False, True, got["nearest_bytes"])
-    assert "micro-batch 2 (its padding's mask takes a kernel that keeps no scores)" in got["nearest"]
+    assert "micro-batch 2 of unequal lengths, whose mask takes a kernel that keeps no scores" in got["nearest"]
     assert not got["nearest_tight"]
     newer = fit(*words[:1], "--gpu", "RTX-3070", *words[3:], "--seq", "16384")
     assert "micro-batch 2" not in (newer["nearest"] or "")

@@ -83,7 +83,7 @@ def changes(asked: TrainingPlan, other: TrainingPlan) -> str:
     told += [f"targets {other.targets}"] * (other.targets != asked.targets)
     told += [f"kernels {other.kernels}"] * (other.kernels != asked.kernels)
     told += ["offload to the host's memory"] * (other.offload != asked.offload)
-    masked = " (its padding's mask takes a kernel that keeps no scores)" * (other.micro_batch > asked.micro_batch)
+    masked = " of unequal lengths, whose mask takes a kernel that keeps no scores" * (other.micro_batch > asked.micro_batch)
     steps = [f"micro-batch {other.micro_batch:,.0f}{masked}"] * (other.micro_batch != asked.micro_batch)
     steps += ["checkpointing"] * (not asked.checkpointing and other.checkpointing)
     told += [" + ".join(steps)] if steps else []

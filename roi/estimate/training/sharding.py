@@ -97,8 +97,8 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
 
     Without sharding: everything, and beyond one GPU the bucket of DistributedDataParallel, as large as the gradients.
     DeepSpeed keeps an fp32 copy of what is trained (ZeRO-3 of what is in 16 bits) and its moments in fp32, and casts a gradient
-    to fp32 to update (ZeRO-3 a sub-group at a time). FSDP under autocast holds its shard of what is trained in fp32, gradients and
-    moments too, and casts what it gathers (mixed precision); without, everything stays in the model's dtype.
+    to fp32 to update (ZeRO-3 a sub-group at a time). FSDP under autocast holds its shard of what is trained in fp32, gradients
+    and moments too, and casts what it gathers (mixed precision); without, everything stays in the model's dtype.
     Gradients are reduced in every micro-step; a loop that accumulates under no_sync() holds them unsharded instead.
     """
     trained = trained_parameters(model, plan)

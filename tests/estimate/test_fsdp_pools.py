@@ -5,12 +5,15 @@ torch's FSDP allocates, in its order, for a Llama: bf16 shards turned to fp32 by
 stream, a unit's gradients joined and scattered to shards in the post-backward stream, moments after the first backward.
 """
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from roi.catalog.models.shapes import find_model
+from roi.cli import main
 from roi.estimate.allocator.caching_allocator import replay_allocator
 from roi.estimate.training.beyond_peak import FLAT_SHARDS
 from roi.estimate.training.memory import CUBLAS_WORKSPACE_BYTES, training_memory
@@ -167,3 +170,28 @@ def test_only_moments_inside_torch_leave_gaps():
     assert float(new.loose_bytes) == pytest.approx(0.08 * float(new.dynamic_bytes))
     assert float(own.pools_bytes) >= float(new.pools_bytes) > 0.0
     assert float(training_memory(LLAMA, replace(FULL, sharding="zero3")).pools_bytes) == 0.0
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
+@pytest.mark.parametrize("fsdp2", [True, False])
+def test_more_gpus_never_reserve_more_and_more_tokens_never_less(method, fsdp2):
+    """Pools and gaps follow what is sharded and what comes and goes; at 16 GPUs they are smaller than at 2."""
+    plan = replace(FULL, method=method, fsdp2=fsdp2, optimizer="adamw")
+
+    def reserved(**changes):
+        return float(training_memory(LLAMA, replace(plan, **changes), None, SLACK).reserved_bytes)
+
+    for batch in (1.0, 4.0, 16.0):
+        by_gpus = [reserved(micro_batch=batch, gpus=gpus) for gpus in (2, 4, 8, 16)]
+        assert by_gpus == sorted(by_gpus, reverse=True)
+    by_batch = [reserved(micro_batch=batch) for batch in (1.0, 2.0, 4.0, 8.0, 16.0)]
+    assert by_batch == sorted(by_batch)
+
+
+def test_printed_parts_sum_to_the_process_pools_included():
+    words = ("--method", "full", "--gpus", "4", "--sharding", "fsdp", "--micro-batch", "8", "--kernels", "liger")
+    result = CliRunner().invoke(main, ["fit", "llama-3-8b", *words, "--gpu", "A100-80GB-SXM", "--full"])
+    rows = result.stdout.partition("Peak on")[2].partition("\n\n")[0].splitlines()[1:]
+    parts = {name.strip(): float(figure) for name, figure in (re.findall(r"^(.*?) +([\d.]+) [a-z]", row)[0] for row in rows)}
+    assert parts["pools of FSDP's streams"] > 4.0
+    assert sum(parts.values()) - parts["process"] == pytest.approx(parts["process"], abs=0.06)

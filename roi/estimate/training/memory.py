@@ -116,6 +116,12 @@ class MemoryBreakdown:
     process_bytes: Number
     """reserved + context: what nvidia-smi shows."""
 
+    @property
+    def beyond_bytes(self) -> tuple[Number, Number]:
+        """What is reserved beyond the peak: pools of other streams, as far as the card has room for them, and slack."""
+        beyond = self.reserved_bytes - self.peak_allocated_bytes
+        return np.minimum(self.pools_bytes, beyond), np.maximum(beyond - self.pools_bytes, 0.0)
+
 
 def workspace_bytes(gpu: Gpu | None) -> float:
     """cuBLAS workspaces that torch allocates on this card; the older cards' where no card is given."""

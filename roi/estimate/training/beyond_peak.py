@@ -24,12 +24,12 @@ SIDE_STREAMS: Final = 0.1
 """The same share besides under FSDP before fully_shard: blocks that another stream still uses are not free when they are freed
 (record_stream; torchtitan on FSDP2: fully_shard needs 7% less of Llama-2-7B on eight GPUs). In 12 pairs of adapter rows of
 fms-acceleration, FSDP leaves 0.06 to 0.1 of what comes and goes more in reserve than one GPU does, by nvidia-smi."""
-FLAT_SHARDS: Final = 0.4
+FLAT_SHARDS: Final = 0.5
 """The same share in all of full training under FSDP before fully_shard, where that is more than one logits tensor: moments are
 made after the first backward out of the blocks that it freed, in pieces as large as a unit's shard (FlatParameter), and leave
 gaps to the activations of the next. At most the moments themselves; none where they lie outside torch (paged). Median of 480
-simulated jobs with a loss in chunks, six models on 2 to 16 GPUs: gaps are 0.32 of what comes and goes (5-95%: 0.1 to 0.6), 0.78
-units of slack (tests/estimate/test_fsdp_pools.py simulates some). No measured row was used."""
+simulated jobs with a loss in chunks, of six models on 2 to 16 GPUs: gaps are 0.39 of what comes and goes (5-95%: 0.16 to 0.67),
+0.78 units of slack (tests/estimate/test_fsdp_pools.py has the simulation). No measured row was used."""
 STUCK: Final = 0.06
 """Share of what comes and goes within a step that a full card still lacks: where the driver has nothing left, torch gives its
 free segments back and asks again (CUDACachingAllocator.cpp, release_cached_blocks), and what lies in the gaps of segments in

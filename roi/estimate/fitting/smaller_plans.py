@@ -38,8 +38,8 @@ class Family(NamedTuple):
 
 def smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[Family]:
     """Families of plans that need less, from the smallest change to the largest; of one, the largest size is the nearest."""
-    yield from _masked(plan)
     yield _alike(plan)
+    yield from _masked(plan)
     if plan.adapter and trains_experts(model, plan.targets):
         yield _alike(replace(plan, targets="attention"))
     if plan.prepared and model.mixture:
@@ -96,15 +96,14 @@ def changes(asked: TrainingPlan, other: TrainingPlan) -> str:
 
 
 def _masked(plan: TrainingPlan) -> Iterator[Family]:
-    """Two rows in place of one: padded to each other they have a mask, and with it SDPA repeats grouped keys and values.
+    """Two rows for one that does not fit: padded to each other they have a mask, and SDPA repeats grouped keys and values.
 
     Of one row without a mask they stay grouped (transformers' use_gqa_in_sdpa), which FlashAttention and the math path alone
     take; cards older than compute capability 8.0 have the latter, which keeps the score of every pair (`Setting.scored`).
-    Elsewhere two rows need more than one.
+    Elsewhere two rows need more than one, so that none of these plans has room.
     """
     if plan.attention == "sdpa" and plan.micro_batch == 1 and plan.padded and not plan.packed:
-        two = replace(plan, micro_batch=2.0)
-        yield Family((two, replace(two, kernels="liger")) if _may_take_liger(plan) else (two,), "micro_batch", ())
+        yield Family(tuple(replace(each, micro_batch=2.0) for each in _alike(plan).plans), "micro_batch", ())
 
 
 def _alike(plan: TrainingPlan) -> Family:

@@ -4,7 +4,6 @@ Rank 0 writes the profile into FOLDER whenever a size is done, so that what was 
 rank that fails writes why.
 """
 
-import pickle
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from roi.facts.profiles import RankPoint, TrainPoint, TrainProfile
 from roi.profiling.board import Draw, open_board
 from roi.profiling.session import Session, read_environment
 from roi.profiling.stack import torch
+from roi.profiling.torchrun import read_order
 from roi.profiling.train import train_point
 from roi.profiling.train.ranks import Ranks, run_as_rank
 from roi.profiling.train.real_model import trained_count
@@ -24,7 +24,6 @@ from roi.profiling.train.train_point import PointRun
 from roi.profiling.train.training_steps import Step, TrainingSetup, run_steps
 from roi.store.profiles.plan_record import plan_record
 
-ORDER: Final = "order.pickle"
 PROFILE: Final = "profile.json"
 ALONE: Final = 5
 """Steps without communication."""
@@ -51,7 +50,7 @@ class _Measured(NamedTuple):
 
 def main(folder: Path) -> int:
     """Do what the order in `folder` says; the exit code."""
-    order: RankOrder = pickle.loads((folder / ORDER).read_bytes())  # noqa: S301 -- our own, in a folder of mode 0700
+    order: RankOrder = read_order(folder)
     return run_as_rank(order.device, folder, lambda ranks: _Rank(order, ranks, folder).run())
 
 

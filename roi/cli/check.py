@@ -8,6 +8,7 @@ from roi.cli.options import (
     PATH,
     cache_option,
     profiles_option,
+    quality_option,
     read_day,
     scenario_here,
     set_option,
@@ -27,7 +28,7 @@ BROKEN = 3
 @click.option("--as-of", metavar="DAY", help="Prices of this day; ages are counted from it.  [default: the scenario's; today]")
 @set_option
 @usage_option
-@click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
+@quality_option
 @profiles_option
 @written_options("table", "json", "markdown")
 @click.option("--redact", is_flag=True, help="Leave rates and names out of table and markdown.")

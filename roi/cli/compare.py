@@ -12,8 +12,10 @@ from roi.cli.options import (
     PATH,
     cache_option,
     collect_often,
+    draws_options,
     full_option,
     html_option,
+    quality_option,
     redact_option,
     scenario_here,
     scenario_options,
@@ -28,7 +30,7 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 
 @click.command()
 @scenario_options
-@click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
+@quality_option
 @written_options("table", "json", "markdown", "jsonl")
 @html_option
 @redact_option
@@ -38,8 +40,7 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 @click.option("--explain", metavar="OPTION",
               help="How one option's figures come about (its id, its kind, or a part of its name).")
 @full_option
-@click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; 0 = central values only.")
-@click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
+@draws_options
 @cache_option
 @click.option("--jobs", type=click.IntRange(1, 256), help="Files of a folder that are compared at the same time.  [default: 1]")
 def compare(

@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from roi.cli.options import (
-    PATH,
     cache_option,
+    draws_options,
     full_option,
+    quality_option,
     scenario_here,
     scenario_options,
     tell,
@@ -17,11 +18,10 @@ from roi.cli.options import (
 
 @click.command("next")
 @scenario_options
-@click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
+@quality_option
 @written_options("table", "json", "markdown")
 @full_option
-@click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; more of them lower the error.")
-@click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
+@draws_options
 @cache_option
 def next_step(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],

@@ -13,6 +13,7 @@ from roi.cli.options import (
     PATH,
     Number,
     cache_option,
+    draws_options,
     file_argument,
     full_option,
     html_option,
@@ -52,8 +53,7 @@ if TYPE_CHECKING:
 @written_options("table", "markdown", "json")
 @html_option
 @full_option
-@click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts.")
-@click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
+@draws_options
 @cache_option
 def track(
     *,

@@ -3,7 +3,7 @@
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -91,6 +91,17 @@ def read_day(text: str, option: str) -> date:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
             return date.fromisoformat(text)
     raise InputError(f"{option}: {text[:40]!r} is no day; write it as 2026-11-24")
+
+
+def pairs_of(given: Iterable[str], option: str, form: str, between: str = "=") -> tuple[tuple[str, str], ...]:
+    """The two sides of each text; InputError where one is empty, with the `form` in which they are written."""
+    pairs = []
+    for each in given:
+        first, _, second = (part.strip() for part in each.partition(between))
+        if not first or not second:
+            raise InputError(f"{option}: {each[:60]!r} is not usable; write it as {form}")
+        pairs.append((first, second))
+    return tuple(pairs)
 
 
 HERE = Path("roi.yaml")

@@ -135,7 +135,10 @@ def _moves(
     found = []
     for end in ends:
         written = f"{meaning.path}={end!r}"
-        case = open_case(load_scenario(file, (*overrides, written, "draws=0")), cache=cache).case
+        try:
+            case = open_case(load_scenario(file, (*overrides, written, "draws=0")), cache=cache).case
+        except InputError as error:
+            raise InputError(f"not told, for --set {written} is refused here ({error})") from error
         found.append({o.label: o.npv_usd for o in compare(case).options if o.id != "stay"})
     low, high = found
     npv = {label: (low.get(label), high.get(label)) for label in dict.fromkeys((*low, *high))}

@@ -253,10 +253,14 @@ def _add_hours_of_work(sheet: FactSheet, s: Scenario) -> None:
         if v.autoscale_floor > 0:
             sheet.warnings.append("serving.billing_hours moves nothing: it is of GPUs that run for the hours of work alone"
                                   " (serving.autoscale_floor: 0)")
-    all_wait = v.lets_wait and (waits := as_spread(s.workload.can_wait_share)).value == 1.0 and waits.low in {None, 1.0}
+    waits = as_spread(s.workload.can_wait_share)
+    all_wait = v.lets_wait and waits.value == 1.0 and waits.low in {None, 1.0}
     if v.autoscale_floor == 0 and not (v.autoscale and all_wait):
         raise ScenarioError("serving.autoscale_floor", 0, "0 needs serving.autoscale: true and requests that all can wait,"
-                            " workload.can_wait_share: 1")
+                            f" workload.can_wait_share: 1 (here {str(v.autoscale).lower()} and {waits.value:g})")
+    if "autoscale_floor" in v.model_fields_set and not v.autoscale:
+        sheet.warnings.append("serving.autoscale_floor moves nothing: it is the least of a fleet that follows the hours of the"
+                              " day (serving.autoscale: true)")
     if all_wait and s.candidates.self_hosted and not v.autoscale:
         sheet.warnings.append("every request can wait, and rented GPUs are paid day and night all the same: serving.autoscale:"
                               " true with autoscale_floor: 0 rents them for the hours of work alone")

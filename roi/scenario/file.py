@@ -318,6 +318,7 @@ def steps(path: str, *, block: bool) -> list[str]:
 def read_part(path: Path, option: str = "--usage") -> dict[str, Any]:
     """The part in a YAML file that `roi usage --output` (or `roi quality`) wrote; InputError where it is another file."""
     schema, command = (PART_SCHEMA, "usage") if option == "--usage" else (QUALITY_PART, "quality")
+    refuse_records(path, f"{option}: ")
     data, blocks = read_yaml(path, f"`roi {command} FILES --output` writes one"), BLOCKS[schema]
     if data.pop("schema", None) != schema:
         raise InputError(f"{option}: {path} is no part written by roi {command} --output; schema: {schema} is missing")

@@ -50,8 +50,11 @@ OF_QUALITY: Final = re.compile(rb"(?!.*token)(.*[,;\t\" ])?(score|correct|passed
 """A first line of columns or keys of an evaluation's results, which count no tokens."""
 
 
-def refuse_records(path: Path) -> None:
-    """Raise InputError, with the command that reads it, for a table or a log in the place of a scenario."""
+def refuse_records(path: Path, option: str = "") -> None:
+    """Raise InputError, with the command that reads it, for a table or a log in the place of a scenario.
+
+    `option`: what asks for a part of one in that place, a colon after it.
+    """
     records = path.suffix.lower() in RECORDS
     if not path.is_file() or not (records or path.suffix.lower() == ".json"):
         return
@@ -61,16 +64,17 @@ def refuse_records(path: Path) -> None:
     except OSError:  # which the reading of the scenario words
         return
     if not head.strip():
-        raise InputError(f"{path}: empty; {START}")
+        raise InputError(f"{option}{path}: empty; {START}")
+    wanted = "part of a scenario" if option else "scenario"
     evaluated = records and OF_QUALITY.match(head.partition(b"\n")[0]) is not None
     if USAGE_JSON.match(head) if not records else not evaluated and OF_USAGE.match(head):
-        raise InputError(f"{path}: records of usage and no scenario; what was spent: roi usage {path} --output part.yaml,"
-                         " then roi compare --usage part.yaml")
+        raise InputError(f"{option}{path}: records of usage and no {wanted}; what was spent: roi usage {path}"
+                         " --output part.yaml, then roi compare --usage part.yaml")
     if evaluated:
-        raise InputError(f"{path}: results of an evaluation and no scenario; how good: roi quality {path} --incumbent SYSTEM"
-                         " --output quality.yaml, then roi compare --quality quality.yaml")
+        raise InputError(f"{option}{path}: results of an evaluation and no {wanted}; how good: roi quality {path}"
+                         " --incumbent SYSTEM --output quality.yaml, then roi compare --quality quality.yaml")
     if records:
-        raise InputError(f"{path}: no scenario; {START}; roi usage reads usage, roi quality results of an evaluation")
+        raise InputError(f"{option}{path}: no {wanted}; {START}; roi usage reads usage, roi quality results of an evaluation")
 
 
 def beside_a_scenario(data: dict[str, Any]) -> tuple[str, str] | None:

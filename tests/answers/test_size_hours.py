@@ -63,6 +63,8 @@ def test_size_rounds_to_the_steps_of_a_bill_as_compare_does_and_says_where_there
     assert compared_rent(case, found.option)[0] == pytest.approx(best.usd_per_month)
     said = resolved(file, "serving.billing_hours=1").warnings
     assert any(line.startswith("serving.billing_hours moves nothing") for line in said)
+    said = resolved(file, "serving.autoscale_floor=3").warnings
+    assert any(line.startswith("serving.autoscale_floor moves nothing") for line in said)
 
 
 def test_a_fleet_that_follows_the_hours_leads_with_their_mean_as_compare_pays_it(file):

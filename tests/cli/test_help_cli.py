@@ -73,6 +73,13 @@ def test_a_default_of_zero_is_no_statement_and_moves_by_ten_points(mine):
     assert "Moves: 0 has no half and no double" in spend
 
 
+def test_an_end_that_the_scenario_refuses_is_told_as_refused(mine):
+    """GPUs for the hours of work alone ask that every request can wait; half of them is refused."""
+    waits = ("--set", "workload.can_wait_share=1", "--set", "serving.autoscale=true", "--set", "serving.autoscale_floor=0")
+    text = " ".join(ask("help", "can_wait_share", mine, *waits).stdout.split())
+    assert "Moves: not told, for --set workload.can_wait_share=0.5 is refused here (serving.autoscale_floor: 0" in text
+
+
 def test_the_double_of_a_shared_prefix_is_no_longer_than_the_longest_prompt(mine):
     """1,000 of 1,800 tokens: the double, 2,000, is none; at most 1,800."""
     text = " ".join(ask("help", "shared_prefix_tokens", mine, "--set", "workload.shared_prefix_tokens=1000").stdout.split())

@@ -7,6 +7,7 @@ import pytest
 
 from roi.usage.measure.aggregate import SUMS, Spend
 from roi.usage.measure.days import HOUR_US, complete_days, load_shape
+from roi.usage.measure.peak import busiest_by_chance
 from roi.usage.read.columns import DAY_US
 
 MONDAY = 20_731
@@ -79,25 +80,25 @@ def test_peak_over_mean_counts_quiet_minutes():
 
 
 def test_hours_and_weekdays_of_whole_days():
-    """A week with one call an hour, two from 12:00 to 13:00, and twice as many on Sunday.
+    """A week with 10,000 calls an hour, 20,000 from 12:00 to 13:00, and twice as many on Sunday.
 
-    A weekday has 25 calls, Sunday 50: 200 in all, mean 200 / 7 a day; 12:00 has 2 x 8 of 200 calls, another hour 8.
-    The busiest hour is Sunday's noon, 4 calls, over 200 / 168.
+    A weekday has 25 x 10,000 calls, Sunday 50: 200 in all, mean 200 / 7 a day; 12:00 has 2 x 8 of 200, another hour 8: so
+    many that chance has no part in them. The busiest hour is Sunday's noon, 4, over 200 / 168.
     """
     minutes, counts = [], []
     for day in range(7):
         for hour in range(24):
             minutes.append((MONDAY + day) * 1440 + hour * 60)
-            counts.append((2 if hour == 12 else 1) * (2 if day == 6 else 1))
+            counts.append(10_000 * (2 if hour == 12 else 1) * (2 if day == 6 else 1))
     shape = load_shape(np.array(minutes), np.array(counts), range(MONDAY, MONDAY + 7))
     assert shape is not None
-    assert shape.hourly_weights == pytest.approx([8 / 200] * 12 + [16 / 200] + [8 / 200] * 11)
+    assert shape.hourly_weights == pytest.approx([8 / 200] * 12 + [16 / 200] + [8 / 200] * 11, rel=2e-3)
     assert shape.weekday_weights == pytest.approx([25 * 7 / 200] * 6 + [50 * 7 / 200])
     assert shape.hour_peak_to_mean == pytest.approx(4 / (200 / 168))
     assert shape.minutes == 7 * 1440
 
 
-def test_where_calls_are_rare_the_busiest_hour_stands_for_the_minute():
+def test_where_calls_are_rare_no_minute_tells_of_a_peak():
     """One call a minute of every hour: the busiest minute is 60 times the mean by chance alone, the hour 1."""
     minutes = np.array([MONDAY * 1440 + 60 * hour for hour in range(24)])
     shape = load_shape(minutes, np.ones(24, dtype=np.int64), (MONDAY,))
@@ -113,4 +114,43 @@ def test_where_even_hours_have_less_than_a_call_no_peak_is_told():
     shape = load_shape(minutes, counts, range(MONDAY, MONDAY + 59))
     assert shape is not None
     assert (shape.calls, shape.hour_peak_to_mean) == (150, pytest.approx(3 / (150 / 59 / 24)))
-    assert (shape.by_hour, shape.peak_to_mean) == (False, None)
+    assert shape.peak_to_mean is None
+
+
+@pytest.mark.parametrize(("a_day", "highest", "peak", "within"), [
+    (300, 1.0, 1.0, 0.12), (3_000, 1.0, 1.0, 0.05), (60_000, 1.0, 1.0, 0.05), (3_000, 2.0, 2.0, 0.08), (60_000, 2.0, 2.0, 0.03),
+])
+def test_chance_is_no_part_of_the_peak(a_day, highest, peak, within):
+    """Two weeks of calls that come at random around a rate that is even, or goes up to twice its mean: median of 15 logs.
+
+    The busiest minute itself is 4.8 times the mean at 3,000 a day of an even rate, 1.7 at 60,000.
+    """
+    random, found = np.random.default_rng(7), []
+    for _ in range(15):
+        at = np.arange(14 * 1440)
+        calls = random.poisson(a_day / 1440 * (1.0 + (highest - 1.0) * np.sin(at / 1440 * 2 * np.pi)))
+        shape = load_shape(at[calls > 0] + MONDAY * 1440, calls[calls > 0], range(MONDAY, MONDAY + 14))
+        assert shape is not None
+        assert shape.peak_to_mean is not None
+        found.append(shape.peak_to_mean)
+    assert np.median(found) == pytest.approx(peak, rel=within)
+
+
+def test_a_burst_that_chance_does_not_explain_is_the_peak():
+    """2 a minute and once 40 of them: 20 times the mean, of which chance takes less than one."""
+    calls = np.full(1440, 2)
+    calls[700] = 40
+    shape = load_shape(np.arange(1440) + MONDAY * 1440, calls, (MONDAY,))
+    assert shape is not None
+    assert shape.minute_peak_to_mean == pytest.approx(40 / (2918 / 1440))
+    assert shape.peak_to_mean == pytest.approx(shape.minute_peak_to_mean, rel=0.06)
+
+
+def test_what_chance_makes_of_the_busiest_is_what_drawn_logs_show():
+    """The 95th percentile of the busiest minute of 400 drawn logs, an interval's rates being even or of two kinds."""
+    random = np.random.default_rng(3)
+    for rates, intervals in (([2.08], [20160]), ([500.0], [1440]), ([0.3, 4.0], [5000, 900])):
+        drawn = [max(int(random.poisson(rate, count).max()) for rate, count in zip(rates, intervals, strict=True))
+                 for _ in range(400)]
+        assert busiest_by_chance(rates, intervals) == pytest.approx(np.quantile(drawn, 0.95), abs=1.0 + 0.01 * rates[0])
+    assert busiest_by_chance([0.0], [10]) == 0

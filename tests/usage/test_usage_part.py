@@ -46,7 +46,7 @@ def test_the_part_holds_workload_incumbent_and_the_reported_bill(part):
     assert sum(b["share"] for b in workload["lengths"]) == pytest.approx(1.0, abs=1e-9)
     assert sum(b["share"] * b["input_tokens"] for b in workload["lengths"]) == pytest.approx(2000, abs=0.01)
     assert len(workload["hourly_weights"]) == 24
-    assert sum(workload["hourly_weights"]) == pytest.approx(24)
+    assert sum(workload["hourly_weights"]) == pytest.approx(24, abs=24 * 5e-6)  # five digits each
     assert incumbent == {"provider": "openai", "model": "gpt-6-sol", "uses_cache": False, "bill_usd_per_month": 0.23,
                          "bill_is_volume_share": 0.0}
 
@@ -211,6 +211,15 @@ def test_another_file_is_no_part(tmp_path, text, said):
     answer = run("compare", "--usage", file)
     assert answer.exit_code == 2
     assert answer.stderr.count("\n") == 1
+
+
+def test_records_in_the_place_of_a_part_are_sent_to_the_command_that_reads_them(tmp_path):
+    file = tmp_path / "export.csv"
+    file.write_text("Timestamp,Model,Prompt Tokens\n2026-11-20,a,5\n", encoding="utf-8")
+    answer = run("compare", "--usage", file)
+    assert answer.exit_code == 2
+    assert f"--usage: {file}: records of usage and no part of a scenario" in answer.stderr
+    assert f"roi usage {file} --output part.yaml" in answer.stderr
 
 
 @pytest.mark.full

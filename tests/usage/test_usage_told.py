@@ -336,13 +336,15 @@ def test_a_value_in_place_of_a_column_is_not_taken_for_one(tmp_path: Path) -> No
     assert [each["rows"] for each in found["dropped"]] == [2]
 
 
-def test_a_peak_over_hours_says_so_in_the_part_and_in_the_report(tmp_path: Path) -> None:
+def test_a_peak_without_chance_says_so_in_the_part_and_in_the_report(tmp_path: Path) -> None:
     """A request an hour is 0.017 a minute: the busiest minute would be 60 times the mean by chance alone."""
     rows = "\n".join(f"2026-11-01T{hour:02}:10:00Z,100,10,gpt-6-sol,openai" for hour in range(24))
     file = table(tmp_path / "a.csv", rows, head="time,input_tokens,output_tokens,model,provider")
     run = run_usage(file, "--output", str(tmp_path / "part.yaml"), "--tasks", "0")
-    assert "used is the hour, since so few are chance" in " ".join(run.stdout.split())
-    assert "usage: the busiest hour, 1 whole days" in (tmp_path / "part.yaml").read_text()
+    assert "used is 1.00, for chance alone makes 120.00 of a minute" in " ".join(run.stdout.split())
+    part = (tmp_path / "part.yaml").read_text()
+    assert "value: 1.0\n" in part
+    assert "less what chance alone makes of a busiest minute" in part
 
 
 def test_a_peak_of_too_few_calls_is_left_to_the_scenario_which_says_what_stands_in(tmp_path: Path) -> None:

@@ -131,9 +131,9 @@ def _workload(w: MeasuredWorkload) -> dict[str, Any]:
                               "cache_hit_rate": prefix.hit_rate, "how": prefix.how},
         "uses_cache": w.uses_cache, "batch_share": w.batch_share, "load": shape and {
             "peak_to_mean": shape.peak_to_mean, "minute_peak_to_mean": shape.minute_peak_to_mean,
-            "hour_peak_to_mean": shape.hour_peak_to_mean, "calendar_minutes": shape.minutes,
-            "requests_per_minute": shape.calls_per_minute, "hourly_weights": shape.hourly_weights,
-            "weekday_weights": shape.weekday_weights},
+            "hour_peak_to_mean": shape.hour_peak_to_mean, "chance_to_mean": shape.chance_to_mean,
+            "calendar_minutes": shape.minutes, "requests_per_minute": shape.calls_per_minute,
+            "hourly_weights": shape.hourly_weights, "weekday_weights": shape.weekday_weights},
         "missing": [{"field": field, "reason": why} for field, why in w.missing],
     }
 

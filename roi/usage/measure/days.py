@@ -11,6 +11,7 @@ import numpy as np
 
 from roi.numerics.spreads import t95
 from roi.usage.measure.aggregate import Ints, Spend
+from roi.usage.measure.peak import above_chance, busiest_by_chance, shrunk
 from roi.usage.read.columns import DAY_US
 from roi.usage.read.record import LOST, TOKENS, TOKENS_KNOWN
 
@@ -22,9 +23,8 @@ MOST_LOST: Final = 0.01
 """Share of a day's calls that may be left out of it, and of a day's tokens where rows are buckets: its sums are too low by
 about as much. Buckets differ by far more from each other, so that none may be missing whose tokens are not known."""
 LOST_ROWS: Final = "has rows left out"
-CHANCE_BELOW: Final = 1.0
-"""Calls a minute below which the busiest minute is a matter of chance (Poisson), not of demand: the busiest hour stands in, and
-where hours have no more calls than that either, none does."""
+LEAST_CALLS: Final = 1.0
+"""Calls in a mean minute below which no minute tells of a peak, and in a mean hour below which no hour does."""
 LEAST_WEEKS: Final = 6
 """Weeks below which no trend is stated: a year is read off a line through a ninth of it, with four degrees of freedom."""
 WEEKS_PER_YEAR: Final = 365.0 / 7.0
@@ -180,7 +180,7 @@ class Shape:
     """How calls spread over time."""
 
     hourly_weights: tuple[float, ...] | None
-    """24 shares of a mean day, midnight UTC first; None without a complete day."""
+    """24 shares of a mean day, midnight UTC first, drawn towards their mean by chance's share; None without a complete day."""
     weekday_weights: tuple[float, ...] | None
     """Mean calls of Monday to Sunday over the mean day's; None without seven complete days."""
     minute_peak_to_mean: float
@@ -190,23 +190,15 @@ class Shape:
     minutes: int
     """Calendar minutes looked at: of the complete days, or from the first call to the last."""
     calls_per_minute: float
+    chance_to_mean: float
+    """What chance alone makes of the busiest minute at each hour's own rate, over the mean."""
+    peak_to_mean: float | None
+    """The busiest minute over the mean, chance taken out (measure/peak); None where the calls are too few to tell."""
 
     @property
     def calls(self) -> int:
         """Calls in those minutes."""
         return round(self.calls_per_minute * self.minutes)
-
-    @property
-    def by_hour(self) -> bool:
-        """True where minutes hold too few calls to tell a peak from chance, and hours stand for them."""
-        return self.calls_per_minute < CHANCE_BELOW <= self.calls_per_minute * 60.0 and self.hour_peak_to_mean is not None
-
-    @property
-    def peak_to_mean(self) -> float | None:
-        """The busiest minute over the mean, or the busiest hour where that is all that tells; None where both are chance."""
-        if self.by_hour:
-            return self.hour_peak_to_mean
-        return self.minute_peak_to_mean if self.calls_per_minute >= CHANCE_BELOW else None
 
 
 def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | None:
@@ -220,13 +212,22 @@ def load_shape(minutes: Ints, calls: Ints, complete: Sequence[int]) -> Shape | N
     count = len(complete) * 1440 if whole else int(minutes[-1] - minutes[0] + 1)
     mean = float(calls.sum()) / count
     hours = _whole_hours(minutes, calls, whole=whole)
-    by_hour = np.bincount(minutes // 60 % 24, weights=calls, minlength=24)
+    profile = shrunk(np.bincount(minutes // 60 % 24, weights=calls, minlength=24).astype(float)) if whole else None
+    counted = hours.size > 1
+    day = np.array([mean * 60.0]) if profile is None else profile / len(complete)  # calls in each hour of a mean day
+    top, hour = float(day.max()), float(hours.max()) if counted else mean * 60.0
+    if counted:
+        top += above_chance(hour, top, busiest_by_chance(day, np.full(day.size, len(complete) if whole else hours.size)))
+    rates, times = np.unique(hours, return_counts=True) if counted else (np.array([mean * 60.0]), np.array([count / 60.0]))
+    chance = busiest_by_chance(rates / 60.0, times * 60.0)
+    by_minute = mean >= LEAST_CALLS
+    peak = top / 60.0 + (above_chance(float(calls.max()), hour / 60.0, chance) if by_minute else 0.0)
     return Shape(
-        hourly_weights=tuple((by_hour / by_hour.sum()).tolist()) if whole else None,
+        hourly_weights=None if profile is None else tuple((profile / profile.sum()).tolist()),
         weekday_weights=_by_weekday(minutes, calls, complete) if whole and len(complete) >= 7 else None,
-        minute_peak_to_mean=float(calls.max()) / mean,
-        hour_peak_to_mean=float(hours.max()) / (mean * 60.0) if hours.size > 1 else None,
-        minutes=count, calls_per_minute=mean)
+        minute_peak_to_mean=float(calls.max()) / mean, hour_peak_to_mean=hour / (mean * 60.0) if counted else None,
+        minutes=count, calls_per_minute=mean, chance_to_mean=chance / mean,
+        peak_to_mean=peak / mean if by_minute or (counted and mean * 60.0 >= LEAST_CALLS) else None)
 
 
 def _by_weekday(minutes: Ints, calls: Ints, complete: Sequence[int]) -> tuple[float, ...]:

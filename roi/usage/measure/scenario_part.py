@@ -84,7 +84,7 @@ def _load(shape: Shape, over: str) -> Iterator[tuple[str, Any]]:
     """The peak, where it is none of chance, and the hours of a mean day; `over` is what was looked at."""
     if shape.peak_to_mean is not None:
         yield "peak_to_mean", {"value": round(max(shape.peak_to_mean, 1.0), 4),
-                               "source": f"usage: {'the busiest hour, ' if shape.by_hour else ''}{over}"}
+                               "source": f"usage: {over}; less what chance alone makes of a busiest minute"}
     if shape.hourly_weights is not None:
         yield "hourly_weights", [round(x * 24.0, 5) for x in shape.hourly_weights]
 

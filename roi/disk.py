@@ -150,10 +150,14 @@ def files_meant(argument: str, usual: Callable[[Path], bool], holds: str, pipe: 
     elif path.exists():
         raise InputError(f"FILES: {shown} is no file; {pipe}")
     else:
-        found = sorted(Path(p) for p in glob.glob(argument, recursive=True) if Path(p).is_file())  # noqa: PTH207 -- absolute globs
+        matched = sorted(Path(p) for p in glob.glob(argument, recursive=True))  # noqa: PTH207 -- absolute globs
+        found = [p for p in matched if p.is_file()]
+        if not found:
+            lost = [p for p in matched if p.is_symlink() and not p.exists()]
+            why = f"; {lost[0]}: cannot be read: a link to no file" if lost else nearest_file(path)
+            raise InputError(f"FILES: {shown} is not there{why}")
     if not found:
-        what = f"a folder without {holds}" if path.is_dir() else f"not there{nearest_file(path)}"
-        raise InputError(f"FILES: {shown} is {what}")
+        raise InputError(f"FILES: {shown} is a folder without {holds}")
     return found
 
 

@@ -1,13 +1,14 @@
 """Files that a user names: read whole within a size, so that none fills the memory; written whole or not at all."""
 
 import errno
+import glob
 import io
 import json
 import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -18,8 +19,6 @@ from roi.errors import InputError, RoiError, nearest_file
 if sys.platform != "win32":
     import fcntl
 if TYPE_CHECKING:
-    from gzip import GzipFile
-
     from _typeshed import WriteableBuffer
 
 Content = str | bytes | Iterable[str] | Iterable[bytes]
@@ -100,15 +99,29 @@ def unpacked(raw: BinaryIO, shown: str) -> BinaryIO:
     """What the gzip in `raw` holds; InputError once that is more than MOST_UNPACKED times its size, and more than FREELY."""
     import gzip
 
-    packed = os.fstat(raw.fileno()).st_size
-    return io.BufferedReader(_Unpacked(gzip.GzipFile(fileobj=raw), max(MOST_UNPACKED * packed, FREELY), shown), PIECE)
+    stream, left = gzip.GzipFile(fileobj=raw), max(MOST_UNPACKED * os.fstat(raw.fileno()).st_size, FREELY)
+
+    def some(size: int) -> bytes:
+        nonlocal left
+        piece = stream.read1(size)
+        left -= len(piece)
+        if left < 0:
+            raise InputError(f"{shown}: a gzip of more than {MOST_UNPACKED} times its size; unpack it first")
+        return piece
+
+    return stream_of(some, PIECE)
 
 
-class _Unpacked(io.RawIOBase):
-    """A stream of at most so many bytes."""
+def stream_of(some: Callable[[int], bytes], buffered: int = io.DEFAULT_BUFFER_SIZE) -> BinaryIO:
+    """The bytes that `some` gives, up to so many at a time, as a stream; none end it."""
+    return io.BufferedReader(_Pieces(some), buffered)
 
-    def __init__(self, stream: "GzipFile", left: int, shown: str) -> None:
-        self.stream, self.left, self.shown = stream, left, shown
+
+class _Pieces(io.RawIOBase):
+    """A stream of what a function gives."""
+
+    def __init__(self, some: Callable[[int], bytes]) -> None:
+        self.some = some
 
     def readable(self) -> bool:
         """True."""
@@ -117,12 +130,35 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Fill the buffer; 0 at the end."""
         room = memoryview(buffer).cast("B")
-        piece = self.stream.read1(len(room))
-        self.left -= len(piece)
-        if self.left < 0:
-            raise InputError(f"{self.shown}: a gzip of more than {MOST_UNPACKED} times its size; unpack it first")
+        piece = self.some(len(room))
         room[: len(piece)] = piece
         return len(piece)
+
+
+def files_meant(argument: str, usual: Callable[[Path], bool], holds: str, pipe: str) -> list[Path]:
+    """The files that an argument means: one, those of a folder at any depth whose path in it is `usual`, or those of a glob.
+
+    InputError where it means none: `holds` is what a folder should hold, `pipe` what to do with one, which would be read twice.
+    """
+    path, shown = Path(argument), repr(argument[:200])
+    if not argument.strip():
+        raise InputError("FILES: '' names no file; a dot is the folder at hand")
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = sorted(p for p in path.rglob("*") if p.is_file() and usual(p.relative_to(path)))
+    elif path.exists():
+        raise InputError(f"FILES: {shown} is no file; {pipe}")
+    else:
+        matched = sorted(Path(p) for p in glob.glob(argument, recursive=True))  # noqa: PTH207 -- absolute globs
+        found = [p for p in matched if p.is_file()]
+        if not found:
+            lost = [p for p in matched if p.is_symlink() and not p.exists()]
+            why = f"; {lost[0]}: cannot be read: a link to no file" if lost else nearest_file(path)
+            raise InputError(f"FILES: {shown} is not there{why}")
+    if not found:
+        raise InputError(f"FILES: {shown} is a folder without {holds}")
+    return found
 
 
 def lines_of(text: TextIO, longest: int, shown: str) -> Iterator[str]:

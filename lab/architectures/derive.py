@@ -134,7 +134,7 @@ def variants_of(K, name):
     out = [2 * v, v // 2, 4 * v, 3 * v] if "head" in name and "dim" not in name else [2 * v, 3 * v, v + 1, v // 2, v + 64, 4 * v, v - 1]
     return [x for x in out if x > 0 and x != v]
 
-def derive(kind, fixed=None, verbose=False):
+def derive(kind, fixed=None):
     K = Kind(kind, fixed)
     base = K.base
     f0 = K.found
@@ -370,7 +370,6 @@ def rules_of(K, moves, flags, lists):
     """list of [pattern, dims exprs]; found over the base and every state"""
     states = [{}]
     for n, vs in flags.items(): states += [{n: v} for v in vs]
-    seen_keys = []
     for g in list(K.cache.values()):
         if g and any(n in g[0] for n in lists): states.append(g[0])
     states += [g[0] for g in list(K.cache.values()) if g and len(g[0]) == 2 and all(n in flags for n in g[0])]

@@ -40,6 +40,11 @@ LIMITS: Final = (("examples", 1.0, 1e12), ("tokens_per_example", 1.0, 1e8), ("ep
 """Fields of a training set with their least and largest values: 1e12 examples of ten tokens are more than all text."""
 
 
+AMPERE_KERNELS: Final[dict[str, str]] = {
+    "flash": "FlashAttention-2", "flash3": "FlashAttention-3", "sdpa-flash": "SDPA's FlashAttention",
+    "sdpa-cudnn": "cuDNN's attention",
+}
+"""Kernels of attention that a card without bf16 units lacks (torch's sdp_utils.cpp; transformers asks FlashAttention-3's)."""
 SPLITS: Final[tuple[Sharding, ...]] = ("fsdp", "zero3")
 """Ways to spread the weights too, the usual one first."""
 
@@ -156,6 +161,7 @@ def fit_model(
     if no := next((name for name, gpu in zip(cards, named, strict=False) if gpu.apple), None):
         raise InputError(f"--gpu: {no!r}: training is not estimated on Apple's GPUs; name a card with CUDA or ROCm."
                          " `roi size` says what such a Mac serves")
+    named = list({gpu.id: gpu for gpu in named}.values())
     plan = replace(plan, targets=usual_targets(shape, plan.targets))
     if cut and shape.context_tokens < plan.seq:
         tell(f"sequences are of {shape.context_tokens:,} tokens, all that {shape.id} takes; without --seq they are of"
@@ -237,8 +243,8 @@ def _line(
     on_demand = [o for o in offers if o.gpu == gpu.id and o.kind == RentalKind.ON_DEMAND and o.minimum_months == 0]
     offer = min(on_demand, key=lambda o: _usd_per_hour(o, plan.gpus), default=None)
     note = "no bf16 units: use --dtype fp16" if plan.dtype == "bf16" and gpu.bf16_flops is None else ""
-    if plan.attention == "flash" and gpu.bf16_flops is None:
-        note = "FlashAttention-2 needs Ampere or newer" + (f"; {note}" if note else "")
+    if gpu.bf16_flops is None and (kernel := AMPERE_KERNELS.get(plan.attention)):
+        note = f"{kernel} needs Ampere or newer" + (f"; {note}" if note else "")
     rent = None if offer is None else _usd_per_hour(offer, plan.gpus)
     line = GpuLine(
         fit=fit, tokens_per_s=tokens_per_s, tokens_per_s_range=(slowest, fastest), offer=offer,

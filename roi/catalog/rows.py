@@ -1,4 +1,4 @@
-"""The catalog's data files: rows of CSV and values of JSON, the newest row on or before a date, and its age."""
+"""The catalog's data files: rows of CSV and values of JSON, the newest row on or before a date; and records of the user's."""
 
 import csv
 import json
@@ -6,15 +6,19 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeVar, cast
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from roi.errors import ScenarioError
+from roi import disk
+from roi.errors import InputError, ScenarioError, allowed
 from roi.facts.records import DatedRow
 
 Row = TypeVar("Row", bound=BaseModel)
 AnyDated = TypeVar("AnyDated", bound=DatedRow)
+MOST_BYTES: Final = 16 * 2**20
+"""Of a record."""
 
 
 def read_text(name: str) -> str:
@@ -49,6 +53,21 @@ def parse_row(row: type[Row], cells: Mapping[str, str | None]) -> Row:
 @cache
 def _tiered(row: type[BaseModel]) -> set[str]:
     return {name for name, info in row.model_fields.items() if "tuple" in str(info.annotation)}
+
+
+def read_record(kind: type[Row], path: Path, what: str, holds: str) -> Row:
+    """The record in a JSON file of the user's; an InputError that begins with `what` where it `holds` none."""
+    try:
+        text = disk.read_text(path, MOST_BYTES, f"{what}: ", holds)
+        record = kind.model_validate_json(text)
+        disk.check_unique(text)
+    except disk.GivenTwice as error:
+        raise InputError(f"{what}: {path}: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise InputError(f"{what}: {path}: {where}: {str(first['input'])[:40]!r} is not usable; {allowed(first)}") from error
+    return record
 
 
 def newest_rows(rows: Iterable[AnyDated], key: Callable[[AnyDated], Hashable], as_of: date) -> tuple[AnyDated, ...]:

@@ -7,7 +7,6 @@ from click.core import ParameterSource
 
 from roi.cli import profile_options as shared
 from roi.cli.options import PATH, TARGET, cache_option, format_option, profiles_option, set_option, tell
-from roi.errors import RoiError
 
 
 @click.command()
@@ -105,6 +104,4 @@ def _calibrate_local(file: Path, profiles: tuple[Path, ...], budget_s: float, de
         with show_progress() as session.watcher:
             found = calibrate_local(file, session, overrides=overrides, profiles=profiles, tell=tell, cache=cache)
         write(local_json(found, version=__version__) if form == "json" else local_text(found, form))
-        shared.leave_if_stopped(session.stops, interrupted=found.interrupted)
-    if session.failure is not None:
-        raise RoiError(f"{session.failure}; what was measured is kept, marked incomplete")
+        shared.leave_if_cut(session.stops, interrupted=found.interrupted, failure=session.failure)

@@ -4,34 +4,25 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import (
-    PATH,
-    cache_option,
-    profiles_option,
-    read_day,
-    scenario_here,
-    set_option,
-    tell,
-    usage_option,
-    written_options,
-)
+from roi.cli import options as shared
 
 BROKEN = 3
 """Exit code where a rule does not hold."""
 
 
 @click.command()
-@click.argument("file", required=False, type=PATH)
-@click.argument("policy", required=False, type=PATH)
-@click.option("--saved", type=PATH, help="The saved comparison that was decided on: its verdict and its signposts must hold.")
+@click.argument("file", required=False, type=shared.PATH)
+@click.argument("policy", required=False, type=shared.PATH)
+@click.option("--saved", type=shared.PATH,
+              help="The saved comparison that was decided on: its verdict and its signposts must hold.")
 @click.option("--as-of", metavar="DAY", help="Prices of this day; ages are counted from it.  [default: the scenario's; today]")
-@set_option
-@usage_option
-@click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
-@profiles_option
-@written_options("table", "json", "markdown")
+@shared.set_option
+@shared.usage_option
+@shared.quality_option
+@shared.profiles_option
+@shared.written_options("table", "json", "markdown")
 @click.option("--redact", is_flag=True, help="Leave rates and names out of table and markdown.")
-@cache_option
+@shared.cache_option
 @click.pass_context
 def check(
     ctx: click.Context, *, file: Path | None, policy: Path | None, saved: Path | None, as_of: str | None,
@@ -54,15 +45,15 @@ def check(
     if redact and form == "json":
         raise InputError("--redact: JSON holds every name; write --format markdown")
     if as_of is not None:
-        read_day(as_of, "--as-of")
+        shared.read_day(as_of, "--as-of")
     check_targets()
-    scenario = scenario_here(file)
+    scenario = shared.scenario_here(file)
     if scenario is None and saved is not None:
         raise InputError(f"FILE: which scenario is held against {saved}? Name it; here is no roi.yaml")
     found = check_file(scenario, policy, today=today(), as_of=as_of, saved_file=saved, overrides=overrides,
-                       part=part, quality=quality, profiles=profiles, tell=tell, cache=not no_cache)
+                       part=part, quality=quality, profiles=profiles, tell=shared.tell, cache=not no_cache)
     if found.note:
-        tell(found.note)
+        shared.tell(found.note)
     if form == "json":
         write(check_json(found, version=__version__), output)
     else:

@@ -7,19 +7,7 @@ from typing import Any
 
 import click
 
-from roi.cli.options import (
-    FRESH,
-    PATH,
-    cache_option,
-    collect_often,
-    full_option,
-    html_option,
-    redact_option,
-    scenario_here,
-    scenario_options,
-    tell,
-    written_options,
-)
+from roi.cli import options as shared
 from roi.errors import InputError
 
 TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."})
@@ -27,20 +15,20 @@ TREE = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "…": "."
 
 
 @click.command()
-@scenario_options
-@click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
-@written_options("table", "json", "markdown", "jsonl")
-@html_option
-@redact_option
-@click.option("--xlsx", type=FRESH, help="Write a workbook with live formulas to this file too; needs the extra `report`.")
-@click.option("--csv", "folder", type=PATH,
+@shared.scenario_options
+@shared.quality_option
+@shared.written_options("table", "json", "markdown", "jsonl")
+@shared.html_option
+@shared.redact_option
+@click.option("--xlsx", type=shared.FRESH,
+              help="Write a workbook with live formulas to this file too; needs the extra `report`.")
+@click.option("--csv", "folder", type=shared.PATH,
               help="Write options, months, lines, facts and drivers as CSV into this folder too.")
 @click.option("--explain", metavar="OPTION",
               help="How one option's figures come about (its id, its kind, or a part of its name).")
-@full_option
-@click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; 0 = central values only.")
-@click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
-@cache_option
+@shared.full_option
+@shared.draws_options
+@shared.cache_option
 @click.option("--jobs", type=click.IntRange(1, 256), help="Files of a folder that are compared at the same time.  [default: 1]")
 def compare(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
@@ -78,9 +66,9 @@ def compare(
 
         made = [("--csv", folder / name) for name in TABLE_FILES]
     check_targets(made=made)
-    file = scenario_here(file)
+    file = shared.scenario_here(file)
     found = compare_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed,
-                         profiles=profiles, tell=tell, cache=not no_cache)
+                         profiles=profiles, tell=shared.tell, cache=not no_cache)
     shown = None if explain is None else find_option(found.comparison, explain)
     if form == "json":
         from roi.report.comparison.answer_json import comparison_json
@@ -102,14 +90,14 @@ def compare(
         from roi.report.workbook.book import comparison_workbook
 
         replace_file(xlsx, comparison_workbook(found.comparison, __version__), "--xlsx", fresh=not force)
-        tell(f"wrote {xlsx}")
+        shared.tell(f"wrote {xlsx}")
     if folder is not None:
         from roi.report.comparison.tables import csv_files
 
         replace_in_folder(folder, csv_files(found.comparison), "--csv", fresh=not force)
-        tell(f"wrote {', '.join(path.name for _, path in made)} in {folder}")
+        shared.tell(f"wrote {', '.join(path.name for _, path in made)} in {folder}")
     if found.note:
-        tell(found.note)
+        shared.tell(found.note)
     write(text, output)
 
 
@@ -117,7 +105,7 @@ def _compare_folder(
     folder: Path | None, form: str, jobs: int, output: Path | None, asked: dict[str, Any], other: str | None
 ) -> None:
     """Print a line for every scenario in the folder; leave with 2 where one of them could not be compared."""
-    collect_often()
+    shared.collect_often()
     from roi.answers.folder import Compared, compare_folder, scenario_files
     from roi.cli.output import check_replaced, check_targets, write_lines
     from roi.report.comparison.answer_json import comparison_line, folder_line

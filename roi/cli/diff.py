@@ -4,31 +4,21 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import (
-    PATH,
-    cache_option,
-    full_option,
-    html_option,
-    profiles_option,
-    read_day,
-    set_option,
-    tell,
-    written_options,
-)
+from roi.cli import options as shared
 
 
 @click.command()
-@click.argument("first", metavar="A", type=PATH)
-@click.argument("second", metavar="[B]", required=False, type=PATH)
+@click.argument("first", metavar="A", type=shared.PATH)
+@click.argument("second", metavar="[B]", required=False, type=shared.PATH)
 @click.option("--as-of", "days", multiple=True, metavar="DAY",
               help="Prices of this day; with one file: for the second answer, given twice for both.")
-@set_option
-@profiles_option
-@written_options("table", "json", "markdown")
-@html_option
+@shared.set_option
+@shared.profiles_option
+@shared.written_options("table", "json", "markdown")
+@shared.html_option
 @click.option("--redact", is_flag=True, help="Leave out rates, wages and names, in every form.")
-@full_option
-@cache_option
+@shared.full_option
+@shared.cache_option
 def diff(
     *, first: Path, second: Path | None, days: tuple[str, ...], overrides: tuple[str, ...], profiles: tuple[Path, ...],
     form: str, output: Path | None, html: Path | None, force: bool, redact: bool, full: bool, no_cache: bool,
@@ -46,14 +36,14 @@ def diff(
 
     check_targets()
     for day in days:
-        read_day(day, "--as-of")
-    found = diff_files(first, second, days=days, overrides=overrides, profiles=profiles, every=full, tell=tell,
+        shared.read_day(day, "--as-of")
+    found = diff_files(first, second, days=days, overrides=overrides, profiles=profiles, every=full, tell=shared.tell,
                        cache=not no_cache)
     if html is not None:
         write_page(diff_page(found, version=__version__, redact=redact), html, force=force)
     for side in () if redact else (found.a, found.b):
         if side.unlike:
-            tell(side.unlike)
+            shared.tell(side.unlike)
     if form == "json":
         write(diff_json(found, version=__version__, redact=redact), output)
     else:

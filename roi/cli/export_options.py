@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from roi.cli.options import Choice
-from roi.errors import InputError
+from roi.cli.options import Choice, pairs_of
 
 if TYPE_CHECKING:
     from datetime import date as Date
@@ -44,14 +43,10 @@ def file_options(
     from roi.facts.exchange_rate import read_rates
     from roi.usage.read.record import FileOptions
 
-    pairs = [tuple(part.strip() for part in column.partition("=")[::2]) for column in columns]
-    for pair, column in zip(pairs, columns, strict=True):
-        if not all(pair):
-            raise InputError(f"--map: {column[:60]!r} is not usable; write it as time=COLUMN")
     if provider is not None:
         from roi.catalog.prices.api_prices import find_provider
 
         provider = find_provider(provider, "--provider")
     return FileOptions(group_by=group_by, includes_cache=None if includes is None else includes == "yes", provider=provider,
-                       model=model, dates=dates, columns=tuple((what, name) for what, name in pairs),
+                       model=model, dates=dates, columns=pairs_of(columns, "--map", "time=COLUMN"),
                        rates=read_rates(rates, "--exchange-rate", today))

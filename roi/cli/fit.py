@@ -183,6 +183,10 @@ def check_options(context: click.Context) -> None:
                      "--dtype fp32 has nothing to run in fewer bits; leave it out, or take bf16"),
         "trainer": ("--trainer", asked["stack"] != "transformers" and asked["trainer"] != "plain",
                     f"--stack {asked['stack']} runs a loop of its own; leave it out"),
+        "loss": ("--loss", asked["kernels"] == "liger" and asked["loss"] != "chunked",
+                 "--kernels liger takes its loss in chunks; leave it out, or take --kernels fused"),
+        "logits_kept": ("--logits-kept", bool(asked["logits_kept"]) and asked["kernels"] == "liger",
+                        "--kernels liger makes no logits to keep; leave it out"),
         "epochs": ("--epochs", not data, NO_HOURS), "tokens_per_example": ("--tokens-per-example", not data, NO_HOURS),
     }  # fmt: skip
     for name, (shown, useless, why) in idle.items():

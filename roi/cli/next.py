@@ -4,25 +4,16 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import (
-    PATH,
-    cache_option,
-    full_option,
-    scenario_here,
-    scenario_options,
-    tell,
-    written_options,
-)
+from roi.cli import options as shared
 
 
 @click.command("next")
-@scenario_options
-@click.option("--quality", type=PATH, help="What an evaluation settles (roi quality --output), laid over the scenario.")
-@written_options("table", "json", "markdown")
-@full_option
-@click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts; more of them lower the error.")
-@click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
-@cache_option
+@shared.scenario_options
+@shared.quality_option
+@shared.written_options("table", "json", "markdown")
+@shared.full_option
+@shared.draws_options
+@shared.cache_option
 def next_step(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, quality: Path | None, profiles: tuple[Path, ...],
     form: str, output: Path | None, force: bool,  # noqa: ARG001 -- write reads it
@@ -39,11 +30,11 @@ def next_step(
     from roi.report.next import next_blocks, next_json
 
     check_targets()
-    file = scenario_here(file)
+    file = shared.scenario_here(file)
     found = next_file(file, overrides=overrides, part=part, quality=quality, draws=draws, seed=seed, profiles=profiles,
-                      tell=tell, cache=not no_cache)
+                      tell=shared.tell, cache=not no_cache)
     if found.note:
-        tell(found.note)
+        shared.tell(found.note)
     if form == "json":
         write(next_json(found, version=__version__), output)
     else:

@@ -3,7 +3,7 @@
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -77,6 +77,8 @@ set_option = click.option("--set", "overrides", multiple=True, metavar="A.B=VALU
 usage_option = click.option("--usage", "part", type=PATH,
                             help="What usage records settle (roi usage --output), laid over the scenario.")
 profiles_option = click.option("--profiles", multiple=True, type=PATH, help="Folder of profiles to search first.")
+quality_option = click.option("--quality", type=PATH,
+                              help="What an evaluation settles (roi quality --output), laid over the scenario.")
 full_option = click.option("--full", is_flag=True, help="Print all that is known, not the answer alone.")
 html_option = click.option("--html", type=FRESH, help="Write the report as one HTML file too, with pictures.")
 force_option = click.option("--force", is_flag=True, help="Replace a file that is there, whatever it holds.")
@@ -89,6 +91,17 @@ def read_day(text: str, option: str) -> date:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
             return date.fromisoformat(text)
     raise InputError(f"{option}: {text[:40]!r} is no day; write it as 2026-11-24")
+
+
+def pairs_of(given: Iterable[str], option: str, form: str, between: str = "=") -> tuple[tuple[str, str], ...]:
+    """The two sides of each text; InputError where one is empty, with the `form` in which they are written."""
+    pairs = []
+    for each in given:
+        first, _, second = (part.strip() for part in each.partition(between))
+        if not first or not second:
+            raise InputError(f"{option}: {each[:60]!r} is not usable; write it as {form}")
+        pairs.append((first, second))
+    return tuple(pairs)
 
 
 HERE = Path("roi.yaml")
@@ -136,6 +149,13 @@ def written_options(*forms: str) -> Callable[[F], F]:
 
 
 cache_option = click.option("--no-cache", is_flag=True, help="Resolve and replay all anew; read and keep nothing on disk.")
+
+
+def draws_options(command: F) -> F:
+    """--draws and --seed."""
+    command = click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")(command)
+    return click.option("--draws", type=click.IntRange(0, 1_048_576),
+                        help="Draws of the uncertain facts; 0 = central values only.")(command)
 
 
 def scenario_options(command: F) -> F:

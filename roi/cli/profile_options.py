@@ -139,9 +139,7 @@ def measure_and_tell(session: "Session", keep: Keep, measure: "Callable[[Session
             click.echo(visible(kept(file)), err=True)
         if before is not None and (changed := changed_since(profile.environment, before.profile.environment)):
             click.echo(f"since {visible(before.name)}: {'; '.join(changed)}", err=True)
-        leave_if_stopped(session.stops, interrupted=session.interrupted)
-    if session.failure is not None:
-        raise RoiError(f"{session.failure}; what was measured is kept, marked incomplete")
+        leave_if_cut(session.stops, interrupted=session.interrupted, failure=session.failure)
 
 
 def check_new(output: Path | None, profiles: Path | None = None) -> None:
@@ -158,10 +156,12 @@ def check_new(output: Path | None, profiles: Path | None = None) -> None:
         check_target(output, "--output", "profiles are never overwritten")
 
 
-def leave_if_stopped(stops: "Stops", *, interrupted: bool) -> None:
-    """Exit with 130 or 143 where a signal came, also one that came when everything was measured."""
+def leave_if_cut(stops: "Stops", *, interrupted: bool, failure: str | None) -> None:
+    """Exit with 130 or 143 where a signal came, also when everything was measured; RoiError with the failure that ended it."""
     if interrupted or stops.signal is not None:
         raise Exit(stops.exit_code)
+    if failure is not None:
+        raise RoiError(f"{failure}; what was measured is kept, marked incomplete")
 
 
 def check_formats(weight_dtype: str | None, kv_dtype: str | None) -> None:

@@ -11,7 +11,7 @@ import click
 
 from roi.cli import profile_options as shared
 from roi.cli.options import Choice, Number, tell
-from roi.errors import InputError, RoiError, visible
+from roi.errors import InputError, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,9 +156,7 @@ def serve(
         with show_progress() as watcher:
             run = measure(watcher, stops)
         _keep_and_tell(run.profile, keep, ttft_p95, tpot_p95)
-        shared.leave_if_stopped(stops, interrupted=run.interrupted)
-    if run.failure is not None:
-        raise RoiError(f"{run.failure}; what was measured is kept, marked incomplete")
+        shared.leave_if_cut(stops, interrupted=run.interrupted, failure=run.failure)
 
 
 def _announce(said: str, endpoint: "Endpoint") -> None:

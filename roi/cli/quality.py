@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import PATH, TARGET, Number, format_option, page_options, read_day, tell
+from roi.cli.options import PATH, TARGET, Number, format_option, page_options, pairs_of, read_day, tell
 from roi.errors import InputError
 
 
@@ -57,11 +57,11 @@ def quality(
     metric, metric_on = _dated(metric_given, "--metric")
     if metric is not None and not metric.strip():
         raise InputError(f"--metric: {metric_given!r} names no score")
-    asked = Asked(metric=metric, filter=named_filter, columns=_pairs(columns_given, "--map", "item=COLUMN"), repeats=repeats,
-                  unscored_wrong=unscored == "wrong", systems=_pairs(systems, "--system", "OLD=NEW"))
+    asked = Asked(metric=metric, filter=named_filter, columns=pairs_of(columns_given, "--map", "item=COLUMN"), repeats=repeats,
+                  unscored_wrong=unscored == "wrong", systems=pairs_of(systems, "--system", "OLD=NEW"))
     answer = answer_quality(QualityQuestion(
         files=files, asked=asked, incumbent=incumbent, bar=_share(bar), bar_on=bar_on, metric_on=metric_on, margin=margin,
-        cascades=_pairs(cascades, "--cascade", "FIRST,SECOND", ","), training=training, strict=strict,
+        cascades=pairs_of(cascades, "--cascade", "FIRST,SECOND", ","), training=training, strict=strict,
         earlier=output if known else None), today())
     if output is not None:
         put(output, answer.part)
@@ -97,13 +97,3 @@ def _share(given: str | None) -> float | None:
         percent = "; percent? divide it by 100" if 1 < share <= 100 or given.endswith("%") else ""
         raise InputError(f"--bar: {given[:40]!r} is not usable; a share of right answers, 0 to 1{percent}")
     return share
-
-
-def _pairs(given: tuple[str, ...], option: str, form: str, between: str = "=") -> tuple[tuple[str, str], ...]:
-    pairs = []
-    for each in given:
-        first, _, second = (part.strip() for part in each.partition(between))
-        if not first or not second:
-            raise InputError(f"{option}: {each[:60]!r} is not usable; write it as {form}")
-        pairs.append((first, second))
-    return tuple(pairs)

@@ -5,33 +5,21 @@ from pathlib import Path
 
 import click
 
-from roi.cli.options import (
-    FRESH,
-    PATH,
-    Number,
-    cache_option,
-    full_option,
-    html_option,
-    scenario_here,
-    scenario_options,
-    tell,
-    watched,
-    written_options,
-)
+from roi.cli import options as shared
 
 
 @click.command()
-@scenario_options
+@shared.scenario_options
 @click.option("--model", help="Which self-hosted model of the scenario.  [default: the first that some plan holds]")
-@click.option("--trace", type=PATH,
+@click.option("--trace", type=shared.PATH,
               help="Replay these arrivals and lengths: CSV or Parquet of roi usage --trace, or a public Azure trace.")
-@click.option("--times", type=Number(min=0, min_open=True), default=1.0, show_default=True,
+@click.option("--times", type=shared.Number(min=0, min_open=True), default=1.0, show_default=True,
               help="The trace this many times as fast.")
-@click.option("--figure", type=FRESH, help="Write cost against latency to this .svg, .png or .html.")
-@cache_option
-@full_option
-@written_options("table", "json", "markdown")
-@html_option
+@click.option("--figure", type=shared.FRESH, help="Write cost against latency to this .svg, .png or .html.")
+@shared.cache_option
+@shared.full_option
+@shared.written_options("table", "json", "markdown")
+@shared.html_option
 def size(
     *, file: Path | None, overrides: tuple[str, ...], part: Path | None, profiles: tuple[Path, ...], model: str | None,
     trace: Path | None, times: float, figure: Path | None, full: bool, form: str, output: Path | None,
@@ -56,21 +44,21 @@ def size(
 
         check_figure(figure)
     check_targets()
-    file, shown = scenario_here(file), full or form == "json" or figure is not None or html is not None
-    with watched() as status:
+    file, shown = shared.scenario_here(file), full or form == "json" or figure is not None or html is not None
+    with shared.watched() as status:
         sizing = size_file(file, overrides=overrides, part=part, profiles=profiles, model=model, trace=trace, times=times,
-                           tell=tell, status=status, cache=not no_cache, frontier=shown)
+                           tell=shared.tell, status=status, cache=not no_cache, frontier=shown)
     if figure is not None:
         from roi.report.serving.size_page import rent_against_latency, write_figure
 
         write_figure(rent_against_latency(sizing), figure, fresh=not force)
-        tell(f"{figure} shows cost against latency")
+        shared.tell(f"{figure} shows cost against latency")
     if html is not None:
         from roi.report.serving.size_page import size_page
 
         write_page(size_page(sizing, version=__version__), html, force=force)
     if file is None:
-        tell(f"no FILE given: the bundled scenario, {sizing.title!r}")
+        shared.tell(f"no FILE given: the bundled scenario, {sizing.title!r}")
     text = size_json(sizing) if form == "json" else render(size_blocks(sizing, full=full), form, width=columns(output),
                                                            colour=in_colour(output))
     if output is None and form == "table" and "utf" not in (sys.stdout.encoding or "").lower():

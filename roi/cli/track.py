@@ -7,21 +7,9 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
+from roi.cli import options as shared
 from roi.cli.check import BROKEN
 from roi.cli.export_options import export_options, file_options
-from roi.cli.options import (
-    PATH,
-    Number,
-    cache_option,
-    file_argument,
-    full_option,
-    html_option,
-    profiles_option,
-    scenario_here,
-    set_option,
-    tell,
-    written_options,
-)
 from roi.errors import InputError, UnknownName
 
 if TYPE_CHECKING:
@@ -29,32 +17,31 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@file_argument
-@set_option
-@profiles_option
+@shared.file_argument
+@shared.set_option
+@shared.profiles_option
 @click.option("--actual", multiple=True, metavar="EXPORT", help="A usage export, as roi usage reads them; may be repeated.")
 @export_options
 @click.option("--exchange-rate", "rates", multiple=True, metavar="EUR=USD@DATE",
               help="What one unit of another currency was worth, in exports and --bill, as in roi usage.")
-@click.option("--bill", type=PATH, help="What was paid: a CSV with month, and usd, gpu_usd or gpu_hours.")
-@click.option("--opencost", type=PATH, help="GPU hours and cost: an answer of OpenCost's /allocation, saved.")
+@click.option("--bill", type=shared.PATH, help="What was paid: a CSV with month, and usd, gpu_usd or gpu_hours.")
+@click.option("--opencost", type=shared.PATH, help="GPU hours and cost: an answer of OpenCost's /allocation, saved.")
 @click.option("--prometheus", metavar="URL", help="GPU hours from Prometheus; https, or this machine.")
 @click.option(
     "--query", metavar="PROMQL", help="What is asked of it: the number of GPUs.  [default: count(DCGM_FI_DEV_GPU_UTIL)]"
 )
-@click.option("--setup", type=Number(0, 1e12), metavar="USD", help="What the set-up cost; left out = as forecast.")
-@click.option("--quality", type=PATH, help="Errors since: what an evaluation settles (roi quality --output).")
+@click.option("--setup", type=shared.Number(0, 1e12), metavar="USD", help="What the set-up cost; left out = as forecast.")
+@click.option("--quality", type=shared.PATH, help="Errors since: what an evaluation settles (roi quality --output).")
 @click.option("--since", metavar="MONTH", help="Month 1 of the decision; left out = the first whole one after its date.")
 @click.option("--option", "chosen", metavar="OPTION", help="What was chosen; left out = what the comparison recommends.")
-@click.option("--folder", type=PATH, help="Keep a file a month there, and read those that are kept.")
+@click.option("--folder", type=shared.PATH, help="Keep a file a month there, and read those that are kept.")
 @click.option("--revise", is_flag=True, help="Keep a new version of a month whose figures changed.")
 @click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", help="Exit 3 where it does not hold; may be repeated.")
-@written_options("table", "markdown", "json")
-@html_option
-@full_option
-@click.option("--draws", type=click.IntRange(0, 1_048_576), help="Draws of the uncertain facts.")
-@click.option("--seed", type=click.IntRange(0, 2**63), help="Seed of the draws.")
-@cache_option
+@shared.written_options("table", "markdown", "json")
+@shared.html_option
+@shared.full_option
+@shared.draws_options
+@shared.cache_option
 def track(
     *,
     file: Path | None,
@@ -130,16 +117,17 @@ def track(
         today=clock.today(),
     )
     found = track_file(
-        scenario_here(file), question, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=tell,
+        shared.scenario_here(file), question, overrides=overrides, draws=draws, seed=seed, profiles=profiles, tell=shared.tell,
         cache=not no_cache,
     )
     for note in found.notes:
-        tell(note)
+        shared.tell(note)
     early = [month.month for month in found.months if after(month.month) > month_of(clock.today())]
     if early:
-        tell(f"{early[0]}{f' to {early[-1]}' if len(early) > 1 else ''}: not over by this machine's clock, {clock.today()}")
+        which = f"{early[0]}{f' to {early[-1]}' if len(early) > 1 else ''}"
+        shared.tell(f"{which}: not over by this machine's clock, {clock.today()}")
     if found.written:
-        tell(f"wrote {', '.join(found.written)} in {folder}")
+        shared.tell(f"wrote {', '.join(found.written)} in {folder}")
     if html is not None:
         from roi.report.track_page import track_page
 

@@ -5,19 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from roi.cli import options as shared
 from roi.cli.export_options import export_options, file_options
-from roi.cli.options import (
-    FRESH,
-    PATH,
-    TARGET,
-    Number,
-    cache_option,
-    collect_often,
-    format_option,
-    page_options,
-    tell,
-    watched,
-)
 
 if TYPE_CHECKING:
     from roi.usage.read.record import Dates
@@ -42,19 +31,19 @@ if TYPE_CHECKING:
                    " before it too: EUR=1.08@2026-10-31.")
 @click.option("--incumbent", metavar="PROVIDER/MODEL", help="Whose workload is wanted, where there are several.")
 @click.option("--task", metavar="GROUP", help="Group whose workload is wanted; left out = the incumbent's whole.")
-@click.option("--requests-per-day", type=Number(0, 1e9, min_open=True),
+@click.option("--requests-per-day", type=shared.Number(0, 1e9, min_open=True),
               help="Requests of a mean day, where the export does not count them.")
-@click.option("--bill", type=Number(0, 1e12, min_open=True), metavar="USD", help="The real bill of a month.")
-@click.option("--scenario", type=PATH, help="Scenario under which the groups are compared.")
+@click.option("--bill", type=shared.Number(0, 1e12, min_open=True), metavar="USD", help="The real bill of a month.")
+@click.option("--scenario", type=shared.PATH, help="Scenario under which the groups are compared.")
 @click.option("--tasks", "most", type=click.IntRange(0, 50), default=5, show_default=True,
               help="Groups to compare, the largest; 0 = none.")
 @click.option("--strict", is_flag=True, help="Refuse where a row or a file is left out.")
 @click.option("--backend", metavar="URL", help="Ibis URL of the database that holds the log; FILES is then one table's name.")
-@format_option("table", "json", "csv")
-@click.option("--output", type=TARGET, help="Write workload, incumbent and bill as YAML, for compare --usage.")
-@click.option("--trace", type=FRESH, help="Write arrivals and lengths of the calls: .csv or .parquet.")
-@cache_option
-@page_options
+@shared.format_option("table", "json", "csv")
+@click.option("--output", type=shared.TARGET, help="Write workload, incumbent and bill as YAML, for compare --usage.")
+@click.option("--trace", type=shared.FRESH, help="Write arrivals and lengths of the calls: .csv or .parquet.")
+@shared.cache_option
+@shared.page_options
 def usage(
     *, files: tuple[str, ...], named: str | None, columns_given: tuple[str, ...], input_includes_cache: str | None,
     provider: str | None, model: str | None, agents: bool, names: bool,
@@ -78,7 +67,7 @@ def usage(
     from roi.scenario.yaml import PART_SCHEMA
     from roi.usage.summary import Question
 
-    collect_often()
+    shared.collect_often()
     options = file_options(columns=columns_given, includes=input_includes_cache, provider=provider, model=model,
                            group_by=group_by, dates=dates, rates=rates, today=clock.today())
     question = Question(files=files, options=options,
@@ -87,13 +76,13 @@ def usage(
     check_targets(_files_of(files))
     if output is not None:
         check_replaced(output, PART_SCHEMA.partition("/")[0])
-    with watched() as status:
-        found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=tell, status=status,
-                             cache=not no_cache)
+    with shared.watched() as status:
+        found = answer_usage(question, scenario=scenario, most=most, with_part=output is not None, tell=shared.tell,
+                             status=status, cache=not no_cache)
     if output is not None and found.part is not None:
         put(output, found.part)
         counted = found.spent.workload is not None and found.spent.workload.requests_per_day is not None
-        tell(f"wrote {output}; next: roi compare my.yaml --usage {output}"
+        shared.tell(f"wrote {output}; next: roi compare my.yaml --usage {output}"
              + ("" if counted else ", where my.yaml states requests a day: the export does not; or --requests-per-day here"))
     if html is not None:
         from roi.report.usage.usage_page import usage_page

@@ -109,11 +109,10 @@ def evidence_from(
     mixture = run.system.shape.mixture
     name = name if own else ""
     shared = adapter_throughput(run.load.adapters)
-    value = _number(shared.value)
-    ends = value, shared.low or value, shared.high or value
     basis = f"{row.nearest(gpu, name)}; {row.record(gpu, name)}"
     return ServingEvidence(efficiencies, engine_habits(run.engine), *known_ends(row, gpu, name, run.source, mixture=mixture),
-                           *row.ends("ttft", gpu, name, run.source, mixture=mixture), ends, basis)
+                           *row.ends("ttft", gpu, name, run.source, mixture=mixture), (shared.number(), *shared.spread()),
+                           basis)
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ class AdapterEffect:
 
 def published_speed(adapters: int) -> float:
     """The published speed with `adapters` of them over that without; 1 where none is applied."""
-    return _number(adapter_throughput(adapters).value)
+    return adapter_throughput(adapters).number()
 
 
 def adapter_effect(adapters: int, measured: Sequence[AdapterSpeed], profile: str) -> AdapterEffect:
@@ -140,15 +139,15 @@ def adapter_effect(adapters: int, measured: Sequence[AdapterSpeed], profile: str
     """
     published = adapter_throughput(adapters)
     if not measured:
-        return AdapterEffect(f"serving.adapter_speed.published-{adapters}", _number(published.value), _relative(published))
+        return AdapterEffect(f"serving.adapter_speed.published-{adapters}", published.number(), _relative(published))
     near = min(measured, key=lambda m: (abs(np.log(m.adapters / adapters)), m.adapters))
     lows, highs = [near.low / near.speed], [near.high / near.speed]
     source, speed = f"profile {profile}: {near.adapters} unmerged against the base", near.speed
     if near.adapters != adapters:
         other = adapter_throughput(near.adapters)
-        speed *= _number(published.value) / _number(other.value)
-        spread = _relative(published)
-        lows, highs = [*lows, _number(spread.low)], [*highs, _number(spread.high)]
+        speed *= published.number() / other.number()
+        low, high = _relative(published).spread()
+        lows, highs = [*lows, low], [*highs, high]
         source += f", brought to {adapters} by published runs"
     fact = Fact(value=1.0, low=float(joint_low(lows)), high=float(joint_high(highs)), unit="ratio",
                 basis=Basis.MEASURED if near.adapters == adapters else Basis.CALIBRATED, source=source)
@@ -157,10 +156,5 @@ def adapter_effect(adapters: int, measured: Sequence[AdapterSpeed], profile: str
 
 def _relative(fact: Fact) -> Fact:
     """The same spread around 1."""
-    value = _number(fact.value)
-    return fact.model_copy(update={"value": 1.0, "low": _number(fact.low) / value, "high": _number(fact.high) / value})
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, int | float)
-    return float(value)
+    low, high = fact.spread()
+    return fact.model_copy(update={"value": 1.0, "low": low / fact.number(), "high": high / fact.number()})

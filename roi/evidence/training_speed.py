@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import date as Date
 from functools import cache, partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -14,6 +13,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from roi.catalog.cards.gpus import find_gpu
 from roi.catalog.efficiencies.training_efficiencies import training_efficiencies
 from roi.catalog.models.shapes import find_model
+from roi.catalog.rows import read_json
 from roi.errors import InputError, first_of
 from roi.estimate.accuracy.measured_run import MeasuredRun, theory_s, timed_run
 from roi.estimate.step.calibration import (
@@ -119,8 +119,7 @@ def _stale(file: CalibrationFile) -> str:
 @cache
 def published_fits() -> tuple[GroupFit, ...]:
     """Fits of the published rows that came with roi: training_calibration.json."""
-    text = (files("roi.catalog") / "efficiencies" / "training_calibration.json").read_text(encoding="utf-8")
-    return group_fits(CalibrationFile.model_validate_json(text))
+    return group_fits(CalibrationFile.model_validate(read_json("efficiencies/training_calibration.json")))
 
 
 def group_fits(file: CalibrationFile) -> tuple[GroupFit, ...]:

@@ -1,7 +1,6 @@
 """The packages of the extra `profile`, imported in one place: one sentence where one is missing, known noise kept out."""
 
 import gc
-import inspect
 import logging
 import os
 import sys
@@ -95,16 +94,6 @@ def _hidden(package: str) -> Iterator[None]:
 
 
 @contextmanager
-def _unread() -> Iterator[None]:
-    """Who asks for a frame gets its file and line without the text there.
-
-    torch asks so for every operator that Python registers, and Python reads and parses that file for it.
-    """
-    with patch.object(inspect, "getframeinfo", partial(inspect.getframeinfo, context=0)):
-        yield
-
-
-@contextmanager
 def _read_once() -> Iterator[None]:
     """What transformers read in the files of its models at its import is not read again when the first model is asked for."""
     reader = transformers.utils.import_utils
@@ -122,13 +111,13 @@ if "torch" not in sys.modules:
     look_before_torch()
 
 try:
-    with uncollected(stays=True), _unread():
+    with uncollected(stays=True):
         import torch
 
     # On CPUs with AVX512-BF16 bitsandbytes says at every import that an optional kernel was not downloaded; it has its own.
     # Of scipy transformers wants the assignment problem, for the loss of object detection, which no plan trains.
     with (
-        uncollected(stays=True), _unread(), _hidden("scipy"), _compiled_when_called(),
+        uncollected(stays=True), _hidden("scipy"), _compiled_when_called(),
         _without("bitsandbytes.backends.cpu.ops", "Failed to load CPU gemm_4bit_forward"),
     ):
         transformers: Any = import_module("transformers")  # Any, here and below: types are partial and change by release

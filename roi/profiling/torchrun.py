@@ -5,14 +5,16 @@ They are ended with this process, however it ends. Nothing leaves the machine: t
 
 import json
 import os
+import pickle
 import re
 import socket
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from roi.disk import read_text
+from roi.disk import read_text, replace_file
 from roi.errors import InputError, RoiError
 from roi.profiling.child import Child
 from roi.profiling.machine import usable_cores
@@ -21,6 +23,9 @@ from roi.profiling.stack import torch
 
 LOOPBACK: Final = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
 """Where the processes of one machine meet, unless these variables say otherwise: its name need not resolve."""
+ORDER: Final = "order.pickle"
+"""Where every rank finds what it is to do."""
+LOOK_S: Final = 0.2
 FAILED: Final = "rank-{}.json"
 """Where a rank that fails says why."""
 MOST_BYTES: Final = 64 * 2**20
@@ -65,8 +70,30 @@ def check_loopback() -> None:
                          f"({error.strerror}); ip link set lo up") from error
 
 
-def start_ranks(module: str, folder: Path, ranks: int) -> Child:
-    """So many processes of `module`, which get `folder` as their argument; their output is in its file `log`."""
+def read_order(folder: Path) -> Any:  # Any: what `run_ranks` was given
+    """What this rank is to do."""
+    return pickle.loads((folder / ORDER).read_bytes())  # noqa: S301 -- our own, in a folder of mode 0700
+
+
+def run_ranks(module: str, folder: Path, order: object, ranks: int, look: Callable[[], None]) -> list[str] | None:
+    """What they said last where they failed; None where so many processes of `module` did what is ordered.
+
+    `look` is called while they run, and when they have ended, also by a signal. They get `folder` as their argument, and leave
+    there what they have.
+    """
+    replace_file(folder / ORDER, pickle.dumps(order), "--gpus")
+    try:
+        with _started(module, folder, ranks) as child:
+            while child.exit_code is None:
+                look()
+                time.sleep(LOOK_S)
+            return child.last_lines(60) if child.exit_code else None
+    finally:
+        look()
+
+
+def _started(module: str, folder: Path, ranks: int) -> Child:
+    """The processes; their output is in the folder's file `log`."""
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (usable_cores() or 1) // ranks))
     settings = {**LOOPBACK, "OMP_NUM_THREADS": threads, "TORCH_CPP_LOG_LEVEL": "ERROR"}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "-m", module,

@@ -1,7 +1,6 @@
 """Files of results as documents, one by one: JSON lines, one JSON document, a delimited table, or Inspect's archive."""
 
 import csv
-import glob
 import gzip
 import io
 import json
@@ -15,8 +14,8 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, TextIO, cast
 
-from roi.disk import UNIQUE, UTF_16, GivenTwice, lines_of, unpacked
-from roi.errors import InputError, nearest_file, needs
+from roi.disk import UNIQUE, UTF_16, GivenTwice, files_meant, lines_of, unpacked
+from roi.errors import InputError, needs
 from roi.quality.json_stream import wanted_values
 from roi.quality.result_rows import NOT_JSON, Document, Notes, Source
 
@@ -46,19 +45,8 @@ def find_files(arguments: Sequence[str]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for argument in arguments:
-        path = Path(argument)
-        if path.is_dir():
-            paths = sorted(p for p in path.rglob("*") if p.is_file() and _usual(p.relative_to(path)))
-        elif path.is_file():
-            paths = [path]
-        elif path.exists():  # it would be read twice
-            raise InputError(f"FILES: {argument[:200]!r} is no file; write what a pipe says into one")
-        else:
-            paths = sorted(Path(p) for p in glob.glob(argument, recursive=True))  # noqa: PTH207 -- absolute globs
-        if not paths:
-            what = f"a folder without {', '.join(ENDINGS)}" if path.is_dir() else "not there"
-            raise InputError(f"FILES: {argument[:200]!r} is {what}{nearest_file(path)}")
-        found.update((p.resolve() if p.exists() else p, p) for p in paths)  # a loop of links resolves to nothing
+        paths = files_meant(argument, _usual, ", ".join(ENDINGS), "write what a pipe says into one")
+        found.update((path.resolve(), path) for path in paths)
     if not found:
         raise InputError("FILES: none given; name results per item and system, folders or globs")
     return list(found.values())

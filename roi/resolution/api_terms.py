@@ -124,11 +124,9 @@ def add_option(
         return
     names = {"vendor": vendor, "group": group}
     day = sheet.facts.get(path_of(Option, "retires_on", **names))
-    end = sheet.facts[path_of(Option, "life_first", **names)].value
+    end = sheet.facts[path_of(Option, "life_first", **names)].number()
     places = (at.format_map({**names, "option": id, "kind": kind}) for at in places_of(Option)["months_to_live"].paths)
-    live = next(sheet.facts[place].value for place in places if place in sheet.facts)
-    assert isinstance(end, (int, float))
-    assert isinstance(live, (int, float))
+    live = next(sheet.facts[place].number() for place in places if place in sheet.facts)
     if day is not None and end < live:  # its successor may be an option
         sheet.state(path("infeasible"), f"ends on {day.value}, before it could be live (month {live:g})", day.source)
 

@@ -303,9 +303,7 @@ def _cheapest(sheet: FactSheet, found: list[_Found]) -> list[_Found]:
     for is no bill), the lowest of each larger volume (a break-even lies there, and a plan that is missing there would move it),
     per request at scale the best of four cards and terms, the smallest instance, and more of the first.
     """
-    a_day, peak = (sheet.facts[path_of(Shared, name)].value for name in ("requests_per_day", "peak_to_mean"))
-    assert isinstance(a_day, (int, float))
-    assert isinstance(peak, (int, float))
+    a_day, peak = (sheet.facts[path_of(Shared, name)].number() for name in ("requests_per_day", "peak_to_mean"))
     size = np.array([p.offer.gpus_per_instance for p in found], dtype=np.float64)
     hourly = np.array([p.offer.usd_per_gpu_hour + p.offer.usd_per_gpu / WRITE_OFF_HOURS for p in found]) * size
     owned = [p.offer.watts or find_gpu(p.offer.gpu).power_w if p.offer.owned is not None else 0.0 for p in found]

@@ -10,20 +10,15 @@ end) is resolved anew.
 import contextlib
 import hashlib
 import json
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from importlib.machinery import PathFinder
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-
-import numpy as np
 
 from roi.catalog.user_data import gpus_file, prices_folder
 from roi.disk import open_to_read
 from roi.errors import InputError
 from roi.facts.case import Case
-from roi.store.kept_files import KeptFiles, check_as_imported
+from roi.store.kept_files import KeptFiles, program, stamps
 from roi.store.profiles.places import profile_folders
 
 MOST_BYTES: Final = 8 * 2**20
@@ -32,10 +27,6 @@ MOST_FILES: Final = 100
 """In the folder, about 30 MB; beyond it the older half goes."""
 MOST_GIVEN: Final = 2 * 2**20
 """Bytes of a scenario, or a part; larger ones are refused by who reads them."""
-MOST_LISTED: Final = 20_000
-"""Files below one folder; a Case that rests on more is resolved each time."""
-PACKAGES: Final = ("genai_prices", "pydantic", "yaml")
-"""What a scenario is read, checked and priced with."""
 
 
 class KeptCase(NamedTuple):
@@ -71,7 +62,7 @@ def case_name(given: Sequence[Path | None], words: Sequence[str], profiles: Sequ
     None where what it is made of cannot be named. A file that is not given is None.
     """
     with contextlib.suppress(OSError, ValueError, InputError):
-        digest = hashlib.sha256(_program().encode())
+        digest = hashlib.sha256(program().encode())
         for path in given:
             digest.update(repr(path).encode() + b"\0" + (b"" if path is None else _content(path)))
         own = gpus_file()
@@ -79,7 +70,7 @@ def case_name(given: Sequence[Path | None], words: Sequence[str], profiles: Sequ
         for text in (repr(tuple(words)), repr(tuple(profiles))):
             digest.update(text.encode("utf-8", "backslashreplace") + b"\0")
         for folder in (*profile_folders(profiles), prices_folder()):
-            digest.update("\0".join((str(folder), *_stamps(folder))).encode("utf-8", "surrogateescape") + b"\0")
+            digest.update("\0".join((str(folder), *stamps(folder))).encode("utf-8", "surrogateescape") + b"\0")
         return digest.hexdigest()
     return None
 
@@ -90,44 +81,3 @@ def _content(path: Path) -> bytes:
         raise ValueError(path)
     with open_to_read(path) as file:
         return hashlib.sha256(file.read(MOST_GIVEN)).digest()
-
-
-def _program() -> str:
-    """What roi and the packages that it resolves with are; OSError or ValueError where that cannot be told."""
-    found = [f"{sys.version} {np.__version__}"]
-    places = [Path(__file__).parents[1]]
-    for name in PACKAGES:
-        spec = PathFinder.find_spec(name)
-        places += [Path(each) for each in (spec.submodule_search_locations if spec else None) or ()]
-    for place in places:
-        found += [str(place), *_stamps(place, program=True)]
-    return "\0".join(found)
-
-
-def _stamps(folder: Path, *, program: bool = False) -> tuple[str, ...]:
-    """Path, size and times of every file below the folder, by name; none where it is not there. ValueError for too many.
-
-    Those of the `program` must be what runs: ValueError where one changed since it was imported.
-    """
-    found: list[str] = []
-    for each in _below(str(folder)) if folder.is_dir() else ():
-        state = each.stat()
-        if program:
-            check_as_imported(state)
-        found.append(f"{each.path} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}")
-        if len(found) > MOST_LISTED:
-            raise ValueError(folder)
-    return tuple(found)
-
-
-def _below(folder: str) -> Iterator["os.DirEntry[str]"]:
-    """The files below a folder, hidden ones and bytecode left out."""
-    with os.scandir(folder) as entries:
-        inside = sorted(entries, key=lambda entry: entry.name)
-    for entry in inside:
-        if entry.name.startswith(".") or entry.name == "__pycache__":
-            continue
-        if entry.is_dir():
-            yield from _below(entry.path)
-        else:
-            yield entry

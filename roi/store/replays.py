@@ -1,18 +1,16 @@
 """What plans held in earlier replays, kept in the user's cache folder: a small file each, named by all that it follows from.
 
-The name is a digest of the inputs, exact to the last bit, and of the source files that compute with them. A file that is
+The name is a digest of the inputs, exact to the last bit, and of the program that computes with them. A file that is
 damaged, foreign or not there is no error: the plan is replayed, and the answer is the same.
 """
 
 import contextlib
 import hashlib
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,15 +18,14 @@ import numpy as np
 from pydantic import BaseModel
 
 from roi.estimate.replay.load_curve import Capacity, PlanCapacity
-from roi.store.kept_files import KeptFiles, check_as_imported
+from roi.store.kept_files import KeptFiles, program
 
-SOURCES: Final = ("estimate", "catalog/efficiencies", "numerics", "facts", "units.py", "resolution/plan_capacity.py",
-                  "resolution/request_lengths.py", "store/replays.py")
-"""What computes a capacity from a plan, its server and its traffic: files and folders of the package."""
 MOST_BYTES: Final = 4096
 """Of one file; they hold some 500."""
 MOST_FILES: Final = 2000
 """In the folder, about 1 MB; beyond it the oldest half goes."""
+program_once: Final = cache(program)
+"""The program as it was when a capacity was first asked for."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,7 @@ class KeptReplays:
     def keep(self, capacity: PlanCapacity, *inputs: object) -> None:
         """Put the capacity where the next run finds it, whole or not at all; not where the program changed meanwhile."""
         with contextlib.suppress(ValueError, OSError):
-            for each in _sources():
-                check_as_imported(each.stat())
+            program()  # ValueError where it is another by now
             self._files().keep(_name(inputs), json.dumps(asdict(capacity)))
 
     def _files(self) -> KeptFiles:
@@ -56,31 +52,10 @@ class KeptReplays:
 
 
 def _name(inputs: tuple[object, ...]) -> str:
-    digest = hashlib.sha256(source_digest().encode())
+    digest = hashlib.sha256(program_once().encode())
     for piece in _exactly(inputs):
         digest.update(piece.encode("utf-8", "backslashreplace") + b"\0")
     return digest.hexdigest()
-
-
-@cache
-def source_digest() -> str:
-    """A digest of the source and data files that a capacity is computed by, and of the versions that they run on.
-
-    ValueError where one of them may not be what runs here.
-    """
-    package, digest = Path(str(files("roi"))), hashlib.sha256(f"{sys.version} {np.__version__}".encode())
-    for each in _sources():
-        check_as_imported(each.stat())
-        digest.update(each.relative_to(package).as_posix().encode() + b"\0" + each.read_bytes())
-    return digest.hexdigest()
-
-
-@cache
-def _sources() -> tuple[Path, ...]:
-    """The files that SOURCES names."""
-    places = [Path(str(files("roi"))) / name for name in SOURCES]
-    inside = [[place] if place.is_file() else sorted(place.rglob("*")) for place in places]
-    return tuple(each for found in inside for each in found if each.suffix in {".py", ".csv", ".json"})
 
 
 def _exactly(value: object) -> Iterator[str]:

@@ -20,7 +20,7 @@ from roi.usage.read.database import rows_of
 from roi.usage.read.lazy_ibis import DuckDB, Table, ibis
 from roi.usage.read.names_alone import shown
 from roi.usage.read.raw import LogTable
-from roi.usage.read.record import BUCKET, FILE, PART, SPLIT, TOKENS
+from roi.usage.read.record import BUCKET, FILE, PART, SPLIT, TOKENS, bucket_index
 
 GREW: Final = "a bucket that another export holds with a larger count"
 COARSER: Final = "a bucket whose time another export holds in longer or shorter buckets"
@@ -115,7 +115,7 @@ def _sums(tables: Sequence[LogTable]) -> Table:
     every = parts[0] if len(parts) == 1 else ibis.union(*parts)
     grouped = every.group_by(["bucket", "part", "file", "provider", "model", "at", "width"]).aggregate(
         rows=every.count(), size=every.counted.sum(), split=every.split.bit_or())
-    return grouped.mutate(day=(grouped["at"].cast("float64") / WIDTHS_US[0]).floor().cast("int64"))
+    return grouped.mutate(day=bucket_index(grouped["at"], DAY_S))
 
 
 def _in_other_widths(kept: Table, engine: DuckDB, name: str) -> Table | None:

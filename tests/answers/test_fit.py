@@ -128,7 +128,7 @@ def test_whole_instances_are_said_where_a_job_takes_a_part_of_one():
 
 def test_the_nearest_plan_really_fits():
     got = answer("llama-3.1-8b", "--gpu", "L4", "--micro-batch", "4")["gpus"][0]
-    assert got["nearest"] == "kernels liger, micro-batch 3"  # four need 20.6 of 22.0 GiB, and 22.1 at the 95th percentile
+    assert got["nearest"] == "kernels liger with micro-batch 3"  # four need 20.6 of 22.0 GiB, and 22.1 at the 95th percentile
     assert got["nearest_bytes"] <= got["memory_bytes"]
     named = answer("llama-3.1-8b", "--gpu", "L4", "--micro-batch", "3", "--kernels", "liger")["gpus"][0]
     assert named["peak_bytes"] == got["nearest_bytes"]
@@ -328,6 +328,11 @@ def test_what_does_not_fit_says_what_binds_and_what_would_fit():
     (("llama-3.1-8b", "--no-double-quant"), "--no-double-quant: without effect here: --method lora stores no NF4 scales"),
     (("llama-3.1-8b", "--method", "qlra", "--no-double-quant"), "nearest: qlora"),
     (("llama-3.1-8b", "--dtype", "fp32", "--autocast"), "--autocast: without effect here"),
+    (("llama-3.1-8b", "--kernels", "liger", "--loss", "16bit"), "--loss: without effect here: --kernels liger takes its"),
+    (("llama-3.1-8b", "--kernels", "liger", "--logits-kept"), "--logits-kept: without effect here: --kernels liger makes no"),
+    (("bloom-7b1", "--attention", "flash"), "flash is not possible with the class of bloom-7b1 (bloom); take eager"),
+    (("llama-4-scout", "--attention", "flash"), "flash is not possible with the class of llama-4-scout (llama4_text)"),
+    (("gemma-2-9b", "--attention", "sdpa-flash"), "not possible with the class of gemma-2-9b (gemma2); take eager or flash"),
     (("llama-3.1-8b", "--epochs", "3"), "--epochs: without effect here: hours and USD need --examples"),
     (("llama-3.1-8b", "--tokens-per-example", "100"), "--tokens-per-example: without effect here"),
 ])
@@ -335,6 +340,20 @@ def test_bad_input_exits_2_with_what_is_allowed(words, message):
     result = run(*words)
     assert result.exit_code == 2, result.output
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(("attention", "kernel"), [
+    ("flash", "FlashAttention-2"), ("flash3", "FlashAttention-3"), ("sdpa-flash", "SDPA's FlashAttention"),
+    ("sdpa-cudnn", "cuDNN's attention"),
+])
+def test_a_card_before_ampere_is_told_to_lack_the_kernel_that_is_asked_for(attention, kernel):
+    """A T4 was called usable with FlashAttention-3 and with SDPA's pinned kernels, which would not start."""
+    words = ("qwen2.5-0.5b", "--gpu", "T4", "--dtype", "fp16", "--attention", attention)
+    assert f"Not usable: T4: {kernel} needs Ampere or newer." in run(*words).stdout.replace("\n", " ")
+
+
+def test_a_card_that_is_named_twice_is_told_once():
+    assert run("llama-3.1-8b", "--gpu", "L4,L4").stdout == run("llama-3.1-8b", "--gpu", "L4").stdout
 
 
 @pytest.mark.parametrize(("held", "said"), [

@@ -1,11 +1,14 @@
 """The plan that `roi fit` names where the one that is asked for does not fit: the nearest, not one far smaller."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from roi.cli import main
+from roi.estimate.fitting.smaller_plans import changes
+from roi.estimate.training.plan import TrainingPlan
 
 EIGHT = ("llama-3.1-8b", "--gpu", "RTX-4090", "--method", "qlora")
 
@@ -40,7 +43,7 @@ def test_the_largest_micro_batch_that_fits_is_named_and_not_the_smallest(asked):
 
 @pytest.mark.parametrize(("asked", "named", "words"), [
     ("4", "kernels liger", ("--micro-batch", "4", "--kernels", "liger")),
-    ("16", "kernels liger, micro-batch 6", ("--micro-batch", "6", "--kernels", "liger")),
+    ("16", "kernels liger with micro-batch 6", ("--micro-batch", "6", "--kernels", "liger")),
 ])
 def test_kernels_that_keep_more_of_the_batch_are_named_with_it(asked, named, words):
     """Without them two rows fit: the logits of each take as much as all the rest of a row."""
@@ -109,11 +112,11 @@ def test_where_weights_of_all_gpus_together_are_too_little_the_host_s_memory_is_
 
 
 @pytest.mark.parametrize(("words", "named", "plan"), [
-    (("bloom-7b1", "--gpu", "RTX-3080", "--method", "full"), "QLoRA, paged 8-bit optimizer, 128 tokens",
+    (("bloom-7b1", "--gpu", "RTX-3080", "--method", "full"), "QLoRA with paged 8-bit optimizer and 128 tokens",
      ("--method", "qlora", "--optimizer", "paged_adamw_8bit", "--seq", "128")),
-    (("starcoder2-15b", "--gpu", "RTX-2080-Ti"), "QLoRA, paged 8-bit optimizer, targets qv, 128 tokens",
+    (("starcoder2-15b", "--gpu", "RTX-2080-Ti"), "QLoRA with paged 8-bit optimizer, targets qv and 128 tokens",
      ("--method", "qlora", "--optimizer", "paged_adamw_8bit", "--targets", "qv", "--seq", "128")),
-    (("codellama-13b", "--gpu", "RTX-3080", "--method", "dora"), "QLoRA, kernels liger, 640 tokens",
+    (("codellama-13b", "--gpu", "RTX-3080", "--method", "dora"), "QLoRA with kernels liger and 640 tokens",
      ("--method", "qlora", "--kernels", "liger", "--seq", "640")),
 ])
 def test_fewer_bits_of_states_fewer_targets_and_no_magnitudes_are_tried_before_nothing_is_said_to_fit(words, named, plan):
@@ -126,7 +129,7 @@ def test_fewer_bits_of_states_fewer_targets_and_no_magnitudes_are_tried_before_n
 def test_a_model_without_queries_and_values_of_such_names_is_searched_on_attention():
     """MLA's products are q_a_proj and the like: qv matches nothing there, and the message does not offer it."""
     told = " ".join(CliRunner().invoke(main, ["fit", "deepseek-v3", "--gpu", "H200", "--as-of", "2026-11-24"]).stdout.split())
-    assert "no smaller plan fits, not even paged 8-bit optimizer, targets attention, 128 tokens (" in told
+    assert "no smaller plan fits, not even paged 8-bit optimizer with targets attention and 128 tokens (" in told
     refused = CliRunner().invoke(main, ["fit", "deepseek-v3", "--targets", "qv"]).stderr
     assert "'qv' matches nothing in deepseek-v3; it has attention, all-linear, down_proj" in refused
 
@@ -139,5 +142,39 @@ def test_where_nothing_fits_the_smallest_plan_that_was_tried_is_told():
     told = " ".join(CliRunner().invoke(main, ["fit", *words, "--as-of", "2026-11-24"]).stdout.split())
     assert fit(*words)["nearest"] is None
     assert not smallest["fits"]
-    assert ("no smaller plan fits, not even QLoRA, paged 8-bit optimizer, targets qv, kernels liger, 128 tokens"
+    assert ("no smaller plan fits, not even QLoRA with paged 8-bit optimizer, targets qv, kernels liger and 128 tokens"
             f" ({smallest['needed_bytes'] / 2**30:.1f} GiB)") in told
+
+
+def test_what_is_named_holds_together_and_says_so():
+    """"fits: kernels liger, micro-batch 6" read as two ways out."""
+    asked = TrainingPlan(micro_batch=8.0)
+    assert changes(asked, asked) == ""
+    assert changes(asked, replace(asked, kernels="liger")) == "kernels liger"
+    assert changes(asked, replace(asked, kernels="liger", micro_batch=6.0)) == "kernels liger with micro-batch 6"
+    all_three = replace(asked, method="qlora", kernels="liger", seq=640.0, micro_batch=1.0)
+    assert changes(asked, all_three) == "QLoRA with kernels liger, micro-batch 1 and 640 tokens"
+
+
+@pytest.mark.parametrize("words", [
+    ("llama-3.2-1b", "--gpu", "T4", "--dtype", "fp16", "--seq", "8192", "--kernels", "liger"),
+    ("llama-3.2-1b", "--gpu", "V100-32GB", "--dtype", "fp16", "--seq", "8192"),
+])
+def test_two_padded_rows_are_named_where_one_takes_the_kernel_that_keeps_scores(words):
+    """32 heads x 8,192 x 8,192 scores in fp32 and their backward take 24 GiB and more on cards without FlashAttention, whose
+    memory-efficient kernel takes no grouped heads; a mask makes transformers repeat them, and that kernel serves."""
+    got, two = fit(*words), fit(*words, *(() if "--kernels" in words else ("--kernels", "liger")), "--micro-batch", "2")
+    assert (got["fits"], two["fits"], two["peak_bytes"]) == (False, True, got["nearest_bytes"])
+    assert "micro-batch 2 of unequal lengths, whose mask takes a kernel that keeps no scores" in got["nearest"]
+    assert not got["nearest_tight"]
+
+
+@pytest.mark.parametrize("words", [
+    ("llama-3.2-1b", "--gpu", "RTX-3070", "--seq", "16384"), ("llama-3.1-8b", "--gpu", "H100", "--seq", "40960"),
+    ("llama-3.1-8b", "--gpu", "RTX-4090", "--seq", "5120"), ("qwen2.5-0.5b", "--gpu", "RTX-3070", "--seq", "8192"),
+])
+def test_where_one_row_takes_flashattention_two_are_never_named(words):
+    got = fit(*words)
+    assert not got["fits"]
+    assert got["nearest"]
+    assert "micro-batch" not in got["nearest"]

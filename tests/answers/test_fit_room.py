@@ -1,6 +1,7 @@
 """Whether a plan has room on a card, by how much, and how it is told: `roi fit`."""
 
 import json
+from dataclasses import replace
 from math import exp
 
 import pytest
@@ -99,6 +100,32 @@ def test_limits_of_a_dry_run_follow_the_rule_of_the_closed_form(card):
     by_run, by_formula = fit_plan(model, plan, gpu, overhead, dry), fit_plan(model, plan, gpu, overhead)
     assert by_run.largest_micro_batch == by_formula.largest_micro_batch
     assert by_run.longest_seq == pytest.approx(by_formula.longest_seq, abs=128)
+
+
+@pytest.mark.parametrize(("card", "batch"), [("RTX-3080", 8), ("RTX-4090", 16), ("L40S", 16)])
+def test_fewer_sequences_of_a_dry_run_are_judged_as_its_own(card, batch):
+    """Named was the largest micro-batch, tight by what is reserved; the closed form names the largest that is not tight by what
+    cannot be given back. Of Llama-3.2-1B on an RTX 4090 6 sequences were named, tight, where 4 are sure."""
+    model, gpu = find_model("llama-3.2-1b"), find_gpu(card)
+    plan, overhead = TrainingPlan(seq=2048, stack="torchtune", micro_batch=batch), training_overhead(gpu)
+
+    def peak(n: int) -> DryPeak:
+        memory = training_memory(model, replace(plan, micro_batch=n))
+        allocated = float(memory.peak_allocated_bytes)
+        return DryPeak(n, 2048, allocated, allocated + overhead.slack[0] * float(memory.loose_bytes))
+
+    def run(n: int) -> DryPeaks:
+        own = training_memory(model, replace(plan, micro_batch=n))
+        parts = {name: float(getattr(own, f"{name}_bytes")) for name in ("gradients", "activations", "logits")}
+        ladder = tuple(peak(size) for size in range(1, batch + 1))
+        return DryPeaks(peak(n), ladder, parts, PHASES[int(own.peak_phase)], float(own.workspaces_bytes), "x")
+
+    asked = fit_plan(model, plan, gpu, overhead, run(batch))
+    kept = int(asked.nearest.name.removeprefix("micro-batch "))
+    same, more = (fit_plan(model, replace(plan, micro_batch=n), gpu, overhead, run(n)) for n in (kept, kept + 1))
+    assert (asked.fits, asked.nearest.tight, same.fits, same.tight) == (False, False, True, False)
+    assert more.tight or not more.fits
+    assert asked.nearest.process_bytes == pytest.approx(float(same.memory.process_bytes))
 
 
 def test_a_mixture_that_is_cheaper_without_quantisation_says_so():

@@ -36,10 +36,11 @@ def test_an_own_gpu_is_found_beside_the_catalogs(file):
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("{", "invalid JSON"),
-    ("[]", "input should be an object"),
-    (json.dumps({"gpus": [{**CARD, "memory_bytes": -1}]}), r"gpus.0.memory_bytes: input should be greater than 0"),
-    (json.dumps({"gpus": [{**CARD, "vram": 96}]}), r"gpus.0.vram: extra inputs are not permitted"),
+    ("{", "file: '{' is not usable; Invalid JSON"),
+    ("[]", "it should be an object"),
+    (json.dumps({"gpus": [{**CARD, "memory_bytes": -1}]}),
+     r"gpus.0.memory_bytes: '-1' is not usable; it should be greater than 0"),
+    (json.dumps({"gpus": [{**CARD, "vram": 96}]}), r"gpus.0.vram: '96' is not usable; Extra inputs are not permitted"),
     (json.dumps({"gpus": [{**CARD, "aliases": ["H100-80GB-SXM"]}]}), "there is a GPU of the name 'H100-80GB-SXM' already"),
     (json.dumps({"gpus": [CARD]}).replace('"power_w": 600', '"power_w": 300, "power_w": 600'), "'power_w' is given twice"),
     (json.dumps({"gpus": [CARD, CARD]}), "there is a GPU of the name 'Our-96GB' already"),

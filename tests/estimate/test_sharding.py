@@ -67,6 +67,18 @@ def test_fsdp_with_mixed_precision_holds_16_bytes_a_parameter_over_n():
     assert held.moments_bytes == pytest.approx(1.0 * P)
 
 
+@pytest.mark.parametrize("stage", ["zero1", "zero2"])
+def test_deepspeed_clones_its_part_of_fp32_parameters_too(stage):
+    """4 weight on every GPU; copy and two moments 12 over 8; the part of the gradient is flattened into a copy, 4 over 8. Full
+    training in fp32 was told to need less than in bf16."""
+    held, narrow = (held_states(LLAMA, plan_of(method="full", sharding=stage, dtype=dtype), 8.0) for dtype in ("fp32", "bf16"))
+    assert (held.weights_bytes, held.moments_bytes) == pytest.approx((4 * P, 12 * P / 8))
+    assert held.moments_bytes == pytest.approx(narrow.moments_bytes)
+    alone = [float(training_memory(SMALL, TrainingPlan(method="full", sharding=stage, dtype=dtype)).peak_allocated_bytes)
+             for dtype in ("fp32", "bf16")]
+    assert alone[0] >= alone[1]
+
+
 def test_fsdp_without_it_holds_8_bytes_a_parameter_over_n():
     """bf16 alone: 2 weight + 2 gradient + 4 moments, over 8 GPUs 1 byte."""
     held = held_states(LLAMA, plan_of(method="full", sharding="fsdp"), 8.0)

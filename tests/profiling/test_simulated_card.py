@@ -25,7 +25,7 @@ from roi.errors import InputError, RoiError
 from roi.estimate.training.plan import TrainingPlan
 from roi.facts.profiles import TrainProfile
 from roi.profiling import board as board_module
-from roi.profiling import inference, launched_run
+from roi.profiling import inference, launched_run, torchrun
 from roi.profiling.board import PowerMeter, look_before_torch, open_board
 from roi.profiling.device import card_probe as probe_module
 from roi.profiling.device import device_shapes, link, link_run, operator_rates
@@ -530,10 +530,10 @@ def test_a_rank_of_a_card_runs_on_the_simulated_card(tmp_path, monkeypatch):
         several_cards.check_cards(request, "cuda", force=False)
         assert link.cards_here("cuda") == 2
         monkeypatch.setitem(link_run.SIZES, "cuda", (1024, 2**21))
-        (tmp_path / link_run.ORDER).write_bytes(pickle.dumps(link_run.LinkOrder("cuda", 60.0)))
+        (tmp_path / torchrun.ORDER).write_bytes(pickle.dumps(link_run.LinkOrder("cuda", 60.0)))
         assert link_run.main(tmp_path) == 0, [file.read_text() for file in tmp_path.glob("rank-*")]
         (tmp_path / "meet").unlink(missing_ok=True)
-        (tmp_path / rank_run.ORDER).write_bytes(pickle.dumps(rank_run.RankOrder(request, "cuda", 0, 60.0)))
+        (tmp_path / torchrun.ORDER).write_bytes(pickle.dumps(rank_run.RankOrder(request, "cuda", 0, 60.0)))
         assert rank_run.main(tmp_path) == 0, [file.read_text() for file in tmp_path.glob("rank-*")]
     assert [rate.message_bytes for rate in link_run.RATES.validate_json((tmp_path / link_run.LINK).read_text())] == [
         1024, 1024, 1024, 2**21, 2**21, 2**21]

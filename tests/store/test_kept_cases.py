@@ -91,7 +91,7 @@ def test_whatever_a_case_is_made_of_is_in_its_name(tmp_path: Path, monkeypatch: 
     name()
     own.write_text("[]", encoding="utf-8")
     name()
-    monkeypatch.setattr(cases, "_program", lambda: "another version")
+    monkeypatch.setattr(cases, "program", lambda: "another version")
     name()
     assert None not in names
     assert len(set(names)) == len(names)

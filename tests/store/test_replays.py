@@ -49,7 +49,7 @@ def test_another_input_or_another_source_finds_nothing(tmp_path: Path, monkeypat
         (plan, lengths, server, slo, speeds, float(np.nextafter(unsure, 0.0))),
     )
     assert [kept.find(*other) for other in others] == [None] * len(others)
-    monkeypatch.setattr(replays, "source_digest", lambda: "another")
+    monkeypatch.setattr(replays, "program_once", lambda: "another")
     assert kept.find(*INPUTS) is None
 
 
@@ -59,7 +59,7 @@ def test_a_program_that_changed_after_it_was_imported_finds_and_keeps_nothing(
     """Before its first replay, when the digest is taken, and after it."""
     kept = KeptReplays(tmp_path / "replays")
     for changed_first in (True, False):
-        replays.source_digest.cache_clear()
+        replays.program_once.cache_clear()
         with monkeypatch.context() as patch:
             if not changed_first:
                 assert kept.find(*INPUTS) is None  # the digest is taken here
@@ -67,7 +67,7 @@ def test_a_program_that_changed_after_it_was_imported_finds_and_keeps_nothing(
             assert kept.find(*INPUTS) is None
             kept.keep(HELD, *INPUTS)
         assert not kept.folder.exists()
-    replays.source_digest.cache_clear()
+    replays.program_once.cache_clear()
 
 
 def test_a_damaged_or_foreign_file_is_passed_over_and_written_anew(tmp_path: Path) -> None:

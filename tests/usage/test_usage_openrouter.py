@@ -74,3 +74,13 @@ def test_a_cost_that_is_no_number_leaves_its_row_out_and_says_so(tmp_path: Path,
     assert usage_answer(log)["requests"] == 3
     assert "1: a cost that is no number with a decimal point" in " ".join(run_usage(log).stdout.split())
     assert run_usage("--strict", log).exit_code == 2
+
+
+def test_a_day_without_a_model_is_of_the_one_that_is_said(tmp_path: Path) -> None:
+    """--model names the model of every format's calls that name none; it was without effect here."""
+    day = tmp_path / "day.csv"
+    day.write_text("date,slug,usage,requests,prompt tokens,completion tokens\n2026-09-01,,0.5,2,1000,100\n")
+    assert [row["dropped"] for row in records(tmp_path, day)] == ["no model named"]
+    (tmp_path / "said").mkdir()
+    assert [(row["model"], row["dropped"]) for row in records(tmp_path / "said", day, model="openai/gpt-6-luna")] == [
+        ("openai/gpt-6-luna", None)]

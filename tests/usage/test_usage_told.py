@@ -341,7 +341,7 @@ def test_a_peak_without_chance_says_so_in_the_part_and_in_the_report(tmp_path: P
     rows = "\n".join(f"2026-11-01T{hour:02}:10:00Z,100,10,gpt-6-sol,openai" for hour in range(24))
     file = table(tmp_path / "a.csv", rows, head="time,input_tokens,output_tokens,model,provider")
     run = run_usage(file, "--output", str(tmp_path / "part.yaml"), "--tasks", "0")
-    assert "used is 1.00, for chance alone makes 120.00 of a minute" in " ".join(run.stdout.split())
+    assert "used is 1.00: chance alone makes a busiest minute of up to 120.00" in " ".join(run.stdout.split())
     part = (tmp_path / "part.yaml").read_text()
     assert "value: 1.0\n" in part
     assert "less what chance alone makes of a busiest minute" in part

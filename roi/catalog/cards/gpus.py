@@ -11,18 +11,16 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
-from pydantic import PositiveFloat, ValidationError
+from pydantic import PositiveFloat
 
 from roi.catalog.cards.apple import apple_gpus, apple_named, is_newer
 from roi.catalog.cards.gpu_names import GpuName, apart, fits, plain, read_name
-from roi.catalog.rows import read_json, read_rows
+from roi.catalog.rows import read_json, read_record, read_rows
 from roi.catalog.user_data import gpus_file
-from roi.disk import GivenTwice, check_unique, read_text
 from roi.errors import InputError, ScenarioError, UnknownName
 from roi.facts.gpu import Gpu
 from roi.facts.records import DatedRow, Record
 
-MOST_OWN_BYTES: Final = 2**20
 POWER_LEVEL: Final = 0.81
 POWER_SLOPE: Final = 0.19
 """Share of the 16-bit rate that a card reaches at 1 W for a TFLOP/s, and how it grows with that (`matrix_share`)."""
@@ -61,20 +59,11 @@ def _listed() -> tuple[Gpu, ...]:
 
 def _own_gpus(path: Path, listed: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     """The user's own GPUs; an InputError names file, field and value, or a name that is taken."""
-    where, taken = f"your GPUs: {path}", {plain(name) for gpu in listed for name in (gpu.id, *gpu.aliases)}
-    try:
-        text = read_text(path, MOST_OWN_BYTES, "your GPUs: ", "GPUs")
-        own = _OwnGpus.model_validate_json(text).gpus
-        check_unique(text)
-    except GivenTwice as error:
-        raise InputError(f"{where}: {error}") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise InputError(f"{where}: {field}{': ' if field else ''}{first['msg'][0].lower()}{first['msg'][1:]}") from None
+    own = read_record(_OwnGpus, path, "your GPUs", "GPUs").gpus
+    taken = {plain(name) for gpu in listed for name in (gpu.id, *gpu.aliases)}
     for name in (name for gpu in own for name in (gpu.id, *gpu.aliases)):
         if plain(name) in taken:
-            raise InputError(f"{where}: there is a GPU of the name {name[:40]!r} already; an own one needs another")
+            raise InputError(f"your GPUs: {path}: there is a GPU of the name {name[:40]!r} already; an own one needs another")
         taken.add(plain(name))
     return own
 

@@ -82,14 +82,14 @@ def announced_price(price: ApiPrice, ask: Callable[[date], ApiPrice] | None = No
 
 def provider_names() -> tuple[str, ...]:
     """Every provider with a price, sorted."""
-    return tuple(sorted({*_providers(), *(row.provider for row in _hosted_rows())}))
+    return tuple(sorted({*_providers(), *(row.provider for row in price_rows(ApiPrice))}))
 
 
 def model_names(provider: str) -> tuple[str, ...]:
     """The names of every model with a price at `provider`, as the sources spell them."""
     listed = _providers().get(provider)
     own = [m.id for m in listed.models] if listed else []
-    return tuple(dict.fromkeys((*own, *(row.model for row in _hosted_rows() if row.provider == provider))))
+    return tuple(dict.fromkeys((*own, *(row.model for row in price_rows(ApiPrice) if row.provider == provider))))
 
 
 @cached_with_own(ApiPrice)
@@ -183,7 +183,7 @@ def _texts(clause: object) -> Iterator[str]:
 
 
 def _hosted_row(provider: str, name: str, as_of: date) -> ApiPrice | None:
-    rows = _rows_of(_hosted_rows(), provider, name)
+    rows = _rows_of(price_rows(ApiPrice), provider, name)
     known = newest_rows(rows, lambda row: row.provider, as_of)
     if rows and not known:
         earliest = min(row.date for row in rows)
@@ -222,7 +222,7 @@ def maker_of(model: str) -> str | None:
 
 def sellers_of(model: str) -> list[str]:
     """The ids of all providers that have a price for `model`, sorted; gateways only where nobody else has it."""
-    hosted = [row.provider for row in _hosted_rows() if row.model.lower() in (model.lower(), tuned_base(model))]
+    hosted = [row.provider for row in price_rows(ApiPrice) if row.model.lower() in (model.lower(), tuned_base(model))]
     owners = sorted({*_listed_sellers(model), *hosted})
     return [o for o in owners if not o.startswith(GATEWAYS)] or owners
 
@@ -238,7 +238,3 @@ def _providers() -> "dict[str, Provider]":
     from genai_prices.data_snapshot import get_snapshot
 
     return {provider.id: provider for provider in get_snapshot().providers}
-
-
-def _hosted_rows() -> tuple[ApiPrice, ...]:
-    return price_rows(ApiPrice)

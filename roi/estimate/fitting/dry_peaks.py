@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from roi.estimate.training.memory import STUCK
+from roi.estimate.training.beyond_peak import STUCK
 from roi.facts.profiles import DryRunSearch
 
 
@@ -44,8 +44,11 @@ class DryPeaks:
 
     def needed(self, peak: DryPeak | DryRunSearch) -> float:
         """What a full card must reserve at this size, bytes: the peak and STUCK of what comes and goes."""
-        resident = self.own.allocated_bytes - self.dynamic_bytes
-        return min(peak.reserved_bytes, peak.allocated_bytes + STUCK * max(peak.allocated_bytes - resident, 0.0))
+        return min(peak.reserved_bytes, peak.allocated_bytes + STUCK * self.moving(peak))
+
+    def moving(self, peak: DryPeak | DryRunSearch) -> float:
+        """What comes and goes within a step of this size, bytes."""
+        return max(peak.allocated_bytes - self.own.allocated_bytes + self.dynamic_bytes, 0.0)
 
     def limits_run(self, gpu: str, room_bytes: float) -> tuple[int, int] | None:
         """The limits that were run for the card, as long as they are the largest sizes that were run and have room today."""
@@ -58,10 +61,13 @@ class DryPeaks:
         """Most sequences of the plan's length that need at most `room_bytes`; 0 = none."""
         return self._largest([(p.micro_batch, self.needed(p)) for p in self.ladder if p.seq == self.own.seq], room_bytes, 1)
 
-    def reserved_at(self, micro_batch: int) -> float:
-        """Reserved bytes at the plan's length, on the line through the ladder."""
-        points = dict(sorted((p.micro_batch, p.reserved_bytes) for p in self.ladder if p.seq == self.own.seq))
-        return float(np.interp(micro_batch, list(points), list(points.values())))
+    def at(self, micro_batch: int) -> DryPeak:
+        """The peak of so many sequences of the plan's length, on the line through the ladder."""
+        points = sorted({p.micro_batch: p for p in self.ladder if p.seq == self.own.seq}.items())
+        sizes = [size for size, _ in points]
+        allocated, reserved = (float(np.interp(micro_batch, sizes, [getattr(p, name) for _, p in points]))
+                               for name in ("allocated_bytes", "reserved_bytes"))
+        return DryPeak(micro_batch, self.own.seq, allocated, reserved, ran=micro_batch in sizes)
 
     def longest_seq(self, room_bytes: float, step: int) -> int:
         """Longest sequence at the plan's micro-batch, in multiples of `step` tokens or the ladder's end; 0 = none."""

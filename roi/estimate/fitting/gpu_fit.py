@@ -22,7 +22,8 @@ from roi.estimate.fitting.dry_peaks import DryPeaks
 from roi.estimate.fitting.overhead import Overhead, planned_range, replayed_range
 from roi.estimate.fitting.smaller_plans import Family, changes, smaller_plans
 from roi.estimate.training.adapters import check_rank
-from roi.estimate.training.memory import PHASES, STUCK, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
+from roi.estimate.training.beyond_peak import STUCK
+from roi.estimate.training.memory import PHASES, MemoryBreakdown, card_kind, on_card, training_memory, workspace_bytes
 from roi.estimate.training.plan import TrainingPlan, check_context
 from roi.estimate.training.setting import refusal
 from roi.facts.gpu import Gpu
@@ -190,7 +191,7 @@ def _fit_dry(
     known: Breakdowns, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: DryPeaks, closed: MemoryBreakdown,
 ) -> GpuFit:
     """The fit with the dry run's peak; replicas add a gradient bucket, newer cards a larger cuBLAS workspace."""
-    context, _, most = overhead.context_bytes
+    context = overhead.context_bytes[0]
     more = workspace_bytes(gpu) - dry.workspace_bytes
     bucket = float(closed.adapters_bytes) if plan.gpus > 1 and plan.adapter else 0.0
     allocated, reserved = dry.own.allocated_bytes + more + bucket, dry.own.reserved_bytes + more + bucket
@@ -211,17 +212,20 @@ def _fit_dry(
     room = gpu.memory_bytes - context - more - bucket
     ran = dry.limits_run(gpu.id, room) if plan.gpus == 1 else None
     batch, longest = ran or (dry.largest_micro_batch(room), dry.longest_seq(room, SEQ_STEP))
-    search: Callable[[], Nearest] | None = None
-    if not fit.fits:
-        own = NO_OTHER
-        if batch >= 1:
-            wanted = dry.reserved_at(batch) + more + bucket
-            _, _, highest = replayed_range(allocated, wanted, unit * batch / float(plan.micro_batch))
-            own = Nearest(f"micro-batch {batch}", min(wanted + context, gpu.memory_bytes), highest + most > gpu.memory_bytes)
-        search = partial(_nearest_plan, known, plan, gpu, overhead, (batch, own))
+
+    def by_run(other: TrainingPlan) -> tuple[_Room, Nearest]:
+        """The plan's run with fewer sequences, judged as its own is above."""
+        peak = dry.at(int(other.micro_batch))
+        allocated, reserved = (x + more + bucket for x in (peak.allocated_bytes, peak.reserved_bytes))
+        held = replace(memory, peak_allocated_bytes=allocated, dynamic_bytes=dry.moving(peak), process_bytes=0.0)
+        part = float(other.micro_batch) / float(plan.micro_batch)
+        room = _room(gpu, overhead, held, replayed_range(allocated, reserved, unit * part), plan)
+        return room, Nearest(changes(plan, other), min(reserved + context, gpu.memory_bytes), room.tight)
+
     return GpuFit(
         gpu=gpu, memory=memory, **fit._asdict(), largest_micro_batch=batch, longest_seq=longest,
-        binds=PARTS[int(np.argmax([parts[name] for name in PARTS]))], limits_run=ran is not None, search=search,
+        binds=PARTS[int(np.argmax([parts[name] for name in PARTS]))], limits_run=ran is not None,
+        search=None if fit.fits else partial(_nearest_plan, known, plan, gpu, overhead, by_run),
     )
 
 
@@ -252,13 +256,13 @@ Look = Callable[[TrainingPlan], tuple[_Room, Nearest]]
 
 
 def _nearest_plan(
-    known: Breakdowns, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, dry: tuple[int, Nearest] | None = None,
+    known: Breakdowns, plan: TrainingPlan, gpu: Gpu, overhead: Overhead, by_run: Look | None = None,
 ) -> Nearest:
     """The smallest change of plan that fits in closed form: of the first family that has one, that of the largest size.
 
     One for which the allocator keeps its cache comes before all that are squeezed. A smaller size is one that fits at the 95th
-    percentile, where one does. `dry` is the plan's own largest micro-batch by its dry run, 0 where none fits, in place of the
-    closed form's.
+    percentile, where one does. `by_run` says what the plan's own dry run makes of fewer sequences, in place of the
+    closed form.
     """
     squeezed, tried = list[Nearest](), dict[str, float]()
 
@@ -270,11 +274,9 @@ def _nearest_plan(
         return room, Nearest(name, float(memory.process_bytes), room.tight)
 
     for family in known.smaller(plan):
-        by_run = dry is not None and family.field == "micro_batch"
-        found = [each for other in family.plans if other != plan or not by_run
-                 if (each := _largest_of(family, other, look, squeezed, whole=other != plan)) is not None]
-        if dry is not None and dry[0] and plan in family.plans:
-            found.insert(0, _Found(False, not dry[1].tight, dry[0], dry[1]))
+        runs = by_run if by_run is not None and family.field == "micro_batch" else look
+        found = [each for other in family.plans if (
+            each := _largest_of(family, other, runs if other == plan else look, squeezed, whole=other != plan)) is not None]
         if found:
             return max(found, key=lambda each: each.kept).near
     least = min(tried, key=lambda name: tried[name], default="")

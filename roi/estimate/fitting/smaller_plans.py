@@ -39,6 +39,7 @@ class Family(NamedTuple):
 def smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[Family]:
     """Families of plans that need less, from the smallest change to the largest; of one, the largest size is the nearest."""
     yield _alike(plan)
+    yield from _masked(plan)
     if plan.adapter and trains_experts(model, plan.targets):
         yield _alike(replace(plan, targets="attention"))
     if plan.prepared and model.mixture:
@@ -71,7 +72,7 @@ def smaller_plans(model: ModelShape, plan: TrainingPlan) -> Iterator[Family]:
 
 
 def changes(asked: TrainingPlan, other: TrainingPlan) -> str:
-    """What the other plan has that was not asked for, in words; empty where nothing."""
+    """What the other plan has that was not asked for, all of it together, in words; empty where nothing."""
     told = list[str]()
     if other.method != asked.method:
         told.append(NAMES[other.method] + f" of rank {other.rank:g}" * _sized_otherwise(asked))
@@ -82,12 +83,27 @@ def changes(asked: TrainingPlan, other: TrainingPlan) -> str:
     told += [f"targets {other.targets}"] * (other.targets != asked.targets)
     told += [f"kernels {other.kernels}"] * (other.kernels != asked.kernels)
     told += ["offload to the host's memory"] * (other.offload != asked.offload)
-    steps = [f"micro-batch {other.micro_batch:,.0f}"] * (other.micro_batch != asked.micro_batch)
+    masked = " of unequal lengths, whose mask takes a kernel that keeps no scores" * (other.micro_batch > asked.micro_batch)
+    steps = [f"micro-batch {other.micro_batch:,.0f}{masked}"] * (other.micro_batch != asked.micro_batch)
     steps += ["checkpointing"] * (not asked.checkpointing and other.checkpointing)
     told += [" + ".join(steps)] if steps else []
     told += ["checkpoints of inputs alone"] * (asked.checkpointing and other.checkpoints != asked.checkpoints)
     told += [f"{other.seq:,.0f} tokens"] * (other.seq != asked.seq)
-    return ", ".join(told)
+    if len(told) < 2:
+        return "".join(told)
+    *several, last = told[1:]
+    return f"{told[0]} with {', '.join(several)}{' and ' if several else ''}{last}"
+
+
+def _masked(plan: TrainingPlan) -> Iterator[Family]:
+    """Two rows for one that does not fit: padded to each other they have a mask, and SDPA repeats grouped keys and values.
+
+    Of one row without a mask they stay grouped (transformers' use_gqa_in_sdpa), which FlashAttention and the math path alone
+    take; cards older than compute capability 8.0 have the latter, which keeps the score of every pair (`Setting.scored`).
+    Elsewhere two rows need more than one, so that none of these plans has room.
+    """
+    if plan.attention == "sdpa" and plan.micro_batch == 1 and plan.padded and not plan.packed:
+        yield Family(tuple(replace(each, micro_batch=2.0) for each in _alike(plan).plans), "micro_batch", ())
 
 
 def _alike(plan: TrainingPlan) -> Family:

@@ -32,6 +32,7 @@ from roi.estimate.training.activations import (
 )
 from roi.estimate.training.adapters import kbit_preparation_bytes, largest_dequantised_bytes, unpacked_bytes
 from roi.estimate.training.attention import mask_bytes
+from roi.estimate.training.beyond_peak import STUCK, loose_bytes, pools_bytes
 from roi.estimate.training.plan import DTYPE_BYTES, TrainingPlan
 from roi.estimate.training.setting import Setting, has_flash, read_setting
 from roi.estimate.training.sharding import GatheredTensors, flat_gradients, gathered_tensors, held_states
@@ -67,20 +68,6 @@ TORCHTUNE_CHUNKS: Final = 8.0
 """Chunks of torchtune's loss (modules/loss/ce_chunked_output_loss.py, num_output_chunks)."""
 CONTEXT_BYTES: Final = 0.45 * GIB
 """CUDA context and loaded kernels of torch, cuBLAS and bitsandbytes: 0.3 to 0.6 GiB by card and driver, outside torch."""
-LOOSE_DYNAMIC: Final = 0.08
-"""Share of what comes and goes within a step that lies in the gaps of segments, beside one fp32 logits tensor: a freed
-logits-sized block is cut up by the tensors of backward, and the next large one opens a segment of its own. One rule with and
-without checkpointing, so that what reserves rises with what is kept (120 replays: mean error of reserved memory 3.7%, as with
-half a tensor without checkpointing; efficiencies.json)."""
-SIDE_STREAMS: Final = 0.1
-"""The same share besides under FSDP before fully_shard: blocks that another stream still uses are not free when they are freed
-(record_stream; torchtitan on FSDP2: fully_shard needs 7% less of Llama-2-7B on eight GPUs). In 12 pairs of adapter rows of
-fms-acceleration, FSDP leaves 0.06 to 0.1 of what comes and goes more in reserve than one GPU does, by nvidia-smi."""
-STUCK: Final = 0.06
-"""Share of what comes and goes within a step that a full card still lacks: where the driver has nothing left, torch gives its
-free segments back and asks again (CUDACachingAllocator.cpp, release_cached_blocks), and what lies in the gaps of segments in
-use stays. Median of 24 of the grid's dry runs, each replayed on the smallest card on which it runs (0.05 with checkpointing,
-0.08 without; 90% 0.39). Of fms-acceleration's rows, which say both, six with 64 to 75 GiB allocated fill a card of 79.2."""
 
 
 @dataclass(frozen=True)
@@ -114,18 +101,26 @@ class MemoryBreakdown:
     dequantisation_bytes: Number
     """The largest dequantised weight, part of backward's transients."""
     loose_bytes: Number
-    """What the caching allocator typically holds beyond the peak: the unit of `slack`."""
+    """What gaps between the caching allocator's blocks typically hold: the unit of `slack`."""
+    pools_bytes: Number
+    """What lies free at the peak in the pools of FSDP's streams (beyond_peak.py)."""
     dynamic_bytes: Number
     """Part of the peak that comes and goes within a step: gradients, activations, logits, temporaries."""
     saved_bytes: Number
     """Activations kept at the end of forward."""
     reserved_bytes: Number
-    """With the caching allocator's slack on the dynamic part: freed blocks that no later tensor fits into. Above what the card
-    has only where the plan does not fit it."""
+    """With those pools and the caching allocator's slack: freed blocks that no later tensor fits into. Above what the card has
+    only where the plan does not fit it."""
     context_bytes: Number
     """CUDA context and kernels, outside torch."""
     process_bytes: Number
     """reserved + context: what nvidia-smi shows."""
+
+    @property
+    def beyond_bytes(self) -> tuple[Number, Number]:
+        """What is reserved beyond the peak: pools of other streams, as far as the card has room for them, and slack."""
+        beyond = self.reserved_bytes - self.peak_allocated_bytes
+        return np.minimum(self.pools_bytes, beyond), np.maximum(beyond - self.pools_bytes, 0.0)
 
 
 def workspace_bytes(gpu: Gpu | None) -> float:
@@ -145,7 +140,7 @@ def card_kind(gpu: Gpu | None) -> tuple[float, bool]:
 
 def on_card(memory: MemoryBreakdown, slack: Number, context: Number, gpu: Gpu | None = None) -> MemoryBreakdown:
     """The breakdown with this slack and context, as `training_memory` makes it with them: no more slack than the card has."""
-    reserved = memory.peak_allocated_bytes + memory.loose_bytes * np.asarray(slack, dtype=float)
+    reserved = memory.peak_allocated_bytes + memory.pools_bytes + memory.loose_bytes * np.asarray(slack, dtype=float)
     if gpu is not None:
         needed = memory.peak_allocated_bytes + STUCK * memory.dynamic_bytes
         reserved = np.minimum(reserved, np.maximum(needed, gpu.memory_bytes - context))
@@ -187,9 +182,9 @@ def training_memory(
     live = Live(*(_choose(best, parts) for parts in zip(*phases, strict=True)))
     peak = stacked.max(axis=0)
     dynamic = peak - resident
-    whole = not (plan.chunked_head or _chunked(plan) or plan.loss == "split")
-    streams = SIDE_STREAMS * float(plan.sharding == "fsdp" and not plan.fsdp2)
-    loose = 4.0 * s.tokens * model.vocab * float(whole) + (LOOSE_DYNAMIC + streams) * dynamic
+    whole = float(not (plan.chunked_head or _chunked(plan) or plan.loss == "split"))
+    loose = loose_bytes(plan, logits=4.0 * s.tokens * model.vocab * whole, dynamic=dynamic, moments=moments)
+    pools = pools_bytes(plan, totals=totals, gathered=[p.gathered for p in phases], reduced=(*[carried] * 3, *[gradients] * 3))
     every = np.zeros_like(peak)
     return on_card(MemoryBreakdown(
         weights_bytes=every + weights, adapters_bytes=every + adapters, gathered_bytes=live.gathered,
@@ -199,7 +194,7 @@ def training_memory(
         phase_bytes=(stacked[0], stacked[1], stacked[2:5].max(axis=0), stacked[5]),
         preparation_bytes=every + kbit_preparation_bytes(model, plan),
         dequantisation_bytes=every + largest_dequantised_bytes(model, plan),
-        dynamic_bytes=dynamic, loose_bytes=loose, saved_bytes=every + _saved(s, layer), reserved_bytes=peak,
+        dynamic_bytes=dynamic, loose_bytes=loose, pools_bytes=pools, saved_bytes=every + _saved(s, layer), reserved_bytes=peak,
         context_bytes=every, process_bytes=peak,
     ), slack, context, gpu)
 

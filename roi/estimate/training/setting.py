@@ -27,6 +27,8 @@ CUDNN_HEAD_DIM: Final = 128
 """cuDNN's attention takes head dimensions up to this where a gradient is wanted (torch, sdp_utils.cpp)."""
 WITHOUT_SDPA: Final = ("gemma2", "gpt_oss", "bloom", "gpt_neo", "mpt")
 """Families whose class has no SDPA (soft-capped scores, sinks, ALiBi): transformers gives them eager attention."""
+WITHOUT_FLASH: Final = ("bloom", "llama4_text", "mpt")
+"""Families whose class refuses FlashAttention (`_supports_flash_attn`): ALiBi, chunks of attention."""
 ALWAYS_MASKED: Final = ("falcon",)
 """Families whose class always asks for the causal mask, to which it may add ALiBi (allow_is_causal_skip=False)."""
 UNBIASED: Final = ("mpt", "dbrx")
@@ -327,11 +329,16 @@ def optimizer_refusal(plan: TrainingPlan) -> str:
 
 
 def _unrun_attention(model: ModelShape, plan: TrainingPlan) -> str:
-    """Why the pinned kernel of SDPA would not run; empty where it would.
+    """Why the attention that is asked for would not run, a pinned kernel of SDPA or FlashAttention; empty where it would.
 
-    FlashAttention takes no mask; memory-efficient attention no grouped heads, unless they are repeated (`Setting.repeated`;
-    aten's sdp_utils.cpp).
+    transformers refuses what a class has not (modeling_utils.py, _flash_attn_can_dispatch and _sdpa_can_dispatch; plain sdpa is
+    its default, which falls back to eager). FlashAttention takes no mask; memory-efficient attention no grouped heads, unless
+    they are repeated (`Setting.repeated`; aten's sdp_utils.cpp).
     """
+    lacking = WITHOUT_FLASH if plan.attention in FLASH_PACKAGES else WITHOUT_SDPA if plan.attention.startswith("sdpa-") else ()
+    if model.family in lacking and plan.stack == "transformers":
+        other = "take eager" + " or flash" * (lacking is WITHOUT_SDPA and model.family not in WITHOUT_FLASH)
+        return f"attention: {plan.attention} is not possible with the class of {model.id} ({model.family}); {other}"
     masked = plan.packed or (plan.padded and bool(np.any(np.asarray(plan.micro_batch) > 1.0)))
     heads = [a for a in model.attention if a.kind in ("full", "sliding")]
     if plan.attention == "sdpa-flash" and masked:

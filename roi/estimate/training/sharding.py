@@ -96,9 +96,9 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
     """What one of `gpus` GPUs holds between uses, bytes; broadcasts over rank and gpus.
 
     Without sharding: everything, and beyond one GPU the bucket of DistributedDataParallel, as large as the gradients.
-    DeepSpeed keeps an fp32 copy of what is trained in 16 bits and its moments in fp32, and casts a gradient to fp32 to
-    update (ZeRO-3 a sub-group at a time). FSDP under autocast holds its shard of what is trained in fp32, gradients and
-    moments too, and casts what it gathers (mixed precision); without, everything stays in the model's dtype.
+    DeepSpeed keeps an fp32 copy of what is trained (ZeRO-3 of what is in 16 bits) and its moments in fp32, and casts a gradient
+    to fp32 to update (ZeRO-3 a sub-group at a time). FSDP under autocast holds its shard of what is trained in fp32, gradients
+    and moments too, and casts what it gathers (mixed precision); without, everything stays in the model's dtype.
     Gradients are reduced in every micro-step; a loop that accumulates under no_sync() holds them unsharded instead.
     """
     trained = trained_parameters(model, plan)
@@ -136,14 +136,16 @@ def held_states(model: ModelShape, plan: TrainingPlan, gpus: Number) -> HeldStat
             moments_bytes=moments * share, update_bytes=temporaries * share, buckets_bytes=0.0,
             gradients_bytes=whole if flat_gradients(plan) and plan.accumulation > 1 else gradients * grown * share,
         )
-    copy = 4.0 * trained if wide else 0.0 * trained
+    # stages 1 and 2 clone what they update in fp32 too (stage_1_and_2.py, single_partition_of_fp32_groups), stage 3 does not
+    copy = 4.0 * trained if wide or plan.sharding != "zero3" else 0.0 * trained
     part = trained * share
     at_once = np.minimum(part, SUB_GROUP_PARAMETERS) if plan.sharding == "zero3" else part
     fraction = at_once / np.where(part > 0.0, part, 1.0)
     temporaries = temporaries * share * fraction
     # a gradient is flattened (a copy) and cast to fp32; its 16-bit parts go before the update starts
     flat = plan.trained_bytes * at_once
-    widened = 4.0 * at_once + np.maximum(flat, temporaries - flat) if wide else temporaries
+    apart = np.maximum(flat, temporaries) if plan.sharding != "zero3" else temporaries
+    widened = 4.0 * at_once + np.maximum(flat, temporaries - flat) if wide else apart
     if plan.sharding == "zero1":  # whole gradients go when each GPU has copied its part; one bucket, since nothing overlaps
         return HeldStates(
             weights_bytes=weights, adapters_bytes=adapters, moments_bytes=(moments + copy) * share, gradients_bytes=gradients,

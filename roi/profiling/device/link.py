@@ -1,20 +1,15 @@
 """`roi profile device --link`: how fast the cards of this machine reduce, gather and scatter, by size of the message."""
 
-import pickle
 import tempfile
-import time
 from pathlib import Path
-from typing import Final
 
-from roi.disk import read_text, replace_file
+from roi.disk import read_text
 from roi.errors import InputError, RoiError
 from roi.facts.profiles import DeviceProfile, LinkRate
-from roi.profiling.device.link_run import LINK, ORDER, RATES, SIZES, LinkOrder
+from roi.profiling.device.link_run import LINK, RATES, SIZES, LinkOrder
 from roi.profiling.session import Session
 from roi.profiling.stack import torch
-from roi.profiling.torchrun import MOST_BYTES, first_failure, start_ranks
-
-LOOK_S: Final = 0.2
+from roi.profiling.torchrun import MOST_BYTES, first_failure, run_ranks
 
 
 def cards_here(device: str) -> int:
@@ -33,19 +28,15 @@ def profile_link(session: Session, gpus: int) -> DeviceProfile:
     """
     link: tuple[LinkRate, ...] = ()
 
-    def run() -> None:
+    def look() -> None:
         nonlocal link
-        replace_file(folder / ORDER, pickle.dumps(LinkOrder(session.device, session.budget_s)), "--link")
-        try:
-            with start_ranks("roi.profiling.device.link_run", folder, gpus) as child:
-                while child.exit_code is None:
-                    session.show(f"link between {gpus} ranks")
-                    time.sleep(LOOK_S)
-                code, said = child.exit_code, child.last_lines(60)
-        finally:
-            if (folder / LINK).exists():
-                link = RATES.validate_json(read_text(folder / LINK, MOST_BYTES))
-        if code:
+        session.show(f"link between {gpus} ranks")
+        if (folder / LINK).exists():
+            link = RATES.validate_json(read_text(folder / LINK, MOST_BYTES))
+
+    def run() -> None:
+        order = LinkOrder(session.device, session.budget_s)
+        if (said := run_ranks("roi.profiling.device.link_run", folder, order, gpus, look)) is not None:
             failure = first_failure(folder, gpus, said)
             raise RoiError(f"rank {failure.rank}: {failure.said}")
 

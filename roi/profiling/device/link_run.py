@@ -6,7 +6,6 @@ Rank 0 writes into FOLDER what is done after every size, so that it outlives a j
 from roi.profiling.stack import torch
 
 # isort: split
-import pickle
 import sys
 import time
 from collections.abc import Callable
@@ -19,9 +18,9 @@ from torch import distributed
 from roi.disk import replace_file
 from roi.facts.profiles import Collective, LinkRate
 from roi.profiling.device.operator_rates import synchronise
+from roi.profiling.torchrun import read_order
 from roi.profiling.train.ranks import ALL_GATHER, REDUCE_SCATTER, Ranks, run_as_rank
 
-ORDER: Final = "order.pickle"
 LINK: Final = "link.json"
 RATES: Final = TypeAdapter(tuple[LinkRate, ...])
 SIZES: Final = {"cuda": tuple(1024 * 4**n for n in range(10)), "cpu": tuple(1024 * 4**n for n in range(8))}
@@ -43,12 +42,8 @@ class LinkOrder(NamedTuple):
 
 def main(folder: Path) -> int:
     """Do what the order in `folder` says; the exit code."""
-    order: LinkOrder = pickle.loads((folder / ORDER).read_bytes())  # noqa: S301 -- our own, in a folder of mode 0700
-
-    def work(ranks: Ranks) -> None:
-        _time_link(ranks, order.budget_s, folder)
-
-    return run_as_rank(order.device, folder, work)
+    order: LinkOrder = read_order(folder)
+    return run_as_rank(order.device, folder, lambda ranks: _time_link(ranks, order.budget_s, folder))
 
 
 def _time_link(ranks: Ranks, budget_s: float, folder: Path) -> None:

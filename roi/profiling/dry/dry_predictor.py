@@ -105,17 +105,17 @@ def _of_kind(run: MeasuredRun, peaks: _Peaks, share: float, overhead: Overhead) 
     low, high = allocated * (1.0 - TAPE_ERROR), allocated * (1.0 + TAPE_ERROR)
     if run.memory_kind == "allocated":
         return Prediction(allocated, low, high)
-    closed = training_memory(run.model, run.plan, run.gpu)
+    context, least, most = _context(run, overhead)
+    closed = training_memory(run.model, run.plan, run.gpu, overhead.slack[0], context)
     if run.plan.sharding == "none":
         reserved, under, over = replayed_range(allocated, peaks.reserved * share, float(closed.loose_bytes))
-    else:
+    else:  # the central figure is no more than the card has, as the closed form's
         scale = allocated / float(closed.peak_allocated_bytes)
-        reserved, under, over = (scale * each for each in reserved_range(closed, overhead))
+        reserved, under, over = (scale * x for x in (float(closed.reserved_bytes), *reserved_range(closed, overhead)[1:]))
     if EMPTIED_CACHE in marks:
         reserved, under = allocated, low
     if run.memory_kind == "reserved":
         return Prediction(reserved, min(under, reserved), over)
-    context, least, most = _context(run, overhead)
     if run.memory_kind == "process":
         return Prediction(reserved + context, under + least, over + most)
     return Prediction(reserved, low, over + most)

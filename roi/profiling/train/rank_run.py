@@ -4,7 +4,6 @@ Rank 0 writes the profile into FOLDER whenever a size is done, so that what was 
 rank that fails writes why.
 """
 
-import pickle
 import sys
 import time
 from pathlib import Path
@@ -12,19 +11,17 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from roi.disk import replace_file
-from roi.facts.profiles import RankPoint, TrainPoint, TrainProfile
+from roi.facts.profiles import RankPoint, TrainPoint
 from roi.profiling.board import Draw, open_board
 from roi.profiling.session import Session, read_environment
 from roi.profiling.stack import torch
+from roi.profiling.torchrun import read_order
 from roi.profiling.train import train_point
 from roi.profiling.train.ranks import Ranks, run_as_rank
-from roi.profiling.train.real_model import trained_count
-from roi.profiling.train.short_run import TrainRequest, set_up, share
+from roi.profiling.train.short_run import TrainRequest, set_up, share, train_profile
 from roi.profiling.train.train_point import PointRun
 from roi.profiling.train.training_steps import Step, TrainingSetup, run_steps
-from roi.store.profiles.plan_record import plan_record
 
-ORDER: Final = "order.pickle"
 PROFILE: Final = "profile.json"
 ALONE: Final = 5
 """Steps without communication."""
@@ -51,7 +48,7 @@ class _Measured(NamedTuple):
 
 def main(folder: Path) -> int:
     """Do what the order in `folder` says; the exit code."""
-    order: RankOrder = pickle.loads((folder / ORDER).read_bytes())  # noqa: S301 -- our own, in a folder of mode 0700
+    order: RankOrder = read_order(folder)
     return run_as_rank(order.device, folder, lambda ranks: _Rank(order, ranks, folder).run())
 
 
@@ -133,14 +130,9 @@ class _Rank:
         """Rank 0 writes the profile so far."""
         if self.ranks.rank or not self.done:
             return
-        points = tuple(self._point(one) for one in self.done)
         last = next((one.draw for one in reversed(self.done) if one.draw.sm_clock_hz is not None), None)
-        request = self.order.request
-        profile = TrainProfile(
-            started=self.session.started, environment=self.session.environment_under_load(last), model=request.model.name,
-            plan=plan_record(setup.plan), weights="random" if request.model.weights is None else str(request.model.weights),
-            trained_parameters=trained_count(setup.model), points=points, budget_s=self.order.budget_s,
-            complete=self.complete, notes=self.session.all_notes)
+        profile = train_profile(self.order.request, setup, self.session, map(self._point, self.done), last,
+                                complete=self.complete)
         replace_file(self.folder / PROFILE, profile.model_dump_json(by_alias=True))
 
     def _point(self, one: _Measured) -> TrainPoint:

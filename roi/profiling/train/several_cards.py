@@ -1,6 +1,5 @@
 """A training run on several cards: torchrun starts a process for each; this one watches them and keeps what they measured."""
 
-import pickle
 import tempfile
 import time
 from dataclasses import replace
@@ -8,18 +7,17 @@ from pathlib import Path
 from typing import Final
 
 from roi.catalog.cards.gpus import find_gpu
-from roi.disk import read_text, replace_file
+from roi.disk import read_text
 from roi.errors import InputError, RoiError
 from roi.estimate.training.memory import training_memory
 from roi.facts.profiles import TrainPoint, TrainProfile
 from roi.profiling.session import Session
-from roi.profiling.torchrun import MOST_BYTES, check_ranks, first_failure, start_ranks
-from roi.profiling.train.rank_run import ORDER, PROFILE, RankOrder
+from roi.profiling.torchrun import MOST_BYTES, check_ranks, first_failure, run_ranks
+from roi.profiling.train.rank_run import PROFILE, RankOrder
 from roi.profiling.train.short_run import TrainRequest
 
 OPTIMIZERS: Final = ("adamw", "adamw-foreach")
 """Those whose states follow a sharded parameter."""
-LOOK_S: Final = 0.2
 
 
 def check_cards(request: TrainRequest, device: str, *, force: bool) -> None:
@@ -73,20 +71,10 @@ class _Job:
     def run(self) -> None:
         """Start the processes and wait for them; what they measured is in `profile` afterwards, also after a signal."""
         order = RankOrder(self.request, self.session.device, self.session.seed, self.session.budget_s)
-        replace_file(self.folder / ORDER, pickle.dumps(order), "--gpus")
         gpus, began_s = int(self.request.plan.gpus), time.monotonic()
-        try:
-            with start_ranks("roi.profiling.train.rank_run", self.folder, gpus) as child:
-                while child.exit_code is None:
-                    profile = self._read()
-                    done = 0 if profile is None else len(profile.points)
-                    self.session.show(f"{gpus} ranks: {done} of {len(self.request.points)} sizes done")
-                    time.sleep(LOOK_S)
-                code, said = child.exit_code, child.last_lines(60)
-        finally:
-            self.profile = self._read()
+        said = run_ranks("roi.profiling.train.rank_run", self.folder, order, gpus, self._look)
         self.session.notes.append(f"{gpus} ranks, {time.monotonic() - began_s:.0f} s with their start")
-        if code:
+        if said is not None:
             self._explain(said)
 
     def predicted(self, point: TrainPoint) -> TrainPoint:
@@ -99,9 +87,12 @@ class _Job:
         return point.model_copy(update={
             "predicted_allocated_bytes": float(training_memory(shape, plan, gpu).peak_allocated_bytes)})
 
-    def _read(self) -> TrainProfile | None:
-        file = self.folder / PROFILE
-        return TrainProfile.model_validate_json(read_text(file, MOST_BYTES)) if file.exists() else None
+    def _look(self) -> None:
+        """Read what is measured so far, and show how much it is."""
+        if (file := self.folder / PROFILE).exists():
+            self.profile = TrainProfile.model_validate_json(read_text(file, MOST_BYTES))
+        done, ranks = 0 if self.profile is None else len(self.profile.points), self.request.plan.gpus
+        self.session.show(f"{ranks:.0f} ranks: {done} of {len(self.request.points)} sizes done")
 
     def _explain(self, log: list[str]) -> None:
         """Raise, or note where memory ran out, why the processes ended: the first that failed has the word."""
@@ -112,4 +103,3 @@ class _Job:
             if self.profile is not None:
                 return
         raise RoiError(f"rank {first.rank}: {first.said}")
-

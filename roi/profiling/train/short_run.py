@@ -1,6 +1,6 @@
 """A short real training run: what cannot run is said first; then a model is built, stepped, and told as a profile."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
@@ -77,13 +77,19 @@ def profile_train(request: TrainRequest, session: Session) -> TrainProfile:
     if not stepping.measured:
         raise RoiError(stepping.why_nothing())
     session.notes += stepping.enough()
+    profile = train_profile(request, setup, session, stepping.points, stepping.last_draw,
+                            complete=not (stepping.ended or session.cut))
+    return profile.model_copy(update={"largest_micro_batch": stepping.largest})
+
+
+def train_profile(request: TrainRequest, setup: TrainingSetup, session: Session, points: Iterable[TrainPoint],
+                  draw: Draw | None, *, complete: bool) -> TrainProfile:
+    """The profile of these points; `draw` is that of the last one that read clocks."""
     return TrainProfile(
-        started=session.started, environment=session.environment_under_load(stepping.last_draw), model=request.model.name,
+        started=session.started, environment=session.environment_under_load(draw), model=request.model.name,
         plan=plan_record(setup.plan), weights="random" if request.model.weights is None else str(request.model.weights),
         trained_parameters=trained_count(setup.model), compiled=request.compiled, lengths=length_shares(request.lengths),
-        points=tuple(stepping.points), largest_micro_batch=stepping.largest,
-        budget_s=session.budget_s, complete=not (stepping.ended or session.cut), notes=session.all_notes,
-    )
+        points=tuple(points), budget_s=session.budget_s, complete=complete, notes=session.all_notes)
 
 
 def set_up(request: TrainRequest, session: Session, ranks: "Ranks | None" = None) -> TrainingSetup:

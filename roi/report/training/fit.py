@@ -255,11 +255,12 @@ def _memory_table(report: FitReport) -> Table:
     slack, spaces = ("c", "cuBLAS workspaces") if report.dry is None else ("r", "workspaces, blocks rounded up")
     gradients = own if not _bucket(report) else "df" if report.dry and report.dry.parts_bytes.get("gradients") else "f"
     weights = f"weights (fp32 preparation {prepared / GIB:.2f} of it)" if prepared else "weights"
+    pools, gaps = m.beyond_bytes
     parts = [(name, float(value), mark) for name, value, mark in (
         (weights, m.weights_bytes, own), ("adapters", m.adapters_bytes, own), ("gathered layers", m.gathered_bytes, own),
         ("gradients", m.gradients_bytes, gradients), ("optimizer", m.optimizer_bytes, own),
         ("activations", m.activations_bytes, own), ("logits, loss and their gradients", m.logits_bytes, own),
-        (spaces, m.workspaces_bytes, own), ("allocator slack", m.reserved_bytes - m.peak_allocated_bytes, slack),
+        (spaces, m.workspaces_bytes, own), ("pools of FSDP's streams", pools, slack), ("allocator slack", gaps, slack),
         ("CUDA context" + ", collectives" * has_collectives(report.plan), m.context_bytes, "c"),
     ) if value > 0]
     wide = max(len(mark) for _, _, mark in parts)

@@ -13,7 +13,7 @@ from roi.units import GIB
 SHOWN, FEW = 12, 3
 """Cards of the picture, the cheapest that fit; and of those that have too little, the largest, so many at most."""
 PARTS = ("weights", "adapters", "gathered layers", "gradients", "optimizer", "activations", "logits and loss", "workspaces",
-         "allocator slack", "CUDA context")
+         "pools of FSDP's streams", "allocator slack", "CUDA context")
 STATES = ("fits", "tight", "does not fit")
 POINTS = 400
 """Columns of a timeline: each holds the highest of its slices."""
@@ -70,7 +70,7 @@ def parts_at_peak(report: FitReport) -> Spec:
     """The parts that are alive at the peak on the first card, GiB; they sum to the process's memory."""
     m = report.lines[0].fit.memory
     sizes = (m.weights_bytes, m.adapters_bytes, m.gathered_bytes, m.gradients_bytes, m.optimizer_bytes, m.activations_bytes,
-             m.logits_bytes, m.workspaces_bytes, m.reserved_bytes - m.peak_allocated_bytes, m.context_bytes)
+             m.logits_bytes, m.workspaces_bytes, *m.beyond_bytes, m.context_bytes)
     found = [(name, float(size)) for name, size in zip(PARTS, sizes, strict=True) if float(size) > 0]
     rows: list[Spec] = [{"part": name, "zero": 0, "gib": _gib(size), "top": k + THIN, "bottom": k + THICK}
                         for k, (name, size) in enumerate(found)]

@@ -290,7 +290,8 @@ def _fields(w: MeasuredWorkload) -> Iterable[tuple[str, str, str]]:
         yield ("peak over mean", f"busiest minute {w.shape.minute_peak_to_mean:.2f}{hour}",
                f"{w.shape.minutes:,} calendar minutes, {figure(w.shape.calls_per_minute)} requests in a mean one"
                + (": used is neither, since so few are chance" if w.shape.peak_to_mean is None else
-                  f"; used is {w.shape.peak_to_mean:.2f}, for chance alone makes {w.shape.chance_to_mean:.2f} of a minute"))
+                  f"; used is {w.shape.peak_to_mean:.2f}: chance alone makes a busiest minute of up to"
+                  f" {w.shape.chance_to_mean:.2f}"))
         weights = w.shape.hourly_weights
         if weights is not None:
             top = max(range(24), key=weights.__getitem__)

@@ -11,22 +11,9 @@ from itertools import accumulate
 from typing import Final
 
 from roi.facts.serve_profile import ServedRequest
-from roi.store.imports.points import (
-    Imported,
-    Json,
-    Load,
-    asked_load,
-    count,
-    dig,
-    last_line,
-    listed,
-    made_point,
-    named,
-    number,
-    numbers,
-    optional,
-    told,
-)
+from roi.store.imports import fields
+from roi.store.imports.fields import Json
+from roi.store.imports.points import Imported, Load, asked_load, made_point
 
 COMPLETION: Final = "usage_completion_tokens"
 PROMPT: Final = "usage_prompt_tokens"
@@ -39,18 +26,18 @@ def read_aiperf(records: list[Json], summary: Json, where: str) -> Imported:
     """The requests of one run as a point; `summary` is profile_export_aiperf.json, or None."""
     lines, requests = [], []
     for i, record in enumerate(records, 1):
-        with told(f"{where}: line {i}"):
-            if dig(record, "metadata", "benchmark_phase") in (None, "profiling"):
+        with fields.told(f"{where}: line {i}"):
+            if fields.dig(record, "metadata", "benchmark_phase") in (None, "profiling"):
                 lines.append(record)
                 requests.append(_request(record))
-    config = dig(summary, "input_config")
-    model = named(config, ("endpoint", "model_name")) or _first(dig(config, "endpoint", "model_names"))
-    model = model or _first([named(item, ("name",)) for item in listed(dig(config, "models"), "items")])
-    load = _load(dig(config, "loadgen"), dig(config, "phases"))
+    config = fields.dig(summary, "input_config")
+    model = fields.named(config, ("endpoint", "model_name")) or _first(fields.dig(config, "endpoint", "model_names"))
+    model = model or _first([fields.named(item, ("name",)) for item in fields.listed(fields.dig(config, "models"), "items")])
+    load = _load(fields.dig(config, "loadgen"), fields.dig(config, "phases"))
     notes = [_counted(sum(_usage(record) for record in lines), len(lines))]
     if load == Load():
         notes.append("the load is not in the file: taken as the stamps show it")
-    version = named(summary, ("aiperf_version",))
+    version = fields.named(summary, ("aiperf_version",))
     point = made_point(requests, load)
     started = datetime.fromtimestamp(min(r.sent_s for r in requests), UTC)
     versions = {"aiperf": version} if version else {}
@@ -58,15 +45,16 @@ def read_aiperf(records: list[Json], summary: Json, where: str) -> Imported:
 
 
 def _request(record: Json) -> ServedRequest:
-    meta, metrics = dig(record, "metadata"), dig(record, "metrics")
-    sent, ended = number(meta, "request_start_ns") * 1e-9, optional(meta, "request_end_ns")
+    meta, metrics = fields.dig(record, "metadata"), fields.dig(record, "metrics")
+    sent, ended = fields.number(meta, "request_start_ns") * 1e-9, fields.optional(meta, "request_end_ns")
     error = _error(record)
-    first, gaps = dig(metrics, "time_to_first_token"), dig(metrics, "inter_chunk_latency")
-    ttft = optional({"time_to_first_token": dig(first, "value")}, "time_to_first_token")
+    first, gaps = fields.dig(metrics, "time_to_first_token"), fields.dig(metrics, "inter_chunk_latency")
+    ttft = fields.optional({"time_to_first_token": fields.dig(first, "value")}, "time_to_first_token")
     if error is None and ttft is None:
         raise ValueError("no time_to_first_token: run aiperf with --streaming")
     first_unit, unit = _unit_s(first), _unit_s(gaps)
-    steps = [gap * unit for gap in numbers({"inter_chunk_latency": dig(gaps, "value") or []}, "inter_chunk_latency")]
+    between = {"inter_chunk_latency": fields.dig(gaps, "value") or []}
+    steps = [gap * unit for gap in fields.numbers(between, "inter_chunk_latency")]
     times = () if ttft is None else tuple(accumulate([ttft * first_unit, *steps], initial=sent))[1:]
     usage = _usage(record)
     output = _count(metrics, COMPLETION) if usage else _count(metrics, "output_sequence_length") or _count(
@@ -81,7 +69,7 @@ def _request(record: Json) -> ServedRequest:
 
 def _unit_s(metric: Json) -> float:
     """Seconds of the metric's unit; ms where it states none."""
-    unit = dig(metric, "unit")
+    unit = fields.dig(metric, "unit")
     if unit is not None and str(unit) not in SECONDS:
         raise ValueError(f"unit: {str(unit)[:40]!r} is not one of {', '.join(SECONDS)}")
     return SECONDS["ms" if unit is None else unit]
@@ -90,18 +78,18 @@ def _unit_s(metric: Json) -> float:
 def _error(record: Json) -> str | None:
     error = record.get("error")
     if error:
-        text = named(error, ("message",), ("error_message",)) if isinstance(error, dict) else str(error)
-        return last_line(text or "failed")
-    return "cancelled" if dig(record, "metadata", "was_cancelled") else None
+        text = fields.named(error, ("message",), ("error_message",)) if isinstance(error, dict) else str(error)
+        return fields.last_line(text or "failed")
+    return "cancelled" if fields.dig(record, "metadata", "was_cancelled") else None
 
 
 def _count(metrics: Json, key: str) -> int:
-    return count({key: dig(metrics, key, "value")}, key) or 0
+    return fields.count({key: fields.dig(metrics, key, "value")}, key) or 0
 
 
 def _usage(record: Json) -> bool:
     """True where the server counted both kinds of tokens: its own count, where the tool's tokenizer may be another's."""
-    metrics = dig(record, "metrics")
+    metrics = fields.dig(record, "metrics")
     return bool(_count(metrics, COMPLETION) and _count(metrics, PROMPT))
 
 
@@ -116,12 +104,13 @@ def _load(loadgen: Json, phases: Json) -> Load:
 
     From 0.13 on it stands in phases: the type of the one that profiles is concurrency, or how arrivals are spaced.
     """
-    phase = next((p for p in phases if dig(p, "kind") == "profiling"), None) if isinstance(phases, list) else None
+    phase = next((p for p in phases if fields.dig(p, "kind") == "profiling"), None) if isinstance(phases, list) else None
     if phase is not None:
-        how = named(phase, ("type",))
-        return asked_load(optional(phase, "rate"), optional(phase, "concurrency"), poisson=how == "poisson")
-    how = named(loadgen, ("request_rate_mode",), ("arrival_pattern",)) or "poisson"
-    return asked_load(optional(loadgen, "request_rate"), optional(loadgen, "concurrency"), poisson=how == "poisson")
+        how = fields.named(phase, ("type",))
+        return asked_load(fields.optional(phase, "rate"), fields.optional(phase, "concurrency"), poisson=how == "poisson")
+    how = fields.named(loadgen, ("request_rate_mode",), ("arrival_pattern",)) or "poisson"
+    rate, concurrency = (fields.optional(loadgen, name) for name in ("request_rate", "concurrency"))
+    return asked_load(rate, concurrency, poisson=how == "poisson")
 
 
 def _first(names: Json) -> str | None:

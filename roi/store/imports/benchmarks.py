@@ -10,10 +10,12 @@ from roi.disk import parse_json, read_text
 from roi.errors import InputError
 from roi.facts.environment import Environment
 from roi.facts.serve_profile import ServeProfile
+from roi.store.imports import fields
 from roi.store.imports.aiperf import read_aiperf
+from roi.store.imports.fields import Json
 from roi.store.imports.genai_perf import read_genai_perf
 from roi.store.imports.guidellm import read_guidellm
-from roi.store.imports.points import Imported, Json, Stated, dig, told
+from roi.store.imports.points import Imported, Stated
 from roi.store.imports.vllm_bench import read_vllm
 
 TOOLS: Final = "vllm bench serve (--save-detailed), guidellm (benchmarks.json), aiperf (profile_export.jsonl), genai-perf"
@@ -60,14 +62,14 @@ def _imported(path: Path) -> Imported:
     where = f"--import: {path.name}"
     documents = _documents(path, where)
     first = documents[0] if isinstance(documents[0], dict) else {}
-    with told(where):
+    with fields.told(where):
         if first.keys() >= {"request_throughput", "total_input_tokens"}:
             return read_vllm(documents, where)
         if isinstance(first.get("benchmarks"), list):
             return read_guidellm(first, where)
         if isinstance(first.get("experiments"), list):
             return read_genai_perf(first, where)
-        if dig(first, "metadata", "request_start_ns") is not None:
+        if fields.dig(first, "metadata", "request_start_ns") is not None:
             beside = path.with_name(AIPERF_SUMMARY)
             return read_aiperf(documents, _documents(beside, where)[0] if beside.is_file() else None, where)
     if first.keys() >= {"input_config", "request_latency"}:  # of aiperf or of genai-perf

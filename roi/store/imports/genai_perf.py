@@ -11,20 +11,9 @@ from contextlib import suppress
 from typing import Final
 
 from roi.facts.serve_profile import ServedRequest, ServePoint
-from roi.store.imports.points import (
-    Imported,
-    Json,
-    asked_load,
-    count,
-    dig,
-    listed,
-    made_point,
-    named,
-    number,
-    numbers,
-    optional,
-    told,
-)
+from roi.store.imports import fields
+from roi.store.imports.fields import Json
+from roi.store.imports.points import Imported, asked_load, made_point
 
 DATA: Final = "data:"
 """Prefix of an event."""
@@ -37,29 +26,30 @@ def read_genai_perf(document: Json, where: str) -> Imported:
     models: list[str] = []
     points = []
     for i, experiment in enumerate(document["experiments"], 1):
-        with told(f"{where}: experiment {i}"):
+        with fields.told(f"{where}: experiment {i}"):
             points.append(_point(experiment, models))
     notes = ("genai-perf: tokens by the usage object of the stream; chunks without text are left out",)
     return Imported(tool="genai-perf", served_model=models[0] if models else None, points=tuple(points), notes=notes)
 
 
 def _point(experiment: Json, models: list[str]) -> ServePoint:
-    requests = [_request(r, models) for r in listed(experiment, "requests")]
-    mode, value = named(experiment, ("experiment", "mode")), optional(dig(experiment, "experiment"), "value")
+    requests = [_request(r, models) for r in fields.listed(experiment, "requests")]
+    asked = fields.dig(experiment, "experiment")
+    mode, value = fields.named(asked, ("mode",)), fields.optional(asked, "value")
     return made_point(requests, asked_load(value if mode == "request_rate" else None, value))
 
 
 def _request(record: Json, models: list[str]) -> ServedRequest:
-    sent = number(record, "timestamp") * 1e-9
-    stamps = [t * 1e-9 for t in numbers(record, "response_timestamps")]
+    sent = fields.number(record, "timestamp") * 1e-9
+    stamps = [t * 1e-9 for t in fields.numbers(record, "response_timestamps")]
     texts, prompt, output = [], None, None
-    for at, response in zip(stamps, listed(record, "response_outputs"), strict=False):
+    for at, response in zip(stamps, fields.listed(record, "response_outputs"), strict=False):
         for event in _events(response):
             models += [event["model"]] if not models and isinstance(event.get("model"), str) else []
             usage = event.get("usage")
-            prompt, output = count(usage, "prompt_tokens") or prompt, count(usage, "completion_tokens") or output
-            choice = next(iter(listed(event, "choices")), None)
-            if named(choice, ("delta", "content"), ("delta", "reasoning_content"), ("text",)):
+            prompt, output = fields.count(usage, "prompt_tokens") or prompt, fields.count(usage, "completion_tokens") or output
+            choice = next(iter(fields.listed(event, "choices")), None)
+            if fields.named(choice, ("delta", "content"), ("delta", "reasoning_content"), ("text",)):
                 texts.append(at)
     if texts and (prompt is None or output is None):
         raise ValueError("counts no tokens: its stream has no usage object (include_usage); aiperf counts")
@@ -70,7 +60,7 @@ def _request(record: Json, models: list[str]) -> ServedRequest:
 
 def _events(response: Json) -> Iterator[dict[str, Json]]:
     """The JSON objects of one recorded response."""
-    text = response if isinstance(response, str) else named(response, ("response",)) or ""
+    text = response if isinstance(response, str) else fields.named(response, ("response",)) or ""
     for line in text.splitlines():
         body = line.removeprefix(DATA).strip()
         if body.startswith("{"):

@@ -10,21 +10,9 @@ from typing import Final
 
 from roi.estimate.serving.plausibility import breaks_tokens
 from roi.facts.serve_profile import ServedRequest, ServePoint
-from roi.store.imports.points import (
-    Imported,
-    Json,
-    Load,
-    asked_load,
-    count,
-    dig,
-    last_line,
-    listed,
-    made_point,
-    named,
-    numbers,
-    optional,
-    told,
-)
+from roi.store.imports import fields
+from roi.store.imports.fields import Json
+from roi.store.imports.points import Imported, Load, asked_load, made_point
 
 DETAILS: Final = ("input_lens", "output_lens", "ttfts", "itls")
 """Kept with --save-detailed only."""
@@ -35,30 +23,30 @@ def read_vllm(documents: list[Json], where: str) -> Imported:
     notes: list[str] = []
     points = []
     for i, document in enumerate(documents, 1):
-        with told(where if len(documents) == 1 else f"{where}: run {i}"):
+        with fields.told(where if len(documents) == 1 else f"{where}: run {i}"):
             points.append(_point(document, notes))
     first = documents[0]
-    return Imported(tool="vllm bench serve", served_model=named(first, ("model_id",)), points=tuple(points),
+    return Imported(tool="vllm bench serve", served_model=fields.named(first, ("model_id",)), points=tuple(points),
                     started=_started(first), notes=tuple(dict.fromkeys(notes)))
 
 
 def _point(document: Json, notes: list[str]) -> ServePoint:
-    lacks = [key for key in DETAILS if dig(document, key) is None]
+    lacks = [key for key in DETAILS if fields.dig(document, key) is None]
     if lacks:
         raise ValueError(f"holds only the summary (no {lacks[0]}): run vllm bench serve with --save-detailed")
-    inputs, outputs = ([count({key: n}, key) or 0 for n in numbers(document, key)] for key in ("input_lens", "output_lens"))
-    ttfts = numbers(document, "ttfts")
-    gaps, errors = listed(document, "itls"), listed(document, "errors") or [""] * len(inputs)
+    inputs, outputs = ([fields.count({key: n}, key) or 0 for n in fields.numbers(document, key)] for key in DETAILS[:2])
+    ttfts = fields.numbers(document, "ttfts")
+    gaps, errors = fields.listed(document, "itls"), fields.listed(document, "errors") or [""] * len(inputs)
     if not len(inputs) == len(outputs) == len(ttfts) == len(gaps) == len(errors):
         raise ValueError("input_lens, output_lens, ttfts, itls and errors differ in length")
     # closed where all are sent as fast as --max-concurrency lets them; Poisson arrivals at burstiness 1
-    rate = None if str(dig(document, "request_rate")) == "inf" else optional(document, "request_rate")
-    poisson = optional(document, "burstiness") == 1.0
-    load = asked_load(rate, optional(document, "max_concurrency"), poisson=poisson)
-    stamps = [[ttft, *numbers({"itls": gap}, "itls")] if not error and ttft > 0.0 else []
+    rate = None if str(fields.dig(document, "request_rate")) == "inf" else fields.optional(document, "request_rate")
+    poisson = fields.optional(document, "burstiness") == 1.0
+    load = asked_load(rate, fields.optional(document, "max_concurrency"), poisson=poisson)
+    stamps = [[ttft, *fields.numbers({"itls": gap}, "itls")] if not error and ttft > 0.0 else []
               for ttft, gap, error in zip(ttfts, gaps, errors, strict=True)]
     if "start_times" in document:
-        starts = numbers(document, "start_times")
+        starts = fields.numbers(document, "start_times")
         if len(starts) != len(inputs):
             raise ValueError("input_lens and start_times differ in length")
     else:
@@ -67,7 +55,7 @@ def _point(document: Json, notes: list[str]) -> ServePoint:
     rows = zip(starts, inputs, outputs, stamps, errors, _latencies(document, len(inputs)), strict=True)
     requests = [_request(*row) for row in rows]
     done = [r for r in requests if r.error is None]
-    stated, served = optional(document, "output_throughput"), optional(document, "request_throughput")
+    stated, served = fields.optional(document, "output_throughput"), fields.optional(document, "request_throughput")
     if done and stated and served:
         wrong = breaks_tokens(stated, served, sum(r.output_tokens for r in done) / len(done))
         if wrong:
@@ -79,7 +67,7 @@ def _point(document: Json, notes: list[str]) -> ServePoint:
 def _request(start: float, prompt: int, output: int, stamps: list[float], error: Json,
              latency: float | None) -> ServedRequest:
     times = tuple(accumulate(stamps, initial=start))[1:]
-    failed = last_line(str(error)) if error else None if times else "no token came"
+    failed = fields.last_line(str(error)) if error else None if times else "no token came"
     ended = start + latency if latency else times[-1] if times and not failed else None
     return ServedRequest(
         sent_s=start, prompt_tokens=prompt, asked_tokens=max(output, 1), output_tokens=output, chunk_s=times,
@@ -91,7 +79,7 @@ def _latencies(document: Json, count: int) -> list[float | None]:
     found = document.get("latencies")
     if not isinstance(found, list) or len(found) != count:
         return [None] * count
-    return [optional({"latency": value}, "latency") for value in found]
+    return [fields.optional({"latency": value}, "latency") for value in found]
 
 
 def _one_after_another(stamps: list[list[float]], load: Load) -> list[float]:

@@ -4,32 +4,14 @@ import json
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from pydantic import ValidationError
-
-from roi.disk import GivenTwice, check_unique, read_text
-from roi.errors import InputError, allowed
+from roi.catalog.rows import read_record
+from roi.errors import InputError
 from roi.facts.records import Record
 from roi.store.profiles.places import files_below
 
 R = TypeVar("R", bound=Record)
-MOST_BYTES: Final = 16 * 2**20
-
-
-def read_record(kind: type[R], path: Path, what: str, holds: str) -> R:
-    """The record in the file at `path`; an InputError that begins with `what` where it `holds` none."""
-    try:
-        text = read_text(path, MOST_BYTES, f"{what}: ", holds)
-        record = kind.model_validate_json(text)
-        check_unique(text)
-    except GivenTwice as error:
-        raise InputError(f"{what}: {path}: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise InputError(f"{what}: {path}: {where}: {str(first['input'])[:40]!r} is not usable; {allowed(first)}") from error
-    return record
 
 
 def record_text(record: Record) -> str:

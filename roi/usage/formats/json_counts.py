@@ -97,6 +97,13 @@ def count_cell(value: object) -> object:
     return value if number or text else None if value in (None, "") else NO_NUMBER
 
 
+def count_at(document: object, path: Path) -> object:
+    """The cell of the count under these keys."""
+    for key in path:
+        document = document.get(key) if isinstance(document, dict) else None
+    return count_cell(document)
+
+
 def amount(value: object) -> float | None:
     """A number as JSON has it; None for anything else, so that no text stands in its place."""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
@@ -107,10 +114,7 @@ def pruned(value: object, paths: Sequence[Path]) -> Document:
     found = object_of(value)
     kept: Document = {}
     for path in paths:
-        item = found
-        for key in path:
-            item = item.get(key) if isinstance(item, dict) else None
-        if (cell := count_cell(item)) is not None:
+        if (cell := count_at(found, path)) is not None:
             place = kept
             for key in path[:-1]:
                 place = place.setdefault(key, {})

@@ -9,6 +9,7 @@ the header and first rows of each trace, as their readers in public repositories
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from roi.usage.read.columns import MICRO, bounded, count, real, text, whole
@@ -31,7 +32,6 @@ def fields_of(time: str, per_s: float, given: str, output: str, failed: str = ""
         total = whole(table, given)
         return Fields(
             at_us=bounded(real(table, time) * (MICRO / per_s)).round().cast("int64") + EPOCH_US,
-            provider=options.provider,
             model=text(table, "model").fill_null(options.model or NO_MODEL),
             uncached_input=total - read,
             cache_read=read,
@@ -51,17 +51,9 @@ MOONCAKE: Final = Format(
     name="mooncake", title="Mooncake trace", grain="call", needs=frozenset(LENGTHS[:3]), uses=(), relative=True,
     fields=fields_of("timestamp", 1e3, "input_length", "output_length"), recognises=_has(*LENGTHS, lacks="chat_id"),
     flatten=lambda document: iter(({name: document[name] for name in LENGTHS[:3]},)))
-BAILIAN: Final = Format(
-    name="bailian",
-    title="Bailian trace",
-    grain="call",
-    needs=frozenset(LENGTHS[:3]),
-    uses=(),
-    relative=True,
-    fields=fields_of("timestamp", 1.0, "input_length", "output_length"),
-    recognises=_has(*LENGTHS, "chat_id"),
-    flatten=MOONCAKE.flatten,
-)
+BAILIAN: Final = replace(
+    MOONCAKE, name="bailian", title="Bailian trace", fields=fields_of("timestamp", 1.0, "input_length", "output_length"),
+    recognises=_has(*LENGTHS, "chat_id"))
 BURSTGPT: Final = Format(
     name="burstgpt",
     title="BurstGPT trace",
@@ -74,21 +66,9 @@ BURSTGPT: Final = Format(
 )
 NAMED: Final = tuple(
     Format(
-        name=f"trace-{k}",
-        title="trace of calls",
-        grain="call",
-        needs=frozenset({time, given, output}),
-        uses=("model", "cached_tokens"),
-        relative=True,
-        fields=fields_of(time, 1.0, given, output),
-    )
-    for k, (time, given, output) in enumerate(
-        (
-            ("arrival_s", "input_tokens", "output_tokens"),
-            ("arrival_time_s", "input_tokens", "output_tokens"),
-            ("arrived_at", "num_prefill_tokens", "num_decode_tokens"),
-            ("arrival_time", "input_tokens", "output_tokens"),
-        )
-    )
-)
+        name=f"trace-{k}", title="trace of calls", grain="call", needs=frozenset(names), uses=("model", "cached_tokens"),
+        relative=True, fields=fields_of(names[0], 1.0, *names[1:]))
+    for k, names in enumerate((
+        ("arrival_s", "input_tokens", "output_tokens"), ("arrival_time_s", "input_tokens", "output_tokens"),
+        ("arrived_at", "num_prefill_tokens", "num_decode_tokens"), ("arrival_time", "input_tokens", "output_tokens"))))
 TRACES: Final = (MOONCAKE, BAILIAN, BURSTGPT, *NAMED)

@@ -1,7 +1,7 @@
 """Where coding agents keep their sessions on this machine, as their own documentation and settings say."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +19,13 @@ class AgentFolder:
     files: tuple[SourceFile, ...]
 
 
-def agent_folders(environment: Mapping[str, str] = os.environ) -> list[AgentFolder]:
+def agent_folders() -> list[AgentFolder]:
     """The folders of coding agents that hold sessions; InputError with those that were looked into where none does.
 
     The names of files may be those of projects, so messages count them instead.
     """
     looked, found = [], []
-    for agent, folder, pattern in _usual(environment):
+    for agent, folder, pattern in _usual():
         shown = str(folder).replace(str(Path.home()), "~", 1)
         looked.append(shown)
         paths = sorted(path for path in folder.glob(pattern) if path.is_file()) if folder.is_dir() else []
@@ -37,18 +37,18 @@ def agent_folders(environment: Mapping[str, str] = os.environ) -> list[AgentFold
     return found
 
 
-def _usual(environment: Mapping[str, str]) -> Iterator[tuple[str, Path, str]]:
+def _usual() -> Iterator[tuple[str, Path, str]]:
     """(agent, folder, pattern of its files)."""
     home = Path.home()
-    for folder in environment.get("CLAUDE_CONFIG_DIR", f"{home / '.claude'},{home / '.config' / 'claude'}").split(","):
+    for folder in os.environ.get("CLAUDE_CONFIG_DIR", f"{home / '.claude'},{home / '.config' / 'claude'}").split(","):
         yield "Claude Code", Path(folder.strip()) / "projects", "**/*.jsonl"
-    codex = Path(environment.get("CODEX_HOME", str(home / ".codex")))
+    codex = Path(os.environ.get("CODEX_HOME", str(home / ".codex")))
     yield "Codex CLI", codex / "sessions", "**/*.jsonl"
     yield "Codex CLI", codex / "archived_sessions", "**/*.jsonl"
     gemini = home / ".gemini" / "tmp"
     yield "Gemini CLI", gemini, "*/chats/**/*.json"
     yield "Gemini CLI", gemini, "*/chats/**/*.jsonl"
-    opencode = Path(environment.get("XDG_DATA_HOME", str(home / ".local" / "share"))) / "opencode"
+    opencode = Path(os.environ.get("XDG_DATA_HOME", str(home / ".local" / "share"))) / "opencode"
     yield "OpenCode", opencode, "opencode.db"
     if not (opencode / "opencode.db").is_file():  # which holds the older messages too
         yield "OpenCode", opencode / "storage" / "message", "*/*.json"

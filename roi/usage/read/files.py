@@ -1,12 +1,12 @@
 """Which files the user means: paths, folders, globs and standard input, each once."""
 
-import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from roi.errors import InputError, nearest_file
+from roi.disk import files_meant
+from roi.errors import InputError
 
 STDIN: Final = "-"
 ENDINGS: Final = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".log")
@@ -15,6 +15,7 @@ ZIP: Final = ".zip"
 LARGEST_ZIP: Final = 1 << 33
 """Bytes of all files in a ZIP together, unpacked, as it says itself; more is never read out of it."""
 MOST_MEMBERS: Final = 10_000
+HOLDS: Final = f"{', '.join(ENDINGS)} or .gz files"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def find_files(arguments: Sequence[str]) -> list[SourceFile]:
         if argument == STDIN:
             stdin = [SourceFile(None, "standard input")]
             continue
-        for path in _paths(argument):
+        for path in files_meant(argument, _usual, HOLDS, "for a pipe give - and what it says as standard input"):
             for file in _inside(path):
                 found.setdefault((path.resolve() if path.exists() else path, file.member), file)
     if not stdin and not found:
@@ -66,28 +67,8 @@ def _inside(path: Path) -> list[SourceFile]:
         raise InputError(f"{path}: a ZIP of {len(members):,} files and {size / 2**30:,.1f} GiB; unpack it, or give a smaller"
                          f" one (at most {MOST_MEMBERS:,} files and {LARGEST_ZIP >> 30} GiB)")
     if not members:
-        raise InputError(f"{path}: a ZIP without {', '.join(ENDINGS)} or .gz files")
+        raise InputError(f"{path}: a ZIP without {HOLDS}")
     return [SourceFile(path, f"{path}/{each.filename}", each.filename) for each in sorted(members, key=lambda x: x.filename)]
-
-
-def _paths(argument: str) -> list[Path]:
-    """The files that one argument means."""
-    path = Path(argument)
-    if not argument.strip():
-        raise InputError("FILES: '' names no file; a dot is the folder at hand")
-    if path.is_dir():
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and _usual(p.relative_to(path)))
-        if not inside:
-            raise InputError(f"FILES: {argument!r} is a folder without {', '.join(ENDINGS)} or .gz files")
-        return inside
-    if path.is_file():
-        return [path]
-    if path.exists():  # it would be read twice
-        raise InputError(f"FILES: {argument!r} is no file; for a pipe give - and what it says as standard input")
-    matched = sorted(Path(p) for p in glob.glob(argument, recursive=True) if Path(p).is_file())  # noqa: PTH207 -- absolute globs
-    if not matched:
-        raise InputError(f"FILES: {argument!r} is not there{nearest_file(path)}")
-    return matched
 
 
 def _usual(path: Path) -> bool:

@@ -103,15 +103,18 @@ class Fields:
     """What a format reads, as Ibis expressions over its raw table; what it does not say is left as it is here."""
 
     at_us: Column
-    provider: Column | str | None
-    model: Column | str | None
-    uncached_input: Column | int
-    output: Column | int
+    provider: Column | str | None = None
+    """What --provider says stands in where this says nothing."""
+    model: Column | str | None = None
+    """The same of --model, but for costs."""
+    uncached_input: Column | int = 0
+    output: Column | int = 0
     cache_read: Column | int = 0
     cache_write: Column | int = 0
     cache_write_1h: Column | int = 0
     reasoning: Column | int = 0
     requests: Column | int | None = 1
+    """A cost has none."""
     until_us: Column | None = None
     batch: Column | bool = False
     tier: Column | None = None
@@ -198,7 +201,9 @@ class Format:
         """
         raw = self.prepare(raw if self.once is None else _largest(raw, *self.once))
         fields = self.fields(raw, options)
-        values = {**vars(fields), "other_money": 0, "source": self.name, "kind": self.grain, "group": self._group(raw, options)}
+        values = {**vars(fields), "other_money": 0, "source": self.name, "kind": self.grain, "group": self._group(raw, options),
+                  "provider": _filled(fields.provider, options.provider)}
+        values |= {"requests": None} if self.grain == "cost" else {"model": _filled(fields.model, options.model)}
         columns = {name: _typed(values[name], kind) for name, kind in COLUMNS.items() if name != "dropped"}
         columns["model"] = columns["model"].nullif("")
         if options.group_by in ("day", "hour"):
@@ -317,6 +322,13 @@ def _time_of(micros: Column, kind: str) -> Column:
     return (ibis.literal("1970-01-01").cast("date") + days).cast("string").left(10)
 
 
+def _filled(value: Column | str | None, word: str | None) -> Column | str | None:
+    """The value with the word where it says nothing; as it is without one, since coalesce loses DuckDB's dictionary."""
+    if word is None or isinstance(value, str):
+        return value
+    return word if value is None else value.fill_null(word)
+
+
 def _typed(value: Any, kind: str) -> Column:  # Any: a value of Fields
     """The value as an expression of this type."""
     if value is None:
@@ -324,14 +336,20 @@ def _typed(value: Any, kind: str) -> Column:  # Any: a value of Fields
     return ibis.literal(value, type=kind) if isinstance(value, int | float | str) else value.cast(kind)
 
 
-def ambiguous_input(total: Column, read: Column, written: Column, options: FileOptions) -> dict[str, Any]:  # Any: of Fields
-    """The Fields of input and cache where it is open whether `total` counts cached tokens too; unsaid, it is taken to."""
-    left = total - read - written
-    over = ((left < 0) & (read + written > 0)).fill_null(False)
-    includes = options.includes_cache is not False
-    return {"uncached_input": left if includes else total, "cache_read": read, "cache_write": written,
-            "perhaps_cached": read + written if options.includes_cache is None else 0,
-            "reasons": ((over, OVER),) if includes else ()}
+def ambiguous_input(
+    total: Column, read: Column, written: Column, options: FileOptions, *, shows: bool = False, known: Column | bool = False,
+) -> dict[str, Any]:  # Any: of Fields
+    """The Fields of input and cache where it is open whether `total` counts cached tokens too; unsaid, it is taken to.
+
+    `shows`: where cached tokens are more than it, it leaves them out. `known`: rows of which it is known to count them.
+    """
+    left, cached, said = total - read - written, read + written, options.includes_cache
+    over = ((left < 0) & (cached > 0)).fill_null(False)
+    shown = shows and said is None
+    return {"uncached_input": total if said is False else ibis.ifelse(over, total, left) if shown else left,
+            "cache_read": read, "cache_write": written,
+            "perhaps_cached": 0 if said is not None else ibis.ifelse(over | known, 0, cached) if shown else cached,
+            "reasons": () if shown or said is False else ((over, OVER),)}
 
 
 def bucket_index(micros: Column, length_s: int) -> Column:

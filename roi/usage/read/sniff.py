@@ -17,16 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
+from typing import BinaryIO, Final, Literal, cast
 
-from roi.disk import GivenTwice, parse_json, unpacked
+from roi.disk import GivenTwice, parse_json, stream_of, unpacked
 from roi.errors import InputError
 from roi.usage.read.archives import DAMAGED_ZIP, GZIP, message_documents, opened_member
 from roi.usage.read.files import SourceFile
 from roi.usage.read.record import Document
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 OF_A_FILE: Final = {errno.EACCES, errno.EIO, errno.EISDIR, errno.EPERM}
 """Errors of the system that are about a file that cannot be read."""
@@ -156,30 +153,17 @@ def _standard_input() -> tuple[bytes, bool, BinaryIO]:
     if sys.stdin is None:
         raise InputError("FILES: standard input is closed")
     first, _ = read_head(sys.stdin.buffer, len(GZIP))
-    stream: BinaryIO = io.BufferedReader(_HeadThenRest(first, sys.stdin.buffer))
+    stream = _joined(first, sys.stdin.buffer)
     if first == GZIP:
         stream = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]  # reads alike
     head, whole = read_head(stream, PEEK)
-    return head, whole, io.BufferedReader(_HeadThenRest(head, stream))
+    return head, whole, _joined(head, stream)
 
 
-class _HeadThenRest(io.RawIOBase):
+def _joined(head: bytes, rest: BinaryIO) -> BinaryIO:
     """What was read already, then the rest of a stream."""
-
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
-        self.head, self.rest = memoryview(head), rest
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        """Fill the buffer from the head, then from the rest; 0 at the end."""
-        room = memoryview(buffer).cast("B")
-        part = bytes(self.head[: len(room)]) if self.head else _some(self.rest, len(room))
-        self.head = self.head[len(part) :] if self.head else self.head
-        room[: len(part)] = part
-        return len(part)
+    begun = io.BytesIO(head)
+    return stream_of(lambda size: begun.read(size) or _some(rest, size))
 
 
 def _json_shape(file: SourceFile, text: str, encoding: str, *, whole: bool) -> FileShape:

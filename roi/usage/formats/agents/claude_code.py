@@ -33,12 +33,12 @@ OTHER_LINES: Final = (
 """Kinds of lines that may stand at the beginning of a transcript, or be all of it."""
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
+def fields(table: Table, _: FileOptions) -> Fields:
     """What lines with a usage say."""
     read, written, kept = (count(table, name) for name in (*COUNTS[1:3], WRITE_1H))
     fast = (text(table, "speed") == "fast").fill_null(False)
     return Fields(
-        at_us=instant(table, "timestamp"), provider="anthropic", model=text(table, "model").fill_null(options.model or ""),
+        at_us=instant(table, "timestamp"), provider="anthropic", model=text(table, "model"),
         uncached_input=count(table, "input_tokens"), cache_read=read, cache_write=written, cache_write_1h=kept,
         output=count(table, "output_tokens"), batch=(text(table, "service_tier") == "batch").fill_null(False),
         tier=fast.ifelse("fast", None))

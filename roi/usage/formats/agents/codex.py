@@ -26,13 +26,13 @@ COUNTS: Final = ("input_tokens", "cached_input_tokens", "cache_write_input_token
 KINDS: Final = ("session_meta", "turn_context", "event_msg", "response_item", "token_usage_record", "compacted")
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
+def fields(table: Table, _: FileOptions) -> Fields:
     """What counted responses say."""
     total, read, written = (count(table, name) for name in COUNTS[:3])
     left = total - read - written
     return Fields(
         at_us=instant(table, "timestamp"), provider=text(table, "provider").fill_null("openai"),
-        model=text(table, "model").fill_null(options.model or ""), uncached_input=left, cache_read=read, cache_write=written,
+        model=text(table, "model"), uncached_input=left, cache_read=read, cache_write=written,
         output=count(table, "output_tokens"), reasoning=count(table, "reasoning_output_tokens"),
         reasons=(((left < 0).fill_null(False), CACHED_ABOVE_INPUT),))
 

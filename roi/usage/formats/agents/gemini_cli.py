@@ -27,12 +27,12 @@ TELEMETRY: Final = {
 }  # fmt: skip
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
+def fields(table: Table, _: FileOptions) -> Fields:
     """What messages and events say."""
     given, read, output, thoughts, tool = (count(table, name) for name in COUNTS)
     left = given + tool - read
     return Fields(
-        at_us=instant(table, "timestamp"), provider="google", model=text(table, "model").fill_null(options.model or ""),
+        at_us=instant(table, "timestamp"), provider="google", model=text(table, "model"),
         uncached_input=left, cache_read=read, output=output + thoughts, reasoning=thoughts,
         reasons=(((left < 0).fill_null(False), CACHED_ABOVE_INPUT),))
 

@@ -19,13 +19,12 @@ PROVIDERS: Final = {"amazon-bedrock": "aws", "google-vertex": "google", "google-
 """Its words for providers that genai-prices spells otherwise."""
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
+def fields(table: Table, _: FileOptions) -> Fields:
     """What messages say."""
     given, output, reasoning, read, written = (count(table, name) for name in COUNTS)
-    provider = text(table, "providerid").lower().substitute(PROVIDERS)
     return Fields(
-        at_us=instant(table, "created"), provider=provider.fill_null(options.provider or "").nullif(""),
-        model=text(table, "modelid").fill_null(options.model or ""), uncached_input=given, cache_read=read, cache_write=written,
+        at_us=instant(table, "created"), provider=text(table, "providerid").lower().substitute(PROVIDERS),
+        model=text(table, "modelid"), uncached_input=given, cache_read=read, cache_write=written,
         output=output + reasoning, reasoning=reasoning, cost_usd=real(table, "cost").nullif(0.0), costs=("cost",),
         reasons=((given + output + reasoning + read + written == 0, "a message without token counts"),))
 

@@ -39,7 +39,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     part = (whole(table, "sequencenumber") > 0).fill_null(False) & text(table, "prompttokens").isnull()
     times = [year_last_instant(table, name, day_first=options.dates == "eu") for name in TIMES]
     return Fields(
-        at_us=ibis.coalesce(*times), provider=options.provider, model=text(table, "modelname").fill_null(options.model or ""),
+        at_us=ibis.coalesce(*times), model=text(table, "modelname"),
         uncached_input=whole(table, "prompttokens"), output=whole(table, "completiontokens"), reasons=((part, A_PART),))
 
 

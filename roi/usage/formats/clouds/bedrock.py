@@ -33,7 +33,7 @@ CALLS: Final = "^(converse|invokemodel|chatcompletion|createresponse|responses|m
 OTHER_MODELS: Final = ("titan-image", "nova-canvas", "nova-reel", "nova-sonic", "stability.", "rerank", "twelvelabs.")
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
+def fields(table: Table, _: FileOptions) -> Fields:
     """What log entries say."""
     model = without_arn(text(table, "modelid"))
     operation = text(table, "operation")
@@ -41,7 +41,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
     return Fields(
         at_us=instant(table, "timestamp"),
         provider="aws",
-        model=model.fill_null(options.model or ""),
+        model=model,
         uncached_input=whole(table, "inputtokencount"),
         cache_read=count(table, "cachereadinputtokencount"),
         cache_write=count(table, "cachewriteinputtokencount"),

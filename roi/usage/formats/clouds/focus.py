@@ -27,7 +27,7 @@ PAID: Final = (
 """Part of a provider's or a service's name, and who is paid; the first that fits."""
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
+def fields(table: Table, _: FileOptions) -> Fields:
     """What cost rows say."""
     service = text(table, "servicename").lower()
     ai = text(table, "servicecategory").lower() == "ai and machine learning"
@@ -39,17 +39,16 @@ def fields(table: Table, options: FileOptions) -> Fields:
         (~charge.isin(("usage", "purchase")).fill_null(False), "a kind of charge other than usage or purchase")]
     return Fields(
         at_us=instant(table, "chargeperiodstart"), until_us=instant(table, "chargeperiodend"),
-        provider=_paid(table, options), model=None, uncached_input=0, output=0, requests=None,
+        provider=_paid(table),
         cost_usd=real(table, "effectivecost"), currency=text(table, "billingcurrency"), reasons=reasons)
 
 
-def _paid(table: Table, options: FileOptions) -> Column:
-    """Who is paid: by the service's provider, else its service, else as asked; a name that is not known stays itself."""
+def _paid(table: Table) -> Column:
+    """Who is paid: by the service's provider, else its service; a name that is not known stays itself."""
     named = ibis.coalesce(text(table, "serviceprovidername"), text(table, "providername")).lower()
     service = text(table, "servicename").lower()
     known = [(column.contains(part), who) for column in (named, service) for part, who in PAID]
-    other = ibis.coalesce(named.replace(" ", "-"), ibis.literal(options.provider, type="string"))
-    return ibis.cases((service.contains("bedrock"), "aws"), *known, else_=other)
+    return ibis.cases((service.contains("bedrock"), "aws"), *known, else_=named.replace(" ", "-"))
 
 
 FOCUS: Final = Format(

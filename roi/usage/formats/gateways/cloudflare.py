@@ -34,15 +34,14 @@ def call_rows(document: Document) -> Iterator[Document]:
             "cost": amount(call.get("cost"))}  # fmt: skip
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
+def fields(table: Table, _: FileOptions) -> Fields:
     """What calls say."""
     given, output = whole(table, "tokens_in"), whole(table, "tokens_out")
     hit = text(table, "cached").lower().isin(YES).fill_null(False)
     failed = ~text(table, "success").lower().isin(YES).fill_null(True) & (output.fill_null(0) == 0)
-    provider = text(table, "provider").lower().substitute(WORDS)
     return Fields(
-        at_us=instant(table, "created_at"), provider=provider.fill_null(options.provider or "").nullif(""),
-        model=text(table, "model").fill_null(options.model or ""), uncached_input=given, output=output,
+        at_us=instant(table, "created_at"), provider=text(table, "provider").lower().substitute(WORDS),
+        model=text(table, "model"), uncached_input=given, output=output,
         cost_usd=real(table, "cost"), costs=("cost",),
         reasons=((hit, "answered from Cloudflare's cache"), (failed, "failed call")))
 

@@ -33,10 +33,9 @@ def fields(table: Table, options: FileOptions) -> Fields:
     status = whole(table, "response_status")
     own_answer = ~text(table, "cache_reference_id").isin((NO_CACHE_ID,)).fill_null(True)
     failed = status.isnull() | (status < 0) | (status >= 400)
-    provider = text(table, "provider").lower().substitute(PROVIDERS)
     return Fields(
-        at_us=instant(table, "request_created_at"), provider=provider.fill_null(options.provider or "").nullif(""),
-        model=ibis.coalesce(*(text(table, name) for name in MODELS)).fill_null(options.model or ""),
+        at_us=instant(table, "request_created_at"), provider=text(table, "provider").lower().substitute(PROVIDERS),
+        model=ibis.coalesce(*(text(table, name) for name in MODELS)),
         output=whole(table, "completion_tokens"), reasoning=count(table, "reasoning_tokens"),
         cost_usd=ibis.coalesce(real(table, "cost_usd"), real(table, "cost")), costs=("cost_usd", "cost"),
         **{**given, "reasons": ((failed, "failed call"), (own_answer, "answered from Helicone's cache"), *given["reasons"])})

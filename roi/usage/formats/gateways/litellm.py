@@ -53,29 +53,29 @@ FAMILIES: Final = {"bedrock": "aws", "azure": "azure", "vertex_ai": "google"}
 """Beginnings of provider names (bedrock_converse, azure_ai, vertex_ai-anthropic_models) and who is paid."""
 
 
-def _provider(table: Table, options: FileOptions) -> Column:
-    """Who is paid, from custom_llm_provider; where that is empty, what the user said."""
+def _provider(table: Table) -> Column:
+    """Who is paid, from custom_llm_provider."""
     own = text(table, "custom_llm_provider").lower()
     named = [(own.startswith(start), ibis.literal(paid)) for start, paid in FAMILIES.items()]
     known = [(own == name, ibis.literal(paid)) for name, paid in PROVIDERS.items()]
-    return ibis.cases(*named, *known, else_=own).fill_null(options.provider or "").nullif("")
+    return ibis.cases(*named, *known, else_=own)
 
 
-def _model(table: Table, options: FileOptions) -> Column:
+def _model(table: Table) -> Column:
     """The model without its provider's name before it."""
     model = text(table, "model")
     prefix = text(table, "custom_llm_provider").concat("/").fill_null("")
-    return model.startswith(prefix).ifelse(model.substr(prefix.length()), model).fill_null(options.model or "")
+    return model.startswith(prefix).ifelse(model.substr(prefix.length()), model)
 
 
-def call_fields(table: Table, options: FileOptions) -> Fields:
+def call_fields(table: Table, _: FileOptions) -> Fields:
     """What rows of the table of calls say."""
     left = whole(table, "prompt_tokens") - table["n_read"] - table["n_write"]
     status, metadata = text(table, "status"), json_of(table, "metadata")
     if metadata is not None:
         status = ibis.coalesce(status, metadata["status"].str)
     return Fields(
-        at_us=utc(table, "starttime"), provider=_provider(table, options), model=_model(table, options),
+        at_us=utc(table, "starttime"), provider=_provider(table), model=_model(table),
         uncached_input=left, cache_read=table["n_read"], cache_write=table["n_write"], cache_write_1h=table["n_write_1h"],
         output=count(table, "completion_tokens"), reasoning=table["n_reasoning"],
         cost_usd=real(table, "spend").nullif(0.0), costs=("spend",),
@@ -86,7 +86,7 @@ def call_fields(table: Table, options: FileOptions) -> Fields:
                  ((left < 0).fill_null(False), CACHED_ABOVE_INPUT)))
 
 
-def day_fields(table: Table, options: FileOptions) -> Fields:
+def day_fields(table: Table, _: FileOptions) -> Fields:
     """What rows of the table of days say."""
     read, written = count(table, "cache_read_input_tokens"), count(table, "cache_creation_input_tokens")
     total, output = whole(table, "prompt_tokens"), count(table, "completion_tokens")
@@ -96,7 +96,7 @@ def day_fields(table: Table, options: FileOptions) -> Fields:
     tool = text(table, "mcp_namespaced_tool_name").notnull() & text(table, "model").isnull()
     failed = (served == 0) & (total + output == 0)
     return Fields(
-        at_us=start, until_us=start + DAY_US, provider=_provider(table, options), model=_model(table, options),
+        at_us=start, until_us=start + DAY_US, provider=_provider(table), model=_model(table),
         uncached_input=left, cache_read=read, cache_write=written, output=output, requests=served,
         counts=("successful_requests", "api_requests"),
         cost_usd=real(table, "spend").nullif(0.0), costs=("spend",),

@@ -67,9 +67,6 @@ def spend_fields(table: Table, _: FileOptions) -> Fields:
         until_us=start + DAY_US,
         provider="litellm",
         model=text(table, "model"),
-        uncached_input=0,
-        output=0,
-        requests=None,
         cost_usd=real(table, "spend"),
     )
 
@@ -83,7 +80,6 @@ def ui_fields(table: Table, options: FileOptions) -> Fields:
     return Fields(
         at_us=start,
         until_us=start + DAY_US,
-        provider=options.provider,
         model=options.model or NO_MODEL,
         uncached_input=left,
         cache_read=read,

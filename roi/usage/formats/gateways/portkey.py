@@ -11,11 +11,11 @@ rows as tests of a public importer write them.
 from collections.abc import Iterator
 from typing import Final
 
-from roi.usage.formats.json_counts import amount, count_cell, items_of, nested, object_of
+from roi.usage.formats.json_counts import amount, count_at, count_cell, items_of, nested, object_of
 from roi.usage.formats.tools.otel import PROVIDERS
 from roi.usage.read.columns import count, instant, real, text, whole
-from roi.usage.read.lazy_ibis import Table, ibis
-from roi.usage.read.record import OVER, Document, Fields, FileOptions, Format
+from roi.usage.read.lazy_ibis import Table
+from roi.usage.read.record import Document, Fields, FileOptions, Format, ambiguous_input
 
 NEEDS: Final = frozenset({"created_at", "ai_org", "ai_model", "req_units", "res_units"})
 TAKEN: Final = ("id", "created_at", "ai_org", "ai_model", "cost_currency", "is_success", "cache_status", "prompt_slug",
@@ -26,7 +26,6 @@ WORDS: Final = {**PROVIDERS, "bedrock": "aws", "vertex-ai": "google", "azure-ope
 HITS: Final = ("hit", "semantic hit")
 READ: Final = (("prompt_tokens_details", "cached_tokens"), ("input_tokens_details", "cached_tokens"),
                ("cache_read_input_tokens",))  # fmt: skip
-WRITTEN: Final = ("cache_creation_input_tokens",)
 CENTS: Final = 100.0
 """Of a dollar."""
 
@@ -40,33 +39,22 @@ def call_rows(document: Document) -> Iterator[Document]:
         yield {name: value for name in TAKEN if not isinstance(value := call.get(name), dict | list)} | {
             "req_units": count_cell(call.get("req_units")), "res_units": count_cell(call.get("res_units")),
             "cost": amount(call.get("cost")),
-            "read": next((cell for path in READ if (cell := count_cell(_at(usage, path))) is not None), None),
-            "written": count_cell(usage.get(WRITTEN[0])),
+            "read": next((cell for path in READ if (cell := count_at(usage, path)) is not None), None),
+            "written": count_cell(usage.get("cache_creation_input_tokens")),
         }  # fmt: skip
-
-
-def _at(usage: Document, path: tuple[str, ...]) -> object:
-    return nested(usage, path[0]).get(path[1]) if len(path) > 1 else usage.get(path[0])
 
 
 def fields(table: Table, options: FileOptions) -> Fields:
     """What calls say."""
-    total, read, written = whole(table, "req_units"), count(table, "read"), count(table, "written")
-    left = total - read - written
-    over = ((left < 0) & (read + written > 0)).fill_null(False)  # plainly beside the input, as Anthropic has them
-    apart = over if options.includes_cache is None else ibis.literal(options.includes_cache is False)
+    given = ambiguous_input(whole(table, "req_units"), count(table, "read"), count(table, "written"), options, shows=True)
     status, output = real(table, "response_status_code"), whole(table, "res_units")
     failed = (status >= 400).fill_null(False) | text(table, "is_success").lower().isin(("0", "false")).fill_null(False)
     hit = text(table, "cache_status").lower().isin(HITS).fill_null(False)
-    provider = text(table, "ai_org").lower().substitute(WORDS)
+    reasons = (failed & (output.fill_null(0) == 0), "failed call"), (hit, "answered from Portkey's cache")
     return Fields(
-        at_us=instant(table, "created_at"), provider=provider.fill_null(options.provider or "").nullif(""),
-        model=text(table, "ai_model").fill_null(options.model or ""), uncached_input=ibis.ifelse(apart, total, left),
-        cache_read=read, cache_write=written, output=output, cost_usd=real(table, "cost") / CENTS, costs=("cost",),
-        perhaps_cached=ibis.ifelse(over, 0, read + written) if options.includes_cache is None else 0,
-        currency=text(table, "cost_currency"),
-        reasons=((failed & (output.fill_null(0) == 0), "failed call"), (hit, "answered from Portkey's cache"),
-                 (over if options.includes_cache else ibis.literal(False), OVER)))
+        at_us=instant(table, "created_at"), provider=text(table, "ai_org").lower().substitute(WORDS),
+        model=text(table, "ai_model"), output=output, cost_usd=real(table, "cost") / CENTS, costs=("cost",),
+        currency=text(table, "cost_currency"), **{**given, "reasons": (*reasons, *given["reasons"])})
 
 
 PORTKEY: Final = Format(

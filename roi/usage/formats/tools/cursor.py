@@ -19,7 +19,7 @@ from roi.usage.read.record import Fields, FileOptions, Format
 COUNTS: Final = ("input (w/ cache write)", "input (w/o cache write)", "cache read", "output tokens")
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
+def fields(table: Table, _: FileOptions) -> Fields:
     """What usage events say."""
     written, uncached, read, output = (count(table, name) for name in COUNTS)
     kind = text(table, "kind").lower()
@@ -33,7 +33,7 @@ def fields(table: Table, options: FileOptions) -> Fields:
         reasons.append((other.fill_null(False), "Total Tokens is not the sum of the four counts"))
     cost = bounded(text(table, "cost").replace("$", "").replace(",", "").strip().try_cast("float64"))  # null where it is a word
     return Fields(
-        at_us=instant(table, "date"), provider="cursor", model=text(table, "model").fill_null(options.model or ""),
+        at_us=instant(table, "date"), provider="cursor", model=text(table, "model"),
         uncached_input=uncached, cache_read=read, cache_write=written, output=output, cost_usd=cost,
         reasons=reasons)
 

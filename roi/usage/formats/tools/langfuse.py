@@ -64,9 +64,8 @@ def fields(table: Table, options: FileOptions) -> Fields:
     empty = n["input"] + n["output"] + cached + n["total"] == 0
     failed = (text(table, "level").upper() == "ERROR").fill_null(False)
     return Fields(
-        at_us=utc(table, "start_time", "starttime"), provider=options.provider,
-        model=ibis.coalesce(*(text(table, name) for name in ("provided_model_name", "providedmodelname", "model"))).fill_null(
-            options.model or ""),
+        at_us=utc(table, "start_time", "starttime"),
+        model=ibis.coalesce(*(text(table, name) for name in ("provided_model_name", "providedmodelname", "model"))),
         uncached_input=counts_cache.ifelse(uncached - cached, uncached), cache_read=read, cache_write=written,
         cache_write_1h=n["write_1h"], output=n["output"] + beside.ifelse(n["reasoning"] + n["output_audio"], 0),
         reasoning=n["reasoning"],

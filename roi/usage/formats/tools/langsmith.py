@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from roi.usage.formats.generic import NO_CALL
-from roi.usage.formats.json_counts import amount, count_cell, documents_of, nested
+from roi.usage.formats.json_counts import amount, count_at, documents_of, nested
 from roi.usage.formats.tools.otel import PROVIDERS
 from roi.usage.read.columns import count, instant, real, text, whole
 from roi.usage.read.lazy_ibis import Table
@@ -37,11 +37,8 @@ def run_rows(document: Document) -> Iterator[Document]:
     for run in _runs(document):
         metadata = nested(nested(run, "extra"), "metadata")
         given = nested(nested(run, "extra"), "invocation_params")
-        row = {name: run.get(name) for name in TAKEN}
-        for name, path in COUNTS.items():
-            row[name] = count_cell((nested(run, path[0]) if len(path) > 1 else run).get(path[-1]))
         cost = run.get("total_cost")
-        yield row | {
+        yield {name: run.get(name) for name in TAKEN} | {name: count_at(run, path) for name, path in COUNTS.items()} | {
             "ls_provider": metadata.get("ls_provider"), "thread": metadata.get("thread_id") or metadata.get("session_id"),
             "ls_model_name": metadata.get("ls_model_name") or given.get("model") or given.get("model_name"),
             "total_cost": float(cost) if isinstance(cost, str) and _number(cost) else amount(cost),
@@ -52,15 +49,14 @@ def _number(word: str) -> bool:
     return word.replace(".", "", 1).isdigit()
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
+def fields(table: Table, _: FileOptions) -> Fields:
     """What runs say."""
     read, written, total = count(table, "cache_read"), count(table, "cache_write"), whole(table, "prompt_tokens")
     kind, left = text(table, "run_type").lower(), total - read - written
-    provider = text(table, "ls_provider").lower().substitute(WORDS)
     failed = (text(table, "status").lower() == "error").fill_null(False) & (count(table, "completion_tokens") == 0)
     return Fields(
-        at_us=instant(table, "start_time"), provider=provider.fill_null(options.provider or "").nullif(""),
-        model=text(table, "ls_model_name").fill_null(options.model or ""), uncached_input=left, cache_read=read,
+        at_us=instant(table, "start_time"), provider=text(table, "ls_provider").lower().substitute(WORDS),
+        model=text(table, "ls_model_name"), uncached_input=left, cache_read=read,
         cache_write=written, output=whole(table, "completion_tokens"), reasoning=count(table, "reasoning"),
         cost_usd=real(table, "total_cost"), costs=("total_cost",),
         reasons=(((kind == "embedding").fill_null(False), "embeddings"), ((kind != "llm").fill_null(True), NO_CALL),

@@ -25,7 +25,7 @@ from roi.usage.formats.json_counts import documents_of, nested
 from roi.usage.formats.vendors.openai import STANDARD
 from roi.usage.read.columns import count, instant, text, whole
 from roi.usage.read.lazy_ibis import Column, Table, ibis
-from roi.usage.read.record import OVER, Document, Fields, FileOptions, Format
+from roi.usage.read.record import Document, Fields, FileOptions, Format, ambiguous_input
 
 ATTRIBUTES: Final = {
     "operation": "gen_ai.operation.name", "provider": "gen_ai.provider.name", "asked": "gen_ai.request.model",
@@ -98,25 +98,20 @@ def fields(table: Table, options: FileOptions) -> Fields:
     read, written = count(table, ATTRIBUTES["read"]), count(table, ATTRIBUTES["written"])
     of_genai = text(table, "scope.name").isin((GOOGLE_GENAI,)).fill_null(False)
     total -= ibis.ifelse(of_genai & text(table, "scope.version").isin(TWICE).fill_null(False), read, 0)
-    left = total - read - written
-    over = ((left < 0) & (read + written > 0)).fill_null(False)
-    apart = over if options.includes_cache is None else ibis.literal(options.includes_cache is False)
+    given = ambiguous_input(total, read, written, options, shows=True, known=of_genai)
     provider = text(table, ATTRIBUTES["provider"]).lower().re_replace(INTERFACE, "").substitute(PROVIDERS)
     tier = text(table, ATTRIBUTES["tier"]).lower()
-    model = _model(table, provider).fill_null(options.model or "")
+    model = _model(table, provider)
     inside, beside = count(table, ATTRIBUTES["reasoning"]), count(table, ATTRIBUTES["beside"])
     more = (inside > output).fill_null(False).cast("int64").max().over(group_by=model) > 0  # a part is not more than the whole
     beside = ibis.ifelse(more & (inside > 0), inside, beside)
     return Fields(
-        at_us=instant(table, "start_time"), provider=provider.fill_null(options.provider or "").nullif(""),
-        model=model, uncached_input=ibis.ifelse(apart, total, left),
-        cache_read=read, cache_write=written, output=output + beside, reasoning=ibis.greatest(inside, beside),
-        perhaps_cached=ibis.ifelse(over | of_genai, 0, read + written) if options.includes_cache is None else 0,
-        tier=tier.isin(STANDARD).ifelse(None, tier),
-        reasons=_reasons(table, over if options.includes_cache else ibis.literal(False)))
+        at_us=instant(table, "start_time"), provider=provider, model=model, output=output + beside,
+        reasoning=ibis.greatest(inside, beside), tier=tier.isin(STANDARD).ifelse(None, tier),
+        **{**given, "reasons": (*_reasons(table), *given["reasons"])})
 
 
-def _reasons(table: Table, over: Column) -> list[tuple[Column, str]]:
+def _reasons(table: Table) -> list[tuple[Column, str]]:
     operation = text(table, ATTRIBUTES["operation"]).lower()
     counted = text(table, ATTRIBUTES["input"]).notnull() & text(table, ATTRIBUTES["output"]).notnull()
     named = text(table, ATTRIBUTES["asked"]).notnull() | text(table, ATTRIBUTES["answered"]).notnull()
@@ -133,7 +128,7 @@ def _reasons(table: Table, over: Column) -> list[tuple[Column, str]]:
         (operation.isnull() & ~older, "a span of no model"), (operation.startswith("embed").fill_null(False), "embeddings"),
         (~(call | older), "an agent, tool or other span, which repeats the counts of its calls"),
         (around, "a span around another span of the same call"), (failed & ~counted, "failed call"),
-        (~counted, "a call without token counts"), (over, OVER)]
+        (~counted, "a call without token counts")]
 
 
 def _model(table: Table, provider: Column) -> Column:

@@ -45,14 +45,13 @@ COSTS: Final = ("amount", "currency", "cost_type", "model", "service_tier", "con
 """Values of a result of the cost report that are read; its description and token type are not."""
 
 
-
-def csv_fields(table: Table, options: FileOptions) -> Fields:
+def csv_fields(table: Table, _: FileOptions) -> Fields:
     """What rows of the console's CSV say."""
-    start, written_1h, model = utc(table, "usage_date_utc"), count(table, CSV_WRITE_1H), text(table, "model_version")
+    start, written_1h = utc(table, "usage_date_utc"), count(table, CSV_WRITE_1H)
     return Fields(
         at_us=start, until_us=start + _width_us(table, start), provider="anthropic",
-        model=model.fill_null(options.model) if options.model else model,
-        uncached_input=whole(table, "usage_input_tokens_no_cache"), cache_read=count(table, CSV_READ),
+        model=text(table, "model_version"), uncached_input=whole(table, "usage_input_tokens_no_cache"),
+        cache_read=count(table, CSV_READ),
         cache_write=count(table, CSV_WRITE_5M) + written_1h + count(table, CSV_WRITE), cache_write_1h=written_1h,
         output=whole(table, "usage_output_tokens"), requests=None, **kind_of_use(table, "usage_type"))
 
@@ -70,8 +69,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
     empty = text(table, "uncached_input_tokens").isnull() & text(table, "output_tokens").isnull()
     return Fields(
         at_us=instant(table, "starting_at"), until_us=instant(table, "ending_at"), provider="anthropic",
-        model=model.fill_null(options.model) if options.model else model,
-        uncached_input=whole(table, "uncached_input_tokens"), cache_read=count(table, "cache_read_input_tokens"),
+        model=model, uncached_input=whole(table, "uncached_input_tokens"), cache_read=count(table, "cache_read_input_tokens"),
         cache_write=count(table, WRITE_5M) + written_1h, cache_write_1h=written_1h, output=whole(table, "output_tokens"),
         requests=None, **kind_of_use(table, "service_tier"),
         reasons=((empty, EMPTY_BUCKET), *(() if options.model else ((model.isnull(), UNGROUPED),))))
@@ -83,7 +81,7 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
     empty = text(table, "amount").isnull() & text(table, "currency").isnull()
     return Fields(
         at_us=instant(table, "starting_at"), until_us=instant(table, "ending_at"), provider="anthropic",
-        model=text(table, "model"), uncached_input=0, output=0, requests=None, **kind_of_use(table, "service_tier"),
+        model=text(table, "model"), **kind_of_use(table, "service_tier"),
         cost_usd=real(table, "amount") / 100.0,  # cents
         currency=text(table, "currency"), reasons=((empty, EMPTY_BUCKET), (~of_tokens, NO_TOKENS)))
 
@@ -96,9 +94,6 @@ def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
         until_us=start + _width_us(table, start),
         provider="anthropic",
         model=text(table, "model"),
-        uncached_input=0,
-        output=0,
-        requests=None,
         **kind_of_use(table, "usage_type"),
         cost_usd=real(table, "cost_usd"),
         reasons=((~kind.startswith("token"), NO_TOKENS),),

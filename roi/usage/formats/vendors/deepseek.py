@@ -21,14 +21,14 @@ TYPES: Final = {
 """A column of the record and the type of row that fills it."""
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
+def fields(table: Table, _: FileOptions) -> Fields:
     """What rows of the amount CSV say."""
     kind, amount = text(table, "type").lower(), whole(table, "amount")
     start = ibis.coalesce(utc(table, "start_time_iso"), utc(table, "utc_date"))
     counts = {name: (kind == own).ifelse(amount, ibis.literal(0, "int64")) for name, own in TYPES.items()}
     return Fields(
         at_us=start, until_us=ibis.coalesce(utc(table, "end_time_iso"), start + DAY_US), provider="deepseek",
-        model=text(table, "model").fill_null(options.model or ""), **counts,
+        model=text(table, "model"), **counts,
         reasons=((~kind.isin(tuple(TYPES.values())).fill_null(False), "a type of row that is no known count"),
                  (amount.isnull(), "a count that cannot be read"), ((amount == 0).fill_null(False), EMPTY_BUCKET)))
 
@@ -46,7 +46,7 @@ def cost_fields(table: Table, _: FileOptions) -> Fields:
     of_file = cost.sum().over(group_by=table[FILE]) if FILE in table.columns else cost.sum().over()
     return Fields(
         at_us=start, until_us=ibis.coalesce(utc(table, "end_time_iso"), start + DAY_US), provider="deepseek",
-        model=text(table, "model"), uncached_input=0, output=0, requests=None,
+        model=text(table, "model"),
         cost_usd=ibis.ifelse((of_file < 0).fill_null(False), -cost, cost), currency=text(table, "currency"))
 
 

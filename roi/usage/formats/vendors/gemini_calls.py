@@ -75,9 +75,8 @@ def fields(table: Table, options: FileOptions) -> Fields:
     made, thoughts = count(table, "candidates_tokens"), count(table, "thoughts_tokens")
     inside = (given + made == whole(table, "total_tokens")).fill_null(False)
     tier = text(table, "tier").lower().re_replace("^on_demand_", "")
-    model = text(table, "model").re_replace("^.*/", "")
     return Fields(
-        at_us=utc(table, "timestamp"), provider=options.provider or "google", model=model.fill_null(options.model or ""),
+        at_us=utc(table, "timestamp"), provider=options.provider or "google", model=text(table, "model").re_replace("^.*/", ""),
         uncached_input=given - read, cache_read=read, output=inside.ifelse(made, made + thoughts), reasoning=thoughts,
         batch=flag(table, "batch"), tier=tier.isin(USUAL).ifelse(None, tier),
         reasons=(((given < read).fill_null(False), CACHED_ABOVE_INPUT),))

@@ -14,7 +14,6 @@ Sources: OpenAI's API reference, Usage, completions, and Costs (2026-11-24); lin
 2026.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -33,13 +32,10 @@ USES: Final = (
     "output_tokens", "input_cached_tokens", "input_uncached_tokens", *WRITES, "num_model_requests", "end_time", "batch",
     "service_tier", "project_id", "user_id", "api_key_id")
 KEYS: Final = ("project_id", "user_id", "api_key_id")
-LINE_ITEM: Final = re.compile(
-    r"(?:(?P<tier>[\w-]+) \| )?(?P<model>[^\s,|]+)(?: (?:text|audio|image|video))?"
-    r", (?:(?:cached )?input|output|cache writes?)(?:[ _]tokens)?\b(?P<rest>.*)", re.IGNORECASE)  # fmt: skip
-"""A line item of a model's tokens."""
-ITEM: Final = (r"^(?:([\w-]+) \| )?([^\s,|]+)(?: (?:text|audio|image|video))?, (?:(?:cached )?input|output|cache writes?)"
-               r"(?:[ _]tokens)?\b")
-"""The same in the words that databases read: tier, then model."""
+COST_USES: Final = ("end_time", "line_item", "quantity_unit", *KEYS)
+ITEM: Final = (r"(?i)^\s*(?:([\w-]+) \| )?([^\s,|]+)(?: (?:text|audio|image|video))?"
+               r", (?:(?:cached )?input|output|cache writes?)(?:[ _]tokens)?\b")
+"""A line item of a model's tokens: tier, then model."""
 UNGROUPED: Final = "no model: the export was not grouped by model"
 
 
@@ -56,8 +52,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
     tier = text(table, "service_tier").lower()
     return Fields(
         at_us=instant(table, "start_time"), until_us=instant(table, "end_time"), provider="openai",
-        model=model.fill_null(options.model) if options.model else model,
-        uncached_input=uncached, cache_read=read, cache_write=written, output=count(table, "output_tokens"),
+        model=model, uncached_input=uncached, cache_read=read, cache_write=written, output=count(table, "output_tokens"),
         requests=whole(table, "num_model_requests"), counts=("num_model_requests",),
         batch=flag(table, "batch"), tier=tier.isin(STANDARD).ifelse(None, tier),
         reasons=((empty, EMPTY_BUCKET), ((left < 0).fill_null(False), CACHED_ABOVE_INPUT), (left.isnull(), UNREADABLE_COUNT),
@@ -65,18 +60,7 @@ def usage_fields(table: Table, options: FileOptions) -> Fields:
 
 
 def cost_fields(table: Table, _: FileOptions) -> Fields:
-    """What results of the Costs API say."""
-    currency = text(table, "currency")
-    empty = currency.isnull() & text(table, "value").isnull()
-    return Fields(
-        at_us=instant(table, "start_time"), until_us=instant(table, "end_time"), provider="openai",
-        model=text(table, "model"), uncached_input=0, output=0, requests=None, tier=text(table, "tier"),
-        long_context=flag(table, "long_context"), cost_usd=real(table, "value"), currency=currency,
-        reasons=((empty, EMPTY_BUCKET), (flag(table, "other_cost"), NO_TOKENS)))
-
-
-def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
-    """What rows of the dashboard's cost CSV say."""
+    """What rows of the dashboard's cost CSV and results of the Costs API say."""
     item, currency, unit = (text(table, name) for name in ("line_item", "amount_currency", "quantity_unit"))
     of_tokens = item.re_search(ITEM).fill_null(False)
     other = ibis.cases((unit.notnull(), unit.lower() != "tokens"), (item.notnull(), ~of_tokens), else_=False)
@@ -86,9 +70,6 @@ def cost_csv_fields(table: Table, _: FileOptions) -> Fields:
         until_us=instant(table, "end_time"),
         provider="openai",
         model=ibis.ifelse(of_tokens, item.re_extract(ITEM, 2), None),
-        uncached_input=0,
-        output=0,
-        requests=None,
         tier=ibis.ifelse(of_tokens, item.re_extract(ITEM, 1).nullif(""), None),
         long_context=item.lower().contains("long context").fill_null(False),
         cost_usd=real(table, "amount_value"),
@@ -115,19 +96,8 @@ def cost_rows(document: Document) -> Iterator[Document]:
     """A row for each result of the Costs API, with its bucket's times."""
     for times, result in result_rows(document, *TIMES):
         amount = nested(result, "amount")
-        yield {**times, "value": amount.get("value"), "currency": amount.get("currency"),
-               "project_id": result.get("project_id"), "api_key_id": result.get("api_key_id"), **_item(result)}
-
-
-def _item(result: Document) -> Document:
-    """The model, tier and context of a line item; whether it is of something else than tokens."""
-    item, unit = result.get("line_item"), result.get("quantity_unit")
-    found = LINE_ITEM.fullmatch(item.strip()) if isinstance(item, str) else None
-    other = unit != "tokens" if unit else bool(item) and found is None
-    if found is None:
-        return {"other_cost": other}
-    return {"model": found["model"], "tier": found["tier"], "long_context": "long context" in found["rest"].lower(),
-            "other_cost": other}
+        yield {**times, "amount_value": amount.get("value"), "amount_currency": amount.get("currency"),
+               **{name: result.get(name) for name in COST_USES[1:]}}
 
 
 OPENAI_CSV: Final = Format(
@@ -144,21 +114,17 @@ OPENAI_CSV: Final = Format(
 OPENAI_USAGE_API: Final = replace(
     OPENAI_CSV, name="openai-usage-api", title="OpenAI Usage API", needs=OPENAI_CSV.needs | {"object"}, flatten=usage_rows,
     recognises=lambda page: page.get("object") == "page" and "organization.usage.completions.result" in _kinds(page))
-OPENAI_COSTS_API: Final = Format(
-    name="openai-costs-api", title="OpenAI Costs API", grain="cost",
-    needs=frozenset({"start_time", "value", "currency", "other_cost"}),  # `other_cost` is made here: no table has it
-    uses=("end_time", "model", "tier", "long_context", "project_id", "api_key_id"), fields=cost_fields, flatten=cost_rows,
-    recognises=lambda document: "organization.costs.result" in _kinds(document),
-    parts=("project_id", "api_key_id"), split_by=("project_id", "api_key_id", "model"),
-    groups={"project": "project_id", "key": "api_key_id"})
 OPENAI_COSTS_CSV: Final = Format(
     name="openai-costs-csv",
     title="OpenAI cost CSV",
     grain="cost",
     needs=frozenset({"start_time", "amount_value", "amount_currency"}),
-    uses=("end_time", "line_item", "quantity_unit", "project_id", "api_key_id", "user_id"),
-    fields=cost_csv_fields,
+    uses=COST_USES,
+    fields=cost_fields,
     parts=(*KEYS, "line_item"),
     split_by=(*KEYS, "line_item"),
     groups={"project": "project_id", "key": "api_key_id"},
 )
+OPENAI_COSTS_API: Final = replace(
+    OPENAI_COSTS_CSV, name="openai-costs-api", title="OpenAI Costs API", needs=OPENAI_COSTS_CSV.needs | {"object"},
+    flatten=cost_rows, recognises=lambda document: "organization.costs.result" in _kinds(document))

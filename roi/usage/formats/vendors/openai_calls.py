@@ -46,12 +46,12 @@ def answers(document: Document) -> Iterator[Document]:
         }  # fmt: skip
 
 
-def fields(table: Table, options: FileOptions) -> Fields:
+def fields(table: Table, _: FileOptions) -> Fields:
     """What answers say; who is paid is the user's word, or the model's maker."""
     total, read = whole(table, "input_tokens"), count(table, "cached_tokens")
     tier = text(table, "service_tier").lower()
     return Fields(
-        at_us=instant(table, "timestamp"), provider=options.provider, model=text(table, "model"), uncached_input=total - read,
+        at_us=instant(table, "timestamp"), model=text(table, "model"), uncached_input=total - read,
         cache_read=read, output=whole(table, "output_tokens"), reasoning=count(table, "reasoning_tokens"),
         batch=flag(table, "batch"), tier=tier.isin(STANDARD).ifelse(None, tier),
         reasons=((text(table, "input_tokens").isnull(), "an answer without its usage"),

@@ -1,0 +1,68 @@
+"""What torch's caching allocator holds beyond the allocated peak: the pools of side streams, and the gaps between blocks.
+
+A free block serves the stream that took it, and no other (CUDACachingAllocator.cpp: BlockComparator sorts by stream). What FSDP
+gathers lies in the pool of its unshard stream, and the shards of its gradients in that of its post-backward stream (torch's
+fsdp/_runtime_utils.py: _unshard, _post_backward_hook), so neither makes room for activations while it is free: reserved memory
+is at least the sum of what each stream holds at its own highest point. Within a pool, gaps between blocks come on top.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from roi.estimate.training.plan import TrainingPlan
+from roi.estimate.training.sharding import flat_gradients
+from roi.facts.model import Number
+
+LOOSE_DYNAMIC: Final = 0.08
+"""Share of what comes and goes within a step that lies in the gaps of segments, beside one fp32 logits tensor: a freed
+logits-sized block is cut up by the tensors of backward, and the next large one opens a segment of its own. One rule with and
+without checkpointing, so that what reserves rises with what is kept (120 replays: mean error of reserved memory 3.7%, as with
+half a tensor without checkpointing; efficiencies.json)."""
+SIDE_STREAMS: Final = 0.1
+"""The same share besides under FSDP before fully_shard: blocks that another stream still uses are not free when they are freed
+(record_stream; torchtitan on FSDP2: fully_shard needs 7% less of Llama-2-7B on eight GPUs). In 12 pairs of adapter rows of
+fms-acceleration, FSDP leaves 0.06 to 0.1 of what comes and goes more in reserve than one GPU does, by nvidia-smi."""
+FLAT_SHARDS: Final = 0.5
+"""The same share in all of full training under FSDP before fully_shard, where that is more than one logits tensor: moments are
+made after the first backward out of the blocks that it freed, in pieces as large as a unit's shard (FlatParameter), and leave
+gaps to the activations of the next. At most the moments themselves; none where they lie outside torch (paged). Median of 480
+simulated jobs with a loss in chunks, of six models on 2 to 16 GPUs: gaps are 0.39 of what comes and goes (5-95%: 0.16 to 0.67),
+0.78 units of slack (tests/estimate/test_fsdp_pools.py has the simulation). No measured row was used."""
+STUCK: Final = 0.06
+"""Share of what comes and goes within a step that a full card still lacks: where the driver has nothing left, torch gives its
+free segments back and asks again (CUDACachingAllocator.cpp, release_cached_blocks), and what lies in the gaps of segments in
+use stays. Median of 24 of the grid's dry runs, each replayed on the smallest card on which it runs (0.05 with checkpointing,
+0.08 without; 90% 0.39). Of fms-acceleration's rows, which say both, six with 64 to 75 GiB allocated fill a card of 79.2."""
+
+
+def loose_bytes(plan: TrainingPlan, *, logits: Number, dynamic: Number, moments: Number) -> Number:
+    """The unit of slack: what gaps typically hold, bytes; `logits` is one fp32 tensor of them where they are made whole."""
+    before = plan.sharding == "fsdp" and not plan.fsdp2
+    typical = logits + (LOOSE_DYNAMIC + SIDE_STREAMS * float(before)) * dynamic
+    return np.maximum(typical, np.minimum(FLAT_SHARDS * dynamic, moments)) if before and not plan.adapter else typical
+
+
+def pools_bytes(
+    plan: TrainingPlan, *, totals: Sequence[Number], gathered: Sequence[Number], reduced: Sequence[Number],
+) -> Number:
+    """What lies free in other streams' pools at the peak, bytes; 0 unless FSDP has side streams.
+
+    For each moment of a step: what is allocated in all, the parameters gathered, and the gradients that are reduced. Under
+    fully_shard gathered parameters are copied into the default stream's pool (foreach_all_gather_copy_out)
+    and gradients alone lie apart; micro-steps that accumulate whole gradients make them in the default stream.
+    """
+    peak = _highest(totals)
+    if plan.sharding != "fsdp":
+        return peak * 0.0
+    whole = flat_gradients(plan) and plan.accumulation > 1
+    parts = [(total, parameters * float(not plan.fsdp2), gradients * float(not whole))
+             for total, parameters, gradients in zip(totals, gathered, reduced, strict=True)]
+    pools = (_highest([t - p - g for t, p, g in parts]), _highest([p for _, p, _ in parts]), _highest([g for *_, g in parts]))
+    return sum(pools, np.float64(0.0)) - peak
+
+
+def _highest(each: Sequence[Number]) -> Number:
+    highest: Number = np.max(np.stack([np.asarray(x, dtype=float) for x in np.broadcast_arrays(*each)]), axis=0)
+    return highest
